@@ -1,0 +1,1 @@
+"""Two runs side by side: which condition changed, then which sample."""

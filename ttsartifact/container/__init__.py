@@ -1,0 +1,1 @@
+"""Bytes and words, both directions of each carrier in one file."""

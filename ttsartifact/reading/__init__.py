@@ -1,0 +1,1 @@
+"""One file becomes an Artifact, lazily and within limits."""

@@ -1,0 +1,1 @@
+"""While it happens: clocks, chunks, sensors, the environment."""

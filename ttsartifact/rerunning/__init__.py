@@ -1,0 +1,1 @@
+"""A published run made again, by nothing that the file names."""

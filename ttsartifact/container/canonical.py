@@ -1,0 +1,159 @@
+"""JSON in one spelling: RFC 8785 (JCS) out, and a strict reader that says what it could not accept.
+
+The reader never re-serialises in order to hash: what was hashed is kept as bytes and parsed as a view. It collects
+faults where it can go on (CAN03 to CAN06) and raises InvalidDescriptor or TooLarge where it cannot (CAN01, CAN02, CON15).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ttsartifact.container.limits import MAX_JSON_DEPTH, MAX_SAFE_INTEGER
+from ttsartifact.errors import InvalidDescriptor, TooLarge
+
+__all__ = ["Fault", "canonical_bytes", "is_canonical", "parse"]
+
+_KEY = re.compile(r"[a-z][a-z0-9_]*")
+_LONGEST_INTEGER = 400  # CPython refuses 4,300 digits with a bare ValueError; nothing honest has 400
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something in a JSON text that a rule forbids but that can still be read."""
+
+    rule: str
+    where: str
+    found: str
+    expected: str
+
+
+def canonical_bytes(value: Any) -> bytes:
+    """Return the RFC 8785 form of `value`.
+
+    Raises InvalidDescriptor for what JCS cannot carry: NaN, infinity, integers beyond 2^53-1, lone surrogates.
+    """
+    import rfc8785
+
+    try:
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+        raise InvalidDescriptor(f"cannot be written as canonical JSON: {error}", rule="CAN05") from error
+
+
+def is_canonical(data: bytes, value: Any, *, has_fractions: bool = True) -> bool:
+    """Tell whether `data` is the RFC 8785 form of the `value` that was parsed from it."""
+    # Without fractions and without characters beyond U+FFFF (which UTF-16 sorts elsewhere), sorted compact JSON is
+    # JCS, at a sixth of the price; a property test holds the two together. Else the reference implementation speaks.
+    try:
+        if not has_fractions:
+            quick = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+            if max(quick) <= "\uffff":
+                return quick.encode() == data
+        return canonical_bytes(value) == data
+    except (InvalidDescriptor, ValueError):
+        return False
+
+
+def parse(
+    data: bytes, *, fractions_under: tuple[str, ...] = (), free_keys_under: tuple[str, ...] = ()
+) -> tuple[Any, list[Fault]]:
+    """Parse `data`, and return the value and the faults found on the way.
+
+    Fractions are allowed below the pointers in `fractions_under`, keys of any spelling directly below those in
+    `free_keys_under`. Raises InvalidDescriptor (CAN01, CAN02) or TooLarge (depth).
+    """
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise InvalidDescriptor("begins with a byte order mark", where="offset 0", rule="CAN01")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidDescriptor("is not UTF-8", where=f"offset {error.start}", rule="CAN01") from error
+    faults: list[Fault] = []
+    fractions: list[str] = []
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_int=lambda digits: _integer(digits, faults),
+            parse_float=lambda digits: fractions.append(digits) or float(digits),  # type: ignore[func-returns-value]
+            parse_constant=lambda word: _not_a_number(word, faults),
+        )
+    except json.JSONDecodeError as error:
+        raise InvalidDescriptor(f"is not JSON: {error.msg}", where=f"offset {error.pos}", rule="CAN02") from error
+    except RecursionError as error:
+        raise TooLarge("is nested too deeply", found="over 900 levels", expected=f"at most {MAX_JSON_DEPTH}") from error
+    _walk(value, "", 0, faults, fractions_under, free_keys_under)
+    if not is_canonical(data, value, has_fractions=bool(fractions)) and not any(
+        fault.rule == "CAN03" for fault in faults
+    ):
+        faults.append(Fault("CAN05", "", "other bytes", "the RFC 8785 form of the same value"))
+    return value, faults
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise InvalidDescriptor(
+            "a key stands twice in one object",
+            found=json.dumps(twice),
+            expected="each key once",
+            rule="CAN02",
+        )
+    return value
+
+
+def _integer(digits: str, faults: list[Fault]) -> int:
+    if digits == "-0":
+        faults.append(Fault("CAN03", "", "-0", "0"))
+        return 0
+    if len(digits) > _LONGEST_INTEGER:
+        faults.append(Fault("CAN04", "", f"an integer of {len(digits)} digits", f"at most {MAX_SAFE_INTEGER}"))
+        return 0
+    return int(digits)
+
+
+def _not_a_number(word: str, faults: list[Fault]) -> float:
+    faults.append(Fault("CAN03", "", word, "a finite number"))
+    return 0.5  # a stand-in that no integer field accepts; the finding above is what counts
+
+
+def _walk(
+    value: Any,
+    pointer: str,
+    depth: int,
+    faults: list[Fault],
+    fractions: tuple[str, ...],
+    free: tuple[str, ...],
+) -> None:
+    if depth > MAX_JSON_DEPTH:
+        raise TooLarge("is nested too deeply", where=pointer, expected=f"at most {MAX_JSON_DEPTH} levels")
+    if isinstance(value, dict):
+        for key, child in value.items():
+            if not _KEY.fullmatch(key) and pointer not in free:
+                faults.append(Fault("CAN06", pointer, json.dumps(key)[:80], "ASCII snake_case"))
+            _walk(
+                child,
+                f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}",
+                depth + 1,
+                faults,
+                fractions,
+                free,
+            )
+    elif isinstance(value, list):
+        # A trace column is ten thousand integers: one pass over it, and a walk only when something is not plain.
+        if all(type(item) is int and -MAX_SAFE_INTEGER <= item <= MAX_SAFE_INTEGER for item in value):
+            return
+        for index, child in enumerate(value):
+            _walk(child, f"{pointer}/{index}", depth + 1, faults, fractions, free)
+    elif isinstance(value, float):
+        if not any(pointer.startswith(prefix) for prefix in fractions):
+            faults.append(
+                Fault("CAN03", pointer, repr(value), "an integer; fractions only under the engine's parameters")
+            )
+    elif isinstance(value, int) and not isinstance(value, bool) and not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
+        faults.append(Fault("CAN04", pointer, str(value)[:40], f"within ±{MAX_SAFE_INTEGER}"))

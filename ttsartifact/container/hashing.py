@@ -1,0 +1,181 @@
+"""All digests of an audio file in one read: the encoded bytes, the PCM inside them, and each chunk of the PCM.
+
+A short file is hashed where it is read. A long one is read once into a ring of buffers and each digest has a thread of
+its own (hashlib lets go of the interpreter), so that two digests cost little more than the slower of the two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from ttsartifact.container.limits import READ_BLOCK_BYTES
+from ttsartifact.container.source import Piece, blocks_of, length_of
+from ttsartifact.terms.digest import spelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["AudioDigests", "chunk_root", "digest_audio", "digest_pieces"]
+
+_THREADS_FROM_BYTES = 8 * READ_BLOCK_BYTES  # below, starting threads costs more than it saves
+_RING_BLOCKS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioDigests:
+    """What one pass over an audio file found."""
+
+    encoded: str
+    size: int
+    pcm: str | None
+    chunks: tuple[str, ...]
+    """Hex digests, one a chunk range asked for."""
+
+
+def digest_audio(
+    pieces: Sequence[Piece], pcm: tuple[int, int] | None = None, chunks: Sequence[tuple[int, int]] = ()
+) -> AudioDigests:
+    """Digest the file made of `pieces`, the half-open byte range `pcm` of it, and `chunks`, byte ranges within the PCM.
+
+    Chunks need neither be contiguous nor ordered; the same range is never hashed twice.
+    """
+    size = length_of(pieces)
+    start = pcm[0] if pcm else 0
+    wanted = {(0, size), *([pcm] if pcm else []), *((start + a, start + b) for a, b in chunks)}
+    digests = _digest_ranges(pieces, sorted(wanted), threads=size >= _THREADS_FROM_BYTES)
+    return AudioDigests(
+        encoded=spelled(digests[0, size]),
+        size=size,
+        pcm=spelled(digests[pcm]) if pcm else None,
+        chunks=tuple(digests[start + a, start + b] for a, b in chunks),
+    )
+
+
+def digest_pieces(pieces: Sequence[Piece]) -> str:
+    """Return the digest of the file made of `pieces`."""
+    return digest_audio(pieces).encoded
+
+
+def chunk_root(chunks: Iterable[str]) -> str:
+    """Return the digest over the raw chunk digests in their order (clause 8.4)."""
+    return spelled(hashlib.sha256(b"".join(bytes.fromhex(hex_digits) for hex_digits in chunks)).hexdigest())
+
+
+class _Lane:
+    """Ranges that do not overlap, hashed one after the other as the bytes go by."""
+
+    def __init__(self) -> None:
+        self.ranges: list[tuple[int, int]] = []
+        self.digests: dict[tuple[int, int], str] = {}
+        self._state = hashlib.sha256()
+        self._next = 0
+
+    def takes(self, start: int) -> bool:
+        return not self.ranges or start >= self.ranges[-1][1]
+
+    def feed(self, offset: int, view: memoryview) -> None:
+        end = offset + len(view)
+        while self._next < len(self.ranges):
+            start, stop = self.ranges[self._next]
+            if start >= end and stop > start:
+                return
+            self._state.update(view[max(start - offset, 0) : max(min(stop, end) - offset, 0)])
+            if stop > end:
+                return
+            self._close((start, stop))
+
+    def finish(self) -> None:
+        while self._next < len(self.ranges):
+            self._close(self.ranges[self._next])
+
+    def _close(self, span: tuple[int, int]) -> None:
+        self.digests[span] = self._state.hexdigest()
+        self._state = hashlib.sha256()
+        self._next += 1
+
+
+def _digest_ranges(
+    pieces: Sequence[Piece], ranges: list[tuple[int, int]], *, threads: bool
+) -> dict[tuple[int, int], str]:
+    lanes: list[_Lane] = []
+    # The longest first: whole file, PCM, and then all chunks side by side in one lane.
+    for span in sorted(ranges, key=lambda span: (span[0] - span[1], span[0])):
+        if span[1] - span[0] == 0 or not (lane := next((lane for lane in lanes if lane.takes(span[0])), None)):
+            lane = _Lane()
+            lanes.append(lane)
+        lane.ranges.append(span)
+    if threads and len(lanes) > 1:
+        _feed_in_threads(pieces, lanes)
+    else:
+        offset = 0
+        for view in blocks_of(pieces):
+            for lane in lanes:
+                lane.feed(offset, view)
+            offset += len(view)
+    for lane in lanes:
+        lane.finish()
+    return {span: hex_digits for lane in lanes for span, hex_digits in lane.digests.items()}
+
+
+class _Block:
+    """A filled buffer that goes back to the ring when the last lane has read it."""
+
+    __slots__ = ("_home", "_left", "_lock", "buffer", "offset", "size")
+
+    def __init__(
+        self, buffer: bytearray, home: SimpleQueue[bytearray], *, offset: int, size: int, readers: int
+    ) -> None:
+        self.buffer, self.offset, self.size = buffer, offset, size
+        self._home, self._left, self._lock = home, readers, threading.Lock()
+
+    def done(self) -> None:
+        with self._lock:
+            self._left -= 1
+            last = self._left == 0
+        if last:
+            self._home.put(self.buffer)
+
+
+def _feed_in_threads(pieces: Sequence[Piece], lanes: list[_Lane]) -> None:
+    ring: SimpleQueue[bytearray] = SimpleQueue()
+    for _ in range(_RING_BLOCKS):
+        ring.put(bytearray(READ_BLOCK_BYTES))
+    queues: list[SimpleQueue[_Block | None]] = [SimpleQueue() for _ in lanes]
+    workers = [
+        threading.Thread(target=_consume, args=(lane, queue), daemon=True)
+        for lane, queue in zip(lanes, queues, strict=True)
+    ]
+    for worker in workers:
+        worker.start()
+    try:
+        offset = 0
+        for piece in pieces:
+            done = 0
+            total = length_of([piece])
+            while done < total:
+                buffer = ring.get()
+                view = memoryview(buffer)[: min(READ_BLOCK_BYTES, total - done)]
+                if isinstance(piece, bytes):
+                    view[:] = piece[done : done + len(view)]
+                else:
+                    piece.source.read_into(piece.offset + done, view)
+                block = _Block(buffer, ring, offset=offset, size=len(view), readers=len(lanes))
+                for queue in queues:
+                    queue.put(block)
+                offset += len(view)
+                done += len(view)
+    finally:
+        for queue in queues:
+            queue.put(None)
+        for worker in workers:
+            worker.join()
+
+
+def _consume(lane: _Lane, queue: SimpleQueue[_Block | None]) -> None:
+    while (block := queue.get()) is not None:
+        lane.feed(block.offset, memoryview(block.buffer)[: block.size])
+        block.done()

@@ -1,0 +1,22 @@
+"""How much a stranger's file may make us read. Clause 3.8 of the specification; one place, one reason each."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MIB: Final = 1 << 20
+
+MAX_RIFF_CHUNKS: Final = 256  # real files have under ten; a walk costs one read a chunk
+MAX_SMALL_CHUNK_BYTES: Final = 64 * MIB  # chunks other than data, the capsule among them
+MAX_HEADER_BYTES: Final = 64 * 1024  # the capsule's list of parts
+MAX_PARTS: Final = 128
+MAX_DESCRIPTOR_BYTES: Final = 1 * MIB
+MAX_TRACE_BYTES: Final = 32 * MIB
+MAX_JSON_DEPTH: Final = 32
+MAX_SAFE_INTEGER: Final = 2**53 - 1  # RFC 8785 section 3.2.2.3: JavaScript's doubles hold no more
+MAX_DECODED_FRAMES: Final = 1 << 31
+MAX_PARQUET_FOOTER_BYTES: Final = 16 * MIB
+MAX_PARQUET_ROWS: Final = 10_000_000
+MAX_PARQUET_ROW_GROUPS: Final = 65_536
+MAX_PARQUET_AUDIO_BYTES: Final = (1 << 31) - 64  # one value; Parquet lengths are 32 bits
+READ_BLOCK_BYTES: Final = 1 * MIB

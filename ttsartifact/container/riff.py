@@ -1,0 +1,403 @@
+"""WAV, both ways: a strict walk over RIFF and RF64, the capsule put behind the audio, and taken off again.
+
+`strip(embed(x)) == x` for every bare file that `walk` accepts. Layout of an artifact (clause 3.2):
+
+    RIFF|RF64 size WAVE  <the bare file's chunks>  LIST(INFO(ICMT pointer))  ttsa(capsule)
+
+Only the RIFF size differs in the bare part, and it follows from the length. Decoding is left to nobody: the body of
+`data` is the canonical PCM (clause 8.3).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from ttsartifact.container.limits import MAX_RIFF_CHUNKS, MAX_SMALL_CHUNK_BYTES
+from ttsartifact.container.source import Piece, Source, Span, length_of
+from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge
+
+__all__ = [
+    "CAPSULE_ID",
+    "Chunk",
+    "Riff",
+    "WaveFormat",
+    "bare_pieces",
+    "embed",
+    "header",
+    "is_riff",
+    "pointer_chunk",
+    "walk",
+]
+
+CAPSULE_ID = b"ttsa"  # lower case: meaningful inside this form only, as the RIFF convention has it
+POINTER_PREFIX = b"ttsartifact:1.0 id="
+_JUNK = b"JUNK" + struct.pack("<I", 28) + bytes(28)  # the size of ds64, so that a growing file can become RF64
+_MAX_RIFF_BYTES = 0xFFFFFFFF
+_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+# KSDATAFORMAT_SUBTYPE_*: the first two bytes are the format tag, the rest is fixed.
+_GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
+_SUBTYPES = {(_PCM, 16): "pcm_s16", (_PCM, 24): "pcm_s24", (_PCM, 32): "pcm_s32", (_FLOAT, 32): "pcm_f32"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A RIFF chunk by its place; `size` is without the pad byte."""
+
+    id: bytes
+    offset: int
+    size: int
+
+    @property
+    def body(self) -> int:
+        """Offset of the first byte after the chunk's eight header bytes."""
+        return self.offset + 8
+
+    @property
+    def end(self) -> int:
+        """Offset after the chunk and its pad byte."""
+        return self.body + self.size + (self.size & 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaveFormat:
+    """What `fmt ` says, once its arithmetic holds."""
+
+    subtype: str
+    sample_rate_hz: int
+    channels: int
+    bit_depth: int
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one frame over all channels."""
+        return self.channels * self.bit_depth // 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Riff:
+    """A walked file: every byte of it belongs to a chunk or to the header."""
+
+    form: bytes
+    size: int
+    chunks: tuple[Chunk, ...]
+    format: WaveFormat
+    data: Chunk
+    pointer: Chunk | None
+    capsule: Chunk | None
+
+    @property
+    def frames(self) -> int:
+        """Frames in the data chunk."""
+        return self.data.size // self.format.frame_bytes
+
+    @property
+    def bare_pcm(self) -> tuple[int, int]:
+        """The half-open byte range of the PCM within the bare file."""
+        ours = [
+            chunk for chunk in (self.pointer, self.capsule) if chunk is not None and chunk.offset < self.data.offset
+        ]
+        start = self.data.body - sum(chunk.end - chunk.offset for chunk in ours)
+        return start, start + self.data.size
+
+
+def is_riff(head: bytes) -> bool:
+    """Tell by its first twelve bytes whether a file is a WAV that this module walks."""
+    return head[:4] in {b"RIFF", b"RF64", b"BW64"} and head[8:12] == b"WAVE"
+
+
+def walk(source: Source) -> Riff:
+    """Walk all of `source`, and raise at the first byte that breaks the structure (rules CON01 to CON08, CON15)."""
+    if source.size < 12 or not is_riff(head := source.read_at(0, 12)):
+        raise NotAnArtifact("not a RIFF/WAVE file", where="offset 0", expected="RIFF....WAVE")
+    form = head[:4]
+    if form == b"BW64":
+        raise NotAnArtifact("BW64 is not read by this version; write RF64", where="offset 0", found="BW64")
+    sizes = _ds64(source) if form == b"RF64" else None
+    declared = struct.unpack_from("<I", head, 4)[0]
+    if sizes is None and declared in {0, 0xFFFFFFFF}:
+        raise Damaged(
+            "the RIFF size is indeterminate",
+            where="offset 4",
+            found=f"{declared:#x}",
+            expected="the file's length - 8",
+            rule="CON05",
+        )
+    if sizes is not None and declared != 0xFFFFFFFF:
+        raise Damaged(
+            "RF64 without its marker",
+            where="offset 4",
+            found=f"{declared:#x}",
+            expected="0xffffffff",
+            rule="CON08",
+        )
+    end = 8 + (declared if sizes is None else sizes[0])
+    if end > source.size:
+        raise Damaged(
+            "the file is shorter than its RIFF size",
+            where="offset 4",
+            found=f"{source.size - 8} bytes",
+            expected=f"{end - 8} bytes",
+        )
+    if end < source.size:
+        raise Damaged(
+            "bytes after the end of the container",
+            where=f"offset {end}",
+            found=f"{source.size - end} bytes",
+            expected="none",
+            rule="CON06",
+        )
+    chunks = _chunks(source, end, None if sizes is None else sizes[1])
+    return _assemble(source, form, chunks, None if sizes is None else sizes[2])
+
+
+def _chunks(source: Source, end: int, data_bytes: int | None) -> tuple[Chunk, ...]:
+    chunks: list[Chunk] = []
+    offset = 12
+    while offset < end:
+        where = f"offset {offset}"
+        if len(chunks) == MAX_RIFF_CHUNKS:
+            raise TooLarge("too many chunks", where=where, expected=f"at most {MAX_RIFF_CHUNKS}")
+        if end - offset < 8:
+            raise Damaged("a chunk header is cut", where=where, found=f"{end - offset} bytes", expected="8 bytes")
+        chunk_id, size = struct.unpack("<4sI", source.read_at(offset, 8))
+        if chunk_id == b"data" and size == 0xFFFFFFFF:
+            if data_bytes is None:
+                raise Damaged(
+                    "the data size is indeterminate",
+                    where=f"offset {offset + 4}",
+                    found="0xffffffff",
+                    expected="a length",
+                    rule="CON05",
+                )
+            size = data_bytes
+        if offset + 8 + size > end:
+            raise Damaged(
+                f"chunk {_name(chunk_id)} runs past the end",
+                where=where,
+                found=f"{size} bytes",
+                expected=f"at most {end - offset - 8} bytes",
+            )
+        if size & 1 and (offset + 8 + size == end or source.read_at(offset + 8 + size, 1) != b"\0"):
+            raise Damaged(
+                f"odd chunk {_name(chunk_id)} has no zero pad byte",
+                where=f"offset {offset + 8 + size}",
+                expected="0x00",
+                rule="CON03",
+            )
+        if chunk_id != b"data" and size > MAX_SMALL_CHUNK_BYTES:
+            raise TooLarge(
+                f"chunk {_name(chunk_id)} is too large",
+                where=where,
+                found=f"{size} bytes",
+                expected=f"at most {MAX_SMALL_CHUNK_BYTES} bytes",
+            )
+        chunks.append(Chunk(id=chunk_id, offset=offset, size=size))
+        offset = chunks[-1].end
+    return tuple(chunks)
+
+
+def _assemble(source: Source, form: bytes, chunks: tuple[Chunk, ...], ds64_frames: int | None) -> Riff:
+    found: dict[bytes, Chunk] = {}
+    for chunk in chunks:
+        if chunk.id in found and chunk.id in {b"fmt ", b"data", b"ds64", CAPSULE_ID}:
+            rule = "CON04" if chunk.id == CAPSULE_ID else "CON02"
+            raise Damaged(f"two {_name(chunk.id)} chunks", where=f"offset {chunk.offset}", expected="one", rule=rule)
+        found.setdefault(chunk.id, chunk)
+    for needed in (b"fmt ", b"data"):
+        if needed not in found:
+            raise Damaged(f"no {_name(needed)} chunk", where="offset 12", expected=f"one {_name(needed)} chunk")
+    data = found[b"data"]
+    if found[b"fmt "].offset > data.offset:
+        raise Damaged("data stands before fmt", where=f"offset {data.offset}", expected="fmt first")
+    wave = _format(source.read_at(found[b"fmt "].body, min(found[b"fmt "].size, 40)), found[b"fmt "].body)
+    if data.size == 0:
+        raise Damaged(
+            "the data size is zero",
+            where=f"offset {data.offset + 4}",
+            expected="at least one frame",
+            rule="CON05",
+        )
+    if data.size % wave.frame_bytes:
+        raise Damaged(
+            "the data is no whole number of frames",
+            where=f"offset {data.offset + 4}",
+            found=f"{data.size} bytes",
+            expected=f"a multiple of {wave.frame_bytes}",
+        )
+    # Encoders write 0 where they do not count; a count that is there must be right.
+    if ds64_frames and ds64_frames != data.size // wave.frame_bytes:
+        raise Damaged(
+            "ds64 counts other samples",
+            where="offset 36",
+            found=ds64_frames,
+            expected=data.size // wave.frame_bytes,
+            rule="CON08",
+        )
+    capsule = found.get(CAPSULE_ID)
+    pointer = next(
+        (
+            chunk
+            for chunk in chunks
+            if capsule is not None and chunk.end == capsule.offset and _is_pointer(source, chunk)
+        ),
+        None,
+    )
+    return Riff(form=form, size=source.size, chunks=chunks, format=wave, data=data, pointer=pointer, capsule=capsule)
+
+
+def _ds64(source: Source) -> tuple[int, int, int]:
+    """Return RIFF size, data size and sample count of RF64 (EBU Tech 3306, section 4)."""
+    if source.size < 48:
+        raise Damaged("RF64 without room for ds64", where="offset 12", rule="CON08")
+    chunk_id, size, riff_bytes, data_bytes, frames, table = struct.unpack("<4sIQQQI", source.read_at(12, 36))
+    if chunk_id != b"ds64" or size < 28:
+        raise Damaged(
+            "RF64 does not begin with ds64",
+            where="offset 12",
+            found=_name(chunk_id),
+            expected="ds64",
+            rule="CON08",
+        )
+    if table:
+        raise Damaged(
+            "ds64 sizes of other chunks are not read",
+            where="offset 44",
+            found=f"{table} entries",
+            expected="0",
+            rule="CON08",
+        )
+    return riff_bytes, data_bytes, frames
+
+
+def _format(body: bytes, offset: int) -> WaveFormat:
+    if len(body) < 16:
+        raise Damaged(
+            "fmt is too short",
+            where=f"offset {offset}",
+            found=f"{len(body)} bytes",
+            expected="16, 18 or 40 bytes",
+        )
+    tag, channels, rate, byte_rate, align, bits = struct.unpack_from("<HHIIHH", body)
+    if tag == _EXTENSIBLE:
+        if len(body) < 40 or body[26:40] != _GUID_TAIL:
+            raise Damaged(
+                "fmt names a sub-format that is not read",
+                where=f"offset {offset + 24}",
+                expected="PCM or IEEE float",
+            )
+        tag = struct.unpack_from("<H", body, 24)[0]
+        if struct.unpack_from("<H", body, 18)[0] not in {0, bits}:
+            raise Damaged(
+                "fewer valid bits than the container holds", where=f"offset {offset + 18}", expected=f"{bits}"
+            )
+    subtype = _SUBTYPES.get((tag, bits))
+    if subtype is None:
+        raise Damaged(
+            "a sample format that is not read",
+            where=f"offset {offset}",
+            found=f"tag {tag:#x} with {bits} bits",
+            expected="PCM of 16, 24 or 32 bits, or 32-bit float",
+        )
+    if not channels or not rate or align != channels * bits // 8 or byte_rate != rate * align:
+        raise Damaged(
+            "fmt contradicts itself",
+            where=f"offset {offset}",
+            found=f"{channels} channels, {rate} Hz, align {align}, {byte_rate} bytes/s",
+        )
+    return WaveFormat(subtype=subtype, sample_rate_hz=rate, channels=channels, bit_depth=bits)
+
+
+def header(wave: WaveFormat, data_bytes: int) -> bytes:
+    """Return all bytes before the PCM of a file that we write ourselves: plain RIFF while it fits, RF64 above.
+
+    A JUNK chunk of ds64's size comes first, so that the header's length is the same either way.
+    """
+    tag = _FLOAT if wave.subtype == "pcm_f32" else _PCM
+    rate, align = wave.sample_rate_hz, wave.frame_bytes
+    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, tag, wave.channels, rate, rate * align, align, wave.bit_depth)
+    riff_bytes = 4 + len(_JUNK) + len(fmt) + 8 + data_bytes + (data_bytes & 1)
+    # Room is left for a capsule: a file that only just fits could not take one.
+    if riff_bytes + MAX_SMALL_CHUNK_BYTES > _MAX_RIFF_BYTES:
+        ds64 = struct.pack("<4sIQQQI", b"ds64", 28, riff_bytes, data_bytes, data_bytes // align, 0)
+        return (
+            struct.pack("<4sI4s", b"RF64", 0xFFFFFFFF, b"WAVE") + ds64 + fmt + struct.pack("<4sI", b"data", 0xFFFFFFFF)
+        )
+    return struct.pack("<4sI4s", b"RIFF", riff_bytes, b"WAVE") + _JUNK + fmt + struct.pack("<4sI", b"data", data_bytes)
+
+
+def pointer_chunk(artifact_id: str) -> bytes:
+    """Return the LIST/INFO/ICMT chunk that still names the descriptor when a converter dropped the capsule."""
+    text = POINTER_PREFIX + artifact_id.encode("ascii") + b"\0"
+    comment = b"INFO" + struct.pack("<4sI", b"ICMT", len(text)) + text + b"\0" * (len(text) & 1)
+    return struct.pack("<4sI", b"LIST", len(comment)) + comment
+
+
+def embed(source: Source, riff: Riff, artifact_id: str, capsule: bytes) -> list[Piece]:
+    """Return the pieces of the artifact made of the bare file `source` and a capsule.
+
+    Raises Damaged when `source` carries a capsule already, TooLarge when plain RIFF cannot hold the sum.
+    """
+    if riff.capsule is not None:
+        raise Damaged(
+            "the file carries a capsule already",
+            where=f"offset {riff.capsule.offset}",
+            expected="a bare file",
+            rule="CON04",
+        )
+    tail = (
+        pointer_chunk(artifact_id)
+        + struct.pack("<4sI", CAPSULE_ID, len(capsule))
+        + capsule
+        + b"\0" * (len(capsule) & 1)
+    )
+    return [*_with_size(source, riff.form, source.size + len(tail), [(12, source.size)]), tail]
+
+
+def bare_pieces(source: Source, riff: Riff) -> list[Piece]:
+    """Return the pieces of `source` without pointer and capsule: the bytes that the encoder delivered."""
+    ours = [chunk for chunk in (riff.pointer, riff.capsule) if chunk is not None]
+    spans, offset = [], 12
+    for chunk in ours:
+        spans.append((offset, chunk.offset))
+        offset = chunk.end
+    spans.append((offset, source.size))
+    total = source.size - sum(chunk.end - chunk.offset for chunk in ours)
+    return _with_size(source, riff.form, total, [span for span in spans if span[0] < span[1]])
+
+
+def _with_size(source: Source, form: bytes, total: int, spans: list[tuple[int, int]]) -> list[Piece]:
+    """Return `spans` of `source` behind a header that declares `total` bytes."""
+    if form == b"RF64":
+        head = (
+            struct.pack("<4sI4s", b"RF64", 0xFFFFFFFF, b"WAVE") + source.read_at(12, 8) + struct.pack("<Q", total - 8)
+        )
+    elif total - 8 > _MAX_RIFF_BYTES:
+        raise TooLarge(
+            "the artifact would pass 4 GiB; write RF64",
+            found=f"{total} bytes",
+            expected=f"at most {_MAX_RIFF_BYTES + 8} bytes",
+        )
+    else:
+        head = struct.pack("<4sI4s", b"RIFF", total - 8, b"WAVE")
+    start, end = spans[0]
+    pieces: list[Piece] = [head, Span(source, len(head), end - len(head))] if start == 12 else [head]
+    pieces += [Span(source, start, end - start) for start, end in spans[1:]]
+    assert length_of(pieces) == total
+    return pieces
+
+
+def _is_pointer(source: Source, chunk: Chunk) -> bool:
+    return (
+        chunk.id == b"LIST"
+        and chunk.size == len(pointer_chunk("sha256:" + "0" * 64)) - 8
+        and source.read_at(chunk.body + 12, len(POINTER_PREFIX)) == POINTER_PREFIX
+    )
+
+
+def _name(chunk_id: bytes) -> str:
+    return (
+        chunk_id.decode("ascii", "backslashreplace")
+        if chunk_id.isascii() and chunk_id.decode("ascii").isprintable()
+        else chunk_id.hex()
+    )

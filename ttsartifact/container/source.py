@@ -1,0 +1,258 @@
+"""Where bytes come from and go to: bounded random access in, whole files or nothing out.
+
+A carrier is described as pieces: literal bytes and spans of a source. Stripping and embedding only rearrange
+pieces, so a long file is hashed or copied without ever being held in memory.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, Self
+
+from ttsartifact.container.limits import READ_BLOCK_BYTES
+from ttsartifact.errors import Damaged, NotAnArtifact, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+    from types import TracebackType
+    from typing import BinaryIO
+
+__all__ = [
+    "BytesSource",
+    "FileSource",
+    "Piece",
+    "Source",
+    "Span",
+    "blocks_of",
+    "copy_pieces",
+    "length_of",
+    "write_whole",
+]
+
+
+class Source(Protocol):
+    """Random access over bytes of a known length."""
+
+    size: int
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return exactly `size` bytes from `offset`; raises Damaged when they are not there."""
+        ...
+
+    def read_into(self, offset: int, buffer: memoryview) -> None:
+        """Fill `buffer` from `offset`; raises Damaged when the bytes are not there."""
+        ...
+
+
+class BytesSource:
+    """A source over bytes in memory."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = memoryview(data)
+        self.size = len(data)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return exactly `size` bytes from `offset`."""
+        _require(offset, size, self.size)
+        return bytes(self._data[offset : offset + size])
+
+    def read_into(self, offset: int, buffer: memoryview) -> None:
+        """Fill `buffer` from `offset`."""
+        _require(offset, len(buffer), self.size)
+        buffer[:] = self._data[offset : offset + len(buffer)]
+
+
+class FileSource:
+    """A source over one open descriptor: what is hashed is what was parsed, whatever happens to the path."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        # O_NONBLOCK: opening a FIFO without a writer would wait for ever before we could refuse it.
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+        try:
+            self._fd = os.open(path, flags | getattr(os, "O_BINARY", 0))
+        except OSError as error:
+            raise NotAnArtifact(f"cannot open: {error.strerror}", where=os.fspath(path)) from error
+        status = os.fstat(self._fd)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(self._fd)
+            raise Refused(
+                "not a regular file",
+                where=os.fspath(path),
+                found=_kind(status.st_mode),
+                expected="a regular file",
+            )
+        self.path = os.fspath(path)
+        self.size = status.st_size
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return exactly `size` bytes from `offset`."""
+        _require(offset, size, self.size)
+        data = os.pread(self._fd, size, offset)
+        while len(data) < size:  # a short read is legal, and Linux stops at 2 GiB
+            more = os.pread(self._fd, size - len(data), offset + len(data))
+            if not more:
+                raise Damaged("the file shrank while it was read", where=f"offset {offset + len(data)}")
+            data += more
+        return data
+
+    def read_into(self, offset: int, buffer: memoryview) -> None:
+        """Fill `buffer` from `offset`."""
+        _require(offset, len(buffer), self.size)
+        done = 0
+        while done < len(buffer):
+            got = os.preadv(self._fd, [buffer[done:]], offset + done)
+            if got == 0:
+                raise Damaged("the file shrank while it was read", where=f"offset {offset + done}")
+            done += got
+
+    def fileno(self) -> int:
+        """Return the descriptor, for copies that stay inside the kernel."""
+        return self._fd
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_fd", -1) >= 0:
+            self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """`size` bytes of `source` from `offset`."""
+
+    source: Source
+    offset: int
+    size: int
+
+
+Piece = bytes | Span
+
+
+def length_of(pieces: Iterable[Piece]) -> int:
+    """Return how many bytes the pieces make."""
+    return sum(len(piece) if isinstance(piece, bytes) else piece.size for piece in pieces)
+
+
+def blocks_of(pieces: Iterable[Piece], block_bytes: int = READ_BLOCK_BYTES) -> Iterator[memoryview]:
+    """Yield the pieces' bytes in order. Each view is valid until the next one is asked for."""
+    buffer = memoryview(bytearray(block_bytes))
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            yield memoryview(piece)
+            continue
+        done = 0
+        while done < piece.size:
+            view = buffer[: min(block_bytes, piece.size - done)]
+            piece.source.read_into(piece.offset + done, view)
+            yield view
+            done += len(view)
+
+
+@contextmanager
+def write_whole(path: Path | str, *, replace: bool = False) -> Iterator[BinaryIO]:
+    """Yield a file that becomes `path` when the block ends well, and leaves nothing behind when it does not.
+
+    Raises Refused when `path` exists and `replace` is not said.
+    """
+    target = os.fspath(path)
+    if not replace and os.path.lexists(target):
+        raise Refused("the output exists; say --force to replace it", where=target)
+    folder = os.path.dirname(os.path.abspath(target))
+    handle, temporary = tempfile.mkstemp(prefix=".ttsa-", dir=folder)
+    try:
+        with os.fdopen(handle, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes 0600; the file is as readable as any that the user makes.
+        os.chmod(temporary, 0o666 & ~_umask())
+        if replace:
+            os.replace(temporary, target)
+        else:
+            # A link fails where a rename would silently replace a file that appeared meanwhile.
+            try:
+                os.link(temporary, target)
+            except FileExistsError as error:
+                raise Refused("the output exists; say --force to replace it", where=target) from error
+            except OSError:  # a file system without hard links
+                os.rename(temporary, target)
+        _sync_folder(folder)
+    finally:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+
+
+def copy_pieces(pieces: Iterable[Piece], out: BinaryIO) -> None:
+    """Append the pieces to `out`, inside the kernel where it can."""
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            out.write(piece)
+        elif isinstance(piece.source, FileSource) and hasattr(os, "copy_file_range"):
+            out.flush()
+            _copy_in_kernel(piece.source.fileno(), piece.offset, piece.size, out)
+        else:
+            out.writelines(blocks_of([piece]))
+
+
+def _copy_in_kernel(source_fd: int, offset: int, size: int, out: BinaryIO) -> None:
+    done = 0
+    while done < size:
+        try:
+            got = os.copy_file_range(source_fd, out.fileno(), min(size - done, 1 << 30), offset + done)
+        except OSError:  # across file systems on old kernels, or a file system that cannot
+            got = out.write(os.pread(source_fd, min(size - done, READ_BLOCK_BYTES), offset + done))
+            out.flush()
+        if got == 0:
+            raise Damaged("the file shrank while it was copied", where=f"offset {offset + done}")
+        done += got
+    out.seek(0, os.SEEK_END)
+
+
+def _require(offset: int, size: int, available: int) -> None:
+    if offset < 0 or size < 0 or offset + size > available:
+        raise Damaged(
+            "the file ends too early",
+            where=f"offset {offset}",
+            found=f"{max(0, available - offset)} bytes",
+            expected=f"{size} bytes",
+        )
+
+
+def _kind(mode: int) -> str:
+    names = {stat.S_IFIFO: "a FIFO", stat.S_IFDIR: "a directory", stat.S_IFSOCK: "a socket"}
+    return names.get(stat.S_IFMT(mode), "a device")
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder: str) -> None:
+    """Make the rename itself durable; where a folder cannot be opened, the file's own fsync stands alone."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,96 @@
+"""What stops the work. Everything that a reader can survive is a Finding, not an exception.
+
+TtsArtifactError
+├── NotAnArtifact       the bytes are no carrier that this version reads, or carry no capsule
+├── Damaged             a carrier whose structure contradicts itself; names the rule that it breaks
+├── InvalidDescriptor   a descriptor that cannot be parsed, or one that we were asked to write and may not
+├── TooLarge            a limit on what strangers may make us read
+├── Refused             a thing we will not do, for safety
+├── CommandFailed       the recorded or rerun command did not deliver audio; names its journal
+└── Unavailable         something needed is not installed here
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CommandFailed",
+    "Damaged",
+    "InvalidDescriptor",
+    "NotAnArtifact",
+    "Refused",
+    "TooLarge",
+    "TtsArtifactError",
+    "Unavailable",
+]
+
+
+class TtsArtifactError(Exception):
+    """An error that knows its address: where, what was found, what was expected, and the rule it broke."""
+
+    rule: str | None = None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str = "",
+        found: object = None,
+        expected: object = None,
+        rule: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.found = found
+        self.expected = expected
+        self.rule = rule or self.rule
+
+    def at(self, outer: str) -> TtsArtifactError:
+        """Return self with `outer` put in front of its address; an address grows on the way up."""
+        self.where = f"{outer}: {self.where}" if self.where else outer
+        return self
+
+    def __str__(self) -> str:
+        """One line: the message, both sides, the address last."""
+        both = ""
+        if self.found is not None or self.expected is not None:
+            both = f": found {self.found}" if self.found is not None else ": found nothing"
+            if self.expected is not None:
+                both += f", expected {self.expected}"
+        return f"{self.message}{both}" + (f" (at {self.where})" if self.where else "")
+
+
+class NotAnArtifact(TtsArtifactError):  # noqa: N818 - the names say what is the matter, as in the tree above
+    """The bytes are no carrier that this version reads, or carry no capsule."""
+
+    rule = "CON01"
+
+
+class Damaged(TtsArtifactError):  # noqa: N818
+    """A carrier whose structure contradicts itself."""
+
+    rule = "CON02"
+
+
+class InvalidDescriptor(TtsArtifactError):  # noqa: N818
+    """A descriptor that cannot be parsed, or one that we were asked to write and may not."""
+
+    rule = "CAN02"
+
+
+class TooLarge(TtsArtifactError):  # noqa: N818
+    """A limit on what strangers may make us read."""
+
+    rule = "CON15"
+
+
+class Refused(TtsArtifactError):  # noqa: N818
+    """A thing we will not do, for safety."""
+
+
+class CommandFailed(TtsArtifactError):  # noqa: N818
+    """The recorded or rerun command did not deliver audio."""
+
+
+class Unavailable(TtsArtifactError):  # noqa: N818
+    """Something needed is not installed here."""

@@ -1,0 +1,155 @@
+"""One run out of one file, whatever carrier it came in. Nothing is hashed here, and nothing is read before it is asked for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ttsartifact.container import canonical, capsule, riff
+from ttsartifact.container.source import FileSource, Piece, Source, Span
+from ttsartifact.errors import Damaged, NotAnArtifact, TtsArtifactError
+from ttsartifact.terms.descriptor import Descriptor
+from ttsartifact.terms.trace import Trace
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+__all__ = ["Artifact", "Parts", "open_artifact", "open_artifacts", "parse_descriptor"]
+
+
+class Parts(Protocol):
+    """The named parts beside the descriptor: `trace/<name>`, `ref/<n>`, `attestation/<n>`."""
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names in their order, `descriptor` first."""
+        ...
+
+    def part(self, name: str) -> bytes:
+        """Return the bytes of one part; raises KeyError for one that is not there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A run as found: descriptor, parts, and the bare audio as pieces of its source."""
+
+    where: str
+    carrier: str
+    descriptor: Descriptor
+    faults: tuple[canonical.Fault, ...]
+    parts: Parts
+    audio: tuple[Piece, ...]
+    wave: riff.Riff | None
+    """The walk over the audio when it is WAV; the PCM is then `pcm`."""
+    source: Source
+    capsule: capsule.Capsule | None
+    """The capsule as it lies in a WAV; Parquet keeps its parts in columns."""
+    row: int | None = None
+    columns: dict[str, Any] | None = None
+    """The typed columns as read from Parquet."""
+
+    @property
+    def artifact_id(self) -> str:
+        """The identity of the run: the digest of the descriptor's bytes."""
+        return self.descriptor.artifact_id
+
+    @property
+    def pcm(self) -> Span | None:
+        """The canonical PCM as it lies in the source, when the audio is WAV."""
+        if self.wave is None:
+            return None
+        source = self.source if self.carrier == "wav" else _only_source(self.audio)
+        return Span(source, self.wave.data.body, self.wave.data.size)
+
+    def trace(self, name: str) -> Trace | None:
+        """Return a trace, or None when the artifact carries none of that name or it has not the shape of one."""
+        try:
+            return Trace.from_value(json.loads(self.parts.part(f"trace/{name}")))
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+            return None
+
+
+def open_artifact(path: str | os.PathLike[str]) -> Artifact:
+    """Open the one run of `path`.
+
+    Raises NotAnArtifact, Damaged, InvalidDescriptor, TooLarge or Refused, each with its address.
+    """
+    found = open_artifacts(path)
+    first = next(found)
+    if next(found, None) is not None:
+        raise NotAnArtifact("holds many runs; name one", where=str(path), expected="one run")
+    return first
+
+
+def open_artifacts(path: str | os.PathLike[str]) -> Iterator[Artifact]:
+    """Yield the runs of `path`: one of a WAV, one a row of Parquet."""
+    source = FileSource(path)
+    try:
+        head = source.read_at(0, min(12, source.size))
+        if riff.is_riff(head):
+            yield _from_wav(source)
+        elif head[:4] == b"PAR1":
+            from ttsartifact.reading.rows import artifacts_of
+
+            yield from artifacts_of(source)
+        else:
+            raise NotAnArtifact(
+                "no carrier that this version reads", where="offset 0", found=_magic(head), expected="WAV or Parquet"
+            )
+    except TtsArtifactError as error:
+        raise error.at(source.path) from error.__cause__
+
+
+def parse_descriptor(raw: bytes) -> tuple[Descriptor, tuple[canonical.Fault, ...]]:
+    """Parse descriptor bytes; raises InvalidDescriptor or TooLarge for what cannot be parsed at all."""
+    value, faults = canonical.parse(raw, fractions_under=("/generation/params/", "/ext/"), free_keys_under=("/ext",))
+    if not isinstance(value, dict):
+        raise Damaged("the descriptor is no JSON object", where="descriptor", rule="CAN02")
+    return Descriptor(raw, value), tuple(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class _CapsuleParts:
+    capsule: capsule.Capsule
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.capsule.places)
+
+    def part(self, name: str) -> bytes:
+        return self.capsule.part(name)
+
+
+def _from_wav(source: FileSource) -> Artifact:
+    walked = riff.walk(source)
+    if walked.capsule is None:
+        raise NotAnArtifact(
+            "a WAV without a capsule",
+            where=f"offset {source.size}",
+            expected="a ttsa chunk; `ttsa reattach` puts one back",
+            rule="CON04",
+        )
+    held = capsule.parse(source, walked.capsule.body, walked.capsule.size)
+    descriptor, faults = parse_descriptor(held.part("descriptor"))
+    return Artifact(
+        where=source.path,
+        carrier="wav",
+        descriptor=descriptor,
+        faults=faults,
+        parts=_CapsuleParts(held),
+        audio=tuple(riff.bare_pieces(source, walked)),
+        wave=walked,
+        source=source,
+        capsule=held,
+    )
+
+
+def _only_source(pieces: tuple[Piece, ...]) -> Source:
+    (piece,) = pieces
+    assert isinstance(piece, Span)  # rows of Parquet hold their audio as one span
+    return piece.source
+
+
+def _magic(head: bytes) -> str:
+    return head[:4].decode("ascii", "backslashreplace") if head else "an empty file"

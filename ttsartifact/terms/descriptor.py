@@ -1,0 +1,54 @@
+"""The descriptor of a run: the bytes that were hashed, and a view of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ttsartifact.terms import digest
+
+__all__ = ["REASONS", "Descriptor", "absent", "is_absent"]
+
+REASONS = ("not_measured", "not_applicable", "withheld", "unknown")
+
+
+def absent(reason: str, detail: str | None = None) -> dict[str, Any]:
+    """Return the value that says aloud that there is none (clause 4.4)."""
+    if reason not in REASONS:
+        raise ValueError(f"reason {reason!r} is none of {', '.join(REASONS)}")
+    return {"value": None, "reason": reason} | ({"detail": detail} if detail else {})
+
+
+def is_absent(value: Any) -> bool:
+    """Tell whether `value` is one that says aloud that there is none."""
+    return isinstance(value, dict) and "reason" in value and value.get("value", 0) is None
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """The bytes as found and the value parsed from them; `artifact_id` is the digest of the bytes, whatever they hold."""
+
+    raw: bytes
+    value: dict[str, Any]
+
+    @property
+    def artifact_id(self) -> str:
+        """The identity of the run (clause 8.5)."""
+        return digest.of(self.raw)
+
+    def at(self, pointer: str) -> Any:
+        """Return what stands at a JSON pointer, or None where nothing does."""
+        place: Any = self.value
+        for step in pointer.split("/")[1:]:
+            if isinstance(place, dict):
+                place = place.get(step)
+            elif isinstance(place, list) and step.isdigit() and int(step) < len(place):
+                place = place[int(step)]
+            else:
+                return None
+        return place
+
+    def known(self, pointer: str) -> Any:
+        """Return what stands at a JSON pointer, or None where nothing does or where it says that it is absent."""
+        value = self.at(pointer)
+        return None if is_absent(value) else value

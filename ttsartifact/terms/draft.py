@@ -1,0 +1,27 @@
+"""A run before it is packed: what was recorded, without what follows from the bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ttsartifact.terms.trace import Trace
+
+__all__ = ["Draft"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """Everything that the recorder knows.
+
+    `descriptor` has every section of the schema except `level`, `traces` and `audio`; packing computes those.
+    `audio` holds what only the recorder can know of the audio: `roles`, `encoder`, `clipped_samples`, `decoded`.
+    """
+
+    descriptor: dict[str, Any]
+    audio: dict[str, Any] = field(default_factory=dict)
+    traces: tuple[Trace, ...] = ()
+    """A chunk log comes without `pcm_sha256`; packing digests each chunk in the pass that digests the file."""
+    references: dict[int, bytes] = field(default_factory=dict)
+    """Bytes of the reference clips that are embedded, by their index in /input/refs."""

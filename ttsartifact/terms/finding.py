@@ -1,0 +1,79 @@
+"""What a rule answers, and what a verifier says of it. An exception means "I cannot go on"; these mean "I went on"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Answer", "Finding", "Mismatch", "NotApplicable", "Outcome", "Severity", "Unverifiable", "Verdict"]
+
+
+class Outcome:
+    """How a rule ended (clause 10.1)."""
+
+    PASS = "pass"  # noqa: S105
+    FAIL = "fail"
+    NOT_APPLICABLE = "not_applicable"
+    NOT_EVALUATED = "not_evaluated"
+    UNVERIFIABLE = "unverifiable"
+    SUPPRESSED = "suppressed"
+
+
+class Severity:
+    """How much a failure weighs; only fatal and error make a file non-conformant."""
+
+    FATAL = "fatal"
+    ERROR = "error"
+    WARN = "warn"
+    INFO = "info"
+
+
+class Verdict:
+    """What became of the bytes, from best to worst (clause 10.2)."""
+
+    INTACT = "INTACT"
+    REWRAPPED = "REWRAPPED"
+    RETAGGED = "RETAGGED"
+    AUDIO_CHANGED = "AUDIO_CHANGED"
+    BROKEN = "BROKEN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mismatch:
+    """One place where a rule does not hold: a JSON pointer, a byte offset or a frame, and both sides."""
+
+    where: str
+    found: Any = None
+    expected: Any = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotApplicable:
+    """The question does not arise, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unverifiable:
+    """The question arises but cannot be answered here, and what is missing."""
+
+    needs: str
+
+
+Answer = list[Mismatch] | NotApplicable | Unverifiable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a verifier says of one rule at one place."""
+
+    rule: str
+    outcome: str
+    severity: str
+    where: str = ""
+    found: Any = None
+    expected: Any = None
+    message: str = ""
+    blocked_by: str | None = None

@@ -1,0 +1,76 @@
+"""The conformance levels: what a descriptor must know to reach each (clauses 9.1 to 9.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ttsartifact.terms.descriptor import Descriptor
+
+__all__ = ["LEVELS", "level_reached", "missing_for"]
+
+LEVELS = ("L0", "L1", "L2", "L3")
+
+# Pointers that must hold a value and not its absence. Spelled once more in clause 9; a test holds the two together.
+_KNOWN = {
+    "L1": ("/pins/engine", "/audio/digest"),
+    "L2": (
+        "/run/attempt",
+        "/run/times/t_first_token_semantics",
+        "/run/load/queue_depth_at_submit",
+        "/generation/device",
+    ),
+    "L3": (
+        "/input/text/value",
+        "/pins/model",
+        "/pins/vocoder",
+        "/pins/engine/build",
+        "/pins/frontend",
+        "/pins/lock",
+        "/generation/seeds",
+        "/generation/precision",
+        "/env/os",
+        "/env/cpu",
+    ),
+}
+
+
+def level_reached(descriptor: Descriptor) -> str:
+    """Return the highest level of which this descriptor misses nothing."""
+    reached = LEVELS[0]
+    for level in LEVELS[1:]:
+        if missing_for(level, descriptor):
+            break
+        reached = level
+    return reached
+
+
+def missing_for(level: str, descriptor: Descriptor) -> list[str]:
+    """Return what `descriptor` misses for `level` alone: pointers, or words where no single pointer says it."""
+    missing = [pointer for pointer in _KNOWN.get(level, ()) if descriptor.known(pointer) is None]
+    if level == "L1" and not _utc_snapshots(descriptor):
+        missing.append("/timebase/snapshots: one of UTC")
+    if level == "L2":
+        missing += [f"/timebase/snapshots: one of UTC at the {end}" for end in _unseen_ends(descriptor)]
+        traces = {trace.get("name") for trace in descriptor.known("/traces") or [] if isinstance(trace, dict)}
+        if "chunks" not in traces:
+            missing.append("/traces: chunks")
+        # A run on the CPU has no device whose telemetry could be missing.
+        if "telemetry" not in traces and descriptor.known("/generation/device") != "cpu":
+            missing.append("/traces: telemetry")
+    if level == "L3":
+        if descriptor.known("/generation/runner") is None and descriptor.known("/generation/command") is None:
+            missing.append("/generation/runner or /generation/command")
+        if descriptor.at("/generation/determinism/class") == "unclaimed":
+            missing.append("/generation/determinism/class")
+    return missing
+
+
+def _utc_snapshots(descriptor: Descriptor) -> list[str]:
+    found = descriptor.known("/timebase/snapshots") or []
+    return [str(snapshot.get("at")) for snapshot in found if isinstance(snapshot, dict) and "utc" in snapshot]
+
+
+def _unseen_ends(descriptor: Descriptor) -> list[str]:
+    seen = _utc_snapshots(descriptor)
+    return [end for end in ("start", "end") if end not in seen]
