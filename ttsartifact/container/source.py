@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BytesSource",
     "FileSource",
+    "JoinedSource",
     "Piece",
     "Source",
     "Span",
@@ -131,6 +132,37 @@ class FileSource:
     def __del__(self) -> None:
         if getattr(self, "_fd", -1) >= 0:
             self.close()
+
+
+class JoinedSource:
+    """A source over pieces, as if they were one file."""
+
+    def __init__(self, pieces: Iterable[Piece]) -> None:
+        self._places: list[tuple[int, Piece]] = []
+        self.size = 0
+        for piece in pieces:
+            self._places.append((self.size, piece))
+            self.size += length_of([piece])
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return exactly `size` bytes from `offset`."""
+        buffer = bytearray(size)
+        self.read_into(offset, memoryview(buffer))
+        return bytes(buffer)
+
+    def read_into(self, offset: int, buffer: memoryview) -> None:
+        """Fill `buffer` from `offset`."""
+        _require(offset, len(buffer), self.size)
+        end = offset + len(buffer)
+        for start, piece in self._places:
+            low, high = max(offset, start), min(end, start + length_of([piece]))
+            if low >= high:
+                continue
+            view = buffer[low - offset : high - offset]
+            if isinstance(piece, bytes):
+                view[:] = piece[low - start : high - start]
+            else:
+                piece.source.read_into(piece.offset + low - start, view)
 
 
 @dataclass(frozen=True, slots=True)

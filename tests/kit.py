@@ -1,0 +1,290 @@
+"""What the tests build runs of: real bytes in the real layout, broken on purpose where a test says so."""
+
+from __future__ import annotations
+
+import copy
+import math
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.container import canonical, capsule, riff
+from ttsartifact.container.source import BytesSource, copy_pieces, write_whole
+from ttsartifact.packing.pack import Run, build, write
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import absent
+from ttsartifact.terms.draft import Draft
+from ttsartifact.terms.trace import Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RATE_HZ = 16_000
+TEXT = "The quick brown fox."
+RUN_ID = "0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e2f"
+
+
+def tone(frames: int = 800, channels: int = 1) -> bytes:
+    """Return 16-bit PCM of a 440 Hz tone; its samples are integers by construction."""
+    samples = [round(9000 * math.sin(2 * math.pi * 440 * n / RATE_HZ)) for n in range(frames)]
+    return struct.pack(f"<{frames * channels}h", *(s for s in samples for _ in range(channels)))
+
+
+def wav(pcm: bytes | None = None, *, rate_hz: int = RATE_HZ, channels: int = 1, bits: int = 16, tag: int = 1) -> bytes:
+    """Return a plain 44-byte-header WAV."""
+    pcm = tone() if pcm is None else pcm
+    align = channels * bits // 8
+    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, tag, channels, rate_hz, rate_hz * align, align, bits)
+    body = fmt + struct.pack("<4sI", b"data", len(pcm)) + pcm + b"\0" * (len(pcm) & 1)
+    return struct.pack("<4sI4s", b"RIFF", 4 + len(body), b"WAVE") + body
+
+
+def descriptor(**changes: Any) -> dict[str, Any]:
+    """Return the recorder's half of an honest small run on a CPU: nothing pinned that a command cannot pin."""
+    text = TEXT.encode()
+    value: dict[str, Any] = {
+        "claims": [],
+        "run": {
+            "run_id": RUN_ID,
+            "session_id": absent("not_applicable"),
+            "recorder": {"name": "ttsartifact", "version": "0.1.0"},
+            "attempt": {"index": 1, "retries": 0},
+            "times": {
+                "observer": "client",
+                "t_first_token_semantics": "host",
+                "streaming": True,
+                "t_scheduled_ns": absent("not_applicable"),
+                "t_submit_ns": 1_000_003,
+                "t_start_ns": absent("unknown"),
+                "t_first_model_token_ns": absent("unknown"),
+                "t_first_token_ns": 21_000_017,
+                "t_last_token_ns": 41_000_029,
+                "t_encoded_ns": absent("not_measured"),
+                "first_chunk_frames": 400,
+                "includes": ["process_start"],
+                "warmup_runs": 0,
+                "first_call": True,
+                "stalls": {"count": 0, "total_ns": 0},
+            },
+            "load": {
+                "queue_depth_at_submit": 0,
+                "running_at_start": 1,
+                "batch_size": 1,
+                "batch_index": 0,
+                "concurrency": 1,
+            },
+            "notes": absent("not_applicable"),
+        },
+        "input": {
+            "text": {
+                "digest": digest.of(text),
+                "size": len(text),
+                "form": "raw_utf8",
+                "lang": "en",
+                "value": TEXT,
+            },
+            "normalised_text": absent("unknown"),
+            "phonemes": absent("unknown"),
+            "mode": "plain",
+            "refs_ordered": True,
+            "refs": [],
+            "target_speech_ms": absent("not_applicable"),
+        },
+        "pins": {
+            "model": absent("unknown"),
+            "vocoder": absent("unknown"),
+            "engine": {
+                "name": "espeak-ng",
+                "version": "1.51+dfsg-10",
+                "build": "debian-12",
+                "digest": digest.of(b"the executable"),
+            },
+            "frontend": absent("unknown"),
+            "adaptation": absent("not_applicable"),
+            "lock": absent("not_applicable"),
+            "container_image": absent("unknown"),
+        },
+        "generation": {
+            "device": "cpu",
+            "command": {"argv": ["espeak-ng", "-w", "{out}", "{text}"], "exit_status": 0},
+            "runner": absent("not_applicable"),
+            "seeds": absent("unknown"),
+            "precision": absent("unknown"),
+            "determinism": {"class": "unclaimed", "self_repeat": absent("not_measured"), "flags": []},
+            "numerics": absent("not_applicable"),
+            "stages": absent("unknown"),
+            "params": {},
+        },
+        "channels": [],
+        "summary": {
+            "clock_mhz": absent("not_applicable"),
+            "power_w": absent("not_applicable"),
+            "util_gpu": absent("not_applicable"),
+        },
+        "timebase": {
+            "unit": "ns",
+            "origin": {"clock": "host.monotonic", "utc": "2026-11-21T10:00:00.123456789Z"},
+            "clocks": [
+                {
+                    "id": "host.monotonic",
+                    "kind": "monotonic",
+                    "domain": digest.of(b"one boot"),
+                    "resolution_ns": 1,
+                    "counts_suspend": False,
+                    "sync": absent("not_applicable"),
+                },
+                {
+                    "id": "host.utc",
+                    "kind": "realtime",
+                    "domain": absent("not_applicable"),
+                    "resolution_ns": 1,
+                    "counts_suspend": True,
+                    "sync": {
+                        "source": "kernel",
+                        "synced": True,
+                        "est_error_ns": 40_000,
+                        "max_error_ns": 900_000,
+                        "smear": "unknown",
+                    },
+                },
+            ],
+            "snapshots": [
+                {
+                    "at": "start",
+                    "t_ns": 0,
+                    "clock": "host.utc",
+                    "utc": "2026-11-21T10:00:00.123456789Z",
+                    "bracket_ns": 310,
+                },
+                {
+                    "at": "end",
+                    "t_ns": 50_000_000,
+                    "clock": "host.utc",
+                    "utc": "2026-11-21T10:00:00.173456801Z",
+                    "bracket_ns": 290,
+                },
+            ],
+        },
+        "env": {
+            "os": {
+                "name": "Debian GNU/Linux",
+                "version": "12",
+                "kernel": "6.1.0",
+                "machine": "x86_64",
+                "libc": "glibc 2.36",
+            },
+            "cpu": {"model": "a processor", "logical_cores": 2, "isa": ["avx2", "sse4_2"]},
+            "memory_mib": 24_000,
+            "devices": absent("not_applicable"),
+            "runtime": absent("not_applicable"),
+            "python": {"name": "CPython", "version": "3.11.7"},
+            "packages": [],
+            "variables": [],
+            "virtualisation": absent("unknown"),
+            "sound_library": absent("not_applicable"),
+        },
+        "imperfection": "none",
+        "gate": absent("not_applicable"),
+    }
+    return value | changes
+
+
+def chunk_log(frames: int = 800) -> Trace:
+    """Return a log of two equal chunks at the times that `descriptor` states."""
+    half = frames // 2
+    return Trace(
+        "chunks",
+        {"t_ns": [21_000_017, 41_000_029], "frame_start": [0, half], "frame_count": [half, frames - half]},
+    )
+
+
+def draft(*, audio: dict[str, Any] | None = None, traces: tuple[Trace, ...] | None = None, **changes: Any) -> Draft:
+    """Return the draft of an honest small run."""
+    return Draft(
+        descriptor=descriptor(**changes),
+        audio={"clipped_samples": 0, "encoder": {"name": "espeak-ng", "version": "1.51+dfsg-10"}} | (audio or {}),
+        traces=(chunk_log(),) if traces is None else traces,
+    )
+
+
+def artifact(
+    folder: Path,
+    *,
+    name: str = "run.tts.wav",
+    audio: bytes | None = None,
+    run: Draft | None = None,
+    patch: Callable[[dict[str, Any]], None] | None = None,
+    raw: Callable[[bytes], bytes] | None = None,
+    traces: Callable[[dict[str, Any]], None] | None = None,
+    refresh: bool = True,
+) -> Path:
+    """Write an artifact and return its path.
+
+    `patch` edits the descriptor's value, `raw` its canonical bytes, `traces` the values of the trace parts by name;
+    the digests that follow (`refresh`) and the seal are then made anew, so that only the edit itself is wrong.
+    """
+    bare = wav() if audio is None else audio
+    built = build(draft() if run is None else run, BytesSource(bare))
+    parts = edited(built.parts, patch=patch, raw=raw, traces=traces, refresh=refresh)
+    path = folder / name
+    sealed = Run(parts=parts, audio=built.audio, wave=built.wave, audio_digest=built.audio_digest)
+    write(sealed, path, carrier="parquet" if name.endswith(".parquet") else "wav", replace=True)
+    return path
+
+
+def edited(
+    parts: dict[str, bytes],
+    *,
+    patch: Callable[[dict[str, Any]], None] | None = None,
+    raw: Callable[[bytes], bytes] | None = None,
+    traces: Callable[[dict[str, Any]], None] | None = None,
+    refresh: bool = True,
+) -> dict[str, bytes]:
+    """Return `parts` after the edits; see `artifact`."""
+    value, _ = canonical.parse(parts["descriptor"], fractions_under=("/generation/params/",), free_keys_under=("/ext",))
+    others = {name: data for name, data in parts.items() if name != "descriptor"}
+    if traces is not None:
+        import json
+
+        loaded = {
+            name.removeprefix("trace/"): json.loads(data) for name, data in others.items() if name[:6] == "trace/"
+        }
+        traces(loaded)
+        others = {f"trace/{name}": canonical.canonical_bytes(trace) for name, trace in loaded.items()}
+        others |= {name: data for name, data in parts.items() if name.startswith("ref/")}
+        if refresh:
+            for entry in value["traces"]:
+                data = others[f"trace/{entry['name']}"]
+                entry |= {"size": len(data), "digest": digest.of(data), "rows": loaded[entry["name"]]["rows"]}
+    if patch is not None:
+        value = copy.deepcopy(value)
+        patch(value)
+    encoded = canonical.canonical_bytes(value)
+    return {"descriptor": raw(encoded) if raw is not None else encoded} | others
+
+
+def rewritten(path: Path, out: Path, audio: Callable[[bytes], bytes]) -> Path:
+    """Put the capsule of `path` unchanged on other audio bytes, as an editor would that keeps foreign chunks."""
+    found = open_artifact(path)
+    bare = b"".join(p if isinstance(p, bytes) else p.source.read_at(p.offset, p.size) for p in found.audio)
+    source = BytesSource(audio(bare))
+    assert found.capsule is not None
+    pieces = riff.embed(source, riff.walk(source), found.artifact_id, found.capsule.raw)
+    with write_whole(out, replace=True) as file:
+        copy_pieces(pieces, file)
+    return out
+
+
+def resealed(data: bytes) -> bytes:
+    """Return the bytes of a WAV artifact with the seal made anew over whatever it now holds."""
+    source = BytesSource(data)
+    walked = riff.walk(source)
+    assert walked.capsule is not None
+    held = data[walked.capsule.body : walked.capsule.body + walked.capsule.size]
+    bare = b"".join(
+        p if isinstance(p, bytes) else p.source.read_at(p.offset, p.size) for p in riff.bare_pieces(source, walked)
+    )
+    seal = capsule.seal_of(held, digest.of(bare)).encode()
+    start = walked.capsule.body + capsule.SEAL_DIGITS.start
+    return data[:start] + seal + data[start + 64 :]

@@ -1,0 +1,32 @@
+"""The JSON Schemas of spec/1.0, compiled once a process. jsonschema-rs answers; nothing is ever fetched."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact import _spec
+from ttsartifact.errors import InvalidDescriptor
+
+if TYPE_CHECKING:
+    import jsonschema_rs
+
+__all__ = ["require_valid", "validator"]
+
+
+@cache
+def validator(name: str) -> jsonschema_rs.Draft202012Validator:
+    """Return the compiled schema spec/1.0/`name`.schema.json."""
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft202012Validator(_spec.load_json(f"{name}.schema.json"))
+
+
+def require_valid(name: str, value: Any) -> None:
+    """Raise InvalidDescriptor with the first place where `value` breaks the schema; nothing invalid is written."""
+    compiled = validator(name)
+    if compiled.is_valid(value):
+        return
+    error = next(compiled.iter_errors(value))
+    pointer = "".join(f"/{step}" for step in error.instance_path)
+    raise InvalidDescriptor(f"the {name} would not be valid: {error.message[:300]}", where=pointer or "/", rule="SCH02")

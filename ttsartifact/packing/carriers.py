@@ -1,0 +1,186 @@
+"""Between carriers: strip, convert, reattach, unpack. Identity, parts and audio bytes stay as they are (clause 3.6)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from typing import TYPE_CHECKING
+
+from ttsartifact.container import capsule, riff
+from ttsartifact.container.hashing import digest_audio, digest_pieces
+from ttsartifact.container.source import FileSource, JoinedSource, Piece, Span, copy_pieces, length_of, write_whole
+from ttsartifact.errors import NotAnArtifact, Refused
+from ttsartifact.packing.pack import Run, carrier_of, write
+from ttsartifact.reading.artifact import open_artifact, open_artifacts, parse_descriptor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.terms.descriptor import Descriptor
+
+__all__ = ["convert", "detach", "reattach", "strip", "unpack"]
+
+_SUFFIXES = {"wav": ".wav", "flac": ".flac", "mp3": ".mp3", "ogg_vorbis": ".ogg", "ogg_opus": ".opus"}
+
+
+def strip(path: Path | str, out: Path | str, *, replace: bool = False) -> str:
+    """Write the bare audio of an artifact, byte for byte as its encoder delivered it; return its digest.
+
+    Raises Refused when what comes out would not have the digest that the descriptor states.
+    """
+    artifact = open_artifact(path)
+    found = digest_pieces(artifact.audio)
+    stated = artifact.descriptor.known("/audio/digest")
+    if found != stated:
+        raise Refused("the audio is not the one that was recorded", where=os.fspath(path), found=found, expected=stated)
+    with write_whole(out, replace=replace) as file:
+        copy_pieces(artifact.audio, file)
+    return found
+
+
+def detach(path: Path | str, out: Path | str, *, replace: bool = False) -> None:
+    """Write the capsule of an artifact alone, for `reattach` to put back."""
+    run = _run_of(open_artifact(path))
+    with write_whole(out, replace=replace) as file:
+        file.write(capsule.build(run.parts, run.audio_digest))
+
+
+def convert(paths: Sequence[Path | str], out: Path | str, *, replace: bool = False) -> list[str]:
+    """Write the runs of `paths` into the carrier that `out` names; return their artifact ids, which do not change."""
+    kind = carrier_of(out)
+    if kind == "parquet":
+        from ttsartifact.container import parquet
+
+        found: list[str] = []
+
+        def rows() -> Iterator[tuple[dict[str, bytes], Sequence[Piece]]]:
+            for path in paths:
+                for artifact in open_artifacts(path):
+                    found.append(artifact.artifact_id)
+                    yield _parts_of(artifact), artifact.audio
+
+        with write_whole(out, replace=replace) as file:
+            parquet.write(rows(), file)
+        return found
+    runs = [_run_of(artifact) for path in paths for artifact in open_artifacts(path)]
+    if len(runs) != 1:
+        raise Refused("a WAV carries one run", found=f"{len(runs)} runs", expected="one run, or a .tts.parquet")
+    write(runs[0], out, carrier=kind, replace=replace)
+    return [runs[0].artifact_id]
+
+
+def reattach(bare: Path | str, source: Path | str, out: Path | str, *, replace: bool = False) -> str:
+    """Put a capsule back on a copy of the audio that lost it, and return the artifact id.
+
+    `source` is an artifact in any carrier, a capsule from `detach`, or a folder from `unpack` (or its
+    descriptor.json). A copy whose header was rewritten is made whole from /audio/framing when its PCM is still the
+    recorded one; other audio is refused.
+    """
+    parts, descriptor = _source_parts(source)
+    kind = carrier_of(out)
+    with FileSource(bare) as audio:
+        whole = _original(audio, descriptor, os.fspath(bare))
+        wave = riff.walk(whole) if riff.is_riff(whole.read_at(0, min(12, whole.size))) else None
+        digest = descriptor.known("/audio/digest")
+        run = Run(parts=parts, audio=whole, wave=wave, audio_digest=digest)
+        write(run, out, carrier=kind, replace=replace)
+    return run.artifact_id
+
+
+def unpack(path: Path | str, folder: Path | str) -> list[str]:
+    """Write audio and parts of an artifact as single files into a new folder; return the file names, chosen by us."""
+    artifact = open_artifact(path)
+    try:
+        os.mkdir(folder)
+    except FileExistsError as error:
+        raise Refused("the folder exists", where=os.fspath(folder), expected="a new one") from error
+    names = {"audio" + _SUFFIXES.get(str(artifact.descriptor.known("/audio/codec")), ".bin"): artifact.audio}
+    for name, data in _parts_of(artifact).items():
+        names[_file_name(name)] = (data,)
+    for name, pieces in names.items():
+        with write_whole(os.path.join(folder, name)) as file:
+            copy_pieces(pieces, file)
+    return sorted(names)
+
+
+def _file_name(part: str) -> str:
+    suffix = "" if part.startswith("ref/") else ".json"
+    return part.replace("/", "-") + suffix
+
+
+def _parts_of(artifact: Artifact) -> dict[str, bytes]:
+    return {name: artifact.parts.part(name) for name in artifact.parts.names()}
+
+
+def _run_of(artifact: Artifact) -> Run:
+    audio = JoinedSource(artifact.audio)
+    wave = riff.walk(audio) if artifact.wave is not None else None
+    # The digest as found, not as stated: a converter neither mends an artifact nor breaks it further.
+    return Run(
+        parts=_parts_of(artifact), audio=audio, wave=wave, audio_digest=digest_pieces([Span(audio, 0, audio.size)])
+    )
+
+
+def _source_parts(source: Path | str) -> tuple[dict[str, bytes], Descriptor]:
+    if os.path.isdir(source):
+        return _folder_parts(os.fspath(source))
+    if os.path.basename(os.fspath(source)) == "descriptor.json":
+        return _folder_parts(os.path.dirname(os.fspath(source)) or ".")
+    with FileSource(source) as opened:
+        if opened.read_at(0, min(7, opened.size)) == b"TTSA/1\n":
+            held = capsule.parse(opened)
+            parts = capsule.parts_of(held)
+            return parts, parse_descriptor(parts["descriptor"])[0]
+    artifact = open_artifact(source)
+    return _parts_of(artifact), artifact.descriptor
+
+
+def _folder_parts(folder: str) -> tuple[dict[str, bytes], Descriptor]:
+    def read(name: str) -> bytes:
+        with FileSource(os.path.join(folder, name)) as file:
+            return file.read_at(0, file.size)
+
+    raw = read("descriptor.json")
+    descriptor, _ = parse_descriptor(raw)
+    parts = {"descriptor": raw}
+    for trace in descriptor.known("/traces") or []:
+        parts[f"trace/{trace['name']}"] = read(_file_name(f"trace/{trace['name']}"))
+    for index, reference in enumerate(descriptor.known("/input/refs") or []):
+        if reference.get("embedded"):
+            parts[f"ref/{index}"] = read(f"ref-{index}")
+    return parts, descriptor
+
+
+def _original(audio: FileSource, descriptor: Descriptor, where: str) -> FileSource | JoinedSource:
+    """Return the bare file that was recorded: `audio` itself, or its PCM inside the recorded framing."""
+    stated = descriptor.known("/audio/digest")
+    walked = riff.walk(audio) if riff.is_riff(audio.read_at(0, min(12, audio.size))) else None
+    if walked is not None and walked.capsule is not None:
+        raise NotAnArtifact("carries a capsule already", where=where, expected="a bare file", rule="CON04")
+    found = digest_audio([Span(audio, 0, audio.size)], walked.bare_pcm if walked else None)
+    if found.encoded == stated:
+        return audio
+    if walked is None or found.pcm != descriptor.known("/audio/pcm"):
+        raise Refused(
+            "this is other audio",
+            where=where,
+            found=found.pcm or found.encoded,
+            expected=descriptor.known("/audio/pcm"),
+        )
+    framing = descriptor.known("/audio/framing")
+    if framing is None:
+        raise Refused(
+            "the samples are the recorded ones, but the descriptor does not keep the bytes around them", where=where
+        )
+    try:
+        head, tail = (base64.b64decode(framing[side], validate=True) for side in ("head", "tail"))
+    except (binascii.Error, KeyError, TypeError) as error:
+        raise Refused("the descriptor's framing cannot be read", where="/audio/framing") from error
+    whole = JoinedSource([head, Span(audio, walked.data.body, walked.data.size), tail])
+    again = digest_pieces([Span(whole, 0, whole.size)])
+    if again != stated or length_of([head, tail]) + walked.data.size != descriptor.known("/audio/size"):
+        raise Refused("the recorded framing does not make the recorded file", where=where, found=again, expected=stated)
+    return whole

@@ -1,0 +1,261 @@
+"""A recording becomes one file: everything that follows from the bytes is computed here, and nothing else is added."""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact import _spec
+from ttsartifact.container import canonical, capsule, riff, schemas
+from ttsartifact.container.hashing import AudioDigests, chunk_root, digest_audio
+from ttsartifact.container.source import FileSource, Source, Span, copy_pieces, write_whole
+from ttsartifact.errors import Damaged, InvalidDescriptor, Refused
+from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import Descriptor, absent
+from ttsartifact.terms.levels import level_reached
+from ttsartifact.terms.trace import Trace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ttsartifact.terms.draft import Draft
+
+__all__ = ["Packed", "Run", "build", "carrier_of", "pack", "seal_in_place", "write"]
+
+_MAX_FRAMING_BYTES = 12 * 1024  # base64 makes 16 KiB of it, the schema's bound
+_MEDIA_TYPES = {
+    "wav": "audio/wav",
+    "flac": "audio/flac",
+    "mp3": "audio/mpeg",
+    "ogg_vorbis": "audio/ogg",
+    "ogg_opus": "audio/ogg",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run in memory: the parts in their order (`descriptor` first) and the bare audio they speak of."""
+
+    parts: dict[str, bytes]
+    audio: Source
+    wave: riff.Riff | None
+    audio_digest: str
+
+    @property
+    def artifact_id(self) -> str:
+        """The identity of the run."""
+        return digest.of(self.parts["descriptor"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """What was written, and where."""
+
+    path: str
+    artifact_id: str
+    descriptor: Descriptor
+    level: str
+
+
+def pack(draft: Draft, audio: Source, out: Path | str, *, replace: bool = False, carrier: str | None = None) -> Packed:
+    """Write the run of `draft` and the bare file `audio` to `out`, whole or not at all.
+
+    The carrier follows from the suffix of `out` when it is not said. Raises Damaged for audio whose structure does
+    not hold, InvalidDescriptor for a draft that breaks the schema, Refused when `out` exists.
+    """
+    kind = carrier_of(out, carrier)
+    run = build(draft, audio)
+    write(run, out, carrier=kind, replace=replace)
+    return _packed(run, out)
+
+
+def carrier_of(out: Path | str, carrier: str | None = None) -> str:
+    """Return the carrier for an output path: `wav` or `parquet`."""
+    if carrier is None:
+        suffix = os.path.splitext(os.fspath(out))[1].lower()
+        carrier = {".wav": "wav", ".parquet": "parquet"}.get(suffix)
+        if carrier is None:
+            raise Refused(
+                "the output names no carrier", found=suffix or "no suffix", expected=".tts.wav or .tts.parquet"
+            )
+    return carrier
+
+
+def build(draft: Draft, audio: Source) -> Run:
+    """Return the run of `draft` and `audio`: digests, chunk digests, level, and the canonical descriptor."""
+    wave = _walk_bare(audio)
+    traces = {trace.name: trace for trace in draft.traces}
+    ranges = _chunk_ranges(traces.get("chunks"), wave)
+    digests = digest_audio([Span(audio, 0, audio.size)], wave.bare_pcm if wave else None, ranges)
+    if ranges:
+        traces["chunks"] = Trace("chunks", {**traces["chunks"].columns, "pcm_sha256": list(digests.chunks)})
+    encoded = {name: canonical.canonical_bytes(trace.to_value()) for name, trace in traces.items()}
+    value = {
+        **draft.descriptor,
+        "spec_version": _spec.FORMAT_VERSION,
+        "level": "L0",
+        "audio": _audio_section(draft.audio, audio, wave, digests),
+        "traces": [
+            {
+                "name": name,
+                "media_type": "application/json",
+                "size": len(data),
+                "digest": digest.of(data),
+                "rows": traces[name].rows,
+            }
+            for name, data in encoded.items()
+        ],
+    }
+    value["level"] = level_reached(Descriptor(b"", value))
+    schemas.require_valid("descriptor", value)
+    for name, trace in traces.items():
+        schemas.require_valid("traces", trace.to_value()) if trace.rows < 10_000 else _require_even(name, trace)
+    parts = {"descriptor": canonical.canonical_bytes(value)}
+    parts |= {f"trace/{name}": data for name, data in encoded.items()}
+    parts |= {f"ref/{index}": data for index, data in sorted(draft.references.items())}
+    return Run(parts=parts, audio=audio, wave=wave, audio_digest=digests.encoded)
+
+
+def write(run: Run, out: Path | str, *, carrier: str, replace: bool = False) -> None:
+    """Write one run in one carrier, whole or not at all."""
+    if carrier == "parquet":
+        from ttsartifact.container import parquet
+
+        with write_whole(out, replace=replace) as file:
+            parquet.write([(run.parts, [Span(run.audio, 0, run.audio.size)])], file)
+        return
+    if run.wave is None:
+        raise Refused("the WAV carrier holds WAV audio only; write .tts.parquet", where=os.fspath(out))
+    pieces = riff.embed(run.audio, run.wave, run.artifact_id, capsule.build(run.parts, run.audio_digest))
+    with write_whole(out, replace=replace) as file:
+        copy_pieces(pieces, file)
+
+
+def seal_in_place(draft: Draft, path: Path | str) -> Packed:
+    """Turn the bare WAV at `path` into an artifact without copying its audio.
+
+    The capsule is appended and synced before the header is patched: a crash leaves either the bare file with bytes
+    behind it, which still plays, or the artifact. An error leaves the bare file as it was.
+    """
+    with FileSource(path) as source:
+        run = build(draft, source)
+        if run.wave is None:
+            raise Refused("only a WAV is sealed in place", where=os.fspath(path))
+        size = source.size
+        head, *_, tail = riff.embed(source, run.wave, run.artifact_id, capsule.build(run.parts, run.audio_digest))
+        assert isinstance(head, bytes)
+        assert isinstance(tail, bytes)
+        with open(path, "r+b") as file:
+            try:
+                file.seek(size)
+                file.write(tail)
+                file.flush()
+                os.fsync(file.fileno())
+                file.seek(0)
+                file.write(head)
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                file.seek(0)
+                file.write(source.read_at(0, len(head)))
+                file.truncate(size)
+                raise
+    return _packed(run, path)
+
+
+def _packed(run: Run, out: Path | str) -> Packed:
+    raw = run.parts["descriptor"]
+    value, _ = canonical.parse(raw, fractions_under=("/generation/params/", "/ext/"), free_keys_under=("/ext",))
+    return Packed(
+        path=os.fspath(out), artifact_id=run.artifact_id, descriptor=Descriptor(raw, value), level=value["level"]
+    )
+
+
+def _walk_bare(audio: Source) -> riff.Riff | None:
+    if audio.size < 12 or not riff.is_riff(audio.read_at(0, 12)):
+        return None
+    wave = riff.walk(audio)
+    if wave.capsule is not None:
+        raise Damaged("the audio carries a capsule already", where=f"offset {wave.capsule.offset}", rule="CON04")
+    return wave
+
+
+def _chunk_ranges(log: Trace | None, wave: riff.Riff | None) -> list[tuple[int, int]]:
+    if log is None or wave is None:
+        return []
+    width, end = wave.format.frame_bytes, 0
+    ranges = []
+    for start, count in zip(log.columns["frame_start"], log.columns["frame_count"], strict=True):
+        ranges.append((start * width, (start + count) * width))
+        if start != end or count < 1:
+            raise InvalidDescriptor(
+                "the chunk log has a gap", where=f"frame {start}", found=start, expected=end, rule="CHK01"
+            )
+        end = start + count
+    if end != wave.frames:
+        raise InvalidDescriptor(
+            "the chunk log does not add up to the audio", found=f"{end} frames", expected=wave.frames, rule="CHK02"
+        )
+    return ranges
+
+
+def _require_even(name: str, trace: Trace) -> None:
+    """Check what matters of a long trace without the price of a schema: columns of one length (rule TEL01)."""
+    lengths = {column: len(values) for column, values in trace.columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise InvalidDescriptor("columns of different lengths", where=f"trace/{name}", found=lengths, rule="TEL01")
+
+
+def _audio_section(
+    known: dict[str, Any], audio: Source, wave: riff.Riff | None, digests: AudioDigests
+) -> dict[str, Any]:
+    """Return /audio: what the file itself says (clause 6.1), never what an encoder was asked for."""
+    section: dict[str, Any] = {"digest": digests.encoded, "size": digests.size}
+    if wave is not None:
+        channels = wave.format.channels
+        section |= {
+            "codec": "wav",
+            "subtype": wave.format.subtype,
+            "sample_rate_hz": wave.format.sample_rate_hz,
+            "channels": channels,
+            "bit_depth": wave.format.bit_depth,
+            "frames": wave.frames,
+            "pcm": digests.pcm,
+            "chunk_root": chunk_root(digests.chunks) if digests.chunks else absent("not_measured"),
+            "framing": _framing(audio, wave),
+            "encoder": absent("unknown"),
+        }
+    else:
+        section |= _decoded_section(audio)
+        channels = section["channels"]
+    section["media_type"] = _MEDIA_TYPES[section["codec"]]
+    return section | {"roles": [{"role": "output"}] * channels, "clipped_samples": absent("unknown")} | known
+
+
+def _decoded_section(audio: Source) -> dict[str, Any]:
+    from ttsartifact.container.sound import facts_of
+
+    facts = facts_of([Span(audio, 0, audio.size)], None)
+    lossy = "the decoder decides; see decoded"
+    return {
+        "codec": facts.codec,
+        "subtype": facts.subtype,
+        "sample_rate_hz": facts.sample_rate_hz,
+        "channels": facts.channels,
+        "bit_depth": absent("not_applicable") if facts.bit_depth is None else facts.bit_depth,
+        "frames": absent("unknown") if facts.frames is None else facts.frames,
+        "pcm": absent("not_applicable", lossy) if facts.pcm is None else facts.pcm,
+        "chunk_root": absent("not_applicable"),
+        "framing": absent("not_applicable"),
+        "encoder": absent("unknown"),
+    }
+
+
+def _framing(audio: Source, wave: riff.Riff) -> dict[str, Any]:
+    start, end = wave.bare_pcm
+    if start > _MAX_FRAMING_BYTES or audio.size - end > _MAX_FRAMING_BYTES:
+        return absent("not_measured", f"more than {_MAX_FRAMING_BYTES} bytes beside the PCM")
+    head, tail = audio.read_at(0, start), audio.read_at(end, audio.size - end)
+    return {"head": base64.b64encode(head).decode(), "tail": base64.b64encode(tail).decode()}
