@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 import struct
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import canonical, capsule, riff
@@ -19,6 +18,7 @@ from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 RATE_HZ = 16_000
 TEXT = "The quick brown fox."
@@ -124,6 +124,7 @@ def descriptor(**changes: Any) -> dict[str, Any]:
         },
         "timebase": {
             "unit": "ns",
+            "uncertainty_ns": absent("not_applicable"),
             "origin": {"clock": "host.monotonic", "utc": "2026-11-21T10:00:00.123456789Z"},
             "clocks": [
                 {
