@@ -380,10 +380,10 @@ def _with_size(source: Source, form: bytes, total: int, spans: list[tuple[int, i
         )
     else:
         head = struct.pack("<4sI4s", b"RIFF", total - 8, b"WAVE")
-    start, end = spans[0]
-    pieces: list[Piece] = [head, Span(source, len(head), end - len(head))] if start == 12 else [head]
-    pieces += [Span(source, start, end - start) for start, end in spans[1:]]
-    return pieces
+    # The header reaches into the first span by what it holds beyond the twelve bytes: ds64's RIFF size in RF64.
+    (first, end), *rest = spans
+    spans = [(first + len(head) - 12, end), *rest]
+    return [head, *(Span(source, start, stop - start) for start, stop in spans)]
 
 
 def _is_pointer(source: Source, chunk: Chunk) -> bool:

@@ -1,0 +1,44 @@
+# Each target does its own set-up in .venv; `make demo` and `make test` are all that a newcomer needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: demo test lint bench fixtures spec test-exhaustive tools clean
+
+demo: $(STAMP) tools
+	@$(BIN)/python examples/demo.py
+
+test: $(STAMP) tools
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/verify_speed.py
+	$(BIN)/python benchmarks/parquet_pruning.py
+	$(BIN)/python benchmarks/recorder_overhead.py
+
+test-exhaustive: $(STAMP) tools
+	$(BIN)/python -m pytest -m exhaustive --override-ini "addopts=-q --strict-markers --strict-config -n 2"
+
+spec: $(STAMP)
+	$(BIN)/python tests/write_rules_json.py
+
+# espeak-ng, flite, sox and ffmpeg are other people's tools that the tests and the demo speak to for real.
+tools:
+	@sh .ci/tools
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "setting up $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable . --group dev
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .build dist
