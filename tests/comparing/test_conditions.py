@@ -1,0 +1,138 @@
+"""Which conditions differ, in the order in which they are likely to be the cause."""
+
+from __future__ import annotations
+
+import copy
+
+import kit
+import pytest
+
+from ttsartifact import _spec
+from ttsartifact.comparing.conditions import CAUSES, condition_diff
+from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import Descriptor, absent
+
+
+def pair(change):
+    """Return the kit's descriptor and one with `change` made to it."""
+    value = kit.descriptor()
+    other = copy.deepcopy(value)
+    change(other)
+    return Descriptor(b"", value), Descriptor(b"", other)
+
+
+def test_two_runs_of_one_condition_differ_in_nothing():
+    """Identities, times, measurements and what came out are no conditions."""
+
+    def change(value):
+        value["run"]["run_id"] = "0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e30"
+        value["run"]["times"]["t_submit_ns"] = 5
+        value["run"]["notes"] = "another day"
+        value["timebase"]["snapshots"][0]["bracket_ns"] = 999
+        value["input"]["text"]["value"] = absent("withheld")
+        value["generation"]["stages"] = [{"stage": "mel", "digest": digest.of(b"x")}]
+        value["gate"] = absent("unknown")
+
+    assert condition_diff(*pair(change)) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer", "label", "cause"),
+    [
+        (lambda v: v["input"]["text"].update(digest=digest.of(b"x")), "/input/text/digest", "text", "inputs"),
+        (lambda v: v["pins"]["engine"].update(version="1.52"), "/pins/engine/version", "engine version", "code"),
+        (
+            lambda v: v["generation"]["command"]["argv"].extend(["-v", "en+f3"]),
+            "/generation/command/argv",
+            "command line",
+            "numerics",
+        ),
+        (lambda v: v["run"]["load"].update(batch_size=4), "/run/load/batch_size", "batch size", "numerics"),
+        (lambda v: v["generation"]["params"].update(rate=3), "/generation/params/rate", "parameter rate", "numerics"),
+        (lambda v: v["env"]["os"].update(libc="musl 1.2"), "/env/os/libc", "libc", "providers"),
+        (lambda v: v["env"]["cpu"].update(model="another"), "/env/cpu/model", "CPU model", "cpu"),
+        (lambda v: v["env"].update(memory_mib=1), "/env/memory_mib", "memory mib", "other"),
+        (
+            lambda v: v["env"].update(variables=[{"name": "OMP_NUM_THREADS", "value": "1"}]),
+            "/env/variables/0",
+            "variable OMP_NUM_THREADS",
+            "cpu",
+        ),
+        (
+            lambda v: v["env"].update(variables=[{"name": "LC_ALL", "value": "C"}]),
+            "/env/variables/0",
+            "variable LC_ALL",
+            "other",
+        ),
+    ],
+)
+def test_each_condition_has_its_pointer_its_name_and_its_class(change, pointer, label, cause):
+    """One changed condition is one difference."""
+    (found,) = condition_diff(*pair(change))
+    assert (found.pointer, found.label, found.cause) == (pointer, label, cause)
+
+
+def test_a_package_put_in_front_does_not_make_all_behind_it_differ():
+    """Lists of named things are compared by name; the pointer is the first run's."""
+
+    def packages(*names):
+        return [{"name": name, "version": "1.0", "digest": digest.of(name.encode())} for name in names]
+
+    value = kit.descriptor()
+    value["env"]["packages"] = packages("numpy", "torch")
+    other = copy.deepcopy(value)
+    other["env"]["packages"] = packages("aaa", "numpy", "torch")
+    other["env"]["packages"][2]["version"] = "2.0"
+    found = condition_diff(Descriptor(b"", value), Descriptor(b"", other))
+    assert [(each.pointer, each.label, each.known) for each in found] == [
+        ("/env/packages/1/version", "package torch", True),
+        ("/env/packages/0", "package aaa", False),
+    ]
+
+
+def test_a_condition_that_one_side_does_not_tell_is_no_known_difference():
+    """Two reasons for silence are equal; silence against a value is told as not known."""
+    assert condition_diff(*pair(lambda v: v["generation"].update(seeds=absent("withheld")))) == ()
+
+    def told(value):
+        value["generation"]["seeds"] = [
+            {"stage": "voice", "requested": "1", "effective": "1", "generator": "libc_rand"}
+        ]
+
+    (found,) = condition_diff(*pair(told))
+    assert (found.label, found.known, found.a) == ("seeds", False, None)
+
+
+def test_causes_come_in_their_order():
+    """Inputs before weights before code before numerics before providers before the CPU."""
+
+    def change(value):
+        value["env"]["cpu"]["model"] = "another"
+        value["env"]["os"]["libc"] = "musl"
+        value["generation"]["params"]["rate"] = 1
+        value["pins"]["engine"]["version"] = "9"
+        value["pins"]["model"] = {"uri": "u", "revision": "a" * 40, "files": []}
+        value["input"]["text"]["digest"] = digest.of(b"x")
+
+    found = condition_diff(*pair(change))
+    assert [each.cause for each in found] == list(CAUSES[:6])
+
+
+def test_every_section_of_the_schema_is_judged():
+    """A new section of the descriptor must be given a class, or be said to be no condition."""
+    sections = set(_spec.load_json("descriptor.schema.json")["properties"])
+    conditions = {"run", "input", "pins", "generation", "audio", "env", "imperfection"}
+    others = {
+        "spec_version",
+        "level",
+        "claims",
+        "traces",
+        "channels",
+        "summary",
+        "timebase",
+        "gate",
+        "derived_from",
+        "ext",
+        "ext_critical",
+    }
+    assert sections == conditions | others

@@ -1,0 +1,130 @@
+"""Samples of one sound, read where they lie when it is WAV and from a decoded copy on disk when it is not."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.container.limits import MAX_DECODED_FRAMES
+from ttsartifact.container.source import FileSource, Source, Span, copy_pieces
+from ttsartifact.errors import Damaged, TooLarge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ttsartifact.container.riff import WaveFormat
+    from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.terms.trace import Trace
+
+__all__ = ["BLOCK_FRAMES", "Sound", "sound_of", "sound_of_pcm"]
+
+BLOCK_FRAMES = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """PCM in a source, and what its bytes mean."""
+
+    source: Source
+    offset: int
+    frames: int
+    subtype: str
+    channels: int
+    rate_hz: int
+    stored_as: str
+    """How the samples lie in the source; decoded integers lie left-justified in 32 bits, whatever their depth."""
+    digest: str | None
+    chunks: Trace | None = None
+
+    @property
+    def lsb_bits(self) -> int:
+        """Bits of the unit in which differences are told; what has no depth of its own is told in bits of 16."""
+        return {"pcm_s24": 24, "pcm_s32": 32}.get(self.subtype, 16)
+
+    @property
+    def format_name(self) -> str:
+        """The format in words; two sounds of one name can be compared sample by sample."""
+        return f"{self.subtype} {self.channels}ch {self.rate_hz}Hz"
+
+    def read(self, start: int, count: int) -> NDArray[np.float64]:
+        """Return `count` frames from `start` as (frames, channels) within ±1; integers arrive exactly."""
+        import numpy as np
+
+        width = {"pcm_s16": 2, "pcm_s24": 3}.get(self.stored_as, 4)
+        raw = self.source.read_at(self.offset + start * width * self.channels, count * width * self.channels)
+        if self.stored_as == "pcm_f32":
+            # A sample that is no number is as far from any other as full scale; it must not poison the sums.
+            samples = np.nan_to_num(np.frombuffer(raw, "<f4").astype(np.float64), nan=0.0, posinf=1.0, neginf=-1.0)
+        elif self.stored_as == "pcm_s24":
+            shifted = np.zeros((count * self.channels, 4), np.uint8)
+            shifted[:, 1:] = np.frombuffer(raw, np.uint8).reshape(-1, 3)
+            samples = shifted.view("<i4").reshape(-1) / 2.0**31
+        else:
+            samples = np.frombuffer(raw, f"<i{width}") / 2.0 ** (8 * width - 1)
+        return samples.reshape(count, self.channels)
+
+    def mono(self, start: int, count: int) -> NDArray[np.float64]:
+        """Return the mean over the channels of `count` frames from `start`."""
+        import numpy as np
+
+        return np.asarray(self.read(start, count).mean(axis=1))
+
+
+def sound_of_pcm(span: Span, wave: WaveFormat, *, digest: str | None = None, chunks: Trace | None = None) -> Sound:
+    """Return the sound of PCM that lies in a source."""
+    return Sound(
+        source=span.source,
+        offset=span.offset,
+        frames=span.size // wave.frame_bytes,
+        subtype=wave.subtype,
+        stored_as=wave.subtype,
+        channels=wave.channels,
+        rate_hz=wave.sample_rate_hz,
+        digest=digest,
+        chunks=chunks,
+    )
+
+
+@contextmanager
+def sound_of(artifact: Artifact) -> Iterator[Sound]:
+    """Yield the samples of an artifact. Other codecs than WAV are decoded into a file that goes with the block.
+
+    Raises Damaged for audio that cannot be decoded and TooLarge for more of it than anybody speaks.
+    """
+    chunks, pcm, wave = artifact.trace("chunks"), artifact.pcm, artifact.wave
+    digest = artifact.descriptor.known("/audio/pcm")
+    if pcm is not None and wave is not None:
+        yield sound_of_pcm(pcm, wave.format, digest=digest, chunks=chunks)
+        return
+    with tempfile.TemporaryDirectory(prefix="ttsa-") as folder:
+        encoded = f"{folder}/audio"
+        with open(encoded, "wb") as file:
+            copy_pieces(artifact.audio, file)
+        facts = _decode(encoded, f"{folder}/pcm", artifact.where)
+        with FileSource(f"{folder}/pcm") as source:
+            subtype = str(artifact.descriptor.known("/audio/subtype"))
+            yield Sound(source=source, offset=0, subtype=subtype, digest=digest, chunks=chunks, **facts)
+
+
+def _decode(encoded: str, decoded: str, where: str) -> dict[str, Any]:
+    """Decode a file into raw PCM: 32-bit integers of what was stored as integers, else 32-bit floats."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(encoded) as sound, open(decoded, "wb") as out:
+            integers = str(sound.subtype).startswith("PCM_")
+            frames = 0
+            while len(block := sound.read(BLOCK_FRAMES, dtype="int32" if integers else "float32", always_2d=True)):
+                frames += len(block)
+                if frames > MAX_DECODED_FRAMES:
+                    raise TooLarge("decodes to too much", where=where, expected=f"at most {MAX_DECODED_FRAMES} frames")
+                out.write(block.astype("<i4" if integers else "<f4").tobytes())
+            facts = {"channels": int(sound.channels), "rate_hz": int(sound.samplerate), "frames": frames}
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise Damaged(f"cannot be decoded: {error}", where=where) from error
+    return facts | {"stored_as": "pcm_s32" if integers else "pcm_f32"}
