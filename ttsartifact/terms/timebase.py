@@ -1,0 +1,231 @@
+"""UTC strings and nanoseconds, clock snapshots, and how far an instant may lie from where it is put (clause 7).
+
+All arithmetic is on integers. A bound rounds up, term by term, so that it never promises more than was measured.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.errors import InvalidDescriptor
+from ttsartifact.terms.descriptor import is_absent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = [
+    "MAX_DRIFT_PPM",
+    "Bound",
+    "Snapshot",
+    "alignment_bound_ns",
+    "drift_allowance_ns",
+    "drift_ns",
+    "fraction_digits",
+    "from_utc",
+    "snapshots_of",
+    "to_utc",
+    "utc_bound",
+]
+
+NS_PER_S = 1_000_000_000
+MAX_DRIFT_PPM = 500
+"""What is assumed of an oscillator that was read once; real ones stay under 100."""
+
+_UTC = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?Z")
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_DAY_S = 86_400
+
+
+def from_utc(text: str) -> int:
+    """Return nanoseconds since 1970-01-01T00:00:00Z; `from_utc(to_utc(ns)) == ns`.
+
+    Raises InvalidDescriptor for anything but RFC 3339 in UTC with a final Z and up to nine fractional digits.
+    """
+    found = _UTC.fullmatch(text)
+    if found is None:
+        raise _no_utc("no RFC 3339 instant in UTC", text, "YYYY-MM-DDThh:mm:ss.nnnnnnnnnZ")
+    year, month, day, hour, minute, second = (int(digits) for digits in found.groups()[:6])
+    if second == 60:
+        # POSIX gives a leap second the same count as the second after it; two instants must not become one.
+        raise _no_utc("a leap second has no count of its own", text, "seconds 00 to 59")
+    if hour > 23 or minute > 59 or second > 59:
+        raise _no_utc("no time of day", text, "00:00:00 to 23:59:59")
+    try:
+        days = date(year, month, day).toordinal() - _EPOCH_DAY
+    except ValueError as error:
+        raise _no_utc("no day of the calendar", text, "a day that exists, from year 0001") from error
+    seconds = days * _DAY_S + hour * 3600 + minute * 60 + second
+    return seconds * NS_PER_S + int((found[7] or "").ljust(9, "0"))
+
+
+def to_utc(ns: int) -> str:
+    """Return the instant `ns` after 1970-01-01T00:00:00Z with all nine fractional digits."""
+    seconds, fraction = divmod(ns, NS_PER_S)
+    days, second = divmod(seconds, _DAY_S)
+    try:
+        day = date.fromordinal(_EPOCH_DAY + days)
+    except (ValueError, OverflowError) as error:
+        raise InvalidDescriptor(
+            "no instant of the years 0001 to 9999", found=f"{ns} ns after 1970", rule="CLK08"
+        ) from error
+    hour, minute = second // 3600, second // 60 % 60
+    return f"{day.year:04}-{day.month:02}-{day.day:02}T{hour:02}:{minute:02}:{second % 60:02}.{fraction:09}Z"
+
+
+def fraction_digits(text: str) -> int:
+    """Return how many digits follow the seconds of an RFC 3339 string."""
+    return len(text.rstrip("Z").partition(".")[2])
+
+
+def _no_utc(message: str, text: str, expected: str) -> InvalidDescriptor:
+    return InvalidDescriptor(message, found=text, expected=expected, rule="CLK08")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Two clocks read together: `t_ns` on the origin's clock, `value_ns` on `clock`, inside a bracket (clause 7.2)."""
+
+    at: str
+    t_ns: int
+    clock: str
+    value_ns: int
+    """Nanoseconds since 1970 for a clock of UTC, the clock's own count for another."""
+    utc: bool
+    bracket_ns: int
+
+    @property
+    def offset_ns(self) -> int:
+        """What must be added to the origin's clock to get this one."""
+        return self.value_ns - self.t_ns
+
+    @staticmethod
+    def from_value(value: dict[str, Any]) -> Snapshot:
+        """Return the snapshot of a descriptor's entry; raises KeyError where it reads no clock."""
+        utc = "utc" in value
+        return Snapshot(
+            at=value["at"],
+            t_ns=value["t_ns"],
+            clock=value["clock"],
+            value_ns=from_utc(value["utc"]) if utc else value["value_ns"],
+            utc=utc,
+            bracket_ns=value["bracket_ns"],
+        )
+
+    def to_value(self) -> dict[str, Any]:
+        """Return the entry of /timebase/snapshots."""
+        reading = {"utc": to_utc(self.value_ns)} if self.utc else {"value_ns": self.value_ns}
+        return {"at": self.at, "t_ns": self.t_ns, "clock": self.clock, "bracket_ns": self.bracket_ns} | reading
+
+
+def snapshots_of(timebase: dict[str, Any], clock: str | None = None) -> tuple[Snapshot, ...]:
+    """Return the snapshots of one clock, or all of UTC when none is named, in the order of their times."""
+    found = [
+        Snapshot.from_value(value)
+        for value in timebase["snapshots"]
+        if (value["clock"] == clock if clock is not None else "utc" in value)
+        and ("utc" in value or "value_ns" in value)
+    ]
+    return tuple(sorted(found, key=lambda snapshot: snapshot.t_ns))
+
+
+def drift_ns(first: Snapshot, second: Snapshot) -> int:
+    """Return by how much the clock of two snapshots gained on the origin's clock between them."""
+    return second.offset_ns - first.offset_ns
+
+
+def drift_allowance_ns(first: Snapshot, second: Snapshot) -> int:
+    """Return the drift that two sound snapshots may show: both brackets and 500 ppm of the time between them."""
+    return first.bracket_ns + second.bracket_ns + _up(MAX_DRIFT_PPM * abs(second.t_ns - first.t_ns), 1_000_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """An alignment bound U, and the terms that nobody measured: with any of those the true bound is larger."""
+
+    ns: int
+    lacks: tuple[str, ...] = ()
+
+
+def alignment_bound_ns(
+    *,
+    bracket_ns: int,
+    max_error_ns: int,
+    other_bracket_ns: int = 0,
+    other_max_error_ns: int = 0,
+    same_domain: bool = False,
+    drift: tuple[int, int] | None = None,
+    distance_ns: int = 0,
+    window_ns: int = 0,
+    latency_ns: int = 0,
+    resolution_ns: int = 0,
+) -> int:
+    """Return U, the bound of clause 7.6 for putting a channel of one artifact beside a trace on another clock.
+
+    `drift` is a measured drift and the time it was measured over, both in ns; without it 500 ppm stand. `distance_ns`
+    is how far the instant lies from the snapshot that places it. In one domain (the same boot) both sides were
+    compared with the same clock, so its distance from UTC does not count.
+    """
+    halves = _up(bracket_ns + other_bracket_ns + window_ns, 2)
+    errors = 0 if same_domain else max_error_ns + other_max_error_ns
+    if drift is None:
+        wander = _up(MAX_DRIFT_PPM * distance_ns, 1_000_000)
+    else:
+        gained, over = drift
+        wander = _up(abs(gained) * distance_ns, over)
+    return halves + errors + wander + latency_ns + resolution_ns
+
+
+def utc_bound(
+    timebase: dict[str, Any], t_from_ns: int, t_to_ns: int, channel: dict[str, Any] | None = None
+) -> Bound | None:
+    """Return U for placing any instant of [t_from_ns, t_to_ns] in UTC, or None when UTC was never read.
+
+    With a `channel` (an entry of /channels) its window, latency and clock's resolution count too.
+    """
+    snapshots = snapshots_of(timebase)
+    if not snapshots:
+        return None
+    clocks = {clock["id"]: clock for clock in timebase["clocks"]}
+    realtime = clocks.get(snapshots[0].clock, {})
+    sync = realtime.get("sync")
+    lacks: list[str] = []
+
+    def measured(value: Any, term: str) -> int:
+        if value is None or is_absent(value):
+            lacks.append(term)
+            return 0
+        return int(value)
+
+    max_error = measured(None if sync is None or is_absent(sync) else sync["max_error_ns"], "max_error_ns")
+    first, last = snapshots[0], snapshots[-1]
+    over = last.t_ns - first.t_ns
+    places = [snapshot.t_ns for snapshot in snapshots]
+    source = clocks.get(timebase["origin"]["clock"] if channel is None else channel["clock"], {})
+    ns = alignment_bound_ns(
+        bracket_ns=max(snapshot.bracket_ns for snapshot in snapshots),
+        max_error_ns=max_error,
+        drift=(drift_ns(first, last), over) if over > 0 else None,
+        distance_ns=_farthest(places, t_from_ns, t_to_ns),
+        # A reading at an instant has no window and a counter's is its update; only a mean's must be known.
+        window_ns=measured(channel["window_ns"], "window_ns")
+        if channel is not None and channel["semantics"] == "window_mean"
+        else 0,
+        latency_ns=measured(channel["latency_ns"], "latency_ns") if channel is not None else 0,
+        resolution_ns=source.get("resolution_ns", 0),
+    )
+    return Bound(ns=ns, lacks=tuple(lacks))
+
+
+def _farthest(places: Sequence[int], start: int, end: int) -> int:
+    """Return the largest distance that an instant of [start, end] has from the nearest of the sorted `places`."""
+    middles = ((a + b) // 2 for a, b in pairwise(places))
+    instants: Iterable[int] = (start, end, *(middle for middle in middles if start <= middle <= end))
+    return max(min(abs(instant - place) for place in places) for instant in instants)
+
+
+def _up(numerator: int, denominator: int) -> int:
+    return -(-numerator // denominator)
