@@ -1,1 +1,90 @@
-"""One protocol, one module a source; null is a reading that did not arrive, never 0."""
+"""What a sensor is: something that can be read again and again while a run happens, and says how each number was got.
+
+A reading that did not arrive is None and never 0. A sensor that cannot be read at all says why and the run goes on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ttsartifact.recording.clock import MONOTONIC
+from ttsartifact.terms.descriptor import absent
+
+__all__ = ["TELEMETRY_COLUMNS", "Call", "Reading", "Sensor", "channel"]
+
+Reading = dict[str, int | None]
+"""One row: telemetry columns by name; a column that is missing reads as None."""
+
+TELEMETRY_COLUMNS: dict[str, tuple[str, str]] = {
+    "clock_mhz": ("MHz", "instant"),
+    "mem_clock_mhz": ("MHz", "instant"),
+    "power_mw": ("mW", "instant"),
+    "energy_mj": ("mJ", "counter"),
+    "util_gpu_pct": ("%", "window_mean"),
+    "mem_used_mib": ("MiB", "instant"),
+    "temperature_c": ("degC", "instant"),
+    "clock_event_reasons": ("bitmask", "instant"),
+}
+"""Telemetry column -> its unit and what a reading of it stands for, unless the call behind it says otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """How a column is read here: the call that answered its probe, or the one that did not and why."""
+
+    column: str
+    name: str | None
+    status: str = "ok"
+    semantics: str | None = None
+    window_ns: int | None = None
+    """How long a reading looks back; None where nobody says."""
+    scope: str | None = "gpu"
+
+
+class Sensor(Protocol):
+    """One device that is read while a run happens."""
+
+    def open(self) -> str | None:
+        """Make ready to read. Return None, or the reason why there is nothing to read."""
+        ...
+
+    def devices(self) -> list[dict[str, Any]]:
+        """Return the entries of /env/devices; asked once, after open."""
+        ...
+
+    def runtime(self) -> list[dict[str, Any]]:
+        """Return the libraries between us and the device, as tools for /env/runtime."""
+        ...
+
+    def channels(self, period_ns: int) -> list[dict[str, Any]]:
+        """Return the entries of /channels for the telemetry columns, read every `period_ns`."""
+        ...
+
+    def read(self) -> Reading:
+        """Read every column that can be read. Raises nothing: what did not arrive is None."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the device."""
+        ...
+
+
+def channel(call: Call, *, source: str, device: int, period_ns: int) -> dict[str, Any]:
+    """Return the entry of /channels that a column's call makes."""
+    unit, semantics = TELEMETRY_COLUMNS[call.column]
+    return {
+        "name": call.column,
+        "unit": unit,
+        "clock": MONOTONIC,
+        "semantics": call.semantics or semantics,
+        "stamp": "window_end",
+        "window_ns": absent("unknown", "the driver does not say") if call.window_ns is None else call.window_ns,
+        "latency_ns": absent("unknown", "each row states when its reading began and ended"),
+        "rate_mhz": max(1, 1_000_000_000_000 // period_ns),
+        "source": source,
+        "call": absent("unknown") if call.name is None else call.name,
+        "scope": absent("unknown") if call.scope is None else call.scope,
+        "status": call.status,
+        "device": device,
+    }

@@ -1,0 +1,234 @@
+"""NVIDIA devices through nvidia-ml-py, the only module that speaks to it, and only when a sensor is opened.
+
+Each column is probed once: the first call that answers is the one that is read, and where none answers the artifact
+says with which status. The same call means different things on different chips, so its name, its window and its scope
+go into the artifact. UUIDs leave this module as digests only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.recording.sensors import TELEMETRY_COLUMNS, Call, Reading, channel
+from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import absent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["Nvml"]
+
+_STATUS = {3: "not_supported", 4: "no_permission", 13: "function_not_found"}  # nvmlReturn_t
+_POWER_INSTANT = 186  # NVML_FI_DEV_POWER_INSTANT: instantaneous on every architecture
+_SM, _MEMORY = 1, 2  # nvmlClockType_t
+_GPU_SENSOR = 0  # NVML_TEMPERATURE_GPU
+_MIB = 1 << 20
+
+# Column -> calls in order of preference: name for the artifact, reader, semantics if other than the column's, window.
+_WAYS: dict[str, tuple[tuple[str, Callable[[Any, Any], int], str | None, int | None], ...]] = {
+    "clock_mhz": (("nvmlDeviceGetClockInfo(SM)", lambda nv, h: nv.nvmlDeviceGetClockInfo(h, _SM), None, 0),),
+    "mem_clock_mhz": (("nvmlDeviceGetClockInfo(MEM)", lambda nv, h: nv.nvmlDeviceGetClockInfo(h, _MEMORY), None, 0),),
+    "power_mw": (
+        ("nvmlDeviceGetFieldValues(NVML_FI_DEV_POWER_INSTANT)", lambda nv, h: _field(nv, h, _POWER_INSTANT), None, 0),
+        # A second's mean on Ampere (except GA100) and newer, instantaneous before: nobody can tell from here.
+        ("nvmlDeviceGetPowerUsage", lambda nv, h: nv.nvmlDeviceGetPowerUsage(h), "window_mean", None),
+    ),
+    "energy_mj": (
+        ("nvmlDeviceGetTotalEnergyConsumption", lambda nv, h: nv.nvmlDeviceGetTotalEnergyConsumption(h), None, 0),
+    ),
+    "util_gpu_pct": (
+        ("nvmlDeviceGetUtilizationRates", lambda nv, h: nv.nvmlDeviceGetUtilizationRates(h).gpu, None, None),
+    ),
+    "mem_used_mib": (("nvmlDeviceGetMemoryInfo", lambda nv, h: nv.nvmlDeviceGetMemoryInfo(h).used // _MIB, None, 0),),
+    "temperature_c": (
+        ("nvmlDeviceGetTemperatureV", lambda nv, h: nv.nvmlDeviceGetTemperatureV(h, _GPU_SENSOR), None, 0),
+        ("nvmlDeviceGetTemperature", lambda nv, h: nv.nvmlDeviceGetTemperature(h, _GPU_SENSOR), None, 0),
+    ),
+    "clock_event_reasons": (
+        ("nvmlDeviceGetCurrentClocksEventReasons", lambda nv, h: nv.nvmlDeviceGetCurrentClocksEventReasons(h), None, 0),
+        (
+            "nvmlDeviceGetCurrentClocksThrottleReasons",
+            lambda nv, h: nv.nvmlDeviceGetCurrentClocksThrottleReasons(h),
+            None,
+            0,
+        ),
+    ),
+}
+_NEVER_ZERO = frozenset({"clock_mhz", "mem_clock_mhz", "power_mw", "energy_mj"})
+"""A device that answers draws power and has a clock; a driver that is asked too fast gives 0, which is no reading."""
+
+
+class Nvml:
+    """The device that the run computes on, as the driver tells it."""
+
+    def __init__(self, *, uuid: str | None = None, module: Any = None, environ: Mapping[str, str] = os.environ) -> None:
+        """Take the device's UUID where the engine knows it; else CUDA_VISIBLE_DEVICES of `environ` decides."""
+        self._uuid, self._nv, self._environ = uuid, module, environ
+        self._handles: list[Any] = []
+        self._handle: Any = None
+        self._partition: str | None = None
+        self._calls: list[Call] = []
+        self._readers: list[tuple[str, Callable[[Any, Any], int]]] = []
+
+    def open(self) -> str | None:
+        """Load the driver's library, find the device and probe each column once."""
+        try:
+            self._nv = self._nv or importlib.import_module("pynvml")
+            self._nv.nvmlInit()
+        except ImportError:
+            return "nvidia-ml-py is not installed"
+        except self._nv.NVMLError as error:
+            return f"NVML does not answer: {error}"
+        try:
+            self._handles = [
+                self._nv.nvmlDeviceGetHandleByIndex(index) for index in range(self._nv.nvmlDeviceGetCount())
+            ]
+            why = self._choose()
+        except self._nv.NVMLError as error:
+            why = f"NVML shows no device: {error}"
+        if why is not None:
+            self.close()
+            return why
+        self._probe()
+        return None
+
+    def devices(self) -> list[dict[str, Any]]:
+        """Return the device that is read, and then the others in the driver's order."""
+        others = [handle for handle in self._handles if handle is not self._handle]
+        return [self._device(place, handle) for place, handle in enumerate([self._handle, *others])]
+
+    def runtime(self) -> list[dict[str, Any]]:
+        """Return the CUDA version that the driver serves."""
+        version = self._ask(self._nv.nvmlSystemGetCudaDriverVersion_v2)
+        if not version:
+            return []
+        return [{"name": "cuda_driver", "version": f"{version // 1000}.{version % 1000 // 10}"}]
+
+    def channels(self, period_ns: int) -> list[dict[str, Any]]:
+        """Return a channel a telemetry column, those that cannot be read among them."""
+        return [channel(call, source="nvml", device=0, period_ns=period_ns) for call in self._calls]
+
+    def read(self) -> Reading:
+        """Read every column that answered its probe; the driver's timeouts and losses are None."""
+        reading: Reading = {}
+        for column, reader in self._readers:
+            try:
+                value = reader(self._nv, self._handle)
+            except self._nv.NVMLError:
+                continue
+            reading[column] = None if value == 0 and column in _NEVER_ZERO else int(value)
+        return reading
+
+    def close(self) -> None:
+        """Let go of the library."""
+        self._ask(self._nv.nvmlShutdown)
+
+    def _choose(self) -> str | None:
+        """Find the device: by UUID where one is named, else by an index that means the same to CUDA and to NVML."""
+        if not self._handles:
+            return "the driver shows no device"
+        visible = self._environ.get("CUDA_VISIBLE_DEVICES")
+        named = self._uuid or (visible.split(",")[0].strip() if visible is not None else "0")
+        if named.startswith("MIG-"):
+            return self._choose_partition(named)
+        if named.startswith("GPU-"):
+            self._handle = next((h for h in self._handles if self._uuid_of(h).startswith(named)), None)
+            return None if self._handle else "the driver shows no device of the UUID that was named"
+        if not named.isdigit():
+            return "CUDA_VISIBLE_DEVICES hides every device"
+        # CUDA counts the fastest first and NVML by bus: an index joins them only where both orders are the same.
+        same_order = self._environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID"
+        if not same_order and len({self._name_of(handle) for handle in self._handles}) > 1:
+            return "CUDA and NVML may count these devices differently; name a UUID or set CUDA_DEVICE_ORDER=PCI_BUS_ID"
+        if int(named) >= len(self._handles):
+            return f"CUDA_VISIBLE_DEVICES names device {named} of {len(self._handles)}"
+        self._handle = self._handles[int(named)]
+        return None
+
+    def _choose_partition(self, named: str) -> str | None:
+        partition = self._nv.nvmlDeviceGetHandleByUUID(named)
+        parent = self._uuid_of(self._nv.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(partition))
+        self._handle = next((h for h in self._handles if self._uuid_of(h) == parent), None)
+        self._partition = self._name_of(partition)
+        return None if self._handle else "the driver shows no parent of the MIG device that was named"
+
+    def _probe(self) -> None:
+        # Power and clocks of a MIG slice are those of the whole device, other tenants included.
+        scope = "gpu" if self._partition is None else "parent_gpu_shared"
+        self._calls, self._readers = [], []
+        for column in TELEMETRY_COLUMNS:
+            failed: list[tuple[str, str]] = []
+            for name, reader, semantics, window_ns in _WAYS[column]:
+                status = self._status_of(reader)
+                if status == "ok":
+                    self._readers.append((column, reader))
+                    self._calls.append(
+                        Call(column=column, name=name, semantics=semantics, window_ns=window_ns, scope=scope)
+                    )
+                    break
+                failed.append((name, status))
+            else:
+                # An old library lacks the new name; the status that tells more is the one of a call that it has.
+                name, status = next((entry for entry in failed if entry[1] != "function_not_found"), failed[0])
+                self._calls.append(Call(column=column, name=name, status=status, scope=scope))
+
+    def _status_of(self, reader: Callable[[Any, Any], int]) -> str:
+        try:
+            reader(self._nv, self._handle)
+        except AttributeError:
+            return "function_not_found"
+        except self._nv.NVMLError as error:
+            return _STATUS.get(error.value, "error")
+        return "ok"
+
+    def _device(self, place: int, handle: Any) -> dict[str, Any]:
+        nv, unknown = self._nv, absent("unknown", "the driver does not say")
+        firmware = [
+            f"{label} {word}"
+            for label, ask in (("vbios", "nvmlDeviceGetVbiosVersion"), ("gsp", "nvmlDeviceGetGspFirmwareVersion"))
+            if (word := _text(self._ask(getattr(nv, ask, None), handle)))
+        ]
+        memory = self._ask(nv.nvmlDeviceGetMemoryInfo, handle)
+        partition = self._partition if handle is self._handle else None
+        uuid = self._uuid_of(handle)
+        return {
+            "index": place,
+            "model": self._name_of(handle) or "unnamed device",
+            "uuid_digest": digest.of(uuid.encode()) if uuid else unknown,
+            "driver": _text(self._ask(nv.nvmlSystemGetDriverVersion)) or unknown,
+            "firmware": ", ".join(firmware) or unknown,
+            "partition": partition or absent("not_applicable", "the whole device"),
+            "power_limit_mw": self._ask(getattr(nv, "nvmlDeviceGetEnforcedPowerLimit", None), handle) or unknown,
+            "max_clock_mhz": self._ask(getattr(nv, "nvmlDeviceGetMaxClockInfo", None), handle, _SM) or unknown,
+            "memory_mib": memory.total // _MIB if memory else unknown,
+        }
+
+    def _uuid_of(self, handle: Any) -> str:
+        return _text(self._ask(self._nv.nvmlDeviceGetUUID, handle))
+
+    def _name_of(self, handle: Any) -> str:
+        return _text(self._ask(self._nv.nvmlDeviceGetName, handle))
+
+    def _ask(self, function: Callable[..., Any] | None, *arguments: Any) -> Any:
+        """Call the library, or return None where it does not answer."""
+        if function is None:
+            return None
+        try:
+            return function(*arguments)
+        except self._nv.NVMLError:
+            return None
+
+
+def _field(nv: Any, handle: Any, field: int) -> int:
+    """Return one field value; the call succeeds when any value did, so each value's own return counts."""
+    value = nv.nvmlDeviceGetFieldValues(handle, [field])[0]
+    if value.nvmlReturn != 0:
+        raise nv.NVMLError(value.nvmlReturn)
+    return int(value.value.uiVal)
+
+
+def _text(answer: bytes | str | None) -> str:
+    """Return an answer as text; releases before 11.5 gave bytes."""
+    return (answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer or "").strip()

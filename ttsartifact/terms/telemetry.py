@@ -1,0 +1,89 @@
+"""The post's telemetry columns, recomputed from a trace (clause 6.5). The recorder and the rule TEL11 both ask here.
+
+A reading holds from its own t_ns until the next reading that arrived; None holds nothing and ends nothing. Over the
+window [t_submit, t_last_token] each reading weighs as long as it holds inside it. Nothing is extrapolated backwards:
+the window begins no earlier than the first reading. A window of no length is answered by the reading that holds there.
+The mean is the weighted sum over the sum of weights, in thousandths of the key's unit, rounded half up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ttsartifact.terms.trace import Trace
+
+__all__ = ["SUMMARY_COLUMNS", "energy_between", "stat", "summary_of"]
+
+SUMMARY_COLUMNS: dict[str, tuple[str, int]] = {
+    "clock_mhz": ("clock_mhz", 1000),
+    "power_w": ("power_mw", 1),
+    "util_gpu": ("util_gpu_pct", 1000),
+}
+"""Key of /summary -> the telemetry column behind it, and how many thousandths of the key's unit one step of it is."""
+
+
+def summary_of(telemetry: Trace, start_ns: int, end_ns: int) -> dict[str, Any]:
+    """Return the values of /summary that `telemetry` backs over [start_ns, end_ns]; None where nothing was read."""
+    t_ns, columns = telemetry.columns["t_ns"], telemetry.columns
+    values: dict[str, Any] = {
+        key: stat(column, t_ns, columns[column], start_ns, end_ns, milli=milli)
+        for key, (column, milli) in SUMMARY_COLUMNS.items()
+    }
+    return values | {"energy_mj": energy_between(t_ns, columns["energy_mj"], start_ns, end_ns)}
+
+
+def stat(
+    channel: str, t_ns: Sequence[int], values: Sequence[int | None], start_ns: int, end_ns: int, *, milli: int
+) -> dict[str, Any] | None:
+    """Return mean, minimum and maximum of the readings that hold somewhere in [start_ns, end_ns], or None of none."""
+    weighed = _weighed(t_ns, values, start_ns, end_ns)
+    if not weighed:
+        return None
+    total = sum(weight for _, weight in weighed)
+    if total == 0:
+        weighed, total = [(value, 1) for value, _ in weighed], len(weighed)
+    return {
+        "channel": channel,
+        "mean_milli": _nearest(sum(value * weight for value, weight in weighed) * milli, total),
+        "min_milli": min(value for value, _ in weighed) * milli,
+        "max_milli": max(value for value, _ in weighed) * milli,
+        "samples": len(weighed),
+    }
+
+
+def energy_between(t_ns: Sequence[int], counter_mj: Sequence[int | None], start_ns: int, end_ns: int) -> int | None:
+    """Return the counter that holds at the end minus the one that holds at the start; None if either is missing.
+
+    A counter that ran backwards was reset, and says nothing.
+    """
+    ends = [_held_at(t_ns, counter_mj, moment) for moment in (start_ns, end_ns)]
+    if ends[0] is None or ends[1] is None or ends[1] < ends[0]:
+        return None
+    return ends[1] - ends[0]
+
+
+def _weighed(t_ns: Sequence[int], values: Sequence[int | None], start_ns: int, end_ns: int) -> list[tuple[int, int]]:
+    arrived = [(t, value) for t, value in zip(t_ns, values, strict=True) if value is not None and t <= end_ns]
+    until = [t for t, _ in arrived[1:]] + [end_ns]
+    # A reading that gave way before the window, or on its very edge, holds nowhere inside it.
+    return [
+        (value, min(stop, end_ns) - max(t, start_ns))
+        for place, ((t, value), stop) in enumerate(zip(arrived, until, strict=True))
+        if stop > start_ns or place == len(arrived) - 1
+    ]
+
+
+def _held_at(t_ns: Sequence[int], values: Sequence[int | None], moment: int) -> int | None:
+    held = None
+    for t, value in zip(t_ns, values, strict=True):
+        if t > moment:
+            break
+        held = held if value is None else value
+    return held
+
+
+def _nearest(numerator: int, denominator: int) -> int:
+    return (2 * numerator + denominator) // (2 * denominator)
