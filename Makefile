@@ -24,7 +24,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/recorder_overhead.py
 
 test-exhaustive: $(STAMP) tools
-	$(BIN)/python -m pytest -m exhaustive --override-ini "addopts=-q --strict-markers --strict-config -n 2"
+	$(BIN)/python -m pytest -m exhaustive
 
 spec: $(STAMP)
 	$(BIN)/python tests/write_rules_json.py
@@ -36,8 +36,7 @@ tools:
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "setting up $(VENV) (once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable . --group dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	@touch $@
 
 clean:

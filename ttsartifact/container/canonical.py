@@ -50,7 +50,7 @@ def is_canonical(data: bytes, value: Any, *, has_fractions: bool = True) -> bool
     try:
         if not has_fractions:
             quick = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-            if max(quick) <= "\uffff":
+            if quick.isascii() or max(quick) <= "\uffff":
                 return quick.encode() == data
         return canonical_bytes(value) == data
     except (InvalidDescriptor, ValueError):
@@ -117,9 +117,9 @@ def _integer(digits: str, faults: list[Fault]) -> int:
     return int(digits)
 
 
-def _not_a_number(word: str, faults: list[Fault]) -> float:
+def _not_a_number(word: str, faults: list[Fault]) -> int:
     faults.append(Fault("CAN03", "", word, "a finite number"))
-    return 0.5  # a stand-in that no integer field accepts; the finding above is what counts
+    return 0  # a stand-in; the fault is what counts
 
 
 def _walk(
@@ -130,7 +130,7 @@ def _walk(
     fractions: tuple[str, ...],
     free: tuple[str, ...],
 ) -> None:
-    if depth > MAX_JSON_DEPTH:
+    if depth >= MAX_JSON_DEPTH and isinstance(value, dict | list):
         raise TooLarge("is nested too deeply", where=pointer, expected=f"at most {MAX_JSON_DEPTH} levels")
     if isinstance(value, dict):
         for key, child in value.items():

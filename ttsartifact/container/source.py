@@ -80,7 +80,7 @@ class FileSource:
             raise NotAnArtifact(f"cannot open: {error.strerror}", where=os.fspath(path)) from error
         status = os.fstat(self._fd)
         if not stat.S_ISREG(status.st_mode):
-            os.close(self._fd)
+            self.close()
             raise Refused(
                 "not a regular file",
                 where=os.fspath(path),

@@ -1,0 +1,115 @@
+"""JSON in one spelling, and a reader that says what it could not accept."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ttsartifact.container import canonical
+from ttsartifact.errors import InvalidDescriptor, TooLarge
+
+keys = st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True)
+integers = st.integers(min_value=-(2**53) + 1, max_value=2**53 - 1)
+leaves = st.none() | st.booleans() | integers | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+documents = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4), max_leaves=20
+)
+
+
+@pytest.mark.property
+@given(documents)
+def test_what_is_written_is_read_without_a_fault(value: Any) -> None:
+    """4.1: canonical bytes parse to the same value, and are recognised by the quick path and by the reference alike."""
+    data = canonical.canonical_bytes(value)
+    assert canonical.parse(data) == (value, [])
+    assert canonical.is_canonical(data, value, has_fractions=False)
+    assert canonical.is_canonical(data, value, has_fractions=True)
+
+
+@pytest.mark.property
+@given(documents, st.sampled_from([None, 1, 2]), st.booleans())
+def test_the_quick_path_agrees_with_the_reference(value: Any, indent: int | None, ascii_only: bool) -> None:
+    """4.1: sorted compact JSON is called canonical exactly when RFC 8785 makes the same bytes."""
+    data = json.dumps(value, indent=indent, ensure_ascii=ascii_only, sort_keys=True, separators=(",", ":")).encode()
+    assert canonical.is_canonical(data, value, has_fractions=False) == (rfc8785.dumps(value) == data)
+
+
+def test_keys_sort_as_utf_16_does() -> None:
+    """RFC 8785 section 3.2.3: U+1F600 sorts before U+FB33, though its code point is larger."""
+    value = {"\U0001f600": 1, "\ufb33": 2}
+    data = canonical.canonical_bytes(value)
+    assert data == '{"\U0001f600":1,"\ufb33":2}'.encode()
+    assert canonical.is_canonical(data, value, has_fractions=False)
+
+
+UNREADABLE = {
+    "BOM": (b"\xef\xbb\xbf{}", "CAN01"),
+    "not UTF-8": (b'{"a":"\xff"}', "CAN01"),
+    "twice": (b'{"a":1,"a":2}', "CAN02"),
+    "twice, deep": (b'{"b":[{"a":1,"a":2}]}', "CAN02"),
+    "cut": (b'{"a":', "CAN02"),
+    "two documents": (b"{}{}", "CAN02"),
+    "empty": (b"", "CAN02"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_cannot_be_read_says_why(name: str) -> None:
+    """4.1: no byte order mark, UTF-8, one document, no key twice."""
+    data, rule = UNREADABLE[name]
+    with pytest.raises(InvalidDescriptor) as caught:
+        canonical.parse(data)
+    assert caught.value.rule == rule
+
+
+FAULTY = {
+    "NaN": (b'{"a":NaN}', ["CAN03"]),
+    "infinity": (b'{"a":-Infinity}', ["CAN03"]),
+    "fraction": (b'{"a":1.5}', ["CAN03"]),
+    "an integer with a point": (b'{"a":1.0}', ["CAN03"]),
+    "exponent": (b'{"a":1e3}', ["CAN03"]),
+    "minus zero": (b'{"a":-0}', ["CAN03"]),
+    "too large": (b'{"a":9007199254740992}', ["CAN04"]),
+    "far too large": (b'{"a":' + b"9" * 5000 + b"}", ["CAN04"]),
+    "space": (b'{"a": 1}', ["CAN05"]),
+    "unsorted": (b'{"b":1,"a":2}', ["CAN05"]),
+    "escaped": (b'{"a":"\\u0041"}', ["CAN05"]),
+    "key in capitals": (b'{"Aa":1}', ["CAN06"]),
+    "lone surrogate": (b'{"a":"\\ud800"}', ["CAN05"]),
+}
+
+
+@pytest.mark.parametrize("name", FAULTY)
+def test_what_can_be_read_is_reported(name: str) -> None:
+    """4.1 to 4.3: each fault under its own rule, once."""
+    data, rules = FAULTY[name]
+    _, faults = canonical.parse(data)
+    assert [fault.rule for fault in faults if fault.rule != "CAN05" or rules == ["CAN05"]] == rules
+
+
+def test_fractions_are_allowed_below_the_parameters() -> None:
+    """4.3: fractions stand below /generation/params only."""
+    data = b'{"generation":{"params":{"cfg":1.5}},"rate":2}'
+    assert canonical.parse(data, fractions_under=("/generation/params/",))[1] == []
+    assert [f.rule for f in canonical.parse(data)[1]] == ["CAN03"]
+
+
+@pytest.mark.parametrize("depth", [33, 2000, 100_000])
+def test_depth_is_bounded(depth: int) -> None:
+    """3.8: thirty-two levels, and no recursion error of ours."""
+    with pytest.raises(TooLarge):
+        canonical.parse(b"[" * depth + b"]" * depth)
+
+
+@pytest.mark.property
+@given(st.binary(max_size=60))
+def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
+    """3.8: whatever the bytes, the reader answers or raises one of its own."""
+    with suppress(InvalidDescriptor, TooLarge):
+        canonical.parse(data)

@@ -1,0 +1,98 @@
+"""Whole files or nothing, and reads that stay inside."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ttsartifact.container.source import (
+    BytesSource,
+    FileSource,
+    JoinedSource,
+    Span,
+    blocks_of,
+    copy_pieces,
+    write_whole,
+)
+from ttsartifact.errors import Damaged, NotAnArtifact, Refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+    """3.7: whole or not at all."""
+    with pytest.raises(RuntimeError), write_whole(tmp_path / "out.wav") as file:
+        file.write(b"half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_file_is_not_replaced_unasked(tmp_path: Path) -> None:
+    """Nothing is lost: the output exists, and stays."""
+    out = tmp_path / "out.wav"
+    out.write_bytes(b"mine")
+    with pytest.raises(Refused, match="the output exists"), write_whole(out) as file:
+        file.write(b"theirs")
+    assert out.read_bytes() == b"mine"
+    with write_whole(out, replace=True) as file:
+        file.write(b"theirs")
+    assert out.read_bytes() == b"theirs"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    """S17: between the check and the rename somebody else may write the same name."""
+    out = tmp_path / "out.wav"
+    with pytest.raises(Refused), write_whole(out) as file:
+        file.write(b"ours")
+        out.write_bytes(b"theirs")
+    assert out.read_bytes() == b"theirs"
+
+
+def test_the_file_has_the_users_mode(tmp_path: Path) -> None:
+    """A file made by way of a temporary one is as readable as any other."""
+    old = os.umask(0o027)
+    try:
+        with write_whole(tmp_path / "out.wav") as file:
+            file.write(b"x")
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "out.wav").stat().st_mode) == 0o640
+
+
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    """3.8: a FIFO would wait for ever, a device has no end."""
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(Refused, match="found a FIFO, expected a regular file"):
+        FileSource(tmp_path / "fifo")
+    with pytest.raises(Refused, match="found a directory"):
+        FileSource(tmp_path)
+    with pytest.raises(Refused, match="found a device"):
+        FileSource("/dev/zero")
+    with pytest.raises(NotAnArtifact, match="No such file"):
+        FileSource(tmp_path / "nothing")
+
+
+def test_reads_stay_inside() -> None:
+    """A read beyond the end is an error with its address, never short."""
+    source = BytesSource(b"abc")
+    assert source.read_at(1, 2) == b"bc"
+    for offset, size in ((2, 2), (-1, 1), (0, -1), (4, 0)):
+        with pytest.raises(Damaged):
+            source.read_at(offset, size)
+
+
+def test_joined_pieces_read_as_one_file(tmp_path: Path) -> None:
+    """A source that gives one byte at a time reads the same."""
+    joined = JoinedSource([b"abc", Span(BytesSource(b"..defg.."), 2, 4), b"", b"hi"])
+    assert b"".join(joined.read_at(i, 1) for i in range(joined.size)) == b"abcdefghi"
+    assert joined.read_at(1, 7) == b"bcdefgh"
+    assert b"".join(bytes(view) for view in blocks_of([Span(joined, 0, joined.size)], 2)) == b"abcdefghi"
+    (tmp_path / "in").write_bytes(b"0123456789")
+    with FileSource(tmp_path / "in") as source, write_whole(tmp_path / "out") as file:
+        copy_pieces([b"<", Span(source, 2, 5), b">", Span(joined, 0, 3)], file)
+    assert (tmp_path / "out").read_bytes() == b"<23456>abc"
