@@ -147,6 +147,7 @@ def seal_in_place(draft: Draft, path: Path | str) -> Packed:
         head, *_, tail = riff.embed(source, run.wave, run.artifact_id, capsule.build(run.parts, run.audio_digest))
         assert isinstance(head, bytes)
         assert isinstance(tail, bytes)
+        bare_head = source.read_at(0, len(head))
         with open(path, "r+b") as file:
             try:
                 file.seek(size)
@@ -159,7 +160,7 @@ def seal_in_place(draft: Draft, path: Path | str) -> Packed:
                 os.fsync(file.fileno())
             except OSError:
                 file.seek(0)
-                file.write(source.read_at(0, len(head)))
+                file.write(bare_head)
                 file.truncate(size)
                 raise
     return _packed(run, path)
