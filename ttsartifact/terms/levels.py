@@ -61,6 +61,12 @@ def missing_for(level: str, descriptor: Descriptor) -> list[str]:
     if level == "L3":
         if descriptor.known("/generation/runner") is None and descriptor.known("/generation/command") is None:
             missing.append("/generation/runner or /generation/command")
+        # A pin whose files were not at hand says which bytes they were only to those who can still fetch them.
+        missing += [
+            f"{pin}/files"
+            for pin in ("/pins/model", "/pins/vocoder")
+            if descriptor.known(f"{pin}/uri") is not None and descriptor.known(f"{pin}/files") is None
+        ]
         if descriptor.at("/generation/determinism/class") == "unclaimed":
             missing.append("/generation/determinism/class")
     return missing

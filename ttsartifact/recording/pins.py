@@ -1,0 +1,274 @@
+"""What can be pinned without being told: an executable and its package, a checkout, the files of a repository at hand.
+
+What cannot be pinned is absent with a reason. Nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from ttsartifact.errors import Refused, Unavailable
+from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import absent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["checkout", "engine_of", "executable", "file_digest", "repository", "tool"]
+
+_REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}|sha256:[0-9a-f]{64}")
+_VERSION = re.compile(r"\d+(?:\.\d+)+[\w.+~-]*|\d[\w.+~-]*")
+_INTERPRETER = re.compile(r"(python|pypy)[\d.]*|node|perl|ruby|bash|sh|dash|zsh|java|Rscript|julia")
+_ASK_S = 5.0
+_FIRST_LINE = 512
+
+# Run by a Python that we may not be: which file a module is, and which distribution brought a module or a script.
+_WHOSE = """
+import importlib.metadata as m, importlib.util as u, json, sys
+kind, name = sys.argv[1:]
+top = name.partition(".")[0]
+spec = u.find_spec(top) if kind == "module" else None
+for d in m.distributions():
+    files = d.read_text("RECORD") or ""
+    owns = (f"\\n{top}/" in "\\n" + files or f"\\n{top}.py," in "\\n" + files) if kind == "module" else any(
+        e.group == "console_scripts" and e.name == name for e in d.entry_points)
+    if owns:
+        print(json.dumps({"name": d.metadata["Name"], "version": d.version, "record": files,
+            "origin": spec.origin if spec else None}))
+        break
+else:
+    print(json.dumps({"origin": spec.origin if spec else None}))
+"""
+
+
+def tool(words: str) -> dict[str, Any]:
+    """Return the tool that a flag names: `name@version`."""
+    name, mark, version = words.rpartition("@")
+    if not mark or not name or not version:
+        raise Refused("a tool is named by one exact version", where="--engine", found=words, expected="NAME@VERSION")
+    return {"name": name, "version": version}
+
+
+def repository(words: str, files: Iterable[str | os.PathLike[str]] = ()) -> dict[str, Any]:
+    """Return the repository that a flag names: `uri@commit`, with its files where they are at hand.
+
+    `files` are files or folders; without any, a snapshot of that very commit in the Hugging Face cache is taken. Names
+    are relative to the folder that was given.
+    """
+    uri, mark, revision = words.rpartition("@")
+    if not mark or not _REVISION.fullmatch(revision):
+        raise Refused(
+            "a repository is pinned by its full commit",
+            where="--model",
+            found=words,
+            expected="REPO@COMMIT with 40 or 64 hex digits",
+            rule="PIN01",
+        )
+    places = [os.fspath(file) for file in files] or _cached_snapshot(uri, revision)
+    listed = sorted((entry for place in places for entry in _files_of(place)), key=lambda entry: str(entry["path"]))
+    missing = absent("not_measured", "the files were not at hand when the run was recorded")
+    return {"uri": uri, "revision": revision, "files": listed or missing}
+
+
+def checkout(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """Return commit, and whether and how the working tree of `folder` differs from it; None where git knows none."""
+    head = _git(folder, "rev-parse", "HEAD")
+    if head is None:
+        return None
+    difference = _git(folder, "diff", "HEAD", "--binary", "--no-ext-diff", "--no-color") or b""
+    untracked = sorted((_git(folder, "ls-files", "--others", "--exclude-standard", "-z") or b"").split(b"\0"))
+    names = [name for name in untracked if name]
+    state: dict[str, Any] = {"revision": head.decode().strip(), "dirty": bool(difference or names)}
+    if state["dirty"]:
+        lines = b"".join(name + b"\0" + _digest_below(folder, name).encode() + b"\n" for name in names)
+        state["diff_digest"] = digest.of(difference + lines)
+    return state
+
+
+def remote(folder: str | os.PathLike[str]) -> str | None:
+    """Return where a checkout came from, without credentials; a path on this machine is reduced to its name."""
+    found = _git(folder, "remote", "get-url", "origin")
+    if found is None:
+        return None
+    address = found.decode().strip()
+    parts = urlsplit(address)
+    if parts.scheme in {"http", "https", "ssh", "git"}:
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    if re.match(r"[\w.-]+@[\w.-]+:", address):
+        return address.partition("@")[2]
+    return os.path.basename(address.rstrip("/")) or None
+
+
+def engine_of(argv: Sequence[str]) -> dict[str, Any]:
+    """Return the tool that `argv` runs: the executable, or what an interpreter is told to run."""
+    path = executable(argv[0])
+    name = os.path.basename(path)
+    if _INTERPRETER.fullmatch(name) and (told := _program_of(argv, path)) is not None:
+        return told
+    facts = _by_package(path) or _by_distribution(path, name) or _by_asking(path)
+    size = os.path.getsize(path)
+    return {"name": os.path.basename(argv[0]), **facts, "digest": file_digest(path), "size": size}
+
+
+def executable(word: str) -> str:
+    """Return the file that a command's first word runs; raises Unavailable when there is none."""
+    found = shutil.which(word)
+    if found is None:
+        raise Unavailable("no such command", where="argv/0", found=os.path.basename(word))
+    return found
+
+
+def file_digest(path: str | os.PathLike[str]) -> str:
+    """Return the digest of a file's bytes."""
+    with open(path, "rb") as file:
+        return digest.spelled(hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def _by_package(path: str) -> dict[str, Any] | None:
+    """Ask the system's package manager who owns a file, and in which version."""
+    real = os.path.realpath(path)
+    # Where /bin is a link to /usr/bin, a package may have registered either name.
+    for place in dict.fromkeys((real, path, real.removeprefix("/usr"))):
+        owner = _first_line_of(["dpkg-query", "-S", place])
+        if owner is not None and ": " in owner:
+            package = owner.split(": ")[0].split(",")[0]
+            asked = _first_line_of(["dpkg-query", "-W", "-f", "${Package}\t${Version}\t${Architecture}\n", package])
+            if asked is not None and asked.count("\t") == 2:
+                name, version, architecture = asked.split("\t")
+                return {"version": version, "build": f"deb {name} {version} {architecture}", "package": name}
+    asked = _first_line_of(["rpm", "-qf", "--qf", "%{NAME}\t%{EVR}\t%{ARCH}\n", real])
+    if asked is not None and asked.count("\t") == 2:
+        name, version, architecture = asked.split("\t")
+        return {"version": version, "build": f"rpm {name} {version} {architecture}", "package": name}
+    return None
+
+
+def _by_distribution(path: str, name: str) -> dict[str, Any] | None:
+    """Ask the Python of a console script's first line which distribution brought it."""
+    with open(path, "rb") as file:
+        first = file.readline(_FIRST_LINE)
+    words = first[2:].decode("utf-8", "replace").split() if first.startswith(b"#!") else []
+    if not words or not re.match(r"(python|pypy)", os.path.basename(words[0])):
+        return None
+    facts = _whose(words[0], "script", name)
+    return _distribution(facts) if facts and "name" in facts else None
+
+
+def _by_asking(path: str) -> dict[str, Any]:
+    """Ask the program itself; one that says nothing is its own version."""
+    said = _first_line_of([path, "--version"], either=True)
+    found = _VERSION.search(said) if said else None
+    return {"version": found[0][:128] if found else file_digest(path)}
+
+
+def _program_of(argv: Sequence[str], interpreter: str) -> dict[str, Any] | None:
+    """Return the script or the module that an interpreter runs, or None when it runs neither."""
+    words = list(argv[1:])
+    while words and words[0].startswith("-") and words[0] not in {"-m", "-c", "-jar"}:
+        words.pop(0)
+    if not words or words[0] == "-c":
+        return None
+    if words[0] == "-m":
+        return _module(interpreter, words[1]) if len(words) > 1 else None
+    script = words[1] if words[0] == "-jar" and len(words) > 1 else words[0]
+    if not os.path.isfile(script):
+        return None
+    found = file_digest(script)
+    pinned = {"name": os.path.basename(script), "version": found, "digest": found, "size": os.path.getsize(script)}
+    return pinned | (checkout(os.path.dirname(os.path.abspath(script))) or {})
+
+
+def _module(interpreter: str, name: str) -> dict[str, Any] | None:
+    facts = _whose(interpreter, "module", name)
+    if facts is None:
+        return None
+    if "name" in facts:
+        return {"name": name, **_distribution(facts)}
+    origin = facts.get("origin")
+    if not origin or not os.path.isfile(origin):
+        return None
+    found = file_digest(origin)
+    return {"name": name, "version": found, "digest": found} | (checkout(os.path.dirname(origin)) or {})
+
+
+def _whose(interpreter: str, kind: str, name: str) -> dict[str, Any] | None:
+    answer = _answer([interpreter, "-c", _WHOSE, kind, name])
+    try:
+        facts = json.loads(answer) if answer else None
+    except ValueError:
+        return None
+    return facts if isinstance(facts, dict) else None
+
+
+def _distribution(facts: dict[str, Any]) -> dict[str, Any]:
+    from ttsartifact.recording.environment import record_digest
+
+    pinned = {"version": str(facts["version"]), "package": str(facts["name"])}
+    if facts["record"]:
+        pinned["build"] = f"pip-record {record_digest(facts['record'])}"
+    return pinned
+
+
+def _files_of(place: str) -> list[dict[str, Any]]:
+    if not os.path.isdir(place):
+        return [{"path": os.path.basename(place), "size": os.path.getsize(place), "digest": file_digest(place)}]
+    found = []
+    for folder, folders, names in os.walk(place):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            if not name.startswith(".") and os.path.isfile(path):
+                relative = os.path.relpath(path, place).replace(os.sep, "/")
+                found.append({"path": relative, "size": os.path.getsize(path), "digest": file_digest(path)})
+    return found
+
+
+def _cached_snapshot(uri: str, revision: str) -> list[str]:
+    """Return the folder of that commit in the Hugging Face cache, which names folders by the full commit."""
+    name = uri.removeprefix("https://huggingface.co/").removeprefix("hf:")
+    home = os.environ.get("HF_HOME") or os.path.join(os.path.expanduser("~"), ".cache", "huggingface")
+    cache = os.environ.get("HF_HUB_CACHE") or os.path.join(home, "hub")
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        return []
+    folder = os.path.join(cache, "models--" + name.replace("/", "--"), "snapshots", revision)
+    return [folder] if os.path.isdir(folder) else []
+
+
+def _digest_below(folder: str | os.PathLike[str], name: bytes) -> str:
+    path = os.path.join(os.fsencode(folder), name)
+    return file_digest(os.fsdecode(path)) if os.path.isfile(path) and not os.path.islink(path) else "no file"
+
+
+def _git(folder: str | os.PathLike[str], *words: str) -> bytes | None:
+    return _answer(["git", "-C", os.fspath(folder), *words], timeout_s=30)
+
+
+def _first_line_of(argv: list[str], *, either: bool = False) -> str | None:
+    """Return the first line with a word in it that a program prints on stdout (or, for `either`, on stderr)."""
+    answer = _answer(argv, either=either)
+    lines = (answer or b"")[:8192].decode("utf-8", "replace").splitlines()
+    return next((line.strip("\n") for line in lines if line.strip()), None)
+
+
+def _answer(argv: list[str], *, either: bool = False, timeout_s: float = _ASK_S) -> bytes | None:
+    try:
+        done = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if either else subprocess.DEVNULL,
+            timeout=timeout_s,
+            check=False,
+            # A locale of its own: what is parsed here must not change with the user's language.
+            env=os.environ | {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 or either else None
