@@ -1,0 +1,209 @@
+"""The acts behind `verify` and `validate`: find the files, ask, speak in one of four formats, and say the worst."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.cli.speak import EXIT, Usage, paint, progress, say, worst
+from ttsartifact.verifying.catalogue import catalogue
+from ttsartifact.verifying.report import Report, exit_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ttsartifact.reporting.receipt import Difference, Receipt
+
+__all__ = ["CHUNK", "files_under", "ignored", "validate", "verify"]
+
+CHUNK = 256  # paths a task: below, handing tasks around costs more than verifying
+_SUFFIXES = (".tts.wav", ".tts.parquet")
+_PARALLEL_FROM = 500  # files; starting processes pays only beyond
+
+
+def verify(
+    files: Sequence[str],
+    *,
+    format: str = "text",
+    text: str | None = None,
+    text_file: str | None = None,
+    ref: Sequence[str] = (),
+    receipt: str | None = None,
+    level: str | None = None,
+    ignore: Sequence[str] = (),
+    strict: bool = False,
+    jobs: int = 0,
+) -> int:
+    """Verify files against all rules and return the exit code."""
+    asked: dict[str, Any] = {"level": level, "ignore": ignored(ignore)}
+    if text is not None and text_file is not None:
+        raise Usage("--text and --text-file say the same thing; give one")
+    if text is not None:
+        asked["text"] = os.fsencode(text)
+    if text_file is not None:
+        asked["text"] = _bytes_of(text_file)
+    if ref:
+        asked["references"] = _references(ref)
+    held = _receipt(receipt)
+    if held is not None and len(files) != 1:
+        raise Usage("--receipt speaks of one file")
+    return _check(files, asked, format=format, strict=strict, jobs=jobs, receipt=held)
+
+
+def validate(files: Sequence[str], *, format: str = "text", strict: bool = False, jobs: int = 0) -> int:
+    """Check structure and schema, hashing nothing, and return the exit code."""
+    return _check(files, None, format=format, strict=strict, jobs=jobs)
+
+
+def files_under(paths: Sequence[str]) -> list[str]:
+    """Return files as they were given, and for each folder the artifacts below it in the order of their names."""
+    found: list[str] = []
+    for path in paths:
+        if not os.path.isdir(path):
+            found.append(path)
+            continue
+        below = [
+            os.path.join(folder, name)
+            for folder, _, names in os.walk(path)
+            for name in names
+            if name.lower().endswith(_SUFFIXES)
+        ]
+        if not below:
+            raise Usage(f"no {' or '.join(_SUFFIXES)} below {path}")
+        found += sorted(below)
+    return found
+
+
+def ignored(entries: Sequence[str]) -> dict[str, str]:
+    """Return rule ids and the reasons for which their findings are not counted."""
+    reasons: dict[str, str] = {}
+    for entry in entries:
+        rule, _, reason = entry.partition("=")
+        if rule not in catalogue():
+            raise Usage(f"--ignore {entry}: there is no rule {rule}")
+        if not reason.strip():
+            raise Usage(f"--ignore {rule}: a finding is put aside for a reason; write {rule}=REASON")
+        reasons[rule] = reason
+    return reasons
+
+
+def reports_of(path: str, asked: dict[str, Any] | None) -> tuple[Report, ...]:
+    """Return the reports of one file; `asked` is None when nothing is to be hashed."""
+    from ttsartifact.verifying import engine
+
+    return engine.validate(path) if asked is None else engine.verify(path, **asked)
+
+
+def reports_of_chunk(paths: list[str], asked: dict[str, Any] | None) -> list[tuple[Report, ...]]:
+    """Return the reports of many files; what a worker process runs. Paths travel, bytes do not."""
+    return [reports_of(path, asked) for path in paths]
+
+
+def _check(
+    given: Sequence[str],
+    asked: dict[str, Any] | None,
+    *,
+    format: str,
+    strict: bool,
+    jobs: int,
+    receipt: Receipt | None = None,
+) -> int:
+    files = files_under(given)
+    codes: set[int] = set()
+    documents: list[dict[str, Any]] = []
+    reports: list[Report] = []
+    if format == "tsv":
+        from ttsartifact.reporting import tsv
+
+        say(tsv.row(tsv.REPORT_COLUMNS))
+    for found in _asked_of_all(files, asked, jobs):
+        differing = _differing(receipt, found)
+        for report, differences in zip(found, differing, strict=True):
+            code = worst([exit_code(report, strict=strict), EXIT.FINDINGS if differences else EXIT.OK])
+            codes.add(code)
+            if format == "text":
+                from ttsartifact.reporting import text as words
+
+                say(words.report_lines(report, paint(), strict=strict))
+                if differences is not None:
+                    say(words.receipt_lines(differences, paint()))
+                reports.append(report)
+            elif format == "tsv":
+                say(tsv.report_rows(report, differences or ()))
+            else:
+                from ttsartifact.reporting import documents as doc
+
+                document = doc.report_document(report, exit_code=code, differences=differences)
+                if format == "jsonl":
+                    say(doc.as_json_line(document))
+                else:
+                    documents.append(document)
+    if format == "json":
+        say(doc.as_json(documents[0] if len(documents) == 1 else documents))
+    if len(reports) > 1:
+        say(words.sum_line(reports))
+    return worst(codes)
+
+
+def _asked_of_all(files: list[str], asked: dict[str, Any] | None, jobs: int) -> Iterator[tuple[Report, ...]]:
+    jobs = jobs or (os.cpu_count() or 1 if len(files) >= _PARALLEL_FROM else 1)
+    if jobs == 1 or len(files) == 1:
+        for done, path in enumerate(files, 1):
+            found = reports_of(path, asked)
+            progress(done, len(files), "files")
+            yield found
+        return
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    size = max(1, min(CHUNK, -(-len(files) // jobs)))
+    chunks = [files[start : start + size] for start in range(0, len(files), size)]
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        done = 0
+        for found_in_chunk in pool.map(reports_of_chunk, chunks, [asked] * len(chunks)):
+            done += len(found_in_chunk)
+            progress(done, len(files), "files")
+            yield from found_in_chunk
+
+
+def _differing(receipt: Receipt | None, reports: tuple[Report, ...]) -> list[tuple[Difference, ...] | None]:
+    """Return, for each run of a file, the parts in which it is not the run of the receipt; None where nobody asked."""
+    if receipt is None:
+        return [None] * len(reports)
+    from ttsartifact.reading.artifact import open_artifacts
+    from ttsartifact.reporting.receipt import Difference, differences
+
+    if any(report.unreadable for report in reports):
+        return [(Difference(part="id", found=None, expected=receipt.id),)] * len(reports)
+    # The id binds the descriptor's bytes: where it is the one that was just verified, so is all that is compared.
+    artifacts = list(open_artifacts(reports[0].where))
+    found: list[tuple[Difference, ...] | None] = [differences(receipt, artifact.descriptor) for artifact in artifacts]
+    changed = [artifact.artifact_id for artifact in artifacts] != [report.artifact_id for report in reports]
+    if changed:
+        raise Usage("the file changed while it was read")
+    # Of a file with many runs the receipt names one; the others are no liars for being others.
+    return [None if any(not d for d in found) and d else d for d in found]
+
+
+def _receipt(line: str | None) -> Receipt | None:
+    if line is None:
+        return None
+    from ttsartifact.reporting.receipt import parse
+
+    try:
+        return parse(line)
+    except ValueError as error:
+        raise Usage(f"--receipt: {error}") from error
+
+
+def _references(paths: Sequence[str]) -> dict[str, bytes]:
+    from ttsartifact.terms import digest
+
+    return {digest.of(data): data for data in map(_bytes_of, paths)}
+
+
+def _bytes_of(path: str) -> bytes:
+    from ttsartifact.container.source import FileSource
+
+    with FileSource(path) as file:
+        return file.read_at(0, file.size)

@@ -1,0 +1,48 @@
+"""Words that several commands share: the formats, a file, a folder, an output."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+__all__ = ["Files", "Force", "Level", "Out", "ReportFormat", "RerunFormat", "ShowFormat"]
+
+
+class ReportFormat(StrEnum):
+    """How a report is spoken."""
+
+    TEXT = "text"
+    JSON = "json"
+    JSONL = "jsonl"
+    TSV = "tsv"
+
+
+class ShowFormat(StrEnum):
+    """How a card is spoken."""
+
+    TEXT = "text"
+    JSON = "json"
+    TSV = "tsv"
+
+
+class RerunFormat(StrEnum):
+    """How a rerun is spoken."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Level(StrEnum):
+    """The conformance levels."""
+
+    L0 = "L0"
+    L1 = "L1"
+    L2 = "L2"
+    L3 = "L3"
+
+
+Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Artifacts, or folders of them.")]
+Out = Annotated[str, typer.Option("-o", "--out", metavar="OUT", help="The file to write, whole or not at all.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")]

@@ -1,0 +1,92 @@
+"""The way in and the only way out: a quick parser for the common calls, typer for the rest, one line for any error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from ttsartifact.cli import quick
+from ttsartifact.cli.speak import EXIT, Usage, error_line, exit_of, usage_line
+from ttsartifact.errors import TtsArtifactError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; nothing that a stranger's file does raises past here."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding lacks is spelled out; it must not stop the verdict.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _run(given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader went away. Python would complain once more at exit unless stdout leads somewhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13
+    except KeyboardInterrupt:
+        sys.stderr.write("\nttsa: interrupted\n")
+        return EXIT.INTERRUPTED
+    return code
+
+
+def _run(argv: list[str]) -> int:
+    try:
+        call = quick.recognise(argv)
+        return call() if call is not None else _typer(argv)
+    except Usage as error:
+        command = " ".join(["ttsa", *argv[:1]])
+        return _complain(usage_line(str(error), command), EXIT.USAGE)
+    except TtsArtifactError as error:
+        return _complain(error_line(error), exit_of(error))
+    except (BrokenPipeError, KeyboardInterrupt):
+        raise
+    except OSError as error:
+        named = TtsArtifactError(error.strerror or str(error), where=str(error.filename or ""))
+        return _complain(error_line(named), EXIT.UNREADABLE)
+    except Exception as error:  # a crash is never a verdict, nor a traceback over a stranger's bytes
+        from ttsartifact.reporting.safe import safe
+
+        if os.environ.get("TTSARTIFACT_TRACEBACK"):
+            raise
+        where = safe(_place(error))
+        line = f"ttsa: internal error: {type(error).__name__}: {safe(error)} (at {where})"
+        return _complain(f"{line}; this is a bug of ours: please report it with the file and this line", EXIT.INTERNAL)
+
+
+def _typer(argv: list[str]) -> int:
+    import click
+
+    from ttsartifact.cli.app import app
+
+    try:
+        code = app(argv, prog_name="ttsa", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.exceptions.Abort:
+        raise KeyboardInterrupt from None
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else "ttsa"
+        return _complain(usage_line(error.format_message(), path), EXIT.USAGE)
+    return code if isinstance(code, int) else EXIT.OK
+
+
+def _complain(line: str, code: int) -> int:
+    sys.stderr.write(line + "\n")
+    return code
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "nowhere"
+    return f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"

@@ -1,0 +1,59 @@
+"""The act behind `show`: the card, the document, the line or the receipt of each run of a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ttsartifact.cli.speak import EXIT, error_line, exit_of, paint, say, worst
+from ttsartifact.errors import TtsArtifactError
+from ttsartifact.reading.artifact import Artifact, open_artifacts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["show"]
+
+
+def show(files: Sequence[str], *, format: str = "text", receipt: bool = False) -> int:
+    """Say what files state of their runs and return the exit code; nothing is checked."""
+    import sys
+
+    documents = []
+    codes = []
+    if format == "tsv" and not receipt:
+        from ttsartifact.reporting import tsv
+
+        say(tsv.row([*tsv.SEED_COLUMNS, "artifact_id"]))
+    for path in files:
+        try:
+            for artifact in open_artifacts(path):
+                if format == "json" and not receipt:
+                    from ttsartifact.reporting.documents import show_document
+
+                    documents.append(show_document(artifact))
+                else:
+                    say(_lines(artifact, format, receipt=receipt))
+        except TtsArtifactError as error:
+            sys.stderr.write(error_line(error) + "\n")
+            codes.append(exit_of(error))
+    if documents:
+        from ttsartifact.reporting.documents import as_json
+
+        say(as_json(documents[0] if len(documents) == 1 else documents))
+    return worst(codes) if codes else EXIT.OK
+
+
+def _lines(artifact: Artifact, format: str, *, receipt: bool) -> Iterator[str]:
+    if receipt:
+        from ttsartifact.reporting.receipt import of
+
+        yield str(of(artifact.descriptor))
+    elif format == "tsv":
+        from ttsartifact.reporting.documents import columns_of
+        from ttsartifact.reporting.tsv import show_row
+
+        yield show_row(columns_of(artifact), artifact.artifact_id)
+    else:
+        from ttsartifact.reporting.card import card_lines
+
+        yield from card_lines(artifact, paint())

@@ -1,0 +1,183 @@
+"""The card of one run: what it was made of and under which conditions, as the file states it. It checks nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.reporting.documents import derived_of
+from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.words import Paint, counted, seconds, spoken
+from ttsartifact.terms.descriptor import is_absent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ttsartifact.reading.artifact import Artifact
+
+__all__ = ["card_lines"]
+
+
+def card_lines(artifact: Artifact, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
+    """Yield the lines of the card."""
+    at = artifact.descriptor.at
+    derived = derived_of(artifact)
+    yield f"{safe(artifact.where)}: {paint('strong', 'a run of ' + _tool(at('/pins/engine')))}"
+    rows = (
+        ("artifact", artifact.artifact_id),
+        ("run", _with(at("/run/run_id"), session=at("/run/session_id"))),
+        ("level", f"{_say(at('/level'))} claimed; nothing was checked, `ttsa verify` does"),
+        ("text", _text(at("/input/text"))),
+        ("references", _references(at("/input/refs"))),
+        ("model", _repository(at("/pins/model"))),
+        ("vocoder", _repository(at("/pins/vocoder"))),
+        ("engine", _tool(at("/pins/engine"))),
+        ("device", _device(artifact)),
+        ("audio", _audio(at("/audio"), derived)),
+        ("times", _times(derived)),
+        ("first sound", _first_sound(derived)),
+        ("chunks", _chunks(derived)),
+        ("load", _load(at("/run/load"))),
+        ("telemetry", _telemetry(at("/summary"))),
+        ("submitted", f"{_say(derived.get('t_submit_utc'))}, UTC within {_ns(derived.get('alignment_bound_ns'))}"),
+        ("imperfection", _imperfection(at("/imperfection"))),
+        ("promotion", _gate(at("/gate"))),
+        ("notes", _say(at("/run/notes"))),
+    )
+    for label, value in rows:
+        yield f"  {label:<13}{value}"
+
+
+def _say(value: Any) -> str:
+    """Return any value in words; one that says that it is absent in the words of its reason."""
+    if is_absent(value):
+        reason = safe(value["reason"]).replace("_", " ")
+        return f"{reason} ({safe(value['detail'])})" if value.get("detail") else reason
+    return "not stated" if value is None else spoken(value)
+
+
+def _ns(value: Any) -> str:
+    return seconds(value) if type(value) is int else _say(value)
+
+
+def _with(value: Any, **others: Any) -> str:
+    said = [f"{name} {_say(other)}" for name, other in others.items() if other is not None and not is_absent(other)]
+    return ", ".join([_say(value), *said])
+
+
+def _field(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _tool(tool: Any) -> str:
+    if not isinstance(tool, dict) or is_absent(tool):
+        return f"an engine that is {_say(tool)}" if is_absent(tool) else _say(tool)
+    build = tool.get("build")
+    return f"{_say(tool.get('name'))} {_say(tool.get('version'))}" + (f" ({_say(build)})" if build else "")
+
+
+def _repository(repository: Any) -> str:
+    if not isinstance(repository, dict) or is_absent(repository):
+        return _say(repository)
+    if repository.get("integrated"):
+        return f"integrated: {_say(repository.get('detail'))}"
+    files = repository.get("files")
+    count = f", {counted(len(files), 'file')} pinned" if isinstance(files, list) else ""
+    tag = f" ({_say(repository['tag'])})" if repository.get("tag") else ""
+    return f"{_say(repository.get('uri'))}@{_say(repository.get('revision'))}{tag}{count}"
+
+
+def _text(text: Any) -> str:
+    value = _field(text, "value")
+    said = _say(value) if value is None or is_absent(value) else f'"{safe(value, longest=120)}"'
+    return f"{said}, {_say(_field(text, 'lang'))}, {_say(_field(text, 'digest'))}"
+
+
+def _references(references: Any) -> str:
+    if not isinstance(references, list):
+        return _say(references)
+    if not references:
+        return "none"
+    shown = [f"{_say(_field(entry, 'role'))} {_say(_field(entry, 'digest'))}" for entry in references[:4]]
+    return "; ".join(shown) + (f" and {len(references) - 4} more" if len(references) > 4 else "")
+
+
+def _device(artifact: Artifact) -> str:
+    at = artifact.descriptor.at
+    devices = at("/env/devices")
+    models = [_say(_field(device, "model")) for device in devices] if isinstance(devices, list) else []
+    on = _say(at("/generation/device"))
+    return f"{on}: {', '.join(models)}" if models else f"{on}: {_say(_field(at('/env/cpu'), 'model'))}"
+
+
+def _audio(audio: Any, derived: dict[str, Any]) -> str:
+    if not isinstance(audio, dict):
+        return _say(audio)
+    channels = audio.get("channels")
+    spelled = counted(channels, "channel") if type(channels) is int else f"{_say(channels)} channels"
+    facts = (
+        f"{_say(audio.get('codec'))} {_say(audio.get('subtype'))}, {_say(audio.get('sample_rate_hz'))} Hz, {spelled}"
+    )
+    return f"{facts}, {_ns(derived.get('duration_ns'))}, {_say(audio.get('digest'))}"
+
+
+def _times(derived: dict[str, Any]) -> str:
+    first, last = (_ns(derived.get(f"time_to_{end}_token_ns")) for end in ("first", "last"))
+    rtf = _ratio(derived.get("rtf_e2e"))
+    return f"first chunk {first} after submit, last {last}; (t_last - t_submit) / duration = {rtf}"
+
+
+def _first_sound(derived: dict[str, Any]) -> str:
+    silence = derived.get("leading_silence_ns")
+    if type(silence) is not int:
+        return _say(silence)
+    return f"{_ns(derived.get('time_to_first_audio_ns'))} after submit, behind {seconds(silence)} of silence"
+
+
+def _chunks(derived: dict[str, Any]) -> str:
+    chunks = derived.get("chunks")
+    if not isinstance(chunks, dict) or is_absent(chunks):
+        return _say(chunks)
+    return (
+        f"{chunks['count']}, median gap {_ns(chunks['median_gap_ns'])}, longest {_ns(chunks['longest_gap_ns'])}; "
+        f"underrun margin {_ns(derived.get('underrun_margin_ns'))}"
+    )
+
+
+def _load(load: Any) -> str:
+    if not isinstance(load, dict):
+        return _say(load)
+    return (
+        f"{_say(load.get('queue_depth_at_submit'))} queued, {_say(load.get('running_at_start'))} running, "
+        f"batch {_say(load.get('batch_size'))}, concurrency {_say(load.get('concurrency'))}"
+    )
+
+
+def _telemetry(summary: Any) -> str:
+    if not isinstance(summary, dict):
+        return _say(summary)
+    units = {"clock_mhz": ("clock", "MHz"), "power_w": ("power", "W"), "util_gpu": ("utilisation", "%")}
+    said = []
+    for key, (name, unit) in units.items():
+        mean = _field(summary.get(key), "mean_milli")
+        said.append(f"{name} {mean / 1000:.1f} {unit}" if type(mean) is int else f"{name} {_say(summary.get(key))}")
+    return ", ".join(said)
+
+
+def _imperfection(imperfection: Any) -> str:
+    layers = _field(imperfection, "layers")
+    if isinstance(layers, list):
+        return "; ".join(f"{_say(_field(layer, 'kind'))} in {_say(_field(layer, 'stage'))}" for layer in layers[:8])
+    return _say(imperfection)
+
+
+def _gate(gate: Any) -> str:
+    failed = _field(gate, "failed_promotion")
+    if failed is None:
+        return _say(gate)
+    policy = _field(gate, "policy")
+    word = {0: "passed", 1: "failed"}.get(failed, _say(failed)) if type(failed) is int else _say(failed)
+    return f"{word} by {_say(_field(policy, 'id'))} {_say(_field(policy, 'version'))}"
+
+
+def _ratio(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else _say(value)

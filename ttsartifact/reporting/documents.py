@@ -1,0 +1,172 @@
+"""The JSON documents: each names its schema, tool and specification, comes in one order, and holds no clock."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact import __version__, _spec
+from ttsartifact.terms.descriptor import absent
+from ttsartifact.terms.finding import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.reporting.receipt import Difference
+    from ttsartifact.terms.finding import Finding
+    from ttsartifact.verifying.report import Report
+
+__all__ = ["as_json", "as_json_line", "columns_of", "derived_of", "report_document", "show_document", "tool"]
+
+_LONGEST_VALUE = 4096
+_SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError)
+
+
+def tool() -> dict[str, str]:
+    """Return the name and version of this program."""
+    return {"name": "ttsartifact", "version": __version__}
+
+
+def report_document(
+    report: Report, *, exit_code: int, differences: Sequence[Difference] | None = None
+) -> dict[str, Any]:
+    """Return what `verify --format json` says of one run (report.schema.json)."""
+    return {
+        "schema": "urn:ttsartifact:1.0:report",
+        "spec_version": _spec.FORMAT_VERSION,
+        "tool": tool(),
+        "file": report.where,
+        "carrier": report.carrier,
+        "artifact_id": report.artifact_id,
+        "run_id": _plain(report.run_id),
+        "verdict": report.verdict,
+        "conformant": report.conformant,
+        "exit_code": exit_code,
+        "level": {"claimed": _plain(report.level_claimed), "reached": report.level_reached},
+        "counts": _counts(report),
+        "findings": [_finding(finding) for finding in report.findings],
+        "unchecked": [
+            {
+                "rule": finding.rule,
+                "outcome": finding.outcome,
+                "blocked_by": finding.blocked_by,
+                "message": finding.message,
+            }
+            for finding in report.unchecked
+        ],
+        "passed": list(report.passed),
+        "not_applicable": list(report.not_applicable),
+        "receipt": None if differences is None else _receipt(differences),
+    }
+
+
+def show_document(artifact: Artifact) -> dict[str, Any]:
+    """Return what `show --format json` says of one run (show.schema.json). Nothing is hashed but the descriptor."""
+    return {
+        "schema": "urn:ttsartifact:1.0:show",
+        "spec_version": _spec.FORMAT_VERSION,
+        "tool": tool(),
+        "file": artifact.where,
+        "carrier": artifact.carrier,
+        "artifact_id": artifact.artifact_id,
+        "columns": columns_of(artifact),
+        "derived": derived_of(artifact),
+        "descriptor": artifact.descriptor.value,
+    }
+
+
+def columns_of(artifact: Artifact) -> dict[str, Any]:
+    """Return the seed columns and `pcm_hash` of a run, flat."""
+    from ttsartifact.container.columns import flat_columns
+
+    return _granting_the_schema(
+        artifact, lambda: {key: _plain(v) for key, v in flat_columns(artifact.descriptor).items()}
+    )
+
+
+def derived_of(artifact: Artifact) -> dict[str, Any]:
+    """Return the values recomputed from the file."""
+    from ttsartifact.reporting.derived import derive
+
+    return _granting_the_schema(artifact, lambda: derive(artifact))
+
+
+def as_json(document: object) -> str:
+    """Return a document as indented ASCII JSON; no byte of it can move a cursor."""
+    return _dumped(document, indent=2)
+
+
+def as_json_line(document: object) -> str:
+    """Return a document as one line of ASCII JSON."""
+    return _dumped(document, separators=(",", ":"))
+
+
+def _dumped(document: object, **spelling: Any) -> str:
+    try:
+        text = json.dumps(document, ensure_ascii=True, allow_nan=False, **spelling)
+    except ValueError:  # 1e400 in a stranger's descriptor is an infinity once it is parsed
+        document = json.loads(json.dumps(document), parse_constant=str)
+        text = json.dumps(document, ensure_ascii=True, allow_nan=False, **spelling)
+    # DEL is the one control character that JSON lets stand, and it can only stand inside a string.
+    return text.replace("\x7f", "\\u007f")
+
+
+def _granting_the_schema(artifact: Artifact, project: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return a projection that takes the schema for granted, or an absence when the schema is what does not hold."""
+    try:
+        return project()
+    except _SHAPE_ERRORS:
+        from ttsartifact.container.schemas import validator
+
+        if validator("descriptor").is_valid(artifact.descriptor.value):
+            raise
+        return absent("unknown", "the descriptor breaks its schema; `ttsa validate` says where")
+
+
+def _counts(report: Report) -> dict[str, int]:
+    return {
+        "pass": len(report.passed),
+        "fail": len({finding.rule for finding in report.failures}),
+        "warn": len({finding.rule for finding in report.warnings}),
+        "suppressed": len({f.rule for f in report.findings if f.outcome == Outcome.SUPPRESSED}),
+        "not_applicable": len(report.not_applicable),
+        "not_evaluated": sum(finding.outcome == Outcome.NOT_EVALUATED for finding in report.unchecked),
+        "unverifiable": sum(finding.outcome == Outcome.UNVERIFIABLE for finding in report.unchecked),
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "outcome": finding.outcome,
+        "severity": finding.severity,
+        "where": finding.where,
+        "found": _plain(finding.found),
+        "expected": _plain(finding.expected),
+        "message": finding.message,
+    }
+
+
+def _receipt(differences: Sequence[Difference]) -> dict[str, Any]:
+    return {
+        "matches": not differences,
+        "differences": [{"part": d.part, "found": _plain(d.found), "expected": d.expected} for d in differences],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` as JSON can hold it, and never more of it than a reader can use."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= 2**53 - 1 else str(value)[:_LONGEST_VALUE]
+    if isinstance(value, float):
+        return value if value - value == 0 else str(value)
+    if isinstance(value, (dict, list, tuple)):
+        text = json.dumps(value, default=str)
+        if len(text) <= _LONGEST_VALUE:
+            return json.loads(text, parse_constant=str)
+        value = text
+    text = value if isinstance(value, str) else str(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}... ({len(text) - _LONGEST_VALUE} more)"

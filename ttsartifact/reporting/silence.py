@@ -1,0 +1,58 @@
+"""Where the voice begins: the first of three 10 ms hops in a row above -50 dBFS RMS, in integers wherever PCM has them.
+
+Providers pad with silence, so a time to first audio without it compares paddings (clause 6.3 and its definitions).
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from array import array
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ttsartifact.container.riff import WaveFormat
+    from ttsartifact.container.source import Span
+
+__all__ = ["LONGEST_SECONDS", "leading_silence"]
+
+LONGEST_SECONDS = 60  # a card must not read an hour of silence
+_HOPS_A_SECOND = 100
+_HOPS_IN_A_ROW = 3
+_GATE_INVERSE = 100_000  # -50 dBFS as a power: the mean square stands above full scale squared / 10^5
+
+
+def leading_silence(pcm: Span, wave: WaveFormat, channels: Sequence[int]) -> int | None:
+    """Return the frame at which `channels` become audible, or None when they stay silent for as long as we look."""
+    frames = min(pcm.size // wave.frame_bytes, wave.sample_rate_hz * LONGEST_SECONDS)
+    row = 0
+    for hop in range(frames * _HOPS_A_SECOND // wave.sample_rate_hz):
+        start = hop * wave.sample_rate_hz // _HOPS_A_SECOND
+        stop = (hop + 1) * wave.sample_rate_hz // _HOPS_A_SECOND
+        data = pcm.source.read_at(pcm.offset + start * wave.frame_bytes, (stop - start) * wave.frame_bytes)
+        row = row + 1 if stop > start and _is_audible(data, wave, channels) else 0
+        if row == _HOPS_IN_A_ROW:
+            first = hop - _HOPS_IN_A_ROW + 1
+            return first * wave.sample_rate_hz // _HOPS_A_SECOND
+    return None
+
+
+def _is_audible(data: bytes, wave: WaveFormat, channels: Sequence[int]) -> bool:
+    samples = _samples(data, wave.subtype)
+    picked = [sample for channel in channels for sample in samples[channel :: wave.channels]]
+    if wave.subtype == "pcm_f32":
+        # Squares of float32 are exact in float64 and fsum rounds once, so every machine gets the same sum.
+        return math.fsum(sample * sample for sample in picked) * _GATE_INVERSE > len(picked)
+    full_scale = 1 << (wave.bit_depth - 1)
+    return sum(sample * sample for sample in picked) * _GATE_INVERSE > full_scale * full_scale * len(picked)
+
+
+def _samples(data: bytes, subtype: str) -> Sequence[int] | Sequence[float]:
+    if subtype == "pcm_s24":
+        return [int.from_bytes(data[i : i + 3], "little", signed=True) for i in range(0, len(data), 3)]
+    samples = array({"pcm_s16": "h", "pcm_s32": "i", "pcm_f32": "f"}[subtype], data)
+    if sys.byteorder == "big":
+        samples.byteswap()
+    return samples

@@ -1,0 +1,103 @@
+"""What `verify` and `validate` say to a person: the verdict, each finding with its address, then the sums."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.words import VERDICTS, Paint, counted, spoken
+from ttsartifact.terms.finding import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ttsartifact.reporting.receipt import Difference
+    from ttsartifact.terms.finding import Finding
+    from ttsartifact.verifying.report import Report
+
+__all__ = ["receipt_lines", "report_lines", "sum_line"]
+
+_MOST_FINDINGS = 100
+
+
+def report_lines(report: Report, paint: Paint = Paint(), *, strict: bool = False) -> Iterator[str]:  # noqa: B008 - frozen
+    """Yield the lines that tell one report."""
+    yield f"{safe(report.where)}: {paint.verdict(report.verdict)} - {VERDICTS[report.verdict]}"
+    if report.artifact_id is not None:
+        yield f"  artifact  {report.artifact_id}"
+    if report.run_id is not None:
+        yield f"  run       {safe(report.run_id)}"
+    if report.level_reached is not None:
+        yield f"  level     {_level(report)}"
+    for finding in report.findings[:_MOST_FINDINGS]:
+        yield from _finding_lines(finding, paint)
+    if len(report.findings) > _MOST_FINDINGS:
+        yield f"  ... and {len(report.findings) - _MOST_FINDINGS} more findings; --format json has all"
+    yield from _unchecked_lines(report, paint)
+    yield f"  rules     {_sums(report)}"
+    if report.findings:
+        yield f"  `ttsa explain {report.findings[0].rule}` says what a rule asks, why, and how to mend it"
+    if strict and not report.failures and report.warnings:
+        yield "  --strict counts warnings as findings"
+
+
+def receipt_lines(differences: tuple[Difference, ...], paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
+    """Yield the lines that tell how a file compares with the receipt that was posted for it."""
+    if not differences:
+        yield f"  receipt   {paint('good', 'every part of it is this file')}"
+    for difference in differences:
+        yield f"  {paint('bad', 'receipt')}   {difference.part}: the file has {spoken(difference.found)}"
+        yield f"            the receipt says {spoken(difference.expected)}"
+
+
+def sum_line(reports: list[Report]) -> str:
+    """Return one line over many reports."""
+    verdicts: dict[str, int] = {}
+    for report in reports:
+        verdicts[report.verdict] = verdicts.get(report.verdict, 0) + 1
+    worst_first = [name for name in reversed(VERDICTS) if name in verdicts]
+    sums = ", ".join(f"{verdicts[name]} {name}" for name in worst_first)
+    conformant = sum(report.conformant for report in reports)
+    return f"{counted(len(reports), 'run')}: {sums}; {conformant} conformant"
+
+
+def _level(report: Report) -> str:
+    if report.level_claimed == report.level_reached:
+        return f"{report.level_reached}, as claimed"
+    return f"{report.level_reached} reached, {spoken(report.level_claimed)} claimed"
+
+
+def _finding_lines(finding: Finding, paint: Paint) -> Iterator[str]:
+    where = f"  (at {safe(finding.where)})" if finding.where else ""
+    yield f"  {paint.outcome(finding.outcome, finding.severity)}      {finding.rule}  {safe(finding.message)}{where}"
+    if finding.found is not None:
+        yield f"            found     {spoken(finding.found)}"
+    if finding.expected is not None:
+        yield f"            expected  {spoken(finding.expected)}"
+
+
+def _unchecked_lines(report: Report, paint: Paint) -> Iterator[str]:
+    blocked: dict[str, list[str]] = {}
+    for finding in report.unchecked:
+        if finding.outcome == Outcome.UNVERIFIABLE:
+            yield f"  {paint('warn', 'open')}      {finding.rule}  {safe(finding.message)}"
+        else:
+            blocked.setdefault(finding.blocked_by or "another rule", []).append(finding.rule)
+    for blocker, rules in blocked.items():
+        shown = ", ".join(rules[:8]) + (f" and {len(rules) - 8} more" if len(rules) > 8 else "")
+        yield f"  {paint('quiet', 'unasked')}   {shown}: blocked by {safe(blocker)}"
+
+
+def _sums(report: Report) -> str:
+    failed = len({finding.rule for finding in report.failures})
+    warned = len({finding.rule for finding in report.warnings})
+    parts = [f"{len(report.passed)} hold", f"{failed} broken"]
+    if warned:
+        parts.append(counted(warned, "warning"))
+    open_ones = sum(finding.outcome == Outcome.UNVERIFIABLE for finding in report.unchecked)
+    if open_ones:
+        parts.append(f"{open_ones} open")
+    unasked = len(report.unchecked) - open_ones
+    if unasked:
+        parts.append(f"{unasked} unasked")
+    return ", ".join(parts) + f", {len(report.not_applicable)} do not apply"

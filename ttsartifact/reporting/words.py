@@ -1,0 +1,66 @@
+"""Fixed sentences and colours: what each verdict means, how a line is painted, how a count is spelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ttsartifact.reporting.safe import safe
+from ttsartifact.terms.finding import Outcome, Severity, Verdict
+
+__all__ = ["VERDICTS", "Paint", "counted", "seconds", "spoken"]
+
+VERDICTS = {
+    Verdict.INTACT: "every byte is as it was sealed",
+    Verdict.REWRAPPED: "the run and its audio are whole; the container around them was written anew",
+    Verdict.RETAGGED: "the samples are the recorded ones; other bytes of the audio file are not",
+    Verdict.AUDIO_CHANGED: "the audio is not the one that was recorded",
+    Verdict.BROKEN: "the file does not hold together as the run it states",
+    "NOT_HASHED": "structure and schema only; nothing was hashed",
+}
+_SGR = {"good": "32", "bad": "31", "warn": "33", "quiet": "2", "strong": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """Colours, or none: a pipe and NO_COLOR get plain words."""
+
+    on: bool = False
+
+    def __call__(self, kind: str, text: str) -> str:
+        """Return `text`, coloured where colours are on."""
+        return f"\x1b[{_SGR[kind]}m{text}\x1b[0m" if self.on else text
+
+    def verdict(self, verdict: str) -> str:
+        """Return a verdict in its colour."""
+        kind = {Verdict.INTACT: "good", "NOT_HASHED": "quiet", Verdict.REWRAPPED: "warn", Verdict.RETAGGED: "warn"}
+        return self(kind.get(verdict, "bad"), verdict)
+
+    def outcome(self, outcome: str, severity: str) -> str:
+        """Return the word for a finding in its colour: `fail`, `warn`, `info`, `skip`."""
+        if outcome == Outcome.SUPPRESSED:
+            return self("quiet", "skip")
+        word = severity if severity in {Severity.WARN, Severity.INFO} else "fail"
+        return self({"fail": "bad", "warn": "warn"}.get(word, "quiet"), word)
+
+
+def counted(number: int, singular: str, plural: str | None = None) -> str:
+    """Return `1 rule`, `2 rules`."""
+    return f"{number} {singular if number == 1 else plural or singular + 's'}"
+
+
+def seconds(nanoseconds: int) -> str:
+    """Return a duration for eyes: three digits after the point of the unit that suits it."""
+    magnitude = abs(nanoseconds)
+    for unit, size in (("s", 10**9), ("ms", 10**6), ("us", 10**3)):
+        if magnitude >= size:
+            return f"{nanoseconds / size:.3f} {unit}"
+    return f"{nanoseconds} ns"
+
+
+def spoken(value: object) -> str:
+    """Return any value of a finding in one safe piece; a list or an object as compact JSON."""
+    if isinstance(value, (dict, list, tuple)):
+        import json
+
+        value = json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+    return "true" if value is True else "false" if value is False else safe(value)
