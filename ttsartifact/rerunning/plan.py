@@ -1,0 +1,120 @@
+"""What a rerun is going to do, told before anything runs."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.terms import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.rerunning.consent import Consent
+
+__all__ = ["Missing", "Plan", "PlannedInput", "references_of", "text_of"]
+
+
+class Missing(Exception):  # noqa: N818 - it says what is the matter
+    """An input of the first run that is not at hand, or is another one: nothing can be compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedInput:
+    """An input by its digest, and where it comes from: `artifact` or `given`."""
+
+    name: str
+    digest: str
+    size: int
+    source: str
+
+    def to_value(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {"name": self.name, "digest": self.digest, "size": self.size, "source": self.source}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that a rerun will do. `argv` is what the asker typed, never what the file says."""
+
+    artifact_id: str
+    consent: Consent
+    argv: tuple[str, ...] = ()
+    runner: str | None = None
+    runner_version: str | None = None
+    parameters: Mapping[str, Any] | None = None
+    seeds: Mapping[str, int] | None = None
+    inputs: tuple[PlannedInput, ...] = ()
+    weights: tuple[PlannedInput, ...] = ()
+    network: bool
+    """Whether what runs can reach a network."""
+    wall_s: float
+
+    def to_value(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "artifact_id": self.artifact_id,
+            "consent": self.consent.name,
+            "argv": list(self.argv) or None,
+            "runner": self.runner,
+            "runner_version": self.runner_version,
+            "parameters": None if self.parameters is None else dict(self.parameters),
+            "seeds": None if self.seeds is None else {stage: str(seed) for stage, seed in self.seeds.items()},
+            "inputs": [each.to_value() for each in self.inputs],
+            "weights": [each.to_value() for each in self.weights],
+            "network": self.network,
+            "wall_s": self.wall_s,
+        }
+
+
+def text_of(artifact: Artifact, given: bytes | None) -> tuple[bytes, PlannedInput]:
+    """Return the text of a run: the one given when its digest matches, else the embedded one. Raises Missing."""
+    stated = artifact.descriptor.known("/input/text/digest")
+    form = artifact.descriptor.at("/input/text/form")
+    embedded = artifact.descriptor.known("/input/text/value")
+    source, text = ("given", given) if given is not None else ("artifact", _encoded(embedded))
+    if text is None:
+        raise Missing("the text is withheld; give it with --text")
+    if form == "salted":
+        # Without the salt only the embedded text, whose digest `verify` checked, can vouch for the one given.
+        if text != _encoded(embedded):
+            raise Missing("the run states a salted digest of its text; without the salt no other text can be checked")
+    elif stated not in {digest.of(text), digest.of(_nfc(text)) if form == "nfc" else None}:
+        raise Missing(f"the text is another one: found {digest.of(text)}, expected {stated}")
+    return text, PlannedInput(name="text", digest=digest.of(text), size=len(text), source=source)
+
+
+def references_of(artifact: Artifact, given: Sequence[bytes]) -> tuple[list[bytes], list[PlannedInput]]:
+    """Return the run's reference clips in order, each from those given or from the artifact. Raises Missing."""
+    at_hand = {digest.of(clip): clip for clip in given}
+    clips: list[bytes] = []
+    planned: list[PlannedInput] = []
+    for index, reference in enumerate(artifact.descriptor.known("/input/refs") or []):
+        stated = reference["digest"]
+        source, clip = "given", at_hand.get(stated)
+        if clip is None:
+            source, clip = "artifact", _part(artifact, f"ref/{index}")
+        if clip is None or digest.of(clip) != stated:
+            raise Missing(f"reference clip {index + 1} is not at hand: {stated}; give it with --ref")
+        clips.append(clip)
+        planned.append(PlannedInput(name=f"reference clip {index + 1}", digest=stated, size=len(clip), source=source))
+    if unknown := at_hand.keys() - {each.digest for each in planned}:
+        raise Missing(f"a reference clip was given that the run does not have: {min(unknown)}")
+    return clips, planned
+
+
+def _encoded(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
+
+
+def _nfc(text: bytes) -> bytes:
+    return unicodedata.normalize("NFC", text.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+
+def _part(artifact: Artifact, name: str) -> bytes | None:
+    try:
+        return artifact.parts.part(name)
+    except KeyError:
+        return None

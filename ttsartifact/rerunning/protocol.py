@@ -1,0 +1,218 @@
+"""What an engine must offer so that a run can be made, and made again, by name: the `ttsartifact.runners` entry points.
+
+A runner is a class without arguments, or a function that makes one. It is asked in this order, once a run:
+`describe`, `prepare`, `stream`, `finish`. It must not be asked for a second run; a new one is made for that.
+
+    [project.entry-points."ttsartifact.runners"]
+    my-engine = "my_package.runner:MyRunner"
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ttsartifact.errors import Refused, Unavailable
+from ttsartifact.terms.descriptor import absent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = [
+    "GROUP",
+    "Conditions",
+    "Finished",
+    "Parameter",
+    "Prepared",
+    "Request",
+    "Runner",
+    "RunnerInfo",
+    "SoundFormat",
+    "installed",
+    "load",
+]
+
+GROUP = "ttsartifact.runners"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One parameter of a runner and every value it may have. A file can ask for nothing outside it."""
+
+    name: str
+    kind: type[int | float | str | bool]
+    default: Any
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[Any, ...] = ()
+    pattern: str | None = None
+    """For words: the regular expression that the whole word matches. Words without one must be among `choices`."""
+    help: str = ""
+
+    def check(self, value: Any) -> Any:
+        """Return `value` when it is one that the parameter may have; raises Refused."""
+        where = f"/generation/params/{self.name}"
+        # bool is an int to Python, and a whole number is a number to everybody.
+        number = self.kind is float and type(value) is int
+        if type(value) is not self.kind and not number:
+            raise Refused(
+                "a parameter of the wrong type", where=where, found=type(value).__name__, expected=self.kind.__name__
+            )
+        if self.choices and value not in self.choices:
+            raise Refused("no value of this parameter", where=where, found=value, expected=list(self.choices))
+        if self.kind in {int, float} and not self._in_range(value):
+            raise Refused(
+                "a parameter out of range", where=where, found=value, expected=f"{self.minimum} to {self.maximum}"
+            )
+        if self.kind is str and not self.choices and not re.fullmatch(self.pattern or "", value):
+            raise Refused("no value of this parameter", where=where, found=value, expected=f"/{self.pattern}/")
+        return value
+
+    def _in_range(self, value: float) -> bool:
+        # Written so that NaN, which is neither below nor above anything, is out of range.
+        return (self.minimum is None or value >= self.minimum) and (self.maximum is None or value <= self.maximum)
+
+    def to_value(self) -> dict[str, Any]:
+        """Return the JSON form, for `ttsa run --help-runner` and the like."""
+        return {
+            "name": self.name,
+            "type": self.kind.__name__,
+            "default": self.default,
+            "minimum": self.minimum,
+            "maximum": self.maximum,
+            "choices": list(self.choices),
+            "pattern": self.pattern,
+            "help": self.help,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerInfo:
+    """Who a runner is and what it can be asked for."""
+
+    name: str
+    version: str
+    parameters: tuple[Parameter, ...] = ()
+    seed_stages: tuple[str, ...] = ()
+    """The stages that draw random numbers; each has a seed of its own."""
+    references: tuple[int, int] = (0, 0)
+    """The least and the most reference clips that it takes."""
+
+    def checked(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return all parameters, defaults filled in; raises Refused for an unknown one or a value it may not have."""
+        known = {parameter.name: parameter for parameter in self.parameters}
+        for name in parameters:
+            if name not in known:
+                raise Refused(
+                    f"runner {self.name} has no such parameter",
+                    where=f"/generation/params/{name}",
+                    expected=sorted(known),
+                )
+        return {name: known[name].check(parameters.get(name, known[name].default)) for name in known}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to synthesise. Everything in it was checked against the runner's own description."""
+
+    text: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    seeds: Mapping[str, int] = field(default_factory=dict)
+    """By stage; a stage that is not named gets the runner's own choice, which `Conditions.seeds` then tells."""
+    references: tuple[str, ...] = ()
+    """Paths of reference clips, in order."""
+    weights: Mapping[str, str] = field(default_factory=dict)
+    """Paths of weight files by the name that the descriptor gives them; their digests were checked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundFormat:
+    """What the chunks hold: interleaved little-endian samples."""
+
+    subtype: str
+    """One of pcm_s16, pcm_s24, pcm_s32, pcm_f32."""
+    sample_rate_hz: int
+    channels: int = 1
+
+
+_UNTOLD = absent("unknown", "the runner does not tell")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What the run is made under, as the descriptor's sections of the same names have it (clauses 5.1 to 5.5, 6.6)."""
+
+    engine: dict[str, Any]
+    model: dict[str, Any] = field(default_factory=_UNTOLD.copy)
+    vocoder: dict[str, Any] = field(default_factory=_UNTOLD.copy)
+    frontend: list[dict[str, Any]] | dict[str, Any] = field(default_factory=_UNTOLD.copy)
+    adaptation: dict[str, Any] = field(default_factory=lambda: absent("not_applicable"))
+    device: str = "cpu"
+    seeds: list[dict[str, Any]] | dict[str, Any] = field(default_factory=_UNTOLD.copy)
+    precision: dict[str, Any] = field(default_factory=_UNTOLD.copy)
+    determinism: dict[str, Any] = field(
+        default_factory=lambda: {"class": "unclaimed", "self_repeat": absent("not_measured"), "flags": []}
+    )
+    numerics: dict[str, Any] = field(default_factory=_UNTOLD.copy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A runner that is ready: nothing is left to load, so that what is timed from here on is synthesis."""
+
+    format: SoundFormat
+    conditions: Conditions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """What only the end of a run tells."""
+
+    stages: tuple[dict[str, Any], ...] = ()
+    """Entries of /generation/stages, in the order of the decode path."""
+    clipped_samples: int | None = None
+    saturated: int | None = None
+
+
+class Runner(Protocol):
+    """An engine that can make a run."""
+
+    def describe(self) -> RunnerInfo:
+        """Say who you are. Loads nothing."""
+        ...
+
+    def prepare(self, request: Request) -> Prepared:
+        """Load what the request needs; raises Unavailable for what is missing and Refused for what you will not do."""
+        ...
+
+    def stream(self) -> Iterator[bytes]:
+        """Yield PCM as it is decoded, whole frames a chunk, never an empty one."""
+        ...
+
+    def finish(self) -> Finished:
+        """Let go of what was loaded, and tell what only the end tells. Also called after an error."""
+        ...
+
+
+def installed() -> dict[str, importlib.metadata.EntryPoint]:
+    """Return the runners that are installed here, by name. None of them is loaded."""
+    return {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
+
+
+def load(name: str) -> Runner:
+    """Load the runner of that name; raises Unavailable when none is installed or it cannot be loaded.
+
+    A name is looked up among the installed entry points and is used for nothing else (clause 10.5).
+    """
+    found = installed()
+    if name not in found:
+        raise Unavailable(
+            "no such runner is installed", found=name, expected=", ".join(sorted(found)) or "a package that brings one"
+        )
+    try:
+        made: Runner = found[name].load()()
+    except ImportError as error:
+        raise Unavailable(f"runner {name} cannot be loaded: {error}") from error
+    return made

@@ -1,0 +1,212 @@
+"""What a rerun amounts to (clause 10.4): how near it came, and whether that was to be expected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.comparing.conditions import CAUSES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ttsartifact.comparing.audio import AudioComparison
+    from ttsartifact.comparing.conditions import Difference
+    from ttsartifact.terms.descriptor import Descriptor
+
+__all__ = ["LADDER", "Expectation", "Judgement", "Word", "can_cause", "expectation_of", "judge"]
+
+
+class Word:
+    """The verdicts, best first."""
+
+    FILE_EXACT = "FILE-EXACT"
+    PCM_EXACT = "PCM-EXACT"
+    STAGE_EXACT = "STAGE-EXACT"
+    WITHIN_TOLERANCE = "WITHIN-TOLERANCE"
+    DIVERGED = "DIVERGED"
+    DIFFERENT = "DIFFERENT"
+    NOT_COMPARABLE = "NOT-COMPARABLE"
+
+
+LADDER = (
+    Word.FILE_EXACT,
+    Word.PCM_EXACT,
+    Word.STAGE_EXACT,
+    Word.WITHIN_TOLERANCE,
+    Word.DIVERGED,
+    Word.DIFFERENT,
+    Word.NOT_COMPARABLE,
+)
+
+# Stages whose output is a choice: one other token or duration changes everything after it.
+_DISCRETE = frozenset({"text", "normalised_text", "phonemes", "tokens", "acoustic_tokens", "codes", "durations"})
+_SAMPLED = frozenset({"tokens", "acoustic_tokens", "codes"})
+_LOSSLESS = frozenset({"wav", "flac"})
+
+# Which classes of conditions can have brought about what was seen: no other text stays under two bits.
+_CAN_CAUSE = {
+    Word.FILE_EXACT: frozenset[str](),
+    Word.PCM_EXACT: frozenset[str](),
+    Word.STAGE_EXACT: frozenset({"weights", "code", "numerics", "providers", "cpu"}),
+    Word.WITHIN_TOLERANCE: frozenset({"code", "numerics", "providers", "cpu"}),
+    Word.DIVERGED: frozenset(CAUSES) - {"other"},
+    Word.DIFFERENT: frozenset(CAUSES) - {"other"},
+    Word.NOT_COMPARABLE: frozenset({"inputs", "weights", "code"}),
+}
+# What a promise of equal samples presupposes to be equal.
+_PRESUPPOSED = frozenset({"inputs", "weights", "code", "numerics"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """The least that the first run's claims promise of a rerun under these conditions; None promises nothing."""
+
+    least: str | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A verdict, and how it stands to what was promised."""
+
+    verdict: str
+    stage: str | None = None
+    """The first stage that differs, for STAGE-EXACT and DIVERGED."""
+    stages_equal: int = 0
+    encoded_equal: bool = False
+    """Whether the audio files are equal byte for byte, too."""
+    expectation: Expectation
+    expected: bool | None
+    """None where nothing was promised."""
+
+    @property
+    def words(self) -> str:
+        """The verdict as people read it, `STAGE-EXACT(3)`, `DIVERGED(durations)`."""
+        if self.verdict == Word.STAGE_EXACT:
+            return f"{self.verdict}({self.stages_equal})"
+        return f"{self.verdict}({self.stage})" if self.verdict == Word.DIVERGED else self.verdict
+
+    @property
+    def exit_code(self) -> int:
+        """0 as expected, 1 contradiction or different, 3 not comparable (clause 10.3)."""
+        if self.verdict == Word.NOT_COMPARABLE:
+            return 3
+        if self.expected is not None:
+            return 0 if self.expected and self.verdict != Word.DIFFERENT else 1
+        return 0 if LADDER.index(self.verdict) <= LADDER.index(Word.WITHIN_TOLERANCE) else 1
+
+
+def judge(a: Descriptor, b: Descriptor, audio: AudioComparison, differences: Sequence[Difference]) -> Judgement:
+    """Return the best verdict that holds between a run and its rerun."""
+    word, stage, equal = _grade(a, b, audio)
+    expectation = expectation_of(a, b, differences)
+    return Judgement(
+        verdict=word,
+        stage=stage,
+        stages_equal=equal,
+        encoded_equal=audio.encoded_equal,
+        expectation=expectation,
+        expected=_meets(word, expectation, audio),
+    )
+
+
+def _grade(a: Descriptor, b: Descriptor, audio: AudioComparison) -> tuple[str, str | None, int]:
+    """Return the word, the first stage that differs, and how many stages before it are equal."""
+    stages = [(a.known("/generation/stages") or []), (b.known("/generation/stages") or [])]
+    equal = 0
+    for mine, theirs in zip(*stages, strict=False):
+        if (mine.get("stage"), mine.get("digest")) != (theirs.get("stage"), theirs.get("digest")):
+            break
+        equal += 1
+    first = stages[0][equal]["stage"] if equal < min(map(len, stages)) else None
+    if audio.pcm_equal:
+        lossless = a.known("/audio/codec") in _LOSSLESS
+        return Word.PCM_EXACT if lossless or not audio.encoded_equal else Word.FILE_EXACT, None, equal
+    if first in _DISCRETE:
+        return Word.DIVERGED, first, equal
+    if equal:
+        return Word.STAGE_EXACT, first, equal
+    return (Word.WITHIN_TOLERANCE if audio.within() else Word.DIFFERENT), first, equal
+
+
+def expectation_of(a: Descriptor, b: Descriptor, differences: Sequence[Difference]) -> Expectation:
+    """Return what `a` promises of `b`: by the numerics profile, and by the determinism class where there is none."""
+    changed = next((each for each in differences if each.cause in _PRESUPPOSED and each.known), None)
+    if changed is not None:
+        return Expectation(least=None, because=f"no promise covers another {changed.label}")
+    profile = a.known("/generation/numerics/profile")
+    if profile is not None:
+        return _by_profile(a, b, str(profile))
+    return _by_class(a, differences)
+
+
+def _by_profile(a: Descriptor, b: Descriptor, profile: str) -> Expectation:
+    passed = all(side.known("/generation/numerics/kat_passed") is True for side in (a, b))
+    mine, theirs = (side.known("/generation/numerics/fingerprint") for side in (a, b))
+    repeat = a.known("/generation/determinism/self_repeat")
+    if profile == "exact":
+        if passed and b.known("/generation/numerics/profile") == "exact":
+            return Expectation(least=Word.PCM_EXACT, because="exact numerics give the same samples on every machine")
+        return Expectation(least=None, because="the known-answer test of exact numerics does not hold on both sides")
+    if profile == "f64g" and repeat == "equal":
+        return Expectation(least=Word.PCM_EXACT, because="float64 on a grid leaves no room for another rounding")
+    if mine is not None and mine == theirs and repeat == "equal":
+        return Expectation(least=Word.PCM_EXACT, because="the same numerics, and the run repeated itself")
+    sampled = any(stage.get("stage") in _SAMPLED for stage in a.known("/generation/stages") or [])
+    if sampled:
+        return Expectation(least=Word.DIVERGED, because="tokens are drawn, and one rounding can draw another")
+    if mine is not None and mine == theirs and repeat == "differs":
+        return Expectation(least=Word.WITHIN_TOLERANCE, because="the run did not repeat itself when it was made")
+    if mine is not None and mine == theirs:
+        return Expectation(least=Word.WITHIN_TOLERANCE, because="the same numerics, of which no repeat is known")
+    return Expectation(least=Word.WITHIN_TOLERANCE, because="other numerics round otherwise")
+
+
+def _by_class(a: Descriptor, differences: Sequence[Difference]) -> Expectation:
+    claimed = a.at("/generation/determinism/class")
+    if claimed == "bitwise":
+        return Expectation(least=Word.PCM_EXACT, because="determinism is claimed to be bitwise")
+    if claimed == "same_device":
+        other = next((each for each in differences if each.cause in {"providers", "cpu"} and each.known), None)
+        if other is None:
+            return Expectation(least=Word.PCM_EXACT, because="determinism is claimed on the same device, which this is")
+        return Expectation(
+            least=Word.WITHIN_TOLERANCE, because=f"determinism is claimed on the same device; {other.label} differs"
+        )
+    if claimed in {"statistical", "none"}:
+        return Expectation(least=Word.DIFFERENT, because=f"determinism is {claimed}: another take may differ")
+    return Expectation(least=None, because="determinism is unclaimed")
+
+
+def _meets(word: str, expectation: Expectation, audio: AudioComparison) -> bool | None:
+    if expectation.least is None:
+        return None
+    # Equal stages say nothing of the samples behind them; where those are promised, they are what counts.
+    if expectation.least == Word.WITHIN_TOLERANCE:
+        return audio.within()
+    return LADDER.index(word) <= LADDER.index(expectation.least)
+
+
+def can_cause(verdict: str, difference: Difference) -> bool:
+    """Tell whether a condition of that class can have brought about such a verdict."""
+    return difference.cause in _CAN_CAUSE[verdict]
+
+
+def not_comparable(because: str) -> Judgement:
+    """Return the verdict of a rerun that was not begun, and why."""
+    return Judgement(verdict=Word.NOT_COMPARABLE, expectation=Expectation(least=None, because=because), expected=None)
+
+
+def to_value(judgement: Judgement) -> dict[str, Any]:
+    """Return the JSON form."""
+    return {
+        "verdict": judgement.verdict,
+        "words": judgement.words,
+        "stage": judgement.stage,
+        "stages_equal": judgement.stages_equal,
+        "encoded_equal": judgement.encoded_equal,
+        "expected": judgement.expected,
+        "least_promised": judgement.expectation.least,
+        "because": judgement.expectation.because,
+    }

@@ -1,0 +1,70 @@
+"""The child's side of `child.py`: bounds itself, then makes one run. Nothing here knows of any artifact."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from ttsartifact.errors import TtsArtifactError
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Read one job from standard input, make it, and answer by one line."""
+    job = json.loads(sys.stdin.buffer.read())
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what an engine prints is no answer
+    _bound(job["limits"])
+    try:
+        _make(job)
+    except TtsArtifactError as error:
+        answer = {
+            "error": type(error).__name__,
+            "message": error.message,
+            "where": error.where,
+            "found": None if error.found is None else str(error.found),
+            "expected": None if error.expected is None else str(error.expected),
+        }
+        print(json.dumps(answer), file=answers, flush=True)
+        return 1
+    print(json.dumps({"done": True}), file=answers, flush=True)
+    return 0
+
+
+def _make(job: dict[str, Any]) -> None:
+    from ttsartifact.rerunning.run import run_runner
+
+    run_runner(
+        job["runner"],
+        job["text"],
+        job["out"],
+        references=job["references"],
+        seeds={stage: int(seed) for stage, seed in job["seeds"].items()},
+        parameters=job["parameters"],
+        weights=job["weights"],
+    )
+
+
+def _bound(limits: dict[str, int]) -> None:
+    """Set limits that this process cannot lift again; where the system has none, the parent's clock still ends it."""
+    try:
+        import resource
+    except ImportError:
+        return
+    for kind, bound in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CPU, limits["cpu_s"]),
+        (resource.RLIMIT_DATA, limits["data_bytes"]),
+        (resource.RLIMIT_FSIZE, limits["file_bytes"]),
+        (resource.RLIMIT_NOFILE, limits["open_files"]),
+    ):
+        hard = resource.getrlimit(kind)[1]
+        least = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
+        resource.setrlimit(kind, (least, least))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
