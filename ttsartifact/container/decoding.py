@@ -1,0 +1,78 @@
+"""Decodes one sound that a stranger made, in a process of its own, and says in one line of JSON what came out.
+
+Run as a script with a file on stdin: `decoding.py FORMAT SUBTYPES BITS MAX_FRAMES MEMORY_BYTES CPU_S`. What a decoder
+may take of memory and time is bounded before the first byte is looked at; a decoder that dies takes nobody with it.
+It imports nothing of ttsartifact: whatever breaks here stays here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from typing import Any
+
+BLOCK_FRAMES = 4096
+_WIDTHS = {16: slice(2, 4), 24: slice(1, 4), 32: slice(0, 4)}  # of a left-justified 32-bit little-endian sample
+
+
+def main(argv: list[str]) -> None:
+    """Decode stdin to its last frame within the limits given, and print the facts or the reason why not."""
+    container, subtypes, bits, max_frames, memory_bytes, cpu_s = argv
+    _bound(int(memory_bytes), int(cpu_s))
+    try:
+        answer = decode(container, subtypes.split(","), int(bits), int(max_frames))
+    except MemoryError:
+        answer = {"too_large": f"more than {memory_bytes} bytes of memory"}
+    except Exception as error:  # noqa: BLE001 - whatever a decoder throws is a fact about the file
+        answer = {"error": str(error)[:300] or type(error).__name__}
+    print(json.dumps(answer))  # noqa: T201 - the answer is this process's output
+
+
+def decode(container: str, subtypes: list[str], bits: int, max_frames: int) -> dict[str, Any]:
+    """Return what decoding the file on stdin shows; frames are counted, never believed."""
+    import soundfile
+
+    sha256, md5, frames = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+    with soundfile.SoundFile(0, closefd=False) as sound:
+        if sound.format != container or sound.subtype not in subtypes:
+            return {"error": f"the decoder sees {sound.format}/{sound.subtype}, not {container}"}
+        block = bytearray(4 * sound.channels * BLOCK_FRAMES)
+        while got := sound.buffer_read_into(block, "int32" if bits else "float32"):
+            frames += got
+            if frames > max_frames:
+                return {"too_large": f"more than {max_frames} frames"}
+            if bits:
+                packed = _packed(block[: 4 * sound.channels * got], bits)
+                sha256.update(packed)
+                md5.update(packed)
+        return {
+            "frames": frames,
+            "sample_rate_hz": sound.samplerate,
+            "channels": sound.channels,
+            "pcm_sha256": sha256.hexdigest() if bits else None,
+            "pcm_md5": md5.hexdigest() if bits else None,
+        }
+
+
+def _packed(samples: bytearray, bits: int) -> bytearray:
+    """Return left-justified 32-bit samples as integers of `bits`, packed (clause 8.3)."""
+    kept = range(*_WIDTHS[bits].indices(4))
+    packed = bytearray(len(samples) // 4 * len(kept))
+    for place, byte in enumerate(kept):
+        packed[place :: len(kept)] = samples[byte::4]
+    return packed
+
+
+def _bound(memory_bytes: int, cpu_s: int) -> None:
+    try:
+        import resource
+    except ImportError:  # a system without rlimits; the caller's timeout remains
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
