@@ -97,8 +97,7 @@ def facts_of(pieces: Sequence[Piece], wave: Riff | None, *, max_frames: int = MA
     container, subtypes, subtype = _DECODERS[head.codec]
     decoded = _decode(pieces, source.size, container, subtypes, head.bits, max_frames)
     rate, frames = decoded["sample_rate_hz"], decoded["frames"]
-    if head.codec == "flac":
-        _agree(head, decoded)
+    _agree(head, decoded)
     if head.codec == "ogg_opus":
         rate, frames = OPUS_RATE_HZ, frames * OPUS_RATE_HZ // rate
     return SoundFacts(
@@ -176,7 +175,8 @@ def _head(source: Source) -> _Head:
         # Eleven sync bits, then a version and rate that exist, and layer III.
         word = struct.unpack(">I", frame[:4])[0]
         if word >> 21 == 0x7FF and word >> 19 & 3 != 1 and word >> 17 & 3 == 1 and word >> 10 & 3 != 3:
-            return _Head(codec="mp3", gapless=_gapless(frame, word))
+            frames, gapless = _gapless(frame, word)
+            return _Head(codec="mp3", frames=frames, gapless=gapless)
     raise NotAnArtifact(
         "audio in a codec that is not read",
         where="offset 0",
@@ -206,28 +206,31 @@ def _flac_head(start: bytes) -> _Head:
     )
 
 
-def _gapless(frame: bytes, word: int) -> dict[str, int]:
-    """Return delay and padding from the LAME tag behind the Xing or Info header of the first frame, if there is one."""
+def _gapless(frame: bytes, word: int) -> tuple[int, dict[str, int]]:
+    """Return the frames that the Xing or Info header and its LAME tag promise (0: no promise), delay and padding."""
     is_mpeg1, is_mono = word >> 19 & 3 == 3, word >> 6 & 3 == 3
     at = 4 + ((17 if is_mono else 32) if is_mpeg1 else (9 if is_mono else 17))
     if frame[at : at + 4] not in {b"Xing", b"Info"}:
-        return {}
+        return 0, {}
     flags = int.from_bytes(frame[at + 4 : at + 8], "big")
     tag = at + 8 + sum(size for bit, size in ((1, 4), (2, 4), (4, 100), (8, 4)) if flags & bit)
     if len(frame) < tag + 24 or frame[tag : tag + 4] not in {b"LAME", b"Lavf", b"Lavc"}:
-        return {}
+        return 0, {}
     both = int.from_bytes(frame[tag + 21 : tag + 24], "big")
-    return {"delay_frames": both >> 12, "padding_frames": both & 0xFFF}
+    delay, padding = both >> 12, both & 0xFFF
+    count = int.from_bytes(frame[at + 8 : at + 12], "big") if flags & 1 else 0
+    promised = count * (1152 if is_mpeg1 else 576) - delay - padding
+    return max(0, promised), {"delay_frames": delay, "padding_frames": padding}
 
 
 def _agree(head: _Head, decoded: dict[str, Any]) -> None:
-    """Hold the decoder to what STREAMINFO states; a count of 0 says that the encoder did not know it."""
+    """Hold the decoder to what the file's own header states; 0 says that its encoder stated nothing."""
     for name in ("sample_rate_hz", "channels", "frames"):
         stated, found = getattr(head, name), decoded[name]
-        if stated != found and (stated or name != "frames"):
+        if stated and stated != found:
             raise Damaged(
-                f"FLAC decodes to other {name} than its STREAMINFO states",
-                where="offset 18",
+                f"decodes to other {name} than its own header states",
+                where="offset 0",
                 found=found,
                 expected=stated,
                 rule="AUD07",
