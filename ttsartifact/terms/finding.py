@@ -46,6 +46,8 @@ class Mismatch:
     found: Any = None
     expected: Any = None
     message: str = ""
+    severity: str | None = None
+    """Less than the rule's own, where this place weighs less; a rule with nothing but information passes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Rule", "catalogue", "questions", "rule"]
 
-_FAMILIES = ("containers", "shape", "digests", "pins", "references", "timeline", "audio", "telemetry", "environment")
+_FAMILIES = (
+    "containers",
+    "shape",
+    "digests",
+    "pins",
+    "references",
+    "timeline",
+    "audio",
+    "telemetry",
+    "environment",
+    "projection",
+)
 _questions: dict[str, Question] = {}
 
 
@@ -42,7 +53,7 @@ class Rule:
 
 @cache
 def catalogue() -> dict[str, Rule]:
-    """Return all rules by id, in the catalogue's order. `make spec` writes rules.json; a test holds it to rules.toml."""
+    """Return all rules by id, in the catalogue's order; a test holds rules.json to rules.toml."""
     return {
         entry["id"]: Rule(
             klass=entry["class"],
@@ -67,6 +78,9 @@ def rule(rule_id: str) -> Callable[[Question], Question]:
 
 def questions() -> dict[str, Question]:
     """Return the bound functions by rule id."""
+    from importlib.util import find_spec  # TEMPORARY: families are being written
+
     for family in _FAMILIES:
-        import_module(f"ttsartifact.verifying.{family}")
+        if find_spec(f"ttsartifact.verifying.{family}"):
+            import_module(f"ttsartifact.verifying.{family}")
     return _questions

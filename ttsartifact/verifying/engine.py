@@ -9,14 +9,12 @@ from ttsartifact.reading.artifact import open_artifacts
 from ttsartifact.terms.finding import Finding, Mismatch, NotApplicable, Outcome, Severity, Unverifiable, Verdict
 from ttsartifact.terms.levels import LEVELS, level_reached
 from ttsartifact.verifying.catalogue import Rule, catalogue, questions
-from ttsartifact.verifying.evidence import Evidence
+from ttsartifact.verifying.evidence import Evidence, Unsound
 from ttsartifact.verifying.report import Report
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Collection, Iterator, Mapping
-
-    from ttsartifact.verifying.catalogue import Question
 
 __all__ = ["judge", "validate", "verify"]
 
@@ -60,7 +58,7 @@ def _reports(
 ) -> Iterator[Report]:
     try:
         for artifact in open_artifacts(path):
-            evidence = Evidence(artifact, text=text, references=references, receipt=receipt)
+            evidence = Evidence(artifact, text=text, references=references, receipt=receipt, hashing=families is None)
             yield judge(evidence, families=families, level=level, ignore=ignore)
     except TtsArtifactError as error:
         yield _unreadable(str(path), error, families)
@@ -75,22 +73,14 @@ def judge(
 ) -> Report:
     """Ask every rule (of `families`, or all) about one artifact."""
     rules = {key: rule for key, rule in catalogue().items() if families is None or key[:3] in families}
-    bound = questions()
-    outcomes: dict[str, str] = {}
-    findings: list[Finding] = []
-    unchecked: list[Finding] = []
-
-    def ask(rule: Rule) -> str:
-        if rule.id not in outcomes:
-            blocker = next((other for other in rule.blocked_by if other in rules and _fails(ask(rules[other]))), None)
-            outcomes[rule.id] = _record(rule, blocker, bound[rule.id], evidence, findings, unchecked, ignore or {})
-        return outcomes[rule.id]
-
+    rules = {key: rule for key, rule in rules.items() if key in questions()}  # TEMPORARY: families are being written
+    session = _Session(evidence, rules, ignore or {})
     for rule in rules.values():
-        ask(rule)
-    reached = level_reached(evidence.descriptor)
+        session.ask(rule)
+    descriptor = evidence.descriptor
+    reached = level_reached(descriptor)
     if level is not None and LEVELS.index(level) > LEVELS.index(reached):
-        findings.append(
+        session.findings.append(
             Finding(
                 rule="SCH10",
                 outcome=Outcome.FAIL,
@@ -102,66 +92,103 @@ def judge(
             )
         )
     order = {key: place for place, key in enumerate(rules)}
+    outcomes = session.outcomes
     return Report(
         where=evidence.artifact.where,
         carrier=evidence.artifact.carrier,
         artifact_id=evidence.artifact.artifact_id,
-        run_id=evidence.known("/run/run_id"),
-        verdict=_verdict(outcomes) if families is None else "NOT_HASHED",
-        level_claimed=evidence.known("/level"),
+        run_id=_word(descriptor.known("/run/run_id")),
+        verdict=_verdict(outcomes, stopped=session.stopped_by) if families is None else "NOT_HASHED",
+        level_claimed=_word(descriptor.known("/level")),
         level_reached=reached,
-        findings=tuple(sorted(findings, key=lambda finding: (order[finding.rule], finding.where))),
-        unchecked=tuple(sorted(unchecked, key=lambda finding: order[finding.rule])),
+        findings=tuple(sorted(session.findings, key=lambda finding: (order[finding.rule], finding.where))),
+        unchecked=tuple(sorted(session.unchecked, key=lambda finding: order[finding.rule])),
         passed=tuple(key for key in rules if outcomes[key] == Outcome.PASS),
         not_applicable=tuple(key for key in rules if outcomes[key] == Outcome.NOT_APPLICABLE),
+        unreadable=session.stopped_by is not None,
     )
 
 
-def _record(
-    rule: Rule,
-    blocker: str | None,
-    question: Question,
-    evidence: Evidence,
-    findings: list[Finding],
-    unchecked: list[Finding],
-    ignore: Mapping[str, str],
-) -> str:
-    """Ask one rule, file what it said, and return its outcome."""
+class _Session:
+    """The rules asked about one artifact so far: each once, its blockers before it."""
 
-    def left_open(outcome: str, message: str, blocked_by: str | None = None) -> str:
-        unchecked.append(
+    def __init__(self, evidence: Evidence, rules: Mapping[str, Rule], ignore: Mapping[str, str]) -> None:
+        self.evidence, self.rules, self.ignore = evidence, rules, ignore
+        self.outcomes: dict[str, str] = {}
+        self.findings: list[Finding] = []
+        self.unchecked: list[Finding] = []
+        self.stopped_by: str | None = None
+        """The fatal rule that failed; nothing after it has a sound question."""
+        self._blocking: set[str] = set()
+        self._bound = questions()
+
+    def ask(self, rule: Rule) -> None:
+        if rule.id in self.outcomes:
+            return
+        for other in rule.blocked_by:
+            if other in self.rules:
+                self.ask(self.rules[other])
+        blocker = self.stopped_by or next((other for other in rule.blocked_by if other in self._blocking), None)
+        if blocker is not None:
+            self._leave_open(rule, Outcome.NOT_EVALUATED, f"blocked by {blocker}", blocker)
+            return
+        try:
+            answer = self._bound[rule.id](self.evidence)
+        except Unsound as unsound:
+            # A rule that trips over a shape that is its own to judge has its answer in it.
+            if unsound.rule == rule.id:
+                answer = self.evidence.breaches(rule.id)
+            else:
+                self._leave_open(rule, Outcome.NOT_EVALUATED, f"blocked by {unsound.rule}", unsound.rule)
+                return
+        except _SHAPE_ERRORS:
+            # A rule may take the schema for granted. Where the schema does not hold the question has no sound form;
+            # where it does, this is our own error and goes up.
+            if not self.evidence.violations:
+                raise
+            first = self.evidence.violations[0].rule
+            self._leave_open(
+                rule, Outcome.NOT_EVALUATED, f"blocked by {first}: the descriptor's shape does not hold", first
+            )
+            return
+        except TtsArtifactError as error:
+            answer = [Mismatch(where=error.where, found=error.found, expected=error.expected, message=error.message)]
+        if isinstance(answer, NotApplicable):
+            self.outcomes[rule.id] = Outcome.NOT_APPLICABLE
+        elif isinstance(answer, Unverifiable):
+            self._leave_open(rule, Outcome.UNVERIFIABLE, answer.needs)
+        else:
+            self._file(rule, answer)
+
+    def _file(self, rule: Rule, mismatches: list[Mismatch]) -> None:
+        failed = any((mismatch.severity or rule.severity) != Severity.INFO for mismatch in mismatches)
+        outcome = Outcome.PASS
+        if failed:
+            outcome = Outcome.SUPPRESSED if rule.id in self.ignore else Outcome.FAIL
+        self.outcomes[rule.id] = outcome
+        self.findings += [_finding(rule, outcome, mismatch, self.ignore.get(rule.id)) for mismatch in mismatches]
+        # A reason not to count a failure does not make the ground under the next question sound.
+        if any((mismatch.severity or rule.severity) == rule.severity for mismatch in mismatches) and failed:
+            self._blocking.add(rule.id)
+            if rule.severity == Severity.FATAL:
+                self.stopped_by = self.stopped_by or rule.id
+
+    def _leave_open(self, rule: Rule, outcome: str, message: str, blocked_by: str | None = None) -> None:
+        self.outcomes[rule.id] = outcome
+        self.unchecked.append(
             Finding(rule=rule.id, outcome=outcome, severity=rule.severity, message=message, blocked_by=blocked_by)
         )
-        return outcome
-
-    if blocker is not None:
-        return left_open(Outcome.NOT_EVALUATED, f"blocked by {blocker}", blocker)
-    try:
-        answer = question(evidence)
-    except _SHAPE_ERRORS:
-        # A rule may take the schema for granted. Where the schema does not hold the question has no sound form;
-        # where it does, this is our own error and goes up.
-        if not evidence.violations:
-            raise
-        first = evidence.violations[0].rule
-        return left_open(Outcome.NOT_EVALUATED, f"the descriptor's shape does not hold ({first})", first)
-    except TtsArtifactError as error:
-        answer = [Mismatch(where=error.where, found=error.found, expected=error.expected, message=error.message)]
-    if isinstance(answer, NotApplicable):
-        return Outcome.NOT_APPLICABLE
-    if isinstance(answer, Unverifiable):
-        return left_open(Outcome.UNVERIFIABLE, answer.needs)
-    outcome = Outcome.SUPPRESSED if answer and rule.id in ignore else Outcome.FAIL
-    findings.extend(_finding(rule, outcome, mismatch, ignore.get(rule.id)) for mismatch in answer)
-    return outcome if answer else Outcome.PASS
+        if outcome == Outcome.NOT_EVALUATED:
+            self._blocking.add(rule.id)
 
 
 def _finding(rule: Rule, outcome: str, mismatch: Mismatch, reason: str | None) -> Finding:
+    severity = mismatch.severity or rule.severity
     message = mismatch.message or rule.requires
     return Finding(
         rule=rule.id,
-        outcome=outcome,
-        severity=rule.severity,
+        outcome=Outcome.PASS if severity == Severity.INFO else outcome,
+        severity=severity,
         where=mismatch.where,
         found=mismatch.found,
         expected=mismatch.expected,
@@ -169,22 +196,28 @@ def _finding(rule: Rule, outcome: str, mismatch: Mismatch, reason: str | None) -
     )
 
 
-def _fails(outcome: str) -> bool:
-    return outcome in {Outcome.FAIL, Outcome.NOT_EVALUATED}
+def _word(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
-def _verdict(outcomes: Mapping[str, str]) -> str:
+def _verdict(outcomes: Mapping[str, str], *, stopped: str | None) -> str:
     """Grade the bytes (clause 10.2) by the rules that recompute them; suppressing a finding does not mend a byte."""
 
-    def broken(*rules: str) -> bool:
-        return any(outcomes.get(key) in {Outcome.FAIL, Outcome.NOT_EVALUATED, Outcome.SUPPRESSED} for key in rules)
+    def failed(*rules: str) -> bool:
+        return any(outcomes.get(key) in {Outcome.FAIL, Outcome.SUPPRESSED} for key in rules)
 
-    if broken("CAN01", "CAN02", "HSH05", "HSH06"):
+    def shown(*rules: str) -> bool:
+        return all(outcomes.get(key) in {Outcome.PASS, Outcome.NOT_APPLICABLE} for key in rules)
+
+    if stopped is not None or failed("CAN01", "CAN02", "HSH05", "HSH06"):
         return Verdict.BROKEN
-    if broken("HSH02"):
+    sealed = outcomes.get("SEA02") == Outcome.PASS and not failed("CON07", "SEA04")
+    # Where a stated digest has no sound form, only the seal can still show that the bytes are the recorded ones.
+    if failed("HSH02") or not (sealed or shown("HSH02")):
         # Only a PCM digest that was really recomputed can vouch for the samples.
         return Verdict.RETAGGED if outcomes.get("HSH03") == Outcome.PASS else Verdict.AUDIO_CHANGED
-    sealed = outcomes.get("SEA02") == Outcome.PASS and not broken("CON07", "SEA04")
+    if not (sealed or shown("HSH05", "HSH06")):
+        return Verdict.BROKEN
     return Verdict.INTACT if sealed else Verdict.REWRAPPED
 
 

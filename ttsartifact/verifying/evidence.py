@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,10 @@ from ttsartifact.container import capsule as capsules
 from ttsartifact.container.hashing import AudioDigests, digest_audio
 from ttsartifact.container.source import length_of
 from ttsartifact.errors import TtsArtifactError
+from ttsartifact.terms import digest
+from ttsartifact.terms.finding import Mismatch
+from ttsartifact.terms.trace import Trace
+from ttsartifact.verifying.schema import trace_value, violations_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,10 +21,17 @@ if TYPE_CHECKING:
     from ttsartifact.container.sound import SoundFacts
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
-    from ttsartifact.terms.trace import Trace
     from ttsartifact.verifying.schema import Violation
 
-__all__ = ["Evidence"]
+__all__ = ["Evidence", "Unsound"]
+
+
+class Unsound(Exception):  # noqa: N818 - a signal to the engine, not an error of the file's reader
+    """A rule asked for a value whose shape does not hold, so that its question has no sound form; `rule` says why."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(rule)
+        self.rule = rule
 
 
 class Evidence:
@@ -32,8 +44,10 @@ class Evidence:
         text: bytes | None = None,
         references: Mapping[str, bytes] | None = None,
         receipt: str | None = None,
+        hashing: bool = True,
     ) -> None:
         """Take an artifact and what the asker holds in hand: the text, reference clips by digest, a receipt."""
+        self._hashing = hashing
         self.artifact = artifact
         self.text = text
         self.references = dict(references or {})
@@ -45,15 +59,37 @@ class Evidence:
         return self.artifact.descriptor
 
     def known(self, pointer: str) -> Any:
-        """Return the value at a JSON pointer, or None where it is absent or said to be."""
+        """Return the value at a JSON pointer, or None where it is absent or said to be.
+
+        Raises Unsound where the value, or one around it, has not the shape of the schema.
+        """
+        for violation in self.violations:
+            if pointer == violation.where or pointer.startswith(violation.where + "/"):
+                raise Unsound(violation.rule)
         return self.descriptor.known(pointer)
 
     @cached_property
     def violations(self) -> tuple[Violation, ...]:
         """Where the descriptor or a trace breaks its schema, each under the rule that the schema names."""
-        from ttsartifact.verifying.schema import violations_of
+        found = violations_of(self.descriptor.value, self.trace_values)
+        # A number that JSON forbids or rounds has its finding already; the schema's complaint is the same mistake.
+        numbers = {fault.where: fault.rule for fault in self.artifact.faults if fault.rule in {"CAN03", "CAN04"}}
+        return (
+            tuple(replace(v, rule=numbers[v.where]) if v.where in numbers else v for v in found) if numbers else found
+        )
 
-        return violations_of(self.artifact)
+    def breaches(self, rule: str) -> list[Mismatch]:
+        """Return the violations of the schema that fall under `rule`; a rule that the schema names reports its own."""
+        return [
+            Mismatch(
+                where=violation.where,
+                found=violation.found,
+                expected=violation.expected,
+                message=violation.message,
+            )
+            for violation in self.violations
+            if violation.rule == rule
+        ]
 
     @cached_property
     def digests(self) -> AudioDigests:
@@ -64,22 +100,60 @@ class Evidence:
         return digest_audio(self.artifact.audio, wave.bare_pcm, self.chunk_ranges)
 
     @cached_property
+    def unbound(self) -> frozenset[str]:
+        """Names of trace parts that are not the bytes that the descriptor binds; HSH06 reports, nobody reads them."""
+        if not self._hashing:
+            return frozenset()
+        listed = self.descriptor.known("/traces")
+        entries = (
+            {t.get("name"): t.get("digest") for t in listed if isinstance(t, dict)} if isinstance(listed, list) else {}
+        )
+        return frozenset(name for name, data in self._trace_parts.items() if entries.get(name) != digest.of(data))
+
+    @cached_property
+    def _trace_parts(self) -> dict[str, bytes]:
+        parts = self.artifact.parts
+        return {name.removeprefix("trace/"): parts.part(name) for name in parts.names() if name.startswith("trace/")}
+
+    @cached_property
+    def trace_values(self) -> dict[str, Any]:
+        """The JSON value of each bound trace part by the trace's name, or `Unparsed` where there is none."""
+        return {name: trace_value(data) for name, data in self._trace_parts.items() if name not in self.unbound}
+
+    @cached_property
+    def _traces(self) -> dict[str, Trace | str]:
+        """The traces by name; the rule that is broken where a trace is not bound or has not the shape of one."""
+        listed = self.descriptor.known("/traces") or []
+        missing = {str(t.get("name")) for t in listed if isinstance(t, dict)} - self._trace_parts.keys()
+        traces: dict[str, Trace | str] = dict.fromkeys((*self.unbound, *missing), "HSH06")
+        for name, value in self.trace_values.items():
+            where = f"trace/{name}"
+            broken = next(
+                (v.rule for v in self.violations if v.where == where or v.where.startswith(where + "/")), None
+            )
+            traces[name] = broken or Trace(name, value["columns"])
+        return traces
+
+    @property
     def chunks(self) -> Trace | None:
-        """The chunk log, when its shape holds."""
+        """The chunk log, or None where there is none; raises Unsound like `trace`."""
         return self.trace("chunks")
 
     def trace(self, name: str) -> Trace | None:
-        """Return a trace whose shape holds, or None."""
-        found = self.artifact.trace(name)
-        if found is None or any(violation.where.startswith(f"trace/{name}") for violation in self.violations):
-            return None
+        """Return a trace, or None where there is none. All its columns have as many entries as it has rows.
+
+        Raises Unsound where its bytes are not those that the descriptor binds or have not the shape of a trace.
+        """
+        found = self._traces.get(name)
+        if isinstance(found, str):
+            raise Unsound(found)
         return found
 
     @cached_property
     def chunk_ranges(self) -> tuple[tuple[int, int], ...]:
         """Byte ranges of the logged chunks within the PCM; empty unless all of them lie inside it."""
-        wave, log = self.artifact.wave, self.chunks
-        if wave is None or log is None:
+        wave, log = self.artifact.wave, self._traces.get("chunks")
+        if wave is None or not isinstance(log, Trace):
             return ()
         width = wave.format.frame_bytes
         spans = [
@@ -99,12 +173,36 @@ class Evidence:
             return error
 
     @cached_property
-    def seal_expected(self) -> str | None:
-        """The seal that the bytes as found would carry; None for a Parquet row, whose seal is the file's."""
-        held = self.artifact.capsule
-        if held is None:
+    def pcm_digest(self) -> str | None:
+        """The digest of the canonical PCM of lossless audio, or None where it cannot be decoded."""
+        if self.artifact.wave is not None:
+            return self.digests.pcm
+        return None if isinstance(self.sound, TtsArtifactError) else self.sound.pcm
+
+    @cached_property
+    def chunk_digests(self) -> tuple[str, ...] | None:
+        """The digests of the logged chunks' PCM, or None where the audio is lossy.
+
+        Raises Unsound where the log speaks of frames that are not there.
+        """
+        if self.artifact.wave is None:
             return None
-        return "sha256:" + capsules.seal_of(held.raw, self.digests.encoded)
+        log = self.chunks
+        if log is not None and len(self.chunk_ranges) != log.rows:
+            raise Unsound("CHK02")
+        return self.digests.chunks
+
+    @property
+    def seal(self) -> str | None:
+        """The seal that the file carries, at the place where its carrier has it."""
+        held = self.artifact.capsule
+        return None if held is None else held.seal
+
+    @cached_property
+    def seal_expected(self) -> str | None:
+        """The seal that the bytes as found would carry."""
+        held = self.artifact.capsule
+        return None if held is None else "sha256:" + capsules.seal_of(held.raw, self.digests.encoded)
 
     @cached_property
     def audio_bytes(self) -> int:
