@@ -1,0 +1,181 @@
+"""A run that has ended becomes a draft: every section of the descriptor that does not follow from the audio's bytes."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.recording import environment
+from ttsartifact.recording.stated import generation_section, input_section, optional_sections, pins_section, said
+from ttsartifact.terms.chunks import stalls
+from ttsartifact.terms.descriptor import absent
+from ttsartifact.terms.draft import Draft
+from ttsartifact.terms.telemetry import summary_of
+from ttsartifact.terms.trace import Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ttsartifact.recording.references import Reference
+    from ttsartifact.recording.run import Run
+    from ttsartifact.recording.stated import Stated
+
+__all__ = ["Delivery", "draft_of", "tool"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """How the audio reached the recorder."""
+
+    t_last_ns: int
+    """When its last frame was complete in host memory."""
+    sample_rate_hz: int | None
+    """None where the recorder did not look into the audio; packing does."""
+    audio: dict[str, Any]
+    observer: str
+    semantics: str
+    includes: Sequence[str]
+    in_process: bool
+    command: dict[str, Any] | None = None
+    self_repeat: str | None = None
+
+
+def draft_of(
+    run: Run, stated: Stated, *, text: str | bytes, clips: Sequence[tuple[Reference, bytes]], delivery: Delivery
+) -> Draft:
+    """Return everything that was recorded of `run`, after its end."""
+    submit = run.moments.submit
+    assert submit is not None  # both recorders submit before they wait for audio
+    telemetry = run.sampler.trace()
+    unread = absent("not_measured", run.sampler.absence or "no reading arrived")
+    value = {
+        **optional_sections(stated),
+        "run": {
+            "run_id": str(uuid.uuid4()),
+            "session_id": said(stated, "session", "not_applicable", "no session was named"),
+            "recorder": tool(),
+            "attempt": _attempt(stated),
+            "times": _times(run, stated, submit, delivery),
+            "load": _load(run, stated, submit),
+            "notes": said(stated, "notes", "not_applicable", "none were made"),
+        },
+        "input": input_section(text, stated, clips),
+        "pins": pins_section(stated, _lock(in_process=delivery.in_process)),
+        "generation": generation_section(
+            stated,
+            command=delivery.command or absent("not_applicable", "recorded inside the engine's process"),
+            self_repeat=delivery.self_repeat or absent("not_measured", "the run was made once"),
+        ),
+        "channels": [*run.sampler.channels, *(channel.facts for channel in run.logs.channels.values())],
+        "summary": _summary(summary_of(telemetry, submit, delivery.t_last_ns) if telemetry else {}, unread),
+        "timebase": run.timebase.to_value(),
+        "env": environment.capture(
+            devices=run.sampler.devices,
+            runtime=run.sampler.runtime,
+            no_devices=unread,
+            in_process=delivery.in_process,
+        ),
+    }
+    return Draft(
+        descriptor=value,
+        audio=delivery.audio,
+        traces=_traces(run, telemetry),
+        references={place: data for place, (reference, data) in enumerate(clips) if reference.embed},
+    )
+
+
+def tool() -> dict[str, Any]:
+    """Return this program as a tool of the schema."""
+    return {"name": "ttsartifact", "version": importlib.metadata.version("ttsartifact")}
+
+
+def _attempt(stated: Stated) -> dict[str, Any]:
+    if "attempt" not in stated:
+        return absent("unknown", "not stated")
+    return {"index": stated["attempt"], "retries": stated["attempt"] - 1}
+
+
+def _lock(*, in_process: bool) -> dict[str, Any]:
+    if in_process:
+        return environment.dependency_lock()
+    return absent("unknown", "the engine runs outside the recorder's interpreter")
+
+
+def _times(run: Run, stated: Stated, submit: int, delivery: Delivery) -> dict[str, Any]:
+    moments, chunks = run.moments, run.chunks
+    silent = absent("unknown", "the engine does not say")
+    return {
+        "observer": delivery.observer,
+        "t_first_token_semantics": delivery.semantics,
+        "streaming": len(chunks) > 1,
+        "t_scheduled_ns": absent("not_applicable", "submitted as soon as it was ready"),
+        "t_submit_ns": submit,
+        "t_start_ns": _or(moments.start, silent),
+        "t_first_model_token_ns": _or(moments.first_model_token, silent),
+        "t_first_token_ns": chunks[0][0] if chunks else delivery.t_last_ns,
+        "t_last_token_ns": delivery.t_last_ns,
+        "t_encoded_ns": _or(moments.encoded, absent("not_measured")),
+        "first_chunk_frames": chunks[0][2] if chunks else absent("not_measured", "no chunk log"),
+        "includes": list(delivery.includes),
+        "warmup_runs": said(stated, "warmup_runs"),
+        "first_call": said(stated, "first_call"),
+        "stalls": _stalls(chunks, delivery.sample_rate_hz),
+    }
+
+
+def _stalls(chunks: Sequence[tuple[int, int, int]], sample_rate_hz: int | None) -> dict[str, Any]:
+    if not chunks or sample_rate_hz is None:
+        return absent("not_measured", "no chunk log")
+    t_ns, frame_start, frame_count = zip(*chunks, strict=True)
+    count, total_ns = stalls(t_ns, frame_start, frame_count, sample_rate_hz)
+    return {"count": count, "total_ns": total_ns}
+
+
+def _load(run: Run, stated: Stated, submit: int) -> dict[str, Any]:
+    size, index = run.logs.batch or (None, None)
+    silent = absent("unknown", "the engine does not say")
+    started = submit if run.moments.start is None else run.moments.start
+    return {
+        "queue_depth_at_submit": _or(_step(run.logs.queue, submit, 1), silent),
+        "running_at_start": _or(_step(run.logs.queue, started, 2), silent),
+        "batch_size": _or(size, silent),
+        "batch_index": _or(index, silent),
+        "concurrency": said(stated, "concurrency"),
+    }
+
+
+def _step(queue: Sequence[tuple[int, int | None, int | None]], moment: int, column: int) -> int | None:
+    """Return what the step function of the queue log is worth at `moment`."""
+    return next((row[column] for row in reversed(queue) if row[0] <= moment), None)
+
+
+def _summary(found: dict[str, Any], unread: dict[str, Any]) -> dict[str, Any]:
+    summary = {key: _or(found.get(key), unread) for key in ("clock_mhz", "power_w", "util_gpu")}
+    return summary if found.get("energy_mj") is None else summary | {"energy_mj": found["energy_mj"]}
+
+
+def _traces(run: Run, telemetry: Trace | None) -> tuple[Trace, ...]:
+    logs = run.logs
+    found = [
+        _table("chunks", ("t_ns", "frame_start", "frame_count"), run.chunks),
+        telemetry,
+        _table("events", ("t_ns", "kind", "detail"), logs.events),
+        _table("queue", ("t_ns", "waiting", "running"), logs.queue),
+        *(
+            Trace(f"channel/{channel.name}", {"t_ns": channel.t_ns, "value": channel.values})
+            for channel in logs.channels.values()
+        ),
+    ]
+    return tuple(trace for trace in found if trace is not None)
+
+
+def _table(name: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> Trace | None:
+    if not rows:
+        return None
+    return Trace(name, {column: list(values) for column, values in zip(columns, zip(*rows, strict=True), strict=True)})
+
+
+def _or(value: Any, otherwise: Any) -> Any:
+    return otherwise if value is None else value

@@ -1,0 +1,171 @@
+"""One run while it happens: its timebase, journal, telemetry and logs.
+
+It knows nothing of where the audio comes from (`Recorder` is handed chunks, `record_command` waits for a process), nor
+of what becomes of it (`drafting`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.errors import Refused
+from ttsartifact.recording.clock import MONOTONIC, SystemClock, Timebase
+from ttsartifact.recording.journal import Journal
+from ttsartifact.recording.sampler import PERIOD_NS, Sampler
+from ttsartifact.recording.sensors import TELEMETRY_COLUMNS
+from ttsartifact.recording.sensors.absent import Absent
+from ttsartifact.terms.descriptor import absent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ttsartifact.recording.clock import Clock
+    from ttsartifact.recording.sensors import Sensor
+
+__all__ = ["Channel", "Logs", "Moments", "Run", "say_by_logging"]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+
+
+def say_by_logging(words: str) -> None:
+    """Tell the caller something that must not stay unsaid; Python prints it on stderr when nobody listens."""
+    logging.getLogger("ttsartifact").warning("%s", words)
+
+
+@dataclass(slots=True, kw_only=True)
+class Moments:
+    """The times of a run, in nanoseconds after its origin; None until they come."""
+
+    submit: int | None = None
+    start: int | None = None
+    first_model_token: int | None = None
+    encoded: int | None = None
+
+
+class Channel:
+    """A trace of the caller's own: integers at times of the run."""
+
+    def __init__(self, name: str, facts: dict[str, Any], now: Callable[[], int]) -> None:
+        self.name, self.facts, self._now = name, facts, now
+        self.t_ns: list[int] = []
+        self.values: list[int | None] = []
+
+    def sample(self, value: int | None, *, t_ns: int | None = None) -> None:
+        """Log one value, now or at a time that was read before; None is a reading that did not arrive."""
+        self.t_ns.append(self._now() if t_ns is None else t_ns)
+        self.values.append(value)
+
+
+@dataclass(slots=True, kw_only=True)
+class Logs:
+    """What happened, in its order."""
+
+    events: list[tuple[int, str, str]] = field(default_factory=list)
+    queue: list[tuple[int, int | None, int | None]] = field(default_factory=list)
+    channels: dict[str, Channel] = field(default_factory=dict)
+    batch: tuple[int, int] | None = None
+
+
+class Run:
+    """A run from its first clock reading to its draft."""
+
+    def __init__(
+        self,
+        out: str | os.PathLike[str],
+        *,
+        sensor: Sensor | None = None,
+        clock: Clock | None = None,
+        period_ns: int = PERIOD_NS,
+        replace: bool = False,
+        say: Callable[[str], None] = say_by_logging,
+    ) -> None:
+        """Check before anything happens that the output can be written; nothing is read or opened yet."""
+        self.out = os.fspath(out)
+        self.say = say
+        self.moments = Moments()
+        self.chunks: list[tuple[int, int, int]] = []
+        self._clock = clock or SystemClock()
+        self._sensor = sensor or Absent()
+        self._said_sensor = sensor is not None
+        self._period_ns = period_ns
+        self.logs = Logs()
+        if not replace and os.path.lexists(self.out):
+            raise Refused("the output exists; say --force to replace it", where=self.out)
+
+    def begin(self, **facts: Any) -> None:
+        """Start the timebase, the journal and the sampler."""
+        self.timebase = Timebase(self._clock)
+        self.now = self.timebase.now
+        self.journal = Journal(self.out, self.now)
+        self.journal.write("begin", **facts)
+        self.sampler = Sampler(self._sensor, self.timebase, period_ns=self._period_ns)
+        self.sampler.start()
+        if self.sampler.absence and self._said_sensor:
+            self.say(f"no telemetry: {self.sampler.absence}")
+            self.journal.write("no telemetry", why=self.sampler.absence)
+
+    def end(self) -> None:
+        """Stop the sampler and take the last snapshot; nothing of the run happens after it."""
+        self.sampler.stop()
+        self.timebase.close()
+
+    def abandon(self, why: str, **facts: Any) -> None:
+        """Leave the journal and nothing else."""
+        self.sampler.abandon()
+        self.journal.write("abandoned", why=why, **facts)
+        self.journal.close()
+
+    def submit(self) -> None:
+        """Stamp the moment at which the request is handed to the engine."""
+        if self.moments.submit is not None:
+            raise Refused("a run is submitted once", where=f"t = {self.moments.submit} ns")
+        self.moments.submit = self.now()
+
+    def event(self, kind: str, detail: str = "") -> None:
+        """Log that something happened."""
+        self.logs.events.append((self.now(), kind, detail[:4096]))
+        self.journal.write("event", kind=kind, detail=detail[:4096])
+
+    def queue_depth(self, waiting: int | None, running: int | None) -> None:
+        """Log the load as a step: requests accepted and unfinished without this one, and those that compute."""
+        self.logs.queue.append((self.now(), waiting, running))
+
+    def batch(self, size: int, index: int) -> None:
+        """State the batch that this request computed in, and its place there."""
+        self.logs.batch = (size, index)
+
+    def channel(
+        self,
+        name: str,
+        *,
+        unit: str,
+        semantics: str = "instant",
+        source: str = "runner",
+        call: str | None = None,
+        rate_mhz: int | None = None,
+        **facts: Any,
+    ) -> Channel:
+        """Return a trace of the caller's own; further facts are those of the schema's `channel`."""
+        if not _NAME.fullmatch(name) or name in self.logs.channels or name in TELEMETRY_COLUMNS:
+            raise Refused("a channel has a name of its own", found=name, expected="a new name in snake_case")
+        described = {
+            "name": name,
+            "unit": unit,
+            "clock": MONOTONIC,
+            "semantics": semantics,
+            "stamp": "window_end",
+            "window_ns": 0 if semantics in {"instant", "step", "hold"} else absent("unknown", "not stated"),
+            "latency_ns": absent("unknown", "not stated"),
+            "rate_mhz": absent("unknown", "not stated") if rate_mhz is None else rate_mhz,
+            "source": source,
+            "call": absent("not_applicable", "the caller's own") if call is None else call,
+            "scope": absent("unknown", "not stated"),
+            "status": "ok",
+            "device": absent("not_applicable", "no device of /env/devices"),
+        } | facts
+        self.logs.channels[name] = Channel(name, described, self.now)
+        return self.logs.channels[name]
