@@ -103,7 +103,11 @@ class Run:
         self.journal = Journal(self.out, self.now)
         self.journal.write("begin", **facts)
         self.sampler = Sampler(self._sensor, self.timebase, period_ns=self._period_ns)
-        self.sampler.start()
+        try:
+            self.sampler.start()
+        except BaseException:
+            self.journal.remove()
+            raise
         if self.sampler.absence and self._said_sensor:
             self.say(f"no telemetry: {self.sampler.absence}")
             self.journal.write("no telemetry", why=self.sampler.absence)
