@@ -7,8 +7,8 @@ whose digest is stated are the bytes that ran. Its voices draw from the C librar
 from __future__ import annotations
 
 import _ctypes
+import contextlib
 import ctypes
-import ctypes.util
 import hashlib
 import os
 import queue
@@ -165,27 +165,20 @@ class EspeakRunner:
         built = _package_version(_LIBRARY_PACKAGE)
         if built is not None:
             engine |= {"build": built, "package": f"deb:{_LIBRARY_PACKAGE}"}
-        seed = str(self._seed)
+        named = self._request.seeds.get("voice")
+        asked = absent("not_applicable", "none was asked for") if named is None else str(named)
         return Conditions(
             engine=engine,
             model=_voice_data(data, str(self._request.parameters["voice"])),
             vocoder={"integrated": True, "detail": "formant synthesis in the engine itself"},
             # Normalisation, letters to sounds and prosody are in the engine.
-            frontend=[{"name": "espeak-ng", "version": version, "digest": library_digest}],
+            frontend=({"name": "espeak-ng", "version": version, "digest": library_digest},),
             device="cpu",
-            seeds=[
-                {
-                    "stage": "voice",
-                    "requested": str(self._request.seeds["voice"])
-                    if "voice" in self._request.seeds
-                    else absent("not_applicable", "none was asked for"),
-                    "effective": seed,
-                    "generator": "libc_rand",
-                }
-            ],
-            precision=absent("not_applicable", "no network; the engine computes in C integers and floats"),
+            adaptation=absent("not_applicable", "the engine is not adapted"),
+            seeds=({"stage": "voice", "requested": asked, "effective": str(self._seed), "generator": "libc_rand"},),
+            precision=absent("not_applicable", "no network of weights"),
             # Measured: equal in new processes of one machine. Other processors and C libraries were not tried.
-            determinism={"class": "same_device", "self_repeat": absent("not_measured"), "flags": []},
+            determinism="same_device",
             numerics=absent("not_applicable", "no numerics profile"),
         )
 
@@ -197,7 +190,7 @@ def _installed_library() -> str:
     except OSError as error:
         raise Unavailable("espeak-ng is not installed", expected=_DEBIAN) from error
     address = ctypes.cast(found.espeak_Initialize, ctypes.c_void_p).value or 0
-    with open("/proc/self/maps", encoding="utf-8") as maps:
+    with contextlib.suppress(OSError), open("/proc/self/maps", encoding="utf-8") as maps:
         for line in maps:
             start, _, end = line.split(" ", 1)[0].partition("-")
             if int(start, 16) <= address < int(end, 16):

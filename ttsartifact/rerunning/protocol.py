@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ttsartifact.errors import Refused, Unavailable
-from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -137,25 +136,25 @@ class SoundFormat:
     channels: int = 1
 
 
-_UNTOLD = absent("unknown", "the runner does not tell")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """What the run is made under, as the descriptor's sections of the same names have it (clauses 5.1 to 5.5, 6.6)."""
+    """What the run is made under, in the shapes of the descriptor's sections of the same names (clause 5).
+
+    None is what the runner cannot tell; the descriptor then says that it is unknown.
+    """
 
     engine: dict[str, Any]
-    model: dict[str, Any] = field(default_factory=_UNTOLD.copy)
-    vocoder: dict[str, Any] = field(default_factory=_UNTOLD.copy)
-    frontend: list[dict[str, Any]] | dict[str, Any] = field(default_factory=_UNTOLD.copy)
-    adaptation: dict[str, Any] = field(default_factory=lambda: absent("not_applicable"))
+    model: dict[str, Any] | None = None
+    vocoder: dict[str, Any] | None = None
+    frontend: tuple[dict[str, Any], ...] | None = None
+    adaptation: dict[str, Any] | None = None
     device: str = "cpu"
-    seeds: list[dict[str, Any]] | dict[str, Any] = field(default_factory=_UNTOLD.copy)
-    precision: dict[str, Any] = field(default_factory=_UNTOLD.copy)
-    determinism: dict[str, Any] = field(
-        default_factory=lambda: {"class": "unclaimed", "self_repeat": absent("not_measured"), "flags": []}
-    )
-    numerics: dict[str, Any] = field(default_factory=_UNTOLD.copy)
+    seeds: tuple[dict[str, Any], ...] | None = None
+    precision: dict[str, Any] | None = None
+    determinism: str = "unclaimed"
+    """bitwise, same_device, statistical, none or unclaimed: what a rerun is expected to give."""
+    determinism_flags: tuple[str, ...] = ()
+    numerics: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +172,6 @@ class Finished:
     stages: tuple[dict[str, Any], ...] = ()
     """Entries of /generation/stages, in the order of the decode path."""
     clipped_samples: int | None = None
-    saturated: int | None = None
 
 
 class Runner(Protocol):

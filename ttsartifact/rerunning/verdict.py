@@ -39,9 +39,9 @@ LADDER = (
     Word.NOT_COMPARABLE,
 )
 
-# Stages whose output is a choice: one other token or duration changes everything after it.
-_DISCRETE = frozenset({"text", "normalised_text", "phonemes", "tokens", "acoustic_tokens", "codes", "durations"})
-_SAMPLED = frozenset({"tokens", "acoustic_tokens", "codes"})
+# Stages of registry/stages.toml whose output is a choice: one other token or duration changes all that follows.
+_DISCRETE = frozenset({"text", "phoneme", "duration", "acoustic_tokens"})
+_SAMPLED = frozenset({"acoustic_tokens"})
 _LOSSLESS = frozenset({"wav", "flac"})
 
 # Which classes of conditions can have brought about what was seen: no other text stays under two bits.
@@ -82,7 +82,7 @@ class Judgement:
 
     @property
     def words(self) -> str:
-        """The verdict as people read it, `STAGE-EXACT(3)`, `DIVERGED(durations)`."""
+        """The verdict as people read it, `STAGE-EXACT(3)`, `DIVERGED(duration)`."""
         if self.verdict == Word.STAGE_EXACT:
             return f"{self.verdict}({self.stages_equal})"
         return f"{self.verdict}({self.stage})" if self.verdict == Word.DIVERGED else self.verdict

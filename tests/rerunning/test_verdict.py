@@ -1,0 +1,243 @@
+"""The ladder of verdicts, what was to be expected, and the exit codes."""
+
+from __future__ import annotations
+
+import copy
+
+import kit
+import pytest
+
+from ttsartifact.comparing.audio import AudioComparison
+from ttsartifact.comparing.conditions import CAUSES, Difference, condition_diff
+from ttsartifact.rerunning.verdict import (
+    LADDER,
+    Expectation,
+    Judgement,
+    Word,
+    can_cause,
+    expectation_of,
+    judge,
+    not_comparable,
+)
+from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import Descriptor, absent
+
+FACTS = {
+    "pcm_a": digest.of(b"a"),
+    "pcm_b": digest.of(b"b"),
+    "frames_a": 800,
+    "frames_b": 800,
+    "format_a": "pcm_s16 1ch 16000Hz",
+    "format_b": "pcm_s16 1ch 16000Hz",
+    "encoded_equal": False,
+    "pcm_equal": False,
+}
+EQUAL = AudioComparison(**FACTS | {"pcm_equal": True})
+SAME_FILE = AudioComparison(**FACTS | {"pcm_equal": True, "encoded_equal": True})
+CLOSE = AudioComparison(**FACTS, worst_16bit_lsb=1.0, share_16bit=0.01, snr_db=98.0)
+FAR = AudioComparison(**FACTS, worst_16bit_lsb=900.0, share_16bit=0.9, snr_db=3.0)
+
+
+def side(*, codec="wav", stages=(), numerics=None, claim="unclaimed", repeat=None):
+    """Return a descriptor with what a verdict depends on; `stages` are (name, content) pairs."""
+    value = kit.descriptor()
+    value["audio"] = {"codec": codec}
+    generation = value["generation"]
+    if stages:
+        generation["stages"] = [{"stage": name, "digest": digest.of(content)} for name, content in stages]
+    generation["numerics"] = numerics or absent("not_applicable")
+    generation["determinism"] = {"class": claim, "self_repeat": repeat or absent("not_measured"), "flags": []}
+    return Descriptor(b"", value)
+
+
+def numerics(profile, *, kat=True, fingerprint=b"f"):
+    """Return /generation/numerics of a profile."""
+    return {
+        "profile": profile,
+        "kat_digest": digest.of(b"kat"),
+        "kat_passed": kat,
+        "fingerprint": digest.of(fingerprint),
+    }
+
+
+STAGED = (("noise", b"n"), ("duration", b"d"), ("mel", b"m"))
+
+
+@pytest.mark.parametrize(
+    ("audio", "codec", "stages", "other", "words"),
+    [
+        (SAME_FILE, "wav", (), (), "PCM-EXACT"),
+        (EQUAL, "wav", (), (), "PCM-EXACT"),
+        (EQUAL, "flac", (), (), "PCM-EXACT"),
+        (SAME_FILE, "mp3", (), (), "FILE-EXACT"),
+        (EQUAL, "ogg_vorbis", (), (), "PCM-EXACT"),
+        (CLOSE, "wav", (), (), "WITHIN-TOLERANCE"),
+        (FAR, "wav", (), (), "DIFFERENT"),
+        (CLOSE, "wav", STAGED, (*STAGED[:2], ("mel", b"x")), "STAGE-EXACT(2)"),
+        (FAR, "wav", STAGED, STAGED, "STAGE-EXACT(3)"),
+        (FAR, "wav", STAGED, (STAGED[0], ("duration", b"x"), STAGED[2]), "DIVERGED(duration)"),
+        (FAR, "wav", (("acoustic_tokens", b"t"),), (("acoustic_tokens", b"u"),), "DIVERGED(acoustic_tokens)"),
+        (FAR, "wav", (("mel", b"t"),), (("mel", b"u"),), "DIFFERENT"),
+        (FAR, "wav", STAGED, (), "DIFFERENT"),
+    ],
+)
+def test_the_best_verdict_that_holds_is_the_one(audio, codec, stages, other, words):
+    """Clause 10.4, rung by rung."""
+    a, b = side(codec=codec, stages=stages), side(codec=codec, stages=other)
+    found = judge(a, b, audio, ())
+    assert found.words == words
+    assert found.encoded_equal is audio.encoded_equal
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "audio", "least", "expected", "exit_code"),
+    [
+        # exact numerics: anything else than equal samples is a contradiction
+        ({"numerics": numerics("exact")}, {"numerics": numerics("exact")}, EQUAL, Word.PCM_EXACT, True, 0),
+        ({"numerics": numerics("exact")}, {"numerics": numerics("exact")}, CLOSE, Word.PCM_EXACT, False, 1),
+        (
+            {"numerics": numerics("exact")},
+            {"numerics": numerics("exact", fingerprint=b"another machine")},
+            CLOSE,
+            Word.PCM_EXACT,
+            False,
+            1,
+        ),
+        ({"numerics": numerics("exact")}, {"numerics": numerics("exact", kat=False)}, CLOSE, None, None, 0),
+        ({"numerics": numerics("exact", kat=False)}, {"numerics": numerics("exact")}, FAR, None, None, 1),
+        # f64g
+        (
+            {"numerics": numerics("f64g"), "repeat": "equal"},
+            {"numerics": numerics("f64g")},
+            CLOSE,
+            Word.PCM_EXACT,
+            False,
+            1,
+        ),
+        # native: the fingerprint and the run's own repeat decide
+        (
+            {"numerics": numerics("native"), "repeat": "equal"},
+            {"numerics": numerics("native")},
+            CLOSE,
+            Word.PCM_EXACT,
+            False,
+            1,
+        ),
+        (
+            {"numerics": numerics("native"), "repeat": "differs"},
+            {"numerics": numerics("native")},
+            CLOSE,
+            Word.WITHIN_TOLERANCE,
+            True,
+            0,
+        ),
+        ({"numerics": numerics("native")}, {"numerics": numerics("native")}, CLOSE, Word.WITHIN_TOLERANCE, True, 0),
+        (
+            {"numerics": numerics("native"), "repeat": "equal"},
+            {"numerics": numerics("native", fingerprint=b"g")},
+            CLOSE,
+            Word.WITHIN_TOLERANCE,
+            True,
+            0,
+        ),
+        (
+            {"numerics": numerics("native"), "repeat": "equal"},
+            {"numerics": numerics("native", fingerprint=b"g")},
+            FAR,
+            Word.WITHIN_TOLERANCE,
+            False,
+            1,
+        ),
+        (
+            {"numerics": numerics("native"), "stages": (("acoustic_tokens", b"t"),)},
+            {"numerics": numerics("native", fingerprint=b"g"), "stages": (("acoustic_tokens", b"u"),)},
+            FAR,
+            Word.DIVERGED,
+            True,
+            0,
+        ),
+        # equal stages promise nothing of samples that lie far apart
+        (
+            {"numerics": numerics("native"), "stages": STAGED},
+            {"numerics": numerics("native", fingerprint=b"g"), "stages": STAGED},
+            FAR,
+            Word.WITHIN_TOLERANCE,
+            False,
+            1,
+        ),
+        # no profile: the determinism class decides
+        ({"claim": "bitwise"}, {}, EQUAL, Word.PCM_EXACT, True, 0),
+        ({"claim": "bitwise"}, {}, CLOSE, Word.PCM_EXACT, False, 1),
+        ({"claim": "same_device"}, {}, CLOSE, Word.PCM_EXACT, False, 1),
+        ({"claim": "statistical"}, {}, CLOSE, Word.DIFFERENT, True, 0),
+        ({"claim": "none"}, {}, FAR, Word.DIFFERENT, True, 1),
+        ({"claim": "unclaimed"}, {}, EQUAL, None, None, 0),
+        ({"claim": "unclaimed"}, {}, CLOSE, None, None, 0),
+        ({"claim": "unclaimed"}, {}, FAR, None, None, 1),
+    ],
+)
+def test_what_was_to_be_expected(first, again, audio, least, expected, exit_code):
+    """The expectation goes with the profile, then with the class; the exit code with both."""
+    found = judge(side(**first), side(**again), audio, ())
+    assert (found.expectation.least, found.expected, found.exit_code) == (least, expected, exit_code)
+
+
+def differing(change):
+    """Return two sides that claim bitwise determinism, and how their conditions differ."""
+    a = side(claim="bitwise")
+    value = copy.deepcopy(a.value)
+    change(value)
+    b = Descriptor(b"", value)
+    return a, b, condition_diff(a, b)
+
+
+def test_no_promise_covers_another_command_line():
+    """A rerun under other conditions contradicts nothing; it is still different."""
+    a, b, differences = differing(lambda value: value["generation"]["command"]["argv"].append("-v"))
+    found = judge(a, b, FAR, differences)
+    assert found.expectation == Expectation(least=None, because="no promise covers another command line")
+    assert (found.verdict, found.expected, found.exit_code) == (Word.DIFFERENT, None, 1)
+
+
+def test_a_condition_that_one_side_withholds_lifts_no_promise():
+    """Only what is known to differ is another condition."""
+    a, b, differences = differing(lambda value: value["pins"].update(engine=absent("withheld")))
+    assert [each.known for each in differences] == [False]
+    assert expectation_of(a, b, differences).least == Word.PCM_EXACT
+
+
+def test_the_same_device_is_promised_on_the_same_device():
+    """Another C library is another device; the promise shrinks to the tolerance."""
+    a = side(claim="same_device")
+    value = copy.deepcopy(a.value)
+    value["env"]["os"]["libc"] = "musl 1.2"
+    b = Descriptor(b"", value)
+    found = judge(a, b, CLOSE, condition_diff(a, b))
+    assert (found.expectation.least, found.expected) == (Word.WITHIN_TOLERANCE, True)
+
+
+def test_what_was_not_begun_exits_3():
+    """NOT-COMPARABLE is no failure of the run."""
+    assert not_comparable("the text is withheld").exit_code == 3
+
+
+@pytest.mark.parametrize("word", LADDER)
+def test_only_what_can_have_done_it_is_named_as_a_cause(word):
+    """Nothing explains an equal run; no text explains two bits; everything near the samples explains another sound."""
+    causes = {
+        cause
+        for cause in CAUSES
+        if can_cause(word, Difference(pointer="", label="", cause=cause, a=1, b=2, known=True))
+    }
+    assert "other" not in causes
+    assert (causes == set()) is (word in {Word.FILE_EXACT, Word.PCM_EXACT})
+    assert ("inputs" in causes) is (word in {Word.DIVERGED, Word.DIFFERENT, Word.NOT_COMPARABLE})
+
+
+def test_a_judgement_says_its_stage():
+    """STAGE-EXACT counts, DIVERGED names."""
+    nothing = Expectation(least=None, because="")
+    assert (
+        Judgement(verdict=Word.STAGE_EXACT, stages_equal=4, expectation=nothing, expected=None).words
+        == "STAGE-EXACT(4)"
+    )

@@ -1,0 +1,330 @@
+"""A published run made again: verified, planned, made in a temporary artifact, compared, judged.
+
+Nothing that the file names is executed: a command is the asker's own, a runner is one that the asker installed
+(clause 10.5). The plan is told before anything runs, and a run whose inputs are not at hand is not begun.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact import __version__, _spec
+from ttsartifact.comparing.audio import compare_audio
+from ttsartifact.comparing.conditions import condition_diff
+from ttsartifact.container.source import FileSource, Span, copy_pieces, write_whole
+from ttsartifact.errors import CommandFailed, Refused
+from ttsartifact.packing.pack import carrier_of
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.recording.command import record_command
+from ttsartifact.recording.references import Reference
+from ttsartifact.rerunning.child import ChildLimits, WorkerJob, is_isolated, run_worker
+from ttsartifact.rerunning.consent import Consent, match_weights, require, weights_of
+from ttsartifact.rerunning.plan import Missing, Plan, PlannedInput, references_of, text_of
+from ttsartifact.rerunning.protocol import installed, load
+from ttsartifact.rerunning.run import seeds_of
+from ttsartifact.rerunning.verdict import Judgement, can_cause, judge, not_comparable
+from ttsartifact.verifying.engine import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from ttsartifact.comparing.audio import AudioComparison
+    from ttsartifact.comparing.conditions import Difference
+    from ttsartifact.reading.artifact import Artifact
+
+    PathLike = str | os.PathLike[str] | Path
+
+__all__ = ["Rerun", "rerun_command", "rerun_runner"]
+
+_SUFFIXES = {"wav": ".wav", "flac": ".flac", "mp3": ".mp3", "ogg_vorbis": ".ogg", "ogg_opus": ".opus"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rerun:
+    """What came of making a run again."""
+
+    artifact_id: str
+    judgement: Judgement
+    plan: Plan | None = None
+    again_id: str | None = None
+    """The artifact id of the new run; None when none was made."""
+    audio: AudioComparison | None = None
+    causes: tuple[Difference, ...] = ()
+    """Conditions that differ and can have brought about the verdict, the likeliest first."""
+    others: tuple[Difference, ...] = ()
+    """Conditions that differ and cannot."""
+    kept: str | None = None
+    """Where the new run was kept."""
+
+    @property
+    def verdict(self) -> str:
+        """The verdict's word (clause 10.4)."""
+        return self.judgement.verdict
+
+    @property
+    def expected(self) -> bool | None:
+        """Whether this was promised; None where nothing was."""
+        return self.judgement.expected
+
+    @property
+    def explanation(self) -> str:
+        """Why it was to be expected or not, or why nothing could be compared."""
+        return self.judgement.expectation.because
+
+    @property
+    def exit_code(self) -> int:
+        """0 as expected, 1 contradiction or different, 3 not comparable."""
+        return self.judgement.exit_code
+
+    def to_value(self) -> dict[str, Any]:
+        """Return the JSON document (rerun.schema.json). It holds no clock."""
+        return {
+            "schema": "urn:ttsartifact:1.0:rerun",
+            "spec_version": _spec.FORMAT_VERSION,
+            "tool": {"name": "ttsartifact", "version": __version__},
+            "artifact_id": self.artifact_id,
+            "again_id": self.again_id,
+            "verdict": self.judgement.verdict,
+            "words": self.judgement.words,
+            "exit_code": self.exit_code,
+            "expected": self.expected,
+            "promised": self.judgement.expectation.least,
+            "explanation": self.explanation,
+            "stage": self.judgement.stage,
+            "stages_equal": self.judgement.stages_equal,
+            "encoded_equal": self.judgement.encoded_equal,
+            "audio": None if self.audio is None else self.audio.to_value(),
+            "causes": [each.to_value() for each in self.causes],
+            "others": [each.to_value() for each in self.others],
+            "plan": None if self.plan is None else self.plan.to_value(),
+            "kept": self.kept,
+        }
+
+
+def rerun_command(
+    path: PathLike,
+    argv: Sequence[str],
+    *,
+    text: bytes | str | None = None,
+    references: Sequence[PathLike] = (),
+    pcm: str | None = None,
+    text_on_stdin: bool = False,
+    repair_header: bool = False,
+    wall_s: float = 600.0,
+    keep: PathLike | None = None,
+    replace: bool = False,
+    on_plan: Callable[[Plan], None] | None = None,
+) -> Rerun:
+    """Make the run of `path` again with the asker's own command, in which {out}, {text} and {ref} stand for ours.
+
+    It runs as the asker, in the asker's folder and environment, as `record` ran it; `pcm`, `text_on_stdin` and
+    `repair_header` are those of `record`. `on_plan` is called before, and stops everything by raising.
+
+    Raises Refused for an artifact that does not verify and CommandFailed for a command that delivers no audio.
+    """
+    first = _verified(path)
+    try:
+        said, told = text_of(first, _encoded(text))
+        clips, planned = references_of(first, [_read(clip) for clip in references])
+    except Missing as missing:
+        return Rerun(artifact_id=first.artifact_id, judgement=not_comparable(str(missing)))
+    plan = Plan(
+        artifact_id=first.artifact_id,
+        consent=Consent.L1,
+        argv=tuple(argv),
+        inputs=(told, *planned),
+        network=True,
+        wall_s=wall_s,
+    )
+    _announce(plan, on_plan)
+    with _workplace(first, clips, keep, replace=replace) as (out, given):
+        record_command(
+            argv,
+            text=said,
+            out=out,
+            references=given,
+            pcm=pcm,
+            suffix=_SUFFIXES.get(first.descriptor.known("/audio/codec"), ".wav"),
+            text_on_stdin=text_on_stdin,
+            repair_header=repair_header,
+            timeout_s=wall_s,
+            **_as_stated(first),
+        )
+        return _compared(first, out, plan, keep, replace=replace)
+
+
+def rerun_runner(
+    path: PathLike,
+    *,
+    runner: str | None = None,
+    text: bytes | str | None = None,
+    references: Sequence[PathLike] = (),
+    weights: PathLike | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    consent: Consent = Consent.L2,
+    limits: ChildLimits | None = None,
+    keep: PathLike | None = None,
+    replace: bool = False,
+    on_plan: Callable[[Plan], None] | None = None,
+) -> Rerun:
+    """Make the run of `path` again with an installed runner: the one the asker names, or the one that made it.
+
+    The runner works in a child process without network, home or credentials. Its parameters and seeds are the run's,
+    checked against the runner's own description; `parameters` replaces single ones, and the difference is told.
+    Raises Unavailable for a runner that the asker names and that is not installed; see also `rerun_command`.
+    """
+    require(consent)
+    first = _verified(path)
+    name = runner if runner is not None else first.descriptor.known("/generation/runner/name")
+    if runner is None and name not in installed():
+        because = (
+            "no runner made this run; give the command after --" if name is None else "its runner is not installed"
+        )
+        return Rerun(artifact_id=first.artifact_id, judgement=not_comparable(because))
+    info = load(name).describe()
+    asked = info.checked({**first.descriptor.value["generation"]["params"], **(parameters or {})})
+    seeds = seeds_of(info, None, _effective_seeds(first, info.seed_stages))
+    bounds = limits or ChildLimits()
+    try:
+        said, told = text_of(first, _encoded(text))
+        clips, planned = references_of(first, [_read(clip) for clip in references])
+        spoken = _utf8(said)
+    except Missing as missing:
+        return Rerun(artifact_id=first.artifact_id, judgement=not_comparable(str(missing)))
+    pinned = weights_of(first.descriptor) if weights is not None else []
+    files = match_weights(weights, pinned) if weights is not None else {}
+    plan = Plan(
+        artifact_id=first.artifact_id,
+        consent=Consent.L2 if files else Consent.L1,
+        runner=name,
+        runner_version=info.version,
+        parameters=asked,
+        seeds=seeds,
+        inputs=(told, *planned),
+        weights=tuple(
+            PlannedInput(name=file["path"], digest=file["digest"], size=file["size"], source="given") for file in pinned
+        ),
+        network=not is_isolated(),
+        wall_s=bounds.wall_s,
+    )
+    if plan.consent > consent:
+        raise Refused("weight files need consent L2", found=consent.name, expected="L2")
+    _announce(plan, on_plan)
+    with _workplace(first, clips, keep, replace=replace) as (out, given):
+        job = WorkerJob(
+            runner=name,
+            text=spoken,
+            out=out,
+            parameters=asked,
+            seeds=seeds,
+            references=tuple(os.fspath(clip.path) for clip in given),
+            weights=files,
+        )
+        run_worker(job, limits=bounds)
+        return _compared(first, out, plan, keep, replace=replace)
+
+
+def _verified(path: PathLike) -> Artifact:
+    """Return the one run of `path`; raises Refused when a rule does not hold, for then nobody knows what was run."""
+    for report in verify(path):
+        if not report.conformant:
+            reason = report.failures[0] if report.failures else None
+            raise Refused(
+                "the artifact does not verify" + (f": {reason.rule}, {reason.message}" if reason else ""),
+                where=reason.where if reason else os.fspath(path),
+                found=report.verdict,
+                expected="INTACT",
+            )
+    return open_artifact(path)
+
+
+def _announce(plan: Plan, on_plan: Callable[[Plan], None] | None) -> None:
+    if on_plan is not None:
+        on_plan(plan)
+
+
+@contextmanager
+def _workplace(
+    first: Artifact, clips: Sequence[bytes], keep: PathLike | None, *, replace: bool
+) -> Iterator[tuple[str, list[Reference]]]:
+    """Yield where the new run goes and its reference clips, in a folder that goes with the block."""
+    if keep is not None and not replace and os.path.lexists(keep):
+        raise Refused("the output exists; say --force to replace it", where=os.fspath(keep))
+    stated = first.descriptor.known("/input/refs") or []
+    carrier = "wav" if first.descriptor.known("/audio/codec") == "wav" else "parquet"
+    carrier = carrier if keep is None else carrier_of(os.fspath(keep))
+    with tempfile.TemporaryDirectory(prefix="ttsa-rerun-") as folder:
+        given = []
+        for index, (clip, entry) in enumerate(zip(clips, stated, strict=True)):
+            # The name is ours; only what the bytes themselves say of their kind is kept of it.
+            path = os.path.join(folder, f"ref-{index}{_suffix(clip)}")
+            with open(path, "wb") as file:
+                file.write(clip)
+            given.append(Reference(path=path, role=entry["role"]))
+        try:
+            yield os.path.join(folder, f"again.tts.{carrier}"), given
+        except CommandFailed as error:
+            # Its address is a journal in a folder that is about to go.
+            raise CommandFailed(error.message, where="the rerun", found=error.found, expected=error.expected) from error
+
+
+def _compared(first: Artifact, out: str, plan: Plan, keep: PathLike | None, *, replace: bool) -> Rerun:
+    second = open_artifact(out)
+    audio = compare_audio(first, second)
+    differences = condition_diff(first.descriptor, second.descriptor)
+    judgement = judge(first.descriptor, second.descriptor, audio, differences)
+    if keep is not None:
+        with FileSource(out) as source, write_whole(os.fspath(keep), replace=replace) as file:
+            copy_pieces([Span(source, 0, source.size)], file)
+    return Rerun(
+        artifact_id=first.artifact_id,
+        again_id=second.artifact_id,
+        judgement=judgement,
+        plan=plan,
+        audio=audio,
+        causes=tuple(each for each in differences if can_cause(judgement.verdict, each)),
+        others=tuple(each for each in differences if not can_cause(judgement.verdict, each)),
+        kept=None if keep is None else os.fspath(keep),
+    )
+
+
+def _as_stated(first: Artifact) -> dict[str, Any]:
+    """Return what a command cannot tell and the asker did not contradict: the language of the same text."""
+    language = first.descriptor.known("/input/text/lang")
+    return {} if language is None else {"lang": language}
+
+
+def _effective_seeds(first: Artifact, stages: Sequence[str]) -> dict[str, int]:
+    """Return the seeds as the engine saw them, of the stages that the runner knows."""
+    seeds = first.descriptor.known("/generation/seeds") or []
+    return {
+        each["stage"]: int(each["effective"])
+        for each in seeds
+        if each["stage"] in stages and isinstance(each["effective"], str)
+    }
+
+
+def _encoded(text: bytes | str | None) -> bytes | None:
+    return text.encode() if isinstance(text, str) else text
+
+
+def _utf8(text: bytes) -> str:
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Missing("the text is not UTF-8; a runner takes no other") from error
+
+
+def _read(path: PathLike) -> bytes:
+    with FileSource(path) as source:
+        return source.read_at(0, source.size)
+
+
+def _suffix(clip: bytes) -> str:
+    kinds = {b"RIFF": ".wav", b"RF64": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3"}
+    return next((suffix for magic, suffix in kinds.items() if clip.startswith(magic)), "")

@@ -1,0 +1,158 @@
+"""A run made by an installed runner, recorded chunk by chunk."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.errors import Refused
+from ttsartifact.recording.recorder import Recorder
+from ttsartifact.recording.references import Reference
+from ttsartifact.rerunning.protocol import Prepared, Request, Runner, RunnerInfo, load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from ttsartifact.packing.pack import Packed
+    from ttsartifact.recording.sensors import Sensor
+
+__all__ = ["run_runner", "seeds_of"]
+
+
+def run_runner(
+    name: str,
+    text: str,
+    out: str | os.PathLike[str] | Path,
+    *,
+    references: Sequence[Reference | str | os.PathLike[str]] = (),
+    seed: int | None = None,
+    seeds: Mapping[str, int] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    weights: Mapping[str, str] | None = None,
+    sensor: Sensor | None = None,
+    replace: bool = False,
+    **stated: Any,
+) -> Packed:
+    """Synthesise `text` with the installed runner `name` and write the artifact `out`.
+
+    `seed` is for every stage that draws, `seeds` for the stages it names; `stated` is what only
+    the caller knows, in the fields of `Stated` (notes, attempt, session, lang and so on).
+    Raises Unavailable for a runner or a part of it that is not installed, Refused for a parameter that it does not
+    have, and CommandFailed when it delivers no audio.
+    """
+    runner = load(name)
+    info = runner.describe()
+    checked = info.checked(parameters or {})
+    clips = [each if isinstance(each, Reference) else Reference(path=each) for each in references]
+    _count(info, len(clips))
+    request = Request(
+        text=text,
+        parameters=checked,
+        seeds=seeds_of(info, seed, seeds),
+        references=tuple(os.fspath(clip.path) for clip in clips),
+        weights=dict(weights or {}),
+    )
+    return _recorded(
+        runner,
+        request,
+        out,
+        sensor=sensor,
+        replace=replace,
+        stated={
+            # What the caller does not say of a process that was begun for one run, we know.
+            "concurrency": 1,
+            "warmup_runs": 0,
+            "first_call": True,
+            **stated,
+            "references": clips,
+            "runner": {"name": name, "version": info.version},
+            "params": checked,
+        },
+    )
+
+
+def seeds_of(info: RunnerInfo, seed: int | None, seeds: Mapping[str, int] | None) -> dict[str, int]:
+    """Return a seed by stage; raises Refused for a seed where nothing is drawn."""
+    named = dict(seeds or {})
+    for stage in named:
+        if stage not in info.seed_stages:
+            raise Refused(
+                f"runner {info.name} draws nothing in this stage",
+                where="/generation/seeds",
+                found=stage,
+                expected=list(info.seed_stages),
+            )
+    if seed is None:
+        return named
+    if not info.seed_stages:
+        raise Refused(f"runner {info.name} draws no random numbers", where="/generation/seeds", found=f"seed {seed}")
+    return {stage: named.get(stage, seed) for stage in info.seed_stages}
+
+
+def _count(info: RunnerInfo, clips: int) -> None:
+    least, most = info.references
+    if not least <= clips <= most:
+        expected = f"{least}" if least == most else f"{least} to {most}"
+        raise Refused(
+            f"runner {info.name} takes another number of reference clips",
+            where="/input/refs",
+            found=clips,
+            expected=expected,
+        )
+
+
+def _recorded(
+    runner: Runner,
+    request: Request,
+    out: str | os.PathLike[str] | Path,
+    *,
+    sensor: Sensor | None,
+    replace: bool,
+    stated: dict[str, Any],
+) -> Packed:
+    open_end = True
+    try:
+        prepared = runner.prepare(request)
+        with Recorder(
+            out,
+            text=request.text,
+            sample_rate_hz=prepared.format.sample_rate_hz,
+            channels=prepared.format.channels,
+            subtype=prepared.format.subtype,
+            sensor=sensor,
+            replace=replace,
+            **(_told(prepared) | stated),
+        ) as recorder:
+            recorder.batch(1, 0)
+            recorder.submit(waiting=0, running=0)
+            recorder.queue_depth(0, 1)
+            recorder.start()
+            for chunk in runner.stream():
+                recorder.chunk(chunk)
+            open_end = False
+            finished = runner.finish()
+            packed = recorder.finish(stages=finished.stages) if finished.stages else recorder.finish()
+    finally:
+        if open_end:
+            runner.finish()
+    return packed
+
+
+def _told(prepared: Prepared) -> dict[str, Any]:
+    """Return what the runner tells, as the recorder takes it."""
+    told = prepared.conditions
+    sections = {
+        "engine": told.engine,
+        "model": told.model,
+        "vocoder": told.vocoder,
+        "frontend": told.frontend,
+        "adaptation": told.adaptation,
+        "device": told.device,
+        "seeds": told.seeds,
+        "precision": told.precision,
+        "determinism": told.determinism,
+        "determinism_flags": told.determinism_flags,
+        "numerics": told.numerics,
+    }
+    return {key: value for key, value in sections.items() if value is not None}
