@@ -173,7 +173,7 @@ def _differing(receipt: Receipt | None, reports: tuple[Report, ...]) -> list[tup
     from ttsartifact.reading.artifact import open_artifacts
     from ttsartifact.reporting.receipt import Difference, differences
 
-    if any(report.unreadable for report in reports):
+    if any(report.artifact_id is None for report in reports):
         return [(Difference(part="id", found=None, expected=receipt.id),)] * len(reports)
     # The id binds the descriptor's bytes: where it is the one that was just verified, so is all that is compared.
     artifacts = list(open_artifacts(reports[0].where))

@@ -68,6 +68,8 @@ def usage_line(message: str, command: str = "ttsa") -> str:
 
 def exit_of(error: TtsArtifactError) -> int:
     """Return the exit code of an error that stopped the work: 3 for a missing tool, 4 for the rest."""
+    if error.where.startswith("--"):  # it lies in an option, so it is the call that has no sound meaning
+        return EXIT.USAGE
     return EXIT.INCONCLUSIVE if isinstance(error, Unavailable) else EXIT.UNREADABLE
 
 

@@ -107,8 +107,10 @@ def _time_to_first_audio(submit: Any, first: Any, log: list[tuple[int, int, int]
 def _underrun_margin(log: list[tuple[int, int, int]], rate: Any) -> int | dict[str, Any]:
     if not log or not _positive(rate):
         return absent("not_measured", "no chunk log")
+    if len(log) == 1:
+        return absent("not_applicable", "one chunk")
     first = log[0][0]
-    return min(((first - t_ns) * rate + start * _NS) // rate for t_ns, start, _ in log)
+    return min(((first - t_ns) * rate + start * _NS) // rate for t_ns, start, _ in log[1:])
 
 
 def _cadence(log: list[tuple[int, int, int]]) -> dict[str, Any]:

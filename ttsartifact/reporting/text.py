@@ -35,8 +35,8 @@ def report_lines(report: Report, paint: Paint = Paint(), *, strict: bool = False
         yield f"  ... and {len(report.findings) - _MOST_FINDINGS} more findings; --format json has all"
     yield from _unchecked_lines(report, paint)
     yield f"  rules     {_sums(report)}"
-    if report.findings:
-        yield f"  `ttsa explain {report.findings[0].rule}` says what a rule asks, why, and how to mend it"
+    if failed := [*report.failures, *report.warnings]:
+        yield f"  `ttsa explain {failed[0].rule}` says what a rule asks, why, and how to mend it"
     if strict and not report.failures and report.warnings:
         yield "  --strict counts warnings as findings"
 

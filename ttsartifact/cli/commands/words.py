@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Files", "Force", "Level", "Out", "ReportFormat", "RerunFormat", "ShowFormat"]
+__all__ = ["Files", "Force", "Level", "Out", "ReportFormat", "RerunFormat", "Sensor", "ShowFormat"]
 
 
 class ReportFormat(StrEnum):
@@ -32,6 +32,13 @@ class RerunFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class Sensor(StrEnum):
+    """What reads the accelerator while a run is recorded."""
+
+    NVML = "nvml"
+    NONE = "none"
 
 
 class Level(StrEnum):

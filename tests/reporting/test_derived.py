@@ -1,0 +1,107 @@
+"""What follows from the file, against figures that were worked out by hand."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+import kit
+import pytest
+
+from ttsartifact.container.riff import WaveFormat
+from ttsartifact.container.source import BytesSource, Span
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.reporting.derived import derive
+from ttsartifact.reporting.silence import leading_silence
+from ttsartifact.terms.descriptor import absent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_figures_of_the_small_run(tmp_path: Path) -> None:
+    """800 frames at 16 kHz last 50 ms; the rest is subtraction."""
+    derived = derive(open_artifact(kit.artifact(tmp_path)))
+    bound = derived.pop("alignment_bound_ns")
+    assert derived == {
+        "duration_ns": 50_000_000,
+        "time_to_first_token_ns": 20_000_014,
+        "time_to_last_token_ns": 40_000_026,
+        "rtf_e2e": 0.800001,
+        "rtf_compute": absent("unknown", "one of its times is not known"),
+        "rtf_steady": 0.8,
+        "leading_silence_ns": 0,
+        "time_to_first_audio_ns": 20_000_014,
+        "underrun_margin_ns": 4_999_988,
+        "chunks": {
+            "count": 2,
+            "first_frames": 400,
+            "median_gap_ns": 20_000_012,
+            "longest_gap_ns": 20_000_012,
+        },
+        "t_submit_utc": "2026-11-21T10:00:00.124456792Z",
+    }
+    assert 900_000 < bound < 1_000_000, "the host clock's own error outweighs the brackets"
+
+
+def test_silence_in_front_delays_the_first_sound(tmp_path: Path) -> None:
+    """250 ms of zeros before the tone are 250 ms of leading silence, and they count until first audio."""
+    pcm = bytes(2 * 4000) + kit.tone(4000)
+    run = kit.draft(traces=(kit.chunk_log(8000),))
+    derived = derive(open_artifact(kit.artifact(tmp_path, audio=kit.wav(pcm), run=run)))
+    assert derived["leading_silence_ns"] == 250_000_000
+    # The onset opens the second chunk, which came 20 ms after the first and long before it was needed.
+    assert derived["time_to_first_audio_ns"] == 20_000_014 + 250_000_000
+
+
+def test_a_run_without_a_chunk_log_says_so(tmp_path: Path) -> None:
+    """Margins and cadence are absent with a reason, never 0."""
+    derived = derive(open_artifact(kit.artifact(tmp_path, run=kit.draft(traces=()))))
+    assert derived["chunks"] == derived["underrun_margin_ns"] == absent("not_measured", "no chunk log")
+
+
+def test_silence_throughout_has_no_onset(tmp_path: Path) -> None:
+    """A silent clip fails to be heard; it does not score zero."""
+    derived = derive(open_artifact(kit.artifact(tmp_path, audio=kit.wav(bytes(1600)))))
+    assert derived["leading_silence_ns"] == absent(
+        "not_applicable", "silent below -50 dBFS throughout the first 1 s"
+    )
+
+
+def heard(samples: list[Any], subtype: str, rate_hz: int = 16_000, channels: int = 1) -> int | None:
+    code, depth = {"pcm_s16": ("h", 16), "pcm_s24": ("", 24), "pcm_s32": ("i", 32), "pcm_f32": ("f", 32)}[subtype]
+    data = (
+        b"".join(int(s).to_bytes(3, "little", signed=True) for s in samples)
+        if subtype == "pcm_s24"
+        else struct.pack(f"<{len(samples)}{code}", *samples)
+    )
+    wave = WaveFormat(subtype=subtype, sample_rate_hz=rate_hz, channels=channels, bit_depth=depth)
+    return leading_silence(Span(BytesSource(data), 0, len(data)), wave, [0])
+
+
+@pytest.mark.parametrize("subtype", ["pcm_s16", "pcm_s24", "pcm_s32", "pcm_f32"])
+def test_the_gate_is_the_same_in_every_sample_format(subtype: str) -> None:
+    """A constant just above -50 dBFS is heard from the first of three hops; just below, never."""
+    full = {"pcm_s16": 1 << 15, "pcm_s24": 1 << 23, "pcm_s32": 1 << 31, "pcm_f32": 1}[subtype]
+    loud, soft = (full * 10 ** (-level / 20) for level in (49.9, 50.1))
+    if subtype != "pcm_f32":
+        loud, soft = int(loud) + 1, int(soft)
+    assert heard([0] * 480 + [loud] * 480, subtype) == 480
+    assert heard([0] * 480 + [soft] * 480, subtype) is None
+
+
+def test_two_loud_hops_are_a_click() -> None:
+    """The voice begins with the third hop in a row."""
+    click = [20_000] * 320
+    assert heard(click + [0] * 1600, "pcm_s16") is None
+    assert heard(click + [0] * 160 + click + [20_000] * 160, "pcm_s16") == 480
+
+
+def test_a_rate_that_ten_milliseconds_do_not_divide() -> None:
+    """Hops of 11,025 Hz are 110 or 111 frames; the onset falls on one of their starts."""
+    assert heard([0] * 1103 + [9000] * 2000, "pcm_s16", rate_hz=11_025) in {1102, 1212}
+
+
+def test_other_channels_do_not_speak_for_the_output() -> None:
+    """A loud sensor channel beside a silent voice is no voice."""
+    assert heard([0, 20_000] * 1600, "pcm_s16", channels=2) is None

@@ -1,0 +1,61 @@
+"""A receipt names one run, and says which part of another run differs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import kit
+import pytest
+
+from ttsartifact.errors import NotAnArtifact
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.reporting import receipt
+from ttsartifact.terms.descriptor import Descriptor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_receipt_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    """parse(str(receipt)) == receipt, white space around and between the parts notwithstanding."""
+    written = receipt.of(open_artifact(kit.artifact(tmp_path)).descriptor)
+    assert receipt.parse(str(written)) == written
+    assert receipt.parse(f"  {written}\n".replace(" ", "  ")) == written
+
+
+def test_the_run_of_a_receipt_does_not_differ_from_it(tmp_path: Path) -> None:
+    """A file compared with its own receipt differs in nothing."""
+    descriptor = open_artifact(kit.artifact(tmp_path)).descriptor
+    assert receipt.differences(receipt.of(descriptor), descriptor) == ()
+
+
+def test_every_part_that_differs_is_told(tmp_path: Path) -> None:
+    """Other audio in another run differs in id, audio and pcm, and not in the level."""
+    first = receipt.of(open_artifact(kit.artifact(tmp_path)).descriptor)
+    other = open_artifact(kit.artifact(tmp_path, audio=kit.wav(bytes(1600)))).descriptor
+    found = receipt.differences(first, other)
+    assert [difference.part for difference in found] == ["id", "audio", "pcm"]
+    assert found[0].found == other.artifact_id
+    assert found[0].expected == first.id
+
+
+@pytest.mark.parametrize(
+    "line", ["", "ttsa1", "ttsa2 id=sha256:00", "sha256:" + "0" * 64, "ttsa1 id=\x1b[31m audio= pcm= run= level=L9"]
+)
+def test_another_line_is_no_receipt(line: str) -> None:
+    """What is not a receipt is refused with what one looks like."""
+    with pytest.raises(ValueError, match="no receipt: expected `ttsa1 id=sha256:"):
+        receipt.parse(line)
+
+
+def test_a_descriptor_without_the_parts_gets_no_receipt() -> None:
+    """A receipt that names nothing would match everything."""
+    with pytest.raises(NotAnArtifact):
+        receipt.of(Descriptor(b"{}", {}))
+
+
+def test_lossy_audio_has_a_dash_for_its_pcm(tmp_path: Path) -> None:
+    """PCM of a lossy codec is no identity; the receipt says so by `-`."""
+    value = dict(open_artifact(kit.artifact(tmp_path)).descriptor.value)
+    value["audio"] = value["audio"] | {"pcm": {"value": None, "reason": "not_applicable"}}
+    assert " pcm=- run=" in str(receipt.of(Descriptor(b"{}", value)))

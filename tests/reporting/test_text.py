@@ -1,0 +1,122 @@
+"""What verify says to a person, asserted whole: the words are part of the interface."""
+
+from __future__ import annotations
+
+from ttsartifact.reporting.receipt import Difference
+from ttsartifact.reporting.text import receipt_lines, report_lines, sum_line
+from ttsartifact.reporting.words import Paint, seconds
+from ttsartifact.terms.finding import Finding, Outcome, Severity
+from ttsartifact.verifying.report import Report
+
+ID = "sha256:" + "ab" * 32
+
+
+def report(**changes: object) -> Report:
+    whole = {
+        "where": "fox.tts.wav",
+        "carrier": "wav",
+        "artifact_id": ID,
+        "run_id": "0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e2f",
+        "verdict": "INTACT",
+        "level_claimed": "L1",
+        "level_reached": "L1",
+        "findings": (),
+        "unchecked": (),
+        "passed": ("CON01", "CON02", "HSH02"),
+        "not_applicable": ("TEL01",),
+    }
+    return Report(**(whole | changes))  # type: ignore[arg-type]
+
+
+def test_a_clean_run() -> None:
+    """The verdict comes first, in words; the sums come last; nothing else is said."""
+    assert "\n".join(report_lines(report())) == (
+        "fox.tts.wav: INTACT - every byte is as it was sealed\n"
+        f"  artifact  {ID}\n"
+        "  run       0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e2f\n"
+        "  level     L1, as claimed\n"
+        "  rules     3 hold, 0 broken, 1 do not apply"
+    )
+
+
+def test_a_run_with_findings() -> None:
+    """Each finding has its rule, address and both sides; what was not asked is named with what stood in its way."""
+    findings = (
+        Finding(
+            rule="HSH02",
+            outcome=Outcome.FAIL,
+            severity=Severity.ERROR,
+            where="/audio/digest",
+            found="sha256:11",
+            expected="sha256:22",
+            message="the encoded audio has another digest",
+        ),
+        Finding(rule="PIN07", outcome=Outcome.FAIL, severity=Severity.WARN, where="/pins/engine", message="dirty tree"),
+        Finding(
+            rule="TIM06",
+            outcome=Outcome.SUPPRESSED,
+            severity=Severity.WARN,
+            found=[1, {"a": "\x1b"}],
+            message="round times (suppressed: a toy clock)",
+        ),
+    )
+    unchecked = (
+        Finding(
+            rule="HSH07",
+            outcome=Outcome.NOT_EVALUATED,
+            severity=Severity.ERROR,
+            message="blocked by HSH02",
+            blocked_by="HSH02",
+        ),
+        Finding(rule="SCH05", outcome=Outcome.UNVERIFIABLE, severity=Severity.ERROR, message="org.example is unknown"),
+    )
+    told = report(verdict="AUDIO_CHANGED", findings=findings, unchecked=unchecked, level_reached="L0")
+    assert "\n".join(report_lines(told)) == (
+        "fox.tts.wav: AUDIO_CHANGED - the audio is not the one that was recorded\n"
+        f"  artifact  {ID}\n"
+        "  run       0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e2f\n"
+        "  level     L0 reached, L1 claimed\n"
+        "  fail      HSH02  the encoded audio has another digest  (at /audio/digest)\n"
+        "            found     sha256:11\n"
+        "            expected  sha256:22\n"
+        "  warn      PIN07  dirty tree  (at /pins/engine)\n"
+        "  skip      TIM06  round times (suppressed: a toy clock)\n"
+        '            found     [1, {"a": "\\\\u001b"}]\n'
+        "  open      SCH05  org.example is unknown\n"
+        "  unasked   HSH07: blocked by HSH02\n"
+        "  rules     3 hold, 1 broken, 1 warning, 1 open, 1 unasked, 1 do not apply\n"
+        "  `ttsa explain HSH02` says what a rule asks, why, and how to mend it"
+    )
+
+
+def test_a_receipt_that_differs_names_the_part() -> None:
+    """Both sides of each part, or one line that all is well."""
+    assert list(receipt_lines(())) == ["  receipt   every part of it is this file"]
+    assert list(receipt_lines((Difference(part="run", found=None, expected="0190"),))) == [
+        "  receipt   run: the file has None",
+        "            the receipt says 0190",
+    ]
+
+
+def test_many_runs_are_summed() -> None:
+    """The worst verdict comes first."""
+    many = [report(), report(verdict="BROKEN", unreadable=True), report()]
+    assert sum_line(many) == "3 runs: 1 BROKEN, 2 INTACT; 2 conformant"
+
+
+def test_colours_are_only_for_terminals() -> None:
+    """Painting changes bytes, and no painting changes none."""
+    assert Paint()("bad", "word") == "word"
+    assert Paint(on=True).verdict("INTACT") == "\x1b[32mINTACT\x1b[0m"
+    assert next(report_lines(report(where="\x1b[31mx"), Paint(on=True))).startswith("\\x1b[31mx: \x1b[32mINTACT")
+
+
+def test_durations_are_rounded_for_eyes() -> None:
+    """Three digits of the unit that suits."""
+    assert [seconds(n) for n in (0, 999, 1_500, -2_500_000, 61_000_000_000)] == [
+        "0 ns",
+        "999 ns",
+        "1.500 us",
+        "-2.500 ms",
+        "61.000 s",
+    ]

@@ -1,0 +1,162 @@
+"""record and run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ttsartifact.cli.commands.words import Force, Out, Sensor
+
+__all__ = ["add_to"]
+
+_NS_PER_MS = 1_000_000
+
+_Lang = Annotated[str | None, typer.Option("--lang", metavar="TAG", help="Language of the text, as BCP 47 spells it.")]
+_Notes = Annotated[str | None, typer.Option("--notes", help="Words for people.")]
+_Session = Annotated[str | None, typer.Option("--session", metavar="ID", help="The session that the run belongs to.")]
+_Device = Annotated[
+    str | None, typer.Option("--device", help="Where it computes: cpu, cuda, rocm, mps, xpu, npu or other.")
+]
+_Attempt = Annotated[
+    int | None, typer.Option("--attempt", min=1, metavar="N", help="Which attempt this is; all before it count.")
+]
+_Ref = Annotated[
+    list[str] | None, typer.Option("--ref", metavar="CLIP", help="A reference clip, in order; may be repeated.")
+]
+_Sensor = Annotated[Sensor, typer.Option("--sensor", help="What reads clock, power and utilisation.")]
+
+
+def record(
+    command: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="-- CMD...", help="The command, with {text}, {out} and {ref} where they belong. No shell."
+        ),
+    ],
+    out: Out,
+    text: Annotated[str | None, typer.Option("--text", help="What is to be spoken.")] = None,
+    text_file: Annotated[str | None, typer.Option("--text-file", metavar="FILE", help="The same, from a file.")] = None,
+    ref: _Ref = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="REPO@COMMIT", help="The model, by its full commit.")
+    ] = None,
+    model_file: Annotated[
+        list[str] | None,
+        typer.Option("--model-file", metavar="PATH", help="Its files or folder, to digest; may be repeated."),
+    ] = None,
+    vocoder: Annotated[str | None, typer.Option("--vocoder", metavar="REPO@COMMIT", help="The vocoder.")] = None,
+    engine: Annotated[
+        str | None, typer.Option("--engine", metavar="NAME@VERSION", help="The engine, where it is not the command.")
+    ] = None,
+    lang: _Lang = None,
+    notes: _Notes = None,
+    session: _Session = None,
+    device: _Device = None,
+    attempt: _Attempt = None,
+    pcm: Annotated[
+        str | None,
+        typer.Option("--pcm", metavar="FORMAT", help="Raw PCM comes on stdout: s16le:RATE:CHANNELS and the like."),
+    ] = None,
+    suffix: Annotated[str, typer.Option("--suffix", help="The suffix of {out}.")] = ".wav",
+    text_on_stdin: Annotated[bool, typer.Option("--text-on-stdin", help="Give the text on stdin too.")] = False,
+    repair_header: Annotated[
+        bool, typer.Option("--repair-header", help="State the lengths of a streamed WAV that does not know its own.")
+    ] = False,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", metavar="S", min=0, help="End the command after S seconds.")
+    ] = None,
+    repeat: Annotated[
+        bool, typer.Option("--repeat", help="Run it twice and keep whether the audio was the same.")
+    ] = False,
+    sensor: _Sensor = Sensor.NVML,
+    period: Annotated[
+        int, typer.Option("--period", metavar="MS", min=1, help="Between two readings of the sensor.")
+    ] = 50,
+    withhold_text: Annotated[bool, typer.Option("--withhold-text", help="Keep the text's digest only.")] = False,
+    include_paths: Annotated[bool, typer.Option("--include-paths", help="Keep absolute paths of the command.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Run it, print all that would be stored, and write nothing.")
+    ] = False,
+    force: Force = False,
+) -> int:
+    """Run a TTS command and record it as one file.
+
+    The command is run once, without a shell: {text} becomes one argument, {out} the file that it writes, {ref} a
+    reference clip. Without {out} its stdout is the audio, and every read of it a chunk with its own time. What is not
+    said here and cannot be seen is absent in the file, with the reason.
+    """
+    from ttsartifact.cli import make
+
+    return make.record(
+        command,
+        out,
+        text=text,
+        text_file=text_file,
+        references=ref or (),
+        pins={"model": model, "vocoder": vocoder, "engine": engine},
+        model_files=model_file or (),
+        sensor=sensor.value,
+        dry_run=dry_run,
+        told={
+            "lang": lang,
+            "notes": notes,
+            "session": session,
+            "device": device,
+            "attempt": attempt,
+            "withhold_text": withhold_text,
+        },
+        recorded={
+            "pcm": pcm,
+            "suffix": suffix,
+            "text_on_stdin": text_on_stdin,
+            "repair_header": repair_header,
+            "timeout_s": timeout,
+            "repeat": repeat,
+            "include_paths": include_paths,
+            "period_ns": period * _NS_PER_MS,
+            "replace": force,
+        },
+    )
+
+
+def run(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What is to be spoken.")],
+    out: Out,
+    runner: Annotated[str, typer.Option("--runner", metavar="NAME", help="An installed runner.")] = "stable-tts",
+    ref: _Ref = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="One seed for every stage that draws.")] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the runner; may be repeated."),
+    ] = None,
+    lang: _Lang = None,
+    notes: _Notes = None,
+    session: _Session = None,
+    attempt: _Attempt = None,
+    sensor: _Sensor = Sensor.NVML,
+    force: Force = False,
+) -> int:
+    """Synthesise with an installed runner.
+
+    Runners are the entry points `ttsartifact.runners` of installed packages; doctor lists them.
+    """
+    from ttsartifact.cli import make
+
+    return make.run(
+        text,
+        out,
+        runner=runner,
+        references=ref or (),
+        seed=seed,
+        parameters=param or (),
+        sensor=sensor.value,
+        replace=force,
+        told={"lang": lang, "notes": notes, "session": session, "attempt": attempt},
+    )
+
+
+def add_to(app: typer.Typer) -> None:
+    """Mount the commands."""
+    for command in (record, run):
+        app.command()(command)
