@@ -11,6 +11,7 @@ from ttsartifact.terms.levels import LEVELS, level_reached
 from ttsartifact.verifying.catalogue import Rule, catalogue, questions
 from ttsartifact.verifying.evidence import Evidence, Unsound
 from ttsartifact.verifying.report import Report
+from ttsartifact.verifying.siblings import Siblings
 
 if TYPE_CHECKING:
     import os
@@ -57,8 +58,16 @@ def _reports(
     ignore: Mapping[str, str] | None = None,
 ) -> Iterator[Report]:
     try:
+        siblings = Siblings(path)
         for artifact in open_artifacts(path):
-            evidence = Evidence(artifact, text=text, references=references, receipt=receipt, hashing=families is None)
+            evidence = Evidence(
+                artifact,
+                text=text,
+                references=references,
+                receipt=receipt,
+                hashing=families is None,
+                siblings=None if artifact.row is None else siblings,
+            )
             yield judge(evidence, families=families, level=level, ignore=ignore)
     except TtsArtifactError as error:
         yield _unreadable(str(path), error, families)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
     from ttsartifact.verifying.schema import Violation
+    from ttsartifact.verifying.siblings import Siblings
 
 __all__ = ["Evidence", "Unsound"]
 
@@ -45,8 +46,13 @@ class Evidence:
         references: Mapping[str, bytes] | None = None,
         receipt: str | None = None,
         hashing: bool = True,
+        siblings: Siblings | None = None,
     ) -> None:
-        """Take an artifact and what the asker holds in hand: the text, reference clips by digest, a receipt."""
+        """Take an artifact and what the asker holds in hand: the text, reference clips by digest, a receipt.
+
+        `siblings` are the runs of the same data set, where there is one.
+        """
+        self.siblings = siblings
         self._hashing = hashing
         self.artifact = artifact
         self.text = text

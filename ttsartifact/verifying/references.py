@@ -1,0 +1,211 @@
+"""Reference clips and text (clauses 5.6 and 5.7): where they came from and what of them the model was fed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
+from ttsartifact.verifying.asking import claims_level, entries
+from ttsartifact.verifying.catalogue import rule
+
+if TYPE_CHECKING:
+    from ttsartifact.verifying.evidence import Evidence
+
+_CONDITIONED_MODES = frozenset({"prompted", "cloned", "adapted"})
+_CONDITIONING_ROLES = frozenset({"timbre", "prosody", "style"})
+# Clips of these roles went into an adaptation; the model of this run was not fed with them.
+_TRAINING_ROLES = frozenset({"target", "prior"})
+_ORIGIN_NEEDS = {"dataset": "item", "url": "retrieved"}
+
+
+@rule("REF01")
+def mode_has_references(evidence: Evidence) -> Answer:
+    """A prompted, cloned or adapted run lists a reference, and a plain one lists none that conditions (clause 5.6)."""
+    mode, refs = evidence.known("/input/mode"), list(entries(evidence, "/input/refs"))
+    if mode is None:
+        return NotApplicable("the mode is not stated")
+    if mode in _CONDITIONED_MODES:
+        if refs:
+            return []
+        return [
+            Mismatch(
+                where="/input/refs",
+                found="no reference",
+                expected="at least one",
+                message=f"a run of mode {mode} names nothing that it followed",
+            )
+        ]
+    return [
+        Mismatch(
+            where=f"{where}/role",
+            found=entry["role"],
+            expected="no conditioning clip",
+            message="a plain run lists a clip that conditioned it",
+        )
+        for where, entry in refs
+        if entry["role"] in _CONDITIONING_ROLES
+    ]
+
+
+@rule("REF02")
+def origin_told(evidence: Evidence) -> Answer:
+    """A reference's origin names data set and item, address and time of retrieval, or who recorded it (clause 5.6).
+
+    At L3 no origin is absent.
+    """
+    refs = list(entries(evidence, "/input/refs"))
+    faults = []
+    for where, entry in refs:
+        origin = entry["origin"]
+        if is_absent(origin):
+            if claims_level(evidence, "L3"):
+                faults.append(
+                    Mismatch(
+                        where=f"{where}/origin",
+                        found=origin["reason"],
+                        expected="where the clip came from",
+                        message="a reference without an origin",
+                    )
+                )
+            continue
+        needed = _ORIGIN_NEEDS.get(origin["kind"])
+        if needed and needed not in origin:
+            faults.append(
+                Mismatch(
+                    where=f"{where}/origin/{needed}",
+                    expected=f"the {needed} of {origin['kind']} {origin['name']}",
+                    message="the origin cannot be followed",
+                )
+            )
+    return faults if refs else NotApplicable("no reference")
+
+
+@rule("REF04")
+def segment_and_fed(evidence: Evidence) -> Answer:
+    """The segment used lies inside its clip (clause 5.6).
+
+    At L3 segment, fed PCM and the recipe between them are stated for every clip that the model of this run was fed.
+    """
+    refs = list(entries(evidence, "/input/refs"))
+    faults = []
+    for where, entry in refs:
+        segment, frames = entry["segment"], entry["frames"]
+        if not is_absent(segment):
+            end = segment["end_frame"]
+            if segment["start_frame"] >= end or (not is_absent(frames) and end > frames):
+                faults.append(
+                    Mismatch(
+                        where=f"{where}/segment",
+                        found=f"[{segment['start_frame']}, {end})",
+                        expected=f"a range within [0, {'frames' if is_absent(frames) else frames})",
+                        message="the segment does not lie inside its clip",
+                    )
+                )
+        if not claims_level(evidence, "L3") or entry["role"] in _TRAINING_ROLES:
+            continue
+        faults += [
+            Mismatch(
+                where=f"{where}/{key}",
+                found=entry[key]["reason"],
+                expected=what,
+                message="what the model was fed cannot be made again",
+            )
+            for key, what in (("segment", "the frames that were used"), ("fed", "the PCM's digest and its recipe"))
+            if is_absent(entry[key])
+        ]
+    return faults if refs else NotApplicable("no reference")
+
+
+@rule("REF05")
+def order_kept(evidence: Evidence) -> Answer:
+    """Whether order matters is stated, and where it does an adaptation names its clips in their order (clause 5.6)."""
+    faults = evidence.breaches("REF05")
+    if faults:
+        return faults
+    adaptation, refs = evidence.known("/pins/adaptation"), list(entries(evidence, "/input/refs"))
+    if not refs:
+        return NotApplicable("no reference")
+    if not evidence.known("/input/refs_ordered") or adaptation is None:
+        return []
+    for key, role in (("target_refs", "target"), ("prior_refs", "prior")):
+        listed = [entry["digest"] for _, entry in refs if entry["role"] == role]
+        place = {clip: index for index, clip in reversed(list(enumerate(listed)))}
+        order = [place[clip] for clip in adaptation[key] if clip in place]
+        if order != sorted(order):
+            faults.append(
+                Mismatch(
+                    where=f"/pins/adaptation/{key}",
+                    found=f"places {order[:16]} of the {role} clips",
+                    expected="their order in /input/refs",
+                    message="the order of the clips matters and is told twice, differently",
+                )
+            )
+    return faults
+
+
+@rule("REF06")
+def target_speech_adds_up(evidence: Evidence) -> Answer:
+    """The declared amount of target speech is the sum over clips of role target, within 1 ms a clip (clause 5.6)."""
+    declared = evidence.known("/input/target_speech_ms")
+    if declared is None:
+        return NotApplicable("no amount of target speech is declared")
+    clips = [(where, entry) for where, entry in entries(evidence, "/input/refs") if entry["role"] == "target"]
+    total_ms, slack_ms = 0, len(clips)
+    for where, entry in clips:
+        rate, segment = entry["sample_rate_hz"], entry["segment"]
+        frames = entry["frames"] if is_absent(segment) else segment["end_frame"] - segment["start_frame"]
+        if is_absent(rate) or is_absent(frames):
+            return Unverifiable(f"the length of the clip at {where}")
+        total_ms += (2000 * frames + rate) // (2 * rate)
+    if abs(total_ms - declared) <= slack_ms:
+        return []
+    return [
+        Mismatch(
+            where="/input/target_speech_ms",
+            found=f"{declared} ms",
+            expected=f"{total_ms} ms within {slack_ms} ms",
+            message="the clips of role target are not as long as declared",
+        )
+    ]
+
+
+@rule("TXT01")
+def text_form_named(evidence: Evidence) -> Answer:
+    """The digest of the text names the form that was hashed, and an embedded text has that form (clause 5.7)."""
+    faults = evidence.breaches("TXT01")
+    if faults:
+        return faults
+    form, text = evidence.known("/input/text/form"), evidence.known("/input/text/value")
+    if form == "salted" and text is not None:
+        return [
+            Mismatch(
+                where="/input/text/form",
+                found="salted, and the text is embedded",
+                expected="raw_utf8",
+                message="a salt hides a text; this one is told",
+            )
+        ]
+    if form == "nfc" and text is not None:
+        import unicodedata
+
+        if not unicodedata.is_normalized("NFC", text):
+            return [
+                Mismatch(
+                    where="/input/text/value",
+                    found="not in NFC",
+                    expected="NFC, the stated form",
+                    message="the embedded text has another form than the one hashed",
+                )
+            ]
+    normalised = evidence.known("/input/normalised_text")
+    if form == "normalised" and normalised not in {None, evidence.known("/input/text/digest")}:
+        return [
+            Mismatch(
+                where="/input/normalised_text",
+                found=normalised,
+                expected=evidence.known("/input/text/digest"),
+                message="the text was hashed in its normalised form and has two digests",
+            )
+        ]
+    return []
