@@ -1,0 +1,218 @@
+"""Exit codes and one-line errors of real calls (clause 10.3)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import kit
+import pytest
+
+from ttsartifact.cli import main
+from ttsartifact.cli.speak import worst
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ECHO = (sys.executable, "-c", "import sys, shutil; shutil.copy(sys.argv[1], sys.argv[2])")
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> str:
+    return str(kit.artifact(tmp_path))
+
+
+@pytest.fixture
+def changed(tmp_path: Path, good: str) -> str:
+    """One bit of the audio is another one."""
+    data = bytearray((tmp_path / "run.tts.wav").read_bytes())
+    data[200] ^= 1
+    path = tmp_path / "changed.tts.wav"
+    path.write_bytes(data)
+    return str(path)
+
+
+def test_an_intact_run_is_0(good: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every rule that was asked holds."""
+    assert main(["verify", good]) == 0
+    assert ": INTACT - every byte is as it was sealed\n" in capsys.readouterr().out
+
+
+def test_a_finding_is_1(changed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Changed audio is told with both digests."""
+    assert main(["verify", changed, "--format", "json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["verdict"] == "AUDIO_CHANGED"
+    assert document["exit_code"] == 1
+    assert "HSH02" in {finding["rule"] for finding in document["findings"]}
+
+
+def test_a_bare_file_is_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No artifact, no verdict over one."""
+    bare = tmp_path / "bare.wav"
+    bare.write_bytes(kit.wav())
+    assert main(["verify", str(bare)]) == 4
+    assert main(["show", str(bare)]) == 4
+    assert capsys.readouterr().err == (
+        f"ttsa: a WAV without a capsule: found nothing, expected a ttsa chunk; `ttsa reattach` puts one back "
+        f"(at {bare}: offset {bare.stat().st_size})\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["verify", "validate", "show", "strip"])
+def test_a_file_that_is_not_there_is_4(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Unreadable, whatever the command."""
+    out = ["-o", str(tmp_path / "out.wav")] if command == "strip" else []
+    assert main([command, str(tmp_path / "nothing.tts.wav"), *out]) == 4
+    assert "cannot open: No such file or directory" in "".join(capsys.readouterr())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    """4, at once."""
+    os.mkfifo(tmp_path / "pipe.tts.wav")
+    assert main(["verify", str(tmp_path / "pipe.tts.wav")]) == 4
+
+
+WRONG_CALLS: tuple[tuple[list[str], str], ...] = (
+    (["verify"], "Missing argument 'FILE...'"),
+    (["verify", "--nonsense", "x"], "No such option '--nonsense'"),
+    (["nonsense"], "No such command 'nonsense'"),
+    (["verify", "x", "--format", "yaml"], "Invalid value for '--format'"),
+    (["verify", "x", "--ignore", "HSH02"], "--ignore HSH02: a finding is put aside for a reason; write HSH02=REASON"),
+    (["verify", "x", "--ignore", "XXX99=why"], "--ignore XXX99=why: there is no rule XXX99"),
+    (["verify", "x", "--receipt", "hello"], "--receipt: no receipt: expected `ttsa1 id=sha256:"),
+    (["verify", "x", "y", "--receipt", "hello"], "--receipt: no receipt"),
+    (["verify", "x", "--text", "a", "--text-file", "b"], "--text and --text-file say the same thing; give one"),
+    (["explain", "HSH2"], "there is no rule HSH2; near it: HSH12, HSH02"),
+    (["schema", "nothing"], "there is no schema nothing; there are attestation, descriptor, report, "),
+    (["record", "-o", "x.tts.wav", "--", "true"], "the text is said once: --text TEXT or --text-file FILE"),
+    (["record", "-o", "x.tts.wav", "--text", "t", "--engine", "e", "--", "true", "{text}"], "one exact version"),
+)
+
+
+@pytest.mark.parametrize(("argv", "words"), WRONG_CALLS, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_a_wrong_call_is_2(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line on stderr says what was wrong; nothing is on stdout."""
+    assert main(argv) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert words in said.err
+    assert said.err.startswith("ttsa: ")
+    assert said.err.count("\n") == 1
+
+
+def test_what_cannot_be_answered_is_3(tmp_path: Path) -> None:
+    """An unknown critical extension leaves the question open."""
+
+    def patch(value: dict[str, Any]) -> None:
+        value["ext"] = {"org.example.watermark": {"present": 1}}
+        value["ext_critical"] = ["org.example.watermark"]
+
+    assert main(["verify", str(kit.artifact(tmp_path, patch=patch))]) == 3
+
+
+def test_an_error_of_ours_is_5_and_no_traceback(
+    good: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A crash is never a verdict."""
+
+    def crash(*_: object, **__: object) -> None:
+        raise RuntimeError("\x1b[31mboom")
+
+    monkeypatch.setattr("ttsartifact.verifying.engine.verify", crash)
+    assert main(["verify", good]) == 5
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("ttsa: internal error: RuntimeError: \\x1b[31mboom (at test_exit_codes.py:")
+    assert said.err.endswith("this is a bug of ours: please report it with the file and this line\n")
+
+
+def test_an_interrupt_is_130(good: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As a shell expects of SIGINT."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ttsartifact.verifying.engine.verify", interrupt)
+    assert main(["verify", good]) == 130
+    assert capsys.readouterr().err == "\nttsa: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [([], 0), ([0, 0], 0), ([0, 3], 3), ([3, 1], 1), ([1, 4], 4), ([4, 2, 1], 2), ([2, 5], 5), ([0, 1, 2, 3, 4, 5], 5)],
+)
+def test_of_many_files_the_worst_wins(codes: list[int], expected: int) -> None:
+    """5 above all, then 2 > 4 > 1 > 3 > 0."""
+    assert worst(codes) == expected
+
+
+def test_many_files_in_one_call(good: str, changed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each file has its report, and the sum stands last."""
+    bare = tmp_path / "bare.wav"
+    bare.write_bytes(kit.wav())
+    assert main(["verify", good, changed]) == 1
+    assert capsys.readouterr().out.endswith("2 runs: 1 AUDIO_CHANGED, 1 INTACT; 1 conformant\n")
+    assert main(["verify", good, changed, str(bare), "--format", "jsonl"]) == 4
+    verdicts = [json.loads(line)["verdict"] for line in capsys.readouterr().out.splitlines()]
+    assert verdicts == ["INTACT", "AUDIO_CHANGED", "BROKEN"]
+    assert main(["verify", good, changed, "--format", "json"]) == 1
+    assert len(json.loads(capsys.readouterr().out)) == 2
+
+
+def test_processes_and_order_do_not_change_the_answer(
+    good: str, changed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two processes say what one says, in the order that was asked."""
+    asked = ["verify", good, changed, good, changed, "--format", "jsonl"]
+    assert main([*asked, "--jobs", "1"]) == main([*asked, "--jobs", "2"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:4] == lines[4:]
+
+
+def test_a_folder_is_all_artifacts_below_it(good: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the order of their names; a folder without any is a wrong call."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "below").mkdir()
+    kit.artifact(tmp_path / "below", name="a.tts.wav")
+    (tmp_path / "below" / "notes.txt").write_text("no artifact")
+    assert main(["verify", str(tmp_path), "--format", "tsv"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split("\t")[0] for row in rows] == ["file", str(tmp_path / "below" / "a.tts.wav"), good]
+    assert main(["verify", str(tmp_path / "empty")]) == 2
+
+
+def test_a_demanded_level_that_is_not_reached(good: str) -> None:
+    """`--level` turns a lower level into a finding."""
+    assert main(["verify", good, "--level", "L2"]) == 0
+    assert main(["verify", good, "--level", "L3"]) == 1
+
+
+def test_the_text_that_the_asker_knows(good: str, tmp_path: Path) -> None:
+    """It must be the run's."""
+    (tmp_path / "text").write_text(kit.TEXT)
+    assert main(["verify", good, "--text", kit.TEXT]) == 0
+    assert main(["verify", good, "--text-file", str(tmp_path / "text")]) == 0
+    assert main(["verify", good, "--text", "Another text."]) == 1
+
+
+def test_a_receipt_and_the_file_it_was_made_for(
+    good: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line of `show --receipt` fits its file and no other."""
+    assert main(["show", good, "--receipt"]) == 0
+    line = capsys.readouterr().out.strip()
+    assert line.startswith("ttsa1 id=sha256:")
+    assert main(["verify", good, "--receipt", line]) == 0
+    (tmp_path / "other").mkdir()
+    other = str(kit.artifact(tmp_path / "other", audio=kit.wav(bytes(1600))))
+    capsys.readouterr()
+    assert main(["verify", other, "--receipt", line, "--format", "json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["verdict"] == "INTACT"
+    assert [difference["part"] for difference in document["receipt"]["differences"]] == ["id", "audio", "pcm"]
+    assert main(["verify", other, "--receipt", line]) == 1
+    assert "receipt   audio: the file has sha256:" in capsys.readouterr().out
