@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import struct
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import canonical, capsule, riff
@@ -14,11 +15,16 @@ from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.draft import Draft
+from ttsartifact.terms.finding import Outcome
 from ttsartifact.terms.trace import Trace
+from ttsartifact.verifying.engine import verify
+from ttsartifact.verifying.report import exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from ttsartifact.verifying.report import Report
 
 RATE_HZ = 16_000
 TEXT = "The quick brown fox."
@@ -219,17 +225,24 @@ def artifact(
     raw: Callable[[bytes], bytes] | None = None,
     traces: Callable[[dict[str, Any]], None] | None = None,
     refresh: bool = True,
+    parts: Callable[[dict[str, bytes]], dict[str, bytes]] | None = None,
 ) -> Path:
     """Write an artifact and return its path.
 
     `patch` edits the descriptor's value, `raw` its canonical bytes, `traces` the values of the trace parts by name;
     the digests that follow (`refresh`) and the seal are then made anew, so that only the edit itself is wrong.
+    `parts` edits the parts as they go into the capsule.
     """
     bare = wav() if audio is None else audio
     built = build(draft() if run is None else run, BytesSource(bare))
-    parts = edited(built.parts, patch=patch, raw=raw, traces=traces, refresh=refresh)
+    held = edited(built.parts, patch=patch, raw=raw, traces=traces, refresh=refresh)
     path = folder / name
-    sealed = Run(parts=parts, audio=built.audio, wave=built.wave, audio_digest=built.audio_digest)
+    sealed = Run(
+        parts=parts(held) if parts is not None else held,
+        audio=built.audio,
+        wave=built.wave,
+        audio_digest=built.audio_digest,
+    )
     write(sealed, path, carrier="parquet" if name.endswith(".parquet") else "wav", replace=True)
     return path
 
@@ -289,3 +302,49 @@ def resealed(data: bytes) -> bytes:
     seal = capsule.seal_of(held, digest.of(bare)).encode()
     start = walked.capsule.body + capsule.SEAL_DIGITS.start
     return data[:start] + seal + data[start + 64 :]
+
+
+def put(**edits: Any) -> Callable[[dict[str, Any]], None]:
+    """Return a patch of values by pointer, with `__` for each slash, as in audio__size=3; Ellipsis takes one away."""
+
+    def patch(value: dict[str, Any]) -> None:
+        for pointer, new in edits.items():
+            *path, last = pointer.split("__")
+            place: Any = value
+            for step in path:
+                place = place[int(step) if isinstance(place, list) else step]
+            key: Any = int(last) if isinstance(place, list) else last
+            if new is ...:
+                del place[key]
+            else:
+                place[key] = new
+
+    return patch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A way to break one rule: `make` writes the file; nothing but `rule` (and what follows from it, `also`) fails."""
+
+    rule: str
+    slug: str
+    make: Callable[[Path], Path]
+    also: frozenset[str] = frozenset()
+    exit_code: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.rule}-{self.slug}"
+
+
+def failed(report: Report) -> set[str]:
+    """Return the ids of the rules that failed, warnings included."""
+    return {finding.rule for finding in report.findings if finding.outcome == Outcome.FAIL}
+
+
+def assert_breaks(case: Case, folder: Path) -> Report:
+    """Hold the set of failing rules of a case to the expected one by equality, and return the report."""
+    (report,) = verify(case.make(folder))
+    assert failed(report) == {case.rule} | case.also
+    assert exit_code(report) == case.exit_code
+    assert {f.blocked_by for f in report.unchecked if f.outcome == Outcome.NOT_EVALUATED} <= failed(report)
+    return report

@@ -76,6 +76,7 @@ def rule(rule_id: str) -> Callable[[Question], Question]:
     return bind
 
 
+@cache
 def questions() -> dict[str, Question]:
     """Return the bound functions by rule id."""
     from importlib.util import find_spec  # TEMPORARY: families are being written

@@ -128,7 +128,8 @@ class _Session:
         self.unchecked: list[Finding] = []
         self.stopped_by: str | None = None
         """The fatal rule that failed; nothing after it has a sound question."""
-        self._blocking: set[str] = set()
+        self._blocking: dict[str, str] = {}
+        """Rules whose question or answer is missing, and the failure at the root of each."""
         self._bound = questions()
 
     def ask(self, rule: Rule) -> None:
@@ -137,7 +138,9 @@ class _Session:
         for other in rule.blocked_by:
             if other in self.rules:
                 self.ask(self.rules[other])
-        blocker = self.stopped_by or next((other for other in rule.blocked_by if other in self._blocking), None)
+        blocker = self.stopped_by or next(
+            (self._blocking[other] for other in rule.blocked_by if other in self._blocking), None
+        )
         if blocker is not None:
             self._leave_open(rule, Outcome.NOT_EVALUATED, f"blocked by {blocker}", blocker)
             return
@@ -178,7 +181,7 @@ class _Session:
         self.findings += [_finding(rule, outcome, mismatch, self.ignore.get(rule.id)) for mismatch in mismatches]
         # A reason not to count a failure does not make the ground under the next question sound.
         if any((mismatch.severity or rule.severity) == rule.severity for mismatch in mismatches) and failed:
-            self._blocking.add(rule.id)
+            self._blocking[rule.id] = rule.id
             if rule.severity == Severity.FATAL:
                 self.stopped_by = self.stopped_by or rule.id
 
@@ -187,8 +190,8 @@ class _Session:
         self.unchecked.append(
             Finding(rule=rule.id, outcome=outcome, severity=rule.severity, message=message, blocked_by=blocked_by)
         )
-        if outcome == Outcome.NOT_EVALUATED:
-            self._blocking.add(rule.id)
+        if blocked_by is not None:
+            self._blocking[rule.id] = blocked_by
 
 
 def _finding(rule: Rule, outcome: str, mismatch: Mismatch, reason: str | None) -> Finding:

@@ -1,0 +1,92 @@
+"""The catalogue, the prose, the functions and the schema speak of the same rules."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections import Counter
+
+import jsonschema
+import pytest
+import write_rules_json
+
+from ttsartifact import _spec
+from ttsartifact.verifying.catalogue import catalogue, questions, rule
+
+TOML = tomllib.loads(_spec.read("rules.toml").decode())
+PROSE = _spec.read("ttsartifact.md").decode()
+
+
+def test_catalogue_satisfies_its_schema():
+    """spec/1.0/rules.schema.json describes both spellings."""
+    schema = json.loads(_spec.read("rules.schema.json"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for value in (TOML, _spec.load_json("rules.json")):
+        jsonschema.Draft202012Validator(schema).validate(value)
+
+
+def test_rules_json_is_rules_toml():
+    """`make spec` writes the one from the other."""
+    assert _spec.read("rules.json").decode() == write_rules_json.rendered()
+
+
+def test_ids_and_names_are_unique():
+    """An id means one rule for ever."""
+    for field in ("id", "name"):
+        counted = Counter(entry[field] for entry in TOML["rule"])
+        assert [value for value, times in counted.items() if times > 1] == []
+
+
+def test_functions_are_the_catalogue():
+    """Each rule has one function and each function has a rule."""
+    assert set(questions()) == set(catalogue())
+
+
+def test_a_rule_is_bound_once():
+    """A second function for a rule is a mistake and stops the import."""
+    questions()
+    with pytest.raises(ValueError, match="CON01 is bound twice"):
+        rule("CON01")(lambda evidence: [])
+
+
+def test_functions_say_what_they_ask():
+    """A rule's docstring is its sentence."""
+    assert [key for key, question in questions().items() if not (question.__doc__ or "").strip()] == []
+
+
+def test_every_clause_is_in_the_prose():
+    """A rule's clause is an anchor of ttsartifact.md."""
+    anchors = set(re.findall(r'<a id="c-([0-9-]+)"></a>', PROSE))
+    assert {entry["clause"] for entry in TOML["rule"]} <= {anchor.replace("-", ".") for anchor in anchors}
+
+
+def test_rules_that_the_prose_names_exist():
+    """Prose speaks of no rule that nobody asks."""
+    assert set(re.findall(r"\b[A-Z]{3}[0-9]{2}\b", PROSE)) <= set(catalogue())
+
+
+def test_blockers_are_known_and_make_no_circle():
+    """A blocked rule leads to a failure in the end."""
+    blockers = {key: entry.blocked_by for key, entry in catalogue().items()}
+
+    def reach(key: str, path: tuple[str, ...]) -> None:
+        assert key not in path, " -> ".join((*path, key))
+        for other in blockers[key]:
+            reach(other, (*path, key))
+
+    for key in blockers:
+        reach(key, ())
+
+
+def annotations(node) -> set[str]:
+    if isinstance(node, dict):
+        own = {node["x-rule"]} if isinstance(node.get("x-rule"), str) else set()
+        return own.union(*(annotations(child) for child in node.values()))
+    return set().union(*(annotations(child) for child in node)) if isinstance(node, list) else set()
+
+
+@pytest.mark.parametrize("name", ["descriptor.schema.json", "traces.schema.json"])
+def test_schema_names_known_rules(name):
+    """Every x-rule is a rule of the catalogue."""
+    assert annotations(_spec.load_json(name)) <= set(catalogue())
