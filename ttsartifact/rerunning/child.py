@@ -66,8 +66,10 @@ class WorkerJob:
     out: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     seeds: Mapping[str, int] = field(default_factory=dict)
-    references: tuple[str, ...] = ()
+    references: tuple[tuple[str, str], ...] = ()
+    """Path and role of each clip."""
     weights: Mapping[str, str] = field(default_factory=dict)
+    lang: str | None = None
 
     def to_value(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -80,6 +82,7 @@ class WorkerJob:
             "seeds": {stage: str(seed) for stage, seed in self.seeds.items()},
             "references": list(self.references),
             "weights": dict(self.weights),
+            "lang": self.lang,
         }
 
 

@@ -107,7 +107,7 @@ class RunnerInfo:
                 raise Refused(
                     f"runner {self.name} has no such parameter",
                     where=f"/generation/params/{name}",
-                    expected=sorted(known),
+                    expected=", ".join(sorted(known)) or "none",
                 )
         return {name: known[name].check(parameters.get(name, known[name].default)) for name in known}
 

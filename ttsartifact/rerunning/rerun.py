@@ -142,6 +142,7 @@ def rerun_command(
         wall_s=wall_s,
     )
     _announce(plan, on_plan)
+    language = first.descriptor.known("/input/text/lang")  # of the same text, so it is the same
     with _workplace(first, clips, keep, replace=replace) as (out, given):
         record_command(
             argv,
@@ -153,7 +154,7 @@ def rerun_command(
             text_on_stdin=text_on_stdin,
             repair_header=repair_header,
             timeout_s=wall_s,
-            **_as_stated(first),
+            **({} if language is None else {"lang": language}),
         )
         return _compared(first, out, plan, keep, replace=replace)
 
@@ -222,8 +223,9 @@ def rerun_runner(
             out=out,
             parameters=asked,
             seeds=seeds,
-            references=tuple(os.fspath(clip.path) for clip in given),
+            references=tuple((os.fspath(clip.path), clip.role) for clip in given),
             weights=files,
+            lang=first.descriptor.known("/input/text/lang"),
         )
         run_worker(job, limits=bounds)
         return _compared(first, out, plan, keep, replace=replace)
@@ -291,12 +293,6 @@ def _compared(first: Artifact, out: str, plan: Plan, keep: PathLike | None, *, r
         others=tuple(each for each in differences if not can_cause(judgement.verdict, each)),
         kept=None if keep is None else os.fspath(keep),
     )
-
-
-def _as_stated(first: Artifact) -> dict[str, Any]:
-    """Return what a command cannot tell and the asker did not contradict: the language of the same text."""
-    language = first.descriptor.known("/input/text/lang")
-    return {} if language is None else {"lang": language}
 
 
 def _effective_seeds(first: Artifact, stages: Sequence[str]) -> dict[str, int]:

@@ -35,16 +35,18 @@ def main() -> int:
 
 
 def _make(job: dict[str, Any]) -> None:
+    from ttsartifact.recording.references import Reference
     from ttsartifact.rerunning.run import run_runner
 
     run_runner(
         job["runner"],
         job["text"],
         job["out"],
-        references=job["references"],
+        references=[Reference(path=path, role=role) for path, role in job["references"]],
         seeds={stage: int(seed) for stage, seed in job["seeds"].items()},
         parameters=job["parameters"],
         weights=job["weights"],
+        **({} if job["lang"] is None else {"lang": job["lang"]}),
     )
 
 
