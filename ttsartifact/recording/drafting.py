@@ -50,6 +50,10 @@ def draft_of(
     assert submit is not None  # both recorders submit before they wait for audio
     telemetry = run.sampler.trace()
     unread = absent("not_measured", run.sampler.absence or "no reading arrived")
+    backed = summary_of(telemetry, submit, delivery.t_last_ns) if telemetry else {}
+    if stated.get("device") == "cpu":
+        # What an accelerator did meanwhile was not this run; its trace stays, its numbers are not claimed.
+        backed, unread = {}, absent("not_applicable", "the model computed on the CPU")
     value = {
         **optional_sections(stated),
         "run": {
@@ -69,7 +73,7 @@ def draft_of(
             self_repeat=delivery.self_repeat or absent("not_measured", "the run was made once"),
         ),
         "channels": [*run.sampler.channels, *(channel.facts for channel in run.logs.channels.values())],
-        "summary": _summary(summary_of(telemetry, submit, delivery.t_last_ns) if telemetry else {}, unread),
+        "summary": _summary(backed, unread),
         "timebase": run.timebase.to_value(),
         "env": environment.capture(
             devices=run.sampler.devices,

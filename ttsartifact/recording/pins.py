@@ -113,8 +113,10 @@ def engine_of(argv: Sequence[str]) -> dict[str, Any]:
     if _INTERPRETER.fullmatch(name) and (told := _program_of(argv, path)) is not None:
         return told
     facts = _by_package(path) or _by_distribution(path, name) or _by_asking(path)
-    size = os.path.getsize(path)
-    return {"name": os.path.basename(argv[0]), **facts, "digest": file_digest(path), "size": size}
+    pinned = {"name": os.path.basename(argv[0]), **facts}
+    if os.access(path, os.R_OK):  # a program may be there to run and not to read
+        pinned |= {"digest": file_digest(path), "size": os.path.getsize(path)}
+    return pinned
 
 
 def executable(word: str) -> str:
@@ -152,8 +154,11 @@ def _by_package(path: str) -> dict[str, Any] | None:
 
 def _by_distribution(path: str, name: str) -> dict[str, Any] | None:
     """Ask the Python of a console script's first line which distribution brought it."""
-    with open(path, "rb") as file:
-        first = file.readline(_FIRST_LINE)
+    try:
+        with open(path, "rb") as file:
+            first = file.readline(_FIRST_LINE)
+    except OSError:
+        return None
     words = first[2:].decode("utf-8", "replace").split() if first.startswith(b"#!") else []
     if not words or not re.match(r"(python|pypy)", os.path.basename(words[0])):
         return None

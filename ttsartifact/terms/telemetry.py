@@ -67,6 +67,8 @@ def energy_between(t_ns: Sequence[int], counter_mj: Sequence[int | None], start_
 
 def _weighed(t_ns: Sequence[int], values: Sequence[int | None], start_ns: int, end_ns: int) -> list[tuple[int, int]]:
     arrived = [(t, value) for t, value in zip(t_ns, values, strict=True) if value is not None and t <= end_ns]
+    if not arrived:
+        return []
     until = [t for t, _ in arrived[1:]] + [end_ns]
     # A reading that gave way before the window, or on its very edge, holds nowhere inside it.
     return [

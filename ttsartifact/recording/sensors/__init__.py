@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ttsartifact.recording.clock import MONOTONIC
-from ttsartifact.terms.descriptor import absent
+from ttsartifact.terms import descriptor
 
 __all__ = ["TELEMETRY_COLUMNS", "Call", "Reading", "Sensor", "channel"]
+
+# `descriptor.absent`, not `absent`: importing the module sensors.absent would put itself under that name here.
 
 Reading = dict[str, int | None]
 """One row: telemetry columns by name; a column that is missing reads as None."""
@@ -79,12 +81,14 @@ def channel(call: Call, *, source: str, device: int, period_ns: int) -> dict[str
         "clock": MONOTONIC,
         "semantics": call.semantics or semantics,
         "stamp": "window_end",
-        "window_ns": absent("unknown", "the driver does not say") if call.window_ns is None else call.window_ns,
-        "latency_ns": absent("unknown", "each row states when its reading began and ended"),
+        "window_ns": descriptor.absent("unknown", "the driver does not say")
+        if call.window_ns is None
+        else call.window_ns,
+        "latency_ns": descriptor.absent("unknown", "each row states when its reading began and ended"),
         "rate_mhz": max(1, 1_000_000_000_000 // period_ns),
         "source": source,
-        "call": absent("unknown") if call.name is None else call.name,
-        "scope": absent("unknown") if call.scope is None else call.scope,
+        "call": descriptor.absent("unknown") if call.name is None else call.name,
+        "scope": descriptor.absent("unknown") if call.scope is None else call.scope,
         "status": call.status,
         "device": device,
     }

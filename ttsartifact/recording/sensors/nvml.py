@@ -123,7 +123,8 @@ class Nvml:
 
     def close(self) -> None:
         """Let go of the library."""
-        self._ask(self._nv.nvmlShutdown)
+        if self._nv is not None:
+            self._ask(self._nv.nvmlShutdown)
 
     def _choose(self) -> str | None:
         """Find the device: by UUID where one is named, else by an index that means the same to CUDA and to NVML."""

@@ -1,0 +1,74 @@
+"""Clocks (clause 7): one throat, brackets measured, the state of synchronisation said."""
+
+from __future__ import annotations
+
+import fakes
+import pytest
+
+from ttsartifact.recording.clock import MONOTONIC, Snapshot, SystemClock, Timebase, utc_string
+from ttsartifact.terms.timebase import from_utc
+
+
+def test_a_snapshot_is_the_narrowest_of_its_triples() -> None:
+    """7.2: the origin's clock, another clock, the origin's clock again; the bracket is the width that was measured."""
+    clock = fakes.FakeClock(1, 900, 1, 30, 1, 500)  # widths 900, 30 and 500, round and round
+
+    found = Snapshot.take(clock, tries=6)
+
+    assert found.bracket_ns == 30
+
+
+def test_the_origin_is_the_first_snapshot() -> None:
+    """7.1: t = 0 is on the origin's clock, and its UTC is the first snapshot's."""
+    timebase = Timebase(fakes.FakeClock())
+    timebase.close()
+
+    value = timebase.to_value()
+
+    first, last = value["snapshots"]
+    assert (first["at"], first["t_ns"], first["utc"]) == ("start", 0, value["origin"]["utc"])
+    assert (last["at"], last["t_ns"] > 0) == ("end", True)
+    assert from_utc(last["utc"]) - from_utc(first["utc"]) == pytest.approx(last["t_ns"], abs=last["bracket_ns"])
+    assert value["origin"]["clock"] == MONOTONIC
+
+
+def test_a_long_run_is_tied_to_utc_every_half_minute() -> None:
+    """7.2: a clock that is stepped in the middle shows between two snapshots."""
+    clock = fakes.FakeClock()
+    timebase = Timebase(clock)
+    timebase.keep(timebase.now())
+    clock.t_ns += 30_000_000_000
+    clock.jump_ns = 5_000_000_000
+    timebase.keep(timebase.now())
+    timebase.keep(timebase.now())
+    timebase.close()
+
+    found = timebase.to_value()["snapshots"]
+
+    assert [snapshot["at"] for snapshot in found] == ["start", "during", "end"]
+    offsets = [from_utc(snapshot["utc"]) - snapshot["t_ns"] for snapshot in found]
+    assert offsets[1] - offsets[0] == pytest.approx(5_000_000_000, abs=100)
+
+
+def test_this_machine_says_what_it_knows_of_its_clocks() -> None:
+    """7.1: kind, domain, resolution, and the kernel's own word on synchronisation or why there is none."""
+    monotonic, realtime = SystemClock().clocks()
+
+    assert monotonic["domain"] == realtime["domain"]
+    assert monotonic["resolution_ns"] >= 1
+    assert monotonic["sync"]["reason"] == "not_applicable"
+    assert {"synced", "max_error_ns"} <= set(realtime["sync"]) or realtime["sync"]["reason"] == "not_measured"
+
+
+@pytest.mark.parametrize(
+    ("resolution_ns", "expected"),
+    [
+        (1, "2026-11-18T21:33:20.123456789Z"),
+        (100, "2026-11-18T21:33:20.1234567Z"),
+        (1_000_000, "2026-11-18T21:33:20.123Z"),
+        (1_000_000_000, "2026-11-18T21:33:20Z"),
+    ],
+)
+def test_a_utc_string_has_no_more_digits_than_the_clock_resolves(resolution_ns: int, expected: str) -> None:
+    """7.3: no digit is invented."""
+    assert utc_string(1_795_037_600_123_456_789, resolution_ns) == expected

@@ -1,0 +1,78 @@
+"""The environment (clause 6.6): what can change a run, and nothing about whose machine it is."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+
+from ttsartifact.recording import environment
+from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import absent
+
+
+def captured(**environ: str) -> dict[str, object]:
+    return environment.capture(
+        devices=[], runtime=[], no_devices=absent("not_measured"), in_process=True, environ=os.environ | environ
+    )
+
+
+def test_a_capture_names_the_machine_and_not_its_owner() -> None:
+    """6.6: no host name, user name or home path, whatever the environment holds."""
+    home = os.path.expanduser("~")
+    words = json.dumps(
+        captured(TORCH_HOME=f"{home}/.cache/torch", CUDA_CACHE_PATH="/scratch/someone/nv", OMP_NUM_THREADS="2")
+    )
+
+    found = json.loads(words)
+
+    assert found["os"]["kernel"] == os.uname().release
+    assert found["cpu"]["logical_cores"] == os.cpu_count()
+    assert socket.gethostname() not in words
+    assert home not in words
+    assert "someone" not in words
+    assert {"name": "OMP_NUM_THREADS", "value": "2"} in found["variables"]
+    user = getpass.getuser()
+    assert not any(user in json.dumps(found[key]) for key in ("os", "cpu", "variables", "virtualisation"))
+
+
+def test_only_variables_of_the_allow_list_are_taken() -> None:
+    """6.6: a secret in the environment is nobody's condition; a device's UUID becomes its digest."""
+    uuid = "GPU-12345678-1234-1234-1234-123456789abc"
+
+    found = environment.variables(
+        {"AWS_SECRET_ACCESS_KEY": "x", "HOME": "/root", "CUDA_VISIBLE_DEVICES": uuid, "TORCH_HOME": "/home/me"}
+    )
+
+    assert found == [
+        {"name": "CUDA_VISIBLE_DEVICES", "value": digest.of(uuid.encode())},
+        {"name": "TORCH_HOME", "value": "(a path, withheld)"},
+    ]
+
+
+def test_a_package_is_what_was_installed_wherever_it_lies() -> None:
+    """5.8: bytecode, scripts and installer files differ between two installs of the same wheel, and are left out."""
+    one = "a/__init__.py,sha256=x,3\na-1.dist-info/RECORD,,\n../../bin/a,sha256=here,9\n"
+    two = "a-1.dist-info/RECORD,,\na/__pycache__/__init__.cpython-311.pyc,,\na/__init__.py,sha256=x,3\n"
+
+    assert environment.record_digest(one) == environment.record_digest(two)
+    assert environment.record_digest(one) != environment.record_digest(one.replace("=x", "=y"))
+
+
+def test_the_lock_is_the_digest_of_the_listed_packages() -> None:
+    """5.8: `pip-record` recomputes from /env/packages."""
+    packages, lock = environment.packages(), environment.dependency_lock()
+    lines = sorted(f"{each['name']}=={each['version']} {each['digest']}\n" for each in packages)
+
+    assert lock["packages"] == len(packages)
+    assert any(each["name"] == "numpy" for each in packages)
+    if all(isinstance(each["digest"], str) for each in packages):
+        assert lock["digest"] == digest.of("".join(lines).encode())
+
+
+def test_an_engine_elsewhere_is_not_described_by_our_interpreter() -> None:
+    """6.6: the recorder's Python is no condition of a command."""
+    found = environment.capture(devices=[], runtime=[], no_devices=absent("unknown"), in_process=False)
+
+    assert {found[key]["reason"] for key in ("python", "packages", "sound_library")} == {"unknown"}

@@ -1,0 +1,223 @@
+"""Sensors (clause 6.4): how each number was read, or why there is none; null is never 0."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import fakes
+import pytest
+
+from ttsartifact.errors import InvalidDescriptor
+from ttsartifact.recording.clock import SystemClock, Timebase
+from ttsartifact.recording.sampler import Sampler
+from ttsartifact.recording.sensors import TELEMETRY_COLUMNS
+from ttsartifact.recording.sensors.absent import Absent
+from ttsartifact.recording.sensors.nvml import Nvml
+from ttsartifact.recording.sensors.replay import Replay, write_recording
+from ttsartifact.terms import digest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PERIOD_NS = 5_000_000
+
+
+def opened(module: Any, **environ: str) -> Nvml:
+    sensor = Nvml(module=module, environ=environ)
+    assert sensor.open() is None
+    return sensor
+
+
+def status_of(sensor: Nvml) -> dict[str, tuple[str, str]]:
+    return {entry["name"]: (entry["status"], entry["call"]) for entry in sensor.channels(PERIOD_NS)}
+
+
+def test_every_column_names_its_call_and_scope() -> None:
+    """6.4: unit, semantics, source, call, scope, status, device."""
+    sensor = opened(fakes.stub_nvml())
+
+    channels = {entry["name"]: entry for entry in sensor.channels(50_000_000)}
+
+    assert list(channels) == list(TELEMETRY_COLUMNS)
+    power = channels["power_mw"]
+    assert power["call"] == "nvmlDeviceGetFieldValues(NVML_FI_DEV_POWER_INSTANT)"
+    assert (power["semantics"], power["scope"], power["rate_mhz"], power["device"]) == ("instant", "gpu", 20_000, 0)
+    assert channels["util_gpu_pct"]["window_ns"]["reason"] == "unknown"
+    assert sensor.read()["power_mw"] > 0
+
+
+def test_a_driver_without_instant_power_is_asked_for_its_mean() -> None:
+    """6.4: the fallback is another quantity, and the channel says so."""
+    sensor = opened(fakes.stub_nvml(fails={"nvmlDeviceGetFieldValues": 3}))
+
+    power = next(entry for entry in sensor.channels(PERIOD_NS) if entry["name"] == "power_mw")
+
+    assert (power["call"], power["semantics"]) == ("nvmlDeviceGetPowerUsage", "window_mean")
+    assert power["window_ns"]["reason"] == "unknown"
+
+
+def test_each_call_has_a_status_of_its_own() -> None:
+    """6.4: what one call may not, another may; a missing function is not a missing permission."""
+    module = fakes.stub_nvml(
+        fails={
+            "nvmlDeviceGetUtilizationRates": 3,
+            "nvmlDeviceGetTotalEnergyConsumption": 4,
+            "nvmlDeviceGetMemoryInfo": 999,
+            "nvmlDeviceGetTemperatureV": 13,
+        }
+    )
+    del module.nvmlDeviceGetCurrentClocksEventReasons, module.nvmlDeviceGetCurrentClocksThrottleReasons
+
+    sensor = opened(module)
+    found = status_of(sensor)
+
+    assert found["util_gpu_pct"] == ("not_supported", "nvmlDeviceGetUtilizationRates")
+    assert found["energy_mj"] == ("no_permission", "nvmlDeviceGetTotalEnergyConsumption")
+    assert found["mem_used_mib"] == ("error", "nvmlDeviceGetMemoryInfo")
+    assert found["temperature_c"] == ("ok", "nvmlDeviceGetTemperature")
+    assert found["clock_event_reasons"][0] == "function_not_found"
+    assert {"util_gpu_pct", "energy_mj", "mem_used_mib", "clock_event_reasons"}.isdisjoint(sensor.read())
+
+
+def test_a_power_of_zero_is_no_reading_and_a_utilisation_of_zero_is_one() -> None:
+    """4.4: a driver that is asked too fast says 0 W; an idle device says 0 %."""
+    sensor = opened(fakes.stub_nvml(fails={"nvmlDeviceGetFieldValues": 3}, nvmlDeviceGetPowerUsage=0))
+
+    reading = sensor.read()
+
+    assert reading["power_mw"] is None
+    assert reading["util_gpu_pct"] == 0
+
+
+def test_no_driver_is_a_reason_and_no_error() -> None:
+    """A machine without a device records all the same."""
+    assert Nvml(module=fakes.stub_nvml(fails={"nvmlInit": 9})).open() == "NVML does not answer: Driver Not Loaded"
+    assert Nvml(module=fakes.stub_nvml(devices=0)).open() == "the driver shows no device"
+
+
+def test_the_real_library_without_a_driver_says_so_too() -> None:
+    """nvidia-ml-py itself, on a machine that may have no driver."""
+    sensor = Nvml()
+    why = sensor.open()
+    sensor.close()
+
+    assert why is None or why.startswith("NVML")
+
+
+def test_identifiers_leave_as_digests() -> None:
+    """6.6: the UUID names one board in the world; its digest only compares."""
+    (device,) = opened(fakes.stub_nvml()).devices()
+
+    assert device["uuid_digest"] == digest.of(b"GPU-00000000-0000-0000-0000-000000000000")
+    assert "GPU-0000" not in json.dumps(device)
+    assert (device["driver"], device["firmware"], device["power_limit_mw"]) == ("550.54.15", "vbios 96.00", 300_000)
+
+
+def test_the_device_that_computes_is_found_by_its_uuid() -> None:
+    """CUDA renumbers devices and NVML does not: the UUID joins them, and the device comes first."""
+    uuid = "GPU-00000000-0000-0000-0000-000000000002"
+
+    first, *others = opened(fakes.stub_nvml(devices=3), CUDA_VISIBLE_DEVICES=f"{uuid},GPU-x").devices()
+
+    assert first["uuid_digest"] == digest.of(uuid.encode())
+    assert [entry["index"] for entry in (first, *others)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"CUDA_VISIBLE_DEVICES": ""}, "CUDA_VISIBLE_DEVICES hides every device"),
+        ({"CUDA_VISIBLE_DEVICES": "7"}, "CUDA_VISIBLE_DEVICES names device 7 of 2"),
+        ({"CUDA_VISIBLE_DEVICES": "GPU-ffff"}, "the driver shows no device of the UUID that was named"),
+        ({"CUDA_VISIBLE_DEVICES": "1"}, None),
+    ],
+)
+def test_what_cuda_shows_decides(environ: dict[str, str], expected: str | None) -> None:
+    """A device that the engine cannot see is not the one that computed."""
+    assert Nvml(module=fakes.stub_nvml(devices=2), environ=environ).open() == expected
+
+
+def test_an_index_among_unlike_devices_says_nothing() -> None:
+    """CUDA counts the fastest first, NVML by bus: between two models an index may mean either."""
+    module = fakes.stub_nvml(devices=2, nvmlDeviceGetName=lambda handle: f"model {handle}")
+
+    why = Nvml(module=module, environ={"CUDA_VISIBLE_DEVICES": "1"}).open()
+
+    assert why is not None
+    assert "CUDA_DEVICE_ORDER=PCI_BUS_ID" in why
+    assert Nvml(module=module, environ={"CUDA_VISIBLE_DEVICES": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}).open() is None
+
+
+def sampled(sensor: Any, *, until_rows: int = 3) -> Sampler:
+    timebase = Timebase(SystemClock())
+    sampler = Sampler(sensor, timebase, period_ns=PERIOD_NS)
+    sampler.start()
+    begun = timebase.now()
+    while timebase.now() - begun < until_rows * PERIOD_NS:
+        pass
+    sampler.stop()
+    timebase.close()
+    return sampler
+
+
+def test_the_sampler_covers_what_happened_between_start_and_stop() -> None:
+    """6.4: a row before the run and one after it, at a steady pace, each with its own two times."""
+    sampler = sampled(opened(fakes.stub_nvml()))
+
+    trace = sampler.trace()
+
+    assert trace is not None
+    before, after = trace.columns["t_before_ns"], trace.columns["t_ns"]
+    assert trace.rows >= 4
+    assert all(a <= b for a, b in zip(before, after, strict=True))
+    assert after == sorted(set(after))
+
+
+def test_a_sampler_without_a_sensor_keeps_the_reason() -> None:
+    """No rows, and one sentence why."""
+    sampler = sampled(Absent("nobody has one"), until_rows=0)
+
+    assert (sampler.trace(), sampler.absence) == (None, "nobody has one")
+
+
+def test_a_recording_plays_back(tmp_path: Path) -> None:
+    """What a real sensor delivered can be replayed: values, nulls, devices and calls."""
+    sensor = opened(fakes.stub_nvml(fails={"nvmlDeviceGetUtilizationRates": 3}))
+    real = sampled(sensor)
+    trace = real.trace()
+    assert trace is not None
+    path = tmp_path / "real.jsonl"
+    write_recording(path, trace, devices=real.devices, runtime=real.runtime, channels=real.channels)
+
+    replay = Replay(path)
+    assert replay.open() is None
+    rows = [replay.read() for _ in range(trace.rows)]
+
+    assert [row["power_mw"] for row in rows] == trace.columns["power_mw"]
+    assert all(row["util_gpu_pct"] is None for row in rows)
+    assert replay.read() == {}
+    assert replay.devices() == real.devices
+    channels = {entry["name"]: entry for entry in replay.channels(PERIOD_NS)}
+    assert channels["power_mw"]["source"] == "replay"
+    assert channels["power_mw"]["call"] == "nvmlDeviceGetFieldValues(NVML_FI_DEV_POWER_INSTANT)"
+    assert channels["util_gpu_pct"]["status"] == "not_supported"
+
+
+def test_a_csv_plays_back_and_an_empty_cell_is_null(tmp_path: Path) -> None:
+    """The least a recording can be: columns with names."""
+    path = tmp_path / "real.csv"
+    path.write_text("power_mw,util_gpu_pct,other\n90000,,x\n91000,40,x\n")
+    replay = Replay(path)
+
+    assert replay.open() is None
+    assert replay.read() == {"power_mw": 90_000, "util_gpu_pct": None}
+
+
+def test_a_recording_that_is_none_has_an_address(tmp_path: Path) -> None:
+    """Which line, and what was found there."""
+    path = tmp_path / "bad.csv"
+    path.write_text("power_mw\n12 W\n")
+
+    with pytest.raises(InvalidDescriptor, match=r"a reading is no integer: .*12 W.* \(at .*bad\.csv: line 2\)"):
+        Replay(path).open()
