@@ -53,7 +53,7 @@ class Source(Protocol):
 class BytesSource:
     """A source over bytes in memory."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | memoryview) -> None:
         self._data = memoryview(data)
         self.size = len(data)
 

@@ -1,0 +1,91 @@
+"""How much a Parquet column chunk becomes when it is decoded, from its page headers alone.
+
+A footer's own numbers may lie (463 bytes can claim to be 1 MB and become 2 GB). A page's header cannot: the decoder
+takes exactly the bytes that it names. So every header is walked here before a column chunk is handed to the decoder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.container import thrift
+from ttsartifact.container.limits import MIB
+from ttsartifact.errors import Damaged, TooLarge
+
+if TYPE_CHECKING:
+    from ttsartifact.container.source import Source
+
+__all__ = ["SWELL", "Chunk", "walk"]
+
+# How far a page may swell: honest text and silence stay under a factor of 64, or are small.
+SWELL = 64
+_SMALL_PAGE_BYTES = 64 * MIB
+_VALUE_BYTES = 16  # a decoded integer, its levels, and an index into a dictionary
+_HEADER_BYTES = (256, 8192, 256 * 1024)  # statistics make some headers long; most fit the first read
+_INDEX, _DICTIONARY, _DATA_V2 = 1, 2, 3
+_HEADER_FIELD = {0: 5, _DICTIONARY: 7, _DATA_V2: 8}
+# DELTA_BYTE_ARRAY (7) is not among them: a value may repeat the one before it at no cost, without bound.
+_ENCODINGS = frozenset({0, 2, 3, 4, 5, 6, 8, 9})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """What one column chunk becomes: bytes after decompression, values, and whether a dictionary is among its pages."""
+
+    page_bytes: int
+    values: int
+    has_dictionary: bool
+
+    @property
+    def swollen_bytes(self) -> int:
+        """A bound on the memory that decoding takes, dictionaries kept as dictionaries."""
+        return self.page_bytes + self.values * _VALUE_BYTES
+
+
+def walk(source: Source, start: int, end: int, where: str) -> Chunk:
+    """Walk the pages in [start, end); raises Damaged (CON02) where they do not fill it, TooLarge where one swells."""
+    total = values = 0
+    has_dictionary = False
+    position = start
+    while position < end:
+        header, used = _header(source, position, end)
+        kind, swollen, stored = header.get(1), header.get(2), header.get(3)
+        if not isinstance(swollen, int) or not isinstance(stored, int) or swollen < 0 or stored < 0:
+            raise Damaged("a page without a size", where=f"offset {position}")
+        if swollen > max(_SMALL_PAGE_BYTES, SWELL * stored):
+            raise TooLarge(
+                "a page swells too far when it is decoded",
+                where=where,
+                found=f"{swollen} bytes of {stored}",
+                expected=f"at most {_SMALL_PAGE_BYTES} bytes or {SWELL} times as many",
+            )
+        if kind != _INDEX:
+            values += _values(header, kind, position)
+        has_dictionary |= kind == _DICTIONARY
+        total += swollen
+        position += used + stored
+    if position != end:
+        raise Damaged("a page runs past its column", where=where, found=position, expected=end)
+    return Chunk(page_bytes=total, values=values, has_dictionary=has_dictionary)
+
+
+def _values(header: dict[int, Any], kind: Any, position: int) -> int:
+    inner = header.get(_HEADER_FIELD.get(kind, 0))
+    values, encoding = (
+        (inner.get(1), inner.get(4 if kind == _DATA_V2 else 2)) if isinstance(inner, dict) else (None, None)
+    )
+    if not isinstance(values, int) or values < 0 or encoding not in _ENCODINGS:
+        raise Damaged("a page that is not read", where=f"offset {position}", found=f"type {kind}, encoding {encoding}")
+    return values
+
+
+def _header(source: Source, position: int, end: int) -> tuple[dict[int, Any], int]:
+    for size in _HEADER_BYTES:
+        data = source.read_at(position, min(size, end - position))
+        try:
+            return thrift.read_struct(data)
+        except Damaged as error:
+            if len(data) < size or size == _HEADER_BYTES[-1]:
+                raise error.at(f"offset {position}") from None
+    raise AssertionError  # the last size returned or raised
