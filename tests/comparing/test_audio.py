@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import math
 
 import kit
 import numpy as np
 import pytest
+import soundfile
 
 from ttsartifact.comparing.audio import compare_audio, compare_pcm
 from ttsartifact.comparing.sound import BLOCK_FRAMES, sound_of_pcm
@@ -197,3 +199,51 @@ def test_two_artifacts_are_compared_where_they_lie(tmp_path):
     assert not found.encoded_equal
     assert compare_audio(a, a).pcm_equal
     assert compare_audio(a, a).encoded_equal
+
+
+def encoded(samples, codec):
+    """Return a file of that codec."""
+    container, subtype = {"flac": ("FLAC", "PCM_16"), "mp3": ("MP3", "MPEG_LAYER_III"), "ogg": ("OGG", "VORBIS")}[codec]
+    file = io.BytesIO()
+    soundfile.write(file, samples.astype(np.int16), RATE_HZ, format=container, subtype=subtype)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("codec", ["flac", "mp3"])
+def test_encoded_audio_is_decoded_and_compared(tmp_path, codec):
+    """Codecs other than WAV are decoded to where both can be read; an edit is found near its place."""
+    samples = voice()
+    changed = samples.copy()
+    changed[12_000:12_500] //= 4
+    paths = []
+    for name, take in (("a", samples), ("b", changed)):
+        run = kit.draft(traces=())
+        paths.append(kit.artifact(tmp_path, name=f"{name}.tts.parquet", audio=encoded(take, codec), run=run))
+    a, b = (open_artifact(path) for path in paths)
+    assert compare_audio(a, a).pcm_equal
+    found = compare_audio(a, b)
+    assert found.divergence is not None
+    assert abs(found.divergence.frame - 12_000) < 3_000
+    assert found.divergence.located_by == "blocks"
+    assert not found.within()
+
+
+def test_a_lossless_codec_does_not_change_the_sound(tmp_path):
+    """FLAC and WAV of the same samples have the same canonical PCM."""
+    samples = voice()
+    flac = kit.artifact(tmp_path, name="a.tts.parquet", audio=encoded(samples, "flac"), run=kit.draft(traces=()))
+    wav = kit.artifact(
+        tmp_path, name="b.tts.wav", audio=kit.wav(samples.astype("<i2").tobytes()), run=kit.draft(traces=())
+    )
+    assert compare_audio(open_artifact(flac), open_artifact(wav)).pcm_equal
+
+
+def test_two_files_of_one_sound_are_equal_where_their_containers_are_not(tmp_path):
+    """An Ogg stream has a serial number of its own each time; what is decoded is the same."""
+    takes = [encoded(voice(), "ogg"), encoded(voice(), "ogg")]
+    for number, take in enumerate(takes):
+        kit.artifact(tmp_path, name=f"{number}.tts.parquet", audio=take, run=kit.draft(traces=()))
+    a, b = (open_artifact(tmp_path / f"{number}.tts.parquet") for number in (0, 1))
+    found = compare_audio(a, b)
+    assert found.pcm_equal
+    assert found.encoded_equal is (takes[0] == takes[1])

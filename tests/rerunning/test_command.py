@@ -72,7 +72,7 @@ def test_another_voice_is_different_and_the_command_line_says_why(engines):
 
 
 def test_another_engine_is_compared_by_its_sound(engines):
-    """Speech of flite has another rate: no sample stands for a sample, and the engine is named before its command line."""
+    """Speech of flite has another rate: no sample stands for a sample, and the engine is named as the first cause."""
     found = rerun_command(engines / "espeak.tts.wav", FLITE)
     assert found.verdict == Word.DIFFERENT
     assert found.audio.divergence is None

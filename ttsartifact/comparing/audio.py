@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.comparing.sound import BLOCK_FRAMES, Sound, sound_of
 
 if TYPE_CHECKING:
-
     from ttsartifact.reading.artifact import Artifact
 
 __all__ = ["AudioComparison", "Divergence", "Tolerance", "compare_audio", "compare_pcm"]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ttsartifact.container.limits import MAX_DECODED_FRAMES
-from ttsartifact.container.source import FileSource, Source, Span, copy_pieces
-from ttsartifact.errors import Damaged, TooLarge
+from ttsartifact.container.sound import facts_of
+from ttsartifact.container.source import FileSource, Source, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["BLOCK_FRAMES", "Sound", "sound_of", "sound_of_pcm"]
 
 BLOCK_FRAMES = 4096
+_MAX_KEPT_FRAMES = 1 << 28  # an hour and a half at 48 kHz, a gigabyte a channel on disk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class Sound:
     channels: int
     rate_hz: int
     stored_as: str
-    """How the samples lie in the source; decoded integers lie left-justified in 32 bits, whatever their depth."""
+    """How the samples lie in the source: as their subtype says, or as 32-bit floats when they were decoded."""
     digest: str | None
     chunks: Trace | None = None
 
@@ -102,29 +103,20 @@ def sound_of(artifact: Artifact) -> Iterator[Sound]:
         yield sound_of_pcm(pcm, wave.format, digest=digest, chunks=chunks)
         return
     with tempfile.TemporaryDirectory(prefix="ttsa-") as folder:
-        encoded = f"{folder}/audio"
-        with open(encoded, "wb") as file:
-            copy_pieces(artifact.audio, file)
-        facts = _decode(encoded, f"{folder}/pcm", artifact.where)
-        with FileSource(f"{folder}/pcm") as source:
-            subtype = str(artifact.descriptor.known("/audio/subtype"))
-            yield Sound(source=source, offset=0, subtype=subtype, digest=digest, chunks=chunks, **facts)
-
-
-def _decode(encoded: str, decoded: str, where: str) -> dict[str, Any]:
-    """Decode a file into raw PCM: 32-bit integers of what was stored as integers, else 32-bit floats."""
-    import soundfile
-
-    try:
-        with soundfile.SoundFile(encoded) as sound, open(decoded, "wb") as out:
-            integers = str(sound.subtype).startswith("PCM_")
-            frames = 0
-            while len(block := sound.read(BLOCK_FRAMES, dtype="int32" if integers else "float32", always_2d=True)):
-                frames += len(block)
-                if frames > MAX_DECODED_FRAMES:
-                    raise TooLarge("decodes to too much", where=where, expected=f"at most {MAX_DECODED_FRAMES} frames")
-                out.write(block.astype("<i4" if integers else "<f4").tobytes())
-            facts = {"channels": int(sound.channels), "rate_hz": int(sound.samplerate), "frames": frames}
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise Damaged(f"cannot be decoded: {error}", where=where) from error
-    return facts | {"stored_as": "pcm_s32" if integers else "pcm_f32"}
+        path = os.path.join(folder, "pcm")
+        facts = facts_of(artifact.audio, None, max_frames=_MAX_KEPT_FRAMES, pcm_to=path)
+        stored_as = facts.subtype if facts.bit_depth else "pcm_f32"
+        with FileSource(path) as source:
+            frames = source.size // ((facts.bit_depth or 32) // 8 * facts.channels)
+            yield Sound(
+                source=source,
+                offset=0,
+                frames=frames,
+                subtype=facts.subtype,
+                channels=facts.channels,
+                # Opus counts at 48 kHz whatever rate the decoder chose; the samples are at the decoder's.
+                rate_hz=facts.sample_rate_hz * frames // (facts.frames or frames),
+                stored_as=stored_as,
+                digest=digest,
+                chunks=chunks,
+            )

@@ -1,6 +1,7 @@
 """Decodes one sound that a stranger made, in a process of its own, and says in one line of JSON what came out.
 
-Run as a script with a file on stdin: `decoding.py FORMAT SUBTYPES BITS MAX_FRAMES MEMORY_BYTES CPU_S`. What a decoder
+Run as a script with a file on stdin: `decoding.py FORMAT SUBTYPES BITS MAX_FRAMES MEMORY_BYTES CPU_S [PCM]`, where PCM
+is a file to keep the samples in: integers packed at their depth, and 32-bit floats of what has no depth. What a decoder
 may take of memory and time is bounded before the first byte is looked at; a decoder that dies takes nobody with it.
 It imports nothing of ttsartifact: whatever breaks here stays here.
 """
@@ -9,8 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 BLOCK_FRAMES = 4096
 _WIDTHS = {16: slice(2, 4), 24: slice(1, 4), 32: slice(0, 4)}  # of a left-justified 32-bit little-endian sample
@@ -18,10 +23,11 @@ _WIDTHS = {16: slice(2, 4), 24: slice(1, 4), 32: slice(0, 4)}  # of a left-justi
 
 def main(argv: list[str]) -> None:
     """Decode stdin to its last frame within the limits given, and print the facts or the reason why not."""
-    container, subtypes, bits, max_frames, memory_bytes, cpu_s = argv
+    container, subtypes, bits, max_frames, memory_bytes, cpu_s, *kept = argv
     _bound(int(memory_bytes), int(cpu_s))
     try:
-        answer = decode(container, subtypes.split(","), int(bits), int(max_frames))
+        with open(kept[0] if kept else os.devnull, "wb") as pcm:
+            answer = decode(container, subtypes.split(","), int(bits), int(max_frames), pcm if kept else None)
     except MemoryError:
         answer = {"too_large": f"more than {memory_bytes} bytes of memory"}
     except Exception as error:  # noqa: BLE001 - whatever a decoder throws is a fact about the file
@@ -29,7 +35,9 @@ def main(argv: list[str]) -> None:
     print(json.dumps(answer))  # noqa: T201 - the answer is this process's output
 
 
-def decode(container: str, subtypes: list[str], bits: int, max_frames: int) -> dict[str, Any]:
+def decode(
+    container: str, subtypes: list[str], bits: int, max_frames: int, pcm: BinaryIO | None = None
+) -> dict[str, Any]:
     """Return what decoding the file on stdin shows; frames are counted, never believed."""
     import soundfile
 
@@ -46,6 +54,8 @@ def decode(container: str, subtypes: list[str], bits: int, max_frames: int) -> d
                 packed = _packed(block[: 4 * sound.channels * got], bits)
                 sha256.update(packed)
                 md5.update(packed)
+            if pcm is not None:
+                pcm.write(packed if bits else block[: 4 * sound.channels * got])
         return {
             "frames": frames,
             "sample_rate_hz": sound.samplerate,

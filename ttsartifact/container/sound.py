@@ -84,8 +84,12 @@ class _Head:
     gapless: dict[str, int] = field(default_factory=dict)
 
 
-def facts_of(pieces: Sequence[Piece], wave: Riff | None, *, max_frames: int = MAX_DECODED_FRAMES) -> SoundFacts:
+def facts_of(
+    pieces: Sequence[Piece], wave: Riff | None, *, max_frames: int = MAX_DECODED_FRAMES, pcm_to: str | None = None
+) -> SoundFacts:
     """Return the facts of the bare audio file that `pieces` make; `wave` is its walk when it is WAV.
+
+    What is decoded is kept in the file `pcm_to` when one is named: canonical PCM, or 32-bit floats of a lossy codec.
 
     Raises NotAnArtifact (AUD04) for a codec that is not read, Damaged (AUD07) for audio that does not decode to its
     last frame, TooLarge for one that takes more memory, time or frames than anybody speaks.
@@ -95,7 +99,7 @@ def facts_of(pieces: Sequence[Piece], wave: Riff | None, *, max_frames: int = MA
     source = JoinedSource(pieces)
     head = _head(source)
     container, subtypes, subtype = _DECODERS[head.codec]
-    decoded = _decode(pieces, source.size, container, subtypes, head.bits, max_frames)
+    decoded = _decode(pieces, source.size, container, subtypes, head.bits, max_frames, pcm_to)
     rate, frames = decoded["sample_rate_hz"], decoded["frames"]
     _agree(head, decoded)
     if head.codec == "ogg_opus":
@@ -238,11 +242,11 @@ def _agree(head: _Head, decoded: dict[str, Any]) -> None:
 
 
 def _decode(
-    pieces: Sequence[Piece], size: int, container: str, subtypes: str, bits: int, max_frames: int
+    pieces: Sequence[Piece], size: int, container: str, subtypes: str, bits: int, max_frames: int, pcm_to: str | None
 ) -> dict[str, Any]:
     cpu_s = min(_CPU_BASE_S + _CPU_S_A_MIB * size // MIB, _CPU_MAX_S)
     script = os.path.join(os.path.dirname(__file__), "decoding.py")
-    limits = [str(max_frames), str(_MEMORY_BYTES), str(cpu_s)]
+    limits = [str(max_frames), str(_MEMORY_BYTES), str(cpu_s), *([pcm_to] if pcm_to else [])]
     with tempfile.TemporaryFile() as file:
         copy_pieces(pieces, file)
         file.flush()

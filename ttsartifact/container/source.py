@@ -54,7 +54,7 @@ class BytesSource:
     """A source over bytes in memory."""
 
     def __init__(self, data: bytes | memoryview) -> None:
-        self._data = memoryview(data)
+        self._data = memoryview(data).cast("B")  # a pyarrow buffer counts signed bytes
         self.size = len(data)
 
     def read_at(self, offset: int, size: int) -> bytes:
