@@ -197,6 +197,8 @@ def rerun_runner(
         spoken = _utf8(said)
     except Missing as missing:
         return Rerun(artifact_id=first.artifact_id, judgement=not_comparable(str(missing)))
+    if weights is not None and consent < Consent.L2:
+        raise Refused("weight files need consent L2", found=consent.name, expected="L2")
     pinned = weights_of(first.descriptor) if weights is not None else []
     files = match_weights(weights, pinned) if weights is not None else {}
     plan = Plan(
@@ -213,8 +215,6 @@ def rerun_runner(
         network=not is_isolated(),
         wall_s=bounds.wall_s,
     )
-    if plan.consent > consent:
-        raise Refused("weight files need consent L2", found=consent.name, expected="L2")
     _announce(plan, on_plan)
     with _workplace(first, clips, keep, replace=replace) as (out, given):
         job = WorkerJob(
