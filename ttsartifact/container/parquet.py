@@ -33,11 +33,9 @@ if TYPE_CHECKING:
 
     from ttsartifact.container.source import Piece, Source
 
-__all__ = ["SCHEMA_KEYS", "SEAL_KEY", "FileSeal", "arrow_type", "digits_in", "footer_of", "metadata_in", "write"]
+__all__ = ["SEAL_KEY", "FileSeal", "arrow_type", "digits_in", "footer_of", "metadata_in", "write"]
 
 SEAL_KEY = "ttsartifact.seal"
-SCHEMA_KEYS = frozenset({"ARROW:schema", "huggingface", "pandas", SEAL_KEY})
-"""Keys of file metadata that speak of the file or its schema, and of no run (rule CON14)."""
 
 _MAGIC = b"PAR1"
 _GROUP_ROWS, _GROUP_AUDIO_BYTES = 100, 32 * MIB
