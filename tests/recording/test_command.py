@@ -1,0 +1,343 @@
+"""Recording commands: real ones, and ones that fail in every way a command can."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import kit
+import pytest
+
+from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.recording.command import record_command, recorded_argv
+from ttsartifact.recording.references import Reference
+from ttsartifact.terms import digest
+from ttsartifact.verifying.engine import verify
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEXT = "The quick brown fox."
+ESPEAK = ["espeak-ng", "-w", "{out}", "{text}"]
+
+
+def said(argv: list[str], out: Path, **options: Any) -> Any:
+    return record_command(argv, **{"text": TEXT, "out": out, "say": lambda _: None} | options)
+
+
+def shell(script: str) -> list[str]:
+    """Return a command that does what `script` says; the text is its first argument."""
+    return ["sh", "-c", script, "sh", "{text}"]
+
+
+def bare(path: Path) -> bytes:
+    pieces = open_artifact(path).audio
+    return b"".join(p if isinstance(p, bytes) else p.source.read_at(p.offset, p.size) for p in pieces)
+
+
+def holds(path: Path) -> None:
+    """Every rule that can be asked of the file says yes."""
+    (report,) = verify(path)
+    assert (report.verdict, report.failures, report.warnings) == ("INTACT", (), ())
+
+
+@pytest.mark.parametrize("argv", [ESPEAK, ["flite", "-t", "{text}", "-o", "{out}"]], ids=["espeak-ng", "flite"])
+def test_a_command_that_writes_a_file(tmp_path: Path, argv: list[str]) -> None:
+    """The artifact holds byte for byte what the command wrote, what it was, and one chunk at its end."""
+    out = tmp_path / "a.tts.wav"
+    words = {"{out}": str(tmp_path / "alone.wav"), "{text}": TEXT}
+    subprocess.run([words.get(word, word) for word in argv], check=True)
+
+    packed = said(argv, out)
+
+    assert bare(out) == (tmp_path / "alone.wav").read_bytes()
+    found = open_artifact(out)
+    value, log = found.descriptor, found.trace("chunks")
+    assert log is not None
+    assert (log.rows, log.columns["frame_count"]) == (1, [value.at("/audio/frames")])
+    times = value.at("/run/times")
+    assert (times["streaming"], times["observer"]) == (False, "client")
+    assert times["t_submit_ns"] < times["t_first_token_ns"] == times["t_last_token_ns"] == log.columns["t_ns"][0]
+    assert times["includes"] == ["process_start", "model_load", "container_encode"]
+    assert value.at("/generation/command") == {"argv": argv, "exit_status": 0}
+    assert value.at("/generation/determinism/class") == "unclaimed"
+    assert value.at("/pins/engine/name") == argv[0]
+    assert value.at("/input/text/value") == TEXT
+    assert value.at("/pins/model/reason") == "unknown"
+    assert packed.level == "L1"
+    assert sorted(os.listdir(tmp_path)) == ["a.tts.wav", "alone.wav"]
+    holds(out)
+
+
+def test_raw_pcm_on_stdout_is_a_chunk_a_read(tmp_path: Path) -> None:
+    """6.3: each read is a chunk with the time at which it arrived; half a frame waits for its other half."""
+    out = tmp_path / "a.tts.wav"
+    script = (
+        "import sys,time\nfor n in (801, 799):\n sys.stdout.buffer.write(bytes(n)); sys.stdout.flush(); time.sleep(.03)"
+    )
+
+    said([sys.executable, "-c", script, "{text}"], out, pcm="s16le:8000:1")
+
+    found = open_artifact(out)
+    log = found.trace("chunks")
+    assert log is not None
+    assert log.columns["frame_count"] == [400, 400]
+    assert log.columns["t_ns"][1] - log.columns["t_ns"][0] >= 20_000_000
+    assert (found.descriptor.at("/audio/sample_rate_hz"), found.descriptor.at("/run/times/streaming")) == (8000, True)
+    assert found.descriptor.at("/run/times/includes") == ["process_start", "model_load"]
+    holds(out)
+
+
+def test_a_complete_wav_on_stdout_is_kept_as_it_came(tmp_path: Path) -> None:
+    """The header is the engine's own; the first chunk begins after it."""
+    (tmp_path / "say.wav").write_bytes(kit.wav())
+    out = tmp_path / "a.tts.wav"
+
+    said(shell(f"cat {tmp_path}/say.wav"), out)
+
+    found = open_artifact(out)
+    log = found.trace("chunks")
+    assert log is not None
+    assert bare(out) == kit.wav()
+    assert sum(log.columns["frame_count"]) == 800
+    assert open_artifact(out).descriptor.at("/generation/command/argv") == shell("cat say.wav")
+    holds(out)
+
+
+def test_a_wav_that_does_not_know_its_length_is_refused(tmp_path: Path) -> None:
+    """3.2: espeak-ng --stdout writes its header first; nothing is repaired unless that is asked for."""
+    out = tmp_path / "a.tts.wav"
+
+    with pytest.raises(CommandFailed) as caught:
+        said(["espeak-ng", "--stdout", "{text}"], out)
+
+    assert caught.value.rule == "CON05"
+    assert "--repair-header" in caught.value.message
+    assert caught.value.where == f"journal {out}.journal.jsonl: offset 40"
+    assert not out.exists()
+
+
+def test_a_repaired_header_is_said_aloud_and_noted(tmp_path: Path) -> None:
+    """What was changed is in the notes; the samples are those of espeak-ng's own file."""
+    words: list[str] = []
+    out, other = tmp_path / "a.tts.wav", tmp_path / "b.tts.wav"
+
+    said(["espeak-ng", "--stdout", "{text}"], out, repair_header=True, say=words.append, notes="Mine.")
+    said(ESPEAK, other)
+
+    value = open_artifact(out).descriptor
+    assert value.at("/run/notes") == f"Mine.\n{words[0]}"
+    assert words[0].startswith("the header of the WAV was repaired: ")
+    assert value.at("/audio/pcm") == open_artifact(other).descriptor.at("/audio/pcm")
+    holds(out)
+
+
+@pytest.mark.parametrize("odd", [False, True])
+def test_a_repaired_header_states_the_lengths_that_are_there(tmp_path: Path, odd: bool) -> None:
+    """3.2: sizes of 0xffffffff as ffmpeg streams them, and the pad byte that an odd length needs."""
+    pcm = kit.tone(99) if not odd else bytes(99 * 3)
+    whole = kit.wav(pcm, bits=24 if odd else 16)
+    broken = bytearray(whole[: 44 + len(pcm)])
+    struct.pack_into("<I", broken, 4, 0xFFFFFFFF)
+    struct.pack_into("<I", broken, 40, 0xFFFFFFFF)
+    (tmp_path / "s.wav").write_bytes(broken)
+    out = tmp_path / "a.tts.wav"
+
+    said(shell(f"cat {tmp_path}/s.wav"), out, repair_header=True)
+
+    assert bare(out) == whole
+    holds(out)
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "message"),
+    [
+        (
+            "echo first >&2; echo no voice >&2; exit 3",
+            {},
+            "the command failed and said 'no voice': found exit status 3",
+        ),
+        ("kill -9 $$", {}, "the command failed: found signal 9, expected exit status 0"),
+        ("true", {}, "the command wrote nothing: found 0 bytes, expected audio"),
+        ("echo hello", {}, "the command wrote no audio: found b'hello\\n', expected WAV, FLAC, MP3 or Ogg"),
+        ("printf abc", {"pcm": "s16le:8000:1"}, "the command wrote no whole number of frames: found 3 bytes"),
+        ("sleep 9 & sleep 9", {"timeout_s": 0.05}, "the command did not end in time: found still running"),
+        ("head -c 30 /dev/zero | tr '\\0' R", {}, "the command wrote no audio: found b'RRRRRRRRRRRR'"),
+    ],
+)
+def test_a_command_that_fails_leaves_a_journal_and_no_artifact(
+    tmp_path: Path, script: str, options: dict[str, Any], message: str
+) -> None:
+    """3.7: a clear error with its address, the journal beside the output, and nothing half done."""
+    out = tmp_path / "a.tts.wav"
+
+    with pytest.raises(CommandFailed) as caught:
+        said(shell(script), out, **options)
+
+    assert message in str(caught.value)
+    assert f"journal {out}.journal.jsonl" in str(caught.value)
+    assert os.listdir(tmp_path) == ["a.tts.wav.journal.jsonl"]
+    assert '"what": "abandoned"' in (tmp_path / "a.tts.wav.journal.jsonl").read_text()
+
+
+def test_a_file_that_was_promised_and_not_written(tmp_path: Path) -> None:
+    """The command says it went well; the file says otherwise."""
+    with pytest.raises(CommandFailed, match=r"the command wrote no file and said 'done'.*\{out\}"):
+        said([*shell("echo done"), "{out}"], tmp_path / "a.tts.wav")
+
+
+def test_a_truncated_file_has_its_address(tmp_path: Path) -> None:
+    """3.2: where the structure breaks, under the rule that it breaks."""
+    (tmp_path / "s.wav").write_bytes(kit.wav()[:-100])
+
+    with pytest.raises(CommandFailed) as caught:
+        said(["cp", str(tmp_path / "s.wav"), "{out}", "-S{text}"], tmp_path / "a.tts.wav")
+
+    assert caught.value.rule in {"CON02", "CON05"}
+    assert "offset" in caught.value.where
+
+
+@pytest.mark.parametrize(
+    ("argv", "options", "message"),
+    [
+        ([], {}, "there is no command"),
+        (["espeak-ng", "-w", "{out}", "Something else"], {}, "the command is never given the text"),
+        (["x", "{text}", "{ref}"], {}, "the command takes a reference and none was given"),
+        (["x", "{text}", "{out}"], {"pcm": "s16le:8000:1"}, "raw PCM comes from stdout"),
+        (["x", "{text}"], {"pcm": "s16:8000"}, "no PCM format: found s16:8000"),
+        (["x", "{text}", "{out}"], {"suffix": ".flac"}, "the WAV carrier holds WAV audio only"),
+        (["nonesuch-tts", "{text}"], {}, "no such command: found nonesuch-tts"),
+    ],
+)
+def test_an_order_whose_record_would_not_be_true_is_refused(
+    tmp_path: Path, argv: list[str], options: dict[str, Any], message: str
+) -> None:
+    """Said before anything runs; nothing is left, not even a journal."""
+    with pytest.raises(TtsArtifactError, match=message):
+        said(argv, tmp_path / "a.tts.wav", **options)
+
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_output_that_exists_is_kept(tmp_path: Path) -> None:
+    """3.7: and the command does not run."""
+    out = tmp_path / "a.tts.wav"
+    out.write_bytes(b"mine")
+
+    with pytest.raises(Refused, match="the output exists"):
+        said(shell(f"touch {tmp_path}/ran"), out)
+
+    assert (out.read_bytes(), os.listdir(tmp_path)) == (b"mine", ["a.tts.wav"])
+
+
+def test_places_are_filled_inside_their_arguments_and_never_by_a_shell(tmp_path: Path) -> None:
+    """10.5: a text of quotes, dollars and places stays one argument; a word with {ref} stands once a clip."""
+    text = "$(touch x); '{out}' \"*\""
+    clips = [tmp_path / "1.wav", tmp_path / "2.wav"]
+    for clip in clips:
+        clip.write_bytes(kit.wav())
+    script = (
+        "import sys, shutil\n"
+        "assert sys.argv[1] == '--say=' + sys.argv[2], sys.argv\n"
+        "assert len(sys.argv) == 6, sys.argv\n"
+        "shutil.copy(sys.argv[4], sys.argv[5])\n"
+        "assert '{' 'out}' in sys.argv[2] and sys.argv[3].endswith('1.wav'), sys.argv\n"
+    )
+    out = tmp_path / "a.tts.wav"
+
+    said(
+        [sys.executable, "-c", script, "--say={text}", "{text}", "{ref}", "{out}"],
+        out,
+        text=text,
+        references=[Reference(path=clip) for clip in clips],
+        include_paths=True,
+    )
+
+    value = open_artifact(out).descriptor
+    assert value.at("/input/text/value") == text
+    assert [entry["digest"] for entry in value.at("/input/refs")] == [digest.of(kit.wav())] * 2
+    assert "reference_decode" in value.at("/run/times/includes")
+
+
+def test_a_text_may_go_to_stdin(tmp_path: Path) -> None:
+    """Engines that read lines get the very bytes that are digested."""
+    out = tmp_path / "a.tts.wav"
+
+    said(["espeak-ng", "--stdin", "-w", "{out}"], out, text=TEXT + "\n", text_on_stdin=True)
+
+    assert open_artifact(out).descriptor.at("/input/text/digest") == digest.of(f"{TEXT}\n".encode())
+    holds(out)
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("printf aaaa", "equal"),
+        ("head -c 4000 /dev/urandom", "differs"),
+    ],
+)
+def test_a_repeat_turns_an_unknown_into_a_fact(tmp_path: Path, script: str, expected: str) -> None:
+    """10.4: run twice and say so; no class is claimed for it."""
+    out = tmp_path / "a.tts.wav"
+
+    said(shell(script), out, pcm="s16le:8000:1", repeat=True)
+
+    found = open_artifact(out).descriptor.at("/generation/determinism")
+    assert found == {"class": "unclaimed", "self_repeat": expected, "flags": []}
+
+
+def test_a_flac_goes_into_the_other_carrier(tmp_path: Path) -> None:
+    """A command may write any audio that Parquet holds; there is no chunk log of what was not decoded."""
+    (tmp_path / "s.wav").write_bytes(kit.wav())
+    subprocess.run(["flac", "-s", str(tmp_path / "s.wav")], check=True)
+    out = tmp_path / "a.tts.parquet"
+
+    said(["cp", "-S{text}", str(tmp_path / "s.flac"), "{out}"], out, suffix=".flac")
+
+    value = open_artifact(out).descriptor
+    assert value.at("/audio/codec") == "flac"
+    assert value.at("/run/times/stalls/reason") == "not_measured"
+
+
+def test_recorded_argv_keeps_no_place_of_this_machine() -> None:
+    """6.6: names instead of absolute paths, also those glued to an option; addresses and relative names stay."""
+    argv = [
+        "/usr/bin/x",
+        "--model=/home/me/v.onnx",
+        "-I/home/me",
+        "https://example.org/a/b",
+        "file:///home/me/x",
+        "~/z/q",
+        "a/b",
+        "cat /home/me/x|y",
+        "{out}",
+    ]
+
+    assert recorded_argv(argv, include_paths=False) == [
+        "x",
+        "--model=v.onnx",
+        "-Ime",
+        "https://example.org/a/b",
+        "file:x",
+        "q",
+        "a/b",
+        "cat x|y",
+        "{out}",
+    ]
+    assert recorded_argv(argv, include_paths=True) == argv
+
+
+def test_an_artifact_names_the_machine_and_not_its_owner(tmp_path: Path) -> None:
+    """6.6: no host name, no home path, no folder of this machine anywhere in what was written."""
+    import socket
+
+    out = tmp_path / "a.tts.wav"
+    said([*shell('espeak-ng -w "$2" "$1"'), "{out}"], out)
+    words = open_artifact(out).descriptor.raw.decode()
+
+    for word in (socket.gethostname(), os.path.expanduser("~") + "/", str(tmp_path), "/tmp"):
+        assert word not in words
