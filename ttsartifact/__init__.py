@@ -1,4 +1,12 @@
-"""One file a run: the audio, the conditions it was made under, the timebase, and digests over every byte.
+"""One file a run of speech synthesis: the audio, its conditions, its timebase, and digests over every byte.
+
+`Recorder` stamps the chunks of an engine as they reach host memory, and `record_command` does it for any command.
+`pack` makes one file of what was recorded, whole or not at all.
+`open` reads it back, lazily and within limits, as an `Artifact` with its `Descriptor` and `Trace`s.
+`validate` asks whether its structure holds, `verify` whether every byte and claim does: a `Report` of `Finding`s.
+`strip`, `convert` and `reattach` move a run between carriers without changing it.
+`rerun_command` and `rerun_runner` make it again by nothing that the file names, and say how near they came.
+A `Runner` is an engine that can be asked by name, and `run_runner` asks one.
 
 Names load when they are first used, so that `import ttsartifact` costs nothing.
 """
@@ -9,6 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ttsartifact._spec import FORMAT_VERSION
     from ttsartifact.comparing.audio import compare_audio
     from ttsartifact.comparing.conditions import condition_diff
     from ttsartifact.errors import (
@@ -21,6 +30,13 @@ if TYPE_CHECKING:
         TtsArtifactError,
         Unavailable,
     )
+    from ttsartifact.packing.carriers import convert, reattach, strip
+    from ttsartifact.packing.pack import pack
+    from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.reading.artifact import open_artifact as open  # noqa: A004 - as in gzip and wave
+    from ttsartifact.recording.command import record_command
+    from ttsartifact.recording.recorder import Recorder, record_tts, wrap_iterator
+    from ttsartifact.recording.references import Reference
     from ttsartifact.rerunning.protocol import (
         Conditions,
         Finished,
@@ -33,11 +49,17 @@ if TYPE_CHECKING:
     )
     from ttsartifact.rerunning.rerun import rerun_command, rerun_runner
     from ttsartifact.rerunning.run import run_runner
-    from ttsartifact.terms.descriptor import absent
+    from ttsartifact.terms.descriptor import Descriptor, absent
+    from ttsartifact.terms.draft import Draft
+    from ttsartifact.terms.finding import Finding, Verdict
+    from ttsartifact.terms.trace import Trace
+    from ttsartifact.verifying.engine import validate, verify
+    from ttsartifact.verifying.report import Report
 
 __version__ = "0.1.0"
 
 _PLACES = {
+    "ttsartifact._spec": ("FORMAT_VERSION",),
     "ttsartifact.comparing.audio": ("compare_audio",),
     "ttsartifact.comparing.conditions": ("condition_diff",),
     "ttsartifact.errors": (
@@ -50,6 +72,12 @@ _PLACES = {
         "TtsArtifactError",
         "Unavailable",
     ),
+    "ttsartifact.packing.carriers": ("convert", "reattach", "strip"),
+    "ttsartifact.packing.pack": ("pack",),
+    "ttsartifact.reading.artifact": ("Artifact", "open"),
+    "ttsartifact.recording.command": ("record_command",),
+    "ttsartifact.recording.recorder": ("Recorder", "record_tts", "wrap_iterator"),
+    "ttsartifact.recording.references": ("Reference",),
     "ttsartifact.rerunning.protocol": (
         "Conditions",
         "Finished",
@@ -62,40 +90,66 @@ _PLACES = {
     ),
     "ttsartifact.rerunning.rerun": ("rerun_command", "rerun_runner"),
     "ttsartifact.rerunning.run": ("run_runner",),
-    "ttsartifact.terms.descriptor": ("absent",),
+    "ttsartifact.terms.descriptor": ("Descriptor", "absent"),
+    "ttsartifact.terms.draft": ("Draft",),
+    "ttsartifact.terms.finding": ("Finding", "Verdict"),
+    "ttsartifact.terms.trace": ("Trace",),
+    "ttsartifact.verifying.engine": ("validate", "verify"),
+    "ttsartifact.verifying.report": ("Report",),
 }
 _HOMES = {name: module for module, names in _PLACES.items() for name in names}
+_CALLED_THERE = {"open": "open_artifact"}
 
 __all__ = [
+    "FORMAT_VERSION",
+    "Artifact",
     "CommandFailed",
     "Conditions",
     "Damaged",
+    "Descriptor",
+    "Draft",
+    "Finding",
     "Finished",
     "InvalidDescriptor",
     "NotAnArtifact",
     "Parameter",
     "Prepared",
+    "Recorder",
+    "Reference",
     "Refused",
+    "Report",
     "Request",
     "Runner",
     "RunnerInfo",
     "SoundFormat",
     "TooLarge",
+    "Trace",
     "TtsArtifactError",
     "Unavailable",
+    "Verdict",
     "absent",
     "compare_audio",
     "condition_diff",
+    "convert",
+    "open",
+    "pack",
+    "reattach",
+    "record_command",
+    "record_tts",
     "rerun_command",
     "rerun_runner",
     "run_runner",
+    "strip",
+    "validate",
+    "verify",
+    "wrap_iterator",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_HOMES[name]), _CALLED_THERE.get(name, name))
 
 
 def __dir__() -> list[str]:

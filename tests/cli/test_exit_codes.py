@@ -93,7 +93,9 @@ WRONG_CALLS: tuple[tuple[list[str], str], ...] = (
 )
 
 
-@pytest.mark.parametrize(("argv", "words"), WRONG_CALLS, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+@pytest.mark.parametrize(
+    ("argv", "words"), WRONG_CALLS, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
 def test_a_wrong_call_is_2(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     """One line on stderr says what was wrong; nothing is on stdout."""
     assert main(argv) == 2
@@ -199,9 +201,7 @@ def test_the_text_that_the_asker_knows(good: str, tmp_path: Path) -> None:
     assert main(["verify", good, "--text", "Another text."]) == 1
 
 
-def test_a_receipt_and_the_file_it_was_made_for(
-    good: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_receipt_and_the_file_it_was_made_for(good: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The line of `show --receipt` fits its file and no other."""
     assert main(["show", good, "--receipt"]) == 0
     line = capsys.readouterr().out.strip()

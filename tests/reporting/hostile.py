@@ -37,7 +37,7 @@ HOSTILE = (
     "\uffff not a character",
     "[bold red]markup[/bold red] [link=https://example.org]x[/link]",
     "::error file=a.py::a workflow command",
-    "=HYPERLINK(\"https://example.org\")",
+    '=HYPERLINK("https://example.org")',
     "+1+1",
     "@SUM(1+1)",
     "-2+3\tand a tab",

@@ -63,9 +63,7 @@ def test_a_run_without_a_chunk_log_says_so(tmp_path: Path) -> None:
 def test_silence_throughout_has_no_onset(tmp_path: Path) -> None:
     """A silent clip fails to be heard; it does not score zero."""
     derived = derive(open_artifact(kit.artifact(tmp_path, audio=kit.wav(bytes(1600)))))
-    assert derived["leading_silence_ns"] == absent(
-        "not_applicable", "silent below -50 dBFS throughout the first 1 s"
-    )
+    assert derived["leading_silence_ns"] == absent("not_applicable", "silent below -50 dBFS throughout the first 1 s")
 
 
 def heard(samples: list[Any], subtype: str, rate_hz: int = 16_000, channels: int = 1) -> int | None:

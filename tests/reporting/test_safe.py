@@ -5,9 +5,9 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
+from hostile import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
-from hostile import HOSTILE
 
 from ttsartifact.reporting.safe import LONGEST, safe, safe_tsv
 
@@ -20,7 +20,7 @@ def forbidden_in(text: str) -> list[str]:
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_hostile_string_keeps_a_control_character(text: str) -> None:
-    """Control, format, surrogate, private, unassigned and line-breaking characters are spelled out, and length is bound."""
+    """Control, format, surrogate, private, unassigned and line-breaking characters are spelled; length is bound."""
     assert forbidden_in(safe(text)) == []
     assert forbidden_in(safe_tsv(text)) == []
     assert len(safe(text)) < 10 * LONGEST + 40

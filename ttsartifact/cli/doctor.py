@@ -121,6 +121,17 @@ def _temporary() -> Iterator[str]:
     yield f"{free // 2**20} MiB free for recordings" + ("" if os.access(folder, os.W_OK) else ", but not writable")
 
 
+def _runners() -> Iterator[str]:
+    from ttsartifact.rerunning.protocol import installed
+
+    found = installed()
+    for name, point in sorted(found.items()):
+        package = f" of {point.dist.name} {point.dist.version}" if point.dist is not None else ""
+        yield f"{name}{package}"
+    if not found:
+        yield "none installed; `record` needs none"
+
+
 def _terminal() -> Iterator[str]:
     yield f"stdout is {'a terminal' if sys.stdout.isatty() else 'no terminal'}, encoding {sys.stdout.encoding}"
 
@@ -135,6 +146,7 @@ _LOOKS: tuple[tuple[str, Callable[[], Iterator[str]]], ...] = (
     ("package", _packages),
     ("program", _programs),
     ("sound", _sound),
+    ("runner", _runners),
     ("nvml", _nvml),
     ("clock", _clock),
     ("temporary", _temporary),

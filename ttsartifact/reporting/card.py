@@ -89,7 +89,9 @@ def _repository(repository: Any) -> str:
 def _text(text: Any) -> str:
     value = _field(text, "value")
     said = _say(value) if value is None or is_absent(value) else f'"{safe(value, longest=120)}"'
-    return f"{said}, {_say(_field(text, 'lang'))}, {_say(_field(text, 'digest'))}"
+    lang = _field(text, "lang")
+    language = f"language {_say(lang)}" if is_absent(lang) else _say(lang)
+    return f"{said}, {language}, {_say(_field(text, 'digest'))}"
 
 
 def _references(references: Any) -> str:
@@ -137,6 +139,8 @@ def _chunks(derived: dict[str, Any]) -> str:
     chunks = derived.get("chunks")
     if not isinstance(chunks, dict) or is_absent(chunks):
         return _say(chunks)
+    if chunks["count"] == 1:
+        return "1, for all of it came at once"
     return (
         f"{chunks['count']}, median gap {_ns(chunks['median_gap_ns'])}, longest {_ns(chunks['longest_gap_ns'])}; "
         f"underrun margin {_ns(derived.get('underrun_margin_ns'))}"
@@ -144,17 +148,19 @@ def _chunks(derived: dict[str, Any]) -> str:
 
 
 def _load(load: Any) -> str:
-    if not isinstance(load, dict):
-        return _say(load)
-    return (
-        f"{_say(load.get('queue_depth_at_submit'))} queued, {_say(load.get('running_at_start'))} running, "
-        f"batch {_say(load.get('batch_size'))}, concurrency {_say(load.get('concurrency'))}"
-    )
+    keys = {"queued": "queue_depth_at_submit", "running": "running_at_start", "in the batch": "batch_size"}
+    keys |= {"at once": "concurrency"}
+    if not isinstance(load, dict) or all(is_absent(load.get(key)) for key in keys.values()):
+        return _say(_field(load, "queue_depth_at_submit") or load)
+    return ", ".join(f"{_say(load.get(key))} {name}" for name, key in keys.items())
 
 
 def _telemetry(summary: Any) -> str:
     if not isinstance(summary, dict):
         return _say(summary)
+    absences = list(map(_say, summary.values()))
+    if len(set(absences)) == 1 and all(map(is_absent, summary.values())):
+        return absences[0]
     units = {"clock_mhz": ("clock", "MHz"), "power_w": ("power", "W"), "util_gpu": ("utilisation", "%")}
     said = []
     for key, (name, unit) in units.items():

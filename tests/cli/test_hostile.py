@@ -1,0 +1,95 @@
+"""Forty hostile strings through every command that speaks of an artifact: nothing that a terminal obeys comes out."""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import kit
+import pytest
+
+from ttsartifact.cli import main
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "reporting"))
+from hostile import HOSTILE
+
+ALLOWED = {"\n", "\t"}
+LONG = 4096
+
+
+def obeyed_in(text: str) -> list[str]:
+    bad = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    return [repr(c) for c in text if unicodedata.category(c) in bad and c not in ALLOWED]
+
+
+def poisoned(folder: Path, words: str) -> str:
+    """Put `words` wherever the descriptor has room for them, allowed there or not."""
+    words = words.encode("utf-8", "ignore").decode()[:LONG] or "."
+
+    def patch(value: dict[str, Any]) -> None:
+        value["run"]["notes"] = words
+        value["run"]["session_id"] = words
+        value["input"]["text"]["value"] = words
+        value["input"]["text"]["lang"] = words
+        value["pins"]["engine"] |= {"name": words, "version": words, "build": words}
+        value["pins"]["model"] = {"uri": words, "revision": words, "tag": words, "files": []}
+        value["env"]["cpu"]["model"] = words
+        value["generation"]["command"]["argv"] = [words]
+        value["gate"] = {"failed_promotion": words, "policy": {"id": words}}
+        value["summary"]["power_w"] = {"value": None, "reason": words, "detail": words}
+        value["timebase"]["origin"]["utc"] = words
+        value["audio"]["codec"] = words
+
+    return str(kit.artifact(folder, patch=patch))
+
+
+@pytest.mark.parametrize("words", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_command_lets_a_control_character_through(
+    words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Verify, validate and show in every format: only line feeds, and tabs between cells, are control characters."""
+    path = poisoned(tmp_path, words)
+    calls = [
+        [command, path, "--format", form] for command in ("verify", "validate") for form in ("text", "json", "tsv")
+    ]
+    calls += [["verify", path, "--format", "jsonl"], ["show", path, "--receipt"]]
+    calls += [["show", path, "--format", form] for form in ("text", "json", "tsv")]
+    for call in calls:
+        code = main(call)
+        said = capsys.readouterr()
+        assert code in {0, 1, 4}, said.err
+        assert obeyed_in(said.out + said.err) == [], call
+        if call[-1] == "json":
+            json.loads(said.out)
+        if call[-1] == "tsv":
+            assert {line.count("\t") for line in said.out.splitlines()} == {12 if call[0] != "show" else 19}
+            assert not [cell for line in said.out.splitlines() for cell in line.split("\t") if cell[:1] in "=+@"]
+        if call[-1] == "text":
+            assert not [line for line in said.out.splitlines() if line.startswith("::")]
+
+
+# What a shell can pass: no NUL, and bytes that are no UTF-8 as their escapes.
+TYPED = [w for w in HOSTILE if "\0" not in w and "\ud800" not in w and len(w) < LONG]
+
+
+@pytest.mark.parametrize("words", [*TYPED, "\udc9b31m", "\udcff"], ids=ascii)
+def test_errors_that_echo_what_was_typed_are_safe(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """An argument is a stranger's word too: it may be pasted from a forum."""
+    for call in (
+        ["verify", f"--{words}"],
+        [words],
+        ["verify", words],
+        ["show", words],
+        ["explain", words],
+        ["schema", words],
+        ["verify", "x", "--format", words],
+        ["verify", "x", "--ignore", words],
+        ["verify", "x", "--receipt", words],
+        ["strip", words, "-o", words],
+    ):
+        assert main(call) in {1, 2, 4}, call
+        said = capsys.readouterr()
+        assert obeyed_in(said.out + said.err) == [], call

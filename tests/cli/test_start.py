@@ -1,0 +1,75 @@
+"""What starting costs: nothing is imported that a command does not use."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import kit
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAVY = ("jsonschema", "numpy", "pandas", "pyarrow", "pydantic", "pynvml", "rfc8785", "rich", "soundfile", "torch")
+
+
+def imported_by(*argv: str) -> set[str]:
+    """Return the top-level modules that a call of ours leaves in a fresh interpreter."""
+    code = (
+        "import sys; from ttsartifact.cli import main; code = main(sys.argv[1:]); sys.stdout.flush();"
+        "print('\\n' + ' '.join({name.partition('.')[0] for name in sys.modules})); sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *argv], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["--help"], ["--version"], ["verify", "--help"], ["record", "--help"], ["rerun", "--help"], ["explain", "HSH02"]],
+    ids=" ".join,
+)
+def test_help_is_instant(argv: list[str]) -> None:
+    """No audio, table, schema or terminal library is needed to say how a command is called."""
+    assert imported_by(*argv) & {*HEAVY, "jsonschema_rs"} == set()
+
+
+@pytest.mark.parametrize("form", ["text", "json", "jsonl", "tsv"])
+def test_verify_of_a_wav_imports_nothing_heavy(form: str, tmp_path: Path) -> None:
+    """jsonschema-rs answers; its explaining twin, typer and everything that decodes or paints stay outside."""
+    found = imported_by("verify", str(kit.artifact(tmp_path)), "--format", form)
+    assert found & {*HEAVY, "typer", "click", "argparse"} == set()
+
+
+@pytest.mark.parametrize("form", ["text", "json", "tsv"])
+def test_show_imports_no_validator(form: str, tmp_path: Path) -> None:
+    """A card checks nothing."""
+    found = imported_by("show", str(kit.artifact(tmp_path)), "--format", form)
+    assert found & {*HEAVY, "jsonschema_rs", "typer", "click"} == set()
+
+
+def test_python_m_is_the_command() -> None:
+    """`python -m ttsartifact` is `ttsa`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ttsartifact", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("ttsartifact 0.")
+    assert done.stdout.endswith("specification 1.0\n")
+
+
+def test_a_reader_that_goes_away_ends_the_command_quietly(tmp_path: Path) -> None:
+    """`ttsa show | true` leaves no traceback."""
+    path = kit.artifact(tmp_path)
+    code = "import sys; from ttsartifact.cli import main; sys.exit(main(sys.argv[1:]))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "show", *[str(path)] * 200, "--format", "json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.close()
+        assert child.wait() == 141
+        assert child.stderr is not None
+        assert child.stderr.read() == b""

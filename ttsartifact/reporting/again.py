@@ -1,0 +1,104 @@
+"""What a rerun says to a person: the plan before anything runs, then how near it came and what can explain it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.words import Paint, seconds, spoken
+from ttsartifact.rerunning.verdict import Word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ttsartifact.comparing.audio import AudioComparison
+    from ttsartifact.comparing.conditions import Difference
+    from ttsartifact.rerunning.plan import Plan
+    from ttsartifact.rerunning.rerun import Rerun
+
+__all__ = ["plan_lines", "rerun_lines"]
+
+_MEANINGS = {
+    Word.FILE_EXACT: "the encoded audio is the same, byte for byte",
+    Word.PCM_EXACT: "every sample is the same",
+    Word.STAGE_EXACT: "the first stages gave the same, later ones did not",
+    Word.WITHIN_TOLERANCE: "no sample is further off than two stacks may be on one run",
+    Word.DIVERGED: "a choice fell otherwise, and everything after it with it",
+    Word.DIFFERENT: "this is another sound",
+    Word.NOT_COMPARABLE: "nothing was run, for nothing could be compared",
+}
+_MOST_OTHERS = 12
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """Yield what is about to happen."""
+    if plan.argv:
+        yield f"plan: run what you typed: {' '.join(safe(word) for word in plan.argv)}"
+    else:
+        yield f"plan: ask the installed runner {safe(plan.runner)} {safe(plan.runner_version)}"
+    for name, value in (plan.parameters or {}).items():
+        yield f"  parameter {safe(name)} = {spoken(value)}"
+    for stage, seed in (plan.seeds or {}).items():
+        yield f"  seed      {safe(stage)}: {seed}"
+    for thing in (*plan.inputs, *plan.weights):
+        yield f"  {safe(thing.name)}: {safe(thing.digest)}, {thing.size} bytes, from {_source(thing.source)}"
+    yield f"  network {'within its reach' if plan.network else 'cut off'}, at most {plan.wall_s:g} s"
+
+
+def rerun_lines(result: Rerun, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
+    """Yield the verdict, the sounds side by side, and the conditions that differ."""
+    kind = {0: "good", 3: "warn"}.get(result.exit_code, "bad")
+    yield f"{paint(kind, safe(result.judgement.words))} - {_MEANINGS[result.verdict]}"
+    if result.verdict == Word.NOT_COMPARABLE:
+        yield f"  {safe(result.explanation)}"
+        yield f"  first     {result.artifact_id}"
+        return
+    promise = {True: "as was to be expected", False: "against what was to be expected", None: "nothing was promised"}
+    yield f"  {promise[result.expected]}: {safe(result.explanation)}"
+    yield f"  first     {result.artifact_id}"
+    if result.again_id is not None:
+        yield f"  again     {result.again_id}"
+    if result.audio is not None:
+        yield from _audio_lines(result.audio)
+    yield from _condition_lines("can explain it", result.causes)
+    yield from _condition_lines("differs too", result.others)
+    if result.kept is not None:
+        yield f"  kept      {safe(result.kept)}"
+
+
+def _audio_lines(audio: AudioComparison) -> Iterator[str]:
+    if audio.pcm_equal:
+        files = "the same file" if audio.encoded_equal else "another file around the same samples"
+        yield f"  audio     {audio.frames_a} frames of {safe(audio.format_a)}, {files}"
+        return
+    yield f"  audio     {audio.frames_a} frames of {safe(audio.format_a)} first"
+    yield f"            {audio.frames_b} frames of {safe(audio.format_b)} again"
+    if (place := audio.divergence) is not None:
+        unit = "chunk" if place.located_by == "chunk_log" else "block"
+        yield f"  from      {unit} {place.chunk}, frame {place.frame}, {seconds(place.t_ns)} on"
+    if audio.differing_share is not None and audio.max_difference_lsb is not None:
+        share = f"{audio.differing_share:.2%} of the samples"
+        yield f"  apart     {share}, at most {audio.max_difference_lsb:g} LSB, SNR {_decibel(audio.snr_db)}"
+    if audio.lag_frames is not None:
+        yield f"  aligned   {audio.lag_frames} frames later, SNR {_decibel(audio.aligned_snr_db)}"
+    if audio.mel_distance_db is not None:
+        yield f"  spectra   {audio.mel_distance_db:.2f} dB apart on the mel scale"
+
+
+def _condition_lines(title: str, differences: tuple[Difference, ...]) -> Iterator[str]:
+    # What both sides state comes first: a value that one side withheld explains nothing by itself.
+    stated = [each for each in differences if each.known]
+    if stated:
+        yield f"  {title}:"
+    for each in stated[:_MOST_OTHERS]:
+        yield f"    {safe(each.label)}: {spoken(each.a)}, now {spoken(each.b)}"
+    if len(stated) > _MOST_OTHERS:
+        yield f"    and {len(stated) - _MOST_OTHERS} more; --format json has all"
+
+
+def _source(source: str) -> str:
+    return "the artifact" if source == "artifact" else "you"
+
+
+def _decibel(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.1f} dB"
