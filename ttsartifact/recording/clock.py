@@ -101,6 +101,7 @@ class Timebase:
         self._lock = threading.Lock()
         self._snapshots = [("start", Snapshot.take(clock))]
         self.origin_ns = self._snapshots[0][1].monotonic_ns
+        self._due_ns = every_ns
         self._now_ns = clock.now_ns
 
     def now(self) -> int:
@@ -109,11 +110,12 @@ class Timebase:
 
     def keep(self, t_ns: int) -> None:
         """Take a snapshot when the last one is half a minute old at `t_ns`; a step or a suspend then shows."""
-        if t_ns - self._last_ns() < self._every_ns:
+        if t_ns < self._due_ns:
             return
         with self._lock:
-            if t_ns - self._last_ns() >= self._every_ns:
+            if t_ns >= self._due_ns:
                 self._snapshots.append(("during", Snapshot.take(self._clock)))
+                self._due_ns = t_ns + self._every_ns
 
     def close(self) -> None:
         """Take the last snapshot."""
@@ -139,9 +141,6 @@ class Timebase:
             ],
             "uncertainty_ns": absent("not_measured", "the verifier computes the bound from the snapshots"),
         }
-
-    def _last_ns(self) -> int:
-        return self._snapshots[-1][1].monotonic_ns - self.origin_ns
 
 
 def utc_string(utc_ns: int, resolution_ns: int = 1) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import uuid
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.recording import environment
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from ttsartifact.recording.stated import Stated
 
 __all__ = ["Delivery", "draft_of", "tool"]
+
+
+_CHANGES_FOR_A_PERIOD = 8  # of fewer, the shortest gap is chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,10 @@ def draft_of(
             command=delivery.command or absent("not_applicable", "recorded inside the engine's process"),
             self_repeat=delivery.self_repeat or absent("not_measured", "the run was made once"),
         ),
-        "channels": [*run.sampler.channels, *(channel.facts for channel in run.logs.channels.values())],
+        "channels": [
+            *(_with_update_period(channel, telemetry) for channel in run.sampler.channels),
+            *(channel.facts for channel in run.logs.channels.values()),
+        ],
         "summary": _summary(backed, unread),
         "timebase": run.timebase.to_value(),
         "env": environment.capture(
@@ -158,6 +165,18 @@ def _step(queue: Sequence[tuple[int, int | None, int | None]], moment: int, colu
 def _summary(found: dict[str, Any], unread: dict[str, Any]) -> dict[str, Any]:
     summary = {key: _or(found.get(key), unread) for key in ("clock_mhz", "power_w", "util_gpu")}
     return summary if found.get("energy_mj") is None else summary | {"energy_mj": found["energy_mj"]}
+
+
+def _with_update_period(channel: dict[str, Any], telemetry: Trace | None) -> dict[str, Any]:
+    """Return `channel` with the shortest time between two changes of its value: it is not renewed more often."""
+    if telemetry is None or channel["status"] != "ok":
+        return channel
+    readings = zip(telemetry.columns["t_ns"], telemetry.columns[channel["name"]], strict=True)
+    arrived = [(t, value) for t, value in readings if value is not None]
+    changes = [t for (_, before), (t, after) in pairwise(arrived) if before != after]
+    if len(changes) < _CHANGES_FOR_A_PERIOD:
+        return channel
+    return channel | {"update_period_ns": min(b - a for a, b in pairwise(changes))}
 
 
 def _traces(run: Run, telemetry: Trace | None) -> tuple[Trace, ...]:

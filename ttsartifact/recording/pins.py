@@ -72,7 +72,12 @@ def repository(words: str, files: Iterable[str | os.PathLike[str]] = ()) -> dict
             rule="PIN01",
         )
     places = [os.fspath(file) for file in files] or _cached_snapshot(uri, revision)
-    listed = sorted((entry for place in places for entry in _files_of(place)), key=lambda entry: str(entry["path"]))
+    try:
+        listed = sorted((entry for place in places for entry in _files_of(place)), key=lambda entry: str(entry["path"]))
+    except OSError as error:
+        raise Refused(
+            f"a file of the repository cannot be read: {error.strerror}", where=str(error.filename)
+        ) from error
     missing = absent("not_measured", "the files were not at hand when the run was recorded")
     return {"uri": uri, "revision": revision, "files": listed or missing}
 

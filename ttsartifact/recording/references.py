@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ttsartifact.container import riff
 from ttsartifact.container.source import BytesSource
-from ttsartifact.errors import TtsArtifactError
+from ttsartifact.errors import Refused, TtsArtifactError
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
-
-if TYPE_CHECKING:
-    import os
 
 __all__ = ["Reference"]
 
@@ -44,9 +42,15 @@ class Reference:
     """Whether the clip itself goes into the artifact. A voice is a person's: its owner says so, not we."""
 
     def read(self) -> bytes:
-        """Return the clip as posted."""
-        with open(self.path, "rb") as file:
-            return file.read()
+        """Return the clip as posted; raises Refused for one that cannot be read or holds nothing."""
+        try:
+            with open(self.path, "rb") as file:
+                data = file.read()
+        except OSError as error:
+            raise Refused(f"a reference cannot be read: {error.strerror}", where=os.fspath(self.path)) from error
+        if not data:
+            raise Refused("a reference is empty", where=os.fspath(self.path), expected="audio")
+        return data
 
     def to_value(self, data: bytes) -> dict[str, Any]:
         """Return the entry of /input/refs for the clip whose bytes are `data`."""

@@ -95,6 +95,9 @@ class Run:
         self.logs = Logs()
         if not replace and os.path.lexists(self.out):
             raise Refused("the output exists; say --force to replace it", where=self.out)
+        folder = os.path.dirname(os.path.abspath(self.out))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise Refused("nothing can be written beside the output", where=folder, expected="a folder one may write")
 
     def begin(self, **facts: Any) -> None:
         """Start the timebase, the journal and the sampler."""
