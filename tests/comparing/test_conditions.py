@@ -99,6 +99,11 @@ def test_a_condition_that_one_side_does_not_tell_is_no_known_difference():
             {"stage": "voice", "requested": "1", "effective": "1", "generator": "libc_rand"}
         ]
 
+    def exact(value):
+        value["generation"]["numerics"] = {"profile": "exact", "kat_passed": True}
+
+    (numerics,) = condition_diff(*pair(exact))
+    assert (numerics.pointer, numerics.label, numerics.known) == ("/generation/numerics", "numerics profile", False)
     (found,) = condition_diff(*pair(told))
     assert (found.label, found.known, found.a) == ("seeds", False, None)
 

@@ -13,7 +13,7 @@ from ttsartifact import (
     Conditions, Finished, Parameter, Prepared, Refused, RunnerInfo, SoundFormat
 )
 
-MODES = ("fine", "louder", "crash", "exit", "sleep", "memory", "network", "home", "print", "silent", "child")
+MODES = ("fine", "louder", "crash", "exit", "sleep", "memory", "network", "home", "print", "silent", "child", "raise")
 
 
 class Runner:
@@ -70,6 +70,9 @@ class Runner:
 
     def _print(self):
         print('{"done": true}', flush=True)
+
+    def _raise(self):
+        raise ZeroDivisionError("of its own making")
 
     def _child(self):
         import subprocess

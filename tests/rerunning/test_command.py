@@ -301,3 +301,32 @@ def test_a_word_that_only_one_side_tells_lifts_no_verdict(engines):
     first, second = copy.deepcopy(first), copy.deepcopy(second)
     assert first.pop("again_id") != second.pop("again_id")
     assert first == second
+
+
+_ENCODER = """
+import sys, numpy, soundfile
+time = numpy.arange(8000) / 16000
+soundfile.write(sys.argv[1], numpy.sin(2 * numpy.pi * float(sys.argv[3]) * time) / 2, 16000, format=sys.argv[4])
+"""
+
+
+@pytest.mark.parametrize(("codec", "verdict"), [("FLAC", Word.PCM_EXACT), ("MP3", Word.FILE_EXACT)])
+def test_encoded_audio_is_rerun_too(tmp_path, codec, verdict):
+    """Lossless audio is equal by its PCM, lossy audio by its file."""
+    path = tmp_path / "a.tts.parquet"
+    argv = [sys.executable, "-c", _ENCODER, "{out}", "{text}", "220", codec]
+    record_command(argv, text=TEXT, out=path, suffix=f".{codec.lower()}")
+    found = rerun_command(path, argv, keep=tmp_path / "again.tts.parquet")
+    assert (found.verdict, found.exit_code, found.judgement.encoded_equal) == (verdict, 0, True)
+    other = rerun_command(path, [*argv[:5], "330", codec])
+    assert (other.verdict, other.exit_code) == (Word.DIFFERENT, 1)
+    schemas.require_valid("rerun", other.to_value())
+
+
+def test_a_command_that_streams_is_rerun_as_it_streamed(tmp_path):
+    """A streamed header is repaired on both sides; the chunks come as they come, and no verdict hangs on them."""
+    argv = ["espeak-ng", "--stdout", "{text}"]
+    path = tmp_path / "a.tts.wav"
+    record_command(argv, text=TEXT, out=path, repair_header=True, say=lambda _: None)
+    found = rerun_command(path, argv, repair_header=True)
+    assert (found.verdict, found.exit_code) == (Word.PCM_EXACT, 0)

@@ -184,6 +184,7 @@ def test_a_bitwise_promise_that_breaks_is_a_contradiction(fine):
     [
         ("crash", "runner odd ended without a run; it last said: .*: found signal SIGSEGV, expected exit status 0"),
         ("exit", "runner odd ended without a run: found exit status 7, expected exit status 0"),
+        ("raise", "runner odd failed: ZeroDivisionError: of its own making"),
         ("silent", "the engine delivered no audio"),
     ],
 )
@@ -207,7 +208,7 @@ def test_a_child_that_does_not_end_is_ended(fine, mode):
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts anonymous memory on Linux only")
 def test_a_child_that_takes_too_much_memory_is_stopped(fine):
     """Private memory is bounded."""
-    with pytest.raises(CommandFailed, match="runner odd ended without a run; it last said: MemoryError"):
+    with pytest.raises(CommandFailed, match="runner odd failed: MemoryError"):
         rerun_runner(fine, parameters={"mode": "memory"}, limits=ChildLimits(data_bytes=1 << 30))
 
 
@@ -236,3 +237,12 @@ def test_a_child_has_neither_home_nor_credentials(fine, monkeypatch):
 def test_what_a_runner_prints_is_no_answer(fine):
     """A runner cannot end a run by printing what the child would say."""
     assert rerun_runner(fine, parameters={"mode": "print"}).verdict == Word.PCM_EXACT
+
+
+def test_what_a_runner_raises_is_its_failure_and_leaves_a_journal(odd_runner, tmp_path):
+    """In this process too, a stranger's exception is a sentence; what happened so far stays beside the output."""
+    out = tmp_path / "out"
+    out.mkdir()
+    with pytest.raises(CommandFailed, match="runner odd failed: ZeroDivisionError: of its own making"):
+        run_runner(odd_runner, TEXT, out / "a.tts.wav", parameters={"mode": "raise"})
+    assert [path.name for path in out.iterdir()] == ["a.tts.wav.journal.jsonl"]

@@ -83,6 +83,7 @@ _RULES: tuple[tuple[str, str | None, str], ...] = (
     (r"/generation/determinism/flags", "numerics", "determinism flags"),
     (r"/generation/numerics/profile$", "numerics", "numerics profile"),
     (r"/generation/numerics/fingerprint$", "providers", "numerics fingerprint"),
+    (r"/generation/numerics$", "numerics", "numerics profile"),
     (r"/generation/device$", "providers", "device kind"),
     (r"/run/load/(batch_size|batch_index|running_at_start)$", "numerics", "{key}"),
     (r"/run/load/", "other", "{key}"),

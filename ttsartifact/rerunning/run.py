@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.errors import Refused
+from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
 from ttsartifact.recording.recorder import Recorder
 from ttsartifact.recording.references import Reference
 from ttsartifact.rerunning.protocol import Prepared, Request, Runner, RunnerInfo, load
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ttsartifact.packing.pack import Packed
@@ -111,9 +112,11 @@ def _recorded(
     replace: bool,
     stated: dict[str, Any],
 ) -> Packed:
+    name = stated["runner"]["name"]
     open_end = True
     try:
-        prepared = runner.prepare(request)
+        with _translated(name):
+            prepared = runner.prepare(request)
         with Recorder(
             out,
             text=request.text,
@@ -128,15 +131,34 @@ def _recorded(
             recorder.submit(waiting=0, running=0)
             recorder.queue_depth(0, 1)
             recorder.start()
-            for chunk in runner.stream():
+            chunks = runner.stream()
+            while (chunk := _next(name, chunks)) is not None:
                 recorder.chunk(chunk)
             open_end = False
-            finished = runner.finish()
+            with _translated(name):
+                finished = runner.finish()
             packed = recorder.finish(stages=finished.stages) if finished.stages else recorder.finish()
     finally:
         if open_end:
             runner.finish()
     return packed
+
+
+def _next(name: str, chunks: Iterator[bytes]) -> bytes | None:
+    with _translated(name):
+        return next(chunks, None)
+
+
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
+    """Let a runner's own errors out as ours; what a stranger's package raises is its failure, not our crash."""
+    try:
+        yield
+    except TtsArtifactError:
+        raise
+    except Exception as error:
+        said = f": {error}" if str(error) else ""
+        raise CommandFailed(f"runner {name} failed: {type(error).__name__}{said}") from error
 
 
 def _told(prepared: Prepared) -> dict[str, Any]:
