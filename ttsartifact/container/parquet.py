@@ -1,7 +1,6 @@
-"""Parquet, as we write it: a row a run in the columns of parquet-layout.json, and a seal over the whole file.
+"""Parquet as we write it: a row a run in the columns of parquet-layout.json, and a seal over the whole file.
 
-Here is also the frame that reader and writer share: magic, footer, and the seal's place by the footer's structure.
-Reading rows is shelf.py's.
+Where the seal lies says footer.py; reading rows is shelf.py's.
 """
 
 from __future__ import annotations
@@ -9,20 +8,14 @@ from __future__ import annotations
 import hashlib
 import inspect
 import io
-import re
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ttsartifact import _spec
-from ttsartifact.container import canonical, thrift
+from ttsartifact.container import canonical, footer
 from ttsartifact.container.columns import TRACE_TABLES, audio_path, flat_columns, layout, table_rows
-from ttsartifact.container.limits import (
-    MAX_PARQUET_AUDIO_BYTES,
-    MAX_PARQUET_FOOTER_BYTES,
-    MIB,
-)
-from ttsartifact.container.source import Span, blocks_of, length_of
-from ttsartifact.errors import Damaged, InvalidDescriptor, NotAnArtifact, TooLarge
+from ttsartifact.container.limits import MAX_PARQUET_AUDIO_BYTES, MIB
+from ttsartifact.container.source import blocks_of, length_of
+from ttsartifact.errors import InvalidDescriptor, TooLarge
 from ttsartifact.terms.descriptor import Descriptor
 from ttsartifact.terms.timebase import from_utc
 
@@ -31,49 +24,13 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from ttsartifact.container.source import Piece, Source
+    from ttsartifact.container.source import Piece
 
-__all__ = ["SEAL_KEY", "FileSeal", "arrow_type", "digits_in", "footer_of", "metadata_in", "write"]
+__all__ = ["arrow_type", "write"]
 
-SEAL_KEY = "ttsartifact.seal"
-
-_MAGIC = b"PAR1"
 _GROUP_ROWS, _GROUP_AUDIO_BYTES = 100, 32 * MIB
 _FEW_VALUES = ("spec_version", "level", "model_repo", "vocoder_repo", "engine", "gpu_model", "codec")
 _BLOBS = frozenset({"descriptor_json", "notes", "parts", "audio"})
-
-
-class FileSeal:
-    """The seal of a Parquet file: what it states, and what its bytes give (clause 8.6). Computed once a file."""
-
-    def __init__(self, source: Source, digits: int | None) -> None:
-        self._source = source
-        self.digits = digits
-        """The offset of the 64 digits, or None when the file has no seal."""
-
-    @property
-    def stated(self) -> str | None:
-        """The seal as it stands in the file."""
-        return None if self.digits is None else f"sha256:{self._source.read_at(self.digits, 64).decode('ascii')}"
-
-    @cached_property
-    def expected(self) -> str | None:
-        """The seal that the bytes as found would carry."""
-        if self.digits is None:
-            return None
-        rest = self.digits + 64
-        pieces: list[Piece] = [
-            Span(self._source, 0, self.digits),
-            b"0" * 64,
-            Span(self._source, rest, self._source.size - rest),
-        ]
-        state = hashlib.sha256()
-        for block in blocks_of(pieces):
-            state.update(block)
-        return f"sha256:{state.hexdigest()}"
-
-
-# --- writing ---------------------------------------------------------------------------------------------------------
 
 
 def write(rows: Iterable[tuple[Mapping[str, bytes], Sequence[Piece]]], file: BinaryIO) -> None:
@@ -97,7 +54,7 @@ def write(rows: Iterable[tuple[Mapping[str, bytes], Sequence[Piece]]], file: Bin
     with pq.ParquetWriter(file, schema, **options) as writer:
         for group in _groups(rows):
             writer.write_table(_table(group, schema), row_group_size=_GROUP_ROWS)
-        writer.add_key_value_metadata({SEAL_KEY: "sha256:" + "0" * 64})
+        writer.add_key_value_metadata({footer.SEAL_KEY: "sha256:" + "0" * 64})
     _seal_in_place(file)
 
 
@@ -198,7 +155,7 @@ def _seal_in_place(file: BinaryIO) -> None:
     file.seek(size - 8)
     footer_bytes = int.from_bytes(file.read(4), "little")
     file.seek(start := size - 8 - footer_bytes)
-    place = digits_in(file.read(footer_bytes), start)
+    place = footer.parse(file.read(footer_bytes), start).seal_digits
     assert place is not None  # we have just written it
     file.seek(0)
     state = hashlib.sha256()  # the digits are still zeros
@@ -207,60 +164,3 @@ def _seal_in_place(file: BinaryIO) -> None:
     file.seek(place)
     file.write(state.hexdigest().encode())
     file.seek(0, io.SEEK_END)
-
-
-# --- the frame: magic, footer, seal ----------------------------------------------------------------------------------
-
-
-def footer_of(source: Source) -> tuple[bytes, int]:
-    """Return the footer's bytes and where they begin."""
-    if source.size < 12 or source.read_at(0, 4) != _MAGIC:
-        raise NotAnArtifact("not a Parquet file", where="offset 0", expected="PAR1")
-    tail = source.read_at(source.size - 8, 8)
-    if tail[4:] != _MAGIC:
-        raise Damaged("the file does not end as Parquet does", where=f"offset {source.size - 4}", expected="PAR1")
-    size = int.from_bytes(tail[:4], "little")
-    if size > MAX_PARQUET_FOOTER_BYTES:
-        raise TooLarge(
-            "the Parquet footer is too large",
-            where=f"offset {source.size - 8}",
-            found=f"{size} bytes",
-            expected=f"at most {MAX_PARQUET_FOOTER_BYTES} bytes",
-        )
-    start = source.size - 8 - size
-    if start < 4:
-        raise Damaged(
-            "the footer is longer than the file",
-            where=f"offset {source.size - 8}",
-            found=f"{size} bytes",
-            expected=f"at most {source.size - 12} bytes",
-        )
-    return source.read_at(start, size), start
-
-
-def metadata_in(footer: bytes) -> list[tuple[bytes, tuple[int, int] | None]]:
-    """Return the keys of the footer's key-value metadata (field 5 of FileMetaData) and the places of their values."""
-    fields, end = thrift.read_struct(footer, keep=frozenset({5}))
-    if end != len(footer):
-        raise Damaged("bytes after the footer's end", found=f"{len(footer) - end} bytes", expected="none")
-    pairs = []
-    for entry in fields.get(5) or []:
-        if not isinstance(entry, dict) or not isinstance(entry.get(1), tuple):
-            raise Damaged("the footer's metadata is no list of keys and values")
-        start, size = entry[1]
-        value = entry.get(2)
-        pairs.append((footer[start : start + size], value if isinstance(value, tuple) else None))
-    return pairs
-
-
-def digits_in(footer: bytes, offset: int) -> int | None:
-    """Return where in the file the seal's 64 digits lie, by the structure of the footer; None when there is no seal."""
-    places = [value for key, value in metadata_in(footer) if key == SEAL_KEY.encode()]
-    if not places:
-        return None
-    where = f"offset {offset}"
-    if len(places) > 1:
-        raise Damaged("the footer carries two seals", where=where, expected="one", rule="SEA04")
-    if places[0] is None or not re.fullmatch(rb"sha256:[0-9a-f]{64}", footer[places[0][0] : sum(places[0])]):
-        raise Damaged("the footer's seal is no seal", where=where, expected="sha256: and 64 hex digits", rule="SEA04")
-    return offset + places[0][0] + len("sha256:")

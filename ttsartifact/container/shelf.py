@@ -13,13 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.container import pages, parquet
+from ttsartifact.container import footer, pages, parquet
 from ttsartifact.container.columns import TRACE_TABLES, layout
 from ttsartifact.container.limits import (
     MAX_DESCRIPTOR_BYTES,
     MAX_PARQUET_FOOTER_BYTES,
     MAX_PARQUET_ROW_GROUPS,
-    MAX_PARQUET_ROWS,
     MAX_PARTS,
     MAX_SMALL_CHUNK_BYTES,
     MIB,
@@ -29,21 +28,18 @@ from ttsartifact.terms.timebase import to_utc
 from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from ttsartifact.container.source import Source
 
 __all__ = ["Misfit", "Row", "Shelf"]
 
 _NEEDED = frozenset({"descriptor_json", "parts", "audio"})
-_CODECS = frozenset({"UNCOMPRESSED", "SNAPPY", "ZSTD"})
 _PART_NAME = re.compile(
     r"(trace/(chunks|telemetry|events|queue|channel/[a-z][a-z0-9_]{0,47})|(ref|attestation)/[0-9]+)"
 )
 _BATCH_ROWS, _BATCH_BYTES = 100, 32 * MIB
 _SMALL_FILE_BYTES = 256 * MIB
-_MAX_METADATA_BYTES = 1 * MIB
-_MAX_COLUMNS = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,34 +72,34 @@ class Shelf:
     def __init__(self, source: Source) -> None:
         """Check the frame and the columns; raises NotAnArtifact, Damaged or TooLarge."""
         self._source = source
-        footer, self._footer_start = parquet.footer_of(source)
-        self.seal = parquet.FileSeal(source, parquet.digits_in(footer, self._footer_start))
-        pairs = parquet.metadata_in(footer)
-        self.metadata_keys = tuple(key.decode("utf-8", "backslashreplace") for key, _ in pairs)
-        held = sum(len(key) + (value[1] if value else 0) for key, value in pairs)
-        if held > _MAX_METADATA_BYTES:
-            raise TooLarge("too much file metadata", found=f"{held} bytes", expected=f"at most {_MAX_METADATA_BYTES}")
+        self._footer = footer.read(source)
+        self.seal = footer.FileSeal(source, self._footer.seal_digits)
+        # Byte columns with a dictionary are read as dictionaries: a value repeated a million times is kept once.
+        columns = (column for group in self._footer.groups for column in group.columns)
+        self._dictionaries = frozenset(c.path for c in columns if c.is_bytes and c.has_dictionary)
         with _foreign():
-            self._file = self._opened(())
-            self._check_footer()
-            announced = self._announced()
-            if announced:
-                self._file = self._opened(announced)
-        self._dictionaries = frozenset(announced)
+            self._file = self._opened()
+            if self._file.metadata.num_rows != self._footer.rows:
+                raise Damaged("two readings of one footer", found=self._file.metadata.num_rows)
+            self.misfits, self._fitting = self._fit()
         self._swollen = 0
-        self.misfits, self._fitting = self._fit()
+
+    @property
+    def metadata_keys(self) -> tuple[str, ...]:
+        """The keys of the file's key-value metadata."""
+        return self._footer.metadata_keys
 
     @property
     def rows(self) -> int:
         """How many runs there are."""
-        return int(self._file.metadata.num_rows)
+        return self._footer.rows
 
     def __iter__(self) -> Iterator[Row]:
         """Yield the rows in order; memory stays within a row group's pages, or one row if that is more."""
         index = 0
-        for group in range(self._file.metadata.num_row_groups):
+        for group in range(len(self._footer.groups)):
             with _foreign(f"row group {group}"):
-                batch_rows = self._walk_pages(group)
+                batch_rows = self._walk_pages(self._footer.groups[group])
                 batches = self._file.iter_batches(
                     batch_size=batch_rows, row_groups=[group], columns=self._fitting, use_threads=False
                 )
@@ -120,7 +116,7 @@ class Shelf:
         if index != self.rows:
             raise Damaged("other rows than the footer counts", found=index, expected=self.rows)
 
-    def _opened(self, dictionaries: Sequence[str]) -> Any:
+    def _opened(self) -> Any:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -128,7 +124,7 @@ class Shelf:
         known = inspect.signature(pq.ParquetFile.__init__).parameters
         return pq.ParquetFile(
             pa.PythonFile(_Reader(self._source), mode="r"),
-            read_dictionary=list(dictionaries) or None,
+            read_dictionary=sorted(self._dictionaries) or None,
             pre_buffer=False,
             buffer_size=1 * MIB,
             thrift_string_size_limit=MAX_PARQUET_FOOTER_BYTES,
@@ -136,38 +132,6 @@ class Shelf:
             page_checksum_verification=True,
             **{key: value for key, value in options.items() if key in known},
         )
-
-    def _check_footer(self) -> None:
-        metadata = self._file.metadata
-        for what, found, limit in (
-            ("rows", metadata.num_rows, MAX_PARQUET_ROWS),
-            ("row groups", metadata.num_row_groups, MAX_PARQUET_ROW_GROUPS),
-            ("columns", metadata.num_columns, _MAX_COLUMNS),
-        ):
-            if found > limit:
-                raise TooLarge(f"too many {what}", found=found, expected=f"at most {limit}")
-        counted = sum(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
-        if counted != metadata.num_rows or metadata.num_rows < 1:
-            raise Damaged("no rows, or other rows than its row groups hold", found=metadata.num_rows, expected=counted)
-
-    def _announced(self) -> list[str]:
-        """Return the byte columns that are read as dictionaries: a value repeated a million times is kept once."""
-        metadata, found = self._file.metadata, dict[str, None]()
-        for group in range(metadata.num_row_groups):
-            held = metadata.row_group(group)
-            for place in range(metadata.num_columns):
-                column = held.column(place)
-                if column.compression not in _CODECS:
-                    raise Damaged(
-                        "a compression that is not read",
-                        where=f"column {column.path_in_schema}",
-                        found=column.compression,
-                        expected=", ".join(sorted(_CODECS)),
-                        rule="CON11",
-                    )
-                if column.has_dictionary_page and column.physical_type == "BYTE_ARRAY":
-                    found[column.path_in_schema] = None
-        return list(found)
 
     def _fit(self) -> tuple[tuple[Misfit, ...], list[str]]:
         """Hold the columns to the layout; raises Damaged (CON11) where those do not fit that carry the run itself."""
@@ -197,17 +161,15 @@ class Shelf:
                 )
         return tuple(misfits), fitting
 
-    def _walk_pages(self, group: int) -> int:
+    def _walk_pages(self, group: footer.RowGroup) -> int:
         """Walk the page headers of a row group within the limits, and return how many rows to decode at once."""
-        held, swollen = self._file.metadata.row_group(group), 0
-        for place in range(self._file.metadata.num_columns):
-            column = held.column(place)
-            path = column.path_in_schema
-            if path.partition(".")[0] not in self._fitting:
+        swollen = 0
+        for column in group.columns:
+            if column.path.partition(".")[0] not in self._fitting:
                 continue
-            chunk = pages.walk(self._source, *self._range(column), f"column {path}")
-            if chunk.has_dictionary and column.physical_type == "BYTE_ARRAY" and path not in self._dictionaries:
-                raise Damaged("a dictionary page that the footer does not name", where=f"column {path}")
+            chunk = pages.walk(self._source, column.start, column.end, f"column {column.path}")
+            if chunk.has_dictionary and column.is_bytes and column.path not in self._dictionaries:
+                raise Damaged("a dictionary page that the footer does not name", where=f"column {column.path}")
             swollen += chunk.swollen_bytes
         self._swollen += swollen
         limit = _SMALL_FILE_BYTES + pages.SWELL * self._source.size
@@ -217,16 +179,7 @@ class Shelf:
                 found=f"{self._swollen} bytes of {self._source.size}",
                 expected=f"at most {limit} bytes",
             )
-        return int(max(1, min(_BATCH_ROWS, held.num_rows * _BATCH_BYTES // max(1, swollen))))
-
-    def _range(self, column: Any) -> tuple[int, int]:
-        starts = [offset for offset in (column.dictionary_page_offset, column.data_page_offset) if offset]
-        start = min(starts, default=0)
-        end = start + column.total_compressed_size
-        if not 4 <= start <= end <= self._footer_start:
-            where = f"column {column.path_in_schema}"
-            raise Damaged("a column lies outside the file's data", where=where, found=f"{start}-{end}")
-        return start, end
+        return max(1, min(_BATCH_ROWS, group.rows * _BATCH_BYTES // max(1, swollen)))
 
 
 class _Reader(io.RawIOBase):

@@ -1,0 +1,196 @@
+"""The frame of a Parquet file: magic, footer, the places of its column chunks, and the seal's 64 digits.
+
+Only the footer's structure says where the seal lies; nothing is ever searched for. We walk the footer ourselves because
+PyArrow's own accessors end the process on some damaged footers (an exception that no caller can catch, 26.0.1).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.container import thrift
+from ttsartifact.container.limits import MAX_PARQUET_FOOTER_BYTES, MAX_PARQUET_ROW_GROUPS, MAX_PARQUET_ROWS, MIB
+from ttsartifact.container.source import Span, blocks_of
+from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge
+
+if TYPE_CHECKING:
+    from ttsartifact.container.source import Piece, Source
+
+__all__ = ["SEAL_KEY", "ColumnChunk", "FileSeal", "Footer", "RowGroup", "parse", "read"]
+
+SEAL_KEY = "ttsartifact.seal"
+_MAGIC = b"PAR1"
+_BYTE_ARRAY = 6
+_CODECS = {0: "none", 1: "snappy", 6: "zstd"}
+_DICTIONARY_ENCODINGS = frozenset({2, 8})
+_MAX_METADATA_BYTES = 1 * MIB
+_MAX_COLUMNS = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnChunk:
+    """Where the pages of one leaf column of one row group lie, [start, end)."""
+
+    path: str
+    start: int
+    end: int
+    is_bytes: bool
+    has_dictionary: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowGroup:
+    """A row group by what its footer says."""
+
+    rows: int
+    columns: tuple[ColumnChunk, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footer:
+    """A footer that was walked to its last byte and lies within the limits."""
+
+    offset: int
+    rows: int
+    groups: tuple[RowGroup, ...]
+    metadata_keys: tuple[str, ...]
+    seal_digits: int | None
+    """The offset in the file of the seal's 64 digits, or None when there is no seal."""
+
+
+class FileSeal:
+    """The seal of a Parquet file: what it states, and what its bytes give (clause 8.6). Computed once a file."""
+
+    def __init__(self, source: Source, digits: int | None) -> None:
+        self._source = source
+        self.digits = digits
+        """The offset of the 64 digits, or None when the file has no seal."""
+
+    @property
+    def stated(self) -> str | None:
+        """The seal as it stands in the file."""
+        return None if self.digits is None else f"sha256:{self._source.read_at(self.digits, 64).decode('ascii')}"
+
+    @cached_property
+    def expected(self) -> str | None:
+        """The seal that the bytes as found would carry."""
+        if self.digits is None:
+            return None
+        rest = self.digits + 64
+        pieces: list[Piece] = [
+            Span(self._source, 0, self.digits),
+            b"0" * 64,
+            Span(self._source, rest, self._source.size - rest),
+        ]
+        state = hashlib.sha256()
+        for block in blocks_of(pieces):
+            state.update(block)
+        return f"sha256:{state.hexdigest()}"
+
+
+def read(source: Source) -> Footer:
+    """Walk the footer of `source`; raises NotAnArtifact, Damaged (CON02, CON11, SEA04) or TooLarge."""
+    if source.size < 12 or source.read_at(0, 4) != _MAGIC:
+        raise NotAnArtifact("not a Parquet file", where="offset 0", expected="PAR1")
+    tail = source.read_at(source.size - 8, 8)
+    if tail[4:] != _MAGIC:
+        raise Damaged("the file does not end as Parquet does", where=f"offset {source.size - 4}", expected="PAR1")
+    size = int.from_bytes(tail[:4], "little")
+    _within("bytes of Parquet footer", size, MAX_PARQUET_FOOTER_BYTES)
+    start = source.size - 8 - size
+    if start < len(_MAGIC):
+        raise Damaged(
+            "the footer is longer than the file",
+            where=f"offset {source.size - 8}",
+            found=f"{size} bytes",
+            expected=f"at most {source.size - 12} bytes",
+        )
+    return parse(source.read_at(start, size), start)
+
+
+def parse(data: bytes, offset: int) -> Footer:
+    """Walk the bytes of a footer that begins at `offset` (FileMetaData of parquet.thrift)."""
+    try:
+        return _checked(data, offset, *thrift.read_struct(data, keep=frozenset({3, 4, 5})))
+    except Damaged as error:
+        raise error.at(f"footer at offset {offset}") from error.__cause__
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Damaged("the footer has not the shape of one", where=f"footer at offset {offset}") from error
+
+
+def _checked(data: bytes, offset: int, fields: dict[int, Any], end: int) -> Footer:
+    if end != len(data):
+        raise Damaged("bytes after the footer's end", found=f"{len(data) - end} bytes", expected="none")
+    rows, groups = fields[3], fields[4]
+    _within("rows", rows, MAX_PARQUET_ROWS)
+    _within("row groups", len(groups), MAX_PARQUET_ROW_GROUPS)
+    found = tuple(_row_group(data, offset, group) for group in groups)
+    counted = sum(group.rows for group in found)
+    if rows < 1 or rows != counted or any(group.rows < 0 for group in found):
+        raise Damaged("no rows, or other rows than the row groups hold", found=rows, expected=max(1, counted))
+    pairs = [(_text(data, entry[1]), entry.get(2)) for entry in fields.get(5) or []]
+    _within(
+        "bytes of file metadata",
+        sum(len(key) + (value[1] if value else 0) for key, value in pairs),
+        _MAX_METADATA_BYTES,
+    )
+    return Footer(
+        offset=offset,
+        rows=rows,
+        groups=found,
+        metadata_keys=tuple(key for key, _ in pairs),
+        seal_digits=_seal_digits(data, offset, [place for key, place in pairs if key == SEAL_KEY]),
+    )
+
+
+def _row_group(data: bytes, limit: int, group: dict[int, Any]) -> RowGroup:
+    _within("columns", len(group[1]), _MAX_COLUMNS)
+    return RowGroup(rows=int(group[3]), columns=tuple(_column(data, limit, chunk) for chunk in group[1]))
+
+
+def _column(data: bytes, limit: int, chunk: dict[int, Any]) -> ColumnChunk:
+    held = chunk[3]
+    path = ".".join(_text(data, step) for step in held[3])
+    where = f"column {path[:200]}"
+    if 1 in chunk:
+        raise Damaged("a column in another file", where=where, expected="all data in this file")
+    if held[4] not in _CODECS:
+        expected = ", ".join(_CODECS.values())
+        raise Damaged("a compression that is not read", where=where, found=held[4], expected=expected, rule="CON11")
+    start = min(held[place] for place in (9, 11) if held.get(place))
+    end = start + held[7]
+    if not len(_MAGIC) <= start <= end <= limit:
+        raise Damaged(
+            "a column outside the file's data", where=where, found=f"{start} to {end}", expected=f"4 to {limit}"
+        )
+    return ColumnChunk(
+        path=path,
+        start=start,
+        end=end,
+        is_bytes=held[1] == _BYTE_ARRAY,
+        has_dictionary=11 in held or bool(_DICTIONARY_ENCODINGS.intersection(held[2])),
+    )
+
+
+def _seal_digits(data: bytes, offset: int, places: list[tuple[int, int] | None]) -> int | None:
+    if not places:
+        return None
+    if len(places) > 1:
+        raise Damaged("the footer carries two seals", expected="one", rule="SEA04")
+    place = places[0]
+    if place is None or not re.fullmatch(rb"sha256:[0-9a-f]{64}", data[place[0] : sum(place)]):
+        raise Damaged("the seal in the footer is none", expected="sha256: and 64 hex digits", rule="SEA04")
+    return offset + place[0] + len("sha256:")
+
+
+def _text(data: bytes, place: tuple[int, int]) -> str:
+    return data[place[0] : sum(place)].decode("utf-8", "backslashreplace")
+
+
+def _within(what: str, found: int, limit: int) -> None:
+    if found > limit:
+        raise TooLarge(f"too many {what}", found=found, expected=f"at most {limit}")
