@@ -7,9 +7,11 @@ import copy
 import kit
 import pytest
 
-from ttsartifact.comparing.audio import AudioComparison
+from ttsartifact import _spec
+from ttsartifact.comparing.audio import AudioComparison, Tolerance
 from ttsartifact.comparing.conditions import CAUSES, Difference, condition_diff
 from ttsartifact.rerunning.verdict import (
+    _DISCRETE,
     LADDER,
     Expectation,
     Judgement,
@@ -241,3 +243,17 @@ def test_a_judgement_says_its_stage():
         Judgement(verdict=Word.STAGE_EXACT, stages_equal=4, expectation=nothing, expected=None).words
         == "STAGE-EXACT(4)"
     )
+
+
+def test_the_prose_knows_the_same_words_and_bounds():
+    """Clause 10.4 and the code name the same verdicts, choices, tolerances and profiles."""
+    prose = (_spec.SPEC_DIR / "1.0" / "ttsartifact.md").read_text()
+    clause = prose[prose.index("### 10.4") : prose.index("### 10.5")]
+    for word in (*LADDER, *_DISCRETE):
+        assert f"`{word}" in clause
+    bound = Tolerance()
+    assert f"more than {bound.max_difference_lsb:g} LSB" in clause
+    assert f"at most {100 * bound.differing_share:g} %" in clause
+    assert f"at least {bound.snr_db:g} dB" in clause
+    stages = (_spec.SPEC_DIR / "1.0" / "registry" / "stages.toml").read_text()
+    assert all(f'name = "{stage}"' in stages for stage in _DISCRETE)
