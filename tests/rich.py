@@ -79,6 +79,7 @@ def artifact(
     patch: Callable[[dict[str, Any]], None] | None = None,
     traces: Callable[[dict[str, Any]], None] | None = None,
     resum: bool = False,
+    run: Draft | None = None,
     **others: Any,
 ) -> Path:
     """Write the run; `traces` edits the trace values by name, `resum` makes the summary anew from them."""
@@ -95,7 +96,7 @@ def artifact(
         if patch is not None:
             patch(value)
 
-    return kit.artifact(folder, run=draft(), patch=settle, traces=edit, **others)
+    return kit.artifact(folder, run=run or draft(), patch=settle, traces=edit, **others)
 
 
 def chunk_log() -> Trace:
@@ -193,7 +194,9 @@ def _channels() -> list[dict[str, Any]]:
 
 
 def _summary(telemetry: Trace) -> dict[str, Any]:
-    return summary_of(telemetry, SUBMIT_NS, LAST_NS)
+    found = summary_of(telemetry, SUBMIT_NS, LAST_NS)
+    energy = {} if found["energy_mj"] is None else {"energy_mj": found["energy_mj"]}
+    return {key: found[key] or absent("not_measured") for key in ("clock_mhz", "power_w", "util_gpu")} | energy
 
 
 def _timebase(base: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,148 @@
+"""Family PIN: each rule fails alone on a run that is otherwise sound."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import kit
+import pytest
+import rich
+
+from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import absent
+from ttsartifact.verifying.engine import verify
+
+COMMIT = "1f0c0a4d" * 5
+
+
+def broken(**edits):
+    """Return a case's `make` that breaks the rich run."""
+    return partial(rich.artifact, patch=kit.put(**edits))
+
+
+def case(rule, slug, *, also=(), exit_code=1, **edits):
+    return kit.Case(rule=rule, slug=slug, make=broken(**edits), also=frozenset(also), exit_code=exit_code)
+
+
+def below_l3(**edits):
+    """Return a patch of a run that claims L2."""
+    return {"level": "L2"} | edits
+
+
+FILE = {"path": "config.json", "size": 1, "digest": digest.of(b"another")}
+CASES = [
+    case("PIN01", "branch", pins__model__revision="main"),
+    case("PIN01", "tag", pins__vocoder__revision="v1.0"),
+    case("PIN01", "short-commit", pins__model__revision="1f0c0a4"),
+    case("PIN01", "null-commit", pins__model__revision="0" * 40),
+    case("PIN01", "branch-in-the-address", pins__model__uri="https://example.org/voices/tree/main"),
+    case("PIN01", "branch-behind-the-address", pins__model__uri="hf:example/voice@main"),
+    case("PIN03", "listed-twice", pins__model__files__0=FILE),
+    case("PIN03", "no-file", pins__model__files=[]),
+    case("PIN03", "climbs-out", pins__model__files__0__path="weights/../../model.safetensors"),
+    case("PIN03", "absolute", pins__vocoder__files__0__path="/srv/model.safetensors"),
+    case("PIN03", "drive", pins__vocoder__files__0__path="C:\\model.safetensors"),
+    case("PIN04", "vocoder-does-not-apply", **below_l3(pins__vocoder=absent("not_applicable"))),
+    case("PIN05", "latest", pins__engine__version="latest"),
+    case("PIN05", "head", pins__engine__revision="HEAD"),
+    case("PIN05", "nightly-build", pins__engine__build="nightly"),
+    case("PIN05", "word", pins__engine__version="release"),
+    case("PIN06", "at-least", pins__frontend__0__version=">=1.50"),
+    case("PIN06", "caret", pins__frontend__0__version="^1.50"),
+    case("PIN06", "tilde", pins__engine__version="~1.50"),
+    case("PIN06", "star", env__runtime__0__version="13.*"),
+    case("PIN06", "wildcard", env__devices__0__driver="580.x"),
+    case("PIN06", "span", env__runtime__0__version="12.8 - 13.0"),
+    case("PIN06", "moving", run__recorder__version="main"),
+    case("PIN06", "encoder", audio__encoder__version="stable"),
+    case("PIN07", "no-difference", exit_code=0, pins__engine__diff_digest=...),
+    case("PIN08", "nothing-made-it", **below_l3(pins__frontend=absent("unknown"))),
+    case("PIN08", "version-alone", pins__frontend__1__digest=...),
+    case("PIN09", "narrow", **below_l3(generation__precision__dtype="int8")),
+    case("PIN09", "attention-unknown", generation__precision__attention=absent("unknown")),
+    case("PIN09", "autocast-unknown", generation__precision__autocast=absent("not_measured")),
+    case("PIN10", "fewer", pins__lock__packages=1),
+    case("PIN10", "other", pins__lock__digest=digest.of(b"other packages")),
+    case("PIN12", "base-is-delta", pins__adaptation__delta=digest.of(b"base weights")),
+    case("PIN12", "unlisted-clip", also=("REF06",), input__refs__2__role="prior", input__target_speech_ms=0),
+    case("PIN12", "no-prior-clips", pins__adaptation__with_prior_preservation=True),
+    case("PIN12", "no-adaptation", pins__adaptation=absent("not_applicable")),
+    kit.Case(
+        rule="PIN11",
+        slug="no-gpu",
+        make=partial(
+            kit.artifact, patch=kit.put(generation__device="cuda", env__devices=absent("not_applicable"), level="L1")
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_breaks(case, tmp_path):
+    """Nothing but the rule of the case fails."""
+    kit.assert_breaks(case, tmp_path)
+
+
+def test_cpu_with_readings(tmp_path):
+    """5.4: a run on the CPU that states a GPU's readings as its own is warned of, and conformant."""
+    path = rich.artifact(tmp_path, patch=kit.put(generation__device="cpu"))
+    (report,) = verify(path)
+    assert [(f.rule, f.where, f.severity) for f in report.findings] == [
+        ("PIN11", "/summary/clock_mhz", "warn"),
+        ("PIN11", "/summary/util_gpu", "warn"),
+    ]
+
+
+@pytest.mark.parametrize("make", [kit.artifact, rich.artifact])
+def test_sound_runs_pass(make, tmp_path):
+    """A recorded command and a run of which everything is known both hold."""
+    (report,) = verify(make(tmp_path))
+    assert (report.findings, report.verdict) == ((), "INTACT")
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        {"pins__model__revision": digest.of(b"a tree")},
+        {"pins__model__revision": COMMIT + COMMIT[:24]},
+        {"pins__model__uri": "git@example.org:mainline/main-voice"},
+        {"pins__model__uri": "https://example.org/latest/voice"},
+        {"pins__engine__version": "1.52-dev"},
+        {"pins__engine__version": "2.1.0.dev20261101+cu130"},
+        {"pins__frontend__0__version": "1:1.51+dfsg-10~bpo12+1"},
+        {"pins__frontend__0__version": "v1.0 (x86_64)"},
+        {"pins__vocoder": {"integrated": True, "detail": "the model ends in a waveform decoder"}},
+        {"pins__model__files": absent("not_measured"), "level": "L2"},
+        {"pins__vocoder": absent("unknown"), "level": "L2"},
+        {"pins__lock__packages": 3},
+        {"pins__lock__kind": "pylock", "pins__lock__digest": digest.of(b"a lock file")},
+        {"env__packages": absent("unknown")},
+        {"generation__precision__dtype": "int8", "generation__precision__quantisation": "gptq-4bit"},
+        {"generation__precision__dtype": "float32"},
+        {"env__os__version": "rolling"},
+        {"generation__params": {"version": "latest"}},
+    ],
+)
+def test_near_misses(edits, tmp_path):
+    """What only looks like a moving word, a range or a gap is none."""
+    (report,) = verify(rich.artifact(tmp_path, patch=kit.put(**edits)))
+    assert kit.failed(report) == set()
+
+
+def test_unpinned_command_asks_nothing(tmp_path):
+    """5.1: what a command cannot pin is absent, and the rules of it do not apply."""
+    (report,) = verify(kit.artifact(tmp_path))
+    assert {"PIN01", "PIN03", "PIN04", "PIN07", "PIN08", "PIN09", "PIN10", "PIN12"} <= set(report.not_applicable)
+    assert {"PIN05", "PIN06", "PIN11"} <= set(report.passed)
+
+
+def test_message_of_a_branch(tmp_path):
+    """A finding says where, what was found, and what would hold."""
+    (report,) = verify(rich.artifact(tmp_path, patch=kit.put(pins__engine__version="latest")))
+    (finding,) = report.findings
+    assert (finding.where, finding.found, finding.expected, finding.message) == (
+        "/pins/engine/version",
+        "latest",
+        "one exact version",
+        "a moving word pins nothing",
+    )

@@ -1,0 +1,216 @@
+"""Families CLK and TIM: each rule fails alone on a run that is otherwise sound."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import kit
+import pytest
+import rich
+
+from ttsartifact.terms.descriptor import absent
+from ttsartifact.terms.timebase import from_utc, to_utc, utc_bound
+from ttsartifact.verifying.engine import verify
+
+START_UTC = rich.ORIGIN
+
+
+def case(rule, slug, *, also=(), exit_code=1, traces=None, **edits):
+    make = partial(rich.artifact, patch=kit.put(**edits), traces=traces)
+    return kit.Case(rule=rule, slug=slug, make=make, also=frozenset(also), exit_code=exit_code)
+
+
+def utc(after_ns):
+    return to_utc(from_utc(START_UTC) + after_ns)
+
+
+def stepped(by_ns):
+    """Return edits that move the end snapshot's UTC by a step."""
+    return {"timebase__snapshots__1__utc": utc(rich.END_NS + by_ns)}
+
+
+# 310 + 290 ns of brackets and 500 ppm of 4.2 s
+ALLOWED_NS = 600 + 2_100_000
+
+
+def whole_milliseconds(folder):
+    """Write a run on a CPU whose times were typed."""
+
+    def patch(value):
+        value["run"]["times"] |= {
+            "t_submit_ns": 1_000_000,
+            "t_start_ns": 2_000_000,
+            "t_first_token_ns": 21_000_000,
+            "t_last_token_ns": 41_000_000,
+        }
+
+    def traces(values):
+        values["chunks"]["columns"]["t_ns"] = [21_000_000, 41_000_000]
+
+    return kit.artifact(folder, patch=patch, traces=traces)
+
+
+def queue(**columns):
+    def edit(values):
+        values["queue"]["columns"] |= columns
+
+    return edit
+
+
+CASES = [
+    case(
+        "CLK01",
+        "start-too-late",
+        timebase__snapshots__0__t_ns=300_000_000,
+        timebase__snapshots__0__utc=utc(300_000_000),
+    ),
+    case(
+        "CLK01",
+        "end-too-early",
+        timebase__snapshots__1__t_ns=3_000_000_000,
+        timebase__snapshots__1__utc=utc(3_000_000_000),
+    ),
+    case("CLK02", "negative", timebase__snapshots__0__bracket_ns=-1),
+    case("CLK02", "over-1-ms", timebase__snapshots__1__bracket_ns=1_000_001),
+    case("CLK02", "meter-negative", timebase__snapshots__2__bracket_ns=-1),
+    case("CLK03", "stepped-forward", **stepped(ALLOWED_NS + 1)),
+    case("CLK03", "stepped-back", **stepped(-ALLOWED_NS - 1)),
+    case("CLK03", "origin-elsewhere", timebase__origin__utc=utc(1_000)),
+    case("CLK04", "not-synchronised", exit_code=0, timebase__clocks__1__sync__synced=False),
+    case("CLK04", "nobody-knows", exit_code=0, timebase__clocks__1__sync__synced=absent("unknown")),
+    case("CLK05", "too-small", timebase__uncertainty_ns=1),
+    case("CLK06", "channel", channels__0__clock="host.cuda"),
+    case("CLK06", "origin", timebase__origin__clock="host.raw"),
+    case(
+        "CLK06",
+        "twice",
+        timebase__clocks__2__id="host.utc",
+        timebase__clocks__2__resolution_ns=1,
+        timebase__snapshots__2__clock="host.utc",
+        channels__8__clock="host.utc",
+    ),
+    case("CLK08", "leap-second", timebase__snapshots__1__utc="2026-12-31T23:59:60.000000000Z"),
+    case("CLK08", "no-such-day", input__refs__1__origin__retrieved="2026-02-30T00:00:00Z"),
+    case("CLK08", "no-zone", timebase__origin__utc="2026-11-21T10:00:00.123456789"),
+    case("CLK08", "offset", timebase__origin__utc="2026-11-21T10:00:00.123456789+00:00"),
+    case("CLK08", "whole-seconds-of-a-fine-clock", timebase__origin__utc="2026-11-21T10:00:00Z"),
+    case("CLK08", "more-digits-than-it-resolves", timebase__clocks__1__resolution_ns=1_000),
+    case("CLK09", "no-round-trip", timebase__snapshots__2__round_trip_ns=...),
+    case("TIM01", "first-token-before-submit", run__times__t_first_token_ns=rich.SUBMIT_NS - 1),
+    case("TIM01", "encoded-before-last", run__times__t_encoded_ns=rich.LAST_NS - 1),
+    case("TIM01", "started-before-submit", run__times__t_start_ns=rich.SUBMIT_NS - 1),
+    case("TIM02", "first", run__times__t_first_token_ns=rich.FIRST_NS + 1),
+    case("TIM02", "last", run__times__t_last_token_ns=rich.LAST_NS - 1),
+    case("TIM02", "first-frames", run__times__first_chunk_frames=199),
+    case("TIM03", "encoded-after-the-end", run__times__t_encoded_ns=rich.END_NS + 1),
+    case("TIM03", "queue-of-another-epoch", traces=queue(t_ns=[0, 180_000_001, 1_735_837_452_835_000_000 >> 8])),
+    case("TIM04", "arrived-nowhere", level="L1", run__times__t_first_token_semantics=absent("unknown")),
+    case("TIM04", "no-such-place", run__times__t_first_token_semantics="browser"),
+    kit.Case(rule="TIM06", slug="typed", make=whole_milliseconds, exit_code=0),
+    case("TIM08", "hidden-retry", run__attempt={"index": 1, "retries": 2}),
+    case("TIM08", "as-many", run__attempt={"index": 2, "retries": 2}),
+    case("TIM09", "too-few", run__load__queue_depth_at_submit=0),
+    case("TIM09", "too-many", run__load__queue_depth_at_submit=4),
+    case("TIM09", "outside-the-batch", run__load__batch_index=2),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_breaks(case, tmp_path):
+    """Nothing but the rule of the case fails."""
+    kit.assert_breaks(case, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        {"timebase__snapshots__1__bracket_ns": 100_000},
+        {"timebase__snapshots__2__bracket_ns": 30_000_000},
+        stepped(ALLOWED_NS),
+        stepped(-ALLOWED_NS),
+        {"timebase__origin__utc": utc(310)},
+        {"timebase__origin__utc": absent("unknown")},
+        {
+            "timebase__snapshots__0__t_ns": rich.SUBMIT_NS - 1_007,
+            "timebase__snapshots__0__utc": utc(rich.SUBMIT_NS - 1_007),
+            "timebase__origin__utc": absent("unknown"),
+            "run__times__t_scheduled_ns": 5,
+        },
+        {"run__times__t_start_ns": rich.SUBMIT_NS},
+        {"run__times__t_encoded_ns": rich.LAST_NS},
+        {"run__times__t_encoded_ns": rich.END_NS},
+        {"run__attempt": {"index": 3, "retries": 2}},
+        {"run__load__queue_depth_at_submit": 1},
+        {"run__load__queue_depth_at_submit": absent("unknown"), "level": "L1"},
+        {"claims": [], "timebase__clocks__1__sync__synced": False},
+        {"timebase__uncertainty_ns": absent("not_measured")},
+    ],
+)
+def test_near_misses(edits, tmp_path):
+    """What lies on the border holds."""
+    path = rich.artifact(tmp_path, patch=kit.put(**edits))
+    if edits.get("timebase__snapshots__0__t_ns"):
+        # The queue and the telemetry began before that snapshot, and only they are wrong.
+        assert kit.failed(verify(path)[0]) == {"TIM03"}
+    else:
+        assert kit.failed(verify(path)[0]) == set()
+
+
+@pytest.mark.parametrize(
+    ("bracket_ns", "severity"), [(100_000, None), (100_001, "warn"), (1_000_000, "warn"), (1_000_001, "error")]
+)
+def test_brackets_by_width(bracket_ns, severity, tmp_path):
+    """7.2: up to 100 µs a bracket passes, up to 1 ms it is warned of, beyond it fails."""
+    (report,) = verify(rich.artifact(tmp_path, patch=kit.put(timebase__snapshots__1__bracket_ns=bracket_ns)))
+    assert [(f.rule, f.severity) for f in report.findings] == ([("CLK02", severity)] if severity else [])
+
+
+def test_uncertainty_is_held_to_the_largest_bound(tmp_path):
+    """7.6: one nanosecond decides, and the finding names the channel whose bound it is."""
+    value = rich.draft().descriptor
+    util = next(channel for channel in value["channels"] if channel["name"] == "util_gpu_pct")
+    bound = utc_bound(value["timebase"], rich.SUBMIT_NS, rich.LAST_NS, util)
+    assert bound is not None
+    assert bound.lacks == ()
+
+    def declared(ns):
+        return verify(rich.artifact(tmp_path, patch=kit.put(timebase__uncertainty_ns=ns)))[0]
+
+    assert declared(bound.ns).findings == ()
+    (finding,) = declared(bound.ns - 1).findings
+    assert (finding.rule, finding.found) == ("CLK05", bound.ns - 1)
+    assert finding.expected == f"at least {bound.ns}, the bound of channel util_gpu_pct"
+
+
+def test_uncertainty_of_an_unknown_clock(tmp_path):
+    """7.6: a bound that lacks the clock's error can refute a declaration and not confirm it."""
+    path = rich.artifact(tmp_path, patch=kit.put(timebase__clocks__1__sync=absent("unknown"), claims=[]))
+    (report,) = verify(path)
+    assert [(f.rule, f.outcome, f.message) for f in report.unchecked] == [
+        ("CLK05", "unverifiable", "max_error_ns of the clock of UTC")
+    ]
+
+
+def test_one_round_time_is_chance(tmp_path):
+    """7.4: a single nanosecond off the millisecond is proof of a clock."""
+
+    def traces(values):
+        values["chunks"]["columns"]["t_ns"] = [21_000_000, 41_000_000]
+
+    def patch(value):
+        value["run"]["times"] |= {
+            "t_submit_ns": 1_000_001,
+            "t_first_token_ns": 21_000_000,
+            "t_last_token_ns": 41_000_000,
+        }
+
+    (report,) = verify(kit.artifact(tmp_path, patch=patch, traces=traces))
+    assert report.findings == ()
+
+
+def test_blocked_by_disorder(tmp_path):
+    """Where the times are out of order, what is measured between them is not asked."""
+    (report,) = verify(rich.artifact(tmp_path, patch=kit.put(run__times__t_first_token_ns=1)))
+    assert {f.rule: f.blocked_by for f in report.unchecked} == dict.fromkeys(
+        ("CLK05", "TIM02", "TIM03", "TIM06", "TEL03", "TEL11"), "TIM01"
+    )
