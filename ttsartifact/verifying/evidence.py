@@ -200,15 +200,19 @@ class Evidence:
 
     @property
     def seal(self) -> str | None:
-        """The seal that the file carries, at the place where its carrier has it."""
-        held = self.artifact.capsule
-        return None if held is None else held.seal
+        """The seal that the file carries, at the place where its carrier has it; all rows of Parquet share one."""
+        held, file = self.artifact.capsule, self.artifact.file
+        if held is not None:
+            return held.seal
+        return None if file is None else file.seal.stated
 
     @cached_property
     def seal_expected(self) -> str | None:
         """The seal that the bytes as found would carry."""
-        held = self.artifact.capsule
-        return None if held is None else "sha256:" + capsules.seal_of(held.raw, self.digests.encoded)
+        held, file = self.artifact.capsule, self.artifact.file
+        if held is not None:
+            return "sha256:" + capsules.seal_of(held.raw, self.digests.encoded)
+        return None if file is None else file.seal.expected
 
     @cached_property
     def audio_bytes(self) -> int:
