@@ -11,7 +11,7 @@ import kit
 import pytest
 
 from ttsartifact.container import schemas
-from ttsartifact.errors import CommandFailed, Refused
+from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
 from ttsartifact.recording.command import record_command
 from ttsartifact.recording.references import Reference
 from ttsartifact.rerunning.consent import Consent
@@ -204,8 +204,9 @@ def test_a_broken_artifact_is_not_run_again(engines, tmp_path):
 def test_what_is_no_artifact_is_refused(tmp_path, data):
     """A stranger's bytes get a sentence, not a traceback."""
     (tmp_path / "x.tts.wav").write_bytes(data)
-    with pytest.raises(Refused):
+    with pytest.raises(TtsArtifactError) as caught:
         rerun_command(tmp_path / "x.tts.wav", ESPEAK)
+    assert caught.value.where.startswith(str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -330,3 +331,15 @@ def test_a_command_that_streams_is_rerun_as_it_streamed(tmp_path):
     record_command(argv, text=TEXT, out=path, repair_header=True, say=lambda _: None)
     found = rerun_command(path, argv, repair_header=True)
     assert (found.verdict, found.exit_code) == (Word.PCM_EXACT, 0)
+
+
+def test_what_is_run_again_is_what_was_verified(engines, tmp_path):
+    """A file that is swapped after it was opened changes nothing: the plan comes from the bytes that were hashed."""
+    path = tmp_path / "a.tts.wav"
+    shutil.copyfile(engines / "espeak.tts.wav", path)
+
+    def swap(plan):
+        path.unlink()
+        shutil.copyfile(engines / "flite.tts.wav", path)
+
+    assert rerun_command(path, ESPEAK, on_plan=swap).verdict == Word.PCM_EXACT

@@ -10,6 +10,7 @@ import pytest
 
 from ttsartifact.errors import CommandFailed, Refused, Unavailable
 from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.rerunning import child
 from ttsartifact.rerunning.child import ChildLimits, is_isolated
 from ttsartifact.rerunning.protocol import Parameter, RunnerInfo, installed, load
 from ttsartifact.rerunning.rerun import rerun_runner
@@ -246,3 +247,11 @@ def test_what_a_runner_raises_is_its_failure_and_leaves_a_journal(odd_runner, tm
     with pytest.raises(CommandFailed, match="runner odd failed: ZeroDivisionError: of its own making"):
         run_runner(odd_runner, TEXT, out / "a.tts.wav", parameters={"mode": "raise"})
     assert [path.name for path in out.iterdir()] == ["a.tts.wav.journal.jsonl"]
+
+
+def test_where_no_network_can_be_taken_away_the_plan_says_so(fine, monkeypatch):
+    """A system without namespaces makes runs all the same, and hides nothing."""
+    monkeypatch.setattr(child, "_isolation", tuple)
+    found = rerun_runner(fine)
+    assert found.verdict == Word.PCM_EXACT
+    assert found.plan.network

@@ -27,7 +27,9 @@ from ttsartifact.rerunning.plan import Missing, Plan, PlannedInput, references_o
 from ttsartifact.rerunning.protocol import installed, load
 from ttsartifact.rerunning.run import seeds_of
 from ttsartifact.rerunning.verdict import Judgement, can_cause, judge, not_comparable
-from ttsartifact.verifying.engine import verify
+from ttsartifact.verifying.engine import judge as judge_artifact
+from ttsartifact.verifying.evidence import Evidence
+from ttsartifact.verifying.siblings import Siblings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -232,17 +234,21 @@ def rerun_runner(
 
 
 def _verified(path: PathLike) -> Artifact:
-    """Return the one run of `path`; raises Refused when a rule does not hold, for then nobody knows what was run."""
-    for report in verify(path):
-        if not report.conformant:
-            reason = report.failures[0] if report.failures else None
-            raise Refused(
-                "the artifact does not verify" + (f": {reason.rule}, {reason.message}" if reason else ""),
-                where=reason.where if reason else os.fspath(path),
-                found=report.verdict,
-                expected="INTACT",
-            )
-    return open_artifact(path)
+    """Return the one run of `path`, verified where it was opened, so that nobody can swap it in between.
+
+    Raises Refused when a rule does not hold, for then nobody knows what was run.
+    """
+    artifact = open_artifact(path)
+    report = judge_artifact(Evidence(artifact, siblings=None if artifact.row is None else Siblings(path)))
+    if not report.conformant:
+        reason = report.failures[0] if report.failures else None
+        raise Refused(
+            "the artifact does not verify" + (f": {reason.rule}, {reason.message}" if reason else ""),
+            where=reason.where if reason else os.fspath(path),
+            found=report.verdict,
+            expected="INTACT",
+        )
+    return artifact
 
 
 def _announce(plan: Plan, on_plan: Callable[[Plan], None] | None) -> None:
