@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.errors import TooLarge, TtsArtifactError
+from ttsartifact.errors import TtsArtifactError
 from ttsartifact.terms.chunks import stalls
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Unverifiable
 from ttsartifact.verifying.asking import claims_level
@@ -28,13 +28,13 @@ _MEDIA_TYPES = {
 @rule("AUD01")
 def sample_rate(evidence: Evidence) -> Answer:
     """The stated sample rate is the file's (clause 6.1)."""
-    return _compared(evidence, ("sample_rate_hz",))
+    return _compared(evidence, "AUD01", ("sample_rate_hz",))
 
 
 @rule("AUD02")
 def channels(evidence: Evidence) -> Answer:
     """The stated number of channels is the file's, and each has a role (clauses 6.1 and 6.9)."""
-    answer = _compared(evidence, ("channels",))
+    answer = _compared(evidence, "AUD02", ("channels",))
     roles, stated = evidence.known("/audio/roles"), evidence.known("/audio/channels")
     if answer or len(roles) == stated:
         return answer
@@ -44,26 +44,34 @@ def channels(evidence: Evidence) -> Answer:
 @rule("AUD03")
 def sample_format(evidence: Evidence) -> Answer:
     """The stated subtype and bit depth are the file's; a lossy codec has no depth (clause 6.1)."""
-    return _compared(evidence, ("subtype", "bit_depth"))
+    return _compared(evidence, "AUD03", ("subtype", "bit_depth"))
 
 
 @rule("AUD04")
 def codec(evidence: Evidence) -> Answer:
     """The stated codec is what the bytes are, and the media type is that codec's (clause 6.1)."""
-    if evidence.artifact.wave is None and isinstance(evidence.sound, TtsArtifactError):
-        error = evidence.sound
-        if error.rule == "AUD04":
-            return [Mismatch(where=error.where, found=error.found, expected=error.expected, message=error.message)]
-        return Unverifiable(error.message)
-    answer = _compared(evidence, ("codec",))
     stated, media_type = evidence.known("/audio/codec"), evidence.known("/audio/media_type")
-    if answer or media_type == _MEDIA_TYPES[stated]:
-        return answer
+    seen = "wav"
+    if evidence.artifact.wave is None:
+        from ttsartifact.container.sound import codec_of
+
+        try:
+            seen = codec_of(evidence.artifact.audio)
+        except TtsArtifactError as error:
+            return _refused(error, "AUD04")
+    if stated != seen:
+        return [
+            Mismatch(
+                where="/audio/codec", found=stated, expected=seen, message="the file's first bytes are another codec's"
+            )
+        ]
+    if media_type == _MEDIA_TYPES[seen]:
+        return []
     return [
         Mismatch(
             where="/audio/media_type",
             found=media_type,
-            expected=_MEDIA_TYPES[stated],
+            expected=_MEDIA_TYPES[seen],
             message="the media type is another codec's",
         )
     ]
@@ -72,7 +80,7 @@ def codec(evidence: Evidence) -> Answer:
 @rule("AUD05")
 def frames(evidence: Evidence) -> Answer:
     """The stated number of frames is what decoding delivers, without an MP3's delay and padding (clause 6.1)."""
-    return _compared(evidence, ("frames",))
+    return _compared(evidence, "AUD05", ("frames",))
 
 
 @rule("AUD06")
@@ -116,12 +124,8 @@ def decodes(evidence: Evidence) -> Answer:
     # The walk over a WAV has found a whole number of frames, and there is nothing else to decode.
     if evidence.artifact.wave is not None:
         return []
-    error = evidence.sound
-    if not isinstance(error, TtsArtifactError):
-        return []
-    if isinstance(error, TooLarge) or error.rule != "AUD07":
-        return Unverifiable(error.message)
-    return [Mismatch(where=error.where, found=error.found, expected=error.expected, message=error.message)]
+    facts = evidence.sound
+    return _refused(facts, "AUD07") if isinstance(facts, TtsArtifactError) else []
 
 
 @rule("AUD12")
@@ -285,13 +289,19 @@ def stalls_recompute(evidence: Evidence) -> Answer:
     ]
 
 
-def _compared(evidence: Evidence, keys: tuple[str, ...]) -> list[Mismatch] | Unverifiable:
+def _refused(error: TtsArtifactError, rule_id: str) -> list[Mismatch] | Unverifiable:
+    """Answer for audio that could not be read: the rule that its reader names fails, any other has nothing to go by."""
+    if error.rule != rule_id:
+        return Unverifiable(error.message)
+    return [Mismatch(where=error.where, found=error.found, expected=error.expected, message=error.message)]
+
+
+def _compared(evidence: Evidence, rule_id: str, keys: tuple[str, ...]) -> list[Mismatch] | Unverifiable:
     """Compare fields of /audio with what the file says of itself; a WAV is asked without loading a decoder."""
     wave = evidence.artifact.wave
     seen: dict[str, Any]
     if wave is not None:
         seen = {
-            "codec": "wav",
             "subtype": wave.format.subtype,
             "sample_rate_hz": wave.format.sample_rate_hz,
             "channels": wave.format.channels,
@@ -301,7 +311,7 @@ def _compared(evidence: Evidence, keys: tuple[str, ...]) -> list[Mismatch] | Unv
     else:
         facts: SoundFacts | TtsArtifactError = evidence.sound
         if isinstance(facts, TtsArtifactError):
-            return Unverifiable(facts.message)
+            return _refused(facts, rule_id)
         seen = {key: getattr(facts, key) for key in keys}
     return [
         Mismatch(

@@ -1,0 +1,242 @@
+"""Families AUD and CHK, and HSH13: each rule fails alone on a run that is otherwise sound."""
+
+from __future__ import annotations
+
+import io
+import struct
+import subprocess
+import sys
+from functools import partial
+
+import kit
+import numpy as np
+import pytest
+import rich
+import soundfile
+
+from ttsartifact.container.source import BytesSource
+from ttsartifact.packing.pack import Run, write
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import absent
+from ttsartifact.verifying.engine import verify
+
+FLAC_MD5 = slice(26, 42)  # behind the magic, a block header, and 18 bytes of STREAMINFO
+LAME = {"name": "LAME", "version": "3.100", "mode": "cbr", "bitrate_bps": 64_000}
+
+
+def case(rule, slug, *, also=(), exit_code=1, make=kit.artifact, traces=None, **edits):
+    return kit.Case(
+        rule=rule,
+        slug=slug,
+        make=partial(make, patch=kit.put(**edits), traces=traces),
+        also=frozenset(also),
+        exit_code=exit_code,
+    )
+
+
+def noise(frames=4_000):
+    return np.random.default_rng(7).integers(-9000, 9000, frames).astype("i2")
+
+
+def encoded(kind, subtype=None):
+    file = io.BytesIO()
+    soundfile.write(file, noise(), kit.RATE_HZ, format=kind, subtype=subtype)
+    return file.getvalue()
+
+
+def flac():
+    return encoded("FLAC", "PCM_16")
+
+
+def other_md5(data, md5):
+    return data[: FLAC_MD5.start] + md5 + data[FLAC_MD5.stop :]
+
+
+def in_parquet(folder, audio, *, encoder=None, patch=None):
+    """Write a run whose audio is no WAV, and so comes without a chunk log."""
+    times = kit.descriptor()["run"]
+    times["times"] |= {"first_chunk_frames": absent("not_measured"), "stalls": absent("not_measured")}
+    draft = kit.draft(audio={"encoder": encoder or absent("unknown")}, traces=(), run=times)
+    return kit.artifact(folder, name="run.tts.parquet", audio=audio, run=draft, patch=patch)
+
+
+def of_parquet(rule, slug, audio, *, also=(), exit_code=1, encoder=None, **edits):
+    def make(folder):
+        return in_parquet(folder, audio(), encoder=encoder, patch=kit.put(**edits))
+
+    return kit.Case(rule=rule, slug=slug, make=make, also=frozenset(also), exit_code=exit_code)
+
+
+def cut_flac(folder):
+    """Write a FLAC whose last frames are gone, with its digests made of what is left."""
+    whole = flac()
+    cut = whole[:-900]
+    packed = open_artifact(in_parquet(folder, whole))
+    parts = {name: packed.parts.part(name) for name in packed.parts.names()}
+    parts = kit.edited(parts, patch=kit.put(audio__digest=digest.of(cut), audio__size=len(cut)))
+    path = folder / "cut.tts.parquet"
+    write(Run(parts=parts, audio=BytesSource(cut), wave=None, audio_digest=digest.of(cut)), path, carrier="parquet")
+    return path
+
+
+def floats(*samples):
+    """Return a WAV of 32-bit floats in which `samples` stand first."""
+    values = [*samples, *([0.25] * (800 - len(samples)))]
+    return kit.wav(struct.pack("<800f", *values), bits=32, tag=3)
+
+
+def of_floats(slug, *samples, clipped=0):
+    make = partial(kit.artifact, audio=floats(*samples), patch=kit.put(audio__clipped_samples=clipped))
+    return kit.Case(rule="AUD12", slug=slug, make=make)
+
+
+def chunks(**columns):
+    def edit(values):
+        trace = values["chunks"]
+        trace["columns"] |= columns
+        trace["rows"] = len(trace["columns"]["t_ns"])
+
+    return edit
+
+
+def last_chunk_lost(values):
+    trace = values["chunks"]
+    for column in trace["columns"].values():
+        del column[-1]
+    trace["rows"] -= 1
+
+
+CASES = [
+    case("AUD01", "44100", audio__sample_rate_hz=44_100),
+    case("AUD01", "one-off", audio__sample_rate_hz=kit.RATE_HZ + 1),
+    case("AUD02", "stereo", audio__channels=2, audio__roles=[{"role": "output"}] * 2),
+    case("AUD02", "roleless", audio__roles=[{"role": "output"}] * 2),
+    case("AUD03", "24-bit", audio__bit_depth=24),
+    case("AUD03", "float", audio__subtype="pcm_s24"),
+    case("AUD03", "depth-not-told", audio__bit_depth=absent("unknown")),
+    case("AUD04", "media-type", audio__media_type="audio/flac"),
+    case("AUD05", "one-more", audio__frames=801),
+    of_parquet("AUD06", "flac-without-level", flac, encoder={"name": "libFLAC", "version": "1.4.3"}),
+    of_parquet(
+        "AUD06",
+        "mp3-without-bitrate",
+        lambda: encoded("MP3"),
+        encoder={**LAME, "bitrate_bps": 64_000},
+        audio__encoder__bitrate_bps=...,
+    ),
+    of_parquet("AUD06", "mp3-without-mode", lambda: encoded("MP3"), encoder=LAME, audio__encoder__mode=...),
+    of_parquet("AUD06", "mp3-without-version", lambda: encoded("MP3"), encoder={**LAME, "version": absent("unknown")}),
+    of_floats("nan", float("nan")),
+    of_floats("infinite", float("inf")),
+    of_floats("negative-infinite", 0.5, float("-inf")),
+    of_floats("uncounted", 1.5, -1.25),
+    case("CHK01", "gap", traces=chunks(frame_start=[0, 401], frame_count=[400, 399])),
+    case("CHK01", "overlap", traces=chunks(frame_start=[0, 399], frame_count=[400, 401])),
+    case(
+        "CHK01",
+        "not-from-0",
+        traces=chunks(frame_start=[1, 400], frame_count=[399, 400]),
+        run__times__first_chunk_frames=399,
+    ),
+    case(
+        "CHK01", "empty", traces=chunks(frame_start=[0, 800], frame_count=[800, 0]), run__times__first_chunk_frames=800
+    ),
+    case("CHK02", "last-chunk-lost", traces=last_chunk_lost, run__times__t_last_token_ns=21_000_017),
+    case(
+        "CHK03",
+        "backwards",
+        make=rich.artifact,
+        traces=chunks(t_ns=[rich.FIRST_NS, rich.FIRST_NS + 9_000_007, rich.FIRST_NS + 9_000_006, rich.LAST_NS]),
+    ),
+    case(
+        "CHK04",
+        "all-at-once",
+        exit_code=0,
+        traces=chunks(t_ns=[41_000_029] * 2),
+        run__times__t_first_token_ns=41_000_029,
+    ),
+    case("CHK05", "count", run__times__stalls={"count": 1, "total_ns": 0}),
+    case("CHK05", "one-ns", make=rich.artifact, run__times__stalls={"count": 2, "total_ns": 1}),
+]
+FLAC_CASES = [
+    of_parquet("HSH13", "other-md5", lambda: other_md5(flac(), b"\x01" * 16)),
+    of_parquet("HSH13", "left-out", lambda: other_md5(flac(), bytes(16)), exit_code=0),
+    of_parquet("AUD01", "flac", flac, audio__sample_rate_hz=44_100),
+    of_parquet("AUD05", "mp3", lambda: encoded("MP3"), audio__frames=4_001),
+    of_parquet(
+        "AUD04",
+        "mp3-for-vorbis",
+        lambda: encoded("MP3"),
+        audio__codec="ogg_vorbis",
+        audio__media_type="audio/ogg",
+    ),
+    kit.Case(rule="AUD07", slug="cut", make=cut_flac),
+]
+
+
+@pytest.mark.parametrize("case", CASES + FLAC_CASES, ids=str)
+def test_breaks(case, tmp_path):
+    """Nothing but the rule of the case fails."""
+    kit.assert_breaks(case, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("audio", "encoder"),
+    [
+        (flac, {"name": "libFLAC", "version": "1.4.3", "level": "5"}),
+        (flac, None),
+        (lambda: encoded("MP3"), LAME),
+        (lambda: encoded("OGG", "VORBIS"), {"name": "libvorbis", "version": "1.3.7", "mode": "vbr", "quality": "0.4"}),
+        (lambda: encoded("OGG", "OPUS"), None),
+    ],
+)
+def test_encoded_audio_passes(audio, encoder, tmp_path):
+    """6.2: encoded audio whose facts are as it says them holds; an encoder that nobody knows may be absent."""
+    (report,) = verify(in_parquet(tmp_path, audio(), encoder=encoder))
+    assert report.findings == ()
+    assert {"AUD01", "AUD02", "AUD03", "AUD04", "AUD05", "AUD07"} <= set(report.passed)
+    assert ("AUD06" in report.passed) is (encoder is not None)
+
+
+def test_flac_has_a_witness(tmp_path):
+    """8.3: the MD5 of STREAMINFO is a second opinion on the samples."""
+    (report,) = verify(in_parquet(tmp_path, flac()))
+    assert "HSH13" in report.passed
+
+
+@pytest.mark.parametrize(
+    ("samples", "clipped"), [((1.0, -1.0), 0), ((1.5,), 1), ((1.5,), 3), ((1.5,), absent("unknown"))]
+)
+def test_floats_that_pass(samples, clipped, tmp_path):
+    """6.1: full scale is no clipping, and what lies outside is counted or not known."""
+    (report,) = verify(kit.artifact(tmp_path, audio=floats(*samples), patch=kit.put(audio__clipped_samples=clipped)))
+    assert report.findings == ()
+    assert "AUD12" in report.passed
+
+
+def test_one_chunk_is_no_stream(tmp_path):
+    """6.3: several chunks at one instant are only strange when the run says that it streamed."""
+    edits = kit.put(run__times__t_first_token_ns=41_000_029, run__times__streaming=False)
+    (report,) = verify(kit.artifact(tmp_path, traces=chunks(t_ns=[41_000_029] * 2), patch=edits))
+    assert report.findings == ()
+
+
+def test_a_misstated_rate_blocks_what_it_measures(tmp_path):
+    """6.3: stalls are counted in frames a second, and are not asked about when the rate is wrong."""
+    (report,) = verify(kit.artifact(tmp_path, patch=kit.put(audio__sample_rate_hz=44_100)))
+    assert [(f.rule, f.blocked_by) for f in report.unchecked] == [("CHK05", "AUD01")]
+    (finding,) = report.findings
+    assert (finding.where, finding.found, finding.expected) == ("/audio/sample_rate_hz", 44_100, 16_000)
+
+
+def test_a_wav_needs_no_decoder(tmp_path):
+    """6.1: a WAV is verified without a sound library and without numpy."""
+    path = kit.artifact(tmp_path)
+    program = (
+        "import sys; from ttsartifact.verifying.engine import verify; (report,) = verify(sys.argv[1]);"
+        "assert report.conformant;"
+        "print(sorted({'numpy', 'soundfile', 'pyarrow', 'jsonschema', 'rich', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
