@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.cli.speak import EXIT, Usage, say
+from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.reporting.safe import safe
 
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ def pack(audio: str, descriptor: str, out: str, *, traces: Sequence[str], replac
     from ttsartifact.reading.artifact import parse_descriptor
     from ttsartifact.terms.draft import Draft
 
-    value = parse_descriptor(_bytes_of(descriptor))[0].value
+    try:
+        value = parse_descriptor(_bytes_of(descriptor))[0].value
+    except InvalidDescriptor as error:
+        raise error.at(descriptor) from error.__cause__
     known = value.get("audio")
     draft = Draft(
         descriptor={key: section for key, section in value.items() if key not in _COMPUTED},

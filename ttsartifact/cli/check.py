@@ -116,8 +116,8 @@ def _check(
         from ttsartifact.reporting import tsv
 
         say(tsv.row(tsv.REPORT_COLUMNS))
-    for found in _asked_of_all(files, asked, jobs):
-        differing = _differing(receipt, found)
+    for path, found in zip(files, _asked_of_all(files, asked, jobs), strict=True):
+        differing = _differing(receipt, path, found)
         for report, differences in zip(found, differing, strict=True):
             code = worst([exit_code(report, strict=strict), EXIT.FINDINGS if differences else EXIT.OK])
             codes.add(code)
@@ -166,7 +166,7 @@ def _asked_of_all(files: list[str], asked: dict[str, Any] | None, jobs: int) -> 
             yield from found_in_chunk
 
 
-def _differing(receipt: Receipt | None, reports: tuple[Report, ...]) -> list[tuple[Difference, ...] | None]:
+def _differing(receipt: Receipt | None, path: str, reports: tuple[Report, ...]) -> list[tuple[Difference, ...] | None]:
     """Return, for each run of a file, the parts in which it is not the run of the receipt; None where nobody asked."""
     if receipt is None:
         return [None] * len(reports)
@@ -176,7 +176,7 @@ def _differing(receipt: Receipt | None, reports: tuple[Report, ...]) -> list[tup
     if any(report.artifact_id is None for report in reports):
         return [(Difference(part="id", found=None, expected=receipt.id),)] * len(reports)
     # The id binds the descriptor's bytes: where it is the one that was just verified, so is all that is compared.
-    artifacts = list(open_artifacts(reports[0].where))
+    artifacts = list(open_artifacts(path))
     found: list[tuple[Difference, ...] | None] = [differences(receipt, artifact.descriptor) for artifact in artifacts]
     changed = [artifact.artifact_id for artifact in artifacts] != [report.artifact_id for report in reports]
     if changed:

@@ -56,10 +56,13 @@ def recognise(argv: list[str]) -> Callable[[], int] | None:
     keywords = parsed(COMMANDS[argv[0]], argv[1:])
     if keywords is None:
         return None
-    from ttsartifact.cli import check, showing
+    if argv[0] == "show":
+        from ttsartifact.cli.showing import show
 
-    acts: dict[str, Callable[..., int]] = {"verify": check.verify, "validate": check.validate, "show": showing.show}
-    act = acts[argv[0]]
+        return lambda: show(**keywords)
+    from ttsartifact.cli import check
+
+    act = check.verify if argv[0] == "verify" else check.validate
     return lambda: act(**keywords)
 
 

@@ -1,0 +1,55 @@
+"""explain, schema and doctor."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ttsartifact import _spec
+from ttsartifact.cli import main
+from ttsartifact.verifying.catalogue import catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.mark.parametrize("rule", catalogue())
+def test_every_rule_is_explained(rule: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What it requires, where the specification says so, and how much it weighs."""
+    assert main(["explain", rule.lower()]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(rule)
+    labels = {line[2:14].strip() for line in lines[1:]}
+    assert {"requires", "clause", "severity", "binds", "looks at"} <= labels
+    assert max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize("name", ["descriptor", "traces", "report", "show"])
+def test_a_schema_is_printed_as_it_stands(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The bytes of the specification."""
+    assert main(["schema", name]) == 0
+    assert capsys.readouterr().out.encode() == _spec.read(f"{name}.schema.json")
+
+
+def test_the_descriptor_is_the_schema_one_asks_for_first(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a name."""
+    assert main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["$id"] == "urn:ttsartifact:1.0:descriptor"
+
+
+def test_the_doctor_never_fails(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where every look goes wrong, each says so, and the exit code is 0."""
+    from ttsartifact.cli import doctor
+
+    assert main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in lines} >= {"ttsartifact", "python", "package", "nvml", "clock", "temporary"}
+
+    def broken() -> Iterator[str]:
+        raise OSError("\x1b[31mno such thing")
+
+    monkeypatch.setattr(doctor, "_LOOKS", (("sound", broken),))
+    assert main(["doctor"]) == 0
+    assert capsys.readouterr().out == "sound          not known: OSError: \\x1b[31mno such thing\n"
