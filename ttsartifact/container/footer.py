@@ -118,7 +118,7 @@ def parse(data: bytes, offset: int) -> Footer:
         return _checked(data, offset, *thrift.read_struct(data, keep=frozenset({3, 4, 5})))
     except Damaged as error:
         raise error.at(f"footer at offset {offset}") from error.__cause__
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise Damaged("the footer has not the shape of one", where=f"footer at offset {offset}") from error
 
 

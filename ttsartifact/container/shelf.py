@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import io
 import re
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ from ttsartifact.terms.timebase import to_utc
 from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from ttsartifact.container.source import Source
 
@@ -40,6 +41,7 @@ _PART_NAME = re.compile(
 )
 _BATCH_ROWS, _BATCH_BYTES = 100, 32 * MIB
 _SMALL_FILE_BYTES = 256 * MIB
+_SMALL_TABLE_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +64,8 @@ class Row:
     audio: memoryview
     columns: dict[str, Any]
     """The flat columns, as `columns.flat_columns` would derive them; those that do not fit are left out."""
-    tables: dict[str, Trace | None]
-    """The nested columns."""
+    tables: Mapping[str, Trace | None]
+    """The nested columns, each decoded when it is asked for."""
 
 
 class Shelf:
@@ -108,9 +110,11 @@ class Shelf:
                     batch = next(batches, None)
                 if batch is None:
                     break
+                with _foreign(f"rows from {index} on"):
+                    flat = _flat(batch)
                 for place in range(batch.num_rows):
                     with _foreign(f"row {index}"):
-                        row = _row(batch, place, index)
+                        row = _row(batch, flat, place, index)
                     yield row
                     index += 1
         if index != self.rows:
@@ -270,39 +274,76 @@ def _is_kind(found: Any, kind: str) -> bool:
     return bool(t.is_float64(found))
 
 
-def _row(batch: Any, place: int, index: int) -> Row:
-    where = f"row {index}"
-    scalars = {name: batch.column(number)[place] for number, name in enumerate(batch.schema.names)}
-    descriptor = bytes(_bytes_of(scalars.pop("descriptor_json"), "descriptor_json", where))
+class _Tables(Mapping[str, Trace | None]):
+    """The nested columns of one row, as the traces that they project."""
+
+    def __init__(self, batch: Any, place: int, parts: Mapping[str, bytes]) -> None:
+        self._batch, self._place, self._parts = batch, place, parts
+        self._names = tuple(name for name in TRACE_TABLES if name in batch.schema.names)
+
+    def __getitem__(self, name: str) -> Trace | None:
+        if name not in self._names:
+            raise KeyError(name)
+        with _foreign(f"column {name}"):
+            scalar = self._batch.column(name)[self._place]
+            if not scalar.is_valid:
+                return None
+            rows = scalar.values
+            # A row of the trace takes bytes in its part; a nested column of more rows is no projection of anything.
+            limit = max(_SMALL_TABLE_ROWS, len(self._parts.get(f"trace/{name}", b"")))
+            if len(rows) > limit:
+                raise TooLarge("a nested column longer than its trace", found=len(rows), expected=f"at most {limit}")
+            keys = [rows.type.field(number).name for number in range(rows.type.num_fields)]
+            return Trace(name, {key: rows.field(key).to_pylist() for key in keys})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _row(batch: Any, flat: Mapping[str, list[Any]], place: int, index: int) -> Row:
+    descriptor = bytes(_bytes_of(batch.column("descriptor_json")[place], "descriptor_json"))
     if len(descriptor) > MAX_DESCRIPTOR_BYTES:
         raise TooLarge(
             "the descriptor is too large", found=f"{len(descriptor)} bytes", expected=f"at most {MAX_DESCRIPTOR_BYTES}"
         )
-    audio = scalars.pop("audio")
-    whole = {column["name"] for column in layout() if column["type"].startswith("int")}
+    audio = batch.column("audio")[place]
     if not audio.is_valid:
         raise Damaged("a row without audio", where="column audio", rule="CON11")
+    parts = _parts_of(batch.column("parts")[place])
     return Row(
         index=index,
         descriptor=descriptor,
-        parts=_parts_of(scalars.pop("parts"), where),
-        audio=_bytes_of(audio["bytes"], "audio.bytes", where),
-        tables={name: _trace_of(name, scalars.pop(name)) for name in TRACE_TABLES if name in scalars},
-        columns={name: _plain(scalar, whole=name in whole) for name, scalar in scalars.items()}
-        | {"audio.path": _plain(audio["path"], whole=False)},
+        parts=parts,
+        audio=_bytes_of(audio["bytes"], "audio.bytes"),
+        tables=_Tables(batch, place, parts),
+        columns={name: values[place] for name, values in flat.items()},
     )
 
 
-def _bytes_of(scalar: Any, column: str, where: str) -> memoryview:
+def _flat(batch: Any) -> dict[str, list[Any]]:
+    """Return the flat columns of a batch as `columns.flat_columns` spells them."""
+    wanted = {column["name"]: column["type"] for column in layout()}
+    flat = {
+        name: _plain(batch.column(name), whole=wanted[name].startswith("int"))
+        for name in batch.schema.names
+        if name not in _NEEDED and name not in TRACE_TABLES
+    }
+    return flat | {"audio.path": _plain(batch.column("audio").field("path"), whole=False)}
+
+
+def _bytes_of(scalar: Any, column: str) -> memoryview:
     """Return the bytes of a string or binary value, whether it came through a dictionary or not."""
     scalar = scalar.value if hasattr(scalar, "dictionary") and scalar.is_valid else scalar
     buffer = scalar.as_buffer() if scalar.is_valid else None
     if buffer is None:
-        raise Damaged("a value is missing", where=f"{where}: column {column}", rule="CON11")
+        raise Damaged("a value is missing", where=f"column {column}", rule="CON11")
     return memoryview(buffer).cast("B")
 
 
-def _parts_of(scalar: Any, where: str) -> dict[str, bytes]:
+def _parts_of(scalar: Any) -> dict[str, bytes]:
     if not scalar.is_valid:
         raise Damaged("a value is missing", where="column parts", rule="CON11")
     entries = scalar.values
@@ -312,12 +353,12 @@ def _parts_of(scalar: Any, where: str) -> dict[str, bytes]:
     parts: dict[str, bytes] = {}
     total = 0
     for place in range(len(entries)):
-        name = bytes(_bytes_of(names[place], "parts", where)[:256]).decode("ascii", "backslashreplace")
+        name = bytes(_bytes_of(names[place], "parts")[:256]).decode("ascii", "backslashreplace")
         if not _PART_NAME.fullmatch(name) or name in parts:
             raise Damaged(
                 "a part of no known name, or a name twice", where="column parts", found=name[:80], rule="CON04"
             )
-        data = _bytes_of(held[place], "parts", where)
+        data = _bytes_of(held[place], "parts")
         total += len(data)
         if total > MAX_SMALL_CHUNK_BYTES:
             raise TooLarge("the parts are too large", expected=f"at most {MAX_SMALL_CHUNK_BYTES} bytes")
@@ -325,24 +366,21 @@ def _parts_of(scalar: Any, where: str) -> dict[str, bytes]:
     return parts
 
 
-def _trace_of(name: str, scalar: Any) -> Trace | None:
-    """Return a nested column as the trace that it projects."""
-    if not scalar.is_valid:
-        return None
-    rows = scalar.values
-    keys = [rows.type.field(number).name for number in range(rows.type.num_fields)]
-    return Trace(name, {key: rows.field(key).to_pylist() for key in keys})
-
-
-def _plain(scalar: Any, *, whole: bool) -> Any:
-    """Return a flat value as `flat_columns` spells it; UTC keeps as many digits as its column has."""
+def _plain(array: Any, *, whole: bool) -> list[Any]:
+    """Return the values of a flat column; UTC keeps as many digits as its column has."""
+    import pyarrow as pa
     import pyarrow.types as t
 
-    if not scalar.is_valid:
-        return None
-    if t.is_timestamp(scalar.type):
-        if scalar.type.unit == "ns":
-            return to_utc(scalar.value)
-        return to_utc(scalar.value * 1000)[:-4] + "Z"
-    value = scalar.as_py()
-    return int(value) if whole and isinstance(value, float) and value.is_integer() else value
+    if t.is_dictionary(array.type):
+        # Each value once, however often it stands in the column.
+        places = array.indices.to_pylist()
+        used = sorted({place for place in places if place is not None})
+        values = dict(zip(used, array.dictionary.take(pa.array(used, pa.int64())).to_pylist(), strict=True))
+        return [None if place is None else values[place] for place in places]
+    if t.is_timestamp(array.type):
+        counts = array.cast(pa.int64()).to_pylist()
+        if array.type.unit == "ns":
+            return [None if count is None else to_utc(count) for count in counts]
+        return [None if count is None else to_utc(count * 1000)[:-4] + "Z" for count in counts]
+    values = array.to_pylist()
+    return [int(v) if isinstance(v, float) and v.is_integer() else v for v in values] if whole else values

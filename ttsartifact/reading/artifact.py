@@ -1,4 +1,4 @@
-"""One run out of one file, whatever carrier it came in. Nothing is hashed, and nothing is read before it is asked for."""
+"""One run out of one file, whatever carrier it came in. Nothing is hashed, nothing is read before it is asked for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ttsartifact.container.shelf import Shelf
 
@@ -51,7 +51,7 @@ class Artifact:
     row: int | None = None
     columns: dict[str, Any] | None = None
     """The typed columns as read from Parquet."""
-    tables: dict[str, Trace | None] | None = None
+    tables: Mapping[str, Trace | None] | None = None
     """The nested columns as read from Parquet, as the traces that they project."""
     file: Shelf | None = None
     """The Parquet file around the row: its seal, its metadata, its misfitting columns."""
