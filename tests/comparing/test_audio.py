@@ -9,6 +9,8 @@ import kit
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ttsartifact.comparing.audio import compare_audio, compare_pcm
 from ttsartifact.comparing.sound import BLOCK_FRAMES, sound_of_pcm
@@ -247,3 +249,34 @@ def test_two_files_of_one_sound_are_equal_where_their_containers_are_not(tmp_pat
     found = compare_audio(a, b)
     assert found.pcm_equal
     assert found.encoded_equal is (takes[0] == takes[1])
+
+
+@pytest.mark.property
+@settings(max_examples=60, deadline=None)
+@given(
+    frames=st.integers(1, 3 * BLOCK_FRAMES),
+    channels=st.integers(1, 3),
+    edits=st.dictionaries(st.integers(0, 10**9), st.integers(-32768, 32767), max_size=6),
+)
+def test_every_edit_is_counted_and_the_first_one_found(frames, channels, edits):
+    """Whatever samples change, in whatever block: their number, their maximum and the first frame are exact."""
+    samples = (np.arange(frames * channels) * 37 % 2000 - 1000).reshape(frames, channels)
+    other = samples.copy().reshape(-1)
+    for place, value in edits.items():
+        other[place % other.size] = value
+    other = other.reshape(frames, channels)
+    changed = np.argwhere(other != samples)
+    found = compare_pcm(shaped(samples), shaped(other))
+    assert found.pcm_equal is (len(changed) == 0)
+    if len(changed):
+        assert found.differing_samples == len(changed)
+        assert found.max_difference_lsb == np.abs(other - samples).max()
+        assert found.divergence is not None
+        assert found.divergence.frame == changed[0][0]
+
+
+def shaped(samples):
+    """Return the 16-bit sound of an array of (frames, channels)."""
+    data = samples.astype("<i2").tobytes()
+    wave = WaveFormat(subtype="pcm_s16", sample_rate_hz=RATE_HZ, channels=samples.shape[1], bit_depth=16)
+    return sound_of_pcm(Span(BytesSource(data), 0, len(data)), wave, digest=digest.of(data))

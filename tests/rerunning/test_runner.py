@@ -6,10 +6,12 @@ import socket
 import sys
 import time
 
+import kit
 import pytest
 
 from ttsartifact.errors import CommandFailed, Refused, Unavailable
 from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.recording.references import Reference
 from ttsartifact.rerunning import child
 from ttsartifact.rerunning.child import ChildLimits, is_isolated
 from ttsartifact.rerunning.protocol import Parameter, RunnerInfo, installed, load
@@ -255,3 +257,23 @@ def test_where_no_network_can_be_taken_away_the_plan_says_so(fine, monkeypatch):
     found = rerun_runner(fine)
     assert found.verdict == Word.PCM_EXACT
     assert found.plan.network
+
+
+def test_reference_clips_reach_the_runner_from_the_artifact_or_by_digest(odd_runner, tmp_path):
+    """Clips are given again in their order and role; one that is not at hand leaves nothing to compare."""
+    clip = tmp_path / "clip.wav"
+    clip.write_bytes(kit.wav())
+    for name, embed in (("kept", True), ("apart", False)):
+        reference = Reference(path=clip, role="prosody", embed=embed)
+        run_runner(odd_runner, TEXT, tmp_path / f"{name}.tts.wav", references=[reference])
+    assert rerun_runner(tmp_path / "kept.tts.wav").verdict == Word.PCM_EXACT
+    missing = rerun_runner(tmp_path / "apart.tts.wav")
+    assert (missing.verdict, missing.exit_code) == (Word.NOT_COMPARABLE, 3)
+    found = rerun_runner(tmp_path / "apart.tts.wav", references=[clip])
+    assert (found.verdict, found.causes) == (Word.PCM_EXACT, ())
+    assert [(each.name, each.source) for each in found.plan.inputs] == [
+        ("text", "artifact"),
+        ("reference clip 1", "given"),
+    ]
+    with pytest.raises(Refused, match="runner odd takes another number of reference clips: found 3, expected 0 to 2"):
+        run_runner(odd_runner, TEXT, tmp_path / "b.tts.wav", references=[clip] * 3)
