@@ -79,9 +79,6 @@ def rule(rule_id: str) -> Callable[[Question], Question]:
 @cache
 def questions() -> dict[str, Question]:
     """Return the bound functions by rule id."""
-    from importlib.util import find_spec  # TEMPORARY: families are being written
-
     for family in _FAMILIES:
-        if find_spec(f"ttsartifact.verifying.{family}"):
-            import_module(f"ttsartifact.verifying.{family}")
+        import_module(f"ttsartifact.verifying.{family}")
     return _questions
