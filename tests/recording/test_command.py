@@ -184,6 +184,21 @@ def test_a_command_that_fails_leaves_a_journal_and_no_artifact(
     assert '"what": "abandoned"' in (tmp_path / "a.tts.wav.journal.jsonl").read_text()
 
 
+def test_a_command_that_goes_on_behind_closed_pipes_is_still_timed(tmp_path: Path) -> None:
+    """A deadline holds for the command, not for its pipes."""
+    with pytest.raises(CommandFailed, match="the command did not end in time"):
+        said(shell("exec >&- 2>&-; exec sleep 9"), tmp_path / "a.tts.wav", timeout_s=0.1)
+
+
+def test_a_grandchild_that_holds_the_pipes_delays_nothing(tmp_path: Path) -> None:
+    """The run ends when the command does."""
+    out = tmp_path / "a.tts.wav"
+
+    said(shell("sleep 3 & printf aaaa"), out, pcm="s16le:8000:1")
+
+    assert open_artifact(out).descriptor.at("/run/times/t_encoded_ns") < 2_000_000_000
+
+
 def test_a_file_that_was_promised_and_not_written(tmp_path: Path) -> None:
     """The command says it went well; the file says otherwise."""
     with pytest.raises(CommandFailed, match=r"the command wrote no file and said 'done'.*\{out\}"):

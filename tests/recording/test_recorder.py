@@ -281,6 +281,33 @@ def test_a_sensor_that_is_missing_is_said_aloud_and_kept(tmp_path: Path) -> None
     }
 
 
+@pytest.mark.parametrize("good_rows", [0, 1])
+def test_a_sensor_that_breaks_does_not_take_the_run_with_it(tmp_path: Path, good_rows: int) -> None:
+    """4.4: what it read so far covers no run, and the reason stands where the numbers would."""
+
+    class Breaking(Replay):
+        def read(self) -> dict[str, int | None]:
+            row = super().read()
+            if self._next > good_rows:
+                raise OSError("unplugged")
+            return row
+
+    rows = tmp_path / "sensor.csv"
+    rows.write_text("power_mw\n90000\n91000\n")
+    said: list[str] = []
+    out = tmp_path / "run.tts.wav"
+
+    with recorder(out, sensor=Breaking(rows), period_ns=1_000_000, say=said.append) as recording:
+        recording.submit()
+        recording.chunk(kit.tone(800))
+
+    found = open_artifact(out)
+    assert said == ["no telemetry: the sensor broke: OSError: unplugged"]
+    assert found.trace("telemetry") is None
+    assert found.descriptor.at("/summary/power_w/detail") == "the sensor broke: OSError: unplugged"
+    holds(out)
+
+
 def test_a_channel_of_the_callers_own(tmp_path: Path) -> None:
     """6.4: unit and clock are said, a value that did not arrive is null."""
     out = tmp_path / "run.tts.wav"

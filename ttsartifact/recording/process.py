@@ -104,7 +104,8 @@ def _attend(
             waiting.register(child.stdin, selectors.EVENT_WRITE)
         left = memoryview(stdin or b"")
         open_pipes = 2
-        while open_pipes:
+        # A command may close its pipes and go on; it has ended when the system says so.
+        while open_pipes or (ended is not None and not done.t_end_ns):
             t_ns = now()
             if deadline_ns is not None and t_ns >= deadline_ns:
                 return None
@@ -131,7 +132,10 @@ def _attend(
                 else:
                     waiting.unregister(key.fileobj)
                     open_pipes -= 1
-    done.status = child.wait()
+    try:
+        done.status = child.wait(None if deadline_ns is None else max(0.0, (deadline_ns - now()) / 1e9))
+    except subprocess.TimeoutExpired:
+        return None
     # The last bytes may be read after the exit was seen; the audio is complete only then.
     done.t_end_ns = max(done.t_end_ns or now(), done.reads[-1][0] if done.reads else 0)
     done.tail = tail.decode("utf-8", "backslashreplace")

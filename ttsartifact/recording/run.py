@@ -111,14 +111,21 @@ class Run:
         except BaseException:
             self.journal.remove()
             raise
-        if self.sampler.absence and self._said_sensor:
-            self.say(f"no telemetry: {self.sampler.absence}")
-            self.journal.write("no telemetry", why=self.sampler.absence)
+        self._tell_absence()
 
     def end(self) -> None:
         """Stop the sampler and take the last snapshot; nothing of the run happens after it."""
+        sound = self.sampler.absence is None
         self.sampler.stop()
         self.timebase.close()
+        if sound:
+            self._tell_absence()
+
+    def _tell_absence(self) -> None:
+        """Say why there is no telemetry, when a sensor was asked for."""
+        if self.sampler.absence and self._said_sensor:
+            self.say(f"no telemetry: {self.sampler.absence}")
+            self.journal.write("no telemetry", why=self.sampler.absence)
 
     def abandon(self, why: str, **facts: Any) -> None:
         """Leave the journal and nothing else."""

@@ -59,8 +59,8 @@ class Sampler:
         self._leave()
 
     def trace(self) -> Trace | None:
-        """Return the telemetry, or None where there was no sensor."""
-        if not self._rows:
+        """Return the telemetry, or None where there was no sensor or it broke; half a run's readings cover none."""
+        if not self._rows or self.absence is not None:
             return None
         columns: dict[str, list[Any]] = {
             "t_before_ns": [before for before, _, _ in self._rows],
@@ -70,6 +70,14 @@ class Sampler:
         return Trace("telemetry", columns)
 
     def _sample(self) -> None:
+        try:
+            self._read_until_stopped()
+        except Exception as error:  # noqa: BLE001 - a sensor of somebody else's must not take the run with it
+            self.absence, self.channels = f"the sensor broke: {type(error).__name__}: {error}", []
+        finally:
+            self._first.set()
+
+    def _read_until_stopped(self) -> None:
         now = self._timebase.now
         deadline = now()
         while True:
