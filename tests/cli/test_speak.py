@@ -1,0 +1,62 @@
+"""Colours and progress are for terminals; a pipe gets words."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from ttsartifact.cli import speak
+from ttsartifact.errors import CommandFailed, Damaged, Refused, TtsArtifactError, Unavailable
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+
+
+def test_colour_needs_a_terminal_that_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in a pipe, not under NO_COLOR, not on a dumb terminal."""
+    assert speak.paint(Terminal()).on
+    assert not speak.paint(io.StringIO()).on
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not speak.paint(Terminal()).on
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("TERM", "dumb")
+    assert not speak.paint(Terminal()).on
+
+
+def test_progress_is_told_to_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And never on stdout."""
+    for stream, expected in ((Terminal(), "1/2 files\r2/2 files\n"), (io.StringIO(), "")):
+        monkeypatch.setattr(sys, "stderr", stream)
+        speak.progress(1, 2, "files")
+        speak.progress(2, 2, "files")
+        assert stream.getvalue() == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "line", "code"),
+    [
+        (TtsArtifactError("plain"), "ttsa: plain", 4),
+        (
+            Damaged("the file ends too early", where="a.wav: offset 4", found="3 bytes", expected="8 bytes"),
+            "ttsa: the file ends too early: found 3 bytes, expected 8 bytes (at a.wav: offset 4)",
+            4,
+        ),
+        (Unavailable("no such runner", found="x\x1b"), "ttsa: no such runner: found x\\x1b", 3),
+        (Refused("no PCM format", where="--pcm", found="x"), "ttsa: no PCM format: found x (at --pcm)", 2),
+        (CommandFailed("line\nbreak", where="argv/0"), "ttsa: line\\nbreak (at argv/0)", 4),
+    ],
+)
+def test_an_error_is_one_line_with_its_address(error: TtsArtifactError, line: str, code: int) -> None:
+    """Message, both sides, place; and the exit code follows from its kind."""
+    assert speak.error_line(error) == line
+    assert speak.exit_of(error) == code

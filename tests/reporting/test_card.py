@@ -1,0 +1,100 @@
+"""The card, asserted whole, and a card that does not break over what it shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import kit
+import pytest
+
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.reporting.card import card_lines
+from ttsartifact.terms.descriptor import absent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_card_of_the_small_run(tmp_path: Path) -> None:
+    """Everything that a stranger asks first, in the file's own words; what is absent says so."""
+    artifact = open_artifact(kit.artifact(tmp_path))
+    digest = artifact.descriptor.known("/audio/digest")
+    text = artifact.descriptor.known("/input/text/digest")
+    lines = list(card_lines(artifact))
+    submitted = lines.pop(16)
+    assert submitted.startswith("  submitted    2026-11-21T10:00:00.124456792Z, UTC within 9")
+    assert "\n".join(lines) == (
+        f"{artifact.where}: a run of espeak-ng 1.51+dfsg-10 (debian-12)\n"
+        f"  artifact     {artifact.artifact_id}\n"
+        "  run          0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e2f\n"
+        "  level        L2 claimed; nothing was checked, `ttsa verify` does\n"
+        f'  text         "The quick brown fox.", en, {text}\n'
+        "  references   none\n"
+        "  model        unknown\n"
+        "  vocoder      unknown\n"
+        "  engine       espeak-ng 1.51+dfsg-10 (debian-12)\n"
+        "  device       cpu: a processor\n"
+        f"  audio        wav pcm_s16, 16000 Hz, 1 channel, 50.000 ms, {digest}\n"
+        "  times        first chunk 20.000 ms after submit, last 40.000 ms; (t_last - t_submit) / duration = 0.800\n"
+        "  first sound  20.000 ms after submit, behind 0 ns of silence\n"
+        "  chunks       2, median gap 20.000 ms, longest 20.000 ms; underrun margin 5.000 ms\n"
+        "  load         0 queued, 1 running, 1 in the batch, 1 at once\n"
+        "  telemetry    not applicable\n"
+        "  imperfection none\n"
+        "  promotion    not applicable\n"
+        "  notes        not applicable"
+    )
+
+
+def test_a_card_with_pins_telemetry_and_a_gate(tmp_path: Path) -> None:
+    """The same lines where there is something to say."""
+
+    def patch(value: dict[str, Any]) -> None:
+        value["pins"]["model"] = {
+            "uri": "org/model",
+            "revision": "ab" * 20,
+            "tag": "v1.1",
+            "files": [{"path": "model.safetensors", "size": 1, "digest": "sha256:" + "cd" * 32}],
+        }
+        value["pins"]["vocoder"] = {"integrated": True, "detail": "the model delivers samples"}
+        value["env"]["devices"] = [{"model": "A GPU"}, {"model": "Another"}]
+        value["generation"]["device"] = "cuda"
+        value["summary"]["power_w"] = {"channel": "power_mw", "mean_milli": 251_234, "samples": 9}
+        value["run"]["load"] |= {"queue_depth_at_submit": absent("unknown")}
+        value["gate"] = {"failed_promotion": 1, "policy": {"id": "wer", "version": "2"}}
+        value["imperfection"] = {"layers": [{"kind": "dropout", "stage": "pcm"}]}
+        value["input"]["refs"] = [{"role": "timbre", "digest": f"sha256:{n:064x}"} for n in range(6)]
+
+    told = {line[2:15].strip(): line[15:] for line in card_lines(open_artifact(kit.artifact(tmp_path, patch=patch)))}
+    assert told["model"] == f"org/model@{'ab' * 20} (v1.1), 1 file pinned"
+    assert told["vocoder"] == "integrated: the model delivers samples"
+    assert told["device"] == "cuda: A GPU, Another"
+    assert told["telemetry"] == "clock not applicable, power 251.2 W, utilisation not applicable"
+    assert told["load"] == "unknown queued, 1 running, 1 in the batch, 1 at once"
+    assert told["promotion"] == "failed by wer 2"
+    assert told["imperfection"] == "dropout in pcm"
+    assert told["references"].startswith(f"timbre sha256:{0:064x}; timbre ")
+    assert told["references"].endswith(" and 2 more")
+
+
+@pytest.mark.parametrize("value", [None, 5, "words", [], {}, [[]], {"value": None, "reason": []}], ids=str)
+def test_a_card_is_drawn_of_any_shape(value: Any, tmp_path: Path) -> None:
+    """Each section, and each value below it, may be anything; the card has its lines all the same."""
+    sections = tuple(kit.descriptor())
+
+    def every(place: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+        if len(path) == 3 or not isinstance(place, dict):
+            return [path]
+        return [path, *(found for key in place for found in every(place[key], (*path, key)))]
+
+    whole = open_artifact(kit.artifact(tmp_path))
+    for path in every({key: whole.descriptor.value[key] for key in (*sections, "audio", "level")})[1:]:
+
+        def patch(descriptor: dict[str, Any], path: tuple[str, ...] = path) -> None:
+            for key in path[:-1]:
+                descriptor = descriptor[key]
+            descriptor[path[-1]] = value
+
+        lines = list(card_lines(open_artifact(kit.artifact(tmp_path, patch=patch))))
+        assert len(lines) == 20, path
+        assert all(line.isprintable() for line in lines)
