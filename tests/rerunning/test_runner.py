@@ -221,7 +221,10 @@ def test_a_child_has_no_network(fine):
         pytest.skip("this system does not let us make a network namespace")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        socket.create_connection(("127.0.0.1", port)).close()
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            pytest.skip("this process has no network either, so nothing can be taken away")
         with pytest.raises(Refused, match="no network"):
             rerun_runner(fine, parameters={"mode": "network", "port": port})
 
