@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ttsartifact.errors import Refused, Unavailable
-from ttsartifact.recording import pins
+from ttsartifact.recording import debian, pins
 from ttsartifact.terms import digest
 
 if TYPE_CHECKING:
@@ -127,3 +127,33 @@ def test_where_a_checkout_came_from_holds_no_secret(tmp_path: Path, address: str
     subprocess.run(["git", "remote", "add", "origin", address], cwd=tmp_path, check=True)
 
     assert pins.remote(tmp_path) == expected
+
+
+LISTING = """\
+speak\t1.0-1\tamd64\tlibspeak (>= 1), voice-data | voice-other, libc6\t
+libspeak\t1.0-1\tamd64\tlibc6:any, \t
+voice-two\t3\tall\t, \tvoice-data (= 3)
+libc6\t2.36\tamd64\tlibgcc\t
+libgcc\t12\tamd64\tlibc6\t
+editor\t9\tamd64\tlibc6\t
+"""
+
+
+def test_the_lock_of_a_package_is_its_installed_closure() -> None:
+    """5.8: what it depends on, through provided names and in circles; and nothing else."""
+    lines = ["libc6=2.36:amd64", "libgcc=12:amd64", "libspeak=1.0-1:amd64", "speak=1.0-1:amd64", "voice-two=3:all"]
+    expected = digest.of("".join(f"{line}\n" for line in lines).encode())
+
+    assert debian.lock_of("speak", LISTING) == {"kind": "dpkg-closure", "digest": expected, "packages": 5}
+    assert debian.lock_of("speak", LISTING.replace("voice-two\t3", "voice-two\t4")) != debian.lock_of("speak", LISTING)
+    assert debian.lock_of("speak", LISTING.replace("editor\t9", "editor\t10")) == debian.lock_of("speak", LISTING)
+    assert debian.lock_of("mute", LISTING) is None
+
+
+def test_an_installed_program_is_locked_with_its_voice() -> None:
+    """5.8: of espeak-ng the executable is the smallest part."""
+    lock = pins.lock_of(pins.engine_of(["espeak-ng"]))
+
+    assert lock is not None
+    assert (lock["kind"], lock["packages"] > 3) == ("dpkg-closure", True)
+    assert pins.lock_of({"name": "x", "version": "1"}) is None

@@ -157,6 +157,8 @@ def record_command(
                     self_repeat=_again(order, run, path, folder) if repeat else None,
                 )
                 known: Stated = {"engine": pins.engine_of(order.argv)}
+                if (lock := pins.lock_of(known["engine"])) is not None:
+                    known["lock"] = lock
                 notes = [words for words in (stated.get("notes"), repaired) if words]
                 told: Stated = known | stated | ({"notes": "\n".join(notes)} if notes else {})
                 packed = pack(

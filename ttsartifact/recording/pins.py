@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from ttsartifact.errors import Refused, Unavailable
+from ttsartifact.recording import debian
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["checkout", "engine_of", "executable", "file_digest", "repository", "tool"]
+__all__ = ["checkout", "engine_of", "executable", "file_digest", "lock_of", "remote", "repository", "tool"]
 
 _REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}|sha256:[0-9a-f]{64}")
 _VERSION = re.compile(r"\d+(?:\.\d+)+[\w.+~-]*|\d[\w.+~-]*")
@@ -122,6 +123,14 @@ def engine_of(argv: Sequence[str]) -> dict[str, Any]:
     if os.access(path, os.R_OK):  # a program may be there to run and not to read
         pinned |= {"digest": file_digest(path), "size": os.path.getsize(path)}
     return pinned
+
+
+def lock_of(engine: dict[str, Any]) -> dict[str, Any] | None:
+    """Return /pins/lock of an engine that a Debian package brought, or None of any other."""
+    if not str(engine.get("build", "")).startswith("deb "):
+        return None
+    listing = _answer(["dpkg-query", "-W", "-f", debian.FIELDS])
+    return debian.lock_of(str(engine["package"]), listing.decode("utf-8", "replace")) if listing else None
 
 
 def executable(word: str) -> str:
