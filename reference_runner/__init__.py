@@ -1,1 +1,4 @@
-"""A genuine small Stable-TTS (arXiv 2412.20155) that produces conformant artifacts; an independent implementation of the published idea."""
+"""Runners that make conformant artifacts and see ttsartifact only through its front door.
+
+`formant` speaks with espeak-ng, as it is installed.
+"""
