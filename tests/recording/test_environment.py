@@ -60,15 +60,15 @@ def test_a_package_is_what_was_installed_wherever_it_lies() -> None:
     assert environment.record_digest(one) != environment.record_digest(one.replace("=x", "=y"))
 
 
-def test_the_lock_is_the_digest_of_the_listed_packages() -> None:
-    """5.8: `pip-record` recomputes from /env/packages."""
+def test_the_lock_holds_every_distribution_and_the_list_those_that_matter() -> None:
+    """5.8: what else is installed is in the lock's digest, and not told by name."""
     packages, lock = environment.packages(), environment.dependency_lock()
-    lines = sorted(f"{each['name']}=={each['version']} {each['digest']}\n" for each in packages)
 
-    assert lock["packages"] == len(packages)
-    assert any(each["name"] == "numpy" for each in packages)
-    if all(isinstance(each["digest"], str) for each in packages):
-        assert lock["digest"] == digest.of("".join(lines).encode())
+    names = [each["name"] for each in packages]
+    assert {"numpy", "soundfile", "ttsartifact"} <= set(names)
+    assert "pytest" not in names
+    assert lock["kind"] == "pip-record"
+    assert lock["packages"] > len(packages)
 
 
 def test_an_engine_elsewhere_is_not_described_by_our_interpreter() -> None:

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["capture", "dependency_lock", "packages", "record_digest", "variables"]
 
+# Distributions that can change samples or times. The others are in the lock by digest, and not told by name.
+_PACKAGES = re.compile(
+    r"torch|torchaudio|triton|numpy|scipy|onnxruntime(-gpu)?|tensorflow|jax|jaxlib|ctranslate2|transformers|diffusers"
+    r"|tokenizers|safetensors|accelerate|librosa|soundfile|soxr|vocos|phonemizer|piper-tts|kokoro|coqui-tts|tts|f5-tts"
+    r"|flash-attn|bitsandbytes|vllm|nvidia-[a-z0-9-]+|intel-openmp|mkl|numba|einops|g2p-en|misaki|ttsartifact"
+)
 _VARIABLES = re.compile(
     r"(CUDA|CUBLAS|CUDNN|OMP|MKL|OPENBLAS|ONEDNN|ATEN|TORCH|PYTORCH|HIP|ORT|ESPEAK)_[A-Z0-9_]*|TORCH[A-Z0-9_]*"
     r"|NVIDIA_TF32_OVERRIDE|PYTHONHASHSEED|LC_ALL|LANG|TZ"
@@ -75,12 +81,12 @@ def variables(environ: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def packages() -> list[dict[str, Any]]:
-    """Return every installed distribution by its version and the digest of what was installed."""
-    return [dict(entry) for entry in _installed()]
+    """Return the installed distributions of the allow-list by version and by the digest of what was installed."""
+    return [dict(entry) for entry in _installed() if _PACKAGES.fullmatch(entry["name"])]
 
 
 def dependency_lock() -> dict[str, Any]:
-    """Return /pins/lock over `packages`, in the form `pip-record` (clause 5.8)."""
+    """Return /pins/lock over every installed distribution, in the form `pip-record` (clause 5.8)."""
     nothing = record_digest("")
     lines = sorted(
         f"{entry['name']}=={entry['version']} {nothing if is_absent(entry['digest']) else entry['digest']}\n"
