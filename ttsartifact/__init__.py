@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ttsartifact.recording.command import record_command
     from ttsartifact.recording.recorder import Recorder, record_tts, wrap_iterator
     from ttsartifact.recording.references import Reference
+    from ttsartifact.recording.sensors.nvml import Nvml
     from ttsartifact.rerunning.protocol import (
         Conditions,
         Finished,
@@ -78,6 +79,7 @@ _PLACES = {
     "ttsartifact.recording.command": ("record_command",),
     "ttsartifact.recording.recorder": ("Recorder", "record_tts", "wrap_iterator"),
     "ttsartifact.recording.references": ("Reference",),
+    "ttsartifact.recording.sensors.nvml": ("Nvml",),
     "ttsartifact.rerunning.protocol": (
         "Conditions",
         "Finished",
@@ -112,6 +114,7 @@ __all__ = [
     "Finished",
     "InvalidDescriptor",
     "NotAnArtifact",
+    "Nvml",
     "Parameter",
     "Prepared",
     "Recorder",
