@@ -87,8 +87,13 @@ WRONG_CALLS: tuple[tuple[list[str], str], ...] = (
     (["verify", "x", "y", "--receipt", "hello"], "--receipt: no receipt"),
     (["verify", "x", "--text", "a", "--text-file", "b"], "--text and --text-file say the same thing; give one"),
     (["explain", "HSH2"], "there is no rule HSH2; near it: HSH12, HSH02"),
-    (["schema", "nothing"], "there is no schema nothing; there are attestation, descriptor, report, "),
+    (["schema", "nothing"], "there is no schema nothing; there are attestation, descriptor, "),
     (["record", "-o", "x.tts.wav", "--", "true"], "the text is said once: --text TEXT or --text-file FILE"),
+    (
+        ["record", "-o", "x.tts.wav", "--text", "t", "--seed", "many", "--", "true"],
+        "--seed many: expected a whole number",
+    ),
+    (["record", "-o", "x.tts.wav", "--text", "t", "--device", "abacus", "--", "true"], "'abacus' is not one of 'cpu'"),
     (["record", "-o", "x.tts.wav", "--text", "t", "--engine", "e", "--", "true", "{text}"], "one exact version"),
 )
 

@@ -72,7 +72,7 @@ def test_a_run_with_findings() -> None:
     )
     told = report(verdict="AUDIO_CHANGED", findings=findings, unchecked=unchecked, level_reached="L0")
     assert "\n".join(report_lines(told)) == (
-        "fox.tts.wav: AUDIO_CHANGED - the audio is not the one that was recorded\n"
+        "fox.tts.wav: AUDIO_CHANGED - the audio is not the one that was recorded; 1 rule broken\n"
         f"  artifact  {ID}\n"
         "  run       0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e2f\n"
         "  level     L0 reached, L1 claimed\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.cli.files import files_under
 from ttsartifact.cli.speak import EXIT, Usage, paint, progress, say, worst
 from ttsartifact.verifying.catalogue import catalogue
 from ttsartifact.verifying.report import Report, exit_code
@@ -14,10 +15,9 @@ if TYPE_CHECKING:
 
     from ttsartifact.reporting.receipt import Difference, Receipt
 
-__all__ = ["CHUNK", "files_under", "ignored", "validate", "verify"]
+__all__ = ["CHUNK", "ignored", "validate", "verify"]
 
 CHUNK = 256  # paths a task: below, handing tasks around costs more than verifying
-_SUFFIXES = (".tts.wav", ".tts.parquet")
 _PARALLEL_FROM = 500  # files; starting processes pays only beyond
 
 
@@ -53,25 +53,6 @@ def verify(
 def validate(files: Sequence[str], *, format: str = "text", strict: bool = False, jobs: int = 0) -> int:
     """Check structure and schema, hashing nothing, and return the exit code."""
     return _check(files, None, format=format, strict=strict, jobs=jobs)
-
-
-def files_under(paths: Sequence[str]) -> list[str]:
-    """Return files as they were given, and for each folder the artifacts below it in the order of their names."""
-    found: list[str] = []
-    for path in paths:
-        if not os.path.isdir(path):
-            found.append(path)
-            continue
-        below = [
-            os.path.join(folder, name)
-            for folder, _, names in os.walk(path)
-            for name in names
-            if name.lower().endswith(_SUFFIXES)
-        ]
-        if not below:
-            raise Usage(f"no {' or '.join(_SUFFIXES)} below {path}")
-        found += sorted(below)
-    return found
 
 
 def ignored(entries: Sequence[str]) -> dict[str, str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.cli.speak import EXIT, Usage, say
 from ttsartifact.reporting.safe import safe
+from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.sensors import Sensor
 
-__all__ = ["given_text", "numbers", "record", "run"]
+__all__ = ["given_text", "numbers", "record", "run", "seeds"]
 
 
 def record(
@@ -40,7 +42,7 @@ def record(
         raise Usage("there is no command to record; it stands behind `--`")
     from ttsartifact.recording.command import record_command
 
-    stated = {key: value for key, value in told.items() if value not in {None, False}}
+    stated = {key: value for key, value in told.items() if value}
     stated |= _pinned(pins, model_files)
     if references:
         stated["references"] = _clips(references)
@@ -69,7 +71,7 @@ def run(
     text: str,
     out: str,
     *,
-    runner: str,
+    runner: str | None,
     references: Sequence[str],
     seed: int | None,
     parameters: Sequence[str],
@@ -82,7 +84,7 @@ def run(
 
     stated = {key: value for key, value in told.items() if value is not None}
     packed = run_runner(
-        runner,
+        runner or _usual_runner(),
         text,
         out,
         references=_clips(references),
@@ -109,6 +111,18 @@ def given_text(text: str | None, text_file: str | None) -> bytes:
         return file.read_at(0, file.size)
 
 
+def seeds(words: Sequence[str]) -> list[dict[str, Any]]:
+    """Return seeds given as N, or as STAGE=N for one stage of many; what the engine made of them nobody saw."""
+    entries = []
+    for word in words:
+        stage, _, digits = word.rpartition("=")
+        if not re.fullmatch(r"-?(0|[1-9][0-9]{0,39})", digits):
+            raise Usage(f"--seed {word}: expected a whole number, or STAGE=NUMBER")
+        unseen = absent("unknown", "the command does not tell")
+        entries.append({"stage": stage or "engine", "requested": digits, "effective": unseen, "generator": unseen})
+    return entries
+
+
 def numbers(words: Sequence[str]) -> dict[str, Any]:
     """Return parameters given as NAME=VALUE: a JSON number, true or false as such, anything else as words."""
     found: dict[str, Any] = {}
@@ -122,6 +136,17 @@ def numbers(words: Sequence[str]) -> dict[str, Any]:
             parsed = value
         found[name] = parsed if isinstance(parsed, (bool, int, float)) else value
     return found
+
+
+def _usual_runner() -> str:
+    from ttsartifact.rerunning.protocol import installed
+
+    found = sorted(installed())
+    if "stable-tts" in found or not found:
+        return "stable-tts"
+    if len(found) > 1:
+        raise Usage(f"--runner: which one? There are {', '.join(found)}")
+    return found[0]
 
 
 def _pinned(pins: dict[str, str | None], model_files: Sequence[str]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ttsartifact.cli.files import files_under
 from ttsartifact.cli.speak import EXIT, error_line, exit_of, paint, say, worst
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.reading.artifact import Artifact, open_artifacts
@@ -24,7 +25,7 @@ def show(files: Sequence[str], *, format: str = "text", receipt: bool = False) -
         from ttsartifact.reporting import tsv
 
         say(tsv.row([*tsv.SEED_COLUMNS, "artifact_id"]))
-    for path in files:
+    for path in files_under(files):
         try:
             for artifact in open_artifacts(path):
                 if format == "json" and not receipt:

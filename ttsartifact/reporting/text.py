@@ -22,7 +22,9 @@ _MOST_FINDINGS = 100
 
 def report_lines(report: Report, paint: Paint = Paint(), *, strict: bool = False) -> Iterator[str]:  # noqa: B008 - frozen
     """Yield the lines that tell one report."""
-    yield f"{safe(report.where)}: {paint.verdict(report.verdict)} - {VERDICTS[report.verdict]}"
+    broken = len({finding.rule for finding in report.failures})
+    but = f"; {paint('bad', counted(broken, 'rule') + ' broken')}" if broken else ""
+    yield f"{safe(report.where)}: {paint.verdict(report.verdict)} - {VERDICTS[report.verdict]}{but}"
     if report.artifact_id is not None:
         yield f"  artifact  {report.artifact_id}"
     if report.run_id is not None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ttsartifact.cli.commands.words import Force, Out, Sensor
+from ttsartifact.cli.commands.words import Determinism, Device, Force, Out, Sensor
 
 __all__ = ["add_to"]
 
@@ -15,9 +15,7 @@ _NS_PER_MS = 1_000_000
 _Lang = Annotated[str | None, typer.Option("--lang", metavar="TAG", help="Language of the text, as BCP 47 spells it.")]
 _Notes = Annotated[str | None, typer.Option("--notes", help="Words for people.")]
 _Session = Annotated[str | None, typer.Option("--session", metavar="ID", help="The session that the run belongs to.")]
-_Device = Annotated[
-    str | None, typer.Option("--device", help="Where it computes: cpu, cuda, rocm, mps, xpu, npu or other.")
-]
+_Device = Annotated[Device | None, typer.Option("--device", help="Where the model computes.")]
 _Attempt = Annotated[
     int | None, typer.Option("--attempt", min=1, metavar="N", help="Which attempt this is; all before it count.")
 ]
@@ -54,6 +52,13 @@ def record(
     session: _Session = None,
     device: _Device = None,
     attempt: _Attempt = None,
+    seed: Annotated[
+        list[str] | None,
+        typer.Option("--seed", metavar="[STAGE=]N", help="A seed that the command is given; may be repeated."),
+    ] = None,
+    determinism: Annotated[
+        Determinism | None, typer.Option("--determinism", help="What you promise of a rerun.")
+    ] = None,
     pcm: Annotated[
         str | None,
         typer.Option("--pcm", metavar="FORMAT", help="Raw PCM comes on stdout: s16le:RATE:CHANNELS and the like."),
@@ -102,8 +107,10 @@ def record(
             "lang": lang,
             "notes": notes,
             "session": session,
-            "device": device,
+            "device": device and device.value,
             "attempt": attempt,
+            "seeds": make.seeds(seed or ()),
+            "determinism": determinism and determinism.value,
             "withhold_text": withhold_text,
         },
         recorded={
@@ -123,7 +130,9 @@ def record(
 def run(
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What is to be spoken.")],
     out: Out,
-    runner: Annotated[str, typer.Option("--runner", metavar="NAME", help="An installed runner.")] = "stable-tts",
+    runner: Annotated[
+        str | None, typer.Option("--runner", metavar="NAME", help="An installed runner; stable-tts, or the only one.")
+    ] = None,
     ref: _Ref = None,
     seed: Annotated[int | None, typer.Option("--seed", help="One seed for every stage that draws.")] = None,
     param: Annotated[

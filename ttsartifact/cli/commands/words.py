@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Files", "Force", "Level", "Out", "ReportFormat", "RerunFormat", "Sensor", "ShowFormat"]
+__all__ = [
+    "Determinism",
+    "Device",
+    "Files",
+    "Force",
+    "Level",
+    "Out",
+    "ReportFormat",
+    "RerunFormat",
+    "Sensor",
+    "ShowFormat",
+]
 
 
 class ReportFormat(StrEnum):
@@ -38,6 +49,27 @@ class Sensor(StrEnum):
     """What reads the accelerator while a run is recorded."""
 
     NVML = "nvml"
+    NONE = "none"
+
+
+class Device(StrEnum):
+    """Where a model computes."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+    ROCM = "rocm"
+    MPS = "mps"
+    XPU = "xpu"
+    NPU = "npu"
+    OTHER = "other"
+
+
+class Determinism(StrEnum):
+    """What a poster promises of a rerun."""
+
+    BITWISE = "bitwise"
+    SAME_DEVICE = "same_device"
+    STATISTICAL = "statistical"
     NONE = "none"
 
 
