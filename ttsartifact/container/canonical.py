@@ -1,7 +1,8 @@
 """JSON in one spelling: RFC 8785 (JCS) out, and a strict reader that says what it could not accept.
 
 The reader never re-serialises in order to hash: what was hashed is kept as bytes and parsed as a view. It collects
-faults where it can go on (CAN03 to CAN06) and raises InvalidDescriptor or TooLarge where it cannot (CAN01, CAN02, CON15).
+faults where it can go on (CAN03 to CAN06) and raises InvalidDescriptor or TooLarge where it cannot (CAN01, CAN02,
+CON15).
 """
 
 from __future__ import annotations

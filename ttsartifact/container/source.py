@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
@@ -203,6 +202,8 @@ def write_whole(path: Path | str, *, replace: bool = False) -> Iterator[BinaryIO
 
     Raises Refused when `path` exists and `replace` is not said.
     """
+    import tempfile  # readers, who are many and quick, have no use for it
+
     target = os.fspath(path)
     if not replace and os.path.lexists(target):
         raise Refused("the output exists; say --force to replace it", where=target)

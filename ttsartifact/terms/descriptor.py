@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ttsartifact.terms import digest
@@ -24,9 +25,14 @@ def is_absent(value: Any) -> bool:
     return isinstance(value, dict) and "reason" in value and value.get("value", 0) is None
 
 
+@lru_cache(maxsize=4096)  # rules ask for the same few hundred pointers of every artifact
+def _steps(pointer: str) -> tuple[str, ...]:
+    return tuple(pointer.split("/")[1:])
+
+
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """The bytes as found and the value parsed from them; `artifact_id` is the digest of the bytes, whatever they hold."""
+    """The bytes as found and the value parsed from them; `artifact_id` digests the bytes, whatever they hold."""
 
     raw: bytes
     value: dict[str, Any]
@@ -39,7 +45,7 @@ class Descriptor:
     def at(self, pointer: str) -> Any:
         """Return what stands at a JSON pointer, or None where nothing does."""
         place: Any = self.value
-        for step in pointer.split("/")[1:]:
+        for step in _steps(pointer):
             if isinstance(place, dict):
                 place = place.get(step)
             elif isinstance(place, list) and step.isdigit() and int(step) < len(place):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["judge", "validate", "verify"]
 
 _STRUCTURE = frozenset({"CON", "CAN", "SCH"})  # what `validate` asks: no hashing, no decoding
-_SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError)
+_SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError, ArithmeticError)
 
 
 def verify(
@@ -172,6 +172,9 @@ class _Session:
             self._file(rule, answer)
 
     def _file(self, rule: Rule, mismatches: list[Mismatch]) -> None:
+        if not mismatches:
+            self.outcomes[rule.id] = Outcome.PASS
+            return
         failed = any((mismatch.severity or rule.severity) != Severity.INFO for mismatch in mismatches)
         outcome = Outcome.PASS
         if failed:

@@ -84,6 +84,29 @@ class Evidence:
             tuple(replace(v, rule=numbers[v.where]) if v.where in numbers else v for v in found) if numbers else found
         )
 
+    def strings(self, *keys: str) -> list[tuple[str, str]]:
+        """Return pointer and text of every string that stands under one of `keys`, wherever the schema has such a key.
+
+        What lies below /generation/params and /ext is free and is left out.
+        """
+        return [found for key in keys for found in self._strings.get(key, ())]
+
+    @cached_property
+    def _strings(self) -> dict[str, list[tuple[str, str]]]:
+        """All strings by the key they stand under, out of one walk: several rules look for theirs everywhere."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        waiting: list[tuple[str, Any]] = [("", self.descriptor.value)]
+        while waiting:
+            where, value = waiting.pop()
+            if where in {"/generation/params", "/ext"}:
+                continue
+            for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
+                if isinstance(entry, str):
+                    found.setdefault(str(key), []).append((f"{where}/{key}", entry))
+                elif isinstance(entry, dict | list) and entry:
+                    waiting.append((f"{where}/{key}", entry))
+        return found
+
     def breaches(self, rule: str) -> list[Mismatch]:
         """Return the violations of the schema that fall under `rule`; a rule that the schema names reports its own."""
         return [
@@ -112,7 +135,7 @@ class Evidence:
             return frozenset()
         listed = self.descriptor.known("/traces")
         entries = (
-            {t.get("name"): t.get("digest") for t in listed if isinstance(t, dict)} if isinstance(listed, list) else {}
+            {str(t.get("name")): t.get("digest") for t in listed if isinstance(t, dict)} if isinstance(listed, list) else {}
         )
         return frozenset(name for name, data in self._trace_parts.items() if entries.get(name) != digest.of(data))
 

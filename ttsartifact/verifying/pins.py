@@ -124,7 +124,7 @@ def engine_exact(evidence: Evidence) -> Answer:
 def no_ranges(evidence: Evidence) -> Answer:
     """No version anywhere is a range, and none but the engine's (PIN05) could be a moving word (clause 5.3)."""
     faults = []
-    for where, version in _versions(evidence.descriptor.value, ""):
+    for where, version in _versions(evidence):
         if _RANGE.search(version):
             faults.append(
                 Mismatch(where=where, found=version, expected="one exact version", message="a range is no version")
@@ -353,19 +353,11 @@ def _tools(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from entries(evidence, where)
 
 
-def _versions(value: Any, where: str) -> Iterator[tuple[str, str]]:
-    """Yield every version with its pointer; the system's own name for its release is no pin, parameters are free."""
-    if where in {"/env/os", "/generation/params", "/ext"}:
-        return
-    if isinstance(value, list):
-        for place, entry in enumerate(value):
-            yield from _versions(entry, f"{where}/{place}")
-    elif isinstance(value, dict):
-        for key, entry in value.items():
-            if key in {"version", "driver"} and isinstance(entry, str):
-                yield f"{where}/{key}", entry
-            else:
-                yield from _versions(entry, f"{where}/{key}")
+def _versions(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """Yield every version with its pointer; a system's own name for its release is no pin."""
+    for where, version in evidence.strings("version", "driver"):
+        if where != "/env/os/version":
+            yield where, version
 
 
 def _is_moving(word: str) -> bool:

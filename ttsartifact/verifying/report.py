@@ -11,7 +11,7 @@ __all__ = ["Report", "exit_code"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The outcome of verifying one run. `findings` is what was seen; `unchecked` is what could not be asked, and why."""
+    """The outcome of verifying one run: `findings` is what was seen, `unchecked` what could not be asked, and why."""
 
     where: str
     carrier: str | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import gcd
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Unverifiable
@@ -215,7 +215,7 @@ def utc_spelled(evidence: Evidence) -> Answer:
     faults = evidence.breaches("CLK08")
     if faults:
         return faults
-    for where, text in _utc_strings(evidence.descriptor.value, ""):
+    for where, text in evidence.strings("utc", "retrieved", "calibrated"):
         try:
             from_utc(text)
         except InvalidDescriptor as error:
@@ -444,21 +444,6 @@ def _named_clocks(evidence: Evidence) -> Iterator[tuple[str, str]]:
     for pointer in ("/timebase/snapshots", "/channels"):
         for where, entry in entries(evidence, pointer):
             yield f"{where}/clock", entry["clock"]
-
-
-def _utc_strings(value: Any, where: str) -> Iterator[tuple[str, str]]:
-    """Yield every UTC string of the schema with its pointer."""
-    if where in {"/generation/params", "/ext"}:
-        return
-    if isinstance(value, list):
-        for place, entry in enumerate(value):
-            yield from _utc_strings(entry, f"{where}/{place}")
-    elif isinstance(value, dict):
-        for key, entry in value.items():
-            if key in {"utc", "retrieved", "calibrated"} and isinstance(entry, str):
-                yield f"{where}/{key}", entry
-            else:
-                yield from _utc_strings(entry, f"{where}/{key}")
 
 
 def _digits_of(resolution_ns: int) -> int:
