@@ -356,3 +356,12 @@ def test_an_artifact_names_the_machine_and_not_its_owner(tmp_path: Path) -> None
 
     for word in (socket.gethostname(), os.path.expanduser("~") + "/", str(tmp_path), "/tmp"):
         assert word not in words
+
+
+def test_a_wav_is_not_taken_for_raw_samples(tmp_path):
+    """Its header would become 22 samples that the engine never spoke."""
+    with pytest.raises(CommandFailed, match="stdout is a WAV and no raw PCM; leave out --pcm"):
+        record_command(
+            ["espeak-ng", "--stdout", "{text}"], text="Hello.", out=tmp_path / "run.tts.wav", pcm="s16le:22050:1"
+        )
+    assert not (tmp_path / "run.tts.wav").exists()

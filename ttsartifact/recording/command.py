@@ -281,6 +281,14 @@ def _require_audio(order: _Order, path: str, done: Finished) -> None:
 def _close_raw(pcm: riff.WaveFormat, path: str, said: str) -> None:
     start = len(riff.header(pcm, 0))
     with open(path, "r+b") as file:
+        file.seek(start)
+        if riff.is_riff(file.read(12)):  # a header taken for samples is a click that nobody played
+            raise CommandFailed(
+                f"stdout is a WAV and no raw PCM; leave out --pcm{said}",
+                where="stdout",
+                found="RIFF....WAVE",
+                expected="samples without a header",
+            )
         size = file.seek(0, os.SEEK_END) - start
         if size == 0 or size % pcm.frame_bytes:
             raise CommandFailed(
