@@ -26,6 +26,9 @@ bench: $(STAMP)
 test-exhaustive: $(STAMP) tools
 	$(BIN)/python -m pytest -m exhaustive
 
+fixtures: $(STAMP) tools
+	$(BIN)/python tests/write_fixtures.py
+
 spec: $(STAMP)
 	$(BIN)/python tests/write_rules_json.py
 
