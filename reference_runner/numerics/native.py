@@ -148,6 +148,7 @@ class NativeOps:
         k: torch.Tensor,
         v: torch.Tensor,
         heads: int,
+        *,
         causal: bool = False,
         mask: torch.Tensor | None = None,
     ) -> torch.Tensor:

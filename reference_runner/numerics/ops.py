@@ -1,12 +1,12 @@
-"""The arithmetic a module of the model may use: one protocol, so that one `forward` serves training and every profile.
+"""The arithmetic a module of the model may use: one `forward` serves training and every profile.
 
 A module's `forward(self, ops, ...)` may
 
 * call the operations below,
 * read `.shape`, index with integers, slices, `None` and `...`, and call `.reshape`,
 
-and nothing else: no `+` between activations, no torch function, no tensor method.  In the `exact` profile an activation is an
-integer multiple of 2**-16 and only the operations here know how to round one (determinism.md 3.4).
+and nothing else: no `+` between activations, no torch function, no tensor method.  In the `exact` profile an
+activation is an integer multiple of 2**-16 and only the operations here know how to round one.
 
 Words used in every signature:
 
@@ -18,11 +18,12 @@ Words used in every signature:
 * *integers*: int64 ids, lengths and durations.  *mask*: booleans, true where something is.
 * B batch, L frames or phones, P phones, C channels, K kernel or classes.  Sequences are always (B, L, C).
 
-What a module must leave to the outside: dropout, losses, straight-through estimators (training), randomness (`noise`).
+A module leaves to the outside: dropout, losses, straight-through estimators (training), randomness (`noise`).
 """
 
 from __future__ import annotations
 
+from math import isqrt
 from typing import Any, Protocol, TypeAlias
 
 Activation: TypeAlias = Any
@@ -39,7 +40,7 @@ SATURATION_BITS = 7
 """It saturates at +-2**SATURATION_BITS; design normalisations so that values stay under about 30."""
 
 GATE_SCALE = 0.5
-"""`gate(x) = GATE_SCALE * relu(x)**2`, a power of two so that every profile multiplies by the same number."""
+"""`gate(x) = GATE_SCALE * relu(x)**2`; a power of two, the same number in every profile."""
 
 LAYER_NORM_EPSILON = 2.0**-16
 """Added to the variance; a power of two, so that float32 and the integers mean the same number."""
@@ -58,7 +59,7 @@ class Ops(Protocol):
         ...
 
     def parameter(self, vector: Parameter) -> Activation:
-        """Turn a parameter used as a value (a special token, a learned bias) into an activation of the same shape."""
+        """Turn a parameter used as a value (a special token) into an activation of the same shape."""
         ...
 
     def integers(self, values: Any) -> Integers:
@@ -104,7 +105,10 @@ class Ops(Protocol):
         ...
 
     def affine(self, x: Activation, scale: float, offset: float = 0.0) -> Activation:
-        """Scale * x + offset with Python numbers, |scale| < 16: each is rounded to a multiple of 2**-24 (16 for the offset)."""
+        """Scale * x + offset with Python numbers; `exact` rounds them to multiples of 2**-24 and 2**-16.
+
+        |scale| stays under 16 and |offset| under 128.
+        """
         ...
 
     def scale(self, x: Activation, vector: Parameter) -> Activation:
@@ -116,7 +120,7 @@ class Ops(Protocol):
         ...
 
     def gate(self, x: Activation) -> Activation:
-        """The one nonlinearity: GATE_SCALE * relu(x)**2."""
+        """Apply the one nonlinearity, GATE_SCALE * relu(x)**2."""
         ...
 
     def sigmoid(self, x: Activation) -> Activation:
@@ -166,6 +170,7 @@ class Ops(Protocol):
         k: Activation,
         v: Activation,
         heads: int,
+        *,
         causal: bool = False,
         mask: Mask | None = None,
     ) -> Activation:
@@ -188,15 +193,18 @@ class Ops(Protocol):
     # ----------------------------------------------------------------------------------------
 
     def pool_by_phone(self, x: Activation, durations: Integers) -> Activation:
-        """Mean of x (B, L, C) over the frames of each phone, durations (B, P), to (B, P, C); 0 for a phone without frames."""
+        """Mean of x (B, L, C) over each phone's frames, durations (B, P), to (B, P, C); 0 without frames."""
         ...
 
     def repeat_by_duration(self, x: Activation, durations: Integers, length: int | None = None) -> Activation:
-        """X (B, P, C) with durations (B, P) to (B, length, C); length defaults to the longest item, zeros after an item's end."""
+        """Rows of x (B, P, C), each durations (B, P) times, to (B, length, C), zeros after an item's end.
+
+        `length` defaults to the longest item.
+        """
         ...
 
     def position_in_phone(self, durations: Integers, length: int | None = None) -> Activation:
-        """Durations (B, P) to (B, length, 2): ((i + 1/2) / d, d / 32 limited to 4) for frame i of d; zeros after the end."""
+        """Durations (B, P) to (B, length, 2): ((i + 1/2) / d, min(d / 32, 4)) for frame i of d, then zeros."""
         ...
 
     def overlap_add(self, frames: Activation, hop: int) -> Activation:
@@ -207,13 +215,13 @@ class Ops(Protocol):
     # ------------------------------------------------------------------------------------------------
 
     def argmax_with_margin(self, logits: Activation) -> tuple[Integers, Activation]:
-        """(B, L, K) to the first greatest class (B, L) and its lead over the runner-up (B, L) as float64 reals."""
+        """(B, L, K) to the first greatest class (B, L) and its lead over the runner-up (B, L), float64."""
         ...
 
     def durations_with_margin(
         self, log_frames: Activation, mask: Mask, maximum: int = 100
     ) -> tuple[Integers, Activation]:
-        """log_frames (B, P) to frames (B, P) = round(exp(log_frames)) within 1..maximum, 0 where mask (B, P) is false.
+        """log_frames (B, P) to round(exp(log_frames)) within 1..maximum, 0 where mask (B, P) is false.
 
         The margin (B, P), float64 reals, is the distance of exp(log_frames) to the nearest rounding boundary.
         """
@@ -221,9 +229,6 @@ class Ops(Protocol):
 
 
 def attention_scale(head_width: int) -> float:
-    """1 / sqrt(head_width) as a multiple of 2**-12, by integer arithmetic, the same number in every profile."""
-    # round(2**12 / sqrt(w)) = floor((sqrt(2**26 / w) + 1) / 2): math.isqrt is exact, math.sqrt a
-    # library's business.
-    from math import isqrt
-
+    """1 / sqrt(head_width) as a multiple of 2**-12, by integers: the same number in every profile."""
+    # round(2**12 / sqrt(w)) = floor((sqrt(2**26 / w) + 1) / 2); math.isqrt is exact.
     return ((isqrt((1 << 26) // head_width) + 1) // 2) / 4096.0
