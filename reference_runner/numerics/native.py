@@ -119,28 +119,22 @@ class NativeOps:
     def conv(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
         """(B, L, I) to (B, L, O)."""
         padding = weight.shape[2] // 2
-        return functional.conv1d(
-            x.transpose(1, 2), self._cast(weight), self._cast(bias), padding=padding
-        ).transpose(1, 2)
+        return functional.conv1d(x.transpose(1, 2), self._cast(weight), self._cast(bias), padding=padding).transpose(
+            1, 2
+        )
 
-    def depthwise(
-        self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def depthwise(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
         """(B, L, C) to (B, L, C)."""
         channels, kernel = weight.shape
         filters = self._cast(weight).reshape(channels, 1, kernel)
-        y = functional.conv1d(
-            x.transpose(1, 2), filters, self._cast(bias), padding=kernel // 2, groups=channels
-        )
+        y = functional.conv1d(x.transpose(1, 2), filters, self._cast(bias), padding=kernel // 2, groups=channels)
         return y.transpose(1, 2)
 
     def layer_norm(
         self, x: torch.Tensor, gain: torch.Tensor | None = None, bias: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Normalise over the last axis."""
-        return functional.layer_norm(
-            x, (x.shape[-1],), self._cast(gain), self._cast(bias), LAYER_NORM_EPSILON
-        )
+        return functional.layer_norm(x, (x.shape[-1],), self._cast(gain), self._cast(bias), LAYER_NORM_EPSILON)
 
     def attention(
         self,
@@ -189,9 +183,7 @@ class NativeOps:
         total = self._phone_of_frame(durations, x.shape[1]).transpose(1, 2) @ x
         return total / durations.clamp(min=1)[:, :, None]
 
-    def repeat_by_duration(
-        self, x: torch.Tensor, durations: torch.Tensor, length: int | None = None
-    ) -> torch.Tensor:
+    def repeat_by_duration(self, x: torch.Tensor, durations: torch.Tensor, length: int | None = None) -> torch.Tensor:
         """(B, P, C), (B, P) to (B, length, C)."""
         frames = int(durations.sum(1).max()) if length is None else length
         return self._phone_of_frame(durations, frames) @ x

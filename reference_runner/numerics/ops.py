@@ -158,9 +158,7 @@ class Ops(Protocol):
         """(B, L, C) with weight (C, k), k odd, zero "same" padding, to (B, L, C)."""
         ...
 
-    def layer_norm(
-        self, x: Activation, gain: Parameter | None = None, bias: Parameter | None = None
-    ) -> Activation:
+    def layer_norm(self, x: Activation, gain: Parameter | None = None, bias: Parameter | None = None) -> Activation:
         """Normalise over the last axis (at most 512 wide), then gain (C,) and bias (C,)."""
         ...
 
