@@ -227,7 +227,7 @@ class IntegerOps:
         return self._carry(tensor, "vector", lambda: tensor.mantissa.astype(np.int64))
 
     def _table(self, tensor: QuantisedTensor) -> Any:
-        """The parameter on the activation grid."""
+        """Put the parameter on the activation grid."""
 
         def make() -> np.ndarray:
             shift = tensor.exponent - ACTIVATION_FRACTION_BITS
@@ -460,7 +460,8 @@ class IntegerOps:
     def attention(self, q: Any, k: Any, v: Any, heads: int, *, causal: bool = False, mask: Any | None = None) -> Any:
         """(B, Q, C), (B, L, C), (B, L, C) to (B, Q, C).
 
-        Logits from 14-bit fractions, exact maximum, exp on the 2**-24 grid, exact sum, probabilities on the 2**-20 grid.
+        Logits from 14-bit fractions, exact maximum, exp on the 2**-24 grid, exact sum, probabilities on the
+        2**-20 grid.
         """
         carrier = self.carrier
         batch, queries, channels = q.shape

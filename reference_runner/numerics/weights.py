@@ -1,4 +1,4 @@
-"""fp32 weights as integers: the form in which `exact` uses them, its digest, and the certificate that float64 can carry it.
+"""fp32 weights as integers: the form `exact` uses, its digest, and the certificate that float64 can carry it.
 
 The checkpoint stays fp32 and is quantised at load.  Multiplying an fp32 number by a power of two and rounding half to
 even are exact in float64, so every machine finds the same integers; their digest goes into the run.
@@ -46,7 +46,7 @@ class QuantisedTensor:
         return self.mantissa.ndim >= 2
 
     def partial_sum_bits(self) -> float:
-        """log2 of the largest value that any partial sum, in any order, of `linear`, `conv` or `depthwise` can reach."""
+        """log2 of the largest value that a partial sum of a product with this tensor can reach, in any order."""
         rows = np.abs(self.mantissa.astype(np.int64)).reshape(self.mantissa.shape[0], -1)
         largest = int(rows.sum(1).max(initial=0))
         bias = 1 << (SATURATION_BITS + ACTIVATION_FRACTION_BITS + self.exponent)
