@@ -50,6 +50,10 @@ class TorchCarrier:
         """Hold a mask."""
         return torch.as_tensor(mask).to(device=self.device, dtype=torch.bool)
 
+    def reals(self, margins: np.ndarray) -> torch.Tensor:
+        """Hold margins."""
+        return torch.from_numpy(margins).to(self.device)
+
     def gather(self, table: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """Rows of a table."""
         return table[ids]

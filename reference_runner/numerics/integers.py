@@ -121,6 +121,10 @@ class Carrier(Protocol):
         """Hold a mask."""
         ...
 
+    def reals(self, margins: np.ndarray) -> Any:
+        """Hold float64 margins; they are reported, never computed with."""
+        ...
+
     def gather(self, table: Any, ids: Any) -> Any:
         """Rows of a table (K, ...) at ids."""
         ...
@@ -548,14 +552,14 @@ class IntegerOps:
         best = values.argmax(-1)
         ordered = np.sort(values, -1)
         margin = (ordered[..., -1] - ordered[..., -2]) * 2.0**-ACTIVATION_FRACTION_BITS
-        return self.carrier.index(best), margin
+        return self.carrier.index(best), self.carrier.reals(margin)
 
     def durations_with_margin(self, log_frames: Any, mask: Any, maximum: int = 100) -> tuple[Any, Any]:
         """(B, P) to (B, P) and (B, P)."""
         frames = self.carrier.to_int64(self._exp(log_frames, ACTIVATION_FRACTION_BITS))
         rounded = np.clip(round_shift(frames, ACTIVATION_FRACTION_BITS), 1, maximum)
         margin = np.abs((frames & (ONE - 1)) - ONE // 2) * 2.0**-ACTIVATION_FRACTION_BITS
-        return self.carrier.index(np.where(host(mask), rounded, 0)), margin
+        return self.carrier.index(np.where(host(mask), rounded, 0)), self.carrier.reals(margin)
 
 
 def host(x: Any) -> np.ndarray:

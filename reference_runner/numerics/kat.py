@@ -1,7 +1,8 @@
 """Known answers: before a run may call itself `exact`, its machine shows every allowed operation on fixed integers.
 
 The answers lie in `known_answers.json`, written by the int64 carrier with
-`python -m reference_runner.numerics.kat --write`.  A carrier that gives others is reported operation by operation and its run is `native`; nothing else changes.
+`python -m reference_runner.numerics.kat --write`.  A carrier that gives others is reported operation by operation and
+its run is `native`; nothing else changes.
 """
 
 from __future__ import annotations
@@ -161,8 +162,12 @@ def _block(ops: IntegerOps, m: FixedWeights) -> Any:
 
 
 def _divide(ops: IntegerOps, _: FixedWeights) -> Any:
-    numerator = _wide(50)
-    denominator = np.abs(_wide(26)) + 1
+    numerator, denominator = _wide(50), np.abs(_wide(26)) + 1
+    # Quotients that are halves exactly: a division by way of the reciprocal falls to the wrong side of many.
+    even = denominator[denominator < 1 << 24] * 2
+    halves = (np.arange(len(even)) * 2 + 1) * (even // 2)
+    numerator = np.concatenate([numerator, halves, halves + 1, halves - 1])
+    denominator = np.concatenate([denominator, even, even, even])
     return ops.carrier.divide_round(ops.carrier.array(numerator), ops.carrier.array(denominator))
 
 

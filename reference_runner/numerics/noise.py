@@ -1,7 +1,7 @@
 """All randomness of a run: counted, keyed, integer, and indexed by what it is for.
 
-A stream is keyed by sha256 over (run seed, stage name).  Word i of a stream is SplitMix64's output i for that key, so any
-word is reached without the ones before it, and a streamed, a whole and a batched run see the same noise.  A
+A stream is keyed by sha256 over (run seed, stage name).  Word i of a stream is SplitMix64's output i for that key, so
+any word is reached without the ones before it, and a streamed, a whole and a batched run see the same noise.  A
 normal-like value is the sum of twelve 16-bit uniforms (Irwin-Hall), three words a value: an integer times 2**-16, exact
 in float32 and on every grid.  No distribution of any library is used; libraries promise none.
 """

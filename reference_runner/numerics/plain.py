@@ -46,6 +46,10 @@ class NumpyCarrier:
         """Hold a mask."""
         return host(mask).astype(bool)
 
+    def reals(self, margins: np.ndarray) -> np.ndarray:
+        """Hold margins."""
+        return margins
+
     def gather(self, table: np.ndarray, ids: np.ndarray) -> np.ndarray:
         """Rows of a table."""
         return table[ids]
