@@ -5,7 +5,7 @@ RunnerError
 │   ├── EmptyText
 │   ├── TextTooLong
 │   └── UnknownScript
-├── ReferenceError        a reference clip cannot be used (named ReferenceClipError here: Python has the other)
+├── ReferenceClipError    a reference clip cannot be used
 ├── CheckpointError       the weights are damaged, or not the promised ones
 ├── CertificateError      weights for which float64 could not carry the integers
 ├── CarrierOverflow       an intermediate left the 53 bits that every carrier can hold

@@ -105,7 +105,14 @@ class StableTts(nn.Module):
         return ops.add(ops.mul(noisy, keep), ops.mul(network, answer))
 
     def refine(
-        self, ops: Ops, noise: Activation, frames: EncodedFrames, style: Activation, *, steps: int
+        self,
+        ops: Ops,
+        noise: Activation,
+        frames: EncodedFrames,
+        style: Activation,
+        *,
+        steps: int,
+        mask: Mask | None = None,
     ) -> Activation:
         """Walk from noise (B, L, M) around the mean to the mel (B, L, M), normalised; no steps gives the mean."""
         if steps == 0:
@@ -113,7 +120,7 @@ class StableTts(nn.Module):
         times = self.schedule.times(steps)
         x = noise
         for t, earlier in zip(times[:-1], times[1:], strict=True):
-            estimate = self.estimate_residual(ops, x, frames, style, [t] * x.shape[0])
+            estimate = self.estimate_residual(ops, x, frames, style, [t] * x.shape[0], mask)
             from_x, from_estimate = self.schedule.step(t, earlier)
             x = ops.add(ops.affine(x, from_x), ops.affine(estimate, from_estimate))
         return ops.add(frames.mean, x)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 
 __all__ = ["Balance", "NoiseSchedule"]
 
@@ -36,7 +37,9 @@ class NoiseSchedule:
 
     def signal(self, t: float) -> float:
         """Return a(t), what is left of R."""
-        return math.exp(-0.5 * (self.beta_start * t + 0.5 * (self.beta_end - self.beta_start) * t * t))
+        exponent = -0.5 * (self.beta_start * t + 0.5 * (self.beta_end - self.beta_start) * t * t)
+        # `decimal` rounds correctly everywhere; the exponential of a C library may differ in its last bit.
+        return float(Decimal(exponent).exp())
 
     def noise(self, t: float) -> float:
         """Return s(t), the deviation of the noise."""

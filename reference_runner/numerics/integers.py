@@ -209,6 +209,10 @@ class IntegerOps:
         counts = {operation: int(count) for operation, count in sorted(self._saturated.items())}
         return {operation: count for operation, count in counts.items() if count}
 
+    def forget_saturated(self) -> None:
+        """Begin counting anew, for the next run."""
+        self._saturated.clear()
+
     def _saturate(self, x: Any, operation: str) -> Any:
         limited = self.carrier.clip(x, -LIMIT, LIMIT)
         self._count(operation, self.carrier.count(limited != x))

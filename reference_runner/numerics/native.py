@@ -5,12 +5,15 @@ Run in float64 it is the reference that the fidelity of `exact` is measured agai
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn import functional
 
 from reference_runner.numerics.ops import GATE_SCALE, LAYER_NORM_EPSILON, attention_scale
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class NativeOps:
@@ -30,6 +33,10 @@ class NativeOps:
     def activation(self, values: Any) -> torch.Tensor:
         """Real values as a tensor of this dtype."""
         return torch.as_tensor(values).to(device=self.device, dtype=self.dtype)
+
+    def to_float64(self, x: torch.Tensor) -> np.ndarray:
+        """Give an activation as a float64 numpy array."""
+        return x.detach().cpu().double().numpy()
 
     def parameter(self, vector: torch.Tensor) -> torch.Tensor:
         """Turn a parameter into an activation."""

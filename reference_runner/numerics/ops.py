@@ -58,6 +58,10 @@ class Ops(Protocol):
         """Real values (numpy, list or torch) as an activation, rounded to the profile's grid."""
         ...
 
+    def to_float64(self, x: Activation) -> Any:
+        """Give an activation as a float64 numpy array: what leaves the network."""
+        ...
+
     def parameter(self, vector: Parameter) -> Activation:
         """Turn a parameter used as a value (a special token) into an activation of the same shape."""
         ...
