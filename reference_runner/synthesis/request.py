@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from reference_runner.errors import EmptyText, RequestError, TextTooLong, UnknownScript
+from reference_runner.errors import RequestError, TextTooLong
 from reference_runner.numerics.noise import SEED_LIMIT
 
 if TYPE_CHECKING:
@@ -93,7 +92,10 @@ class SynthesisRequest:
     """Whether a native run is made twice, to know whether this stack repeats itself."""
 
     def __post_init__(self) -> None:
-        check_text(self.text)
+        if len(self.text) > TEXT_CHARACTERS_MAXIMUM:
+            raise TextTooLong(
+                f"got {len(self.text)} characters, expected at most {TEXT_CHARACTERS_MAXIMUM}", where="request.text"
+            )
         if not 0 <= self.steps <= STEPS_MAXIMUM:
             raise RequestError(f"got {self.steps}, expected 0 to {STEPS_MAXIMUM}", where="request.steps")
         if not 0.0 <= self.temperature <= 2.0:
@@ -106,19 +108,3 @@ class SynthesisRequest:
     def seed_of(self, stage: str) -> int:
         """Return the seed of a stage."""
         return self.stage_seeds.get(stage, self.seed)
-
-
-def check_text(text: str) -> None:
-    """Refuse what cannot be spoken, before anything is computed."""
-    if len(text) > TEXT_CHARACTERS_MAXIMUM:
-        raise TextTooLong(
-            f"got {len(text)} characters, expected at most {TEXT_CHARACTERS_MAXIMUM}", where="request.text"
-        )
-    for place, character in enumerate(text):
-        if character.isalpha() and not unicodedata.name(character, "").startswith(("LATIN", "FULLWIDTH LATIN")):
-            name = unicodedata.name(character, "a letter without a name")
-            raise UnknownScript(
-                f"got {character!r} ({name}), expected Latin letters", where=f"request.text, character {place}"
-            )
-    if not any(character.isalnum() for character in text):
-        raise EmptyText("there is no letter and no digit to speak", where="request.text")

@@ -91,6 +91,8 @@ class Stations:
         hook = self._hooks.get(station)
         changed = value
         if hook is not None:
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)  # what arrived stays what was hashed; a hook returns a new array
             passing = Passing(
                 station=station,
                 piece=self._pieces[station],
