@@ -101,7 +101,7 @@ class CorpusItem:
 def plan_corpus(plan: CorpusPlan) -> Iterator[PlannedUtterance]:
     """Yield the utterances in the order of the manifest; no sentence of the tests is in the training part."""
     vocabulary = read_vocabulary()
-    lexicon_words = sorted(word for word in read_lexicon().entries if len(word) > 1)
+    lexicon_words = sorted(word for word in read_lexicon().entries if word.isalpha() and len(word) > 1)
     held_out = SentenceGrammar(vocabulary, SplitMix64(plan.seed))
     test_sentences: list[str] = []
     while len(test_sentences) < plan.held_out_grammar_sentences:

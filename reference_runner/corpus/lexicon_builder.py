@@ -11,6 +11,7 @@ import argparse
 import gzip
 import re
 from pathlib import Path
+from string import ascii_lowercase
 
 from rich.progress import track
 
@@ -23,6 +24,15 @@ __all__ = ["main", "pronounce"]
 
 _ORDINARY_WORD = re.compile(r"[a-z]{1,15}")
 _FASTEST_VOICE = "kal16"
+
+_CORRECTIONS: dict[str, Pronunciation] = {
+    "isn't": (("ih", 1), ("z", 0), ("ax", 0), ("n", 0), ("t", 0)),
+    "hasn't": (("hh", 0), ("ae", 1), ("z", 0), ("ax", 0), ("n", 0), ("t", 0)),
+    "haven't": (("hh", 0), ("ae", 1), ("v", 0), ("ax", 0), ("n", 0), ("t", 0)),
+    "wasn't": (("w", 0), ("aa", 1), ("z", 0), ("ax", 0), ("n", 0), ("t", 0)),
+    "doesn't": (("d", 0), ("ah", 1), ("z", 0), ("ax", 0), ("n", 0), ("t", 0)),
+}
+"""flite 2.2 drops the apostrophe and guesses: "isnt", with the wrong sound before the n."""
 
 
 def pronounce(flite: FliteLibrary, word: str) -> Pronunciation:
@@ -47,9 +57,10 @@ def main() -> None:
     listed = arguments.word_list.read_text(encoding="utf-8").split()
     words = {word for word in listed if _ORDINARY_WORD.fullmatch(word)} | set(read_vocabulary().spellings())
     words = {word for word in words if _ORDINARY_WORD.fullmatch(word)}
+    words |= {word.lower() for word in read_vocabulary().contractions} | set(ascii_lowercase)
     flite = FliteLibrary()
     entries = {word: pronounce(flite, word) for word in track(sorted(words), description="pronouncing")}
-    entries = {word: phones for word, phones in entries.items() if phones}
+    entries = {word: phones for word, phones in entries.items() if phones} | _CORRECTIONS
     # A fixed mtime: the same words give the same file.
     arguments.output.write_bytes(gzip.compress(format_lexicon(entries), compresslevel=9, mtime=0))
 

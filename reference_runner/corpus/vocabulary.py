@@ -37,6 +37,8 @@ class Vocabulary:
     numbers: tuple[str, ...]
     ordinals: tuple[str, ...]
     phrases: tuple[str, ...]
+    contractions: tuple[str, ...]
+    """Not spoken by the grammar; the lexicon has them."""
 
     def spellings(self) -> tuple[str, ...]:
         """Return every word in every form the grammar can write, in lower case, sorted."""
@@ -60,6 +62,10 @@ def _ends_in_consonant_y(word: str) -> bool:
 
 
 def _doubles_last_letter(word: str) -> bool:
+    """Say whether "stop" becomes "stopped".
+
+    The rule is rough: it also writes "openned". The corpus is locked with it, and it sounds the same.
+    """
     short = len(word) == 3 or (len(word) == 4 and word[1] not in _VOWELS)
     return short and word[-1] not in _VOWELS + "wxy" and word[-2] in _VOWELS and word[-3] not in _VOWELS
 

@@ -30,9 +30,9 @@ class StableTtsConfig:
     """The prosody encoder sees only the lowest bands: pitch and energy, little timbre."""
     prosody_hidden_channels: int = 96
     prosody_blocks: int = 3
-    prosody_codes: int = 128
+    prosody_codes: int = 64
     prosody_code_channels: int = 16
-    language_model_blocks: int = 4
+    language_model_blocks: int = 3
     language_model_heads: int = 4
     style_adaptive_blocks: int = 4
     frame_kernel: int = 7
@@ -42,6 +42,7 @@ class StableTtsConfig:
     vocoder_blocks: int = 5
     mel_mean: float = -1.0
     mel_deviation: float = 2.2
+    pitch_deviation_octaves: float = 0.2
     energy_mean: float = -3.5
     energy_deviation: float = 2.0
     beta_start: float = 0.05

@@ -19,6 +19,9 @@ __all__ = ["ProsodyEncoder", "ProsodyQuantizer"]
 _KERNEL = 5
 _EXPANSION = 2
 
+_LEAST_USAGE = 0.5
+"""A code chosen less often a batch than this is given a new place."""
+
 
 class ProsodyEncoder(nn.Module):
     """Low mel bands, pitch, voicing and energy, averaged over each phone, to a latent a phone."""
@@ -39,7 +42,8 @@ class ProsodyEncoder(nn.Module):
         x = self.input(ops, features)
         for block in self.blocks:
             x = block(ops, x, mask)
-        return self.output(ops, ops.pool_by_phone(x, durations))
+        # Normalised: a latent that may shrink pleases the commitment loss and empties the codebook.
+        return ops.layer_norm(self.output(ops, ops.pool_by_phone(x, durations)))
 
 
 class ProsodyQuantizer(nn.Module):
@@ -48,7 +52,7 @@ class ProsodyQuantizer(nn.Module):
     def __init__(self, config: StableTtsConfig) -> None:
         super().__init__()
         codes, channels = config.prosody_codes, config.prosody_code_channels
-        codebook = torch.randn(codes, channels) * 0.5
+        codebook = torch.randn(codes, channels)
         self.register_buffer("codebook", codebook)
         self.register_buffer("score_weight", torch.zeros(codes, channels))
         self.register_buffer("score_bias", torch.zeros(codes))
@@ -70,14 +74,14 @@ class ProsodyQuantizer(nn.Module):
 
     @torch.no_grad()
     def update(
-        self, latents: torch.Tensor, codes: torch.Tensor, draws: torch.Generator, *, decay: float = 0.99
+        self, latents: torch.Tensor, codes: torch.Tensor, draws: torch.Generator, *, decay: float = 0.98
     ) -> None:
         """Move the codebook towards latents (N, D) that chose codes (N,); training only."""
         chosen = torch.nn.functional.one_hot(codes, len(self.codebook)).to(latents.dtype)
         self.usage.mul_(decay).add_(chosen.sum(0), alpha=1.0 - decay)
         self.sums.mul_(decay).add_(chosen.T @ latents, alpha=1.0 - decay)
         self.codebook.copy_(self.sums / self.usage.clamp(min=1e-2)[:, None])
-        unused = self.usage < 0.05
+        unused = self.usage < _LEAST_USAGE
         if unused.any():
             fresh = latents[torch.randint(len(latents), (int(unused.sum()),), generator=draws)]
             self.codebook[unused] = fresh

@@ -100,11 +100,14 @@ class CorpusReader:
         start, count = utterance.frame_start * hop, utterance.frame_count * hop
         return torch.from_numpy(self._arrays["samples"][start : start + count].astype(np.float32)) / 32768.0
 
+    def raw_log_mel(self, place: int) -> NDArray[np.float16]:
+        """Return log-mel frames (L, M) as stored."""
+        utterance = self.utterances[place]
+        return self._arrays["log_mel"][utterance.frame_start : utterance.frame_start + utterance.frame_count]
+
     def mel(self, place: int) -> torch.Tensor:
         """Return normalised log-mel frames (L, M)."""
-        utterance = self.utterances[place]
-        part = self._arrays["log_mel"][utterance.frame_start : utterance.frame_start + utterance.frame_count]
-        values = torch.from_numpy(part.astype(np.float32))
+        values = torch.from_numpy(self.raw_log_mel(place).astype(np.float32))
         return (values - self._config.mel_mean) / self._config.mel_deviation
 
     def prosody(self, place: int) -> torch.Tensor:
@@ -112,12 +115,18 @@ class CorpusReader:
         utterance = self.utterances[place]
         part = self._arrays["prosody"][utterance.frame_start : utterance.frame_start + utterance.frame_count]
         extra = torch.from_numpy(part.astype(np.float32))
+        extra[:, 0] /= self._config.pitch_deviation_octaves
         extra[:, 2] = (extra[:, 2] - self._config.energy_mean) / self._config.energy_deviation
         return torch.cat([self.mel(place)[:, : self._config.prosody_mel_bands], extra], dim=1)
 
-    def batch(
-        self, places: Sequence[int], references: Sequence[torch.Tensor]
-    ) -> AcousticBatch:
+    def manner(self, place: int) -> float:
+        """Return how lively an utterance is: the deviation of its pitch in octaves, on its voiced frames."""
+        utterance = self.utterances[place]
+        part = self._arrays["prosody"][utterance.frame_start : utterance.frame_start + utterance.frame_count]
+        voiced = part[part[:, 1] > 0, 0]
+        return float(voiced.std()) if len(voiced) else 0.0
+
+    def batch(self, places: Sequence[int], references: Sequence[torch.Tensor]) -> AcousticBatch:
         """Pad utterances and their reference mels (R_i, M) into one batch."""
         names = ("phones", "stresses", "breaks", "durations")
         columns = {name: _pad([self.phone_values(name, place) for place in places]) for name in names}
@@ -147,13 +156,15 @@ def _mask(lengths: list[int]) -> torch.Tensor:
 
 
 class UtteranceBatches:
-    """An endless, seeded stream of batches of utterances of similar length."""
+    """An endless, seeded stream of batches, each of utterances that are alike in length or in manner."""
 
     def __init__(
-        self, corpus: CorpusReader, *, split: str, batch_size: int, seed: int, reference_frames: int = 128
-    ) -> None:
+        self, corpus: CorpusReader, *, split: str, batch_size: int, seed: int, alike: str = "length",
+        reference_frames: int = 128,
+    ) -> None:  # fmt: skip
         self._corpus = corpus
-        self._places = sorted(corpus.split(split), key=lambda place: corpus.utterances[place].frame_count)
+        keys = {"length": lambda place: corpus.utterances[place].frame_count, "manner": corpus.manner}
+        self._places = sorted(corpus.split(split), key=keys[alike])
         self._batch_size = batch_size
         self._seed = seed
         self._reference_frames = reference_frames
@@ -167,6 +178,11 @@ class UtteranceBatches:
 
     def starting_at(self, step: int) -> Iterator[AcousticBatch]:
         """Yield the batch of this step and all that follow; a resumed run sees what an unbroken one would."""
+        for _, batch in self.with_places(step):
+            yield batch
+
+    def with_places(self, step: int) -> Iterator[tuple[list[int], AcousticBatch]]:
+        """Yield the positions of a batch's utterances with the batch."""
         groups = [
             self._places[start : start + self._batch_size]
             for start in range(0, len(self._places), self._batch_size)
@@ -178,7 +194,7 @@ class UtteranceBatches:
             for number, group in enumerate(order):
                 per_batch = np.random.Generator(np.random.Philox(key=[self._seed + 1, epoch * len(groups) + number]))
                 if number >= skipped:
-                    yield self._batch(groups[group], per_batch)
+                    yield groups[group], self._batch(groups[group], per_batch)
             epoch, skipped = epoch + 1, 0
 
     def _batch(self, places: list[int], draws: np.random.Generator) -> AcousticBatch:

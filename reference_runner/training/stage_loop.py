@@ -65,11 +65,12 @@ def run_stage(
     `batches(step)` yields the batch of that step and those after it. A folder with a saved state is resumed.
     """
     torch.manual_seed(settings.seed)
-    parameters = [parameter for parameter in modules.parameters() if parameter.requires_grad]
+    named = {name: parameter for name, parameter in modules.named_parameters() if parameter.requires_grad}
+    parameters = list(named.values())
     optimizer = torch.optim.AdamW(
         parameters, lr=settings.learning_rate, betas=settings.betas, weight_decay=settings.weight_decay
     )
-    average = [parameter.detach().clone() for parameter in parameters]
+    average = {name: parameter.detach().clone() for name, parameter in named.items()}
     path = folder / f"{settings.name}.state.safetensors"
     state = _resume(path, modules, optimizer, average) if path.exists() else StageState()
     stream = batches(state.step)
@@ -96,7 +97,7 @@ def run_stage(
             # The average forgets its random start quickly: the decay grows with the step.
             decay = min(settings.average_decay, (1 + state.step) / (10 + state.step))
             with torch.no_grad():
-                torch._foreach_lerp_(average, parameters, 1.0 - decay)  # noqa: SLF001 - the public name is per tensor
+                torch._foreach_lerp_(list(average.values()), parameters, 1.0 - decay)  # noqa: SLF001 - the public name is per tensor
             state.step += 1
             count += 1
             for name, value in values.items():
@@ -112,8 +113,8 @@ def run_stage(
     _save(path, modules, optimizer, average, state)
     _write_history(folder, settings, state)
     with torch.no_grad():
-        for parameter, mean in zip(parameters, average, strict=True):
-            parameter.copy_(mean)
+        for name, parameter in named.items():
+            parameter.copy_(average[name])
     return state
 
 
@@ -147,11 +148,11 @@ def _describe(settings: StageSettings, state: StageState) -> str:
 
 
 def _save(
-    path: Path, modules: nn.ModuleDict, optimizer: torch.optim.Optimizer, average: list[torch.Tensor],
+    path: Path, modules: nn.ModuleDict, optimizer: torch.optim.Optimizer, average: dict[str, torch.Tensor],
     state: StageState,
 ) -> None:  # fmt: skip
     tensors = {f"model/{name}": value for name, value in modules.state_dict().items()}
-    tensors |= {f"average/{place}": value for place, value in enumerate(average)}
+    tensors |= {f"average/{name}": value for name, value in average.items()}
     for place, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{place}/{name}": value for name, value in moments.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -162,14 +163,14 @@ def _save(
 
 
 def _resume(
-    path: Path, modules: nn.ModuleDict, optimizer: torch.optim.Optimizer, average: list[torch.Tensor]
+    path: Path, modules: nn.ModuleDict, optimizer: torch.optim.Optimizer, average: dict[str, torch.Tensor]
 ) -> StageState:
     with safe_open(path, framework="pt") as stored:
         tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a dict
         state = StageState(**json.loads(stored.metadata()["state"]))
     modules.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model/")})
-    for place, mean in enumerate(average):
-        mean.copy_(tensors[f"average/{place}"])
+    for name, mean in average.items():
+        mean.copy_(tensors[f"average/{name}"])
     moments: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("optimizer/"):

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from rich.progress import track
 from torch import nn
 
 from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.numerics.native import NativeOps
+from reference_runner.training.corpus_reader import UtteranceBatches
+from reference_runner.training.refine_stage import encode_truth
 from reference_runner.training.spectral_losses import log_mel_distance, multi_resolution_distance
 from reference_runner.training.stage_loop import StageSettings, StageState, run_stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from reference_runner.model.model import StableTts
     from reference_runner.model.vocoder import Vocoder
     from reference_runner.training.corpus_reader import CorpusReader
 
-__all__ = ["WaveformBatch", "WaveformCrops", "train_vocoder"]
+__all__ = ["WaveformBatch", "WaveformCrops", "model_mels", "train_vocoder"]
+
+_MEL_BATCH = 12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,20 +42,25 @@ class WaveformBatch:
 
 
 class WaveformCrops:
-    """An endless, seeded stream of crops; the mel comes from `mel_of`, the corpus's own unless told otherwise."""
+    """An endless, seeded stream of crops of the training part.
+
+    With `mels` only those utterances are used, each time one of the mels (L, M) listed for it.
+    """
 
     def __init__(
         self, corpus: CorpusReader, *, batch_size: int, frames: int, seed: int,
-        mel_of: Callable[[int], torch.Tensor] | None = None,
+        mels: Mapping[int, Sequence[torch.Tensor]] | None = None,
     ) -> None:  # fmt: skip
         self._corpus = corpus
+        self._mels = mels
         self._places = [
-            place for place in corpus.split("train") if corpus.utterances[place].frame_count > frames
+            place
+            for place in (corpus.split("train") if mels is None else mels)
+            if corpus.utterances[place].frame_count > frames
         ]
         self._batch_size = batch_size
         self._frames = frames
         self._seed = seed
-        self._mel_of = mel_of or corpus.mel
 
     def starting_at(self, step: int) -> Iterator[WaveformBatch]:
         """Yield the batch of this step and all that follow."""
@@ -62,11 +74,37 @@ class WaveformCrops:
         mels, waveforms = [], []
         for _ in range(self._batch_size):
             place = self._places[int(draws.integers(len(self._places)))]
-            mel, waveform = self._mel_of(place), self._corpus.samples(place)
+            choices = [self._corpus.mel(place)] if self._mels is None else self._mels[place]
+            mel, waveform = choices[int(draws.integers(len(choices)))], self._corpus.samples(place)
             start = int(draws.integers(len(mel) - self._frames + 1))
             mels.append(mel[start : start + self._frames])
             waveforms.append(waveform[start * hop : (start + self._frames) * hop])
         return WaveformBatch(mel=torch.stack(mels), waveform=torch.stack(waveforms))
+
+
+def model_mels(
+    model: StableTts, corpus: CorpusReader, *, utterances: int, seed: int, steps: int = 5
+) -> dict[int, list[torch.Tensor]]:
+    """Return for some training utterances their true mel, the model's mean, and what the score decoder makes of it."""
+    ops = NativeOps()
+    batches = UtteranceBatches(corpus, split="train", batch_size=_MEL_BATCH, seed=seed)
+    draws = torch.Generator().manual_seed(seed)
+    mels: dict[int, list[torch.Tensor]] = {}
+    with torch.no_grad():
+        for places, batch in track(
+            islice(batches.with_places(0), utterances // _MEL_BATCH),
+            total=utterances // _MEL_BATCH,
+            description="model mels",
+        ):
+            encoded = encode_truth(model, ops, batch)
+            noise = torch.randn(batch.mel.shape, generator=draws)
+            refined = model.refine(ops, noise, encoded.frames, encoded.style, steps=steps)
+            for item, place in enumerate(places):
+                length = corpus.utterances[place].frame_count
+                mels[place] = [
+                    batch.mel[item, :length], encoded.frames.mean[item, :length], refined[item, :length],
+                ]  # fmt: skip
+    return mels
 
 
 def train_vocoder(
