@@ -83,9 +83,7 @@ def _load(name: str) -> ctypes.CDLL:
     try:
         return ctypes.CDLL(f"lib{name}.so.1", mode=ctypes.RTLD_GLOBAL)
     except OSError as error:
-        message = (
-            f"flite's library {name!r} cannot be loaded ({error}); install libflite1 to build the corpus"
-        )
+        message = f"flite's library {name!r} cannot be loaded ({error}); install libflite1 to build the corpus"
         raise FliteMissingError(message) from error
 
 
@@ -162,11 +160,7 @@ class FliteLibrary:
         while item:
             word = core.ffeature_string(item, _IN_WORD).decode()
             word = "" if word == "0" else word
-            ordinal = (
-                core.ffeature_string(item, b"R:SylStructure.parent.parent.R:Word.p.name").decode()
-                + "|"
-                + word
-            )
+            ordinal = core.ffeature_string(item, b"R:SylStructure.parent.parent.R:Word.p.name").decode() + "|" + word
             if word and ordinal != previous_word_end:
                 word_index += 1
             previous_word_end = ordinal if word else ""

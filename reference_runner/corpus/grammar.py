@@ -116,7 +116,8 @@ class SentenceGrammar:
 
     def _date(self) -> str:
         draws, words = self._draws, self._words
-        return f"on {draws.choice(words.times)}, the {draws.choice(words.ordinals)} {draws.choice(words.nouns)} {self._past()}."
+        what = f"the {draws.choice(words.ordinals)} {draws.choice(words.nouns)}"
+        return f"on {draws.choice(words.times)}, {what} {self._past()}."
 
     def _comparison(self) -> str:
         draws, words = self._draws, self._words
@@ -129,7 +130,8 @@ class SentenceGrammar:
 
     def _passive(self) -> str:
         participle = self._draws.choice(self._words.verbs).participle
-        return f"{self._noun_phrase()} {self._draws.choice(('was', 'had been', 'has been'))} {participle} by {self._subject()}."
+        what, how = self._noun_phrase(), self._draws.choice(("was", "had been", "has been"))
+        return f"{what} {how} {participle} by {self._subject()}."
 
     def _phrase_and_clause(self) -> str:
         phrase = self._draws.choice(self._words.phrases)
@@ -140,7 +142,8 @@ class SentenceGrammar:
     def _named_place(self) -> str:
         draws, words = self._draws, self._words
         who = draws.choice(words.names)
-        return f"{who} {draws.choice(('lived', 'worked', 'stayed', 'arrived'))} in {draws.choice(words.places)} {self._adverb()}."
+        did = draws.choice(("lived", "worked", "stayed", "arrived"))
+        return f"{who} {did} in {draws.choice(words.places)} {self._adverb()}."
 
     def _number_phrase(self) -> str:
         draws, words = self._draws, self._words

@@ -37,9 +37,7 @@ _CORRECTIONS: dict[str, Pronunciation] = {
 
 def pronounce(flite: FliteLibrary, word: str) -> Pronunciation:
     """Return flite's pronunciation of a single word."""
-    spoken = flite.speak(
-        word, voice=_FASTEST_VOICE, f0_mean_hz=100.0, f0_deviation_hz=10.0, duration_stretch=0.5
-    )
+    spoken = flite.speak(word, voice=_FASTEST_VOICE, f0_mean_hz=100.0, f0_deviation_hz=10.0, duration_stretch=0.5)
     return tuple(
         (segment.phone, segment.stress if is_vowel(segment.phone) else 0)
         for segment in spoken.segments

@@ -1,6 +1,6 @@
 """Measures a checkpoint and writes a report as JSON and Markdown.
 
-    python -m reference_runner.evaluation --corpus .build/corpus --output .build/evaluation
+python -m reference_runner.evaluation --corpus .build/corpus --output .build/evaluation
 """
 
 from __future__ import annotations
@@ -185,7 +185,11 @@ def _gates(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         }
         for name, measured, bound in (
             (f"WER(model) - WER(source), {set_name}", mine["model, diffusion"] - mine["source"], limit),
-            (f"WER(diffusion) - WER(mean), {set_name}", mine["model, diffusion"] - mine["model, mel mean"], _DIFFUSION_LIMIT),
+            (
+                f"WER(diffusion) - WER(mean), {set_name}",
+                mine["model, diffusion"] - mine["model, mel mean"],
+                _DIFFUSION_LIMIT,
+            ),
         ):
             gates.append({"name": name, "measured": measured, "limit": bound, "holds": measured <= bound})
     return gates

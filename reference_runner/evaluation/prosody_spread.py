@@ -1,4 +1,4 @@
-"""How steady a voice is over sessions: with a prior prompt, with each session's own clip as prompt, and without a model.
+"""How steady a voice is over sessions: with a prior prompt, with each session's own clip as prompt, or with neither.
 
 A session is another reference clip of the same speaker, some of them noisy, and another seed. Steady means that pitch,
 its spread and the rate stay the same from session to session.

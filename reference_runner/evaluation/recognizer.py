@@ -25,9 +25,7 @@ class Recognizer:
             from pocketsphinx import Decoder
         except ImportError as error:
             raise RecognizerMissingError("pip install pocketsphinx to measure word errors") from error
-        self._decoder = Decoder(
-            samprate=16000, loglevel="FATAL", maxhmmpf=4000, beam=1e-50, wbeam=1e-30, ds=2
-        )
+        self._decoder = Decoder(samprate=16000, loglevel="FATAL", maxhmmpf=4000, beam=1e-50, wbeam=1e-30, ds=2)
         self.identity = f"pocketsphinx {version('pocketsphinx')} en-us, maxhmmpf 4000, beam 1e-50, wbeam 1e-30, ds 2"
 
     def hear(self, waveform: NDArray[np.floating]) -> str:

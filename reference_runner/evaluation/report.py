@@ -16,8 +16,8 @@ def to_markdown(report: Mapping[str, Any]) -> str:
         "# Evaluation of the reference runner's model",
         "",
         f"Checkpoint `sha256:{report['checkpoint_sha256']}`, corpus `sha256:{report['corpus_root_sha256']}`.",
-        f"Listener: {report['recognizer']}. {report['diffusion_steps']} diffusion steps, temperature "
-        f"{report['temperature']}.",
+        f"Listener: {report['recognizer']}.",
+        f"{report['diffusion_steps']} diffusion steps, temperature {report['temperature']}.",
         "",
         "The source is what the synthesiser of the corpus says of the same sentences: the listener does not understand",
         "it perfectly either, so only the difference counts. No sentence was in the training part.",

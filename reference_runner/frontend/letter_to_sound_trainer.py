@@ -2,8 +2,8 @@
 
     python -m reference_runner.frontend.letter_to_sound_trainer
 
-Letters are aligned with phones by expectation maximisation (a letter says nothing, one phone or two), then every context
-votes. One word in twenty is held out of a first training and its accuracy printed.
+Letters are aligned with phones by expectation maximisation (a letter says nothing, one phone or two), then every
+context votes. One word in twenty is held out of a first training and its accuracy printed.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from rich.progress import track
 
-from reference_runner.frontend.lexicon import read_lexicon
 from reference_runner.frontend.letter_to_sound import RULES_FILE, LetterRules, contexts, format_rules
+from reference_runner.frontend.lexicon import read_lexicon
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,9 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path(__file__).resolve().parent / RULES_FILE)
     arguments = parser.parse_args()
-    entries = {
-        word: phones for word, phones in read_lexicon().entries.items() if word.isascii() and word.isalpha()
-    }
+    entries = {word: phones for word, phones in read_lexicon().entries.items() if word.isascii() and word.isalpha()}
     held_out = dict(list(entries.items())[::20])
     seen = {word: phones for word, phones in entries.items() if word not in held_out}
     trial = LetterRules(rules=learn_rules(seen), sha256="")

@@ -75,7 +75,9 @@ _TIME = re.compile(r"\b([01]?\d|2[0-3]):([0-5]\d)\b(?:\s*([ap])\.?m\b\.?)?", re.
 _HALF_DAY = re.compile(r"(?<=\d)( ?[ap])\.m\.(?=\s+[a-z])")
 _ORDINAL = re.compile(r"\b(\d+)(?:st|nd|rd|th)\b", re.IGNORECASE)
 _GROUPED = re.compile(r"\b\d{1,3}(?:,\d{3})+\b")
-_GROUPED_MEASURE = re.compile(r"\b(\d{1,3}(?:,\d{3})+)\s?(" + "|".join(sorted(_UNITS, key=len, reverse=True)) + r")\b", re.IGNORECASE)
+_GROUPED_MEASURE = re.compile(
+    r"\b(\d{1,3}(?:,\d{3})+)\s?(" + "|".join(sorted(_UNITS, key=len, reverse=True)) + r")\b", re.IGNORECASE
+)
 _MEASURE = re.compile(r"(\d)\s?(" + "|".join(sorted(_UNITS, key=len, reverse=True)) + r")\b", re.IGNORECASE)
 _DECIMAL = re.compile(r"(?<![\d.])-?\d+\.\d+\b")
 _INTEGER = re.compile(r"(?<![\w.])-?\d+|\d+")
@@ -124,7 +126,10 @@ def _speak(sentence: str) -> list[SpokenWord]:
     replacements: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
         (_MONEY, _say_money),
         (_TIME, _say_time),
-        (_GROUPED_MEASURE, lambda found: f"{_number(int(found.group(1).replace(',', '')))} {_UNITS[found.group(2).lower()]} "),
+        (
+            _GROUPED_MEASURE,
+            lambda found: f"{_number(int(found.group(1).replace(',', '')))} {_UNITS[found.group(2).lower()]} ",
+        ),
         (_GROUPED, lambda found: f" {_number(int(found.group(0).replace(',', '')))} "),
         (_MEASURE, lambda found: f"{found.group(1)} {_UNITS[found.group(2).lower()]} "),
         (_ORDINAL, lambda found: f" {ordinal(int(found.group(1)))} "),
@@ -152,9 +157,7 @@ def _breathe(words: list[SpokenWord]) -> list[SpokenSentence]:
     for piece in pieces:
         last = piece[-1]
         pause = last.pause if last.pause in {"statement", "question"} else "statement"
-        inner = [
-            SpokenWord(text=word.text, pause="comma" if word.pause else None) for word in piece[:-1]
-        ]
+        inner = [SpokenWord(text=word.text, pause="comma" if word.pause else None) for word in piece[:-1]]
         sentences.append(SpokenSentence(words=(*inner, SpokenWord(text=last.text, pause=pause))))
     return sentences
 

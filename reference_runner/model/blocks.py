@@ -13,7 +13,16 @@ from torch import nn
 if TYPE_CHECKING:
     from reference_runner.numerics.ops import Activation, Integers, Mask, Ops
 
-__all__ = ["ConvNextBlock", "Convolution", "Depthwise", "Embedding", "LayerNorm", "Linear", "StyleConvNextBlock", "TransformerBlock"]
+__all__ = [
+    "ConvNextBlock",
+    "Convolution",
+    "Depthwise",
+    "Embedding",
+    "LayerNorm",
+    "Linear",
+    "StyleConvNextBlock",
+    "TransformerBlock",
+]
 
 RESIDUAL_INIT = 0.3
 """Residual branches start quiet, so that a deep stack begins near the identity."""
@@ -111,9 +120,7 @@ class StyleConvNextBlock(nn.Module):
         self.widen = Linear(channels, channels * expansion)
         self.narrow = Linear(channels * expansion, channels, init_scale=RESIDUAL_INIT)
 
-    def forward(
-        self, ops: Ops, x: Activation, condition: Activation, mask: Mask | None = None
-    ) -> Activation:
+    def forward(self, ops: Ops, x: Activation, condition: Activation, mask: Mask | None = None) -> Activation:
         """(B, L, C) and condition (B, S) to (B, L, C)."""
         seen = x if mask is None else ops.apply_mask(x, mask)
         norm = ops.layer_norm(self.depthwise(ops, seen))

@@ -121,15 +121,20 @@ def load_checkpoint(path: Path | None = None, *, expected_sha256: str | None = N
         message = f"not readable as safetensors, perhaps cut short: {error}"
         raise CheckpointError(message, where=str(path)) from error
     try:
-        metadata = json.loads(container["ttsartifact"])
-        if metadata["format"] != CHECKPOINT_FORMAT:
-            raise ValueError(f"format: got {metadata['format']!r}, expected {CHECKPOINT_FORMAT!r}")
+        metadata = _read_metadata(container)
         config = StableTtsConfig.from_json(metadata["config"])
         model = _restore_model(config, tensors)
         priors = _restore_priors(json.loads(metadata["priors"]), tensors)
     except (KeyError, ValueError, TypeError, RuntimeError, ConfigError) as error:
         raise CheckpointError(f"not a checkpoint of this model: {error}", where=str(path)) from error
     return Checkpoint(name=path.stem, digest=found, model=model, priors=priors, metadata=metadata)
+
+
+def _read_metadata(container: Mapping[str, str]) -> dict[str, str]:
+    metadata: dict[str, str] = json.loads(container["ttsartifact"])
+    if metadata["format"] != CHECKPOINT_FORMAT:
+        raise ValueError(f"format: got {metadata['format']!r}, expected {CHECKPOINT_FORMAT!r}")
+    return metadata
 
 
 def _restore_model(config: StableTtsConfig, tensors: Mapping[str, torch.Tensor]) -> StableTts:
@@ -146,7 +151,9 @@ def _restore_priors(
     priors = []
     for number, description in enumerate(descriptions):
         prefix = f"prior/{number:02d}/"
-        arrays = {name.removeprefix(prefix): value.numpy() for name, value in tensors.items() if name.startswith(prefix)}
+        arrays = {
+            name.removeprefix(prefix): value.numpy() for name, value in tensors.items() if name.startswith(prefix)
+        }
         prior = PriorSample.from_arrays(description["text"], description["speaker"], arrays)
         if prior.digest != description["sha256"]:
             raise ValueError(f"prior {number}: got sha256:{prior.digest}, expected sha256:{description['sha256']}")

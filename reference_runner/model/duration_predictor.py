@@ -30,9 +30,7 @@ class DurationPredictor(nn.Module):
         self.output = Linear(channels, 1, init_scale=0.1)
         nn.init.constant_(self.output.bias, 1.5)
 
-    def forward(
-        self, ops: Ops, content: Activation, style: Activation, mask: Mask | None = None
-    ) -> Activation:
+    def forward(self, ops: Ops, content: Activation, style: Activation, mask: Mask | None = None) -> Activation:
         """Text plus prosody (B, P, C) and style (B, S) to log frames (B, P)."""
         x = content
         for block in self.blocks:

@@ -1,7 +1,7 @@
 """What the model hears: log-mel frames and prosody features of a waveform.
 
-Everything is computed in float64 and rounded to multiples of 2**-10, so that two machines whose float64 transforms differ
-in the last bit hand the same numbers to the model.
+Everything is computed in float64 and rounded to multiples of 2**-10, so that two machines whose float64 transforms
+differ in the last bit hand the same numbers to the model.
 """
 
 from __future__ import annotations
@@ -49,9 +49,7 @@ def frame_count(samples: int, settings: FeatureSettings = FEATURE_SETTINGS) -> i
     return -(-samples // settings.hop_samples)
 
 
-def pad_to_frames(
-    waveform: NDArray[np.floating], settings: FeatureSettings = FEATURE_SETTINGS
-) -> NDArray[np.float64]:
+def pad_to_frames(waveform: NDArray[np.floating], settings: FeatureSettings = FEATURE_SETTINGS) -> NDArray[np.float64]:
     """Pad a waveform (S,) with zeros to a whole number of hops."""
     total = frame_count(len(waveform), settings) * settings.hop_samples
     return np.pad(np.asarray(waveform, dtype=np.float64), (0, total - len(waveform)))
@@ -81,18 +79,14 @@ def mel_filters(settings: FeatureSettings = FEATURE_SETTINGS) -> NDArray[np.floa
     return np.maximum(0.0, np.minimum(rising, falling))
 
 
-def log_mel(
-    waveform: NDArray[np.floating], settings: FeatureSettings = FEATURE_SETTINGS
-) -> NDArray[np.float64]:
+def log_mel(waveform: NDArray[np.floating], settings: FeatureSettings = FEATURE_SETTINGS) -> NDArray[np.float64]:
     """Return the natural log of the mel magnitudes (L, M) of a waveform (S,) within [-1, 1]."""
     magnitudes = np.abs(np.fft.rfft(_windows(waveform, settings) * _hann(settings.window_samples)))
     mel = np.maximum(magnitudes @ mel_filters(settings).T, settings.mel_floor)
     return np.round(np.log(mel) / _GRID) * _GRID
 
 
-def fundamental_hz(
-    waveform: NDArray[np.floating], settings: FeatureSettings = FEATURE_SETTINGS
-) -> NDArray[np.float64]:
+def fundamental_hz(waveform: NDArray[np.floating], settings: FeatureSettings = FEATURE_SETTINGS) -> NDArray[np.float64]:
     """Return the fundamental frequency (L,) of each frame, 0 where none is heard (normalised autocorrelation)."""
     window = _hann(settings.window_samples)
     windows = _windows(waveform, settings)
@@ -118,9 +112,7 @@ def fundamental_hz(
     return np.where(voiced, settings.sample_rate_hz / lag, 0.0)
 
 
-def prosody(
-    waveform: NDArray[np.floating], settings: FeatureSettings = FEATURE_SETTINGS
-) -> NDArray[np.float64]:
+def prosody(waveform: NDArray[np.floating], settings: FeatureSettings = FEATURE_SETTINGS) -> NDArray[np.float64]:
     """Return relative pitch in octaves, voicing and log energy (L, 3) of a waveform (S,)."""
     f0_hz = fundamental_hz(waveform, settings)
     voiced = f0_hz > 0

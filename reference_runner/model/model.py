@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from torch import nn
@@ -98,8 +99,7 @@ class StableTts(nn.Module):
         balances = [self.schedule.balance(t) for t in times]
         angles = ops.activation([[t * frequency for frequency in TIME_FREQUENCIES] for t in times])
         feed, keep, answer = (
-            ops.activation([[[getattr(balance, name)]] for balance in balances])
-            for name in ("feed", "keep", "answer")
+            ops.activation([[[getattr(balance, name)]] for balance in balances]) for name in ("feed", "keep", "answer")
         )
         network = self.score_decoder(ops, ops.mul(noisy, feed), frames, style, angles, mask)
         return ops.add(ops.mul(noisy, keep), ops.mul(network, answer))
@@ -119,7 +119,7 @@ class StableTts(nn.Module):
             return frames.mean
         times = self.schedule.times(steps)
         x = noise
-        for t, earlier in zip(times[:-1], times[1:], strict=True):
+        for t, earlier in pairwise(times):
             estimate = self.estimate_residual(ops, x, frames, style, [t] * x.shape[0], mask)
             from_x, from_estimate = self.schedule.step(t, earlier)
             x = ops.add(ops.affine(x, from_x), ops.affine(estimate, from_estimate))

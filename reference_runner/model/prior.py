@@ -59,9 +59,7 @@ class PriorSample:
         }
 
     @classmethod
-    def from_arrays(
-        cls, text: str, speaker: str, arrays: Mapping[str, NDArray[np.generic]]
-    ) -> PriorSample:
+    def from_arrays(cls, text: str, speaker: str, arrays: Mapping[str, NDArray[np.generic]]) -> PriorSample:
         """Read what `arrays` gave."""
         columns = (arrays["phones"], arrays["stresses"], arrays["breaks"])
         phones = tuple(

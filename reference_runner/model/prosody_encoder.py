@@ -35,9 +35,7 @@ class ProsodyEncoder(nn.Module):
         )
         self.output = Linear(channels, config.prosody_code_channels)
 
-    def forward(
-        self, ops: Ops, features: Activation, durations: Integers, mask: Mask | None = None
-    ) -> Activation:
+    def forward(self, ops: Ops, features: Activation, durations: Integers, mask: Mask | None = None) -> Activation:
         """Features (B, L, F) and durations (B, P) to latents (B, P, D)."""
         x = self.input(ops, features)
         for block in self.blocks:

@@ -48,9 +48,7 @@ class ProsodyLanguageModel(nn.Module):
         self.text = Linear(channels, channels)
         self.blocks = nn.ModuleList(
             [
-                TransformerBlock(
-                    channels, config.language_model_heads, config.feed_forward_channels, causal=True
-                )
+                TransformerBlock(channels, config.language_model_heads, config.feed_forward_channels, causal=True)
                 for _ in range(config.language_model_blocks)
             ]
         )
@@ -78,9 +76,7 @@ class ProsodyLanguageModel(nn.Module):
             previous, margin = ops.argmax_with_margin(logits)
             codes.append(previous)
             margins.append(margin)
-        return DecodedProsody(
-            codes=ops.concat_integers(codes, axis=1), margins=ops.concat(margins, axis=1)
-        )
+        return DecodedProsody(codes=ops.concat_integers(codes, axis=1), margins=ops.concat(margins, axis=1))
 
     def _extend(
         self,

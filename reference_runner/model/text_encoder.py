@@ -25,12 +25,8 @@ class TextEncoder(nn.Module):
         self.phone = Embedding(len(PHONES), channels)
         self.stress = Embedding(2, channels)
         self.boundary = Embedding(len(BREAKS), channels)
-        self.blocks = nn.ModuleList(
-            [ConvNextBlock(channels, config.text_kernel) for _ in range(config.text_blocks)]
-        )
-        self.sentence = TransformerBlock(
-            channels, config.text_heads, config.feed_forward_channels, causal=False
-        )
+        self.blocks = nn.ModuleList([ConvNextBlock(channels, config.text_kernel) for _ in range(config.text_blocks)])
+        self.sentence = TransformerBlock(channels, config.text_heads, config.feed_forward_channels, causal=False)
         self.norm = LayerNorm(channels)
 
     def forward(

@@ -27,9 +27,7 @@ class TimbreEncoder(nn.Module):
         super().__init__()
         channels = config.style_channels
         self.input = Linear(FEATURE_SETTINGS.mel_bands, channels)
-        self.blocks = nn.ModuleList(
-            [ConvNextBlock(channels, _KERNEL, _EXPANSION) for _ in range(config.timbre_blocks)]
-        )
+        self.blocks = nn.ModuleList([ConvNextBlock(channels, _KERNEL, _EXPANSION) for _ in range(config.timbre_blocks)])
         self.clip = TransformerBlock(channels, _HEADS, channels * _EXPANSION, causal=False)
         self.output = Linear(channels, channels)
 

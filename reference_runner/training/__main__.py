@@ -38,9 +38,7 @@ def load_stage(model: StableTts, path: Path) -> None:
     with safe_open(path, framework="pt") as stored:
         tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a dict
     weights = {name.removeprefix("model/"): value for name, value in tensors.items() if name.startswith("model/")}
-    averages = {
-        name.removeprefix("average/"): value for name, value in tensors.items() if name.startswith("average/")
-    }
+    averages = {name.removeprefix("average/"): value for name, value in tensors.items() if name.startswith("average/")}
     model.load_state_dict({**model.state_dict(), **weights, **averages})
 
 
@@ -52,6 +50,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(".build/training"))
     parser.add_argument("--steps", type=int, default=None)
     parser.add_argument("--limit-minutes", type=float, default=None)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--checkpoint", type=Path, default=released_checkpoint_path(), help="what assemble writes")
@@ -63,7 +62,8 @@ def main() -> None:
     torch.use_deterministic_algorithms(mode=True)
     config = StableTtsConfig()
     corpus = CorpusReader(arguments.corpus, config)
-    model = StableTts(config)
+    device: str = arguments.device
+    model = StableTts(config).to(device)
     folder: Path = arguments.output
     limit_s = arguments.limit_minutes * 60 if arguments.limit_minutes else None
     common = {"seed": arguments.seed, "limit_s": limit_s}
@@ -73,16 +73,16 @@ def main() -> None:
             name=stage, steps=arguments.steps or 12_000, learning_rate=1.5e-3, betas=(0.8, 0.99), **common
         )
         crops = WaveformCrops(corpus, batch_size=12, frames=48, seed=arguments.seed)
-        train_vocoder(model.vocoder, crops, settings, folder)
+        train_vocoder(model.vocoder, crops, settings, folder, device=device)
     elif stage == "acoustic":
         settings = StageSettings(name=stage, steps=arguments.steps or 8_000, learning_rate=2e-3, **common)
         batches = UtteranceBatches(corpus, split="train", batch_size=12, seed=arguments.seed)
-        train_acoustic(model, batches, settings, folder)
+        train_acoustic(model, batches, settings, folder, device=device)
     elif stage == "refine":
         load_stage(model, folder / "acoustic.state.safetensors")
         settings = StageSettings(name=stage, steps=arguments.steps or 6_000, learning_rate=1.5e-3, **common)
         batches = UtteranceBatches(corpus, split="train", batch_size=12, seed=arguments.seed, alike="manner")
-        train_refinement(model, batches, settings, folder)
+        train_refinement(model, batches, settings, folder, device=device)
     elif stage == "assemble":
         stages = [name for name in _STAGES if (folder / f"{name}.state.safetensors").exists()]
         for name in stages:
@@ -107,9 +107,9 @@ def main() -> None:
         )
         crops = WaveformCrops(
             corpus, batch_size=12, frames=48, seed=arguments.seed,
-            mels=model_mels(model, corpus, utterances=1_200, seed=arguments.seed),
+            mels=model_mels(model, corpus, utterances=1_200, seed=arguments.seed, device=device),
         )  # fmt: skip
-        train_vocoder(model.vocoder, crops, settings, folder)
+        train_vocoder(model.vocoder, crops, settings, folder, device=device)
 
 
 if __name__ == "__main__":

@@ -63,12 +63,13 @@ def language_model_loss(
 
 
 def train_acoustic(
-    model: StableTts, batches: UtteranceBatches, settings: StageSettings, folder: Path
+    model: StableTts, batches: UtteranceBatches, settings: StageSettings, folder: Path, *, device: str = "cpu"
 ) -> StageState:
     """Train everything up to the mel's mean, in place."""
-    ops = NativeOps()
+    ops = NativeOps(device=device)
 
     def losses(batch: AcousticBatch, draws: torch.Generator) -> dict[str, torch.Tensor]:
+        batch = batch.to(ops.device)
         text = model.text_encoder(ops, batch.phones, batch.stresses, batch.breaks, batch.phone_mask)
         style = model.timbre_encoder(ops, batch.reference, batch.reference_mask)
         latents = model.prosody_encoder(ops, batch.prosody, batch.durations, batch.frame_mask)
@@ -87,12 +88,7 @@ def train_acoustic(
         prompted = bool(torch.rand((), generator=draws) < 0.5)
         lengths = batch.phone_mask.sum(1)
         language = language_model_loss(model, ops, text.detach(), codes, lengths, prompted=prompted)
-        total = (
-            mean
-            + _QUANTISER_WEIGHT * commitment
-            + _DURATION_WEIGHT * duration
-            + _LANGUAGE_MODEL_WEIGHT * language
-        )
+        total = mean + _QUANTISER_WEIGHT * commitment + _DURATION_WEIGHT * duration + _LANGUAGE_MODEL_WEIGHT * language
         used = codes[batch.phone_mask].unique().numel()
         return {
             "total": total,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,6 +57,10 @@ class AcousticBatch:
     reference_mask: torch.Tensor
     """(B, R) bool."""
 
+    def to(self, device: torch.device) -> AcousticBatch:
+        """Return the batch on another device."""
+        return AcousticBatch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+
 
 class CorpusReader:
     """The corpus on disk, mapped into memory."""
@@ -75,10 +79,14 @@ class CorpusReader:
         for item in index["items"]:
             self.utterances.append(
                 CorpusUtterance(
-                    split=item["split"], speaker=item["speaker"], text=item["text"],
-                    phone_start=phone_start, phone_count=item["phones"],
-                    frame_start=frame_start, frame_count=item["frames"],
-                )  # fmt: skip
+                    split=item["split"],
+                    speaker=item["speaker"],
+                    text=item["text"],
+                    phone_start=phone_start,
+                    phone_count=item["phones"],
+                    frame_start=frame_start,
+                    frame_count=item["frames"],
+                )
             )
             phone_start += item["phones"]
             frame_start += item["frames"]
@@ -184,8 +192,7 @@ class UtteranceBatches:
     def with_places(self, step: int) -> Iterator[tuple[list[int], AcousticBatch]]:
         """Yield the positions of a batch's utterances with the batch."""
         groups = [
-            self._places[start : start + self._batch_size]
-            for start in range(0, len(self._places), self._batch_size)
+            self._places[start : start + self._batch_size] for start in range(0, len(self._places), self._batch_size)
         ]
         epoch, skipped = divmod(step, len(groups))
         while True:

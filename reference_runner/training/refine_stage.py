@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,38 +25,42 @@ _CROP_FRAMES = 128
 _EARLIEST_TIME = 1e-3
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Encoded:
     """What the frozen first stage makes of a batch, with the true durations and codes."""
 
-    def __init__(self, model: StableTts, ops: NativeOps, batch: AcousticBatch) -> None:
-        with torch.no_grad():
-            self.text = model.text_encoder(
-                ops, batch.phones, batch.stresses, batch.breaks, batch.phone_mask
-            )
-            self.style = model.timbre_encoder(ops, batch.reference, batch.reference_mask)
-            latents = model.prosody_encoder(ops, batch.prosody, batch.durations, batch.frame_mask)
-            self.codes, _ = model.prosody_quantizer(ops, latents)
-            content = model.content(ops, self.text, self.codes)
-            self.frames = model.style_adaptive_encoder(
-                ops, content, batch.durations, self.style, batch.frame_mask
-            )
+    text: torch.Tensor
+    """(B, P, C)."""
+    style: torch.Tensor
+    """(B, S)."""
+    codes: torch.Tensor
+    """(B, P)."""
+    frames: EncodedFrames
 
 
+@torch.no_grad()
 def encode_truth(model: StableTts, ops: NativeOps, batch: AcousticBatch) -> Encoded:
     """Run the first stage on a batch, without gradients."""
-    return Encoded(model, ops, batch)
+    text = model.text_encoder(ops, batch.phones, batch.stresses, batch.breaks, batch.phone_mask)
+    style = model.timbre_encoder(ops, batch.reference, batch.reference_mask)
+    latents = model.prosody_encoder(ops, batch.prosody, batch.durations, batch.frame_mask)
+    codes, _ = model.prosody_quantizer(ops, latents)
+    content = model.content(ops, text, codes)
+    frames = model.style_adaptive_encoder(ops, content, batch.durations, style, batch.frame_mask)
+    return Encoded(text=text, style=style, codes=codes, frames=frames)
 
 
 def train_refinement(
-    model: StableTts, batches: UtteranceBatches, settings: StageSettings, folder: Path
+    model: StableTts, batches: UtteranceBatches, settings: StageSettings, folder: Path, *, device: str = "cpu"
 ) -> StageState:
     """Train the score decoder and the language model in place; the rest stays as it is."""
-    ops = NativeOps()
+    ops = NativeOps(device=device)
     schedule = model.schedule
     for name in ACOUSTIC_PARTS:
         getattr(model, name).requires_grad_(requires_grad=name == "prosody_language_model")
 
     def losses(batch: AcousticBatch, draws: torch.Generator) -> dict[str, torch.Tensor]:
+        batch = batch.to(ops.device)
         encoded = encode_truth(model, ops, batch)
         lengths = batch.phone_mask.sum(1)
         language = language_model_loss(model, ops, encoded.text, encoded.codes, lengths, prompted=True)
@@ -64,14 +69,14 @@ def train_refinement(
         times = _EARLIEST_TIME + (1 - _EARLIEST_TIME) * torch.rand(len(mel), generator=draws)
         time_list = times.tolist()
         signal, deviation, answer = (
-            torch.tensor(values)[:, None, None]
+            torch.tensor(values, device=ops.device)[:, None, None]
             for values in (
                 [schedule.signal(t) for t in time_list],
                 [schedule.noise(t) for t in time_list],
                 [schedule.balance(t).answer for t in time_list],
             )
         )
-        noise = torch.randn(mel.shape, generator=draws)
+        noise = torch.randn(mel.shape, generator=draws).to(ops.device)
         noisy = signal * residual + deviation * noise
         estimate = model.estimate_residual(ops, noisy, frames, encoded.style, time_list, mask)
         # Divided by the answer's size this is the score-matching loss with every time given equal weight.

@@ -15,18 +15,19 @@ _RESOLUTIONS = ((2048, 512), (1024, 256), (512, 128), (256, 64), (128, 32))
 
 
 @cache
-def _window(samples: int) -> torch.Tensor:
-    return torch.hann_window(samples)
+def _window(samples: int, device: torch.device) -> torch.Tensor:
+    return torch.hann_window(samples, device=device)
 
 
 @cache
-def _mel_filters() -> torch.Tensor:
-    return torch.tensor(mel_filters(), dtype=torch.float32)
+def _mel_filters(device: torch.device) -> torch.Tensor:
+    return torch.tensor(mel_filters(), dtype=torch.float32, device=device)
 
 
 def _magnitudes(waveform: torch.Tensor, window: int, hop: int) -> torch.Tensor:
     """(B, S) to magnitudes (B, bins, frames); the root is kept away from zero for its gradient."""
-    spectrum = torch.stft(waveform, window, hop, window, _window(window), center=False, return_complex=True)
+    shape = _window(window, waveform.device)
+    spectrum = torch.stft(waveform, window, hop, window, shape, center=False, return_complex=True)
     return torch.sqrt(spectrum.real**2 + spectrum.imag**2 + 1e-7)
 
 
@@ -44,7 +45,7 @@ def log_mel_distance(truth: torch.Tensor, made: torch.Tensor) -> torch.Tensor:
     """Mean absolute distance of the log-mel frames of two waveforms (B, S)."""
     window, hop = FEATURE_SETTINGS.window_samples, FEATURE_SETTINGS.hop_samples
     first, second = (
-        (_mel_filters() @ _magnitudes(waveform, window, hop)).clamp(min=FEATURE_SETTINGS.mel_floor).log()
+        (_mel_filters(waveform.device) @ _magnitudes(waveform, window, hop)).clamp(min=FEATURE_SETTINGS.mel_floor).log()
         for waveform in (truth, made)
     )
     return (first - second).abs().mean()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,6 +15,7 @@ from safetensors.torch import save_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from torch import nn
 
@@ -97,7 +96,7 @@ def run_stage(
             # The average forgets its random start quickly: the decay grows with the step.
             decay = min(settings.average_decay, (1 + state.step) / (10 + state.step))
             with torch.no_grad():
-                torch._foreach_lerp_(list(average.values()), parameters, 1.0 - decay)  # noqa: SLF001 - the public name is per tensor
+                torch._foreach_lerp_(list(average.values()), parameters, 1.0 - decay)
             state.step += 1
             count += 1
             for name, value in values.items():
@@ -159,7 +158,7 @@ def _save(
     partial = path.with_suffix(".partial")
     contiguous = {name: value.detach().contiguous().clone() for name, value in tensors.items()}
     save_file(contiguous, partial, metadata={"state": json.dumps(asdict(state))})
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def _resume(

@@ -83,10 +83,10 @@ class WaveformCrops:
 
 
 def model_mels(
-    model: StableTts, corpus: CorpusReader, *, utterances: int, seed: int, steps: int = 5
+    model: StableTts, corpus: CorpusReader, *, utterances: int, seed: int, steps: int = 5, device: str = "cpu"
 ) -> dict[int, list[torch.Tensor]]:
     """Return for some training utterances their true mel, the model's mean, and what the score decoder makes of it."""
-    ops = NativeOps()
+    ops = NativeOps(device=device)
     batches = UtteranceBatches(corpus, split="train", batch_size=_MEL_BATCH, seed=seed)
     draws = torch.Generator().manual_seed(seed)
     mels: dict[int, list[torch.Tensor]] = {}
@@ -96,28 +96,29 @@ def model_mels(
             total=utterances // _MEL_BATCH,
             description="model mels",
         ):
-            encoded = encode_truth(model, ops, batch)
-            noise = torch.randn(batch.mel.shape, generator=draws)
-            refined = model.refine(ops, noise, encoded.frames, encoded.style, steps=steps)
+            encoded = encode_truth(model, ops, batch.to(ops.device))
+            noise = torch.randn(batch.mel.shape, generator=draws).to(ops.device)
+            refined = model.refine(ops, noise, encoded.frames, encoded.style, steps=steps).cpu()
+            mean = encoded.frames.mean.cpu()
             for item, place in enumerate(places):
                 length = corpus.utterances[place].frame_count
                 mels[place] = [
-                    batch.mel[item, :length], encoded.frames.mean[item, :length], refined[item, :length],
+                    batch.mel[item, :length], mean[item, :length], refined[item, :length],
                 ]  # fmt: skip
     return mels
 
 
 def train_vocoder(
-    vocoder: Vocoder, crops: WaveformCrops, settings: StageSettings, folder: Path
+    vocoder: Vocoder, crops: WaveformCrops, settings: StageSettings, folder: Path, *, device: str = "cpu"
 ) -> StageState:
     """Train the vocoder in place."""
-    ops = NativeOps()
+    ops = NativeOps(device=device)
     edge = FEATURE_SETTINGS.window_samples // 2
 
     def losses(batch: WaveformBatch, draws: torch.Generator) -> dict[str, torch.Tensor]:
         del draws  # this stage has no chance of its own
-        made = vocoder(ops, batch.mel)[:, edge:-edge]
-        truth = batch.waveform[:, edge:-edge]
+        made = vocoder(ops, batch.mel.to(ops.device))[:, edge:-edge]
+        truth = batch.waveform.to(ops.device)[:, edge:-edge]
         spectral = multi_resolution_distance(truth, made)
         mel = log_mel_distance(truth, made)
         return {"total": spectral + 2.0 * mel, "spectral": spectral, "log_mel": mel}

@@ -41,7 +41,7 @@ def spoken(text: str) -> str:
         ("agent 007", "agent zero zero seven"),
         ("naïve café", "naive cafe"),
         ("One. Two! Three?", "one / two / three"),
-        ("it’s “quoted” — really…", "it's quoted really"),
+        ("it\u2019s \u201cquoted\u201d \u2014 really\u2026", "it's quoted really"),
     ],
 )
 def test_written_text_is_read_out(written, said):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -166,7 +168,7 @@ def test_the_sampler_reaches_a_constant_estimate():
     for steps in (1, 4, 10):
         x, residual = 2.0, 0.7
         times = schedule.times(steps)
-        for t, earlier in zip(times[:-1], times[1:], strict=True):
+        for t, earlier in pairwise(times):
             from_x, from_estimate = schedule.step(t, earlier)
             x = from_x * x + from_estimate * residual
         assert x == pytest.approx(residual)
