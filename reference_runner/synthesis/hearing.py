@@ -18,10 +18,12 @@ from reference_runner.numerics.integers import round_shift
 from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS
 from reference_runner.numerics.tables import TURN_BITS, cosines, hann
 
-TABLE_BITS = 19
+TABLE_BITS = 24
 FILTER_BITS = 14
+MAGNITUDE_BITS = 34
+"""A magnitude is an integer times 2**-MAGNITUDE_BITS, of samples within [-1, 1]."""
 SAMPLE_BITS = 15
-MEL_BITS = SAMPLE_BITS + TABLE_BITS + FILTER_BITS
+MEL_BITS = MAGNITUDE_BITS + FILTER_BITS
 """A mel magnitude is an integer times 2**-MEL_BITS."""
 SQUARE_BITS = 25
 LOG_STEPS = 20
@@ -34,8 +36,9 @@ def log_mel(pcm: np.ndarray, settings: FeatureSettings = FEATURE_SETTINGS) -> np
     """Return the log-mel (L, M) of int16 samples (S,) as int64 times 2**-16, each a multiple of 2**-10."""
     real, imaginary = transform_tables(settings)
     windows = cut_windows(pcm, settings)
-    # 2**15 * 2**19 * 512: exact in float64, whatever the order.
+    # 2**15 * 2**24 * 512: exact in float64, whatever the order.
     magnitude = _magnitude(np.rint(windows @ real).astype(np.int64), np.rint(windows @ imaginary).astype(np.int64))
+    magnitude >>= SAMPLE_BITS + TABLE_BITS - MAGNITUDE_BITS
     mel = magnitude @ mel_filters(settings).T  # 2**43 * 2**14 * 2**4
     floor = int(Fraction(settings.mel_floor).limit_denominator(10**6) * (1 << MEL_BITS))
     return natural_log(np.maximum(mel, floor), MEL_BITS)
@@ -52,7 +55,7 @@ def cut_windows(pcm: np.ndarray, settings: FeatureSettings) -> np.ndarray:
 
 @cache
 def transform_tables(settings: FeatureSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Return Hann-windowed cosines and sines (W, W // 2 + 1) as integers times 2**-19, in float64."""
+    """Return Hann-windowed cosines and sines (W, W // 2 + 1) as integers times 2**-24, in float64."""
     width = settings.window_samples
     turn = np.outer(np.arange(width), np.arange(width // 2 + 1)) % width
     window = hann(width)[:, None]

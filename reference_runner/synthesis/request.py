@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TEXT_CHARACTERS_MAXIMUM = 4_000
 STEPS_MAXIMUM = 200
+TEMPERATURE_MINIMUM, TEMPERATURE_MAXIMUM = 0.5, 100.0
 
 
 class Numerics(StrEnum):
@@ -83,7 +84,8 @@ class SynthesisRequest:
     """Overrides the seed for a stage ("mel") or a station's hook ("text", ... "pcm")."""
     steps: int = 10
     """Of the score decoder; 0 speaks the mel's mean."""
-    temperature: float = 1.0
+    temperature: float = 1.5
+    """The noise is divided by it, as in Grad-TTS: higher is calmer."""
     prompt: Prompt = field(default_factory=Prompt)
     numerics: Numerics = Numerics.EXACT
     device: str = "cpu"
@@ -98,8 +100,11 @@ class SynthesisRequest:
             )
         if not 0 <= self.steps <= STEPS_MAXIMUM:
             raise RequestError(f"got {self.steps}, expected 0 to {STEPS_MAXIMUM}", where="request.steps")
-        if not 0.0 <= self.temperature <= 2.0:
-            raise RequestError(f"got {self.temperature}, expected 0 to 2", where="request.temperature")
+        if not TEMPERATURE_MINIMUM <= self.temperature <= TEMPERATURE_MAXIMUM:
+            raise RequestError(
+                f"got {self.temperature}, expected {TEMPERATURE_MINIMUM} to {TEMPERATURE_MAXIMUM}",
+                where="request.temperature",
+            )
         for stage, seed in {"": self.seed, **self.stage_seeds}.items():
             if not 0 <= seed < SEED_LIMIT:
                 where = f"request.stage_seeds.{stage}" if stage else "request.seed"

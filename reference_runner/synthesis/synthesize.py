@@ -37,9 +37,10 @@ from reference_runner.synthesis.stations import Station, StationRecord, Stations
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from reference_runner.model.checkpoint import Checkpoint
+    from reference_runner.model.prior import PriorSample
     from reference_runner.numerics.integers import IntegerOps
     from reference_runner.numerics.ops import Activation, Integers, Ops
-    from reference_runner.synthesis.checkpoint import Checkpoint, PriorSample
     from reference_runner.synthesis.stations import Hook
 
 HOP = FEATURE_SETTINGS.hop_samples
@@ -368,7 +369,7 @@ class _Run:
         record: dict[str, object] = {"kind": str(request.prompt.kind)}
         prompt: ProsodyPrompt | None = None
         if request.prompt.kind is PromptKind.PRIOR:
-            record |= {"prior": request.prompt.prior, "name": prior.name, "digest": prior.digest}
+            record |= {"prior": request.prompt.prior, "name": prior.name, "digest": f"sha256:{prior.digest}"}
             codes = ops.integers(np.asarray(prior.codes)[None])
             prompt = ProsodyPrompt(text=self._text(prior.phones), codes=codes)
         elif request.prompt.kind is not PromptKind.NONE:
@@ -471,7 +472,7 @@ class _Run:
     def _decision(self, item: _Item, station: Station, values: Integers, last: bool) -> Integers:
         """Let integers (1, P) pass a station."""
         before = host(values)[0].astype(np.int64)
-        after = np.asarray(item.stations.passes(station, before, first=item.phones, last=last), np.int64)
+        after = np.array(item.stations.passes(station, before, first=item.phones, last=last), np.int64)
         if after.shape != before.shape:
             raise ValueError(f"the hook at {station} returned shape {after.shape}, expected {before.shape}")
         return self.ops.integers(after[None])
@@ -518,7 +519,7 @@ class _Run:
         for item, (low, high) in zip(items, windows, strict=True):
             stream = Stream(seed=item.request.seed_of(NOISE_STAGE), stage=NOISE_STAGE)
             values = ops.activation(stream.values(low, high - low, MEL_BANDS)[None] * GRID)
-            noise.append(ops.affine(values, item.request.temperature))
+            noise.append(ops.affine(values, 1.0 / item.request.temperature))
         pairs = list(zip(items, windows, strict=True))
         frames = EncodedFrames(
             mean=self._stack([item.mean[:, low:high] for item, (low, high) in pairs], width),
@@ -538,7 +539,11 @@ class _Run:
         values = stream.values(start, end - start, MEL_BANDS)
         item.noise.update(np.ascontiguousarray(values, dtype="<i4").tobytes())
         # An untouched mel goes on as it is: float64 and back would change nothing, but costs a copy from the device.
-        return mel[:, start - low : end - low] if after is before else self.ops.activation(after[None])
+        return (
+            mel[:, start - low : end - low]
+            if after is before
+            else self.ops.activation(np.array(after, np.float64)[None])
+        )
 
     def _sound(
         self,
@@ -597,7 +602,7 @@ class _Run:
         request, stations, plan = item.request, item.stations, item.request.chunk
         return SynthesisReport(
             arithmetic=arithmetic,
-            checkpoint_digest=checkpoint.digest,
+            checkpoint_digest=f"sha256:{checkpoint.digest}",
             checkpoint_name=checkpoint.name,
             front_end=self.synthesizer.front_end.identity(),
             seed=request.seed,
