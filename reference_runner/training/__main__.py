@@ -22,7 +22,8 @@ from reference_runner.model.checkpoint import released_checkpoint_path, save_che
 from reference_runner.model.config import StableTtsConfig
 from reference_runner.model.model import StableTts
 from reference_runner.training.acoustic_stage import train_acoustic
-from reference_runner.training.assembling import choose_priors
+from reference_runner.training.assembling import choose_priors, exercise
+from reference_runner.training.balancing import balance
 from reference_runner.training.corpus_reader import CorpusReader, UtteranceBatches
 from reference_runner.training.curves import draw_curves
 from reference_runner.training.refine_stage import train_refinement
@@ -87,6 +88,7 @@ def main() -> None:
         stages = [name for name in _STAGES if (folder / f"{name}.state.safetensors").exists()]
         for name in stages:
             load_stage(model, folder / f"{name}.state.safetensors")
+        balance(model, lambda: exercise(model, corpus))
         metrics = json.loads(arguments.metrics.read_text(encoding="utf-8")) if arguments.metrics else {}
         sha256 = save_checkpoint(
             arguments.checkpoint,

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import torch
 
 from reference_runner.model.prior import PriorSample
+from reference_runner.model.prosody_language_model import ProsodyPrompt
 from reference_runner.numerics.native import NativeOps
+from reference_runner.training.refine_stage import encode_truth
 
 if TYPE_CHECKING:
     from reference_runner.model.model import StableTts
     from reference_runner.training.corpus_reader import CorpusReader
 
-__all__ = ["choose_priors", "prior_of"]
+__all__ = ["choose_priors", "exercise", "prior_of"]
 
 PRIOR_SAMPLES = 16
 _SHORTEST_FRAMES = 110
@@ -64,3 +66,20 @@ def prior_of(model: StableTts, corpus: CorpusReader, place: int) -> PriorSample:
             "log_mel": corpus.raw_log_mel(place),
         },
     )
+
+
+@torch.no_grad()
+def exercise(model: StableTts, corpus: CorpusReader, *, utterances: int = 24, steps: int = 4) -> None:
+    """Send training utterances of all speakers through every part, as speaking and adapting will."""
+    ops = NativeOps()
+    draws = torch.Generator().manual_seed(1)
+    places = corpus.split("train")
+    for place in places[:: max(1, len(places) // utterances)]:
+        batch = corpus.batch([place], [corpus.mel(place)])
+        encoded = encode_truth(model, ops, batch)
+        prompt = ProsodyPrompt(text=encoded.text, codes=encoded.codes)
+        decoded = model.prosody_language_model.decode(ops, encoded.text, prompt)
+        plan = model.plan(ops, encoded.text, decoded.codes, decoded.margins, encoded.style)
+        frames = model.style_adaptive_encoder(ops, plan.content, plan.durations, encoded.style)
+        noise = torch.randn(frames.mean.shape, generator=draws)
+        model.vocoder(ops, model.refine(ops, noise, frames, encoded.style, steps=steps))

@@ -11,11 +11,13 @@ from runner_corpus import SMALL_CONFIG, write_small_corpus
 from reference_runner.errors import CheckpointError
 from reference_runner.model.checkpoint import load_checkpoint, save_checkpoint
 from reference_runner.model.model import StableTts
+from reference_runner.numerics.native import NativeOps
 from reference_runner.training.acoustic_stage import train_acoustic
-from reference_runner.training.assembling import choose_priors
+from reference_runner.training.assembling import choose_priors, exercise
+from reference_runner.training.balancing import balance
 from reference_runner.training.corpus_reader import CorpusReader, UtteranceBatches
 from reference_runner.training.curves import draw_curves
-from reference_runner.training.refine_stage import train_refinement
+from reference_runner.training.refine_stage import encode_truth, train_refinement
 from reference_runner.training.stage_loop import StageSettings
 from reference_runner.training.vocoder_stage import WaveformCrops, model_mels, train_vocoder
 
@@ -83,6 +85,25 @@ def test_a_resumed_stage_ends_like_an_unbroken_one(corpus, tmp_path):
     train_acoustic(again, batches, settings, tmp_path / "two")
     for name, value in unbroken.state_dict().items():
         assert torch.equal(value, again.state_dict()[name]), name
+
+
+def test_balancing_changes_the_numbers_and_not_the_speech(corpus):
+    """Weights made far too loud are scaled down by powers of two; what the model says stays the same."""
+    model = small_model()
+    with torch.no_grad():
+        for block in model.style_adaptive_encoder.blocks:
+            block.widen.weight.mul_(8)
+            block.narrow.weight.mul_(8)
+    ops = NativeOps()
+    batch = corpus.batch([0], [corpus.mel(1)])
+    before = encode_truth(model, ops, batch)
+    factors = balance(model, lambda: exercise(model, corpus, utterances=3))
+    after = encode_truth(model, ops, batch)
+    assert factors["content"] < 1
+    assert factors["style_adaptive_encoder.blocks.0.gate"] < 1
+    assert torch.equal(before.codes, after.codes)
+    torch.testing.assert_close(before.frames.mean, after.frames.mean, atol=1e-2, rtol=0)
+    assert balance(model, lambda: exercise(model, corpus, utterances=3)) == {}
 
 
 def saved(tmp_path):
