@@ -97,6 +97,7 @@ def save_checkpoint(
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path, metadata={"ttsartifact": json.dumps(metadata, sort_keys=True)})
+    path.chmod(0o644)  # safetensors writes for its owner alone
     return checkpoint_sha256(path)
 
 
