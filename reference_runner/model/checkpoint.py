@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHECKPOINT_FORMAT", "RELEASED_CHECKPOINT", "Checkpoint", "checkpoint_sha256", "load_checkpoint",
-    "released_checkpoint_path", "save_checkpoint",
+    "released_checkpoint_path", "released_sha256", "save_checkpoint",
 ]  # fmt: skip
 
 CHECKPOINT_FORMAT = "ttsartifact-stable-tts-checkpoint/1"
 RELEASED_CHECKPOINT = "stable-tts-small.safetensors"
+HASH_SUFFIX = ".sha256"
 MAXIMUM_BYTES = 64 * 1024 * 1024
 """A larger file is not read: this model is a few tens of megabytes, and a stranger's file is not to fill the memory."""
 
@@ -61,6 +62,15 @@ def released_checkpoint_path() -> Path:
     return Path(str(files("reference_runner"))) / "weights" / RELEASED_CHECKPOINT
 
 
+def released_sha256() -> str:
+    """Return the hash that stands beside the released checkpoint, in the manner of sha256sum."""
+    path = released_checkpoint_path().with_suffix(HASH_SUFFIX)
+    try:
+        return path.read_text(encoding="ascii").split()[0]
+    except (OSError, IndexError) as error:
+        raise CheckpointError(f"the released checkpoint's hash cannot be read: {error}", where=str(path)) from error
+
+
 def checkpoint_sha256(path: Path) -> str:
     """Return the sha256 of a file's bytes."""
     digest = hashlib.sha256()
@@ -79,7 +89,7 @@ def save_checkpoint(
     code_commit: str,
     metrics: Mapping[str, object],
 ) -> str:
-    """Write a checkpoint and return its sha256; the same content gives the same bytes."""
+    """Write a checkpoint with its hash beside it and return the hash; the same content gives the same bytes."""
     tensors = {f"model/{name}": value.detach().contiguous() for name, value in model.state_dict().items()}
     descriptions = []
     for number, prior in enumerate(priors):
@@ -98,12 +108,19 @@ def save_checkpoint(
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path, metadata={"ttsartifact": json.dumps(metadata, sort_keys=True)})
     path.chmod(0o644)  # safetensors writes for its owner alone
-    return checkpoint_sha256(path)
+    sha256 = checkpoint_sha256(path)
+    path.with_suffix(HASH_SUFFIX).write_text(f"{sha256}  {path.name}\n", encoding="ascii")
+    return sha256
 
 
 def load_checkpoint(path: Path | None = None, *, expected_sha256: str | None = None) -> Checkpoint:
-    """Read a checkpoint, the released one by default, and check it against the hash expected of it, if any."""
-    path = path or released_checkpoint_path()
+    """Read a checkpoint and check it against the hash expected of it, if any.
+
+    Without a path it is the released one, and the hash that stands beside it is expected.
+    """
+    if path is None:
+        path = released_checkpoint_path()
+        expected_sha256 = expected_sha256 or released_sha256()
     if not path.is_file():
         raise CheckpointError("no checkpoint: got no file, expected a safetensors file", where=str(path))
     size = path.stat().st_size
