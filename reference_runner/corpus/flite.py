@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,11 +104,6 @@ class FliteLibrary:
             name: ctypes.create_string_buffer(name.encode())
             for name in ("int_f0_target_mean", "int_f0_target_stddev", "duration_stretch")
         }
-
-    @cached_property
-    def available(self) -> bool:
-        """Say that loading succeeded; a missing library has raised already."""
-        return True
 
     def _voice(self, name: str) -> int:
         if name not in self._voices:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
+from reference_runner.evaluation.pictures import draw_mels
 from reference_runner.evaluation.prosody_spread import measure_spread
 from reference_runner.evaluation.recognizer import Recognizer
 from reference_runner.evaluation.report import to_markdown
@@ -96,6 +97,12 @@ def evaluate(checkpoint: Checkpoint, corpus: CorpusReader, arguments: argparse.N
             )
             heard.append({"speaker": speaker, "said": text, "heard": recognizer.hear(waveform)})
             write_wave(arguments.output / f"{speaker}-{number}.wav", waveform)
+        first = _test_places(corpus, "test_harvard", speaker)[0]
+        sequence = front_end.read(corpus.utterances[first].text).sentences[0].phones
+        mels = {"source": corpus.mel(first).numpy()} | {
+            f"model, {steps} diffusion steps": voice.speak(sequence, steps=steps).mel for steps in (0, arguments.steps)
+        }
+        draw_mels(mels, arguments.output / f"{speaker}-mels.png")
     sentences = [front_end.read(text).sentences[0].phones for text in _EVERYDAY[1 : 1 + arguments.spread_sentences]]
     spread = measure_spread(
         checkpoint.model, corpus, checkpoint.priors[0], sentences, speaker=_SPEAKERS[0], steps=arguments.steps
