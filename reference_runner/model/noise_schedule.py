@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 
 __all__ = ["Balance", "NoiseSchedule"]
+
+_DECIMALS = Context(prec=30)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,8 +40,8 @@ class NoiseSchedule:
     def signal(self, t: float) -> float:
         """Return a(t), what is left of R."""
         exponent = -0.5 * (self.beta_start * t + 0.5 * (self.beta_end - self.beta_start) * t * t)
-        # `decimal` rounds correctly everywhere; the exponential of a C library may differ in its last bit.
-        return float(Decimal(exponent).exp())
+        # `decimal` rounds correctly everywhere; exp and pow of a C library may differ in their last bit.
+        return float(_DECIMALS.exp(Decimal(exponent)))
 
     def noise(self, t: float) -> float:
         """Return s(t), the deviation of the noise."""
@@ -49,10 +51,10 @@ class NoiseSchedule:
     def balance(self, t: float) -> Balance:
         """Return the constants around the network at time t > 0."""
         signal, noise, deviation = self.signal(t), self.noise(t), self.residual_deviation
-        total = (signal * deviation) ** 2 + noise**2
+        total = signal * deviation * (signal * deviation) + noise * noise
         return Balance(
             feed=1.0 / math.sqrt(total),
-            keep=signal * deviation**2 / total,
+            keep=signal * deviation * deviation / total,
             answer=noise * deviation / math.sqrt(total),
         )
 

@@ -10,7 +10,7 @@ waits for the consumer, so the PCM cannot depend on who listens how fast.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -132,6 +132,13 @@ class SynthesisReport:
     clipped_samples: int
     self_repeat: str
     """"equal", "differs", or "not_measured" (an exact run, or one that was not to be repeated)."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the report as JSON values; margins and temperature are its only fractions."""
+        values = asdict(self)
+        values["references"] = [dict(reference) for reference in self.references]
+        values["fragile_decisions"] = self.code_margin.fragile or self.duration_margin.fragile
+        return values
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,7 @@ and honesty, never how it sounds.
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import time
 
@@ -27,7 +28,7 @@ from reference_runner.errors import (
 from reference_runner.model import features
 from reference_runner.model.checkpoint import load_checkpoint
 from reference_runner.numerics import integers, kat
-from reference_runner.numerics.noise import Stream
+from reference_runner.numerics.noise import Stream, digest
 from reference_runner.numerics.plain import PlainOps
 from reference_runner.synthesis.alignment import align
 from reference_runner.synthesis.hearing import log_mel
@@ -187,6 +188,15 @@ def test_a_report_exists_only_after_the_last_chunk(synthesizer):
     assert speech.report.samples > 0
     with pytest.raises(RequestError, match="this speech has been spoken"):
         list(speech)
+
+
+def test_a_report_is_json(spoken):
+    """And reads back as what it was."""
+    values = json.loads(json.dumps(spoken[1].to_dict()))
+    assert values["stage_hashes"] == spoken[1].stage_hashes
+    assert values["arithmetic"]["used"] == "exact"
+    assert [record["station"] for record in values["stations"]] == [str(station) for station in Station]
+    assert values["fragile_decisions"] is False
 
 
 # -- profiles
@@ -544,6 +554,17 @@ def test_hearing_by_integers_is_what_training_hears():
     steps = np.abs(heard * 2.0**-16 - features.log_mel(pcm / 32_768.0)) * 1024
     assert steps.max() <= 3.01
     assert (steps == 0).mean() > 0.9
+
+
+def test_hearing_and_resampling_have_known_answers():
+    """For other implementations, and for machines whose float64 products would not be exact."""
+    samples = Stream(seed=1, stage="hearing").values(0, 4_800, 1)[:, 0] << 4
+    resampled = resample(samples, 44_100, 16_000)
+    assert digest(resampled) == "sha256:5486daba8b624abf5124221e5db1b0cc366bd86eb3692243706dd4644b1829cf"
+    assert (
+        digest(log_mel((resampled >> 8).astype(np.int16)))
+        == "sha256:a210947ae40ed0ad3c29f2db65401e2e85c8b02086faf945db0579614bf02647"
+    )
 
 
 def test_alignment_finds_the_path_of_least_distance():
