@@ -135,6 +135,9 @@ def test_an_error_of_ours_is_5_and_no_traceback(
     assert said.out == ""
     assert said.err.startswith("ttsa: internal error: RuntimeError: \\x1b[31mboom (at test_exit_codes.py:")
     assert said.err.endswith("this is a bug of ours: please report it with the file and this line\n")
+    monkeypatch.setenv("TTSARTIFACT_TRACEBACK", "1")
+    assert main(["verify", good]) == 5
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
 
 
 def test_an_interrupt_is_130(good: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,8 +147,9 @@ def test_an_interrupt_is_130(good: str, monkeypatch: pytest.MonkeyPatch, capsys:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ttsartifact.verifying.engine.verify", interrupt)
-    assert main(["verify", good]) == 130
-    assert capsys.readouterr().err == "\nttsa: interrupted\n"
+    for call in (["verify", good], ["verify", good, "--jobs", "1"]):
+        assert main(call) == 130
+        assert capsys.readouterr().err.strip() == "ttsa: interrupted"
 
 
 @pytest.mark.parametrize(

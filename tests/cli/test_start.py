@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -73,3 +74,31 @@ def test_a_reader_that_goes_away_ends_the_command_quietly(tmp_path: Path) -> Non
         assert child.wait() == 141
         assert child.stderr is not None
         assert child.stderr.read() == b""
+
+
+def test_a_terminal_that_lacks_a_letter_gets_its_escape(tmp_path: Path) -> None:
+    """The verdict does not depend on the encoding of stdout."""
+    path = kit.artifact(tmp_path, patch=lambda value: value["run"].update(notes="größer 声"))
+    done = subprocess.run(
+        [sys.executable, "-m", "ttsartifact", "show", str(path)],
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        check=True,
+    )
+    assert b"  notes        gr\\xf6\\xdfer \\u58f0\n" in done.stdout
+
+
+def test_the_same_file_gets_the_same_bytes(tmp_path: Path) -> None:
+    """Output holds no clock and no order of chance; hash randomisation does not show."""
+    path = str(kit.artifact(tmp_path))
+    for call in (["verify", path, "--format", "json"], ["show", path, "--format", "json"], ["show", path]):
+        said = {
+            subprocess.run(
+                [sys.executable, "-m", "ttsartifact", *call],
+                capture_output=True,
+                env=os.environ | {"PYTHONHASHSEED": seed},
+                check=True,
+            ).stdout
+            for seed in ("0", "1", "2")
+        }
+        assert len(said) == 1, call

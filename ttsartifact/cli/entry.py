@@ -17,7 +17,10 @@ __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; nothing that a stranger's file does raises past here."""
+    """Run one command and return its exit code; nothing that a stranger's file does raises past here.
+
+    TTSARTIFACT_TRACEBACK=1 shows where an error of ours came from.
+    """
     given = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding lacks is spelled out; it must not stop the verdict.
@@ -50,11 +53,13 @@ def _run(argv: list[str]) -> int:
     except OSError as error:
         named = TtsArtifactError(error.strerror or str(error), where=str(error.filename or ""))
         return _complain(error_line(named), EXIT.UNREADABLE)
-    except Exception as error:  # a crash is never a verdict, nor a traceback over a stranger's bytes
+    except Exception as error:  # noqa: BLE001 - a crash is never a verdict, nor a traceback over a stranger's bytes
         from ttsartifact.reporting.safe import safe
 
         if os.environ.get("TTSARTIFACT_TRACEBACK"):
-            raise
+            import traceback
+
+            traceback.print_exception(error)
         where = safe(_place(error))
         line = f"ttsa: internal error: {type(error).__name__}: {safe(error)} (at {where})"
         return _complain(f"{line}; this is a bug of ours: please report it with the file and this line", EXIT.INTERNAL)
@@ -75,6 +80,8 @@ def _typer(argv: list[str]) -> int:
         context = getattr(error, "ctx", None)
         path = context.command_path if context is not None else "ttsa"
         return _complain(usage_line(error.format_message(), path), EXIT.USAGE)
+    if code == EXIT.INTERRUPTED:  # typer's own word for an interrupt
+        raise KeyboardInterrupt
     return code if isinstance(code, int) else EXIT.OK
 
 

@@ -1,0 +1,1 @@
+"""How well the model is understood, and how steady it is: measured beside the source audio, never alone."""

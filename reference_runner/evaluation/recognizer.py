@@ -1,0 +1,38 @@
+"""An independent listener: pocketsphinx with its general English model and fixed beams."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Recognizer", "RecognizerMissingError"]
+
+
+class RecognizerMissingError(Exception):
+    """pocketsphinx is not installed."""
+
+
+class Recognizer:
+    """Turns 16 kHz speech into words."""
+
+    def __init__(self) -> None:
+        try:
+            from pocketsphinx import Decoder
+        except ImportError as error:
+            raise RecognizerMissingError("pip install pocketsphinx to measure word errors") from error
+        self._decoder = Decoder(samprate=16000, loglevel="FATAL", maxhmmpf=4000, beam=1e-50, wbeam=1e-30, ds=2)
+        self.identity = f"pocketsphinx {version('pocketsphinx')} en-us, maxhmmpf 4000, beam 1e-50, wbeam 1e-30, ds 2"
+
+    def hear(self, waveform: NDArray[np.floating]) -> str:
+        """Return the words of a waveform (S,) within [-1, 1]."""
+        pcm = (np.clip(waveform, -1.0, 1.0) * 32767).astype(np.int16)
+        self._decoder.start_utt()
+        self._decoder.process_raw(pcm.tobytes(), full_utt=True)
+        self._decoder.end_utt()
+        hypothesis = self._decoder.hyp()
+        return hypothesis.hypstr if hypothesis else ""

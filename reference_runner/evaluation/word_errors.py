@@ -1,0 +1,64 @@
+"""Word errors, and how sure a difference between two systems is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["PairedDifference", "SentenceErrors", "count_errors", "paired_bootstrap", "word_error_rate"]
+
+_WORD = re.compile(r"[a-z']+")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SentenceErrors:
+    """Substitutions, deletions and insertions of one sentence."""
+
+    errors: int
+    words: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PairedDifference:
+    """WER of one system minus WER of another on the same sentences, with a 95 % interval."""
+
+    difference: float
+    low: float
+    high: float
+
+
+def count_errors(reference: str, heard: str) -> SentenceErrors:
+    """Return the edit distance in words between what was to be said and what was heard."""
+    wanted, found = _WORD.findall(reference.lower()), _WORD.findall(heard.lower())
+    row = list(range(len(found) + 1))
+    for place, word in enumerate(wanted, start=1):
+        diagonal, row[0] = row[0], place
+        for column, other in enumerate(found, start=1):
+            substitution = diagonal + (word != other)
+            diagonal = row[column]
+            row[column] = min(substitution, row[column] + 1, row[column - 1] + 1)
+    return SentenceErrors(errors=row[-1], words=len(wanted))
+
+
+def word_error_rate(sentences: Sequence[SentenceErrors]) -> float:
+    """Return errors a word over all sentences."""
+    return sum(one.errors for one in sentences) / sum(one.words for one in sentences)
+
+
+def paired_bootstrap(
+    system: Sequence[SentenceErrors], baseline: Sequence[SentenceErrors], *, draws: int = 10_000, seed: int = 1
+) -> PairedDifference:
+    """Resample sentences, the same ones for both systems."""
+    words = np.array([one.words for one in system], dtype=np.float64)
+    extra = np.array([a.errors - b.errors for a, b in zip(system, baseline, strict=True)], dtype=np.float64)
+    source = np.random.Generator(np.random.Philox(key=seed))
+    chosen = source.integers(len(words), size=(draws, len(words)))
+    differences = extra[chosen].sum(axis=1) / words[chosen].sum(axis=1)
+    low, high = np.quantile(differences, (0.025, 0.975))
+    return PairedDifference(difference=float(extra.sum() / words.sum()), low=float(low), high=float(high))

@@ -1,0 +1,179 @@
+"""One file holds the model: weights, configuration, prior samples, and where they came from.
+
+A safetensors file: tensors `model/<name>` and `prior/<n>/<array>`, text in its metadata. Nothing in it is code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from reference_runner.errors import CheckpointError
+from reference_runner.model.config import MODEL_FAMILY, ConfigError, StableTtsConfig
+from reference_runner.model.model import StableTts
+from reference_runner.model.prior import PriorSample
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "CHECKPOINT_FORMAT", "RELEASED_CHECKPOINT", "Checkpoint", "checkpoint_sha256", "load_checkpoint",
+    "released_checkpoint_path", "released_sha256", "save_checkpoint",
+]  # fmt: skip
+
+CHECKPOINT_FORMAT = "ttsartifact-stable-tts-checkpoint/1"
+RELEASED_CHECKPOINT = "stable-tts-small.safetensors"
+HASH_SUFFIX = ".sha256"
+MAXIMUM_BYTES = 64 * 1024 * 1024
+"""A larger file is not read: this model is a few tens of megabytes, and a stranger's file is not to fill the memory."""
+
+_READ_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Checkpoint:
+    """A model ready to speak, and what is known of it."""
+
+    name: str
+    """The file's name without its suffix."""
+    digest: str
+    """sha256 of the whole file: the model's identity in a run."""
+    model: StableTts
+    priors: tuple[PriorSample, ...]
+    metadata: Mapping[str, str]
+    """model_family, config, corpus_root_sha256, code_commit, metrics (JSON), priors (JSON)."""
+
+    @property
+    def config(self) -> StableTtsConfig:
+        """The sizes it was built with."""
+        return self.model.config
+
+
+def released_checkpoint_path() -> Path:
+    """Return the place of the checkpoint that is shipped with this package."""
+    return Path(str(files("reference_runner"))) / "weights" / RELEASED_CHECKPOINT
+
+
+def released_sha256() -> str:
+    """Return the hash that stands beside the released checkpoint, in the manner of sha256sum."""
+    path = released_checkpoint_path().with_suffix(HASH_SUFFIX)
+    try:
+        return path.read_text(encoding="ascii").split()[0]
+    except (OSError, IndexError) as error:
+        raise CheckpointError(f"the released checkpoint's hash cannot be read: {error}", where=str(path)) from error
+
+
+def checkpoint_sha256(path: Path) -> str:
+    """Return the sha256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_READ_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def save_checkpoint(
+    path: Path,
+    model: StableTts,
+    priors: Sequence[PriorSample],
+    *,
+    corpus_root_sha256: str,
+    code_commit: str,
+    metrics: Mapping[str, object],
+) -> str:
+    """Write a checkpoint with its hash beside it and return the hash; the same content gives the same bytes."""
+    tensors = {f"model/{name}": value.detach().contiguous() for name, value in model.state_dict().items()}
+    descriptions = []
+    for number, prior in enumerate(priors):
+        for name, array in prior.arrays().items():
+            tensors[f"prior/{number:02d}/{name}"] = torch.from_numpy(array.copy())
+        descriptions.append({"text": prior.text, "speaker": prior.speaker, "sha256": prior.digest})
+    metadata = {
+        "format": CHECKPOINT_FORMAT,
+        "model_family": MODEL_FAMILY,
+        "config": model.config.to_json(),
+        "corpus_root_sha256": corpus_root_sha256,
+        "code_commit": code_commit,
+        "metrics": json.dumps(metrics, sort_keys=True),
+        "priors": json.dumps(descriptions, sort_keys=True),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path, metadata={"ttsartifact": json.dumps(metadata, sort_keys=True)})
+    path.chmod(0o644)  # safetensors writes for its owner alone
+    sha256 = checkpoint_sha256(path)
+    path.with_suffix(HASH_SUFFIX).write_text(f"{sha256}  {path.name}\n", encoding="ascii")
+    return sha256
+
+
+def load_checkpoint(path: Path | None = None, *, expected_sha256: str | None = None) -> Checkpoint:
+    """Read a checkpoint and check it against the hash expected of it, if any.
+
+    Without a path it is the released one, and the hash that stands beside it is expected.
+    """
+    if path is None:
+        path = released_checkpoint_path()
+        expected_sha256 = expected_sha256 or released_sha256()
+    if not path.is_file():
+        raise CheckpointError("no checkpoint: got no file, expected a safetensors file", where=str(path))
+    size = path.stat().st_size
+    if size > MAXIMUM_BYTES:
+        message = f"too large: got {size} bytes, expected at most {MAXIMUM_BYTES}"
+        raise CheckpointError(message, where=str(path))
+    found = checkpoint_sha256(path)
+    if expected_sha256 is not None and found != expected_sha256:
+        message = f"wrong weights: got sha256:{found}, expected sha256:{expected_sha256}"
+        raise CheckpointError(message, where=str(path))
+    try:
+        with safe_open(path, framework="pt") as stored:
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a dict
+            container = stored.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        message = f"not readable as safetensors, perhaps cut short: {error}"
+        raise CheckpointError(message, where=str(path)) from error
+    try:
+        metadata = _read_metadata(container)
+        config = StableTtsConfig.from_json(metadata["config"])
+        model = _restore_model(config, tensors)
+        priors = _restore_priors(json.loads(metadata["priors"]), tensors)
+    except (KeyError, ValueError, TypeError, RuntimeError, ConfigError) as error:
+        raise CheckpointError(f"not a checkpoint of this model: {error}", where=str(path)) from error
+    return Checkpoint(name=path.stem, digest=found, model=model, priors=priors, metadata=metadata)
+
+
+def _read_metadata(container: Mapping[str, str]) -> dict[str, str]:
+    metadata: dict[str, str] = json.loads(container["ttsartifact"])
+    if metadata["format"] != CHECKPOINT_FORMAT:
+        raise ValueError(f"format: got {metadata['format']!r}, expected {CHECKPOINT_FORMAT!r}")
+    return metadata
+
+
+def _restore_model(config: StableTtsConfig, tensors: Mapping[str, torch.Tensor]) -> StableTts:
+    model = StableTts(config)
+    weights = {name.removeprefix("model/"): value for name, value in tensors.items() if name.startswith("model/")}
+    model.load_state_dict(weights)
+    model.vocoder.renew_table()
+    return model.eval().requires_grad_(requires_grad=False)
+
+
+def _restore_priors(
+    descriptions: Sequence[Mapping[str, str]], tensors: Mapping[str, torch.Tensor]
+) -> tuple[PriorSample, ...]:
+    priors = []
+    for number, description in enumerate(descriptions):
+        prefix = f"prior/{number:02d}/"
+        arrays = {
+            name.removeprefix(prefix): value.numpy() for name, value in tensors.items() if name.startswith(prefix)
+        }
+        prior = PriorSample.from_arrays(description["text"], description["speaker"], arrays)
+        if prior.digest != description["sha256"]:
+            raise ValueError(f"prior {number}: got sha256:{prior.digest}, expected sha256:{description['sha256']}")
+        priors.append(prior)
+    return tuple(priors)

@@ -1,0 +1,94 @@
+"""Prosody language model: given the text and a prompt's prosody, which code comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from reference_runner.model.blocks import Embedding, LayerNorm, Linear, TransformerBlock
+
+if TYPE_CHECKING:
+    from reference_runner.model.config import StableTtsConfig
+    from reference_runner.numerics.ops import Activation, Integers, Ops
+
+__all__ = ["DecodedProsody", "ProsodyLanguageModel", "ProsodyPrompt"]
+
+_EXTRA_TOKENS = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProsodyPrompt:
+    """An utterance whose manner is to be continued: its text vectors (1, P, C) and codes (1, P)."""
+
+    text: Activation
+    codes: Integers
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecodedProsody:
+    """Codes (1, P) and, for each, how clearly it won (1, P)."""
+
+    codes: Integers
+    margins: Activation
+
+
+class ProsodyLanguageModel(nn.Module):
+    """A causal transformer over [text_i + code_(i-1)]; it never hears the speaker."""
+
+    def __init__(self, config: StableTtsConfig) -> None:
+        super().__init__()
+        channels = config.hidden_channels
+        self.begin_token = config.prosody_codes
+        """Stands before the first code of all."""
+        self.join_token = config.prosody_codes + 1
+        """Stands between the prompt's last code and the first of the text."""
+        self.previous = Embedding(config.prosody_codes + _EXTRA_TOKENS, channels)
+        self.text = Linear(channels, channels)
+        self.blocks = nn.ModuleList(
+            [
+                TransformerBlock(channels, config.language_model_heads, config.feed_forward_channels, causal=True)
+                for _ in range(config.language_model_blocks)
+            ]
+        )
+        self.norm = LayerNorm(channels)
+        self.logits = Linear(channels, config.prosody_codes)
+
+    def forward(self, ops: Ops, text: Activation, previous: Integers) -> Activation:
+        """Text vectors (B, P, C) and the codes before each (B, P) to logits (B, P, K)."""
+        logits, _ = self._extend(ops, text, previous, [None] * len(self.blocks))
+        return logits
+
+    def decode(self, ops: Ops, text: Activation, prompt: ProsodyPrompt | None = None) -> DecodedProsody:
+        """Choose the codes of text vectors (1, P, C) one after another, continuing the prompt; greedy."""
+        begin = ops.integers([[self.begin_token]])
+        past: list[tuple[Activation, Activation] | None] = [None] * len(self.blocks)
+        previous = begin
+        if prompt is not None:
+            shifted = ops.concat_integers([begin, prompt.codes[:, :-1]], axis=1)
+            _, past = self._extend(ops, prompt.text, shifted, past)
+            previous = ops.integers([[self.join_token]])
+        codes: list[Integers] = []
+        margins: list[Activation] = []
+        for place in range(text.shape[1]):
+            logits, past = self._extend(ops, text[:, place : place + 1], previous, past)
+            previous, margin = ops.argmax_with_margin(logits)
+            codes.append(previous)
+            margins.append(margin)
+        return DecodedProsody(codes=ops.concat_integers(codes, axis=1), margins=ops.concat(margins, axis=1))
+
+    def _extend(
+        self,
+        ops: Ops,
+        text: Activation,
+        previous: Integers,
+        past: list[tuple[Activation, Activation] | None],
+    ) -> tuple[Activation, list[tuple[Activation, Activation] | None]]:
+        """Text (B, Q, C) after the past to logits (B, Q, K) and the longer past."""
+        x = ops.add(self.text(ops, text), self.previous(ops, previous))
+        longer: list[tuple[Activation, Activation] | None] = []
+        for block, before in zip(self.blocks, past, strict=True):
+            x, after = block.extend(ops, x, before)
+            longer.append(after)
+        return self.logits(ops, self.norm(ops, x)), longer

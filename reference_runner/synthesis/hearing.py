@@ -1,0 +1,130 @@
+"""The log-mel of a reference clip by integers alone: what `model.features.log_mel` means, the same on every machine.
+
+Training hears through float64 transforms rounded to multiples of 2**-10; this gives the same multiples except where the
+float64 value lay within rounding of a half step.  Both profiles use it, so that a clip's features never differ between
+machines.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+
+from reference_runner.model.features import FEATURE_SETTINGS, FeatureSettings
+from reference_runner.numerics.integers import round_shift
+from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS
+from reference_runner.numerics.tables import TURN_BITS, cosines, hann
+
+TABLE_BITS = 24
+FILTER_BITS = 14
+MAGNITUDE_BITS = 34
+"""A magnitude is an integer times 2**-MAGNITUDE_BITS, of samples within [-1, 1]."""
+SAMPLE_BITS = 15
+MEL_BITS = MAGNITUDE_BITS + FILTER_BITS
+"""A mel magnitude is an integer times 2**-MEL_BITS."""
+SQUARE_BITS = 25
+LOG_STEPS = 20
+LN2 = 0xB17217F
+"""ln(2) * 2**28."""
+FEATURE_GRID_BITS = 10
+
+
+def log_mel(pcm: np.ndarray, settings: FeatureSettings = FEATURE_SETTINGS) -> np.ndarray:
+    """Return the log-mel (L, M) of int16 samples (S,) as int64 times 2**-16, each a multiple of 2**-10."""
+    real, imaginary = transform_tables(settings)
+    windows = cut_windows(pcm, settings)
+    # 2**15 * 2**24 * 512: exact in float64, whatever the order.
+    magnitude = _magnitude(np.rint(windows @ real).astype(np.int64), np.rint(windows @ imaginary).astype(np.int64))
+    magnitude >>= SAMPLE_BITS + TABLE_BITS - MAGNITUDE_BITS
+    mel = magnitude @ mel_filters(settings).T  # 2**43 * 2**14 * 2**4
+    floor = int(Fraction(settings.mel_floor).limit_denominator(10**6) * (1 << MEL_BITS))
+    return natural_log(np.maximum(mel, floor), MEL_BITS)
+
+
+def cut_windows(pcm: np.ndarray, settings: FeatureSettings) -> np.ndarray:
+    """Cut samples (S,) into windows (L, W) as float64 integers, one a hop, zeros around the clip."""
+    hop, width = settings.hop_samples, settings.window_samples
+    margin = (width - hop) // 2
+    short = -len(pcm) % hop
+    padded = np.pad(pcm.astype(np.float64), (margin, margin + short))
+    return np.lib.stride_tricks.sliding_window_view(padded, width)[::hop]
+
+
+@cache
+def transform_tables(settings: FeatureSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Return Hann-windowed cosines and sines (W, W // 2 + 1) as integers times 2**-24, in float64."""
+    width = settings.window_samples
+    turn = np.outer(np.arange(width), np.arange(width // 2 + 1)) % width
+    window = hann(width)[:, None]
+    cosine, sine = cosines(width)[turn], cosines(width)[(turn - width // 4) % width]
+    shift = 2 * TURN_BITS - TABLE_BITS
+    return tuple(round_shift(window * table, shift).astype(np.float64) for table in (cosine, sine))
+
+
+@cache
+def mel_filters(settings: FeatureSettings) -> np.ndarray:
+    """Return triangular HTK-scale filters (M, W // 2 + 1) as integers times 2**-14.
+
+    The scale's logarithm and power are `decimal`'s, which are correctly rounded everywhere.
+    """
+    with localcontext() as context:
+        context.prec = 40
+        highest = 2595 * (1 + Decimal(settings.mel_high_hz) / 700).log10()
+        steps = [highest * i / (settings.mel_bands + 1) for i in range(settings.mel_bands + 2)]
+        corners = [Fraction(700 * (Decimal(10) ** (step / 2595) - 1)) for step in steps]
+    bins = settings.window_samples // 2 + 1
+    table = np.zeros((settings.mel_bands, bins), np.int64)
+    for band in range(settings.mel_bands):
+        low, centre, high = corners[band : band + 3]
+        for i in range(bins):
+            frequency = Fraction(i * settings.sample_rate_hz, settings.window_samples)
+            if low < frequency < high:
+                slope = (
+                    (frequency - low) / (centre - low) if frequency <= centre else (high - frequency) / (high - centre)
+                )
+                table[band, i] = round(slope * (1 << FILTER_BITS))
+    return table
+
+
+def _magnitude(real: np.ndarray, imaginary: np.ndarray) -> np.ndarray:
+    """sqrt(re**2 + im**2) of int64 arrays, to 25 significant bits, rounded down."""
+    peak = np.maximum(np.abs(real), np.abs(imaginary))
+    shift = np.maximum(bit_length(peak) - SQUARE_BITS, 0)
+    square = (real >> shift) ** 2 + (imaginary >> shift) ** 2
+    # Any start within a few units will do: the comparisons with the squares decide.
+    root = np.sqrt(square.astype(np.float64)).astype(np.int64)
+    for _ in range(2):
+        root = root - (root * root > square)
+        root = root + ((root + 1) * (root + 1) <= square)
+    return root << shift
+
+
+def bit_length(x: np.ndarray) -> np.ndarray:
+    """Return the number of bits of non-negative int64 values."""
+    bits = np.zeros(x.shape, np.int64)
+    for step in (32, 16, 8, 4, 2, 1):
+        larger = (x >> (bits + step)) > 0
+        bits = bits + np.where(larger, step, 0)
+    return bits + (x > 0)
+
+
+def natural_log(x: np.ndarray, fraction_bits: int) -> np.ndarray:
+    """Return ln(x * 2**-fraction_bits) of positive int64 as int64 times 2**-16, rounded to multiples of 2**-10.
+
+    Twenty binary digits of the logarithm by repeated squaring, each squaring on 25-bit fractions.
+    """
+    length = bit_length(x)
+    up = np.maximum(SQUARE_BITS + 1 - length, 0)
+    mantissa = (x << up) >> np.maximum(length - SQUARE_BITS - 1, 0)  # within [1, 2) times 2**25
+    digits = np.zeros_like(x)
+    for _ in range(LOG_STEPS):
+        mantissa = mantissa * mantissa >> SQUARE_BITS
+        two = mantissa >> (SQUARE_BITS + 1)
+        mantissa = mantissa >> two
+        digits = digits * 2 + two
+    log2 = ((length - 1 - fraction_bits) << LOG_STEPS) + digits
+    grid = round_shift(log2 * LN2, LOG_STEPS + 28 - FEATURE_GRID_BITS)
+    return grid << (ACTIVATION_FRACTION_BITS - FEATURE_GRID_BITS)

@@ -1,0 +1,39 @@
+# Corpus and training of the reference runner; the root Makefile includes this file and sets PYTHON.
+# Every step may be interrupted and called again: it goes on where it was.
+
+RUNNER_BUILD ?= .build
+RUNNER_TRAIN = $(PYTHON) -m reference_runner.training
+RUNNER_COMMIT = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+
+.PHONY: corpus lexicon train train-cpu evaluate
+
+# Speaks about five hours of corpus (six CPU minutes; needs Debian's libflite1) and compares its root hash with the lock.
+corpus: $(RUNNER_BUILD)/corpus/index.json
+
+$(RUNNER_BUILD)/corpus/index.json:
+	$(PYTHON) -m reference_runner.corpus.builder --output $(RUNNER_BUILD)/corpus
+
+# Only when the word list changes; a new lexicon makes a new corpus.
+lexicon:
+	$(PYTHON) -m reference_runner.corpus.lexicon_builder --word-list $(WORD_LIST)
+	$(PYTHON) -m reference_runner.frontend.letter_to_sound_trainer
+
+# Two cores, a few hours; the stages of the recipe one after another.
+train-cpu: corpus
+	$(RUNNER_TRAIN) vocoder --threads 2
+	$(RUNNER_TRAIN) acoustic --threads 2
+	$(RUNNER_TRAIN) refine --threads 2
+	$(RUNNER_TRAIN) vocoder-on-model --threads 2
+	$(RUNNER_TRAIN) assemble --code-commit $(RUNNER_COMMIT)
+
+# One GPU, each step under ten minutes; carry $(RUNNER_BUILD)/training between machines to go on.
+train: corpus
+	$(RUNNER_TRAIN) vocoder --device cuda --limit-minutes 8
+	$(RUNNER_TRAIN) acoustic --device cuda --limit-minutes 8
+	$(RUNNER_TRAIN) refine --device cuda --limit-minutes 5
+	$(RUNNER_TRAIN) vocoder-on-model --device cuda --limit-minutes 3
+	$(RUNNER_TRAIN) assemble --code-commit $(RUNNER_COMMIT)
+
+# Word errors beside the source audio, gates, steadiness; JSON, Markdown and a few clips.
+evaluate: corpus
+	$(PYTHON) -m reference_runner.evaluation --corpus $(RUNNER_BUILD)/corpus --output $(RUNNER_BUILD)/evaluation

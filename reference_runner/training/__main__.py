@@ -1,0 +1,118 @@
+"""Trains the model, a stage a call, and assembles the checkpoint.
+
+    python -m reference_runner.training vocoder
+    python -m reference_runner.training acoustic
+    python -m reference_runner.training refine
+    python -m reference_runner.training vocoder-on-model
+    python -m reference_runner.training assemble
+
+Each stage may be stopped at any time and called again: it goes on where it was. `.build/training` holds the states.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+
+from reference_runner.model.checkpoint import released_checkpoint_path, save_checkpoint
+from reference_runner.model.config import StableTtsConfig
+from reference_runner.model.model import StableTts
+from reference_runner.training.acoustic_stage import train_acoustic
+from reference_runner.training.assembling import choose_priors, exercise
+from reference_runner.training.balancing import balance
+from reference_runner.training.corpus_reader import CorpusReader, UtteranceBatches
+from reference_runner.training.curves import draw_curves
+from reference_runner.training.refine_stage import train_refinement
+from reference_runner.training.stage_loop import StageSettings
+from reference_runner.training.vocoder_stage import WaveformCrops, model_mels, train_vocoder
+
+_STAGES = ("vocoder", "acoustic", "refine", "vocoder-on-model")
+"""In the order in which later ones replace what earlier ones left."""
+
+
+def load_stage(model: StableTts, path: Path) -> None:
+    """Put the averaged weights of a finished stage into the model."""
+    with safe_open(path, framework="pt") as stored:
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a dict
+    weights = {name.removeprefix("model/"): value for name, value in tensors.items() if name.startswith("model/")}
+    averages = {name.removeprefix("average/"): value for name, value in tensors.items() if name.startswith("average/")}
+    model.load_state_dict({**model.state_dict(), **weights, **averages})
+
+
+def main() -> None:
+    """Run one stage."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("stage", choices=["vocoder", "acoustic", "refine", "vocoder-on-model", "assemble"])
+    parser.add_argument("--corpus", type=Path, default=Path(".build/corpus"))
+    parser.add_argument("--output", type=Path, default=Path(".build/training"))
+    parser.add_argument("--steps", type=int, default=None)
+    parser.add_argument("--limit-minutes", type=float, default=None)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--checkpoint", type=Path, default=released_checkpoint_path(), help="what assemble writes")
+    parser.add_argument("--metrics", type=Path, default=None, help="an evaluation report to put inside")
+    parser.add_argument("--code-commit", default="unknown", help="commit of the code that trained it")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(arguments.seed)
+    torch.use_deterministic_algorithms(mode=True)
+    config = StableTtsConfig()
+    corpus = CorpusReader(arguments.corpus, config)
+    device: str = arguments.device
+    model = StableTts(config).to(device)
+    folder: Path = arguments.output
+    limit_s = arguments.limit_minutes * 60 if arguments.limit_minutes else None
+    common = {"seed": arguments.seed, "limit_s": limit_s}
+    stage = arguments.stage
+    if stage == "vocoder":
+        settings = StageSettings(
+            name=stage, steps=arguments.steps or 12_000, learning_rate=1.5e-3, betas=(0.8, 0.99), **common
+        )
+        crops = WaveformCrops(corpus, batch_size=12, frames=48, seed=arguments.seed)
+        train_vocoder(model.vocoder, crops, settings, folder, device=device)
+    elif stage == "acoustic":
+        settings = StageSettings(name=stage, steps=arguments.steps or 8_000, learning_rate=2e-3, **common)
+        batches = UtteranceBatches(corpus, split="train", batch_size=12, seed=arguments.seed)
+        train_acoustic(model, batches, settings, folder, device=device)
+    elif stage == "refine":
+        load_stage(model, folder / "acoustic.state.safetensors")
+        settings = StageSettings(name=stage, steps=arguments.steps or 6_000, learning_rate=1.5e-3, **common)
+        batches = UtteranceBatches(corpus, split="train", batch_size=12, seed=arguments.seed, alike="manner")
+        train_refinement(model, batches, settings, folder, device=device)
+    elif stage == "assemble":
+        stages = [name for name in _STAGES if (folder / f"{name}.state.safetensors").exists()]
+        for name in stages:
+            load_stage(model, folder / f"{name}.state.safetensors")
+        balance(model, lambda: exercise(model, corpus))
+        metrics = json.loads(arguments.metrics.read_text(encoding="utf-8")) if arguments.metrics else {}
+        sha256 = save_checkpoint(
+            arguments.checkpoint,
+            model,
+            choose_priors(model, corpus),
+            corpus_root_sha256=corpus.root_sha256,
+            code_commit=arguments.code_commit,
+            metrics=metrics,
+        )
+        histories = [path for name in stages if (path := folder / f"{name}.history.json").exists()]
+        draw_curves(histories, arguments.checkpoint.with_suffix(".curves.png"))
+        parser.exit(0, f"sha256:{sha256}, from {', '.join(stages)}\n")
+    else:
+        for name in ("acoustic", "refine", "vocoder"):
+            load_stage(model, folder / f"{name}.state.safetensors")
+        settings = StageSettings(
+            name=stage, steps=arguments.steps or 4_000, learning_rate=5e-4, betas=(0.8, 0.99), **common
+        )
+        crops = WaveformCrops(
+            corpus, batch_size=12, frames=48, seed=arguments.seed,
+            mels=model_mels(model, corpus, utterances=1_200, seed=arguments.seed, device=device),
+        )  # fmt: skip
+        train_vocoder(model.vocoder, crops, settings, folder, device=device)
+
+
+if __name__ == "__main__":
+    main()

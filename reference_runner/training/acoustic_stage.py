@@ -1,0 +1,103 @@
+"""Stage one: text, timbre and prosody encoders, quantiser, durations, style-adaptive encoder, language model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from reference_runner.numerics.native import NativeOps
+from reference_runner.training.stage_loop import StageSettings, StageState, run_stage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reference_runner.model.model import StableTts
+    from reference_runner.training.corpus_reader import AcousticBatch, UtteranceBatches
+
+__all__ = ["ACOUSTIC_PARTS", "language_model_loss", "train_acoustic"]
+
+ACOUSTIC_PARTS = (
+    "text_encoder", "timbre_encoder", "prosody_encoder", "prosody_quantizer", "prosody_language_model",
+    "duration_predictor", "style_adaptive_encoder",
+)  # fmt: skip
+
+_QUANTISER_WEIGHT = 0.25
+_DURATION_WEIGHT = 0.1
+_LANGUAGE_MODEL_WEIGHT = 0.1
+
+
+def language_model_loss(
+    model: StableTts,
+    ops: NativeOps,
+    text: torch.Tensor,
+    codes: torch.Tensor,
+    lengths: torch.Tensor,
+    *,
+    prompted: bool,
+) -> torch.Tensor:
+    """Cross-entropy of codes (B, P) given text (B, P, C); prompted, each item continues its neighbour in the batch."""
+    language_model = model.prosody_language_model
+    texts, previous, wanted = [], [], []
+    for item, length in enumerate(lengths.tolist()):
+        own_text, own_codes = text[item, :length], codes[item, :length]
+        start = own_codes.new_full((1,), language_model.begin_token)
+        if prompted:
+            neighbour = (item + 1) % len(lengths)
+            prompt_length = int(lengths[neighbour])
+            join = own_codes.new_full((1,), language_model.join_token)
+            prompt_codes = codes[neighbour, :prompt_length]
+            texts.append(torch.cat([text[neighbour, :prompt_length], own_text]))
+            previous.append(torch.cat([start, prompt_codes[:-1], join, own_codes[:-1]]))
+            wanted.append(torch.cat([prompt_codes, own_codes]))
+        else:
+            texts.append(own_text)
+            previous.append(torch.cat([start, own_codes[:-1]]))
+            wanted.append(own_codes)
+    pad = nn.utils.rnn.pad_sequence
+    logits = language_model(ops, pad(texts, batch_first=True), pad(previous, batch_first=True))
+    targets = pad(wanted, batch_first=True, padding_value=-100)
+    return functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-100)
+
+
+def train_acoustic(
+    model: StableTts, batches: UtteranceBatches, settings: StageSettings, folder: Path, *, device: str = "cpu"
+) -> StageState:
+    """Train everything up to the mel's mean, in place."""
+    ops = NativeOps(device=device)
+
+    def losses(batch: AcousticBatch, draws: torch.Generator) -> dict[str, torch.Tensor]:
+        batch = batch.to(ops.device)
+        text = model.text_encoder(ops, batch.phones, batch.stresses, batch.breaks, batch.phone_mask)
+        style = model.timbre_encoder(ops, batch.reference, batch.reference_mask)
+        latents = model.prosody_encoder(ops, batch.prosody, batch.durations, batch.frame_mask)
+        codes, _ = model.prosody_quantizer(ops, latents.detach())
+        chosen = model.prosody_quantizer.codebook[codes]
+        commitment = ((latents - chosen) ** 2)[batch.phone_mask].mean()
+        # Straight through: the codebook's vector forward, the latent's gradient back.
+        quantised = latents + (chosen - latents).detach()
+        content = text + model.prosody_quantizer.project(ops, quantised)
+        model.prosody_quantizer.update(latents[batch.phone_mask].detach(), codes[batch.phone_mask], draws)
+        log_frames = model.duration_predictor(ops, content, style, batch.phone_mask)
+        error = log_frames - batch.durations.clamp(min=1).float().log()
+        duration = (error**2)[batch.phone_mask].mean()
+        frames = model.style_adaptive_encoder(ops, content, batch.durations, style, batch.frame_mask)
+        mean = (frames.mean - batch.mel).abs()[batch.frame_mask].mean()
+        prompted = bool(torch.rand((), generator=draws) < 0.5)
+        lengths = batch.phone_mask.sum(1)
+        language = language_model_loss(model, ops, text.detach(), codes, lengths, prompted=prompted)
+        total = mean + _QUANTISER_WEIGHT * commitment + _DURATION_WEIGHT * duration + _LANGUAGE_MODEL_WEIGHT * language
+        used = codes[batch.phone_mask].unique().numel()
+        return {
+            "total": total,
+            "mel_mean": mean,
+            "commitment": commitment,
+            "duration": duration,
+            "language_model": language,
+            "codes_used": torch.tensor(float(used)),
+        }
+
+    parts = nn.ModuleDict({name: getattr(model, name) for name in ACOUSTIC_PARTS})
+    return run_stage(settings, parts, batches.starting_at, losses, folder)

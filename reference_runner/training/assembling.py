@@ -1,0 +1,85 @@
+"""Puts the finished stages together into one checkpoint, with prior samples chosen from the corpus."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+import torch
+
+from reference_runner.model.prior import PriorSample
+from reference_runner.model.prosody_language_model import ProsodyPrompt
+from reference_runner.numerics.native import NativeOps
+from reference_runner.training.refine_stage import encode_truth
+
+if TYPE_CHECKING:
+    from reference_runner.model.model import StableTts
+    from reference_runner.training.corpus_reader import CorpusReader
+
+__all__ = ["choose_priors", "exercise", "prior_of"]
+
+PRIOR_SAMPLES = 16
+_SHORTEST_FRAMES = 110
+_LONGEST_FRAMES = 250
+"""Under four seconds, long enough to have a manner."""
+
+_PLAIN_SPEAKERS = ("slt-100", "rms-100", "awb-100")
+"""Unaltered voices, first in the list: the first prior is the built-in voice."""
+
+
+def choose_priors(model: StableTts, corpus: CorpusReader) -> list[PriorSample]:
+    """Return the prior samples: middling lively utterances of grammar sentences, speakers in turn."""
+    by_speaker: dict[str, list[int]] = {}
+    for place in corpus.split("train"):
+        utterance = corpus.utterances[place]
+        if _SHORTEST_FRAMES <= utterance.frame_count <= _LONGEST_FRAMES and utterance.text.endswith("."):
+            by_speaker.setdefault(utterance.speaker, []).append(place)
+    others = sorted(set(by_speaker) - set(_PLAIN_SPEAKERS))
+    speakers = [*_PLAIN_SPEAKERS, *others[:: max(1, len(others) // PRIOR_SAMPLES)]]
+    queues = [_middle_first(sorted(by_speaker.get(speaker, []), key=corpus.manner)) for speaker in speakers]
+    in_turn = [place for row in zip_longest(*queues) for place in row if place is not None]
+    return [prior_of(model, corpus, place) for place in in_turn[:PRIOR_SAMPLES]]
+
+
+def _middle_first(places: list[int]) -> list[int]:
+    middle = (len(places) - 1) / 2
+    order = sorted(range(len(places)), key=lambda number: (abs(number - middle), number))
+    return [places[number] for number in order]
+
+
+def prior_of(model: StableTts, corpus: CorpusReader, place: int) -> PriorSample:
+    """Return an utterance of the corpus as a prior sample, with the codes this model hears in it."""
+    ops = NativeOps()
+    durations = corpus.phone_values("durations", place)
+    with torch.no_grad():
+        latents = model.prosody_encoder(ops, corpus.prosody(place)[None], durations[None])
+        codes, _ = model.prosody_quantizer(ops, latents)
+    utterance = corpus.utterances[place]
+    columns = {name: corpus.phone_values(name, place).numpy() for name in ("phones", "stresses", "breaks")}
+    return PriorSample.from_arrays(
+        utterance.text,
+        utterance.speaker,
+        {
+            **columns,
+            "durations": durations.numpy(),
+            "codes": codes[0].numpy(),
+            "log_mel": corpus.raw_log_mel(place),
+        },
+    )
+
+
+@torch.no_grad()
+def exercise(model: StableTts, corpus: CorpusReader, *, utterances: int = 24, steps: int = 4) -> None:
+    """Send training utterances of all speakers through every part, as speaking and adapting will."""
+    ops = NativeOps()
+    draws = torch.Generator().manual_seed(1)
+    places = corpus.split("train")
+    for place in places[:: max(1, len(places) // utterances)]:
+        batch = corpus.batch([place], [corpus.mel(place)])
+        encoded = encode_truth(model, ops, batch)
+        prompt = ProsodyPrompt(text=encoded.text, codes=encoded.codes)
+        decoded = model.prosody_language_model.decode(ops, encoded.text, prompt)
+        plan = model.plan(ops, encoded.text, decoded.codes, decoded.margins, encoded.style)
+        frames = model.style_adaptive_encoder(ops, plan.content, plan.durations, encoded.style)
+        noise = torch.randn(frames.mean.shape, generator=draws)
+        model.vocoder(ops, model.refine(ops, noise, frames, encoded.style, steps=steps))

@@ -1,0 +1,394 @@
+"""Clauses 3.4 and 8.6: rows for every tool, the exact bytes for ours, and a seal found by structure."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import random
+import subprocess
+import sys
+import time
+
+import duckdb
+import kit
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import rich
+
+from ttsartifact.container import footer, parquet, shelf, thrift
+from ttsartifact.container.columns import flat_columns, layout
+from ttsartifact.container.shelf import Shelf
+from ttsartifact.container.source import BytesSource, FileSource, Span, blocks_of
+from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge, TtsArtifactError
+from ttsartifact.packing.pack import build
+
+
+def run(**changes):
+    built = build(kit.draft(**changes), BytesSource(kit.wav()))
+    return built.parts, [Span(built.audio, 0, built.audio.size)]
+
+
+def shelved(rows):
+    out = io.BytesIO()
+    parquet.write(rows, out)
+    return out.getvalue()
+
+
+def seal_of(data):
+    return Shelf(BytesSource(data)).seal
+
+
+SEED_COLUMNS = [column["name"] for column in layout() if column["seed"]]
+SMALL = shelved([run()])
+
+
+class Counting(io.BytesIO):
+    """A file that counts the bytes that are asked of it."""
+
+    taken = 0
+
+    def read(self, size=-1):
+        data = super().read(size)
+        self.taken += len(data)
+        return data
+
+    def readinto(self, buffer):
+        got = super().readinto(buffer)
+        self.taken += got
+        return got
+
+
+# --- what strangers' tools see ---------------------------------------------------------------------------------------
+
+
+def test_every_tool_reads_every_seed_column(tmp_path):
+    """4.7: pandas, polars and DuckDB read each column of the post by its name, with the value that follows."""
+    path = rich.artifact(tmp_path, name="run.tts.parquet")
+    row = next(iter(Shelf(FileSource(path))))
+    names = ", ".join(SEED_COLUMNS)
+    by_pandas = pd.read_parquet(path, columns=SEED_COLUMNS).iloc[0]
+    by_polars = pl.read_parquet(path, columns=SEED_COLUMNS).row(0, named=True)
+    by_duckdb = duckdb.sql(f"select {names} from '{path}'").fetchall()[0]
+    for place, name in enumerate(SEED_COLUMNS):
+        expected = row.columns[name]
+        held = by_pandas[name]
+        if expected is None:
+            assert pd.isna(held), name
+        else:
+            assert (list(held) if isinstance(expected, list) else held) == expected, name
+        assert by_polars[name] == by_duckdb[place] == expected, name
+
+
+def test_nested_columns_are_queried(tmp_path):
+    """A telemetry reading and a chunk are reached by SQL, without this library."""
+    path = rich.artifact(tmp_path, name="run.tts.parquet")
+    rows = duckdb.sql(f"select max(r.power_mw) from (select unnest(telemetry) as r from '{path}')").fetchall()[0]
+    telemetry = next(iter(Shelf(FileSource(path)))).tables["telemetry"]
+    assert rows[0] == max(power for power in telemetry.columns["power_mw"] if power is not None)
+
+
+def test_hugging_face_sees_audio():
+    """3.4: the feature key lies in the Arrow schema's metadata, the seal in the footer alone, and occurs once."""
+    file = pq.ParquetFile(pa.BufferReader(SMALL))
+    assert b'"_type": "Audio"' in file.schema_arrow.metadata[b"huggingface"]
+    assert footer.SEAL_KEY.encode() not in file.schema_arrow.metadata
+    assert SMALL.count(footer.SEAL_KEY.encode()) == 1
+    audio = file.schema_arrow.field("audio").type
+    assert audio == pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+def test_writer_profile():
+    """3.4: audio lies uncompressed and without dictionary, pages carry checksums, groups are bounded."""
+    data = shelved([run()] * 101)
+    file = pq.ParquetFile(pa.BufferReader(data))
+    assert [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)] == [100, 1]
+    leaves = {file.metadata.row_group(0).column(n).path_in_schema: n for n in range(file.metadata.num_columns)}
+    audio = file.metadata.row_group(0).column(leaves["audio.bytes"])
+    assert (audio.compression, audio.has_dictionary_page, audio.is_stats_set) == ("UNCOMPRESSED", False, False)
+    assert file.metadata.row_group(0).column(leaves["codec"]).compression == "ZSTD"
+
+
+def test_flat_columns_spare_the_audio():
+    """Reading every flat column of 400 runs with audio touches under 2 % of the file."""
+    built = build(kit.draft(traces=()), BytesSource(kit.wav(random.Random(1).randbytes(142_000))))
+    data = shelved([(built.parts, [Span(built.audio, 0, built.audio.size)])] * 400)
+    flat = [column["name"] for column in layout() if column["name"] in flat_columns(_descriptor(built.parts))]
+    file = Counting(data)
+    table = pq.ParquetFile(file, pre_buffer=False).read(columns=flat)
+    assert (table.num_rows, set(SEED_COLUMNS) - set(table.column_names)) == (400, set())
+    assert file.taken < 0.02 * len(data), f"{file.taken} of {len(data)} bytes"
+
+
+def _descriptor(parts):
+    from ttsartifact.reading.artifact import parse_descriptor
+
+    return parse_descriptor(parts["descriptor"])[0]
+
+
+# --- what comes back --------------------------------------------------------------------------------------------------
+
+
+def test_every_byte_comes_back():
+    """3.6: descriptor, parts and audio are those that went in, in their order."""
+    written = [run(), run(traces=()), run(claims=["latency"])]
+    for row, (parts, audio) in zip(Shelf(BytesSource(shelved(written))), written, strict=True):
+        assert {"descriptor": row.descriptor} | row.parts == parts
+        assert list(row.parts) == list(parts)[1:]
+        assert bytes(row.audio) == b"".join(bytes(block) for block in blocks_of(audio))
+
+
+def test_columns_come_back_as_they_follow():
+    """What is read from the columns is what `flat_columns` derives."""
+    (row,) = Shelf(BytesSource(SMALL))
+    assert {k: v for k, v in row.columns.items() if k != "audio.path"} == flat_columns(_descriptor(run()[0]))
+
+
+def test_bytes_that_are_no_text_are_kept():
+    """A writer keeps a descriptor as it is; that it is no UTF-8 is CAN01's word."""
+    _, audio = run()
+    (row,) = Shelf(BytesSource(shelved([({"descriptor": b"\xff{}"}, audio)])))
+    assert row.descriptor == b"\xff{}"
+    assert row.columns["run_id"] is None
+
+
+def test_the_same_bytes_twice():
+    """Writing the same run twice with one pyarrow gives the same file."""
+    assert shelved([run()]) == SMALL
+
+
+@pytest.mark.parametrize("tool", ["pyarrow", "polars", "pandas", "duckdb"])
+@pytest.mark.parametrize("make", [kit.artifact, rich.artifact])
+def test_rewriting_keeps_the_run(tool, make, tmp_path):
+    """3.4: after a rewrite the seal is gone and everything that is true of the run is still there."""
+    path, again = make(tmp_path, name="run.tts.parquet"), tmp_path / "again.parquet"
+    if tool == "pyarrow":
+        pq.write_table(pq.read_table(path), again)
+    elif tool == "polars":
+        pl.read_parquet(path).write_parquet(again)
+    elif tool == "pandas":
+        pd.read_parquet(path).to_parquet(again)
+    else:
+        duckdb.sql(f"copy (from '{path}') to '{again}' (format parquet)")
+    (before,), rewritten = list(Shelf(FileSource(path))), Shelf(FileSource(again))
+    (after,) = list(rewritten)
+    assert (rewritten.seal.stated, rewritten.seal.expected, rewritten.misfits) == (None, None, ())
+    assert (after.descriptor, after.parts, bytes(after.audio)) == (before.descriptor, before.parts, bytes(before.audio))
+    assert after.columns == before.columns
+    assert dict(after.tables) == dict(before.tables)
+
+
+# --- the seal ---------------------------------------------------------------------------------------------------------
+
+
+def test_seal_is_over_the_whole_file():
+    """8.6: SHA-256 of the file with the 64 digits zeroed, by any tool."""
+    seal = seal_of(SMALL)
+    zeroed = SMALL[: seal.digits] + b"0" * 64 + SMALL[seal.digits + 64 :]
+    assert seal.stated == seal.expected == "sha256:" + hashlib.sha256(zeroed).hexdigest()
+
+
+def test_seal_is_found_by_structure():
+    """8.6: user text that looks like the seal, before it or behind it, confuses nobody."""
+    fake = f"{footer.SEAL_KEY}sha256:{'0' * 64}"
+    times = kit.descriptor()["run"]
+    data = shelved([run(run=times | {"notes": fake})])
+    seal = seal_of(data)
+    assert data.count(fake[:20].encode()) > 1 or fake.encode() not in data
+    assert seal.stated == seal.expected
+
+
+def test_two_seals(tmp_path):
+    """SEA04: a second seal is an ambiguity, and refused."""
+    out = io.BytesIO()
+    with pq.ParquetWriter(out, pq.read_schema(pa.BufferReader(SMALL))) as writer:
+        writer.write_table(pq.read_table(pa.BufferReader(SMALL)))
+        writer.add_key_value_metadata({footer.SEAL_KEY: "sha256:" + "0" * 64, "ttsartifact.sea1": "sha256:" + "0" * 64})
+    twice = out.getvalue().replace(b"ttsartifact.sea1", b"ttsartifact.seal")
+    with pytest.raises(Damaged) as raised:
+        Shelf(BytesSource(twice))
+    assert raised.value.rule == "SEA04"
+
+
+def test_no_change_goes_unseen():
+    """Every byte flipped in one bit, cuts and insertions: a declared error, or a seal that does not recompute.
+
+    Within the time budget as many places as it allows, spread over the whole file; test_every_byte has the judge.
+    """
+    draw, until = random.Random(11), time.monotonic() + 12
+    places = list(range(len(SMALL)))
+    draw.shuffle(places)
+    for tried, place in enumerate(places):
+        for edited in (
+            SMALL[:place] + bytes([SMALL[place] ^ 1 << draw.randrange(8)]) + SMALL[place + 1 :],
+            SMALL[:place],
+            SMALL[:place] + b"\x5a" + SMALL[place:],
+            SMALL[:place] + SMALL[place + 1 :],
+        ):
+            assert _is_noticed(edited), f"byte {place}"
+        if time.monotonic() > until and tried > 150:
+            break
+
+
+def _is_noticed(data):
+    try:
+        opened = Shelf(BytesSource(data))
+        for row in opened:
+            dict(row.tables)
+    except TtsArtifactError:
+        return True
+    return opened.seal.stated is None or opened.seal.stated != opened.seal.expected
+
+
+# --- hostile files ----------------------------------------------------------------------------------------------------
+
+
+def replaced(name, values, kind=None, **how):
+    """Write SMALL's table with one column replaced, by pyarrow and not by us."""
+    table = pq.read_table(pa.BufferReader(SMALL)).take(pa.array([0] * len(values)))
+    place = table.schema.get_field_index(name)
+    held = values if isinstance(values, pa.Array) else pa.array(values, kind or table.field(name).type)
+    table = table.set_column(place, name, held)
+    out = io.BytesIO()
+    pq.write_table(table, out, compression="zstd", store_schema=False, **how)
+    return out.getvalue()
+
+
+MEGABYTE = "x" * (1 << 20)
+
+
+def repeated(text, count):
+    """Return a column of one value that its file holds once."""
+    return pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), pa.array([text]))
+
+
+BOMBS = {
+    "a value repeated by a dictionary": lambda: replaced("notes", repeated(MEGABYTE, 2000)),
+    "one page of 128 MB": lambda: replaced("notes", [MEGABYTE * 128], use_dictionary=False),
+    "a million chunks": lambda: replaced(
+        "chunks", [[{"t_ns": 0, "frame_start": 0, "frame_count": 0, "pcm_sha256": "a"}] * 1_000_000]
+    ),
+    "a part 129 times": lambda: replaced("parts", [[{"name": "trace/chunks", "bytes": MEGABYTE.encode()}] * 129]),
+    "strings that share their beginnings": lambda: replaced(
+        "notes", [MEGABYTE] * 50, use_dictionary=False, column_encoding={"notes": "DELTA_BYTE_ARRAY"}
+    ),
+}
+READ = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+from ttsartifact.container.shelf import Shelf
+from ttsartifact.container.source import FileSource
+from ttsartifact.errors import TtsArtifactError
+try:
+    for row in Shelf(FileSource(sys.argv[1])):
+        dict(row.tables)
+    print("read")
+except TtsArtifactError as error:
+    print(type(error).__name__)
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.parametrize("bomb", BOMBS, ids=lambda name: name.replace(" ", "-"))
+def test_bombs(bomb, tmp_path):
+    """S4: a small file stays small in memory, whatever its footer says of itself."""
+    path = tmp_path / "bomb.parquet"
+    path.write_bytes(data := BOMBS[bomb]())
+    assert len(data) < 2 << 20
+    began = time.monotonic()
+    child = subprocess.run([sys.executable, "-c", READ, path], capture_output=True, text=True, check=True)
+    word, peak_kib = child.stdout.split()
+    assert word == ("read" if bomb == "a value repeated by a dictionary" else word)
+    assert int(peak_kib) < 400 * 1024, word
+    assert time.monotonic() - began < 20
+
+
+def test_many_pages_that_swell(monkeypatch):
+    """The whole file is held to a bound, page by page, before each row group is decoded."""
+    monkeypatch.setattr(shelf, "_SMALL_FILE_BYTES", 0)
+    with pytest.raises(TooLarge, match="swells too far"):
+        list(Shelf(BytesSource(replaced("notes", [MEGABYTE * 2], use_dictionary=False))))
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind"),
+    [
+        ("descriptor_json", [7], pa.int64()),
+        ("audio", [b"RIFF"], pa.binary()),
+        ("parts", [["trace/chunks"]], pa.list_(pa.string())),
+    ],
+)
+def test_needed_columns(name, values, kind):
+    """CON11: without the columns that carry the run itself nothing is read."""
+    with pytest.raises(Damaged) as raised:
+        Shelf(BytesSource(replaced(name, values, kind)))
+    assert raised.value.rule == "CON11"
+
+
+@pytest.mark.parametrize(("name", "value"), [("audio", None), ("parts", None), ("descriptor_json", None)])
+def test_missing_values(name, value):
+    """CON11: a row lacks nothing of the run itself."""
+    with pytest.raises(Damaged) as raised:
+        list(Shelf(BytesSource(replaced(name, [value]))))
+    assert raised.value.rule == "CON11"
+
+
+@pytest.mark.parametrize("parts", [["trace/chunks"] * 2, ["../../etc/passwd"], ["descriptor"], [""]])
+def test_names_of_parts(parts):
+    """CON04: a part has a name of the capsule's grammar, once."""
+    with pytest.raises(Damaged) as raised:
+        list(Shelf(BytesSource(replaced("parts", [[{"name": name, "bytes": b"{}"} for name in parts]]))))
+    assert raised.value.rule == "CON04"
+
+
+def test_compressions():
+    """Codecs beyond none, snappy and zstd are refused before a page is touched."""
+    out = io.BytesIO()
+    pq.write_table(pq.read_table(pa.BufferReader(SMALL)), out, compression="gzip")
+    with pytest.raises(Damaged, match="a compression that is not read"):
+        Shelf(BytesSource(out.getvalue()))
+
+
+def test_extension_types(tmp_path):
+    """S5: a field that asks for an extension type is not the layout's, whatever its storage."""
+    table = pq.read_table(pa.BufferReader(SMALL))
+    place = table.schema.get_field_index("notes")
+    field = pa.field("notes", pa.string(), metadata={"ARROW:extension:name": "arrow.py_extension_type"})
+    out = io.BytesIO()
+    pq.write_table(table.set_column(place, field, table["notes"]), out)
+    assert [misfit.column for misfit in Shelf(BytesSource(out.getvalue())).misfits] == ["notes"]
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (b"", NotAnArtifact),
+        (b"PAR1", NotAnArtifact),
+        (b"PAR1" * 3, TooLarge),
+        (b"PAR1\0\0\0\0PAR1", Damaged),
+        (b"PAR1" + b"\xff\xff\xff\xff" + b"PAR1", TooLarge),
+        (SMALL[:-4] + b"PARE", Damaged),
+    ],
+)
+def test_frames(data, error):
+    """CON01, CON02: what is no Parquet, or is cut, says so in one line."""
+    with pytest.raises(error):
+        Shelf(BytesSource(data))
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x19\xfc\xff\xff\xff\xff\x0f", b"\x1c" * 64, b"\x16" + b"\xff" * 20, b"\x1d\x00", b"\x18\x7fabc", b""]
+)
+def test_thrift_lies(data):
+    """A length, a depth or an integer that lies ends the walk, at an address."""
+    with pytest.raises(Damaged):
+        thrift.read_struct(data)
+
+
+def test_too_much_audio(monkeypatch):
+    """Audio larger than a Parquet value is refused while it is a file, with the carrier that can hold it."""
+    monkeypatch.setattr(parquet, "MAX_PARQUET_AUDIO_BYTES", 1000)
+    with pytest.raises(TooLarge, match=r"write \.tts\.wav"):
+        shelved([run()])

@@ -1,0 +1,130 @@
+"""The corpus: the same everywhere, aligned, and held against its lock."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from reference_runner.corpus.builder import (
+    CorpusPlan,
+    align,
+    build_item,
+    compare_with_lock,
+    phones_of,
+    plan_corpus,
+    read_harvard_type,
+    root_hash,
+    short_hash,
+)  # fmt: skip
+from reference_runner.corpus.flite import FliteLibrary, FliteMissingError, SpokenSegment
+from reference_runner.corpus.grammar import SentenceGrammar
+from reference_runner.corpus.splitmix import SplitMix64
+from reference_runner.corpus.virtual_speakers import TARGET_SPEAKERS, TRAINING_SPEAKERS, resample
+from reference_runner.corpus.vocabulary import gerund, past, plural, read_vocabulary
+
+
+def test_splitmix_is_the_published_generator():
+    """The first words of seed 1234567, as every implementation gives them."""
+    draws = SplitMix64(1234567)
+    assert [draws.next_word() for _ in range(3)] == [
+        6457827717110365317, 3203168211198807973, 9817491932198370423,
+    ]  # fmt: skip
+
+
+def test_draws_stay_in_their_range():
+    """below, between and shuffled keep what they promise."""
+    draws = SplitMix64(1)
+    assert {draws.below(3) for _ in range(100)} == {0, 1, 2}
+    assert all(0.5 <= draws.between(0.5, 0.6) < 0.6 for _ in range(100))
+    assert sorted(draws.shuffled(range(10))) == list(range(10))
+
+
+def test_inflections():
+    """Regular English, with the doubled consonant of short verbs."""
+    assert [plural(word) for word in ("box", "city", "boy", "dish")] == ["boxes", "cities", "boys", "dishes"]
+    assert [past(word) for word in ("stop", "carry", "move", "join")] == ["stopped", "carried", "moved", "joined"]
+    assert [gerund(word) for word in ("tie", "make", "cut", "wax")] == ["tying", "making", "cutting", "waxing"]
+
+
+def test_the_grammar_is_a_function_of_its_seed():
+    """The same seed says the same; the vocabulary is wide."""
+    vocabulary = read_vocabulary()
+    first, second = (SentenceGrammar(vocabulary, SplitMix64(5)) for _ in range(2))
+    assert [first.sentence() for _ in range(50)] == [second.sentence() for _ in range(50)]
+    assert len(vocabulary.spellings()) > 3000
+
+
+def test_the_plan_keeps_tests_and_training_apart():
+    """No held-out sentence is spoken in training; 24 speakers train."""
+    planned = list(plan_corpus(CorpusPlan(sentences_a_speaker=5, held_out_grammar_sentences=20)))
+    by_split: dict[str, set[str]] = {}
+    for one in planned:
+        by_split.setdefault(one.split, set()).add(one.text)
+    assert not by_split["train"] & (by_split["test_grammar"] | by_split["test_harvard"])
+    assert len({one.speaker.name for one in planned if one.split == "train"}) == len(TRAINING_SPEAKERS) == 24
+    assert len(read_harvard_type()) == 72
+
+
+def test_alignment_gives_every_phone_a_frame():
+    """Durations are at least one frame and sum to all frames, even where phones crowd."""
+    durations = align([0.001, 0.002, 0.003, 0.5], 31)
+    assert durations.sum() == 31
+    assert durations.min() >= 1
+
+
+def segment(phone: str, word: str = "", word_index: int = -1, stress: int = 0) -> SpokenSegment:
+    return SpokenSegment(phone=phone, end_s=0.0, stress=stress, word=word, word_index=word_index)
+
+
+def test_marks_of_phones():
+    """Stress stays on vowels, word ends are marked, a possessive belongs to its word, the last pause knows why."""
+    segments = [
+        segment("pau"), segment("jh", "john", 0, 1), segment("aa", "john", 0, 1), segment("n", "john", 0, 1),
+        segment("z", "'s", 1), segment("pau"), segment("hh", "here", 2, 1), segment("iy", "here", 2, 1), segment("pau"),
+    ]  # fmt: skip
+    sequence = phones_of(segments, "John's, here?")
+    assert [phone.boundary for phone in sequence.phones] == [
+        "phrase_start", "within_word", "within_word", "within_word", "word_end", "comma", "within_word", "word_end",
+        "question",
+    ]  # fmt: skip
+    assert sequence.stress_ids() == [0, 0, 1, 0, 0, 0, 0, 1, 0]
+
+
+def test_resampling_keeps_a_tone():
+    """A tone resampled by 100 / 90 has its frequency times 0.9 and its length times 10 / 9."""
+    tone = np.rint(8000 * np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000)).astype(np.int16)
+    longer = resample(tone, 100, 90)
+    assert len(longer) == 17_777
+    peak = np.abs(np.fft.rfft(longer[:16_000])).argmax()
+    assert peak == 900
+    assert resample(tone, 3, 3) is tone
+
+
+def test_the_lock_names_the_first_difference():
+    """A changed item, a missing one and one too many are told apart."""
+    lines = ["one", "two", "three"]
+    lock = "\n".join([root_hash(lines), *(short_hash(line) for line in lines)])
+    assert compare_with_lock(lines, lock) == ""
+    assert compare_with_lock(["one", "zwei", "three"], lock).startswith("item 1 differs: got ")
+    assert compare_with_lock(lines[:2], lock) == "the manifest ends after 2 items, the lock has 3"
+    assert compare_with_lock([*lines, "four"], lock) == "item 3 is not in the lock, which ends after 3 items"
+
+
+@pytest.mark.flite
+def test_flite_speaks_the_locked_items():
+    """The first utterance of the corpus, built here, is the one in the lock."""
+    from importlib.resources import files
+
+    lock = files("reference_runner.corpus").joinpath("corpus_lock.txt").read_text(encoding="ascii").split()
+    item = build_item(FliteLibrary(), next(iter(plan_corpus(CorpusPlan()))))
+    assert short_hash(item.manifest_line()) == lock[1]
+    assert item.durations.sum() == len(item.log_mel) == len(item.prosody)
+    assert TARGET_SPEAKERS[0].name == "target-slt"
+
+
+def test_a_missing_library_is_named():
+    """Where flite is not installed the builder says what to install."""
+    from reference_runner.corpus import flite
+
+    with pytest.raises(FliteMissingError, match="libflite1"):
+        flite._load("flite_of_nowhere")

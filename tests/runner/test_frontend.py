@@ -1,0 +1,142 @@
+"""The front end: what is read out, what is looked up, what is guessed, and what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+
+import pytest
+
+from reference_runner.errors import EmptyText, UnknownScript
+from reference_runner.frontend.letter_to_sound import read_letter_rules
+from reference_runner.frontend.letter_to_sound_trainer import learn_rules
+from reference_runner.frontend.lexicon import LEXICON_FILE, format_lexicon, parse_lexicon, read_lexicon
+from reference_runner.frontend.normalization import LONGEST_SENTENCE_WORDS, normalize
+from reference_runner.frontend.numbers import cardinal, ordinal, year
+from reference_runner.frontend.phones import PAUSE, PHONES
+from reference_runner.frontend.text_frontend import TextFrontEnd
+
+
+def spoken(text: str) -> str:
+    return " / ".join(sentence.text for sentence in normalize(text))
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("There are 21 cats.", "there are twenty one cats"),
+        ("1,234,567 samples", "one million two hundred thirty four thousand five hundred sixty seven samples"),
+        ("in 1984 and 2024", "in nineteen eighty four and twenty twenty four"),
+        ("the 3rd of May", "the third of may"),
+        ("3.14 or -5", "three point one four or minus five"),
+        ("$3.50 and £1", "three dollars and fifty cents and one pound"),
+        ("at 5:30 p.m. on Monday", "at five thirty p m on monday"),
+        ("at 7:05", "at seven oh five"),
+        ("at 9:00", "at nine o'clock"),
+        ("Dr. Smith met Mrs. Jones.", "doctor smith met missus jones"),
+        ("e.g. this", "for example this"),
+        ("312.5 W at 1,980 MHz", "three hundred twelve point five watts at one thousand nine hundred eighty megahertz"),
+        ("45% of R&D", "forty five percent of r and d"),
+        ("the GPU and NASA", "the g p u and nasa"),
+        ("agent 007", "agent zero zero seven"),
+        ("naïve café", "naive cafe"),
+        ("One. Two! Three?", "one / two / three"),
+        ("it\u2019s \u201cquoted\u201d \u2014 really\u2026", "it's quoted really"),
+    ],
+)
+def test_written_text_is_read_out(written, said):
+    """Numbers, money, times, abbreviations and signs become words."""
+    assert spoken(written) == said
+
+
+def test_numbers_at_their_edges():
+    """Zero, teens, round hundreds and the largest."""
+    assert cardinal(0) == "zero"
+    assert cardinal(115) == "one hundred fifteen"
+    assert cardinal(1_000_000) == "one million"
+    assert ordinal(12) == "twelfth"
+    assert ordinal(40) == "fortieth"
+    assert year(1905) == "nineteen oh five"
+    assert year(2000) == "two thousand"
+    with pytest.raises(ValueError, match="got -1, expected 0 to"):
+        cardinal(-1)
+
+
+def test_pauses_follow_punctuation():
+    """Comma, question mark and full stop give their own pauses; the last word always has one."""
+    (sentence,) = normalize("Yes, but why?")
+    assert [word.pause for word in sentence.words] == ["comma", None, "question"]
+    (sentence,) = normalize("no end")
+    assert sentence.words[-1].pause == "statement"
+
+
+def test_a_breathless_text_is_cut():
+    """A hundred words without punctuation become sentences that can be spoken."""
+    sentences = normalize("word " * 100)
+    assert [len(sentence.words) for sentence in sentences] == [40, 40, 20]
+    assert LONGEST_SENTENCE_WORDS == 40
+
+
+def test_nothing_to_say_is_an_error():
+    """Punctuation alone is no text."""
+    with pytest.raises(EmptyText, match="the text has no word to speak"):
+        normalize(" ... !")
+
+
+def test_an_unknown_script_is_named():
+    """The first letter that cannot be read is shown, with its name and place."""
+    with pytest.raises(UnknownScript) as caught:
+        normalize("say ж now")
+    assert str(caught.value) == (
+        "cannot speak 'ж' (CYRILLIC SMALL LETTER ZHE): this voice reads Latin letters only (in character 4 of the text)"
+    )
+
+
+def test_the_lexicon_is_identified_by_its_file():
+    """The hash that a run reports is the hash of the shipped bytes, and every phone is one of ours."""
+    lexicon = read_lexicon()
+    content = files("reference_runner.frontend").joinpath(LEXICON_FILE).read_bytes()
+    assert lexicon.sha256 == hashlib.sha256(content).hexdigest()
+    assert {phone for entry in lexicon.entries.values() for phone, _ in entry} <= set(PHONES)
+    assert parse_lexicon(format_lexicon({"ab": (("ae", 1), ("b", 0))}).decode().splitlines()) == {
+        "ab": (("ae", 1), ("b", 0))
+    }
+
+
+def phones(text: str) -> str:
+    (sentence,) = TextFrontEnd().read(text).sentences
+    return " ".join(phone.name for phone in sentence.phones.phones if phone.name != PAUSE)
+
+
+def test_known_words_come_from_the_lexicon():
+    """Weak forms inside a sentence, "the" before a vowel, possessives by rule."""
+    assert phones("the apple and the pear") == "dh iy ae p ax l ae n d dh ax p eh r"
+    assert phones("a judge's cat's") == "ax jh ah jh ax z k ae t s"
+    assert TextFrontEnd().read("the judge's voice").out_of_vocabulary == ()
+
+
+def test_unknown_words_are_guessed_and_reported():
+    """Letter-to-sound rules speak them; each is listed once."""
+    read = TextFrontEnd().read("A blorptine and another blorptine.")
+    assert read.out_of_vocabulary == ("blorptine",)
+    guessed = [phone for phone, _ in read_letter_rules().pronounce("blorptine")]
+    assert guessed[:3] == ["b", "l", "ao"]
+
+
+def test_letter_rules_learn_what_they_are_shown():
+    """From a few regular words the rules read an unseen one."""
+    words = {
+        "bat": (("b", 0), ("ae", 1), ("t", 0)), "tab": (("t", 0), ("ae", 1), ("b", 0)),
+        "cat": (("k", 0), ("ae", 1), ("t", 0)), "cab": (("k", 0), ("ae", 1), ("b", 0)),
+    }  # fmt: skip
+    rules = learn_rules(words)
+    assert rules["<c>"] == "k"
+    assert rules["<a>"] == "ae1"
+
+
+def test_sequences_begin_and_end_with_a_pause():
+    """The text encoder always sees where an utterance begins and how it ends."""
+    (sentence,) = TextFrontEnd().read("is it?").sentences
+    first, *_, last = sentence.phones.phones
+    assert (first.name, first.boundary) == (PAUSE, "phrase_start")
+    assert (last.name, last.boundary) == (PAUSE, "question")

@@ -1,0 +1,113 @@
+"""Known answers: every carrier here gives them, and one that errs is named operation by operation."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+
+import numpy as np
+import pytest
+import torch
+
+from reference_runner.numerics import integers, kat
+from reference_runner.numerics.exact import ExactOps, TorchCarrier
+from reference_runner.numerics.integers import IntegerOps, Reduction
+from reference_runner.numerics.plain import PlainOps
+
+MAKERS = {
+    "torch": ExactOps,
+    "torch split": lambda weights: ExactOps(weights, reduction=Reduction(permuted=True, parts=2)),
+    "numpy": PlainOps,
+    "int64": lambda weights: PlainOps(weights, integer=True),
+}
+
+
+@pytest.mark.parametrize("carrier", MAKERS)
+def test_every_carrier_gives_the_known_answers(carrier):
+    """The committed digest, operation by operation."""
+    report = kat.check(MAKERS[carrier])
+    assert report.failed == ()
+    assert report.passed
+    assert report.digest == kat.digest_of(kat.read_answers())
+
+
+def test_the_file_of_answers_is_what_the_integers_give(tmp_path):
+    """Written again by the int64 carrier, the file is the same, byte for byte."""
+    path = tmp_path / kat.ANSWERS_FILE
+    kat.write_answers(path)
+    committed = resources.files("reference_runner.numerics").joinpath(kat.ANSWERS_FILE)
+    assert path.read_text("utf-8") == committed.read_text("utf-8")
+    assert json.loads(path.read_text("utf-8"))["digest"] == kat.digest_of(kat.read_answers())
+
+
+def test_every_operation_of_the_protocol_has_a_known_answer():
+    """None is allowed that is not tried at start-up (concat, padding and broadcasting only move values)."""
+    from reference_runner.numerics.ops import Ops
+
+    moves = {
+        "activation",
+        "integers",
+        "mask_from_lengths",
+        "concat",
+        "concat_integers",
+        "broadcast_length",
+        "pad_length",
+    }
+    names = {name for name in vars(Ops) if not name.startswith("_")} - moves - {"name"}
+    named = {"sin_cos": "sin", "argmax_with_margin": "argmax", "durations_with_margin": "durations"}
+    assert {named.get(name, name) for name in names} <= set(kat.OPERATIONS)
+
+
+def test_a_flipped_constant_is_found_and_named(monkeypatch):
+    """One bit of one coefficient of exp: the operations that use it fail, the others do not."""
+    flipped = (*integers.EXP2_COEFFICIENTS[:2], integers.EXP2_COEFFICIENTS[2] ^ 0x100, *integers.EXP2_COEFFICIENTS[3:])
+    monkeypatch.setattr(integers, "EXP2_COEFFICIENTS", flipped)
+    report = kat.check(ExactOps)
+    assert not report.passed
+    assert {"exp", "sigmoid"} <= set(report.failed)
+    assert not {"linear", "conv", "sin", "noise", "carrier.divide_round"} & set(report.failed)
+    assert report.digest != kat.digest_of(kat.read_answers())
+
+
+def test_a_device_that_divides_by_reciprocals_is_found():
+    """What CUDA does to `tensor / number`: one ulp, enough to fail."""
+
+    class Reciprocal(TorchCarrier):
+        def divide_round(self, numerator, denominator):
+            return torch.round(numerator * (1.0 / denominator))
+
+    report = kat.check(lambda weights: IntegerOps(Reciprocal(), weights))
+    assert "carrier.divide_round" in report.failed
+
+
+def test_a_device_that_rounds_halves_up_is_found():
+    """Rounding is half to even."""
+
+    class Up(TorchCarrier):
+        def shift_round(self, x, bits):
+            return torch.floor(x * 2.0**-bits + 0.5)
+
+    assert "carrier.shift_round" in kat.check(lambda weights: IntegerOps(Up(), weights)).failed
+
+
+def test_products_in_float32_are_found():
+    """TF32 or float32 accumulation cannot carry 53 bits."""
+
+    class Single(TorchCarrier):
+        def matmul(self, x, y):
+            return torch.round((x.float() @ y.float()).double())
+
+    assert {"linear", "conv", "attention"} <= set(kat.check(lambda weights: IntegerOps(Single(), weights)).failed)
+
+
+def test_an_operation_that_raises_is_a_failure_and_not_a_crash():
+    """A device without an operation is demoted, with its message."""
+
+    class Without(TorchCarrier):
+        def greatest(self, x, axis):
+            raise RuntimeError("not implemented on this device")
+
+    report = kat.check(lambda weights: IntegerOps(Without(), weights))
+    failed = {answer.operation: answer.digest for answer in report.answers if not answer.passed}
+    assert failed["attention"] == "raised RuntimeError: not implemented on this device"
+    assert np.all(["attention" in name or "norm" in name or name == "block" for name in failed])

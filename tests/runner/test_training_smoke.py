@@ -1,0 +1,144 @@
+"""Training: every stage takes a few steps, resumes where it was, and ends in a checkpoint that loads."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from runner_corpus import SMALL_CONFIG, write_small_corpus
+
+from reference_runner.errors import CheckpointError
+from reference_runner.model.checkpoint import load_checkpoint, save_checkpoint
+from reference_runner.model.model import StableTts
+from reference_runner.numerics.native import NativeOps
+from reference_runner.training.acoustic_stage import train_acoustic
+from reference_runner.training.assembling import choose_priors, exercise
+from reference_runner.training.balancing import balance
+from reference_runner.training.corpus_reader import CorpusReader, UtteranceBatches
+from reference_runner.training.curves import draw_curves
+from reference_runner.training.refine_stage import encode_truth, train_refinement
+from reference_runner.training.stage_loop import StageSettings
+from reference_runner.training.vocoder_stage import WaveformCrops, model_mels, train_vocoder
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    write_small_corpus(tmp_path / "corpus")
+    return CorpusReader(tmp_path / "corpus", SMALL_CONFIG)
+
+
+def small_model() -> StableTts:
+    torch.manual_seed(1)
+    return StableTts(SMALL_CONFIG)
+
+
+def acoustic(model, corpus, folder, steps):
+    batches = UtteranceBatches(corpus, split="train", batch_size=4, seed=1)
+    return train_acoustic(model, batches, StageSettings(name="acoustic", steps=steps, learning_rate=1e-3), folder)
+
+
+def test_all_stages_end_in_a_checkpoint_that_loads(corpus, tmp_path):
+    """Acoustic, refine and vocoder stages leave finite losses; the file gives back the same weights and priors."""
+    model, folder = small_model(), tmp_path / "training"
+    acoustic(model, corpus, folder, 2)
+    batches = UtteranceBatches(corpus, split="train", batch_size=4, seed=1, alike="manner")
+    train_refinement(model, batches, StageSettings(name="refine", steps=2, learning_rate=1e-3), folder)
+    mels = model_mels(model, corpus, utterances=12, seed=1, steps=2)
+    crops = WaveformCrops(corpus, batch_size=2, frames=24, seed=1, mels=mels)
+    state = train_vocoder(model.vocoder, crops, StageSettings(name="vocoder", steps=50, learning_rate=1e-3), folder)
+    assert all(math.isfinite(value) for value in state.history[0].values())
+    draw_curves([folder / "vocoder.history.json"], tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").stat().st_size > 1000
+
+    priors = choose_priors(model, corpus)
+    path = tmp_path / "model.safetensors"
+    digest = save_checkpoint(path, model, priors, corpus_root_sha256="0" * 64, code_commit="none", metrics={})
+    loaded = load_checkpoint(path, expected_sha256=digest)
+    assert loaded.config == SMALL_CONFIG
+    assert [prior.digest for prior in loaded.priors] == [prior.digest for prior in priors]
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, loaded.model.state_dict()[name]), name
+    assert torch.equal(model.vocoder.table, loaded.model.vocoder.table)
+
+
+def test_a_resumed_stage_ends_like_an_unbroken_one(corpus, tmp_path):
+    """The batches and the draws depend on the step alone, so four steps are two and two."""
+    unbroken, broken = small_model(), small_model()
+    acoustic(unbroken, corpus, tmp_path / "one", 4)
+    settings = StageSettings(name="acoustic", steps=4, learning_rate=1e-3, save_every_s=0.0)
+    batches = UtteranceBatches(corpus, split="train", batch_size=4, seed=1)
+
+    class Stopped(Exception):  # noqa: N818 - a stop is no error
+        pass
+
+    class StopsAfterTwo:
+        def starting_at(self, step):
+            for number, batch in enumerate(batches.starting_at(step), start=step):
+                if number == 2:
+                    raise Stopped
+                yield batch
+
+    with pytest.raises(Stopped):
+        train_acoustic(broken, StopsAfterTwo(), settings, tmp_path / "two")
+    again = small_model()
+    train_acoustic(again, batches, settings, tmp_path / "two")
+    for name, value in unbroken.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]), name
+
+
+def test_balancing_changes_the_numbers_and_not_the_speech(corpus):
+    """Weights made far too loud are scaled down by powers of two; what the model says stays the same."""
+    model = small_model()
+    with torch.no_grad():
+        for block in model.style_adaptive_encoder.blocks:
+            block.widen.weight.mul_(8)
+            block.narrow.weight.mul_(8)
+    ops = NativeOps()
+    batch = corpus.batch([0], [corpus.mel(1)])
+    before = encode_truth(model, ops, batch)
+    factors = balance(model, lambda: exercise(model, corpus, utterances=3))
+    after = encode_truth(model, ops, batch)
+    assert factors["content"] < 1
+    assert factors["style_adaptive_encoder.blocks.0.gate"] < 1
+    assert torch.equal(before.codes, after.codes)
+    torch.testing.assert_close(before.frames.mean, after.frames.mean, atol=1e-2, rtol=0)
+    assert balance(model, lambda: exercise(model, corpus, utterances=3)) == {}
+
+
+def saved(tmp_path):
+    path = tmp_path / "model.safetensors"
+    digest = save_checkpoint(path, small_model(), [], corpus_root_sha256="0" * 64, code_commit="none", metrics={})
+    return path, digest
+
+
+def test_the_same_model_gives_the_same_file(tmp_path):
+    """A checkpoint has no clock and no chance in it."""
+    path, digest = saved(tmp_path)
+    again = save_checkpoint(path, small_model(), [], corpus_root_sha256="0" * 64, code_commit="none", metrics={})
+    assert again == digest
+
+
+def test_a_truncated_checkpoint_says_so(tmp_path):
+    """Cut anywhere, the file is refused with its name."""
+    path, _ = saved(tmp_path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="not readable as safetensors, perhaps cut short") as caught:
+        load_checkpoint(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_checkpoint_with_another_hash_is_refused(tmp_path):
+    """Both hashes are named."""
+    path, digest = saved(tmp_path)
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(path, expected_sha256="f" * 64)
+    assert str(caught.value) == (f"wrong weights: got sha256:{digest}, expected sha256:{'f' * 64} (in {path})")
+
+
+def test_a_missing_checkpoint_is_named(tmp_path):
+    """No download, no fallback."""
+    path = tmp_path / "nothing.safetensors"
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(path)
+    assert str(caught.value) == f"no checkpoint: got no file, expected a safetensors file (in {path})"
