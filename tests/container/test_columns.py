@@ -17,10 +17,27 @@ from ttsartifact.packing.pack import build
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms.descriptor import Descriptor, absent
 
-SEED_COLUMNS = (
-    "run_id t_submit t_first_token t_last_token model_repo vocoder_repo engine gpu_model clock_mhz power_w util_gpu "
-    "sample_rate_hz bit_depth codec input_text_hash ref_audio_hashes output_audio_hash failed_promotion notes"
-).split()
+SEED_COLUMNS = [
+    "run_id",
+    "t_submit",
+    "t_first_token",
+    "t_last_token",
+    "model_repo",
+    "vocoder_repo",
+    "engine",
+    "gpu_model",
+    "clock_mhz",
+    "power_w",
+    "util_gpu",
+    "sample_rate_hz",
+    "bit_depth",
+    "codec",
+    "input_text_hash",
+    "ref_audio_hashes",
+    "output_audio_hash",
+    "failed_promotion",
+    "notes",
+]
 
 
 def described(**changes):
