@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ttsartifact.terms.descriptor import Descriptor
@@ -52,7 +52,7 @@ def missing_for(level: str, descriptor: Descriptor) -> list[str]:
         missing.append("/timebase/snapshots: one of UTC")
     if level == "L2":
         missing += [f"/timebase/snapshots: one of UTC at the {end}" for end in _unseen_ends(descriptor)]
-        traces = {trace.get("name") for trace in descriptor.known("/traces") or [] if isinstance(trace, dict)}
+        traces = {str(trace.get("name")) for trace in _objects(descriptor, "/traces")}
         if "chunks" not in traces:
             missing.append("/traces: chunks")
         # A run on the CPU has no device whose telemetry could be missing.
@@ -73,8 +73,13 @@ def missing_for(level: str, descriptor: Descriptor) -> list[str]:
 
 
 def _utc_snapshots(descriptor: Descriptor) -> list[str]:
-    found = descriptor.known("/timebase/snapshots") or []
-    return [str(snapshot.get("at")) for snapshot in found if isinstance(snapshot, dict) and "utc" in snapshot]
+    return [str(entry.get("at")) for entry in _objects(descriptor, "/timebase/snapshots") if "utc" in entry]
+
+
+def _objects(descriptor: Descriptor, pointer: str) -> list[dict[str, Any]]:
+    """Return the objects of a list; levels are also reckoned of descriptors whose shape does not hold."""
+    found = descriptor.known(pointer)
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
 
 def _unseen_ends(descriptor: Descriptor) -> list[str]:
