@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 import unicodedata
 from pathlib import Path
 from typing import Any
 
 import kit
 import pytest
+from reporting_kit import HOSTILE
 
 from ttsartifact.cli import main
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "reporting"))
-from hostile import HOSTILE
 
 ALLOWED = {"\n", "\t"}
 LONG = 4096

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import kit
 import pytest
-from hostile import HOSTILE
-from test_text import report
+from reporting_kit import HOSTILE, report
 
 from ttsartifact import _spec
 from ttsartifact.reading.artifact import open_artifact

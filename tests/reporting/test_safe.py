@@ -5,9 +5,9 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hostile import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
+from reporting_kit import HOSTILE
 
 from ttsartifact.reporting.safe import LONGEST, safe, safe_tsv
 

@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
+from reporting_kit import ID, report
+
 from ttsartifact.reporting.receipt import Difference
 from ttsartifact.reporting.text import receipt_lines, report_lines, sum_line
 from ttsartifact.reporting.words import Paint, seconds
 from ttsartifact.terms.finding import Finding, Outcome, Severity
-from ttsartifact.verifying.report import Report
-
-ID = "sha256:" + "ab" * 32
-
-
-def report(**changes: object) -> Report:
-    whole = {
-        "where": "fox.tts.wav",
-        "carrier": "wav",
-        "artifact_id": ID,
-        "run_id": "0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e2f",
-        "verdict": "INTACT",
-        "level_claimed": "L1",
-        "level_reached": "L1",
-        "findings": (),
-        "unchecked": (),
-        "passed": ("CON01", "CON02", "HSH02"),
-        "not_applicable": ("TEL01",),
-    }
-    return Report(**(whole | changes))  # type: ignore[arg-type]
 
 
 def test_a_clean_run() -> None:
