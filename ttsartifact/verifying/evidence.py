@@ -134,9 +134,8 @@ class Evidence:
         if not self._hashing:
             return frozenset()
         listed = self.descriptor.known("/traces")
-        entries = (
-            {str(t.get("name")): t.get("digest") for t in listed if isinstance(t, dict)} if isinstance(listed, list) else {}
-        )
+        traces = [trace for trace in listed if isinstance(trace, dict)] if isinstance(listed, list) else []
+        entries = {str(trace.get("name")): trace.get("digest") for trace in traces}
         return frozenset(name for name, data in self._trace_parts.items() if entries.get(name) != digest.of(data))
 
     @cached_property
