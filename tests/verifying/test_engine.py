@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import kit
@@ -186,3 +188,14 @@ def test_reports_do_not_depend_on_the_order_of_questions(tmp_path: Path):
 def test_unsound_is_no_finding():
     """The signal carries its rule."""
     assert Unsound("SCH02").rule == "SCH02"
+
+
+def test_verifying_a_wav_loads_nothing_heavy(tmp_path: Path):
+    """The road of most calls: no numpy, no pyarrow, and no library that explains while nothing is to be explained."""
+    heavy = ["jsonschema", "numpy", "pyarrow", "rich", "soundfile", "torch", "typer", "tempfile", "tomllib"]
+    script = (
+        "import sys; from ttsartifact.verifying.engine import verify; report, = verify(sys.argv[1]); "
+        f"print(report.verdict, *[name for name in {heavy} if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", script, str(kit.artifact(tmp_path))]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == ["INTACT"]
