@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ttsartifact.container import canonical, capsule, riff
-from ttsartifact.container.source import FileSource, Piece, Source, Span
+from ttsartifact.container.source import BytesSource, FileSource, Piece, Source, Span
 from ttsartifact.errors import Damaged, NotAnArtifact, TtsArtifactError
 from ttsartifact.terms.descriptor import Descriptor
 from ttsartifact.terms.trace import Trace
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping
 
-    from ttsartifact.container.shelf import Shelf
+    from ttsartifact.container.shelf import Row, Shelf
 
 __all__ = ["Artifact", "Parts", "open_artifact", "open_artifacts", "parse_descriptor"]
 
@@ -97,9 +97,11 @@ def open_artifacts(path: str | os.PathLike[str]) -> Iterator[Artifact]:
         if riff.is_riff(head):
             yield _from_wav(source)
         elif head[:4] == b"PAR1":
-            from ttsartifact.reading.rows import artifacts_of
+            from ttsartifact.container.shelf import Shelf
 
-            yield from artifacts_of(source)
+            shelf = Shelf(source)
+            for row in shelf:
+                yield _from_row(source, shelf, row)
         else:
             raise NotAnArtifact(
                 "no carrier that this version reads", where="offset 0", found=_magic(head), expected="WAV or Parquet"
@@ -149,6 +151,54 @@ def _from_wav(source: FileSource) -> Artifact:
         source=source,
         capsule=held,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _RowParts:
+    parts: dict[str, bytes]
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.parts)
+
+    def part(self, name: str) -> bytes:
+        return self.parts[name]
+
+
+def _from_row(source: FileSource, shelf: Shelf, row: Row) -> Artifact:
+    """Return the run of a row, which is let go before the next one is decoded."""
+    try:
+        descriptor, faults = parse_descriptor(row.descriptor)
+        audio = BytesSource(row.audio)
+        wave = _bare_wave(audio)
+    except TtsArtifactError as error:
+        raise error.at(f"row {row.index}") from error.__cause__
+    return Artifact(
+        where=source.path if shelf.rows == 1 else f"{source.path}#{row.index}",
+        carrier="parquet",
+        descriptor=descriptor,
+        faults=faults,
+        parts=_RowParts({"descriptor": row.descriptor} | row.parts),
+        audio=(Span(audio, 0, audio.size),),
+        wave=wave,
+        source=source,
+        capsule=None,
+        row=row.index,
+        columns=row.columns,
+        tables=row.tables,
+        file=shelf,
+    )
+
+
+def _bare_wave(audio: BytesSource) -> riff.Riff | None:
+    wave = riff.walk(audio) if riff.is_riff(audio.read_at(0, min(12, audio.size))) else None
+    if wave is not None and wave.capsule is not None:
+        raise Damaged(
+            "the row's audio carries a capsule of its own",
+            where=f"audio.bytes offset {wave.capsule.offset}",
+            expected="the bare file",
+            rule="CON04",
+        )
+    return wave
 
 
 def _only_source(pieces: tuple[Piece, ...]) -> Source:
