@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from pathlib import Path
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import kit
 import pytest
 from reporting_kit import HOSTILE
 
 from ttsartifact.cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ALLOWED = {"\n", "\t"}
 LONG = 4096
