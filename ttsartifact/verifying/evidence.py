@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ttsartifact.container.sound import SoundFacts
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
-    from ttsartifact.verifying.schema import Violation
     from ttsartifact.verifying.siblings import Siblings
+    from ttsartifact.verifying.violation import Violation
 
 __all__ = ["Evidence", "Unsound"]
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 
 from ttsartifact import _spec
-from ttsartifact.verifying.schema import Violation, shortened
+from ttsartifact.verifying.violation import Violation, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

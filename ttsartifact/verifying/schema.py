@@ -18,27 +18,14 @@ from ttsartifact import _spec
 from ttsartifact.container.canonical import is_canonical
 from ttsartifact.container.limits import MAX_TRACE_BYTES
 from ttsartifact.container.schemas import validator
+from ttsartifact.verifying.violation import Violation, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Unparsed", "Violation", "holds", "shortened", "trace_value", "violations_of"]
+__all__ = ["Unparsed", "holds", "trace_value", "violations_of"]
 
 _TYPES: dict[str, type] = {"integer": int, "null": type(None), "string": str}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Violation:
-    """One place where the shape does not hold, under the rule that it breaks.
-
-    `where` is a JSON pointer into the descriptor, or `trace/<name>` and a pointer into that trace.
-    """
-
-    rule: str
-    where: str
-    found: Any = None
-    expected: Any = None
-    message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,17 +87,6 @@ def trace_value(data: bytes) -> Any:
             expected="the RFC 8785 form of the same value",
         )
     return value
-
-
-def shortened(value: Any) -> Any:
-    """Return `value` as a finding may carry it: scalars as they are, long ones cut, containers by their kind."""
-    if isinstance(value, str):
-        return value if len(value) <= 80 else f"{value[:77]}..."
-    if isinstance(value, dict):
-        return f"an object of {len(value)} fields"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    return str(value)[:40] if isinstance(value, int) and abs(value) > 1 << 63 else value
 
 
 def _trace_faults(name: str, trace: Any) -> list[Violation]:
