@@ -68,7 +68,7 @@ def test_a_streamed_run_becomes_a_timed_artifact(tmp_path: Path) -> None:
     count, total_ns = stalls(log.columns["t_ns"], log.columns["frame_start"], log.columns["frame_count"], RATE_HZ)
     assert times["stalls"] == {"count": count, "total_ns": total_ns}
     load = found.descriptor.at("/run/load")
-    assert (load["queue_depth_at_submit"], load["running_at_start"]) == (2, 1)
+    assert (load["queue_depth_at_submit"], load["running_at_start"]) == (3, 1)
     assert (load["batch_size"], load["batch_index"]) == (4, 3)
     assert times["streaming"] is True
     holds(out)

@@ -12,7 +12,7 @@ import kit
 import pytest
 
 from ttsartifact import _spec
-from ttsartifact.container import limits, riff
+from ttsartifact.container import footer, limits, pages, riff
 from ttsartifact.container.source import BytesSource
 from ttsartifact.packing.pack import build
 from ttsartifact.terms import levels
@@ -109,8 +109,12 @@ def test_limits_are_those_of_the_prose() -> None:
         limits.MAX_TRACE_BYTES // mib,
         limits.MAX_JSON_DEPTH,
         limits.MAX_PARQUET_FOOTER_BYTES // mib,
+        footer._MAX_METADATA_BYTES // mib,
+        footer._MAX_COLUMNS,
         limits.MAX_PARQUET_ROWS,
         limits.MAX_PARQUET_ROW_GROUPS,
+        pages._SMALL_PAGE_BYTES // mib,
+        pages.SWELL,
     ]
 
 

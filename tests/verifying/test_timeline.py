@@ -140,7 +140,6 @@ def test_breaks(case, tmp_path):
         {"run__times__t_encoded_ns": rich.LAST_NS},
         {"run__times__t_encoded_ns": rich.END_NS},
         {"run__attempt": {"index": 3, "retries": 2}},
-        {"run__load__queue_depth_at_submit": 1},
         {"run__load__queue_depth_at_submit": absent("unknown"), "level": "L1"},
         {"claims": [], "timebase__clocks__1__sync__synced": False},
         {"timebase__uncertainty_ns": absent("not_measured")},

@@ -13,6 +13,7 @@ from ttsartifact.recording.stated import generation_section, input_section, opti
 from ttsartifact.terms.chunks import stalls
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.draft import Draft
+from ttsartifact.terms.load import depth_at
 from ttsartifact.terms.telemetry import summary_of
 from ttsartifact.terms.trace import Trace
 
@@ -149,12 +150,16 @@ def _load(run: Run, stated: Stated, submit: int) -> dict[str, Any]:
     silent = absent("unknown", "the engine does not say")
     started = submit if run.moments.start is None else run.moments.start
     return {
-        "queue_depth_at_submit": _or(_step(run.logs.queue, submit, 1), silent),
+        "queue_depth_at_submit": _or(_depth(run.logs.queue, submit), silent),
         "running_at_start": _or(_step(run.logs.queue, started, 2), silent),
         "batch_size": _or(size, silent),
         "batch_index": _or(index, silent),
         "concurrency": said(stated, "concurrency"),
     }
+
+
+def _depth(queue: Sequence[tuple[int, int | None, int | None]], moment: int) -> int | None:
+    return depth_at(moment, *zip(*queue, strict=True)) if queue else None
 
 
 def _step(queue: Sequence[tuple[int, int | None, int | None]], moment: int, column: int) -> int | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Unverifiable
+from ttsartifact.terms.load import depth_at
 from ttsartifact.terms.timebase import (
     MAX_DRIFT_PPM,
     drift_allowance_ns,
@@ -396,10 +397,7 @@ def attempts_counted(evidence: Evidence) -> Answer:
 
 @rule("TIM09")
 def load_at_submit(evidence: Evidence) -> Answer:
-    """Queue depth at submit is what the queue's trace says then, and the batch has room for this run (clause 7.5).
-
-    Engines differ in whether requests that compute still wait, so that both countings pass.
-    """
+    """Queue depth at submit is what the queue's trace says then, and the batch has room for this run (clause 7.5)."""
     load = {key: evidence.known(f"/run/load/{key}") for key in ("queue_depth_at_submit", "batch_size", "batch_index")}
     if all(value is None for value in load.values()):
         return NotApplicable("no load is stated")
@@ -413,30 +411,24 @@ def load_at_submit(evidence: Evidence) -> Answer:
                 message="the run has a place outside its batch",
             )
         )
-    depth, traced = load["queue_depth_at_submit"], _queue_at_submit(evidence)
-    if depth is not None and traced is not None and not traced[0] <= depth <= traced[1]:
+    depth, traced = load["queue_depth_at_submit"], _depth_at_submit(evidence)
+    if depth is not None and traced is not None and depth != traced:
         faults.append(
             Mismatch(
                 where="/run/load/queue_depth_at_submit",
                 found=depth,
-                expected=f"{traced[0]} waiting to {traced[1]} unfinished, from trace/queue at t_submit",
+                expected=f"{traced}, waiting and running in trace/queue at t_submit",
                 message="the queue is told twice, differently",
             )
         )
     return faults
 
 
-def _queue_at_submit(evidence: Evidence) -> tuple[int, int] | None:
-    """Return how many waited at t_submit, and how many waited or ran: the step function's value there."""
+def _depth_at_submit(evidence: Evidence) -> int | None:
     queue, submit = evidence.trace("queue"), evidence.known("/run/times/t_submit_ns")
     if queue is None:
         return None
-    held = None
-    for t_ns, waiting, running in zip(*(queue.columns[key] for key in ("t_ns", "waiting", "running")), strict=True):
-        if t_ns > submit:
-            break
-        held = None if waiting is None else (waiting, waiting + (running or 0))
-    return held
+    return depth_at(submit, *(queue.columns[key] for key in ("t_ns", "waiting", "running")))
 
 
 def _named_clocks(evidence: Evidence) -> Iterator[tuple[str, str]]:
