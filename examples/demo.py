@@ -1,6 +1,6 @@
-"""The main job, start to finish: speak, pack one file, look at it, verify it, break it, make it again.
+"""The main job: speak, pack one file, look at it, verify it, break it, make it again.
 
-Every step is a command that a user would type; it is printed before it runs, and an unexpected exit code stops the demo.
+Every step is a command that a user would type; it is printed before it runs. An unexpected exit code stops the demo.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 sys.path.insert(0, str(TESTS))
 
+import full_run
 import kit
-import rich
 
 from ttsartifact.verifying.engine import verify
 from ttsartifact.verifying.report import exit_code
@@ -40,8 +40,8 @@ VALID = {
     "L2/stereo.tts.wav": partial(kit.artifact, audio=kit.wav(kit.tone(800, 2), channels=2)),
     "L2/float.tts.wav": partial(kit.artifact, audio=FLOATS),
     "L2/other-words.tts.wav": partial(kit.artifact, patch=kit.put(run__notes="naïve 😀 ttsartifact.seal")),
-    "L3/rich.tts.wav": rich.artifact,
-    "L3/rich.tts.parquet": partial(rich.artifact, name="run.tts.parquet"),
+    "L3/full.tts.wav": full_run.artifact,
+    "L3/full.tts.parquet": partial(full_run.artifact, name="run.tts.parquet"),
 }
 
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ttsartifact.rerunning.protocol import (
         Conditions,
         Finished,
+        Heard,
         Parameter,
         Prepared,
         Request,
@@ -83,6 +84,7 @@ _PLACES = {
     "ttsartifact.rerunning.protocol": (
         "Conditions",
         "Finished",
+        "Heard",
         "Parameter",
         "Prepared",
         "Request",
@@ -112,6 +114,7 @@ __all__ = [
     "Draft",
     "Finding",
     "Finished",
+    "Heard",
     "InvalidDescriptor",
     "NotAnArtifact",
     "Nvml",

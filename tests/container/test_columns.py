@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
+import full_run
 import kit
 import pytest
-import rich
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,7 +59,7 @@ def test_layout_and_code_agree():
 
 def test_a_run_of_which_everything_is_known(tmp_path):
     """Each value stands as the layout says that it follows."""
-    artifact = open_artifact(rich.artifact(tmp_path))
+    artifact = open_artifact(full_run.artifact(tmp_path))
     value, flat = artifact.descriptor.value, flat_columns(artifact.descriptor)
     model, engine = value["pins"]["model"], value["pins"]["engine"]
     assert flat["model_repo"] == f"{model['uri']}@{model['revision']}"

@@ -10,13 +10,13 @@ import sys
 import time
 
 import duckdb
+import full_run
 import kit
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import rich
 
 from ttsartifact.container import footer, parquet, shelf, thrift
 from ttsartifact.container.columns import flat_columns, layout
@@ -66,7 +66,7 @@ class Counting(io.BytesIO):
 
 def test_every_tool_reads_every_seed_column(tmp_path):
     """4.7: pandas, polars and DuckDB read each column of the post by its name, with the value that follows."""
-    path = rich.artifact(tmp_path, name="run.tts.parquet")
+    path = full_run.artifact(tmp_path, name="run.tts.parquet")
     row = next(iter(Shelf(FileSource(path))))
     names = ", ".join(SEED_COLUMNS)
     by_pandas = pd.read_parquet(path, columns=SEED_COLUMNS).iloc[0]
@@ -84,7 +84,7 @@ def test_every_tool_reads_every_seed_column(tmp_path):
 
 def test_nested_columns_are_queried(tmp_path):
     """A telemetry reading and a chunk are reached by SQL, without this library."""
-    path = rich.artifact(tmp_path, name="run.tts.parquet")
+    path = full_run.artifact(tmp_path, name="run.tts.parquet")
     rows = duckdb.sql(f"select max(r.power_mw) from (select unnest(telemetry) as r from '{path}')").fetchall()[0]
     telemetry = next(iter(Shelf(FileSource(path)))).tables["telemetry"]
     assert rows[0] == max(power for power in telemetry.columns["power_mw"] if power is not None)
@@ -160,7 +160,7 @@ def test_the_same_bytes_twice():
 
 
 @pytest.mark.parametrize("tool", ["pyarrow", "polars", "pandas", "duckdb"])
-@pytest.mark.parametrize("make", [kit.artifact, rich.artifact])
+@pytest.mark.parametrize("make", [kit.artifact, full_run.artifact])
 def test_rewriting_keeps_the_run(tool, make, tmp_path):
     """3.4: after a rewrite the seal is gone and everything that is true of the run is still there."""
     path, again = make(tmp_path, name="run.tts.parquet"), tmp_path / "again.parquet"

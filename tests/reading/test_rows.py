@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 
+import full_run
 import kit
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import rich
 import soundfile
 
 from ttsartifact.container import parquet
@@ -34,7 +34,7 @@ def shelved(path, rows):
     return path
 
 
-@pytest.mark.parametrize("make", [kit.artifact, rich.artifact])
+@pytest.mark.parametrize("make", [kit.artifact, full_run.artifact])
 def test_both_carriers_hold_the_same_run(make, tmp_path):
     """3.6: descriptor, parts and audio of a run are byte for byte those of the other carrier."""
     wav, row = (open_artifact(make(tmp_path, name=name)) for name in ("run.tts.wav", "run.tts.parquet"))
@@ -46,7 +46,7 @@ def test_both_carriers_hold_the_same_run(make, tmp_path):
     assert row.pcm.source.read_at(row.pcm.offset, row.pcm.size) == wav.pcm.source.read_at(wav.pcm.offset, wav.pcm.size)
 
 
-@pytest.mark.parametrize("make", [kit.artifact, rich.artifact])
+@pytest.mark.parametrize("make", [kit.artifact, full_run.artifact])
 def test_there_and_back(make, tmp_path):
     """3.6: WAV to Parquet and back is the same file, seal included."""
     path = make(tmp_path)

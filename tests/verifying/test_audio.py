@@ -8,10 +8,10 @@ import subprocess
 import sys
 from functools import partial
 
+import full_run
 import kit
 import numpy as np
 import pytest
-import rich
 import soundfile
 
 from ttsartifact.container.source import BytesSource
@@ -146,8 +146,10 @@ CASES = [
     case(
         "CHK03",
         "backwards",
-        make=rich.artifact,
-        traces=chunks(t_ns=[rich.FIRST_NS, rich.FIRST_NS + 9_000_007, rich.FIRST_NS + 9_000_006, rich.LAST_NS]),
+        make=full_run.artifact,
+        traces=chunks(
+            t_ns=[full_run.FIRST_NS, full_run.FIRST_NS + 9_000_007, full_run.FIRST_NS + 9_000_006, full_run.LAST_NS]
+        ),
     ),
     case(
         "CHK04",
@@ -157,7 +159,7 @@ CASES = [
         run__times__t_first_token_ns=41_000_029,
     ),
     case("CHK05", "count", run__times__stalls={"count": 1, "total_ns": 0}),
-    case("CHK05", "one-ns", make=rich.artifact, run__times__stalls={"count": 2, "total_ns": 1}),
+    case("CHK05", "one-ns", make=full_run.artifact, run__times__stalls={"count": 2, "total_ns": 1}),
 ]
 CASES += [  # these are decoded
     of_parquet("HSH13", "other-md5", lambda: other_md5(flac(), b"\x01" * 16)),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
+import full_run
 import kit
 import pytest
-import rich
 
 from ttsartifact.container import parquet
 from ttsartifact.container.source import BytesSource, Span, write_whole
@@ -19,7 +19,7 @@ SECOND_ID = "0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e30"
 
 
 def case(rule, slug, *, exit_code=1, **edits):
-    return kit.Case(rule=rule, slug=slug, make=partial(rich.artifact, patch=kit.put(**edits)), exit_code=exit_code)
+    return kit.Case(rule=rule, slug=slug, make=partial(full_run.artifact, patch=kit.put(**edits)), exit_code=exit_code)
 
 
 CASES = [
@@ -56,7 +56,7 @@ def test_breaks(case, tmp_path):
 )
 def test_near_misses(edits, tmp_path):
     """What is absent for a reason that holds, or below the level that asks, is no fault."""
-    (report,) = verify(rich.artifact(tmp_path, patch=kit.put(**edits)))
+    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(**edits)))
     assert kit.failed(report) == set()
 
 
@@ -76,7 +76,7 @@ def two_runs(folder, *, second_audio=None, **edits):
     """Write a data set of two runs whose second differs by its id, its audio, and `edits`."""
     rows = []
     for place, audio in enumerate((kit.wav(), second_audio or kit.wav())):
-        run = build(rich.draft(), BytesSource(audio))
+        run = build(full_run.draft(), BytesSource(audio))
         more = {"run__run_id": SECOND_ID} | edits if place else {}
         parts = kit.edited(run.parts, patch=kit.put(**more))
         rows.append((parts, [Span(run.audio, 0, run.audio.size)]))
@@ -116,12 +116,12 @@ def test_runs_that_may_differ(audio, edits, tmp_path):
 def test_one_run_alone(tmp_path):
     """6.6: a single run has nothing to be compared with."""
     for name in ("run.tts.wav", "run.tts.parquet"):
-        (report,) = verify(rich.artifact(tmp_path, name=name))
+        (report,) = verify(full_run.artifact(tmp_path, name=name))
         assert "ENV04" in report.not_applicable
 
 
 def test_times_are_no_conditions():
     """6.6: what follows from a run is not what it was made under."""
-    value = rich.draft().descriptor
+    value = full_run.draft().descriptor
     later = value | {"timebase": {}, "run": {}, "summary": {}, "env": {}}
     assert conditions_of(Descriptor(b"", value)) == conditions_of(Descriptor(b"", later))

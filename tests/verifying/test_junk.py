@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import full_run
 import kit
 import pytest
-import rich
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +19,7 @@ from ttsartifact.verifying.catalogue import catalogue
 from ttsartifact.verifying.engine import verify
 
 JUNK = [absent("unknown"), absent("not_applicable"), 0, 2**53 - 1, -1, [], {}, [[]], "x", "", None, True]
-VALUE = parse_descriptor(build(rich.draft(), BytesSource(kit.wav())).parts["descriptor"])[0].value
+VALUE = parse_descriptor(build(full_run.draft(), BytesSource(kit.wav())).parts["descriptor"])[0].value
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -54,7 +54,7 @@ def put(path, junk):
 @given(path=st.sampled_from(PLACES), junk=st.sampled_from(JUNK))
 def test_junk_anywhere(tmp_path, path, junk):
     """10.1: a shape that does not hold leaves rules without a question, and never without an answer."""
-    assert_accounted(rich.artifact(tmp_path, patch=put(path, junk)))
+    assert_accounted(full_run.artifact(tmp_path, patch=put(path, junk)))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_junk_anywhere(tmp_path, path, junk):
 )
 def test_junk_that_once_raised(tmp_path, path, junk):
     """What a search found stays found."""
-    assert_accounted(rich.artifact(tmp_path, patch=put(path, junk)))
+    assert_accounted(full_run.artifact(tmp_path, patch=put(path, junk)))
 
 
 @pytest.mark.parametrize("name", ["chunks", "telemetry", "queue", "channel/wall_power_mw"])
@@ -83,4 +83,4 @@ def test_short_traces(tmp_path, name, rows):
             del column[rows:]
         values[name]["rows"] = rows
 
-    assert_accounted(rich.artifact(tmp_path, traces=edit))
+    assert_accounted(full_run.artifact(tmp_path, traces=edit))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
+import full_run
 import kit
 import pytest
-import rich
 
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
@@ -17,7 +17,7 @@ COMMIT = "1f0c0a4d" * 5
 
 def broken(**edits):
     """Return a case's `make` that breaks the rich run."""
-    return partial(rich.artifact, patch=kit.put(**edits))
+    return partial(full_run.artifact, patch=kit.put(**edits))
 
 
 def case(rule, slug, *, also=(), exit_code=1, **edits):
@@ -85,7 +85,7 @@ def test_breaks(case, tmp_path):
 
 def test_cpu_with_readings(tmp_path):
     """5.4: a run on the CPU that states a GPU's readings as its own is warned of, and conformant."""
-    path = rich.artifact(tmp_path, patch=kit.put(generation__device="cpu"))
+    path = full_run.artifact(tmp_path, patch=kit.put(generation__device="cpu"))
     (report,) = verify(path)
     assert [(f.rule, f.where, f.severity) for f in report.findings] == [
         ("PIN11", "/summary/clock_mhz", "warn"),
@@ -93,7 +93,7 @@ def test_cpu_with_readings(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("make", [kit.artifact, rich.artifact])
+@pytest.mark.parametrize("make", [kit.artifact, full_run.artifact])
 def test_sound_runs_pass(make, tmp_path):
     """A recorded command and a run of which everything is known both hold."""
     (report,) = verify(make(tmp_path))
@@ -125,7 +125,7 @@ def test_sound_runs_pass(make, tmp_path):
 )
 def test_near_misses(edits, tmp_path):
     """What only looks like a moving word, a range or a gap is none."""
-    (report,) = verify(rich.artifact(tmp_path, patch=kit.put(**edits)))
+    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(**edits)))
     assert kit.failed(report) == set()
 
 
@@ -138,7 +138,7 @@ def test_unpinned_command_asks_nothing(tmp_path):
 
 def test_message_of_a_branch(tmp_path):
     """A finding says where, what was found, and what would hold."""
-    (report,) = verify(rich.artifact(tmp_path, patch=kit.put(pins__engine__version="latest")))
+    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(pins__engine__version="latest")))
     (finding,) = report.findings
     assert (finding.where, finding.found, finding.expected, finding.message) == (
         "/pins/engine/version",

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from functools import partial
 
+import full_run
 import kit
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-import rich
 
 from ttsartifact.container import footer, parquet
 from ttsartifact.verifying.engine import verify
 
 
-def reshelved(folder, edit=lambda table: table, metadata=None, make=rich.artifact):
+def reshelved(folder, edit=lambda table: table, metadata=None, make=full_run.artifact):
     """Write a run into Parquet, let `edit` change the table, and seal what comes out."""
     path = make(folder, name="run.tts.parquet")
     table = edit(pq.read_table(path))
@@ -97,7 +97,7 @@ def test_breaks(case, tmp_path):
     kit.assert_breaks(case, tmp_path)
 
 
-@pytest.mark.parametrize("make", [kit.artifact, rich.artifact])
+@pytest.mark.parametrize("make", [kit.artifact, full_run.artifact])
 def test_sound_rows_pass(make, tmp_path):
     """3.4, 4.7: what `pack` writes holds, and so does the same table written by another tool and sealed."""
     (report,) = verify(make(tmp_path, name="run.tts.parquet"))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
+import full_run
 import kit
 import pytest
-import rich
 
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
@@ -16,7 +16,7 @@ DECOMPOSED = "cafe\u0301"
 
 
 def case(rule, slug, *, also=(), **edits):
-    return kit.Case(rule=rule, slug=slug, make=partial(rich.artifact, patch=kit.put(**edits)), also=frozenset(also))
+    return kit.Case(rule=rule, slug=slug, make=partial(full_run.artifact, patch=kit.put(**edits)), also=frozenset(also))
 
 
 def text(value, form):
@@ -44,7 +44,7 @@ CASES = [
     case("REF04", "past-the-end", input__refs__0__segment={"start_frame": 16, "end_frame": 161}),
     case("REF04", "no-segment", input__refs__0__segment=absent("unknown")),
     case("REF04", "not-fed", input__refs__0__fed=absent("unknown")),
-    kit.Case(rule="REF05", slug="two-orders", make=partial(rich.artifact, patch=swapped)),
+    kit.Case(rule="REF05", slug="two-orders", make=partial(full_run.artifact, patch=swapped)),
     case("REF05", "not-said", input__refs_ordered="yes"),
     case("REF06", "too-long", input__target_speech_ms=20_003),
     case("REF06", "too-short", input__target_speech_ms=19_997),
@@ -76,7 +76,7 @@ def test_breaks(case, tmp_path):
 )
 def test_near_misses(edits, tmp_path):
     """What lies on the border holds."""
-    (report,) = verify(rich.artifact(tmp_path, patch=kit.put(**edits)))
+    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(**edits)))
     assert kit.failed(report) == set()
 
 
@@ -87,13 +87,13 @@ def test_order_that_does_not_matter(tmp_path):
         swapped(value)
         value["input"]["refs_ordered"] = False
 
-    (report,) = verify(rich.artifact(tmp_path, patch=patch))
+    (report,) = verify(full_run.artifact(tmp_path, patch=patch))
     assert kit.failed(report) == set()
 
 
 def test_clips_of_unknown_length(tmp_path):
     """5.6: a sum over what was not measured is neither right nor wrong."""
-    (report,) = verify(rich.artifact(tmp_path, patch=kit.put(input__refs__1__frames=absent("not_measured"))))
+    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(input__refs__1__frames=absent("not_measured"))))
     assert [(f.rule, f.outcome, f.message) for f in report.unchecked] == [
         ("REF06", "unverifiable", "the length of the clip at /input/refs/1")
     ]

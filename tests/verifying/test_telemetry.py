@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+import full_run
 import kit
 import pytest
-import rich
 
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.verifying.engine import verify
 
-LAST_ROW = rich.READINGS - 1
+LAST_ROW = full_run.READINGS - 1
 
 
 def case(rule, slug, *, also=(), exit_code=1, traces=None, resum=False, **edits):
-    make = partial(rich.artifact, patch=kit.put(**edits), traces=traces, resum=resum)
+    make = partial(full_run.artifact, patch=kit.put(**edits), traces=traces, resum=resum)
     return kit.Case(rule=rule, slug=slug, make=make, also=frozenset(also), exit_code=exit_code)
 
 
@@ -70,7 +70,7 @@ def stuck(rows, value=98_001):
     return telemetry(power_mw=dict.fromkeys(range(10, 10 + rows), value))
 
 
-LOG = rich.telemetry_log().columns
+LOG = full_run.telemetry_log().columns
 CASES = [
     case("TEL01", "column-too-long", traces=longer_column),
     case("TEL01", "rows-miscounted", traces__1__rows=79),
@@ -78,7 +78,7 @@ CASES = [
     case("TEL02", "twice-at-once", traces=telemetry(t_ns={40: LOG["t_ns"][39], 39: LOG["t_ns"][39]})),
     case("TEL02", "ended-before-it-began", traces=telemetry(t_before_ns={7: LOG["t_ns"][7] + 1})),
     case("TEL03", "began-late", traces=without_rows(0, 5), resum=True),
-    case("TEL03", "ended-early", traces=without_rows(50, rich.READINGS), resum=True),
+    case("TEL03", "ended-early", traces=without_rows(50, full_run.READINGS), resum=True),
     case("TEL03", "meter-began-late", traces=late_meter),
     case("TEL04", "half-as-often", channels__2__rate_mhz=40_000),
     case("TEL04", "meter-twice-as-often", channels__8__rate_mhz=5_000),
@@ -88,9 +88,9 @@ CASES = [
     case("TEL06", "faster-than-it-can", traces=telemetry(clock_mhz={9: 1981}), resum=True),
     case("TEL06", "over-1.2-times-the-limit", traces=telemetry(power_mw={9: 840_001}), resum=True),
     case("TEL06", "negative-power", traces=telemetry(power_mw={9: -1}), resum=True),
-    case("TEL06", "power-always-0", traces=telemetry(power_mw=[0] * rich.READINGS), resum=True),
-    case("TEL06", "clock-always-0", traces=telemetry(clock_mhz=[0] * rich.READINGS), resum=True),
-    case("TEL06", "energy-always-0", traces=telemetry(energy_mj=[0] * rich.READINGS), resum=True),
+    case("TEL06", "power-always-0", traces=telemetry(power_mw=[0] * full_run.READINGS), resum=True),
+    case("TEL06", "clock-always-0", traces=telemetry(clock_mhz=[0] * full_run.READINGS), resum=True),
+    case("TEL06", "energy-always-0", traces=telemetry(energy_mj=[0] * full_run.READINGS), resum=True),
     case("TEL06", "meter-always-0", traces=meter(0)),
     case(
         "TEL07",
@@ -128,40 +128,40 @@ def test_breaks(case, tmp_path):
         telemetry(util_gpu_pct={9: 100, 10: 0}),
         telemetry(clock_mhz={9: 1980}),
         telemetry(power_mw={9: 840_000}),
-        telemetry(util_gpu_pct=[0] * rich.READINGS),
-        telemetry(clock_event_reasons=[0] * rich.READINGS),
-        telemetry(power_mw=[None] * rich.READINGS),
+        telemetry(util_gpu_pct=[0] * full_run.READINGS),
+        telemetry(clock_event_reasons=[0] * full_run.READINGS),
+        telemetry(power_mw=[None] * full_run.READINGS),
         telemetry(power_mw={9: 0}),
-        telemetry(clock_mhz=[1980] * rich.READINGS),
+        telemetry(clock_mhz=[1980] * full_run.READINGS),
         without_rows(20, 24),
         without_rows(0, 3),
-        without_rows(61, rich.READINGS),
+        without_rows(61, full_run.READINGS),
     ],
 )
 def test_near_misses(traces, tmp_path):
     """What lies on the border holds: limits are met, idle is 0, a busy clock stands still, four rows may be lost."""
-    (report,) = verify(rich.artifact(tmp_path, traces=traces, resum=True))
+    (report,) = verify(full_run.artifact(tmp_path, traces=traces, resum=True))
     assert report.findings == ()
 
 
 @pytest.mark.parametrize(("rate_mhz", "fails"), [(23_900, False), (24_100, True), (16_000, False), (15_900, True)])
 def test_rate_within_a_fifth(rate_mhz, fails, tmp_path):
     """6.4: the median interval may be a fifth off the declared one, either way."""
-    (report,) = verify(rich.artifact(tmp_path, patch=kit.put(channels__2__rate_mhz=rate_mhz)))
+    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(channels__2__rate_mhz=rate_mhz)))
     assert kit.failed(report) == ({"TEL04"} if fails else set())
 
 
 def test_stuck_clock_without_power(tmp_path):
     """6.4: where power is not read, a clock that never moves is all there is to see."""
-    run = rich.draft()
+    run = full_run.draft()
     unmetered = replace(
         run,
         descriptor=run.descriptor | {"channels": [c for c in run.descriptor["channels"] if c["source"] == "nvml"]},
         traces=run.traces[:-1],
     )
-    still = telemetry(clock_mhz=[1980] * rich.READINGS, power_mw=[None] * rich.READINGS)
+    still = telemetry(clock_mhz=[1980] * full_run.READINGS, power_mw=[None] * full_run.READINGS)
     fast = kit.put(channels__0__update_period_ns=50_000_000)
-    (report,) = verify(rich.artifact(tmp_path, run=unmetered, traces=still, resum=True, patch=fast))
+    (report,) = verify(full_run.artifact(tmp_path, run=unmetered, traces=still, resum=True, patch=fast))
     assert [(f.rule, f.where) for f in report.findings] == [("TEL07", "trace/telemetry/columns/clock_mhz")]
 
 
@@ -169,16 +169,16 @@ def test_stuck_clock_without_power(tmp_path):
 def test_not_stuck(rows, update_ns, tmp_path):
     """6.4: fifty equal readings may be, and a sensor that is read faster than it is renewed repeats itself."""
     slow = kit.put(channels__2__update_period_ns=update_ns)
-    (report,) = verify(rich.artifact(tmp_path, traces=stuck(rows), resum=True, patch=slow))
+    (report,) = verify(full_run.artifact(tmp_path, traces=stuck(rows), resum=True, patch=slow))
     assert report.findings == ()
 
 
 def test_silent_sensor(tmp_path):
     """4.4: a column that no reading arrived in is null, and is neither 0 nor wrong."""
     (report,) = verify(
-        rich.artifact(
+        full_run.artifact(
             tmp_path,
-            traces=telemetry(energy_mj=[None] * rich.READINGS),
+            traces=telemetry(energy_mj=[None] * full_run.READINGS),
             resum=True,
         )
     )
@@ -200,7 +200,7 @@ def test_nothing_sampled_nothing_asked(tmp_path):
 
 def test_finding_names_the_reading(tmp_path):
     """A finding says which reading, and what the device can do."""
-    path = rich.artifact(tmp_path, traces=telemetry(power_mw={9: 840_001}), resum=True)
+    path = full_run.artifact(tmp_path, traces=telemetry(power_mw={9: 840_001}), resum=True)
     (finding,) = verify(path)[0].findings
     assert (finding.where, finding.found, finding.expected) == (
         "trace/telemetry/columns/power_mw",

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from functools import partial
 
+import full_run
 import kit
 import pytest
-import rich
 
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.timebase import from_utc, to_utc, utc_bound
 from ttsartifact.verifying.engine import verify
 
-START_UTC = rich.ORIGIN
+START_UTC = full_run.ORIGIN
 
 
 def case(rule, slug, *, also=(), exit_code=1, traces=None, **edits):
-    make = partial(rich.artifact, patch=kit.put(**edits), traces=traces)
+    make = partial(full_run.artifact, patch=kit.put(**edits), traces=traces)
     return kit.Case(rule=rule, slug=slug, make=make, also=frozenset(also), exit_code=exit_code)
 
 
@@ -26,7 +26,7 @@ def utc(after_ns):
 
 def stepped(by_ns):
     """Return edits that move the end snapshot's UTC by a step."""
-    return {"timebase__snapshots__1__utc": utc(rich.END_NS + by_ns)}
+    return {"timebase__snapshots__1__utc": utc(full_run.END_NS + by_ns)}
 
 
 # 310 + 290 ns of brackets and 500 ppm of 4.2 s
@@ -96,13 +96,13 @@ CASES = [
     case("CLK08", "whole-seconds-of-a-fine-clock", timebase__origin__utc="2026-11-21T10:00:00Z"),
     case("CLK08", "more-digits-than-it-resolves", timebase__clocks__1__resolution_ns=1_000),
     case("CLK09", "no-round-trip", timebase__snapshots__2__round_trip_ns=...),
-    case("TIM01", "first-token-before-submit", run__times__t_first_token_ns=rich.SUBMIT_NS - 1),
-    case("TIM01", "encoded-before-last", run__times__t_encoded_ns=rich.LAST_NS - 1),
-    case("TIM01", "started-before-submit", run__times__t_start_ns=rich.SUBMIT_NS - 1),
-    case("TIM02", "first", run__times__t_first_token_ns=rich.FIRST_NS + 1),
-    case("TIM02", "last", run__times__t_last_token_ns=rich.LAST_NS - 1),
+    case("TIM01", "first-token-before-submit", run__times__t_first_token_ns=full_run.SUBMIT_NS - 1),
+    case("TIM01", "encoded-before-last", run__times__t_encoded_ns=full_run.LAST_NS - 1),
+    case("TIM01", "started-before-submit", run__times__t_start_ns=full_run.SUBMIT_NS - 1),
+    case("TIM02", "first", run__times__t_first_token_ns=full_run.FIRST_NS + 1),
+    case("TIM02", "last", run__times__t_last_token_ns=full_run.LAST_NS - 1),
     case("TIM02", "first-frames", run__times__first_chunk_frames=199),
-    case("TIM03", "encoded-after-the-end", run__times__t_encoded_ns=rich.END_NS + 1),
+    case("TIM03", "encoded-after-the-end", run__times__t_encoded_ns=full_run.END_NS + 1),
     case("TIM03", "queue-of-another-epoch", traces=queue(t_ns=[0, 180_000_001, 1_735_837_452_835_000_000 >> 8])),
     case("TIM04", "arrived-nowhere", level="L1", run__times__t_first_token_semantics=absent("unknown")),
     case("TIM04", "no-such-place", run__times__t_first_token_semantics="browser"),
@@ -131,14 +131,14 @@ def test_breaks(case, tmp_path):
         {"timebase__origin__utc": utc(310)},
         {"timebase__origin__utc": absent("unknown")},
         {
-            "timebase__snapshots__0__t_ns": rich.SUBMIT_NS - 1_007,
-            "timebase__snapshots__0__utc": utc(rich.SUBMIT_NS - 1_007),
+            "timebase__snapshots__0__t_ns": full_run.SUBMIT_NS - 1_007,
+            "timebase__snapshots__0__utc": utc(full_run.SUBMIT_NS - 1_007),
             "timebase__origin__utc": absent("unknown"),
             "run__times__t_scheduled_ns": 5,
         },
-        {"run__times__t_start_ns": rich.SUBMIT_NS},
-        {"run__times__t_encoded_ns": rich.LAST_NS},
-        {"run__times__t_encoded_ns": rich.END_NS},
+        {"run__times__t_start_ns": full_run.SUBMIT_NS},
+        {"run__times__t_encoded_ns": full_run.LAST_NS},
+        {"run__times__t_encoded_ns": full_run.END_NS},
         {"run__attempt": {"index": 3, "retries": 2}},
         {"run__load__queue_depth_at_submit": absent("unknown"), "level": "L1"},
         {"claims": [], "timebase__clocks__1__sync__synced": False},
@@ -147,7 +147,7 @@ def test_breaks(case, tmp_path):
 )
 def test_near_misses(edits, tmp_path):
     """What lies on the border holds."""
-    path = rich.artifact(tmp_path, patch=kit.put(**edits))
+    path = full_run.artifact(tmp_path, patch=kit.put(**edits))
     if edits.get("timebase__snapshots__0__t_ns"):
         # The queue and the telemetry began before that snapshot, and only they are wrong.
         assert kit.failed(verify(path)[0]) == {"TIM03"}
@@ -160,20 +160,20 @@ def test_near_misses(edits, tmp_path):
 )
 def test_brackets_by_width(bracket_ns, severity, tmp_path):
     """7.2: up to 100 µs a bracket passes, up to 1 ms it is warned of, beyond it fails."""
-    (report,) = verify(rich.artifact(tmp_path, patch=kit.put(timebase__snapshots__1__bracket_ns=bracket_ns)))
+    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(timebase__snapshots__1__bracket_ns=bracket_ns)))
     assert [(f.rule, f.severity) for f in report.findings] == ([("CLK02", severity)] if severity else [])
 
 
 def test_uncertainty_is_held_to_the_largest_bound(tmp_path):
     """7.6: one nanosecond decides, and the finding names the channel whose bound it is."""
-    value = rich.draft().descriptor
+    value = full_run.draft().descriptor
     util = next(channel for channel in value["channels"] if channel["name"] == "util_gpu_pct")
-    bound = utc_bound(value["timebase"], rich.SUBMIT_NS, rich.LAST_NS, util)
+    bound = utc_bound(value["timebase"], full_run.SUBMIT_NS, full_run.LAST_NS, util)
     assert bound is not None
     assert bound.lacks == ()
 
     def declared(ns):
-        return verify(rich.artifact(tmp_path, patch=kit.put(timebase__uncertainty_ns=ns)))[0]
+        return verify(full_run.artifact(tmp_path, patch=kit.put(timebase__uncertainty_ns=ns)))[0]
 
     assert declared(bound.ns).findings == ()
     (finding,) = declared(bound.ns - 1).findings
@@ -183,7 +183,7 @@ def test_uncertainty_is_held_to_the_largest_bound(tmp_path):
 
 def test_uncertainty_of_an_unknown_clock(tmp_path):
     """7.6: a bound that lacks the clock's error can refute a declaration and not confirm it."""
-    path = rich.artifact(tmp_path, patch=kit.put(timebase__clocks__1__sync=absent("unknown"), claims=[]))
+    path = full_run.artifact(tmp_path, patch=kit.put(timebase__clocks__1__sync=absent("unknown"), claims=[]))
     (report,) = verify(path)
     assert [(f.rule, f.outcome, f.message) for f in report.unchecked] == [
         ("CLK05", "unverifiable", "max_error_ns of the clock of UTC")
@@ -209,7 +209,7 @@ def test_one_round_time_is_chance(tmp_path):
 
 def test_blocked_by_disorder(tmp_path):
     """Where the times are out of order, what is measured between them is not asked."""
-    (report,) = verify(rich.artifact(tmp_path, patch=kit.put(run__times__t_first_token_ns=1)))
+    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(run__times__t_first_token_ns=1)))
     assert {f.rule: f.blocked_by for f in report.unchecked} == dict.fromkeys(
         ("CLK05", "TIM02", "TIM03", "TIM06", "TEL03", "TEL11"), "TIM01"
     )

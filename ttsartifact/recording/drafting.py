@@ -75,7 +75,9 @@ def draft_of(
         "generation": generation_section(
             stated,
             command=delivery.command or absent("not_applicable", "recorded inside the engine's process"),
-            self_repeat=delivery.self_repeat or absent("not_measured", "the run was made once"),
+            self_repeat=delivery.self_repeat
+            or stated.get("self_repeat")
+            or absent("not_measured", "the run was made once"),
         ),
         "channels": [
             *(_with_update_period(channel, telemetry) for channel in run.sampler.channels),
@@ -85,7 +87,7 @@ def draft_of(
         "timebase": run.timebase.to_value(),
         "env": environment.capture(
             devices=run.sampler.devices,
-            runtime=run.sampler.runtime,
+            runtime=[*run.sampler.runtime, *stated.get("runtime", ())],
             no_devices=unread,
             in_process=delivery.in_process,
         ),

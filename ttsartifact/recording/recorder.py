@@ -181,7 +181,8 @@ class Recorder:
         delivery = Delivery(
             t_last_ns=self._run.chunks[-1][0],
             sample_rate_hz=self._wave.sample_rate_hz,
-            audio=self._audio | {"clipped_samples": self._clipped, "encoder": tool()},
+            audio=self._audio
+            | {"clipped_samples": self._clipped + self._stated.get("clipped_samples", 0), "encoder": tool()},
             observer=self._observer,
             semantics=self._semantics,
             includes=self._includes,

@@ -46,8 +46,14 @@ class Stated(TypedDict, total=False):
     determinism: str
     """bitwise, same_device, statistical, none; what a rerun is expected to give."""
     determinism_flags: Sequence[str]
+    self_repeat: str
+    """equal or differs, of an engine that made the run twice."""
     numerics: dict[str, Any]
     stages: Sequence[dict[str, Any]]
+    clipped_samples: int
+    """Samples that the engine cut to full scale before they reached the recorder."""
+    runtime: Sequence[dict[str, Any]]
+    """Libraries that computed, beside those that the sensor saw."""
     params: dict[str, Any]
     session: str
     attempt: int

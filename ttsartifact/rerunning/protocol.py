@@ -23,6 +23,7 @@ __all__ = [
     "GROUP",
     "Conditions",
     "Finished",
+    "Heard",
     "Parameter",
     "Prepared",
     "Request",
@@ -122,6 +123,8 @@ class Request:
     """By stage; a stage that is not named gets the runner's own choice, which `Conditions.seeds` then tells."""
     references: tuple[str, ...] = ()
     """Paths of reference clips, in order."""
+    roles: tuple[str, ...] = ()
+    """What each of them is for: `timbre`, `prosody` and the like, as in /input/refs."""
     weights: Mapping[str, str] = field(default_factory=dict)
     """Paths of weight files by the name that the descriptor gives them; their digests were checked."""
 
@@ -155,6 +158,21 @@ class Conditions:
     """bitwise, same_device, statistical, none or unclaimed: what a rerun is expected to give."""
     determinism_flags: tuple[str, ...] = ()
     numerics: dict[str, Any] | None = None
+    runtime: tuple[dict[str, Any], ...] = ()
+    """Libraries that compute, for /env/runtime."""
+    mode: str | None = None
+    lang: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What the model is fed of one reference clip."""
+
+    segment: tuple[int, int]
+    """The half-open range of the clip's own frames that is used."""
+    fed: dict[str, Any]
+    """Digest, rate, frames and recipe of the PCM between that range and the model."""
+    transcript: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +181,8 @@ class Prepared:
 
     format: SoundFormat
     conditions: Conditions
+    heard: tuple[Heard, ...] = ()
+    """One for each reference, in order; none where the runner does not tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +192,16 @@ class Finished:
     stages: tuple[dict[str, Any], ...] = ()
     """Entries of /generation/stages, in the order of the decode path."""
     clipped_samples: int | None = None
+    """Samples that the runner cut to full scale."""
+    normalised_text: str | None = None
+    """The digest of what the front end made of the text."""
+    phonemes: dict[str, Any] | None = None
+    numerics: dict[str, Any] | None = None
+    """Replaces that of the conditions, where the run added to it."""
+    self_repeat: str | None = None
+    """equal or differs, when the run was made twice."""
+    ext: dict[str, Any] | None = None
+    """Whatever else the runner wants kept, under a name of its own (clause 4.6)."""
 
 
 class Runner(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
@@ -12,13 +13,16 @@ from ttsartifact.recording.references import Reference
 from ttsartifact.rerunning.protocol import Prepared, Request, Runner, RunnerInfo, load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ttsartifact.packing.pack import Packed
     from ttsartifact.recording.sensors import Sensor
+    from ttsartifact.rerunning.protocol import Finished, Heard
 
 __all__ = ["run_runner", "seeds_of"]
+
+_SAMPLE_BYTES = {"pcm_s16": 2, "pcm_s24": 3, "pcm_s32": 4, "pcm_f32": 4}
 
 
 def run_runner(
@@ -33,12 +37,14 @@ def run_runner(
     weights: Mapping[str, str] | None = None,
     sensor: Sensor | None = None,
     replace: bool = False,
+    on_audio: Callable[[float], None] | None = None,
     **stated: Any,
 ) -> Packed:
     """Synthesise `text` with the installed runner `name` and write the artifact `out`.
 
     `seed` is for every stage that draws, `seeds` for the stages it names; `stated` is what only
-    the caller knows, in the fields of `Stated` (notes, attempt, session, lang and so on).
+    the caller knows, in the fields of `Stated` (notes, attempt, session, lang and so on). `on_audio` is called after
+    each chunk with the seconds of audio so far.
     Raises Unavailable for a runner or a part of it that is not installed, Refused for a parameter that it does not
     have, and CommandFailed when it delivers no audio.
     """
@@ -52,6 +58,7 @@ def run_runner(
         parameters=checked,
         seeds=seeds_of(info, seed, seeds),
         references=tuple(os.fspath(clip.path) for clip in clips),
+        roles=tuple(clip.role for clip in clips),
         weights=dict(weights or {}),
     )
     return _recorded(
@@ -60,6 +67,7 @@ def run_runner(
         out,
         sensor=sensor,
         replace=replace,
+        on_audio=on_audio,
         stated={
             # What the caller does not say of a process that was begun for one run, we know.
             "concurrency": 1,
@@ -110,6 +118,7 @@ def _recorded(
     *,
     sensor: Sensor | None,
     replace: bool,
+    on_audio: Callable[[float], None] | None,
     stated: dict[str, Any],
 ) -> Packed:
     name = stated["runner"]["name"]
@@ -117,12 +126,14 @@ def _recorded(
     try:
         with _translated(name):
             prepared = runner.prepare(request)
+        stated["references"] = _as_heard(stated["references"], prepared.heard)
+        sound, frames = prepared.format, 0
         with Recorder(
             out,
             text=request.text,
-            sample_rate_hz=prepared.format.sample_rate_hz,
-            channels=prepared.format.channels,
-            subtype=prepared.format.subtype,
+            sample_rate_hz=sound.sample_rate_hz,
+            channels=sound.channels,
+            subtype=sound.subtype,
             sensor=sensor,
             replace=replace,
             **(_told(prepared) | stated),
@@ -134,14 +145,41 @@ def _recorded(
             chunks = runner.stream()
             while (chunk := _next(name, chunks)) is not None:
                 recorder.chunk(chunk)
+                frames += len(chunk) // (_SAMPLE_BYTES[sound.subtype] * sound.channels)
+                if on_audio is not None:
+                    on_audio(frames / sound.sample_rate_hz)
             open_end = False
             with _translated(name):
                 finished = runner.finish()
-            packed = recorder.finish(stages=finished.stages) if finished.stages else recorder.finish()
+            packed = recorder.finish(**_learned(finished))
     finally:
         if open_end:
             runner.finish()
     return packed
+
+
+def _as_heard(clips: Sequence[Reference], heard: Sequence[Heard]) -> list[Reference]:
+    """Return the clips with what the model was fed of each, where the runner tells."""
+    if not heard:
+        return list(clips)
+    return [
+        replaced(clip, segment=each.segment, fed=each.fed, transcript=clip.transcript or each.transcript)
+        for clip, each in zip(clips, heard, strict=True)
+    ]
+
+
+def _learned(finished: Finished) -> dict[str, Any]:
+    """Return what only the end of a run tells, as the recorder takes it."""
+    sections = {
+        "stages": finished.stages or None,
+        "clipped_samples": finished.clipped_samples,
+        "normalised_text": finished.normalised_text,
+        "phonemes": finished.phonemes,
+        "numerics": finished.numerics,
+        "self_repeat": finished.self_repeat,
+        "ext": finished.ext,
+    }
+    return {key: value for key, value in sections.items() if value is not None}
 
 
 def _next(name: str, chunks: Iterator[bytes]) -> bytes | None:
@@ -176,5 +214,8 @@ def _told(prepared: Prepared) -> dict[str, Any]:
         "determinism": told.determinism,
         "determinism_flags": told.determinism_flags,
         "numerics": told.numerics,
+        "runtime": told.runtime or None,
+        "mode": told.mode,
+        "lang": told.lang,
     }
     return {key: value for key, value in sections.items() if value is not None}
