@@ -1,0 +1,48 @@
+"""What the README shows is what happens: its Python runs, and its commands have the options that it names."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from typer.testing import CliRunner
+
+from reference_runner.formant import EspeakRunner
+from ttsartifact import Request, verify
+from ttsartifact.cli.app import app
+
+if TYPE_CHECKING:
+    import pytest
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^(?:\$ )?(ttsa (?:[^\n]|(?<=\\)\n)+)", README, re.MULTILINE) + re.findall(
+    r"`(ttsa [^`]+)`", README
+)
+
+
+def test_the_python_example_records_a_real_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The block runs as it stands, given an engine that streams."""
+    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    text = "The quick brown fox."
+    runner = EspeakRunner()
+    parameters = {parameter.name: parameter.default for parameter in runner.describe().parameters}
+    runner.prepare(Request(text=text, parameters=parameters))
+    exec(block, {"text": text, "engine": SimpleNamespace(stream=lambda _text: runner.stream())})
+    runner.finish()
+    (report,) = verify("run.tts.wav")
+    assert report.conformant
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    """Each command and each of its options is one that `--help` lists."""
+    assert len(COMMANDS) > 10
+    for command in COMMANDS:
+        words = shlex.split(command.replace("\\\n", " ").partition(" -- ")[0])
+        said = CliRunner().invoke(app, [words[1], "--help"] if len(words) > 1 and words[1][0] != "…" else ["--help"])
+        assert said.exit_code == 0, command
+        for option in (word.partition("=")[0] for word in words if word.startswith("-")):
+            assert re.search(rf"(^|\s|,){re.escape(option)}\b", said.output), f"{option} of {command}"
