@@ -36,10 +36,11 @@ spec: $(STAMP)
 tools:
 	@sh .ci/tools
 
+# On Linux torch brings CUDA along, 2 GB; an index of CPU wheels, where you have one, spares them.
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "setting up $(VENV) (once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,runner]"
 	@touch $@
 
 clean:

@@ -14,13 +14,17 @@ from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ttsartifact.packing.pack import Packed
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.sensors import Sensor
+    from ttsartifact.rerunning.protocol import RunnerInfo
 
 __all__ = ["given_text", "numbers", "record", "run", "seeds"]
+
+# Of the schema's kinds of origin those that a name alone can follow; a data set needs its item, an address its time.
+_ORIGINS = ("recording", "synthetic", "adaptation", "other")
 
 
 def record(
@@ -73,27 +77,52 @@ def run(
     *,
     runner: str | None,
     references: Sequence[str],
-    seed: int | None,
+    origin: str | None,
+    seed: Sequence[str],
+    named: dict[str, Any],
     parameters: Sequence[str],
+    weights: Sequence[str],
     sensor: str,
     replace: bool,
     told: dict[str, Any],
 ) -> int:
-    """Synthesise with an installed runner and say what was written."""
+    """Synthesise with an installed runner and say what was written.
+
+    `named` are the parameters that have an option of their own.
+    """
+    from ttsartifact.rerunning.protocol import load
     from ttsartifact.rerunning.run import run_runner
 
-    stated = {key: value for key, value in told.items() if value is not None}
-    packed = run_runner(
-        runner or _usual_runner(),
-        text,
-        out,
-        references=_clips(references),
-        seed=seed,
-        parameters=numbers(parameters),
-        sensor=_sensor(sensor),
-        replace=replace,
-        **stated,
-    )
+    name = runner or _usual_runner()
+    info = load(name).describe()
+    wanted = {key: value for key, value in named.items() if value is not None}
+    every, stages = _seeds_of(seed)
+    _refuse_strange(info, wanted, drawn=bool(seed))
+    clips = _clips(references, origin)
+    prompt = next((each for each in info.parameters if each.name == "prompt"), None)
+    if prompt is not None and "prompt" in wanted and wanted["prompt"] not in prompt.choices:
+        # Not one of the runner's words, so it is the clip that lends its manner.
+        clips += _clips([wanted["prompt"]], origin, role="prosody")
+        wanted["prompt"] = "clip"
+    asked = _as_usage(info, wanted) | numbers(parameters)
+    progress = _Progress()
+    try:
+        packed = run_runner(
+            name,
+            text,
+            out,
+            references=clips,
+            seed=every,
+            seeds=stages,
+            parameters=asked,
+            weights={os.path.basename(path): path for path in weights},
+            sensor=_sensor(sensor),
+            replace=replace,
+            on_audio=progress,
+            **{key: value for key, value in told.items() if value is not None},
+        )
+    finally:
+        progress.end()
     say(_written(packed))
     return EXIT.OK
 
@@ -121,6 +150,61 @@ def seeds(words: Sequence[str]) -> list[dict[str, Any]]:
         unseen = absent("unknown", "the command does not tell")
         entries.append({"stage": stage or "engine", "requested": digits, "effective": unseen, "generator": unseen})
     return entries
+
+
+def _seeds_of(words: Sequence[str]) -> tuple[int | None, dict[str, int]]:
+    """Return the seed for all stages and those for single ones, of words like N and STAGE=N."""
+    every: int | None = None
+    stages: dict[str, int] = {}
+    for word in words:
+        stage, _, digits = word.rpartition("=")
+        if not re.fullmatch(r"-?(0|[1-9][0-9]{0,39})", digits):
+            raise Usage(f"--seed {word}: expected a whole number, or STAGE=NUMBER")
+        if stage:
+            stages[stage] = int(digits)
+        else:
+            every = int(digits)
+    return every, stages
+
+
+def _refuse_strange(info: RunnerInfo, wanted: Mapping[str, Any], *, drawn: bool) -> None:
+    """Raise Usage for an option that is nothing to this runner."""
+    known = [parameter.name for parameter in info.parameters]
+    for key in wanted:
+        if key not in known:
+            taken = ", ".join(known) or "no parameter"
+            raise Usage(f"--{key.replace('_', '-')}: runner {info.name} has no {key}; it takes {taken} (--param)")
+    if drawn and not info.seed_stages:
+        raise Usage(f"--seed: runner {info.name} draws no random numbers")
+
+
+def _as_usage(info: RunnerInfo, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return `wanted` when the runner takes it; what it does not take lies in the call."""
+    from ttsartifact.errors import Refused
+
+    try:
+        info.checked(wanted)
+    except Refused as error:
+        option = error.where.rpartition("/")[2].replace("_", "-")
+        raise Usage(f"--{option}: {error.message}: found {error.found}, expected {error.expected}") from error
+    return wanted
+
+
+class _Progress:
+    """How much audio there is already, on a terminal's stderr."""
+
+    def __init__(self) -> None:
+        self._shown = False
+
+    def __call__(self, audio_s: float) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{audio_s:.1f} s of audio")
+            sys.stderr.flush()
+            self._shown = True
+
+    def end(self) -> None:
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
 
 
 def numbers(words: Sequence[str]) -> dict[str, Any]:
@@ -162,10 +246,18 @@ def _pinned(pins: dict[str, str | None], model_files: Sequence[str]) -> dict[str
     return stated
 
 
-def _clips(paths: Sequence[str]) -> list[Reference]:
+def _clips(paths: Sequence[str], origin: str | None = None, role: str = "timbre") -> list[Reference]:
     from ttsartifact.recording.references import Reference
 
-    return [Reference(path=path) for path in paths]
+    told = None if origin is None else _origin(origin)
+    return [Reference(path=path, origin=told, role=role) for path in paths]
+
+
+def _origin(words: str) -> dict[str, Any]:
+    kind, _, name = words.partition(":")
+    if kind not in _ORIGINS or not name:
+        raise Usage(f"--ref-origin {words}: expected KIND:NAME, where KIND is one of {', '.join(_ORIGINS)}")
+    return {"kind": kind, "name": name}
 
 
 def _sensor(name: str) -> Sensor | None:

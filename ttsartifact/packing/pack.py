@@ -14,7 +14,7 @@ from ttsartifact.container.source import FileSource, Source, Span, copy_pieces, 
 from ttsartifact.errors import Damaged, InvalidDescriptor, Refused
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor, absent
-from ttsartifact.terms.levels import level_reached
+from ttsartifact.terms.levels import level_to_claim
 from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def build(draft: Draft, audio: Source) -> Run:
             for name, data in encoded.items()
         ],
     }
-    value["level"] = level_reached(Descriptor(b"", value))
+    value["level"] = level_to_claim(Descriptor(b"", value))
     schemas.require_valid("descriptor", value)
     for name, trace in traces.items():
         schemas.require_valid("traces", trace.to_value()) if trace.rows < 10_000 else _require_even(name, trace)

@@ -134,10 +134,37 @@ def run(
         str | None, typer.Option("--runner", metavar="NAME", help="An installed runner; stable-tts, or the only one.")
     ] = None,
     ref: _Ref = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="One seed for every stage that draws.")] = None,
+    ref_origin: Annotated[
+        str | None,
+        typer.Option(
+            "--ref-origin", metavar="KIND:NAME", help="Where the clips come from: recording:WHO, synthetic:HOW."
+        ),
+    ] = None,
+    seed: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--seed", metavar="[STAGE=]N", help="A seed for all stages that draw, or for one; may be repeated."
+        ),
+    ] = None,
+    numerics: Annotated[
+        str | None, typer.Option("--numerics", metavar="PROFILE", help="The runner's numerics: exact, native.")
+    ] = None,
+    device: Annotated[str | None, typer.Option("--device", metavar="DEVICE", help="Where it computes.")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", metavar="N", help="Steps of its decoder.")] = None,
+    prompt: Annotated[
+        str | None,
+        typer.Option("--prompt", metavar="prior|self|CLIP", help="Whose manner of speaking it continues."),
+    ] = None,
+    prompt_text: Annotated[
+        str | None, typer.Option("--prompt-text", metavar="WORDS", help="What that clip says, word by word.")
+    ] = None,
     param: Annotated[
         list[str] | None,
         typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the runner; may be repeated."),
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option("--weights", metavar="FILE", help="A weight file instead of the runner's own; may be repeated."),
     ] = None,
     lang: _Lang = None,
     notes: _Notes = None,
@@ -148,7 +175,8 @@ def run(
 ) -> int:
     """Synthesise with an installed runner.
 
-    Runners are the entry points `ttsartifact.runners` of installed packages; doctor lists them.
+    Runners are the entry points `ttsartifact.runners` of installed packages; doctor lists them. --numerics, --device,
+    --steps, --prompt and --prompt-text are the runner's parameters of these names, where it has them.
     """
     from ttsartifact.cli import make
 
@@ -157,8 +185,17 @@ def run(
         out,
         runner=runner,
         references=ref or (),
-        seed=seed,
+        origin=ref_origin,
+        seed=seed or (),
+        named={
+            "numerics": numerics,
+            "device": device,
+            "steps": steps,
+            "prompt": prompt,
+            "prompt_text": prompt_text,
+        },
         parameters=param or (),
+        weights=weights or (),
         sensor=sensor.value,
         replace=force,
         told={"lang": lang, "notes": notes, "session": session, "attempt": attempt},

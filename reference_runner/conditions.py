@@ -1,0 +1,300 @@
+"""What a run of `stable_tts` says of itself, in the shapes of the descriptor."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from reference_runner.model.checkpoint import released_checkpoint_path
+from reference_runner.model.config import MODEL_FAMILY
+from reference_runner.model.features import FEATURE_SETTINGS
+from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS
+from reference_runner.synthesis.references import LONGEST_MS
+from reference_runner.synthesis.request import Numerics, PromptKind
+from reference_runner.synthesis.stations import Station
+from ttsartifact import Conditions, Finished, Heard, Request, __version__, absent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from reference_runner.synthesis.references import HeardReference
+    from reference_runner.synthesis.request import SynthesisRequest
+    from reference_runner.synthesis.synthesize import Arithmetic, Margin, SynthesisReport, Synthesizer
+
+__all__ = ["SAMPLE_RATE_HZ", "fingerprint", "finished", "heard", "of"]
+
+SAMPLE_RATE_HZ = FEATURE_SETTINGS.sample_rate_hz
+EXTENSION = "urn:ttsartifact:stable-tts"
+GENERATOR = "splitmix64-irwin-hall-12"
+ALPHABET = "flite"
+LICENSE = "Apache-2.0"
+_GREATEST_INTEGER = (1 << 53) - 1
+_DECODING_CODE = ("frontend", "model", "numerics", "synthesis", "conditions.py", "stable_tts.py")
+_CODE_SUFFIXES = (".py", ".json", ".gz")
+# Environment variables that choose kernels; their values are part of what `native` numbers follow from.
+_KERNEL_VARIABLES = (
+    *("ATEN_CPU_CAPABILITY", "MKL_CBWR", "MKL_DEBUG_CPU_TYPE", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"),
+    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE"),
+)
+_NATIVE_FLAGS = (
+    *("use_deterministic_algorithms", "cudnn.benchmark=false", "cudnn.deterministic=true"),
+    *("cuda.matmul.allow_tf32=false", "cudnn.allow_tf32=false"),
+)
+_STAGES = {
+    Station.TEXT: "text",
+    Station.PHONEME: "phoneme",
+    Station.CODES: "prosody",
+    Station.DURATION: "duration",
+    Station.MEL: "mel",
+    Station.VOCODER: "vocoder_state",
+    Station.PCM: "pcm",
+}
+
+
+def of(
+    request: Request, wanted: SynthesisRequest, synthesizer: Synthesizer, arithmetic: Arithmetic, path: Path
+) -> Conditions:
+    """Return everything that is known before the first sample."""
+    exact = arithmetic.used is Numerics.EXACT
+    mode = "cloned" if wanted.references else "prompted" if request.references else "plain"
+    return Conditions(
+        engine={
+            "name": "ttsartifact-stable-tts",
+            "version": __version__,
+            "build": f"source {source_digest()}",
+            "package": "ttsartifact",
+        },
+        model=_model(synthesizer, path),
+        vocoder={"integrated": True, "detail": "iSTFT vocoder, in the checkpoint of the model"},
+        frontend=_front_end(synthesizer.front_end.identity()),
+        adaptation=absent("not_applicable", "the released model is not adapted"),
+        device=wanted.device,
+        seeds=(_seed(request, wanted),),
+        precision=_precision(exact=exact),
+        determinism="bitwise" if exact else "same_device",
+        determinism_flags=() if exact else _NATIVE_FLAGS,
+        numerics=_numerics(arithmetic, saturated=None),
+        runtime=_runtime(wanted.device),
+        mode=mode,
+        lang="en",
+    )
+
+
+def heard(clip: HeardReference) -> Heard:
+    """Return what the model is fed of a clip, and by which recipe."""
+    longest = -(-LONGEST_MS * clip.posted_sample_rate_hz // 1000)
+    recipe = (
+        f"the first {LONGEST_MS // 1000} s at most; to 24-bit integers; mean of the channels; windowed-sinc resampling "
+        f"to {SAMPLE_RATE_HZ} Hz in integers (reference_runner/synthesis/resampling.py); to 16 bits, little-endian"
+    )
+    return Heard(
+        segment=(0, min(clip.posted_samples, longest)),
+        fed={
+            "digest": clip.fed_digest,
+            "sample_rate_hz": SAMPLE_RATE_HZ,
+            "frames": clip.fed_samples,
+            "recipe": recipe,
+        },
+        transcript=clip.transcript,
+    )
+
+
+def finished(report: SynthesisReport) -> Finished:
+    """Return what only the end of a run tells."""
+    return Finished(
+        stages=tuple(_stages(report)),
+        clipped_samples=report.clipped_samples,
+        normalised_text=_digest("\n".join(report.sentences).encode()),
+        phonemes={
+            "digest": report.stage_hashes["phones"],
+            "alphabet": ALPHABET,
+            "oov": list(report.out_of_vocabulary),
+        },
+        numerics=_numerics(report.arithmetic, saturated=sum(report.saturated.values()), shapes=report.batch_shapes),
+        self_repeat=None if report.self_repeat == "not_measured" else report.self_repeat,
+        ext={EXTENSION: _extension(report)},
+    )
+
+
+def fingerprint(arithmetic: Arithmetic, shapes: tuple[tuple[int, int], ...] = ()) -> str:
+    """Return the digest over everything of this stack that can decide how floating point rounds.
+
+    Equal fingerprints promise equal numbers of a `native` run that repeated itself; `exact` needs none.
+    """
+    facts: dict[str, Any] = {
+        "engine": [__version__, source_digest()],
+        "torch": [str(torch.__version__), torch.version.git_version, torch.__config__.show()],
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": [torch.get_num_threads(), torch.get_num_interop_threads()],
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "matmul_precision": torch.get_float32_matmul_precision(),
+        "mkldnn": torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled,  # type: ignore[attr-defined]
+        "variables": {name: os.environ[name] for name in _KERNEL_VARIABLES if name in os.environ},
+        "carrier": arithmetic.carrier,
+        "known_answers": arithmetic.known_answers_digest,
+        "shapes": [list(shape) for shape in shapes],
+        "device": _device_facts(arithmetic.device),
+    }
+    return _digest(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode())
+
+
+def source_digest() -> str:
+    """Return the digest over the files that decide how a request becomes sound: sorted lines "sha256  path"."""
+    root = files("reference_runner")
+    lines = sorted(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in _sources(root))
+    return _digest("".join(lines).encode())
+
+
+def _sources(root: Any, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+    for entry in root.iterdir():
+        name = f"{prefix}{entry.name}"
+        if not prefix and entry.name not in _DECODING_CODE:
+            continue
+        if entry.is_dir():
+            yield from _sources(entry, f"{name}/")
+        elif entry.name.endswith(_CODE_SUFFIXES):
+            yield name, entry.read_bytes()
+
+
+def _model(synthesizer: Synthesizer, path: Path) -> dict[str, Any]:
+    checkpoint = synthesizer.checkpoint
+    digest = f"sha256:{checkpoint.digest}"
+    released = path == released_checkpoint_path()
+    place = "pkg:pypi/ttsartifact#reference_runner/weights" if released else f"urn:{digest}"
+    return {
+        "family": MODEL_FAMILY,
+        "uri": place,
+        "revision": digest,
+        "files": [{"path": path.name, "size": path.stat().st_size, "digest": digest}],
+        **({"license": LICENSE} if released else {}),
+    }
+
+
+def _front_end(identity: dict[str, str]) -> tuple[dict[str, Any], ...]:
+    version = identity["version"]
+    return (
+        {
+            "name": identity["name"],
+            "version": version,
+            "package": "ttsartifact",
+            "digest": f"sha256:{identity['lexicon_sha256']}",
+        },
+        {
+            "name": "ttsartifact-letter-to-sound",
+            "version": version,
+            "package": "ttsartifact",
+            "digest": f"sha256:{identity['letter_to_sound_sha256']}",
+        },
+    )
+
+
+def _seed(request: Request, wanted: SynthesisRequest) -> dict[str, Any]:
+    asked = request.seeds.get("mel")
+    return {
+        "stage": "mel",
+        "requested": absent("not_applicable", "none was asked for") if asked is None else str(asked),
+        "effective": str(wanted.seed),
+        "generator": GENERATOR,
+    }
+
+
+def _precision(*, exact: bool) -> dict[str, Any]:
+    grid = f"weights of 17 bits, activations on a grid of 2**-{ACTIVATION_FRACTION_BITS}"
+    return {
+        "dtype": "float64 holding integers" if exact else "float32",
+        "quantisation": grid if exact else absent("not_applicable", "weights as they were trained"),
+        "attention": "two matrix products and a softmax, unfused",
+        "tf32": False,
+        "autocast": False,
+    }
+
+
+def _numerics(
+    arithmetic: Arithmetic, *, saturated: int | None, shapes: tuple[tuple[int, int], ...] = ()
+) -> dict[str, Any]:
+    exact = arithmetic.used is Numerics.EXACT
+    # In `exact` no shape, thread or kernel can matter, so two lengths of the same stack share a fingerprint.
+    found: dict[str, Any] = {
+        "profile": str(arithmetic.used),
+        "kat_digest": arithmetic.known_answers_digest or absent("not_applicable", "native numerics were asked for"),
+        "kat_passed": arithmetic.known_answers_digest is not None and not arithmetic.known_answers_failed,
+        "fingerprint": fingerprint(arithmetic, () if exact else shapes),
+        "weights_digest": arithmetic.weights_digest or absent("not_applicable", "weights as they were trained"),
+    }
+    if saturated is not None and exact:
+        found["saturated"] = saturated
+    return found
+
+
+def _runtime(device: str) -> tuple[dict[str, Any], ...]:
+    found: list[dict[str, Any]] = [{"name": "torch", "version": str(torch.__version__)}]
+    if torch.version.git_version:
+        found[0]["revision"] = torch.version.git_version
+    if device == "cuda":
+        found.append({"name": "cuda", "version": str(torch.version.cuda)})
+        found.append({"name": "cudnn", "version": str(torch.backends.cudnn.version())})
+    return tuple(found)
+
+
+def _device_facts(device: str) -> list[Any]:
+    if device == "cpu":
+        return ["cpu"]
+    capability = torch.cuda.get_device_capability()
+    return ["cuda", list(capability), torch.version.cuda, torch.backends.cudnn.version()]
+
+
+def _stages(report: SynthesisReport) -> Iterator[dict[str, Any]]:
+    margins = {Station.CODES: report.code_margin, Station.DURATION: report.duration_margin}
+    for record in report.stations:
+        entry: dict[str, Any] = {"stage": _STAGES[record.station], "digest": record.output_digest}
+        if record.station in margins:
+            entry["margin_nano"] = _nano(margins[record.station])
+        yield entry
+        if record.station is Station.DURATION:  # how much noise is drawn follows from the durations
+            yield {"stage": "noise", "digest": report.stage_hashes["noise"]}
+
+
+def _extension(report: SynthesisReport) -> dict[str, Any]:
+    """Return what the descriptor has no place for; everything in it is integers, words and digests."""
+    arithmetic = report.arithmetic
+    prompt = {key: value for key, value in report.prompt.items() if key in {"kind", "prior", "name", "digest"}}
+    if report.prompt["kind"] in {PromptKind.SELF, PromptKind.CLIP}:
+        prompt = {"kind": str(report.prompt["kind"]), "digest": str(report.prompt["fed_digest"])}
+    return {
+        "voice": report.voice,
+        "prompt": prompt,
+        "numerics_requested": str(arithmetic.requested),
+        "known_answers_failed": list(arithmetic.known_answers_failed),
+        "carrier": arithmetic.carrier,
+        "chunk_plan": dict(report.chunk_plan),
+        "batch_shapes": [list(shape) for shape in report.batch_shapes],
+        "sentences": len(report.sentences),
+        "phones": report.phones,
+        "mel_frames": report.frames,
+        "fragile_decisions": report.code_margin.fragile or report.duration_margin.fragile,
+        "saturated": [{"operation": name, "count": count} for name, count in sorted(report.saturated.items())],
+        "stations": [
+            {
+                "station": str(record.station),
+                "pieces": record.pieces,
+                "input_digest": record.input_digest,
+                "output_digest": record.output_digest,
+                **({"hook": record.hook} if record.hook else {}),
+            }
+            for record in report.stations
+        ],
+    }
+
+
+def _nano(margin: Margin) -> int:
+    return min(round(margin.smallest * 1e9), _GREATEST_INTEGER)
+
+
+def _digest(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"

@@ -1,0 +1,240 @@
+"""The Stable-TTS of this package as a runner: text, and clips if there are any, to chunks of 16 kHz PCM.
+
+Nothing here imports torch before a run is prepared, so that everybody can ask what the runner takes.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from reference_runner.errors import CheckpointError, DeviceUnavailable, ReferenceClipError, RequestError, RunnerError
+from ttsartifact import (
+    CommandFailed,
+    Finished,
+    Parameter,
+    Prepared,
+    Refused,
+    Request,
+    RunnerInfo,
+    SoundFormat,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reference_runner.synthesis.references import HeardReference
+    from reference_runner.synthesis.references import Reference as Clip
+    from reference_runner.synthesis.request import SynthesisRequest
+    from reference_runner.synthesis.synthesize import Arithmetic, SynthesisReport, Synthesizer
+
+__all__ = ["StableTtsRunner"]
+
+_NEEDS_TORCH = 'stable-tts computes with torch, which is not installed here; run: pip install "ttsartifact[runner]"'
+_PROSODY = "prosody"
+_PARAMETERS = (
+    Parameter(
+        name="numerics",
+        kind=str,
+        default="exact",
+        choices=("exact", "native"),
+        help="exact: the same samples on every machine; native: float32, as fast as the machine can",
+    ),
+    Parameter(name="device", kind=str, default="cpu", choices=("cpu", "cuda"), help="where the network computes"),
+    Parameter(name="steps", kind=int, default=10, minimum=0, maximum=200, help="of the score decoder; 0 is the mean"),
+    Parameter(
+        name="temperature", kind=float, default=1.5, minimum=0.5, maximum=100.0, help="the noise is divided by it"
+    ),
+    Parameter(
+        name="prompt",
+        kind=str,
+        default="prior",
+        choices=("prior", "self", "clip", "none"),
+        help="whose manner is continued: a prior sample's, the first reference's, another clip's, or nobody's",
+    ),
+    Parameter(
+        name="prior",
+        kind=int,
+        default=0,
+        minimum=0,
+        maximum=255,
+        help="which prior sample; its voice too without --ref",
+    ),
+    Parameter(
+        name="prompt_text",
+        kind=str,
+        default="",
+        pattern=r"[^\x00-\x1f\x7f]{0,1000}",
+        help="what the clip says that lends its manner, for self and clip",
+    ),
+    Parameter(name="repeat", kind=bool, default=True, help="whether a native run is made twice and compared"),
+)
+_PLACES = {
+    "request.text": "/input/text",
+    "request.seed": "/generation/seeds",
+    "request.steps": "/generation/params/steps",
+    "request.temperature": "/generation/params/temperature",
+    "request.prompt": "/generation/params/prompt",
+    "request.prompt.prior": "/generation/params/prior",
+}
+
+
+class StableTtsRunner:
+    """A checkpoint that speaks; one run each."""
+
+    def __init__(self) -> None:
+        self._synthesizer: Synthesizer | None = None
+        self._request: SynthesisRequest | None = None
+        self._report: SynthesisReport | None = None
+
+    def describe(self) -> RunnerInfo:
+        """Name the engine and every parameter it takes."""
+        # One clip for the manner beside sixteen for the voice.
+        return RunnerInfo(
+            name="stable-tts", version="1.0.0", parameters=_PARAMETERS, seed_stages=("mel",), references=(0, 17)
+        )
+
+    def prepare(self, request: Request) -> Prepared:
+        """Read the checkpoint, ask this machine the known answers, and refuse what cannot be spoken."""
+        with _as_refusals():
+            conditions, synthesize = _modules()
+            wanted = _asked(request)
+            checkpoint, path = _checkpoint(request)
+            self._synthesizer = synthesize.Synthesizer(checkpoint)
+            self._synthesizer.front_end.read(request.text)
+            heard = _hear(request)
+            arithmetic = self._synthesizer.prepare(wanted.numerics, wanted.device)
+            self._request = wanted
+        if arithmetic.used is not wanted.numerics:
+            _tell_demotion(arithmetic)
+        return Prepared(
+            format=SoundFormat(subtype="pcm_s16", sample_rate_hz=conditions.SAMPLE_RATE_HZ),
+            conditions=conditions.of(request, wanted, self._synthesizer, arithmetic, path),
+            heard=tuple(conditions.heard(clip) for clip in heard),
+        )
+
+    def stream(self) -> Iterator[bytes]:
+        """Yield PCM as it is decoded; a native run is then made once more and compared."""
+        if self._synthesizer is None or self._request is None:
+            raise Refused("stream() was asked for before prepare()")
+        with _as_refusals():
+            speech = self._synthesizer.speak(self._request)
+            for chunk in speech:
+                if len(chunk.pcm):
+                    yield chunk.pcm.astype("<i2").tobytes()
+            self._report = speech.report
+
+    def finish(self) -> Finished:
+        """Let go of the checkpoint and tell what only the end tells."""
+        report, self._report, self._synthesizer, self._request = self._report, None, None, None
+        if report is None:
+            return Finished()
+        from reference_runner import conditions
+
+        return conditions.finished(report)
+
+
+@contextmanager
+def _as_refusals() -> Iterator[None]:
+    """Let the runner's errors out as those that the front door knows."""
+    try:
+        yield
+    except RunnerError as error:
+        message = str(error).removesuffix(f" (in {error.where})")
+        where = _PLACES.get(error.where, error.where)
+        if isinstance(error, DeviceUnavailable):
+            raise Unavailable(message, where="/generation/device") from error
+        if isinstance(error, (RequestError, ReferenceClipError, CheckpointError)):
+            raise Refused(message, where=where) from error
+        raise CommandFailed(message, where=where) from error
+
+
+def _modules() -> tuple[Any, Any]:
+    """Import what needs torch; raises Unavailable where it is not installed."""
+    try:
+        import safetensors  # noqa: F401
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise Unavailable(_NEEDS_TORCH) from error
+    from reference_runner import conditions
+    from reference_runner.synthesis import synthesize
+
+    return conditions, synthesize
+
+
+def _checkpoint(request: Request) -> tuple[Any, Any]:
+    """Read the released weights, or the one file that was given, and return them with their path."""
+    from pathlib import Path
+
+    from reference_runner.model.checkpoint import load_checkpoint, released_checkpoint_path
+
+    if not request.weights:
+        path = released_checkpoint_path()
+        if not path.is_file():
+            raise Unavailable("the released checkpoint is not installed", found=f"no {path.name}")
+        return load_checkpoint(), path
+    if len(request.weights) != 1:
+        raise Refused("stable-tts takes one weight file", where="/pins/model/files", found=len(request.weights))
+    path = Path(next(iter(request.weights.values())))
+    return load_checkpoint(path), path
+
+
+def _asked(request: Request) -> SynthesisRequest:
+    """Return the request in the runner's own terms; raises RequestError for one that cannot be."""
+    from reference_runner.synthesis.request import Numerics, Prompt, PromptKind, SynthesisRequest
+
+    parameters = request.parameters
+    kind = PromptKind(parameters["prompt"])
+    voices, manners = _clips(request)
+    if len(manners) != (kind is PromptKind.CLIP):
+        raise RequestError(
+            f"got {len(manners)} clips of role {_PROSODY}, expected one with the prompt clip and none with another",
+            where="request.prompt",
+        )
+    seed = request.seeds.get("mel", 0)
+    return SynthesisRequest(
+        text=request.text,
+        references=tuple(voices),
+        seed=seed,
+        steps=parameters["steps"],
+        temperature=float(parameters["temperature"]),
+        prompt=Prompt(kind=kind, prior=parameters["prior"], clip=manners[0] if manners else None),
+        numerics=Numerics(parameters["numerics"]),
+        device=parameters["device"],
+        repeat=parameters["repeat"],
+    )
+
+
+def _clips(request: Request) -> tuple[list[Clip], list[Clip]]:
+    """Return the clips of the voice, and those that lend their manner alone."""
+    from reference_runner.synthesis.references import Reference as Clip
+
+    words = request.parameters["prompt_text"] or None
+    voices, manners = [], []
+    for path, role in zip(request.references, request.roles or ("timbre",) * len(request.references), strict=True):
+        if role == _PROSODY:
+            manners.append(Clip(path=path, transcript=words))
+        else:
+            own = words if request.parameters["prompt"] == "self" and not voices else None
+            voices.append(Clip(path=path, transcript=own))
+    return voices, manners
+
+
+def _hear(request: Request) -> list[HeardReference]:
+    """Hear every clip once before the clock runs: a clip that cannot be used stops the run here."""
+    from reference_runner.synthesis.references import hear
+
+    voices, manners = _clips(request)
+    heard = {clip.path: hear(clip) for clip in (*voices, *manners)}
+    return [heard[os.fspath(path)] for path in request.references]
+
+
+def _tell_demotion(arithmetic: Arithmetic) -> None:
+    """Say aloud that the run is not what was asked for; the artifact says it too."""
+    logging.getLogger("ttsartifact").warning(
+        "this machine does not give the known answers of exact numerics (%s): the run is native, not exact",
+        ", ".join(arithmetic.known_answers_failed),
+    )
