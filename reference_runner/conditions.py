@@ -14,6 +14,7 @@ from reference_runner.model.checkpoint import released_checkpoint_path
 from reference_runner.model.config import MODEL_FAMILY
 from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS
+from reference_runner.numerics.weights import MANTISSA_BITS
 from reference_runner.synthesis.references import LONGEST_MS
 from reference_runner.synthesis.request import Numerics, PromptKind
 from reference_runner.synthesis.stations import Station
@@ -205,7 +206,7 @@ def _seed(request: Request, wanted: SynthesisRequest) -> dict[str, Any]:
 
 
 def _precision(*, exact: bool) -> dict[str, Any]:
-    grid = f"weights of 17 bits, activations on a grid of 2**-{ACTIVATION_FRACTION_BITS}"
+    grid = f"weights of at most {MANTISSA_BITS} bits, activations on a grid of 2**-{ACTIVATION_FRACTION_BITS}"
     return {
         "dtype": "float64 holding integers" if exact else "float32",
         "quantisation": grid if exact else absent("not_applicable", "weights as they were trained"),
@@ -233,7 +234,9 @@ def _numerics(
 
 
 def _runtime(device: str) -> tuple[dict[str, Any], ...]:
-    found: list[dict[str, Any]] = [{"name": "torch", "version": str(torch.__version__)}]
+    # What most often differs between two machines stands in clear, so that a rerun can name it.
+    kernels = f"{torch.backends.cpu.get_cpu_capability()} kernels, threads {torch.get_num_threads()}"
+    found: list[dict[str, Any]] = [{"name": "torch", "version": str(torch.__version__), "build": kernels}]
     if torch.version.git_version:
         found[0]["revision"] = torch.version.git_version
     if device == "cuda":

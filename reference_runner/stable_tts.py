@@ -79,6 +79,7 @@ _PLACES = {
     "request.temperature": "/generation/params/temperature",
     "request.prompt": "/generation/params/prompt",
     "request.prompt.prior": "/generation/params/prior",
+    "request.prompt_text": "/generation/params/prompt_text",
 }
 
 
@@ -104,7 +105,7 @@ class StableTtsRunner:
             wanted = _asked(request)
             checkpoint, path = _checkpoint(request)
             self._synthesizer = synthesize.Synthesizer(checkpoint)
-            self._synthesizer.front_end.read(request.text)
+            self._refuse_what_cannot_begin(wanted)
             heard = _hear(request)
             arithmetic = self._synthesizer.prepare(wanted.numerics, wanted.device)
             self._request = wanted
@@ -115,6 +116,26 @@ class StableTtsRunner:
             conditions=conditions.of(request, wanted, self._synthesizer, arithmetic, path),
             heard=tuple(conditions.heard(clip) for clip in heard),
         )
+
+    def _refuse_what_cannot_begin(self, wanted: SynthesisRequest) -> None:
+        """Raise RequestError for a text or a prompt that would stop the run after its clock began."""
+        assert self._synthesizer is not None
+        checkpoint, front_end = self._synthesizer.checkpoint, self._synthesizer.front_end
+        front_end.read(wanted.text)
+        if not 0 <= wanted.prompt.prior < len(checkpoint.priors):
+            raise RequestError(
+                f"got prior sample {wanted.prompt.prior}, the checkpoint has {len(checkpoint.priors)}",
+                where="request.prompt.prior",
+            )
+        if wanted.prompt.kind in {"self", "clip"}:
+            lender = wanted.prompt.clip or next(iter(wanted.references), None)
+            if lender is None:
+                raise RequestError("a self prompt needs a reference", where="request.prompt")
+            if lender.transcript is None:
+                raise RequestError(
+                    "a clip that lends its manner needs its words: --prompt-text", where="request.prompt_text"
+                )
+            front_end.read(lender.transcript)
 
     def stream(self) -> Iterator[bytes]:
         """Yield PCM as it is decoded; a native run is then made once more and compared."""

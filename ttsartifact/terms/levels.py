@@ -51,7 +51,7 @@ def level_reached(descriptor: Descriptor) -> str:
 
 
 def level_to_claim(descriptor: Descriptor) -> str:
-    """Return the highest level that a producer may claim: L3 also asks of single entries what rules REF02 and REF04 ask."""
+    """Return the highest level that a producer may claim: L3 asks of each clip what rules REF02 and REF04 ask."""
     reached = level_reached(descriptor)
     if reached != "L3":
         return reached
