@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reference_runner.synthesis.request import SynthesisRequest
     from reference_runner.synthesis.synthesize import Arithmetic, Margin, SynthesisReport, Synthesizer
 
-__all__ = ["SAMPLE_RATE_HZ", "fingerprint", "finished", "heard", "of"]
+__all__ = ["SAMPLE_RATE_HZ", "fingerprint", "finished", "heard", "of", "set_threads"]
 
 SAMPLE_RATE_HZ = FEATURE_SETTINGS.sample_rate_hz
 EXTENSION = "urn:ttsartifact:stable-tts"
@@ -82,9 +82,16 @@ def of(
         determinism_flags=() if exact else _NATIVE_FLAGS,
         numerics=_numerics(arithmetic, saturated=None),
         runtime=_runtime(wanted.device),
+        imperfection="none",
         mode=mode,
         lang="en",
     )
+
+
+def set_threads(count: int) -> None:
+    """Let torch compute with so many threads in this process: a condition of `native`, nothing to `exact`."""
+    if torch.get_num_threads() != count:
+        torch.set_num_threads(count)
 
 
 def heard(clip: HeardReference) -> Heard:

@@ -70,6 +70,14 @@ _PARAMETERS = (
         pattern=r"[^\x00-\x1f\x7f]{0,1000}",
         help="what the clip says that lends its manner, for self and clip",
     ),
+    Parameter(
+        name="threads",
+        kind=int,
+        default=1,
+        minimum=1,
+        maximum=64,
+        help="of the CPU; more than one gains little, and on a busy machine loses much",
+    ),
     Parameter(name="repeat", kind=bool, default=True, help="whether a native run is made twice and compared"),
 )
 _PLACES = {
@@ -102,6 +110,7 @@ class StableTtsRunner:
         """Read the checkpoint, ask this machine the known answers, and refuse what cannot be spoken."""
         with _as_refusals():
             conditions, synthesize = _modules()
+            conditions.set_threads(request.parameters["threads"])
             wanted = _asked(request)
             checkpoint, path = _checkpoint(request)
             self._synthesizer = synthesize.Synthesizer(checkpoint)

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.cli.make import given_text, numbers
-from ttsartifact.cli.speak import EXIT, Usage, error_line, paint, say
+from ttsartifact.cli.speak import EXIT, Usage, error_line, paint, passing, say
 from ttsartifact.errors import CommandFailed
 
 if TYPE_CHECKING:
@@ -58,8 +58,11 @@ def rerun(
             )
     except CommandFailed as error:
         # Nothing was compared, so nothing was found: the question is open.
+        passing()
         sys.stderr.write(error_line(error) + "\n")
         return EXIT.INCONCLUSIVE
+    finally:
+        passing()
     if format == "json":
         from ttsartifact.reporting.documents import as_json
 
@@ -76,3 +79,4 @@ def _tell(plan: Plan) -> None:
 
     say(plan_lines(plan))
     sys.stdout.flush()
+    passing("making it again")

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.cli.speak import EXIT, Usage, say
+from ttsartifact.cli.speak import EXIT, Usage, passing, say
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.descriptor import absent
 
@@ -105,7 +105,7 @@ def run(
         clips += _clips([wanted["prompt"]], origin, role="prosody")
         wanted["prompt"] = "clip"
     asked = _as_usage(info, wanted) | numbers(parameters)
-    progress = _Progress()
+    passing("making ready")
     try:
         packed = run_runner(
             name,
@@ -118,11 +118,12 @@ def run(
             weights={os.path.basename(path): path for path in weights},
             sensor=_sensor(sensor),
             replace=replace,
-            on_audio=progress,
+            say=_note,
+            on_audio=lambda audio_s: passing(f"{audio_s:.1f} s of audio"),
             **{key: value for key, value in told.items() if value is not None},
         )
     finally:
-        progress.end()
+        passing()
     say(_written(packed))
     return EXIT.OK
 
@@ -190,23 +191,6 @@ def _as_usage(info: RunnerInfo, wanted: dict[str, Any]) -> dict[str, Any]:
     return wanted
 
 
-class _Progress:
-    """How much audio there is already, on a terminal's stderr."""
-
-    def __init__(self) -> None:
-        self._shown = False
-
-    def __call__(self, audio_s: float) -> None:
-        if sys.stderr.isatty():
-            sys.stderr.write(f"\r{audio_s:.1f} s of audio")
-            sys.stderr.flush()
-            self._shown = True
-
-    def end(self) -> None:
-        if self._shown:
-            sys.stderr.write("\r\x1b[K")
-
-
 def numbers(words: Sequence[str]) -> dict[str, Any]:
     """Return parameters given as NAME=VALUE: a JSON number, true or false as such, anything else as words."""
     found: dict[str, Any] = {}
@@ -269,6 +253,7 @@ def _sensor(name: str) -> Sensor | None:
 
 
 def _note(words: str) -> None:
+    passing()
     sys.stderr.write(f"ttsa: {safe(words)}\n")
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.reporting.words import Paint
 
-__all__ = ["EXIT", "Usage", "error_line", "exit_of", "paint", "progress", "say", "usage_line", "worst"]
+__all__ = ["EXIT", "Usage", "error_line", "exit_of", "paint", "passing", "progress", "say", "usage_line", "worst"]
 
 
 class EXIT:
@@ -78,4 +78,11 @@ def progress(done: int, total: int, what: str) -> None:
     if total > 1 and sys.stderr.isatty():
         end = "\r" if done < total else "\n"
         sys.stderr.write(f"{done}/{total} {what}{end}")
+        sys.stderr.flush()
+
+
+def passing(words: str = "") -> None:
+    """Show on a terminal's stderr what goes on, in place of what was shown before; nothing clears it."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{words}")
         sys.stderr.flush()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
 from ttsartifact.recording.recorder import Recorder
 from ttsartifact.recording.references import Reference
+from ttsartifact.recording.run import say_by_logging
 from ttsartifact.rerunning.protocol import Prepared, Request, Runner, RunnerInfo, load
 
 if TYPE_CHECKING:
@@ -38,13 +39,14 @@ def run_runner(
     sensor: Sensor | None = None,
     replace: bool = False,
     on_audio: Callable[[float], None] | None = None,
+    say: Callable[[str], None] = say_by_logging,
     **stated: Any,
 ) -> Packed:
     """Synthesise `text` with the installed runner `name` and write the artifact `out`.
 
     `seed` is for every stage that draws, `seeds` for the stages it names; `stated` is what only
     the caller knows, in the fields of `Stated` (notes, attempt, session, lang and so on). `on_audio` is called after
-    each chunk with the seconds of audio so far.
+    each chunk with the seconds of audio so far, `say` with what the recorder has to tell.
     Raises Unavailable for a runner or a part of it that is not installed, Refused for a parameter that it does not
     have, and CommandFailed when it delivers no audio.
     """
@@ -68,6 +70,7 @@ def run_runner(
         sensor=sensor,
         replace=replace,
         on_audio=on_audio,
+        say=say,
         stated={
             # What the caller does not say of a process that was begun for one run, we know.
             "concurrency": 1,
@@ -119,6 +122,7 @@ def _recorded(
     sensor: Sensor | None,
     replace: bool,
     on_audio: Callable[[float], None] | None,
+    say: Callable[[str], None],
     stated: dict[str, Any],
 ) -> Packed:
     name = stated["runner"]["name"]
@@ -136,6 +140,7 @@ def _recorded(
             subtype=sound.subtype,
             sensor=sensor,
             replace=replace,
+            say=say,
             **(_told(prepared) | stated),
         ) as recorder:
             recorder.batch(1, 0)
@@ -215,6 +220,7 @@ def _told(prepared: Prepared) -> dict[str, Any]:
         "determinism_flags": told.determinism_flags,
         "numerics": told.numerics,
         "runtime": told.runtime or None,
+        "imperfection": told.imperfection,
         "mode": told.mode,
         "lang": told.lang,
     }
