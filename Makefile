@@ -31,6 +31,7 @@ fixtures: $(STAMP) tools
 
 spec: $(STAMP)
 	$(BIN)/python tests/write_rules_json.py
+	$(BIN)/python tests/write_help.py
 
 # espeak-ng, flite, sox and ffmpeg are other people's tools that the tests and the demo speak to for real.
 tools:

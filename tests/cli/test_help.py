@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import typer.main
+import write_help
 
-from ttsartifact.cli import main
+from ttsartifact.cli import helping, main, quick
 from ttsartifact.cli.app import app
 
 README = Path(__file__).parent.parent.parent / "README.md"
@@ -40,6 +41,26 @@ def test_every_command_and_option_has_a_sentence(
     assert main([command, "--help"]) == 0
     for option in GROUP.commands[command].params:
         assert option.help, option.name
+
+
+@pytest.mark.parametrize("columns", ["80", "81", "200", "0", "many"])
+def test_the_kept_help_is_typers_own(
+    columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`ttsa --help` does not wait for typer, and says letter by letter what typer would; `make spec` renews it."""
+    monkeypatch.setenv("COLUMNS", columns)
+    found = quick.recognise(["--help"])
+    assert found is helping.say_help
+    assert found() == 0
+    kept = capsys.readouterr().out
+    assert app(["--help"], prog_name="ttsa", standalone_mode=False) == 0
+    assert kept == capsys.readouterr().out == write_help.text()
+
+
+def test_a_narrow_terminal_gets_its_help_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lines are fitted to what is there, and that typer does."""
+    monkeypatch.setenv("COLUMNS", "79")
+    assert quick.recognise(["-h"]) is None
 
 
 def test_no_command_is_a_wrong_call(capsys: pytest.CaptureFixture[str]) -> None:

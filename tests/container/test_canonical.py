@@ -40,6 +40,15 @@ def test_the_quick_path_agrees_with_the_reference(value: Any, indent: int | None
     assert canonical.is_canonical(data, value, has_fractions=False) == (rfc8785.dumps(value) == data)
 
 
+@pytest.mark.property
+@given(st.lists(st.floats(-(2**53) + 1, 2**53 - 1)))
+def test_fractions_are_read_by_the_quick_path_only_where_it_spells_them_as_the_reference(value: list[float]) -> None:
+    """4.3: what JCS writes of doubles is canonical on whichever road; Python's spelling only where it is the same."""
+    for data in (rfc8785.dumps(value), json.dumps(value, separators=(",", ":")).encode()):
+        faults = {fault.rule for fault in canonical.parse(data, fractions_under=("",))[1]}
+        assert faults == (set() if rfc8785.dumps(json.loads(data)) == data else {"CAN05"})
+
+
 def test_keys_sort_as_utf_16_does() -> None:
     """RFC 8785 section 3.2.3: U+1F600 sorts before U+FB33, though its code point is larger."""
     value = {"\U0001f600": 1, "\ufb33": 2}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import kit
 import pytest
@@ -247,7 +248,7 @@ def test_a_judgement_says_its_stage():
 
 def test_the_prose_knows_the_same_words_and_bounds():
     """Clause 10.4 and the code name the same verdicts, choices, tolerances and profiles."""
-    prose = (_spec.SPEC_DIR / "1.0" / "ttsartifact.md").read_text()
+    prose = (Path(_spec.SPEC_DIR) / "1.0" / "ttsartifact.md").read_text()
     clause = prose[prose.index("### 10.4") : prose.index("### 10.5")]
     for word in (*LADDER, *_DISCRETE):
         assert f"`{word}" in clause
@@ -255,5 +256,5 @@ def test_the_prose_knows_the_same_words_and_bounds():
     assert f"more than {bound.max_difference_lsb:g} LSB" in clause
     assert f"at most {100 * bound.differing_share:g} %" in clause
     assert f"at least {bound.snr_db:g} dB" in clause
-    stages = (_spec.SPEC_DIR / "1.0" / "registry" / "stages.toml").read_text()
+    stages = (Path(_spec.SPEC_DIR) / "1.0" / "registry" / "stages.toml").read_text()
     assert all(f'name = "{stage}"' in stages for stage in _DISCRETE)

@@ -222,12 +222,10 @@ def test_asking_for_a_level_that_is_not_reached(tmp_path: Path):
 
 def test_run_id_of_a_column_must_agree(tmp_path: Path):
     """A Parquet column with another run_id joins another run."""
-    from dataclasses import replace
-
     from ttsartifact.reading.artifact import open_artifact
     from ttsartifact.verifying.engine import judge
     from ttsartifact.verifying.evidence import Evidence
 
-    artifact = replace(open_artifact(kit.artifact(tmp_path)), columns={"run_id": "another"})
+    artifact = open_artifact(kit.artifact(tmp_path))._replace(columns={"run_id": "another"})
     report = judge(Evidence(artifact), families={"SCH"})
     assert [(f.rule, f.where, f.found) for f in report.findings] == [("SCH09", "column run_id", "another")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
 from ttsartifact import _spec
 from ttsartifact.cli.speak import EXIT, Usage, say
@@ -31,7 +32,7 @@ def explain(rule_id: str) -> int:
 
 def schema(name: str) -> int:
     """Print one schema as it stands in the specification."""
-    names = sorted(path.name.removesuffix(".schema.json") for path in _spec.SPEC_DIR.rglob("*.schema.json"))
+    names = sorted(path.name.removesuffix(".schema.json") for path in Path(_spec.SPEC_DIR).rglob("*.schema.json"))
     if name not in names:
         raise Usage(f"there is no schema {name}; there are {', '.join(names)}")
     say(_spec.read(f"{name}.schema.json").decode().rstrip("\n"))

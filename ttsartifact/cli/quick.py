@@ -1,7 +1,7 @@
 """The calls that everybody makes, parsed without typer, which would double the time of a verify.
 
-It takes what it is sure of and leaves everything else, `--help` and every mistake among it, to typer. A test holds
-the tables to typer's own options and both parsers to the same answers.
+It takes what it is sure of and leaves everything else, a command's `--help` and every mistake among it, to typer.
+A test holds the tables to typer's own options and both parsers to the same answers.
 """
 
 from __future__ import annotations
@@ -51,6 +51,10 @@ def recognise(argv: list[str]) -> Callable[[], int] | None:
     """Return the call that `argv` makes, or None to leave it to typer."""
     if argv == ["--version"]:
         return say_version
+    if argv in (["--help"], ["-h"]):
+        from ttsartifact.cli import helping
+
+        return helping.say_help if helping.fits() else None
     if not argv or argv[0] not in COMMANDS:
         return None
     keywords = parsed(COMMANDS[argv[0]], argv[1:])

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ttsartifact.container.limits import (
     MAX_DESCRIPTOR_BYTES,
@@ -34,8 +34,7 @@ _SEAL_PREFIX = b"ttsa-seal/1\0"
 _PART = re.compile(rb"part ([a-z][a-z0-9_/]{0,62}) (0|[1-9][0-9]{0,10})\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Capsule:
+class Capsule(NamedTuple):
     """A capsule by the places of its parts in a source; parts are read when they are asked for."""
 
     source: Source

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ttsartifact.container.limits import READ_BLOCK_BYTES
 from ttsartifact.container.source import Piece, blocks_of, length_of
@@ -25,8 +24,7 @@ _THREADS_FROM_BYTES = 8 * READ_BLOCK_BYTES  # below, starting threads costs more
 _RING_BLOCKS = 6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AudioDigests:
+class AudioDigests(NamedTuple):
     """What one pass over an audio file found."""
 
     encoded: str

@@ -11,7 +11,7 @@ Only the RIFF size differs in the bare part, and it follows from the length. Dec
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ttsartifact.container.limits import MAX_RIFF_CHUNKS, MAX_SMALL_CHUNK_BYTES
 from ttsartifact.container.source import Piece, Source, Span
@@ -40,8 +40,7 @@ _GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 _SUBTYPES = {(_PCM, 16): "pcm_s16", (_PCM, 24): "pcm_s24", (_PCM, 32): "pcm_s32", (_FLOAT, 32): "pcm_f32"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk:
+class Chunk(NamedTuple):
     """A RIFF chunk by its place; `size` is without the pad byte."""
 
     id: bytes
@@ -59,8 +58,7 @@ class Chunk:
         return self.body + self.size + (self.size & 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaveFormat:
+class WaveFormat(NamedTuple):
     """What `fmt ` says, once its arithmetic holds."""
 
     subtype: str
@@ -74,8 +72,7 @@ class WaveFormat:
         return self.channels * self.bit_depth // 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Riff:
+class Riff(NamedTuple):
     """A walked file: every byte of it belongs to a chunk or to the header."""
 
     form: bytes

@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from ttsartifact.container.limits import READ_BLOCK_BYTES
 from ttsartifact.errors import Damaged, NotAnArtifact, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import BinaryIO
@@ -164,8 +163,7 @@ class JoinedSource:
                 piece.source.read_into(piece.offset + low - start, view)
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """`size` bytes of `source` from `offset`."""
 
     source: Source
@@ -178,12 +176,17 @@ Piece = bytes | Span
 
 def length_of(pieces: Iterable[Piece]) -> int:
     """Return how many bytes the pieces make."""
-    return sum(len(piece) if isinstance(piece, bytes) else piece.size for piece in pieces)
+    return sum(map(_size_of, pieces))
 
 
-def blocks_of(pieces: Iterable[Piece], block_bytes: int = READ_BLOCK_BYTES) -> Iterator[memoryview]:
+def _size_of(piece: Piece) -> int:
+    return len(piece) if isinstance(piece, bytes) else piece.size
+
+
+def blocks_of(pieces: Sequence[Piece], block_bytes: int = READ_BLOCK_BYTES) -> Iterator[memoryview]:
     """Yield the pieces' bytes in order. Each view is valid until the next one is asked for."""
-    buffer = memoryview(bytearray(block_bytes))
+    # No larger than the file: a mebibyte that is not used still costs a short clip 40 us of zeroing and paging.
+    buffer = memoryview(bytearray(min(block_bytes, max(map(_size_of, pieces), default=0))))
     for piece in pieces:
         if isinstance(piece, bytes):
             yield memoryview(piece)

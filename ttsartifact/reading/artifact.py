@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ttsartifact.container import canonical, capsule, riff
 from ttsartifact.container.source import BytesSource, FileSource, Piece, Source, Span
@@ -33,8 +32,7 @@ class Parts(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(NamedTuple):
     """A run as found: descriptor, parts, and the bare audio as pieces of its source."""
 
     where: str
@@ -118,8 +116,7 @@ def parse_descriptor(raw: bytes) -> tuple[Descriptor, tuple[canonical.Fault, ...
     return Descriptor(raw, value), tuple(faults)
 
 
-@dataclass(frozen=True, slots=True)
-class _CapsuleParts:
+class _CapsuleParts(NamedTuple):
     capsule: capsule.Capsule
 
     def names(self) -> tuple[str, ...]:
@@ -153,8 +150,7 @@ def _from_wav(source: FileSource) -> Artifact:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _RowParts:
+class _RowParts(NamedTuple):
     parts: dict[str, bytes]
 
     def names(self) -> tuple[str, ...]:

@@ -8,8 +8,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.errors import NotAnArtifact
 
@@ -25,8 +24,7 @@ _LINE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(NamedTuple):
     """The parts of a receipt."""
 
     id: str
@@ -37,11 +35,10 @@ class Receipt:
 
     def __str__(self) -> str:
         """Return the line."""
-        return " ".join(["ttsa1", *(f"{part}={value}" for part, value in asdict(self).items())])
+        return " ".join(["ttsa1", *(f"{part}={value}" for part, value in self._asdict().items())])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class Difference(NamedTuple):
     """One part in which a file is not the one of the receipt."""
 
     part: str
@@ -71,7 +68,7 @@ def differences(receipt: Receipt, descriptor: Descriptor) -> tuple[Difference, .
     here = _parts(descriptor)
     return tuple(
         Difference(part=part, found=here[part], expected=stated)
-        for part, stated in asdict(receipt).items()
+        for part, stated in receipt._asdict().items()
         if here[part] != stated
     )
 

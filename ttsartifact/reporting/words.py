@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.finding import Outcome, Severity, Verdict
@@ -20,8 +20,7 @@ VERDICTS = {
 _SGR = {"good": "32", "bad": "31", "warn": "33", "quiet": "2", "strong": "1"}
 
 
-@dataclass(frozen=True, slots=True)
-class Paint:
+class Paint(NamedTuple):
     """Colours, or none: a pipe and NO_COLOR get plain words."""
 
     on: bool = False

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ttsartifact.terms import digest
 
@@ -30,8 +29,7 @@ def _steps(pointer: str) -> tuple[str, ...]:
     return tuple(pointer.split("/")[1:])
 
 
-@dataclass(frozen=True, slots=True)
-class Descriptor:
+class Descriptor(NamedTuple):
     """The bytes as found and the value parsed from them; `artifact_id` digests the bytes, whatever they hold."""
 
     raw: bytes

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["Answer", "Finding", "Mismatch", "NotApplicable", "Outcome", "Severity", "Unverifiable", "Verdict"]
 
@@ -38,8 +37,7 @@ class Verdict:
     BROKEN = "BROKEN"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mismatch:
+class Mismatch(NamedTuple):
     """One place where a rule does not hold: a JSON pointer, a byte offset or a frame, and both sides."""
 
     where: str
@@ -50,15 +48,13 @@ class Mismatch:
     """Less than the rule's own, where this place weighs less; a rule with nothing but information passes."""
 
 
-@dataclass(frozen=True, slots=True)
-class NotApplicable:
+class NotApplicable(NamedTuple):
     """The question does not arise, and why."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unverifiable:
+class Unverifiable(NamedTuple):
     """The question arises but cannot be answered here, and what is missing."""
 
     needs: str
@@ -67,8 +63,7 @@ class Unverifiable:
 Answer = list[Mismatch] | NotApplicable | Unverifiable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(NamedTuple):
     """What a verifier says of one rule at one place."""
 
     rule: str

@@ -6,9 +6,8 @@ All arithmetic is on integers. A bound rounds up, term by term, so that it never
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.terms.descriptor import is_absent
@@ -105,8 +104,7 @@ def _no_utc(message: str, text: str, expected: str) -> InvalidDescriptor:
     return InvalidDescriptor(message, found=text, expected=expected, rule="CLK08")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """Two clocks read together: `t_ns` on the origin's clock, `value_ns` on `clock`, inside a bracket (clause 7.2)."""
 
     at: str
@@ -162,8 +160,7 @@ def drift_allowance_ns(first: Snapshot, second: Snapshot) -> int:
     return first.bracket_ns + second.bracket_ns + _up(MAX_DRIFT_PPM * abs(second.t_ns - first.t_ns), 1_000_000)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
+class Bound(NamedTuple):
     """An alignment bound U, and the terms that nobody measured: with any of those the true bound is larger."""
 
     ns: int

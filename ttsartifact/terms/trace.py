@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["TRACE_COLUMNS", "Trace"]
 
@@ -28,8 +27,7 @@ TRACE_COLUMNS: dict[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     """One trace by name; every column has as many entries as there are rows. None is a reading that did not arrive."""
 
     name: str

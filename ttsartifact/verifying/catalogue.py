@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ttsartifact import _spec
 
@@ -34,8 +33,7 @@ _FAMILIES = (
 _questions: dict[str, Question] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(NamedTuple):
     """One entry of the catalogue; the fields are described at the head of rules.toml."""
 
     id: str

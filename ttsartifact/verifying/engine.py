@@ -81,7 +81,7 @@ def judge(
     ignore: Mapping[str, str] | None = None,
 ) -> Report:
     """Ask every rule (of `families`, or all) about one artifact."""
-    rules = {key: rule for key, rule in catalogue().items() if families is None or key[:3] in families}
+    rules = _rules_of(families)
     session = _Session(evidence, rules, ignore or {})
     for rule in rules.values():
         session.ask(rule)
@@ -137,9 +137,7 @@ class _Session:
         for other in rule.blocked_by:
             if other in self.rules:
                 self.ask(self.rules[other])
-        blocker = self.stopped_by or next(
-            (self._blocking[other] for other in rule.blocked_by if other in self._blocking), None
-        )
+        blocker = self._blocker_of(rule) if self._blocking else None
         if blocker is not None:
             self._leave_open(rule, Outcome.NOT_EVALUATED, f"blocked by {blocker}", blocker)
             return
@@ -170,6 +168,11 @@ class _Session:
             self._leave_open(rule, Outcome.UNVERIFIABLE, answer.needs)
         else:
             self._file(rule, answer)
+
+    def _blocker_of(self, rule: Rule) -> str | None:
+        return self.stopped_by or next(
+            (self._blocking[other] for other in rule.blocked_by if other in self._blocking), None
+        )
 
     def _file(self, rule: Rule, mismatches: list[Mismatch]) -> None:
         if not mismatches:
@@ -210,6 +213,11 @@ def _finding(rule: Rule, outcome: str, mismatch: Mismatch, reason: str | None) -
     )
 
 
+def _rules_of(families: Collection[str] | None) -> Mapping[str, Rule]:
+    rules = catalogue()
+    return rules if families is None else {key: rule for key, rule in rules.items() if key[:3] in families}
+
+
 def _word(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
@@ -237,7 +245,7 @@ def _verdict(outcomes: Mapping[str, str], *, stopped: str | None) -> str:
 
 def _unreadable(path: str, error: TtsArtifactError, families: Collection[str] | None) -> Report:
     """Report a file that no artifact could be read from: one finding, and every other rule blocked by it."""
-    rules = [rule for key, rule in catalogue().items() if families is None or key[:3] in families]
+    rules = _rules_of(families).values()
     broken = error.rule if error.rule in catalogue() else "CON01"
     finding = Finding(
         rule=broken,

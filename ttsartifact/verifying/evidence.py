@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +80,7 @@ class Evidence:
         # A number that JSON forbids or rounds has its finding already; the schema's complaint is the same mistake.
         numbers = {fault.where: fault.rule for fault in self.artifact.faults if fault.rule in {"CAN03", "CAN04"}}
         return (
-            tuple(replace(v, rule=numbers[v.where]) if v.where in numbers else v for v in found) if numbers else found
+            tuple(v._replace(rule=numbers[v.where]) if v.where in numbers else v for v in found) if numbers else found
         )
 
     def strings(self, *keys: str) -> list[tuple[str, str]]:
@@ -89,11 +88,14 @@ class Evidence:
 
         What lies below /generation/params and /ext is free and is left out.
         """
-        return [found for key in keys for found in self._strings.get(key, ())]
+        return [(f"{where}/{key}", text) for key in keys for where, text in self._strings.get(key, ())]
 
     @cached_property
     def _strings(self) -> dict[str, list[tuple[str, str]]]:
-        """All strings by the key they stand under, out of one walk: several rules look for theirs everywhere."""
+        """All strings, with the pointers of their objects, by the key they stand under.
+
+        One walk for all: several rules look for theirs everywhere.
+        """
         found: dict[str, list[tuple[str, str]]] = {}
         waiting: list[tuple[str, Any]] = [("", self.descriptor.value)]
         while waiting:
@@ -102,8 +104,8 @@ class Evidence:
                 continue
             for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
                 if isinstance(entry, str):
-                    found.setdefault(str(key), []).append((f"{where}/{key}", entry))
-                elif isinstance(entry, dict | list) and entry:
+                    found.setdefault(str(key), []).append((where, entry))
+                elif isinstance(entry, (dict, list)) and entry:
                     waiting.append((f"{where}/{key}", entry))
         return found
 

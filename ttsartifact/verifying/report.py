@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ttsartifact.terms.finding import Finding, Outcome, Severity, Verdict
 
 __all__ = ["Report", "exit_code"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(NamedTuple):
     """The outcome of verifying one run: `findings` is what was seen, `unchecked` what could not be asked, and why."""
 
     where: str

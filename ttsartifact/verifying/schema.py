@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from functools import cache
 from itertools import compress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact import _spec
 from ttsartifact.container.canonical import is_canonical
@@ -28,8 +27,7 @@ __all__ = ["Unparsed", "holds", "trace_value", "violations_of"]
 _TYPES: dict[str, type] = {"integer": int, "null": type(None), "string": str}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unparsed:
+class Unparsed(NamedTuple):
     """A trace part that is not the canonical JSON of anything, and the rule that says so."""
 
     rule: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ttsartifact._spec import FORMAT_VERSION
@@ -86,7 +85,7 @@ def fields_are_known(evidence: Evidence) -> Answer:
     """Every field is one of the schema's or lies below /ext."""
     unknown = evidence.breaches("SCH03")
     if _is_newer_minor(evidence):  # a later version may have added them (clause 2.3)
-        return [replace(mismatch, severity=Severity.INFO) for mismatch in unknown]
+        return [mismatch._replace(severity=Severity.INFO) for mismatch in unknown]
     return unknown
 
 

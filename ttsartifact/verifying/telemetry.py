@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import compress, groupby, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
@@ -29,8 +28,7 @@ _OWN_ZERO = frozenset({"mW", "W"})  # of a channel that is the caller's own, onl
 _MILLI_OF_UNIT = {"mW": 1, "W": 1000, "MHz": 1000, "%": 1000}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Column:
+class _Column(NamedTuple):
     """One sampled column: the readings that arrived, where they lie, and the channel that describes them."""
 
     where: str

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["Violation", "shortened"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Violation:
+class Violation(NamedTuple):
     """One place where the shape does not hold, under the rule that it breaks.
 
     `where` is a JSON pointer into the descriptor, or `trace/<name>` and a pointer into that trace.
