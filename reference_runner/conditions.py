@@ -50,7 +50,7 @@ _NATIVE_FLAGS = (
 _STAGES = {
     Station.TEXT: "text",
     Station.PHONEME: "phoneme",
-    Station.CODES: "prosody",
+    Station.CODES: "prosody_tokens",
     Station.DURATION: "duration",
     Station.MEL: "mel",
     Station.VOCODER: "vocoder_state",

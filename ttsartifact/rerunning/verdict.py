@@ -40,7 +40,7 @@ LADDER = (
 )
 
 # Stages of registry/stages.toml whose output is a choice: one other token or duration changes all that follows.
-_DISCRETE = frozenset({"text", "phoneme", "duration", "acoustic_tokens"})
+_DISCRETE = frozenset({"text", "phoneme", "duration", "prosody_tokens", "acoustic_tokens"})
 _SAMPLED = frozenset({"acoustic_tokens"})
 _LOSSLESS = frozenset({"wav", "flac"})
 
@@ -76,6 +76,8 @@ class Judgement:
     stages_equal: int = 0
     encoded_equal: bool = False
     """Whether the audio files are equal byte for byte, too."""
+    within: bool = True
+    """Whether the samples are within tolerance; equal stages say nothing of what follows them."""
     expectation: Expectation
     expected: bool | None
     """None where nothing was promised."""
@@ -94,7 +96,7 @@ class Judgement:
             return 3
         if self.expected is not None:
             return 0 if self.expected and self.verdict != Word.DIFFERENT else 1
-        return 0 if LADDER.index(self.verdict) <= LADDER.index(Word.WITHIN_TOLERANCE) else 1
+        return 0 if self.within and LADDER.index(self.verdict) <= LADDER.index(Word.WITHIN_TOLERANCE) else 1
 
 
 def judge(a: Descriptor, b: Descriptor, audio: AudioComparison, differences: Sequence[Difference]) -> Judgement:
@@ -106,6 +108,7 @@ def judge(a: Descriptor, b: Descriptor, audio: AudioComparison, differences: Seq
         stage=stage,
         stages_equal=equal,
         encoded_equal=audio.encoded_equal,
+        within=audio.pcm_equal or audio.within(),
         expectation=expectation,
         expected=_meets(word, expectation, audio),
     )
