@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from reference_runner.numerics.noise import Stream
+from reference_runner.numerics.noise import FRACTION_BITS, Stream
+from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS
 from reference_runner.numerics.weights import QuantisedWeights
 
 if TYPE_CHECKING:
@@ -119,7 +120,11 @@ class FixedWeights(torch.nn.Module):
         }
         for name, shape in shapes.items():
             width = int(np.prod(shape[1:])) if len(shape) > 1 else 4
-            values = _noise(name, int(np.prod(shape)), 1).reshape(shape) * 2.0**-16 / 2.0 ** (width.bit_length() // 2)
+            values = (
+                _noise(name, int(np.prod(shape)), 1).reshape(shape)
+                * 2.0**-FRACTION_BITS
+                / 2.0 ** (width.bit_length() // 2)
+            )
             self.register_buffer(name, torch.from_numpy(values.astype(np.float32)))
 
 
@@ -130,7 +135,7 @@ def _noise(stage: str, frames: int, channels: int) -> np.ndarray:
 def _x(ops: IntegerOps, stage: str = "x", shift: int = 0) -> Any:
     """(BATCH, LENGTH, CHANNELS), standard deviation 2**shift."""
     values = _noise(stage, BATCH * LENGTH, CHANNELS).reshape(BATCH, LENGTH, CHANNELS)
-    return ops.activation_from_integers(values << shift)
+    return ops.activation_from_integers(values << (shift + ACTIVATION_FRACTION_BITS - FRACTION_BITS))
 
 
 def _ids() -> np.ndarray:

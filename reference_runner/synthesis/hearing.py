@@ -15,7 +15,6 @@ import numpy as np
 
 from reference_runner.model.features import FEATURE_SETTINGS, FeatureSettings
 from reference_runner.numerics.integers import round_shift
-from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS
 from reference_runner.numerics.tables import TURN_BITS, cosines, hann
 
 TABLE_BITS = 24
@@ -30,6 +29,8 @@ LOG_STEPS = 20
 LN2 = 0xB17217F
 """ln(2) * 2**28."""
 FEATURE_GRID_BITS = 10
+LOG_BITS = 16
+"""A log-mel is an integer times 2**-LOG_BITS."""
 
 
 def log_mel(pcm: np.ndarray, settings: FeatureSettings = FEATURE_SETTINGS) -> np.ndarray:
@@ -127,4 +128,4 @@ def natural_log(x: np.ndarray, fraction_bits: int) -> np.ndarray:
         digits = digits * 2 + two
     log2 = ((length - 1 - fraction_bits) << LOG_STEPS) + digits
     grid = round_shift(log2 * LN2, LOG_STEPS + 28 - FEATURE_GRID_BITS)
-    return grid << (ACTIVATION_FRACTION_BITS - FEATURE_GRID_BITS)
+    return grid << (LOG_BITS - FEATURE_GRID_BITS)

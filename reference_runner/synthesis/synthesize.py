@@ -25,11 +25,11 @@ from reference_runner.numerics import kat
 from reference_runner.numerics.exact import ExactOps, find_device
 from reference_runner.numerics.integers import host
 from reference_runner.numerics.native import NativeOps
-from reference_runner.numerics.noise import Stream
+from reference_runner.numerics.noise import FRACTION_BITS, Stream
 from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS
 from reference_runner.numerics.weights import QuantisedWeights
 from reference_runner.synthesis.alignment import align
-from reference_runner.synthesis.hearing import log_mel
+from reference_runner.synthesis.hearing import LOG_BITS, log_mel
 from reference_runner.synthesis.references import HeardReference, hear
 from reference_runner.synthesis.request import Numerics, PromptKind, SynthesisRequest
 from reference_runner.synthesis.stations import Station, StationRecord, Stations
@@ -407,7 +407,7 @@ class _Run:
 
     def _normalised(self, pcm: np.ndarray) -> Activation:
         """Hear int16 samples (S,) as normalised log-mel (1, L, M)."""
-        return self._normalise(log_mel(pcm) * GRID)
+        return self._normalise(log_mel(pcm) * 2.0**-LOG_BITS)
 
     def _normalise(self, mel: np.ndarray) -> Activation:
         config = self.model.config
@@ -525,7 +525,7 @@ class _Run:
         noise = []
         for item, (low, high) in zip(items, windows, strict=True):
             stream = Stream(seed=item.request.seed_of(NOISE_STAGE), stage=NOISE_STAGE)
-            values = ops.activation(stream.values(low, high - low, MEL_BANDS)[None] * GRID)
+            values = ops.activation(stream.values(low, high - low, MEL_BANDS)[None] * 2.0**-FRACTION_BITS)
             noise.append(ops.affine(values, 1.0 / item.request.temperature))
         pairs = list(zip(items, windows, strict=True))
         frames = EncodedFrames(
@@ -652,7 +652,7 @@ class _Run:
 
 def to_pcm(samples: np.ndarray) -> tuple[np.ndarray, int]:
     """Round samples (S,) to int16, halves to even; return them and how many were clipped."""
-    # In `exact` a sample is an integer times 2**-16, so times 2**15 is exact and the rounding is one decision.
+    # In `exact` a sample is an integer times 2**-20, so times 2**15 is exact and the rounding is one decision.
     rounded = np.rint(samples * 32_768.0)
     limited = np.clip(rounded, -32_768, 32_767)
     return limited.astype(np.int16), int((rounded != limited).sum())
