@@ -18,7 +18,7 @@ import torch
 
 from reference_runner.errors import ReferenceClipError, RequestError
 from reference_runner.frontend.text_frontend import ReadSentence, TextFrontEnd
-from reference_runner.model.features import FEATURE_SETTINGS, prosody
+from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.model.prosody_language_model import ProsodyPrompt
 from reference_runner.model.style_adaptive_encoder import EncodedFrames
 from reference_runner.numerics import kat
@@ -29,7 +29,7 @@ from reference_runner.numerics.noise import FRACTION_BITS, Stream
 from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS
 from reference_runner.numerics.weights import QuantisedWeights
 from reference_runner.synthesis.alignment import align
-from reference_runner.synthesis.hearing import LOG_BITS, log_mel
+from reference_runner.synthesis.hearing import LOG_BITS, log_mel, prosody
 from reference_runner.synthesis.references import HeardReference, hear
 from reference_runner.synthesis.request import Numerics, PromptKind, SynthesisRequest
 from reference_runner.synthesis.stations import Station, StationRecord, Stations
@@ -446,7 +446,7 @@ class _Run:
             durations = ops.integers(align(distance)[None])
         except ValueError as error:
             raise ReferenceClipError(f"shorter than its transcript: {error}", where=f"reference {clip.name}") from error
-        features = prosody(clip.pcm / 32768.0)
+        features = prosody(clip.pcm)
         features[:, 0] /= config.pitch_deviation_octaves
         features[:, 2] = (features[:, 2] - config.energy_mean) / config.energy_deviation
         heard = ops.concat([mel[:, :, : config.prosody_mel_bands], ops.activation(features[None])], axis=2)

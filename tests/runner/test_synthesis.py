@@ -31,7 +31,7 @@ from reference_runner.numerics import integers, kat
 from reference_runner.numerics.noise import Stream, digest
 from reference_runner.numerics.plain import PlainOps
 from reference_runner.synthesis.alignment import align
-from reference_runner.synthesis.hearing import log_mel
+from reference_runner.synthesis.hearing import log_mel, prosody
 from reference_runner.synthesis.references import Reference, hear, to_fed_pcm
 from reference_runner.synthesis.request import ChunkPlan, Numerics, Prompt, PromptKind, SynthesisRequest
 from reference_runner.synthesis.resampling import resample
@@ -554,6 +554,16 @@ def test_hearing_by_integers_is_what_training_hears():
     steps = np.abs(heard * 2.0**-16 - features.log_mel(pcm / 32_768.0)) * 1024
     assert steps.max() <= 3.01
     assert (steps == 0).mean() > 0.9
+
+
+def test_prosody_by_integers_is_what_training_hears():
+    """The same voicing, pitch and energy within one step of 2**-10."""
+    pcm = np.rint(voice_like(16_000) * 32_768).astype(np.int16)
+    pcm[9_000:12_000] = 0
+    found, meant = prosody(pcm), features.prosody(pcm / 32_768.0)
+    assert np.array_equal(found[:, 1], meant[:, 1])
+    assert 0.5 < found[:, 1].mean() < 1.0
+    assert np.abs(found - meant).max() * 1024 <= 1.01
 
 
 def test_hearing_and_resampling_have_known_answers():
