@@ -3,7 +3,7 @@
 An activation is an integer; the number it means is that integer times 2**-20, within +-2**27.  What follows is written
 over a `Carrier` (torch float64, numpy float64, numpy int64) that provides exact sums of products, rounding shifts and
 rounding division.  No square root, exponential, logarithm, sine or random number of any library is called: polynomials
-with the constants below, a bitwise integer square root, and powers of two from a table.
+with the constants below, an integer square root decided by comparisons, and powers of two from a table.
 
 Why float64 may carry it: every intermediate stays under 2**53 (`weights.py` certifies the sums of products at load, the
 bounds of the rest stand beside them), a product of such integers by a power of two is exact, and for |n| < 2**52 the
@@ -190,6 +190,14 @@ class Carrier(Protocol):
         """How many are true; an int, or something `int()` accepts later."""
         ...
 
+    def count_last(self, condition: Any) -> Any:
+        """How many are true along the last axis, which is kept with width one, as carried integers."""
+        ...
+
+    def square_root(self, x: Any) -> Any:
+        """floor(sqrt(x)) for 0 <= x < 2**53, decided by exact comparisons with squares."""
+        ...
+
 
 class IntegerOps:
     """`Ops` over integers; see `reference_runner.numerics.ops` for the shapes of every operation."""
@@ -201,6 +209,7 @@ class IntegerOps:
         self.weights = weights
         self._saturated: dict[str, Any] = {}
         self._carried: dict[tuple[str, str], Any] = {}
+        self._norm_limits = carrier.array(np.array([1 << bits for bits in range(NORM_DEVIATION_BITS, 38)]))
 
     # -- the grid
 
@@ -451,13 +460,11 @@ class IntegerOps:
             raise ValueError(f"layer_norm takes at most {NORM_WIDTH_MAXIMUM} channels, got {width}")
         deviation = x * width - carrier.total(x, -1)  # 2**37
         peak = carrier.greatest(carrier.absolute(deviation), -1)
-        shift = peak * 0
-        for bits in range(NORM_DEVIATION_BITS, 38):
-            shift = shift + carrier.where(peak >= (1 << bits), peak * 0 + 1, peak * 0)
+        shift = carrier.count_last(peak >= self._norm_limits)
         deviation = carrier.scale_by_power(deviation, -shift)
         variance = carrier.divide_round(carrier.total(deviation * deviation, -1), peak * 0 + width)  # 2**44
         epsilon = carrier.scale_by_power(peak * 0 + width * width * (1 << NORM_EPSILON_BITS), shift * -2)  # 2**42
-        root = self._square_root((variance + epsilon) * (1 << (2 * NORM_ROOT_BITS)))  # 2**52
+        root = carrier.square_root((variance + epsilon) * (1 << (2 * NORM_ROOT_BITS)))  # 2**52
         y = carrier.divide_round(deviation * (1 << (ACTIVATION_FRACTION_BITS + NORM_ROOT_BITS)), root)  # 2**46 / root
         if gain is None and bias is None:
             return y
@@ -465,14 +472,6 @@ class IntegerOps:
         if bias is not None:
             y = y + self._vector(bias) * ONE  # 2**47
         return self._saturate(carrier.shift_round(y, VECTOR_FRACTION_BITS), "layer_norm")
-
-    def _square_root(self, x: Any) -> Any:
-        """floor(sqrt(x)) for 0 <= x < 2**53, bit by bit, each bit by the exact comparison g*g <= x."""
-        root = x * 0
-        for bit in range(26, -1, -1):
-            trial = root + (1 << bit)
-            root = self.carrier.where(trial * trial <= x, trial, root)
-        return root
 
     def attention(self, q: Any, k: Any, v: Any, heads: int, *, causal: bool = False, mask: Any | None = None) -> Any:
         """(B, Q, C), (B, L, C), (B, L, C) to (B, Q, C).
@@ -573,6 +572,15 @@ class IntegerOps:
         rounded = np.clip(round_shift(frames, ACTIVATION_FRACTION_BITS), 1, maximum)
         margin = np.abs((frames & (ONE - 1)) - ONE // 2) * 2.0**-ACTIVATION_FRACTION_BITS
         return self.carrier.index(np.where(host(mask), rounded, 0)), self.carrier.reals(margin)
+
+
+def settle_root(guess: Any, x: Any, where: Any) -> Any:
+    """Bring a guess within two steps of floor(sqrt(x)) onto it: g*g <= x < (g + 1)**2 decides, never the guess."""
+    for _ in range(2):
+        guess = where(guess * guess > x, guess - 1, guess)
+        above = guess + 1
+        guess = where(above * above <= x, above, guess)
+    return guess
 
 
 def host(x: Any) -> np.ndarray:

@@ -232,6 +232,15 @@ def test_float64_division_rounds_as_integer_division():
         assert round(Fraction(n, d)) == round_division(np.int64(n), np.int64(d))
 
 
+@pytest.mark.parametrize("wrong_by", [0.0, 1e-9, -1e-9, 2e-8])
+def test_the_square_root_does_not_depend_on_its_guess(wrong_by):
+    """A library whose root is off by a step or two gives the same integers as the bitwise root."""
+    x = np.concatenate([np.arange(5_000), np.arange(1 << 26, (1 << 26) + 2_000) ** 2, np.arange(2_000, 4_000) ** 2 - 1])
+    guess = np.floor(np.sqrt(x) * (1.0 + wrong_by))
+    settled = integers.settle_root(guess, x.astype(np.float64), np.where)
+    assert np.array_equal(settled.astype(np.int64), Int64Carrier().square_root(x))
+
+
 def test_rounding_shift_takes_halves_to_even():
     """As `round` on fractions."""
     values = np.arange(-40, 40)
