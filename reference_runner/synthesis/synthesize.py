@@ -49,6 +49,8 @@ GRID = 2.0**-ACTIVATION_FRACTION_BITS
 FRAGILE_MARGIN = 1e-4
 """A decision nearer than this to its boundary may fall otherwise on another stack (native only)."""
 NOISE_STAGE = "mel"
+DURATION_MAXIMUM = 2_000
+"""Frames a hook may give one phone: 32 s, longer than any hesitation."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -465,9 +467,11 @@ class _Run:
         phones = stations.passes(Station.PHONEME, sentence.phones, first=item.phones, last=last)
         text = self._text(phones)
         decoded = model.prosody_language_model.decode(ops, text, item.voice.prompt)
-        codes = self._decision(item, Station.CODES, decoded.codes, last)
+        codes = self._decision(item, Station.CODES, decoded.codes, last, model.config.prosody_codes - 1)
         plan = model.plan(ops, text, codes, decoded.margins, item.voice.style)
-        durations = self._decision(item, Station.DURATION, plan.durations, last)
+        durations = self._decision(item, Station.DURATION, plan.durations, last, DURATION_MAXIMUM)
+        if not host(durations).any():
+            raise ValueError(f"the hook at {Station.DURATION} left no frame of a sentence of {len(phones)} phones")
         frames = model.style_adaptive_encoder(ops, plan.content, durations, item.voice.style)
         item.code_margin = _smaller(item.code_margin, host(decoded.margins)[0], item.phones)
         item.duration_margin = _smaller(item.duration_margin, host(plan.duration_margins)[0], item.phones)
@@ -476,12 +480,14 @@ class _Run:
         item.mean = frames.mean if item.mean is None else ops.concat([item.mean, frames.mean], axis=1)
         item.hidden = frames.hidden if item.hidden is None else ops.concat([item.hidden, frames.hidden], axis=1)
 
-    def _decision(self, item: _Item, station: Station, values: Integers, last: bool) -> Integers:
-        """Let integers (1, P) pass a station."""
+    def _decision(self, item: _Item, station: Station, values: Integers, last: bool, highest: int) -> Integers:
+        """Let integers (1, P) within 0..highest pass a station."""
         before = host(values)[0].astype(np.int64)
         after = np.array(item.stations.passes(station, before, first=item.phones, last=last), np.int64)
         if after.shape != before.shape:
             raise ValueError(f"the hook at {station} returned shape {after.shape}, expected {before.shape}")
+        if after.min() < 0 or after.max() > highest:
+            raise ValueError(f"the hook at {station} returned {after.min()}..{after.max()}, expected 0..{highest}")
         return self.ops.integers(after[None])
 
     # -- decoding: one chunk of every item at once

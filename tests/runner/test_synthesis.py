@@ -339,6 +339,22 @@ def test_a_hook_that_changes_the_length_of_what_must_stay_is_refused(small_check
         speak(cutting, "Hello.")
 
 
+@pytest.mark.parametrize(
+    ("station", "change", "message"),
+    [
+        (Station.CODES, lambda codes: codes + 100, r"the hook at codes returned 10\d\.\.1\d\d, expected 0\.\.15"),
+        (Station.DURATION, lambda d: d - 50, r"the hook at duration returned -\d+\.\.-\d+, expected 0\.\.2000"),
+        (Station.DURATION, lambda d: d * 0, r"the hook at duration left no frame of a sentence of \d+ phones"),
+        (Station.DURATION, lambda d: d[1:], r"the hook at duration returned shape .*, expected .*"),
+    ],
+)
+def test_a_hook_that_returns_what_cannot_be_is_refused(small_checkpoint, station, change, message):
+    """With what it returned and what would do."""
+    wrong = Synthesizer(small_checkpoint, hooks={station: lambda _, value: change(value)})
+    with pytest.raises(ValueError, match=message):
+        speak(wrong, "Hello.")
+
+
 # -- what is refused
 
 
