@@ -23,7 +23,7 @@ from reference_runner.evaluation.report import to_markdown
 from reference_runner.evaluation.speaking import EvaluationVoice
 from reference_runner.evaluation.word_errors import SentenceErrors, count_errors, paired_bootstrap, word_error_rate
 from reference_runner.frontend.text_frontend import TextFrontEnd
-from reference_runner.model.checkpoint import load_checkpoint, released_checkpoint_path
+from reference_runner.model.checkpoint import load_checkpoint, released_checkpoint_path, weights_sha256
 from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.numerics.native import NativeOps
 from reference_runner.training.corpus_reader import CorpusReader
@@ -112,7 +112,7 @@ def evaluate(checkpoint: Checkpoint, corpus: CorpusReader, arguments: argparse.N
         checkpoint.model, corpus, checkpoint.priors[0], sentences, speaker=_SPEAKERS[0], steps=arguments.steps
     )
     return {
-        "checkpoint_sha256": checkpoint.digest,
+        "weights_sha256": weights_sha256(checkpoint.model),
         "corpus_root_sha256": corpus.root_sha256,
         "recognizer": recognizer.identity,
         "diffusion_steps": arguments.steps,
