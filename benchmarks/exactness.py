@@ -39,6 +39,7 @@ TEXTS = (
     "The harbor was quiet, and we waited for the second boat.",
     "Why did nobody answer? It was twenty past nine.",
 )
+CLIP_TRANSCRIPT = "Nobody knows."
 PROFILES = ("exact", "native")
 PRICE_ROUNDS = 5
 FIDELITY_DB_MINIMUM = 70.0
@@ -140,9 +141,9 @@ def child(job: dict) -> None:
     out = {"machine": machine(), "runs": {}}
     for profile in PROFILES if setting.native else ("exact",):
         runs = []
-        for text in job["texts"]:
+        for number in range(len(TEXTS)):
             report, waveform, pcm = speak(
-                job, profile, text, setting.device, exact_ops=exact_ops, native_ops=native_ops
+                job, profile, number, setting.device, exact_ops=exact_ops, native_ops=native_ops
             )
             name = Path(job["folder"]) / f"{job['place']}-{profile}-{len(runs)}.npz"
             np.savez(name, pcm=pcm, waveform=waveform)
@@ -166,10 +167,14 @@ def child(job: dict) -> None:
 
 
 def speak(
-    job: dict, profile: str, text: str, device: str, **makers: Callable
+    job: dict, profile: str, number: int, device: str, **makers: Callable
 ) -> tuple[SynthesisReport, np.ndarray, np.ndarray]:
-    """Speak one text; return the report, the waveform before rounding and the PCM."""
-    from reference_runner.synthesis.request import Numerics, SynthesisRequest
+    """Speak one text; return the report, the waveform before rounding and the PCM.
+
+    The first has a prior sample's voice and manner; the second those of a clip, so that hearing is compared too.
+    """
+    from reference_runner.synthesis.references import Reference
+    from reference_runner.synthesis.request import Numerics, Prompt, PromptKind, SynthesisRequest
     from reference_runner.synthesis.stations import Station
 
     parts = []
@@ -179,8 +184,20 @@ def speak(
         return samples
 
     synthesizer = make_synthesizer(job, {Station.VOCODER: keep}, **makers)
+    conditions = {}
+    if number:
+        clip = Reference(path=job["clip"], provenance="made by this benchmark", transcript=CLIP_TRANSCRIPT)
+        conditions = {"references": (clip,), "prompt": Prompt(kind=PromptKind.SELF)}
     speech = synthesizer.speak(
-        SynthesisRequest(text=text, steps=job["steps"], seed=1, numerics=Numerics(profile), device=device, repeat=False)
+        SynthesisRequest(
+            text=TEXTS[number],
+            steps=job["steps"],
+            seed=1,
+            numerics=Numerics(profile),
+            device=device,
+            repeat=False,
+            **conditions,
+        )
     )
     pcm = np.concatenate([chunk.pcm for chunk in speech])
     return speech.report, np.concatenate(parts), pcm
@@ -247,10 +264,10 @@ def fidelity_and_price(job: dict) -> None:
     torch.set_num_threads(1)
     double = {"native_ops": lambda device: NativeOps(dtype=torch.float64, device=device)}
     out = {"machine": machine(), "snr_db": {"exact": [], "float32": []}, "same_decisions": []}
-    for text in job["texts"]:
-        reference_report, reference, _ = speak(job, "native", text, "cpu", **double)
+    for number in range(len(TEXTS)):
+        reference_report, reference, _ = speak(job, "native", number, "cpu", **double)
         for name, profile in (("exact", "exact"), ("float32", "native")):
-            report, waveform, _ = speak(job, profile, text, "cpu")
+            report, waveform, _ = speak(job, profile, number, "cpu")
             same = all(
                 report.stage_hashes[stage] == reference_report.stage_hashes[stage]
                 for stage in ("phones", "codes", "durations")
@@ -274,9 +291,7 @@ def timed(synthesizer: Synthesizer, job: dict, profile: str) -> float:
     """Return the processor seconds of one run."""
     from reference_runner.synthesis.request import Numerics, SynthesisRequest
 
-    request = SynthesisRequest(
-        text=job["texts"][0], steps=job["steps"], seed=1, numerics=Numerics(profile), repeat=False
-    )
+    request = SynthesisRequest(text=TEXTS[0], steps=job["steps"], seed=1, numerics=Numerics(profile), repeat=False)
     started = time.process_time()
     for _ in synthesizer.speak(request):
         pass
@@ -325,6 +340,16 @@ def compare(folder: Path, place: int, profile: str, texts: int) -> dict[str, flo
         "greatest_lsb": greatest,
         "snr_db": worst_db if np.isfinite(worst_db) else None,
     }
+
+
+def write_clip(path: Path) -> str:
+    """Write two seconds of a buzz, 44.1 kHz, two channels: only that it is heard alike matters, not what it says."""
+    import soundfile
+
+    n = np.arange(88_200)
+    left = (n * 3 * (n // 400 % 97 + 60) // 64 % 8_192 - 4_096).astype(np.int16)
+    soundfile.write(path, np.stack([left, left // 2], axis=1), 44_100, subtype="PCM_16")
+    return str(path)
 
 
 def random_checkpoint(path: Path) -> Path:
@@ -451,7 +476,12 @@ def main() -> int:
         checkpoint = arguments.checkpoint or released_checkpoint_path()
         if arguments.random_weights:
             checkpoint = random_checkpoint(folder / "random.safetensors")
-        job = {"checkpoint": str(checkpoint), "texts": TEXTS, "steps": arguments.steps, "folder": temporary}
+        job = {
+            "checkpoint": str(checkpoint),
+            "clip": write_clip(folder / "clip.wav"),
+            "steps": arguments.steps,
+            "folder": temporary,
+        }
         rows = settings(cuda=torch.cuda.is_available(), emulated=arguments.emulated is not None)
         if arguments.only:
             rows = [rows[0], *(row for row in rows[1:] if arguments.only in row.name)]
@@ -471,6 +501,8 @@ def main() -> int:
                     row[profile]["compared"] = compare(folder, place, profile, len(TEXTS))
             result["rows"].append(row)
         result["fidelity"] = run_child(job | {"fidelity": True}, Setting(name="fidelity"), None)
+        if isinstance(result["fidelity"], str):
+            parser.exit(1, f"fidelity could not be measured: {result['fidelity']}\n")
         ran = [row for row in result["rows"] if "failed" not in row]
         result["distinct_pcm"] = {
             profile: len({tuple(row[profile]["pcm_full"]) for row in ran if profile in row}) for profile in PROFILES

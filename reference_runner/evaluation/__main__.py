@@ -23,7 +23,7 @@ from reference_runner.evaluation.report import to_markdown
 from reference_runner.evaluation.speaking import EvaluationVoice
 from reference_runner.evaluation.word_errors import SentenceErrors, count_errors, paired_bootstrap, word_error_rate
 from reference_runner.frontend.text_frontend import TextFrontEnd
-from reference_runner.model.checkpoint import load_checkpoint, released_checkpoint_path
+from reference_runner.model.checkpoint import load_checkpoint, released_checkpoint_path, weights_sha256
 from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.numerics.native import NativeOps
 from reference_runner.training.corpus_reader import CorpusReader
@@ -39,7 +39,6 @@ _SPEAKERS = ("slt-100", "rms-100")
 _SETS = {"grammar": "test_grammar", "harvard-type": "test_harvard"}
 _LIMITS = {"grammar": 0.10, "harvard-type": 0.20}
 _DIFFUSION_LIMIT = 0.03
-_TEMPERATURE = 1.5
 _REFERENCES = 3
 
 _EVERYDAY = (
@@ -62,6 +61,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(".build/evaluation"))
     parser.add_argument("--sentences", type=int, default=72, help="of each set")
     parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--temperature", type=float, default=3.0, help="the diffusion's noise is divided by it")
     parser.add_argument("--spread-sentences", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -83,7 +83,7 @@ def evaluate(checkpoint: Checkpoint, corpus: CorpusReader, arguments: argparse.N
     heard: list[dict[str, str]] = []
     for speaker in _SPEAKERS:
         voice = EvaluationVoice(checkpoint.model, _references(corpus, speaker), checkpoint.priors[0])
-        systems = _systems(checkpoint, corpus, voice, front_end, arguments.steps)
+        systems = _systems(checkpoint, corpus, voice, front_end, arguments)
         for set_name, split in _SETS.items():
             places = _test_places(corpus, split, speaker)[: arguments.sentences]
             errors = {
@@ -93,14 +93,18 @@ def evaluate(checkpoint: Checkpoint, corpus: CorpusReader, arguments: argparse.N
             rows += [_row(speaker, set_name, name, found, errors["source"]) for name, found in errors.items()]
         for number, text in enumerate(_EVERYDAY):
             waveform = np.concatenate(
-                [voice.speak(one.phones, steps=arguments.steps).waveform for one in front_end.read(text).sentences]
+                [
+                    voice.speak(one.phones, steps=arguments.steps, temperature=arguments.temperature).waveform
+                    for one in front_end.read(text).sentences
+                ]
             )
             heard.append({"speaker": speaker, "said": text, "heard": recognizer.hear(waveform)})
             write_wave(arguments.output / f"{speaker}-{number}.wav", waveform)
         first = _test_places(corpus, "test_harvard", speaker)[0]
         sequence = front_end.read(corpus.utterances[first].text).sentences[0].phones
         mels = {"source": corpus.mel(first).numpy()} | {
-            f"model, {steps} diffusion steps": voice.speak(sequence, steps=steps).mel for steps in (0, arguments.steps)
+            f"model, {steps} diffusion steps": voice.speak(sequence, steps=steps, temperature=arguments.temperature).mel
+            for steps in (0, arguments.steps)
         }
         draw_mels(mels, arguments.output / f"{speaker}-mels.png")
     sentences = [front_end.read(text).sentences[0].phones for text in _EVERYDAY[1 : 1 + arguments.spread_sentences]]
@@ -108,11 +112,11 @@ def evaluate(checkpoint: Checkpoint, corpus: CorpusReader, arguments: argparse.N
         checkpoint.model, corpus, checkpoint.priors[0], sentences, speaker=_SPEAKERS[0], steps=arguments.steps
     )
     return {
-        "checkpoint_sha256": checkpoint.digest,
+        "weights_sha256": weights_sha256(checkpoint.model),
         "corpus_root_sha256": corpus.root_sha256,
         "recognizer": recognizer.identity,
         "diffusion_steps": arguments.steps,
-        "temperature": _TEMPERATURE,
+        "temperature": arguments.temperature,
         "word_errors": rows,
         "gates": _gates(rows),
         "session_spread": {name: one.to_dict() for name, one in spread.items()},
@@ -140,7 +144,11 @@ def _test_places(corpus: CorpusReader, split: str, speaker: str) -> list[int]:
 
 
 def _systems(
-    checkpoint: Checkpoint, corpus: CorpusReader, voice: EvaluationVoice, front_end: TextFrontEnd, steps: int
+    checkpoint: Checkpoint,
+    corpus: CorpusReader,
+    voice: EvaluationVoice,
+    front_end: TextFrontEnd,
+    arguments: argparse.Namespace,
 ) -> dict[str, Callable[[int], NDArray[np.floating]]]:
     ops = NativeOps()
 
@@ -150,14 +158,16 @@ def _systems(
 
     def said(place: int, number: int) -> NDArray[np.floating]:
         read = front_end.read(corpus.utterances[place].text)
-        parts = [voice.speak(one.phones, steps=number, temperature=_TEMPERATURE).waveform for one in read.sentences]
+        parts = [
+            voice.speak(one.phones, steps=number, temperature=arguments.temperature).waveform for one in read.sentences
+        ]
         return np.concatenate(parts)
 
     return {
         "source": lambda place: corpus.samples(place).numpy(),
         "source mel, vocoder": copy,
         "model, mel mean": lambda place: said(place, 0),
-        "model, diffusion": lambda place: said(place, steps),
+        "model, diffusion": lambda place: said(place, arguments.steps),
     }
 
 

@@ -15,7 +15,7 @@ def to_markdown(report: Mapping[str, Any]) -> str:
     lines = [
         "# Evaluation of the reference runner's model",
         "",
-        f"Checkpoint `sha256:{report['checkpoint_sha256']}`, corpus `sha256:{report['corpus_root_sha256']}`.",
+        f"Weights `sha256:{report['weights_sha256']}`, corpus `sha256:{report['corpus_root_sha256']}`.",
         f"Listener: {report['recognizer']}.",
         f"{report['diffusion_steps']} diffusion steps, temperature {report['temperature']}.",
         "",

@@ -53,7 +53,7 @@ class EvaluationVoice:
     @torch.no_grad()
     def speak(
         self, sequence: PhoneSequence, *, steps: int, seed: int = 1, codes: torch.Tensor | None = None,
-        temperature: float = 1.5,
+        temperature: float = 3.0,
     ) -> Speech:  # fmt: skip
         """Speak phones; given codes (1, P) replace the language model's."""
         model, ops = self._model, self._ops

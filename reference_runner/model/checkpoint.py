@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHECKPOINT_FORMAT", "RELEASED_CHECKPOINT", "Checkpoint", "checkpoint_sha256", "load_checkpoint",
-    "released_checkpoint_path", "released_sha256", "save_checkpoint",
+    "released_checkpoint_path", "released_sha256", "save_checkpoint", "weights_sha256",
 ]  # fmt: skip
 
 CHECKPOINT_FORMAT = "ttsartifact-stable-tts-checkpoint/1"
@@ -77,6 +77,15 @@ def checkpoint_sha256(path: Path) -> str:
     with path.open("rb") as stream:
         while block := stream.read(_READ_BLOCK):
             digest.update(block)
+    return digest.hexdigest()
+
+
+def weights_sha256(model: StableTts) -> str:
+    """Return the hash of the weights alone: what was measured stays the same when its report is put beside it."""
+    digest = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(f"{name}{tuple(value.shape)}".encode("ascii"))
+        digest.update(value.detach().cpu().contiguous().numpy().astype("<f4").tobytes())
     return digest.hexdigest()
 
 

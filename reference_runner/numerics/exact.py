@@ -1,8 +1,9 @@
 """`exact` on torch: the integers of `integers.py` carried in float64, on a CPU or a CUDA device.
 
 Only tensor + - *, tensor / tensor, multiplication by a constant, round half to even, floor, clamp, compare, where, abs,
-gather, maximum and matrix products of float64 are used, each its own kernel.  Nothing is divided by a Python number
-(CUDA multiplies by the reciprocal), nothing is fused (`addcmul`, `add(alpha=...)`, `torch.compile`).
+gather, maximum and matrix products of float64 are used, each its own kernel, and a square root as a first guess.
+Nothing is divided by a Python number (CUDA multiplies by the reciprocal), nothing is fused (`addcmul`,
+`add(alpha=...)`, `torch.compile`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 
 from reference_runner.errors import DeviceUnavailable
-from reference_runner.numerics.integers import IntegerOps, Reduction
+from reference_runner.numerics.integers import IntegerOps, Reduction, settle_root
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,6 +134,14 @@ class TorchCarrier:
     def broadcast(self, x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
         """Repeat to a shape."""
         return x.expand(shape)
+
+    def count_last(self, condition: torch.Tensor) -> torch.Tensor:
+        """How many are true along the last axis."""
+        return condition.sum(-1, keepdim=True).to(torch.float64)
+
+    def square_root(self, x: torch.Tensor) -> torch.Tensor:
+        """floor(sqrt(x)); the library's root, which no two machines need to share, is only the guess."""
+        return settle_root(torch.floor(torch.sqrt(x)), x, torch.where)
 
     def count(self, condition: torch.Tensor) -> torch.Tensor:
         """How many are true; stays on the device so that nothing waits for it."""

@@ -1,9 +1,9 @@
 """The `exact` profile, defined: every operation takes integers and returns integers, whatever carries them.
 
-An activation is an integer; the number it means is that integer times 2**-16, within +-2**23.  What follows is written
+An activation is an integer; the number it means is that integer times 2**-20, within +-2**27.  What follows is written
 over a `Carrier` (torch float64, numpy float64, numpy int64) that provides exact sums of products, rounding shifts and
 rounding division.  No square root, exponential, logarithm, sine or random number of any library is called: polynomials
-with the constants below, a bitwise integer square root, and powers of two from a table.
+with the constants below, an integer square root decided by comparisons, and powers of two from a table.
 
 Why float64 may carry it: every intermediate stays under 2**53 (`weights.py` certifies the sums of products at load, the
 bounds of the rest stand beside them), a product of such integers by a power of two is exact, and for |n| < 2**52 the
@@ -39,7 +39,8 @@ ONE = 1 << ACTIVATION_FRACTION_BITS
 LIMIT = 1 << (ACTIVATION_FRACTION_BITS + SATURATION_BITS)
 
 # exp: x log2(e) = n + f, 2**f by its Taylor polynomial of degree 7 on |f| <= 1/2 (remainder 5e-9).
-LOG2_E = 0x17154765  # log2(e) * 2**28
+REDUCTION_BITS = 26
+LOG2_E = 0x5C551D9  # log2(e) * 2**26
 POLYNOMIAL_BITS = 26
 EXP2_COEFFICIENTS = (
     0x4000000,
@@ -52,10 +53,10 @@ EXP2_COEFFICIENTS = (
     0x400,
 )  # ln(2)**k / k!
 EXP_LOWEST = -32 * ONE  # e**-32 rounds to 0 on every grid used
-EXP_HIGHEST = 318_000  # 4.852..., just above ln(2**7): the result saturates
+EXP_HIGHEST = 5_088_000  # 4.8523, just above ln(2**7): the result saturates
 
 # sin, cos: x * 2/pi = q + r quarter turns, polynomials in r**2 on |r| <= 1/2 (remainder 2e-9).
-TWO_OVER_PI = 0xA2F9837  # 2/pi * 2**28
+TWO_OVER_PI = 0x28BE60E  # 2/pi * 2**26
 SIN_COEFFICIENTS = (
     0x6487ED5,
     -0x295779D,
@@ -77,7 +78,7 @@ COS_COEFFICIENTS = (
 SOFTMAX_EXP_BITS = 24
 SOFTMAX_BITS = 20
 NORM_WIDTH_MAXIMUM = 512
-NORM_DEVIATION_BITS = 21
+NORM_DEVIATION_BITS = 22
 NORM_ROOT_BITS = 4
 AFFINE_BITS = 24
 GATE_SHIFT = ACTIVATION_FRACTION_BITS + int(1 / GATE_SCALE).bit_length() - 1
@@ -189,6 +190,14 @@ class Carrier(Protocol):
         """How many are true; an int, or something `int()` accepts later."""
         ...
 
+    def count_last(self, condition: Any) -> Any:
+        """How many are true along the last axis, which is kept with width one, as carried integers."""
+        ...
+
+    def square_root(self, x: Any) -> Any:
+        """floor(sqrt(x)) for 0 <= x < 2**53, decided by exact comparisons with squares."""
+        ...
+
 
 class IntegerOps:
     """`Ops` over integers; see `reference_runner.numerics.ops` for the shapes of every operation."""
@@ -200,6 +209,7 @@ class IntegerOps:
         self.weights = weights
         self._saturated: dict[str, Any] = {}
         self._carried: dict[tuple[str, str], Any] = {}
+        self._norm_limits = carrier.array(np.array([1 << bits for bits in range(NORM_DEVIATION_BITS, 38)]))
 
     # -- the grid
 
@@ -217,6 +227,15 @@ class IntegerOps:
         limited = self.carrier.clip(x, -LIMIT, LIMIT)
         self._count(operation, self.carrier.count(limited != x))
         return limited
+
+    def _round(self, y: Any, bits: int, operation: str) -> Any:
+        """Y / 2**bits, halves to even, within +-2**7.
+
+        A product of two large activations may need 54 bits; it is limited before it is rounded, at one step beyond the
+        saturation, so that whatever it lost above 53 bits is never looked at.
+        """
+        beyond = (LIMIT + 1) << bits
+        return self._saturate(self.carrier.shift_round(self.carrier.clip(y, -beyond, beyond), bits), operation)
 
     def _count(self, operation: str, count: Any) -> None:
         self._saturated[operation] = self._saturated.get(operation, 0) + count
@@ -255,7 +274,7 @@ class IntegerOps:
         return self.carrier.array(limited.astype(np.int64))
 
     def activation_from_integers(self, integers: np.ndarray) -> Any:
-        """Carry integers times 2**-16, limited to +-2**7."""
+        """Carry integers times 2**-20, limited to +-2**7."""
         return self.carrier.array(np.clip(integers.astype(np.int64), -LIMIT, LIMIT))
 
     def parameter(self, vector: torch.Tensor) -> Any:
@@ -271,7 +290,7 @@ class IntegerOps:
         return self.carrier.boolean(np.arange(length)[None, :] < host(lengths)[:, None])
 
     def to_integers(self, x: Any) -> np.ndarray:
-        """Give an activation as int32 integers times 2**-16: what stage hashes are taken over."""
+        """Give an activation as int32 integers times 2**-20: what stage hashes are taken over."""
         return self.carrier.to_int64(x).astype(np.int32)
 
     def to_float64(self, x: Any) -> np.ndarray:
@@ -294,7 +313,7 @@ class IntegerOps:
         """(B, L, C) to (B, left + L + right, C)."""
         return self.carrier.pad(x, 1, left, right)
 
-    # -- element by element; the comments bound the intermediates, |activation| <= 2**23
+    # -- element by element; the comments bound the intermediates, |activation| <= 2**27
 
     def add(self, x: Any, y: Any) -> Any:
         """X + y."""
@@ -306,38 +325,37 @@ class IntegerOps:
 
     def mul(self, x: Any, y: Any) -> Any:
         """X * y."""
-        return self._saturate(self.carrier.shift_round(x * y, ACTIVATION_FRACTION_BITS), "mul")  # 2**46
+        return self._round(x * y, ACTIVATION_FRACTION_BITS, "mul")  # 2**54
 
     def affine(self, x: Any, scale: float, offset: float = 0.0) -> Any:
         """Scale * x + offset."""
-        factor, constant = round(scale * (1 << AFFINE_BITS)), round(offset * ONE)
+        bits = AFFINE_BITS - int(abs(scale)).bit_length()
+        factor, constant = round(scale * (1 << bits)), round(offset * ONE)
         if abs(scale) >= 16 or abs(constant) > LIMIT:
             raise ValueError(f"affine takes |scale| < 16 and |offset| <= 128, got {scale} and {offset}")
-        y = x * factor + (constant << AFFINE_BITS)  # 2**51 + 2**47
-        return self._saturate(self.carrier.shift_round(y, AFFINE_BITS), "affine")
+        return self._round(x * factor + (constant << bits), bits, "affine")  # 2**51 + 2**51
 
     def scale(self, x: Any, vector: torch.Tensor) -> Any:
         """X * vector."""
-        y = x * self._vector(vector)  # 2**50
-        return self._saturate(self.carrier.shift_round(y, VECTOR_FRACTION_BITS), "scale")
+        return self._round(x * self._vector(vector), VECTOR_FRACTION_BITS, "scale")  # 2**54
 
     def modulate(self, x: Any, gain: Any, shift: Any) -> Any:
         """X * (1 + gain) + shift."""
-        y = x * (gain + ONE) + shift * ONE  # 2**46 + 2**39 + 2**39
-        return self._saturate(self.carrier.shift_round(y, ACTIVATION_FRACTION_BITS), "modulate")
+        y = x * (gain + ONE) + shift * ONE  # 2**54 + 2**47 + 2**47
+        return self._round(y, ACTIVATION_FRACTION_BITS, "modulate")
 
     def gate(self, x: Any) -> Any:
         """GATE_SCALE * relu(x)**2."""
         positive = self.carrier.clip(x, 0, LIMIT)
-        return self._saturate(self.carrier.shift_round(positive * positive, GATE_SHIFT), "gate")  # 2**46
+        return self._round(positive * positive, GATE_SHIFT, "gate")  # 2**54
 
     def _exp(self, x: Any, fraction_bits: int) -> Any:
-        """e**x for x of any size on the 2**-16 grid, as integers times 2**-fraction_bits."""
+        """e**x for x of any size on the activation grid, as integers times 2**-fraction_bits."""
         carrier = self.carrier
-        z = carrier.clip(x, EXP_LOWEST, EXP_HIGHEST) * LOG2_E  # 2**21 * 2**28.6
-        whole = carrier.shift_round(z, 28 + ACTIVATION_FRACTION_BITS)
-        rest = z - whole * (1 << (28 + ACTIVATION_FRACTION_BITS))
-        f = carrier.shift_round(rest, 28 + ACTIVATION_FRACTION_BITS - POLYNOMIAL_BITS)  # 2**25
+        z = carrier.clip(x, EXP_LOWEST, EXP_HIGHEST) * LOG2_E  # 2**25 * 2**26.6
+        whole = carrier.shift_round(z, REDUCTION_BITS + ACTIVATION_FRACTION_BITS)
+        rest = z - whole * (1 << (REDUCTION_BITS + ACTIVATION_FRACTION_BITS))
+        f = carrier.shift_round(rest, REDUCTION_BITS + ACTIVATION_FRACTION_BITS - POLYNOMIAL_BITS)  # 2**25
         y = f * EXP2_COEFFICIENTS[-1]
         for coefficient in EXP2_COEFFICIENTS[-2:0:-1]:
             y = (carrier.shift_round(y, POLYNOMIAL_BITS) + coefficient) * f  # 2**26.5 * 2**25
@@ -353,16 +371,16 @@ class IntegerOps:
         carrier = self.carrier
         small = self._exp(-carrier.absolute(x), SOFTMAX_EXP_BITS)
         unit = 1 << SOFTMAX_EXP_BITS
-        above = carrier.divide_round(small * 0 + unit * ONE, small + unit)  # 2**40
+        above = carrier.divide_round(small * 0 + unit * ONE, small + unit)  # 2**44
         return carrier.where(x >= 0, above, ONE - above)
 
     def sin_cos(self, x: Any) -> tuple[Any, Any]:
         """(sin x, cos x)."""
         carrier = self.carrier
-        z = x * TWO_OVER_PI  # 2**23 * 2**27.4
-        quarter = carrier.shift_round(z, 28 + ACTIVATION_FRACTION_BITS)
-        rest = z - quarter * (1 << (28 + ACTIVATION_FRACTION_BITS))
-        r = carrier.shift_round(rest, 28 + ACTIVATION_FRACTION_BITS - POLYNOMIAL_BITS)  # 2**25
+        z = x * TWO_OVER_PI  # 2**27 * 2**25.4
+        quarter = carrier.shift_round(z, REDUCTION_BITS + ACTIVATION_FRACTION_BITS)
+        rest = z - quarter * (1 << (REDUCTION_BITS + ACTIVATION_FRACTION_BITS))
+        r = carrier.shift_round(rest, REDUCTION_BITS + ACTIVATION_FRACTION_BITS - POLYNOMIAL_BITS)  # 2**25
         square = carrier.shift_round(r * r, POLYNOMIAL_BITS)  # 2**24
         sine = self._polynomial(SIN_COEFFICIENTS, square) * r  # 2**26.7 * 2**25
         sine = carrier.shift_round(sine, 2 * POLYNOMIAL_BITS - ACTIVATION_FRACTION_BITS)
@@ -404,7 +422,7 @@ class IntegerOps:
         if bias is not None:
             shift = ACTIVATION_FRACTION_BITS + exponent - VECTOR_FRACTION_BITS
             products = products + self._vector(bias) * (1 << shift)
-        return self._saturate(self.carrier.shift_round(products, exponent), operation)
+        return self._round(products, exponent, operation)
 
     def linear(self, x: Any, weight: torch.Tensor, bias: torch.Tensor | None = None) -> Any:
         """(..., I) to (..., O)."""
@@ -435,40 +453,30 @@ class IntegerOps:
         """Normalise over the last axis, by integers.
 
         With D channels the deviations are D*x - sum(x), no mean is rounded.  A row whose greatest deviation has more
-        than 21 bits is shifted down to 21 so that D squares sum to less than 2**51.
+        than 22 bits is shifted down to 22 so that D squares sum to at most 2**53.
         """
         carrier, width = self.carrier, x.shape[-1]
         if width > NORM_WIDTH_MAXIMUM:
             raise ValueError(f"layer_norm takes at most {NORM_WIDTH_MAXIMUM} channels, got {width}")
-        deviation = x * width - carrier.total(x, -1)  # 2**33
+        deviation = x * width - carrier.total(x, -1)  # 2**37
         peak = carrier.greatest(carrier.absolute(deviation), -1)
-        shift = peak * 0
-        for bits in range(NORM_DEVIATION_BITS, 34):
-            shift = shift + carrier.where(peak >= (1 << bits), peak * 0 + 1, peak * 0)
+        shift = carrier.count_last(peak >= self._norm_limits)
         deviation = carrier.scale_by_power(deviation, -shift)
-        variance = carrier.divide_round(carrier.total(deviation * deviation, -1), peak * 0 + width)  # 2**42
-        epsilon = carrier.scale_by_power(peak * 0 + width * width * (1 << NORM_EPSILON_BITS), shift * -2)  # 2**34
-        root = self._square_root((variance + epsilon) * (1 << (2 * NORM_ROOT_BITS)))  # 2**51
-        y = carrier.divide_round(deviation * (1 << (ACTIVATION_FRACTION_BITS + NORM_ROOT_BITS)), root)  # 2**41 / root
+        variance = carrier.divide_round(carrier.total(deviation * deviation, -1), peak * 0 + width)  # 2**44
+        epsilon = carrier.scale_by_power(peak * 0 + width * width * (1 << NORM_EPSILON_BITS), shift * -2)  # 2**42
+        root = carrier.square_root((variance + epsilon) * (1 << (2 * NORM_ROOT_BITS)))  # 2**52
+        y = carrier.divide_round(deviation * (1 << (ACTIVATION_FRACTION_BITS + NORM_ROOT_BITS)), root)  # 2**46 / root
         if gain is None and bias is None:
             return y
-        y = y * (self._vector(gain) if gain is not None else 1 << VECTOR_FRACTION_BITS)  # 2**20.5 * 2**27
+        y = y * (self._vector(gain) if gain is not None else 1 << VECTOR_FRACTION_BITS)  # 2**24.5 * 2**27
         if bias is not None:
-            y = y + self._vector(bias) * ONE  # 2**43
+            y = y + self._vector(bias) * ONE  # 2**47
         return self._saturate(carrier.shift_round(y, VECTOR_FRACTION_BITS), "layer_norm")
-
-    def _square_root(self, x: Any) -> Any:
-        """floor(sqrt(x)) for 0 <= x < 2**53, bit by bit, each bit by the exact comparison g*g <= x."""
-        root = x * 0
-        for bit in range(26, -1, -1):
-            trial = root + (1 << bit)
-            root = self.carrier.where(trial * trial <= x, trial, root)
-        return root
 
     def attention(self, q: Any, k: Any, v: Any, heads: int, *, causal: bool = False, mask: Any | None = None) -> Any:
         """(B, Q, C), (B, L, C), (B, L, C) to (B, Q, C).
 
-        Logits from 14-bit fractions, exact maximum, exp on the 2**-24 grid, exact sum, probabilities on the
+        Logits from 15-bit fractions, exact maximum, exp on the 2**-24 grid, exact sum, probabilities on the
         2**-20 grid.
         """
         carrier = self.carrier
@@ -478,9 +486,9 @@ class IntegerOps:
         def by_head(x: Any) -> Any:
             return carrier.swap(x.reshape(batch, x.shape[1], heads, width), 1, 2)
 
-        q, k, v = by_head(carrier.shift_round(q, 2)), by_head(carrier.shift_round(k, 2)), by_head(v)
-        logits = carrier.shift_round(carrier.matmul(q, carrier.swap(k, 2, 3)), 12)  # 2**42 * width, then 2**30 * width
-        logits = carrier.shift_round(logits * round(attention_scale(width) * 4096), 12)  # 2**42 * width**0.5
+        q, k, v = by_head(carrier.shift_round(q, 5)), by_head(carrier.shift_round(k, 5)), by_head(v)
+        logits = carrier.shift_round(carrier.matmul(q, carrier.swap(k, 2, 3)), 10)  # 2**44 * width
+        logits = carrier.shift_round(logits * round(attention_scale(width) * 4096), 12)  # 2**46 * width**0.5
         last = np.arange(queries)[:, None] + (keys - queries) if causal else keys
         visible = carrier.boolean((np.arange(keys)[None, :] <= last)[None, None])
         if mask is not None:
@@ -491,7 +499,7 @@ class IntegerOps:
         total = carrier.total(weight, -1)
         total = carrier.where(total > 0, total, total * 0 + 1)
         probability = carrier.divide_round(weight * (1 << SOFTMAX_BITS), total)  # 2**44
-        y = carrier.shift_round(carrier.matmul(probability, v), SOFTMAX_BITS)  # 2**43
+        y = carrier.shift_round(carrier.matmul(probability, v), SOFTMAX_BITS)  # 2**47
         return self._saturate(carrier.swap(y, 1, 2).reshape(batch, queries, channels), "attention")
 
     def embed(self, table: torch.Tensor, ids: Any) -> Any:
@@ -516,7 +524,7 @@ class IntegerOps:
         ends = d.cumsum(1)
         frame = np.arange(x.shape[1])
         inside = (frame >= (ends - d)[:, :, None]) & (frame < ends[:, :, None])
-        total = self.carrier.matmul(self.carrier.array(inside.astype(np.int64)), x)  # 2**23 * frames
+        total = self.carrier.matmul(self.carrier.array(inside.astype(np.int64)), x)  # 2**27 * frames
         return self.carrier.divide_round(total, self.carrier.array(np.maximum(d, 1)[:, :, None]))
 
     def repeat_by_duration(self, x: Any, durations: Any, length: int | None = None) -> Any:
@@ -564,6 +572,15 @@ class IntegerOps:
         rounded = np.clip(round_shift(frames, ACTIVATION_FRACTION_BITS), 1, maximum)
         margin = np.abs((frames & (ONE - 1)) - ONE // 2) * 2.0**-ACTIVATION_FRACTION_BITS
         return self.carrier.index(np.where(host(mask), rounded, 0)), self.carrier.reals(margin)
+
+
+def settle_root(guess: Any, x: Any, where: Any) -> Any:
+    """Bring a guess within two steps of floor(sqrt(x)) onto it: g*g <= x < (g + 1)**2 decides, never the guess."""
+    for _ in range(2):
+        guess = where(guess * guess > x, guess - 1, guess)
+        above = guess + 1
+        guess = where(above * above <= x, above, guess)
+    return guess
 
 
 def host(x: Any) -> np.ndarray:

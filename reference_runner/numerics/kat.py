@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from reference_runner.numerics.noise import Stream
+from reference_runner.numerics.noise import FRACTION_BITS, Stream
+from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS
 from reference_runner.numerics.weights import QuantisedWeights
 
 if TYPE_CHECKING:
@@ -119,7 +120,11 @@ class FixedWeights(torch.nn.Module):
         }
         for name, shape in shapes.items():
             width = int(np.prod(shape[1:])) if len(shape) > 1 else 4
-            values = _noise(name, int(np.prod(shape)), 1).reshape(shape) * 2.0**-16 / 2.0 ** (width.bit_length() // 2)
+            values = (
+                _noise(name, int(np.prod(shape)), 1).reshape(shape)
+                * 2.0**-FRACTION_BITS
+                / 2.0 ** (width.bit_length() // 2)
+            )
             self.register_buffer(name, torch.from_numpy(values.astype(np.float32)))
 
 
@@ -130,7 +135,7 @@ def _noise(stage: str, frames: int, channels: int) -> np.ndarray:
 def _x(ops: IntegerOps, stage: str = "x", shift: int = 0) -> Any:
     """(BATCH, LENGTH, CHANNELS), standard deviation 2**shift."""
     values = _noise(stage, BATCH * LENGTH, CHANNELS).reshape(BATCH, LENGTH, CHANNELS)
-    return ops.activation_from_integers(values << shift)
+    return ops.activation_from_integers(values << (shift + ACTIVATION_FRACTION_BITS - FRACTION_BITS))
 
 
 def _ids() -> np.ndarray:
@@ -171,6 +176,14 @@ def _divide(ops: IntegerOps, _: FixedWeights) -> Any:
     return ops.carrier.divide_round(ops.carrier.array(numerator), ops.carrier.array(denominator))
 
 
+def _squares() -> np.ndarray:
+    """Integers under 2**53 and the neighbours of squares, where a root that is one off would show."""
+    roots = np.abs(_wide(27))
+    return np.concatenate(
+        [np.abs(_wide(53)), roots * roots, roots * roots + 2 * roots, np.maximum(roots * roots - 1, 0)]
+    )
+
+
 def _power(ops: IntegerOps, _: FixedWeights) -> Any:
     power = ops.carrier.array(np.arange(len(_wide(20))) % 60 - 40)
     return ops.carrier.scale_by_power(ops.carrier.array(_wide(20)), power)
@@ -182,7 +195,8 @@ OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "carrier.shift_floor": lambda ops, _: ops.carrier.shift_floor(ops.carrier.array(_wide(52)), 2),
     "carrier.divide_round": _divide,
     "carrier.scale_by_power": _power,
-    "carrier.square_root": lambda ops, _: ops._square_root(ops.carrier.array(np.abs(_wide(53)))),  # noqa: SLF001 - its twin
+    "carrier.square_root": lambda ops, _: ops.carrier.square_root(ops.carrier.array(_squares())),
+    "carrier.count_last": lambda ops, _: ops.carrier.count_last(ops.carrier.array(_wide(20).reshape(-1, 16)) > 0),
     # element by element
     "add": lambda ops, _: ops.add(_x(ops), _x(ops, "y", 5)),
     "subtract": lambda ops, _: ops.subtract(_x(ops), _x(ops, "y", 5)),

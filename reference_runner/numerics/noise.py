@@ -21,6 +21,8 @@ DOMAIN = b"ttsartifact reference runner noise 1"
 UNIFORMS_PER_VALUE = 12
 UNIFORMS_PER_WORD = 4
 WORDS_PER_VALUE = UNIFORMS_PER_VALUE // UNIFORMS_PER_WORD
+FRACTION_BITS = 16
+"""A value is an integer times 2**-FRACTION_BITS."""
 MEAN = UNIFORMS_PER_VALUE * 65_535 // 2
 """The integer taken off the sum; values lie within +-MEAN * 2**-16, just under 6 standard deviations."""
 

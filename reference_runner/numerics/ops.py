@@ -6,11 +6,11 @@ A module's `forward(self, ops, ...)` may
 * read `.shape`, index with integers, slices, `None` and `...`, and call `.reshape`,
 
 and nothing else: no `+` between activations, no torch function, no tensor method.  In the `exact` profile an
-activation is an integer multiple of 2**-16 and only the operations here know how to round one.
+activation is an integer multiple of 2**-20 and only the operations here know how to round one.
 
 Words used in every signature:
 
-* *activation*: what flows between layers, float32 in `native`, an integer times 2**-16 within +-2**7 in
+* *activation*: what flows between layers, float32 in `native`, an integer times 2**-20 within +-2**7 in
   `exact`.
 * *parameter*: a `torch.nn.Parameter` or registered buffer of the module, handed over whole and untouched,
   because `exact` finds its
@@ -33,8 +33,12 @@ Integers: TypeAlias = Any
 Mask: TypeAlias = Any
 Parameter: TypeAlias = Any
 
-ACTIVATION_FRACTION_BITS = 16
-"""An activation in the `exact` profile is an integer times 2**-ACTIVATION_FRACTION_BITS."""
+ACTIVATION_FRACTION_BITS = 20
+"""An activation in the `exact` profile is an integer times 2**-ACTIVATION_FRACTION_BITS.
+
+A trained vocoder turns phases by its input, so it amplifies what the grid leaves out some thirty times: measured with
+trained weights, 2**-16 gave 64 to 73 dB against float64, 2**-18 73 to 82.
+"""
 
 SATURATION_BITS = 7
 """It saturates at +-2**SATURATION_BITS; design normalisations so that values stay under about 30."""
@@ -109,7 +113,7 @@ class Ops(Protocol):
         ...
 
     def affine(self, x: Activation, scale: float, offset: float = 0.0) -> Activation:
-        """Scale * x + offset with Python numbers; `exact` rounds them to multiples of 2**-24 and 2**-16.
+        """Scale * x + offset with Python numbers; `exact` rounds them to 24 bits and to its grid.
 
         |scale| stays under 16 and |offset| under 128.
         """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reference_runner.errors import CarrierOverflow
-from reference_runner.numerics.integers import IntegerOps, Reduction, host, round_division, round_shift
+from reference_runner.numerics.integers import IntegerOps, Reduction, host, round_division, round_shift, settle_root
 from reference_runner.numerics.weights import CARRIER_BITS
 
 if TYPE_CHECKING:
@@ -108,6 +108,10 @@ class NumpyCarrier:
         """Repeat to a shape."""
         return np.broadcast_to(x, shape)
 
+    def count_last(self, condition: np.ndarray) -> np.ndarray:
+        """How many are true along the last axis."""
+        return condition.sum(-1, keepdims=True).astype(self.dtype)
+
     def count(self, condition: np.ndarray) -> int:
         """How many are true."""
         return int(np.count_nonzero(condition))
@@ -138,6 +142,10 @@ class Float64Carrier(NumpyCarrier):
     def scale_by_power(self, x: np.ndarray, power: np.ndarray) -> np.ndarray:
         """X * 2**power, halves to even."""
         return np.rint(x * self._powers[(power + POWER_MAXIMUM).astype(np.int64)])
+
+    def square_root(self, x: np.ndarray) -> np.ndarray:
+        """floor(sqrt(x)); the library's root is only the guess."""
+        return settle_root(np.floor(np.sqrt(x)), x, np.where)
 
     def divide_round(self, numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
         """Numerator / denominator, halves to even."""
@@ -179,6 +187,14 @@ class Int64Carrier(NumpyCarrier):
     def divide_round(self, numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
         """Numerator / denominator, halves to even."""
         return round_division(self._within(numerator, "divide_round"), denominator)
+
+    def square_root(self, x: np.ndarray) -> np.ndarray:
+        """floor(sqrt(x)) bit by bit: no root of any library."""
+        root = np.zeros_like(self._within(x, "square_root"))
+        for bit in range(26, -1, -1):
+            trial = root + (1 << bit)
+            root = np.where(trial * trial <= x, trial, root)
+        return root
 
 
 class PlainOps(IntegerOps):

@@ -3,7 +3,8 @@
 The checkpoint stays fp32 and is quantised at load.  Multiplying an fp32 number by a power of two and rounding half to
 even are exact in float64, so every machine finds the same integers; their digest goes into the run.
 
-* A matrix (two axes or more) becomes integers of at most 17 bits and a sign, times 2**-exponent, one exponent a tensor.
+* A matrix (two axes or more) becomes integers of at most 20 bits and a sign, times 2**-exponent, one exponent a tensor:
+  the largest with which the certificate holds.
 * A vector (bias, gain, layer scale) becomes integers times 2**-20 within +-2**7.
 """
 
@@ -22,7 +23,8 @@ from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS, SATURATION_B
 if TYPE_CHECKING:
     import torch
 
-MANTISSA_BITS = 17
+MANTISSA_BITS = 20
+MANTISSA_BITS_MINIMUM = 14
 VECTOR_FRACTION_BITS = 20
 EXPONENT_MAXIMUM = 24
 """Finer weights gain nothing, and a bias shifted onto the product grid must stay small."""
@@ -45,12 +47,12 @@ class QuantisedTensor:
         """Two axes or more."""
         return self.mantissa.ndim >= 2
 
-    def partial_sum_bits(self) -> float:
-        """log2 of the largest value that a partial sum of a product with this tensor can reach, in any order."""
+    def partial_sum(self) -> int:
+        """Return the largest value that a partial sum of a product with this tensor can reach, in any order."""
         rows = np.abs(self.mantissa.astype(np.int64)).reshape(self.mantissa.shape[0], -1)
         largest = int(rows.sum(1).max(initial=0))
         bias = 1 << (SATURATION_BITS + ACTIVATION_FRACTION_BITS + self.exponent)
-        return float(np.log2((largest << (SATURATION_BITS + ACTIVATION_FRACTION_BITS)) + bias))
+        return (largest << (SATURATION_BITS + ACTIVATION_FRACTION_BITS)) + bias
 
 
 class QuantisedWeights:
@@ -68,7 +70,9 @@ class QuantisedWeights:
             self.tensors[name] = quantised
             self._by_identity[id(tensor)] = quantised
             if quantised.is_matrix:
-                self.largest_partial_sum_bits = max(self.largest_partial_sum_bits, quantised.partial_sum_bits())
+                self.largest_partial_sum_bits = max(
+                    self.largest_partial_sum_bits, float(np.log2(quantised.partial_sum()))
+                )
 
     def of(self, parameter: torch.Tensor) -> QuantisedTensor:
         """Find the integers of a parameter; it must be the module's own tensor, whole."""
@@ -104,14 +108,16 @@ def quantise(name: str, values: np.ndarray) -> QuantisedTensor:
         return QuantisedTensor(name=name, mantissa=mantissa.astype(np.int32), exponent=VECTOR_FRACTION_BITS)
     # frexp gives the power of two with |values| < 2**power, from the bits of the number: no logarithm.
     power = int(np.frexp(np.abs(values).max(initial=0.0))[1])
-    exponent = min(MANTISSA_BITS - power, EXPONENT_MAXIMUM)
-    if exponent < EXPONENT_MINIMUM:
-        raise CertificateError(f"a weight of 2**{power} leaves no room for its bias", where=name)
-    mantissa = np.rint(values * 2.0**exponent).astype(np.int32)
-    tensor = QuantisedTensor(name=name, mantissa=mantissa, exponent=exponent)
-    if tensor.partial_sum_bits() >= CARRIER_BITS:
-        raise CertificateError(
-            f"a partial sum may reach 2**{tensor.partial_sum_bits():.2f}, float64 is exact below 2**{CARRIER_BITS}",
-            where=name,
-        )
-    return tensor
+    for bits in range(MANTISSA_BITS, MANTISSA_BITS_MINIMUM - 1, -1):
+        exponent = min(bits - power, EXPONENT_MAXIMUM)
+        if exponent < EXPONENT_MINIMUM:
+            raise CertificateError(f"a weight of 2**{power} leaves no room for its bias", where=name)
+        mantissa = np.rint(values * 2.0**exponent).astype(np.int32)
+        tensor = QuantisedTensor(name=name, mantissa=mantissa, exponent=exponent)
+        if tensor.partial_sum() < 1 << CARRIER_BITS:
+            return tensor
+    raise CertificateError(
+        f"with {MANTISSA_BITS_MINIMUM} bits a partial sum may reach 2**{np.log2(tensor.partial_sum()):.2f}, "
+        f"float64 is exact below 2**{CARRIER_BITS}",
+        where=name,
+    )

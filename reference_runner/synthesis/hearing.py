@@ -1,8 +1,8 @@
-"""The log-mel of a reference clip by integers alone: what `model.features.log_mel` means, the same on every machine.
+"""The log-mel and prosody of a reference clip by integers: what `model.features` means, the same on every machine.
 
 Training hears through float64 transforms rounded to multiples of 2**-10; this gives the same multiples except where the
 float64 value lay within rounding of a half step.  Both profiles use it, so that a clip's features never differ between
-machines.
+machines: sums are of integers, and what is not an integer passes single IEEE operations only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 
 from reference_runner.model.features import FEATURE_SETTINGS, FeatureSettings
 from reference_runner.numerics.integers import round_shift
-from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS
 from reference_runner.numerics.tables import TURN_BITS, cosines, hann
 
 TABLE_BITS = 24
@@ -27,9 +26,13 @@ MEL_BITS = MAGNITUDE_BITS + FILTER_BITS
 """A mel magnitude is an integer times 2**-MEL_BITS."""
 SQUARE_BITS = 25
 LOG_STEPS = 20
+PITCH_BITS = 3
+"""Fraction bits that samples keep under the pitch window."""
 LN2 = 0xB17217F
 """ln(2) * 2**28."""
 FEATURE_GRID_BITS = 10
+LOG_BITS = 16
+"""A log-mel is an integer times 2**-LOG_BITS."""
 
 
 def log_mel(pcm: np.ndarray, settings: FeatureSettings = FEATURE_SETTINGS) -> np.ndarray:
@@ -89,6 +92,54 @@ def mel_filters(settings: FeatureSettings) -> np.ndarray:
     return table
 
 
+def prosody(pcm: np.ndarray, settings: FeatureSettings = FEATURE_SETTINGS) -> np.ndarray:
+    """Return relative pitch in octaves, voicing and log energy (L, 3) of int16 samples, multiples of 2**-10."""
+    lag = pitch_lags(pcm, settings)
+    voiced = lag > 0
+    octaves = np.zeros(len(lag))
+    if voiced.any():
+        # log2 of the pitch relative to its median: of the lags' 24-bit fractions, the other way round.
+        logs = np.zeros(len(lag), np.int64)
+        logs[voiced] = log2_digits(np.rint(lag[voiced] * (1 << 24)).astype(np.int64))
+        middle = int(np.sort(logs[voiced])[(voiced.sum() - 1) // 2] + np.sort(logs[voiced])[voiced.sum() // 2])
+        octaves[voiced] = (middle - 2 * logs[voiced]) * 2.0 ** -(LOG_STEPS + 1)
+    squares = (cut_windows(pcm, settings) ** 2).sum(axis=1).astype(np.int64)  # 2**30 * 1024
+    bits = 2 * SAMPLE_BITS + settings.window_samples.bit_length() - 1
+    floor = (1 << bits) // 100_000_000
+    halved = (log2_digits(squares + floor) - (bits << LOG_STEPS)) * LN2  # ln(power) / 2 = ln(amplitude)
+    energy = round_shift(halved, LOG_STEPS + 29 - FEATURE_GRID_BITS) * 2.0**-FEATURE_GRID_BITS
+    features = np.stack([octaves, voiced.astype(np.float64), energy], axis=1)
+    return np.rint(features * (1 << FEATURE_GRID_BITS)) * 2.0**-FEATURE_GRID_BITS
+
+
+def pitch_lags(pcm: np.ndarray, settings: FeatureSettings) -> np.ndarray:
+    """Return the lag of each frame in samples with its parabolic fraction (L,), 0 where no pitch is heard."""
+    windows = cut_windows(pcm, settings)
+    width = settings.window_samples
+    window = hann(width)
+    mean = windows.sum(axis=1, keepdims=True) / float(width)  # exact: a sum of integers over a power of two
+    shaped = np.rint((windows - mean) * (window * 2.0 ** (PITCH_BITS - TURN_BITS)))
+    shortest = int(settings.sample_rate_hz / settings.f0_high_hz)
+    longest = int(settings.sample_rate_hz / settings.f0_low_hz)
+    lags = np.arange(shortest - 1, longest + 2)
+    # 2**18 * 2**18 * 1024: exact in float64 in any order; so are the window's own, from 15-bit integers.
+    correlation = np.stack([(shaped[:, : width - lag] * shaped[:, lag:]).sum(axis=1) for lag in lags], axis=1)
+    energy = (shaped * shaped).sum(axis=1, keepdims=True)
+    coarse = np.rint(window * 2.0 ** (SAMPLE_BITS - TURN_BITS))
+    own = np.array([(coarse[: width - lag] * coarse[lag:]).sum() for lag in lags]) / (coarse * coarse).sum()
+    least = 1e-9 * (1 << 2 * (SAMPLE_BITS + PITCH_BITS))
+    normalised = correlation / np.maximum(energy, least) / own
+    weighted = normalised[:, 1:-1] * (1.0 - 0.1 * (lags[1:-1] / longest))
+    best = weighted.argmax(axis=1)
+    rows = np.arange(len(best))
+    left, middle, right = normalised[rows, best], normalised[rows, best + 1], normalised[rows, best + 2]
+    curvature = left - 2.0 * middle + right
+    bent = np.abs(curvature) > 1e-9
+    shift = np.where(bent, 0.5 * (left - right) / np.where(bent, curvature, 1.0), 0.0)
+    loud = energy[:, 0] > 1e-3 * (1 << 2 * (SAMPLE_BITS + PITCH_BITS))
+    return np.where((middle > settings.voicing_threshold) & loud, best + shortest + np.clip(shift, -0.5, 0.5), 0.0)
+
+
 def _magnitude(real: np.ndarray, imaginary: np.ndarray) -> np.ndarray:
     """sqrt(re**2 + im**2) of int64 arrays, to 25 significant bits, rounded down."""
     peak = np.maximum(np.abs(real), np.abs(imaginary))
@@ -112,9 +163,16 @@ def bit_length(x: np.ndarray) -> np.ndarray:
 
 
 def natural_log(x: np.ndarray, fraction_bits: int) -> np.ndarray:
-    """Return ln(x * 2**-fraction_bits) of positive int64 as int64 times 2**-16, rounded to multiples of 2**-10.
+    """Return ln(x * 2**-fraction_bits) of positive int64 as int64 times 2**-16, rounded to multiples of 2**-10."""
+    log2 = log2_digits(x) - (fraction_bits << LOG_STEPS)
+    grid = round_shift(log2 * LN2, LOG_STEPS + 28 - FEATURE_GRID_BITS)
+    return grid << (LOG_BITS - FEATURE_GRID_BITS)
 
-    Twenty binary digits of the logarithm by repeated squaring, each squaring on 25-bit fractions.
+
+def log2_digits(x: np.ndarray) -> np.ndarray:
+    """Return log2(x) of positive int64 as int64 times 2**-20, digit by digit.
+
+    Each digit is one squaring of a 25-bit fraction.
     """
     length = bit_length(x)
     up = np.maximum(SQUARE_BITS + 1 - length, 0)
@@ -125,6 +183,4 @@ def natural_log(x: np.ndarray, fraction_bits: int) -> np.ndarray:
         two = mantissa >> (SQUARE_BITS + 1)
         mantissa = mantissa >> two
         digits = digits * 2 + two
-    log2 = ((length - 1 - fraction_bits) << LOG_STEPS) + digits
-    grid = round_shift(log2 * LN2, LOG_STEPS + 28 - FEATURE_GRID_BITS)
-    return grid << (ACTIVATION_FRACTION_BITS - FEATURE_GRID_BITS)
+    return ((length - 1) << LOG_STEPS) + digits

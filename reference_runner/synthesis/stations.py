@@ -38,9 +38,9 @@ class Station(StrEnum):
     DURATION = "duration"
     """int64 (P,): frames a phone."""
     MEL = "mel"
-    """float64 (L, M), multiples of 2**-16: the normalised log-mel of one chunk; its length must stay."""
+    """float64 (L, M), multiples of 2**-20: the normalised log-mel of one chunk; its length must stay."""
     VOCODER = "vocoder"
-    """float64 (S,), multiples of 2**-16: samples of one chunk; its length must stay."""
+    """float64 (S,), multiples of 2**-20: samples of one chunk; its length must stay."""
     PCM = "pcm"
     """int16 (S,): samples of one chunk; may become longer or shorter."""
 
@@ -131,7 +131,7 @@ def canonical_bytes(station: Station, value: Any) -> bytes:
     """Return the bytes a station's digest is taken over.
 
     text: UTF-8. phoneme: one line "phone stress boundary" a phone. codes, durations: little-endian int32. mel, vocoder:
-    the nearest integers times 2**-16, little-endian int32. pcm: little-endian int16. Pieces are simply joined, so the
+    the nearest integers times 2**-20, little-endian int32. pcm: little-endian int16. Pieces are simply joined, so the
     digest does not depend on how a run is cut into chunks, only the numbers do.
     """
     if isinstance(value, str):

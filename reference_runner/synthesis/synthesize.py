@@ -18,18 +18,18 @@ import torch
 
 from reference_runner.errors import ReferenceClipError, RequestError
 from reference_runner.frontend.text_frontend import ReadSentence, TextFrontEnd
-from reference_runner.model.features import FEATURE_SETTINGS, prosody
+from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.model.prosody_language_model import ProsodyPrompt
 from reference_runner.model.style_adaptive_encoder import EncodedFrames
 from reference_runner.numerics import kat
 from reference_runner.numerics.exact import ExactOps, find_device
 from reference_runner.numerics.integers import host
 from reference_runner.numerics.native import NativeOps
-from reference_runner.numerics.noise import Stream
+from reference_runner.numerics.noise import FRACTION_BITS, Stream
 from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS
 from reference_runner.numerics.weights import QuantisedWeights
 from reference_runner.synthesis.alignment import align
-from reference_runner.synthesis.hearing import log_mel
+from reference_runner.synthesis.hearing import LOG_BITS, log_mel, prosody
 from reference_runner.synthesis.references import HeardReference, hear
 from reference_runner.synthesis.request import Numerics, PromptKind, SynthesisRequest
 from reference_runner.synthesis.stations import Station, StationRecord, Stations
@@ -49,6 +49,8 @@ GRID = 2.0**-ACTIVATION_FRACTION_BITS
 FRAGILE_MARGIN = 1e-4
 """A decision nearer than this to its boundary may fall otherwise on another stack (native only)."""
 NOISE_STAGE = "mel"
+DURATION_MAXIMUM = 2_000
+"""Frames a hook may give one phone: 32 s, longer than any hesitation."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -407,7 +409,7 @@ class _Run:
 
     def _normalised(self, pcm: np.ndarray) -> Activation:
         """Hear int16 samples (S,) as normalised log-mel (1, L, M)."""
-        return self._normalise(log_mel(pcm) * GRID)
+        return self._normalise(log_mel(pcm) * 2.0**-LOG_BITS)
 
     def _normalise(self, mel: np.ndarray) -> Activation:
         config = self.model.config
@@ -446,7 +448,7 @@ class _Run:
             durations = ops.integers(align(distance)[None])
         except ValueError as error:
             raise ReferenceClipError(f"shorter than its transcript: {error}", where=f"reference {clip.name}") from error
-        features = prosody(clip.pcm / 32768.0)
+        features = prosody(clip.pcm)
         features[:, 0] /= config.pitch_deviation_octaves
         features[:, 2] = (features[:, 2] - config.energy_mean) / config.energy_deviation
         heard = ops.concat([mel[:, :, : config.prosody_mel_bands], ops.activation(features[None])], axis=2)
@@ -465,9 +467,11 @@ class _Run:
         phones = stations.passes(Station.PHONEME, sentence.phones, first=item.phones, last=last)
         text = self._text(phones)
         decoded = model.prosody_language_model.decode(ops, text, item.voice.prompt)
-        codes = self._decision(item, Station.CODES, decoded.codes, last)
+        codes = self._decision(item, Station.CODES, decoded.codes, last, model.config.prosody_codes - 1)
         plan = model.plan(ops, text, codes, decoded.margins, item.voice.style)
-        durations = self._decision(item, Station.DURATION, plan.durations, last)
+        durations = self._decision(item, Station.DURATION, plan.durations, last, DURATION_MAXIMUM)
+        if not host(durations).any():
+            raise ValueError(f"the hook at {Station.DURATION} left no frame of a sentence of {len(phones)} phones")
         frames = model.style_adaptive_encoder(ops, plan.content, durations, item.voice.style)
         item.code_margin = _smaller(item.code_margin, host(decoded.margins)[0], item.phones)
         item.duration_margin = _smaller(item.duration_margin, host(plan.duration_margins)[0], item.phones)
@@ -476,12 +480,14 @@ class _Run:
         item.mean = frames.mean if item.mean is None else ops.concat([item.mean, frames.mean], axis=1)
         item.hidden = frames.hidden if item.hidden is None else ops.concat([item.hidden, frames.hidden], axis=1)
 
-    def _decision(self, item: _Item, station: Station, values: Integers, last: bool) -> Integers:
-        """Let integers (1, P) pass a station."""
+    def _decision(self, item: _Item, station: Station, values: Integers, last: bool, highest: int) -> Integers:
+        """Let integers (1, P) within 0..highest pass a station."""
         before = host(values)[0].astype(np.int64)
         after = np.array(item.stations.passes(station, before, first=item.phones, last=last), np.int64)
         if after.shape != before.shape:
             raise ValueError(f"the hook at {station} returned shape {after.shape}, expected {before.shape}")
+        if after.min() < 0 or after.max() > highest:
+            raise ValueError(f"the hook at {station} returned {after.min()}..{after.max()}, expected 0..{highest}")
         return self.ops.integers(after[None])
 
     # -- decoding: one chunk of every item at once
@@ -525,7 +531,7 @@ class _Run:
         noise = []
         for item, (low, high) in zip(items, windows, strict=True):
             stream = Stream(seed=item.request.seed_of(NOISE_STAGE), stage=NOISE_STAGE)
-            values = ops.activation(stream.values(low, high - low, MEL_BANDS)[None] * GRID)
+            values = ops.activation(stream.values(low, high - low, MEL_BANDS)[None] * 2.0**-FRACTION_BITS)
             noise.append(ops.affine(values, 1.0 / item.request.temperature))
         pairs = list(zip(items, windows, strict=True))
         frames = EncodedFrames(
@@ -652,7 +658,7 @@ class _Run:
 
 def to_pcm(samples: np.ndarray) -> tuple[np.ndarray, int]:
     """Round samples (S,) to int16, halves to even; return them and how many were clipped."""
-    # In `exact` a sample is an integer times 2**-16, so times 2**15 is exact and the rounding is one decision.
+    # In `exact` a sample is an integer times 2**-20, so times 2**15 is exact and the rounding is one decision.
     rounded = np.rint(samples * 32_768.0)
     limited = np.clip(rounded, -32_768, 32_767)
     return limited.astype(np.int16), int((rounded != limited).sum())

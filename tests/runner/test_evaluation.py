@@ -27,7 +27,7 @@ def test_the_bootstrap_is_paired():
 def test_the_report_shows_every_row():
     """Every word error, gate, spread and sentence of the dictionary has its line."""
     report = {
-        "checkpoint_sha256": "c" * 64, "corpus_root_sha256": "d" * 64, "recognizer": "someone", "diffusion_steps": 4,
+        "weights_sha256": "c" * 64, "corpus_root_sha256": "d" * 64, "recognizer": "someone", "diffusion_steps": 4,
         "temperature": 1.5,
         "word_errors": [
             {"speaker": "slt", "set": "grammar", "sentences": 3, "system": "source", "wer": 0.25},

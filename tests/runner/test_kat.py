@@ -45,6 +45,7 @@ def test_every_operation_of_the_protocol_has_a_known_answer():
     from reference_runner.numerics.ops import Ops
 
     moves = {
+        "to_float64",
         "activation",
         "integers",
         "mask_from_lengths",

@@ -31,7 +31,7 @@ from reference_runner.numerics import integers, kat
 from reference_runner.numerics.noise import Stream, digest
 from reference_runner.numerics.plain import PlainOps
 from reference_runner.synthesis.alignment import align
-from reference_runner.synthesis.hearing import log_mel
+from reference_runner.synthesis.hearing import log_mel, prosody
 from reference_runner.synthesis.references import Reference, hear, to_fed_pcm
 from reference_runner.synthesis.request import ChunkPlan, Numerics, Prompt, PromptKind, SynthesisRequest
 from reference_runner.synthesis.resampling import resample
@@ -339,6 +339,22 @@ def test_a_hook_that_changes_the_length_of_what_must_stay_is_refused(small_check
         speak(cutting, "Hello.")
 
 
+@pytest.mark.parametrize(
+    ("station", "change", "message"),
+    [
+        (Station.CODES, lambda codes: codes + 100, r"the hook at codes returned 10\d\.\.1\d\d, expected 0\.\.15"),
+        (Station.DURATION, lambda d: d - 50, r"the hook at duration returned -\d+\.\.-\d+, expected 0\.\.2000"),
+        (Station.DURATION, lambda d: d * 0, r"the hook at duration left no frame of a sentence of \d+ phones"),
+        (Station.DURATION, lambda d: d[1:], r"the hook at duration returned shape .*, expected .*"),
+    ],
+)
+def test_a_hook_that_returns_what_cannot_be_is_refused(small_checkpoint, station, change, message):
+    """With what it returned and what would do."""
+    wrong = Synthesizer(small_checkpoint, hooks={station: lambda _, value: change(value)})
+    with pytest.raises(ValueError, match=message):
+        speak(wrong, "Hello.")
+
+
 # -- what is refused
 
 
@@ -554,6 +570,16 @@ def test_hearing_by_integers_is_what_training_hears():
     steps = np.abs(heard * 2.0**-16 - features.log_mel(pcm / 32_768.0)) * 1024
     assert steps.max() <= 3.01
     assert (steps == 0).mean() > 0.9
+
+
+def test_prosody_by_integers_is_what_training_hears():
+    """The same voicing, pitch and energy within one step of 2**-10."""
+    pcm = np.rint(voice_like(16_000) * 32_768).astype(np.int16)
+    pcm[9_000:12_000] = 0
+    found, meant = prosody(pcm), features.prosody(pcm / 32_768.0)
+    assert np.array_equal(found[:, 1], meant[:, 1])
+    assert 0.5 < found[:, 1].mean() < 1.0
+    assert np.abs(found - meant).max() * 1024 <= 1.01
 
 
 def test_hearing_and_resampling_have_known_answers():
