@@ -2,47 +2,91 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+__all__ = ["Spent", "medians", "say", "say_how_idle"]
+
+
+class Spent(NamedTuple):
+    """What one job took in one round. On a busy machine the processor's seconds are the steadier measure."""
+
+    wall: float
+    cpu: float
+
+    @staticmethod
+    def now() -> Spent:
+        """Return where both clocks stand; the processor's is that of this process and of its children that ended."""
+        return Spent(time.perf_counter(), time.process_time() + sum(os.times()[2:4]))
+
+    def since(self) -> Spent:
+        """Return what was spent since `now` made this."""
+        wall, cpu = Spent.now()
+        return Spent(wall - self.wall, cpu - self.cpu)
+
 
 def medians(
-    jobs: Mapping[str, Sequence[str] | Callable[[], object]], rounds: int, warmups: int = 1
-) -> dict[str, list[float]]:
-    """Return the seconds of every job in every round; a command that fails stops the benchmark."""
-    seconds: dict[str, list[float]] = {name: [] for name in jobs}
+    jobs: Mapping[str, Sequence[str] | Callable[[], object]],
+    rounds: int,
+    warmups: int = 1,
+    environment: Mapping[str, str] | None = None,
+) -> dict[str, list[Spent]]:
+    """Return what every job took in every round; a command that fails stops the benchmark.
+
+    A function that returns `Spent` has looked at the clocks itself, where only a part of it is of interest.
+    """
+    spent: dict[str, list[Spent]] = {name: [] for name in jobs}
     for turn in range(warmups + rounds):
         for name, job in jobs.items():
-            start = time.perf_counter()
-            if callable(job):
-                job()
-            else:
-                subprocess.run(job, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            start = Spent.now()
+            told = job() if callable(job) else _run(job, environment)
             if turn >= warmups:
-                seconds[name].append(time.perf_counter() - start)
+                spent[name].append(told if isinstance(told, Spent) else start.since())
         print(f"\r  round {turn + 1} of {warmups + rounds}", end="", file=sys.stderr, flush=True)
     print("\r" + " " * 40 + "\r", end="", file=sys.stderr)
-    return seconds
+    return spent
 
 
-def ratio(seconds: Mapping[str, list[float]], job: str, yardstick: str) -> float:
-    """Return the median over rounds of job / yardstick in the same round."""
-    return statistics.median(a / b for a, b in zip(seconds[job], seconds[yardstick], strict=True))
+def _run(command: Sequence[str], environment: Mapping[str, str] | None) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
 
 
-def say(title: str, seconds: Mapping[str, list[float]], job: str, yardstick: str, goal: str) -> None:
-    """Print one pair: both medians, their ratio, its spread over rounds, and the goal it is held to."""
-    ratios = sorted(a / b for a, b in zip(seconds[job], seconds[yardstick], strict=True))
+def say(title: str, spent: Mapping[str, list[Spent]], job: str, yardstick: str, goal: str) -> None:
+    """Print one pair: both medians, their ratio by either clock, its spread over rounds, and the goal it is held to."""
+    pairs = list(zip(spent[job], spent[yardstick], strict=True))
+    by_wall = sorted(a.wall / b.wall for a, b in pairs)
+    print(title)
+    for name in (job, yardstick):
+        wall, cpu = (statistics.median(column) for column in zip(*spent[name], strict=True))
+        print(f"  {name:<34} {wall * 1e3:10.1f} ms, {cpu * 1e3:10.1f} ms of processors")
+    # Sums, because the system counts the processor in hundredths of a second.
+    by_cpu = sum(a.cpu for a, _ in pairs) / (sum(b.cpu for _, b in pairs) or 1)
     print(
-        f"{title}\n"
-        f"  {job:<34} {statistics.median(seconds[job]) * 1e3:10.1f} ms\n"
-        f"  {yardstick:<34} {statistics.median(seconds[yardstick]) * 1e3:10.1f} ms\n"
-        f"  ratio {ratio(seconds, job, yardstick):.2f}"
-        f" ({ratios[0]:.2f} to {ratios[-1]:.2f} over {len(ratios)} rounds); goal {goal}"
+        f"  ratio {statistics.median(by_wall):.2f} ({by_wall[0]:.2f} to {by_wall[-1]:.2f} over {len(pairs)} rounds), "
+        f"{by_cpu:.2f} of processors; goal {goal}"
     )
+
+
+def say_how_idle(seconds: float = 0.5) -> None:
+    """Print how busy the machine is with other things: ratios of wall time mean little on a busy one."""
+    try:
+        before = _busy_and_all()
+        time.sleep(seconds)
+        busy, everything = (b - a for a, b in zip(before, _busy_and_all(), strict=True))
+    except OSError:  # no Linux
+        return
+    share = busy / max(1, everything)
+    print(f"others use {share:.0%} of {os.cpu_count()} processors" + ("; trust the processors' ratios" * (share > 0.1)))
+
+
+def _busy_and_all() -> tuple[int, int]:
+    with open("/proc/stat", encoding="ascii") as file:
+        ticks = [int(word) for word in file.readline().split()[1:]]
+    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)

@@ -8,22 +8,28 @@ from __future__ import annotations
 import argparse
 import hashlib
 import itertools
+import os
 import platform
 import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "tests")]
 
 import kit
-from rounds import medians, say
+from rounds import Spent, medians, say, say_how_idle
 
 from ttsartifact.container import riff
+from ttsartifact.packing import carriers
 from ttsartifact.packing.pack import seal_in_place
 from ttsartifact.terms.trace import Trace
 from ttsartifact.verifying.engine import verify
 from ttsartifact.verifying.report import exit_code
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def long_artifact(folder: Path, size: int, chunks: int) -> Path:
@@ -56,7 +62,7 @@ def main() -> None:
     """Print the pairs."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=9)
-    options.add_argument("--gigabytes", type=float, default=1.0)
+    options.add_argument("--gigabytes", type=float, default=1.0, help="of the long file; 0 leaves it out")
     asked = options.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="ttsa-bench-"))
     try:
@@ -70,17 +76,31 @@ def measure(folder: Path, rounds: int, size: int) -> None:
     print(
         f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, {rounds} interleaved rounds"
     )
+    say_how_idle()
     python, ttsa = sys.executable, str(Path(sys.executable).with_name("ttsa"))
+    # As installed: pip compiles what it installs, and an environment that forbids bytecode would compile in each round.
+    compiled = os.environ | {"PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+    compiled.pop("PYTHONDONTWRITEBYTECODE", None)
     clip = kit.artifact(folder, name="clip.tts.wav", audio=kit.wav(kit.tone(80_000)), run=kit.draft(traces=()))
     commands = {
         "python -c pass": [python, "-c", "pass"],
         "ttsa verify (5 s clip)": [ttsa, "verify", str(clip)],
+        "ttsa show (5 s clip)": [ttsa, "show", str(clip)],
         "ttsa --help": [ttsa, "--help"],
+        "ttsa --version": [ttsa, "--version"],
     }
-    seconds = medians(commands, rounds * 2 + 1)
+    seconds = medians(commands, rounds * 2 + 1, environment=compiled)
     say("cold verify of a short clip", seconds, "ttsa verify (5 s clip)", "python -c pass", "at most 15, stretch 6")
-    say("help", seconds, "ttsa --help", "python -c pass", "at most 15")
+    say("cold show of a short clip", seconds, "ttsa show (5 s clip)", "python -c pass", "none")
+    say("help", seconds, "ttsa --help", "python -c pass", "at most 3")
+    say("version", seconds, "ttsa --version", "python -c pass", "at most 3")
+    many_clips(folder, clip, rounds, [ttsa, "verify", "--format", "jsonl"], compiled)
+    if size:
+        long_files(folder, clip, rounds, size, ttsa, compiled)
 
+
+def long_files(folder: Path, clip: Path, rounds: int, size: int, ttsa: str, compiled: Mapping[str, str]) -> None:
+    """Compare what takes as long as its audio is with what reads it or copies it once."""
     long = long_artifact(folder, size, 1)
     chunked = long_artifact(folder, size, 2000)
     seconds = medians(
@@ -92,6 +112,7 @@ def measure(folder: Path, rounds: int, size: int) -> None:
             "ttsa show (clip)": [ttsa, "show", str(clip)],
         },
         rounds,
+        environment=compiled,
     )
     say(f"verify of {size / 1e9:g} GB", seconds, "ttsa verify (long)", "openssl dgst -sha256", "at most 1.1")
     say(
@@ -103,14 +124,31 @@ def measure(folder: Path, rounds: int, size: int) -> None:
     )
     say("show does not depend on the audio's length", seconds, "ttsa show (long)", "ttsa show (clip)", "at most 1.2")
 
-    clips = []
-    for number in range(1000):
-        path = folder / f"{number}.tts.wav"
-        if number == 0:
-            shutil.copyfile(clip, path)
-        else:
-            shutil.copyfile(clips[0], path)
-        clips.append(path)
+    chunked.unlink()
+    bare, copy = folder / "bare.wav", folder / "copy.wav"
+    carriers.strip(long, bare)
+    head, length = bare.read_bytes()[:4096], bare.stat().st_size
+
+    def seal() -> Spent:
+        start = Spent.now()
+        seal_in_place(kit.draft(traces=()), bare)
+        spent = start.since()
+        with bare.open("r+b") as file:  # bare again, for the next round
+            file.write(head)
+            file.truncate(length)
+        return spent
+
+    seconds = medians({"seal in place": seal, "cp": ["cp", str(bare), str(copy)]}, rounds)
+    say(f"seal of {size / 1e9:g} GB in place, synced", seconds, "seal in place", "cp", "at most 1.15")
+
+
+def many_clips(folder: Path, clip: Path, rounds: int, command: list[str], compiled: Mapping[str, str]) -> None:
+    """Compare the verifying of a folder with a loop that only hashes what is in it."""
+    corpus = folder / "corpus"
+    corpus.mkdir()
+    clips = [corpus / f"{number}.tts.wav" for number in range(1000)]
+    for path in clips:
+        shutil.copyfile(clip, path)
 
     def verify_all() -> None:
         for path in clips:
@@ -122,8 +160,35 @@ def measure(folder: Path, rounds: int, size: int) -> None:
         for path in clips:
             hashlib.sha256(path.read_bytes()).hexdigest()
 
-    seconds = medians({"verify, one process": verify_all, "read and sha256 only": hash_all}, rounds)
+    def hash_twice() -> None:
+        for path in clips:
+            data = path.read_bytes()
+            hashlib.sha256(data).hexdigest()
+            hashlib.sha256(data[44:]).hexdigest()
+
+    jobs = {
+        "verify, one process": verify_all,
+        "read and sha256 only": hash_all,
+        "read and sha256 twice": hash_twice,
+        "ttsa verify DIR --jobs 1": [*command, "--jobs", "1", str(corpus)],
+        "ttsa verify DIR --jobs 2": [*command, "--jobs", "2", str(corpus)],
+    }
+    seconds = medians(jobs, rounds, environment=compiled)
     say("1,000 clips in one process", seconds, "verify, one process", "read and sha256 only", "at most 1.35")
+    say(
+        "the same, beside the two digests that an artifact states of its audio",
+        seconds,
+        "verify, one process",
+        "read and sha256 twice",
+        "none",
+    )
+    say(
+        "two processes beside one, start and report included",
+        seconds,
+        "ttsa verify DIR --jobs 2",
+        "ttsa verify DIR --jobs 1",
+        "at most 0.6 on two idle cores",
+    )
 
 
 if __name__ == "__main__":
