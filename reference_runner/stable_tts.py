@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from reference_runner.errors import CheckpointError, DeviceUnavailable, ReferenceClipError, RequestError, RunnerError
+from reference_runner.model.noise_schedule import DEFAULT_STEPS, DEFAULT_TEMPERATURE
 from ttsartifact import (
     CommandFailed,
     Finished,
@@ -44,9 +45,21 @@ _PARAMETERS = (
         help="exact: the same samples on every machine; native: float32, as fast as the machine can",
     ),
     Parameter(name="device", kind=str, default="cpu", choices=("cpu", "cuda"), help="where the network computes"),
-    Parameter(name="steps", kind=int, default=10, minimum=0, maximum=200, help="of the score decoder; 0 is the mean"),
     Parameter(
-        name="temperature", kind=float, default=1.5, minimum=0.5, maximum=100.0, help="the noise is divided by it"
+        name="steps",
+        kind=int,
+        default=DEFAULT_STEPS,
+        minimum=0,
+        maximum=200,
+        help="of the score decoder; 0 is the mean",
+    ),
+    Parameter(
+        name="temperature",
+        kind=float,
+        default=DEFAULT_TEMPERATURE,
+        minimum=0.5,
+        maximum=100.0,
+        help="the noise is divided by it",
     ),
     Parameter(
         name="prompt",

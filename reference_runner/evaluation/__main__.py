@@ -25,6 +25,7 @@ from reference_runner.evaluation.word_errors import SentenceErrors, count_errors
 from reference_runner.frontend.text_frontend import TextFrontEnd
 from reference_runner.model.checkpoint import load_checkpoint, released_checkpoint_path, weights_sha256
 from reference_runner.model.features import FEATURE_SETTINGS
+from reference_runner.model.noise_schedule import DEFAULT_STEPS, DEFAULT_TEMPERATURE
 from reference_runner.numerics.native import NativeOps
 from reference_runner.training.corpus_reader import CorpusReader
 
@@ -60,8 +61,10 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, default=Path(".build/corpus"))
     parser.add_argument("--output", type=Path, default=Path(".build/evaluation"))
     parser.add_argument("--sentences", type=int, default=72, help="of each set")
-    parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--temperature", type=float, default=3.0, help="the diffusion's noise is divided by it")
+    parser.add_argument("--steps", type=int, default=DEFAULT_STEPS)
+    parser.add_argument(
+        "--temperature", type=float, default=DEFAULT_TEMPERATURE, help="the diffusion's noise is divided by it"
+    )
     parser.add_argument("--spread-sentences", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(1)

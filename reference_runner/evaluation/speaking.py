@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from reference_runner.model.noise_schedule import DEFAULT_TEMPERATURE
 from reference_runner.model.prosody_language_model import ProsodyPrompt
 from reference_runner.numerics.native import NativeOps
 
@@ -53,7 +54,7 @@ class EvaluationVoice:
     @torch.no_grad()
     def speak(
         self, sequence: PhoneSequence, *, steps: int, seed: int = 1, codes: torch.Tensor | None = None,
-        temperature: float = 3.0,
+        temperature: float = DEFAULT_TEMPERATURE,
     ) -> Speech:  # fmt: skip
         """Speak phones; given codes (1, P) replace the language model's."""
         model, ops = self._model, self._ops

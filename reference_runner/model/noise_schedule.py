@@ -15,7 +15,11 @@ import math
 from dataclasses import dataclass
 from decimal import Context, Decimal
 
-__all__ = ["Balance", "NoiseSchedule"]
+__all__ = ["DEFAULT_STEPS", "DEFAULT_TEMPERATURE", "Balance", "NoiseSchedule"]
+
+# What the shipped checkpoint was evaluated with, and therefore what it speaks with unless told otherwise.
+DEFAULT_STEPS = 10
+DEFAULT_TEMPERATURE = 3.0
 
 _DECIMALS = Context(prec=30)
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from reference_runner.errors import RequestError, TextTooLong
+from reference_runner.model.noise_schedule import DEFAULT_STEPS, DEFAULT_TEMPERATURE
 from reference_runner.numerics.noise import SEED_LIMIT
 
 if TYPE_CHECKING:
@@ -82,9 +83,9 @@ class SynthesisRequest:
     seed: int = 0
     stage_seeds: Mapping[str, int] = field(default_factory=dict)
     """Overrides the seed for a stage ("mel") or a station's hook ("text", ... "pcm")."""
-    steps: int = 10
+    steps: int = DEFAULT_STEPS
     """Of the score decoder; 0 speaks the mel's mean."""
-    temperature: float = 1.5
+    temperature: float = DEFAULT_TEMPERATURE
     """The noise is divided by it, as in Grad-TTS: higher is calmer."""
     prompt: Prompt = field(default_factory=Prompt)
     numerics: Numerics = Numerics.EXACT
