@@ -1,0 +1,38 @@
+"""Make the artifacts of `fixtures/released/<version>/`, once a release: from then on they must come out again.
+
+python tests/write_released.py
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from ttsartifact import Reference, __version__, run_runner
+
+PLACE = Path(__file__).parent.parent / "fixtures" / "released" / __version__
+TEXT = "Two strangers can now argue conditions, not emotion."
+VOICE = "The harbor was quiet, and we waited for the second boat."
+
+
+def main() -> None:
+    """Speak once with the prior's voice, and once like a clip that lies in the artifact."""
+    PLACE.mkdir(parents=True, exist_ok=True)
+    speak("stable-tts-exact.tts.wav")
+    with tempfile.TemporaryDirectory() as folder:
+        clip = f"{folder}/voice.wav"
+        subprocess.run(["flite", "-voice", "rms", "-t", VOICE, "-o", clip], check=True)
+        origin = {"kind": "synthetic", "name": "flite, voice rms"}
+        speak("stable-tts-exact-cloned.tts.wav", references=[Reference(path=clip, origin=origin, embed=True)])
+
+
+def speak(name: str, **conditions: object) -> None:
+    """Write one artifact and say which."""
+    packed = run_runner("stable-tts", TEXT, PLACE / name, seed=7, attempt=1, replace=True, **conditions)
+    sys.stdout.write(f"{name}: {packed.artifact_id}, level {packed.level}\n")
+
+
+if __name__ == "__main__":
+    main()
