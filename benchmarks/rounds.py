@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -24,7 +25,8 @@ class Spent(NamedTuple):
     @staticmethod
     def now() -> Spent:
         """Return where both clocks stand; the processor's is that of this process and of its children that ended."""
-        return Spent(time.perf_counter(), time.process_time() + sum(os.times()[2:4]))
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return Spent(time.perf_counter(), time.process_time() + children.ru_utime + children.ru_stime)
 
     def since(self) -> Spent:
         """Return what was spent since `now` made this."""
@@ -66,8 +68,7 @@ def say(title: str, spent: Mapping[str, list[Spent]], job: str, yardstick: str, 
     for name in (job, yardstick):
         wall, cpu = (statistics.median(column) for column in zip(*spent[name], strict=True))
         print(f"  {name:<34} {wall * 1e3:10.1f} ms, {cpu * 1e3:10.1f} ms of processors")
-    # Sums, because the system counts the processor in hundredths of a second.
-    by_cpu = sum(a.cpu for a, _ in pairs) / (sum(b.cpu for _, b in pairs) or 1)
+    by_cpu = statistics.median(a.cpu / b.cpu for a, b in pairs)
     print(
         f"  ratio {statistics.median(by_wall):.2f} ({by_wall[0]:.2f} to {by_wall[-1]:.2f} over {len(pairs)} rounds), "
         f"{by_cpu:.2f} of processors; goal {goal}"

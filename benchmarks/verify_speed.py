@@ -54,7 +54,12 @@ def long_artifact(folder: Path, size: int, chunks: int) -> Path:
             "frame_count": [b - a for a, b in itertools.pairwise(starts)],
         },
     )
-    seal_in_place(kit.draft(traces=(log,)), path)
+    run = kit.draft(traces=(log,))
+    run.descriptor["run"]["times"] |= {
+        "t_last_token_ns": log.columns["t_ns"][-1],
+        "first_chunk_frames": log.columns["frame_count"][0],
+    }
+    seal_in_place(run, path)
     return path
 
 
