@@ -84,8 +84,8 @@ class SynthesisRequest:
     """Overrides the seed for a stage ("mel") or a station's hook ("text", ... "pcm")."""
     steps: int = 10
     """Of the score decoder; 0 speaks the mel's mean."""
-    temperature: float = 1.5
-    """The noise is divided by it, as in Grad-TTS: higher is calmer."""
+    temperature: float = 3.0
+    """The noise is divided by it, as in Grad-TTS: higher is calmer. The released weights were measured at 3."""
     prompt: Prompt = field(default_factory=Prompt)
     numerics: Numerics = Numerics.EXACT
     device: str = "cpu"

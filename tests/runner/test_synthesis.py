@@ -155,7 +155,7 @@ def test_a_chunked_run_is_near_the_whole(synthesizer, spoken):
     assert 10 * np.log10(whole.astype(float).var() / max(difference, 1e-9)) > 20
 
 
-@pytest.mark.parametrize("change", [{"seed": 6}, {"stage_seeds": {"mel": 6}}, {"steps": 2}, {"temperature": 3.0}])
+@pytest.mark.parametrize("change", [{"seed": 6}, {"stage_seeds": {"mel": 6}}, {"steps": 2}, {"temperature": 2.0}])
 def test_a_condition_that_concerns_the_mel_moves_only_what_follows(synthesizer, spoken, change):
     """Phones, codes and durations stay; the report names the condition."""
     _, other = speak(synthesizer, **change)
