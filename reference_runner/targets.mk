@@ -2,7 +2,7 @@
 # Every step may be interrupted and called again: it goes on where it was.
 
 RUNNER_BUILD ?= .build
-RUNNER_TRAIN = $(PYTHON) -m reference_runner.training
+RUNNER_TRAIN = CUBLAS_WORKSPACE_CONFIG=:4096:8 $(PYTHON) -m reference_runner.training
 RUNNER_COMMIT = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
 .PHONY: corpus lexicon train train-cpu evaluate

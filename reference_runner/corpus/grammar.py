@@ -116,8 +116,8 @@ class SentenceGrammar:
 
     def _date(self) -> str:
         draws, words = self._draws, self._words
-        what = f"the {draws.choice(words.ordinals)} {draws.choice(words.nouns)}"
-        return f"on {draws.choice(words.times)}, {what} {self._past()}."
+        when = draws.choice(words.times)
+        return f"on {when}, the {draws.choice(words.ordinals)} {draws.choice(words.nouns)} {self._past()}."
 
     def _comparison(self) -> str:
         draws, words = self._draws, self._words

@@ -130,7 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path(__file__).resolve().parent / RULES_FILE)
     arguments = parser.parse_args()
-    entries = {word: phones for word, phones in read_lexicon().entries.items() if word.isascii() and word.isalpha()}
+    entries = {word: phones for word, phones in read_lexicon().entries.items() if word.isalpha() and len(word) > 1}
     held_out = dict(list(entries.items())[::20])
     seen = {word: phones for word, phones in entries.items() if word not in held_out}
     trial = LetterRules(rules=learn_rules(seen), sha256="")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -63,6 +65,16 @@ def test_the_plan_keeps_tests_and_training_apart():
     assert not by_split["train"] & (by_split["test_grammar"] | by_split["test_harvard"])
     assert len({one.speaker.name for one in planned if one.split == "train"}) == len(TRAINING_SPEAKERS) == 24
     assert len(read_harvard_type()) == 72
+
+
+def test_the_plan_is_the_one_that_was_locked():
+    """Every sentence, speaker and delivery of the locked corpus, without speaking: a redrawn word is seen at once."""
+    digest = hashlib.sha256()
+    for one in plan_corpus(CorpusPlan()):
+        delivery = one.delivery
+        line = f"{one.split}|{one.speaker.name}|{one.text}|{delivery.f0_deviation_factor}|{delivery.stretch_factor}\n"
+        digest.update(line.encode())
+    assert digest.hexdigest() == "9088c6085d466c12eaea378fabeb085e066006a23bc9411956ab4d9e90a93db8"
 
 
 def test_alignment_gives_every_phone_a_frame():
