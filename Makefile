@@ -44,5 +44,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,runner]"
 	@touch $@
 
+include reference_runner/targets.mk
+
 clean:
 	rm -rf $(VENV) .build dist

@@ -1,22 +1,28 @@
-# Corpus and training of the reference runner; the root Makefile includes this file and sets PYTHON.
+# Corpus and training of the reference runner; the root Makefile includes this file.
 # Every step may be interrupted and called again: it goes on where it was.
 
 RUNNER_BUILD ?= .build
-RUNNER_TRAIN = CUBLAS_WORKSPACE_CONFIG=:4096:8 $(PYTHON) -m reference_runner.training
+RUNNER_TRAIN = CUBLAS_WORKSPACE_CONFIG=:4096:8 $(BIN)/python -m reference_runner.training
 RUNNER_COMMIT = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
+TRAINING := $(VENV)/.training
+
 .PHONY: corpus lexicon train train-cpu evaluate
+
+$(TRAINING): $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[training]"
+	@touch $@
 
 # Speaks about five hours of corpus (six CPU minutes; needs Debian's libflite1) and compares its root hash with the lock.
 corpus: $(RUNNER_BUILD)/corpus/index.json
 
-$(RUNNER_BUILD)/corpus/index.json:
-	$(PYTHON) -m reference_runner.corpus.builder --output $(RUNNER_BUILD)/corpus
+$(RUNNER_BUILD)/corpus/index.json: | $(TRAINING) tools
+	$(BIN)/python -m reference_runner.corpus.builder --output $(RUNNER_BUILD)/corpus
 
 # Only when the word list changes; a new lexicon makes a new corpus.
-lexicon:
-	$(PYTHON) -m reference_runner.corpus.lexicon_builder --word-list $(WORD_LIST)
-	$(PYTHON) -m reference_runner.frontend.letter_to_sound_trainer
+lexicon: $(TRAINING) tools
+	$(BIN)/python -m reference_runner.corpus.lexicon_builder --word-list $(WORD_LIST)
+	$(BIN)/python -m reference_runner.frontend.letter_to_sound_trainer
 
 # Two cores, a few hours; the stages of the recipe one after another.
 train-cpu: corpus
@@ -36,4 +42,4 @@ train: corpus
 
 # Word errors beside the source audio, gates, steadiness; JSON, Markdown and a few clips.
 evaluate: corpus
-	$(PYTHON) -m reference_runner.evaluation --corpus $(RUNNER_BUILD)/corpus --output $(RUNNER_BUILD)/evaluation
+	$(BIN)/python -m reference_runner.evaluation --corpus $(RUNNER_BUILD)/corpus --output $(RUNNER_BUILD)/evaluation
