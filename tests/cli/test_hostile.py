@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Any
 
 import kit
@@ -52,20 +53,28 @@ def test_no_command_lets_a_control_character_through(
     """Verify, validate and show in every format: only line feeds, and tabs between cells, are control characters."""
     path = poisoned(tmp_path, words)
     calls = [
-        [command, path, "--format", form] for command in ("verify", "validate") for form in ("text", "json", "tsv")
+        [command, path, "--format", form]
+        for command in ("verify", "validate")
+        for form in ("text", "json", "tsv", "sarif", "junit", "github", "markdown")
     ]
     calls += [["verify", path, "--format", "jsonl"], ["show", path, "--receipt"]]
-    calls += [["show", path, "--format", form] for form in ("text", "json", "tsv")]
+    calls += [["show", path, "--format", form] for form in ("text", "json", "tsv", "markdown")]
     for call in calls:
         code = main(call)
         said = capsys.readouterr()
         assert code in {0, 1, 4}, said.err
         assert obeyed_in(said.out + said.err) == [], call
-        if call[-1] == "json":
+        if call[-1] in {"json", "sarif"}:
             json.loads(said.out)
         if call[-1] == "tsv":
             assert {line.count("\t") for line in said.out.splitlines()} == {12 if call[0] != "show" else 19}
             assert not [cell for line in said.out.splitlines() for cell in line.split("\t") if cell[:1] in "=+@"]
+        if call[-1] == "junit":
+            ET.fromstring(said.out)
+        if call[-1] == "github":
+            assert all(line.startswith(("::error ", "::warning ", "::notice ")) for line in said.out.splitlines())
+        if call[-1] == "markdown":
+            assert not [row for row in said.out.splitlines() if set("<[") & set("".join(row.split("`")[::2]))]
         if call[-1] == "text":
             assert not [line for line in said.out.splitlines() if line.startswith("::")]
 

@@ -1,4 +1,4 @@
-"""The acts behind `verify` and `validate`: find the files, ask, speak in one of four formats, and say the worst."""
+"""The acts behind `verify` and `validate`: find the files, ask, tell what was found, and say the worst."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.cli.files import files_under
-from ttsartifact.cli.speak import EXIT, Usage, paint, progress, say, worst
+from ttsartifact.cli.speak import EXIT, Usage, progress, worst
+from ttsartifact.cli.voices import voice
 from ttsartifact.verifying.catalogue import catalogue
 from ttsartifact.verifying.report import Report, exit_code
 
@@ -91,38 +92,13 @@ def _check(
 ) -> int:
     files = files_under(given)
     codes: set[int] = set()
-    documents: list[dict[str, Any]] = []
-    reports: list[Report] = []
-    if format == "tsv":
-        from ttsartifact.reporting import tsv
-
-        say(tsv.row(tsv.REPORT_COLUMNS))
+    told = voice(format, strict=strict)
     for path, found in zip(files, _asked_of_all(files, asked, jobs), strict=True):
-        differing = _differing(receipt, path, found)
-        for report, differences in zip(found, differing, strict=True):
+        for report, differences in zip(found, _differing(receipt, path, found), strict=True):
             code = worst([exit_code(report, strict=strict), EXIT.FINDINGS if differences else EXIT.OK])
             codes.add(code)
-            if format == "text":
-                from ttsartifact.reporting import text as words
-
-                say(words.report_lines(report, paint(), strict=strict))
-                if differences is not None:
-                    say(words.receipt_lines(differences, paint()))
-                reports.append(report)
-            elif format == "tsv":
-                say(tsv.report_rows(report, differences or ()))
-            else:
-                from ttsartifact.reporting import documents as doc
-
-                document = doc.report_document(report, exit_code=code, differences=differences)
-                if format == "jsonl":
-                    say(doc.as_json_line(document))
-                else:
-                    documents.append(document)
-    if format == "json":
-        say(doc.as_json(documents[0] if len(documents) == 1 else documents))
-    if len(reports) > 1:
-        say(words.sum_line(reports))
+            told.tell(report, differences, code)
+    told.end()
     return worst(codes)
 
 

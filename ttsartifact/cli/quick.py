@@ -23,11 +23,12 @@ class Option(NamedTuple):
     choices: tuple[str, ...] = ()
 
 
+_FORMATS = ("text", "json", "jsonl", "tsv", "sarif", "junit", "github", "markdown")
 _LEVELS = ("L0", "L1", "L2", "L3")
 
 COMMANDS: dict[str, dict[str, Option]] = {
     "verify": {
-        "--format": Option("format", choices=("text", "json", "jsonl", "tsv")),
+        "--format": Option("format", choices=_FORMATS),
         "--text": Option("text"),
         "--text-file": Option("text_file"),
         "--ref": Option("ref", many=True),
@@ -37,11 +38,11 @@ COMMANDS: dict[str, dict[str, Option]] = {
         "--strict": Option("strict", takes=False),
     },
     "validate": {
-        "--format": Option("format", choices=("text", "json", "jsonl", "tsv")),
+        "--format": Option("format", choices=_FORMATS),
         "--strict": Option("strict", takes=False),
     },
     "show": {
-        "--format": Option("format", choices=("text", "json", "tsv")),
+        "--format": Option("format", choices=("text", "json", "tsv", "markdown")),
         "--receipt": Option("receipt", takes=False),
     },
 }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
-_Format = Annotated[ReportFormat, typer.Option("--format", help="How to say it; json, jsonl and tsv are for machines.")]
+_Format = Annotated[ReportFormat, typer.Option("--format", help="How to say it: to eyes, to a forum, or to a machine.")]
 _Strict = Annotated[bool, typer.Option("--strict", help="Count warnings, and rules that could not be asked, too.")]
 _Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=0, help="Processes for many files; 0 lets us choose.")]
 

@@ -28,6 +28,10 @@ class ReportFormat(StrEnum):
     JSON = "json"
     JSONL = "jsonl"
     TSV = "tsv"
+    SARIF = "sarif"
+    JUNIT = "junit"
+    GITHUB = "github"
+    MARKDOWN = "markdown"
 
 
 class ShowFormat(StrEnum):
@@ -36,6 +40,7 @@ class ShowFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
     TSV = "tsv"
+    MARKDOWN = "markdown"
 
 
 class RerunFormat(StrEnum):
