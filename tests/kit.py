@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import canonical, capsule, riff
+from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.source import BytesSource, copy_pieces, write_whole
 from ttsartifact.packing.pack import Run, build, write
 from ttsartifact.reading.artifact import open_artifact
@@ -243,7 +244,7 @@ def artifact(
         wave=built.wave,
         audio_digest=built.audio_digest,
     )
-    write(sealed, path, carrier="parquet" if name.endswith(".parquet") else "wav", replace=True)
+    write(sealed, path, carrier=carrier_of(name), replace=True)
     return path
 
 

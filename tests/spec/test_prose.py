@@ -115,6 +115,8 @@ def test_limits_are_those_of_the_prose() -> None:
         limits.MAX_PARQUET_ROW_GROUPS,
         pages._SMALL_PAGE_BYTES // mib,
         pages.SWELL,
+        limits.MAX_FLAC_BLOCKS,
+        limits.MAX_ID3_TAGS,
     ]
 
 

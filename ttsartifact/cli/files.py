@@ -6,13 +6,12 @@ import os
 from typing import TYPE_CHECKING
 
 from ttsartifact.cli.speak import Usage
+from ttsartifact.container.carrier import SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["files_under"]
-
-_SUFFIXES = (".tts.wav", ".tts.parquet")
 
 
 def files_under(paths: Sequence[str]) -> list[str]:
@@ -26,9 +25,9 @@ def files_under(paths: Sequence[str]) -> list[str]:
             os.path.join(folder, name)
             for folder, _, names in os.walk(path)
             for name in names
-            if name.lower().endswith(_SUFFIXES)
+            if name.lower().endswith(SUFFIXES)
         ]
         if not below:
-            raise Usage(f"no {' or '.join(_SUFFIXES)} below {path}")
+            raise Usage(f"no {' or '.join(SUFFIXES)} below {path}")
         found += sorted(below)
     return found

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact import __version__, _spec
 from ttsartifact.comparing.audio import compare_audio
 from ttsartifact.comparing.conditions import condition_diff
+from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.source import FileSource, Span, copy_pieces, write_whole
 from ttsartifact.errors import CommandFailed, Refused
-from ttsartifact.packing.pack import carrier_of
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.command import record_command
 from ttsartifact.recording.references import Reference
