@@ -320,17 +320,17 @@ def test_a_flac_goes_into_the_other_carrier(tmp_path: Path) -> None:
     assert "HSH07" in verify(out)[0].passed
 
 
-@pytest.mark.parametrize(("carrier", "level"), [("flac", "L2"), ("mp3", "L1")])
-def test_a_command_that_writes_the_carriers_codec(tmp_path: Path, carrier: str, level: str) -> None:
-    """3.9: `record -o x.tts.flac` takes {out} to be a FLAC; of lossy audio there is no chunk log, and so no L2."""
+@pytest.mark.parametrize("carrier", ["flac", "mp3"])
+def test_a_command_that_writes_the_carriers_codec(tmp_path: Path, carrier: str) -> None:
+    """3.9: `record -o x.tts.flac` takes {out} to be a FLAC; of lossy audio there is no chunk log."""
     out = tmp_path / f"a.tts.{carrier}"
     speak = 'espeak-ng --stdout "$1" | ffmpeg -loglevel error -f wav -i - -bitexact "$2"'
 
-    said(["sh", "-c", speak, "speak", "{text}", "{out}"], out, device="cpu")
+    said(["sh", "-c", speak, "speak", "{text}", "{out}"], out)
 
     (report,) = verify(out)
     assert (report.verdict, report.carrier, report.failures) == ("INTACT", carrier, ())
-    assert report.level_reached == level
+    assert ("HSH07" in report.passed) is (carrier == "flac")
     assert open_artifact(out).descriptor.at("/audio/codec") == carrier
 
 
