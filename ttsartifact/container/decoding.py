@@ -1,9 +1,9 @@
 """Decodes one sound that a stranger made, in a process of its own, and says in one line of JSON what came out.
 
-Run as a script with a file on stdin: `decoding.py FORMAT SUBTYPES BITS MAX_FRAMES MEMORY_BYTES CPU_S ENDS [PCM]`, where
-ENDS is a file with the frames at which the chunks to be digested end, a JSON array, and PCM one to keep the samples in:
-integers packed at their depth, and 32-bit floats of what has no depth. What a decoder may take of memory and time is
-bounded before the first byte is looked at; a decoder that dies takes nobody with it.
+Run as a script with a file on stdin: `decoding.py FORMAT SUBTYPES BITS MAX_FRAMES MAX_SAMPLES MEMORY_BYTES CPU_S ENDS
+[PCM]`, where ENDS is a file with the frames at which the chunks to be digested end, a JSON array, and PCM one to keep
+the samples in: integers packed at their depth, and 32-bit floats of what has no depth. What a decoder may take of
+memory and time is bounded before the first byte is looked at; a decoder that dies takes nobody with it.
 It imports nothing of ttsartifact: whatever breaks here stays here.
 """
 
@@ -24,13 +24,14 @@ _WIDTHS = {16: slice(2, 4), 24: slice(1, 4), 32: slice(0, 4)}  # of a left-justi
 
 def main(argv: list[str]) -> None:
     """Decode stdin to its last frame within the limits given, and print the facts or the reason why not."""
-    container, subtypes, bits, max_frames, memory_bytes, cpu_s, ends, *kept = argv
+    container, subtypes, bits, max_frames, max_samples, memory_bytes, cpu_s, ends, *kept = argv
     _bound(int(memory_bytes), int(cpu_s))
     try:
         with open(ends, encoding="utf-8") as file:
             chunks = Chunks(json.load(file))
         with open(kept[0] if kept else os.devnull, "wb") as pcm:
-            answer = decode(container, subtypes.split(","), int(bits), int(max_frames), chunks, pcm if kept else None)
+            bounds = int(max_frames), int(max_samples)
+            answer = decode(container, subtypes.split(","), int(bits), bounds, chunks, pcm if kept else None)
     except MemoryError:
         answer = {"too_large": f"more than {memory_bytes} bytes of memory"}
     except Exception as error:  # noqa: BLE001 - whatever a decoder throws is a fact about the file
@@ -59,15 +60,19 @@ class Chunks:
 
 
 def decode(
-    container: str, subtypes: list[str], bits: int, max_frames: int, chunks: Chunks, pcm: BinaryIO | None = None
+    container: str, subtypes: list[str], bits: int, bounds: tuple[int, int], chunks: Chunks, pcm: BinaryIO | None = None
 ) -> dict[str, Any]:
-    """Return what decoding the file on stdin shows; frames are counted, never believed."""
+    """Return what decoding the file on stdin shows, within `bounds` of frames and of samples over all channels.
+
+    Frames are counted, never believed.
+    """
     import soundfile
 
     sha256, md5, frames = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     with soundfile.SoundFile(0, closefd=False) as sound:
         if sound.format != container or sound.subtype not in subtypes:
             return {"error": f"the decoder sees {sound.format}/{sound.subtype}, not {container}"}
+        max_frames = min(bounds[0], bounds[1] // sound.channels)
         block = bytearray(4 * sound.channels * BLOCK_FRAMES)
         while got := sound.buffer_read_into(block, "int32" if bits else "float32"):
             frames += got

@@ -37,12 +37,12 @@ _DECODERS = {
     "ogg_vorbis": ("OGG", "VORBIS", "vorbis"),
     "ogg_opus": ("OGG", "OPUS", "opus"),
 }
-_MEMORY_BYTES = 1024 * MIB
-_CPU_BASE_S, _CPU_S_A_MIB, _CPU_MAX_S = (
-    20,
-    8,
-    3600,
-)  # slowest honest case measured: 6 s of CPU for 1 MiB of 6 kbit/s Opus
+_MEMORY_BYTES = 320 * MIB  # the decoder, numpy among it, takes 128 MiB of addresses
+# Slowest honest case measured: 6 s of CPU for 1 MiB of 6 kbit/s Opus.
+_CPU_BASE_S, _CPU_S_A_MIB, _CPU_MAX_S = 4, 8, 3600
+# 23 minutes at 24 kHz are decoded of however few bytes. FLAC of speech takes a byte for 2 samples, Opus of 6 kbit/s one
+# for 64; a file of constants is no speech.
+_FEW_SAMPLES, _SAMPLES_A_BYTE, _LOSSY_SAMPLES_A_BYTE = 1 << 25, 64, 256
 _FLOAT_BLOCK_BYTES = 64 * 1024
 
 
@@ -268,7 +268,9 @@ def _decode(
     cpu_s = min(_CPU_BASE_S + _CPU_S_A_MIB * size // MIB, _CPU_MAX_S)
     script = os.path.join(os.path.dirname(__file__), "decoding.py")
     with tempfile.TemporaryFile() as file, tempfile.NamedTemporaryFile("w") as ends:
-        limits = [str(max_frames), str(_MEMORY_BYTES), str(cpu_s), ends.name, *([pcm_to] if pcm_to else [])]
+        samples = max(_FEW_SAMPLES, size * (_SAMPLES_A_BYTE if bits else _LOSSY_SAMPLES_A_BYTE))
+        bounds = (max_frames, samples, _MEMORY_BYTES, cpu_s)
+        limits = [*map(str, bounds), ends.name, *([pcm_to] if pcm_to else [])]
         json.dump(list(chunk_ends) if bits else [], ends)
         ends.flush()
         copy_pieces(pieces, file)
