@@ -31,12 +31,17 @@ def verify(
     ref: Sequence[str] = (),
     receipt: str | None = None,
     level: str | None = None,
+    profile: Sequence[str] = (),
     ignore: Sequence[str] = (),
+    fail_on: str = "error",
+    quick: bool = False,
     strict: bool = False,
     jobs: int = 0,
 ) -> int:
     """Verify files against all rules and return the exit code."""
-    asked: dict[str, Any] = {"level": level, "ignore": ignored(ignore)}
+    asked: dict[str, Any] = {"level": level, "profiles": tuple(profile), "ignore": ignored(ignore), "quick": quick}
+    if quick and (profile or text is not None or text_file is not None or ref):
+        raise Usage("--quick hashes nothing: a profile, a text and a clip need a whole verification")
     if text is not None and text_file is not None:
         raise Usage("--text and --text-file say the same thing; give one")
     if text is not None:
@@ -48,7 +53,7 @@ def verify(
     held = _receipt(receipt)
     if held is not None and len(files) != 1:
         raise Usage("--receipt speaks of one file")
-    return _check(files, asked, format=format, strict=strict, jobs=jobs, receipt=held)
+    return _check(files, asked, format=format, fail_on=fail_on, strict=strict, jobs=jobs, receipt=held)
 
 
 def validate(files: Sequence[str], *, format: str = "text", strict: bool = False, jobs: int = 0) -> int:
@@ -88,6 +93,7 @@ def _check(
     format: str,
     strict: bool,
     jobs: int,
+    fail_on: str = "error",
     receipt: Receipt | None = None,
 ) -> int:
     files = files_under(given)
@@ -95,7 +101,7 @@ def _check(
     told = voice(format, strict=strict)
     for path, found in zip(files, _asked_of_all(files, asked, jobs), strict=True):
         for report, differences in zip(found, _differing(receipt, path, found), strict=True):
-            code = worst([exit_code(report, strict=strict), EXIT.FINDINGS if differences else EXIT.OK])
+            code = worst([exit_code(report, strict=strict, fail_on=fail_on), EXIT.FINDINGS if differences else EXIT.OK])
             codes.add(code)
             told.tell(report, differences, code)
     told.end()

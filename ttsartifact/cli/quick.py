@@ -25,6 +25,9 @@ class Option(NamedTuple):
 
 _FORMATS = ("text", "json", "jsonl", "tsv", "sarif", "junit", "github", "markdown")
 _LEVELS = ("L0", "L1", "L2", "L3")
+_PROFILES = (
+    "power", "energy", "latency", "prosody", "session", "comparison", "imperfection", "gated-set", "signed", "utc",
+)  # fmt: skip
 
 COMMANDS: dict[str, dict[str, Option]] = {
     "verify": {
@@ -34,7 +37,10 @@ COMMANDS: dict[str, dict[str, Option]] = {
         "--ref": Option("ref", many=True),
         "--receipt": Option("receipt"),
         "--level": Option("level", choices=_LEVELS),
+        "--profile": Option("profile", many=True, choices=_PROFILES),
         "--ignore": Option("ignore", many=True),
+        "--fail-on": Option("fail_on", choices=("warn", "error")),
+        "--quick": Option("quick", takes=False),
         "--strict": Option("strict", takes=False),
     },
     "validate": {

@@ -37,7 +37,7 @@ __all__ = ["Misfit", "Row", "Shelf"]
 
 _NEEDED = frozenset({"descriptor_json", "parts", "audio"})
 _PART_NAME = re.compile(
-    r"(trace/(chunks|telemetry|events|queue|channel/[a-z][a-z0-9_]{0,47})|(ref|attestation)/[0-9]+)"
+    r"(trace/(chunks|telemetry|events|queue|imperfection|channel/[a-z][a-z0-9_]{0,47})|(ref|attestation)/[0-9]+)"
 )
 _BATCH_ROWS, _BATCH_BYTES = 100, 32 * MIB
 # Audio barely swells, and logs are small beside it: honest files stay under a factor of four.
@@ -128,6 +128,24 @@ class Shelf:
                     index += 1
         if index != self.rows:
             raise Damaged("other rows than the footer counts", found=index, expected=self.rows)
+
+    def descriptors(self) -> Iterator[bytes]:
+        """Yield the descriptor of each row, reading no other column."""
+        for group in range(len(self._footer.groups)):
+            with _foreign(f"row group {group}"):
+                batch_rows = self._walk_pages(group)
+                batches = self._file.iter_batches(
+                    batch_size=batch_rows, row_groups=[group], columns=["descriptor_json"], use_threads=False
+                )
+            while True:
+                with _foreign(f"row group {group}"):
+                    batch = next(batches, None)
+                if batch is None:
+                    break
+                for place in range(batch.num_rows):
+                    with _foreign(f"row group {group}"):
+                        raw = bytes(_bytes_of(batch.column("descriptor_json")[place], "descriptor_json"))
+                    yield raw
 
     def _opened(self) -> Any:
         import pyarrow as pa

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Answer", "Finding", "Mismatch", "NotApplicable", "Outcome", "Severity", "Unverifiable", "Verdict"]
+__all__ = ["Answer", "Finding", "Hint", "Mismatch", "NotApplicable", "Outcome", "Severity", "Unverifiable", "Verdict"]
 
 
 class Outcome:
@@ -79,3 +79,13 @@ class Finding:
     expected: Any = None
     message: str = ""
     blocked_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """What a heuristic says at one place (clause 10.6); it never decides anything."""
+
+    id: str
+    where: str
+    message: str
+    found: Any = None

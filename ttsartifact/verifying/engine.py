@@ -10,6 +10,7 @@ from ttsartifact.terms.finding import Finding, Mismatch, NotApplicable, Outcome,
 from ttsartifact.terms.levels import LEVELS, level_reached
 from ttsartifact.verifying.catalogue import Rule, catalogue, questions
 from ttsartifact.verifying.evidence import Evidence, Unsound
+from ttsartifact.verifying.hints import hints_of
 from ttsartifact.verifying.report import Report
 from ttsartifact.verifying.siblings import Siblings
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["judge", "validate", "verify"]
 
 _STRUCTURE = frozenset({"CON", "CAN", "SCH"})  # what `validate` asks: no hashing, no decoding
+_QUICK = _STRUCTURE | {"HSH04"}  # and sizes
 _SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError, ArithmeticError)
 
 
@@ -30,15 +32,26 @@ def verify(
     references: Mapping[str, bytes] | None = None,
     receipt: str | None = None,
     level: str | None = None,
+    profiles: Collection[str] = (),
     ignore: Mapping[str, str] | None = None,
+    quick: bool = False,
 ) -> tuple[Report, ...]:
     """Verify every run of `path` against all rules; never raises for a bad artifact, only for misuse.
 
-    `text` and `references` are what the asker holds; `level` demands a conformance level; `ignore` maps rule ids to
-    the reason why they are not counted.
+    `text` and `references` are what the asker holds; `level` and `profiles` demand more than the run claims; `ignore`
+    maps rule ids to the reason why they are not counted. `quick` asks sizes and structure only, and hashes nothing.
     """
     return tuple(
-        _reports(path, families=None, text=text, references=references, receipt=receipt, level=level, ignore=ignore)
+        _reports(
+            path,
+            families=_QUICK if quick else None,
+            text=text,
+            references=references,
+            receipt=receipt,
+            level=level,
+            profiles=profiles,
+            ignore=ignore,
+        )
     )
 
 
@@ -50,11 +63,12 @@ def validate(path: str | os.PathLike[str]) -> tuple[Report, ...]:
 def _reports(
     path: str | os.PathLike[str],
     *,
-    families: Collection[str] | None,
+    families: frozenset[str] | None,
     text: bytes | None = None,
     references: Mapping[str, bytes] | None = None,
     receipt: str | None = None,
     level: str | None = None,
+    profiles: Collection[str] = (),
     ignore: Mapping[str, str] | None = None,
 ) -> Iterator[Report]:
     try:
@@ -66,7 +80,8 @@ def _reports(
                 references=references,
                 receipt=receipt,
                 hashing=families is None,
-                siblings=None if artifact.row is None else siblings,
+                siblings=None if artifact.file is None or artifact.file.rows == 1 else siblings,
+                profiles=profiles,
             )
             yield judge(evidence, families=families, level=level, ignore=ignore)
     except TtsArtifactError as error:
@@ -76,18 +91,23 @@ def _reports(
 def judge(
     evidence: Evidence,
     *,
-    families: Collection[str] | None = None,
+    families: frozenset[str] | None = None,
     level: str | None = None,
     ignore: Mapping[str, str] | None = None,
 ) -> Report:
     """Ask every rule (of `families`, or all) about one artifact."""
-    rules = {key: rule for key, rule in catalogue().items() if families is None or key[:3] in families}
+    rules = {
+        key: rule for key, rule in catalogue().items() if families is None or not families.isdisjoint((key, key[:3]))
+    }
     session = _Session(evidence, rules, ignore or {})
     for rule in rules.values():
         session.ask(rule)
+    if families is None:
+        session.hold_to_profiles()
     descriptor = evidence.descriptor
     reached = level_reached(descriptor)
     if level is not None and LEVELS.index(level) > LEVELS.index(reached):
+        session.outcomes["SCH10"] = Outcome.FAIL
         session.findings.append(
             Finding(
                 rule="SCH10",
@@ -114,6 +134,9 @@ def judge(
         passed=tuple(key for key in rules if outcomes[key] == Outcome.PASS),
         not_applicable=tuple(key for key in rules if outcomes[key] == Outcome.NOT_APPLICABLE),
         unreadable=session.stopped_by is not None,
+        hints=hints_of(evidence) if families is None and session.stopped_by is None else (),
+        profiles=session.profiles,
+        required=session.required,
     )
 
 
@@ -130,6 +153,8 @@ class _Session:
         self._blocking: dict[str, str] = {}
         """Rules whose question or answer is missing, and the failure at the root of each."""
         self._bound = questions()
+        self.profiles: tuple[str, ...] = ()
+        self.required: tuple[str, ...] = ()
 
     def ask(self, rule: Rule) -> None:
         if rule.id in self.outcomes:
@@ -170,6 +195,33 @@ class _Session:
             self._leave_open(rule, Outcome.UNVERIFIABLE, answer.needs)
         else:
             self._file(rule, answer)
+
+    def hold_to_profiles(self) -> None:
+        """Hold each profile's rules to an answer; one that does not apply is evidence that is missing (clause 9.5)."""
+        try:
+            self.profiles = self.evidence.profiles
+        except Unsound:
+            return
+        if not self.profiles:
+            return
+        from ttsartifact.verifying.profiles import profiles
+
+        demanded = set(self.evidence.demanded)
+        self.required = tuple({key for name in demanded for key in ("CLM01", *profiles()[name].rules)})
+        missing = [
+            Mismatch(
+                where="/claims",
+                found=f"{key} does not apply",
+                expected="that it is asked, and holds",
+                message=f"the profile {name} rests on {key}, {self.rules[key].name}",
+            )
+            for name in self.profiles
+            for key in profiles()[name].rules
+            if self.outcomes.get(key) == Outcome.NOT_APPLICABLE
+        ]
+        if missing and self.outcomes["CLM01"] != Outcome.NOT_EVALUATED:
+            self.unchecked = [finding for finding in self.unchecked if finding.rule != "CLM01"]
+            self._file(self.rules["CLM01"], missing)
 
     def _file(self, rule: Rule, mismatches: list[Mismatch]) -> None:
         if not mismatches:
@@ -235,9 +287,9 @@ def _verdict(outcomes: Mapping[str, str], *, stopped: str | None) -> str:
     return Verdict.INTACT if sealed else Verdict.REWRAPPED
 
 
-def _unreadable(path: str, error: TtsArtifactError, families: Collection[str] | None) -> Report:
+def _unreadable(path: str, error: TtsArtifactError, families: frozenset[str] | None) -> Report:
     """Report a file that no artifact could be read from: one finding, and every other rule blocked by it."""
-    rules = [rule for key, rule in catalogue().items() if families is None or key[:3] in families]
+    rules = [rule for key, rule in catalogue().items() if families is None or not families.isdisjoint((key, key[:3]))]
     broken = error.rule if error.rule in catalogue() else "CON01"
     finding = Finding(
         rule=broken,

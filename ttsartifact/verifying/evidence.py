@@ -54,7 +54,7 @@ class Evidence:
 
         `siblings` are the runs of the same data set, where there is one; `profiles` are demanded beside the claims.
         """
-        self._demanded = profiles
+        self.demanded = tuple(profiles)
         self.siblings = siblings
         self._hashing = hashing
         self.artifact = artifact
@@ -91,11 +91,11 @@ class Evidence:
     def profiles(self) -> tuple[str, ...]:
         """The profiles that the run claims or the asker demands (clause 9.5)."""
         claims = self.known("/claims")
-        if not claims and not self._demanded:
+        if not claims and not self.demanded:
             return ()
         from ttsartifact.verifying.profiles import claimed
 
-        return tuple(dict.fromkeys((*claimed(claims), *self._demanded)))
+        return tuple(dict.fromkeys((*claimed(claims), *self.demanded)))
 
     def strings(self, *keys: str) -> list[tuple[str, str]]:
         """Return pointer and text of every string that stands under one of `keys`, wherever the schema has such a key.
