@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: demo test lint bench fixtures spec test-exhaustive tools clean
+.PHONY: demo test lint bench fixtures conform spec test-exhaustive tools clean
 
 demo: $(STAMP) tools
 	@$(BIN)/python examples/demo.py
@@ -28,6 +28,9 @@ test-exhaustive: $(STAMP) tools
 
 fixtures: $(STAMP) tools
 	$(BIN)/python tests/write_fixtures.py
+
+conform: $(STAMP)
+	$(BIN)/ttsa conform -- $(BIN)/ttsa verify --format json
 
 spec: $(STAMP)
 	$(BIN)/python tests/write_rules_json.py
