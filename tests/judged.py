@@ -128,6 +128,12 @@ def gated(folder: Path, *, name: str = "run.tts.wav", **edits: Any) -> Path:
     return kit.artifact(folder, name=name, run=kit.draft(gate=GATE), patch=kit.put(**gate))
 
 
+def to_the_end(frame: int) -> Callable[[Path], Path]:
+    """Return an imperfect run whose last gap reaches to a frame; where the clean audio ended is not told."""
+    untold = kit.put(imperfection__clean_frames=..., imperfection__clean_pcm=absent("not_measured"))
+    return partial(imperfect, patch=untold, traces=pauses(**{f"out_end__{len(FIRED) - 1}": frame}))
+
+
 def run_id(row: int) -> str:
     """Return the id of a row's run."""
     return f"0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d{row:04x}"
@@ -249,11 +255,11 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     "PRV04": plain(ext={"org.example": {"uri": "https://example.org/voice@main:8080/hf_short"}}),
 }
 PAIRS = (
-    ("IMP05", "end", imperfect, partial(imperfect, traces=pauses(out_end__1=FRAMES + 1))),
-    ("IMP07", "tail", partial(unreplayable, events=4), partial(unreplayable, events=5)),
-    ("CLM02", "updates", counted(20), counted(19)),
-    ("CLM03", "runs", latency(5), latency(4)),
+    ("IMP05", "end", to_the_end(FRAMES), to_the_end(FRAMES + 1), 1),
+    ("IMP07", "tail", partial(unreplayable, events=4), partial(unreplayable, events=5), 0),
+    ("CLM02", "updates", counted(20), counted(19), 1),
+    ("CLM03", "runs", latency(5), latency(4), 1),
 )
-"""Rule, name, the last file that holds and the first that does not."""
+"""Rule, name, the last file that holds, the first that does not, and the exit code of that."""
 
 assert len(FIRED) >= 2, FIRED

@@ -17,6 +17,7 @@ from ttsartifact.container.source import BytesSource
 from ttsartifact.packing.pack import build
 from ttsartifact.terms import levels
 from ttsartifact.terms.trace import TRACE_COLUMNS
+from ttsartifact.verifying import imperfection
 from ttsartifact.verifying.engine import verify
 
 PROSE = _spec.read("ttsartifact.md").decode()
@@ -134,6 +135,9 @@ def test_registries_hold_the_words_of_the_schema() -> None:
 
     assert sorted(names("claims", "claim")) == sorted(DESCRIPTOR["properties"]["claims"]["items"]["enum"])
     stages = names("stages", "stage")
+    kinds = DESCRIPTOR["$defs"]["layer"]["properties"]["kind"]["pattern"]
+    assert kinds == f"^({'|'.join(names('imperfections', 'imperfection'))}|x-[a-z0-9_]+)$"
+    assert [stage for stage in stages if stage != "noise"] == list(imperfection.STAGES)
     assert set(DESCRIPTOR["$defs"]["layer"]["properties"]["stage"]["enum"]) < set(stages)
     assert "host.monotonic" in names("clocks", "clock", "id")
 
