@@ -239,7 +239,7 @@ def _verified(path: PathLike) -> Artifact:
     Raises Refused when a rule does not hold, for then nobody knows what was run.
     """
     artifact = open_artifact(path)
-    report = judge_artifact(Evidence(artifact, siblings=None if artifact.row is None else Siblings(path)))
+    report = judge_artifact(Evidence(artifact, siblings=None if artifact.row is None else Siblings(artifact.source)))
     if not report.conformant:
         reason = report.failures[0] if report.failures else None
         raise Refused(

@@ -72,8 +72,9 @@ def _reports(
     ignore: Mapping[str, str] | None = None,
 ) -> Iterator[Report]:
     try:
-        siblings = Siblings(path)
+        siblings: Siblings | None = None
         for artifact in open_artifacts(path):
+            siblings = siblings or Siblings(artifact.source)
             evidence = Evidence(
                 artifact,
                 text=text,

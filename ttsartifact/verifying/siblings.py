@@ -8,14 +8,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.canonical import canonical_bytes
-from ttsartifact.container.source import FileSource
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Iterator, Mapping
+
+    from ttsartifact.container.source import Source
 
 __all__ = ["CONDITIONS", "PINS", "Sibling", "Siblings", "conditions_of", "differing"]
 
@@ -81,8 +81,9 @@ def _related(pointer: str, listed: str) -> bool:
 class Siblings:
     """Every run of one data set. Its descriptors are read once more, and only when a rule asks."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = path
+    def __init__(self, source: Source) -> None:
+        """Take the file that is open already; the path may lead elsewhere by now."""
+        self._source = source
 
     @cached_property
     def runs(self) -> tuple[Sibling, ...]:
@@ -125,10 +126,9 @@ class Siblings:
         from ttsartifact.container.shelf import Shelf
 
         try:
-            with FileSource(self._path) as source:
-                for raw in Shelf(source).descriptors():
-                    value = json.loads(raw)
-                    yield Descriptor(raw, value if isinstance(value, dict) else {})
+            for raw in Shelf(self._source).descriptors():
+                value = json.loads(raw)
+                yield Descriptor(raw, value if isinstance(value, dict) else {})
         except (TtsArtifactError, ValueError, RecursionError):
             return
 
