@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import full_run
+import judged
 import kit
 
 from ttsartifact.terms.chunks import stalls
@@ -283,4 +284,7 @@ PAIRS = (
         ),
         exit_code=0,
     ),
+)
+PAIRS += tuple(
+    Pair(rule=rule, name=name, ok=ok, bad=bad, exit_code=code) for rule, name, ok, bad, code in judged.PAIRS
 )

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import full_run
+import judged
 import kit
 
 from ttsartifact.terms import digest
@@ -204,3 +205,4 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     ),
     "PRJ03": partial(full_run.artifact, name=PARQUET, traces=idle, resum=True),
 }
+NEAR |= judged.NEAR

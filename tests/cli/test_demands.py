@@ -1,4 +1,4 @@
-"""What an asker may demand of verify: a profile, a severity, less than everything; and what explain says of the rest."""
+"""What an asker may demand of verify: a profile, a severity, less than all; and what explain says of the rest."""
 
 from __future__ import annotations
 
