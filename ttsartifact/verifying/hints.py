@@ -138,9 +138,9 @@ def plausible_first_sound(evidence: Evidence) -> Iterator[Hint]:
 @_hint("AUD08")
 def effective_bits(evidence: Evidence) -> Iterator[Hint]:
     """Not every sample of 24 or 32 bits ends in eight zero bits (clause 6.1)."""
-    subtype, pcm = evidence.known("/audio/subtype"), _pcm(evidence)
-    width = {"pcm_s24": 3, "pcm_s32": 4}.get(subtype, 0)
-    if not width or not any(pcm):
+    width = {"pcm_s24": 3, "pcm_s32": 4}.get(evidence.known("/audio/subtype"), 0)
+    pcm = _pcm(evidence) if width else b""
+    if not any(pcm):
         return
     empty = 0
     while empty < width - 1 and not any(pcm[empty::width]):
@@ -175,7 +175,8 @@ def no_silence(evidence: Evidence) -> Iterator[Hint]:
     if evidence.known("/audio/subtype") != "pcm_s16" or evidence.known("/audio/channels") != 1:
         return
     pcm = _pcm(evidence)
-    if len(pcm) > 2 and pcm == pcm[:2] * (len(pcm) // 2):
+    # The first frames settle it for all but the silent.
+    if len(pcm) > 2 and pcm[:64] == (pcm[:2] * 32)[: len(pcm)] and pcm == pcm[:2] * (len(pcm) // 2):
         value = array("h", pcm[:2])[0]
         yield Hint(id="AUD11", where="/audio", found=f"{value} in every frame", message="the audio is one level")
 
