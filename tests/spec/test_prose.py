@@ -12,7 +12,7 @@ import kit
 import pytest
 
 from ttsartifact import _spec
-from ttsartifact.container import footer, limits, pages, riff
+from ttsartifact.container import footer, limits, pages, riff, shelf, sound
 from ttsartifact.container.source import BytesSource
 from ttsartifact.packing.pack import build
 from ttsartifact.terms import levels
@@ -116,6 +116,13 @@ def test_limits_are_those_of_the_prose() -> None:
         limits.MAX_PARQUET_ROW_GROUPS,
         pages._SMALL_PAGE_BYTES // mib,
         pages.SWELL,
+        shelf._SMALL_FILE_BYTES // mib,
+        shelf._FILE_SWELL,
+        shelf._FEW_ROWS,
+        shelf._ROW_BYTES,
+        *(2, sound._FEW_SAMPLES.bit_length() - 1),  # written as a power
+        sound._SAMPLES_A_BYTE,
+        sound._LOSSY_SAMPLES_A_BYTE,
         limits.MAX_FLAC_BLOCKS,
         limits.MAX_ID3_TAGS,
     ]
