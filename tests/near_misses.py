@@ -107,6 +107,7 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     "CON06": audio(with_chunk(b"junk", b"\0" * 64, last=True)),
     "CON07": audio(with_chunk(b"LIST", b"INFOICMT\x04\0\0\0own\0", last=True)),
     "CON08": audio(rf64(0)),
+    "CON09": encoded("FLAC", name="run.tts.flac"),
     "CON11": partial(kit.artifact, name=PARQUET, patch=kit.put(ext={"org.example": {"notes": 1}})),
     "CON14": partial(kit.artifact, name=PARQUET, patch=kit.put(run__notes="ttsartifact.seal")),
     # JSON that is odd and sound.
