@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ttsartifact.terms.descriptor import is_absent
-from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Outcome, Unverifiable
 from ttsartifact.verifying.asking import entries
 from ttsartifact.verifying.catalogue import rule
 from ttsartifact.verifying.profiles import profiles
@@ -27,7 +27,7 @@ _ONE_RUN = "the other runs of the data set: this is one alone"
 def claims_have_evidence(evidence: Evidence) -> Answer:
     """What a claimed or demanded profile lists as known is known, and its traces are there (clause 9.5).
 
-    That its rules were answered is added when all of them are.
+    Its rules are answered: one that does not apply is evidence that is missing.
     """
     if not evidence.profiles:
         return NotApplicable("nothing is claimed beside the level")
@@ -48,6 +48,16 @@ def claims_have_evidence(evidence: Evidence) -> Answer:
             Mismatch(where="/traces", found="absent", expected=f"trace {trace}", message=f"the profile {name} needs it")
             for trace in profile.traces
             if evidence.trace(trace) is None
+        ]
+        faults += [
+            Mismatch(
+                where="/claims",
+                found=f"{key} does not apply",
+                expected="that it is asked, and holds",
+                message=f"the profile {name} rests on {key}",
+            )
+            for key in profile.rules
+            if evidence.outcomes.get(key) == Outcome.NOT_APPLICABLE
         ]
     if "signed" in evidence.profiles:
         if not any(name.startswith("attestation/") for name in evidence.artifact.parts.names()):

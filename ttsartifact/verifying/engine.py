@@ -101,7 +101,9 @@ def judge(
         key: rule for key, rule in catalogue().items() if families is None or not families.isdisjoint((key, key[:3]))
     }
     session = _Session(evidence, rules, ignore or {})
-    for rule in rules.values():
+    evidence.outcomes = session.outcomes
+    # CLM01 asks how the rules of a profile were answered, and so is asked when all others are.
+    for rule in sorted(rules.values(), key=lambda rule: rule.id == "CLM01"):
         session.ask(rule)
     if families is None:
         session.hold_to_profiles()
@@ -198,31 +200,16 @@ class _Session:
             self._file(rule, answer)
 
     def hold_to_profiles(self) -> None:
-        """Hold each profile's rules to an answer; one that does not apply is evidence that is missing (clause 9.5)."""
+        """Note the profiles, and which rules the demanded ones leave open when they cannot be answered (clause 9.5)."""
         try:
             self.profiles = self.evidence.profiles
         except Unsound:
             return
-        if not self.profiles:
-            return
-        from ttsartifact.verifying.profiles import profiles
+        if self.evidence.demanded:
+            from ttsartifact.verifying.profiles import profiles
 
-        demanded = set(self.evidence.demanded)
-        self.required = tuple({key for name in demanded for key in ("CLM01", *profiles()[name].rules)})
-        missing = [
-            Mismatch(
-                where="/claims",
-                found=f"{key} does not apply",
-                expected="that it is asked, and holds",
-                message=f"the profile {name} rests on {key}, {self.rules[key].name}",
-            )
-            for name in self.profiles
-            for key in profiles()[name].rules
-            if self.outcomes.get(key) == Outcome.NOT_APPLICABLE
-        ]
-        if missing and self.outcomes["CLM01"] != Outcome.NOT_EVALUATED:
-            self.unchecked = [finding for finding in self.unchecked if finding.rule != "CLM01"]
-            self._file(self.rules["CLM01"], missing)
+            demanded = [profiles()[name] for name in self.evidence.demanded]
+            self.required = ("CLM01", *dict.fromkeys(key for profile in demanded for key in profile.rules))
 
     def _file(self, rule: Rule, mismatches: list[Mismatch]) -> None:
         if not mismatches:

@@ -55,6 +55,8 @@ class Evidence:
         `siblings` are the runs of the same data set, where there is one; `profiles` are demanded beside the claims.
         """
         self.demanded = tuple(profiles)
+        self.outcomes: Mapping[str, str] = {}
+        """How the rules ended that were asked before; the engine fills it as it goes."""
         self.siblings = siblings
         self._hashing = hashing
         self.artifact = artifact
