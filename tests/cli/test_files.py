@@ -52,7 +52,8 @@ def test_what_is_no_regular_file_is_refused(kind: str, tmp_path: Path, capsys: p
     """3.8: no wait for a writer that never comes, no end of zeros; in a link's place just as plainly."""
     path = tmp_path / "run.tts.wav"
     os.mkfifo(tmp_path / "fifo")
-    target = {"fifo": tmp_path / "fifo", "device": "/dev/zero", "nothing": tmp_path / "gone"}.get(kind.rsplit(maxsplit=1)[-1])
+    targets = {"fifo": tmp_path / "fifo", "device": "/dev/zero", "nothing": tmp_path / "gone"}
+    target = targets.get(kind.rsplit(maxsplit=1)[-1])
     if kind == "folder":
         (path / "below").mkdir(parents=True)
     elif kind.startswith("link"):

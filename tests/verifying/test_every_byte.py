@@ -200,25 +200,3 @@ def test_a_sample_of_the_lengths_of_flac_and_mp3(tmp_path: Path, carrier: str):
     near = data[:64]
     for edits in (deletions(near), insertions(near, (0x00, 0xFF))):
         assert unnoticed(path, ((what, edited + data[64:]) for what, edited in edits)) == []
-
-
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("part", range(64))
-@pytest.mark.parametrize("name", ["run.tts.wav", "run.tts.flac", "run.tts.mp3", "run.tts.parquet"])
-def test_every_bit(tmp_path: Path, name: str, part: int):
-    """Every single bit of each carrier."""
-    path = short_run(tmp_path, name)
-    data = assert_sound(path)
-    assert unnoticed(path, bit_flips(data, ((o, bit) for o in range(part, len(data), 64) for bit in range(8)))) == []
-
-
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("part", range(32))
-@pytest.mark.parametrize("name", ["run.tts.wav", "run.tts.flac", "run.tts.mp3", "run.tts.parquet"])
-def test_every_length(tmp_path: Path, name: str, part: int):
-    """Every truncation, every deletion, and six values of every insertion in each carrier."""
-    path = short_run(tmp_path, name)
-    data = assert_sound(path)
-    values = (0x00, 0x0A, 0x22, 0x30, 0x7B, 0xFF)
-    for edits in (truncations(data, 32, part), deletions(data, 32, part), insertions(data, values, 32, part)):
-        assert unnoticed(path, edits) == []

@@ -245,8 +245,8 @@ def _verified(path: PathLike) -> Artifact:
         raise Refused(
             "the artifact does not verify" + (f": {reason.rule}, {reason.message}" if reason else ""),
             where=reason.where if reason else os.fspath(path),
-            found=report.verdict,
-            expected="INTACT",
+            found=reason.found if reason else report.verdict,
+            expected=reason.expected if reason else "INTACT",
         )
     return artifact
 
