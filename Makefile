@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: demo test lint bench fixtures spec test-exhaustive tools clean
+.PHONY: demo test lint bench fixtures conform spec fuzz test-exhaustive test-offline tools clean
 
 demo: $(STAMP) tools
 	@$(BIN)/python examples/demo.py
@@ -24,10 +24,23 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/recorder_overhead.py
 
 test-exhaustive: $(STAMP) tools
+	$(BIN)/python tests/exhaustive.py
 	$(BIN)/python -m pytest -m exhaustive
+
+# FUZZ_SECONDS are shared among the targets; one or more may be named: make fuzz FUZZ="riff capsule".
+fuzz: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt atheris
+	$(BIN)/python tests/fuzz $(FUZZ)
+
+# The whole suite where there is no network, not even a loopback.
+test-offline: $(STAMP) tools
+	unshare -rn $(BIN)/python -m pytest
 
 fixtures: $(STAMP) tools
 	$(BIN)/python tests/write_fixtures.py
+
+conform: $(STAMP)
+	$(BIN)/ttsa conform -- $(BIN)/ttsa verify --format json
 
 spec: $(STAMP)
 	$(BIN)/python tests/write_rules_json.py

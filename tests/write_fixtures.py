@@ -1,6 +1,7 @@
 """Writes fixtures/, which anyone can hold a verifier to without Python: `make fixtures`. A test compares the bytes.
 
-The broken ones are the cases of tests/verifying, each under the rule that should speak.
+The broken ones are the cases of tests/verifying, each under the rule that should speak; boundaries.py, near_misses.py,
+hostile_files.py and vectors.py hold the rest of the recipes.
 """
 
 from __future__ import annotations
@@ -20,92 +21,177 @@ TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 sys.path.insert(0, str(TESTS))
 
+import boundaries
 import full_run
+import hostile_files
 import kit
+import near_misses
+import vectors
 
+from ttsartifact.packing.carriers import convert
 from ttsartifact.verifying.engine import verify
 from ttsartifact.verifying.report import exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FAMILIES = (
-    "audio", "containers", "digests", "environment", "pins", "projection", "references", "shape", "telemetry",
-    "timeline",
-)  # fmt: skip
+FOLDERS = ("valid", "fail", "near", "boundary", "hostile", "acceptable", "canonical-json", "convert", "clocks")
 FLOATS = kit.wav(struct.pack("<800f", *[0.25] * 800), bits=32, tag=3)
-VALID = {
-    "L2/plain.tts.wav": kit.artifact,
-    "L2/plain.tts.parquet": partial(kit.artifact, name="run.tts.parquet"),
-    "L2/stereo.tts.wav": partial(kit.artifact, audio=kit.wav(kit.tone(800, 2), channels=2)),
-    "L2/float.tts.wav": partial(kit.artifact, audio=FLOATS),
-    "L2/other-words.tts.wav": partial(kit.artifact, patch=kit.put(run__notes="naïve 😀 ttsartifact.seal")),
-    "L3/full.tts.wav": full_run.artifact,
-    "L3/full.tts.parquet": partial(full_run.artifact, name="run.tts.parquet"),
+_VERDICTS = ("INTACT", "REWRAPPED", "RETAGGED", "AUDIO_CHANGED", "BROKEN")
+
+
+def two_runs(folder: Path) -> Path:
+    """Write two runs into one Parquet file."""
+    first = kit.artifact(folder, name="a.tts.wav")
+    other = kit.put(run__run_id="0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e30", input__text__lang="en-GB")
+    out = folder / "two.tts.parquet"
+    convert([first, kit.artifact(folder, name="b.tts.wav", patch=other)], out)
+    return out
+
+
+VALID: dict[str, Any] = {
+    "L0/wav/stated": partial(kit.artifact, patch=kit.put(level="L0")),
+    "L0/parquet/stated": partial(kit.artifact, patch=kit.put(level="L0"), name="run.tts.parquet"),
+    "L1/wav/bound": partial(kit.artifact, patch=kit.put(level="L1")),
+    "L1/parquet/bound": partial(kit.artifact, patch=kit.put(level="L1"), name="run.tts.parquet"),
+    "L1/parquet/flac": near_misses.encoded("FLAC"),
+    "L1/parquet/mp3": near_misses.encoded("MP3"),
+    "L1/flac/flac": near_misses.encoded("FLAC", name="run.tts.flac"),
+    "L1/mp3/mp3": near_misses.encoded("MP3", name="run.tts.mp3"),
+    "L2/wav/plain": kit.artifact,
+    "L2/wav/stereo": partial(kit.artifact, audio=kit.wav(kit.tone(800, 2), channels=2)),
+    "L2/wav/float": partial(kit.artifact, audio=FLOATS),
+    "L2/wav/other-words": partial(kit.artifact, patch=kit.put(run__notes="naïve 😀 ttsartifact.seal")),
+    "L2/parquet/plain": partial(kit.artifact, name="run.tts.parquet"),
+    "L2/parquet/stereo": partial(kit.artifact, name="run.tts.parquet", audio=kit.wav(kit.tone(800, 2), channels=2)),
+    "L2/parquet/two-runs": two_runs,
+    "L3/wav/full": full_run.artifact,
+    "L3/parquet/full": partial(full_run.artifact, name="run.tts.parquet"),
+}
+ACCEPTABLE: dict[str, tuple[Any, list[int]]] = {
+    # 4.6: whoever understands the extension passes the run, anybody else is left without an answer.
+    "critical-extension": (
+        partial(kit.artifact, patch=kit.put(ext_critical=["org.example"], ext={"org.example": {"a": 0.5}})),
+        [3, 0],
+    ),
+    # 2.3: a verifier of that later version knows the field, one of this says that it does not.
+    "newer-minor": (partial(kit.artifact, patch=kit.put(spec_version="1.7", run__mood="calm")), [0, 3]),
 }
 
 
 def cases() -> list[kit.Case]:
-    """Return the cases of all families, in their order."""
+    """Return the cases of all families in the order of their files: every list there whose name ends in CASES."""
     found: list[kit.Case] = []
-    for family in FAMILIES:
-        path = TESTS / "verifying" / f"test_{family}.py"
-        spec = importlib.util.spec_from_file_location(f"cases_{family}", path)
+    for path in sorted((TESTS / "verifying").glob("test_*.py")):
+        if "CASES" not in path.read_text(encoding="utf-8"):
+            continue
+        spec = importlib.util.spec_from_file_location(f"cases_{path.stem}", path)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        found += [case for name in ("CASES", "FLAC_CASES") for case in getattr(module, name, [])]
+        held = [value for name, value in vars(module).items() if name.endswith("CASES") and isinstance(value, list)]
+        found += [case for each in held for case in each if isinstance(case, kit.Case)]
     return found
 
 
-def built() -> Iterator[tuple[str, bytes, dict[str, Any]]]:
-    """Yield path below fixtures/, bytes, and what a verifier says, for every fixture."""
+def in_parquet(found: list[kit.Case]) -> Iterator[kit.Case]:
+    """Yield, for the first case of each family that lies in the descriptor or a trace, the same break in Parquet."""
+    seen: set[str] = set()
+    for case in found:
+        recipe, family = case.make, case.rule[:3]
+        if family in seen or not isinstance(recipe, partial) or recipe.func not in (kit.artifact, full_run.artifact):
+            continue
+        if {"name", "audio", "parts", "raw"} & recipe.keywords.keys() or family in {"CON", "SEA", "PRJ"}:
+            continue
+        seen.add(family)
+        make = partial(recipe, name="run.tts.parquet")
+        yield kit.Case(rule=case.rule, slug=case.slug, make=make, also=case.also, exit_code=case.exit_code)
+
+
+def recipes() -> Iterator[tuple[str, str | None, Any, set[str], list[int]]]:
+    """Yield place, the rule that it is about, recipe, the rules that fail, and the exit codes that are right."""
     for name, make in VALID.items():
-        yield _one(f"valid/{name}", make, set(), 0)
-    for case in cases():
-        yield _one(f"fail/{case.rule}/{case.slug}", case.make, {case.rule} | case.also, case.exit_code)
+        yield f"valid/{name}", None, make, set(), [0]
+    found = cases()
+    for case in [*found, *in_parquet(found)]:
+        yield f"fail/{case.rule}/{case.slug}", case.rule, case.make, {case.rule} | case.also, [case.exit_code]
+    for rule, make in near_misses.NEAR.items():
+        yield f"near/{rule}/near", rule, make, set(), [0]
+    for pair in boundaries.PAIRS:
+        name = f"boundary/{pair.rule}/{pair.name + '-' if pair.name else ''}just"
+        yield f"{name}-ok", pair.rule, pair.ok, {pair.rule} if pair.ok_warns else set(), [0]
+        yield f"{name}-bad", pair.rule, pair.bad, {pair.rule}, [pair.exit_code]
+    for name, make, fail, code in hostile_files.hostile():
+        yield f"hostile/{name}", None, make, fail, [code]
+    for name, (make, codes) in ACCEPTABLE.items():
+        yield f"acceptable/{name}", None, make, set(), codes
 
 
-def _one(place: str, make: Any, fail: set[str], code: int) -> tuple[str, bytes, dict[str, Any]]:
+def built() -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    """Yield path below fixtures/, bytes, and the entry of the manifest, for every file that is verified."""
+    faults = []
+    for place, rule, make, fail, codes in recipes():
+        try:
+            yield _one(place, rule, make, fail, codes)
+        except AssertionError as error:  # all of them at once
+            faults.append(str(error))
+    if faults:
+        sys.exit("\n".join(faults))
+
+
+def _one(
+    place: str, rule: str | None, make: Any, fail: set[str], codes: list[int]
+) -> tuple[str, bytes, dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         path = make(Path(folder))
         data = path.read_bytes()
-        suffix = "" if place.startswith("valid/") else ".tts.parquet" if data[:4] == b"PAR1" else ".tts.wav"
         reports = verify(path)
-        verdict = max((report.verdict for report in reports), key=_VERDICTS.index)
-        said = set().union(*(kit.failed(report) for report in reports))
-        if said != fail or max(exit_code(report) for report in reports) != code:
-            sys.exit(f"{place}: says {sorted(said)}, expected {sorted(fail)} with exit code {code}")
-    return place + suffix, data, {"verdict": verdict, "exit_code": code, "fail": sorted(fail)}
+    carrier = path.name.rpartition(".")[2]
+    verdict = max((report.verdict for report in reports), key=_VERDICTS.index)
+    said = set().union(*(kit.failed(report) for report in reports))
+    code = max(exit_code(report) for report in reports)
+    assert said == fail, f"{place}.{carrier}: says {sorted(said)}, expected {sorted(fail)}"
+    assert code == codes[0], f"{place}.{carrier}: exit code {code}, expected {codes[0]}"
+    expect: dict[str, Any] = {"verdict": verdict, "exit_code": code, "fail": sorted(fail)}
+    if len(codes) > 1:
+        expect["exit_code"] = codes
+    about = {} if rule is None else {"rule": rule}
+    return f"{place}.tts.{carrier}", data, {"carrier": carrier, "runs": len(reports)} | about | {"expect": expect}
 
 
-_VERDICTS = ("INTACT", "REWRAPPED", "RETAGGED", "AUDIO_CHANGED", "BROKEN")
+def vector_files() -> Iterator[tuple[str, bytes]]:
+    """Yield path below fixtures/ and bytes of the files of vectors."""
+    for place, held in vectors.vectors().items():
+        yield place, (json.dumps(held, indent=1, ensure_ascii=True) + "\n").encode()
+
+
+def _listed(place: str, data: bytes) -> dict[str, Any]:
+    name = place.replace(".tts.", ".").removesuffix(".json")
+    return {"id": name, "file": place, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def main() -> None:
     """Write the kit anew."""
     out = ROOT / "fixtures"
-    for folder in ("valid", "fail"):
+    made = list(built())
+    for folder in FOLDERS:
         shutil.rmtree(out / folder, ignore_errors=True)
-    entries = []
-    for place, data, expect in built():
+    fixtures = [_listed(place, data) | entry for place, data, entry in made]
+    told = list(vector_files())
+    for place, data in [*((place, data) for place, data, _ in made), *told]:
         path = out / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        entries.append(
-            {
-                "id": place.partition(".tts.")[0],
-                "file": place,
-                "size": len(data),
-                "sha256": hashlib.sha256(data).hexdigest(),
-                "carrier": place.rpartition(".")[2],
-                "expect": expect,
-            }
-        )
-    manifest = {"spec_version": "1.0", "fixtures": entries}
+    manifest = {
+        "spec_version": "1.0",
+        "fixtures": fixtures,
+        "vectors": [_listed(place, data) | {"kind": place.partition("/")[0]} for place, data in told],
+    }
     (out / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"{len(entries)} fixtures, {sum(entry['size'] for entry in entries)} bytes")  # noqa: T201
+    failing = sum(bool(entry["expect"]["fail"]) for entry in fixtures)
+    total = sum(entry["size"] for entry in [*fixtures, *manifest["vectors"]])
+    print(f"{len(fixtures)} cases, {failing} of them must fail; {len(told)} files of vectors; {total} bytes")  # noqa: T201
 
 
 if __name__ == "__main__":

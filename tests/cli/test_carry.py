@@ -64,7 +64,8 @@ def test_to_parquet_and_back(run: Path, tmp_path: Path, capsys: pytest.CaptureFi
 def test_a_receipt_finds_its_run_among_many(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of a file with many runs the receipt names one; the others are no liars for being others."""
     (tmp_path / "other").mkdir()
-    other = kit.artifact(tmp_path / "other", audio=kit.wav(bytes(1600)))
+    own = kit.put(run__run_id=kit.RUN_ID[:-1] + "0")
+    other = kit.artifact(tmp_path / "other", audio=kit.wav(bytes(1600)), patch=own)
     table = str(tmp_path / "two.tts.parquet")
     assert main(["convert", str(other), str(run), "-o", table]) == 0
     capsys.readouterr()

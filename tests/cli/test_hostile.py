@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import unicodedata
+import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Any
 
 import kit
@@ -52,20 +54,28 @@ def test_no_command_lets_a_control_character_through(
     """Verify, validate and show in every format: only line feeds, and tabs between cells, are control characters."""
     path = poisoned(tmp_path, words)
     calls = [
-        [command, path, "--format", form] for command in ("verify", "validate") for form in ("text", "json", "tsv")
+        [command, path, "--format", form]
+        for command in ("verify", "validate")
+        for form in ("text", "json", "tsv", "sarif", "junit", "github", "markdown")
     ]
     calls += [["verify", path, "--format", "jsonl"], ["show", path, "--receipt"]]
-    calls += [["show", path, "--format", form] for form in ("text", "json", "tsv")]
+    calls += [["show", path, "--format", form] for form in ("text", "json", "tsv", "markdown")]
     for call in calls:
         code = main(call)
         said = capsys.readouterr()
         assert code in {0, 1, 4}, said.err
         assert obeyed_in(said.out + said.err) == [], call
-        if call[-1] == "json":
+        if call[-1] in {"json", "sarif"}:
             json.loads(said.out)
         if call[-1] == "tsv":
             assert {line.count("\t") for line in said.out.splitlines()} == {12 if call[0] != "show" else 19}
             assert not [cell for line in said.out.splitlines() for cell in line.split("\t") if cell[:1] in "=+@"]
+        if call[-1] == "junit":
+            ET.fromstring(said.out)
+        if call[-1] == "github":
+            assert all(line.startswith(("::error ", "::warning ", "::notice ")) for line in said.out.splitlines())
+        if call[-1] == "markdown":
+            assert not [row for row in said.out.splitlines() if set("<[") & set("".join(row.split("`")[::2]))]
         if call[-1] == "text":
             assert not [line for line in said.out.splitlines() if line.startswith("::")]
 
@@ -92,3 +102,47 @@ def test_errors_that_echo_what_was_typed_are_safe(words: str, capsys: pytest.Cap
         assert main(call) in {1, 2, 4}, call
         said = capsys.readouterr()
         assert obeyed_in(said.out + said.err) == [], call
+
+
+def commands_on(path: str, clean: str, words: str, folder: Path) -> list[list[str]]:
+    """Return the calls that read a poisoned artifact and write, or run something, and mostly cannot."""
+    shout = [sys.executable, "-c", "import sys; sys.stderr.write(sys.argv[1]); sys.exit(3)", words, "{text}"]
+    out, bare = str(folder / "out.tts.wav"), str(folder / "bare.wav")
+    record = ["record", "-o", out, "--sensor", "none", "--text", words]
+    return [
+        ["convert", path, "-o", str(folder / "out.tts.parquet")],
+        ["convert", path, "-o", str(folder / "out.tts.flac")],
+        ["verify", str(folder / "out.tts.parquet")],
+        ["show", str(folder / "out.tts.parquet")],
+        ["strip", path, "-o", bare],
+        ["reattach", bare, "--descriptor", path, "-o", out],
+        ["reattach", path, "--descriptor", path, "-o", out],
+        ["unpack", path, "-o", str(folder / "unpacked")],
+        ["unpack", path, "-o", str(folder / "unpacked")],
+        ["pack", bare, "--descriptor", str(folder / "unpacked" / "descriptor.json"), "-o", str(folder / "p.tts.wav")],
+        ["pack", bare, "--descriptor", path, "-o", str(folder / "p.tts.wav")],
+        ["rerun", path, "--", *shout],
+        ["rerun", clean, "--", *shout],
+        ["rerun", clean, "--format", "json", "--", *shout],
+        ["rerun", clean, "--runner", words],
+        ["rerun", clean, "--runner", "espeak-ng", "--param", words],
+        [*record, "--force", "--notes", words, "--", *shout],
+        [*record, "--force", "--", words, "{text}"],
+        [*record, "--force", "--engine", words, "--session", words, "--", "true", "{text}"],
+        ["run", words, "--runner", words, "-o", out],
+    ]
+
+
+@pytest.mark.parametrize("words", TYPED, ids=range(len(TYPED)))
+def test_commands_that_write_or_run(words: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Convert, strip, reattach, unpack, rerun and record over a poisoned run: errors speak no terminal's language."""
+    allowed = words.encode("utf-8", "ignore").decode() or "."
+    clean = kit.artifact(tmp_path, name="clean.tts.wav", patch=kit.put(run__notes=allowed))
+    for call in commands_on(poisoned(tmp_path, words), str(clean), words, tmp_path):
+        code = main(call)
+        said = capfd.readouterr()
+        assert code in {0, 1, 2, 3, 4}, (call, said.err)
+        assert obeyed_in(said.out + said.err) == [], (call, said)
+        assert not [line for line in said.out.splitlines() if line.startswith("::")], call
+    names = {entry.name for entry in (tmp_path / "unpacked").iterdir()} if (tmp_path / "unpacked").exists() else set()
+    assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-_.") for name in names)

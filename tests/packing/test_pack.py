@@ -79,11 +79,19 @@ def test_an_artifact_is_not_packed_twice(tmp_path: Path) -> None:
         pack.pack(kit.draft(), BytesSource(whole), tmp_path / "again.tts.wav")
 
 
-@pytest.mark.parametrize("name", ["run", "run.flac", "run.tts.mp3"])
+@pytest.mark.parametrize("name", ["run", "run.ogg", "run.tts.opus"])
 def test_the_output_names_its_carrier(tmp_path: Path, name: str) -> None:
-    """3.9: FLAC and MP3 are reserved; nothing is guessed."""
+    """3.1: a carrier is named; nothing is guessed."""
     with pytest.raises(Refused, match=r"the output names no carrier"):
         pack.pack(kit.draft(), BytesSource(kit.wav()), tmp_path / name)
+
+
+@pytest.mark.parametrize("carrier", ["flac", "mp3"])
+def test_a_wav_is_not_transcoded(tmp_path: Path, carrier: str) -> None:
+    """3.6: a carrier of another codec would need other audio, which is another run's; nothing is left behind."""
+    with pytest.raises(Refused, match=f"the {carrier.upper()} carrier holds {carrier.upper()} audio only"):
+        pack.pack(kit.draft(), BytesSource(kit.wav()), tmp_path / f"run.tts.{carrier}")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_sealing_in_place_gives_the_same_file(tmp_path: Path) -> None:

@@ -306,7 +306,7 @@ def test_a_repeat_turns_an_unknown_into_a_fact(tmp_path: Path, script: str, expe
 
 
 def test_a_flac_goes_into_the_other_carrier(tmp_path: Path) -> None:
-    """A command may write any audio that Parquet holds; there is no chunk log of what was not decoded."""
+    """A command may write any audio that Parquet holds; all of a FLAC is one chunk, which came when it ended."""
     (tmp_path / "s.wav").write_bytes(kit.wav())
     subprocess.run(["flac", "-s", str(tmp_path / "s.wav")], check=True)
     out = tmp_path / "a.tts.parquet"
@@ -315,7 +315,30 @@ def test_a_flac_goes_into_the_other_carrier(tmp_path: Path) -> None:
 
     value = open_artifact(out).descriptor
     assert value.at("/audio/codec") == "flac"
-    assert value.at("/run/times/stalls/reason") == "not_measured"
+    assert value.at("/run/times/first_chunk_frames") == 800
+    assert verify(out)[0].verdict == "INTACT"
+    assert "HSH07" in verify(out)[0].passed
+
+
+@pytest.mark.parametrize("carrier", ["flac", "mp3"])
+def test_a_command_that_writes_the_carriers_codec(tmp_path: Path, carrier: str) -> None:
+    """3.9: `record -o x.tts.flac` takes {out} to be a FLAC; of lossy audio there is no chunk log."""
+    out = tmp_path / f"a.tts.{carrier}"
+    speak = 'espeak-ng --stdout "$1" | ffmpeg -loglevel error -f wav -i - -bitexact "$2"'
+
+    said(["sh", "-c", speak, "speak", "{text}", "{out}"], out)
+
+    (report,) = verify(out)
+    assert (report.verdict, report.carrier, report.failures) == ("INTACT", carrier, ())
+    assert ("HSH07" in report.passed) is (carrier == "flac")
+    assert open_artifact(out).descriptor.at("/audio/codec") == carrier
+
+
+def test_a_wav_is_no_flac(tmp_path: Path) -> None:
+    """3.6: what the command wrote is not transcoded into the carrier; the journal stays, and no artifact."""
+    with pytest.raises(Refused, match="the FLAC carrier holds FLAC audio only and other audio is not transcoded"):
+        said(["espeak-ng", "-w", "{out}", "{text}"], tmp_path / "a.tts.flac")
+    assert not (tmp_path / "a.tts.flac").exists()
 
 
 def test_recorded_argv_keeps_no_place_of_this_machine() -> None:

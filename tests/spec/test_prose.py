@@ -12,11 +12,12 @@ import kit
 import pytest
 
 from ttsartifact import _spec
-from ttsartifact.container import footer, limits, pages, riff
+from ttsartifact.container import footer, limits, pages, riff, shelf, sound
 from ttsartifact.container.source import BytesSource
 from ttsartifact.packing.pack import build
 from ttsartifact.terms import levels
 from ttsartifact.terms.trace import TRACE_COLUMNS
+from ttsartifact.verifying import imperfection
 from ttsartifact.verifying.engine import verify
 
 PROSE = _spec.read("ttsartifact.md").decode()
@@ -115,6 +116,15 @@ def test_limits_are_those_of_the_prose() -> None:
         limits.MAX_PARQUET_ROW_GROUPS,
         pages._SMALL_PAGE_BYTES // mib,
         pages.SWELL,
+        shelf._SMALL_FILE_BYTES // mib,
+        shelf._FILE_SWELL,
+        shelf._FEW_ROWS,
+        shelf._ROW_BYTES,
+        *(2, sound._FEW_SAMPLES.bit_length() - 1),  # written as a power
+        sound._SAMPLES_A_BYTE,
+        sound._LOSSY_SAMPLES_A_BYTE,
+        limits.MAX_FLAC_BLOCKS,
+        limits.MAX_ID3_TAGS,
     ]
 
 
@@ -132,6 +142,9 @@ def test_registries_hold_the_words_of_the_schema() -> None:
 
     assert sorted(names("claims", "claim")) == sorted(DESCRIPTOR["properties"]["claims"]["items"]["enum"])
     stages = names("stages", "stage")
+    kinds = DESCRIPTOR["$defs"]["layer"]["properties"]["kind"]["pattern"]
+    assert kinds == f"^({'|'.join(names('imperfections', 'imperfection'))}|x-[a-z0-9_]+)$"
+    assert [stage for stage in stages if stage != "noise"] == list(imperfection.STAGES)
     assert set(DESCRIPTOR["$defs"]["layer"]["properties"]["stage"]["enum"]) < set(stages)
     assert "host.monotonic" in names("clocks", "clock", "id")
 

@@ -72,13 +72,18 @@ def test_promise_without_seeds(tmp_path):
     assert warned(generation__seeds=absent("not_applicable")) == []
 
 
+def warmer(degrees, values):
+    """Two runs with the same readings would be two copies of one (TEL15)."""
+    values["telemetry"]["columns"]["temperature_c"][0] += degrees
+
+
 def two_runs(folder, *, second_audio=None, **edits):
     """Write a data set of two runs whose second differs by its id, its audio, and `edits`."""
     rows = []
     for place, audio in enumerate((kit.wav(), second_audio or kit.wav())):
         run = build(full_run.draft(), BytesSource(audio))
         more = {"run__run_id": SECOND_ID} | edits if place else {}
-        parts = kit.edited(run.parts, patch=kit.put(**more))
+        parts = kit.edited(run.parts, patch=kit.put(**more), traces=partial(warmer, place))
         rows.append((parts, [Span(run.audio, 0, run.audio.size)]))
     path = folder / "set.tts.parquet"
     with write_whole(path, replace=True) as file:

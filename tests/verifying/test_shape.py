@@ -64,7 +64,7 @@ CASES = [
     kit.Case(rule="SCH02", slug="type", make=patched(run__recorder__name=5)),
     kit.Case(rule="SCH02", slug="enum", make=patched(run__times__observer="bystander")),
     kit.Case(rule="SCH02", slug="missing", make=patched(env__memory_mib=...)),
-    kit.Case(rule="SCH02", slug="not-a-choice", make=patched(imperfection={"spec": "other"})),
+    kit.Case(rule="SCH02", slug="not-a-choice", make=patched(generation__runner={"name": "other"})),
     kit.Case(rule="SCH03", slug="misspelt", make=patched(audio__sampel_rate=16000)),
     kit.Case(
         rule="SCH03", slug="in-an-absence", make=patched(run__notes={"value": None, "reason": "unknown", "note": "x"})

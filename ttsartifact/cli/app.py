@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ttsartifact.cli.commands import again, carriers, checking, explaining, making, showing
+from ttsartifact.cli.commands import again, carriers, checking, conforming, explaining, making, showing
 
 __all__ = ["app"]
 
@@ -39,5 +39,5 @@ def ttsa(
     """
 
 
-for group in (making, showing, checking, again, carriers, explaining):
+for group in (making, showing, checking, again, carriers, conforming, explaining):
     group.add_to(app)

@@ -1,4 +1,4 @@
-"""The acts behind `verify` and `validate`: find the files, ask, speak in one of four formats, and say the worst."""
+"""The acts behind `verify` and `validate`: find the files, ask, tell what was found, and say the worst."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.cli.files import files_under
-from ttsartifact.cli.speak import EXIT, Usage, paint, progress, say, worst
+from ttsartifact.cli.speak import EXIT, Usage, progress, worst
+from ttsartifact.cli.voices import voice
 from ttsartifact.verifying.catalogue import catalogue
 from ttsartifact.verifying.report import Report, exit_code
 
@@ -30,12 +31,17 @@ def verify(
     ref: Sequence[str] = (),
     receipt: str | None = None,
     level: str | None = None,
+    profile: Sequence[str] = (),
     ignore: Sequence[str] = (),
+    fail_on: str = "error",
+    quick: bool = False,
     strict: bool = False,
     jobs: int = 0,
 ) -> int:
     """Verify files against all rules and return the exit code."""
-    asked: dict[str, Any] = {"level": level, "ignore": ignored(ignore)}
+    asked: dict[str, Any] = {"level": level, "profiles": tuple(profile), "ignore": ignored(ignore), "quick": quick}
+    if quick and (profile or text is not None or text_file is not None or ref):
+        raise Usage("--quick hashes nothing: a profile, a text and a clip need a whole verification")
     if text is not None and text_file is not None:
         raise Usage("--text and --text-file say the same thing; give one")
     if text is not None:
@@ -47,7 +53,7 @@ def verify(
     held = _receipt(receipt)
     if held is not None and len(files) != 1:
         raise Usage("--receipt speaks of one file")
-    return _check(files, asked, format=format, strict=strict, jobs=jobs, receipt=held)
+    return _check(files, asked, format=format, fail_on=fail_on, strict=strict, jobs=jobs, receipt=held)
 
 
 def validate(files: Sequence[str], *, format: str = "text", strict: bool = False, jobs: int = 0) -> int:
@@ -87,42 +93,18 @@ def _check(
     format: str,
     strict: bool,
     jobs: int,
+    fail_on: str = "error",
     receipt: Receipt | None = None,
 ) -> int:
     files = files_under(given)
     codes: set[int] = set()
-    documents: list[dict[str, Any]] = []
-    reports: list[Report] = []
-    if format == "tsv":
-        from ttsartifact.reporting import tsv
-
-        say(tsv.row(tsv.REPORT_COLUMNS))
+    told = voice(format, strict=strict)
     for path, found in zip(files, _asked_of_all(files, asked, jobs), strict=True):
-        differing = _differing(receipt, path, found)
-        for report, differences in zip(found, differing, strict=True):
-            code = worst([exit_code(report, strict=strict), EXIT.FINDINGS if differences else EXIT.OK])
+        for report, differences in zip(found, _differing(receipt, path, found), strict=True):
+            code = worst([exit_code(report, strict=strict, fail_on=fail_on), EXIT.FINDINGS if differences else EXIT.OK])
             codes.add(code)
-            if format == "text":
-                from ttsartifact.reporting import text as words
-
-                say(words.report_lines(report, paint(), strict=strict))
-                if differences is not None:
-                    say(words.receipt_lines(differences, paint()))
-                reports.append(report)
-            elif format == "tsv":
-                say(tsv.report_rows(report, differences or ()))
-            else:
-                from ttsartifact.reporting import documents as doc
-
-                document = doc.report_document(report, exit_code=code, differences=differences)
-                if format == "jsonl":
-                    say(doc.as_json_line(document))
-                else:
-                    documents.append(document)
-    if format == "json":
-        say(doc.as_json(documents[0] if len(documents) == 1 else documents))
-    if len(reports) > 1:
-        say(words.sum_line(reports))
+            told.tell(report, differences, code)
+    told.end()
     return worst(codes)
 
 

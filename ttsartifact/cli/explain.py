@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
+import tomllib
 from pathlib import Path
 
 from ttsartifact import _spec
@@ -10,6 +12,8 @@ from ttsartifact.cli.speak import EXIT, Usage, say
 from ttsartifact.verifying.catalogue import Rule, catalogue
 
 __all__ = ["explain", "schema"]
+
+_MOST_FIXTURES = 6
 
 _CLASSES = {
     "S": "schema",
@@ -22,9 +26,13 @@ _CLASSES = {
 
 
 def explain(rule_id: str) -> int:
-    """Say one rule of the catalogue; an unknown one gets the nearest names."""
+    """Say one rule of the catalogue, a hint, or why there is none; an unknown one gets the nearest names."""
     rule = catalogue().get(rule_id.upper())
     if rule is None:
+        others = _other_ids()
+        if rule_id.upper() in others:
+            say(_wrapped(f"{rule_id.upper()}  {others[rule_id.upper()][0]}", others[rule_id.upper()][1]))
+            return EXIT.OK
         raise Usage(f"there is no rule {rule_id}; {_near(rule_id)}")
     say(_told(rule))
     return EXIT.OK
@@ -50,12 +58,46 @@ def _told(rule: Rule) -> list[str]:
         ("looks at", _CLASSES.get(rule.klass, rule.klass)),
         ("a pass is", rule.grade),
         ("blocked by", ", ".join(rule.blocked_by)),
+        ("fixtures", ", ".join(_fixtures(rule.id))),
     ]
-    lines = [f"{rule.id}  {rule.name}".rstrip()]
+    return _wrapped(f"{rule.id}  {rule.name}".rstrip(), facts)
+
+
+def _wrapped(head: str, facts: list[tuple[str, str]]) -> list[str]:
+    lines = [head]
     for label, words in facts:
         if words:
             lines += textwrap.wrap(words, 100, initial_indent=f"  {label:<12}", subsequent_indent=" " * 14)
     return lines
+
+
+def _fixtures(rule_id: str) -> list[str]:
+    """Return the files of the conformance kit that stand under a rule; none outside a checkout."""
+    try:
+        entries = json.loads((Path(_spec.SPEC_DIR).parent / "fixtures" / "manifest.json").read_bytes())["fixtures"]
+        found = [entry["file"] for entry in entries if rule_id in entry["expect"]["fail"]]
+        own = [file for file in found if rule_id in file.split("/")] or found
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return own[:_MOST_FIXTURES] + ([f"and {len(own) - _MOST_FIXTURES} more"] if len(own) > _MOST_FIXTURES else [])
+
+
+def _other_ids() -> dict[str, tuple[str, list[tuple[str, str]]]]:
+    """Return hints and what was left out, by id: a name, and what there is to say."""
+    hints = {
+        hint["id"]: (
+            hint["name"],
+            [
+                ("expects", hint["expects"]),
+                ("why", hint["why"]),
+                ("clause", f"{hint['clause']} of ttsartifact {_spec.FORMAT_VERSION}"),
+                ("binds", "nothing: a heuristic never decides conformance, a verdict or an exit code"),
+            ],
+        )
+        for hint in tomllib.loads(_spec.read("hints.toml").decode())["hint"]
+    }
+    left_out = tomllib.loads(_spec.read("rules.toml").decode())["left_out"]
+    return hints | {entry["id"]: ("is not asked", [("why", entry["reason"])]) for entry in left_out}
 
 
 def _near(rule_id: str) -> str:

@@ -23,25 +23,32 @@ class Option(NamedTuple):
     choices: tuple[str, ...] = ()
 
 
+_FORMATS = ("text", "json", "jsonl", "tsv", "sarif", "junit", "github", "markdown")
 _LEVELS = ("L0", "L1", "L2", "L3")
+_PROFILES = (
+    "power", "energy", "latency", "prosody", "session", "comparison", "imperfection", "gated-set", "signed", "utc",
+)  # fmt: skip
 
 COMMANDS: dict[str, dict[str, Option]] = {
     "verify": {
-        "--format": Option("format", choices=("text", "json", "jsonl", "tsv")),
+        "--format": Option("format", choices=_FORMATS),
         "--text": Option("text"),
         "--text-file": Option("text_file"),
         "--ref": Option("ref", many=True),
         "--receipt": Option("receipt"),
         "--level": Option("level", choices=_LEVELS),
+        "--profile": Option("profile", many=True, choices=_PROFILES),
         "--ignore": Option("ignore", many=True),
+        "--fail-on": Option("fail_on", choices=("warn", "error")),
+        "--quick": Option("quick", takes=False),
         "--strict": Option("strict", takes=False),
     },
     "validate": {
-        "--format": Option("format", choices=("text", "json", "jsonl", "tsv")),
+        "--format": Option("format", choices=_FORMATS),
         "--strict": Option("strict", takes=False),
     },
     "show": {
-        "--format": Option("format", choices=("text", "json", "tsv")),
+        "--format": Option("format", choices=("text", "json", "tsv", "markdown")),
         "--receipt": Option("receipt", takes=False),
     },
 }

@@ -54,6 +54,10 @@ def _lines(artifact: Artifact, format: str, *, receipt: bool) -> Iterator[str]:
         from ttsartifact.reporting.tsv import show_row
 
         yield show_row(columns_of(artifact), artifact.artifact_id)
+    elif format == "markdown":
+        from ttsartifact.reporting.markdown import card
+
+        yield from card(artifact)
     else:
         from ttsartifact.reporting.card import card_lines
 

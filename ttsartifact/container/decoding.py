@@ -1,8 +1,9 @@
 """Decodes one sound that a stranger made, in a process of its own, and says in one line of JSON what came out.
 
-Run as a script with a file on stdin: `decoding.py FORMAT SUBTYPES BITS MAX_FRAMES MEMORY_BYTES CPU_S [PCM]`, where PCM
-is a file to keep the samples in: integers packed at their depth, and 32-bit floats of what has no depth. What a decoder
-may take of memory and time is bounded before the first byte is looked at; a decoder that dies takes nobody with it.
+Run as a script with a file on stdin: `decoding.py FORMAT SUBTYPES BITS MAX_FRAMES MAX_SAMPLES MEMORY_BYTES CPU_S ENDS
+[PCM]`, where ENDS is a file with the frames at which the chunks to be digested end, a JSON array, and PCM one to keep
+the samples in: integers packed at their depth, and 32-bit floats of what has no depth. What a decoder may take of
+memory and time is bounded before the first byte is looked at; a decoder that dies takes nobody with it.
 It imports nothing of ttsartifact: whatever breaks here stays here.
 """
 
@@ -23,11 +24,14 @@ _WIDTHS = {16: slice(2, 4), 24: slice(1, 4), 32: slice(0, 4)}  # of a left-justi
 
 def main(argv: list[str]) -> None:
     """Decode stdin to its last frame within the limits given, and print the facts or the reason why not."""
-    container, subtypes, bits, max_frames, memory_bytes, cpu_s, *kept = argv
+    container, subtypes, bits, max_frames, max_samples, memory_bytes, cpu_s, ends, *kept = argv
     _bound(int(memory_bytes), int(cpu_s))
     try:
+        with open(ends, encoding="utf-8") as file:
+            chunks = Chunks(json.load(file))
         with open(kept[0] if kept else os.devnull, "wb") as pcm:
-            answer = decode(container, subtypes.split(","), int(bits), int(max_frames), pcm if kept else None)
+            bounds = int(max_frames), int(max_samples)
+            answer = decode(container, subtypes.split(","), int(bits), bounds, chunks, pcm if kept else None)
     except MemoryError:
         answer = {"too_large": f"more than {memory_bytes} bytes of memory"}
     except Exception as error:  # noqa: BLE001 - whatever a decoder throws is a fact about the file
@@ -35,16 +39,40 @@ def main(argv: list[str]) -> None:
     print(json.dumps(answer))  # noqa: T201 - the answer is this process's output
 
 
+class Chunks:
+    """Digests of the PCM between one frame of `ends` and the next, from frame 0 on."""
+
+    def __init__(self, ends: list[int]) -> None:
+        self._ends, self._frame, self._state = iter(ends), 0, hashlib.sha256()
+        self._end: int | None = next(self._ends, None)
+        self.digests: list[str] = []
+
+    def feed(self, pcm: memoryview, width: int) -> None:
+        """Take whole frames of `width` bytes."""
+        while self._end is not None and pcm:
+            taken = pcm[: (self._end - self._frame) * width]
+            self._state.update(taken)
+            self._frame += len(taken) // width
+            pcm = pcm[len(taken) :]
+            if self._frame == self._end:
+                self.digests.append(self._state.hexdigest())
+                self._end, self._state = next(self._ends, None), hashlib.sha256()
+
+
 def decode(
-    container: str, subtypes: list[str], bits: int, max_frames: int, pcm: BinaryIO | None = None
+    container: str, subtypes: list[str], bits: int, bounds: tuple[int, int], chunks: Chunks, pcm: BinaryIO | None = None
 ) -> dict[str, Any]:
-    """Return what decoding the file on stdin shows; frames are counted, never believed."""
+    """Return what decoding the file on stdin shows, within `bounds` of frames and of samples over all channels.
+
+    Frames are counted, never believed.
+    """
     import soundfile
 
     sha256, md5, frames = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     with soundfile.SoundFile(0, closefd=False) as sound:
         if sound.format != container or sound.subtype not in subtypes:
             return {"error": f"the decoder sees {sound.format}/{sound.subtype}, not {container}"}
+        max_frames = min(bounds[0], bounds[1] // sound.channels)
         block = bytearray(4 * sound.channels * BLOCK_FRAMES)
         while got := sound.buffer_read_into(block, "int32" if bits else "float32"):
             frames += got
@@ -54,6 +82,7 @@ def decode(
                 packed = _packed(block[: 4 * sound.channels * got], bits)
                 sha256.update(packed)
                 md5.update(packed)
+                chunks.feed(memoryview(packed), sound.channels * bits // 8)
             if pcm is not None:
                 pcm.write(packed if bits else block[: 4 * sound.channels * got])
         return {
@@ -62,6 +91,7 @@ def decode(
             "channels": sound.channels,
             "pcm_sha256": sha256.hexdigest() if bits else None,
             "pcm_md5": md5.hexdigest() if bits else None,
+            "chunks": chunks.digests,
         }
 
 

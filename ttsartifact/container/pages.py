@@ -20,13 +20,14 @@ __all__ = ["SWELL", "Chunk", "walk"]
 
 # How far a page may swell: honest text and silence stay under a factor of 64, or are small.
 SWELL = 64
-_SMALL_PAGE_BYTES = 64 * MIB
+_SMALL_PAGE_BYTES = 40 * MIB
 _VALUE_BYTES = 16  # a decoded integer, its levels, and an index into a dictionary
 _HEADER_BYTES = (256, 8192, 256 * 1024)  # statistics make some headers long; most fit the first read
 _INDEX, _DICTIONARY, _DATA_V2 = 1, 2, 3
 _HEADER_FIELD = {0: 5, _DICTIONARY: 7, _DATA_V2: 8}
-# DELTA_BYTE_ARRAY (7) is not among them: a value may repeat the one before it at no cost, without bound.
-_ENCODINGS = frozenset({0, 2, 3, 4, 5, 6, 8, 9})
+# The delta encodings are not among them: 7 repeats the value before at no cost and without bound, and the decoders of
+# 5 and 6 allocate by counts of their own that lie inside the page (apache/arrow #49955). No writer takes them unasked.
+_ENCODINGS = frozenset({0, 2, 3, 4, 8, 9})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,8 @@ def walk(source: Source, start: int, end: int, where: str) -> Chunk:
         kind, swollen, stored = header.get(1), header.get(2), header.get(3)
         if not isinstance(swollen, int) or not isinstance(stored, int) or swollen < 0 or stored < 0:
             raise Damaged("a page without a size", where=f"offset {position}")
+        if not isinstance(kind, int):  # a field's type is the file's own word too
+            raise Damaged("a page without a type", where=f"offset {position}")
         if swollen > max(_SMALL_PAGE_BYTES, SWELL * stored):
             raise TooLarge(
                 "a page swells too far when it is decoded",
@@ -70,12 +73,12 @@ def walk(source: Source, start: int, end: int, where: str) -> Chunk:
     return Chunk(page_bytes=total, values=values, has_dictionary=has_dictionary)
 
 
-def _values(header: dict[int, Any], kind: Any, position: int) -> int:
+def _values(header: dict[int, Any], kind: int, position: int) -> int:
     inner = header.get(_HEADER_FIELD.get(kind, 0))
     values, encoding = (
         (inner.get(1), inner.get(4 if kind == _DATA_V2 else 2)) if isinstance(inner, dict) else (None, None)
     )
-    if not isinstance(values, int) or values < 0 or encoding not in _ENCODINGS:
+    if not isinstance(values, int) or values < 0 or not isinstance(encoding, int) or encoding not in _ENCODINGS:
         raise Damaged("a page that is not read", where=f"offset {position}", found=f"type {kind}, encoding {encoding}")
     return values
 

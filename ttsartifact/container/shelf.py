@@ -37,10 +37,13 @@ __all__ = ["Misfit", "Row", "Shelf"]
 
 _NEEDED = frozenset({"descriptor_json", "parts", "audio"})
 _PART_NAME = re.compile(
-    r"(trace/(chunks|telemetry|events|queue|channel/[a-z][a-z0-9_]{0,47})|(ref|attestation)/[0-9]+)"
+    r"(trace/(chunks|telemetry|events|queue|imperfection|channel/[a-z][a-z0-9_]{0,47})|(ref|attestation)/[0-9]+)"
 )
 _BATCH_ROWS, _BATCH_BYTES = 100, 32 * MIB
-_SMALL_FILE_BYTES = 256 * MIB
+# Audio barely swells, and logs are small beside it: honest files stay under a factor of four.
+_SMALL_FILE_BYTES, _FILE_SWELL = 64 * MIB, 16
+# The digests alone of a run take more than this, and no two runs share theirs; a row for less was repeated for nothing.
+_FEW_ROWS, _ROW_BYTES = 1000, 256
 _SMALL_TABLE_ROWS = 1000
 
 
@@ -75,6 +78,11 @@ class Shelf:
         """Check the frame and the columns; raises NotAnArtifact, Damaged or TooLarge."""
         self._source = source
         self._footer = footer.read(source)
+        most = max(_FEW_ROWS, source.size // _ROW_BYTES)
+        if self._footer.rows > most:
+            raise TooLarge(
+                "more rows than a file of this size holds runs", found=self._footer.rows, expected=f"at most {most}"
+            )
         self.seal = footer.FileSeal(source, self._footer.seal_digits)
         # Byte columns with a dictionary are read as dictionaries: a value repeated a million times is kept once.
         columns = (column for group in self._footer.groups for column in group.columns)
@@ -84,7 +92,8 @@ class Shelf:
             if self._file.metadata.num_rows != self._footer.rows:
                 raise Damaged("two readings of one footer", found=self._file.metadata.num_rows)
             self.misfits, self._fitting = self._fit()
-        self._swollen = 0
+        self._swollen: dict[int, int] = {}  # by row group, so that a second reading is not counted as another file
+        self._whole = 0
 
     @property
     def metadata_keys(self) -> tuple[str, ...]:
@@ -101,7 +110,7 @@ class Shelf:
         index = 0
         for group in range(len(self._footer.groups)):
             with _foreign(f"row group {group}"):
-                batch_rows = self._walk_pages(self._footer.groups[group])
+                batch_rows = self._walk_pages(group)
                 batches = self._file.iter_batches(
                     batch_size=batch_rows, row_groups=[group], columns=self._fitting, use_threads=False
                 )
@@ -119,6 +128,24 @@ class Shelf:
                     index += 1
         if index != self.rows:
             raise Damaged("other rows than the footer counts", found=index, expected=self.rows)
+
+    def descriptors(self) -> Iterator[bytes]:
+        """Yield the descriptor of each row, reading no other column."""
+        for group in range(len(self._footer.groups)):
+            with _foreign(f"row group {group}"):
+                batch_rows = self._walk_pages(group)
+                batches = self._file.iter_batches(
+                    batch_size=batch_rows, row_groups=[group], columns=["descriptor_json"], use_threads=False
+                )
+            while True:
+                with _foreign(f"row group {group}"):
+                    batch = next(batches, None)
+                if batch is None:
+                    break
+                for place in range(batch.num_rows):
+                    with _foreign(f"row group {group}"):
+                        raw = bytes(_bytes_of(batch.column("descriptor_json")[place], "descriptor_json"))
+                    yield raw
 
     def _opened(self) -> Any:
         import pyarrow as pa
@@ -165,8 +192,9 @@ class Shelf:
                 )
         return tuple(misfits), fitting
 
-    def _walk_pages(self, group: footer.RowGroup) -> int:
+    def _walk_pages(self, number: int) -> int:
         """Walk the page headers of a row group within the limits, and return how many rows to decode at once."""
+        group = self._footer.groups[number]
         swollen = 0
         for column in group.columns:
             if column.path.partition(".")[0] not in self._fitting:
@@ -175,12 +203,13 @@ class Shelf:
             if chunk.has_dictionary and column.is_bytes and column.path not in self._dictionaries:
                 raise Damaged("a dictionary page that the footer does not name", where=f"column {column.path}")
             swollen += chunk.swollen_bytes
-        self._swollen += swollen
-        limit = _SMALL_FILE_BYTES + pages.SWELL * self._source.size
-        if self._swollen > limit:
+        self._whole += swollen - self._swollen.get(number, 0)
+        self._swollen[number] = swollen
+        limit = _SMALL_FILE_BYTES + _FILE_SWELL * self._source.size
+        if self._whole > limit:
             raise TooLarge(
                 "the file swells too far when it is decoded",
-                found=f"{self._swollen} bytes of {self._source.size}",
+                found=f"{self._whole} bytes of {self._source.size}",
                 expected=f"at most {limit} bytes",
             )
         return max(1, min(_BATCH_ROWS, group.rows * _BATCH_BYTES // max(1, swollen)))

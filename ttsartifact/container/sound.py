@@ -15,7 +15,7 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.container.limits import MAX_DECODED_FRAMES, MIB
+from ttsartifact.container.limits import MAX_DECODED_FRAMES, MAX_ID3_TAGS, MIB
 from ttsartifact.container.source import JoinedSource, Piece, Source, Span, blocks_of, copy_pieces
 from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge
 from ttsartifact.terms.digest import spelled
@@ -37,12 +37,12 @@ _DECODERS = {
     "ogg_vorbis": ("OGG", "VORBIS", "vorbis"),
     "ogg_opus": ("OGG", "OPUS", "opus"),
 }
-_MEMORY_BYTES = 1024 * MIB
-_CPU_BASE_S, _CPU_S_A_MIB, _CPU_MAX_S = (
-    20,
-    8,
-    3600,
-)  # slowest honest case measured: 6 s of CPU for 1 MiB of 6 kbit/s Opus
+_MEMORY_BYTES = 320 * MIB  # the decoder, numpy among it, takes 128 MiB of addresses
+# Slowest honest case measured: 6 s of CPU for 1 MiB of 6 kbit/s Opus.
+_CPU_BASE_S, _CPU_S_A_MIB, _CPU_MAX_S = 4, 8, 3600
+# 23 minutes at 24 kHz are decoded of however few bytes. FLAC of speech takes a byte for 2 samples, Opus of 6 kbit/s one
+# for 64; a file of constants is no speech.
+_FEW_SAMPLES, _SAMPLES_A_BYTE, _LOSSY_SAMPLES_A_BYTE = 1 << 25, 64, 256
 _FLOAT_BLOCK_BYTES = 64 * 1024
 
 
@@ -66,6 +66,8 @@ class SoundFacts:
     """Float samples that are NaN or infinite."""
     beyond_full_scale: int = 0
     """Finite float samples outside ±1."""
+    chunks: tuple[str, ...] = ()
+    """Hex digests of the chunks that were asked for, of lossless audio."""
     delay_frames: int | None = None
     padding_frames: int | None = None
     """What a gapless decoder cuts off an MP3, from the LAME tag; `frames` is without them."""
@@ -85,9 +87,16 @@ class _Head:
 
 
 def facts_of(
-    pieces: Sequence[Piece], wave: Riff | None, *, max_frames: int = MAX_DECODED_FRAMES, pcm_to: str | None = None
+    pieces: Sequence[Piece],
+    wave: Riff | None,
+    *,
+    max_frames: int = MAX_DECODED_FRAMES,
+    pcm_to: str | None = None,
+    chunk_ends: Sequence[int] = (),
 ) -> SoundFacts:
     """Return the facts of the bare audio file that `pieces` make; `wave` is its walk when it is WAV.
+
+    The PCM of FLAC is also digested in chunks that end at the frames `chunk_ends`, as far as they are there.
 
     What is decoded is kept in the file `pcm_to` when one is named: canonical PCM, or 32-bit floats of a lossy codec.
 
@@ -99,7 +108,7 @@ def facts_of(
     source = JoinedSource(pieces)
     head = _head(source)
     container, subtypes, subtype = _DECODERS[head.codec]
-    decoded = _decode(pieces, source.size, container, subtypes, head.bits, max_frames, pcm_to)
+    decoded = _decode(pieces, source.size, container, subtypes, head.bits, max_frames, pcm_to, chunk_ends)
     rate, frames = decoded["sample_rate_hz"], decoded["frames"]
     _agree(head, decoded)
     if head.codec == "ogg_opus":
@@ -114,6 +123,7 @@ def facts_of(
         pcm=spelled(decoded["pcm_sha256"]) if head.bits else None,
         stated_md5=head.md5,
         pcm_md5=decoded["pcm_md5"],
+        chunks=tuple(decoded["chunks"]),
         **head.gapless,
     )
 
@@ -172,8 +182,12 @@ def _head(source: Source) -> _Head:
         if packet.startswith(b"OpusHead"):
             return _Head(codec="ogg_opus")
     offset = 0
-    if start[:3] == b"ID3" and len(start) >= 10:
-        offset = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(start[6:10], (21, 14, 7, 0), strict=True))
+    for _ in range(MAX_ID3_TAGS):
+        tag = source.read_at(offset, min(10, source.size - offset))
+        if tag[:3] != b"ID3" or len(tag) < 10:
+            break
+        size = sum((byte & 0x7F) << shift for byte, shift in zip(tag[6:10], (21, 14, 7, 0), strict=True))
+        offset = min(source.size, offset + 10 + size + (10 if tag[3] == 4 and tag[5] & 0x10 else 0))
     if source.size >= offset + 4:
         frame = source.read_at(offset, min(256, source.size - offset))
         # Eleven sync bits, then a version and rate that exist, and layer III.
@@ -242,12 +256,23 @@ def _agree(head: _Head, decoded: dict[str, Any]) -> None:
 
 
 def _decode(
-    pieces: Sequence[Piece], size: int, container: str, subtypes: str, bits: int, max_frames: int, pcm_to: str | None
+    pieces: Sequence[Piece],
+    size: int,
+    container: str,
+    subtypes: str,
+    bits: int,
+    max_frames: int,
+    pcm_to: str | None,
+    chunk_ends: Sequence[int],
 ) -> dict[str, Any]:
     cpu_s = min(_CPU_BASE_S + _CPU_S_A_MIB * size // MIB, _CPU_MAX_S)
     script = os.path.join(os.path.dirname(__file__), "decoding.py")
-    limits = [str(max_frames), str(_MEMORY_BYTES), str(cpu_s), *([pcm_to] if pcm_to else [])]
-    with tempfile.TemporaryFile() as file:
+    with tempfile.TemporaryFile() as file, tempfile.NamedTemporaryFile("w") as ends:
+        samples = max(_FEW_SAMPLES, size * (_SAMPLES_A_BYTE if bits else _LOSSY_SAMPLES_A_BYTE))
+        bounds = (max_frames, samples, _MEMORY_BYTES, cpu_s)
+        limits = [*map(str, bounds), ends.name, *([pcm_to] if pcm_to else [])]
+        json.dump(list(chunk_ends) if bits else [], ends)
+        ends.flush()
         copy_pieces(pieces, file)
         file.flush()
         file.seek(0)

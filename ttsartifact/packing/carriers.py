@@ -8,10 +8,11 @@ import os
 from typing import TYPE_CHECKING
 
 from ttsartifact.container import capsule, riff
+from ttsartifact.container.carrier import carrier_of, carries_capsule
 from ttsartifact.container.hashing import digest_audio, digest_pieces
 from ttsartifact.container.source import FileSource, JoinedSource, Piece, Span, copy_pieces, length_of, write_whole
 from ttsartifact.errors import NotAnArtifact, Refused
-from ttsartifact.packing.pack import Run, carrier_of, write
+from ttsartifact.packing.pack import Run, write
 from ttsartifact.reading.artifact import open_artifact, open_artifacts, parse_descriptor
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def convert(paths: Sequence[Path | str], out: Path | str, *, replace: bool = Fal
         return found
     runs = [_run_of(artifact) for path in paths for artifact in open_artifacts(path)]
     if len(runs) != 1:
-        raise Refused("a WAV carries one run", found=f"{len(runs)} runs", expected="one run, or a .tts.parquet")
+        raise Refused("this carrier holds one run", found=f"{len(runs)} runs", expected="one run, or a .tts.parquet")
     write(runs[0], out, carrier=kind, replace=replace)
     return [runs[0].artifact_id]
 
@@ -158,7 +159,7 @@ def _original(audio: FileSource, descriptor: Descriptor, where: str) -> FileSour
     """Return the bare file that was recorded: `audio` itself, or its PCM inside the recorded framing."""
     stated = descriptor.known("/audio/digest")
     walked = riff.walk(audio) if riff.is_riff(audio.read_at(0, min(12, audio.size))) else None
-    if walked is not None and walked.capsule is not None:
+    if carries_capsule(audio, walked):
         raise NotAnArtifact("carries a capsule already", where=where, expected="a bare file", rule="CON04")
     found = digest_audio([Span(audio, 0, audio.size)], walked.bare_pcm if walked else None)
     if found.encoded == stated:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
 from ttsartifact.container import canonical, capsule, riff, schemas
+from ttsartifact.container.carrier import carrier_of, carries_capsule, embed
 from ttsartifact.container.hashing import AudioDigests, chunk_root, digest_audio
 from ttsartifact.container.source import FileSource, Source, Span, copy_pieces, write_whole
 from ttsartifact.errors import Damaged, InvalidDescriptor, Refused
@@ -18,11 +19,13 @@ from ttsartifact.terms.levels import level_to_claim
 from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from ttsartifact.container.sound import SoundFacts
     from ttsartifact.terms.draft import Draft
 
-__all__ = ["Packed", "Run", "build", "carrier_of", "pack", "seal_in_place", "write"]
+__all__ = ["Packed", "Run", "build", "pack", "seal_in_place", "write"]
 
 _MAX_FRAMING_BYTES = 12 * 1024  # base64 makes 16 KiB of it, the schema's bound
 _MEDIA_TYPES = {
@@ -71,32 +74,28 @@ def pack(draft: Draft, audio: Source, out: Path | str, *, replace: bool = False,
     return _packed(run, out)
 
 
-def carrier_of(out: Path | str, carrier: str | None = None) -> str:
-    """Return the carrier for an output path: `wav` or `parquet`."""
-    if carrier is None:
-        suffix = os.path.splitext(os.fspath(out))[1].lower()
-        carrier = {".wav": "wav", ".parquet": "parquet"}.get(suffix)
-        if carrier is None:
-            raise Refused(
-                "the output names no carrier", found=suffix or "no suffix", expected=".tts.wav or .tts.parquet"
-            )
-    return carrier
-
-
 def build(draft: Draft, audio: Source) -> Run:
     """Return the run of `draft` and `audio`: digests, chunk digests, level, and the canonical descriptor."""
     wave = _walk_bare(audio)
     traces = {trace.name: trace for trace in draft.traces}
-    ranges = _chunk_ranges(traces.get("chunks"), wave)
-    digests = digest_audio([Span(audio, 0, audio.size)], wave.bare_pcm if wave else None, ranges)
-    if ranges:
-        traces["chunks"] = Trace("chunks", {**traces["chunks"].columns, "pcm_sha256": list(digests.chunks)})
+    whole = [Span(audio, 0, audio.size)]
+    ends = _chunk_ends(traces.get("chunks"))
+    facts = _facts(whole, ends) if wave is None else None
+    _require_sum(ends, wave.frames if wave is not None else facts.frames if facts is not None else None)
+    width = wave.format.frame_bytes if wave is not None else 0
+    ranges = (
+        list(zip((0, *(end * width for end in ends)), (end * width for end in ends), strict=False)) if width else []
+    )
+    digests = digest_audio(whole, wave.bare_pcm if wave else None, ranges)
+    chunks = digests.chunks if facts is None else facts.chunks
+    if chunks:
+        traces["chunks"] = Trace("chunks", {**traces["chunks"].columns, "pcm_sha256": list(chunks)})
     encoded = {name: canonical.canonical_bytes(trace.to_value()) for name, trace in traces.items()}
     value = {
         **draft.descriptor,
         "spec_version": _spec.FORMAT_VERSION,
         "level": "L0",
-        "audio": _audio_section(draft.audio, audio, wave, digests),
+        "audio": _audio_section(draft.audio, audio, wave, facts, digests),
         "traces": [
             {
                 "name": name,
@@ -126,9 +125,11 @@ def write(run: Run, out: Path | str, *, carrier: str, replace: bool = False) -> 
         with write_whole(out, replace=replace) as file:
             parquet.write([(run.parts, [Span(run.audio, 0, run.audio.size)])], file)
         return
-    if run.wave is None:
-        raise Refused("the WAV carrier holds WAV audio only; write .tts.parquet", where=os.fspath(out))
-    pieces = riff.embed(run.audio, run.wave, run.artifact_id, capsule.build(run.parts, run.audio_digest))
+    sealed = capsule.build(run.parts, run.audio_digest)
+    try:
+        pieces = embed(carrier, run.audio, run.wave, run.artifact_id, sealed)
+    except Refused as error:
+        raise error.at(os.fspath(out)) from None
     with write_whole(out, replace=replace) as file:
         copy_pieces(pieces, file)
 
@@ -175,31 +176,38 @@ def _packed(run: Run, out: Path | str) -> Packed:
 
 
 def _walk_bare(audio: Source) -> riff.Riff | None:
-    if audio.size < 12 or not riff.is_riff(audio.read_at(0, 12)):
-        return None
-    wave = riff.walk(audio)
-    if wave.capsule is not None:
-        raise Damaged("the audio carries a capsule already", where=f"offset {wave.capsule.offset}", rule="CON04")
+    wave = riff.walk(audio) if riff.is_riff(audio.read_at(0, min(12, audio.size))) else None
+    if carries_capsule(audio, wave):
+        where = f"offset {wave.capsule.offset}" if wave is not None and wave.capsule is not None else "offset 0"
+        raise Damaged("the audio carries a capsule already", where=where, rule="CON04")
     return wave
 
 
-def _chunk_ranges(log: Trace | None, wave: riff.Riff | None) -> list[tuple[int, int]]:
-    if log is None or wave is None:
+def _facts(whole: Sequence[Span], chunk_ends: Sequence[int]) -> SoundFacts:
+    from ttsartifact.container.sound import facts_of
+
+    return facts_of(whole, None, chunk_ends=chunk_ends)
+
+
+def _chunk_ends(log: Trace | None) -> list[int]:
+    if log is None:
         return []
-    width, end = wave.format.frame_bytes, 0
-    ranges = []
+    end, ends = 0, []
     for start, count in zip(log.columns["frame_start"], log.columns["frame_count"], strict=True):
-        ranges.append((start * width, (start + count) * width))
         if start != end or count < 1:
             raise InvalidDescriptor(
                 "the chunk log has a gap", where=f"frame {start}", found=start, expected=end, rule="CHK01"
             )
         end = start + count
-    if end != wave.frames:
+        ends.append(end)
+    return ends
+
+
+def _require_sum(ends: Sequence[int], frames: int | None) -> None:
+    if ends and ends[-1] != frames:
         raise InvalidDescriptor(
-            "the chunk log does not add up to the audio", found=f"{end} frames", expected=wave.frames, rule="CHK02"
+            "the chunk log does not add up to the audio", found=f"{ends[-1]} frames", expected=frames, rule="CHK02"
         )
-    return ranges
 
 
 def _require_even(name: str, trace: Trace) -> None:
@@ -210,7 +218,7 @@ def _require_even(name: str, trace: Trace) -> None:
 
 
 def _audio_section(
-    known: dict[str, Any], audio: Source, wave: riff.Riff | None, digests: AudioDigests
+    known: dict[str, Any], audio: Source, wave: riff.Riff | None, facts: SoundFacts | None, digests: AudioDigests
 ) -> dict[str, Any]:
     """Return /audio: what the file itself says (clause 6.1), never what an encoder was asked for."""
     section: dict[str, Any] = {"digest": digests.encoded, "size": digests.size}
@@ -228,17 +236,14 @@ def _audio_section(
             "framing": _framing(audio, wave),
             "encoder": absent("unknown"),
         }
-    else:
-        section |= _decoded_section(audio)
+    elif facts is not None:
+        section |= _decoded_section(facts)
         channels = section["channels"]
     section["media_type"] = _MEDIA_TYPES[section["codec"]]
     return section | {"roles": [{"role": "output"}] * channels, "clipped_samples": absent("unknown")} | known
 
 
-def _decoded_section(audio: Source) -> dict[str, Any]:
-    from ttsartifact.container.sound import facts_of
-
-    facts = facts_of([Span(audio, 0, audio.size)], None)
+def _decoded_section(facts: SoundFacts) -> dict[str, Any]:
     lossy = "the decoder decides; see decoded"
     return {
         "codec": facts.codec,
@@ -248,7 +253,7 @@ def _decoded_section(audio: Source) -> dict[str, Any]:
         "bit_depth": absent("not_applicable") if facts.bit_depth is None else facts.bit_depth,
         "frames": absent("unknown") if facts.frames is None else facts.frames,
         "pcm": absent("not_applicable", lossy) if facts.pcm is None else facts.pcm,
-        "chunk_root": absent("not_applicable"),
+        "chunk_root": chunk_root(facts.chunks) if facts.chunks else absent("not_applicable"),
         "framing": absent("not_applicable"),
         "encoder": absent("unknown"),
     }

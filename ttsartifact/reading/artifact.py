@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping
 
+    from ttsartifact.container import flac, mp3
     from ttsartifact.container.shelf import Row, Shelf
 
 __all__ = ["Artifact", "Parts", "open_artifact", "open_artifacts", "parse_descriptor"]
@@ -45,7 +46,9 @@ class Artifact(NamedTuple):
     """The walk over the audio when it is WAV; the PCM is then `pcm`."""
     source: Source
     capsule: capsule.Capsule | None
-    """The capsule as it lies in a WAV; Parquet keeps its parts in columns."""
+    """The capsule as it lies in a WAV, FLAC or MP3; Parquet keeps its parts in columns."""
+    layout: flac.Flac | mp3.Mp3 | None = None
+    """The walk over a FLAC or MP3 carrier; that over a WAV is `wave`."""
     row: int | None = None
     columns: dict[str, Any] | None = None
     """The typed columns as read from Parquet."""
@@ -88,7 +91,7 @@ def open_artifact(path: str | os.PathLike[str]) -> Artifact:
 
 
 def open_artifacts(path: str | os.PathLike[str]) -> Iterator[Artifact]:
-    """Yield the runs of `path`: one of a WAV, one a row of Parquet."""
+    """Yield the runs of `path`: one a row of Parquet, else one."""
     source = FileSource(path)
     try:
         head = source.read_at(0, min(12, source.size))
@@ -100,9 +103,14 @@ def open_artifacts(path: str | os.PathLike[str]) -> Iterator[Artifact]:
             shelf = Shelf(source)
             for row in shelf:
                 yield _from_row(source, shelf, row)
+        elif (found := _from_encoded(source, head)) is not None:
+            yield found
         else:
             raise NotAnArtifact(
-                "no carrier that this version reads", where="offset 0", found=_magic(head), expected="WAV or Parquet"
+                "no carrier that this version reads",
+                where="offset 0",
+                found=_magic(head),
+                expected="WAV, FLAC, MP3 or Parquet",
             )
     except TtsArtifactError as error:
         raise error.at(source.path) from error.__cause__
@@ -136,17 +144,45 @@ def _from_wav(source: FileSource) -> Artifact:
             rule="CON04",
         )
     held = capsule.parse(source, walked.capsule.body, walked.capsule.size)
+    return _from_capsule(source, "wav", held, riff.bare_pieces(source, walked), wave=walked)
+
+
+def _from_encoded(source: FileSource, head: bytes) -> Artifact | None:
+    """Return the run of a FLAC or MP3 carrier, or None when the first bytes are of neither."""
+    from ttsartifact.container import flac, mp3  # a WAV has no use for them
+
+    if flac.is_flac(head):
+        blocks = flac.walk(source)
+        held = flac.capsule_of(source, blocks)
+        return _from_capsule(source, "flac", held, flac.bare_pieces(source, blocks), layout=blocks)
+    if mp3.is_mp3(head):
+        tags = mp3.walk(source)
+        held = mp3.capsule_of(source, tags)
+        return _from_capsule(source, "mp3", held, mp3.bare_pieces(source, tags), layout=tags)
+    return None
+
+
+def _from_capsule(
+    source: FileSource,
+    carrier: str,
+    held: capsule.Capsule,
+    audio: list[Piece],
+    *,
+    wave: riff.Riff | None = None,
+    layout: flac.Flac | mp3.Mp3 | None = None,
+) -> Artifact:
     descriptor, faults = parse_descriptor(held.part("descriptor"))
     return Artifact(
         where=source.path,
-        carrier="wav",
+        carrier=carrier,
         descriptor=descriptor,
         faults=faults,
         parts=_CapsuleParts(held),
-        audio=tuple(riff.bare_pieces(source, walked)),
-        wave=walked,
+        audio=tuple(audio),
+        wave=wave,
         source=source,
         capsule=held,
+        layout=layout,
     )
 
 
@@ -186,13 +222,12 @@ def _from_row(source: FileSource, shelf: Shelf, row: Row) -> Artifact:
 
 
 def _bare_wave(audio: BytesSource) -> riff.Riff | None:
+    from ttsartifact.container.carrier import carries_capsule
+
     wave = riff.walk(audio) if riff.is_riff(audio.read_at(0, min(12, audio.size))) else None
-    if wave is not None and wave.capsule is not None:
+    if carries_capsule(audio, wave):
         raise Damaged(
-            "the row's audio carries a capsule of its own",
-            where=f"audio.bytes offset {wave.capsule.offset}",
-            expected="the bare file",
-            rule="CON04",
+            "the row's audio carries a capsule of its own", where="audio.bytes", expected="the bare file", rule="CON04"
         )
     return wave
 

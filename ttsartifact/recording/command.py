@@ -14,10 +14,11 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Unpack
 
-from ttsartifact.container import riff
+from ttsartifact.container import flac, riff
+from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.source import FileSource
 from ttsartifact.errors import CommandFailed, Damaged, Refused, TtsArtifactError
-from ttsartifact.packing.pack import carrier_of, pack
+from ttsartifact.packing.pack import pack
 from ttsartifact.recording import pins
 from ttsartifact.recording.drafting import Delivery, draft_of
 from ttsartifact.recording.process import run_process
@@ -94,7 +95,7 @@ def record_command(
     text: str | bytes,
     out: str | os.PathLike[str],
     pcm: str | None = None,
-    suffix: str = ".wav",
+    suffix: str | None = None,
     text_on_stdin: bool = False,
     timeout_s: float | None = None,
     repair_header: bool = False,
@@ -109,9 +110,10 @@ def record_command(
 ) -> Packed:
     """Run `argv` once, record it and write the artifact `out`.
 
-    `pcm` states raw PCM on stdout; `suffix` is that of the file a command with {out} writes; `repeat` runs the command
-    a second time and keeps whether the audio was the same; `repair_header` gives a streamed WAV its lengths; and
-    `include_paths` leaves absolute paths in the recorded argv. What only the caller can know is `stated`.
+    `pcm` states raw PCM on stdout; `suffix` is that of the file a command with {out} writes, else the carrier's own;
+    `repeat` runs the command a second time and keeps whether the audio was the same; `repair_header` gives a streamed
+    WAV its lengths; and `include_paths` leaves absolute paths in the recorded argv. What only the caller can know is
+    `stated`.
 
     Raises CommandFailed, with its address and the journal's path, when the command delivers no audio; no artifact is
     left then. Raises Refused for an order that makes no sense, before anything runs.
@@ -141,10 +143,11 @@ def record_command(
                 run.say(repaired)
             with FileSource(path) as audio:
                 wave = _walked(audio)
-                run.chunks[:] = _chunks(order, done, wave)
+                rate, frames = flac.stated(audio) if flac.is_flac(audio.read_at(0, min(8, audio.size))) else (None, 0)
+                run.chunks[:] = _chunks(order, done, wave, frames)
                 delivery = Delivery(
                     t_last_ns=run.chunks[-1][0] if run.chunks else done.t_end_ns,
-                    sample_rate_hz=wave.format.sample_rate_hz if wave else None,
+                    sample_rate_hz=wave.format.sample_rate_hz if wave else rate,
                     audio={},
                     observer="client",
                     semantics="host",
@@ -186,19 +189,21 @@ def _order(
     out: str,
     stated: Stated,
     pcm: str | None,
-    suffix: str,
+    suffix: str | None,
     timeout_s: float | None,
     *,
     text_on_stdin: bool,
     repair_header: bool,
 ) -> _Order:
     """Return the order, or raise Refused for one whose record would not be true."""
+    carrier = carrier_of(out)
+    own = f".{carrier}" if carrier in {"flac", "mp3"} else ".wav"
     places = {place[1] for word in argv for place in _PLACES.finditer(word)}
     order = _Order(
         argv=tuple(argv),
         text=text.encode() if isinstance(text, str) else text,
         references=tuple(os.fspath(reference.path) for reference in stated.get("references", ())),
-        suffix=suffix,
+        suffix=suffix or own,
         pcm=None if pcm is None else PcmFormat.parse(pcm),
         text_on_stdin=text_on_stdin,
         timeout_s=timeout_s,
@@ -212,10 +217,16 @@ def _order(
         raise Refused("the command takes a reference and none was given", where="argv", found="{ref}")
     if order.references and "ref" not in places:
         raise Refused("a reference was given and the command takes none", where="argv", expected="{ref}")
-    if carrier_of(out) == "wav" and suffix != ".wav":
+    if carrier != "parquet" and order.suffix != own:
+        name = carrier.upper()
         raise Refused(
-            "the WAV carrier holds WAV audio only; write .tts.parquet", where=out, found=suffix, expected=".wav"
+            f"the {name} carrier holds {name} audio only; write .tts.parquet",
+            where=out,
+            found=order.suffix,
+            expected=own,
         )
+    if order.pcm is not None and carrier in {"flac", "mp3"}:
+        raise Refused("raw PCM becomes a WAV", where=out, found=f".tts.{carrier}", expected=".tts.wav or .tts.parquet")
     if order.pcm is not None and "out" in places:
         raise Refused("raw PCM comes from stdout, not from {out}", where="argv", found="{out}")
     return order
@@ -369,10 +380,13 @@ def _streamed_data(audio: FileSource) -> tuple[int, int, int] | None:
     return None
 
 
-def _chunks(order: _Order, done: Finished, wave: riff.Riff | None) -> list[tuple[int, int, int]]:
-    """Return the chunk log: the frames that each read completed, or all of them when the command ended."""
+def _chunks(order: _Order, done: Finished, wave: riff.Riff | None, flac_frames: int) -> list[tuple[int, int, int]]:
+    """Return the chunk log: the frames that each read completed, or all of them when the command ended.
+
+    There is none of lossy audio, whose frames have no digest, and none of a FLAC that does not know its length.
+    """
     if wave is None:
-        return []
+        return [(done.t_end_ns, 0, flac_frames)] if flac_frames else []
     if order.writes_file:
         return [(done.t_end_ns, 0, wave.frames)]
     # Raw PCM has no header on the pipe; a WAV has the one that was captured.

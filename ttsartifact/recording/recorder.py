@@ -18,9 +18,10 @@ import threading
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from ttsartifact.container import riff
+from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.source import FileSource
 from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
-from ttsartifact.packing.pack import Packed, carrier_of, pack
+from ttsartifact.packing.pack import Packed, pack
 from ttsartifact.recording.drafting import Delivery, draft_of, tool
 from ttsartifact.recording.run import Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS
@@ -66,7 +67,8 @@ class Recorder:
         """Take what will be recorded. `stated` is what only the caller knows; see `Stated` for its fields."""
         if subtype not in _DEPTHS:
             raise Refused("a sample format that is not written", found=subtype, expected=", ".join(_DEPTHS))
-        carrier_of(os.fspath(out))
+        if carrier_of(out) in {"flac", "mp3"}:
+            raise Refused("a Recorder keeps samples as WAV", where=os.fspath(out), expected=".tts.wav or .tts.parquet")
         self.packed: Packed | None = None
         self._wave = riff.WaveFormat(
             subtype=subtype, sample_rate_hz=sample_rate_hz, channels=channels, bit_depth=_DEPTHS[subtype]

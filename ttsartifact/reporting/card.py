@@ -14,15 +14,22 @@ if TYPE_CHECKING:
 
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["card_lines"]
+__all__ = ["card_lines", "card_rows"]
 
 
 def card_lines(artifact: Artifact, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
     """Yield the lines of the card."""
+    tool = _tool(artifact.descriptor.at("/pins/engine"))
+    yield f"{safe(artifact.where)}: {paint('strong', 'a run of ' + tool)}"
+    for label, value in card_rows(artifact):
+        yield f"  {label:<13}{value}"
+
+
+def card_rows(artifact: Artifact) -> tuple[tuple[str, str], ...]:
+    """Return the card as labels and what stands behind each."""
     at = artifact.descriptor.at
     derived = derived_of(artifact)
-    yield f"{safe(artifact.where)}: {paint('strong', 'a run of ' + _tool(at('/pins/engine')))}"
-    rows = (
+    return (
         ("artifact", artifact.artifact_id),
         ("run", _with(at("/run/run_id"), session=at("/run/session_id"))),
         ("level", f"{_say(at('/level'))} claimed; nothing was checked, `ttsa verify` does"),
@@ -43,8 +50,6 @@ def card_lines(artifact: Artifact, paint: Paint = Paint()) -> Iterator[str]:  # 
         ("promotion", _gate(at("/gate"))),
         ("notes", _say(at("/run/notes"))),
     )
-    for label, value in rows:
-        yield f"  {label:<13}{value}"
 
 
 def _say(value: Any) -> str:

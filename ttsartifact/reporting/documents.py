@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact import __version__, _spec
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.finding import Outcome
+from ttsartifact.verifying.catalogue import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,7 +57,13 @@ def report_document(
             for finding in report.unchecked
         ],
         "passed": list(report.passed),
+        "grades": {key: catalogue()[key].grade for key in report.passed},
         "not_applicable": list(report.not_applicable),
+        "profiles": list(report.profiles),
+        "hints": [
+            {"hint": hint.id, "where": hint.where, "found": _plain(hint.found), "message": hint.message}
+            for hint in report.hints
+        ],
         "receipt": None if differences is None else _receipt(differences),
     }
 

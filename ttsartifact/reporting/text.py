@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["receipt_lines", "report_lines", "sum_line"]
 
 _MOST_FINDINGS = 100
+_MOST_HINTS = 5
 
 
 def report_lines(report: Report, paint: Paint = Paint(), *, strict: bool = False) -> Iterator[str]:  # noqa: B008 - frozen
@@ -36,6 +37,11 @@ def report_lines(report: Report, paint: Paint = Paint(), *, strict: bool = False
     if len(report.findings) > _MOST_FINDINGS:
         yield f"  ... and {len(report.findings) - _MOST_FINDINGS} more findings; --format json has all"
     yield from _unchecked_lines(report, paint)
+    for hint in report.hints[:_MOST_HINTS]:
+        found = "" if hint.found is None else f": {spoken(hint.found)}"
+        yield f"  {paint('quiet', 'hint')}      {hint.id}  {safe(hint.message)}{found}  (at {safe(hint.where)})"
+    if len(report.hints) > _MOST_HINTS:
+        yield f"  ... and {len(report.hints) - _MOST_HINTS} more hints; --format json has all"
     yield f"  rules     {_sums(report)}"
     if failed := [*report.failures, *report.warnings]:
         yield f"  `ttsa explain {failed[0].rule}` says what a rule asks, why, and how to mend it"

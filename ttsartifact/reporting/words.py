@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.finding import Outcome, Severity, Verdict
 
-__all__ = ["VERDICTS", "Paint", "counted", "seconds", "spoken"]
+if TYPE_CHECKING:
+    from ttsartifact.reporting.receipt import Difference
+    from ttsartifact.terms.finding import Finding
+
+__all__ = ["VERDICTS", "Paint", "broken_part", "counted", "seconds", "spoken", "told"]
 
 VERDICTS = {
     Verdict.INTACT: "every byte is as it was sealed",
@@ -63,3 +67,15 @@ def spoken(value: object) -> str:
 
         value = json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
     return "true" if value is True else "false" if value is False else safe(value)
+
+
+def told(finding: Finding) -> str:
+    """Return a finding in one safe line: what is wrong, both sides, the address last."""
+    found = f": found {spoken(finding.found)}" if finding.found is not None else ""
+    expected = f", expected {spoken(finding.expected)}" if finding.expected is not None else ""
+    return f"{safe(finding.message)}{found}{expected}" + (f" (at {safe(finding.where)})" if finding.where else "")
+
+
+def broken_part(part: Difference) -> str:
+    """Return in one safe line how a run differs from its receipt."""
+    return f"{part.part} is not that of the receipt: found {spoken(part.found)}, expected {spoken(part.expected)}"

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact import __version__, _spec
 from ttsartifact.comparing.audio import compare_audio
 from ttsartifact.comparing.conditions import condition_diff
+from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.source import FileSource, Span, copy_pieces, write_whole
 from ttsartifact.errors import CommandFailed, Refused
-from ttsartifact.packing.pack import carrier_of
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.command import record_command
 from ttsartifact.recording.references import Reference
@@ -239,14 +239,14 @@ def _verified(path: PathLike) -> Artifact:
     Raises Refused when a rule does not hold, for then nobody knows what was run.
     """
     artifact = open_artifact(path)
-    report = judge_artifact(Evidence(artifact, siblings=None if artifact.row is None else Siblings(path)))
+    report = judge_artifact(Evidence(artifact, siblings=None if artifact.row is None else Siblings(artifact.source)))
     if not report.conformant:
         reason = report.failures[0] if report.failures else None
         raise Refused(
             "the artifact does not verify" + (f": {reason.rule}, {reason.message}" if reason else ""),
             where=reason.where if reason else os.fspath(path),
-            found=report.verdict,
-            expected="INTACT",
+            found=reason.found if reason else report.verdict,
+            expected=reason.expected if reason else "INTACT",
         )
     return artifact
 

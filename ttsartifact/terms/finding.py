@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-__all__ = ["Answer", "Finding", "Mismatch", "NotApplicable", "Outcome", "Severity", "Unverifiable", "Verdict"]
+__all__ = ["Answer", "Finding", "Hint", "Mismatch", "NotApplicable", "Outcome", "Severity", "Unverifiable", "Verdict"]
 
 
 class Outcome:
@@ -74,3 +74,12 @@ class Finding(NamedTuple):
     expected: Any = None
     message: str = ""
     blocked_by: str | None = None
+
+
+class Hint(NamedTuple):
+    """What a heuristic says at one place (clause 10.6); it never decides anything."""
+
+    id: str
+    where: str
+    message: str
+    found: Any = None

@@ -23,6 +23,22 @@ TRACE_COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "events": ("t_ns", "kind", "detail"),
     "queue": ("t_ns", "waiting", "running"),
+    "imperfection": (
+        "layer",
+        "opp_index",
+        "u",
+        "fired",
+        "requested_frames",
+        "src_start",
+        "src_end",
+        "out_start",
+        "out_end",
+        "realised",
+        "conf_milli",
+        "payload_sha256",
+        "packet_index",
+        "bytes_lost",
+    ),
     "channel": ("t_ns", "value"),
 }
 

@@ -29,6 +29,11 @@ _FAMILIES = (
     "telemetry",
     "environment",
     "projection",
+    "imperfection",
+    "gate",
+    "claims",
+    "sets",
+    "privacy",
 )
 _questions: dict[str, Question] = {}
 

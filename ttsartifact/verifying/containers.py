@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ttsartifact.container.carrier import CARRIERS
 from ttsartifact.container.riff import pointer_chunk
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
@@ -15,11 +16,11 @@ from ttsartifact.verifying.catalogue import rule
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ttsartifact.reading.artifact import Artifact
     from ttsartifact.verifying.evidence import Evidence
 
 __all__: list[str] = []
 
-_CARRIERS = ("wav", "parquet")
 _NO_RIFF = NotApplicable("no RIFF in this artifact")
 _POINTER_DIGITS = slice(-66, -2)  # of the pointer chunk: 64 digits, one NUL, one pad byte
 _PART_KINDS = ("descriptor", "trace", "ref", "attestation")
@@ -29,12 +30,15 @@ _PART_KINDS = ("descriptor", "trace", "ref", "attestation")
 def is_a_known_carrier(evidence: Evidence) -> Answer:
     """The first bytes name a carrier that this version reads; else the reader stopped there."""
     carrier = evidence.artifact.carrier
-    return [] if carrier in _CARRIERS else [Mismatch(where="offset 0", found=carrier, expected=", ".join(_CARRIERS))]
+    return [] if carrier in CARRIERS else [Mismatch(where="offset 0", found=carrier, expected=", ".join(CARRIERS))]
 
 
 @rule("CON02")
 def ends_where_it_says(evidence: Evidence) -> Answer:
-    """Every chunk begins where the one before it ended, from byte 12 on; else the reader stopped there."""
+    """Every chunk begins where the one before it ended, from byte 12 on; else the reader stopped there.
+
+    What a walk over a FLAC or an MP3 returns has no gap by its construction.
+    """
     wave, offset = evidence.artifact.wave, 12
     for chunk in wave.chunks if wave is not None else ():
         if chunk.offset != offset:
@@ -84,9 +88,11 @@ def nothing_follows_the_container(evidence: Evidence) -> Answer:
 
 @rule("CON07")
 def is_framed_as_written(evidence: Evidence) -> Answer:
-    """The last two chunks are the pointer and the capsule, framed byte for byte as clause 3.2 says."""
+    """Pointer and capsule, or the capsule's blocks or tag, are framed byte for byte as clauses 3.2 and 3.9 say."""
+    if evidence.artifact.layout is not None:
+        return _misframed(evidence.artifact)
     if evidence.artifact.carrier != "wav":
-        return NotApplicable("no RIFF carrier")
+        return NotApplicable("Parquet has columns for it")
     wave = evidence.artifact.wave
     assert wave is not None
     assert wave.capsule is not None  # the reader knows no WAV artifact without them
@@ -139,10 +145,30 @@ def ds64_tells_the_truth(evidence: Evidence) -> Answer:
     return [] if wave is not None and wave.form == b"RF64" else NotApplicable("no RF64")
 
 
+@rule("CON09")
+def continues_to_its_end(evidence: Evidence) -> Answer:
+    """The capsule's blocks are whole, in order and not too large, its frame is plain; else the reader stopped there."""
+    return NotApplicable("neither FLAC nor MP3") if evidence.artifact.layout is None else []
+
+
 @rule("CON15")
 def keeps_the_limits(evidence: Evidence) -> Answer:
     """The file stays within the limits of clause 3.8; else the reader stopped there."""
     return evidence.breaches("CON15")
+
+
+def _misframed(artifact: Artifact) -> list[Mismatch]:
+    from ttsartifact.container import flac, mp3
+
+    layout = artifact.layout
+    wrong = mp3.misframed(artifact.source, layout) if isinstance(layout, mp3.Mp3) else None
+    wrong = flac.misframed(layout) if isinstance(layout, flac.Flac) else wrong
+    if wrong is None:
+        return []
+    place, found, expected = wrong
+    return [
+        Mismatch(where=f"offset {place}", found=found, expected=expected, message="the capsule is framed otherwise")
+    ]
 
 
 def _without_digits(pointer: bytes) -> bytes:

@@ -118,7 +118,7 @@ def chunks_are_the_recorded_ones(evidence: Evidence) -> Answer:
         return found or (
             NotApplicable("the PCM of lossy audio depends on its decoder")
             if lossy
-            else Unverifiable("needs the PCM of each chunk, which is at hand in a WAV only")
+            else Unverifiable("needs the audio to decode")
         )
     starts = log.columns["frame_start"]
     return found + [

@@ -10,6 +10,7 @@ from ttsartifact.terms.finding import Finding, Mismatch, NotApplicable, Outcome,
 from ttsartifact.terms.levels import LEVELS, level_reached
 from ttsartifact.verifying.catalogue import Rule, catalogue, questions
 from ttsartifact.verifying.evidence import Evidence, Unsound
+from ttsartifact.verifying.hints import hints_of
 from ttsartifact.verifying.report import Report
 from ttsartifact.verifying.siblings import Siblings
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["judge", "validate", "verify"]
 
 _STRUCTURE = frozenset({"CON", "CAN", "SCH"})  # what `validate` asks: no hashing, no decoding
+_QUICK = _STRUCTURE | {"HSH04"}  # and sizes
 _SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError, ArithmeticError)
 
 
@@ -30,15 +32,26 @@ def verify(
     references: Mapping[str, bytes] | None = None,
     receipt: str | None = None,
     level: str | None = None,
+    profiles: Collection[str] = (),
     ignore: Mapping[str, str] | None = None,
+    quick: bool = False,
 ) -> tuple[Report, ...]:
     """Verify every run of `path` against all rules; never raises for a bad artifact, only for misuse.
 
-    `text` and `references` are what the asker holds; `level` demands a conformance level; `ignore` maps rule ids to
-    the reason why they are not counted.
+    `text` and `references` are what the asker holds; `level` and `profiles` demand more than the run claims; `ignore`
+    maps rule ids to the reason why they are not counted. `quick` asks sizes and structure only, and hashes nothing.
     """
     return tuple(
-        _reports(path, families=None, text=text, references=references, receipt=receipt, level=level, ignore=ignore)
+        _reports(
+            path,
+            families=_QUICK if quick else None,
+            text=text,
+            references=references,
+            receipt=receipt,
+            level=level,
+            profiles=profiles,
+            ignore=ignore,
+        )
     )
 
 
@@ -50,23 +63,26 @@ def validate(path: str | os.PathLike[str]) -> tuple[Report, ...]:
 def _reports(
     path: str | os.PathLike[str],
     *,
-    families: Collection[str] | None,
+    families: frozenset[str] | None,
     text: bytes | None = None,
     references: Mapping[str, bytes] | None = None,
     receipt: str | None = None,
     level: str | None = None,
+    profiles: Collection[str] = (),
     ignore: Mapping[str, str] | None = None,
 ) -> Iterator[Report]:
     try:
-        siblings = Siblings(path)
+        siblings: Siblings | None = None
         for artifact in open_artifacts(path):
+            siblings = siblings or Siblings(artifact.source)
             evidence = Evidence(
                 artifact,
                 text=text,
                 references=references,
                 receipt=receipt,
                 hashing=families is None,
-                siblings=None if artifact.row is None else siblings,
+                siblings=None if artifact.file is None or artifact.file.rows == 1 else siblings,
+                profiles=profiles,
             )
             yield judge(evidence, families=families, level=level, ignore=ignore)
     except TtsArtifactError as error:
@@ -76,18 +92,23 @@ def _reports(
 def judge(
     evidence: Evidence,
     *,
-    families: Collection[str] | None = None,
+    families: frozenset[str] | None = None,
     level: str | None = None,
     ignore: Mapping[str, str] | None = None,
 ) -> Report:
     """Ask every rule (of `families`, or all) about one artifact."""
     rules = _rules_of(families)
     session = _Session(evidence, rules, ignore or {})
-    for rule in rules.values():
+    evidence.outcomes = session.outcomes
+    # CLM01 asks how the rules of a profile were answered, and so is asked when all others are.
+    for rule in sorted(rules.values(), key=lambda rule: rule.id == "CLM01"):
         session.ask(rule)
+    if families is None:
+        session.hold_to_profiles()
     descriptor = evidence.descriptor
     reached = level_reached(descriptor)
     if level is not None and LEVELS.index(level) > LEVELS.index(reached):
+        session.outcomes["SCH10"] = Outcome.FAIL
         session.findings.append(
             Finding(
                 rule="SCH10",
@@ -114,6 +135,9 @@ def judge(
         passed=tuple(key for key in rules if outcomes[key] == Outcome.PASS),
         not_applicable=tuple(key for key in rules if outcomes[key] == Outcome.NOT_APPLICABLE),
         unreadable=session.stopped_by is not None,
+        hints=hints_of(evidence) if families is None and session.stopped_by is None else (),
+        profiles=session.profiles,
+        required=session.required,
     )
 
 
@@ -130,6 +154,8 @@ class _Session:
         self._blocking: dict[str, str] = {}
         """Rules whose question or answer is missing, and the failure at the root of each."""
         self._bound = questions()
+        self.profiles: tuple[str, ...] = ()
+        self.required: tuple[str, ...] = ()
 
     def ask(self, rule: Rule) -> None:
         if rule.id in self.outcomes:
@@ -174,6 +200,18 @@ class _Session:
             (self._blocking[other] for other in rule.blocked_by if other in self._blocking), None
         )
 
+    def hold_to_profiles(self) -> None:
+        """Note the profiles, and which rules the demanded ones leave open when they cannot be answered (clause 9.5)."""
+        try:
+            self.profiles = self.evidence.profiles
+        except Unsound:
+            return
+        if self.evidence.demanded:
+            from ttsartifact.verifying.profiles import profiles
+
+            demanded = [profiles()[name] for name in self.evidence.demanded]
+            self.required = ("CLM01", *dict.fromkeys(key for profile in demanded for key in profile.rules))
+
     def _file(self, rule: Rule, mismatches: list[Mismatch]) -> None:
         if not mismatches:
             self.outcomes[rule.id] = Outcome.PASS
@@ -213,9 +251,11 @@ def _finding(rule: Rule, outcome: str, mismatch: Mismatch, reason: str | None) -
     )
 
 
-def _rules_of(families: Collection[str] | None) -> Mapping[str, Rule]:
+def _rules_of(families: frozenset[str] | None) -> Mapping[str, Rule]:
     rules = catalogue()
-    return rules if families is None else {key: rule for key, rule in rules.items() if key[:3] in families}
+    if families is None:
+        return rules
+    return {key: rule for key, rule in rules.items() if not families.isdisjoint((key, key[:3]))}
 
 
 def _word(value: object) -> str | None:
@@ -243,7 +283,7 @@ def _verdict(outcomes: Mapping[str, str], *, stopped: str | None) -> str:
     return Verdict.INTACT if sealed else Verdict.REWRAPPED
 
 
-def _unreadable(path: str, error: TtsArtifactError, families: Collection[str] | None) -> Report:
+def _unreadable(path: str, error: TtsArtifactError, families: frozenset[str] | None) -> Report:
     """Report a file that no artifact could be read from: one finding, and every other rule blocked by it."""
     rules = _rules_of(families).values()
     broken = error.rule if error.rule in catalogue() else "CON01"

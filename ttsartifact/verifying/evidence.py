@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import capsule as capsules
@@ -15,7 +16,7 @@ from ttsartifact.terms.trace import Trace
 from ttsartifact.verifying.schema import trace_value, violations_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from ttsartifact.container.sound import SoundFacts
     from ttsartifact.reading.artifact import Artifact
@@ -46,11 +47,15 @@ class Evidence:
         receipt: str | None = None,
         hashing: bool = True,
         siblings: Siblings | None = None,
+        profiles: Collection[str] = (),
     ) -> None:
         """Take an artifact and what the asker holds in hand: the text, reference clips by digest, a receipt.
 
-        `siblings` are the runs of the same data set, where there is one.
+        `siblings` are the runs of the same data set, where there is one; `profiles` are demanded beside the claims.
         """
+        self.demanded = tuple(profiles)
+        self.outcomes: Mapping[str, str] = {}
+        """How the rules ended that were asked before; the engine fills it as it goes."""
         self.siblings = siblings
         self._hashing = hashing
         self.artifact = artifact
@@ -82,6 +87,16 @@ class Evidence:
         return (
             tuple(v._replace(rule=numbers[v.where]) if v.where in numbers else v for v in found) if numbers else found
         )
+
+    @cached_property
+    def profiles(self) -> tuple[str, ...]:
+        """The profiles that the run claims or the asker demands (clause 9.5)."""
+        claims = self.known("/claims")
+        if not claims and not self.demanded:
+            return ()
+        from ttsartifact.verifying.profiles import claimed
+
+        return tuple(dict.fromkeys((*claimed(claims), *self.demanded)))
 
     def strings(self, *keys: str) -> list[tuple[str, str]]:
         """Return pointer and text of every string that stands under one of `keys`, wherever the schema has such a key.
@@ -193,12 +208,23 @@ class Evidence:
         return tuple(spans) if all(0 <= a <= b <= wave.data.size for a, b in spans) else ()
 
     @cached_property
+    def _chunk_ends(self) -> tuple[int, ...]:
+        """The frames behind the logged chunks, for audio that has to be decoded; empty unless they are contiguous."""
+        log = self._traces.get("chunks")
+        if self.artifact.wave is not None or not isinstance(log, Trace):
+            return ()
+        counts = log.columns["frame_count"]
+        ends = tuple(accumulate(counts))
+        starts = [0, *ends[:-1]] if ends else []
+        return ends if min(counts, default=0) > 0 and starts == log.columns["frame_start"] else ()
+
+    @cached_property
     def sound(self) -> SoundFacts | TtsArtifactError:
         """What the audio says of itself when it is decoded to its last frame, or why it cannot be."""
         from ttsartifact.container.sound import facts_of
 
         try:
-            return facts_of(self.artifact.audio, self.artifact.wave)
+            return facts_of(self.artifact.audio, self.artifact.wave, chunk_ends=self._chunk_ends)
         except TtsArtifactError as error:
             return error
 
@@ -211,13 +237,17 @@ class Evidence:
 
     @cached_property
     def chunk_digests(self) -> tuple[str, ...] | None:
-        """The digests of the logged chunks' PCM, or None where the audio is lossy.
+        """The digests of the logged chunks' PCM, or None where the audio is lossy or does not decode.
 
         Raises Unsound where the log speaks of frames that are not there.
         """
-        if self.artifact.wave is None:
-            return None
         log = self.chunks
+        if self.artifact.wave is None:
+            if isinstance(self.sound, TtsArtifactError) or self.sound.pcm is None:
+                return None
+            if log is not None and len(self.sound.chunks) != log.rows:
+                raise Unsound("CHK02")
+            return self.sound.chunks
         if log is not None and len(self.chunk_ranges) != log.rows:
             raise Unsound("CHK02")
         return self.digests.chunks

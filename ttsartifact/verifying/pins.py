@@ -360,6 +360,11 @@ def _versions(evidence: Evidence) -> Iterator[tuple[str, str]]:
             yield where, version
 
 
+def is_exact(version: str) -> bool:
+    """Tell whether a version is no range and no moving word."""
+    return not _RANGE.search(version) and not _is_moving(version)
+
+
 def _is_moving(word: str) -> bool:
     return word.lower() in MOVING_WORDS
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ttsartifact.container import riff
+from ttsartifact.container.source import BytesSource
+from ttsartifact.errors import TtsArtifactError
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
 from ttsartifact.verifying.asking import claims_level, entries
@@ -79,6 +82,32 @@ def origin_told(evidence: Evidence) -> Answer:
                 )
             )
     return faults if refs else NotApplicable("no reference")
+
+
+@rule("REF03")
+def embedded_clip_as_stated(evidence: Evidence) -> Answer:
+    """The rate and length stated of an embedded WAV clip are the clip's own (clause 5.6)."""
+    faults, asked = [], False
+    held = set(evidence.artifact.parts.names())
+    for place, (where, entry) in enumerate(entries(evidence, "/input/refs")):
+        if f"ref/{place}" not in held:
+            continue
+        clip = BytesSource(evidence.artifact.parts.part(f"ref/{place}"))
+        if not riff.is_riff(clip.read_at(0, min(12, clip.size))):
+            continue
+        asked = True
+        try:
+            walked = riff.walk(clip)
+        except TtsArtifactError as error:
+            faults.append(Mismatch(where=f"ref/{place}", found=error.found, message=f"the clip: {error.message}"))
+            continue
+        facts = {"sample_rate_hz": walked.format.sample_rate_hz, "frames": walked.frames}
+        faults += [
+            Mismatch(where=f"{where}/{key}", found=entry[key], expected=fact, message="the embedded clip is another")
+            for key, fact in facts.items()
+            if not is_absent(entry[key]) and entry[key] != fact
+        ]
+    return faults if asked else NotApplicable("no WAV clip is embedded")
 
 
 @rule("REF04")

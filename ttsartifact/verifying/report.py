@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ttsartifact.terms.finding import Finding, Outcome, Severity, Verdict
+from ttsartifact.terms.finding import Finding, Hint, Outcome, Severity, Verdict
 
 __all__ = ["Report", "exit_code"]
 
@@ -24,6 +24,12 @@ class Report(NamedTuple):
     passed: tuple[str, ...]
     not_applicable: tuple[str, ...]
     unreadable: bool = False
+    hints: tuple[Hint, ...] = ()
+    """What heuristics say; it counts for nothing."""
+    profiles: tuple[str, ...] = ()
+    """The profiles that the run claims or the asker demands."""
+    required: tuple[str, ...] = ()
+    """Rules that a demanded profile wants answered; one that is unverifiable leaves the profile open."""
 
     @property
     def failures(self) -> tuple[Finding, ...]:
@@ -45,12 +51,14 @@ class Report(NamedTuple):
         return not self.failures and self.verdict == Verdict.INTACT
 
 
-def exit_code(report: Report, *, strict: bool = False) -> int:
-    """Return the exit code of one report (clause 10.3); `strict` also counts warnings and what could not be asked."""
+def exit_code(report: Report, *, strict: bool = False, fail_on: str = Severity.ERROR) -> int:
+    """Return the exit code of one report (clause 10.3).
+
+    `fail_on="warn"` counts warnings; `strict` does, and counts what could not be asked too.
+    """
     if report.unreadable:
         return 4
-    if report.failures or (strict and report.warnings):
+    if report.failures or ((strict or fail_on == Severity.WARN) and report.warnings):
         return 1
-    unanswered = any(finding.outcome == Outcome.UNVERIFIABLE for finding in report.unchecked)
-    critical = any(f.outcome == Outcome.UNVERIFIABLE and f.rule == "SCH05" for f in report.unchecked)
-    return 3 if critical or (strict and unanswered) else 0
+    unanswered = {finding.rule for finding in report.unchecked if finding.outcome == Outcome.UNVERIFIABLE}
+    return 3 if unanswered & {"SCH05", *report.required} or (strict and unanswered) else 0

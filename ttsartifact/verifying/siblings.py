@@ -1,24 +1,25 @@
-"""The other runs of the same file, grouped by what should have made them equal (rule ENV04)."""
+"""The other runs of the same file: what they share that they should not, and what differs between them (9.6)."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.canonical import canonical_bytes
 from ttsartifact.errors import TtsArtifactError
-from ttsartifact.reading.artifact import open_artifacts
 from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import Descriptor
 
 if TYPE_CHECKING:
-    import os
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from ttsartifact.terms.descriptor import Descriptor
+    from ttsartifact.container.source import Source
 
-__all__ = ["Siblings", "conditions_of"]
+__all__ = ["CONDITIONS", "PINS", "Sibling", "Siblings", "conditions_of", "differing"]
 
-# What a bitwise repeat follows from: the words, the pins, what generation was told, the roles that were rendered.
-_CONDITIONS = (
+CONDITIONS = (
     "/input/text/digest",
     "/input/refs",
     "/pins",
@@ -35,18 +36,68 @@ _CONDITIONS = (
     "/audio/subtype",
     "/audio/roles",
 )
+"""What a bitwise repeat follows from: the words, the pins, what generation was told, the roles that were rendered."""
+PINS = ("/pins/model", "/pins/vocoder", "/pins/engine", "/pins/frontend", "/pins/adaptation", "/input/refs")
+"""What stays the same within a session."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sibling:
+    """What the rules of a data set ask of a run at once."""
+
+    row: int
+    artifact_id: str
+    run_id: Any
+    session: Any
+    claims: frozenset[str]
+    policy: Any
+    failed: Any
+    text: Any
+    pcm: Any
+    telemetry: Any
+    repeats: bool
+    comparison: Any
 
 
 def conditions_of(descriptor: Descriptor) -> str:
     """Return a digest that two runs share when nothing that a bitwise repeat follows from differs between them."""
-    return digest.of(canonical_bytes({pointer: descriptor.at(pointer) for pointer in _CONDITIONS}))
+    return digest.of(canonical_bytes({pointer: descriptor.at(pointer) for pointer in CONDITIONS}))
+
+
+def differing(one: Mapping[str, str], other: Mapping[str, str], allowed: Iterable[str] = ()) -> list[str]:
+    """Return the pointers at which two runs' conditions differ, but for those at, below or around an allowed one."""
+    free = tuple(allowed)
+    return [
+        pointer
+        for pointer in one
+        if pointer and one[pointer] != other.get(pointer) and not any(_related(pointer, listed) for listed in free)
+    ]
+
+
+def _related(pointer: str, listed: str) -> bool:
+    return pointer == listed or pointer.startswith(listed + "/")
 
 
 class Siblings:
-    """Every run of one data set. The file is read once more, and only when a rule asks."""
+    """Every run of one data set. Its descriptors are read once more, and only when a rule asks."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = path
+    def __init__(self, source: Source) -> None:
+        """Take the file that is open already; the path may lead elsewhere by now."""
+        self._source = source
+
+    @cached_property
+    def runs(self) -> tuple[Sibling, ...]:
+        """The runs in file order, as far as they can be read; a row that cannot has its own finding."""
+        return tuple(_sibling(row, descriptor) for row, descriptor in enumerate(self._descriptors()))
+
+    @cached_property
+    def conditions(self) -> tuple[dict[str, str], ...]:
+        """For each run a digest by condition; "" is that of all together."""
+        return tuple(_conditions(descriptor) for descriptor in self._descriptors())
+
+    def sharing(self, field: str, value: Any) -> list[Sibling]:
+        """Return the runs with this value, in file order."""
+        return self._by_value.get((field, value), [])
 
     def alike(self, descriptor: Descriptor) -> list[tuple[str, Any]]:
         """Return run id and PCM digest of the other bitwise runs with the conditions of this one, in file order."""
@@ -54,15 +105,65 @@ class Siblings:
         return [run for run in self._by_conditions.get(conditions_of(descriptor), []) if run[0] != this]
 
     @cached_property
+    def _by_value(self) -> dict[tuple[str, Any], list[Sibling]]:
+        found: dict[tuple[str, Any], list[Sibling]] = {}
+        for run in self.runs:
+            for field in ("artifact_id", "run_id", "session", "pcm", "telemetry", "comparison"):
+                value = getattr(run, field)
+                if isinstance(value, str):
+                    found.setdefault((field, value), []).append(run)
+        return found
+
+    @cached_property
     def _by_conditions(self) -> dict[str, list[tuple[str, Any]]]:
         found: dict[str, list[tuple[str, Any]]] = {}
-        try:
-            for artifact in open_artifacts(self._path):
-                known = artifact.descriptor.known
-                if known("/generation/determinism/class") == "bitwise" and known("/audio/pcm") is not None:
-                    run = (str(known("/run/run_id")), known("/audio/pcm"))
-                    found.setdefault(conditions_of(artifact.descriptor), []).append(run)
-        except TtsArtifactError:
-            # A row that cannot be read has its own finding; the rows before it are compared.
-            return found
+        for run, conditions in zip(self.runs, self.conditions, strict=True):
+            if run.repeats and run.pcm is not None:
+                found.setdefault(conditions[""], []).append((str(run.run_id), run.pcm))
         return found
+
+    def _descriptors(self) -> Iterator[Descriptor]:
+        from ttsartifact.container.shelf import Shelf
+
+        try:
+            for raw in Shelf(self._source).descriptors():
+                value = json.loads(raw)
+                yield Descriptor(raw, value if isinstance(value, dict) else {})
+        except (TtsArtifactError, ValueError, RecursionError):
+            return
+
+
+def _sibling(row: int, descriptor: Descriptor) -> Sibling:
+    known = descriptor.known
+    claims = known("/claims")
+    traces = known("/traces")
+    listed = [trace for trace in traces if isinstance(trace, dict)] if isinstance(traces, list) else []
+    return Sibling(
+        row=row,
+        artifact_id=descriptor.artifact_id,
+        run_id=known("/run/run_id"),
+        session=known("/run/session_id"),
+        claims=frozenset(c for c in claims if isinstance(c, str)) if isinstance(claims, list) else frozenset(),
+        policy=known("/gate/policy/digest"),
+        failed=known("/gate/failed_promotion"),
+        text=known("/input/text/digest"),
+        pcm=known("/audio/pcm"),
+        telemetry=next((t.get("digest") for t in listed if t.get("name") == "telemetry"), None),
+        repeats=known("/generation/determinism/class") == "bitwise",
+        comparison=known("/run/comparison/id"),
+    )
+
+
+def _conditions(descriptor: Descriptor) -> dict[str, str]:
+    """Return a digest for each condition; "" is that of all together. Equal values share one string in memory."""
+    found = {"": conditions_of(descriptor)}
+    for pointer in CONDITIONS:
+        value = descriptor.at(pointer)
+        # One level below, so that a listed change excuses no more than what it names.
+        parts = (
+            value.items() if isinstance(value, dict) and pointer in {"/pins", "/generation/params"} else [("", value)]
+        )
+        for key, part in parts:
+            place = f"{pointer}/{key}" if key else pointer
+            found[place] = digest.of(canonical_bytes(part))[7:23]
+    return found

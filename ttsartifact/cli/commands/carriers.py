@@ -55,7 +55,8 @@ def convert(
 ) -> int:
     """Change the carrier, not the run.
 
-    The suffix of OUT names the carrier: .tts.wav, or .tts.parquet with a row a run. artifact_id and audio stay.
+    The suffix of OUT names the carrier: .tts.wav, .tts.flac or .tts.mp3 for audio of that codec, or .tts.parquet with
+    a row a run. artifact_id and audio stay; audio is never transcoded.
     """
     from ttsartifact.cli import carry
 

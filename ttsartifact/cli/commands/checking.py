@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ttsartifact.cli.commands.words import Files, Level, ReportFormat
+from ttsartifact.cli.commands.words import FailOn, Files, Level, Profile, ReportFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["add_to"]
 
-_Format = Annotated[ReportFormat, typer.Option("--format", help="How to say it; json, jsonl and tsv are for machines.")]
+_Format = Annotated[ReportFormat, typer.Option("--format", help="How to say it: to eyes, to a forum, or to a machine.")]
 _Strict = Annotated[bool, typer.Option("--strict", help="Count warnings, and rules that could not be asked, too.")]
 _Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=0, help="Processes for many files; 0 lets us choose.")]
 
@@ -32,10 +32,15 @@ def verify(
         str | None, typer.Option("--receipt", metavar="LINE", help="The line that was posted for the run.")
     ] = None,
     level: Annotated[Level | None, typer.Option("--level", help="The level that you demand.")] = None,
+    profile: Annotated[
+        list[Profile] | None, typer.Option("--profile", help="A profile whose evidence you demand; may be repeated.")
+    ] = None,
     ignore: Annotated[
         list[str] | None,
         typer.Option("--ignore", metavar="ID=REASON", help="Put a rule's findings aside, saying why; may be repeated."),
     ] = None,
+    fail_on: Annotated[FailOn, typer.Option("--fail-on", help="The least severity that counts.")] = FailOn.ERROR,
+    quick: Annotated[bool, typer.Option("--quick", help="Ask sizes and structure only; hash nothing.")] = False,
     strict: _Strict = False,
     jobs: _Jobs = 0,
 ) -> int:
@@ -54,7 +59,10 @@ def verify(
         ref=ref or (),
         receipt=receipt,
         level=None if level is None else level.value,
+        profile=[one.value for one in profile or ()],
         ignore=ignore or (),
+        fail_on=fail_on.value,
+        quick=quick,
         strict=strict,
         jobs=jobs,
     )

@@ -63,7 +63,9 @@ def record(
         str | None,
         typer.Option("--pcm", metavar="FORMAT", help="Raw PCM comes on stdout: s16le:RATE:CHANNELS and the like."),
     ] = None,
-    suffix: Annotated[str, typer.Option("--suffix", help="The suffix of {out}.")] = ".wav",
+    suffix: Annotated[
+        str | None, typer.Option("--suffix", help="The suffix of {out}; else .flac, .mp3 or .wav, as OUT needs it.")
+    ] = None,
     text_on_stdin: Annotated[bool, typer.Option("--text-on-stdin", help="Give the text on stdin too.")] = False,
     repair_header: Annotated[
         bool, typer.Option("--repair-header", help="State the lengths of a streamed WAV that does not know its own.")

@@ -10,10 +10,12 @@ import typer
 __all__ = [
     "Determinism",
     "Device",
+    "FailOn",
     "Files",
     "Force",
     "Level",
     "Out",
+    "Profile",
     "ReportFormat",
     "RerunFormat",
     "Sensor",
@@ -28,6 +30,10 @@ class ReportFormat(StrEnum):
     JSON = "json"
     JSONL = "jsonl"
     TSV = "tsv"
+    SARIF = "sarif"
+    JUNIT = "junit"
+    GITHUB = "github"
+    MARKDOWN = "markdown"
 
 
 class ShowFormat(StrEnum):
@@ -36,6 +42,7 @@ class ShowFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
     TSV = "tsv"
+    MARKDOWN = "markdown"
 
 
 class RerunFormat(StrEnum):
@@ -80,6 +87,28 @@ class Level(StrEnum):
     L1 = "L1"
     L2 = "L2"
     L3 = "L3"
+
+
+class Profile(StrEnum):
+    """The profiles of clause 9.5."""
+
+    POWER = "power"
+    ENERGY = "energy"
+    LATENCY = "latency"
+    PROSODY = "prosody"
+    SESSION = "session"
+    COMPARISON = "comparison"
+    IMPERFECTION = "imperfection"
+    GATED_SET = "gated-set"
+    SIGNED = "signed"
+    UTC = "utc"
+
+
+class FailOn(StrEnum):
+    """The least severity that makes an exit code."""
+
+    WARN = "warn"
+    ERROR = "error"
 
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Artifacts, or folders of them.")]

@@ -1,0 +1,174 @@
+"""`ttsa conform`: our own verifier goes through the door of strangers, and what is no answer is no pass."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from ttsartifact.cli import main
+from ttsartifact.conforming.ask import ask, ask_all
+from ttsartifact.conforming.kit import load
+from ttsartifact.errors import Damaged, Unavailable
+
+CASES = load()
+OURS = [sys.executable, "-m", "ttsartifact", "verify", "--format", "json"]
+GOOD = next(case for case in CASES if case.id == "valid/L2/wav/plain.wav")
+BAD = next(case for case in CASES if case.id == "fail/AUD01/44100.wav")
+
+
+def stranger(folder: Path, body: str) -> list[str]:
+    script = folder / "verifier.py"
+    script.write_text(textwrap.dedent(body))
+    return [sys.executable, str(script)]
+
+
+def test_the_kit_is_one_of_cases() -> None:
+    """At least 300, and at least 60 % of them must fail."""
+    assert len(CASES) >= 300
+    assert sum(case.must_fail for case in CASES) >= 0.6 * len(CASES)
+
+
+def test_our_own_verifier_passes_a_sample() -> None:
+    """Every folder and every carrier; `make conform` asks about all."""
+    sample = {case.id: case for case in CASES[:: max(1, len(CASES) // 20)]}
+    for start in ("valid/", "hostile/cut", "hostile/bomb", "acceptable/", "boundary/", "near/"):
+        found = next(case for case in CASES if case.id.startswith(start))
+        sample[found.id] = found
+    answers = list(ask_all(list(sample.values()), OURS, jobs=2, timeout_s=120))
+    assert [(answer.case.id, answer.faults) for answer in answers if not answer.passed] == []
+    assert len(answers) >= 20
+
+
+@pytest.mark.exhaustive
+def test_our_own_verifier_passes_the_kit(capsys: pytest.CaptureFixture[str]) -> None:
+    """N of N."""
+    assert main(["conform", "--format", "json", "--timeout", "120", "--", *OURS]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["passed"], told["failed"]) == (len(CASES), 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "was ended by signal 11"),
+        ("raise SystemExit(5)", "exit code 5, which is no verdict"),
+        ("raise SystemExit(2)", "exit code 2, which is no verdict"),
+        ("1 / 0", "its output is no report"),
+        ("print('INVALID'); raise SystemExit(1)", "its output is no report"),
+        ("print('[]'); raise SystemExit(1)", "its output is no report: an empty list"),
+        ("print('{}'); raise SystemExit(1)", "its output is no report: no `findings`"),
+        ("""print('{"findings": [{"rule": 1}]}'); raise SystemExit(1)""", "its output is no report: no `findings`"),
+        ("print('[' * 100000); raise SystemExit(1)", "its output is no report"),
+        ("import time; time.sleep(60)", "no answer within 1 s"),
+        ("""print('{"findings": []}')""", "does not see AUD01; exit code 0, expected 1"),
+        (
+            """
+            print('{"findings": [{"rule": "AUD01", "outcome": "fail"}, {"rule": "AUD02", "outcome": "fail"}]}')
+            raise SystemExit(1)
+            """,
+            "also calls AUD02 broken",
+        ),
+        (
+            """
+            print('{"verdict": "BROKEN", "findings": [{"rule": "AUD01", "outcome": "fail"}]}')
+            raise SystemExit(1)
+            """,
+            "verdict BROKEN, expected INTACT",
+        ),
+        ("""print('{"findings": [{"rule": "AUD01", "outcome": "fail"}]}'); raise SystemExit(1)""", None),
+        ("""print('[{"findings": [{"rule": "AUD01", "outcome": "fail"}]}]'); raise SystemExit(1)""", None),
+    ],
+)
+def test_what_is_no_answer_is_no_pass(body: str, fault: str | None, tmp_path: Path) -> None:
+    """A crash, a timeout and other output are failures, even of a case that must fail."""
+    answer = ask(BAD, stranger(tmp_path, body), timeout_s=1 if "sleep" in body else 30)
+    assert answer.passed is (fault is None)
+    assert "; ".join(answer.faults).startswith(fault or "")
+
+
+def test_a_verifier_that_is_not_there() -> None:
+    """A name that cannot be started is a failure with its reason."""
+    answer = ask(GOOD, ["no-such-verifier-here"])
+    assert answer.faults == ("cannot be started: No such file or directory",)
+
+
+def test_a_verifier_leaves_no_child_behind(tmp_path: Path) -> None:
+    """What it started is ended with it."""
+    body = """
+        import subprocess, sys, time
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        open(sys.argv[0] + ".pid", "w").write(str(child.pid))
+        time.sleep(60)
+    """
+    answer = ask(GOOD, stranger(tmp_path, body), timeout_s=3)
+    assert not answer.passed
+    pid = (tmp_path / "verifier.py.pid").read_text()
+    state = Path(f"/proc/{pid}/stat")
+    for _ in range(100):  # the signal is sent; the kernel takes its time
+        if not state.exists() or state.read_text().split()[2] in {"Z", "X"}:
+            return
+        time.sleep(0.05)
+    pytest.fail("the child lives on")
+
+
+def test_the_three_formats(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A table, a document and JUnit say the same of the same answers."""
+    silent = stranger(tmp_path, """print('{"findings": []}')""")
+    for form in ("text", "json", "junit"):
+        assert main(["conform", "--select", "valid/L2/wav", "--format", form, "--", *silent]) == 0
+        assert main(["conform", "--select", "fail/AUD05", "--format", form, "--", *silent]) == 1
+        good, bad = _split(capsys.readouterr().out, form)
+        if form == "text":
+            assert good[-1].endswith(" conform")
+            assert bad[0].startswith("fail ")
+            assert bad[-1].startswith("0 of ")
+        elif form == "json":
+            assert (good["failed"], bad["passed"]) == (0, 0)
+            assert bad["cases"][0]["faults"][0].startswith("does not see AUD05")
+        else:
+            assert (good.get("failures"), bad.get("failures")) == ("0", bad.get("tests"))
+
+
+def _split(said: str, form: str):
+    if form == "text":
+        middle = said.index("conform\n") + 8
+        return said[:middle].splitlines(), said[middle:].splitlines()
+    if form == "json":
+        decoder = json.JSONDecoder()
+        good, end = decoder.raw_decode(said)
+        return good, json.loads(said[end:])
+    return [ET.fromstring(text) for text in said.split('<?xml version="1.0" encoding="UTF-8"?>')[1:]]
+
+
+def test_an_edited_kit_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody passes by mending the kit, and a folder without one says what is missing."""
+    with pytest.raises(Unavailable):
+        load(str(tmp_path))
+    entry = json.loads((Path(CASES[0].path).parents[3] / "manifest.json").read_text())["fixtures"][0]
+    (tmp_path / "x").write_bytes(b"other")
+    manifest = {"spec_version": "1.0", "fixtures": [entry | {"file": "x"}], "vectors": []}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(Damaged):
+        load(str(tmp_path))
+    assert main(["conform", "--kit", str(tmp_path), "--", "true"]) == 4
+    assert main(["conform", "--select", "nothing/", "--", "true"]) == 2
+    assert "no case of the kit begins so" in capsys.readouterr().err
+
+
+def test_nothing_is_read_by_a_shell(tmp_path: Path) -> None:
+    """The command is words, not a line."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "ttsartifact", "conform", "--select", "valid/L0/wav", "--", f"touch {tmp_path}/x;"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert list(tmp_path.iterdir()) == []

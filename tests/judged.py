@@ -1,0 +1,265 @@
+"""Runs made imperfect on purpose, judged by a gate, and gathered into data sets; what the tests break of them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import full_run
+import kit
+
+from ttsartifact.container import parquet
+from ttsartifact.container.source import BytesSource, Span, write_whole
+from ttsartifact.packing.pack import build
+from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import absent
+from ttsartifact.terms.imperfection import schedule
+from ttsartifact.terms.trace import TRACE_COLUMNS, Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ttsartifact.terms.draft import Draft
+
+__all__ = ["NEAR", "PAIRS", "data_set", "gated", "imperfect", "pauses"]
+
+SEED = "a seed"
+WORDS = {"id": "um", "stage": "text", "kind": "filled_pause", "trigger": {"per_word_ppm": 300_000}, "shape": {}}
+GAPS = {"id": "gap", "stage": "pcm", "kind": "block", "trigger": {"per_chunk_ppm": 500_000}, "shape": {"frames": 40}}
+LAYERS = [layer | {"params": {}, "enabled": True} for layer in (WORDS, GAPS)]
+OPPORTUNITIES = (6, 4)
+GAP_FRAMES = 40
+FIRED = [k for k, (_, fires) in enumerate(schedule(SEED, LAYERS[1], OPPORTUNITIES[1])) if fires]
+FRAMES = 800 + GAP_FRAMES * len(FIRED)
+
+
+def row_of(layer: int, index: int, u: int | None, fired: bool, **known: Any) -> dict[str, Any]:
+    """Return a row of the log; what is not said is not known."""
+    row: dict[str, Any] = dict.fromkeys(TRACE_COLUMNS["imperfection"])
+    return row | {"layer": layer, "opp_index": index, "u": u, "fired": int(fired), "realised": "unknown"} | known
+
+
+def log_of(rows: list[dict[str, Any]]) -> Trace:
+    """Return a log of imperfection of these rows."""
+    return Trace("imperfection", {name: [row[name] for row in rows] for name in TRACE_COLUMNS["imperfection"]})
+
+
+def event_log() -> Trace:
+    """Return every opportunity of both layers, and where the gaps came to lie."""
+    rows = [row_of(0, k, u, fires) for k, (u, fires) in enumerate(schedule(SEED, LAYERS[0], OPPORTUNITIES[0]))]
+    shift = 0
+    for k, (u, fires) in enumerate(schedule(SEED, LAYERS[1], OPPORTUNITIES[1])):
+        where: dict[str, Any] = {}
+        if fires:
+            at = 200 * k + 100
+            where = {"src_start": at, "src_end": at, "out_start": at + shift, "out_end": at + shift + GAP_FRAMES}
+            where |= {"requested_frames": GAP_FRAMES, "realised": "exact", "conf_milli": 1000}
+            shift += GAP_FRAMES
+        rows.append(row_of(1, k, u, fires, **where))
+    return log_of(rows)
+
+
+def imperfect(folder: Path, **options: Any) -> Path:
+    """Write a run whose words and samples were made imperfect by draws that replay."""
+    clean = kit.tone()
+    pcm = clean[:200]
+    for k in range(4):
+        pcm += bytes(2 * GAP_FRAMES) * (k in FIRED) + clean[400 * k + 200 : 400 * k + 600]
+    plan = {
+        "spec": "ttsa-imperfection/1",
+        "draw": {"algorithm": "sha256-ctr/1", "seed": SEED},
+        "layers": LAYERS,
+        "clean_pcm": digest.of(clean),
+        "clean_frames": 800,
+    }
+    base = kit.descriptor()["run"]
+    run = kit.draft(
+        traces=(kit.chunk_log(FRAMES), event_log()),
+        imperfection=plan,
+        run=base | {"times": base["times"] | {"first_chunk_frames": FRAMES // 2}},
+    )
+    return kit.artifact(folder, audio=kit.wav(pcm), run=run, **options)
+
+
+def unreplayable(folder: Path, events: int, opportunities: int = 12, ppm: int = 50_000) -> Path:
+    """Write a run whose draws nobody can replay, with so many events at so many opportunities."""
+    rows = [row_of(0, k, None, k < events) for k in range(opportunities)]
+    plan = {
+        "spec": "ttsa-imperfection/1",
+        "draw": {"algorithm": "sha256-ctr/1", "seed": SEED},
+        "layers": [LAYERS[0] | {"trigger": {"per_word_ppm": ppm}}],
+        "clean_pcm": absent("not_applicable"),
+    }
+    return kit.artifact(folder, run=kit.draft(traces=(kit.chunk_log(), log_of(rows)), imperfection=plan))
+
+
+def pauses(**entries: Any) -> Callable[[dict[str, Any]], None]:
+    """Return an edit of the log: the value of a column in the row of the n-th gap, as in out_end__1=7."""
+    rows = [OPPORTUNITIES[0] + k for k in FIRED]
+
+    def edit(values: dict[str, Any]) -> None:
+        for place, new in entries.items():
+            column, _, event = place.partition("__")
+            values["imperfection"]["columns"][column][rows[int(event)]] = new
+
+    return edit
+
+
+GATE: dict[str, Any] = {
+    "failed_promotion": 0,
+    "policy": {"id": "house", "version": "1.4", "digest": digest.of(b"a policy"), "deterministic": True},
+    "inputs": [
+        {
+            "metric": "last_token",
+            "value_milli": 41_000_029_000,
+            "operator": "<",
+            "threshold_milli": 60_000_000_000,
+            "source": "/run/times/t_last_token_ns",
+        },
+        {"metric": "mos", "value_milli": 3_812, "operator": ">=", "threshold_milli": 3_500, "source": "utmos@1.2.0"},
+    ],
+}
+
+
+def gated(folder: Path, *, name: str = "run.tts.wav", **edits: Any) -> Path:
+    """Write a run that a gate promoted, with edits below /gate."""
+    gate = {f"gate__{place}": new for place, new in edits.items()}
+    return kit.artifact(folder, name=name, run=kit.draft(gate=GATE), patch=kit.put(**gate))
+
+
+def to_the_end(frame: int) -> Callable[[Path], Path]:
+    """Return an imperfect run whose last gap reaches to a frame; where the clean audio ended is not told."""
+    untold = kit.put(imperfection__clean_frames=..., imperfection__clean_pcm=absent("not_measured"))
+    return partial(imperfect, patch=untold, traces=pauses(**{f"out_end__{len(FIRED) - 1}": frame}))
+
+
+def run_id(row: int) -> str:
+    """Return the id of a row's run."""
+    return f"0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d{row:04x}"
+
+
+def data_set(
+    folder: Path,
+    *rows: dict[str, Any],
+    draft: Callable[[], Draft] = kit.draft,
+    audio: tuple[bytes, ...] = (),
+    own_telemetry: bool = True,
+) -> Path:
+    """Write a file of many runs; each row is what its descriptor has other than the draft, by kit.put's pointers."""
+    written = []
+    for place, edits in enumerate(rows):
+
+        def own(values: dict[str, Any], place: int = place) -> None:
+            if own_telemetry and "telemetry" in values:
+                values["telemetry"]["columns"]["temperature_c"][0] += place
+
+        run = build(draft(), BytesSource(audio[place] if place < len(audio) else kit.wav()))
+        parts = kit.edited(run.parts, patch=kit.put(**{"run__run_id": run_id(place)} | edits), traces=own)
+        written.append((parts, [Span(run.audio, 0, run.audio.size)]))
+    path = folder / "set.tts.parquet"
+    with write_whole(path, replace=True) as file:
+        parquet.write(written, file)
+    return path
+
+
+def latency(runs: int) -> Callable[[Path], Path]:
+    return partial(_rows, [{"claims": ["latency"]}] * runs)
+
+
+def session(**second: Any) -> Callable[[Path], Path]:
+    return partial(_rows, [{"run__session_id": "s-1"}, {"run__session_id": "s-1"} | second])
+
+
+def consistent(**second: Any) -> Callable[[Path], Path]:
+    claim = {"claims": ["session_consistency"], "run__session_id": "s-1"}
+    return partial(_rows, [claim, claim | second])
+
+
+def compared(**second: Any) -> Callable[[Path], Path]:
+    side = {"claims": ["comparison"], "run__comparison": {"id": "temperature", "factors": ["/generation/params"]}}
+    return partial(_rows, [side, side | {"generation__params": {"temperature": 0.7}} | second])
+
+
+def gated_set(submitted: int, failed: int) -> Callable[[Path], Path]:
+    """Return a session of two runs, the second of which the gate failed."""
+    gate = GATE | {"set": {"submitted": submitted, "failed": failed}}
+    lost = gate | {"failed_promotion": 1, "inputs": [gate["inputs"][1] | {"value_milli": 3_499}]}
+    row = {"claims": ["gated_set"], "run__session_id": "s-1"}
+    return partial(_rows, [row | {"gate": gate}, row | {"gate": lost}])
+
+
+def _rows(rows: list[dict[str, Any]], folder: Path, **options: Any) -> Path:
+    return data_set(folder, *rows, **options)
+
+
+def counted(updates: int) -> Callable[[Path], Path]:
+    """Return a run that claims energy on a counter alone, renewed so many times within the run."""
+    inside = [full_run.SUBMIT_NS <= t <= full_run.LAST_NS for t in full_run.telemetry_log().columns["t_ns"]]
+    first = inside.index(True)
+
+    def edit(values: dict[str, Any]) -> None:
+        column = values["telemetry"]["columns"]["energy_mj"]
+        column[:] = [9_000_000 + min(max(row - first, 0), updates) * 12_345 for row in range(len(column))]
+
+    patch = kit.put(claims=["energy"], channels__8__source="os")
+    return partial(full_run.artifact, traces=edit, resum=True, patch=patch)
+
+
+def prosody(**edits: Any) -> Callable[[Path], Path]:
+    aligned = {"name": "montreal-forced-aligner", "version": "3.2.1"}
+    base = {"claims": ["prosody_transfer"], "input__refs__0__role": "prosody", "input__refs__0__alignment": aligned}
+    return partial(full_run.artifact, patch=kit.put(**base | edits))
+
+
+def plain(**edits: Any) -> Callable[[Path], Path]:
+    return partial(kit.artifact, patch=kit.put(**edits))
+
+
+WITHHELD = {"input__text__value": absent("withheld")}
+ON_THE_LINE = {"inputs__1__value_milli": 3_500}
+TWICE = digest.of(b"a breath")
+
+NEAR: dict[str, Callable[[Path], Path]] = {
+    "REF03": partial(full_run.artifact, patch=kit.put(input__refs__0__sample_rate_hz=absent("unknown"), level="L2")),
+    "TEL15": partial(_rows, [{}, {}], draft=full_run.draft),
+    "IMP01": plain(imperfection=absent("unknown", "nobody told")),
+    "IMP02": partial(imperfect, patch=kit.put(imperfection__layers__1__kind="x-my_gap")),
+    "IMP03": partial(imperfect, patch=kit.put(imperfection__layers__0__stage="vocoder_state")),
+    "IMP04": partial(imperfect, patch=kit.put(imperfection__layers__0__bitrate_bps=6_000)),
+    "IMP06": partial(imperfect, patch=kit.put(imperfection__layers__0__trigger={"per_phoneme_ppm": 300_000})),
+    "IMP08": partial(
+        imperfect,
+        patch=kit.put(imperfection__layers__1__kind="breath", imperfection__layers__1__clips=[TWICE]),
+        traces=pauses(payload_sha256__0=TWICE.removeprefix("sha256:")),
+    ),
+    "IMP10": partial(imperfect, patch=kit.put(imperfection__clean_pcm=absent("not_measured"))),
+    "IMP11": partial(imperfect, patch=kit.put(imperfection__clean_frames=...)),
+    "GAT01": plain(gate=absent("unknown")),
+    "GAT02": partial(gated, policy__version="1.4-dev"),
+    "GAT03": partial(gated, failed_promotion=1, inputs__1__value_milli=3_499),
+    "GAT04": partial(gated, inputs__1__metric="last_token"),
+    "GAT05": gated_set(2, 1),
+    "GAT06": partial(gated, inputs__1__source="human-mos-model@2.0"),
+    "GAT08": partial(gated, **ON_THE_LINE),
+    "CLM01": plain(claims=["latency"]),
+    "CLM04": prosody(),
+    "CLM05": consistent(pins__engine__version="1.52", run__changes=["/pins/engine"]),
+    "CLM06": compared(),
+    "SET01": session(),
+    "SET02": session(pins__engine__version="1.52", run__changes=["/pins/engine"]),
+    "SET04": partial(_rows, [{}, {"run__notes": "the same words"}]),
+    "PRV01": plain(generation__command__argv=["/usr/home/bin/say", "--to", "~/out", "/rooted/x", "a@b"]),
+    "PRV02": plain(env__variables=[{"name": "CUDA_VISIBLE_DEVICES", "value": "GPU-0,1 10:00:00:00"}]),
+    "PRV03": plain(**WITHHELD, run__notes=kit.TEXT[::-1]),
+    "PRV04": plain(ext={"org.example": {"uri": "https://example.org/voice@main:8080/hf_short"}}),
+}
+PAIRS = (
+    ("IMP05", "end", to_the_end(FRAMES), to_the_end(FRAMES + 1), 1),
+    ("IMP07", "tail", partial(unreplayable, events=4), partial(unreplayable, events=5), 0),
+    ("CLM02", "updates", counted(20), counted(19), 1),
+    ("CLM03", "runs", latency(5), latency(4), 1),
+)
+"""Rule, name, the last file that holds, the first that does not, and the exit code of that."""
+
+assert len(FIRED) >= 2, FIRED

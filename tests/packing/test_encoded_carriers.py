@@ -1,0 +1,168 @@
+"""FLAC and MP3 as carriers: silent to every player, and the same run in each that can hold its audio."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import encoded
+import kit
+import pytest
+import soundfile
+
+from ttsartifact.errors import Damaged, NotAnArtifact, Refused
+from ttsartifact.packing import carriers
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.verifying.engine import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+FULL_FLAC = encoded.bare_flac(
+    encoded.SEEKPOINTS, encoded.comment("TITLE=a fox"), encoded.picture(), (encoded.PADDING, bytes(64))
+)
+BARE = {
+    "flac": FULL_FLAC,
+    "flac-streaminfo-last": encoded.bare_flac(),
+    "mp3": encoded.mp3(),
+    "mp3-tagged": encoded.id3(encoded.TITLE) + encoded.mp3() + encoded.ape() + encoded.ID3V1,
+}
+
+
+def _output(*command: str) -> bytes:
+    return subprocess.run(command, check=True, capture_output=True).stdout
+
+
+PLAYERS: dict[str, Callable[[Path], bytes]] = {
+    "libsndfile": lambda file: soundfile.read(file, dtype="int16")[0].tobytes(),
+    "ffmpeg": lambda file: _output("ffmpeg", "-loglevel", "error", "-i", str(file), "-f", "s16le", "-"),
+    "sox": lambda file: _output("sox", str(file), "-t", "raw", "-"),
+    "mpg123": lambda file: _output("mpg123", "-q", "-s", str(file)),
+}
+_SOX_PLAYS_MP3 = b" mp3" in _output("sox", "--help")  # Debian has MP3 in a package of its own
+
+
+def players_of(carrier: str) -> list[Callable[[Path], bytes]]:
+    """Return the players of a codec that are installed here."""
+    if carrier == "flac":
+        absent = {"mpg123"}
+    else:
+        absent = ({"sox"} if not _SOX_PLAYS_MP3 else set()) | ({"mpg123"} if not shutil.which("mpg123") else set())
+    return [player for name, player in PLAYERS.items() if name not in absent]
+
+
+@pytest.mark.parametrize("name", BARE)
+def test_one_run_in_every_carrier(tmp_path: Path, name: str) -> None:
+    """3.6: strip gives the encoder's bytes; to Parquet and back gives the same artifact, seal included."""
+    carrier = name.partition("-")[0]
+    path = encoded.artifact(tmp_path, carrier, audio=BARE[name])
+    (report,) = verify(path)
+    assert (report.verdict, report.carrier, report.findings) == ("INTACT", carrier, ())
+    carriers.strip(path, tmp_path / "bare")
+    assert (tmp_path / "bare").read_bytes() == BARE[name]
+    (first,) = carriers.convert([path], tmp_path / "run.tts.parquet")
+    (second,) = carriers.convert([tmp_path / "run.tts.parquet"], tmp_path / f"back.tts.{carrier}")
+    assert first == second == report.artifact_id
+    assert (tmp_path / f"back.tts.{carrier}").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(("held", "asked"), [("wav", "flac"), ("flac", "wav"), ("flac", "mp3"), ("mp3", "flac")])
+def test_a_converter_transcodes_nothing(tmp_path: Path, held: str, asked: str) -> None:
+    """3.6: a carrier of another codec is refused in a sentence, and nothing is written."""
+    path = kit.artifact(tmp_path) if held == "wav" else encoded.artifact(tmp_path, held)
+    with pytest.raises(Refused) as caught:
+        carriers.convert([path], tmp_path / f"other.tts.{asked}")
+    assert str(caught.value) == (
+        f"the {asked.upper()} carrier holds {asked.upper()} audio only and other audio is not transcoded; "
+        f"write .tts.parquet (at {tmp_path / f'other.tts.{asked}'})"
+    )
+    assert not (tmp_path / f"other.tts.{asked}").exists()
+
+
+@pytest.mark.parametrize("carrier", ["flac", "mp3"])
+def test_reattach_and_unpack(tmp_path: Path, carrier: str) -> None:
+    """3.6: what lost its capsule gets it back, from a capsule, an artifact or a folder; other audio does not."""
+    path = encoded.artifact(tmp_path, carrier, audio=BARE[carrier])
+    carriers.strip(path, tmp_path / "bare")
+    carriers.detach(path, tmp_path / "run.capsule")
+    names = carriers.unpack(path, tmp_path / "open")
+    assert f"audio.{carrier}" in names
+    for source in (tmp_path / "run.capsule", path, tmp_path / "open"):
+        carriers.reattach(tmp_path / "bare", source, tmp_path / f"again.tts.{carrier}", replace=True)
+        assert (tmp_path / f"again.tts.{carrier}").read_bytes() == path.read_bytes()
+    (tmp_path / "other").write_bytes(encoded.flac(700) if carrier == "flac" else encoded.mp3(3_000))
+    with pytest.raises(Refused, match="this is other audio"):
+        carriers.reattach(tmp_path / "other", path, tmp_path / f"no.tts.{carrier}")
+    with pytest.raises(NotAnArtifact, match="carries a capsule already"):
+        carriers.reattach(path, path, tmp_path / f"no.tts.{carrier}")
+
+
+@pytest.mark.parametrize("carrier", ["flac", "mp3"])
+def test_an_artifact_is_not_packed_twice(tmp_path: Path, carrier: str) -> None:
+    """3.5: exactly one capsule, in Parquet too."""
+    whole = encoded.artifact(tmp_path, carrier).read_bytes()
+    for name in (f"twice.tts.{carrier}", "twice.tts.parquet"):
+        with pytest.raises(Damaged, match="carries a capsule already"):
+            kit.artifact(tmp_path, name=name, audio=whole)
+
+
+@pytest.mark.parametrize("name", BARE)
+def test_players_hear_the_same_samples(tmp_path: Path, name: str) -> None:
+    """3.9: the capsule is silent: libsndfile, sox and ffmpeg hear what they hear in the bare file."""
+    carrier = name.partition("-")[0]
+    path = encoded.artifact(tmp_path, carrier, audio=BARE[name])
+    bare = tmp_path / f"bare.{carrier}"
+    bare.write_bytes(BARE[name])
+    for player in players_of(carrier):
+        assert player(path) == player(bare) != b""
+    if carrier == "flac":
+        assert soundfile.read(path, dtype="int16")[0].tobytes() == kit.tone()
+        _output("flac", "-s", "-t", "--warnings-as-errors", str(path))
+
+
+def test_a_long_tag_and_a_long_block_are_played_over(tmp_path: Path) -> None:
+    """3.9: megabytes of capsule change nothing; five of them were tried in six players."""
+    data = bytes(range(256)) * 20_000
+    for carrier in ("flac", "mp3"):
+        path = encoded.artifact(tmp_path, carrier, parts=lambda held: held | {"ref/0": data})
+        bare = encoded.flac() if carrier == "flac" else encoded.mp3()
+        (tmp_path / f"bare.{carrier}").write_bytes(bare)
+        for player in players_of(carrier):
+            assert player(path) == player(tmp_path / f"bare.{carrier}") != b""
+        assert open_artifact(path).parts.part("ref/0") == data
+
+
+def test_flac_encodes_an_artifact_again(tmp_path: Path) -> None:
+    """10.2: flac keeps our block and writes other frames; the samples are the recorded ones, and the seal is not."""
+    path = encoded.artifact(tmp_path, "flac")
+    _output("flac", "-s", "-0", "-o", str(tmp_path / "again.flac"), str(path))
+    (report,) = verify(tmp_path / "again.flac")
+    assert report.verdict == "RETAGGED"
+    assert {"HSH02", "SEA02"} <= {finding.rule for finding in report.failures}
+
+
+def test_ffmpeg_keeps_the_tag_and_drops_the_block(tmp_path: Path) -> None:
+    """3.9: PRIV survives a copy, so that the run can still be shown; APPLICATION does not."""
+    for carrier in ("flac", "mp3"):
+        path, out = encoded.artifact(tmp_path, carrier), tmp_path / f"copy.{carrier}"
+        _output("ffmpeg", "-loglevel", "error", "-i", str(path), "-c", "copy", str(out))
+        if carrier == "flac":
+            with pytest.raises(NotAnArtifact, match="a FLAC without a capsule"):
+                open_artifact(out)
+        else:
+            assert open_artifact(out).artifact_id == open_artifact(path).artifact_id
+
+
+def test_a_wav_artifact_inside_a_flac_is_recognised(tmp_path: Path) -> None:
+    """3.9: flac keeps the chunks of a WAV artifact and gives them back; until then it is told apart from a carrier."""
+    path, wrapped = kit.artifact(tmp_path), tmp_path / "wrapped.flac"
+    _output("flac", "-s", "--keep-foreign-metadata", "-o", str(wrapped), str(path))
+    with pytest.raises(NotAnArtifact) as caught:
+        open_artifact(wrapped)
+    assert caught.value.message == ("FLAC-wrapped WAV artifact: restore with flac -d --keep-foreign-metadata first")
+    (report,) = verify(wrapped)
+    assert {finding.rule for finding in report.findings} == {"CON04"}
+    _output("flac", "-s", "-d", "--keep-foreign-metadata", "-o", str(tmp_path / "back.wav"), str(wrapped))
+    assert (tmp_path / "back.wav").read_bytes() == path.read_bytes()

@@ -1,0 +1,130 @@
+"""Family CLM: whoever claims more than a level shows more; each rule fails alone."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import full_run
+import kit
+import pytest
+from judged import compared, consistent, counted, data_set, imperfect, latency
+
+from ttsartifact import _spec
+from ttsartifact.cli import quick
+from ttsartifact.cli.commands.words import Profile
+from ttsartifact.terms.descriptor import absent
+from ttsartifact.terms.finding import Outcome
+from ttsartifact.verifying.catalogue import catalogue
+from ttsartifact.verifying.engine import verify
+from ttsartifact.verifying.profiles import claimed, profiles
+from ttsartifact.verifying.report import exit_code
+
+
+def plain(rule, slug, **edits):
+    return kit.Case(rule=rule, slug=slug, make=partial(kit.artifact, patch=kit.put(**edits)))
+
+
+def full(rule, slug, **edits):
+    return kit.Case(rule=rule, slug=slug, make=partial(full_run.artifact, patch=kit.put(**edits)))
+
+
+def one_of_a_session(folder):
+    claim = {"claims": ["session_consistency"], "run__session_id": "s-1"}
+    return data_set(folder, claim, {"run__session_id": "s-2"})
+
+
+def one_side(folder):
+    side = {"claims": ["comparison"], "run__comparison": {"id": "a", "factors": ["/pins"]}}
+    return data_set(folder, side, {})
+
+
+def unread(values):
+    values["channel/wall_power_mw"]["columns"]["value"] = [None] * 36
+
+
+prosody_unaligned = partial(
+    full_run.artifact, patch=kit.put(claims=["prosody_transfer"], input__refs__0__role="prosody")
+)
+CASES = [
+    plain("CLM01", "latency-without-warm-up", claims=["latency"], run__times__warmup_runs=absent("unknown")),
+    plain("CLM01", "nothing-made-imperfect", claims=["imperfection"]),
+    kit.Case(
+        rule="CLM01",
+        slug="no-set-of-the-gate",
+        make=partial(imperfect, patch=kit.put(claims=["imperfection", "gated_set"])),
+    ),
+    full("CLM02", "power-without-a-meter", claims=["power"], channels__8__source="os"),
+    kit.Case(
+        rule="CLM02",
+        slug="meter-that-was-not-read",
+        make=partial(full_run.artifact, traces=unread, patch=kit.put(claims=["power"])),
+    ),
+    kit.Case(rule="CLM02", slug="too-few-updates", make=counted(3)),
+    kit.Case(rule="CLM03", slug="three-runs", make=latency(3)),
+    kit.Case(rule="CLM04", slug="no-alignment", make=prosody_unaligned),
+    full("CLM04", "no-prosody-clip", claims=["prosody_transfer"]),
+    kit.Case(rule="CLM05", slug="another-engine", make=consistent(pins__engine__version="1.52")),
+    kit.Case(rule="CLM05", slug="one-run", make=one_of_a_session),
+    kit.Case(rule="CLM06", slug="another-engine", make=compared(pins__engine__version="1.52")),
+    kit.Case(rule="CLM06", slug="one-side", make=one_side),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_breaks(case, tmp_path):
+    """Nothing but the rule of the case fails."""
+    kit.assert_breaks(case, tmp_path)
+
+
+def test_power_that_was_metered(tmp_path):
+    """9.5: an external meter with readings backs a claim."""
+    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(claims=["power", "energy"])))
+    assert not kit.failed(report)
+    assert {"CLM01", "CLM02"} <= set(report.passed)
+    assert report.profiles == ("power", "energy")
+
+
+def test_latency_of_five_runs(tmp_path):
+    """9.5: five runs of one data set show a distribution, whatever words they spoke."""
+    reports = verify(latency(5)(tmp_path))
+    assert all("CLM03" in report.passed and not kit.failed(report) for report in reports)
+
+
+def test_a_claim_of_one_run_stays_open(tmp_path):
+    """9.5: what needs other runs is not failed for standing alone; demanded, it is inconclusive."""
+    path = kit.artifact(tmp_path, patch=kit.put(claims=["latency"]))
+    (report,) = verify(path)
+    assert [f.rule for f in report.unchecked if f.outcome == Outcome.UNVERIFIABLE] == ["CLM03"]
+    assert (exit_code(report), exit_code(report, strict=True)) == (0, 3)
+    (report,) = verify(path, profiles=["latency"])
+    assert exit_code(report) == 3
+
+
+@pytest.mark.parametrize(
+    ("profile", "failing", "code"),
+    [("power", {"CLM01", "CLM02"}, 1), ("session", {"CLM01"}, 1), ("latency", set(), 3), ("signed", {"CLM01"}, 1)],
+)
+def test_a_demanded_profile(profile, failing, code, tmp_path):
+    """9.5: an asker may demand what the run does not claim."""
+    (report,) = verify(kit.artifact(tmp_path), profiles=[profile])
+    assert kit.failed(report) == failing
+    assert exit_code(report) == code
+
+
+def test_a_signature_is_not_looked_at(tmp_path):
+    """10.7: with an attestation the profile is open, not failed."""
+    path = kit.artifact(tmp_path, parts=lambda parts: parts | {"attestation/0": b"{}"})
+    (report,) = verify(path, profiles=["signed"])
+    assert not kit.failed(report)
+    assert exit_code(report) == 3
+
+
+def test_the_registry_names_what_exists():
+    """9.5: rules, claims and words of the command line are those of registry/profiles.toml."""
+    assert {rule for profile in profiles().values() for rule in profile.rules} <= set(catalogue())
+    claims = _spec.load_json("descriptor.schema.json")["properties"]["claims"]["items"]["enum"]
+    assert {claim for profile in profiles().values() for claim in profile.claims} == set(claims)
+    assert [one.value for one in Profile] == list(profiles()) == list(quick._PROFILES)
+    assert claimed(["power", "utc_alignment"]) == ["power", "utc"]
+    bound = {rule.level for rule in catalogue().values() if rule.level[:1] != "L"}
+    assert bound <= set(profiles())

@@ -1,0 +1,45 @@
+"""The act behind conform: hold a verifier to the kit, say how it went, exit 1 where it differs."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ttsartifact.cli.speak import EXIT, Usage, paint, progress, say
+from ttsartifact.conforming.ask import ask_all
+from ttsartifact.conforming.kit import load
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["conform"]
+
+
+def conform(
+    command: Sequence[str],
+    *,
+    kit: str | None = None,
+    format: str = "text",
+    jobs: int = 0,
+    select: str | None = None,
+    timeout_s: float = 30,
+) -> int:
+    """Ask `command` about every case of the kit (whose id begins with `select`) and return the exit code."""
+    from ttsartifact.reporting import conformance
+
+    cases = [case for case in load(kit) if select is None or case.id.startswith(select)]
+    if not cases:
+        raise Usage(f"--select {select}: no case of the kit begins so")
+    answers = []
+    for answer in ask_all(cases, command, jobs=jobs or os.cpu_count() or 1, timeout_s=timeout_s):
+        answers.append(answer)
+        progress(len(answers), len(cases), "cases")
+    if format == "json":
+        from ttsartifact.reporting.documents import as_json
+
+        say(as_json(conformance.document(answers, command)))
+    elif format == "junit":
+        say(conformance.junit_lines(answers))
+    else:
+        say(conformance.lines(answers, paint()))
+    return EXIT.OK if all(answer.passed for answer in answers) else EXIT.FINDINGS

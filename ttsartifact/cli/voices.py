@@ -1,0 +1,159 @@
+"""How reports are told as they come in: one by one where a format allows it, at the end where it is one document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.cli.speak import paint, say
+
+if TYPE_CHECKING:
+    from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.reporting.receipt import Difference
+    from ttsartifact.verifying.report import Report
+
+    Differences = tuple[Difference, ...] | None
+
+__all__ = ["Voice", "voice"]
+
+
+class Voice:
+    """Lines for eyes: each report as it comes, then the sum."""
+
+    def __init__(self, *, strict: bool) -> None:
+        self.strict = strict
+        self.judged: list[tuple[Report, tuple[Difference, ...]]] = []
+
+    def tell(self, report: Report, differences: Differences, code: int) -> None:  # noqa: ARG002 - others say the code
+        """Say one report, or keep it for the end."""
+        from ttsartifact.reporting import text
+
+        say(text.report_lines(report, paint(), strict=self.strict))
+        if differences is not None:
+            say(text.receipt_lines(differences, paint()))
+        self.judged.append((report, differences or ()))
+
+    def end(self) -> None:
+        """Say what can only be said when all reports are in."""
+        from ttsartifact.reporting import text
+
+        if len(self.judged) > 1:
+            say(text.sum_line([report for report, _ in self.judged]))
+
+
+class _Tsv(Voice):
+    def __init__(self, *, strict: bool) -> None:
+        super().__init__(strict=strict)
+        from ttsartifact.reporting import tsv
+
+        say(tsv.row(tsv.REPORT_COLUMNS))
+
+    def tell(self, report: Report, differences: Differences, code: int) -> None:  # noqa: ARG002
+        from ttsartifact.reporting import tsv
+
+        say(tsv.report_rows(report, differences or ()))
+
+    def end(self) -> None:
+        pass
+
+
+class _Json(Voice):
+    def __init__(self, *, strict: bool) -> None:
+        super().__init__(strict=strict)
+        self.documents: list[dict[str, Any]] = []
+
+    def tell(self, report: Report, differences: Differences, code: int) -> None:
+        from ttsartifact.reporting import documents
+
+        self.documents.append(documents.report_document(report, exit_code=code, differences=differences))
+
+    def end(self) -> None:
+        from ttsartifact.reporting.documents import as_json
+
+        say(as_json(self.documents[0] if len(self.documents) == 1 else self.documents))
+
+
+class _JsonLines(_Json):
+    def tell(self, report: Report, differences: Differences, code: int) -> None:
+        from ttsartifact.reporting.documents import as_json_line
+
+        super().tell(report, differences, code)
+        say(as_json_line(self.documents.pop()))
+
+    def end(self) -> None:
+        pass
+
+
+class _Kept(Voice):
+    def tell(self, report: Report, differences: Differences, code: int) -> None:  # noqa: ARG002
+        self.judged.append((report, differences or ()))
+
+
+class _Sarif(_Kept):
+    def end(self) -> None:
+        from ttsartifact.reporting.documents import as_json
+        from ttsartifact.reporting.sarif import sarif_document
+
+        say(as_json(sarif_document(self.judged)))
+
+
+class _Junit(_Kept):
+    def end(self) -> None:
+        from ttsartifact.reporting.junit import junit_lines
+
+        say(junit_lines(self.judged, strict=self.strict))
+
+
+class _Github(Voice):
+    def tell(self, report: Report, differences: Differences, code: int) -> None:  # noqa: ARG002
+        from ttsartifact.reporting.github import annotation_lines
+
+        say(annotation_lines(report, differences or ()))
+
+    def end(self) -> None:
+        pass
+
+
+class _Markdown(Voice):
+    def tell(self, report: Report, differences: Differences, code: int) -> None:  # noqa: ARG002
+        from ttsartifact.reporting.markdown import report_card
+
+        if self.judged:
+            say("")
+        say(report_card(report, _artifact_of(report), differences or ()))
+        self.judged.append((report, ()))
+
+    def end(self) -> None:
+        pass
+
+
+_VOICES: dict[str, type[Voice]] = {
+    "text": Voice,
+    "tsv": _Tsv,
+    "json": _Json,
+    "jsonl": _JsonLines,
+    "sarif": _Sarif,
+    "junit": _Junit,
+    "github": _Github,
+    "markdown": _Markdown,
+}
+
+
+def voice(format: str, *, strict: bool) -> Voice:
+    """Return what tells reports in one format."""
+    return _VOICES[format](strict=strict)
+
+
+def _artifact_of(report: Report) -> Artifact | None:
+    """Return the run that was just verified, for its conditions; None where it cannot be read."""
+    from ttsartifact.errors import TtsArtifactError
+    from ttsartifact.reading.artifact import open_artifacts
+
+    if report.artifact_id is None:
+        return None
+    path, _, row = report.where.rpartition("#")
+    for place in (report.where, path if row.isdigit() else ""):
+        try:
+            return next((a for a in open_artifacts(place) if a.artifact_id == report.artifact_id), None)
+        except (TtsArtifactError, OSError):
+            continue
+    return None

@@ -1,0 +1,1 @@
+"""Holds any verifier, in any language, to the conformance kit."""

@@ -1,0 +1,321 @@
+"""FLAC, both ways: a strict walk over its metadata, the capsule put behind STREAMINFO, and taken out again.
+
+`strip(embed(x)) == x` for every bare file that `walk` accepts. Layout of an artifact (clause 3.9):
+
+    fLaC  STREAMINFO  APPLICATION(ttsa seq total capsule)...  <the bare file's other blocks>  <its frames>
+
+Only one bit of the bare part differs: the "last block" flag, which follows from which block is the last one. There is
+no pointer: comments are blocks of the encoder's, and a comment of ours could not be taken out of one again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from ttsartifact.container import capsule as capsules
+from ttsartifact.container.limits import MAX_CAPSULE_BLOCK_BYTES, MAX_FLAC_BLOCKS, MIB
+from ttsartifact.container.source import JoinedSource, Piece, Source, Span
+from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge
+
+if TYPE_CHECKING:
+    from ttsartifact.container.capsule import Capsule
+
+__all__ = [
+    "APPLICATION_ID",
+    "Block",
+    "Flac",
+    "bare_pieces",
+    "capsule_of",
+    "carries_capsule",
+    "embed",
+    "framing",
+    "is_flac",
+    "misframed",
+    "stated",
+    "walk",
+]
+
+APPLICATION_ID = b"ttsa"
+_FOREIGN_ID = b"riff"  # under which `flac --keep-foreign-metadata` keeps the chunks of a WAV
+_MAGIC = b"fLaC"
+_STREAMINFO, _APPLICATION, _SEEKTABLE, _COMMENT, _FORBIDDEN = 0, 2, 3, 4, 127
+_LAST = 0x80
+_HEAD_BYTES = 8  # of a capsule block: the id, its number and how many there are, two bytes each
+_ROOM = MAX_CAPSULE_BLOCK_BYTES - _HEAD_BYTES
+_MAX_FRAME_BYTES = 2 * MIB  # 65,535 samples of 8 channels and 32 bits, stored as they are
+_MAX_CANDIDATES, _MAX_CHECKED = 1024, 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A metadata block by its place; `size` is without its four header bytes."""
+
+    type: int
+    offset: int
+    size: int
+
+    @property
+    def body(self) -> int:
+        """Offset of the first byte after the block's header."""
+        return self.offset + 4
+
+    @property
+    def end(self) -> int:
+        """Offset after the block."""
+        return self.body + self.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flac:
+    """A walked file: magic, metadata blocks, and frames from `audio` to the end."""
+
+    size: int
+    blocks: tuple[Block, ...]
+    audio: int
+    ours: tuple[Block, ...]
+    """The blocks that hold the capsule, in their order."""
+    wraps_artifact: bool
+    """Whether foreign chunks of a WAV are kept here, and a capsule among them."""
+
+
+def is_flac(head: bytes) -> bool:
+    """Tell by its first eight bytes whether a file is a FLAC that this module walks: STREAMINFO comes first."""
+    return head[:4] == _MAGIC and len(head) >= 8 and head[4] & ~_LAST == 0 and head[5:8] == b"\0\0\x22"
+
+
+def walk(source: Source) -> Flac:
+    """Walk all of `source`, and raise at the first byte that breaks the structure (CON01, CON02, CON09, CON15)."""
+    found = _metadata(source)
+    _require_last_frame(source, found.audio)
+    return found
+
+
+def stated(source: Source) -> tuple[int, int]:
+    """Return sample rate and frames as STREAMINFO has them; 0 frames says that the encoder did not know."""
+    packed = int.from_bytes(source.read_at(len(_MAGIC) + 14, 8), "big")
+    return packed >> 44, packed & (1 << 36) - 1
+
+
+def carries_capsule(source: Source) -> bool:
+    """Tell whether a capsule lies in a FLAC whose metadata can be walked, or in the chunks of a WAV that it wraps."""
+    try:
+        found = _metadata(source)
+    except (Damaged, NotAnArtifact, TooLarge) as error:
+        return error.rule == "CON09"
+    return bool(found.ours) or found.wraps_artifact
+
+
+def _metadata(source: Source) -> Flac:
+    if not is_flac(source.read_at(0, min(8, source.size))):
+        raise NotAnArtifact("not a FLAC file", where="offset 0", expected="fLaC and STREAMINFO")
+    blocks: list[Block] = []
+    ours: list[Block] = []
+    wraps = is_last = False
+    offset = len(_MAGIC)
+    while not is_last:
+        where = f"offset {offset}"
+        if len(blocks) == MAX_FLAC_BLOCKS:
+            raise TooLarge("too many metadata blocks", where=where, expected=f"at most {MAX_FLAC_BLOCKS}")
+        head = source.read_at(offset, 4)
+        block = Block(type=head[0] & ~_LAST, offset=offset, size=int.from_bytes(head[1:], "big"))
+        is_last = bool(head[0] & _LAST)
+        if block.type == _FORBIDDEN:
+            raise Damaged("a frame or nothing where a metadata block belongs", where=where, found=head.hex())
+        if block.end > source.size:
+            raise Damaged(
+                "a metadata block runs past the end",
+                where=where,
+                found=f"{block.size} bytes",
+                expected=f"at most {source.size - block.body} bytes",
+            )
+        if block.type in {_STREAMINFO, _SEEKTABLE, _COMMENT} and any(block.type == held.type for held in blocks):
+            raise Damaged(f"two metadata blocks of type {block.type}", where=where, expected="one")
+        blocks.append(block)
+        if block.type == _APPLICATION:
+            name = source.read_at(block.body, min(8, block.size))
+            if name[:4] == APPLICATION_ID:
+                ours.append(block)
+            wraps = wraps or name == _FOREIGN_ID + APPLICATION_ID
+        offset = block.end
+    _require_continuation(source, ours)
+    return Flac(size=source.size, blocks=tuple(blocks), audio=offset, ours=tuple(ours), wraps_artifact=wraps)
+
+
+def _require_continuation(source: Source, ours: list[Block]) -> None:
+    """Raise unless the capsule's blocks are all there, in order, and none larger than it may be (CON09)."""
+    for number, block in enumerate(ours, 1):
+        where = f"offset {block.offset}"
+        if not _HEAD_BYTES < block.size <= MAX_CAPSULE_BLOCK_BYTES:
+            raise Damaged(
+                "a capsule block is too large" if block.size > _HEAD_BYTES else "a capsule block is empty",
+                where=where,
+                found=f"{block.size} bytes",
+                expected=f"{_HEAD_BYTES + 1} to {MAX_CAPSULE_BLOCK_BYTES} bytes",
+                rule="CON09",
+            )
+        head = source.read_at(block.body + 4, 4)
+        place = int.from_bytes(head[:2], "big"), int.from_bytes(head[2:], "big")
+        if place != (number, len(ours)):
+            raise Damaged(
+                "the capsule's blocks are not whole or not in order",
+                where=where,
+                found=f"block {place[0]} of {place[1]}",
+                expected=f"block {number} of {len(ours)}",
+                rule="CON09",
+            )
+
+
+def capsule_of(source: Source, flac: Flac) -> Capsule:
+    """Return the capsule of a walked artifact; raises NotAnArtifact when it carries none."""
+    if flac.wraps_artifact:
+        raise NotAnArtifact(
+            "FLAC-wrapped WAV artifact: restore with flac -d --keep-foreign-metadata first",
+            where=f"offset {len(_MAGIC)}",
+            rule="CON04",
+        )
+    if not flac.ours:
+        raise NotAnArtifact(
+            "a FLAC without a capsule",
+            where=f"offset {flac.blocks[0].end}",
+            expected="an APPLICATION block ttsa; `ttsa reattach` puts one back",
+            rule="CON04",
+        )
+    places = [Span(source, block.body + _HEAD_BYTES, block.size - _HEAD_BYTES) for block in flac.ours]
+    if len(places) == 1:
+        return capsules.parse(source, places[0].offset, places[0].size)
+    try:
+        return capsules.parse(JoinedSource(places))
+    except (Damaged, TooLarge) as error:
+        raise error.at("capsule") from error.__cause__
+
+
+def embed(source: Source, flac: Flac, capsule: bytes) -> list[Piece]:
+    """Return the pieces of the artifact made of the bare file `source` and a capsule.
+
+    Raises Damaged when `source` carries a capsule already, TooLarge when it has no room for one.
+    """
+    if flac.ours or flac.wraps_artifact:
+        raise Damaged("the file carries a capsule already", where="offset 4", expected="a bare file", rule="CON04")
+    info = flac.blocks[0]
+    blocks = framing(capsule, is_last=len(flac.blocks) == 1)
+    count = len(flac.blocks) + len(capsule) // _ROOM + 1
+    if count > MAX_FLAC_BLOCKS:
+        raise TooLarge("too many metadata blocks to add one", found=count, expected=f"at most {MAX_FLAC_BLOCKS}")
+    head = _MAGIC + bytes([info.type]) + source.read_at(info.offset + 1, info.end - info.offset - 1)
+    return [head + blocks, Span(source, info.end, source.size - info.end)]
+
+
+def framing(capsule: bytes, *, is_last: bool) -> bytes:
+    """Return the APPLICATION blocks of a capsule: full ones, and what is left in the last of them."""
+    pieces = [capsule[start : start + _ROOM] for start in range(0, len(capsule), _ROOM)]
+    written = bytearray()
+    for number, piece in enumerate(pieces, 1):
+        written.append(_APPLICATION | (_LAST if is_last and number == len(pieces) else 0))
+        written += (_HEAD_BYTES + len(piece)).to_bytes(3, "big") + APPLICATION_ID
+        written += number.to_bytes(2, "big") + len(pieces).to_bytes(2, "big") + piece
+    return bytes(written)
+
+
+def bare_pieces(source: Source, flac: Flac) -> list[Piece]:
+    """Return the pieces of `source` without the capsule's blocks: the bytes that the encoder delivered."""
+    kept = [block for block in flac.blocks if block not in flac.ours]
+    pieces: list[Piece] = [_MAGIC]
+    for block in kept:
+        pieces.append(bytes([block.type | (_LAST if block is kept[-1] else 0)]))
+        pieces.append(Span(source, block.offset + 1, block.end - block.offset - 1))
+    return [*pieces, Span(source, flac.audio, source.size - flac.audio)]
+
+
+def misframed(flac: Flac) -> tuple[int, str, str] | None:
+    """Return offset, found and expected where the capsule's blocks are not those that `embed` writes, or None."""
+    expected = flac.blocks[0].end
+    for block in flac.ours:
+        if block.offset != expected:
+            return block.offset, f"a capsule block at {block.offset}", f"directly behind STREAMINFO, at {expected}"
+        if block is not flac.ours[-1] and block.size != MAX_CAPSULE_BLOCK_BYTES:
+            return block.offset, f"{block.size} bytes", f"{MAX_CAPSULE_BLOCK_BYTES} bytes in all blocks but the last"
+        expected = block.end
+    return None
+
+
+def _require_last_frame(source: Source, audio: int) -> None:
+    """Raise unless the last frame of STREAMINFO's count ends where the file does, by its own check sums (RFC 9639).
+
+    That shows bytes behind the audio and a cut end alike, without decoding anything.
+    """
+    where = f"offset {audio}"
+    sync = source.read_at(audio, min(2, source.size - audio))
+    if sync not in {b"\xff\xf8", b"\xff\xf9"}:
+        raise Damaged("no frame behind the metadata", where=where, found=sync.hex() or "nothing", expected="fff8, fff9")
+    info = source.read_at(len(_MAGIC) + 4, 10)
+    block_frames, longest = int.from_bytes(info[2:4], "big"), int.from_bytes(info[7:10], "big")
+    total = stated(source)[1]
+    window = min(source.size - audio, longest or _MAX_FRAME_BYTES, _MAX_FRAME_BYTES)
+    data = source.read_at(source.size - window, window)
+    place, checked = window, 0
+    for _ in range(_MAX_CANDIDATES):
+        place = data.rfind(sync, 0, place)
+        if place < 0 or checked == _MAX_CHECKED:
+            break
+        end = _end_of_frame(data[place : place + 16], block_frames)
+        if end is not None and end == (total or end):
+            checked += 1
+            if _crc16(data[place:]) == 0:
+                return
+    raise Damaged(
+        "the last frame does not end where the file does",
+        where=f"offset {source.size}",
+        found="a cut frame, or bytes behind it",
+        expected=f"the end of frame {total}" if total else "the end of a frame",
+    )
+
+
+def _end_of_frame(head: bytes, block_frames: int) -> int | None:
+    """Return the number of the sample behind a frame (RFC 9639 section 9.1), or None where no frame header stands."""
+    if len(head) < 6:
+        return None
+    sizes, rates = head[2] >> 4, head[2] & 15
+    ones = 8 - (head[4] ^ 0xFF).bit_length()
+    if sizes == 0 or rates == 15 or ones in {1, 8}:
+        return None
+    at = 4 + max(1, ones)
+    number = head[4] & (0x7F >> ones)
+    for byte in head[5:at]:
+        number = number << 6 | byte & 0x3F
+    stored = {6: 1, 7: 2}.get(sizes, 0)
+    frames = int.from_bytes(head[at : at + stored], "big") + 1 if stored else _frames_of(sizes)
+    at += stored + {12: 1, 13: 2, 14: 2}.get(rates, 0)
+    if len(head) <= at or _crc8(head[:at]) != head[at]:
+        return None
+    return (number if head[1] & 1 else number * block_frames) + frames
+
+
+def _frames_of(sizes: int) -> int:
+    return 192 if sizes == 1 else 576 << sizes - 2 if sizes < 6 else 256 << sizes - 8
+
+
+@cache
+def _table(polynomial: int, bits: int) -> tuple[int, ...]:
+    top, mask, table = 1 << bits - 1, (1 << bits) - 1, []
+    for byte in range(256):
+        state = byte << bits - 8
+        for _ in range(8):
+            state = (state << 1 ^ (polynomial if state & top else 0)) & mask
+        table.append(state)
+    return tuple(table)
+
+
+def _crc8(data: bytes) -> int:
+    table, state = _table(0x07, 8), 0
+    for byte in data:
+        state = table[state ^ byte]
+    return state
+
+
+def _crc16(data: bytes) -> int:
+    table, state = _table(0x8005, 16), 0
+    for byte in data:
+        state = (state << 8 & 0xFF00) ^ table[state >> 8 ^ byte]
+    return state

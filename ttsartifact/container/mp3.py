@@ -1,0 +1,289 @@
+"""MP3, both ways: leading ID3v2 tags and the end of the audio, the capsule in a tag of its own before everything else.
+
+`strip(embed(x)) == x` for every bare file that `walk` accepts. Layout of an artifact (clause 3.9):
+
+    ID3v2.4(PRIV "ttsartifact" NUL capsule)  <the bare file, its own tags included>
+
+There is no pointer: the tags behind ours are the producer's, and what a converter keeps of them is the capsule itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ttsartifact.container import capsule as capsules
+from ttsartifact.container.limits import MAX_ID3_TAGS
+from ttsartifact.container.source import Piece, Source, Span
+from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge
+
+if TYPE_CHECKING:
+    from ttsartifact.container.capsule import Capsule
+
+__all__ = [
+    "Mp3",
+    "Tag",
+    "bare_pieces",
+    "capsule_of",
+    "carries_capsule",
+    "embed",
+    "framing",
+    "is_mp3",
+    "misframed",
+    "walk",
+]
+
+_OWNER = b"ttsartifact\0"
+_TAG_HEAD_BYTES = _FRAME_HEAD_BYTES = 10
+_UNSYNCHRONISED, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
+_MAX_TAG_FRAMES = 1024
+# ISO 11172-3 and 13818-3, layer III: kbit/s by index, and Hz by version and index.
+_KBITS_1 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_KBITS_2 = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+_RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
+_LONGEST_FRAME_BYTES = 1441
+_SAME = 0xFFFE_0C00  # sync, version, layer and rate, which no frame of one stream changes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """A leading ID3v2 tag by its place, and where in it the capsule lies when it is the one that holds it."""
+
+    offset: int
+    end: int
+    capsule: tuple[int, int] | None
+    """Offset and size of the capsule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mp3:
+    """A walked file: leading tags, MPEG frames from `audio` to `audio_end`, and what may follow them."""
+
+    size: int
+    tags: tuple[Tag, ...]
+    audio: int
+    audio_end: int
+    ours: Tag | None
+
+
+def is_mp3(head: bytes) -> bool:
+    """Tell by its first four bytes whether a file is one that this module walks: a tag, or a frame of layer III."""
+    return head[:3] == b"ID3" or (len(head) >= 4 and _frame_bytes(int.from_bytes(head[:4], "big")) is not None)
+
+
+def walk(source: Source) -> Mp3:
+    """Walk `source`, and raise at the first byte that breaks the structure (CON01, CON02, CON04, CON09, CON15)."""
+    if not is_mp3(source.read_at(0, min(4, source.size))):
+        raise NotAnArtifact("not an MP3 file", where="offset 0", expected="an ID3v2 tag or a frame of MPEG layer III")
+    tags = _tags(source)
+    audio = tags[-1].end if tags else 0
+    first = source.read_at(audio, min(4, source.size - audio))
+    if _frame_bytes(int.from_bytes(first, "big")) is None or len(first) < 4:
+        raise NotAnArtifact(
+            "no frame of MPEG layer III behind the tags",
+            where=f"offset {audio}",
+            found=first.hex() or "nothing",
+            expected="a frame of a stated bitrate",
+        )
+    audio_end = _audio_end(source, audio)
+    _require_last_frame(source, audio, audio_end)
+    return Mp3(size=source.size, tags=tags, audio=audio, audio_end=audio_end, ours=_ours(tags))
+
+
+def carries_capsule(source: Source) -> bool:
+    """Tell whether a capsule lies in the leading tags of an MP3 whose tags can be walked."""
+    try:
+        return _ours(_tags(source)) is not None
+    except (Damaged, TooLarge) as error:
+        return error.rule in {"CON04", "CON09"}
+
+
+def capsule_of(source: Source, mp3: Mp3) -> Capsule:
+    """Return the capsule of a walked artifact; raises NotAnArtifact when it carries none."""
+    if mp3.ours is None or mp3.ours.capsule is None:
+        raise NotAnArtifact(
+            "an MP3 without a capsule",
+            where="offset 0",
+            expected="an ID3v2.4 tag with a PRIV frame of ttsartifact; `ttsa reattach` puts one back",
+            rule="CON04",
+        )
+    return capsules.parse(source, *mp3.ours.capsule)
+
+
+def embed(source: Source, mp3: Mp3, capsule: bytes) -> list[Piece]:
+    """Return the pieces of the artifact made of the bare file `source` and a capsule.
+
+    Raises Damaged when `source` carries a capsule already, TooLarge when it has no room for another tag.
+    """
+    if mp3.ours is not None:
+        raise Damaged(
+            "the file carries a capsule already",
+            where=f"offset {mp3.ours.offset}",
+            expected="a bare file",
+            rule="CON04",
+        )
+    if len(mp3.tags) == MAX_ID3_TAGS:
+        raise TooLarge("too many tags to add one", found=MAX_ID3_TAGS + 1, expected=f"at most {MAX_ID3_TAGS}")
+    return [framing(len(capsule)) + capsule, Span(source, 0, source.size)]
+
+
+def framing(capsule_bytes: int) -> bytes:
+    """Return all that stands before a capsule: the heads of tag and frame, and the owner."""
+    frame_bytes = len(_OWNER) + capsule_bytes
+    frame = b"PRIV" + _synchsafe(frame_bytes) + b"\0\0" + _OWNER
+    return b"ID3\x04\0\0" + _synchsafe(_FRAME_HEAD_BYTES + frame_bytes) + frame
+
+
+def bare_pieces(source: Source, mp3: Mp3) -> list[Piece]:
+    """Return the pieces of `source` without the tag that holds the capsule: the bytes that the encoder delivered."""
+    if mp3.ours is None:
+        return [Span(source, 0, source.size)]
+    places = ((0, mp3.ours.offset), (mp3.ours.end, source.size))
+    return [Span(source, start, end - start) for start, end in places if start < end]
+
+
+def misframed(source: Source, mp3: Mp3) -> tuple[int, str, str] | None:
+    """Return offset, found and expected where the capsule's tag is not the one that `embed` writes, or None."""
+    if mp3.ours is None or mp3.ours.capsule is None:
+        return None
+    start, size = mp3.ours.capsule
+    if mp3.ours.offset:
+        return mp3.ours.offset, f"the capsule's tag at {mp3.ours.offset}", "the first tag of the file"
+    if mp3.ours.end != start + size:
+        return start + size, f"{mp3.ours.end - start - size} bytes more in the tag", "no other frame and no padding"
+    expected = framing(size)
+    held = source.read_at(0, start)
+    if held == expected:
+        return None
+    place = next((i for i, pair in enumerate(zip(held, expected, strict=False)) if pair[0] != pair[1]), len(expected))
+    return place, held[place : place + 4].hex(), expected[place : place + 4].hex()
+
+
+def _tags(source: Source) -> tuple[Tag, ...]:
+    tags: list[Tag] = []
+    offset = 0
+    while source.size - offset >= _TAG_HEAD_BYTES and source.read_at(offset, 3) == b"ID3":
+        where = f"offset {offset}"
+        if len(tags) == MAX_ID3_TAGS:
+            raise TooLarge("too many tags", where=where, expected=f"at most {MAX_ID3_TAGS}")
+        head = source.read_at(offset, _TAG_HEAD_BYTES)
+        size = _size(head[6:], synchsafe=True)
+        if head[3] not in {2, 3, 4} or head[4] == 0xFF or size is None:
+            raise Damaged(
+                "an ID3v2 tag that is not read", where=where, found=head.hex(), expected="ID3v2.2, v2.3 or v2.4"
+            )
+        end = offset + _TAG_HEAD_BYTES + size
+        closed = end + (_TAG_HEAD_BYTES if head[3] == 4 and head[5] & _FOOTER else 0)
+        if closed > source.size:
+            raise Damaged(
+                "an ID3v2 tag runs past the end",
+                where=where,
+                found=f"{size} bytes",
+                expected=f"at most {source.size - offset - _TAG_HEAD_BYTES} bytes",
+            )
+        tags.append(Tag(offset=offset, end=closed, capsule=_capsule_in(source, offset, end, head)))
+        offset = closed
+    return tuple(tags)
+
+
+def _capsule_in(source: Source, offset: int, end: int, head: bytes) -> tuple[int, int] | None:
+    """Return where the capsule lies in a tag, or None. A tag of others may break off where it likes: we only look."""
+    version, flags = head[3], head[5]
+    if version == 2 or flags & _EXTENDED:
+        return None
+    place, found = offset + _TAG_HEAD_BYTES, None
+    for _ in range(_MAX_TAG_FRAMES):
+        if end - place < _FRAME_HEAD_BYTES:
+            break
+        frame = source.read_at(place, _FRAME_HEAD_BYTES)
+        size = _size(frame[4:8], synchsafe=version == 4)
+        body = place + _FRAME_HEAD_BYTES
+        if frame[:4] == b"PRIV" and source.read_at(body, min(len(_OWNER), source.size - body)) == _OWNER:
+            where = f"offset {place}"
+            if found is not None:
+                raise Damaged("two capsules in one tag", where=where, expected="one", rule="CON04")
+            if size is None or size <= len(_OWNER) or body + size > end:
+                raise Damaged(
+                    "the capsule's frame does not lie in its tag",
+                    where=where,
+                    found=frame[4:8].hex(),
+                    expected=f"a size of at most {end - body}",
+                )
+            if flags & _UNSYNCHRONISED or frame[8:] != b"\0\0":
+                raise Damaged(
+                    "the capsule's frame is stored in another form",
+                    where=where,
+                    found=f"tag flags {flags:#04x}, frame flags {frame[8:].hex()}",
+                    expected="no unsynchronisation, compression, encryption or grouping",
+                    rule="CON09",
+                )
+            found = body + len(_OWNER), size - len(_OWNER)
+        if size is None or frame[0] == 0:
+            break
+        place = body + size
+    return found
+
+
+def _ours(tags: tuple[Tag, ...]) -> Tag | None:
+    held = [tag for tag in tags if tag.capsule is not None]
+    if len(held) > 1:
+        raise Damaged("two tags with a capsule", where=f"offset {held[1].offset}", expected="one", rule="CON04")
+    return held[0] if held else None
+
+
+def _audio_end(source: Source, audio: int) -> int:
+    """Return where the MPEG frames end: before an ID3v1 tag, and before an APE tag."""
+    end = source.size
+    if end - audio >= 128 and source.read_at(end - 128, 3) == b"TAG":
+        end -= 128
+    if end - audio >= 32 and (foot := source.read_at(end - 32, 32)).startswith(b"APETAGEX"):
+        size, flags = int.from_bytes(foot[12:16], "little"), int.from_bytes(foot[20:24], "little")
+        start = end - size - (32 if flags >> 31 else 0)
+        if size < 32 or start <= audio:
+            raise Damaged(
+                "an APE tag runs past the audio",
+                where=f"offset {end - 32}",
+                found=f"{size} bytes",
+                expected=f"32 to {end - audio} bytes",
+            )
+        end = start
+    return end
+
+
+def _require_last_frame(source: Source, audio: int, end: int) -> None:
+    """Raise unless a frame like the first one ends where the frames do: what is behind them is no audio."""
+    first = int.from_bytes(source.read_at(audio, 4), "big") & _SAME
+    window = min(_LONGEST_FRAME_BYTES, end - audio)
+    data = source.read_at(end - window, window)
+    for left in range(4, window + 1):
+        word = int.from_bytes(data[window - left : window - left + 4], "big")
+        if word & _SAME == first and _frame_bytes(word) == left:
+            return
+    raise Damaged(
+        "the last frame does not end where the audio does",
+        where=f"offset {end}",
+        found="a cut frame, or bytes behind it",
+        expected="the end of a frame, an APE tag or an ID3v1 tag",
+    )
+
+
+def _frame_bytes(word: int) -> int | None:
+    """Return the length of the frame that a header opens, or None for no header of layer III with a bitrate."""
+    version, kbits, rate = word >> 19 & 3, word >> 12 & 15, word >> 10 & 3
+    if word >> 21 != 0x7FF or version == 1 or word >> 17 & 3 != 1 or kbits in {0, 15} or rate == 3:
+        return None
+    bits_s = 1000 * (_KBITS_1 if version == 3 else _KBITS_2)[kbits - 1]
+    return (144 if version == 3 else 72) * bits_s // _RATES_HZ[version][rate] + (word >> 9 & 1)
+
+
+def _size(octets: bytes, *, synchsafe: bool) -> int | None:
+    """Return a size of four octets, or None where a synchsafe one has a high bit."""
+    if not synchsafe:
+        return int.from_bytes(octets, "big")
+    if any(octet & 0x80 for octet in octets):
+        return None
+    return octets[0] << 21 | octets[1] << 14 | octets[2] << 7 | octets[3]
+
+
+def _synchsafe(size: int) -> bytes:
+    return bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))

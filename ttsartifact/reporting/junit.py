@@ -1,0 +1,97 @@
+"""JUnit XML for test dashboards: a suite a run, a case a rule. No clock, no host: equal reports are equal bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape, quoteattr  # they write, and parse nothing
+
+from ttsartifact.reporting import words
+from ttsartifact.reporting.safe import safe
+from ttsartifact.terms.finding import Outcome, Severity
+from ttsartifact.verifying.catalogue import catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from ttsartifact.reporting.receipt import Difference
+    from ttsartifact.terms.finding import Finding
+    from ttsartifact.verifying.report import Report
+
+__all__ = ["attributes", "junit_lines"]
+
+_HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
+
+
+def junit_lines(judged: Sequence[tuple[Report, Sequence[Difference]]], *, strict: bool = False) -> Iterator[str]:
+    """Yield the document over all reports; `strict` makes a warning and an open question a failure."""
+    suites = [_suite(report, differences, strict=strict) for report, differences in judged]
+    sums = {key: sum(counts[key] for _, counts, _ in suites) for key in ("tests", "failures", "errors", "skipped")}
+    yield _HEAD
+    yield f"<testsuites{attributes({'name': 'ttsa verify', **sums})}>"
+    for name, counts, cases in suites:
+        yield f"  <testsuite{attributes({'name': name, **counts})}>"
+        yield from cases
+        yield "  </testsuite>"
+    yield "</testsuites>"
+
+
+def attributes(values: Mapping[str, object]) -> str:
+    """Return XML attributes in ASCII; the values have gone through safe()."""
+    said = "".join(f" {name}={quoteattr(str(value))}" for name, value in values.items())
+    return said.encode("ascii", "xmlcharrefreplace").decode()
+
+
+def _suite(report: Report, differences: Sequence[Difference], *, strict: bool) -> tuple[str, dict[str, int], list[str]]:
+    seen: dict[str, list[Finding]] = {}
+    for finding in (*report.findings, *report.unchecked):
+        seen.setdefault(finding.rule, []).append(finding)
+    cases: list[str] = []
+    failures = skipped = 0
+    for rule in catalogue().values():
+        findings = seen.get(rule.id, [])
+        if not findings and rule.id not in report.passed and rule.id not in report.not_applicable:
+            continue  # `validate` asks a part of the catalogue
+        told = [(_kind(finding, strict=strict), words.told(finding)) for finding in findings]
+        if rule.id in report.not_applicable:
+            told.append(("skipped", "does not apply"))
+        failures += any(kind == "failure" for kind, _ in told)
+        skipped += bool(told) and all(kind == "skipped" for kind, _ in told)
+        cases += _case(rule.id, rule.name, told)
+    if differences:
+        failures += 1
+        cases += _case(
+            "receipt",
+            "SameRun",
+            [("failure", words.broken_part(each)) for each in differences],
+        )
+    ran = sum(case.startswith("    <testcase") for case in cases)
+    counts = {"tests": ran, "failures": failures, "errors": 0, "skipped": skipped}
+    return safe(report.where), counts, cases
+
+
+def _kind(finding: Finding, *, strict: bool) -> str:
+    if finding.outcome == Outcome.FAIL:
+        return "system-out" if finding.severity == Severity.WARN and not strict else "failure"
+    if finding.outcome == Outcome.UNVERIFIABLE and strict:
+        return "failure"
+    return "system-out" if finding.outcome == Outcome.PASS else "skipped"
+
+
+def _case(rule: str, name: str, told: list[tuple[str, str]]) -> list[str]:
+    head = f"    <testcase{attributes({'classname': rule[:3], 'name': f'{rule} {name}'})}"
+    if not told:
+        return [f"{head}/>"]
+    lines = [f"{head}>"]
+    failed = any(kind == "failure" for kind, _ in told)
+    # A case has one result; what was only noted follows it.
+    kinds = ("failure", "system-out") if failed else ("skipped", "system-out")
+    for kind in kinds:
+        said = [line for each, line in told if each == kind]
+        if said:
+            message = "" if kind == "system-out" else attributes({"message": said[0]})
+            lines.append(f"      <{kind}{message}>{_escaped(said)}</{kind}>")
+    return [*lines, "    </testcase>"]
+
+
+def _escaped(said: list[str]) -> str:
+    return escape("\n".join(said)).encode("ascii", "xmlcharrefreplace").decode()

@@ -1,0 +1,135 @@
+"""The card for a forum: verdict, broken rules, conditions and the alignment bound, a stranger's words in code spans."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ttsartifact.reporting.card import card_rows
+from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.words import VERDICTS, counted, seconds, spoken
+from ttsartifact.terms.finding import Outcome, Severity
+from ttsartifact.terms.timebase import utc_bound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.reporting.receipt import Difference
+    from ttsartifact.terms.timebase import Bound
+    from ttsartifact.verifying.report import Report
+
+__all__ = ["card", "report_card", "span"]
+
+_MOST_FINDINGS = 100
+_SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError, ArithmeticError)
+
+
+def span(value: object, *, longest: int = 300) -> str:
+    """Return a code span: no markup in it is alive, and neither a bar nor a backtick ends its cell."""
+    return _code(safe(value, longest=longest))
+
+
+def _code(said: str) -> str:
+    """Return a code span of what has gone through safe(), in whose spelling the two characters are then written."""
+    text = said.replace("`", r"\x60").replace("|", r"\x7c")
+    return f"`{text}`" if text.strip() else "` `"
+
+
+def card(artifact: Artifact) -> Iterator[str]:
+    """Yield the card of what one file states of its run; nothing was checked."""
+    yield f"### {span(artifact.where)}"
+    yield ""
+    yield "What the file states of its run. Nothing was checked; `ttsa verify` does."
+    yield ""
+    yield from _conditions(artifact)
+
+
+def report_card(
+    report: Report, artifact: Artifact | None = None, differences: Sequence[Difference] = ()
+) -> Iterator[str]:
+    """Yield the card of one report, with the conditions of the run where its file could be opened."""
+    broken = len({finding.rule for finding in report.failures})
+    but = f", {counted(broken, 'rule')} broken" if broken else ""
+    yield f"### {report.verdict}{but}: {span(report.where)}"
+    yield ""
+    yield f"{VERDICTS[report.verdict].capitalize()}."
+    yield ""
+    level = f"{report.level_reached} reached, {_code(spoken(report.level_claimed))} claimed"
+    rows = [("artifact", span(report.artifact_id or "none")), ("run", span(report.run_id or "none")), ("level", level)]
+    yield from _table(("", ""), [*rows, ("rules", _sums(report))])
+    yield from _findings(report)
+    if differences:
+        yield ""
+        yield from _table(
+            ("receipt", "the file has", "the receipt says"),
+            [(d.part, _code(spoken(d.found)), _code(spoken(d.expected))) for d in differences],
+        )
+    if artifact is not None:
+        yield ""
+        yield from _conditions(artifact, without=frozenset(label for label, _ in rows))
+
+
+def _findings(report: Report) -> Iterator[str]:
+    rows = [
+        (f.rule, _word(f.outcome, f.severity), span(f.message), span(f.where or "the file"), _both(f.found, f.expected))
+        for f in report.findings[:_MOST_FINDINGS]
+    ]
+    rows += [(f.rule, "open", span(f.message), "", "") for f in report.unchecked if f.outcome == Outcome.UNVERIFIABLE]
+    if rows:
+        yield ""
+        yield from _table(("rule", "", "what", "where", "found, expected"), rows)
+    if len(report.findings) > _MOST_FINDINGS:
+        yield ""
+        yield f"{len(report.findings) - _MOST_FINDINGS} more findings are not shown."
+
+
+def _word(outcome: str, severity: str) -> str:
+    if outcome == Outcome.SUPPRESSED:
+        return "put aside"
+    return severity if severity in {Severity.WARN, Severity.INFO} else "**broken**"
+
+
+def _both(found: object, expected: object) -> str:
+    said = _code(spoken(found)) if found is not None else "nothing"
+    return said if expected is None else f"{said}, {_code(spoken(expected))}"
+
+
+def _sums(report: Report) -> str:
+    broken = len({finding.rule for finding in report.failures})
+    warned = len({finding.rule for finding in report.warnings})
+    return f"{len(report.passed)} hold, {broken} broken, {warned} warned of, {len(report.not_applicable)} do not apply"
+
+
+def _conditions(artifact: Artifact, *, without: frozenset[str] = frozenset()) -> Iterator[str]:
+    rows = [(label, _code(value)) for label, value in card_rows(artifact) if label not in without]
+    yield from _table(("condition", "as stated"), rows)
+    bounds = list(_bounds(artifact))
+    if bounds:
+        yield ""
+        yield from _table(("U: aligned with UTC within", ""), bounds)
+
+
+def _bounds(artifact: Artifact) -> Iterator[tuple[str, str]]:
+    at = artifact.descriptor.at
+    try:
+        timebase, times = at("/timebase"), at("/run/times")
+        window = timebase, times["t_submit_ns"], times["t_last_token_ns"]
+        for name, channel in [("the timeline", None), *((c["name"], c) for c in at("/channels"))]:
+            bound = utc_bound(*window, channel)
+            if bound is not None:
+                yield span(name), _bound(bound)
+    except _SHAPE_ERRORS:
+        return  # the descriptor breaks its schema, and a finding says where
+
+
+def _bound(bound: Bound) -> str:
+    lacks = f", at least: {span(', '.join(bound.lacks))} not known" if bound.lacks else ""
+    return f"{seconds(bound.ns)}{lacks}"
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    head = tuple(head)
+    yield f"| {' | '.join(head)} |"
+    yield f"|{' --- |' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"

@@ -1,0 +1,241 @@
+"""Heuristics (hints.toml, clause 10.6): what is seldom true of an honest run. They decide nothing.
+
+A hint that cannot be asked is not given: what it looks at is the business of rules.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from array import array
+from typing import TYPE_CHECKING
+
+from ttsartifact.container.source import JoinedSource
+from ttsartifact.errors import TtsArtifactError
+from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.finding import Hint
+from ttsartifact.verifying.asking import entries
+from ttsartifact.verifying.evidence import Unsound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ttsartifact.verifying.evidence import Evidence
+
+    Look = Callable[[Evidence], Iterator[Hint]]
+
+__all__ = ["hints_of", "looks"]
+
+_SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError, ArithmeticError)
+_CONTROL = re.compile(r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]")
+_HEARD_BYTES = 1 << 20  # of the PCM; what a whole file would show, its beginning mostly does
+_MIB = 1 << 20
+_GUESSABLE_BYTES = 80
+_looks: dict[str, Look] = {}
+
+
+def hints_of(evidence: Evidence) -> tuple[Hint, ...]:
+    """Return what the heuristics say of one artifact, in their order."""
+    found: list[Hint] = []
+    for look in _looks.values():
+        try:
+            found += look(evidence)
+        except (Unsound, TtsArtifactError):
+            continue
+        except _SHAPE_ERRORS:
+            if not evidence.violations:
+                raise
+    return tuple(found)
+
+
+def looks() -> dict[str, Look]:
+    """Return the heuristics by id."""
+    return _looks
+
+
+def _hint(hint_id: str) -> Callable[[Look], Look]:
+    def bind(look: Look) -> Look:
+        _looks[hint_id] = look
+        return look
+
+    return bind
+
+
+@_hint("CAN07")
+def normal_form(evidence: Evidence) -> Iterator[Hint]:
+    """Words for people are in NFC and hold no control character (clause 4.1)."""
+    for where in ("/input/text/value", "/run/notes"):
+        text = evidence.known(where)
+        if isinstance(text, str) and not text.isascii() and not unicodedata.is_normalized("NFC", text):
+            yield Hint(id="CAN07", where=where, message="not in normal form NFC: the same words have another digest")
+        if isinstance(text, str) and (found := _CONTROL.search(text)):
+            yield Hint(id="CAN07", where=where, found=f"U+{ord(found[0]):04X}", message="a control character in a text")
+
+
+@_hint("HSH15")
+def guessable_text(evidence: Evidence) -> Iterator[Hint]:
+    """A short text that is withheld has a salted digest (clause 11)."""
+    value, size = evidence.descriptor.at("/input/text/value"), evidence.known("/input/text/size")
+    withheld = is_absent(value) and value["reason"] == "withheld"
+    if withheld and size <= _GUESSABLE_BYTES and evidence.known("/input/text/form") != "salted":
+        yield Hint(
+            id="HSH15",
+            where="/input/text/form",
+            found=f"{size} bytes, unsalted",
+            message="a short text is withheld, and its digest lets anybody check a guess",
+        )
+
+
+@_hint("REF07")
+def clip_licence(evidence: Evidence) -> Iterator[Hint]:
+    """Each reference says its licence, or the consent of who speaks (clause 5.6)."""
+    for where, entry in entries(evidence, "/input/refs"):
+        origin = entry["origin"]
+        if not is_absent(origin) and origin["kind"] != "synthetic" and not {"license", "consent"} & set(origin):
+            yield Hint(id="REF07", where=f"{where}/origin", message="neither licence nor consent of a voice is told")
+
+
+@_hint("TXT02")
+def front_end_output(evidence: Evidence) -> Iterator[Hint]:
+    """Who names a front end outside the model gives the digest of what it made (clause 5.4)."""
+    if evidence.known("/pins/frontend") is not None and evidence.known("/pins/model") is not None:
+        made = [evidence.known("/input/normalised_text"), evidence.known("/input/phonemes")]
+        if made == [None, None]:
+            yield Hint(
+                id="TXT02",
+                where="/input/phonemes",
+                message="a front end is named, and neither the normalised text nor the phonemes that it made",
+            )
+
+
+@_hint("TIM05")
+def plausible_speed(evidence: Evidence) -> Iterator[Hint]:
+    """The real-time factor lies between 1/10,000 and 100 (clause 7.4)."""
+    frames, rate = evidence.known("/audio/frames"), evidence.known("/audio/sample_rate_hz")
+    took = evidence.known("/run/times/t_last_token_ns") - evidence.known("/run/times/t_submit_ns")
+    if not frames or took <= 0:
+        return
+    lasts = frames * 1_000_000_000 // rate
+    if lasts and not lasts <= took * 10_000 <= 1_000_000 * lasts:
+        yield Hint(
+            id="TIM05",
+            where="/run/times",
+            found=f"{took} ns for {lasts} ns of audio",
+            message="much faster or much slower than speech engines are",
+        )
+
+
+@_hint("TIM07")
+def plausible_first_sound(evidence: Evidence) -> Iterator[Hint]:
+    """The first audio came no sooner than 1 ms after the request (clause 7.4)."""
+    took = evidence.known("/run/times/t_first_token_ns") - evidence.known("/run/times/t_submit_ns")
+    if 0 <= took < 1_000_000:
+        yield Hint(
+            id="TIM07", where="/run/times/t_first_token_ns", found=f"{took} ns", message="the first audio came at once"
+        )
+
+
+@_hint("AUD08")
+def effective_bits(evidence: Evidence) -> Iterator[Hint]:
+    """Not every sample of 24 or 32 bits ends in eight zero bits (clause 6.1)."""
+    width = {"pcm_s24": 3, "pcm_s32": 4}.get(evidence.known("/audio/subtype"), 0)
+    pcm = _pcm(evidence) if width else b""
+    if not any(pcm):
+        return
+    empty = 0
+    while empty < width - 1 and not any(pcm[empty::width]):
+        empty += 1
+    if empty:
+        yield Hint(
+            id="AUD08",
+            where="/audio/bit_depth",
+            found=f"{8 * (width - empty)} bits in use",
+            message="the lowest bits of every sample are zero: these samples had fewer bits once",
+        )
+
+
+@_hint("AUD10")
+def no_clipping(evidence: Evidence) -> Iterator[Hint]:
+    """No three samples in a row lie at full scale (clause 6.1)."""
+    if evidence.known("/audio/subtype") != "pcm_s16" or evidence.known("/audio/channels") != 1:
+        return
+    pcm = _pcm(evidence)
+    for run in (b"\xff\x7f" * 3, b"\x00\x80" * 3):
+        place = pcm.find(run)
+        while place >= 0 and place % 2:
+            place = pcm.find(run, place + 1)
+        if place >= 0:
+            yield Hint(id="AUD10", where=f"frame {place // 2}", message="samples in a row at full scale: clipped")
+            return
+
+
+@_hint("AUD11")
+def no_silence(evidence: Evidence) -> Iterator[Hint]:
+    """The samples are not all equal (clause 6.1)."""
+    if evidence.known("/audio/subtype") != "pcm_s16" or evidence.known("/audio/channels") != 1:
+        return
+    pcm = _pcm(evidence)
+    # The first frames settle it for all but the silent.
+    if len(pcm) > 2 and pcm[:64] == (pcm[:2] * 32)[: len(pcm)] and pcm == pcm[:2] * (len(pcm) // 2):
+        value = array("h", pcm[:2])[0]
+        yield Hint(id="AUD11", where="/audio", found=f"{value} in every frame", message="the audio is one level")
+
+
+@_hint("TEL08")
+def load_and_power(evidence: Evidence) -> Iterator[Hint]:
+    """Power is higher where utilisation is high than where it is low (clause 6.4)."""
+    telemetry = evidence.trace("telemetry")
+    if telemetry is None:
+        return
+    both = [
+        (util, power)
+        for util, power in zip(telemetry.columns["util_gpu_pct"], telemetry.columns["power_mw"], strict=True)
+        if util is not None and power is not None
+    ]
+    busy, idle = [p for u, p in both if u >= 80], [p for u, p in both if u <= 10]
+    if len(busy) >= 5 and len(idle) >= 5 and sum(busy) * len(idle) < sum(idle) * len(busy):
+        yield Hint(
+            id="TEL08",
+            where="trace/telemetry/columns/power_mw",
+            found=f"{sum(busy) // len(busy)} mW under load, {sum(idle) // len(idle)} mW without",
+            message="power is lower under load: readings of two devices?",
+        )
+
+
+@_hint("TEL13")
+def fine_sampling(evidence: Evidence) -> Iterator[Hint]:
+    """A run holds at least ten readings (clause 6.4)."""
+    telemetry = evidence.trace("telemetry")
+    if telemetry is None or not telemetry.rows:
+        return
+    start, end = evidence.known("/run/times/t_submit_ns"), evidence.known("/run/times/t_last_token_ns")
+    within = sum(start <= t_ns <= end for t_ns in telemetry.columns["t_ns"])
+    if within < 10:
+        yield Hint(
+            id="TEL13", where="trace/telemetry", found=f"{within} readings", message="few readings lie within the run"
+        )
+
+
+@_hint("TEL16")
+def room_for_weights(evidence: Evidence) -> Iterator[Hint]:
+    """The memory in use holds at least the files of the pinned model (clause 6.4)."""
+    telemetry = evidence.trace("telemetry")
+    used = [] if telemetry is None else [mib for mib in telemetry.columns["mem_used_mib"] if mib is not None]
+    weights = sum(entry["size"] for _, entry in entries(evidence, "/pins/model/files"))
+    if used and max(used) * _MIB < weights:
+        yield Hint(
+            id="TEL16",
+            where="trace/telemetry/columns/mem_used_mib",
+            found=f"at most {max(used)} MiB for {weights} bytes of files",
+            message="the memory in use is smaller than the model",
+        )
+
+
+def _pcm(evidence: Evidence) -> bytes:
+    """Return the beginning of a WAV's PCM, in whole frames; nothing of encoded audio."""
+    wave = evidence.artifact.wave
+    if wave is None:
+        return b""
+    start, _ = wave.bare_pcm
+    size = min(wave.data.size, _HEARD_BYTES)
+    return JoinedSource(evidence.artifact.audio).read_at(start, size - size % wave.format.frame_bytes)

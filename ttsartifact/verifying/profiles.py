@@ -1,0 +1,47 @@
+"""Profiles (clause 9.5): what a claim, or an asker, wants to be held to beside the level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from ttsartifact import _spec
+
+__all__ = ["Profile", "claimed", "profiles"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One entry of registry/profiles.toml; the fields are described at its head."""
+
+    name: str
+    claims: tuple[str, ...]
+    known: tuple[str, ...]
+    traces: tuple[str, ...]
+    rules: tuple[str, ...]
+    runs: int = 1
+
+
+@cache
+def profiles() -> dict[str, Profile]:
+    """Return all profiles by name. Read only when one is asked for: most runs claim nothing."""
+    import tomllib
+
+    return {
+        entry["name"]: Profile(
+            name=entry["name"],
+            claims=tuple(entry["claims"]),
+            known=tuple(entry["known"]),
+            traces=tuple(entry["traces"]),
+            rules=tuple(entry["rules"]),
+            runs=entry.get("runs", 1),
+        )
+        for entry in tomllib.loads(_spec.read("registry/profiles.toml").decode())["profile"]
+    }
+
+
+def claimed(claims: list[str]) -> list[str]:
+    """Return the names of the profiles that `claims` ask for."""
+    if not claims:
+        return []
+    return [name for name, profile in profiles().items() if set(profile.claims) & set(claims)]
