@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 CORPUS = Path(__file__).parent / "corpus"
-WHOLE = ROOT / "fixtures" / "valid" / "L3" / "full.tts.wav"
+WHOLE = ROOT / "fixtures" / "valid" / "L3" / "wav" / "full.tts.wav"
 SHELVED = (
-    ROOT / "fixtures" / "valid" / "L2" / "plain.tts.parquet",
-    ROOT / "fixtures" / "valid" / "L3" / "full.tts.parquet",
+    ROOT / "fixtures" / "valid" / "L2" / "parquet" / "plain.tts.parquet",
+    ROOT / "fixtures" / "valid" / "L3" / "parquet" / "full.tts.parquet",
 )
 JUNK: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 7, 2**53 - 1, -(2**53) + 1, 2**53, 2**64, 1.5, "", "x", "-1", "sha256:", "9" * 30,
@@ -158,6 +158,7 @@ def _seeds(target: str) -> Iterator[bytes]:
     if target == "riff":
         yield from (path.read_bytes() for path in sorted((ROOT / "fixtures" / "valid").rglob("*.wav")))
         yield from (path.read_bytes() for path in sorted((ROOT / "fixtures" / "fail").glob("CON0*/*.wav")))
+        yield from (path.read_bytes() for path in sorted((ROOT / "fixtures" / "hostile").rglob("*.wav")))
     elif target in {"flac", "id3"}:
         yield from _encoded("FLAC" if target == "flac" else "MP3")
     elif target == "capsule":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 
 import fuzz_targets
 import pytest
@@ -25,3 +27,12 @@ def test_mutations(target: str) -> None:
     mutate = fuzz_targets.MUTATORS.get(target, fuzz_targets.shuffled)
     for _ in range(TRIES.get(target, 1500)):
         fuzz_targets.once(target, mutate(draw.choice(begun), draw))
+
+
+def test_damaged_parquet_ends_no_process() -> None:
+    """Hostile metadata is refused or read; nothing escapes, and no library ends the process."""
+    script = [sys.executable, fuzz_targets.ROOT / "tests" / "fuzz" / "damaged_parquet.py", "0", "400"]
+    said = subprocess.run(script, capture_output=True, text=True, check=True).stdout
+    assert sum(int(line.split()[0]) for line in said.splitlines()) == 400
+    assert "signal" not in said
+    assert "escaped" not in said
