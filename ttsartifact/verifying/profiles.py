@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from ttsartifact import _spec
 
 __all__ = ["Profile", "claimed", "profiles"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
+class Profile(NamedTuple):
     """One entry of registry/profiles.toml; the fields are described at its head."""
 
     name: str
