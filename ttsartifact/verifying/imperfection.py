@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 # The order of a decode path; spelled once more in registry/stages.toml, and a test holds the two together.
 STAGES = (
-    "text", "phoneme", "duration", "prosody", "prosody_tokens", "acoustic_tokens", "mel", "vocoder_state", "pcm", "codec",
-    "transport",
+    "text", "phoneme", "duration", "prosody", "prosody_tokens", "acoustic_tokens", "mel", "vocoder_state", "pcm",
+    "codec", "transport",
 )  # fmt: skip
 _AFTER_PCM = frozenset({"codec", "transport"})
 _CLIP_KINDS = frozenset({"breath", "filled_pause", "interjection"})

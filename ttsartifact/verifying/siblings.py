@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.container.canonical import canonical_bytes
 from ttsartifact.errors import TtsArtifactError
@@ -41,8 +40,7 @@ PINS = ("/pins/model", "/pins/vocoder", "/pins/engine", "/pins/frontend", "/pins
 """What stays the same within a session."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sibling:
+class Sibling(NamedTuple):
     """What the rules of a data set ask of a run at once."""
 
     row: int
