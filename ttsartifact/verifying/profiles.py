@@ -43,4 +43,4 @@ def claimed(claims: list[str]) -> list[str]:
     """Return the names of the profiles that `claims` ask for."""
     if not claims:
         return []
-    return [name for name, profile in profiles().items() if set(profile.claims) & set(claims)]
+    return [name for name, profile in profiles().items() if any(claim in claims for claim in profile.claims)]
