@@ -44,12 +44,11 @@ class Evidence:
         *,
         text: bytes | None = None,
         references: Mapping[str, bytes] | None = None,
-        receipt: str | None = None,
         hashing: bool = True,
         siblings: Siblings | None = None,
         profiles: Collection[str] = (),
     ) -> None:
-        """Take an artifact and what the asker holds in hand: the text, reference clips by digest, a receipt.
+        """Take an artifact and what the asker holds in hand: the text, and reference clips by digest.
 
         `siblings` are the runs of the same data set, where there is one; `profiles` are demanded beside the claims.
         """
@@ -61,7 +60,6 @@ class Evidence:
         self.artifact = artifact
         self.text = text
         self.references = dict(references or {})
-        self.receipt = receipt
 
     @property
     def descriptor(self) -> Descriptor:
