@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import capsule as capsules
 from ttsartifact.container.hashing import AudioDigests, digest_audio
-from ttsartifact.container.source import length_of
+from ttsartifact.container.source import JoinedSource, length_of
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.terms import digest
 from ttsartifact.terms.finding import Mismatch
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ttsartifact.verifying.violation import Violation
 
 __all__ = ["Evidence", "Unsound"]
+
+_OPENING_BYTES = 1 << 20  # what a whole file would show, its beginning mostly does
 
 
 class Unsound(Exception):  # noqa: N818 - a signal to the engine, not an error of the file's reader
@@ -265,6 +267,16 @@ class Evidence:
         if held is not None:
             return "sha256:" + capsules.seal_of(held.raw, self.digests.encoded)
         return None if file is None else file.seal.expected
+
+    @cached_property
+    def pcm_opening(self) -> bytes:
+        """The beginning of a WAV's PCM in whole frames, read once for all hints; nothing of encoded audio."""
+        wave = self.artifact.wave
+        if wave is None:
+            return b""
+        start, _ = wave.bare_pcm
+        size = min(wave.data.size, _OPENING_BYTES)
+        return JoinedSource(self.artifact.audio).read_at(start, size - size % wave.format.frame_bytes)
 
     @cached_property
     def audio_bytes(self) -> int:

@@ -10,7 +10,6 @@ import unicodedata
 from array import array
 from typing import TYPE_CHECKING
 
-from ttsartifact.container.source import JoinedSource
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
@@ -28,7 +27,6 @@ __all__ = ["hints_of", "looks"]
 
 _SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError, ArithmeticError)
 _CONTROL = re.compile(r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]")
-_HEARD_BYTES = 1 << 20  # of the PCM; what a whole file would show, its beginning mostly does
 _MIB = 1 << 20
 _GUESSABLE_BYTES = 80
 _looks: dict[str, Look] = {}
@@ -139,7 +137,7 @@ def plausible_first_sound(evidence: Evidence) -> Iterator[Hint]:
 def effective_bits(evidence: Evidence) -> Iterator[Hint]:
     """Not every sample of 24 or 32 bits ends in eight zero bits (clause 6.1)."""
     width = {"pcm_s24": 3, "pcm_s32": 4}.get(evidence.known("/audio/subtype"), 0)
-    pcm = _pcm(evidence) if width else b""
+    pcm = evidence.pcm_opening if width else b""
     if not any(pcm):
         return
     empty = 0
@@ -159,7 +157,7 @@ def no_clipping(evidence: Evidence) -> Iterator[Hint]:
     """No three samples in a row lie at full scale (clause 6.1)."""
     if evidence.known("/audio/subtype") != "pcm_s16" or evidence.known("/audio/channels") != 1:
         return
-    pcm = _pcm(evidence)
+    pcm = evidence.pcm_opening
     for run in (b"\xff\x7f" * 3, b"\x00\x80" * 3):
         place = pcm.find(run)
         while place >= 0 and place % 2:
@@ -174,7 +172,7 @@ def no_silence(evidence: Evidence) -> Iterator[Hint]:
     """The samples are not all equal (clause 6.1)."""
     if evidence.known("/audio/subtype") != "pcm_s16" or evidence.known("/audio/channels") != 1:
         return
-    pcm = _pcm(evidence)
+    pcm = evidence.pcm_opening
     # The first frames settle it for all but the silent.
     if len(pcm) > 2 and pcm[:64] == (pcm[:2] * 32)[: len(pcm)] and pcm == pcm[:2] * (len(pcm) // 2):
         value = array("h", pcm[:2])[0]
@@ -229,13 +227,3 @@ def room_for_weights(evidence: Evidence) -> Iterator[Hint]:
             found=f"at most {max(used)} MiB for {weights} bytes of files",
             message="the memory in use is smaller than the model",
         )
-
-
-def _pcm(evidence: Evidence) -> bytes:
-    """Return the beginning of a WAV's PCM, in whole frames; nothing of encoded audio."""
-    wave = evidence.artifact.wave
-    if wave is None:
-        return b""
-    start, _ = wave.bare_pcm
-    size = min(wave.data.size, _HEARD_BYTES)
-    return JoinedSource(evidence.artifact.audio).read_at(start, size - size % wave.format.frame_bytes)
