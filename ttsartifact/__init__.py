@@ -6,7 +6,7 @@
 `validate` asks whether its structure holds, `verify` whether every byte and claim does: a `Report` of `Finding`s.
 `strip`, `convert` and `reattach` move a run between carriers without changing it.
 `rerun_command` and `rerun_runner` make it again by nothing that the file names, and say how near they came.
-A `Runner` is an engine that can be asked by name, and `run_runner` asks one.
+A `Runner` is an engine that can be asked by name, and `run_runner` asks one; an `Adapter` fits one to a voice.
 
 Names load when they are first used, so that `import ttsartifact` costs nothing.
 """
@@ -38,6 +38,14 @@ if TYPE_CHECKING:
     from ttsartifact.recording.recorder import Recorder, record_tts, wrap_iterator
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.sensors.nvml import Nvml
+    from ttsartifact.rerunning.adaptation import (
+        AdaptationClip,
+        AdaptationRecipe,
+        AdaptationRequest,
+        Adapted,
+        Adapter,
+        RecordedClip,
+    )
     from ttsartifact.rerunning.protocol import (
         Conditions,
         Finished,
@@ -81,6 +89,14 @@ _PLACES = {
     "ttsartifact.recording.recorder": ("Recorder", "record_tts", "wrap_iterator"),
     "ttsartifact.recording.references": ("Reference",),
     "ttsartifact.recording.sensors.nvml": ("Nvml",),
+    "ttsartifact.rerunning.adaptation": (
+        "AdaptationClip",
+        "AdaptationRecipe",
+        "AdaptationRequest",
+        "Adapted",
+        "Adapter",
+        "RecordedClip",
+    ),
     "ttsartifact.rerunning.protocol": (
         "Conditions",
         "Finished",
@@ -106,6 +122,11 @@ _CALLED_THERE = {"open": "open_artifact"}
 
 __all__ = [
     "FORMAT_VERSION",
+    "AdaptationClip",
+    "AdaptationRecipe",
+    "AdaptationRequest",
+    "Adapted",
+    "Adapter",
     "Artifact",
     "CommandFailed",
     "Conditions",
@@ -120,6 +141,7 @@ __all__ = [
     "Nvml",
     "Parameter",
     "Prepared",
+    "RecordedClip",
     "Recorder",
     "Reference",
     "Refused",

@@ -5,6 +5,9 @@ A runner is a class without arguments, or a function that makes one. It is asked
 
     [project.entry-points."ttsartifact.runners"]
     my-engine = "my_package.runner:MyRunner"
+
+An engine that can be adapted to a voice offers an adapter under the same name, in `ttsartifact.adapters`
+(`adaptation.py`); its deltas are weight files of that runner.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 __all__ = [
-    "GROUP",
+    "RUNNERS",
     "Conditions",
     "Finished",
     "Heard",
@@ -32,9 +35,10 @@ __all__ = [
     "SoundFormat",
     "installed",
     "load",
+    "loaded",
 ]
 
-GROUP = "ttsartifact.runners"
+RUNNERS = "ttsartifact.runners"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +155,8 @@ class Conditions:
     vocoder: dict[str, Any] | None = None
     frontend: tuple[dict[str, Any], ...] | None = None
     adaptation: dict[str, Any] | None = None
+    references: tuple[dict[str, Any], ...] = ()
+    """Entries of /input/refs for clips that shaped the weights and that nobody handed over: roles target and prior."""
     device: str = "cpu"
     seeds: tuple[dict[str, Any], ...] | None = None
     precision: dict[str, Any] | None = None
@@ -226,23 +232,28 @@ class Runner(Protocol):
         ...
 
 
-def installed() -> dict[str, importlib.metadata.EntryPoint]:
-    """Return the runners that are installed here, by name. None of them is loaded."""
-    return {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
+def installed(group: str = RUNNERS) -> dict[str, importlib.metadata.EntryPoint]:
+    """Return the runners that are installed here, or the entries of another group, by name. None of them is loaded."""
+    return {point.name: point for point in importlib.metadata.entry_points(group=group)}
 
 
 def load(name: str) -> Runner:
-    """Load the runner of that name; raises Unavailable when none is installed or it cannot be loaded.
+    """Load the runner of that name; raises Unavailable when none is installed or it cannot be loaded."""
+    made: Runner = loaded(name, RUNNERS, "runner")
+    return made
+
+
+def loaded(name: str, group: str, kind: str) -> Any:
+    """Return what the entry point of that name makes; raises Unavailable for one that is not installed.
 
     A name is looked up among the installed entry points and is used for nothing else (clause 10.5).
     """
-    found = installed()
+    found = installed(group)
     if name not in found:
         raise Unavailable(
-            "no such runner is installed", found=name, expected=", ".join(sorted(found)) or "a package that brings one"
+            f"no such {kind} is installed", found=name, expected=", ".join(sorted(found)) or "a package that brings one"
         )
     try:
-        made: Runner = found[name].load()()
+        return found[name].load()()
     except ImportError as error:
-        raise Unavailable(f"runner {name} cannot be loaded: {error}") from error
-    return made
+        raise Unavailable(f"{kind} {name} cannot be loaded: {error}") from error
