@@ -94,7 +94,7 @@ def columns_of(artifact: Artifact) -> dict[str, Any]:
 
 def derived_of(artifact: Artifact) -> dict[str, Any]:
     """Return the values recomputed from the file."""
-    from ttsartifact.reporting.derived import derive
+    from ttsartifact.reading.derived import derive
 
     return _granting_the_schema(artifact, lambda: derive(artifact))
 

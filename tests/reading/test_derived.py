@@ -11,8 +11,8 @@ import pytest
 from ttsartifact.container.riff import WaveFormat
 from ttsartifact.container.source import BytesSource, Span
 from ttsartifact.reading.artifact import open_artifact
-from ttsartifact.reporting.derived import derive
-from ttsartifact.reporting.silence import leading_silence
+from ttsartifact.reading.derived import derive
+from ttsartifact.reading.silence import leading_silence
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
