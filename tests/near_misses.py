@@ -30,6 +30,16 @@ def full(traces: Any = None, *, resum: bool = False, **edits: Any) -> Callable[[
     return partial(full_run.artifact, patch=kit.put(**edits), traces=traces, resum=resum)
 
 
+def adapted(**edits: Any) -> Callable[[Path], Path]:
+    """Return a recipe of the rich run whose chain follows its edits."""
+
+    def patch(value: dict[str, Any]) -> None:
+        kit.put(**edits)(value)
+        full_run.rechain(value)
+
+    return partial(full_run.artifact, patch=patch)
+
+
 def plain(traces: Any = None, **edits: Any) -> Callable[[Path], Path]:
     return partial(kit.artifact, patch=kit.put(**edits), traces=traces)
 
@@ -138,7 +148,7 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     ),
     "HSH09": full(),
     "HSH10": plain(pins__container_image="sha256:" + "0" * 63 + "1"),
-    "HSH14": full(generation__seeds__1__effective="77", pins__adaptation__seed="18"),
+    "HSH14": adapted(generation__seeds__1__effective="77", pins__adaptation__seed="18"),
     "SEA02": plain(run__notes="seal sha256:" + "0" * 64),
     "SEA04": partial(kit.artifact, name=PARQUET, patch=kit.put(run__notes="ttsartifact.seal sha256:" + "1" * 64)),
     # Pins.
@@ -153,6 +163,19 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     "PIN10": full(pins__lock__packages=3, pins__lock__digest=digest.of(b"a longer lock")),
     "PIN11": plain(generation__device="cpu"),
     "PIN12": full(pins__adaptation__steps=1),
+    # The chain follows the order of the adaptation, which is not that of the list where order does not matter.
+    "PIN17": adapted(
+        input__refs_ordered=False,
+        input__refs=[*reversed(full_run.REFS), full_run.PRIOR],
+        pins__adaptation__with_prior_preservation=True,
+        pins__adaptation__prior_refs=[full_run.PRIOR["digest"]],
+    ),
+    "PIN18": full(pins__model__files=[*reversed(full_run.MODEL_FILES)], pins__model__files__0__path="renamed.bin"),
+    "PIN15": full(
+        pins__model__uri="https://models.example/KDAIP/StableTTS1.1",
+        pins__model__family="kdaip-stabletts",
+        pins__engine__name="stable-tts",  # several models go by that name: it names none
+    ),
     "PIN14": partial(full_run.artifact, name=PARQUET, patch=kit.put(pins__model__tag="v1.0-rc.1")),
     # References and text.
     "REF01": full(input__mode="adapted"),

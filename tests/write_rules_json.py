@@ -1,6 +1,6 @@
-"""Writes spec/1.0/rules.json, the twin of rules.toml that readers load without a TOML parser; `--check` only compares.
+"""Writes the JSON twins of rules.toml and registry/families.toml, for readers without a TOML parser.
 
-Start-up of a verifier reads this file on every call, and JSON parses ten times faster than TOML.
+Start-up of a verifier reads them on every call, and JSON parses ten times faster than TOML. `--check` only compares.
 """
 
 from __future__ import annotations
@@ -22,6 +22,16 @@ def rendered() -> str:
     return f'{{\n  "version": {json.dumps(catalogue["version"])},\n  "rule": [\n{rules}\n  ]\n}}\n'
 
 
+def families() -> str:
+    """Return what registry/families.json must hold: families.toml, a family a line."""
+    registry = tomllib.loads((SPEC / "registry" / "families.toml").read_text(encoding="utf-8"))
+    lines = ",\n".join("    " + json.dumps(entry, ensure_ascii=False) for entry in registry["family"])
+    return f'{{\n  "confused": {json.dumps(registry["confused"])},\n  "family": [\n{lines}\n  ]\n}}\n'
+
+
+TWINS = {"rules.json": rendered, "registry/families.json": families}
+
+
 def _ordered(entry: dict[str, Any]) -> dict[str, Any]:
     unknown = sorted(set(entry) - set(FIELDS))
     if unknown:
@@ -31,14 +41,17 @@ def _ordered(entry: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> int:
     """Write or compare, and return the exit code."""
-    target = SPEC / "rules.json"
-    expected = rendered()
-    if "--check" in sys.argv[1:]:
-        same = target.exists() and target.read_text(encoding="utf-8") == expected
-        sys.stdout.write("rules.json is rules.toml\n" if same else "rules.json is stale: run `make spec`\n")
-        return 0 if same else 1
-    target.write_text(expected, encoding="utf-8")
-    return 0
+    stale = 0
+    for name, twin in TWINS.items():
+        target, expected = SPEC / name, twin()
+        if "--check" not in sys.argv[1:]:
+            target.write_text(expected, encoding="utf-8")
+        elif not target.exists() or target.read_text(encoding="utf-8") != expected:
+            sys.stdout.write(f"{name} is stale: run `make spec`\n")
+            stale = 1
+        else:
+            sys.stdout.write(f"{name} is its TOML\n")
+    return stale
 
 
 if __name__ == "__main__":

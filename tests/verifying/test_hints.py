@@ -51,6 +51,7 @@ SLOW = {f"channels__{n}__rate_mhz": 2_222 for n in range(8)}
 ODD = {
     "CAN07": plain(run__notes="nai\u0308ve"),
     "HSH15": plain(input__text__value=absent("withheld")),
+    "PIN16": plain(pins__engine__name="Stable-TTS"),
     "REF07": full(),
     "TXT02": full(input__normalised_text=absent("unknown"), input__phonemes=absent("unknown")),
     "TIM05": plain(run__times__t_submit_ns=41_000_020, run__times__t_first_token_ns=41_000_021),
@@ -98,4 +99,4 @@ def test_decisions_leave_no_gap():
     ids = [entry["id"] for entry in left_out]
     assert len(ids) == len(set(ids))
     assert not set(ids) & (set(catalogue()) | set(looks()))
-    assert len(ids) + len(catalogue()) + len(looks()) == 183
+    assert len(ids) + len(catalogue()) + len(looks()) == 185

@@ -11,8 +11,10 @@ import pytest
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.verifying.engine import verify
+from ttsartifact.verifying.model_families import family_of_address
 
 COMMIT = "1f0c0a4d" * 5
+KDAIP = {"pins__model__family": "kdaip-stabletts"}
 
 
 def broken(**edits):
@@ -29,6 +31,7 @@ def below_l3(**edits):
     return {"level": "L2"} | edits
 
 
+STABLETTS = "git+ssh://git@github.com:KdaiP/StableTTS.git#readme"
 FILE = {"path": "config.json", "size": 1, "digest": digest.of(b"another")}
 CASES = [
     case("PIN01", "branch", pins__model__revision="main"),
@@ -67,6 +70,27 @@ CASES = [
     case("PIN12", "unlisted-clip", also=("REF06",), input__refs__2__role="prior", input__target_speech_ms=0),
     case("PIN12", "no-prior-clips", pins__adaptation__with_prior_preservation=True),
     case("PIN12", "no-adaptation", pins__adaptation=absent("not_applicable")),
+    kit.Case(
+        rule="PIN15",
+        slug="address-of-another",
+        make=broken(pins__model__uri=STABLETTS, pins__model__family="stable-tts-2412.20155"),
+    ),
+    kit.Case(
+        rule="PIN15",
+        slug="engine-of-another",
+        make=broken(pins__engine__name="ttsartifact-stable-tts", pins__model__family="kdaip-stabletts"),
+    ),
+    kit.Case(
+        rule="PIN15",
+        slug="runner-of-another",
+        make=broken(generation__runner={"name": "KdaiP-StableTTS", "version": "1.0.0"}, pins__model__family="piper"),
+    ),
+    kit.Case(
+        rule="PIN15",
+        slug="not-registered",
+        make=broken(pins__model__uri=STABLETTS, pins__model__family="stabletts"),
+        exit_code=0,
+    ),
     kit.Case(
         rule="PIN11",
         slug="no-gpu",
@@ -146,3 +170,46 @@ def test_message_of_a_branch(tmp_path):
         "one exact version",
         "a moving word pins nothing",
     )
+
+
+@pytest.mark.parametrize(
+    ("address", "family"),
+    [
+        ("https://github.com/KdaiP/StableTTS", "kdaip-stabletts"),
+        ("https://github.com/kdaip/stabletts.git", "kdaip-stabletts"),
+        ("https://models.example/KdaiP/StableTTS1.1/resolve/v1/StableTTS/checkpoint_0.pt", "kdaip-stabletts"),
+        ("hf:KdaiP/StableTTS1.1", "kdaip-stabletts"),
+        ("git@github.com:KdaiP/StableTTS.git", "kdaip-stabletts"),
+        ("https://github.com/KdaiP/StableTTS2", None),
+        ("https://github.com/NotKdaiP/StableTTS", None),
+        ("https://github.com/StableTTS/KdaiP", None),
+        ("https://stable-tts.github.io", None),
+        ("pkg:pypi/ttsartifact#reference_runner/weights", None),
+    ],
+)
+def test_which_family_an_address_names(address, family):
+    """5.2: whole segments next to each other, in either case."""
+    assert family_of_address(address) == family
+
+
+def test_message_of_a_family(tmp_path):
+    """5.2: the finding says what names another family, and by which name."""
+    edits = {"pins__engine__name": "ttsartifact-stable-tts", "pins__model__family": "kdaip-stabletts"}
+    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(**edits)))
+    (finding,) = report.findings
+    assert (finding.where, finding.found, finding.expected, finding.message) == (
+        "/pins/model/family",
+        "kdaip-stabletts",
+        "stable-tts-2412.20155",
+        "/pins/engine/name names another family: ttsartifact-stable-tts",
+    )
+    assert "PIN16" not in {hint.id for hint in report.hints}
+
+
+@pytest.mark.parametrize(("family", "told"), [({}, 2), ({"pins__model__family": "my-own"}, 2), (KDAIP, 0)])
+def test_a_confusable_name_is_hinted_at(family, told, tmp_path):
+    """5.2: a name that several models go by is told, unless a registered family says which it is."""
+    names = {"pins__engine__name": "my Stable_TTS", "pins__model__uri": "https://models.example/me/stableTTS-v2"}
+    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(**names, **family)))
+    assert [hint.id for hint in report.hints if hint.id == "PIN16"] == ["PIN16"] * told
+    assert report.findings == ()

@@ -23,6 +23,7 @@ _FAMILIES = (
     "shape",
     "digests",
     "pins",
+    "model_families",
     "references",
     "timeline",
     "audio",

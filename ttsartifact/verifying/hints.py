@@ -15,6 +15,7 @@ from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.asking import entries
 from ttsartifact.verifying.evidence import Unsound
+from ttsartifact.verifying.model_families import confusable_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,6 +83,9 @@ def guessable_text(evidence: Evidence) -> Iterator[Hint]:
             found=f"{size} bytes, unsalted",
             message="a short text is withheld, and its digest lets anybody check a guess",
         )
+
+
+_hint("PIN16")(confusable_names)
 
 
 @_hint("REF07")
