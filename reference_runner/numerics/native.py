@@ -229,3 +229,40 @@ class NativeOps:
         margin = (frames - frames.floor() - 0.5).abs()
         rounded = frames.round().clamp(1, maximum).to(torch.int64)
         return rounded * mask, margin
+
+
+class DecodingOps(NativeOps):
+    """`NativeOps` for what is decoded again and again: no gradients, products in the type of their weight.
+
+    Between two products everything is float32, whatever the weights are.
+    """
+
+    def __init__(self, *, device: torch.device | str = "cpu") -> None:
+        super().__init__(device=device)
+        self._constants: dict[str, torch.Tensor] = {}
+
+    def activation(self, values: Any) -> torch.Tensor:
+        """Real values as float32; a list of Python numbers is a constant, and goes to the device once."""
+        if not isinstance(values, list):
+            return super().activation(values)
+        key = repr(values)
+        if key not in self._constants:
+            self._constants[key] = super().activation(values)
+        return self._constants[key]
+
+    def linear(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+        """(..., I) to (..., O)."""
+        return functional.linear(x.to(weight.dtype), weight, bias).to(self.dtype)
+
+    def conv(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+        """(B, L, I) to (B, L, O)."""
+        y = functional.conv1d(x.to(weight.dtype).transpose(1, 2), weight, bias, padding=weight.shape[2] // 2)
+        return y.transpose(1, 2).to(self.dtype)
+
+    def depthwise(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+        """(B, L, C) to (B, L, C)."""
+        channels, kernel = weight.shape
+        filters = weight.reshape(channels, 1, kernel)
+        seen = x.to(weight.dtype).transpose(1, 2)
+        y = functional.conv1d(seen, filters, bias, padding=kernel // 2, groups=channels)
+        return y.transpose(1, 2).to(self.dtype)

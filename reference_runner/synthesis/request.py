@@ -27,6 +27,25 @@ class Numerics(StrEnum):
     NATIVE = "native"
 
 
+class Precision(StrEnum):
+    """How many bits the products of a `native` run's decoder have; what decides and what is drawn is float32."""
+
+    FLOAT32 = "float32"
+    TF32 = "tf32"
+    BF16 = "bf16"
+
+
+class Compiled(StrEnum):
+    """How a `native` run's decoder reaches the device."""
+
+    NONE = "none"
+    """An operation a call."""
+    GRAPHS = "graphs"
+    """Recorded once and replayed: one launch a chunk."""
+    COMPILE = "compile"
+    """Made into code of its own by torch.compile."""
+
+
 class PromptKind(StrEnum):
     """Whose manner of speaking is continued."""
 
@@ -63,6 +82,11 @@ class ChunkPlan:
     right_frames: int = 16
     crossfade_samples: int = 80
 
+    @property
+    def window_frames(self) -> int:
+        """The frames of the longest window."""
+        return self.left_frames + self.frames + self.right_frames
+
     def __post_init__(self) -> None:
         if self.frames < 1 or self.left_frames < 0 or self.right_frames < 0 or self.crossfade_samples < 0:
             raise RequestError("chunk sizes are not negative and a chunk has a frame", where="request.chunk")
@@ -90,6 +114,8 @@ class SynthesisRequest:
     prompt: Prompt = field(default_factory=Prompt)
     numerics: Numerics = Numerics.EXACT
     device: str = "cpu"
+    precision: Precision = Precision.FLOAT32
+    compiled: Compiled = Compiled.NONE
     chunk: ChunkPlan = field(default_factory=ChunkPlan)
     repeat: bool = True
     """Whether a native run is made twice, to know whether this stack repeats itself."""
@@ -106,6 +132,13 @@ class SynthesisRequest:
                 f"got {self.temperature}, expected {TEMPERATURE_MINIMUM} to {TEMPERATURE_MAXIMUM}",
                 where="request.temperature",
             )
+        if self.numerics is Numerics.EXACT:
+            for where, asked, only in (
+                ("request.precision", self.precision, Precision.FLOAT32),
+                ("request.compiled", self.compiled, Compiled.NONE),
+            ):
+                if asked is not only:
+                    raise RequestError(f"{asked} belongs to native numerics, and exact was asked for", where=where)
         for stage, seed in {"": self.seed, **self.stage_seeds}.items():
             if not 0 <= seed < SEED_LIMIT:
                 where = f"request.stage_seeds.{stage}" if stage else "request.seed"

@@ -9,7 +9,9 @@ waits for the consumer, so the PCM cannot depend on who listens how fast.
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import os
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -29,18 +31,20 @@ from reference_runner.numerics.noise import FRACTION_BITS, Stream
 from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS
 from reference_runner.numerics.weights import QuantisedWeights
 from reference_runner.synthesis.alignment import align
+from reference_runner.synthesis.decoding import Decoder, Means, make_decoder, refuse_what_is_not_here
 from reference_runner.synthesis.hearing import LOG_BITS, log_mel, prosody
 from reference_runner.synthesis.references import HeardReference, hear
-from reference_runner.synthesis.request import Numerics, PromptKind, SynthesisRequest
+from reference_runner.synthesis.request import Compiled, Numerics, PromptKind, SynthesisRequest
 from reference_runner.synthesis.stations import Station, StationRecord, Stations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from reference_runner.model.checkpoint import Checkpoint
+    from reference_runner.model.model import StableTts
     from reference_runner.model.prior import PriorSample
     from reference_runner.numerics.integers import IntegerOps
-    from reference_runner.numerics.ops import Activation, Integers, Ops
+    from reference_runner.numerics.ops import Activation, Integers
     from reference_runner.synthesis.stations import Hook
 
 HOP = FEATURE_SETTINGS.hop_samples
@@ -96,6 +100,8 @@ class Arithmetic:
     """Of the quantised integers, for `exact`."""
     partial_sum_bits: float | None
     """The certificate: no partial sum leaves 2**this."""
+    means: Means = field(default_factory=Means)
+    """How a native run decodes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,6 +161,35 @@ class Voice:
     references: tuple[HeardReference, ...]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting:
+    """What has to be prepared once for the runs that share it."""
+
+    numerics: Numerics = Numerics.EXACT
+    device: str = "cpu"
+    means: Means = field(default_factory=Means)
+
+    @classmethod
+    def of(cls, requests: Sequence[SynthesisRequest]) -> Setting:
+        """Return the setting of the requests of one batch."""
+        first = requests[0]
+        shape = {}
+        if first.compiled is not Compiled.NONE:
+            shape = {"items": len(requests), "frames": first.chunk.window_frames, "steps": first.steps}
+        means = Means(precision=first.precision, compiled=first.compiled, **shape)
+        return cls(numerics=first.numerics, device=first.device, means=means)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """A setting made ready: the operations that plan, the networks where they lie, and what decodes."""
+
+    ops: Any
+    model: StableTts
+    decoder: Decoder
+    arithmetic: Arithmetic
+
+
 class Synthesizer:
     """A checkpoint ready to speak; profiles and devices are prepared once and kept."""
 
@@ -171,51 +206,69 @@ class Synthesizer:
         self.front_end = front_end or TextFrontEnd()
         self.hooks = dict(hooks or {})
         self._make_exact = exact_ops or (lambda weights, device: ExactOps(weights, device=device))
-        self._make_native = native_ops or (lambda device: NativeOps(device=find_device(device)))
-        self._prepared: dict[tuple[Numerics, str], tuple[Any, Arithmetic]] = {}
+        self._make_native = native_ops
+        self._prepared: dict[Setting, Prepared] = {}
+        self._placed: dict[torch.device, StableTts] = {torch.device("cpu"): checkpoint.model}
 
     def prepare(self, numerics: Numerics, device: str = "cpu") -> Arithmetic:
         """Make a profile ready; a machine that fails the known answers gets `native`, and the run says so."""
-        return self._ops(numerics, device)[1]
+        return self.ready(Setting(numerics=numerics, device=device)).arithmetic
 
-    def _ops(self, numerics: Numerics, device: str) -> tuple[Any, Arithmetic]:
-        key = (numerics, device)
-        if key not in self._prepared:
-            find_device(device)
-            self._prepared[key] = self._prepare(numerics, device)
-        return self._prepared[key]
+    def prepare_for(self, requests: Sequence[SynthesisRequest]) -> Arithmetic:
+        """Make ready what these requests, as one batch, will need: compiled and warm where they ask for it."""
+        return self.ready(Setting.of(requests)).arithmetic
 
-    def _prepare(self, numerics: Numerics, device: str) -> tuple[Any, Arithmetic]:
+    def ready(self, setting: Setting) -> Prepared:
+        """Return a setting made ready, now or before; raises DeviceUnavailable for what is not here."""
+        if setting not in self._prepared:
+            refuse_what_is_not_here(setting.means, find_device(setting.device))
+            self._prepared[setting] = self._prepare(setting)
+        return self._prepared[setting]
+
+    def _prepare(self, setting: Setting) -> Prepared:
         report = None
-        if numerics is Numerics.EXACT:
+        if setting.numerics is Numerics.EXACT:
             weights = QuantisedWeights(self.checkpoint.model)
-            report = kat.check(lambda fixed: self._make_exact(fixed, device))
+            report = kat.check(lambda fixed: self._make_exact(fixed, setting.device))
             if report.passed:
-                ops = self._make_exact(weights, device)
+                ops = self._make_exact(weights, setting.device)
                 arithmetic = Arithmetic(
-                    requested=numerics,
-                    used=numerics,
-                    device=device,
+                    requested=setting.numerics,
+                    used=setting.numerics,
+                    device=setting.device,
                     carrier=ops.carrier.name,
                     known_answers_digest=report.digest,
                     known_answers_failed=(),
                     weights_digest=weights.digest,
                     partial_sum_bits=weights.largest_partial_sum_bits,
                 )
-                return ops, arithmetic
+                model = self.checkpoint.model
+                return Prepared(ops=ops, model=model, decoder=Decoder(model, ops), arithmetic=arithmetic)
+        return self._prepare_native(setting, report)
+
+    def _prepare_native(self, setting: Setting, report: kat.KnownAnswerReport | None) -> Prepared:
+        device, means = find_device(setting.device), setting.means
         settle_native()
-        native = self._make_native(device)
+        if device.type == "cuda":
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it is first asked
+        if device not in self._placed:
+            self._placed[device] = copy.deepcopy(self.checkpoint.model).to(device)
+        model = self._placed[device]
+        ops = self._make_native(setting.device) if self._make_native else NativeOps(device=device)
+        plain = means == Means() and (device.type == "cpu" or self._make_native is not None)
         arithmetic = Arithmetic(
-            requested=numerics,
+            requested=setting.numerics,
             used=Numerics.NATIVE,
-            device=device,
-            carrier=f"torch {str(native.dtype).removeprefix('torch.')}",
+            device=setting.device,
+            carrier=f"torch {str(ops.dtype).removeprefix('torch.')}",
             known_answers_digest=report.digest if report else None,
             known_answers_failed=report.failed if report else (),
             weights_digest=None,
             partial_sum_bits=None,
+            means=means,
         )
-        return native, arithmetic
+        decoder = Decoder(model, ops) if plain else make_decoder(model, device, means)
+        return Prepared(ops=ops, model=model, decoder=decoder, arithmetic=arithmetic)
 
     def speak(self, request: SynthesisRequest) -> Speech:
         """Begin to speak one request; the speech is decoded as it is iterated."""
@@ -225,9 +278,9 @@ class Synthesizer:
         """Begin to speak several requests as one batch; `Speech.together` yields (place, chunk)."""
         if not requests:
             raise RequestError("a batch has at least one request")
-        shared = {(r.numerics, r.device, r.steps, r.chunk) for r in requests}
+        shared = {(Setting.of([request]), request.steps, request.chunk) for request in requests}
         if len(shared) != 1:
-            raise RequestError("the requests of a batch share numerics, device, steps and chunk plan")
+            raise RequestError("the requests of a batch share numerics, device, precision, steps and chunk plan")
         return Speech(self, list(requests))
 
 
@@ -237,8 +290,8 @@ class Speech:
     def __init__(self, synthesizer: Synthesizer, requests: list[SynthesisRequest]) -> None:
         self._synthesizer = synthesizer
         self._requests = requests
-        self._ops, self.arithmetic = synthesizer._ops(requests[0].numerics, requests[0].device)  # noqa: SLF001 - its own
-        self._run = _Run(synthesizer, requests, self._ops)
+        self._prepared = synthesizer.ready(Setting.of(requests))
+        self._run = _Run(synthesizer, requests, self._prepared)
         self._reports: tuple[SynthesisReport, ...] | None = None
         self._started = False
 
@@ -254,13 +307,19 @@ class Speech:
         if self._started:
             raise RequestError("this speech has been spoken; ask the synthesizer for another")
         self._started = True
-        if hasattr(self._ops, "forget_saturated"):
-            self._ops.forget_saturated()
+        ops = self._prepared.ops
+        if hasattr(ops, "forget_saturated"):
+            ops.forget_saturated()
         run = self._run
         while not run.finished:
             yield from run.step()
-        saturated = dict(getattr(self._ops, "saturated", {}))
+        saturated = dict(getattr(ops, "saturated", {}))
         self._reports = run.reports(self.arithmetic, saturated, self._repeat())
+
+    @property
+    def arithmetic(self) -> Arithmetic:
+        """The profile that the run got."""
+        return self._prepared.arithmetic
 
     @property
     def report(self) -> SynthesisReport:
@@ -278,7 +337,7 @@ class Speech:
         """Speak once more where the profile promises nothing, and compare every station."""
         if self.arithmetic.used is Numerics.EXACT:
             return ["not_measured"] * len(self._requests)
-        again = _Run(self._synthesizer, self._requests, self._ops)
+        again = _Run(self._synthesizer, self._requests, self._prepared)
         if any(request.repeat for request in self._requests):
             while not again.finished:
                 for _ in again.step():
@@ -298,6 +357,7 @@ def settle_native() -> None:
     torch.backends.cudnn.deterministic = True
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -335,10 +395,9 @@ class _Item:
 class _Run:
     """All items of a batch, decoded chunk by chunk."""
 
-    def __init__(self, synthesizer: Synthesizer, requests: list[SynthesisRequest], ops: Ops) -> None:
+    def __init__(self, synthesizer: Synthesizer, requests: list[SynthesisRequest], prepared: Prepared) -> None:
         self.synthesizer = synthesizer
-        self.model = synthesizer.checkpoint.model
-        self.ops = ops
+        self.model, self.ops, self.decoder = prepared.model, prepared.ops, prepared.decoder
         self.chunk = requests[0].chunk
         self.steps = requests[0].steps
         self.index = 0
@@ -510,7 +569,7 @@ class _Run:
         if min(lengths) < width:
             mask = self.ops.mask_from_lengths(self.ops.integers(np.array(lengths)), width)
         for place in active:
-            self.items[place].shapes.append((len(active), width))
+            self.items[place].shapes.append(self.decoder.shape(len(active), width))
         mels = self._refine(active, windows, width, mask)
         own = [self._final_mel(place, mels[i : i + 1], start, low) for i, place in enumerate(active)]
         waves = self._sound(active, own, mels, windows, width, mask)
@@ -540,7 +599,7 @@ class _Run:
         )
         style = [item.voice.style for item in items]
         style = style[0] if len(style) == 1 else ops.concat(style, axis=0)
-        return self.model.refine(ops, self._stack(noise, width), frames, style, steps=self.steps, mask=mask)
+        return self.decoder.refine(self._stack(noise, width), frames, style, steps=self.steps, mask=mask)
 
     def _final_mel(self, place: int, mel: Activation, start: int, low: int) -> Activation:
         """Let this chunk's own frames pass the mel station; return them (1, <= frames, M)."""
@@ -577,7 +636,7 @@ class _Run:
             rows.append(parts[0] if len(parts) == 1 else self.ops.concat(parts, axis=1))
             past = own[i] if item.history is None else self.ops.concat([item.history, own[i]], axis=1)
             item.history = past[:, max(0, past.shape[1] - self.chunk.left_frames) :] if self.chunk.left_frames else None
-        return self.model.vocoder(self.ops, self._stack(rows, width), mask)
+        return self.decoder.sound(self._stack(rows, width), mask)
 
     def _finish(self, item: _Item, wave: Activation, start: int, low: int) -> Chunk:
         """Cross-fade (1, S) with the previous chunk, let it pass the last two stations and make PCM of it."""

@@ -276,7 +276,9 @@ def test_a_batch_gives_each_the_sound_it_has_alone(synthesizer, spoken):
 def test_a_batch_shares_its_conditions(synthesizer):
     """What cannot be stacked is refused."""
     requests = [SynthesisRequest(text="One.", steps=1), SynthesisRequest(text="Two.", steps=2)]
-    with pytest.raises(RequestError, match="the requests of a batch share numerics, device, steps and chunk plan"):
+    with pytest.raises(
+        RequestError, match="the requests of a batch share numerics, device, precision, steps and chunk plan"
+    ):
         synthesizer.speak_together(requests)
 
 
