@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import kit
 
 from ttsartifact.terms import digest
+from ttsartifact.terms.chain import adaptation_chain
 from ttsartifact.terms.chunks import stalls
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.draft import Draft
@@ -254,10 +255,12 @@ def _input() -> dict[str, Any]:
         "frames": 240_000,
         "segment": absent("not_applicable"),
         "fed": absent("not_applicable"),
+        "transcript_digest": digest.of(b"what the target clip says"),
         "embedded": False,
     }
     other = target | {
         "digest": digest.of(b"another target clip"),
+        "transcript_digest": digest.of(b"what the other says"),
         "frames": 80_007,
         "origin": {"kind": "recording", "name": "the author, in a quiet room"},
     }
@@ -276,10 +279,12 @@ def _pins() -> dict[str, Any]:
         config = {"path": "config.json", "size": 812, "digest": digest.of(f"{name} configuration".encode())}
         return {"uri": f"https://example.org/{name}", "revision": revision, "tag": "v1.0", "files": [weights, config]}
 
+    model = repository("small-voice", "1f0c0a4d" * 5)
+    delta = {"path": "voices/mine.safetensors", "size": 812_044, "digest": digest.of(b"delta weights")}
     packages = _packages()
     lines = sorted(f"{package['name']}=={package['version']} {package['digest']}\n" for package in packages)
     return {
-        "model": repository("small-voice", "1f0c0a4d" * 5),
+        "model": model | {"files": [*model["files"], delta]},
         "vocoder": repository("small-vocoder", "7b1e55d2" * 5),
         "engine": {
             "name": "example-engine",
@@ -293,20 +298,67 @@ def _pins() -> dict[str, Any]:
             {"name": "espeak-ng", "version": "1.51+dfsg-10~bpo12+1", "package": "espeak-ng"},
             {"name": "lexicon", "version": "3", "digest": digest.of(b"a lexicon")},
         ],
-        "adaptation": {
-            "method": "lora",
-            "base": digest.of(b"base weights"),
-            "delta": digest.of(b"delta weights"),
-            "steps": 400,
-            "target_refs": [TARGET, digest.of(b"another target clip")],
-            "prior_refs": [],
-            "config_digest": digest.of(b"a configuration"),
-            "seed": "17",
-            "with_prior_preservation": False,
-        },
+        "adaptation": _adaptation(),
         "lock": {"kind": "pip-record", "digest": digest.of("".join(lines).encode()), "packages": len(packages)},
         "container_image": absent("not_applicable"),
     }
+
+
+def _adaptation() -> dict[str, Any]:
+    found = {
+        "method": "lora",
+        "base": digest.of(b"small-voice"),
+        "delta": digest.of(b"delta weights"),
+        "steps": 400,
+        "target_refs": [TARGET, digest.of(b"another target clip")],
+        "prior_refs": [],
+        "config_digest": digest.of(b"a configuration"),
+        "seed": "17",
+        "with_prior_preservation": False,
+        "quality": [
+            {
+                "duration_ms": 15_000,
+                "snr_millidb": 31_250,
+                "clipped_samples": 0,
+                "alignment_milli": -7_120,
+                "outlier": False,
+            },
+            {
+                "duration_ms": 5_000,
+                "snr_millidb": absent("not_measured"),
+                "clipped_samples": 3,
+                "alignment_milli": absent("not_applicable"),
+                "outlier": False,
+            },
+        ],
+        "stopped_early": True,
+        "loss_micro": {
+            "target_first": 1_250_000,
+            "target_last": 980_112,
+            "prior_first": absent("not_applicable"),
+            "prior_last": absent("not_applicable"),
+        },
+    }
+    said = {each["digest"]: each["transcript_digest"] for each in _input()["refs"]}
+    return found | {"chain": chain_of(found, said)}
+
+
+def chain_of(adaptation: dict[str, Any], said: dict[str, str]) -> dict[str, str]:
+    """Return the chain of an adaptation whose clips say what `said` holds of them."""
+    return adaptation_chain(
+        base=adaptation["base"],
+        clips=[(clip, said[clip]) for clip in adaptation["target_refs"]],
+        priors=adaptation["prior_refs"],
+        config_digest=adaptation["config_digest"],
+        seed=adaptation["seed"],
+    )
+
+
+def rechain(value: dict[str, Any]) -> None:
+    """Make the chain of a descriptor anew from what it states."""
+    said = {each["digest"]: each["transcript_digest"] for each in value["input"]["refs"]}
+    adaptation = value["pins"]["adaptation"]
+    adaptation["chain"] = chain_of(adaptation, said)
 
 
 def _generation() -> dict[str, Any]:

@@ -87,6 +87,10 @@ def idle(values: dict[str, Any]) -> None:
 
 
 PARQUET = "run.tts.parquet"
+_RUN = full_run.draft().descriptor
+TIMBRE, TARGET, OTHER = _RUN["input"]["refs"]
+PRIOR = OTHER | {"role": "prior", "digest": digest.of(b"a prior sample"), "transcript_digest": absent("unknown")}
+BASE, _, DELTA = _RUN["pins"]["model"]["files"]
 
 
 def encoded(kind: str, encoder: dict[str, str] | None = None, *, name: str = PARQUET) -> Callable[[Path], Path]:
@@ -166,11 +170,11 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     # The chain follows the order of the adaptation, which is not that of the list where order does not matter.
     "PIN17": adapted(
         input__refs_ordered=False,
-        input__refs=[*reversed(full_run.REFS), full_run.PRIOR],
+        input__refs=[TIMBRE, OTHER, TARGET, PRIOR],
         pins__adaptation__with_prior_preservation=True,
-        pins__adaptation__prior_refs=[full_run.PRIOR["digest"]],
+        pins__adaptation__prior_refs=[PRIOR["digest"]],
     ),
-    "PIN18": full(pins__model__files=[*reversed(full_run.MODEL_FILES)], pins__model__files__0__path="renamed.bin"),
+    "PIN18": full(pins__model__files=[DELTA | {"path": "renamed.bin"}, BASE]),
     "PIN15": full(
         pins__model__uri="https://models.example/KDAIP/StableTTS1.1",
         pins__model__family="kdaip-stabletts",

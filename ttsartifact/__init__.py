@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     )
     from ttsartifact.rerunning.rerun import rerun_command, rerun_runner
     from ttsartifact.rerunning.run import run_runner
+    from ttsartifact.terms.chain import adaptation_chain
     from ttsartifact.terms.descriptor import Descriptor, absent
     from ttsartifact.terms.draft import Draft
     from ttsartifact.terms.finding import Finding, Verdict
@@ -110,6 +111,7 @@ _PLACES = {
     ),
     "ttsartifact.rerunning.rerun": ("rerun_command", "rerun_runner"),
     "ttsartifact.rerunning.run": ("run_runner",),
+    "ttsartifact.terms.chain": ("adaptation_chain",),
     "ttsartifact.terms.descriptor": ("Descriptor", "absent"),
     "ttsartifact.terms.draft": ("Draft",),
     "ttsartifact.terms.finding": ("Finding", "Verdict"),
@@ -156,6 +158,7 @@ __all__ = [
     "Unavailable",
     "Verdict",
     "absent",
+    "adaptation_chain",
     "compare_audio",
     "condition_diff",
     "convert",

@@ -66,10 +66,6 @@ CASES = [
     case("PIN09", "autocast-unknown", generation__precision__autocast=absent("not_measured")),
     case("PIN10", "fewer", pins__lock__packages=1),
     case("PIN10", "other", pins__lock__digest=digest.of(b"other packages")),
-    case("PIN12", "base-is-delta", pins__adaptation__delta=digest.of(b"base weights")),
-    case("PIN12", "unlisted-clip", also=("REF06",), input__refs__2__role="prior", input__target_speech_ms=0),
-    case("PIN12", "no-prior-clips", pins__adaptation__with_prior_preservation=True),
-    case("PIN12", "no-adaptation", pins__adaptation=absent("not_applicable")),
     kit.Case(
         rule="PIN15",
         slug="address-of-another",

@@ -88,6 +88,7 @@ def test_order_that_does_not_matter(tmp_path):
     def patch(value):
         swapped(value)
         value["input"]["refs_ordered"] = False
+        full_run.rechain(value)
 
     (report,) = verify(full_run.artifact(tmp_path, patch=patch))
     assert kit.failed(report) == set()

@@ -83,6 +83,11 @@ def missing_for(level: str, descriptor: Descriptor) -> list[str]:
             for pin in ("/pins/model", "/pins/vocoder")
             if descriptor.known(f"{pin}/uri") is not None and descriptor.known(f"{pin}/files") is None
         ]
+        # Of a voice that was adapted, what it was made of is part of what made the run.
+        if descriptor.known("/pins/adaptation/delta") is not None and (
+            descriptor.known("/pins/adaptation/chain") is None
+        ):
+            missing.append("/pins/adaptation/chain")
         if descriptor.at("/generation/determinism/class") == "unclaimed":
             missing.append("/generation/determinism/class")
     return missing

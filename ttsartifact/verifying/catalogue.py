@@ -24,6 +24,7 @@ _FAMILIES = (
     "digests",
     "pins",
     "model_families",
+    "adaptation",
     "references",
     "timeline",
     "audio",

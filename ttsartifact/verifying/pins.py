@@ -283,60 +283,6 @@ def device_listed(evidence: Evidence) -> Answer:
     ]
 
 
-@rule("PIN12")
-def adaptation_pinned(evidence: Evidence) -> Answer:
-    """A run of mode `adapted` pins its adaptation, whose clips are listed in /input/refs by role (clause 5.5).
-
-    Base and delta differ, and prior clips are there exactly when prior preservation was used.
-    """
-    adaptation, mode = evidence.descriptor.at("/pins/adaptation"), evidence.known("/input/mode")
-    if is_absent(adaptation):
-        if mode != "adapted":
-            return NotApplicable("nothing was adapted")
-        if is_unknown(adaptation) and not claims_level(evidence, "L3"):
-            return []
-        return [
-            Mismatch(
-                where="/pins/adaptation",
-                found=adaptation["reason"],
-                expected="method, base, delta, steps, clips",
-                message="an adapted voice states no adaptation",
-            )
-        ]
-    faults = []
-    if adaptation["base"] == adaptation["delta"]:
-        faults.append(
-            Mismatch(
-                where="/pins/adaptation/delta",
-                found=adaptation["delta"],
-                expected="another digest than base",
-                message="nothing was adapted",
-            )
-        )
-    for key, role in (("target_refs", "target"), ("prior_refs", "prior")):
-        listed = {entry["digest"] for _, entry in entries(evidence, "/input/refs") if entry["role"] == role}
-        faults += [
-            Mismatch(
-                where=f"/pins/adaptation/{key}/{place}",
-                found=clip,
-                expected=f"a clip of role {role} in /input/refs",
-                message="a clip of the adaptation is not listed",
-            )
-            for place, clip in enumerate(adaptation[key])
-            if clip not in listed
-        ]
-    if adaptation["with_prior_preservation"] != bool(adaptation["prior_refs"]):
-        faults.append(
-            Mismatch(
-                where="/pins/adaptation/prior_refs",
-                found=f"{len(adaptation['prior_refs'])} clips",
-                expected="clips" if adaptation["with_prior_preservation"] else "none",
-                message="prior preservation and its clips contradict each other",
-            )
-        )
-    return faults
-
-
 def _repositories(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any]]]:
     for where in ("/pins/model", "/pins/vocoder"):
         pinned = evidence.known(where)

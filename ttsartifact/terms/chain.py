@@ -1,0 +1,42 @@
+"""The chain of an adaptation: five digests, each over the one before it and over facts that are stated (clause 5.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ttsartifact.terms import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["LINKS", "adaptation_chain", "first_difference"]
+
+LINKS = ("base", "clips", "priors", "config", "seed")
+
+_BEGIN = "ttsartifact-adaptation/1"
+
+
+def adaptation_chain(
+    *, base: str, clips: Iterable[tuple[str, str]], priors: Iterable[str], config_digest: str, seed: int | str
+) -> dict[str, str]:
+    """Return the links by name.
+
+    `clips` are the digests of each target clip and of its transcript in order, `priors` those of the prior clips.
+    """
+    facts = {
+        "base": [base],
+        "clips": [f"{clip} {transcript}" for clip, transcript in clips],
+        "priors": list(priors) or ["none"],
+        "config": [config_digest],
+        "seed": [str(seed)],
+    }
+    before, links = _BEGIN, {}
+    for name in LINKS:
+        lines = [before, name, *facts[name]]
+        before = links[name] = digest.of("".join(f"{line}\n" for line in lines).encode())
+    return links
+
+
+def first_difference(stated: Mapping[str, str], found: Mapping[str, str]) -> str | None:
+    """Return the first link that is not the same in both: what it binds was changed."""
+    return next((name for name in LINKS if stated.get(name) != found.get(name)), None)
