@@ -26,7 +26,7 @@ CAUSES = ("inputs", "weights", "code", "numerics", "providers", "cpu", "other")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One condition that is not known to be the same on both sides; None is a value that is not there."""
+    """One condition that is not known to be the same on both sides; None is none, or none that was told."""
 
     pointer: str
     """A JSON pointer into the first descriptor, or into the second where only that one has the place."""
@@ -35,8 +35,14 @@ class Difference:
     cause: str
     a: Any
     b: Any
-    known: bool
-    """Whether both sides say what theirs was; a run that withheld a condition cannot be shown to differ in it."""
+    a_told: bool = True
+    """Whether the first says what its own was, be it that there was none."""
+    b_told: bool = True
+
+    @property
+    def known(self) -> bool:
+        """Whether both sides say what theirs was; a run that withheld a condition cannot be shown to differ in it."""
+        return self.a_told and self.b_told
 
     def to_value(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -46,6 +52,8 @@ class Difference:
             "cause": self.cause,
             "a": self.a,
             "b": self.b,
+            "a_told": self.a_told,
+            "b_told": self.b_told,
             "known": self.known,
         }
 
@@ -68,6 +76,7 @@ _RULES: tuple[tuple[str, str | None, str], ...] = (
     (r"/pins/vocoder/files/\d+", "weights", "vocoder file {name}"),
     (r"/pins/vocoder/revision$", "weights", "vocoder revision"),
     (r"/pins/vocoder", "weights", "vocoder {key}"),
+    (r"/pins/adaptation/(quality|stopped_early|loss_micro)", None, ""),  # what came of it
     (r"/pins/adaptation", "weights", "adaptation {key}"),
     (r"/generation/numerics/weights_digest$", "weights", "weights as loaded"),
     (r"/pins/engine", "code", "engine {key}"),
@@ -113,6 +122,7 @@ _VARIABLES = (
     (re.compile(r"ATEN_CPU|MKL_CBWR|ONEDNN_MAX|OMP_|MKL_|OPENBLAS_|ONEDNN_"), "cpu"),
     (re.compile(r"CUDA_|CUBLAS_|CUDNN_|NVIDIA_|TORCH|PYTORCH_|HIP_|ORT_"), "numerics"),
 )
+_UNTOLD: Any = object()
 # What names an entry of a list, so that an entry put in front does not make all behind it differ.
 _IDENTITIES = {
     "packages": "name",
@@ -137,20 +147,30 @@ def condition_diff(a: Descriptor, b: Descriptor) -> tuple[Difference, ...]:
 
 def _pairs(pointer: str, name: str, a: Any, b: Any) -> Iterator[tuple[str, str, Any, Any]]:
     """Yield pointer, name of the nearest named list entry, and both values, wherever two leaves differ."""
-    a, b = (None if is_absent(value) else value for value in (a, b))
+    a, b = map(_told, (a, b))
     if a == b:
         return
     if isinstance(a, dict) and isinstance(b, dict):
+        # A parameter that is not there is one that the engine does not have; any other place was left empty.
+        missing = None if pointer == "/generation/params" else _UNTOLD
         for key in sorted(a.keys() | b.keys()):
             step = key.replace("~", "~0").replace("/", "~1")
-            yield from _pairs(f"{pointer}/{step}", name, a.get(key), b.get(key))
+            yield from _pairs(f"{pointer}/{step}", name, a.get(key, missing), b.get(key, missing))
     elif isinstance(a, list) and isinstance(b, list):
         yield from _list_pairs(pointer, name, a, b)
     else:
         yield pointer, name, a, b
 
 
+def _told(value: Any) -> Any:
+    """Return a value, None for one that does not apply, and `_UNTOLD` for one that is absent in any other way."""
+    if not is_absent(value):
+        return value
+    return None if value["reason"] == "not_applicable" else _UNTOLD
+
+
 def _list_pairs(pointer: str, name: str, a: list[Any], b: list[Any]) -> Iterator[tuple[str, str, Any, Any]]:
+    """Yield the pairs of two lists; what only one of them holds, the other is known not to hold."""
     identity = _IDENTITIES.get(pointer.rpartition("/")[2])
     if identity is not None:
         left, right = _by_name(a, identity), _by_name(b, identity)
@@ -179,7 +199,13 @@ def _difference(pointer: str, name: str, a: Any, b: Any) -> Difference | None:
     if cause is None:
         return None
     return Difference(
-        pointer=pointer, label=label, cause=cause, a=_plain(a), b=_plain(b), known=a is not None and b is not None
+        pointer=pointer,
+        label=label,
+        cause=cause,
+        a=_plain(a),
+        b=_plain(b),
+        a_told=a is not _UNTOLD,
+        b_told=b is not _UNTOLD,
     )
 
 
@@ -198,4 +224,6 @@ def _class_of(pointer: str, name: str) -> tuple[str | None, str]:
 
 def _plain(value: Any) -> Any:
     """Return a value short enough for a report: an entry that only one side has shows as its compact JSON."""
+    if value is _UNTOLD:
+        return None
     return json.dumps(value, sort_keys=True, separators=(",", ":")) if isinstance(value, dict) else value

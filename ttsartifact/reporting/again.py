@@ -91,9 +91,13 @@ def _condition_lines(title: str, differences: tuple[Difference, ...]) -> Iterato
     if stated:
         yield f"  {title}:"
     for each in stated[:_MOST_OTHERS]:
-        yield f"    {safe(each.label)}: {spoken(each.a)}, now {spoken(each.b)}"
+        yield f"    {safe(each.label)}: {_value(each.a)}, now {_value(each.b)}"
     if len(stated) > _MOST_OTHERS:
         yield f"    and {len(stated) - _MOST_OTHERS} more; --format json has all"
+
+
+def _value(value: object) -> str:
+    return "none" if value is None else spoken(value)
 
 
 def _source(source: str) -> str:
