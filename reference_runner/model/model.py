@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reference_runner.model.config import StableTtsConfig
     from reference_runner.numerics.ops import Activation, Integers, Mask, Ops
 
-__all__ = ["PlannedSpeech", "StableTts"]
+__all__ = ["Parts", "PlannedSpeech", "StableTts"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,21 +39,19 @@ class PlannedSpeech:
     duration_margins: Activation
 
 
-class StableTts(nn.Module):
-    """The eight parts; each may be used alone, as training and streaming do."""
+class Parts:
+    """What the parts do together, whoever computes each of them; a part is called with the ops and its inputs."""
 
-    def __init__(self, config: StableTtsConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.text_encoder = TextEncoder(config)
-        self.timbre_encoder = TimbreEncoder(config)
-        self.prosody_encoder = ProsodyEncoder(config)
-        self.prosody_quantizer = ProsodyQuantizer(config)
-        self.prosody_language_model = ProsodyLanguageModel(config)
-        self.duration_predictor = DurationPredictor(config)
-        self.style_adaptive_encoder = StyleAdaptiveEncoder(config)
-        self.score_decoder = ScoreDecoder(config)
-        self.vocoder = Vocoder(config)
+    config: StableTtsConfig
+    text_encoder: Any
+    timbre_encoder: Any
+    prosody_encoder: Any
+    prosody_quantizer: Any
+    prosody_language_model: Any
+    duration_predictor: Any
+    style_adaptive_encoder: Any
+    score_decoder: Any
+    vocoder: Any
 
     @property
     def schedule(self) -> NoiseSchedule:
@@ -124,3 +122,20 @@ class StableTts(nn.Module):
             from_x, from_estimate = self.schedule.step(t, earlier)
             x = ops.add(ops.affine(x, from_x), ops.affine(estimate, from_estimate))
         return ops.add(frames.mean, x)
+
+
+class StableTts(Parts, nn.Module):
+    """The eight parts; each may be used alone, as training and streaming do."""
+
+    def __init__(self, config: StableTtsConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.text_encoder = TextEncoder(config)
+        self.timbre_encoder = TimbreEncoder(config)
+        self.prosody_encoder = ProsodyEncoder(config)
+        self.prosody_quantizer = ProsodyQuantizer(config)
+        self.prosody_language_model = ProsodyLanguageModel(config)
+        self.duration_predictor = DurationPredictor(config)
+        self.style_adaptive_encoder = StyleAdaptiveEncoder(config)
+        self.score_decoder = ScoreDecoder(config)
+        self.vocoder = Vocoder(config)

@@ -60,11 +60,12 @@ class ProsodyQuantizer(nn.Module):
         self._renew_scores()
 
     def forward(self, ops: Ops, latents: Activation) -> tuple[Integers, Activation]:
-        """Latents (B, P, D) to the nearest codes (B, P) and how clearly each won (B, P).
+        """Latents (B, P, D) to the nearest codes (B, P) and how clearly each won (B, P)."""
+        return ops.argmax_with_margin(self.scores(ops, latents))
 
-        The nearest code maximises 2 <z, c> - |c|^2, which is a linear layer.
-        """
-        return ops.argmax_with_margin(ops.linear(latents, self.score_weight, self.score_bias))
+    def scores(self, ops: Ops, latents: Activation) -> Activation:
+        """Latents (B, P, D) to (B, P, K): the nearest code maximises 2 <z, c> - |c|^2, which is a linear layer."""
+        return ops.linear(latents, self.score_weight, self.score_bias)
 
     def embed(self, ops: Ops, codes: Integers) -> Activation:
         """Codes (B, P) to what the rest of the model adds to its text vectors (B, P, C)."""

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from reference_runner.model.config import StableTtsConfig
     from reference_runner.numerics.ops import Activation, Integers, Ops
 
-__all__ = ["DecodedProsody", "ProsodyLanguageModel", "ProsodyPrompt"]
+    Past = list[tuple[Activation, Activation] | None]
+
+__all__ = ["DecodedProsody", "GreedyDecoding", "ProsodyLanguageModel", "ProsodyPrompt"]
 
 _EXTRA_TOKENS = 2
 
@@ -34,16 +36,51 @@ class DecodedProsody:
     margins: Activation
 
 
-class ProsodyLanguageModel(nn.Module):
+class GreedyDecoding:
+    """One code after another, each the likeliest after those before it, whoever computes the network."""
+
+    config: StableTtsConfig
+
+    @property
+    def begin_token(self) -> int:
+        """Stands before the first code of all."""
+        return self.config.prosody_codes
+
+    @property
+    def join_token(self) -> int:
+        """Stands between the prompt's last code and the first of the text."""
+        return self.config.prosody_codes + 1
+
+    def extend(self, ops: Ops, text: Activation, previous: Integers, past: Past) -> tuple[Activation, Past]:
+        """Text (B, Q, C) and the codes before each (B, Q), after the past, to logits (B, Q, K) and the longer past."""
+        raise NotImplementedError
+
+    def decode(self, ops: Ops, text: Activation, prompt: ProsodyPrompt | None = None) -> DecodedProsody:
+        """Choose the codes of text vectors (1, P, C), continuing the prompt."""
+        begin = ops.integers([[self.begin_token]])
+        past: Past = [None] * self.config.language_model_blocks
+        previous = begin
+        if prompt is not None:
+            shifted = ops.concat_integers([begin, prompt.codes[:, :-1]], axis=1)
+            _, past = self.extend(ops, prompt.text, shifted, past)
+            previous = ops.integers([[self.join_token]])
+        codes: list[Integers] = []
+        margins: list[Activation] = []
+        for place in range(text.shape[1]):
+            logits, past = self.extend(ops, text[:, place : place + 1], previous, past)
+            previous, margin = ops.argmax_with_margin(logits)
+            codes.append(previous)
+            margins.append(margin)
+        return DecodedProsody(codes=ops.concat_integers(codes, axis=1), margins=ops.concat(margins, axis=1))
+
+
+class ProsodyLanguageModel(GreedyDecoding, nn.Module):
     """A causal transformer over [text_i + code_(i-1)]; it never hears the speaker."""
 
     def __init__(self, config: StableTtsConfig) -> None:
         super().__init__()
+        self.config = config
         channels = config.hidden_channels
-        self.begin_token = config.prosody_codes
-        """Stands before the first code of all."""
-        self.join_token = config.prosody_codes + 1
-        """Stands between the prompt's last code and the first of the text."""
         self.previous = Embedding(config.prosody_codes + _EXTRA_TOKENS, channels)
         self.text = Linear(channels, channels)
         self.blocks = nn.ModuleList(
@@ -57,37 +94,13 @@ class ProsodyLanguageModel(nn.Module):
 
     def forward(self, ops: Ops, text: Activation, previous: Integers) -> Activation:
         """Text vectors (B, P, C) and the codes before each (B, P) to logits (B, P, K)."""
-        logits, _ = self._extend(ops, text, previous, [None] * len(self.blocks))
+        logits, _ = self.extend(ops, text, previous, [None] * len(self.blocks))
         return logits
 
-    def decode(self, ops: Ops, text: Activation, prompt: ProsodyPrompt | None = None) -> DecodedProsody:
-        """Choose the codes of text vectors (1, P, C) one after another, continuing the prompt; greedy."""
-        begin = ops.integers([[self.begin_token]])
-        past: list[tuple[Activation, Activation] | None] = [None] * len(self.blocks)
-        previous = begin
-        if prompt is not None:
-            shifted = ops.concat_integers([begin, prompt.codes[:, :-1]], axis=1)
-            _, past = self._extend(ops, prompt.text, shifted, past)
-            previous = ops.integers([[self.join_token]])
-        codes: list[Integers] = []
-        margins: list[Activation] = []
-        for place in range(text.shape[1]):
-            logits, past = self._extend(ops, text[:, place : place + 1], previous, past)
-            previous, margin = ops.argmax_with_margin(logits)
-            codes.append(previous)
-            margins.append(margin)
-        return DecodedProsody(codes=ops.concat_integers(codes, axis=1), margins=ops.concat(margins, axis=1))
-
-    def _extend(
-        self,
-        ops: Ops,
-        text: Activation,
-        previous: Integers,
-        past: list[tuple[Activation, Activation] | None],
-    ) -> tuple[Activation, list[tuple[Activation, Activation] | None]]:
-        """Text (B, Q, C) after the past to logits (B, Q, K) and the longer past."""
+    def extend(self, ops: Ops, text: Activation, previous: Integers, past: Past) -> tuple[Activation, Past]:
+        """Attend from text (B, Q, C) to the past and itself."""
         x = ops.add(self.text(ops, text), self.previous(ops, previous))
-        longer: list[tuple[Activation, Activation] | None] = []
+        longer: Past = []
         for block, before in zip(self.blocks, past, strict=True):
             x, after = block.extend(ops, x, before)
             longer.append(after)
