@@ -6,7 +6,8 @@
 `validate` asks whether its structure holds, `verify` whether every byte and claim does: a `Report` of `Finding`s.
 `strip`, `convert` and `reattach` move a run between carriers without changing it.
 `rerun_command` and `rerun_runner` make it again by nothing that the file names, and say how near they came.
-A `Runner` is an engine that can be asked by name, and `run_runner` asks one; an `Adapter` fits one to a voice.
+A `Runner` is an engine that can be asked by name, and `run_runner` asks one; `adapt_voice` has an
+`Adapter` fit it to a voice.
 
 Names load when they are first used, so that `import ttsartifact` costs nothing.
 """
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from ttsartifact.recording.recorder import Recorder, record_tts, wrap_iterator
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.sensors.nvml import Nvml
+    from ttsartifact.rerunning.adapt import adapt_voice
     from ttsartifact.rerunning.adaptation import (
         AdaptationClip,
         AdaptationRecipe,
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
         RecordedClip,
     )
     from ttsartifact.rerunning.protocol import (
+        BatchChunk,
+        BatchRunner,
         Conditions,
         Finished,
         Heard,
@@ -58,7 +62,7 @@ if TYPE_CHECKING:
         SoundFormat,
     )
     from ttsartifact.rerunning.rerun import rerun_command, rerun_runner
-    from ttsartifact.rerunning.run import run_runner
+    from ttsartifact.rerunning.run import run_batch, run_runner
     from ttsartifact.terms.chain import adaptation_chain
     from ttsartifact.terms.descriptor import Descriptor, absent
     from ttsartifact.terms.draft import Draft
@@ -90,6 +94,7 @@ _PLACES = {
     "ttsartifact.recording.recorder": ("Recorder", "record_tts", "wrap_iterator"),
     "ttsartifact.recording.references": ("Reference",),
     "ttsartifact.recording.sensors.nvml": ("Nvml",),
+    "ttsartifact.rerunning.adapt": ("adapt_voice",),
     "ttsartifact.rerunning.adaptation": (
         "AdaptationClip",
         "AdaptationRecipe",
@@ -99,6 +104,8 @@ _PLACES = {
         "RecordedClip",
     ),
     "ttsartifact.rerunning.protocol": (
+        "BatchChunk",
+        "BatchRunner",
         "Conditions",
         "Finished",
         "Heard",
@@ -110,7 +117,7 @@ _PLACES = {
         "SoundFormat",
     ),
     "ttsartifact.rerunning.rerun": ("rerun_command", "rerun_runner"),
-    "ttsartifact.rerunning.run": ("run_runner",),
+    "ttsartifact.rerunning.run": ("run_batch", "run_runner"),
     "ttsartifact.terms.chain": ("adaptation_chain",),
     "ttsartifact.terms.descriptor": ("Descriptor", "absent"),
     "ttsartifact.terms.draft": ("Draft",),
@@ -130,6 +137,8 @@ __all__ = [
     "Adapted",
     "Adapter",
     "Artifact",
+    "BatchChunk",
+    "BatchRunner",
     "CommandFailed",
     "Conditions",
     "Damaged",
@@ -158,6 +167,7 @@ __all__ = [
     "Unavailable",
     "Verdict",
     "absent",
+    "adapt_voice",
     "adaptation_chain",
     "compare_audio",
     "condition_diff",
@@ -169,6 +179,7 @@ __all__ = [
     "record_tts",
     "rerun_command",
     "rerun_runner",
+    "run_batch",
     "run_runner",
     "strip",
     "validate",

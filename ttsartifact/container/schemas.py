@@ -11,7 +11,7 @@ from ttsartifact.errors import InvalidDescriptor
 if TYPE_CHECKING:
     import jsonschema_rs
 
-__all__ = ["require_valid", "validator"]
+__all__ = ["holds_as", "require_valid", "validator"]
 
 
 @cache
@@ -20,6 +20,19 @@ def validator(name: str) -> jsonschema_rs.Draft202012Validator:
     import jsonschema_rs
 
     return jsonschema_rs.Draft202012Validator(_spec.load_json(f"{name}.schema.json"))
+
+
+def holds_as(kind: str, value: Any) -> bool:
+    """Tell whether `value` is a sound `kind` of the descriptor: a name below its schema's $defs."""
+    return _definition(kind).is_valid(value)
+
+
+@cache
+def _definition(kind: str) -> jsonschema_rs.Draft202012Validator:
+    import jsonschema_rs
+
+    whole = _spec.load_json("descriptor.schema.json")
+    return jsonschema_rs.Draft202012Validator({"$defs": whole["$defs"], "$ref": f"#/$defs/{kind}"})
 
 
 def require_valid(name: str, value: Any) -> None:

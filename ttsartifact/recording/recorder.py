@@ -62,9 +62,14 @@ class Recorder:
         includes: Iterable[str] = (),
         replace: bool = False,
         say: Callable[[str], None] = say_by_logging,
+        beside: Recorder | None = None,
         **stated: Unpack[Stated],
     ) -> None:
-        """Take what will be recorded. `stated` is what only the caller knows; see `Stated` for its fields."""
+        """Take what will be recorded. `stated` is what only the caller knows; see `Stated` for its fields.
+
+        A recorder `beside` one that was entered before records a request of the same batch, on that one's timebase
+        and with its sensor. All of them are closed before the first one finishes.
+        """
         if subtype not in _DEPTHS:
             raise Refused("a sample format that is not written", found=subtype, expected=", ".join(_DEPTHS))
         if carrier_of(out) in {"flac", "mp3"}:
@@ -73,12 +78,21 @@ class Recorder:
         self._wave = riff.WaveFormat(
             subtype=subtype, sample_rate_hz=sample_rate_hz, channels=channels, bit_depth=_DEPTHS[subtype]
         )
-        self._run = Run(out, sensor=sensor, clock=clock, period_ns=period_ns, replace=replace, say=say)
+        self._run: Run = Run(
+            out,
+            sensor=sensor,
+            clock=clock,
+            period_ns=period_ns,
+            replace=replace,
+            say=say,
+            beside=None if beside is None else beside._run,  # noqa: SLF001 - its own class
+        )
         self._text, self._stated, self._replace = text, stated, replace
         self._audio: dict[str, Any] = {"roles": roles} if roles else {}
         self._observer, self._semantics, self._includes = observer, semantics, tuple(includes)
         self._lock = threading.Lock()
         self._frames = self._clipped = 0
+        self._abandoned = False
 
     def __enter__(self) -> Self:
         """Read the references, open the files and start the sensors; the clock runs from here."""
@@ -98,7 +112,7 @@ class Recorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            if self.packed is None and not self._file.closed:
+            if self.packed is None and not self._abandoned:
                 self._abandon(error)
         elif self.packed is None:
             self.finish()
@@ -162,11 +176,16 @@ class Recorder:
         """Return a trace of the caller's own, on the run's timebase."""
         return self._run.channel(name, unit=unit, **facts)
 
+    def close(self) -> None:
+        """Close the audio: no chunk follows. `finish` does it for a run that is recorded alone."""
+        if not self._file.closed:
+            self._close_wave()
+
     def finish(self, **stated: Unpack[Stated]) -> Packed:
         """Pack the run, and return what was written. `stated` adds what became known only at the end."""
         self._stated |= stated
         try:
-            self._close_wave()
+            self.close()
             self._run.end()
             with FileSource(self._path) as audio:
                 self.packed = pack(self._draft(), audio, self._run.out, replace=self._replace)
@@ -245,6 +264,7 @@ class Recorder:
         self._run.moments.encoded = self._run.now()
 
     def _abandon(self, error: BaseException) -> None:
+        self._abandoned = True
         self._remove()
         self._run.abandon(f"{type(error).__name__}: {error}", chunks=len(self._run.chunks), frames=self._frames)
         if isinstance(error, TtsArtifactError) and not error.where:

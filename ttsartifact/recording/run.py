@@ -82,8 +82,12 @@ class Run:
         period_ns: int = PERIOD_NS,
         replace: bool = False,
         say: Callable[[str], None] = say_by_logging,
+        beside: Run | None = None,
     ) -> None:
-        """Check before anything happens that the output can be written; nothing is read or opened yet."""
+        """Check before anything happens that the output can be written; nothing is read or opened yet.
+
+        A run `beside` another is computed in the same batch: one timebase and one sampler serve both.
+        """
         self.out = os.fspath(out)
         self.say = say
         self.moments = Moments()
@@ -92,6 +96,10 @@ class Run:
         self._sensor = sensor or Absent()
         self._said_sensor = sensor is not None
         self._period_ns = period_ns
+        self._beside = beside
+        self._ended = False
+        self.timebase: Timebase
+        self.sampler: Sampler
         self.logs = Logs()
         if not replace and os.path.lexists(self.out):
             raise Refused("the output exists; say --force to replace it", where=self.out)
@@ -101,10 +109,13 @@ class Run:
 
     def begin(self, **facts: Any) -> None:
         """Start the timebase, the journal and the sampler."""
-        self.timebase = Timebase(self._clock)
+        self.timebase = Timebase(self._clock) if self._beside is None else self._beside.timebase
         self.now = self.timebase.now
         self.journal = Journal(self.out, self.now)
         self.journal.write("begin", **facts)
+        if self._beside is not None:
+            self.sampler = self._beside.sampler
+            return
         self.sampler = Sampler(self._sensor, self.timebase, period_ns=self._period_ns)
         try:
             self.sampler.start()
@@ -115,6 +126,12 @@ class Run:
 
     def end(self) -> None:
         """Stop the sampler and take the last snapshot; nothing of the run happens after it."""
+        if self._beside is not None:
+            self._beside.end()
+            return
+        if self._ended:
+            return
+        self._ended = True
         sound = self.sampler.absence is None
         self.sampler.stop()
         self.timebase.close()

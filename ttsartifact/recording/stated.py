@@ -30,6 +30,8 @@ class Stated(TypedDict, total=False):
     phonemes: dict[str, Any]
     mode: str
     references: Sequence[Reference]
+    learnt_from: Sequence[dict[str, Any]]
+    """Entries of /input/refs behind those of `references`: clips that the voice was adapted to, none of them at hand."""
     refs_ordered: bool
     model: dict[str, Any]
     vocoder: dict[str, Any]
@@ -84,7 +86,7 @@ def input_section(text: str | bytes, stated: Stated, clips: Sequence[tuple[Refer
     raw = text.encode() if isinstance(text, str) else text
     if not raw:
         raise Refused("the text is empty", where="/input/text", expected="at least one byte")
-    entries = [reference.to_value(data) for reference, data in clips]
+    entries = [*(reference.to_value(data) for reference, data in clips), *stated.get("learnt_from", ())]
     return {
         "text": {
             "digest": digest.of(raw),

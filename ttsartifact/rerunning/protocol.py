@@ -14,16 +14,19 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ttsartifact.errors import Refused, Unavailable
+from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = [
     "RUNNERS",
+    "BatchChunk",
+    "BatchRunner",
     "Conditions",
     "Finished",
     "Heard",
@@ -36,6 +39,7 @@ __all__ = [
     "installed",
     "load",
     "loaded",
+    "translated",
 ]
 
 RUNNERS = "ttsartifact.runners"
@@ -103,6 +107,8 @@ class RunnerInfo:
     """The stages that draw random numbers; each has a seed of its own."""
     references: tuple[int, int] = (0, 0)
     """The least and the most reference clips that it takes."""
+    batch: int = 1
+    """The most requests that it computes together; more than one only of a `BatchRunner`."""
 
     def checked(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return all parameters, defaults filled in; raises Refused for an unknown one or a value it may not have."""
@@ -191,6 +197,8 @@ class Prepared:
     conditions: Conditions
     heard: tuple[Heard, ...] = ()
     """One for each reference, in order; none where the runner does not tell."""
+    warmup_runs: int = 0
+    """How often the runner spoke before it was ready."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +240,31 @@ class Runner(Protocol):
         ...
 
 
+class BatchChunk(NamedTuple):
+    """PCM of one request of a batch, as it is decoded."""
+
+    place: int
+    pcm: bytes
+    last: bool
+    """Whether nothing of this request follows."""
+
+
+class BatchRunner(Runner, Protocol):
+    """An engine that computes several requests together, in the same order of questions."""
+
+    def prepare_batch(self, requests: Sequence[Request]) -> list[Prepared]:
+        """Load what the requests need; they differ in their texts alone."""
+        ...
+
+    def stream_batch(self) -> Iterator[BatchChunk]:
+        """Yield PCM of all requests in the order in which it is decoded."""
+        ...
+
+    def finish_batch(self) -> list[Finished]:
+        """Let go, and tell what only the end tells of each request; of none after an error."""
+        ...
+
+
 def installed(group: str = RUNNERS) -> dict[str, importlib.metadata.EntryPoint]:
     """Return the runners that are installed here, or the entries of another group, by name. None of them is loaded."""
     return {point.name: point for point in importlib.metadata.entry_points(group=group)}
@@ -257,3 +290,15 @@ def loaded(name: str, group: str, kind: str) -> Any:
         return found[name].load()()
     except ImportError as error:
         raise Unavailable(f"{kind} {name} cannot be loaded: {error}") from error
+
+
+@contextmanager
+def translated(who: str) -> Iterator[None]:
+    """Let an engine's own errors out as ours; what a stranger's package raises is its failure, not our crash."""
+    try:
+        yield
+    except TtsArtifactError:
+        raise
+    except Exception as error:
+        said = f": {error}" if str(error) else ""
+        raise CommandFailed(f"{who} failed: {type(error).__name__}{said}") from error

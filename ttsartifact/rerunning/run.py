@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import replace as replaced
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
+from ttsartifact.errors import Refused
 from ttsartifact.recording.recorder import Recorder
 from ttsartifact.recording.references import Reference
 from ttsartifact.recording.run import say_by_logging
-from ttsartifact.rerunning.protocol import Prepared, Request, Runner, RunnerInfo, load
+from ttsartifact.rerunning.protocol import BatchChunk, Prepared, Request, Runner, RunnerInfo, load, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from ttsartifact.packing.pack import Packed
     from ttsartifact.recording.sensors import Sensor
-    from ttsartifact.rerunning.protocol import Finished, Heard
+    from ttsartifact.rerunning.protocol import BatchRunner, Finished, Heard, SoundFormat
 
-__all__ = ["run_runner", "seeds_of"]
+__all__ = ["run_batch", "run_runner", "seeds_of"]
 
 _SAMPLE_BYTES = {"pcm_s16": 2, "pcm_s24": 3, "pcm_s32": 4, "pcm_f32": 4}
 
@@ -50,32 +50,72 @@ def run_runner(
     Raises Unavailable for a runner or a part of it that is not installed, Refused for a parameter that it does not
     have, and CommandFailed when it delivers no audio.
     """
+    (packed,) = run_batch(
+        name,
+        [text],
+        [out],
+        references=references,
+        seed=seed,
+        seeds=seeds,
+        parameters=parameters,
+        weights=weights,
+        sensor=sensor,
+        replace=replace,
+        on_audio=on_audio,
+        say=say,
+        **stated,
+    )
+    return packed
+
+
+def run_batch(
+    name: str,
+    texts: Sequence[str],
+    outs: Sequence[str | os.PathLike[str] | Path],
+    *,
+    references: Sequence[Reference | str | os.PathLike[str]] = (),
+    seed: int | None = None,
+    seeds: Mapping[str, int] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    weights: Mapping[str, str] | None = None,
+    sensor: Sensor | None = None,
+    replace: bool = False,
+    on_audio: Callable[[float], None] | None = None,
+    say: Callable[[str], None] = say_by_logging,
+    **stated: Any,
+) -> list[Packed]:
+    """Synthesise several texts as one batch and write an artifact of each, in order.
+
+    Everything but the text is shared, the clock and the sensor too; each artifact states the batch and its place
+    there, and its chunks have the times at which they came. See `run_runner`, which is a batch of one.
+    Raises Refused for more texts than the runner computes together.
+    """
     runner = load(name)
     info = runner.describe()
     checked = info.checked(parameters or {})
     clips = [each if isinstance(each, Reference) else Reference(path=each) for each in references]
     _count(info, len(clips))
-    request = Request(
-        text=text,
-        parameters=checked,
-        seeds=seeds_of(info, seed, seeds),
-        references=tuple(os.fspath(clip.path) for clip in clips),
-        roles=tuple(clip.role for clip in clips),
-        weights=dict(weights or {}),
-    )
+    _refuse_batch(info, texts, outs)
+    requests = [
+        Request(
+            text=text,
+            parameters=checked,
+            seeds=seeds_of(info, seed, seeds),
+            references=tuple(os.fspath(clip.path) for clip in clips),
+            roles=tuple(clip.role for clip in clips),
+            weights=dict(weights or {}),
+        )
+        for text in texts
+    ]
     return _recorded(
-        runner,
-        request,
-        out,
+        _Alone(runner) if len(texts) == 1 else cast("BatchRunner", runner),
+        requests,
+        outs,
         sensor=sensor,
         replace=replace,
         on_audio=on_audio,
         say=say,
         stated={
-            # What the caller does not say of a process that was begun for one run, we know.
-            "concurrency": 1,
-            "warmup_runs": 0,
-            "first_call": True,
             **stated,
             "references": clips,
             "runner": {"name": name, "version": info.version},
@@ -114,53 +154,112 @@ def _count(info: RunnerInfo, clips: int) -> None:
         )
 
 
+def _refuse_batch(info: RunnerInfo, texts: Sequence[str], outs: Sequence[str | os.PathLike[str] | Path]) -> None:
+    if not 1 <= len(texts) <= info.batch:
+        most = "one at a time" if info.batch == 1 else f"at least one and at most {info.batch}"
+        raise Refused(
+            f"runner {info.name} does not compute so many requests together",
+            where="/run/load/batch_size",
+            found=len(texts),
+            expected=most,
+        )
+    if len({os.path.abspath(out) for out in outs}) != len(texts):
+        raise Refused("every run of a batch has an output of its own", found=len(outs), expected=len(texts))
+
+
+class _Alone:
+    """A runner of one request, asked as one of batches is."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def prepare_batch(self, requests: Sequence[Request]) -> list[Prepared]:
+        return [self._runner.prepare(request) for request in requests]
+
+    def stream_batch(self) -> Iterator[BatchChunk]:
+        for pcm in self._runner.stream():
+            yield BatchChunk(place=0, pcm=pcm, last=False)
+
+    def finish_batch(self) -> list[Finished]:
+        return [self._runner.finish()]
+
+
 def _recorded(
-    runner: Runner,
-    request: Request,
-    out: str | os.PathLike[str] | Path,
+    runner: _Alone | BatchRunner,
+    requests: Sequence[Request],
+    outs: Sequence[str | os.PathLike[str] | Path],
     *,
     sensor: Sensor | None,
     replace: bool,
     on_audio: Callable[[float], None] | None,
     say: Callable[[str], None],
     stated: dict[str, Any],
-) -> Packed:
-    name = stated["runner"]["name"]
+) -> list[Packed]:
+    name = f"runner {stated['runner']['name']}"
+    clips, size = stated["references"], len(requests)
     open_end = True
     try:
-        with _translated(name):
-            prepared = runner.prepare(request)
-        stated["references"] = _as_heard(stated["references"], prepared.heard)
-        sound, frames = prepared.format, 0
-        with Recorder(
-            out,
-            text=request.text,
-            sample_rate_hz=sound.sample_rate_hz,
-            channels=sound.channels,
-            subtype=sound.subtype,
-            sensor=sensor,
-            replace=replace,
-            say=say,
-            **(_told(prepared) | stated),
-        ) as recorder:
-            recorder.batch(1, 0)
-            recorder.submit(waiting=0, running=0)
-            recorder.queue_depth(0, 1)
-            recorder.start()
-            chunks = runner.stream()
-            while (chunk := _next(name, chunks)) is not None:
-                recorder.chunk(chunk)
-                frames += len(chunk) // (_SAMPLE_BYTES[sound.subtype] * sound.channels)
-                if on_audio is not None:
-                    on_audio(frames / sound.sample_rate_hz)
+        with translated(name):
+            prepared = runner.prepare_batch(requests)
+        with ExitStack() as stack:
+            recorders: list[Recorder] = []
+            for request, out, ready in zip(requests, outs, prepared, strict=True):
+                # What the caller does not say of a process that was begun for one batch, we know.
+                known = {
+                    "concurrency": size,
+                    "warmup_runs": ready.warmup_runs,
+                    "first_call": not ready.warmup_runs,
+                }
+                recorder = Recorder(
+                    out,
+                    text=request.text,
+                    sample_rate_hz=ready.format.sample_rate_hz,
+                    channels=ready.format.channels,
+                    subtype=ready.format.subtype,
+                    sensor=sensor,
+                    replace=replace,
+                    say=say,
+                    beside=recorders[0] if recorders else None,
+                    **(known | _told(ready) | stated | {"references": _as_heard(clips, ready.heard)}),
+                )
+                recorders.append(stack.enter_context(recorder))
+            _streamed(name, runner, recorders, prepared[0].format, on_audio)
             open_end = False
-            with _translated(name):
-                finished = runner.finish()
-            packed = recorder.finish(**_learned(finished))
+            with translated(name):
+                finished = runner.finish_batch()
+            for recorder in recorders:
+                recorder.close()
+            return [recorder.finish(**_learned(end)) for recorder, end in zip(recorders, finished, strict=True)]
     finally:
         if open_end:
-            runner.finish()
-    return packed
+            runner.finish_batch()
+
+
+def _streamed(
+    name: str,
+    runner: _Alone | BatchRunner,
+    recorders: Sequence[Recorder],
+    sound: SoundFormat,
+    on_audio: Callable[[float], None] | None,
+) -> None:
+    """Let every recorder submit, start and take its chunks as they come; the load is logged as it changes."""
+    frames, running = 0, len(recorders)
+    for place, recorder in enumerate(recorders):
+        recorder.batch(len(recorders), place)
+        recorder.submit(waiting=place, running=0)  # those before it in the batch are accepted and unfinished
+    for recorder in recorders:
+        recorder.queue_depth(0, running)
+        recorder.start()
+    chunks = runner.stream_batch()
+    while (chunk := _next(name, chunks)) is not None:
+        recorders[chunk.place].chunk(chunk.pcm)
+        frames += len(chunk.pcm) // (_SAMPLE_BYTES[sound.subtype] * sound.channels)
+        if on_audio is not None:
+            on_audio(frames / sound.sample_rate_hz)
+        if chunk.last:
+            running -= 1
+            for recorder in recorders:
+                recorder.queue_depth(0, running)
 
 
 def _as_heard(clips: Sequence[Reference], heard: Sequence[Heard]) -> list[Reference]:
@@ -187,21 +286,9 @@ def _learned(finished: Finished) -> dict[str, Any]:
     return {key: value for key, value in sections.items() if value is not None}
 
 
-def _next(name: str, chunks: Iterator[bytes]) -> bytes | None:
-    with _translated(name):
+def _next(name: str, chunks: Iterator[BatchChunk]) -> BatchChunk | None:
+    with translated(name):
         return next(chunks, None)
-
-
-@contextmanager
-def _translated(name: str) -> Iterator[None]:
-    """Let a runner's own errors out as ours; what a stranger's package raises is its failure, not our crash."""
-    try:
-        yield
-    except TtsArtifactError:
-        raise
-    except Exception as error:
-        said = f": {error}" if str(error) else ""
-        raise CommandFailed(f"runner {name} failed: {type(error).__name__}{said}") from error
 
 
 def _told(prepared: Prepared) -> dict[str, Any]:
@@ -213,6 +300,7 @@ def _told(prepared: Prepared) -> dict[str, Any]:
         "vocoder": told.vocoder,
         "frontend": told.frontend,
         "adaptation": told.adaptation,
+        "learnt_from": told.references or None,
         "device": told.device,
         "seeds": told.seeds,
         "precision": told.precision,
