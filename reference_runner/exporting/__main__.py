@@ -1,0 +1,38 @@
+"""Writes a checkpoint as ONNX: a folder of graphs, their weights and a manifest of digests.
+
+    python -m reference_runner.exporting --output FOLDER
+    python -m reference_runner.exporting --weights CHECKPOINT.safetensors --output FOLDER
+
+The runner stable-tts-onnx draws the same graphs for itself; the folder is for other engines and other languages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from reference_runner.errors import RunnerError
+from reference_runner.exporting.folder import export
+from reference_runner.model.checkpoint import load_checkpoint
+
+
+def main() -> int:
+    """Export one checkpoint."""
+    parser = argparse.ArgumentParser(prog="python -m reference_runner.exporting", description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", type=Path, default=None, help="a checkpoint; the released one if none is given")
+    parser.add_argument("--output", type=Path, required=True, help="a folder that does not exist yet")
+    arguments = parser.parse_args()
+    try:
+        manifest = export(load_checkpoint(arguments.weights), arguments.output)
+    except RunnerError as error:
+        sys.stderr.write(f"exporting: {error}\n")
+        return 1
+    for file in (*manifest["graphs"], manifest["weights"]):
+        sys.stdout.write(f"{file['digest']}  {file['size']:>9}  {file['path']}\n")
+    sys.stdout.write(f"{manifest['graphs_digest']}  all graphs\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""ONNX Runtime as the engine: the same weights, front end, noise and chunks; other kernels."""
