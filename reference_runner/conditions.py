@@ -15,8 +15,9 @@ from reference_runner.model.config import MODEL_FAMILY
 from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS
 from reference_runner.numerics.weights import MANTISSA_BITS
+from reference_runner.synthesis.decoding import compiler_version
 from reference_runner.synthesis.references import LONGEST_MS
-from reference_runner.synthesis.request import Numerics, PromptKind
+from reference_runner.synthesis.request import Compiled, Numerics, Precision, PromptKind
 from reference_runner.synthesis.stations import Station
 from ttsartifact import Conditions, Finished, Heard, Request, __version__, absent
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from reference_runner.synthesis.decoding import Means
     from reference_runner.synthesis.references import HeardReference
     from reference_runner.synthesis.request import SynthesisRequest
     from reference_runner.synthesis.synthesize import Arithmetic, Margin, SynthesisReport, Synthesizer
@@ -43,10 +45,12 @@ _KERNEL_VARIABLES = (
     *("ATEN_CPU_CAPABILITY", "MKL_CBWR", "MKL_DEBUG_CPU_TYPE", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"),
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE"),
 )
-_NATIVE_FLAGS = (
-    *("use_deterministic_algorithms", "cudnn.benchmark=false", "cudnn.deterministic=true"),
-    *("cuda.matmul.allow_tf32=false", "cudnn.allow_tf32=false"),
-)
+_NATIVE_FLAGS = ("use_deterministic_algorithms", "cudnn.benchmark=false", "cudnn.deterministic=true")
+_DTYPES = {
+    Precision.FLOAT32: "float32",
+    Precision.TF32: "float32; TF32 products in score decoder and vocoder",
+    Precision.BF16: "float32; bfloat16 products in score decoder and vocoder",
+}
 _STAGES = {
     Station.TEXT: "text",
     Station.PHONEME: "phoneme",
@@ -77,11 +81,11 @@ def of(
         adaptation=absent("not_applicable", "the released model is not adapted"),
         device=wanted.device,
         seeds=(_seed(request, wanted),),
-        precision=_precision(exact=exact),
+        precision=_precision(arithmetic),
         determinism="bitwise" if exact else "same_device",
-        determinism_flags=() if exact else _NATIVE_FLAGS,
+        determinism_flags=() if exact else _flags(arithmetic.means),
         numerics=_numerics(arithmetic, saturated=None),
-        runtime=_runtime(wanted.device),
+        runtime=_runtime(wanted.device, arithmetic.means),
         imperfection="none",
         mode=mode,
         lang="en",
@@ -148,24 +152,30 @@ def fingerprint(arithmetic: Arithmetic, shapes: tuple[tuple[int, int], ...] = ()
         "known_answers": arithmetic.known_answers_digest,
         "shapes": [list(shape) for shape in shapes],
         "device": _device_facts(arithmetic.device),
+        "precision": str(arithmetic.means.precision),
+        "compiled": _compiled_facts(arithmetic.means),
     }
     return _digest(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode())
 
 
-def source_digest() -> str:
-    """Return the digest over the files that decide how a request becomes sound: sorted lines "sha256  path"."""
+def source_digest(*more: str) -> str:
+    """Return the digest over the files that decide how a request becomes sound: sorted lines "sha256  path".
+
+    `more` are further files and folders of an engine that has its own.
+    """
     root = files("reference_runner")
-    lines = sorted(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in _sources(root))
+    chosen = frozenset((*_DECODING_CODE, *more))
+    lines = sorted(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in _sources(root, chosen))
     return _digest("".join(lines).encode())
 
 
-def _sources(root: Any, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+def _sources(root: Any, chosen: frozenset[str], prefix: str = "") -> Iterator[tuple[str, bytes]]:
     for entry in root.iterdir():
         name = f"{prefix}{entry.name}"
-        if not prefix and entry.name not in _DECODING_CODE:
+        if not prefix and entry.name not in chosen:
             continue
         if entry.is_dir():
-            yield from _sources(entry, f"{name}/")
+            yield from _sources(entry, chosen, f"{name}/")
         elif entry.name.endswith(_CODE_SUFFIXES):
             yield name, entry.read_bytes()
 
@@ -212,15 +222,50 @@ def _seed(request: Request, wanted: SynthesisRequest) -> dict[str, Any]:
     }
 
 
-def _precision(*, exact: bool) -> dict[str, Any]:
-    grid = f"weights of at most {MANTISSA_BITS} bits, activations on a grid of 2**-{ACTIVATION_FRACTION_BITS}"
+def _precision(arithmetic: Arithmetic) -> dict[str, Any]:
+    means = arithmetic.means
+    if arithmetic.used is Numerics.EXACT:
+        dtype = "float64 holding integers"
+        grid = f"weights of at most {MANTISSA_BITS} bits, activations on a grid of 2**-{ACTIVATION_FRACTION_BITS}"
+        quantisation: Any = grid
+    else:
+        dtype = _DTYPES[means.precision]
+        narrow = means.precision is Precision.BF16
+        # The sums are wider: oneDNN and cuBLAS add bfloat16 products in float32.
+        quantisation = (
+            "weights and operands of those products rounded to bfloat16"
+            if narrow
+            else absent("not_applicable", "weights as they were trained")
+        )
     return {
-        "dtype": "float64 holding integers" if exact else "float32",
-        "quantisation": grid if exact else absent("not_applicable", "weights as they were trained"),
+        "dtype": dtype,
+        "quantisation": quantisation,
         "attention": "two matrix products and a softmax, unfused",
-        "tf32": False,
+        "tf32": means.precision is Precision.TF32,
         "autocast": False,
     }
+
+
+def _flags(means: Means) -> tuple[str, ...]:
+    allowed = str(means.precision is Precision.TF32).lower()
+    return (
+        *_NATIVE_FLAGS,
+        f"cuda.matmul.allow_tf32={allowed}",
+        f"cudnn.allow_tf32={allowed}",
+        "cuda.matmul.allow_bf16_reduced_precision_reduction=false",
+        *(() if means.compiled is Compiled.NONE else (f"compiled={means.compiled}",)),
+    )
+
+
+def _compiled_facts(means: Means) -> list[Any]:
+    """Return what decides the code that is run, where it is not torch's own."""
+    facts: list[Any] = [str(means.compiled), means.items, means.frames, means.steps]
+    if means.compiled is Compiled.COMPILE:
+        from torch._inductor import config
+
+        settings = json.dumps(config.save_config_portable(), sort_keys=True, default=str)
+        facts += [compiler_version(), _digest(settings.encode())]
+    return facts
 
 
 def _numerics(
@@ -240,7 +285,7 @@ def _numerics(
     return found
 
 
-def _runtime(device: str) -> tuple[dict[str, Any], ...]:
+def _runtime(device: str, means: Means) -> tuple[dict[str, Any], ...]:
     # What most often differs between two machines stands in clear, so that a rerun can name it.
     kernels = f"{torch.backends.cpu.get_cpu_capability()} kernels, threads {torch.get_num_threads()}"
     found: list[dict[str, Any]] = [{"name": "torch", "version": str(torch.__version__), "build": kernels}]
@@ -249,6 +294,8 @@ def _runtime(device: str) -> tuple[dict[str, Any], ...]:
     if device == "cuda":
         found.append({"name": "cuda", "version": str(torch.version.cuda)})
         found.append({"name": "cudnn", "version": str(torch.backends.cudnn.version())})
+    if means.compiled is Compiled.COMPILE:
+        found.append({"name": "inductor", "version": str(torch.__version__), "build": compiler_version()})
     return tuple(found)
 
 
@@ -283,6 +330,7 @@ def _extension(report: SynthesisReport) -> dict[str, Any]:
         "known_answers_failed": list(arithmetic.known_answers_failed),
         "carrier": arithmetic.carrier,
         "chunk_plan": dict(report.chunk_plan),
+        "batch": {"size": report.batch_size, "place": report.batch_place},
         "batch_shapes": [list(shape) for shape in report.batch_shapes],
         "sentences": len(report.sentences),
         "phones": report.phones,

@@ -8,11 +8,13 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import contextmanager
+from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, Any
 
 from reference_runner.errors import CheckpointError, DeviceUnavailable, ReferenceClipError, RequestError, RunnerError
 from reference_runner.model.noise_schedule import DEFAULT_STEPS, DEFAULT_TEMPERATURE
 from ttsartifact import (
+    BatchChunk,
     CommandFailed,
     Finished,
     Parameter,
@@ -25,24 +27,48 @@ from ttsartifact import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from reference_runner.model.checkpoint import Checkpoint
     from reference_runner.synthesis.references import HeardReference
     from reference_runner.synthesis.references import Reference as Clip
     from reference_runner.synthesis.request import SynthesisRequest
     from reference_runner.synthesis.synthesize import Arithmetic, SynthesisReport, Synthesizer
 
-__all__ = ["StableTtsRunner"]
+__all__ = ["PARAMETERS", "StableTtsRunner"]
 
 _NEEDS_TORCH = 'stable-tts computes with torch, which is not installed here; run: pip install "ttsartifact[runner]"'
 _PROSODY = "prosody"
-_PARAMETERS = (
+_BATCH_MAXIMUM = 64
+PARAMETERS = (
     Parameter(
         name="numerics",
         kind=str,
         default="exact",
         choices=("exact", "native"),
-        help="exact: the same samples on every machine; native: float32, as fast as the machine can",
+        help="exact: the same samples on every machine; native: as fast as the machine can",
+    ),
+    Parameter(
+        name="precision",
+        kind=str,
+        default="float32",
+        choices=("float32", "tf32", "bf16"),
+        help="of the products of a native run's score decoder and vocoder; tf32 needs CUDA",
+    ),
+    Parameter(
+        name="compile",
+        kind=str,
+        default="none",
+        choices=("none", "graphs", "compile"),
+        help="how a native run decodes: an operation a call, a CUDA graph, or code made by torch.compile",
+    ),
+    Parameter(
+        name="warmup",
+        kind=int,
+        default=0,
+        minimum=0,
+        maximum=10,
+        help="how often the text is spoken before the clock runs",
     ),
     Parameter(name="device", kind=str, default="cpu", choices=("cpu", "cuda"), help="where the network computes"),
     Parameter(
@@ -101,43 +127,64 @@ _PLACES = {
     "request.prompt": "/generation/params/prompt",
     "request.prompt.prior": "/generation/params/prior",
     "request.prompt_text": "/generation/params/prompt_text",
+    "request.precision": "/generation/params/precision",
+    "request.compiled": "/generation/params/compile",
 }
 
 
 class StableTtsRunner:
-    """A checkpoint that speaks; one run each."""
+    """A checkpoint that speaks: one run, or several as one batch."""
 
     def __init__(self) -> None:
         self._synthesizer: Synthesizer | None = None
-        self._request: SynthesisRequest | None = None
-        self._report: SynthesisReport | None = None
+        self._requests: list[SynthesisRequest] = []
+        self._reports: tuple[SynthesisReport, ...] = ()
 
     def describe(self) -> RunnerInfo:
         """Name the engine and every parameter it takes."""
         # One clip for the manner beside sixteen for the voice.
         return RunnerInfo(
-            name="stable-tts", version="1.0.0", parameters=_PARAMETERS, seed_stages=("mel",), references=(0, 17)
+            name="stable-tts",
+            version="1.0.0",
+            parameters=PARAMETERS,
+            seed_stages=("mel",),
+            references=(0, 17),
+            batch=_BATCH_MAXIMUM,
         )
 
     def prepare(self, request: Request) -> Prepared:
         """Read the checkpoint, ask this machine the known answers, and refuse what cannot be spoken."""
+        (prepared,) = self.prepare_batch((request,))
+        return prepared
+
+    def prepare_batch(self, requests: Sequence[Request]) -> list[Prepared]:
+        """Make ready for several requests at once; they differ in their texts alone."""
+        first = requests[0]
         with _as_refusals():
-            conditions, synthesize = _modules()
-            conditions.set_threads(request.parameters["threads"])
-            wanted = _asked(request)
-            checkpoint, path = _checkpoint(request)
-            self._synthesizer = synthesize.Synthesizer(checkpoint)
-            self._refuse_what_cannot_begin(wanted)
-            heard = _hear(request)
-            arithmetic = self._synthesizer.prepare(wanted.numerics, wanted.device)
-            self._request = wanted
-        if arithmetic.used is not wanted.numerics:
+            conditions = self._conditions()
+            conditions.set_threads(first.parameters["threads"])
+            wanted = [_asked(each) for each in requests]
+            checkpoint, path = _checkpoint(first)
+            self._synthesizer = synthesizer = self._synthesizer_of(checkpoint, first)
+            for each in wanted:
+                self._refuse_what_cannot_begin(each)
+            heard = _hear(first)
+            arithmetic = synthesizer.prepare_for(wanted)
+            self._requests = wanted
+            for _ in range(first.parameters["warmup"]):
+                for _ in synthesizer.speak_together([replaced(each, repeat=False) for each in wanted]).together():
+                    pass
+        if arithmetic.used is not wanted[0].numerics:
             _tell_demotion(arithmetic)
-        return Prepared(
-            format=SoundFormat(subtype="pcm_s16", sample_rate_hz=conditions.SAMPLE_RATE_HZ),
-            conditions=conditions.of(request, wanted, self._synthesizer, arithmetic, path),
-            heard=tuple(conditions.heard(clip) for clip in heard),
-        )
+        return [
+            Prepared(
+                format=SoundFormat(subtype="pcm_s16", sample_rate_hz=conditions.SAMPLE_RATE_HZ),
+                conditions=conditions.of(request, each, synthesizer, arithmetic, path),
+                heard=tuple(conditions.heard(clip) for clip in heard),
+                warmup_runs=first.parameters["warmup"],
+            )
+            for request, each in zip(requests, wanted, strict=True)
+        ]
 
     def _refuse_what_cannot_begin(self, wanted: SynthesisRequest) -> None:
         """Raise RequestError for a text or a prompt that would stop the run after its clock began."""
@@ -161,23 +208,44 @@ class StableTtsRunner:
 
     def stream(self) -> Iterator[bytes]:
         """Yield PCM as it is decoded; a native run is then made once more and compared."""
-        if self._synthesizer is None or self._request is None:
+        for chunk in self.stream_batch():
+            if chunk.pcm:
+                yield chunk.pcm
+
+    def stream_batch(self) -> Iterator[BatchChunk]:
+        """Yield the PCM of every request as it is decoded."""
+        if self._synthesizer is None:
             raise Refused("stream() was asked for before prepare()")
         with _as_refusals():
-            speech = self._synthesizer.speak(self._request)
-            for chunk in speech:
-                if len(chunk.pcm):
-                    yield chunk.pcm.astype("<i2").tobytes()
-            self._report = speech.report
+            speech = self._synthesizer.speak_together(self._requests)
+            for place, chunk in speech.together():
+                yield BatchChunk(place=place, pcm=chunk.pcm.astype("<i2").tobytes(), last=chunk.last)
+            self._reports = speech.reports
 
     def finish(self) -> Finished:
         """Let go of the checkpoint and tell what only the end tells."""
-        report, self._report, self._synthesizer, self._request = self._report, None, None, None
-        if report is None:
-            return Finished()
+        return next(iter(self.finish_batch()), Finished())
+
+    def finish_batch(self) -> list[Finished]:
+        """Let go of the checkpoint and tell what only the end tells, of every request."""
+        reports, self._reports, self._synthesizer, self._requests = self._reports, (), None, []
+        if not reports:
+            return []
+        return [self._conditions().finished(report) for report in reports]
+
+    def _conditions(self) -> Any:
+        """Import what speaks of a run; raises Unavailable where torch is not installed."""
+        _require_torch()
         from reference_runner import conditions
 
-        return conditions.finished(report)
+        return conditions
+
+    def _synthesizer_of(self, checkpoint: Checkpoint, request: Request) -> Synthesizer:
+        """Return what speaks with a checkpoint."""
+        del request
+        from reference_runner.synthesis.synthesize import Synthesizer
+
+        return Synthesizer(checkpoint)
 
 
 @contextmanager
@@ -189,23 +257,19 @@ def _as_refusals() -> Iterator[None]:
         message = str(error).removesuffix(f" (in {error.where})")
         where = _PLACES.get(error.where, error.where)
         if isinstance(error, DeviceUnavailable):
-            raise Unavailable(message, where="/generation/device") from error
+            raise Unavailable(message, where=_PLACES.get(error.where, "/generation/device")) from error
         if isinstance(error, (RequestError, ReferenceClipError, CheckpointError)):
             raise Refused(message, where=where) from error
         raise CommandFailed(message, where=where) from error
 
 
-def _modules() -> tuple[Any, Any]:
-    """Import what needs torch; raises Unavailable where it is not installed."""
+def _require_torch() -> None:
+    """Raise Unavailable where torch is not installed."""
     try:
         import safetensors  # noqa: F401
         import torch  # noqa: F401
     except ImportError as error:
         raise Unavailable(_NEEDS_TORCH) from error
-    from reference_runner import conditions
-    from reference_runner.synthesis import synthesize
-
-    return conditions, synthesize
 
 
 def _checkpoint(request: Request) -> tuple[Any, Any]:
@@ -227,7 +291,14 @@ def _checkpoint(request: Request) -> tuple[Any, Any]:
 
 def _asked(request: Request) -> SynthesisRequest:
     """Return the request in the runner's own terms; raises RequestError for one that cannot be."""
-    from reference_runner.synthesis.request import Numerics, Prompt, PromptKind, SynthesisRequest
+    from reference_runner.synthesis.request import (
+        Compiled,
+        Numerics,
+        Precision,
+        Prompt,
+        PromptKind,
+        SynthesisRequest,
+    )
 
     parameters = request.parameters
     kind = PromptKind(parameters["prompt"])
@@ -247,6 +318,8 @@ def _asked(request: Request) -> SynthesisRequest:
         prompt=Prompt(kind=kind, prior=parameters["prior"], clip=manners[0] if manners else None),
         numerics=Numerics(parameters["numerics"]),
         device=parameters["device"],
+        precision=Precision(parameters["precision"]),
+        compiled=Compiled(parameters["compile"]),
         repeat=parameters["repeat"],
     )
 
