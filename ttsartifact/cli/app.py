@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from ttsartifact.cli.commands import again, carriers, checking, conforming, explaining, making, showing
+from ttsartifact.cli.commands import (
+    adapting,
+    again,
+    carriers,
+    checking,
+    comparing,
+    conforming,
+    explaining,
+    making,
+    showing,
+)
 
 __all__ = ["app"]
 
@@ -39,5 +49,5 @@ def ttsa(
     """
 
 
-for group in (making, showing, checking, again, carriers, conforming, explaining):
+for group in (making, adapting, showing, checking, again, comparing, carriers, conforming, explaining):
     group.add_to(app)

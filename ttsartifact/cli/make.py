@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ttsartifact.recording.sensors import Sensor
     from ttsartifact.rerunning.protocol import RunnerInfo
 
-__all__ = ["given_text", "numbers", "record", "run", "seeds"]
+__all__ = ["as_usage", "given_text", "numbers", "origin", "record", "refuse_strange", "run", "seeds", "usual"]
 
 # Of the schema's kinds of origin those that a name alone can follow; a data set needs its item, an address its time.
 _ORIGINS = ("recording", "synthetic", "adaptation", "other")
@@ -81,6 +81,7 @@ def run(
     seed: Sequence[str],
     named: dict[str, Any],
     parameters: Sequence[str],
+    voice: str | None,
     weights: Sequence[str],
     sensor: str,
     replace: bool,
@@ -90,21 +91,23 @@ def run(
 
     `named` are the parameters that have an option of their own.
     """
-    from ttsartifact.rerunning.protocol import load
+    from ttsartifact.rerunning.protocol import RUNNERS, load
     from ttsartifact.rerunning.run import run_runner
 
-    name = runner or _usual_runner()
+    name = runner or usual(RUNNERS, "--runner")
     info = load(name).describe()
     wanted = {key: value for key, value in named.items() if value is not None}
     every, stages = _seeds_of(seed)
-    _refuse_strange(info, wanted, drawn=bool(seed))
+    refuse_strange(info, wanted)
+    if seed and not info.seed_stages:
+        raise Usage(f"--seed: runner {info.name} draws no random numbers")
     clips = _clips(references, origin)
     prompt = next((each for each in info.parameters if each.name == "prompt"), None)
     if prompt is not None and "prompt" in wanted and wanted["prompt"] not in prompt.choices:
         # Not one of the runner's words, so it is the clip that lends its manner.
         clips += _clips([wanted["prompt"]], origin, role="prosody")
         wanted["prompt"] = "clip"
-    asked = _as_usage(info, wanted) | numbers(parameters)
+    asked = as_usage(info, wanted) | numbers(parameters)
     passing("making ready")
     try:
         packed = run_runner(
@@ -115,7 +118,7 @@ def run(
             seed=every,
             seeds=stages,
             parameters=asked,
-            weights={os.path.basename(path): path for path in weights},
+            weights=_by_name([*weights, *([voice] if voice else [])]),
             sensor=_sensor(sensor),
             replace=replace,
             say=_note,
@@ -168,18 +171,16 @@ def _seeds_of(words: Sequence[str]) -> tuple[int | None, dict[str, int]]:
     return every, stages
 
 
-def _refuse_strange(info: RunnerInfo, wanted: Mapping[str, Any], *, drawn: bool) -> None:
-    """Raise Usage for an option that is nothing to this runner."""
+def refuse_strange(info: RunnerInfo, wanted: Mapping[str, Any], kind: str = "runner") -> None:
+    """Raise Usage for an option that is nothing to this runner, or to what else `kind` says that it is."""
     known = [parameter.name for parameter in info.parameters]
     for key in wanted:
         if key not in known:
             taken = ", ".join(known) or "no parameter"
-            raise Usage(f"--{key.replace('_', '-')}: runner {info.name} has no {key}; it takes {taken} (--param)")
-    if drawn and not info.seed_stages:
-        raise Usage(f"--seed: runner {info.name} draws no random numbers")
+            raise Usage(f"--{key.replace('_', '-')}: {kind} {info.name} has no {key}; it takes {taken} (--param)")
 
 
-def _as_usage(info: RunnerInfo, wanted: dict[str, Any]) -> dict[str, Any]:
+def as_usage(info: RunnerInfo, wanted: dict[str, Any]) -> dict[str, Any]:
     """Return `wanted` when the runner takes it; what it does not take lies in the call."""
     from ttsartifact.errors import Refused
 
@@ -206,15 +207,24 @@ def numbers(words: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _usual_runner() -> str:
+def usual(group: str, option: str) -> str:
+    """Return the name that is meant where none is said: stable-tts, or the only one of its group."""
     from ttsartifact.rerunning.protocol import installed
 
-    found = sorted(installed())
+    found = sorted(installed(group))
     if "stable-tts" in found or not found:
         return "stable-tts"
     if len(found) > 1:
-        raise Usage(f"--runner: which one? There are {', '.join(found)}")
+        raise Usage(f"{option}: which one? There are {', '.join(found)}")
     return found[0]
+
+
+def _by_name(paths: Sequence[str]) -> dict[str, str]:
+    """Return weight files by the name that the descriptor is going to give them."""
+    found = {os.path.basename(path): path for path in paths}
+    if len(found) < len(paths):
+        raise Usage("--weights and --voice: two files of one name; the descriptor could not tell them apart")
+    return found
 
 
 def _pinned(pins: dict[str, str | None], model_files: Sequence[str]) -> dict[str, Any]:
@@ -230,18 +240,21 @@ def _pinned(pins: dict[str, str | None], model_files: Sequence[str]) -> dict[str
     return stated
 
 
-def _clips(paths: Sequence[str], origin: str | None = None, role: str = "timbre") -> list[Reference]:
+def _clips(paths: Sequence[str], words: str | None = None, role: str = "timbre") -> list[Reference]:
     from ttsartifact.recording.references import Reference
 
-    told = None if origin is None else _origin(origin)
+    told = None if words is None else origin(words, "--ref-origin")
     return [Reference(path=path, origin=told, role=role) for path in paths]
 
 
-def _origin(words: str) -> dict[str, Any]:
+def origin(words: str, option: str, *, plain: bool = False) -> dict[str, Any]:
+    """Return where a clip came from, said as KIND:NAME; `plain` words without a kind are of kind `other`."""
     kind, _, name = words.partition(":")
     if kind not in _ORIGINS or not name:
-        raise Usage(f"--ref-origin {words}: expected KIND:NAME, where KIND is one of {', '.join(_ORIGINS)}")
-    return {"kind": kind, "name": name}
+        if not plain:
+            raise Usage(f"{option} {words}: expected KIND:NAME, where KIND is one of {', '.join(_ORIGINS)}")
+        kind, name = "other", words
+    return {"kind": kind, "name": name.strip()}
 
 
 def _sensor(name: str) -> Sensor | None:

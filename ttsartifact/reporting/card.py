@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.reporting.adaptation import adaptation_words
 from ttsartifact.reporting.documents import derived_of
 from ttsartifact.reporting.safe import safe
 from ttsartifact.reporting.words import Paint, counted, seconds, spoken
@@ -29,6 +30,7 @@ def card_rows(artifact: Artifact) -> tuple[tuple[str, str], ...]:
     """Return the card as labels and what stands behind each."""
     at = artifact.descriptor.at
     derived = derived_of(artifact)
+    adapted = artifact.descriptor.known("/pins/adaptation")
     return (
         ("artifact", artifact.artifact_id),
         ("run", _with(at("/run/run_id"), session=at("/run/session_id"))),
@@ -36,6 +38,7 @@ def card_rows(artifact: Artifact) -> tuple[tuple[str, str], ...]:
         ("text", _text(at("/input/text"))),
         ("references", _references(at("/input/refs"))),
         ("model", _repository(at("/pins/model"))),
+        *((("adaptation", adaptation_words(adapted)),) if _field(adapted, "target_refs") else ()),
         ("vocoder", _repository(at("/pins/vocoder"))),
         ("engine", _tool(at("/pins/engine"))),
         ("device", _device(artifact)),

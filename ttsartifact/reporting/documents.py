@@ -15,10 +15,20 @@ if TYPE_CHECKING:
 
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.reporting.receipt import Difference
+    from ttsartifact.rerunning.adaptation import Adapted
     from ttsartifact.terms.finding import Finding
     from ttsartifact.verifying.report import Report
 
-__all__ = ["as_json", "as_json_line", "columns_of", "derived_of", "report_document", "show_document", "tool"]
+__all__ = [
+    "adaptation_document",
+    "as_json",
+    "as_json_line",
+    "columns_of",
+    "derived_of",
+    "report_document",
+    "show_document",
+    "tool",
+]
 
 _LONGEST_VALUE = 4096
 _SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError)
@@ -80,6 +90,19 @@ def show_document(artifact: Artifact) -> dict[str, Any]:
         "columns": columns_of(artifact),
         "derived": derived_of(artifact),
         "descriptor": artifact.descriptor.value,
+    }
+
+
+def adaptation_document(adapted: Adapted, path: str) -> dict[str, Any]:
+    """Return what `adapt --format json` says (adapt.schema.json): what every run with the delta is going to state."""
+    return {
+        "schema": "urn:ttsartifact:1.0:adapt",
+        "spec_version": _spec.FORMAT_VERSION,
+        "tool": tool(),
+        "file": path,
+        "delta": adapted.delta,
+        "adaptation": adapted.record,
+        "references": list(adapted.references),
     }
 
 

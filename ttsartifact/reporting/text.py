@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ttsartifact.reporting.adaptation import adaptation_words
 from ttsartifact.reporting.safe import safe
 from ttsartifact.reporting.words import VERDICTS, Paint, counted, spoken
 from ttsartifact.terms.finding import Outcome
@@ -32,6 +33,8 @@ def report_lines(report: Report, paint: Paint = Paint(), *, strict: bool = False
         yield f"  run       {safe(report.run_id)}"
     if report.level_reached is not None:
         yield f"  level     {_level(report)}"
+    if report.adaptation is not None and report.adaptation.get("target_refs"):
+        yield f"  voice     adapted: {adaptation_words(report.adaptation)}"
     for finding in report.findings[:_MOST_FINDINGS]:
         yield from _finding_lines(finding, paint)
     if len(report.findings) > _MOST_FINDINGS:

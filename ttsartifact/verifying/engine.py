@@ -134,6 +134,7 @@ def judge(
         hints=hints_of(evidence) if families is None and session.stopped_by is None else (),
         profiles=session.profiles,
         required=session.required,
+        adaptation=adapted if isinstance(adapted := descriptor.known("/pins/adaptation"), dict) else None,
     )
 
 

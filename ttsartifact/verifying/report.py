@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ttsartifact.terms.finding import Finding, Hint, Outcome, Severity, Verdict
 
@@ -30,6 +30,8 @@ class Report(NamedTuple):
     """The profiles that the run claims or the asker demands."""
     required: tuple[str, ...] = ()
     """Rules that a demanded profile wants answered; one that is unverifiable leaves the profile open."""
+    adaptation: dict[str, Any] | None = None
+    """What the run states of the adaptation of its voice; None where it states none."""
 
     @property
     def failures(self) -> tuple[Finding, ...]:

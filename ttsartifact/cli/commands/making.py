@@ -164,6 +164,9 @@ def run(
         list[str] | None,
         typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the runner; may be repeated."),
     ] = None,
+    voice: Annotated[
+        str | None, typer.Option("--voice", metavar="DELTA", help="The adapted voice that `ttsa adapt` wrote.")
+    ] = None,
     weights: Annotated[
         list[str] | None,
         typer.Option("--weights", metavar="FILE", help="A weight file instead of the runner's own; may be repeated."),
@@ -197,6 +200,7 @@ def run(
             "prompt_text": prompt_text,
         },
         parameters=param or (),
+        voice=voice,
         weights=weights or (),
         sensor=sensor.value,
         replace=force,
