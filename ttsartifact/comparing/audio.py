@@ -14,12 +14,20 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.comparing.sound import BLOCK_FRAMES, Sound, sound_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ttsartifact.reading.artifact import Artifact
 
 __all__ = ["AudioComparison", "Divergence", "Tolerance", "compare_audio", "compare_pcm"]
 
+_NS = 1_000_000_000
 _ALIGN_S = 1  # how far apart two takes may begin
 _ALIGN_OVER_S = 20  # how much of each is looked at to find that out; 32 MB of spectrum at 48 kHz
+_ENVELOPE_HZ = 400  # in which two sounds of other rates are aligned: within 2.5 ms
+_TELL_EVERY = 256  # blocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +78,9 @@ class AudioComparison:
     """Share of the samples that are half such a bit or more apart; for 16-bit audio, all that differ."""
     snr_db: float | None = None
     lag_frames: int | None = None
-    """By how much the second begins later, where the two correlate best."""
+    """By how much the second begins later, where the two correlate best; None where their rates differ."""
+    lag_ns: int | None = None
+    """The same as a time; of two rates, that of their loudness."""
     aligned_snr_db: float | None = None
     mel_distance_db: float | None = None
 
@@ -116,6 +126,7 @@ class AudioComparison:
             "share_16bit": self.share_16bit,
             "snr_db": self.snr_db,
             "lag_frames": self.lag_frames,
+            "lag_ns": self.lag_ns,
             "aligned_snr_db": self.aligned_snr_db,
             "mel_distance_db": self.mel_distance_db,
         }
@@ -123,13 +134,22 @@ class AudioComparison:
 
 def compare_audio(a: Artifact, b: Artifact) -> AudioComparison:
     """Compare the sounds of two artifacts whose digests hold; verify them first."""
-    encoded_equal = a.descriptor.known("/audio/digest") == b.descriptor.known("/audio/digest")
     with sound_of(a) as left, sound_of(b) as right:
-        return compare_pcm(left, right, encoded_equal=encoded_equal)
+        return compare_pcm(left, right, encoded_equal=_same_file(a, b))
 
 
-def compare_pcm(a: Sound, b: Sound, *, encoded_equal: bool = False) -> AudioComparison:
-    """Compare two sounds, dear questions only where the cheap ones leave something open."""
+def _same_file(a: Artifact, b: Artifact) -> bool:
+    stated = a.descriptor.known("/audio/digest")
+    return stated is not None and stated == b.descriptor.known("/audio/digest")
+
+
+def compare_pcm(
+    a: Sound, b: Sound, *, encoded_equal: bool = False, on_progress: Callable[[int, int], None] | None = None
+) -> AudioComparison:
+    """Compare two sounds, dear questions only where the cheap ones leave something open.
+
+    `on_progress` is told how many frames of how many have been gone over, when there are many.
+    """
     same_format = a.format_name == b.format_name
     facts: dict[str, Any] = {
         "pcm_a": a.digest,
@@ -144,10 +164,12 @@ def compare_pcm(a: Sound, b: Sound, *, encoded_equal: bool = False) -> AudioComp
         return AudioComparison(**facts, pcm_equal=True)
     if a.channels != b.channels or a.rate_hz != b.rate_hz:
         # No sample of one stands for a sample of the other; only what they sound like can be compared.
-        distance = _mel(a, b, lag=0) if min(a.frames, b.frames) else None
-        return AudioComparison(**facts, pcm_equal=False, mel_distance_db=distance)
+        if not min(a.frames, b.frames):
+            return AudioComparison(**facts, pcm_equal=False)
+        lag_ns = _loudness_lag_ns(a, b)
+        return AudioComparison(**facts, pcm_equal=False, lag_ns=lag_ns, mel_distance_db=_mel(a, b, lag_ns))
     pass_over = _Pass(a, b)
-    pass_over.run()
+    pass_over.run(on_progress)
     facts |= pass_over.facts()
     divergence = _located(a, b, pass_over.first_frame)
     if divergence is None:
@@ -156,8 +178,9 @@ def compare_pcm(a: Sound, b: Sound, *, encoded_equal: bool = False) -> AudioComp
     if found.within():
         return found
     lag = _best_lag(a, b)
-    facts |= {"lag_frames": lag, "aligned_snr_db": _snr_at(a, b, lag), "mel_distance_db": _mel(a, b, lag)}
-    return AudioComparison(**facts, pcm_equal=False, divergence=divergence)
+    lag_ns = lag * _NS // a.rate_hz
+    facts |= {"lag_frames": lag, "lag_ns": lag_ns, "aligned_snr_db": _snr_at(a, b, lag)}
+    return AudioComparison(**facts, mel_distance_db=_mel(a, b, lag_ns), pcm_equal=False, divergence=divergence)
 
 
 class _Pass:
@@ -173,10 +196,12 @@ class _Pass:
         self.signal = 0.0
         self.noise = 0.0
 
-    def run(self) -> None:
+    def run(self, on_progress: Callable[[int, int], None] | None = None) -> None:
         import numpy as np
 
-        for start in range(0, self.common, BLOCK_FRAMES):
+        for number, start in enumerate(range(0, self.common, BLOCK_FRAMES)):
+            if on_progress is not None and number % _TELL_EVERY == _TELL_EVERY - 1:
+                on_progress(start, self.common)
             count = min(BLOCK_FRAMES, self.common - start)
             mine, theirs = self.a.read(start, count), self.b.read(start, count)
             difference = np.abs(mine - theirs)
@@ -217,23 +242,41 @@ def _located(a: Sound, b: Sound, frame: int | None) -> Divergence | None:
         if b.chunks is not None and b.chunks.columns["frame_count"] == log.columns["frame_count"]:
             pairs = zip(log.columns.get("pcm_sha256", ()), b.chunks.columns.get("pcm_sha256", ()), strict=False)
             chunk = next((index for index, (mine, theirs) in enumerate(pairs) if mine != theirs), chunk)
-    return Divergence(frame=frame, t_ns=frame * 1_000_000_000 // a.rate_hz, chunk=chunk, located_by=by)
+    return Divergence(frame=frame, t_ns=frame * _NS // a.rate_hz, chunk=chunk, located_by=by)
 
 
 def _best_lag(a: Sound, b: Sound) -> int:
     """Return by how many frames `b` begins later, within ±1 s, by cross-correlating their beginnings."""
+    beginnings = [side.mono(0, min(side.frames, _ALIGN_OVER_S * a.rate_hz)) for side in (a, b)]
+    return _lag_between(beginnings[0], beginnings[1], _ALIGN_S * a.rate_hz)
+
+
+def _loudness_lag_ns(a: Sound, b: Sound) -> int:
+    """Return by how much `b` begins later where no sample stands for a sample: by how loud their beginnings are."""
+    mine, theirs = (_envelope(side) for side in (a, b))
+    return _lag_between(mine - mine.mean(), theirs - theirs.mean(), _ALIGN_S * _ENVELOPE_HZ) * _NS // _ENVELOPE_HZ
+
+
+def _envelope(side: Sound) -> NDArray[np.float64]:
+    """Return the root mean square of each 2.5 ms of a sound's beginning."""
     import numpy as np
 
-    bound = _ALIGN_S * a.rate_hz
-    mine, theirs = (side.mono(0, min(side.frames, _ALIGN_OVER_S * a.rate_hz)) for side in (a, b))
+    samples = side.mono(0, min(side.frames, _ALIGN_OVER_S * side.rate_hz))
+    edges = np.arange(0, max(1, len(samples) * _ENVELOPE_HZ // side.rate_hz)) * side.rate_hz // _ENVELOPE_HZ
+    power = np.add.reduceat(np.square(samples), edges)
+    return np.asarray(np.sqrt(power / np.diff(np.append(edges, len(samples)))))
+
+
+def _lag_between(mine: NDArray[np.float64], theirs: NDArray[np.float64], bound: int) -> int:
+    """Return by how many entries `theirs` is later where the two correlate best, at most `bound` either way."""
+    import numpy as np
+
     if not (mine.any() and theirs.any()):
         return 0
     size = 1 << (len(mine) + len(theirs) - 1).bit_length()
     spectrum = np.conj(np.fft.rfft(mine, size)) * np.fft.rfft(theirs, size)
     correlation = np.fft.irfft(spectrum, size)
-    latest = min(bound, len(theirs) - 1)
-    earliest = min(bound, len(mine) - 1)
-    lags = np.concatenate([np.arange(latest + 1), np.arange(-earliest, 0)])
+    lags = np.concatenate([np.arange(min(bound, len(theirs) - 1) + 1), np.arange(-min(bound, len(mine) - 1), 0)])
     return int(lags[int(np.argmax(correlation[lags]))])
 
 
@@ -250,17 +293,12 @@ def _snr_at(a: Sound, b: Sound, lag: int) -> float | None:
     return _ratio_db(signal, noise)
 
 
-def _mel(a: Sound, b: Sound, lag: int) -> float | None:
+def _mel(a: Sound, b: Sound, lag_ns: int) -> float | None:
     from ttsartifact.comparing.mel import mel_distance_db
 
-    if a.rate_hz == b.rate_hz:
-        start_a, start_b, common = _overlap(a, b, lag)
-        frames = (common, common)
-    else:
-        start_a, start_b, frames = 0, 0, (a.frames, b.frames)
-    return mel_distance_db(
-        a.mono, b.mono, rate_a_hz=a.rate_hz, rate_b_hz=b.rate_hz, starts=(start_a, start_b), frames=frames
-    )
+    starts = round(max(0, -lag_ns) * a.rate_hz / _NS), round(max(0, lag_ns) * b.rate_hz / _NS)
+    frames = max(0, a.frames - starts[0]), max(0, b.frames - starts[1])
+    return mel_distance_db(a.mono, b.mono, rate_a_hz=a.rate_hz, rate_b_hz=b.rate_hz, starts=starts, frames=frames)
 
 
 def _overlap(a: Sound, b: Sound, lag: int) -> tuple[int, int, int]:

@@ -119,6 +119,7 @@ _RULES: tuple[tuple[str, str | None, str], ...] = (
 _PATTERNS = tuple((re.compile(pattern), cause, label) for pattern, cause, label in _RULES)
 # What a variable can change: how wide and how parallel the CPU computes, or which numerics are asked for.
 _VARIABLES = (
+    (re.compile(r".*_(DIR|PATH|HOME)$"), "other"),
     (re.compile(r"ATEN_CPU|MKL_CBWR|ONEDNN_MAX|OMP_|MKL_|OPENBLAS_|ONEDNN_"), "cpu"),
     (re.compile(r"CUDA_|CUBLAS_|CUDNN_|NVIDIA_|TORCH|PYTORCH_|HIP_|ORT_"), "numerics"),
 )

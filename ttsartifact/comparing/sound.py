@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ttsartifact.container.riff import WaveFormat
 from ttsartifact.container.sound import facts_of
 from ttsartifact.container.source import FileSource, Source, Span
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ttsartifact.container.riff import WaveFormat
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.trace import Trace
 
@@ -56,7 +56,7 @@ class Sound:
         """Return `count` frames from `start` as (frames, channels) within ±1; integers arrive exactly."""
         import numpy as np
 
-        width = {"pcm_s16": 2, "pcm_s24": 3}.get(self.stored_as, 4)
+        width = self.as_pcm()[1].bit_depth // 8
         raw = self.source.read_at(self.offset + start * width * self.channels, count * width * self.channels)
         if self.stored_as == "pcm_f32":
             # A sample that is no number is as far from any other as full scale; it must not poison the sums.
@@ -68,6 +68,12 @@ class Sound:
         else:
             samples = np.frombuffer(raw, f"<i{width}") / 2.0 ** (8 * width - 1)
         return samples.reshape(count, self.channels)
+
+    def as_pcm(self) -> tuple[Span, WaveFormat]:
+        """Return where the samples lie and what they are there, which for decoded ones may be floats."""
+        depth = {"pcm_s16": 16, "pcm_s24": 24}.get(self.stored_as, 32)
+        wave = WaveFormat(self.stored_as, self.rate_hz, self.channels, depth)
+        return Span(self.source, self.offset, self.frames * wave.frame_bytes), wave
 
     def mono(self, start: int, count: int) -> NDArray[np.float64]:
         """Return the mean over the channels of `count` frames from `start`."""

@@ -79,30 +79,38 @@ class Artifact(NamedTuple):
 
 
 def open_artifact(path: str | os.PathLike[str]) -> Artifact:
-    """Open the one run of `path`.
+    """Open the one run of `path`; `set.tts.parquet#3` is the one in row 3 of a data set, counted from 0.
 
     Raises NotAnArtifact, Damaged, InvalidDescriptor, TooLarge or Refused, each with its address.
     """
     found = open_artifacts(path)
     first = next(found)
     if next(found, None) is not None:
-        raise NotAnArtifact("holds many runs; name one", where=str(path), expected="one run")
+        raise NotAnArtifact("holds many runs; name one", where=str(path), expected="one run, as FILE#ROW names it")
     return first
 
 
 def open_artifacts(path: str | os.PathLike[str]) -> Iterator[Artifact]:
-    """Yield the runs of `path`: one a row of Parquet, else one."""
-    source = FileSource(path)
+    """Yield the runs of `path`: one a row of Parquet, else one; `FILE#ROW` is one row, counted from 0."""
+    file, wanted = _row_named(path)
+    source = FileSource(file)
     try:
         head = source.read_at(0, min(12, source.size))
+        if wanted is not None and head[:4] != b"PAR1":
+            raise NotAnArtifact("one run alone has no rows", found=f"#{wanted}", expected="a Parquet data set")
         if riff.is_riff(head):
             yield _from_wav(source)
         elif head[:4] == b"PAR1":
             from ttsartifact.container.shelf import Shelf
 
             shelf = Shelf(source)
+            if wanted is not None and wanted >= shelf.rows:
+                raise NotAnArtifact("there is no such row", found=wanted, expected=f"0 to {shelf.rows - 1}")
             for row in shelf:
-                yield _from_row(source, shelf, row)
+                if wanted is None or row.index == wanted:
+                    yield _from_row(source, shelf, row)
+                if row.index == wanted:
+                    return
         elif (found := _from_encoded(source, head)) is not None:
             yield found
         else:
@@ -114,6 +122,16 @@ def open_artifacts(path: str | os.PathLike[str]) -> Iterator[Artifact]:
             )
     except TtsArtifactError as error:
         raise error.at(source.path) from error.__cause__
+
+
+def _row_named(path: str | os.PathLike[str]) -> tuple[str | os.PathLike[str], int | None]:
+    """Return the file that a path names, and the row where it names one; a file of that very name comes first."""
+    import os
+
+    file, mark, row = os.fspath(path).rpartition("#")
+    if not (mark and row.isascii() and row.isdigit() and len(row) < 10) or os.path.lexists(path):
+        return path, None
+    return file, int(row)
 
 
 def parse_descriptor(raw: bytes) -> tuple[Descriptor, tuple[canonical.Fault, ...]]:

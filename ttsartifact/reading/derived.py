@@ -14,6 +14,8 @@ from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.timebase import from_utc, to_utc, utc_bound
 
 if TYPE_CHECKING:
+    from ttsartifact.container.riff import WaveFormat
+    from ttsartifact.container.source import Span
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
     from ttsartifact.terms.trace import Trace
@@ -23,8 +25,8 @@ __all__ = ["derive"]
 _NS = 10**9
 
 
-def derive(artifact: Artifact) -> dict[str, Any]:
-    """Return the values recomputed from one artifact, by name."""
+def derive(artifact: Artifact, decoded: tuple[Span, WaveFormat] | None = None) -> dict[str, Any]:
+    """Return the values recomputed from one artifact, by name; those of sound need WAV, or its samples `decoded`."""
     known = artifact.descriptor.known
     rate = known("/audio/sample_rate_hz")
     frames = artifact.wave.frames if artifact.wave is not None else known("/audio/frames")
@@ -32,7 +34,7 @@ def derive(artifact: Artifact) -> dict[str, Any]:
     times = {name: known(f"/run/times/t_{name}_ns") for name in ("submit", "start", "first_token", "last_token")}
     log = _log(artifact)
     first_frames = log[0][2] if log else known("/run/times/first_chunk_frames")
-    onset = _onset(artifact)
+    onset = _onset(artifact, decoded)
     return {
         "duration_ns": absent("unknown") if duration is None else duration,
         "time_to_first_token_ns": _between(times["submit"], times["first_token"]),
@@ -74,16 +76,19 @@ def _log(artifact: Artifact) -> list[tuple[int, int, int]]:
     return list(zip(*lists, strict=True))
 
 
-def _onset(artifact: Artifact) -> int | dict[str, Any]:
-    pcm, wave = artifact.pcm, artifact.wave
-    if pcm is None or wave is None:
+def _onset(artifact: Artifact, decoded: tuple[Span, WaveFormat] | None) -> int | dict[str, Any]:
+    if artifact.pcm is not None and artifact.wave is not None:
+        pcm, wave = artifact.pcm, artifact.wave.format
+    elif decoded is not None:
+        pcm, wave = decoded
+    else:
         return absent("not_applicable", "the audio is not WAV; nothing is decoded here")
     roles = artifact.descriptor.known("/audio/roles") or []
     output = [n for n, role in enumerate(roles) if isinstance(role, dict) and role.get("role") == "output"]
-    channels = [n for n in output if n < wave.format.channels] or list(range(wave.format.channels))
-    onset = leading_silence(pcm, wave.format, channels)
+    channels = [n for n in output if n < wave.channels] or list(range(wave.channels))
+    onset = leading_silence(pcm, wave, channels)
     if onset is None:
-        seconds = min(LONGEST_SECONDS, wave.frames // wave.format.sample_rate_hz + 1)
+        seconds = min(LONGEST_SECONDS, pcm.size // wave.frame_bytes // wave.sample_rate_hz + 1)
         return absent("not_applicable", f"silent below -50 dBFS throughout the first {seconds} s")
     return onset
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ttsartifact.rerunning.plan import Plan
     from ttsartifact.rerunning.rerun import Rerun
 
-__all__ = ["plan_lines", "rerun_lines"]
+__all__ = ["audio_lines", "plan_lines", "rerun_lines"]
 
 _MEANINGS = {
     Word.FILE_EXACT: "the encoded audio is the same, byte for byte",
@@ -28,6 +28,7 @@ _MEANINGS = {
     Word.NOT_COMPARABLE: "nothing was run, for nothing could be compared",
 }
 _MOST_OTHERS = 12
+_LEAST_ALIGNED_DB = 3.0
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
@@ -59,28 +60,32 @@ def rerun_lines(result: Rerun, paint: Paint = Paint()) -> Iterator[str]:  # noqa
     if result.again_id is not None:
         yield f"  again     {result.again_id}"
     if result.audio is not None:
-        yield from _audio_lines(result.audio)
+        yield from audio_lines(result.audio)
     yield from _condition_lines("can explain it", result.causes)
     yield from _condition_lines("differs too", result.others)
     if result.kept is not None:
         yield f"  kept      {safe(result.kept)}"
 
 
-def _audio_lines(audio: AudioComparison) -> Iterator[str]:
+def audio_lines(audio: AudioComparison, names: tuple[str, str] = ("first", "again")) -> Iterator[str]:
+    """Yield how two sounds compare: equal, or from where on and how far they are apart."""
     if audio.pcm_equal:
         files = "the same file" if audio.encoded_equal else "another file around the same samples"
         yield f"  audio     {audio.frames_a} frames of {safe(audio.format_a)}, {files}"
         return
-    yield f"  audio     {audio.frames_a} frames of {safe(audio.format_a)} first"
-    yield f"            {audio.frames_b} frames of {safe(audio.format_b)} again"
+    if (audio.frames_a, audio.format_a) == (audio.frames_b, audio.format_b):
+        yield f"  audio     {audio.frames_a} frames of {safe(audio.format_a)} each"
+    else:
+        yield f"  audio     {audio.frames_a} frames of {safe(audio.format_a)} {names[0]}"
+        yield f"            {audio.frames_b} frames of {safe(audio.format_b)} {names[1]}"
     if (place := audio.divergence) is not None:
         unit = "chunk" if place.located_by == "chunk_log" else "block"
         yield f"  from      {unit} {place.chunk}, frame {place.frame}, {seconds(place.t_ns)} on"
     if audio.differing_share is not None and audio.max_difference_lsb is not None:
         share = f"{audio.differing_share:.2%} of the samples"
         yield f"  apart     {share}, at most {audio.max_difference_lsb:g} LSB, SNR {_decibel(audio.snr_db)}"
-    if audio.lag_frames is not None:
-        yield f"  aligned   {audio.lag_frames} frames later, SNR {_decibel(audio.aligned_snr_db)}"
+    if audio.lag_ns:
+        yield f"  aligned   {_lag(audio)}"
     if audio.mel_distance_db is not None:
         yield f"  spectra   {audio.mel_distance_db:.2f} dB apart on the mel scale"
 
@@ -94,6 +99,18 @@ def _condition_lines(title: str, differences: tuple[Difference, ...]) -> Iterato
         yield f"    {safe(each.label)}: {_value(each.a)}, now {_value(each.b)}"
     if len(stated) > _MOST_OTHERS:
         yield f"    and {len(stated) - _MOST_OTHERS} more; --format json has all"
+
+
+def _lag(audio: AudioComparison) -> str:
+    """Return how the two lie to each other; what no lag brings nearer is not aligned by the best of them."""
+    assert audio.lag_ns is not None
+    way = "later" if audio.lag_ns > 0 else "earlier"
+    if audio.lag_frames is None:
+        return f"{seconds(abs(audio.lag_ns))} {way} by loudness; rates or channels differ"
+    by = f"{abs(audio.lag_frames)} frames {way}"
+    if audio.aligned_snr_db is not None and audio.aligned_snr_db < _LEAST_ALIGNED_DB:
+        return f"by no lag within 1 s; {by} is the best, SNR {_decibel(audio.aligned_snr_db)}"
+    return f"{by}, SNR {_decibel(audio.aligned_snr_db)}"
 
 
 def _value(value: object) -> str:

@@ -1,0 +1,36 @@
+"""The act behind diff: two runs verified and compared, the likely cause said first."""
+
+from __future__ import annotations
+
+from ttsartifact.cli.speak import paint, passing, progress, say
+
+__all__ = ["diff"]
+
+
+def diff(a: str, b: str, *, format: str = "text") -> int:
+    """Compare two runs and return the exit code of clause 10.8."""
+    from ttsartifact.comparing.diff import diff as compare
+
+    passing("verifying both")
+    try:
+        found = compare(a, b, on_progress=_tell)
+    finally:
+        passing()
+    if format == "json":
+        from ttsartifact.reporting.documents import as_json
+
+        say(as_json(found.to_value()))
+        return found.exit_code
+    from ttsartifact.reporting import diff as spoken
+
+    if format == "tsv":
+        say(spoken.diff_rows(found))
+    elif format == "markdown":
+        say(spoken.diff_card(found))
+    else:
+        say(spoken.diff_lines(found, paint()))
+    return found.exit_code
+
+
+def _tell(done: int, total: int) -> None:
+    progress(done, total, "frames compared")

@@ -1,0 +1,196 @@
+"""Two runs side by side (clause 10.8): verified, then which condition changed, then the audio, then the times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact import __version__, _spec
+from ttsartifact.comparing.audio import compare_pcm
+from ttsartifact.comparing.changes import changes_between, to_blame, untold_by_both
+from ttsartifact.comparing.conditions import condition_diff
+from ttsartifact.comparing.sound import sound_of
+from ttsartifact.comparing.stages import compare_stages
+from ttsartifact.comparing.timing import compare_timing
+from ttsartifact.errors import TtsArtifactError
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.terms.finding import Verdict
+from ttsartifact.verifying.engine import judge
+from ttsartifact.verifying.evidence import Evidence
+from ttsartifact.verifying.siblings import Siblings
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ttsartifact.comparing.audio import AudioComparison
+    from ttsartifact.comparing.changes import Change
+    from ttsartifact.comparing.sound import Sound
+    from ttsartifact.comparing.stages import StageComparison
+    from ttsartifact.comparing.timing import Timing
+    from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.verifying.report import Report
+
+    PathLike = str | os.PathLike[str] | Path
+    OnProgress = Callable[[int, int], None]
+
+__all__ = ["Diff", "Side", "diff"]
+
+_SAMPLES_AS_RECORDED = frozenset({Verdict.INTACT, Verdict.REWRAPPED, Verdict.RETAGGED})
+_FILE_AS_RECORDED = frozenset({Verdict.INTACT, Verdict.REWRAPPED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One of the two runs, and what a verification says of its file."""
+
+    where: str
+    carrier: str
+    artifact_id: str
+    run_id: str | None
+    verdict: str
+    """The verdict over the bytes (clause 10.2)."""
+    broken: tuple[str, ...]
+    """The rules that do not hold, errors only."""
+    promise: str | None
+    """The determinism class that the run claims."""
+
+    @property
+    def is_as_recorded(self) -> bool:
+        """Whether the samples are those that the run recorded, so that what it says is said of them."""
+        return self.verdict in _SAMPLES_AS_RECORDED
+
+    def to_value(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "file": self.where,
+            "carrier": self.carrier,
+            "artifact_id": self.artifact_id,
+            "run_id": self.run_id,
+            "verdict": self.verdict,
+            "broken": list(self.broken),
+            "determinism": self.promise,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diff:
+    """What two runs have in common and what not."""
+
+    a: Side
+    b: Side
+    changes: tuple[Change, ...]
+    """What both tell and is not the same, that first which changes samples most surely."""
+    one_sided: tuple[Change, ...]
+    """What one side tells and the other does not; it may be the same, and nobody knows."""
+    untold: tuple[str, ...]
+    """What neither tells of the conditions that a rerun would need."""
+    blamed: tuple[Change, ...]
+    """Those of `changes` that can have brought about another sound, the likeliest first."""
+    exact: bool
+    """Whether both claim exact numerics with known answers, which promise equal samples of equal conditions."""
+    stages: StageComparison
+    audio: AudioComparison | None
+    audio_lacks: str | None
+    """Why the sounds could not be compared."""
+    timing: Timing
+
+    @property
+    def exit_code(self) -> int:
+        """0 nothing differs but times, 1 a condition or a sample does, 3 one side does not tell (clause 10.8)."""
+        whole = self.a.is_as_recorded and self.b.is_as_recorded
+        if self.changes or not whole or (self.audio is not None and not self.audio.pcm_equal):
+            return 1
+        return 3 if self.one_sided or self.audio is None else 0
+
+    def to_value(self) -> dict[str, Any]:
+        """Return the JSON document (diff.schema.json). It holds no clock."""
+        return {
+            "schema": "urn:ttsartifact:1.0:diff",
+            "spec_version": _spec.FORMAT_VERSION,
+            "tool": {"name": "ttsartifact", "version": __version__},
+            "exit_code": self.exit_code,
+            "a": self.a.to_value(),
+            "b": self.b.to_value(),
+            "cause": self.blamed[0].subject if self.blamed else None,
+            "blamed": [each.subject for each in self.blamed],
+            "changes": [each.to_value() for each in self.changes],
+            "one_sided": [each.to_value() for each in self.one_sided],
+            "untold": list(self.untold),
+            "stages": self.stages.to_value(),
+            "audio": None if self.audio is None else self.audio.to_value(),
+            "audio_lacks": self.audio_lacks,
+            "timing": self.timing.to_value(),
+        }
+
+
+def diff(a: PathLike, b: PathLike, *, on_progress: OnProgress | None = None) -> Diff:
+    """Verify two runs and compare them; `set.tts.parquet#3` names a row of a data set.
+
+    What a file says of its audio counts only when it holds: where it does not, the samples themselves are compared.
+    Raises NotAnArtifact, Damaged, InvalidDescriptor, TooLarge or Refused for a file that cannot be read.
+    """
+    first, second = open_artifact(a), open_artifact(b)
+    sides = _side(first), _side(second)
+    differences = condition_diff(first.descriptor, second.descriptor)
+    changes = changes_between(first.descriptor, second.descriptor, differences)
+    known = tuple(each for each in changes if each.known)
+    stages = compare_stages(first.descriptor, second.descriptor)
+    audio, lacks, timing = _heard(first, second, sides, on_progress)
+    whole = all(side.is_as_recorded for side in sides)
+    return Diff(
+        a=sides[0],
+        b=sides[1],
+        changes=known,
+        one_sided=tuple(each for each in changes if not each.known),
+        untold=untold_by_both(first.descriptor, second.descriptor),
+        blamed=to_blame(known, first.descriptor, second.descriptor, audio, stages)
+        if audio is not None and whole
+        else (),
+        exact=all(_promises_equality(side) for side in (first, second)),
+        stages=stages,
+        audio=audio,
+        audio_lacks=lacks,
+        timing=timing,
+    )
+
+
+def _side(artifact: Artifact) -> Side:
+    rows = artifact.file.rows if artifact.file is not None else 1
+    report: Report = judge(Evidence(artifact, siblings=Siblings(artifact.source) if rows > 1 else None))
+    run_id, promise = (artifact.descriptor.known(place) for place in ("/run/run_id", "/generation/determinism/class"))
+    return Side(
+        where=artifact.where,
+        carrier=artifact.carrier,
+        artifact_id=artifact.artifact_id,
+        run_id=run_id if isinstance(run_id, str) else None,
+        verdict=report.verdict,
+        broken=tuple(sorted({finding.rule for finding in report.failures})),
+        promise=promise if isinstance(promise, str) else None,
+    )
+
+
+def _promises_equality(artifact: Artifact) -> bool:
+    known = artifact.descriptor.known
+    return known("/generation/numerics/profile") == "exact" and known("/generation/numerics/kat_passed") is True
+
+
+def _heard(
+    a: Artifact, b: Artifact, sides: tuple[Side, Side], on_progress: OnProgress | None
+) -> tuple[AudioComparison | None, str | None, Timing]:
+    """Return the sounds compared, or why they were not, and the times."""
+    stated = [side.descriptor.known("/audio/digest") for side in (a, b)]
+    same_file = all(side.verdict in _FILE_AS_RECORDED for side in sides) and None is not stated[0] == stated[1]
+    try:
+        with sound_of(a) as left, sound_of(b) as right:
+            sounds = _trusted(left, sides[0]), _trusted(right, sides[1])
+            audio = compare_pcm(*sounds, encoded_equal=same_file, on_progress=on_progress)
+            return audio, None, compare_timing(a, b, sounds)
+    except TtsArtifactError as error:
+        return None, str(error), compare_timing(a, b)
+
+
+def _trusted(sound: Sound, side: Side) -> Sound:
+    """Return a sound without the digests that it does not have."""
+    return sound if side.is_as_recorded else replace(sound, digest=None, chunks=None)

@@ -1,0 +1,314 @@
+"""What a diff says: in its first line the likely cause, then conditions, audio and times, for eyes and for tables."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.reporting.again import audio_lines
+from ttsartifact.reporting.markdown import code, span, table
+from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.tsv import row
+from ttsartifact.reporting.words import Paint, counted, seconds, spoken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ttsartifact.comparing.audio import AudioComparison
+    from ttsartifact.comparing.changes import Change
+    from ttsartifact.comparing.diff import Diff, Side
+    from ttsartifact.comparing.timing import Quantity
+
+__all__ = ["DIFF_COLUMNS", "cause_line", "diff_card", "diff_lines", "diff_rows"]
+
+DIFF_COLUMNS = ("section", "subject", "cause", "blamed", "known", "a", "b", "detail")
+"""What a line of the table holds: `section` is file, cause, condition, stage, audio or time."""
+
+_MOST = 12
+_LONGEST, _LEADING = 64, 16  # of a value in a line, and of what both begin with
+_NEAR_DB = 30.0
+_DIGEST = re.compile(r"sha256:([0-9a-f]{12})[0-9a-f]{52}")
+_BELIEVED = frozenset({"inputs", "weights", "code", "numerics"})  # of these an effect is expected
+
+
+def cause_line(diff: Diff) -> str:
+    """Return in one line what is likely to have made the two runs differ, and what came of it."""
+    for name, side in (("a", diff.a), ("b", diff.b)):
+        if not side.is_as_recorded:
+            return f"{name} is not what was recorded ({side.verdict}), so its conditions explain nothing"
+    if diff.audio is None:
+        return f"{_first_of(diff.changes) or 'no stated condition differs'} - the sounds could not be compared"
+    if diff.audio.pcm_equal:
+        return _cause_of_equal(diff)
+    effect = _effect(diff)
+    if diff.blamed:
+        return f"{_first_of(diff.blamed)} - {effect}"
+    if diff.changes:
+        return f"{effect}, and nothing that is known to differ explains it: {_first_of(diff.changes)}"
+    return f"{effect}, and no stated condition differs: {_unexplained(diff)}"
+
+
+def _cause_of_equal(diff: Diff) -> str:
+    if diff.a.artifact_id == diff.b.artifact_id:
+        return "no difference: both files hold one and the same run"
+    if not diff.changes:
+        told = f", but {_of_one_side(diff)}" if diff.one_sided else ""
+        return f"no difference: every sample is equal, and so is every condition that both state{told}"
+    yet = "and yet every sample is equal" if diff.changes[0].cause in _BELIEVED else "every sample is equal"
+    return f"{_first_of(diff.changes)} - {yet}"
+
+
+def _unexplained(diff: Diff) -> str:
+    if diff.one_sided:
+        return _of_one_side(diff)
+    if diff.untold:
+        return f"neither tells {', '.join(diff.untold[:4])}"
+    if diff.exact:
+        return "exact numerics give equal samples of equal conditions, so one of the two is false, or a bug"
+    promises = sorted({side.promise or "not told" for side in (diff.a, diff.b)})
+    return f"the run does not come out alike each time, and its determinism is {safe(' or '.join(promises))}"
+
+
+def _of_one_side(diff: Diff) -> str:
+    subjects = ", ".join(safe(each.subject) for each in diff.one_sided[:4])
+    more = f" and {len(diff.one_sided) - 4} more" if len(diff.one_sided) > 4 else ""
+    return f"only one side tells {subjects}{more}"
+
+
+def _effect(diff: Diff) -> str:
+    audio = diff.audio
+    assert audio is not None
+    if audio.within():
+        share = f" in {audio.differing_share:.2%} of the samples" if audio.differing_share is not None else ""
+        return f"the same sound but for rounding, at most {audio.worst_16bit_lsb:g} LSB apart{share}"
+    near = audio.snr_db is not None and audio.snr_db >= _NEAR_DB and audio.frames_a == audio.frames_b
+    sound = f"nearly the same sound (SNR {audio.snr_db:.1f} dB)" if near else "another sound"
+    if diff.stages.first is not None:
+        before = f"equal up to {safe(diff.stages.equal[-1])}, then " if diff.stages.equal else ""
+        return f"{sound}, {before}{safe(diff.stages.first)} differs"
+    if audio.divergence is None:
+        return f"{sound}, {safe(audio.format_a)} beside {safe(audio.format_b)}"
+    return f"{sound} from {seconds(audio.divergence.t_ns)} on"
+
+
+def _first_of(changes: tuple[Change, ...]) -> str:
+    if not changes:
+        return ""
+    more = f", and {counted(len(changes) - 1, 'more change')}" if len(changes) > 1 else ""
+    return f"{_told(changes[0])}{more}"
+
+
+def _told(change: Change) -> str:
+    mine, theirs = _both(change.a, change.b)
+    if change.subject == "text":
+        mine, theirs = f'"{mine}"', f'"{theirs}"'
+    return f"{safe(change.subject)}: {mine} -> {theirs}"
+
+
+def _both(a: Any, b: Any) -> tuple[str, str]:
+    """Return two values for eyes; of long ones the part around the place where they begin to differ."""
+    said = [_said(value) for value in (a, b)]
+    if max(map(len, said)) > _LONGEST:
+        alike = next((n for n, (x, y) in enumerate(zip(*said, strict=False)) if x != y), min(map(len, said)))
+        start = max(0, alike - _LEADING) if alike > _LEADING else 0
+        said = [_cut(text, start) for text in said]
+    return said[0], said[1]
+
+
+def _alone(value: Any) -> str:
+    return _cut(_said(value), 0)
+
+
+def _said(value: Any) -> str:
+    return "none" if value is None else _short(spoken(value)) or '""'
+
+
+def _short(text: str) -> str:
+    """Return a text whose digests are as long as eyes need them."""
+    return _DIGEST.sub(r"sha256:\1...", text)
+
+
+def _cut(text: str, start: int) -> str:
+    piece = text[start : start + _LONGEST]
+    return f"{'...' if start else ''}{piece}{'...' if start + _LONGEST < len(text) else ''}"
+
+
+def diff_lines(diff: Diff, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
+    """Yield the cause, then both files, the conditions, the audio and the times."""
+    kind = {0: "good", 3: "warn"}.get(diff.exit_code, "bad")
+    yield paint(kind, cause_line(diff))
+    for name, side in (("a", diff.a), ("b", diff.b)):
+        yield f"  {name:<10}{_file(side)}"
+    innocent = [each for each in diff.changes if each not in diff.blamed]
+    yield from _change_lines("suspect", list(diff.blamed))
+    yield from _change_lines("changed", innocent)
+    yield from _one_sided_lines(diff)
+    if diff.untold:
+        yield f"  untold    {', '.join(diff.untold)}: neither side tells, so nobody knows whether they differ"
+    yield from _stage_lines(diff)
+    if diff.audio is not None:
+        yield from audio_lines(diff.audio, ("in a", "in b"))
+    else:
+        yield f"  audio     not compared: {safe(diff.audio_lacks)}"
+    yield from _time_lines(diff)
+
+
+def _file(side: Side) -> str:
+    broken = f", {counted(len(side.broken), 'rule')} broken: {', '.join(side.broken[:6])}" if side.broken else ""
+    return f"{safe(side.where)}: {side.verdict}{broken}, {_short(side.artifact_id)}"
+
+
+def _change_lines(title: str, changes: list[Change]) -> Iterator[str]:
+    for place, change in enumerate(changes[:_MOST]):
+        follow = f" (with {counted(len(change.parts) - 1, 'detail')})" if len(change.parts) > 1 else ""
+        yield f"  {title if place == 0 else '':<10}{_told(change)}{follow}"
+    if len(changes) > _MOST:
+        yield f"            and {len(changes) - _MOST} more; --format json has all"
+
+
+def _one_sided_lines(diff: Diff) -> Iterator[str]:
+    for place, change in enumerate(diff.one_sided[:_MOST]):
+        teller, silent = ("a", "b") if change.a_told else ("b", "a")
+        value = _alone(change.a if change.a_told else change.b)
+        title = "one side" if place == 0 else ""
+        yield f"  {title:<10}{safe(change.subject)}: {value} in {teller}; {silent} does not tell"
+    if len(diff.one_sided) > _MOST:
+        yield f"            and {len(diff.one_sided) - _MOST} more; --format json has all"
+
+
+def _stage_lines(diff: Diff) -> Iterator[str]:
+    stages = diff.stages
+    if not (stages.count_a and stages.count_b):
+        return
+    equal = ", ".join(safe(stage) for stage in stages.equal)
+    if stages.first is None:
+        yield f"  stages    {equal or 'none'} equal"
+        return
+    margins = [f"{name} {margin / 1e9:.6f}" for name, margin in _margins(diff) if margin is not None]
+    by = f", decided by a margin of {', '.join(margins)}" if margins else ""
+    yield f"  stages    {equal or 'none'} equal; {safe(stages.first)} is the first that differs{by}"
+
+
+def _margins(diff: Diff) -> tuple[tuple[str, int | None], ...]:
+    return ("a", diff.stages.margin_a_nano), ("b", diff.stages.margin_b_nano)
+
+
+def _time_lines(diff: Diff) -> Iterator[str]:
+    both = [each for each in diff.timing.quantities if each.a is not None or each.b is not None]
+    title = "times"
+    for each in both:
+        if each.a != each.b:
+            mine, theirs = _quantity(each, each.a, each.a_lacks), _quantity(each, each.b, each.b_lacks)
+            yield f"  {title:<10}{each.label:<20}{mine} -> {theirs}{_growth(each)}"
+            title = ""
+    equal = [f"{each.label} {_quantity(each, each.a, each.a_lacks)}" for each in both if each.a == each.b]
+    if equal:
+        yield f"  {title:<10}{'equal':<20}{', '.join(equal)}"
+        title = ""
+    neither = [each.label for each in diff.timing.quantities if each.a is None and each.b is None]
+    if neither:
+        yield f"  {title:<10}{'neither tells':<20}{', '.join(neither)}"
+    for label, a, b in diff.timing.observed:
+        mine, theirs = ("not told" if value is None else spoken(value) for value in (a, b))
+        yield f"            {'taken otherwise':<20}{label}: {mine} -> {theirs}"
+    yield "            one run each: neither file can say what a repeat would give"
+
+
+def _growth(each: Quantity) -> str:
+    """Return how many times as much it is, where both are more than nothing."""
+    return (
+        f"  (x {each.b / each.a:.2f})" if each.a and each.b and each.a > 0 and each.b > 0 and each.a != each.b else ""
+    )
+
+
+def _quantity(each: Quantity, value: float | None, lacks: str | None) -> str:
+    if value is None:
+        return (lacks or "unknown").replace("_", " ")
+    units = {"milli_mhz": (1e3, "MHz"), "mw": (1e3, "W"), "milli_percent": (1e3, "%"), "mj": (1e3, "J")}
+    if each.unit == "ns":
+        return seconds(int(value))
+    if each.unit == "ratio":
+        return f"{value:.3f}"
+    size, unit = units.get(each.unit, (1, ""))
+    return f"{value / size:.1f} {unit}" if unit else f"{value}"
+
+
+def diff_rows(diff: Diff) -> Iterator[str]:
+    """Yield the table: header, files, the cause, each condition, the stages, each number of the audio and each time."""
+    yield row(DIFF_COLUMNS)
+    yield row(["file", "file", None, None, None, diff.a.where, diff.b.where, None])
+    yield row(["file", "artifact_id", None, None, None, diff.a.artifact_id, diff.b.artifact_id, None])
+    yield row(["file", "verdict", None, None, None, diff.a.verdict, diff.b.verdict, None])
+    yield row(["cause", diff.blamed[0].subject if diff.blamed else None, *[None] * 5, cause_line(diff)])
+    for change in (*diff.changes, *diff.one_sided):
+        blamed = change in diff.blamed
+        yield row(["condition", change.subject, change.cause, blamed, change.known, *map(_cell, _values(change)), None])
+    for label in diff.untold:
+        yield row(["condition", label, None, False, False, None, None, "neither side tells"])
+    margins = (diff.stages.margin_a_nano, diff.stages.margin_b_nano)
+    yield row(["stage", diff.stages.first, None, None, None, *margins, ",".join(diff.stages.equal)])
+    if diff.audio is not None:
+        yield from _audio_rows(diff.audio)
+    for each in diff.timing.quantities:
+        told = each.a is not None and each.b is not None
+        lacks = "; ".join(sorted({lack for lack in (each.a_lacks, each.b_lacks) if lack})) or None
+        yield row(["time", each.label, each.unit, None, told, each.a, each.b, lacks])
+
+
+def _audio_rows(audio: AudioComparison) -> Iterator[str]:
+    yield row(["audio", "pcm", None, None, None, audio.pcm_a, audio.pcm_b, "equal" if audio.pcm_equal else "differs"])
+    yield row(["audio", "frames", None, None, None, audio.frames_a, audio.frames_b, None])
+    yield row(["audio", "format", None, None, None, audio.format_a, audio.format_b, None])
+    skipped = {"pcm_a", "pcm_b", "frames_a", "frames_b", "format_a", "format_b", "divergence"}
+    numbers = {key: value for key, value in audio.to_value().items() if key not in skipped and value is not None}
+    if audio.divergence is not None:
+        numbers |= {f"divergence_{key}": value for key, value in audio.divergence.to_value().items()}
+    for key, value in numbers.items():
+        yield row(["audio", key, None, None, None, None, None, value])
+
+
+def _values(change: Change) -> tuple[Any, Any]:
+    return change.a, change.b
+
+
+def _cell(value: Any) -> object:
+    return spoken(value) if isinstance(value, (dict, list, tuple)) else value
+
+
+def diff_card(diff: Diff) -> Iterator[str]:
+    """Yield the card for a forum; a stranger's words stand in code spans."""
+    yield f"### {code(cause_line(diff))}"
+    yield ""
+    yield from table(
+        ("", "file", "", "artifact"),
+        [(name, span(s.where), s.verdict, span(s.artifact_id)) for name, s in (("a", diff.a), ("b", diff.b))],
+    )
+    rows = [
+        (span(each.subject), "can explain it" if each in diff.blamed else "", *map(code, _both(each.a, each.b)))
+        for each in diff.changes[:_MOST]
+    ]
+    rows += [
+        (span(c.subject), "one side tells", *(code(_alone(v)) if t else "not told" for v, t in _tellings(c)))
+        for c in diff.one_sided[:_MOST]
+    ]
+    rows += [(span(label), "neither tells", "", "") for label in diff.untold]
+    if rows:
+        yield ""
+        yield from table(("condition", "", "a", "b"), rows)
+    yield ""
+    lines = [*_stage_lines(diff)]
+    if diff.audio is not None:
+        lines += audio_lines(diff.audio, ("in a", "in b"))
+    yield from table(("audio", ""), [(line[2:12].strip(), code(line[12:])) for line in lines])
+    times = [
+        (each.label, span(_quantity(each, each.a, each.a_lacks)), span(_quantity(each, each.b, each.b_lacks)))
+        for each in diff.timing.quantities
+        if each.a is not None or each.b is not None
+    ]
+    if times:
+        yield ""
+        yield from table(("time", "a", "b"), times)
+
+
+def _tellings(change: Change) -> tuple[tuple[Any, bool], tuple[Any, bool]]:
+    return (change.a, change.a_told), (change.b, change.b_told)
