@@ -209,6 +209,38 @@ def test_a_condition_that_one_side_withholds_lifts_no_promise():
     assert expectation_of(a, b, differences).least == Word.PCM_EXACT
 
 
+@pytest.mark.parametrize(
+    ("dtype", "tf32", "least"),
+    [
+        ("float32", False, "WITHIN-TOLERANCE"),
+        ("float32", True, "DIVERGED"),
+        ("float32; bfloat16 products in score decoder and vocoder", False, "DIVERGED"),
+        ("float16", False, "DIVERGED"),
+    ],
+)
+def test_short_products_promise_no_tolerance_elsewhere(dtype, tf32, least):
+    """With an equal fingerprint they promise as much as others do."""
+    a, b, twin = (side(numerics=numerics("native", fingerprint=mark), repeat="equal") for mark in (b"a", b"b", b"a"))
+    for each in (a, b, twin):
+        each.value["generation"]["precision"] = {"dtype": dtype, "tf32": tf32}
+    assert expectation_of(a, b, condition_diff(a, b)).least == least
+    assert expectation_of(a, twin, condition_diff(a, twin)).least == "PCM-EXACT"
+
+
+def test_a_batch_is_a_condition_of_native_and_nothing_to_exact():
+    """What native needs to be made again is said."""
+    alone = "the run was one of 3 in its batch, and the samples follow from all of them; make the same batch again"
+    for profile, least, because in (
+        ("exact", "PCM-EXACT", "exact numerics give the same samples on every machine"),
+        ("native", None, alone),
+    ):
+        a, b = (side(numerics=numerics(profile), repeat="equal") for _ in range(2))
+        for each, size in ((a, 3), (b, 1)):
+            each.value["run"]["load"] |= {"batch_size": size, "batch_index": 0, "running_at_start": size}
+        found = expectation_of(a, b, condition_diff(a, b))
+        assert (found.least, found.because) == (least, because)
+
+
 def test_the_same_device_is_promised_on_the_same_device():
     """Another C library is another device; the promise shrinks to the tolerance."""
     a = side(claim="same_device")
