@@ -66,6 +66,7 @@ def test_a_rerun_that_differs_says_from_where_and_what_can_explain_it() -> None:
         compared_samples=790,
         snr_db=12.34,
         lag_frames=10,
+        lag_ns=625_000,
         aligned_snr_db=30.0,
         mel_distance_db=1.5,
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ttsartifact.terms.timebase import Bound
     from ttsartifact.verifying.report import Report
 
-__all__ = ["card", "report_card", "span"]
+__all__ = ["card", "code", "report_card", "span", "table"]
 
 _MOST_FINDINGS = 100
 _SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError, ArithmeticError)
@@ -26,10 +26,10 @@ _SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError, Ar
 
 def span(value: object, *, longest: int = 300) -> str:
     """Return a code span: no markup in it is alive, and neither a bar nor a backtick ends its cell."""
-    return _code(safe(value, longest=longest))
+    return code(safe(value, longest=longest))
 
 
-def _code(said: str) -> str:
+def code(said: str) -> str:
     """Return a code span of what has gone through safe(), in whose spelling the two characters are then written."""
     text = said.replace("`", r"\x60").replace("|", r"\x7c")
     return f"`{text}`" if text.strip() else "` `"
@@ -54,15 +54,15 @@ def report_card(
     yield ""
     yield f"{VERDICTS[report.verdict].capitalize()}."
     yield ""
-    level = f"{report.level_reached} reached, {_code(spoken(report.level_claimed))} claimed"
+    level = f"{report.level_reached} reached, {code(spoken(report.level_claimed))} claimed"
     rows = [("artifact", span(report.artifact_id or "none")), ("run", span(report.run_id or "none")), ("level", level)]
-    yield from _table(("", ""), [*rows, ("rules", _sums(report))])
+    yield from table(("", ""), [*rows, ("rules", _sums(report))])
     yield from _findings(report)
     if differences:
         yield ""
-        yield from _table(
+        yield from table(
             ("receipt", "the file has", "the receipt says"),
-            [(d.part, _code(spoken(d.found)), _code(spoken(d.expected))) for d in differences],
+            [(d.part, code(spoken(d.found)), code(spoken(d.expected))) for d in differences],
         )
     if artifact is not None:
         yield ""
@@ -77,7 +77,7 @@ def _findings(report: Report) -> Iterator[str]:
     rows += [(f.rule, "open", span(f.message), "", "") for f in report.unchecked if f.outcome == Outcome.UNVERIFIABLE]
     if rows:
         yield ""
-        yield from _table(("rule", "", "what", "where", "found, expected"), rows)
+        yield from table(("rule", "", "what", "where", "found, expected"), rows)
     if len(report.findings) > _MOST_FINDINGS:
         yield ""
         yield f"{len(report.findings) - _MOST_FINDINGS} more findings are not shown."
@@ -90,8 +90,8 @@ def _word(outcome: str, severity: str) -> str:
 
 
 def _both(found: object, expected: object) -> str:
-    said = _code(spoken(found)) if found is not None else "nothing"
-    return said if expected is None else f"{said}, {_code(spoken(expected))}"
+    said = code(spoken(found)) if found is not None else "nothing"
+    return said if expected is None else f"{said}, {code(spoken(expected))}"
 
 
 def _sums(report: Report) -> str:
@@ -101,12 +101,12 @@ def _sums(report: Report) -> str:
 
 
 def _conditions(artifact: Artifact, *, without: frozenset[str] = frozenset()) -> Iterator[str]:
-    rows = [(label, _code(value)) for label, value in card_rows(artifact) if label not in without]
-    yield from _table(("condition", "as stated"), rows)
+    rows = [(label, code(value)) for label, value in card_rows(artifact) if label not in without]
+    yield from table(("condition", "as stated"), rows)
     bounds = list(_bounds(artifact))
     if bounds:
         yield ""
-        yield from _table(("U: aligned with UTC within", ""), bounds)
+        yield from table(("U: aligned with UTC within", ""), bounds)
 
 
 def _bounds(artifact: Artifact) -> Iterator[tuple[str, str]]:
@@ -127,7 +127,8 @@ def _bound(bound: Bound) -> str:
     return f"{seconds(bound.ns)}{lacks}"
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """Yield a table; its cells have gone through span() or code(), or are words of ours."""
     head = tuple(head)
     yield f"| {' | '.join(head)} |"
     yield f"|{' --- |' * len(head)}"
