@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reference_runner.synthesis.request import SynthesisRequest
     from reference_runner.synthesis.synthesize import Arithmetic, Margin, SynthesisReport, Synthesizer
 
-__all__ = ["SAMPLE_RATE_HZ", "fingerprint", "finished", "heard", "of", "set_threads"]
+__all__ = ["SAMPLE_RATE_HZ", "fingerprint", "finished", "front_end", "heard", "of", "set_threads", "stack_facts"]
 
 SAMPLE_RATE_HZ = FEATURE_SETTINGS.sample_rate_hz
 EXTENSION = "urn:ttsartifact:stable-tts"
@@ -77,7 +77,7 @@ def of(
         },
         model=_model(synthesizer, path),
         vocoder={"integrated": True, "detail": "iSTFT vocoder, in the checkpoint of the model"},
-        frontend=_front_end(synthesizer.front_end.identity()),
+        frontend=front_end(synthesizer.front_end.identity()),
         adaptation=absent("not_applicable", "the released model is not adapted"),
         device=wanted.device,
         seeds=(_seed(request, wanted),),
@@ -103,13 +103,14 @@ def heard(clip: HeardReference) -> Heard:
     longest = -(-LONGEST_MS * clip.posted_sample_rate_hz // 1000)
     recipe = (
         f"the first {LONGEST_MS // 1000} s at most; to 24-bit integers; mean of the channels; windowed-sinc resampling "
-        f"to {SAMPLE_RATE_HZ} Hz in integers (reference_runner/synthesis/resampling.py); to 16 bits, little-endian"
+        f"to {clip.fed_sample_rate_hz} Hz in integers (reference_runner/synthesis/resampling.py); "
+        "to 16 bits, little-endian"
     )
     return Heard(
         segment=(0, min(clip.posted_samples, longest)),
         fed={
             "digest": clip.fed_digest,
-            "sample_rate_hz": SAMPLE_RATE_HZ,
+            "sample_rate_hz": clip.fed_sample_rate_hz,
             "frames": clip.fed_samples,
             "recipe": recipe,
         },
@@ -139,8 +140,20 @@ def fingerprint(arithmetic: Arithmetic, shapes: tuple[tuple[int, int], ...] = ()
 
     Equal fingerprints promise equal numbers of a `native` run that repeated itself; `exact` needs none.
     """
-    facts: dict[str, Any] = {
-        "engine": [__version__, source_digest()],
+    facts = stack_facts(arithmetic.device) | {
+        "carrier": arithmetic.carrier,
+        "known_answers": arithmetic.known_answers_digest,
+        "shapes": [list(shape) for shape in shapes],
+        "precision": str(arithmetic.means.precision),
+        "compiled": _compiled_facts(arithmetic.means),
+    }
+    return digest_of(facts)
+
+
+def stack_facts(device: str, *more: str) -> dict[str, Any]:
+    """Return what of machine, libraries and settings decides how torch rounds; `more` as in `source_digest`."""
+    return {
+        "engine": [__version__, source_digest(*more)],
         "torch": [str(torch.__version__), torch.version.git_version, torch.__config__.show()],
         "capability": torch.backends.cpu.get_cpu_capability(),
         "threads": [torch.get_num_threads(), torch.get_num_interop_threads()],
@@ -148,13 +161,12 @@ def fingerprint(arithmetic: Arithmetic, shapes: tuple[tuple[int, int], ...] = ()
         "matmul_precision": torch.get_float32_matmul_precision(),
         "mkldnn": torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled,  # type: ignore[attr-defined]
         "variables": {name: os.environ[name] for name in _KERNEL_VARIABLES if name in os.environ},
-        "carrier": arithmetic.carrier,
-        "known_answers": arithmetic.known_answers_digest,
-        "shapes": [list(shape) for shape in shapes],
-        "device": _device_facts(arithmetic.device),
-        "precision": str(arithmetic.means.precision),
-        "compiled": _compiled_facts(arithmetic.means),
+        "device": _device_facts(device),
     }
+
+
+def digest_of(facts: dict[str, Any]) -> str:
+    """Return the digest of facts in one spelling."""
     return _digest(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode())
 
 
@@ -194,7 +206,8 @@ def _model(synthesizer: Synthesizer, path: Path) -> dict[str, Any]:
     }
 
 
-def _front_end(identity: dict[str, str]) -> tuple[dict[str, Any], ...]:
+def front_end(identity: dict[str, str]) -> tuple[dict[str, Any], ...]:
+    """Return the pins of the text front end."""
     version = identity["version"]
     return (
         {
@@ -286,7 +299,16 @@ def _numerics(
 
 
 def _runtime(device: str, means: Means) -> tuple[dict[str, Any], ...]:
-    # What most often differs between two machines stands in clear, so that a rerun can name it.
+    if means.compiled is not Compiled.COMPILE:
+        return torch_runtime(device)
+    return (
+        *torch_runtime(device),
+        {"name": "inductor", "version": str(torch.__version__), "build": compiler_version()},
+    )
+
+
+def torch_runtime(device: str) -> tuple[dict[str, Any], ...]:
+    """Return torch, and CUDA where it computes: what most often differs between two machines, in clear."""
     kernels = f"{torch.backends.cpu.get_cpu_capability()} kernels, threads {torch.get_num_threads()}"
     found: list[dict[str, Any]] = [{"name": "torch", "version": str(torch.__version__), "build": kernels}]
     if torch.version.git_version:
@@ -294,8 +316,6 @@ def _runtime(device: str, means: Means) -> tuple[dict[str, Any], ...]:
     if device == "cuda":
         found.append({"name": "cuda", "version": str(torch.version.cuda)})
         found.append({"name": "cudnn", "version": str(torch.backends.cudnn.version())})
-    if means.compiled is Compiled.COMPILE:
-        found.append({"name": "inductor", "version": str(torch.__version__), "build": compiler_version()})
     return tuple(found)
 
 

@@ -1,4 +1,4 @@
-"""A reference clip as posted and as the model hears it: 16 kHz, mono, 16 bits, by integers alone.
+"""A reference clip as posted and as the model hears it: at its rate, mono, 16 bits, by integers alone.
 
 Two digests tell them apart: of the file's bytes as posted, and of the PCM (little-endian int16) that is fed.
 """
@@ -43,7 +43,7 @@ class HeardReference:
     """What the model is fed, and the facts of the way there."""
 
     pcm: np.ndarray
-    """int16 (S,), 16 kHz mono."""
+    """int16 (S,), mono."""
     name: str
     provenance: str
     transcript: str | None
@@ -56,6 +56,7 @@ class HeardReference:
     fed_samples: int
     cut: bool
     """Whether only the first LONGEST_MS were heard."""
+    fed_sample_rate_hz: int = FEATURE_SETTINGS.sample_rate_hz
 
     def record(self) -> dict[str, object]:
         """Return the facts for the run, without samples or folders."""
@@ -68,14 +69,14 @@ class HeardReference:
             "posted_channels": self.posted_channels,
             "posted_subtype": self.posted_subtype,
             "posted_samples": self.posted_samples,
-            "fed_sample_rate_hz": FEATURE_SETTINGS.sample_rate_hz,
+            "fed_sample_rate_hz": self.fed_sample_rate_hz,
             "fed_samples": self.fed_samples,
             "cut": self.cut,
         }
 
 
-def hear(reference: Reference) -> HeardReference:
-    """Read a clip and bring it to what the model is fed."""
+def hear(reference: Reference, *, to_hz: int = FEATURE_SETTINGS.sample_rate_hz) -> HeardReference:
+    """Read a clip and bring it to what a model of that rate is fed."""
     name = os.path.basename(reference.path)
     content = _read(reference.path, name)
     try:
@@ -88,9 +89,8 @@ def hear(reference: Reference) -> HeardReference:
             samples = file.read(wanted, dtype="float64", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise ReferenceClipError(f"not readable as sound: {error.error_string}", where=f"reference {name}") from error
-    pcm = to_fed_pcm(samples, rate_hz)
-    settings = FEATURE_SETTINGS
-    if len(pcm) * 1000 < SHORTEST_MS * settings.sample_rate_hz:
+    pcm = to_fed_pcm(samples, rate_hz, to_hz)
+    if len(pcm) * 1000 < SHORTEST_MS * to_hz:
         got_ms = len(samples) * 1000 // rate_hz
         raise ReferenceClipError(
             f"got {got_ms} ms of sound, expected at least {SHORTEST_MS} ms", where=f"reference {name}"
@@ -114,18 +114,19 @@ def hear(reference: Reference) -> HeardReference:
         posted_samples=total,
         fed_samples=len(pcm),
         cut=wanted < total,
+        fed_sample_rate_hz=to_hz,
     )
 
 
-def to_fed_pcm(samples: np.ndarray, rate_hz: int) -> np.ndarray:
-    """Bring samples float64 (S, C) within [-1, 1] to int16 at 16 kHz: 24-bit integers, mean of channels, resampled."""
+def to_fed_pcm(samples: np.ndarray, rate_hz: int, to_hz: int = FEATURE_SETTINGS.sample_rate_hz) -> np.ndarray:
+    """Bring samples float64 (S, C) within [-1, 1] to int16: 24-bit integers, mean of channels, resampled."""
     if not np.isfinite(samples).all():
         raise ReferenceClipError("a sample is not a finite number")
     limit = 1 << (SAMPLE_BITS - 1)
     integers = np.clip(np.rint(samples * limit), -limit, limit - 1).astype(np.int64)
     mono = round_division(integers.sum(1), np.int64(samples.shape[1]))
     try:
-        resampled = resample(mono, rate_hz, FEATURE_SETTINGS.sample_rate_hz)
+        resampled = resample(mono, rate_hz, to_hz)
     except ValueError as error:
         raise ReferenceClipError(str(error)) from error
     return np.clip(round_shift(resampled, SAMPLE_BITS - 16), -32_768, 32_767).astype(np.int16)
