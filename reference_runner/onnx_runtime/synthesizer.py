@@ -1,0 +1,49 @@
+"""The synthesizer of stable-tts with its parts computed by ONNX Runtime; the host joins them, in float32."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reference_runner.errors import DeviceUnavailable, RequestError
+from reference_runner.numerics.native import NativeOps
+from reference_runner.onnx_runtime.parts import GraphParts
+from reference_runner.onnx_runtime.sessions import SessionPlan
+from reference_runner.synthesis.decoding import Decoder, Means
+from reference_runner.synthesis.request import Numerics
+from reference_runner.synthesis.synthesize import Arithmetic, Prepared, Synthesizer, settle_native
+
+if TYPE_CHECKING:
+    from reference_runner.model.checkpoint import Checkpoint
+    from reference_runner.synthesis.synthesize import Setting
+
+__all__ = ["GraphSynthesizer"]
+
+
+class GraphSynthesizer(Synthesizer):
+    """A checkpoint whose networks are graphs; it has one precision and one profile."""
+
+    def __init__(self, checkpoint: Checkpoint, plan: SessionPlan | None = None) -> None:
+        super().__init__(checkpoint)
+        self.plan = plan or SessionPlan()
+        self.plan.refuse_what_is_not_here()
+        self.parts = GraphParts(checkpoint.model, self.plan)
+
+    def ready(self, setting: Setting) -> Prepared:
+        """Return the one setting that there is; raises for any other."""
+        if setting.numerics is not Numerics.NATIVE or setting.means != Means():
+            raise RequestError("ONNX Runtime computes native numerics in float32", where="request.numerics")
+        if setting.device != self.plan.device:
+            raise DeviceUnavailable(f"the graphs were opened for {self.plan.device}, got {setting.device}")
+        settle_native()
+        ops = NativeOps()
+        arithmetic = Arithmetic(
+            requested=setting.numerics,
+            used=Numerics.NATIVE,
+            device="cpu",  # of the host arithmetic; where the graphs compute is the plan's
+            carrier="onnxruntime float32",
+            known_answers_digest=None,
+            known_answers_failed=(),
+            weights_digest=None,
+            partial_sum_bits=None,
+        )
+        return Prepared(ops=ops, model=self.parts, decoder=Decoder(self.parts, ops), arithmetic=arithmetic)
