@@ -5,6 +5,7 @@
 `open` reads it back, lazily and within limits, as an `Artifact` with its `Descriptor` and `Trace`s.
 `validate` asks whether its structure holds, `verify` whether every byte and claim does: a `Report` of `Finding`s.
 `strip`, `convert` and `reattach` move a run between carriers without changing it.
+`diff` says which condition changed between two runs, how far their sounds are apart, and how their times compare.
 `rerun_command` and `rerun_runner` make it again by nothing that the file names, and say how near they came.
 A `Runner` is an engine that can be asked by name, and `run_runner` asks one; `adapt_voice` has an
 `Adapter` fit it to a voice.
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ttsartifact._spec import FORMAT_VERSION
     from ttsartifact.comparing.audio import compare_audio
     from ttsartifact.comparing.conditions import condition_diff
+    from ttsartifact.comparing.diff import Diff, diff
     from ttsartifact.errors import (
         CommandFailed,
         Damaged,
@@ -77,6 +79,7 @@ _PLACES = {
     "ttsartifact._spec": ("FORMAT_VERSION",),
     "ttsartifact.comparing.audio": ("compare_audio",),
     "ttsartifact.comparing.conditions": ("condition_diff",),
+    "ttsartifact.comparing.diff": ("Diff", "diff"),
     "ttsartifact.errors": (
         "CommandFailed",
         "Damaged",
@@ -143,6 +146,7 @@ __all__ = [
     "Conditions",
     "Damaged",
     "Descriptor",
+    "Diff",
     "Draft",
     "Finding",
     "Finished",
@@ -172,6 +176,7 @@ __all__ = [
     "compare_audio",
     "condition_diff",
     "convert",
+    "diff",
     "open",
     "pack",
     "reattach",

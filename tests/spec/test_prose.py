@@ -54,7 +54,7 @@ def test_json_blocks_do_what_they_say(tmp_path: Any, tag: str, block: str) -> No
     jsonschema.Draft202012Validator(DESCRIPTOR).validate(whole)
 
 
-@pytest.mark.parametrize("name", ["descriptor", "traces", "attestation", "report", "show", "rerun", "adapt", "rules"])
+@pytest.mark.parametrize("name", ["descriptor", "traces", "attestation", "report", "show", "rerun", "diff", "adapt", "rules"])
 def test_schemas_are_schemas(name: str) -> None:
     """Each is a valid 2020-12 schema with an identity of its own."""
     schema = _spec.load_json(f"{name}.schema.json")

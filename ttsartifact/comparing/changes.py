@@ -81,14 +81,19 @@ def to_blame(
     """
     if audio.pcm_equal:
         return ()
-    innocent = {"other"}
+    innocent, exact = {"other"}, all(_is_exact(side) for side in (a, b))
     if audio.within():
         innocent |= {"inputs", "weights"}
-    if all(_is_exact(side) for side in (a, b)):
+    if exact:
         innocent |= {"providers", "cpu"}
     last = _place(stages.first) if stages.first is not None else len(_PATH)
     return tuple(
-        each for each in changes if each.known and each.cause not in innocent and _acts_from(each.subject) <= last
+        each
+        for each in changes
+        if each.known
+        and each.cause not in innocent
+        and not (exact and each.subject.startswith(("batch", "running")))
+        and _acts_from(each.subject) <= last
     )
 
 
