@@ -25,6 +25,7 @@ __all__ = ["as_usage", "given_text", "numbers", "origin", "record", "refuse_stra
 
 # Of the schema's kinds of origin those that a name alone can follow; a data set needs its item, an address its time.
 _ORIGINS = ("recording", "synthetic", "adaptation", "other")
+_TOGETHER = 16
 
 
 def record(
@@ -72,9 +73,11 @@ def record(
 
 
 def run(
-    text: str,
+    text: str | None,
     out: str,
     *,
+    batch: str | None,
+    batch_size: int | None,
     runner: str | None,
     references: Sequence[str],
     origin: str | None,
@@ -92,8 +95,9 @@ def run(
     `named` are the parameters that have an option of their own.
     """
     from ttsartifact.rerunning.protocol import RUNNERS, load
-    from ttsartifact.rerunning.run import run_runner
+    from ttsartifact.rerunning.run import run_batch
 
+    wholes = _batches(text, out, batch, batch_size)
     name = runner or usual(RUNNERS, "--runner")
     info = load(name).describe()
     wanted = {key: value for key, value in named.items() if value is not None}
@@ -108,27 +112,59 @@ def run(
         clips += _clips([wanted["prompt"]], origin, role="prosody")
         wanted["prompt"] = "clip"
     asked = as_usage(info, wanted) | numbers(parameters)
-    passing("making ready")
-    try:
-        packed = run_runner(
-            name,
-            text,
-            out,
-            references=clips,
-            seed=every,
-            seeds=stages,
-            parameters=asked,
-            weights=_by_name([*weights, *([voice] if voice else [])]),
-            sensor=_sensor(sensor),
-            replace=replace,
-            say=_note,
-            on_audio=lambda audio_s: passing(f"{audio_s:.1f} s of audio"),
-            **{key: value for key, value in told.items() if value is not None},
-        )
-    finally:
-        passing()
-    say(_written(packed))
+    for whole in wholes:
+        passing("making ready")
+        try:
+            written = run_batch(
+                name,
+                [line for line, _ in whole],
+                [path for _, path in whole],
+                references=clips,
+                seed=every,
+                seeds=stages,
+                parameters=asked,
+                weights=_by_name([*weights, *([voice] if voice else [])]),
+                sensor=_sensor(sensor),
+                replace=replace,
+                say=_note,
+                on_audio=lambda audio_s: passing(f"{audio_s:.1f} s of audio"),
+                **{key: value for key, value in told.items() if value is not None},
+            )
+        finally:
+            passing()
+        for packed in written:
+            say(_written(packed))
     return EXIT.OK
+
+
+def _batches(text: str | None, out: str, batch: str | None, size: int | None) -> list[list[tuple[str, str]]]:
+    """Return (text, output) of every run, those together that are computed together."""
+    if (text is None) == (batch is None):
+        raise Usage("the text is said once: TEXT, or --batch FILE with a text a line")
+    if text is not None:
+        if size is not None:
+            raise Usage("--batch-size belongs to --batch")
+        return [[(text, out)]]
+    from ttsartifact.container.source import FileSource
+
+    assert batch is not None
+    with FileSource(batch) as file:
+        content = file.read_at(0, file.size)
+    try:
+        lines = content.decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise Usage(f"--batch {batch}: not UTF-8 at byte {error.start}") from error
+    digits = max(3, len(str(len(lines))))
+    runs = [
+        (line, os.path.join(out, f"{number:0{digits}}.tts.wav"))
+        for number, line in enumerate(lines, 1)
+        if line and not line.isspace()
+    ]
+    if not runs:
+        raise Usage(f"--batch {batch}: no line of it is a text")
+    os.makedirs(out, exist_ok=True)
+    together = size or _TOGETHER
+    return [runs[first : first + together] for first in range(0, len(runs), together)]
 
 
 def given_text(text: str | None, text_file: str | None) -> bytes:

@@ -130,8 +130,16 @@ def record(
 
 
 def run(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What is to be spoken.")],
     out: Out,
+    text: Annotated[str | None, typer.Argument(metavar="[TEXT]", help="What is to be spoken.")] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option("--batch", metavar="FILE", help="A text a line; OUT is then a folder, with a file a line."),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option("--batch-size", metavar="N", min=1, help="How many of them are computed together; 16."),
+    ] = None,
     runner: Annotated[
         str | None, typer.Option("--runner", metavar="NAME", help="An installed runner; stable-tts, or the only one.")
     ] = None,
@@ -182,12 +190,17 @@ def run(
 
     Runners are the entry points `ttsartifact.runners` of installed packages; doctor lists them. --numerics, --device,
     --steps, --prompt and --prompt-text are the runner's parameters of these names, where it has them.
+
+    With --batch the texts are synthesised together, one artifact each: the batch is a condition that each of them
+    states, and nothing to exact numerics.
     """
     from ttsartifact.cli import make
 
     return make.run(
         text,
         out,
+        batch=batch,
+        batch_size=batch_size,
         runner=runner,
         references=ref or (),
         origin=ref_origin,
