@@ -87,7 +87,7 @@ WRONG_CALLS: tuple[tuple[list[str], str], ...] = (
     (["verify", "x", "y", "--receipt", "hello"], "--receipt: no receipt"),
     (["verify", "x", "--text", "a", "--text-file", "b"], "--text and --text-file say the same thing; give one"),
     (["explain", "HSH2"], "there is no rule HSH2; near it: HSH12, HSH02"),
-    (["schema", "nothing"], "there is no schema nothing; there are attestation, descriptor, "),
+    (["schema", "nothing"], "there is no schema nothing; there are adapt, attestation, descriptor, "),
     (["record", "-o", "x.tts.wav", "--", "true"], "the text is said once: --text TEXT or --text-file FILE"),
     (
         ["record", "-o", "x.tts.wav", "--text", "t", "--seed", "many", "--", "true"],

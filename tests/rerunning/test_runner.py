@@ -185,8 +185,8 @@ def test_a_bitwise_promise_that_breaks_is_a_contradiction(fine):
 @pytest.mark.parametrize(
     ("mode", "message"),
     [
-        ("crash", "runner odd ended without a run; it last said: .*: found signal SIGSEGV, expected exit status 0"),
-        ("exit", "runner odd ended without a run: found exit status 7, expected exit status 0"),
+        ("crash", "runner odd ended without a result; it last said: .*: found signal SIGSEGV, expected exit status 0"),
+        ("exit", "runner odd ended without a result: found exit status 7, expected exit status 0"),
         ("raise", "runner odd failed: ZeroDivisionError: of its own making"),
         ("silent", "the engine delivered no audio"),
     ],

@@ -28,6 +28,7 @@ def rerun(
     runner: str | None,
     weights: str | None,
     parameters: Sequence[str],
+    readapt: bool,
     timeout: float,
     keep: str | None,
     replace: bool,
@@ -42,7 +43,7 @@ def rerun(
         told["text"] = given_text(text, text_file)
     try:
         if argv:
-            if runner or weights or parameters:
+            if runner or weights or parameters or readapt:
                 raise Usage("a command behind `--` and a runner are two ways; take one")
             result = rerun_command(file, argv, wall_s=timeout, **recorded, **told)
         else:
@@ -53,6 +54,7 @@ def rerun(
                 runner=runner,
                 weights=weights,
                 parameters=numbers(parameters),
+                readapt=readapt,
                 limits=ChildLimits(wall_s=timeout),
                 **told,
             )
@@ -79,4 +81,4 @@ def _tell(plan: Plan) -> None:
 
     say(plan_lines(plan))
     sys.stdout.flush()
-    passing("making it again")
+    passing("adapting again, then making it again" if plan.adapter else "making it again")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ttsartifact.comparing.audio import AudioComparison
     from ttsartifact.comparing.conditions import Difference
     from ttsartifact.rerunning.plan import Plan
+    from ttsartifact.rerunning.readapt import Readaptation
     from ttsartifact.rerunning.rerun import Rerun
 
 __all__ = ["audio_lines", "plan_lines", "rerun_lines"]
@@ -33,6 +34,8 @@ _LEAST_ALIGNED_DB = 3.0
 
 def plan_lines(plan: Plan) -> Iterator[str]:
     """Yield what is about to happen."""
+    if plan.adapter is not None:
+        yield f"plan: adapt again with the installed adapter {safe(plan.adapter)}, by what the delta says of its making"
     if plan.argv:
         yield f"plan: run what you typed: {' '.join(safe(word) for word in plan.argv)}"
     else:
@@ -54,6 +57,8 @@ def rerun_lines(result: Rerun, paint: Paint = Paint()) -> Iterator[str]:  # noqa
         yield f"  {safe(result.explanation)}"
         yield f"  first     {result.artifact_id}"
         return
+    if result.readapted is not None:
+        yield f"  delta     {_delta(result.readapted, paint)}"
     promise = {True: "as was to be expected", False: "against what was to be expected", None: "nothing was promised"}
     yield f"  {promise[result.expected]}: {safe(result.explanation)}"
     yield f"  first     {result.artifact_id}"
@@ -65,6 +70,16 @@ def rerun_lines(result: Rerun, paint: Paint = Paint()) -> Iterator[str]:  # noqa
     yield from _condition_lines("differs too", result.others)
     if result.kept is not None:
         yield f"  kept      {safe(result.kept)}"
+
+
+def _delta(readapted: Readaptation, paint: Paint) -> str:
+    if readapted.equal:
+        return f"{paint('good', readapted.words)} - adapting again gave the same bytes, {readapted.stated}"
+    cause = {
+        "tensors": "the same clips, base, configuration and seed gave other numbers here",
+        None: "nobody can say where",
+    }.get(readapted.link, f"what the chain binds at `{safe(readapted.link)}` is another")
+    return f"{paint('bad', safe(readapted.words))} - {cause}: {readapted.stated}, now {readapted.found}"
 
 
 def audio_lines(audio: AudioComparison, names: tuple[str, str] = ("first", "again")) -> Iterator[str]:

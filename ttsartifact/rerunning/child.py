@@ -23,7 +23,7 @@ from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError, Unavail
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ChildLimits", "environment", "is_isolated", "run_worker"]
+__all__ = ["AdaptJob", "ChildLimits", "WorkerJob", "environment", "is_isolated", "run_worker"]
 
 _STDERR_TAIL_BYTES = 2_000
 _GIB = 1 << 30
@@ -71,6 +71,11 @@ class WorkerJob:
     weights: Mapping[str, str] = field(default_factory=dict)
     lang: str | None = None
 
+    @property
+    def engine(self) -> str:
+        """Who is asked, for what went wrong."""
+        return f"runner {self.runner}"
+
     def to_value(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {
@@ -86,8 +91,36 @@ class WorkerJob:
         }
 
 
-def run_worker(job: WorkerJob, *, limits: ChildLimits | None = None) -> None:
-    """Make one run in a child process, at `job.out`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptJob:
+    """An adaptation that a child is asked to make again, by what the delta says of its making."""
+
+    adapter: str
+    delta: str
+    """The path of the delta."""
+    clips: Mapping[str, str]
+    """Path of each target clip by its digest."""
+    out: str
+    weights: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def engine(self) -> str:
+        """Who is asked, for what went wrong."""
+        return f"adapter {self.adapter}"
+
+    def to_value(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "adapter": self.adapter,
+            "delta": self.delta,
+            "clips": dict(self.clips),
+            "out": self.out,
+            "weights": dict(self.weights),
+        }
+
+
+def run_worker(job: WorkerJob | AdaptJob, *, limits: ChildLimits | None = None) -> dict[str, Any]:
+    """Make one run or one adaptation in a child process, at `job.out`, and return what the child says of it.
 
     Raises Unavailable or Refused as the runner does, and CommandFailed for a child that crashes, exceeds its limits or
     does not end in time.
@@ -111,13 +144,13 @@ def run_worker(job: WorkerJob, *, limits: ChildLimits | None = None) -> None:
             answer, _ = child.communicate(order, timeout=bounds.wall_s)
         except subprocess.TimeoutExpired:
             raise CommandFailed(
-                f"runner {job.runner} did not end in time",
+                f"{job.engine} did not end in time",
                 found=f"still running after {bounds.wall_s:g} s",
                 expected=f"at most {bounds.wall_s:g} s",
             ) from None
         finally:
             _end(child)
-        _raise_what_went_wrong(job.runner, child.returncode, answer, _tail(errors))
+        return _said(job.engine, child.returncode, answer, _tail(errors))
 
 
 def environment(folder: str) -> dict[str, str]:
@@ -165,13 +198,14 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         child.stdout.close()
 
 
-def _raise_what_went_wrong(runner: str, status: int, answer: bytes, tail: str) -> None:
+def _said(engine: str, status: int, answer: bytes, tail: str) -> dict[str, Any]:
+    """Return the child's answer; raises what went wrong there."""
     try:
-        said = json.loads(answer.splitlines()[-1]) if answer.strip() else {}
+        said: dict[str, Any] = json.loads(answer.splitlines()[-1]) if answer.strip() else {}
     except ValueError:
         said = {}
     if status == 0 and said.get("done") is True:
-        return
+        return said
     if isinstance(said.get("error"), str):
         kind: type[TtsArtifactError] = _ERRORS.get(said["error"], CommandFailed)
         raise kind(
@@ -182,7 +216,7 @@ def _raise_what_went_wrong(runner: str, status: int, answer: bytes, tail: str) -
         )
     ended = f"exit status {status}" if status >= 0 else f"signal {_signal_name(-status)}"
     raise CommandFailed(
-        f"runner {runner} ended without a run" + (f"; it last said: {tail}" if tail else ""),
+        f"{engine} ended without a result" + (f"; it last said: {tail}" if tail else ""),
         found=ended,
         expected="exit status 0",
     )

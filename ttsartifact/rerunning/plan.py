@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.terms import digest
+from ttsartifact.terms.chain import TRAINING_ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.rerunning.consent import Consent
 
-__all__ = ["Missing", "Plan", "PlannedInput", "references_of", "text_of"]
+__all__ = ["Missing", "Plan", "PlannedInput", "fed_references", "references_of", "targets_of", "text_of"]
 
 
 class Missing(Exception):  # noqa: N818 - it says what is the matter
@@ -42,6 +43,8 @@ class Plan:
     artifact_id: str
     consent: Consent
     argv: tuple[str, ...] = ()
+    adapter: str | None = None
+    """The adapter that makes the voice again before the runner speaks with it."""
     runner: str | None = None
     runner_version: str | None = None
     parameters: Mapping[str, Any] | None = None
@@ -58,6 +61,7 @@ class Plan:
             "artifact_id": self.artifact_id,
             "consent": self.consent.name,
             "argv": list(self.argv) or None,
+            "adapter": self.adapter,
             "runner": self.runner,
             "runner_version": self.runner_version,
             "parameters": None if self.parameters is None else dict(self.parameters),
@@ -86,22 +90,47 @@ def text_of(artifact: Artifact, given: bytes | None) -> tuple[bytes, PlannedInpu
     return text, PlannedInput(name="text", digest=digest.of(text), size=len(text), source=source)
 
 
+def fed_references(artifact: Artifact) -> list[tuple[int, dict[str, Any]]]:
+    """Return the references that the model of the run was fed, each with its place in /input/refs.
+
+    Those of an adaptation went into its delta, and a rerun needs that and not them (clause 5.5).
+    """
+    stated = artifact.descriptor.known("/input/refs") or []
+    return [(place, entry) for place, entry in enumerate(stated) if entry["role"] not in TRAINING_ROLES]
+
+
 def references_of(artifact: Artifact, given: Sequence[bytes]) -> tuple[list[bytes], list[PlannedInput]]:
     """Return the run's reference clips in order, each from those given or from the artifact. Raises Missing."""
     at_hand = {digest.of(clip): clip for clip in given}
+    if unknown := at_hand.keys() - {entry["digest"] for entry in artifact.descriptor.known("/input/refs") or []}:
+        raise Missing(f"a reference clip was given that the run does not have: {min(unknown)}")
+    return _clips(artifact, fed_references(artifact), at_hand, "reference clip")
+
+
+def targets_of(artifact: Artifact, given: Sequence[bytes]) -> tuple[list[bytes], list[PlannedInput]]:
+    """Return the clips that the run's voice was adapted to, each from those given or from the artifact.
+
+    Raises Missing.
+    """
+    stated = artifact.descriptor.known("/input/refs") or []
+    targets = [(place, entry) for place, entry in enumerate(stated) if entry["role"] == "target"]
+    return _clips(artifact, targets, {digest.of(clip): clip for clip in given}, "target clip")
+
+
+def _clips(
+    artifact: Artifact, wanted: Sequence[tuple[int, dict[str, Any]]], at_hand: Mapping[str, bytes], name: str
+) -> tuple[list[bytes], list[PlannedInput]]:
     clips: list[bytes] = []
     planned: list[PlannedInput] = []
-    for index, reference in enumerate(artifact.descriptor.known("/input/refs") or []):
-        stated = reference["digest"]
+    for number, (place, entry) in enumerate(wanted, 1):
+        stated = entry["digest"]
         source, clip = "given", at_hand.get(stated)
         if clip is None:
-            source, clip = "artifact", _part(artifact, f"ref/{index}")
+            source, clip = "artifact", _part(artifact, f"ref/{place}")
         if clip is None or digest.of(clip) != stated:
-            raise Missing(f"reference clip {index + 1} is not at hand: {stated}; give it with --ref")
+            raise Missing(f"{name} {number} is not at hand: {stated}; give it with --ref")
         clips.append(clip)
-        planned.append(PlannedInput(name=f"reference clip {index + 1}", digest=stated, size=len(clip), source=source))
-    if unknown := at_hand.keys() - {each.digest for each in planned}:
-        raise Missing(f"a reference clip was given that the run does not have: {min(unknown)}")
+        planned.append(PlannedInput(name=f"{name} {number}", digest=stated, size=len(clip), source=source))
     return clips, planned
 
 

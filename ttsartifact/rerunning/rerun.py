@@ -10,6 +10,7 @@ import os
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import __version__, _spec
@@ -23,8 +24,17 @@ from ttsartifact.recording.command import record_command
 from ttsartifact.recording.references import Reference
 from ttsartifact.rerunning.child import ChildLimits, WorkerJob, is_isolated, run_worker
 from ttsartifact.rerunning.consent import Consent, match_weights, require, weights_of
-from ttsartifact.rerunning.plan import Missing, Plan, PlannedInput, references_of, text_of
+from ttsartifact.rerunning.plan import (
+    Missing,
+    Plan,
+    PlannedInput,
+    fed_references,
+    references_of,
+    targets_of,
+    text_of,
+)
 from ttsartifact.rerunning.protocol import installed, load
+from ttsartifact.rerunning.readapt import adapt_again, adapter_of, delta_name
 from ttsartifact.rerunning.run import seeds_of
 from ttsartifact.rerunning.verdict import Judgement, can_cause, judge, not_comparable
 from ttsartifact.verifying.engine import judge as judge_artifact
@@ -38,6 +48,7 @@ if TYPE_CHECKING:
     from ttsartifact.comparing.audio import AudioComparison
     from ttsartifact.comparing.conditions import Difference
     from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.rerunning.readapt import Readaptation
 
     PathLike = str | os.PathLike[str] | Path
 
@@ -62,6 +73,8 @@ class Rerun:
     """Conditions that differ and cannot."""
     kept: str | None = None
     """Where the new run was kept."""
+    readapted: Readaptation | None = None
+    """What came of making the adaptation again, where that was asked for."""
 
     @property
     def verdict(self) -> str:
@@ -80,7 +93,9 @@ class Rerun:
 
     @property
     def exit_code(self) -> int:
-        """0 as expected, 1 contradiction or different, 3 not comparable."""
+        """0 as expected, 1 contradiction or different, be it of the delta, 3 not comparable."""
+        if self.judgement.exit_code == 0 and self.readapted is not None and not self.readapted.equal:
+            return 1
         return self.judgement.exit_code
 
     def to_value(self) -> dict[str, Any]:
@@ -104,6 +119,7 @@ class Rerun:
             "causes": [each.to_value() for each in self.causes],
             "others": [each.to_value() for each in self.others],
             "plan": None if self.plan is None else self.plan.to_value(),
+            "readapted": None if self.readapted is None else self.readapted.to_value(),
             "kept": self.kept,
         }
 
@@ -169,6 +185,7 @@ def rerun_runner(
     references: Sequence[PathLike] = (),
     weights: PathLike | None = None,
     parameters: Mapping[str, Any] | None = None,
+    readapt: bool = False,
     consent: Consent = Consent.L2,
     limits: ChildLimits | None = None,
     keep: PathLike | None = None,
@@ -179,6 +196,8 @@ def rerun_runner(
 
     The runner works in a child process without network, home or credentials. Its parameters and seeds are the run's,
     checked against the runner's own description; `parameters` replaces single ones, and the difference is told.
+    A run of an adapted voice needs its delta among `weights`; the base may be the runner's own. `readapt` first makes
+    the adaptation again, by the adapter of the runner's name, from clips that are given or embedded.
     Raises Unavailable for a runner that the asker names and that is not installed; see also `rerun_command`.
     """
     require(consent)
@@ -195,22 +214,26 @@ def rerun_runner(
     bounds = limits or ChildLimits()
     try:
         said, told = text_of(first, _encoded(text))
-        clips, planned = references_of(first, [_read(clip) for clip in references])
+        given_clips = [_read(clip) for clip in references]
+        clips, planned = references_of(first, given_clips)
         spoken = _utf8(said)
+        if weights is not None and consent < Consent.L2:
+            raise Refused("weight files need consent L2", found=consent.name, expected="L2")
+        pinned = _weights_at_hand(first, weights)
+        files = {} if weights is None else match_weights(weights, pinned)
+        adapter = adapter_of(first, name, files) if readapt else None
+        targets, planned_targets = targets_of(first, given_clips) if readapt else ([], [])
     except Missing as missing:
         return Rerun(artifact_id=first.artifact_id, judgement=not_comparable(str(missing)))
-    if weights is not None and consent < Consent.L2:
-        raise Refused("weight files need consent L2", found=consent.name, expected="L2")
-    pinned = weights_of(first.descriptor) if weights is not None else []
-    files = match_weights(weights, pinned) if weights is not None else {}
     plan = Plan(
         artifact_id=first.artifact_id,
         consent=Consent.L2 if files else Consent.L1,
+        adapter=adapter,
         runner=name,
         runner_version=info.version,
         parameters=asked,
         seeds=seeds,
-        inputs=(told, *planned),
+        inputs=(told, *planned, *planned_targets),
         weights=tuple(
             PlannedInput(name=file["path"], digest=file["digest"], size=file["size"], source="given") for file in pinned
         ),
@@ -218,6 +241,7 @@ def rerun_runner(
         wall_s=bounds.wall_s,
     )
     _announce(plan, on_plan)
+    readapted = None if adapter is None else adapt_again(first, adapter, targets, files, bounds)
     with _workplace(first, clips, keep, replace=replace) as (out, given):
         job = WorkerJob(
             runner=name,
@@ -230,7 +254,24 @@ def rerun_runner(
             lang=first.descriptor.known("/input/text/lang"),
         )
         run_worker(job, limits=bounds)
-        return _compared(first, out, plan, keep, replace=replace)
+        return replaced(_compared(first, out, plan, keep, replace=replace), readapted=readapted)
+
+
+def _weights_at_hand(first: Artifact, folder: PathLike | None) -> list[dict[str, Any]]:
+    """Return the pinned weight files that the runner is to be given.
+
+    Of an adapted voice the delta is one of them, and what it lies on may be the runner's own. Raises Missing.
+    """
+    pinned = weights_of(first.descriptor)
+    delta = delta_name(first)
+    if delta is None:
+        return [] if folder is None else pinned
+    if folder is None or not os.path.lexists(os.path.join(folder, delta)):
+        stated = first.descriptor.known("/pins/adaptation/delta")
+        raise Missing(
+            f"the delta of the adapted voice is not at hand: {delta}, {stated}; give its folder with --weights"
+        )
+    return [file for file in pinned if os.path.lexists(os.path.join(folder, str(file["path"])))]
 
 
 def _verified(path: PathLike) -> Artifact:
@@ -263,7 +304,7 @@ def _workplace(
     """Yield where the new run goes and its reference clips, in a folder that goes with the block."""
     if keep is not None and not replace and os.path.lexists(keep):
         raise Refused("the output exists; say --force to replace it", where=os.fspath(keep))
-    stated = first.descriptor.known("/input/refs") or []
+    stated = [entry for _, entry in fed_references(first)]
     carrier = "wav" if first.descriptor.known("/audio/codec") == "wav" else "parquet"
     carrier = carrier if keep is None else carrier_of(os.fspath(keep))
     with tempfile.TemporaryDirectory(prefix="ttsa-rerun-") as folder:

@@ -1,4 +1,4 @@
-"""The child's side of `child.py`: bounds itself, then makes one run. Nothing here knows of any artifact."""
+"""The child's side of `child.py`: bounds itself, then makes one run or one adaptation. It knows of no artifact."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def main() -> int:
     os.dup2(2, 1)  # what an engine prints is no answer
     _bound(job["limits"])
     try:
-        _make(job)
+        told = _adapt(job) if "adapter" in job else _make(job)
     except TtsArtifactError as error:
         answer = {
             "error": type(error).__name__,
@@ -30,11 +30,11 @@ def main() -> int:
         }
         print(json.dumps(answer), file=answers, flush=True)
         return 1
-    print(json.dumps({"done": True}), file=answers, flush=True)
+    print(json.dumps({"done": True, **told}), file=answers, flush=True)
     return 0
 
 
-def _make(job: dict[str, Any]) -> None:
+def _make(job: dict[str, Any]) -> dict[str, Any]:
     from ttsartifact.recording.references import Reference
     from ttsartifact.rerunning.run import run_runner
 
@@ -48,6 +48,33 @@ def _make(job: dict[str, Any]) -> None:
         weights=job["weights"],
         **({} if job["lang"] is None else {"lang": job["lang"]}),
     )
+    return {}
+
+
+def _adapt(job: dict[str, Any]) -> dict[str, Any]:
+    """Make the adaptation again from what its delta says; the clips alone come from elsewhere, by their digests."""
+    from ttsartifact.errors import Refused
+    from ttsartifact.rerunning.adapt import adapt_voice
+    from ttsartifact.rerunning.adaptation import AdaptationClip, load_adapter
+    from ttsartifact.rerunning.protocol import translated
+
+    name, paths = job["adapter"], job["clips"]
+    with translated(f"adapter {name}"):
+        recipe = load_adapter(name).recipe(job["delta"])
+    if missing := [clip.digest for clip in recipe.clips if clip.digest not in paths]:
+        raise Refused("the delta was made of a clip that the run does not name", where="the delta", found=missing[0])
+    adapted = adapt_voice(
+        name,
+        [
+            AdaptationClip(path=paths[clip.digest], transcript=clip.transcript, provenance=clip.provenance)
+            for clip in recipe.clips
+        ],
+        job["out"],
+        seed=recipe.seed,
+        parameters=recipe.parameters,
+        weights=job["weights"],
+    )
+    return {"delta": adapted.delta, "chain": adapted.record["chain"]}
 
 
 def _bound(limits: dict[str, int]) -> None:

@@ -9,9 +9,12 @@ from ttsartifact.terms import digest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["LINKS", "adaptation_chain", "first_difference"]
+__all__ = ["LINKS", "TRAINING_ROLES", "adaptation_chain", "first_difference"]
 
 LINKS = ("base", "clips", "priors", "config", "seed")
+
+TRAINING_ROLES = frozenset({"target", "prior"})
+"""Clips of these roles went into an adaptation; the model of the run itself was not fed with them."""
 
 _BEGIN = "ttsartifact-adaptation/1"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.terms.chain import TRAINING_ROLES
 from ttsartifact.terms.descriptor import is_absent
 
 if TYPE_CHECKING:
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
 __all__ = ["LEVELS", "level_reached", "level_to_claim", "missing_for"]
 
 LEVELS = ("L0", "L1", "L2", "L3")
-
-# Clips of these roles went into an adaptation; the model of the run itself was not fed with them.
-_TRAINING_ROLES = frozenset({"target", "prior"})
 
 # Pointers that must hold a value and not its absence. Spelled once more in clause 9; a test holds the two together.
 _KNOWN = {
@@ -55,7 +53,7 @@ def level_to_claim(descriptor: Descriptor) -> str:
     reached = level_reached(descriptor)
     if reached != "L3":
         return reached
-    fed = [entry for entry in _objects(descriptor, "/input/refs") if entry.get("role") not in _TRAINING_ROLES]
+    fed = [entry for entry in _objects(descriptor, "/input/refs") if entry.get("role") not in TRAINING_ROLES]
     told = all(not is_absent(entry["origin"]) for entry in _objects(descriptor, "/input/refs"))
     told = told and not any(is_absent(entry[key]) for entry in fed for key in ("segment", "fed"))
     return reached if told else "L2"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ttsartifact.container import riff
 from ttsartifact.container.source import BytesSource
 from ttsartifact.errors import TtsArtifactError
+from ttsartifact.terms.chain import TRAINING_ROLES
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
 from ttsartifact.verifying.asking import claims_level, entries
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 _CONDITIONED_MODES = frozenset({"prompted", "cloned", "adapted"})
 _CONDITIONING_ROLES = frozenset({"timbre", "prosody", "style"})
-# Clips of these roles went into an adaptation; the model of this run was not fed with them.
-_TRAINING_ROLES = frozenset({"target", "prior"})
 _ORIGIN_NEEDS = {"dataset": "item", "url": "retrieved"}
 
 
@@ -131,7 +130,7 @@ def segment_and_fed(evidence: Evidence) -> Answer:
                         message="the segment does not lie inside its clip",
                     )
                 )
-        if not claims_level(evidence, "L3") or entry["role"] in _TRAINING_ROLES:
+        if not claims_level(evidence, "L3") or entry["role"] in TRAINING_ROLES:
             continue
         faults += [
             Mismatch(

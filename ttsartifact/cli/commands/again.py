@@ -32,6 +32,9 @@ def rerun(
         list[str] | None,
         typer.Option("--param", metavar="NAME=VALUE", help="Another value for a parameter; may be repeated."),
     ] = None,
+    readapt: Annotated[
+        bool, typer.Option("--readapt", help="Of an adapted voice, make the delta again first, from its clips.")
+    ] = False,
     pcm: Annotated[str | None, typer.Option("--pcm", metavar="FORMAT", help="As for record.")] = None,
     text_on_stdin: Annotated[bool, typer.Option("--text-on-stdin", help="As for record.")] = False,
     repair_header: Annotated[bool, typer.Option("--repair-header", help="As for record.")] = False,
@@ -44,6 +47,9 @@ def rerun(
     The plan is printed before anything runs. Nothing that the file names is executed: a command is the one that you
     type behind `--`, a runner one that you installed. Verdicts, best first: FILE-EXACT, PCM-EXACT, STAGE-EXACT,
     WITHIN-TOLERANCE, DIVERGED, DIFFERENT; NOT-COMPARABLE when an input is missing (exit code 3).
+
+    A run of an adapted voice needs the folder of its delta (--weights); the base may be the runner's own. --readapt
+    answers DELTA-EXACT, or DELTA-DIFFERENT and which link of the chain is another (exit code 1).
     """
     from ttsartifact.cli import again
 
@@ -57,6 +63,7 @@ def rerun(
         runner=runner,
         weights=weights,
         parameters=param or (),
+        readapt=readapt,
         timeout=timeout,
         keep=keep,
         replace=force,

@@ -1,0 +1,104 @@
+"""The voice of a run adapted again: from its clips and what its delta says of its making, then compared (10.4)."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.rerunning.adaptation import ADAPTERS
+from ttsartifact.rerunning.child import AdaptJob, run_worker
+from ttsartifact.rerunning.plan import Missing
+from ttsartifact.rerunning.protocol import installed
+from ttsartifact.terms import digest
+from ttsartifact.terms.chain import first_difference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.rerunning.child import ChildLimits
+
+__all__ = ["TENSORS", "Readaptation", "adapt_again", "adapter_of"]
+
+TENSORS = "tensors"
+"""What differs where every link of the chain is equal: the same facts gave other numbers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readaptation:
+    """What came of making an adaptation again."""
+
+    stated: str
+    """The digest of the run's delta."""
+    found: str
+    """The digest of the delta that was made now."""
+    link: str | None
+    """Where they differ, the first link of the chain that does, or `tensors`."""
+
+    @property
+    def equal(self) -> bool:
+        """Whether the deltas are the same bytes."""
+        return self.stated == self.found
+
+    @property
+    def words(self) -> str:
+        """The verdict as people read it (clause 10.4)."""
+        return "DELTA-EXACT" if self.equal else f"DELTA-DIFFERENT({self.link})"
+
+    def to_value(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "verdict": "DELTA-EXACT" if self.equal else "DELTA-DIFFERENT",
+            "words": self.words,
+            "link": self.link,
+            "stated": self.stated,
+            "found": self.found,
+        }
+
+
+def adapter_of(artifact: Artifact, runner: str, weights: Mapping[str, str]) -> str:
+    """Return the adapter that can make the run's voice again; raises Missing where there is nothing to make."""
+    if artifact.descriptor.known("/pins/adaptation/chain") is None:
+        raise Missing("the run states no adaptation with a chain; there is nothing to adapt again")
+    if runner not in installed(ADAPTERS):
+        raise Missing(f"no adapter of the name {runner} is installed")
+    if delta_name(artifact) not in weights:
+        raise Missing("what the voice was made of stands in its delta; give its folder with --weights")
+    return runner
+
+
+def delta_name(artifact: Artifact) -> str | None:
+    """Return the name that the descriptor gives the delta's file; None where it lists no such file."""
+    delta = artifact.descriptor.known("/pins/adaptation/delta")
+    files = artifact.descriptor.known("/pins/model/files") or []
+    return next((str(file["path"]) for file in files if delta is not None and file["digest"] == delta), None)
+
+
+def adapt_again(
+    artifact: Artifact, adapter: str, clips: Sequence[bytes], weights: Mapping[str, str], limits: ChildLimits
+) -> Readaptation:
+    """Make the adaptation in a child process and compare its delta with the run's."""
+    name = delta_name(artifact)
+    assert name is not None  # adapter_of asked
+    with tempfile.TemporaryDirectory(prefix="ttsa-readapt-") as folder:
+        paths = {}
+        for place, clip in enumerate(clips):
+            path = os.path.join(folder, f"clip-{place}")
+            with open(path, "wb") as file:
+                file.write(clip)
+            paths[digest.of(clip)] = path
+        job = AdaptJob(
+            adapter=adapter,
+            delta=weights[name],
+            clips=paths,
+            out=os.path.join(folder, "again.safetensors"),
+            weights={key: path for key, path in weights.items() if key != name},
+        )
+        said = run_worker(job, limits=limits)
+        with open(job.out, "rb") as file:
+            found = digest.of(file.read())
+    stated = artifact.descriptor.known("/pins/adaptation")
+    link = None if found == stated["delta"] else first_difference(stated["chain"], said["chain"]) or TENSORS
+    return Readaptation(stated=stated["delta"], found=found, link=link)
