@@ -11,18 +11,22 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reference_runner.errors import RunnerError
 from reference_runner.exporting.folder import export
 from reference_runner.model.checkpoint import load_checkpoint
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def main() -> int:
+
+def main(given: Sequence[str] | None = None) -> int:
     """Export one checkpoint."""
     parser = argparse.ArgumentParser(prog="python -m reference_runner.exporting", description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, default=None, help="a checkpoint; the released one if none is given")
     parser.add_argument("--output", type=Path, required=True, help="a folder that does not exist yet")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
     try:
         manifest = export(load_checkpoint(arguments.weights), arguments.output)
     except RunnerError as error:

@@ -13,7 +13,11 @@ from reference_runner.synthesis.request import Numerics
 from reference_runner.synthesis.synthesize import Arithmetic, Prepared, Synthesizer, settle_native
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reference_runner.frontend.text_frontend import TextFrontEnd
     from reference_runner.model.checkpoint import Checkpoint
+    from reference_runner.synthesis.stations import Hook, Station
     from reference_runner.synthesis.synthesize import Setting
 
 __all__ = ["GraphSynthesizer"]
@@ -22,8 +26,15 @@ __all__ = ["GraphSynthesizer"]
 class GraphSynthesizer(Synthesizer):
     """A checkpoint whose networks are graphs; it has one precision and one profile."""
 
-    def __init__(self, checkpoint: Checkpoint, plan: SessionPlan | None = None) -> None:
-        super().__init__(checkpoint)
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        plan: SessionPlan | None = None,
+        *,
+        front_end: TextFrontEnd | None = None,
+        hooks: Mapping[Station, Hook] | None = None,
+    ) -> None:
+        super().__init__(checkpoint, front_end=front_end, hooks=hooks)
         self.plan = plan or SessionPlan()
         self.plan.refuse_what_is_not_here()
         self.parts = GraphParts(checkpoint.model, self.plan)

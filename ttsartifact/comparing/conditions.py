@@ -58,7 +58,8 @@ class Difference:
         }
 
 
-# The first pattern that matches a pointer from its beginning decides. None: no condition.
+# The first pattern that matches a pointer from its beginning decides. None: no condition. Within a class differences
+# are told in this order: another engine before the runner that brings it.
 _RULES: tuple[tuple[str, str | None, str], ...] = (
     (r"/input/text/(value|size)$", None, ""),  # the digest speaks for both
     (r"/input/text/lang$", "inputs", "language"),
@@ -79,6 +80,7 @@ _RULES: tuple[tuple[str, str | None, str], ...] = (
     (r"/pins/adaptation/(quality|stopped_early|loss_micro)", None, ""),  # what came of it
     (r"/pins/adaptation", "weights", "adaptation {key}"),
     (r"/generation/numerics/weights_digest$", "weights", "weights as loaded"),
+    (r"/pins/engine/name$", "code", "engine name"),
     (r"/pins/engine", "code", "engine {key}"),
     (r"/pins/frontend/\d+", "code", "text front end {name}"),
     (r"/pins/frontend", "code", "text front end"),
@@ -137,13 +139,19 @@ _IDENTITIES = {
 
 
 def condition_diff(a: Descriptor, b: Descriptor) -> tuple[Difference, ...]:
-    """Return every condition that differs between two runs, likely causes first and then in the order of pointers."""
+    """Return every condition that differs between two runs, likely causes first and then in the order of the rules."""
     found = [
         difference
         for pointer, name, left, right in _pairs("", "", a.value, b.value)
         if (difference := _difference(pointer, name, left, right)) is not None
     ]
-    return tuple(sorted(found, key=lambda each: (CAUSES.index(each.cause), not each.known, each.pointer)))
+    return tuple(sorted(found, key=_order))
+
+
+def _order(difference: Difference) -> tuple[int, bool, int, str]:
+    pointer = difference.pointer
+    rule = next((place for place, (pattern, _, _) in enumerate(_PATTERNS) if pattern.match(pointer)), len(_PATTERNS))
+    return CAUSES.index(difference.cause), not difference.known, rule, pointer
 
 
 def _pairs(pointer: str, name: str, a: Any, b: Any) -> Iterator[tuple[str, str, Any, Any]]:
