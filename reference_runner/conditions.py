@@ -67,7 +67,10 @@ def of(
 ) -> Conditions:
     """Return everything that is known before the first sample."""
     exact = arithmetic.used is Numerics.EXACT
+    adaptation = synthesizer.checkpoint.adaptation
     mode = "cloned" if wanted.references else "prompted" if request.references else "plain"
+    if adaptation is not None:
+        mode = "adapted"
     return Conditions(
         engine={
             "name": "ttsartifact-stable-tts",
@@ -78,7 +81,8 @@ def of(
         model=_model(synthesizer, path),
         vocoder={"integrated": True, "detail": "iSTFT vocoder, in the checkpoint of the model"},
         frontend=front_end(synthesizer.front_end.identity()),
-        adaptation=absent("not_applicable", "the released model is not adapted"),
+        adaptation=adaptation.record() if adaptation else absent("not_applicable", "the model is not adapted"),
+        references=adaptation.references if adaptation else (),
         device=wanted.device,
         seeds=(_seed(request, wanted),),
         precision=_precision(arithmetic),
@@ -197,11 +201,13 @@ def _model(synthesizer: Synthesizer, path: Path) -> dict[str, Any]:
     digest = f"sha256:{checkpoint.digest}"
     released = path == released_checkpoint_path()
     place = "pkg:pypi/ttsartifact#reference_runner/weights" if released else f"urn:{digest}"
+    added = checkpoint.adaptation
+    delta = [{"path": added.name, "size": added.size, "digest": added.digest}] if added else []
     return {
         "family": MODEL_FAMILY,
         "uri": place,
         "revision": digest,
-        "files": [{"path": path.name, "size": path.stat().st_size, "digest": digest}],
+        "files": [{"path": path.name, "size": path.stat().st_size, "digest": digest}, *delta],
         **({"license": LICENSE} if released else {}),
     }
 

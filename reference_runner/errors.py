@@ -7,6 +7,7 @@ RunnerError
 │   └── UnknownScript
 ├── ReferenceClipError    a reference clip cannot be used
 ├── CheckpointError       the weights are damaged, or not the promised ones
+│   └── DeltaError        an adaptation is damaged, of another base, or its facts were changed
 ├── CertificateError      weights for which float64 could not carry the integers
 ├── CarrierOverflow       an intermediate left the 53 bits that every carrier can hold
 └── DeviceUnavailable     a device was asked for that is not there; never replaced in silence
@@ -57,3 +58,7 @@ class CarrierOverflow(RunnerError):  # noqa: N818 - the name says what is the ma
 
 class DeviceUnavailable(RunnerError):  # noqa: N818 - the name says what is the matter
     """The device asked for does not exist here."""
+
+
+class DeltaError(CheckpointError):
+    """A delta that is damaged, of another base, or whose facts were changed."""

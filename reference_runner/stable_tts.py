@@ -5,6 +5,7 @@ Nothing here imports torch before a run is prepared, so that everybody can ask w
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from reference_runner.model.noise_schedule import DEFAULT_STEPS, DEFAULT_TEMPERA
 from ttsartifact import (
     BatchChunk,
     CommandFailed,
+    Conditions,
     Finished,
     Parameter,
     Prepared,
@@ -28,6 +30,7 @@ from ttsartifact import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from reference_runner.model.checkpoint import Checkpoint
     from reference_runner.synthesis.references import HeardReference
@@ -37,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PARAMETERS", "StableTtsRunner"]
 
-_NEEDS_TORCH = 'stable-tts computes with torch, which is not installed here; run: pip install "ttsartifact[runner]"'
 _PROSODY = "prosody"
 _BATCH_MAXIMUM = 64
 PARAMETERS = (
@@ -125,6 +127,7 @@ _PLACES = {
     "request.steps": "/generation/params/steps",
     "request.temperature": "/generation/params/temperature",
     "request.prompt": "/generation/params/prompt",
+    "request.references": "/input/refs",
     "request.prompt.prior": "/generation/params/prior",
     "request.prompt_text": "/generation/params/prompt_text",
     "request.precision": "/generation/params/precision",
@@ -135,6 +138,12 @@ _PLACES = {
 class StableTtsRunner:
     """A checkpoint that speaks: one run, or several as one batch."""
 
+    name = "stable-tts"
+    packages: tuple[str, ...] = ("torch", "safetensors")
+    """Those that compute; `extra` installs them."""
+    extra = "runner"
+    parameters = PARAMETERS
+
     def __init__(self) -> None:
         self._synthesizer: Synthesizer | None = None
         self._requests: list[SynthesisRequest] = []
@@ -144,9 +153,9 @@ class StableTtsRunner:
         """Name the engine and every parameter it takes."""
         # One clip for the manner beside sixteen for the voice.
         return RunnerInfo(
-            name="stable-tts",
+            name=self.name,
             version="1.0.0",
-            parameters=PARAMETERS,
+            parameters=self.parameters,
             seed_stages=("mel",),
             references=(0, 17),
             batch=_BATCH_MAXIMUM,
@@ -161,7 +170,9 @@ class StableTtsRunner:
         """Make ready for several requests at once; they differ in their texts alone."""
         first = requests[0]
         with _as_refusals():
-            conditions = self._conditions()
+            self._require()
+            from reference_runner import conditions
+
             conditions.set_threads(first.parameters["threads"])
             wanted = [_asked(each) for each in requests]
             checkpoint, path = _checkpoint(first)
@@ -179,7 +190,7 @@ class StableTtsRunner:
         return [
             Prepared(
                 format=SoundFormat(subtype="pcm_s16", sample_rate_hz=conditions.SAMPLE_RATE_HZ),
-                conditions=conditions.of(request, each, synthesizer, arithmetic, path),
+                conditions=self._told(request, each, synthesizer, arithmetic, path),
                 heard=tuple(conditions.heard(clip) for clip in heard),
                 warmup_runs=first.parameters["warmup"],
             )
@@ -196,10 +207,17 @@ class StableTtsRunner:
                 f"got prior sample {wanted.prompt.prior}, the checkpoint has {len(checkpoint.priors)}",
                 where="request.prompt.prior",
             )
+        if checkpoint.adaptation is not None and wanted.references and wanted.prompt.kind != "self":
+            raise RequestError(
+                "the voice is the delta's; a reference lends it its manner with the prompt self or clip",
+                where="request.references",
+            )
         if wanted.prompt.kind in {"self", "clip"}:
             lender = wanted.prompt.clip or next(iter(wanted.references), None)
             if lender is None:
                 raise RequestError("a self prompt needs a reference", where="request.prompt")
+            if checkpoint.adaptation is not None and wanted.prompt.kind == "self":
+                checkpoint.adaptation.refuse_stranger(lender.path)
             if lender.transcript is None:
                 raise RequestError(
                     "a clip that lends its manner needs its words: --prompt-text", where="request.prompt_text"
@@ -228,17 +246,20 @@ class StableTtsRunner:
 
     def finish_batch(self) -> list[Finished]:
         """Let go of the checkpoint and tell what only the end tells, of every request."""
-        reports, self._reports, self._synthesizer, self._requests = self._reports, (), None, []
-        if not reports:
-            return []
-        return [self._conditions().finished(report) for report in reports]
+        synthesizer, reports = self._synthesizer, self._reports
+        self._reports, self._synthesizer, self._requests = (), None, []
+        return [self._learned(report, synthesizer) for report in reports]
 
-    def _conditions(self) -> Any:
-        """Import what speaks of a run; raises Unavailable where torch is not installed."""
-        _require_torch()
-        from reference_runner import conditions
-
-        return conditions
+    def _require(self) -> None:
+        """Raise Unavailable where a package that computes is not installed."""
+        for package in self.packages:
+            try:
+                importlib.import_module(package)
+            except ImportError as error:
+                raise Unavailable(
+                    f"{self.name} computes with {package}, which is not installed here; "
+                    f'run: pip install "ttsartifact[{self.extra}]"'
+                ) from error
 
     def _synthesizer_of(self, checkpoint: Checkpoint, request: Request) -> Synthesizer:
         """Return what speaks with a checkpoint."""
@@ -246,6 +267,21 @@ class StableTtsRunner:
         from reference_runner.synthesis.synthesize import Synthesizer
 
         return Synthesizer(checkpoint)
+
+    def _told(
+        self, request: Request, wanted: SynthesisRequest, synthesizer: Any, arithmetic: Arithmetic, path: Path
+    ) -> Conditions:
+        """Return everything that is known before the first sample."""
+        from reference_runner import conditions
+
+        return conditions.of(request, wanted, synthesizer, arithmetic, path)
+
+    def _learned(self, report: SynthesisReport, synthesizer: Any) -> Finished:
+        """Return what only the end tells."""
+        del synthesizer
+        from reference_runner import conditions
+
+        return conditions.finished(report)
 
 
 @contextmanager
@@ -263,30 +299,30 @@ def _as_refusals() -> Iterator[None]:
         raise CommandFailed(message, where=where) from error
 
 
-def _require_torch() -> None:
-    """Raise Unavailable where torch is not installed."""
-    try:
-        import safetensors  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise Unavailable(_NEEDS_TORCH) from error
-
-
 def _checkpoint(request: Request) -> tuple[Any, Any]:
-    """Read the released weights, or the one file that was given, and return them with their path."""
+    """Read the released weights or the base that was given, add the delta that was given, and return the base's path.
+
+    A file says itself, in its metadata, which of the two it is.
+    """
     from pathlib import Path
 
     from reference_runner.model.checkpoint import load_checkpoint, released_checkpoint_path
+    from reference_runner.model.delta import DELTA_FORMAT, apply_delta, file_format, load_delta
 
-    if not request.weights:
-        path = released_checkpoint_path()
-        if not path.is_file():
-            raise Unavailable("the released checkpoint is not installed", found=f"no {path.name}")
-        return load_checkpoint(), path
-    if len(request.weights) != 1:
-        raise Refused("stable-tts takes one weight file", where="/pins/model/files", found=len(request.weights))
-    path = Path(next(iter(request.weights.values())))
-    return load_checkpoint(path), path
+    paths = [Path(path) for path in request.weights.values()]
+    deltas = [path for path in paths if file_format(path) == DELTA_FORMAT]
+    bases = [path for path in paths if path not in deltas]
+    if len(deltas) > 1 or len(bases) > 1:
+        raise Refused(
+            "stable-tts takes one base and one delta",
+            where="/pins/model/files",
+            found=f"{len(bases)} bases, {len(deltas)} deltas",
+        )
+    path = bases[0] if bases else released_checkpoint_path()
+    if not bases and not path.is_file():
+        raise Unavailable("the released checkpoint is not installed", found=f"no {path.name}")
+    checkpoint = load_checkpoint(path) if bases else load_checkpoint()
+    return (apply_delta(checkpoint, load_delta(deltas[0], checkpoint)) if deltas else checkpoint), path
 
 
 def _asked(request: Request) -> SynthesisRequest:

@@ -24,6 +24,8 @@ from reference_runner.model.prior import PriorSample
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from reference_runner.model.delta import Delta
+
 __all__ = [
     "CHECKPOINT_FORMAT", "RELEASED_CHECKPOINT", "Checkpoint", "checkpoint_sha256", "load_checkpoint",
     "released_checkpoint_path", "released_sha256", "save_checkpoint", "weights_sha256",
@@ -50,6 +52,8 @@ class Checkpoint:
     priors: tuple[PriorSample, ...]
     metadata: Mapping[str, str]
     """model_family, config, corpus_root_sha256, code_commit, metrics (JSON), priors (JSON)."""
+    adaptation: Delta | None = None
+    """What was added to it (`delta.apply_delta`); name, digest and metadata stay those of the base."""
 
     @property
     def config(self) -> StableTtsConfig:

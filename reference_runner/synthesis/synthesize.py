@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from reference_runner.errors import ReferenceClipError, RequestError
+from reference_runner.errors import RequestError
 from reference_runner.frontend.text_frontend import ReadSentence, TextFrontEnd
 from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.model.prosody_language_model import ProsodyPrompt
@@ -30,12 +30,11 @@ from reference_runner.numerics.native import NativeOps
 from reference_runner.numerics.noise import FRACTION_BITS, Stream
 from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS
 from reference_runner.numerics.weights import QuantisedWeights
-from reference_runner.synthesis.alignment import align
 from reference_runner.synthesis.decoding import Decoder, Means, make_decoder, refuse_what_is_not_here
-from reference_runner.synthesis.hearing import LOG_BITS, log_mel, prosody
 from reference_runner.synthesis.references import HeardReference, hear
 from reference_runner.synthesis.request import Compiled, Numerics, PromptKind, SynthesisRequest
 from reference_runner.synthesis.stations import Station, StationRecord, Stations
+from reference_runner.synthesis.transcription import Transcriber
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -398,6 +397,7 @@ class _Run:
     def __init__(self, synthesizer: Synthesizer, requests: list[SynthesisRequest], prepared: Prepared) -> None:
         self.synthesizer = synthesizer
         self.model, self.ops, self.decoder = prepared.model, prepared.ops, prepared.decoder
+        self.transcriber = Transcriber(self.model, self.ops, synthesizer.front_end)
         self.chunk = requests[0].chunk
         self.steps = requests[0].steps
         self.index = 0
@@ -427,19 +427,25 @@ class _Run:
     def _voice(self, request: SynthesisRequest) -> Voice:
         ops = self.ops
         heard = tuple(hear(reference) for reference in request.references)
-        prior = self._prior(request) if not heard or request.prompt.kind is PromptKind.PRIOR else None
-        if heard:
-            style = self._mean_style([self._style(self._normalised(clip.pcm)) for clip in heard])
+        adaptation = self.synthesizer.checkpoint.adaptation
+        own = adaptation is None and not heard
+        prior = self._prior(request) if own or request.prompt.kind is PromptKind.PRIOR else None
+        if adaptation is not None:
+            # What references there are lend their manner alone: the voice is the one that was adapted to.
+            style = ops.activation(adaptation.style[None])
+            name = "adapted"
+        elif heard:
+            style = self.transcriber.mean_style([self._style(self.transcriber.normalised(clip.pcm)) for clip in heard])
             name = "references"
         else:
-            style = self._style(self._normalise(prior.log_mel))
+            style = self._style(self.transcriber.normalise(prior.log_mel))
             name = f"prior {prior.name}"
         record: dict[str, object] = {"kind": str(request.prompt.kind)}
         prompt: ProsodyPrompt | None = None
         if request.prompt.kind is PromptKind.PRIOR:
             record |= {"prior": request.prompt.prior, "name": prior.name, "digest": f"sha256:{prior.digest}"}
             codes = ops.integers(np.asarray(prior.codes)[None])
-            prompt = ProsodyPrompt(text=self._text(prior.phones), codes=codes)
+            prompt = ProsodyPrompt(text=self.transcriber.text(prior.phones), codes=codes)
         elif request.prompt.kind is not PromptKind.NONE:
             clip = self._prompt_clip(request, heard)
             record |= clip.record()
@@ -466,53 +472,13 @@ class _Run:
             raise RequestError("a clip that lends its prosody needs its transcript", where=f"reference {clip.name}")
         return clip
 
-    def _normalised(self, pcm: np.ndarray) -> Activation:
-        """Hear int16 samples (S,) as normalised log-mel (1, L, M)."""
-        return self._normalise(log_mel(pcm) * 2.0**-LOG_BITS)
-
-    def _normalise(self, mel: np.ndarray) -> Activation:
-        config = self.model.config
-        shift = -config.mel_mean / config.mel_deviation
-        return self.ops.affine(self.ops.activation(mel[None]), 1.0 / config.mel_deviation, shift)
-
     def _style(self, mel: Activation) -> Activation:
         return self.model.timbre_encoder(self.ops, mel)
 
-    def _mean_style(self, styles: list[Activation]) -> Activation:
-        """(1, S) each to (1, S): their mean, normalised again as each of them is."""
-        if len(styles) == 1:
-            return styles[0]
-        together = self.ops.concat([style[:, None, :] for style in styles], axis=1)
-        return self.ops.layer_norm(self.ops.mean_over(together))
-
-    def _text(self, phones: Any) -> Activation:
-        ids = (phones.phone_ids(), phones.stress_ids(), phones.break_ids())
-        return self.model.text_encoder(self.ops, *(self.ops.integers(np.array([values])) for values in ids))
-
     def _prompt_from(self, clip: HeardReference) -> ProsodyPrompt:
         """Find the phones of a clip's transcript in it and read their prosody codes."""
-        ops, model, config = self.ops, self.model, self.model.config
-        read = self.synthesizer.front_end.read(clip.transcript)
-        phones = _join([sentence.phones for sentence in read.sentences])
-        mel = self._normalised(clip.pcm)
-        style = self._style(mel)
-        text = self._text(phones)
-        decoded = model.prosody_language_model.decode(ops, text)
-        plan = model.plan(ops, text, decoded.codes, decoded.margins, style)
-        frames = model.style_adaptive_encoder(ops, plan.content, plan.durations, style)
-        expected = np.rint(ops.to_float64(ops.pool_by_phone(frames.mean, plan.durations))[0] / GRID).astype(np.int64)
-        found = np.rint(ops.to_float64(mel)[0] / GRID).astype(np.int64)
-        distance = np.stack([np.abs(found - phone).sum(1) for phone in expected])
-        try:
-            durations = ops.integers(align(distance)[None])
-        except ValueError as error:
-            raise ReferenceClipError(f"shorter than its transcript: {error}", where=f"reference {clip.name}") from error
-        features = prosody(clip.pcm)
-        features[:, 0] /= config.pitch_deviation_octaves
-        features[:, 2] = (features[:, 2] - config.energy_mean) / config.energy_deviation
-        heard = ops.concat([mel[:, :, : config.prosody_mel_bands], ops.activation(features[None])], axis=2)
-        codes, _ = model.prosody_quantizer(ops, model.prosody_encoder(ops, heard, durations))
-        return ProsodyPrompt(text=text, codes=codes)
+        transcribed = self.transcriber.transcribe(clip)
+        return ProsodyPrompt(text=transcribed.text, codes=transcribed.codes)
 
     # -- planning: a sentence at a time, when the decoder comes near it
 
@@ -524,7 +490,7 @@ class _Run:
         ops, model, stations = self.ops, self.model, item.stations
         last = not item.waiting
         phones = stations.passes(Station.PHONEME, sentence.phones, first=item.phones, last=last)
-        text = self._text(phones)
+        text = self.transcriber.text(phones)
         decoded = model.prosody_language_model.decode(ops, text, item.voice.prompt)
         codes = self._decision(item, Station.CODES, decoded.codes, last, model.config.prosody_codes - 1)
         plan = model.plan(ops, text, codes, decoded.margins, item.voice.style)
@@ -730,11 +696,3 @@ def _smaller(margin: Margin | None, margins: np.ndarray, first_phone: int) -> Ma
         return here
     best = here if here.smallest < margin.smallest else margin
     return Margin(smallest=best.smallest, decisions=margin.decisions + here.decisions, phone=best.phone)
-
-
-def _join(sequences: list[Any]) -> Any:
-    """Join phone sequences; the pause that ends one stands for the pause that begins the next."""
-    phones = sequences[0].phones
-    for sequence in sequences[1:]:
-        phones = phones + sequence.phones[1:]
-    return type(sequences[0])(phones=phones)

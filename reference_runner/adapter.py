@@ -1,0 +1,148 @@
+"""The adapter of `stable_tts`: clips of a voice become a delta that the runner takes beside its weights.
+
+Nothing here imports torch before an adaptation begins, so that everybody can ask what the adapter takes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reference_runner.refusals import as_refusals
+from ttsartifact import (
+    AdaptationRecipe,
+    AdaptationRequest,
+    Adapted,
+    Parameter,
+    RecordedClip,
+    Refused,
+    RunnerInfo,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reference_runner.model.checkpoint import Checkpoint
+
+__all__ = ["PARAMETERS", "StableTtsAdapter"]
+
+PARAMETERS = (
+    Parameter(name="steps", kind=int, default=200, minimum=1, maximum=2_000, help="of the noise estimator, at most"),
+    Parameter(
+        name="learning_rate_micro",
+        kind=int,
+        default=500,
+        minimum=1,
+        maximum=10_000,
+        help="the highest learning rate, in millionths",
+    ),
+    Parameter(name="preserve", kind=bool, default=True, help="whether the prior samples are learnt beside the target"),
+    Parameter(
+        name="preserve_milli",
+        kind=int,
+        default=1_000,
+        minimum=1,
+        maximum=10_000,
+        help="the weight of their loss, in thousandths of the target's",
+    ),
+    Parameter(name="style_steps", kind=int, default=60, minimum=0, maximum=1_000, help="of the residual of the style"),
+    Parameter(name="rank", kind=int, default=8, minimum=1, maximum=32, help="of the change of each of its matrices"),
+    Parameter(
+        name="threads",
+        kind=int,
+        default=1,
+        minimum=1,
+        maximum=64,
+        help="of the CPU; they change the time it takes and not the delta",
+    ),
+)
+_PLACES = {f"adaptation.{parameter.name}": f"/generation/params/{parameter.name}" for parameter in PARAMETERS} | {
+    "adaptation.clips": "/input/refs"
+}
+_CLIPS_MAXIMUM = 20
+
+
+class StableTtsAdapter:
+    """A checkpoint that learns a voice."""
+
+    def describe(self) -> RunnerInfo:
+        """Name the engine and every parameter of its training."""
+        return RunnerInfo(
+            name="stable-tts",
+            version="1.0.0",
+            parameters=PARAMETERS,
+            seed_stages=("adaptation",),
+            references=(1, _CLIPS_MAXIMUM),
+        )
+
+    def adapt(self, request: AdaptationRequest, on_step: Callable[[int, int], None] | None = None) -> Adapted:
+        """Write the delta; equal requests give equal bytes, whatever threads and kernels compute them."""
+        _require_torch()
+        from reference_runner import conditions
+        from reference_runner.adapting.adapt import adapt
+        from reference_runner.adapting.clips import TargetClip
+        from reference_runner.adapting.settings import AdaptationSettings
+
+        parameters = dict(request.parameters)
+        conditions.set_threads(parameters.pop("threads", 1))
+        clips = [
+            TargetClip(path=os.fspath(clip.path), transcript=clip.transcript, provenance=clip.provenance)
+            for clip in request.clips
+        ]
+        with as_refusals(_PLACES):
+            settings = AdaptationSettings(**parameters)
+            checkpoint = _base(request)
+            delta = adapt(checkpoint, clips, settings, seed=request.seed, out=Path(request.out), on_step=on_step)
+        return Adapted(delta=delta.digest, record=delta.record(), references=delta.references)
+
+    def recipe(self, delta: str) -> AdaptationRecipe:
+        """Return what a delta says of its making; its chain is recomputed first."""
+        _require_torch()
+        from reference_runner.adapting.settings import AdaptationSettings
+        from reference_runner.model.delta import read_delta
+
+        with as_refusals(_PLACES):
+            found = read_delta(Path(delta))
+        try:
+            parameters = AdaptationSettings.from_json(found.config).parameters()
+        except (ValueError, TypeError) as error:
+            raise Refused(f"made by another recipe: {error}", where="/pins/adaptation/config_digest") from error
+        return AdaptationRecipe(
+            base=found.base,
+            clips=tuple(
+                RecordedClip(
+                    digest=clip["reference"]["digest"],
+                    transcript=clip["transcript"],
+                    provenance=clip["reference"]["origin"],
+                )
+                for clip in found.clips
+            ),
+            seed=int(found.seed),
+            parameters=parameters,
+        )
+
+
+def _base(request: AdaptationRequest) -> Checkpoint:
+    """Read the checkpoint to start from: the one that was given, or the released one."""
+    from reference_runner.model.checkpoint import load_checkpoint, released_checkpoint_path
+
+    if len(request.weights) > 1:
+        raise Refused("stable-tts adapts one weight file", where="/pins/model/files", found=len(request.weights))
+    if request.weights:
+        return load_checkpoint(Path(next(iter(request.weights.values()))))
+    if not released_checkpoint_path().is_file():
+        raise Unavailable("the released checkpoint is not installed", found=f"no {released_checkpoint_path().name}")
+    return load_checkpoint()
+
+
+def _require_torch() -> None:
+    for package in ("torch", "safetensors"):
+        try:
+            importlib.import_module(package)
+        except ImportError as error:
+            raise Unavailable(
+                f'stable-tts learns with {package}, which is not installed here; run: pip install "ttsartifact[runner]"'
+            ) from error

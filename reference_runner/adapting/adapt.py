@@ -1,0 +1,153 @@
+"""Adapts a checkpoint to a voice: hear, measure, align, find a style, learn with the prior samples, write the delta.
+
+settings = AdaptationSettings(steps=200)
+delta = adapt(load_checkpoint(), clips, settings, seed=1, out=Path("voice.safetensors"))
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from reference_runner import conditions
+from reference_runner.adapting.clips import hear_clips
+from reference_runner.adapting.fine_tuning import fine_tune, learn_style
+from reference_runner.adapting.quality import measure_clip
+from reference_runner.adapting.utterances import of_clip, of_prior
+from reference_runner.errors import CheckpointError, DeviceUnavailable, ReferenceClipError
+from reference_runner.frontend.text_frontend import TextFrontEnd
+from reference_runner.model.config import MODEL_FAMILY
+from reference_runner.model.delta import STYLE_GRID_BITS, load_delta, save_delta, transcript_digest
+from reference_runner.model.features import FEATURE_SETTINGS
+from reference_runner.numerics import kat
+from reference_runner.numerics.exact import ExactOps
+from reference_runner.numerics.plain import PlainOps
+from reference_runner.numerics.weights import QuantisedWeights
+from reference_runner.synthesis.transcription import Transcriber
+from ttsartifact import Reference, __version__, absent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from reference_runner.adapting.clips import TargetClip
+    from reference_runner.adapting.quality import ClipQuality
+    from reference_runner.adapting.settings import AdaptationSettings
+    from reference_runner.model.checkpoint import Checkpoint
+    from reference_runner.model.delta import Delta
+    from reference_runner.model.model import StableTts
+    from reference_runner.model.prior import PriorSample
+    from reference_runner.numerics.integers import IntegerOps
+    from reference_runner.synthesis.references import HeardReference
+
+__all__ = ["adapt"]
+
+ALIGNING_PASSES = 2
+PRIOR_MEDIA_TYPE = "application/vnd.ttsartifact.stable-tts-prior"
+
+
+def adapt(
+    checkpoint: Checkpoint,
+    clips: Sequence[TargetClip],
+    settings: AdaptationSettings,
+    *,
+    seed: int,
+    out: Path,
+    on_step: Callable[[int, int], None] | None = None,
+) -> Delta:
+    """Write the delta that speaks in the clips' voice and return it; equal arguments give equal bytes."""
+    if checkpoint.adaptation is not None:
+        raise CheckpointError("a checkpoint that is adapted already", where=checkpoint.name)
+    heard = hear_clips(clips)
+    settle()
+    model, priors = checkpoint.model, checkpoint.priors
+    with torch.no_grad():
+        transcriber = Transcriber(model, _exact(model), TextFrontEnd())
+        transcribed = [transcriber.transcribe(clip, passes=ALIGNING_PASSES, above_floor=True) for clip in heard]
+        quality = [
+            measure_clip(clip, found, transcriber, priors) for clip, found in zip(heard, transcribed, strict=True)
+        ]
+        own = transcriber.ops.to_float64(transcriber.mean_style([clip.style for clip in transcribed]))[0]
+        plain = [of_clip(clip, own, transcriber) for clip in transcribed]
+    style = torch.from_numpy(own.copy())
+    style = on_style_grid(style + learn_style(model, plain, style, steps=settings.style_steps))
+    with torch.no_grad():
+        targets = [of_clip(clip, style.numpy(), transcriber) for clip in transcribed]
+        kept = [of_prior(prior, transcriber) for prior in priors]
+    tuned = fine_tune(model, targets, kept, settings, seed, on_step)
+    save_delta(
+        out,
+        base=f"sha256:{checkpoint.digest}",
+        model_family=MODEL_FAMILY,
+        clips=tuple(_clip(*facts) for facts in zip(clips, heard, quality, strict=True)),
+        priors=tuple({"reference": _prior_reference(prior)} for prior in priors) if settings.preserve else (),
+        config=settings.to_json(),
+        seed=seed,
+        steps=tuned.steps,
+        stopped_early=tuned.stopped_early,
+        curve=tuned.curve,
+        code_version=__version__,
+        style=style,
+        change=tuned.change,
+    )
+    return load_delta(out, checkpoint)
+
+
+def settle() -> None:
+    """Set torch so that it repeats itself, and call each library function once before any number depends on it.
+
+    The first calls of the vector library in some builds may race and answer with low accuracy (pytorch #188792).
+    """
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    one = torch.ones(1, dtype=torch.float64)
+    for function in (torch.sqrt, torch.sin, torch.cos, torch.log, torch.rsqrt):
+        function(one)
+
+
+def on_style_grid(style: torch.Tensor) -> torch.Tensor:
+    """Round a style (S,) to the grid of the file."""
+    return torch.round(style * 2.0**STYLE_GRID_BITS) * 2.0**-STYLE_GRID_BITS
+
+
+def _exact(model: StableTts) -> IntegerOps:
+    """Return integer arithmetic for the frozen parts: torch's where it gives the known answers, numpy's elsewhere."""
+    for make in (ExactOps, PlainOps):
+        if kat.check(make).passed:
+            ops: IntegerOps = make(QuantisedWeights(model))
+            return ops
+    raise DeviceUnavailable("neither torch nor numpy gives the known answers of exact numerics here")
+
+
+def _clip(clip: TargetClip, heard: HeardReference, quality: ClipQuality) -> dict[str, Any]:
+    """Return what the delta says of one target clip."""
+    fed = conditions.heard(heard)
+    posted = Reference(
+        path=clip.path,
+        role="target",
+        origin=clip.provenance,
+        segment=fed.segment,
+        fed=fed.fed,
+        transcript=clip.transcript,
+    )
+    reference = posted.to_value(posted.read())
+    if reference["digest"] != heard.posted_digest:
+        raise ReferenceClipError("changed while it was read", where=f"reference {heard.name}")
+    return {"reference": reference, "transcript": clip.transcript, "quality": quality.to_dict()}
+
+
+def _prior_reference(prior: PriorSample) -> dict[str, Any]:
+    """Return a prior sample as an entry of /input/refs; it lies in the checkpoint, not in a file of its own."""
+    return {
+        "digest": f"sha256:{prior.digest}",
+        "size": sum(array.nbytes for array in prior.arrays().values()),
+        "media_type": PRIOR_MEDIA_TYPE,
+        "role": "prior",
+        "origin": {"kind": "synthetic", "name": "training corpus of the base", "item": prior.speaker},
+        "sample_rate_hz": FEATURE_SETTINGS.sample_rate_hz,
+        "frames": len(prior.log_mel) * FEATURE_SETTINGS.hop_samples,
+        "segment": absent("not_applicable", "kept as log-mel, phones, durations and codes in the base"),
+        "fed": absent("not_applicable", "kept as log-mel, phones, durations and codes in the base"),
+        "transcript_digest": transcript_digest(prior.text),
+        "embedded": False,
+    }

@@ -1,0 +1,394 @@
+"""A delta: what adapting adds to a checkpoint, with every fact of how it came about, in one small file.
+
+A safetensors file: tensors `style`, `residual`, `down/<name>`, `up/<name>` and `add/<name>`, text in its metadata. A
+matrix of the noise estimator becomes W + up @ down, a vector v + add. All numbers lie on grids of a power of two, so
+the sums are exact in float64 and every machine rounds them to the same float32. Nothing in it is code.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from reference_runner.errors import DeltaError
+from reference_runner.model.checkpoint import Checkpoint, checkpoint_sha256
+from reference_runner.numerics.noise import FRACTION_BITS
+from ttsartifact import adaptation_chain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reference_runner.numerics.noise import Stream
+
+__all__ = [
+    "DELTA_FORMAT", "METHOD", "Change", "Delta", "apply_delta", "changed", "file_format", "load_delta",
+    "read_delta", "save_delta", "transcript_digest",
+]  # fmt: skip
+
+DELTA_FORMAT = "ttsartifact-stable-tts-delta/1"
+METHOD = "prior-preservation-low-rank"
+MAXIMUM_BYTES = 6 * 1000 * 1000
+METADATA_MAXIMUM_BYTES = 512 * 1024
+FACTOR_GRID_BITS = 14
+STYLE_GRID_BITS = 12
+FACTOR_LIMIT, STYLE_LIMIT = 8.0, 64.0
+RANK_MAXIMUM = 32
+_BROKEN = {
+    "base": "base was",
+    "clips": "a clip was",
+    "priors": "a prior sample was",
+    "config": "config was",
+    "seed": "seed was",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Change:
+    """What is added to the noise estimator's parameters, by their names."""
+
+    down: Mapping[str, torch.Tensor]
+    """(R, I) of each matrix."""
+    up: Mapping[str, torch.Tensor]
+    """(O, R)."""
+    add: Mapping[str, torch.Tensor]
+    """Of each vector and depthwise filter, its own shape."""
+
+    @classmethod
+    def beginning(cls, parameters: Mapping[str, torch.Tensor], rank: int, stream: Stream) -> Change:
+        """Return a change that changes nothing yet: `up` is zero and `down` is counted noise."""
+        down, up, add, first = {}, {}, {}, 0
+        for name, value in parameters.items():
+            if not is_matrix(name, value):
+                add[name] = torch.zeros_like(value)
+                continue
+            outputs, inputs = value.shape
+            noise = torch.from_numpy(stream.values(first, inputs, rank)).double() * 2.0**-FRACTION_BITS
+            down[name] = noise.T.contiguous() * inputs**-0.5
+            up[name] = torch.zeros(outputs, rank, dtype=torch.float64)
+            first += inputs
+        return cls(down=down, up=up, add=add)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return all tensors by the names of the file."""
+        kinds = {"down": self.down, "up": self.up, "add": self.add}
+        return {f"{kind}/{name}": value for kind, named in kinds.items() for name, value in named.items()}
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, torch.Tensor]) -> Change:
+        """Read what `tensors` gave."""
+        kinds: dict[str, dict[str, torch.Tensor]] = {"down": {}, "up": {}, "add": {}}
+        for key, value in tensors.items():
+            kind, _, name = key.partition("/")
+            kinds[kind][name] = value
+        return cls(**kinds)
+
+
+def is_matrix(name: str, value: torch.Tensor) -> bool:
+    """Return whether a parameter gets a change of low rank; a depthwise filter is a vector a channel."""
+    return value.ndim == 2 and not name.endswith("depthwise.weight")
+
+
+def changed(base: Mapping[str, torch.Tensor], change: Change) -> dict[str, torch.Tensor]:
+    """Return the parameters with what is added to them, in float64."""
+    found = {}
+    for name, value in base.items():
+        if name in change.up:
+            found[name] = value.double() + change.up[name].double() @ change.down[name].double()
+        else:
+            found[name] = value.double() + change.add[name].double()
+    return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Delta:
+    """A delta as it was read; its chain was recomputed from its own facts."""
+
+    name: str
+    """The file's name."""
+    digest: str
+    """sha256 of the whole file, `sha256:...`."""
+    size: int
+    base: str
+    """The digest of the checkpoint it is added to."""
+    model_family: str
+    clips: tuple[Mapping[str, Any], ...]
+    """What went in, in order: `reference` (as /input/refs), `transcript`, `quality`."""
+    priors: tuple[Mapping[str, Any], ...]
+    """`reference` of each prior sample that was learnt beside them."""
+    config: str
+    """The configuration in its one spelling."""
+    seed: str
+    steps: int
+    stopped_early: bool
+    curve: tuple[tuple[int, int, int], ...]
+    chain: Mapping[str, str]
+    tensors_digest: str
+    code_version: str
+    style: torch.Tensor
+    """(S,) float64: the voice."""
+    change: Change
+
+    @property
+    def config_digest(self) -> str:
+        """sha256 of the configuration."""
+        return _digest(self.config.encode())
+
+    @property
+    def references(self) -> tuple[dict[str, Any], ...]:
+        """The entries of /input/refs: target clips in order, then prior samples."""
+        return tuple(dict(one["reference"]) for one in (*self.clips, *self.priors))
+
+    def refuse_stranger(self, path: str) -> None:
+        """Raise DeltaError for a clip that is none of those the voice was adapted to."""
+        digest = f"sha256:{checkpoint_sha256(Path(path))}"
+        known = [clip["reference"]["digest"] for clip in self.clips]
+        if digest not in known:
+            message = f"not a clip that {self.name} was adapted to: got {digest}, expected one of {len(known)}"
+            raise DeltaError(message, where=f"reference {Path(path).name}")
+
+    def record(self) -> dict[str, Any]:
+        """Return /pins/adaptation."""
+        first, last = self.curve[0], next(look for look in self.curve if look[0] == self.steps)
+        return {
+            "method": METHOD,
+            "base": self.base,
+            "delta": self.digest,
+            "steps": self.steps,
+            "target_refs": [clip["reference"]["digest"] for clip in self.clips],
+            "prior_refs": [prior["reference"]["digest"] for prior in self.priors],
+            "config_digest": self.config_digest,
+            "seed": self.seed,
+            "with_prior_preservation": bool(self.priors),
+            "chain": dict(self.chain),
+            "quality": [dict(clip["quality"]) for clip in self.clips],
+            "stopped_early": self.stopped_early,
+            "loss_micro": {
+                "target_first": first[1], "target_last": last[1], "prior_first": first[2], "prior_last": last[2],
+            },
+        }  # fmt: skip
+
+
+def save_delta(
+    path: Path,
+    *,
+    base: str,
+    model_family: str,
+    clips: tuple[Mapping[str, Any], ...],
+    priors: tuple[Mapping[str, Any], ...],
+    config: str,
+    seed: int,
+    steps: int,
+    stopped_early: bool,
+    curve: tuple[tuple[int, int, int], ...],
+    code_version: str,
+    style: torch.Tensor,
+    change: Change,
+) -> None:
+    """Write a delta, whole or not at all; equal facts and tensors give equal bytes."""
+    stored = {"style": style, **change.tensors()}
+    stored = {name: value.float().contiguous() for name, value in sorted(stored.items())}
+    facts = {
+        "format": DELTA_FORMAT,
+        "model_family": model_family,
+        "base": base,
+        "clips": clips,
+        "priors": priors,
+        "config": config,
+        "config_digest": _digest(config.encode()),
+        "seed": str(seed),
+        "steps": steps,
+        "stopped_early": stopped_early,
+        "curve": curve,
+        "tensors": tensors_digest(stored),
+        "code_version": code_version,
+        "chain": _chain(base, clips, priors, _digest(config.encode()), str(seed)),
+    }
+    content = save(stored, metadata={"ttsartifact": json.dumps(facts, sort_keys=True, ensure_ascii=True)})
+    if len(content) > MAXIMUM_BYTES:
+        raise DeltaError(f"too large: got {len(content)} bytes, expected at most {MAXIMUM_BYTES}", where=path.name)
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def file_format(path: Path) -> str:
+    """Return the format word of a weight file's metadata, empty where there is none; nothing else is read."""
+    return str(_facts(path).get("format", ""))
+
+
+def read_delta(path: Path) -> Delta:
+    """Read a delta and recompute every link of its chain and the digest of its tensors.
+
+    Raises DeltaError, which names what was changed.
+    """
+    where = path.name
+    try:
+        size = path.stat().st_size
+        if size > MAXIMUM_BYTES:
+            raise DeltaError(f"too large: got {size} bytes, expected at most {MAXIMUM_BYTES}", where=where)
+        content = path.read_bytes()
+    except OSError as error:
+        raise DeltaError(f"cannot be read: {error.strerror}", where=where) from error
+    facts = _facts(path)
+    if facts.get("format") != DELTA_FORMAT:
+        raise DeltaError(f"got format {facts.get('format')!r}, expected {DELTA_FORMAT!r}", where=where)
+    try:
+        with safe_open(path, framework="pt") as stored:
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a dict
+        delta = _understood(path, content, facts, tensors)
+        _refuse_broken_links(delta, facts)
+        found = tensors_digest(tensors)
+    except DeltaError:
+        raise
+    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError, StopIteration, RuntimeError) as error:
+        raise DeltaError(f"not a delta of this model: {error!r}", where=where) from error
+    if found != delta.tensors_digest:
+        raise DeltaError(f"tensors were changed: got {found}, expected {delta.tensors_digest}", where=where)
+    return delta
+
+
+def load_delta(path: Path, checkpoint: Checkpoint) -> Delta:
+    """Read a delta and hold it against the checkpoint that it shall be added to: base, and every prior sample."""
+    delta = read_delta(path)
+    base = f"sha256:{checkpoint.digest}"
+    if delta.base != base:
+        raise DeltaError(f"wrong base: it belongs to {delta.base}, got {base}", where=path.name)
+    known = [f"sha256:{prior.digest}" for prior in checkpoint.priors]
+    for number, prior in enumerate(delta.priors):
+        if (digest := prior["reference"]["digest"]) not in known:
+            raise DeltaError(f"prior sample {number + 1} was changed: {digest} is not in the base", where=path.name)
+    return delta
+
+
+def apply_delta(checkpoint: Checkpoint, delta: Delta) -> Checkpoint:
+    """Return the checkpoint in the adapted voice; the one that was given stays as it is."""
+    model = copy.deepcopy(checkpoint.model)
+    parameters = dict(model.score_decoder.named_parameters())
+    if model.config.style_channels != len(delta.style):
+        raise DeltaError(f"a style of {len(delta.style)}, expected {model.config.style_channels}", where=delta.name)
+    for name, value in parameters.items():
+        _refuse_misshapen(name, value, delta)
+    for name, value in changed({name: value.detach() for name, value in parameters.items()}, delta.change).items():
+        parameters[name].data.copy_(value.float())
+    return replace(checkpoint, model=model, adaptation=delta)
+
+
+def tensors_digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """Return the sha256 over each tensor's name, shape and little-endian float32 values, sorted by name."""
+    total = hashlib.sha256()
+    for name, value in sorted(tensors.items()):
+        total.update(f"{name}{tuple(value.shape)}\n".encode("ascii"))
+        total.update(value.contiguous().numpy().astype("<f4").tobytes())
+    return f"sha256:{total.hexdigest()}"
+
+
+def transcript_digest(transcript: str) -> str:
+    """Return the digest by which a transcript stands in the chain."""
+    return _digest(transcript.encode())
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """Return the facts in a file's metadata; nothing is believed of a header that is larger than ours can be."""
+    try:
+        with path.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            if length > METADATA_MAXIMUM_BYTES:
+                return {}
+            header = json.loads(stream.read(length))
+        facts = json.loads(header["__metadata__"]["ttsartifact"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def _understood(path: Path, content: bytes, facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Delta:
+    if {value.dtype for value in tensors.values()} != {torch.float32}:
+        raise ValueError("a tensor that is not float32")
+    style = tensors["style"].double()
+    change = Change.of({name: value for name, value in tensors.items() if name != "style"})
+    _refuse_off_grid("style", style, STYLE_GRID_BITS, STYLE_LIMIT)
+    for name, value in change.tensors().items():
+        _refuse_off_grid(name, value.double(), FACTOR_GRID_BITS, FACTOR_LIMIT)
+    return Delta(
+        name=path.name,
+        digest=_digest(content),
+        size=len(content),
+        base=facts["base"],
+        model_family=facts["model_family"],
+        clips=tuple(facts["clips"]),
+        priors=tuple(facts["priors"]),
+        config=facts["config"],
+        seed=facts["seed"],
+        steps=int(facts["steps"]),
+        stopped_early=bool(facts["stopped_early"]),
+        curve=tuple((int(step), int(target), int(prior)) for step, target, prior in facts["curve"]),
+        chain=dict(facts["chain"]),
+        tensors_digest=facts["tensors"],
+        code_version=facts["code_version"],
+        style=style,
+        change=change,
+    )
+
+
+def _refuse_off_grid(name: str, values: torch.Tensor, bits: int, limit: float) -> None:
+    steps = values * 2.0**bits
+    if not bool((steps == torch.round(steps)).all()) or float(values.abs().max()) > limit:
+        raise ValueError(f"{name} is not of multiples of 2**-{bits} within {limit:g}")
+
+
+def _refuse_broken_links(delta: Delta, facts: Mapping[str, Any]) -> None:
+    """Raise DeltaError for the first fact that is not the one the chain was made over."""
+    for number, clip in enumerate(delta.clips, start=1):
+        told, words = clip["reference"]["transcript_digest"], transcript_digest(clip["transcript"])
+        if words != told:
+            raise DeltaError(f"transcript of clip {number} was changed: got {words}, expected {told}", where=delta.name)
+    if delta.config_digest != facts["config_digest"]:
+        message = f"config was changed: got {delta.config_digest}, expected {facts['config_digest']}"
+        raise DeltaError(message, where=delta.name)
+    found = _chain(delta.base, delta.clips, delta.priors, delta.config_digest, delta.seed)
+    for link, digest in found.items():
+        if delta.chain.get(link) != digest:
+            message = f"{_BROKEN[link]} changed: got {digest}, expected {delta.chain.get(link)}"
+            raise DeltaError(message, where=delta.name)
+
+
+def _refuse_misshapen(name: str, value: torch.Tensor, delta: Delta) -> None:
+    """Raise DeltaError where nothing stands for a parameter of the noise estimator, or something of another shape."""
+    change = delta.change
+    if is_matrix(name, value):
+        up, down = change.up.get(name), change.down.get(name)
+        matrices = up is not None and down is not None and up.ndim == down.ndim == 2
+        fits = matrices and up.shape[1] == down.shape[0] <= RANK_MAXIMUM
+        fits = fits and (up.shape[0], down.shape[1]) == tuple(value.shape)
+    else:
+        add = change.add.get(name)
+        fits = add is not None and add.shape == value.shape
+    if not fits:
+        raise DeltaError(f"nothing that fits the noise estimator's {name}", where=delta.name)
+
+
+def _chain(
+    base: str, clips: tuple[Mapping[str, Any], ...], priors: tuple[Mapping[str, Any], ...], config: str, seed: str
+) -> dict[str, str]:
+    return adaptation_chain(
+        base=base,
+        clips=[(clip["reference"]["digest"], clip["reference"]["transcript_digest"]) for clip in clips],
+        priors=[prior["reference"]["digest"] for prior in priors],
+        config_digest=config,
+        seed=seed,
+    )
+
+
+def _digest(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
