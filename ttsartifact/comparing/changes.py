@@ -66,8 +66,10 @@ def changes_between(a: Descriptor, b: Descriptor, differences: Iterable[Differen
         subject = _subject_of(each)
         subject = _SHUFFLED if shuffled and subject.startswith("reference clip ") else subject
         groups.setdefault(subject, []).append(each)
+    # A change is of the class of what somebody changed, not of what it draws in.
+    causes = {subject: min((each.cause for each in parts), key=CAUSES.index) for subject, parts in groups.items()}
     _draw_in(groups, a, b)
-    found = [_change(subject, parts, a, b) for subject, parts in groups.items() if parts]
+    found = [_change(subject, causes[subject], parts, a, b) for subject, parts in groups.items() if parts]
     return tuple(sorted(found, key=_order))
 
 
@@ -87,14 +89,16 @@ def to_blame(
     if exact:
         innocent |= {"providers", "cpu"}
     last = _place(stages.first) if stages.first is not None else len(_PATH)
-    return tuple(
+    found = [
         each
         for each in changes
         if each.known
         and each.cause not in innocent
         and not (exact and each.subject.startswith(("batch", "running")))
         and _acts_from(each.subject) <= last
-    )
+    ]
+    # Of one kind, what acts just where the two part explains it better than what could have acted before.
+    return tuple(sorted(found, key=lambda each: (CAUSES.index(each.cause), -_acts_from(each.subject))))
 
 
 def untold_by_both(a: Descriptor, b: Descriptor) -> tuple[str, ...]:
@@ -208,14 +212,15 @@ def _draw_in(groups: dict[str, list[Difference]], a: Descriptor, b: Descriptor) 
         move("adaptation", "mode", *(f"{clip}( as fed)?" for clip in clips))
         if one_base:
             move("adaptation", "model files", "model", "weights as loaded")
-    if any(each.pointer == "/pins/engine/name" and each.known for each in groups.get("engine", ())):
+    another_engine = _is_known_to_differ(groups, "/pins/engine/name")
+    if another_engine:
         # Two engines of one model keep it in files of their own; that they are others is the engine's doing.
         move("engine", "runner", "runtime", "packages", "dependency lock", "reference clip .* as fed", "phonemes")
         for subject, parts in [(name, parts) for name, parts in groups.items() if name != "engine"]:
             only = [
                 each for each in parts if each.pointer.startswith("/generation/params/") and None in (each.a, each.b)
             ]
-            groups["engine"] += only  # a parameter that the other engine does not have
+            groups["engine"] += only  # parameters that the other engine does not have
             groups[subject] = [each for each in parts if each not in only]
         if one_base:
             move("engine", "model files", "model", "weights as loaded")
@@ -229,6 +234,11 @@ def _draw_in(groups: dict[str, list[Difference]], a: Descriptor, b: Descriptor) 
         move("numerics", "precision", *(["weights as loaded"] if one_base else []))
     if differs("packages"):
         move("packages", "runtime", "dependency lock")
+    if all(each.pointer.endswith("/fingerprint") for each in groups.get("numerics", ())):
+        # It digests engine, libraries and machine, and tells of another only where none of these is.
+        owners = ["engine"] if another_engine else [n for n in ("packages", "driver", "device", "CPU") if differs(n)]
+        for owner in owners[:1]:
+            move(owner, "numerics")
     if any(clip.startswith("reference clip") and differs(clip) for clip in groups):
         for clip in [name for name in groups if name.endswith(" as fed")]:
             if clip.removesuffix(" as fed") in groups:
@@ -240,10 +250,9 @@ def _is_known_to_differ(groups: dict[str, list[Difference]], pointer: str) -> bo
     return any(each.pointer == pointer and each.known for parts in groups.values() for each in parts)
 
 
-def _change(subject: str, parts: list[Difference], a: Descriptor, b: Descriptor) -> Change:
+def _change(subject: str, cause: str, parts: list[Difference], a: Descriptor, b: Descriptor) -> Change:
     known = [each for each in parts if each.known]
     said = known or parts
-    cause = min((each.cause for each in said), key=CAUSES.index)
     name = _NAMES.get(re.sub(r" \d+( as fed)?$", "", subject))
     mine, theirs = (None, None) if name is None else (name(a, subject, said), name(b, subject, said))
     if mine == theirs:  # what they are called is the same, so the first condition that is not speaks for it
@@ -336,15 +345,12 @@ def _tool(pointer: str) -> Callable[[Descriptor, str, list[Difference]], Any]:
 
 
 def _engine(side: Descriptor, subject: str, parts: list[Difference]) -> Any:
-    """Return the engine with the libraries that differ beneath it, which are what people mean by another engine."""
+    """Return the engine with the libraries beneath it; one that is a library itself stands for the others."""
     said = _tool("/pins/engine")(side, subject, parts)
-    names = {str(each.label).removeprefix("runtime ") for each in parts if each.pointer.startswith("/env/runtime/")}
-    libraries = [
-        f"{entry.get('name')} {entry.get('version')}"
-        for entry in side.known("/env/runtime") or []
-        if entry.get("name") in names
-    ]
-    return f"{said} on {', '.join(libraries)}" if said and libraries else said
+    libraries = {entry.get("name"): entry.get("version") for entry in side.known("/env/runtime") or []}
+    if not said or side.known("/pins/engine/name") in libraries or not libraries:
+        return said
+    return f"{said} on {', '.join(f'{name} {version}' for name, version in libraries.items())}"
 
 
 def _repository(pointer: str) -> Callable[[Descriptor, str, list[Difference]], Any]:

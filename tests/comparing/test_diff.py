@@ -1,0 +1,144 @@
+"""Two artifacts side by side: verified, compared by their bytes, over carriers, rates and rows (clause 10.8)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import encoded
+import jsonschema
+import kit
+import pytest
+
+from ttsartifact import NotAnArtifact, _spec, convert, diff
+from ttsartifact.comparing.timing import compare_timing
+from ttsartifact.reading.artifact import open_artifact
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEMA = jsonschema.Draft202012Validator(_spec.load_json("diff.schema.json"))
+
+
+def other_run(value: dict[str, Any]) -> None:
+    """Make it another run of the same conditions."""
+    value["run"]["run_id"] = "0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e30"
+    value["run"]["times"]["t_submit_ns"] = 500_003
+
+
+def deeper_queue(value: dict[str, Any]) -> None:
+    other_run(value)
+    value["run"]["load"]["queue_depth_at_submit"] = 12
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Path:
+    return kit.artifact(tmp_path)
+
+
+def test_two_takes_of_one_condition_differ_in_nothing_but_times(tmp_path: Path, first: Path) -> None:
+    """A time that differs is no finding."""
+    found = diff(first, kit.artifact(tmp_path, name="b.tts.wav", patch=other_run))
+    assert (found.exit_code, found.changes, found.one_sided) == (0, (), ())
+    times = {each.label: (each.a, each.b) for each in found.timing.quantities}
+    assert times["first chunk"] == (20_000_014, 20_500_014)
+    SCHEMA.validate(json.loads(json.dumps(found.to_value())))
+
+
+def test_a_condition_that_changes_no_sample_is_a_change(tmp_path: Path, first: Path) -> None:
+    """Your queue depth looked like this here."""
+    found = diff(first, kit.artifact(tmp_path, name="b.tts.wav", patch=deeper_queue))
+    assert found.exit_code == 1
+    assert [(each.subject, each.a, each.b) for each in found.changes] == [("queue depth", 0, 12)]
+    assert found.blamed == ()
+
+
+def test_what_one_side_withholds_leaves_it_open(tmp_path: Path, first: Path) -> None:
+    """Neither equal nor changed: exit code 3."""
+
+    def withheld(value: dict[str, Any]) -> None:
+        other_run(value)
+        value["run"]["load"]["queue_depth_at_submit"] = {"value": None, "reason": "withheld"}
+
+    found = diff(first, kit.artifact(tmp_path, name="b.tts.wav", patch=withheld))
+    assert found.exit_code == 3
+    assert [(each.subject, each.a_told, each.b_told) for each in found.one_sided] == [("queue depth", True, False)]
+
+
+def test_a_changed_bit_is_heard_whatever_the_digest_says(tmp_path: Path, first: Path) -> None:
+    """No digest of a changed file is believed, and its conditions explain nothing."""
+    data = bytearray(first.read_bytes())
+    data[200] ^= 1
+    changed = tmp_path / "changed.tts.wav"
+    changed.write_bytes(data)
+    found = diff(first, changed)
+    assert found.b.verdict == "AUDIO_CHANGED"
+    assert found.audio is not None
+    assert (found.audio.pcm_equal, found.audio.differing_samples) == (False, 1)
+    assert (found.exit_code, found.blamed) == (1, ())
+
+
+@pytest.mark.parametrize("carrier", ["flac", "mp3"])
+def test_carriers_are_compared_with_one_another(tmp_path: Path, first: Path, carrier: str) -> None:
+    """Compressed audio is decoded for its samples, and for the silence before its first sound."""
+    found = diff(first, encoded.artifact(tmp_path, carrier))
+    assert found.audio is not None
+    assert found.audio.frames_a > 0 < found.audio.frames_b
+    lacking = {each.label: (each.a_lacks, each.b_lacks) for each in found.timing.quantities}
+    assert lacking["silence before it"] == (None, None)
+    alone = compare_timing(open_artifact(first), open_artifact(encoded.artifact(tmp_path, carrier)))
+    assert next(each for each in alone.quantities if each.label == "silence before it").b_lacks == "not_applicable"
+
+
+def test_a_row_of_a_data_set_has_a_name(tmp_path: Path, first: Path) -> None:
+    """FILE#N is row N; one run alone has none."""
+    second = kit.artifact(tmp_path, name="b.tts.wav", patch=deeper_queue)
+    rows = tmp_path / "set.tts.parquet"
+    convert([first, second], rows)
+    found = diff(f"{rows}#0", f"{rows}#1")
+    assert [each.subject for each in found.changes] == ["queue depth"]
+    assert (found.a.where, found.b.where) == (f"{rows}#0", f"{rows}#1")
+    assert diff(f"{rows}#1", second).exit_code == 0
+    for wrong, why in ((rows, "holds many runs"), (f"{rows}#2", "no such row"), (f"{first}#0", "no rows")):
+        with pytest.raises(NotAnArtifact, match=why):
+            diff(wrong, first)
+
+
+def test_a_file_whose_name_ends_like_a_row_is_that_file(tmp_path: Path, first: Path) -> None:
+    """What lies on disk comes before what a name could mean."""
+    odd = tmp_path / "take.tts.wav#2"
+    odd.write_bytes(first.read_bytes())
+    assert diff(odd, first).exit_code == 0
+
+
+def test_sounds_of_two_rates_are_laid_upon_one_another(tmp_path: Path) -> None:
+    """200 ms of silence in front are found by loudness where no sample stands for a sample."""
+    quiet = b"\0\0" * 3200
+    near = kit.artifact(tmp_path, name="a.tts.wav", audio=kit.wav(kit.tone(800) + quiet), run=kit.draft(traces=()))
+    far = kit.wav(b"\0\0" * 4800 + _doubled(kit.tone(800)) + quiet, rate_hz=24_000)
+    found = diff(near, kit.artifact(tmp_path, name="b.tts.wav", audio=far, run=kit.draft(traces=())))
+    assert found.audio is not None
+    assert found.audio.lag_frames is None
+    assert found.audio.lag_ns == pytest.approx(200_000_000, abs=5_000_000)
+    assert found.audio.mel_distance_db is not None
+    assert "audio format" in [each.subject for each in found.blamed]
+
+
+def _doubled(pcm: bytes) -> bytes:
+    """Return 16-bit PCM in which every second frame is repeated: three for two, 24 kHz from 16 kHz."""
+    pairs = [pcm[place : place + 4] for place in range(0, len(pcm), 4)]
+    return b"".join(pair + pair[2:] for pair in pairs)
+
+
+def test_long_audio_tells_how_far_it_is(tmp_path: Path) -> None:
+    """Two million frames are gone over in sight."""
+    told: list[tuple[int, int]] = []
+    frames = 2_200_000
+    sides = []
+    for level in (b"\1\0", b"\2\0"):
+        name, audio = f"{level.hex()}.tts.wav", kit.wav(level * frames)
+        sides.append(kit.artifact(tmp_path, name=name, audio=audio, run=kit.draft(traces=())))
+    found = diff(*sides, on_progress=lambda done, total: told.append((done, total)))
+    assert found.audio is not None
+    assert found.audio.differing_share == 1.0
+    assert [total for _, total in told] == [frames, frames]
