@@ -175,9 +175,13 @@ NEAR: dict[str, Callable[[Path], Path]] = {
         pins__adaptation__prior_refs=[PRIOR["digest"]],
     ),
     "PIN18": full(pins__model__files=[DELTA | {"path": "renamed.bin"}, BASE]),
-    "PIN15": full(
-        pins__model__uri="https://models.example/KDAIP/StableTTS1.1",
-        pins__model__family="kdaip-stabletts",
+    "PIN15": plain(
+        pins__model={
+            "family": "kdaip-stabletts",
+            "uri": "https://models.example/KDAIP/StableTTS1.1",
+            "revision": digest.of(b"a tree"),
+            "files": absent("not_measured"),
+        },
         pins__engine__name="stable-tts",  # several models go by that name: it names none
     ),
     "PIN14": partial(full_run.artifact, name=PARQUET, patch=kit.put(pins__model__tag="v1.0-rc.1")),

@@ -32,6 +32,25 @@ def below_l3(**edits):
 
 
 STABLETTS = "git+ssh://git@github.com:KdaiP/StableTTS.git#readme"
+
+
+def family_case(slug, family, *, uri="https://example.org/a-voice", engine="engine", runner="runner", exit_code=1):
+    """Return a case of PIN15 on a run that pins little else."""
+    return kit.Case(
+        rule="PIN15",
+        slug=slug,
+        make=partial(
+            kit.artifact,
+            patch=kit.put(
+                pins__model={"family": family, "uri": uri, "revision": COMMIT, "files": absent("not_measured")},
+                pins__engine__name=engine,
+                generation__runner={"name": runner, "version": "1.0.0"},
+            ),
+        ),
+        exit_code=exit_code,
+    )
+
+
 FILE = {"path": "config.json", "size": 1, "digest": digest.of(b"another")}
 CASES = [
     case("PIN01", "branch", pins__model__revision="main"),
@@ -66,27 +85,10 @@ CASES = [
     case("PIN09", "autocast-unknown", generation__precision__autocast=absent("not_measured")),
     case("PIN10", "fewer", pins__lock__packages=1),
     case("PIN10", "other", pins__lock__digest=digest.of(b"other packages")),
-    kit.Case(
-        rule="PIN15",
-        slug="address-of-another",
-        make=broken(pins__model__uri=STABLETTS, pins__model__family="stable-tts-2412.20155"),
-    ),
-    kit.Case(
-        rule="PIN15",
-        slug="engine-of-another",
-        make=broken(pins__engine__name="ttsartifact-stable-tts", pins__model__family="kdaip-stabletts"),
-    ),
-    kit.Case(
-        rule="PIN15",
-        slug="runner-of-another",
-        make=broken(generation__runner={"name": "KdaiP-StableTTS", "version": "1.0.0"}, pins__model__family="piper"),
-    ),
-    kit.Case(
-        rule="PIN15",
-        slug="not-registered",
-        make=broken(pins__model__uri=STABLETTS, pins__model__family="stabletts"),
-        exit_code=0,
-    ),
+    family_case("address-of-another", "stable-tts-2412.20155", uri=STABLETTS),
+    family_case("engine-of-another", "kdaip-stabletts", engine="ttsartifact-stable-tts"),
+    family_case("runner-of-another", "piper", runner="KdaiP-StableTTS"),
+    family_case("not-registered", "stabletts", uri=STABLETTS, exit_code=0),
     kit.Case(
         rule="PIN11",
         slug="no-gpu",

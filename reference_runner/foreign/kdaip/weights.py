@@ -150,7 +150,8 @@ def _addressed(file: WeightFile) -> Iterator[None]:
     except CheckpointError as error:
         raise CheckpointError(str(error), where=file.path.name) from error
     except (KeyError, IndexError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"not the tensors of this model: {error}", where=file.path.name) from error
+        said = " ".join(str(error).split())
+        raise CheckpointError(f"not the tensors of this model: {said}", where=file.path.name) from error
 
 
 def _shapes(file: WeightFile) -> dict[str, tuple[int, ...]]:

@@ -1,0 +1,29 @@
+"""The runners' own errors let out as those that the front door knows, each at its place in the descriptor."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from reference_runner.errors import CheckpointError, DeviceUnavailable, ReferenceClipError, RequestError, RunnerError
+from ttsartifact import CommandFailed, Refused, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["as_refusals"]
+
+
+@contextmanager
+def as_refusals(places: Mapping[str, str]) -> Iterator[None]:
+    """Translate errors; `places` are the pointers of what `where` names."""
+    try:
+        yield
+    except RunnerError as error:
+        message = str(error).removesuffix(f" (in {error.where})")
+        where = places.get(error.where, error.where)
+        if isinstance(error, DeviceUnavailable):
+            raise Unavailable(message, where="/generation/device") from error
+        if isinstance(error, (RequestError, ReferenceClipError, CheckpointError)):
+            raise Refused(message, where=where) from error
+        raise CommandFailed(message, where=where) from error
