@@ -1,7 +1,7 @@
 """Writes a checkpoint as ONNX: a folder of graphs, their weights and a manifest of digests.
 
     python -m reference_runner.exporting --output FOLDER
-    python -m reference_runner.exporting --weights CHECKPOINT.safetensors --output FOLDER
+    python -m reference_runner.exporting --weights CHECKPOINT.safetensors --voice DELTA.safetensors --output FOLDER
 
 The runner stable-tts-onnx draws the same graphs for itself; the folder is for other engines and other languages.
 """
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from reference_runner.errors import RunnerError
 from reference_runner.exporting.folder import export
 from reference_runner.model.checkpoint import load_checkpoint
+from reference_runner.model.delta import apply_delta, load_delta
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,10 +26,14 @@ def main(given: Sequence[str] | None = None) -> int:
     """Export one checkpoint."""
     parser = argparse.ArgumentParser(prog="python -m reference_runner.exporting", description=__doc__.splitlines()[0])
     parser.add_argument("--weights", type=Path, default=None, help="a checkpoint; the released one if none is given")
+    parser.add_argument("--voice", type=Path, default=None, help="a delta to add to it")
     parser.add_argument("--output", type=Path, required=True, help="a folder that does not exist yet")
     arguments = parser.parse_args(given)
     try:
-        manifest = export(load_checkpoint(arguments.weights), arguments.output)
+        checkpoint = load_checkpoint(arguments.weights)
+        if arguments.voice is not None:
+            checkpoint = apply_delta(checkpoint, load_delta(arguments.voice, checkpoint))
+        manifest = export(checkpoint, arguments.output)
     except RunnerError as error:
         sys.stderr.write(f"exporting: {error}\n")
         return 1

@@ -57,10 +57,13 @@ def export(checkpoint: Checkpoint, folder: Path) -> dict[str, Any]:
 
 
 def _manifest(checkpoint: Checkpoint, graphs: Mapping[str, Graph], weights: bytes) -> dict[str, Any]:
+    delta = checkpoint.adaptation
     return {
         "format": MANIFEST_FORMAT,
         "model_family": MODEL_FAMILY,
         "checkpoint": {"name": checkpoint.name, "digest": f"sha256:{checkpoint.digest}"},
+        # Its change of the weights is in them; the voice itself, a style, stays in the delta.
+        "adaptation": None if delta is None else {"name": delta.name, "digest": delta.digest},
         "config": json.loads(checkpoint.config.to_json()),
         "opset": OPSET,
         "exporter": {"ttsartifact": __version__, "onnx": onnx.__version__},

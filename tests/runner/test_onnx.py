@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import json
 import sys
 from dataclasses import replace
@@ -106,6 +108,20 @@ def test_a_tensor_that_is_no_weight_is_refused(model):
 
 
 @torch.inference_mode()
+def test_an_adapted_voice_has_the_same_graphs_and_its_own_weights(model, parts):
+    """What a delta adds to a weight is computed with."""
+    adapted = copy.deepcopy(model)
+    adapted.score_decoder.output.weight.data.mul_(3.0)
+    its = GraphParts(adapted, SessionPlan())
+    assert graphs_digest(its.graphs) == graphs_digest(parts.graphs)
+    frames = EncodedFrames(mean=real(1, 20, 80), hidden=real(1, 20, model.config.hidden_channels))
+    given = (real(1, 20, 80, seed=2), frames, real(1, model.config.style_channels))
+    mine, theirs = (each.refine(OPS, *given, steps=2) for each in (its, adapted))
+    assert near(mine, theirs)
+    assert not near(mine, parts.refine(OPS, *given, steps=2))
+
+
+@torch.inference_mode()
 @pytest.mark.parametrize("phones", [1, 9])
 def test_planning_agrees(model, parts, phones):
     """Text, style, prosody, codes, durations and frames, each from the same input as torch's."""
@@ -159,7 +175,7 @@ def test_the_folder_is_what_any_runtime_reads(model, small_checkpoint, tmp_path,
     assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)
     for file in (*manifest["graphs"], manifest["weights"]):
         content = (tmp_path / "a" / file["path"]).read_bytes()
-        assert (len(content), ttsartifact_digest(content)) == (file["size"], file["digest"])
+        assert (len(content), digest_of(content)) == (file["size"], file["digest"])
     assert manifest["checkpoint"]["digest"] == f"sha256:{small_checkpoint.digest}"
     session = onnxruntime.InferenceSession(tmp_path / "a" / "timbre_encoder.onnx", providers=["CPUExecutionProvider"])
     (style,) = session.run(None, {"mel": real(1, 21, 80).numpy()})
@@ -168,9 +184,7 @@ def test_the_folder_is_what_any_runtime_reads(model, small_checkpoint, tmp_path,
     assert "the folder exists" in capsys.readouterr().err
 
 
-def ttsartifact_digest(content):
-    import hashlib
-
+def digest_of(content):
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
