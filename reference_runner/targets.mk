@@ -7,7 +7,7 @@ RUNNER_COMMIT = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
 TRAINING := $(VENV)/.training
 
-.PHONY: corpus lexicon train train-cpu evaluate
+.PHONY: corpus lexicon train train-cpu evaluate ablation
 
 $(TRAINING): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[training]"
@@ -42,4 +42,8 @@ train: corpus
 
 # Word errors beside the source audio, gates, steadiness; JSON, Markdown and a few clips.
 evaluate: corpus
-	$(BIN)/python -m reference_runner.evaluation --corpus $(RUNNER_BUILD)/corpus --output $(RUNNER_BUILD)/evaluation
+	$(BIN)/python -m reference_runner.evaluation checkpoint --corpus $(RUNNER_BUILD)/corpus --output $(RUNNER_BUILD)/evaluation
+
+# The published idea's ablation on two voices that the model never met: deltas, artifacts, table, picture.
+ablation: $(TRAINING) tools
+	$(BIN)/python -m reference_runner.ablation --output $(RUNNER_BUILD)/ablation

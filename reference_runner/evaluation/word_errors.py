@@ -11,7 +11,15 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["PairedDifference", "SentenceErrors", "count_errors", "paired_bootstrap", "word_error_rate"]
+__all__ = [
+    "PairedDifference",
+    "SentenceErrors",
+    "count_character_errors",
+    "count_errors",
+    "edit_distance",
+    "paired_bootstrap",
+    "word_error_rate",
+]
 
 _WORD = re.compile(r"[a-z']+")
 
@@ -36,6 +44,11 @@ class PairedDifference:
 def count_errors(reference: str, heard: str) -> SentenceErrors:
     """Return the edit distance in words between what was to be said and what was heard."""
     wanted, found = _WORD.findall(reference.lower()), _WORD.findall(heard.lower())
+    return SentenceErrors(errors=edit_distance(wanted, found), words=len(wanted))
+
+
+def edit_distance(wanted: Sequence[str], found: Sequence[str]) -> int:
+    """Return the least number of substitutions, deletions and insertions that make `found` of `wanted`."""
     row = list(range(len(found) + 1))
     for place, word in enumerate(wanted, start=1):
         diagonal, row[0] = row[0], place
@@ -43,7 +56,7 @@ def count_errors(reference: str, heard: str) -> SentenceErrors:
             substitution = diagonal + (word != other)
             diagonal = row[column]
             row[column] = min(substitution, row[column] + 1, row[column - 1] + 1)
-    return SentenceErrors(errors=row[-1], words=len(wanted))
+    return row[-1]
 
 
 def word_error_rate(sentences: Sequence[SentenceErrors]) -> float:
@@ -62,3 +75,9 @@ def paired_bootstrap(
     differences = extra[chosen].sum(axis=1) / words[chosen].sum(axis=1)
     low, high = np.quantile(differences, (0.025, 0.975))
     return PairedDifference(difference=float(extra.sum() / words.sum()), low=float(low), high=float(high))
+
+
+def count_character_errors(reference: str, heard: str) -> SentenceErrors:
+    """Return the edit distance in characters of the words joined by single blanks."""
+    wanted, found = (" ".join(_WORD.findall(each.lower())) for each in (reference, heard))
+    return SentenceErrors(errors=edit_distance(wanted, found), words=len(wanted))

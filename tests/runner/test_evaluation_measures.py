@@ -1,0 +1,306 @@
+"""The measures of evaluation/1: against values by hand, and relations that any such measure must keep."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ttsartifact
+from reference_runner.corpus.flite import FliteLibrary
+from reference_runner.corpus.virtual_speakers import TRAINING_SPEAKERS, Delivery, VirtualSpeaker, resample, speak
+from reference_runner.evaluation import artifact_report
+from reference_runner.evaluation.__main__ import main
+from reference_runner.evaluation.distances import DECIBELS, measure_distances, warp
+from reference_runner.evaluation.frames import Frames, cosine_transform
+from reference_runner.evaluation.intervals import difference_interval, mean_interval
+from reference_runner.evaluation.measuring import Voice, Yardsticks, measure, spoken_words
+from reference_runner.evaluation.prosody_transfer import measure_transfer, melody
+from reference_runner.evaluation.recordings import Recording, read_artifact
+from reference_runner.evaluation.sessions import Manner, intraclass_correlation, measure_consistency, measure_manner
+from reference_runner.evaluation.speaker_encoder import SpeakerEncoder
+from reference_runner.evaluation.speaker_trainer import equal_error_rate
+from reference_runner.evaluation.word_errors import SentenceErrors, count_character_errors
+
+RATE_HZ = 16_000
+SENTENCES = ("The ripe pear fell from the tree.", "Nine men rowed home before the rain.")
+
+
+def buzz(f0_hz: float, seconds: float = 1.0, lead_s: float = 0.2) -> Frames:
+    """Return a pulse train through a falling spectrum, with silence before and after."""
+    time = np.arange(int(seconds * RATE_HZ)) / RATE_HZ
+    harmonics = np.arange(1, int(4000 / f0_hz))
+    wave = (np.sin(2 * np.pi * f0_hz * np.outer(harmonics, time)) / harmonics[:, None] ** 1.5).sum(axis=0)
+    lead = np.zeros(int(lead_s * RATE_HZ))
+    breath = np.random.default_rng(1).normal(0.0, 0.002, len(time))
+    samples = np.concatenate([lead, 0.3 * wave / np.abs(wave).max() + breath, lead])
+    return Frames(pcm=np.rint(samples * 32_767).astype(np.int16))
+
+
+@pytest.fixture(scope="module")
+def flite() -> FliteLibrary:
+    return FliteLibrary()
+
+
+@pytest.fixture(scope="module")
+def voices(flite) -> dict[str, list[Frames]]:
+    """Three voices of the corpus, two sentences each."""
+    chosen = [speaker for speaker in TRAINING_SPEAKERS if speaker.name in {"slt-100", "rms-100", "awb-094"}]
+    return {
+        speaker.name: [Frames(pcm=speak(flite, speaker, text, Delivery())[0].samples) for text in SENTENCES]
+        for speaker in chosen
+    }
+
+
+def recording(frames: Frames, **known: object) -> Recording:
+    facts = {"name": "a", "system": "s", "pcm_digest": "sha256:0", "text": None}
+    return Recording(frames=frames, **(facts | known))
+
+
+def test_cepstra_of_a_ripple_are_one_coefficient():
+    """ln|mel| = 3 + 2 cos(5 angle) is c0 = 6, c5 = 2 and nothing else."""
+    angle = np.pi * (np.arange(80) + 0.5) / 80
+    found = cosine_transform((3 + 2 * np.cos(5 * angle))[None], 13)[0]
+    expected = np.zeros(13)
+    expected[0], expected[5] = 6.0, 2.0
+    assert np.allclose(found, expected)
+
+
+def test_the_usual_constant():
+    """(10 / ln 10) sqrt(2): a cepstral distance of one is 6.142 dB."""
+    assert pytest.approx(6.14185, abs=1e-5) == DECIBELS
+
+
+def test_warping_by_hand():
+    """Of [0, 1, 2] and [0, 0, 1, 2] the first frame is met twice and nothing is lost."""
+    rows, columns = warp(np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [0.0], [1.0], [2.0]]))
+    assert (rows.tolist(), columns.tolist()) == ([0, 0, 1, 2], [0, 1, 2, 3])
+
+
+def test_the_same_audio_is_no_distance_away():
+    """Similarity one, distances zero, whatever silence stands around it and however loud it is."""
+    one, quiet = buzz(120.0), buzz(120.0, lead_s=0.408)
+    quiet = Frames(pcm=(quiet.pcm // 2).astype(np.int16))
+    same = measure_distances(one, one)
+    assert (same.mcd_db, same.f0_rmse_semitones, same.voicing_error, same.duration_error_s) == (0.0, 0.0, 0.0, 0.0)
+    assert measure_distances(one, quiet).mcd_db < 1.0
+    alike = Voice([one], SpeakerEncoder()).similarity(Voice([one], SpeakerEncoder()))
+    assert alike["similarity"] == pytest.approx(1.0)
+    assert alike["encoder_similarity"] == pytest.approx(1.0)
+    assert alike["pitch_gap_semitones"] == 0.0
+
+
+@pytest.mark.parametrize("semitones", [-4, 3, 7])
+def test_a_known_pitch_gap(semitones):
+    """A voice that many semitones higher is found that much higher, and so is its F0 error."""
+    low, high = buzz(120.0), buzz(120.0 * 2 ** (semitones / 12))
+    gap = Voice([high], None).similarity(Voice([low], None))["pitch_gap_semitones"]
+    assert gap == pytest.approx(semitones, abs=0.1)
+    found = measure_distances(high, low)
+    assert found.f0_rmse_semitones == pytest.approx(abs(semitones), abs=0.15)
+    assert found.f0_contour_rmse_semitones < 0.1
+
+
+def test_extent_and_pauses():
+    """Half a second of silence between two seconds of sound is a fifth of the extent."""
+    parts = [buzz(150.0, lead_s=0.0).pcm, np.zeros(8000, np.int16), buzz(150.0, lead_s=0.0).pcm]
+    clip = Frames(pcm=np.concatenate([np.zeros(4000, np.int16), *parts]))
+    assert clip.speech_s == pytest.approx(2.5, abs=0.07)
+    found = measure_manner(clip, 25)
+    assert found.pause_ratio == pytest.approx(0.2, abs=0.03)
+    assert found.rate_phones_per_s == pytest.approx(10.0, abs=0.3)
+    assert found.median_pitch_semitones == pytest.approx(12 * np.log2(150.0), abs=0.05)
+    assert found.pitch_spread_semitones < 0.3
+
+
+def test_character_errors_by_hand():
+    """The blanks between words count, case and stops do not."""
+    assert count_character_errors("The cat.", "the bat s") == SentenceErrors(errors=3, words=7)
+
+
+def test_numbers_are_heard_as_words():
+    """What a listener hears has no digits."""
+    assert spoken_words("Order 42, please.") == "order forty two please"
+
+
+def test_intervals():
+    """A constant has no width; a difference is taken over the sentences that both said."""
+    assert mean_interval({"a": 2.0, "b": 2.0}).to_dict() == {"mean": 2.0, "low": 2.0, "high": 2.0}
+    found = difference_interval({"a": 3.0, "b": 4.0}, {"a": 1.0, "c": 9.0})
+    assert found is not None
+    assert found.mean == 2.0
+    assert difference_interval({"a": 1.0}, {"b": 1.0}) is None
+    spread = mean_interval({str(number): float(number % 2) for number in range(100)})
+    assert spread.low < 0.45 < 0.55 < spread.high
+
+
+def test_icc_of_shrout_and_fleiss():
+    """Their example of six targets and four judges: ICC(2,1) = 0.29."""
+    table = np.array([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]], float)
+    assert intraclass_correlation(table) == pytest.approx(0.29, abs=0.005)
+
+
+def test_consistency_by_hand():
+    """Three sessions a semitone apart drift by one each; sessions that repeat deviate by exactly nothing."""
+    manners = {
+        (sentence, session): Manner(
+            median_pitch_semitones=pitch + number, pitch_spread_semitones=2.1, rate_phones_per_s=10.3,
+            pause_ratio=0.1, level_db=-20.3,
+        )
+        for sentence, pitch in (("one", 80.0), ("two", 90.0), ("three", 84.0))
+        for number, session in enumerate(("x", "y", "z"))
+    }  # fmt: skip
+    found = measure_consistency(manners, ["x", "y", "z"])
+    pitch, level = found["median_pitch_semitones"], found["level_db"]
+    assert pitch.deviation == pytest.approx(np.sqrt(2 / 3))
+    assert pitch.drift_per_session == pytest.approx(1.0)
+    assert 0.9 < pitch.icc < 1.0
+    assert (level.deviation, level.icc, level.drift_per_session) == (0.0, None, 0.0)
+    assert measure_consistency(manners, ["x", "elsewhere"]) == {}
+
+
+def test_melodies():
+    """A melody is the same in every key and tempo; its opposite correlates with minus one."""
+
+    def sung(semitones: np.ndarray) -> Frames:
+        clip = buzz(100.0)
+        clip.__dict__["pitch_semitones"] = semitones
+        clip.__dict__["extent"] = slice(0, len(semitones))
+        return clip
+
+    rise = np.linspace(0.0, 5.0, 60)
+    assert np.allclose(melody(sung(rise)), melody(sung(np.linspace(12.0, 17.0, 90))))
+    assert melody(sung(np.full(60, np.nan))) is None
+    said = [
+        recording(sung(rise), prompt="a", text="t"), recording(sung(rise * 2 + 3), prompt="a", text="t"),
+        recording(sung(-rise), prompt="b", text="t"), recording(sung(rise), prompt="b", text="u"),
+    ]  # fmt: skip
+    found = measure_transfer(said)
+    assert found["same_prompt"] == pytest.approx(1.0)
+    assert found["other_prompt"] == pytest.approx(-1.0)
+    assert (found["same_prompt_pairs"], found["other_prompt_pairs"]) == (1, 2)
+    assert found["effect"] == pytest.approx(2.0)
+
+
+def test_equal_error_rate_by_hand():
+    """One of four same pairs lies under one of four other pairs."""
+    assert equal_error_rate([0.9, 0.8, 0.7, 0.3], [0.1, 0.2, 0.4, 0.0]) == 0.25
+    assert equal_error_rate([0.9, 0.8], [0.1, 0.2]) == 0.0
+
+
+@pytest.mark.flite
+def test_a_voice_is_nearer_to_itself_than_to_others(voices):
+    """By both measures, for another sentence of the same voice."""
+    encoder = SpeakerEncoder()
+    for name, (first, second) in voices.items():
+        mine = Voice([first], encoder)
+        own = mine.similarity(Voice([second], encoder))
+        for other, clips in voices.items():
+            if other != name:
+                theirs = mine.similarity(Voice([clips[1]], encoder))
+                assert own["similarity"] > theirs["similarity"] + 0.2
+                assert own["encoder_similarity"] > theirs["encoder_similarity"] + 0.2
+
+
+@pytest.mark.flite
+def test_formants_count_where_pitch_does_not(flite):
+    """The same voice through a shorter vocal tract is less similar, though its pitch is kept."""
+    slt = next(speaker for speaker in TRAINING_SPEAKERS if speaker.name == "slt-100")
+    small = VirtualSpeaker(
+        name="small", flite_voice="slt", formant_percent=112, f0_mean_hz=slt.f0_mean_hz,
+        f0_deviation_hz=slt.f0_deviation_hz, duration_stretch=slt.duration_stretch,
+    )  # fmt: skip
+    first, second, other = (
+        Voice([Frames(pcm=speak(flite, speaker, text, Delivery())[0].samples)], None)
+        for speaker, text in ((slt, SENTENCES[0]), (slt, SENTENCES[1]), (small, SENTENCES[1]))
+    )
+    assert abs(other.similarity(first)["pitch_gap_semitones"]) < 2.0
+    assert first.similarity(second)["similarity"] > other.similarity(first)["similarity"] + 0.1
+
+
+@pytest.mark.flite
+def test_resampling_is_heard_as_pitch(voices):
+    """Played a sixth faster, a voice lies 12 log2(6 / 5) semitones higher."""
+    clip = voices["rms-100"][0]
+    fast = Frames(pcm=resample(clip.pcm, 5, 6))
+    gap = Voice([fast], None).similarity(Voice([clip], None))["pitch_gap_semitones"]
+    assert gap == pytest.approx(12 * np.log2(6 / 5), abs=0.3)
+
+
+@pytest.fixture
+def artifacts(tmp_path):
+    """Four runs in two folders, the first two of equal conditions, the last in Parquet."""
+    paths = []
+    for folder, name, pitch_hz, seed in (
+        ("low", "a.tts.wav", 110.0, 1), ("low", "b.tts.wav", 110.0, 1), ("high", "a.tts.wav", 165.0, 1),
+        ("high", "b.tts.parquet", 165.0, 2),
+    ):  # fmt: skip
+        (tmp_path / folder).mkdir(exist_ok=True)
+        path = tmp_path / folder / name
+        with ttsartifact.Recorder(
+            path, text="Ah, ah.", sample_rate_hz=RATE_HZ, channels=1, subtype="pcm_s16",
+            seeds=[{"stage": "voice", "requested": str(seed), "effective": str(seed), "generator": "none"}],
+        ) as recorder:  # fmt: skip
+            recorder.submit()
+            recorder.start()
+            recorder.chunk(buzz(pitch_hz).pcm.tobytes())
+            recorder.finish()
+        paths.append(path)
+    return paths
+
+
+def test_any_carrier_is_read():
+    """FLAC and MP3 of the kit, alone and in Parquet: the same run, the same samples."""
+    kit = Path(__file__).resolve().parents[2] / "fixtures" / "valid" / "L1"
+    for codec in ("flac", "mp3"):
+        alone = read_artifact(kit / codec / f"{codec}.tts.{codec}")
+        row = read_artifact(kit / "parquet" / f"{codec}.tts.parquet")
+        assert (alone.artifact_id, alone.pcm_digest, alone.text) == (row.artifact_id, row.pcm_digest, row.text)
+        assert alone.frames.pcm.any()
+
+
+def test_runs_are_compared_within_their_folders(artifacts):
+    """Equal conditions are found and differ by nothing; sessions are told by their seeds; the source is no distance."""
+    low, again, high, parquet = (read_artifact(path) for path in artifacts)
+    assert low.pcm_digest == again.pcm_digest
+    assert high.pcm_digest == parquet.pcm_digest
+    assert low.conditions == again.conditions == high.conditions != parquet.conditions
+    assert (low.system, high.system, low.session) == ("low", "high", "voice 1")
+    report = measure([low, again, high, parquet], Yardsticks(target=[low], sources=[low]))
+    assert report["systems"]["low"]["reruns"] == {"pairs": 1, "equal": 1, "greatest_difference": 0}
+    assert report["systems"]["low"]["against_source"]["mcd_db"]["mean"] == 0.0
+    assert report["systems"]["high"]["voice"]["pitch_gap_semitones"]["mean"] == pytest.approx(7.02, abs=0.1)
+    assert report["systems"]["high"]["sessions"]["figures"]["level_db"]["deviation"] == 0.0
+
+
+def test_the_command_gives_the_same_bytes_twice(artifacts, tmp_path, monkeypatch, capsys):
+    """JSON, Markdown and the picture; every system has its line."""
+    clip = tmp_path / "clip.wav"
+    ttsartifact.strip(artifacts[0], clip)
+    outputs = [tmp_path / "first", tmp_path / "second"]
+    for output in outputs:
+        words = ["evaluation", "artifacts", *map(str, artifacts), "--no-listener", "--target", str(clip)]
+        monkeypatch.setattr("sys.argv", [*words, "--output", str(output)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert stopped.value.code == 0
+    first, second = ({path.name: path.read_bytes() for path in output.iterdir()} for output in outputs)
+    assert first == second
+    assert set(first) == {"evaluation.json", "evaluation.md", "evaluation.png"}
+    report = json.loads(first["evaluation.json"])
+    assert report["evaluation"] == "evaluation/1"
+    assert "| low | 1.000 (1.000 to 1.000) |" in artifact_report.to_markdown(report)
+    capsys.readouterr()
+
+
+def test_an_input_that_is_none_is_named(tmp_path, monkeypatch, capsys):
+    """Exit 2 and the file's name, not a traceback."""
+    path = tmp_path / "noise.tts.wav"
+    path.write_bytes(b"no sound")
+    monkeypatch.setattr("sys.argv", ["evaluation", "artifacts", str(path), "--no-listener", "--no-encoder"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    assert "noise.tts.wav" in capsys.readouterr().err
