@@ -6,6 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import full_run
 import kit
 import pytest
 
@@ -142,6 +143,21 @@ def test_a_rule_that_trips_over_its_own_shape_fails(asked):
         {a_rule("HSH01"): lambda evidence: evidence.known("/audio/digest")}, patch=kit.put(audio__digest="sha256:12")
     )
     assert [(f.rule, f.outcome, f.where) for f in report.findings] == [("HSH01", "fail", "/audio/digest")]
+
+
+def test_what_holds_a_broken_value_is_unsound(tmp_path: Path):
+    """A list that stands for a rate is not multiplied by an interval: 20 kB took 400 MB so."""
+    path = full_run.artifact(tmp_path, patch=kit.put(channels__0__rate_mhz=[{}]))
+    (report,) = verify(path)
+    assert {f.rule for f in report.findings if f.where == "/channels/0/rate_mhz"} == {"SCH02"}
+    assert {"TEL04", "TEL06"} <= {f.rule for f in report.unchecked if f.blocked_by == "SCH02"}
+
+
+def test_a_thousand_findings_of_a_rule_are_enough(asked):
+    """A trace may break a rule in each of its rows; the report says how many more there were."""
+    report = asked({a_rule("AAA01"): [Mismatch(where=f"/{number}") for number in range(1_500)]})
+    assert len(report.findings) == 1_001
+    assert sum(f.message == "500 more findings of this rule are not told one by one" for f in report.findings) == 1
 
 
 def test_a_stumble_over_a_broken_shape_is_left_open(asked):

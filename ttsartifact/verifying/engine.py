@@ -22,6 +22,7 @@ __all__ = ["judge", "validate", "verify"]
 
 _STRUCTURE = frozenset({"CON", "CAN", "SCH"})  # what `validate` asks: no hashing, no decoding
 _QUICK = _STRUCTURE | {"HSH04"}  # and sizes
+_MOST_TOLD = 1_000  # findings of one rule: a trace of a million rows may break it in each
 _SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError, ArithmeticError)
 
 
@@ -218,7 +219,11 @@ class _Session:
         if failed:
             outcome = Outcome.SUPPRESSED if rule.id in self.ignore else Outcome.FAIL
         self.outcomes[rule.id] = outcome
-        self.findings += [_finding(rule, outcome, mismatch, self.ignore.get(rule.id)) for mismatch in mismatches]
+        told = mismatches[:_MOST_TOLD]
+        if len(mismatches) > _MOST_TOLD:
+            more = f"{len(mismatches) - _MOST_TOLD} more findings of this rule are not told one by one"
+            told.append(Mismatch(where="", message=more, severity=mismatches[-1].severity))
+        self.findings += [_finding(rule, outcome, mismatch, self.ignore.get(rule.id)) for mismatch in told]
         # A reason not to count a failure does not make the ground under the next question sound.
         if any((mismatch.severity or rule.severity) == rule.severity for mismatch in mismatches) and failed:
             self._blocking[rule.id] = rule.id

@@ -8,11 +8,15 @@ that the instance meant is chosen, and a fault is filed under (clause 4.5)
     SCH06  white space at an end of a name, digest, version or time that would hold without it
     x-rule of the nearest annotation around the constraint
     SCH02  everything else
+
+A stranger's descriptor may hold a mistake for each two bytes, and telling one apart costs as much as reading a page of
+it: the search ends after `_MOST_STEPS`, or with more than `_MOST_TOLD`, and says that it ended.
 """
 
 from __future__ import annotations
 
 import re
+from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +32,9 @@ __all__ = ["accepts", "explain"]
 
 ValidationError = Any  # the stubs know an error as one whose every field may be unset
 
+_MOST_STEPS = 300_000  # keywords asked of a value; an honest descriptor of 1 MiB takes fewer
+_STEPS_AN_ERROR = 10  # that is what an error costs, each time that it is handed up
+_MOST_TOLD = 1_000
 _ORDER = ("SCH03", "SCH07", "SCH06")  # of two causes at one place, the more telling one is reported
 _SENTINELS = frozenset({"", "n/a", "na", "none", "null", "nil", "nan", "unknown", "undefined", "-", "--", "?", "tbd"})
 _SENTINEL_NUMBERS = frozenset({0, -1})
@@ -41,12 +48,25 @@ def accepts(value: Any) -> bool:
 def explain(value: Any) -> list[Violation]:
     """Return what is wrong with a descriptor's value, in the order of its places; empty when nothing is."""
     found: dict[str, Violation] = {}
+    asked = _asked.set([0])
+    try:
+        _collect(value, found)
+    except _Enough:
+        # Of the whole: where the search ended nobody knows which other values hold, and no rule may rely on one.
+        found[""] = Violation(rule="SCH02", where="", message="more is wrong than is told apart")
+    finally:
+        _asked.reset(asked)
+    return [found[where] for where in sorted(found)]
+
+
+def _collect(value: Any, found: dict[str, Violation]) -> None:
     for error in _explainer().iter_errors(value):
         for violation in _explained(error, absentable=False):
             held = found.get(violation.where)
             if held is None or _rank(violation) < _rank(held):
                 found[violation.where] = violation
-    return [found[where] for where in sorted(found)]
+            if len(found) > _MOST_TOLD:
+                raise _Enough
 
 
 def _rank(violation: Violation) -> tuple[int, str]:
@@ -213,9 +233,35 @@ def _reference(validator: Any, reference: str, instance: Any, _: Any) -> Iterato
     yield from validator.descend(instance, _resolved({"$ref": reference}))
 
 
+class _Enough(Exception):  # noqa: N818 - a signal to `explain`, not an error of the value
+    """The search has taken as long as it may."""
+
+
+_asked: ContextVar[list[int]] = ContextVar("_asked")
+"""The steps taken so far, in its one entry; nothing is counted where nobody set it."""
+
+
+def _counted(keyword: Any) -> Any:
+    def ask(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+        asked = _asked.get([0])
+        _step(asked, 1)
+        for error in keyword(validator, wanted, instance, schema) or ():
+            _step(asked, _STEPS_AN_ERROR)
+            yield error
+
+    return ask
+
+
+def _step(asked: list[int], steps: int) -> None:
+    asked[0] += steps
+    if asked[0] > _MOST_STEPS:
+        raise _Enough
+
+
 @cache
 def _explainer() -> Any:
+    keywords = dict(jsonschema.Draft202012Validator.VALIDATORS) | {"pattern": _pattern, "$ref": _reference}
     kind = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
-        jsonschema.Draft202012Validator, {"pattern": _pattern, "$ref": _reference}
+        jsonschema.Draft202012Validator, {name: _counted(keyword) for name, keyword in keywords.items()}
     )
     return kind(_spec.load_json("descriptor.schema.json"))
