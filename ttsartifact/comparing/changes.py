@@ -253,7 +253,7 @@ def _is_known_to_differ(groups: dict[str, list[Difference]], pointer: str) -> bo
 def _change(subject: str, cause: str, parts: list[Difference], a: Descriptor, b: Descriptor) -> Change:
     known = [each for each in parts if each.known]
     said = known or parts
-    name = _NAMES.get(re.sub(r" \d+( as fed)?$", "", subject))
+    name = _NAMES.get(re.sub(r" \d+( as fed)?$|(?<=^variable) .*|(?<=^seed of stage) .*", "", subject))
     mine, theirs = (None, None) if name is None else (name(a, subject, said), name(b, subject, said))
     if mine == theirs:  # what they are called is the same, so the first condition that is not speaks for it
         mine, theirs = said[0].a, said[0].b
@@ -376,6 +376,16 @@ def _adaptation(side: Descriptor, subject: str, parts: list[Difference]) -> Any:
     return f"{said} (chain parts at {first})" if first else said
 
 
+def _named(pointer: str, key: str, value: str) -> Callable[[Descriptor, str, list[Difference]], Any]:
+    """Return what names a subject that ends in the name of a list's entry by the value of that entry."""
+
+    def name(side: Descriptor, subject: str, parts: list[Difference]) -> Any:  # noqa: ARG001
+        entries = side.known(pointer) or []
+        return next((entry.get(value) for entry in entries if subject.endswith(f" {entry.get(key)}")), None)
+
+    return name
+
+
 def _numerics(side: Descriptor, subject: str, parts: list[Difference]) -> Any:  # noqa: ARG001
     return side.known("/generation/numerics/profile") or side.known("/generation/params/numerics")
 
@@ -411,6 +421,8 @@ _NAMES: dict[str, Callable[[Descriptor, str, list[Difference]], Any]] = {
     "Python": _tool("/env/python"),
     "operating system": _tool("/env/os"),
     "CPU": lambda side, subject, parts: side.known("/env/cpu/model"),  # noqa: ARG005
+    "variable": _named("/env/variables", "name", "value"),
+    "seed of stage": _named("/generation/seeds", "stage", "effective"),
     "numerics": _numerics,
     "packages": _packages,
     "audio format": _format,

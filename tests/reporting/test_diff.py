@@ -1,0 +1,256 @@
+"""What a diff says, asserted whole: the first line names the cause, and every format tells the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ttsartifact.comparing.audio import AudioComparison, Divergence
+from ttsartifact.comparing.changes import Change
+from ttsartifact.comparing.conditions import Difference
+from ttsartifact.comparing.diff import Diff, Side
+from ttsartifact.comparing.stages import StageComparison
+from ttsartifact.comparing.timing import Quantity, Timing
+from ttsartifact.reporting.diff import DIFF_COLUMNS, cause_line, diff_card, diff_lines, diff_rows
+
+A, B = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32
+
+
+def side(name: str, artifact_id: str, **facts: Any) -> Side:
+    told: dict[str, Any] = {"carrier": "wav", "run_id": None, "verdict": "INTACT", "broken": (), "promise": None}
+    return Side(where=f"{name}.tts.wav", artifact_id=artifact_id, **(told | facts))
+
+
+def change(subject: str, a: Any, b: Any, *, cause: str = "numerics", b_told: bool = True, parts: int = 1) -> Change:
+    each = Difference(pointer="/x", label=subject, cause=cause, a=a, b=b, b_told=b_told)
+    return Change(subject=subject, cause=cause, a=a, b=b, a_told=True, b_told=b_told, parts=(each,) * parts)
+
+
+EQUAL = AudioComparison(
+    pcm_a=A,
+    pcm_b=A,
+    frames_a=800,
+    frames_b=800,
+    format_a="pcm_s16 1ch 16000Hz",
+    format_b="pcm_s16 1ch 16000Hz",
+    encoded_equal=True,
+    pcm_equal=True,
+)
+OTHER = replace(
+    EQUAL,
+    pcm_b=B,
+    frames_b=790,
+    encoded_equal=False,
+    pcm_equal=False,
+    divergence=Divergence(frame=400, t_ns=25_000_000, chunk=1, located_by="chunk_log"),
+    max_difference_lsb=1700.0,
+    worst_16bit_lsb=1700.0,
+    share_16bit=0.1,
+    differing_samples=79,
+    compared_samples=790,
+    snr_db=12.34,
+    lag_frames=-16,
+    lag_ns=-1_000_000,
+    aligned_snr_db=30.0,
+    mel_distance_db=1.5,
+)
+ROUNDED = replace(
+    OTHER,
+    frames_b=800,
+    max_difference_lsb=1.0,
+    worst_16bit_lsb=1.0,
+    share_16bit=0.005,
+    differing_samples=4,
+    compared_samples=800,
+    snr_db=98.0,
+)
+PARTED = StageComparison(
+    count_a=3, count_b=3, equal=("text", "phoneme"), first="duration", margin_a_nano=28_087_616, margin_b_nano=3_360_000
+)
+SEED = change("seed of stage mel", "7", "8", parts=2)
+QUEUE = change("queue depth", 0, 12, cause="other")
+MODEL = change("model", "uri@1", None, cause="weights", b_told=False)
+
+
+def found(**facts: Any) -> Diff:
+    told: dict[str, Any] = {
+        "a": side("a", A),
+        "b": side("b", B),
+        "changes": (),
+        "one_sided": (),
+        "untold": (),
+        "blamed": (),
+        "exact": False,
+        "stages": StageComparison(count_a=0, count_b=0, equal=()),
+        "audio": EQUAL,
+        "audio_lacks": None,
+        "timing": Timing(quantities=(), observed=()),
+    }
+    return Diff(**(told | facts))
+
+
+@pytest.mark.parametrize(
+    ("facts", "line", "exit_code"),
+    [
+        ({}, "no difference: every sample is equal, and so is every condition that both state", 0),
+        ({"b": side("b", A)}, "no difference: both files hold one and the same run", 0),
+        (
+            {"one_sided": (MODEL,)},
+            (
+                "no difference: every sample is equal, and so is every condition that both state, but only one side tells "
+                "model"
+            ),
+            3,
+        ),
+        ({"changes": (SEED,)}, "seed of stage mel: 7 -> 8 - and yet every sample is equal", 1),
+        ({"changes": (QUEUE,)}, "queue depth: 0 -> 12 - every sample is equal", 1),
+        (
+            {"changes": (SEED, QUEUE), "blamed": (SEED,), "audio": OTHER},
+            "seed of stage mel: 7 -> 8 - another sound from 25.000 ms on",
+            1,
+        ),
+        (
+            {"changes": (SEED, QUEUE), "blamed": (SEED, QUEUE), "audio": OTHER, "stages": PARTED},
+            "seed of stage mel: 7 -> 8, and 1 more change - another sound, equal up to phoneme, then duration differs",
+            1,
+        ),
+        (
+            {"changes": (SEED,), "blamed": (SEED,), "audio": ROUNDED},
+            "seed of stage mel: 7 -> 8 - the same sound but for rounding, at most 1 LSB apart in 0.50% of the samples",
+            1,
+        ),
+        (
+            {"changes": (QUEUE,), "audio": OTHER},
+            "another sound from 25.000 ms on, and nothing that is known to differ explains it: queue depth: 0 -> 12",
+            1,
+        ),
+        (
+            {"audio": OTHER, "one_sided": (MODEL,)},
+            "another sound from 25.000 ms on, and no stated condition differs: only one side tells model",
+            1,
+        ),
+        (
+            {"audio": OTHER, "untold": ("model", "seeds")},
+            "another sound from 25.000 ms on, and no stated condition differs: neither tells model, seeds",
+            1,
+        ),
+        (
+            {"audio": OTHER, "exact": True},
+            (
+                "another sound from 25.000 ms on, and no stated condition differs: exact numerics give equal samples of "
+                "equal conditions, so one of the two is false, or a bug"
+            ),
+            1,
+        ),
+        (
+            {"audio": OTHER, "b": side("b", B, promise="none")},
+            (
+                "another sound from 25.000 ms on, and no stated condition differs: the run does not come out alike each "
+                "time, and its determinism is none or not told"
+            ),
+            1,
+        ),
+        (
+            {"b": side("b", A, verdict="BROKEN", broken=("HSH01",))},
+            "b is not what was recorded (BROKEN), so its conditions explain nothing",
+            1,
+        ),
+        (
+            {"audio": None, "audio_lacks": "no decoder", "changes": (SEED,)},
+            "seed of stage mel: 7 -> 8 - the sounds could not be compared",
+            1,
+        ),
+        ({"audio": None, "audio_lacks": "x"}, "no stated condition differs - the sounds could not be compared", 3),
+    ],
+)
+def test_the_first_line_names_the_cause(facts: dict[str, Any], line: str, exit_code: int) -> None:
+    """It says what changed, what came of it, and what nobody can know."""
+    diff = found(**facts)
+    assert (cause_line(diff), diff.exit_code) == (line, exit_code)
+    assert next(diff_lines(diff)) == line
+
+
+def test_a_diff_says_conditions_then_audio_then_times() -> None:
+    """All that is known, in the order in which people ask."""
+    timing = Timing(
+        quantities=(
+            Quantity(label="first chunk", unit="ns", source="x", a=200_000_000, b=300_000_000),
+            Quantity(label="RTF end to end", unit="ratio", source="x", a=0.5, b=0.25),
+            Quantity(label="power", unit="mw", source="x", a=71_500, b=None, b_lacks="not_measured"),
+            Quantity(label="stalls", unit="count", source="x", a=0, b=0),
+            Quantity(label="energy", unit="mj", source="x", a=None, b=None, a_lacks="unknown", b_lacks="unknown"),
+        ),
+        observed=(("observer", "client", "in_process"), ("first call", True, None)),
+    )
+    diff = found(
+        changes=(SEED, QUEUE),
+        blamed=(SEED,),
+        one_sided=(MODEL,),
+        untold=("text front end",),
+        audio=OTHER,
+        stages=PARTED,
+        timing=timing,
+        b=side("b", B, verdict="RETAGGED", broken=("HSH01",)),
+    )
+    assert list(diff_lines(diff)) == [
+        "seed of stage mel: 7 -> 8 - another sound, equal up to phoneme, then duration differs",
+        "  a         a.tts.wav: INTACT, sha256:abababababab...",
+        "  b         b.tts.wav: RETAGGED, 1 rule broken: HSH01, sha256:cdcdcdcdcdcd...",
+        "  suspect   seed of stage mel: 7 -> 8 (with 1 detail)",
+        "  changed   queue depth: 0 -> 12",
+        "  one side  model: uri@1 in a; b does not tell",
+        "  untold    text front end: neither side tells, so nobody knows whether they differ",
+        (
+            "  stages    text, phoneme equal; duration is the first that differs, decided by a margin of a 0.028088, "
+            "b 0.003360"
+        ),
+        "  audio     800 frames of pcm_s16 1ch 16000Hz in a",
+        "            790 frames of pcm_s16 1ch 16000Hz in b",
+        "  from      chunk 1, frame 400, 25.000 ms on",
+        "  apart     10.00% of the samples, at most 1700 LSB, SNR 12.3 dB",
+        "  aligned   16 frames earlier, SNR 30.0 dB",
+        "  spectra   1.50 dB apart on the mel scale",
+        "  times     first chunk         200.000 ms -> 300.000 ms  (x 1.50)",
+        "            RTF end to end      0.500 -> 0.250  (x 0.50)",
+        "            power               71.5 W -> not measured",
+        "            equal               stalls 0",
+        "            neither tells       energy",
+        "            taken otherwise     observer: client -> in_process",
+        "            taken otherwise     first call: true -> not told",
+        "            one run each: neither file can say what a repeat would give",
+    ]
+    rows = [line.split("\t") for line in diff_rows(diff)]
+    assert {len(cells) for cells in rows} == {len(DIFF_COLUMNS)}
+    assert ["condition", "seed of stage mel", "numerics", "true", "true", "7", "8", r"\N"] in rows
+    assert ["condition", "model", "weights", "false", "false", "uri@1", r"\N", r"\N"] in rows
+    assert "| `queue depth` |  | `0` | `12` |" in list(diff_card(diff))
+
+
+def test_long_values_are_shown_where_they_part() -> None:
+    """Two long texts that begin alike show the words that differ, and digests are as long as eyes need them."""
+    same = "All of these words are the same on both sides, and there are many of them, until one comes that is "
+    diff = found(changes=(change("text", f"{same}red.", f"{same}blue."), change("clip", A, B)))
+    lines = list(diff_lines(diff))
+    assert lines[3:5] == [
+        '  changed   text: "...e comes that is red." -> "...e comes that is blue."',
+        "            clip: sha256:abababababab... -> sha256:cdcdcdcdcdcd...",
+    ]
+
+
+def test_a_strangers_words_stay_words() -> None:
+    """No escape reaches a terminal, no markup a page, no formula a spreadsheet."""
+    nasty = "\x1b[31m`|<b>=cmd()\n\u202e"
+    diff = found(
+        changes=(change(nasty, nasty, "=1+1"),),
+        one_sided=(change(nasty, nasty, None, b_told=False),),
+        a=side(nasty, A),
+        stages=replace(PARTED, equal=(nasty,), first=nasty),
+        audio=None,
+        audio_lacks=nasty,
+    )
+    spoken = [*diff_lines(diff), *diff_rows(diff), *diff_card(diff)]
+    assert all(line.replace("\t", "").isprintable() for line in spoken)
+    assert not any(cell.startswith("=") for line in diff_rows(diff) for cell in line.split("\t"))
+    assert not any("<b>" in line and "`" not in line for line in diff_card(diff))
