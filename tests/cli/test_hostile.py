@@ -36,6 +36,7 @@ def poisoned(folder: Path, words: str) -> str:
         value["input"]["text"]["value"] = words
         value["input"]["text"]["lang"] = words
         value["pins"]["engine"] |= {"name": words, "version": words, "build": words}
+        value["pins"]["adaptation"] = {"method": words, "steps": words, "target_refs": [words], "delta": words}
         value["pins"]["model"] = {"uri": words, "revision": words, "tag": words, "files": []}
         value["env"]["cpu"]["model"] = words
         value["generation"]["command"]["argv"] = [words]
@@ -98,10 +99,19 @@ def test_errors_that_echo_what_was_typed_are_safe(words: str, capsys: pytest.Cap
         ["verify", "x", "--ignore", words],
         ["verify", "x", "--receipt", words],
         ["strip", words, "-o", words],
+        ["adapt", words, "--transcripts", words, "--provenance", words, "--seed", "1", "-o", words],
     ):
         assert main(call) in {1, 2, 4}, call
         said = capsys.readouterr()
         assert obeyed_in(said.out + said.err) == [], call
+
+
+def adapt(words: str, folder: Path, *rest: str) -> list[str]:
+    """Return a call of adapt whose clip and transcript bear the words."""
+    lines = folder / "lines.txt"
+    lines.write_text(words.encode("utf-8", "ignore").decode().replace("\n", " ") or ".", encoding="utf-8")
+    out = str(folder / "out.safetensors")
+    return ["adapt", words, "--transcripts", str(lines), "--seed", "1", "-o", out, *rest]
 
 
 def commands_on(path: str, clean: str, words: str, folder: Path) -> list[list[str]]:
@@ -125,6 +135,11 @@ def commands_on(path: str, clean: str, words: str, folder: Path) -> list[list[st
         ["rerun", clean, "--", *shout],
         ["rerun", clean, "--format", "json", "--", *shout],
         ["rerun", clean, "--runner", words],
+        ["diff", path, clean],
+        ["diff", clean, words],
+        ["rerun", clean, "--readapt", "--weights", words],
+        adapt(words, folder, "--provenance", words, "--adapter", "espeak-ng"),
+        adapt(words, folder, "--provenance", "me", "--adapter", words),
         ["rerun", clean, "--runner", "espeak-ng", "--param", words],
         [*record, "--force", "--notes", words, "--", *shout],
         [*record, "--force", "--", words, "{text}"],

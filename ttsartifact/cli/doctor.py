@@ -132,6 +132,13 @@ def _runners() -> Iterator[str]:
         yield "none installed; `record` needs none"
 
 
+def _adapters() -> Iterator[str]:
+    from ttsartifact.rerunning.adaptation import ADAPTERS
+    from ttsartifact.rerunning.protocol import installed
+
+    yield from sorted(installed(ADAPTERS)) or ["none installed; only `adapt` needs one"]
+
+
 def _terminal() -> Iterator[str]:
     yield f"stdout is {'a terminal' if sys.stdout.isatty() else 'no terminal'}, encoding {sys.stdout.encoding}"
 
@@ -147,6 +154,7 @@ _LOOKS: tuple[tuple[str, Callable[[], Iterator[str]]], ...] = (
     ("program", _programs),
     ("sound", _sound),
     ("runner", _runners),
+    ("adapter", _adapters),
     ("nvml", _nvml),
     ("clock", _clock),
     ("temporary", _temporary),

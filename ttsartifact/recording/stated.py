@@ -31,7 +31,7 @@ class Stated(TypedDict, total=False):
     mode: str
     references: Sequence[Reference]
     learnt_from: Sequence[dict[str, Any]]
-    """Entries of /input/refs behind those of `references`: clips that the voice was adapted to, none of them at hand."""
+    """Entries of /input/refs behind those of `references`: clips that the voice was adapted to, not at hand."""
     refs_ordered: bool
     model: dict[str, Any]
     vocoder: dict[str, Any]

@@ -17,20 +17,16 @@ __all__ = ["adaptation_words", "adapted_lines"]
 
 
 def adaptation_words(adaptation: dict[str, Any]) -> str:
-    """Return one line: what was adapted, to how many clips, and whether prosody was preserved.
+    """Return one line: what was adapted, to how many clips, and whether the base was preserved.
 
     It is read from files whose schema may not hold, so nothing in it is taken for granted.
     """
     clips, priors = (_count(adaptation.get(key)) for key in ("target_refs", "prior_refs"))
-    kept = (
-        f"preserved by {counted(priors, 'prior clip')}"
-        if adaptation.get("with_prior_preservation")
-        else "not preserved"
-    )
+    kept = f"{counted(priors, 'prior clip')} to preserve the base" if priors else "no prior preservation"
     chain = "with its chain" if isinstance(adaptation.get("chain"), dict) else "without a chain"
     early = ", stopped early" if adaptation.get("stopped_early") is True else ""
     return (
-        f"{spoken(adaptation.get('method'))}, {counted(clips, 'clip')}, prior {kept}, "
+        f"{spoken(adaptation.get('method'))}, {counted(clips, 'target clip')}, {kept}, "
         f"{spoken(adaptation.get('steps'))} steps{early}, {chain}; "
         f"delta {spoken(adaptation.get('delta'))} on base {spoken(adaptation.get('base'))}"
     )
