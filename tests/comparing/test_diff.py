@@ -10,7 +10,7 @@ import jsonschema
 import kit
 import pytest
 
-from ttsartifact import NotAnArtifact, _spec, convert, diff
+from ttsartifact import NotAnArtifact, Refused, _spec, convert, diff
 from ttsartifact.comparing.timing import compare_timing
 from ttsartifact.reading.artifact import open_artifact
 
@@ -76,6 +76,23 @@ def test_a_changed_bit_is_heard_whatever_the_digest_says(tmp_path: Path, first: 
     assert found.audio is not None
     assert (found.audio.pcm_equal, found.audio.differing_samples) == (False, 1)
     assert (found.exit_code, found.blamed) == (1, ())
+
+
+def test_a_log_of_any_shape_and_a_descriptor_of_none_stop_nothing(tmp_path: Path, first: Path) -> None:
+    """A chunk log that breaks its schema locates nothing; a descriptor that does is refused."""
+
+    def unshaped(traces: dict[str, Any]) -> None:
+        traces["chunks"]["columns"] = {"t_ns": [1, 2]}
+
+    louder = kit.wav(bytes(2) + kit.tone()[2:-2] + b"\1\1")
+    odd = kit.artifact(tmp_path, name="b.tts.wav", audio=louder, traces=unshaped)
+    place = diff(odd, first).audio
+    assert place is not None
+    assert place.divergence is not None
+    assert place.divergence.located_by == "blocks"
+    shapeless = kit.artifact(tmp_path, name="c.tts.wav", patch=lambda v: v["generation"].update(stages=[1]))
+    with pytest.raises(Refused, match="breaks its schema"):
+        diff(first, shapeless)
 
 
 @pytest.mark.parametrize("carrier", ["flac", "mp3"])

@@ -99,8 +99,8 @@ def found(**facts: Any) -> Diff:
         (
             {"one_sided": (MODEL,)},
             (
-                "no difference: every sample is equal, and so is every condition that both state, but only one side tells "
-                "model"
+                "no difference: every sample is equal, and so is every condition that both state, but only one side "
+                "tells model"
             ),
             3,
         ),
@@ -139,16 +139,16 @@ def found(**facts: Any) -> Diff:
         (
             {"audio": OTHER, "exact": True},
             (
-                "another sound from 25.000 ms on, and no stated condition differs: exact numerics give equal samples of "
-                "equal conditions, so one of the two is false, or a bug"
+                "another sound from 25.000 ms on, and no stated condition differs: exact numerics give equal samples "
+                "of equal conditions, so one of the two is false, or a bug"
             ),
             1,
         ),
         (
             {"audio": OTHER, "b": side("b", B, promise="none")},
             (
-                "another sound from 25.000 ms on, and no stated condition differs: the run does not come out alike each "
-                "time, and its determinism is none or not told"
+                "another sound from 25.000 ms on, and no stated condition differs: the run does not come out alike "
+                "each time, and its determinism is none or not told"
             ),
             1,
         ),

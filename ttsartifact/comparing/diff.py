@@ -12,7 +12,8 @@ from ttsartifact.comparing.conditions import condition_diff
 from ttsartifact.comparing.sound import sound_of
 from ttsartifact.comparing.stages import compare_stages
 from ttsartifact.comparing.timing import compare_timing
-from ttsartifact.errors import TtsArtifactError
+from ttsartifact.container.schemas import validator
+from ttsartifact.errors import Refused, TtsArtifactError
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms.finding import Verdict
 from ttsartifact.verifying.engine import judge
@@ -131,7 +132,7 @@ def diff(a: PathLike, b: PathLike, *, on_progress: OnProgress | None = None) -> 
     What a file says of its audio counts only when it holds: where it does not, the samples themselves are compared.
     Raises NotAnArtifact, Damaged, InvalidDescriptor, TooLarge or Refused for a file that cannot be read.
     """
-    first, second = open_artifact(a), open_artifact(b)
+    first, second = _shaped(open_artifact(a)), _shaped(open_artifact(b))
     sides = _side(first), _side(second)
     differences = condition_diff(first.descriptor, second.descriptor)
     changes = changes_between(first.descriptor, second.descriptor, differences)
@@ -154,6 +155,13 @@ def diff(a: PathLike, b: PathLike, *, on_progress: OnProgress | None = None) -> 
         audio_lacks=lacks,
         timing=timing,
     )
+
+
+def _shaped(artifact: Artifact) -> Artifact:
+    """Return a run whose descriptor can be taken at its word; one that breaks its schema says nothing for sure."""
+    if not validator("descriptor").is_valid(artifact.descriptor.value):
+        raise Refused("the descriptor breaks its schema; `ttsa validate` says where", where=artifact.where)
+    return artifact
 
 
 def _side(artifact: Artifact) -> Side:
@@ -192,5 +200,9 @@ def _heard(
 
 
 def _trusted(sound: Sound, side: Side) -> Sound:
-    """Return a sound without the digests that it does not have."""
-    return sound if side.is_as_recorded else replace(sound, digest=None, chunks=None)
+    """Return a sound without the digests that it does not have, nor a chunk log that may be of any shape."""
+    return replace(
+        sound,
+        digest=sound.digest if side.is_as_recorded else None,
+        chunks=None if side.broken else sound.chunks,
+    )
