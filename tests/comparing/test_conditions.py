@@ -109,6 +109,20 @@ def test_a_condition_that_one_side_does_not_tell_is_no_known_difference():
     assert (found.label, found.known, found.a) == ("seeds", False, None)
 
 
+@pytest.mark.parametrize(
+    ("requested", "effective", "labels"),
+    [("7", "7", []), ("7", "8", ["seed of stage mel"] * 2), ("7", absent("unknown"), ["seed of stage mel"] * 2)],
+)
+def test_who_asked_for_a_seed_is_no_condition(requested, effective, labels):
+    """6.6: a rerun hands over the seed that the first engine chose; both drew from the same one."""
+    chosen = {"stage": "mel", "requested": absent("not_applicable"), "effective": "7", "generator": "x"}
+    first = kit.descriptor()
+    first["generation"]["seeds"] = [chosen]
+    second = copy.deepcopy(first)
+    second["generation"]["seeds"] = [chosen | {"requested": requested, "effective": effective}]
+    assert [each.label for each in condition_diff(Descriptor(b"", first), Descriptor(b"", second))] == labels
+
+
 def test_causes_come_in_their_order():
     """Inputs before weights before code before numerics before providers before the CPU."""
 

@@ -162,13 +162,20 @@ def _pairs(pointer: str, name: str, a: Any, b: Any) -> Iterator[tuple[str, str, 
     if isinstance(a, dict) and isinstance(b, dict):
         # A parameter that is not there is one that the engine does not have; any other place was left empty.
         missing = None if pointer == "/generation/params" else _UNTOLD
-        for key in sorted(a.keys() | b.keys()):
+        for key in sorted((a.keys() | b.keys()) - _settled(pointer, a, b)):
             step = key.replace("~", "~0").replace("/", "~1")
             yield from _pairs(f"{pointer}/{step}", name, a.get(key, missing), b.get(key, missing))
     elif isinstance(a, list) and isinstance(b, list):
         yield from _list_pairs(pointer, name, a, b)
     else:
         yield pointer, name, a, b
+
+
+def _settled(pointer: str, a: dict[str, Any], b: dict[str, Any]) -> set[str]:
+    """Return what cannot matter any more: who asked for a seed, where both engines tell that they drew from one."""
+    drawn = a.get("effective")
+    same = pointer.startswith("/generation/seeds/") and isinstance(drawn, str) and drawn == b.get("effective")
+    return {"requested"} if same else set()
 
 
 def _told(value: Any) -> Any:
