@@ -46,7 +46,11 @@ def record(
     if not argv:
         raise Usage("there is no command to record; it stands behind `--`")
     from ttsartifact.recording.command import record_command
+    from ttsartifact.recording.shapes import known_command
 
+    known = known_command(argv)
+    if known is not None and known.text_on_stdin and text is None and text_file is None:
+        text_file = "-"  # alone it would read what is piped to it; so it does behind us
     stated = {key: value for key, value in told.items() if value}
     stated |= _pinned(pins, model_files)
     if references:
@@ -173,6 +177,8 @@ def given_text(text: str | None, text_file: str | None) -> bytes:
         raise Usage("the text is said once: --text TEXT or --text-file FILE")
     if text is not None:
         return os.fsencode(text)
+    if text_file == "-":
+        return sys.stdin.buffer.read()
     from ttsartifact.container.source import FileSource
 
     assert text_file is not None

@@ -24,6 +24,7 @@ from ttsartifact.recording.drafting import Delivery, draft_of
 from ttsartifact.recording.process import run_process
 from ttsartifact.recording.run import Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS
+from ttsartifact.recording.shapes import known_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -113,11 +114,16 @@ def record_command(
     `pcm` states raw PCM on stdout; `suffix` is that of the file a command with {out} writes, else the carrier's own;
     `repeat` runs the command a second time and keeps whether the audio was the same; `repair_header` gives a streamed
     WAV its lengths; and `include_paths` leaves absolute paths in the recorded argv. What only the caller can know is
-    `stated`.
+    `stated`. A command of a known shape (shapes.toml) gets its text on stdin where no argument holds it, and says
+    itself what its options and its voice's files tell.
 
     Raises CommandFailed, with its address and the journal's path, when the command delivers no audio; no artifact is
     left then. Raises Refused for an order that makes no sense, before anything runs.
     """
+    known_shape = known_command(argv)
+    if known_shape is not None:
+        text_on_stdin = text_on_stdin or (known_shape.text_on_stdin and not any("{text}" in word for word in argv))
+        pcm = pcm or known_shape.pcm
     order = _order(
         argv,
         text,
@@ -162,6 +168,9 @@ def record_command(
                 known: Stated = {"engine": pins.engine_of(order.argv)}
                 if (lock := pins.lock_of(known["engine"])) is not None:
                     known["lock"] = lock
+                if known_shape is not None:
+                    # Only now: a voice that was read before the run would lie in memory when the engine loads it.
+                    known |= known_shape.stated(known["engine"])
                 notes = [words for words in (stated.get("notes"), repaired) if words]
                 told: Stated = known | stated | ({"notes": "\n".join(notes)} if notes else {})
                 packed = pack(

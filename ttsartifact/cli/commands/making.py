@@ -34,7 +34,9 @@ def record(
     ],
     out: Out,
     text: Annotated[str | None, typer.Option("--text", help="What is to be spoken.")] = None,
-    text_file: Annotated[str | None, typer.Option("--text-file", metavar="FILE", help="The same, from a file.")] = None,
+    text_file: Annotated[
+        str | None, typer.Option("--text-file", metavar="FILE", help="The same, from a file; - is stdin.")
+    ] = None,
     ref: _Ref = None,
     model: Annotated[
         str | None, typer.Option("--model", metavar="REPO@COMMIT", help="The model, by its full commit.")
