@@ -1,0 +1,1 @@
+"""The ablation of the published idea: whose manner, prior samples kept or not, clean or noisy clips, few or many."""

@@ -1,0 +1,147 @@
+"""Makes the ablation: voices, deltas, artifacts, measures, a table and a picture. It goes on where it was stopped.
+
+python -m reference_runner.ablation --output .build/ablation
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from rich.console import Console
+from rich.progress import track
+
+from reference_runner.ablation.cells import ADAPTED, UNADAPTED
+from reference_runner.ablation.making import Plan, Workshop, file_sha256
+from reference_runner.ablation.report import draw, summarise_target, to_markdown
+from reference_runner.ablation.targets import (
+    make_targets,
+    reference_clips,
+    source_clips,
+    stranger_clips,
+    test_sentences,
+)
+from reference_runner.evaluation.measuring import EVALUATION_VERSION, Yardsticks, measure
+from reference_runner.evaluation.recognizer import Recognizer
+from reference_runner.evaluation.recordings import EvaluationError, read_artifact, read_clip
+from reference_runner.evaluation.speaker_encoder import SpeakerEncoder
+from reference_runner.model.checkpoint import released_checkpoint_path
+from ttsartifact import TtsArtifactError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reference_runner.ablation.cells import Cell
+    from reference_runner.ablation.targets import Target
+
+__all__ = ["ablate", "main"]
+
+CELLS = (*UNADAPTED, *ADAPTED)
+_SENTENCES, _SEEDS = 10, 1
+
+
+def main() -> None:
+    """Make, measure, write."""
+    parser = argparse.ArgumentParser(prog="python -m reference_runner.ablation", description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, default=Path(".build/ablation"))
+    parser.add_argument("--weights", type=Path, help="a checkpoint instead of the released one")
+    parser.add_argument("--sentences", type=int, default=_SENTENCES)
+    parser.add_argument("--seeds", type=int, default=_SEEDS)
+    parser.add_argument("--numerics", choices=("native", "exact"), default="native")
+    parser.add_argument("--steps", type=int, help="of the adaptation at most, instead of the adapter's own number")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    checkpoint = arguments.weights or released_checkpoint_path()
+    plan = Plan(
+        weights_sha256=file_sha256(checkpoint), sentences=arguments.sentences, seeds=arguments.seeds,
+        numerics=arguments.numerics, steps=arguments.steps,
+    )  # fmt: skip
+    weights = {checkpoint.name: str(checkpoint)} if arguments.weights else {}
+    try:
+        report = ablate(plan, make_targets(), weights, arguments.output)
+    except (EvaluationError, TtsArtifactError) as error:
+        parser.exit(1, f"{error}\n")
+    parser.exit(0, to_markdown(report))
+
+
+def ablate(
+    plan: Plan, targets: Sequence[Target], weights: dict[str, str], output: Path, cells: Sequence[Cell] = CELLS
+) -> dict[str, Any]:
+    """Make everything that is not there yet, measure it, write ablation.json, .md and .png, and return the report."""
+    plan.keep_in(output)
+    console = Console(stderr=True)
+    sentences = test_sentences(plan.sentences)
+    found: dict[str, Any] = {}
+    artifacts = 0
+    for target in targets:
+        workshop = Workshop(target=target, folder=output / target.name, plan=plan, weights=weights, tell=console.print)
+        for cell in cells:
+            workshop.delta(cell)
+        speaking = track(cells, description=f"{target.name}: speaking", console=console)
+        paths = [path for cell in speaking for path in workshop.runs(cell, sentences)]
+        artifacts += len(paths)
+        measured = _measured(workshop, paths, sentences, output / "strangers", console)
+        found[target.name] = {
+            "description": target.description,
+            "deltas": {
+                cell.delta: _record(path)
+                for cell in cells
+                if cell.delta is not None and (path := workshop.delta(cell)) is not None
+            },
+            **summarise_target(measured, cells),
+        }
+    report = {
+        "command": _command(plan),
+        "evaluation": EVALUATION_VERSION,
+        "plan": json.loads((output / "plan.json").read_text(encoding="utf-8")),
+        "artifacts": artifacts,
+        "targets": found,
+    }
+    (output / "ablation.json").write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (output / "ablation.md").write_text(to_markdown(report), encoding="utf-8")
+    draw(report, output / "ablation.png")
+    return report
+
+
+def _measured(
+    workshop: Workshop, paths: Sequence[Path], sentences: list[str], strangers: Path, console: Console
+) -> dict[str, Any]:
+    """Measure a target's artifacts, or return what was measured of exactly these."""
+    kept = workshop.folder / "evaluation.json"
+    if kept.exists():
+        report: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+        if report["evaluation"] == EVALUATION_VERSION and len(report["clips"]) == len(paths):
+            return report
+    clips = workshop.folder / "clips"
+    yardsticks = Yardsticks(
+        recognizer=Recognizer(),
+        encoder=SpeakerEncoder(),
+        target=[read_clip(clip.path) for clip in reference_clips(workshop.target, clips)],
+        others=[read_clip(clip.path) for clip in stranger_clips(strangers)],
+        sources=[read_clip(clip.path, text=clip.text) for clip in source_clips(workshop.target, clips, sentences)],
+    )
+    report = measure(
+        (read_artifact(path) for path in track(paths, f"{workshop.target.name}: measuring", console=console)),
+        yardsticks,
+    )
+    kept.write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return report
+
+
+def _record(delta: Path) -> Mapping[str, Any]:
+    record: dict[str, Any] = json.loads(delta.with_suffix(".json").read_text(encoding="utf-8"))
+    return {key: record.get(key) for key in ("delta", "steps", "stopped_early", "loss_micro", "quality")}
+
+
+def _command(plan: Plan) -> str:
+    words = ["python -m reference_runner.ablation", f"--sentences {plan.sentences}", f"--seeds {plan.seeds}"]
+    words += [f"--numerics {plan.numerics}"] * (plan.numerics != "native")
+    words += [f"--steps {plan.steps}"] * (plan.steps is not None)
+    return " ".join(words)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""Voices that the model has never met, made on the spot: the same samples on every machine with the same synthesisers.
+
+Two of them: a virtual speaker outside the grid of the training speakers, and another synthesiser altogether.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soundfile
+
+import ttsartifact
+from reference_runner.corpus.builder import read_harvard_type
+from reference_runner.corpus.flite import FliteLibrary
+from reference_runner.corpus.grammar import SentenceGrammar
+from reference_runner.corpus.splitmix import SplitMix64
+from reference_runner.corpus.virtual_speakers import TARGET_SPEAKERS, TRAINING_SPEAKERS, Delivery, speak
+from reference_runner.corpus.vocabulary import read_vocabulary
+from reference_runner.model.features import FEATURE_SETTINGS
+from reference_runner.numerics.noise import FRACTION_BITS, Stream
+from reference_runner.synthesis.references import to_fed_pcm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = [
+    "NOISE_RECIPE", "NOISE_SNR_DB", "Clip", "Target", "add_noise", "clips_of", "make_targets", "stranger_clips",
+    "test_sentences", "write_clip",
+]  # fmt: skip
+
+NOISE_SNR_DB = 10
+NOISE_RECIPE = (
+    f"white Irwin-Hall noise of the counter generator (reference_runner.numerics.noise), stage 'ablation <clip>', "
+    f"{NOISE_SNR_DB} dB under the mean power of the clip"
+)
+_SEED = 7
+_CLIP_SENTENCES = 20
+_REFERENCE_SENTENCES = 6
+_ESPEAK = {"voice": "en-us", "rate": 160, "pitch": 45}
+_STRANGERS = ("slt-100", "rms-100", "awb-100", "rms-090", "slt-112", "awb-109")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clip:
+    """A sentence and the file that says it."""
+
+    path: Path
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """A voice and how to let it speak."""
+
+    name: str
+    description: str
+    say: Callable[[str], NDArray[np.int16]]
+    """16 kHz mono (S,)."""
+    provenance: dict[str, str]
+
+
+def make_targets() -> list[Target]:
+    """Return both voices."""
+    flite = FliteLibrary()
+    speaker = next(one for one in TARGET_SPEAKERS if one.name == "target-slt")
+    return [
+        Target(
+            name="virtual",
+            description=(
+                f"flite's {speaker.flite_voice}, formants {speaker.formant_percent} %, F0 {speaker.f0_mean_hz:g} Hz: "
+                "outside the training grid"
+            ),
+            say=lambda text: speak(flite, speaker, text, Delivery())[0].samples,
+            provenance={"kind": "synthetic", "name": f"flite {speaker.flite_voice} as {speaker.name}"},
+        ),
+        Target(
+            name="espeak",
+            description=f"espeak-ng, voice {_ESPEAK['voice']}: a synthesiser that the model has never heard",
+            say=_say_by_espeak,
+            provenance={"kind": "synthetic", "name": f"espeak-ng {_ESPEAK['voice']}"},
+        ),
+    ]
+
+
+def _say_by_espeak(text: str) -> NDArray[np.int16]:
+    with tempfile.TemporaryDirectory() as folder:
+        artifact, bare = Path(folder) / "said.tts.wav", Path(folder) / "said.wav"
+        ttsartifact.run_runner("espeak-ng", text, artifact, parameters=_ESPEAK, say=lambda _: None)
+        ttsartifact.strip(artifact, bare)
+        samples, rate_hz = soundfile.read(bare, dtype="float64", always_2d=True)
+    return to_fed_pcm(samples, rate_hz)
+
+
+def test_sentences(count: int) -> list[str]:
+    """Return held-out sentences, evenly from the list that no training part holds."""
+    sentences = read_harvard_type()
+    return sentences[:: max(1, len(sentences) // count)][:count]
+
+
+test_sentences.__test__ = False  # type: ignore[attr-defined]  # pytest takes the name for its own
+
+
+def clips_of(target: Target, folder: Path, *, at_least_s: float, noisy: bool) -> list[Clip]:
+    """Write clips of the target until they last that long, and return them; existing ones are kept."""
+    found: list[Clip] = []
+    samples = 0
+    for number, text in enumerate(_grammar_sentences(_CLIP_SENTENCES)):
+        clip = Clip(path=folder / f"{target.name}-{'noisy' if noisy else 'clean'}-{number:02d}.wav", text=text)
+        if not clip.path.exists():
+            pcm = target.say(text)
+            write_clip(clip.path, add_noise(pcm, name=f"{target.name} {number}") if noisy else pcm)
+        found.append(clip)
+        with wave.open(str(clip.path), "rb") as stream:
+            samples += stream.getnframes()
+        if samples >= at_least_s * FEATURE_SETTINGS.sample_rate_hz:
+            return found
+    return found
+
+
+def reference_clips(target: Target, folder: Path) -> list[Clip]:
+    """Write clean clips of the target that nothing is adapted to: what its voice is measured by."""
+    sentences = _grammar_sentences(_CLIP_SENTENCES + _REFERENCE_SENTENCES)[_CLIP_SENTENCES:]
+    return [_said(target.say, folder / f"{target.name}-reference-{n}.wav", text) for n, text in enumerate(sentences)]
+
+
+def source_clips(target: Target, folder: Path, sentences: Sequence[str]) -> list[Clip]:
+    """Write what the target itself says of the test sentences."""
+    return [_said(target.say, folder / f"{target.name}-source-{n:02d}.wav", text) for n, text in enumerate(sentences)]
+
+
+def stranger_clips(folder: Path) -> list[Clip]:
+    """Write a clip of each of a few voices of the training corpus: other speakers, to measure by."""
+    flite = FliteLibrary()
+    text = _grammar_sentences(1)[0]
+    return [
+        _said(lambda words, who=speaker: speak(flite, who, words, Delivery())[0].samples, folder / f"{name}.wav", text)
+        for name in _STRANGERS
+        for speaker in TRAINING_SPEAKERS
+        if speaker.name == name
+    ]
+
+
+def _said(say: Callable[[str], NDArray[np.int16]], path: Path, text: str) -> Clip:
+    if not path.exists():
+        write_clip(path, say(text))
+    return Clip(path=path, text=text)
+
+
+def _grammar_sentences(count: int) -> list[str]:
+    grammar = SentenceGrammar(read_vocabulary(), SplitMix64(_SEED))
+    found: list[str] = []
+    while len(found) < count:
+        sentence = grammar.sentence()
+        if len(sentence.split()) > 6 and sentence not in found:
+            found.append(sentence)
+    return found
+
+
+def add_noise(pcm: NDArray[np.int16], *, name: str) -> NDArray[np.int16]:
+    """Add NOISE_RECIPE to samples (S,)."""
+    values = Stream(seed=_SEED, stage=f"ablation {name}").values(0, len(pcm), 1)[:, 0] * 2.0**-FRACTION_BITS
+    power = float((pcm.astype(np.int64) ** 2).sum()) / len(pcm)
+    noise = values * np.sqrt(power * 10.0 ** (-NOISE_SNR_DB / 10.0))
+    return np.clip(np.rint(pcm + noise), -32_768, 32_767).astype(np.int16)
+
+
+def write_clip(path: Path, pcm: NDArray[np.int16]) -> None:
+    """Write 16-bit mono, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    with wave.open(str(unfinished), "wb") as stream:
+        stream.setnchannels(1)
+        stream.setsampwidth(2)
+        stream.setframerate(FEATURE_SETTINGS.sample_rate_hz)
+        stream.writeframes(pcm.astype("<i2").tobytes())
+    unfinished.replace(path)
