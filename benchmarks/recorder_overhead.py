@@ -59,11 +59,17 @@ def main() -> None:
         measure(Path(folder), asked.rounds, asked.seconds)
 
 
+def write_recording(folder: Path) -> Path:
+    """Write what a sensor is played back from."""
+    recording = folder / "sensor.csv"
+    recording.write_text("\n".join([",".join(COLUMNS), *["1980,300000,97,4096,61"] * 2_000]) + "\n", encoding="utf-8")
+    return recording
+
+
 def measure(folder: Path, rounds: int, seconds: float) -> None:
     """Stamp chunks, then run the engine alone and recorded, in turn."""
     out = folder / "run.tts.wav"
-    recording = folder / "sensor.csv"
-    recording.write_text("\n".join([",".join(COLUMNS), *["1980,300000,97,4096,61"] * 2_000]) + "\n", encoding="utf-8")
+    recording = write_recording(folder)
 
     say_how_idle()
     start = time.perf_counter()

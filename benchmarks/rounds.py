@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import statistics
 import subprocess
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Spent", "medians", "say", "say_how_idle"]
+__all__ = ["Spent", "busy_share", "medians", "say", "say_how_idle", "slug"]
 
 
 class Spent(NamedTuple):
@@ -77,14 +78,26 @@ def say(title: str, spent: Mapping[str, list[Spent]], job: str, yardstick: str, 
 
 def say_how_idle(seconds: float = 0.5) -> None:
     """Print how busy the machine is with other things: ratios of wall time mean little on a busy one."""
+    share = busy_share(seconds)
+    if share is not None:
+        told = "; trust the processors' ratios" * (share > 0.1)
+        print(f"others use {share:.0%} of {os.cpu_count()} processors{told}")
+
+
+def busy_share(seconds: float = 0.5) -> float | None:
+    """Return the share of the processors that others use now; None where the system does not say."""
     try:
         before = _busy_and_all()
         time.sleep(seconds)
         busy, everything = (b - a for a, b in zip(before, _busy_and_all(), strict=True))
     except OSError:  # no Linux
-        return
-    share = busy / max(1, everything)
-    print(f"others use {share:.0%} of {os.cpu_count()} processors" + ("; trust the processors' ratios" * (share > 0.1)))
+        return None
+    return busy / max(1, everything)
+
+
+def slug(name: str) -> str:
+    """Return a device's name as part of a file's."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def _busy_and_all() -> tuple[int, int]:

@@ -136,6 +136,7 @@ def test_a_fixed_shape_changes_rounding_at_most(synthesizer, small_checkpoint, m
 
 
 @pytest.mark.exhaustive
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, where it compiles
 def test_compiled_code_sounds_the_same(tmp_path, small_checkpoint_path):
     """A run by torch.compile verifies, names its compiler and is within tolerance of the other."""
     plain = written(tmp_path, small_checkpoint_path)
