@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.reading.artifact import open_artifact as open  # noqa: A004 - as in gzip and wave
     from ttsartifact.recording.command import record_command
-    from ttsartifact.recording.recorder import Recorder, record_tts, wrap_iterator
+    from ttsartifact.recording.recorder import Recorder, record_tts, wrap_async_iterator, wrap_iterator
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.sensors.nvml import Nvml
     from ttsartifact.rerunning.adapt import adapt_voice
@@ -94,7 +94,7 @@ _PLACES = {
     "ttsartifact.packing.pack": ("pack",),
     "ttsartifact.reading.artifact": ("Artifact", "open"),
     "ttsartifact.recording.command": ("record_command",),
-    "ttsartifact.recording.recorder": ("Recorder", "record_tts", "wrap_iterator"),
+    "ttsartifact.recording.recorder": ("Recorder", "record_tts", "wrap_async_iterator", "wrap_iterator"),
     "ttsartifact.recording.references": ("Reference",),
     "ttsartifact.recording.sensors.nvml": ("Nvml",),
     "ttsartifact.rerunning.adapt": ("adapt_voice",),
@@ -189,6 +189,7 @@ __all__ = [
     "strip",
     "validate",
     "verify",
+    "wrap_async_iterator",
     "wrap_iterator",
 ]
 

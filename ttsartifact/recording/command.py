@@ -25,6 +25,7 @@ from ttsartifact.recording.process import run_process
 from ttsartifact.recording.run import Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS
 from ttsartifact.recording.shapes import known_command
+from ttsartifact.recording.stated import spelled_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,6 +121,7 @@ def record_command(
     Raises CommandFailed, with its address and the journal's path, when the command delivers no audio; no artifact is
     left then. Raises Refused for an order that makes no sense, before anything runs.
     """
+    stated = spelled_out(stated)
     known_shape = known_command(argv)
     if known_shape is not None:
         text_on_stdin = text_on_stdin or (known_shape.text_on_stdin and not any("{text}" in word for word in argv))
@@ -165,12 +167,13 @@ def record_command(
                     },
                     self_repeat=_again(order, run, path, folder) if repeat else None,
                 )
-                known: Stated = {"engine": pins.engine_of(order.argv)}
-                if (lock := pins.lock_of(known["engine"])) is not None:
+                engine = pins.engine_of(order.argv)
+                known: Stated = {"engine": engine}
+                if (lock := pins.lock_of(engine)) is not None:
                     known["lock"] = lock
                 if known_shape is not None:
                     # Only now: a voice that was read before the run would lie in memory when the engine loads it.
-                    known |= known_shape.stated(known["engine"])
+                    known |= known_shape.stated(engine)
                 notes = [words for words in (stated.get("notes"), repaired) if words]
                 told: Stated = known | stated | ({"notes": "\n".join(notes)} if notes else {})
                 packed = pack(

@@ -12,6 +12,7 @@ leaves a journal and no artifact.
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import tempfile
 import threading
@@ -22,12 +23,14 @@ from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.source import FileSource
 from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
 from ttsartifact.packing.pack import Packed, pack
+from ttsartifact.recording.delivered import in_host_memory
 from ttsartifact.recording.drafting import Delivery, draft_of, tool
 from ttsartifact.recording.run import Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS
+from ttsartifact.recording.stated import spelled_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
     from types import TracebackType
 
     from ttsartifact.recording.clock import Clock
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
     from ttsartifact.recording.stated import Stated
     from ttsartifact.terms.draft import Draft
 
-__all__ = ["Recorder", "record_tts", "wrap_iterator"]
+__all__ = ["Recorder", "record_tts", "wrap_async_iterator", "wrap_iterator"]
 
 _DEPTHS = {"pcm_s16": 16, "pcm_s24": 24, "pcm_s32": 32, "pcm_f32": 32}
 _INTEGERS = {"pcm_s16": "<i2", "pcm_s32": "<i4"}
@@ -50,7 +53,7 @@ class Recorder:
         out: str | os.PathLike[str],
         *,
         text: str | bytes,
-        sample_rate_hz: int,
+        sample_rate_hz: int | None = None,
         channels: int = 1,
         subtype: str = "pcm_s16",
         roles: list[dict[str, Any]] | None = None,
@@ -67,6 +70,7 @@ class Recorder:
     ) -> None:
         """Take what will be recorded. `stated` is what only the caller knows; see `Stated` for its fields.
 
+        Without `sample_rate_hz` the chunks have to tell it, as (rate, samples) or by an attribute.
         A recorder `beside` one that was entered before records a request of the same batch, on that one's timebase
         and with its sensor. All of them are closed before the first one finishes.
         """
@@ -76,7 +80,7 @@ class Recorder:
             raise Refused("a Recorder keeps samples as WAV", where=os.fspath(out), expected=".tts.wav or .tts.parquet")
         self.packed: Packed | None = None
         self._wave = riff.WaveFormat(
-            subtype=subtype, sample_rate_hz=sample_rate_hz, channels=channels, bit_depth=_DEPTHS[subtype]
+            subtype=subtype, sample_rate_hz=sample_rate_hz or 0, channels=channels, bit_depth=_DEPTHS[subtype]
         )
         self._run: Run = Run(
             out,
@@ -87,7 +91,7 @@ class Recorder:
             say=say,
             beside=None if beside is None else beside._run,  # noqa: SLF001 - its own class
         )
-        self._text, self._stated, self._replace = text, stated, replace
+        self._text, self._stated, self._replace = text, spelled_out(stated), replace
         self._audio: dict[str, Any] = {"roles": roles} if roles else {}
         self._observer, self._semantics, self._includes = observer, semantics, tuple(includes)
         self._lock = threading.Lock()
@@ -134,11 +138,14 @@ class Recorder:
     def chunk(self, pcm: Any, frames: int | None = None) -> None:
         """Take audio that has just become complete in host memory.
 
-        Bytes are PCM in the recorder's own format; arrays are int16, int32 or float of the shape (frames,) or
-        (frames, channels). Floats are converted here, and those outside full scale are counted before they are cut.
+        Bytes are PCM in the recorder's own format; arrays and tensors are int16, int32 or float of the shape (frames,)
+        or (frames, channels), of one channel also (1, frames). Floats are converted here, and those outside full scale
+        are counted before they are cut. Pairs (rate, samples) and the result objects of speech libraries are taken too.
         """
         with self._lock:
+            pcm, rate = in_host_memory(pcm)
             t_ns = self._run.now()  # before anything else is done with it
+            self._settle(rate)
             data = pcm if isinstance(pcm, (bytes, bytearray, memoryview)) else self._encoded(pcm)
             size = data.nbytes if isinstance(data, memoryview) else len(data)
             count, rest = divmod(size, self._wave.frame_bytes)
@@ -183,7 +190,7 @@ class Recorder:
 
     def finish(self, **stated: Unpack[Stated]) -> Packed:
         """Pack the run, and return what was written. `stated` adds what became known only at the end."""
-        self._stated |= stated
+        self._stated |= spelled_out(stated)
         try:
             self.close()
             self._run.end()
@@ -211,11 +218,25 @@ class Recorder:
         )
         return draft_of(self._run, self._stated, text=self._text, clips=self._clips, delivery=delivery)
 
+    def _settle(self, rate: int | None) -> None:
+        """Take the rate that a chunk tells, or hold it to the one that is known."""
+        where, known = f"chunk {len(self._run.chunks)}", self._wave.sample_rate_hz
+        if rate is None and known == 0:
+            raise Refused("nobody says the sample rate", where=where, expected="sample_rate_hz, or chunks that tell it")
+        if rate is None or rate == known:
+            return
+        if known != 0:
+            raise Refused("a chunk has another sample rate", where=where, found=rate, expected=known)
+        self._wave = self._wave._replace(sample_rate_hz=rate)
+
     def _encoded(self, samples: Any) -> memoryview | bytes:
         """Return an array as PCM of this recording's format."""
         import numpy as np
 
         array = np.asarray(samples)
+        # A batch of one, and a single channel that stands first, as models give them.
+        while array.ndim > 1 and array.shape[0] == 1 and (array.ndim > 2 or self._wave.channels == 1):
+            array = array[0]
         shape = (*array.shape, 1)[:2] if array.ndim <= 2 else array.shape
         where = f"chunk {len(self._run.chunks)}"
         if len(shape) != 2 or shape[1] != self._wave.channels:
@@ -281,37 +302,54 @@ def wrap_iterator(
     out: str | os.PathLike[str],
     *,
     text: str | bytes,
-    sample_rate_hz: int,
     **options: Any,
 ) -> Iterator[Any]:
     """Pass on the chunks of an engine and record them; the artifact is written when the last one was taken.
 
     A function that returns the chunks is called after t_submit was stamped, so that nothing it does stays outside. An
-    iterator that is left before its end leaves a journal and no artifact. `options` are those of `Recorder`.
+    iterator that raises, or is left before its end, leaves a journal and no artifact. `options` are those of
+    `Recorder`.
     """
-    with Recorder(out, text=text, sample_rate_hz=sample_rate_hz, **options) as recorder:
+    with Recorder(out, text=text, **options) as recorder:
         recorder.submit()
         for chunk in chunks() if callable(chunks) else chunks:
             recorder.chunk(chunk)
             yield chunk
 
 
+async def wrap_async_iterator(
+    chunks: AsyncIterable[Any] | Callable[[], AsyncIterable[Any]],
+    out: str | os.PathLike[str],
+    *,
+    text: str | bytes,
+    **options: Any,
+) -> AsyncIterator[Any]:
+    """Do as `wrap_iterator` does, for an engine that is awaited. Writing the artifact at the end does not await."""
+    with Recorder(out, text=text, **options) as recorder:
+        recorder.submit()
+        async for chunk in chunks() if callable(chunks) else chunks:
+            recorder.chunk(chunk)
+            yield chunk
+
+
 def record_tts(
-    out: str | os.PathLike[str] | Callable[[str], str | os.PathLike[str]], *, sample_rate_hz: int, **options: Any
-) -> Callable[[Callable[..., Iterable[Any]]], Callable[..., Iterator[Any]]]:
+    out: str | os.PathLike[str] | Callable[[str], str | os.PathLike[str]], **options: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorate a function that takes a text first and yields chunks: each call to its end writes one artifact.
 
-    `out` is a path, or a function from the text to one. `options` are those of `Recorder`.
+    `out` is a path, or a function from the text to one. `options` are those of `Recorder`. An async generator stays
+    one.
     """
 
-    def decorate(function: Callable[..., Iterable[Any]]) -> Callable[..., Iterator[Any]]:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        wrap: Callable[..., Any] = wrap_async_iterator if inspect.isasyncgenfunction(function) else wrap_iterator
+
         @functools.wraps(function)
-        def recorded(text: str, *arguments: Any, **keywords: Any) -> Iterator[Any]:
-            return wrap_iterator(
+        def recorded(text: str, *arguments: Any, **keywords: Any) -> Any:
+            return wrap(
                 lambda: function(text, *arguments, **keywords),
                 out(text) if callable(out) else out,
                 text=text,
-                sample_rate_hz=sample_rate_hz,
                 **options,
             )
 

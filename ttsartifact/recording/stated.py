@@ -6,9 +6,10 @@ Values have the shapes of the descriptor's schema. Whatever is not said is absen
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from ttsartifact.errors import Refused
+from ttsartifact.recording import pins
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.recording.references import Reference
 
-__all__ = ["Stated", "generation_section", "input_section", "optional_sections", "pins_section", "said"]
+__all__ = ["Stated", "generation_section", "input_section", "optional_sections", "pins_section", "said", "spelled_out"]
 
 
 class Stated(TypedDict, total=False):
@@ -33,9 +34,11 @@ class Stated(TypedDict, total=False):
     learnt_from: Sequence[dict[str, Any]]
     """Entries of /input/refs behind those of `references`: clips that the voice was adapted to, not at hand."""
     refs_ordered: bool
-    model: dict[str, Any]
-    vocoder: dict[str, Any]
-    engine: dict[str, Any]
+    model: dict[str, Any] | str
+    """A repository; as words `REPO@COMMIT`, with its files where the Hugging Face cache holds that commit."""
+    vocoder: dict[str, Any] | str
+    engine: dict[str, Any] | str
+    """A tool; as words `NAME@VERSION`."""
     frontend: Sequence[dict[str, Any]]
     adaptation: dict[str, Any]
     lock: dict[str, Any]
@@ -79,6 +82,15 @@ def said(stated: Stated, key: str, reason: str = "unknown", detail: str | None =
     """Return what the caller says under `key`, or its absence."""
     value = stated.get(key)
     return absent(reason, detail) if value is None else value
+
+
+def spelled_out(stated: Stated) -> Stated:
+    """Return what is stated with pins in words made whole; raises Refused for one that pins nothing."""
+    told: dict[str, Any] = dict(stated)
+    for key, pin in (("model", pins.repository), ("vocoder", pins.repository), ("engine", pins.tool)):
+        if isinstance(told.get(key), str):
+            told[key] = pin(told[key])
+    return cast("Stated", told)
 
 
 def input_section(text: str | bytes, stated: Stated, clips: Sequence[tuple[Reference, bytes]]) -> dict[str, Any]:
