@@ -32,7 +32,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]  # finds a checkout that 
 import engines
 import numpy as np
 import torch
-from exactness import TEXTS, Setting, compare, run_child, settings, summarise, write_clip
+from exactness import TEXTS, Setting, compare, run_child, settings, snr_db, summarise, write_clip
 from recorder_overhead import Slow, write_recording
 from rounds import slug
 from torch.nn import functional
@@ -42,7 +42,7 @@ from reference_runner.numerics import kat
 from reference_runner.numerics.exact import ExactOps
 from reference_runner.numerics.native import NativeOps
 from reference_runner.numerics.noise import Stream
-from reference_runner.synthesis.request import Compiled, Numerics, Precision
+from reference_runner.synthesis.request import Compiled, Numerics, Precision, SynthesisRequest
 from reference_runner.synthesis.synthesize import Synthesizer
 from ttsartifact.recording.clock import SystemClock, Timebase
 from ttsartifact.recording.sampler import Sampler
@@ -271,7 +271,7 @@ def run_rows(asked: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def cost(asked: argparse.Namespace) -> list[dict[str, Any]] | str:
-    """Return real-time factors and first chunks of every precision and way of decoding, alone and as a batch."""
+    """Return what every precision and way of decoding costs, alone and as a batch, and how near it is to float32."""
     device = on_device()
     checkpoint = load_checkpoint(asked.checkpoint)
     single, double = (
@@ -297,9 +297,21 @@ def cost(asked: argparse.Namespace) -> list[dict[str, Any]] | str:
         for name, (synthesizer, conditions) in ways.items()
     ]
     rows = engines.rows(engines.measure(made, asked.rounds))
+    spoken = {name: sound(synthesizer, **conditions) for name, (synthesizer, conditions) in ways.items()}
+    plain = spoken[engines.YARDSTICK]
     for row in rows:
+        other = spoken[row["engine"]]
+        same_length = len(other) == len(plain)
+        row["snr_db_to_float32"] = snr_db(plain, other) if same_length and (other != plain).any() else None
         row["engine"] = row["engine"].replace(engines.YARDSTICK, "float32")
     return rows
+
+
+def sound(synthesizer: Synthesizer, **conditions: Any) -> np.ndarray:
+    """Return the samples of one run."""
+    asked = {"numerics": Numerics.NATIVE, "repeat": False} | conditions
+    speech = synthesizer.speak(SynthesisRequest(text=engines.TEXT, **asked))
+    return np.concatenate([chunk.pcm for chunk in speech]).astype(np.float64)
 
 
 def draw(_: argparse.Namespace) -> dict[str, bool]:
