@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reference_runner.ablation.cells import ADAPTED, UNADAPTED, Cell, ClipSet
-from reference_runner.evaluation.intervals import Interval, mean_interval
+from reference_runner.evaluation.intervals import Interval, difference_interval, mean_interval
 from reference_runner.evaluation.word_errors import SentenceErrors, paired_bootstrap
 
 if TYPE_CHECKING:
@@ -93,8 +93,7 @@ def _by_sentence(
 
 def _voice_difference(clips: Sequence[Mapping[str, Any]], one: Cell, other: Cell, name: str) -> Interval | None:
     mine, theirs = (_by_sentence(clips, cell, lambda clip: (clip["voice"] or {}).get(name)) for cell in (one, other))
-    shared = sorted(set(mine) & set(theirs))
-    return mean_interval({text: mine[text] - theirs[text] for text in shared}) if shared else None
+    return difference_interval(mine, theirs)
 
 
 def _word_difference(clips: Sequence[Mapping[str, Any]], one: Cell, other: Cell) -> Interval | None:
@@ -134,12 +133,16 @@ def steadiness(
             continue
         figures: dict[str, dict[str, float] | None] = {}
         for figure in _STEADY:
-            columns = [_by_sentence(clips, cell, lambda clip, name=figure: clip["manner"][name]) for cell in mine]
+            columns = [_by_sentence(clips, cell, _manner(figure)) for cell in mine]
             shared = sorted(set.intersection(*(set(column) for column in columns)))
             deviations = {text: float(np.std([column[text] for column in columns])) for text in shared}
             figures[figure] = mean_interval(deviations).to_dict() if deviations else None
         found[f"{adaptation}, {prompt} prompt"] = figures
     return found
+
+
+def _manner(figure: str) -> Callable[[Mapping[str, Any]], float | None]:
+    return lambda clip: clip["manner"][figure]
 
 
 def to_markdown(report: Mapping[str, Any]) -> str:

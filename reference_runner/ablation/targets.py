@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from reference_runner.corpus.virtual_speakers import VirtualSpeaker
+
 __all__ = [
     "NOISE_RECIPE", "NOISE_SNR_DB", "Clip", "Target", "add_noise", "clips_of", "make_targets", "stranger_clips",
     "test_sentences", "write_clip",
@@ -140,11 +142,15 @@ def stranger_clips(folder: Path) -> list[Clip]:
     flite = FliteLibrary()
     text = _grammar_sentences(1)[0]
     return [
-        _said(lambda words, who=speaker: speak(flite, who, words, Delivery())[0].samples, folder / f"{name}.wav", text)
+        _said(_voice(flite, speaker), folder / f"{name}.wav", text)
         for name in _STRANGERS
         for speaker in TRAINING_SPEAKERS
         if speaker.name == name
     ]
+
+
+def _voice(flite: FliteLibrary, speaker: VirtualSpeaker) -> Callable[[str], NDArray[np.int16]]:
+    return lambda words: speak(flite, speaker, words, Delivery())[0].samples
 
 
 def _said(say: Callable[[str], NDArray[np.int16]], path: Path, text: str) -> Clip:
@@ -168,7 +174,8 @@ def add_noise(pcm: NDArray[np.int16], *, name: str) -> NDArray[np.int16]:
     values = Stream(seed=_SEED, stage=f"ablation {name}").values(0, len(pcm), 1)[:, 0] * 2.0**-FRACTION_BITS
     power = float((pcm.astype(np.int64) ** 2).sum()) / len(pcm)
     noise = values * np.sqrt(power * 10.0 ** (-NOISE_SNR_DB / 10.0))
-    return np.clip(np.rint(pcm + noise), -32_768, 32_767).astype(np.int16)
+    noisy: NDArray[np.int16] = np.clip(np.rint(pcm + noise), -32_768, 32_767).astype(np.int16)
+    return noisy
 
 
 def write_clip(path: Path, pcm: NDArray[np.int16]) -> None:

@@ -160,7 +160,8 @@ def _systems(
 
     def copy(place: int) -> NDArray[np.floating]:
         with torch.no_grad():
-            return checkpoint.model.vocoder(ops, corpus.mel(place)[None])[0].numpy()
+            made: NDArray[np.floating] = checkpoint.model.vocoder(ops, corpus.mel(place)[None])[0].numpy()
+        return made
 
     def said(place: int, number: int) -> NDArray[np.floating]:
         read = front_end.read(corpus.utterances[place].text)

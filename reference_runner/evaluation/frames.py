@@ -34,7 +34,8 @@ def cosine_transform(log_mels: NDArray[np.floating], count: int) -> NDArray[np.f
     """
     bands = log_mels.shape[1]
     angles = np.pi * np.outer(np.arange(bands) + 0.5, np.arange(count)) / bands
-    return np.asarray(log_mels, dtype=np.float64) @ (np.cos(angles) * (2.0 / bands))
+    transformed: NDArray[np.float64] = np.asarray(log_mels, dtype=np.float64) @ (np.cos(angles) * (2.0 / bands))
+    return transformed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,8 @@ class Frames:
     def level_db(self) -> NDArray[np.float64]:
         """Root mean square of each frame's window (L,), in dB relative to full scale."""
         windows = cut_windows(self.pcm, FEATURE_SETTINGS)
-        return 10.0 * np.log10((windows**2).mean(axis=1) / 32_768.0**2 + _SILENCE**2)
+        levels: NDArray[np.float64] = 10.0 * np.log10((windows**2).mean(axis=1) / 32_768.0**2 + _SILENCE**2)
+        return levels
 
     @cached_property
     def speech_level_db(self) -> float:
@@ -76,7 +78,9 @@ class Frames:
     @property
     def speech_s(self) -> float:
         """The extent's length in seconds."""
-        return (self.extent.stop - self.extent.start) * FEATURE_SETTINGS.hop_samples / FEATURE_SETTINGS.sample_rate_hz
+        return (
+            int(self.extent.stop - self.extent.start) * FEATURE_SETTINGS.hop_samples / FEATURE_SETTINGS.sample_rate_hz
+        )
 
     @cached_property
     def pitch_semitones(self) -> NDArray[np.float64]:

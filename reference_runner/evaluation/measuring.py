@@ -9,7 +9,7 @@ import numpy as np
 
 from reference_runner.errors import RunnerError
 from reference_runner.evaluation.distances import measure_distances
-from reference_runner.evaluation.intervals import Interval, difference_interval, mean_interval
+from reference_runner.evaluation.intervals import Interval, mean_interval
 from reference_runner.evaluation.prosody_transfer import measure_transfer
 from reference_runner.evaluation.sessions import FIGURES, Manner, measure_consistency, measure_manner
 from reference_runner.evaluation.voices import cepstral_voice, cosine, pitch_gap, read_statistics
@@ -334,15 +334,10 @@ def _reruns(measured: Sequence[Measured]) -> dict[str, Any]:
     }
 
 
-def _difference(one: Recording, other: Recording) -> int | None:
+def _difference(one: Recording, other: Recording) -> int:
     """Return the greatest difference of two samples at one place, in 1 / 32768; a missing sample counts as zero."""
     longest = max(len(one.frames.pcm), len(other.frames.pcm))
     mine, theirs = (
         np.pad(each.frames.pcm.astype(np.int64), (0, longest - len(each.frames.pcm))) for each in (one, other)
     )
     return int(np.abs(mine - theirs).max())
-
-
-def compare_systems(one: Sequence[Measured], other: Sequence[Measured], group: str, name: str) -> Interval | None:
-    """Return how much a figure of one system lies above that of another, over the sentences that both said."""
-    return difference_interval(by_sentence(one, group, name), by_sentence(other, group, name))

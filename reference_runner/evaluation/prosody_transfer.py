@@ -32,8 +32,9 @@ def melody(clip: Frames) -> NDArray[np.float64] | None:
     if len(voiced) < _LEAST_VOICED:
         return None
     instants = np.linspace(0, len(semitones) - 1, CONTOUR_POINTS)
-    contour = np.interp(instants, voiced, semitones[voiced])
-    return contour - contour.mean()
+    contour: NDArray[np.float64] = np.interp(instants, voiced, semitones[voiced])
+    contour -= contour.mean()
+    return contour
 
 
 def measure_transfer(recordings: Sequence[Recording]) -> dict[str, float | int | None]:

@@ -45,7 +45,8 @@ class EvaluationVoice:
 
     def _text(self, sequence: PhoneSequence) -> torch.Tensor:
         ids = (sequence.phone_ids(), sequence.stress_ids(), sequence.break_ids())
-        return self._model.text_encoder(self._ops, *(torch.tensor([column]) for column in ids))
+        vectors: torch.Tensor = self._model.text_encoder(self._ops, *(torch.tensor([column]) for column in ids))
+        return vectors
 
     def _make_prompt(self, prior: PriorSample) -> ProsodyPrompt:
         codes = torch.tensor([prior.codes.tolist()])

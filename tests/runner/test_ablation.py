@@ -1,0 +1,154 @@
+"""The ablation: its cells, its voices and noise, its gates, and one cell from clip to table."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import ttsartifact
+from reference_runner.ablation import __main__ as command
+from reference_runner.ablation import report, targets
+from reference_runner.ablation.cells import ADAPTED, UNADAPTED, Cell, ClipSet
+from reference_runner.ablation.making import Plan, file_sha256
+from reference_runner.corpus.builder import read_harvard_type
+from reference_runner.evaluation.recordings import EvaluationError
+
+CLEAN, NOISY = ClipSet(noisy=False, seconds=30), ClipSet(noisy=True, seconds=3)
+
+
+def plan(**changes) -> Plan:
+    facts = {"weights_sha256": "0" * 64, "sentences": 1, "seeds": 1, "numerics": "native", "steps": 2}
+    return Plan(**(facts | changes))
+
+
+def tone(text: str) -> np.ndarray:
+    """Say a text as a tone of a length that follows from it."""
+    time = np.arange(len(text) * 1600) / 16_000
+    return np.rint(8000 * np.sin(2 * np.pi * 200 * time)).astype(np.int16)
+
+
+def target(say=tone) -> targets.Target:
+    return targets.Target(
+        name="tone", description="a tone", say=say, provenance={"kind": "synthetic", "name": "a tone"}
+    )
+
+
+def test_every_combination_has_its_cell():
+    """Two to the power of four; both prompts share eight deltas; no two cells share a name."""
+    assert len(ADAPTED) == 16
+    assert len({cell.delta for cell in ADAPTED}) == 8
+    names = [cell.name for cell in (*UNADAPTED, *ADAPTED)]
+    assert len(set(names)) == len(names) == 21
+    assert Cell(prompt="self", adaptation="alone", clips=NOISY).name == "alone-noisy-3s-self-prompt"
+    assert all(cell.delta is None for cell in UNADAPTED)
+
+
+def test_noise_is_as_loud_as_stated():
+    """10 dB under the clip, another for each clip, the same each time."""
+    clean = tone("a tone of some seconds")
+    noisy = targets.add_noise(clean, name="a")
+    noise = noisy.astype(float) - clean
+    ratio_db = 10 * np.log10((clean.astype(float) ** 2).mean() / (noise**2).mean())
+    assert ratio_db == pytest.approx(targets.NOISE_SNR_DB, abs=0.1)
+    assert (targets.add_noise(clean, name="a") == noisy).all()
+    assert (targets.add_noise(clean, name="b") != noisy).any()
+
+
+def test_clips_reach_the_length_and_no_further(tmp_path):
+    """As many as are needed; a noisy set says the same sentences; what is there is kept."""
+    short = targets.clips_of(target(), tmp_path, at_least_s=3, noisy=False)
+    long = targets.clips_of(target(), tmp_path, at_least_s=30, noisy=False)
+    seconds = [len(clip.text) / 10 for clip in long]
+    assert len(short) == 1
+    assert short[0] == long[0]
+    assert sum(seconds) >= 30 > sum(seconds[:-1])
+    noisy = targets.clips_of(target(), tmp_path, at_least_s=3, noisy=True)
+    assert noisy[0].text == short[0].text
+    before = noisy[0].path.read_bytes()
+    targets.clips_of(target(lambda _: 1 / 0), tmp_path, at_least_s=3, noisy=True)
+    assert noisy[0].path.read_bytes() == before
+
+
+def test_no_sentence_is_in_two_places(tmp_path):
+    """What is adapted to, what the voice is measured by, and what is spoken."""
+    adapted = {clip.text for clip in targets.clips_of(target(), tmp_path, at_least_s=60, noisy=False)}
+    measured = {clip.text for clip in targets.reference_clips(target(), tmp_path)}
+    spoken = set(targets.test_sentences(10))
+    assert len(spoken) == 10
+    assert spoken <= set(read_harvard_type())
+    assert not adapted & measured
+    assert not (adapted | measured) & spoken
+
+
+def test_a_folder_holds_one_plan(tmp_path):
+    """The same plan goes on; another one is refused by name, so that no artifact of it is taken for this one's."""
+    plan().keep_in(tmp_path)
+    plan().keep_in(tmp_path)
+    with pytest.raises(EvaluationError, match="is another plan"):
+        plan(seeds=2).keep_in(tmp_path)
+
+
+def clips(cell: Cell, similarity: float, errors: int) -> list[dict]:
+    return [
+        {
+            "system": cell.name, "text": text, "word_errors": {"errors": errors, "of": 10},
+            "voice": {"similarity": similarity, "encoder_similarity": similarity / 2},
+            "manner": {
+                "median_pitch_semitones": 80.0 + errors, "pitch_spread_semitones": 2.0, "rate_phones_per_s": 10.0,
+            },
+        }
+        for text in ("one", "two", "three")
+    ]  # fmt: skip
+
+
+def test_gates_by_hand():
+    """Each is held against its limit, on the side it says, and none is left out."""
+    measured = [
+        *clips(UNADAPTED[0], 0.2, 2),
+        *clips(Cell(prompt="prior", adaptation="zero-shot", clips=CLEAN), 0.57, 2),
+        *clips(Cell(prompt="prior", adaptation="kept", clips=CLEAN), 0.6, 2),
+        *clips(Cell(prompt="prior", adaptation="kept", clips=NOISY), 0.5, 4),
+        *clips(Cell(prompt="prior", adaptation="alone", clips=NOISY), 0.5, 3),
+    ]
+    found = report.gates(measured)
+    assert [(round(gate["measured"]["mean"], 6), gate["holds"]) for gate in found] == [
+        (0.4, True), (0.03, False), (0.2, True), (0.015, False), (0.2, False), (-0.1, False),
+    ]  # fmt: skip
+    assert all(gate["holds"] is None for gate in report.gates(clips(UNADAPTED[0], 0.2, 2)))
+
+
+def test_steadiness_by_hand():
+    """A median that moves by one semitone a clip set deviates by sqrt(5 / 4), a manner that stays by nothing."""
+    cells = [cell for cell in ADAPTED if (cell.prompt, cell.adaptation) == ("prior", "kept")]
+    measured = [clip for number, cell in enumerate(cells) for clip in clips(cell, 0.5, number)]
+    found = report.steadiness(measured, cells)["kept, prior prompt"]
+    assert found["median_pitch_semitones"]["mean"] == pytest.approx(np.sqrt(5 / 4))
+    assert found["pitch_spread_semitones"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
+
+
+@pytest.mark.flite
+def test_one_cell_from_clip_to_table(small_checkpoint_path, tmp_path, monkeypatch):
+    """A very small random model: a delta, artifacts that verify, a table with both cells; nothing is made twice."""
+    pytest.importorskip("pocketsphinx")
+    monkeypatch.setattr(command, "Recognizer", lambda: SimpleNamespace(identity="deaf", hear_pcm=lambda _: "the"))
+    voice = next(one for one in targets.make_targets() if one.name == "virtual")
+    cells = [UNADAPTED[0], Cell(prompt="self", adaptation="alone", clips=NOISY)]
+    wanted = plan(weights_sha256=file_sha256(small_checkpoint_path))
+    weights = {small_checkpoint_path.name: str(small_checkpoint_path)}
+    found = command.ablate(wanted, [voice], weights, tmp_path, cells)
+    artifacts = sorted(tmp_path.glob("virtual/runs/*/*.tts.wav"))
+    assert len(artifacts) == found["artifacts"] == 2
+    adapted = ttsartifact.open(next(path for path in artifacts if "self" in path.parent.name)).descriptor
+    assert adapted.at("/pins/adaptation/with_prior_preservation") is False
+    assert [reference["role"] for reference in adapted.at("/input/refs")].count("prosody") == 1
+    text = (tmp_path / "ablation.md").read_text(encoding="utf-8")
+    assert "| none | none | prior |" in text
+    assert "| alone | noisy 3s | self |" in text
+    assert (tmp_path / "ablation.png").stat().st_size > 1000
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*") if path.parent != tmp_path}
+    assert command.ablate(wanted, [voice], weights, tmp_path, cells) == found
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*") if path.parent != tmp_path} == before
+    assert json.loads((tmp_path / "ablation.json").read_text(encoding="utf-8")) == found
