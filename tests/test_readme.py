@@ -6,16 +6,13 @@ import re
 import shlex
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
+import pytest
 from typer.testing import CliRunner
 
 from reference_runner.formant import EspeakRunner
 from ttsartifact import Request, verify
 from ttsartifact.cli.app import app
-
-if TYPE_CHECKING:
-    import pytest
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^(?:\$ )?(ttsa (?:[^\n]|(?<=\\)\n)+)", README, re.MULTILINE) + re.findall(
@@ -23,17 +20,19 @@ COMMANDS = re.findall(r"^(?:\$ )?(ttsa (?:[^\n]|(?<=\\)\n)+)", README, re.MULTIL
 )
 
 
-def test_the_python_example_records_a_real_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The block runs as it stands, given an engine that streams."""
-    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_the_python_examples_record_a_real_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: str) -> None:
+    """Each block runs as it stands, given an engine that streams and a loudspeaker."""
     monkeypatch.chdir(tmp_path)
     text = "The quick brown fox."
     runner = EspeakRunner()
     parameters = {parameter.name: parameter.default for parameter in runner.describe().parameters}
     runner.prepare(Request(text=text, parameters=parameters))
-    exec(block, {"text": text, "engine": SimpleNamespace(stream=lambda _text: runner.stream())})
+    engine = SimpleNamespace(stream=lambda _text: runner.stream())
+    exec(block, {"text": text, "engine": engine, "play": len})
     runner.finish()
-    (report,) = verify("run.tts.wav")
+    (path,) = tmp_path.iterdir()
+    (report,) = verify(path)
     assert report.conformant
 
 
