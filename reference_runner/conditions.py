@@ -163,7 +163,7 @@ def stack_facts(device: str, *more: str) -> dict[str, Any]:
         "threads": [torch.get_num_threads(), torch.get_num_interop_threads()],
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "matmul_precision": torch.get_float32_matmul_precision(),
-        "mkldnn": torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled,  # type: ignore[attr-defined]
+        "mkldnn": torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled,
         "variables": {name: os.environ[name] for name in _KERNEL_VARIABLES if name in os.environ},
         "device": _device_facts(device),
     }

@@ -142,7 +142,7 @@ class StableTtsRunner:
     packages: tuple[str, ...] = ("torch", "safetensors")
     """Those that compute; `extra` installs them."""
     extra = "runner"
-    parameters = PARAMETERS
+    parameters: tuple[Parameter, ...] = PARAMETERS
 
     def __init__(self) -> None:
         self._synthesizer: Synthesizer | None = None
@@ -365,7 +365,8 @@ def _clips(request: Request) -> tuple[list[Clip], list[Clip]]:
     from reference_runner.synthesis.references import Reference as Clip
 
     words = request.parameters["prompt_text"] or None
-    voices, manners = [], []
+    voices: list[Clip] = []
+    manners: list[Clip] = []
     for path, role in zip(request.references, request.roles or ("timbre",) * len(request.references), strict=True):
         if role == _PROSODY:
             manners.append(Clip(path=path, transcript=words))

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["ablate", "main"]
 
 CELLS = (*UNADAPTED, *ADAPTED)
-_SENTENCES, _SEEDS = 10, 1
+_SENTENCES, _SEEDS = 8, 1
 
 
 def main() -> None:
@@ -133,7 +133,9 @@ def _measured(
 
 def _record(delta: Path) -> Mapping[str, Any]:
     record: dict[str, Any] = json.loads(delta.with_suffix(".json").read_text(encoding="utf-8"))
-    return {key: record.get(key) for key in ("delta", "steps", "stopped_early", "loss_micro", "quality")}
+    return {
+        key: record.get(key) for key in ("config_digest", "delta", "steps", "stopped_early", "loss_micro", "quality")
+    }
 
 
 def _command(plan: Plan) -> str:

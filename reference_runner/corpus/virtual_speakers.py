@@ -94,8 +94,9 @@ def _phase_filters(up: int, down: int) -> NDArray[np.float64]:
     reach = int(np.ceil(_FILTER_REACH / cutoff))
     offsets = np.arange(-reach + 1, reach + 1)[None, :] - (np.arange(up) / up)[:, None]
     window = np.cos(np.pi * offsets / (2 * reach)) ** 2
-    filters = cutoff * np.sinc(cutoff * offsets) * window
-    return filters / filters.sum(axis=1, keepdims=True)
+    filters: NDArray[np.float64] = cutoff * np.sinc(cutoff * offsets) * window
+    filters /= filters.sum(axis=1, keepdims=True)
+    return filters
 
 
 def resample(samples: NDArray[np.int16], up: int, down: int) -> NDArray[np.int16]:
@@ -110,7 +111,7 @@ def resample(samples: NDArray[np.int16], up: int, down: int) -> NDArray[np.int16
     padded = np.pad(samples.astype(np.float64), reach)
     windows = np.lib.stride_tricks.sliding_window_view(padded, filters.shape[1])
     chosen = windows[position // up + 1]
-    smooth = np.einsum("st,st->s", chosen, filters[position % up])
+    smooth: NDArray[np.float64] = np.einsum("st,st->s", chosen, filters[position % up])
     return np.clip(np.rint(smooth), -32768, 32767).astype(np.int16)
 
 

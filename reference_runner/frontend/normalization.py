@@ -138,8 +138,8 @@ def _speak(sentence: str) -> list[SpokenWord]:
     )
     for pattern, replacement in replacements:
         text = pattern.sub(replacement, text)
-    for sign, words in _SIGNS.items():
-        text = text.replace(sign, words)
+    for sign, spelled in _SIGNS.items():
+        text = text.replace(sign, spelled)
     words: list[SpokenWord] = []
     for token in _TOKEN.findall(text.lower()):
         pause = _PAUSES.get(token)

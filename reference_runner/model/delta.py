@@ -368,9 +368,13 @@ def _refuse_misshapen(name: str, value: torch.Tensor, delta: Delta) -> None:
     change = delta.change
     if is_matrix(name, value):
         up, down = change.up.get(name), change.down.get(name)
-        matrices = up is not None and down is not None and up.ndim == down.ndim == 2
-        fits = matrices and up.shape[1] == down.shape[0] <= RANK_MAXIMUM
-        fits = fits and (up.shape[0], down.shape[1]) == tuple(value.shape)
+        fits = (
+            up is not None
+            and down is not None
+            and up.ndim == down.ndim == 2
+            and up.shape[1] == down.shape[0] <= RANK_MAXIMUM
+            and (up.shape[0], down.shape[1]) == tuple(value.shape)
+        )
     else:
         add = change.add.get(name)
         fits = add is not None and add.shape == value.shape

@@ -47,6 +47,12 @@ class ProsodyEncoder(nn.Module):
 class ProsodyQuantizer(nn.Module):
     """One codebook, learned by moving averages; a code that falls out of use starts again at a latent."""
 
+    codebook: torch.Tensor
+    score_weight: torch.Tensor
+    score_bias: torch.Tensor
+    usage: torch.Tensor
+    sums: torch.Tensor
+
     def __init__(self, config: StableTtsConfig) -> None:
         super().__init__()
         codes, channels = config.prosody_codes, config.prosody_code_channels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from torch import nn
 
@@ -102,6 +102,6 @@ class ProsodyLanguageModel(GreedyDecoding, nn.Module):
         x = ops.add(self.text(ops, text), self.previous(ops, previous))
         longer: Past = []
         for block, before in zip(self.blocks, past, strict=True):
-            x, after = block.extend(ops, x, before)
+            x, after = cast("TransformerBlock", block).extend(ops, x, before)
             longer.append(after)
         return self.logits(ops, self.norm(ops, x)), longer

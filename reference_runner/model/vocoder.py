@@ -52,6 +52,9 @@ def synthesis_table(cosine: np.ndarray) -> np.ndarray:
 class Vocoder(nn.Module):
     """ConvNeXt blocks at frame rate, a magnitude and a direction for every bin, overlap-add."""
 
+    cosine: torch.Tensor
+    table: torch.Tensor
+
     def __init__(self, config: StableTtsConfig) -> None:
         super().__init__()
         channels = config.vocoder_channels

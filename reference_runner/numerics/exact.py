@@ -141,7 +141,8 @@ class TorchCarrier:
 
     def square_root(self, x: torch.Tensor) -> torch.Tensor:
         """floor(sqrt(x)); the library's root, which no two machines need to share, is only the guess."""
-        return settle_root(torch.floor(torch.sqrt(x)), x, torch.where)
+        root: torch.Tensor = settle_root(torch.floor(torch.sqrt(x)), x, torch.where)
+        return root
 
     def count(self, condition: torch.Tensor) -> torch.Tensor:
         """How many are true; stays on the device so that nothing waits for it."""

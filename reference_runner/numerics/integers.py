@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import torch
+    from numpy.typing import NDArray
 
     from reference_runner.numerics.weights import QuantisedTensor, QuantisedWeights
 
@@ -259,7 +260,8 @@ class IntegerOps:
         def make() -> np.ndarray:
             shift = tensor.exponent - ACTIVATION_FRACTION_BITS
             values = tensor.mantissa.astype(np.int64)
-            return np.clip(round_shift(values, shift) if shift > 0 else values << -shift, -LIMIT, LIMIT)
+            shifted = round_shift(values, shift) if shift > 0 else values << -shift
+            return np.clip(shifted, -LIMIT, LIMIT)
 
         return self._carry(tensor, "table", make)
 
@@ -550,7 +552,7 @@ class IntegerOps:
         batch, length, width = frames.shape
         pieces = width // hop
         parts = frames.reshape(batch, length, pieces, hop)
-        total = None
+        total: Any = None
         for i in range(pieces):
             part = self.carrier.pad(parts[:, :, i], 1, i, pieces - 1 - i)
             total = part if total is None else total + part
@@ -600,13 +602,17 @@ def frame_index(durations: np.ndarray, length: int | None) -> tuple[np.ndarray, 
     return phone, place
 
 
-def round_shift(x: np.ndarray, bits: int) -> np.ndarray:
+def round_shift(x: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
     """X / 2**bits in int64, halves to even, bits > 0."""
     quotient, rest, half = x >> bits, x & ((1 << bits) - 1), 1 << (bits - 1)
-    return quotient + ((rest > half) | ((rest == half) & (quotient & 1 == 1)))
+    rounded: NDArray[np.int64] = quotient + ((rest > half) | ((rest == half) & (quotient & 1 == 1)))
+    return rounded
 
 
-def round_division(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+def round_division(numerator: NDArray[np.int64], denominator: NDArray[np.int64] | np.int64) -> NDArray[np.int64]:
     """Numerator / denominator in int64, halves to even, denominator > 0."""
     quotient, rest = np.divmod(numerator, denominator)
-    return quotient + ((2 * rest > denominator) | ((2 * rest == denominator) & (quotient & 1 == 1)))
+    rounded: NDArray[np.int64] = quotient + (
+        (2 * rest > denominator) | ((2 * rest == denominator) & (quotient & 1 == 1))
+    )
+    return rounded

@@ -100,11 +100,21 @@ def check(
 def read_answers() -> dict[str, str]:
     """Read the committed answers."""
     text = resources.files("reference_runner.numerics").joinpath(ANSWERS_FILE).read_text("utf-8")
-    return json.loads(text)["answers"]
+    answers: dict[str, str] = json.loads(text)["answers"]
+    return answers
 
 
 class FixedWeights(torch.nn.Module):
     """Weights drawn from the counted noise, the same everywhere."""
+
+    matrix: torch.Tensor
+    narrow: torch.Tensor
+    kernel: torch.Tensor
+    depthwise: torch.Tensor
+    table: torch.Tensor
+    wide_bias: torch.Tensor
+    bias: torch.Tensor
+    gain: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ Run in float64 it is the reference that the fidelity of `exact` is measured agai
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import torch
 from torch.nn import functional
@@ -24,6 +24,12 @@ class NativeOps:
     def __init__(self, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> None:
         self.dtype = dtype
         self.device = torch.device(device)
+
+    @overload
+    def _cast(self, parameter: torch.Tensor) -> torch.Tensor: ...
+
+    @overload
+    def _cast(self, parameter: torch.Tensor | None) -> torch.Tensor | None: ...
 
     def _cast(self, parameter: torch.Tensor | None) -> torch.Tensor | None:
         return None if parameter is None else parameter.to(device=self.device, dtype=self.dtype)
@@ -210,7 +216,8 @@ class NativeOps:
         batch, length, width = frames.shape
         pieces = width // hop
         parts = frames.reshape(batch, length, pieces, hop)
-        total = sum(functional.pad(parts[:, :, i], (0, 0, i, pieces - 1 - i)) for i in range(pieces))
+        shifted = (functional.pad(parts[:, :, i], (0, 0, i, pieces - 1 - i)) for i in range(pieces))
+        total = cast("torch.Tensor", sum(shifted))
         return total.reshape(batch, (length - 1) * hop + width)
 
     # -- decisions

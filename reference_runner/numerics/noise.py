@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 GOLDEN_GAMMA = 0x9E3779B97F4A7C15
 FIRST_MULTIPLIER = 0xBF58476D1CE4E5B9
@@ -51,12 +55,12 @@ class Stream:
         """Words first .. first + count - 1 as uint64 (count,)."""
         return splitmix64(self.key, first, count)
 
-    def values(self, first_frame: int, frames: int, channels: int) -> np.ndarray:
+    def values(self, first_frame: int, frames: int, channels: int) -> NDArray[np.int64]:
         """Normal-like integers times 2**-16, int64 (frames, channels), of frames first_frame onwards."""
         per_frame = channels * WORDS_PER_VALUE
         words = self.words(first_frame * per_frame, frames * per_frame)
         uniforms = words.reshape(-1, 1) >> np.arange(0, 64, 16, dtype=np.uint64) & np.uint64(0xFFFF)
-        sums = uniforms.astype(np.int64).reshape(frames, channels, UNIFORMS_PER_VALUE).sum(2)
+        sums: NDArray[np.int64] = uniforms.astype(np.int64).reshape(frames, channels, UNIFORMS_PER_VALUE).sum(2)
         return sums - MEAN
 
 

@@ -17,6 +17,8 @@ from reference_runner.numerics.weights import CARRIER_BITS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from reference_runner.numerics.weights import QuantisedWeights
 
 POWER_MAXIMUM = 64
@@ -52,7 +54,8 @@ class NumpyCarrier:
 
     def gather(self, table: np.ndarray, ids: np.ndarray) -> np.ndarray:
         """Rows of a table."""
-        return table[ids]
+        rows: np.ndarray = table[ids]
+        return rows
 
     def matmul(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """(..., M, K) with (..., K, N), snapped to the integers."""
@@ -74,11 +77,13 @@ class NumpyCarrier:
         if order is not None:
             x = np.take(x, order, axis)
         parts = [part.sum(axis, keepdims=True) for part in np.array_split(x, self.reduction.parts, axis)]
-        return sum(parts[1:], parts[0])
+        total: np.ndarray = sum(parts[1:], parts[0])
+        return total
 
     def greatest(self, x: np.ndarray, axis: int) -> np.ndarray:
         """Maximum."""
-        return x.max(axis, keepdims=True)
+        peak: np.ndarray = x.max(axis, keepdims=True)
+        return peak
 
     def where(self, condition: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Choose."""
@@ -86,11 +91,13 @@ class NumpyCarrier:
 
     def clip(self, x: np.ndarray, low: int, high: int) -> np.ndarray:
         """Limit."""
-        return np.minimum(np.maximum(x, low), high)
+        limited: np.ndarray = np.minimum(np.maximum(x, low), high)
+        return limited
 
     def absolute(self, x: np.ndarray) -> np.ndarray:
         """|x|."""
-        return np.abs(x)
+        magnitude: np.ndarray = np.abs(x)
+        return magnitude
 
     def concat(self, parts: Sequence[np.ndarray], axis: int) -> np.ndarray:
         """Join."""
@@ -110,7 +117,8 @@ class NumpyCarrier:
 
     def count_last(self, condition: np.ndarray) -> np.ndarray:
         """How many are true along the last axis."""
-        return condition.sum(-1, keepdims=True).astype(self.dtype)
+        how_many: np.ndarray = condition.sum(-1, keepdims=True).astype(self.dtype)
+        return how_many
 
     def count(self, condition: np.ndarray) -> int:
         """How many are true."""
@@ -127,27 +135,29 @@ class Float64Carrier(NumpyCarrier):
         super().__init__(reduction=reduction)
         self._powers = np.array([2.0**power for power in range(-POWER_MAXIMUM, POWER_MAXIMUM + 1)])
 
-    def snap(self, x: np.ndarray) -> np.ndarray:
+    def snap(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Bring sums of products onto the integers."""
         return np.rint(x)
 
-    def shift_round(self, x: np.ndarray, bits: int) -> np.ndarray:
+    def shift_round(self, x: NDArray[np.float64], bits: int) -> NDArray[np.float64]:
         """X / 2**bits, halves to even."""
         return np.rint(x * 2.0**-bits)
 
-    def shift_floor(self, x: np.ndarray, bits: int) -> np.ndarray:
+    def shift_floor(self, x: NDArray[np.float64], bits: int) -> NDArray[np.float64]:
         """floor(x / 2**bits)."""
         return np.floor(x * 2.0**-bits)
 
-    def scale_by_power(self, x: np.ndarray, power: np.ndarray) -> np.ndarray:
+    def scale_by_power(self, x: NDArray[np.float64], power: NDArray[np.float64]) -> NDArray[np.float64]:
         """X * 2**power, halves to even."""
-        return np.rint(x * self._powers[(power + POWER_MAXIMUM).astype(np.int64)])
+        scaled: NDArray[np.float64] = np.rint(x * self._powers[(power + POWER_MAXIMUM).astype(np.int64)])
+        return scaled
 
-    def square_root(self, x: np.ndarray) -> np.ndarray:
+    def square_root(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """floor(sqrt(x)); the library's root is only the guess."""
-        return settle_root(np.floor(np.sqrt(x)), x, np.where)
+        root: NDArray[np.float64] = settle_root(np.floor(np.sqrt(x)), x, np.where)
+        return root
 
-    def divide_round(self, numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    def divide_round(self, numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
         """Numerator / denominator, halves to even."""
         return np.rint(numerator / denominator)
 
@@ -173,7 +183,8 @@ class Int64Carrier(NumpyCarrier):
 
     def shift_floor(self, x: np.ndarray, bits: int) -> np.ndarray:
         """floor(x / 2**bits)."""
-        return self._within(x, "shift_floor") >> bits
+        floor: np.ndarray = self._within(x, "shift_floor") >> bits
+        return floor
 
     def scale_by_power(self, x: np.ndarray, power: np.ndarray) -> np.ndarray:
         """X * 2**power, halves to even."""

@@ -28,7 +28,7 @@ from reference_runner.synthesis.request import Compiled, Precision
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from reference_runner.model.model import StableTts
+    from reference_runner.model.model import Parts, StableTts
     from reference_runner.numerics.ops import Activation, Mask, Ops
 
 __all__ = ["Decoder", "Means", "compiler_version", "make_decoder", "refuse_what_is_not_here"]
@@ -53,7 +53,7 @@ class Means:
 class Decoder:
     """Both networks as they stand, an operation a call."""
 
-    def __init__(self, model: StableTts, ops: Ops) -> None:
+    def __init__(self, model: Parts, ops: Ops) -> None:
         self.model, self.ops = model, ops
 
     def shape(self, items: int, frames: int) -> tuple[int, int]:
@@ -94,7 +94,8 @@ class FixedDecoder(Decoder):
         super().__init__(model, ops)
         self.means = means
         self._precisely = _tf32 if means.precision is Precision.TF32 else nullcontext
-        self._refine, self._sound = self._eager_refine, self._eager_sound
+        self._refine: Callable[..., torch.Tensor] = self._eager_refine
+        self._sound: Callable[..., torch.Tensor] = self._eager_sound
         examples = self._examples()
         with torch.inference_mode(), self._precisely():
             if means.compiled is Compiled.COMPILE:
@@ -102,8 +103,9 @@ class FixedDecoder(Decoder):
             else:
                 # Once without a graph: the schedule's constants must be on the device before anything is captured.
                 self._eager_refine(*examples)
-                refine = _Graph(self._eager_refine, examples) if means.steps else self._eager_refine
-                self._refine, self._sound = refine, _Graph(self._eager_sound, (examples[0], examples[-1]))
+                if means.steps:
+                    self._refine = _Graph(self._eager_refine, examples)
+                self._sound = _Graph(self._eager_sound, (examples[0], examples[-1]))
 
     def shape(self, items: int, frames: int) -> tuple[int, int]:
         """Return the one shape."""

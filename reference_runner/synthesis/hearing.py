@@ -10,12 +10,16 @@ from __future__ import annotations
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from reference_runner.model.features import FEATURE_SETTINGS, FeatureSettings
 from reference_runner.numerics.integers import round_shift
 from reference_runner.numerics.tables import TURN_BITS, cosines, hann
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 TABLE_BITS = 24
 FILTER_BITS = 14
@@ -64,7 +68,8 @@ def transform_tables(settings: FeatureSettings) -> tuple[np.ndarray, np.ndarray]
     window = hann(width)[:, None]
     cosine, sine = cosines(width)[turn], cosines(width)[(turn - width // 4) % width]
     shift = 2 * TURN_BITS - TABLE_BITS
-    return tuple(round_shift(window * table, shift).astype(np.float64) for table in (cosine, sine))
+    real, imaginary = (round_shift(window * table, shift).astype(np.float64) for table in (cosine, sine))
+    return real, imaginary
 
 
 @cache
@@ -109,7 +114,8 @@ def prosody(pcm: np.ndarray, settings: FeatureSettings = FEATURE_SETTINGS) -> np
     halved = (log2_digits(squares + floor) - (bits << LOG_STEPS)) * LN2  # ln(power) / 2 = ln(amplitude)
     energy = round_shift(halved, LOG_STEPS + 29 - FEATURE_GRID_BITS) * 2.0**-FEATURE_GRID_BITS
     features = np.stack([octaves, voiced.astype(np.float64), energy], axis=1)
-    return np.rint(features * (1 << FEATURE_GRID_BITS)) * 2.0**-FEATURE_GRID_BITS
+    snapped: NDArray[np.float64] = np.rint(features * (1 << FEATURE_GRID_BITS)) * 2.0**-FEATURE_GRID_BITS
+    return snapped
 
 
 def pitch_lags(pcm: np.ndarray, settings: FeatureSettings) -> np.ndarray:
@@ -140,7 +146,7 @@ def pitch_lags(pcm: np.ndarray, settings: FeatureSettings) -> np.ndarray:
     return np.where((middle > settings.voicing_threshold) & loud, best + shortest + np.clip(shift, -0.5, 0.5), 0.0)
 
 
-def _magnitude(real: np.ndarray, imaginary: np.ndarray) -> np.ndarray:
+def _magnitude(real: NDArray[np.int64], imaginary: NDArray[np.int64]) -> NDArray[np.int64]:
     """sqrt(re**2 + im**2) of int64 arrays, to 25 significant bits, rounded down."""
     peak = np.maximum(np.abs(real), np.abs(imaginary))
     shift = np.maximum(bit_length(peak) - SQUARE_BITS, 0)
@@ -153,7 +159,7 @@ def _magnitude(real: np.ndarray, imaginary: np.ndarray) -> np.ndarray:
     return root << shift
 
 
-def bit_length(x: np.ndarray) -> np.ndarray:
+def bit_length(x: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the number of bits of non-negative int64 values."""
     bits = np.zeros(x.shape, np.int64)
     for step in (32, 16, 8, 4, 2, 1):
@@ -162,14 +168,14 @@ def bit_length(x: np.ndarray) -> np.ndarray:
     return bits + (x > 0)
 
 
-def natural_log(x: np.ndarray, fraction_bits: int) -> np.ndarray:
+def natural_log(x: NDArray[np.int64], fraction_bits: int) -> NDArray[np.int64]:
     """Return ln(x * 2**-fraction_bits) of positive int64 as int64 times 2**-16, rounded to multiples of 2**-10."""
     log2 = log2_digits(x) - (fraction_bits << LOG_STEPS)
     grid = round_shift(log2 * LN2, LOG_STEPS + 28 - FEATURE_GRID_BITS)
     return grid << (LOG_BITS - FEATURE_GRID_BITS)
 
 
-def log2_digits(x: np.ndarray) -> np.ndarray:
+def log2_digits(x: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return log2(x) of positive int64 as int64 times 2**-20, digit by digit.
 
     Each digit is one squaring of a 25-bit fraction.

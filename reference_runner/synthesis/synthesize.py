@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from reference_runner.model.checkpoint import Checkpoint
-    from reference_runner.model.model import StableTts
+    from reference_runner.model.model import Parts, StableTts
     from reference_runner.model.prior import PriorSample
     from reference_runner.numerics.integers import IntegerOps
     from reference_runner.numerics.ops import Activation, Integers
@@ -184,7 +184,7 @@ class Prepared:
     """A setting made ready: the operations that plan, the networks where they lie, and what decodes."""
 
     ops: Any
-    model: StableTts
+    model: Parts
     decoder: Decoder
     arithmetic: Arithmetic
 
@@ -370,9 +370,9 @@ class _Item:
     """Sentences not yet planned."""
     sentences: tuple[str, ...]
     out_of_vocabulary: tuple[str, ...]
-    mean: Activation | None = None
+    mean: Activation = None
     """(1, L, M) and (1, L, C): the frames planned so far."""
-    hidden: Activation | None = None
+    hidden: Activation = None
     history: Activation | None = None
     """(1, <= left, M): the last final frames of mel."""
     tail: Activation | None = None
@@ -438,11 +438,13 @@ class _Run:
             style = self.transcriber.mean_style([self._style(self.transcriber.normalised(clip.pcm)) for clip in heard])
             name = "references"
         else:
+            assert prior is not None
             style = self._style(self.transcriber.normalise(prior.log_mel))
             name = f"prior {prior.name}"
         record: dict[str, object] = {"kind": str(request.prompt.kind)}
         prompt: ProsodyPrompt | None = None
         if request.prompt.kind is PromptKind.PRIOR:
+            assert prior is not None
             record |= {"prior": request.prompt.prior, "name": prior.name, "digest": f"sha256:{prior.digest}"}
             codes = ops.integers(np.asarray(prior.codes)[None])
             prompt = ProsodyPrompt(text=self.transcriber.text(prior.phones), codes=codes)
@@ -638,6 +640,8 @@ class _Run:
     ) -> SynthesisReport:
         item, checkpoint = self.items[place], self.synthesizer.checkpoint
         request, stations, plan = item.request, item.stations, item.request.chunk
+        assert item.code_margin is not None  # a run speaks one sentence at least
+        assert item.duration_margin is not None
         return SynthesisReport(
             arithmetic=arithmetic,
             checkpoint_digest=f"sha256:{checkpoint.digest}",

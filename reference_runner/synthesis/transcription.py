@@ -18,7 +18,7 @@ from reference_runner.synthesis.hearing import LOG_BITS, log_mel, prosody
 if TYPE_CHECKING:
     from reference_runner.frontend.phones import PhoneSequence
     from reference_runner.frontend.text_frontend import TextFrontEnd
-    from reference_runner.model.model import StableTts
+    from reference_runner.model.model import Parts
     from reference_runner.numerics.ops import Activation, Integers, Ops
     from reference_runner.synthesis.references import HeardReference
 
@@ -49,7 +49,7 @@ class TranscribedClip:
 class Transcriber:
     """Puts clips and words together with one model and one arithmetic."""
 
-    def __init__(self, model: StableTts, ops: Ops, front_end: TextFrontEnd) -> None:
+    def __init__(self, model: Parts, ops: Ops, front_end: TextFrontEnd) -> None:
         self.model = model
         self.ops = ops
         self.front_end = front_end
@@ -100,7 +100,8 @@ class Transcriber:
         """Return the phones of a clip's transcript."""
         if not clip.transcript:
             raise ReferenceClipError("its words are not known", where=f"reference {clip.name}")
-        return join([sentence.phones for sentence in self.front_end.read(clip.transcript).sentences])
+        phones: PhoneSequence = join([sentence.phones for sentence in self.front_end.read(clip.transcript).sentences])
+        return phones
 
     def text(self, phones: PhoneSequence) -> Activation:
         """Return text vectors (1, P, C)."""
@@ -132,7 +133,8 @@ class Transcriber:
         return self.ops.concat([mel[:, :, : config.prosody_mel_bands], self.ops.activation(features[None])], axis=2)
 
     def _integers(self, x: Activation) -> np.ndarray:
-        return np.rint(self.ops.to_float64(x)[0] / GRID).astype(np.int64)
+        integers: np.ndarray = np.rint(self.ops.to_float64(x)[0] / GRID).astype(np.int64)
+        return integers
 
 
 def mean_distance(distances: np.ndarray, durations: np.ndarray, bands: int = 80) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -77,14 +77,14 @@ def _listening(model: StableTts) -> Iterator[Peaks]:
     for name, module in model.named_modules():
         if isinstance(module, Linear | Depthwise):
 
-            def after(_: nn.Module, inputs: tuple[object, ...], output: torch.Tensor, name: str = name) -> None:
+            def after(_: nn.Module, inputs: tuple[Any, ...], output: torch.Tensor, name: str = name) -> None:
                 del inputs
                 peaks[name] = max(peaks[name], float(output.abs().max()))
 
             handles.append(module.register_forward_hook(after))
         if isinstance(module, Depthwise | LayerNorm):
 
-            def before(_: nn.Module, inputs: tuple[object, ...], name: str = name) -> None:
+            def before(_: nn.Module, inputs: tuple[Any, ...], name: str = name) -> None:
                 peaks[f"{name} input"] = max(peaks[f"{name} input"], float(inputs[1].abs().max()))
 
             handles.append(module.register_forward_pre_hook(before))
@@ -121,11 +121,11 @@ def _scale(parameters: Iterable[torch.Tensor], factor: float) -> None:
 def _scale_blocks(blocks: Iterable[nn.Module], factor: float) -> None:
     """Scale what blocks add to their stream, and the biases of convolutions that read it before a norm."""
     for block in blocks:
-        _scale([block.narrow.weight, block.narrow.bias], factor)
+        _scale(block.get_submodule("narrow").parameters(), factor)
         if hasattr(block, "depthwise"):
-            _scale([block.depthwise.bias], factor)
+            _scale([block.get_parameter("depthwise.bias")], factor)
         if hasattr(block, "output"):
-            _scale([block.output.weight, block.output.bias], factor)
+            _scale(block.get_submodule("output").parameters(), factor)
 
 
 def _scale_text(model: StableTts, factor: float) -> None:

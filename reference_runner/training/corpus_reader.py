@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -70,7 +70,7 @@ class CorpusReader:
         self.root_sha256: str = index["root_sha256"]
         self._config = config
         self.mel_deviation = config.mel_deviation
-        self._arrays: dict[str, NDArray[np.generic]] = {
+        self._arrays: dict[str, NDArray[Any]] = {
             name: np.load(folder / f"{name}.npy", mmap_mode="r")
             for name in ("phones", "stresses", "breaks", "durations", "samples", "log_mel", "prosody")
         }
@@ -111,7 +111,9 @@ class CorpusReader:
     def raw_log_mel(self, place: int) -> NDArray[np.float16]:
         """Return log-mel frames (L, M) as stored."""
         utterance = self.utterances[place]
-        return self._arrays["log_mel"][utterance.frame_start : utterance.frame_start + utterance.frame_count]
+        end = utterance.frame_start + utterance.frame_count
+        frames: NDArray[np.float16] = self._arrays["log_mel"][utterance.frame_start : end]
+        return frames
 
     def mel(self, place: int) -> torch.Tensor:
         """Return normalised log-mel frames (L, M)."""

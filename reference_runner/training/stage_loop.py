@@ -6,7 +6,7 @@ import json
 import math
 import time
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = ["StageSettings", "StageState", "run_stage"]
+
+Batch = TypeVar("Batch")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,8 +55,8 @@ class StageState:
 def run_stage(
     settings: StageSettings,
     modules: nn.ModuleDict,
-    batches: Callable[[int], Iterator[object]],
-    losses: Callable[[object, torch.Generator], dict[str, torch.Tensor]],
+    batches: Callable[[int], Iterator[Batch]],
+    losses: Callable[[Batch, torch.Generator], dict[str, torch.Tensor]],
     folder: Path,
     *,
     report_every: int = 50,
@@ -65,7 +67,7 @@ def run_stage(
     """
     torch.manual_seed(settings.seed)
     named = {name: parameter for name, parameter in modules.named_parameters() if parameter.requires_grad}
-    parameters = list(named.values())
+    parameters: list[torch.Tensor] = list(named.values())
     optimizer = torch.optim.AdamW(
         parameters, lr=settings.learning_rate, betas=settings.betas, weight_decay=settings.weight_decay
     )
