@@ -140,6 +140,36 @@ def chunk_rows(count: int) -> list[list[dict[str, Any]]]:
     return [[{"t_ns": 0, "frame_start": 0, "frame_count": 0, "pcm_sha256": "a"}] * count]
 
 
+def varint(number: int) -> bytes:
+    out = b""
+    while number >= 0x80:
+        out, number = out + bytes([number & 0x7F | 0x80]), number >> 7
+    return out + bytes([number])
+
+
+def thrift_list(kind: int, items: list[bytes]) -> bytes:
+    """Return a list of the compact protocol."""
+    return bytes([0xF0 | kind]) + varint(len(items)) + b"".join(items)
+
+
+def row_group(columns: int = 1, *, start: int = 4, size: int = 1, rows: int = 1) -> bytes:
+    """Return a row group of a footer whose columns `s` all lie at `start`, as parquet.thrift has it."""
+    meta = b"\x15\x0c\x19" + thrift_list(5, [b"\0"]) + b"\x19" + thrift_list(8, [b"\x01s"])
+    meta += b"\x15\x00\x16\x02\x16\x02\x16" + varint(2 * size) + b"\x26" + varint(2 * start) + b"\0"
+    return b"\x19" + thrift_list(12, [b"\x3c" + meta + b"\0"] * columns) + b"\x16\x02\x16" + varint(2 * rows) + b"\0"
+
+
+def footer_of(groups: list[bytes], *, schema: bytes = b"\x0c", rows: int | None = None, metadata: int = 0) -> bytes:
+    """Return a footer; `metadata` entries have an empty key and no value, `schema` is a list of whatever it is."""
+    counted = len(groups) if rows is None else rows
+    data = b"\x15\x02\x19" + schema + b"\x16" + varint(2 * counted) + b"\x19" + thrift_list(12, groups)
+    return data + (b"\x19" + thrift_list(12, [b"\x18\0\0"] * metadata) if metadata else b"") + b"\0"
+
+
+def framed(footer_bytes: bytes, body: bytes = b"") -> bytes:
+    return b"PAR1" + body + footer_bytes + len(footer_bytes).to_bytes(4, "little") + b"PAR1"
+
+
 def forged_rows() -> bytes:
     """Return the small run with a footer that counts ten million rows."""
     data = small()
@@ -190,6 +220,15 @@ PARQUET: dict[str, Callable[[], bytes]] = {
     "nested 10 deep": lambda: nested(10),
     "nested 200 deep": lambda: nested(200),
     "ten million rows": forged_rows,
+    "a footer of 600,000 empty keys": lambda: framed(footer_of([row_group()], metadata=600_000), b"x"),
+    "a footer of 2 million schema bytes": lambda: framed(
+        footer_of([row_group()], schema=thrift_list(5, [b"\0"] * 1_990_000)), b"x"
+    ),
+    "a footer of 1.9 million empty row groups": lambda: framed(footer_of([b"\0"] * 1_900_000), b"x"),
+    "a footer of 37,000 columns": lambda: framed(footer_of([row_group(1_000)] * 37), b"x" * 37_000),
+    "200 row groups of 50 columns that share 100,000 pages": lambda: framed(
+        footer_of([row_group(50, size=1_500_000)] * 200), bytes(1_500_000)
+    ),
 }  # fmt: skip
 
 FLAC: dict[str, Callable[[], bytes]] = {

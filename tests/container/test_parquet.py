@@ -6,6 +6,7 @@ import hashlib
 import io
 import random
 import time
+from functools import partial
 
 import duckdb
 import full_run
@@ -15,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bombs import MEGABYTE, replaced
+from bombs import MEGABYTE, footer_of, replaced, row_group, thrift_list
 
 from ttsartifact.container import footer, pages, parquet, shelf, thrift
 from ttsartifact.container.columns import flat_columns, layout
@@ -258,6 +259,36 @@ def test_rows_that_were_repeated_for_nothing():
         Shelf(BytesSource(replaced("notes", ["x"] * 1001)))
 
 
+@pytest.mark.parametrize(
+    ("footer_bytes", "error", "message"),
+    [
+        (footer_of([row_group()] * 512), None, ""),
+        (footer_of([row_group()] * 513), TooLarge, "too many row groups"),
+        (footer_of([row_group(1024)]), None, ""),
+        (footer_of([row_group(1025)]), TooLarge, "too many columns"),
+        (footer_of([row_group()], rows=1, schema=thrift_list(5, [b"\0"] * 499_980)), None, ""),
+        (footer_of([row_group()], rows=1, schema=thrift_list(5, [b"\0"] * 499_981)), TooLarge, "too many values"),
+        (footer_of([row_group(2, start=4, size=1024)]), Damaged, "columns that share bytes"),
+    ],
+)
+def test_bounds_of_a_footer(footer_bytes, error, message):
+    """3.8: the last footer that is read, and the first that is not."""
+    read = partial(footer.parse, footer_bytes, 4 + 1024)
+    if error is None:
+        assert read().offset == 1028
+    else:
+        with pytest.raises(error, match=message):
+            read()
+
+
+def test_bounds_of_pages():
+    """3.8: 10,000 pages and one for each 2,048 bytes; an empty page is as dear to walk as a full one."""
+    page = bytes.fromhex("1500150015002c15001500150615060000")
+    assert pages.walk(BytesSource(page * 10), 0, len(page) * 10, "column x", most=10).pages == 10
+    with pytest.raises(TooLarge, match="more pages than a file of this size needs"):
+        pages.walk(BytesSource(page * 11), 0, len(page) * 11, "column x", most=10)
+
+
 @pytest.mark.parametrize("encoding", ["DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY"])
 def test_delta_encodings(encoding):
     """Encodings whose decoder allocates by a count inside the page are not read (apache/arrow #49955)."""
@@ -271,7 +302,7 @@ def test_page_headers_of_other_types(page):
     """A number that the file writes as a struct is no number; fuzzing found a TypeError here."""
     data = bytes.fromhex(page) + bytes(15)
     with pytest.raises(Damaged):
-        pages.walk(BytesSource(data), 0, len(data), "column x")
+        pages.walk(BytesSource(data), 0, len(data), "column x", most=10)
 
 
 @pytest.mark.parametrize(
@@ -346,7 +377,7 @@ def test_frames(data, error):
 def test_thrift_lies(data):
     """A length, a depth or an integer that lies ends the walk, at an address."""
     with pytest.raises(Damaged):
-        thrift.read_struct(data)
+        thrift.read_struct(data, most=1_000)
 
 
 def test_too_much_audio(monkeypatch):

@@ -33,7 +33,6 @@ def main() -> int:
         executed, broken = executed + found["executions"], broken + (found["result"] != "clean")
         say(
             f"{target:<12}{found['executions']:>14,}{found['rate']:>10,}{found['corpus']:>8}  {found['result']}",
-            flush=True,
         )
     say(f"{'all':<12}{executed:>14,}")
     return broken

@@ -91,7 +91,7 @@ def json_parse(data: bytes) -> None:
 
 def thrift_walk(data: bytes) -> None:
     """Walk a Thrift struct."""
-    thrift.read_struct(data)
+    thrift.read_struct(data, most=10_000)
 
 
 def footer_walk(data: bytes) -> None:
@@ -101,7 +101,7 @@ def footer_walk(data: bytes) -> None:
 
 def pages_walk(data: bytes) -> None:
     """Walk the pages of a column chunk."""
-    pages.walk(BytesSource(data), 0, len(data), "column x")
+    pages.walk(BytesSource(data), 0, len(data), "column x", most=1_000)
 
 
 def sound_head(data: bytes) -> None:
@@ -121,13 +121,10 @@ def descriptor_judge(data: bytes) -> None:
     with contextlib.suppress(ValueError, RecursionError, TypeError, KeyError, AttributeError):
         value = json.loads(data)
         bare = _audio().get(value["audio"]["digest"], bare)
-        parts = {f"trace/{each['name']}": _pool()[each["digest"]] for each in value["traces"]}
-        parts |= {
-            f"ref/{place}": _pool()[each["digest"]]
-            for place, each in enumerate(value["input"]["refs"])
-            if each["digest"] in _pool()
-        }
-    _judge({"descriptor": data} | (parts or _parts() | {"descriptor": data}), bare)
+        parts = dict(
+            _pool()[each["digest"]] for each in (*value["traces"], *value["input"]["refs"]) if each["digest"] in _pool()
+        )
+    _judge({"descriptor": data} | (parts or _parts()) | {"descriptor": data}, bare)
 
 
 def trace_judge(data: bytes) -> None:
@@ -365,9 +362,9 @@ def _listed() -> dict[str, dict[str, Any]]:
 
 
 @cache
-def _pool() -> dict[str, bytes]:
-    """Return every part of the kit's sound runs by its digest."""
-    return {digest.of(part): part for _, parts in _sound_runs() for part in parts.values()}
+def _pool() -> dict[str, tuple[str, bytes]]:
+    """Return every part of the kit's sound runs, with its name, by its digest."""
+    return {digest.of(part): (name, part) for _, parts in _sound_runs() for name, part in parts.items()}
 
 
 @cache

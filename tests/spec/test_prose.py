@@ -54,7 +54,9 @@ def test_json_blocks_do_what_they_say(tmp_path: Any, tag: str, block: str) -> No
     jsonschema.Draft202012Validator(DESCRIPTOR).validate(whole)
 
 
-@pytest.mark.parametrize("name", ["descriptor", "traces", "attestation", "report", "show", "rerun", "diff", "adapt", "rules"])
+@pytest.mark.parametrize(
+    "name", ["descriptor", "traces", "attestation", "report", "show", "rerun", "diff", "adapt", "rules"]
+)
 def test_schemas_are_schemas(name: str) -> None:
     """Each is a valid 2020-12 schema with an identity of its own."""
     schema = _spec.load_json(f"{name}.schema.json")
@@ -110,6 +112,7 @@ def test_limits_are_those_of_the_prose() -> None:
         limits.MAX_TRACE_BYTES // mib,
         limits.MAX_JSON_DEPTH,
         limits.MAX_PARQUET_FOOTER_BYTES // mib,
+        limits.MAX_PARQUET_FOOTER_VALUES,
         footer._MAX_METADATA_BYTES // mib,
         footer._MAX_COLUMNS,
         limits.MAX_PARQUET_ROWS,
@@ -120,6 +123,8 @@ def test_limits_are_those_of_the_prose() -> None:
         shelf._FILE_SWELL,
         shelf._FEW_ROWS,
         shelf._ROW_BYTES,
+        shelf._FEW_PAGES,
+        shelf._PAGE_BYTES,
         *(2, sound._FEW_SAMPLES.bit_length() - 1),  # written as a power
         sound._SAMPLES_A_BYTE,
         sound._LOSSY_SAMPLES_A_BYTE,

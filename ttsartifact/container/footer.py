@@ -13,7 +13,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import thrift
-from ttsartifact.container.limits import MAX_PARQUET_FOOTER_BYTES, MAX_PARQUET_ROW_GROUPS, MAX_PARQUET_ROWS, MIB
+from ttsartifact.container.limits import (
+    MAX_PARQUET_FOOTER_BYTES,
+    MAX_PARQUET_FOOTER_VALUES,
+    MAX_PARQUET_ROW_GROUPS,
+    MAX_PARQUET_ROWS,
+    MIB,
+)
 from ttsartifact.container.source import Span, blocks_of
 from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge
 
@@ -115,7 +121,8 @@ def read(source: Source) -> Footer:
 def parse(data: bytes, offset: int) -> Footer:
     """Walk the bytes of a footer that begins at `offset` (FileMetaData of parquet.thrift)."""
     try:
-        return _checked(data, offset, *thrift.read_struct(data, keep=frozenset({3, 4, 5})))
+        walked = thrift.read_struct(data, most=MAX_PARQUET_FOOTER_VALUES, keep=frozenset({3, 4, 5}))
+        return _checked(data, offset, *walked)
     except Damaged as error:
         raise error.at(f"footer at offset {offset}") from error.__cause__
     except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -129,6 +136,10 @@ def _checked(data: bytes, offset: int, fields: dict[int, Any], end: int) -> Foot
     _within("rows", rows, MAX_PARQUET_ROWS)
     _within("row groups", len(groups), MAX_PARQUET_ROW_GROUPS)
     found = tuple(_row_group(data, offset, group) for group in groups)
+    # Each page of a column chunk is walked: chunks that share their bytes would have them walked once for each.
+    covered = sum(column.end - column.start for group in found for column in group.columns)
+    if covered > offset - len(_MAGIC):
+        raise Damaged("columns that share bytes", found=covered, expected=f"at most {offset - len(_MAGIC)}")
     counted = sum(group.rows for group in found)
     if rows < 1 or rows != counted or any(group.rows < 0 for group in found):
         raise Damaged("no rows, or other rows than the row groups hold", found=rows, expected=max(1, counted))

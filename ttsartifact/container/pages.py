@@ -22,6 +22,7 @@ __all__ = ["SWELL", "Chunk", "walk"]
 SWELL = 64
 _SMALL_PAGE_BYTES = 40 * MIB
 _VALUE_BYTES = 16  # a decoded integer, its levels, and an index into a dictionary
+_HEADER_VALUES = 100  # with every statistic there are thirty
 _HEADER_BYTES = (256, 8192, 256 * 1024)  # statistics make some headers long; most fit the first read
 _INDEX, _DICTIONARY, _DATA_V2 = 1, 2, 3
 _HEADER_FIELD = {0: 5, _DICTIONARY: 7, _DATA_V2: 8}
@@ -32,8 +33,9 @@ _ENCODINGS = frozenset({0, 2, 3, 4, 8, 9})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """What one column chunk becomes: bytes after decompression, values, and whether a dictionary is among its pages."""
+    """What one column chunk holds: pages, bytes after decompression, values, and whether a dictionary is among them."""
 
+    pages: int
     page_bytes: int
     values: int
     has_dictionary: bool
@@ -44,12 +46,18 @@ class Chunk:
         return self.page_bytes + self.values * _VALUE_BYTES
 
 
-def walk(source: Source, start: int, end: int, where: str) -> Chunk:
-    """Walk the pages in [start, end); raises Damaged (CON02) where they do not fill it, TooLarge where one swells."""
-    total = values = 0
+def walk(source: Source, start: int, end: int, where: str, *, most: int) -> Chunk:
+    """Walk the pages in [start, end), `most` of them at most.
+
+    Raises Damaged (CON02) where they do not fill it, TooLarge where one swells or there are more.
+    """
+    total = values = count = 0
     has_dictionary = False
     position = start
     while position < end:
+        count += 1
+        if count > most:
+            raise TooLarge("more pages than a file of this size needs", where=where)
         header, used = _header(source, position, end)
         kind, swollen, stored = header.get(1), header.get(2), header.get(3)
         if not isinstance(swollen, int) or not isinstance(stored, int) or swollen < 0 or stored < 0:
@@ -70,7 +78,7 @@ def walk(source: Source, start: int, end: int, where: str) -> Chunk:
         position += used + stored
     if position != end:
         raise Damaged("a page runs past its column", where=where, found=position, expected=end)
-    return Chunk(page_bytes=total, values=values, has_dictionary=has_dictionary)
+    return Chunk(pages=count, page_bytes=total, values=values, has_dictionary=has_dictionary)
 
 
 def _values(header: dict[int, Any], kind: int, position: int) -> int:
@@ -87,7 +95,7 @@ def _header(source: Source, position: int, end: int) -> tuple[dict[int, Any], in
     for size in _HEADER_BYTES:
         data = source.read_at(position, min(size, end - position))
         try:
-            return thrift.read_struct(data)
+            return thrift.read_struct(data, most=_HEADER_VALUES)
         except Damaged as error:
             if len(data) < size or size == _HEADER_BYTES[-1]:
                 raise error.at(f"offset {position}") from None

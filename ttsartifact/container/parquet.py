@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from ttsartifact import _spec
 from ttsartifact.container import canonical, footer
 from ttsartifact.container.columns import TRACE_TABLES, audio_path, flat_columns, layout, table_rows
-from ttsartifact.container.limits import MAX_PARQUET_AUDIO_BYTES, MIB
+from ttsartifact.container.limits import MAX_PARQUET_AUDIO_BYTES, MAX_PARQUET_ROW_GROUPS, MIB
 from ttsartifact.container.source import blocks_of, length_of
 from ttsartifact.errors import InvalidDescriptor, TooLarge
 from ttsartifact.terms.descriptor import Descriptor
@@ -52,7 +52,9 @@ def write(rows: Iterable[tuple[Mapping[str, bytes], Sequence[Piece]]], file: Bin
     if "use_content_defined_chunking" in inspect.signature(pq.ParquetWriter.__init__).parameters:
         options["use_content_defined_chunking"] = True
     with pq.ParquetWriter(file, schema, **options) as writer:
-        for group in _groups(rows):
+        for number, group in enumerate(_groups(rows)):
+            if number == MAX_PARQUET_ROW_GROUPS:
+                raise TooLarge("more row groups than are read; write several files", expected=f"at most {number}")
             writer.write_table(_table(group, schema), row_group_size=_GROUP_ROWS)
         writer.add_key_value_metadata({footer.SEAL_KEY: "sha256:" + "0" * 64})
     _seal_in_place(file)

@@ -19,7 +19,7 @@ from ttsartifact.container.columns import TRACE_TABLES, layout
 from ttsartifact.container.limits import (
     MAX_DESCRIPTOR_BYTES,
     MAX_PARQUET_FOOTER_BYTES,
-    MAX_PARQUET_ROW_GROUPS,
+    MAX_PARQUET_FOOTER_VALUES,
     MAX_PARTS,
     MAX_SMALL_CHUNK_BYTES,
     MIB,
@@ -45,6 +45,8 @@ _SMALL_FILE_BYTES, _FILE_SWELL = 64 * MIB, 16
 # The digests alone of a run take more than this, and no two runs share theirs; a row for less was repeated for nothing.
 _FEW_ROWS, _ROW_BYTES = 1000, 256
 _SMALL_TABLE_ROWS = 1000
+# A page costs a walk over its header; a row group of ours has 60 to 100, and a mebibyte of audio one.
+_FEW_PAGES, _PAGE_BYTES = 10_000, 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,7 @@ class Shelf:
             self.misfits, self._fitting = self._fit()
         self._swollen: dict[int, int] = {}  # by row group, so that a second reading is not counted as another file
         self._whole = 0
+        self._pages: dict[int, int] = {}
 
     @property
     def metadata_keys(self) -> tuple[str, ...]:
@@ -159,7 +162,7 @@ class Shelf:
             pre_buffer=False,
             buffer_size=1 * MIB,
             thrift_string_size_limit=MAX_PARQUET_FOOTER_BYTES,
-            thrift_container_size_limit=MAX_PARQUET_ROW_GROUPS,
+            thrift_container_size_limit=MAX_PARQUET_FOOTER_VALUES,
             page_checksum_verification=True,
             **{key: value for key, value in options.items() if key in known},
         )
@@ -195,11 +198,14 @@ class Shelf:
     def _walk_pages(self, number: int) -> int:
         """Walk the page headers of a row group within the limits, and return how many rows to decode at once."""
         group = self._footer.groups[number]
-        swollen = 0
+        swollen = self._pages[number] = 0
+        left = _FEW_PAGES + self._source.size // _PAGE_BYTES - sum(self._pages.values())
         for column in group.columns:
             if column.path.partition(".")[0] not in self._fitting:
                 continue
-            chunk = pages.walk(self._source, column.start, column.end, f"column {column.path}")
+            chunk = pages.walk(self._source, column.start, column.end, f"column {column.path}", most=left)
+            self._pages[number] += chunk.pages
+            left -= chunk.pages
             if chunk.has_dictionary and column.is_bytes and column.path not in self._dictionaries:
                 raise Damaged("a dictionary page that the footer does not name", where=f"column {column.path}")
             swollen += chunk.swollen_bytes

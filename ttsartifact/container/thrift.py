@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ttsartifact.errors import Damaged
+from ttsartifact.errors import Damaged, TooLarge
 
 __all__ = ["read_struct"]
 
@@ -16,18 +16,37 @@ _INTEGERS = {4, 5, 6}
 _MAX_DEPTH = 16
 
 
-def read_struct(data: bytes, position: int = 0, *, keep: frozenset[int] | None = None) -> tuple[dict[int, Any], int]:
+def read_struct(
+    data: bytes, position: int = 0, *, most: int, keep: frozenset[int] | None = None
+) -> tuple[dict[int, Any], int]:
     """Return the struct at `position` and where it ends. Of fields outside `keep` only the lengths are walked.
 
-    Raises Damaged (CON02) where the bytes are no struct; IndexError never escapes.
+    Raises TooLarge for more than `most` values, Damaged (CON02) where the bytes are no struct; IndexError never
+    escapes.
     """
     try:
-        return _struct(data, position, 0, keep)
+        return _struct(data, position, 0, keep, _Allowance(most))
     except IndexError as error:
         raise Damaged("a Thrift structure runs past its end", where=f"byte {len(data)} of it") from error
 
 
-def _struct(data: bytes, position: int, depth: int, keep: frozenset[int] | None) -> tuple[dict[int, Any], int]:
+class _Allowance:
+    """How many values may still be read: a value takes a byte of the file, and a hundred of memory."""
+
+    __slots__ = ("left", "most")
+
+    def __init__(self, most: int) -> None:
+        self.left = self.most = most
+
+    def take(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise TooLarge("a Thrift structure of too many values", expected=f"at most {self.most}")
+
+
+def _struct(
+    data: bytes, position: int, depth: int, keep: frozenset[int] | None, allowance: _Allowance
+) -> tuple[dict[int, Any], int]:
     if depth > _MAX_DEPTH:
         raise _broken("is nested too deeply", position)
     fields: dict[int, Any] = {}
@@ -41,12 +60,13 @@ def _struct(data: bytes, position: int, depth: int, keep: frozenset[int] | None)
         if number in fields:
             raise _broken("holds a field twice", at)
         kept = keep is None or number in keep
-        value, position = _value(data, position, head & 0x0F, depth + 1, kept=kept)
+        value, position = _value(data, position, head & 0x0F, depth + 1, allowance, kept=kept)
         fields[number] = value if kept else None
     return fields, position + 1
 
 
-def _value(data: bytes, position: int, kind: int, depth: int, *, kept: bool) -> tuple[Any, int]:
+def _value(data: bytes, position: int, kind: int, depth: int, allowance: _Allowance, *, kept: bool) -> tuple[Any, int]:
+    allowance.take()
     if kind in {_TRUE, _FALSE}:
         return kind == _TRUE, position
     if kind == _BYTE:
@@ -59,21 +79,21 @@ def _value(data: bytes, position: int, kind: int, depth: int, *, kept: bool) -> 
         size, position = _varint(data, position)
         return (position, size), _within(data, position, size)
     if kind in {_LIST, _SET}:
-        return _list(data, position, depth, kept=kept)
+        return _list(data, position, depth, allowance, kept=kept)
     if kind == _STRUCT:
-        return _struct(data, position, depth, None if kept else frozenset())
+        return _struct(data, position, depth, None if kept else frozenset(), allowance)
     if kind == _MAP:
         size, position = _varint(data, position)
         _within(data, position, size)
         kinds, position = (data[position], position + 1) if size else (0, position)
         for _ in range(size):
             for kind_of in (kinds >> 4, kinds & 0x0F):
-                _, position = _element(data, position, kind_of, depth, kept=False)
+                _, position = _element(data, position, kind_of, depth, allowance, kept=False)
         return None, position
     raise _broken("holds a field of no known type", position)
 
 
-def _list(data: bytes, position: int, depth: int, *, kept: bool) -> tuple[Any, int]:
+def _list(data: bytes, position: int, depth: int, allowance: _Allowance, *, kept: bool) -> tuple[Any, int]:
     head, position = data[position], position + 1
     size = head >> 4
     if size == 15:
@@ -81,19 +101,22 @@ def _list(data: bytes, position: int, depth: int, *, kept: bool) -> tuple[Any, i
     _within(data, position, size)  # an element takes a byte at least, so a lie about the length ends here
     items = []
     for _ in range(size):
-        value, position = _element(data, position, head & 0x0F, depth, kept=kept)
+        value, position = _element(data, position, head & 0x0F, depth, allowance, kept=kept)
         if kept:
             items.append(value)
     return items, position
 
 
-def _element(data: bytes, position: int, kind: int, depth: int, *, kept: bool) -> tuple[Any, int]:
+def _element(
+    data: bytes, position: int, kind: int, depth: int, allowance: _Allowance, *, kept: bool
+) -> tuple[Any, int]:
     """Read an element; a boolean takes a byte here, while in a struct it lies in the field's head."""
     if kind in {_TRUE, _FALSE}:
+        allowance.take()
         return data[position] == _TRUE, position + 1
     if depth > _MAX_DEPTH:
         raise _broken("is nested too deeply", position)
-    return _value(data, position, kind, depth + 1, kept=kept)
+    return _value(data, position, kind, depth + 1, allowance, kept=kept)
 
 
 def _zigzag(data: bytes, position: int) -> tuple[int, int]:
