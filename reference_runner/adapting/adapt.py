@@ -6,13 +6,14 @@ delta = adapt(load_checkpoint(), clips, settings, seed=1, out=Path("voice.safete
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from reference_runner import conditions
 from reference_runner.adapting.clips import hear_clips
-from reference_runner.adapting.fine_tuning import fine_tune, learn_style
+from reference_runner.adapting.fine_tuning import FineTuned, fine_tune, learn_style, on_grid
 from reference_runner.adapting.quality import measure_clip
 from reference_runner.adapting.utterances import of_clip, of_prior
 from reference_runner.errors import CheckpointError, DeviceUnavailable, ReferenceClipError
@@ -41,10 +42,21 @@ if TYPE_CHECKING:
     from reference_runner.numerics.integers import IntegerOps
     from reference_runner.synthesis.references import HeardReference
 
-__all__ = ["adapt"]
+__all__ = ["Learnt", "adapt", "learn"]
 
 ALIGNING_PASSES = 2
 PRIOR_MEDIA_TYPE = "application/vnd.ttsartifact.stable-tts-prior"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Learnt:
+    """A voice before it is written down."""
+
+    heard: tuple[HeardReference, ...]
+    quality: tuple[ClipQuality, ...]
+    style: torch.Tensor
+    """(S,), on its grid."""
+    tuned: FineTuned
 
 
 def adapt(
@@ -57,6 +69,34 @@ def adapt(
     on_step: Callable[[int, int], None] | None = None,
 ) -> Delta:
     """Write the delta that speaks in the clips' voice and return it; equal arguments give equal bytes."""
+    learnt = learn(checkpoint, clips, settings, seed=seed, on_step=on_step)
+    save_delta(
+        out,
+        base=f"sha256:{checkpoint.digest}",
+        model_family=MODEL_FAMILY,
+        clips=tuple(_clip(*facts) for facts in zip(clips, learnt.heard, learnt.quality, strict=True)),
+        priors=tuple({"reference": _prior_reference(prior)} for prior in checkpoint.priors if settings.preserve),
+        config=settings.to_json(),
+        seed=seed,
+        steps=learnt.tuned.steps,
+        stopped_early=learnt.tuned.stopped_early,
+        curve=learnt.tuned.curve,
+        code_version=__version__,
+        style=learnt.style,
+        change=learnt.tuned.change,
+    )
+    return load_delta(out, checkpoint)
+
+
+def learn(
+    checkpoint: Checkpoint,
+    clips: Sequence[TargetClip],
+    settings: AdaptationSettings,
+    *,
+    seed: int,
+    on_step: Callable[[int, int], None] | None = None,
+) -> Learnt:
+    """Hear and measure the clips and learn their voice, without writing anything."""
     if checkpoint.adaptation is not None:
         raise CheckpointError("a checkpoint that is adapted already", where=checkpoint.name)
     heard = hear_clips(clips)
@@ -65,33 +105,17 @@ def adapt(
     with torch.no_grad():
         transcriber = Transcriber(model, _exact(model), TextFrontEnd())
         transcribed = [transcriber.transcribe(clip, passes=ALIGNING_PASSES, above_floor=True) for clip in heard]
-        quality = [
-            measure_clip(clip, found, transcriber, priors) for clip, found in zip(heard, transcribed, strict=True)
-        ]
+        pairs = zip(heard, transcribed, strict=True)
+        quality = tuple(measure_clip(clip, found, transcriber, priors) for clip, found in pairs)
         own = transcriber.ops.to_float64(transcriber.mean_style([clip.style for clip in transcribed]))[0]
         plain = [of_clip(clip, own, transcriber) for clip in transcribed]
     style = torch.from_numpy(own.copy())
-    style = on_style_grid(style + learn_style(model, plain, style, steps=settings.style_steps))
+    style = on_grid(style + learn_style(model, plain, style, steps=settings.style_steps), STYLE_GRID_BITS)
     with torch.no_grad():
         targets = [of_clip(clip, style.numpy(), transcriber) for clip in transcribed]
         kept = [of_prior(prior, transcriber) for prior in priors]
     tuned = fine_tune(model, targets, kept, settings, seed, on_step)
-    save_delta(
-        out,
-        base=f"sha256:{checkpoint.digest}",
-        model_family=MODEL_FAMILY,
-        clips=tuple(_clip(*facts) for facts in zip(clips, heard, quality, strict=True)),
-        priors=tuple({"reference": _prior_reference(prior)} for prior in priors) if settings.preserve else (),
-        config=settings.to_json(),
-        seed=seed,
-        steps=tuned.steps,
-        stopped_early=tuned.stopped_early,
-        curve=tuned.curve,
-        code_version=__version__,
-        style=style,
-        change=tuned.change,
-    )
-    return load_delta(out, checkpoint)
+    return Learnt(heard=heard, quality=quality, style=style, tuned=tuned)
 
 
 def settle() -> None:
@@ -103,11 +127,6 @@ def settle() -> None:
     one = torch.ones(1, dtype=torch.float64)
     for function in (torch.sqrt, torch.sin, torch.cos, torch.log, torch.rsqrt):
         function(one)
-
-
-def on_style_grid(style: torch.Tensor) -> torch.Tensor:
-    """Round a style (S,) to the grid of the file."""
-    return torch.round(style * 2.0**STYLE_GRID_BITS) * 2.0**-STYLE_GRID_BITS
 
 
 def _exact(model: StableTts) -> IntegerOps:

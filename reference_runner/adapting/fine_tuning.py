@@ -25,7 +25,7 @@ from reference_runner.numerics.native import NativeOps
 from reference_runner.numerics.noise import FRACTION_BITS, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     OnStep = Callable[[int, int], None]
 
-__all__ = ["FineTuned", "fine_tune", "learn_style"]
+__all__ = ["FineTuned", "fine_tune", "learn_style", "on_grid"]
 
 CROP_FRAMES = 96
 CROPS = 4
@@ -82,8 +82,13 @@ class FineTuned:
     stopped_early: bool
     curve: tuple[tuple[int, int, int], ...]
     """(step, target, prior): losses at every look, in millionths."""
-    margin: float
-    """The smallest distance of an unrounded number to where it would have been rounded otherwise, in grid steps."""
+    unrounded: Mapping[str, torch.Tensor]
+    """The change before it was brought onto its grids: what two machines may see differently."""
+
+    @property
+    def margin(self) -> float:
+        """The smallest distance of an unrounded number to where it would have been rounded otherwise."""
+        return min(_margin(value, FACTOR_GRID_BITS) for value in self.unrounded.values())
 
 
 def learn_style(model: StableTts, targets: Sequence[Utterance], style: torch.Tensor, *, steps: int) -> torch.Tensor:
@@ -113,7 +118,7 @@ def learn_style(model: StableTts, targets: Sequence[Utterance], style: torch.Ten
                 break
         (gradient,) = torch.autograd.grad(loss / (place + 1), [residual])
         adam.step([gradient], STYLE_RATE * (1 - step / steps))
-    return _on_grid(residual.detach(), STYLE_GRID_BITS)
+    return on_grid(residual.detach(), STYLE_GRID_BITS)
 
 
 def fine_tune(
@@ -171,13 +176,13 @@ class _FineTuning:
         if made == 0:
             message = f"the prior samples' loss rose from {curve[0][2]} to {curve[-1][2]} millionths and stayed there"
             raise RequestError(f"{message}; a lower learning rate keeps it", where="adaptation.learning_rate_micro")
-        rounded = {name: _on_grid(value, FACTOR_GRID_BITS) for name, value in best.items()}
+        rounded = {name: on_grid(value, FACTOR_GRID_BITS) for name, value in best.items()}
         return FineTuned(
             change=Change.of(rounded),
             steps=made,
             stopped_early=stopped,
             curve=tuple(curve),
-            margin=min(_margin(value, FACTOR_GRID_BITS) for value in best.values()),
+            unrounded=best,
         )
 
     def _copied(self) -> dict[str, torch.Tensor]:
@@ -271,11 +276,12 @@ def _cut(values: torch.Tensor, start: int, width: int) -> torch.Tensor:
     return functional.pad(part, (0, 0, 0, width - len(part)))
 
 
-def _on_grid(values: torch.Tensor, bits: int) -> torch.Tensor:
+def on_grid(values: torch.Tensor, bits: int) -> torch.Tensor:
+    """Round to multiples of 2**-bits, halves to even."""
     return torch.round(values * 2.0**bits) * 2.0**-bits
 
 
 def _margin(values: torch.Tensor, bits: int) -> float:
-    """Return the smallest distance to a half step, in steps."""
+    """Return the smallest distance to a half step."""
     steps = values * 2.0**bits
-    return float((0.5 - (steps - torch.round(steps)).abs()).min())
+    return float((0.5 - (steps - torch.round(steps)).abs()).min()) * 2.0**-bits

@@ -1,0 +1,315 @@
+"""Clips of a voice become a delta: the same bytes each time, a chain that names what was changed, a voice that reruns.
+
+A very small model with random weights stands in for the released one: what is asserted is bytes, names and losses.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import load, save
+
+from reference_runner.adapter import StableTtsAdapter
+from reference_runner.adapting.adapt import adapt
+from reference_runner.adapting.clips import (
+    TargetClip,
+    clipped_samples,
+    hear_clips,
+    signal_to_noise_millidb,
+)
+from reference_runner.adapting.settings import AdaptationSettings
+from reference_runner.errors import CertificateError, CheckpointError, DeltaError, ReferenceClipError, RequestError
+from reference_runner.model.checkpoint import load_checkpoint, save_checkpoint
+from reference_runner.model.delta import apply_delta, changed, file_format, load_delta, read_delta
+from reference_runner.numerics.weights import QuantisedWeights
+from reference_runner.synthesis.request import Numerics, SynthesisRequest
+from reference_runner.synthesis.synthesize import Synthesizer
+from ttsartifact import AdaptationClip, AdaptationRequest, Refused, adaptation_chain
+
+ORIGIN = {"kind": "synthetic", "name": "a buzz of the test"}
+WORDS = ("Good morning.", "The harbor was quiet.")
+QUICK = AdaptationSettings(steps=8, style_steps=3, rank=2, learning_rate_micro=1_000)
+
+
+def buzz(path, seconds, pitch_hz=120.0, level=0.2, noise=0.0):
+    t = np.arange(round(seconds * 16_000)) / 16_000
+    phase = 2 * np.pi * (pitch_hz * t + 3 * np.sin(4 * np.pi * t))
+    sound = level * sum(np.sin(k * phase) / k for k in range(1, 8)) * (np.sin(3 * np.pi * t) > -0.7)
+    sound = sound + noise * np.random.Generator(np.random.Philox(key=1)).standard_normal(len(t))
+    soundfile.write(path, np.rint(np.clip(sound, -1, 1) * 32_767).astype(np.int16), 16_000)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """Two clips of one voice with their words."""
+    folder = tmp_path_factory.mktemp("target")
+    paths = [buzz(folder / "a.wav", 1.4), buzz(folder / "b.wav", 1.8)]
+    return [
+        TargetClip(path=path, transcript=words, provenance=ORIGIN) for path, words in zip(paths, WORDS, strict=True)
+    ]
+
+
+@pytest.fixture(scope="module")
+def delta_path(tmp_path_factory, small_checkpoint, clips):
+    """Adapt once; most tests look at this file."""
+    path = tmp_path_factory.mktemp("delta") / "voice.safetensors"
+    adapt(small_checkpoint, clips, QUICK, seed=7, out=path)
+    return path
+
+
+def rewritten(path, out, change):
+    """Write a delta again with other facts or tensors, and every length right."""
+    content = path.read_bytes()
+    header = json.loads(content[8 : 8 + struct.unpack("<Q", content[:8])[0]])
+    facts, tensors = json.loads(header["__metadata__"]["ttsartifact"]), load(content)
+    change(facts, tensors)
+    out.write_bytes(save(tensors, metadata={"ttsartifact": json.dumps(facts, sort_keys=True)}))
+    return out
+
+
+# -- making
+
+
+def test_the_same_inputs_give_the_same_bytes_and_another_seed_does_not(tmp_path, small_checkpoint, clips, delta_path):
+    """Digest for digest, in another folder; `benchmarks/adaptation.py` asks other threads and kernels."""
+    again = adapt(small_checkpoint, clips, QUICK, seed=7, out=tmp_path / "voice.safetensors")
+    other = adapt(small_checkpoint, clips, QUICK, seed=8, out=tmp_path / "other.safetensors")
+    assert (tmp_path / "voice.safetensors").read_bytes() == delta_path.read_bytes()
+    assert other.tensors_digest != again.tensors_digest
+
+
+def test_a_delta_tells_what_it_was_made_of(small_checkpoint, delta_path):
+    """Base, clips with words and figures, prior samples, configuration, seed, and the chain over them."""
+    delta = load_delta(delta_path, small_checkpoint)
+    record = delta.record()
+    priors = [f"sha256:{prior.digest}" for prior in small_checkpoint.priors]
+    assert (record["base"], record["prior_refs"]) == (f"sha256:{small_checkpoint.digest}", priors)
+    assert [clip["transcript"] for clip in delta.clips] == list(WORDS)
+    assert [entry["duration_ms"] for entry in record["quality"]] == [1_400, 1_800]
+    assert [entry["role"] for entry in delta.references] == ["target", "target", "prior", "prior"]
+    assert record["chain"] == adaptation_chain(
+        base=delta.base,
+        clips=[(entry["digest"], entry["transcript_digest"]) for entry in delta.references[:2]],
+        priors=priors,
+        config_digest=record["config_digest"],
+        seed="7",
+    )
+    assert AdaptationSettings.from_json(delta.config) == QUICK
+    assert file_format(delta_path) == "ttsartifact-stable-tts-delta/1"
+
+
+def test_prior_preservation_keeps_the_prior_samples(tmp_path, small_checkpoint, clips):
+    """After as many steps their loss is lower than without it, and the target's has fallen in both."""
+    asked = {"steps": 30, "style_steps": 0, "rank": 4, "learning_rate_micro": 5_000}
+    with_it, without = (
+        adapt(
+            small_checkpoint,
+            clips,
+            AdaptationSettings(**asked, preserve=preserve),
+            seed=1,
+            out=tmp_path / "d.safetensors",
+        ).record()
+        for preserve in (True, False)
+    )
+    losses, bare = with_it["loss_micro"], without["loss_micro"]
+    assert losses["prior_last"] < bare["prior_last"]
+    assert losses["target_last"] < losses["target_first"]
+    assert bare["target_last"] < bare["target_first"]
+    assert (with_it["with_prior_preservation"], without["with_prior_preservation"]) == (True, False)
+    assert without["prior_refs"] == []
+
+
+def test_measures_of_a_clip(tmp_path):
+    """A cut peak is counted, and noise lowers the ratio by about what it is louder."""
+    pcm = np.array([0, 5, 9, 9, 9, 4, -9, -9, 3], np.int16)
+    assert clipped_samples(pcm) == 3
+    assert clipped_samples(np.array([32_767, 0, -32_768], np.int16)) == 2
+    quiet, loud = (
+        signal_to_noise_millidb(soundfile.read(buzz(tmp_path / "n.wav", 3.0, noise=level), dtype="int16")[0])
+        for level in (0.001, 0.01)
+    )
+    assert 19_000 < quiet - loud < 21_000
+
+
+# -- refusals
+
+
+def test_too_little_too_much_and_nameless_clips_are_refused(tmp_path, clips):
+    """Each with its address."""
+    long = [
+        TargetClip(path=buzz(tmp_path / f"{n}.wav", 21.0, 100 + n), transcript="Hm.", provenance=ORIGIN)
+        for n in range(3)
+    ]
+    for given, said in (
+        ([], "got 0 clips, expected 1 to 20 (in adaptation.clips)"),
+        (clips[:1] * 21, "got 21 clips, expected 1 to 20 (in adaptation.clips)"),
+        (clips[:1], "got 1400 ms in 1 clips, expected 3000 to 60000 (in adaptation.clips)"),
+        (long, "got 63000 ms in 3 clips, expected 3000 to 60000 (in adaptation.clips)"),
+        ([clips[1], clips[1]], "the same as clip 1 (in clip 2)"),
+        (
+            [TargetClip(path=clips[0].path, transcript=" ", provenance=ORIGIN)],
+            "characters, expected 1 to 1000 (in clip 1)",
+        ),
+        (
+            [TargetClip(path=clips[0].path, transcript="A.", provenance={})],
+            "nobody says where it came from (in clip 1)",
+        ),
+    ):
+        with pytest.raises(ReferenceClipError) as refused:
+            hear_clips(given)
+        assert said in str(refused.value)
+    with pytest.raises(RequestError, match=r"got 0, expected 1 to 2000 \(in adaptation.steps\)"):
+        AdaptationSettings(steps=0)
+
+
+def _clip_changed(facts, _):
+    facts["clips"][1]["reference"]["digest"] = "sha256:" + "0" * 64
+
+
+def _transcript_changed(facts, _):
+    facts["clips"][1]["transcript"] = "Something else."
+
+
+def _prior_changed(facts, _):
+    facts["priors"][0]["reference"]["digest"] = "sha256:" + "0" * 64
+
+
+def _config_changed(facts, _):
+    facts["config"] = facts["config"].replace('"steps":8', '"steps":9')
+
+
+def _seed_changed(facts, _):
+    facts["seed"] = "8"
+
+
+def _base_changed(facts, _):
+    facts["base"] = "sha256:" + "0" * 64
+
+
+def _tensor_changed(_, tensors):
+    tensors["style"] = -tensors["style"]
+
+
+def _tensor_off_grid(_, tensors):
+    tensors["style"] = tensors["style"] + 2.0**-13
+
+
+def _shape_changed(facts, tensors):
+    tensors["up/output.weight"] = tensors["up/output.weight"][1:].clone()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_base_changed, "base was changed"),
+        (_clip_changed, "a clip was changed"),
+        (_transcript_changed, "transcript of clip 2 was changed"),
+        (_prior_changed, "a prior sample was changed"),
+        (_config_changed, "config was changed"),
+        (_seed_changed, "seed was changed"),
+        (_tensor_changed, "tensors were changed"),
+        (_tensor_off_grid, "style is not of multiples of 2**-12"),
+        (_shape_changed, "tensors were changed"),
+    ],
+)
+def test_what_was_changed_is_named(change, said, tmp_path, delta_path, small_checkpoint):
+    """Every link of the chain, and the tensors."""
+    with pytest.raises(DeltaError) as refused:
+        load_delta(rewritten(delta_path, tmp_path / "x.safetensors", change), small_checkpoint)
+    assert said in str(refused.value)
+
+
+def test_a_delta_of_another_base_is_refused(tmp_path, small_checkpoint, delta_path):
+    """Both digests are said; nor is a checkpoint adapted twice."""
+    path = tmp_path / "other.safetensors"
+    save_checkpoint(path, small_checkpoint.model, (), corpus_root_sha256="0" * 64, code_commit="other", metrics={})
+    with pytest.raises(DeltaError, match=f"wrong base: it belongs to sha256:{small_checkpoint.digest}, got sha256:"):
+        load_delta(delta_path, load_checkpoint(path))
+    adapted = apply_delta(small_checkpoint, read_delta(delta_path))
+    with pytest.raises(CheckpointError, match="adapted already"):
+        adapt(adapted, [], QUICK, seed=1, out=tmp_path / "d.safetensors")
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda content: content[:5_000], lambda content: b"\xff" * 8 + content, lambda _: b""]
+)
+def test_damage_is_no_traceback(damage, tmp_path, delta_path):
+    """Cut, with a huge header, empty: refused as no delta."""
+    path = tmp_path / "damaged.safetensors"
+    path.write_bytes(damage(delta_path.read_bytes()))
+    with pytest.raises(DeltaError):
+        read_delta(path)
+
+
+# -- speaking
+
+
+def test_an_adapted_voice_speaks_in_both_profiles_and_reruns(small_checkpoint, delta_path):
+    """The weights pass the certificate of `exact`; equal requests give equal samples; the base stays as it was."""
+    before = small_checkpoint.model.score_decoder.output.weight.clone()
+    adapted = apply_delta(small_checkpoint, load_delta(delta_path, small_checkpoint))
+    runs = {}
+    for numerics in Numerics:
+        request = SynthesisRequest(text="Hello there.", numerics=numerics, steps=2, seed=3, repeat=False)
+        runs[numerics] = [
+            np.concatenate([chunk.pcm for chunk in Synthesizer(checkpoint).speak(request)])
+            for checkpoint in (adapted, adapted, small_checkpoint)
+        ]
+    for mine, again, plain in runs.values():
+        assert np.array_equal(mine, again)
+        assert len(mine) != len(plain) or not np.array_equal(mine, plain)
+    assert torch.equal(before, small_checkpoint.model.score_decoder.output.weight)
+
+
+def test_weights_that_exact_cannot_carry_are_refused(small_checkpoint, delta_path):
+    """A change that breaks the certificate stops the run."""
+    delta = read_delta(delta_path)
+    delta.change.up["output.weight"][:] = 8.0
+    delta.change.down["output.weight"][:] = 2.0**20
+    with pytest.raises(CertificateError):
+        QuantisedWeights(apply_delta(small_checkpoint, delta).model)
+
+
+def test_the_sum_of_base_and_change_is_exact(small_checkpoint, delta_path):
+    """Products of the factors in Python's integers give the same float32."""
+    delta = read_delta(delta_path)
+    base = dict(small_checkpoint.model.score_decoder.named_parameters())
+    name = "blocks.0.widen.weight"
+    up, down = ((side[name] * 2**14).to(torch.int64) for side in (delta.change.up, delta.change.down))
+    products = (up @ down).double() * 2.0**-28
+    assert torch.equal(
+        changed({name: base[name].detach()}, delta.change)[name], base[name].detach().double() + products
+    )
+
+
+# -- by name
+
+
+def test_the_adapter_writes_refuses_and_tells_the_recipe(tmp_path, small_checkpoint_path, clips, delta_path):
+    """The same bytes by way of the entry point, and what is needed to make them again."""
+    adapter = StableTtsAdapter()
+    given = tuple(AdaptationClip(path=c.path, transcript=c.transcript, provenance=c.provenance) for c in clips)
+    parameters = adapter.describe().checked(QUICK.parameters())
+    steps = []
+    request = AdaptationRequest(
+        clips=given,
+        seed=7,
+        out=str(tmp_path / "voice.safetensors"),
+        parameters=parameters,
+        weights={small_checkpoint_path.name: str(small_checkpoint_path)},
+    )
+    adapted = adapter.adapt(request, lambda done, most: steps.append((done, most)))
+    assert (tmp_path / "voice.safetensors").read_bytes() == delta_path.read_bytes()
+    assert steps == [(step, 8) for step in range(1, 9)]
+    recipe = adapter.recipe(str(delta_path))
+    assert (recipe.base, recipe.seed) == (adapted.record["base"], 7)
+    assert recipe.parameters == QUICK.parameters()
+    assert [(clip.transcript, clip.provenance) for clip in recipe.clips] == [(words, ORIGIN) for words in WORDS]
+    with pytest.raises(Refused, match="expected 3000 to 60000"):
+        adapter.adapt(AdaptationRequest(clips=given[:1], seed=7, out=request.out, parameters=parameters))
