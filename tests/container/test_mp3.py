@@ -13,7 +13,7 @@ from encoded import ID3V1, TITLE, ape, id3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttsartifact.container import capsule, mp3
+from ttsartifact.container import capsule, mp3, sound
 from ttsartifact.container.source import BytesSource, Piece, blocks_of
 from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge, TtsArtifactError
 
@@ -136,6 +136,15 @@ def test_each_structural_fault_names_its_rule_and_place(name: str) -> None:
         mp3.walk(BytesSource(data))
     assert caught.value.rule == rule
     assert caught.value.where.startswith("offset")
+
+
+def test_a_flac_behind_a_tag_says_what_it_is() -> None:
+    """3.9: taggers write such files; their owners need not guess what is wrong with their MP3."""
+    data = id3(TITLE) + b"fLaC" + bytes(60)
+    with pytest.raises(NotAnArtifact, match="a FLAC behind an ID3 tag"):
+        mp3.walk(BytesSource(data))
+    with pytest.raises(NotAnArtifact, match="a FLAC behind an ID3 tag"):
+        sound.codec_of([data])
 
 
 def test_a_full_file_takes_no_capsule() -> None:

@@ -78,6 +78,12 @@ def walk(source: Source) -> Mp3:
     tags = _tags(source)
     audio = tags[-1].end if tags else 0
     first = source.read_at(audio, min(4, source.size - audio))
+    if first == b"fLaC":
+        raise NotAnArtifact(
+            "a FLAC behind an ID3 tag",
+            where=f"offset {audio}",
+            expected="fLaC at offset 0: take the tag off; a FLAC keeps its tags in a VORBIS_COMMENT block",
+        )
     if _frame_bytes(int.from_bytes(first, "big")) is None or len(first) < 4:
         raise NotAnArtifact(
             "no frame of MPEG layer III behind the tags",

@@ -190,6 +190,9 @@ def _head(source: Source) -> _Head:
         offset = min(source.size, offset + 10 + size + (10 if tag[3] == 4 and tag[5] & 0x10 else 0))
     if source.size >= offset + 4:
         frame = source.read_at(offset, min(256, source.size - offset))
+        if frame[:4] == b"fLaC":
+            expected = "fLaC at offset 0; a FLAC keeps its tags in a VORBIS_COMMENT block"
+            raise NotAnArtifact("a FLAC behind an ID3 tag", where=f"offset {offset}", expected=expected, rule="AUD04")
         # Eleven sync bits, then a version and rate that exist, and layer III.
         word = struct.unpack(">I", frame[:4])[0]
         if word >> 21 == 0x7FF and word >> 19 & 3 != 1 and word >> 17 & 3 == 1 and word >> 10 & 3 != 3:
