@@ -23,7 +23,7 @@ def as_refusals(places: Mapping[str, str]) -> Iterator[None]:
         message = str(error).removesuffix(f" (in {error.where})")
         where = places.get(error.where, error.where)
         if isinstance(error, DeviceUnavailable):
-            raise Unavailable(message, where="/generation/device") from error
+            raise Unavailable(message, where=places.get(error.where, "/generation/device")) from error
         if isinstance(error, (RequestError, ReferenceClipError, CheckpointError)):
             raise Refused(message, where=where) from error
         raise CommandFailed(message, where=where) from error

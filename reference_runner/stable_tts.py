@@ -8,15 +8,14 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-from contextlib import contextmanager
 from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, Any
 
-from reference_runner.errors import CheckpointError, DeviceUnavailable, ReferenceClipError, RequestError, RunnerError
+from reference_runner.errors import RequestError
 from reference_runner.model.noise_schedule import DEFAULT_STEPS, DEFAULT_TEMPERATURE
+from reference_runner.refusals import as_refusals
 from ttsartifact import (
     BatchChunk,
-    CommandFailed,
     Conditions,
     Finished,
     Parameter,
@@ -169,7 +168,7 @@ class StableTtsRunner:
     def prepare_batch(self, requests: Sequence[Request]) -> list[Prepared]:
         """Make ready for several requests at once; they differ in their texts alone."""
         first = requests[0]
-        with _as_refusals():
+        with as_refusals(_PLACES):
             self._require()
             from reference_runner import conditions
 
@@ -234,7 +233,7 @@ class StableTtsRunner:
         """Yield the PCM of every request as it is decoded."""
         if self._synthesizer is None:
             raise Refused("stream() was asked for before prepare()")
-        with _as_refusals():
+        with as_refusals(_PLACES):
             speech = self._synthesizer.speak_together(self._requests)
             for place, chunk in speech.together():
                 yield BatchChunk(place=place, pcm=chunk.pcm.astype("<i2").tobytes(), last=chunk.last)
@@ -282,21 +281,6 @@ class StableTtsRunner:
         from reference_runner import conditions
 
         return conditions.finished(report)
-
-
-@contextmanager
-def _as_refusals() -> Iterator[None]:
-    """Let the runner's errors out as those that the front door knows."""
-    try:
-        yield
-    except RunnerError as error:
-        message = str(error).removesuffix(f" (in {error.where})")
-        where = _PLACES.get(error.where, error.where)
-        if isinstance(error, DeviceUnavailable):
-            raise Unavailable(message, where=_PLACES.get(error.where, "/generation/device")) from error
-        if isinstance(error, (RequestError, ReferenceClipError, CheckpointError)):
-            raise Refused(message, where=where) from error
-        raise CommandFailed(message, where=where) from error
 
 
 def _checkpoint(request: Request) -> tuple[Any, Any]:
