@@ -315,29 +315,6 @@ def _adaptation() -> dict[str, Any]:
         "config_digest": digest.of(b"a configuration"),
         "seed": "17",
         "with_prior_preservation": False,
-        "quality": [
-            {
-                "duration_ms": 15_000,
-                "snr_millidb": 31_250,
-                "clipped_samples": 0,
-                "alignment_milli": -7_120,
-                "outlier": False,
-            },
-            {
-                "duration_ms": 5_000,
-                "snr_millidb": absent("not_measured"),
-                "clipped_samples": 3,
-                "alignment_milli": absent("not_applicable"),
-                "outlier": False,
-            },
-        ],
-        "stopped_early": True,
-        "loss_micro": {
-            "target_first": 1_250_000,
-            "target_last": 980_112,
-            "prior_first": absent("not_applicable"),
-            "prior_last": absent("not_applicable"),
-        },
     }
     said = {each["digest"]: each["transcript_digest"] for each in _input()["refs"]}
     return found | {"chain": chain_of(found, said)}

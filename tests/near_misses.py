@@ -91,6 +91,13 @@ _RUN = full_run.draft().descriptor
 TIMBRE, TARGET, OTHER = _RUN["input"]["refs"]
 PRIOR = OTHER | {"role": "prior", "digest": digest.of(b"a prior sample"), "transcript_digest": absent("unknown")}
 BASE, _, DELTA = _RUN["pins"]["model"]["files"]
+MEASURED = {
+    "duration_ms": 15_000,
+    "snr_millidb": 31_250,
+    "clipped_samples": 3,
+    "alignment_milli": -7_120,
+    "outlier": False,
+}
 
 
 def encoded(kind: str, encoder: dict[str, str] | None = None, *, name: str = PARQUET) -> Callable[[Path], Path]:
@@ -166,7 +173,17 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     "PIN09": full(generation__precision__dtype="float16"),
     "PIN10": full(pins__lock__packages=3, pins__lock__digest=digest.of(b"a longer lock")),
     "PIN11": plain(generation__device="cpu"),
-    "PIN12": full(pins__adaptation__steps=1),
+    "PIN12": full(
+        pins__adaptation__steps=1,
+        pins__adaptation__quality=[MEASURED, MEASURED | {"snr_millidb": absent("not_measured"), "outlier": True}],
+        pins__adaptation__stopped_early=True,
+        pins__adaptation__loss_micro={
+            "target_first": 1_250_000,
+            "target_last": -980_112,
+            "prior_first": absent("not_applicable"),
+            "prior_last": absent("not_applicable"),
+        },
+    ),
     # The chain follows the order of the adaptation, which is not that of the list where order does not matter.
     "PIN17": adapted(
         input__refs_ordered=False,

@@ -7,7 +7,7 @@ from functools import partial
 import full_run
 import kit
 import pytest
-from near_misses import BASE, DELTA, OTHER, PRIOR, TARGET, TIMBRE
+from near_misses import BASE, DELTA, MEASURED, OTHER, PRIOR, TARGET, TIMBRE
 
 from ttsartifact.terms import digest
 from ttsartifact.terms.chain import LINKS, adaptation_chain, first_difference
@@ -36,15 +36,12 @@ CASES = [
     case("PIN12", "unlisted-clip", also=("REF06",), input__refs__2__role="prior", input__target_speech_ms=0),
     case("PIN12", "no-prior-clips", pins__adaptation__with_prior_preservation=True),
     case("PIN12", "no-adaptation", pins__adaptation=absent("not_applicable")),
-    case("PIN12", "quality-of-one-clip", pins__adaptation__quality__1=...),
+    case("PIN12", "quality-of-one-clip", pins__adaptation__quality=[MEASURED]),
     case("PIN17", "other-base", pins__adaptation__base=ANOTHER, pins__model__files__0__digest=ANOTHER),
-    case("PIN17", "other-clip", pins__adaptation__target_refs__1=ANOTHER, input__refs__2__digest=ANOTHER),
     case("PIN17", "other-words", input__refs__1__transcript_digest=ANOTHER),
     case("PIN17", "prior-clip-added", **WITH_PRIOR),
     case("PIN17", "other-configuration", pins__adaptation__config_digest=ANOTHER),
     case("PIN17", "other-seed", pins__adaptation__seed="18"),
-    case("PIN17", "other-link", pins__adaptation__chain__priors=ANOTHER),
-    case("PIN17", "words-withheld", input__refs__1__transcript_digest=absent("withheld")),
     case(
         "PIN17",
         "clip-outside",
@@ -54,9 +51,15 @@ CASES = [
     case("PIN18", "delta-not-listed", pins__model__files=[BASE]),
     case("PIN18", "base-not-listed", pins__model__files=[DELTA]),
 ]
+# Kept out of the kit, which is held to a size: others break the same links there.
+MORE = [
+    case("PIN17", "other-clip", pins__adaptation__target_refs__1=ANOTHER, input__refs__2__digest=ANOTHER),
+    case("PIN17", "other-link", pins__adaptation__chain__priors=ANOTHER),
+    case("PIN17", "words-withheld", input__refs__1__transcript_digest=absent("withheld")),
+]
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", [*CASES, *MORE], ids=str)
 def test_breaks(case, tmp_path):
     """Nothing but the rule of the case fails."""
     kit.assert_breaks(case, tmp_path)
