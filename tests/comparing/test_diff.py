@@ -13,6 +13,7 @@ import pytest
 from ttsartifact import NotAnArtifact, Refused, _spec, convert, diff
 from ttsartifact.comparing.timing import compare_timing
 from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.reporting.diff import diff_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +43,7 @@ def test_two_takes_of_one_condition_differ_in_nothing_but_times(tmp_path: Path, 
     assert (found.exit_code, found.changes, found.one_sided) == (0, (), ())
     times = {each.label: (each.a, each.b) for each in found.timing.quantities}
     assert times["first chunk"] == (20_000_014, 20_500_014)
-    SCHEMA.validate(json.loads(json.dumps(found.to_value())))
+    SCHEMA.validate(json.loads(json.dumps(diff_document(found))))
 
 
 def test_a_condition_that_changes_no_sample_is_a_change(tmp_path: Path, first: Path) -> None:

@@ -16,14 +16,13 @@ def diff(a: str, b: str, *, format: str = "text") -> int:
         found = compare(a, b, on_progress=_tell)
     finally:
         passing()
+    from ttsartifact.reporting import diff as spoken
+
     if format == "json":
         from ttsartifact.reporting.documents import as_json
 
-        say(as_json(found.to_value()))
-        return found.exit_code
-    from ttsartifact.reporting import diff as spoken
-
-    if format == "tsv":
+        say(as_json(spoken.diff_document(found)))
+    elif format == "tsv":
         say(spoken.diff_rows(found))
     elif format == "markdown":
         say(spoken.diff_card(found))

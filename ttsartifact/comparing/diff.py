@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact import __version__, _spec
 from ttsartifact.comparing.audio import compare_pcm
 from ttsartifact.comparing.changes import changes_between, to_blame, untold_by_both
 from ttsartifact.comparing.conditions import condition_diff
@@ -106,11 +105,8 @@ class Diff:
         return 3 if self.one_sided or self.audio is None else 0
 
     def to_value(self) -> dict[str, Any]:
-        """Return the JSON document (diff.schema.json). It holds no clock."""
+        """Return the JSON form, which a report puts its schema and tool before. It holds no clock."""
         return {
-            "schema": "urn:ttsartifact:1.0:diff",
-            "spec_version": _spec.FORMAT_VERSION,
-            "tool": {"name": "ttsartifact", "version": __version__},
             "exit_code": self.exit_code,
             "a": self.a.to_value(),
             "b": self.b.to_value(),

@@ -129,7 +129,7 @@ def _lag(audio: AudioComparison) -> str:
 
 
 def _value(value: object) -> str:
-    return "none" if value is None else spoken(value)
+    return "nothing" if value is None else spoken(value)
 
 
 def _source(source: str) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact import _spec
 from ttsartifact.reporting.again import audio_lines
+from ttsartifact.reporting.documents import tool
 from ttsartifact.reporting.markdown import code, span, table
 from ttsartifact.reporting.safe import safe
 from ttsartifact.reporting.tsv import row
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from ttsartifact.comparing.diff import Diff, Side
     from ttsartifact.comparing.timing import Quantity
 
-__all__ = ["DIFF_COLUMNS", "cause_line", "diff_card", "diff_lines", "diff_rows"]
+__all__ = ["DIFF_COLUMNS", "cause_line", "diff_card", "diff_document", "diff_lines", "diff_rows"]
 
 DIFF_COLUMNS = ("section", "subject", "cause", "blamed", "known", "a", "b", "detail")
 """What a line of the table holds: `section` is file, cause, condition, stage, audio or time."""
@@ -120,7 +122,7 @@ def _alone(value: Any) -> str:
 
 
 def _said(value: Any) -> str:
-    return "none" if value is None else _short(spoken(value)) or '""'
+    return "nothing" if value is None else _short(spoken(value)) or '""'
 
 
 def _short(text: str) -> str:
@@ -231,6 +233,12 @@ def _quantity(each: Quantity, value: float | None, lacks: str | None) -> str:
         return f"{value:.3f}"
     size, unit = units.get(each.unit, (1, ""))
     return f"{value / size:.1f} {unit}" if unit else f"{value}"
+
+
+def diff_document(diff: Diff) -> dict[str, Any]:
+    """Return what `diff --format json` says (diff.schema.json)."""
+    head = {"schema": "urn:ttsartifact:1.0:diff", "spec_version": _spec.FORMAT_VERSION, "tool": tool()}
+    return head | diff.to_value()
 
 
 def diff_rows(diff: Diff) -> Iterator[str]:
