@@ -63,7 +63,8 @@ def hostile(words):
 def sarif_of(*judged):
     document = sarif_document(judged)
     jsonschema.Draft202012Validator(SUBSET).validate(document)
-    # The public schema of the standard is in no package index; where somebody has it, it is asked as well.
+    # The standard has its schema in oasis-tcs/sarif-spec, Schemata/sarif-schema-2.1.0.json, and no package index has it
+    # under a licence to copy parts of it; where somebody has it, it is asked as well, and the changelog says when.
     if public := os.environ.get("TTSARTIFACT_SARIF_SCHEMA"):
         jsonschema.Draft4Validator(json.loads(Path(public).read_text(encoding="utf-8"))).validate(document)
     return document
