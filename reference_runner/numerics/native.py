@@ -5,15 +5,13 @@ Run in float64 it is the reference that the fidelity of `exact` is measured agai
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import Any, cast, overload
 
+import numpy as np
 import torch
 from torch.nn import functional
 
 from reference_runner.numerics.ops import GATE_SCALE, LAYER_NORM_EPSILON, attention_scale
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 class NativeOps:
@@ -246,15 +244,16 @@ class DecodingOps(NativeOps):
 
     def __init__(self, *, device: torch.device | str = "cpu") -> None:
         super().__init__(device=device)
-        self._constants: dict[str, torch.Tensor] = {}
+        self._constants: dict[tuple[tuple[int, ...], bytes], torch.Tensor] = {}
 
     def activation(self, values: Any) -> torch.Tensor:
         """Real values as float32; a list of Python numbers is a constant, and goes to the device once."""
         if not isinstance(values, list):
             return super().activation(values)
-        key = repr(values)
+        numbers = np.asarray(values, dtype=np.float64)
+        key = numbers.shape, numbers.tobytes()
         if key not in self._constants:
-            self._constants[key] = super().activation(values)
+            self._constants[key] = super().activation(numbers)
         return self._constants[key]
 
     def linear(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:

@@ -249,6 +249,41 @@ def test_telemetry_covers_the_run_and_its_summary_recomputes(tmp_path: Path) -> 
     holds(out)
 
 
+def test_requests_of_a_batch_share_clock_and_sensor(tmp_path: Path) -> None:
+    """7.5: each becomes an artifact that verifies alone; a failing block leaves a journal of each and no artifact."""
+    rows = tmp_path / "sensor.csv"
+    rows.write_text("clock_mhz\n" + "".join(f"{1500 + n}\n" for n in range(400)))
+    outs = [tmp_path / "a.tts.wav", tmp_path / "b.tts.wav"]
+
+    def together(lengths: list[int]) -> None:
+        with (
+            recorder(outs[0], sensor=Replay(rows), period_ns=2_000_000, replace=True) as first,
+            recorder(outs[1], beside=first, replace=True) as second,
+        ):
+            for place, recording in enumerate((first, second)):
+                recording.batch(2, place)
+                recording.submit(waiting=place, running=0)
+            for recording, length in zip((second, first), lengths, strict=True):
+                recording.chunk(kit.tone(length))
+            for recording in (first, second):
+                recording.close()
+
+    together([400, 800])
+    found = [open_artifact(out) for out in outs]
+    traces = [each.trace("telemetry") for each in found]
+    assert traces[0] is not None
+    assert traces[1] is not None
+    assert traces[0].columns == traces[1].columns
+    assert found[0].descriptor.at("/timebase") == found[1].descriptor.at("/timebase")
+    assert found[1].descriptor.at("/run/times/t_last_token_ns") < found[0].descriptor.at("/run/times/t_last_token_ns")
+    for out in outs:
+        holds(out)
+        out.unlink()
+    with pytest.raises(ValueError, match="longer"):
+        together([400, 800, 0])  # three lengths for two
+    assert sorted(path.name for path in tmp_path.glob("*.tts.wav*")) == [f"{out.name}.journal.jsonl" for out in outs]
+
+
 def test_a_run_on_the_cpu_claims_no_readings_of_an_accelerator(tmp_path: Path) -> None:
     """5.4: what the device did meanwhile was not this run."""
     out = tmp_path / "run.tts.wav"

@@ -111,6 +111,7 @@ def test_an_engine_that_breaks_in_the_middle_leaves_journals(tmp_path, weights, 
     ("runner", "texts", "outs", "said"),
     [
         ("stable-tts", ["Hello."] * 2, ["a.tts.wav", "a.tts.wav"], "an output of its own"),
+        ("espeak-ng", ["Hello."] * 2, ["a.tts.wav", "b.tts.wav"], "one at a time"),
         ("stable-tts", [], [], "does not compute so many requests together"),
         ("stable-tts", ["Hello."] * 65, [f"{n}.tts.wav" for n in range(65)], "at most 64"),
     ],
