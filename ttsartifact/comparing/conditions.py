@@ -77,7 +77,7 @@ _RULES: tuple[tuple[str, str | None, str], ...] = (
     (r"/pins/vocoder/files/\d+", "weights", "vocoder file {name}"),
     (r"/pins/vocoder/revision$", "weights", "vocoder revision"),
     (r"/pins/vocoder", "weights", "vocoder {key}"),
-    (r"/pins/adaptation/(quality|stopped_early|loss_micro)", None, ""),  # what came of it
+    (r"/pins/adaptation/(chain|quality|stopped_early|loss_micro)", None, ""),  # what follows, and what came of it
     (r"/pins/adaptation", "weights", "adaptation {key}"),
     (r"/generation/numerics/weights_digest$", "weights", "weights as loaded"),
     (r"/pins/engine/name$", "code", "engine name"),
