@@ -7,7 +7,7 @@ RUNNER_COMMIT = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
 TRAINING := $(VENV)/.training
 
-.PHONY: corpus lexicon train train-cpu evaluate ablation
+.PHONY: corpus lexicon train train-cpu evaluate ablation bench-engines
 
 $(TRAINING): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[training]"
@@ -47,3 +47,8 @@ evaluate: corpus
 # The published idea's ablation on two voices that the model never met: deltas, artifacts, table, picture.
 ablation: $(TRAINING) tools
 	$(BIN)/python -m reference_runner.ablation --output $(RUNNER_BUILD)/ablation
+
+# Every engine side by side, and what this device does to sensors, numbers and time; best on an idle machine.
+bench-engines: $(STAMP)
+	$(BIN)/python benchmarks/engines.py --output benchmarks/results
+	$(BIN)/python benchmarks/accelerator.py --output benchmarks/results

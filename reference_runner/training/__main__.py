@@ -18,9 +18,11 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 
+from reference_runner.errors import DeviceUnavailable
 from reference_runner.model.checkpoint import released_checkpoint_path, save_checkpoint
 from reference_runner.model.config import StableTtsConfig
 from reference_runner.model.model import StableTts
+from reference_runner.numerics.exact import find_device
 from reference_runner.training.acoustic_stage import train_acoustic
 from reference_runner.training.assembling import choose_priors, exercise
 from reference_runner.training.balancing import balance
@@ -58,6 +60,10 @@ def main() -> None:
     parser.add_argument("--metrics", type=Path, default=None, help="an evaluation report to put inside")
     parser.add_argument("--code-commit", default="unknown", help="commit of the code that trained it")
     arguments = parser.parse_args()
+    try:
+        find_device(arguments.device)
+    except DeviceUnavailable as error:
+        parser.exit(3, f"{error}\n")
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)
     # On a GPU some backward passes have no deterministic kernel: it says so and goes on.

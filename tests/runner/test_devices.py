@@ -6,6 +6,7 @@ Arithmetic is not tried here, and neither is what needs data to go on; for those
 from __future__ import annotations
 
 import copy
+import sys
 from contextlib import nullcontext
 
 import pytest
@@ -77,3 +78,15 @@ def test_the_vocoder_learns_on_its_device(small_checkpoint):
     truth = torch.empty(2, 48 * HOP, device=AWAY)
     (multi_resolution_distance(truth, wave) + log_mel_distance(truth, wave)).backward()
     assert model.vocoder.input.weight.grad.device.type == "meta"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+def test_training_where_there_is_no_gpu_says_so(monkeypatch, capsys):
+    """One line and no state; it does not train on the CPU instead."""
+    from reference_runner.training.__main__ import main
+
+    monkeypatch.setattr(sys, "argv", ["training", "vocoder", "--device", "cuda"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 3
+    assert "torch sees no CUDA device" in capsys.readouterr().err
