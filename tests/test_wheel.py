@@ -1,4 +1,4 @@
-"""The built wheel, installed alone, verifies an artifact: spec/ is inside it, and nothing of the checkout is needed."""
+"""The built wheel, installed alone, verifies an artifact and hands out the kit: nothing of the checkout is needed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import venv
 from pathlib import Path
 
 import kit
+
+from ttsartifact.conforming.kit import differences
 
 ROOT = Path(__file__).parent.parent
 
@@ -38,13 +40,19 @@ def test_the_wheel_alone_verifies(tmp_path: Path) -> None:
         "sys.argv = ['ttsa', *sys.argv[1:]]\n"
         "main()\n"
     )
-    ran = subprocess.run(
-        [home / "bin/python", "-c", code, "verify", str(path), "--format", "json"],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert json.loads(ran.stdout)["verdict"] == "INTACT"
+
+    def said(*words: str) -> str:
+        ran = subprocess.run(
+            [home / "bin/python", "-c", code, *words],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    assert json.loads(said("verify", str(path), "--format", "json"))["verdict"] == "INTACT"
+    said("fixtures", "-o", "kit")
+    assert differences(str(tmp_path / "kit")) == []

@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from ttsartifact.conforming.kit import load
 from ttsartifact.errors import Damaged, Unavailable
 
 CASES = load()
+KIT = Path(__file__).parent.parent.parent / "fixtures"
 OURS = [sys.executable, "-m", "ttsartifact", "verify", "--format", "json"]
 GOOD = next(case for case in CASES if case.id == "valid/L2/wav/plain.wav")
 BAD = next(case for case in CASES if case.id == "fail/AUD01/44100.wav")
@@ -160,6 +162,27 @@ def test_an_edited_kit_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["conform", "--kit", str(tmp_path), "--", "true"]) == 4
     assert main(["conform", "--select", "nothing/", "--", "true"]) == 2
     assert "no case of the kit begins so" in capsys.readouterr().err
+
+
+def test_the_kit_is_handed_out_and_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who has no checkout gets the same bytes, and can see whether a copy still has them."""
+    out = tmp_path / "new" / "kit"
+    assert main(["fixtures", "-o", str(out)]) == 0
+    assert main(["fixtures", "-o", str(out), "--check"]) == 0
+    assert load(str(out)) == tuple(replace(case, path=str(out / Path(case.path).relative_to(KIT))) for case in CASES)
+    assert main(["fixtures", "-o", str(out)]) == 4
+    capsys.readouterr()
+    (out / "fail/AUD01/44100.tts.wav").write_bytes(b"other")
+    (out / "clocks/bounds.json").unlink()
+    (out / "near/more\x1b").touch()
+    assert main(["fixtures", "-o", str(out), "--check"]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "other bytes: fail/AUD01/44100.tts.wav",
+        "missing: clocks/bounds.json",
+        "not of the kit: near/more\\x1b",
+        "3 differences from the kit",
+    ]
+    assert list(tmp_path.iterdir()) == [tmp_path / "new"]
 
 
 def test_nothing_is_read_by_a_shell(tmp_path: Path) -> None:

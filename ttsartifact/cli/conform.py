@@ -1,4 +1,4 @@
-"""The act behind conform: hold a verifier to the kit, say how it went, exit 1 where it differs."""
+"""The acts behind conform and fixtures: hold a verifier to the kit, and hand the kit out or compare another with it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from ttsartifact.cli.speak import EXIT, Usage, paint, progress, say
 from ttsartifact.conforming.ask import ask_all
-from ttsartifact.conforming.kit import load
+from ttsartifact.conforming.kit import differences, hand_out, load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["conform"]
+__all__ = ["conform", "fixtures"]
 
 
 def conform(
@@ -43,3 +43,16 @@ def conform(
     else:
         say(conformance.lines(answers, paint()))
     return EXIT.OK if all(answer.passed for answer in answers) else EXIT.FINDINGS
+
+
+def fixtures(out: str, *, check: bool = False) -> int:
+    """Write the kit into the folder `out`, or tell in what `out` is not the kit; return the exit code."""
+    from ttsartifact.reporting.safe import safe
+
+    if not check:
+        say(f"{hand_out(out)} files in {safe(out)}")
+        return EXIT.OK
+    found = differences(out)
+    say([safe(line) for line in found])
+    say(f"{len(found)} differences from the kit" if found else "every byte is the kit's")
+    return EXIT.FINDINGS if found else EXIT.OK

@@ -1,4 +1,4 @@
-"""conform: for whoever writes a verifier of his own."""
+"""conform and fixtures: for whoever writes a verifier of his own."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ def conform(
     command: Annotated[
         list[str], typer.Argument(metavar="-- CMD...", help="The verifier; the path of a file is put behind it.")
     ],
-    kit: Annotated[
-        str | None, typer.Option("--kit", metavar="DIR", help="The kit, if it is not the checkout's fixtures/.")
-    ] = None,
+    kit: Annotated[str | None, typer.Option("--kit", metavar="DIR", help="A kit of another version than ours.")] = None,
     format: Annotated[_Format, typer.Option("--format", help="A table, a document, or a test report.")] = _Format.TEXT,
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=0, help="Files at a time; 0 is one a processor.")] = 0,
     select: Annotated[
@@ -40,6 +38,21 @@ def conform(
     return act.conform(command, kit=kit, format=format.value, jobs=jobs, select=select, timeout_s=timeout)
 
 
+def fixtures(
+    out: Annotated[str, typer.Option("--out", "-o", metavar="DIR", help="The folder; a new one, or one to check.")],
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; tell in what DIR is not the kit.")] = False,
+) -> int:
+    """Write the conformance kit, or check a copy byte for byte.
+
+    manifest.json says of every file which rules must fail; README.md says what the folders are. The recipes are in the
+    repository: `make fixtures` makes the same bytes from them.
+    """
+    from ttsartifact.cli import conform as act
+
+    return act.fixtures(out, check=check)
+
+
 def add_to(app: typer.Typer) -> None:
-    """Mount the command."""
+    """Mount the commands."""
     app.command()(conform)
+    app.command()(fixtures)
