@@ -50,6 +50,30 @@ def test_record_verify_rerun(engine: list[str], tmp_path: Path, capsys: pytest.C
     assert main(["verify", str(tmp_path / "b.tts.wav")]) == 0
 
 
+def test_what_the_next_level_would_need_is_told(
+    engine: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody but the poster knows which attempt it was: it is asked for, and not made up."""
+    out = str(tmp_path / "a.tts.wav")
+    main(["record", "-o", out, "--text", kit.TEXT, "--device", "cpu", "--sensor", "none", "--", *engine])
+    assert "ttsa: L2 would need /run/attempt (--attempt N, which only you know), /run/load/" in capsys.readouterr().err
+
+
+def test_a_row_of_a_data_set_is_made_again(
+    engine: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """FILE#N names the run; the whole file does not."""
+    clips = [str(tmp_path / f"{name}.tts.wav") for name in "ab"]
+    for clip in clips:
+        main(["record", "-o", clip, "--text", kit.TEXT, "--sensor", "none", "--", *engine])
+    rows = str(tmp_path / "set.tts.parquet")
+    assert main(["convert", *clips, "-o", rows]) == 0
+    assert main(["rerun", f"{rows}#1", "--", *engine]) == 0
+    assert "PCM-EXACT" in capsys.readouterr().out
+    assert main(["show", f"{rows}#0"]) == main(["verify", f"{rows}#0"]) == 0
+    assert main(["rerun", rows, "--", *engine]) == 4
+
+
 @needs_espeak
 def test_the_example_of_the_readme(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A real engine, a real rerun, and the same engine with another voice."""

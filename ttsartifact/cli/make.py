@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.cli.speak import EXIT, Usage, passing, say
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.descriptor import absent
+from ttsartifact.terms.levels import LEVELS, missing_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +27,17 @@ __all__ = ["as_usage", "given_text", "numbers", "origin", "record", "refuse_stra
 # Of the schema's kinds of origin those that a name alone can follow; a data set needs its item, an address its time.
 _ORIGINS = ("recording", "synthetic", "adaptation", "other")
 _TOGETHER = 16
+# By which option a producer tells what a level asks for.
+_OPTIONS = {
+    "/run/attempt": "--attempt N, which only you know",
+    "/generation/device": "--device",
+    "/pins/model": "--model and --model-file",
+    "/pins/model/files": "--model-file",
+    "/pins/vocoder": "--vocoder",
+    "/generation/seeds": "--seed",
+    "/generation/determinism/class": "--determinism",
+    "/input/refs: where each clip came from": "--ref-origin",
+}
 
 
 def record(
@@ -72,7 +84,7 @@ def record(
         say(as_json(packed.descriptor.value))
         _note(f"nothing was written; {safe(out)} would hold this and the audio")
     else:
-        say(_written(packed))
+        _tell_written(packed)
     return EXIT.OK
 
 
@@ -137,7 +149,7 @@ def run(
         finally:
             passing()
         for packed in written:
-            say(_written(packed))
+            _tell_written(packed)
     return EXIT.OK
 
 
@@ -312,5 +324,11 @@ def _note(words: str) -> None:
     sys.stderr.write(f"ttsa: {safe(words)}\n")
 
 
-def _written(packed: Packed) -> str:
-    return f"{safe(packed.path)}: {packed.artifact_id}, level {packed.level}"
+def _tell_written(packed: Packed) -> None:
+    """Say what was written, and on stderr what would make the next level of it."""
+    say(f"{safe(packed.path)}: {packed.artifact_id}, level {packed.level}")
+    if packed.level != LEVELS[-1]:
+        following = LEVELS[LEVELS.index(packed.level) + 1]
+        lacks = missing_for(following, packed.descriptor) or ["/input/refs: where each clip came from"]
+        told = ", ".join(f"{each} ({_OPTIONS[each]})" if each in _OPTIONS else each for each in lacks)
+        _note(f"{following} would need {told}")
