@@ -19,7 +19,6 @@ import platform
 import statistics
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +53,7 @@ class Spoken:
     cpu_s: float
     first_s: float
     """To the first chunk of the first item that has one."""
+    first_cpu_s: float
     audio_s: float
 
 
@@ -68,12 +68,13 @@ class Engine:
     def spoken(self) -> Spoken:
         """Speak once."""
         start = Spent.now()
-        first, audio_s = 0.0, 0.0
+        first, audio_s = None, 0.0
         for seconds in self.speak():
-            first = first or time.perf_counter() - start.wall
+            first = first or start.since()
             audio_s += seconds
         spent = start.since()
-        return Spoken(wall_s=spent.wall, cpu_s=spent.cpu, first_s=first, audio_s=audio_s)
+        assert first is not None
+        return Spoken(wall_s=spent.wall, cpu_s=spent.cpu, first_s=first.wall, first_cpu_s=first.cpu, audio_s=audio_s)
 
 
 def torch_engine(synthesizer: Synthesizer, name: str, batch: int, **conditions: Any) -> Engine:
@@ -199,6 +200,7 @@ def rows(told: dict[tuple[str, int], list[Spoken]]) -> list[dict[str, Any]]:
                 "rtf": statistics.median(each.wall_s / each.audio_s for each in spoken),
                 "cpu_rtf": statistics.median(each.cpu_s / each.audio_s for each in spoken),
                 "first_ms": 1e3 * statistics.median(each.first_s for each in spoken),
+                "first_cpu_ms": 1e3 * statistics.median(each.first_cpu_s for each in spoken),
                 "audio_s": spoken[0].audio_s,
                 "wall_ratio": statistics.median(wall),
                 "wall_ratio_spread": [wall[0], wall[-1]],
@@ -257,24 +259,29 @@ def markdown(result: dict[str, Any]) -> str:
         "",
         f"`{result['command']}`",
         "",
-        f"{here['cpu']} ({here['kernels']} kernels), {here['threads']} thread(s), torch {here['torch']}, "
+        f"{here['cpu']} ({here['kernels']} kernels), {here['threads']} thread(s), {_versions(here)}, "
         f"{result['rounds']} interleaved rounds of {table[0]['audio_s']:.1f} s of audio an item; "
         + _others(result["others"])
-        + "Ratios are to the first row, per second of audio, with their spread over the rounds.",
+        + "RTF is seconds per second of audio; ratios are to the first row, of the same round, with their spread.",
         "",
-        "| engine | batch | real-time factor | first chunk | ratio of time | ratio of processor time |",
+        "| engine | batch | RTF, of processor time | first chunk, processor time | ratio | ratio of processor time |",
         "|---|---|---|---|---|---|",
     ]
     for row in table:
         (wall_low, wall_high), (cpu_low, cpu_high) = row["wall_ratio_spread"], row["cpu_ratio_spread"]
         lines.append(
-            f"| {row['engine']} | {row['batch']} | {row['rtf']:.3f} | {row['first_ms']:.0f} ms "
+            f"| {row['engine']} | {row['batch']} | {row['rtf']:.2f}, {row['cpu_rtf']:.2f} "
+            f"| {row['first_ms']:.0f} ms, {row['first_cpu_ms']:.0f} ms "
             f"| {row['wall_ratio']:.2f} ({wall_low:.2f} to {wall_high:.2f}) "
             f"| {row['cpu_ratio']:.2f} ({cpu_low:.2f} to {cpu_high:.2f}) |"
         )
     lines += ["", *(f"Price of `exact`, {name}: {price:.1f}." for name, price in result["prices"].items())]
     lines += [f"Not measured: {name} ({why})." for name, why in result["missing"].items()]
     return "\n".join(lines) + "\n"
+
+
+def _versions(here: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {here[name]}" for name in ("torch", "onnxruntime") if name in here)
 
 
 def _others(share: float | None) -> str:
