@@ -9,10 +9,13 @@ import pytest
 
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reporting.card import card_lines
+from ttsartifact.terms import digest as digests
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+DIGEST = digests.of(b"a file")
 
 
 def test_the_card_of_the_small_run(tmp_path: Path) -> None:
@@ -98,3 +101,12 @@ def test_a_card_is_drawn_of_any_shape(value: Any, tmp_path: Path) -> None:
         lines = list(card_lines(open_artifact(kit.artifact(tmp_path, patch=patch))))
         assert len(lines) == 20, path
         assert all(line.isprintable() for line in lines)
+
+
+def test_a_card_says_which_model_of_a_name(tmp_path: Path) -> None:
+    """The family stands first, and a file that is its own address is told once."""
+    local = {"family": "kdaip-stabletts", "uri": f"urn:{DIGEST}", "revision": DIGEST, "files": absent("not_measured")}
+    path = kit.artifact(tmp_path, patch=kit.put(pins__model=local, pins__vocoder=local | {"uri": "hf:a/b"}))
+    told = {line[2:15].strip(): line[15:] for line in card_lines(open_artifact(path))}
+    assert told["model"] == f"kdaip-stabletts, {DIGEST}"
+    assert told["vocoder"] == f"kdaip-stabletts, hf:a/b@{DIGEST}"

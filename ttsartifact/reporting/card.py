@@ -91,7 +91,10 @@ def _repository(repository: Any) -> str:
     files = repository.get("files")
     count = f", {counted(len(files), 'file')} pinned" if isinstance(files, list) else ""
     tag = f" ({_say(repository['tag'])})" if repository.get("tag") else ""
-    return f"{_say(repository.get('uri'))}@{_say(repository.get('revision'))}{tag}{count}"
+    # The family first: of two models of one name, the address of a local file tells neither.
+    family = f"{_say(repository['family'])}, " if repository.get("family") else ""
+    uri, revision = _say(repository.get("uri")), _say(repository.get("revision"))
+    return f"{family}{revision if uri == f'urn:{revision}' else f'{uri}@{revision}'}{tag}{count}"
 
 
 def _text(text: Any) -> str:
