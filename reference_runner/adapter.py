@@ -34,7 +34,7 @@ PARAMETERS = (
     Parameter(
         name="learning_rate_micro",
         kind=int,
-        default=500,
+        default=600,
         minimum=1,
         maximum=10_000,
         help="the highest learning rate, in millionths",
@@ -48,7 +48,7 @@ PARAMETERS = (
         maximum=10_000,
         help="the weight of their loss, in thousandths of the target's",
     ),
-    Parameter(name="style_steps", kind=int, default=60, minimum=0, maximum=1_000, help="of the residual of the style"),
+    Parameter(name="style_steps", kind=int, default=120, minimum=0, maximum=1_000, help="of the residual of the style"),
     Parameter(name="rank", kind=int, default=8, minimum=1, maximum=32, help="of the change of each of its matrices"),
     Parameter(
         name="threads",

@@ -52,7 +52,7 @@ RISE_STOPS = 1.25
 PATIENCE = 3
 """After so many looks at which it was too high, learning stops, and the last good change is kept."""
 STYLE_FRAMES = 256
-STYLE_RATE = 0.02
+STYLE_RATE = 0.05
 DURATION_WEIGHT = 0.1
 
 
@@ -111,7 +111,9 @@ def learn_style(model: StableTts, targets: Sequence[Utterance], style: torch.Ten
             moved = (style + residual)[None]
             found = encoder(ops, target.content[None], target.durations[None], moved)
             log_frames = durations(ops, target.content[None], moved)[0]
-            loss = loss + (found.mean[0] - target.mel).abs().mean()
+            error = found.mean[0] - target.mel
+            # Under the clip's own noise nobody knows how much quieter the voice was.
+            loss = loss + torch.where(target.audible, error.abs(), torch.relu(error)).mean()
             loss = loss + DURATION_WEIGHT * ((log_frames - target.durations.double().log()) ** 2).mean()
             frames += target.frames
             if frames >= STYLE_FRAMES:
@@ -230,7 +232,7 @@ class _FineTuning:
         width = min(CROP_FRAMES, max(one.frames for one in chosen))
         mel, mean, hidden = (
             torch.stack([_cut(getattr(one, name), start, width) for one, start in zip(chosen, crops, strict=True)])
-            for name in ("mel", "mean", "hidden")
+            for name in ("wanted", "mean", "hidden")
         )
         lengths = torch.tensor([min(width, one.frames - start) for one, start in zip(chosen, crops, strict=True)])
         mask = self.ops.mask_from_lengths(lengths, width)

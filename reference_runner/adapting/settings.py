@@ -28,13 +28,13 @@ class AdaptationSettings:
 
     steps: int = 200
     """Of the noise estimator, at most."""
-    learning_rate_micro: int = 500
+    learning_rate_micro: int = 600
     """The highest rate, in millionths."""
     preserve: bool = True
     """Whether prior samples are learnt beside the target, so that what the model can do is kept."""
     preserve_milli: int = 1_000
     """The weight of the prior samples' loss, in thousandths of the target's."""
-    style_steps: int = 60
+    style_steps: int = 120
     """Of the residual of the style."""
     rank: int = 8
     """Of the change of every matrix of the noise estimator."""

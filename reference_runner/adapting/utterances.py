@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from reference_runner.synthesis.transcription import noise_floor
+
 if TYPE_CHECKING:
     import numpy as np
 
     from reference_runner.model.prior import PriorSample
+    from reference_runner.numerics.ops import Activation, Integers
     from reference_runner.synthesis.transcription import TranscribedClip, Transcriber
 
 __all__ = ["Utterance", "of_clip", "of_prior"]
+
+AUDIBLE = 0.5
+"""A band of a frame is the voice's where it is so far above the clip's own noise: 1.1 nepers, 9.6 dB."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -24,7 +30,9 @@ class Utterance:
     """One target clip or prior sample, float64, multiples of the activation grid."""
 
     mel: torch.Tensor
-    """(L, M), normalised: what is to be said."""
+    """(L, M), normalised: what was said."""
+    audible: torch.Tensor
+    """(L, M) bool: where that is the voice and not the clip's noise."""
     content: torch.Tensor
     """(P, C): text plus prosody."""
     durations: torch.Tensor
@@ -37,6 +45,11 @@ class Utterance:
     """(L, C)."""
 
     @property
+    def wanted(self) -> torch.Tensor:
+        """What is to be said (L, M): where only noise is heard, no more than the frozen parts would say."""
+        return torch.where(self.audible, self.mel, torch.minimum(self.mel, self.mean))
+
+    @property
     def frames(self) -> int:
         """L."""
         return len(self.mel)
@@ -46,7 +59,9 @@ def of_clip(clip: TranscribedClip, style: np.ndarray, transcriber: Transcriber) 
     """Encode a target clip in a style (S,)."""
     ops = transcriber.ops
     content = transcriber.model.content(ops, clip.text, clip.codes)
-    return _encoded(clip.mel, content, clip.durations, ops.activation(style[None]), transcriber)
+    mel = ops.to_float64(clip.mel)[0]
+    audible = torch.from_numpy(mel > noise_floor(mel) + AUDIBLE)
+    return _encoded(clip.mel, content, clip.durations, ops.activation(style[None]), transcriber, audible)
 
 
 def of_prior(prior: PriorSample, transcriber: Transcriber) -> Utterance:
@@ -58,7 +73,14 @@ def of_prior(prior: PriorSample, transcriber: Transcriber) -> Utterance:
     return _encoded(mel, content, ops.integers(prior.durations[None]), style, transcriber)
 
 
-def _encoded(mel: object, content: object, durations: object, style: object, transcriber: Transcriber) -> Utterance:
+def _encoded(
+    mel: Activation,
+    content: Activation,
+    durations: Integers,
+    style: Activation,
+    transcriber: Transcriber,
+    audible: torch.Tensor | None = None,
+) -> Utterance:
     ops = transcriber.ops
     frames = transcriber.model.style_adaptive_encoder(ops, content, durations, style)
     real = {
@@ -68,4 +90,5 @@ def _encoded(mel: object, content: object, durations: object, style: object, tra
         )
     }  # fmt: skip
     whole = torch.as_tensor(durations).reshape(-1).to(torch.int64).clone()
-    return Utterance(durations=whole, **real)
+    everywhere = torch.ones(real["mel"].shape, dtype=torch.bool)
+    return Utterance(durations=whole, audible=everywhere if audible is None else audible, **real)

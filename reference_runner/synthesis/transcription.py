@@ -92,7 +92,7 @@ class Transcriber:
         expected = self._integers(ops.pool_by_phone(frames.mean, durations))
         found = self._integers(mel)
         if above_floor:
-            floor = np.sort(found, axis=0)[len(found) * FLOOR_FIFTHS // 5]
+            floor = noise_floor(found)
             found, expected = np.maximum(found, floor), np.maximum(expected, floor)
         return np.stack([np.abs(found - phone).sum(1) for phone in expected])
 
@@ -135,6 +135,12 @@ class Transcriber:
     def _integers(self, x: Activation) -> np.ndarray:
         integers: np.ndarray = np.rint(self.ops.to_float64(x)[0] / GRID).astype(np.int64)
         return integers
+
+
+def noise_floor(mel: np.ndarray) -> np.ndarray:
+    """Return what each band (M,) of a mel (L, M) is in the quietest fifth of the clip."""
+    quietest: np.ndarray = np.sort(mel, axis=0)[len(mel) * FLOOR_FIFTHS // 5]
+    return quietest
 
 
 def mean_distance(distances: np.ndarray, durations: np.ndarray, bands: int = 80) -> int:
