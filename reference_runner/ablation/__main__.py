@@ -14,8 +14,9 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
+import ttsartifact
 from reference_runner.ablation.cells import ADAPTED, UNADAPTED
-from reference_runner.ablation.making import Plan, Workshop, file_sha256
+from reference_runner.ablation.making import Plan, Workshop, code_digest, file_sha256
 from reference_runner.ablation.report import draw, summarise_target, to_markdown
 from reference_runner.ablation.targets import (
     make_targets,
@@ -29,7 +30,6 @@ from reference_runner.evaluation.recognizer import Recognizer
 from reference_runner.evaluation.recordings import EvaluationError, read_artifact, read_clip
 from reference_runner.evaluation.speaker_encoder import SpeakerEncoder
 from reference_runner.model.checkpoint import released_checkpoint_path
-from ttsartifact import TtsArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,13 +56,14 @@ def main() -> None:
     torch.set_num_threads(1)
     checkpoint = arguments.weights or released_checkpoint_path()
     plan = Plan(
-        weights_sha256=file_sha256(checkpoint), sentences=arguments.sentences, seeds=arguments.seeds,
+        weights_sha256=file_sha256(checkpoint), code=code_digest(),
+        sentences=arguments.sentences, seeds=arguments.seeds,
         numerics=arguments.numerics, steps=arguments.steps,
     )  # fmt: skip
     weights = {checkpoint.name: str(checkpoint)} if arguments.weights else {}
     try:
         report = ablate(plan, make_targets(), weights, arguments.output)
-    except (EvaluationError, TtsArtifactError) as error:
+    except (EvaluationError, ttsartifact.TtsArtifactError) as error:
         parser.exit(1, f"{error}\n")
     parser.exit(0, to_markdown(report))
 
@@ -110,11 +111,6 @@ def _measured(
     workshop: Workshop, paths: Sequence[Path], sentences: list[str], strangers: Path, console: Console
 ) -> dict[str, Any]:
     """Measure a target's artifacts, or return what was measured of exactly these."""
-    kept = workshop.folder / "evaluation.json"
-    if kept.exists():
-        report: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
-        if report["evaluation"] == EVALUATION_VERSION and len(report["clips"]) == len(paths):
-            return report
     clips = workshop.folder / "clips"
     yardsticks = Yardsticks(
         recognizer=Recognizer(),
@@ -123,6 +119,13 @@ def _measured(
         others=[read_clip(clip.path) for clip in stranger_clips(strangers)],
         sources=[read_clip(clip.path, text=clip.text) for clip in source_clips(workshop.target, clips, sentences)],
     )
+    kept = workshop.folder / "evaluation.json"
+    if kept.exists():
+        found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+        of = [one["artifact_id"] for one in found["clips"]]
+        known = (found["evaluation"], found["instruments"]) == (EVALUATION_VERSION, yardsticks.identity())
+        if known and of == [ttsartifact.open(path).artifact_id for path in paths]:
+            return found
     report = measure(
         (read_artifact(path) for path in track(paths, f"{workshop.target.name}: measuring", console=console)),
         yardsticks,

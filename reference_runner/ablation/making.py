@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import ttsartifact
 from reference_runner.ablation.targets import NOISE_RECIPE, clips_of
+from reference_runner.conditions import source_digest
 from reference_runner.evaluation.recordings import EvaluationError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from reference_runner.ablation.cells import Cell
     from reference_runner.ablation.targets import Clip, Target
 
-__all__ = ["Plan", "Workshop"]
+__all__ = ["Plan", "Workshop", "code_digest", "file_sha256"]
 
 RUNNER = "stable-tts"
 _REFERENCES_MAXIMUM = 16
@@ -29,6 +30,8 @@ class Plan:
     """What is made; one folder holds one plan."""
 
     weights_sha256: str
+    code: str
+    """A digest over the code that adapts and speaks: no delta or artifact of another code is taken for this one's."""
     sentences: int
     seeds: int
     numerics: str
@@ -129,6 +132,11 @@ class Workshop:
         if not report.conformant:
             found = ", ".join(finding.rule for finding in report.failures)
             raise EvaluationError(f"{path}: {report.verdict}, failed {found or 'nothing'}")
+
+
+def code_digest() -> str:
+    """Return the digest over every file that decides what a delta or a run holds."""
+    return source_digest("adapting", "adapter.py")
 
 
 def file_sha256(path: Path) -> str:

@@ -20,7 +20,14 @@ CLEAN, NOISY = ClipSet(noisy=False, seconds=30), ClipSet(noisy=True, seconds=3)
 
 
 def plan(**changes) -> Plan:
-    facts = {"weights_sha256": "0" * 64, "sentences": 1, "seeds": 1, "numerics": "native", "steps": 2}
+    facts = {
+        "weights_sha256": "0" * 64,
+        "code": "sha256:0",
+        "sentences": 1,
+        "seeds": 1,
+        "numerics": "native",
+        "steps": 2,
+    }
     return Plan(**(facts | changes))
 
 
@@ -89,6 +96,8 @@ def test_a_folder_holds_one_plan(tmp_path):
     plan().keep_in(tmp_path)
     with pytest.raises(EvaluationError, match="is another plan"):
         plan(seeds=2).keep_in(tmp_path)
+    with pytest.raises(EvaluationError, match="is another plan"):
+        plan(code="sha256:1").keep_in(tmp_path)
 
 
 def clips(cell: Cell, similarity: float, errors: int) -> list[dict]:
