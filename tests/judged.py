@@ -220,6 +220,8 @@ WITHHELD = {"input__text__value": absent("withheld")}
 ON_THE_LINE = {"inputs__1__value_milli": 3_500}
 TWICE = digest.of(b"a breath")
 
+LAST_SAMPLE = kit.wav(kit.tone()[:-2] + b"\x01\x00")  # is another one
+BITWISE = {"generation__determinism__class": "bitwise", "generation__determinism__self_repeat": "equal"}
 NEAR: dict[str, Callable[[Path], Path]] = {
     "REF03": partial(full_run.artifact, patch=kit.put(input__refs__0__sample_rate_hz=absent("unknown"), level="L2")),
     "TEL15": partial(_rows, [{}, {}], draft=full_run.draft),
@@ -246,6 +248,7 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     "CLM04": prosody(),
     "CLM05": consistent(pins__engine__version="1.52", run__changes=["/pins/engine"]),
     "CLM06": compared(),
+    "ENV04": partial(_rows, [BITWISE, BITWISE | {"generation__params": {"speed": 2}}], audio=(kit.wav(), LAST_SAMPLE)),
     "SET01": session(),
     "SET02": session(pins__engine__version="1.52", run__changes=["/pins/engine"]),
     "SET04": partial(_rows, [{}, {"run__notes": "the same words"}]),

@@ -100,8 +100,10 @@ MEASURED = {
 }
 
 
-def encoded(kind: str, encoder: dict[str, str] | None = None, *, name: str = PARQUET) -> Callable[[Path], Path]:
-    """Return a recipe of encoded audio, which comes without a chunk log."""
+def encoded(
+    kind: str, encoder: dict[str, str] | None = None, *, name: str = PARQUET, **facts: Any
+) -> Callable[[Path], Path]:
+    """Return a recipe of encoded audio, which comes without a chunk log; `facts` are more of what is said of it."""
 
     def make(folder: Path) -> Path:
         import numpy as np
@@ -112,10 +114,19 @@ def encoded(kind: str, encoder: dict[str, str] | None = None, *, name: str = PAR
         soundfile.write(file, samples, kit.RATE_HZ, format=kind, subtype="PCM_16" if kind == "FLAC" else None)
         run = kit.descriptor()["run"]
         run["times"] |= {"first_chunk_frames": absent("not_measured"), "stalls": absent("not_measured")}
-        draft = kit.draft(audio={"encoder": encoder or absent("unknown")}, traces=(), run=run)
+        draft = kit.draft(audio={"encoder": encoder or absent("unknown")} | facts, traces=(), run=run)
         return kit.artifact(folder, name=name, audio=file.getvalue(), run=draft)
 
     return make
+
+
+def written_anew(folder: Path) -> Path:
+    """Write a run of level L0 as a tool writes it that knows nothing of seals."""
+    import pyarrow.parquet as pq
+
+    path = kit.artifact(folder, name=PARQUET, patch=kit.put(level="L0"))
+    pq.write_table(pq.read_table(path).replace_schema_metadata(None), path, compression="zstd", write_statistics=False)
+    return path
 
 
 NEAR: dict[str, Callable[[Path], Path]] = {
@@ -160,6 +171,7 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     "HSH09": full(),
     "HSH10": plain(pins__container_image="sha256:" + "0" * 63 + "1"),
     "HSH14": adapted(generation__seeds__1__effective="77", pins__adaptation__seed="18"),
+    "SEA01": written_anew,
     "SEA02": plain(run__notes="seal sha256:" + "0" * 64),
     "SEA04": partial(kit.artifact, name=PARQUET, patch=kit.put(run__notes="ttsartifact.seal sha256:" + "1" * 64)),
     # Pins.
@@ -222,6 +234,11 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     "AUD05": chunked(801),
     "AUD06": encoded("FLAC", {"name": "libFLAC", "version": "1.4.3", "level": "5"}),
     "AUD07": encoded("FLAC"),
+    "HSH12": encoded(
+        "MP3",
+        name="run.tts.mp3",
+        decoded={"digest": digest.of(b"what came out"), "decoder": {"name": "minimp3", "version": "afb604c0"}},
+    ),
     "HSH13": encoded("FLAC"),
     "CHK01": chunked(800, 798),
     "CHK02": audio(kit.wav(kit.tone(800, 2), channels=2)),

@@ -9,6 +9,7 @@ import kit
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from near_misses import encoded
 
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
@@ -102,6 +103,19 @@ def lossy(folder: Path, **decoded) -> Path:
         "stalls": absent("unknown"),
     }
     return kit.artifact(folder, name=NAME, audio=mp3(folder), run=run)
+
+
+DECODED = {"digest": digest.of(b"what came out")}
+WHOSE = DECODED | {"decoder": absent("unknown")}
+LOSSY_CASES = [
+    kit.Case(rule="HSH12", slug="whose-decoder", make=encoded("MP3", name="run.tts.mp3", decoded=WHOSE), exit_code=0)
+]
+
+
+@pytest.mark.parametrize("case", LOSSY_CASES, ids=str)
+def test_lossy_audio_breaks(case: kit.Case, tmp_path: Path):
+    """Nothing but the rule of the case fails."""
+    kit.assert_breaks(case, tmp_path)
 
 
 def test_lossy_pcm_names_its_decoder(tmp_path: Path):

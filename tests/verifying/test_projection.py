@@ -20,7 +20,7 @@ def reshelved(folder, edit=lambda table: table, metadata=None, make=full_run.art
     path = make(folder, name="run.tts.parquet")
     table = edit(pq.read_table(path))
     with open(path, "w+b") as file:
-        with pq.ParquetWriter(file, table.schema) as writer:
+        with pq.ParquetWriter(file, table.schema, compression="zstd") as writer:
             writer.write_table(table)
             writer.add_key_value_metadata({footer.SEAL_KEY: "sha256:" + "0" * 64} | (metadata or {}))
         parquet._seal_in_place(file)

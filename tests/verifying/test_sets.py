@@ -5,7 +5,7 @@ from __future__ import annotations
 import full_run
 import kit
 import pytest
-from judged import data_set, run_id, session
+from judged import BITWISE, LAST_SAMPLE, data_set, run_id, session
 
 from ttsartifact.terms import digest
 from ttsartifact.verifying.engine import verify
@@ -40,6 +40,7 @@ CASES = [
         exit_code=0,
     ),
     case("SET04", "other-words-same-samples", {}, OTHER_WORDS, exit_code=0),
+    case("ENV04", "seed-ignored", BITWISE, BITWISE, audio=(kit.wav(), LAST_SAMPLE), exit_code=0),
     case("TEL15", "copied-telemetry", {}, {}, draft=full_run.draft, own_telemetry=False, exit_code=0),
 ]
 
