@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.comparing.conditions import CAUSES
+from ttsartifact.terms.chain import LINKS
 from ttsartifact.terms.descriptor import is_absent
 
 if TYPE_CHECKING:
@@ -258,6 +259,8 @@ def _change(subject: str, cause: str, parts: list[Difference], a: Descriptor, b:
     if mine == theirs:  # what they are called is the same, so the first condition that is not speaks for it
         mine, theirs = said[0].a, said[0].b
         subject = subject if name is None or len(said[0].label) <= len(subject) else said[0].label
+    if subject == "adaptation" and (link := _parted_link(a, b)) is not None:
+        subject = f"adaptation, whose chain parts at {link}"
     return Change(
         subject=subject,
         cause=cause,
@@ -366,14 +369,16 @@ def _repository(pointer: str) -> Callable[[Descriptor, str, list[Difference]], A
 
 
 def _adaptation(side: Descriptor, subject: str, parts: list[Difference]) -> Any:  # noqa: ARG001
-    """Return the adaptation with the first link of its chain that differs, which is what was changed."""
     adaptation = side.known("/pins/adaptation")
-    if not isinstance(adaptation, dict):
+    return f"{adaptation.get('method')} {adaptation.get('delta')}" if isinstance(adaptation, dict) else None
+
+
+def _parted_link(a: Descriptor, b: Descriptor) -> str | None:
+    """Return the first link of two adaptations' chains that differs, which is what was changed (clause 5.5)."""
+    mine, theirs = (side.known("/pins/adaptation/chain") for side in (a, b))
+    if not (isinstance(mine, dict) and isinstance(theirs, dict)):
         return None
-    said = f"{adaptation.get('method')} {adaptation.get('delta')}"
-    links = {each.pointer.rpartition("/")[2] for each in parts if each.pointer.startswith("/pins/adaptation/chain/")}
-    first = next((link for link in ("base", "clips", "priors", "config", "seed") if link in links), None)
-    return f"{said} (chain parts at {first})" if first else said
+    return next((link for link in LINKS if mine.get(link) != theirs.get(link)), None)
 
 
 def _named(pointer: str, key: str, value: str) -> Callable[[Descriptor, str, list[Difference]], Any]:
