@@ -34,7 +34,7 @@ PARAMETERS = (
     Parameter(
         name="learning_rate_micro",
         kind=int,
-        default=600,
+        default=1_000,
         minimum=1,
         maximum=10_000,
         help="the highest learning rate, in millionths",

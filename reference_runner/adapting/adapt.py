@@ -13,7 +13,7 @@ import torch
 
 from reference_runner import conditions
 from reference_runner.adapting.clips import hear_clips
-from reference_runner.adapting.fine_tuning import FineTuned, fine_tune, learn_style, on_grid
+from reference_runner.adapting.fine_tuning import FineTuned, fine_tune, learn_style, nearest_style, on_grid
 from reference_runner.adapting.quality import measure_clip
 from reference_runner.adapting.utterances import of_clip, of_prior
 from reference_runner.errors import CheckpointError, DeviceUnavailable, ReferenceClipError
@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from reference_runner.model.model import StableTts
     from reference_runner.model.prior import PriorSample
     from reference_runner.numerics.integers import IntegerOps
+    from reference_runner.numerics.ops import Activation
     from reference_runner.synthesis.references import HeardReference
+    from reference_runner.synthesis.transcription import TranscribedClip
 
 __all__ = ["Learnt", "adapt", "learn"]
 
@@ -104,18 +106,30 @@ def learn(
     model, priors = checkpoint.model, checkpoint.priors
     with torch.no_grad():
         transcriber = Transcriber(model, _exact(model), TextFrontEnd())
-        transcribed = [transcriber.transcribe(clip, passes=ALIGNING_PASSES, above_floor=True) for clip in heard]
+        kept = [of_prior(prior, transcriber) for prior in priors]
+        transcribed = _transcribe(transcriber, heard)
+        ops = transcriber.ops
+        own = ops.to_float64(transcriber.mean_style([clip.style for clip in transcribed]))[0]
+        plain = [of_clip(clip, own, transcriber) for clip in transcribed]
+        styles = [torch.from_numpy(own.copy()), *(prior.style for prior in kept)]
+        beginning = nearest_style(model, plain, styles)
+        style = styles[beginning]
+        if beginning:
+            transcribed = _transcribe(transcriber, heard, ops.activation(style.numpy()[None]))
+            plain = [of_clip(clip, style.numpy(), transcriber) for clip in transcribed]
         pairs = zip(heard, transcribed, strict=True)
         quality = tuple(measure_clip(clip, found, transcriber, priors) for clip, found in pairs)
-        own = transcriber.ops.to_float64(transcriber.mean_style([clip.style for clip in transcribed]))[0]
-        plain = [of_clip(clip, own, transcriber) for clip in transcribed]
-    style = torch.from_numpy(own.copy())
     style = on_grid(style + learn_style(model, plain, style, steps=settings.style_steps), STYLE_GRID_BITS)
     with torch.no_grad():
         targets = [of_clip(clip, style.numpy(), transcriber) for clip in transcribed]
-        kept = [of_prior(prior, transcriber) for prior in priors]
     tuned = fine_tune(model, targets, kept, settings, seed, on_step)
     return Learnt(heard=heard, quality=quality, style=style, tuned=tuned)
+
+
+def _transcribe(
+    transcriber: Transcriber, heard: Sequence[HeardReference], style: Activation | None = None
+) -> list[TranscribedClip]:
+    return [transcriber.transcribe(clip, passes=ALIGNING_PASSES, above_floor=True, style=style) for clip in heard]
 
 
 def settle() -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     OnStep = Callable[[int, int], None]
 
-__all__ = ["FineTuned", "fine_tune", "learn_style", "on_grid"]
+__all__ = ["FineTuned", "fine_tune", "learn_style", "nearest_style", "on_grid"]
 
 CROP_FRAMES = 96
 CROPS = 4
@@ -91,6 +91,24 @@ class FineTuned:
         return min(_margin(value, FACTOR_GRID_BITS) for value in self.unrounded.values())
 
 
+def nearest_style(model: StableTts, targets: Sequence[Utterance], styles: Sequence[torch.Tensor]) -> int:
+    """Return which of the styles (S,) says best what is audible in the targets; of equals the first.
+
+    Noise can lead the timbre encoder far astray; then the voice of a prior sample is a better beginning.
+    """
+    ops = AdaptingOps()
+    encoder = copy.deepcopy(model.style_adaptive_encoder).double()
+    with torch.no_grad():
+        errors = [
+            sum(
+                float(_mean_error(encoder(ops, one.content[None], one.durations[None], style[None]).mean[0], one))
+                for one in targets
+            )
+            for style in styles
+        ]
+    return errors.index(min(errors))
+
+
 def learn_style(model: StableTts, targets: Sequence[Utterance], style: torch.Tensor, *, steps: int) -> torch.Tensor:
     """Return the residual (S,) with which the frozen encoder says the targets best, on the grid of styles.
 
@@ -111,9 +129,7 @@ def learn_style(model: StableTts, targets: Sequence[Utterance], style: torch.Ten
             moved = (style + residual)[None]
             found = encoder(ops, target.content[None], target.durations[None], moved)
             log_frames = durations(ops, target.content[None], moved)[0]
-            error = found.mean[0] - target.mel
-            # Under the clip's own noise nobody knows how much quieter the voice was.
-            loss = loss + torch.where(target.audible, error.abs(), torch.relu(error)).mean()
+            loss = loss + _mean_error(found.mean[0], target)
             loss = loss + DURATION_WEIGHT * ((log_frames - target.durations.double().log()) ** 2).mean()
             frames += target.frames
             if frames >= STYLE_FRAMES:
@@ -121,6 +137,13 @@ def learn_style(model: StableTts, targets: Sequence[Utterance], style: torch.Ten
         (gradient,) = torch.autograd.grad(loss / (place + 1), [residual])
         adam.step([gradient], STYLE_RATE * (1 - step / steps))
     return on_grid(residual.detach(), STYLE_GRID_BITS)
+
+
+def _mean_error(mean: torch.Tensor, target: Utterance) -> torch.Tensor:
+    """Return the mean distance of a mean (L, M) to what is audible of a target."""
+    error = mean - target.mel
+    # Under the clip's own noise nobody knows how much quieter the voice was.
+    return torch.where(target.audible, error.abs(), torch.relu(error)).mean()
 
 
 def fine_tune(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from reference_runner.adapting.clips import clipped_samples, signal_to_noise_millidb
 from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.synthesis.alignment import align
-from reference_runner.synthesis.transcription import mean_distance
+from reference_runner.synthesis.transcription import mean_distance, straying
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,8 @@ def measure_clip(
             transcribed.mel, transcriber.text(prior.phones), codes, durations, transcribed.style, above_floor=True
         )
         if distances.shape[0] <= distances.shape[1]:
-            decoys.append(mean_distance(distances, align(distances)))
+            way = align(distances + straying(prior.durations, distances.shape[1]))
+            decoys.append(mean_distance(distances, way))
     nearest = min(decoys, default=0)
     advantage = (nearest - transcribed.distance) * 1000 // nearest if nearest else 0
     return ClipQuality(

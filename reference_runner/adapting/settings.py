@@ -28,7 +28,7 @@ class AdaptationSettings:
 
     steps: int = 200
     """Of the noise estimator, at most."""
-    learning_rate_micro: int = 600
+    learning_rate_micro: int = 1_000
     """The highest rate, in millionths."""
     preserve: bool = True
     """Whether prior samples are learnt beside the target, so that what the model can do is kept."""

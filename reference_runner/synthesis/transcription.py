@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reference_runner.errors import ReferenceClipError
+from reference_runner.numerics.integers import host
 from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS
 from reference_runner.synthesis.alignment import align
 from reference_runner.synthesis.hearing import LOG_BITS, log_mel, prosody
@@ -27,6 +28,13 @@ FLOOR_FIFTHS = 1
 """A band is not heard below what it is in the quietest fifth of a clip: there, noise would be compared with speech."""
 
 
+STRAYING_COST = 1 << (ACTIVATION_FRACTION_BITS - 4)
+"""What a frame costs for each frame that it lies outside the place that the predicted durations give its phone.
+
+Little beside what a wrong phone costs in clear speech; where noise hides the speech, it is what is left to go by.
+"""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TranscribedClip:
     """What a clip says and how; activations as the network holds them, one item each."""
@@ -37,7 +45,7 @@ class TranscribedClip:
     mel: Activation
     """(1, L, M), normalised."""
     style: Activation
-    """(1, S)."""
+    """(1, S): in which the words were said."""
     durations: Integers
     """(1, P) frames."""
     codes: Integers
@@ -54,24 +62,28 @@ class Transcriber:
         self.ops = ops
         self.front_end = front_end
 
-    def transcribe(self, clip: HeardReference, *, passes: int = 1, above_floor: bool = False) -> TranscribedClip:
+    def transcribe(
+        self, clip: HeardReference, *, passes: int = 1, above_floor: bool = False, style: Activation | None = None
+    ) -> TranscribedClip:
         """Find the phones of a clip's transcript in it and read their prosody codes.
 
-        A second pass says the words with the codes and durations that the first one found. `above_floor` compares
-        only what rises above the clip's own noise.
+        A second pass says the words with the codes and durations that the first one found. `above_floor` is for clips
+        that may be noisy: only what rises above the clip's own noise is compared, and the way holds near the predicted
+        durations. The words are said in the style heard, or in another that is given.
         """
         ops, model = self.ops, self.model
         phones = self.phones(clip)
         mel = self.normalised(clip.pcm)
-        style = model.timbre_encoder(ops, mel)
+        style = model.timbre_encoder(ops, mel) if style is None else style
         text = self.text(phones)
         decoded = model.prosody_language_model.decode(ops, text)
         codes, durations = decoded.codes, model.plan(ops, text, decoded.codes, decoded.margins, style).durations
+        predicted = host(durations)[0].astype(np.int64)
         heard = self._heard_prosody(clip, mel)
         for _ in range(passes):
             distances = self.distances(mel, text, codes, durations, style, above_floor=above_floor)
             try:
-                found = align(distances)
+                found = align(distances + straying(predicted, distances.shape[1]) if above_floor else distances)
             except ValueError as error:
                 message = f"shorter than its transcript: {error}"
                 raise ReferenceClipError(message, where=f"reference {clip.name}") from error
@@ -141,6 +153,15 @@ def noise_floor(mel: np.ndarray) -> np.ndarray:
     """Return what each band (M,) of a mel (L, M) is in the quietest fifth of the clip."""
     quietest: np.ndarray = np.sort(mel, axis=0)[len(mel) * FLOOR_FIFTHS // 5]
     return quietest
+
+
+def straying(durations: np.ndarray, frames: int) -> np.ndarray:
+    """Return what it costs (P, frames) that a frame belongs to a phone, by where the durations (P,), stretched, lie."""
+    ends = durations.cumsum() * frames // durations.sum()
+    starts = np.concatenate([[0], ends[:-1]])[:, None]
+    frame = np.arange(frames)[None]
+    outside: np.ndarray = np.maximum(np.maximum(starts - frame, frame - ends[:, None]), 0)
+    return outside * STRAYING_COST
 
 
 def mean_distance(distances: np.ndarray, durations: np.ndarray, bands: int = 80) -> int:
