@@ -290,8 +290,9 @@ def _checkpoint(request: Request) -> tuple[Any, Any]:
     """
     from pathlib import Path
 
+    from reference_runner.model.adapted import apply_delta, load_delta
     from reference_runner.model.checkpoint import load_checkpoint, released_checkpoint_path
-    from reference_runner.model.delta import DELTA_FORMAT, apply_delta, file_format, load_delta
+    from reference_runner.model.delta import DELTA_FORMAT, file_format
 
     paths = [Path(path) for path in request.weights.values()]
     deltas = [path for path in paths if file_format(path) == DELTA_FORMAT]

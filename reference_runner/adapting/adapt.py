@@ -18,8 +18,9 @@ from reference_runner.adapting.quality import measure_clip
 from reference_runner.adapting.utterances import of_clip, of_prior
 from reference_runner.errors import CheckpointError, DeviceUnavailable, ReferenceClipError
 from reference_runner.frontend.text_frontend import TextFrontEnd
+from reference_runner.model.adapted import load_delta
 from reference_runner.model.config import MODEL_FAMILY
-from reference_runner.model.delta import STYLE_GRID_BITS, load_delta, save_delta, transcript_digest
+from reference_runner.model.delta import STYLE_GRID_BITS, save_delta, transcript_digest
 from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.numerics import kat
 from reference_runner.numerics.exact import ExactOps

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from reference_runner.errors import RunnerError
 from reference_runner.exporting.folder import export
+from reference_runner.model.adapted import apply_delta, load_delta
 from reference_runner.model.checkpoint import load_checkpoint
-from reference_runner.model.delta import apply_delta, load_delta
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

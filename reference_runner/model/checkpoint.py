@@ -53,7 +53,7 @@ class Checkpoint:
     metadata: Mapping[str, str]
     """model_family, config, corpus_root_sha256, code_commit, metrics (JSON), priors (JSON)."""
     adaptation: Delta | None = None
-    """What was added to it (`delta.apply_delta`); name, digest and metadata stay those of the base."""
+    """What was added to it (`adapted.apply_delta`); name, digest and metadata stay those of the base."""
 
     @property
     def config(self) -> StableTtsConfig:

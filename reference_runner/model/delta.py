@@ -7,10 +7,9 @@ the sums are exact in float64 and every machine rounds them to the same float32.
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from reference_runner.errors import DeltaError
-from reference_runner.model.checkpoint import Checkpoint, checkpoint_sha256
 from reference_runner.numerics.noise import FRACTION_BITS
 from ttsartifact import adaptation_chain
 
@@ -29,8 +27,8 @@ if TYPE_CHECKING:
     from reference_runner.numerics.noise import Stream
 
 __all__ = [
-    "DELTA_FORMAT", "METHOD", "Change", "Delta", "apply_delta", "changed", "file_format", "load_delta",
-    "read_delta", "save_delta", "transcript_digest",
+    "DELTA_FORMAT", "METHOD", "Change", "Delta", "changed", "file_format", "is_matrix", "read_delta", "save_delta",
+    "transcript_digest",
 ]  # fmt: skip
 
 DELTA_FORMAT = "ttsartifact-stable-tts-delta/1"
@@ -148,7 +146,7 @@ class Delta:
 
     def refuse_stranger(self, path: str) -> None:
         """Raise DeltaError for a clip that is none of those the voice was adapted to."""
-        digest = f"sha256:{checkpoint_sha256(Path(path))}"
+        digest = _digest(Path(path).read_bytes())
         known = [clip["reference"]["digest"] for clip in self.clips]
         if digest not in known:
             message = f"not a clip that {self.name} was adapted to: got {digest}, expected one of {len(known)}"
@@ -258,32 +256,6 @@ def read_delta(path: Path) -> Delta:
     return delta
 
 
-def load_delta(path: Path, checkpoint: Checkpoint) -> Delta:
-    """Read a delta and hold it against the checkpoint that it shall be added to: base, and every prior sample."""
-    delta = read_delta(path)
-    base = f"sha256:{checkpoint.digest}"
-    if delta.base != base:
-        raise DeltaError(f"wrong base: it belongs to {delta.base}, got {base}", where=path.name)
-    known = [f"sha256:{prior.digest}" for prior in checkpoint.priors]
-    for number, prior in enumerate(delta.priors):
-        if (digest := prior["reference"]["digest"]) not in known:
-            raise DeltaError(f"prior sample {number + 1} was changed: {digest} is not in the base", where=path.name)
-    return delta
-
-
-def apply_delta(checkpoint: Checkpoint, delta: Delta) -> Checkpoint:
-    """Return the checkpoint in the adapted voice; the one that was given stays as it is."""
-    model = copy.deepcopy(checkpoint.model)
-    parameters = dict(model.score_decoder.named_parameters())
-    if model.config.style_channels != len(delta.style):
-        raise DeltaError(f"a style of {len(delta.style)}, expected {model.config.style_channels}", where=delta.name)
-    for name, value in parameters.items():
-        _refuse_misshapen(name, value, delta)
-    for name, value in changed({name: value.detach() for name, value in parameters.items()}, delta.change).items():
-        parameters[name].data.copy_(value.float())
-    return replace(checkpoint, model=model, adaptation=delta)
-
-
 def tensors_digest(tensors: Mapping[str, torch.Tensor]) -> str:
     """Return the sha256 over each tensor's name, shape and little-endian float32 values, sorted by name."""
     total = hashlib.sha256()
@@ -361,25 +333,6 @@ def _refuse_broken_links(delta: Delta, facts: Mapping[str, Any]) -> None:
         if delta.chain.get(link) != digest:
             message = f"{_BROKEN[link]} changed: got {digest}, expected {delta.chain.get(link)}"
             raise DeltaError(message, where=delta.name)
-
-
-def _refuse_misshapen(name: str, value: torch.Tensor, delta: Delta) -> None:
-    """Raise DeltaError where nothing stands for a parameter of the noise estimator, or something of another shape."""
-    change = delta.change
-    if is_matrix(name, value):
-        up, down = change.up.get(name), change.down.get(name)
-        fits = (
-            up is not None
-            and down is not None
-            and up.ndim == down.ndim == 2
-            and up.shape[1] == down.shape[0] <= RANK_MAXIMUM
-            and (up.shape[0], down.shape[1]) == tuple(value.shape)
-        )
-    else:
-        add = change.add.get(name)
-        fits = add is not None and add.shape == value.shape
-    if not fits:
-        raise DeltaError(f"nothing that fits the noise estimator's {name}", where=delta.name)
 
 
 def _chain(

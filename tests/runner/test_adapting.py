@@ -24,8 +24,9 @@ from reference_runner.adapting.clips import (
 )
 from reference_runner.adapting.settings import AdaptationSettings
 from reference_runner.errors import CertificateError, CheckpointError, DeltaError, ReferenceClipError, RequestError
+from reference_runner.model.adapted import apply_delta, load_delta
 from reference_runner.model.checkpoint import load_checkpoint, save_checkpoint
-from reference_runner.model.delta import apply_delta, changed, file_format, load_delta, read_delta
+from reference_runner.model.delta import changed, file_format, read_delta
 from reference_runner.numerics.weights import QuantisedWeights
 from reference_runner.synthesis.request import Numerics, SynthesisRequest
 from reference_runner.synthesis.synthesize import Synthesizer
