@@ -14,7 +14,7 @@ from ttsartifact.errors import Damaged
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms.finding import Mismatch, NotApplicable, Outcome, Severity, Unverifiable
 from ttsartifact.verifying import engine
-from ttsartifact.verifying.catalogue import Rule, catalogue
+from ttsartifact.verifying.catalogue import Agenda, Rule, catalogue
 from ttsartifact.verifying.engine import judge, verify
 from ttsartifact.verifying.evidence import Evidence, Unsound
 from ttsartifact.verifying.report import Report, exit_code
@@ -43,7 +43,7 @@ def asked(tmp_path: Path, monkeypatch):
 
             return ask
 
-        monkeypatch.setattr(engine, "catalogue", lambda: {rule.id: rule for rule in rules})
+        monkeypatch.setattr(engine, "agenda", lambda _: Agenda.of(rules))
         monkeypatch.setattr(engine, "questions", lambda: {rule.id: question(answer) for rule, answer in rules.items()})
         return judge(Evidence(open_artifact(kit.artifact(tmp_path, patch=patch))), **options)
 

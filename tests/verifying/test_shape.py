@@ -227,5 +227,5 @@ def test_run_id_of_a_column_must_agree(tmp_path: Path):
     from ttsartifact.verifying.evidence import Evidence
 
     artifact = open_artifact(kit.artifact(tmp_path))._replace(columns={"run_id": "another"})
-    report = judge(Evidence(artifact), families={"SCH"})
+    report = judge(Evidence(artifact), families=frozenset({"SCH"}))
     assert [(f.rule, f.where, f.found) for f in report.findings] == [("SCH09", "column run_id", "another")]

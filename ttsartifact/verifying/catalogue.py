@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from ttsartifact import _spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ttsartifact.terms.finding import Answer
     from ttsartifact.verifying.evidence import Evidence
 
     Question = Callable[[Evidence], Answer]
 
-__all__ = ["Rule", "catalogue", "questions", "rule"]
+__all__ = ["Agenda", "Rule", "agenda", "catalogue", "questions", "rule"]
 
 _FAMILIES = (
     "containers",
@@ -56,6 +56,31 @@ class Rule(NamedTuple):
     mend: str
 
 
+class Agenda(NamedTuple):
+    """Rules to be asked together: each with its place in the catalogue, and all in the order of asking."""
+
+    places: dict[str, int]
+    asked: tuple[Rule, ...]
+
+    @staticmethod
+    def of(rules: Iterable[Rule]) -> Agenda:
+        """Put the blockers of each rule before it."""
+        listed = {rule.id: rule for rule in rules}
+        asked: dict[str, Rule] = {}
+
+        def ask(rule: Rule) -> None:
+            if rule.id not in asked:
+                for blocker in rule.blocked_by:
+                    if blocker in listed:
+                        ask(listed[blocker])
+                asked[rule.id] = rule
+
+        # CLM01 asks how the rules of a profile were answered, and so is asked when all others are.
+        for rule in sorted(listed.values(), key=lambda rule: rule.id == "CLM01"):
+            ask(rule)
+        return Agenda(places={key: place for place, key in enumerate(listed)}, asked=tuple(asked.values()))
+
+
 @cache
 def catalogue() -> dict[str, Rule]:
     """Return all rules by id, in the catalogue's order; a test holds rules.json to rules.toml."""
@@ -67,6 +92,13 @@ def catalogue() -> dict[str, Rule]:
         )
         for entry in _spec.load_json("rules.json")["rule"]
     }
+
+
+@cache
+def agenda(families: frozenset[str] | None = None) -> Agenda:
+    """Return what there is to ask about an artifact: all rules, or those of `families`, by prefix or by id."""
+    rules = catalogue().values()
+    return Agenda.of(r for r in rules if families is None or not families.isdisjoint((r.id, r.id[:3])))
 
 
 def rule(rule_id: str) -> Callable[[Question], Question]:

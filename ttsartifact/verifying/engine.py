@@ -8,7 +8,7 @@ from ttsartifact.errors import TtsArtifactError
 from ttsartifact.reading.artifact import open_artifacts
 from ttsartifact.terms.finding import Finding, Mismatch, NotApplicable, Outcome, Severity, Unverifiable, Verdict
 from ttsartifact.terms.levels import LEVELS, level_reached
-from ttsartifact.verifying.catalogue import Rule, catalogue, questions
+from ttsartifact.verifying.catalogue import Rule, agenda, catalogue, questions
 from ttsartifact.verifying.evidence import Evidence, Unsound
 from ttsartifact.verifying.hints import hints_of
 from ttsartifact.verifying.report import Report
@@ -94,11 +94,10 @@ def judge(
     ignore: Mapping[str, str] | None = None,
 ) -> Report:
     """Ask every rule (of `families`, or all) about one artifact."""
-    rules = _rules_of(families)
-    session = _Session(evidence, rules, ignore or {})
+    places, asked = agenda(families)
+    session = _Session(evidence, ignore or {})
     evidence.outcomes = session.outcomes
-    # CLM01 asks how the rules of a profile were answered, and so is asked when all others are.
-    for rule in sorted(rules.values(), key=lambda rule: rule.id == "CLM01"):
+    for rule in asked:
         session.ask(rule)
     if families is None:
         session.hold_to_profiles()
@@ -117,7 +116,6 @@ def judge(
                 message="the run reaches a lower level than was asked for",
             )
         )
-    order = {key: place for place, key in enumerate(rules)}
     outcomes = session.outcomes
     return Report(
         where=evidence.artifact.where,
@@ -127,10 +125,10 @@ def judge(
         verdict=_verdict(outcomes, stopped=session.stopped_by) if families is None else "NOT_HASHED",
         level_claimed=_word(descriptor.known("/level")),
         level_reached=reached,
-        findings=tuple(sorted(session.findings, key=lambda finding: (order[finding.rule], finding.where))),
-        unchecked=tuple(sorted(session.unchecked, key=lambda finding: order[finding.rule])),
-        passed=tuple(key for key in rules if outcomes[key] == Outcome.PASS),
-        not_applicable=tuple(key for key in rules if outcomes[key] == Outcome.NOT_APPLICABLE),
+        findings=tuple(sorted(session.findings, key=lambda finding: (places[finding.rule], finding.where))),
+        unchecked=tuple(sorted(session.unchecked, key=lambda finding: places[finding.rule])),
+        passed=tuple(key for key in places if outcomes[key] == Outcome.PASS),
+        not_applicable=tuple(key for key in places if outcomes[key] == Outcome.NOT_APPLICABLE),
         unreadable=session.stopped_by is not None,
         hints=hints_of(evidence) if families is None and session.stopped_by is None else (),
         profiles=session.profiles,
@@ -142,8 +140,8 @@ def judge(
 class _Session:
     """The rules asked about one artifact so far: each once, its blockers before it."""
 
-    def __init__(self, evidence: Evidence, rules: Mapping[str, Rule], ignore: Mapping[str, str]) -> None:
-        self.evidence, self.rules, self.ignore = evidence, rules, ignore
+    def __init__(self, evidence: Evidence, ignore: Mapping[str, str]) -> None:
+        self.evidence, self.ignore = evidence, ignore
         self.outcomes: dict[str, str] = {}
         self.findings: list[Finding] = []
         self.unchecked: list[Finding] = []
@@ -156,11 +154,6 @@ class _Session:
         self.required: tuple[str, ...] = ()
 
     def ask(self, rule: Rule) -> None:
-        if rule.id in self.outcomes:
-            return
-        for other in rule.blocked_by:
-            if other in self.rules:
-                self.ask(self.rules[other])
         blocker = self._blocker_of(rule) if self._blocking else None
         if blocker is not None:
             self._leave_open(rule, Outcome.NOT_EVALUATED, f"blocked by {blocker}", blocker)
@@ -186,7 +179,9 @@ class _Session:
             return
         except TtsArtifactError as error:
             answer = [Mismatch(where=error.where, found=error.found, expected=error.expected, message=error.message)]
-        if isinstance(answer, NotApplicable):
+        if not answer:
+            self.outcomes[rule.id] = Outcome.PASS
+        elif isinstance(answer, NotApplicable):
             self.outcomes[rule.id] = Outcome.NOT_APPLICABLE
         elif isinstance(answer, Unverifiable):
             self._leave_open(rule, Outcome.UNVERIFIABLE, answer.needs)
@@ -211,9 +206,6 @@ class _Session:
             self.required = ("CLM01", *dict.fromkeys(key for profile in demanded for key in profile.rules))
 
     def _file(self, rule: Rule, mismatches: list[Mismatch]) -> None:
-        if not mismatches:
-            self.outcomes[rule.id] = Outcome.PASS
-            return
         failed = any((mismatch.severity or rule.severity) != Severity.INFO for mismatch in mismatches)
         outcome = Outcome.PASS
         if failed:
@@ -253,13 +245,6 @@ def _finding(rule: Rule, outcome: str, mismatch: Mismatch, reason: str | None) -
     )
 
 
-def _rules_of(families: frozenset[str] | None) -> Mapping[str, Rule]:
-    rules = catalogue()
-    if families is None:
-        return rules
-    return {key: rule for key, rule in rules.items() if not families.isdisjoint((key, key[:3]))}
-
-
 def _word(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
@@ -287,7 +272,6 @@ def _verdict(outcomes: Mapping[str, str], *, stopped: str | None) -> str:
 
 def _unreadable(path: str, error: TtsArtifactError, families: frozenset[str] | None) -> Report:
     """Report a file that no artifact could be read from: one finding, and every other rule blocked by it."""
-    rules = _rules_of(families).values()
     broken = error.rule if error.rule in catalogue() else "CON01"
     finding = Finding(
         rule=broken,
@@ -309,14 +293,14 @@ def _unreadable(path: str, error: TtsArtifactError, families: frozenset[str] | N
         findings=(finding,),
         unchecked=tuple(
             Finding(
-                rule=rule.id,
+                rule=key,
                 outcome=Outcome.NOT_EVALUATED,
-                severity=rule.severity,
+                severity=catalogue()[key].severity,
                 message=f"blocked by {broken}",
                 blocked_by=broken,
             )
-            for rule in rules
-            if rule.id != broken
+            for key in agenda(families).places
+            if key != broken
         ),
         passed=(),
         not_applicable=(),

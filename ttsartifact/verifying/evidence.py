@@ -16,7 +16,7 @@ from ttsartifact.terms.trace import Trace
 from ttsartifact.verifying.schema import trace_value, violations_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from ttsartifact.container.sound import SoundFacts
     from ttsartifact.reading.artifact import Artifact
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Evidence", "Unsound"]
 
+_NESTED = frozenset({dict, list})
 _OPENING_BYTES = 1 << 20  # what a whole file would show, its beginning mostly does
 
 
@@ -55,18 +56,16 @@ class Evidence:
         `siblings` are the runs of the same data set, where there is one; `profiles` are demanded beside the claims.
         """
         self.demanded = tuple(profiles)
+        self._known: dict[str, Any] = {}
         self.outcomes: Mapping[str, str] = {}
         """How the rules ended that were asked before; the engine fills it as it goes."""
         self.siblings = siblings
         self._hashing = hashing
         self.artifact = artifact
+        self.descriptor: Descriptor = artifact.descriptor
+        """The descriptor; `known(pointer)` is how most rules read it."""
         self.text = text
         self.references = dict(references or {})
-
-    @property
-    def descriptor(self) -> Descriptor:
-        """The descriptor; `known(pointer)` is how most rules read it."""
-        return self.artifact.descriptor
 
     def known(self, pointer: str) -> Any:
         """Return the value at a JSON pointer, or None where it is absent or said to be.
@@ -74,14 +73,16 @@ class Evidence:
         Raises Unsound where the value, or one around it or in it, has not the shape of the schema: a list that stands
         for a number may be multiplied by another until memory ends. A field too many is in nobody's way.
         """
-        inside = pointer + "/"
+        if pointer in self._known:  # some are asked for by twenty rules
+            return self._known[pointer]
         for violation in self.violations:
             where = violation.where
             if pointer == where or pointer.startswith(where + "/"):
                 raise Unsound(violation.rule)
-            if where.startswith(inside) and violation.rule != "SCH03":
+            if where.startswith(pointer + "/") and violation.rule != "SCH03":
                 raise Unsound(violation.rule)
-        return self.descriptor.known(pointer)
+        value = self._known[pointer] = self.descriptor.known(pointer)
+        return value
 
     @cached_property
     def violations(self) -> tuple[Violation, ...]:
@@ -108,25 +109,27 @@ class Evidence:
 
         What lies below /generation/params and /ext is free and is left out.
         """
-        return [(f"{where}/{key}", text) for key in keys for where, text in self._strings.get(key, ())]
+        return [
+            (f"{where}/{key}", entry[key])
+            for key in keys
+            for where, entry in self._objects
+            if key in entry and isinstance(entry[key], str)
+        ]
 
     @cached_property
-    def _strings(self) -> dict[str, list[tuple[str, str]]]:
-        """All strings, with the pointers of their objects, by the key they stand under.
-
-        One walk for all: several rules look for theirs everywhere.
-        """
-        found: dict[str, list[tuple[str, str]]] = {}
+    def _objects(self) -> list[tuple[str, dict[str, Any]]]:
+        """All objects of the descriptor with their pointers. One walk for all: several rules look everywhere."""
+        found: list[tuple[str, dict[str, Any]]] = []
         waiting: list[tuple[str, Any]] = [("", self.descriptor.value)]
         while waiting:
             where, value = waiting.pop()
             if where in {"/generation/params", "/ext"}:
                 continue
-            for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
-                if isinstance(entry, str):
-                    found.setdefault(str(key), []).append((where, entry))
-                elif isinstance(entry, (dict, list)) and entry:
-                    waiting.append((f"{where}/{key}", entry))
+            steps: Iterable[tuple[Any, Any]] = enumerate(value)
+            if isinstance(value, dict):
+                found.append((where, value))
+                steps = value.items()
+            waiting += [(f"{where}/{step}", entry) for step, entry in steps if entry and type(entry) in _NESTED]
         return found
 
     def breaches(self, rule: str) -> list[Mismatch]:
