@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ttsartifact.container.limits import MAX_JSON_DEPTH, MAX_SAFE_INTEGER
@@ -18,6 +19,7 @@ __all__ = ["Fault", "canonical_bytes", "is_canonical", "parse"]
 
 _KEY = re.compile(r"[a-z][a-z0-9_]*")
 _NO_NUMBERS = frozenset({str, bool, type(None)})
+_SORTED_AND_COMPACT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _LONGEST_INTEGER = 400  # CPython refuses 4,300 digits with a bare ValueError; nothing honest has 400
 
 
@@ -49,7 +51,7 @@ def is_canonical(data: bytes, value: Any, *, has_fractions: bool = True) -> bool
     # JCS, at a sixth of the price; a property test holds the two together. Else the reference implementation speaks.
     try:
         if not has_fractions:
-            quick = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+            quick = _SORTED_AND_COMPACT.encode(value)
             if quick.isascii() or max(quick) <= "\uffff":
                 return quick.encode() == data
         return canonical_bytes(value) == data
@@ -154,6 +156,11 @@ def _not_a_number(word: str, faults: list[Fault]) -> int:
     return 0  # a stand-in; the fault is what counts
 
 
+@lru_cache(maxsize=4096)  # a few hundred keys make up all descriptors
+def _is_plain(key: str) -> bool:
+    return _KEY.fullmatch(key) is not None
+
+
 def _walk(
     value: Any,
     pointer: str,
@@ -166,18 +173,16 @@ def _walk(
         raise TooLarge("is nested too deeply", where=pointer, expected=f"at most {MAX_JSON_DEPTH} levels")
     if isinstance(value, dict):
         for key, child in value.items():
-            if not _KEY.fullmatch(key) and pointer not in free:
-                faults.append(Fault("CAN06", pointer, json.dumps(key)[:80], "ASCII snake_case"))
-            if type(child) in _NO_NUMBERS:  # most of a descriptor is words, and nothing can be amiss with them here
+            step = key
+            if not _is_plain(key):
+                step = key.replace("~", "~0").replace("/", "~1")
+                if pointer not in free:
+                    faults.append(Fault("CAN06", pointer, json.dumps(key)[:80], "ASCII snake_case"))
+            kind = type(child)
+            # Most of a descriptor is words and counts, and nothing can be amiss with them here.
+            if kind in _NO_NUMBERS or (kind is int and -MAX_SAFE_INTEGER <= child <= MAX_SAFE_INTEGER):
                 continue
-            _walk(
-                child,
-                f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}",
-                depth + 1,
-                faults,
-                fractions,
-                free,
-            )
+            _walk(child, f"{pointer}/{step}", depth + 1, faults, fractions, free)
     elif isinstance(value, list):
         # A trace column is ten thousand integers: one pass over it, and a walk only when something is not plain.
         if all(type(item) is int and -MAX_SAFE_INTEGER <= item <= MAX_SAFE_INTEGER for item in value):

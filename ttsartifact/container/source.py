@@ -144,6 +144,9 @@ class JoinedSource:
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return exactly `size` bytes from `offset`."""
+        for start, piece in self._places:  # mostly they lie in one piece, and need no second copy
+            if start <= offset and offset + size <= start + _size_of(piece) and not isinstance(piece, bytes):
+                return piece.source.read_at(piece.offset + offset - start, size)
         buffer = bytearray(size)
         self.read_into(offset, memoryview(buffer))
         return bytes(buffer)

@@ -6,6 +6,7 @@ All arithmetic is on integers. A bound rounds up, term by term, so that it never
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -39,6 +40,7 @@ _CYCLE_DAYS = 146_097  # the calendar repeats every 400 years
 _DAY_S = 86_400
 
 
+@lru_cache(maxsize=256)  # several rules read the same few instants
 def from_utc(text: str) -> int:
     """Return nanoseconds since 1970-01-01T00:00:00Z; `from_utc(to_utc(ns)) == ns`.
 
