@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.cli.files import files_under
@@ -78,7 +80,24 @@ def reports_of(path: str, asked: dict[str, Any] | None) -> tuple[Report, ...]:
     """Return the reports of one file; `asked` is None when nothing is to be hashed."""
     from ttsartifact.verifying import engine
 
+    _load_validator()
     return engine.validate(path) if asked is None else engine.verify(path, **asked)
+
+
+def _load_validator() -> None:
+    """Import jsonschema-rs without `email.utils`, which it asks one thing: on what day it was built itself.
+
+    With its sockets and calendars that module would be a sixth of a cold verify. Something may stand in its place
+    only here, in a process that is ours and has one thread.
+    """
+    if "jsonschema_rs" in sys.modules or "email.utils" in sys.modules:
+        return
+    sys.modules["email.utils"] = stand_in = ModuleType("email.utils")
+    stand_in.__dict__["__getattr__"] = lambda _: str  # whatever it calls takes the date as it is spelled
+    try:
+        import jsonschema_rs  # noqa: F401 - for those who import it late
+    finally:
+        del sys.modules["email.utils"]
 
 
 def reports_of_chunk(paths: list[str], asked: dict[str, Any] | None) -> list[tuple[Report, ...]]:
