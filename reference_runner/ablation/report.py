@@ -28,6 +28,7 @@ _COLUMNS = (
     "adaptation", "clips", "prompt", "similarity, model-free", "similarity, encoder", "pitch gap, st",
     "WER minus source", "MCD, dB", "F0 spread, st", "rate spread, phones/s",
 )  # fmt: skip
+_SAID = {"none": "none", "zero-shot": "zero-shot", "kept": "preserving", "alone": "not preserving"}
 _BEST, _WORST = ClipSet(noisy=False, seconds=30), ClipSet(noisy=True, seconds=3)
 _NOBODY = Cell(prompt="prior", adaptation="none", clips=None)
 
@@ -69,6 +70,8 @@ def gates(clips: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             )
     cost = _word_difference(clips, worst, _NOBODY)
     found.append(_gate("WER, adapted to noisy 3 s, above the unadapted voice", "<=", WORDS_GATE, cost))
+    cost = _word_difference(clips, worst, best)
+    found.append(_gate("WER, adapted to noisy 3 s, above adapted to clean 30 s", "<=", WORDS_GATE, cost))
     more = _word_difference(clips, alone, worst)
     found.append(_gate("WER, noisy 3 s: without preservation above with it", ">", 0.0, more))
     return found
@@ -137,7 +140,7 @@ def steadiness(
             shared = sorted(set.intersection(*(set(column) for column in columns)))
             deviations = {text: float(np.std([column[text] for column in columns])) for text in shared}
             figures[figure] = mean_interval(deviations).to_dict() if deviations else None
-        found[f"{adaptation}, {prompt} prompt"] = figures
+        found[f"{_SAID[adaptation]}, {prompt} prompt"] = figures
     return found
 
 
@@ -152,9 +155,10 @@ def to_markdown(report: Mapping[str, Any]) -> str:
         "# Ablation of prior prosody prompting and prior preservation",
         "",
         f"`{report['command']}`. Weights `sha256:{plan['weights_sha256']}`; {plan['sentences']} held-out sentences,",
-        f"{plan['seeds']} seed{'s' * (plan['seeds'] != 1)} each, {plan['numerics']} numerics; {report['artifacts']}",
-        "artifacts, all verified INTACT.",
-        f"Noisy: {plan['noise']}. Intervals are 95 %, bootstrapped over sentences;",
+        f"{plan['seeds']} seed{'s' * (plan['seeds'] != 1)} each, {plan['numerics']} numerics, code `{plan['code']}`.",
+        f"{report['artifacts']} artifacts, all verified INTACT. Noisy: {plan['noise']}.",
+        "Preserving and not: adapted with and without prior preservation. Intervals are 95 %, bootstrapped over",
+        "sentences;",
         f"definitions `{report['evaluation']}` (reference_runner/EVALUATION.md).",
         "The unadapted voices stand above the adapted ones.",
         "",
@@ -209,7 +213,7 @@ def _baseline_lines(target: Mapping[str, Any]) -> list[str]:
 def _cell_line(cell: Cell, system: Mapping[str, Any]) -> str:
     voice, source = system["voice"], system["against_source"]
     cells = [
-        cell.adaptation,
+        _SAID[cell.adaptation],
         cell.clips.name.replace("-", " ") if cell.clips else "none",
         cell.prompt,
         *(_range(voice[name]) for name in _SIMILARITIES),
@@ -281,7 +285,6 @@ def draw(report: Mapping[str, Any], output: Path) -> None:
                     value = (found["baselines"][baseline] or {}).get(name)
                     if value is not None:
                         panel.axvline(value, color=colour, linestyle=":", label=baseline.replace("_", " "))
-                panel.legend(fontsize="x-small", loc="upper left")
             if group == "word_errors":
                 panel.axvline(0.0, color="0.7", linewidth=1)
             panel.set(title=f"{target}: {title}")
@@ -291,9 +294,10 @@ def draw(report: Mapping[str, Any], output: Path) -> None:
                     panel.axhline(row - 0.5, color="0.85", linewidth=1)
         axes[0].set_yticks(range(len(cells)), [_label(cell) for cell in cells])
     grid[0][0].invert_yaxis()
+    figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside lower right", ncols=2)
     figure.savefig(output, dpi=70, metadata={"Software": None})
 
 
 def _label(cell: Cell) -> str:
     clips = f" {cell.clips.name.replace('-', ' ')}" if cell.clips else ""
-    return f"{cell.adaptation}{clips}, {cell.prompt} prompt"
+    return f"{_SAID[cell.adaptation]}{clips}, {cell.prompt} prompt"

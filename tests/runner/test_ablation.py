@@ -124,7 +124,7 @@ def test_gates_by_hand():
     ]
     found = report.gates(measured)
     assert [(round(gate["measured"]["mean"], 6), gate["holds"]) for gate in found] == [
-        (0.4, True), (0.03, False), (0.2, True), (0.015, False), (0.2, False), (-0.1, False),
+        (0.4, True), (0.03, False), (0.2, True), (0.015, False), (0.2, False), (0.2, False), (-0.1, False),
     ]  # fmt: skip
     assert all(gate["holds"] is None for gate in report.gates(clips(UNADAPTED[0], 0.2, 2)))
 
@@ -133,7 +133,7 @@ def test_steadiness_by_hand():
     """A median that moves by one semitone a clip set deviates by sqrt(5 / 4), a manner that stays by nothing."""
     cells = [cell for cell in ADAPTED if (cell.prompt, cell.adaptation) == ("prior", "kept")]
     measured = [clip for number, cell in enumerate(cells) for clip in clips(cell, 0.5, number)]
-    found = report.steadiness(measured, cells)["kept, prior prompt"]
+    found = report.steadiness(measured, cells)["preserving, prior prompt"]
     assert found["median_pitch_semitones"]["mean"] == pytest.approx(np.sqrt(5 / 4))
     assert found["pitch_spread_semitones"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
 
@@ -155,7 +155,7 @@ def test_one_cell_from_clip_to_table(small_checkpoint_path, tmp_path, monkeypatc
     assert [reference["role"] for reference in adapted.at("/input/refs")].count("prosody") == 1
     text = (tmp_path / "ablation.md").read_text(encoding="utf-8")
     assert "| none | none | prior |" in text
-    assert "| alone | noisy 3s | self |" in text
+    assert "| not preserving | noisy 3s | self |" in text
     assert (tmp_path / "ablation.png").stat().st_size > 1000
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*") if path.parent != tmp_path}
     assert command.ablate(wanted, [voice], weights, tmp_path, cells) == found
