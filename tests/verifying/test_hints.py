@@ -99,4 +99,4 @@ def test_decisions_leave_no_gap():
     ids = [entry["id"] for entry in left_out]
     assert len(ids) == len(set(ids))
     assert not set(ids) & (set(catalogue()) | set(looks()))
-    assert len(ids) + len(catalogue()) + len(looks()) == 185
+    assert len(ids) + len(catalogue()) + len(looks()) == 187
