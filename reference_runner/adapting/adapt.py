@@ -120,10 +120,14 @@ def learn(
             plain = [of_clip(clip, style.numpy(), transcriber) for clip in transcribed]
         pairs = zip(heard, transcribed, strict=True)
         quality = tuple(measure_clip(clip, found, transcriber, priors) for clip, found in pairs)
-    style = on_grid(style + learn_style(model, plain, style, steps=settings.style_steps), STYLE_GRID_BITS)
+    # Words that may not be where they were found lend no style; the record says which clips they are.
+    trusted = [clip for clip, found in zip(plain, quality, strict=True) if not found.outlier]
+    style = on_grid(style + learn_style(model, trusted, style, steps=settings.style_steps), STYLE_GRID_BITS)
     with torch.no_grad():
         targets = [of_clip(clip, style.numpy(), transcriber) for clip in transcribed]
-    tuned = fine_tune(model, targets, kept, settings, seed, on_step)
+        # Clips that nothing is known against, or, where there are none, all of them and carefully.
+        best = [clip for clip, found in zip(targets, quality, strict=True) if not found.outlier] or targets
+    tuned = fine_tune(model, best, kept, settings, seed, on_step, carefully=not trusted)
     return Learnt(heard=heard, quality=quality, style=style, tuned=tuned)
 
 

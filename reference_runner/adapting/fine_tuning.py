@@ -42,6 +42,7 @@ CROPS = 4
 """Of the target in each step, and as many of the prior samples."""
 EARLIEST_TIME = 1e-3
 WARM_UP_STEPS = 20
+CAREFUL = 0.25
 NORM_MAXIMUM = 1.0
 LOOK_EVERY = 25
 """Steps between two looks at the losses."""
@@ -53,7 +54,9 @@ PATIENCE = 3
 """After so many looks at which it was too high, learning stops, and the last good change is kept."""
 STYLE_FRAMES = 256
 STYLE_RATE = 0.05
-DURATION_WEIGHT = 0.1
+STYLE_WEIGHT = 5e-6
+"""Of the squared length of the style's residual: what a clip hardly tells does not move it far."""
+TIMING_WEIGHT = 1.0
 
 
 class AdaptingOps(NativeOps):
@@ -112,29 +115,27 @@ def nearest_style(model: StableTts, targets: Sequence[Utterance], styles: Sequen
 def learn_style(model: StableTts, targets: Sequence[Utterance], style: torch.Tensor, *, steps: int) -> torch.Tensor:
     """Return the residual (S,) with which the frozen encoder says the targets best, on the grid of styles.
 
-    It is rounded to STYLE_GRID_BITS, so that what follows begins with equal numbers everywhere.
+    Timing is held where the style began: it shall come from the model and its prompt, and a noisy clip's would mislead.
     """
     ops = AdaptingOps()
     encoder, durations = (
         copy.deepcopy(part).double().requires_grad_(requires_grad=False)
         for part in (model.style_adaptive_encoder, model.duration_predictor)
     )
+    timing = [durations(ops, target.content[None], style[None])[0] for target in targets]
     residual = torch.zeros_like(style, requires_grad=True)
     adam = Adam([residual])
-    for step in range(steps):
-        loss = torch.zeros((), dtype=torch.float64)
-        frames = 0
-        for place in range(len(targets)):
-            target = targets[(step + place) % len(targets)]
-            moved = (style + residual)[None]
+    for step in range(steps if targets else 0):
+        loss = STYLE_WEIGHT * (residual * residual).sum()
+        frames = count = 0
+        while count < len(targets) and frames < STYLE_FRAMES:
+            place = (step + count) % len(targets)
+            target, moved = targets[place], (style + residual)[None]
             found = encoder(ops, target.content[None], target.durations[None], moved)
-            log_frames = durations(ops, target.content[None], moved)[0]
-            loss = loss + _mean_error(found.mean[0], target)
-            loss = loss + DURATION_WEIGHT * ((log_frames - target.durations.double().log()) ** 2).mean()
-            frames += target.frames
-            if frames >= STYLE_FRAMES:
-                break
-        (gradient,) = torch.autograd.grad(loss / (place + 1), [residual])
+            strayed = durations(ops, target.content[None], moved)[0] - timing[place]
+            loss = loss + _mean_error(found.mean[0], target) + TIMING_WEIGHT * (strayed * strayed).mean()
+            count, frames = count + 1, frames + target.frames
+        (gradient,) = torch.autograd.grad(loss / count, [residual])
         adam.step([gradient], STYLE_RATE * (1 - step / steps))
     return on_grid(residual.detach(), STYLE_GRID_BITS)
 
@@ -153,9 +154,14 @@ def fine_tune(
     settings: AdaptationSettings,
     seed: int,
     on_step: OnStep | None = None,
+    *,
+    carefully: bool = False,
 ) -> FineTuned:
-    """Learn a change of the noise estimator; equal arguments give an equal change."""
-    return _FineTuning(model, targets, priors, settings, seed).run(on_step)
+    """Learn a change of the noise estimator; equal arguments give an equal change.
+
+    Carefully is for targets whose words may not be where they were found: at a quarter of the rate.
+    """
+    return _FineTuning(model, targets, priors, settings, seed, carefully=carefully).run(on_step)
 
 
 class _FineTuning:
@@ -168,8 +174,11 @@ class _FineTuning:
         priors: Sequence[Utterance],
         settings: AdaptationSettings,
         seed: int,
+        *,
+        carefully: bool,
     ) -> None:
         self.settings, self.seed = settings, seed
+        self.highest_rate = settings.learning_rate_micro / 1e6 * (CAREFUL if carefully else 1.0)
         self.targets, self.priors = targets, priors
         self.ops = AdaptingOps()
         self.schedule = model.schedule
@@ -225,7 +234,7 @@ class _FineTuning:
         self.adam.step([gradient * limit for gradient in gradients], self._rate(step))
 
     def _rate(self, step: int) -> float:
-        highest, steps = self.settings.learning_rate_micro / 1e6, self.settings.steps
+        highest, steps = self.highest_rate, self.settings.steps
         if step < WARM_UP_STEPS:
             return highest * (step + 1) / WARM_UP_STEPS
         return highest * (steps - step) / max(1, steps - WARM_UP_STEPS)
