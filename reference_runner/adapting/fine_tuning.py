@@ -56,7 +56,7 @@ STYLE_FRAMES = 256
 STYLE_RATE = 0.05
 STYLE_WEIGHT = 5e-6
 """Of the squared length of the style's residual: what a clip hardly tells does not move it far."""
-TIMING_WEIGHT = 1.0
+DURATION_WEIGHT = 0.1
 
 
 class AdaptingOps(NativeOps):
@@ -115,14 +115,13 @@ def nearest_style(model: StableTts, targets: Sequence[Utterance], styles: Sequen
 def learn_style(model: StableTts, targets: Sequence[Utterance], style: torch.Tensor, *, steps: int) -> torch.Tensor:
     """Return the residual (S,) with which the frozen encoder says the targets best, on the grid of styles.
 
-    Timing is held where the style began: it shall come from the model and its prompt, and a noisy clip's would mislead.
+    Means and durations both count, as in training; so clips whose words may not be where they were found stay out.
     """
     ops = AdaptingOps()
     encoder, durations = (
         copy.deepcopy(part).double().requires_grad_(requires_grad=False)
         for part in (model.style_adaptive_encoder, model.duration_predictor)
     )
-    timing = [durations(ops, target.content[None], style[None])[0] for target in targets]
     residual = torch.zeros_like(style, requires_grad=True)
     adam = Adam([residual])
     for step in range(steps if targets else 0):
@@ -132,8 +131,8 @@ def learn_style(model: StableTts, targets: Sequence[Utterance], style: torch.Ten
             place = (step + count) % len(targets)
             target, moved = targets[place], (style + residual)[None]
             found = encoder(ops, target.content[None], target.durations[None], moved)
-            strayed = durations(ops, target.content[None], moved)[0] - timing[place]
-            loss = loss + _mean_error(found.mean[0], target) + TIMING_WEIGHT * (strayed * strayed).mean()
+            timing = durations(ops, target.content[None], moved)[0] - target.durations.double().log()
+            loss = loss + _mean_error(found.mean[0], target) + DURATION_WEIGHT * (timing * timing).mean()
             count, frames = count + 1, frames + target.frames
         (gradient,) = torch.autograd.grad(loss / count, [residual])
         adam.step([gradient], STYLE_RATE * (1 - step / steps))
