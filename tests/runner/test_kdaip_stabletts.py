@@ -284,6 +284,15 @@ def test_tensors_of_another_model_are_refused(weights, tmp_path):
         read_weights(tmp_path / "half.safetensors")
 
 
+def test_sizes_that_are_only_claimed_take_no_memory(tmp_path):
+    """A tensor of a million rows and no columns would have asked for 12 TB; it is refused by its shape."""
+    tensors = {key: value.contiguous() for key, value in random_model(7, ACOUSTIC, VOCODER)[0].state_dict().items()}
+    name = "encoder.encoder.0.mlp.conv_1.weight"
+    save_file(tensors | {name: torch.zeros(1_000_000, 0, 3)}, tmp_path / "wide.safetensors")
+    with pytest.raises(CheckpointError, match=f"size mismatch for {name}.* \\(in wide.safetensors\\)"):
+        build_acoustic(read_weights(tmp_path / "wide.safetensors"))
+
+
 def test_weights_that_give_no_number_are_refused(weights, clip, tmp_path):
     """A duration that is no number stops the run with its address."""
     model = random_model(7, ACOUSTIC, VOCODER)[0]

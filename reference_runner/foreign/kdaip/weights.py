@@ -6,12 +6,14 @@ Only safetensors is read: a `.pt` is a pickle, and a pickle can run code.
 from __future__ import annotations
 
 import hashlib
+import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load
 from torch import nn
 
 from reference_runner.errors import CheckpointError
@@ -20,7 +22,7 @@ from reference_runner.foreign.kdaip.model import HEADS, AcousticModel, AcousticS
 from reference_runner.foreign.kdaip.vocos import Vocos, VocosSizes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 __all__ = ["SOURCE_KEY", "WeightFile", "build_acoustic", "build_vocoder", "random_model", "read_weights"]
@@ -63,13 +65,11 @@ def read_weights(path: Path) -> WeightFile:
         size = path.stat().st_size
         if size > MAXIMUM_BYTES:
             raise CheckpointError(f"too large: got {size} bytes, expected at most {MAXIMUM_BYTES}", where=where)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        with safe_open(path, framework="pt") as stored:
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a dict
-            told = (stored.metadata() or {}).get(SOURCE_KEY)
+        content = path.read_bytes()
+        tensors = load(content)
     except OSError as error:
         raise CheckpointError(f"cannot be read: {error.strerror}", where=where) from error
-    except SafetensorError as error:
+    except (SafetensorError, KeyError) as error:
         raise CheckpointError(
             f"not safetensors ({error}); a published .pt is converted first, see reference_runner/foreign/KDAIP.md",
             where=where,
@@ -77,8 +77,10 @@ def read_weights(path: Path) -> WeightFile:
     strange = sorted(name for name, value in tensors.items() if value.dtype != torch.float32)
     if strange:
         raise CheckpointError(f"got {tensors[strange[0]].dtype}, expected float32", where=f"{where}: {strange[0]}")
-    source = f"sha256:{told}" if told and len(told) == 64 and set(told) <= set("0123456789abcdef") else None
-    return WeightFile(path=path, size=size, digest=f"sha256:{digest}", tensors=tensors, source_digest=source)
+    told = _metadata(content).get(SOURCE_KEY, "")
+    source = f"sha256:{told}" if len(told) == 64 and set(told) <= set("0123456789abcdef") else None
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    return WeightFile(path=path, size=len(content), digest=digest, tensors=tensors, source_digest=source)
 
 
 def build_acoustic(file: WeightFile) -> AcousticModel:
@@ -101,7 +103,7 @@ def build_acoustic(file: WeightFile) -> AcousticModel:
         )
         if hidden % (4 * HEADS):
             raise CheckpointError(f"got {hidden} hidden channels, expected a multiple of {4 * HEADS}", where="sizes")
-        return _filled(AcousticModel(sizes), file)
+        return _filled(lambda: AcousticModel(sizes), file)
 
 
 def build_vocoder(file: WeightFile) -> Vocos:
@@ -119,7 +121,7 @@ def build_vocoder(file: WeightFile) -> Vocos:
             inner=shape["backbone.convnext.0.pwconv1.weight"][0],
             blocks=_count(shape, "backbone.convnext."),
         )
-        return _filled(Vocos(sizes), file)
+        return _filled(lambda: Vocos(sizes), file)
 
 
 def random_model(
@@ -154,6 +156,13 @@ def _addressed(file: WeightFile) -> Iterator[None]:
         raise CheckpointError(f"not the tensors of this model: {said}", where=file.path.name) from error
 
 
+def _metadata(content: bytes) -> dict[str, str]:
+    """Return the words in the header of a file that was read as safetensors already."""
+    length = int.from_bytes(content[:8], "little")
+    found: dict[str, str] = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
+    return found
+
+
 def _shapes(file: WeightFile) -> dict[str, tuple[int, ...]]:
     return {name: tuple(value.shape) for name, value in file.tensors.items()}
 
@@ -162,8 +171,11 @@ def _count(shape: Mapping[str, object], prefix: str) -> int:
     return len({name.removeprefix(prefix).partition(".")[0] for name in shape if name.startswith(prefix)})
 
 
-def _filled(model: Network, file: WeightFile) -> Network:
-    model.load_state_dict(dict(file.tensors))
+def _filled(make: Callable[[], Network], file: WeightFile) -> Network:
+    """Return the network with the file's own tensors in it; sizes that the file only claims take no memory."""
+    with torch.device("meta"):
+        model = make()
+    model.load_state_dict(dict(file.tensors), assign=True)
     return _ready(model)
 
 
