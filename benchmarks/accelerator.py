@@ -1,6 +1,6 @@
 """What a device does to measurements, to numbers and to time: seven questions that decide what an artifact may claim.
 
-    python benchmarks/accelerator.py --output benchmarks/results       # about ten minutes where there is a GPU
+    python benchmarks/accelerator.py --output benchmarks/results
     python benchmarks/accelerator.py --parts cf --checkpoint small.safetensors
 
 a  NVML: what each call answers and how long it takes, how often a value is renewed, which clock stamps it
