@@ -124,8 +124,10 @@ def test_gates_by_hand():
     ]
     found = report.gates(measured)
     assert [(round(gate["measured"]["mean"], 6), gate["holds"]) for gate in found] == [
-        (0.4, True), (0.03, False), (0.2, True), (0.015, False), (0.2, False), (0.2, False), (-0.1, False),
+        (0.4, True), (0.03, False), (0.2, True), (0.015, False),
+        (0.3, True), (0.15, True), (0.2, False), (0.2, False), (-0.1, False),
     ]  # fmt: skip
+    assert all(gate["sure"] for gate in found)
     assert all(gate["holds"] is None for gate in report.gates(clips(UNADAPTED[0], 0.2, 2)))
 
 
