@@ -242,7 +242,10 @@ def _listen(
     if recognizer is None or sentence is None:
         return None, None, None
     heard = recognizer.hear_pcm(recording.frames.pcm)
-    return heard, count_errors(sentence, heard), count_character_errors(sentence, heard)
+    words = count_errors(sentence, heard)
+    if not words.words:  # A text in another script has none that this listener could hear.
+        return heard, None, None
+    return heard, words, count_character_errors(sentence, heard)
 
 
 def _phones(text: str | None, front_end: TextFrontEnd) -> int | None:

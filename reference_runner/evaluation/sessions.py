@@ -111,7 +111,8 @@ def intraclass_correlation(table: NDArray[np.floating]) -> float | None:
     (MSR - MSE) / (MSR + (k - 1) MSE + k (MSC - MSE) / n) of the mean squares of rows, columns and the rest.
     """
     n, k = table.shape
-    if n < 2 or k < 2:
+    # Of a table of one value the mean squares are but roundings of its mean.
+    if n < 2 or k < 2 or not np.ptp(table):
         return None
     mean = table.mean()
     rows, columns = table.mean(axis=1), table.mean(axis=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -92,6 +93,37 @@ def test_the_same_audio_is_no_distance_away():
     assert alike["pitch_gap_semitones"] == 0.0
 
 
+def analysed(cepstra: np.ndarray, pitch: list[float]) -> Frames:
+    """Return a clip whose frames are given: cepstra (L, 24), pitch (L,), all of it speech."""
+    clip = Frames(pcm=np.zeros(0, np.int16))
+    clip.__dict__.update({"cepstra": cepstra, "pitch_semitones": np.array(pitch), "extent": slice(0, len(cepstra))})
+    return clip
+
+
+def test_distances_by_hand():
+    """One unit in c13 of one frame of four; c0 and c14 on count nothing; one frame is voiced on one side only."""
+    nan = float("nan")
+    mine = 100.0 * np.arange(4.0)[:, None] * np.eye(1, 24, 1)  # frames so far apart that only the diagonal is cheap
+    theirs = mine.copy()
+    theirs[:, 0] += 7.0
+    theirs[:, 14:] += 7.0
+    theirs[2, 13] += 1.0
+    found = measure_distances(
+        analysed(mine, [80.0, 82.0, nan, nan]), analysed(theirs, [79.0, 79.0, nan, 90.0])
+    ).to_dict()
+    assert found == {
+        "mcd_db": pytest.approx(6.14185 / 4, abs=1e-5),
+        "f0_rmse_semitones": pytest.approx(np.sqrt((1 + 9) / 2)),
+        "f0_contour_rmse_semitones": pytest.approx(1.0),
+        "voicing_error": 0.25,
+        "duration_error_s": 0.0,
+        "duration_ratio": 1.0,
+    }
+    longer = measure_distances(analysed(np.repeat(mine, 2, axis=0), [nan] * 8), analysed(mine, [80.0] * 4))
+    assert (longer.mcd_db, longer.f0_rmse_semitones, longer.voicing_error) == (0.0, None, 1.0)
+    assert (longer.duration_error_s, longer.duration_ratio) == (pytest.approx(4 * 0.016), 2.0)
+
+
 @pytest.mark.parametrize("semitones", [-4, 3, 7])
 def test_a_known_pitch_gap(semitones):
     """A voice that many semitones higher is found that much higher, and so is its F0 error."""
@@ -140,6 +172,23 @@ def test_icc_of_shrout_and_fleiss():
     """Their example of six targets and four judges: ICC(2,1) = 0.29."""
     table = np.array([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]], float)
     assert intraclass_correlation(table) == pytest.approx(0.29, abs=0.005)
+
+
+@pytest.mark.parametrize("value", [0.1, 0.3, 12.7])
+def test_a_table_of_one_value_has_no_icc(value):
+    """0 / 0, whatever its mean is rounded to."""
+    assert intraclass_correlation(np.full((3, 3), value)) is None
+
+
+def test_a_text_that_the_listener_cannot_hear_has_no_word_errors():
+    """What was heard is told; errors by no words would be no number."""
+    listener = SimpleNamespace(identity="deaf", hear_pcm=lambda _: "the")
+    said = [recording(buzz(120.0), text=text, name=text) for text in ("\u4f60\u597d", "The cat.")]
+    report = measure(said, Yardsticks(recognizer=listener))
+    assert [clip["word_errors"] for clip in report["clips"]] == [None, {"errors": 1, "of": 2}]
+    assert [clip["heard"] for clip in report["clips"]] == ["the", "the"]
+    assert report["systems"]["s"]["word_errors"]["wer"] == 0.5
+    assert measure(said[:1], Yardsticks(recognizer=listener))["systems"]["s"]["word_errors"] is None
 
 
 def test_consistency_by_hand():
