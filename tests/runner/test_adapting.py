@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,21 +16,28 @@ import torch
 from safetensors.torch import load, save
 
 from reference_runner.adapter import StableTtsAdapter
+from reference_runner.adapting import fine_tuning
 from reference_runner.adapting.adapt import adapt
 from reference_runner.adapting.clips import (
+    CLIPS_MAXIMUM,
     TargetClip,
     clipped_samples,
     hear_clips,
     signal_to_noise_millidb,
 )
+from reference_runner.adapting.fine_tuning import fine_tune, learn_style, nearest_style
 from reference_runner.adapting.settings import AdaptationSettings
+from reference_runner.adapting.utterances import of_prior
 from reference_runner.errors import CertificateError, CheckpointError, DeltaError, ReferenceClipError, RequestError
+from reference_runner.frontend.text_frontend import TextFrontEnd
 from reference_runner.model.adapted import apply_delta, load_delta
 from reference_runner.model.checkpoint import load_checkpoint, save_checkpoint
 from reference_runner.model.delta import changed, file_format, read_delta
+from reference_runner.numerics.exact import ExactOps
 from reference_runner.numerics.weights import QuantisedWeights
 from reference_runner.synthesis.request import Numerics, SynthesisRequest
 from reference_runner.synthesis.synthesize import Synthesizer
+from reference_runner.synthesis.transcription import Transcriber
 from ttsartifact import AdaptationClip, AdaptationRequest, Refused, adaptation_chain
 
 ORIGIN = {"kind": "synthetic", "name": "a buzz of the test"}
@@ -124,6 +132,69 @@ def test_prior_preservation_keeps_the_prior_samples(tmp_path, small_checkpoint, 
     assert bare["target_last"] < bare["target_first"]
     assert (with_it["with_prior_preservation"], without["with_prior_preservation"]) == (True, False)
     assert without["prior_refs"] == []
+
+
+@pytest.fixture(scope="module")
+def opposites(small_checkpoint):
+    """Return a model, its prior samples, and targets that say the opposite: what learns these forgets those."""
+    model = small_checkpoint.model
+    with torch.no_grad():
+        transcriber = Transcriber(model, ExactOps(QuantisedWeights(model)), TextFrontEnd())
+        kept = [of_prior(prior, transcriber) for prior in small_checkpoint.priors]
+    return model, [replace(one, mel=2 * one.mean - one.mel) for one in kept], kept
+
+
+def test_learning_stops_where_the_prior_samples_are_forgotten(opposites, monkeypatch):
+    """After three looks too high the last good change is kept, the same as after one; the record says how it went."""
+    settings = AdaptationSettings(steps=14, rank=2, learning_rate_micro=10_000, preserve_milli=1)
+    monkeypatch.setattr(fine_tuning, "LOOK_EVERY", 2)
+    monkeypatch.setattr(fine_tuning, "RISE_STOPS", float("inf"))
+    free = fine_tune(*opposites, settings, 1)
+    losses = [look[2] for look in free.curve]
+    assert (free.steps, free.stopped_early, len(losses)) == (14, False, 8)
+    assert losses == sorted(losses)
+    monkeypatch.setattr(fine_tuning, "RISE_STOPS", losses[2] / losses[0])
+    stopped = fine_tune(*opposites, settings, 1)
+    assert (stopped.steps, stopped.stopped_early, stopped.curve) == (4, True, free.curve[:6])
+    monkeypatch.setattr(fine_tuning, "PATIENCE", 1)
+    sooner = fine_tune(*opposites, settings, 1)
+    assert (sooner.steps, sooner.curve) == (4, free.curve[:4])
+    mine, theirs, last = (tuned.change.tensors() for tuned in (stopped, sooner, free))
+    assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+    assert not all(torch.equal(mine[name], last[name]) for name in mine)
+    monkeypatch.setattr(fine_tuning, "RISE_STOPS", 0.0)
+    with pytest.raises(RequestError, match=r"a lower learning rate keeps it \(in adaptation.learning_rate_micro\)"):
+        fine_tune(*opposites, settings, 1)
+    assert fine_tune(*opposites, replace(settings, preserve=False), 1).steps == 14
+
+
+def test_the_style_that_spoke_is_found(opposites):
+    """Of two styles the one that said it; a residual leads back to it, on its grid; of nothing nothing is learnt."""
+    model, _, kept = opposites
+    said = [replace(kept[0], mel=kept[0].mean)]
+    own, strange = kept[0].style, kept[0].style + 0.5
+    assert nearest_style(model, said, [strange, own]) == 1
+    assert nearest_style(model, said, [own, own]) == 0
+    residual = learn_style(model, said, strange, steps=10)
+    assert nearest_style(model, said, [strange, strange + residual]) == 1
+    assert torch.equal(residual * 2**12, torch.round(residual * 2**12))
+    assert not learn_style(model, [], strange, steps=10).any()
+
+
+def test_the_adapter_offers_what_the_settings_take():
+    """Names, defaults and ranges are written twice, so that asking needs no torch; they are one."""
+    offered = {parameter.name: parameter for parameter in StableTtsAdapter().describe().parameters}
+    threads = offered.pop("threads")
+    assert threads.default == 1
+    assert {name: one.default for name, one in offered.items()} == AdaptationSettings().parameters()
+    for name, one in offered.items():
+        if one.kind is int:
+            AdaptationSettings(**{name: one.minimum})
+            AdaptationSettings(**{name: one.maximum})
+            for beyond in (one.minimum - 1, one.maximum + 1):
+                with pytest.raises(RequestError):
+                    AdaptationSettings(**{name: beyond})
+    assert StableTtsAdapter().describe().references == (1, CLIPS_MAXIMUM)
 
 
 def test_measures_of_a_clip(tmp_path):
