@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reference_runner.ablation.cells import ADAPTED, UNADAPTED, Cell, ClipSet
-from reference_runner.evaluation.intervals import Interval, difference_interval, mean_interval
+from reference_runner.evaluation.intervals import Interval, difference_interval, mean_interval, spread_interval
 from reference_runner.evaluation.word_errors import SentenceErrors, paired_bootstrap
 
 if TYPE_CHECKING:
@@ -36,23 +36,18 @@ _NOBODY = Cell(prompt="prior", adaptation="none", clips=None)
 def summarise_target(report: Mapping[str, Any], cells: Sequence[Cell]) -> dict[str, Any]:
     """Return what is kept of a target's evaluation."""
     clips = report["clips"]
-    spread = {name: _rate_spread([one for one in clips if one["system"] == name]) for name in report["systems"]}
+    rates = {cell.name: _by_sentence(clips, cell, _manner("rate_phones_per_s")) for cell in cells}
     return {
         "baselines": report["baselines"],
         "instruments": report["instruments"],
         "systems": {
             name: {key: system[key] for key in ("clips", "word_errors", "voice", "against_source", "manner")}
-            | {"rate_spread_phones_per_s": spread[name]}
+            | {"rate_spread_phones_per_s": spread_interval(rates[name]).to_dict()}
             for name, system in report["systems"].items()
         },
         "gates": gates(clips),
         "steadiness": steadiness(clips, cells),
     }
-
-
-def _rate_spread(clips: Sequence[Mapping[str, Any]]) -> float:
-    """Return the standard deviation of the rate over the clips of a cell."""
-    return float(np.std([one["manner"]["rate_phones_per_s"] for one in clips]))
 
 
 def gates(clips: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -228,7 +223,7 @@ def _cell_line(cell: Cell, system: Mapping[str, Any]) -> str:
         _range(system["word_errors"]["minus_source"], sign=True),
         _range(source["mcd_db"], digits=2),
         _range(system["manner"]["pitch_spread_semitones"], digits=2),
-        f"{system['rate_spread_phones_per_s']:.2f}",
+        _range(system["rate_spread_phones_per_s"], digits=2),
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -16,7 +16,7 @@ from reference_runner.evaluation import artifact_report
 from reference_runner.evaluation.__main__ import main
 from reference_runner.evaluation.distances import DECIBELS, measure_distances, warp
 from reference_runner.evaluation.frames import Frames, cosine_transform
-from reference_runner.evaluation.intervals import difference_interval, mean_interval
+from reference_runner.evaluation.intervals import difference_interval, mean_interval, spread_interval
 from reference_runner.evaluation.measuring import Voice, Yardsticks, measure, spoken_words
 from reference_runner.evaluation.prosody_transfer import measure_transfer, melody
 from reference_runner.evaluation.recordings import Recording, read_artifact
@@ -166,6 +166,10 @@ def test_intervals():
     assert difference_interval({"a": 1.0}, {"b": 1.0}) is None
     spread = mean_interval({str(number): float(number % 2) for number in range(100)})
     assert spread.low < 0.45 < 0.55 < spread.high
+    assert spread_interval({"a": 2.0, "b": 2.0}).to_dict() == {"mean": 0.0, "low": 0.0, "high": 0.0}
+    halves = spread_interval({str(number): float(number % 2) for number in range(100)})
+    assert (halves.mean, halves.high) == (0.5, 0.5)
+    assert 0.45 < halves.low < 0.5
 
 
 def test_icc_of_shrout_and_fleiss():
