@@ -107,8 +107,7 @@ def _word_difference(clips: Sequence[Mapping[str, Any]], one: Cell, other: Cell)
     shared = sorted(set(mine) & set(theirs))
     if not shared:
         return None
-    found = paired_bootstrap([mine[text] for text in shared], [theirs[text] for text in shared])
-    return Interval(mean=found.difference, low=found.low, high=found.high)
+    return paired_bootstrap([mine[text] for text in shared], [theirs[text] for text in shared])
 
 
 def _errors(clips: Sequence[Mapping[str, Any]], cell: Cell) -> dict[str, SentenceErrors]:

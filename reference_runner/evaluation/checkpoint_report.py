@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import wave
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -195,7 +194,8 @@ def _row(
         "speaker": speaker, "set": set_name, "system": system, "sentences": len(found), "wer": word_error_rate(found),
     }  # fmt: skip
     if system != "source":
-        row["minus_source"] = asdict(paired_bootstrap(found, source))
+        above = paired_bootstrap(found, source)
+        row["minus_source"] = {"difference": above.mean, "low": above.low, "high": above.high}
     return row
 
 

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["BOOTSTRAP_DRAWS", "BOOTSTRAP_SEED", "Interval", "difference_interval", "mean_interval", "spread_interval"]
+__all__ = [
+    "BOOTSTRAP_DRAWS", "BOOTSTRAP_SEED", "Interval", "difference_interval", "draw_sentences", "mean_interval",
+    "spread_interval",
+]  # fmt: skip
 
 BOOTSTRAP_DRAWS = 10_000
 BOOTSTRAP_SEED = 1
@@ -27,6 +30,12 @@ class Interval:
     low: float
     high: float
 
+    @classmethod
+    def of(cls, value: float, drawn: NDArray[np.float64]) -> Interval:
+        """Return a figure with the interval that its draws (BOOTSTRAP_DRAWS,) leave."""
+        low, high = np.quantile(drawn, _QUANTILES)
+        return cls(mean=float(value), low=float(low), high=float(high))
+
     def to_dict(self) -> dict[str, float]:
         """Return the numbers by name."""
         return asdict(self)
@@ -34,16 +43,14 @@ class Interval:
 
 def mean_interval(by_sentence: Mapping[str, float]) -> Interval:
     """Return the mean over sentences; a sentence that was said several times gives the mean of its times."""
-    values, drawn = _drawn(by_sentence)
-    low, high = np.quantile(drawn.mean(axis=1), _QUANTILES)
-    return Interval(mean=float(values.mean()), low=float(low), high=float(high))
+    values = _in_order(by_sentence)
+    return Interval.of(values.mean(), values[draw_sentences(len(values))].mean(axis=1))
 
 
 def spread_interval(by_sentence: Mapping[str, float]) -> Interval:
     """Return the standard deviation over sentences (divided by their number); few sentences make its interval low."""
-    values, drawn = _drawn(by_sentence)
-    low, high = np.quantile(drawn.std(axis=1), _QUANTILES)
-    return Interval(mean=float(values.std()), low=float(low), high=float(high))
+    values = _in_order(by_sentence)
+    return Interval.of(values.std(), values[draw_sentences(len(values))].std(axis=1))
 
 
 def difference_interval(one: Mapping[str, float], other: Mapping[str, float]) -> Interval | None:
@@ -52,8 +59,10 @@ def difference_interval(one: Mapping[str, float], other: Mapping[str, float]) ->
     return mean_interval({name: one[name] - other[name] for name in shared}) if shared else None
 
 
-def _drawn(by_sentence: Mapping[str, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the values (n,) in the order of their sentences, and n of them for each draw (BOOTSTRAP_DRAWS, n)."""
-    values = np.array([by_sentence[name] for name in sorted(by_sentence)], dtype=np.float64)
-    source = np.random.Generator(np.random.Philox(key=BOOTSTRAP_SEED))
-    return values, values[source.integers(len(values), size=(BOOTSTRAP_DRAWS, len(values)))]
+def draw_sentences(count: int) -> NDArray[np.int64]:
+    """Return the sentences of every draw (BOOTSTRAP_DRAWS, count), the same for every figure of as many sentences."""
+    return np.random.Generator(np.random.Philox(key=BOOTSTRAP_SEED)).integers(count, size=(BOOTSTRAP_DRAWS, count))
+
+
+def _in_order(by_sentence: Mapping[str, float]) -> NDArray[np.float64]:
+    return np.array([by_sentence[name] for name in sorted(by_sentence)], dtype=np.float64)

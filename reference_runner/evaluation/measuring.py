@@ -9,7 +9,7 @@ import numpy as np
 
 from reference_runner.errors import RunnerError
 from reference_runner.evaluation.distances import measure_distances
-from reference_runner.evaluation.intervals import Interval, mean_interval
+from reference_runner.evaluation.intervals import mean_interval
 from reference_runner.evaluation.prosody_transfer import measure_transfer
 from reference_runner.evaluation.sessions import FIGURES, Manner, measure_consistency, measure_manner
 from reference_runner.evaluation.voices import cepstral_voice, cosine, pitch_gap, read_statistics
@@ -294,9 +294,8 @@ def _word_error_summary(measured: Sequence[Measured], sources: Mapping[str, Sent
             SentenceErrors(errors=sources[name].errors * times[name], words=sources[name].words * times[name])
             for name in shared
         ]
-        found = paired_bootstrap([mine[name] for name in shared], theirs)
         summary["source_wer"] = word_error_rate(theirs)
-        summary["minus_source"] = Interval(mean=found.difference, low=found.low, high=found.high).to_dict()
+        summary["minus_source"] = paired_bootstrap([mine[name] for name in shared], theirs).to_dict()
     return summary
 
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reference_runner.evaluation.intervals import Interval, draw_sentences
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
-    "PairedDifference",
     "SentenceErrors",
     "count_character_errors",
     "count_errors",
@@ -30,15 +31,6 @@ class SentenceErrors:
 
     errors: int
     words: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PairedDifference:
-    """WER of one system minus WER of another on the same sentences, with a 95 % interval."""
-
-    difference: float
-    low: float
-    high: float
 
 
 def count_errors(reference: str, heard: str) -> SentenceErrors:
@@ -64,17 +56,12 @@ def word_error_rate(sentences: Sequence[SentenceErrors]) -> float:
     return sum(one.errors for one in sentences) / sum(one.words for one in sentences)
 
 
-def paired_bootstrap(
-    system: Sequence[SentenceErrors], baseline: Sequence[SentenceErrors], *, draws: int = 10_000, seed: int = 1
-) -> PairedDifference:
-    """Resample sentences, the same ones for both systems."""
+def paired_bootstrap(system: Sequence[SentenceErrors], baseline: Sequence[SentenceErrors]) -> Interval:
+    """Return WER of a system minus WER of another on the same sentences; draws take the same ones of both."""
     words = np.array([one.words for one in system], dtype=np.float64)
     extra = np.array([a.errors - b.errors for a, b in zip(system, baseline, strict=True)], dtype=np.float64)
-    source = np.random.Generator(np.random.Philox(key=seed))
-    chosen = source.integers(len(words), size=(draws, len(words)))
-    differences = extra[chosen].sum(axis=1) / words[chosen].sum(axis=1)
-    low, high = np.quantile(differences, (0.025, 0.975))
-    return PairedDifference(difference=float(extra.sum() / words.sum()), low=float(low), high=float(high))
+    chosen = draw_sentences(len(words))
+    return Interval.of(extra.sum() / words.sum(), extra[chosen].sum(axis=1) / words[chosen].sum(axis=1))
 
 
 def count_character_errors(reference: str, heard: str) -> SentenceErrors:

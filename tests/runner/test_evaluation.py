@@ -18,10 +18,10 @@ def test_the_bootstrap_is_paired():
     """Two systems that err alike differ by nothing, however much they err; a worse one is surely worse."""
     same = [SentenceErrors(errors=number % 4, words=8) for number in range(40)]
     equal = paired_bootstrap(same, same)
-    assert (equal.difference, equal.low, equal.high) == (0.0, 0.0, 0.0)
+    assert (equal.mean, equal.low, equal.high) == (0.0, 0.0, 0.0)
     worse = [SentenceErrors(errors=one.errors + 2, words=8) for one in same]
     difference = paired_bootstrap(worse, same)
-    assert difference.low == difference.high == difference.difference == 0.25
+    assert difference.low == difference.high == difference.mean == 0.25
 
 
 def test_the_report_shows_every_row():
