@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import jsonschema
@@ -146,6 +147,35 @@ def test_wrong_calls(work: Path, capsys: Captured, lines: str, call: list[str], 
     assert main(call) == 2
     assert message in capsys.readouterr().err
     assert not (work / "mine.safetensors").exists()
+
+
+def test_a_fifo_is_no_clip(work: Path, capsys: Captured) -> None:
+    """It is refused before an engine opens it and waits for ever; so it is as a voice and as a reference."""
+    os.mkfifo(work / "pipe")
+    wanted = "ttsa: not a regular file: found a FIFO, expected a regular file (at pipe)\n"
+    for call in (
+        ["adapt", "pipe", *CALL[2:]],
+        [*CALL, "--base", "pipe"],
+        ["run", "Hello.", "--runner", "tiny", "--voice", "pipe", "-o", "x.tts.wav"],
+        ["run", "Hello.", "--runner", "tiny", "--ref", "pipe", "-o", "x.tts.wav"],
+    ):
+        assert main(call) == 4
+        assert capsys.readouterr().err == wanted
+
+
+def test_a_folder_that_is_not_there(work: Path, capsys: Captured) -> None:
+    """Its own name is told, and not that of a file that we would have made in it."""
+    assert main([*CALL[:-1], "nowhere/mine.safetensors"]) == 4
+    told = f"found nothing, expected a folder one may write (at {work / 'nowhere'})"
+    assert told in capsys.readouterr().err
+
+
+def test_other_breaks_end_no_transcript(work: Path, capsys: Captured) -> None:
+    """A mark at the beginning and carriage returns go; a line separator of Unicode may stand in what is said."""
+    (work / "lines.txt").write_bytes("\ufefffirst\u2028words\r\nsecond\r\nthird\r\n".encode())
+    assert main([*CALL, "--format", "json"]) == 0
+    said = [each["transcript_digest"] for each in json.loads(capsys.readouterr().out)["references"][:3]]
+    assert said == [tiny_voice.of(words.encode()) for words in ("first\u2028words", "second", "third")]
 
 
 def test_whole_or_not_at_all(work: Path, capsys: Captured) -> None:

@@ -15,6 +15,7 @@ from ttsartifact.container.source import (
     Span,
     blocks_of,
     copy_pieces,
+    require_regular,
     write_whole,
 )
 from ttsartifact.errors import Damaged, NotAnArtifact, Refused
@@ -75,6 +76,16 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
         FileSource("/dev/zero")
     with pytest.raises(NotAnArtifact, match="No such file"):
         FileSource(tmp_path / "nothing")
+
+
+def test_what_is_handed_on_is_regular(tmp_path: Path) -> None:
+    """3.8, of paths that an engine opens; what is missing, the engine tells."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "clip").write_bytes(b"x")
+    require_regular([tmp_path / "clip", tmp_path / "nothing"])
+    for path, kind in ((tmp_path / "fifo", "a FIFO"), (tmp_path, "a directory"), ("/dev/zero", "a device")):
+        with pytest.raises(Refused, match=f"found {kind}, expected a regular file"):
+            require_regular([tmp_path / "clip", path])
 
 
 def test_reads_stay_inside() -> None:

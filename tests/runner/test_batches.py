@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import ttsartifact
-from ttsartifact import CommandFailed, Refused, rerun_runner, run_batch, run_runner, verify
+from ttsartifact import BatchChunk, CommandFailed, Refused, rerun_runner, run_batch, run_runner, verify
 from ttsartifact.cli import main
 
 TEXTS = ("Hello there.", "The harbor was quiet, and we waited for the second boat.", "Why did nobody answer?")
@@ -88,6 +88,15 @@ def test_a_batch_that_fails_leaves_no_artifact(tmp_path, weights):
     with pytest.raises(Refused, match="no word to speak"):
         run_batch("stable-tts", ["Hello.", "..."], outs, weights=weights)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_chunk_of_no_request_is_a_failure(tmp_path, weights, monkeypatch):
+    """Of the engine, and no crash of ours; a place before the first is none either."""
+    from reference_runner.stable_tts import StableTtsRunner
+
+    monkeypatch.setattr(StableTtsRunner, "stream_batch", lambda _: iter([BatchChunk(place=-1, pcm=b"\0\0", last=True)]))
+    with pytest.raises(CommandFailed, match="delivers a chunk of no request: found -1, expected 0 to 2"):
+        together(tmp_path, weights)
 
 
 def test_an_engine_that_breaks_in_the_middle_leaves_journals(tmp_path, weights, monkeypatch):

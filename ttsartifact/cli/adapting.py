@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.cli.make import as_usage, numbers, origin, refuse_strange, usual
+from ttsartifact.cli.make import as_usage, lines_of, numbers, origin, refuse_strange, usual
 from ttsartifact.cli.speak import EXIT, Usage, paint, passing, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["adapt"]
-
-_LONGEST_TRANSCRIPTS_BYTES = 1 << 20
 
 
 def adapt(
@@ -77,18 +75,7 @@ def adapt(
 
 def _transcripts(path: str, clips: int) -> list[str]:
     """Return a transcript a clip: the lines of a UTF-8 file."""
-    from ttsartifact.container.source import FileSource
-
-    with FileSource(path) as file:
-        if file.size > _LONGEST_TRANSCRIPTS_BYTES:
-            raise Usage(f"--transcripts {path}: {file.size} bytes, expected at most {_LONGEST_TRANSCRIPTS_BYTES}")
-        data = file.read_at(0, file.size)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Usage(f"--transcripts {path}: not UTF-8 at byte {error.start}") from error
-    # Line feeds alone end a line: other breaks of Unicode may stand in what somebody says.
-    lines = [line.strip() for line in text.removesuffix("\n").split("\n")]
+    lines = [line.strip() for line in lines_of(path, "--transcripts")]
     if len(lines) != clips:
         raise Usage(f"--transcripts {path}: {len(lines)} lines for {clips} clips; it takes a line a clip")
     for number, line in enumerate(lines, 1):

@@ -22,11 +22,23 @@ if TYPE_CHECKING:
     from ttsartifact.recording.sensors import Sensor
     from ttsartifact.rerunning.protocol import RunnerInfo
 
-__all__ = ["as_usage", "given_text", "numbers", "origin", "record", "refuse_strange", "run", "seeds", "usual"]
+__all__ = [
+    "as_usage",
+    "given_text",
+    "lines_of",
+    "numbers",
+    "origin",
+    "record",
+    "refuse_strange",
+    "run",
+    "seeds",
+    "usual",
+]
 
 # Of the schema's kinds of origin those that a name alone can follow; a data set needs its item, an address its time.
 _ORIGINS = ("recording", "synthetic", "adaptation", "other")
 _TOGETHER = 16
+_LONGEST_LINES_BYTES = 16 << 20
 # By which option a producer tells what a level asks for.
 _OPTIONS = {
     "/run/attempt": "--attempt N, which only you know",
@@ -161,15 +173,8 @@ def _batches(text: str | None, out: str, batch: str | None, size: int | None) ->
         if size is not None:
             raise Usage("--batch-size belongs to --batch")
         return [[(text, out)]]
-    from ttsartifact.container.source import FileSource
-
     assert batch is not None
-    with FileSource(batch) as file:
-        content = file.read_at(0, file.size)
-    try:
-        lines = content.decode("utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise Usage(f"--batch {batch}: not UTF-8 at byte {error.start}") from error
+    lines = lines_of(batch, "--batch")
     digits = max(3, len(str(len(lines))))
     runs = [
         (line, os.path.join(out, f"{number:0{digits}}.tts.wav"))
@@ -181,6 +186,22 @@ def _batches(text: str | None, out: str, batch: str | None, size: int | None) ->
     os.makedirs(out, exist_ok=True)
     together = size or _TOGETHER
     return [runs[first : first + together] for first in range(0, len(runs), together)]
+
+
+def lines_of(path: str, option: str) -> list[str]:
+    """Return the lines of a UTF-8 file that an option names, without their ends."""
+    from ttsartifact.container.source import FileSource
+
+    with FileSource(path) as file:
+        if file.size > _LONGEST_LINES_BYTES:
+            raise Usage(f"{option} {path}: {file.size} bytes, expected at most {_LONGEST_LINES_BYTES}")
+        data = file.read_at(0, file.size)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Usage(f"{option} {path}: not UTF-8 at byte {error.start}") from error
+    # Line feeds alone end a line: other breaks of Unicode may stand in what somebody says.
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
 def given_text(text: str | None, text_file: str | None) -> bytes:

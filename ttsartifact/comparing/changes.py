@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.comparing.conditions import CAUSES
-from ttsartifact.terms.chain import LINKS
+from ttsartifact.comparing.conditions import CAUSES, is_exact
+from ttsartifact.terms.chain import TRAINING_ROLES, first_difference
 from ttsartifact.terms.descriptor import is_absent
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def to_blame(
     """
     if audio.pcm_equal:
         return ()
-    innocent, exact = {"other"}, all(_is_exact(side) for side in (a, b))
+    innocent, exact = {"other"}, all(is_exact(side) for side in (a, b))
     if audio.within():
         innocent |= {"inputs", "weights"}
     if exact:
@@ -292,12 +292,6 @@ def _place(stage: str) -> int:
     return _PATH.index(place) if place in _PATH else 0
 
 
-def _is_exact(side: Descriptor) -> bool:
-    return (
-        side.known("/generation/numerics/profile") == "exact" and side.known("/generation/numerics/kat_passed") is True
-    )
-
-
 def _share_weights(a: Descriptor, b: Descriptor) -> bool:
     """Tell whether both name one revision, or one weight file, or one digest of the weights as loaded."""
     loaded = [side.known("/generation/numerics/weights_digest") for side in (a, b)]
@@ -316,7 +310,7 @@ def _weights_named(side: Descriptor) -> set[str]:
 
 def _clips_of_adaptation(side: Descriptor) -> set[int]:
     refs = side.known("/input/refs") or []
-    return {place for place, entry in enumerate(refs) if entry.get("role") in {"target", "prior"}}
+    return {place for place, entry in enumerate(refs) if entry.get("role") in TRAINING_ROLES}
 
 
 def _is_untold(side: Descriptor, pointer: str) -> bool:
@@ -378,7 +372,7 @@ def _parted_link(a: Descriptor, b: Descriptor) -> str | None:
     mine, theirs = (side.known("/pins/adaptation/chain") for side in (a, b))
     if not (isinstance(mine, dict) and isinstance(theirs, dict)):
         return None
-    return next((link for link in LINKS if mine.get(link) != theirs.get(link)), None)
+    return first_difference(mine, theirs)
 
 
 def _named(pointer: str, key: str, value: str) -> Callable[[Descriptor, str, list[Difference]], Any]:

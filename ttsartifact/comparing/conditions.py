@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["CAUSES", "Difference", "condition_diff"]
+__all__ = ["CAUSES", "Difference", "condition_diff", "is_exact"]
 
 CAUSES = ("inputs", "weights", "code", "numerics", "providers", "cpu", "other")
 """Causal classes, the one that changes samples most surely first."""
@@ -136,6 +136,13 @@ _IDENTITIES = {
     "seeds": "stage",
     "devices": "index",
 }
+
+
+def is_exact(side: Descriptor) -> bool:
+    """Tell whether a run claims exact numerics whose known answers held: equal samples on every machine."""
+    return (
+        side.known("/generation/numerics/profile") == "exact" and side.known("/generation/numerics/kat_passed") is True
+    )
 
 
 def condition_diff(a: Descriptor, b: Descriptor) -> tuple[Difference, ...]:

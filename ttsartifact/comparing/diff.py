@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.comparing.audio import compare_pcm
 from ttsartifact.comparing.changes import changes_between, to_blame, untold_by_both
-from ttsartifact.comparing.conditions import condition_diff
+from ttsartifact.comparing.conditions import condition_diff, is_exact
 from ttsartifact.comparing.sound import sound_of
 from ttsartifact.comparing.stages import compare_stages
 from ttsartifact.comparing.timing import compare_timing
@@ -145,7 +145,7 @@ def diff(a: PathLike, b: PathLike, *, on_progress: OnProgress | None = None) -> 
         blamed=to_blame(known, first.descriptor, second.descriptor, audio, stages)
         if audio is not None and whole
         else (),
-        exact=all(_promises_equality(side) for side in (first, second)),
+        exact=all(is_exact(side.descriptor) for side in (first, second)),
         stages=stages,
         audio=audio,
         audio_lacks=lacks,
@@ -173,11 +173,6 @@ def _side(artifact: Artifact) -> Side:
         broken=tuple(sorted({finding.rule for finding in report.failures})),
         promise=promise if isinstance(promise, str) else None,
     )
-
-
-def _promises_equality(artifact: Artifact) -> bool:
-    known = artifact.descriptor.known
-    return known("/generation/numerics/profile") == "exact" and known("/generation/numerics/kat_passed") is True
 
 
 def _heard(

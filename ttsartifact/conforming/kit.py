@@ -74,7 +74,12 @@ def hand_out(out: str) -> int:
 
 
 def differences(folder: str) -> list[str]:
-    """Return in what a folder is not our kit, a file at a time: missing, other bytes, or not of the kit."""
+    """Return in what a folder is not our kit, a file at a time: missing, other bytes, or not of the kit.
+
+    Raises Refused where there is no folder.
+    """
+    if not os.path.isdir(folder):
+        raise Refused("there is no folder to check", where=folder)
     files = _files(_ours())
     found = []
     for place, digest in files.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from ttsartifact.container.limits import READ_BLOCK_BYTES
@@ -30,6 +30,8 @@ __all__ = [
     "blocks_of",
     "copy_pieces",
     "length_of",
+    "require_regular",
+    "require_room",
     "write_whole",
 ]
 
@@ -79,12 +81,7 @@ class FileSource:
         status = os.fstat(self._fd)
         if not stat.S_ISREG(status.st_mode):
             self.close()
-            raise Refused(
-                "not a regular file",
-                where=os.fspath(path),
-                found=_kind(status.st_mode),
-                expected="a regular file",
-            )
+            raise _not_regular(path, status.st_mode)
         self.path = os.fspath(path)
         self.size = status.st_size
 
@@ -202,17 +199,38 @@ def blocks_of(pieces: Sequence[Piece], block_bytes: int = READ_BLOCK_BYTES) -> I
             done += len(view)
 
 
+def require_regular(paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Raise Refused for a FIFO, a device or a folder: engines open what they are given, and could wait on it for ever.
+
+    What is not there is left for whoever opens it to tell.
+    """
+    for path in paths:
+        with suppress(OSError):
+            mode = os.stat(path).st_mode
+            if not stat.S_ISREG(mode):
+                raise _not_regular(path, mode)
+
+
+def require_room(path: str | os.PathLike[str], *, replace: bool) -> None:
+    """Raise Refused where no file can be written: it exists and `replace` is not said, or its folder takes none."""
+    target = os.fspath(path)
+    if not replace and os.path.lexists(target):
+        raise Refused("the output exists; say --force to replace it", where=target)
+    folder = os.path.dirname(os.path.abspath(target))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise Refused("nothing can be written beside the output", where=folder, expected="a folder one may write")
+
+
 @contextmanager
 def write_whole(path: Path | str, *, replace: bool = False) -> Iterator[BinaryIO]:
     """Yield a file that becomes `path` when the block ends well, and leaves nothing behind when it does not.
 
-    Raises Refused when `path` exists and `replace` is not said.
+    Raises Refused as `require_room` does.
     """
     import tempfile  # readers, who are many and quick, have no use for it
 
     target = os.fspath(path)
-    if not replace and os.path.lexists(target):
-        raise Refused("the output exists; say --force to replace it", where=target)
+    require_room(target, replace=replace)
     folder = os.path.dirname(os.path.abspath(target))
     handle, temporary = tempfile.mkstemp(prefix=".ttsa-", dir=folder)
     try:
@@ -272,6 +290,10 @@ def _require(offset: int, size: int, available: int) -> None:
             found=f"{max(0, available - offset)} bytes",
             expected=f"{size} bytes",
         )
+
+
+def _not_regular(path: str | os.PathLike[str], mode: int) -> Refused:
+    return Refused("not a regular file", where=os.fspath(path), found=_kind(mode), expected="a regular file")
 
 
 def _kind(mode: int) -> str:

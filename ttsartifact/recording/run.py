@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.container.source import require_room
 from ttsartifact.errors import Refused
 from ttsartifact.recording.clock import MONOTONIC, SystemClock, Timebase
 from ttsartifact.recording.journal import Journal
@@ -101,11 +102,7 @@ class Run:
         self.timebase: Timebase
         self.sampler: Sampler
         self.logs = Logs()
-        if not replace and os.path.lexists(self.out):
-            raise Refused("the output exists; say --force to replace it", where=self.out)
-        folder = os.path.dirname(os.path.abspath(self.out))
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise Refused("nothing can be written beside the output", where=folder, expected="a folder one may write")
+        require_room(self.out, replace=replace)
 
     def begin(self, **facts: Any) -> None:
         """Start the timebase, the journal and the sampler."""

@@ -7,7 +7,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.schemas import holds_as
-from ttsartifact.container.source import FileSource, Span, copy_pieces, write_whole
+from ttsartifact.container.source import FileSource, Span, copy_pieces, require_regular, require_room, write_whole
 from ttsartifact.errors import CommandFailed, Refused
 from ttsartifact.rerunning.adaptation import AdaptationClip, AdaptationRequest, load_adapter
 from ttsartifact.rerunning.protocol import translated
@@ -48,8 +48,8 @@ def adapt_voice(
     for place, clip in enumerate(clips):
         if not holds_as("origin", clip.provenance):
             raise Refused("a provenance that a descriptor cannot hold", where=f"clip {place}", found=clip.provenance)
-    if not replace and os.path.lexists(out):
-        raise Refused("the output exists; say --force to replace it", where=os.fspath(out))
+    require_regular([*(clip.path for clip in clips), *(weights or {}).values()])
+    require_room(out, replace=replace)
     folder = os.path.dirname(os.path.abspath(out))
     with tempfile.TemporaryDirectory(prefix=".ttsa-", dir=folder) as workplace:
         made = os.path.join(workplace, "delta.safetensors")

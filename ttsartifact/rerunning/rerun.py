@@ -17,7 +17,7 @@ from ttsartifact import __version__, _spec
 from ttsartifact.comparing.audio import compare_audio
 from ttsartifact.comparing.conditions import condition_diff
 from ttsartifact.container.carrier import carrier_of
-from ttsartifact.container.source import FileSource, Span, copy_pieces, write_whole
+from ttsartifact.container.source import FileSource, Span, copy_pieces, require_room, write_whole
 from ttsartifact.errors import CommandFailed, Refused
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.command import record_command
@@ -302,8 +302,8 @@ def _workplace(
     first: Artifact, clips: Sequence[bytes], keep: PathLike | None, *, replace: bool
 ) -> Iterator[tuple[str, list[Reference]]]:
     """Yield where the new run goes and its reference clips, in a folder that goes with the block."""
-    if keep is not None and not replace and os.path.lexists(keep):
-        raise Refused("the output exists; say --force to replace it", where=os.fspath(keep))
+    if keep is not None:
+        require_room(keep, replace=replace)
     stated = [entry for _, entry in fed_references(first)]
     carrier = "wav" if first.descriptor.known("/audio/codec") == "wav" else "parquet"
     carrier = carrier if keep is None else carrier_of(os.fspath(keep))

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, Any, cast
 
-from ttsartifact.errors import Refused
+from ttsartifact.container.source import require_regular
+from ttsartifact.errors import CommandFailed, Refused
 from ttsartifact.recording.recorder import Recorder
 from ttsartifact.recording.references import Reference
 from ttsartifact.recording.run import say_by_logging
@@ -96,6 +97,7 @@ def run_batch(
     clips = [each if isinstance(each, Reference) else Reference(path=each) for each in references]
     _count(info, len(clips))
     _refuse_batch(info, texts, outs)
+    require_regular([*(clip.path for clip in clips), *(weights or {}).values()])
     requests = [
         Request(
             text=text,
@@ -252,6 +254,10 @@ def _streamed(
         recorder.start()
     chunks = runner.stream_batch()
     while (chunk := _next(name, chunks)) is not None:
+        if not 0 <= chunk.place < len(recorders):
+            raise CommandFailed(
+                f"{name} delivers a chunk of no request", found=chunk.place, expected=f"0 to {len(recorders) - 1}"
+            )
         recorders[chunk.place].chunk(chunk.pcm)
         frames += len(chunk.pcm) // (_SAMPLE_BYTES[sound.subtype] * sound.channels)
         if on_audio is not None:

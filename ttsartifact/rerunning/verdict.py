@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.comparing.conditions import CAUSES
+from ttsartifact.comparing.conditions import CAUSES, is_exact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,14 +154,9 @@ def expectation_of(a: Descriptor, b: Descriptor, differences: Sequence[Differenc
 def _presupposed(a: Descriptor, b: Descriptor, difference: Difference) -> bool:
     """Tell whether a promise of equal samples presupposes that this was equal."""
     # What is computed in integers does not depend on what is computed beside it.
-    if difference.pointer.startswith(_BATCH) and all(_is_exact(side) for side in (a, b)):
+    if difference.pointer.startswith(_BATCH) and all(is_exact(side) for side in (a, b)):
         return False
     return difference.cause in _PRESUPPOSED and difference.known
-
-
-def _is_exact(side: Descriptor) -> bool:
-    numerics = side.known("/generation/numerics") or {}
-    return numerics.get("profile") == "exact" and numerics.get("kat_passed") is True
 
 
 def _is_short(side: Descriptor) -> bool:
