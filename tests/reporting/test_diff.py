@@ -239,6 +239,20 @@ def test_long_values_are_shown_where_they_part() -> None:
     ]
 
 
+def test_what_is_left_out_is_counted() -> None:
+    """In lines and on the card; the document and the table have all."""
+    many = tuple(change(f"seed {place}", 1, 2) for place in range(14))
+    diff = found(changes=many, one_sided=tuple(replace(each, b_told=False) for each in many))
+    assert [line for line in diff_lines(diff) if "more;" in line] == [
+        "            and 2 more; --format json has all"
+    ] * 2
+    card = list(diff_card(diff))
+    assert [line for line in card if " more |" in line] == [
+        "| and 2 more | differ |  |  |",
+        "| and 2 more | one side tells |  |  |",
+    ]
+
+
 def test_a_strangers_words_stay_words() -> None:
     """No escape reaches a terminal, no markup a page, no formula a spreadsheet."""
     nasty = "\x1b[31m`|<b>=cmd()\n\u202e"

@@ -20,6 +20,7 @@ __all__ = ["Fault", "canonical_bytes", "is_canonical", "parse"]
 _KEY = re.compile(r"[a-z][a-z0-9_]*")
 _NO_NUMBERS = frozenset({str, bool, type(None)})
 _SORTED_AND_COMPACT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_LONGEST_KEPT_KEY = 64  # longer ones are a stranger's, and thousands of them must not stay in memory
 _LONGEST_INTEGER = 400  # CPython refuses 4,300 digits with a bare ValueError; nothing honest has 400
 
 
@@ -174,7 +175,7 @@ def _walk(
     if isinstance(value, dict):
         for key, child in value.items():
             step = key
-            if not _is_plain(key):
+            if not (_is_plain(key) if len(key) <= _LONGEST_KEPT_KEY else _KEY.fullmatch(key)):
                 step = key.replace("~", "~0").replace("/", "~1")
                 if pointer not in free:
                     faults.append(Fault("CAN06", pointer, json.dumps(key)[:80], "ASCII snake_case"))

@@ -299,6 +299,9 @@ def diff_card(diff: Diff) -> Iterator[str]:
         (span(c.subject), "one side tells", *(code(_alone(v)) if t else "not told" for v, t in _tellings(c)))
         for c in diff.one_sided[:_MOST]
     ]
+    for found, how in ((diff.changes, "differ"), (diff.one_sided, "one side tells")):
+        if len(found) > _MOST:
+            rows.append((f"and {len(found) - _MOST} more", how, "", ""))
     rows += [(span(label), "neither tells", "", "") for label in diff.untold]
     if rows:
         yield ""
