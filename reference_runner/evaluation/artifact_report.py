@@ -81,12 +81,16 @@ def _inputs(arguments: argparse.Namespace) -> tuple[list[Recording], Yardsticks]
     texts = _lines(arguments.text, len(arguments.files))
     source_texts = _lines(arguments.source_text, len(arguments.source))
     recordings = [read_artifact(path, text=text) for path, text in zip(arguments.files, texts, strict=True)]
+    sources = [read_source(path, text=text) for path, text in zip(arguments.source, source_texts, strict=True)]
+    for source in sources:
+        if source.text is None:
+            raise EvaluationError(f"{source.name}: nobody says which sentence this source is; give --source-text")
     yardsticks = Yardsticks(
         recognizer=recognizer,
         encoder=encoder,
         target=[_clip(path) for path in arguments.target],
         others=[_clip(path) for path in arguments.others],
-        sources=[read_source(path, text=text) for path, text in zip(arguments.source, source_texts, strict=True)],
+        sources=sources,
     )
     return recordings, yardsticks
 

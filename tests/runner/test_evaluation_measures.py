@@ -357,3 +357,16 @@ def test_an_input_that_is_none_is_named(tmp_path, monkeypatch, capsys):
         main()
     assert stopped.value.code == 2
     assert "noise.tts.wav" in capsys.readouterr().err
+
+
+def test_a_source_without_words_is_refused(artifacts, tmp_path, monkeypatch, capsys):
+    """Otherwise nothing would be held against it, in silence."""
+    clip = tmp_path / "read.wav"
+    ttsartifact.strip(artifacts[0], clip)
+    words = ["evaluation", "artifacts", str(artifacts[0]), "--no-listener", "--no-encoder", "--source", str(clip)]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    said = "read.wav: nobody says which sentence this source is; give --source-text"
+    assert said in " ".join(capsys.readouterr().err.split())
