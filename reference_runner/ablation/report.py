@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reference_runner.ablation.cells import ADAPTED, UNADAPTED, Cell, ClipSet
+from reference_runner.evaluation.artifact_report import show_interval
 from reference_runner.evaluation.intervals import Interval, difference_interval, mean_interval, spread_interval
 from reference_runner.evaluation.word_errors import SentenceErrors, paired_bootstrap
 
@@ -171,7 +172,7 @@ def to_markdown(report: Mapping[str, Any]) -> str:
     for name, target in report["targets"].items():
         lines += [
             f"| {name} | {gate['name']} | {gate['relation']} {gate['limit']:.2f} | "
-            f"{_range(gate['measured'], sign=True)} | {_answer(gate['holds'])}{_doubt(gate)} |"
+            f"{show_interval(gate['measured'], sign=True)} | {_answer(gate['holds'])}{_doubt(gate)} |"
             for gate in target["gates"]
         ]
     for name, target in report["targets"].items():
@@ -191,7 +192,7 @@ def to_markdown(report: Mapping[str, Any]) -> str:
             f"| adaptation | {' | '.join(_STEADY.values())} |",
             "|---|---|---|---|",
             *(
-                f"| {what} | {' | '.join(_range(figures[figure], digits=2) for figure in _STEADY)} |"
+                f"| {what} | {' | '.join(show_interval(figures[figure], digits=2) for figure in _STEADY)} |"
                 for what, figures in target["steadiness"].items()
             ),
             "",
@@ -217,12 +218,12 @@ def _cell_line(cell: Cell, system: Mapping[str, Any]) -> str:
         _SAID[cell.adaptation],
         cell.clips.name.replace("-", " ") if cell.clips else "none",
         cell.prompt,
-        *(_range(voice[name]) for name in _SIMILARITIES),
-        _range(voice["pitch_gap_semitones"], digits=1, sign=True),
-        _range(system["word_errors"]["minus_source"], sign=True),
-        _range(source["mcd_db"], digits=2),
-        _range(system["manner"]["pitch_spread_semitones"], digits=2),
-        _range(system["rate_spread_phones_per_s"], digits=2),
+        *(show_interval(voice[name]) for name in _SIMILARITIES),
+        show_interval(voice["pitch_gap_semitones"], digits=1, sign=True),
+        show_interval(system["word_errors"]["minus_source"], sign=True),
+        show_interval(source["mcd_db"], digits=2),
+        show_interval(system["manner"]["pitch_spread_semitones"], digits=2),
+        show_interval(system["rate_spread_phones_per_s"], digits=2),
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -249,13 +250,6 @@ def _answer(value: object) -> str:
 def _doubt(gate: Mapping[str, Any]) -> str:
     """Say where the interval holds the limit, so that other sentences may answer otherwise."""
     return ", unsure" if gate["sure"] is False else ""
-
-
-def _range(interval: Mapping[str, float] | None, *, digits: int = 3, sign: bool = False) -> str:
-    if interval is None:
-        return "-"
-    form = f"{'+' if sign else ''}.{digits}f"
-    return f"{interval['mean']:{form}} ({interval['low']:{form}} to {interval['high']:{form}})"
 
 
 _PANELS = (

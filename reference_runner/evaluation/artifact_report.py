@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping, Sequence
 
-__all__ = ["add_command", "to_markdown", "write_report"]
+__all__ = ["add_command", "show_interval", "to_markdown", "write_report"]
 
 _VOICE = {
     "similarity": "similarity, model-free", "encoder_similarity": "similarity, encoder",
@@ -139,14 +139,15 @@ def to_markdown(report: Mapping[str, Any]) -> str:
         words = system["word_errors"] or {}
         lines.append(
             f"| {name} | {system['clips']} | {system['sentences']} | {_number(words.get('wer'))} | "
-            f"{_number(words.get('cer'))} | {_number(words.get('source_wer'))} | {_range(words.get('minus_source'))} |"
+            f"{_number(words.get('cer'))} | {_number(words.get('source_wer'))} | "
+            f"{show_interval(words.get('minus_source'))} |"
         )
     lines += ["", "## Voice", "", f"| system | {' | '.join(_VOICE.values())} |", "|---|---|---|---|"]
     for name, baseline in report["baselines"].items():
         cells = [_number((baseline or {}).get(key)) for key in _VOICE]
         lines.append(f"| *{name.replace('_', ' ')}* | {' | '.join(cells)} |")
     for name, system in systems.items():
-        lines.append(f"| {name} | {' | '.join(_range(system['voice'][key]) for key in _VOICE)} |")
+        lines.append(f"| {name} | {' | '.join(show_interval(system['voice'][key]) for key in _VOICE)} |")
     lines += _table("Against the source", systems, "against_source", _SOURCE)
     lines += _table("Manner", systems, "manner", _MANNER)
     lines += ["", "## Sessions", "", "| system | sessions | figure | deviation | ICC(2,1) | drift a session |"]
@@ -176,7 +177,7 @@ def to_markdown(report: Mapping[str, Any]) -> str:
 def _table(title: str, systems: Mapping[str, Any], group: str, columns: Mapping[str, str]) -> list[str]:
     lines = ["", f"## {title}", "", f"| system | {' | '.join(columns.values())} |", "|---" * (len(columns) + 1) + "|"]
     for name, system in systems.items():
-        lines.append(f"| {name} | {' | '.join(_range(system[group][key]) for key in columns)} |")
+        lines.append(f"| {name} | {' | '.join(show_interval(system[group][key]) for key in columns)} |")
     return lines
 
 
@@ -184,7 +185,9 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _range(interval: Mapping[str, float] | None) -> str:
+def show_interval(interval: Mapping[str, float] | None, *, digits: int = 3, sign: bool = False) -> str:
+    """Return a figure and its interval, rounded for eyes."""
     if interval is None:
         return "-"
-    return f"{interval['mean']:.3f} ({interval['low']:.3f} to {interval['high']:.3f})"
+    form = f"{'+' if sign else ''}.{digits}f"
+    return f"{interval['mean']:{form}} ({interval['low']:{form}} to {interval['high']:{form}})"
