@@ -11,7 +11,7 @@ import kit
 import pytest
 import tiny_voice
 
-from ttsartifact import _spec
+from ttsartifact import Refused, _spec, run_runner
 from ttsartifact.cli import main
 from ttsartifact.recording import environment
 
@@ -147,6 +147,24 @@ def test_wrong_calls(work: Path, capsys: Captured, lines: str, call: list[str], 
     assert main(call) == 2
     assert message in capsys.readouterr().err
     assert not (work / "mine.safetensors").exists()
+
+
+def test_a_voice_that_adapts_nothing_is_refused(work: Path) -> None:
+    """A runner that would speak with another voice than the one that was asked for leaves no file."""
+    with pytest.raises(Refused, match="runner tiny adapts nothing by what it was given: found no weight file"):
+        run_runner("tiny", "Hello.", "x.tts.wav", adapted=True)
+    assert not (work / "x.tts.wav").exists()
+
+
+def test_where_the_rerun_is_kept_is_asked_first(work: Path, capsys: Captured) -> None:
+    """Before the plan, and before anything is adapted again."""
+    assert main(CALL) == 0
+    assert main(["run", "Hello.", "--runner", "tiny", "--voice", "mine.safetensors", "-o", "x.tts.wav"]) == 0
+    capsys.readouterr()
+    for kept in ("x.tts.wav", "nowhere/y.tts.wav", "y.txt"):
+        given = [word for clip in CLIPS for word in ("--ref", clip)]
+        assert main(["rerun", "x.tts.wav", "--weights", ".", "--readapt", *given, "--keep", kept]) == 4
+        assert capsys.readouterr().out == ""
 
 
 def test_a_fifo_is_no_clip(work: Path, capsys: Captured) -> None:

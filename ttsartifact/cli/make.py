@@ -152,6 +152,7 @@ def run(
                 seeds=stages,
                 parameters=asked,
                 weights=_by_name([*weights, *([voice] if voice else [])]),
+                adapted=voice is not None,
                 sensor=_sensor(sensor),
                 replace=replace,
                 say=_note,

@@ -146,6 +146,7 @@ def rerun_command(
     Raises Refused for an artifact that does not verify and CommandFailed for a command that delivers no audio.
     """
     first = _verified(path)
+    _require_room(keep, replace=replace)
     try:
         said, told = text_of(first, _encoded(text))
         clips, planned = references_of(first, [_read(clip) for clip in references])
@@ -161,7 +162,7 @@ def rerun_command(
     )
     _announce(plan, on_plan)
     language = first.descriptor.known("/input/text/lang")  # of the same text, so it is the same
-    with _workplace(first, clips, keep, replace=replace) as (out, given):
+    with _workplace(first, clips, keep) as (out, given):
         record_command(
             argv,
             text=said,
@@ -202,6 +203,7 @@ def rerun_runner(
     """
     require(consent)
     first = _verified(path)
+    _require_room(keep, replace=replace)
     name = runner if runner is not None else first.descriptor.known("/generation/runner/name")
     if runner is None and name not in installed():
         because = (
@@ -242,7 +244,7 @@ def rerun_runner(
     )
     _announce(plan, on_plan)
     readapted = None if adapter is None else adapt_again(first, adapter, targets, files, bounds)
-    with _workplace(first, clips, keep, replace=replace) as (out, given):
+    with _workplace(first, clips, keep) as (out, given):
         job = WorkerJob(
             runner=name,
             text=spoken,
@@ -292,18 +294,21 @@ def _verified(path: PathLike) -> Artifact:
     return artifact
 
 
+def _require_room(keep: PathLike | None, *, replace: bool) -> None:
+    """Raise Refused, before anything is computed, where the new run could not be kept."""
+    if keep is not None:
+        require_room(keep, replace=replace)
+        carrier_of(os.fspath(keep))
+
+
 def _announce(plan: Plan, on_plan: Callable[[Plan], None] | None) -> None:
     if on_plan is not None:
         on_plan(plan)
 
 
 @contextmanager
-def _workplace(
-    first: Artifact, clips: Sequence[bytes], keep: PathLike | None, *, replace: bool
-) -> Iterator[tuple[str, list[Reference]]]:
+def _workplace(first: Artifact, clips: Sequence[bytes], keep: PathLike | None) -> Iterator[tuple[str, list[Reference]]]:
     """Yield where the new run goes and its reference clips, in a folder that goes with the block."""
-    if keep is not None:
-        require_room(keep, replace=replace)
     stated = [entry for _, entry in fed_references(first)]
     carrier = "wav" if first.descriptor.known("/audio/codec") == "wav" else "parquet"
     carrier = carrier if keep is None else carrier_of(os.fspath(keep))

@@ -13,6 +13,7 @@ from ttsartifact.recording.recorder import Recorder
 from ttsartifact.recording.references import Reference
 from ttsartifact.recording.run import say_by_logging
 from ttsartifact.rerunning.protocol import BatchChunk, Prepared, Request, Runner, RunnerInfo, load, translated
+from ttsartifact.terms.descriptor import is_absent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.packing.pack import Packed
     from ttsartifact.recording.sensors import Sensor
-    from ttsartifact.rerunning.protocol import BatchRunner, Finished, Heard, SoundFormat
+    from ttsartifact.rerunning.protocol import BatchRunner, Conditions, Finished, Heard, SoundFormat
 
 __all__ = ["run_batch", "run_runner", "seeds_of"]
 
@@ -37,6 +38,7 @@ def run_runner(
     seeds: Mapping[str, int] | None = None,
     parameters: Mapping[str, Any] | None = None,
     weights: Mapping[str, str] | None = None,
+    adapted: bool = False,
     sensor: Sensor | None = None,
     replace: bool = False,
     on_audio: Callable[[float], None] | None = None,
@@ -45,9 +47,10 @@ def run_runner(
 ) -> Packed:
     """Synthesise `text` with the installed runner `name` and write the artifact `out`.
 
-    `seed` is for every stage that draws, `seeds` for the stages it names; `stated` is what only
-    the caller knows, in the fields of `Stated` (notes, attempt, session, lang and so on). `on_audio` is called after
-    each chunk with the seconds of audio so far, `say` with what the recorder has to tell.
+    `seed` is for every stage that draws, `seeds` for the stages it names. Where the run is to be `adapted`, a runner
+    that is given no delta among `weights`, or has no use for one, is refused. `stated` is what only the caller knows,
+    in the fields of `Stated` (notes, attempt, session, lang and so on). `on_audio` is called after each chunk with the
+    seconds of audio so far, `say` with what the recorder has to tell.
     Raises Unavailable for a runner or a part of it that is not installed, Refused for a parameter that it does not
     have, and CommandFailed when it delivers no audio.
     """
@@ -60,6 +63,7 @@ def run_runner(
         seeds=seeds,
         parameters=parameters,
         weights=weights,
+        adapted=adapted,
         sensor=sensor,
         replace=replace,
         on_audio=on_audio,
@@ -79,6 +83,7 @@ def run_batch(
     seeds: Mapping[str, int] | None = None,
     parameters: Mapping[str, Any] | None = None,
     weights: Mapping[str, str] | None = None,
+    adapted: bool = False,
     sensor: Sensor | None = None,
     replace: bool = False,
     on_audio: Callable[[float], None] | None = None,
@@ -113,6 +118,7 @@ def run_batch(
         _Alone(runner) if len(texts) == 1 else cast("BatchRunner", runner),
         requests,
         outs,
+        adapted=adapted,
         sensor=sensor,
         replace=replace,
         on_audio=on_audio,
@@ -191,6 +197,7 @@ def _recorded(
     requests: Sequence[Request],
     outs: Sequence[str | os.PathLike[str] | Path],
     *,
+    adapted: bool,
     sensor: Sensor | None,
     replace: bool,
     on_audio: Callable[[float], None] | None,
@@ -203,6 +210,14 @@ def _recorded(
     try:
         with translated(name):
             prepared = runner.prepare_batch(requests)
+        if adapted and not all(_is_adapted(ready.conditions) for ready in prepared):
+            # It would speak, and with another voice than the one that was asked for.
+            raise Refused(
+                f"{name} adapts nothing by what it was given",
+                where="/pins/adaptation",
+                found=", ".join(requests[0].weights) or "no weight file",
+                expected="a delta that this runner takes",
+            )
         with ExitStack() as stack:
             recorders: list[Recorder] = []
             for request, out, ready in zip(requests, outs, prepared, strict=True):
@@ -235,6 +250,10 @@ def _recorded(
     finally:
         if open_end:
             runner.finish_batch()
+
+
+def _is_adapted(conditions: Conditions) -> bool:
+    return conditions.adaptation is not None and not is_absent(conditions.adaptation)
 
 
 def _streamed(
