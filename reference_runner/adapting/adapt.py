@@ -102,6 +102,8 @@ def learn(
     """Hear and measure the clips and learn their voice, without writing anything."""
     if checkpoint.adaptation is not None:
         raise CheckpointError("a checkpoint that is adapted already", where=checkpoint.name)
+    if not checkpoint.priors:
+        raise CheckpointError("no prior samples: what is learnt is watched by them", where=checkpoint.name)
     heard = hear_clips(clips)
     settle()
     model, priors = checkpoint.model, checkpoint.priors

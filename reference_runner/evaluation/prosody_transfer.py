@@ -40,14 +40,16 @@ def melody(clip: Frames) -> NDArray[np.float64] | None:
 def measure_transfer(recordings: Sequence[Recording]) -> dict[str, float | int | None]:
     """Return the mean Pearson correlation of the melodies of equal texts, by whether the prompts are equal too.
 
-    The effect is same less other: zero where the prompt is not heard.
+    The effect is same less other: zero where the prompt is not heard. A run made again says nothing of its prompt, so
+    pairs of equal conditions are left out.
     """
     melodies = {id(each): melody(each.frames) for each in recordings}
     pairs: dict[bool, list[float]] = {True: [], False: []}
     for one, other in combinations(recordings, 2):
         mine, theirs = melodies[id(one)], melodies[id(other)]
         told = one.prompt is not None and other.prompt is not None
-        if not told or one.text is None or one.text != other.text or mine is None or theirs is None:
+        again = one.conditions is not None and one.conditions == other.conditions
+        if again or not told or one.text is None or one.text != other.text or mine is None or theirs is None:
             continue
         length = float(np.linalg.norm(mine) * np.linalg.norm(theirs))
         if length > 0:

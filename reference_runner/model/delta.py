@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 
 from reference_runner.errors import DeltaError
 from reference_runner.numerics.noise import FRACTION_BITS
@@ -146,7 +147,8 @@ class Delta:
 
     def refuse_stranger(self, path: str) -> None:
         """Raise DeltaError for a clip that is none of those the voice was adapted to."""
-        digest = _digest(Path(path).read_bytes())
+        with Path(path).open("rb") as stream:
+            digest = f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
         known = [clip["reference"]["digest"] for clip in self.clips]
         if digest not in known:
             message = f"not a clip that {self.name} was adapted to: got {digest}, expected one of {len(known)}"
@@ -214,7 +216,10 @@ def save_delta(
         raise DeltaError(f"too large: got {len(content)} bytes, expected at most {MAXIMUM_BYTES}", where=path.name)
     unfinished = path.with_name(f".{path.name}.part")
     try:
-        unfinished.write_bytes(content)
+        with unfinished.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -222,7 +227,11 @@ def save_delta(
 
 def file_format(path: Path) -> str:
     """Return the format word of a weight file's metadata, empty where there is none; nothing else is read."""
-    return str(_facts(path).get("format", ""))
+    try:
+        with path.open("rb") as stream:
+            return str(_facts(stream.read(8 + METADATA_MAXIMUM_BYTES)).get("format", ""))
+    except OSError:
+        return ""
 
 
 def read_delta(path: Path) -> Delta:
@@ -235,15 +244,15 @@ def read_delta(path: Path) -> Delta:
         size = path.stat().st_size
         if size > MAXIMUM_BYTES:
             raise DeltaError(f"too large: got {size} bytes, expected at most {MAXIMUM_BYTES}", where=where)
-        content = path.read_bytes()
+        with path.open("rb") as stream:
+            content = stream.read(MAXIMUM_BYTES)
     except OSError as error:
         raise DeltaError(f"cannot be read: {error.strerror}", where=where) from error
-    facts = _facts(path)
+    facts = _facts(content)
     if facts.get("format") != DELTA_FORMAT:
         raise DeltaError(f"got format {facts.get('format')!r}, expected {DELTA_FORMAT!r}", where=where)
     try:
-        with safe_open(path, framework="pt") as stored:
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a dict
+        tensors = load(content)
         delta = _understood(path, content, facts, tensors)
         _refuse_broken_links(delta, facts)
         found = tensors_digest(tensors)
@@ -270,18 +279,17 @@ def transcript_digest(transcript: str) -> str:
     return _digest(transcript.encode())
 
 
-def _facts(path: Path) -> dict[str, Any]:
+def _facts(content: bytes) -> dict[str, Any]:
     """Return the facts in a file's metadata; nothing is believed of a header that is larger than ours can be."""
-    try:
-        with path.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            if length > METADATA_MAXIMUM_BYTES:
-                return {}
-            header = json.loads(stream.read(length))
-        facts = json.loads(header["__metadata__"]["ttsartifact"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    length = int.from_bytes(content[:8], "little")
+    if length > METADATA_MAXIMUM_BYTES:
         return {}
-    return facts if isinstance(facts, dict) else {}
+    try:
+        facts = json.loads(content[8 : 8 + length])["__metadata__"]["ttsartifact"]
+        found = json.loads(facts)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _understood(path: Path, content: bytes, facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Delta:

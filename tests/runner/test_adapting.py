@@ -298,7 +298,7 @@ def test_what_was_changed_is_named(change, said, tmp_path, delta_path, small_che
 
 
 def test_a_delta_of_another_base_is_refused(tmp_path, small_checkpoint, delta_path):
-    """Both digests are said; nor is a checkpoint adapted twice."""
+    """Both digests are said; nor is a checkpoint adapted twice, or without prior samples."""
     path = tmp_path / "other.safetensors"
     save_checkpoint(path, small_checkpoint.model, (), corpus_root_sha256="0" * 64, code_commit="other", metrics={})
     with pytest.raises(DeltaError, match=f"wrong base: it belongs to sha256:{small_checkpoint.digest}, got sha256:"):
@@ -306,6 +306,8 @@ def test_a_delta_of_another_base_is_refused(tmp_path, small_checkpoint, delta_pa
     adapted = apply_delta(small_checkpoint, read_delta(delta_path))
     with pytest.raises(CheckpointError, match="adapted already"):
         adapt(adapted, [], QUICK, seed=1, out=tmp_path / "d.safetensors")
+    with pytest.raises(CheckpointError, match="no prior samples"):
+        adapt(load_checkpoint(path), [], QUICK, seed=1, out=tmp_path / "d.safetensors")
 
 
 @pytest.mark.parametrize(

@@ -228,12 +228,13 @@ def test_melodies():
     assert melody(sung(np.full(60, np.nan))) is None
     said = [
         recording(sung(rise), prompt="a", text="t"), recording(sung(rise * 2 + 3), prompt="a", text="t"),
-        recording(sung(-rise), prompt="b", text="t"), recording(sung(rise), prompt="b", text="u"),
+        recording(sung(-rise), prompt="b", text="t", conditions="b1"), recording(sung(rise), prompt="b", text="u"),
+        recording(sung(-rise), prompt="b", text="t", conditions="b1"),  # a run made again proves no prompt
     ]  # fmt: skip
     found = measure_transfer(said)
     assert found["same_prompt"] == pytest.approx(1.0)
     assert found["other_prompt"] == pytest.approx(-1.0)
-    assert (found["same_prompt_pairs"], found["other_prompt_pairs"]) == (1, 2)
+    assert (found["same_prompt_pairs"], found["other_prompt_pairs"]) == (1, 4)
     assert found["effect"] == pytest.approx(2.0)
 
 
