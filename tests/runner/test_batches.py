@@ -151,6 +151,20 @@ def test_a_checkpoint_is_no_voice(tmp_path, small_checkpoint_path, capsys):
     assert not out.exists()
 
 
+def test_a_weight_file_without_use_is_told(tmp_path, weights, small_checkpoint_path):
+    """A runner that has none speaks without it, and that must not stay unsaid."""
+    said = []
+    unused = {"strange.safetensors": str(small_checkpoint_path)}
+    run_runner("espeak-ng", "Hello.", tmp_path / "a.tts.wav", weights=unused, say=said.append)
+    told = "runner espeak-ng does not pin the weight file strange.safetensors, and may have spoken without it"
+    assert said == [told]
+    said.clear()
+    run_runner(
+        "stable-tts", "Hello.", tmp_path / "b.tts.wav", weights=weights, parameters={"steps": 1}, say=said.append
+    )
+    assert said == []
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -218,6 +218,8 @@ def _recorded(
                 found=", ".join(requests[0].weights) or "no weight file",
                 expected="a delta that this runner takes",
             )
+        for unused in _not_pinned(requests[0].weights, prepared[0].conditions):
+            say(f"{name} does not pin the weight file {unused}, and may have spoken without it")
         with ExitStack() as stack:
             recorders: list[Recorder] = []
             for request, out, ready in zip(requests, outs, prepared, strict=True):
@@ -254,6 +256,13 @@ def _recorded(
 
 def _is_adapted(conditions: Conditions) -> bool:
     return conditions.adaptation is not None and not is_absent(conditions.adaptation)
+
+
+def _not_pinned(weights: Mapping[str, str], conditions: Conditions) -> list[str]:
+    """Return the weight files that were handed over and that the runner does not say that it uses."""
+    listed = [(pin or {}).get("files") for pin in (conditions.model, conditions.vocoder)]
+    pinned = {file["path"] for files in listed if isinstance(files, (list, tuple)) for file in files}
+    return [name for name, path in weights.items() if pinned.isdisjoint((name, os.path.basename(path)))]
 
 
 def _streamed(
