@@ -60,7 +60,8 @@ PARAMETERS = (
     ),
 )
 _PLACES = {f"adaptation.{parameter.name}": f"/generation/params/{parameter.name}" for parameter in PARAMETERS} | {
-    "adaptation.clips": "/input/refs"
+    "adaptation.clips": "/input/refs",
+    "adaptation.seed": "/pins/adaptation/seed",
 }
 _CLIPS_MAXIMUM = 20
 

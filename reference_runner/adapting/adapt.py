@@ -16,7 +16,7 @@ from reference_runner.adapting.clips import hear_clips
 from reference_runner.adapting.fine_tuning import FineTuned, fine_tune, learn_style, nearest_style, on_grid
 from reference_runner.adapting.quality import measure_clip
 from reference_runner.adapting.utterances import of_clip, of_prior
-from reference_runner.errors import CheckpointError, DeviceUnavailable, ReferenceClipError
+from reference_runner.errors import CheckpointError, DeviceUnavailable, ReferenceClipError, RequestError
 from reference_runner.frontend.text_frontend import TextFrontEnd
 from reference_runner.model.adapted import load_delta
 from reference_runner.model.config import MODEL_FAMILY
@@ -24,6 +24,7 @@ from reference_runner.model.delta import STYLE_GRID_BITS, save_delta, transcript
 from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.numerics import kat
 from reference_runner.numerics.exact import ExactOps
+from reference_runner.numerics.noise import SEED_LIMIT
 from reference_runner.numerics.plain import PlainOps
 from reference_runner.numerics.weights import QuantisedWeights
 from reference_runner.synthesis.transcription import Transcriber
@@ -102,6 +103,8 @@ def learn(
     """Hear and measure the clips and learn their voice, without writing anything."""
     if checkpoint.adaptation is not None:
         raise CheckpointError("a checkpoint that is adapted already", where=checkpoint.name)
+    if not 0 <= seed < SEED_LIMIT:
+        raise RequestError(f"got {seed}, expected 0 to 2**64-1", where="adaptation.seed")
     if not checkpoint.priors:
         raise CheckpointError("no prior samples: what is learnt is watched by them", where=checkpoint.name)
     heard = hear_clips(clips)

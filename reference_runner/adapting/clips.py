@@ -59,7 +59,7 @@ def hear_clips(clips: Sequence[TargetClip]) -> tuple[HeardReference, ...]:
         heard.append(one)
     total_ms = sum(_milliseconds(clip) for clip in heard)
     if not SHORTEST_TOTAL_MS <= total_ms <= LONGEST_TOTAL_MS:
-        message = f"got {total_ms} ms in {len(heard)} clips, expected {SHORTEST_TOTAL_MS} to {LONGEST_TOTAL_MS}"
+        message = f"got {total_ms} ms of sound in all, expected {SHORTEST_TOTAL_MS} to {LONGEST_TOTAL_MS}"
         raise ReferenceClipError(message, where="adaptation.clips")
     digests = [clip.posted_digest for clip in heard]
     for number, digest in enumerate(digests):

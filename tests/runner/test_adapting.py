@@ -221,8 +221,8 @@ def test_too_little_too_much_and_nameless_clips_are_refused(tmp_path, clips):
     for given, said in (
         ([], "got 0 clips, expected 1 to 20 (in adaptation.clips)"),
         (clips[:1] * 21, "got 21 clips, expected 1 to 20 (in adaptation.clips)"),
-        (clips[:1], "got 1400 ms in 1 clips, expected 3000 to 60000 (in adaptation.clips)"),
-        (long, "got 63000 ms in 3 clips, expected 3000 to 60000 (in adaptation.clips)"),
+        (clips[:1], "got 1400 ms of sound in all, expected 3000 to 60000 (in adaptation.clips)"),
+        (long, "got 63000 ms of sound in all, expected 3000 to 60000 (in adaptation.clips)"),
         ([clips[1], clips[1]], "the same as clip 1 (in clip 2)"),
         (
             [TargetClip(path=clips[0].path, transcript=" ", provenance=ORIGIN)],
@@ -306,6 +306,8 @@ def test_a_delta_of_another_base_is_refused(tmp_path, small_checkpoint, delta_pa
     adapted = apply_delta(small_checkpoint, read_delta(delta_path))
     with pytest.raises(CheckpointError, match="adapted already"):
         adapt(adapted, [], QUICK, seed=1, out=tmp_path / "d.safetensors")
+    with pytest.raises(RequestError, match=r"got 18446744073709551616, expected 0 to 2\*\*64-1"):
+        adapt(small_checkpoint, [], QUICK, seed=1 << 64, out=tmp_path / "d.safetensors")
     with pytest.raises(CheckpointError, match="no prior samples"):
         adapt(load_checkpoint(path), [], QUICK, seed=1, out=tmp_path / "d.safetensors")
 
