@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reference_runner.adapting.settings import RANGES, AdaptationSettings
 from reference_runner.refusals import as_refusals
 from ttsartifact import (
     AdaptationRecipe,
@@ -29,27 +30,26 @@ if TYPE_CHECKING:
 
 __all__ = ["PARAMETERS", "StableTtsAdapter"]
 
+_USUAL = AdaptationSettings().parameters()
+
+
+def _whole(name: str, words: str) -> Parameter:
+    lowest, highest = RANGES[name]
+    return Parameter(name=name, kind=int, default=_USUAL[name], minimum=lowest, maximum=highest, help=words)
+
+
 PARAMETERS = (
-    Parameter(name="steps", kind=int, default=200, minimum=1, maximum=2_000, help="of the noise estimator, at most"),
+    _whole("steps", "of the noise estimator, at most"),
+    _whole("learning_rate_micro", "the highest learning rate, in millionths"),
     Parameter(
-        name="learning_rate_micro",
-        kind=int,
-        default=1_000,
-        minimum=1,
-        maximum=10_000,
-        help="the highest learning rate, in millionths",
+        name="preserve",
+        kind=bool,
+        default=_USUAL["preserve"],
+        help="whether the prior samples are learnt beside the target",
     ),
-    Parameter(name="preserve", kind=bool, default=True, help="whether the prior samples are learnt beside the target"),
-    Parameter(
-        name="preserve_milli",
-        kind=int,
-        default=1_000,
-        minimum=1,
-        maximum=10_000,
-        help="the weight of their loss, in thousandths of the target's",
-    ),
-    Parameter(name="style_steps", kind=int, default=120, minimum=0, maximum=1_000, help="of the residual of the style"),
-    Parameter(name="rank", kind=int, default=8, minimum=1, maximum=32, help="of the change of each of its matrices"),
+    _whole("preserve_milli", "the weight of their loss, in thousandths of the target's"),
+    _whole("style_steps", "of the residual of the style"),
+    _whole("rank", "of the change of each of its matrices"),
     Parameter(
         name="threads",
         kind=int,
@@ -85,7 +85,6 @@ class StableTtsAdapter:
         from reference_runner import conditions
         from reference_runner.adapting.adapt import adapt
         from reference_runner.adapting.clips import TargetClip
-        from reference_runner.adapting.settings import AdaptationSettings
 
         parameters = dict(request.parameters)
         conditions.set_threads(parameters.pop("threads", 1))
@@ -102,7 +101,6 @@ class StableTtsAdapter:
     def recipe(self, delta: str) -> AdaptationRecipe:
         """Return what a delta says of its making; its chain is recomputed first."""
         _require_torch()
-        from reference_runner.adapting.settings import AdaptationSettings
         from reference_runner.model.delta import read_delta
 
         with as_refusals(_PLACES):

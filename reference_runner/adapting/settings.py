@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 
 from reference_runner.errors import RequestError
 
-__all__ = ["RECIPE", "AdaptationSettings"]
+__all__ = ["RANGES", "RECIPE", "AdaptationSettings"]
 
 RECIPE = "stable-tts-adaptation/1"
 """Names the arithmetic of this folder: it changes when the same request would give other numbers."""
 
-_RANGES = {
+RANGES = {
     "steps": (1, 2_000),
     "learning_rate_micro": (1, 10_000),
     "preserve_milli": (1, 10_000),
@@ -40,7 +40,7 @@ class AdaptationSettings:
     """Of the change of every matrix of the noise estimator."""
 
     def __post_init__(self) -> None:
-        for name, (lowest, highest) in _RANGES.items():
+        for name, (lowest, highest) in RANGES.items():
             value = getattr(self, name)
             if not lowest <= value <= highest:
                 raise RequestError(f"got {value}, expected {lowest} to {highest}", where=f"adaptation.{name}")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHECKPOINT_FORMAT", "RELEASED_CHECKPOINT", "Checkpoint", "checkpoint_sha256", "load_checkpoint",
-    "released_checkpoint_path", "released_sha256", "save_checkpoint", "weights_sha256",
+    "released_checkpoint_path", "released_sha256", "save_checkpoint", "tensors_sha256", "weights_sha256",
 ]  # fmt: skip
 
 CHECKPOINT_FORMAT = "ttsartifact-stable-tts-checkpoint/1"
@@ -86,9 +86,14 @@ def checkpoint_sha256(path: Path) -> str:
 
 def weights_sha256(model: StableTts) -> str:
     """Return the hash of the weights alone: what was measured stays the same when its report is put beside it."""
+    return tensors_sha256(model.state_dict())
+
+
+def tensors_sha256(tensors: Mapping[str, torch.Tensor]) -> str:
+    """Return the hash over names, shapes and little-endian float32 values, the same for every container of them."""
     digest = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(f"{name}{tuple(value.shape)}".encode("ascii"))
+    for name, value in sorted(tensors.items()):
+        digest.update(f"{name}{tuple(value.shape)}".encode())
         digest.update(value.detach().cpu().contiguous().numpy().astype("<f4").tobytes())
     return digest.hexdigest()
 

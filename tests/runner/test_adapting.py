@@ -182,7 +182,7 @@ def test_the_style_that_spoke_is_found(opposites):
 
 
 def test_the_adapter_offers_what_the_settings_take():
-    """Names, defaults and ranges are written twice, so that asking needs no torch; they are one."""
+    """Every field is offered, in its range, and the refusals of both stand at the same place."""
     offered = {parameter.name: parameter for parameter in StableTtsAdapter().describe().parameters}
     threads = offered.pop("threads")
     assert threads.default == 1

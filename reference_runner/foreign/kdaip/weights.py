@@ -20,6 +20,7 @@ from reference_runner.errors import CheckpointError
 from reference_runner.foreign.kdaip.mel import WINDOW_SAMPLES
 from reference_runner.foreign.kdaip.model import HEADS, AcousticModel, AcousticSizes
 from reference_runner.foreign.kdaip.vocos import Vocos, VocosSizes
+from reference_runner.model.checkpoint import tensors_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -51,11 +52,7 @@ class WeightFile:
     @property
     def tensors_digest(self) -> str:
         """The same for every container of the same tensors: names, shapes and little-endian float32 values."""
-        digest = hashlib.sha256()
-        for name, value in sorted(self.tensors.items()):
-            digest.update(f"{name}{tuple(value.shape)}".encode())
-            digest.update(value.contiguous().numpy().astype("<f4").tobytes())
-        return f"sha256:{digest.hexdigest()}"
+        return f"sha256:{tensors_sha256(self.tensors)}"
 
 
 def read_weights(path: Path) -> WeightFile:
