@@ -11,7 +11,8 @@ import kit
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ttsartifact.container import footer, parquet
+from ttsartifact.container import parquet
+from ttsartifact.container import parquet_footer as footer
 from ttsartifact.container.source import BytesSource, Span
 from ttsartifact.packing.pack import build
 

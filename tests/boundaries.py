@@ -12,8 +12,8 @@ import full_run
 import judged
 import kit
 
-from ttsartifact.terms.chunks import stalls
-from ttsartifact.terms.timebase import from_utc, to_utc, utc_bound
+from ttsartifact.formulas.stalls import stalls
+from ttsartifact.formulas.timebase import from_utc, to_utc, utc_bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import kit
 
+from ttsartifact.formulas.chain import adaptation_chain
+from ttsartifact.formulas.stalls import stalls
+from ttsartifact.formulas.telemetry import summary_of
+from ttsartifact.formulas.timebase import from_utc, to_utc
 from ttsartifact.terms import digest
-from ttsartifact.terms.chain import adaptation_chain
-from ttsartifact.terms.chunks import stalls
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.draft import Draft
-from ttsartifact.terms.telemetry import summary_of
-from ttsartifact.terms.timebase import from_utc, to_utc
 from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import kit
 
 from ttsartifact.container import parquet
 from ttsartifact.container.source import BytesSource, Span, write_whole
+from ttsartifact.formulas.draws import schedule
 from ttsartifact.packing.pack import build
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
-from ttsartifact.terms.imperfection import schedule
 from ttsartifact.terms.trace import TRACE_COLUMNS, Trace
 
 if TYPE_CHECKING:

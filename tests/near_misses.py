@@ -14,9 +14,9 @@ import full_run
 import judged
 import kit
 
+from ttsartifact.formulas.timebase import from_utc, to_utc
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
-from ttsartifact.terms.timebase import from_utc, to_utc
 from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ import full_run
 import kit
 from near_misses import encoded
 
+from ttsartifact.formulas.timebase import utc_bound
 from ttsartifact.packing.carriers import convert, strip
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms.descriptor import absent
-from ttsartifact.terms.timebase import utc_bound
 
 __all__ = ["vectors"]
 
@@ -203,7 +203,7 @@ BOUNDS: dict[str, dict[str, Any]] = {
 
 def timebase(snapshots: list[tuple[int, int, int]], max_error: int | None) -> dict[str, Any]:
     """Return a timebase whose clock of UTC was read at `t`, gained `gained`, within `bracket`."""
-    from ttsartifact.terms.timebase import from_utc, to_utc
+    from ttsartifact.formulas.timebase import from_utc, to_utc
 
     sync = absent("unknown") if max_error is None else {"max_error_ns": max_error}
     return {

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         TtsArtifactError,
         Unavailable,
     )
+    from ttsartifact.formulas.chain import adaptation_chain
     from ttsartifact.packing.carriers import convert, reattach, strip
     from ttsartifact.packing.pack import pack
     from ttsartifact.reading.artifact import Artifact
@@ -41,8 +42,9 @@ if TYPE_CHECKING:
     from ttsartifact.recording.recorder import Recorder, record_tts, wrap_async_iterator, wrap_iterator
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.sensors.nvml import Nvml
-    from ttsartifact.rerunning.adapt import adapt_voice
-    from ttsartifact.rerunning.adaptation import (
+    from ttsartifact.rerunning.rerun import rerun_command, rerun_runner
+    from ttsartifact.running.adapt import adapt_voice
+    from ttsartifact.running.adapter_protocol import (
         AdaptationClip,
         AdaptationRecipe,
         AdaptationRequest,
@@ -50,7 +52,8 @@ if TYPE_CHECKING:
         Adapter,
         RecordedClip,
     )
-    from ttsartifact.rerunning.protocol import (
+    from ttsartifact.running.run import run_batch, run_runner
+    from ttsartifact.running.runner_protocol import (
         BatchChunk,
         BatchRunner,
         Conditions,
@@ -63,9 +66,6 @@ if TYPE_CHECKING:
         RunnerInfo,
         SoundFormat,
     )
-    from ttsartifact.rerunning.rerun import rerun_command, rerun_runner
-    from ttsartifact.rerunning.run import run_batch, run_runner
-    from ttsartifact.terms.chain import adaptation_chain
     from ttsartifact.terms.descriptor import Descriptor, absent
     from ttsartifact.terms.draft import Draft
     from ttsartifact.terms.finding import Finding, Verdict
@@ -97,8 +97,8 @@ _PLACES = {
     "ttsartifact.recording.recorder": ("Recorder", "record_tts", "wrap_async_iterator", "wrap_iterator"),
     "ttsartifact.recording.references": ("Reference",),
     "ttsartifact.recording.sensors.nvml": ("Nvml",),
-    "ttsartifact.rerunning.adapt": ("adapt_voice",),
-    "ttsartifact.rerunning.adaptation": (
+    "ttsartifact.running.adapt": ("adapt_voice",),
+    "ttsartifact.running.adapter_protocol": (
         "AdaptationClip",
         "AdaptationRecipe",
         "AdaptationRequest",
@@ -106,7 +106,7 @@ _PLACES = {
         "Adapter",
         "RecordedClip",
     ),
-    "ttsartifact.rerunning.protocol": (
+    "ttsartifact.running.runner_protocol": (
         "BatchChunk",
         "BatchRunner",
         "Conditions",
@@ -120,8 +120,8 @@ _PLACES = {
         "SoundFormat",
     ),
     "ttsartifact.rerunning.rerun": ("rerun_command", "rerun_runner"),
-    "ttsartifact.rerunning.run": ("run_batch", "run_runner"),
-    "ttsartifact.terms.chain": ("adaptation_chain",),
+    "ttsartifact.running.run": ("run_batch", "run_runner"),
+    "ttsartifact.formulas.chain": ("adaptation_chain",),
     "ttsartifact.terms.descriptor": ("Descriptor", "absent"),
     "ttsartifact.terms.draft": ("Draft",),
     "ttsartifact.terms.finding": ("Finding", "Verdict"),

@@ -18,9 +18,12 @@ import pyarrow.parquet as pq
 import pytest
 from bombs import MEGABYTE, footer_of, replaced, row_group, thrift_list
 
-from ttsartifact.container import footer, pages, parquet, shelf, thrift
+from ttsartifact.container import parquet, thrift
+from ttsartifact.container import parquet_footer as footer
+from ttsartifact.container import parquet_pages as pages
+from ttsartifact.container import parquet_rows as shelf
 from ttsartifact.container.columns import flat_columns, layout
-from ttsartifact.container.shelf import Shelf
+from ttsartifact.container.parquet_rows import Shelf
 from ttsartifact.container.source import BytesSource, FileSource, Span, blocks_of
 from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge, TtsArtifactError
 from ttsartifact.packing.pack import build

@@ -22,7 +22,7 @@ import fuzz_targets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ttsartifact.container import footer
+from ttsartifact.container import parquet_footer as footer
 from ttsartifact.container.source import BytesSource
 from ttsartifact.errors import TtsArtifactError
 

@@ -18,8 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import soundfile
 
-from ttsartifact.container import canonical, capsule, flac, footer, mp3, pages, riff, sound, thrift
-from ttsartifact.container.shelf import Shelf
+from ttsartifact.container import canonical, capsule, flac, mp3, riff, sound, thrift
+from ttsartifact.container import parquet_footer as footer
+from ttsartifact.container import parquet_pages as pages
+from ttsartifact.container.parquet_rows import Shelf
 from ttsartifact.container.source import BytesSource
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.reading.artifact import parse_descriptor

@@ -5,8 +5,8 @@ from __future__ import annotations
 import fakes
 import pytest
 
+from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.recording.clock import MONOTONIC, Snapshot, SystemClock, Timebase, utc_string
-from ttsartifact.terms.timebase import from_utc
 
 
 def test_a_snapshot_is_the_narrowest_of_its_triples() -> None:

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from ttsartifact.errors import CommandFailed, Refused
+from ttsartifact.formulas.stalls import stalls
+from ttsartifact.formulas.telemetry import summary_of
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.recorder import Recorder, record_tts, wrap_iterator
 from ttsartifact.recording.references import Reference
 from ttsartifact.recording.sensors.nvml import Nvml
 from ttsartifact.recording.sensors.replay import Replay
 from ttsartifact.terms import digest
-from ttsartifact.terms.chunks import stalls
-from ttsartifact.terms.telemetry import summary_of
 from ttsartifact.verifying.engine import verify
 
 if TYPE_CHECKING:

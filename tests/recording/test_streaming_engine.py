@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ttsartifact.formulas.stalls import stalls
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.recorder import Recorder, wrap_iterator
 from ttsartifact.terms import digest
-from ttsartifact.terms.chunks import stalls
 from ttsartifact.verifying.engine import verify
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ttsartifact.terms.chunks import stalls
-from ttsartifact.terms.telemetry import energy_between, stat
+from ttsartifact.formulas.stalls import stalls
+from ttsartifact.formulas.telemetry import energy_between, stat
 
 
 @pytest.mark.parametrize(

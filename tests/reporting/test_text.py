@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from reporting_kit import ID, report
 
+from ttsartifact.reporting.phrases import Paint, seconds
 from ttsartifact.reporting.receipt import Difference
 from ttsartifact.reporting.text import receipt_lines, report_lines, sum_line
-from ttsartifact.reporting.words import Paint, seconds
 from ttsartifact.terms.finding import Finding, Outcome, Severity
 
 

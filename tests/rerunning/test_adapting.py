@@ -14,11 +14,11 @@ from ttsartifact.errors import CommandFailed, Refused, Unavailable
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording import environment
 from ttsartifact.recording.references import Reference
-from ttsartifact.rerunning.adapt import adapt_voice
-from ttsartifact.rerunning.adaptation import AdaptationClip
 from ttsartifact.rerunning.rerun import rerun_runner
-from ttsartifact.rerunning.run import run_runner
 from ttsartifact.rerunning.verdict import Word
+from ttsartifact.running.adapt import adapt_voice
+from ttsartifact.running.adapter_protocol import AdaptationClip
+from ttsartifact.running.run import run_runner
 from ttsartifact.verifying.engine import verify
 
 OWN = {"kind": "recording", "name": "the author, in a kitchen"}

@@ -12,12 +12,12 @@ import pytest
 from ttsartifact.errors import CommandFailed, Refused, Unavailable
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.references import Reference
-from ttsartifact.rerunning import child
-from ttsartifact.rerunning.child import ChildLimits, is_isolated
-from ttsartifact.rerunning.protocol import Parameter, RunnerInfo, installed, load
 from ttsartifact.rerunning.rerun import rerun_runner
-from ttsartifact.rerunning.run import run_runner
 from ttsartifact.rerunning.verdict import Word
+from ttsartifact.running import child
+from ttsartifact.running.child import ChildLimits, is_isolated
+from ttsartifact.running.run import run_runner
+from ttsartifact.running.runner_protocol import Parameter, RunnerInfo, installed, load
 from ttsartifact.verifying.engine import verify
 
 NO_SUCH = (

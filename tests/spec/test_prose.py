@@ -12,13 +12,16 @@ import kit
 import pytest
 
 from ttsartifact import _spec
-from ttsartifact.container import footer, limits, pages, riff, shelf, sound
+from ttsartifact.container import limits, riff, sound
+from ttsartifact.container import parquet_footer as footer
+from ttsartifact.container import parquet_pages as pages
+from ttsartifact.container import parquet_rows as shelf
 from ttsartifact.container.source import BytesSource
+from ttsartifact.formulas import levels
 from ttsartifact.packing.pack import build
-from ttsartifact.terms import levels
 from ttsartifact.terms.trace import TRACE_COLUMNS
-from ttsartifact.verifying import imperfection
 from ttsartifact.verifying.engine import verify
+from ttsartifact.verifying.rules import imp_imperfection as imperfection
 
 PROSE = _spec.read("ttsartifact.md").decode()
 BLOCKS = re.findall(r"^```json ([^\n]+)\n(.*?)^```", PROSE, re.MULTILINE | re.DOTALL)

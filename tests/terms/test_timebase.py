@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ttsartifact.errors import InvalidDescriptor
-from ttsartifact.terms.descriptor import absent
-from ttsartifact.terms.timebase import (
+from ttsartifact.formulas.timebase import (
     Snapshot,
     alignment_bound_ns,
     drift_allowance_ns,
@@ -23,6 +22,7 @@ from ttsartifact.terms.timebase import (
     to_utc,
     utc_bound,
 )
+from ttsartifact.terms.descriptor import absent
 
 SECOND = 1_000_000_000
 YEAR_1, YEAR_10000 = -62_135_596_800 * SECOND, 253_402_300_800 * SECOND

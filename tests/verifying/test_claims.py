@@ -11,7 +11,7 @@ from judged import compared, consistent, counted, data_set, imperfect, latency
 
 from ttsartifact import _spec
 from ttsartifact.cli import quick
-from ttsartifact.cli.commands.words import Profile
+from ttsartifact.cli.commands.options import Profile
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.finding import Outcome
 from ttsartifact.verifying.catalogue import catalogue

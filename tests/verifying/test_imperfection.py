@@ -9,10 +9,10 @@ import kit
 import pytest
 from judged import FRAMES, LAYERS, imperfect, pauses
 
+from ttsartifact.formulas.draws import DRAW_ONE, draw, schedule, tails
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.finding import Outcome
-from ttsartifact.terms.imperfection import DRAW_ONE, draw, schedule, tails
 from ttsartifact.verifying.engine import verify
 
 BREATH = digest.of(b"a breath")

@@ -11,7 +11,7 @@ import pytest
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.verifying.engine import verify
-from ttsartifact.verifying.model_families import family_of_address
+from ttsartifact.verifying.rules.pin_model_families import family_of_address
 
 COMMIT = "1f0c0a4d" * 5
 KDAIP = {"pins__model__family": "kdaip-stabletts"}

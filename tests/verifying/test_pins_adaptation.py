@@ -9,8 +9,8 @@ import kit
 import pytest
 from near_misses import BASE, DELTA, MEASURED, OTHER, PRIOR, TARGET, TIMBRE
 
+from ttsartifact.formulas.chain import LINKS, adaptation_chain, first_difference
 from ttsartifact.terms import digest
-from ttsartifact.terms.chain import LINKS, adaptation_chain, first_difference
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.verifying.engine import verify
 

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from ttsartifact.container import footer, parquet
+from ttsartifact.container import parquet
+from ttsartifact.container import parquet_footer as footer
 from ttsartifact.verifying.engine import verify
 
 

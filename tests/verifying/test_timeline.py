@@ -8,8 +8,8 @@ import full_run
 import kit
 import pytest
 
+from ttsartifact.formulas.timebase import from_utc, to_utc, utc_bound
 from ttsartifact.terms.descriptor import absent
-from ttsartifact.terms.timebase import from_utc, to_utc, utc_bound
 from ttsartifact.verifying.engine import verify
 
 START_UTC = full_run.ORIGIN

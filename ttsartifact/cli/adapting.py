@@ -32,8 +32,8 @@ def adapt(
 
     `named` are the parameters that have an option of their own.
     """
-    from ttsartifact.rerunning.adapt import adapt_voice
-    from ttsartifact.rerunning.adaptation import ADAPTERS, AdaptationClip, load_adapter
+    from ttsartifact.running.adapt import adapt_voice
+    from ttsartifact.running.adapter_protocol import ADAPTERS, AdaptationClip, load_adapter
 
     words = _transcripts(transcripts, len(paths))
     origins = _origins(provenance, len(paths))

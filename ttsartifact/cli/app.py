@@ -8,13 +8,13 @@ import typer
 
 from ttsartifact.cli.commands import (
     adapting,
-    again,
     carriers,
     checking,
     comparing,
     conforming,
     explaining,
     making,
+    rerunning,
     showing,
 )
 
@@ -49,5 +49,5 @@ def ttsa(
     """
 
 
-for group in (making, adapting, showing, checking, again, comparing, carriers, conforming, explaining):
+for group in (making, adapting, showing, checking, rerunning, comparing, carriers, conforming, explaining):
     group.add_to(app)

@@ -8,8 +8,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.cli.files import files_under
+from ttsartifact.cli.report_streams import voice
 from ttsartifact.cli.speak import EXIT, Usage, progress, worst
-from ttsartifact.cli.voices import voice
 from ttsartifact.verifying.catalogue import catalogue
 from ttsartifact.verifying.report import Report, exit_code
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from ttsartifact import __version__, _spec
 from ttsartifact.cli.speak import EXIT, say
+from ttsartifact.reporting.phrases import seconds
 from ttsartifact.reporting.safe import safe
-from ttsartifact.reporting.words import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,7 +122,7 @@ def _temporary() -> Iterator[str]:
 
 
 def _runners() -> Iterator[str]:
-    from ttsartifact.rerunning.protocol import installed
+    from ttsartifact.running.runner_protocol import installed
 
     found = installed()
     for name, point in sorted(found.items()):
@@ -133,8 +133,8 @@ def _runners() -> Iterator[str]:
 
 
 def _adapters() -> Iterator[str]:
-    from ttsartifact.rerunning.adaptation import ADAPTERS
-    from ttsartifact.rerunning.protocol import installed
+    from ttsartifact.running.adapter_protocol import ADAPTERS
+    from ttsartifact.running.runner_protocol import installed
 
     yield from sorted(installed(ADAPTERS)) or ["none installed; only `adapt` needs one"]
 

@@ -10,9 +10,9 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.cli.speak import EXIT, Usage, passing, say
+from ttsartifact.formulas.levels import LEVELS, missing_for
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.descriptor import absent
-from ttsartifact.terms.levels import LEVELS, missing_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ttsartifact.packing.pack import Packed
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.sensors import Sensor
-    from ttsartifact.rerunning.protocol import RunnerInfo
+    from ttsartifact.running.runner_protocol import RunnerInfo
 
 __all__ = [
     "as_usage",
@@ -70,7 +70,7 @@ def record(
     if not argv:
         raise Usage("there is no command to record; it stands behind `--`")
     from ttsartifact.recording.command import record_command
-    from ttsartifact.recording.shapes import known_command
+    from ttsartifact.recording.known_commands import known_command
 
     known = known_command(argv)
     if known is not None and known.text_on_stdin and text is None and text_file is None:
@@ -122,8 +122,8 @@ def run(
 
     `named` are the parameters that have an option of their own.
     """
-    from ttsartifact.rerunning.protocol import RUNNERS, load
-    from ttsartifact.rerunning.run import run_batch
+    from ttsartifact.running.run import run_batch
+    from ttsartifact.running.runner_protocol import RUNNERS, load
 
     wholes = _batches(text, out, batch, batch_size)
     name = runner or usual(RUNNERS, "--runner")
@@ -285,7 +285,7 @@ def numbers(words: Sequence[str]) -> dict[str, Any]:
 
 def usual(group: str, option: str) -> str:
     """Return the name that is meant where none is said: stable-tts, or the only one of its group."""
-    from ttsartifact.rerunning.protocol import installed
+    from ttsartifact.running.runner_protocol import installed
 
     found = sorted(installed(group))
     if "stable-tts" in found or not found:

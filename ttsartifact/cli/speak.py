@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TextIO
 
-    from ttsartifact.reporting.words import Paint
+    from ttsartifact.reporting.phrases import Paint
 
 __all__ = ["EXIT", "Usage", "error_line", "exit_of", "paint", "passing", "progress", "say", "usage_line", "worst"]
 
@@ -45,7 +45,7 @@ def say(lines: str | Iterable[str]) -> None:
 
 def paint(stream: TextIO | None = None) -> Paint:
     """Return the colours for a stream: none unless it is a terminal that wants them."""
-    from ttsartifact.reporting.words import Paint
+    from ttsartifact.reporting.phrases import Paint
 
     stream = stream or sys.stdout
     wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

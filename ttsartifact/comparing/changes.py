@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.comparing.conditions import CAUSES, is_exact
-from ttsartifact.terms.chain import TRAINING_ROLES, first_difference
+from ttsartifact.formulas.chain import TRAINING_ROLES, first_difference
 from ttsartifact.terms.descriptor import is_absent
 
 if TYPE_CHECKING:

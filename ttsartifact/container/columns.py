@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
 from ttsartifact.errors import InvalidDescriptor
-from ttsartifact.terms.timebase import from_utc, to_utc
+from ttsartifact.formulas.timebase import from_utc, to_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,13 +11,14 @@ import io
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ttsartifact import _spec
-from ttsartifact.container import canonical, footer
+from ttsartifact.container import canonical
+from ttsartifact.container import parquet_footer as footer
 from ttsartifact.container.columns import TRACE_TABLES, audio_path, flat_columns, layout, table_rows
 from ttsartifact.container.limits import MAX_PARQUET_AUDIO_BYTES, MAX_PARQUET_ROW_GROUPS, MIB
 from ttsartifact.container.source import blocks_of, length_of
 from ttsartifact.errors import InvalidDescriptor, TooLarge
+from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.terms.descriptor import Descriptor
-from ttsartifact.terms.timebase import from_utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

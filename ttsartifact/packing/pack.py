@@ -13,9 +13,9 @@ from ttsartifact.container.carrier import carrier_of, carries_capsule, embed
 from ttsartifact.container.hashing import AudioDigests, chunk_root, digest_audio
 from ttsartifact.container.source import FileSource, Source, Span, copy_pieces, write_whole
 from ttsartifact.errors import Damaged, InvalidDescriptor, Refused
+from ttsartifact.formulas.levels import level_to_claim
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor, absent
-from ttsartifact.terms.levels import level_to_claim
 from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ttsartifact.container import flac, mp3
-    from ttsartifact.container.shelf import Row, Shelf
+    from ttsartifact.container.parquet_rows import Row, Shelf
 
 __all__ = ["Artifact", "Parts", "open_artifact", "open_artifacts", "parse_descriptor"]
 
@@ -101,7 +101,7 @@ def open_artifacts(path: str | os.PathLike[str]) -> Iterator[Artifact]:
         if riff.is_riff(head):
             yield _from_wav(source)
         elif head[:4] == b"PAR1":
-            from ttsartifact.container.shelf import Shelf
+            from ttsartifact.container.parquet_rows import Shelf
 
             shelf = Shelf(source)
             if wanted is not None and wanted >= shelf.rows:

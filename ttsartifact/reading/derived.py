@@ -9,9 +9,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from ttsartifact.errors import InvalidDescriptor
+from ttsartifact.formulas.timebase import from_utc, to_utc, utc_bound
 from ttsartifact.reading.silence import LONGEST_SECONDS, leading_silence
 from ttsartifact.terms.descriptor import absent
-from ttsartifact.terms.timebase import from_utc, to_utc, utc_bound
 
 if TYPE_CHECKING:
     from ttsartifact.container.riff import WaveFormat

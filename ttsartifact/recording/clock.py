@@ -13,9 +13,9 @@ import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ttsartifact.formulas.timebase import to_utc
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
-from ttsartifact.terms.timebase import to_utc
 
 __all__ = ["MONOTONIC", "REALTIME", "Clock", "Snapshot", "SystemClock", "Timebase", "utc_string"]
 

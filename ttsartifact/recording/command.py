@@ -21,11 +21,11 @@ from ttsartifact.errors import CommandFailed, Damaged, Refused, TtsArtifactError
 from ttsartifact.packing.pack import pack
 from ttsartifact.recording import pins
 from ttsartifact.recording.drafting import Delivery, draft_of
+from ttsartifact.recording.known_commands import known_command
 from ttsartifact.recording.process import run_process
 from ttsartifact.recording.run import Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS
-from ttsartifact.recording.shapes import known_command
-from ttsartifact.recording.stated import spelled_out
+from ttsartifact.recording.statements import spelled_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ttsartifact.recording.clock import Clock
     from ttsartifact.recording.process import Finished
     from ttsartifact.recording.sensors import Sensor
-    from ttsartifact.recording.stated import Stated
+    from ttsartifact.recording.statements import Stated
 
 __all__ = ["PcmFormat", "record_command"]
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.formulas.load import depth_at
+from ttsartifact.formulas.stalls import stalls
+from ttsartifact.formulas.telemetry import summary_of
 from ttsartifact.recording import environment
-from ttsartifact.recording.stated import generation_section, input_section, optional_sections, pins_section, said
-from ttsartifact.terms.chunks import stalls
+from ttsartifact.recording.statements import generation_section, input_section, optional_sections, pins_section, said
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.draft import Draft
-from ttsartifact.terms.load import depth_at
-from ttsartifact.terms.telemetry import summary_of
 from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.run import Run
-    from ttsartifact.recording.stated import Stated
+    from ttsartifact.recording.statements import Stated
 
 __all__ = ["Delivery", "draft_of", "tool"]
 

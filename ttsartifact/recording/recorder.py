@@ -23,11 +23,11 @@ from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.source import FileSource
 from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
 from ttsartifact.packing.pack import Packed, pack
-from ttsartifact.recording.delivered import in_host_memory
+from ttsartifact.recording.chunk_types import in_host_memory
 from ttsartifact.recording.drafting import Delivery, draft_of, tool
 from ttsartifact.recording.run import Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS
-from ttsartifact.recording.stated import spelled_out
+from ttsartifact.recording.statements import spelled_out
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ttsartifact.recording.clock import Clock
     from ttsartifact.recording.run import Channel
     from ttsartifact.recording.sensors import Sensor
-    from ttsartifact.recording.stated import Stated
+    from ttsartifact.recording.statements import Stated
     from ttsartifact.terms.draft import Draft
 
 __all__ = ["Recorder", "record_tts", "wrap_async_iterator", "wrap_iterator"]

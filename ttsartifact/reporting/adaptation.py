@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.formulas.chain import LINKS
+from ttsartifact.reporting.phrases import Paint, counted, spoken
 from ttsartifact.reporting.safe import safe
-from ttsartifact.reporting.words import Paint, counted, spoken
-from ttsartifact.terms.chain import LINKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ttsartifact.rerunning.adaptation import Adapted
+    from ttsartifact.running.adapter_protocol import Adapted
 
 __all__ = ["adaptation_words", "adapted_lines"]
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.reporting.adaptation import adaptation_words
 from ttsartifact.reporting.documents import derived_of
+from ttsartifact.reporting.phrases import Paint, counted, seconds, spoken
 from ttsartifact.reporting.safe import safe
-from ttsartifact.reporting.words import Paint, counted, seconds, spoken
 from ttsartifact.terms.descriptor import is_absent
 
 if TYPE_CHECKING:

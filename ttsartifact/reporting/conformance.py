@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact import _spec
 from ttsartifact.reporting.documents import tool
 from ttsartifact.reporting.junit import attributes
+from ttsartifact.reporting.phrases import Paint
 from ttsartifact.reporting.safe import safe
-from ttsartifact.reporting.words import Paint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
-from ttsartifact.reporting.again import audio_lines
 from ttsartifact.reporting.documents import tool
 from ttsartifact.reporting.markdown import code, span, table
+from ttsartifact.reporting.phrases import Paint, counted, seconds, spoken
+from ttsartifact.reporting.rerun import audio_lines
 from ttsartifact.reporting.safe import safe
 from ttsartifact.reporting.tsv import row
-from ttsartifact.reporting.words import Paint, counted, seconds, spoken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ttsartifact.reporting.phrases import broken_part, told
 from ttsartifact.reporting.safe import safe
-from ttsartifact.reporting.words import broken_part, told
 from ttsartifact.terms.finding import Outcome, Severity
 from ttsartifact.verifying.catalogue import catalogue
 

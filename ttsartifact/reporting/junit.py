@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr  # they write, and parse nothing
 
-from ttsartifact.reporting import words
+from ttsartifact.reporting import phrases as words
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.finding import Outcome, Severity
 from ttsartifact.verifying.catalogue import catalogue

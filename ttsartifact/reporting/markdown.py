@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ttsartifact.formulas.timebase import utc_bound
 from ttsartifact.reporting.card import card_rows
+from ttsartifact.reporting.phrases import VERDICTS, counted, seconds, spoken
 from ttsartifact.reporting.safe import safe
-from ttsartifact.reporting.words import VERDICTS, counted, seconds, spoken
 from ttsartifact.terms.finding import Outcome, Severity
-from ttsartifact.terms.timebase import utc_bound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from ttsartifact.formulas.timebase import Bound
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.reporting.receipt import Difference
-    from ttsartifact.terms.timebase import Bound
     from ttsartifact.verifying.report import Report
 
 __all__ = ["card", "code", "report_card", "span", "table"]

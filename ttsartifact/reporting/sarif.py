@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
 from ttsartifact.reporting.documents import tool
+from ttsartifact.reporting.phrases import broken_part, spoken
 from ttsartifact.reporting.safe import safe
-from ttsartifact.reporting.words import broken_part, spoken
 from ttsartifact.terms.finding import Outcome, Severity
 from ttsartifact.verifying.catalogue import Rule, catalogue
 

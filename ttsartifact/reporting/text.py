@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ttsartifact.reporting.adaptation import adaptation_words
+from ttsartifact.reporting.phrases import VERDICTS, Paint, counted, spoken
 from ttsartifact.reporting.safe import safe
-from ttsartifact.reporting.words import VERDICTS, Paint, counted, spoken
 from ttsartifact.terms.finding import Outcome
 
 if TYPE_CHECKING:

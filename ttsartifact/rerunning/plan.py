@@ -6,8 +6,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.formulas.chain import TRAINING_ROLES
 from ttsartifact.terms import digest
-from ttsartifact.terms.chain import TRAINING_ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

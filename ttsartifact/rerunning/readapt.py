@@ -7,18 +7,18 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.rerunning.adaptation import ADAPTERS
-from ttsartifact.rerunning.child import AdaptJob, run_worker
+from ttsartifact.formulas.chain import first_difference
 from ttsartifact.rerunning.plan import Missing
-from ttsartifact.rerunning.protocol import installed
+from ttsartifact.running.adapter_protocol import ADAPTERS
+from ttsartifact.running.child import AdaptJob, run_worker
+from ttsartifact.running.runner_protocol import installed
 from ttsartifact.terms import digest
-from ttsartifact.terms.chain import first_difference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ttsartifact.reading.artifact import Artifact
-    from ttsartifact.rerunning.child import ChildLimits
+    from ttsartifact.running.child import ChildLimits
 
 __all__ = ["TENSORS", "Readaptation", "adapt_again", "adapter_of"]
 

@@ -22,7 +22,6 @@ from ttsartifact.errors import CommandFailed, Refused
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.command import record_command
 from ttsartifact.recording.references import Reference
-from ttsartifact.rerunning.child import ChildLimits, WorkerJob, is_isolated, run_worker
 from ttsartifact.rerunning.consent import Consent, match_weights, require, weights_of
 from ttsartifact.rerunning.plan import (
     Missing,
@@ -33,10 +32,11 @@ from ttsartifact.rerunning.plan import (
     targets_of,
     text_of,
 )
-from ttsartifact.rerunning.protocol import installed, load
 from ttsartifact.rerunning.readapt import adapt_again, adapter_of, delta_name
-from ttsartifact.rerunning.run import seeds_of
 from ttsartifact.rerunning.verdict import Judgement, can_cause, judge, not_comparable
+from ttsartifact.running.child import ChildLimits, WorkerJob, is_isolated, run_worker
+from ttsartifact.running.run import seeds_of
+from ttsartifact.running.runner_protocol import installed, load
 from ttsartifact.verifying.engine import judge as judge_artifact
 from ttsartifact.verifying.evidence import Evidence
 from ttsartifact.verifying.siblings import Siblings

@@ -18,24 +18,28 @@ if TYPE_CHECKING:
 
 __all__ = ["Agenda", "Rule", "agenda", "catalogue", "questions", "rule"]
 
-_FAMILIES = (
-    "containers",
-    "shape",
-    "digests",
-    "pins",
-    "model_families",
-    "adaptation",
-    "references",
-    "timeline",
-    "audio",
-    "telemetry",
-    "environment",
-    "projection",
-    "imperfection",
-    "gate",
-    "claims",
-    "sets",
-    "privacy",
+_MODULES = (
+    "con_containers",
+    "can_canonical",
+    "sch_schema",
+    "hsh_digests",
+    "sea_seal",
+    "pin_pins",
+    "pin_model_families",
+    "pin_adaptation",
+    "ref_references",
+    "clk_clocks",
+    "tim_timeline",
+    "aud_audio",
+    "chk_chunks",
+    "tel_telemetry",
+    "env_environment",
+    "prj_projection",
+    "imp_imperfection",
+    "gat_gate",
+    "clm_claims",
+    "set_sets",
+    "prv_privacy",
 )
 _questions: dict[str, Question] = {}
 
@@ -102,11 +106,12 @@ def agenda(families: frozenset[str] | None = None) -> Agenda:
 
 
 def rule(rule_id: str) -> Callable[[Question], Question]:
-    """Bind a function to a rule of the catalogue."""
+    """Bind a function to a rule of the catalogue, whose `requires` becomes its docstring."""
 
     def bind(question: Question) -> Question:
         if rule_id in _questions:
             raise ValueError(f"{rule_id} is bound twice")
+        question.__doc__ = catalogue()[rule_id].requires
         _questions[rule_id] = question
         return question
 
@@ -116,6 +121,6 @@ def rule(rule_id: str) -> Callable[[Question], Question]:
 @cache
 def questions() -> dict[str, Question]:
     """Return the bound functions by rule id."""
-    for family in _FAMILIES:
-        import_module(f"ttsartifact.verifying.{family}")
+    for module in _MODULES:
+        import_module(f"ttsartifact.verifying.rules.{module}")
     return _questions

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ttsartifact.errors import TtsArtifactError
+from ttsartifact.formulas.levels import LEVELS, level_reached
 from ttsartifact.reading.artifact import open_artifacts
 from ttsartifact.terms.finding import Finding, Mismatch, NotApplicable, Outcome, Severity, Unverifiable, Verdict
-from ttsartifact.terms.levels import LEVELS, level_reached
 from ttsartifact.verifying.catalogue import Rule, agenda, catalogue, questions
 from ttsartifact.verifying.evidence import Evidence, Unsound
 from ttsartifact.verifying.hints import hints_of

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
-from ttsartifact.verifying.asking import entries
 from ttsartifact.verifying.evidence import Unsound
-from ttsartifact.verifying.model_families import confusable_names
+from ttsartifact.verifying.rules.pin_model_families import confusable_names
+from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

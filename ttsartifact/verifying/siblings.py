@@ -121,7 +121,7 @@ class Siblings:
         return found
 
     def _descriptors(self) -> Iterator[Descriptor]:
-        from ttsartifact.container.shelf import Shelf
+        from ttsartifact.container.parquet_rows import Shelf
 
         try:
             for raw in Shelf(self._source).descriptors():

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ttsartifact.cli.commands.words import Force, RerunFormat
+from ttsartifact.cli.commands.options import Force, RerunFormat
 
 __all__ = ["add_to"]
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ttsartifact.cli.commands.words import Force, Out  # noqa: TC001 - typer reads the annotations
+from ttsartifact.cli.commands.options import Force, Out  # noqa: TC001 - typer reads the annotations
 
 __all__ = ["add_to"]
 
@@ -25,7 +25,7 @@ def strip(
 
     It comes out byte for byte as its encoder delivered it: sha256sum shows its output_audio_hash.
     """
-    from ttsartifact.cli import carry
+    from ttsartifact.cli import carriers as carry
 
     return carry.strip(file, out, capsule=capsule, replace=force)
 
@@ -43,7 +43,7 @@ def reattach(
 
     A copy whose header was rewritten is made whole when its samples are the recorded ones; other audio is refused.
     """
-    from ttsartifact.cli import carry
+    from ttsartifact.cli import carriers as carry
 
     return carry.reattach(bare, descriptor, out, replace=force)
 
@@ -58,7 +58,7 @@ def convert(
     The suffix of OUT names the carrier: .tts.wav, .tts.flac or .tts.mp3 for audio of that codec, or .tts.parquet with
     a row a run. artifact_id and audio stay; audio is never transcoded.
     """
-    from ttsartifact.cli import carry
+    from ttsartifact.cli import carriers as carry
 
     return carry.convert(files, out, replace=force)
 
@@ -81,7 +81,7 @@ def pack(
 
     For engines that write their own descriptor: digests, audio facts and the level are computed here.
     """
-    from ttsartifact.cli import carry
+    from ttsartifact.cli import carriers as carry
 
     return carry.pack(audio, descriptor, out, traces=trace or (), replace=force)
 
@@ -91,7 +91,7 @@ def unpack(
     out: Annotated[str, typer.Option("-o", "--out", metavar="DIR", help="A new folder.")],
 ) -> int:
     """Write all parts as files in a new folder."""
-    from ttsartifact.cli import carry
+    from ttsartifact.cli import carriers as carry
 
     return carry.unpack(file, out)
 

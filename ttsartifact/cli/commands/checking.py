@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ttsartifact.cli.commands.words import FailOn, Files, Level, Profile, ReportFormat
+from ttsartifact.cli.commands.options import FailOn, Files, Level, Profile, ReportFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ttsartifact.cli.commands.words import ShowFormat
+from ttsartifact.cli.commands.options import ShowFormat
 
 __all__ = ["add_to"]
 

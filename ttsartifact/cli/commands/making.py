@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ttsartifact.cli.commands.words import Determinism, Device, Force, Out, Sensor
+from ttsartifact.cli.commands.options import Determinism, Device, Force, Out, Sensor
 
 __all__ = ["add_to"]
 

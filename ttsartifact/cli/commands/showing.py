@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ttsartifact.cli.commands.words import Files, ShowFormat
+from ttsartifact.cli.commands.options import Files, ShowFormat
 
 __all__ = ["add_to"]
 

@@ -1,0 +1,238 @@
+"""Commands that are recognised: their options and their voice's files say what a caller would have to.
+
+A program with Piper's options around espeak-ng stands in for it; the real one is asked where it is installed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ttsartifact.cli import main
+from ttsartifact.errors import Refused
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.recording.command import record_command
+from ttsartifact.recording.known_commands import known_command
+from ttsartifact.terms import digest
+from ttsartifact.verifying.engine import verify
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STAND_IN = """#!{python}
+import subprocess, sys
+words = sys.argv[1:]
+if "--version" in words:
+    sys.exit(print("1.2.0"))
+out = next((words[k + 1] for k, word in enumerate(words) if word in ("-f", "--output_file")), None)
+said = subprocess.run(["espeak-ng", "--stdout", "-v", "en", sys.stdin.read()], capture_output=True, check=True).stdout
+if out:
+    size = len(said) - 44
+    with open(out, "wb") as file:
+        file.write(said[:4] + (size + 36).to_bytes(4, "little") + said[8:40] + size.to_bytes(4, "little") + said[44:])
+else:
+    sys.stdout.buffer.write(said[44:])
+"""
+CONFIG: dict[str, Any] = {
+    "audio": {"sample_rate": 22050, "quality": "medium"},
+    "espeak": {"voice": "en-us"},
+    "inference": {"noise_scale": 0.667, "length_scale": 1, "noise_w": 0.8},
+    "phoneme_type": "espeak",
+    "language": {"code": "en_US"},
+    "phoneme_id_map": {"_": [0]},
+}
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a folder with a voice in it, and a program `piper` on the path."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "piper").write_text(STAND_IN.replace("{python}", sys.executable))
+    (programs / "piper").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs), prepend=":")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "voice.onnx").write_bytes(b"weights of a voice")
+    (tmp_path / "voice.onnx.json").write_text(json.dumps(CONFIG))
+    return tmp_path
+
+
+def recorded(*argv: str, **options: Any) -> Any:
+    given = {"text": "Hello there.", "out": "run.tts.wav", "say": lambda _: None, "replace": True}
+    return record_command(argv, **(given | options)).descriptor
+
+
+def test_the_voice_is_pinned_without_a_word(place: Path) -> None:
+    """Model, configuration, vocoder, front end, device and every number of the options and the configuration."""
+    found = recorded("piper", "--model", "voice.onnx", "--output_file", "{out}", "--noise-scale", "0.5", "-s", "3")
+    model = found.at("/pins/model")
+    assert (model["family"], [file["path"] for file in model["files"]]) == ("piper", ["voice.onnx", "voice.onnx.json"])
+    assert model["files"][0]["digest"] == digest.of(b"weights of a voice")
+    lines = "".join(f"{file['digest']}  {file['path']}\n" for file in model["files"])
+    assert model["revision"] == digest.of(lines.encode())
+    assert found.at("/pins/vocoder/integrated") is True
+    assert found.at("/generation/device") == "cpu"
+    assert found.at("/generation/params") == {
+        "speaker": 3,
+        "length_scale": 1,
+        "noise_scale": 0.5,
+        "noise_w_scale": 0.8,
+        "sample_rate_hz": 22050,
+        "phoneme_type": "espeak",
+        "espeak_voice": "en-us",
+        "voice_language": "en_US",
+    }
+    engine, (front_end,) = found.at("/pins/engine"), found.at("/pins/frontend")
+    assert (engine["name"], engine["version"]) == ("piper", "1.2.0")
+    assert (front_end["name"], front_end["digest"]) == ("piper: espeak", engine["digest"])
+    (report,) = verify(place / "run.tts.wav")
+    assert (report.verdict, report.findings) == ("INTACT", ())
+
+
+def test_the_text_is_piped_through(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """`echo TEXT | ttsa record -- piper ...` is what `echo TEXT | piper ...` was."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"Piped words.\n")))
+    argv = ["record", "-o", "run.tts.wav", "--sensor", "none", "--", "piper", "-m", "voice.onnx", "-f", "{out}"]
+    assert main(argv) == 0
+    assert open_artifact(place / "run.tts.wav").descriptor.at("/input/text/value") == "Piped words.\n"
+    capsys.readouterr()
+
+
+def test_raw_audio_needs_no_format(place: Path) -> None:
+    """The configuration says the rate; --output-raw says the rest."""
+    found = recorded("piper", "-m", "voice.onnx", "--output-raw")
+    assert (found.at("/audio/sample_rate_hz"), found.at("/audio/subtype")) == (22050, "pcm_s16")
+    assert found.at("/run/times/t_first_token_ns") <= found.at("/run/times/t_last_token_ns")
+
+
+def test_a_voice_by_name_lies_in_a_folder_of_voices(place: Path) -> None:
+    """As the program looks for it: the path, the folders that were named, the current one."""
+    (place / "voices").mkdir()
+    for name in ("voice.onnx", "voice.onnx.json"):
+        (place / name).rename(place / "voices" / name)
+    found = recorded("piper", "-mvoice", "--data-dir=voices", "-f", "{out}")
+    assert [file["path"] for file in found.at("/pins/model/files")] == ["voice.onnx", "voice.onnx.json"]
+
+
+def test_what_the_caller_says_holds(place: Path) -> None:
+    """The table only fills what was left open."""
+    told = {"family": "piper", "uri": "hf:rhasspy/piper-voices", "revision": "1f0c0a4d" * 5}
+    model = told | {"files": [{"path": "voice.onnx", "size": 18, "digest": digest.of(b"weights of a voice")}]}
+    found = recorded("piper", "-m", "voice.onnx", "-f", "{out}", model=model, params={"mine": 1})
+    assert found.at("/pins/model") == model
+    assert found.at("/generation/params") == {"mine": 1}
+
+
+@pytest.mark.parametrize(
+    ("config", "left"),
+    [
+        (b"{", {}),
+        (b"[" * 100_000, {}),
+        (b"\xff\xfe", {}),
+        (b'{"inference": 7, "audio": {"sample_rate": [1]}, "espeak": {"voice": ""}}', {}),
+        (b'{"inference": {"noise_scale": 1e999, "length_scale": 99999999999999999999}}', {}),
+        (b'{"espeak": {"voice": "' + b"x" * 300 + b'"}, "phoneme_type": "text"}', {"phoneme_type": "text"}),
+    ],
+)
+def test_a_strange_configuration_is_digested_and_not_believed(place: Path, config: bytes, left: Any) -> None:
+    """A voice comes from a stranger: what is no plain value says nothing, and the run is recorded all the same."""
+    (place / "voice.onnx.json").write_bytes(config)
+    found = recorded("piper", "-m", "voice.onnx", "-f", "{out}")
+    assert found.at("/pins/model/files/1/digest") == digest.of(config)
+    assert found.at("/generation/params") == left
+    assert not verify(place / "run.tts.wav")[0].findings
+
+
+def test_a_voice_that_is_not_found_is_not_pinned(place: Path) -> None:
+    """The program knows where it looks; what we do not see we do not state."""
+    found = recorded("piper", "-m", "elsewhere", "-f", "{out}", "--volume=0.5", "--cuda")
+    assert found.known("/pins/model") is None
+    assert found.at("/generation/params") == {"volume": 0.5}
+    assert found.at("/generation/device") == "cuda"
+
+
+@pytest.mark.parametrize(
+    ("argv", "known"),
+    [
+        (["piper", "-m", "v.onnx"], True),
+        (["/opt/piper/piper", "--model=v.onnx"], True),
+        (["piper.exe", "-mv.onnx"], True),
+        (["python3.12", "-X", "utf8", "-m", "piper", "-m", "v"], True),
+        (["piper"], False),
+        (["piper", "--", "-m", "v.onnx"], False),
+        (["python", "-m", "json.tool"], False),
+        (["python", "-m"], False),
+        (["espeak-ng", "-m", "v.onnx"], False),
+        ([], False),
+    ],
+)
+def test_which_commands_are_recognised(argv: list[str], known: bool) -> None:
+    """By program or module, and only when a voice is named: a mouse's settings are kept by another `piper`."""
+    assert (known_command(argv) is not None) is known
+
+
+def test_text_from_a_file_of_the_commands_own_is_not_ours(place: Path) -> None:
+    """With --input-file stdin is not read, so that a text there would be said of nothing."""
+    with pytest.raises(Refused, match="the command is never given the text"):
+        recorded("piper", "-m", "voice.onnx", "-f", "{out}", "-i", "lines.txt")
+
+
+@pytest.mark.skipif(not (find_spec("piper") and find_spec("onnx")), reason="piper-tts and onnx are not installed")
+def test_the_real_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Piper itself, with a voice that has a tone for each phoneme: recorded, verified, streamed."""
+    monkeypatch.chdir(tmp_path)
+    _tone_voice(tmp_path / "tone.onnx")
+    found = recorded(sys.executable, "-m", "piper", "-m", "tone", "--output-raw", text="Hello there. How are you?")
+    assert found.at("/pins/engine/package") == "piper-tts"
+    assert found.at("/pins/model/files/0/path") == "tone.onnx"
+    assert found.at("/audio/sample_rate_hz") == 22050
+    assert not verify(tmp_path / "run.tts.wav")[0].findings
+
+
+def _tone_voice(path: Path) -> None:
+    """Write a voice of Piper's interface: ids, lengths and scales to samples, 1,024 of one pitch for each id."""
+    import numpy as np
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    turn = (np.arange(1024) / 22050 * 2 * np.pi).astype(np.float32).reshape(1, 1, -1)
+    constants = {
+        "step": np.array([5], np.float32),
+        "base": np.array([120], np.float32),
+        "last": np.array([2]),
+        "turn": turn,
+        "zero": np.array([0]),
+        "one": np.array([1]),
+        "shape": np.array([1, 1, 1, -1]),
+    }
+    nodes = [
+        helper.make_node("Cast", ["input"], ["ids"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["ids", "step"], ["above"]),
+        helper.make_node("Add", ["above", "base"], ["pitch"]),
+        helper.make_node("Unsqueeze", ["pitch", "last"], ["pitches"]),
+        helper.make_node("Mul", ["pitches", "turn"], ["phase"]),
+        helper.make_node("Sin", ["phase"], ["tone"]),
+        helper.make_node("Slice", ["scales", "zero", "one"], ["loudness"]),
+        helper.make_node("Mul", ["tone", "loudness"], ["tones"]),
+        helper.make_node("Reshape", ["tones", "shape"], ["output"]),
+    ]
+    inputs = [
+        helper.make_tensor_value_info("input", TensorProto.INT64, [1, "phonemes"]),
+        helper.make_tensor_value_info("input_lengths", TensorProto.INT64, [1]),
+        helper.make_tensor_value_info("scales", TensorProto.FLOAT, [3]),
+    ]
+    outputs = [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 1, 1, "samples"])]
+    held = [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    model = helper.make_model(
+        helper.make_graph(nodes, "tones", inputs, outputs, held), opset_imports=[helper.make_opsetid("", 15)]
+    )
+    model.ir_version = 8
+    onnx.save(model, path)
+    symbols = {chr(letter): [letter - 32] for letter in range(32, 127)} | {"_": [95], "^": [96], "$": [97]}
+    config = CONFIG | {"num_symbols": 98, "num_speakers": 1, "phoneme_id_map": symbols}
+    path.with_name(path.name + ".json").write_text(json.dumps(config))

@@ -1,0 +1,115 @@
+"""What a rerun says, asserted whole."""
+
+from __future__ import annotations
+
+from ttsartifact.comparing.audio import AudioComparison, Divergence
+from ttsartifact.comparing.conditions import Difference
+from ttsartifact.reporting.rerun import plan_lines, rerun_lines
+from ttsartifact.rerunning.consent import Consent
+from ttsartifact.rerunning.plan import Plan, PlannedInput
+from ttsartifact.rerunning.rerun import Rerun
+from ttsartifact.rerunning.verdict import Expectation, Judgement, Word, not_comparable
+
+ID, AGAIN = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32
+
+
+def test_a_plan_is_told_before_anything_runs() -> None:
+    """What was typed, what it is given and from where, and what it can reach."""
+    text = PlannedInput(name="text", digest=ID, size=20, source="artifact")
+    plan = Plan(
+        artifact_id=ID,
+        consent=Consent.L1,
+        argv=("espeak-ng", "-w", "{out}", "\x1b[31m{text}"),
+        inputs=(text,),
+        network=True,
+        wall_s=600.0,
+    )
+    assert list(plan_lines(plan)) == [
+        "plan: run what you typed: espeak-ng -w {out} \\x1b[31m{text}",
+        f"  text: {ID}, 20 bytes, from the artifact",
+        "  network within its reach, at most 600 s",
+    ]
+    runner = Plan(
+        artifact_id=ID,
+        consent=Consent.L2,
+        runner="stable-tts",
+        runner_version="1.0",
+        parameters={"steps": 8},
+        seeds={"noise": 7},
+        weights=(PlannedInput(name="m.safetensors", digest=AGAIN, size=5, source="given"),),
+        network=False,
+        wall_s=10.5,
+    )
+    assert list(plan_lines(runner)) == [
+        "plan: ask the installed runner stable-tts 1.0",
+        "  parameter steps = 8",
+        "  seed      noise: 7",
+        f"  m.safetensors: {AGAIN}, 5 bytes, from you",
+        "  network cut off, at most 10.5 s",
+    ]
+
+
+def test_a_rerun_that_differs_says_from_where_and_what_can_explain_it() -> None:
+    """First divergence, distance, and the conditions in two groups."""
+    audio = AudioComparison(
+        pcm_a=ID,
+        pcm_b=AGAIN,
+        frames_a=800,
+        frames_b=790,
+        format_a="pcm_s16 1ch 16000Hz",
+        format_b="pcm_s16 1ch 16000Hz",
+        encoded_equal=False,
+        pcm_equal=False,
+        divergence=Divergence(frame=400, t_ns=25_000_000, chunk=1, located_by="chunk_log"),
+        max_difference_lsb=17.0,
+        differing_samples=79,
+        compared_samples=790,
+        snr_db=12.34,
+        lag_frames=10,
+        lag_ns=625_000,
+        aligned_snr_db=30.0,
+        mel_distance_db=1.5,
+    )
+    engine = Difference(pointer="/pins/engine/version", label="engine", cause="code", a="1.51", b="1.52")
+    hidden = Difference(pointer="/pins/lock", label="lock", cause="code", a=None, b="x", a_told=False)
+    host = Difference(pointer="/env/os/kernel", label="kernel", cause="other", a="6.1", b="6.2")
+    result = Rerun(
+        artifact_id=ID,
+        again_id=AGAIN,
+        judgement=Judgement(
+            verdict=Word.DIFFERENT,
+            expectation=Expectation(least=Word.PCM_EXACT, because="determinism is claimed to be bitwise"),
+            expected=False,
+        ),
+        audio=audio,
+        causes=(engine, hidden),
+        others=(host,),
+        kept="b.tts.wav",
+    )
+    assert "\n".join(rerun_lines(result)) == (
+        "DIFFERENT - this is another sound\n"
+        "  against what was to be expected: determinism is claimed to be bitwise\n"
+        f"  first     {ID}\n"
+        f"  again     {AGAIN}\n"
+        "  audio     800 frames of pcm_s16 1ch 16000Hz first\n"
+        "            790 frames of pcm_s16 1ch 16000Hz again\n"
+        "  from      chunk 1, frame 400, 25.000 ms on\n"
+        "  apart     10.00% of the samples, at most 17 LSB, SNR 12.3 dB\n"
+        "  aligned   10 frames later, SNR 30.0 dB\n"
+        "  spectra   1.50 dB apart on the mel scale\n"
+        "  can explain it:\n"
+        "    engine: 1.51, now 1.52\n"
+        "  differs too:\n"
+        "    kernel: 6.1, now 6.2\n"
+        "  kept      b.tts.wav"
+    )
+
+
+def test_what_cannot_be_compared_says_why() -> None:
+    """Nothing was run, and the reason stands under the verdict."""
+    result = Rerun(artifact_id=ID, judgement=not_comparable("the text is withheld; give it with --text"))
+    assert list(rerun_lines(result)) == [
+        "NOT-COMPARABLE - nothing was run, for nothing could be compared",
+        "  the text is withheld; give it with --text",
+        f"  first     {ID}",
+    ]

@@ -1,0 +1,106 @@
+"""The conformance levels: what a descriptor must know to reach each (clauses 9.1 to 9.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.formulas.chain import TRAINING_ROLES
+from ttsartifact.terms.descriptor import is_absent
+
+if TYPE_CHECKING:
+    from ttsartifact.terms.descriptor import Descriptor
+
+__all__ = ["LEVELS", "level_reached", "level_to_claim", "missing_for"]
+
+LEVELS = ("L0", "L1", "L2", "L3")
+
+# Pointers that must hold a value and not its absence. Spelled once more in clause 9; a test holds the two together.
+_KNOWN = {
+    "L1": ("/pins/engine", "/audio/digest"),
+    "L2": (
+        "/run/attempt",
+        "/run/times/t_first_token_semantics",
+        "/run/load/queue_depth_at_submit",
+        "/generation/device",
+    ),
+    "L3": (
+        "/input/text/value",
+        "/pins/model",
+        "/pins/vocoder",
+        "/pins/engine/build",
+        "/pins/frontend",
+        "/pins/lock",
+        "/generation/seeds",
+        "/generation/precision",
+        "/env/os",
+        "/env/cpu",
+    ),
+}
+
+
+def level_reached(descriptor: Descriptor) -> str:
+    """Return the highest level of which this descriptor misses nothing."""
+    reached = LEVELS[0]
+    for level in LEVELS[1:]:
+        if missing_for(level, descriptor):
+            break
+        reached = level
+    return reached
+
+
+def level_to_claim(descriptor: Descriptor) -> str:
+    """Return the highest level that a producer may claim: L3 asks of each clip what rules REF02 and REF04 ask."""
+    reached = level_reached(descriptor)
+    if reached != "L3":
+        return reached
+    fed = [entry for entry in _objects(descriptor, "/input/refs") if entry.get("role") not in TRAINING_ROLES]
+    told = all(not is_absent(entry["origin"]) for entry in _objects(descriptor, "/input/refs"))
+    told = told and not any(is_absent(entry[key]) for entry in fed for key in ("segment", "fed"))
+    return reached if told else "L2"
+
+
+def missing_for(level: str, descriptor: Descriptor) -> list[str]:
+    """Return what `descriptor` misses for `level` alone: pointers, or words where no single pointer says it."""
+    missing = [pointer for pointer in _KNOWN.get(level, ()) if descriptor.known(pointer) is None]
+    if level == "L1" and not _utc_snapshots(descriptor):
+        missing.append("/timebase/snapshots: one of UTC")
+    if level == "L2":
+        missing += [f"/timebase/snapshots: one of UTC at the {end}" for end in _unseen_ends(descriptor)]
+        traces = {str(trace.get("name")) for trace in _objects(descriptor, "/traces")}
+        if "chunks" not in traces:
+            missing.append("/traces: chunks")
+        # A run on the CPU has no device whose telemetry could be missing.
+        if "telemetry" not in traces and descriptor.known("/generation/device") != "cpu":
+            missing.append("/traces: telemetry")
+    if level == "L3":
+        if descriptor.known("/generation/runner") is None and descriptor.known("/generation/command") is None:
+            missing.append("/generation/runner or /generation/command")
+        # A pin whose files were not at hand says which bytes they were only to those who can still fetch them.
+        missing += [
+            f"{pin}/files"
+            for pin in ("/pins/model", "/pins/vocoder")
+            if descriptor.known(f"{pin}/uri") is not None and descriptor.known(f"{pin}/files") is None
+        ]
+        # Of a voice that was adapted, what it was made of is part of what made the run.
+        if descriptor.known("/pins/adaptation/delta") is not None and (
+            descriptor.known("/pins/adaptation/chain") is None
+        ):
+            missing.append("/pins/adaptation/chain")
+        if descriptor.at("/generation/determinism/class") == "unclaimed":
+            missing.append("/generation/determinism/class")
+    return missing
+
+
+def _utc_snapshots(descriptor: Descriptor) -> list[str]:
+    return [str(entry.get("at")) for entry in _objects(descriptor, "/timebase/snapshots") if "utc" in entry]
+
+
+def _objects(descriptor: Descriptor, pointer: str) -> list[dict[str, Any]]:
+    """Return the objects of a list; levels are also reckoned of descriptors whose shape does not hold."""
+    found = descriptor.known(pointer)
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
+
+def _unseen_ends(descriptor: Descriptor) -> list[str]:
+    seen = _utc_snapshots(descriptor)
+    return [end for end in ("start", "end") if end not in seen]

@@ -1,0 +1,197 @@
+"""Commands that are recognised by their argv: their options and their voice's files say what a caller would have to.
+
+What is read is data, within limits; nothing is executed but the command itself. The table is shapes.toml.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.recording.pins import file_digest
+from ttsartifact.terms import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ttsartifact.recording.statements import Stated
+
+__all__ = ["KnownCommand", "known_command"]
+
+_MAX_CONFIG_BYTES = 4 << 20
+_MAX_WORD = 256
+_GREATEST_INTEGER = (1 << 53) - 1
+_PYTHON = re.compile(r"(python|pypy)[\d.]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownCommand:
+    """A command of a known shape, its options read."""
+
+    shape: Mapping[str, Any]
+    """Its entry of shapes.toml."""
+    options: Mapping[str, tuple[str, ...]]
+    """Every value of every option that was given, by the name that a run gives it; none of a switch."""
+
+    @property
+    def text_on_stdin(self) -> bool:
+        """Whether the command reads its text there when no argument holds it."""
+        return self.shape["elsewhere"] not in self.options
+
+    @property
+    def pcm(self) -> str | None:
+        """The format of raw PCM on stdout, where the command was asked for it."""
+        rate = _at(self._config(self._voice()), self.shape["voice"]["rate"])
+        return f"s16le:{rate}:1" if self.shape["raw"] in self.options and type(rate) is int else None
+
+    def stated(self, engine: Mapping[str, Any]) -> Stated:
+        """Return what the command's options and its voice's files say of the run; `engine` is its pin."""
+        shape, voice = self.shape, self._voice()
+        found: Stated = {"device": self._device()}
+        config = self._config(voice)
+        params = {name: self._param(name, place, config) for name, place in shape["params"].items()}
+        found["params"] = {name: value for name, value in params.items() if value is not None}
+        if voice is not None:
+            found["model"] = {"family": shape["family"], **_pinned([voice, *self._config_path(voice)])}
+            found["vocoder"] = {"integrated": True, "detail": shape["vocoder"]}
+        front_end = found["params"].get(shape["front_end"])
+        if front_end is not None:
+            # It is a part of the engine, and is pinned with it.
+            inside = {key: engine[key] for key in ("version", "build", "package", "digest", "size") if key in engine}
+            found["frontend"] = [{"name": f"{engine['name']}: {front_end}", **inside}]
+        return found
+
+    def _device(self) -> str:
+        devices: dict[str, str] = self.shape["devices"]
+        return next((device for switch, device in devices.items() if switch in self.options), devices["usual"])
+
+    def _param(self, name: str, place: str, config: Any) -> Any:
+        if name in self.options:
+            values = self.options[name]
+            return _value(values[-1]) if values else True
+        found = _at(config, place) if place else None
+        return found if _is_plain(found) else None
+
+    def _voice(self) -> str | None:
+        """Return the file of the voice: as it was named, or by that name in a folder of voices."""
+        voice = self.shape["voice"]
+        named = self.options.get(voice["option"], ("",))[-1]
+        folders = (*self.options.get(voice["folders"], ()), os.curdir)
+        places = (named, *(os.path.join(folder, named + voice["suffix"]) for folder in folders))
+        return next((place for place in places if named and os.path.isfile(place)), None)
+
+    def _config_path(self, voice: str) -> list[str]:
+        """Return the file of the configuration, or nothing where there is none."""
+        told = self.shape["voice"]
+        path = self.options.get(told["config"], (voice + told["config_suffix"],))[-1]
+        return [path] if os.path.isfile(path) else []
+
+    def _config(self, voice: str | None) -> Any:
+        for path in self._config_path(voice) if voice else ():
+            if os.path.getsize(path) <= _MAX_CONFIG_BYTES:
+                try:
+                    with open(path, "rb") as file:
+                        return json.loads(file.read(_MAX_CONFIG_BYTES))
+                except (OSError, ValueError, RecursionError):
+                    return None
+        return None
+
+
+def known_command(argv: Sequence[str]) -> KnownCommand | None:
+    """Return the command that `argv` is a call of, or None where its shape is not known.
+
+    A program of the right name that names no voice is another program of that name.
+    """
+    for shape in _shapes():
+        words = _arguments(argv, shape)
+        if words is not None:
+            options = _options(words, shape)
+            if shape["voice"]["option"] in options:
+                return KnownCommand(shape=shape, options=options)
+    return None
+
+
+@cache
+def _shapes() -> list[dict[str, Any]]:
+    import tomllib
+
+    with open(os.path.join(os.path.dirname(__file__), "shapes.toml"), "rb") as file:
+        found: list[dict[str, Any]] = tomllib.load(file)["shape"]
+    return found
+
+
+def _arguments(argv: Sequence[str], shape: Mapping[str, Any]) -> Sequence[str] | None:
+    """Return the words behind the program, or behind `python -m MODULE`; None for another program."""
+    if not argv:
+        return None
+    program = os.path.basename(argv[0]).removesuffix(".exe")
+    if program in shape["programs"]:
+        return argv[1:]
+    if _PYTHON.fullmatch(program) and "-m" in argv:
+        place = list(argv).index("-m")
+        if argv[place + 1 : place + 2] and argv[place + 1] in shape["modules"]:
+            return argv[place + 2 :]
+    return None
+
+
+def _options(words: Sequence[str], shape: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    named = {flag: name for name, flags in shape["options"].items() for flag in flags}
+    switches = {flag: name for name, flags in shape["switches"].items() for flag in flags}
+    found: dict[str, tuple[str, ...]] = {}
+    waiting = list(words)
+    while waiting:
+        word = waiting.pop(0)
+        flag, mark, value = word.partition("=")
+        if word == "--":
+            break
+        if word in switches:
+            found.setdefault(switches[word], ())
+        elif word in named and waiting:
+            found[named[word]] = (*found.get(named[word], ()), waiting.pop(0))
+        elif mark and flag in named and flag.startswith("--"):
+            found[named[flag]] = (*found.get(named[flag], ()), value)
+        elif word[:2] in named and not word.startswith("--"):
+            found[named[word[:2]]] = (*found.get(named[word[:2]], ()), word[2:])
+    return found
+
+
+def _pinned(paths: Sequence[str]) -> dict[str, Any]:
+    """Return files as a repository that is pinned by their content."""
+    files = [
+        {"path": os.path.basename(path), "size": os.path.getsize(path), "digest": file_digest(path)} for path in paths
+    ]
+    revision = digest.of("".join(f"{file['digest']}  {file['path']}\n" for file in files).encode())
+    return {"uri": f"urn:{revision}", "revision": revision, "files": files}
+
+
+def _value(word: str) -> Any:
+    """Return an option's value: a whole number, a number, or the word as it stands."""
+    for kind in (int, float):
+        try:
+            found = kind(word)
+        except ValueError:
+            continue
+        return found if _is_plain(found) else word
+    return word
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether a value can stand among parameters."""
+    if isinstance(value, str):
+        return 0 < len(value) <= _MAX_WORD
+    if isinstance(value, bool):
+        return True
+    if isinstance(value, int):
+        return abs(value) <= _GREATEST_INTEGER
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def _at(value: Any, pointer: str) -> Any:
+    for step in pointer.split("/")[1:]:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value

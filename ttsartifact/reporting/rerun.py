@@ -1,0 +1,140 @@
+"""What a rerun says to a person: the plan before anything runs, then how near it came and what can explain it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ttsartifact.reporting.phrases import Paint, seconds, spoken
+from ttsartifact.reporting.safe import safe
+from ttsartifact.rerunning.verdict import Word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ttsartifact.comparing.audio import AudioComparison
+    from ttsartifact.comparing.conditions import Difference
+    from ttsartifact.rerunning.plan import Plan
+    from ttsartifact.rerunning.readapt import Readaptation
+    from ttsartifact.rerunning.rerun import Rerun
+
+__all__ = ["audio_lines", "plan_lines", "rerun_lines"]
+
+_MEANINGS = {
+    Word.FILE_EXACT: "the encoded audio is the same, byte for byte",
+    Word.PCM_EXACT: "every sample is the same",
+    Word.STAGE_EXACT: "the first stages gave the same, later ones did not",
+    Word.WITHIN_TOLERANCE: "no sample is further off than two stacks may be on one run",
+    Word.DIVERGED: "a choice fell otherwise, and everything after it with it",
+    Word.DIFFERENT: "this is another sound",
+    Word.NOT_COMPARABLE: "nothing was run, for nothing could be compared",
+}
+_MOST_OTHERS = 12
+_LEAST_ALIGNED_DB = 3.0
+
+
+def plan_lines(plan: Plan) -> Iterator[str]:
+    """Yield what is about to happen."""
+    if plan.adapter is not None:
+        yield f"plan: adapt again with the installed adapter {safe(plan.adapter)}, by what the delta says of its making"
+    if plan.argv:
+        yield f"plan: run what you typed: {' '.join(safe(word) for word in plan.argv)}"
+    else:
+        yield f"plan: ask the installed runner {safe(plan.runner)} {safe(plan.runner_version)}"
+    for name, value in (plan.parameters or {}).items():
+        yield f"  parameter {safe(name)} = {spoken(value)}"
+    for stage, seed in (plan.seeds or {}).items():
+        yield f"  seed      {safe(stage)}: {seed}"
+    for thing in (*plan.inputs, *plan.weights):
+        yield f"  {safe(thing.name)}: {safe(thing.digest)}, {thing.size} bytes, from {_source(thing.source)}"
+    yield f"  network {'within its reach' if plan.network else 'cut off'}, at most {plan.wall_s:g} s"
+
+
+def rerun_lines(result: Rerun, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
+    """Yield the verdict, the sounds side by side, and the conditions that differ."""
+    kind = {0: "good", 3: "warn"}.get(result.exit_code, "bad")
+    yield f"{paint(kind, safe(result.judgement.words))} - {_MEANINGS[result.verdict]}"
+    if result.verdict == Word.NOT_COMPARABLE:
+        yield f"  {safe(result.explanation)}"
+        yield f"  first     {result.artifact_id}"
+        return
+    if result.readapted is not None:
+        yield f"  delta     {_delta(result.readapted, paint)}"
+    promise = {True: "as was to be expected", False: "against what was to be expected", None: "nothing was promised"}
+    yield f"  {promise[result.expected]}: {safe(result.explanation)}"
+    yield f"  first     {result.artifact_id}"
+    if result.again_id is not None:
+        yield f"  again     {result.again_id}"
+    if result.audio is not None:
+        yield from audio_lines(result.audio)
+    yield from _condition_lines("can explain it", result.causes)
+    yield from _condition_lines("differs too", result.others)
+    if result.kept is not None:
+        yield f"  kept      {safe(result.kept)}"
+
+
+def _delta(readapted: Readaptation, paint: Paint) -> str:
+    if readapted.equal:
+        return f"{paint('good', readapted.words)} - adapting again gave the same bytes, {readapted.stated}"
+    cause = {
+        "tensors": "the same clips, base, configuration and seed gave other numbers here",
+        None: "nobody can say where",
+    }.get(readapted.link, f"what the chain binds at `{safe(readapted.link)}` is another")
+    return f"{paint('bad', safe(readapted.words))} - {cause}: {readapted.stated}, now {readapted.found}"
+
+
+def audio_lines(audio: AudioComparison, names: tuple[str, str] = ("first", "again")) -> Iterator[str]:
+    """Yield how two sounds compare: equal, or from where on and how far they are apart."""
+    if audio.pcm_equal:
+        files = "the same file" if audio.encoded_equal else "another file around the same samples"
+        yield f"  audio     {audio.frames_a} frames of {safe(audio.format_a)}, {files}"
+        return
+    if (audio.frames_a, audio.format_a) == (audio.frames_b, audio.format_b):
+        yield f"  audio     {audio.frames_a} frames of {safe(audio.format_a)} each"
+    else:
+        yield f"  audio     {audio.frames_a} frames of {safe(audio.format_a)} {names[0]}"
+        yield f"            {audio.frames_b} frames of {safe(audio.format_b)} {names[1]}"
+    if (place := audio.divergence) is not None:
+        unit = "chunk" if place.located_by == "chunk_log" else "block"
+        yield f"  from      {unit} {place.chunk}, frame {place.frame}, {seconds(place.t_ns)} on"
+    if audio.differing_share is not None and audio.max_difference_lsb is not None:
+        share = f"{audio.differing_share:.2%} of the samples"
+        yield f"  apart     {share}, at most {audio.max_difference_lsb:g} LSB, SNR {_decibel(audio.snr_db)}"
+    if audio.lag_ns:
+        yield f"  aligned   {_lag(audio)}"
+    if audio.mel_distance_db is not None:
+        yield f"  spectra   {audio.mel_distance_db:.2f} dB apart on the mel scale"
+
+
+def _condition_lines(title: str, differences: tuple[Difference, ...]) -> Iterator[str]:
+    # What both sides state comes first: a value that one side withheld explains nothing by itself.
+    stated = [each for each in differences if each.known]
+    if stated:
+        yield f"  {title}:"
+    for each in stated[:_MOST_OTHERS]:
+        yield f"    {safe(each.label)}: {_value(each.a)}, now {_value(each.b)}"
+    if len(stated) > _MOST_OTHERS:
+        yield f"    and {len(stated) - _MOST_OTHERS} more; --format json has all"
+
+
+def _lag(audio: AudioComparison) -> str:
+    """Return how the two lie to each other; what no lag brings nearer is not aligned by the best of them."""
+    assert audio.lag_ns is not None
+    way = "later" if audio.lag_ns > 0 else "earlier"
+    if audio.lag_frames is None:
+        return f"{seconds(abs(audio.lag_ns))} {way} by loudness; rates or channels differ"
+    by = f"{abs(audio.lag_frames)} frames {way}"
+    if audio.aligned_snr_db is not None and audio.aligned_snr_db < _LEAST_ALIGNED_DB:
+        return f"by no lag within 1 s; {by} is the best, SNR {_decibel(audio.aligned_snr_db)}"
+    return f"{by}, SNR {_decibel(audio.aligned_snr_db)}"
+
+
+def _value(value: object) -> str:
+    return "nothing" if value is None else spoken(value)
+
+
+def _source(source: str) -> str:
+    return "the artifact" if source == "artifact" else "you"
+
+
+def _decibel(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.1f} dB"

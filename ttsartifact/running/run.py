@@ -1,0 +1,349 @@
+"""A run made by an installed runner, recorded chunk by chunk."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import replace as replaced
+from typing import TYPE_CHECKING, Any, cast
+
+from ttsartifact.container.source import require_regular
+from ttsartifact.errors import CommandFailed, Refused
+from ttsartifact.recording.recorder import Recorder
+from ttsartifact.recording.references import Reference
+from ttsartifact.recording.run import say_by_logging
+from ttsartifact.running.runner_protocol import BatchChunk, Prepared, Request, Runner, RunnerInfo, load, translated
+from ttsartifact.terms.descriptor import is_absent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from ttsartifact.packing.pack import Packed
+    from ttsartifact.recording.sensors import Sensor
+    from ttsartifact.running.runner_protocol import BatchRunner, Conditions, Finished, Heard, SoundFormat
+
+__all__ = ["run_batch", "run_runner", "seeds_of"]
+
+_SAMPLE_BYTES = {"pcm_s16": 2, "pcm_s24": 3, "pcm_s32": 4, "pcm_f32": 4}
+
+
+def run_runner(
+    name: str,
+    text: str,
+    out: str | os.PathLike[str] | Path,
+    *,
+    references: Sequence[Reference | str | os.PathLike[str]] = (),
+    seed: int | None = None,
+    seeds: Mapping[str, int] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    weights: Mapping[str, str] | None = None,
+    adapted: bool = False,
+    sensor: Sensor | None = None,
+    replace: bool = False,
+    on_audio: Callable[[float], None] | None = None,
+    say: Callable[[str], None] = say_by_logging,
+    **stated: Any,
+) -> Packed:
+    """Synthesise `text` with the installed runner `name` and write the artifact `out`.
+
+    `seed` is for every stage that draws, `seeds` for the stages it names. Where the run is to be `adapted`, a runner
+    that is given no delta among `weights`, or has no use for one, is refused. `stated` is what only the caller knows,
+    in the fields of `Stated` (notes, attempt, session, lang and so on). `on_audio` is called after each chunk with the
+    seconds of audio so far, `say` with what the recorder has to tell.
+    Raises Unavailable for a runner or a part of it that is not installed, Refused for a parameter that it does not
+    have, and CommandFailed when it delivers no audio.
+    """
+    (packed,) = run_batch(
+        name,
+        [text],
+        [out],
+        references=references,
+        seed=seed,
+        seeds=seeds,
+        parameters=parameters,
+        weights=weights,
+        adapted=adapted,
+        sensor=sensor,
+        replace=replace,
+        on_audio=on_audio,
+        say=say,
+        **stated,
+    )
+    return packed
+
+
+def run_batch(
+    name: str,
+    texts: Sequence[str],
+    outs: Sequence[str | os.PathLike[str] | Path],
+    *,
+    references: Sequence[Reference | str | os.PathLike[str]] = (),
+    seed: int | None = None,
+    seeds: Mapping[str, int] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    weights: Mapping[str, str] | None = None,
+    adapted: bool = False,
+    sensor: Sensor | None = None,
+    replace: bool = False,
+    on_audio: Callable[[float], None] | None = None,
+    say: Callable[[str], None] = say_by_logging,
+    **stated: Any,
+) -> list[Packed]:
+    """Synthesise several texts as one batch and write an artifact of each, in order.
+
+    Everything but the text is shared, the clock and the sensor too; each artifact states the batch and its place
+    there, and its chunks have the times at which they came. See `run_runner`, which is a batch of one.
+    Raises Refused for more texts than the runner computes together.
+    """
+    runner = load(name)
+    info = runner.describe()
+    checked = info.checked(parameters or {})
+    clips = [each if isinstance(each, Reference) else Reference(path=each) for each in references]
+    _count(info, len(clips))
+    _refuse_batch(info, texts, outs)
+    require_regular([*(clip.path for clip in clips), *(weights or {}).values()])
+    requests = [
+        Request(
+            text=text,
+            parameters=checked,
+            seeds=seeds_of(info, seed, seeds),
+            references=tuple(os.fspath(clip.path) for clip in clips),
+            roles=tuple(clip.role for clip in clips),
+            weights=dict(weights or {}),
+        )
+        for text in texts
+    ]
+    return _recorded(
+        _Alone(runner) if len(texts) == 1 else cast("BatchRunner", runner),
+        requests,
+        outs,
+        adapted=adapted,
+        sensor=sensor,
+        replace=replace,
+        on_audio=on_audio,
+        say=say,
+        stated={
+            **stated,
+            "references": clips,
+            "runner": {"name": name, "version": info.version},
+            "params": checked,
+        },
+    )
+
+
+def seeds_of(info: RunnerInfo, seed: int | None, seeds: Mapping[str, int] | None) -> dict[str, int]:
+    """Return a seed by stage; raises Refused for a seed where nothing is drawn."""
+    named = dict(seeds or {})
+    for stage in named:
+        if stage not in info.seed_stages:
+            raise Refused(
+                f"runner {info.name} draws nothing in this stage",
+                where="/generation/seeds",
+                found=stage,
+                expected=list(info.seed_stages),
+            )
+    if seed is None:
+        return named
+    if not info.seed_stages:
+        raise Refused(f"runner {info.name} draws no random numbers", where="/generation/seeds", found=f"seed {seed}")
+    return {stage: named.get(stage, seed) for stage in info.seed_stages}
+
+
+def _count(info: RunnerInfo, clips: int) -> None:
+    least, most = info.references
+    if not least <= clips <= most:
+        expected = f"{least}" if least == most else f"{least} to {most}"
+        raise Refused(
+            f"runner {info.name} takes another number of reference clips",
+            where="/input/refs",
+            found=clips,
+            expected=expected,
+        )
+
+
+def _refuse_batch(info: RunnerInfo, texts: Sequence[str], outs: Sequence[str | os.PathLike[str] | Path]) -> None:
+    if not 1 <= len(texts) <= info.batch:
+        most = "one at a time" if info.batch == 1 else f"at least one and at most {info.batch}"
+        raise Refused(
+            f"runner {info.name} does not compute so many requests together",
+            where="/run/load/batch_size",
+            found=len(texts),
+            expected=most,
+        )
+    if len({os.path.abspath(out) for out in outs}) != len(texts):
+        raise Refused("every run of a batch has an output of its own", found=len(outs), expected=len(texts))
+
+
+class _Alone:
+    """A runner of one request, asked as one of batches is."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def prepare_batch(self, requests: Sequence[Request]) -> list[Prepared]:
+        return [self._runner.prepare(request) for request in requests]
+
+    def stream_batch(self) -> Iterator[BatchChunk]:
+        for pcm in self._runner.stream():
+            yield BatchChunk(place=0, pcm=pcm, last=False)
+
+    def finish_batch(self) -> list[Finished]:
+        return [self._runner.finish()]
+
+
+def _recorded(
+    runner: _Alone | BatchRunner,
+    requests: Sequence[Request],
+    outs: Sequence[str | os.PathLike[str] | Path],
+    *,
+    adapted: bool,
+    sensor: Sensor | None,
+    replace: bool,
+    on_audio: Callable[[float], None] | None,
+    say: Callable[[str], None],
+    stated: dict[str, Any],
+) -> list[Packed]:
+    name = f"runner {stated['runner']['name']}"
+    clips, size = stated["references"], len(requests)
+    open_end = True
+    try:
+        with translated(name):
+            prepared = runner.prepare_batch(requests)
+        if adapted and not all(_is_adapted(ready.conditions) for ready in prepared):
+            # It would speak, and with another voice than the one that was asked for.
+            raise Refused(
+                f"{name} adapts nothing by what it was given",
+                where="/pins/adaptation",
+                found=", ".join(requests[0].weights) or "no weight file",
+                expected="a delta that this runner takes",
+            )
+        for unused in _not_pinned(requests[0].weights, prepared[0].conditions):
+            say(f"{name} does not pin the weight file {unused}, and may have spoken without it")
+        with ExitStack() as stack:
+            recorders: list[Recorder] = []
+            for request, out, ready in zip(requests, outs, prepared, strict=True):
+                # What the caller does not say of a process that was begun for one batch, we know.
+                known = {
+                    "concurrency": size,
+                    "warmup_runs": ready.warmup_runs,
+                    "first_call": not ready.warmup_runs,
+                }
+                recorder = Recorder(
+                    out,
+                    text=request.text,
+                    sample_rate_hz=ready.format.sample_rate_hz,
+                    channels=ready.format.channels,
+                    subtype=ready.format.subtype,
+                    sensor=sensor,
+                    replace=replace,
+                    say=say,
+                    beside=recorders[0] if recorders else None,
+                    **(known | _told(ready) | stated | {"references": _as_heard(clips, ready.heard)}),
+                )
+                recorders.append(stack.enter_context(recorder))
+            _streamed(name, runner, recorders, prepared[0].format, on_audio)
+            open_end = False
+            with translated(name):
+                finished = runner.finish_batch()
+            for recorder in recorders:
+                recorder.close()
+            return [recorder.finish(**_learned(end)) for recorder, end in zip(recorders, finished, strict=True)]
+    finally:
+        if open_end:
+            runner.finish_batch()
+
+
+def _is_adapted(conditions: Conditions) -> bool:
+    return conditions.adaptation is not None and not is_absent(conditions.adaptation)
+
+
+def _not_pinned(weights: Mapping[str, str], conditions: Conditions) -> list[str]:
+    """Return the weight files that were handed over and that the runner does not say that it uses."""
+    listed = [(pin or {}).get("files") for pin in (conditions.model, conditions.vocoder)]
+    pinned = {file["path"] for files in listed if isinstance(files, (list, tuple)) for file in files}
+    return [name for name, path in weights.items() if pinned.isdisjoint((name, os.path.basename(path)))]
+
+
+def _streamed(
+    name: str,
+    runner: _Alone | BatchRunner,
+    recorders: Sequence[Recorder],
+    sound: SoundFormat,
+    on_audio: Callable[[float], None] | None,
+) -> None:
+    """Let every recorder submit, start and take its chunks as they come; the load is logged as it changes."""
+    frames, running = 0, len(recorders)
+    for place, recorder in enumerate(recorders):
+        recorder.batch(len(recorders), place)
+        recorder.submit(waiting=place, running=0)  # those before it in the batch are accepted and unfinished
+    for recorder in recorders:
+        recorder.queue_depth(0, running)
+        recorder.start()
+    chunks = runner.stream_batch()
+    while (chunk := _next(name, chunks)) is not None:
+        if not 0 <= chunk.place < len(recorders):
+            raise CommandFailed(
+                f"{name} delivers a chunk of no request", found=chunk.place, expected=f"0 to {len(recorders) - 1}"
+            )
+        recorders[chunk.place].chunk(chunk.pcm)
+        frames += len(chunk.pcm) // (_SAMPLE_BYTES[sound.subtype] * sound.channels)
+        if on_audio is not None:
+            on_audio(frames / sound.sample_rate_hz)
+        if chunk.last:
+            running -= 1
+            for recorder in recorders:
+                recorder.queue_depth(0, running)
+
+
+def _as_heard(clips: Sequence[Reference], heard: Sequence[Heard]) -> list[Reference]:
+    """Return the clips with what the model was fed of each, where the runner tells."""
+    if not heard:
+        return list(clips)
+    return [
+        replaced(clip, segment=each.segment, fed=each.fed, transcript=clip.transcript or each.transcript)
+        for clip, each in zip(clips, heard, strict=True)
+    ]
+
+
+def _learned(finished: Finished) -> dict[str, Any]:
+    """Return what only the end of a run tells, as the recorder takes it."""
+    sections = {
+        "stages": finished.stages or None,
+        "clipped_samples": finished.clipped_samples,
+        "normalised_text": finished.normalised_text,
+        "phonemes": finished.phonemes,
+        "numerics": finished.numerics,
+        "self_repeat": finished.self_repeat,
+        "ext": finished.ext,
+    }
+    return {key: value for key, value in sections.items() if value is not None}
+
+
+def _next(name: str, chunks: Iterator[BatchChunk]) -> BatchChunk | None:
+    with translated(name):
+        return next(chunks, None)
+
+
+def _told(prepared: Prepared) -> dict[str, Any]:
+    """Return what the runner tells, as the recorder takes it."""
+    told = prepared.conditions
+    sections = {
+        "engine": told.engine,
+        "model": told.model,
+        "vocoder": told.vocoder,
+        "frontend": told.frontend,
+        "adaptation": told.adaptation,
+        "learnt_from": told.references or None,
+        "device": told.device,
+        "seeds": told.seeds,
+        "precision": told.precision,
+        "determinism": told.determinism,
+        "determinism_flags": told.determinism_flags,
+        "numerics": told.numerics,
+        "runtime": told.runtime or None,
+        "imperfection": told.imperfection,
+        "mode": told.mode,
+        "lang": told.lang,
+    }
+    return {key: value for key, value in sections.items() if value is not None}

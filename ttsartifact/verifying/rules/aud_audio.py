@@ -1,0 +1,202 @@
+"""Audio facts (clauses 6.1 and 6.2, family AUD): the descriptor says what the file says when it is read back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.errors import TtsArtifactError
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Unverifiable
+from ttsartifact.verifying.catalogue import rule
+from ttsartifact.verifying.rules.shared import claims_level
+
+if TYPE_CHECKING:
+    from ttsartifact.container.sound import SoundFacts
+    from ttsartifact.verifying.evidence import Evidence
+
+_LOSSY = frozenset({"mp3", "ogg_vorbis", "ogg_opus"})
+_MEDIA_TYPES = {
+    "wav": "audio/wav",
+    "flac": "audio/flac",
+    "mp3": "audio/mpeg",
+    "ogg_vorbis": "audio/ogg",
+    "ogg_opus": "audio/ogg",
+}
+
+
+@rule("AUD01")
+def true_sample_rate(evidence: Evidence) -> Answer:
+    return _compared(evidence, "AUD01", ("sample_rate_hz",))
+
+
+@rule("AUD02")
+def true_channels(evidence: Evidence) -> Answer:
+    answer = _compared(evidence, "AUD02", ("channels",))
+    roles, stated = evidence.known("/audio/roles"), evidence.known("/audio/channels")
+    if answer or len(roles) == stated:
+        return answer
+    return [Mismatch(where="/audio/roles", found=len(roles), expected=stated, message="not every channel has one role")]
+
+
+@rule("AUD03")
+def true_sample_format(evidence: Evidence) -> Answer:
+    return _compared(evidence, "AUD03", ("subtype", "bit_depth"))
+
+
+@rule("AUD04")
+def true_codec(evidence: Evidence) -> Answer:
+    stated, media_type = evidence.known("/audio/codec"), evidence.known("/audio/media_type")
+    seen = "wav"
+    if evidence.artifact.wave is None:
+        from ttsartifact.container.sound import codec_of
+
+        try:
+            seen = codec_of(evidence.artifact.audio)
+        except TtsArtifactError as error:
+            return _refused(error, "AUD04")
+    if stated != seen:
+        return [
+            Mismatch(
+                where="/audio/codec", found=stated, expected=seen, message="the file's first bytes are another codec's"
+            )
+        ]
+    if media_type == _MEDIA_TYPES[seen]:
+        return []
+    return [
+        Mismatch(
+            where="/audio/media_type",
+            found=media_type,
+            expected=_MEDIA_TYPES[seen],
+            message="the media type is another codec's",
+        )
+    ]
+
+
+@rule("AUD05")
+def true_frames(evidence: Evidence) -> Answer:
+    return _compared(evidence, "AUD05", ("frames",))
+
+
+@rule("AUD06")
+def named_encoder(evidence: Evidence) -> Answer:
+    stated = evidence.known("/audio/codec")
+    if stated == "wav":
+        return NotApplicable("a WAV has no encoder settings")
+    encoder = evidence.known("/audio/encoder")
+    if encoder is None:
+        if not claims_level(evidence, "L3"):
+            return NotApplicable("the encoder is not known")
+        return [
+            Mismatch(
+                where="/audio/encoder",
+                found="absent",
+                expected="name, version and settings",
+                message=f"what encoded this {stated} is not known",
+            )
+        ]
+    wanted: list[tuple[str, ...]] = [("level",)]
+    if stated in _LOSSY:
+        wanted = [("version",), ("mode",), ("bitrate_bps", "quality")]
+    return [
+        Mismatch(
+            where=f"/audio/encoder/{keys[0]}",
+            expected=" or ".join(keys),
+            message=f"the settings of a {stated} encoder are not whole",
+        )
+        for keys in wanted
+        if all(evidence.known(f"/audio/encoder/{key}") is None for key in keys)
+    ]
+
+
+@rule("AUD07")
+def decodes_to_the_end(evidence: Evidence) -> Answer:
+    # The walk over a WAV has found a whole number of frames, and there is nothing else to decode.
+    if evidence.artifact.wave is not None:
+        return []
+    facts = evidence.sound
+    return _refused(facts, "AUD07") if isinstance(facts, TtsArtifactError) else []
+
+
+@rule("AUD12")
+def finite_samples(evidence: Evidence) -> Answer:
+    if evidence.known("/audio/subtype") != "pcm_f32":
+        return NotApplicable("the samples are integers")
+    facts = evidence.sound
+    if isinstance(facts, TtsArtifactError):
+        return Unverifiable(facts.message)
+    if facts.not_finite:
+        return [
+            Mismatch(
+                where="/audio/subtype",
+                found=f"{facts.not_finite} samples that are NaN or infinite",
+                expected="numbers",
+                message="samples that no ear and no player can use",
+            )
+        ]
+    counted = evidence.known("/audio/clipped_samples")
+    if counted is None or counted >= facts.beyond_full_scale:
+        return []
+    return [
+        Mismatch(
+            where="/audio/clipped_samples",
+            found=counted,
+            expected=f"at least {facts.beyond_full_scale}, the samples outside full scale",
+            message="samples that every player clips are not counted",
+        )
+    ]
+
+
+@rule("HSH13")
+def flac_witness(evidence: Evidence) -> Answer:
+    facts = evidence.sound if evidence.artifact.wave is None else None
+    if isinstance(facts, TtsArtifactError):
+        return Unverifiable(facts.message)
+    if facts is None or facts.stated_md5 is None:
+        return NotApplicable("no FLAC")
+    if facts.stated_md5 == facts.pcm_md5:
+        return []
+    left_out = not facts.stated_md5.strip("0")
+    return [
+        Mismatch(
+            where="STREAMINFO",
+            found="no MD5" if left_out else facts.stated_md5,
+            expected=facts.pcm_md5,
+            message="the encoder left its own witness out" if left_out else "the samples are not what the encoder saw",
+            severity=Severity.WARN if left_out else None,
+        )
+    ]
+
+
+def _refused(error: TtsArtifactError, rule_id: str) -> list[Mismatch] | Unverifiable:
+    """Answer for audio that could not be read: the rule that its reader names fails, any other has nothing to go by."""
+    if error.rule != rule_id:
+        return Unverifiable(error.message)
+    return [Mismatch(where=error.where, found=error.found, expected=error.expected, message=error.message)]
+
+
+def _compared(evidence: Evidence, rule_id: str, keys: tuple[str, ...]) -> list[Mismatch] | Unverifiable:
+    """Compare fields of /audio with what the file says of itself; a WAV is asked without loading a decoder."""
+    wave = evidence.artifact.wave
+    seen: dict[str, Any]
+    if wave is not None:
+        seen = {
+            "subtype": wave.format.subtype,
+            "sample_rate_hz": wave.format.sample_rate_hz,
+            "channels": wave.format.channels,
+            "bit_depth": wave.format.bit_depth,
+            "frames": wave.frames,
+        }
+    else:
+        facts: SoundFacts | TtsArtifactError = evidence.sound
+        if isinstance(facts, TtsArtifactError):
+            return _refused(facts, rule_id)
+        seen = {key: getattr(facts, key) for key in keys}
+    return [
+        Mismatch(
+            where=f"/audio/{key}",
+            found="absent" if (stated := evidence.known(f"/audio/{key}")) is None else stated,
+            expected="absent" if seen[key] is None else seen[key],
+            message="the file says another thing of itself",
+        )
+        for key in keys
+        if evidence.known(f"/audio/{key}") != seen[key]
+    ]

@@ -1,0 +1,200 @@
+"""Claims and profiles (clause 9.5): whoever claims more than a level shows more than a level needs."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Outcome, Unverifiable
+from ttsartifact.verifying.catalogue import rule
+from ttsartifact.verifying.profiles import profiles
+from ttsartifact.verifying.rules.set_sets import drifted
+from ttsartifact.verifying.rules.shared import entries
+from ttsartifact.verifying.siblings import differing
+
+if TYPE_CHECKING:
+    from ttsartifact.verifying.evidence import Evidence
+    from ttsartifact.verifying.siblings import Sibling
+
+MIN_COUNTER_UPDATES = 20
+# What repeats of a latency measurement may differ in: the words, what follows from them, and the draws.
+_FREE_IN_REPEATS = ("/input/text", "/generation/seeds", "/generation/command")
+_ONE_RUN = "the other runs of the data set: this is one alone"
+
+
+@rule("CLM01")
+def backed_claims(evidence: Evidence) -> Answer:
+    if not evidence.profiles:
+        return NotApplicable("nothing is claimed beside the level")
+    faults = []
+    for name in evidence.profiles:
+        profile = profiles()[name]
+        faults += [
+            Mismatch(
+                where=pointer,
+                found="absent",
+                expected="a value",
+                message=f"the profile {name} needs it",
+            )
+            for pointer in profile.known
+            if evidence.known(pointer) is None or evidence.known(pointer) == "none"
+        ]
+        faults += [
+            Mismatch(where="/traces", found="absent", expected=f"trace {trace}", message=f"the profile {name} needs it")
+            for trace in profile.traces
+            if evidence.trace(trace) is None
+        ]
+        faults += [
+            Mismatch(
+                where="/claims",
+                found=f"{key} does not apply",
+                expected="that it is asked, and holds",
+                message=f"the profile {name} rests on {key}",
+            )
+            for key in profile.rules
+            if evidence.outcomes.get(key) == Outcome.NOT_APPLICABLE
+        ]
+    if "signed" in evidence.profiles:
+        if not any(name.startswith("attestation/") for name in evidence.artifact.parts.names()):
+            faults.append(Mismatch(where="", found="no attestation", message="the profile signed needs one"))
+        if not faults:
+            return Unverifiable("a verifier of attestations; this version does not check them")
+    return faults
+
+
+@rule("CLM02")
+def metered_power(evidence: Evidence) -> Answer:
+    asked = [name for name in ("power", "energy") if name in evidence.profiles]
+    if not asked:
+        return NotApplicable("neither power nor energy is claimed")
+    if any(_metered(evidence)):
+        return []
+    updates = _counter_updates(evidence)
+    if asked == ["energy"] and updates >= MIN_COUNTER_UPDATES:
+        return []
+    counter = f", or {MIN_COUNTER_UPDATES} updates of an energy counter" if asked == ["energy"] else ""
+    return [
+        Mismatch(
+            where="/channels",
+            found=f"no external meter with readings, {updates} updates of an energy counter within the run",
+            expected=f"an external meter{counter}",
+            message=f"{asked[0]} is claimed on the word of the device itself",
+        )
+    ]
+
+
+@rule("CLM03")
+def repeated_latency(evidence: Evidence) -> Answer:
+    if "latency" not in evidence.profiles:
+        return NotApplicable("latency is not claimed")
+    siblings, row = evidence.siblings, evidence.artifact.row
+    if siblings is None or row is None:
+        return Unverifiable(_ONE_RUN)
+    needed = profiles()["latency"].runs
+    mine = siblings.conditions[row]
+    alike = sum(not differing(mine, theirs, _FREE_IN_REPEATS) for theirs in siblings.conditions)
+    if alike >= needed:
+        return []
+    return [
+        Mismatch(
+            where="/claims",
+            found=f"{alike} runs of these conditions",
+            expected=f"at least {needed}",
+            message="so few runs show no distribution",
+        )
+    ]
+
+
+@rule("CLM04")
+def traced_prosody(evidence: Evidence) -> Answer:
+    if "prosody" not in evidence.profiles:
+        return NotApplicable("prosody transfer is not claimed")
+    clips = [(where, entry) for where, entry in entries(evidence, "/input/refs") if entry["role"] == "prosody"]
+    if not clips:
+        return [
+            Mismatch(where="/input/refs", found="no clip of role prosody", message="nothing that prosody came from")
+        ]
+    return [
+        Mismatch(
+            where=f"{where}/{key}",
+            found="absent",
+            expected="a value",
+            message="where the prosody came from is not told",
+        )
+        for where, entry in clips
+        for key in ("segment", "fed", "alignment")
+        if key not in entry or is_absent(entry[key])
+    ]
+
+
+@rule("CLM05")
+def consistent_session(evidence: Evidence) -> Answer:
+    if "session" not in evidence.profiles:
+        return NotApplicable("consistency within a session is not claimed")
+    siblings, session = evidence.siblings, evidence.known("/run/session_id")
+    if siblings is None or session is None:
+        return Unverifiable(_ONE_RUN)
+    runs, needed = len(siblings.sharing("session", session)), profiles()["session"].runs
+    if runs >= needed:
+        return drifted(evidence, siblings, session)
+    return [
+        Mismatch(
+            where="/run/session_id",
+            found=f"{runs} run of session {session}",
+            expected=f"at least {needed}",
+            message="one run is consistent with anything",
+        )
+    ]
+
+
+@rule("CLM06")
+def equal_but_for_factors(evidence: Evidence) -> Answer:
+    if "comparison" not in evidence.profiles:
+        return NotApplicable("no comparison is claimed")
+    siblings, row, name = evidence.siblings, evidence.artifact.row, evidence.known("/run/comparison/id")
+    if siblings is None or row is None or name is None:
+        return Unverifiable(_ONE_RUN)
+    sides: list[Sibling] = siblings.sharing("comparison", name)
+    needed = profiles()["comparison"].runs
+    if len(sides) < needed:
+        return [
+            Mismatch(
+                where="/run/comparison/id",
+                found=f"{len(sides)} run of comparison {name}",
+                expected=f"at least {needed}",
+                message="there is nothing to compare with",
+            )
+        ]
+    first = siblings.conditions[sides[0].row]
+    factors = evidence.known("/run/comparison/factors")
+    return [
+        Mismatch(
+            where=pointer,
+            found=f"another value than row {sides[0].row} has",
+            expected="the same, or a factor of the comparison",
+            message="a condition that confounds the comparison",
+        )
+        for pointer in differing(siblings.conditions[row], first, factors)
+    ]
+
+
+def _metered(evidence: Evidence) -> list[str]:
+    """Return the external meters whose trace has readings."""
+    found = []
+    for _, channel in entries(evidence, "/channels"):
+        if channel["source"] == "external_meter" and channel["status"] == "ok":
+            trace = evidence.trace(f"channel/{channel['name']}")
+            if trace is not None and any(value is not None for value in trace.columns["value"]):
+                found.append(channel["name"])
+    return found
+
+
+def _counter_updates(evidence: Evidence) -> int:
+    telemetry = evidence.trace("telemetry")
+    if telemetry is None:
+        return 0
+    start, end = evidence.known("/run/times/t_submit_ns"), evidence.known("/run/times/t_last_token_ns")
+    readings = zip(telemetry.columns["t_ns"], telemetry.columns["energy_mj"], strict=True)
+    within = [value for t_ns, value in readings if value is not None and start <= t_ns <= end]
+    return sum(later > earlier for earlier, later in pairwise(within))

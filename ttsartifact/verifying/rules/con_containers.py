@@ -1,0 +1,176 @@
+"""The carrier (family CON).
+
+Most of these rules stop the reader: its error carries the rule's id and place, and the engine reports it. What is
+asked here confirms a carrier that could be read to its end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ttsartifact.container.carrier import CARRIERS
+from ttsartifact.container.riff import pointer_chunk
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
+from ttsartifact.verifying.catalogue import rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.verifying.evidence import Evidence
+
+__all__: list[str] = []
+
+_NO_RIFF = NotApplicable("no RIFF in this artifact")
+_POINTER_DIGITS = slice(-66, -2)  # of the pointer chunk: 64 digits, one NUL, one pad byte
+_PART_KINDS = ("descriptor", "trace", "ref", "attestation")
+
+
+@rule("CON01")
+def known_carrier(evidence: Evidence) -> Answer:
+    carrier = evidence.artifact.carrier
+    return [] if carrier in CARRIERS else [Mismatch(where="offset 0", found=carrier, expected=", ".join(CARRIERS))]
+
+
+@rule("CON02")
+def complete_structure(evidence: Evidence) -> Answer:
+    wave, offset = evidence.artifact.wave, 12
+    for chunk in wave.chunks if wave is not None else ():
+        if chunk.offset != offset:
+            return [Mismatch(where=f"offset {offset}", found=chunk.offset, expected=offset)]
+        offset = chunk.end
+    return []
+
+
+@rule("CON03")
+def zero_pad_byte(evidence: Evidence) -> Answer:
+    return _NO_RIFF if evidence.artifact.wave is None else []
+
+
+@rule("CON04")
+def one_capsule(evidence: Evidence) -> Answer:
+    names = evidence.artifact.parts.names()
+    strangers = [name for name in names if name.partition("/")[0] not in _PART_KINDS]
+    if strangers:
+        return [
+            Mismatch(where=f"part {name}", found=name, expected="descriptor, trace/, ref/ or attestation/")
+            for name in strangers
+        ]
+    ordered = sorted(names, key=_order_of(evidence))
+    if list(names) != ordered:
+        return [
+            Mismatch(where="capsule", found=", ".join(names), expected=", ".join(ordered), message="parts out of order")
+        ]
+    return []
+
+
+@rule("CON05")
+def determinate_sizes(evidence: Evidence) -> Answer:
+    return _NO_RIFF if evidence.artifact.wave is None else []
+
+
+@rule("CON06")
+def nothing_behind(evidence: Evidence) -> Answer:
+    wave = evidence.artifact.wave
+    if wave is None or wave.chunks[-1].end == wave.size:
+        return []
+    return [Mismatch(where=f"offset {wave.chunks[-1].end}", found=f"{wave.size} bytes", expected="the end")]
+
+
+@rule("CON07")
+def canonical_framing(evidence: Evidence) -> Answer:
+    if evidence.artifact.layout is not None:
+        return _misframed(evidence.artifact)
+    if evidence.artifact.carrier != "wav":
+        return NotApplicable("Parquet has columns for it")
+    wave = evidence.artifact.wave
+    assert wave is not None
+    assert wave.capsule is not None  # the reader knows no WAV artifact without them
+    found = []
+    if wave.capsule is not wave.chunks[-1]:
+        behind = wave.chunks[wave.chunks.index(wave.capsule) + 1]
+        found.append(
+            Mismatch(
+                where=f"offset {behind.offset}",
+                found=f"chunk {behind.id.decode('ascii', 'backslashreplace')}",
+                expected="the end of the file",
+                message="a chunk behind the capsule",
+            )
+        )
+    if wave.pointer is None:
+        found.append(
+            Mismatch(
+                where=f"offset {wave.capsule.offset}",
+                expected="a LIST chunk with the comment `ttsartifact:1.0 id=...` before the capsule",
+                message="no pointer before the capsule",
+            )
+        )
+    else:
+        held = evidence.artifact.source.read_at(wave.pointer.offset, wave.pointer.end - wave.pointer.offset)
+        written = pointer_chunk(evidence.artifact.artifact_id)
+        # Which run the pointer names is asked by HSH05.
+        if _without_digits(held) != _without_digits(written):
+            place = next(
+                (
+                    i
+                    for i, (a, b) in enumerate(zip(_without_digits(held), _without_digits(written), strict=True))
+                    if a != b
+                )
+            )
+            found.append(
+                Mismatch(
+                    where=f"offset {wave.pointer.offset + place}",
+                    found=f"{held[place]:#04x}",
+                    expected=f"{written[place]:#04x}",
+                    message="the pointer is framed otherwise",
+                )
+            )
+    return found
+
+
+@rule("CON08")
+def true_rf64(evidence: Evidence) -> Answer:
+    wave = evidence.artifact.wave
+    return [] if wave is not None and wave.form == b"RF64" else NotApplicable("no RF64")
+
+
+@rule("CON09")
+def whole_continuation(evidence: Evidence) -> Answer:
+    return NotApplicable("neither FLAC nor MP3") if evidence.artifact.layout is None else []
+
+
+@rule("CON15")
+def within_limits(evidence: Evidence) -> Answer:
+    return evidence.breaches("CON15")
+
+
+def _misframed(artifact: Artifact) -> list[Mismatch]:
+    from ttsartifact.container import flac, mp3
+
+    layout = artifact.layout
+    wrong = mp3.misframed(artifact.source, layout) if isinstance(layout, mp3.Mp3) else None
+    wrong = flac.misframed(layout) if isinstance(layout, flac.Flac) else wrong
+    if wrong is None:
+        return []
+    place, found, expected = wrong
+    return [
+        Mismatch(where=f"offset {place}", found=found, expected=expected, message="the capsule is framed otherwise")
+    ]
+
+
+def _without_digits(pointer: bytes) -> bytes:
+    start, stop, _ = _POINTER_DIGITS.indices(len(pointer))
+    return pointer[:start] + pointer[stop:]
+
+
+def _order_of(evidence: Evidence) -> Callable[[str], tuple[int, int]]:
+    listed = evidence.known("/traces") or []
+    traces = {f"trace/{trace['name']}": place for place, trace in enumerate(listed)}
+
+    def order(name: str) -> tuple[int, int]:
+        kind, _, rest = name.partition("/")
+        if kind == "trace":
+            return 1, traces.get(name, len(traces))
+        return _PART_KINDS.index(kind), int(rest) if rest.isdigit() else 0
+
+    return order

@@ -1,0 +1,194 @@
+"""The gate (clause 6.8): whether what was kept and what was failed follows from what was measured."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
+from ttsartifact.verifying.catalogue import rule
+from ttsartifact.verifying.rules.pin_pins import is_exact
+from ttsartifact.verifying.rules.shared import entries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ttsartifact.verifying.evidence import Evidence
+
+_OPERATORS: dict[str, Callable[[int, int], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+_OTHER_SIDE = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
+_UNREPEATABLE = frozenset({"human", "listener", "listening_test", "manual", "wall_clock", "clock", "time"})
+_NO_GATE = NotApplicable("no gate was asked")
+
+
+@rule("GAT01")
+def said_gate(evidence: Evidence) -> Answer:
+    return evidence.breaches("GAT01") or ([] if _gated(evidence) else _NO_GATE)
+
+
+@rule("GAT02")
+def pinned_policy(evidence: Evidence) -> Answer:
+    faults = evidence.breaches("GAT02")
+    if faults or not _gated(evidence):
+        return faults or _NO_GATE
+    policy = evidence.known("/gate/policy")
+    others = {evidence.known("/input/text/digest"), evidence.known("/audio/digest"), evidence.known("/audio/pcm")}
+    if policy["digest"] not in others:
+        return []
+    return [
+        Mismatch(
+            where="/gate/policy/digest",
+            found=policy["digest"],
+            expected="the digest of the policy's text or code",
+            message="the policy has the digest of the run's own text or audio",
+        )
+    ]
+
+
+@rule("GAT03")
+def recomputed_decision(evidence: Evidence) -> Answer:
+    if not _gated(evidence):
+        return _NO_GATE
+    stated = evidence.known("/gate/failed_promotion")
+    # A decision that another operator on the boundary would have given is GAT08's to tell.
+    if stated in {_failed(evidence), _failed(evidence, other_side=True)}:
+        return []
+    return [_decided_otherwise(evidence, "the decision does not follow from the inputs")]
+
+
+@rule("GAT04")
+def pinned_inputs(evidence: Evidence) -> Answer:
+    faults = evidence.breaches("GAT04")
+    if faults or not _gated(evidence):
+        return faults or _NO_GATE
+    seen: set[tuple[str, str]] = set()
+    for where, entry in entries(evidence, "/gate/inputs"):
+        once = (entry["metric"], entry["operator"])
+        if once in seen:
+            faults.append(Mismatch(where=f"{where}/metric", found=entry["metric"], message="an input stands twice"))
+        seen.add(once)
+        fault = _source_fault(evidence, where, entry)
+        if fault is not None:
+            faults.append(fault)
+    return faults
+
+
+@rule("GAT05")
+def complete_set(evidence: Evidence) -> Answer:
+    stated = evidence.known("/gate/set") if _gated(evidence) else None
+    if stated is None:
+        return NotApplicable("no gate states its set")
+    if evidence.siblings is None:
+        return Unverifiable("the data set that the policy judged: this is one run of it")
+    mine = (evidence.known("/run/session_id"), evidence.known("/gate/policy/digest"))
+    judged = [run.failed for run in evidence.siblings.runs if (run.session, run.policy) == mine]
+    return _counted(stated, judged)
+
+
+@rule("GAT06")
+def deterministic_policy(evidence: Evidence) -> Answer:
+    faults = evidence.breaches("GAT06")
+    if faults or not _gated(evidence):
+        return faults or _NO_GATE
+    if not evidence.known("/gate/policy/deterministic"):
+        faults.append(
+            Mismatch(
+                where="/gate/policy/deterministic",
+                found=False,
+                expected=True,
+                message="the same inputs may be decided otherwise tomorrow",
+            )
+        )
+    return faults + [
+        Mismatch(
+            where=f"{where}/source",
+            found=entry["source"],
+            expected="something that answers the same again",
+            message="an input that nobody can repeat",
+        )
+        for where, entry in entries(evidence, "/gate/inputs")
+        if entry["source"].partition("@")[0].lower() in _UNREPEATABLE
+    ]
+
+
+@rule("GAT08")
+def stated_boundary(evidence: Evidence) -> Answer:
+    if not _gated(evidence):
+        return _NO_GATE
+    if not any(entry["value_milli"] == entry["threshold_milli"] for _, entry in entries(evidence, "/gate/inputs")):
+        return NotApplicable("no value lies on its threshold")
+    stated, decided = evidence.known("/gate/failed_promotion"), _failed(evidence)
+    if stated == decided or stated != _failed(evidence, other_side=True):
+        return []
+    return [_decided_otherwise(evidence, "a value on its threshold was decided by another operator than is stated")]
+
+
+def _gated(evidence: Evidence) -> bool:
+    return evidence.known("/gate") is not None
+
+
+def _failed(evidence: Evidence, *, other_side: bool = False) -> int:
+    """Return what the inputs decide; `other_side` reads each operator with its boundary on the other side."""
+    return int(
+        not all(
+            _OPERATORS[_OTHER_SIDE.get(entry["operator"], entry["operator"]) if other_side else entry["operator"]](
+                entry["value_milli"], entry["threshold_milli"]
+            )
+            for _, entry in entries(evidence, "/gate/inputs")
+        )
+    )
+
+
+def _decided_otherwise(evidence: Evidence, message: str) -> Mismatch:
+    return Mismatch(
+        where="/gate/failed_promotion",
+        found=evidence.known("/gate/failed_promotion"),
+        expected=f"{_failed(evidence)}, as the inputs decide",
+        message=message,
+    )
+
+
+def _source_fault(evidence: Evidence, where: str, entry: dict[str, Any]) -> Mismatch | None:
+    source = entry["source"]
+    if source.startswith("/"):
+        value = evidence.known(source)
+        # A boolean is an int to Python and no measurement to anybody.
+        milli = value * (1 if source.endswith("_milli") else 1000) if type(value) is int else None
+        if milli == entry["value_milli"]:
+            return None
+        return Mismatch(
+            where=f"{where}/value_milli",
+            found=entry["value_milli"],
+            expected="a number at the pointer" if milli is None else f"{milli}, from {source}",
+            message=f"the input {entry['metric']} is not what its source says",
+        )
+    name, at, version = source.partition("@")
+    if name and at and version and is_exact(version):
+        return None
+    return Mismatch(
+        where=f"{where}/source",
+        found=source,
+        expected="a JSON pointer, or name@version",
+        message=f"nothing says exactly what measured {entry['metric']}",
+    )
+
+
+def _counted(stated: dict[str, int], judged: list[int | None]) -> list[Mismatch]:
+    failed = sum(one == 1 for one in judged)
+    if (len(judged), failed) == (stated["submitted"], stated["failed"]):
+        return []
+    return [
+        Mismatch(
+            where="/gate/set",
+            found=f"{stated['submitted']} submitted, {stated['failed']} of them failed",
+            expected=f"{len(judged)} submitted, {failed} of them failed, as in the data set",
+            message="the set is not complete: what was left out makes the rest look better",
+        )
+    ]

@@ -1,0 +1,300 @@
+"""Pins (clause 5): whether what is named can only ever mean the same bytes. Fetching them is left to others."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity
+from ttsartifact.verifying.catalogue import rule
+from ttsartifact.verifying.rules.shared import claims_level, entries, is_unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ttsartifact.verifying.evidence import Evidence
+
+# Whole words only: "1.52-dev" beside the executable's digest is what espeak-ng calls itself, "dev" is a branch.
+MOVING_WORDS = frozenset(
+    {"latest", "main", "master", "head", "trunk", "tip", "edge", "nightly", "dev", "devel", "develop", "development"}
+    | {"snapshot", "canary", "rolling", "stable", "unstable", "current", "newest", "any", "default"}
+)
+# Debian versions carry a tilde inside ("1.51+dfsg-10~bpo12+1"), so only a leading one is a range.
+_RANGE = re.compile(r"^[~^=!]|[<>*]|\|\||(^|\.)[xX](\.|$)|\s-\s")
+_BRANCH_IN_URI = re.compile(r"(?:@|/(?:tree|blob|resolve|raw)/)([A-Za-z]+)/?$|/(?:tree|blob|resolve|raw)/([A-Za-z]+)/")
+
+
+@rule("PIN01")
+def immutable_revision(evidence: Evidence) -> Answer:
+    faults = evidence.breaches("PIN01")
+    pinned = [] if faults else list(_repositories(evidence))
+    for where, repository in pinned:
+        revision, uri = repository["revision"], repository["uri"]
+        if not set(revision.removeprefix("sha256:")) - {"0"}:
+            faults.append(Mismatch(where=f"{where}/revision", found=revision, message="the null commit pins nothing"))
+        branch = _BRANCH_IN_URI.search(uri)
+        if branch and (branch[1] or branch[2]).lower() in MOVING_WORDS:
+            faults.append(
+                Mismatch(
+                    where=f"{where}/uri",
+                    found=uri,
+                    expected="the repository without a branch",
+                    message="the address names a branch beside the revision",
+                )
+            )
+    return faults if pinned or faults else NotApplicable("no repository is pinned")
+
+
+@rule("PIN03")
+def listed_files(evidence: Evidence) -> Answer:
+    faults = evidence.breaches("PIN03")
+    pinned = [] if faults else list(_repositories(evidence))
+    for where, repository in pinned:
+        if is_absent(repository["files"]):
+            continue
+        seen: set[str] = set()
+        for place, file in enumerate(evidence.known(f"{where}/files") or []):
+            path = file["path"]
+            if path in seen:
+                faults.append(
+                    Mismatch(where=f"{where}/files/{place}/path", found=path, message="a file is listed twice")
+                )
+            elif path.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", path) or path[1:2] == ":":
+                faults.append(
+                    Mismatch(
+                        where=f"{where}/files/{place}/path",
+                        found=path,
+                        expected="a path inside the repository",
+                        message="a path leaves the repository",
+                    )
+                )
+            seen.add(path)
+    return faults if pinned or faults else NotApplicable("no repository is pinned")
+
+
+@rule("PIN04")
+def pinned_vocoder(evidence: Evidence) -> Answer:
+    if evidence.known("/pins/model") is None:
+        return NotApplicable("no model is pinned")
+    vocoder = evidence.descriptor.at("/pins/vocoder")
+    if is_absent(vocoder) and not is_unknown(vocoder):
+        return [
+            Mismatch(
+                where="/pins/vocoder",
+                found="not_applicable",
+                expected='a repository, or {"integrated": true, "detail": ...}',
+                message="something turned the model's output into samples",
+            )
+        ]
+    return []
+
+
+@rule("PIN05")
+def exact_engine(evidence: Evidence) -> Answer:
+    engine = evidence.known("/pins/engine")
+    if engine is None:
+        return NotApplicable("no engine is named")
+    moving = [
+        _moves(f"/pins/engine/{key}", engine[key])
+        for key in ("version", "build", "revision")
+        if key in engine and _is_moving(engine[key])
+    ]
+    if moving or re.search("[0-9]", engine["version"]):
+        return moving
+    return [
+        Mismatch(
+            where="/pins/engine/version",
+            found=engine["version"],
+            expected="a version with a number in it",
+            message="the engine's version is not an exact one",
+        )
+    ]
+
+
+@rule("PIN06")
+def no_ranges(evidence: Evidence) -> Answer:
+    faults = []
+    for where, version in _versions(evidence):
+        if _RANGE.search(version):
+            faults.append(
+                Mismatch(where=where, found=version, expected="one exact version", message="a range is no version")
+            )
+        elif _is_moving(version) and where != "/pins/engine/version":
+            faults.append(_moves(where, version))
+    return faults
+
+
+@rule("PIN07")
+def dirty_tree_digest(evidence: Evidence) -> Answer:
+    places = [*_repositories(evidence), *_tools(evidence)]
+    if not any("dirty" in pin for _, pin in places):
+        return NotApplicable("no pin speaks of a working tree")
+    return [
+        Mismatch(
+            where=f"{where}/diff_digest",
+            expected="the digest of the difference",
+            message="the commit of a dirty tree is not what ran",
+        )
+        for where, pin in places
+        if pin.get("dirty") and "diff_digest" not in pin
+    ]
+
+
+@rule("PIN08")
+def pinned_front_end(evidence: Evidence) -> Answer:
+    front_end = evidence.known("/pins/frontend")
+    if front_end is None:
+        made = [key for key in ("normalised_text", "phonemes") if evidence.known(f"/input/{key}") is not None]
+        if not made:
+            return NotApplicable("no front end outside the model is stated")
+        return [
+            Mismatch(
+                where="/pins/frontend",
+                found="absent",
+                expected="the tools that made it, in order",
+                message=f"/input/{made[0]} is stated, and nothing says what made it",
+            )
+        ]
+    if not claims_level(evidence, "L3"):
+        return []
+    return [
+        Mismatch(
+            where=where,
+            found=tool["name"],
+            expected="a build, revision, digest or package beside the version",
+            message="a front end is pinned by its version alone",
+        )
+        for where, tool in entries(evidence, "/pins/frontend")
+        if not {"build", "revision", "digest", "package"} & set(tool)
+    ]
+
+
+@rule("PIN09")
+def stated_precision(evidence: Evidence) -> Answer:
+    precision = evidence.known("/generation/precision")
+    if precision is None:
+        return NotApplicable("no precision is stated")
+    narrow = re.search(r"(?<![0-9])[2-8](?:bit)?(?![0-9])", precision["dtype"]) is not None
+    wanted = ("quantisation", "attention", "tf32", "autocast") if claims_level(evidence, "L3") else ()
+    faults = [
+        Mismatch(
+            where=f"/generation/precision/{key}",
+            found=precision[key].get("reason"),
+            expected="a value, or not_applicable",
+            message="what changes samples is not known",
+        )
+        for key in wanted
+        if is_unknown(precision[key])
+    ]
+    if narrow and is_absent(precision["quantisation"]) and not faults:
+        faults.append(
+            Mismatch(
+                where="/generation/precision/quantisation",
+                found=f"absent beside {precision['dtype']}",
+                expected="the method",
+                message="a type this narrow comes from a quantisation",
+            )
+        )
+    return faults
+
+
+@rule("PIN10")
+def recomputed_lock(evidence: Evidence) -> Answer:
+    lock, packages = evidence.known("/pins/lock"), evidence.known("/env/packages")
+    if lock is None:
+        return NotApplicable("no lock is stated")
+    if lock["kind"] != "pip-record" or not packages:
+        return NotApplicable("the packages behind the lock are not listed")
+    if lock["packages"] < len(packages):
+        return [
+            Mismatch(
+                where="/pins/lock/packages",
+                found=lock["packages"],
+                expected=f"at least {len(packages)}",
+                message="the lock holds fewer packages than /env/packages lists",
+            )
+        ]
+    if lock["packages"] > len(packages):
+        return []
+    if any(is_absent(package["digest"]) for package in packages):
+        return NotApplicable("a listed package has no digest")
+    lines = sorted(f"{package['name']}=={package['version']} {package['digest']}\n" for package in packages)
+    expected = digest.of("".join(lines).encode())
+    if lock["digest"] == expected:
+        return []
+    return [
+        Mismatch(
+            where="/pins/lock/digest",
+            found=lock["digest"],
+            expected=expected,
+            message="the lock is not the digest of the listed packages",
+        )
+    ]
+
+
+@rule("PIN11")
+def listed_device(evidence: Evidence) -> Answer:
+    device = evidence.known("/generation/device")
+    if device is None:
+        return NotApplicable("the device is not stated")
+    listed = evidence.known("/env/devices")
+    if device not in {"cpu", "other"} and listed is None:
+        return [
+            Mismatch(
+                where="/env/devices",
+                found="absent",
+                expected=f"the {device} device",
+                message="the accelerator that computed is not listed",
+            )
+        ]
+    if device != "cpu":
+        return []
+    return [
+        Mismatch(
+            where=f"/summary/{key}",
+            found=f"from {evidence.known(f'/summary/{key}/channel')}",
+            expected="absent, with a reason",
+            message="a run on the CPU states an accelerator's readings as its own",
+            severity=Severity.WARN,
+        )
+        for key in ("clock_mhz", "util_gpu")
+        if evidence.known(f"/summary/{key}") is not None
+    ]
+
+
+def _repositories(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any]]]:
+    for where in ("/pins/model", "/pins/vocoder"):
+        pinned = evidence.known(where)
+        if isinstance(pinned, dict) and "uri" in pinned:
+            yield where, pinned
+
+
+def _tools(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any]]]:
+    for where in ("/run/recorder", "/pins/engine", "/env/python", "/env/sound_library"):
+        tool = evidence.known(where)
+        if tool is not None:
+            yield where, tool
+    for where in ("/pins/frontend", "/env/runtime"):
+        yield from entries(evidence, where)
+
+
+def _versions(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """Yield every version with its pointer; a system's own name for its release is no pin."""
+    for where, version in evidence.strings("version", "driver"):
+        if where != "/env/os/version":
+            yield where, version
+
+
+def is_exact(version: str) -> bool:
+    """Tell whether a version is no range and no moving word."""
+    return not _RANGE.search(version) and not _is_moving(version)
+
+
+def _is_moving(word: str) -> bool:
+    return word.lower() in MOVING_WORDS
+
+
+def _moves(where: str, word: str) -> Mismatch:
+    return Mismatch(where=where, found=word, expected="one exact version", message="a moving word pins nothing")

@@ -1,0 +1,110 @@
+"""Projections (clauses 3.4 and 4.7): the columns that spare a reader the descriptor say what the descriptor says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.container.columns import TRACE_TABLES, audio_path, flat_columns
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity
+from ttsartifact.verifying.catalogue import rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ttsartifact.terms.trace import Trace
+    from ttsartifact.verifying.evidence import Evidence
+
+_PINNED = frozenset({"model_repo", "vocoder_repo", "engine"})
+_NO_COLUMNS = NotApplicable("the carrier has no columns")
+# Keys of file metadata that speak of the file or its schema, and of no run.
+_SCHEMA_KEYS = frozenset({"ARROW:schema", "huggingface", "pandas", "ttsartifact.seal"})
+
+
+@rule("CON11")
+def declared_columns(evidence: Evidence) -> Answer:
+    file = evidence.artifact.file
+    if file is None:
+        return NotApplicable("no Parquet file")
+    return [
+        Mismatch(where=f"column {misfit.column}", found=misfit.found, expected=misfit.expected, severity=Severity.ERROR)
+        for misfit in file.misfits
+    ]
+
+
+@rule("CON14")
+def nothing_only_in_metadata(evidence: Evidence) -> Answer:
+    file = evidence.artifact.file
+    if file is None:
+        return NotApplicable("no Parquet file")
+    return [
+        Mismatch(where=f"file metadata {key}", found="a key", expected="a column, or a field of the descriptor")
+        for key in sorted(set(file.metadata_keys) - _SCHEMA_KEYS)
+    ]
+
+
+@rule("PIN14")
+def short_pins_agree(evidence: Evidence) -> Answer:
+    return _projected(evidence, lambda name: name in _PINNED)
+
+
+@rule("PRJ01")
+def columns_follow(evidence: Evidence) -> Answer:
+    # artifact_id is HSH05's, times in UTC are PRJ02's.
+    return _projected(evidence, lambda name: name not in _PINNED | {"artifact_id"} and not name.endswith("_utc"))
+
+
+@rule("PRJ02")
+def utc_columns_follow(evidence: Evidence) -> Answer:
+    return _projected(evidence, lambda name: name.endswith("_utc"))
+
+
+@rule("PRJ03")
+def nested_columns_follow(evidence: Evidence) -> Answer:
+    tables = evidence.artifact.tables
+    if tables is None:
+        return _NO_COLUMNS
+    found = []
+    for name in TRACE_TABLES:
+        if name in tables:
+            found += _compared_traces(name, tables[name], evidence.trace(name))
+    return found
+
+
+def _projected(evidence: Evidence, concerns: Callable[[str], bool]) -> Answer:
+    columns = evidence.artifact.columns
+    if columns is None:
+        return _NO_COLUMNS
+    expected = flat_columns(evidence.descriptor) | {"audio.path": audio_path(evidence.descriptor)}
+    return [
+        Mismatch(where=f"column {name}", found=columns[name], expected=value)
+        for name, value in expected.items()
+        if concerns(name) and name in columns and not _same(columns[name], value)
+    ]
+
+
+def _same(found: Any, expected: Any) -> bool:
+    """Compare values; a UTC that a rewriter cut to microseconds is held to the digits that it kept."""
+    if isinstance(found, str) and isinstance(expected, str) and found[:4].isdigit() and found.endswith("Z"):
+        return expected.startswith(found[:-1]) and expected.endswith("Z")
+    return bool(found == expected) and (found is None) == (expected is None)
+
+
+def _compared_traces(name: str, table: Trace | None, trace: Trace | None) -> list[Mismatch]:
+    if table is None or trace is None:
+        if table is None and trace is None:
+            return []
+        sides = ["null" if side is None else f"{side.rows} rows" for side in (table, trace)]
+        return [Mismatch(where=f"column {name}", found=sides[0], expected=sides[1])]
+    if table.rows != trace.rows:
+        return [Mismatch(where=f"column {name}", found=f"{table.rows} rows", expected=f"{trace.rows} rows")]
+    return [
+        Mismatch(where=f"column {name}.{key} row {row}", found=here, expected=there)
+        for key, values in trace.columns.items()
+        for row, here, there in _first_difference(table.columns.get(key, []), values)
+    ]
+
+
+def _first_difference(here: list[Any], there: list[Any]) -> list[tuple[int, Any, Any]]:
+    if here == there:
+        return []
+    return [next((row, a, b) for row, (a, b) in enumerate(zip(here, there, strict=True)) if a != b)]

@@ -1,0 +1,107 @@
+"""The shape of the descriptor (family SCH)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ttsartifact._spec import FORMAT_VERSION
+from ttsartifact.formulas.levels import LEVELS, missing_for
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Unverifiable
+from ttsartifact.verifying.catalogue import rule
+
+if TYPE_CHECKING:
+    from ttsartifact.verifying.evidence import Evidence
+
+__all__: list[str] = []
+
+_UNDERSTOOD: frozenset[str] = frozenset()
+"""Extensions that this verifier understands, by their names below /ext."""
+
+
+@rule("SCH01")
+def known_version(evidence: Evidence) -> Answer:
+    broken = evidence.breaches("SCH01")
+    if broken:
+        return broken
+    if _is_newer_minor(evidence):
+        stated = evidence.known("/spec_version")
+        return [
+            Mismatch(
+                where="/spec_version",
+                found=stated,
+                expected=FORMAT_VERSION,
+                message=f"a newer minor version, verified as {FORMAT_VERSION}",
+                severity=Severity.INFO,
+            )
+        ]
+    return []
+
+
+@rule("SCH02")
+def valid_descriptor(evidence: Evidence) -> Answer:
+    return evidence.breaches("SCH02")
+
+
+@rule("SCH03")
+def known_fields(evidence: Evidence) -> Answer:
+    unknown = evidence.breaches("SCH03")
+    if _is_newer_minor(evidence):  # a later version may have added them (clause 2.3)
+        return [mismatch._replace(severity=Severity.INFO) for mismatch in unknown]
+    return unknown
+
+
+@rule("SCH05")
+def critical_extensions(evidence: Evidence) -> Answer:
+    critical = evidence.known("/ext_critical") or []
+    if not critical:
+        return NotApplicable("no critical extension")
+    carried = evidence.known("/ext") or {}
+    missing = [(place, name) for place, name in enumerate(critical) if name not in carried]
+    if missing:
+        return [
+            Mismatch(where=f"/ext_critical/{place}", found=name, expected="a field of that name below /ext")
+            for place, name in missing
+        ]
+    unknown = [name for name in critical if name not in _UNDERSTOOD]
+    return Unverifiable(f"needs to understand {', '.join(unknown)}") if unknown else []
+
+
+@rule("SCH06")
+def no_outer_white_space(evidence: Evidence) -> Answer:
+    return evidence.breaches("SCH06")
+
+
+@rule("SCH07")
+def said_absences(evidence: Evidence) -> Answer:
+    return evidence.breaches("SCH07")
+
+
+@rule("SCH09")
+def one_run_id(evidence: Evidence) -> Answer:
+    broken = evidence.breaches("SCH09")
+    copies = evidence.artifact.columns or {}
+    stated = evidence.descriptor.known("/run/run_id")
+    if not broken and "run_id" in copies and copies["run_id"] != stated:
+        return [Mismatch(where="column run_id", found=copies["run_id"], expected=stated, message="another run_id")]
+    return broken
+
+
+@rule("SCH10")
+def reached_level(evidence: Evidence) -> Answer:
+    claimed = evidence.known("/level")
+    asked = LEVELS[1 : LEVELS.index(claimed) + 1]
+    return [
+        Mismatch(
+            where=missing.partition(":")[0],
+            found="absent",
+            expected=f"a value, for {level}" + (f":{rest}" if (rest := missing.partition(":")[2]) else ""),
+            message=f"the claimed level {claimed} is not reached",
+        )
+        for level in asked
+        for missing in missing_for(level, evidence.descriptor)
+    ]
+
+
+def _is_newer_minor(evidence: Evidence) -> bool:
+    stated = evidence.descriptor.known("/spec_version")
+    return int(stated.partition(".")[2]) > int(FORMAT_VERSION.partition(".")[2])

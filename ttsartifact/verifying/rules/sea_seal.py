@@ -1,0 +1,53 @@
+"""The seal over the bytes (family SEA)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Verdict
+from ttsartifact.verifying.catalogue import rule
+from ttsartifact.verifying.rules.con_containers import canonical_framing
+from ttsartifact.verifying.rules.hsh_digests import audio_digest, bound_traces, pcm_digest, true_pointers
+from ttsartifact.verifying.rules.shared import compared
+
+if TYPE_CHECKING:
+    from ttsartifact.verifying.evidence import Evidence
+
+__all__: list[str] = []
+
+
+@rule("SEA01")
+def sealed(evidence: Evidence) -> Answer:
+    if evidence.seal is not None:
+        return []
+    if evidence.known("/level") == "L0":
+        return NotApplicable("level L0 needs no seal")
+    return [Mismatch(where="seal", found="none", expected="a seal; software that rewrites the file drops it")]
+
+
+@rule("SEA02")
+def seal_holds(evidence: Evidence) -> Answer:
+    if evidence.seal is None:
+        return NotApplicable("no seal")
+    return compared("seal", evidence.seal_expected, evidence.seal)
+
+
+@rule("SEA03")
+def argued_seal(evidence: Evidence) -> Answer:
+    framing = canonical_framing(evidence)
+    misframed = isinstance(framing, list) and framing
+    if evidence.seal is not None and evidence.seal == evidence.seal_expected and not misframed:
+        return []
+    parts_hold = not true_pointers(evidence) and not bound_traces(evidence)
+    if parts_hold and not audio_digest(evidence):
+        word, message = Verdict.REWRAPPED, "descriptor, parts and audio file are as recorded; their container is not"
+    elif parts_hold and pcm_digest(evidence) == []:
+        word, message = Verdict.RETAGGED, "the samples are as recorded; the audio file around them is not"
+    else:
+        return []
+    return [Mismatch(where="seal", found=word, expected=Verdict.INTACT, message=message, severity=Severity.INFO)]
+
+
+@rule("SEA04")
+def seal_place(evidence: Evidence) -> Answer:
+    return [] if evidence.seal is not None else NotApplicable("no seal")

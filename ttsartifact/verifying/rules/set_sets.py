@@ -1,0 +1,112 @@
+"""Sessions and data sets (clause 9.6): what the runs of one file share that they should not, and what drifts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
+from ttsartifact.verifying.catalogue import rule
+from ttsartifact.verifying.siblings import PINS, Sibling, Siblings, differing
+
+if TYPE_CHECKING:
+    from ttsartifact.verifying.evidence import Evidence
+
+_ALONE = NotApplicable("one run alone")
+
+
+@rule("SET01")
+def unique_ids(evidence: Evidence) -> Answer:
+    siblings = evidence.siblings
+    if siblings is None:
+        return _ALONE
+    faults = []
+    for field, where, value in (
+        ("artifact_id", "", evidence.artifact.artifact_id),
+        ("run_id", "/run/run_id", evidence.known("/run/run_id")),
+    ):
+        others = _others(evidence, siblings.sharing(field, value))
+        if others:
+            faults.append(
+                Mismatch(
+                    where=where,
+                    found=value,
+                    expected=f"another {field} than row {others[0].row}",
+                    message="two rows are one run" if field == "artifact_id" else "two runs share one id",
+                )
+            )
+            break
+    return faults
+
+
+@rule("SET02")
+def steady_session(evidence: Evidence) -> Answer:
+    siblings, session = evidence.siblings, evidence.known("/run/session_id")
+    if siblings is None or session is None:
+        return NotApplicable("no session")
+    if "session" in evidence.profiles:
+        return NotApplicable("CLM05 asks it of a session that claims to be consistent")
+    return drifted(evidence, siblings, session)
+
+
+@rule("SET04")
+def own_words(evidence: Evidence) -> Answer:
+    siblings, pcm, text = evidence.siblings, evidence.known("/audio/pcm"), evidence.known("/input/text/digest")
+    if siblings is None or pcm is None:
+        return _ALONE
+    other = next((run for run in siblings.sharing("pcm", pcm) if run.text != text), None)
+    if other is None:
+        return []
+    return [
+        Mismatch(
+            where="/input/text/digest",
+            found=text,
+            expected=f"{other.text}, as row {other.row} with the same samples",
+            message="two texts cannot have been spoken by the same samples",
+        )
+    ]
+
+
+@rule("TEL15")
+def own_telemetry(evidence: Evidence) -> Answer:
+    siblings = evidence.siblings
+    trace = evidence.trace("telemetry") if siblings is not None else None
+    if siblings is None or trace is None or not trace.rows:
+        return NotApplicable("no telemetry beside that of another run")
+    stated = next(entry["digest"] for entry in evidence.known("/traces") if entry["name"] == "telemetry")
+    others = _others(evidence, siblings.sharing("telemetry", stated))
+    if not others:
+        return []
+    return [
+        Mismatch(
+            where="trace/telemetry",
+            found=stated,
+            expected=f"other readings than those of row {others[0].row}",
+            message="two runs have the same readings, to the nanosecond",
+        )
+    ]
+
+
+def drifted(evidence: Evidence, siblings: Siblings, session: str) -> list[Mismatch]:
+    """Return what differs from the run before this one in its session and is not listed as changed."""
+    row = evidence.artifact.row
+    before = next((run for run in reversed(siblings.sharing("session", session)) if run.row < (row or 0)), None)
+    if before is None or row is None:
+        return []
+    mine, theirs = siblings.conditions[row], siblings.conditions[before.row]
+    changed = evidence.known("/run/changes") or []
+    found = [pointer for pointer in differing(mine, theirs, changed) if pointer in PINS]
+    if siblings.runs[row].policy != before.policy and "/gate/policy/digest" not in changed:
+        found.append("/gate/policy/digest")
+    return [
+        Mismatch(
+            where=pointer,
+            found="changed here",
+            expected=f"as in row {before.row}, or listed in /run/changes",
+            message="a condition drifts within the session",
+        )
+        for pointer in found
+    ]
+
+
+def _others(evidence: Evidence, runs: list[Sibling]) -> list[Sibling]:
+    return [run for run in runs if run.row != evidence.artifact.row]

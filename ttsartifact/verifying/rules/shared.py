@@ -1,0 +1,37 @@
+"""Helpers of several rule families: a claimed level, entries with their pointers, absence, one comparison."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.formulas.levels import LEVELS
+from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.finding import Mismatch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ttsartifact.verifying.evidence import Evidence
+
+__all__ = ["claims_level", "compared", "entries", "is_unknown"]
+
+
+def claims_level(evidence: Evidence, level: str) -> bool:
+    """Tell whether the artifact claims `level` or a higher one."""
+    claimed = evidence.known("/level")
+    return claimed in LEVELS and LEVELS.index(claimed) >= LEVELS.index(level)
+
+
+def entries(evidence: Evidence, pointer: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the objects of the list at `pointer`, each with its own pointer; nothing when the list is absent."""
+    for place, entry in enumerate(evidence.known(pointer) or []):
+        yield f"{pointer}/{place}", entry
+
+
+def is_unknown(value: Any) -> bool:
+    """Tell whether a value is missing although there is one: its absence says anything but `not_applicable`."""
+    return value is None or (is_absent(value) and value["reason"] != "not_applicable")
+
+
+def compared(where: str, found: Any, stated: Any, message: str = "") -> list[Mismatch]:
+    return [] if found == stated else [Mismatch(where=where, found=found, expected=stated, message=message)]

@@ -1,0 +1,191 @@
+"""Times (clause 7, family TIM): whether the instants of a run are ordered and consistent."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import gcd
+from typing import TYPE_CHECKING
+
+from ttsartifact.formulas.load import depth_at
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
+from ttsartifact.verifying.catalogue import rule
+from ttsartifact.verifying.rules.shared import entries
+
+if TYPE_CHECKING:
+    from ttsartifact.verifying.evidence import Evidence
+
+COARSE_NS = 1_000_000  # a clock of this step is one that somebody typed, or a timer tick
+_COARSE_FROM_TIMES = 4  # fewer round numbers than this are chance
+
+# In the order that clause 7.4 demands.
+_TIMES = (
+    "t_scheduled_ns",
+    "t_submit_ns",
+    "t_start_ns",
+    "t_first_model_token_ns",
+    "t_first_token_ns",
+    "t_last_token_ns",
+    "t_encoded_ns",
+)
+
+
+@rule("TIM01")
+def ordered_times(evidence: Evidence) -> Answer:
+    known = [(name, evidence.known(f"/run/times/{name}")) for name in _TIMES]
+    stated = [(name, t_ns) for name, t_ns in known if t_ns is not None]
+    return [
+        Mismatch(
+            where=f"/run/times/{later}",
+            found=t_later,
+            expected=f"at least {earlier}, {t_earlier}",
+            message=f"{later} lies before {earlier}",
+        )
+        for (earlier, t_earlier), (later, t_later) in pairwise(stated)
+        if t_later < t_earlier
+    ]
+
+
+@rule("TIM02")
+def logged_times(evidence: Evidence) -> Answer:
+    log = evidence.chunks
+    if log is None or not log.rows:
+        return NotApplicable("no chunk log")
+    logged = {
+        "t_first_token_ns": log.columns["t_ns"][0],
+        "t_last_token_ns": log.columns["t_ns"][-1],
+        "first_chunk_frames": log.columns["frame_count"][0],
+    }
+    stated = {name: evidence.known(f"/run/times/{name}") for name in logged}
+    return [
+        Mismatch(
+            where=f"/run/times/{name}",
+            found=stated[name],
+            expected=f"{value}, from the chunk log",
+            message="the descriptor and the chunk log tell two runs",
+        )
+        for name, value in logged.items()
+        if stated[name] is not None and stated[name] != value
+    ]
+
+
+@rule("TIM03")
+def inside_the_window(evidence: Evidence) -> Answer:
+    seen = [entry["t_ns"] for _, entry in entries(evidence, "/timebase/snapshots")]
+    if len(seen) < 2:
+        return NotApplicable("fewer than two snapshots span no window")
+    first, last = min(seen), max(seen)
+    times = [(f"/run/times/{name}", evidence.known(f"/run/times/{name}")) for name in _TIMES]
+    # A plan is older than the run that fulfils it.
+    found = [(where, t_ns) for where, t_ns in times[1:] if t_ns is not None]
+    for _, entry in entries(evidence, "/traces"):
+        name = entry["name"]
+        trace = evidence.trace(name)
+        for column in ("t_before_ns", "t_ns"):
+            values = trace.columns.get(column) if trace is not None else None
+            if values:
+                found += [(f"trace/{name}/columns/{column}", t_ns) for t_ns in {min(values), max(values)}]
+    return [
+        Mismatch(
+            where=where,
+            found=t_ns,
+            expected=f"{first} to {last}",
+            message="a time outside the snapshots of the run",
+        )
+        for where, t_ns in found
+        if not first <= t_ns <= last
+    ]
+
+
+@rule("TIM04")
+def meant_first_token(evidence: Evidence) -> Answer:
+    faults = evidence.breaches("TIM04")
+    if faults:
+        return faults
+    if evidence.chunks is None:
+        return NotApplicable("no chunk log")
+    if evidence.known("/run/times/t_first_token_semantics") is not None:
+        return []
+    return [
+        Mismatch(
+            where="/run/times/t_first_token_semantics",
+            found="absent",
+            expected="host, device or socket",
+            message="a first token that arrived nowhere is no latency",
+        )
+    ]
+
+
+@rule("TIM06")
+def fine_times(evidence: Evidence) -> Answer:
+    origin = evidence.known("/timebase/origin/clock")
+    resolution = {clock["id"]: clock["resolution_ns"] for _, clock in entries(evidence, "/timebase/clocks")}.get(origin)
+    if resolution is None or resolution >= COARSE_NS:
+        return NotApplicable("the clock resolves no more than a millisecond")
+    times = {evidence.known(f"/run/times/{name}") for name in _TIMES}
+    times |= set(evidence.chunks.columns["t_ns"]) if evidence.chunks is not None else set()
+    told = times - {None, 0}
+    if len(told) < _COARSE_FROM_TIMES:
+        return NotApplicable(f"fewer than {_COARSE_FROM_TIMES} times are told")
+    step = gcd(*told)
+    if step % COARSE_NS:
+        return []
+    return [
+        Mismatch(
+            where="/run/times",
+            found=f"{len(told)} times, all multiples of {step} ns",
+            expected=f"the {resolution} ns that the clock resolves",
+            message="the times look typed, or come from a coarser clock than is named",
+        )
+    ]
+
+
+@rule("TIM08")
+def counted_attempts(evidence: Evidence) -> Answer:
+    attempt = evidence.known("/run/attempt")
+    if attempt is None:
+        return NotApplicable("no attempt is stated")
+    if attempt["index"] > attempt["retries"]:
+        return []
+    return [
+        Mismatch(
+            where="/run/attempt/index",
+            found=attempt["index"],
+            expected=f"more than the {attempt['retries']} that went before",
+            message="a retry is hidden",
+        )
+    ]
+
+
+@rule("TIM09")
+def load_at_submit(evidence: Evidence) -> Answer:
+    load = {key: evidence.known(f"/run/load/{key}") for key in ("queue_depth_at_submit", "batch_size", "batch_index")}
+    if all(value is None for value in load.values()):
+        return NotApplicable("no load is stated")
+    faults = []
+    if load["batch_size"] is not None and load["batch_index"] is not None and load["batch_index"] >= load["batch_size"]:
+        faults.append(
+            Mismatch(
+                where="/run/load/batch_index",
+                found=load["batch_index"],
+                expected=f"less than batch_size, {load['batch_size']}",
+                message="the run has a place outside its batch",
+            )
+        )
+    depth, traced = load["queue_depth_at_submit"], _depth_at_submit(evidence)
+    if depth is not None and traced is not None and depth != traced:
+        faults.append(
+            Mismatch(
+                where="/run/load/queue_depth_at_submit",
+                found=depth,
+                expected=f"{traced}, waiting and running in trace/queue at t_submit",
+                message="the queue is told twice, differently",
+            )
+        )
+    return faults
+
+
+def _depth_at_submit(evidence: Evidence) -> int | None:
+    queue, submit = evidence.trace("queue"), evidence.known("/run/times/t_submit_ns")
+    if queue is None:
+        return None
+    return depth_at(submit, *(queue.columns[key] for key in ("t_ns", "waiting", "running")))
