@@ -8,7 +8,7 @@ from ttsartifact.reporting.rerun import plan_lines, rerun_lines
 from ttsartifact.rerunning.consent import Consent
 from ttsartifact.rerunning.plan import Plan, PlannedInput
 from ttsartifact.rerunning.rerun import Rerun
-from ttsartifact.rerunning.verdict import Expectation, Judgement, Word, not_comparable
+from ttsartifact.rerunning.verdict import Expectation, Judgement, Nearness, not_comparable
 
 ID, AGAIN = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32
 
@@ -77,8 +77,8 @@ def test_a_rerun_that_differs_says_from_where_and_what_can_explain_it() -> None:
         artifact_id=ID,
         again_id=AGAIN,
         judgement=Judgement(
-            verdict=Word.DIFFERENT,
-            expectation=Expectation(least=Word.PCM_EXACT, because="determinism is claimed to be bitwise"),
+            verdict=Nearness.DIFFERENT,
+            expectation=Expectation(least=Nearness.PCM_EXACT, because="determinism is claimed to be bitwise"),
             expected=False,
         ),
         audio=audio,

@@ -15,7 +15,7 @@ from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording import environment
 from ttsartifact.recording.references import Reference
 from ttsartifact.rerunning.rerun import rerun_runner
-from ttsartifact.rerunning.verdict import Word
+from ttsartifact.rerunning.verdict import Nearness
 from ttsartifact.running.adapt import adapt_voice
 from ttsartifact.running.adapter_protocol import AdaptationClip
 from ttsartifact.running.run import run_runner
@@ -100,13 +100,13 @@ def test_clips_that_were_handed_over_come_first(voice, clips, tmp_path):
     assert "ref/0" in artifact.parts.names()
     assert verify(path)[0].conformant
     found = rerun_runner(path, weights=voice.parent)
-    assert found.verdict == Word.PCM_EXACT
+    assert found.verdict == Nearness.PCM_EXACT
 
 
 def test_a_rerun_needs_the_delta_and_not_the_clips(spoken, voice):
     """10.4: the clips went into it, and the base is the runner's own."""
     found = rerun_runner(spoken, weights=voice.parent)
-    assert (found.verdict, found.exit_code, found.causes) == (Word.PCM_EXACT, 0, ())
+    assert (found.verdict, found.exit_code, found.causes) == (Nearness.PCM_EXACT, 0, ())
     assert [each.name for each in found.plan.weights] == ["mine.safetensors"]
     assert found.readapted is None
 
@@ -116,7 +116,7 @@ def test_without_the_delta_nothing_is_run(spoken, voice, tmp_path):
     delta = open_artifact(spoken).descriptor.known("/pins/adaptation/delta")
     for folder in (None, tmp_path / "site"):
         found = rerun_runner(spoken, weights=folder)
-        assert (found.verdict, found.exit_code, found.plan) == (Word.NOT_COMPARABLE, 3, None)
+        assert (found.verdict, found.exit_code, found.plan) == (Nearness.NOT_COMPARABLE, 3, None)
         assert found.explanation == (
             f"the delta of the adapted voice is not at hand: mine.safetensors, {delta}; give its folder with --weights"
         )
@@ -136,7 +136,7 @@ def test_the_adaptation_is_made_again(spoken, voice, clips):
     plans = []
     paths = [clip.path for clip in clips]
     found = rerun_runner(spoken, weights=voice.parent, readapt=True, references=paths, on_plan=plans.append)
-    assert (found.readapted.words, found.verdict, found.exit_code) == ("DELTA-EXACT", Word.PCM_EXACT, 0)
+    assert (found.readapted.words, found.verdict, found.exit_code) == ("DELTA-EXACT", Nearness.PCM_EXACT, 0)
     assert plans[0].adapter == "tiny"
     assert [each.name for each in plans[0].inputs] == ["text", "target clip 1", "target clip 2"]
     document = found.to_value()
@@ -148,9 +148,9 @@ def test_an_adaptation_of_which_a_clip_is_missing_is_not_made(spoken, voice, cli
     """10.4: the clip is named by its place and digest; one of another run is told too."""
     found = rerun_runner(spoken, weights=voice.parent, readapt=True, references=[clips[0].path])
     wanted = open_artifact(spoken).descriptor.known("/input/refs/1/digest")
-    assert found.verdict == Word.NOT_COMPARABLE
+    assert found.verdict == Nearness.NOT_COMPARABLE
     assert found.explanation == f"target clip 2 is not at hand: {wanted}; give it with --ref"
-    assert rerun_runner(spoken, weights=voice.parent, references=[str(spoken)]).verdict == Word.NOT_COMPARABLE
+    assert rerun_runner(spoken, weights=voice.parent, references=[str(spoken)]).verdict == Nearness.NOT_COMPARABLE
 
 
 def forged(voice, **changes):
@@ -182,7 +182,7 @@ def test_what_differs_is_named(voice, clips, tmp_path, changes, link):
     run_runner("tiny", "Hello.", path, weights={voice.name: str(voice)})
     found = rerun_runner(path, weights=voice.parent, readapt=True, references=[clip.path for clip in clips])
     assert (found.readapted.words, found.exit_code) == (f"DELTA-DIFFERENT({link})", 1)
-    assert found.verdict == Word.PCM_EXACT
+    assert found.verdict == Nearness.PCM_EXACT
     jsonschema.Draft202012Validator(_spec.load_json("rerun.schema.json")).validate(found.to_value())
 
 
@@ -192,7 +192,7 @@ def test_a_run_without_an_adaptation_has_none_to_make_again(tiny, tmp_path):
     run_runner("tiny", "Hello.", path)
     found = rerun_runner(path, readapt=True)
     assert (found.verdict, found.explanation) == (
-        Word.NOT_COMPARABLE,
+        Nearness.NOT_COMPARABLE,
         "the run states no adaptation with a chain; there is nothing to adapt again",
     )
 

@@ -17,7 +17,7 @@ from ttsartifact.recording.command import record_command
 from ttsartifact.recording.references import Reference
 from ttsartifact.rerunning.consent import Consent
 from ttsartifact.rerunning.rerun import rerun_command, rerun_runner
-from ttsartifact.rerunning.verdict import Word
+from ttsartifact.rerunning.verdict import Nearness
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.verifying.engine import verify
@@ -51,7 +51,7 @@ def engines(tmp_path_factory):
 def test_the_same_command_gives_the_same_samples(engines, name, argv):
     """PCM-EXACT, exit 0; nothing was promised, and nothing needs explaining."""
     found = rerun_command(engines / name, argv)
-    assert (found.verdict, found.expected, found.exit_code) == (Word.PCM_EXACT, None, 0)
+    assert (found.verdict, found.expected, found.exit_code) == (Nearness.PCM_EXACT, None, 0)
     assert found.judgement.encoded_equal
     assert (found.causes, found.others) == ((), ())
     assert found.explanation == "determinism is unclaimed"
@@ -62,7 +62,7 @@ def test_another_voice_is_different_and_the_command_line_says_why(engines):
     """DIFFERENT, exit 1, with the difference in argv and the first divergent chunk."""
     again = ["espeak-ng", "-v", "en+f3", "-w", "{out}", "{text}"]
     found = rerun_command(engines / "espeak.tts.wav", again)
-    assert (found.verdict, found.expected, found.exit_code) == (Word.DIFFERENT, None, 1)
+    assert (found.verdict, found.expected, found.exit_code) == (Nearness.DIFFERENT, None, 1)
     (cause,) = found.causes
     assert (cause.pointer, cause.label) == ("/generation/command/argv", "command line")
     assert (cause.a, cause.b) == (ESPEAK, again)
@@ -75,7 +75,7 @@ def test_another_voice_is_different_and_the_command_line_says_why(engines):
 def test_another_engine_is_compared_by_its_sound(engines):
     """Speech of flite has another rate: no sample stands for a sample, and the engine is named as the first cause."""
     found = rerun_command(engines / "espeak.tts.wav", FLITE)
-    assert found.verdict == Word.DIFFERENT
+    assert found.verdict == Nearness.DIFFERENT
     assert found.audio.divergence is None
     assert found.causes[0].cause == "code"
     schemas.require_valid("rerun", found.to_value())
@@ -121,7 +121,7 @@ def withheld(tmp_path):
 def test_without_the_text_nothing_runs(withheld, tmp_path):
     """NOT-COMPARABLE before compute, exit 3."""
     found = rerun_command(withheld, ["touch", str(tmp_path / "ran"), "{text}", "{out}"])
-    assert (found.verdict, found.exit_code, found.plan) == (Word.NOT_COMPARABLE, 3, None)
+    assert (found.verdict, found.exit_code, found.plan) == (Nearness.NOT_COMPARABLE, 3, None)
     assert found.explanation == "the text is withheld; give it with --text"
     assert not (tmp_path / "ran").exists()
     schemas.require_valid("rerun", found.to_value())
@@ -129,9 +129,9 @@ def test_without_the_text_nothing_runs(withheld, tmp_path):
 
 def test_the_text_can_be_given_and_must_be_the_one(withheld):
     """A text is an input by its digest."""
-    assert rerun_command(withheld, ESPEAK, text=TEXT).verdict == Word.PCM_EXACT
+    assert rerun_command(withheld, ESPEAK, text=TEXT).verdict == Nearness.PCM_EXACT
     found = rerun_command(withheld, ESPEAK, text="The quick brown fox!")
-    assert found.verdict == Word.NOT_COMPARABLE
+    assert found.verdict == Nearness.NOT_COMPARABLE
     assert found.explanation.startswith("the text is another one: found sha256:")
 
 
@@ -146,7 +146,7 @@ def test_a_salted_digest_vouches_for_no_text_but_the_embedded_one(tmp_path):
         }
 
     found = rerun_command(kit.artifact(tmp_path, patch=salted), ESPEAK, text=TEXT)
-    assert found.verdict == Word.NOT_COMPARABLE
+    assert found.verdict == Nearness.NOT_COMPARABLE
     assert found.explanation.startswith("the run states a salted digest")
 
 
@@ -165,14 +165,14 @@ def cloned(tmp_path):
 def test_a_reference_clip_comes_from_the_artifact_or_by_its_digest(cloned):
     """An embedded clip is at hand; another one must be given; another clip is another run."""
     folder, argv, clip = cloned
-    assert rerun_command(folder / "kept.tts.wav", argv).verdict == Word.PCM_EXACT
+    assert rerun_command(folder / "kept.tts.wav", argv).verdict == Nearness.PCM_EXACT
     missing = rerun_command(folder / "apart.tts.wav", argv)
-    assert missing.verdict == Word.NOT_COMPARABLE
+    assert missing.verdict == Nearness.NOT_COMPARABLE
     assert missing.explanation.startswith("reference clip 1 is not at hand: sha256:")
-    assert rerun_command(folder / "apart.tts.wav", argv, references=[clip]).verdict == Word.PCM_EXACT
+    assert rerun_command(folder / "apart.tts.wav", argv, references=[clip]).verdict == Nearness.PCM_EXACT
     other = folder / "other.wav"
     other.write_bytes(kit.wav(kit.tone(400)))
-    assert rerun_command(folder / "apart.tts.wav", argv, references=[other]).verdict == Word.NOT_COMPARABLE
+    assert rerun_command(folder / "apart.tts.wav", argv, references=[other]).verdict == Nearness.NOT_COMPARABLE
     assert rerun_command(folder / "kept.tts.wav", argv, references=[other]).explanation.startswith(
         "a reference clip was given that the run does not have"
     )
@@ -237,10 +237,10 @@ def test_the_upper_rungs_are_refused_in_this_version(engines, level):
 def test_a_command_run_has_no_runner_to_make_it_again(engines):
     """The sentence says what to do; a runner that the asker names makes it all the same."""
     found = rerun_runner(engines / "espeak.tts.wav")
-    assert (found.verdict, found.exit_code) == (Word.NOT_COMPARABLE, 3)
+    assert (found.verdict, found.exit_code) == (Nearness.NOT_COMPARABLE, 3)
     assert found.explanation == "no runner made this run; give the command after --"
     named = rerun_runner(engines / "espeak.tts.wav", runner="espeak-ng")
-    assert named.verdict == Word.PCM_EXACT
+    assert named.verdict == Nearness.PCM_EXACT
 
 
 HOSTILE = [
@@ -281,7 +281,7 @@ def test_nothing_that_an_artifact_names_is_executed(tmp_path, monkeypatch, words
     assert rerun_runner(path).explanation == "its runner is not installed"
     # `--` ends the options of espeak-ng: a text that looks like one is a text.
     found = rerun_command(path, ["espeak-ng", "-w", "{out}", "--", "{text}"])
-    assert found.verdict == Word.DIFFERENT
+    assert found.verdict == Nearness.DIFFERENT
     assert not canary.exists()
 
 
@@ -312,7 +312,7 @@ soundfile.write(sys.argv[1], numpy.sin(2 * numpy.pi * float(sys.argv[3]) * time)
 """
 
 
-@pytest.mark.parametrize(("codec", "verdict"), [("FLAC", Word.PCM_EXACT), ("MP3", Word.FILE_EXACT)])
+@pytest.mark.parametrize(("codec", "verdict"), [("FLAC", Nearness.PCM_EXACT), ("MP3", Nearness.FILE_EXACT)])
 def test_encoded_audio_is_rerun_too(tmp_path, codec, verdict):
     """Lossless audio is equal by its PCM, lossy audio by its file."""
     path = tmp_path / "a.tts.parquet"
@@ -321,7 +321,7 @@ def test_encoded_audio_is_rerun_too(tmp_path, codec, verdict):
     found = rerun_command(path, argv, keep=tmp_path / "again.tts.parquet")
     assert (found.verdict, found.exit_code, found.judgement.encoded_equal) == (verdict, 0, True)
     other = rerun_command(path, [*argv[:5], "330", codec])
-    assert (other.verdict, other.exit_code) == (Word.DIFFERENT, 1)
+    assert (other.verdict, other.exit_code) == (Nearness.DIFFERENT, 1)
     schemas.require_valid("rerun", other.to_value())
 
 
@@ -331,7 +331,7 @@ def test_a_command_that_streams_is_rerun_as_it_streamed(tmp_path):
     path = tmp_path / "a.tts.wav"
     record_command(argv, text=TEXT, out=path, repair_header=True, say=lambda _: None)
     found = rerun_command(path, argv, repair_header=True)
-    assert (found.verdict, found.exit_code) == (Word.PCM_EXACT, 0)
+    assert (found.verdict, found.exit_code) == (Nearness.PCM_EXACT, 0)
 
 
 def test_what_is_run_again_is_what_was_verified(engines, tmp_path):
@@ -343,4 +343,4 @@ def test_what_is_run_again_is_what_was_verified(engines, tmp_path):
         path.unlink()
         shutil.copyfile(engines / "flite.tts.wav", path)
 
-    assert rerun_command(path, ESPEAK, on_plan=swap).verdict == Word.PCM_EXACT
+    assert rerun_command(path, ESPEAK, on_plan=swap).verdict == Nearness.PCM_EXACT

@@ -13,7 +13,7 @@ from ttsartifact.errors import CommandFailed, Refused, Unavailable
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.references import Reference
 from ttsartifact.rerunning.rerun import rerun_runner
-from ttsartifact.rerunning.verdict import Word
+from ttsartifact.rerunning.verdict import Nearness
 from ttsartifact.running import child
 from ttsartifact.running.child import ChildLimits, is_isolated
 from ttsartifact.running.run import run_runner
@@ -57,7 +57,7 @@ def test_a_run_of_espeak_is_made_again_sample_by_sample(spoken):
     """The same seed in a new process on the same device: PCM-EXACT, as promised."""
     plans = []
     found = rerun_runner(spoken, on_plan=plans.append)
-    assert (found.verdict, found.expected, found.exit_code) == (Word.PCM_EXACT, True, 0)
+    assert (found.verdict, found.expected, found.exit_code) == (Nearness.PCM_EXACT, True, 0)
     assert found.causes == ()
     assert plans == [found.plan]
     assert plans[0].seeds == {"voice": 7}
@@ -75,7 +75,7 @@ def test_two_runs_in_one_process_are_equal(spoken, tmp_path):
 def test_another_parameter_is_named_as_the_cause(spoken, tmp_path):
     """A rerun that was asked for another rate is different, contradicts nothing, and says why."""
     found = rerun_runner(spoken, parameters={"rate": 150}, keep=tmp_path / "kept.tts.wav")
-    assert (found.verdict, found.expected, found.exit_code) == (Word.DIFFERENT, None, 1)
+    assert (found.verdict, found.expected, found.exit_code) == (Nearness.DIFFERENT, None, 1)
     assert [(each.label, each.a, each.b) for each in found.causes] == [("parameter rate", 200, 150)]
     assert found.explanation == "no promise covers another parameter rate"
     assert verify(tmp_path / "kept.tts.wav")[0].conformant
@@ -167,7 +167,7 @@ def fine(odd_runner, tmp_path):
 def test_a_third_partys_runner_is_rerun(fine):
     """Any installed package can bring one."""
     found = rerun_runner(fine)
-    assert (found.verdict, found.expected, found.exit_code) == (Word.PCM_EXACT, True, 0)
+    assert (found.verdict, found.expected, found.exit_code) == (Nearness.PCM_EXACT, True, 0)
 
 
 def test_a_bitwise_promise_that_breaks_is_a_contradiction(fine):
@@ -175,7 +175,7 @@ def test_a_bitwise_promise_that_breaks_is_a_contradiction(fine):
     module = fine.parent / "site" / "odd_runners.py"
     module.write_text(module.read_text().replace("(level + number)", "(level + number + 9 * (number == 1))"))
     found = rerun_runner(fine)
-    assert (found.verdict, found.expected, found.exit_code) == (Word.DIFFERENT, False, 1)
+    assert (found.verdict, found.expected, found.exit_code) == (Nearness.DIFFERENT, False, 1)
     assert found.audio.divergence.chunk == 1
     assert found.audio.divergence.frame == 160
     assert found.audio.max_difference_lsb == 9.0
@@ -242,7 +242,7 @@ def test_a_child_has_neither_home_nor_credentials(fine, monkeypatch):
 
 def test_what_a_runner_prints_is_no_answer(fine):
     """A runner cannot end a run by printing what the child would say."""
-    assert rerun_runner(fine, parameters={"mode": "print"}).verdict == Word.PCM_EXACT
+    assert rerun_runner(fine, parameters={"mode": "print"}).verdict == Nearness.PCM_EXACT
 
 
 def test_what_a_runner_raises_is_its_failure_and_leaves_a_journal(odd_runner, tmp_path):
@@ -258,7 +258,7 @@ def test_where_no_network_can_be_taken_away_the_plan_says_so(fine, monkeypatch):
     """A system without namespaces makes runs all the same, and hides nothing."""
     monkeypatch.setattr(child, "_isolation", tuple)
     found = rerun_runner(fine)
-    assert found.verdict == Word.PCM_EXACT
+    assert found.verdict == Nearness.PCM_EXACT
     assert found.plan.network
 
 
@@ -269,11 +269,11 @@ def test_reference_clips_reach_the_runner_from_the_artifact_or_by_digest(odd_run
     for name, embed in (("kept", True), ("apart", False)):
         reference = Reference(path=clip, role="prosody", embed=embed)
         run_runner(odd_runner, TEXT, tmp_path / f"{name}.tts.wav", references=[reference])
-    assert rerun_runner(tmp_path / "kept.tts.wav").verdict == Word.PCM_EXACT
+    assert rerun_runner(tmp_path / "kept.tts.wav").verdict == Nearness.PCM_EXACT
     missing = rerun_runner(tmp_path / "apart.tts.wav")
-    assert (missing.verdict, missing.exit_code) == (Word.NOT_COMPARABLE, 3)
+    assert (missing.verdict, missing.exit_code) == (Nearness.NOT_COMPARABLE, 3)
     found = rerun_runner(tmp_path / "apart.tts.wav", references=[clip])
-    assert (found.verdict, found.causes) == (Word.PCM_EXACT, ())
+    assert (found.verdict, found.causes) == (Nearness.PCM_EXACT, ())
     assert [(each.name, each.source) for each in found.plan.inputs] == [
         ("text", "artifact"),
         ("reference clip 1", "given"),

@@ -16,7 +16,7 @@ from ttsartifact.rerunning.verdict import (
     LADDER,
     Expectation,
     Judgement,
-    Word,
+    Nearness,
     can_cause,
     expectation_of,
     judge,
@@ -96,13 +96,13 @@ def test_the_best_verdict_that_holds_is_the_one(audio, codec, stages, other, wor
     ("first", "again", "audio", "least", "expected", "exit_code"),
     [
         # exact numerics: anything else than equal samples is a contradiction
-        ({"numerics": numerics("exact")}, {"numerics": numerics("exact")}, EQUAL, Word.PCM_EXACT, True, 0),
-        ({"numerics": numerics("exact")}, {"numerics": numerics("exact")}, CLOSE, Word.PCM_EXACT, False, 1),
+        ({"numerics": numerics("exact")}, {"numerics": numerics("exact")}, EQUAL, Nearness.PCM_EXACT, True, 0),
+        ({"numerics": numerics("exact")}, {"numerics": numerics("exact")}, CLOSE, Nearness.PCM_EXACT, False, 1),
         (
             {"numerics": numerics("exact")},
             {"numerics": numerics("exact", fingerprint=b"another machine")},
             CLOSE,
-            Word.PCM_EXACT,
+            Nearness.PCM_EXACT,
             False,
             1,
         ),
@@ -113,7 +113,7 @@ def test_the_best_verdict_that_holds_is_the_one(audio, codec, stages, other, wor
             {"numerics": numerics("f64g"), "repeat": "equal"},
             {"numerics": numerics("f64g")},
             CLOSE,
-            Word.PCM_EXACT,
+            Nearness.PCM_EXACT,
             False,
             1,
         ),
@@ -122,7 +122,7 @@ def test_the_best_verdict_that_holds_is_the_one(audio, codec, stages, other, wor
             {"numerics": numerics("native"), "repeat": "equal"},
             {"numerics": numerics("native")},
             CLOSE,
-            Word.PCM_EXACT,
+            Nearness.PCM_EXACT,
             False,
             1,
         ),
@@ -130,16 +130,23 @@ def test_the_best_verdict_that_holds_is_the_one(audio, codec, stages, other, wor
             {"numerics": numerics("native"), "repeat": "differs"},
             {"numerics": numerics("native")},
             CLOSE,
-            Word.WITHIN_TOLERANCE,
+            Nearness.WITHIN_TOLERANCE,
             True,
             0,
         ),
-        ({"numerics": numerics("native")}, {"numerics": numerics("native")}, CLOSE, Word.WITHIN_TOLERANCE, True, 0),
+        (
+            {"numerics": numerics("native")},
+            {"numerics": numerics("native")},
+            CLOSE,
+            Nearness.WITHIN_TOLERANCE,
+            True,
+            0,
+        ),
         (
             {"numerics": numerics("native"), "repeat": "equal"},
             {"numerics": numerics("native", fingerprint=b"g")},
             CLOSE,
-            Word.WITHIN_TOLERANCE,
+            Nearness.WITHIN_TOLERANCE,
             True,
             0,
         ),
@@ -147,7 +154,7 @@ def test_the_best_verdict_that_holds_is_the_one(audio, codec, stages, other, wor
             {"numerics": numerics("native"), "repeat": "equal"},
             {"numerics": numerics("native", fingerprint=b"g")},
             FAR,
-            Word.WITHIN_TOLERANCE,
+            Nearness.WITHIN_TOLERANCE,
             False,
             1,
         ),
@@ -155,7 +162,7 @@ def test_the_best_verdict_that_holds_is_the_one(audio, codec, stages, other, wor
             {"numerics": numerics("native"), "stages": (("acoustic_tokens", b"t"),)},
             {"numerics": numerics("native", fingerprint=b"g"), "stages": (("acoustic_tokens", b"u"),)},
             FAR,
-            Word.DIVERGED,
+            Nearness.DIVERGED,
             True,
             0,
         ),
@@ -164,16 +171,16 @@ def test_the_best_verdict_that_holds_is_the_one(audio, codec, stages, other, wor
             {"numerics": numerics("native"), "stages": STAGED},
             {"numerics": numerics("native", fingerprint=b"g"), "stages": STAGED},
             FAR,
-            Word.WITHIN_TOLERANCE,
+            Nearness.WITHIN_TOLERANCE,
             False,
             1,
         ),
         # no profile: the determinism class decides
-        ({"claim": "bitwise"}, {}, EQUAL, Word.PCM_EXACT, True, 0),
-        ({"claim": "bitwise"}, {}, CLOSE, Word.PCM_EXACT, False, 1),
-        ({"claim": "same_device"}, {}, CLOSE, Word.PCM_EXACT, False, 1),
-        ({"claim": "statistical"}, {}, CLOSE, Word.DIFFERENT, True, 0),
-        ({"claim": "none"}, {}, FAR, Word.DIFFERENT, True, 1),
+        ({"claim": "bitwise"}, {}, EQUAL, Nearness.PCM_EXACT, True, 0),
+        ({"claim": "bitwise"}, {}, CLOSE, Nearness.PCM_EXACT, False, 1),
+        ({"claim": "same_device"}, {}, CLOSE, Nearness.PCM_EXACT, False, 1),
+        ({"claim": "statistical"}, {}, CLOSE, Nearness.DIFFERENT, True, 0),
+        ({"claim": "none"}, {}, FAR, Nearness.DIFFERENT, True, 1),
         ({"claim": "unclaimed"}, {}, EQUAL, None, None, 0),
         ({"claim": "unclaimed"}, {}, CLOSE, None, None, 0),
         ({"claim": "unclaimed"}, {}, FAR, None, None, 1),
@@ -199,14 +206,14 @@ def test_no_promise_covers_another_command_line():
     a, b, differences = differing(lambda value: value["generation"]["command"]["argv"].append("-v"))
     found = judge(a, b, FAR, differences)
     assert found.expectation == Expectation(least=None, because="no promise covers another command line")
-    assert (found.verdict, found.expected, found.exit_code) == (Word.DIFFERENT, None, 1)
+    assert (found.verdict, found.expected, found.exit_code) == (Nearness.DIFFERENT, None, 1)
 
 
 def test_a_condition_that_one_side_withholds_lifts_no_promise():
     """Only what is known to differ is another condition."""
     a, b, differences = differing(lambda value: value["pins"].update(engine=absent("withheld")))
     assert [each.known for each in differences] == [False]
-    assert expectation_of(a, b, differences).least == Word.PCM_EXACT
+    assert expectation_of(a, b, differences).least == Nearness.PCM_EXACT
 
 
 @pytest.mark.parametrize(
@@ -248,7 +255,7 @@ def test_the_same_device_is_promised_on_the_same_device():
     value["env"]["os"]["libc"] = "musl 1.2"
     b = Descriptor(b"", value)
     found = judge(a, b, CLOSE, condition_diff(a, b))
-    assert (found.expectation.least, found.expected) == (Word.WITHIN_TOLERANCE, True)
+    assert (found.expectation.least, found.expected) == (Nearness.WITHIN_TOLERANCE, True)
 
 
 def test_what_was_not_begun_exits_3():
@@ -261,15 +268,15 @@ def test_only_what_can_have_done_it_is_named_as_a_cause(word):
     """Nothing explains an equal run; no text explains two bits; everything near the samples explains another sound."""
     causes = {cause for cause in CAUSES if can_cause(word, Difference(pointer="", label="", cause=cause, a=1, b=2))}
     assert "other" not in causes
-    assert (causes == set()) is (word in {Word.FILE_EXACT, Word.PCM_EXACT})
-    assert ("inputs" in causes) is (word in {Word.DIVERGED, Word.DIFFERENT, Word.NOT_COMPARABLE})
+    assert (causes == set()) is (word in {Nearness.FILE_EXACT, Nearness.PCM_EXACT})
+    assert ("inputs" in causes) is (word in {Nearness.DIVERGED, Nearness.DIFFERENT, Nearness.NOT_COMPARABLE})
 
 
 def test_a_judgement_says_its_stage():
     """STAGE-EXACT counts, DIVERGED names."""
     nothing = Expectation(least=None, because="")
     assert (
-        Judgement(verdict=Word.STAGE_EXACT, stages_equal=4, expectation=nothing, expected=None).words
+        Judgement(verdict=Nearness.STAGE_EXACT, stages_equal=4, expectation=nothing, expected=None).words
         == "STAGE-EXACT(4)"
     )
 

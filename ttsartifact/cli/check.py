@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.cli.files import files_under
 from ttsartifact.cli.report_streams import voice
 from ttsartifact.cli.speak import EXIT, Usage, progress, worst
+from ttsartifact.terms.finding import Severity
 from ttsartifact.verifying.catalogue import catalogue
 from ttsartifact.verifying.report import Report, exit_code
 
@@ -120,7 +121,9 @@ def _check(
     told = voice(format, strict=strict)
     for path, found in zip(files, _asked_of_all(files, asked, jobs), strict=True):
         for report, differences in zip(found, _differing(receipt, path, found), strict=True):
-            code = worst([exit_code(report, strict=strict, fail_on=fail_on), EXIT.FINDINGS if differences else EXIT.OK])
+            code = worst(
+                [exit_code(report, strict=strict, fail_on=Severity(fail_on)), EXIT.FINDINGS if differences else EXIT.OK]
+            )
             codes.add(code)
             told.tell(report, differences, code)
     told.end()

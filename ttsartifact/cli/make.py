@@ -10,9 +10,10 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.cli.speak import EXIT, Usage, passing, say
-from ttsartifact.formulas.levels import LEVELS, missing_for
+from ttsartifact.formulas.levels import missing_for
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.descriptor import absent
+from ttsartifact.terms.level import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

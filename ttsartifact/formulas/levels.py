@@ -6,24 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.formulas.chain import TRAINING_ROLES
 from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.level import LEVELS, Level
 
 if TYPE_CHECKING:
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["LEVELS", "level_reached", "level_to_claim", "missing_for"]
-
-LEVELS = ("L0", "L1", "L2", "L3")
+__all__ = ["level_reached", "level_to_claim", "missing_for"]
 
 # Pointers that must hold a value and not its absence. Spelled once more in clause 9; a test holds the two together.
 _KNOWN = {
-    "L1": ("/pins/engine", "/audio/digest"),
-    "L2": (
+    Level.L1: ("/pins/engine", "/audio/digest"),
+    Level.L2: (
         "/run/attempt",
         "/run/times/t_first_token_semantics",
         "/run/load/queue_depth_at_submit",
         "/generation/device",
     ),
-    "L3": (
+    Level.L3: (
         "/input/text/value",
         "/pins/model",
         "/pins/vocoder",
@@ -38,7 +37,7 @@ _KNOWN = {
 }
 
 
-def level_reached(descriptor: Descriptor) -> str:
+def level_reached(descriptor: Descriptor) -> Level:
     """Return the highest level of which this descriptor misses nothing."""
     reached = LEVELS[0]
     for level in LEVELS[1:]:
@@ -48,23 +47,23 @@ def level_reached(descriptor: Descriptor) -> str:
     return reached
 
 
-def level_to_claim(descriptor: Descriptor) -> str:
+def level_to_claim(descriptor: Descriptor) -> Level:
     """Return the highest level that a producer may claim: L3 asks of each clip what rules REF02 and REF04 ask."""
     reached = level_reached(descriptor)
-    if reached != "L3":
+    if reached != Level.L3:
         return reached
     fed = [entry for entry in _objects(descriptor, "/input/refs") if entry.get("role") not in TRAINING_ROLES]
     told = all(not is_absent(entry["origin"]) for entry in _objects(descriptor, "/input/refs"))
     told = told and not any(is_absent(entry[key]) for entry in fed for key in ("segment", "fed"))
-    return reached if told else "L2"
+    return reached if told else Level.L2
 
 
-def missing_for(level: str, descriptor: Descriptor) -> list[str]:
+def missing_for(level: Level, descriptor: Descriptor) -> list[str]:
     """Return what `descriptor` misses for `level` alone: pointers, or words where no single pointer says it."""
     missing = [pointer for pointer in _KNOWN.get(level, ()) if descriptor.known(pointer) is None]
-    if level == "L1" and not _utc_snapshots(descriptor):
+    if level == Level.L1 and not _utc_snapshots(descriptor):
         missing.append("/timebase/snapshots: one of UTC")
-    if level == "L2":
+    if level == Level.L2:
         missing += [f"/timebase/snapshots: one of UTC at the {end}" for end in _unseen_ends(descriptor)]
         traces = {str(trace.get("name")) for trace in _objects(descriptor, "/traces")}
         if "chunks" not in traces:
@@ -72,7 +71,7 @@ def missing_for(level: str, descriptor: Descriptor) -> list[str]:
         # A run on the CPU has no device whose telemetry could be missing.
         if "telemetry" not in traces and descriptor.known("/generation/device") != "cpu":
             missing.append("/traces: telemetry")
-    if level == "L3":
+    if level == Level.L3:
         if descriptor.known("/generation/runner") is None and descriptor.known("/generation/command") is None:
             missing.append("/generation/runner or /generation/command")
         # A pin whose files were not at hand says which bytes they were only to those who can still fetch them.

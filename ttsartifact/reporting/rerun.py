@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ttsartifact.reporting.phrases import Paint, seconds, spoken
 from ttsartifact.reporting.safe import safe
-from ttsartifact.rerunning.verdict import Word
+from ttsartifact.rerunning.verdict import Nearness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["audio_lines", "plan_lines", "rerun_lines"]
 
 _MEANINGS = {
-    Word.FILE_EXACT: "the encoded audio is the same, byte for byte",
-    Word.PCM_EXACT: "every sample is the same",
-    Word.STAGE_EXACT: "the first stages gave the same, later ones did not",
-    Word.WITHIN_TOLERANCE: "no sample is further off than two stacks may be on one run",
-    Word.DIVERGED: "a choice fell otherwise, and everything after it with it",
-    Word.DIFFERENT: "this is another sound",
-    Word.NOT_COMPARABLE: "nothing was run, for nothing could be compared",
+    Nearness.FILE_EXACT: "the encoded audio is the same, byte for byte",
+    Nearness.PCM_EXACT: "every sample is the same",
+    Nearness.STAGE_EXACT: "the first stages gave the same, later ones did not",
+    Nearness.WITHIN_TOLERANCE: "no sample is further off than two stacks may be on one run",
+    Nearness.DIVERGED: "a choice fell otherwise, and everything after it with it",
+    Nearness.DIFFERENT: "this is another sound",
+    Nearness.NOT_COMPARABLE: "nothing was run, for nothing could be compared",
 }
 _MOST_OTHERS = 12
 _LEAST_ALIGNED_DB = 3.0
@@ -53,7 +53,7 @@ def rerun_lines(result: Rerun, paint: Paint = Paint()) -> Iterator[str]:  # noqa
     """Yield the verdict, the sounds side by side, and the conditions that differ."""
     kind = {0: "good", 3: "warn"}.get(result.exit_code, "bad")
     yield f"{paint(kind, safe(result.judgement.words))} - {_MEANINGS[result.verdict]}"
-    if result.verdict == Word.NOT_COMPARABLE:
+    if result.verdict == Nearness.NOT_COMPARABLE:
         yield f"  {safe(result.explanation)}"
         yield f"  first     {result.artifact_id}"
         return

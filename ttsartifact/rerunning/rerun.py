@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from ttsartifact.comparing.conditions import Difference
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.rerunning.readapt import Readaptation
+    from ttsartifact.rerunning.verdict import Nearness
 
     PathLike = str | os.PathLike[str] | Path
 
@@ -77,7 +78,7 @@ class Rerun:
     """What came of making the adaptation again, where that was asked for."""
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Nearness:
         """The verdict's word (clause 10.4)."""
         return self.judgement.verdict
 

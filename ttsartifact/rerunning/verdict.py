@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from ttsartifact.comparing.conditions import CAUSES, is_exact
 
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
     from ttsartifact.comparing.conditions import Difference
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["LADDER", "Expectation", "Judgement", "Word", "can_cause", "expectation_of", "judge"]
+__all__ = ["LADDER", "Expectation", "Judgement", "Nearness", "can_cause", "expectation_of", "judge"]
 
 
-class Word:
-    """The verdicts, best first."""
+class Nearness(StrEnum):
+    """How near a rerun came, best first (clause 10.4)."""
 
     FILE_EXACT = "FILE-EXACT"
     PCM_EXACT = "PCM-EXACT"
@@ -30,15 +31,7 @@ class Word:
     NOT_COMPARABLE = "NOT-COMPARABLE"
 
 
-LADDER = (
-    Word.FILE_EXACT,
-    Word.PCM_EXACT,
-    Word.STAGE_EXACT,
-    Word.WITHIN_TOLERANCE,
-    Word.DIVERGED,
-    Word.DIFFERENT,
-    Word.NOT_COMPARABLE,
-)
+LADDER: tuple[Nearness, ...] = tuple(Nearness)
 
 # Stages of registry/stages.toml whose output is a choice: one other token or duration changes all that follows.
 _DISCRETE = frozenset({"text", "phoneme", "duration", "prosody_tokens", "acoustic_tokens"})
@@ -49,13 +42,13 @@ _LOSSLESS = frozenset({"wav", "flac"})
 
 # Which classes of conditions can have brought about what was seen: no other text stays under two bits.
 _CAN_CAUSE = {
-    Word.FILE_EXACT: frozenset[str](),
-    Word.PCM_EXACT: frozenset[str](),
-    Word.STAGE_EXACT: frozenset({"weights", "code", "numerics", "providers", "cpu"}),
-    Word.WITHIN_TOLERANCE: frozenset({"code", "numerics", "providers", "cpu"}),
-    Word.DIVERGED: frozenset(CAUSES) - {"other"},
-    Word.DIFFERENT: frozenset(CAUSES) - {"other"},
-    Word.NOT_COMPARABLE: frozenset({"inputs", "weights", "code"}),
+    Nearness.FILE_EXACT: frozenset[str](),
+    Nearness.PCM_EXACT: frozenset[str](),
+    Nearness.STAGE_EXACT: frozenset({"weights", "code", "numerics", "providers", "cpu"}),
+    Nearness.WITHIN_TOLERANCE: frozenset({"code", "numerics", "providers", "cpu"}),
+    Nearness.DIVERGED: frozenset(CAUSES) - {"other"},
+    Nearness.DIFFERENT: frozenset(CAUSES) - {"other"},
+    Nearness.NOT_COMPARABLE: frozenset({"inputs", "weights", "code"}),
 }
 # What a promise of equal samples presupposes to be equal.
 _PRESUPPOSED = frozenset({"inputs", "weights", "code", "numerics"})
@@ -65,7 +58,7 @@ _PRESUPPOSED = frozenset({"inputs", "weights", "code", "numerics"})
 class Expectation:
     """The least that the first run's claims promise of a rerun under these conditions; None promises nothing."""
 
-    least: str | None
+    least: Nearness | None
     because: str
 
 
@@ -73,7 +66,7 @@ class Expectation:
 class Judgement:
     """A verdict, and how it stands to what was promised."""
 
-    verdict: str
+    verdict: Nearness
     stage: str | None = None
     """The first stage that differs, for STAGE-EXACT and DIVERGED."""
     stages_equal: int = 0
@@ -88,18 +81,18 @@ class Judgement:
     @property
     def words(self) -> str:
         """The verdict as people read it, `STAGE-EXACT(3)`, `DIVERGED(duration)`."""
-        if self.verdict == Word.STAGE_EXACT:
+        if self.verdict == Nearness.STAGE_EXACT:
             return f"{self.verdict}({self.stages_equal})"
-        return f"{self.verdict}({self.stage})" if self.verdict == Word.DIVERGED else self.verdict
+        return f"{self.verdict}({self.stage})" if self.verdict == Nearness.DIVERGED else self.verdict
 
     @property
     def exit_code(self) -> int:
         """0 as expected, 1 contradiction or different, 3 not comparable (clause 10.3)."""
-        if self.verdict == Word.NOT_COMPARABLE:
+        if self.verdict == Nearness.NOT_COMPARABLE:
             return 3
         if self.expected is not None:
-            return 0 if self.expected and self.verdict != Word.DIFFERENT else 1
-        return 0 if self.within and LADDER.index(self.verdict) <= LADDER.index(Word.WITHIN_TOLERANCE) else 1
+            return 0 if self.expected and self.verdict != Nearness.DIFFERENT else 1
+        return 0 if self.within and LADDER.index(self.verdict) <= LADDER.index(Nearness.WITHIN_TOLERANCE) else 1
 
 
 def judge(a: Descriptor, b: Descriptor, audio: AudioComparison, differences: Sequence[Difference]) -> Judgement:
@@ -117,7 +110,7 @@ def judge(a: Descriptor, b: Descriptor, audio: AudioComparison, differences: Seq
     )
 
 
-def _grade(a: Descriptor, b: Descriptor, audio: AudioComparison) -> tuple[str, str | None, int]:
+def _grade(a: Descriptor, b: Descriptor, audio: AudioComparison) -> tuple[Nearness, str | None, int]:
     """Return the word, the first stage that differs, and how many stages before it are equal."""
     stages = [(a.known("/generation/stages") or []), (b.known("/generation/stages") or [])]
     equal = 0
@@ -128,12 +121,12 @@ def _grade(a: Descriptor, b: Descriptor, audio: AudioComparison) -> tuple[str, s
     first = stages[0][equal]["stage"] if equal < min(map(len, stages)) else None
     if audio.pcm_equal:
         lossless = a.known("/audio/codec") in _LOSSLESS
-        return Word.PCM_EXACT if lossless or not audio.encoded_equal else Word.FILE_EXACT, None, equal
+        return Nearness.PCM_EXACT if lossless or not audio.encoded_equal else Nearness.FILE_EXACT, None, equal
     if first in _DISCRETE:
-        return Word.DIVERGED, first, equal
+        return Nearness.DIVERGED, first, equal
     if equal:
-        return Word.STAGE_EXACT, first, equal
-    return (Word.WITHIN_TOLERANCE if audio.within() else Word.DIFFERENT), first, equal
+        return Nearness.STAGE_EXACT, first, equal
+    return (Nearness.WITHIN_TOLERANCE if audio.within() else Nearness.DIFFERENT), first, equal
 
 
 def expectation_of(a: Descriptor, b: Descriptor, differences: Sequence[Difference]) -> Expectation:
@@ -171,68 +164,63 @@ def _by_profile(a: Descriptor, b: Descriptor, profile: str) -> Expectation:
     repeat = a.known("/generation/determinism/self_repeat")
     if profile == "exact":
         if passed and b.known("/generation/numerics/profile") == "exact":
-            return Expectation(least=Word.PCM_EXACT, because="exact numerics give the same samples on every machine")
+            return Expectation(
+                least=Nearness.PCM_EXACT, because="exact numerics give the same samples on every machine"
+            )
         return Expectation(least=None, because="the known-answer test of exact numerics does not hold on both sides")
     if profile == "f64g" and repeat == "equal":
-        return Expectation(least=Word.PCM_EXACT, because="float64 on a grid leaves no room for another rounding")
+        return Expectation(least=Nearness.PCM_EXACT, because="float64 on a grid leaves no room for another rounding")
     if mine is not None and mine == theirs and repeat == "equal":
-        return Expectation(least=Word.PCM_EXACT, because="the same numerics, and the run repeated itself")
+        return Expectation(least=Nearness.PCM_EXACT, because="the same numerics, and the run repeated itself")
     if _is_short(a) or _is_short(b):
-        return Expectation(least=Word.DIVERGED, because="products of so few bits are rounded apart by another stack")
+        return Expectation(
+            least=Nearness.DIVERGED, because="products of so few bits are rounded apart by another stack"
+        )
     sampled = any(stage.get("stage") in _SAMPLED for stage in a.known("/generation/stages") or [])
     if sampled:
-        return Expectation(least=Word.DIVERGED, because="tokens are drawn, and one rounding can draw another")
+        return Expectation(least=Nearness.DIVERGED, because="tokens are drawn, and one rounding can draw another")
     if mine is not None and mine == theirs and repeat == "differs":
-        return Expectation(least=Word.WITHIN_TOLERANCE, because="the run did not repeat itself when it was made")
+        return Expectation(least=Nearness.WITHIN_TOLERANCE, because="the run did not repeat itself when it was made")
     if mine is not None and mine == theirs:
-        return Expectation(least=Word.WITHIN_TOLERANCE, because="the same numerics, of which no repeat is known")
-    return Expectation(least=Word.WITHIN_TOLERANCE, because="other numerics round otherwise")
+        return Expectation(least=Nearness.WITHIN_TOLERANCE, because="the same numerics, of which no repeat is known")
+    return Expectation(least=Nearness.WITHIN_TOLERANCE, because="other numerics round otherwise")
 
 
 def _by_class(a: Descriptor, differences: Sequence[Difference]) -> Expectation:
     claimed = a.at("/generation/determinism/class")
     if claimed == "bitwise":
-        return Expectation(least=Word.PCM_EXACT, because="determinism is claimed to be bitwise")
+        return Expectation(least=Nearness.PCM_EXACT, because="determinism is claimed to be bitwise")
     if claimed == "same_device":
         other = next((each for each in differences if each.cause in {"providers", "cpu"} and each.known), None)
         if other is None:
-            return Expectation(least=Word.PCM_EXACT, because="determinism is claimed on the same device, which this is")
+            return Expectation(
+                least=Nearness.PCM_EXACT, because="determinism is claimed on the same device, which this is"
+            )
         return Expectation(
-            least=Word.WITHIN_TOLERANCE, because=f"determinism is claimed on the same device; {other.label} differs"
+            least=Nearness.WITHIN_TOLERANCE,
+            because=f"determinism is claimed on the same device; {other.label} differs",
         )
     if claimed in {"statistical", "none"}:
-        return Expectation(least=Word.DIFFERENT, because=f"determinism is {claimed}: another take may differ")
+        return Expectation(least=Nearness.DIFFERENT, because=f"determinism is {claimed}: another take may differ")
     return Expectation(least=None, because="determinism is unclaimed")
 
 
-def _meets(word: str, expectation: Expectation, audio: AudioComparison) -> bool | None:
+def _meets(word: Nearness, expectation: Expectation, audio: AudioComparison) -> bool | None:
     if expectation.least is None:
         return None
     # Equal stages say nothing of the samples behind them; where those are promised, they are what counts.
-    if expectation.least == Word.WITHIN_TOLERANCE:
+    if expectation.least == Nearness.WITHIN_TOLERANCE:
         return audio.within()
     return LADDER.index(word) <= LADDER.index(expectation.least)
 
 
-def can_cause(verdict: str, difference: Difference) -> bool:
+def can_cause(verdict: Nearness, difference: Difference) -> bool:
     """Tell whether a condition of that class can have brought about such a verdict."""
     return difference.cause in _CAN_CAUSE[verdict]
 
 
 def not_comparable(because: str) -> Judgement:
     """Return the verdict of a rerun that was not begun, and why."""
-    return Judgement(verdict=Word.NOT_COMPARABLE, expectation=Expectation(least=None, because=because), expected=None)
-
-
-def to_value(judgement: Judgement) -> dict[str, Any]:
-    """Return the JSON form."""
-    return {
-        "verdict": judgement.verdict,
-        "words": judgement.words,
-        "stage": judgement.stage,
-        "stages_equal": judgement.stages_equal,
-        "encoded_equal": judgement.encoded_equal,
-        "expected": judgement.expected,
-        "least_promised": judgement.expectation.least,
-        "because": judgement.expectation.because,
-    }
+    return Judgement(
+        verdict=Nearness.NOT_COMPARABLE, expectation=Expectation(least=None, because=because), expected=None
+    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 __all__ = ["Answer", "Finding", "Hint", "Mismatch", "NotApplicable", "Outcome", "Severity", "Unverifiable", "Verdict"]
 
 
-class Outcome:
+class Outcome(StrEnum):
     """How a rule ended (clause 10.1)."""
 
     PASS = "pass"  # noqa: S105
@@ -18,7 +19,7 @@ class Outcome:
     SUPPRESSED = "suppressed"
 
 
-class Severity:
+class Severity(StrEnum):
     """How much a failure weighs; only fatal and error make a file non-conformant."""
 
     FATAL = "fatal"
@@ -27,7 +28,7 @@ class Severity:
     INFO = "info"
 
 
-class Verdict:
+class Verdict(StrEnum):
     """What became of the bytes, from best to worst (clause 10.2)."""
 
     INTACT = "INTACT"
@@ -35,6 +36,8 @@ class Verdict:
     RETAGGED = "RETAGGED"
     AUDIO_CHANGED = "AUDIO_CHANGED"
     BROKEN = "BROKEN"
+    NOT_HASHED = "NOT_HASHED"
+    """`validate` hashes nothing, so it grades nothing."""
 
 
 class Mismatch(NamedTuple):
@@ -44,7 +47,7 @@ class Mismatch(NamedTuple):
     found: Any = None
     expected: Any = None
     message: str = ""
-    severity: str | None = None
+    severity: Severity | None = None
     """Less than the rule's own, where this place weighs less; a rule with nothing but information passes."""
 
 
@@ -67,8 +70,8 @@ class Finding(NamedTuple):
     """What a verifier says of one rule at one place."""
 
     rule: str
-    outcome: str
-    severity: str
+    outcome: Outcome
+    severity: Severity
     where: str = ""
     found: Any = None
     expected: Any = None

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 from ttsartifact import _spec
+from ttsartifact.terms.finding import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -49,7 +50,7 @@ class Rule(NamedTuple):
 
     id: str
     name: str
-    severity: str
+    severity: Severity
     level: str
     klass: str
     grade: str
@@ -91,8 +92,9 @@ def catalogue() -> dict[str, Rule]:
     return {
         entry["id"]: Rule(
             klass=entry["class"],
+            severity=Severity(entry["severity"]),
             blocked_by=tuple(entry["blocked_by"]),
-            **{key: entry[key] for key in entry if key not in {"class", "blocked_by", "fixtures"}},
+            **{key: entry[key] for key in entry if key not in {"class", "severity", "blocked_by", "fixtures"}},
         )
         for entry in _spec.load_json("rules.json")["rule"]
     }

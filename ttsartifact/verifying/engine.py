@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ttsartifact.errors import TtsArtifactError
-from ttsartifact.formulas.levels import LEVELS, level_reached
+from ttsartifact.formulas.levels import level_reached
 from ttsartifact.reading.artifact import open_artifacts
 from ttsartifact.terms.finding import Finding, Mismatch, NotApplicable, Outcome, Severity, Unverifiable, Verdict
+from ttsartifact.terms.level import LEVELS
 from ttsartifact.verifying.catalogue import Rule, agenda, catalogue, questions
 from ttsartifact.verifying.evidence import Evidence, Unsound
 from ttsartifact.verifying.hints import hints_of
@@ -122,7 +123,7 @@ def judge(
         carrier=evidence.artifact.carrier,
         artifact_id=evidence.artifact.artifact_id,
         run_id=_word(descriptor.known("/run/run_id")),
-        verdict=_verdict(outcomes, stopped=session.stopped_by) if families is None else "NOT_HASHED",
+        verdict=_verdict(outcomes, stopped=session.stopped_by) if families is None else Verdict.NOT_HASHED,
         level_claimed=_word(descriptor.known("/level")),
         level_reached=reached,
         findings=tuple(sorted(session.findings, key=lambda finding: (places[finding.rule], finding.where))),
@@ -142,7 +143,7 @@ class _Session:
 
     def __init__(self, evidence: Evidence, ignore: Mapping[str, str]) -> None:
         self.evidence, self.ignore = evidence, ignore
-        self.outcomes: dict[str, str] = {}
+        self.outcomes: dict[str, Outcome] = {}
         self.findings: list[Finding] = []
         self.unchecked: list[Finding] = []
         self.stopped_by: str | None = None
@@ -222,7 +223,7 @@ class _Session:
             if rule.severity == Severity.FATAL:
                 self.stopped_by = self.stopped_by or rule.id
 
-    def _leave_open(self, rule: Rule, outcome: str, message: str, blocked_by: str | None = None) -> None:
+    def _leave_open(self, rule: Rule, outcome: Outcome, message: str, blocked_by: str | None = None) -> None:
         self.outcomes[rule.id] = outcome
         self.unchecked.append(
             Finding(rule=rule.id, outcome=outcome, severity=rule.severity, message=message, blocked_by=blocked_by)
@@ -231,7 +232,7 @@ class _Session:
             self._blocking[rule.id] = blocked_by
 
 
-def _finding(rule: Rule, outcome: str, mismatch: Mismatch, reason: str | None) -> Finding:
+def _finding(rule: Rule, outcome: Outcome, mismatch: Mismatch, reason: str | None) -> Finding:
     severity = mismatch.severity or rule.severity
     message = mismatch.message or rule.requires
     return Finding(
@@ -249,7 +250,7 @@ def _word(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _verdict(outcomes: Mapping[str, str], *, stopped: str | None) -> str:
+def _verdict(outcomes: Mapping[str, Outcome], *, stopped: str | None) -> Verdict:
     """Grade the bytes (clause 10.2) by the rules that recompute them; suppressing a finding does not mend a byte."""
 
     def failed(*rules: str) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.terms.finding import Finding, Hint, Outcome, Severity, Verdict
+
+if TYPE_CHECKING:
+    from ttsartifact.terms.level import Level
 
 __all__ = ["Report", "exit_code"]
 
@@ -16,9 +19,9 @@ class Report(NamedTuple):
     carrier: str | None
     artifact_id: str | None
     run_id: str | None
-    verdict: str
+    verdict: Verdict
     level_claimed: str | None
-    level_reached: str | None
+    level_reached: Level | None
     findings: tuple[Finding, ...]
     unchecked: tuple[Finding, ...]
     passed: tuple[str, ...]
@@ -53,7 +56,7 @@ class Report(NamedTuple):
         return not self.failures and self.verdict == Verdict.INTACT
 
 
-def exit_code(report: Report, *, strict: bool = False, fail_on: str = Severity.ERROR) -> int:
+def exit_code(report: Report, *, strict: bool = False, fail_on: Severity = Severity.ERROR) -> int:
     """Return the exit code of one report (clause 10.3).
 
     `fail_on="warn"` counts warnings; `strict` does, and counts what could not be asked too.

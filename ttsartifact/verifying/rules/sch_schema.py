@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ttsartifact._spec import FORMAT_VERSION
-from ttsartifact.formulas.levels import LEVELS, missing_for
+from ttsartifact.formulas.levels import missing_for
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Unverifiable
+from ttsartifact.terms.level import LEVELS
 from ttsartifact.verifying.catalogue import rule
 
 if TYPE_CHECKING:

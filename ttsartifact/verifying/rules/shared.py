@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.formulas.levels import LEVELS
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Mismatch
+from ttsartifact.terms.level import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
