@@ -2,11 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SPEAKS := $(VENV)/.speaks
 STAMP := $(VENV)/.ready
+DISTRIBUTIONS := pyproject.toml reference_runner/pyproject.toml constraints.txt
 
 .PHONY: demo test lint bench fixtures conform spec fuzz test-exhaustive test-offline tools clean
 
-demo: $(STAMP) tools
+demo: $(SPEAKS) tools
 	@$(BIN)/python examples/demo.py
 
 test: $(STAMP) tools
@@ -29,7 +32,7 @@ test-exhaustive: $(STAMP) tools
 
 # FUZZ_SECONDS are shared among the targets; one or more may be named: make fuzz FUZZ="riff capsule".
 fuzz: $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt atheris
+	$(PIP) atheris
 	$(BIN)/python tests/fuzz $(FUZZ)
 
 # The whole suite where there is no network, not even a loopback.
@@ -51,10 +54,15 @@ tools:
 	@sh .ci/tools
 
 # On Linux torch brings CUDA along, 2 GB; an index of CPU wheels, where you have one, spares them.
-$(STAMP): pyproject.toml constraints.txt
+$(SPEAKS): $(DISTRIBUTIONS)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "setting up $(VENV) (once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev,runner,onnx]"
+	@echo "setting up $(VENV) with the verifier and the reference runner (once)"
+	@$(PIP) --editable . --editable ./reference_runner
+	@touch $@
+
+$(STAMP): $(SPEAKS)
+	@echo "adding the second engine and the developer's tools (once)"
+	@$(PIP) --editable ".[dev]" --editable "./reference_runner[onnx]"
 	@touch $@
 
 include reference_runner/targets.mk

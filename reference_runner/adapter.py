@@ -5,13 +5,12 @@ Nothing here imports torch before an adaptation begins, so that everybody can as
 
 from __future__ import annotations
 
-import importlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reference_runner.adapting.settings import RANGES, AdaptationSettings
-from reference_runner.refusals import as_refusals
+from reference_runner.refusals import as_refusals, require_packages
 from ttsartifact import (
     AdaptationRecipe,
     AdaptationRequest,
@@ -81,7 +80,7 @@ class StableTtsAdapter:
 
     def adapt(self, request: AdaptationRequest, on_step: Callable[[int, int], None] | None = None) -> Adapted:
         """Write the delta; equal requests give equal bytes, whatever threads and kernels compute them."""
-        _require_torch()
+        require_packages("stable-tts", ("torch", "safetensors"))
         from reference_runner import conditions
         from reference_runner.adapting.adapt import adapt
         from reference_runner.adapting.clips import TargetClip
@@ -100,7 +99,7 @@ class StableTtsAdapter:
 
     def recipe(self, delta: str) -> AdaptationRecipe:
         """Return what a delta says of its making; its chain is recomputed first."""
-        _require_torch()
+        require_packages("stable-tts", ("torch", "safetensors"))
         from reference_runner.model.delta import read_delta
 
         with as_refusals(_PLACES):
@@ -135,13 +134,3 @@ def _base(request: AdaptationRequest) -> Checkpoint:
     if not released_checkpoint_path().is_file():
         raise Unavailable("the released checkpoint is not installed", found=f"no {released_checkpoint_path().name}")
     return load_checkpoint()
-
-
-def _require_torch() -> None:
-    for package in ("torch", "safetensors"):
-        try:
-            importlib.import_module(package)
-        except ImportError as error:
-            raise Unavailable(
-                f'stable-tts learns with {package}, which is not installed here; run: pip install "ttsartifact[runner]"'
-            ) from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from reference_runner import DISTRIBUTION, __version__
 from reference_runner.model.checkpoint import released_checkpoint_path
 from reference_runner.model.config import MODEL_FAMILY
 from reference_runner.model.features import FEATURE_SETTINGS
@@ -19,7 +20,7 @@ from reference_runner.synthesis.decoding import compiler_version
 from reference_runner.synthesis.references import LONGEST_MS
 from reference_runner.synthesis.request import Compiled, Numerics, Precision, PromptKind
 from reference_runner.synthesis.stations import Station
-from ttsartifact import Conditions, Finished, Heard, Request, __version__, absent
+from ttsartifact import Conditions, Finished, Heard, Request, absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +77,7 @@ def of(
             "name": "ttsartifact-stable-tts",
             "version": __version__,
             "build": f"source {source_digest()}",
-            "package": "ttsartifact",
+            "package": DISTRIBUTION,
         },
         model=_model(synthesizer, path),
         vocoder={"integrated": True, "detail": "iSTFT vocoder, in the checkpoint of the model"},
@@ -200,7 +201,7 @@ def _model(synthesizer: Synthesizer, path: Path) -> dict[str, Any]:
     checkpoint = synthesizer.checkpoint
     digest = f"sha256:{checkpoint.digest}"
     released = path == released_checkpoint_path()
-    place = "pkg:pypi/ttsartifact#reference_runner/weights" if released else f"urn:{digest}"
+    place = f"pkg:pypi/{DISTRIBUTION}#reference_runner/weights" if released else f"urn:{digest}"
     added = checkpoint.adaptation
     delta = [{"path": added.name, "size": added.size, "digest": added.digest}] if added else []
     return {
@@ -219,13 +220,13 @@ def front_end(identity: dict[str, str]) -> tuple[dict[str, Any], ...]:
         {
             "name": identity["name"],
             "version": version,
-            "package": "ttsartifact",
+            "package": DISTRIBUTION,
             "digest": f"sha256:{identity['lexicon_sha256']}",
         },
         {
             "name": "ttsartifact-letter-to-sound",
             "version": version,
-            "package": "ttsartifact",
+            "package": DISTRIBUTION,
             "digest": f"sha256:{identity['letter_to_sound_sha256']}",
         },
     )

@@ -1,17 +1,19 @@
-"""The runners' own errors let out as those that the front door knows, each at its place in the descriptor."""
+"""The runners' own errors as those that the front door knows, each at its place in the descriptor."""
 
 from __future__ import annotations
 
+import importlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from reference_runner import DISTRIBUTION
 from reference_runner.errors import CheckpointError, DeviceUnavailable, ReferenceClipError, RequestError, RunnerError
 from ttsartifact import CommandFailed, Refused, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["as_refusals"]
+__all__ = ["as_refusals", "require_packages"]
 
 
 @contextmanager
@@ -27,3 +29,13 @@ def as_refusals(places: Mapping[str, str]) -> Iterator[None]:
         if isinstance(error, (RequestError, ReferenceClipError, CheckpointError)):
             raise Refused(message, where=where) from error
         raise CommandFailed(message, where=where) from error
+
+
+def require_packages(name: str, packages: Iterable[str], *, extra: str = "") -> None:
+    """Import the packages that `name` computes with; raises Unavailable with the command that installs a missing one."""
+    wanted = f'"{DISTRIBUTION}[{extra}]"' if extra else DISTRIBUTION
+    for package in packages:
+        try:
+            importlib.import_module(package)
+        except ImportError as error:
+            raise Unavailable(f"{name} needs {package}, which is not installed; run: pip install {wanted}") from error

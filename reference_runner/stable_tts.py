@@ -5,7 +5,6 @@ Nothing here imports torch before a run is prepared, so that everybody can ask w
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 from dataclasses import replace as replaced
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reference_runner.errors import RequestError
 from reference_runner.model.noise_schedule import DEFAULT_STEPS, DEFAULT_TEMPERATURE
-from reference_runner.refusals import as_refusals
+from reference_runner.refusals import as_refusals, require_packages
 from ttsartifact import (
     BatchChunk,
     Conditions,
@@ -139,8 +138,8 @@ class StableTtsRunner:
 
     name = "stable-tts"
     packages: tuple[str, ...] = ("torch", "safetensors")
-    """Those that compute; `extra` installs them."""
-    extra = "runner"
+    """Those that compute; the extra of that name installs them."""
+    extra = ""
     parameters: tuple[Parameter, ...] = PARAMETERS
 
     def __init__(self) -> None:
@@ -169,7 +168,7 @@ class StableTtsRunner:
         """Make ready for several requests at once; they differ in their texts alone."""
         first = requests[0]
         with as_refusals(_PLACES):
-            self._require()
+            require_packages(self.name, self.packages, extra=self.extra)
             from reference_runner import conditions
 
             conditions.set_threads(first.parameters["threads"])
@@ -248,17 +247,6 @@ class StableTtsRunner:
         synthesizer, reports = self._synthesizer, self._reports
         self._reports, self._synthesizer, self._requests = (), None, []
         return [self._learned(report, synthesizer) for report in reports]
-
-    def _require(self) -> None:
-        """Raise Unavailable where a package that computes is not installed."""
-        for package in self.packages:
-            try:
-                importlib.import_module(package)
-            except ImportError as error:
-                raise Unavailable(
-                    f"{self.name} computes with {package}, which is not installed here; "
-                    f'run: pip install "ttsartifact[{self.extra}]"'
-                ) from error
 
     def _synthesizer_of(self, checkpoint: Checkpoint, request: Request) -> Synthesizer:
         """Return what speaks with a checkpoint."""

@@ -10,7 +10,7 @@ TRAINING := $(VENV)/.training
 .PHONY: corpus lexicon train train-cpu evaluate ablation bench-engines
 
 $(TRAINING): $(STAMP)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[training]"
+	@$(PIP) --editable . --editable "./reference_runner[training]"
 	@touch $@
 
 # Speaks about five hours of corpus (six CPU minutes; needs Debian's libflite1) and compares its root hash with the lock.

@@ -1,4 +1,4 @@
-"""The built wheel, installed alone, verifies an artifact and hands out the kit: nothing of the checkout is needed."""
+"""The built wheels in empty environments: the core verifies alone, the runner speaks, neither needs a checkout."""
 
 from __future__ import annotations
 
@@ -8,51 +8,112 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+from types import SimpleNamespace
 
 import kit
+import pytest
 
 from ttsartifact.conforming.kit import differences
 
 ROOT = Path(__file__).parent.parent
+PROJECTS = {"ttsartifact": ROOT, "runner": ROOT / "reference_runner", "kit": ROOT / "fixtures"}
+LIMITS_BYTES = {"ttsartifact": 1_000_000, "runner": 30_000_000, "kit": 20_000_000}
+SITE = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+# What pip installs from the wheels' requirements lies where the tests have it. It is appended as a path, so that no
+# .pth there, an editable install for example, is followed; and entry points are found in the order of the path.
+DEPENDENCIES = next(path for path in reversed(sys.path) if (Path(path) / "numpy").is_dir())
 
 
-def test_the_wheel_alone_verifies(tmp_path: Path) -> None:
-    """Built from the source distribution, as a package index would; run away from the checkout."""
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path)],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    (wheel,) = tmp_path.glob("*.whl")
-    home = tmp_path / "alone"
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Build each distribution as a package index would: a source distribution, and the wheel from it."""
+    built = {}
+    for name, project in PROJECTS.items():
+        folder = tmp_path_factory.mktemp(name)
+        hatch("build", "-t", "sdist", "-d", str(folder), cwd=project)
+        (archive,) = folder.glob("*.tar.gz")
+        subprocess.run(["tar", "xzf", archive, "-C", folder], check=True)
+        (unpacked,) = (path for path in folder.iterdir() if path.is_dir())
+        hatch("build", "-t", "wheel", "-d", str(folder), cwd=unpacked)
+        (built[name],) = folder.glob("*.whl")
+    return built
+
+
+def hatch(*words: str, cwd: Path) -> None:
+    """Run hatchling in a project."""
+    subprocess.run([sys.executable, "-m", "hatchling", *words], cwd=cwd, check=True, capture_output=True)
+
+
+def installed(home: Path, *chosen: Path) -> SimpleNamespace:
+    """Return a new environment with these wheels alone, and what runs `python` and `ttsa` in it."""
     venv.create(home, with_pip=False, symlinks=True)
-    site = home / f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
-    subprocess.run([sys.executable, "-m", "zipfile", "-e", str(wheel), str(site)], check=True)
-    # Dependencies come from where the tests have them, appended after the wheel; the checkout itself is not there.
-    have = next(path for path in sys.path if path.endswith("site-packages"))
-    (site / "dependencies.pth").write_text(f"import sys; sys.path.append({have!r})\n")
-    path = kit.artifact(tmp_path)
-    code = (
-        "import sys, ttsartifact, ttsartifact._spec as spec\n"
-        "assert 'alone' in ttsartifact.__file__ and 'alone' in str(spec.SPEC_DIR)\n"
-        "from ttsartifact.cli import main\n"
-        "sys.argv = ['ttsa', *sys.argv[1:]]\n"
-        "main()\n"
-    )
+    for wheel in chosen:
+        subprocess.run([sys.executable, "-m", "zipfile", "-e", wheel, home / SITE], check=True)
+    (home / SITE / "dependencies.pth").write_text(f"import sys; sys.path.append({DEPENDENCIES!r})\n")
 
-    def said(*words: str) -> str:
-        ran = subprocess.run(
+    def python(code: str, *words: str) -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+        return subprocess.run(
             [home / "bin/python", "-c", code, *words],
-            cwd=tmp_path,
-            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
+            cwd=home,
+            env=environment,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert ran.returncode == 0, ran.stderr
-        return ran.stdout
 
-    assert json.loads(said("verify", str(path), "--format", "json"))["verdict"] == "INTACT"
-    said("fixtures", "-o", "kit")
-    assert differences(str(tmp_path / "kit")) == []
+    def ttsa(*words: str, code: int = 0) -> str:
+        ran = python("import sys; sys.argv[0] = 'ttsa'; from ttsartifact.cli import main; sys.exit(main())", *words)
+        assert ran.returncode == code, ran.stderr
+        return ran.stdout + ran.stderr
+
+    return SimpleNamespace(home=home, python=python, ttsa=ttsa)
+
+
+def test_each_wheel_is_as_small_as_promised(wheels):
+    """The core is under 1 MB, the kit under 20 MB."""
+    sizes = {name: wheel.stat().st_size for name, wheel in wheels.items()}
+    assert {name for name, size in sizes.items() if size > LIMITS_BYTES[name]} == set(), sizes
+
+
+def test_the_core_alone_verifies(wheels, tmp_path):
+    """Its spec comes with it; the runner, torch's owner, does not."""
+    alone = installed(tmp_path / "alone", wheels["ttsartifact"])
+    where = alone.python(
+        "import ttsartifact, ttsartifact._spec as s; print(ttsartifact.__file__, s.SPEC_DIR, s.kit_folder())"
+    )
+    package, spec, folder = where.stdout.split()
+    assert package.startswith(str(alone.home))
+    assert spec.startswith(str(alone.home))
+    assert folder == "None"
+    artifact = kit.artifact(tmp_path)
+    assert json.loads(alone.ttsa("verify", str(artifact), "--format", "json"))["verdict"] == "INTACT"
+    missing = alone.python("import reference_runner")
+    assert missing.stderr.endswith("ModuleNotFoundError: No module named 'reference_runner'\n")
+
+
+def test_without_the_kit_it_says_what_to_install(wheels, tmp_path):
+    """The kit is a wheel of data of its own."""
+    alone = installed(tmp_path / "alone", wheels["ttsartifact"])
+    said = alone.ttsa("fixtures", "-o", "kit", code=3)
+    assert said == "ttsa: the conformance kit is not installed; run: pip install 'ttsartifact[conformance]'\n"
+
+
+def test_the_core_verifies_every_artifact_of_the_kit(wheels, tmp_path):
+    """`fixtures` hands the installed kit out, byte for byte, and each file gets the verdict that the kit expects."""
+    both = installed(tmp_path / "both", wheels["ttsartifact"], wheels["kit"])
+    both.ttsa("fixtures", "-o", "kit")
+    assert differences(str(both.home / "kit")) == []
+    listed = json.loads((both.home / "kit/manifest.json").read_text())["fixtures"]
+    expected = {f"kit/{entry['file']}": entry["expect"]["verdict"] for entry in listed}
+    reports = json.loads(both.ttsa("verify", "--format", "json", *expected, code=4))
+    found = {(report["file"].partition("#")[0], report["verdict"]) for report in reports}
+    assert expected.items() - found == set()
+
+
+def test_the_runner_speaks_and_reruns_exactly(wheels, tmp_path):
+    """With both wheels an installed runner is found, speaks, and makes the same samples again."""
+    both = installed(tmp_path / "both", wheels["ttsartifact"], wheels["runner"])
+    both.ttsa("run", "One.", "--seed", "7", "-o", "one.tts.wav")
+    both.ttsa("verify", "one.tts.wav")
+    assert "PCM-EXACT" in both.ttsa("rerun", "one.tts.wav")

@@ -1,16 +1,18 @@
-"""Finds spec/ in the wheel or beside the checkout, and reads the parts of it that the code obeys."""
+"""Finds spec/ and the kit, installed or in a checkout, and reads the parts of spec/ that the code obeys."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 from functools import cache
 from typing import Any
 
-__all__ = ["FORMAT_VERSION", "SPEC_DIR", "load_json", "read"]
+__all__ = ["FORMAT_VERSION", "SPEC_DIR", "kit_folder", "load_json", "read"]
 
 FORMAT_VERSION = "1.0"
 
+_KIT = "ttsartifact_conformance"  # the distribution that is built from fixtures/; a folder of data, no code
 _PACKAGE = os.path.dirname(os.path.realpath(__file__))
 # The wheel carries spec/ inside the package (force-include); a checkout has it beside the package.
 SPEC_DIR = next(
@@ -33,3 +35,11 @@ def read(name: str) -> bytes:
 def load_json(name: str) -> Any:
     """Return spec/1.0/`name`, parsed once a process. Callers must not change it."""
     return json.loads(read(name))
+
+
+def kit_folder() -> str | None:
+    """Return the folder of the conformance kit: fixtures/ of the checkout, else the installed one, else None."""
+    beside = os.path.join(os.path.dirname(SPEC_DIR), "fixtures")
+    found = importlib.util.find_spec(_KIT)
+    places = [beside, *((found.submodule_search_locations or ()) if found else ())]
+    return next((place for place in places if os.path.isfile(os.path.join(place, "manifest.json"))), None)

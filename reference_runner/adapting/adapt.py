@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from reference_runner import conditions
+from reference_runner import __version__, conditions
 from reference_runner.adapting.clips import hear_clips
 from reference_runner.adapting.fine_tuning import FineTuned, fine_tune, learn_style, nearest_style, on_grid
 from reference_runner.adapting.quality import measure_clip
@@ -28,7 +28,7 @@ from reference_runner.numerics.noise import SEED_LIMIT
 from reference_runner.numerics.plain import PlainOps
 from reference_runner.numerics.weights import QuantisedWeights
 from reference_runner.synthesis.transcription import Transcriber
-from ttsartifact import Reference, __version__, absent
+from ttsartifact import Reference, absent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

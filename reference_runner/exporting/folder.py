@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import onnx
 
+from reference_runner import DISTRIBUTION, __version__
 from reference_runner.errors import RequestError
 from reference_runner.exporting.graphs import OPSET, draw, graphs_digest
 from reference_runner.exporting.weights import WEIGHTS_FILE, weights_bytes
 from reference_runner.model.config import MODEL_FAMILY
-from ttsartifact import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +66,7 @@ def _manifest(checkpoint: Checkpoint, graphs: Mapping[str, Graph], weights: byte
         "adaptation": None if delta is None else {"name": delta.name, "digest": delta.digest},
         "config": json.loads(checkpoint.config.to_json()),
         "opset": OPSET,
-        "exporter": {"ttsartifact": __version__, "onnx": onnx.__version__},
+        "exporter": {DISTRIBUTION: __version__, "onnx": onnx.__version__},
         "weights": {"path": WEIGHTS_FILE, **_file(weights)},
         "graphs": [{"path": graph.file, **_file(graph.content)} for graph in graphs.values()],
         "graphs_digest": graphs_digest(graphs),

@@ -342,5 +342,6 @@ def test_without_onnxruntime_it_says_what_to_install(tmp_path, monkeypatch):
     with pytest.raises(Unavailable) as caught:
         run_runner("stable-tts-onnx", "Hello.", tmp_path / "x.tts.wav")
     assert caught.value.message == (
-        'stable-tts-onnx computes with onnxruntime, which is not installed here; run: pip install "ttsartifact[onnx]"'
+        "stable-tts-onnx needs onnxruntime, which is not installed; "
+        'run: pip install "ttsartifact-reference-runner[onnx]"'
     )

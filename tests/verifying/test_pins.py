@@ -182,7 +182,7 @@ def test_message_of_a_branch(tmp_path):
         ("https://github.com/NotKdaiP/StableTTS", None),
         ("https://github.com/StableTTS/KdaiP", None),
         ("https://stable-tts.github.io", None),
-        ("pkg:pypi/ttsartifact#reference_runner/weights", None),
+        ("pkg:pypi/ttsartifact-reference-runner#reference_runner/weights", None),
     ],
 )
 def test_which_family_an_address_names(address, family):

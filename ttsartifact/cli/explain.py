@@ -72,9 +72,12 @@ def _wrapped(head: str, facts: list[tuple[str, str]]) -> list[str]:
 
 
 def _fixtures(rule_id: str) -> list[str]:
-    """Return the files of the conformance kit that stand under a rule; none outside a checkout."""
+    """Return the files of the conformance kit that stand under a rule; none where the kit is not installed."""
+    folder = _spec.kit_folder()
+    if folder is None:
+        return []
     try:
-        entries = json.loads((Path(_spec.SPEC_DIR).parent / "fixtures" / "manifest.json").read_bytes())["fixtures"]
+        entries = json.loads((Path(folder) / "manifest.json").read_bytes())["fixtures"]
         found = [entry["file"] for entry in entries if rule_id in entry["expect"]["fail"]]
         own = [file for file in found if rule_id in file.split("/")] or found
     except (OSError, ValueError, KeyError, TypeError):

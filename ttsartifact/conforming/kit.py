@@ -1,6 +1,6 @@
 """The kit as it lies on disk: its manifest, the bytes that the manifest promises, and a copy for whoever needs one.
 
-The recipes that it is made from are the tests' (`make fixtures`); a wheel carries what they made.
+The recipes that it is made from are the tests' (`make fixtures`); their files are the wheel `ttsartifact-conformance`.
 """
 
 from __future__ import annotations
@@ -97,7 +97,10 @@ def differences(folder: str) -> list[str]:
 
 
 def _ours() -> str:
-    return os.path.join(os.path.dirname(_spec.SPEC_DIR), "fixtures")
+    folder = _spec.kit_folder()
+    if folder is None:
+        raise Unavailable("the conformance kit is not installed; run: pip install 'ttsartifact[conformance]'")
+    return folder
 
 
 def _listed(folder: str) -> Any:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from reference_runner import conditions
+from reference_runner import DISTRIBUTION, __version__, conditions
 from reference_runner.foreign.kdaip.symbols import ALPHABET
 from reference_runner.frontend.text_frontend import TextFrontEnd
-from ttsartifact import Conditions, Finished, Request, __version__, absent
+from ttsartifact import Conditions, Finished, Request, absent
 
 if TYPE_CHECKING:
     from reference_runner.foreign.kdaip.speaking import Account, Asked, Reading
@@ -36,7 +36,7 @@ def of(request: Request, asked: Asked, reading: Reading, acoustic: WeightFile, v
             "name": ENGINE,
             "version": __version__,
             "build": f"source {conditions.source_digest(*_OWN_CODE)}",
-            "package": "ttsartifact",
+            "package": DISTRIBUTION,
         },
         model=_repository(acoustic) | {"family": FAMILY},
         vocoder=_repository(vocoder),
@@ -104,7 +104,7 @@ def _front_end() -> tuple[dict[str, Any], ...]:
     spelling = {
         "name": "ttsartifact-kdaip-spelling",
         "version": __version__,
-        "package": "ttsartifact",
+        "package": DISTRIBUTION,
         "build": f"source {conditions.source_digest(*_OWN_CODE)}",
     }
     return (*conditions.front_end(TextFrontEnd().identity()), spelling)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from reference_runner.errors import CheckpointError, RequestError
 from reference_runner.foreign.kdaip.solver import SOLVERS
-from reference_runner.refusals import as_refusals
-from ttsartifact import Finished, Parameter, Prepared, Refused, Request, RunnerInfo, SoundFormat, Unavailable
+from reference_runner.refusals import as_refusals, require_packages
+from ttsartifact import Finished, Parameter, Prepared, Refused, Request, RunnerInfo, SoundFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["KdaipStableTtsRunner"]
 
-_NEEDS_TORCH = (
-    'kdaip-stabletts computes with torch, which is not installed here; run: pip install "ttsartifact[runner]"'
-)
 _DIGEST = "([0-9a-f]{64})?"
 _PARAMETERS = (
     Parameter(
@@ -103,7 +100,7 @@ class KdaipStableTtsRunner:
     def prepare(self, request: Request) -> Prepared:
         """Hold both files to their digests, load them, and hear the clip."""
         with as_refusals(_PLACES):
-            _require_torch()
+            require_packages(self.describe().name, ("torch", "safetensors"))
             from reference_runner.conditions import heard, set_threads
             from reference_runner.foreign.kdaip import conditions, speaking, weights
             from reference_runner.foreign.kdaip.mel import SAMPLE_RATE_HZ
@@ -149,14 +146,6 @@ class KdaipStableTtsRunner:
         from reference_runner.foreign.kdaip import conditions
 
         return conditions.finished(self._reading, self._asked, account, self._files, self._self_repeat)
-
-
-def _require_torch() -> None:
-    try:
-        import safetensors  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise Unavailable(_NEEDS_TORCH) from error
 
 
 def _asked(request: Request) -> Asked:
