@@ -32,7 +32,7 @@ def as_refusals(places: Mapping[str, str]) -> Iterator[None]:
 
 
 def require_packages(name: str, packages: Iterable[str], *, extra: str = "") -> None:
-    """Import the packages that `name` computes with; raises Unavailable with the command that installs a missing one."""
+    """Import the packages that `name` computes with; raises Unavailable with the command that installs one."""
     wanted = f'"{DISTRIBUTION}[{extra}]"' if extra else DISTRIBUTION
     for package in packages:
         try:
