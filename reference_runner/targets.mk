@@ -2,7 +2,7 @@
 # Every step may be interrupted and called again: it goes on where it was.
 
 RUNNER_BUILD ?= .build
-RUNNER_TRAIN = CUBLAS_WORKSPACE_CONFIG=:4096:8 $(BIN)/python -m reference_runner.training
+RUNNER_TRAIN = CUBLAS_WORKSPACE_CONFIG=:4096:8 $(BIN)/python -m reference_runner.laboratory.training
 RUNNER_COMMIT = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
 TRAINING := $(VENV)/.training
@@ -17,12 +17,12 @@ $(TRAINING): $(STAMP)
 corpus: $(RUNNER_BUILD)/corpus/index.json
 
 $(RUNNER_BUILD)/corpus/index.json: | $(TRAINING) tools
-	$(BIN)/python -m reference_runner.corpus.builder --output $(RUNNER_BUILD)/corpus
+	$(BIN)/python -m reference_runner.laboratory.corpus.builder --output $(RUNNER_BUILD)/corpus
 
 # Only when the word list changes; a new lexicon makes a new corpus.
 lexicon: $(TRAINING) tools
-	$(BIN)/python -m reference_runner.corpus.lexicon_builder --word-list $(WORD_LIST)
-	$(BIN)/python -m reference_runner.frontend.letter_to_sound_trainer
+	$(BIN)/python -m reference_runner.laboratory.lexicon_builder --word-list $(WORD_LIST)
+	$(BIN)/python -m reference_runner.laboratory.letter_to_sound_trainer
 
 # Two cores, a few hours; the stages of the recipe one after another.
 train-cpu: corpus
@@ -46,7 +46,7 @@ evaluate: corpus
 
 # The published idea's ablation on two voices that the model never met: deltas, artifacts, table, picture.
 ablation: $(TRAINING) tools
-	$(BIN)/python -m reference_runner.ablation --output $(RUNNER_BUILD)/ablation
+	$(BIN)/python -m reference_runner.laboratory.ablation --output $(RUNNER_BUILD)/ablation
 
 # Every engine side by side, and what this device does to sensors, numbers and time; best on an idle machine.
 bench-engines: $(STAMP)

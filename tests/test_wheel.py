@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -74,6 +75,13 @@ def test_each_wheel_is_as_small_as_promised(wheels):
     """The core is under 1 MB, the kit under 20 MB."""
     sizes = {name: wheel.stat().st_size for name, wheel in wheels.items()}
     assert {name for name, size in sizes.items() if size > LIMITS_BYTES[name]} == set(), sizes
+
+
+def test_the_laboratory_is_in_no_wheel(wheels):
+    """What makes the models stays in the repository."""
+    names = [name for wheel in wheels.values() for name in zipfile.ZipFile(wheel).namelist()]
+    assert "reference_runner/evaluation/__main__.py" in names
+    assert [name for name in names if "laboratory" in name] == []
 
 
 def test_the_core_alone_verifies(wheels, tmp_path):

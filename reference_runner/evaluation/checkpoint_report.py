@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from rich.progress import track
 
+from reference_runner.evaluation.corpus_reader import CorpusReader
 from reference_runner.evaluation.pictures import draw_mels
 from reference_runner.evaluation.prosody_spread import measure_spread
 from reference_runner.evaluation.recognizer import Recognizer
@@ -22,7 +23,6 @@ from reference_runner.model.checkpoint import load_checkpoint, released_checkpoi
 from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.model.noise_schedule import DEFAULT_STEPS, DEFAULT_TEMPERATURE
 from reference_runner.numerics.native import NativeOps
-from reference_runner.training.corpus_reader import CorpusReader
 
 if TYPE_CHECKING:
     import argparse

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from reference_runner.evaluation.corpus_reader import prior_of
 from reference_runner.evaluation.speaking import EvaluationVoice
 from reference_runner.model.features import FEATURE_SETTINGS, fundamental_hz
-from reference_runner.training.assembling import prior_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reference_runner.evaluation.corpus_reader import CorpusReader
     from reference_runner.frontend.phones import PhoneSequence
     from reference_runner.model.model import StableTts
     from reference_runner.model.prior import PriorSample
-    from reference_runner.training.corpus_reader import CorpusReader
 
 __all__ = ["SessionSpread", "measure_spread"]
 

@@ -40,7 +40,7 @@ class VoiceStatistics:
 
 @cache
 def read_statistics() -> VoiceStatistics:
-    """Return the pinned population: clips of the training corpus, as `reference_runner.evaluation.population` took."""
+    """Return the pinned population: clips of the training corpus, as `laboratory.voice_population` measured them."""
     content = files("reference_runner.evaluation").joinpath(STATISTICS_FILE).read_bytes()
     value: dict[str, Any] = json.loads(content)
     return VoiceStatistics(

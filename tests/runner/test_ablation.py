@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import ttsartifact
-from reference_runner.ablation import __main__ as command
-from reference_runner.ablation import report, targets
-from reference_runner.ablation.cells import ADAPTED, UNADAPTED, Cell, ClipSet
-from reference_runner.ablation.making import Plan, file_sha256
-from reference_runner.corpus.builder import read_harvard_type
 from reference_runner.evaluation.recordings import EvaluationError
+from reference_runner.laboratory.ablation import __main__ as command
+from reference_runner.laboratory.ablation import report, targets
+from reference_runner.laboratory.ablation.cells import ADAPTED, UNADAPTED, Cell, ClipSet
+from reference_runner.laboratory.ablation.making import Plan, file_sha256
+from reference_runner.laboratory.corpus.builder import read_harvard_type
 
 CLEAN, NOISY = ClipSet(noisy=False, seconds=30), ClipSet(noisy=True, seconds=3)
 

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from reference_runner.corpus.builder import (
+from reference_runner.laboratory.corpus.builder import (
     CorpusPlan,
     align,
     compare_with_lock,
@@ -19,11 +19,11 @@ from reference_runner.corpus.builder import (
     root_hash,
     short_hash,
 )  # fmt: skip
-from reference_runner.corpus.flite import FliteMissingError, SpokenSegment
-from reference_runner.corpus.grammar import SentenceGrammar
-from reference_runner.corpus.splitmix import SplitMix64
-from reference_runner.corpus.virtual_speakers import TARGET_SPEAKERS, TRAINING_SPEAKERS, resample
-from reference_runner.corpus.vocabulary import gerund, past, plural, read_vocabulary
+from reference_runner.laboratory.corpus.flite import FliteMissingError, SpokenSegment
+from reference_runner.laboratory.corpus.grammar import SentenceGrammar
+from reference_runner.laboratory.corpus.splitmix import SplitMix64
+from reference_runner.laboratory.corpus.virtual_speakers import TARGET_SPEAKERS, TRAINING_SPEAKERS, resample
+from reference_runner.laboratory.corpus.vocabulary import gerund, past, plural, read_vocabulary
 
 
 def test_splitmix_is_the_published_generator():
@@ -132,10 +132,10 @@ def test_flite_speaks_the_locked_items():
     """
     from importlib.resources import files
 
-    lock = files("reference_runner.corpus").joinpath("corpus_lock.txt").read_text(encoding="ascii").split()
+    lock = files("reference_runner.laboratory.corpus").joinpath("corpus_lock.txt").read_text(encoding="ascii").split()
     script = (
-        "from reference_runner.corpus.builder import CorpusPlan, build_item, plan_corpus, short_hash\n"
-        "from reference_runner.corpus.flite import FliteLibrary\n"
+        "from reference_runner.laboratory.corpus.builder import CorpusPlan, build_item, plan_corpus, short_hash\n"
+        "from reference_runner.laboratory.corpus.flite import FliteLibrary\n"
         "item = build_item(FliteLibrary(), next(iter(plan_corpus(CorpusPlan()))))\n"
         "assert item.durations.sum() == len(item.log_mel) == len(item.prosody)\n"
         "print(short_hash(item.manifest_line()))\n"
@@ -147,7 +147,7 @@ def test_flite_speaks_the_locked_items():
 
 def test_a_missing_library_is_named():
     """Where flite is not installed the builder says what to install."""
-    from reference_runner.corpus import flite
+    from reference_runner.laboratory.corpus import flite
 
     with pytest.raises(FliteMissingError, match="libflite1"):
         flite._load("flite_of_nowhere")

@@ -14,11 +14,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from reference_runner.laboratory.training.spectral_losses import log_mel_distance, multi_resolution_distance
 from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.model.style_adaptive_encoder import EncodedFrames
 from reference_runner.numerics.native import DecodingOps, NativeOps
 from reference_runner.synthesis.decoding import _narrowed
-from reference_runner.training.spectral_losses import log_mel_distance, multi_resolution_distance
 
 AWAY = torch.device("meta")
 BANDS, HOP = FEATURE_SETTINGS.mel_bands, FEATURE_SETTINGS.hop_samples
@@ -83,7 +83,7 @@ def test_the_vocoder_learns_on_its_device(small_checkpoint):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
 def test_training_where_there_is_no_gpu_says_so(monkeypatch, capsys):
     """One line and no state; it does not train on the CPU instead."""
-    from reference_runner.training.__main__ import main
+    from reference_runner.laboratory.training.__main__ import main
 
     monkeypatch.setattr(sys, "argv", ["training", "vocoder", "--device", "cuda"])
     with pytest.raises(SystemExit) as ended:

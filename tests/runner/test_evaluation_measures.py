@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 
 import ttsartifact
-from reference_runner.corpus.flite import FliteLibrary
-from reference_runner.corpus.virtual_speakers import TRAINING_SPEAKERS, Delivery, VirtualSpeaker, resample, speak
 from reference_runner.evaluation import artifact_report
 from reference_runner.evaluation.__main__ import main
 from reference_runner.evaluation.distances import DECIBELS, measure_distances, warp
@@ -22,8 +20,16 @@ from reference_runner.evaluation.prosody_transfer import measure_transfer, melod
 from reference_runner.evaluation.recordings import Recording, read_artifact
 from reference_runner.evaluation.sessions import Manner, intraclass_correlation, measure_consistency, measure_manner
 from reference_runner.evaluation.speaker_encoder import SpeakerEncoder
-from reference_runner.evaluation.speaker_trainer import equal_error_rate
 from reference_runner.evaluation.word_errors import SentenceErrors, count_character_errors
+from reference_runner.laboratory.corpus.flite import FliteLibrary
+from reference_runner.laboratory.corpus.virtual_speakers import (
+    TRAINING_SPEAKERS,
+    Delivery,
+    VirtualSpeaker,
+    resample,
+    speak,
+)
+from reference_runner.laboratory.speaker_trainer import equal_error_rate
 
 RATE_HZ = 16_000
 SENTENCES = ("The ripe pear fell from the tree.", "Nine men rowed home before the rain.")

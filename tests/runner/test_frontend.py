@@ -9,12 +9,12 @@ import pytest
 
 from reference_runner.errors import EmptyText, UnknownScript
 from reference_runner.frontend.letter_to_sound import read_letter_rules
-from reference_runner.frontend.letter_to_sound_trainer import learn_rules
 from reference_runner.frontend.lexicon import LEXICON_FILE, format_lexicon, parse_lexicon, read_lexicon
 from reference_runner.frontend.normalization import LONGEST_SENTENCE_WORDS, normalize
 from reference_runner.frontend.numbers import cardinal, ordinal, year
 from reference_runner.frontend.phones import PAUSE, PHONES
 from reference_runner.frontend.text_frontend import TextFrontEnd
+from reference_runner.laboratory.letter_to_sound_trainer import learn_rules
 
 
 def spoken(text: str) -> str:

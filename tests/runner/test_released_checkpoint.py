@@ -28,7 +28,7 @@ def test_the_released_checkpoint_says_where_it_came_from():
     metadata = checkpoint.metadata
     assert metadata["model_family"] == MODEL_FAMILY
     assert checkpoint.model.config == StableTtsConfig()
-    lock = files("reference_runner.corpus").joinpath("corpus_lock.txt").read_text(encoding="ascii")
+    lock = files("reference_runner.laboratory.corpus").joinpath("corpus_lock.txt").read_text(encoding="ascii")
     assert metadata["corpus_root_sha256"] == lock.split()[0]
     assert len(metadata["code_commit"]) == 40
     assert len(checkpoint.priors) == len(json.loads(metadata["priors"])) == 16

@@ -9,17 +9,18 @@ import torch
 from runner_corpus import SMALL_CONFIG, write_small_corpus
 
 from reference_runner.errors import CheckpointError
+from reference_runner.evaluation.corpus_reader import CorpusReader
+from reference_runner.laboratory.training.acoustic_stage import train_acoustic
+from reference_runner.laboratory.training.assembling import choose_priors, exercise
+from reference_runner.laboratory.training.balancing import balance
+from reference_runner.laboratory.training.batches import UtteranceBatches, pad_batch
+from reference_runner.laboratory.training.curves import draw_curves
+from reference_runner.laboratory.training.refine_stage import encode_truth, train_refinement
+from reference_runner.laboratory.training.stage_loop import StageSettings
+from reference_runner.laboratory.training.vocoder_stage import WaveformCrops, model_mels, train_vocoder
 from reference_runner.model.checkpoint import load_checkpoint, save_checkpoint
 from reference_runner.model.model import StableTts
 from reference_runner.numerics.native import NativeOps
-from reference_runner.training.acoustic_stage import train_acoustic
-from reference_runner.training.assembling import choose_priors, exercise
-from reference_runner.training.balancing import balance
-from reference_runner.training.corpus_reader import CorpusReader, UtteranceBatches
-from reference_runner.training.curves import draw_curves
-from reference_runner.training.refine_stage import encode_truth, train_refinement
-from reference_runner.training.stage_loop import StageSettings
-from reference_runner.training.vocoder_stage import WaveformCrops, model_mels, train_vocoder
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_balancing_changes_the_numbers_and_not_the_speech(corpus):
             block.widen.weight.mul_(8)
             block.narrow.weight.mul_(8)
     ops = NativeOps()
-    batch = corpus.batch([0], [corpus.mel(1)])
+    batch = pad_batch(corpus, [0], [corpus.mel(1)])
     before = encode_truth(model, ops, batch)
     factors = balance(model, lambda: exercise(model, corpus, utterances=3))
     after = encode_truth(model, ops, batch)

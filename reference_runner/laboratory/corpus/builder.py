@@ -1,6 +1,6 @@
 """Builds the corpus: sentences, speech, alignments and features, with a manifest whose root hash is committed.
 
-    python -m reference_runner.corpus.builder --output .build/corpus
+    python -m reference_runner.laboratory.corpus.builder --output .build/corpus
 
 Every array is one `.npy` file with the items end to end; `index.json` says where each item lies.
 """
@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.progress import track
 
-from reference_runner.corpus.flite import FliteLibrary
-from reference_runner.corpus.grammar import SentenceGrammar
-from reference_runner.corpus.splitmix import SplitMix64
-from reference_runner.corpus.virtual_speakers import TARGET_SPEAKERS, TRAINING_SPEAKERS, Delivery, speak
-from reference_runner.corpus.vocabulary import read_vocabulary
 from reference_runner.frontend.lexicon import read_lexicon
 from reference_runner.frontend.phones import PAUSE, Phone, PhoneSequence, is_vowel
+from reference_runner.laboratory.corpus.flite import FliteLibrary
+from reference_runner.laboratory.corpus.grammar import SentenceGrammar
+from reference_runner.laboratory.corpus.splitmix import SplitMix64
+from reference_runner.laboratory.corpus.virtual_speakers import TARGET_SPEAKERS, TRAINING_SPEAKERS, Delivery, speak
+from reference_runner.laboratory.corpus.vocabulary import read_vocabulary
 from reference_runner.model.features import FEATURE_SETTINGS, frame_count, log_mel, pad_to_frames, prosody
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from reference_runner.corpus.flite import SpokenSegment
-    from reference_runner.corpus.virtual_speakers import VirtualSpeaker
+    from reference_runner.laboratory.corpus.flite import SpokenSegment
+    from reference_runner.laboratory.corpus.virtual_speakers import VirtualSpeaker
 
 __all__ = [
     "LOCK_FILE", "CorpusItem", "CorpusPlan", "PlannedUtterance", "align", "main", "phones_of", "plan_corpus",
@@ -133,7 +133,7 @@ def plan_corpus(plan: CorpusPlan) -> Iterator[PlannedUtterance]:
 
 def read_harvard_type() -> list[str]:
     """Return the held-out sentences that stand beside this module."""
-    text = files("reference_runner.corpus").joinpath("harvard_type.txt").read_text(encoding="utf-8")
+    text = files("reference_runner.laboratory.corpus").joinpath("harvard_type.txt").read_text(encoding="utf-8")
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 

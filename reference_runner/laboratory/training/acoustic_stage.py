@@ -8,14 +8,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from reference_runner.laboratory.training.stage_loop import StageSettings, StageState, run_stage
 from reference_runner.numerics.native import NativeOps
-from reference_runner.training.stage_loop import StageSettings, StageState, run_stage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reference_runner.laboratory.training.batches import AcousticBatch, UtteranceBatches
     from reference_runner.model.model import StableTts
-    from reference_runner.training.corpus_reader import AcousticBatch, UtteranceBatches
 
 __all__ = ["ACOUSTIC_PARTS", "language_model_loss", "train_acoustic"]
 

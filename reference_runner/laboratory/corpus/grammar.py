@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reference_runner.corpus.vocabulary import gerund, plural
+from reference_runner.laboratory.corpus.vocabulary import gerund, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from reference_runner.corpus.splitmix import SplitMix64
-    from reference_runner.corpus.vocabulary import Vocabulary
+    from reference_runner.laboratory.corpus.splitmix import SplitMix64
+    from reference_runner.laboratory.corpus.vocabulary import Vocabulary
 
 __all__ = ["SentenceGrammar"]
 

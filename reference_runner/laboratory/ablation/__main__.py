@@ -1,6 +1,6 @@
 """Makes the ablation: voices, deltas, artifacts, measures, a table and a picture. It goes on where it was stopped.
 
-python -m reference_runner.ablation --output .build/ablation
+python -m reference_runner.laboratory.ablation --output .build/ablation
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from rich.console import Console
 from rich.progress import track
 
 import ttsartifact
-from reference_runner.ablation.cells import ADAPTED, UNADAPTED
-from reference_runner.ablation.making import Plan, Workshop, code_digest, file_sha256
-from reference_runner.ablation.report import draw, summarise_target, to_markdown
-from reference_runner.ablation.targets import (
+from reference_runner.evaluation.measuring import EVALUATION_VERSION, Yardsticks, measure
+from reference_runner.evaluation.recognizer import Recognizer
+from reference_runner.evaluation.recordings import EvaluationError, read_artifact, read_clip
+from reference_runner.evaluation.speaker_encoder import SpeakerEncoder
+from reference_runner.laboratory.ablation.cells import ADAPTED, UNADAPTED
+from reference_runner.laboratory.ablation.making import Plan, Workshop, code_digest, file_sha256
+from reference_runner.laboratory.ablation.report import draw, summarise_target, to_markdown
+from reference_runner.laboratory.ablation.targets import (
     make_targets,
     reference_clips,
     source_clips,
     stranger_clips,
     test_sentences,
 )
-from reference_runner.evaluation.measuring import EVALUATION_VERSION, Yardsticks, measure
-from reference_runner.evaluation.recognizer import Recognizer
-from reference_runner.evaluation.recordings import EvaluationError, read_artifact, read_clip
-from reference_runner.evaluation.speaker_encoder import SpeakerEncoder
 from reference_runner.model.checkpoint import released_checkpoint_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reference_runner.ablation.cells import Cell
-    from reference_runner.ablation.targets import Target
+    from reference_runner.laboratory.ablation.cells import Cell
+    from reference_runner.laboratory.ablation.targets import Target
 
 __all__ = ["ablate", "main"]
 
@@ -45,7 +45,9 @@ _SENTENCES, _SEEDS = 8, 1
 
 def main() -> None:
     """Make, measure, write."""
-    parser = argparse.ArgumentParser(prog="python -m reference_runner.ablation", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m reference_runner.laboratory.ablation", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--output", type=Path, default=Path(".build/ablation"))
     parser.add_argument("--weights", type=Path, help="a checkpoint instead of the released one")
     parser.add_argument("--sentences", type=int, default=_SENTENCES)
@@ -142,7 +144,7 @@ def _record(delta: Path) -> Mapping[str, Any]:
 
 
 def _command(plan: Plan) -> str:
-    words = ["python -m reference_runner.ablation", f"--sentences {plan.sentences}", f"--seeds {plan.seeds}"]
+    words = ["python -m reference_runner.laboratory.ablation", f"--sentences {plan.sentences}", f"--seeds {plan.seeds}"]
     words += [f"--numerics {plan.numerics}"] * (plan.numerics != "native")
     words += [f"--steps {plan.steps}"] * (plan.steps is not None)
     return " ".join(words)

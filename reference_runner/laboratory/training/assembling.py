@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from reference_runner.model.prior import PriorSample
+from reference_runner.evaluation.corpus_reader import prior_of
+from reference_runner.laboratory.training.batches import pad_batch
+from reference_runner.laboratory.training.refine_stage import encode_truth
 from reference_runner.model.prosody_language_model import ProsodyPrompt
 from reference_runner.numerics.native import NativeOps
-from reference_runner.training.refine_stage import encode_truth
 
 if TYPE_CHECKING:
+    from reference_runner.evaluation.corpus_reader import CorpusReader
     from reference_runner.model.model import StableTts
-    from reference_runner.training.corpus_reader import CorpusReader
+    from reference_runner.model.prior import PriorSample
 
-__all__ = ["choose_priors", "exercise", "prior_of"]
+__all__ = ["choose_priors", "exercise"]
 
 PRIOR_SAMPLES = 16
 _SHORTEST_FRAMES = 110
@@ -47,27 +49,6 @@ def _middle_first(places: list[int]) -> list[int]:
     return [places[number] for number in order]
 
 
-def prior_of(model: StableTts, corpus: CorpusReader, place: int) -> PriorSample:
-    """Return an utterance of the corpus as a prior sample, with the codes this model hears in it."""
-    ops = NativeOps()
-    durations = corpus.phone_values("durations", place)
-    with torch.no_grad():
-        latents = model.prosody_encoder(ops, corpus.prosody(place)[None], durations[None])
-        codes, _ = model.prosody_quantizer(ops, latents)
-    utterance = corpus.utterances[place]
-    columns = {name: corpus.phone_values(name, place).numpy() for name in ("phones", "stresses", "breaks")}
-    return PriorSample.from_arrays(
-        utterance.text,
-        utterance.speaker,
-        {
-            **columns,
-            "durations": durations.numpy(),
-            "codes": codes[0].numpy(),
-            "log_mel": corpus.raw_log_mel(place),
-        },
-    )
-
-
 @torch.no_grad()
 def exercise(model: StableTts, corpus: CorpusReader, *, utterances: int = 24, steps: int = 4) -> None:
     """Send training utterances of all speakers through every part, as speaking and adapting will."""
@@ -75,7 +56,7 @@ def exercise(model: StableTts, corpus: CorpusReader, *, utterances: int = 24, st
     draws = torch.Generator().manual_seed(1)
     places = corpus.split("train")
     for place in places[:: max(1, len(places) // utterances)]:
-        batch = corpus.batch([place], [corpus.mel(place)])
+        batch = pad_batch(corpus, [place], [corpus.mel(place)])
         encoded = encode_truth(model, ops, batch)
         prompt = ProsodyPrompt(text=encoded.text, codes=encoded.codes)
         decoded = model.prosody_language_model.decode(ops, encoded.text, prompt)

@@ -1,6 +1,6 @@
 """Learns the letter-to-sound rules from the lexicon.
 
-    python -m reference_runner.frontend.letter_to_sound_trainer
+    python -m reference_runner.laboratory.letter_to_sound_trainer
 
 Letters are aligned with phones by expectation maximisation (a letter says nothing, one phone or two), then every
 context votes. One word in twenty is held out of a first training and its accuracy printed.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import track
 
+from reference_runner import frontend
 from reference_runner.frontend.letter_to_sound import RULES_FILE, LetterRules, contexts, format_rules
 from reference_runner.frontend.lexicon import read_lexicon
 
@@ -128,7 +129,7 @@ def _prune(votes: Mapping[str, Counter[str]], parents: Mapping[str, str]) -> dic
 def main() -> None:
     """Train on a part and report, then train on all and write the rules."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, default=Path(__file__).resolve().parent / RULES_FILE)
+    parser.add_argument("--output", type=Path, default=Path(frontend.__file__).parent / RULES_FILE)
     arguments = parser.parse_args()
     entries = {word: phones for word, phones in read_lexicon().entries.items() if word.isalpha() and len(word) > 1}
     held_out = dict(list(entries.items())[::20])

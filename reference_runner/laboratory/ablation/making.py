@@ -8,16 +8,16 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import ttsartifact
-from reference_runner.ablation.targets import NOISE_RECIPE, clips_of
 from reference_runner.conditions import source_digest
 from reference_runner.evaluation.recordings import EvaluationError
+from reference_runner.laboratory.ablation.targets import NOISE_RECIPE, clips_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from reference_runner.ablation.cells import Cell
-    from reference_runner.ablation.targets import Clip, Target
+    from reference_runner.laboratory.ablation.cells import Cell
+    from reference_runner.laboratory.ablation.targets import Clip, Target
 
 __all__ = ["Plan", "Workshop", "code_digest", "file_sha256"]
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reference_runner.corpus.flite import SpokenSegment, SpokenUtterance
+from reference_runner.laboratory.corpus.flite import SpokenSegment, SpokenUtterance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from reference_runner.corpus.flite import FliteLibrary
+    from reference_runner.laboratory.corpus.flite import FliteLibrary
 
 __all__ = ["TARGET_SPEAKERS", "TRAINING_SPEAKERS", "Delivery", "VirtualSpeaker", "resample", "speak"]
 

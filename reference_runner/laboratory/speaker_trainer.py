@@ -1,6 +1,6 @@
 """Trains the speaker encoder of the evaluation on the corpus; a few minutes of one core, the same bytes each time.
 
-    python -m reference_runner.evaluation.speaker_trainer --corpus .build/corpus
+    python -m reference_runner.laboratory.speaker_trainer --corpus .build/corpus
 
 Each corpus speaker at three playing speeds is three speakers: other formants, other pitch.
 """
@@ -19,15 +19,16 @@ from rich.progress import track
 from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy, normalize
 
-from reference_runner.corpus.builder import read_harvard_type
-from reference_runner.corpus.flite import FliteLibrary
-from reference_runner.corpus.virtual_speakers import Delivery, VirtualSpeaker, resample, speak
+from reference_runner import evaluation
+from reference_runner.evaluation.corpus_reader import CorpusReader
 from reference_runner.evaluation.frames import LOUDNESS_RMS, Frames
 from reference_runner.evaluation.speaker_encoder import CROP_FRAMES, WEIGHTS_FILE, SpeakerEncoder, SpeakerNetwork
 from reference_runner.evaluation.voices import cepstral_voice, cosine
+from reference_runner.laboratory.corpus.builder import read_harvard_type
+from reference_runner.laboratory.corpus.flite import FliteLibrary
+from reference_runner.laboratory.corpus.virtual_speakers import Delivery, VirtualSpeaker, resample, speak
 from reference_runner.model.config import StableTtsConfig
 from reference_runner.model.features import log_mel
-from reference_runner.training.corpus_reader import CorpusReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,7 +62,7 @@ def main() -> None:
     """Train, write, and say how well strangers are told apart."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, default=Path(".build/corpus"))
-    parser.add_argument("--output", type=Path, default=Path(__file__).resolve().with_name(WEIGHTS_FILE))
+    parser.add_argument("--output", type=Path, default=Path(evaluation.__file__).with_name(WEIGHTS_FILE))
     arguments = parser.parse_args()
     torch.manual_seed(_SEED)
     torch.set_num_threads(1)

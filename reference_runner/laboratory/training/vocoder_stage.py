@@ -11,20 +11,20 @@ import torch
 from rich.progress import track
 from torch import nn
 
+from reference_runner.laboratory.training.batches import UtteranceBatches
+from reference_runner.laboratory.training.refine_stage import encode_truth
+from reference_runner.laboratory.training.spectral_losses import log_mel_distance, multi_resolution_distance
+from reference_runner.laboratory.training.stage_loop import StageSettings, StageState, run_stage
 from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.numerics.native import NativeOps
-from reference_runner.training.corpus_reader import UtteranceBatches
-from reference_runner.training.refine_stage import encode_truth
-from reference_runner.training.spectral_losses import log_mel_distance, multi_resolution_distance
-from reference_runner.training.stage_loop import StageSettings, StageState, run_stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from reference_runner.evaluation.corpus_reader import CorpusReader
     from reference_runner.model.model import StableTts
     from reference_runner.model.vocoder import Vocoder
-    from reference_runner.training.corpus_reader import CorpusReader
 
 __all__ = ["WaveformBatch", "WaveformCrops", "model_mels", "train_vocoder"]
 

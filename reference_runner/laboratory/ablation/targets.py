@@ -15,12 +15,12 @@ import numpy as np
 import soundfile
 
 import ttsartifact
-from reference_runner.corpus.builder import read_harvard_type
-from reference_runner.corpus.flite import FliteLibrary
-from reference_runner.corpus.grammar import SentenceGrammar
-from reference_runner.corpus.splitmix import SplitMix64
-from reference_runner.corpus.virtual_speakers import TARGET_SPEAKERS, TRAINING_SPEAKERS, Delivery, speak
-from reference_runner.corpus.vocabulary import read_vocabulary
+from reference_runner.laboratory.corpus.builder import read_harvard_type
+from reference_runner.laboratory.corpus.flite import FliteLibrary
+from reference_runner.laboratory.corpus.grammar import SentenceGrammar
+from reference_runner.laboratory.corpus.splitmix import SplitMix64
+from reference_runner.laboratory.corpus.virtual_speakers import TARGET_SPEAKERS, TRAINING_SPEAKERS, Delivery, speak
+from reference_runner.laboratory.corpus.vocabulary import read_vocabulary
 from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.numerics.noise import FRACTION_BITS, Stream
 from reference_runner.synthesis.references import to_fed_pcm
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from reference_runner.corpus.virtual_speakers import VirtualSpeaker
+    from reference_runner.laboratory.corpus.virtual_speakers import VirtualSpeaker
 
 __all__ = [
     "NOISE_RECIPE", "NOISE_SNR_DB", "Clip", "Target", "add_noise", "clips_of", "make_targets", "stranger_clips",

@@ -1,6 +1,6 @@
 """Computes the population that voice vectors are standardised by, from the training corpus.
 
-python -m reference_runner.evaluation.population --corpus .build/corpus
+python -m reference_runner.laboratory.voice_population --corpus .build/corpus
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
+from reference_runner import evaluation
+from reference_runner.evaluation.corpus_reader import CorpusReader
 from reference_runner.evaluation.frames import Frames
 from reference_runner.evaluation.voices import STATISTICS_FILE, raw_voice
 from reference_runner.model.config import StableTtsConfig
-from reference_runner.training.corpus_reader import CorpusReader
 
 __all__ = ["main"]
 
@@ -28,7 +29,7 @@ def main() -> None:
     """Measure evenly spaced clips of every training speaker."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, default=Path(".build/corpus"))
-    parser.add_argument("--output", type=Path, default=Path(__file__).resolve().with_name(STATISTICS_FILE))
+    parser.add_argument("--output", type=Path, default=Path(evaluation.__file__).with_name(STATISTICS_FILE))
     arguments = parser.parse_args()
     corpus = CorpusReader(arguments.corpus, StableTtsConfig())
     by_speaker: dict[str, list[int]] = {}

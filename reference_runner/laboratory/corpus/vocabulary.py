@@ -124,7 +124,7 @@ def _sections(text: str) -> dict[str, list[str]]:
 @cache
 def read_vocabulary() -> Vocabulary:
     """Read the vocabulary that stands beside this module."""
-    text = files("reference_runner.corpus").joinpath("vocabulary.txt").read_text(encoding="utf-8")
+    text = files("reference_runner.laboratory.corpus").joinpath("vocabulary.txt").read_text(encoding="utf-8")
     sections = _sections(text)
     words = {
         name: tuple(dict.fromkeys(" ".join(lines).split()))

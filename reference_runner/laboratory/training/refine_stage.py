@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from reference_runner.laboratory.training.acoustic_stage import ACOUSTIC_PARTS, language_model_loss
+from reference_runner.laboratory.training.stage_loop import StageSettings, StageState, run_stage
 from reference_runner.model.style_adaptive_encoder import EncodedFrames
 from reference_runner.numerics.native import NativeOps
-from reference_runner.training.acoustic_stage import ACOUSTIC_PARTS, language_model_loss
-from reference_runner.training.stage_loop import StageSettings, StageState, run_stage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reference_runner.laboratory.training.batches import AcousticBatch, UtteranceBatches
     from reference_runner.model.model import StableTts
-    from reference_runner.training.corpus_reader import AcousticBatch, UtteranceBatches
 
 __all__ = ["Encoded", "encode_truth", "train_refinement"]
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reference_runner.ablation.cells import ADAPTED, UNADAPTED, Cell, ClipSet
 from reference_runner.evaluation.artifact_report import show_interval
 from reference_runner.evaluation.intervals import Interval, difference_interval, mean_interval, spread_interval
 from reference_runner.evaluation.word_errors import SentenceErrors, paired_bootstrap
+from reference_runner.laboratory.ablation.cells import ADAPTED, UNADAPTED, Cell, ClipSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -1,6 +1,6 @@
 """Builds the lexicon: flite pronounces every word of a word list and of our vocabulary.
 
-    python -m reference_runner.corpus.lexicon_builder --word-list FILE
+    python -m reference_runner.laboratory.lexicon_builder --word-list FILE
 
 The word list used for the committed file is SCOWL size 35 (Debian `wamerican-small`); see frontend/LEXICON-NOTICE.txt.
 """
@@ -15,10 +15,11 @@ from string import ascii_lowercase
 
 from rich.progress import track
 
-from reference_runner.corpus.flite import FliteLibrary
-from reference_runner.corpus.vocabulary import read_vocabulary
+from reference_runner import frontend
 from reference_runner.frontend.lexicon import LEXICON_FILE, Pronunciation, format_lexicon
 from reference_runner.frontend.phones import PAUSE, is_vowel
+from reference_runner.laboratory.corpus.flite import FliteLibrary
+from reference_runner.laboratory.corpus.vocabulary import read_vocabulary
 
 __all__ = ["main", "pronounce"]
 
@@ -49,8 +50,7 @@ def main() -> None:
     """Write the lexicon beside the front end's code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--word-list", type=Path, required=True, help="one word a line")
-    package = Path(__file__).resolve().parent.parent
-    parser.add_argument("--output", type=Path, default=package / "frontend" / LEXICON_FILE)
+    parser.add_argument("--output", type=Path, default=Path(frontend.__file__).parent / LEXICON_FILE)
     arguments = parser.parse_args()
     listed = arguments.word_list.read_text(encoding="utf-8").split()
     words = {word for word in listed if _ORDINARY_WORD.fullmatch(word)} | set(read_vocabulary().spellings())

@@ -1,10 +1,10 @@
 """Trains the model, a stage a call, and assembles the checkpoint.
 
-    python -m reference_runner.training vocoder
-    python -m reference_runner.training acoustic
-    python -m reference_runner.training refine
-    python -m reference_runner.training vocoder-on-model
-    python -m reference_runner.training assemble
+    python -m reference_runner.laboratory.training vocoder
+    python -m reference_runner.laboratory.training acoustic
+    python -m reference_runner.laboratory.training refine
+    python -m reference_runner.laboratory.training vocoder-on-model
+    python -m reference_runner.laboratory.training assemble
 
 Each stage may be stopped at any time and called again: it goes on where it was. `.build/training` holds the states.
 """
@@ -19,18 +19,19 @@ import torch
 from safetensors import safe_open
 
 from reference_runner.errors import DeviceUnavailable
+from reference_runner.evaluation.corpus_reader import CorpusReader
+from reference_runner.laboratory.training.acoustic_stage import train_acoustic
+from reference_runner.laboratory.training.assembling import choose_priors, exercise
+from reference_runner.laboratory.training.balancing import balance
+from reference_runner.laboratory.training.batches import UtteranceBatches
+from reference_runner.laboratory.training.curves import draw_curves
+from reference_runner.laboratory.training.refine_stage import train_refinement
+from reference_runner.laboratory.training.stage_loop import StageSettings
+from reference_runner.laboratory.training.vocoder_stage import WaveformCrops, model_mels, train_vocoder
 from reference_runner.model.checkpoint import released_checkpoint_path, save_checkpoint
 from reference_runner.model.config import StableTtsConfig
 from reference_runner.model.model import StableTts
 from reference_runner.numerics.exact import find_device
-from reference_runner.training.acoustic_stage import train_acoustic
-from reference_runner.training.assembling import choose_priors, exercise
-from reference_runner.training.balancing import balance
-from reference_runner.training.corpus_reader import CorpusReader, UtteranceBatches
-from reference_runner.training.curves import draw_curves
-from reference_runner.training.refine_stage import train_refinement
-from reference_runner.training.stage_loop import StageSettings
-from reference_runner.training.vocoder_stage import WaveformCrops, model_mels, train_vocoder
 
 _STAGES = ("vocoder", "acoustic", "refine", "vocoder-on-model")
 """In the order in which later ones replace what earlier ones left."""
