@@ -298,7 +298,7 @@ def resealed(data: bytes) -> bytes:
     assert walked.capsule is not None
     held = data[walked.capsule.body : walked.capsule.body + walked.capsule.size]
     bare = b"".join(
-        p if isinstance(p, bytes) else p.source.read_at(p.offset, p.size) for p in riff.bare_pieces(source, walked)
+        p if isinstance(p, bytes) else p.source.read_at(p.offset, p.size) for p in riff.bare(source, walked)
     )
     seal = capsule.seal_of(held, digest.of(bare)).encode()
     start = walked.capsule.body + capsule.SEAL_DIGITS.start

@@ -29,12 +29,12 @@ def joined(pieces: list[Piece]) -> bytes:
 
 def embedded(bare: bytes, held: bytes = HELD) -> bytes:
     source = BytesSource(bare)
-    return joined(flac.embed(source, flac.walk(source), held))
+    return joined(flac.embed(source, flac.walk(source), "", held))
 
 
 def stripped(whole: bytes) -> bytes:
     source = BytesSource(whole)
-    return joined(flac.bare_pieces(source, flac.walk(source)))
+    return joined(flac.bare(source, flac.walk(source)))
 
 
 def reordered(whole: bytes, order: list[int]) -> bytes:
@@ -64,7 +64,7 @@ def test_strip_undoes_embed(many: list, single: list, random, size: int) -> None
     walked = flac.walk(BytesSource(whole))
     assert [block.offset for block in walked.ours] == [42]
     assert whole[walked.ours[0].body + 8 : walked.ours[0].end] == held
-    assert flac.misframed(walked) is None
+    assert flac.misframed(BytesSource(whole), walked, "") == []
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_bare_file_comes_out_as_it_went_in(bare: bytes) -> None:
     assert whole != bare
     assert stripped(whole) == bare
     source = BytesSource(whole)
-    assert flac.capsule_of(source, flac.walk(source)).raw == HELD
+    assert flac.capsule(source, flac.walk(source)).raw == HELD
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_long_capsule_takes_several_blocks(monkeypatch: pytest.MonkeyPatch) ->
         assert {block.size for block in walked.ours[:-1]} == {48}
         assert len(walked.ours) > 2
         assert stripped(whole) == bare
-        assert flac.capsule_of(BytesSource(whole), walked).part("trace/chunks") == b"[]"
+        assert flac.capsule(BytesSource(whole), walked).part("trace/chunks") == b"[]"
         last = len(encoded.blocks_of(whole)[0])
         for order in ([0, 2, 1, *range(3, last)], [0, *range(2, last)], [0, 1, 1, *range(2, last)]):
             with pytest.raises(Damaged, match="not whole or not in order") as caught:
@@ -145,9 +145,8 @@ def test_a_capsule_in_another_place_is_still_taken_out() -> None:
     moved = reordered(embedded(bare), [0, 2, 1])
     walked = flac.walk(BytesSource(moved))
     assert stripped(moved) == bare
-    found = flac.misframed(walked)
-    assert found is not None
-    assert found[0] == walked.ours[0].offset
+    (found,) = flac.misframed(BytesSource(moved), walked, "")
+    assert found.offset == walked.ours[0].offset
 
 
 def block(kind: int, size: int) -> bytes:

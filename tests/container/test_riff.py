@@ -45,7 +45,7 @@ def test_strip_undoes_embed(before: list[bytes], after: list[bytes], samples: by
     source = BytesSource(bare)
     whole = BytesSource(joined(riff.embed(source, riff.walk(source), ARTIFACT_ID, capsule)))
     walked = riff.walk(whole)
-    assert joined(riff.bare_pieces(whole, walked)) == bare
+    assert joined(riff.bare(whole, walked)) == bare
     assert walked.capsule is not None
     assert whole.read_at(walked.capsule.body, walked.capsule.size) == capsule
     assert walked.capsule.end == whole.size
@@ -69,7 +69,7 @@ def test_rf64_round_trip() -> None:
     walked = riff.walk(source)
     assert (walked.frames, walked.format.sample_rate_hz) == (20, 16_000)
     whole = BytesSource(joined(riff.embed(source, walked, ARTIFACT_ID, b"odd")))
-    assert joined(riff.bare_pieces(whole, riff.walk(whole))) == bare
+    assert joined(riff.bare(whole, riff.walk(whole))) == bare
 
 
 def test_a_capsule_in_another_place_is_still_taken_off() -> None:
@@ -83,7 +83,7 @@ def test_a_capsule_in_another_place_is_still_taken_off() -> None:
     ):
         source = BytesSource(moved)
         walked = riff.walk(source)
-        assert joined(riff.bare_pieces(source, walked)) == bare
+        assert joined(riff.bare(source, walked)) == bare
         assert walked.bare_pcm == (44, 64)
 
 

@@ -59,25 +59,25 @@ JUNK: tuple[Any, ...] = (
 def riff_walk(data: bytes) -> None:
     """Walk RIFF, and take pointer and capsule off."""
     source = BytesSource(data)
-    riff.bare_pieces(source, riff.walk(source))
+    riff.bare(source, riff.walk(source))
 
 
 def flac_walk(data: bytes) -> None:
     """Walk a FLAC's metadata and its last frame, and take the capsule off."""
     source = BytesSource(data)
     walked = flac.walk(source)
-    flac.bare_pieces(source, walked)
-    flac.misframed(walked)
-    flac.capsule_of(source, walked)
+    flac.bare(source, walked)
+    flac.misframed(source, walked, "")
+    flac.capsule(source, walked)
 
 
 def id3_walk(data: bytes) -> None:
     """Walk an MP3's leading tags and the ends of its audio, and take the capsule off."""
     source = BytesSource(data)
     walked = mp3.walk(source)
-    mp3.bare_pieces(source, walked)
-    mp3.misframed(source, walked)
-    mp3.capsule_of(source, walked)
+    mp3.bare(source, walked)
+    mp3.misframed(source, walked, "")
+    mp3.capsule(source, walked)
 
 
 def capsule_parse(data: bytes) -> None:
@@ -221,7 +221,7 @@ def _encoded(kind: str) -> Iterator[bytes]:
     yield out.getvalue()
     yield b"".join(
         piece if isinstance(piece, bytes) else piece.source.read_at(piece.offset, piece.size)
-        for piece in embed(source, walk(source), held)
+        for piece in embed(source, walk(source), "", held)
     )
 
 
@@ -339,7 +339,7 @@ def _taken_apart(path: Path) -> tuple[bytes, dict[str, bytes]]:
     walked = riff.walk(source)
     assert walked.capsule is not None
     held = source.read_at(walked.capsule.body, walked.capsule.size)
-    return _joined(riff.bare_pieces(source, walked)), capsule.parts_of(capsule.from_bytes(held))
+    return _joined(riff.bare(source, walked)), capsule.parts_of(capsule.from_bytes(held))
 
 
 def _joined(pieces: Iterable[Piece]) -> bytes:

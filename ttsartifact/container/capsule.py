@@ -26,7 +26,7 @@ from ttsartifact.container.limits import (
 from ttsartifact.container.source import BytesSource, Source
 from ttsartifact.errors import Damaged, TooLarge
 
-__all__ = ["SEAL_DIGITS", "Capsule", "build", "parse", "seal_of"]
+__all__ = ["SEAL_DIGITS", "Capsule", "Misframing", "build", "parse", "seal_of"]
 
 _MAGIC = b"TTSA/1\nseal sha256:"
 SEAL_DIGITS = slice(len(_MAGIC), len(_MAGIC) + 64)
@@ -52,6 +52,15 @@ class Capsule(NamedTuple):
     def raw(self) -> bytes:
         """All bytes of the capsule."""
         return self.source.read_at(self.offset, self.size)
+
+
+class Misframing(NamedTuple):
+    """A place where a carrier holds its capsule otherwise than a producer writes it (CON07)."""
+
+    offset: int
+    found: object
+    expected: str
+    message: str = "the capsule is framed otherwise"
 
 
 def build(parts: dict[str, bytes], audio_digest: str) -> bytes:

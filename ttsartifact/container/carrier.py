@@ -1,20 +1,87 @@
-"""Which carrier holds which audio, and whether a file carries a capsule already."""
+"""Carriers: what a module does to be one, which there are, and which of them a file is.
+
+A carrier of one run is a module with the functions of `Carrier`: riff, flac and mp3. A new one is that module, a row in
+`codecs.py`, a line in `carrier_named`, and its tests. Parquet holds many runs and has readers of its own.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
+from ttsartifact.container.codecs import CODECS, OPENING_BYTES, codec_opening
 from ttsartifact.errors import Refused
 
 if TYPE_CHECKING:
-    from ttsartifact.container import riff
+    from collections.abc import Sequence
+
+    from ttsartifact.container.capsule import Capsule, Misframing
     from ttsartifact.container.source import Piece, Source
 
-__all__ = ["CARRIERS", "SUFFIXES", "carrier_of", "carries_capsule", "embed"]
+__all__ = ["CARRIERS", "SUFFIXES", "Carrier", "carrier_named", "carrier_of", "carries_capsule", "embed", "recognised"]
 
-CARRIERS = ("wav", "flac", "mp3", "parquet")
+CARRIERS = (*(codec.name for codec in CODECS.values() if codec.has_carrier), "parquet")
 SUFFIXES = tuple(f".tts.{carrier}" for carrier in CARRIERS)
+
+
+class Carrier(Protocol):
+    """What a carrier of one run can do. What `walk` returns, the others take; it is the carrier's own type."""
+
+    def recognise(self, head: bytes, /) -> bool:
+        """Tell by its first bytes whether a file is one that this carrier walks."""
+        ...
+
+    def walk(self, source: Source, /) -> Any:
+        """Walk all of a file, and raise at the first byte that breaks its structure."""
+        ...
+
+    def carries_capsule(self, source: Source, /) -> bool:
+        """Tell whether a capsule lies in a file whose head can be walked; raises nothing."""
+        ...
+
+    def embed(self, source: Source, walked: Any, artifact_id: str, capsule: bytes, /) -> list[Piece]:
+        """Return the pieces of the artifact made of a bare file and a capsule."""
+        ...
+
+    def bare(self, source: Source, walked: Any, /) -> list[Piece]:
+        """Return the pieces of the bare file in an artifact, byte for byte."""
+        ...
+
+    def capsule(self, source: Source, walked: Any, /) -> Capsule:
+        """Return the capsule of an artifact; raises NotAnArtifact (CON04) where there is none."""
+        ...
+
+    def misframed(self, source: Source, walked: Any, artifact_id: str, /) -> Sequence[Misframing]:
+        """Return where the capsule is framed otherwise than `embed` frames it (CON07)."""
+        ...
+
+
+def carrier_named(name: str) -> Carrier:
+    """Return the carrier of one run by its name; raises KeyError for another, Parquet among them."""
+    # Imported when asked for: a WAV has no use for the others.
+    if name == "wav":
+        from ttsartifact.container import riff
+
+        return riff
+    if name == "flac":
+        from ttsartifact.container import flac
+
+        return flac
+    if name == "mp3":
+        from ttsartifact.container import mp3
+
+        return mp3
+    raise KeyError(name)
+
+
+def recognised(source: Source) -> tuple[str, Carrier] | None:
+    """Return name and carrier of a file by its first bytes, or None where no carrier of one run opens like that."""
+    head = source.read_at(0, min(OPENING_BYTES, source.size))
+    codec = codec_opening(head)
+    if codec is None or not codec.has_carrier:
+        return None
+    carrier = carrier_named(codec.name)
+    return (codec.name, carrier) if carrier.recognise(head) else None
 
 
 def carrier_of(out: str | os.PathLike[str], carrier: str | None = None) -> str:
@@ -29,29 +96,21 @@ def carrier_of(out: str | os.PathLike[str], carrier: str | None = None) -> str:
     return suffix[1:]
 
 
-def carries_capsule(audio: Source, wave: riff.Riff | None) -> bool:
-    """Tell whether `audio` holds a capsule; `wave` is its walk when it is WAV."""
-    if wave is not None:
-        return wave.capsule is not None
-    from ttsartifact.container import flac, mp3  # a WAV has no use for them
-
-    head = audio.read_at(0, min(8, audio.size))
-    return (flac.is_flac(head) and flac.carries_capsule(audio)) or (mp3.is_mp3(head) and mp3.carries_capsule(audio))
+def carries_capsule(audio: Source) -> bool:
+    """Tell whether `audio` holds a capsule."""
+    found = recognised(audio)
+    return found is not None and found[1].carries_capsule(audio)
 
 
-def embed(carrier: str, audio: Source, wave: riff.Riff | None, artifact_id: str, capsule: bytes) -> list[Piece]:
+def embed(carrier: str, audio: Source, artifact_id: str, capsule: bytes) -> list[Piece]:
     """Return the pieces of an artifact in a carrier of the audio's own codec.
 
     Raises Refused for other audio: what would fit is a transcode, and a transcode is another run's audio.
     """
-    from ttsartifact.container import flac, mp3, riff
-
-    if carrier == "wav" and wave is not None:
-        return riff.embed(audio, wave, artifact_id, capsule)
-    head = audio.read_at(0, min(8, audio.size))
-    if carrier == "flac" and flac.is_flac(head):
-        return flac.embed(audio, flac.walk(audio), capsule)
-    if carrier == "mp3" and mp3.is_mp3(head):
-        return mp3.embed(audio, mp3.walk(audio), capsule)
-    name = carrier.upper()
-    raise Refused(f"the {name} carrier holds {name} audio only and other audio is not transcoded; write .tts.parquet")
+    found = recognised(audio)
+    if found is None or found[0] != carrier:
+        name = carrier.upper()
+        raise Refused(
+            f"the {name} carrier holds {name} audio only and other audio is not transcoded; write .tts.parquet"
+        )
+    return found[1].embed(audio, found[1].walk(audio), artifact_id, capsule)

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
+from ttsartifact.container.codecs import suffix_of
 from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.formulas.timebase import from_utc, to_utc
 
@@ -25,7 +26,6 @@ INTEGER_BITS = {"int8": 8, "int16": 16, "int32": 32, "int64": 64}
 TRACE_TABLES = ("chunks", "telemetry", "events")
 """The traces that have a nested column of their own; all traces are in `parts`, byte for byte."""
 
-_SUFFIXES = {"wav": ".wav", "flac": ".flac", "mp3": ".mp3", "ogg_vorbis": ".ogg", "ogg_opus": ".opus"}
 _SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError, OverflowError, InvalidDescriptor)
 
 
@@ -68,7 +68,7 @@ def audio_path(descriptor: Descriptor) -> str:
     """Return the name that `audio.path` gives the bare file; it is for eyes, and nothing is ever opened by it."""
     run_id, codec = descriptor.known("/run/run_id"), descriptor.known("/audio/codec")
     name = run_id if _fits(run_id, "string") and run_id is not None else "audio"
-    return name + _SUFFIXES.get(codec if isinstance(codec, str) else "", ".bin")
+    return name + suffix_of(codec)
 
 
 def _projected(column: Mapping[str, Any], descriptor: Descriptor) -> Any:

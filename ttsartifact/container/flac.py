@@ -26,13 +26,13 @@ __all__ = [
     "APPLICATION_ID",
     "Block",
     "Flac",
-    "bare_pieces",
-    "capsule_of",
+    "bare",
+    "capsule",
     "carries_capsule",
     "embed",
     "framing",
-    "is_flac",
     "misframed",
+    "recognise",
     "stated",
     "walk",
 ]
@@ -80,7 +80,7 @@ class Flac:
     """Whether foreign chunks of a WAV are kept here, and a capsule among them."""
 
 
-def is_flac(head: bytes) -> bool:
+def recognise(head: bytes) -> bool:
     """Tell by its first eight bytes whether a file is a FLAC that this module walks: STREAMINFO comes first."""
     return head[:4] == _MAGIC and len(head) >= 8 and head[4] & ~_LAST == 0 and head[5:8] == b"\0\0\x22"
 
@@ -108,7 +108,7 @@ def carries_capsule(source: Source) -> bool:
 
 
 def _metadata(source: Source) -> Flac:
-    if not is_flac(source.read_at(0, min(8, source.size))):
+    if not recognise(source.read_at(0, min(8, source.size))):
         raise NotAnArtifact("not a FLAC file", where="offset 0", expected="fLaC and STREAMINFO")
     blocks: list[Block] = []
     ours: list[Block] = []
@@ -167,7 +167,7 @@ def _require_continuation(source: Source, ours: list[Block]) -> None:
             )
 
 
-def capsule_of(source: Source, flac: Flac) -> Capsule:
+def capsule(source: Source, flac: Flac) -> Capsule:
     """Return the capsule of a walked artifact; raises NotAnArtifact when it carries none."""
     if flac.wraps_artifact:
         raise NotAnArtifact(
@@ -191,7 +191,7 @@ def capsule_of(source: Source, flac: Flac) -> Capsule:
         raise error.at("capsule") from error.__cause__
 
 
-def embed(source: Source, flac: Flac, capsule: bytes) -> list[Piece]:
+def embed(source: Source, flac: Flac, _artifact_id: str, capsule: bytes) -> list[Piece]:
     """Return the pieces of the artifact made of the bare file `source` and a capsule.
 
     Raises Damaged when `source` carries a capsule already, TooLarge when it has no room for one.
@@ -218,7 +218,7 @@ def framing(capsule: bytes, *, is_last: bool) -> bytes:
     return bytes(written)
 
 
-def bare_pieces(source: Source, flac: Flac) -> list[Piece]:
+def bare(source: Source, flac: Flac) -> list[Piece]:
     """Return the pieces of `source` without the capsule's blocks: the bytes that the encoder delivered."""
     kept = [block for block in flac.blocks if block not in flac.ours]
     pieces: list[Piece] = [_MAGIC]
@@ -228,16 +228,18 @@ def bare_pieces(source: Source, flac: Flac) -> list[Piece]:
     return [*pieces, Span(source, flac.audio, source.size - flac.audio)]
 
 
-def misframed(flac: Flac) -> tuple[int, str, str] | None:
-    """Return offset, found and expected where the capsule's blocks are not those that `embed` writes, or None."""
+def misframed(_source: Source, flac: Flac, _artifact_id: str) -> list[capsules.Misframing]:
+    """Return where the capsule's blocks are not those that `embed` writes."""
     expected = flac.blocks[0].end
     for block in flac.ours:
         if block.offset != expected:
-            return block.offset, f"a capsule block at {block.offset}", f"directly behind STREAMINFO, at {expected}"
+            wanted = f"directly behind STREAMINFO, at {expected}"
+            return [capsules.Misframing(block.offset, f"a capsule block at {block.offset}", wanted)]
         if block is not flac.ours[-1] and block.size != MAX_CAPSULE_BLOCK_BYTES:
-            return block.offset, f"{block.size} bytes", f"{MAX_CAPSULE_BLOCK_BYTES} bytes in all blocks but the last"
+            wanted = f"{MAX_CAPSULE_BLOCK_BYTES} bytes in all blocks but the last"
+            return [capsules.Misframing(block.offset, f"{block.size} bytes", wanted)]
         expected = block.end
-    return None
+    return []
 
 
 def _require_last_frame(source: Source, audio: int) -> None:

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Mp3",
     "Tag",
-    "bare_pieces",
-    "capsule_of",
+    "bare",
+    "capsule",
     "carries_capsule",
     "embed",
     "framing",
-    "is_mp3",
     "misframed",
+    "recognise",
     "walk",
 ]
 
@@ -66,14 +66,14 @@ class Mp3:
     ours: Tag | None
 
 
-def is_mp3(head: bytes) -> bool:
+def recognise(head: bytes) -> bool:
     """Tell by its first four bytes whether a file is one that this module walks: a tag, or a frame of layer III."""
     return head[:3] == b"ID3" or (len(head) >= 4 and _frame_bytes(int.from_bytes(head[:4], "big")) is not None)
 
 
 def walk(source: Source) -> Mp3:
     """Walk `source`, and raise at the first byte that breaks the structure (CON01, CON02, CON04, CON09, CON15)."""
-    if not is_mp3(source.read_at(0, min(4, source.size))):
+    if not recognise(source.read_at(0, min(4, source.size))):
         raise NotAnArtifact("not an MP3 file", where="offset 0", expected="an ID3v2 tag or a frame of MPEG layer III")
     tags = _tags(source)
     audio = tags[-1].end if tags else 0
@@ -104,7 +104,7 @@ def carries_capsule(source: Source) -> bool:
         return error.rule in {"CON04", "CON09"}
 
 
-def capsule_of(source: Source, mp3: Mp3) -> Capsule:
+def capsule(source: Source, mp3: Mp3) -> Capsule:
     """Return the capsule of a walked artifact; raises NotAnArtifact when it carries none."""
     if mp3.ours is None or mp3.ours.capsule is None:
         raise NotAnArtifact(
@@ -116,7 +116,7 @@ def capsule_of(source: Source, mp3: Mp3) -> Capsule:
     return capsules.parse(source, *mp3.ours.capsule)
 
 
-def embed(source: Source, mp3: Mp3, capsule: bytes) -> list[Piece]:
+def embed(source: Source, mp3: Mp3, _artifact_id: str, capsule: bytes) -> list[Piece]:
     """Return the pieces of the artifact made of the bare file `source` and a capsule.
 
     Raises Damaged when `source` carries a capsule already, TooLarge when it has no room for another tag.
@@ -140,7 +140,7 @@ def framing(capsule_bytes: int) -> bytes:
     return b"ID3\x04\0\0" + _synchsafe(_FRAME_HEAD_BYTES + frame_bytes) + frame
 
 
-def bare_pieces(source: Source, mp3: Mp3) -> list[Piece]:
+def bare(source: Source, mp3: Mp3) -> list[Piece]:
     """Return the pieces of `source` without the tag that holds the capsule: the bytes that the encoder delivered."""
     if mp3.ours is None:
         return [Span(source, 0, source.size)]
@@ -148,21 +148,23 @@ def bare_pieces(source: Source, mp3: Mp3) -> list[Piece]:
     return [Span(source, start, end - start) for start, end in places if start < end]
 
 
-def misframed(source: Source, mp3: Mp3) -> tuple[int, str, str] | None:
-    """Return offset, found and expected where the capsule's tag is not the one that `embed` writes, or None."""
+def misframed(source: Source, mp3: Mp3, _artifact_id: str) -> list[capsules.Misframing]:
+    """Return where the capsule's tag is not the one that `embed` writes."""
     if mp3.ours is None or mp3.ours.capsule is None:
-        return None
+        return []
     start, size = mp3.ours.capsule
     if mp3.ours.offset:
-        return mp3.ours.offset, f"the capsule's tag at {mp3.ours.offset}", "the first tag of the file"
+        what = f"the capsule's tag at {mp3.ours.offset}"
+        return [capsules.Misframing(mp3.ours.offset, what, "the first tag of the file")]
     if mp3.ours.end != start + size:
-        return start + size, f"{mp3.ours.end - start - size} bytes more in the tag", "no other frame and no padding"
+        what = f"{mp3.ours.end - start - size} bytes more in the tag"
+        return [capsules.Misframing(start + size, what, "no other frame and no padding")]
     expected = framing(size)
     held = source.read_at(0, start)
     if held == expected:
-        return None
+        return []
     place = next((i for i, pair in enumerate(zip(held, expected, strict=False)) if pair[0] != pair[1]), len(expected))
-    return place, held[place : place + 4].hex(), expected[place : place + 4].hex()
+    return [capsules.Misframing(place, held[place : place + 4].hex(), expected[place : place + 4].hex())]
 
 
 def _tags(source: Source) -> tuple[Tag, ...]:

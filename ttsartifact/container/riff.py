@@ -13,25 +13,30 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from ttsartifact.container import capsule as capsules
 from ttsartifact.container.limits import MAX_RIFF_CHUNKS, MAX_SMALL_CHUNK_BYTES
 from ttsartifact.container.source import Piece, Source, Span
-from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge
+from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge, TtsArtifactError
 
 __all__ = [
     "CAPSULE_ID",
     "Chunk",
     "Riff",
     "WaveFormat",
-    "bare_pieces",
+    "bare",
+    "capsule",
+    "carries_capsule",
     "embed",
     "header",
-    "is_riff",
+    "misframed",
     "pointer_chunk",
+    "recognise",
     "walk",
 ]
 
 CAPSULE_ID = b"ttsa"  # lower case: meaningful inside this form only, as the RIFF convention has it
 POINTER_PREFIX = b"ttsartifact:1.0 id="
+_POINTER_DIGITS = slice(-66, -2)  # of the pointer chunk: 64 digits, one NUL, one pad byte
 _JUNK = b"JUNK" + struct.pack("<I", 28) + bytes(28)  # the size of ds64, so that a growing file can become RF64
 _MAX_RIFF_BYTES = 0xFFFFFFFF
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
@@ -98,14 +103,14 @@ class Riff(NamedTuple):
         return start, start + self.data.size
 
 
-def is_riff(head: bytes) -> bool:
+def recognise(head: bytes) -> bool:
     """Tell by its first twelve bytes whether a file is a WAV that this module walks."""
     return head[:4] in {b"RIFF", b"RF64", b"BW64"} and head[8:12] == b"WAVE"
 
 
 def walk(source: Source) -> Riff:
     """Walk all of `source`, and raise at the first byte that breaks the structure (rules CON01 to CON08, CON15)."""
-    if source.size < 12 or not is_riff(head := source.read_at(0, 12)):
+    if source.size < 12 or not recognise(head := source.read_at(0, 12)):
         raise NotAnArtifact("not a RIFF/WAVE file", where="offset 0", expected="RIFF....WAVE")
     form = head[:4]
     if form == b"BW64":
@@ -351,7 +356,7 @@ def embed(source: Source, riff: Riff, artifact_id: str, capsule: bytes) -> list[
     return [*_with_size(source, riff.form, source.size + len(tail), [(12, source.size)]), tail]
 
 
-def bare_pieces(source: Source, riff: Riff) -> list[Piece]:
+def bare(source: Source, riff: Riff) -> list[Piece]:
     """Return the pieces of `source` without pointer and capsule: the bytes that the encoder delivered."""
     ours = [chunk for chunk in (riff.pointer, riff.capsule) if chunk is not None]
     spans, offset = [], 12
@@ -381,6 +386,55 @@ def _with_size(source: Source, form: bytes, total: int, spans: list[tuple[int, i
     (first, end), *rest = spans
     spans = [(first + len(head) - 12, end), *rest]
     return [head, *(Span(source, start, stop - start) for start, stop in spans)]
+
+
+def carries_capsule(source: Source) -> bool:
+    """Tell whether a capsule lies in a WAV that can be walked."""
+    try:
+        return walk(source).capsule is not None
+    except TtsArtifactError as error:
+        return error.rule == "CON04"
+
+
+def capsule(source: Source, riff: Riff) -> capsules.Capsule:
+    """Return the capsule of a walked artifact; raises NotAnArtifact when it carries none."""
+    if riff.capsule is None:
+        raise NotAnArtifact(
+            "a WAV without a capsule",
+            where=f"offset {source.size}",
+            expected="a ttsa chunk; `ttsa reattach` puts one back",
+            rule="CON04",
+        )
+    return capsules.parse(source, riff.capsule.body, riff.capsule.size)
+
+
+def misframed(source: Source, riff: Riff, artifact_id: str) -> list[capsules.Misframing]:
+    """Return where pointer and capsule are not the last two chunks, or not as `embed` writes them."""
+    assert riff.capsule is not None  # the reader knows no WAV artifact without one
+    found = []
+    if riff.capsule is not riff.chunks[-1]:
+        behind = riff.chunks[riff.chunks.index(riff.capsule) + 1]
+        what = f"chunk {behind.id.decode('ascii', 'backslashreplace')}"
+        found.append(
+            capsules.Misframing(behind.offset, what, "the end of the file", "a chunk stands behind the capsule")
+        )
+    if riff.pointer is None:
+        wanted = "a LIST chunk with the comment `ttsartifact:1.0 id=...` before the capsule"
+        return [*found, capsules.Misframing(riff.capsule.offset, None, wanted, "no pointer before the capsule")]
+    held = source.read_at(riff.pointer.offset, riff.pointer.end - riff.pointer.offset)
+    written = pointer_chunk(artifact_id)
+    # Which run the pointer names is asked by HSH05.
+    pairs = enumerate(zip(_without_digits(held), _without_digits(written), strict=True))
+    place = next((place for place, (a, b) in pairs if a != b), None)
+    if place is not None:
+        what, wanted = f"{held[place]:#04x}", f"{written[place]:#04x}"
+        found.append(capsules.Misframing(riff.pointer.offset, what, wanted, "the pointer is framed otherwise"))
+    return found
+
+
+def _without_digits(pointer: bytes) -> bytes:
+    start, stop, _ = _POINTER_DIGITS.indices(len(pointer))
+    return pointer[:start] + pointer[stop:]
 
 
 def _is_pointer(source: Source, chunk: Chunk) -> bool:

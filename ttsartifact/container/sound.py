@@ -15,6 +15,7 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.container.codecs import CODECS
 from ttsartifact.container.limits import MAX_DECODED_FRAMES, MAX_ID3_TAGS, MIB
 from ttsartifact.container.source import JoinedSource, Piece, Source, Span, blocks_of, copy_pieces
 from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge
@@ -25,9 +26,8 @@ if TYPE_CHECKING:
 
     from ttsartifact.container.riff import Riff
 
-__all__ = ["CODECS", "SoundFacts", "codec_of", "facts_of"]
+__all__ = ["SoundFacts", "codec_of", "facts_of"]
 
-CODECS = ("wav", "flac", "mp3", "ogg_vorbis", "ogg_opus")
 OPUS_RATE_HZ = 48_000  # RFC 7845 section 5.1: Opus plays at 48 kHz; the header's other rate is a memory of the input
 
 # codec -> libsndfile's container and subtypes, our subtype
@@ -132,7 +132,7 @@ def codec_of(pieces: Sequence[Piece]) -> str:
     """Return the codec that the first bytes show; raises NotAnArtifact (AUD04) for one that is not read."""
     source = JoinedSource(pieces)
     start = source.read_at(0, min(12, source.size))
-    return "wav" if start[:4] in {b"RIFF", b"RF64"} and start[8:] == b"WAVE" else _head(source).codec
+    return "wav" if CODECS["wav"].opening.match(start) else _head(source).codec
 
 
 def _wave_facts(pieces: Sequence[Piece], wave: Riff) -> SoundFacts:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ttsartifact.container import capsule, riff
 from ttsartifact.container.carrier import carrier_of, carries_capsule
+from ttsartifact.container.codecs import suffix_of
 from ttsartifact.container.hashing import digest_audio, digest_pieces
 from ttsartifact.container.source import FileSource, JoinedSource, Piece, Span, copy_pieces, length_of, write_whole
 from ttsartifact.errors import NotAnArtifact, Refused
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from ttsartifact.terms.descriptor import Descriptor
 
 __all__ = ["convert", "detach", "reattach", "strip", "unpack"]
-
-_SUFFIXES = {"wav": ".wav", "flac": ".flac", "mp3": ".mp3", "ogg_vorbis": ".ogg", "ogg_opus": ".opus"}
 
 
 def strip(path: Path | str, out: Path | str, *, replace: bool = False) -> str:
@@ -84,7 +83,7 @@ def reattach(bare: Path | str, source: Path | str, out: Path | str, *, replace: 
     kind = carrier_of(out)
     with FileSource(bare) as audio:
         whole = _original(audio, descriptor, os.fspath(bare))
-        wave = riff.walk(whole) if riff.is_riff(whole.read_at(0, min(12, whole.size))) else None
+        wave = riff.walk(whole) if riff.recognise(whole.read_at(0, min(12, whole.size))) else None
         digest = descriptor.known("/audio/digest")
         run = Run(parts=parts, audio=whole, wave=wave, audio_digest=digest)
         write(run, out, carrier=kind, replace=replace)
@@ -98,7 +97,7 @@ def unpack(path: Path | str, folder: Path | str) -> list[str]:
         os.mkdir(folder)
     except FileExistsError as error:
         raise Refused("the folder exists", where=os.fspath(folder), expected="a new one") from error
-    names = {"audio" + _SUFFIXES.get(str(artifact.descriptor.known("/audio/codec")), ".bin"): artifact.audio}
+    names = {"audio" + suffix_of(artifact.descriptor.known("/audio/codec")): artifact.audio}
     for name, data in _parts_of(artifact).items():
         names[_file_name(name)] = (data,)
     for name, pieces in names.items():
@@ -158,8 +157,8 @@ def _folder_parts(folder: str) -> tuple[dict[str, bytes], Descriptor]:
 def _original(audio: FileSource, descriptor: Descriptor, where: str) -> FileSource | JoinedSource:
     """Return the bare file that was recorded: `audio` itself, or its PCM inside the recorded framing."""
     stated = descriptor.known("/audio/digest")
-    walked = riff.walk(audio) if riff.is_riff(audio.read_at(0, min(12, audio.size))) else None
-    if carries_capsule(audio, walked):
+    walked = riff.walk(audio) if riff.recognise(audio.read_at(0, min(12, audio.size))) else None
+    if carries_capsule(audio):
         raise NotAnArtifact("carries a capsule already", where=where, expected="a bare file", rule="CON04")
     found = digest_audio([Span(audio, 0, audio.size)], walked.bare_pcm if walked else None)
     if found.encoded == stated:

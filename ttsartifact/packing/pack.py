@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact import _spec
 from ttsartifact.container import canonical, capsule, riff, schemas
 from ttsartifact.container.carrier import carrier_of, carries_capsule, embed
+from ttsartifact.container.codecs import CODECS
 from ttsartifact.container.hashing import AudioDigests, chunk_root, digest_audio
 from ttsartifact.container.source import FileSource, Source, Span, copy_pieces, write_whole
 from ttsartifact.errors import Damaged, InvalidDescriptor, Refused
@@ -28,13 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["Packed", "Run", "build", "pack", "seal_in_place", "write"]
 
 _MAX_FRAMING_BYTES = 12 * 1024  # base64 makes 16 KiB of it, the schema's bound
-_MEDIA_TYPES = {
-    "wav": "audio/wav",
-    "flac": "audio/flac",
-    "mp3": "audio/mpeg",
-    "ogg_vorbis": "audio/ogg",
-    "ogg_opus": "audio/ogg",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +121,7 @@ def write(run: Run, out: Path | str, *, carrier: str, replace: bool = False) -> 
         return
     sealed = capsule.build(run.parts, run.audio_digest)
     try:
-        pieces = embed(carrier, run.audio, run.wave, run.artifact_id, sealed)
+        pieces = embed(carrier, run.audio, run.artifact_id, sealed)
     except Refused as error:
         raise error.at(os.fspath(out)) from None
     with write_whole(out, replace=replace) as file:
@@ -176,8 +170,8 @@ def _packed(run: Run, out: Path | str) -> Packed:
 
 
 def _walk_bare(audio: Source) -> riff.Riff | None:
-    wave = riff.walk(audio) if riff.is_riff(audio.read_at(0, min(12, audio.size))) else None
-    if carries_capsule(audio, wave):
+    wave = riff.walk(audio) if riff.recognise(audio.read_at(0, min(12, audio.size))) else None
+    if carries_capsule(audio):
         where = f"offset {wave.capsule.offset}" if wave is not None and wave.capsule is not None else "offset 0"
         raise Damaged("the audio carries a capsule already", where=where, rule="CON04")
     return wave
@@ -239,7 +233,7 @@ def _audio_section(
     elif facts is not None:
         section |= _decoded_section(facts)
         channels = section["channels"]
-    section["media_type"] = _MEDIA_TYPES[section["codec"]]
+    section["media_type"] = CODECS[section["codec"]].media_type
     return section | {"roles": [{"role": "output"}] * channels, "clipped_samples": absent("unknown")} | known
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ttsartifact.container import canonical, capsule, riff
+from ttsartifact.container import canonical, capsule
+from ttsartifact.container.carrier import carries_capsule, recognised
 from ttsartifact.container.source import BytesSource, FileSource, Piece, Source, Span
 from ttsartifact.errors import Damaged, NotAnArtifact, TtsArtifactError
 from ttsartifact.terms.descriptor import Descriptor
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping
 
-    from ttsartifact.container import flac, mp3
+    from ttsartifact.container import riff
+    from ttsartifact.container.carrier import Carrier
     from ttsartifact.container.parquet_rows import Row, Shelf
 
 __all__ = ["Artifact", "Parts", "open_artifact", "open_artifacts", "parse_descriptor"]
@@ -47,8 +49,8 @@ class Artifact(NamedTuple):
     source: Source
     capsule: capsule.Capsule | None
     """The capsule as it lies in a WAV, FLAC or MP3; Parquet keeps its parts in columns."""
-    layout: flac.Flac | mp3.Mp3 | None = None
-    """The walk over a FLAC or MP3 carrier; that over a WAV is `wave`."""
+    walked: Any = None
+    """The walk over the carrier of one run, of the carrier's own type; None for Parquet."""
     row: int | None = None
     columns: dict[str, Any] | None = None
     """The typed columns as read from Parquet."""
@@ -98,9 +100,7 @@ def open_artifacts(path: str | os.PathLike[str]) -> Iterator[Artifact]:
         head = source.read_at(0, min(12, source.size))
         if wanted is not None and head[:4] != b"PAR1":
             raise NotAnArtifact("one run alone has no rows", found=f"#{wanted}", expected="a Parquet data set")
-        if riff.is_riff(head):
-            yield _from_wav(source)
-        elif head[:4] == b"PAR1":
+        if head[:4] == b"PAR1":
             from ttsartifact.container.parquet_rows import Shelf
 
             shelf = Shelf(source)
@@ -111,8 +111,8 @@ def open_artifacts(path: str | os.PathLike[str]) -> Iterator[Artifact]:
                     yield _from_row(source, shelf, row)
                 if row.index == wanted:
                     return
-        elif (found := _from_encoded(source, head)) is not None:
-            yield found
+        elif (found := recognised(source)) is not None:
+            yield _from_carrier(source, *found)
         else:
             raise NotAnArtifact(
                 "no carrier that this version reads",
@@ -152,55 +152,21 @@ class _CapsuleParts(NamedTuple):
         return self.capsule.part(name)
 
 
-def _from_wav(source: FileSource) -> Artifact:
-    walked = riff.walk(source)
-    if walked.capsule is None:
-        raise NotAnArtifact(
-            "a WAV without a capsule",
-            where=f"offset {source.size}",
-            expected="a ttsa chunk; `ttsa reattach` puts one back",
-            rule="CON04",
-        )
-    held = capsule.parse(source, walked.capsule.body, walked.capsule.size)
-    return _from_capsule(source, "wav", held, riff.bare_pieces(source, walked), wave=walked)
-
-
-def _from_encoded(source: FileSource, head: bytes) -> Artifact | None:
-    """Return the run of a FLAC or MP3 carrier, or None when the first bytes are of neither."""
-    from ttsartifact.container import flac, mp3  # a WAV has no use for them
-
-    if flac.is_flac(head):
-        blocks = flac.walk(source)
-        held = flac.capsule_of(source, blocks)
-        return _from_capsule(source, "flac", held, flac.bare_pieces(source, blocks), layout=blocks)
-    if mp3.is_mp3(head):
-        tags = mp3.walk(source)
-        held = mp3.capsule_of(source, tags)
-        return _from_capsule(source, "mp3", held, mp3.bare_pieces(source, tags), layout=tags)
-    return None
-
-
-def _from_capsule(
-    source: FileSource,
-    carrier: str,
-    held: capsule.Capsule,
-    audio: list[Piece],
-    *,
-    wave: riff.Riff | None = None,
-    layout: flac.Flac | mp3.Mp3 | None = None,
-) -> Artifact:
+def _from_carrier(source: FileSource, name: str, carrier: Carrier) -> Artifact:
+    walked = carrier.walk(source)
+    held = carrier.capsule(source, walked)
     descriptor, faults = parse_descriptor(held.part("descriptor"))
     return Artifact(
         where=source.path,
-        carrier=carrier,
+        carrier=name,
         descriptor=descriptor,
         faults=faults,
         parts=_CapsuleParts(held),
-        audio=tuple(audio),
-        wave=wave,
+        audio=tuple(carrier.bare(source, walked)),
+        wave=walked if name == "wav" else None,
         source=source,
         capsule=held,
-        layout=layout,
+        walked=walked,
     )
 
 
@@ -240,10 +206,9 @@ def _from_row(source: FileSource, shelf: Shelf, row: Row) -> Artifact:
 
 
 def _bare_wave(audio: BytesSource) -> riff.Riff | None:
-    from ttsartifact.container.carrier import carries_capsule
-
-    wave = riff.walk(audio) if riff.is_riff(audio.read_at(0, min(12, audio.size))) else None
-    if carries_capsule(audio, wave):
+    found = recognised(audio)
+    wave = found[1].walk(audio) if found is not None and found[0] == "wav" else None
+    if carries_capsule(audio):
         raise Damaged(
             "the row's audio carries a capsule of its own", where="audio.bytes", expected="the bare file", rule="CON04"
         )

@@ -151,7 +151,7 @@ def record_command(
                 run.say(repaired)
             with FileSource(path) as audio:
                 wave = _walked(audio)
-                rate, frames = flac.stated(audio) if flac.is_flac(audio.read_at(0, min(8, audio.size))) else (None, 0)
+                rate, frames = flac.stated(audio) if flac.recognise(audio.read_at(0, min(8, audio.size))) else (None, 0)
                 run.chunks[:] = _chunks(order, done, wave, frames)
                 delivery = Delivery(
                     t_last_ns=run.chunks[-1][0] if run.chunks else done.t_end_ns,
@@ -305,7 +305,7 @@ def _close_raw(pcm: riff.WaveFormat, path: str, said: str) -> None:
     start = len(riff.header(pcm, 0))
     with open(path, "r+b") as file:
         file.seek(start)
-        if riff.is_riff(file.read(12)):  # a header taken for samples is a click that nobody played
+        if riff.recognise(file.read(12)):  # a header taken for samples is a click that nobody played
             raise CommandFailed(
                 f"stdout is a WAV and no raw PCM; leave out --pcm{said}",
                 where="stdout",
@@ -331,7 +331,7 @@ def _walked(audio: FileSource) -> riff.Riff | None:
     head = audio.read_at(0, min(12, audio.size))
     if head.startswith((b"fLaC", b"OggS", b"ID3", b"\xff")):
         return None
-    if not riff.is_riff(head):
+    if not riff.recognise(head):
         raise CommandFailed(
             "the command wrote no audio", where="offset 0", found=repr(head), expected="WAV, FLAC, MP3 or Ogg"
         )
@@ -380,7 +380,7 @@ def _repaired(order: _Order, path: str) -> str | None:
 
 def _streamed_data(audio: FileSource) -> tuple[int, int, int] | None:
     """Return offset, declared and real size of the data chunk of a plain RIFF whose data runs past its end."""
-    if audio.size < 12 or audio.read_at(0, 4) != b"RIFF" or not riff.is_riff(audio.read_at(0, 12)):
+    if audio.size < 12 or audio.read_at(0, 4) != b"RIFF" or not riff.recognise(audio.read_at(0, 12)):
         return None
     offset = 12
     while offset + 8 <= audio.size:

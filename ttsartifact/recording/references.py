@@ -8,21 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ttsartifact.container import riff
+from ttsartifact.container.codecs import OPENING_BYTES, codec_opening
 from ttsartifact.container.source import BytesSource
 from ttsartifact.errors import Refused, TtsArtifactError
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 
 __all__ = ["Reference"]
-
-_MAGIC = {
-    b"RIFF": "audio/wav",
-    b"RF64": "audio/wav",
-    b"fLaC": "audio/flac",
-    b"OggS": "audio/ogg",
-    b"ID3": "audio/mpeg",
-    b"\xff": "audio/mpeg",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +47,11 @@ class Reference:
     def to_value(self, data: bytes) -> dict[str, Any]:
         """Return the entry of /input/refs for the clip whose bytes are `data`."""
         rate, frames = _facts(data)
+        codec = codec_opening(data[:OPENING_BYTES])
         return {
             "digest": digest.of(data),
             "size": len(data),
-            "media_type": next(
-                (kind for magic, kind in _MAGIC.items() if data.startswith(magic)), "application/octet-stream"
-            ),
+            "media_type": "application/octet-stream" if codec is None else codec.media_type,
             "role": self.role,
             "origin": self.origin or absent("unknown", "not stated"),
             "sample_rate_hz": rate or absent("not_measured", "not decoded"),

@@ -17,6 +17,7 @@ from ttsartifact import __version__, _spec
 from ttsartifact.comparing.audio import compare_audio
 from ttsartifact.comparing.conditions import condition_diff
 from ttsartifact.container.carrier import carrier_of
+from ttsartifact.container.codecs import OPENING_BYTES, codec_opening, suffix_of
 from ttsartifact.container.source import FileSource, Span, copy_pieces, require_room, write_whole
 from ttsartifact.errors import CommandFailed, Refused
 from ttsartifact.reading.artifact import open_artifact
@@ -54,8 +55,6 @@ if TYPE_CHECKING:
     PathLike = str | os.PathLike[str] | Path
 
 __all__ = ["Rerun", "rerun_command", "rerun_runner"]
-
-_SUFFIXES = {"wav": ".wav", "flac": ".flac", "mp3": ".mp3", "ogg_vorbis": ".ogg", "ogg_opus": ".opus"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +169,7 @@ def rerun_command(
             out=out,
             references=given,
             pcm=pcm,
-            suffix=_SUFFIXES.get(first.descriptor.known("/audio/codec"), ".wav"),
+            suffix=suffix_of(first.descriptor.known("/audio/codec")),
             text_on_stdin=text_on_stdin,
             repair_header=repair_header,
             timeout_s=wall_s,
@@ -375,5 +374,5 @@ def _read(path: PathLike) -> bytes:
 
 
 def _suffix(clip: bytes) -> str:
-    kinds = {b"RIFF": ".wav", b"RF64": ".wav", b"fLaC": ".flac", b"OggS": ".ogg", b"ID3": ".mp3"}
-    return next((suffix for magic, suffix in kinds.items() if clip.startswith(magic)), "")
+    codec = codec_opening(clip[:OPENING_BYTES])
+    return "" if codec is None else codec.suffix

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.container.codecs import CODECS, LOSSY
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Unverifiable
 from ttsartifact.verifying.catalogue import rule
@@ -12,15 +13,6 @@ from ttsartifact.verifying.rules.shared import claims_level
 if TYPE_CHECKING:
     from ttsartifact.container.sound import SoundFacts
     from ttsartifact.verifying.evidence import Evidence
-
-_LOSSY = frozenset({"mp3", "ogg_vorbis", "ogg_opus"})
-_MEDIA_TYPES = {
-    "wav": "audio/wav",
-    "flac": "audio/flac",
-    "mp3": "audio/mpeg",
-    "ogg_vorbis": "audio/ogg",
-    "ogg_opus": "audio/ogg",
-}
 
 
 @rule("AUD01")
@@ -59,13 +51,13 @@ def true_codec(evidence: Evidence) -> Answer:
                 where="/audio/codec", found=stated, expected=seen, message="the file's first bytes are another codec's"
             )
         ]
-    if media_type == _MEDIA_TYPES[seen]:
+    if media_type == CODECS[seen].media_type:
         return []
     return [
         Mismatch(
             where="/audio/media_type",
             found=media_type,
-            expected=_MEDIA_TYPES[seen],
+            expected=CODECS[seen].media_type,
             message="the media type is another codec's",
         )
     ]
@@ -94,7 +86,7 @@ def named_encoder(evidence: Evidence) -> Answer:
             )
         ]
     wanted: list[tuple[str, ...]] = [("level",)]
-    if stated in _LOSSY:
+    if stated in LOSSY:
         wanted = [("version",), ("mode",), ("bitrate_bps", "quality")]
     return [
         Mismatch(

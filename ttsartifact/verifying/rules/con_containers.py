@@ -8,21 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ttsartifact.container.carrier import CARRIERS
-from ttsartifact.container.riff import pointer_chunk
+from ttsartifact.container.carrier import CARRIERS, carrier_named
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ttsartifact.reading.artifact import Artifact
     from ttsartifact.verifying.evidence import Evidence
 
 __all__: list[str] = []
 
 _NO_RIFF = NotApplicable("no RIFF in this artifact")
-_POINTER_DIGITS = slice(-66, -2)  # of the pointer chunk: 64 digits, one NUL, one pad byte
 _PART_KINDS = ("descriptor", "trace", "ref", "attestation")
 
 
@@ -79,53 +76,14 @@ def nothing_behind(evidence: Evidence) -> Answer:
 
 @rule("CON07")
 def canonical_framing(evidence: Evidence) -> Answer:
-    if evidence.artifact.layout is not None:
-        return _misframed(evidence.artifact)
-    if evidence.artifact.carrier != "wav":
+    artifact = evidence.artifact
+    if artifact.walked is None:
         return NotApplicable("Parquet has columns for it")
-    wave = evidence.artifact.wave
-    assert wave is not None
-    assert wave.capsule is not None  # the reader knows no WAV artifact without them
-    found = []
-    if wave.capsule is not wave.chunks[-1]:
-        behind = wave.chunks[wave.chunks.index(wave.capsule) + 1]
-        found.append(
-            Mismatch(
-                where=f"offset {behind.offset}",
-                found=f"chunk {behind.id.decode('ascii', 'backslashreplace')}",
-                expected="the end of the file",
-                message="a chunk behind the capsule",
-            )
-        )
-    if wave.pointer is None:
-        found.append(
-            Mismatch(
-                where=f"offset {wave.capsule.offset}",
-                expected="a LIST chunk with the comment `ttsartifact:1.0 id=...` before the capsule",
-                message="no pointer before the capsule",
-            )
-        )
-    else:
-        held = evidence.artifact.source.read_at(wave.pointer.offset, wave.pointer.end - wave.pointer.offset)
-        written = pointer_chunk(evidence.artifact.artifact_id)
-        # Which run the pointer names is asked by HSH05.
-        if _without_digits(held) != _without_digits(written):
-            place = next(
-                (
-                    i
-                    for i, (a, b) in enumerate(zip(_without_digits(held), _without_digits(written), strict=True))
-                    if a != b
-                )
-            )
-            found.append(
-                Mismatch(
-                    where=f"offset {wave.pointer.offset + place}",
-                    found=f"{held[place]:#04x}",
-                    expected=f"{written[place]:#04x}",
-                    message="the pointer is framed otherwise",
-                )
-            )
-    return found
+    wrong = carrier_named(artifact.carrier).misframed(artifact.source, artifact.walked, artifact.artifact_id)
+    return [
+        Mismatch(where=f"offset {place.offset}", found=place.found, expected=place.expected, message=place.message)
+        for place in wrong
+    ]
 
 
 @rule("CON08")
@@ -136,31 +94,12 @@ def true_rf64(evidence: Evidence) -> Answer:
 
 @rule("CON09")
 def whole_continuation(evidence: Evidence) -> Answer:
-    return NotApplicable("neither FLAC nor MP3") if evidence.artifact.layout is None else []
+    return [] if evidence.artifact.carrier in {"flac", "mp3"} else NotApplicable("neither FLAC nor MP3")
 
 
 @rule("CON15")
 def within_limits(evidence: Evidence) -> Answer:
     return evidence.breaches("CON15")
-
-
-def _misframed(artifact: Artifact) -> list[Mismatch]:
-    from ttsartifact.container import flac, mp3
-
-    layout = artifact.layout
-    wrong = mp3.misframed(artifact.source, layout) if isinstance(layout, mp3.Mp3) else None
-    wrong = flac.misframed(layout) if isinstance(layout, flac.Flac) else wrong
-    if wrong is None:
-        return []
-    place, found, expected = wrong
-    return [
-        Mismatch(where=f"offset {place}", found=found, expected=expected, message="the capsule is framed otherwise")
-    ]
-
-
-def _without_digits(pointer: bytes) -> bytes:
-    start, stop, _ = _POINTER_DIGITS.indices(len(pointer))
-    return pointer[:start] + pointer[stop:]
 
 
 def _order_of(evidence: Evidence) -> Callable[[str], tuple[int, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.container.codecs import LOSSY
 from ttsartifact.container.hashing import chunk_root
 from ttsartifact.container.riff import POINTER_PREFIX
 from ttsartifact.terms import digest
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
-__all__ = ["LOSSY"]
+__all__: list[str] = []
 
-LOSSY = frozenset({"mp3", "ogg_vorbis", "ogg_opus"})
 # A unit of up to 16 digits over and over, or the digest of nothing. No honest digest looks like this: 1 in 2^192.
 _PLACEHOLDER = re.compile(
     rb'"sha256:(?:([0-9a-f])\1{63}|([0-9a-f]{2})\2{31}|([0-9a-f]{4})\3{15}|([0-9a-f]{8})\4{7}|([0-9a-f]{16})\5{3}|'

@@ -86,7 +86,7 @@ def clip_as_stated(evidence: Evidence) -> Answer:
         if f"ref/{place}" not in held:
             continue
         clip = BytesSource(evidence.artifact.parts.part(f"ref/{place}"))
-        if not riff.is_riff(clip.read_at(0, min(12, clip.size))):
+        if not riff.recognise(clip.read_at(0, min(12, clip.size))):
             continue
         asked = True
         try:
