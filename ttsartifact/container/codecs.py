@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = ["CODECS", "LOSSY", "OPENING_BYTES", "Codec", "codec_opening", "suffix_of"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Codec:
+class Codec(NamedTuple):
     """One codec: how it is named, stored and recognised."""
 
     name: str
