@@ -43,7 +43,7 @@ from reference_runner.numerics.exact import ExactOps
 from reference_runner.numerics.native import NativeOps
 from reference_runner.numerics.noise import Stream
 from reference_runner.synthesis.request import Compiled, Numerics, Precision, SynthesisRequest
-from reference_runner.synthesis.synthesize import Synthesizer
+from reference_runner.synthesis.synthesizer import Synthesizer
 from ttsartifact.recording.clock import SystemClock, Timebase
 from ttsartifact.recording.sampler import Sampler
 from ttsartifact.recording.sensors.nvml import Nvml

@@ -32,7 +32,7 @@ from rounds import Spent, busy_share, slug
 
 from reference_runner.model.checkpoint import load_checkpoint
 from reference_runner.synthesis.request import Compiled, Numerics, Precision, SynthesisRequest
-from reference_runner.synthesis.synthesize import Synthesizer
+from reference_runner.synthesis.synthesizer import Synthesizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

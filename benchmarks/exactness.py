@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from reference_runner.numerics.integers import IntegerOps, Reduction
     from reference_runner.numerics.native import NativeOps
     from reference_runner.numerics.weights import QuantisedWeights
+    from reference_runner.synthesis.report import SynthesisReport
     from reference_runner.synthesis.stations import Passing
-    from reference_runner.synthesis.synthesize import SynthesisReport, Synthesizer
+    from reference_runner.synthesis.synthesizer import Synthesizer
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXTS = (
@@ -206,7 +207,7 @@ def speak(
 def make_synthesizer(job: dict, hooks: dict | None = None, **makers: Callable) -> Synthesizer:
     """Read the checkpoint and make a synthesizer of it."""
     from reference_runner.model.checkpoint import load_checkpoint
-    from reference_runner.synthesis.synthesize import Synthesizer
+    from reference_runner.synthesis.synthesizer import Synthesizer
 
     return Synthesizer(load_checkpoint(Path(job["checkpoint"])), hooks=hooks, **makers)
 

@@ -24,7 +24,7 @@ import torch
 
 from reference_runner.model.checkpoint import load_checkpoint
 from reference_runner.synthesis.request import Numerics, SynthesisRequest
-from reference_runner.synthesis.synthesize import Synthesizer
+from reference_runner.synthesis.synthesizer import Synthesizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from reference_runner import DISTRIBUTION, __version__
+from reference_runner import DISTRIBUTION, __version__, digests
 from reference_runner.model.checkpoint import released_checkpoint_path
 from reference_runner.model.config import MODEL_FAMILY
 from reference_runner.model.features import FEATURE_SETTINGS
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from reference_runner.synthesis.arithmetic import Arithmetic
     from reference_runner.synthesis.decoding import Means
     from reference_runner.synthesis.references import HeardReference
+    from reference_runner.synthesis.report import Margin, SynthesisReport
     from reference_runner.synthesis.request import SynthesisRequest
-    from reference_runner.synthesis.synthesize import Arithmetic, Margin, SynthesisReport, Synthesizer
+    from reference_runner.synthesis.synthesizer import Synthesizer
 
 __all__ = ["SAMPLE_RATE_HZ", "fingerprint", "finished", "front_end", "heard", "of", "set_threads", "stack_facts"]
 
@@ -44,7 +46,9 @@ _CODE_SUFFIXES = (".py", ".json", ".gz")
 # Environment variables that choose kernels; their values are part of what `native` numbers follow from.
 _KERNEL_VARIABLES = (
     *("ATEN_CPU_CAPABILITY", "MKL_CBWR", "MKL_DEBUG_CPU_TYPE", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"),
-    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE"),
+    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_CORETYPE", "CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE"),
+    *("CUBLAS_EMULATE_DOUBLE_PRECISION", "CUBLAS_EMULATION_STRATEGY", "TORCH_BLAS_PREFER_CUBLASLT"),
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
 )
 _NATIVE_FLAGS = ("use_deterministic_algorithms", "cudnn.benchmark=false", "cudnn.deterministic=true")
 _DTYPES = {
@@ -128,7 +132,7 @@ def finished(report: SynthesisReport) -> Finished:
     return Finished(
         stages=tuple(_stages(report)),
         clipped_samples=report.clipped_samples,
-        normalised_text=_digest("\n".join(report.sentences).encode()),
+        normalised_text=digests.of_bytes("\n".join(report.sentences).encode()),
         phonemes={
             "digest": report.stage_hashes["phones"],
             "alphabet": ALPHABET,
@@ -152,7 +156,7 @@ def fingerprint(arithmetic: Arithmetic, shapes: tuple[tuple[int, int], ...] = ()
         "precision": str(arithmetic.means.precision),
         "compiled": _compiled_facts(arithmetic.means),
     }
-    return digest_of(facts)
+    return digests.of_json(facts)
 
 
 def stack_facts(device: str, *more: str) -> dict[str, Any]:
@@ -163,16 +167,20 @@ def stack_facts(device: str, *more: str) -> dict[str, Any]:
         "capability": torch.backends.cpu.get_cpu_capability(),
         "threads": [torch.get_num_threads(), torch.get_num_interop_threads()],
         "deterministic": torch.are_deterministic_algorithms_enabled(),
-        "matmul_precision": torch.get_float32_matmul_precision(),
+        "matmul_precision": _matmul_precision(),
         "mkldnn": torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled,
         "variables": {name: os.environ[name] for name in _KERNEL_VARIABLES if name in os.environ},
         "device": _device_facts(device),
     }
 
 
-def digest_of(facts: dict[str, Any]) -> str:
-    """Return the digest of facts in one spelling."""
-    return _digest(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode())
+def _matmul_precision() -> str:
+    """Return torch's word for float32 products; it has none where its parts were set apart from each other."""
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:
+        parts: tuple[Any, ...] = (torch.backends.cuda, torch.backends.mkldnn)
+        return ", ".join(str(part.matmul.fp32_precision) for part in parts)
 
 
 def source_digest(*more: str) -> str:
@@ -183,7 +191,7 @@ def source_digest(*more: str) -> str:
     root = files("reference_runner")
     chosen = frozenset((*_DECODING_CODE, *more))
     lines = sorted(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in _sources(root, chosen))
-    return _digest("".join(lines).encode())
+    return digests.of_bytes("".join(lines).encode())
 
 
 def _sources(root: Any, chosen: frozenset[str], prefix: str = "") -> Iterator[tuple[str, bytes]]:
@@ -284,7 +292,7 @@ def _compiled_facts(means: Means) -> list[Any]:
         from torch._inductor import config
 
         settings = json.dumps(config.save_config_portable(), sort_keys=True, default=str)
-        facts += [compiler_version(), _digest(settings.encode())]
+        facts += [compiler_version(), digests.of_bytes(settings.encode())]
     return facts
 
 
@@ -379,7 +387,3 @@ def _extension(report: SynthesisReport) -> dict[str, Any]:
 
 def _nano(margin: Margin) -> int:
     return min(round(margin.smallest * 1e9), _GREATEST_INTEGER)
-
-
-def _digest(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"

@@ -18,6 +18,7 @@ import tempfile
 import threading
 from typing import TYPE_CHECKING, Any
 
+from reference_runner import digests
 from ttsartifact import (
     Conditions,
     Finished,
@@ -226,15 +227,15 @@ def _voice_data(folder: str, voice: str) -> dict[str, Any]:
     return {
         "family": "espeak-ng",
         "uri": f"pkg:deb/debian/{_DATA_PACKAGE}" + (f"@{built}" if built else ""),
-        "revision": "sha256:" + hashlib.sha256(listed.encode()).hexdigest(),
+        "revision": digests.of_bytes(listed.encode()),
         "files": files,
     }
 
 
 def _digest_of(path: str) -> tuple[int, str]:
     with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return file.tell(), f"sha256:{digest}"
+        digest = digests.spelled(hashlib.file_digest(file, "sha256"))
+        return file.tell(), digest
 
 
 def _package_version(name: str) -> str | None:

@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reference_runner.model.checkpoint import Checkpoint
+    from reference_runner.synthesis.arithmetic import Arithmetic
     from reference_runner.synthesis.references import HeardReference
     from reference_runner.synthesis.references import Reference as Clip
+    from reference_runner.synthesis.report import SynthesisReport
     from reference_runner.synthesis.request import SynthesisRequest
-    from reference_runner.synthesis.synthesize import Arithmetic, SynthesisReport, Synthesizer
+    from reference_runner.synthesis.synthesizer import Synthesizer
 
 __all__ = ["PARAMETERS", "StableTtsRunner"]
 
@@ -251,7 +253,7 @@ class StableTtsRunner:
     def _synthesizer_of(self, checkpoint: Checkpoint, request: Request) -> Synthesizer:
         """Return what speaks with a checkpoint."""
         del request
-        from reference_runner.synthesis.synthesize import Synthesizer
+        from reference_runner.synthesis.synthesizer import Synthesizer
 
         return Synthesizer(checkpoint)
 

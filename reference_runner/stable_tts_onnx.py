@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reference_runner.model.checkpoint import Checkpoint
+    from reference_runner.synthesis.arithmetic import Arithmetic
+    from reference_runner.synthesis.report import SynthesisReport
     from reference_runner.synthesis.request import SynthesisRequest
-    from reference_runner.synthesis.synthesize import Arithmetic, SynthesisReport, Synthesizer
+    from reference_runner.synthesis.synthesizer import Synthesizer
     from ttsartifact import Conditions, Finished, Parameter, Request
 
 __all__ = ["StableTtsOnnxRunner"]

@@ -1,4 +1,4 @@
-"""Make the artifacts of `fixtures/released/<version>/`, once a release: from then on they must come out again.
+"""Make the samples of `fixtures/released/<version>/`, anew until that version is released; a test makes them again.
 
 python tests/write_released.py
 """

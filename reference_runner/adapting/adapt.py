@@ -20,7 +20,7 @@ from reference_runner.errors import CheckpointError, DeviceUnavailable, Referenc
 from reference_runner.frontend.text_frontend import TextFrontEnd
 from reference_runner.model.adapted import load_delta
 from reference_runner.model.config import MODEL_FAMILY
-from reference_runner.model.delta import STYLE_GRID_BITS, save_delta, transcript_digest
+from reference_runner.model.delta import STYLE_GRID_BITS, Delta, DeltaFile, save_delta, transcript_digest
 from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.numerics import kat
 from reference_runner.numerics.exact import ExactOps
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from reference_runner.adapting.quality import ClipQuality
     from reference_runner.adapting.settings import AdaptationSettings
     from reference_runner.model.checkpoint import Checkpoint
-    from reference_runner.model.delta import Delta
     from reference_runner.model.model import StableTts
     from reference_runner.model.prior import PriorSample
     from reference_runner.numerics.integers import IntegerOps
@@ -71,17 +70,16 @@ def adapt(
     seed: int,
     out: Path,
     on_step: Callable[[int, int], None] | None = None,
-) -> Delta:
+) -> DeltaFile:
     """Write the delta that speaks in the clips' voice and return it; equal arguments give equal bytes."""
     learnt = learn(checkpoint, clips, settings, seed=seed, on_step=on_step)
-    save_delta(
-        out,
+    delta = Delta(
         base=f"sha256:{checkpoint.digest}",
         model_family=MODEL_FAMILY,
         clips=tuple(_clip(*facts) for facts in zip(clips, learnt.heard, learnt.quality, strict=True)),
         priors=tuple({"reference": _prior_reference(prior)} for prior in checkpoint.priors if settings.preserve),
         config=settings.to_json(),
-        seed=seed,
+        seed=str(seed),
         steps=learnt.tuned.steps,
         stopped_early=learnt.tuned.stopped_early,
         curve=learnt.tuned.curve,
@@ -89,6 +87,7 @@ def adapt(
         style=learnt.style,
         change=learnt.tuned.change,
     )
+    save_delta(out, delta)
     return load_delta(out, checkpoint)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 
+from reference_runner import digests
 from reference_runner.errors import RequestError
 
 __all__ = ["RANGES", "RECIPE", "AdaptationSettings"]
@@ -57,7 +57,7 @@ class AdaptationSettings:
     @property
     def digest(self) -> str:
         """sha256 of that spelling."""
-        return f"sha256:{hashlib.sha256(self.to_json().encode()).hexdigest()}"
+        return digests.of_bytes(self.to_json().encode())
 
     @classmethod
     def from_json(cls, text: str) -> AdaptationSettings:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import soundfile
 
 import ttsartifact
+from reference_runner import digests
 from reference_runner.evaluation.frames import Frames
 from reference_runner.synthesis.references import to_fed_pcm
 
@@ -65,7 +66,7 @@ def read_artifact(path: Path, *, text: str | None = None) -> Recording:
         name=path.name,
         system=path.resolve().parent.name,
         frames=frames,
-        pcm_digest=_digest(frames),
+        pcm_digest=digests.of_bytes(frames.pcm.astype("<i2").tobytes()),
         text=descriptor.known("/input/text/value") or text,
         artifact_id=artifact.artifact_id,
         session=descriptor.known("/run/session_id") or _seed_name(seeds),
@@ -81,7 +82,7 @@ def read_clip(path: Path, *, text: str | None = None) -> Recording:
         name=path.name,
         system=path.resolve().parent.name,
         frames=frames,
-        pcm_digest=_digest(frames),
+        pcm_digest=digests.of_bytes(frames.pcm.astype("<i2").tobytes()),
         text=text,
     )
 
@@ -103,10 +104,6 @@ def _frames(content: bytes, name: str) -> Frames:
     if not pcm.any():
         raise EvaluationError(f"{name}: silent")
     return Frames(pcm=pcm)
-
-
-def _digest(frames: Frames) -> str:
-    return f"sha256:{hashlib.sha256(frames.pcm.astype('<i2').tobytes()).hexdigest()}"
 
 
 def _seed_name(seeds: Sequence[dict[str, Any]]) -> str | None:

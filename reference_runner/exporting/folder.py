@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import onnx
 
-from reference_runner import DISTRIBUTION, __version__
+from reference_runner import DISTRIBUTION, __version__, digests
 from reference_runner.errors import RequestError
 from reference_runner.exporting.graphs import OPSET, draw, graphs_digest
 from reference_runner.exporting.weights import WEIGHTS_FILE, weights_bytes
@@ -74,4 +73,4 @@ def _manifest(checkpoint: Checkpoint, graphs: Mapping[str, Graph], weights: byte
 
 
 def _file(content: bytes) -> dict[str, Any]:
-    return {"size": len(content), "digest": f"sha256:{hashlib.sha256(content).hexdigest()}"}
+    return {"size": len(content), "digest": digests.of_bytes(content)}

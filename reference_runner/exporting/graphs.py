@@ -5,12 +5,12 @@ Sentences are planned one at a time, so only the two networks that decode batche
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from onnx import TensorProto, helper
 
+from reference_runner import digests
 from reference_runner.exporting.tracing import GraphOps, Traced
 from reference_runner.exporting.weights import WEIGHTS_FILE, lay_out
 from reference_runner.model.features import FEATURE_SETTINGS, PROSODY_CHANNELS
@@ -52,7 +52,7 @@ class Graph:
     @property
     def digest(self) -> str:
         """Of its bytes."""
-        return f"sha256:{hashlib.sha256(self.content).hexdigest()}"
+        return digests.of_bytes(self.content)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +73,7 @@ def draw(model: StableTts) -> dict[str, Graph]:
 def graphs_digest(graphs: Mapping[str, Graph]) -> str:
     """Return the digest over all graphs: sorted lines "sha256  file", as sha256sum writes them."""
     lines = sorted(f"{graph.digest.removeprefix('sha256:')}  {graph.file}\n" for graph in graphs.values())
-    return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
+    return digests.of_bytes("".join(lines).encode())
 
 
 def _drawn(name: str, part: _Part, places: dict[int, WeightPlace]) -> Graph:
@@ -111,11 +111,14 @@ def _outside(place: WeightPlace) -> Tensor:
 
 
 def _parts(model: StableTts) -> dict[str, _Part]:
+    """Return the parts in the order of a run: what reads a clip or a text, what decides, what sounds."""
+    return _encoders(model) | _deciders(model) | _decoders(model)
+
+
+def _encoders(model: StableTts) -> dict[str, _Part]:
     config = model.config
-    text, style, bands = config.hidden_channels, config.style_channels, FEATURE_SETTINGS.mel_bands
-    ids, phones = (_WHOLE, ("items", "phones")), ("items", "phones", text)
-    mel, hidden = ("items", "frames", bands), ("items", "frames", text)
-    voice = (_REAL, ("items", style))
+    ids, phones = (_WHOLE, ("items", "phones")), ("items", "phones", config.hidden_channels)
+    mel = ("items", "frames", FEATURE_SETTINGS.mel_bands)
     return {
         "text_encoder": _Part(
             inputs={"phones": ids, "stresses": ids, "breaks": ids},
@@ -124,7 +127,7 @@ def _parts(model: StableTts) -> dict[str, _Part]:
         ),
         "timbre_encoder": _Part(
             inputs={"mel": (_REAL, mel)},
-            outputs=(("style", ("items", style)),),
+            outputs=(("style", ("items", config.style_channels)),),
             forward=model.timbre_encoder,
         ),
         "prosody_encoder": _Part(
@@ -135,6 +138,13 @@ def _parts(model: StableTts) -> dict[str, _Part]:
             outputs=(("latents", ("items", "phones", config.prosody_code_channels)),),
             forward=model.prosody_encoder,
         ),
+    }
+
+
+def _deciders(model: StableTts) -> dict[str, _Part]:
+    config = model.config
+    ids, phones = (_WHOLE, ("items", "phones")), ("items", "phones", config.hidden_channels)
+    return {
         "prosody_scores": _Part(
             inputs={"latents": (_REAL, ("items", "phones", config.prosody_code_channels))},
             outputs=(("scores", ("items", "phones", config.prosody_codes)),),
@@ -145,12 +155,21 @@ def _parts(model: StableTts) -> dict[str, _Part]:
             outputs=(("prosody", phones),),
             forward=model.prosody_quantizer.embed,
         ),
-        "prosody_language_model": _language_model(model, text),
+        "prosody_language_model": _language_model(model, config.hidden_channels),
         "duration_predictor": _Part(
-            inputs={"content": (_REAL, phones), "style": voice},
+            inputs={"content": (_REAL, phones), "style": (_REAL, ("items", config.style_channels))},
             outputs=(("log_frames", ("items", "phones")),),
             forward=model.duration_predictor,
         ),
+    }
+
+
+def _decoders(model: StableTts) -> dict[str, _Part]:
+    config = model.config
+    ids, phones = (_WHOLE, ("items", "phones")), ("items", "phones", config.hidden_channels)
+    mel, hidden = ("items", "frames", FEATURE_SETTINGS.mel_bands), ("items", "frames", config.hidden_channels)
+    voice = (_REAL, ("items", config.style_channels))
+    return {
         "style_adaptive_encoder": _Part(
             inputs={"content": (_REAL, phones), "durations": ids, "style": voice},
             outputs=(("mean", mel), ("hidden", hidden)),

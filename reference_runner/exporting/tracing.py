@@ -82,7 +82,7 @@ class GraphOps:
         self.used: dict[str, WeightPlace] = {}
         self.constants: dict[tuple[Any, ...], TensorProto] = {}
 
-    # -- drawing
+    # Drawing
 
     def node(
         self, kind: str, inputs: Sequence[Traced | str], sizes: tuple[int | None, ...], **attributes: Any
@@ -167,7 +167,7 @@ class GraphOps:
     def _pair(self, kind: str, x: Traced, y: Traced) -> Traced:
         return self.node(kind, [x, y], _broadcast(x.sizes, y.sizes))
 
-    # -- shape
+    # Shape
 
     def concat(self, parts: list[Traced], axis: int) -> Traced:
         """Join along an axis."""
@@ -176,30 +176,30 @@ class GraphOps:
         sizes = (*parts[0].sizes[:axis], total, *parts[0].sizes[axis + 1 :])
         return self.node("Concat", parts, sizes, axis=axis)
 
-    # -- element by element
+    # Element by element
 
     def add(self, x: Traced, y: Traced) -> Traced:
-        """X + y."""
+        """Return x + y."""
         return self._pair("Add", x, y)
 
     def subtract(self, x: Traced, y: Traced) -> Traced:
-        """X - y."""
+        """Return x - y."""
         return self._pair("Sub", x, y)
 
     def mul(self, x: Traced, y: Traced) -> Traced:
-        """X * y."""
+        """Return x * y."""
         return self._pair("Mul", x, y)
 
     def affine(self, x: Traced, scale: float, offset: float = 0.0) -> Traced:
-        """Scale * x + offset."""
+        """Return scale * x + offset."""
         return self._pair("Add", self._pair("Mul", x, self.real(scale)), self.real(offset))
 
     def scale(self, x: Traced, vector: torch.Tensor) -> Traced:
-        """X * vector."""
+        """Return x * vector."""
         return self._pair("Mul", x, self.weight(vector))
 
     def modulate(self, x: Traced, gain: Traced, shift: Traced) -> Traced:
-        """X * (1 + gain) + shift."""
+        """Return x * (1 + gain) + shift."""
         return self._pair("Add", self._pair("Mul", x, self._pair("Add", gain, self.real(1.0))), shift)
 
     def gate(self, x: Traced) -> Traced:
@@ -227,7 +227,7 @@ class GraphOps:
         """X where mask, else 0."""
         return self._pair("Mul", x, self.unsqueeze(self._reals(mask), 2))
 
-    # -- layers
+    # Layers
 
     def linear(self, x: Traced, weight: torch.Tensor, bias: torch.Tensor | None = None) -> Traced:
         """(..., I) to (..., O)."""
@@ -305,7 +305,7 @@ class GraphOps:
         count = self.node("ReduceSum", [self._reals(mask), self.whole([1])], (x.sizes[0], 1), keepdims=1)
         return self._pair("Div", total, self._pair("Max", count, self.real(1.0)))
 
-    # -- phones and frames
+    # Phones and frames
 
     def _phone_of_frame(self, durations: Traced, length: Any) -> Traced:
         """(B, P) to one-hot (B, length, P)."""

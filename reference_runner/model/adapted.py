@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     import torch
 
     from reference_runner.model.checkpoint import Checkpoint
-    from reference_runner.model.delta import Delta
+    from reference_runner.model.delta import DeltaFile
 
 __all__ = ["apply_delta", "load_delta"]
 
 
-def load_delta(path: Path, checkpoint: Checkpoint) -> Delta:
+def load_delta(path: Path, checkpoint: Checkpoint) -> DeltaFile:
     """Read a delta and hold it against the checkpoint that it shall be added to: base, and every prior sample."""
     delta = read_delta(path)
     base = f"sha256:{checkpoint.digest}"
@@ -33,7 +33,7 @@ def load_delta(path: Path, checkpoint: Checkpoint) -> Delta:
     return delta
 
 
-def apply_delta(checkpoint: Checkpoint, delta: Delta) -> Checkpoint:
+def apply_delta(checkpoint: Checkpoint, delta: DeltaFile) -> Checkpoint:
     """Return the checkpoint in the adapted voice; the one that was given stays as it is."""
     model = copy.deepcopy(checkpoint.model)
     parameters = dict(model.score_decoder.named_parameters())
@@ -46,7 +46,7 @@ def apply_delta(checkpoint: Checkpoint, delta: Delta) -> Checkpoint:
     return replace(checkpoint, model=model, adaptation=delta)
 
 
-def _refuse_misshapen(name: str, value: torch.Tensor, delta: Delta) -> None:
+def _refuse_misshapen(name: str, value: torch.Tensor, delta: DeltaFile) -> None:
     """Raise DeltaError where nothing stands for a parameter of the noise estimator, or something of another shape."""
     change = delta.change
     if is_matrix(name, value):

@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from reference_runner import digests
 from reference_runner.errors import CheckpointError
 from reference_runner.model.config import MODEL_FAMILY, ConfigError, StableTtsConfig
 from reference_runner.model.model import StableTts
@@ -24,11 +25,11 @@ from reference_runner.model.prior import PriorSample
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reference_runner.model.delta import Delta
+    from reference_runner.model.delta import DeltaFile
 
 __all__ = [
     "CHECKPOINT_FORMAT", "RELEASED_CHECKPOINT", "Checkpoint", "checkpoint_sha256", "load_checkpoint",
-    "released_checkpoint_path", "released_sha256", "save_checkpoint", "tensors_sha256", "weights_sha256",
+    "released_checkpoint_path", "released_sha256", "save_checkpoint", "weights_sha256",
 ]  # fmt: skip
 
 CHECKPOINT_FORMAT = "ttsartifact-stable-tts-checkpoint/1"
@@ -52,7 +53,7 @@ class Checkpoint:
     priors: tuple[PriorSample, ...]
     metadata: Mapping[str, str]
     """model_family, config, corpus_root_sha256, code_commit, metrics (JSON), priors (JSON)."""
-    adaptation: Delta | None = None
+    adaptation: DeltaFile | None = None
     """What was added to it (`adapted.apply_delta`); name, digest and metadata stay those of the base."""
 
     @property
@@ -86,16 +87,7 @@ def checkpoint_sha256(path: Path) -> str:
 
 def weights_sha256(model: StableTts) -> str:
     """Return the hash of the weights alone: what was measured stays the same when its report is put beside it."""
-    return tensors_sha256(model.state_dict())
-
-
-def tensors_sha256(tensors: Mapping[str, torch.Tensor]) -> str:
-    """Return the hash over names, shapes and little-endian float32 values, the same for every container of them."""
-    digest = hashlib.sha256()
-    for name, value in sorted(tensors.items()):
-        digest.update(f"{name}{tuple(value.shape)}".encode())
-        digest.update(value.detach().cpu().contiguous().numpy().astype("<f4").tobytes())
-    return digest.hexdigest()
+    return digests.of_tensors(model.state_dict()).removeprefix("sha256:")
 
 
 def save_checkpoint(

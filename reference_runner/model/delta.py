@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from reference_runner import digests
 from reference_runner.errors import DeltaError
 from reference_runner.numerics.noise import FRACTION_BITS
 from ttsartifact import adaptation_chain
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from reference_runner.numerics.noise import Stream
 
 __all__ = [
-    "DELTA_FORMAT", "METHOD", "Change", "Delta", "changed", "file_format", "is_matrix", "read_delta", "save_delta",
-    "transcript_digest",
+    "DELTA_FORMAT", "METHOD", "Change", "Delta", "DeltaFile", "changed", "file_format", "is_matrix", "read_delta",
+    "save_delta", "transcript_digest",
 ]  # fmt: skip
 
 DELTA_FORMAT = "ttsartifact-stable-tts-delta/1"
@@ -108,13 +109,8 @@ def changed(base: Mapping[str, torch.Tensor], change: Change) -> dict[str, torch
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Delta:
-    """A delta as it was read; its chain was recomputed from its own facts."""
+    """What adapting a checkpoint learnt, and from what."""
 
-    name: str
-    """The file's name."""
-    digest: str
-    """sha256 of the whole file, `sha256:...`."""
-    size: int
     base: str
     """The digest of the checkpoint it is added to."""
     model_family: str
@@ -128,8 +124,6 @@ class Delta:
     steps: int
     stopped_early: bool
     curve: tuple[tuple[int, int, int], ...]
-    chain: Mapping[str, str]
-    tensors_digest: str
     code_version: str
     style: torch.Tensor
     """(S,) float64: the voice."""
@@ -138,17 +132,48 @@ class Delta:
     @property
     def config_digest(self) -> str:
         """sha256 of the configuration."""
-        return _digest(self.config.encode())
+        return digests.of_bytes(self.config.encode())
+
+    @property
+    def chain(self) -> dict[str, str]:
+        """The links from base, clips, priors, configuration and seed to this delta (`ttsartifact.adaptation_chain`)."""
+        return adaptation_chain(
+            base=self.base,
+            clips=[(clip["reference"]["digest"], clip["reference"]["transcript_digest"]) for clip in self.clips],
+            priors=[prior["reference"]["digest"] for prior in self.priors],
+            config_digest=self.config_digest,
+            seed=self.seed,
+        )
+
+    @property
+    def tensors_digest(self) -> str:
+        """The digest over style and change (`digests.of_tensors`)."""
+        return digests.of_tensors(self.tensors())
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return all tensors by the names of the file."""
+        return {"style": self.style, **self.change.tensors()}
 
     @property
     def references(self) -> tuple[dict[str, Any], ...]:
         """The entries of /input/refs: target clips in order, then prior samples."""
         return tuple(dict(one["reference"]) for one in (*self.clips, *self.priors))
 
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class DeltaFile(Delta):
+    """A delta as it was read; every link of its chain was recomputed from its own facts."""
+
+    name: str
+    """The file's name."""
+    digest: str
+    """sha256 of the whole file."""
+    size: int
+
     def refuse_stranger(self, path: str) -> None:
         """Raise DeltaError for a clip that is none of those the voice was adapted to."""
         with Path(path).open("rb") as stream:
-            digest = f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+            digest = digests.spelled(hashlib.file_digest(stream, "sha256"))
         known = [clip["reference"]["digest"] for clip in self.clips]
         if digest not in known:
             message = f"not a clip that {self.name} was adapted to: got {digest}, expected one of {len(known)}"
@@ -167,7 +192,7 @@ class Delta:
             "config_digest": self.config_digest,
             "seed": self.seed,
             "with_prior_preservation": bool(self.priors),
-            "chain": dict(self.chain),
+            "chain": self.chain,
             "quality": [dict(clip["quality"]) for clip in self.clips],
             "stopped_early": self.stopped_early,
             "loss_micro": {
@@ -176,40 +201,24 @@ class Delta:
         }  # fmt: skip
 
 
-def save_delta(
-    path: Path,
-    *,
-    base: str,
-    model_family: str,
-    clips: tuple[Mapping[str, Any], ...],
-    priors: tuple[Mapping[str, Any], ...],
-    config: str,
-    seed: int,
-    steps: int,
-    stopped_early: bool,
-    curve: tuple[tuple[int, int, int], ...],
-    code_version: str,
-    style: torch.Tensor,
-    change: Change,
-) -> None:
+def save_delta(path: Path, delta: Delta) -> None:
     """Write a delta, whole or not at all; equal facts and tensors give equal bytes."""
-    stored = {"style": style, **change.tensors()}
-    stored = {name: value.float().contiguous() for name, value in sorted(stored.items())}
+    stored = {name: value.float().contiguous() for name, value in sorted(delta.tensors().items())}
     facts = {
         "format": DELTA_FORMAT,
-        "model_family": model_family,
-        "base": base,
-        "clips": clips,
-        "priors": priors,
-        "config": config,
-        "config_digest": _digest(config.encode()),
-        "seed": str(seed),
-        "steps": steps,
-        "stopped_early": stopped_early,
-        "curve": curve,
-        "tensors": tensors_digest(stored),
-        "code_version": code_version,
-        "chain": _chain(base, clips, priors, _digest(config.encode()), str(seed)),
+        "model_family": delta.model_family,
+        "base": delta.base,
+        "clips": delta.clips,
+        "priors": delta.priors,
+        "config": delta.config,
+        "config_digest": delta.config_digest,
+        "seed": delta.seed,
+        "steps": delta.steps,
+        "stopped_early": delta.stopped_early,
+        "curve": delta.curve,
+        "tensors": delta.tensors_digest,
+        "code_version": delta.code_version,
+        "chain": delta.chain,
     }
     content = save(stored, metadata={"ttsartifact": json.dumps(facts, sort_keys=True, ensure_ascii=True)})
     if len(content) > MAXIMUM_BYTES:
@@ -234,7 +243,7 @@ def file_format(path: Path) -> str:
         return ""
 
 
-def read_delta(path: Path) -> Delta:
+def read_delta(path: Path) -> DeltaFile:
     """Read a delta and recompute every link of its chain and the digest of its tensors.
 
     Raises DeltaError, which names what was changed.
@@ -255,28 +264,19 @@ def read_delta(path: Path) -> Delta:
         tensors = load(content)
         delta = _understood(path, content, facts, tensors)
         _refuse_broken_links(delta, facts)
-        found = tensors_digest(tensors)
+        found = delta.tensors_digest
     except DeltaError:
         raise
     except (SafetensorError, KeyError, ValueError, TypeError, AttributeError, StopIteration, RuntimeError) as error:
         raise DeltaError(f"not a delta of this model: {error!r}", where=where) from error
-    if found != delta.tensors_digest:
-        raise DeltaError(f"tensors were changed: got {found}, expected {delta.tensors_digest}", where=where)
+    if found != facts["tensors"]:
+        raise DeltaError(f"tensors were changed: got {found}, expected {facts['tensors']}", where=where)
     return delta
-
-
-def tensors_digest(tensors: Mapping[str, torch.Tensor]) -> str:
-    """Return the sha256 over each tensor's name, shape and little-endian float32 values, sorted by name."""
-    total = hashlib.sha256()
-    for name, value in sorted(tensors.items()):
-        total.update(f"{name}{tuple(value.shape)}\n".encode("ascii"))
-        total.update(value.contiguous().numpy().astype("<f4").tobytes())
-    return f"sha256:{total.hexdigest()}"
 
 
 def transcript_digest(transcript: str) -> str:
     """Return the digest by which a transcript stands in the chain."""
-    return _digest(transcript.encode())
+    return digests.of_bytes(transcript.encode())
 
 
 def _facts(content: bytes) -> dict[str, Any]:
@@ -292,7 +292,7 @@ def _facts(content: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _understood(path: Path, content: bytes, facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Delta:
+def _understood(path: Path, content: bytes, facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> DeltaFile:
     if {value.dtype for value in tensors.values()} != {torch.float32}:
         raise ValueError("a tensor that is not float32")
     style = tensors["style"].double()
@@ -300,9 +300,9 @@ def _understood(path: Path, content: bytes, facts: dict[str, Any], tensors: dict
     _refuse_off_grid("style", style, STYLE_GRID_BITS, STYLE_LIMIT)
     for name, value in change.tensors().items():
         _refuse_off_grid(name, value.double(), FACTOR_GRID_BITS, FACTOR_LIMIT)
-    return Delta(
+    return DeltaFile(
         name=path.name,
-        digest=_digest(content),
+        digest=digests.of_bytes(content),
         size=len(content),
         base=facts["base"],
         model_family=facts["model_family"],
@@ -313,8 +313,6 @@ def _understood(path: Path, content: bytes, facts: dict[str, Any], tensors: dict
         steps=int(facts["steps"]),
         stopped_early=bool(facts["stopped_early"]),
         curve=tuple((int(step), int(target), int(prior)) for step, target, prior in facts["curve"]),
-        chain=dict(facts["chain"]),
-        tensors_digest=facts["tensors"],
         code_version=facts["code_version"],
         style=style,
         change=change,
@@ -327,7 +325,7 @@ def _refuse_off_grid(name: str, values: torch.Tensor, bits: int, limit: float) -
         raise ValueError(f"{name} is not of multiples of 2**-{bits} within {limit:g}")
 
 
-def _refuse_broken_links(delta: Delta, facts: Mapping[str, Any]) -> None:
+def _refuse_broken_links(delta: DeltaFile, facts: Mapping[str, Any]) -> None:
     """Raise DeltaError for the first fact that is not the one the chain was made over."""
     for number, clip in enumerate(delta.clips, start=1):
         told, words = clip["reference"]["transcript_digest"], transcript_digest(clip["transcript"])
@@ -336,24 +334,7 @@ def _refuse_broken_links(delta: Delta, facts: Mapping[str, Any]) -> None:
     if delta.config_digest != facts["config_digest"]:
         message = f"config was changed: got {delta.config_digest}, expected {facts['config_digest']}"
         raise DeltaError(message, where=delta.name)
-    found = _chain(delta.base, delta.clips, delta.priors, delta.config_digest, delta.seed)
-    for link, digest in found.items():
-        if delta.chain.get(link) != digest:
-            message = f"{_BROKEN[link]} changed: got {digest}, expected {delta.chain.get(link)}"
+    for link, digest in delta.chain.items():
+        if facts["chain"].get(link) != digest:
+            message = f"{_BROKEN[link]} changed: got {digest}, expected {facts['chain'].get(link)}"
             raise DeltaError(message, where=delta.name)
-
-
-def _chain(
-    base: str, clips: tuple[Mapping[str, Any], ...], priors: tuple[Mapping[str, Any], ...], config: str, seed: str
-) -> dict[str, str]:
-    return adaptation_chain(
-        base=base,
-        clips=[(clip["reference"]["digest"], clip["reference"]["transcript_digest"]) for clip in clips],
-        priors=[prior["reference"]["digest"] for prior in priors],
-        config_digest=config,
-        seed=seed,
-    )
-
-
-def _digest(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"

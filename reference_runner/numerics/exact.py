@@ -96,7 +96,7 @@ class TorchCarrier:
         return torch.floor(x * 2.0**-bits)
 
     def scale_by_power(self, x: torch.Tensor, power: torch.Tensor) -> torch.Tensor:
-        """X * 2**power, halves to even."""
+        """Return x * 2**power, halves to even."""
         return torch.round(x * self._powers[(power + POWER_MAXIMUM).to(torch.int64)])
 
     def divide_round(self, numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor:

@@ -152,7 +152,7 @@ class Carrier(Protocol):
         ...
 
     def scale_by_power(self, x: Any, power: Any) -> Any:
-        """X * 2**power, halves to even; power an array of integers from -62 to 62."""
+        """Return x * 2**power, halves to even; power an array of integers from -62 to 62."""
         ...
 
     def divide_round(self, numerator: Any, denominator: Any) -> Any:
@@ -212,7 +212,7 @@ class IntegerOps:
         self._carried: dict[tuple[str, str], Any] = {}
         self._norm_limits = carrier.array(np.array([1 << bits for bits in range(NORM_DEVIATION_BITS, 38)]))
 
-    # -- the grid
+    # The grid
 
     @property
     def saturated(self) -> dict[str, int]:
@@ -265,7 +265,7 @@ class IntegerOps:
 
         return self._carry(tensor, "table", make)
 
-    # -- entering and leaving
+    # Entering and leaving
 
     def activation(self, values: Any) -> Any:
         """Round reals to the grid."""
@@ -299,7 +299,7 @@ class IntegerOps:
         """Give an activation as the numbers it means."""
         return self.carrier.to_int64(x) * 2.0**-ACTIVATION_FRACTION_BITS
 
-    # -- shape
+    # Shape
 
     def concat(self, parts: list[Any], axis: int) -> Any:
         """Join along an axis."""
@@ -315,22 +315,22 @@ class IntegerOps:
         """(B, L, C) to (B, left + L + right, C)."""
         return self.carrier.pad(x, 1, left, right)
 
-    # -- element by element; the comments bound the intermediates, |activation| <= 2**27
+    # Element by element; the comments bound the intermediates, |activation| <= 2**27
 
     def add(self, x: Any, y: Any) -> Any:
-        """X + y."""
+        """Return x + y."""
         return self._saturate(x + y, "add")
 
     def subtract(self, x: Any, y: Any) -> Any:
-        """X - y."""
+        """Return x - y."""
         return self._saturate(x - y, "subtract")
 
     def mul(self, x: Any, y: Any) -> Any:
-        """X * y."""
+        """Return x * y."""
         return self._round(x * y, ACTIVATION_FRACTION_BITS, "mul")  # 2**54
 
     def affine(self, x: Any, scale: float, offset: float = 0.0) -> Any:
-        """Scale * x + offset."""
+        """Return scale * x + offset."""
         bits = AFFINE_BITS - int(abs(scale)).bit_length()
         factor, constant = round(scale * (1 << bits)), round(offset * ONE)
         if abs(scale) >= 16 or abs(constant) > LIMIT:
@@ -338,11 +338,11 @@ class IntegerOps:
         return self._round(x * factor + (constant << bits), bits, "affine")  # 2**51 + 2**51
 
     def scale(self, x: Any, vector: torch.Tensor) -> Any:
-        """X * vector."""
+        """Return x * vector."""
         return self._round(x * self._vector(vector), VECTOR_FRACTION_BITS, "scale")  # 2**54
 
     def modulate(self, x: Any, gain: Any, shift: Any) -> Any:
-        """X * (1 + gain) + shift."""
+        """Return x * (1 + gain) + shift."""
         y = x * (gain + ONE) + shift * ONE  # 2**54 + 2**47 + 2**47
         return self._round(y, ACTIVATION_FRACTION_BITS, "modulate")
 
@@ -411,7 +411,7 @@ class IntegerOps:
         """X where mask, else 0."""
         return self.carrier.where(mask[:, :, None], x, x * 0)
 
-    # -- layers
+    # Layers
 
     def _matrix(self, weight: torch.Tensor, role: str, make: Any) -> tuple[Any, int]:
         tensor = self.weights.of(weight)
@@ -518,7 +518,7 @@ class IntegerOps:
         count = carrier.clip(carrier.total(one, 1), 1, 1 << 30)
         return carrier.divide_round(carrier.total(x, 1), count)[:, 0]
 
-    # -- phones and frames; durations are small integers, their book-keeping is the host's
+    # Phones and frames; durations are small integers, their book-keeping is the host's
 
     def pool_by_phone(self, x: Any, durations: Any) -> Any:
         """(B, L, C), (B, P) to (B, P, C)."""
@@ -558,7 +558,7 @@ class IntegerOps:
             total = part if total is None else total + part
         return self._saturate(total.reshape(batch, (length - 1) * hop + width), "overlap_add")
 
-    # -- decisions
+    # Decisions
 
     def argmax_with_margin(self, logits: Any) -> tuple[Any, Any]:
         """(B, L, K) to (B, L) and (B, L)."""

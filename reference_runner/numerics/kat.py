@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from reference_runner import digests
 from reference_runner.numerics.noise import FRACTION_BITS, Stream
-from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS
-from reference_runner.numerics.weights import QuantisedWeights
+from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS, SATURATION_BITS
+from reference_runner.numerics.weights import CARRIER_BITS, QuantisedWeights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +78,7 @@ class KnownAnswerReport:
 def digest_of(answers: dict[str, str]) -> str:
     """sha256 over the lines "operation digest", sorted."""
     lines = "".join(f"{operation} {answers[operation]}\n" for operation in sorted(answers))
-    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
+    return digests.of_bytes(lines.encode())
 
 
 def check(
@@ -194,6 +195,36 @@ def _squares() -> np.ndarray:
     )
 
 
+def _factors(terms: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return activations (8, K) and weights (K, 5) whose sums of products use every bit that the certificate allows.
+
+    The greatest sums come near 2**CARRIER_BITS: rows 0 to 4 hold the largest activations there are, each with the
+    signs of one column or their opposites. In row 5 every other term has the other sign, so that most of the sum
+    cancels. Two rows are random.
+    """
+    greatest = 1 << (SATURATION_BITS + ACTIVATION_FRACTION_BITS)
+    words = Stream(seed=7, stage=f"known answers products of {terms}").words(0, 16 * terms).reshape(16, terms)
+    most = (1 << (CARRIER_BITS - SATURATION_BITS - ACTIVATION_FRACTION_BITS)) // terms
+    weights = ((words[:5] >> np.uint64(11)) % np.uint64(most)).astype(np.int64) // 16 + most - most // 16
+    weights = np.where(words[:5] % np.uint64(2) == 0, weights, -weights)
+    near = greatest - (words[5:10] >> np.uint64(44)).astype(np.int64)
+    aligned = near * np.sign(weights) * (1 - 2 * (np.arange(5)[:, None] % 2))
+    cancelling = aligned[:1] * (1 - 2 * (np.arange(terms) % 2))
+    random = (words[10:12] >> np.uint64(63 - SATURATION_BITS - ACTIVATION_FRACTION_BITS)).astype(np.int64) - greatest
+    return np.concatenate([aligned, cancelling, random]), weights.T
+
+
+def _sums(ops: IntegerOps, terms: int) -> Any:
+    activations, weights = _factors(terms)
+    return ops.carrier.matmul(ops.carrier.array(activations), ops.carrier.array(weights))
+
+
+def _totals(ops: IntegerOps, _: FixedWeights) -> Any:
+    """Return sums of 1,025 of those products, of which one nears 2**CARRIER_BITS."""
+    activations, weights = _factors(1_025)
+    return ops.carrier.total(ops.carrier.array(activations * weights[:, :1].T), -1)
+
+
 def _power(ops: IntegerOps, _: FixedWeights) -> Any:
     power = ops.carrier.array(np.arange(len(_wide(20))) % 60 - 40)
     return ops.carrier.scale_by_power(ops.carrier.array(_wide(20)), power)
@@ -207,10 +238,15 @@ OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "carrier.scale_by_power": _power,
     "carrier.square_root": lambda ops, _: ops.carrier.square_root(ops.carrier.array(_squares())),
     "carrier.count_last": lambda ops, _: ops.carrier.count_last(ops.carrier.array(_wide(20).reshape(-1, 16)) > 0),
+    "carrier.matmul": lambda ops, _: _sums(ops, 1_026),
+    "carrier.matmul.odd": lambda ops, _: _sums(ops, 1_025),
+    "carrier.matmul.few": lambda ops, _: _sums(ops, 5),
+    "carrier.total": _totals,
     # element by element
     "add": lambda ops, _: ops.add(_x(ops), _x(ops, "y", 5)),
     "subtract": lambda ops, _: ops.subtract(_x(ops), _x(ops, "y", 5)),
     "mul": lambda ops, _: ops.mul(_x(ops), _x(ops, "y", 5)),
+    "mul.saturated": lambda ops, _: ops.mul(_x(ops, shift=6), _x(ops, "y", 6)),
     "affine": lambda ops, _: ops.affine(_x(ops), -3.3, 1.25),
     "scale": lambda ops, m: ops.scale(_x(ops), m.gain),
     "modulate": lambda ops, _: ops.modulate(_x(ops), _x(ops, "y"), _x(ops, "z")),
@@ -251,7 +287,7 @@ def _digest(x: Any) -> str:
     values = x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
     total = hashlib.sha256(json.dumps(list(values.shape)).encode())
     total.update(np.ascontiguousarray(values, dtype="<i8").tobytes())
-    return f"sha256:{total.hexdigest()}"
+    return digests.spelled(total)
 
 
 def write_answers(path: Path) -> KnownAnswerReport:

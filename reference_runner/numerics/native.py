@@ -32,7 +32,7 @@ class NativeOps:
     def _cast(self, parameter: torch.Tensor | None) -> torch.Tensor | None:
         return None if parameter is None else parameter.to(device=self.device, dtype=self.dtype)
 
-    # -- entering and leaving
+    # Entering and leaving
 
     def activation(self, values: Any) -> torch.Tensor:
         """Real values as a tensor of this dtype."""
@@ -54,7 +54,7 @@ class NativeOps:
         """(B,) to (B, length)."""
         return torch.arange(length, device=self.device)[None, :] < lengths[:, None]
 
-    # -- shape
+    # Shape
 
     def concat(self, parts: list[torch.Tensor], axis: int) -> torch.Tensor:
         """Join along an axis."""
@@ -70,30 +70,30 @@ class NativeOps:
         """(B, L, C) to (B, left + L + right, C)."""
         return functional.pad(x, (0, 0, left, right))
 
-    # -- element by element
+    # Element by element
 
     def add(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """X + y."""
+        """Return x + y."""
         return x + y
 
     def subtract(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """X - y."""
+        """Return x - y."""
         return x - y
 
     def mul(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """X * y."""
+        """Return x * y."""
         return x * y
 
     def affine(self, x: torch.Tensor, scale: float, offset: float = 0.0) -> torch.Tensor:
-        """Scale * x + offset."""
+        """Return scale * x + offset."""
         return x * scale + offset
 
     def scale(self, x: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
-        """X * vector."""
+        """Return x * vector."""
         return x * vector.to(device=self.device, dtype=self.dtype)
 
     def modulate(self, x: torch.Tensor, gain: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
-        """X * (1 + gain) + shift."""
+        """Return x * (1 + gain) + shift."""
         return x * (1 + gain) + shift
 
     def gate(self, x: torch.Tensor) -> torch.Tensor:
@@ -121,7 +121,7 @@ class NativeOps:
         """X where mask, else 0."""
         return x * mask[:, :, None]
 
-    # -- layers
+    # Layers
 
     def linear(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
         """(..., I) to (..., O)."""
@@ -181,7 +181,7 @@ class NativeOps:
             return x.mean(1)
         return (x * mask[:, :, None]).sum(1) / mask.sum(1).clamp(min=1)[:, None]
 
-    # -- phones and frames
+    # Phones and frames
 
     def _phone_of_frame(self, durations: torch.Tensor, length: int) -> torch.Tensor:
         """(B, P) to one-hot (B, length, P): a product is deterministic on CUDA where a scatter is not."""
@@ -218,7 +218,7 @@ class NativeOps:
         total = cast("torch.Tensor", sum(shifted))
         return total.reshape(batch, (length - 1) * hop + width)
 
-    # -- decisions
+    # Decisions
 
     def argmax_with_margin(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, L, K) to (B, L) and (B, L)."""

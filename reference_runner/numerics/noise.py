@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reference_runner import digests
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -76,4 +78,4 @@ def splitmix64(state: int, first: int, count: int) -> np.ndarray:
 
 def digest(values: np.ndarray) -> str:
     """sha256 of integers as little-endian int32: stage 0 of a run."""
-    return f"sha256:{hashlib.sha256(np.ascontiguousarray(values, dtype='<i4').tobytes()).hexdigest()}"
+    return digests.of_bytes(np.ascontiguousarray(values, dtype="<i4").tobytes())

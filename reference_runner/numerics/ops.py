@@ -5,18 +5,17 @@ A module's `forward(self, ops, ...)` may
 * call the operations below,
 * read `.shape`, index with integers, slices, `None` and `...`, and call `.reshape`,
 
-and nothing else: no `+` between activations, no torch function, no tensor method.  In the `exact` profile an
+and nothing else: no `+` between activations, no torch function, no tensor method. In the `exact` profile an
 activation is an integer multiple of 2**-20 and only the operations here know how to round one.
 
 Words used in every signature:
 
-* *activation*: what flows between layers, float32 in `native`, an integer times 2**-20 within +-2**7 in
-  `exact`.
-* *parameter*: a `torch.nn.Parameter` or registered buffer of the module, handed over whole and untouched,
-  because `exact` finds its
-  pre-quantised twin by identity.  `weight.T`, `weight[:4]` and `1 + gain` are new tensors and are refused.
-* *integers*: int64 ids, lengths and durations.  *mask*: booleans, true where something is.
-* B batch, L frames or phones, P phones, C channels, K kernel or classes.  Sequences are always (B, L, C).
+* *activation*: what flows between layers, float32 in `native`, an integer times 2**-20 within +-2**7 in `exact`.
+* *parameter*: a `torch.nn.Parameter` or registered buffer of the module, handed over whole and untouched, because
+  `exact` finds its pre-quantised twin by identity. `weight.T`, `weight[:4]` and `1 + gain` are new tensors and are
+  refused.
+* *integers*: int64 ids, lengths and durations. *mask*: booleans, true where something is.
+* B batch, L frames or phones, P phones, C channels, K kernel or classes. Sequences are always (B, L, C).
 
 A module leaves to the outside: dropout, losses, straight-through estimators (training), randomness (`noise`).
 """
@@ -55,15 +54,14 @@ class Ops(Protocol):
 
     name: str
 
-    # -- entering and leaving
-    # -------------------------------------------------------------------------------------
+    # Entering and leaving
 
     def activation(self, values: Any) -> Activation:
-        """Real values (numpy, list or torch) as an activation, rounded to the profile's grid."""
+        """Return real values (numpy, list or torch) as an activation, rounded to the profile's grid."""
         ...
 
     def to_float64(self, x: Activation) -> Any:
-        """Give an activation as a float64 numpy array: what leaves the network."""
+        """Return an activation as a float64 numpy array: what leaves the network."""
         ...
 
     def parameter(self, vector: Parameter) -> Activation:
@@ -71,15 +69,14 @@ class Ops(Protocol):
         ...
 
     def integers(self, values: Any) -> Integers:
-        """Ids, lengths or durations as the backend's int64 array."""
+        """Return ids, lengths or durations as the backend's int64 array."""
         ...
 
     def mask_from_lengths(self, lengths: Integers, length: int) -> Mask:
-        """`lengths` (B,) to (B, length), true at positions before the item's end."""
+        """Return (B, length), true at positions before the item's end as `lengths` (B,) say."""
         ...
 
-    # -- shape -----------------------------------------------------------------------------------------
-    # -----------
+    # Shape
 
     def concat(self, parts: list[Activation], axis: int) -> Activation:
         """Join activations along an axis."""
@@ -90,41 +87,40 @@ class Ops(Protocol):
         ...
 
     def broadcast_length(self, x: Activation, length: int) -> Activation:
-        """(B, C) to (B, length, C)."""
+        """Repeat `x` (B, C) to (B, length, C)."""
         ...
 
     def pad_length(self, x: Activation, left: int, right: int) -> Activation:
-        """(B, L, C) to (B, left + L + right, C), zeros outside."""
+        """Extend `x` (B, L, C) to (B, left + L + right, C), zeros outside."""
         ...
 
-    # -- element by element
-    # ---------------------------------------------------------------------------------------
+    # Element by element
 
     def add(self, x: Activation, y: Activation) -> Activation:
-        """X + y, broadcasting."""
+        """Return `x + y`, broadcasting."""
         ...
 
     def subtract(self, x: Activation, y: Activation) -> Activation:
-        """X - y, broadcasting."""
+        """Return `x - y`, broadcasting."""
         ...
 
     def mul(self, x: Activation, y: Activation) -> Activation:
-        """X * y, broadcasting."""
+        """Return `x * y`, broadcasting."""
         ...
 
     def affine(self, x: Activation, scale: float, offset: float = 0.0) -> Activation:
-        """Scale * x + offset with Python numbers; `exact` rounds them to 24 bits and to its grid.
+        """Return `scale * x + offset` with Python numbers; `exact` rounds them to 24 bits and to its grid.
 
         |scale| stays under 16 and |offset| under 128.
         """
         ...
 
     def scale(self, x: Activation, vector: Parameter) -> Activation:
-        """X * vector, (B, L, C) and (C,): a layer scale."""
+        """Return `x * vector`, (B, L, C) and (C,): a layer scale."""
         ...
 
     def modulate(self, x: Activation, gain: Activation, shift: Activation) -> Activation:
-        """X * (1 + gain) + shift, broadcasting: style-adaptive layer norm after `layer_norm(x)`."""
+        """Return `x * (1 + gain) + shift`, broadcasting: style-adaptive layer norm after `layer_norm(x)`."""
         ...
 
     def gate(self, x: Activation) -> Activation:
@@ -132,38 +128,37 @@ class Ops(Protocol):
         ...
 
     def sigmoid(self, x: Activation) -> Activation:
-        """1 / (1 + exp(-x))."""
+        """Return `1 / (1 + exp(-x))`."""
         ...
 
     def exp(self, x: Activation) -> Activation:
-        """e**x; saturates at 2**SATURATION_BITS in `exact`, so clip log-magnitudes below 4.85."""
+        """Return `e**x`; saturates at 2**SATURATION_BITS in `exact`, so clip log-magnitudes below 4.85."""
         ...
 
     def sin_cos(self, x: Activation) -> tuple[Activation, Activation]:
-        """(sin x, cos x), radians."""
+        """Return `sin x` and `cos x`, radians."""
         ...
 
     def clip(self, x: Activation, low: float, high: float) -> Activation:
-        """X limited to [low, high]."""
+        """Return `x` limited to [low, high]."""
         ...
 
     def apply_mask(self, x: Activation, mask: Mask) -> Activation:
-        """X (B, L, C) where mask (B, L) is true, else 0."""
+        """Return `x` (B, L, C) where `mask` (B, L) is true, else 0."""
         ...
 
-    # -- layers ----------------------------------------------------------------------------------------
-    # -----------
+    # Layers
 
     def linear(self, x: Activation, weight: Parameter, bias: Parameter | None = None) -> Activation:
-        """(..., I) with weight (O, I) and bias (O,) to (..., O)."""
+        """Map `x` (..., I) by `weight` (O, I) and `bias` (O,) to (..., O)."""
         ...
 
     def conv(self, x: Activation, weight: Parameter, bias: Parameter | None = None) -> Activation:
-        """(B, L, I) with weight (O, I, k), k odd, zero "same" padding, to (B, L, O)."""
+        """Convolve `x` (B, L, I) with `weight` (O, I, K), K odd, zero "same" padding, to (B, L, O)."""
         ...
 
     def depthwise(self, x: Activation, weight: Parameter, bias: Parameter | None = None) -> Activation:
-        """(B, L, C) with weight (C, k), k odd, zero "same" padding, to (B, L, C)."""
+        """Convolve each channel of `x` (B, L, C) with `weight` (C, K), K odd, zero "same" padding, to (B, L, C)."""
         ...
 
     def layer_norm(self, x: Activation, gain: Parameter | None = None, bias: Parameter | None = None) -> Activation:
@@ -180,7 +175,7 @@ class Ops(Protocol):
         causal: bool = False,
         mask: Mask | None = None,
     ) -> Activation:
-        """Q (B, Q, C), k and v (B, L, C), mask (B, L) true where a key may be seen, to (B, Q, C).
+        """Attend from `q` (B, Q, C) to `k` and `v` (B, L, C) where `mask` (B, L) is true, to (B, Q, C).
 
         With `causal` the queries are the last Q of the L positions, so a step with cached keys has Q = 1.
         The scale is `attention_scale(C // heads)`.
@@ -188,46 +183,44 @@ class Ops(Protocol):
         ...
 
     def embed(self, table: Parameter, ids: Integers) -> Activation:
-        """Rows of table (K, C) at ids (B, L) to (B, L, C)."""
+        """Return the rows of `table` (K, C) at `ids` (B, L), (B, L, C)."""
         ...
 
     def mean_over(self, x: Activation, mask: Mask | None = None) -> Activation:
-        """Mean over L of (B, L, C) where mask (B, L) is true, to (B, C); 0 where nothing is."""
+        """Return the mean of `x` (B, L, C) over L where `mask` (B, L) is true, (B, C); 0 where nothing is."""
         ...
 
-    # -- phones and frames
-    # ----------------------------------------------------------------------------------------
+    # Phones and frames
 
     def pool_by_phone(self, x: Activation, durations: Integers) -> Activation:
-        """Mean of x (B, L, C) over each phone's frames, durations (B, P), to (B, P, C); 0 without frames."""
+        """Return the mean of `x` (B, L, C) over each phone's frames, (B, P, C); 0 without frames."""
         ...
 
     def repeat_by_duration(self, x: Activation, durations: Integers, length: int | None = None) -> Activation:
-        """Rows of x (B, P, C), each durations (B, P) times, to (B, length, C), zeros after an item's end.
+        """Repeat each row of `x` (B, P, C) as `durations` (B, P) say: to (B, length, C), zeros after an item's end.
 
         `length` defaults to the longest item.
         """
         ...
 
     def position_in_phone(self, durations: Integers, length: int | None = None) -> Activation:
-        """Durations (B, P) to (B, length, 2): ((i + 1/2) / d, min(d / 32, 4)) for frame i of d, then zeros."""
+        """Return (B, length, 2): ((i + 1/2) / d, min(d / 32, 4)) for frame i of d in `durations` (B, P), then zeros."""
         ...
 
     def overlap_add(self, frames: Activation, hop: int) -> Activation:
-        """Frames (B, L, W), W a multiple of hop, to (B, (L - 1) * hop + W)."""
+        """Add overlapping `frames` (B, L, W), W a multiple of `hop`, to (B, (L - 1) * hop + W)."""
         ...
 
-    # -- decisions
-    # ------------------------------------------------------------------------------------------------
+    # Decisions
 
     def argmax_with_margin(self, logits: Activation) -> tuple[Integers, Activation]:
-        """(B, L, K) to the first greatest class (B, L) and its lead over the runner-up (B, L), float64."""
+        """Return the first greatest class (B, L) of `logits` (B, L, K), and its lead over the runner-up in float64."""
         ...
 
     def durations_with_margin(
         self, log_frames: Activation, mask: Mask, maximum: int = 100
     ) -> tuple[Integers, Activation]:
-        """log_frames (B, P) to round(exp(log_frames)) within 1..maximum, 0 where mask (B, P) is false.
+        """Return round(exp(`log_frames`)) (B, P) within 1..maximum, 0 where `mask` (B, P) is false, and the margin.
 
         The margin (B, P), float64 reals, is the distance of exp(log_frames) to the nearest rounding boundary.
         """
@@ -235,6 +228,6 @@ class Ops(Protocol):
 
 
 def attention_scale(head_width: int) -> float:
-    """1 / sqrt(head_width) as a multiple of 2**-12, by integers: the same number in every profile."""
+    """Return 1 / sqrt(`head_width`) as a multiple of 2**-12, by integers: the same number in every profile."""
     # round(2**12 / sqrt(w)) = floor((sqrt(2**26 / w) + 1) / 2); math.isqrt is exact.
     return ((isqrt((1 << 26) // head_width) + 1) // 2) / 4096.0

@@ -148,7 +148,7 @@ class Float64Carrier(NumpyCarrier):
         return np.floor(x * 2.0**-bits)
 
     def scale_by_power(self, x: NDArray[np.float64], power: NDArray[np.float64]) -> NDArray[np.float64]:
-        """X * 2**power, halves to even."""
+        """Return x * 2**power, halves to even."""
         scaled: NDArray[np.float64] = np.rint(x * self._powers[(power + POWER_MAXIMUM).astype(np.int64)])
         return scaled
 
@@ -187,7 +187,7 @@ class Int64Carrier(NumpyCarrier):
         return floor
 
     def scale_by_power(self, x: np.ndarray, power: np.ndarray) -> np.ndarray:
-        """X * 2**power, halves to even."""
+        """Return x * 2**power, halves to even."""
         x, power = np.broadcast_arrays(self._within(x, "scale_by_power"), power)
         left = x << np.maximum(power, 0)
         bits = np.maximum(-power, 1)

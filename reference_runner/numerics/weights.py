@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reference_runner import digests
 from reference_runner.errors import CertificateError
 from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS, SATURATION_BITS
 
@@ -93,7 +94,7 @@ class QuantisedWeights:
             header = [name, list(tensor.mantissa.shape), tensor.exponent]
             total.update(json.dumps(header, separators=(",", ":")).encode() + b"\n")
             total.update(np.ascontiguousarray(tensor.mantissa, dtype="<i4").tobytes())
-        return f"sha256:{total.hexdigest()}"
+        return digests.spelled(total)
 
 
 def quantise(name: str, values: np.ndarray) -> QuantisedTensor:

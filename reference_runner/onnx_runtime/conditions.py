@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import platform
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import onnxruntime
 
-from reference_runner import conditions
+from reference_runner import conditions, digests
 from reference_runner.exporting.graphs import OPSET, graphs_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from reference_runner.onnx_runtime.synthesizer import GraphSynthesizer
+    from reference_runner.synthesis.arithmetic import Arithmetic
+    from reference_runner.synthesis.report import SynthesisReport
     from reference_runner.synthesis.request import SynthesisRequest
-    from reference_runner.synthesis.synthesize import Arithmetic, SynthesisReport
     from ttsartifact import Conditions, Finished, Request
 
 __all__ = ["EXTENSION", "finished", "of"]
@@ -88,8 +87,7 @@ def _numerics(numerics: dict[str, Any], synthesizer: GraphSynthesizer) -> dict[s
         "machine": platform.machine(),
         "flags": list(synthesizer.plan.flags()),
     }
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-    return numerics | {"fingerprint": f"sha256:{digest}"}
+    return numerics | {"fingerprint": digests.of_json(facts)}
 
 
 def _extension(synthesizer: GraphSynthesizer) -> dict[str, Any]:

@@ -8,17 +8,18 @@ from reference_runner.errors import DeviceUnavailable, RequestError
 from reference_runner.numerics.native import NativeOps
 from reference_runner.onnx_runtime.parts import GraphParts
 from reference_runner.onnx_runtime.sessions import SessionPlan
+from reference_runner.synthesis.arithmetic import Arithmetic, Prepared, settle_native
 from reference_runner.synthesis.decoding import Decoder, Means
 from reference_runner.synthesis.request import Numerics
-from reference_runner.synthesis.synthesize import Arithmetic, Prepared, Synthesizer, settle_native
+from reference_runner.synthesis.synthesizer import Synthesizer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reference_runner.frontend.text_frontend import TextFrontEnd
     from reference_runner.model.checkpoint import Checkpoint
+    from reference_runner.synthesis.arithmetic import Setting
     from reference_runner.synthesis.stations import Hook, Station
-    from reference_runner.synthesis.synthesize import Setting
 
 __all__ = ["GraphSynthesizer"]
 

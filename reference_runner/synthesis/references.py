@@ -5,7 +5,6 @@ Two digests tell them apart: of the file's bytes as posted, and of the PCM (litt
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import soundfile
 
+from reference_runner import digests
 from reference_runner.errors import ReferenceClipError
 from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.numerics.integers import round_division, round_shift
@@ -106,8 +106,8 @@ def hear(reference: Reference, *, to_hz: int = FEATURE_SETTINGS.sample_rate_hz) 
         name=name,
         provenance=reference.provenance,
         transcript=reference.transcript,
-        posted_digest=f"sha256:{hashlib.sha256(content).hexdigest()}",
-        fed_digest=f"sha256:{hashlib.sha256(pcm.astype('<i2').tobytes()).hexdigest()}",
+        posted_digest=digests.of_bytes(content),
+        fed_digest=digests.of_bytes(pcm.astype("<i2").tobytes()),
         posted_sample_rate_hz=rate_hz,
         posted_channels=channels,
         posted_subtype=subtype,

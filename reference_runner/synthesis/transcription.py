@@ -74,7 +74,7 @@ class Transcriber:
         ops, model = self.ops, self.model
         phones = self.phones(clip)
         mel = self.normalised(clip.pcm)
-        style = model.timbre_encoder(ops, mel) if style is None else style
+        style = self.style(mel) if style is None else style
         text = self.text(phones)
         decoded = model.prosody_language_model.decode(ops, text)
         codes, durations = decoded.codes, model.plan(ops, text, decoded.codes, decoded.margins, style).durations
@@ -93,6 +93,10 @@ class Transcriber:
             phones=phones, text=text, mel=mel, style=style, durations=durations, codes=codes,
             distance=mean_distance(distances, found),
         )  # fmt: skip
+
+    def style(self, mel: Activation) -> Activation:
+        """Return the style (1, S) that the model hears in a normalised mel (1, L, M)."""
+        return self.model.timbre_encoder(self.ops, mel)
 
     def distances(
         self, mel: Activation, text: Activation, codes: Integers, durations: Integers, style: Activation, *,

@@ -36,7 +36,7 @@ from reference_runner.model.delta import changed, file_format, read_delta
 from reference_runner.numerics.exact import ExactOps
 from reference_runner.numerics.weights import QuantisedWeights
 from reference_runner.synthesis.request import Numerics, SynthesisRequest
-from reference_runner.synthesis.synthesize import Synthesizer
+from reference_runner.synthesis.synthesizer import Synthesizer
 from reference_runner.synthesis.transcription import Transcriber
 from ttsartifact import AdaptationClip, AdaptationRequest, Refused, adaptation_chain
 

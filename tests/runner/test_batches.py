@@ -101,16 +101,16 @@ def test_a_chunk_of_no_request_is_a_failure(tmp_path, weights, monkeypatch):
 
 def test_an_engine_that_breaks_in_the_middle_leaves_journals(tmp_path, weights, monkeypatch):
     """Every item's journal, and nothing else."""
-    from reference_runner.synthesis import synthesize
+    from reference_runner.synthesis import run
 
-    step = synthesize._Run.step
+    step = run.Run.step
 
     def breaking(self):
         if self.index:
             raise RuntimeError("out of breath")
         return step(self)
 
-    monkeypatch.setattr(synthesize._Run, "step", breaking)
+    monkeypatch.setattr(run.Run, "step", breaking)
     with pytest.raises(CommandFailed, match="out of breath"):
         together(tmp_path, weights)
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{n}.tts.wav.journal.jsonl" for n in range(3)]

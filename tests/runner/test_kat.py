@@ -13,6 +13,7 @@ from reference_runner.numerics import integers, kat
 from reference_runner.numerics.exact import ExactOps, TorchCarrier
 from reference_runner.numerics.integers import IntegerOps, Reduction
 from reference_runner.numerics.plain import PlainOps
+from reference_runner.numerics.weights import CARRIER_BITS
 
 MAKERS = {
     "torch": ExactOps,
@@ -99,6 +100,41 @@ def test_products_in_float32_are_found():
             return torch.round((x.float() @ y.float()).double())
 
     assert {"linear", "conv", "attention"} <= set(kat.check(lambda weights: IntegerOps(Single(), weights)).failed)
+
+
+def keeping(bits, x):
+    """Round integers in float64 to so many significant bits."""
+    mantissa, exponent = torch.frexp(x)
+    return torch.ldexp(torch.round(mantissa * 2.0**bits), exponent - bits)
+
+
+@pytest.mark.parametrize("bits", [52, 50, 46, 42, 38, 36, 34, 32])
+@pytest.mark.parametrize("operation", ["matmul", "total"])
+def test_sums_that_lose_low_bits_are_found(operation, bits):
+    """An emulated float64 keeps fewer than 53 bits of a sum; a run there could differ in a few samples of its PCM."""
+
+    class Shorter(TorchCarrier):
+        def matmul(self, x, y):
+            exact = super().matmul(x, y)
+            return keeping(bits, exact) if operation == "matmul" else exact
+
+        def total(self, x, axis):
+            exact = super().total(x, axis)
+            return keeping(bits, exact) if operation == "total" else exact
+
+    assert f"carrier.{operation}" in kat.check(lambda weights: IntegerOps(Shorter(), weights)).failed
+
+
+@pytest.mark.parametrize("terms", [5, 1_025, 1_026])
+def test_the_known_sums_use_every_bit_that_the_certificate_allows(terms):
+    """No partial sum can leave the carrier, sums of both signs come near its bound, and they are odd and even."""
+    activations, weights = kat._factors(terms)
+    partial = (np.abs(activations).astype(object) @ np.abs(weights).astype(object)).max()
+    assert partial < 1 << CARRIER_BITS
+    sums = activations @ weights
+    assert sums.min() < -(2**52.9)
+    assert sums.max() > 2**52.9
+    assert set((sums % 2).ravel()) == {0, 1}
 
 
 def test_an_operation_that_raises_is_a_failure_and_not_a_crash():

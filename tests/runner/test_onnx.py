@@ -23,7 +23,7 @@ from reference_runner.numerics.native import NativeOps
 from reference_runner.stable_tts import StableTtsRunner
 from reference_runner.stable_tts_onnx import StableTtsOnnxRunner
 from reference_runner.synthesis.request import Numerics, SynthesisRequest
-from reference_runner.synthesis.synthesize import Synthesizer
+from reference_runner.synthesis.synthesizer import Synthesizer
 from ttsartifact import Refused, Unavailable, compare_audio, condition_diff, run_runner, verify
 from ttsartifact.cli import main
 

@@ -11,7 +11,7 @@ from reference_runner.errors import DeviceUnavailable, RequestError
 from reference_runner.synthesis import decoding
 from reference_runner.synthesis.decoding import Means, refuse_what_is_not_here
 from reference_runner.synthesis.request import Compiled, Numerics, Precision, SynthesisRequest
-from reference_runner.synthesis.synthesize import Synthesizer
+from reference_runner.synthesis.synthesizer import Synthesizer
 from ttsartifact import Unavailable, run_runner, verify
 from ttsartifact.cli import main
 
@@ -62,6 +62,30 @@ def test_bfloat16_is_stated_and_verifies(tmp_path, small_checkpoint_path):
     other = ttsartifact.open(written(tmp_path, small_checkpoint_path, "other.tts.wav")).descriptor
     place = "/generation/numerics/fingerprint"
     assert descriptor.at(place) != other.at(place)
+
+
+@pytest.mark.parametrize("precision", ["high", "medium"])
+def test_a_host_program_that_asked_for_short_products_changes_nothing(tmp_path, small_checkpoint_path, precision):
+    """torch.set_float32_matmul_precision in the host program: the run sets what it states, and sounds the same."""
+    usual = ttsartifact.open(written(tmp_path, small_checkpoint_path, "usual.tts.wav")).descriptor
+    torch.set_float32_matmul_precision(precision)
+    try:
+        after = ttsartifact.open(written(tmp_path, small_checkpoint_path)).descriptor
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    for place in ("/audio/digest", "/generation/numerics/fingerprint"):
+        assert after.at(place) == usual.at(place)
+
+
+def test_exact_describes_a_stack_for_which_torch_has_no_one_word(tmp_path, small_checkpoint_path):
+    """Products set to be short in one of torch's ways and long in the other: an exact run needs neither."""
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        (report,) = verify(written(tmp_path, small_checkpoint_path, numerics="exact"))
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert report.findings == ()
 
 
 def test_no_decision_hangs_on_a_short_product(synthesizer):

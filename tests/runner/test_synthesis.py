@@ -35,8 +35,9 @@ from reference_runner.synthesis.hearing import log_mel, prosody
 from reference_runner.synthesis.references import Reference, hear, to_fed_pcm
 from reference_runner.synthesis.request import ChunkPlan, Numerics, Prompt, PromptKind, SynthesisRequest
 from reference_runner.synthesis.resampling import resample
+from reference_runner.synthesis.run import HOP, to_pcm
 from reference_runner.synthesis.stations import KEEPS_SHAPE, Station
-from reference_runner.synthesis.synthesize import HOP, Synthesizer, to_pcm
+from reference_runner.synthesis.synthesizer import Synthesizer
 
 TEXT = "Hello there. The harbor was quiet, and we waited for the second boat."
 

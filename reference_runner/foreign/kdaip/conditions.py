@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
-from reference_runner import DISTRIBUTION, __version__, conditions
+from reference_runner import DISTRIBUTION, __version__, conditions, digests
 from reference_runner.foreign.kdaip.symbols import ALPHABET
 from reference_runner.frontend.text_frontend import TextFrontEnd
 from ttsartifact import Conditions, Finished, Request, absent
@@ -73,15 +72,15 @@ def finished(
     reading: Reading, asked: Asked, account: Account, files: tuple[WeightFile, WeightFile], self_repeat: str | None
 ) -> Finished:
     """Return what only the end of a run tells."""
-    digests = account.digests()
-    stages: list[dict[str, Any]] = [{"stage": stage, "digest": digest} for stage, digest in digests.items()]
+    found = account.digests()
+    stages: list[dict[str, Any]] = [{"stage": stage, "digest": digest} for stage, digest in found.items()]
     stages[1]["margin_nano"] = round(account.margin * 1e9)
     spoken = "\n".join(reading.spoken).encode()
     return Finished(
         stages=tuple(stages),
         clipped_samples=account.clipped,
-        normalised_text=f"sha256:{hashlib.sha256(spoken).hexdigest()}" if reading.spoken else None,
-        phonemes={"digest": digests["phoneme"], "alphabet": ALPHABET, "oov": list(reading.out_of_vocabulary)}
+        normalised_text=digests.of_bytes(spoken) if reading.spoken else None,
+        phonemes={"digest": found["phoneme"], "alphabet": ALPHABET, "oov": list(reading.out_of_vocabulary)}
         if reading.spoken
         else None,
         # Kernels are chosen by shapes, and the sentences' lengths are those.
@@ -116,7 +115,7 @@ def _numerics(device: str, shapes: list[int]) -> dict[str, Any]:
         "profile": "native",
         "kat_digest": absent("not_applicable", "this model has no exact numerics"),
         "kat_passed": False,
-        "fingerprint": conditions.digest_of(facts),
+        "fingerprint": digests.of_json(facts),
         "weights_digest": absent("not_applicable", "weights as they were trained"),
     }
 

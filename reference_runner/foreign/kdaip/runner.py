@@ -104,8 +104,8 @@ class KdaipStableTtsRunner:
             from reference_runner.conditions import heard, set_threads
             from reference_runner.foreign.kdaip import conditions, speaking, weights
             from reference_runner.foreign.kdaip.mel import SAMPLE_RATE_HZ
+            from reference_runner.synthesis.arithmetic import settle_native
             from reference_runner.synthesis.references import Reference, hear
-            from reference_runner.synthesis.synthesize import settle_native
 
             set_threads(request.parameters["threads"])
             settle_native()

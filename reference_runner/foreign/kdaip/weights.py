@@ -5,7 +5,6 @@ Only safetensors is read: a `.pt` is a pickle, and a pickle can run code.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +15,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import nn
 
+from reference_runner import digests
 from reference_runner.errors import CheckpointError
 from reference_runner.foreign.kdaip.mel import WINDOW_SAMPLES
 from reference_runner.foreign.kdaip.model import HEADS, AcousticModel, AcousticSizes
 from reference_runner.foreign.kdaip.vocos import Vocos, VocosSizes
-from reference_runner.model.checkpoint import tensors_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -52,7 +51,7 @@ class WeightFile:
     @property
     def tensors_digest(self) -> str:
         """The same for every container of the same tensors: names, shapes and little-endian float32 values."""
-        return f"sha256:{tensors_sha256(self.tensors)}"
+        return digests.of_tensors(self.tensors)
 
 
 def read_weights(path: Path) -> WeightFile:
@@ -76,7 +75,7 @@ def read_weights(path: Path) -> WeightFile:
         raise CheckpointError(f"got {tensors[strange[0]].dtype}, expected float32", where=f"{where}: {strange[0]}")
     told = _metadata(content).get(SOURCE_KEY, "")
     source = f"sha256:{told}" if len(told) == 64 and set(told) <= set("0123456789abcdef") else None
-    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    digest = digests.of_bytes(content)
     return WeightFile(path=path, size=len(content), digest=digest, tensors=tensors, source_digest=source)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -36,6 +37,23 @@ from reference_runner.numerics.exact import find_device
 _STAGES = ("vocoder", "acoustic", "refine", "vocoder-on-model")
 """In the order in which later ones replace what earlier ones left."""
 
+_BEGINS_WITH: dict[str, tuple[str, ...]] = {
+    "vocoder": (),
+    "acoustic": (),
+    "refine": ("acoustic",),
+    "vocoder-on-model": ("acoustic", "refine", "vocoder"),
+}
+_BATCH = 12
+_RECIPES = {
+    settings.name: settings
+    for settings in (
+        StageSettings(name="vocoder", steps=12_000, learning_rate=1.5e-3, betas=(0.8, 0.99)),
+        StageSettings(name="acoustic", steps=8_000, learning_rate=2e-3),
+        StageSettings(name="refine", steps=6_000, learning_rate=1.5e-3),
+        StageSettings(name="vocoder-on-model", steps=4_000, learning_rate=5e-4, betas=(0.8, 0.99)),
+    )
+}
+
 
 def load_stage(model: StableTts, path: Path) -> None:
     """Put the averaged weights of a finished stage into the model."""
@@ -48,18 +66,7 @@ def load_stage(model: StableTts, path: Path) -> None:
 
 def main() -> None:
     """Run one stage."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("stage", choices=["vocoder", "acoustic", "refine", "vocoder-on-model", "assemble"])
-    parser.add_argument("--corpus", type=Path, default=Path(".build/corpus"))
-    parser.add_argument("--output", type=Path, default=Path(".build/training"))
-    parser.add_argument("--steps", type=int, default=None)
-    parser.add_argument("--limit-minutes", type=float, default=None)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--checkpoint", type=Path, default=released_checkpoint_path(), help="what assemble writes")
-    parser.add_argument("--metrics", type=Path, default=None, help="an evaluation report to put inside")
-    parser.add_argument("--code-commit", default="unknown", help="commit of the code that trained it")
+    parser = _parser()
     arguments = parser.parse_args()
     try:
         find_device(arguments.device)
@@ -71,55 +78,69 @@ def main() -> None:
     torch.use_deterministic_algorithms(mode=True, warn_only=arguments.device != "cpu")
     config = StableTtsConfig()
     corpus = CorpusReader(arguments.corpus, config)
-    device: str = arguments.device
-    model = StableTts(config).to(device)
-    folder: Path = arguments.output
+    model = StableTts(config).to(arguments.device)
+    if arguments.stage == "assemble":
+        parser.exit(0, f"{_assemble(model, corpus, arguments)}\n")
+    _train(model, corpus, arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("stage", choices=[*_STAGES, "assemble"])
+    parser.add_argument("--corpus", type=Path, default=Path(".build/corpus"))
+    parser.add_argument("--output", type=Path, default=Path(".build/training"))
+    parser.add_argument("--steps", type=int, default=None)
+    parser.add_argument("--limit-minutes", type=float, default=None)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--checkpoint", type=Path, default=released_checkpoint_path(), help="what assemble writes")
+    parser.add_argument("--metrics", type=Path, default=None, help="an evaluation report to put inside")
+    parser.add_argument("--code-commit", default="unknown", help="commit of the code that trained it")
+    return parser
+
+
+def _train(model: StableTts, corpus: CorpusReader, arguments: argparse.Namespace) -> None:
+    """Train the stage that was named, on what the stages before it left."""
+    stage, seed, device, folder = arguments.stage, arguments.seed, arguments.device, arguments.output
+    for name in _BEGINS_WITH[stage]:
+        load_stage(model, folder / f"{name}.state.safetensors")
     limit_s = arguments.limit_minutes * 60 if arguments.limit_minutes else None
-    common = {"seed": arguments.seed, "limit_s": limit_s}
-    stage = arguments.stage
-    if stage == "vocoder":
-        settings = StageSettings(
-            name=stage, steps=arguments.steps or 12_000, learning_rate=1.5e-3, betas=(0.8, 0.99), **common
-        )
-        crops = WaveformCrops(corpus, batch_size=12, frames=48, seed=arguments.seed)
-        train_vocoder(model.vocoder, crops, settings, folder, device=device)
-    elif stage == "acoustic":
-        settings = StageSettings(name=stage, steps=arguments.steps or 8_000, learning_rate=2e-3, **common)
-        batches = UtteranceBatches(corpus, split="train", batch_size=12, seed=arguments.seed)
+    recipe = _RECIPES[stage]
+    settings = replace(recipe, steps=arguments.steps or recipe.steps, seed=seed, limit_s=limit_s)
+    if stage == "acoustic":
+        batches = UtteranceBatches(corpus, split="train", batch_size=_BATCH, seed=seed)
         train_acoustic(model, batches, settings, folder, device=device)
     elif stage == "refine":
-        load_stage(model, folder / "acoustic.state.safetensors")
-        settings = StageSettings(name=stage, steps=arguments.steps or 6_000, learning_rate=1.5e-3, **common)
-        batches = UtteranceBatches(corpus, split="train", batch_size=12, seed=arguments.seed, alike="manner")
+        batches = UtteranceBatches(corpus, split="train", batch_size=_BATCH, seed=seed, alike="manner")
         train_refinement(model, batches, settings, folder, device=device)
-    elif stage == "assemble":
-        stages = [name for name in _STAGES if (folder / f"{name}.state.safetensors").exists()]
-        for name in stages:
-            load_stage(model, folder / f"{name}.state.safetensors")
-        balance(model, lambda: exercise(model, corpus))
-        metrics = json.loads(arguments.metrics.read_text(encoding="utf-8")) if arguments.metrics else {}
-        sha256 = save_checkpoint(
-            arguments.checkpoint,
-            model,
-            choose_priors(model, corpus),
-            corpus_root_sha256=corpus.root_sha256,
-            code_commit=arguments.code_commit,
-            metrics=metrics,
-        )
-        histories = [path for name in stages if (path := folder / f"{name}.history.json").exists()]
-        draw_curves(histories, arguments.checkpoint.with_suffix(".curves.png"))
-        parser.exit(0, f"sha256:{sha256}, from {', '.join(stages)}\n")
     else:
-        for name in ("acoustic", "refine", "vocoder"):
-            load_stage(model, folder / f"{name}.state.safetensors")
-        settings = StageSettings(
-            name=stage, steps=arguments.steps or 4_000, learning_rate=5e-4, betas=(0.8, 0.99), **common
-        )
-        crops = WaveformCrops(
-            corpus, batch_size=12, frames=48, seed=arguments.seed,
-            mels=model_mels(model, corpus, utterances=1_200, seed=arguments.seed, device=device),
-        )  # fmt: skip
+        heard = {}
+        if stage == "vocoder-on-model":
+            heard["mels"] = model_mels(model, corpus, utterances=1_200, seed=seed, device=device)
+        crops = WaveformCrops(corpus, batch_size=_BATCH, frames=48, seed=seed, **heard)
         train_vocoder(model.vocoder, crops, settings, folder, device=device)
+
+
+def _assemble(model: StableTts, corpus: CorpusReader, arguments: argparse.Namespace) -> str:
+    """Write the checkpoint and its curves, and return its digest and the stages that it was made from."""
+    folder: Path = arguments.output
+    stages = [name for name in _STAGES if (folder / f"{name}.state.safetensors").exists()]
+    for name in stages:
+        load_stage(model, folder / f"{name}.state.safetensors")
+    balance(model, lambda: exercise(model, corpus))
+    metrics = json.loads(arguments.metrics.read_text(encoding="utf-8")) if arguments.metrics else {}
+    sha256 = save_checkpoint(
+        arguments.checkpoint,
+        model,
+        choose_priors(model, corpus),
+        corpus_root_sha256=corpus.root_sha256,
+        code_commit=arguments.code_commit,
+        metrics=metrics,
+    )
+    histories = [path for name in stages if (path := folder / f"{name}.history.json").exists()]
+    draw_curves(histories, arguments.checkpoint.with_suffix(".curves.png"))
+    return f"sha256:{sha256}, from {', '.join(stages)}"
 
 
 if __name__ == "__main__":

@@ -77,8 +77,7 @@ def run_stage(
     stream = batches(state.step)
     started = time.monotonic() - state.elapsed_s
     last_saved = time.monotonic()
-    sums: dict[str, float] = {}
-    count = 0
+    recent = _Losses()
     with _progress() as progress:
         task = progress.add_task(settings.name, total=1.0)
         while True:
@@ -95,18 +94,12 @@ def run_stage(
             values["total"].backward()
             torch.nn.utils.clip_grad_norm_(parameters, settings.gradient_limit)
             optimizer.step()
-            # The average forgets its random start quickly: the decay grows with the step.
-            decay = min(settings.average_decay, (1 + state.step) / (10 + state.step))
-            with torch.no_grad():
-                torch._foreach_lerp_(list(average.values()), parameters, 1.0 - decay)
+            _follow(average, parameters, settings, state.step)
             state.step += 1
-            count += 1
-            for name, value in values.items():
-                sums[name] = sums.get(name, 0.0) + float(value.detach())
-            if count == report_every:
-                means = {name: total / count for name, total in sums.items()}
-                state.history.append({"step": state.step, "elapsed_s": state.elapsed_s, **means})
-                sums, count = {}, 0
+            recent.add(values)
+            if recent.count == report_every:
+                state.history.append({"step": state.step, "elapsed_s": state.elapsed_s, **recent.means()})
+                recent = _Losses()
             if time.monotonic() - last_saved > settings.save_every_s:
                 _save(path, modules, optimizer, average, state)
                 _write_history(folder, settings, state)
@@ -117,6 +110,31 @@ def run_stage(
         for name, parameter in named.items():
             parameter.copy_(average[name])
     return state
+
+
+@dataclass(kw_only=True, slots=True)
+class _Losses:
+    """The losses of a stretch of steps, added up."""
+
+    count: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+
+    def add(self, values: dict[str, torch.Tensor]) -> None:
+        self.count += 1
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
+
+    def means(self) -> dict[str, float]:
+        return {name: total / self.count for name, total in self.sums.items()}
+
+
+@torch.no_grad()
+def _follow(
+    average: dict[str, torch.Tensor], parameters: list[torch.Tensor], settings: StageSettings, step: int
+) -> None:
+    """Move the average toward the parameters; it forgets its random start quickly: the decay grows with the step."""
+    decay = min(settings.average_decay, (1 + step) / (10 + step))
+    torch._foreach_lerp_(list(average.values()), parameters, 1.0 - decay)
 
 
 def _write_history(folder: Path, settings: StageSettings, state: StageState) -> None:
