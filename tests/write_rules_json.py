@@ -1,4 +1,4 @@
-"""Writes the JSON twins of rules.toml and registry/families.toml, for readers without a TOML parser.
+"""Writes the JSON twins of rules.toml and of registries, for readers without a TOML parser.
 
 Start-up of a verifier reads them on every call, and JSON parses ten times faster than TOML. `--check` only compares.
 """
@@ -8,8 +8,12 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SPEC = Path(__file__).resolve().parent.parent / "spec" / "1.0"
 FIELDS = ("id", "name", "severity", "level", "class", "grade", "clause", "blocked_by", "requires", "why", "mend")
@@ -22,14 +26,22 @@ def rendered() -> str:
     return f'{{\n  "version": {json.dumps(catalogue["version"])},\n  "rule": [\n{rules}\n  ]\n}}\n'
 
 
-def families() -> str:
-    """Return what registry/families.json must hold: families.toml, a family a line."""
-    registry = tomllib.loads((SPEC / "registry" / "families.toml").read_text(encoding="utf-8"))
-    lines = ",\n".join("    " + json.dumps(entry, ensure_ascii=False) for entry in registry["family"])
-    return f'{{\n  "confused": {json.dumps(registry["confused"])},\n  "family": [\n{lines}\n  ]\n}}\n'
+def registry(name: str) -> str:
+    """Return what registry/`name`.json must hold: the TOML, a table a line."""
+    parsed = tomllib.loads((SPEC / "registry" / f"{name}.toml").read_text(encoding="utf-8"))
+    lines = []
+    for key, value in parsed.items():
+        if isinstance(value, list) and all(isinstance(entry, dict) for entry in value):
+            entries = ",\n".join("    " + json.dumps(entry, ensure_ascii=False) for entry in value)
+            lines.append(f"  {json.dumps(key)}: [\n{entries}\n  ]")
+        else:
+            lines.append(f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-TWINS = {"rules.json": rendered, "registry/families.json": families}
+TWINS: dict[str, Callable[[], str]] = {"rules.json": rendered} | {
+    f"registry/{name}.json": partial(registry, name) for name in ("conditions", "families", "profiles", "stages")
+}
 
 
 def _ordered(entry: dict[str, Any]) -> dict[str, Any]:

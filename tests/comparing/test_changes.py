@@ -9,7 +9,7 @@ import kit
 import pytest
 
 from ttsartifact.comparing.audio import AudioComparison, Divergence
-from ttsartifact.comparing.changes import Change, changes_between, to_blame, untold_by_both
+from ttsartifact.comparing.changes import Change, changes_between, stated_by_neither, to_blame
 from ttsartifact.comparing.conditions import condition_diff
 from ttsartifact.comparing.stages import compare_stages
 from ttsartifact.terms import digest
@@ -141,12 +141,12 @@ def test_two_runs_of_one_condition_have_no_change() -> None:
     ("edit", "subject", "a", "b"),
     [
         (text, "text", kit.TEXT, "Other words."),
-        (seed, "seed of stage mel", "7", "8"),
-        (steps, "parameter steps", 10, 4),
-        (queue, "queue depth", 0, 12),
-        (processor, "CPU", "a processor", "another processor"),
+        (seed, "seed:mel", "7", "8"),
+        (steps, "parameter:steps", 10, 4),
+        (queue, "queue_depth", 0, 12),
+        (processor, "cpu", "a processor", "another processor"),
         (engine, "engine", "speaker 1.0 on torch 2.13.0", "graphs 1.31.1"),
-        (lambda v: v["pins"]["engine"].update(build="source 2"), "engine build", "source 1", "source 2"),
+        (lambda v: v["pins"]["engine"].update(build="source 2"), "engine", "source 1", "source 2"),
         (
             lambda v: v["pins"]["model"].update(revision="b" * 40),
             "model",
@@ -181,7 +181,7 @@ def test_one_change_is_told_as_one(edit: Edit, subject: str, a: object, b: objec
 def test_an_adaptation_says_at_which_link_its_chain_parts() -> None:
     """Another clip is another delta, other files and other references: one change, and the link that was changed."""
     (change,) = between(run(adapted(b"one", b"two")), run(adapted(b"one", b"three")))
-    assert change.subject == "adaptation, whose chain parts at clips"
+    assert (change.subject, change.label) == ("adaptation", "adaptation, whose chain parts at clips")
     assert change.a == f"fine-tuning {digest.of(b'one two')}"
 
 
@@ -199,7 +199,7 @@ def test_clips_in_another_order_are_the_same_clips() -> None:
     """Two clips that changed places are told as that."""
     clips = [{"role": "timbre", "digest": OTHER}, {"role": "timbre", "digest": DELTA}]
     a, b = run(lambda v: v["input"].update(refs=clips)), run(lambda v: v["input"].update(refs=clips[::-1]))
-    assert [change.subject for change in between(a, b)] == ["order of the reference clips"]
+    assert [change.subject for change in between(a, b)] == ["reference_order"]
 
 
 def test_a_condition_that_one_side_withholds_is_no_change() -> None:
@@ -214,7 +214,7 @@ def test_a_condition_that_one_side_withholds_is_no_change() -> None:
     ("edits", "first", "found"),
     [
         ((text, seed), "text", ["text"]),  # a seed of the decoder changes no word
-        ((seed, steps), "noise", ["seed of stage mel", "parameter steps"]),  # where it acts, and what could
+        ((seed, steps), "noise", ["seed:mel", "parameter:steps"]),  # where it acts, and what could
         ((seed,), "prosody_tokens", []),
         ((queue, processor), "mel", []),  # exact numerics are the same on every processor
         ((engine, queue), "mel", ["engine"]),
@@ -240,5 +240,10 @@ def test_what_neither_tells_is_said() -> None:
     def silent(value: dict[str, Any]) -> None:
         value["pins"] |= {"engine": absent("unknown"), "model": absent("withheld")}
 
-    assert untold_by_both(run(silent), run(silent)) == ("model", "engine", "text front end")
-    assert untold_by_both(run(silent), run()) == ("text front end",)
+    found = stated_by_neither(run(silent), run(silent))
+    assert found == (
+        ("/pins/model", "model"),
+        ("/pins/engine", "engine"),
+        ("/pins/frontend", "text front end"),
+    )
+    assert stated_by_neither(run(silent), run()) == (("/pins/frontend", "text front end"),)

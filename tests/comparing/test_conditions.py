@@ -8,8 +8,9 @@ import kit
 import pytest
 
 from ttsartifact import _spec
-from ttsartifact.comparing.conditions import CAUSES, condition_diff
+from ttsartifact.comparing.conditions import condition_diff
 from ttsartifact.terms import digest
+from ttsartifact.terms.cause import CAUSES
 from ttsartifact.terms.descriptor import Descriptor, absent
 
 

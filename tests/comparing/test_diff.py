@@ -50,7 +50,7 @@ def test_a_condition_that_changes_no_sample_is_a_change(tmp_path: Path, first: P
     """Your queue depth looked like this here."""
     found = diff(first, kit.artifact(tmp_path, name="b.tts.wav", patch=deeper_queue))
     assert found.exit_code == 1
-    assert [(each.subject, each.a, each.b) for each in found.changes] == [("queue depth", 0, 12)]
+    assert [(each.subject, each.a, each.b) for each in found.changes] == [("queue_depth", 0, 12)]
     assert found.blamed == ()
 
 
@@ -63,7 +63,7 @@ def test_what_one_side_withholds_leaves_it_open(tmp_path: Path, first: Path) -> 
 
     found = diff(first, kit.artifact(tmp_path, name="b.tts.wav", patch=withheld))
     assert found.exit_code == 3
-    assert [(each.subject, each.a_told, each.b_told) for each in found.one_sided] == [("queue depth", True, False)]
+    assert [(each.subject, each.a_told, each.b_told) for each in found.one_sided] == [("queue_depth", True, False)]
 
 
 def test_a_changed_bit_is_heard_whatever_the_digest_says(tmp_path: Path, first: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_row_of_a_data_set_has_a_name(tmp_path: Path, first: Path) -> None:
     rows = tmp_path / "set.tts.parquet"
     convert([first, second], rows)
     found = diff(f"{rows}#0", f"{rows}#1")
-    assert [each.subject for each in found.changes] == ["queue depth"]
+    assert [each.subject for each in found.changes] == ["queue_depth"]
     assert (found.a.where, found.b.where) == (f"{rows}#0", f"{rows}#1")
     assert diff(f"{rows}#1", second).exit_code == 0
     for wrong, why in ((rows, "holds many runs"), (f"{rows}#2", "no such row"), (f"{first}#0", "no rows")):
@@ -139,7 +139,7 @@ def test_sounds_of_two_rates_are_laid_upon_one_another(tmp_path: Path) -> None:
     assert found.audio.lag_frames is None
     assert found.audio.lag_ns == pytest.approx(200_000_000, abs=5_000_000)
     assert found.audio.mel_distance_db is not None
-    assert "audio format" in [each.subject for each in found.blamed]
+    assert "audio_format" in [each.subject for each in found.blamed]
 
 
 def _doubled(pcm: bytes) -> bytes:

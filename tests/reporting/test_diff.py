@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ttsartifact.comparing.audio import AudioComparison, Divergence
-from ttsartifact.comparing.changes import Change
+from ttsartifact.comparing.changes import Change, Unstated
 from ttsartifact.comparing.conditions import Difference
 from ttsartifact.comparing.diff import Diff, Side
 from ttsartifact.comparing.stages import StageComparison
@@ -24,8 +24,10 @@ def side(name: str, artifact_id: str, **facts: Any) -> Side:
 
 
 def change(subject: str, a: Any, b: Any, *, cause: str = "numerics", b_told: bool = True, parts: int = 1) -> Change:
-    each = Difference(pointer="/x", label=subject, cause=cause, a=a, b=b, b_told=b_told)
-    return Change(subject=subject, cause=cause, a=a, b=b, a_told=True, b_told=b_told, parts=(each,) * parts)
+    each = Difference(pointer="/x", subject=subject, label=subject, cause=cause, a=a, b=b, b_told=b_told)
+    return Change(
+        subject=subject, label=subject, cause=cause, a=a, b=b, a_told=True, b_told=b_told, parts=(each,) * parts
+    )
 
 
 EQUAL = AudioComparison(
@@ -132,7 +134,13 @@ def found(**facts: Any) -> Diff:
             1,
         ),
         (
-            {"audio": OTHER, "untold": ("model", "seeds")},
+            {
+                "audio": OTHER,
+                "untold": (
+                    Unstated("/pins/model", "model"),
+                    Unstated("/generation/seeds", "seeds"),
+                ),
+            },
             "another sound from 25.000 ms on, and no stated condition differs: neither tells model, seeds",
             1,
         ),
@@ -188,7 +196,7 @@ def test_a_diff_says_conditions_then_audio_then_times() -> None:
         changes=(SEED, QUEUE),
         blamed=(SEED,),
         one_sided=(MODEL,),
-        untold=("text front end",),
+        untold=(Unstated("/pins/frontend", "text front end"),),
         audio=OTHER,
         stages=PARTED,
         timing=timing,

@@ -70,9 +70,15 @@ def test_a_rerun_that_differs_says_from_where_and_what_can_explain_it() -> None:
         aligned_snr_db=30.0,
         mel_distance_db=1.5,
     )
-    engine = Difference(pointer="/pins/engine/version", label="engine", cause="code", a="1.51", b="1.52")
-    hidden = Difference(pointer="/pins/lock", label="lock", cause="code", a=None, b="x", a_told=False)
-    host = Difference(pointer="/env/os/kernel", label="kernel", cause="other", a="6.1", b="6.2")
+    engine = Difference(
+        pointer="/pins/engine/version", subject="engine", label="engine", cause="code", a="1.51", b="1.52"
+    )
+    hidden = Difference(
+        pointer="/pins/lock", subject="dependency_lock", label="lock", cause="code", a=None, b="x", a_told=False
+    )
+    host = Difference(
+        pointer="/env/os/kernel", subject="operating_system", label="kernel", cause="other", a="6.1", b="6.2"
+    )
     result = Rerun(
         artifact_id=ID,
         again_id=AGAIN,

@@ -17,8 +17,9 @@ from ttsartifact.container import parquet_footer as footer
 from ttsartifact.container import parquet_pages as pages
 from ttsartifact.container import parquet_rows as shelf
 from ttsartifact.container.source import BytesSource
-from ttsartifact.formulas import levels
+from ttsartifact.formulas.conditions import needed_at
 from ttsartifact.packing.pack import build
+from ttsartifact.terms.level import Level
 from ttsartifact.terms.trace import TRACE_COLUMNS
 from ttsartifact.verifying.engine import verify
 from ttsartifact.verifying.rules import imp_imperfection as imperfection
@@ -98,7 +99,7 @@ def test_levels_are_those_of_the_prose() -> None:
     for clause, level in (("9.2", "L1"), ("9.3", "L2"), ("9.4", "L3")):
         text = PROSE.split(f"### {clause} ")[1].split("\n###")[0]
         listed = set(re.findall(r"`(/[a-z_/]+)`", text))
-        assert listed == set(levels._KNOWN[level])
+        assert listed == set(needed_at(Level(level)))
 
 
 def test_limits_are_those_of_the_prose() -> None:

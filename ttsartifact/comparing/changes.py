@@ -1,28 +1,31 @@
 """Differences gathered into the changes that people talk about: the engine, the model, reference clip 1, a seed.
 
 A change draws in what follows from it. Another engine brings its own libraries and its own files of one model, an
-adaptation its clips; told one by one they would drown the change that somebody made.
+adaptation its clips; told one by one they would drown the change that somebody made. Subjects go by the ids of
+registry/conditions.toml; their labels are for people alone.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ttsartifact.comparing.conditions import CAUSES, is_exact
+from ttsartifact.comparing.conditions import is_exact
 from ttsartifact.formulas.chain import TRAINING_ROLES, first_difference
+from ttsartifact.formulas.conditions import conditions, parts, stages, subjects
+from ttsartifact.terms.cause import CAUSES, Cause
 from ttsartifact.terms.descriptor import is_absent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from ttsartifact.comparing.audio import AudioComparison
     from ttsartifact.comparing.conditions import Difference
     from ttsartifact.comparing.stages import StageComparison
+    from ttsartifact.formulas.conditions import Subject
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["Change", "changes_between", "to_blame", "untold_by_both"]
+__all__ = ["Change", "Unstated", "changes_between", "stated_by_neither", "to_blame"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +33,10 @@ class Change:
     """One thing that is another on the other side, or of which one side does not tell."""
 
     subject: str
-    cause: str
-    """The causal class (`CAUSES`)."""
+    """What a program calls it: an id of registry/conditions.toml, or id:of for one of several."""
+    label: str
+    """What people call it."""
+    cause: Cause
     a: Any
     """What the first calls its own; None where it has none or does not tell."""
     b: Any
@@ -49,6 +54,7 @@ class Change:
         """Return the JSON form."""
         return {
             "subject": self.subject,
+            "label": self.label,
             "cause": self.cause,
             "a": self.a,
             "b": self.b,
@@ -59,23 +65,29 @@ class Change:
         }
 
 
+class Unstated(NamedTuple):
+    """A condition that a rerun needs and that neither of two runs states."""
+
+    pointer: str
+    label: str
+
+
 def changes_between(a: Descriptor, b: Descriptor, differences: Iterable[Difference]) -> tuple[Change, ...]:
     """Return the changes between two runs, those first that change samples most surely."""
     groups: dict[str, list[Difference]] = {}
     shuffled = _is_shuffled(a, b)
     for each in differences:
-        subject = _subject_of(each)
-        subject = _SHUFFLED if shuffled and subject.startswith("reference clip ") else subject
+        subject = "reference_order" if shuffled and _kind(each.subject) in _CLIPS else each.subject
         groups.setdefault(subject, []).append(each)
     # A change is of the class of what somebody changed, not of what it draws in.
     causes = {subject: min((each.cause for each in parts), key=CAUSES.index) for subject, parts in groups.items()}
     _draw_in(groups, a, b)
-    found = [_change(subject, causes[subject], parts, a, b) for subject, parts in groups.items() if parts]
+    found = [_change(subject, causes[subject], gathered, a, b) for subject, gathered in groups.items() if gathered]
     return tuple(sorted(found, key=_order))
 
 
 def to_blame(
-    changes: Iterable[Change], a: Descriptor, b: Descriptor, audio: AudioComparison, stages: StageComparison
+    changes: Iterable[Change], a: Descriptor, b: Descriptor, audio: AudioComparison, compared: StageComparison
 ) -> tuple[Change, ...]:
     """Return the changes that can have brought about another sound, the likeliest first.
 
@@ -84,105 +96,45 @@ def to_blame(
     """
     if audio.pcm_equal:
         return ()
-    innocent, exact = {"other"}, all(is_exact(side) for side in (a, b))
+    innocent, exact = {Cause.OTHER}, all(is_exact(side) for side in (a, b))
     if audio.within():
-        innocent |= {"inputs", "weights"}
+        innocent |= {Cause.INPUTS, Cause.WEIGHTS}
     if exact:
-        innocent |= {"providers", "cpu"}
-    last = _place(stages.first) if stages.first is not None else len(_PATH)
+        innocent |= {Cause.PROVIDERS, Cause.CPU}
+    last = _place(compared.first) if compared.first is not None else len(parts())
     found = [
         each
         for each in changes
         if each.known
         and each.cause not in innocent
-        and not (exact and each.subject.startswith(("batch", "running")))
+        and not (exact and _registered(each.subject).exempt_when_exact)
         and _acts_from(each.subject) <= last
     ]
     # Of one kind, what acts just where the two part explains it better than what could have acted before.
     return tuple(sorted(found, key=lambda each: (CAUSES.index(each.cause), -_acts_from(each.subject))))
 
 
-def untold_by_both(a: Descriptor, b: Descriptor) -> tuple[str, ...]:
-    """Return what neither side tells of the conditions that a rerun would need; equal silence is no equality."""
-    silent = {pointer: label for pointer, label in _NEEDED if all(_is_untold(side, pointer) for side in (a, b))}
-    if "/pins/engine" in silent:
-        silent.pop("/pins/engine/build", None)
-    return tuple(silent.values())
+def stated_by_neither(a: Descriptor, b: Descriptor) -> tuple[Unstated, ...]:
+    """Return what neither side states of the conditions that a rerun needs; equal silence is not equality."""
+    silent = [row for row in conditions().values() if row.rerun and all(_is_untold(side, row.at) for side in (a, b))]
+    # Of an engine that is not stated, its build is not missing as well.
+    roots = [row for row in silent if not any(row.at.startswith(f"{other.at}/") for other in silent)]
+    return tuple(Unstated(pointer=row.at, label=" ".join(row.label.format(key="").split())) for row in roots)
 
 
-# What stands at a pointer belongs to the subject of the first pattern that matches.
-_SUBJECTS: tuple[tuple[str, str], ...] = (
-    (r"/input/text/(digest|form)", "text"),
-    (r"/input/(normalised_text|phonemes)", "phonemes"),
-    (r"/input/refs/(?P<place>\d+)/(fed|segment)", "reference clip {place} as fed"),
-    (r"/input/refs/(?P<place>\d+)", "reference clip {place}"),
-    (r"/input/refs$", "reference clips"),
-    (r"/input/(mode|target_speech_ms)", "mode"),
-    (r"/pins/adaptation", "adaptation"),
-    (r"/pins/model/files", "model files"),
-    (r"/pins/model/(uri|revision|tag)$", "model"),
-    (r"/pins/model", "model"),
-    (r"/generation/numerics/weights_digest$", "weights as loaded"),
-    (r"/pins/vocoder", "vocoder"),
-    (r"/pins/engine", "engine"),
-    (r"/generation/runner", "runner"),
-    (r"/env/runtime", "runtime"),
-    (r"/pins/frontend", "text front end"),
-    (r"/generation/params/device$", "device"),
-    (r"/generation/device$", "device"),
-    (r"/env/devices/\d+/driver$", "driver"),
-    (r"/env/devices/\d+/(uuid_digest|power_limit_mw|max_clock_mhz|memory_mib)$", "device unit"),
-    (r"/env/devices", "device"),
-    (r"/generation/(precision|determinism/flags)", "precision"),
-    (r"/generation/numerics|/generation/params/numerics$", "numerics"),
-    (r"/imperfection", "controlled imperfection"),
-    (r"/audio/(codec|subtype|sample_rate_hz|channels|bit_depth)$", "audio format"),
-    (r"/audio/encoder", "encoder"),
-    (r"/run/load/queue_depth_at_submit", "queue depth"),
-    (r"/run/recorder", "recorder"),
-    (r"/env/packages", "packages"),
-    (r"/pins/lock", "dependency lock"),
-    (r"/env/python", "Python"),
-    (r"/env/os/(libc|machine)$", "C library"),
-    (r"/env/os", "operating system"),
-    (r"/env/cpu", "CPU"),
-)
-_SHUFFLED = "order of the reference clips"
-_PATTERNS = tuple((re.compile(pattern), subject) for pattern, subject in _SUBJECTS)
-# What the description of a level calls for (clause 9), by the names that people use.
-_NEEDED = (
-    ("/input/text/digest", "text"),
-    ("/pins/model", "model"),
-    ("/pins/vocoder", "vocoder"),
-    ("/pins/engine", "engine"),
-    ("/pins/engine/build", "engine build"),
-    ("/pins/frontend", "text front end"),
-    ("/pins/lock", "dependency lock"),
-    ("/generation/seeds", "seeds"),
-    ("/generation/precision", "precision"),
-    ("/generation/device", "device"),
-    ("/run/load/queue_depth_at_submit", "queue depth"),
-    ("/imperfection", "controlled imperfection"),
-)
-# The order in which a decode path runs, and from where on each subject acts; what is not named acts from the start on.
-_PATH = ("text", "phoneme", "prosody", "acoustic", "vocoder_state", "pcm", "codec")
-_PLACES = {"prosody_tokens": "prosody", "duration": "prosody", "noise": "acoustic", "acoustic_tokens": "acoustic"}
-_PLACES |= {"mel": "acoustic", "transport": "codec"}
-_ACTS_FROM = (
-    (r"(phonemes|text front end|language)", "phoneme"),
-    (r"(reference|order of|model|vocoder|adaptation|weights|mode)", "prosody"),
-    (r"(packages|runtime|dependency lock|Python|driver|device|CPU|C library|precision)", "prosody"),
-    (r"(audio format)", "pcm"),
-    (r"(encoder)", "codec"),
-)
+_CLIPS = frozenset({"reference_clip", "reference_clip_as_fed"})
 
 
-def _subject_of(difference: Difference) -> str:
-    for pattern, subject in _PATTERNS:
-        if match := pattern.match(difference.pointer):
-            place = match.groupdict().get("place")
-            return subject.format(place="" if place is None else int(place) + 1)
-    return difference.label
+def _kind(subject: str) -> str:
+    return subject.partition(":")[0]
+
+
+def _of(subject: str) -> str:
+    return subject.partition(":")[2]
+
+
+def _registered(subject: str) -> Subject:
+    return subjects()[_kind(subject)]
 
 
 def _is_shuffled(a: Descriptor, b: Descriptor) -> bool:
@@ -197,99 +149,121 @@ def _clips(side: Descriptor) -> list[str]:
 
 def _draw_in(groups: dict[str, list[Difference]], a: Descriptor, b: Descriptor) -> None:
     """Move into a change what follows from it."""
-
-    def move(into: str, *patterns: str) -> None:
-        for subject in [name for name in groups if name != into and any(re.fullmatch(p, name) for p in patterns)]:
-            groups[into] += groups.pop(subject)
-
-    def differs(subject: str) -> bool:
-        return any(each.known for each in groups.get(subject, ()))
-
+    gathering = _Gathering(groups)
     one_base = _share_weights(a, b)
-    if differs("text"):
-        move("text", "phonemes")
-    if differs("adaptation"):
-        clips = [f"reference clip {place + 1}" for place in _clips_of_adaptation(a) | _clips_of_adaptation(b)]
-        move("adaptation", "mode", *(f"{clip}( as fed)?" for clip in clips))
+    if gathering.differs("text"):
+        gathering.move("text", "phonemes")
+    if gathering.differs("adaptation"):
+        clips = [str(place + 1) for place in _clips_of_adaptation(a) | _clips_of_adaptation(b)]
+        gathering.move("adaptation", "mode", *(f"{kind}:{clip}" for kind in _CLIPS for clip in clips))
         if one_base:
-            move("adaptation", "model files", "model", "weights as loaded")
-    another_engine = _is_known_to_differ(groups, "/pins/engine/name")
+            gathering.move("adaptation", *_FILES)
+    another_engine = gathering.is_known_to_differ("/pins/engine/name")
     if another_engine:
-        # Two engines of one model keep it in files of their own; that they are others is the engine's doing.
-        move("engine", "runner", "runtime", "packages", "dependency lock", "reference clip .* as fed", "phonemes")
-        for subject, parts in [(name, parts) for name, parts in groups.items() if name != "engine"]:
-            only = [
-                each for each in parts if each.pointer.startswith("/generation/params/") and None in (each.a, each.b)
-            ]
-            groups["engine"] += only  # parameters that the other engine does not have
-            groups[subject] = [each for each in parts if each not in only]
-        if one_base:
-            move("engine", "model files", "model", "weights as loaded")
-    if differs("model"):
-        move("model", "model files", "weights as loaded")
-    elif differs("model files"):
-        move("model files", "model", "weights as loaded")
-    if _is_known_to_differ(groups, "/generation/numerics/profile") or _is_known_to_differ(
-        groups, "/generation/params/numerics"
-    ):
-        move("numerics", "precision", *(["weights as loaded"] if one_base else []))
-    if differs("packages"):
-        move("packages", "runtime", "dependency lock")
+        _draw_into_engine(gathering, one_base=one_base)
+    if gathering.differs("model"):
+        gathering.move("model", "model_files", "weights")
+    elif gathering.differs("model_files"):
+        gathering.move("model_files", "model", "weights")
+    if any(map(gathering.is_known_to_differ, ("/generation/numerics/profile", "/generation/params/numerics"))):
+        gathering.move("numerics", "precision", *(["weights"] if one_base else []))
+    if gathering.differs("packages"):
+        gathering.move("packages", "runtime", "dependency_lock")
     if all(each.pointer.endswith("/fingerprint") for each in groups.get("numerics", ())):
         # It digests engine, libraries and machine, and tells of another only where none of these is.
-        owners = ["engine"] if another_engine else [n for n in ("packages", "driver", "device", "CPU") if differs(n)]
-        for owner in owners[:1]:
-            move(owner, "numerics")
-    if any(clip.startswith("reference clip") and differs(clip) for clip in groups):
-        for clip in [name for name in groups if name.endswith(" as fed")]:
-            if clip.removesuffix(" as fed") in groups:
-                move(clip.removesuffix(" as fed"), re.escape(clip))
-        move(min(name for name in groups if name.startswith("reference clip")), "mode")
+        machine = [name for name in ("packages", "driver", "device", "cpu") if gathering.differs(name)]
+        for owner in (["engine"] if another_engine else machine)[:1]:
+            gathering.move(owner, "numerics")
+    _draw_into_clips(gathering)
 
 
-def _is_known_to_differ(groups: dict[str, list[Difference]], pointer: str) -> bool:
-    return any(each.pointer == pointer and each.known for parts in groups.values() for each in parts)
+_FILES = ("model_files", "model", "weights")
 
 
-def _change(subject: str, cause: str, parts: list[Difference], a: Descriptor, b: Descriptor) -> Change:
-    known = [each for each in parts if each.known]
-    said = known or parts
-    name = _NAMES.get(re.sub(r" \d+( as fed)?$|(?<=^variable) .*|(?<=^seed of stage) .*", "", subject))
-    mine, theirs = (None, None) if name is None else (name(a, subject, said), name(b, subject, said))
+def _draw_into_engine(gathering: _Gathering, *, one_base: bool) -> None:
+    """Move what another engine brings into it: libraries, clips fed its way, parameters that only one of them has."""
+    groups = gathering.groups
+    # Two engines of one model keep it in files of their own; that they are others is the engine's doing.
+    gathering.move("engine", "runner", "runtime", "packages", "dependency_lock", "reference_clip_as_fed", "phonemes")
+    for subject, gathered in [(name, found) for name, found in groups.items() if name != "engine"]:
+        only = [
+            each for each in gathered if each.pointer.startswith("/generation/params/") and None in (each.a, each.b)
+        ]
+        groups["engine"] += only
+        groups[subject] = [each for each in gathered if each not in only]
+    if one_base:
+        gathering.move("engine", *_FILES)
+
+
+def _draw_into_clips(gathering: _Gathering) -> None:
+    """Move how a clip was fed into the clip, and the mode into the first of the clips that differ."""
+    clips = [name for name in gathering.groups if _kind(name) in {*_CLIPS, "reference_clips"}]
+    if not any(map(gathering.differs, clips)):
+        return
+    for clip in clips:
+        if _kind(clip) == "reference_clip_as_fed" and f"reference_clip:{_of(clip)}" in gathering.groups:
+            gathering.move(f"reference_clip:{_of(clip)}", clip)
+    left = [name for name in clips if name in gathering.groups]
+    gathering.move(min(left, key=lambda name: (int(_of(name) or 0), name)), "mode")
+
+
+class _Gathering:
+    """Differences by subject, and what moves between them."""
+
+    def __init__(self, groups: dict[str, list[Difference]]) -> None:
+        self.groups = groups
+
+    def move(self, into: str, *named: str) -> None:
+        """Move the groups of these subjects into another; a kind names all of its kind."""
+        for subject in [name for name in self.groups if name != into and (name in named or _kind(name) in named)]:
+            self.groups[into] += self.groups.pop(subject)
+
+    def differs(self, subject: str) -> bool:
+        """Tell whether both sides state something of this subject that is not the same."""
+        return any(each.known for each in self.groups.get(subject, ()))
+
+    def is_known_to_differ(self, pointer: str) -> bool:
+        """Tell whether both sides state what stands there, and not the same."""
+        return any(each.pointer == pointer and each.known for found in self.groups.values() for each in found)
+
+
+def _change(subject: str, cause: Cause, gathered: list[Difference], a: Descriptor, b: Descriptor) -> Change:
+    known = [each for each in gathered if each.known]
+    said = known or gathered
+    label = _registered(subject).label.format(of=_of(subject).replace("_", " "))
+    namer = _NAMES.get(_kind(subject))
+    mine, theirs = (None if namer is None else namer(_Named(side, _of(subject), said)) for side in (a, b))
     if mine == theirs:  # what they are called is the same, so the first condition that is not speaks for it
         mine, theirs = said[0].a, said[0].b
-        subject = subject if name is None or len(said[0].label) <= len(subject) else said[0].label
+        label = label if namer is None else said[0].label
     if subject == "adaptation" and (link := _parted_link(a, b)) is not None:
-        subject = f"adaptation, whose chain parts at {link}"
+        label = f"{label}, whose chain parts at {link}"
     return Change(
         subject=subject,
+        label=label,
         cause=cause,
         a=mine if any(each.a_told for each in said) else None,
         b=theirs if any(each.b_told for each in said) else None,
-        a_told=bool(known) or any(each.a_told for each in parts),
-        b_told=bool(known) or any(each.b_told for each in parts),
-        parts=tuple(parts),
+        a_told=bool(known) or any(each.a_told for each in gathered),
+        b_told=bool(known) or any(each.b_told for each in gathered),
+        parts=tuple(gathered),
     )
 
 
-def _order(change: Change) -> tuple[bool, int, int, str]:
+def _order(change: Change) -> tuple[bool, int, bool, str]:
     # An adaptation and a seed are choices that somebody made; what else is of their class mostly follows from others.
-    chosen = change.subject.startswith(
-        ("text", "adaptation", "model", "engine", "seed", "numerics", "command", "parameter")
-    )
-    return not change.known, CAUSES.index(change.cause), not chosen, change.subject
+    return not change.known, CAUSES.index(change.cause), not _registered(change.subject).chosen, change.subject
 
 
 def _acts_from(subject: str) -> int:
-    if subject.startswith("seed of stage "):
-        return _place(subject.removeprefix("seed of stage "))
-    return next((_PATH.index(place) for pattern, place in _ACTS_FROM if re.match(pattern, subject)), 0)
+    # A seed acts in the stage that draws from it.
+    return _place(_of(subject)) if _kind(subject) == "seed" else parts().index(_registered(subject).acts_from)
 
 
 def _place(stage: str) -> int:
     """Return where on the path a stage lies; the beginning for one that nobody knows."""
-    place = _PLACES.get(stage, stage)
-    return _PATH.index(place) if place in _PATH else 0
+    known = stages().get(stage)
+    return 0 if known is None else parts().index(known.part)
 
 
 def _share_weights(a: Descriptor, b: Descriptor) -> bool:
@@ -318,22 +292,29 @@ def _is_untold(side: Descriptor, pointer: str) -> bool:
     return value is None or (is_absent(value) and value["reason"] != "not_applicable")
 
 
-def _text(side: Descriptor, subject: str, parts: list[Difference]) -> Any:  # noqa: ARG001
-    return side.known("/input/text/value") or side.known("/input/text/digest")
+class _Named(NamedTuple):
+    """A subject on one side, whose name is asked for."""
+
+    side: Descriptor
+    of: str
+    parts: Sequence[Difference]
 
 
-def _clip(side: Descriptor, subject: str, parts: list[Difference]) -> Any:  # noqa: ARG001
-    place = int(re.findall(r"\d+", subject)[0]) - 1
-    entry = side.at(f"/input/refs/{place}")
+def _text(named: _Named) -> Any:
+    return named.side.known("/input/text/value") or named.side.known("/input/text/digest")
+
+
+def _clip(named: _Named) -> Any:
+    entry = named.side.at(f"/input/refs/{int(named.of) - 1}")
     if not isinstance(entry, dict):
         return None
     name = entry["origin"].get("name") if isinstance(entry.get("origin"), dict) else None
     return " ".join(str(word) for word in (entry.get("role"), entry.get("digest"), f"({name})" if name else "") if word)
 
 
-def _tool(pointer: str) -> Callable[[Descriptor, str, list[Difference]], Any]:
-    def name(side: Descriptor, subject: str, parts: list[Difference]) -> Any:  # noqa: ARG001
-        tool = side.known(pointer)
+def _tool(pointer: str) -> Callable[[_Named], Any]:
+    def name(named: _Named) -> Any:
+        tool = named.side.known(pointer)
         if not isinstance(tool, dict):
             return None
         return " ".join(str(tool[key]) for key in ("name", "version") if isinstance(tool.get(key), str))
@@ -341,18 +322,18 @@ def _tool(pointer: str) -> Callable[[Descriptor, str, list[Difference]], Any]:
     return name
 
 
-def _engine(side: Descriptor, subject: str, parts: list[Difference]) -> Any:
+def _engine(named: _Named) -> Any:
     """Return the engine with the libraries beneath it; one that is a library itself stands for the others."""
-    said = _tool("/pins/engine")(side, subject, parts)
-    libraries = {entry.get("name"): entry.get("version") for entry in side.known("/env/runtime") or []}
-    if not said or side.known("/pins/engine/name") in libraries or not libraries:
+    said = _tool("/pins/engine")(named)
+    libraries = {entry.get("name"): entry.get("version") for entry in named.side.known("/env/runtime") or []}
+    if not said or named.side.known("/pins/engine/name") in libraries or not libraries:
         return said
     return f"{said} on {', '.join(f'{name} {version}' for name, version in libraries.items())}"
 
 
-def _repository(pointer: str) -> Callable[[Descriptor, str, list[Difference]], Any]:
-    def name(side: Descriptor, subject: str, parts: list[Difference]) -> Any:  # noqa: ARG001
-        repository = side.known(pointer)
+def _repository(pointer: str) -> Callable[[_Named], Any]:
+    def name(named: _Named) -> Any:
+        repository = named.side.known(pointer)
         if not isinstance(repository, dict):
             return None
         if repository.get("integrated"):
@@ -362,8 +343,8 @@ def _repository(pointer: str) -> Callable[[Descriptor, str, list[Difference]], A
     return name
 
 
-def _adaptation(side: Descriptor, subject: str, parts: list[Difference]) -> Any:  # noqa: ARG001
-    adaptation = side.known("/pins/adaptation")
+def _adaptation(named: _Named) -> Any:
+    adaptation = named.side.known("/pins/adaptation")
     return f"{adaptation.get('method')} {adaptation.get('delta')}" if isinstance(adaptation, dict) else None
 
 
@@ -375,55 +356,56 @@ def _parted_link(a: Descriptor, b: Descriptor) -> str | None:
     return first_difference(mine, theirs)
 
 
-def _named(pointer: str, key: str, value: str) -> Callable[[Descriptor, str, list[Difference]], Any]:
-    """Return what names a subject that ends in the name of a list's entry by the value of that entry."""
+def _entry(pointer: str, key: str, value: str) -> Callable[[_Named], Any]:
+    """Return what names a subject that is an entry of a list by the value of that entry."""
 
-    def name(side: Descriptor, subject: str, parts: list[Difference]) -> Any:  # noqa: ARG001
-        entries = side.known(pointer) or []
-        return next((entry.get(value) for entry in entries if subject.endswith(f" {entry.get(key)}")), None)
+    def name(named: _Named) -> Any:
+        entries = named.side.known(pointer) or []
+        return next((entry.get(value) for entry in entries if str(entry.get(key)) == named.of), None)
 
     return name
 
 
-def _numerics(side: Descriptor, subject: str, parts: list[Difference]) -> Any:  # noqa: ARG001
-    return side.known("/generation/numerics/profile") or side.known("/generation/params/numerics")
+def _numerics(named: _Named) -> Any:
+    return named.side.known("/generation/numerics/profile") or named.side.known("/generation/params/numerics")
 
 
-def _packages(side: Descriptor, subject: str, parts: list[Difference]) -> Any:  # noqa: ARG001
-    names = {str(each.label).removeprefix("package ") for each in parts if each.pointer.startswith("/env/packages/")}
-    found = [f"{p.get('name')} {p.get('version')}" for p in side.known("/env/packages") or [] if p.get("name") in names]
-    return ", ".join(found) or None
+def _packages(named: _Named) -> Any:
+    names = {each.name for each in named.parts if each.pointer.startswith("/env/packages/")}
+    packages = named.side.known("/env/packages") or []
+    return ", ".join(f"{p.get('name')} {p.get('version')}" for p in packages if p.get("name") in names) or None
 
 
-def _format(side: Descriptor, subject: str, parts: list[Difference]) -> Any:  # noqa: ARG001
-    audio = side.known("/audio") or {}
+def _format(named: _Named) -> Any:
+    audio = named.side.known("/audio") or {}
     kind = " ".join(dict.fromkeys(str(audio.get(key)) for key in ("codec", "subtype")))
     return f"{kind}, {audio.get('sample_rate_hz')} Hz, {audio.get('channels')} ch"
 
 
-def _device(side: Descriptor, subject: str, parts: list[Difference]) -> Any:  # noqa: ARG001
-    models = [str(entry.get("model")) for entry in side.known("/env/devices") or []]
-    device = side.known("/generation/device")
+def _device(named: _Named) -> Any:
+    models = [str(entry.get("model")) for entry in named.side.known("/env/devices") or []]
+    device = named.side.known("/generation/device")
     return f"{device}: {', '.join(models)}" if models else device
 
 
-_NAMES: dict[str, Callable[[Descriptor, str, list[Difference]], Any]] = {
+_NAMES: dict[str, Callable[[_Named], Any]] = {
     "text": _text,
-    "reference clip": _clip,
-    _SHUFFLED: lambda side, subject, parts: ", ".join(_clips(side)),  # noqa: ARG005
+    "reference_clip": _clip,
+    "reference_clip_as_fed": _clip,
+    "reference_order": lambda named: ", ".join(_clips(named.side)),
     "model": _repository("/pins/model"),
     "vocoder": _repository("/pins/vocoder"),
     "adaptation": _adaptation,
     "engine": _engine,
     "runner": _tool("/generation/runner"),
     "encoder": _tool("/audio/encoder"),
-    "Python": _tool("/env/python"),
-    "operating system": _tool("/env/os"),
-    "CPU": lambda side, subject, parts: side.known("/env/cpu/model"),  # noqa: ARG005
-    "variable": _named("/env/variables", "name", "value"),
-    "seed of stage": _named("/generation/seeds", "stage", "effective"),
+    "python": _tool("/env/python"),
+    "operating_system": _tool("/env/os"),
+    "cpu": lambda named: named.side.known("/env/cpu/model"),
+    "variable": _entry("/env/variables", "name", "value"),
+    "seed": _entry("/generation/seeds", "stage", "effective"),
     "numerics": _numerics,
     "packages": _packages,
-    "audio format": _format,
+    "audio_format": _format,
     "device": _device,
 }

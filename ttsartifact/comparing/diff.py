@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.comparing.audio import compare_pcm
-from ttsartifact.comparing.changes import changes_between, to_blame, untold_by_both
+from ttsartifact.comparing.changes import changes_between, stated_by_neither, to_blame
 from ttsartifact.comparing.conditions import condition_diff, is_exact
 from ttsartifact.comparing.sound import sound_of
 from ttsartifact.comparing.stages import compare_stages
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ttsartifact.comparing.audio import AudioComparison
-    from ttsartifact.comparing.changes import Change
+    from ttsartifact.comparing.changes import Change, Unstated
     from ttsartifact.comparing.sound import Sound
     from ttsartifact.comparing.stages import StageComparison
     from ttsartifact.comparing.timing import Timing
@@ -49,7 +49,7 @@ class Side:
     carrier: str
     artifact_id: str
     run_id: str | None
-    verdict: str
+    verdict: Verdict
     """The verdict over the bytes (clause 10.2)."""
     broken: tuple[str, ...]
     """The rules that do not hold, errors only."""
@@ -84,7 +84,7 @@ class Diff:
     """What both tell and is not the same, that first which changes samples most surely."""
     one_sided: tuple[Change, ...]
     """What one side tells and the other does not; it may be the same, and nobody knows."""
-    untold: tuple[str, ...]
+    untold: tuple[Unstated, ...]
     """What neither tells of the conditions that a rerun would need."""
     blamed: tuple[Change, ...]
     """Those of `changes` that can have brought about another sound, the likeliest first."""
@@ -114,7 +114,7 @@ class Diff:
             "blamed": [each.subject for each in self.blamed],
             "changes": [each.to_value() for each in self.changes],
             "one_sided": [each.to_value() for each in self.one_sided],
-            "untold": list(self.untold),
+            "untold": [each.pointer for each in self.untold],
             "stages": self.stages.to_value(),
             "audio": None if self.audio is None else self.audio.to_value(),
             "audio_lacks": self.audio_lacks,
@@ -141,7 +141,7 @@ def diff(a: PathLike, b: PathLike, *, on_progress: OnProgress | None = None) -> 
         b=sides[1],
         changes=known,
         one_sided=tuple(each for each in changes if not each.known),
-        untold=untold_by_both(first.descriptor, second.descriptor),
+        untold=stated_by_neither(first.descriptor, second.descriptor),
         blamed=to_blame(known, first.descriptor, second.descriptor, audio, stages)
         if audio is not None and whole
         else (),

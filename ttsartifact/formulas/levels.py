@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.formulas.chain import TRAINING_ROLES
+from ttsartifact.formulas.conditions import needed_at
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.level import LEVELS, Level
 
@@ -12,29 +13,6 @@ if TYPE_CHECKING:
     from ttsartifact.terms.descriptor import Descriptor
 
 __all__ = ["level_reached", "level_to_claim", "missing_for"]
-
-# Pointers that must hold a value and not its absence. Spelled once more in clause 9; a test holds the two together.
-_KNOWN = {
-    Level.L1: ("/pins/engine", "/audio/digest"),
-    Level.L2: (
-        "/run/attempt",
-        "/run/times/t_first_token_semantics",
-        "/run/load/queue_depth_at_submit",
-        "/generation/device",
-    ),
-    Level.L3: (
-        "/input/text/value",
-        "/pins/model",
-        "/pins/vocoder",
-        "/pins/engine/build",
-        "/pins/frontend",
-        "/pins/lock",
-        "/generation/seeds",
-        "/generation/precision",
-        "/env/os",
-        "/env/cpu",
-    ),
-}
 
 
 def level_reached(descriptor: Descriptor) -> Level:
@@ -60,7 +38,7 @@ def level_to_claim(descriptor: Descriptor) -> Level:
 
 def missing_for(level: Level, descriptor: Descriptor) -> list[str]:
     """Return what `descriptor` misses for `level` alone: pointers, or words where no single pointer says it."""
-    missing = [pointer for pointer in _KNOWN.get(level, ()) if descriptor.known(pointer) is None]
+    missing = [pointer for pointer in needed_at(level) if descriptor.known(pointer) is None]
     if level == Level.L1 and not _utc_snapshots(descriptor):
         missing.append("/timebase/snapshots: one of UTC")
     if level == Level.L2:

@@ -64,7 +64,7 @@ def _unexplained(diff: Diff) -> str:
     if diff.one_sided:
         return _of_one_side(diff)
     if diff.untold:
-        return f"neither tells {', '.join(diff.untold[:4])}"
+        return f"neither tells {', '.join(each.label for each in diff.untold[:4])}"
     if diff.exact:
         return "exact numerics give equal samples of equal conditions, so one of the two is false, or a bug"
     promises = sorted({side.promise or "not told" for side in (diff.a, diff.b)})
@@ -72,7 +72,7 @@ def _unexplained(diff: Diff) -> str:
 
 
 def _of_one_side(diff: Diff) -> str:
-    subjects = ", ".join(safe(each.subject) for each in diff.one_sided[:4])
+    subjects = ", ".join(safe(each.label) for each in diff.one_sided[:4])
     more = f" and {len(diff.one_sided) - 4} more" if len(diff.one_sided) > 4 else ""
     return f"only one side tells {subjects}{more}"
 
@@ -104,7 +104,7 @@ def _told(change: Change) -> str:
     mine, theirs = _both(change.a, change.b)
     if change.subject == "text":
         mine, theirs = f'"{mine}"', f'"{theirs}"'
-    return f"{safe(change.subject)}: {mine} -> {theirs}"
+    return f"{safe(change.label)}: {mine} -> {theirs}"
 
 
 def _both(a: Any, b: Any) -> tuple[str, str]:
@@ -146,7 +146,8 @@ def diff_lines(diff: Diff, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B0
     yield from _change_lines("changed", innocent)
     yield from _one_sided_lines(diff)
     if diff.untold:
-        yield f"  untold    {', '.join(diff.untold)}: neither side tells, so nobody knows whether they differ"
+        silent = ", ".join(each.label for each in diff.untold)
+        yield f"  untold    {silent}: neither side tells, so nobody knows whether they differ"
     yield from _stage_lines(diff)
     if diff.audio is not None:
         yield from audio_lines(diff.audio, ("in a", "in b"))
@@ -173,7 +174,7 @@ def _one_sided_lines(diff: Diff) -> Iterator[str]:
         teller, silent = ("a", "b") if change.a_told else ("b", "a")
         value = _alone(change.a if change.a_told else change.b)
         title = "one side" if place == 0 else ""
-        yield f"  {title:<10}{safe(change.subject)}: {value} in {teller}; {silent} does not tell"
+        yield f"  {title:<10}{safe(change.label)}: {value} in {teller}; {silent} does not tell"
     if len(diff.one_sided) > _MOST:
         yield f"            and {len(diff.one_sided) - _MOST} more; --format json has all"
 
@@ -251,8 +252,8 @@ def diff_rows(diff: Diff) -> Iterator[str]:
     for change in (*diff.changes, *diff.one_sided):
         blamed = change in diff.blamed
         yield row(["condition", change.subject, change.cause, blamed, change.known, *map(_cell, _values(change)), None])
-    for label in diff.untold:
-        yield row(["condition", label, None, False, False, None, None, "neither side tells"])
+    for pointer, _ in diff.untold:
+        yield row(["condition", pointer, None, False, False, None, None, "neither side tells"])
     margins = (diff.stages.margin_a_nano, diff.stages.margin_b_nano)
     yield row(["stage", diff.stages.first, None, None, None, *margins, ",".join(diff.stages.equal)])
     if diff.audio is not None:
@@ -292,17 +293,17 @@ def diff_card(diff: Diff) -> Iterator[str]:
         [(name, span(s.where), s.verdict, span(s.artifact_id)) for name, s in (("a", diff.a), ("b", diff.b))],
     )
     rows = [
-        (span(each.subject), "can explain it" if each in diff.blamed else "", *map(code, _both(each.a, each.b)))
+        (span(each.label), "can explain it" if each in diff.blamed else "", *map(code, _both(each.a, each.b)))
         for each in diff.changes[:_MOST]
     ]
     rows += [
-        (span(c.subject), "one side tells", *(code(_alone(v)) if t else "not told" for v, t in _tellings(c)))
+        (span(c.label), "one side tells", *(code(_alone(v)) if t else "not told" for v, t in _tellings(c)))
         for c in diff.one_sided[:_MOST]
     ]
     for found, how in ((diff.changes, "differ"), (diff.one_sided, "one side tells")):
         if len(found) > _MOST:
             rows.append((f"and {len(found) - _MOST} more", how, "", ""))
-    rows += [(span(label), "neither tells", "", "") for label in diff.untold]
+    rows += [(span(each.label), "neither tells", "", "") for each in diff.untold]
     if rows:
         yield ""
         yield from table(("condition", "", "a", "b"), rows)

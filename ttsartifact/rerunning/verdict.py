@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from ttsartifact.comparing.conditions import CAUSES, is_exact
+from ttsartifact.comparing.conditions import is_exact
+from ttsartifact.comparing.stages import compare_stages
+from ttsartifact.formulas.conditions import stages, subjects
+from ttsartifact.terms.cause import CAUSES, Cause
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,25 +36,21 @@ class Nearness(StrEnum):
 
 LADDER: tuple[Nearness, ...] = tuple(Nearness)
 
-# Stages of registry/stages.toml whose output is a choice: one other token or duration changes all that follows.
-_DISCRETE = frozenset({"text", "phoneme", "duration", "prosody_tokens", "acoustic_tokens"})
-_SAMPLED = frozenset({"acoustic_tokens"})
 _SHORT = re.compile(r"(?i)bfloat16|bf16|float16|fp16|half|float8|fp8")
-_BATCH = "/run/load/"
 _LOSSLESS = frozenset({"wav", "flac"})
 
 # Which classes of conditions can have brought about what was seen: no other text stays under two bits.
 _CAN_CAUSE = {
-    Nearness.FILE_EXACT: frozenset[str](),
-    Nearness.PCM_EXACT: frozenset[str](),
-    Nearness.STAGE_EXACT: frozenset({"weights", "code", "numerics", "providers", "cpu"}),
-    Nearness.WITHIN_TOLERANCE: frozenset({"code", "numerics", "providers", "cpu"}),
-    Nearness.DIVERGED: frozenset(CAUSES) - {"other"},
-    Nearness.DIFFERENT: frozenset(CAUSES) - {"other"},
-    Nearness.NOT_COMPARABLE: frozenset({"inputs", "weights", "code"}),
+    Nearness.FILE_EXACT: frozenset[Cause](),
+    Nearness.PCM_EXACT: frozenset[Cause](),
+    Nearness.STAGE_EXACT: frozenset({Cause.WEIGHTS, Cause.CODE, Cause.NUMERICS, Cause.PROVIDERS, Cause.CPU}),
+    Nearness.WITHIN_TOLERANCE: frozenset({Cause.CODE, Cause.NUMERICS, Cause.PROVIDERS, Cause.CPU}),
+    Nearness.DIVERGED: frozenset(CAUSES) - {Cause.OTHER},
+    Nearness.DIFFERENT: frozenset(CAUSES) - {Cause.OTHER},
+    Nearness.NOT_COMPARABLE: frozenset({Cause.INPUTS, Cause.WEIGHTS, Cause.CODE}),
 }
 # What a promise of equal samples presupposes to be equal.
-_PRESUPPOSED = frozenset({"inputs", "weights", "code", "numerics"})
+_PRESUPPOSED = frozenset({Cause.INPUTS, Cause.WEIGHTS, Cause.CODE, Cause.NUMERICS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,21 +111,28 @@ def judge(a: Descriptor, b: Descriptor, audio: AudioComparison, differences: Seq
 
 def _grade(a: Descriptor, b: Descriptor, audio: AudioComparison) -> tuple[Nearness, str | None, int]:
     """Return the word, the first stage that differs, and how many stages before it are equal."""
-    stages = [(a.known("/generation/stages") or []), (b.known("/generation/stages") or [])]
-    equal = 0
-    for mine, theirs in zip(*stages, strict=False):
-        if (mine.get("stage"), mine.get("digest")) != (theirs.get("stage"), theirs.get("digest")):
-            break
-        equal += 1
-    first = stages[0][equal]["stage"] if equal < min(map(len, stages)) else None
+    compared = compare_stages(a, b)
+    first, equal = compared.first, len(compared.equal)
     if audio.pcm_equal:
         lossless = a.known("/audio/codec") in _LOSSLESS
         return Nearness.PCM_EXACT if lossless or not audio.encoded_equal else Nearness.FILE_EXACT, None, equal
-    if first in _DISCRETE:
+    if first is not None and _is_choice(first):
         return Nearness.DIVERGED, first, equal
     if equal:
         return Nearness.STAGE_EXACT, first, equal
     return (Nearness.WITHIN_TOLERANCE if audio.within() else Nearness.DIFFERENT), first, equal
+
+
+def _is_choice(stage: str) -> bool:
+    """Tell whether the output of a stage is a choice: another token or duration changes all that follows."""
+    known = stages().get(stage)
+    return known is not None and known.choice
+
+
+def _is_drawn(stage: object) -> bool:
+    """Tell whether the choices of a stage are drawn, so that one rounding can draw another."""
+    known = stages().get(str(stage))
+    return known is not None and known.drawn
 
 
 def expectation_of(a: Descriptor, b: Descriptor, differences: Sequence[Difference]) -> Expectation:
@@ -134,7 +140,7 @@ def expectation_of(a: Descriptor, b: Descriptor, differences: Sequence[Differenc
     changed = next((each for each in differences if _presupposed(a, b, each)), None)
     if changed is not None:
         size = a.known("/run/load/batch_size")
-        if changed.pointer.startswith(_BATCH) and isinstance(size, int) and size > 1:
+        if _is_of_the_batch(changed) and isinstance(size, int) and size > 1:
             of = f"one of {size} in its batch, and the samples follow from all of them; make the same batch again"
             return Expectation(least=None, because=f"the run was {of}")
         return Expectation(least=None, because=f"no promise covers another {changed.label}")
@@ -147,9 +153,14 @@ def expectation_of(a: Descriptor, b: Descriptor, differences: Sequence[Differenc
 def _presupposed(a: Descriptor, b: Descriptor, difference: Difference) -> bool:
     """Tell whether a promise of equal samples presupposes that this was equal."""
     # What is computed in integers does not depend on what is computed beside it.
-    if difference.pointer.startswith(_BATCH) and all(is_exact(side) for side in (a, b)):
+    if _is_of_the_batch(difference) and all(is_exact(side) for side in (a, b)):
         return False
     return difference.cause in _PRESUPPOSED and difference.known
+
+
+def _is_of_the_batch(difference: Difference) -> bool:
+    """Tell whether this is of what was computed beside the run."""
+    return subjects()[difference.subject.partition(":")[0]].exempt_when_exact
 
 
 def _is_short(side: Descriptor) -> bool:
@@ -176,8 +187,7 @@ def _by_profile(a: Descriptor, b: Descriptor, profile: str) -> Expectation:
         return Expectation(
             least=Nearness.DIVERGED, because="products of so few bits are rounded apart by another stack"
         )
-    sampled = any(stage.get("stage") in _SAMPLED for stage in a.known("/generation/stages") or [])
-    if sampled:
+    if any(_is_drawn(stage.get("stage")) for stage in a.known("/generation/stages") or []):
         return Expectation(least=Nearness.DIVERGED, because="tokens are drawn, and one rounding can draw another")
     if mine is not None and mine == theirs and repeat == "differs":
         return Expectation(least=Nearness.WITHIN_TOLERANCE, because="the run did not repeat itself when it was made")
@@ -191,7 +201,7 @@ def _by_class(a: Descriptor, differences: Sequence[Difference]) -> Expectation:
     if claimed == "bitwise":
         return Expectation(least=Nearness.PCM_EXACT, because="determinism is claimed to be bitwise")
     if claimed == "same_device":
-        other = next((each for each in differences if each.cause in {"providers", "cpu"} and each.known), None)
+        other = next((each for each in differences if each.cause in {Cause.PROVIDERS, Cause.CPU} and each.known), None)
         if other is None:
             return Expectation(
                 least=Nearness.PCM_EXACT, because="determinism is claimed on the same device, which this is"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.container.canonical import canonical_bytes
 from ttsartifact.errors import TtsArtifactError
+from ttsartifact.formulas.conditions import conditions, instances
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor
 
@@ -16,28 +17,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.container.source import Source
 
-__all__ = ["CONDITIONS", "PINS", "Sibling", "Siblings", "conditions_of", "differing"]
-
-CONDITIONS = (
-    "/input/text/digest",
-    "/input/refs",
-    "/pins",
-    "/generation/device",
-    "/generation/command/argv",
-    "/generation/runner",
-    "/generation/seeds",
-    "/generation/precision",
-    "/generation/numerics",
-    "/generation/determinism/flags",
-    "/generation/params",
-    "/imperfection",
-    "/audio/sample_rate_hz",
-    "/audio/subtype",
-    "/audio/roles",
-)
-"""What a bitwise repeat follows from: the words, the pins, what generation was told, the roles that were rendered."""
-PINS = ("/pins/model", "/pins/vocoder", "/pins/engine", "/pins/frontend", "/pins/adaptation", "/input/refs")
-"""What stays the same within a session."""
+__all__ = ["Sibling", "Siblings", "conditions_of", "differing"]
 
 
 class Sibling(NamedTuple):
@@ -59,7 +39,14 @@ class Sibling(NamedTuple):
 
 def conditions_of(descriptor: Descriptor) -> str:
     """Return a digest that two runs share when nothing that a bitwise repeat follows from differs between them."""
-    return digest.of(canonical_bytes({pointer: descriptor.at(pointer) for pointer in CONDITIONS}))
+    return digest.of(canonical_bytes(dict(_of_a_repeat(descriptor))))
+
+
+def _of_a_repeat(descriptor: Descriptor) -> Iterator[tuple[str, Any]]:
+    """Yield pointer and value of every condition that a bitwise repeat follows from (clause 9.6)."""
+    for condition in conditions().values():
+        if condition.repeat:
+            yield from instances(descriptor, condition)
 
 
 def differing(one: Mapping[str, str], other: Mapping[str, str], allowed: Iterable[str] = ()) -> list[str]:
@@ -67,8 +54,8 @@ def differing(one: Mapping[str, str], other: Mapping[str, str], allowed: Iterabl
     free = tuple(allowed)
     return [
         pointer
-        for pointer in one
-        if pointer and one[pointer] != other.get(pointer) and not any(_related(pointer, listed) for listed in free)
+        for pointer in dict.fromkeys((*one, *other))
+        if pointer and one.get(pointer) != other.get(pointer) and not any(_related(pointer, listed) for listed in free)
     ]
 
 
@@ -115,9 +102,9 @@ class Siblings:
     @cached_property
     def _by_conditions(self) -> dict[str, list[tuple[str, Any]]]:
         found: dict[str, list[tuple[str, Any]]] = {}
-        for run, conditions in zip(self.runs, self.conditions, strict=True):
+        for run, digests in zip(self.runs, self.conditions, strict=True):
             if run.repeats and run.pcm is not None:
-                found.setdefault(conditions[""], []).append((str(run.run_id), run.pcm))
+                found.setdefault(digests[""], []).append((str(run.run_id), run.pcm))
         return found
 
     def _descriptors(self) -> Iterator[Descriptor]:
@@ -154,14 +141,5 @@ def _sibling(row: int, descriptor: Descriptor) -> Sibling:
 
 def _conditions(descriptor: Descriptor) -> dict[str, str]:
     """Return a digest for each condition; "" is that of all together. Equal values share one string in memory."""
-    found = {"": conditions_of(descriptor)}
-    for pointer in CONDITIONS:
-        value = descriptor.at(pointer)
-        # One level below, so that a listed change excuses no more than what it names.
-        parts = (
-            value.items() if isinstance(value, dict) and pointer in {"/pins", "/generation/params"} else [("", value)]
-        )
-        for key, part in parts:
-            place = f"{pointer}/{key}" if key else pointer
-            found[place] = digest.of(canonical_bytes(part))[7:23]
-    return found
+    each = {pointer: digest.of(canonical_bytes(value))[7:23] for pointer, value in _of_a_repeat(descriptor)}
+    return {"": conditions_of(descriptor)} | each

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from ttsartifact.formulas.conditions import conditions
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Outcome, Unverifiable
 from ttsartifact.verifying.catalogue import rule
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from ttsartifact.verifying.siblings import Sibling
 
 MIN_COUNTER_UPDATES = 20
-# What repeats of a latency measurement may differ in: the words, what follows from them, and the draws.
-_FREE_IN_REPEATS = ("/input/text", "/generation/seeds", "/generation/command")
 _ONE_RUN = "the other runs of the data set: this is one alone"
 
 
@@ -93,7 +92,9 @@ def repeated_latency(evidence: Evidence) -> Answer:
         return Unverifiable(_ONE_RUN)
     needed = profiles()["latency"].runs
     mine = siblings.conditions[row]
-    alike = sum(not differing(mine, theirs, _FREE_IN_REPEATS) for theirs in siblings.conditions)
+    # The words, what follows from them, and the draws: takes of one measurement may differ in these.
+    free = [condition.at for condition in conditions().values() if condition.takes]
+    alike = sum(not differing(mine, theirs, free) for theirs in siblings.conditions)
     if alike >= needed:
         return []
     return [

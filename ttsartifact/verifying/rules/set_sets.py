@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
+from ttsartifact.formulas.conditions import conditions
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.siblings import PINS, Sibling, Siblings, differing
+from ttsartifact.verifying.siblings import Sibling, Siblings, differing
 
 if TYPE_CHECKING:
     from ttsartifact.verifying.evidence import Evidence
@@ -94,7 +96,7 @@ def drifted(evidence: Evidence, siblings: Siblings, session: str) -> list[Mismat
         return []
     mine, theirs = siblings.conditions[row], siblings.conditions[before.row]
     changed = evidence.known("/run/changes") or []
-    found = [pointer for pointer in differing(mine, theirs, changed) if pointer in PINS]
+    found = [pointer for pointer in differing(mine, theirs, changed) if pointer in _constant()]
     if siblings.runs[row].policy != before.policy and "/gate/policy/digest" not in changed:
         found.append("/gate/policy/digest")
     return [
@@ -106,6 +108,12 @@ def drifted(evidence: Evidence, siblings: Siblings, session: str) -> list[Mismat
         )
         for pointer in found
     ]
+
+
+@cache
+def _constant() -> frozenset[str]:
+    """Return the conditions that stay the same within a session."""
+    return frozenset(condition.at for condition in conditions().values() if condition.session)
 
 
 def _others(evidence: Evidence, runs: list[Sibling]) -> list[Sibling]:
