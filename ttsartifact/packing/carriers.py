@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import dataclasses
 import os
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,13 @@ from ttsartifact.packing.pack import Run, write
 from ttsartifact.reading.artifact import open_artifact, open_artifacts, parse_descriptor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["convert", "detach", "reattach", "strip", "unpack"]
+__all__ = ["convert", "detach", "reattach", "rewrite", "strip", "unpack"]
 
 
 def strip(path: Path | str, out: Path | str, *, replace: bool = False) -> str:
@@ -70,6 +71,40 @@ def convert(paths: Sequence[Path | str], out: Path | str, *, replace: bool = Fal
         raise Refused("this carrier holds one run", found=f"{len(runs)} runs", expected="one run, or a .tts.parquet")
     write(runs[0], out, carrier=kind, replace=replace)
     return [runs[0].artifact_id]
+
+
+def rewrite(
+    path: Path | str,
+    out: Path | str,
+    change: Callable[[str, dict[str, bytes]], dict[str, bytes]],
+    *,
+    replace: bool = False,
+) -> None:
+    """Write every run of `path` again, sealed anew, with the parts that `change` makes of its artifact id and parts.
+
+    The descriptor stays as it is; a change to it is Refused. Audio and identity are those of the original.
+    """
+
+    def changed(artifact: Artifact) -> dict[str, bytes]:
+        before = _parts_of(artifact)
+        after = change(artifact.artifact_id, dict(before))
+        if after["descriptor"] != before["descriptor"]:
+            raise Refused("the descriptor is the run's identity and is not rewritten", where=os.fspath(path))
+        return after
+
+    kind = carrier_of(out)
+    artifacts = list(open_artifacts(path))
+    if kind == "parquet":
+        from ttsartifact.container import parquet
+
+        with write_whole(out, replace=replace) as file:
+            parquet.write(((changed(artifact), artifact.audio) for artifact in artifacts), file)
+        return
+    if len(artifacts) != 1:
+        raise Refused(
+            "this carrier holds one run", found=f"{len(artifacts)} runs", expected="one run, or a .tts.parquet"
+        )
+    write(dataclasses.replace(_run_of(artifacts[0]), parts=changed(artifacts[0])), out, carrier=kind, replace=replace)
 
 
 def reattach(bare: Path | str, source: Path | str, out: Path | str, *, replace: bool = False) -> str:

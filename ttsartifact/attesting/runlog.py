@@ -1,0 +1,248 @@
+"""The run log: what was known before what, as static files (c2sp.org/tlog-tiles) that any web host or git serves.
+
+    checkpoint                  the newest signed checkpoint
+    checkpoint.tsr              the RFC 3161 reply over it, once there is one
+    history/<size>[.tsr]        every checkpoint that was made, and its reply
+    tile/<level>/<number>       256 hashes each; a tile that is not full yet ends in .p/<width>
+    tile/entries/<number>       256 entries each, every one behind its length in two bytes
+
+An entry is canonical JSON: a kind (claim, policy, run, reject, rerun), the digest of the thing, and by whom. Entries
+are only ever added. The private key never lies in the log's folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.attesting.notes import Checkpoint, parse_checkpoint, sign_checkpoint
+from ttsartifact.container.canonical import canonical_bytes
+from ttsartifact.container.source import write_whole
+from ttsartifact.errors import Damaged, NotAnArtifact, Refused
+from ttsartifact.formulas import merkle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+__all__ = ["Entry", "EntryKind", "RunLog"]
+
+_TILE = 256
+_ENTRY_LIMIT_BYTES = 0xFFFF
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class EntryKind(StrEnum):
+    """What an entry names by its digest."""
+
+    CLAIM = "claim"
+    POLICY = "policy"
+    RUN = "run"
+    REJECT = "reject"
+    RERUN = "rerun"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of a run log.
+
+    >>> Entry(kind=EntryKind.RUN, digest="sha256:" + "0" * 64).to_bytes()[:30]
+    b'{"digest":"sha256:000000000000'
+    """
+
+    kind: EntryKind
+    digest: str
+    """The artifact id of a run, a reject or a rerun; the digest of a claim's or a policy's file."""
+    by: str | None = None
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical JSON that the tree holds."""
+        value = {"digest": self.digest, "kind": str(self.kind)}
+        return canonical_bytes(value | ({"by": self.by} if self.by is not None else {}))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Entry:
+        """Read an entry; raises Damaged where it is not one, or is not canonical."""
+        try:
+            value = json.loads(data)
+            entry = cls(kind=EntryKind(value["kind"]), digest=value["digest"], by=value.get("by"))
+            canonical = entry.to_bytes() == data
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise Damaged("not an entry of a run log", found=data[:80]) from error
+        if not canonical or not isinstance(entry.digest, str) or not _DIGEST.fullmatch(entry.digest):
+            raise Damaged("not an entry of a run log in canonical JSON", found=data[:80])
+        return entry
+
+
+class RunLog:
+    """A log in a folder. Reading trusts no file: a hash tile that does not follow from the entries is Damaged."""
+
+    def __init__(self, folder: Path | str) -> None:
+        """Open an existing log; raises NotAnArtifact where the folder holds none."""
+        self.folder = os.fspath(folder)
+        try:
+            with open(os.path.join(self.folder, "origin"), encoding="utf-8") as file:
+                self.origin = file.read(256).strip()
+        except OSError as error:
+            raise NotAnArtifact("not a run log: it has no file `origin`", where=self.folder) from error
+
+    @classmethod
+    def create(cls, folder: Path | str, origin: str) -> RunLog:
+        """Begin a log; raises Refused where the folder exists or the origin is not one line without spaces or plus."""
+        if not re.fullmatch(r"[!-*,-~]{1,200}", origin):
+            raise Refused(
+                "not a log's origin", found=origin, expected="a name without spaces or plus, as example.org/runs"
+            )
+        try:
+            os.makedirs(folder)
+        except FileExistsError as error:
+            raise Refused("the folder exists", where=os.fspath(folder), expected="a new one") from error
+        with write_whole(os.path.join(folder, "origin")) as file:
+            file.write(origin.encode() + b"\n")
+        return cls(folder)
+
+    def entries(self) -> list[bytes]:
+        """Return all entries in their order, as the bytes that were hashed; raises Damaged."""
+        found: list[bytes] = []
+        for number in range(self._tiles("entries")):
+            bundle = self._read_tile("entries", number)
+            found += _unbundled(bundle, f"tile/entries/{number}")
+        return found
+
+    def leaves(self) -> list[bytes]:
+        """Return the leaf hashes, recomputed from the entries and compared with the tiles; raises Damaged."""
+        leaves = [merkle.leaf_hash(entry) for entry in self.entries()]
+        for level, number, tile in _tiles_of(leaves):
+            if self._read_tile(str(level), number) != tile:
+                raise Damaged("a tile does not follow from the entries", where=f"tile/{level}/{number}")
+        return leaves
+
+    def add(self, entries: Iterable[Entry]) -> range:
+        """Append entries, and return their indices; raises Refused for an entry that the log holds already."""
+        held = self.entries()
+        new = [entry.to_bytes() for entry in entries]
+        known = set(held)
+        for entry in new:
+            if entry in known:
+                raise Refused("the log holds this entry already", where=self.folder, found=entry.decode())
+            if len(entry) > _ENTRY_LIMIT_BYTES:
+                raise Refused("the entry is too long", found=f"{len(entry)} bytes", expected=_ENTRY_LIMIT_BYTES)
+            known.add(entry)
+        every = held + new
+        leaves = [merkle.leaf_hash(entry) for entry in every]
+        for number in range(len(held) // _TILE, -(-len(every) // _TILE)):
+            self._write_tile("entries", number, every[number * _TILE : (number + 1) * _TILE])
+        # Hash tiles last: a log that was cut off between the two has entries without a hash, which `add` mends.
+        for level, number, tile in _tiles_of(leaves, since=len(held)):
+            self._put(_tile_path(str(level), number, len(tile) // merkle.HASH_BYTES), tile)
+        return range(len(held), len(every))
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the newest checkpoint; raises NotAnArtifact where none was made."""
+        return parse_checkpoint(self._read("checkpoint").decode("utf-8", "replace"))
+
+    def sign(self, private: Any) -> Checkpoint:
+        """Sign a checkpoint over all entries, keep it in the history, and return it."""
+        leaves = self.leaves()
+        note = sign_checkpoint(self.origin, len(leaves), merkle.root_hash(leaves), private)
+        with contextlib.suppress(NotAnArtifact):
+            self._require_growth(self.checkpoint(), leaves)
+        self._put(f"history/{note.size}", note.note.encode())
+        self._put("checkpoint", note.note.encode())
+        return note
+
+    def stamp(self, reply: bytes) -> None:
+        """Keep a time-stamp reply beside the newest checkpoint; whoever calls has checked it."""
+        self._put(f"history/{self.checkpoint().size}.tsr", reply)
+
+    def reply(self, size: int) -> bytes | None:
+        """Return the time-stamp reply over the checkpoint of `size`, where there is one."""
+        try:
+            return self._read(f"history/{size}.tsr")
+        except NotAnArtifact:
+            return None
+
+    def history(self) -> list[Checkpoint]:
+        """Return every checkpoint that was kept, the smallest first; raises Damaged."""
+        try:
+            names = os.listdir(os.path.join(self.folder, "history"))
+        except OSError:
+            return []
+        sizes = sorted(int(name) for name in names if re.fullmatch(r"[0-9]{1,16}", name))
+        return [parse_checkpoint(self._read(f"history/{size}").decode("utf-8", "replace")) for size in sizes]
+
+    def _require_growth(self, old: Checkpoint, leaves: Sequence[bytes]) -> None:
+        if old.size > len(leaves) or merkle.root_hash(leaves[: old.size]) != old.root:
+            raise Damaged("the log was rewritten: its newest checkpoint does not follow from its entries")
+
+    def _tiles(self, level: str) -> int:
+        """Count the tiles of a level by looking for the next one; no listing of strangers' names is needed."""
+        count = 0
+        while self._widths(level, count):
+            count += 1
+        return count
+
+    def _widths(self, level: str, number: int) -> list[int]:
+        """Return the widths in which a tile is there, 256 for a full one, the widest last."""
+        full = os.path.join(self.folder, _tile_path(level, number, _TILE))
+        found = []
+        with contextlib.suppress(OSError):
+            found = sorted(int(name) for name in os.listdir(full + ".p") if re.fullmatch(r"[1-9][0-9]{0,2}", name))
+        return [*found, _TILE] if os.path.isfile(full) else found
+
+    def _read_tile(self, level: str, number: int) -> bytes:
+        widths = self._widths(level, number)
+        if not widths:
+            raise Damaged("a tile is missing", where=f"tile/{level}/{number}")
+        return self._read(_tile_path(level, number, widths[-1]))
+
+    def _write_tile(self, level: str, number: int, entries: Sequence[bytes]) -> None:
+        bundle = b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
+        self._put(_tile_path(level, number, len(entries)), bundle)
+
+    def _read(self, name: str) -> bytes:
+        try:
+            with open(os.path.join(self.folder, name), "rb") as file:
+                return file.read(_TILE * (_ENTRY_LIMIT_BYTES + 2))
+        except OSError as error:
+            raise NotAnArtifact(f"the run log has no {name}", where=self.folder) from error
+
+    def _put(self, name: str, data: bytes) -> None:
+        path = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with write_whole(path, replace=True) as file:
+            file.write(data)
+
+
+def _unbundled(bundle: bytes, where: str) -> Iterator[bytes]:
+    place = 0
+    while place < len(bundle):
+        end = place + 2 + int.from_bytes(bundle[place : place + 2], "big")
+        if place + 2 > len(bundle) or end > len(bundle):
+            raise Damaged("a bundle of entries is cut short", where=where)
+        yield bundle[place + 2 : end]
+        place = end
+
+
+def _tiles_of(leaves: Sequence[bytes], *, since: int = 0) -> Iterator[tuple[int, int, bytes]]:
+    """Yield level, number and bytes of every hash tile that the leaves from `since` on change."""
+    level, hashes = 0, list(leaves)
+    while hashes:
+        for number in range(since // _TILE, -(-len(hashes) // _TILE)):
+            yield level, number, b"".join(hashes[number * _TILE : (number + 1) * _TILE])
+        full = len(hashes) // _TILE
+        hashes = [merkle.root_hash(hashes[place * _TILE : (place + 1) * _TILE]) for place in range(full)]
+        level, since = level + 1, since // _TILE
+
+
+def _tile_path(level: str, number: int, width: int) -> str:
+    """Return a tile's path: its number in groups of three digits, each but the last behind an x (tlog-tiles)."""
+    groups = [f"{number % 1000:03d}"]
+    while number := number // 1000:
+        groups.insert(0, f"x{number % 1000:03d}")
+    return f"tile/{level}/{'/'.join(groups)}" + ("" if width == _TILE else f".p/{width}")
