@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with root.pem and everything that signs under it."""
+    """Make a folder with root.pem and everything that signs under it."""
     return make_authority(tmp_path_factory.mktemp("tsa") / "authority")
 
 

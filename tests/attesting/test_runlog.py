@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from authority import stamp
+
 from ttsartifact.attesting import attach, proofs, runlog
 from ttsartifact.attesting.checking import Standing, attested
 from ttsartifact.attesting.keys import NoteKey, generate_key, note_key, parse_note_key

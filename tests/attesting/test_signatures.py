@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from ttsartifact.attesting import attach, sshsig, statements
 from ttsartifact.attesting.checking import Kind, Standing, attested
 from ttsartifact.attesting.keys import generate_key, load_private_key

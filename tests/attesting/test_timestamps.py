@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from authority import make_authority, stamp
+
 from ttsartifact.attesting import attach
 from ttsartifact.attesting.checking import Standing, attested
 from ttsartifact.attesting.keys import generate_key
@@ -16,6 +17,9 @@ from ttsartifact.attesting.timestamps import request_for, stamp_of
 from ttsartifact.attesting.trust import Authority, Trust
 from ttsartifact.errors import Damaged
 from ttsartifact.terms import digest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RUN = "sha256:" + "ab" * 32
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+
 from ttsartifact.formulas import merkle
 
 # The eight leaves and roots of the certificate-transparency project's own test vectors (public facts).

@@ -111,14 +111,6 @@ def test_a_demanded_profile(profile, failing, code, tmp_path):
     assert exit_code(report) == code
 
 
-def test_a_signature_is_not_looked_at(tmp_path):
-    """10.7: with an attestation the profile is open, not failed."""
-    path = kit.artifact(tmp_path, parts=lambda parts: parts | {"attestation/0": b"{}"})
-    (report,) = verify(path, profiles=["signed"])
-    assert not kit.failed(report)
-    assert exit_code(report) == 3
-
-
 def test_the_registry_names_what_exists():
     """9.5: rules, claims and words of the command line are those of registry/profiles.toml."""
     assert {rule for profile in profiles().values() for rule in profile.rules} <= set(catalogue())

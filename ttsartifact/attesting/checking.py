@@ -20,12 +20,12 @@ from ttsartifact.errors import TtsArtifactError, Unavailable
 from ttsartifact.terms import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from ttsartifact.attesting.trust import Signer, Trust
 
-__all__ = ["Attested", "Kind", "Standing", "attested", "check_attestation"]
+__all__ = ["Attested", "Kind", "Standing", "attested", "check_attestation", "lacking"]
 
 
 class Kind(StrEnum):
@@ -43,7 +43,9 @@ class Standing(StrEnum):
     HOLDS = "holds"
     BROKEN = "broken"
     UNCHECKED = "unchecked"
-    """A library, a root or a key is missing; `problem` names it."""
+    """A root or a key was not given; `problem` names it."""
+    UNAVAILABLE = "unavailable"
+    """A library is not installed here; `problem` names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,45 @@ class Attested:
     entry: Entry | None = None
     proof: proofs.Proof | None = None
     witnesses: tuple[str, ...] = ()
+    is_foreign: bool = False
+    """The attestation names another artifact."""
+
+    @property
+    def is_signature(self) -> bool:
+        """Tell whether somebody signed the run, rather than its time or its place in a log."""
+        return self.kind in {Kind.DSSE, Kind.SSHSIG}
+
+    @property
+    def is_about_run(self) -> bool:
+        """Tell whether the time-stamp says since when the run itself exists."""
+        about = self.entry is None or self.entry.kind in {EntryKind.RUN, EntryKind.REJECT}
+        return self.time is not None and about
+
+    @property
+    def is_about_run_entry(self) -> bool:
+        """Tell whether it proves the place of the run itself in a log."""
+        return self.entry is not None and self.entry.kind in {EntryKind.RUN, EntryKind.REJECT}
+
+
+def lacking(given: Iterable[Attested], trust: Trust) -> list[tuple[str, str, str]]:
+    """Return what a trust file requires and is not there: message, found, expected."""
+    counted = [one for one in given if one.standing is Standing.HOLDS and one.trusted is not None]
+    posters = {signer.id for signer in trust.signers if "poster" in signer.roles}
+    rerunners = {signer.id for signer in trust.signers if "rerunner" in signer.roles}
+    signed = [one for one in counted if one.is_signature and one.predicate_type != statements.RERUN]
+    reruns = {one.trusted for one in counted if one.predicate_type == statements.RERUN} & rerunners
+    unlisted = sorted({one.signer for one in given if one.is_signature and one.trusted is None and one.signer})
+    require, found = trust.require, []
+    if require.signature and not any(one.trusted in posters for one in signed):
+        by = f"signatures by {', '.join(unlisted)}" if unlisted else "none"
+        found.append(("no listed signer signed the run", by, "a signature by a listed poster"))
+    if require.timestamp and not any(one.time_trusted and one.is_about_run for one in given):
+        found.append(("no listed authority time-stamped the run", "none", "a time-stamp by a listed authority"))
+    if require.log and not any(one.kind is Kind.TLOG_PROOF and one.is_about_run_entry for one in counted):
+        found.append(("no listed log holds the run", "none", "a proof in a listed log"))
+    if len(reruns) < require.reruns:
+        found.append(("too few listed rerunners made the run again", str(len(reruns)), str(require.reruns)))
+    return found
 
 
 def attested(parts: Mapping[str, bytes], artifact_id: str, trust: Trust) -> tuple[Attested, ...]:
@@ -111,11 +152,12 @@ def check_attestation(
                 part=part,
                 kind=kind,
                 standing=Standing.BROKEN,
+                is_foreign=True,
                 problem=f"it is about another run, {value['artifact_id']}",
             )
         return _CHECKS[kind](_Asked(part=part, value=value, trust=trust, parts=parts, signed_at=signed_at))
     except Unavailable as error:
-        return Attested(part=part, kind=kind, standing=Standing.UNCHECKED, problem=str(error))
+        return Attested(part=part, kind=kind, standing=Standing.UNAVAILABLE, problem=str(error))
     except TtsArtifactError as error:
         return Attested(part=part, kind=kind, standing=Standing.BROKEN, problem=str(error))
 

@@ -149,9 +149,10 @@ class RunLog:
     def sign(self, private: Any) -> Checkpoint:
         """Sign a checkpoint over all entries, keep it in the history, and return it."""
         leaves = self.leaves()
-        note = sign_checkpoint(self.origin, len(leaves), merkle.root_hash(leaves), private)
         with contextlib.suppress(NotAnArtifact):
-            self._require_growth(self.checkpoint(), leaves)
+            if not self.commits_to(self.checkpoint()):
+                raise Damaged("the log was rewritten: its newest checkpoint does not follow from its entries")
+        note = sign_checkpoint(self.origin, len(leaves), merkle.root_hash(leaves), private)
         self._put(f"history/{note.size}", note.note.encode())
         self._put("checkpoint", note.note.encode())
         return note
@@ -176,9 +177,15 @@ class RunLog:
         sizes = sorted(int(name) for name in names if re.fullmatch(r"[0-9]{1,16}", name))
         return [parse_checkpoint(self._read(f"history/{size}").decode("utf-8", "replace")) for size in sizes]
 
-    def _require_growth(self, old: Checkpoint, leaves: Sequence[bytes]) -> None:
-        if old.size > len(leaves) or merkle.root_hash(leaves[: old.size]) != old.root:
-            raise Damaged("the log was rewritten: its newest checkpoint does not follow from its entries")
+    def runs(self) -> dict[int, str]:
+        """Return the artifact id of every run and reject by its index; raises Damaged."""
+        entries = {index: Entry.from_bytes(entry) for index, entry in enumerate(self.entries())}
+        return {i: entry.digest for i, entry in entries.items() if entry.kind in {EntryKind.RUN, EntryKind.REJECT}}
+
+    def commits_to(self, checkpoint: Checkpoint) -> bool:
+        """Tell whether the log begins with what a checkpoint committed to; raises Damaged."""
+        leaves = self.leaves()
+        return checkpoint.size <= len(leaves) and merkle.root_hash(leaves[: checkpoint.size]) == checkpoint.root
 
     def _tiles(self, level: str) -> int:
         """Count the tiles of a level by looking for the next one; no listing of strangers' names is needed."""

@@ -88,6 +88,11 @@ class Requirements:
     log: bool = False
     reruns: int = 0
 
+    @property
+    def anything(self) -> bool:
+        """Tell whether anything is required."""
+        return self.signature or self.timestamp or self.log or self.reruns > 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:

@@ -41,6 +41,8 @@ _MODULES = (
     "clm_claims",
     "set_sets",
     "prv_privacy",
+    "sig_attestations",
+    "log_runlog",
 )
 _questions: dict[str, Question] = {}
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Collection, Iterator, Mapping
 
+    from ttsartifact.attesting.runlog import RunLog
+    from ttsartifact.attesting.trust import Trust
+
 __all__ = ["judge", "validate", "verify"]
 
 _STRUCTURE = frozenset({"CON", "CAN", "SCH"})  # what `validate` asks: no hashing, no decoding
@@ -36,11 +39,14 @@ def verify(
     profiles: Collection[str] = (),
     ignore: Mapping[str, str] | None = None,
     quick: bool = False,
+    trust: Trust | None = None,
+    log: RunLog | None = None,
 ) -> tuple[Report, ...]:
     """Verify every run of `path` against all rules; never raises for a bad artifact, only for misuse.
 
     `text` and `references` are what the asker holds; `level` and `profiles` demand more than the run claims; `ignore`
     maps rule ids to the reason why they are not counted. `quick` asks sizes and structure only, and hashes nothing.
+    `trust` says whose attestations count, and `log` is the run log that the asker holds (clause 10.7).
     """
     return tuple(
         _reports(
@@ -51,6 +57,8 @@ def verify(
             level=level,
             profiles=profiles,
             ignore=ignore,
+            trust=trust,
+            log=log,
         )
     )
 
@@ -69,6 +77,8 @@ def _reports(
     level: str | None = None,
     profiles: Collection[str] = (),
     ignore: Mapping[str, str] | None = None,
+    trust: Trust | None = None,
+    log: RunLog | None = None,
 ) -> Iterator[Report]:
     try:
         siblings: Siblings | None = None
@@ -81,6 +91,8 @@ def _reports(
                 hashing=families is None,
                 siblings=None if artifact.file is None or artifact.file.rows == 1 else siblings,
                 profiles=profiles,
+                trust=trust,
+                log=log,
             )
             yield judge(evidence, families=families, level=level, ignore=ignore)
     except TtsArtifactError as error:

@@ -18,6 +18,9 @@ from ttsartifact.verifying.schema import trace_value, violations_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from ttsartifact.attesting.checking import Attested
+    from ttsartifact.attesting.runlog import RunLog
+    from ttsartifact.attesting.trust import Trust
     from ttsartifact.container.sound import SoundFacts
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
@@ -50,11 +53,16 @@ class Evidence:
         hashing: bool = True,
         siblings: Siblings | None = None,
         profiles: Collection[str] = (),
+        trust: Trust | None = None,
+        log: RunLog | None = None,
     ) -> None:
         """Take an artifact and what the asker holds in hand: the text, and reference clips by digest.
 
         `siblings` are the runs of the same data set, where there is one; `profiles` are demanded beside the claims.
+        `trust` says whose attestations count, and `log` is the run log that the asker holds.
         """
+        self.trust = trust
+        self.log = log
         self.demanded = tuple(profiles)
         self._known: dict[str, Any] = {}
         self.outcomes: Mapping[str, str] = {}
@@ -93,6 +101,18 @@ class Evidence:
         return (
             tuple(v._replace(rule=numbers[v.where]) if v.where in numbers else v for v in found) if numbers else found
         )
+
+    @cached_property
+    def attestations(self) -> tuple[Attested, ...]:
+        """What the attestations are worth, in their order (clause 10.7)."""
+        parts = self.artifact.parts
+        held = {name: parts.part(name) for name in parts.names() if name.startswith("attestation/")}
+        if not held:
+            return ()
+        from ttsartifact.attesting.checking import attested
+        from ttsartifact.attesting.trust import Trust
+
+        return attested(held, self.artifact.artifact_id, self.trust or Trust())
 
     @cached_property
     def profiles(self) -> tuple[str, ...]:

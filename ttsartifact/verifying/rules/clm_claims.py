@@ -55,10 +55,14 @@ def backed_claims(evidence: Evidence) -> Answer:
             if evidence.outcomes.get(key) == Outcome.NOT_APPLICABLE
         ]
     if "signed" in evidence.profiles:
-        if not any(name.startswith("attestation/") for name in evidence.artifact.parts.names()):
-            faults.append(Mismatch(where="", found="no attestation", message="the profile signed needs one"))
-        if not faults:
-            return Unverifiable("a verifier of attestations; this version does not check them")
+        if not any(given.is_signature for given in evidence.attestations):
+            faults.append(
+                Mismatch(where="attestations", found="no signature", message="the profile signed needs one that holds")
+            )
+        elif (
+            not any(given.is_signature and given.standing == "holds" for given in evidence.attestations) and not faults
+        ):
+            return Unverifiable("whether its signature holds (SIG02)")
     return faults
 
 

@@ -1,0 +1,124 @@
+"""The run log (clause 10.7, family LOG): what was written before what, whether history was kept, what is not shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ttsartifact.errors import TtsArtifactError
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
+from ttsartifact.verifying.catalogue import rule
+from ttsartifact.verifying.rules.sig_attestations import instant_utc_ns
+
+if TYPE_CHECKING:
+    from ttsartifact.attesting.checking import Attested
+    from ttsartifact.verifying.evidence import Evidence
+
+__all__: list[str] = []
+
+
+@rule("LOG01")
+def registered_before(evidence: Evidence) -> Answer:
+    stated = evidence.known("/run/preregistered")
+    if stated is None:
+        return NotApplicable("nothing was registered before the run")
+    proofs = _proofs(evidence)
+    own = next((proof for proof in proofs if _names(proof, evidence.artifact.artifact_id)), None)
+    faults, unknown = [], []
+    for place, wanted in enumerate(stated):
+        where = f"/run/preregistered/{place}"
+        proof = next((proof for proof in proofs if _names(proof, wanted)), None)
+        if proof is None:
+            faults.append(Mismatch(where=where, found="no proof", message="nothing shows when it was registered"))
+        elif own is not None and _index(proof) >= _index(own) and _origin(proof) == _origin(own):
+            faults.append(
+                Mismatch(
+                    where=where,
+                    found=f"index {_index(proof)}",
+                    expected=f"an index below {_index(own)}, the run's own",
+                    message="it was logged after the run",
+                )
+            )
+        elif not proof.time_trusted:
+            unknown.append(where)
+        else:
+            faults += _too_late(evidence, where, proof)
+    if unknown and not faults:
+        return Unverifiable(f"{unknown[0]}: no trusted time-stamp over its checkpoint")
+    return faults
+
+
+@rule("LOG02")
+def history_kept(evidence: Evidence) -> Answer:
+    proofs = _proofs(evidence)
+    if evidence.log is None or not proofs:
+        return NotApplicable("no log was given, or no proof is attached")
+    try:
+        return [
+            Mismatch(
+                where=given.part,
+                found=f"another root over the first {given.proof.checkpoint.size} entries",
+                expected="the root of the proof's checkpoint",
+                message="the log was rewritten since the proof was made, or is another log",
+            )
+            for given in proofs
+            if given.proof is not None and not evidence.log.commits_to(given.proof.checkpoint)
+        ]
+    except TtsArtifactError as error:
+        return [Mismatch(where="log", message=str(error))]
+
+
+@rule("LOG03")
+def nothing_withheld(evidence: Evidence) -> Answer:
+    if evidence.log is None:
+        return NotApplicable("no log was given")
+    try:
+        logged = evidence.log.runs()
+    except TtsArtifactError as error:
+        return Unverifiable(str(error))
+    if evidence.artifact.artifact_id not in logged.values():
+        return NotApplicable("the log does not name this run")
+    shown = {evidence.artifact.artifact_id}
+    if evidence.siblings is not None:
+        shown |= {sibling.artifact_id for sibling in evidence.siblings.runs}
+    missing = {index: digest for index, digest in logged.items() if digest not in shown}
+    if not missing:
+        return []
+    first = ", ".join(str(index) for index in list(missing)[:8])
+    return [
+        Mismatch(
+            where="log",
+            found=f"{len(missing)} of {len(logged)} logged runs and rejects were not given: index {first}",
+            expected="all of them",
+            message="runs are logged that are not shown",
+        )
+    ]
+
+
+def _proofs(evidence: Evidence) -> list[Attested]:
+    return [given for given in evidence.attestations if given.proof is not None]
+
+
+def _names(given: Attested, digest: str) -> bool:
+    return given.entry is not None and given.entry.digest == digest and given.entry.kind != "rerun"
+
+
+def _index(given: Attested) -> int:
+    return given.proof.index if given.proof is not None else -1
+
+
+def _origin(given: Attested) -> str | None:
+    return given.proof.checkpoint.origin if given.proof is not None else None
+
+
+def _too_late(evidence: Evidence, where: str, proof: Attested) -> list[Mismatch]:
+    begun = instant_utc_ns(evidence, "/run/times/t_submit_ns")
+    if begun is None or proof.time is None or int(proof.time.timestamp()) * 1_000_000_000 <= begun:
+        return []
+    return [
+        Mismatch(
+            where=where,
+            found=f"a checkpoint stamped {proof.time:%Y-%m-%dT%H:%M:%SZ}",
+            expected="one stamped before t_submit",
+            message="it was registered after the run began",
+        )
+    ]
