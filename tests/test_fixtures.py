@@ -27,8 +27,9 @@ FIXTURES = Path(__file__).parent.parent / "fixtures"
 WHOLE = json.loads((FIXTURES / "manifest.json").read_text(encoding="utf-8"))
 MANIFEST = WHOLE["fixtures"]
 RULES = {rule["id"] for rule in _spec.load_json("rules.json")["rule"]}
-# What SEA03 says is information: no file can fail it, and so none can nearly fail it.
-WITHOUT_A_FILE = {"SEA03"}
+# What SEA03 says is information: no file can fail it, and so none can nearly fail it. The others hold a file to what the
+# asker trusts or holds, which no file of the kit brings along; tests/verifying/test_attestations.py asks them.
+WITHOUT_A_FILE = {"SEA03", "SIG03", "SIG04", "LOG02", "LOG03"}
 
 
 def vector(place: str) -> list[dict]:
@@ -45,11 +46,11 @@ def test_the_manifest_is_valid() -> None:
 
 
 def test_the_kit_is_large_enough_and_small_enough() -> None:
-    """At least 300 cases of which at least 60 % must fail, in less than 10 MB."""
+    """At least 300 cases of which at least 60 % must fail, in less than 20 MB."""
     failing = sum(bool(entry["expect"]["fail"]) for entry in MANIFEST)
     assert len(MANIFEST) >= 300
     assert failing >= 0.6 * len(MANIFEST)
-    assert sum(entry["size"] for entry in [*MANIFEST, *WHOLE["vectors"]]) < 10_000_000
+    assert sum(entry["size"] for entry in [*MANIFEST, *WHOLE["vectors"]]) < 20_000_000
 
 
 def test_the_recipes_make_the_same_bytes() -> None:

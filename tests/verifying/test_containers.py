@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import kit
 import pytest
+import signed
 
 from ttsartifact.container import riff
 from ttsartifact.container.source import BytesSource
@@ -101,7 +102,11 @@ CASES = [
         slug="order",
         make=partial(
             kit.artifact,
-            parts=lambda held: {"descriptor": held["descriptor"], "attestation/0": b"{}"} | held,
+            parts=lambda held: {
+                "descriptor": held["descriptor"],
+                "attestation/0": signed.envelope(digest.of(held["descriptor"])),
+            }
+            | held,
         ),
     ),
     kit.Case(rule="CON05", slug="data", make=edited(lambda b: b[:40] + b"\xff" * 4 + b[44:]), exit_code=4),

@@ -27,10 +27,10 @@ def attestation_form(evidence: Evidence) -> Answer:
 
 @rule("SIG02")
 def attestation_holds(evidence: Evidence) -> Answer:
-    from ttsartifact.attesting.checking import Standing
-
     if not evidence.attestations:
         return _NONE
+    from ttsartifact.attesting.checking import Standing
+
     broken = [
         _mismatch(given)
         for given in evidence.attestations
@@ -44,11 +44,11 @@ def attestation_holds(evidence: Evidence) -> Answer:
 
 @rule("SIG03")
 def required_trust(evidence: Evidence) -> Answer:
-    from ttsartifact.attesting import checking
-
     trust = evidence.trust
     if trust is None or not trust.require.anything:
         return NotApplicable("no trust file was given, or it requires nothing")
+    from ttsartifact.attesting import checking
+
     lacking = checking.lacking(evidence.attestations, trust)
     return [
         Mismatch(where="attestations", found=found, expected=expected, message=message)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["KEY", "PUBLIC", "WIRE", "envelope", "run"]
+__all__ = ["KEY", "PUBLIC", "WIRE", "attached", "beside_an_unknown_one", "envelope", "flipped", "run"]
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = KEY.public_key().public_bytes_raw()
@@ -60,6 +60,14 @@ def flipped(part: bytes) -> bytes:
     signature = bytearray(base64.b64decode(value["dsse"]["signatures"][0]["sig"]))
     signature[0] ^= 1
     value["dsse"]["signatures"][0]["sig"] = base64.b64encode(signature).decode()
+    return canonical_bytes(value)
+
+
+def beside_an_unknown_one(artifact_id: str) -> bytes:
+    """Return a DSSE attestation with the known key's signature behind one by a key that nobody names."""
+    value = json.loads(envelope(artifact_id))
+    other = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))).sign(b"something else")
+    value["dsse"]["signatures"].insert(0, {"keyid": "unknown", "sig": base64.b64encode(other).decode()})
     return canonical_bytes(value)
 
 
