@@ -12,6 +12,7 @@ import signed
 
 from ttsartifact.container import riff
 from ttsartifact.container.source import BytesSource
+from ttsartifact.terms import digest
 from ttsartifact.verifying.engine import verify
 from ttsartifact.verifying.report import exit_code
 
@@ -102,11 +103,13 @@ CASES = [
         slug="order",
         make=partial(
             kit.artifact,
-            parts=lambda held: {
-                "descriptor": held["descriptor"],
-                "attestation/0": signed.envelope(digest.of(held["descriptor"])),
-            }
-            | held,
+            parts=lambda held: (
+                {
+                    "descriptor": held["descriptor"],
+                    "attestation/0": signed.envelope(digest.of(held["descriptor"])),
+                }
+                | held
+            ),
         ),
     ),
     kit.Case(rule="CON05", slug="data", make=edited(lambda b: b[:40] + b"\xff" * 4 + b[44:]), exit_code=4),
