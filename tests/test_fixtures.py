@@ -27,8 +27,8 @@ FIXTURES = Path(__file__).parent.parent / "fixtures"
 WHOLE = json.loads((FIXTURES / "manifest.json").read_text(encoding="utf-8"))
 MANIFEST = WHOLE["fixtures"]
 RULES = {rule["id"] for rule in _spec.load_json("rules.json")["rule"]}
-# What SEA03 says is information: no file can fail it, and so none can nearly fail it. The others hold a file to what the
-# asker trusts or holds, which no file of the kit brings along; tests/verifying/test_attestations.py asks them.
+# What SEA03 says is information: no file can fail it, and so none can nearly fail it. The others hold a file to what
+# the asker trusts or holds, which no file of the kit brings along; tests/verifying/test_attestations.py asks them.
 WITHOUT_A_FILE = {"SEA03", "SIG03", "SIG04", "LOG02", "LOG03"}
 
 
