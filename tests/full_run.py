@@ -5,6 +5,7 @@ Its numbers are made up and hang together; the tests break one of them at a time
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import kit
@@ -111,6 +112,8 @@ def telemetry_log() -> Trace:
     rows = range(READINGS)
     t_ns = [50_000_013 + row * PERIOD_NS + row % 7 * 10_001 for row in rows]
     busy = [SUBMIT_NS < t < LAST_NS for t in t_ns]
+    power_mw = [(312_000 if b else 98_000) + row * 37 % 900 for row, b in zip(rows, busy, strict=True)]
+    spent_mj = accumulate(power * PERIOD_NS // 1_000_000_000 for power in power_mw)
     return Trace(
         "telemetry",
         {
@@ -118,8 +121,8 @@ def telemetry_log() -> Trace:
             "t_ns": t_ns,
             "clock_mhz": [1980 if b else 345 + row % 2 * 15 for row, b in zip(rows, busy, strict=True)],
             "mem_clock_mhz": [3201] * READINGS,
-            "power_mw": [(312_000 if b else 98_000) + row * 37 % 900 for row, b in zip(rows, busy, strict=True)],
-            "energy_mj": [9_000_000 + row * 12_345 for row in rows],
+            "power_mw": power_mw,
+            "energy_mj": [9_000_000 + spent for spent in spent_mj],
             "util_gpu_pct": [None if row == 5 else 87 * b for row, b in zip(rows, busy, strict=True)],
             "mem_used_mib": [18_204] * READINGS,
             "temperature_c": [41 + row // 20 for row in rows],
@@ -279,18 +282,18 @@ def _pins() -> dict[str, Any]:
         config = {"path": "config.json", "size": 812, "digest": digest.of(f"{name} configuration".encode())}
         return {"uri": f"https://example.org/{name}", "revision": revision, "tag": "v1.0", "files": [weights, config]}
 
-    model = repository("small-voice", "1f0c0a4d" * 5)
+    model = repository("small-voice", "1f0c0a4d83b6e2579cc41d70f5a8e6b3920d7c14")
     delta = {"path": "voices/mine.safetensors", "size": 812_044, "digest": digest.of(b"delta weights")}
     packages = _packages()
     lines = sorted(f"{package['name']}=={package['version']} {package['digest']}\n" for package in packages)
     return {
         "model": model | {"files": [*model["files"], delta]},
-        "vocoder": repository("small-vocoder", "7b1e55d2" * 5),
+        "vocoder": repository("small-vocoder", "7b1e55d2904fc8a31e6d2b7790ac5f4e138d60b9"),
         "engine": {
             "name": "example-engine",
             "version": "0.9.2",
             "build": "cu130",
-            "revision": "9d1f3a5b" * 5,
+            "revision": "9d1f3a5be07c264188fd93b5a6c2e10f7d4b9853",
             "dirty": True,
             "diff_digest": digest.of(b"a difference"),
         },

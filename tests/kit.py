@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 RATE_HZ = 16_000
 TEXT = "The quick brown fox."
-RUN_ID = "0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e2f"
+RUN_ID = "01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e2f"
 
 
 def tone(frames: int = 800, channels: int = 1) -> bytes:

@@ -14,6 +14,7 @@ import full_run
 import judged
 import kit
 import signed
+import statements
 
 from ttsartifact.formulas.timebase import from_utc, to_utc
 from ttsartifact.terms import digest
@@ -181,14 +182,14 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     "PIN04": plain(pins__vocoder={"integrated": True, "detail": "the formants are the voice"}),
     "PIN05": full(pins__engine__name="latest-engine"),
     "PIN06": full(pins__frontend__0__version="1.51-x.y+main.3"),
-    "PIN07": full(pins__engine__dirty=False),
+    "PIN07": full(pins__engine__dirty=False, pins__engine__diff_digest=...),
     "PIN08": full(pins__frontend__0__package="espeak-ng"),
     "PIN09": full(generation__precision__dtype="float16"),
     "PIN10": full(pins__lock__packages=3, pins__lock__digest=digest.of(b"a longer lock")),
     "PIN11": plain(generation__device="cpu"),
     "PIN12": full(
         pins__adaptation__steps=1,
-        pins__adaptation__quality=[MEASURED, MEASURED | {"snr_millidb": absent("not_measured"), "outlier": True}],
+        pins__adaptation__quality=[MEASURED, MEASURED | {"duration_ms": 5_000, "snr_millidb": absent("not_measured")}],
         pins__adaptation__stopped_early=True,
         pins__adaptation__loss_micro={
             "target_first": 1_250_000,
@@ -276,4 +277,4 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     "SIG02": partial(signed.run, make=signed.beside_an_unknown_one),
     "LOG01": plain(run__notes="preregistered sha256:" + "ab" * 32),
 }
-NEAR |= judged.NEAR
+NEAR |= judged.NEAR | statements.NEAR

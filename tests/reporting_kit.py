@@ -59,7 +59,7 @@ def report(**changes: object) -> Report:
         "where": "fox.tts.wav",
         "carrier": "wav",
         "artifact_id": ID,
-        "run_id": "0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e2f",
+        "run_id": "01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e2f",
         "verdict": "INTACT",
         "level_claimed": "L1",
         "level_reached": "L1",

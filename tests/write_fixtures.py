@@ -43,7 +43,7 @@ _VERDICTS = ("INTACT", "REWRAPPED", "RETAGGED", "AUDIO_CHANGED", "BROKEN")
 def two_runs(folder: Path) -> Path:
     """Write two runs into one Parquet file."""
     first = kit.artifact(folder, name="a.tts.wav")
-    other = kit.put(run__run_id="0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e30", input__text__lang="en-GB")
+    other = kit.put(run__run_id="01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e30", input__text__lang="en-GB")
     out = folder / "two.tts.parquet"
     convert([first, kit.artifact(folder, name="b.tts.wav", patch=other)], out)
     return out

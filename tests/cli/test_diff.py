@@ -19,7 +19,7 @@ def pair(tmp_path: Path) -> tuple[str, str]:
     """Two runs that differ in their queue depth."""
 
     def deeper(value: dict[str, Any]) -> None:
-        value["run"]["run_id"] = "0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e30"
+        value["run"]["run_id"] = "01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e30"
         value["run"]["load"]["queue_depth_at_submit"] = 12
 
     return str(kit.artifact(tmp_path)), str(kit.artifact(tmp_path, name="b.tts.wav", patch=deeper))

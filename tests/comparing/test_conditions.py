@@ -26,7 +26,7 @@ def test_two_runs_of_one_condition_differ_in_nothing():
     """Identities, times, measurements and what came out are no conditions."""
 
     def change(value):
-        value["run"]["run_id"] = "0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e30"
+        value["run"]["run_id"] = "01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e30"
         value["run"]["times"]["t_submit_ns"] = 5
         value["run"]["notes"] = "another day"
         value["timebase"]["snapshots"][0]["bracket_ns"] = 999

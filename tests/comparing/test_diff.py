@@ -23,7 +23,7 @@ SCHEMA = jsonschema.Draft202012Validator(_spec.load_json("diff.schema.json"))
 
 def other_run(value: dict[str, Any]) -> None:
     """Make it another run of the same conditions."""
-    value["run"]["run_id"] = "0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e30"
+    value["run"]["run_id"] = "01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e30"
     value["run"]["times"]["t_submit_ns"] = 500_003
 
 

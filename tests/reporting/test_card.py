@@ -29,7 +29,7 @@ def test_the_card_of_the_small_run(tmp_path: Path) -> None:
     assert "\n".join(lines) == (
         f"{artifact.where}: a run of espeak-ng 1.51+dfsg-10 (debian-12)\n"
         f"  artifact     {artifact.artifact_id}\n"
-        "  run          0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e2f\n"
+        "  run          01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e2f\n"
         "  level        L2 claimed; nothing was checked, `ttsa verify` does\n"
         f'  text         "The quick brown fox.", en, {text}\n'
         "  references   none\n"

@@ -15,7 +15,7 @@ def test_a_clean_run() -> None:
     assert "\n".join(report_lines(report())) == (
         "fox.tts.wav: INTACT - every byte is as it was sealed\n"
         f"  artifact  {ID}\n"
-        "  run       0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e2f\n"
+        "  run       01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e2f\n"
         "  level     L1, as claimed\n"
         "  rules     3 hold, 0 broken, 1 do not apply"
     )
@@ -56,7 +56,7 @@ def test_a_run_with_findings() -> None:
     assert "\n".join(report_lines(told)) == (
         "fox.tts.wav: AUDIO_CHANGED - the audio is not the one that was recorded; 1 rule broken\n"
         f"  artifact  {ID}\n"
-        "  run       0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e2f\n"
+        "  run       01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e2f\n"
         "  level     L0 reached, L1 claimed\n"
         "  fail      HSH02  the encoded audio has another digest  (at /audio/digest)\n"
         "            found     sha256:11\n"

@@ -15,7 +15,7 @@ from ttsartifact.terms.descriptor import Descriptor, absent
 from ttsartifact.verifying.engine import verify
 from ttsartifact.verifying.siblings import conditions_of
 
-SECOND_ID = "0190c2a4-5b6e-7c3a-9d1f-3a5b7c9d1e30"
+SECOND_ID = "01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e30"
 
 
 def case(rule, slug, *, exit_code=1, **edits):

@@ -11,9 +11,10 @@ import pytest
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.verifying.engine import verify
+from ttsartifact.verifying.rules.pin_contents import list_digest
 from ttsartifact.verifying.rules.pin_model_families import family_of_address
 
-COMMIT = "1f0c0a4d" * 5
+COMMIT = "1f0c0a4d83b6e2579cc41d70f5a8e6b3920d7c14"
 KDAIP = {"pins__model__family": "kdaip-stabletts"}
 
 
@@ -125,7 +126,7 @@ def test_sound_runs_pass(make, tmp_path):
 @pytest.mark.parametrize(
     "edits",
     [
-        {"pins__model__revision": digest.of(b"a tree")},
+        {"pins__model__revision": list_digest(full_run.draft().descriptor["pins"]["model"]["files"])},
         {"pins__model__revision": COMMIT + COMMIT[:24]},
         {"pins__model__uri": "git@example.org:mainline/main-voice"},
         {"pins__model__uri": "https://example.org/latest/voice"},

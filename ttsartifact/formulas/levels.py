@@ -47,8 +47,11 @@ def missing_for(level: Level, descriptor: Descriptor) -> list[str]:
         if "chunks" not in traces:
             missing.append("/traces: chunks")
         # A run on the CPU has no device whose telemetry could be missing.
-        if "telemetry" not in traces and descriptor.known("/generation/device") != "cpu":
-            missing.append("/traces: telemetry")
+        if descriptor.known("/generation/device") != "cpu":
+            if "telemetry" not in traces:
+                missing.append("/traces: telemetry")
+            elif _only_replayed(descriptor):
+                missing.append("/channels: a sensor that was read in this run")
     if level == Level.L3:
         if descriptor.known("/generation/runner") is None and descriptor.known("/generation/command") is None:
             missing.append("/generation/runner or /generation/command")
@@ -76,6 +79,14 @@ def _objects(descriptor: Descriptor, pointer: str) -> list[dict[str, Any]]:
     """Return the objects of a list; levels are also reckoned of descriptors whose shape does not hold."""
     found = descriptor.known(pointer)
     return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
+
+def _only_replayed(descriptor: Descriptor) -> bool:
+    """Tell whether every column of telemetry that was read plays back a recording of another run."""
+    own = {str(trace.get("name")).removeprefix("channel/") for trace in _objects(descriptor, "/traces")}
+    read = [entry for entry in _objects(descriptor, "/channels") if entry.get("status") == "ok"]
+    sources = {str(entry.get("source")) for entry in read if str(entry.get("name")) not in own}
+    return sources == {"replay"}
 
 
 def _unseen_ends(descriptor: Descriptor) -> list[str]:

@@ -1,6 +1,6 @@
 """One line for a forum post that names a run so exactly that another file cannot take its place.
 
-    ttsa1 id=sha256:... audio=sha256:... pcm=sha256:... run=0190c2a4-... level=L1
+    ttsa1 id=sha256:... audio=sha256:... pcm=sha256:... run=01a1fd8c-... level=L1
 
 `pcm` is `-` where the audio is lossy. The line is what a sceptic gives to `ttsa verify --receipt`.
 """

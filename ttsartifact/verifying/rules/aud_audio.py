@@ -24,9 +24,47 @@ def true_sample_rate(evidence: Evidence) -> Answer:
 def true_channels(evidence: Evidence) -> Answer:
     answer = _compared(evidence, "AUD02", ("channels",))
     roles, stated = evidence.known("/audio/roles"), evidence.known("/audio/channels")
-    if answer or len(roles) == stated:
+    if answer:
         return answer
-    return [Mismatch(where="/audio/roles", found=len(roles), expected=stated, message="not every channel has one role")]
+    if len(roles) != stated:
+        return [
+            Mismatch(where="/audio/roles", found=len(roles), expected=stated, message="not every channel has one role")
+        ]
+    if any(entry["role"] == "output" for entry in roles):
+        return []
+    return [
+        Mismatch(
+            where="/audio/roles",
+            found=", ".join(dict.fromkeys(entry["role"] for entry in roles)),
+            expected="a channel of role output",
+            message="no channel holds what was spoken",
+        )
+    ]
+
+
+@rule("AUD14")
+def possible_counts(evidence: Evidence) -> Answer:
+    clipped, frames = evidence.known("/audio/clipped_samples"), evidence.known("/audio/frames")
+    faults = []
+    if clipped is not None and frames is not None and clipped > frames * evidence.known("/audio/channels"):
+        faults.append(
+            Mismatch(
+                where="/audio/clipped_samples",
+                found=clipped,
+                expected=f"at most {frames * evidence.known('/audio/channels')}, all of them",
+                message="more samples are clipped than there are",
+            )
+        )
+    return faults + [
+        Mismatch(
+            where=f"/audio/roles/{place}/{key}",
+            expected="a value",
+            message="a sensor's channel says neither in which unit nor at which scale it is",
+        )
+        for place, entry in enumerate(evidence.known("/audio/roles"))
+        for key in ("unit", "scale")
+        if entry["role"] == "sensor" and key not in entry
+    ]
 
 
 @rule("AUD03")

@@ -31,18 +31,19 @@ def known_hardware(evidence: Evidence) -> Answer:
     if not devices:
         return NotApplicable("no accelerator is listed")
     faults = []
-    seen: set[int] = set()
+    seen: set[int | str] = set()
     for where, device in devices:
-        if device["index"] in seen:
-            faults.append(
-                Mismatch(
-                    where=f"{where}/index",
-                    found=device["index"],
-                    expected="an index of its own",
-                    message="an accelerator is listed twice",
-                )
+        faults += [
+            Mismatch(
+                where=f"{where}/{key}",
+                found=device[key],
+                expected="one of its own",
+                message="an accelerator is listed twice",
             )
-        seen.add(device["index"])
+            for key in ("index", "uuid_digest")
+            if not is_absent(device[key]) and device[key] in seen
+        ]
+        seen |= {device[key] for key in ("index", "uuid_digest") if not is_absent(device[key])}
         if claims_level(evidence, "L3"):
             limits = ("partition", "power_limit_mw", "max_clock_mhz", "memory_mib")
             faults += [_unknown(evidence, f"{where}/{key}") for key in limits if is_unknown(device[key])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact import _spec
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
 from ttsartifact.verifying.catalogue import rule
 from ttsartifact.verifying.rules.pin_pins import is_exact
@@ -24,7 +25,6 @@ _OPERATORS: dict[str, Callable[[int, int], bool]] = {
     "!=": operator.ne,
 }
 _OTHER_SIDE = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
-_UNREPEATABLE = frozenset({"human", "listener", "listening_test", "manual", "wall_clock", "clock", "time"})
 _NO_GATE = NotApplicable("no gate was asked")
 
 
@@ -85,6 +85,15 @@ def complete_set(evidence: Evidence) -> Answer:
     stated = evidence.known("/gate/set") if _gated(evidence) else None
     if stated is None:
         return NotApplicable("no gate states its set")
+    if not evidence.known("/gate/failed_promotion") <= stated["failed"] <= stated["submitted"]:
+        return [
+            Mismatch(
+                where="/gate/set/failed",
+                found=stated["failed"],
+                expected=f"{evidence.known('/gate/failed_promotion')} to {stated['submitted']}",
+                message="the set fails more runs than it holds, or not this one",
+            )
+        ]
     if evidence.siblings is None:
         return Unverifiable("the data set that the policy judged: this is one run of it")
     mine = (evidence.known("/run/session_id"), evidence.known("/gate/policy/digest"))
@@ -114,7 +123,7 @@ def deterministic_policy(evidence: Evidence) -> Answer:
             message="an input that nobody can repeat",
         )
         for where, entry in entries(evidence, "/gate/inputs")
-        if entry["source"].partition("@")[0].lower() in _UNREPEATABLE
+        if entry["source"].partition("@")[0].lower() in _spec.load_json("registry/lists.json")["unrepeatable"]
     ]
 
 

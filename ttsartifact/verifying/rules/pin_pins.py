@@ -5,52 +5,42 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact import _spec
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity
 from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.rules.shared import claims_level, entries, is_unknown
+from ttsartifact.verifying.rules.pin_contents import commits_of, is_made_up_commit, named_revision
+from ttsartifact.verifying.rules.shared import claims_level, entries, is_unknown, repositories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ttsartifact.verifying.evidence import Evidence
 
-# Whole words only: "1.52-dev" beside the executable's digest is what espeak-ng calls itself, "dev" is a branch.
-MOVING_WORDS = frozenset(
-    {"latest", "main", "master", "head", "trunk", "tip", "edge", "nightly", "dev", "devel", "develop", "development"}
-    | {"snapshot", "canary", "rolling", "stable", "unstable", "current", "newest", "any", "default"}
-)
 # Debian versions carry a tilde inside ("1.51+dfsg-10~bpo12+1"), so only a leading one is a range.
 _RANGE = re.compile(r"^[~^=!]|[<>*]|\|\||(^|\.)[xX](\.|$)|\s-\s")
-_BRANCH_IN_URI = re.compile(r"(?:@|/(?:tree|blob|resolve|raw)/)([A-Za-z]+)/?$|/(?:tree|blob|resolve|raw)/([A-Za-z]+)/")
+_NO_COMMIT = "a commit that is a pattern, a word or the digest of nothing pins nothing"
 
 
 @rule("PIN01")
 def immutable_revision(evidence: Evidence) -> Answer:
     faults = evidence.breaches("PIN01")
-    pinned = [] if faults else list(_repositories(evidence))
+    pinned = [] if faults else list(repositories(evidence))
     for where, repository in pinned:
-        revision, uri = repository["revision"], repository["uri"]
-        if not set(revision.removeprefix("sha256:")) - {"0"}:
-            faults.append(Mismatch(where=f"{where}/revision", found=revision, message="the null commit pins nothing"))
-        branch = _BRANCH_IN_URI.search(uri)
-        if branch and (branch[1] or branch[2]).lower() in MOVING_WORDS:
-            faults.append(
-                Mismatch(
-                    where=f"{where}/uri",
-                    found=uri,
-                    expected="the repository without a branch",
-                    message="the address names a branch beside the revision",
-                )
-            )
+        faults += _moving_pin(where, repository["revision"], repository["uri"])
+    faults += [
+        Mismatch(where=f"{where}/revision", found=tool["revision"], message=_NO_COMMIT)
+        for where, tool in ([] if faults else _tools(evidence))
+        if is_made_up_commit(tool.get("revision", ""))
+    ]
     return faults if pinned or faults else NotApplicable("no repository is pinned")
 
 
 @rule("PIN03")
 def listed_files(evidence: Evidence) -> Answer:
     faults = evidence.breaches("PIN03")
-    pinned = [] if faults else list(_repositories(evidence))
+    pinned = [] if faults else list(repositories(evidence))
     for where, repository in pinned:
         if is_absent(repository["files"]):
             continue
@@ -128,8 +118,8 @@ def no_ranges(evidence: Evidence) -> Answer:
 
 @rule("PIN07")
 def dirty_tree_digest(evidence: Evidence) -> Answer:
-    places = [*_repositories(evidence), *_tools(evidence)]
-    if not any("dirty" in pin for _, pin in places):
+    places = [*repositories(evidence), *_tools(evidence)]
+    if not any({"dirty", "diff_digest"} & set(pin) for _, pin in places):
         return NotApplicable("no pin speaks of a working tree")
     return [
         Mismatch(
@@ -139,6 +129,15 @@ def dirty_tree_digest(evidence: Evidence) -> Answer:
         )
         for where, pin in places
         if pin.get("dirty") and "diff_digest" not in pin
+    ] + [
+        Mismatch(
+            where=f"{where}/diff_digest",
+            found="a digest",
+            expected="dirty, or no difference",
+            message="a clean tree has no difference",
+        )
+        for where, pin in places
+        if "diff_digest" in pin and not pin.get("dirty")
     ]
 
 
@@ -264,11 +263,20 @@ def listed_device(evidence: Evidence) -> Answer:
     ]
 
 
-def _repositories(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any]]]:
-    for where in ("/pins/model", "/pins/vocoder"):
-        pinned = evidence.known(where)
-        if isinstance(pinned, dict) and "uri" in pinned:
-            yield where, pinned
+def _moving_pin(where: str, revision: str, uri: str) -> Iterator[Mismatch]:
+    """Yield what of a repository's revision and address does not name one and the same content."""
+    if is_made_up_commit(revision):
+        yield Mismatch(where=f"{where}/revision", found=revision, message=_NO_COMMIT)
+    named = named_revision(uri)
+    if named is None and any(commit != revision.removeprefix("sha256:") for commit in commits_of(uri)):
+        named = commits_of(uri)[0]
+    if named is not None and named != revision:
+        yield Mismatch(
+            where=f"{where}/uri",
+            found=uri,
+            expected=f"the repository alone, or {revision}",
+            message=f"the address names {named} beside the revision",
+        )
 
 
 def _tools(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -293,7 +301,8 @@ def is_exact(version: str) -> bool:
 
 
 def _is_moving(word: str) -> bool:
-    return word.lower() in MOVING_WORDS
+    # Whole words only: "1.52-dev" beside the executable's digest is what espeak-ng calls itself, "dev" is a branch.
+    return word.lower() in _spec.load_json("registry/lists.json")["moving_words"]
 
 
 def _moves(where: str, word: str) -> Mismatch:

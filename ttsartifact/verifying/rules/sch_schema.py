@@ -9,6 +9,7 @@ from ttsartifact.formulas.levels import missing_for
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Unverifiable
 from ttsartifact.terms.level import LEVELS
 from ttsartifact.verifying.catalogue import rule
+from ttsartifact.verifying.evidence import Unsound
 
 if TYPE_CHECKING:
     from ttsartifact.verifying.evidence import Evidence
@@ -91,7 +92,7 @@ def one_run_id(evidence: Evidence) -> Answer:
 def reached_level(evidence: Evidence) -> Answer:
     claimed = evidence.known("/level")
     asked = LEVELS[1 : LEVELS.index(claimed) + 1]
-    return [
+    faults = [
         Mismatch(
             where=missing.partition(":")[0],
             found="absent",
@@ -101,6 +102,26 @@ def reached_level(evidence: Evidence) -> Answer:
         for level in asked
         for missing in missing_for(level, evidence.descriptor)
     ]
+    if not faults and "L2" in asked and not _was_read(evidence):
+        message = f"the claimed level {claimed} is not reached"
+        faults.append(
+            Mismatch(where="trace/telemetry", found="no reading", expected="a reading, for L2", message=message)
+        )
+    return faults
+
+
+def _was_read(evidence: Evidence) -> bool:
+    """Tell whether telemetry holds a reading, where L2 asks for it: a table of nulls covers no run."""
+    if evidence.known("/generation/device") == "cpu":
+        return True
+    try:
+        telemetry = evidence.trace("telemetry")
+    except Unsound:  # what is wrong with the trace is its own rule's to say
+        return True
+    if telemetry is None:
+        return True
+    columns = [values for name, values in telemetry.columns.items() if name not in {"t_ns", "t_before_ns"}]
+    return any(value is not None for values in columns for value in values)
 
 
 def _is_newer_minor(evidence: Evidence) -> bool:

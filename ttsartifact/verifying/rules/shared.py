@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
-__all__ = ["claims_level", "compared", "entries", "is_unknown"]
+__all__ = ["claims_level", "compared", "entries", "is_unknown", "repositories"]
 
 
 def claims_level(evidence: Evidence, level: str) -> bool:
@@ -35,3 +35,11 @@ def is_unknown(value: Any) -> bool:
 
 def compared(where: str, found: Any, stated: Any, message: str = "") -> list[Mismatch]:
     return [] if found == stated else [Mismatch(where=where, found=found, expected=stated, message=message)]
+
+
+def repositories(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the pinned repositories, model before vocoder; a vocoder inside the model is none."""
+    for where in ("/pins/model", "/pins/vocoder"):
+        pinned = evidence.known(where)
+        if isinstance(pinned, dict) and "uri" in pinned:
+            yield where, pinned

@@ -25,6 +25,7 @@ _TIME_COLUMNS = frozenset({"t_before_ns", "t_ns"})
 # Zero for a whole run is what a driver says that reads nothing. Utilisation, memory and event bits may be 0 in earnest.
 _NEVER_ALL_ZERO = frozenset({"MHz", "mW", "W", "mJ", "degC"})
 _OWN_ZERO = frozenset({"mW", "W"})  # of a channel that is the caller's own, only this much is known
+_COLDEST_C, _HOTTEST_C = -60, 150  # beyond what any silicon is specified for
 _MILLI_OF_UNIT = {"mW": 1, "W": 1000, "MHz": 1000, "%": 1000}
 
 
@@ -191,6 +192,8 @@ def possible_readings(evidence: Evidence) -> Answer:
         unit, driver = column.channel["unit"], column.where.startswith("trace/telemetry/")
         if lowest < 0 and (unit != "degC" if driver else unit in _OWN_ZERO):
             faults.append(_beyond(column, lowest, "at least 0"))
+        elif driver and unit == "degC" and lowest < _COLDEST_C:
+            faults.append(_beyond(column, lowest, f"at least {_COLDEST_C}"))
         if limit is not None and highest > limit:
             faults.append(_beyond(column, highest, f"at most {limit}"))
         if unit in (_NEVER_ALL_ZERO if driver else _OWN_ZERO) and lowest == highest == 0:
@@ -446,7 +449,10 @@ def _highest_possible(name: str, device: dict[str, Any]) -> int | None:
     if name == "power_mw":
         limit = device.get("power_limit_mw")
         return limit * 12 // 10 if isinstance(limit, int) else None
-    return None
+    if name == "mem_used_mib":
+        limit = device.get("memory_mib")
+        return limit if isinstance(limit, int) else None
+    return _HOTTEST_C if name == "temperature_c" else None
 
 
 def _beyond(column: _Column, value: int, expected: str) -> Mismatch:

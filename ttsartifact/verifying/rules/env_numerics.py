@@ -1,0 +1,156 @@
+"""What is said of the arithmetic twice (clauses 4.10 and 6.6): profile, parameters, flags, variables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact import _spec
+from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
+from ttsartifact.verifying.catalogue import rule
+from ttsartifact.verifying.rules.shared import entries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ttsartifact.verifying.evidence import Evidence
+
+__all__ = ["device_kind", "variables"]
+
+_TF32_VARIABLES = frozenset({"NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"})
+_PRECISION, _NUMERICS, _DETERMINISM = "/generation/precision", "/generation/numerics", "/generation/determinism"
+
+
+@rule("ENV08")
+def backed_exactness(evidence: Evidence) -> Answer:
+    numerics = evidence.known(_NUMERICS)
+    if numerics is None:
+        return NotApplicable("no profile of numerics is stated")
+    faults = []
+    if numerics["kat_passed"] and is_absent(numerics["kat_digest"]):
+        faults.append(_no_exact("/generation/numerics/kat_digest", "absent", "the digest of the known answers"))
+    if numerics["profile"] != "exact":
+        return faults
+    if not numerics["kat_passed"]:
+        faults.append(_no_exact("/generation/numerics/kat_passed", found=False, expected=True))
+    return faults + list(_inexact(evidence))
+
+
+@rule("ENV09")
+def agreeing_parameters(evidence: Evidence) -> Answer:
+    params = evidence.known("/generation/params")
+    faults = [*_repeated(evidence, params), *_flagged(evidence), *_overridden(evidence)]
+    return faults if faults or params or variables(evidence) else NotApplicable("nothing repeats a field")
+
+
+def variables(evidence: Evidence) -> dict[str, str]:
+    """Return the recorded environment variables by name."""
+    return {entry["name"]: entry["value"] for _, entry in entries(evidence, "/env/variables")}
+
+
+def device_kind(value: Any) -> str | None:
+    """Return the kind of /generation/device that a parameter names, or None: `cuda:0` is `cuda`.
+
+    PyTorch calls a ROCm device `cuda`; the caller allows for it.
+    """
+    kind = value.lower().partition(":")[0] if isinstance(value, str) else None
+    kinds: list[str] = _spec.load_json("registry/lists.json")["device_kinds"]
+    return kind if kind in kinds else None
+
+
+def _inexact(evidence: Evidence) -> Iterator[Mismatch]:
+    """Yield what is said of the run that no exact arithmetic does."""
+    dtype = evidence.known(f"{_PRECISION}/dtype")
+    words: list[str] = _spec.load_json("registry/lists.json")["exact_types"]
+    if dtype is not None and not dtype.lower().startswith(tuple(words)):
+        yield _no_exact(f"{_PRECISION}/dtype", dtype, f"a type that holds integers exactly: {', '.join(words)}")
+    for key in ("tf32", "autocast"):
+        if evidence.known(f"{_PRECISION}/{key}") is True:
+            yield _no_exact(f"{_PRECISION}/{key}", found=True, expected=False)
+    expected = evidence.known(f"{_DETERMINISM}/class")
+    if expected != "bitwise":
+        yield _no_exact(f"{_DETERMINISM}/class", expected, "bitwise")
+    elif evidence.known(f"{_DETERMINISM}/self_repeat") == "differs":
+        yield _no_exact(f"{_DETERMINISM}/self_repeat", "differs", "equal")
+
+
+def _no_exact(where: str, found: Any, expected: Any) -> Mismatch:
+    return Mismatch(where=where, found=found, expected=expected, message="this is not what `exact` numerics are")
+
+
+def _repeated(evidence: Evidence, params: dict[str, Any]) -> Iterator[Mismatch]:
+    """Yield each parameter that repeats a field of the descriptor and does not agree with it."""
+    for key, value in params.items():
+        for stated in _stated_twice(evidence, key, value):
+            yield Mismatch(
+                where=f"/generation/params/{key}",
+                found=value,
+                expected=stated,
+                message="the parameter and the field tell two runs",
+            )
+
+
+def _stated_twice(evidence: Evidence, key: str, value: Any) -> list[str]:
+    """Return what the field says that parameter `key` repeats, where it says another thing; else nothing."""
+    if key == "device":
+        named, device = device_kind(value), evidence.known("/generation/device")
+        alike = named == device or {named, device} == {"cuda", "rocm"}
+        return [] if named is None or device is None or alike else [f"{device}, as /generation/device"]
+    if key == "numerics":
+        profile = evidence.known(f"{_NUMERICS}/profile")
+        # Who asks for `exact` on a machine that fails the known answers gets `native`, and both are told.
+        return [f"{profile}, as the profile"] if profile == "exact" and value != "exact" else []
+    if key == "seed":
+        seeds = [seed for _, seed in entries(evidence, "/generation/seeds")]
+        told = [seed[side] for seed in seeds for side in ("requested", "effective") if not is_absent(seed[side])]
+        drawn = not str(value).isdecimal() or not told  # -1 and null mean "draw one"
+        return [] if drawn or str(value) in told else [f"one of {', '.join(dict.fromkeys(told))}, as the seeds"]
+    if key == "dtype":
+        dtype = evidence.known(f"{_PRECISION}/dtype")
+        names = [_type_name(value), _type_name(dtype)]
+        return [] if None in names or names[0] == names[1] else [f"{dtype}, as the precision"]
+    if key == "batch_size":
+        size = evidence.known("/run/load/batch_size")
+        return [] if size is None or size == value else [f"{size}, as /run/load"]
+    return []
+
+
+def _type_name(value: Any) -> str | None:
+    """Return the one name of a numeric type that has several, or None of words that name none."""
+    aliases: dict[str, str] = _spec.load_json("registry/lists.json")["types"]
+    return aliases.get(value.lower().removeprefix("torch.")) if isinstance(value, str) else None
+
+
+def _flagged(evidence: Evidence) -> Iterator[Mismatch]:
+    """Yield each flag of determinism that allows TF32 where none was used, or forbids it where it was."""
+    tf32 = evidence.known(f"{_PRECISION}/tf32")
+    for place, flag in enumerate(evidence.known(f"{_DETERMINISM}/flags")):
+        name, _, value = flag.lower().partition("=")
+        if (
+            tf32 is not None
+            and name.endswith("allow_tf32")
+            and value in {"true", "false"}
+            and (value == "true") != tf32
+        ):
+            yield Mismatch(
+                where=f"/generation/determinism/flags/{place}",
+                found=flag,
+                expected=f"{str(tf32).lower()}, as /generation/precision/tf32",
+                message="the flag and the precision tell two arithmetics",
+            )
+
+
+def _overridden(evidence: Evidence) -> Iterator[Mismatch]:
+    """Yield each variable that forces TF32 on or off against the stated precision (a driver obeys it above all)."""
+    tf32, dtype = evidence.known(f"{_PRECISION}/tf32"), evidence.known(f"{_PRECISION}/dtype") or ""
+    if evidence.known("/generation/device") != "cuda" or tf32 is None or dtype.startswith(("float64", "int")):
+        return
+    for place, (name, value) in enumerate(variables(evidence).items()):
+        forces = name in _TF32_VARIABLES and value in {"0", "1"}
+        if forces and (value == "1") != tf32:
+            yield Mismatch(
+                where=f"/env/variables/{place}/value",
+                found=f"{name}={value}",
+                expected=f"{int(tf32)}, or /generation/precision/tf32 {str(not tf32).lower()}",
+                message="the variable overrides the stated precision",
+            )

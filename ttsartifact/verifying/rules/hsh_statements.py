@@ -1,0 +1,146 @@
+"""Digests and bytes that are stated twice (clause 4.10): stages beside what they read and delivered, sizes, framing."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact import _spec
+from ttsartifact.container.source import JoinedSource
+from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
+from ttsartifact.verifying.catalogue import rule
+from ttsartifact.verifying.rules.shared import entries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ttsartifact.verifying.evidence import Evidence
+
+# A layer of one of these stages changes what the stage at its left delivers, so that it may differ from what was given.
+_CHANGED_BY = {"text": frozenset({"text"}), "phoneme": frozenset({"text", "phoneme"}), "pcm": frozenset({"pcm"})}
+
+
+@rule("HSH16")
+def agreeing_stages(evidence: Evidence) -> Answer:
+    if evidence.known("/generation/stages") is None:
+        return NotApplicable("no stage digest is stated")
+    stated: dict[str, str] = {}
+    faults = []
+    for where, entry in entries(evidence, "/generation/stages"):
+        first = stated.setdefault(entry["stage"], entry["digest"])
+        if first != entry["digest"]:
+            faults.append(_apart(where, entry["stage"], entry["digest"], [first], "the stage is listed twice"))
+    for place, (where, entry) in enumerate(entries(evidence, "/generation/stages")):
+        twins = _twins(evidence, entry["stage"]) if place == list(stated).index(entry["stage"]) else []
+        if twins and entry["digest"] not in twins:
+            faults.append(_apart(where, entry["stage"], entry["digest"], twins, "the run states another digest"))
+    return faults + list(_extended(evidence, stated))
+
+
+@rule("HSH17")
+def recorded_framing(evidence: Evidence) -> Answer:
+    framing, wave = evidence.known("/audio/framing"), evidence.artifact.wave
+    if framing is None:
+        return NotApplicable("no framing is stated")
+    if wave is None:
+        return NotApplicable("the audio is no WAV, and its framing holds nothing")
+    start, end = wave.bare_pcm
+    whole = JoinedSource(evidence.artifact.audio)
+    sides = {"head": (0, start), "tail": (end, whole.size - end)}
+    return [
+        Mismatch(
+            where=f"/audio/framing/{side}",
+            found=f"{len(framing[side]) * 3 // 4} bytes or fewer",
+            expected=f"the {length} bytes {'before' if side == 'head' else 'behind'} the PCM",
+            message="the framing is not the file's: a stripped copy would be made into another one",
+        )
+        for side, (at, length) in sides.items()
+        if len(framing[side]) != (length + 2) // 3 * 4
+        or framing[side].encode() != base64.b64encode(whole.read_at(at, length))
+    ]
+
+
+@rule("HSH18")
+def one_size_a_digest(evidence: Evidence) -> Answer:
+    sizes: dict[str, tuple[str, int]] = {}
+    faults = []
+    for where, entry in _sized(evidence):
+        first, size = sizes.setdefault(entry["digest"], (where, entry["size"]))
+        if size != entry["size"]:
+            faults.append(
+                Mismatch(
+                    where=f"{where}/size",
+                    found=entry["size"],
+                    expected=f"{size}, as {first} of the same digest",
+                    message="the same bytes cannot have two lengths",
+                )
+            )
+    return faults
+
+
+def _twins(evidence: Evidence, stage: str) -> list[str]:
+    """Return the digests of which one must be that of `stage`; nothing where no other place speaks of it."""
+    if stage not in _CHANGED_BY:
+        return []
+    changed = bool(_CHANGED_BY[stage] & _imperfect_stages(evidence))
+    if stage == "pcm":
+        return _delivered(evidence, changed=changed)
+    if changed:
+        return []
+    if stage == "phoneme":
+        places = ["/input/phonemes/digest"]
+    elif evidence.known("/input/text/form") == "salted":
+        return []
+    else:
+        places = ["/input/text/digest", "/input/normalised_text"]
+    found = [evidence.known(place) for place in places]
+    return [value for value in found if value is not None] if found[0] is not None else []
+
+
+def _delivered(evidence: Evidence, *, changed: bool) -> list[str]:
+    """Return the digests of what the engine delivered as samples, where the file still holds just that."""
+    pcm, clean = evidence.known("/audio/pcm"), evidence.known("/imperfection/clean_pcm") if changed else None
+    rendered = any(entry["role"] != "output" for entry in evidence.known("/audio/roles"))
+    derived = evidence.known("/derived_from/pcm_equal") is False
+    if pcm is None or rendered or derived or (changed and clean is None):
+        return []
+    return [pcm] if clean is None else [pcm, clean]
+
+
+def _imperfect_stages(evidence: Evidence) -> set[str]:
+    if not isinstance(evidence.known("/imperfection"), dict):
+        return set()
+    return {layer["stage"] for _, layer in entries(evidence, "/imperfection/layers") if layer["enabled"]}
+
+
+def _extended(evidence: Evidence, stated: dict[str, str]) -> Iterator[Mismatch]:
+    """Yield what a registered extension says of a stage otherwise; of others nothing is known."""
+    held = evidence.known("/ext") or {}
+    for extension in _spec.load_json("registry/lists.json")["extension"]:
+        stations = held.get(extension["name"], {}).get("stations") if isinstance(held, dict) else None
+        for place, station in enumerate(stations if isinstance(stations, list) else []):
+            stage = extension["stations"].get(station.get("station")) if isinstance(station, dict) else None
+            if stage in stated and station.get("output_digest") != stated[stage]:
+                where = f"/ext/{extension['name']}/stations/{place}/output_digest"
+                message = "the extension tells it otherwise"
+                yield _apart(where, stage, station.get("output_digest"), [stated[stage]], message)
+
+
+def _apart(where: str, stage: str, found: Any, expected: list[str], message: str) -> Mismatch:
+    return Mismatch(
+        where=where, found=found, expected=" or ".join(dict.fromkeys(expected)), message=f"stage {stage}: {message}"
+    )
+
+
+def _sized(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every place that states a digest and a size of the same bytes."""
+    audio = evidence.known("/audio/digest"), evidence.known("/audio/size")
+    yield "/audio", {"digest": audio[0], "size": audio[1]}
+    for pointer in ("/traces", "/input/refs", "/pins/model/files", "/pins/vocoder/files", "/pins/frontend"):
+        for where, entry in entries(evidence, pointer):
+            if "size" in entry and not is_absent(entry.get("digest")) and "digest" in entry:
+                yield where, entry
+    engine = evidence.known("/pins/engine") or {}
+    if {"digest", "size"} <= set(engine):
+        yield "/pins/engine", engine

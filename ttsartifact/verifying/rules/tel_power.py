@@ -1,0 +1,158 @@
+"""Power, energy and units that are told twice (clauses 4.10, 6.4 and 9.5)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.formulas.telemetry import stat
+from ttsartifact.formulas.timebase import from_utc
+from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
+from ttsartifact.verifying.catalogue import rule
+from ttsartifact.verifying.rules.shared import entries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ttsartifact.terms.trace import Trace
+    from ttsartifact.verifying.evidence import Evidence
+
+__all__ = ["late_calibrations", "weaker_walls"]
+
+_BEHIND_THE_DEVICE = frozenset({"wall", "psu"})  # where the device's own power is a part of what a meter reads
+_SENSOR_ERROR_PERCENT = 5  # what NVIDIA documents of its boards' sensors
+_MICRO_OF_UNIT = {"mW": 1_000, "W": 1_000_000}
+# 4.3: the unit is part of the name of a telemetry column.
+_UNIT_OF = {
+    "clock_mhz": "MHz",
+    "mem_clock_mhz": "MHz",
+    "power_mw": "mW",
+    "energy_mj": "mJ",
+    "util_gpu_pct": "%",
+    "mem_used_mib": "MiB",
+    "temperature_c": "degC",
+    "clock_event_reasons": "bitmask",
+}
+_UNIT_ENDINGS = {"_mw": "mW", "_mj": "mJ", "_mhz": "MHz", "_mib": "MiB"}
+
+
+@rule("TEL17")
+def sound_witness(evidence: Evidence) -> Answer:
+    if not {"power", "energy"} & set(evidence.profiles):
+        return NotApplicable("neither power nor energy is claimed")
+    if not any(True for _ in _meters(evidence)):
+        return NotApplicable("no external meter")
+    return [*weaker_walls(evidence), *late_calibrations(evidence)]
+
+
+@rule("TEL18")
+def rising_counters(evidence: Evidence) -> Answer:
+    faults, asked = [], False
+    for where, channel, t_ns, values in _readings(evidence):
+        # RAPL counts in 32 bits and begins anew.
+        if channel["semantics"] != "counter" or channel["source"] == "rapl":
+            continue
+        asked = True
+        fall = next(((t, a, b) for t, (a, b) in zip(t_ns[1:], pairwise(values), strict=True) if b < a), None)
+        if fall is not None:
+            faults.append(
+                Mismatch(
+                    where=where,
+                    found=f"{fall[2]} at t = {fall[0]}",
+                    expected=f"at least {fall[1]}, the reading before it",
+                    message=f"the counter {channel['name']} falls",
+                )
+            )
+    return faults if asked else NotApplicable("no counter was read")
+
+
+@rule("TEL19")
+def one_description(evidence: Evidence) -> Answer:
+    listed = list(entries(evidence, "/channels"))
+    seen: set[str] = set()
+    faults = []
+    for where, channel in listed:
+        name, unit, window = channel["name"], channel["unit"], channel["window_ns"]
+        wanted = _UNIT_OF.get(name) or next((u for end, u in _UNIT_ENDINGS.items() if name.endswith(end)), unit)
+        if name in seen:
+            faults.append(Mismatch(where=f"{where}/name", found=name, message="a channel is described twice"))
+        seen.add(name)
+        if unit != wanted:
+            faults.append(_otherwise(f"{where}/unit", unit, wanted, f"the name {name} says its unit"))
+        if channel["semantics"] == "instant" and not is_absent(window) and window > 0:
+            faults.append(_otherwise(f"{where}/window_ns", window, 0, f"{name} is read in an instant"))
+        if channel["semantics"] == "window_mean" and window == 0:
+            faults.append(
+                _otherwise(f"{where}/window_ns", 0, "a window, or unknown", f"{name} is a mean over a window")
+            )
+    return faults if listed else NotApplicable("no channel")
+
+
+def weaker_walls(evidence: Evidence) -> Iterator[Mismatch]:
+    """Yield each meter behind the device that saw less power over the run than the device's own sensor did."""
+    means = {where: (channel, mean) for where, channel, mean in _mean_powers(evidence)}
+    own = [mean for channel, mean in means.values() if channel["source"] == "nvml"]
+    if not own:
+        return
+    for where, (channel, mean) in means.items():
+        behind = channel.get("meter", {}).get("measurement_point") in _BEHIND_THE_DEVICE
+        if behind and mean * 100 < max(own) * (100 - _SENSOR_ERROR_PERCENT):
+            yield Mismatch(
+                where=where,
+                found=f"{mean // 1_000} mW over the run",
+                expected=f"at least the device's own {max(own) // 1_000} mW",
+                message=f"{channel['name']} saw less power than the device that it feeds",
+            )
+
+
+def late_calibrations(evidence: Evidence) -> Iterator[Mismatch]:
+    """Yield each meter that was calibrated after the run began."""
+    began = evidence.known("/timebase/origin/utc")
+    for where, channel in _meters(evidence):
+        calibrated = channel["meter"]["calibrated"]
+        if began is not None and from_utc(calibrated) > from_utc(began):
+            yield Mismatch(
+                where=f"{where}/meter/calibrated",
+                found=calibrated,
+                expected=f"before {began}",
+                message=f"the meter of {channel['name']} was calibrated after the run",
+            )
+
+
+def _meters(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any]]]:
+    for where, channel in entries(evidence, "/channels"):
+        if channel["source"] == "external_meter" and channel["status"] == "ok" and "meter" in channel:
+            yield where, channel
+
+
+def _mean_powers(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any], int]]:
+    """Yield the mean power in microwatts of each channel that read power, over the run."""
+    start, end = evidence.known("/run/times/t_submit_ns"), evidence.known("/run/times/t_last_token_ns")
+    for where, channel, t_ns, values in _readings(evidence):
+        factor = _MICRO_OF_UNIT.get(channel["unit"])
+        found = stat(channel["name"], t_ns, values, start, end, milli=factor) if factor else None
+        if found is not None:
+            yield where, channel, found["mean_milli"]
+
+
+def _readings(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any], list[int], list[int]]]:
+    """Yield place, channel, times and values of each described column with readings."""
+    for _, channel in entries(evidence, "/channels"):
+        name = channel["name"]
+        own = evidence.trace(f"channel/{name}")
+        trace = own or evidence.trace("telemetry")
+        column = "value" if own is not None else name
+        if trace is not None and column in trace.columns and channel["status"] == "ok":
+            t_ns, values = _arrived(trace, column)
+            if values:
+                yield f"trace/{trace.name}/columns/{column}", channel, t_ns, values
+
+
+def _arrived(trace: Trace, column: str) -> tuple[list[int], list[int]]:
+    found = [(t, v) for t, v in zip(trace.columns["t_ns"], trace.columns[column], strict=True) if v is not None]
+    return [t for t, _ in found], [v for _, v in found]
+
+
+def _otherwise(where: str, found: Any, expected: Any, message: str) -> Mismatch:
+    return Mismatch(where=where, found=found, expected=expected, message=message)
