@@ -40,7 +40,8 @@ def registry(name: str) -> str:
 
 
 TWINS: dict[str, Callable[[], str]] = {"rules.json": rendered} | {
-    f"registry/{name}.json": partial(registry, name) for name in ("conditions", "families", "lists", "profiles", "stages")
+    f"registry/{name}.json": partial(registry, name)
+    for name in ("conditions", "families", "lists", "profiles", "stages")
 }
 
 
