@@ -1,23 +1,46 @@
-"""Writes ttsartifact/cli/help.txt, the text of `ttsa --help` as typer makes it for 80 columns and more."""
+"""Writes docs/commands.md, a page of every command and option, from the table that the command line is made from."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ttsartifact.cli import helping
+from ttsartifact.cli.table import ABOUT, COMMANDS
+
+if TYPE_CHECKING:
+    from ttsartifact.cli.options import Parameter
+    from ttsartifact.cli.table import Command
+
+PAGE = Path(__file__).parent.parent / "docs" / "commands.md"
 
 
 def text() -> str:
-    """Return typer's text."""
-    import click
-    import typer.main
+    """Return the page."""
+    parts = ["# Commands", "", *ABOUT, "", "Written by `make spec`; `ttsa COMMAND --help` prints the same."]
+    for command in COMMANDS.values():
+        parts += ["", *described(command)]
+    return "\n".join(parts) + "\n"
 
-    from ttsartifact.cli.app import app
 
-    group = typer.main.get_command(app)
-    context = click.Context(group, info_name="ttsa", terminal_width=80 - 2, help_option_names=["-h", "--help"])  # type: ignore[arg-type]
-    return group.get_help(context) + "\n"  # type: ignore[arg-type]
+def described(command: Command) -> list[str]:
+    """Return the section of one command."""
+    places = " ".join(p.declared.metavar for p in command.parameters if p.positional)
+    lines = [f"## ttsa {command.name}", "", f"`ttsa {command.name} [OPTIONS] {places}`".replace(" `", "`")]
+    lines += ["", command.summary, *(["", command.details] if command.details else [])]
+    return [*lines, "", "| | |", "| --- | --- |", *map(row, command.parameters)]
+
+
+def row(parameter: Parameter) -> str:
+    """Return the row of one parameter."""
+    if parameter.positional:
+        return f"| `{parameter.declared.metavar}` | {parameter.declared.help} |"
+    words = f" One of {', '.join(f'`{word}`' for word in parameter.choices)}." if parameter.choices else ""
+    default = "" if parameter.default in (None, False, ()) else f" Default `{parameter.default}`."
+    needed = " Required." if parameter.required else ""
+    typed = parameter.spelled.replace("|", "\\|")
+    return f"| `{typed}` | {parameter.declared.help}{words}{default}{needed} |"
 
 
 if __name__ == "__main__":
-    Path(helping.TEXT).write_text(text(), encoding="utf-8")
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(text(), encoding="utf-8")

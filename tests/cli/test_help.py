@@ -11,8 +11,9 @@ import pytest
 import typer.main
 import write_help
 
-from ttsartifact.cli import helping, main, quick
+from ttsartifact.cli import main
 from ttsartifact.cli.app import app
+from ttsartifact.cli.table import COMMANDS as TABLE
 
 README = Path(__file__).parent.parent.parent / "README.md"
 GROUP: Any = typer.main.get_command(app)
@@ -43,30 +44,51 @@ def test_every_command_and_option_has_a_sentence(
         assert option.help, option.name
 
 
-@pytest.mark.parametrize("columns", ["80", "81", "200", "0", "many"])
-def test_the_kept_help_is_typers_own(
-    columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_the_page_of_commands_is_the_table() -> None:
+    """docs/commands.md says what the command line takes; `make spec` renews it."""
+    assert write_help.PAGE.read_text(encoding="utf-8") == write_help.text()
+
+
+@pytest.mark.parametrize("call", [[], ["help"], ["-h"], ["--help"], ["-q", "--help"]], ids=" ".join)
+def test_help_is_shown_to_whoever_asks_or_says_nothing(
+    call: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`ttsa --help` does not wait for typer, and says letter by letter what typer would; `make spec` renews it."""
-    monkeypatch.setenv("COLUMNS", columns)
-    found = quick.recognise(["--help"])
-    assert found is helping.say_help
-    assert found() == 0
-    kept = capsys.readouterr().out
-    assert app(["--help"], prog_name="ttsa", standalone_mode=False) == 0
-    assert kept == capsys.readouterr().out == write_help.text()
+    """Bare `ttsa` is no mistake: the help is on stdout and the exit code is 0."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(call) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert said.out.startswith("Usage: ttsa [OPTIONS] COMMAND [ARGS]...\n")
+    assert all(f"  {command}  " in said.out for command in TABLE)
 
 
-def test_a_narrow_terminal_gets_its_help_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its lines are fitted to what is there, and that typer does."""
-    monkeypatch.setenv("COLUMNS", "79")
-    assert quick.recognise(["-h"]) is None
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_help_fits_the_terminal(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines are wrapped under their own column, at most 80 wide."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main([]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= min(80, columns)
 
 
-def test_no_command_is_a_wrong_call(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a command the help is shown, and the exit code is that of a wrong call."""
-    assert main([]) == 2
-    assert "Commands:" in "".join(capsys.readouterr())
+def test_help_of_a_command_by_both_names(capsys: pytest.CaptureFixture[str]) -> None:
+    """`ttsa help verify` is `ttsa verify --help`."""
+    assert main(["help", "verify"]) == 0
+    first = capsys.readouterr().out
+    assert main(["verify", "--help"]) == 0
+    assert capsys.readouterr().out == first
+    assert first.startswith("Usage: ttsa verify [OPTIONS] FILE...\n")
+
+
+@pytest.mark.parametrize(("typed", "near"), [("verfy", "verify"), ("shwo", "show"), ("differ", "diff")])
+def test_one_suggestion(typed: str, near: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A mistyped command gets its nearest name, once."""
+    assert main([typed, "x"]) == 2
+    assert (
+        capsys.readouterr().err
+        == f"ttsa: usage: there is no command {typed}; did you mean {near}? (`ttsa --help` tells more)\n"
+    )
 
 
 @pytest.mark.parametrize(("call", "told"), _BLOCK.findall(README.read_text(encoding="utf-8")))

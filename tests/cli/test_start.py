@@ -48,18 +48,6 @@ def test_verify_of_a_wav_imports_nothing_heavy(form: str, tmp_path: Path) -> Non
     assert found & {*HEAVY, "typer", "click", "argparse", "dataclasses", "pathlib"} == set()
 
 
-def test_verify_leaves_email_whole(tmp_path: Path) -> None:
-    """What jsonschema-rs asks the day of its build is not loaded for it, and is nobody else's loss."""
-    code = (
-        "import sys; from ttsartifact.cli import main; main(sys.argv[1:]);"
-        "print(*sorted({'email.utils', 'socket'} & set(sys.modules)));"
-        "import email.utils; print(email.utils.formatdate(0))"
-    )
-    argv = [sys.executable, "-c", code, "verify", str(kit.artifact(tmp_path))]
-    told = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert told[-2:] == ["", "Thu, 01 Jan 1970 00:00:00 -0000"]
-
-
 @pytest.mark.parametrize("form", ["text", "json", "tsv"])
 def test_show_imports_no_validator(form: str, tmp_path: Path) -> None:
     """A card checks nothing."""

@@ -10,8 +10,7 @@ import pytest
 from judged import compared, consistent, counted, data_set, imperfect, latency
 
 from ttsartifact import _spec
-from ttsartifact.cli import quick
-from ttsartifact.cli.commands.options import Profile
+from ttsartifact.cli.table import COMMANDS
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.finding import Outcome
 from ttsartifact.verifying.catalogue import catalogue
@@ -116,7 +115,8 @@ def test_the_registry_names_what_exists():
     assert {rule for profile in profiles().values() for rule in profile.rules} <= set(catalogue())
     claims = _spec.load_json("descriptor.schema.json")["properties"]["claims"]["items"]["enum"]
     assert {claim for profile in profiles().values() for claim in profile.claims} == set(claims)
-    assert [one.value for one in Profile] == list(profiles()) == list(quick._PROFILES)
+    (profile,) = (one for one in COMMANDS["verify"].parameters if one.keyword == "profile")
+    assert profile.choices == tuple(profiles())
     assert claimed(["power", "utc_alignment"]) == ["power", "utc"]
     bound = {rule.level for rule in catalogue().values() if rule.level[:1] != "L"}
     assert bound <= set(profiles())

@@ -1,63 +1,69 @@
 """The act behind adapt: clips, their words and where they come from become one request."""
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
-from ttsartifact.cli.make import as_usage, lines_of, numbers, origin, refuse_strange, usual
+from ttsartifact.cli.making import as_usage, lines_of, numbers, origin, refuse_strange, usual
+from ttsartifact.cli.options import Argument, Force, Option, Params
 from ttsartifact.cli.speak import EXIT, Usage, paint, passing, say
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = ["adapt"]
 
 
 def adapt(
-    paths: Sequence[str],
-    out: str,
+    clips: Annotated[Sequence[str], Argument("CLIP...", "Recordings of the voice; their order counts.")],
     *,
-    transcripts: str,
-    provenance: Sequence[str],
-    seed: int,
-    adapter: str | None,
-    base: str | None,
-    named: dict[str, Any],
-    parameters: Sequence[str],
-    format: str,
-    replace: bool,
+    transcripts: Annotated[
+        str, Option("What the clips say, word by word: one line per clip, in a UTF-8 file.", metavar="FILE")
+    ],
+    provenance: Annotated[
+        Sequence[str],
+        Option(
+            "Where the clips come from, once for all or once per clip; KIND as for --ref-origin of run.",
+            metavar="[KIND:]TEXT",
+        ),
+    ],
+    seed: Annotated[int, Option("The seed of everything that is drawn.", metavar="N", least=0)],
+    out: Annotated[str, Option("The delta to write, whole or not at all: *.safetensors.", short="-o", metavar="DELTA")],
+    adapter: Annotated[
+        str | None, Option("An installed adapter; default stable-tts, or the only one.", metavar="NAME")
+    ] = None,
+    base: Annotated[str | None, Option("A checkpoint instead of the adapter's own.", metavar="FILE")] = None,
+    preserve: Annotated[
+        bool | None, Option("Learn from prior samples too, so that prosody is kept.", negatable=True)
+    ] = None,
+    param: Params = (),
+    format: Annotated[str, Option("How to print it.", choices=("text", "json"))] = "text",
+    force: Force = False,
 ) -> int:
-    """Adapt to a voice, write the delta, and say what it was made of.
-
-    `named` are the parameters that have an option of their own.
-    """
+    """Adapt to a voice, write the delta, and say what it was made of."""
     from ttsartifact.running.adapt import adapt_voice
     from ttsartifact.running.adapter_protocol import ADAPTERS, AdaptationClip, load_adapter
 
-    words = _transcripts(transcripts, len(paths))
-    origins = _origins(provenance, len(paths))
+    words = _transcripts(transcripts, len(clips))
+    origins = _origins(provenance, len(clips))
     name = adapter or usual(ADAPTERS, "--adapter")
     info = load_adapter(name).describe()
-    wanted = {key: value for key, value in named.items() if value is not None}
+    wanted = {key: value for key, value in {"preserve": preserve}.items() if value is not None}
     refuse_strange(info, wanted, "adapter")
     least, most = info.references
-    if not least <= len(paths) <= most:
-        raise Usage(f"adapter {info.name} takes {least} to {most} clips; there are {len(paths)}")
-    clips = [
+    if not least <= len(clips) <= most:
+        raise Usage(f"adapter {info.name} takes {least} to {most} clips; there are {len(clips)}")
+    requested = [
         AdaptationClip(path=path, transcript=said, provenance=told)
-        for path, said, told in zip(paths, words, origins, strict=True)
+        for path, said, told in zip(clips, words, origins, strict=True)
     ]
     passing("making ready")
     try:
         adapted = adapt_voice(
             name,
-            clips,
+            requested,
             out,
             seed=seed,
-            parameters=as_usage(info, wanted) | numbers(parameters),
+            parameters=as_usage(info, wanted) | numbers(param),
             weights={} if base is None else {os.path.basename(base): base},
-            replace=replace,
+            replace=force,
             on_step=lambda done, most: passing(f"adapting: step {done} of at most {most}"),
         )
     finally:
@@ -69,7 +75,7 @@ def adapt(
     else:
         from ttsartifact.reporting.adaptation import adapted_lines
 
-        say(adapted_lines(adapted, paths, out, paint()))
+        say(adapted_lines(adapted, clips, out, paint()))
     return EXIT.OK
 
 

@@ -1,16 +1,14 @@
 """The acts behind pack, unpack, strip, reattach and convert."""
 
-from __future__ import annotations
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
-from typing import TYPE_CHECKING, Any
-
+from ttsartifact.cli.options import Argument, File, Files, Force, Option, Out
 from ttsartifact.cli.speak import EXIT, Usage, say
 from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.reporting.safe import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ttsartifact.terms.trace import Trace
 
 __all__ = ["convert", "pack", "reattach", "strip", "unpack"]
@@ -19,34 +17,53 @@ _COMPUTED = ("spec_version", "level", "audio", "traces")
 _KNOWN_OF_AUDIO = ("roles", "encoder", "clipped_samples", "decoded")
 
 
-def strip(file: str, out: str, *, capsule: str | None, replace: bool) -> int:
+def strip(
+    file: File,
+    *,
+    out: Out,
+    capsule: Annotated[str | None, Option("Keep the capsule too, for reattach.", metavar="FILE")] = None,
+    force: Force = False,
+) -> int:
     """Write the bare audio and say its digest."""
     from ttsartifact.packing import carriers
 
     if capsule is not None:
-        carriers.detach(file, capsule, replace=replace)
-    digest = carriers.strip(file, out, replace=replace)
+        carriers.detach(file, capsule, replace=force)
+    digest = carriers.strip(file, out, replace=force)
     say(f"{safe(out)}: {digest}")
     return EXIT.OK
 
 
-def reattach(bare: str, source: str, out: str, *, replace: bool) -> int:
+def reattach(
+    bare: Annotated[str, Argument("BARE", "Audio that lost its capsule.")],
+    *,
+    out: Out,
+    descriptor: Annotated[str, Option("An artifact, a capsule, or a folder that unpack wrote.", metavar="SOURCE")],
+    force: Force = False,
+) -> int:
     """Put a capsule back and say which run it is."""
     from ttsartifact.packing import carriers
 
-    say(f"{safe(out)}: {carriers.reattach(bare, source, out, replace=replace)}")
+    say(f"{safe(out)}: {carriers.reattach(bare, descriptor, out, replace=force)}")
     return EXIT.OK
 
 
-def convert(files: Sequence[str], out: str, *, replace: bool) -> int:
+def convert(files: Files, *, out: Out, force: Force = False) -> int:
     """Change the carrier and say which runs it now holds."""
     from ttsartifact.packing import carriers
 
-    say(f"{safe(out)}: {artifact_id}" for artifact_id in carriers.convert(files, out, replace=replace))
+    say(f"{safe(out)}: {artifact_id}" for artifact_id in carriers.convert(files, out, replace=force))
     return EXIT.OK
 
 
-def pack(audio: str, descriptor: str, out: str, *, traces: Sequence[str], replace: bool) -> int:
+def pack(
+    audio: Annotated[str, Argument("AUDIO", "A bare audio file.")],
+    *,
+    out: Out,
+    descriptor: Annotated[str, Option("What the recorder knows: a descriptor; digests are computed.", metavar="JSON")],
+    trace: Annotated[Sequence[str], Option("A trace as a JSON file; may be repeated.", metavar="JSON")] = (),
+    force: Force = False,
+) -> int:
     """Make an artifact of foreign parts and say what level it reaches."""
     from ttsartifact.container.source import FileSource
     from ttsartifact.packing.pack import pack as write
@@ -61,24 +78,24 @@ def pack(audio: str, descriptor: str, out: str, *, traces: Sequence[str], replac
     draft = Draft(
         descriptor={key: section for key, section in value.items() if key not in _COMPUTED},
         audio={key: known[key] for key in _KNOWN_OF_AUDIO if key in known} if isinstance(known, dict) else {},
-        traces=tuple(map(_trace, traces)),
+        traces=tuple(map(_trace, trace)),
     )
     with FileSource(audio) as source:
-        packed = write(draft, source, out, replace=replace)
+        packed = write(draft, source, out, replace=force)
     say(f"{safe(out)}: {packed.artifact_id}, level {packed.level}")
     return EXIT.OK
 
 
-def unpack(file: str, folder: str) -> int:
+def unpack(file: File, *, out: Annotated[str, Option("A new folder.", short="-o", metavar="DIR")]) -> int:
     """Write the parts as files and say their names, which are ours and not the artifact's."""
     from ttsartifact.packing import carriers
 
-    names = carriers.unpack(file, folder)
-    say(f"{safe(folder)}: {', '.join(names)}")
+    names = carriers.unpack(file, out)
+    say(f"{safe(out)}: {', '.join(names)}")
     return EXIT.OK
 
 
-def _trace(path: str) -> Trace:
+def _trace(path: str) -> "Trace":
     from ttsartifact.container import canonical
     from ttsartifact.terms.trace import Trace
 

@@ -1,22 +1,19 @@
 """The acts behind `verify` and `validate`: find the files, ask, tell what was found, and say the worst."""
 
-from __future__ import annotations
-
 import os
-import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 from ttsartifact.cli.files import files_under
-from ttsartifact.cli.report_streams import voice
+from ttsartifact.cli.options import Files, Option
+from ttsartifact.cli.report_streams import VOICES, voice
 from ttsartifact.cli.speak import EXIT, Usage, progress, worst
 from ttsartifact.terms.finding import Severity
+from ttsartifact.terms.level import LEVELS
 from ttsartifact.verifying.catalogue import catalogue
 from ttsartifact.verifying.report import Report, exit_code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from ttsartifact.reporting.receipt import Difference, Receipt
 
 __all__ = ["CHUNK", "ignored", "validate", "verify"]
@@ -25,21 +22,36 @@ CHUNK = 256  # paths a task: below, handing tasks around costs more than verifyi
 _PARALLEL_FROM = 500  # files; starting processes pays only beyond
 
 
+Format = Annotated[str, Option("How to print it: for eyes, for a forum, or for a machine.", choices=tuple(VOICES))]
+Strict = Annotated[bool, Option("Also fail on warnings and on rules that could not be checked.")]
+Jobs = Annotated[int, Option("Processes for many files; 0 chooses.", metavar="N", least=0)]
+
+
+def _profiles() -> list[str]:
+    from ttsartifact.verifying.profiles import profiles
+
+    return list(profiles())
+
+
 def verify(
-    files: Sequence[str],
+    files: Files,
     *,
-    format: str = "text",
-    text: str | None = None,
-    text_file: str | None = None,
-    ref: Sequence[str] = (),
-    receipt: str | None = None,
-    level: str | None = None,
-    profile: Sequence[str] = (),
-    ignore: Sequence[str] = (),
-    fail_on: str = "error",
-    quick: bool = False,
-    strict: bool = False,
-    jobs: int = 0,
+    format: Format = "text",
+    text: Annotated[str | None, Option("The text, if you know it: its digest must be the run's.")] = None,
+    text_file: Annotated[str | None, Option("The same, from a file.", metavar="FILE")] = None,
+    ref: Annotated[Sequence[str], Option("A reference clip that you hold; may be repeated.", metavar="CLIP")] = (),
+    receipt: Annotated[str | None, Option("The line that was posted for the run.", metavar="LINE")] = None,
+    level: Annotated[str | None, Option("The level that you demand.", choices=LEVELS)] = None,
+    profile: Annotated[
+        Sequence[str], Option("A profile whose evidence you demand; may be repeated.", choices=_profiles)
+    ] = (),
+    ignore: Annotated[
+        Sequence[str], Option("Suppress a rule's findings, for a reason; may be repeated.", metavar="ID=REASON")
+    ] = (),
+    fail_on: Annotated[str, Option("The least severity that counts.", choices=("warn", "error"))] = "error",
+    quick: Annotated[bool, Option("Check sizes and structure only; compute no digest.")] = False,
+    strict: Strict = False,
+    jobs: Jobs = 0,
 ) -> int:
     """Verify files against all rules and return the exit code."""
     asked: dict[str, Any] = {"level": level, "profiles": tuple(profile), "ignore": ignored(ignore), "quick": quick}
@@ -59,7 +71,7 @@ def verify(
     return _check(files, asked, format=format, fail_on=fail_on, strict=strict, jobs=jobs, receipt=held)
 
 
-def validate(files: Sequence[str], *, format: str = "text", strict: bool = False, jobs: int = 0) -> int:
+def validate(files: Files, *, format: Format = "text", strict: Strict = False, jobs: Jobs = 0) -> int:
     """Check structure and schema, hashing nothing, and return the exit code."""
     return _check(files, None, format=format, strict=strict, jobs=jobs)
 
@@ -81,24 +93,7 @@ def reports_of(path: str, asked: dict[str, Any] | None) -> tuple[Report, ...]:
     """Return the reports of one file; `asked` is None when nothing is to be hashed."""
     from ttsartifact.verifying import engine
 
-    _load_validator()
     return engine.validate(path) if asked is None else engine.verify(path, **asked)
-
-
-def _load_validator() -> None:
-    """Import jsonschema-rs without `email.utils`, which it asks one thing: on what day it was built itself.
-
-    With its sockets and calendars that module would be a sixth of a cold verify. Something may stand in its place
-    only here, in a process that is ours and has one thread.
-    """
-    if "jsonschema_rs" in sys.modules or "email.utils" in sys.modules:
-        return
-    sys.modules["email.utils"] = stand_in = ModuleType("email.utils")
-    stand_in.__dict__["__getattr__"] = lambda _: str  # whatever it calls takes the date as it is spelled
-    try:
-        import jsonschema_rs  # noqa: F401 - for those who import it late
-    finally:
-        del sys.modules["email.utils"]
 
 
 def reports_of_chunk(paths: list[str], asked: dict[str, Any] | None) -> list[tuple[Report, ...]]:
@@ -114,7 +109,7 @@ def _check(
     strict: bool,
     jobs: int,
     fail_on: str = "error",
-    receipt: Receipt | None = None,
+    receipt: "Receipt | None" = None,
 ) -> int:
     files = files_under(given)
     codes: set[int] = set()
@@ -151,7 +146,9 @@ def _asked_of_all(files: list[str], asked: dict[str, Any] | None, jobs: int) -> 
             yield from found_in_chunk
 
 
-def _differing(receipt: Receipt | None, path: str, reports: tuple[Report, ...]) -> list[tuple[Difference, ...] | None]:
+def _differing(
+    receipt: "Receipt | None", path: str, reports: tuple[Report, ...]
+) -> "list[tuple[Difference, ...] | None]":
     """Return, for each run of a file, the parts in which it is not the run of the receipt; None where nobody asked."""
     if receipt is None:
         return [None] * len(reports)
@@ -170,7 +167,7 @@ def _differing(receipt: Receipt | None, path: str, reports: tuple[Report, ...]) 
     return [None if any(not d for d in found) and d else d for d in found]
 
 
-def _receipt(line: str | None) -> Receipt | None:
+def _receipt(line: str | None) -> "Receipt | None":
     if line is None:
         return None
     from ttsartifact.reporting.receipt import parse

@@ -1,13 +1,25 @@
 """The act behind diff: two runs verified and compared, the likely cause said first."""
 
-from __future__ import annotations
+from typing import Annotated
 
+from ttsartifact.cli.options import Argument, Option
 from ttsartifact.cli.speak import paint, passing, progress, say
 
 __all__ = ["diff"]
 
 
-def diff(a: str, b: str, *, format: str = "text") -> int:
+def diff(
+    a: Annotated[str, Argument("A", "A run; SET.tts.parquet#3 is a row of a data set.")],
+    b: Annotated[str, Argument("B", "The run to compare it with.")],
+    *,
+    format: Annotated[
+        str,
+        Option(
+            "How to print it: lines, a document, a table, or a card for a forum.",
+            choices=("text", "json", "tsv", "markdown"),
+        ),
+    ] = "text",
+) -> int:
     """Compare two runs and return the exit code of clause 10.8."""
     from ttsartifact.comparing.diff import diff as compare
 

@@ -1,28 +1,29 @@
 """The acts behind conform and fixtures: hold a verifier to the kit, and hand the kit out or compare another with it."""
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Annotated
 
+from ttsartifact.cli.options import Argument, Option
 from ttsartifact.cli.speak import EXIT, Usage, paint, progress, say
 from ttsartifact.conforming.ask import ask_all
 from ttsartifact.conforming.kit import differences, hand_out, load
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = ["conform", "fixtures"]
 
 
 def conform(
-    command: Sequence[str],
+    command: Annotated[
+        Sequence[str], Argument("-- CMD...", "The verifier; the path of a file becomes its last argument.")
+    ],
     *,
-    kit: str | None = None,
-    format: str = "text",
-    jobs: int = 0,
-    select: str | None = None,
-    timeout_s: float = 30,
+    kit: Annotated[str | None, Option("A kit of another version than ours.", metavar="DIR")] = None,
+    format: Annotated[
+        str, Option("How to print it: a table, a document, or a test report.", choices=("text", "json", "junit"))
+    ] = "text",
+    jobs: Annotated[int, Option("Files at a time; 0 is one per processor.", metavar="N", least=0)] = 0,
+    select: Annotated[str | None, Option("Only the cases whose id begins so, such as fail/HSH.", metavar="ID")] = None,
+    timeout: Annotated[float, Option("Seconds for each answer.", metavar="S", least=0.1)] = 30,
 ) -> int:
     """Ask `command` about every case of the kit (whose id begins with `select`) and return the exit code."""
     from ttsartifact.reporting import conformance
@@ -31,7 +32,7 @@ def conform(
     if not cases:
         raise Usage(f"--select {select}: no case of the kit begins so")
     answers = []
-    for answer in ask_all(cases, command, jobs=jobs or os.cpu_count() or 1, timeout_s=timeout_s):
+    for answer in ask_all(cases, command, jobs=jobs or os.cpu_count() or 1, timeout_s=timeout):
         answers.append(answer)
         progress(len(answers), len(cases), "cases")
     if format == "json":
@@ -45,7 +46,11 @@ def conform(
     return EXIT.OK if all(answer.passed for answer in answers) else EXIT.FINDINGS
 
 
-def fixtures(out: str, *, check: bool = False) -> int:
+def fixtures(
+    *,
+    out: Annotated[str, Option("The folder; a new one, or one to check.", short="-o", metavar="DIR")],
+    check: Annotated[bool, Option("Write nothing; print where DIR differs from the kit.")] = False,
+) -> int:
     """Write the kit into the folder `out`, or tell in what `out` is not the kit; return the exit code."""
     from ttsartifact.reporting.safe import safe
 

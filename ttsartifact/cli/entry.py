@@ -7,8 +7,10 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from ttsartifact.cli import quick
+from ttsartifact.cli import calls
+from ttsartifact.cli.manner import set_manner
 from ttsartifact.cli.speak import EXIT, Usage, error_line, exit_of, usage_line
+from ttsartifact.cli.table import COMMANDS
 from ttsartifact.errors import TtsArtifactError
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\nttsa: interrupted\n")
         return EXIT.INTERRUPTED
+    finally:
+        set_manner()  # whoever calls twice in one process begins anew
     if argv is None:
         gc.freeze()  # the process ends here: to look once more for cycles in all it loaded is a tenth of a cold verify
     return code
@@ -44,10 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: list[str]) -> int:
     try:
-        call = quick.recognise(argv)
-        return call() if call is not None else _typer(argv)
+        call = calls.recognise(argv)
+        return call() if call is not None else _typer(calls.for_typer(argv))
     except Usage as error:
-        command = " ".join(["ttsa", *argv[:1]])
+        command = " ".join(["ttsa", *(word for word in argv[:1] if word in COMMANDS)])
         return _complain(usage_line(str(error), command), EXIT.USAGE)
     except TtsArtifactError as error:
         return _complain(error_line(error), exit_of(error))
@@ -69,19 +73,18 @@ def _run(argv: list[str]) -> int:
 
 
 def _typer(argv: list[str]) -> int:
-    import click
+    import typer
 
-    from ttsartifact.cli.app import app
+    from ttsartifact.cli.app import UsageError, app
 
     try:
         code = app(argv, prog_name="ttsa", standalone_mode=False)
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         return stop.exit_code
-    except click.exceptions.Abort:
+    except typer.Abort:
         raise KeyboardInterrupt from None
-    except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        path = context.command_path if context is not None else "ttsa"
+    except UsageError as error:
+        path = error.ctx.command_path if error.ctx is not None else "ttsa"
         return _complain(usage_line(error.format_message(), path), EXIT.USAGE)
     if code == EXIT.INTERRUPTED:  # typer's own word for an interrupt
         raise KeyboardInterrupt

@@ -1,13 +1,13 @@
 """The acts behind explain and schema."""
 
-from __future__ import annotations
-
 import json
 import textwrap
 import tomllib
 from pathlib import Path
+from typing import Annotated
 
 from ttsartifact import _spec
+from ttsartifact.cli.options import Argument
 from ttsartifact.cli.speak import EXIT, Usage, say
 from ttsartifact.verifying.catalogue import Rule, catalogue
 
@@ -25,20 +25,23 @@ _CLASSES = {
 }
 
 
-def explain(rule_id: str) -> int:
+def explain(rule: Annotated[str, Argument("RULE", "A rule's id, such as PIN01.")]) -> int:
     """Say one rule of the catalogue, a hint, or why there is none; an unknown one gets the nearest names."""
-    rule = catalogue().get(rule_id.upper())
-    if rule is None:
-        others = _other_ids()
-        if rule_id.upper() in others:
-            say(_wrapped(f"{rule_id.upper()}  {others[rule_id.upper()][0]}", others[rule_id.upper()][1]))
-            return EXIT.OK
-        raise Usage(f"there is no rule {rule_id}; {_near(rule_id)}")
-    say(_told(rule))
+    found = catalogue().get(rule.upper())
+    if found is not None:
+        say(_told(found))
+        return EXIT.OK
+    others = _other_ids()
+    if rule.upper() not in others:
+        raise Usage(f"there is no rule {rule}; {_near(rule)}")
+    name, facts = others[rule.upper()]
+    say(_wrapped(f"{rule.upper()}  {name}", facts))
     return EXIT.OK
 
 
-def schema(name: str) -> int:
+def schema(
+    name: Annotated[str, Argument("[NAME]", "descriptor, traces, report, show, ...")] = "descriptor",
+) -> int:
     """Print one schema as it stands in the specification."""
     names = sorted(path.name.removesuffix(".schema.json") for path in Path(_spec.SPEC_DIR).rglob("*.schema.json"))
     if name not in names:

@@ -1,37 +1,90 @@
-"""`ttsa --help` without typer, which takes four times as long to start: its text, kept in help.txt.
-
-A test holds the text to typer's own; `make spec` writes it anew.
-"""
+"""Help, from the table of commands, at the width of the terminal: the same for every typer, and without waiting for it."""
 
 from __future__ import annotations
 
-import os
-import sys
+import textwrap
+from typing import TYPE_CHECKING
 
-from ttsartifact.cli.speak import say
+from ttsartifact.cli.speak import EXIT, columns, say
+from ttsartifact.cli.table import ABOUT, COMMANDS
 
-__all__ = ["TEXT", "fits", "say_help"]
+if TYPE_CHECKING:
+    from ttsartifact.cli.options import Parameter
+    from ttsartifact.cli.table import Command
 
-TEXT = os.path.join(os.path.dirname(__file__), "help.txt")
-_COLUMNS = 80  # typer fills no line beyond, and wraps the text anew only for a narrower terminal
+__all__ = ["command_lines", "help_lines", "say_command_help", "say_help"]
+
+_WIDEST = 80
+_LONGEST_LABEL = 24
+_FLAGS = (
+    ("-V, --version", "Print the version and exit."),
+    ("-h, --help", "Print this message and exit."),
+    ("-q, --quiet", "Print results and errors only."),
+    ("-v, --verbose", "Print more."),
+    ("--color WHEN", "auto, always or never."),
+)
 
 
-def fits() -> bool:
-    """Tell whether the terminal is wide enough for the text as it stands; a pipe is."""
-    try:
-        columns = int(os.environ["COLUMNS"])
-    except (KeyError, ValueError):
-        columns = 0
-    if columns <= 0:
-        try:
-            columns = os.get_terminal_size(sys.__stdout__.fileno()).columns  # type: ignore[union-attr]
-        except (AttributeError, ValueError, OSError):
-            return True
-    return columns >= _COLUMNS or columns == 0
+def help_lines(width: int) -> list[str]:
+    """Return what the program does and which commands it has, for a width in columns."""
+    width = min(width, _WIDEST)
+    lines = ["Usage: ttsa [OPTIONS] COMMAND [ARGS]..."]
+    for paragraph in ABOUT:
+        lines += ["", *_indented(paragraph, width)]
+    lines += ["", "Options:", *_listed(_FLAGS, width)]
+    lines += ["", "Commands:", *_listed([(one.name, one.summary) for one in COMMANDS.values()], width)]
+    return [*lines, "", *textwrap.wrap("`ttsa COMMAND --help` describes one command.", width)]
 
 
 def say_help() -> int:
-    """Say what the program does and which commands it has."""
-    with open(TEXT, encoding="utf-8") as file:
-        say(file.read().removesuffix("\n"))
-    return 0
+    """Print what the program does and which commands it has."""
+    say(help_lines(columns()))
+    return EXIT.OK
+
+
+def say_command_help(command: Command) -> int:
+    """Print what one command does and takes."""
+    say(command_lines(command, columns()))
+    return EXIT.OK
+
+
+def command_lines(command: Command, width: int) -> list[str]:
+    """Return what one command does and takes, for a width in columns."""
+    width = min(width, _WIDEST)
+    arguments = [parameter for parameter in command.parameters if parameter.positional]
+    options = [parameter for parameter in command.parameters if not parameter.positional]
+    lines = [" ".join([f"Usage: ttsa {command.name} [OPTIONS]", *(one.declared.metavar for one in arguments)])]
+    for paragraph in (command.summary, *filter(None, command.details.split("\n\n"))):
+        lines += ["", *_indented(paragraph, width)]
+    if arguments:
+        lines += ["", "Arguments:", *_listed([(one.declared.metavar, one.declared.help) for one in arguments], width)]
+    rows = [(one.spelled, _described(one)) for one in options]
+    return [*lines, "", "Options:", *_listed([*rows, ("-h, --help", "Print this message and exit.")], width)]
+
+
+def _described(option: Parameter) -> str:
+    """Return the help of an option, the words it may take, its default, and whether it must be given."""
+    words = [option.declared.help]
+    if option.choices and not all(word in option.declared.help for word in option.choices):
+        words.append(f"One of {', '.join(option.choices)}.")
+    if option.default not in (None, False, ()):
+        words.append(f"Default: {option.default}.")
+    if option.required:
+        words.append("Required.")
+    return " ".join(words)
+
+
+def _indented(paragraph: str, width: int) -> list[str]:
+    return textwrap.wrap(paragraph, width, initial_indent="  ", subsequent_indent="  ")
+
+
+def _listed(rows: list[tuple[str, str]] | tuple[tuple[str, str], ...], width: int) -> list[str]:
+    """Return names in one column and words in another; a name that is too long gets a line of its own."""
+    label = min(max(len(name) for name, _ in rows), _LONGEST_LABEL) + 2
+    lines = []
+    for name, words in rows:
+        wrapped = textwrap.wrap(words, max(16, width - label - 2), break_long_words=False, break_on_hyphens=False)
+        first = wrapped.pop(0) if len(name) <= _LONGEST_LABEL else ""
+        lines.append(f"  {name:<{label}}{first}".rstrip())
+        lines += [" " * (label + 2) + rest for rest in wrapped]
+    return lines

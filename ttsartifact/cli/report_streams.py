@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Differences = tuple[Difference, ...] | None
 
-__all__ = ["Voice", "voice"]
+__all__ = ["VOICES", "Voice", "voice"]
 
 
 class Voice:
@@ -126,7 +126,7 @@ class _Markdown(Voice):
         pass
 
 
-_VOICES: dict[str, type[Voice]] = {
+VOICES: dict[str, type[Voice]] = {
     "text": Voice,
     "tsv": _Tsv,
     "json": _Json,
@@ -140,7 +140,7 @@ _VOICES: dict[str, type[Voice]] = {
 
 def voice(format: str, *, strict: bool) -> Voice:
     """Return what tells reports in one format."""
-    return _VOICES[format](strict=strict)
+    return VOICES[format](strict=strict)
 
 
 def _artifact_of(report: Report) -> Artifact | None:

@@ -1,51 +1,63 @@
 """The act behind rerun: the plan is told first, then what came of it."""
 
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
-from ttsartifact.cli.make import given_text, numbers
+from ttsartifact.cli.making import given_text, numbers
+from ttsartifact.cli.options import Argument, Force, Option, Params
 from ttsartifact.cli.speak import EXIT, Usage, error_line, paint, passing, say
 from ttsartifact.errors import CommandFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ttsartifact.rerunning.plan import Plan
 
 __all__ = ["rerun"]
 
 
 def rerun(
-    file: str,
-    argv: Sequence[str],
+    file: Annotated[str, Argument("FILE", "An artifact of one run.")],
+    command: Annotated[
+        Sequence[str], Argument("[-- CMD...]", "Your own command, with {text}, {out} and {ref} as for record.")
+    ] = (),
     *,
-    format: str,
-    text: str | None,
-    text_file: str | None,
-    references: Sequence[str],
-    runner: str | None,
-    weights: str | None,
-    parameters: Sequence[str],
-    readapt: bool,
-    timeout: float,
-    keep: str | None,
-    replace: bool,
-    recorded: dict[str, Any],
+    format: Annotated[str, Option("How to print it.", choices=("text", "json"))] = "text",
+    text: Annotated[str | None, Option("The text, where the file withholds it.")] = None,
+    text_file: Annotated[str | None, Option("The same, from a file.", metavar="FILE")] = None,
+    ref: Annotated[Sequence[str], Option("A reference clip of the run; may be repeated.", metavar="CLIP")] = (),
+    runner: Annotated[str | None, Option("An installed runner.", metavar="NAME")] = None,
+    weights: Annotated[
+        str | None, Option("A folder of weight files; each must have the digest that the run pins.", metavar="DIR")
+    ] = None,
+    param: Params = (),
+    readapt: Annotated[bool, Option("For an adapted voice: first make the delta again from its clips.")] = False,
+    pcm: Annotated[str | None, Option("As for record.", metavar="FORMAT")] = None,
+    text_on_stdin: Annotated[bool, Option("As for record.")] = False,
+    repair_header: Annotated[bool, Option("As for record.")] = False,
+    timeout: Annotated[float, Option("End it after S seconds.", metavar="S", least=0)] = 600,
+    keep: Annotated[str | None, Option("Keep the new run as an artifact.", metavar="OUT")] = None,
+    force: Force = False,
 ) -> int:
     """Make a run again and return the exit code of its verdict."""
     from ttsartifact.rerunning.rerun import rerun_command, rerun_runner
 
-    told: dict[str, Any] = {"references": references, "keep": keep, "replace": replace}
+    told: dict[str, Any] = {"references": ref, "keep": keep, "replace": force}
     told["on_plan"] = _tell if format == "text" else None
     if text is not None or text_file is not None:
         told["text"] = given_text(text, text_file)
     try:
-        if argv:
-            if runner or weights or parameters or readapt:
+        if command:
+            if runner or weights or param or readapt:
                 raise Usage("a command behind `--` and a runner are two ways; take one")
-            result = rerun_command(file, argv, wall_s=timeout, **recorded, **told)
+            result = rerun_command(
+                file,
+                command,
+                wall_s=timeout,
+                pcm=pcm,
+                text_on_stdin=text_on_stdin,
+                repair_header=repair_header,
+                **told,
+            )
         else:
             from ttsartifact.running.child import ChildLimits
 
@@ -53,7 +65,7 @@ def rerun(
                 file,
                 runner=runner,
                 weights=weights,
-                parameters=numbers(parameters),
+                parameters=numbers(param),
                 readapt=readapt,
                 limits=ChildLimits(wall_s=timeout),
                 **told,
@@ -76,7 +88,7 @@ def rerun(
     return result.exit_code
 
 
-def _tell(plan: Plan) -> None:
+def _tell(plan: "Plan") -> None:
     from ttsartifact.reporting.rerun import plan_lines
 
     say(plan_lines(plan))

@@ -1,21 +1,31 @@
 """The act behind `show`: the card, the document, the line or the receipt of each run of a file."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from ttsartifact.cli.files import files_under
+from ttsartifact.cli.options import Files, Option
 from ttsartifact.cli.speak import EXIT, error_line, exit_of, paint, say, worst
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.reading.artifact import Artifact, open_artifacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 __all__ = ["show"]
 
 
-def show(files: Sequence[str], *, format: str = "text", receipt: bool = False) -> int:
+def show(
+    files: Files,
+    *,
+    format: Annotated[
+        str,
+        Option(
+            "How to print it: a card, a document, the columns, or a card for a forum.",
+            choices=("text", "json", "tsv", "markdown"),
+        ),
+    ] = "text",
+    receipt: Annotated[bool, Option("Print the one line to post with the file.")] = False,
+) -> int:
     """Say what files state of their runs and return the exit code; nothing is checked."""
     import sys
 
@@ -44,7 +54,7 @@ def show(files: Sequence[str], *, format: str = "text", receipt: bool = False) -
     return worst(codes) if codes else EXIT.OK
 
 
-def _lines(artifact: Artifact, format: str, *, receipt: bool) -> Iterator[str]:
+def _lines(artifact: Artifact, format: str, *, receipt: bool) -> "Iterator[str]":
     if receipt:
         from ttsartifact.reporting.receipt import of
 

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from ttsartifact.cli.manner import manner
 from ttsartifact.errors import TtsArtifactError, Unavailable
 
 if TYPE_CHECKING:
@@ -14,7 +15,19 @@ if TYPE_CHECKING:
 
     from ttsartifact.reporting.phrases import Paint
 
-__all__ = ["EXIT", "Usage", "error_line", "exit_of", "paint", "passing", "progress", "say", "usage_line", "worst"]
+__all__ = [
+    "EXIT",
+    "Usage",
+    "columns",
+    "error_line",
+    "exit_of",
+    "paint",
+    "passing",
+    "progress",
+    "say",
+    "usage_line",
+    "worst",
+]
 
 
 class EXIT:
@@ -44,12 +57,31 @@ def say(lines: str | Iterable[str]) -> None:
 
 
 def paint(stream: TextIO | None = None) -> Paint:
-    """Return the colours for a stream: none unless it is a terminal that wants them."""
+    """Return the colours for a stream: none unless it is a terminal, or the user wants them.
+
+    `--color` decides, then NO_COLOR (https://no-color.org), then FORCE_COLOR, then the stream.
+    """
     from ttsartifact.reporting.phrases import Paint
 
     stream = stream or sys.stdout
-    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return Paint(on=wanted and stream.isatty())
+    if manner().color != "auto":
+        return Paint(on=manner().color == "always")
+    if os.environ.get("NO_COLOR"):
+        return Paint(on=False)
+    if os.environ.get("FORCE_COLOR"):
+        return Paint(on=True)
+    return Paint(on=os.environ.get("TERM") != "dumb" and stream.isatty())
+
+
+def columns(stream: TextIO | None = None) -> int:
+    """Return how many columns a stream shows: COLUMNS, else the terminal's, else 80."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdigit() and int(given) > 0:
+        return int(given)
+    try:
+        return os.get_terminal_size((stream or sys.stdout).fileno()).columns or 80
+    except (AttributeError, ValueError, OSError):
+        return 80
 
 
 def error_line(error: TtsArtifactError) -> str:
@@ -75,7 +107,7 @@ def exit_of(error: TtsArtifactError) -> int:
 
 def progress(done: int, total: int, what: str) -> None:
     """Tell on a terminal's stderr how far a long job is; say nothing into a pipe."""
-    if total > 1 and sys.stderr.isatty():
+    if total > 1 and sys.stderr.isatty() and not manner().quiet:
         end = "\r" if done < total else "\n"
         sys.stderr.write(f"{done}/{total} {what}{end}")
         sys.stderr.flush()
@@ -83,6 +115,6 @@ def progress(done: int, total: int, what: str) -> None:
 
 def passing(words: str = "") -> None:
     """Show on a terminal's stderr what goes on, in place of what was shown before; nothing clears it."""
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not manner().quiet:
         sys.stderr.write(f"\r\x1b[K{words}")
         sys.stderr.flush()

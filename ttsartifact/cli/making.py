@@ -1,0 +1,184 @@
+"""What record, run, rerun and adapt share: texts, clips, parameters and seeds as typed, and what is said after."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+from ttsartifact.cli.options import Option
+from ttsartifact.cli.speak import Usage, passing, say
+from ttsartifact.formulas.levels import missing_for
+from ttsartifact.reporting.safe import safe
+from ttsartifact.terms.level import LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ttsartifact.packing.pack import Packed
+    from ttsartifact.recording.references import Reference
+    from ttsartifact.recording.sensors import Sensor
+    from ttsartifact.running.runner_protocol import RunnerInfo
+
+__all__ = [
+    "Attempt", "Lang", "Notes", "Ref", "SensorName", "Session", "as_usage", "clips_of", "given_text", "lines_of",
+    "note", "numbers", "origin", "refuse_strange", "seed_words", "sensor_of", "tell_written", "usual",
+]  # fmt: skip
+
+Attempt = Annotated[int | None, Option("Which attempt this is, all earlier ones counted.", metavar="N", least=1)]
+Lang = Annotated[str | None, Option("Language of the text, as a BCP 47 tag.", metavar="TAG")]
+Notes = Annotated[str | None, Option("A free text for people.")]
+Ref = Annotated[Sequence[str], Option("A reference clip; may be repeated, in order.", metavar="CLIP")]
+SensorName = Annotated[str, Option("What reads clock, power and utilisation.", choices=("nvml", "none"))]
+Session = Annotated[str | None, Option("The session that the run belongs to.", metavar="ID")]
+
+# Of the schema's kinds of origin those that a name alone can follow; a data set needs its item, an address its time.
+_ORIGINS = ("recording", "synthetic", "adaptation", "other")
+_LONGEST_LINES_BYTES = 16 << 20
+# By which option a producer tells what a level asks for.
+_OPTIONS = {
+    "/run/attempt": "--attempt N, which only you know",
+    "/generation/device": "--device",
+    "/pins/model": "--model and --model-file",
+    "/pins/model/files": "--model-file",
+    "/pins/vocoder": "--vocoder",
+    "/generation/seeds": "--seed",
+    "/generation/determinism/class": "--determinism",
+    "/input/refs: where each clip came from": "--ref-origin",
+}
+
+
+def lines_of(path: str, option: str) -> list[str]:
+    """Return the lines of a UTF-8 file that an option names, without their ends."""
+    from ttsartifact.container.source import FileSource
+
+    with FileSource(path) as file:
+        if file.size > _LONGEST_LINES_BYTES:
+            raise Usage(f"{option} {path}: {file.size} bytes, expected at most {_LONGEST_LINES_BYTES}")
+        data = file.read_at(0, file.size)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Usage(f"{option} {path}: not UTF-8 at byte {error.start}") from error
+    # Line feeds alone end a line: other breaks of Unicode may stand in what somebody says.
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+
+
+def given_text(text: str | None, text_file: str | None) -> bytes:
+    """Return the bytes of the text, which are what is digested."""
+    if (text is None) == (text_file is None):
+        raise Usage("the text is said once: --text TEXT or --text-file FILE")
+    if text is not None:
+        return os.fsencode(text)
+    if text_file == "-":
+        return sys.stdin.buffer.read()
+    from ttsartifact.container.source import FileSource
+
+    assert text_file is not None
+    with FileSource(text_file) as file:
+        return file.read_at(0, file.size)
+
+
+def seed_words(words: Sequence[str]) -> list[tuple[str, str]]:
+    """Return (stage, digits) of seeds typed as N or as STAGE=N; the stage is empty where none was named."""
+    found = []
+    for word in words:
+        stage, _, digits = word.rpartition("=")
+        if not re.fullmatch(r"-?(0|[1-9][0-9]{0,39})", digits):
+            raise Usage(f"--seed {word}: expected a whole number, or STAGE=NUMBER")
+        found.append((stage, digits))
+    return found
+
+
+def refuse_strange(info: RunnerInfo, wanted: Mapping[str, Any], kind: str = "runner") -> None:
+    """Raise Usage for an option that is nothing to this runner, or to what else `kind` says that it is."""
+    known = [parameter.name for parameter in info.parameters]
+    for key in wanted:
+        if key not in known:
+            taken = ", ".join(known) or "no parameter"
+            raise Usage(f"--{key.replace('_', '-')}: {kind} {info.name} has no {key}; it takes {taken} (--param)")
+
+
+def as_usage(info: RunnerInfo, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return `wanted` when the runner takes it; what it does not take lies in the call."""
+    from ttsartifact.errors import Refused
+
+    try:
+        info.checked(wanted)
+    except Refused as error:
+        option = error.where.rpartition("/")[2].replace("_", "-")
+        raise Usage(f"--{option}: {error.message}: found {error.found}, expected {error.expected}") from error
+    return wanted
+
+
+def numbers(words: Sequence[str]) -> dict[str, Any]:
+    """Return parameters given as NAME=VALUE: a JSON number, true or false as such, anything else as words."""
+    found: dict[str, Any] = {}
+    for word in words:
+        name, mark, value = word.partition("=")
+        if not mark or not name:
+            raise Usage(f"--param {word}: expected NAME=VALUE")
+        try:
+            parsed = json.loads(value)
+        except ValueError:
+            parsed = value
+        found[name] = parsed if isinstance(parsed, (bool, int, float)) else value
+    return found
+
+
+def usual(group: str, option: str) -> str:
+    """Return the name that is meant where none is said: stable-tts, or the only one of its group."""
+    from ttsartifact.running.runner_protocol import installed
+
+    found = sorted(installed(group))
+    if "stable-tts" in found or not found:
+        return "stable-tts"
+    if len(found) > 1:
+        raise Usage(f"{option}: which one? There are {', '.join(found)}")
+    return found[0]
+
+
+def clips_of(paths: Sequence[str], words: str | None = None, role: str = "timbre") -> list[Reference]:
+    """Return reference clips, with where they come from in `words` like `recording:WHO`."""
+    from ttsartifact.recording.references import Reference
+
+    told = None if words is None else origin(words, "--ref-origin")
+    return [Reference(path=path, origin=told, role=role) for path in paths]
+
+
+def origin(words: str, option: str, *, plain: bool = False) -> dict[str, Any]:
+    """Return where a clip came from, said as KIND:NAME; `plain` words without a kind are of kind `other`."""
+    kind, _, name = words.partition(":")
+    if kind not in _ORIGINS or not name:
+        if not plain:
+            raise Usage(f"{option} {words}: expected KIND:NAME, where KIND is one of {', '.join(_ORIGINS)}")
+        kind, name = "other", words
+    return {"kind": kind, "name": name.strip()}
+
+
+def sensor_of(name: str) -> Sensor | None:
+    """Return the sensor of a name, not yet opened; None for `none`."""
+    if name == "none":
+        return None
+    from ttsartifact.recording.sensors.nvml import Nvml
+
+    return Nvml()
+
+
+def note(words: str) -> None:
+    """Say on stderr what a user should know, in place of what goes on."""
+    passing()
+    sys.stderr.write(f"ttsa: {safe(words)}\n")
+
+
+def tell_written(packed: Packed) -> None:
+    """Say what was written, and on stderr what would make the next level of it."""
+    say(f"{safe(packed.path)}: {packed.artifact_id}, level {packed.level}")
+    if packed.level != LEVELS[-1]:
+        following = LEVELS[LEVELS.index(packed.level) + 1]
+        lacks = missing_for(following, packed.descriptor) or ["/input/refs: where each clip came from"]
+        told = ", ".join(f"{each} ({_OPTIONS[each]})" if each in _OPTIONS else each for each in lacks)
+        note(f"{following} would need {told}")

@@ -1,0 +1,145 @@
+"""The command record: a command is run once, and what was typed becomes what the recorder is told."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from ttsartifact.cli.making import (
+    Attempt,
+    Lang,
+    Notes,
+    Ref,
+    SensorName,
+    Session,
+    clips_of,
+    given_text,
+    note,
+    seed_words,
+    sensor_of,
+    tell_written,
+)
+from ttsartifact.cli.options import Argument, Force, Option, Out
+from ttsartifact.cli.speak import EXIT, Usage, say
+from ttsartifact.reporting.safe import safe
+from ttsartifact.terms.descriptor import absent
+
+__all__ = ["record"]
+
+_NS_PER_MS = 1_000_000
+_DEVICES = ("cpu", "cuda", "rocm", "mps", "xpu", "npu", "other")
+_DETERMINISM = ("bitwise", "same_device", "statistical", "none")
+
+
+def record(
+    command: Annotated[
+        Sequence[str],
+        Argument("-- CMD...", "The command, with {text}, {out} and {ref} where they belong. No shell."),
+    ],
+    *,
+    out: Out,
+    text: Annotated[str | None, Option("The text to speak.")] = None,
+    text_file: Annotated[str | None, Option("The same, from a file; - is stdin.", metavar="FILE")] = None,
+    ref: Ref = (),
+    model: Annotated[str | None, Option("The model, by its full commit.", metavar="REPO@COMMIT")] = None,
+    model_file: Annotated[
+        Sequence[str], Option("Its files or folder, to digest; may be repeated.", metavar="PATH")
+    ] = (),
+    vocoder: Annotated[str | None, Option("The vocoder, by its full commit.", metavar="REPO@COMMIT")] = None,
+    engine: Annotated[str | None, Option("The engine, where it is not the command.", metavar="NAME@VERSION")] = None,
+    lang: Lang = None,
+    notes: Notes = None,
+    session: Session = None,
+    device: Annotated[str | None, Option("Where the model computes.", choices=_DEVICES)] = None,
+    attempt: Attempt = None,
+    seed: Annotated[
+        Sequence[str], Option("A seed that the command is given; may be repeated.", metavar="[STAGE=]N")
+    ] = (),
+    determinism: Annotated[str | None, Option("What you promise about a rerun.", choices=_DETERMINISM)] = None,
+    pcm: Annotated[
+        str | None, Option("Raw PCM comes on stdout: s16le:RATE:CHANNELS and the like.", metavar="FORMAT")
+    ] = None,
+    suffix: Annotated[str | None, Option("The suffix of {out}; default .flac, .mp3 or .wav, as OUT needs it.")] = None,
+    text_on_stdin: Annotated[bool, Option("Give the text on stdin too.")] = False,
+    repair_header: Annotated[bool, Option("State the lengths of a streamed WAV whose header does not.")] = False,
+    timeout: Annotated[float | None, Option("End the command after S seconds.", metavar="S", least=0)] = None,
+    repeat: Annotated[bool, Option("Run it twice and record whether the audio was the same.")] = False,
+    sensor: SensorName = "nvml",
+    period: Annotated[int, Option("Between two readings of the sensor.", metavar="MS", least=1)] = 50,
+    withhold_text: Annotated[bool, Option("Keep the text's digest only.")] = False,
+    include_paths: Annotated[bool, Option("Keep absolute paths of the command.")] = False,
+    dry_run: Annotated[bool, Option("Run it, print all that would be stored, and write nothing.")] = False,
+    force: Force = False,
+) -> int:
+    """Run a command once, record it, and say what was written."""
+    if not command:
+        raise Usage("there is no command to record; it stands behind `--`")
+    from ttsartifact.recording.command import record_command
+    from ttsartifact.recording.known_commands import known_command
+
+    known = known_command(command)
+    if known is not None and known.text_on_stdin and text is None and text_file is None:
+        text_file = "-"  # alone it would read what is piped to it; so it does behind us
+    told: dict[str, Any] = {
+        "lang": lang,
+        "notes": notes,
+        "session": session,
+        "device": device,
+        "attempt": attempt,
+        "seeds": _seeds(seed),
+        "determinism": determinism,
+        "withhold_text": withhold_text,
+    }
+    stated = {key: value for key, value in told.items() if value}
+    stated |= _pinned({"model": model, "vocoder": vocoder, "engine": engine}, model_file)
+    if ref:
+        stated["references"] = clips_of(ref)
+    with tempfile.TemporaryDirectory(prefix="ttsa-dry-") as folder:
+        target = os.path.join(folder, os.path.basename(out)) if dry_run else out
+        packed = record_command(
+            command,
+            text=given_text(text, text_file),
+            out=target,
+            sensor=sensor_of(sensor),
+            say=note,
+            pcm=pcm,
+            suffix=suffix,
+            text_on_stdin=text_on_stdin,
+            repair_header=repair_header,
+            timeout_s=timeout,
+            repeat=repeat,
+            include_paths=include_paths,
+            period_ns=period * _NS_PER_MS,
+            replace=force,
+            **stated,
+        )
+    if dry_run:
+        from ttsartifact.reporting.documents import as_json
+
+        say(as_json(packed.descriptor.value))
+        note(f"nothing was written; {safe(out)} would hold this and the audio")
+    else:
+        tell_written(packed)
+    return EXIT.OK
+
+
+def _seeds(words: Sequence[str]) -> list[dict[str, Any]]:
+    """Return seeds given as N, or as STAGE=N for one stage of many; what the engine made of them nobody saw."""
+    unseen = absent("unknown", "the command does not tell")
+    return [
+        {"stage": stage or "engine", "requested": digits, "effective": unseen, "generator": unseen}
+        for stage, digits in seed_words(words)
+    ]
+
+
+def _pinned(pins: dict[str, str | None], model_files: Sequence[str]) -> dict[str, Any]:
+    from ttsartifact.recording.pins import repository, tool
+
+    stated: dict[str, Any] = {}
+    if pins.get("model"):
+        stated["model"] = repository(str(pins["model"]), model_files)
+    if pins.get("vocoder"):
+        stated["vocoder"] = repository(str(pins["vocoder"]))
+    if pins.get("engine"):
+        stated["engine"] = tool(str(pins["engine"]))
+    return stated

@@ -1,0 +1,188 @@
+"""The table of commands, in the order in which a newcomer meets them.
+
+Its rows say what each command is for and where it is; its parameters are declared by its function (see `options`).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ttsartifact.cli.manner import set_manner
+from ttsartifact.cli.options import parameters_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ttsartifact.cli.options import Parameter
+
+__all__ = ["ABOUT", "COMMANDS", "Command", "call"]
+
+ABOUT = (
+    "One file per run of speech synthesis: the audio, its conditions, its timebase, and digests over every byte.",
+    "Exit codes: 0 no error, 1 findings, 2 wrong usage, 3 inconclusive, 4 unreadable or refused, 5 internal error.",
+)
+
+
+class Command(NamedTuple):
+    """One command: its name, the place of its function as MODULE:FUNCTION, one line of help, and paragraphs more."""
+
+    name: str
+    place: str
+    summary: str
+    details: str = ""
+
+    @property
+    def act(self) -> Callable[..., int]:
+        """Import and return the function that does it and returns the exit code."""
+        module, _, function = self.place.partition(":")
+        found: Callable[..., int] = getattr(import_module(f"ttsartifact.cli.{module}"), function)
+        return found
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """Return what may be typed behind the name: what the function takes, and what every command takes."""
+        return parameters_of(self.act) + parameters_of(set_manner)
+
+
+def call(command: Command, given: dict[str, Any]) -> int:
+    """Run a command with the parameters that were given and return its exit code."""
+    common = {parameter.keyword for parameter in parameters_of(set_manner)}
+    set_manner(**{key: value for key, value in given.items() if key in common})
+    return command.act(**{key: value for key, value in given.items() if key not in common})
+
+
+COMMANDS: dict[str, Command] = {
+    command.name: command
+    for command in (
+        Command(
+            "record",
+            "record:record",
+            "Run a TTS command and record it as one file.",
+            "The command is run once, without a shell: {text} becomes one argument, {out} the file that it "
+            "writes, {ref} a reference clip. Without {out} its stdout is the audio, and every read of it is a "
+            "chunk with a time of its own. What is not stated here and cannot be seen is absent in the file, "
+            "with the reason.",
+        ),
+        Command(
+            "run",
+            "run:run",
+            "Synthesise with an installed runner.",
+            "Runners are the entry points `ttsartifact.runners` of installed packages; doctor lists them. "
+            "--numerics, --device, --steps, --prompt and --prompt-text are the runner's parameters of these "
+            "names, where it has them.\n\n"
+            "With --batch the texts are synthesised together, one artifact each. The batch is a condition "
+            "that each artifact states; exact numerics do not depend on it.",
+        ),
+        Command(
+            "adapt",
+            "adapting:adapt",
+            "Adapt a runner to a voice, and write the delta.",
+            "The same clips, words, base, parameters and seed give the same bytes. The delta holds no sound "
+            "and no code; it states what it was made of, and so does every run with it: `ttsa run TEXT "
+            "--voice DELTA`. Adapters are the entry points `ttsartifact.adapters` of installed packages. "
+            "--preserve is the adapter's parameter of that name, where it has it.",
+        ),
+        Command(
+            "show",
+            "showing:show",
+            "Show what a file states about its run.",
+            "What follows from its bytes is computed and shown beside it. Nothing is checked: verify does that.",
+        ),
+        Command(
+            "verify",
+            "check:verify",
+            "Check every rule and digest; print a verdict.",
+            "The verdict grades what happened to the bytes: INTACT, REWRAPPED, RETAGGED, AUDIO_CHANGED, "
+            "BROKEN. A seal shows corruption, not authorship: who made a run is settled by the receipt that "
+            "was posted for it.",
+        ),
+        Command(
+            "validate",
+            "check:validate",
+            "Check structure and schema; compute no digest.",
+        ),
+        Command(
+            "rerun",
+            "rerunning:rerun",
+            "Make a run again and compare.",
+            "The plan is printed before anything runs. Nothing that the file names is executed: a command is "
+            "the one that you type after `--`, a runner is one that you installed. Verdicts, best first: "
+            "FILE-EXACT, PCM-EXACT, STAGE-EXACT, WITHIN-TOLERANCE, DIVERGED, DIFFERENT; NOT-COMPARABLE when "
+            "an input is missing (exit code 3).\n\n"
+            "A run of an adapted voice needs the folder of its delta (--weights); the base may be the "
+            "runner's own. --readapt answers DELTA-EXACT, or DELTA-DIFFERENT and which link of the chain "
+            "differs (exit code 1).",
+        ),
+        Command(
+            "diff",
+            "comparing:diff",
+            "Say which condition changed between two runs.",
+            "The first line names the likely cause; then the conditions, the audio and the times. Both files "
+            "are verified. Exit codes: 0 nothing but times differs, 1 a condition or a sample differs, 3 a "
+            "condition is stated by one file only.",
+        ),
+        Command(
+            "pack",
+            "carriers:pack",
+            "Make an artifact of audio and a descriptor.",
+            "For engines that write their own descriptor: digests, audio facts and the level are computed here.",
+        ),
+        Command(
+            "unpack",
+            "carriers:unpack",
+            "Write all parts as files in a new folder.",
+        ),
+        Command(
+            "convert",
+            "carriers:convert",
+            "Change the carrier, not the run.",
+            "The suffix of OUT names the carrier: .tts.wav, .tts.flac or .tts.mp3 for audio of that codec, or "
+            ".tts.parquet with one row per run. artifact_id and audio stay; audio is never transcoded.",
+        ),
+        Command(
+            "strip",
+            "carriers:strip",
+            "Write the bare audio of an artifact.",
+            "It comes out byte for byte as its encoder delivered it: sha256sum shows its output_audio_hash.",
+        ),
+        Command(
+            "reattach",
+            "carriers:reattach",
+            "Put a capsule back on its audio.",
+            "A copy whose header was rewritten is made whole when its samples are the recorded ones; other "
+            "audio is refused.",
+        ),
+        Command(
+            "conform",
+            "conform:conform",
+            "Hold a verifier to the conformance kit.",
+            "CMD is run once for each file, without a shell: a path in, a report as JSON out, an exit code of "
+            "the table. An answer that is not a report is a failure, and never means that a file is invalid.",
+        ),
+        Command(
+            "fixtures",
+            "conform:fixtures",
+            "Write the conformance kit, or check a copy byte for byte.",
+            "manifest.json lists, for each file, the rules that must fail; README.md describes the folders. "
+            "The recipes are in the repository: `make fixtures` makes the same bytes from them.",
+        ),
+        Command(
+            "explain",
+            "explain:explain",
+            "Explain a rule: what it requires, why, and how to mend.",
+        ),
+        Command(
+            "schema",
+            "explain:schema",
+            "Print a schema of the specification.",
+        ),
+        Command(
+            "doctor",
+            "doctor:doctor",
+            "List what is installed here to work with.",
+            "Versions, programs, sensors, clocks and space: what a recording on this machine could know. It "
+            "never fails.",
+        ),
+    )
+}
