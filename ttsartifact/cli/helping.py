@@ -1,4 +1,4 @@
-"""Help, from the table of commands, at the width of the terminal: the same for every typer, and without waiting for it."""
+"""Help, from the table of commands, at the width of the terminal: the same for every typer, and without its start."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class Parameter(NamedTuple):
         if isinstance(self.declared, Argument):
             return ()
         words = self.declared.choices
-        return tuple(words() if callable(words) else words)
+        return tuple(map(str, words() if callable(words) else words))
 
 
 def parameters_of(command: Callable[..., int]) -> list[Parameter]:
