@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import kit
 import pytest
 import typer.main
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ttsartifact.cli import calls, main
@@ -71,6 +71,7 @@ WORDS = st.sampled_from(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # drawing words is not what is tried here
 @given(st.sampled_from(sorted(COMMANDS)), st.lists(WORDS, max_size=7))
 def test_both_parsers_agree_wherever_the_quick_one_answers(command: str, words: list[str]) -> None:
     """It may leave a call to typer; it may not understand one differently."""
