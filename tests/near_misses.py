@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import credentials
 import full_run
 import judged
 import kit
@@ -216,6 +218,17 @@ NEAR: dict[str, Callable[[Path], Path]] = {
         pins__engine__name="stable-tts",  # several models go by that name: it names none
     ),
     "PIN14": partial(full_run.artifact, name=PARQUET, patch=kit.put(pins__model__tag="v1.0-rc.1")),
+    # Marking: other software's chunks and frames, answers that do not decide, and exclusions beside the audio.
+    "MRK01": plain(generation__marking=[credentials.entry(absent("withheld"), stage="transport")]),
+    "MRK02": audio(credentials.grown(kit.wav(), credentials.chunk(b"application/c2pa", b"c2pa"))),
+    "MRK03": audio(credentials.wav(kit.wav(), alg="sha512", exclude=[(20, 4), (24, 0)])),
+    "MRK04": plain(
+        generation__marking=[
+            credentials.heard("inconclusive", score_milli=12, threshold_milli=500),
+            credentials.heard("present", score_milli=-500, threshold_milli=-500),
+        ]
+    ),
+    "HSH15": partial(kit.artifact, run=replace(kit.draft(), leaves=True), name=PARQUET),
     # References and text.
     "REF01": full(input__mode="adapted"),
     "REF02": full(input__refs__2__origin={"kind": "recording", "name": "nobody's: a tone"}),

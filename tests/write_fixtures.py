@@ -13,6 +13,7 @@ import shutil
 import struct
 import sys
 import tempfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ ROOT = TESTS.parent
 sys.path.insert(0, str(TESTS))
 
 import boundaries
+import credentials
+import encoded
 import full_run
 import hostile_files
 import kit
@@ -65,6 +68,15 @@ VALID: dict[str, Any] = {
     "L2/parquet/plain": partial(kit.artifact, name="run.tts.parquet"),
     "L2/parquet/stereo": partial(kit.artifact, name="run.tts.parquet", audio=kit.wav(kit.tone(800, 2), channels=2)),
     "L2/parquet/two-runs": two_runs,
+    "L2/wav/credential": partial(kit.artifact, audio=(credentials.SIGNED / "engine.wav").read_bytes()),
+    "L1/mp3/credential": partial(
+        encoded.artifact, carrier="mp3", audio=(credentials.SIGNED / "engine.mp3").read_bytes()
+    ),
+    "L1/flac/credential": partial(
+        encoded.artifact, carrier="flac", audio=(credentials.SIGNED / "engine.flac").read_bytes()
+    ),
+    "L2/wav/watermark": partial(kit.artifact, patch=kit.put(generation__marking=[credentials.watermark()])),
+    "L2/wav/leaves": partial(kit.artifact, run=replace(kit.draft(), leaves=True)),
     "L3/wav/full": full_run.artifact,
     "L3/parquet/full": partial(full_run.artifact, name="run.tts.parquet"),
 }

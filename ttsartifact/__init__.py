@@ -2,7 +2,8 @@
 
 `Recorder` stamps the chunks of an engine as they reach host memory, and `record_command` does it for any command.
 `pack` makes one file of what was recorded, whole or not at all.
-`open` reads it back, lazily and within limits, as an `Artifact` with its `Descriptor` and `Trace`s.
+`open` reads it back, lazily and within limits, as an `Artifact` with its `Descriptor` and `Trace`s; `read_range` reads
+a part of its audio, verified.
 `validate` asks whether its structure holds, `verify` whether every byte and claim does: a `Report` of `Finding`s.
 `strip`, `convert` and `reattach` move a run between carriers without changing it.
 `diff` says which condition changed between two runs, how far their sounds are apart, and how their times compare.
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from ttsartifact.packing.pack import pack
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.reading.artifact import open_artifact as open  # noqa: A004 - as in gzip and wave
+    from ttsartifact.reading.ranges import read_range
     from ttsartifact.recording.command import record_command
     from ttsartifact.recording.recorder import Recorder, record_tts, wrap_async_iterator, wrap_iterator
     from ttsartifact.recording.references import Reference
@@ -93,6 +95,7 @@ _PLACES = {
     "ttsartifact.packing.carriers": ("convert", "reattach", "strip"),
     "ttsartifact.packing.pack": ("pack",),
     "ttsartifact.reading.artifact": ("Artifact", "open"),
+    "ttsartifact.reading.ranges": ("read_range",),
     "ttsartifact.recording.command": ("record_command",),
     "ttsartifact.recording.recorder": ("Recorder", "record_tts", "wrap_async_iterator", "wrap_iterator"),
     "ttsartifact.recording.references": ("Reference",),
@@ -179,6 +182,7 @@ __all__ = [
     "diff",
     "open",
     "pack",
+    "read_range",
     "reattach",
     "record_command",
     "record_tts",

@@ -64,3 +64,25 @@ def test_the_root_is_over_raw_digests() -> None:
     """8.4: SHA-256 over the 32-byte digests in order."""
     chunks = [sha256(b"a"), sha256(b"b")]
     assert chunk_root(chunks) == "sha256:" + sha256(hashlib.sha256(b"a").digest() + hashlib.sha256(b"b").digest())
+
+
+@pytest.mark.parametrize("size", [1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (9 << 20) + 5])
+def test_leaves_are_hashed_in_the_same_read(size: int) -> None:
+    """8.10: a digest of each MiB and of what is left, beside PCM and chunks, and each byte is read once."""
+
+    class Once(BytesSource):
+        read = 0
+
+        def read_into(self, offset: int, buffer: memoryview) -> None:
+            self.read += len(buffer)
+            super().read_into(offset, buffer)
+
+    data = (bytes(range(256)) * (size // 256 + 1))[:size]
+    source = Once(data)
+    pieces = [data[:1], Span(source, 1, size - 1)]
+    found = digest_audio(pieces, (0, size), [(0, size // 3), (size // 3, size)], leaves=True)
+    assert list(found.leaves) == [sha256(data[at : at + (1 << 20)]) for at in range(0, size, 1 << 20)]
+    assert source.read == size - 1
+    assert found.encoded == "sha256:" + sha256(data)
+    assert list(found.chunks) == [sha256(data[: size // 3]), sha256(data[size // 3 :])]
+    assert digest_audio(pieces).leaves == ()

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ttsartifact.container import capsule, mp3, sound
+from ttsartifact.container.carrier import recognised
 from ttsartifact.container.source import BytesSource, Piece, blocks_of
 from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge, TtsArtifactError
 
@@ -139,12 +140,16 @@ def test_each_structural_fault_names_its_rule_and_place(name: str) -> None:
 
 
 def test_a_flac_behind_a_tag_says_what_it_is() -> None:
-    """3.9: taggers write such files; their owners need not guess what is wrong with their MP3."""
-    data = id3(TITLE) + b"fLaC" + bytes(60)
-    with pytest.raises(NotAnArtifact, match="a FLAC behind an ID3 tag"):
+    """3.9: taggers and C2PA write such files, and the FLAC carrier reads them."""
+    data = id3(TITLE) + encoded.flac()
+    with pytest.raises(NotAnArtifact, match="a FLAC, and not an MP3, behind its tag"):
         mp3.walk(BytesSource(data))
-    with pytest.raises(NotAnArtifact, match="a FLAC behind an ID3 tag"):
-        sound.codec_of([data])
+    assert sound.codec_of([data]) == "flac"
+    found = recognised(BytesSource(data))
+    assert found is not None
+    assert found[0] == "flac"
+    with pytest.raises(NotAnArtifact, match="more than one ID3v2 tag before a FLAC"):
+        sound.codec_of([id3(TITLE) + data])
 
 
 def test_a_full_file_takes_no_capsule() -> None:

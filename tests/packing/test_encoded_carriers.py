@@ -26,6 +26,7 @@ FULL_FLAC = encoded.bare_flac(
 BARE = {
     "flac": FULL_FLAC,
     "flac-streaminfo-last": encoded.bare_flac(),
+    "flac-tagged": encoded.id3(encoded.TITLE) + FULL_FLAC,
     "mp3": encoded.mp3(),
     "mp3-tagged": encoded.id3(encoded.TITLE) + encoded.mp3() + encoded.ape() + encoded.ID3V1,
 }

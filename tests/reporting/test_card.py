@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import credentials
 import kit
 import pytest
 
@@ -43,6 +44,7 @@ def test_the_card_of_the_small_run(tmp_path: Path) -> None:
         "  chunks       2, median gap 20.000 ms, longest 20.000 ms; underrun margin 5.000 ms\n"
         "  load         0 queued, 1 running, 1 in the batch, 1 at once\n"
         "  telemetry    not applicable\n"
+        "  marking      not stated\n"
         "  imperfection none\n"
         "  promotion    not applicable\n"
         "  notes        not applicable"
@@ -66,6 +68,7 @@ def test_a_card_with_pins_telemetry_and_a_gate(tmp_path: Path) -> None:
         value["run"]["load"] |= {"queue_depth_at_submit": absent("unknown")}
         value["gate"] = {"failed_promotion": 1, "policy": {"id": "wer", "version": "2"}}
         value["imperfection"] = {"layers": [{"kind": "dropout", "stage": "pcm"}]}
+        value["generation"]["marking"] = [credentials.watermark()]
         value["input"]["refs"] = [{"role": "timbre", "digest": f"sha256:{n:064x}"} for n in range(6)]
 
     told = {line[2:15].strip(): line[15:] for line in card_lines(open_artifact(kit.artifact(tmp_path, patch=patch)))}
@@ -76,6 +79,7 @@ def test_a_card_with_pins_telemetry_and_a_gate(tmp_path: Path) -> None:
     assert told["load"] == "unknown queued, 1 running, 1 in the batch, 1 at once"
     assert told["promotion"] == "failed by wer 2"
     assert told["imperfection"] == "dropout in pcm"
+    assert told["marking"] == "watermark com.example.wavemark.1 at pcm by wavemark 1.2.0 (present to wavemark 1.2.0)"
     assert told["references"].startswith(f"timbre sha256:{0:064x}; timbre ")
     assert told["references"].endswith(" and 2 more")
 
@@ -99,7 +103,7 @@ def test_a_card_is_drawn_of_any_shape(value: Any, tmp_path: Path) -> None:
             descriptor[path[-1]] = value
 
         lines = list(card_lines(open_artifact(kit.artifact(tmp_path, patch=patch))))
-        assert len(lines) == 20, path
+        assert len(lines) == 21, path
         assert all(line.isprintable() for line in lines)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
+from ttsartifact.cli.making import note, tell_credentials
 from ttsartifact.cli.options import Argument, File, Files, Force, Option, Out
 from ttsartifact.cli.speak import EXIT, Usage, say
 from ttsartifact.errors import InvalidDescriptor
@@ -26,11 +27,15 @@ def strip(
 ) -> int:
     """Write the bare audio and say its digest."""
     from ttsartifact.packing import carriers
+    from ttsartifact.reporting.marking import stripped_words
 
     if capsule is not None:
         carriers.detach(file, capsule, replace=force)
-    digest = carriers.strip(file, out, replace=force)
+    kept: list[str] = []
+    digest = carriers.strip(file, out, replace=force, tell=lambda artifact: kept.extend(stripped_words(artifact)))
     say(f"{safe(out)}: {digest}")
+    for words in kept:
+        note(words)
     return EXIT.OK
 
 
@@ -51,8 +56,13 @@ def reattach(
 def convert(files: Files, *, out: Out, force: Force = False) -> int:
     """Change the carrier and say which runs it now holds."""
     from ttsartifact.packing import carriers
+    from ttsartifact.reporting.marking import converted_words
 
-    say(f"{safe(out)}: {artifact_id}" for artifact_id in carriers.convert(files, out, replace=force))
+    kept: list[str] = []
+    found = carriers.convert(files, out, replace=force, tell=lambda artifact: kept.extend(converted_words(artifact)))
+    say(f"{safe(out)}: {artifact_id}" for artifact_id in found)
+    for words in kept:
+        note(words)
     return EXIT.OK
 
 
@@ -83,6 +93,7 @@ def pack(
     with FileSource(audio) as source:
         packed = write(draft, source, out, replace=force)
     say(f"{safe(out)}: {packed.artifact_id}, level {packed.level}")
+    tell_credentials(packed)
     return EXIT.OK
 
 

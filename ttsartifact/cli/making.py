@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Attempt", "Lang", "Notes", "Ref", "SensorName", "Session", "as_usage", "clips_of", "given_text", "lines_of",
-    "note", "numbers", "origin", "refuse_strange", "seed_words", "sensor_of", "tell_written", "usual",
+    "note", "numbers", "origin", "refuse_strange", "seed_words", "sensor_of", "tell_credentials", "tell_written",
+    "usual",
 ]  # fmt: skip
 
 Attempt = Annotated[int | None, Option("Which attempt this is, all earlier ones counted.", metavar="N", least=1)]
@@ -174,9 +175,19 @@ def note(words: str) -> None:
     sys.stderr.write(f"ttsa: {safe(words)}\n")
 
 
+def tell_credentials(packed: Packed) -> None:
+    """Say on stderr what becomes of the C2PA credentials that the audio carries."""
+    if packed.credentials:
+        from ttsartifact.reporting.marking import kept_words
+
+        for credential in packed.credentials:
+            note(kept_words(credential))
+
+
 def tell_written(packed: Packed) -> None:
     """Say what was written, and on stderr what would make the next level of it."""
     say(f"{safe(packed.path)}: {packed.artifact_id}, level {packed.level}")
+    tell_credentials(packed)
     if packed.level != LEVELS[-1]:
         following = LEVELS[LEVELS.index(packed.level) + 1]
         lacks = missing_for(following, packed.descriptor) or ["/input/refs: where each clip came from"]

@@ -48,6 +48,13 @@ def record(
     vocoder: Annotated[str | None, Option("The vocoder, by its full commit.", metavar="REPO@COMMIT")] = None,
     engine: Annotated[str | None, Option("The engine, where it is not the command.", metavar="NAME@VERSION")] = None,
     lang: Lang = None,
+    marking: Annotated[
+        Sequence[str],
+        Option(
+            "What marks the audio: none, or watermark:SCHEME,tool=NAME@VERSION,...; may be repeated.", metavar="KIND"
+        ),
+    ] = (),
+    leaves: Annotated[bool, Option("Digest each MiB of the audio too, for readers of ranges.")] = False,
     notes: Notes = None,
     session: Session = None,
     device: Annotated[str | None, Option("Where the model computes.", choices=_DEVICES)] = None,
@@ -89,6 +96,8 @@ def record(
         "seeds": _seeds(seed),
         "determinism": determinism,
         "withhold_text": withhold_text,
+        "marking": marking,
+        "leaves": leaves,
     }
     stated = {key: value for key, value in told.items() if value}
     stated |= _pinned({"model": model, "vocoder": vocoder, "engine": engine}, model_file)

@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from ttsartifact.container.capsule import Capsule, Misframing
     from ttsartifact.container.source import Piece, Source
 
-__all__ = ["CARRIERS", "SUFFIXES", "Carrier", "carrier_named", "carrier_of", "carries_capsule", "embed", "recognised"]
+__all__ = [
+    "CARRIERS",
+    "SUFFIXES",
+    "Carrier",
+    "carrier_named",
+    "carrier_of",
+    "carries_capsule",
+    "embed",
+    "opening_of",
+    "recognised",
+]
 
 CARRIERS = (*(codec.name for codec in CODECS.values() if codec.has_carrier), "parquet")
 SUFFIXES = tuple(f".tts.{carrier}" for carrier in CARRIERS)
@@ -37,6 +47,10 @@ class Carrier(Protocol):
 
     def carries_capsule(self, source: Source, /) -> bool:
         """Tell whether a capsule lies in a file whose head can be walked; raises nothing."""
+        ...
+
+    def settled(self, walked: Any, bare_bytes: int | None, /) -> Any:
+        """Return the walk once /audio/size is read, which decides whose a tag before a FLAC is."""
         ...
 
     def embed(self, source: Source, walked: Any, artifact_id: str, capsule: bytes, /) -> list[Piece]:
@@ -76,12 +90,24 @@ def carrier_named(name: str) -> Carrier:
 
 def recognised(source: Source) -> tuple[str, Carrier] | None:
     """Return name and carrier of a file by its first bytes, or None where no carrier of one run opens like that."""
-    head = source.read_at(0, min(OPENING_BYTES, source.size))
+    head = opening_of(source)
     codec = codec_opening(head)
     if codec is None or not codec.has_carrier:
         return None
     carrier = carrier_named(codec.name)
     return (codec.name, carrier) if carrier.recognise(head) else None
+
+
+def opening_of(source: Source) -> bytes:
+    """Return the first bytes of a file, or those behind its ID3v2 tag where a FLAC begins there (clause 3.9)."""
+    head = source.read_at(0, min(OPENING_BYTES, source.size))
+    if head[:3] == b"ID3":
+        from ttsartifact.container import id3
+
+        tags = id3.leading_tags(source)
+        behind = source.read_at(tags[-1].end, min(OPENING_BYTES, source.size - tags[-1].end)) if tags else b""
+        return behind if behind[:4] == b"fLaC" else head
+    return head
 
 
 def carrier_of(out: str | os.PathLike[str], carrier: str | None = None) -> str:

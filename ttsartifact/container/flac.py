@@ -2,7 +2,7 @@
 
 `strip(embed(x)) == x` for every bare file that `walk` accepts. Layout of an artifact (clause 3.9):
 
-    fLaC  STREAMINFO  APPLICATION(ttsa seq total capsule)...  <the bare file's other blocks>  <its frames>
+    [ID3v2]  fLaC  STREAMINFO  APPLICATION(ttsa seq total capsule)...  <the bare file's other blocks>  <its frames>
 
 Only one bit of the bare part differs: the "last block" flag, which follows from which block is the last one. There is
 no pointer: comments are blocks of the encoder's, and a comment of ours could not be taken out of one again.
@@ -10,11 +10,12 @@ no pointer: comments are blocks of the encoder's, and a comment of ours could no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 from ttsartifact.container import capsule as capsules
+from ttsartifact.container import id3
 from ttsartifact.container.limits import MAX_CAPSULE_BLOCK_BYTES, MAX_FLAC_BLOCKS, MIB
 from ttsartifact.container.source import JoinedSource, Piece, Source, Span
 from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge
@@ -33,6 +34,7 @@ __all__ = [
     "framing",
     "misframed",
     "recognise",
+    "settled",
     "stated",
     "walk",
 ]
@@ -78,6 +80,10 @@ class Flac:
     """The blocks that hold the capsule, in their order."""
     wraps_artifact: bool
     """Whether foreign chunks of a WAV are kept here, and a capsule among them."""
+    start: int = 0
+    """Where fLaC stands: behind one ID3v2 tag where there is one."""
+    is_wrapped: bool = False
+    """Whether that tag was put on the artifact and is none of the bare file's; `settled` knows."""
 
 
 def recognise(head: bytes) -> bool:
@@ -88,13 +94,19 @@ def recognise(head: bytes) -> bool:
 def walk(source: Source) -> Flac:
     """Walk all of `source`, and raise at the first byte that breaks the structure (CON01, CON02, CON09, CON15)."""
     found = _metadata(source)
-    _require_last_frame(source, found.audio)
+    _require_last_frame(source, found)
     return found
 
 
-def stated(source: Source) -> tuple[int, int]:
+def settled(flac: Flac, bare_bytes: int | None) -> Flac:
+    """Return the walk once the stated size of the bare file is known: a tag that it does not count was put on later."""
+    held = sum(block.end - block.offset for block in flac.ours)
+    return replace(flac, is_wrapped=bool(flac.start) and bare_bytes == flac.size - held - flac.start)
+
+
+def stated(source: Source, start: int = 0) -> tuple[int, int]:
     """Return sample rate and frames as STREAMINFO has them; 0 frames says that the encoder did not know."""
-    packed = int.from_bytes(source.read_at(len(_MAGIC) + 14, 8), "big")
+    packed = int.from_bytes(source.read_at(start + len(_MAGIC) + 14, 8), "big")
     return packed >> 44, packed & (1 << 36) - 1
 
 
@@ -108,12 +120,13 @@ def carries_capsule(source: Source) -> bool:
 
 
 def _metadata(source: Source) -> Flac:
-    if not recognise(source.read_at(0, min(8, source.size))):
-        raise NotAnArtifact("not a FLAC file", where="offset 0", expected="fLaC and STREAMINFO")
+    start = _start(source)
+    if not recognise(source.read_at(start, min(8, source.size - start))):
+        raise NotAnArtifact("not a FLAC file", where=f"offset {start}", expected="fLaC and STREAMINFO")
     blocks: list[Block] = []
     ours: list[Block] = []
     wraps = is_last = False
-    offset = len(_MAGIC)
+    offset = start + len(_MAGIC)
     while not is_last:
         where = f"offset {offset}"
         if len(blocks) == MAX_FLAC_BLOCKS:
@@ -140,7 +153,22 @@ def _metadata(source: Source) -> Flac:
             wraps = wraps or name == _FOREIGN_ID + APPLICATION_ID
         offset = block.end
     _require_continuation(source, ours)
-    return Flac(size=source.size, blocks=tuple(blocks), audio=offset, ours=tuple(ours), wraps_artifact=wraps)
+    return Flac(
+        size=source.size, blocks=tuple(blocks), audio=offset, ours=tuple(ours), wraps_artifact=wraps, start=start
+    )
+
+
+def _start(source: Source) -> int:
+    """Return where fLaC has to stand; raises Damaged for more tags before it than players skip."""
+    tags = id3.leading_tags(source)
+    if len(tags) > 1:
+        raise Damaged(
+            "more than one ID3v2 tag before a FLAC",
+            where=f"offset {tags[1].offset}",
+            found=f"{len(tags)} tags",
+            expected="at most one; flac and sox open no other file",
+        )
+    return tags[0].end if tags else 0
 
 
 def _require_continuation(source: Source, ours: list[Block]) -> None:
@@ -204,7 +232,12 @@ def embed(source: Source, flac: Flac, _artifact_id: str, capsule: bytes) -> list
     if count > MAX_FLAC_BLOCKS:
         raise TooLarge("too many metadata blocks to add one", found=count, expected=f"at most {MAX_FLAC_BLOCKS}")
     head = _MAGIC + bytes([info.type]) + source.read_at(info.offset + 1, info.end - info.offset - 1)
-    return [head + blocks, Span(source, info.end, source.size - info.end)]
+    return [*_tag(source, flac), head + blocks, Span(source, info.end, source.size - info.end)]
+
+
+def _tag(source: Source, flac: Flac) -> list[Piece]:
+    """Return the tag before the bare file, where it has one of its own."""
+    return [Span(source, 0, flac.start)] if flac.start and not flac.is_wrapped else []
 
 
 def framing(capsule: bytes, *, is_last: bool) -> bytes:
@@ -221,7 +254,7 @@ def framing(capsule: bytes, *, is_last: bool) -> bytes:
 def bare(source: Source, flac: Flac) -> list[Piece]:
     """Return the pieces of `source` without the capsule's blocks: the bytes that the encoder delivered."""
     kept = [block for block in flac.blocks if block not in flac.ours]
-    pieces: list[Piece] = [_MAGIC]
+    pieces: list[Piece] = [*_tag(source, flac), _MAGIC]
     for block in kept:
         pieces.append(bytes([block.type | (_LAST if block is kept[-1] else 0)]))
         pieces.append(Span(source, block.offset + 1, block.end - block.offset - 1))
@@ -230,6 +263,9 @@ def bare(source: Source, flac: Flac) -> list[Piece]:
 
 def misframed(_source: Source, flac: Flac, _artifact_id: str) -> list[capsules.Misframing]:
     """Return where the capsule's blocks are not those that `embed` writes."""
+    if flac.is_wrapped:
+        why = "a tag was put on the artifact before its fLaC"
+        return [capsules.Misframing(0, "an ID3v2 tag that /audio/size does not count", "fLaC", why)]
     expected = flac.blocks[0].end
     for block in flac.ours:
         if block.offset != expected:
@@ -242,18 +278,19 @@ def misframed(_source: Source, flac: Flac, _artifact_id: str) -> list[capsules.M
     return []
 
 
-def _require_last_frame(source: Source, audio: int) -> None:
+def _require_last_frame(source: Source, flac: Flac) -> None:
     """Raise unless the last frame of STREAMINFO's count ends where the file does, by its own check sums (RFC 9639).
 
     That shows bytes behind the audio and a cut end alike, without decoding anything.
     """
+    audio = flac.audio
     where = f"offset {audio}"
     sync = source.read_at(audio, min(2, source.size - audio))
     if sync not in {b"\xff\xf8", b"\xff\xf9"}:
         raise Damaged("no frame behind the metadata", where=where, found=sync.hex() or "nothing", expected="fff8, fff9")
-    info = source.read_at(len(_MAGIC) + 4, 10)
+    info = source.read_at(flac.start + len(_MAGIC) + 4, 10)
     block_frames, longest = int.from_bytes(info[2:4], "big"), int.from_bytes(info[7:10], "big")
-    total = stated(source)[1]
+    total = stated(source, flac.start)[1]
     window = min(source.size - audio, longest or _MAX_FRAME_BYTES, _MAX_FRAME_BYTES)
     data = source.read_at(source.size - window, window)
     place, checked = window, 0

@@ -1,4 +1,4 @@
-"""All digests of an audio file in one read: the encoded bytes, the PCM inside them, and each chunk of the PCM.
+"""All digests of an audio file in one read: the encoded bytes, the PCM inside them, each chunk of it, and each leaf.
 
 A short file is hashed where it is read. A long one is read once into a ring of buffers and each digest has a thread of
 its own (hashlib lets go of the interpreter), so that two digests cost little more than the slower of the two.
@@ -11,14 +11,14 @@ import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
-from ttsartifact.container.limits import READ_BLOCK_BYTES
+from ttsartifact.container.limits import LEAF_BYTES, READ_BLOCK_BYTES
 from ttsartifact.container.source import Piece, blocks_of, length_of
 from ttsartifact.terms.digest import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["AudioDigests", "chunk_root", "digest_audio", "digest_pieces"]
+__all__ = ["AudioDigests", "chunk_root", "digest_audio", "digest_pieces", "leaf_ranges"]
 
 _THREADS_FROM_BYTES = 8 * READ_BLOCK_BYTES  # below, starting threads costs more than it saves
 _RING_BLOCKS = 6
@@ -33,25 +33,39 @@ class AudioDigests(NamedTuple):
     pcm: str | None
     chunks: tuple[str, ...]
     """Hex digests, one a chunk range asked for."""
+    leaves: tuple[str, ...] = ()
+    """Hex digests of each MiB of the file, where they were asked for (clause 8.10)."""
 
 
 def digest_audio(
-    pieces: Sequence[Piece], pcm: tuple[int, int] | None = None, chunks: Sequence[tuple[int, int]] = ()
+    pieces: Sequence[Piece],
+    pcm: tuple[int, int] | None = None,
+    chunks: Sequence[tuple[int, int]] = (),
+    *,
+    leaves: bool = False,
 ) -> AudioDigests:
     """Digest the file made of `pieces`, the half-open byte range `pcm` of it, and `chunks`, byte ranges within the PCM.
 
-    Chunks need neither be contiguous nor ordered; the same range is never hashed twice.
+    Chunks need neither be contiguous nor ordered; the same range is never hashed twice. With `leaves` each MiB of the
+    file is digested too.
     """
     size = length_of(pieces)
     start = pcm[0] if pcm else 0
     wanted = {(0, size), *([pcm] if pcm else []), *((start + a, start + b) for a, b in chunks)}
-    digests = _digest_ranges(pieces, sorted(wanted), threads=size >= _THREADS_FROM_BYTES)
+    cut = leaf_ranges(size) if leaves else []
+    digests = _digest_ranges(pieces, sorted(wanted), cut, threads=size >= _THREADS_FROM_BYTES)
     return AudioDigests(
         encoded=spelled(digests[0, size]),
         size=size,
         pcm=spelled(digests[pcm]) if pcm else None,
         chunks=tuple(digests[start + a, start + b] for a, b in chunks),
+        leaves=tuple(digests[span] for span in cut),
     )
+
+
+def leaf_ranges(size: int) -> list[tuple[int, int]]:
+    """Return the half-open byte ranges of the leaves of a file of `size` bytes; the last one may be shorter."""
+    return [(start, min(start + LEAF_BYTES, size)) for start in range(0, size, LEAF_BYTES)]
 
 
 def digest_pieces(pieces: Sequence[Piece]) -> str:
@@ -67,8 +81,8 @@ def chunk_root(chunks: Iterable[str]) -> str:
 class _Lane:
     """Ranges that do not overlap, hashed one after the other as the bytes go by."""
 
-    def __init__(self) -> None:
-        self.ranges: list[tuple[int, int]] = []
+    def __init__(self, ranges: Iterable[tuple[int, int]] = ()) -> None:
+        self.ranges = list(ranges)
         self.digests: dict[tuple[int, int], str] = {}
         self._state = hashlib.sha256()
         self._next = 0
@@ -98,9 +112,10 @@ class _Lane:
 
 
 def _digest_ranges(
-    pieces: Sequence[Piece], ranges: list[tuple[int, int]], *, threads: bool
+    pieces: Sequence[Piece], ranges: list[tuple[int, int]], leaves: list[tuple[int, int]], *, threads: bool
 ) -> dict[tuple[int, int], str]:
-    lanes: list[_Lane] = []
+    own = [span for span in leaves if span not in ranges]  # a short file is its own only leaf
+    lanes: list[_Lane] = [_Lane(own)] if own else []
     # The longest first: whole file, PCM, and then all chunks side by side in one lane.
     for span in sorted(ranges, key=lambda span: (span[0] - span[1], span[0])):
         if span[1] - span[0] == 0 or not (lane := next((lane for lane in lanes if lane.takes(span[0])), None)):

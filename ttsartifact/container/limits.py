@@ -24,3 +24,4 @@ MAX_PARQUET_ROWS: Final = 10_000_000
 MAX_PARQUET_ROW_GROUPS: Final = 512
 MAX_PARQUET_AUDIO_BYTES: Final = (1 << 31) - 64  # one value; Parquet lengths are 32 bits
 READ_BLOCK_BYTES: Final = 1 * MIB
+LEAF_BYTES: Final = 1 * MIB  # clause 8.10: what a reader of one range has to read at least

@@ -30,6 +30,7 @@ __all__ = [
     "framing",
     "misframed",
     "recognise",
+    "settled",
     "walk",
 ]
 
@@ -79,11 +80,7 @@ def walk(source: Source) -> Mp3:
     audio = tags[-1].end if tags else 0
     first = source.read_at(audio, min(4, source.size - audio))
     if first == b"fLaC":
-        raise NotAnArtifact(
-            "a FLAC behind an ID3 tag",
-            where=f"offset {audio}",
-            expected="fLaC at offset 0: take the tag off; a FLAC keeps its tags in a VORBIS_COMMENT block",
-        )
+        raise NotAnArtifact("a FLAC, and not an MP3, behind its tag", where=f"offset {audio}")
     if _frame_bytes(int.from_bytes(first, "big")) is None or len(first) < 4:
         raise NotAnArtifact(
             "no frame of MPEG layer III behind the tags",
@@ -165,6 +162,11 @@ def misframed(source: Source, mp3: Mp3, _artifact_id: str) -> list[capsules.Misf
         return []
     place = next((i for i, pair in enumerate(zip(held, expected, strict=False)) if pair[0] != pair[1]), len(expected))
     return [capsules.Misframing(place, held[place : place + 4].hex(), expected[place : place + 4].hex())]
+
+
+def settled(mp3: Mp3, _bare_bytes: int | None) -> Mp3:
+    """Return the walk as it is: every tag but the capsule's is the bare file's."""
+    return mp3
 
 
 def _tags(source: Source) -> tuple[Tag, ...]:

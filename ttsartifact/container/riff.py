@@ -20,6 +20,7 @@ from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge, TtsArtifactErro
 
 __all__ = [
     "CAPSULE_ID",
+    "CREDENTIAL_ID",
     "Chunk",
     "Riff",
     "WaveFormat",
@@ -31,9 +32,11 @@ __all__ = [
     "misframed",
     "pointer_chunk",
     "recognise",
+    "settled",
     "walk",
 ]
 
+CREDENTIAL_ID = b"C2PA"
 CAPSULE_ID = b"ttsa"  # lower case: meaningful inside this form only, as the RIFF convention has it
 POINTER_PREFIX = b"ttsartifact:1.0 id="
 _POINTER_DIGITS = slice(-66, -2)  # of the pointer chunk: 64 digits, one NUL, one pad byte
@@ -87,6 +90,8 @@ class Riff(NamedTuple):
     data: Chunk
     pointer: Chunk | None
     capsule: Chunk | None
+    wrapper: Chunk | None = None
+    """A C2PA credential that was put on the artifact: the only chunk behind the capsule."""
 
     @property
     def frames(self) -> int:
@@ -245,7 +250,18 @@ def _assemble(source: Source, form: bytes, chunks: tuple[Chunk, ...], ds64_frame
         ),
         None,
     )
-    return Riff(form=form, size=source.size, chunks=chunks, format=wave, data=data, pointer=pointer, capsule=capsule)
+    behind = chunks[chunks.index(capsule) + 1 :] if capsule is not None else ()
+    wrapper = behind[0] if len(behind) == 1 and behind[0].id == CREDENTIAL_ID else None
+    return Riff(
+        form=form,
+        size=source.size,
+        chunks=chunks,
+        format=wave,
+        data=data,
+        pointer=pointer,
+        capsule=capsule,
+        wrapper=wrapper,
+    )
 
 
 def _ds64(source: Source) -> tuple[int, int, int]:
@@ -357,8 +373,8 @@ def embed(source: Source, riff: Riff, artifact_id: str, capsule: bytes) -> list[
 
 
 def bare(source: Source, riff: Riff) -> list[Piece]:
-    """Return the pieces of `source` without pointer and capsule: the bytes that the encoder delivered."""
-    ours = [chunk for chunk in (riff.pointer, riff.capsule) if chunk is not None]
+    """Return the pieces of `source` without pointer, capsule and wrapper: the bytes that the encoder delivered."""
+    ours = [chunk for chunk in (riff.pointer, riff.capsule, riff.wrapper) if chunk is not None]
     spans, offset = [], 12
     for chunk in ours:
         spans.append((offset, chunk.offset))
@@ -415,9 +431,10 @@ def misframed(source: Source, riff: Riff, artifact_id: str) -> list[capsules.Mis
     if riff.capsule is not riff.chunks[-1]:
         behind = riff.chunks[riff.chunks.index(riff.capsule) + 1]
         what = f"chunk {behind.id.decode('ascii', 'backslashreplace')}"
-        found.append(
-            capsules.Misframing(behind.offset, what, "the end of the file", "a chunk stands behind the capsule")
-        )
+        why = "a chunk stands behind the capsule"
+        if riff.wrapper is not None:
+            why = "a C2PA credential was put on the artifact behind its capsule"
+        found.append(capsules.Misframing(behind.offset, what, "the end of the file", why))
     if riff.pointer is None:
         wanted = "a LIST chunk with the comment `ttsartifact:1.0 id=...` before the capsule"
         return [*found, capsules.Misframing(riff.capsule.offset, None, wanted, "no pointer before the capsule")]
@@ -430,6 +447,11 @@ def misframed(source: Source, riff: Riff, artifact_id: str) -> list[capsules.Mis
         what, wanted = f"{held[place]:#04x}", f"{written[place]:#04x}"
         found.append(capsules.Misframing(riff.pointer.offset, what, wanted, "the pointer is framed otherwise"))
     return found
+
+
+def settled(riff: Riff, _bare_bytes: int | None) -> Riff:
+    """Return the walk as it is: what stands behind the capsule shows without the size of the bare file."""
+    return riff
 
 
 def _without_digits(pointer: bytes) -> bytes:

@@ -15,8 +15,9 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.container import id3
 from ttsartifact.container.codecs import CODECS
-from ttsartifact.container.limits import MAX_DECODED_FRAMES, MAX_ID3_TAGS, MIB
+from ttsartifact.container.limits import MAX_DECODED_FRAMES, MIB
 from ttsartifact.container.source import JoinedSource, Piece, Source, Span, blocks_of, copy_pieces
 from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge
 from ttsartifact.terms.digest import spelled
@@ -181,18 +182,20 @@ def _head(source: Source) -> _Head:
             return _Head(codec="ogg_vorbis")
         if packet.startswith(b"OpusHead"):
             return _Head(codec="ogg_opus")
-    offset = 0
-    for _ in range(MAX_ID3_TAGS):
-        tag = source.read_at(offset, min(10, source.size - offset))
-        if tag[:3] != b"ID3" or len(tag) < 10:
-            break
-        size = sum((byte & 0x7F) << shift for byte, shift in zip(tag[6:10], (21, 14, 7, 0), strict=True))
-        offset = min(source.size, offset + 10 + size + (10 if tag[3] == 4 and tag[5] & 0x10 else 0))
+    tags = id3.leading_tags(source)
+    offset = tags[-1].end if tags else 0
     if source.size >= offset + 4:
         frame = source.read_at(offset, min(256, source.size - offset))
         if frame[:4] == b"fLaC":
-            expected = "fLaC at offset 0; a FLAC keeps its tags in a VORBIS_COMMENT block"
-            raise NotAnArtifact("a FLAC behind an ID3 tag", where=f"offset {offset}", expected=expected, rule="AUD04")
+            if len(tags) > 1:
+                raise NotAnArtifact(
+                    "more than one ID3v2 tag before a FLAC",
+                    where=f"offset {tags[1].offset}",
+                    found=f"{len(tags)} tags",
+                    expected="at most one; flac and sox open no other file",
+                    rule="AUD04",
+                )
+            return _flac_head(frame)
         # Eleven sync bits, then a version and rate that exist, and layer III.
         word = struct.unpack(">I", frame[:4])[0]
         if word >> 21 == 0x7FF and word >> 19 & 3 != 1 and word >> 17 & 3 == 1 and word >> 10 & 3 != 3:

@@ -8,8 +8,8 @@ import dataclasses
 import os
 from typing import TYPE_CHECKING
 
-from ttsartifact.container import capsule, riff
-from ttsartifact.container.carrier import carrier_of, carries_capsule
+from ttsartifact.container import capsule, leaves, riff
+from ttsartifact.container.carrier import carrier_named, carrier_of, carries_capsule
 from ttsartifact.container.codecs import suffix_of
 from ttsartifact.container.hashing import digest_audio, digest_pieces
 from ttsartifact.container.source import FileSource, JoinedSource, Piece, Span, copy_pieces, length_of, write_whole
@@ -27,18 +27,28 @@ if TYPE_CHECKING:
 __all__ = ["convert", "detach", "reattach", "rewrite", "strip", "unpack"]
 
 
-def strip(path: Path | str, out: Path | str, *, replace: bool = False) -> str:
+def strip(
+    path: Path | str, out: Path | str, *, replace: bool = False, tell: Callable[[Artifact], None] = lambda _: None
+) -> str:
     """Write the bare audio of an artifact, byte for byte as its encoder delivered it; return its digest.
+
+    A credential that was put on the artifact is left out; one in the bare file is kept. `tell` is given the artifact.
 
     Raises Refused when what comes out would not have the digest that the descriptor states.
     """
     artifact = open_artifact(path)
-    found = digest_pieces(artifact.audio)
-    stated = artifact.descriptor.known("/audio/digest")
-    if found != stated:
-        raise Refused("the audio is not the one that was recorded", where=os.fspath(path), found=found, expected=stated)
+    found = _recorded_digest(artifact)
     with write_whole(out, replace=replace) as file:
         copy_pieces(artifact.audio, file)
+    tell(artifact)
+    return found
+
+
+def _recorded_digest(artifact: Artifact) -> str:
+    """Return the digest of the bare file; raises Refused where it is not the one that the descriptor states."""
+    found, stated = digest_pieces(artifact.audio), artifact.descriptor.known("/audio/digest")
+    if found != stated:
+        raise Refused("the audio is not the one that was recorded", where=artifact.where, found=found, expected=stated)
     return found
 
 
@@ -49,8 +59,18 @@ def detach(path: Path | str, out: Path | str, *, replace: bool = False) -> None:
         file.write(capsule.build(run.parts, run.audio_digest))
 
 
-def convert(paths: Sequence[Path | str], out: Path | str, *, replace: bool = False) -> list[str]:
-    """Write the runs of `paths` into the carrier that `out` names; return their artifact ids, which do not change."""
+def convert(
+    paths: Sequence[Path | str],
+    out: Path | str,
+    *,
+    replace: bool = False,
+    tell: Callable[[Artifact], None] = lambda _: None,
+) -> list[str]:
+    """Write the runs of `paths` into the carrier that `out` names; return their artifact ids, which do not change.
+
+    `tell` is given each run as it was read. Raises Refused for a run whose audio is not the one that was recorded: a
+    fresh seal around it would hide that.
+    """
     kind = carrier_of(out)
     if kind == "parquet":
         from ttsartifact.container import parquet
@@ -60,17 +80,22 @@ def convert(paths: Sequence[Path | str], out: Path | str, *, replace: bool = Fal
         def rows() -> Iterator[tuple[dict[str, bytes], Sequence[Piece]]]:
             for path in paths:
                 for artifact in open_artifacts(path):
+                    _recorded_digest(artifact)
                     found.append(artifact.artifact_id)
                     yield _parts_of(artifact), artifact.audio
+                    tell(artifact)
 
         with write_whole(out, replace=replace) as file:
             parquet.write(rows(), file)
         return found
-    runs = [_run_of(artifact) for path in paths for artifact in open_artifacts(path)]
-    if len(runs) != 1:
-        raise Refused("this carrier holds one run", found=f"{len(runs)} runs", expected="one run, or a .tts.parquet")
-    write(runs[0], out, carrier=kind, replace=replace)
-    return [runs[0].artifact_id]
+    artifacts = [artifact for path in paths for artifact in open_artifacts(path)]
+    if len(artifacts) != 1:
+        raise Refused(
+            "this carrier holds one run", found=f"{len(artifacts)} runs", expected="one run, or a .tts.parquet"
+        )
+    write(_run_of(artifacts[0], _recorded_digest(artifacts[0])), out, carrier=kind, replace=replace)
+    tell(artifacts[0])
+    return [artifacts[0].artifact_id]
 
 
 def rewrite(
@@ -112,7 +137,7 @@ def reattach(bare: Path | str, source: Path | str, out: Path | str, *, replace: 
 
     `source` is an artifact in any carrier, a capsule from `detach`, or a folder from `unpack` (or its
     descriptor.json). A copy whose header was rewritten is made whole from /audio/framing when its PCM is still the
-    recorded one; other audio is refused.
+    recorded one; other audio is refused. An artifact that was framed anew, as by a signer, gives its bare file.
     """
     parts, descriptor = _source_parts(source)
     kind = carrier_of(out)
@@ -142,7 +167,7 @@ def unpack(path: Path | str, folder: Path | str) -> list[str]:
 
 
 def _file_name(part: str) -> str:
-    suffix = "" if part.startswith("ref/") else ".json"
+    suffix = "" if part.startswith("ref/") else ".bin" if part == leaves.PART else ".json"
     return part.replace("/", "-") + suffix
 
 
@@ -150,12 +175,15 @@ def _parts_of(artifact: Artifact) -> dict[str, bytes]:
     return {name: artifact.parts.part(name) for name in artifact.parts.names()}
 
 
-def _run_of(artifact: Artifact) -> Run:
+def _run_of(artifact: Artifact, audio_digest: str | None = None) -> Run:
+    """Return an artifact as a run to be written; its audio's digest is the one that is found where it is not known."""
     audio = JoinedSource(artifact.audio)
     wave = riff.walk(audio) if artifact.wave is not None else None
-    # The digest as found, not as stated: a converter neither mends an artifact nor breaks it further.
     return Run(
-        parts=_parts_of(artifact), audio=audio, wave=wave, audio_digest=digest_pieces([Span(audio, 0, audio.size)])
+        parts=_parts_of(artifact),
+        audio=audio,
+        wave=wave,
+        audio_digest=audio_digest or digest_pieces([Span(audio, 0, audio.size)]),
     )
 
 
@@ -183,18 +211,29 @@ def _folder_parts(folder: str) -> tuple[dict[str, bytes], Descriptor]:
     parts = {"descriptor": raw}
     for trace in descriptor.known("/traces") or []:
         parts[f"trace/{trace['name']}"] = read(_file_name(f"trace/{trace['name']}"))
+    if descriptor.known("/audio/leaves") is not None:
+        parts[leaves.PART] = read(_file_name(leaves.PART))
     for index, reference in enumerate(descriptor.known("/input/refs") or []):
         if reference.get("embedded"):
             parts[f"ref/{index}"] = read(f"ref-{index}")
     return parts, descriptor
 
 
-def _original(audio: FileSource, descriptor: Descriptor, where: str) -> FileSource | JoinedSource:
+def _unwrapped(audio: FileSource, where: str) -> FileSource | JoinedSource:
+    """Return a file without capsule as it is, and the bare file of an artifact that somebody framed otherwise."""
+    if not carries_capsule(audio):
+        return audio
+    held = open_artifact(audio.path)
+    if not carrier_named(held.carrier).misframed(held.source, held.walked, held.artifact_id):
+        raise NotAnArtifact("carries a capsule already", where=where, expected="a bare file", rule="CON04")
+    return JoinedSource(held.audio)
+
+
+def _original(file: FileSource, descriptor: Descriptor, where: str) -> FileSource | JoinedSource:
     """Return the bare file that was recorded: `audio` itself, or its PCM inside the recorded framing."""
     stated = descriptor.known("/audio/digest")
+    audio = _unwrapped(file, where)
     walked = riff.walk(audio) if riff.recognise(audio.read_at(0, min(12, audio.size))) else None
-    if carries_capsule(audio):
-        raise NotAnArtifact("carries a capsule already", where=where, expected="a bare file", rule="CON04")
     found = digest_audio([Span(audio, 0, audio.size)], walked.bare_pcm if walked else None)
     if found.encoded == stated:
         return audio

@@ -11,10 +11,13 @@ from ttsartifact import _spec
 from ttsartifact.container import canonical, capsule, riff, schemas
 from ttsartifact.container.carrier import carrier_of, carries_capsule, embed
 from ttsartifact.container.codecs import CODECS
+from ttsartifact.container.hard_binding import credentials_in
 from ttsartifact.container.hashing import AudioDigests, chunk_root, digest_audio
+from ttsartifact.container.limits import LEAF_BYTES
 from ttsartifact.container.source import FileSource, Source, Span, copy_pieces, write_whole
 from ttsartifact.errors import Damaged, InvalidDescriptor, Refused
 from ttsartifact.formulas.levels import level_to_claim
+from ttsartifact.packing.marking import with_credentials
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor, absent
 from ttsartifact.terms.trace import Trace
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from ttsartifact.container.hard_binding import Credential
     from ttsartifact.container.sound import SoundFacts
     from ttsartifact.terms.draft import Draft
 
@@ -39,6 +43,8 @@ class Run:
     audio: Source
     wave: riff.Riff | None
     audio_digest: str
+    credentials: tuple[Credential, ...] = ()
+    """The C2PA credentials that the bare file carries."""
 
     @property
     def artifact_id(self) -> str:
@@ -54,6 +60,8 @@ class Packed:
     artifact_id: str
     descriptor: Descriptor
     level: str
+    credentials: tuple[Credential, ...] = ()
+    """The C2PA credentials of the bare file; they hold there and not on the artifact (clause 6.10)."""
 
 
 def pack(draft: Draft, audio: Source, out: Path | str, *, replace: bool = False, carrier: str | None = None) -> Packed:
@@ -80,13 +88,15 @@ def build(draft: Draft, audio: Source) -> Run:
     ranges = (
         list(zip((0, *(end * width for end in ends)), (end * width for end in ends), strict=False)) if width else []
     )
-    digests = digest_audio(whole, wave.bare_pcm if wave else None, ranges)
+    digests = digest_audio(whole, wave.bare_pcm if wave else None, ranges, leaves=draft.leaves)
     chunks = digests.chunks if facts is None else facts.chunks
     if chunks:
         traces["chunks"] = Trace("chunks", {**traces["chunks"].columns, "pcm_sha256": list(chunks)})
     encoded = {name: canonical.canonical_bytes(trace.to_value()) for name, trace in traces.items()}
+    found = credentials_in(audio)
     value = {
         **draft.descriptor,
+        "generation": with_credentials(draft.descriptor["generation"], found),
         "spec_version": _spec.FORMAT_VERSION,
         "level": "L0",
         "audio": _audio_section(draft.audio, audio, wave, facts, digests),
@@ -107,8 +117,9 @@ def build(draft: Draft, audio: Source) -> Run:
         schemas.require_valid("traces", trace.to_value()) if trace.rows < 10_000 else _require_even(name, trace)
     parts = {"descriptor": canonical.canonical_bytes(value)}
     parts |= {f"trace/{name}": data for name, data in encoded.items()}
+    parts |= {"leaves": bytes.fromhex("".join(digests.leaves))} if draft.leaves else {}
     parts |= {f"ref/{index}": data for index, data in sorted(draft.references.items())}
-    return Run(parts=parts, audio=audio, wave=wave, audio_digest=digests.encoded)
+    return Run(parts=parts, audio=audio, wave=wave, audio_digest=digests.encoded, credentials=found)
 
 
 def write(run: Run, out: Path | str, *, carrier: str, replace: bool = False) -> None:
@@ -165,7 +176,11 @@ def _packed(run: Run, out: Path | str) -> Packed:
     raw = run.parts["descriptor"]
     value, _ = canonical.parse(raw, fractions_under=("/generation/params/", "/ext/"), free_keys_under=("/ext",))
     return Packed(
-        path=os.fspath(out), artifact_id=run.artifact_id, descriptor=Descriptor(raw, value), level=value["level"]
+        path=os.fspath(out),
+        artifact_id=run.artifact_id,
+        descriptor=Descriptor(raw, value),
+        level=value["level"],
+        credentials=run.credentials,
     )
 
 
@@ -234,6 +249,8 @@ def _audio_section(
         section |= _decoded_section(facts)
         channels = section["channels"]
     section["media_type"] = CODECS[section["codec"]].media_type
+    if digests.leaves:
+        section["leaves"] = {"leaf_bytes": LEAF_BYTES, "root": chunk_root(digests.leaves)}
     return section | {"roles": [{"role": "output"}] * channels, "clipped_samples": absent("unknown")} | known
 
 

@@ -65,6 +65,11 @@ class Artifact(NamedTuple):
         return self.descriptor.artifact_id
 
     @property
+    def is_wrapped(self) -> bool:
+        """Whether a credential or a tag was put on the artifact that is none of the bare file's (clause 6.10)."""
+        return bool(getattr(self.walked, "is_wrapped", False) or getattr(self.walked, "wrapper", None))
+
+    @property
     def pcm(self) -> Span | None:
         """The canonical PCM as it lies in the source, when the audio is WAV."""
         if self.wave is None:
@@ -156,6 +161,8 @@ def _from_carrier(source: FileSource, name: str, carrier: Carrier) -> Artifact:
     walked = carrier.walk(source)
     held = carrier.capsule(source, walked)
     descriptor, faults = parse_descriptor(held.part("descriptor"))
+    size = descriptor.known("/audio/size")
+    walked = carrier.settled(walked, size if type(size) is int else None)
     return Artifact(
         where=source.path,
         carrier=name,

@@ -97,6 +97,7 @@ def draft_of(
         audio=delivery.audio,
         traces=_traces(run, telemetry),
         references={place: data for place, (reference, data) in enumerate(clips) if reference.embed},
+        leaves=stated.get("leaves", False),
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from ttsartifact.errors import Refused
 from ttsartifact.recording import pins
+from ttsartifact.recording.marking import marking_of
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 
@@ -60,6 +61,10 @@ class Stated(TypedDict, total=False):
     runtime: Sequence[dict[str, Any]]
     """Libraries that computed, beside those that the sensor saw."""
     params: dict[str, Any]
+    marking: str | Sequence[str | dict[str, Any]]
+    """What marks the audio as generated: `none`, or entries of /generation/marking, as words or whole."""
+    leaves: bool
+    """Whether each MiB of the bare file is digested too, for readers of ranges (clause 8.10)."""
     session: str
     attempt: int
     """Which attempt this was; those before it were not published."""
@@ -90,6 +95,8 @@ def spelled_out(stated: Stated) -> Stated:
     for key, pin in (("model", pins.repository), ("vocoder", pins.repository), ("engine", pins.tool)):
         if isinstance(told.get(key), str):
             told[key] = pin(told[key])
+    if "marking" in told:
+        told["marking"] = marking_of(told["marking"])
     return cast("Stated", told)
 
 
@@ -144,6 +151,7 @@ def generation_section(stated: Stated, *, command: dict[str, Any], self_repeat: 
         },
         "numerics": said(stated, "numerics"),
         "stages": list(stated["stages"]) if stated.get("stages") else absent("unknown", _UNSAID),
+        "marking": said(stated, "marking"),
         "params": stated.get("params", {}),
     }
 

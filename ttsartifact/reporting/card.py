@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.reporting.adaptation import adaptation_words
 from ttsartifact.reporting.documents import derived_of
-from ttsartifact.reporting.phrases import Paint, counted, seconds, spoken
+from ttsartifact.reporting.marking import marking_words
+from ttsartifact.reporting.phrases import Paint, counted, seconds
+from ttsartifact.reporting.phrases import stated as _say
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.descriptor import is_absent
 
@@ -49,18 +51,11 @@ def card_rows(artifact: Artifact) -> tuple[tuple[str, str], ...]:
         ("load", _load(at("/run/load"))),
         ("telemetry", _telemetry(at("/summary"))),
         ("submitted", f"{_say(derived.get('t_submit_utc'))}, UTC within {_ns(derived.get('alignment_bound_ns'))}"),
+        ("marking", marking_words(at("/generation/marking"))),
         ("imperfection", _imperfection(at("/imperfection"))),
         ("promotion", _gate(at("/gate"))),
         ("notes", _say(at("/run/notes"))),
     )
-
-
-def _say(value: Any) -> str:
-    """Return any value in words; one that says that it is absent in the words of its reason."""
-    if is_absent(value):
-        reason = safe(value["reason"]).replace("_", " ")
-        return f"{reason} ({safe(value['detail'])})" if value.get("detail") else reason
-    return "not stated" if value is None else spoken(value)
 
 
 def _ns(value: Any) -> str:

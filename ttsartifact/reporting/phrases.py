@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.reporting.safe import safe
+from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Outcome, Severity, Verdict
 
 if TYPE_CHECKING:
     from ttsartifact.reporting.receipt import Difference
     from ttsartifact.terms.finding import Finding
 
-__all__ = ["VERDICTS", "Paint", "broken_part", "counted", "seconds", "spoken", "told"]
+__all__ = ["VERDICTS", "Paint", "broken_part", "counted", "seconds", "spoken", "stated", "told"]
 
 VERDICTS = {
     Verdict.INTACT: "every byte is as it was sealed",
@@ -67,6 +68,14 @@ def spoken(value: object) -> str:
 
         value = json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
     return "true" if value is True else "false" if value is False else safe(value)
+
+
+def stated(value: Any) -> str:
+    """Return any value of a descriptor in words; one that says that it is absent in the words of its reason."""
+    if is_absent(value):
+        reason = safe(value["reason"]).replace("_", " ")
+        return f"{reason} ({safe(value['detail'])})" if value.get("detail") else reason
+    return "not stated" if value is None else spoken(value)
 
 
 def told(finding: Finding) -> str:

@@ -45,6 +45,7 @@ _MODULES = (
     "prj_projection",
     "imp_imperfection",
     "gat_gate",
+    "mrk_marking",
     "clm_claims",
     "set_sets",
     "prv_privacy",

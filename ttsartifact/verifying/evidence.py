@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import capsule as capsules
+from ttsartifact.container import leaves
 from ttsartifact.container.hashing import AudioDigests, digest_audio
 from ttsartifact.container.source import JoinedSource, length_of
 from ttsartifact.errors import TtsArtifactError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ttsartifact.attesting.checking import Attested
     from ttsartifact.attesting.runlog import RunLog
     from ttsartifact.attesting.trust import Trust
+    from ttsartifact.container.hard_binding import Credential
     from ttsartifact.container.sound import SoundFacts
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
@@ -170,8 +172,20 @@ class Evidence:
         """Every digest of the audio, out of one read."""
         wave = self.artifact.wave
         if wave is None:
-            return digest_audio(self.artifact.audio)
-        return digest_audio(self.artifact.audio, wave.bare_pcm, self.chunk_ranges)
+            return digest_audio(self.artifact.audio, leaves=self._states_leaves)
+        return digest_audio(self.artifact.audio, wave.bare_pcm, self.chunk_ranges, leaves=self._states_leaves)
+
+    @property
+    def _states_leaves(self) -> bool:
+        return isinstance(self.descriptor.known("/audio/leaves"), dict)
+
+    @cached_property
+    def leaves(self) -> tuple[str, ...] | None:
+        """The hex digests in part `leaves`, or None where there is none or it is not what its root binds."""
+        parts = self.artifact.parts
+        if leaves.PART not in parts.names():
+            return None
+        return leaves.hex_digests(parts.part(leaves.PART), self.known("/audio/leaves/root"))
 
     @cached_property
     def unbound(self) -> frozenset[str]:
@@ -279,6 +293,18 @@ class Evidence:
         if log is not None and len(self.chunk_ranges) != log.rows:
             raise Unsound("CHK02")
         return self.digests.chunks
+
+    @cached_property
+    def credentials(self) -> tuple[Credential, ...]:
+        """The C2PA credentials in the bare file, each with what became of its hard binding."""
+        from ttsartifact.container.credential import places_in
+
+        audio = JoinedSource(self.artifact.audio)
+        if not places_in(audio):  # most files; what reads a credential is not imported for them
+            return ()
+        from ttsartifact.container.hard_binding import credentials_in
+
+        return credentials_in(audio)
 
     @property
     def seal(self) -> str | None:

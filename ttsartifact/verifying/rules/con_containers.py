@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _NO_RIFF = NotApplicable("no RIFF in this artifact")
-_PART_KINDS = ("descriptor", "trace", "ref", "attestation")
+_PART_KINDS = ("descriptor", "trace", "leaves", "ref", "attestation")
 
 
 @rule("CON01")
@@ -50,7 +50,7 @@ def one_capsule(evidence: Evidence) -> Answer:
     strangers = [name for name in names if name.partition("/")[0] not in _PART_KINDS]
     if strangers:
         return [
-            Mismatch(where=f"part {name}", found=name, expected="descriptor, trace/, ref/ or attestation/")
+            Mismatch(where=f"part {name}", found=name, expected="descriptor, trace/, leaves, ref/ or attestation/")
             for name in strangers
         ]
     ordered = sorted(names, key=_order_of(evidence))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.container import leaves
 from ttsartifact.container.codecs import LOSSY
 from ttsartifact.container.hashing import chunk_root
 from ttsartifact.container.riff import POINTER_PREFIX
@@ -35,7 +36,8 @@ def digest_grammar(evidence: Evidence) -> Answer:
 
 @rule("HSH02")
 def audio_digest(evidence: Evidence) -> Answer:
-    return compared("/audio/digest", evidence.digests.encoded, evidence.known("/audio/digest"))
+    found = compared("/audio/digest", evidence.digests.encoded, evidence.known("/audio/digest"))
+    return found + _damage(evidence) if found else []
 
 
 @rule("HSH03")
@@ -207,6 +209,27 @@ def named_decoder(evidence: Evidence) -> Answer:
     return found
 
 
+@rule("HSH15")
+def true_leaves(evidence: Evidence) -> Answer:
+    stated, held = evidence.known("/audio/leaves"), leaves.PART in evidence.artifact.parts.names()
+    if stated is None:
+        extra = Mismatch(where="part leaves", found="a part", expected="/audio/leaves, which binds it")
+        return [extra] if held else NotApplicable("no leaves are stated")
+    if not held:
+        return [Mismatch(where="/audio/leaves", found="no part", expected="part leaves")]
+    if evidence.leaves is None:
+        data = evidence.artifact.parts.part(leaves.PART)
+        return [Mismatch(where="/audio/leaves/root", found=digest.of(data), expected=stated["root"])]
+    found = evidence.digests.leaves
+    if len(found) != len(evidence.leaves):
+        return [Mismatch(where="part leaves", found=f"{len(evidence.leaves)} leaves", expected=f"{len(found)}")]
+    return [
+        Mismatch(where=f"part leaves, leaf {place}", found=evidence.leaves[place], expected=found[place])
+        for first, end in leaves.differing(found, evidence.leaves)
+        for place in range(first, end)
+    ]
+
+
 @rule("HSH14")
 def digest_roles(evidence: Evidence) -> Answer:
     roles: dict[str, tuple[str, str]] = {}
@@ -222,6 +245,23 @@ def digest_roles(evidence: Evidence) -> Answer:
                 )
             )
     return found
+
+
+def _damage(evidence: Evidence) -> list[Mismatch]:
+    """Return where the bare file is not the recorded one, as far as its leaves say."""
+    stated = evidence.leaves
+    if stated is None:
+        return []
+    found, size = evidence.digests.leaves, evidence.audio_bytes
+    return [
+        Mismatch(
+            where=f"/audio/leaves, leaf {first}",
+            found=found[first],
+            expected=stated[first],
+            message=f"{leaves.span_words(first, end, size)} differ",
+        )
+        for first, end in leaves.differing(found, stated)
+    ]
 
 
 def _in_form(data: bytes, form: str) -> bytes:

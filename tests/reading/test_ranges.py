@@ -1,0 +1,65 @@
+"""Ranges of a bare file, verified by leaves (clause 8.10)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import kit
+import pytest
+
+from ttsartifact import open as open_artifact
+from ttsartifact import read_range
+from ttsartifact.container import leaves
+from ttsartifact.errors import Damaged, Refused
+
+MIB = 1 << 20
+AUDIO = kit.wav(bytes(range(256)) * (10 * MIB // 1024))
+
+
+@pytest.fixture(params=["run.tts.wav", "run.tts.parquet"])
+def path(request, tmp_path):
+    run = replace(kit.draft(traces=()), leaves=True)
+    return kit.artifact(tmp_path, name=request.param, audio=AUDIO, run=run)
+
+
+def test_a_range_is_the_bytes_of_the_bare_file(path):
+    """8.10: within a leaf, over an edge, the last one, all of them, and none."""
+    artifact = open_artifact(path)
+    size = len(AUDIO)
+    for start, end in ((0, 1), (44, 100), (MIB - 3, MIB + 3), (MIB, 2 * MIB), (size - 5, size), (0, size), (7, 7)):
+        assert read_range(artifact, start, end - start) == AUDIO[start:end]
+
+
+def test_only_the_leaves_of_the_range_are_read(tmp_path):
+    """8.10: damage elsewhere is another range's; in the range it is an error that says where."""
+    path = kit.artifact(tmp_path, audio=AUDIO, run=replace(kit.draft(traces=()), leaves=True))
+    data = bytearray(path.read_bytes())
+    data[MIB + 9] ^= 1
+    path.write_bytes(data)
+    artifact = open_artifact(path)
+    assert read_range(artifact, 0, MIB) == AUDIO[:MIB]
+    with pytest.raises(Damaged, match=r"^bytes 1 to 2 MiB differ: found ") as told:
+        read_range(artifact, MIB - 1, 2)
+    assert (told.value.where, told.value.rule) == ("/audio/leaves leaf 1", "HSH02")
+
+
+def test_what_cannot_be_read_by_ranges(path, tmp_path):
+    """8.10: a range outside the file, a run without leaves, and leaves that the descriptor does not bind."""
+    for offset, size in ((-1, 2), (0, len(AUDIO) + 1), (5, -1)):
+        with pytest.raises(Refused, match="the range is not inside the bare file"):
+            read_range(open_artifact(path), offset, size)
+    (tmp_path / "other").mkdir()
+    with pytest.raises(Refused, match="the run states no leaves"):
+        read_range(open_artifact(kit.artifact(tmp_path / "other")), 0, 1)
+    unbound = kit.artifact(
+        tmp_path / "other", run=replace(kit.draft(), leaves=True), parts=lambda held: held | {"leaves": bytes(32)}
+    )
+    with pytest.raises(Damaged, match="the leaves are not those that the descriptor binds"):
+        read_range(open_artifact(unbound), 0, 1)
+
+
+def test_runs_of_leaves_in_words():
+    """8.10: damage side by side is one run, up to the end where it lasts."""
+    assert leaves.differing("abcdefg", "aXXdeXX") == [(1, 3), (5, 7)]
+    assert leaves.span_words(1, 3, 7 * MIB) == "bytes 1 to 3 MiB"
+    assert leaves.span_words(5, 7, 6 * MIB + 1) == "bytes 5 MiB to the end"

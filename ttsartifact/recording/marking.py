@@ -1,0 +1,86 @@
+"""What the caller says of the markings of a run's audio, as words or as values, becomes /generation/marking."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.errors import Refused
+from ttsartifact.recording.pins import tool
+from ttsartifact.terms.descriptor import absent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["marking_of"]
+
+_KINDS = ("c2pa", "watermark", "fingerprint", "audible", "other")
+_KEYS = ("scheme", "stage", "tool", "message", "detector", "result", "score", "threshold")
+_DETECTOR_KEYS = ("result", "score", "threshold")
+_FORM = "none, or KIND[:SCHEME][,stage=STAGE][,tool=NAME@VERSION][,message=DIGEST][,detector=NAME@VERSION,result=WORD]"
+_MILLI = re.compile(r"-?[0-9]{1,9}")
+
+
+def marking_of(said: str | Iterable[str | dict[str, Any]] | None) -> Any:
+    """Return the value of /generation/marking for words or entries; None where nothing is said.
+
+    Words are `none` or `KIND[:SCHEME][,KEY=VALUE]...` with the keys stage, tool, message (a digest), detector (a tool),
+    result (present, not_found, inconclusive), score and threshold (both in thousandths). An entry that is a dictionary
+    is taken as it is. Raises Refused for words of another form; packing checks the rest against the schema.
+
+    >>> marking_of(["watermark:com.example.wavemark.1,stage=pcm"])[0]["scheme"]
+    'com.example.wavemark.1'
+    """
+    if said is None or said == "none":
+        return said
+    if isinstance(said, dict):  # an absence with the caller's own reason
+        return said
+    held = [said] if isinstance(said, str) else list(said)
+    if held == ["none"]:
+        return "none"
+    return [entry if isinstance(entry, dict) else _entry(entry) for entry in held]
+
+
+def _entry(words: str) -> dict[str, Any]:
+    first, *rest = words.split(",")
+    kind, _, scheme = first.partition(":")
+    told: dict[str, str] = {"scheme": scheme} if scheme else {}
+    for pair in rest:
+        key, mark, value = pair.partition("=")
+        if not mark or not value or key not in _KEYS or key in told:
+            raise _refused(words)
+        told[key] = value
+    if kind not in _KINDS:
+        raise _refused(words)
+    unsaid = absent("unknown", "not stated")
+    return {
+        "kind": kind,
+        "scheme": told.get("scheme", unsaid),
+        "stage": told.get("stage", unsaid),
+        "tool": _tool(words, told["tool"]) if "tool" in told else unsaid,
+        "message_digest": told.get("message", unsaid),
+        "detector": _detector(words, told),
+    }
+
+
+def _detector(words: str, told: dict[str, str]) -> dict[str, Any]:
+    if "detector" not in told:
+        if any(key in told for key in _DETECTOR_KEYS):
+            raise _refused(words)
+        return absent("not_measured", "no detector was asked")
+    numbers = {f"{key}_milli": told[key] for key in ("score", "threshold") if key in told}
+    if "result" not in told or not all(_MILLI.fullmatch(number) for number in numbers.values()):
+        raise _refused(words)
+    whole = {key: int(number) for key, number in numbers.items()}
+    return {"tool": _tool(words, told["detector"]), "result": told["result"]} | whole
+
+
+def _tool(words: str, named: str) -> dict[str, Any]:
+    try:
+        return tool(named)
+    except Refused as error:
+        raise _refused(words) from error
+
+
+def _refused(words: str) -> Refused:
+    return Refused("a marking that cannot be read", where="--marking", found=words, expected=_FORM)
