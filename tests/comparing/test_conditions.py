@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import credentials
 import kit
 import pytest
 
@@ -157,3 +158,34 @@ def test_every_section_of_the_schema_is_judged():
         "ext_critical",
     }
     assert sections == conditions | others
+
+
+def marked(*entries):
+    value = kit.descriptor()
+    value["generation"]["marking"] = "none" if entries == ("none",) else list(entries)
+    return Descriptor(b"", value)
+
+
+def test_a_watermark_changes_samples_and_a_credential_does_not() -> None:
+    """6.10, 10.8: markings are conditions by their kind; a detector's answer is none."""
+    store, other = credentials.entry(digest.of(b"one store")), credentials.entry(digest.of(b"another"))
+    mark = credentials.watermark()
+    heard = credentials.watermark(detector=absent("not_measured"))
+    keyed = credentials.watermark(message_digest=digest.of(b"a run"))
+    named = credentials.watermark(message_digest=digest.of(b"another run"))
+
+    def told(a: Descriptor, b: Descriptor) -> list[tuple[str, str, str]]:
+        return [(each.pointer, each.label, each.cause) for each in condition_diff(a, b)]
+
+    assert told(marked("none"), marked(mark)) == [("/generation/marking/0", "marking watermark", "numerics")]
+    assert told(marked("none"), marked(store)) == [("/generation/marking/0", "marking c2pa", "other")]
+    assert told(marked(store), marked(mark, other)) == [
+        ("/generation/marking/0", "marking watermark", "numerics"),
+        ("/generation/marking/0/message_digest", "marking c2pa message digest", "other"),
+    ]
+    assert told(marked(mark), marked(heard)) == []
+    assert told(marked(keyed), marked(named)) == [
+        ("/generation/marking/0/message_digest", "marking watermark message digest", "numerics")
+    ]
+    unsaid = Descriptor(b"", kit.descriptor())
+    assert [(each.label, each.known) for each in condition_diff(unsaid, marked(mark))] == [("markings", False)]

@@ -63,6 +63,9 @@ class Difference:
 
 
 _UNTOLD: Any = object()
+_MARKING = "/generation/marking"
+_BESIDE_THE_SAMPLES = frozenset({"c2pa", "fingerprint"})
+"""Kinds of marking that change no sample (clause 6.10)."""
 
 
 def is_exact(side: Descriptor) -> bool:
@@ -92,6 +95,8 @@ def _order(difference: Difference) -> tuple[int, bool, int, str]:
 def _pairs(pointer: str, name: str, a: Any, b: Any) -> Iterator[tuple[str, str, Any, Any]]:
     """Yield pointer, name of the nearest named list entry, and both values, wherever two leaves differ."""
     a, b = map(_told, (a, b))
+    if pointer == _MARKING:
+        a, b = ([] if side == "none" else side for side in (a, b))
     if a == b:
         return
     if isinstance(a, dict) and isinstance(b, dict):
@@ -154,18 +159,24 @@ def _difference(pointer: str, name: str, a: Any, b: Any) -> Difference | None:
     index = next((str(int(step) + 1) for step in pointer.split("/") if step.isdigit()), "")
     key = pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
     which = {"index": index, "name": name, "key": key}.get(condition.of or "")
-    variable = pointer.startswith("/env/variables/")
     return Difference(
         pointer=pointer,
         subject=condition.subject if which is None else f"{condition.subject}:{which}",
         label=_label(condition, pointer, index=index, name=name, key=key),
         name=name,
-        cause=cause_of_variable(name) if variable else condition.cause,
+        cause=_cause(condition.cause, pointer, name),
         a=_plain(a),
         b=_plain(b),
         a_told=a is not _UNTOLD,
         b_told=b is not _UNTOLD,
     )
+
+
+def _cause(registered: Cause, pointer: str, name: str) -> Cause:
+    """Return the causal class of a place, which hangs on the entry where a list holds things of several classes."""
+    if pointer.startswith("/env/variables/"):
+        return cause_of_variable(name)
+    return Cause.OTHER if pointer.startswith(f"{_MARKING}/") and name in _BESIDE_THE_SAMPLES else registered
 
 
 def _label(condition: Condition, pointer: str, *, index: str, name: str, key: str) -> str:
