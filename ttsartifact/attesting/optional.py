@@ -1,4 +1,4 @@
-"""The two libraries of this room are extras; each is loaded when it is first needed, and named when it is missing."""
+"""The libraries of this room are extras; each is loaded when it is first needed, and named when it is missing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ttsartifact.errors import Unavailable
 
 __all__ = ["load"]
 
-_EXTRAS = {"cryptography": "sign", "rfc3161_client": "timestamp"}
+_EXTRAS = {"c2pa": "c2pa", "cryptography": "sign", "rfc3161_client": "timestamp"}
 
 
 def load(module: str) -> Any:

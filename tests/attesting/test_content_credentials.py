@@ -1,0 +1,50 @@
+"""Who signed a credential, asked of c2pa-python with test certificates."""
+
+from __future__ import annotations
+
+import credentials
+import encoded
+import kit
+import pytest
+
+from ttsartifact.attesting.content_credentials import content_credential
+from ttsartifact.errors import Refused
+from ttsartifact.reading.artifact import open_artifact
+
+MEDIA = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg"}
+
+
+@pytest.mark.parametrize("carrier", MEDIA)
+def test_trust_is_a_matter_of_roots(carrier, tmp_path):
+    """6.10: the same credential is trusted under its own root, and whole but nobody's under another or none."""
+    plain = {"wav": kit.wav, "flac": encoded.flac, "mp3": encoded.mp3}[carrier]()
+    audio, root = credentials.sign(plain, MEDIA[carrier])
+    _, other = credentials.sign(plain, MEDIA[carrier])
+    write = kit.artifact if carrier == "wav" else encoded.artifact
+    path = write(tmp_path, audio=audio) if carrier == "wav" else write(tmp_path, carrier, audio=audio)
+    pieces = open_artifact(path).audio
+    answers = [content_credential(pieces, MEDIA[carrier], anchors=anchors) for anchors in (root, other, None)]
+    untrusted = ("signingCredential.untrusted",)
+    assert [(each.state, each.faults) for each in answers] == [
+        ("Trusted", ()),
+        ("Valid", untrusted),
+        ("Valid", untrusted),
+    ]
+    assert {(each.signer, each.issuer) for each in answers} == {("test signer", "test")}
+
+
+def test_a_changed_file_is_invalid():
+    """6.10: what MRK03 says without the library, the library says too."""
+    audio, root = credentials.sign(kit.wav(), MEDIA["wav"])
+    changed = audio[:100] + bytes([audio[100] ^ 1]) + audio[101:]
+    found = content_credential([changed], MEDIA["wav"], anchors=root)
+    assert (found.state, found.faults) == ("Invalid", ("assertion.dataHash.mismatch",))
+
+
+def test_what_cannot_be_asked():
+    """6.10: a file without a credential, and roots that are none."""
+    pytest.importorskip("c2pa")
+    with pytest.raises(Refused, match="the file carries no C2PA credential"):
+        content_credential([kit.wav()], MEDIA["wav"])
+    with pytest.raises(Refused, match="the anchors are no certificates"):
+        content_credential([kit.wav()], MEDIA["wav"], anchors="junk")
