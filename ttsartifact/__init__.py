@@ -1,6 +1,7 @@
 """One file a run of speech synthesis: the audio, its conditions, its timebase, and digests over every byte.
 
 `Recorder` stamps the chunks of an engine as they reach host memory, and `record_command` does it for any command.
+`recover` makes an artifact of what was delivered when a recording did not come to its end.
 `pack` makes one file of what was recorded, whole or not at all.
 `open` reads it back, lazily and within limits, as an `Artifact` with its `Descriptor` and `Trace`s; `read_range` reads
 a part of its audio, verified.
@@ -41,9 +42,11 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import open_artifact as open  # noqa: A004 - as in gzip and wave
     from ttsartifact.reading.ranges import read_range
     from ttsartifact.recording.command import record_command
-    from ttsartifact.recording.recorder import Recorder, record_tts, wrap_async_iterator, wrap_iterator
+    from ttsartifact.recording.recorder import Recorder
+    from ttsartifact.recording.recovering import recover
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.sensors.nvml import Nvml
+    from ttsartifact.recording.wrapping import record_tts, wrap_async_iterator, wrap_iterator
     from ttsartifact.rerunning.rerun import rerun_command, rerun_runner
     from ttsartifact.running.adapt import adapt_voice
     from ttsartifact.running.adapter_protocol import (
@@ -97,9 +100,11 @@ _PLACES = {
     "ttsartifact.reading.artifact": ("Artifact", "open"),
     "ttsartifact.reading.ranges": ("read_range",),
     "ttsartifact.recording.command": ("record_command",),
-    "ttsartifact.recording.recorder": ("Recorder", "record_tts", "wrap_async_iterator", "wrap_iterator"),
+    "ttsartifact.recording.recorder": ("Recorder",),
+    "ttsartifact.recording.recovering": ("recover",),
     "ttsartifact.recording.references": ("Reference",),
     "ttsartifact.recording.sensors.nvml": ("Nvml",),
+    "ttsartifact.recording.wrapping": ("record_tts", "wrap_async_iterator", "wrap_iterator"),
     "ttsartifact.running.adapt": ("adapt_voice",),
     "ttsartifact.running.adapter_protocol": (
         "AdaptationClip",
@@ -186,6 +191,7 @@ __all__ = [
     "reattach",
     "record_command",
     "record_tts",
+    "recover",
     "rerun_command",
     "rerun_runner",
     "run_batch",

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from ttsartifact import record_tts, wrap_async_iterator, wrap_iterator
-from ttsartifact.errors import Refused
+from ttsartifact.errors import CommandFailed, Refused
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms import digest
 from ttsartifact.verifying.engine import verify
@@ -119,16 +119,20 @@ def test_real_tensors(tmp_path: Path) -> None:
         ([(RATE_HZ, FLOATS), (16_000, FLOATS)], "a chunk has another sample rate"),
         ([(FLOATS, FLOATS)], "a chunk does not say which of its parts is the audio"),
         ([(RATE_HZ, 16_000, FLOATS)], "a chunk does not say which of its parts is the audio"),
-        ([("only", "words")], "a chunk does not say which of its parts is the audio"),
-        ([object()], "a chunk holds no audio"),
-        ([{"text": "no audio"}], "a chunk holds no audio"),
+        ([("only", "words")], "the engine delivered no audio, and 1 items without audio, the first of type tuple"),
+        ([object()], "the engine delivered no audio, and 1 items without audio, the first of type object"),
+        (
+            [{"text": "no audio"}, None],
+            "the engine delivered no audio, and 2 items without audio, the first of type dict",
+        ),
     ],
 )
 def test_what_is_not_clear_is_refused(tmp_path: Path, chunks: list[Any], message: str) -> None:
     """With a journal, and no artifact that would say something false."""
-    with pytest.raises(Refused, match=message):
-        list(wrap_iterator(chunks, tmp_path / "run.tts.wav", text="Hi."))
-    assert os.listdir(tmp_path) == ["run.tts.wav.journal.jsonl"]
+    with pytest.raises((Refused, CommandFailed), match=message):
+        list(wrap_iterator(chunks, tmp_path / "run.tts.wav", text="Hi.", on_error="raise"))
+    assert "run.tts.wav.journal.jsonl" in os.listdir(tmp_path)
+    assert not (tmp_path / "run.tts.wav").exists()
 
 
 @pytest.mark.parametrize("before", [0, 2])
@@ -141,7 +145,8 @@ def test_an_engine_that_raises_leaves_a_journal(tmp_path: Path, before: int) -> 
 
     with pytest.raises(ConnectionResetError, match="the server went away"):
         list(wrap_iterator(broken, tmp_path / "run.tts.wav", text="Hi.", sample_rate_hz=RATE_HZ))
-    assert os.listdir(tmp_path) == ["run.tts.wav.journal.jsonl"]
+    left = ["run.tts.wav.journal.jsonl", "run.tts.wav.part.wav"]
+    assert sorted(os.listdir(tmp_path)) == left[: 1 + (before > 0)]
     assert "the server went away" in (tmp_path / "run.tts.wav.journal.jsonl").read_text()
 
 

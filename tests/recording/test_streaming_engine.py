@@ -12,7 +12,8 @@ import pytest
 
 from ttsartifact.formulas.stalls import stalls
 from ttsartifact.reading.artifact import open_artifact
-from ttsartifact.recording.recorder import Recorder, wrap_iterator
+from ttsartifact.recording.recorder import Recorder
+from ttsartifact.recording.wrapping import wrap_iterator
 from ttsartifact.terms import digest
 from ttsartifact.verifying.engine import verify
 

@@ -33,7 +33,9 @@ Attempt = Annotated[int | None, Option("Which attempt this is, all earlier ones 
 Lang = Annotated[str | None, Option("Language of the text, as a BCP 47 tag.", metavar="TAG")]
 Notes = Annotated[str | None, Option("A free text for people.")]
 Ref = Annotated[Sequence[str], Option("A reference clip; may be repeated, in order.", metavar="CLIP")]
-SensorName = Annotated[str, Option("What reads clock, power and utilisation.", choices=("nvml", "none"))]
+SensorName = Annotated[
+    str, Option("What reads clock, power and utilisation; auto: NVML, where it is.", choices=("auto", "nvml", "none"))
+]
 Session = Annotated[str | None, Option("The session that the run belongs to.", metavar="ID")]
 
 # Of the schema's kinds of origin those that a name alone can follow; a data set needs its item, an address its time.
@@ -166,7 +168,8 @@ def sensor_of(name: str) -> Sensor | None:
         return None
     from ttsartifact.recording.sensors.nvml import Nvml
 
-    return Nvml()
+    # Where nobody asked for it, a machine that has none need not hear of it each time.
+    return Nvml(optional=name == "auto")
 
 
 def note(words: str) -> None:

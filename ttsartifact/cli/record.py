@@ -24,7 +24,7 @@ from ttsartifact.cli.speak import EXIT, Usage, say
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.descriptor import absent
 
-__all__ = ["record"]
+__all__ = ["record", "recover"]
 
 _NS_PER_MS = 1_000_000
 _DEVICES = ("cpu", "cuda", "rocm", "mps", "xpu", "npu", "other")
@@ -68,10 +68,12 @@ def record(
     ] = None,
     suffix: Annotated[str | None, Option("The suffix of {out}; default .flac, .mp3 or .wav, as OUT needs it.")] = None,
     text_on_stdin: Annotated[bool, Option("Give the text on stdin too.")] = False,
-    repair_header: Annotated[bool, Option("State the lengths of a streamed WAV whose header does not.")] = False,
+    repair_header: Annotated[
+        bool, Option("State the lengths of a streamed WAV whose header does not.", negatable=True)
+    ] = True,
     timeout: Annotated[float | None, Option("End the command after S seconds.", metavar="S", least=0)] = None,
     repeat: Annotated[bool, Option("Run it twice and record whether the audio was the same.")] = False,
-    sensor: SensorName = "nvml",
+    sensor: SensorName = "auto",
     period: Annotated[int, Option("Between two readings of the sensor.", metavar="MS", least=1)] = 50,
     withhold_text: Annotated[bool, Option("Keep the text's digest only.")] = False,
     include_paths: Annotated[bool, Option("Keep absolute paths of the command.")] = False,
@@ -129,6 +131,21 @@ def record(
         note(f"nothing was written; {safe(out)} would hold this and the audio")
     else:
         tell_written(packed)
+    return EXIT.OK
+
+
+def recover(
+    journal: Annotated[str, Argument("JOURNAL", "The journal that a recording left behind.")],
+    *,
+    out: Annotated[
+        str | None, Option("The file to write; else the one it was to be.", short="-o", metavar="OUT")
+    ] = None,
+    force: Force = False,
+) -> int:
+    """Make an artifact of a journal and of the file that it names, and say what was written."""
+    from ttsartifact.recording.recovering import recover as recovered
+
+    tell_written(recovered(journal, out, replace=force))
     return EXIT.OK
 
 

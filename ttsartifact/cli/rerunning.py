@@ -33,7 +33,7 @@ def rerun(
     readapt: Annotated[bool, Option("For an adapted voice: first make the delta again from its clips.")] = False,
     pcm: Annotated[str | None, Option("As for record.", metavar="FORMAT")] = None,
     text_on_stdin: Annotated[bool, Option("As for record.")] = False,
-    repair_header: Annotated[bool, Option("As for record.")] = False,
+    repair_header: Annotated[bool, Option("As for record.", negatable=True)] = True,
     timeout: Annotated[float, Option("End it after S seconds.", metavar="S", least=0)] = 600,
     keep: Annotated[str | None, Option("Keep the new run as an artifact.", metavar="OUT")] = None,
     force: Force = False,

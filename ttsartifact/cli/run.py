@@ -66,7 +66,7 @@ def run(
     notes: Notes = None,
     session: Session = None,
     attempt: Attempt = None,
-    sensor: SensorName = "nvml",
+    sensor: SensorName = "auto",
     force: Force = False,
 ) -> int:
     """Synthesise with an installed runner and say what was written."""

@@ -65,6 +65,13 @@ COMMANDS: dict[str, Command] = {
             "with the reason.",
         ),
         Command(
+            "recover",
+            "record:recover",
+            "Make an artifact of what an unfinished recording delivered.",
+            "The journal names the file that holds it, and tells what was stated and when it arrived. Both stay "
+            "where they are; the notes of the artifact say what had happened.",
+        ),
+        Command(
             "run",
             "run:run",
             "Synthesise with an installed runner.",

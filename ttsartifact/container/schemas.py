@@ -11,7 +11,7 @@ from ttsartifact.errors import InvalidDescriptor
 if TYPE_CHECKING:
     import jsonschema_rs
 
-__all__ = ["holds_as", "require_valid", "validator"]
+__all__ = ["holds_as", "require_valid", "require_valid_at", "validator"]
 
 
 @cache
@@ -43,3 +43,26 @@ def require_valid(name: str, value: Any) -> None:
     error = next(compiled.iter_errors(value))
     pointer = "".join(f"/{step}" for step in error.instance_path)
     raise InvalidDescriptor(f"the {name} would not be valid: {error.message[:300]}", where=pointer or "/", rule="SCH02")
+
+
+def require_valid_at(pointer: str, value: Any) -> None:
+    """Raise InvalidDescriptor where `value` may not stand at `pointer` of a descriptor; its address goes on from there.
+
+    `pointer` names properties only: `/generation/seeds`, not an entry of it.
+    """
+    compiled = _section(pointer)
+    if compiled.is_valid(value):
+        return
+    error = next(compiled.iter_errors(value))
+    inner = "".join(f"/{step}" for step in error.instance_path)
+    raise InvalidDescriptor(error.message[:300], where=pointer + inner, found=str(error.instance)[:200], rule="SCH02")
+
+
+@cache
+def _section(pointer: str) -> jsonschema_rs.Draft202012Validator:
+    import jsonschema_rs
+
+    whole = _spec.load_json("descriptor.schema.json")
+    reference = "#" + "".join(f"/properties/{step}" for step in pointer.split("/")[1:])
+    parts = {"$defs": whole["$defs"], "sections": {"properties": whole["properties"]}}
+    return jsonschema_rs.Draft202012Validator({**parts, "$ref": reference.replace("#", "#/sections", 1)})

@@ -1,39 +1,75 @@
 """What engines hand over as a chunk: samples, a tensor, a pair with the rate, or an object that holds one of them.
 
-No library is imported for it: a tensor is known by what it can do, an object by the names that its samples go by.
+No library is imported for it: a tensor is known by what it can do, an object by the names that its samples go by. An
+item that holds no audio (a text, a mark, None) is no error: engines send them between the chunks.
 """
 
 from __future__ import annotations
 
+import io
 import numbers
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.errors import Refused
 
-__all__ = ["in_host_memory"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-_AUDIO = ("audio", "audio_int16_array", "samples", "wav")
+__all__ = ["HostChunk", "in_host_memory"]
+
+_AUDIO = ("audio", "audio_int16_array", "samples", "wav", "waveform", "audio_data", "audio_bytes", "pcm")
 """Attributes, or keys, under which speech libraries hold the samples of a chunk or a result."""
-_RATES = ("sample_rate", "sampling_rate", "sr")
+_CHANNELS_FIRST = "waveform"
+"""The name under which torchaudio and ComfyUI hold (batch, channels, frames)."""
+_RATES = ("sample_rate", "sampling_rate", "sr", "sample_rate_hz", "frame_rate")
+_BYTE_FORMATS = frozenset("Bbc")
 
 
-def in_host_memory(chunk: Any) -> tuple[Any, int | None]:
-    """Return bytes, or what numpy takes for an array, and the rate where the chunk tells it.
+class HostChunk(NamedTuple):
+    """A chunk in host memory."""
+
+    samples: Any
+    """Bytes, or what numpy takes for an array; None where the item holds no audio."""
+    rate: int | None = None
+    channels_first: bool = False
+    """Whether whoever made it is known to put channels before frames."""
+
+
+_NOTHING = HostChunk(None)
+
+
+def in_host_memory(chunk: Any) -> HostChunk:
+    """Return the samples of a chunk, and the rate where the chunk tells it.
 
     Samples on a device are copied here, so that whoever stamps a time afterwards stamps what the host really has.
+    Raises Refused for a chunk that does not say which of its parts is the audio.
     """
-    if isinstance(chunk, (bytes, bytearray, memoryview)):
-        return chunk, None
-    if hasattr(chunk, "detach"):
-        return _from_tensor(chunk), None
+    if isinstance(chunk, (bytes, bytearray)):
+        return HostChunk(chunk)
+    if chunk is None or isinstance(chunk, (str, bool, numbers.Number)):
+        return _NOTHING
+    if isinstance(chunk, memoryview):
+        return HostChunk(_from_view(chunk))
+    if isinstance(chunk, io.BytesIO):
+        return HostChunk(chunk.getvalue())
+    if hasattr(chunk, "detach") and hasattr(chunk, "cpu"):
+        return HostChunk(_from_tensor(chunk))
     if hasattr(chunk, "__array__") or isinstance(chunk, list):
-        return chunk, None
+        return HostChunk(chunk)
     if isinstance(chunk, tuple):
         return _from_parts(chunk)
     if isinstance(chunk, Mapping):
-        return _from_names(chunk, chunk.get)
-    return _from_names(chunk, lambda name: getattr(chunk, name, None))
+        return _from_names(chunk.get)
+    try:
+        return HostChunk(_from_view(memoryview(chunk)))  # array.array, ctypes, mmap
+    except TypeError:
+        return _from_names(lambda name: getattr(chunk, name, None))
+
+
+def _from_view(view: memoryview) -> Any:
+    """Return bytes, or the samples of a buffer that says their type."""
+    return view.tobytes() if view.format in _BYTE_FORMATS else view
 
 
 def _from_tensor(tensor: Any) -> Any:
@@ -42,29 +78,36 @@ def _from_tensor(tensor: Any) -> Any:
     return host.float() if str(host.dtype).endswith("bfloat16") else host
 
 
-def _from_parts(parts: tuple[Any, ...]) -> tuple[Any, int | None]:
+def _from_parts(parts: tuple[Any, ...]) -> HostChunk:
     """Return the audio and the rate of a tuple, in either order; words beside them are what was said."""
-    rates = [int(part) for part in parts if isinstance(part, numbers.Integral) and not isinstance(part, bool)]
-    words = [part for part in parts if part is None or isinstance(part, str)]
-    audio = [part for part in parts if not isinstance(part, (numbers.Integral, str)) and part is not None]
-    if len(audio) != 1 or len(rates) > 1 or len(audio) + len(rates) + len(words) != len(parts):
+    rates = [int(part) for part in parts if _is_rate(part)]
+    held = [part for part in parts if not isinstance(part, (str, numbers.Number, type(None)))]
+    found = [each for each in map(in_host_memory, held) if each.samples is not None]
+    if not found and len(rates) < 2:
+        return _NOTHING
+    if len(found) != 1 or len(rates) > 1:
         raise Refused(
             "a chunk does not say which of its parts is the audio",
             found=f"({', '.join(type(part).__name__ for part in parts)})",
             expected="samples, (rate, samples) or (samples, rate)",
         )
-    samples, told = in_host_memory(audio[0])
-    return samples, rates[0] if rates else told
+    return found[0] if not rates else found[0]._replace(rate=rates[0])
 
 
-def _from_names(chunk: Any, get: Any) -> tuple[Any, int | None]:
-    audio = next((found for name in _AUDIO if (found := get(name)) is not None), None)
-    rate = next((found for name in _RATES if isinstance(found := get(name), numbers.Integral)), None)
-    if audio is None:
-        raise Refused(
-            "a chunk holds no audio",
-            found=type(chunk).__name__,
-            expected=f"bytes, an array, a tensor, or one of them as {', '.join(_AUDIO)}",
-        )
-    samples, told = in_host_memory(audio)
-    return samples, told if rate is None else int(rate)
+def _from_names(get: Callable[[str], Any]) -> HostChunk:
+    for name in _AUDIO:
+        held = get(name)
+        if held is None or callable(held):
+            continue
+        inside = in_host_memory(held)
+        if inside.samples is not None:
+            rate = next((int(found) for key in _RATES if _is_rate(found := get(key))), inside.rate)
+            return HostChunk(inside.samples, rate, channels_first=name == _CHANNELS_FIRST)
+    return _NOTHING
+
+
+def _is_rate(value: Any) -> bool:
+    """Tell whether a value is a whole number; 24000.0 is one too."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return False
+    return isinstance(value, numbers.Integral) or float(value).is_integer()

@@ -96,7 +96,7 @@ class Timebase:
     """The axis of one run. Its origin is its first snapshot, so t = 0 has a UTC of its own."""
 
     def __init__(self, clock: Clock, *, every_ns: int = SNAPSHOT_EVERY_NS) -> None:
-        self._clock = clock
+        self.clock = clock
         self._every_ns = every_ns
         self._lock = threading.Lock()
         self._snapshots = [("start", Snapshot.take(clock))]
@@ -114,16 +114,16 @@ class Timebase:
             return
         with self._lock:
             if t_ns >= self._due_ns:
-                self._snapshots.append(("during", Snapshot.take(self._clock)))
+                self._snapshots.append(("during", Snapshot.take(self.clock)))
                 self._due_ns = t_ns + self._every_ns
 
     def close(self) -> None:
         """Take the last snapshot."""
-        self._snapshots.append(("end", Snapshot.take(self._clock)))
+        self._snapshots.append(("end", Snapshot.take(self.clock)))
 
     def to_value(self) -> dict[str, Any]:
         """Return /timebase. The verifier computes the alignment bound; none is declared."""
-        clocks = self._clock.clocks()
+        clocks = self.clock.clocks()
         resolution_ns = clocks[1]["resolution_ns"]
         return {
             "unit": "ns",

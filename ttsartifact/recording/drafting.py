@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ttsartifact.recording.run import Run
     from ttsartifact.recording.statements import Stated
 
-__all__ = ["Delivery", "draft_of", "tool"]
+__all__ = ["Delivery", "assembled", "draft_of", "lock_of_process", "statement_sections", "tool"]
 
 
 _CHANGES_FOR_A_PERIOD = 8  # of fewer, the shortest gap is chance
@@ -47,20 +47,61 @@ class Delivery:
     self_repeat: str | None = None
 
 
+def statement_sections(
+    stated: Stated,
+    *,
+    text: str | bytes,
+    clips: Sequence[tuple[Reference, bytes]],
+    delivery: Delivery,
+    lock: dict[str, Any],
+) -> dict[str, Any]:
+    """Return the sections of the descriptor that follow from what the caller states, and from nothing measured.
+
+    `lock` stands where the caller states no dependency lock.
+    """
+    return {
+        **optional_sections(stated),
+        "input": input_section(text, stated, clips),
+        "pins": pins_section(stated, lock),
+        "generation": generation_section(
+            stated,
+            command=delivery.command or absent("not_applicable", "recorded inside the engine's process"),
+            self_repeat=delivery.self_repeat
+            or stated.get("self_repeat")
+            or absent("not_measured", "the run was made once"),
+        ),
+    }
+
+
 def draft_of(
     run: Run, stated: Stated, *, text: str | bytes, clips: Sequence[tuple[Reference, bytes]], delivery: Delivery
 ) -> Draft:
     """Return everything that was recorded of `run`, after its end."""
+    lock = lock_of_process(in_process=delivery.in_process)
+    sections = statement_sections(stated, text=text, clips=clips, delivery=delivery, lock=lock)
+    embedded = {place: data for place, (reference, data) in enumerate(clips) if reference.embed}
+    return assembled(run, sections, stated, delivery=delivery, references=embedded)
+
+
+def assembled(
+    run: Run,
+    sections: dict[str, Any],
+    stated: Stated,
+    *,
+    delivery: Delivery,
+    references: dict[int, bytes],
+) -> Draft:
+    """Return the draft of a run whose stated `sections` are there; of `stated` only what /run holds is asked."""
     submit = run.moments.submit
     assert submit is not None  # both recorders submit before they wait for audio
     telemetry = run.sampler.trace()
     unread = absent("not_measured", run.sampler.absence or "no reading arrived")
     backed = summary_of(telemetry, submit, delivery.t_last_ns) if telemetry else {}
-    if stated.get("device") == "cpu":
+    if sections["generation"]["device"] == "cpu":
         # What an accelerator did meanwhile was not this run; its trace stays, its numbers are not claimed.
         backed, unread = {}, absent("not_applicable", "the model computed on the CPU")
     value = {
-        **optional_sections(stated),
+        **sections,
         "run": {
             "run_id": str(uuid.uuid4()),
             "session_id": said(stated, "session", "not_applicable", "no session was named"),
@@ -70,15 +111,6 @@ def draft_of(
             "load": _load(run, stated, submit),
             "notes": said(stated, "notes", "not_applicable", "none were made"),
         },
-        "input": input_section(text, stated, clips),
-        "pins": pins_section(stated, _lock(in_process=delivery.in_process)),
-        "generation": generation_section(
-            stated,
-            command=delivery.command or absent("not_applicable", "recorded inside the engine's process"),
-            self_repeat=delivery.self_repeat
-            or stated.get("self_repeat")
-            or absent("not_measured", "the run was made once"),
-        ),
         "channels": [
             *(_with_update_period(channel, telemetry) for channel in run.sampler.channels),
             *(channel.facts for channel in run.logs.channels.values()),
@@ -96,7 +128,7 @@ def draft_of(
         descriptor=value,
         audio=delivery.audio,
         traces=_traces(run, telemetry),
-        references={place: data for place, (reference, data) in enumerate(clips) if reference.embed},
+        references=references,
         leaves=stated.get("leaves", False),
     )
 
@@ -112,7 +144,8 @@ def _attempt(stated: Stated) -> dict[str, Any]:
     return {"index": stated["attempt"], "retries": stated["attempt"] - 1}
 
 
-def _lock(*, in_process: bool) -> dict[str, Any]:
+def lock_of_process(*, in_process: bool) -> dict[str, Any]:
+    """Return /pins/lock as this interpreter can tell it; the first time costs a fifth of a second."""
     if in_process:
         return environment.dependency_lock()
     return absent("unknown", "the engine runs outside the recorder's interpreter")

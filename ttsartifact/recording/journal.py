@@ -1,13 +1,18 @@
 """What happened so far, a JSON line each, beside the output: what is left when a recording does not come to an end.
 
-Nothing reads a journal but people. It is no artifact and becomes none; a recording that ends well removes it.
+A journal names the file that holds what the engine delivered, says in which format, and carries enough to make an
+artifact of both (`recovering`). A recording that ends well removes it. Two recordings of one output have a journal
+each: neither writes into the other's, and neither removes it.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
+
+from ttsartifact.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,27 +20,43 @@ if TYPE_CHECKING:
 
 __all__ = ["Journal"]
 
+_MOST_JOURNALS = 10_000
+
 
 class Journal:
     """An append-only file of JSON lines. A line is on its way to the disk before the next thing happens."""
 
     def __init__(self, out: str | os.PathLike[str], now: Callable[[], int]) -> None:
-        self.path = f"{os.fspath(out)}.journal.jsonl"
         self._now = now
-        self._file = open(self.path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 - lives as long as the run
+        self.path, self._stem, descriptor = _unused(os.fspath(out))
+        self._file = os.fdopen(descriptor, "w", encoding="utf-8", buffering=1)
+
+    def part(self, suffix: str) -> str:
+        """Return the path beside this journal where what was delivered is kept."""
+        return f"{self._stem}.part{suffix}"
 
     def write(self, what: str, **facts: Any) -> None:
-        """Append one line: when (nanoseconds after the run's origin), what, and the facts."""
-        self._file.write(json.dumps({"t_ns": self._now(), "what": what, **facts}, ensure_ascii=True) + "\n")
+        """Append one line: when (nanoseconds after the run's origin), what, and the facts.
+
+        A line that cannot be written, on a full disk, ends no recording.
+        """
+        self.write_at(self._now(), what, **facts)
+
+    def write_at(self, t_ns: int, what: str, **facts: Any) -> None:
+        """Append one line about a time that was read before."""
+        with suppress(OSError, ValueError):  # ValueError: a journal that was closed
+            self._file.write(json.dumps({"t_ns": t_ns, "what": what, **facts}, ensure_ascii=True) + "\n")
 
     def remove(self) -> None:
         """Close and delete: the artifact now tells the story."""
         self.close()
-        os.unlink(self.path)
+        with suppress(OSError):
+            os.unlink(self.path)
 
     def close(self) -> None:
         """Close, and leave the file."""
-        self._file.close()
+        with suppress(OSError):
+            self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -43,5 +64,14 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._file.closed:
-            self.close()
+        self.close()
+
+
+def _unused(out: str) -> tuple[str, str, int]:
+    """Return the path of a new journal, its stem, and its open descriptor; an old journal is never written over."""
+    for number in range(1, _MOST_JOURNALS):
+        stem = out if number == 1 else f"{out}.{number}"
+        path = f"{stem}.journal.jsonl"
+        with suppress(FileExistsError):
+            return path, stem, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+    raise Refused("too many journals of unfinished recordings lie here", where=out, expected="`ttsa recover`")

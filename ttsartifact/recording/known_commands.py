@@ -39,6 +39,21 @@ class KnownCommand:
     """Every value of every option that was given, by the name that a run gives it; none of a switch."""
 
     @property
+    def name(self) -> str:
+        """What the program is called."""
+        return str(self.shape["name"])
+
+    @property
+    def writes(self) -> str | None:
+        """The suffix of the audio that the program always writes; None where an option decides."""
+        return self.shape.get("writes")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the program computes itself, in a process that nobody else asks; a client of a server does not."""
+        return not self.shape.get("remote", False)
+
+    @property
     def text_on_stdin(self) -> bool:
         """Whether the command reads its text there when no argument holds it."""
         return self.shape["elsewhere"] not in self.options

@@ -32,14 +32,16 @@ _FIRST_LINE = 512
 
 # Run by a Python that we may not be: which file a module is, and which distribution brought a module or a script.
 _WHOSE = """
-import importlib.metadata as m, importlib.util as u, json, sys
+import importlib.metadata as m, importlib.util as u, json, os, sys
 kind, name = sys.argv[1:]
+path, name = (name, os.path.basename(name)) if kind == "script" else ("", name)
 top = name.partition(".")[0]
 spec = u.find_spec(top) if kind == "module" else None
 for d in m.distributions():
     files = d.read_text("RECORD") or ""
     owns = (f"\\n{top}/" in "\\n" + files or f"\\n{top}.py," in "\\n" + files) if kind == "module" else any(
-        e.group == "console_scripts" and e.name == name for e in d.entry_points)
+        e.group == "console_scripts" and e.name == name for e in d.entry_points) and any(
+        os.path.realpath(d.locate_file(f)) == path for f in d.files or () if os.path.basename(f) == name)
     if owns:
         print(json.dumps({"name": d.metadata["Name"], "version": d.version, "record": files,
             "origin": spec.origin if spec else None}))
@@ -118,7 +120,7 @@ def engine_of(argv: Sequence[str]) -> dict[str, Any]:
     name = os.path.basename(path)
     if _INTERPRETER.fullmatch(name) and (told := _program_of(argv, path)) is not None:
         return told
-    facts = _by_package(path) or _by_distribution(path, name) or _by_asking(path)
+    facts = _by_package(path) or _by_distribution(path) or _by_asking(path)
     pinned = {"name": os.path.basename(argv[0]), **facts}
     if os.access(path, os.R_OK):  # a program may be there to run and not to read
         pinned |= {"digest": file_digest(path), "size": os.path.getsize(path)}
@@ -166,7 +168,7 @@ def _by_package(path: str) -> dict[str, Any] | None:
     return None
 
 
-def _by_distribution(path: str, name: str) -> dict[str, Any] | None:
+def _by_distribution(path: str) -> dict[str, Any] | None:
     """Ask the Python of a console script's first line which distribution brought it."""
     try:
         with open(path, "rb") as file:
@@ -176,7 +178,7 @@ def _by_distribution(path: str, name: str) -> dict[str, Any] | None:
     words = first[2:].decode("utf-8", "replace").split() if first.startswith(b"#!") else []
     if not words or not re.match(r"(python|pypy)", os.path.basename(words[0])):
         return None
-    facts = _whose(words[0], "script", name)
+    facts = _whose(words[0], "script", os.path.realpath(path))
     return _distribution(facts) if facts and "name" in facts else None
 
 

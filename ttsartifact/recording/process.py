@@ -1,14 +1,19 @@
-"""Runs the user's own command, never through a shell, and stamps what it writes on stdout as it arrives."""
+"""Runs the user's own command, never through a shell, and stamps what it writes on stdout as it arrives.
+
+A thread a pipe and one that waits for the end: this works wherever Python has threads, and a read is stamped by the
+thread that it woke. On POSIX the command leads a process group, and all of it ends when the recording does not go on:
+at a deadline, at an error, and at SIGINT, SIGTERM or SIGHUP, so that no engine is left behind.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import selectors
 import signal
 import subprocess
+import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ttsartifact.errors import CommandFailed
 
@@ -20,7 +25,13 @@ __all__ = ["Finished", "run_process"]
 
 _READ_BYTES = 1 << 16  # a pipe of Linux holds no more, so that one read is one arrival
 _TAIL_BYTES = 4096
-_WAKE_S = 10.0
+_WAKE_S = 0.25
+"""How soon a signal that asks for the end is obeyed."""
+_DRAIN_S = 0.2
+"""How long a pipe is waited for after the command's end while nothing comes: a grandchild may hold it for ever."""
+_ENDING_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,33 +56,40 @@ def run_process(
     timeout_s: float | None,
     submitted: Callable[[], None],
     awake: Callable[[int], None],
+    arrived: Callable[[int, int], None] = lambda _t_ns, _size: None,
 ) -> Finished:
     """Run `argv` to its end and copy its stdout to the file `stdout`, where that is the audio.
 
-    `submitted` is called right before the process is made, `awake` now and then with the time. Raises CommandFailed
-    when the process cannot be made or does not end within `timeout_s`; its whole process group is then killed.
+    `submitted` is called right before the process is made, `awake` now and then with the time, `arrived` by the thread
+    that reads, after each read was written. Raises CommandFailed when the process cannot be made or does not end
+    within `timeout_s`, and KeyboardInterrupt or SystemExit when this process is asked to end; the command's process
+    group is then killed.
     """
     deadline_ns = None if timeout_s is None else now() + int(timeout_s * 1e9)
-    submitted()
-    try:
-        child = subprocess.Popen(
-            list(argv),
-            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            bufsize=0,
-        )
-    except (OSError, ValueError) as error:  # ValueError: a NUL inside an argument
-        why = error.strerror if isinstance(error, OSError) else error
-        raise CommandFailed(f"the command did not start: {why}", where="argv/0") from error
-    try:
-        done = _attend(child, stdin, stdout, now, deadline_ns, awake)
-    except BaseException:
-        _kill(child)
-        raise
+    with _signals_held() as asked_to_end:
+        submitted()
+        try:
+            child = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,  # of no effect where there are no sessions
+                bufsize=0,
+            )
+        except (OSError, ValueError) as error:  # ValueError: a NUL inside an argument
+            why = error.strerror if isinstance(error, OSError) else error
+            raise CommandFailed(f"the command did not start: {why}", where="argv/0") from error
+        attendance = _Attendance(child, stdin, stdout, now, arrived)
+        try:
+            done = attendance.until_ended(deadline_ns, awake, asked_to_end)
+        except BaseException:
+            _kill(child)
+            attendance.stop()
+            raise
     if done is None:
         _kill(child)
+        attendance.stop()
         raise CommandFailed(
             "the command did not end in time",
             where="argv/0",
@@ -81,102 +99,155 @@ def run_process(
     return done
 
 
-def _attend(
-    child: subprocess.Popen[bytes],
-    stdin: bytes | None,
-    stdout: IO[bytes] | None,
-    now: Callable[[], int],
-    deadline_ns: int | None,
-    awake: Callable[[int], None],
-) -> Finished | None:
-    """Serve the pipes until the command has ended; None when the deadline came first."""
-    assert child.stdout is not None
-    assert child.stderr is not None
-    done = Finished(status=0, t_end_ns=0)
-    size, tail = 0, b""
-    with selectors.DefaultSelector() as waiting, _exit_of(child) as ended:
-        waiting.register(child.stdout, selectors.EVENT_READ)
-        waiting.register(child.stderr, selectors.EVENT_READ)
-        if ended is not None:
-            waiting.register(ended, selectors.EVENT_READ)
+class _Attendance:
+    """The threads around one child: two read its pipes, one feeds it, one waits for its end."""
+
+    def __init__(
+        self,
+        child: subprocess.Popen[bytes],
+        stdin: bytes | None,
+        stdout: IO[bytes] | None,
+        now: Callable[[], int],
+        arrived: Callable[[int, int], None],
+    ) -> None:
+        self._child, self._stdout, self._now, self._arrived = child, stdout, now, arrived
+        self._done = Finished(status=0, t_end_ns=0)
+        self._size, self._tail = 0, b""
+        self._fault: BaseException | None = None
+        self._stopped = False
+        self._reads = 0
+        self._changed = threading.Condition()
+        assert child.stdout is not None
+        assert child.stderr is not None
+        self._readers = [
+            self._begin(self._read, child.stdout, stdout is not None),
+            self._begin(self._read, child.stderr, False),
+        ]
+        self._begin(self._wait)
         if child.stdin is not None:
-            os.set_blocking(child.stdin.fileno(), False)
-            waiting.register(child.stdin, selectors.EVENT_WRITE)
-        left = memoryview(stdin or b"")
-        open_pipes = 2
-        # A command may close its pipes and go on; it has ended when the system says so.
-        while open_pipes or (ended is not None and not done.t_end_ns):
-            t_ns = now()
-            if deadline_ns is not None and t_ns >= deadline_ns:
-                return None
-            awake(t_ns)
-            pause = _WAKE_S if deadline_ns is None else min(_WAKE_S, (deadline_ns - t_ns) / 1e9)
-            # A background grandchild may hold the pipes open for ever: once the child is gone, take what is there.
-            events = waiting.select(0 if done.t_end_ns else pause)
-            if not events and done.t_end_ns:
-                break
-            for key, _ in events:
-                if key.fileobj is child.stdin:
-                    left = _feed(child.stdin, left, waiting)
-                elif key.fd == ended:
-                    done.t_end_ns = now()
-                    waiting.unregister(key.fileobj)
-                elif data := os.read(key.fd, _READ_BYTES):
-                    t_ns = now()
-                    if stdout is not None and key.fileobj is child.stdout:
-                        stdout.write(data)
-                        size += len(data)
-                        done.reads.append((t_ns, size))
-                    else:
-                        tail = (tail + data)[-_TAIL_BYTES:]
-                else:
-                    waiting.unregister(key.fileobj)
-                    open_pipes -= 1
-    try:
-        done.status = child.wait(None if deadline_ns is None else max(0.0, (deadline_ns - now()) / 1e9))
-    except subprocess.TimeoutExpired:
-        return None
-    # The last bytes may be read after the exit was seen; the audio is complete only then.
-    done.t_end_ns = max(done.t_end_ns or now(), done.reads[-1][0] if done.reads else 0)
-    done.tail = tail.decode("utf-8", "backslashreplace")
-    for pipe in (child.stdin, child.stdout, child.stderr):
-        if pipe is not None:
-            pipe.close()
-    return done
+            self._begin(self._feed, child.stdin, stdin or b"")
+
+    def until_ended(
+        self, deadline_ns: int | None, awake: Callable[[int], None], asked_to_end: list[int]
+    ) -> Finished | None:
+        """Wait for the command's end, and for what its pipes still hold; None when the deadline came first.
+
+        Raises as soon as a signal stands in `asked_to_end`.
+        """
+        while True:
+            if asked_to_end:
+                raise _ending(asked_to_end[0])
+            with self._changed:
+                t_ns = self._now()
+                if self._fault is not None:
+                    raise self._fault
+                if self._done.t_end_ns:
+                    break
+                if deadline_ns is not None and t_ns >= deadline_ns:
+                    return None
+                pause = _WAKE_S if deadline_ns is None else min(_WAKE_S, (deadline_ns - t_ns) / 1e9)
+                self._changed.wait(pause)
+            awake(self._now())
+        self._drain()
+        self.stop()
+        if self._fault is not None:
+            raise self._fault
+        done = self._done
+        # The last bytes may be read after the exit was seen; the audio is complete only then.
+        done.t_end_ns = max(done.t_end_ns, done.reads[-1][0] if done.reads else 0)
+        done.tail = self._tail.decode("utf-8", "backslashreplace")
+        return done
+
+    def stop(self) -> None:
+        """Write nothing more; a pipe whose reader still waits is left to it, and closes with it."""
+        with self._changed:
+            self._stopped = True
+
+    def _begin(self, work: Callable[..., None], *arguments: object) -> threading.Thread:
+        thread = threading.Thread(target=work, args=arguments, name="ttsartifact-pipe", daemon=True)
+        thread.start()
+        return thread
+
+    def _read(self, pipe: IO[bytes], is_audio: bool) -> None:
+        with pipe:
+            while data := os.read(pipe.fileno(), _READ_BYTES):
+                t_ns = self._now()
+                with self._changed:
+                    if self._stopped:
+                        return
+                    self._reads += 1
+                    if not is_audio:
+                        self._tail = (self._tail + data)[-_TAIL_BYTES:]
+                        continue
+                    try:
+                        self._keep(data, t_ns)
+                    except OSError as error:  # a full disk
+                        self._fault = error
+                        self._changed.notify_all()
+                        return
+
+    def _keep(self, data: bytes, t_ns: int) -> None:
+        assert self._stdout is not None
+        left = memoryview(data)
+        while left:  # a file without a buffer may take less than it is given
+            left = left[self._stdout.write(left) :]
+        self._size += len(data)
+        self._done.reads.append((t_ns, self._size))
+        self._arrived(t_ns, self._size)
+
+    def _feed(self, pipe: IO[bytes], text: bytes) -> None:
+        """Write the text and close; a command that does not read it to its end has its reasons."""
+        with contextlib.suppress(OSError), pipe:
+            left = memoryview(text)
+            while left:
+                left = left[os.write(pipe.fileno(), left) :]
+
+    def _wait(self) -> None:
+        status = self._child.wait()
+        t_ns = self._now()
+        with self._changed:
+            self._done.status, self._done.t_end_ns = status, t_ns
+            self._changed.notify_all()
+
+    def _drain(self) -> None:
+        """Wait for the readers as long as something comes; they end by themselves unless a grandchild has the pipe."""
+        for reader in self._readers:
+            seen = -1
+            while reader.is_alive() and seen != self._reads:
+                seen = self._reads
+                reader.join(_DRAIN_S)
 
 
 @contextlib.contextmanager
-def _exit_of(child: subprocess.Popen[bytes]) -> Iterator[int | None]:
-    """Yield a descriptor that becomes readable when `child` ends, or None where the system has none."""
+def _signals_held() -> Iterator[list[int]]:
+    """Yield a list that takes the signals which ask this process to end, instead of ending it.
+
+    An exception out of a handler could fall between the making of the child and the place that ends it. Only in the
+    main thread, where Python takes signals, and only where nobody else handles or ignores them.
+    """
+    asked: list[int] = []
+    replaced: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in _ENDING_SIGNALS:
+            if signal.getsignal(number) in {signal.SIG_DFL, signal.default_int_handler}:
+                replaced[number] = signal.signal(number, lambda got, _frame: asked.append(got))
     try:
-        handle = os.pidfd_open(child.pid)
-    except (AttributeError, OSError):
-        yield None
-        return
-    try:
-        yield handle
+        yield asked
     finally:
-        os.close(handle)
+        for number, handler in replaced.items():
+            signal.signal(number, handler)
 
 
-def _feed(pipe: IO[bytes] | None, left: memoryview, waiting: selectors.BaseSelector) -> memoryview:
-    """Write what the pipe takes; close it after the last byte, or when nobody reads it."""
-    assert pipe is not None
-    with contextlib.suppress(BlockingIOError):
-        try:
-            left = left[os.write(pipe.fileno(), left) :] if left else left
-        except BrokenPipeError:
-            left = left[:0]
-    if not left:
-        waiting.unregister(pipe)
-        pipe.close()
-    return left
+def _ending(number: int) -> BaseException:
+    """Return what Python raises for a signal, or would."""
+    return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
+    """End the command: its process group where there are such, else the process alone."""
+    with contextlib.suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(child.pid, signal.SIGKILL)
+        else:
+            child.kill()
     child.wait()
-    for pipe in (child.stdin, child.stdout, child.stderr):
-        if pipe is not None:
-            pipe.close()

@@ -5,18 +5,16 @@
         for chunk in engine(text):
             recorder.chunk(chunk)
 
-The PCM grows in a temporary WAV beside the output. A block that ends well is packed; one that ends by an exception
-leaves a journal and no artifact.
+The PCM grows in a file beside the output, each chunk in it before the next is asked for. A block that ends well is
+packed; one that ends by an exception leaves that file and a journal, of which `recover` makes an artifact.
 """
 
 from __future__ import annotations
 
-import functools
-import inspect
 import os
-import tempfile
 import threading
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from ttsartifact.container import riff
 from ttsartifact.container.carrier import carrier_of
@@ -24,13 +22,16 @@ from ttsartifact.container.source import FileSource
 from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
 from ttsartifact.packing.pack import Packed, pack
 from ttsartifact.recording.chunk_types import in_host_memory
-from ttsartifact.recording.drafting import Delivery, draft_of, tool
+from ttsartifact.recording.drafting import Delivery, draft_of, statement_sections, tool
+from ttsartifact.recording.encoding import DEPTHS, encoded
+from ttsartifact.recording.pcm_stream import PcmStream
 from ttsartifact.recording.run import Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS
-from ttsartifact.recording.statements import spelled_out
+from ttsartifact.recording.statements import require_sound, run_facts, spelled_out
+from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
     from ttsartifact.recording.clock import Clock
@@ -39,10 +40,10 @@ if TYPE_CHECKING:
     from ttsartifact.recording.statements import Stated
     from ttsartifact.terms.draft import Draft
 
-__all__ = ["Recorder", "record_tts", "wrap_async_iterator", "wrap_iterator"]
+__all__ = ["Recorder"]
 
-_DEPTHS = {"pcm_s16": 16, "pcm_s24": 24, "pcm_s32": 32, "pcm_f32": 32}
-_INTEGERS = {"pcm_s16": "<i2", "pcm_s32": "<i4"}
+_SHORT_NS = 20_000_000
+"""Less sound than this is no word: the shortest that engines speak are ten times as long."""
 
 
 class Recorder:
@@ -64,6 +65,7 @@ class Recorder:
         semantics: str = "host",
         includes: Iterable[str] = (),
         replace: bool = False,
+        on_error: Literal["log", "raise"] = "log",
         say: Callable[[str], None] = say_by_logging,
         beside: Recorder | None = None,
         **stated: Unpack[Stated],
@@ -73,14 +75,26 @@ class Recorder:
         Without `sample_rate_hz` the chunks have to tell it, as (rate, samples) or by an attribute.
         A recorder `beside` one that was entered before records a request of the same batch, on that one's timebase
         and with its sensor. All of them are closed before the first one finishes.
+
+        What is wrong with the call is raised here and on entering the block, before the engine is asked. What goes
+        wrong afterwards is logged by `say`, with `on_error="log"`: the audio goes on to whoever listens, `chunk` and
+        the end of the block raise nothing, and `fault` holds the error. With "raise" they raise it. `finish` always
+        does.
         """
-        if subtype not in _DEPTHS:
-            raise Refused("a sample format that is not written", found=subtype, expected=", ".join(_DEPTHS))
+        if subtype not in DEPTHS:
+            raise Refused("a sample format that is not written", found=subtype, expected=", ".join(DEPTHS))
         if carrier_of(out) in {"flac", "mp3"}:
             raise Refused("a Recorder keeps samples as WAV", where=os.fspath(out), expected=".tts.wav or .tts.parquet")
+        if on_error not in {"log", "raise"}:
+            raise Refused("on_error says what becomes of a fault", found=on_error, expected="log or raise")
         self.packed: Packed | None = None
+        self.fault: Exception | None = None
+        """What went wrong with the recording, and not with the engine; None as long as nothing did."""
         self._wave = riff.WaveFormat(
-            subtype=subtype, sample_rate_hz=sample_rate_hz or 0, channels=channels, bit_depth=_DEPTHS[subtype]
+            subtype=subtype,
+            sample_rate_hz=_whole(sample_rate_hz or 0, "sample_rate_hz", 0),
+            channels=_whole(channels, "channels", 1),
+            bit_depth=DEPTHS[subtype],
         )
         self._run: Run = Run(
             out,
@@ -94,32 +108,60 @@ class Recorder:
         self._text, self._stated, self._replace = text, spelled_out(stated), replace
         self._audio: dict[str, Any] = {"roles": roles} if roles else {}
         self._observer, self._semantics, self._includes = observer, semantics, tuple(includes)
+        self._on_error = on_error
+        self._stream = PcmStream(self._wave)
         self._lock = threading.Lock()
-        self._frames = self._clipped = 0
-        self._abandoned = False
+        self._frames = self._clipped = self._silent_items = 0
+        self._first_silent_item = ""
+        self._channels_first: bool | None = None
+        self._over = False
+        self._process = os.getpid()
+        self._header_bytes = len(riff.header(self._wave._replace(sample_rate_hz=1), 0))
 
     def __enter__(self) -> Self:
-        """Read the references, open the files and start the sensors; the clock runs from here."""
+        """Check what is stated, open the files and start the sensors; the clock runs from here.
+
+        Raises Refused for a condition that no artifact could hold, with an example of the right form.
+        """
         self._clips = [(reference, reference.read()) for reference in self._stated.get("references", ())]
-        folder = os.path.dirname(os.path.abspath(self._run.out))
-        handle, self._path = tempfile.mkstemp(prefix=".ttsa-", suffix=".wav", dir=folder)
-        self._file = os.fdopen(handle, "w+b", buffering=1 << 20)
+        require_sound(self._stated, self._text, self._clips)
+        self._run.begin(recorder="in_process")
         try:
-            self._file.write(riff.header(self._wave, 0))
-            self._run.begin(out=os.path.basename(self._run.out), recorder="in_process")
-        except BaseException:
-            self._remove()
-            raise
+            self._open()
+        except OSError as fault:
+            if self._on_error == "raise":
+                self._run.sampler.abandon()
+                self._run.journal.remove()
+                raise
+            self._file = open(os.devnull, "r+b", buffering=0)
+            self._give_up(fault, None)
+        self._journal_conditions()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._over or self.packed is not None or os.getpid() != self._process:  # a forked child's end is not ours
+            return
         if error is not None:
-            if self.packed is None and not self._abandoned:
-                self._abandon(error)
-        elif self.packed is None:
+            self._abandon(error)
+            return
+        try:
             self.finish()
+        except Exception as fault:
+            was_said, self.fault = self.fault is fault, self.fault or fault
+            if self._on_error == "raise":
+                raise
+            if not was_said:
+                self._run.say(f"{os.path.basename(self._run.out)} was not written: {fault}")
+
+    @property
+    def result(self) -> Packed:
+        """What was written. Raises the fault where nothing was, and Refused before the end."""
+        if self.packed is not None:
+            return self.packed
+        self._require_no_fault()
+        raise Refused("the recording has not ended", where=self._run.out, expected="the end of the with block")
 
     def submit(self, *, waiting: int | None = None, running: int | None = None) -> None:
         """Stamp the hand-over to the engine, and the load that it meets when the caller knows it."""
@@ -129,43 +171,32 @@ class Recorder:
 
     def start(self) -> None:
         """Stamp the moment at which the engine begins to compute this request."""
-        self._run.moments.start = self._run.now()
+        self._run.mark("start")
 
     def first_model_token(self) -> None:
         """Stamp the first acoustic or semantic token on the host, before any audio."""
-        self._run.moments.first_model_token = self._run.now()
+        self._run.mark("first_model_token")
 
     def chunk(self, pcm: Any, frames: int | None = None) -> None:
         """Take audio that has just become complete in host memory.
 
-        Bytes are PCM in the recorder's own format; arrays and tensors are int16, int32 or float of the shape (frames,)
-        or (frames, channels), of one channel also (1, frames). Floats are converted here, and those outside full scale
-        are counted before they are cut. Pairs (rate, samples) and the result objects of speech libraries are taken too.
+        Bytes are PCM in the recorder's own format, wherever the transport cut them; headers of WAV files in between
+        are taken off. Arrays and tensors are int16, int32 or float of the shape (frames,), (frames, channels) or
+        (channels, frames). Floats are converted here, and those outside full scale are counted before they are cut.
+        Pairs (rate, samples) and the result objects of speech libraries are taken too; an item without audio is
+        logged as an event.
         """
-        with self._lock:
-            pcm, rate = in_host_memory(pcm)
-            t_ns = self._run.now()  # before anything else is done with it
-            self._settle(rate)
-            data = pcm if isinstance(pcm, (bytes, bytearray, memoryview)) else self._encoded(pcm)
-            size = data.nbytes if isinstance(data, memoryview) else len(data)
-            count, rest = divmod(size, self._wave.frame_bytes)
-            where = f"chunk {len(self._run.chunks)}"
-            if rest or (frames is not None and frames != count):
-                raise Refused(
-                    "a chunk is no whole number of frames" if rest else "a chunk has another length than was said",
-                    where=where,
-                    found=f"{size} bytes" if rest else f"{count} frames",
-                    expected=f"a multiple of {self._wave.frame_bytes} bytes" if rest else f"{frames} frames",
-                )
-            if self._run.moments.submit is None:
-                raise Refused("audio came before the request was submitted", where=where, expected="submit() first")
-            if count == 0:
-                self._run.event("empty_chunk")  # no frame has reached anybody, so it is no first token
-                return
-            self._file.write(data)
-            self._run.chunks.append((t_ns, self._frames, count))
-            self._frames += count
-        self._run.timebase.keep(t_ns)
+        if os.getpid() != self._process:
+            return
+        try:
+            with self._lock:
+                t_ns = self._take(pcm, frames)
+        except Exception as fault:
+            if self._on_error == "raise":
+                raise
+            self._give_up(fault, pcm)
+        else:
+            self._run.timebase.keep(t_ns)
 
     def queue_depth(self, waiting: int | None, running: int | None) -> None:
         """Log the engine's load as it changes: requests that wait (without this one) and those that compute."""
@@ -189,9 +220,13 @@ class Recorder:
             self._close_wave()
 
     def finish(self, **stated: Unpack[Stated]) -> Packed:
-        """Pack the run, and return what was written. `stated` adds what became known only at the end."""
-        self._stated |= spelled_out(stated)
+        """Pack the run, and return what was written. `stated` adds what became known only at the end.
+
+        Raises what went wrong with the recording, now or before; what was delivered is then kept beside the journal.
+        """
         try:
+            self._require_no_fault()
+            self._stated |= spelled_out(stated)
             self.close()
             self._run.end()
             with FileSource(self._path) as audio:
@@ -199,15 +234,111 @@ class Recorder:
         except BaseException as error:
             self._abandon(error)
             raise
-        self._remove()
+        self._over = True
+        with suppress(OSError):
+            os.unlink(self._path)
         self._run.journal.remove()
         if self._clipped:
             self._run.say(f"{self._clipped} samples lay outside full scale and were cut")
+        self._say_if_short()
         return self.packed
 
+    def _open(self) -> None:
+        self._path = self._run.journal.part(".wav")
+        self._file = open(self._path, "x+b", buffering=0)  # noqa: SIM115 - lives as long as the run
+        self._write(riff.header(self._wave._replace(sample_rate_hz=self._wave.sample_rate_hz or 1), 0))
+
+    def _take(self, item: Any, frames: int | None) -> int:
+        """Write one chunk and return when it came."""
+        where = f"chunk {len(self._run.chunks)}"
+        try:
+            held = in_host_memory(item)
+        except Refused as error:
+            error.where = error.where or where
+            raise
+        t_ns = self._run.now()  # before anything else is done with it
+        if self._run.moments.submit is None:
+            raise Refused("audio came before the request was submitted", where=where, expected="submit() first")
+        if held.samples is None:
+            self._without_audio(item)
+            return t_ns
+        if isinstance(held.samples, (bytes, bytearray)):
+            if self._frames == 0 and not held.samples:
+                self._run.event("empty_chunk")
+                return t_ns
+            data, told = self._stream.take(bytes(held.samples), where)
+            self._settle(held.rate if told is None else told, where, needed=bool(data))
+        else:
+            self._settle(held.rate, where)
+            known = held.channels_first or self._channels_first
+            data, clipped, self._channels_first = encoded(held.samples, self._wave, where, channels_first=known)
+            self._clipped += clipped
+        count = len(data) // self._wave.frame_bytes
+        if frames is not None and frames != count:
+            raise Refused(
+                "a chunk has another length than the caller states",
+                where=where,
+                found=f"{count} frames",
+                expected=f"{frames} frames",
+            )
+        if count == 0:
+            if not self._stream.left_over:
+                self._run.event("empty_chunk")  # no frame has reached anybody, so it is no first token
+            return t_ns
+        self._write(data)
+        self._run.arrived(t_ns, self._frames, count)
+        self._frames += count
+        return t_ns
+
+    def _without_audio(self, item: Any) -> None:
+        self._silent_items += 1
+        self._first_silent_item = self._first_silent_item or type(item).__name__
+        self._run.event("no_audio", type(item).__name__)
+
+    def _settle(self, rate: int | None, where: str, *, needed: bool = True) -> None:
+        """Take the rate that a chunk tells, or hold it to the one that is known."""
+        known = self._wave.sample_rate_hz
+        if rate is None and known == 0 and needed:
+            raise Refused("nobody says the sample rate", where=where, expected="sample_rate_hz, or chunks that tell it")
+        if rate is None or rate == known:
+            return
+        if known != 0:
+            raise Refused("a chunk has another sample rate", where=where, found=rate, expected=known)
+        self._wave = self._wave._replace(sample_rate_hz=rate)
+        self._run.journal.write("rate", sample_rate_hz=rate)
+
+    def _write(self, data: bytes) -> None:
+        """Write all of `data`: without a buffer, so that a process that is killed loses no chunk before the last."""
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) :]
+
+    def _give_up(self, fault: Exception, item: Any) -> None:
+        """Go on without an artifact: say so once, and keep the bytes that are no samples in a file of their own."""
+        self._run.journal.write("fault", why=f"{type(fault).__name__}: {fault}", chunk=len(self._run.chunks))
+        if self.fault is None:
+            self.fault = fault
+            name = os.path.basename(self._run.out)
+            self._run.say(f"{name} is not going to be written, and the audio goes on: {fault}")
+        with suppress(OSError):
+            self._file.seek(self._header_bytes + self._frames * self._wave.frame_bytes)  # behind the last whole chunk
+            if isinstance(item, (bytes, bytearray)):
+                with open(self._run.journal.part(".bin"), "ab") as file:
+                    file.write(item)
+
+    def _require_no_fault(self) -> None:
+        if self.fault is not None:
+            raise self.fault
+
     def _draft(self) -> Draft:
-        delivery = Delivery(
-            t_last_ns=self._run.chunks[-1][0],
+        chunks = self._run.chunks
+        return draft_of(
+            self._run, self._stated, text=self._text, clips=self._clips, delivery=self._delivery(chunks[-1][0])
+        )
+
+    def _delivery(self, t_last_ns: int) -> Delivery:
+        return Delivery(
+            t_last_ns=t_last_ns,
             sample_rate_hz=self._wave.sample_rate_hz,
             audio=self._audio
             | {"clipped_samples": self._clipped + self._stated.get("clipped_samples", 0), "encoder": tool()},
@@ -216,143 +347,100 @@ class Recorder:
             includes=self._includes,
             in_process=True,
         )
-        return draft_of(self._run, self._stated, text=self._text, clips=self._clips, delivery=delivery)
 
-    def _settle(self, rate: int | None) -> None:
-        """Take the rate that a chunk tells, or hold it to the one that is known."""
-        where, known = f"chunk {len(self._run.chunks)}", self._wave.sample_rate_hz
-        if rate is None and known == 0:
-            raise Refused("nobody says the sample rate", where=where, expected="sample_rate_hz, or chunks that tell it")
-        if rate is None or rate == known:
-            return
-        if known != 0:
-            raise Refused("a chunk has another sample rate", where=where, found=rate, expected=known)
-        self._wave = self._wave._replace(sample_rate_hz=rate)
-
-    def _encoded(self, samples: Any) -> memoryview | bytes:
-        """Return an array as PCM of this recording's format."""
-        import numpy as np
-
-        array = np.asarray(samples)
-        # A batch of one, and a single channel that stands first, as models give them.
-        while array.ndim > 1 and array.shape[0] == 1 and (array.ndim > 2 or self._wave.channels == 1):
-            array = array[0]
-        shape = (*array.shape, 1)[:2] if array.ndim <= 2 else array.shape
-        where = f"chunk {len(self._run.chunks)}"
-        if len(shape) != 2 or shape[1] != self._wave.channels:
-            raise Refused(
-                "a chunk has another shape",
-                where=where,
-                found=array.shape,
-                expected=f"(frames,) or (frames, {self._wave.channels})",
-            )
-        subtype = self._wave.subtype
-        if array.dtype.kind == "f":
-            return self._from_floats(np, array, where)
-        if array.dtype.kind == "i" and array.dtype.newbyteorder("<").str == _INTEGERS.get(subtype):
-            return np.ascontiguousarray(array, dtype=_INTEGERS[subtype]).tobytes()
-        raise Refused("a chunk has another type", where=where, found=array.dtype, expected=f"floats, or {subtype}")
-
-    def _from_floats(self, np: Any, array: Any, where: str) -> bytes:
-        if not np.isfinite(array).all():
-            frame = int(np.argwhere(~np.isfinite(array))[0][0])
-            raise Refused("a sample is not finite", where=f"{where}, frame {frame}", found=array[frame])
-        self._clipped += int(np.count_nonzero(np.abs(array) > 1))
-        if self._wave.subtype == "pcm_f32":
-            return bytes(np.ascontiguousarray(array, dtype="<f4").tobytes())
-        bits = self._wave.bit_depth
-        full = float(1 << (bits - 1))
-        # float64 holds every 32-bit integer; float32 would round the last bits of 24 and 32.
-        integers = np.clip(np.rint(array.astype("f8") * full), -full, full - 1).astype("<i4")
-        if bits == 16:
-            return bytes(integers.astype("<i2").tobytes())
-        if bits == 32:
-            return bytes(integers.tobytes())
-        octets = np.ascontiguousarray(integers).view("u1").reshape(-1, 4)
-        return bytes(octets[:, :3].tobytes())
+    def _journal_conditions(self) -> None:
+        """Write down what a recovery needs and only the caller knows."""
+        wave = self._wave
+        self._run.journal.write(
+            "audio",
+            file=os.path.basename(self._path),
+            subtype=wave.subtype,
+            sample_rate_hz=wave.sample_rate_hz,
+            channels=wave.channels,
+            header_bytes=self._header_bytes,
+        )
+        delivery = self._delivery(0)
+        self._run.journal.write(
+            "conditions",
+            sections=statement_sections(
+                self._stated, text=self._text, clips=self._clips, delivery=delivery, lock=absent("not_measured")
+            ),
+            run=run_facts(self._stated),
+            observer=self._observer,
+            semantics=self._semantics,
+            includes=list(self._includes),
+            roles=self._audio.get("roles"),
+        )
 
     def _close_wave(self) -> None:
+        if left := self._stream.left_over:
+            self._run.event("cut_frame", f"{left} bytes behind the last whole frame")
+            self._run.say(f"{left} bytes behind the last whole frame are no sample and were left out")
         if not self._frames:
+            passed = f", and {self._silent_items} items without audio, the first of type {self._first_silent_item}"
             raise CommandFailed(
-                "the engine delivered no audio", where=self._run.journal.path, expected="at least one frame"
+                "the engine delivered no audio" + (passed if self._silent_items else ""),
+                where=self._run.journal.path,
+                expected="at least one frame",
             )
-        size = self._frames * self._wave.frame_bytes
-        if size & 1:
-            self._file.write(b"\0")
-        self._file.seek(0)
-        self._file.write(riff.header(self._wave, size))
-        self._file.close()
+        self._end_file()
         self._run.moments.encoded = self._run.now()
 
+    def _end_file(self) -> None:
+        """Give the WAV the lengths that it has, and close it."""
+        size = self._frames * self._wave.frame_bytes
+        start = self._file.seek(0, os.SEEK_SET)
+        header = riff.header(self._wave, size)
+        self._file.truncate(len(header) + size)
+        self._file.seek(len(header) + size)
+        if size & 1:
+            self._write(b"\0")
+        self._file.seek(start)
+        self._write(header)
+        self._file.close()
+
+    def _say_if_short(self) -> None:
+        rate = self._wave.sample_rate_hz
+        if self._frames * 1_000_000_000 < _SHORT_NS * rate and any(
+            character.isalnum() for character in _words(self._text)
+        ):
+            length = f"{self._frames / rate * 1000:.3g} ms"
+            self._run.say(f"{os.path.basename(self._run.out)} holds {length} of sound for a text of words")
+
     def _abandon(self, error: BaseException) -> None:
-        self._abandoned = True
-        self._remove()
+        """Keep what was delivered beside the journal, and say where."""
+        if self._over:
+            return
+        self._over = True
+        delivered = self._frames > 0 and os.path.lexists(self._path)
+        with suppress(OSError, ValueError):
+            if delivered and not self._file.closed:
+                self._end_file()
+            self._file.close()
+            if not delivered:
+                os.unlink(self._path)
+        if delivered:
+            kept = os.path.basename(self._path)
+            self._run.journal.write("kept", file=kept, frames=self._frames)
+            self._run.say(
+                f"what was delivered is kept in {kept}; "
+                f"`ttsa recover {os.path.basename(self._run.journal.path)}` makes an artifact of it"
+            )
         self._run.abandon(f"{type(error).__name__}: {error}", chunks=len(self._run.chunks), frames=self._frames)
         if isinstance(error, TtsArtifactError) and not error.where:
             error.where = self._run.journal.path
 
-    def _remove(self) -> None:
-        self._file.close()
-        if os.path.lexists(self._path):
-            os.unlink(self._path)
+
+def _whole(value: Any, name: str, least: int) -> int:
+    """Return a whole number of a call's keywords; 24000.0 and a scalar of numpy are whole too."""
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        number = least - 1
+    if number < least or number != value:
+        raise Refused(f"{name} is a whole number", where=name, found=repr(value), expected=f"at least {max(least, 1)}")
+    return number
 
 
-def wrap_iterator(
-    chunks: Iterable[Any] | Callable[[], Iterable[Any]],
-    out: str | os.PathLike[str],
-    *,
-    text: str | bytes,
-    **options: Any,
-) -> Iterator[Any]:
-    """Pass on the chunks of an engine and record them; the artifact is written when the last one was taken.
-
-    A function that returns the chunks is called after t_submit was stamped, so that nothing it does stays outside. An
-    iterator that raises, or is left before its end, leaves a journal and no artifact. `options` are those of
-    `Recorder`.
-    """
-    with Recorder(out, text=text, **options) as recorder:
-        recorder.submit()
-        for chunk in chunks() if callable(chunks) else chunks:
-            recorder.chunk(chunk)
-            yield chunk
-
-
-async def wrap_async_iterator(
-    chunks: AsyncIterable[Any] | Callable[[], AsyncIterable[Any]],
-    out: str | os.PathLike[str],
-    *,
-    text: str | bytes,
-    **options: Any,
-) -> AsyncIterator[Any]:
-    """Do as `wrap_iterator` does, for an engine that is awaited. Writing the artifact at the end does not await."""
-    with Recorder(out, text=text, **options) as recorder:
-        recorder.submit()
-        async for chunk in chunks() if callable(chunks) else chunks:
-            recorder.chunk(chunk)
-            yield chunk
-
-
-def record_tts(
-    out: str | os.PathLike[str] | Callable[[str], str | os.PathLike[str]], **options: Any
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorate a function that takes a text first and yields chunks: each call to its end writes one artifact.
-
-    `out` is a path, or a function from the text to one. `options` are those of `Recorder`. An async generator stays
-    one.
-    """
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        wrap: Callable[..., Any] = wrap_async_iterator if inspect.isasyncgenfunction(function) else wrap_iterator
-
-        @functools.wraps(function)
-        def recorded(text: str, *arguments: Any, **keywords: Any) -> Any:
-            return wrap(
-                lambda: function(text, *arguments, **keywords),
-                out(text) if callable(out) else out,
-                text=text,
-                **options,
-            )
-
-        return recorded
-
-    return decorate
+def _words(text: str | bytes) -> str:
+    return text if isinstance(text, str) else text.decode("utf-8", "replace")

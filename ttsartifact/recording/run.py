@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from ttsartifact.recording.clock import Clock
     from ttsartifact.recording.sensors import Sensor
 
-__all__ = ["Channel", "Logs", "Moments", "Run", "say_by_logging"]
+__all__ = ["JOURNAL_FORMAT", "Channel", "Logs", "Moments", "Run", "say_by_logging"]
+
+JOURNAL_FORMAT = 1
+"""Of the lines of a journal; `recovering` reads this one."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
@@ -95,7 +98,7 @@ class Run:
         self.chunks: list[tuple[int, int, int]] = []
         self._clock = clock or SystemClock()
         self._sensor = sensor or Absent()
-        self._said_sensor = sensor is not None
+        self._said_sensor = sensor is not None and not getattr(sensor, "optional", False)
         self._period_ns = period_ns
         self._beside = beside
         self._ended = False
@@ -109,7 +112,8 @@ class Run:
         self.timebase = Timebase(self._clock) if self._beside is None else self._beside.timebase
         self.now = self.timebase.now
         self.journal = Journal(self.out, self.now)
-        self.journal.write("begin", **facts)
+        self.journal.write("begin", format=JOURNAL_FORMAT, out=os.path.basename(self.out), **facts)
+        self.journal.write("timebase", **self.timebase.to_value())
         if self._beside is not None:
             self.sampler = self._beside.sampler
             return
@@ -142,8 +146,12 @@ class Run:
             self.journal.write("no telemetry", why=self.sampler.absence)
 
     def abandon(self, why: str, **facts: Any) -> None:
-        """Leave the journal and nothing else."""
-        self.sampler.abandon()
+        """Leave the journal, which tells how far the run came and where what was delivered is kept."""
+        if self._beside is None and not self._ended:
+            self._ended = True
+            self.sampler.abandon()
+            self.timebase.close()
+        self.journal.write("timebase", **self.timebase.to_value())
         self.journal.write("abandoned", why=why, **facts)
         self.journal.close()
 
@@ -151,20 +159,35 @@ class Run:
         """Stamp the moment at which the request is handed to the engine."""
         if self.moments.submit is not None:
             raise Refused("a run is submitted once", where=f"t = {self.moments.submit} ns")
-        self.moments.submit = self.now()
+        self.mark("submit")
+
+    def mark(self, moment: str) -> None:
+        """Stamp one of the run's `Moments` with the time that it is."""
+        t_ns = self.now()
+        setattr(self.moments, moment, t_ns)
+        self.journal.write_at(t_ns, "moment", name=moment)
+
+    def arrived(self, t_ns: int, frame_start: int, frame_count: int) -> None:
+        """Log the frames that were complete in host memory at `t_ns`, once they are in the file of this run."""
+        self.chunks.append((t_ns, frame_start, frame_count))
+        self.journal.write_at(t_ns, "chunk", frame_start=frame_start, frame_count=frame_count)
 
     def event(self, kind: str, detail: str = "") -> None:
         """Log that something happened."""
-        self.logs.events.append((self.now(), kind, detail[:4096]))
-        self.journal.write("event", kind=kind, detail=detail[:4096])
+        t_ns = self.now()
+        self.logs.events.append((t_ns, kind, detail[:4096]))
+        self.journal.write_at(t_ns, "event", kind=kind, detail=detail[:4096])
 
     def queue_depth(self, waiting: int | None, running: int | None) -> None:
         """Log the load as a step: requests accepted and unfinished without this one, and those that compute."""
-        self.logs.queue.append((self.now(), waiting, running))
+        t_ns = self.now()
+        self.logs.queue.append((t_ns, waiting, running))
+        self.journal.write_at(t_ns, "queue", waiting=waiting, running=running)
 
     def batch(self, size: int, index: int) -> None:
         """State the batch that this request computed in, and its place there."""
         self.logs.batch = (size, index)
+        self.journal.write("batch", size=size, index=index)
 
     def channel(
         self,

@@ -6,9 +6,14 @@ Values have the shapes of the descriptor's schema. Whatever is not said is absen
 
 from __future__ import annotations
 
+import difflib
+import enum
+import math
+import os
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from ttsartifact.errors import Refused
+from ttsartifact.container import schemas
+from ttsartifact.errors import InvalidDescriptor, Refused
 from ttsartifact.recording import pins
 from ttsartifact.recording.marking import marking_of
 from ttsartifact.terms import digest
@@ -19,7 +24,18 @@ if TYPE_CHECKING:
 
     from ttsartifact.recording.references import Reference
 
-__all__ = ["Stated", "generation_section", "input_section", "optional_sections", "pins_section", "said", "spelled_out"]
+__all__ = [
+    "Stated",
+    "generation_section",
+    "input_section",
+    "optional_sections",
+    "pins_section",
+    "require_sound",
+    "run_facts",
+    "said",
+    "spelled_out",
+    "text_bytes",
+]
 
 
 class Stated(TypedDict, total=False):
@@ -47,6 +63,8 @@ class Stated(TypedDict, total=False):
     device: str
     """Where the model computed: cpu, cuda, rocm, mps, xpu, npu, other."""
     runner: dict[str, Any]
+    seed: int | str
+    """The seed of an engine that has one; `seeds` is for several stages."""
     seeds: Sequence[dict[str, Any]]
     precision: dict[str, Any]
     determinism: str
@@ -90,19 +108,167 @@ def said(stated: Stated, key: str, reason: str = "unknown", detail: str | None =
 
 
 def spelled_out(stated: Stated) -> Stated:
-    """Return what is stated with pins in words made whole; raises Refused for one that pins nothing."""
-    told: dict[str, Any] = dict(stated)
+    """Return what is stated in the descriptor's own shapes: pins in words made whole, `seed` as `seeds`.
+
+    Values of numpy, paths and members of an Enum become what JSON holds. Raises TypeError for a name that is none of
+    `Stated`, with the nearest one, and Refused for a pin that pins nothing and for a value that JSON cannot hold.
+    """
+    _refuse_unknown(stated)
+    told: dict[str, Any] = {
+        key: value if key in _KEPT_AS_THEY_ARE else _plain(value, key) for key, value in stated.items()
+    }
     for key, pin in (("model", pins.repository), ("vocoder", pins.repository), ("engine", pins.tool)):
         if isinstance(told.get(key), str):
             told[key] = pin(told[key])
     if "marking" in told:
         told["marking"] = marking_of(told["marking"])
+    if told.get("seed") is not None:
+        if told.get("seeds"):
+            raise TypeError("seed= is the one seed of an engine; with seeds= each stage has its own")
+        told["seeds"] = [told["seed"]]
+    told.pop("seed", None)
+    if told.get("seeds"):
+        told["seeds"] = [_seed(entry) for entry in told["seeds"]]
     return cast("Stated", told)
+
+
+_KEPT_AS_THEY_ARE = frozenset({"references"})
+_EXAMPLES = {
+    "/generation/seeds": 'seed=7, or seeds=[{"stage": "decoder", "requested": "7", "effective": "7", "generator": '
+    '"philox"}]',
+    "/generation/device": 'device="cuda"; one of cpu, cuda, rocm, mps, xpu, npu, other',
+    "/generation/precision": 'precision={"dtype": "float16", "quantisation": absent("not_applicable"), "attention": '
+    'absent("unknown"), "tf32": False, "autocast": True}',
+    "/generation/determinism": 'determinism="bitwise"; one of bitwise, same_device, statistical, none',
+    "/generation/params": 'params={"temperature": 0.3}',
+    "/generation/runner": 'runner={"name": "my-engine", "version": "1.2.0"}',
+    "/generation/stages": "entries of /generation/stages in descriptor.schema.json",
+    "/input/text/lang": 'lang="en-GB"; a tag of BCP 47',
+    "/input/mode": 'mode="cloned"; one of plain, prompted, cloned, adapted',
+    "/input/refs": 'references=[Reference(path="clip.wav", origin={"kind": "recording", "name": "the author"})]',
+    "/pins/model": 'model="hf:owner/name@COMMIT", with all 40 digits of the commit',
+    "/pins/vocoder": 'vocoder="hf:owner/name@COMMIT"',
+    "/pins/engine": 'engine="my-engine@2.3.1"',
+    "/pins/frontend": 'frontend=[{"name": "espeak-ng", "version": "1.52.0"}]',
+    "/pins/lock": 'lock={"kind": "pip-freeze", "digest": "sha256:...", "packages": 120}',
+    "/run/session_id": 'session="evening-1"; words such as N/A stand for an absence, which is leaving it out',
+    "/claims": 'claims=["latency"]',
+}
+_PLACES = {
+    "session": "/run/session_id",
+    "notes": "/run/notes",
+    "concurrency": "/run/load/concurrency",
+    "warmup_runs": "/run/times/warmup_runs",
+    "first_call": "/run/times/first_call",
+}
+
+
+def _refuse_unknown(stated: Stated) -> None:
+    known = Stated.__annotations__
+    for name in stated:
+        if name in known:
+            continue
+        near = difflib.get_close_matches(name, [*known, *_OF_RECORDERS], n=1)
+        hint = f"did you mean {near[0]}=?" if near else f"a parameter of the engine goes into params={{{name!r}: ...}}"
+        raise TypeError(f"unknown keyword {name}=; {hint}")
+
+
+_OF_RECORDERS = (
+    "sample_rate_hz",
+    "channels",
+    "subtype",
+    "sensor",
+    "observer",
+    "semantics",
+    "includes",
+    "replace",
+    "text",
+)
+
+
+def _plain(value: Any, where: str) -> Any:
+    """Return `value` as JSON holds it: numpy's scalars and arrays, paths and Enums are taken for what they mean."""
+    if isinstance(value, enum.Enum):
+        return _plain(value.value, where)
+    if isinstance(value, os.PathLike):
+        return os.path.basename(os.fspath(value))  # of a place on this machine only the name is anybody's business
+    if isinstance(value, (dict, list, tuple, set, frozenset)):
+        if isinstance(value, dict):
+            return {str(_plain(key, where)): _plain(each, f"{where}/{key}") for key, each in value.items()}
+        ordered = sorted(value, key=str) if isinstance(value, (set, frozenset)) else value
+        return [_plain(each, f"{where}/{place}") for place, each in enumerate(ordered)]
+    if not isinstance(value, (str, bytes, bool, int, float)) and hasattr(value, "tolist"):
+        return _plain(value.tolist(), where)  # a scalar or an array of numpy, or a tensor
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Refused("a stated value is not finite", where=where, found=value, expected="a finite number")
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    raise Refused(
+        "a stated value is nothing that JSON holds",
+        where=where,
+        found=type(value).__name__,
+        expected="text, a number, true or false, a list or a dictionary of them",
+    )
+
+
+def _seed(entry: Any) -> Any:
+    """Return the entry of /generation/seeds that a plain number means; what the engine made of it nobody saw."""
+    if isinstance(entry, dict):
+        numbers = {key: str(value) for key, value in entry.items() if type(value) is int}
+        silent = dict.fromkeys(("requested", "effective", "generator"), absent("unknown", _UNSAID))
+        return {"stage": "engine"} | silent | entry | numbers
+    unseen = absent("unknown", "the engine does not say")
+    requested = str(entry) if type(entry) is int else entry
+    return {"stage": "engine", "requested": requested, "effective": unseen, "generator": unseen}
+
+
+def require_sound(stated: Stated, text: str | bytes, clips: Sequence[tuple[Reference, bytes]]) -> None:
+    """Raise Refused where what is stated breaks the descriptor's schema, with an example of the right form.
+
+    Asked before an engine runs: afterwards its sound would be there, and no artifact of it.
+    """
+    sections = {
+        "/input": input_section(text, stated, clips),
+        "/pins": pins_section(stated, absent("not_measured")),
+        "/generation": generation_section(
+            stated, command=absent("not_applicable"), self_repeat=stated.get("self_repeat") or absent("not_measured")
+        ),
+        **{f"/{key}": value for key, value in optional_sections(stated).items()},
+        **{place: stated[key] for key, place in _PLACES.items() if key in stated},  # type: ignore[literal-required]
+    }
+    for place, value in sections.items():
+        try:
+            schemas.require_valid_at(place, value)
+        except InvalidDescriptor as error:
+            example = next((words for at, words in _EXAMPLES.items() if error.where.startswith(at)), None)
+            raise Refused(
+                "a condition that cannot be recorded", where=error.where, found=error.found, expected=example
+            ) from error
+
+
+def run_facts(stated: Stated) -> dict[str, Any]:
+    """Return what of the statements belongs to /run, for a journal."""
+    kept = ("session", "attempt", "notes", "concurrency", "warmup_runs", "first_call")
+    return {key: stated[key] for key in kept if key in stated}  # type: ignore[literal-required]
+
+
+def text_bytes(text: str | bytes) -> bytes:
+    """Return a text as it is digested; raises Refused for half of a surrogate pair, which is no text."""
+    if isinstance(text, bytes):
+        return text
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise Refused(
+            "the text holds half of a surrogate pair, which UTF-8 cannot hold",
+            where=f"/input/text, character {error.start}",
+            found=f"U+{ord(text[error.start]):04X}",
+        ) from error
 
 
 def input_section(text: str | bytes, stated: Stated, clips: Sequence[tuple[Reference, bytes]]) -> dict[str, Any]:
     """Return /input. The text is digested as it was given to the engine (clause 5.7)."""
-    raw = text.encode() if isinstance(text, str) else text
+    raw = text_bytes(text)
     if not raw:
         raise Refused("the text is empty", where="/input/text", expected="at least one byte")
     entries = [*(reference.to_value(data) for reference, data in clips), *stated.get("learnt_from", ())]

@@ -132,7 +132,7 @@ def rerun_command(
     references: Sequence[PathLike] = (),
     pcm: str | None = None,
     text_on_stdin: bool = False,
-    repair_header: bool = False,
+    repair_header: bool = True,
     wall_s: float = 600.0,
     keep: PathLike | None = None,
     replace: bool = False,

@@ -63,14 +63,33 @@ _NEVER_ZERO = frozenset({"clock_mhz", "mem_clock_mhz", "power_mw", "energy_mj"})
 class Nvml:
     """The device that the run computes on, as the driver tells it."""
 
-    def __init__(self, *, uuid: str | None = None, module: Any = None, environ: Mapping[str, str] = os.environ) -> None:
-        """Take the device's UUID where the engine knows it; else CUDA_VISIBLE_DEVICES of `environ` decides."""
+    def __init__(
+        self,
+        *,
+        uuid: str | None = None,
+        module: Any = None,
+        environ: Mapping[str, str] = os.environ,
+        optional: bool = False,
+    ) -> None:
+        """Take the device's UUID where the engine knows it; else CUDA_VISIBLE_DEVICES of `environ` decides.
+
+        Of an `optional` one it is recorded, and not said aloud, that there is nothing to read.
+        """
+        self.optional = optional
         self._uuid, self._nv, self._environ = uuid, module, environ
+        self._own_library = module is not None
         self._handles: list[Any] = []
         self._handle: Any = None
         self._partition: str | None = None
         self._calls: list[Call] = []
         self._readers: list[tuple[str, Callable[[Any, Any], int]]] = []
+
+    @property
+    def same_as(self) -> tuple[str | None, str | None, str | None] | None:
+        """What two sensors must share to read the same device; None of one that was handed a library of its own."""
+        if self._own_library:
+            return None
+        return self._uuid, self._environ.get("CUDA_VISIBLE_DEVICES"), self._environ.get("CUDA_DEVICE_ORDER")
 
     def open(self) -> str | None:
         """Load the driver's library, find the device and probe each column once."""

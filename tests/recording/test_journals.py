@@ -1,0 +1,218 @@
+"""What an engine has delivered is never deleted: journals, kept audio, and the artifact that is made of both."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import kit
+import pytest
+
+from ttsartifact.cli import main
+from ttsartifact.errors import CommandFailed, Refused
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.recording.command import record_command
+from ttsartifact.recording.recorder import Recorder
+from ttsartifact.recording.recovering import recover
+from ttsartifact.verifying.engine import verify
+
+RATE_HZ = kit.RATE_HZ
+PCM = kit.tone(800)
+
+
+def told(out: Path, **options: Any) -> Any:
+    return Recorder(out, **({"text": "Hello.", "sample_rate_hz": RATE_HZ, "say": lambda _: None} | options))
+
+
+def pcm_of(path: Path) -> bytes:
+    found = open_artifact(path)
+    (report,) = verify(path)
+    assert (report.verdict, report.failures) == ("INTACT", ())
+    assert found.pcm is not None
+    return found.source.read_at(found.pcm.offset, found.pcm.size)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+KILLED = """
+import sys, os, signal, ttsartifact
+with ttsartifact.Recorder(sys.argv[1], text="Hello.", sample_rate_hz=8000, seed=7, engine="mine@1.2") as recorder:
+    recorder.submit(waiting=2)
+    for _ in range(5):
+        recorder.chunk(bytes(1600))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_recorder_that_is_killed_loses_no_chunk(tmp_path: Path) -> None:
+    """Each chunk is in the file before the next is asked for, and the journal names file, format and conditions."""
+    out = tmp_path / "a.tts.wav"
+    done = subprocess.run([sys.executable, "-c", KILLED, out], check=False)
+    assert done.returncode == -signal.SIGKILL
+
+    packed = recover(f"{out}.journal.jsonl")
+
+    assert (packed.path, len(pcm_of(out))) == (str(out), 8000)
+    value = open_artifact(out).descriptor
+    assert value.at("/generation/seeds")[0]["requested"] == "7"
+    assert value.at("/pins/engine") == {"name": "mine", "version": "1.2"}
+    assert value.at("/run/load/queue_depth_at_submit") == 2
+    assert value.at("/run/notes") == "recovered from a journal: the recorder was ended before it could say why"
+    log = open_artifact(out).trace("chunks")
+    assert log is not None
+    assert log.columns["frame_count"] == [800] * 5
+    assert sorted(os.listdir(tmp_path)) == ["a.tts.wav", "a.tts.wav.journal.jsonl", "a.tts.wav.part.wav"]
+
+
+def test_a_block_that_raises_can_be_recovered_by_one_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`ttsa recover JOURNAL`, in any folder."""
+    with pytest.raises(ZeroDivisionError), told(tmp_path / "a.tts.wav", notes="Mine.") as recorder:
+        recorder.submit()
+        recorder.chunk(PCM)
+        _ = 1 / 0
+    assert main(["recover", str(tmp_path / "a.tts.wav.journal.jsonl")]) == 0
+    assert pcm_of(tmp_path / "a.tts.wav") == PCM
+    notes = open_artifact(tmp_path / "a.tts.wav").descriptor.at("/run/notes")
+    assert notes == "Mine.\nrecovered from a journal: ZeroDivisionError: division by zero"
+    assert str(tmp_path / "a.tts.wav") in capsys.readouterr().out
+
+
+def test_two_writers_keep_a_journal_each(tmp_path: Path) -> None:
+    """The faster one takes the name; the slower one's audio is kept, and neither touches the other's journal."""
+    out = tmp_path / "a.tts.wav"
+    said: list[str] = []
+    with told(out, say=said.append) as slow:
+        slow.submit()
+        slow.chunk(PCM)
+        with told(out) as fast:
+            fast.submit()
+            fast.chunk(PCM * 2)
+        assert sorted(os.listdir(tmp_path)) == ["a.tts.wav", "a.tts.wav.journal.jsonl", "a.tts.wav.part.wav"]
+    assert isinstance(slow.fault, Refused)
+    assert said[-1].startswith("a.tts.wav was not written: the output exists")
+    assert pcm_of(out) == PCM * 2
+    recover(f"{out}.journal.jsonl", tmp_path / "b.tts.wav")
+    assert pcm_of(tmp_path / "b.tts.wav") == PCM
+
+
+def test_an_old_journal_is_not_written_over(tmp_path: Path) -> None:
+    """It may be all that is left of another recording."""
+    (tmp_path / "a.tts.wav.journal.jsonl").write_text("old\n")
+    with pytest.raises(ZeroDivisionError), told(tmp_path / "a.tts.wav") as recorder:
+        recorder.submit()
+        recorder.chunk(PCM)
+        _ = 1 / 0
+    assert (tmp_path / "a.tts.wav.journal.jsonl").read_text() == "old\n"
+    assert (tmp_path / "a.tts.wav.2.part.wav").exists()
+    recover(tmp_path / "a.tts.wav.2.journal.jsonl")
+    assert pcm_of(tmp_path / "a.tts.wav") == PCM
+
+
+def test_a_withheld_text_stays_out_of_the_journal(tmp_path: Path) -> None:
+    """Its digest is there, and the recovered artifact has it."""
+    with pytest.raises(ZeroDivisionError), told(tmp_path / "a.tts.wav", text="A secret.", withhold_text=True) as each:
+        each.submit()
+        each.chunk(PCM)
+        _ = 1 / 0
+    assert b"A secret." not in (tmp_path / "a.tts.wav.journal.jsonl").read_bytes()
+    recover(tmp_path / "a.tts.wav.journal.jsonl")
+    assert open_artifact(tmp_path / "a.tts.wav").descriptor.at("/input/text/value/reason") == "withheld"
+
+
+@pytest.mark.parametrize("signal_name", ["SIGTERM", "SIGHUP", "SIGINT"])
+@pytest.mark.parametrize("raw", [True, False])
+def test_a_signal_ends_the_engine_and_keeps_what_it_delivered(tmp_path: Path, signal_name: str, raw: bool) -> None:
+    """`docker stop`, a closed terminal, Ctrl-C: no engine is left behind, and nothing that came is lost."""
+    (tmp_path / "s.wav").write_bytes(kit.wav(PCM))
+    before = "head -c 1600 /dev/zero" if raw else f'cp {tmp_path}/s.wav "$1"'
+    script = f"{before}; echo $$ > {tmp_path}/pid; sleep 60 & wait"
+    place = ["--pcm", "s16le:8000:1", "--", "sh", "-c", script] if raw else ["--", "sh", "-c", script, "sh", "{out}"]
+    command = [sys.executable, "-m", "ttsartifact", "record", "-o", str(tmp_path / "a.tts.wav"), "--sensor", "none"]
+    recording = subprocess.Popen(
+        [*command, "--text", "Hello.", "--text-on-stdin", *place], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    ready = threading.Event()
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():
+        assert recording.poll() is None
+        ready.wait(0.02)
+
+    recording.send_signal(getattr(signal, signal_name))
+    recording.communicate(timeout=60)
+
+    assert recording.returncode != 0
+    assert not alive(int((tmp_path / "pid").read_text()))
+    recover(tmp_path / "a.tts.wav.journal.jsonl")
+    assert pcm_of(tmp_path / "a.tts.wav") == (bytes(1600) if raw else PCM)
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(".ttsa-")]
+
+
+@pytest.mark.parametrize("argv", [["-o", "x.tts.wav", "--lang", "!!"], ["-o", "x.tts.wav", "--session", "N/A"]])
+def test_a_bad_option_is_refused_before_the_engine_runs(
+    tmp_path: Path, argv: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Afterwards its sound would be there, and no artifact of it."""
+    monkeypatch.chdir(tmp_path)
+    command = ["record", *argv, "--text", "Hi.", "--", "sh", "-c", 'touch ran; espeak-ng -w "$1" "$2"', "sh", "{out}"]
+    assert main([*command, "{text}"]) == 4
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_deadline_keeps_what_came_before_it(tmp_path: Path) -> None:
+    """The command is ended with all its processes, and what it wrote is in the journal's hands."""
+    with pytest.raises(CommandFailed, match="the command did not end in time"):
+        record_command(
+            ["sh", "-c", "head -c 3200 /dev/zero; sleep 60", "{text}"],
+            text="Hi.",
+            out=tmp_path / "a.tts.wav",
+            pcm="s16le:8000:1",
+            timeout_s=2,
+            say=lambda _: None,
+        )
+    lines = [json.loads(line) for line in (tmp_path / "a.tts.wav.journal.jsonl").read_text().splitlines()]
+    assert [line for line in lines if line["what"] == "read"][-1]["bytes"] == 3200
+    recover(tmp_path / "a.tts.wav.journal.jsonl")
+    assert pcm_of(tmp_path / "a.tts.wav") == bytes(3200)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the journal ends before the request was submitted"),
+        ("not json\n", "this is no journal of a recording"),
+        ('{"what": "begin", "t_ns": 0, "format": 9, "out": "a", "recorder": "x"}\n', "this is no journal"),
+    ],
+)
+def test_what_is_no_journal_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """With the line that is none."""
+    (tmp_path / "j").write_text(text)
+    with pytest.raises(Refused, match=message):
+        recover(tmp_path / "j")
+
+
+def test_a_forked_child_leaves_the_recording_alone(tmp_path: Path) -> None:
+    """`sys.exit` in it ends the child's block, and nothing of the parent's."""
+    with told(tmp_path / "a.tts.wav") as recorder:
+        recorder.submit()
+        recorder.chunk(PCM)
+        child = os.fork()
+        if not child:
+            try:
+                recorder.__exit__(SystemExit, SystemExit(0), None)
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        recorder.chunk(PCM)
+    assert pcm_of(tmp_path / "a.tts.wav") == PCM * 2

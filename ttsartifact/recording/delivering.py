@@ -1,0 +1,163 @@
+"""What a command delivered: whether it is audio, in which words it is refused, and when its frames arrived."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ttsartifact.container import riff
+from ttsartifact.container.codecs import codec_opening
+from ttsartifact.container.magic import HEAD_BYTES, first_line, kind_of
+from ttsartifact.container.source import FileSource
+from ttsartifact.errors import CommandFailed, Damaged
+from ttsartifact.recording.pcm_stream import refuse_foreign
+
+if TYPE_CHECKING:
+    from ttsartifact.container.source import Source
+    from ttsartifact.recording.ordering import Order
+    from ttsartifact.recording.process import Finished
+
+__all__ = ["chunk_log", "require_audio", "walked"]
+
+_READ = "WAV, FLAC, MP3 or Ogg"
+_INSIDE = b"WAVEfmt "
+
+
+def require_audio(order: Order, path: str, done: Finished) -> None:
+    """Raise CommandFailed unless the command ended well and left audio; give raw PCM the header of its length."""
+    said = _last_line(done.tail)
+    if done.status != 0:
+        how = f"exit status {done.status}" if done.status > 0 else f"signal {-done.status}"
+        raise CommandFailed(f"the command failed{said}", where="argv/0", found=how, expected="exit status 0")
+    if order.pcm is not None:
+        _close_raw(order.pcm, path, said)
+        return
+    place = "{out}" if order.writes_file else "stdout"
+    if not os.path.lexists(path):
+        raise CommandFailed(f"the command wrote no file{said}", where=place, expected="audio")
+    if os.path.getsize(path) == 0:
+        raise CommandFailed(f"the command wrote nothing{said}", where=place, found="0 bytes", expected="audio")
+
+
+def walked(audio: FileSource) -> riff.Riff | None:
+    """Walk a WAV; None for audio of another kind, which packing decodes."""
+    head = audio.read_at(0, min(HEAD_BYTES, audio.size))
+    if riff.recognise(head[:12]):
+        try:
+            return riff.walk(audio)
+        except Damaged as error:
+            raise CommandFailed(
+                f"the command wrote a broken WAV: {error.message}",
+                where=error.where,
+                found=error.found,
+                expected=error.expected,
+                rule=error.rule,
+            ) from error
+    if codec_opening(head) is not None:
+        return None
+    raise _no_audio(head)
+
+
+def chunk_log(order: Order, done: Finished, wave: riff.Riff | None, flac_frames: int) -> list[tuple[int, int, int]]:
+    """Return the chunk log: the frames that each read completed, or all of them when the command ended.
+
+    There is none of lossy audio, whose frames have no digest, and none of a FLAC that does not know its length.
+    """
+    if wave is None:
+        return [(done.t_end_ns, 0, flac_frames)] if flac_frames else []
+    if order.writes_file:
+        return [(done.t_end_ns, 0, wave.frames)]
+    # Raw PCM has no header on the pipe; a WAV has the one that was captured.
+    start = 0 if order.pcm is not None else wave.data.body
+    log: list[tuple[int, int, int]] = []
+    frames = 0
+    for t_ns, size in done.reads:
+        complete = min(wave.frames, max(0, size - start) // wave.format.frame_bytes)
+        if complete > frames:
+            log.append((t_ns, frames, complete - frames))
+            frames = complete
+    return log
+
+
+def _no_audio(head: bytes) -> CommandFailed:
+    """Return the refusal of what is no audio that this version reads, in words that say what it is."""
+    kind = kind_of(head)
+    if kind is None:
+        return CommandFailed(
+            "the command wrote no audio; where these are raw samples, --pcm s16le:RATE:CHANNELS says so",
+            where="offset 0",
+            found=repr(head[:12]),
+            expected=_READ,
+        )
+    if kind.is_audio:
+        return CommandFailed(
+            f"the command wrote {kind.name}, which is not read; let it write one of the others, "
+            "or put `ffmpeg -i - -f wav -` behind it",
+            where="offset 0",
+            found=kind.name,
+            expected=_READ,
+        )
+    words = f": {first_line(head)!r}" if kind.name in {"JSON", "HTML or XML", "text"} else ""
+    return CommandFailed(
+        f"the command wrote {kind.name} and no audio{words}", where="offset 0", found=kind.name, expected=_READ
+    )
+
+
+def _close_raw(pcm: riff.WaveFormat, path: str, said: str) -> None:
+    start = len(riff.header(pcm, 0))
+    with FileSource(path) as audio:
+        _require_samples(audio, start, pcm)
+        size = audio.size - start
+    if size == 0 or size % pcm.frame_bytes:
+        raise CommandFailed(
+            f"the command wrote no whole number of frames{said}",
+            where="stdout",
+            found=f"{size} bytes",
+            expected=f"a positive multiple of {pcm.frame_bytes}",
+        )
+    with open(path, "r+b") as file:
+        if size & 1:
+            file.seek(0, os.SEEK_END)
+            file.write(b"\0")
+        file.seek(0)
+        file.write(riff.header(pcm, size))
+
+
+def _require_samples(audio: Source, start: int, pcm: riff.WaveFormat) -> None:
+    """Raise CommandFailed where the raw PCM behind `start` begins with something else, or holds a WAV file."""
+    size = audio.size - start
+    head = audio.read_at(start, min(HEAD_BYTES, size))
+    if riff.recognise(head[:12]):  # a header taken for samples is a click that nobody played
+        raise CommandFailed(
+            "stdout is a WAV and no raw PCM; leave out --pcm",
+            where="stdout",
+            found="RIFF....WAVE",
+            expected="samples without a header",
+        )
+    refuse_foreign(head, "stdout", sample_bytes=pcm.bit_depth // 8)
+    place = _find(audio, start, _INSIDE)
+    if place is not None:
+        raise CommandFailed(
+            "stdout holds the header of a WAV file between the samples; let the server send PCM, or one WAV",
+            where=f"stdout, byte {place - 8}",
+            found="RIFF....WAVEfmt",
+            expected="samples without a header",
+        )
+
+
+def _find(audio: Source, start: int, mark: bytes) -> int | None:
+    """Return where `mark` stands behind `start`, counted from there, or None."""
+    offset, block = start, 1 << 20
+    while offset < audio.size:
+        data = audio.read_at(offset, min(block + len(mark), audio.size - offset))
+        place = data.find(mark)
+        if place >= 0:
+            return offset + place - start
+        offset += block
+    return None
+
+
+def _last_line(tail: str) -> str:
+    """Return the last line of what a command said before it failed."""
+    lines = [line.strip() for line in tail.splitlines() if line.strip()]
+    return f" and said {lines[-1][:200]!r}" if lines else ""

@@ -1,0 +1,254 @@
+"""A recording that did not come to its end becomes an artifact of what was delivered.
+
+The journal tells what was stated, when each chunk arrived and which file holds it; the file holds the samples. What
+the journal cannot tell (the telemetry, what would have become known at the end) is absent, and the notes say why.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.container import riff
+from ttsartifact.container.source import FileSource, JoinedSource, Span, require_room
+from ttsartifact.errors import CommandFailed, Refused
+from ttsartifact.packing.pack import pack
+from ttsartifact.recording.drafting import Delivery, assembled, lock_of_process, tool
+from ttsartifact.recording.encoding import DEPTHS
+from ttsartifact.recording.repairing import streamed
+from ttsartifact.recording.run import JOURNAL_FORMAT, Logs, Moments
+from ttsartifact.terms.descriptor import absent, is_absent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ttsartifact.container.source import Source
+    from ttsartifact.packing.pack import Packed
+    from ttsartifact.terms.trace import Trace
+
+__all__ = ["recover"]
+
+_MAX_JOURNAL_BYTES = 256 << 20
+_WITHOUT_SENSOR = "telemetry is not kept by a recording that does not end"
+
+
+class _NoTelemetry:
+    """What is left of a sampler."""
+
+    absence = _WITHOUT_SENSOR
+    devices: tuple[dict[str, Any], ...] = ()
+    runtime: tuple[dict[str, Any], ...] = ()
+    channels: tuple[dict[str, Any], ...] = ()
+
+    def trace(self) -> Trace | None:
+        """Return nothing: half a run's readings cover none."""
+        return None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Timebase:
+    value: dict[str, Any]
+
+    def to_value(self) -> dict[str, Any]:
+        return self.value
+
+
+@dataclass(slots=True, kw_only=True)
+class _Journalled:
+    """A run as far as its journal tells it; `drafting` reads it as it reads a `Run`."""
+
+    folder: str
+    out: str = ""
+    recorder: str = ""
+    why: str = "the recorder was ended before it could say why"
+    file: str = ""
+    wave: riff.WaveFormat | None = None
+    header_bytes: int = 0
+    sections: dict[str, Any] = field(default_factory=dict)
+    conditions: dict[str, Any] = field(default_factory=dict)
+    stated: dict[str, Any] = field(default_factory=dict)
+    chunks: list[tuple[int, int, int]] = field(default_factory=list)
+    reads: list[tuple[int, int]] = field(default_factory=list)
+    moments: Moments = field(default_factory=Moments)
+    logs: Logs = field(default_factory=Logs)
+    timebase: _Timebase = field(default_factory=lambda: _Timebase(value={}))
+    sampler: _NoTelemetry = field(default_factory=_NoTelemetry)
+    t_end_ns: int = 0
+
+
+def recover(
+    journal: str | os.PathLike[str], out: str | os.PathLike[str] | None = None, *, replace: bool = False
+) -> Packed:
+    """Make an artifact of an unfinished recording: of its journal and of the file that the journal names.
+
+    `out` is the output that the recording was to have, where it is not said. Both files are left where they are.
+    Raises Refused for a journal that is none, and CommandFailed where nothing was delivered.
+    """
+    run = _read(os.fspath(journal))
+    target = os.fspath(out) if out is not None else os.path.join(run.folder, run.out)
+    require_room(target, replace=replace)
+    path = os.path.join(run.folder, run.file)
+    if not run.file or not os.path.isfile(path):
+        raise CommandFailed(
+            "what was delivered is not there", where=os.fspath(journal), found=run.file or "no file", expected="audio"
+        )
+    with FileSource(path) as delivered:
+        audio = _audio(run, delivered)
+        wave = riff.walk(audio) if riff.recognise(audio.read_at(0, min(12, audio.size))) else None
+        if wave is not None:
+            run.chunks = _chunks(run, wave)
+        t_last_ns = run.chunks[-1][0] if run.chunks else run.t_end_ns
+        delivery = Delivery(
+            t_last_ns=t_last_ns,
+            sample_rate_hz=None if wave is None else wave.format.sample_rate_hz,
+            audio=_said_of_audio(run),
+            observer=run.conditions["observer"],
+            semantics=run.conditions["semantics"],
+            includes=run.conditions["includes"],
+            in_process=run.recorder == "in_process",
+        )
+        notes = [words for words in (run.stated.get("notes"), f"recovered from a journal: {run.why}") if words]
+        stated: Any = run.stated | {"notes": "\n".join(notes)}
+        draft = assembled(run, run.sections, stated, delivery=delivery, references={})  # type: ignore[arg-type]
+        return pack(draft, audio, target, replace=replace)
+
+
+def _read(path: str) -> _Journalled:
+    run = _Journalled(folder=os.path.dirname(os.path.abspath(path)))
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = file.read(_MAX_JOURNAL_BYTES).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused("the journal cannot be read", where=path, found=error, expected="*.journal.jsonl") from error
+    for number, line in enumerate(lines):
+        try:
+            entry = json.loads(line)
+            _take(run, entry, number)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            if number == len(lines) - 1 and number:
+                break  # a line that was being written when the power went
+            raise Refused(
+                "this is no journal of a recording", where=f"{path}, line {number + 1}", found=line[:80]
+            ) from error
+    if not run.sections or run.moments.submit is None:
+        raise Refused("the journal ends before the request was submitted", where=path, expected="something to recover")
+    run.sections["pins"]["lock"] = _lock(run)
+    return run
+
+
+def _take(run: _Journalled, entry: dict[str, Any], number: int) -> None:
+    """Take one line of a journal."""
+    what, t_ns = entry["what"], int(entry["t_ns"])
+    run.t_end_ns = max(run.t_end_ns, t_ns) if what not in {"timebase", "abandoned", "kept"} else run.t_end_ns
+    if number == 0 and (what != "begin" or entry["format"] != JOURNAL_FORMAT):
+        raise ValueError(what)
+    match what:
+        case "begin":
+            run.out, run.recorder = os.path.basename(entry["out"]), entry["recorder"]
+        case "timebase":
+            run.timebase.value = {key: value for key, value in entry.items() if key not in {"t_ns", "what"}}
+        case "audio":
+            run.file, run.header_bytes = _beside(entry["file"]), int(entry["header_bytes"])
+            run.wave = _wave_of(entry)
+        case "rate":
+            run.wave = run.wave and run.wave._replace(sample_rate_hz=int(entry["sample_rate_hz"]))
+        case "conditions":
+            run.sections, run.conditions, run.stated = entry["sections"], entry, entry["run"]
+        case "moment":
+            setattr(run.moments, entry["name"], t_ns)
+        case "chunk":
+            run.chunks.append((t_ns, int(entry["frame_start"]), int(entry["frame_count"])))
+        case "read":
+            run.reads.append((t_ns, int(entry["bytes"])))
+        case "queue":
+            run.logs.queue.append((t_ns, entry["waiting"], entry["running"]))
+        case "batch":
+            run.logs.batch = (entry["size"], entry["index"])
+        case "event":
+            run.logs.events.append((t_ns, entry["kind"], entry["detail"]))
+        case "kept":
+            run.file = _beside(entry["file"])
+        case "abandoned" | "fault":
+            run.why = entry["why"]
+
+
+def _beside(name: str) -> str:
+    """Return a name that leads nowhere but below the journal's own folder."""
+    if os.path.isabs(name) or ".." in name.split(os.sep):
+        raise ValueError(name)
+    return name
+
+
+def _wave_of(entry: dict[str, Any]) -> riff.WaveFormat | None:
+    """Return the format of raw samples behind our own header; None of a file that says it itself."""
+    told = entry if "subtype" in entry else entry.get("pcm")
+    if not told:
+        return None
+    subtype = told["subtype"]
+    return riff.WaveFormat(
+        subtype=subtype,
+        sample_rate_hz=int(told["sample_rate_hz"]),
+        channels=int(told["channels"]),
+        bit_depth=DEPTHS[subtype],
+    )
+
+
+def _audio(run: _Journalled, delivered: FileSource) -> Source:
+    """Return what was delivered as a file whose header tells its true length, whatever the file's own says."""
+    if run.wave is None:
+        found = streamed(delivered)
+        if found is None:
+            return delivered
+        end = found.data_offset + 8 + found.actual
+        riff_size = end + (found.actual & 1) - 8
+        return JoinedSource(
+            [
+                b"RIFF" + riff_size.to_bytes(4, "little"),
+                Span(delivered, 8, found.data_offset - 4),
+                found.actual.to_bytes(4, "little"),
+                Span(delivered, found.data_offset + 8, found.actual),
+                bytes(found.actual & 1),
+            ]
+        )
+    there = max(0, delivered.size - run.header_bytes)
+    logged = sum(count for _, _, count in run.chunks) * run.wave.frame_bytes
+    size = min(there, logged) if run.chunks else there
+    size -= size % run.wave.frame_bytes
+    if not size:
+        raise CommandFailed("nothing was delivered", where=run.file, expected="at least one frame")
+    header = riff.header(run.wave, size)
+    return JoinedSource([header, Span(delivered, run.header_bytes, size), bytes(size & 1)])
+
+
+def _chunks(run: _Journalled, wave: riff.Riff) -> list[tuple[int, int, int]]:
+    """Return the chunk log up to the frames that are there."""
+    found: list[tuple[int, int, int]] = []
+    start = run.header_bytes or wave.data.body
+    arrived: Sequence[tuple[int, int]] = [
+        *((t_ns, first + count) for t_ns, first, count in run.chunks),
+        *((t_ns, max(0, size - start + run.header_bytes) // wave.format.frame_bytes) for t_ns, size in run.reads),
+    ]
+    frames = 0
+    for t_ns, complete in arrived:
+        now_there = min(wave.frames, complete)
+        if now_there > frames:
+            found.append((t_ns, frames, now_there - frames))
+            frames = now_there
+    if frames < wave.frames:
+        found.append((run.t_end_ns, frames, wave.frames - frames))
+    return found
+
+
+def _said_of_audio(run: _Journalled) -> dict[str, Any]:
+    encoder = {"encoder": tool()} if run.recorder == "in_process" else {}
+    roles = run.conditions.get("roles")
+    return encoder | ({"roles": roles} if roles else {})
+
+
+def _lock(run: _Journalled) -> Any:
+    lock = run.sections["pins"]["lock"]
+    if not is_absent(lock):
+        return lock
+    return lock_of_process(in_process=True) if run.recorder == "in_process" else absent("not_measured")

@@ -1,0 +1,150 @@
+"""A streamed WAV, whose header was written before its length was known, is given the lengths that it has.
+
+Only lengths are changed, and a pad byte may be added; the samples are those that came. What lies behind the samples
+and is a chunk of its own stays one, and is never counted as sound.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ttsartifact.container import riff
+from ttsartifact.container.source import FileSource, Span, copy_pieces, write_whole
+
+if TYPE_CHECKING:
+    from ttsartifact.container.source import Piece, Source
+
+__all__ = ["Streamed", "repaired", "streamed"]
+
+_BEHIND = (b"LIST", b"id3 ", b"ID3 ", b"bext", b"iXML", b"cue ", b"smpl", b"fact", b"PEAK", b"JUNK", b"PAD ")
+"""Chunks that programs put behind the samples; another name there may be sound."""
+_LOOKED_AT = 1 << 16
+_OPEN_ENDED_FROM = 0x7F000000
+"""Sizes from here on are written by programs that do not know theirs: 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF."""
+_MOST_RIFF_BYTES = 0xFFFFFFFF - (32 << 20)
+"""Of a plain RIFF, with room for a capsule behind it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streamed:
+    """A plain RIFF whose lengths are not those of the file."""
+
+    data_offset: int
+    declared: int
+    actual: int
+    """Bytes of samples, up to the end of the file or to the first chunk behind them."""
+
+    @property
+    def words(self) -> str:
+        """What was done, for a note."""
+        return f"the header of the WAV was repaired: {self.declared} data bytes declared, {self.actual} written"
+
+
+def streamed(audio: Source) -> Streamed | None:
+    """Return the lengths of a WAV that does not know its own, or None of any other file."""
+    if audio.size < 12 or audio.read_at(0, 4) != b"RIFF" or not riff.recognise(audio.read_at(0, 12)):
+        return None
+    found = _data_chunk(audio)
+    if found is None:
+        return None
+    offset, declared, align = found
+    there = audio.size - offset - 8
+    riff_size = struct.unpack("<I", audio.read_at(4, 4))[0]
+    # A size that a writer could have known and that is not there is a file that was cut, and no stream.
+    if there and (declared == 0 or (declared > there and declared >= _OPEN_ENDED_FROM)):
+        return Streamed(data_offset=offset, declared=declared, actual=_samples(audio, offset + 8, there, align))
+    # The samples are as long as they say, but no pad byte follows, or the size of the whole is another.
+    end = offset + 8 + declared
+    if declared & 1 and end == audio.size:
+        return Streamed(data_offset=offset, declared=declared, actual=declared)
+    if riff_size in {0, 0xFFFFFFFF} and end + (declared & 1) <= audio.size:
+        return Streamed(data_offset=offset, declared=declared, actual=declared)
+    return None
+
+
+def _repair(path: str, found: Streamed) -> None:
+    """Write the lengths that were found into the file, and the pad byte that an odd one needs."""
+    with open(path, "r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        if found.actual & 1 and found.data_offset + 8 + found.actual == size:
+            file.write(b"\0")
+            size += 1
+        if size > _MOST_RIFF_BYTES:
+            _as_rf64(path, found, size)
+            return
+        file.seek(4)
+        file.write(struct.pack("<I", size - 8))
+        file.seek(found.data_offset + 4)
+        file.write(struct.pack("<I", found.actual))
+
+
+def _as_rf64(path: str, found: Streamed, size: int) -> None:
+    """Write the file anew with a ds64 chunk in front: its lengths do not fit into 32 bits (EBU Tech 3306)."""
+    with FileSource(path) as audio:
+        found_chunk = _data_chunk(audio)
+        align = found_chunk[2] if found_chunk is not None else 1
+        ds64 = struct.pack("<4sIQQQI", b"ds64", 28, size + 36 - 8, found.actual, found.actual // align, 0)
+        head = struct.pack("<4sI4s", b"RF64", 0xFFFFFFFF, b"WAVE") + ds64
+        place = found.data_offset
+        pieces: list[Piece] = [
+            head,
+            Span(audio, 12, place - 12),
+            struct.pack("<4sI", b"data", 0xFFFFFFFF),
+            Span(audio, place + 8, audio.size - place - 8),
+        ]
+        with write_whole(path, replace=True) as file:
+            copy_pieces(pieces, file)
+
+
+def repaired(path: str) -> Streamed | None:
+    """Repair the file at `path` where it needs it, and return what was found."""
+    with FileSource(path) as audio:
+        found = streamed(audio)
+    if found is not None:
+        _repair(path, found)
+    return found
+
+
+def _data_chunk(audio: Source) -> tuple[int, int, int] | None:
+    """Return offset and declared size of the data chunk, and the bytes of a frame."""
+    offset, align = 12, 1
+    while offset + 8 <= audio.size:
+        chunk_id, size = struct.unpack("<4sI", audio.read_at(offset, 8))
+        if chunk_id == b"data":
+            return offset, size, align
+        if chunk_id == b"fmt " and size >= 16 and offset + 24 <= audio.size:
+            align = max(1, struct.unpack("<H", audio.read_at(offset + 20, 2))[0])
+        offset += 8 + size + (size & 1)
+    return None
+
+
+def _samples(audio: Source, start: int, there: int, align: int) -> int:
+    """Return how many of the bytes from `start` are samples: all of them, or those before the chunks at the end."""
+    first = max(0, there - _LOOKED_AT)
+    tail = audio.read_at(start + first, there - first)
+    places = sorted(place for name in _BEHIND for place in _places(tail, name))
+    for place in places:
+        samples = first + place
+        padded = samples % align == 0 or (samples - 1) % align == 0
+        if padded and _chunks_to_end(tail, place):
+            return samples if samples % align == 0 else samples - 1
+    return there
+
+
+def _places(tail: bytes, name: bytes) -> list[int]:
+    found, place = [], tail.find(name)
+    while place >= 0:
+        found.append(place)
+        place = tail.find(name, place + 1)
+    return found
+
+
+def _chunks_to_end(tail: bytes, place: int) -> bool:
+    """Tell whether chunks follow each other from `place` to the very end."""
+    while place + 8 <= len(tail):
+        size = struct.unpack_from("<I", tail, place + 4)[0]
+        place += 8 + size + (size & 1)
+    return place == len(tail)

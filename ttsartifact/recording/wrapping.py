@@ -1,0 +1,216 @@
+"""Engines that are recorded from the outside of their code: an iterator, an awaited iterator, a function.
+
+What the engine yields is passed on as it is, at once, whatever becomes of its recording. Closing a wrapped iterator
+closes the engine's own, so that a listener who leaves stops the synthesis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ttsartifact.errors import Refused
+from ttsartifact.recording.recorder import Recorder
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Iterable
+    from types import TracebackType
+
+__all__ = ["record_tts", "wrap_async_iterator", "wrap_iterator"]
+
+Chunk = TypeVar("Chunk")
+
+
+def wrap_iterator(
+    chunks: Iterable[Chunk] | Callable[[], Iterable[Chunk]],
+    out: str | os.PathLike[str],
+    *,
+    text: str | bytes,
+    **options: Any,
+) -> Generator[Chunk, None, None]:
+    """Pass on the chunks of an engine and record them; the artifact is written when the last one was taken.
+
+    A function that returns the chunks is called after t_submit was stamped, so that nothing it does stays outside. An
+    iterator that raises, or is left before its end, leaves a journal, what was delivered, and no artifact. `options`
+    are those of `Recorder`; what is wrong with them is raised here, before anything is iterated.
+    """
+    return _recorded(chunks, Recorder(out, text=text, **options))
+
+
+def _recorded(
+    chunks: Iterable[Chunk] | Callable[[], Iterable[Chunk]], recorder: Recorder
+) -> Generator[Chunk, None, None]:
+    with recorder:
+        recorder.submit()
+        yield from _passed(_iterable(chunks() if callable(chunks) else chunks), recorder)
+
+
+def _passed(chunks: Iterable[Chunk], recorder: Recorder) -> Generator[Chunk, None, None]:
+    """Record and pass on; when the listener leaves, whatever gives the chunks is closed before anything else."""
+    try:
+        for chunk in chunks:
+            recorder.chunk(chunk)
+            yield chunk
+    except BaseException:
+        _close(chunks)
+        raise
+
+
+def _close(chunks: Any) -> None:
+    close = getattr(chunks, "close", None)
+    if callable(close):
+        close()
+
+
+def _iterable(given: Any) -> Any:
+    """Return the chunks of an engine; a sound that is there at once is one chunk."""
+    is_array = hasattr(given, "__array__") or hasattr(given, "detach")
+    alone = isinstance(given, (bytes, bytearray, dict)) or is_array or not hasattr(given, "__iter__")
+    return (given,) if alone else given
+
+
+def wrap_async_iterator(
+    chunks: AsyncIterable[Chunk] | Callable[[], AsyncIterable[Chunk] | Awaitable[AsyncIterable[Chunk]]],
+    out: str | os.PathLike[str],
+    *,
+    text: str | bytes,
+    **options: Any,
+) -> AsyncGenerator[Chunk, None]:
+    """Do as `wrap_iterator` does, for an engine that is awaited; a coroutine that returns the iterator is awaited too.
+
+    Opening the recording and writing the artifact happen in a thread, so that the event loop goes on.
+    """
+    return _recorded_async(chunks, Recorder(out, text=text, **options))
+
+
+async def _recorded_async(chunks: Any, recorder: Recorder) -> AsyncGenerator[Any, None]:
+    async with _Awaited(recorder):
+        recorder.submit()
+        given = chunks() if callable(chunks) else chunks
+        if inspect.isawaitable(given):
+            given = await given
+        if not hasattr(given, "__aiter__"):
+            raise Refused(
+                "an awaited engine gives its chunks by `async for`",
+                found=type(given).__name__,
+                expected="an asynchronous iterator; wrap_iterator() takes this one",
+            )
+        async with contextlib.aclosing(_passed_async(given, recorder)) as passed:
+            async for chunk in passed:
+                yield chunk
+
+
+async def _passed_async(chunks: AsyncIterable[Chunk], recorder: Recorder) -> AsyncGenerator[Chunk, None]:
+    try:
+        async for chunk in chunks:
+            recorder.chunk(chunk)
+            yield chunk
+    except BaseException:
+        aclose = getattr(chunks, "aclose", None)
+        if callable(aclose):
+            await aclose()
+        raise
+
+
+class _Awaited:
+    """A recorder as an asynchronous context: what it does itself, it does in a thread."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    async def __aenter__(self) -> Recorder:
+        return await asyncio.to_thread(self._recorder.__enter__)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            await asyncio.to_thread(self._recorder.__exit__, None, None, None)
+        else:  # a task that is cancelled waits for nothing
+            self._recorder.__exit__(kind, error, trace)
+
+
+def record_tts(
+    out: str | os.PathLike[str] | Callable[[str], str | os.PathLike[str]], **options: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorate a function that takes a text first: each call to its end writes one artifact.
+
+    A generator stays one, an async generator too: they are recorded chunk by chunk. A function that returns its sound
+    (bytes, an array, a pair with the rate, a result object) is recorded as one chunk and returns what it returned; one
+    that returns an iterator returns an iterator. `out` is a path, or a function from the text to one. `options` are
+    those of `Recorder`.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        def recorder(text: str) -> Recorder:
+            return Recorder(out(text) if callable(out) else out, text=text, **options)
+
+        if inspect.isasyncgenfunction(function):
+
+            def recorded(text: str, *arguments: Any, **keywords: Any) -> Any:
+                return _recorded_async(lambda: function(text, *arguments, **keywords), recorder(text))
+
+        elif inspect.isgeneratorfunction(function):
+
+            def recorded(text: str, *arguments: Any, **keywords: Any) -> Any:
+                return _recorded(lambda: function(text, *arguments, **keywords), recorder(text))
+
+        elif inspect.iscoroutinefunction(function):
+
+            def recorded(text: str, *arguments: Any, **keywords: Any) -> Any:
+                return _returned_async(lambda: function(text, *arguments, **keywords), recorder(text))
+
+        else:
+
+            def recorded(text: str, *arguments: Any, **keywords: Any) -> Any:
+                return _returned(lambda: function(text, *arguments, **keywords), recorder(text))
+
+        return functools.wraps(function)(recorded)
+
+    return decorate
+
+
+def _returned(call: Callable[[], Any], recorder: Recorder) -> Any:
+    """Return what a function returns, recorded: a sound at once, an iterator as it is taken."""
+    with contextlib.ExitStack() as run:
+        run.enter_context(recorder)
+        recorder.submit()
+        result = call()
+        if hasattr(result, "__next__"):
+            return _rest_of(result, recorder, run.pop_all())
+        if hasattr(result, "__anext__"):
+            return _rest_of_async(result, recorder, run.pop_all())
+        if inspect.isawaitable(result):
+            return _result_of(result, recorder, run.pop_all())
+        recorder.chunk(result)
+    return result
+
+
+async def _returned_async(call: Callable[[], Awaitable[Any]], recorder: Recorder) -> Any:
+    async with _Awaited(recorder):
+        recorder.submit()
+        result = await call()
+        recorder.chunk(result)
+    return result
+
+
+def _rest_of(chunks: Any, recorder: Recorder, run: contextlib.ExitStack) -> Generator[Any, None, None]:
+    with run:
+        yield from _passed(chunks, recorder)
+
+
+async def _rest_of_async(chunks: Any, recorder: Recorder, run: contextlib.ExitStack) -> AsyncGenerator[Any, None]:
+    with run:
+        async for chunk in _passed_async(chunks, recorder):
+            yield chunk
+
+
+async def _result_of(result: Awaitable[Any], recorder: Recorder, run: contextlib.ExitStack) -> Any:
+    with run:
+        sound = await result
+        recorder.chunk(sound)
+    return sound
