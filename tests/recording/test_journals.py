@@ -48,7 +48,7 @@ def alive(pid: int) -> bool:
 KILLED = """
 import sys, os, signal, ttsartifact
 with ttsartifact.Recorder(sys.argv[1], text="Hello.", sample_rate_hz=8000, seed=7, engine="mine@1.2") as recorder:
-    recorder.submit(waiting=2)
+    recorder.submit(waiting=2, running=0)
     for _ in range(5):
         recorder.chunk(bytes(1600))
     os.kill(os.getpid(), signal.SIGKILL)
