@@ -19,14 +19,15 @@ _NAME = re.compile(r"[A-Za-z0-9]([\w .()+/-]{0,126}[\w)])?", re.ASCII)
 _VERSION = re.compile(r"[0-9][\w.+~-]{0,62}", re.ASCII)
 
 
-def with_credentials(generation: Any, credentials: Sequence[Credential]) -> Any:
-    """Return /generation with an entry of kind `c2pa` for each credential that it does not state yet.
+def with_credentials(descriptor: dict[str, Any], credentials: Sequence[Credential]) -> dict[str, Any]:
+    """Return a descriptor with an entry of kind `c2pa` for each credential that it does not state yet.
 
     What the producer states stays as it is, a message digest that it leaves absent apart. `none` and an absence give
-    way to what the file carries.
+    way to what the file carries. A descriptor without /generation is the schema's to refuse.
     """
+    generation = descriptor.get("generation")
     if not credentials or not isinstance(generation, dict):
-        return generation
+        return descriptor
     stated = generation.get("marking")
     entries = [dict(entry) for entry in stated] if isinstance(stated, list) else []
     for credential in credentials:
@@ -35,7 +36,7 @@ def with_credentials(generation: Any, credentials: Sequence[Credential]) -> Any:
             entries.append(_entry_of(credential))
         else:
             own["message_digest"] = credential.digest
-    return generation | {"marking": entries}
+    return descriptor | {"generation": generation | {"marking": entries}}
 
 
 def _may_state(entry: dict[str, Any], credential: Credential) -> bool:

@@ -95,8 +95,7 @@ def build(draft: Draft, audio: Source) -> Run:
     encoded = {name: canonical.canonical_bytes(trace.to_value()) for name, trace in traces.items()}
     found = credentials_in(audio)
     value = {
-        **draft.descriptor,
-        "generation": with_credentials(draft.descriptor["generation"], found),
+        **with_credentials(draft.descriptor, found),
         "spec_version": _spec.FORMAT_VERSION,
         "level": "L0",
         "audio": _audio_section(draft.audio, audio, wave, facts, digests),
