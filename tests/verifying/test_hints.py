@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import struct
 import tomllib
 from functools import partial
 
 import full_run
 import kit
 import pytest
+from near_misses import encoded
 
 from ttsartifact import _spec
+from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
+from ttsartifact.terms.trace import Trace
 from ttsartifact.verifying.catalogue import catalogue
 from ttsartifact.verifying.engine import verify
 from ttsartifact.verifying.hints import looks
@@ -47,6 +51,37 @@ def sparse(values):
     telemetry["rows"] = len(telemetry["columns"]["t_ns"])
 
 
+def standing_counter(values):
+    values["telemetry"]["columns"]["energy_mj"] = [9_000_000] * full_run.READINGS
+
+
+def unused(values):
+    values["telemetry"]["columns"]["util_gpu_pct"] = [0] * full_run.READINGS
+
+
+def no_clock(values):
+    values["telemetry"]["columns"]["clock_mhz"] = [None] * full_run.READINGS
+
+
+def long_text(folder):
+    words = "A much longer text than can be spoken in a fifth of a second. " * 3
+    said = {"value": words, "digest": digest.of(words.encode()), "size": len(words)}
+    draft = kit.draft(traces=(kit.chunk_log(3200),))
+    edits = {f"input__text__{key}": new for key, new in said.items()}
+    patch = kit.put(run__times__first_chunk_frames=1600, **edits)
+    return kit.artifact(folder, audio=kit.wav(kit.tone(3200)), run=draft, patch=patch)
+
+
+ID = digest.of(b"another artifact")
+LAYER = {"id": "um", "stage": "text", "kind": "filled_pause", "trigger": {"per_word_ppm": 1}, "shape": {}, "params": {}}
+PLAN = {
+    "spec": "ttsa-imperfection/1",
+    "draw": {"algorithm": "sha256-ctr/1", "seed": "1"},
+    "clean_pcm": absent("unknown"),
+    "layers": [LAYER | {"enabled": True}],
+}
+ONE_CHUNK = Trace("chunks", {"t_ns": [41_000_029], "frame_start": [0], "frame_count": [800]})
+AT_ONCE = {"run__times__t_first_token_ns": 41_000_029, "run__times__first_chunk_frames": 800}
 SLOW = {f"channels__{n}__rate_mhz": 2_222 for n in range(8)}
 ODD = {
     "CAN07": plain(run__notes="nai\u0308ve"),
@@ -62,6 +97,31 @@ ODD = {
     "TEL08": full(reversed_power),
     "TEL13": full(sparse, **SLOW),
     "TEL16": full(small_memory),
+    "SCH12": full(pins__engine__name="ex\u0430mple-engine"),
+    "PIN22": full(pins__vocoder__uri="gopher://example.org/small-vocoder"),
+    "PIN23": full(run__recorder__version="0.0.9"),
+    "ENV11": full(env__devices__0__memory_mib=40_000),
+    "ENV12": full(env__cpu__isa=["neon"]),
+    "ENV13": plain(generation__params={"sample_rate": 24_000}),
+    "ENV14": plain(generation__command__exit_status=1),
+    "CLK10": full(input__refs__1__origin__retrieved="2026-11-22T00:00:00Z"),
+    "CLK12": plain(run__run_id="01ARZ3NDEKTSV4RRFFQ69G5FAV"),
+    "CLK13": plain(timebase__clocks__1__sync__est_error_ns=900_001),
+    "TIM11": plain(run__load__batch_size=2),
+    "CHK08": partial(kit.artifact, run=kit.draft(traces=(ONE_CHUNK,)), patch=kit.put(**AT_ONCE)),
+    "IMP13": plain(imperfection=PLAN),
+    "HSH19": plain(derived_from={"artifact_id": ID, "operation": "multichannel", "pcm_equal": True}),
+    "SET05": plain(run__changes=["/pins/moddel"]),
+    "REF09": full(input__refs__1__size=44),
+    "TXT04": plain(input__text__lang="ru"),
+    "TEL20": full(standing_counter),
+    "TEL21": full(unused),
+    "TEL22": full(channels__8__meter__calibrated="2026-11-22T00:00:00Z"),
+    "TEL23": full(no_clock),
+    "AUD15": sound(b"".join(struct.pack("<i", n % 65_000) for n in range(800)), bits=32),
+    "AUD16": partial(kit.artifact, audio=kit.wav(kit.tone(800, 2), channels=2)),
+    "AUD17": long_text,
+    "AUD18": encoded("FLAC", {"name": "libFLAC", "version": "0.9.9", "level": "5"}),
 }
 
 

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from array import array
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.evidence import Unsound
+from ttsartifact.verifying.hinting.binding import LOOKS, hint
 from ttsartifact.verifying.rules.pin_model_families import confusable_names
 from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from ttsartifact.verifying.evidence import Evidence
-
-    Look = Callable[[Evidence], Iterator[Hint]]
+    from ttsartifact.verifying.hinting.binding import Look
 
 __all__ = ["hints_of", "looks"]
 
@@ -30,13 +31,13 @@ _SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError, Ar
 _CONTROL = re.compile(r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]")
 _MIB = 1 << 20
 _GUESSABLE_BYTES = 80
-_looks: dict[str, Look] = {}
+_MODULES = ("names", "devices", "runs", "power", "sounds")
 
 
 def hints_of(evidence: Evidence) -> tuple[Hint, ...]:
     """Return what the heuristics say of one artifact, in their order."""
     found: list[Hint] = []
-    for look in _looks.values():
+    for look in looks().values():
         try:
             found += look(evidence)
         except (Unsound, TtsArtifactError):
@@ -47,20 +48,15 @@ def hints_of(evidence: Evidence) -> tuple[Hint, ...]:
     return tuple(found)
 
 
+@cache
 def looks() -> dict[str, Look]:
     """Return the heuristics by id."""
-    return _looks
+    for name in _MODULES:
+        import_module(f"ttsartifact.verifying.hinting.{name}")
+    return LOOKS
 
 
-def _hint(hint_id: str) -> Callable[[Look], Look]:
-    def bind(look: Look) -> Look:
-        _looks[hint_id] = look
-        return look
-
-    return bind
-
-
-@_hint("CAN07")
+@hint("CAN07")
 def normal_form(evidence: Evidence) -> Iterator[Hint]:
     """Words for people are in NFC and hold no control character (clause 4.1)."""
     for where in ("/input/text/value", "/run/notes"):
@@ -71,7 +67,7 @@ def normal_form(evidence: Evidence) -> Iterator[Hint]:
             yield Hint(id="CAN07", where=where, found=f"U+{ord(found[0]):04X}", message="a control character in a text")
 
 
-@_hint("HSH15")
+@hint("HSH15")
 def guessable_text(evidence: Evidence) -> Iterator[Hint]:
     """A short text that is withheld has a salted digest (clause 11)."""
     value, size = evidence.descriptor.at("/input/text/value"), evidence.known("/input/text/size")
@@ -85,10 +81,10 @@ def guessable_text(evidence: Evidence) -> Iterator[Hint]:
         )
 
 
-_hint("PIN16")(confusable_names)
+hint("PIN16")(confusable_names)
 
 
-@_hint("REF07")
+@hint("REF07")
 def clip_licence(evidence: Evidence) -> Iterator[Hint]:
     """Each reference says its licence, or the consent of who speaks (clause 5.6)."""
     for where, entry in entries(evidence, "/input/refs"):
@@ -97,7 +93,7 @@ def clip_licence(evidence: Evidence) -> Iterator[Hint]:
             yield Hint(id="REF07", where=f"{where}/origin", message="neither licence nor consent of a voice is told")
 
 
-@_hint("TXT02")
+@hint("TXT02")
 def front_end_output(evidence: Evidence) -> Iterator[Hint]:
     """Who names a front end outside the model gives the digest of what it made (clause 5.4)."""
     if evidence.known("/pins/frontend") is not None and evidence.known("/pins/model") is not None:
@@ -110,7 +106,7 @@ def front_end_output(evidence: Evidence) -> Iterator[Hint]:
             )
 
 
-@_hint("TIM05")
+@hint("TIM05")
 def plausible_speed(evidence: Evidence) -> Iterator[Hint]:
     """The real-time factor lies between 1/10,000 and 100 (clause 7.4)."""
     frames, rate = evidence.known("/audio/frames"), evidence.known("/audio/sample_rate_hz")
@@ -127,7 +123,7 @@ def plausible_speed(evidence: Evidence) -> Iterator[Hint]:
         )
 
 
-@_hint("TIM07")
+@hint("TIM07")
 def plausible_first_sound(evidence: Evidence) -> Iterator[Hint]:
     """The first audio came no sooner than 1 ms after the request (clause 7.4)."""
     took = evidence.known("/run/times/t_first_token_ns") - evidence.known("/run/times/t_submit_ns")
@@ -137,7 +133,7 @@ def plausible_first_sound(evidence: Evidence) -> Iterator[Hint]:
         )
 
 
-@_hint("AUD08")
+@hint("AUD08")
 def effective_bits(evidence: Evidence) -> Iterator[Hint]:
     """Not every sample of 24 or 32 bits ends in eight zero bits (clause 6.1)."""
     width = {"pcm_s24": 3, "pcm_s32": 4}.get(evidence.known("/audio/subtype"), 0)
@@ -156,7 +152,7 @@ def effective_bits(evidence: Evidence) -> Iterator[Hint]:
         )
 
 
-@_hint("AUD10")
+@hint("AUD10")
 def no_clipping(evidence: Evidence) -> Iterator[Hint]:
     """No three samples in a row lie at full scale (clause 6.1)."""
     if evidence.known("/audio/subtype") != "pcm_s16" or evidence.known("/audio/channels") != 1:
@@ -173,19 +169,19 @@ def no_clipping(evidence: Evidence) -> Iterator[Hint]:
             return
 
 
-@_hint("AUD11")
+@hint("AUD11")
 def no_silence(evidence: Evidence) -> Iterator[Hint]:
     """The samples are not all equal (clause 6.1)."""
-    if evidence.known("/audio/subtype") != "pcm_s16" or evidence.known("/audio/channels") != 1:
-        return
-    pcm = evidence.pcm_opening
+    wave, pcm = evidence.artifact.wave, evidence.pcm_opening
+    frame = pcm[: wave.format.frame_bytes] if wave is not None else b""
     # The first frames settle it for all but the silent.
-    if len(pcm) > 2 and pcm[:64] == (pcm[:2] * 32)[: len(pcm)] and pcm == pcm[:2] * (len(pcm) // 2):
-        value = array("h", pcm[:2])[0]
-        yield Hint(id="AUD11", where="/audio", found=f"{value} in every frame", message="the audio is one level")
+    begins = len(pcm) > len(frame) and pcm[: 32 * len(frame)] == (frame * 32)[: len(pcm)]
+    if begins and pcm == frame * (len(pcm) // len(frame)):
+        found = f"0x{frame[:8][::-1].hex()} in every frame"
+        yield Hint(id="AUD11", where="/audio", found=found, message="the audio is one level")
 
 
-@_hint("TEL08")
+@hint("TEL08")
 def load_and_power(evidence: Evidence) -> Iterator[Hint]:
     """Power is higher where utilisation is high than where it is low (clause 6.4)."""
     telemetry = evidence.trace("telemetry")
@@ -206,7 +202,7 @@ def load_and_power(evidence: Evidence) -> Iterator[Hint]:
         )
 
 
-@_hint("TEL13")
+@hint("TEL13")
 def fine_sampling(evidence: Evidence) -> Iterator[Hint]:
     """A run holds at least ten readings (clause 6.4)."""
     telemetry = evidence.trace("telemetry")
@@ -220,7 +216,7 @@ def fine_sampling(evidence: Evidence) -> Iterator[Hint]:
         )
 
 
-@_hint("TEL16")
+@hint("TEL16")
 def room_for_weights(evidence: Evidence) -> Iterator[Hint]:
     """The memory in use holds at least the files of the pinned model (clause 6.4)."""
     telemetry = evidence.trace("telemetry")

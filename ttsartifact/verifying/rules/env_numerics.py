@@ -118,7 +118,8 @@ def _stated_twice(evidence: Evidence, key: str, value: Any) -> list[str]:
 def _type_name(value: Any) -> str | None:
     """Return the one name of a numeric type that has several, or None of words that name none."""
     aliases: dict[str, str] = _spec.load_json("registry/lists.json")["types"]
-    return aliases.get(value.lower().removeprefix("torch.")) if isinstance(value, str) else None
+    first = value.lower().partition(" ")[0] if isinstance(value, str) else ""
+    return aliases.get(first.removeprefix("torch."))
 
 
 def _flagged(evidence: Evidence) -> Iterator[Mismatch]:

@@ -1,0 +1,51 @@
+"""Statements forged on genuine runs with every digest refreshed: none gets by that got by nobody before."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import forged
+import kit
+import pytest
+
+RELEASED = ("exact", "exact-cloned")
+
+
+@cache
+def untouched(base, folder):
+    """Return the hints of the run that a forgery is made of, which has no finding."""
+    (report,) = kit.verify(forged.Kind(name="base", base=base, edit=lambda value: None).make(folder))
+    assert kit.failed(report) == set()
+    return {(hint.id, hint.where) for hint in report.hints}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("forged")
+
+
+def test_the_table_is_of_the_kinds():
+    """4.10: at least 120 kinds, each named once; what is not seen is hinted at, or missed for a reason."""
+    names = [kind.name for kind in forged.KINDS]
+    assert len(names) == len(set(names)) >= 120
+    assert set(forged.HINTED) | set(forged.MISSED) <= set(names)
+    assert not set(forged.HINTED) & set(forged.MISSED)
+    assert all(len(reason) > 10 for reason in forged.MISSED.values())
+    assert len(forged.MISSED) * 5 < len(names)
+
+
+@pytest.mark.parametrize("kind", forged.KINDS, ids=lambda kind: kind.name)
+def test_a_forgery_is_seen(kind, folder):
+    """4.10: a forgery fails a rule, or gets the hint or the reason that the table has for it."""
+    before = untouched(kind.base, folder)
+    (report,) = kit.verify(kind.make(folder))
+    hints = {hint.id for hint in report.hints if (hint.id, hint.where) not in before}
+    expected = "hinted" if kind.name in forged.HINTED else "missed" if kind.name in forged.MISSED else "seen"
+    assert ("seen" if kit.failed(report) else "hinted" if hints else "missed") == expected
+    assert forged.HINTED.get(kind.name) in {None, *hints}
+
+
+@pytest.mark.parametrize("base", RELEASED)
+def test_a_released_run_gets_no_hint(base, folder):
+    """10.6: what the reference runner made is not even odd."""
+    assert untouched(base, folder) == set()

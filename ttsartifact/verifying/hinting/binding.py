@@ -1,0 +1,29 @@
+"""Binds each heuristic to its id of hints.toml, in the order in which they are asked and told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ttsartifact.terms.finding import Hint
+    from ttsartifact.verifying.evidence import Evidence
+
+    Look = Callable[[Evidence], Iterator[Hint]]
+
+__all__ = ["LOOKS", "hint"]
+
+LOOKS: dict[str, Look] = {}
+
+
+def hint(hint_id: str) -> Callable[[Look], Look]:
+    """Bind a function to the hint of that id; an id is bound once."""
+
+    def bind(look: Look) -> Look:
+        if hint_id in LOOKS:
+            raise ValueError(f"{hint_id} is bound twice")
+        LOOKS[hint_id] = look
+        return look
+
+    return bind

@@ -1,0 +1,193 @@
+"""Devices, systems and libraries that are seldom found together (clauses 4.10, 5.4 and 6.6)."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact import _spec
+from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.finding import Hint
+from ttsartifact.verifying.hinting.binding import hint
+from ttsartifact.verifying.rules.env_numerics import device_kind
+from ttsartifact.verifying.rules.shared import entries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ttsartifact.verifying.evidence import Evidence
+
+_MIB = 1 << 20
+_X86 = re.compile(r"x86|amd64|i[3-6]86|x64", re.IGNORECASE)
+_ARM = re.compile(r"aarch64|arm", re.IGNORECASE)
+_X86_WORDS = re.compile(r"^(sse|avx|mmx|ssse|fma|f16c|amx|bmi)", re.IGNORECASE)
+_ARM_WORDS = re.compile(r"^(neon|asimd|sve|sme|i8mm|fphp|bf16mm)", re.IGNORECASE)
+_X86_MODELS = re.compile(r"\b(intel|amd|xeon|epyc|ryzen|core\(tm\)|celeron|pentium)\b", re.IGNORECASE)
+_ARM_MODELS = re.compile(r"\b(apple m\d|neoverse|cortex|graviton|ampere|snapdragon)\b", re.IGNORECASE)
+_RATE_KEYS = frozenset({"sample_rate", "sample_rate_hz", "sampling_rate", "samplerate", "sr"})
+
+
+@hint("ENV11")
+def known_model(evidence: Evidence) -> Iterator[Hint]:
+    """A device's memory, power limit and clock are those of its model (registry/devices.toml)."""
+    table = _spec.load_json("registry/devices.json")
+    kind = evidence.known("/generation/device")
+    for where, device in entries(evidence, "/env/devices"):
+        vendor = next((name for name, words in table["vendors"].items() if _holds(device["model"], words)), None)
+        makers = table["makers"].get(kind)
+        if vendor is not None and makers is not None and vendor not in makers:
+            yield Hint(id="ENV11", where=f"{where}/model", found=device["model"], message=f"not a device of {kind}")
+        entry = max((e for e in table["device"] if _holds(device["model"], [e["name"]])), key=_length, default=None)
+        if entry is not None:
+            yield from _beyond_model(where, device, entry, table["tolerance"])
+
+
+@hint("ENV12")
+def one_machine(evidence: Evidence) -> Iterator[Hint]:
+    """Processor, system, libraries and driver are of one machine (clause 6.6)."""
+    yield from _processor(evidence)
+    yield from _libraries(evidence)
+    weights = sum(entry["size"] for _, entry in entries(evidence, "/pins/model/files"))
+    memory = evidence.known("/env/memory_mib")
+    if memory is not None and weights > memory * _MIB:
+        yield _odd("/env/memory_mib", f"{memory} MiB", f"less than the {weights} bytes of the model")
+    devices = evidence.known("/env/devices") or []
+    system = evidence.known("/env/os/name") or ""
+    if devices and evidence.known("/generation/device") == "cuda" and system.lower().startswith(("macos", "darwin")):
+        yield _odd("/env/os/name", system, "CUDA has not been made for it since 2019")
+
+
+@hint("ENV13")
+def other_parameters(evidence: Evidence) -> Iterator[Hint]:
+    """Parameters and options that repeat a field mostly say what the field says (clause 4.10)."""
+    for key, value in evidence.known("/generation/params").items():
+        yield from _repeats(evidence, f"/generation/params/{key}", key, value)
+    words = evidence.known("/generation/command/argv") or []
+    given = [(place, *_option(word, after)) for place, (word, after) in enumerate(pairwise([*words, ""]))]
+    for place, key, value in given:
+        if key in {"device", "seed"} or key in _RATE_KEYS:
+            yield from _repeats(evidence, f"/generation/command/argv/{place}", key, value)
+    stages = [entry["stage"] for _, entry in entries(evidence, "/generation/seeds")]
+    twice = {stage for stage in stages if stages.count(stage) > 1}
+    for stage in sorted(twice):
+        yield Hint(id="ENV13", where="/generation/seeds", found=stage, message="a stage with two seeds")
+
+
+@hint("ENV14")
+def sound_exit(evidence: Evidence) -> Iterator[Hint]:
+    """The recorded command ended with status 0 (clause 6.6)."""
+    status = evidence.known("/generation/command/exit_status")
+    if status:
+        yield Hint(id="ENV14", where="/generation/command/exit_status", found=status, message="the command failed")
+
+
+def _holds(model: str, words: list[str]) -> bool:
+    """Tell whether a model's name holds one of `words`, each as whole words."""
+    folded = f" {re.sub('[^a-z0-9]+', ' ', model.lower())} "
+    return any(f" {word} " in folded for word in words)
+
+
+def _length(entry: dict[str, Any]) -> int:
+    return len(entry["name"])
+
+
+def _beyond_model(where: str, device: dict[str, Any], entry: dict[str, Any], slack: dict[str, int]) -> Iterator[Hint]:
+    memory, limit, clock = (device[key] for key in ("memory_mib", "power_limit_mw", "max_clock_mhz"))
+    whole = is_absent(device["partition"])
+    if whole and not is_absent(memory):
+        spans = [
+            (gib * 1024 * slack["least_memory_percent"], gib * 1024 * slack["most_memory_percent"])
+            for gib in entry["memory_gib"]
+        ]
+        if not any(low <= memory * 100 <= high for low, high in spans):
+            yield _other(f"{where}/memory_mib", f"{memory} MiB", f"{entry['memory_gib']} GiB", entry)
+    if not is_absent(limit) and limit > entry["power_w"] * 10 * slack["most_power_percent"]:
+        yield _other(f"{where}/power_limit_mw", f"{limit} mW", f"{entry['power_w']} W", entry)
+    if "clock_mhz" in entry and not is_absent(clock) and clock * 100 > entry["clock_mhz"] * slack["most_clock_percent"]:
+        yield _other(f"{where}/max_clock_mhz", f"{clock} MHz", f"{entry['clock_mhz']} MHz", entry)
+
+
+def _other(where: str, found: str, usual: str, entry: dict[str, Any]) -> Hint:
+    return Hint(id="ENV11", where=where, found=found, message=f"a {entry['name']} has {usual}")
+
+
+def _odd(where: str, found: Any, message: str) -> Hint:
+    return Hint(id="ENV12", where=where, found=found, message=message)
+
+
+def _processor(evidence: Evidence) -> Iterator[Hint]:
+    machine = evidence.known("/env/os/machine") or ""
+    x86, arm = bool(_X86.search(machine)), bool(_ARM.search(machine))
+    if x86 == arm:
+        return
+    foreign, models = (_ARM_WORDS, _ARM_MODELS) if x86 else (_X86_WORDS, _X86_MODELS)
+    for place, word in enumerate(evidence.known("/env/cpu/isa") or []):
+        if foreign.match(word):
+            yield _odd(f"/env/cpu/isa/{place}", word, f"an instruction set that no {machine} has")
+    model = evidence.known("/env/cpu/model") or ""
+    if models.search(model):
+        yield _odd("/env/cpu/model", model, f"not a processor of {machine}")
+
+
+def _libraries(evidence: Evidence) -> Iterator[Hint]:
+    kind, libc = evidence.known("/generation/device"), evidence.known("/env/os/libc") or ""
+    system = (evidence.known("/env/os/name") or "").lower()
+    if libc.lower().startswith(("glibc", "musl")) and system.startswith(("windows", "macos", "darwin")):
+        yield _odd("/env/os/libc", libc, f"not the C library of {system}")
+    found = [(where, tool) for place in ("/env/runtime", "/env/packages") for where, tool in entries(evidence, place)]
+    cuda = next((tool["version"] for _, tool in found if tool["name"].lower() == "cuda"), None)
+    for where, tool in found:
+        build = re.search(r"\+(cpu|cu(\d+)(\d)|rocm)", tool["version"]) if tool["name"].lower() == "torch" else None
+        if build is None:
+            continue
+        wrong = {"cpu": {"cuda", "rocm", "xpu", "mps"}, "rocm": {"cuda", "mps"}}.get(build[1], {"rocm", "mps", "xpu"})
+        if kind in wrong:
+            yield _odd(f"{where}/version", tool["version"], f"a build that computes on no {kind}")
+        elif build[2] and cuda is not None and not cuda.startswith(f"{build[2]}.{build[3]}"):
+            yield _odd(f"{where}/version", f"{tool['version']} beside CUDA {cuda}", "built for another CUDA")
+    yield from _drivers(evidence, cuda)
+
+
+def _drivers(evidence: Evidence, cuda: str | None) -> Iterator[Hint]:
+    least = _spec.load_json("registry/devices.json")["cuda_drivers"].get((cuda or "").partition(".")[0])
+    for where, device in entries(evidence, "/env/devices"):
+        driver = device["driver"]
+        major = 0 if is_absent(driver) else int((re.match(r"\d+", driver) or ["0"])[0])
+        if least is not None and 0 < major < least:
+            yield _odd(f"{where}/driver", driver, f"CUDA {cuda} needs driver {least}")
+
+
+def _option(word: str, after: str) -> tuple[str, str]:
+    """Return name and value of a long option, `--name value` or `--name=value`; two empty strings of other words."""
+    if not word.startswith("--"):
+        return "", ""
+    name, equals, value = word[2:].partition("=")
+    return name.lower().replace("-", "_"), value if equals else after
+
+
+def _repeats(evidence: Evidence, where: str, key: str, value: Any) -> Iterator[Hint]:
+    """Yield a hint where a parameter or option says another thing than the field that it repeats."""
+    said: dict[str, Any] = {}
+    if key in _RATE_KEYS:
+        said = {"rate": (evidence.known("/audio/sample_rate_hz"), int(value) if str(value).isdecimal() else None)}
+    elif key == "device" and where.startswith("/generation/command"):
+        said = {"device": (evidence.known("/generation/device"), device_kind(value))}
+    elif key == "seed" and where.startswith("/generation/command"):
+        seeds = [seed for _, seed in entries(evidence, "/generation/seeds")]
+        told = {seed[side] for seed in seeds for side in ("requested", "effective") if not is_absent(seed[side])}
+        known = bool(told) and str(value).isdecimal()
+        said = {"seed": (", ".join(sorted(told)), None if not known or str(value) in told else str(value))}
+    elif key in {"lang", "language"} and isinstance(value, str) and re.fullmatch(r"[a-z]{2}([-_].*)?", value.lower()):
+        stated = evidence.known("/input/text/lang")
+        said = {"language": (stated and stated.lower()[:2], value.lower()[:2])}
+    elif key in {"stream", "streaming"} and isinstance(value, bool):
+        said = {"streaming": (evidence.known("/run/times/streaming"), value)}
+    elif key in {"threads", "num_threads"} and type(value) is int:
+        cores = evidence.known("/env/cpu/logical_cores")
+        said = {"cores": (cores, value if cores is not None and value > cores else None)}
+    elif key in {"text", "input_text"} and isinstance(value, str):
+        said = {"text": (evidence.known("/input/text/value"), value)}
+    for name, (stated, given) in said.items():
+        if stated is not None and given is not None and stated != given:
+            yield Hint(id="ENV13", where=where, found=given, message=f"the run states another {name}")

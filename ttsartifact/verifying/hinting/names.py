@@ -1,0 +1,86 @@
+"""Names, addresses and versions that are seldom what they seem (clauses 4.5, 5.2 and 5.3)."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+from ttsartifact import _spec
+from ttsartifact.terms.finding import Hint
+from ttsartifact.verifying.hinting.binding import hint
+from ttsartifact.verifying.rules.pin_contents import scheme_of
+from ttsartifact.verifying.rules.sch_identifiers import names_of
+from ttsartifact.verifying.rules.shared import entries, repositories
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ttsartifact.verifying.evidence import Evidence
+
+_LOOK_LIKE_LATIN = frozenset({"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"})
+
+
+@hint("SCH12")
+def one_script(evidence: Evidence) -> Iterator[Hint]:
+    """A name is of one script, in characters that have no plainer form (clause 4.5)."""
+    for where, name in names_of(evidence):
+        scripts = {unicodedata.name(ch, "").partition(" ")[0] for ch in name if ch.isalpha()}
+        if "LATIN" in scripts and scripts & _LOOK_LIKE_LATIN:
+            yield Hint(id="SCH12", where=where, found=name, message="letters of two scripts that look alike")
+        elif unicodedata.normalize("NFKC", name) != unicodedata.normalize("NFC", name):
+            yield Hint(id="SCH12", where=where, found=name, message="characters that look like plainer ones")
+
+
+@hint("PIN22")
+def known_scheme(evidence: Evidence) -> Iterator[Hint]:
+    """An address has a scheme that common tools can follow, or none (clause 5.2)."""
+    lists = _spec.load_json("registry/lists.json")
+    for where, repository in repositories(evidence):
+        scheme = scheme_of(repository["uri"])
+        if scheme is None or len(scheme) == 1 or "." in scheme:
+            continue
+        if scheme not in lists["schemes"] and scheme not in lists["refused_schemes"]:
+            yield Hint(id="PIN22", where=f"{where}/uri", found=scheme, message="a scheme that few tools can follow")
+
+
+@hint("PIN23")
+def one_version(evidence: Evidence) -> Iterator[Hint]:
+    """What is named as a package, an engine, a library and a recorder has one version (clause 5.3)."""
+    versions: dict[str, str] = {}
+    for where, package in entries(evidence, "/env/packages"):
+        name, version = _folded(package["name"]), package["version"]
+        if not _alike(versions.setdefault(name, version), version):
+            yield _another(f"{where}/version", version, f"{versions[name]} of the same package")
+    for where, name, version in _named(evidence):
+        listed = versions.get(_folded(name))
+        if listed is not None and not _alike(listed, version):
+            yield _another(f"{where}/version", version, f"{listed}, as /env/packages")
+    recorder, encoder = evidence.known("/run/recorder"), evidence.known("/audio/encoder") or {}
+    written = evidence.known("/audio/encoder/version")
+    if encoder.get("name") == recorder["name"] and written is not None and written != recorder["version"]:
+        yield _another("/audio/encoder/version", written, f"{recorder['version']}, as /run/recorder")
+
+
+def _named(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
+    """Yield place, package and version of every tool that may stand among the packages too."""
+    engine = evidence.known("/pins/engine")
+    if engine is not None:
+        yield "/pins/engine", engine.get("package", engine["name"]), engine["version"]
+    recorder = evidence.known("/run/recorder")
+    yield "/run/recorder", recorder["name"], recorder["version"]
+    for where, tool in entries(evidence, "/env/runtime"):
+        yield where, tool["name"], tool["version"]
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
+def _alike(one: str, other: str) -> bool:
+    """Compare two versions; a local part (`+cu130`) counts where both have one."""
+    (a, mark_a, local_a), (b, mark_b, local_b) = one.partition("+"), other.partition("+")
+    return a == b and (not mark_a or not mark_b or local_a == local_b)
+
+
+def _another(where: str, found: str, expected: str) -> Hint:
+    return Hint(id="PIN23", where=where, found=f"{found} beside {expected}", message="one thing in two versions")

@@ -1,0 +1,108 @@
+"""Readings that seldom go together (clauses 6.4 and 6.5)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.formulas.telemetry import energy_between, stat
+from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.finding import Hint
+from ttsartifact.verifying.hinting.binding import hint
+from ttsartifact.verifying.rules.shared import entries
+from ttsartifact.verifying.rules.tel_power import late_calibrations, weaker_walls
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ttsartifact.verifying.evidence import Evidence
+
+_SECOND_NS = 1_000_000_000
+_APART_PERCENT = 30
+_NEAR_LIMIT_PERCENT = 70
+_FEW = 5
+
+
+@hint("TEL20")
+def energy_of_power(evidence: Evidence) -> Iterator[Hint]:
+    """An energy counter rises by what the power makes over the run (clause 6.5)."""
+    telemetry = evidence.trace("telemetry")
+    start, end = evidence.known("/run/times/t_submit_ns"), evidence.known("/run/times/t_last_token_ns")
+    if telemetry is None or end - start < _SECOND_NS:
+        return
+    columns = telemetry.columns
+    power = stat("power_mw", columns["t_ns"], columns["power_mw"], start, end, milli=1000)
+    counted = energy_between(columns["t_ns"], columns["energy_mj"], start, end)
+    if power is None or counted is None:
+        return
+    made_mj = power["mean_milli"] * (end - start) // (1000 * _SECOND_NS)
+    if made_mj and abs(counted - made_mj) * 100 > _APART_PERCENT * made_mj:
+        yield Hint(
+            id="TEL20",
+            where="trace/telemetry/columns/energy_mj",
+            found=f"{counted} mJ counted, {made_mj} mJ by the power",
+            message="the counter and the power tell two energies",
+        )
+
+
+@hint("TEL21")
+def load_at_limit(evidence: Evidence) -> Iterator[Hint]:
+    """A device that draws twice its idle power, or is near its limit, is in use and not at its idle clock (6.4)."""
+    telemetry = evidence.trace("telemetry")
+    devices = evidence.known("/env/devices") or []
+    limit = devices[0]["power_limit_mw"] if devices else None
+    start, end = evidence.known("/run/times/t_submit_ns"), evidence.known("/run/times/t_last_token_ns")
+    if telemetry is None or limit is None or is_absent(limit):
+        return
+    within = [start <= t <= end for t in telemetry.columns["t_ns"]]
+    power, used, clock = (_held(telemetry.columns[key], within) for key in ("power_mw", "util_gpu_pct", "clock_mhz"))
+    lowest = min((reading for reading in telemetry.columns["power_mw"] if reading is not None), default=0)
+    hot = len(power) >= _FEW and sum(power) >= len(power) * min(limit * _NEAR_LIMIT_PERCENT // 100, 2 * lowest)
+    if hot and len(used) >= _FEW and not any(used):
+        where, found = "trace/telemetry/columns/util_gpu_pct", "0 in all readings of the run"
+        yield Hint(id="TEL21", where=where, found=found, message="the device drew the power of work and was not in use")
+    most = devices[0]["max_clock_mhz"]
+    if hot and len(clock) >= _FEW and not is_absent(most) and max(clock) * 4 < most:
+        where, found = "trace/telemetry/columns/clock_mhz", f"at most {max(clock)} of {most} MHz"
+        yield Hint(
+            id="TEL21", where=where, found=found, message="the device drew the power of work and was hardly clocked"
+        )
+
+
+@hint("TEL22")
+def wall_and_device(evidence: Evidence) -> Iterator[Hint]:
+    """A meter sees at least what the device sees, was calibrated before, and is read no faster than it measures."""
+    if not {"power", "energy"} & set(evidence.profiles):  # of a claim TEL17 asks it
+        for seen in (*weaker_walls(evidence), *late_calibrations(evidence)):
+            yield Hint(id="TEL22", where=seen.where, found=seen.found, message=seen.message)
+    for where, channel in entries(evidence, "/channels"):
+        rate = channel.get("rate_mhz")
+        if "meter" in channel and type(rate) is int and rate > 2 * channel["meter"]["rate_mhz"]:
+            found = f"{rate} mHz of a meter of {channel['meter']['rate_mhz']} mHz"
+            yield Hint(id="TEL22", where=f"{where}/rate_mhz", found=found, message="read faster than it measures")
+
+
+@hint("TEL23")
+def readings_as_told(evidence: Evidence) -> Iterator[Hint]:
+    """A channel that could be read has readings, in steps of its resolution (clause 6.4)."""
+    for where, channel in entries(evidence, "/channels"):
+        name = channel["name"]
+        own = evidence.trace(f"channel/{name}")
+        telemetry = evidence.trace("telemetry")
+        held: list[Any] | None = own.columns["value"] if own is not None else None
+        if own is None and telemetry is not None:
+            held = telemetry.columns.get(name)
+        if held is None or channel["status"] != "ok":
+            continue
+        values = [value for value in held if value is not None]
+        if held and not values:
+            yield Hint(
+                id="TEL23", where=f"{where}/status", found="no reading", message=f"{name} was read, and is empty"
+            )
+        step = channel.get("resolution")
+        if type(step) is int and any((later - sooner) % step for sooner, later in pairwise(values)):
+            yield Hint(id="TEL23", where=f"{where}/resolution", found=step, message=f"{name} has finer steps than that")
+
+
+def _held(values: list[Any], within: list[bool]) -> list[int]:
+    return [value for value, inside in zip(values, within, strict=True) if inside and value is not None]

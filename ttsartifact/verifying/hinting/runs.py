@@ -1,0 +1,186 @@
+"""Times, dates, loads and lengths of a run that seldom fit (clauses 4.8, 5.6, 6.3, 6.7 and 7)."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from ttsartifact import _spec
+from ttsartifact.errors import InvalidDescriptor
+from ttsartifact.formulas.timebase import from_utc
+from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.finding import Hint
+from ttsartifact.verifying.hinting.binding import hint
+from ttsartifact.verifying.rules.shared import entries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ttsartifact.verifying.evidence import Evidence
+
+_DAY_NS = 86_400_000_000_000
+_OLDEST = "2000-01-01T00:00:00Z"
+# A clock before the day this was written is wrong, and judges no date.
+_WRITTEN = "2026-12-01T00:00:00Z"
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_UUID1_EPOCH_NS = -12_219_292_800_000_000_000  # 1582-10-15
+
+
+@hint("CLK10")
+def plausible_dates(evidence: Evidence) -> Iterator[Hint]:
+    """Dates lie between 2000 and today, and what was used was had before the run (clause 7.3)."""
+    latest = max(time.time_ns(), from_utc(_WRITTEN)) + _DAY_NS
+    for where, text in evidence.strings("utc", "retrieved", "calibrated"):
+        if not from_utc(_OLDEST) <= _instant(text, _OLDEST) <= latest:
+            yield Hint(id="CLK10", where=where, found=text, message="a date before 2000 or after today")
+    began = evidence.known("/timebase/origin/utc")
+    for where, entry in entries(evidence, "/input/refs"):
+        retrieved = None if is_absent(entry["origin"]) else entry["origin"].get("retrieved")
+        if began is not None and retrieved is not None and _instant(retrieved, began) > from_utc(began):
+            place = f"{where}/origin/retrieved"
+            yield Hint(id="CLK10", where=place, found=retrieved, message="the clip was retrieved after the run")
+
+
+@hint("CLK12")
+def dated_id(evidence: Evidence) -> Iterator[Hint]:
+    """A run_id that holds a time was made within a day of the run (clause 4.8)."""
+    run_id, began = evidence.known("/run/run_id"), evidence.known("/timebase/origin/utc")
+    made = _made_ns(run_id)
+    if began is not None and made is not None and abs(made - from_utc(began)) > _DAY_NS:
+        days = abs(made - from_utc(began)) // _DAY_NS
+        yield Hint(id="CLK12", where="/run/run_id", found=f"{days} days apart", message="the id is of another day")
+
+
+@hint("CLK13")
+def sound_sync(evidence: Evidence) -> Iterator[Hint]:
+    """A clock's error is at most its greatest, more than nothing, and a clock that nothing sets is not set (7.1)."""
+    for where, clock in entries(evidence, "/timebase/clocks"):
+        sync = clock["sync"]
+        if is_absent(sync):
+            continue
+        estimated, greatest = sync["est_error_ns"], sync["max_error_ns"]
+        if not is_absent(estimated) and not is_absent(greatest) and estimated > greatest:
+            yield Hint(id="CLK13", where=f"{where}/sync", found=estimated, message="the error is beyond its greatest")
+        if not is_absent(greatest) and greatest == 0:
+            yield Hint(id="CLK13", where=f"{where}/sync/max_error_ns", found=0, message="no clock is exact")
+        if sync["source"] == "none" and sync["synced"] is True:
+            yield Hint(id="CLK13", where=f"{where}/sync/synced", found=True, message="set, and by nothing")
+
+
+@hint("TIM11")
+def bounded_load(evidence: Evidence) -> Iterator[Hint]:
+    """What runs and what computes together is no more than may run, and times include what there was (7.4, 7.5)."""
+    load = {key: evidence.known(f"/run/load/{key}") for key in ("running_at_start", "batch_size", "concurrency")}
+    for key in ("running_at_start", "batch_size"):
+        if None not in (load[key], load["concurrency"]) and load[key] > load["concurrency"]:
+            found = f"{load[key]}, of {load['concurrency']} at once"
+            yield Hint(id="TIM11", where=f"/run/load/{key}", found=found, message="more than may run at once")
+    if load["running_at_start"] == 0:
+        yield Hint(id="TIM11", where="/run/load/running_at_start", found=0, message="this run does not count itself")
+    includes, observer = evidence.known("/run/times/includes"), evidence.known("/run/times/observer")
+    if evidence.known("/run/times/first_call") is False and {"process_start", "model_load"} & set(includes):
+        yield Hint(id="TIM11", where="/run/times/includes", found=includes, message="a later call began anew")
+    if observer == "in_process" and "network" in includes:
+        yield Hint(id="TIM11", where="/run/times/includes", found="network", message="no network lies in a process")
+    semantics = evidence.known("/run/times/t_first_token_semantics")
+    if (semantics == "device" and evidence.known("/generation/device") == "cpu") or (
+        semantics == "socket" and observer == "in_process"
+    ):
+        where = "/run/times/t_first_token_semantics"
+        yield Hint(id="TIM11", where=where, found=semantics, message="the run has no such place to arrive at")
+
+
+@hint("CHK08")
+def several_chunks(evidence: Evidence) -> Iterator[Hint]:
+    """What streams arrives in several chunks (clause 6.3)."""
+    log = evidence.chunks
+    if log is not None and log.rows == 1 and evidence.known("/run/times/streaming"):
+        yield Hint(id="CHK08", where="/run/times/streaming", found="one chunk", message="it streamed, and came at once")
+
+
+@hint("IMP13")
+def logged_imperfection(evidence: Evidence) -> Iterator[Hint]:
+    """An enabled layer has its log, and a log its layers (clause 6.7)."""
+    logged = any(entry["name"] == "imperfection" for _, entry in entries(evidence, "/traces"))
+    plan = evidence.known("/imperfection")
+    planned = isinstance(plan, dict) and any(layer["enabled"] for layer in plan["layers"])
+    if planned and not logged:
+        yield Hint(id="IMP13", where="/traces", message="a layer is enabled, and nothing says what it did")
+    if logged and not planned:
+        yield Hint(id="IMP13", where="/imperfection", message="events are logged of a run that had none planned")
+
+
+@hint("HSH19")
+def derived_samples(evidence: Evidence) -> Iterator[Hint]:
+    """What an operation does to samples is what `derived_from` says of them (clause 3.6)."""
+    derived = evidence.known("/derived_from")
+    if derived is None:
+        return
+    lossy = evidence.known("/audio/pcm") is None
+    keeps = {"append_trace": True, "redact": True, "multichannel": False}.get(derived["operation"])
+    keeps = False if derived["operation"] == "transcode" and lossy else keeps
+    if keeps is not None and keeps != derived["pcm_equal"]:
+        found = f"{derived['operation']}, pcm_equal {str(derived['pcm_equal']).lower()}"
+        yield Hint(id="HSH19", where="/derived_from/pcm_equal", found=found, message="the operation does otherwise")
+
+
+@hint("SET05")
+def named_places(evidence: Evidence) -> Iterator[Hint]:
+    """What a run lists as changed or as a factor is a place of its descriptor (clause 9.6)."""
+    for where in ("/run/changes", "/run/comparison/factors"):
+        for place, pointer in enumerate(evidence.known(where) or []):
+            if evidence.descriptor.at(pointer) is None:
+                yield Hint(id="SET05", where=f"{where}/{place}", found=pointer, message="the run has no such place")
+
+
+@hint("REF09")
+def lengths_of_clips(evidence: Evidence) -> Iterator[Hint]:
+    """A WAV clip has a byte a frame at least, and what the model was fed is no longer than the clip (clause 5.6)."""
+    for where, entry in entries(evidence, "/input/refs"):
+        frames, rate, fed = entry["frames"], entry["sample_rate_hz"], entry["fed"]
+        if is_absent(frames):
+            continue
+        if entry["media_type"] in {"audio/wav", "audio/x-wav"} and entry["size"] < frames:
+            found = f"{frames} frames in {entry['size']} bytes"
+            yield Hint(id="REF09", where=f"{where}/frames", found=found, message="more frames than the file can hold")
+        if not is_absent(fed) and not is_absent(rate) and fed["frames"] * rate > 2 * frames * fed["sample_rate_hz"]:
+            found = f"{fed['frames']} frames at {fed['sample_rate_hz']} Hz"
+            yield Hint(id="REF09", where=f"{where}/fed/frames", found=found, message="more than twice the clip was fed")
+
+
+@hint("TXT04")
+def script_of_language(evidence: Evidence) -> Iterator[Hint]:
+    """A text is written in a script of its language (clause 5.7)."""
+    text, lang = evidence.known("/input/text/value"), evidence.known("/input/text/lang")
+    if text is None or lang is None:
+        return
+    written = Counter(unicodedata.name(ch, "").partition(" ")[0] for ch in text[:4096] if ch.isalpha())
+    scripts: dict[str, list[str]] = _spec.load_json("registry/lists.json")["scripts"]
+    of_language = {script for script, languages in scripts.items() if lang.lower().split("-")[0] in languages}
+    if written and of_language and not of_language & set(written):
+        found = f"{written.most_common(1)[0][0].capitalize()} letters"
+        yield Hint(id="TXT04", where="/input/text/lang", found=found, message=f"seldom the script of {lang}")
+
+
+def _instant(text: str, otherwise: str) -> int:
+    try:
+        return from_utc(text)
+    except InvalidDescriptor:  # CLK08 says so
+        return from_utc(otherwise)
+
+
+def _made_ns(run_id: str) -> int | None:
+    """Return the time in an id that holds one: a ULID, or a UUID of version 1 or 7 (RFC 9562)."""
+    if len(run_id) == 26:
+        milliseconds = 0
+        for digit in run_id[:10]:
+            milliseconds = milliseconds * 32 + _CROCKFORD.index(digit)
+        return milliseconds * 1_000_000
+    digits = run_id.replace("-", "")
+    if digits[12] == "7":
+        return int(digits[:12], 16) * 1_000_000
+    if digits[12] == "1":
+        return int(digits[13:16] + digits[8:12] + digits[:8], 16) * 100 + _UUID1_EPOCH_NS
+    return None

@@ -1,0 +1,106 @@
+"""Sounds that speech seldom makes, and encoders that seldom wrote what is there (clauses 6.1 and 6.2)."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from typing import TYPE_CHECKING
+
+from ttsartifact.container.source import JoinedSource
+from ttsartifact.terms.finding import Hint
+from ttsartifact.verifying.hinting.binding import hint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ttsartifact.verifying.evidence import Evidence
+
+_WIDTHS = {"pcm_s16": 2, "pcm_s24": 3, "pcm_s32": 4, "pcm_f32": 4}
+_SLOWEST, _FASTEST = 1, 60  # characters a second
+_SHORTEST_TENTHS = 1  # of a second: less is a test signal, and no words
+_HEADER_BYTES = 1 << 16
+_ENCODERS = re.compile(rb"(LAME|libFLAC|libVorbis|libopus)[ ]?v?([0-9]+(?:\.[0-9]+)+)", re.IGNORECASE)
+
+
+@hint("AUD15")
+def audible(evidence: Evidence) -> Iterator[Hint]:
+    """Some sample is at least one step of 16 bits (clause 6.1)."""
+    subtype = evidence.known("/audio/subtype")
+    pcm = evidence.pcm_opening if subtype in _WIDTHS else b""
+    if len(set(pcm[:4096])) > 1 and _below_a_step(pcm[: len(pcm) // 12 * 12], subtype):
+        yield Hint(id="AUD15", where="/audio", found="less than 1 LSB of 16 bits", message="nothing that anybody hears")
+
+
+@hint("AUD16")
+def channels_differ(evidence: Evidence) -> Iterator[Hint]:
+    """Two channels of role output are not the same samples (clause 6.9)."""
+    roles, width = evidence.known("/audio/roles"), _WIDTHS.get(evidence.known("/audio/subtype"), 0)
+    spoken = [place for place, entry in enumerate(roles) if entry["role"] == "output"]
+    pcm = evidence.pcm_opening if width and len(spoken) > 1 else b""
+    step = width * len(roles)
+    for place in spoken[1:] if any(pcm) else []:
+        if all(pcm[width * spoken[0] + k :: step] == pcm[width * place + k :: step] for k in range(width)):
+            found = f"channels {spoken[0]} and {place}"
+            yield Hint(id="AUD16", where=f"/audio/roles/{place}", found=found, message="two channels are one")
+            return
+
+
+@hint("AUD17")
+def rate_of_speech(evidence: Evidence) -> Iterator[Hint]:
+    """Between 1 and 60 characters are spoken a second (clause 5.7)."""
+    text, size = evidence.known("/input/text/value"), evidence.known("/input/text/size")
+    frames, rate = evidence.known("/audio/frames"), evidence.known("/audio/sample_rate_hz")
+    if frames is None or frames * 10 < _SHORTEST_TENTHS * rate:
+        return
+    # Of a text that is withheld only its bytes are known, of which a character has one to four.
+    fewest, most = (len(text), len(text)) if text is not None else (size // 4, size)
+    if fewest * rate > _FASTEST * frames or most * rate < _SLOWEST * frames:
+        found = f"{most} {'characters' if text is not None else 'bytes'} in {frames * 1000 // rate} ms"
+        yield Hint(id="AUD17", where="/input/text", found=found, message="much more or much less text than was spoken")
+
+
+@hint("AUD18")
+def encoder_of_the_stream(evidence: Evidence) -> Iterator[Hint]:
+    """The stated encoder, its bitrate and level are what the stream shows (clause 6.2)."""
+    encoder = evidence.known("/audio/encoder")
+    if encoder is None or evidence.artifact.wave is not None:
+        return
+    source = JoinedSource(evidence.artifact.audio)
+    head = source.read_at(0, min(_HEADER_BYTES, source.size))
+    frames, rate = evidence.known("/audio/frames"), evidence.known("/audio/sample_rate_hz")
+    stated = encoder.get("bitrate_bps")
+    if stated is not None and frames:
+        measured = evidence.known("/audio/size") * 8 * rate // frames
+        slack = 125 if encoder.get("mode", "").lower().startswith("cbr") else 300
+        if frames >= rate and not stated * 100 <= measured * slack <= stated * slack * slack // 100:
+            found = f"{measured} bit/s, {stated} stated"
+            yield Hint(id="AUD18", where="/audio/encoder/bitrate_bps", found=found, message="not the stream's bitrate")
+    tag, version = _ENCODERS.search(head), evidence.known("/audio/encoder/version")
+    if (
+        tag is not None
+        and version is not None
+        and tag[1].decode().lower().removeprefix("lib") in encoder["name"].lower()
+    ):
+        seen = tag[2].decode()
+        if not (version.startswith(seen) or seen.startswith(version)):
+            found = f"{tag[1].decode()} {seen}, {version} stated"
+            yield Hint(id="AUD18", where="/audio/encoder/version", found=found, message="the stream names another")
+    yield from _flac_level(encoder.get("level"), encoder["name"], head)
+
+
+def _below_a_step(pcm: bytes, subtype: str) -> bool:
+    if subtype == "pcm_f32":
+        samples = array("f", pcm)
+        return all(abs(sample) < 1 / 32768 for sample in (max(samples, default=1), min(samples, default=1)))
+    width = _WIDTHS[subtype]
+    return width > 2 and not any(pcm[k::width].translate(None, b"\0\xff") for k in range(width - 2, width))
+
+
+def _flac_level(level: str | None, name: str, head: bytes) -> Iterator[Hint]:
+    """Yield a hint where libFLAC's block size is not that of the stated level: 1,152 up to level 2, else 4,096."""
+    if head[:4] != b"fLaC" or level is None or not level.isdecimal() or "flac" not in name.lower():
+        return
+    block = int.from_bytes(head[10:12], "big")
+    if block in {1152, 4096} and (block == 1152) != (int(level) <= 2):
+        found = f"blocks of {block} samples"
+        yield Hint(id="AUD18", where="/audio/encoder/level", found=found, message=f"libFLAC's level {level} has others")
