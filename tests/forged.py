@@ -1,7 +1,7 @@
 """Statements forged on genuine runs, every digest refreshed and the file sealed anew.
 
-`KINDS` names each forgery, the run it is made of and what is edited. `HINTED` says which are only hinted at and by what,
-`MISSED` which nobody can see from the file alone, and why. Everything else is seen.
+`KINDS` names each forgery, the run it is made of and what is edited. `HINTED` says which are only hinted at, by what,
+and `MISSED` which nobody can see from the file alone, and why. Everything else is seen.
 """
 
 from __future__ import annotations
