@@ -126,6 +126,12 @@ def stalled(by_ns: int) -> dict[str, Any]:
     return {"run__times__stalls": {"count": count, "total_ns": total_ns + by_ns}}
 
 
+def at_22050(total_ns: int) -> Callable[[Path], Path]:
+    """Return a recipe of a run whose one stall is 1,859,422.4 ns long."""
+    patch = kit.put(run__times__stalls={"count": 1, "total_ns": total_ns})
+    return partial(kit.artifact, audio=kit.wav(rate_hz=22_050), patch=patch)
+
+
 def largest_bound_ns() -> int:
     value = full_run.draft().descriptor
     window = value["timebase"], full_run.SUBMIT_NS, full_run.LAST_NS
@@ -164,7 +170,7 @@ PAIRS = (
         bad=full(input__refs__0__segment={"start_frame": 16, "end_frame": 16}),
     ),
     Pair(rule="REF06", ok=full(input__target_speech_ms=20_002), bad=full(input__target_speech_ms=20_003)),
-    Pair(rule="REF06", name="less", ok=full(input__target_speech_ms=19_998), bad=full(input__target_speech_ms=19_997)),
+    Pair(rule="REF06", name="less", ok=full(input__target_speech_ms=19_999), bad=full(input__target_speech_ms=19_998)),
     Pair(rule="CLK01", ok=plain(**ended(41_000_029)), bad=plain(**ended(41_000_028))),
     Pair(
         rule="CLK02",
@@ -219,6 +225,8 @@ PAIRS = (
     Pair(rule="AUD12", ok=floats(1.0, 0), bad=floats(JUST_OVER_1, 0)),
     Pair(rule="AUD12", name="counted", ok=floats(JUST_OVER_1, 1), bad=floats(-JUST_OVER_1, 0)),
     Pair(rule="CHK05", ok=full(**stalled(0)), bad=full(**stalled(1))),
+    # 6.3: the total may be rounded up or down, and no further.
+    Pair(rule="CHK05", name="rounded", ok=at_22050(1_859_422), bad=at_22050(1_859_421)),
     Pair(rule="CHK05", name="less", ok=full(**stalled(0)), bad=full(**stalled(-1))),
     Pair(
         rule="TEL02",

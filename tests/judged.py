@@ -243,7 +243,6 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     "GAT04": partial(gated, inputs__1__metric="last_token"),
     "GAT05": gated_set(2, 1),
     "GAT06": partial(gated, inputs__1__source="human-mos-model@2.0"),
-    "GAT08": partial(gated, **ON_THE_LINE),
     "CLM01": plain(claims=["latency"]),
     "CLM04": prosody(),
     "CLM05": consistent(pins__engine__version="1.52", run__changes=["/pins/engine"]),

@@ -217,7 +217,6 @@ NEAR: dict[str, Callable[[Path], Path]] = {
         },
         pins__engine__name="stable-tts",  # several models go by that name: it names none
     ),
-    "PIN14": partial(full_run.artifact, name=PARQUET, patch=kit.put(pins__model__tag="v1.0-rc.1")),
     # Marking: other software's chunks and frames, answers that do not decide, and exclusions beside the audio.
     "MRK01": plain(generation__marking=[credentials.entry(absent("withheld"), stage="transport")]),
     "MRK02": audio(credentials.grown(kit.wav(), credentials.chunk(b"application/c2pa", b"c2pa"))),
@@ -228,7 +227,7 @@ NEAR: dict[str, Callable[[Path], Path]] = {
             credentials.heard("present", score_milli=-500, threshold_milli=-500),
         ]
     ),
-    "HSH15": partial(kit.artifact, run=replace(kit.draft(), leaves=True), name=PARQUET),
+    "HSH20": partial(kit.artifact, run=replace(kit.draft(), leaves=True), name=PARQUET),
     # References and text.
     "REF01": full(input__mode="adapted"),
     "REF02": full(input__refs__2__origin={"kind": "recording", "name": "nobody's: a tone"}),

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import full_run
+import judged
 import kit
 
 from ttsartifact.terms import digest
@@ -95,6 +96,30 @@ def heat(degrees: int) -> Callable[[dict[str, Any]], None]:
     return edit
 
 
+def spelled(old: str, new: str) -> Callable[[Path], Path]:
+    """Return a recipe whose descriptor spells one number in another way."""
+    return partial(kit.artifact, raw=lambda data: data.replace(old.encode(), new.encode()))
+
+
+def rows_of(layer: int) -> Callable[[dict[str, Any]], None]:
+    """Return an edit that keeps the log of one layer alone."""
+
+    def edit(values: dict[str, Any]) -> None:
+        trace = values["imperfection"]
+        kept = [row for row, place in enumerate(trace["columns"]["layer"]) if place == layer]
+        trace["columns"] = {name: [column[row] for row in kept] for name, column in trace["columns"].items()}
+        trace["rows"] = len(kept)
+
+    return edit
+
+
+def unfired(values: dict[str, Any]) -> None:
+    """Say of every opportunity that nothing fired: the draws say otherwise (IMP06), and the audio is longer (IMP11)."""
+    columns = values["imperfection"]["columns"]
+    columns["u"] = [None] * len(columns["u"])
+    columns["fired"] = [0] * len(columns["fired"])
+
+
 def case(rule: str, slug: str, make: Callable[[Path], Path], *, exit_code: int = 1) -> kit.Case:
     return kit.Case(rule=rule, slug=slug, make=make, exit_code=exit_code)
 
@@ -127,6 +152,10 @@ def address(uri: str, **edits: Any) -> Callable[[Path], Path]:
 
 COMMIT = _MODEL["revision"]
 CASES = [
+    case("CAN03", "fraction-of-a-time", spelled('"t_submit_ns":1000003', '"t_submit_ns":1000003.0')),
+    case("CAN03", "exponent-of-a-time", spelled('"t_last_token_ns":41000029', '"t_last_token_ns":41000029e0')),
+    case("IMP06", "layer-without-a-row", partial(judged.imperfect, traces=rows_of(1))),
+    case("IMP11", "no-event-of-the-difference", partial(judged.imperfect, traces=unfired)),
     case("SCH10", "telemetry-of-nulls", full(nothing_arrived, resum=True)),
     case("SCH10", "telemetry-replayed", partial(full_run.artifact, patch=replayed)),
     case("SCH11", "override", full(pins__engine__name="example\u202eengine")),

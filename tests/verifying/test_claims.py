@@ -62,7 +62,7 @@ CASES = [
     kit.Case(rule="CLM03", slug="three-runs", make=latency(3)),
     kit.Case(rule="CLM04", slug="no-alignment", make=prosody_unaligned),
     full("CLM04", "no-prosody-clip", claims=["prosody_transfer"]),
-    kit.Case(rule="CLM05", slug="another-engine", make=consistent(pins__engine__version="1.52")),
+    kit.Case(rule="SET02", slug="another-engine-claimed", make=consistent(pins__engine__version="1.52")),
     kit.Case(rule="CLM05", slug="one-run", make=one_of_a_session),
     kit.Case(rule="CLM06", slug="another-engine", make=compared(pins__engine__version="1.52")),
     kit.Case(rule="CLM06", slug="one-side", make=one_side),

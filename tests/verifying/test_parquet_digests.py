@@ -41,7 +41,7 @@ CASES = [
         make=partial(rewritten, artifact_id=digest.of(b"another")),
         also=UNSEALED,
     ),
-    kit.Case(rule="SCH09", slug="column", make=partial(rewritten, run_id="another"), also=UNSEALED | {"PRJ01"}),
+    kit.Case(rule="PRJ01", slug="run-id", make=partial(rewritten, run_id="another"), also=UNSEALED),
 ]
 
 

@@ -1,4 +1,4 @@
-"""CON11, CON14, PIN14 and family PRJ: each rule fails alone on a Parquet file whose seal and digests hold."""
+"""CON11, CON14 and family PRJ: each rule fails alone on a Parquet file whose seal and digests hold."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ CASES = [
         ("CON11", "dropped-column", lambda table: table.drop_columns(["power_w"])),
         ("CON11", "foreign-column", lambda table: table.append_column("mos", pa.array([4.9]))),
         ("CON11", "text-for-a-number", retyped),
-        ("PIN14", "other-revision", column("model_repo", ["https://models.example/voice@" + "0" * 40])),
-        ("PIN14", "pinned-but-null", column("engine", [None])),
+        ("PRJ01", "other-revision", column("model_repo", ["https://models.example/voice@" + "0" * 40])),
+        ("PRJ01", "pinned-but-null", column("engine", [None])),
         ("PRJ01", "submitted-earlier", column("t_submit", [1])),
         ("PRJ01", "rounded-power", column("power_w", [250.0])),
         ("PRJ01", "another-verdict-of-the-gate", column("failed_promotion", [1])),
@@ -103,7 +103,7 @@ def test_sound_rows_pass(make, tmp_path):
     """3.4, 4.7: what `pack` writes holds, and so does the same table written by another tool and sealed."""
     (report,) = verify(make(tmp_path, name="run.tts.parquet"))
     assert (report.findings, report.verdict) == ((), "INTACT")
-    assert {"CON11", "CON14", "PIN14", "PRJ01", "PRJ02", "PRJ03"} <= set(report.passed)
+    assert {"CON11", "CON14", "PRJ01", "PRJ02", "PRJ03"} <= set(report.passed)
     (report,) = verify(reshelved(tmp_path, make=make))
     assert (report.findings, report.verdict) == ((), "INTACT")
 
@@ -111,7 +111,7 @@ def test_sound_rows_pass(make, tmp_path):
 def test_a_wav_has_no_columns(tmp_path):
     """The questions do not arise in a carrier without columns."""
     (report,) = verify(kit.artifact(tmp_path))
-    assert {"CON11", "CON14", "PIN14", "PRJ01", "PRJ02", "PRJ03"} <= set(report.not_applicable)
+    assert {"CON11", "CON14", "PRJ01", "PRJ02", "PRJ03"} <= set(report.not_applicable)
 
 
 def test_microseconds_hold(tmp_path):

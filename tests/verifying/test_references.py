@@ -66,7 +66,7 @@ def test_breaks(case, tmp_path):
     "edits",
     [
         {"input__target_speech_ms": 20_002},
-        {"input__target_speech_ms": 19_998},
+        {"input__target_speech_ms": 19_999},
         {"input__refs__0__segment": {"start_frame": 0, "end_frame": 160}},
         {"input__refs__0__segment": absent("unknown"), "level": "L2"},
         {"input__refs__2__origin": absent("withheld"), "level": "L2"},

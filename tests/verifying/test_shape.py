@@ -220,12 +220,26 @@ def test_asking_for_a_level_that_is_not_reached(tmp_path: Path):
     assert [(f.rule, f.found, f.expected) for f in report.findings] == [("SCH10", "L2", "L3, as asked")]
 
 
-def test_run_id_of_a_column_must_agree(tmp_path: Path):
-    """A Parquet column with another run_id joins another run."""
-    from ttsartifact.reading.artifact import open_artifact
-    from ttsartifact.verifying.engine import judge
-    from ttsartifact.verifying.evidence import Evidence
+@pytest.mark.parametrize("place", ["t_submit_ns", "t_last_token_ns", "t_first_token_ns"])
+def test_an_integer_with_a_fraction_is_read_by_no_rule(tmp_path: Path, place):
+    """4.3: `1000003.0` is a mistake of spelling (CAN03); what would reckon with it is not asked, and nothing crashes."""
+    shown = kit.descriptor()["run"]["times"][place]
+    raw = (lambda data: data.replace(f'"{place}":{shown}'.encode(), f'"{place}":{shown}.0'.encode()))
+    (report,) = verify(kit.artifact(tmp_path, raw=raw))
+    assert kit.failed(report) == {"CAN03"}
+    assert {(f.rule, f.blocked_by) for f in report.unchecked} >= {("TIM01", "CAN03")}
 
-    artifact = open_artifact(kit.artifact(tmp_path))._replace(columns={"run_id": "another"})
-    report = judge(Evidence(artifact), families=frozenset({"SCH"}))
-    assert [(f.rule, f.where, f.found) for f in report.findings] == [("SCH09", "column run_id", "another")]
+
+def test_a_version_that_is_a_number_is_no_version(tmp_path: Path):
+    """2.3: a verifier that does not know the version stops; that it is spelled as a number is said beside it."""
+    raw = (lambda data: data.replace(b'"spec_version":"1.0"', b'"spec_version":1.5'))
+    (report,) = verify(kit.artifact(tmp_path, raw=raw))
+    assert kit.failed(report) == {"CAN03", "SCH01"}
+    assert report.unreadable
+
+
+def test_a_lone_surrogate_is_one_fault(tmp_path: Path):
+    """4.1: the bytes are not canonical (CAN05), and no library has anything to add."""
+    raw = (lambda data: data.replace(b'"name":"espeak-ng","version"', b'"name":"espeak\\ud800","version"'))
+    (report,) = verify(kit.artifact(tmp_path, raw=raw))
+    assert kit.failed(report) == {"CAN05"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["stalls"]
+__all__ = ["least_stalls_ns", "stalls"]
 
 
 def stalls(
@@ -30,3 +30,16 @@ def stalls(
             count += 1
             waited_ns += t - due_ns
     return count, waited_ns
+
+
+def least_stalls_ns(
+    t_ns: Sequence[int], frame_start: Sequence[int], frame_count: Sequence[int], sample_rate_hz: int
+) -> int:
+    """Return the total of `stalls` rounded down: what is waited in all ends with the last stall, and has one fraction."""
+    count, total_ns = stalls(t_ns, frame_start, frame_count, sample_rate_hz)
+    if not count:
+        return total_ns
+    chunks = [chunk for chunk in zip(t_ns, frame_start, frame_count, strict=True) if chunk[2]]
+    began_ns, first_frame, _ = chunks[0]
+    last = next(start for t, start, _ in chunks if t - began_ns - (start - first_frame) * 10**9 // sample_rate_hz == total_ns)
+    return total_ns - bool((last - first_frame) * 10**9 % sample_rate_hz)

@@ -20,7 +20,7 @@ def read_range(artifact: Artifact, offset: int, size: int) -> bytes:
     """Return `size` bytes of the bare file from `offset`, every one of them verified against `/audio/leaves`.
 
     Only the leaves that the range touches are read and hashed. That these are the leaves of the recorded file follows
-    from `artifact_id`, which the caller compares with the run that it means; a full verification asks HSH15.
+    from `artifact_id`, which the caller compares with the run that it means; a full verification asks HSH20.
 
     Raises Refused where the run states no leaves or the range is not inside the file, Damaged where the part is not
     the one that the descriptor binds or a leaf has other bytes.
@@ -63,5 +63,5 @@ def _stated(artifact: Artifact) -> tuple[str, ...]:
         raise Refused("the run states no leaves", where="/audio/leaves", expected="part leaves and its root")
     held = leaves.hex_digests(artifact.parts.part(leaves.PART), root)
     if held is None:
-        raise Damaged("the leaves are not those that the descriptor binds", where="part leaves", rule="HSH15")
+        raise Damaged("the leaves are not those that the descriptor binds", where="part leaves", rule="HSH20")
     return held

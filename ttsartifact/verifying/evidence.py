@@ -15,6 +15,7 @@ from ttsartifact.terms import digest
 from ttsartifact.terms.finding import Mismatch
 from ttsartifact.terms.trace import Trace
 from ttsartifact.verifying.schema import trace_value, violations_of
+from ttsartifact.verifying.violation import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
     from ttsartifact.verifying.siblings import Siblings
-    from ttsartifact.verifying.violation import Violation
 
 __all__ = ["Evidence", "Unsound"]
 
@@ -100,9 +100,13 @@ class Evidence:
         found = violations_of(self.descriptor.value, self.trace_values)
         # A number that JSON forbids or rounds has its finding already; the schema's complaint is the same mistake.
         numbers = {fault.where: fault.rule for fault in self.artifact.faults if fault.rule in {"CAN03", "CAN04"}}
-        return (
-            tuple(v._replace(rule=numbers[v.where]) if v.where in numbers else v for v in found) if numbers else found
-        )
+        if not numbers:
+            return found
+        told = {violation.where for violation in found}
+        kept = (v if v.where not in numbers or v.rule == "SCH01" else v._replace(rule=numbers[v.where]) for v in found)
+        # `203e6` is an integer to JSON Schema and none to the rules: nobody reads it on.
+        more = (Violation(rule=rule, where=where) for where, rule in numbers.items() if where not in told)
+        return (*kept, *more)
 
     @cached_property
     def attestations(self) -> tuple[Attested, ...]:

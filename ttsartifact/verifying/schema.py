@@ -39,10 +39,13 @@ class Unparsed(NamedTuple):
 def violations_of(value: Any, traces: Mapping[str, Any]) -> tuple[Violation, ...]:
     """Return every fault in the shape of a descriptor's `value` and of its `traces`, as `trace_value` parsed them."""
     faults: list[Violation] = []
-    if not holds(value):
+    answer = _answer(value)
+    if answer is not True:
         from ttsartifact.verifying.explaining import explain
 
-        faults += explain(value) or [
+        explained = explain(value)
+        # Of a lone surrogate only one library can say anything, and CAN05 says what it is.
+        faults += explained if explained or answer is None else [
             Violation(
                 rule="SCH02",
                 where="",
@@ -57,10 +60,15 @@ def violations_of(value: Any, traces: Mapping[str, Any]) -> tuple[Violation, ...
 
 def holds(value: Any) -> bool:
     """Tell whether a descriptor's value satisfies descriptor.schema.json."""
+    return _answer(value) is True
+
+
+def _answer(value: Any) -> bool | None:
+    """Return what jsonschema-rs says, or None of a string with a lone surrogate, which Rust's strings cannot carry."""
     try:
-        return validator("descriptor").is_valid(value)
-    except (UnicodeEncodeError, ValueError):  # a lone surrogate, which Rust's strings cannot carry
-        return False
+        return bool(validator("descriptor").is_valid(value))
+    except (UnicodeEncodeError, ValueError):
+        return None
 
 
 def trace_value(data: bytes) -> Any:

@@ -57,9 +57,10 @@ def recomputed_decision(evidence: Evidence) -> Answer:
     if not _gated(evidence):
         return _NO_GATE
     stated = evidence.known("/gate/failed_promotion")
-    # A decision that another operator on the boundary would have given is GAT08's to tell.
-    if stated in {_failed(evidence), _failed(evidence, other_side=True)}:
+    if stated == _failed(evidence):
         return []
+    if stated == _failed(evidence, other_side=True):
+        return [_decided_otherwise(evidence, "a value on its threshold was decided by another operator than is stated")]
     return [_decided_otherwise(evidence, "the decision does not follow from the inputs")]
 
 
@@ -125,18 +126,6 @@ def deterministic_policy(evidence: Evidence) -> Answer:
         for where, entry in entries(evidence, "/gate/inputs")
         if entry["source"].partition("@")[0].lower() in _spec.load_json("registry/lists.json")["unrepeatable"]
     ]
-
-
-@rule("GAT08")
-def stated_boundary(evidence: Evidence) -> Answer:
-    if not _gated(evidence):
-        return _NO_GATE
-    if not any(entry["value_milli"] == entry["threshold_milli"] for _, entry in entries(evidence, "/gate/inputs")):
-        return NotApplicable("no value lies on its threshold")
-    stated, decided = evidence.known("/gate/failed_promotion"), _failed(evidence)
-    if stated == decided or stated != _failed(evidence, other_side=True):
-        return []
-    return [_decided_otherwise(evidence, "a value on its threshold was decided by another operator than is stated")]
 
 
 def _gated(evidence: Evidence) -> bool:

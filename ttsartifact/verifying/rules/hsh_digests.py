@@ -209,7 +209,7 @@ def named_decoder(evidence: Evidence) -> Answer:
     return found
 
 
-@rule("HSH15")
+@rule("HSH20")
 def true_leaves(evidence: Evidence) -> Answer:
     stated, held = evidence.known("/audio/leaves"), leaves.PART in evidence.artifact.parts.names()
     if stated is None:

@@ -136,6 +136,15 @@ def replayed_draws(evidence: Evidence) -> Answer:
         rows = by_layer.get(place, [])
         if not layer["enabled"]:
             continue
+        if not rows and "per_packet_ppm" not in layer["trigger"]:
+            faults.append(
+                Mismatch(
+                    where="trace/imperfection",
+                    found=f"no row of layer {place}",
+                    expected="a row for every opportunity",
+                    message=f"layer {layer['id']} is in force, and nothing says what it did",
+                )
+            )
         indices = [log.columns["opp_index"][row] for row in rows]
         gap = next((k for k, index in enumerate(indices) if index != k), None)
         if gap is not None:
@@ -230,7 +239,7 @@ def clean_audio_returns(evidence: Evidence) -> Answer:
 @rule("IMP11")
 def mapped_media_time(evidence: Evidence) -> Answer:
     events = _pcm_events(evidence)
-    if not events:
+    if _log(evidence) is None or not any(layer["stage"] == "pcm" and layer["enabled"] for _, layer in _layers(evidence)):
         return NotApplicable("nothing was changed after the vocoder, or nothing is logged")
     shift, end = 0, 0
     for row, source, out in events:

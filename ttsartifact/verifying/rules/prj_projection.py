@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ttsartifact.terms.trace import Trace
     from ttsartifact.verifying.evidence import Evidence
 
-_PINNED = frozenset({"model_repo", "vocoder_repo", "engine"})
 _NO_COLUMNS = NotApplicable("the carrier has no columns")
 # Keys of file metadata that speak of the file or its schema, and of no run.
 _SCHEMA_KEYS = frozenset({"ARROW:schema", "huggingface", "pandas", "ttsartifact.seal"})
@@ -42,15 +41,10 @@ def nothing_only_in_metadata(evidence: Evidence) -> Answer:
     ]
 
 
-@rule("PIN14")
-def short_pins_agree(evidence: Evidence) -> Answer:
-    return _projected(evidence, lambda name: name in _PINNED)
-
-
 @rule("PRJ01")
 def columns_follow(evidence: Evidence) -> Answer:
     # artifact_id is HSH05's, times in UTC are PRJ02's.
-    return _projected(evidence, lambda name: name not in _PINNED | {"artifact_id"} and not name.endswith("_utc"))
+    return _projected(evidence, lambda name: name != "artifact_id" and not name.endswith("_utc"))
 
 
 @rule("PRJ02")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ttsartifact.container import riff
@@ -167,20 +168,20 @@ def target_speech_sum(evidence: Evidence) -> Answer:
     if declared is None:
         return NotApplicable("no amount of target speech is declared")
     clips = [(where, entry) for where, entry in entries(evidence, "/input/refs") if entry["role"] == "target"]
-    total_ms, slack_ms = 0, len(clips)
+    total_ms, slack_ms = Fraction(0), len(clips)
     for where, entry in clips:
         rate, segment = entry["sample_rate_hz"], entry["segment"]
         frames = entry["frames"] if is_absent(segment) else segment["end_frame"] - segment["start_frame"]
         if is_absent(rate) or is_absent(frames):
             return Unverifiable(f"the length of the clip at {where}")
-        total_ms += (2000 * frames + rate) // (2 * rate)
+        total_ms += Fraction(1000 * frames, rate)
     if abs(total_ms - declared) <= slack_ms:
         return []
     return [
         Mismatch(
             where="/input/target_speech_ms",
             found=f"{declared} ms",
-            expected=f"{total_ms} ms within {slack_ms} ms",
+            expected=f"{float(total_ms):.3f} ms within {slack_ms} ms",
             message="the clips of role target are not as long as declared",
         )
     ]

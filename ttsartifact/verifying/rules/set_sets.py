@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ttsartifact.formulas.conditions import conditions
-from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity
 from ttsartifact.verifying.catalogue import rule
 from ttsartifact.verifying.siblings import Sibling, Siblings, differing
 
@@ -45,9 +45,9 @@ def steady_session(evidence: Evidence) -> Answer:
     siblings, session = evidence.siblings, evidence.known("/run/session_id")
     if siblings is None or session is None:
         return NotApplicable("no session")
-    if "session" in evidence.profiles:
-        return NotApplicable("CLM05 asks it of a session that claims to be consistent")
-    return drifted(evidence, siblings, session)
+    # A session that does not claim to be consistent is warned of what drifts.
+    severity = None if "session" in evidence.profiles else Severity.WARN
+    return [mismatch._replace(severity=severity) for mismatch in _drifted(evidence, siblings, session)]
 
 
 @rule("SET04")
@@ -88,7 +88,7 @@ def own_telemetry(evidence: Evidence) -> Answer:
     ]
 
 
-def drifted(evidence: Evidence, siblings: Siblings, session: str) -> list[Mismatch]:
+def _drifted(evidence: Evidence, siblings: Siblings, session: str) -> list[Mismatch]:
     """Return what differs from the run before this one in its session and is not listed as changed."""
     row = evidence.artifact.row
     before = next((run for run in reversed(siblings.sharing("session", session)) if run.row < (row or 0)), None)
