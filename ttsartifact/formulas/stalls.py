@@ -35,11 +35,15 @@ def stalls(
 def least_stalls_ns(
     t_ns: Sequence[int], frame_start: Sequence[int], frame_count: Sequence[int], sample_rate_hz: int
 ) -> int:
-    """Return the total of `stalls` rounded down: what is waited in all ends with the last stall, and has one fraction."""
+    """Return the total of `stalls` rounded down.
+
+    What is waited in all is the time of the last stall less when its frame would have been due without any wait, and
+    has therefore one fraction only.
+    """
     count, total_ns = stalls(t_ns, frame_start, frame_count, sample_rate_hz)
-    if not count:
-        return total_ns
     chunks = [chunk for chunk in zip(t_ns, frame_start, frame_count, strict=True) if chunk[2]]
-    began_ns, first_frame, _ = chunks[0]
-    last = next(start for t, start, _ in chunks if t - began_ns - (start - first_frame) * 10**9 // sample_rate_hz == total_ns)
-    return total_ns - bool((last - first_frame) * 10**9 % sample_rate_hz)
+    for t, start, _ in chunks[1:] if count else ():
+        due, fraction = divmod((start - chunks[0][1]) * 1_000_000_000, sample_rate_hz)
+        if t - chunks[0][0] - due == total_ns:
+            return total_ns - bool(fraction)
+    return total_ns

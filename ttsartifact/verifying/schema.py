@@ -45,14 +45,18 @@ def violations_of(value: Any, traces: Mapping[str, Any]) -> tuple[Violation, ...
 
         explained = explain(value)
         # Of a lone surrogate only one library can say anything, and CAN05 says what it is.
-        faults += explained if explained or answer is None else [
-            Violation(
-                rule="SCH02",
-                where="",
-                message="jsonschema-rs refuses this descriptor and jsonschema finds no fault in it; "
-                "the two libraries disagree, and neither is believed",
-            )
-        ]
+        faults += (
+            explained
+            if explained or answer is None
+            else [
+                Violation(
+                    rule="SCH02",
+                    where="",
+                    message="jsonschema-rs refuses this descriptor and jsonschema finds no fault in it; "
+                    "the two libraries disagree, and neither is believed",
+                )
+            ]
+        )
     for name, trace in traces.items():
         faults += _trace_faults(name, trace)
     return tuple(faults)

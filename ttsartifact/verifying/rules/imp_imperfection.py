@@ -239,7 +239,9 @@ def clean_audio_returns(evidence: Evidence) -> Answer:
 @rule("IMP11")
 def mapped_media_time(evidence: Evidence) -> Answer:
     events = _pcm_events(evidence)
-    if _log(evidence) is None or not any(layer["stage"] == "pcm" and layer["enabled"] for _, layer in _layers(evidence)):
+    if _log(evidence) is None or not any(
+        layer["stage"] == "pcm" and layer["enabled"] for _, layer in _layers(evidence)
+    ):
         return NotApplicable("nothing was changed after the vocoder, or nothing is logged")
     shift, end = 0, 0
     for row, source, out in events:
