@@ -220,23 +220,29 @@ def test_asking_for_a_level_that_is_not_reached(tmp_path: Path):
     assert [(f.rule, f.found, f.expected) for f in report.findings] == [("SCH10", "L2", "L3, as asked")]
 
 
+def respelled(folder: Path, old: str, new: str):
+    """Return the report of a run whose descriptor's bytes were edited in one place."""
+    (report,) = verify(kit.artifact(folder, raw=lambda data: data.replace(old.encode(), new.encode())))
+    return report
+
+
 @pytest.mark.parametrize("place", ["t_submit_ns", "t_last_token_ns", "t_first_token_ns"])
 def test_an_integer_with_a_fraction_is_read_by_no_rule(tmp_path: Path, place):
     """4.3: `1000003.0` is a mistake of spelling (CAN03); what would reckon with it is not asked, and nothing crashes."""
     shown = kit.descriptor()["run"]["times"][place]
-    (report,) = verify(kit.artifact(tmp_path, raw=lambda data: data.replace(f'"{place}":{shown}'.encode(), f'"{place}":{shown}.0'.encode()))
+    report = respelled(tmp_path, f'"{place}":{shown}', f'"{place}":{shown}.0')
     assert kit.failed(report) == {"CAN03"}
     assert {(f.rule, f.blocked_by) for f in report.unchecked} >= {("TIM01", "CAN03")}
 
 
 def test_a_version_that_is_a_number_is_no_version(tmp_path: Path):
     """2.3: a verifier that does not know the version stops; that it is spelled as a number is said beside it."""
-    (report,) = verify(kit.artifact(tmp_path, raw=lambda data: data.replace(b'"spec_version":"1.0"', b'"spec_version":1.5'))
+    report = respelled(tmp_path, '"spec_version":"1.0"', '"spec_version":1.5')
     assert kit.failed(report) == {"CAN03", "SCH01"}
     assert report.unreadable
 
 
 def test_a_lone_surrogate_is_one_fault(tmp_path: Path):
     """4.1: the bytes are not canonical (CAN05), and no library has anything to add."""
-    (report,) = verify(kit.artifact(tmp_path, raw=lambda data: data.replace(b'"name":"espeak-ng","version"', b'"name":"espeak\\ud800","version"'))
+    report = respelled(tmp_path, '"name":"espeak-ng","version"', '"name":"espeak\\ud800","version"')
     assert kit.failed(report) == {"CAN05"}
