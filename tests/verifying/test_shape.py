@@ -228,7 +228,7 @@ def respelled(folder: Path, old: str, new: str):
 
 @pytest.mark.parametrize("place", ["t_submit_ns", "t_last_token_ns", "t_first_token_ns"])
 def test_an_integer_with_a_fraction_is_read_by_no_rule(tmp_path: Path, place):
-    """4.3: `1000003.0` is a mistake of spelling (CAN03); what would reckon with it is not asked, and nothing crashes."""
+    """4.3: `1000003.0` is a mistake of spelling (CAN03); what would reckon with it is not asked."""
     shown = kit.descriptor()["run"]["times"][place]
     report = respelled(tmp_path, f'"{place}":{shown}', f'"{place}":{shown}.0')
     assert kit.failed(report) == {"CAN03"}
