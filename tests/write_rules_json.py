@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SPEC = Path(__file__).resolve().parent.parent / "spec" / "1.0"
 FIELDS = ("id", "name", "severity", "level", "class", "grade", "clause", "blocked_by", "requires", "why", "mend")
+OPTIONAL = ("needs_schema", "asked", "quick", "grades", "inconclusive")
 
 
 def rendered() -> str:
@@ -46,10 +47,11 @@ TWINS: dict[str, Callable[[], str]] = {"rules.json": rendered} | {
 
 
 def _ordered(entry: dict[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(entry) - set(FIELDS))
+    unknown = sorted(set(entry) - {*FIELDS, *OPTIONAL})
     if unknown:
         raise SystemExit(f"{entry.get('id')}: unknown fields {', '.join(unknown)}")
-    return {field: entry.get(field, [] if field == "blocked_by" else "") for field in FIELDS}
+    stated = {field: entry.get(field, [] if field == "blocked_by" else "") for field in FIELDS}
+    return stated | {field: entry[field] for field in OPTIONAL if field in entry}
 
 
 def main() -> int:

@@ -6,12 +6,13 @@ import json
 import re
 import tomllib
 from collections import Counter
+from pathlib import Path
 
 import jsonschema
 import pytest
 import write_rules_json
 
-from ttsartifact import _spec
+from ttsartifact import _spec, verifying
 from ttsartifact.verifying.catalogue import catalogue, questions, rule
 
 TOML = tomllib.loads(_spec.read("rules.toml").decode())
@@ -91,3 +92,20 @@ def annotations(node) -> set[str]:
 def test_schema_names_known_rules(name):
     """Every x-rule is a rule of the catalogue."""
     assert annotations(_spec.load_json(name)) <= set(catalogue())
+
+
+def test_a_file_of_rules_holds_one_family():
+    """PIN12 is found without a search: the file is named after the prefix of every rule in it."""
+    misplaced = [
+        (key, question.__module__.rpartition(".")[2])
+        for key, question in questions().items()
+        if not question.__module__.rpartition(".")[2].startswith(f"{key[:3].lower()}_")
+    ]
+    assert misplaced == []
+
+
+def test_the_machinery_names_no_rule():
+    """What is special about a rule stands in the catalogue: when it is asked, what it grades, what it leaves open."""
+    for name in ("catalogue", "engine", "report", "profiles"):
+        source = (Path(verifying.__file__).parent / f"{name}.py").read_text()
+        assert re.findall(r'"[A-Z]{3}[0-9]{2}"', source) == []

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def a_rule(key: str, *, severity: str = "error", blocked_by: tuple[str, ...] = ()) -> Rule:
+def a_rule(key: str, *, severity: str = "error", blocked_by: tuple[str, ...] = (), **fields) -> Rule:
     return Rule(
         id=key, name=key, severity=severity, level="L0", klass="S", grade="declared", clause="1.1",
-        blocked_by=blocked_by, requires=f"{key} holds", why="", mend="",
+        blocked_by=blocked_by, requires=f"{key} holds", why="", mend="", **fields,
     )  # fmt: skip
 
 
@@ -160,16 +160,20 @@ def test_a_thousand_findings_of_a_rule_are_enough(asked):
     assert sum(f.message == "500 more findings of this rule are not told one by one" for f in report.findings) == 1
 
 
-def test_a_stumble_over_a_broken_shape_is_left_open(asked):
-    """A rule may take the schema for granted; where it does not hold, nobody crashes."""
-    report = asked({a_rule("AAA01"): KeyError("x")}, patch=kit.put(audio__channels="two"))
+def test_a_rule_that_needs_the_schema_is_blocked_by_it(asked):
+    """The catalogue says which rules take the whole descriptor for granted; a field too many is in nobody's way."""
+    needs = a_rule("AAA01", needs_schema=True)
+    report = asked({needs: []}, patch=kit.put(audio__channels="two"))
     assert [(f.outcome, f.blocked_by) for f in report.unchecked] == [("not_evaluated", "SCH02")]
+    assert outcomes(asked({needs: []}, patch=kit.put(audio__colour="red"))) == {"AAA01": "pass"}
+    assert outcomes(asked({a_rule("AAA01"): []}, patch=kit.put(audio__channels="two"))) == {"AAA01": "pass"}
 
 
-def test_our_own_error_goes_up(asked):
-    """Where the schema holds, an error in a rule is ours: a crash is never a verdict."""
+@pytest.mark.parametrize("patch", [None, kit.put(audio__channels="two")])
+def test_our_own_error_goes_up(asked, patch):
+    """An error in a rule is ours, whether or not the file holds its schema: a crash is never a verdict."""
     with pytest.raises(KeyError):
-        asked({a_rule("AAA01"): KeyError("x")})
+        asked({a_rule("AAA01"): KeyError("x")}, patch=patch)
 
 
 def test_an_error_of_the_reader_is_the_answer(asked):

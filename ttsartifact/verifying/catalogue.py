@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Question = Callable[[Evidence], Answer]
 
-__all__ = ["Agenda", "Rule", "agenda", "catalogue", "questions", "rule"]
+__all__ = ["Agenda", "Rule", "agenda", "catalogue", "grading", "inconclusive", "questions", "rule"]
 
 _MODULES = (
     "con_containers",
@@ -32,6 +32,7 @@ _MODULES = (
     "pin_adaptation",
     "pin_contents",
     "ref_references",
+    "txt_text",
     "clk_clocks",
     "tim_timeline",
     "tim_load",
@@ -69,6 +70,11 @@ class Rule(NamedTuple):
     requires: str
     why: str
     mend: str
+    needs_schema: bool = False
+    asked: str = ""
+    quick: bool = False
+    grades: str = ""
+    inconclusive: str = ""
 
 
 class Agenda(NamedTuple):
@@ -90,8 +96,7 @@ class Agenda(NamedTuple):
                         ask(listed[blocker])
                 asked[rule.id] = rule
 
-        # CLM01 asks how the rules of a profile were answered, and so is asked when all others are.
-        for rule in sorted(listed.values(), key=lambda rule: rule.id == "CLM01"):
+        for rule in sorted(listed.values(), key=lambda rule: rule.asked == "last"):
             ask(rule)
         return Agenda(places={key: place for place, key in enumerate(listed)}, asked=tuple(asked.values()))
 
@@ -108,6 +113,18 @@ def catalogue() -> dict[str, Rule]:
         )
         for entry in _spec.load_json("rules.json")["rule"]
     }
+
+
+@cache
+def grading(what: str) -> tuple[str, ...]:
+    """Return the rules that recompute this part of the bytes for the verdict (clause 10.2)."""
+    return tuple(rule.id for rule in catalogue().values() if rule.grades == what)
+
+
+@cache
+def inconclusive(when: str) -> tuple[str, ...]:
+    """Return the rules whose unverifiable answer leaves a report open: "always", or where a "profile" is demanded."""
+    return tuple(rule.id for rule in catalogue().values() if rule.inconclusive == when)
 
 
 @cache

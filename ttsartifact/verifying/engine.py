@@ -8,8 +8,7 @@ from ttsartifact.errors import TtsArtifactError
 from ttsartifact.formulas.levels import level_reached
 from ttsartifact.reading.artifact import open_artifacts
 from ttsartifact.terms.finding import Finding, Mismatch, NotApplicable, Outcome, Severity, Unverifiable, Verdict
-from ttsartifact.terms.level import LEVELS
-from ttsartifact.verifying.catalogue import Rule, agenda, catalogue, questions
+from ttsartifact.verifying.catalogue import Rule, agenda, catalogue, grading, inconclusive, questions
 from ttsartifact.verifying.evidence import Evidence, Unsound
 from ttsartifact.verifying.hints import hints_of
 from ttsartifact.verifying.report import Report
@@ -25,9 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["judge", "validate", "verify"]
 
 _STRUCTURE = frozenset({"CON", "CAN", "SCH"})  # what `validate` asks: no hashing, no decoding
-_QUICK = _STRUCTURE | {"HSH04"}  # and sizes
 _MOST_TOLD = 1_000  # findings of one rule: a trace of a million rows may break it in each
-_SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError, ArithmeticError)
 
 
 def verify(
@@ -51,7 +48,7 @@ def verify(
     return tuple(
         _reports(
             path,
-            families=_QUICK if quick else None,
+            families=_quick() if quick else None,
             text=text,
             references=references,
             level=level,
@@ -61,6 +58,11 @@ def verify(
             log=log,
         )
     )
+
+
+def _quick() -> frozenset[str]:
+    """Return what a quick check asks: structure, and sizes."""
+    return _STRUCTURE | {rule.id for rule in catalogue().values() if rule.quick}
 
 
 def validate(path: str | os.PathLike[str]) -> tuple[Report, ...]:
@@ -93,8 +95,9 @@ def _reports(
                 profiles=profiles,
                 trust=trust,
                 log=log,
+                level=level,
             )
-            yield judge(evidence, families=families, level=level, ignore=ignore)
+            yield judge(evidence, families=families, ignore=ignore)
     except TtsArtifactError as error:
         yield _unreadable(str(path), error, families)
 
@@ -103,7 +106,6 @@ def judge(
     evidence: Evidence,
     *,
     families: frozenset[str] | None = None,
-    level: str | None = None,
     ignore: Mapping[str, str] | None = None,
 ) -> Report:
     """Ask every rule (of `families`, or all) about one artifact."""
@@ -115,20 +117,6 @@ def judge(
     if families is None:
         session.hold_to_profiles()
     descriptor = evidence.descriptor
-    reached = level_reached(descriptor)
-    if level is not None and LEVELS.index(level) > LEVELS.index(reached):
-        session.outcomes["SCH10"] = Outcome.FAIL
-        session.findings.append(
-            Finding(
-                rule="SCH10",
-                outcome=Outcome.FAIL,
-                severity=Severity.ERROR,
-                where="/level",
-                found=reached,
-                expected=f"{level}, as asked",
-                message="the run reaches a lower level than was asked for",
-            )
-        )
     outcomes = session.outcomes
     return Report(
         where=evidence.artifact.where,
@@ -137,7 +125,7 @@ def judge(
         run_id=_word(descriptor.known("/run/run_id")),
         verdict=_verdict(outcomes, stopped=session.stopped_by) if families is None else Verdict.NOT_HASHED,
         level_claimed=_word(descriptor.known("/level")),
-        level_reached=reached,
+        level_reached=level_reached(descriptor),
         findings=tuple(sorted(session.findings, key=lambda finding: (places[finding.rule], finding.where))),
         unchecked=tuple(sorted(session.unchecked, key=lambda finding: places[finding.rule])),
         passed=tuple(key for key in places if outcomes[key] == Outcome.PASS),
@@ -167,7 +155,7 @@ class _Session:
         self.required: tuple[str, ...] = ()
 
     def ask(self, rule: Rule) -> None:
-        blocker = self._blocker_of(rule) if self._blocking else None
+        blocker = self._blocker_of(rule)
         if blocker is not None:
             self._leave_open(rule, Outcome.NOT_EVALUATED, f"blocked by {blocker}", blocker)
             return
@@ -180,16 +168,6 @@ class _Session:
             else:
                 self._leave_open(rule, Outcome.NOT_EVALUATED, f"blocked by {unsound.rule}", unsound.rule)
                 return
-        except _SHAPE_ERRORS:
-            # A rule may take the schema for granted. Where the schema does not hold the question has no sound form;
-            # where it does, this is our own error and goes up.
-            if not self.evidence.violations:
-                raise
-            first = self.evidence.violations[0].rule
-            self._leave_open(
-                rule, Outcome.NOT_EVALUATED, f"blocked by {first}: the descriptor's shape does not hold", first
-            )
-            return
         except TtsArtifactError as error:
             answer = [Mismatch(where=error.where, found=error.found, expected=error.expected, message=error.message)]
         if not answer:
@@ -202,9 +180,11 @@ class _Session:
             self._file(rule, answer)
 
     def _blocker_of(self, rule: Rule) -> str | None:
-        return self.stopped_by or next(
-            (self._blocking[other] for other in rule.blocked_by if other in self._blocking), None
-        )
+        if self.stopped_by is not None:
+            return self.stopped_by
+        if rule.needs_schema and self.evidence.misshapen_by is not None:
+            return self.evidence.misshapen_by
+        return next((self._blocking[other] for other in rule.blocked_by if other in self._blocking), None)
 
     def hold_to_profiles(self) -> None:
         """Note the profiles, and which rules the demanded ones leave open when they cannot be answered (clause 9.5)."""
@@ -216,7 +196,10 @@ class _Session:
             from ttsartifact.verifying.profiles import profiles
 
             demanded = [profiles()[name] for name in self.evidence.demanded]
-            self.required = ("CLM01", *dict.fromkeys(key for profile in demanded for key in profile.rules))
+            self.required = (
+                *inconclusive("profile"),
+                *dict.fromkeys(key for profile in demanded for key in profile.rules),
+            )
 
     def _file(self, rule: Rule, mismatches: list[Mismatch]) -> None:
         failed = any((mismatch.severity or rule.severity) != Severity.INFO for mismatch in mismatches)
@@ -271,21 +254,24 @@ def _verdict(outcomes: Mapping[str, Outcome], *, stopped: str | None) -> Verdict
     def shown(*rules: str) -> bool:
         return all(outcomes.get(key) in {Outcome.PASS, Outcome.NOT_APPLICABLE} for key in rules)
 
-    if stopped is not None or failed("CAN01", "CAN02", "HSH05", "HSH06"):
+    if stopped is not None or failed(*grading("parts")):
         return Verdict.BROKEN
-    sealed = outcomes.get("SEA02") == Outcome.PASS and not failed("CON07", "SEA04")
+    sealed = all(outcomes.get(key) == Outcome.PASS for key in grading("seal")) and not failed(*grading("seal_place"))
     # Where a stated digest has no sound form, only the seal can still show that the bytes are the recorded ones.
-    if failed("HSH02") or not (sealed or shown("HSH02")):
+    if failed(*grading("file")) or not (sealed or shown(*grading("file"))):
         # Only a PCM digest that was really recomputed can vouch for the samples.
-        return Verdict.RETAGGED if outcomes.get("HSH03") == Outcome.PASS else Verdict.AUDIO_CHANGED
-    if not (sealed or shown("HSH05", "HSH06")):
+        heard = all(outcomes.get(key) == Outcome.PASS for key in grading("samples"))
+        return Verdict.RETAGGED if heard else Verdict.AUDIO_CHANGED
+    if not (sealed or shown(*grading("parts"))):
         return Verdict.BROKEN
     return Verdict.INTACT if sealed else Verdict.REWRAPPED
 
 
 def _unreadable(path: str, error: TtsArtifactError, families: frozenset[str] | None) -> Report:
     """Report a file that no artifact could be read from: one finding, and every other rule blocked by it."""
-    broken = error.rule if error.rule in catalogue() else "CON01"
+    broken = (
+        error.rule if error.rule in catalogue() else next(iter(catalogue()))
+    )  # the first asks whether this is a carrier
     finding = Finding(
         rule=broken,
         outcome=Outcome.FAIL,

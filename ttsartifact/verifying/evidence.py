@@ -57,15 +57,17 @@ class Evidence:
         profiles: Collection[str] = (),
         trust: Trust | None = None,
         log: RunLog | None = None,
+        level: str | None = None,
     ) -> None:
         """Take an artifact and what the asker holds in hand: the text, and reference clips by digest.
 
-        `siblings` are the runs of the same data set, where there is one; `profiles` are demanded beside the claims.
-        `trust` says whose attestations count, and `log` is the run log that the asker holds.
+        `siblings` are the runs of the same data set, where there is one; `profiles` and `level` are demanded beside
+        what it claims. `trust` says whose attestations count, and `log` is the run log that the asker holds.
         """
         self.trust = trust
         self.log = log
         self.demanded = tuple(profiles)
+        self.level = level
         self._known: dict[str, Any] = {}
         self.outcomes: Mapping[str, str] = {}
         """How the rules ended that were asked before; the engine fills it as it goes."""
@@ -85,14 +87,22 @@ class Evidence:
         """
         if pointer in self._known:  # some are asked for by twenty rules
             return self._known[pointer]
+        self._require_shape(pointer)
+        value = self._known[pointer] = self.descriptor.known(pointer)
+        return value
+
+    def at(self, pointer: str) -> Any:
+        """Return the value at a JSON pointer as it stands, an absence too; raises Unsound as `known` does."""
+        self._require_shape(pointer)
+        return self.descriptor.at(pointer)
+
+    def _require_shape(self, pointer: str) -> None:
         for violation in self.violations:
             where = violation.where
             if pointer == where or pointer.startswith(where + "/"):
                 raise Unsound(violation.rule)
             if where.startswith(pointer + "/") and violation.rule != "SCH03":
                 raise Unsound(violation.rule)
-        value = self._known[pointer] = self.descriptor.known(pointer)
-        return value
 
     @cached_property
     def violations(self) -> tuple[Violation, ...]:
@@ -119,6 +129,12 @@ class Evidence:
         from ttsartifact.attesting.trust import Trust
 
         return attested(held, self.artifact.artifact_id, self.trust or Trust())
+
+    @cached_property
+    def misshapen_by(self) -> str | None:
+        """The first rule of the schema that the descriptor breaks; fields too many do not count."""
+        broken = (v.rule for v in self.violations if not v.where.startswith("trace/") and v.rule != "SCH03")
+        return next(broken, None)
 
     @cached_property
     def profiles(self) -> tuple[str, ...]:

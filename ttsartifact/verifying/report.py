@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.terms.finding import Finding, Hint, Outcome, Severity, Verdict
+from ttsartifact.verifying.catalogue import inconclusive
 
 if TYPE_CHECKING:
     from ttsartifact.terms.level import Level
@@ -66,4 +67,4 @@ def exit_code(report: Report, *, strict: bool = False, fail_on: Severity = Sever
     if report.failures or ((strict or fail_on == Severity.WARN) and report.warnings):
         return 1
     unanswered = {finding.rule for finding in report.unchecked if finding.outcome == Outcome.UNVERIFIABLE}
-    return 3 if unanswered & {"SCH05", *report.required} or (strict and unanswered) else 0
+    return 3 if unanswered & {*inconclusive("always"), *report.required} or (strict and unanswered) else 0

@@ -80,9 +80,9 @@ class Siblings:
         """For each run a digest by condition; "" is that of all together."""
         return tuple(_conditions(descriptor) for descriptor in self._descriptors())
 
-    def sharing(self, field: str, value: Any) -> list[Sibling]:
-        """Return the runs with this value, in file order."""
-        return self._by_value.get((field, value), [])
+    def sharing(self, field: str, value: Any, *, but: int | None = None) -> list[Sibling]:
+        """Return the runs with this value but for the one in row `but`, in file order."""
+        return [run for run in self._by_value.get((field, value), []) if but is None or run.row != but]
 
     def alike(self, descriptor: Descriptor) -> list[tuple[str, Any]]:
         """Return run id and PCM digest of the other bitwise runs with the conditions of this one, in file order."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.codecs import CODECS, LOSSY
 from ttsartifact.errors import TtsArtifactError
-from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Unverifiable
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
 from ttsartifact.verifying.catalogue import rule
 from ttsartifact.verifying.rules.shared import claims_level
 
@@ -171,27 +171,6 @@ def finite_samples(evidence: Evidence) -> Answer:
             found=counted,
             expected=f"at least {facts.beyond_full_scale}, the samples outside full scale",
             message="samples that every player clips are not counted",
-        )
-    ]
-
-
-@rule("HSH13")
-def flac_witness(evidence: Evidence) -> Answer:
-    facts = evidence.sound if evidence.artifact.wave is None else None
-    if isinstance(facts, TtsArtifactError):
-        return Unverifiable(facts.message)
-    if facts is None or facts.stated_md5 is None:
-        return NotApplicable("no FLAC")
-    if facts.stated_md5 == facts.pcm_md5:
-        return []
-    left_out = not facts.stated_md5.strip("0")
-    return [
-        Mismatch(
-            where="STREAMINFO",
-            found="no MD5" if left_out else facts.stated_md5,
-            expected=facts.pcm_md5,
-            message="the encoder left its own witness out" if left_out else "the samples are not what the encoder saw",
-            severity=Severity.WARN if left_out else None,
         )
     ]
 

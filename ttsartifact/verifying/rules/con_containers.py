@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ttsartifact.container.carrier import CARRIERS, carrier_named
-from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity
 from ttsartifact.verifying.catalogue import rule
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _NO_RIFF = NotApplicable("no RIFF in this artifact")
+# Keys of file metadata that speak of the file or its schema, and of no run.
+_SCHEMA_KEYS = frozenset({"ARROW:schema", "huggingface", "pandas", "ttsartifact.seal"})
 _PART_KINDS = ("descriptor", "trace", "leaves", "ref", "attestation")
 
 
@@ -95,6 +97,28 @@ def true_rf64(evidence: Evidence) -> Answer:
 @rule("CON09")
 def whole_continuation(evidence: Evidence) -> Answer:
     return [] if evidence.artifact.carrier in {"flac", "mp3"} else NotApplicable("neither FLAC nor MP3")
+
+
+@rule("CON11")
+def declared_columns(evidence: Evidence) -> Answer:
+    file = evidence.artifact.file
+    if file is None:
+        return NotApplicable("no Parquet file")
+    return [
+        Mismatch(where=f"column {misfit.column}", found=misfit.found, expected=misfit.expected, severity=Severity.ERROR)
+        for misfit in file.misfits
+    ]
+
+
+@rule("CON14")
+def nothing_only_in_metadata(evidence: Evidence) -> Answer:
+    file = evidence.artifact.file
+    if file is None:
+        return NotApplicable("no Parquet file")
+    return [
+        Mismatch(where=f"file metadata {key}", found="a key", expected="a column, or a field of the descriptor")
+        for key in sorted(set(file.metadata_keys) - _SCHEMA_KEYS)
+    ]
 
 
 @rule("CON15")

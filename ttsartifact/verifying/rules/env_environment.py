@@ -22,7 +22,7 @@ def known_software(evidence: Evidence) -> Answer:
     wanted = ["/env/os/version", "/env/os/kernel", "/env/os/libc"]
     if evidence.known("/generation/device") not in {None, "cpu"}:
         wanted += ["/env/runtime", *(f"{where}/driver" for where, _ in entries(evidence, "/env/devices"))]
-    return [_unknown(evidence, where) for where in wanted if is_unknown(evidence.descriptor.at(where))]
+    return [_unknown(evidence, where) for where in wanted if is_unknown(evidence.at(where))]
 
 
 @rule("ENV02")
@@ -56,7 +56,7 @@ def backed_determinism(evidence: Evidence) -> Answer:
     if expected not in _REPEATING_CLASSES:
         return NotApplicable("no repeat is expected to be equal")
     faults = []
-    seeds, repeat = evidence.descriptor.at("/generation/seeds"), evidence.known("/generation/determinism/self_repeat")
+    seeds, repeat = evidence.at("/generation/seeds"), evidence.known("/generation/determinism/self_repeat")
     if is_absent(seeds):
         if is_unknown(seeds) and repeat != "equal":
             faults.append(
@@ -139,7 +139,7 @@ def recorded_overrides(evidence: Evidence) -> Answer:
 
 
 def _unknown(evidence: Evidence, where: str) -> Mismatch:
-    value = evidence.descriptor.at(where)
+    value = evidence.at(where)
     return Mismatch(
         where=where,
         found="absent" if value is None else value["reason"],

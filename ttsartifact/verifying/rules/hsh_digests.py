@@ -9,8 +9,9 @@ from ttsartifact.container import leaves
 from ttsartifact.container.codecs import LOSSY
 from ttsartifact.container.hashing import chunk_root
 from ttsartifact.container.riff import POINTER_PREFIX
+from ttsartifact.errors import TtsArtifactError
 from ttsartifact.terms import digest
-from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Unverifiable
 from ttsartifact.verifying.catalogue import rule
 from ttsartifact.verifying.rules.shared import compared
 
@@ -227,6 +228,27 @@ def true_leaves(evidence: Evidence) -> Answer:
         Mismatch(where=f"part leaves, leaf {place}", found=evidence.leaves[place], expected=found[place])
         for first, end in leaves.differing(found, evidence.leaves)
         for place in range(first, end)
+    ]
+
+
+@rule("HSH13")
+def flac_witness(evidence: Evidence) -> Answer:
+    facts = evidence.sound if evidence.artifact.wave is None else None
+    if isinstance(facts, TtsArtifactError):
+        return Unverifiable(facts.message)
+    if facts is None or facts.stated_md5 is None:
+        return NotApplicable("no FLAC")
+    if facts.stated_md5 == facts.pcm_md5:
+        return []
+    left_out = not facts.stated_md5.strip("0")
+    return [
+        Mismatch(
+            where="STREAMINFO",
+            found="no MD5" if left_out else facts.stated_md5,
+            expected=facts.pcm_md5,
+            message="the encoder left its own witness out" if left_out else "the samples are not what the encoder saw",
+            severity=Severity.WARN if left_out else None,
+        )
     ]
 
 

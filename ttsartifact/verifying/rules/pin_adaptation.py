@@ -25,7 +25,7 @@ _BOUND = {
 
 @rule("PIN12")
 def pinned_adaptation(evidence: Evidence) -> Answer:
-    adaptation, mode = evidence.descriptor.at("/pins/adaptation"), evidence.known("/input/mode")
+    adaptation, mode = evidence.at("/pins/adaptation"), evidence.known("/input/mode")
     if is_absent(adaptation):
         if mode != "adapted":
             return NotApplicable("nothing was adapted")

@@ -68,7 +68,7 @@ def listed_files(evidence: Evidence) -> Answer:
 def pinned_vocoder(evidence: Evidence) -> Answer:
     if evidence.known("/pins/model") is None:
         return NotApplicable("no model is pinned")
-    vocoder = evidence.descriptor.at("/pins/vocoder")
+    vocoder = evidence.at("/pins/vocoder")
     if is_absent(vocoder) and not is_unknown(vocoder):
         return [
             Mismatch(

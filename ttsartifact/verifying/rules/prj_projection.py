@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.columns import TRACE_TABLES, audio_path, flat_columns
-from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
 
 if TYPE_CHECKING:
@@ -15,30 +15,6 @@ if TYPE_CHECKING:
     from ttsartifact.verifying.evidence import Evidence
 
 _NO_COLUMNS = NotApplicable("the carrier has no columns")
-# Keys of file metadata that speak of the file or its schema, and of no run.
-_SCHEMA_KEYS = frozenset({"ARROW:schema", "huggingface", "pandas", "ttsartifact.seal"})
-
-
-@rule("CON11")
-def declared_columns(evidence: Evidence) -> Answer:
-    file = evidence.artifact.file
-    if file is None:
-        return NotApplicable("no Parquet file")
-    return [
-        Mismatch(where=f"column {misfit.column}", found=misfit.found, expected=misfit.expected, severity=Severity.ERROR)
-        for misfit in file.misfits
-    ]
-
-
-@rule("CON14")
-def nothing_only_in_metadata(evidence: Evidence) -> Answer:
-    file = evidence.artifact.file
-    if file is None:
-        return NotApplicable("no Parquet file")
-    return [
-        Mismatch(where=f"file metadata {key}", found="a key", expected="a column, or a field of the descriptor")
-        for key in sorted(set(file.metadata_keys) - _SCHEMA_KEYS)
-    ]
 
 
 @rule("PRJ01")
@@ -65,6 +41,7 @@ def nested_columns_follow(evidence: Evidence) -> Answer:
 
 
 def _projected(evidence: Evidence, concerns: Callable[[str], bool]) -> Answer:
+    """Compare the columns of these names with the descriptor's projection into them."""
     columns = evidence.artifact.columns
     if columns is None:
         return _NO_COLUMNS

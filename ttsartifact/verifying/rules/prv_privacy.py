@@ -50,7 +50,7 @@ def no_hardware_ids(evidence: Evidence) -> Answer:
 
 @rule("PRV03")
 def withheld_text(evidence: Evidence) -> Answer:
-    value = evidence.descriptor.at(_SPOKEN)
+    value = evidence.at(_SPOKEN)
     if not is_absent(value):
         return NotApplicable("the text is told")
     size, stated = evidence.known("/input/text/size"), evidence.known("/input/text/digest")

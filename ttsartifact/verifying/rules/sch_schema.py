@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ttsartifact._spec import FORMAT_VERSION
-from ttsartifact.formulas.levels import missing_for
+from ttsartifact.formulas.levels import level_reached, missing_for
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Unverifiable
-from ttsartifact.terms.level import LEVELS
+from ttsartifact.terms.level import LEVELS, Level
 from ttsartifact.verifying.catalogue import rule
 from ttsartifact.verifying.evidence import Unsound
 
@@ -102,7 +102,7 @@ def reached_level(evidence: Evidence) -> Answer:
         faults.append(
             Mismatch(where="trace/telemetry", found="no reading", expected="a reading, for L2", message=message)
         )
-    return faults
+    return _below_demand(evidence) + faults
 
 
 def _was_read(evidence: Evidence) -> bool:
@@ -119,6 +119,16 @@ def _was_read(evidence: Evidence) -> bool:
     return any(value is not None for values in columns for value in values)
 
 
+def _below_demand(evidence: Evidence) -> list[Mismatch]:
+    reached = level_reached(evidence.descriptor)
+    if evidence.level is None or LEVELS.index(Level(evidence.level)) <= LEVELS.index(reached):
+        return []
+    message = "the run reaches a lower level than was asked for"
+    return [Mismatch(where="/level", found=reached, expected=f"{evidence.level}, as asked", message=message)]
+
+
 def _is_newer_minor(evidence: Evidence) -> bool:
-    stated = evidence.descriptor.known("/spec_version")
+    if evidence.breaches("SCH01"):
+        return False
+    stated = evidence.known("/spec_version")
     return int(stated.partition(".")[2]) > int(FORMAT_VERSION.partition(".")[2])

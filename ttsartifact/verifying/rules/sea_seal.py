@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Verdict
-from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.rules.con_containers import canonical_framing
-from ttsartifact.verifying.rules.hsh_digests import audio_digest, bound_traces, pcm_digest, true_pointers
+from ttsartifact.verifying.catalogue import grading, questions, rule
 from ttsartifact.verifying.rules.shared import compared
 
 if TYPE_CHECKING:
@@ -34,14 +32,13 @@ def seal_holds(evidence: Evidence) -> Answer:
 
 @rule("SEA03")
 def argued_seal(evidence: Evidence) -> Answer:
-    framing = canonical_framing(evidence)
-    misframed = isinstance(framing, list) and framing
-    if evidence.seal is not None and evidence.seal == evidence.seal_expected and not misframed:
+    misplaced = any(isinstance(answer, list) and answer for answer in _answers(evidence, "seal_place"))
+    if evidence.seal is not None and evidence.seal == evidence.seal_expected and not misplaced:
         return []
-    parts_hold = not true_pointers(evidence) and not bound_traces(evidence)
-    if parts_hold and not audio_digest(evidence):
+    parts_hold = _hold(evidence, "parts")
+    if parts_hold and _hold(evidence, "file"):
         word, message = Verdict.REWRAPPED, "descriptor, parts and audio file are as recorded; their container is not"
-    elif parts_hold and pcm_digest(evidence) == []:
+    elif parts_hold and _hold(evidence, "samples"):
         word, message = Verdict.RETAGGED, "the samples are as recorded; the audio file around them is not"
     else:
         return []
@@ -51,3 +48,12 @@ def argued_seal(evidence: Evidence) -> Answer:
 @rule("SEA04")
 def seal_place(evidence: Evidence) -> Answer:
     return [] if evidence.seal is not None else NotApplicable("no seal")
+
+
+def _answers(evidence: Evidence, part: str) -> list[Answer]:
+    """Ask the rules that recompute this part of the bytes, whatever family they are of."""
+    return [questions()[key](evidence) for key in grading(part)]
+
+
+def _hold(evidence: Evidence, part: str) -> bool:
+    return all(answer == [] for answer in _answers(evidence, part))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ttsartifact.formulas.conditions import conditions
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity
 from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.siblings import Sibling, Siblings, differing
+from ttsartifact.verifying.siblings import Siblings, differing
 
 if TYPE_CHECKING:
     from ttsartifact.verifying.evidence import Evidence
@@ -26,7 +26,7 @@ def unique_ids(evidence: Evidence) -> Answer:
         ("artifact_id", "", evidence.artifact.artifact_id),
         ("run_id", "/run/run_id", evidence.known("/run/run_id")),
     ):
-        others = _others(evidence, siblings.sharing(field, value))
+        others = siblings.sharing(field, value, but=evidence.artifact.row)
         if others:
             faults.append(
                 Mismatch(
@@ -68,26 +68,6 @@ def own_words(evidence: Evidence) -> Answer:
     ]
 
 
-@rule("TEL15")
-def own_telemetry(evidence: Evidence) -> Answer:
-    siblings = evidence.siblings
-    trace = evidence.trace("telemetry") if siblings is not None else None
-    if siblings is None or trace is None or not trace.rows:
-        return NotApplicable("no telemetry beside that of another run")
-    stated = next(entry["digest"] for entry in evidence.known("/traces") if entry["name"] == "telemetry")
-    others = _others(evidence, siblings.sharing("telemetry", stated))
-    if not others:
-        return []
-    return [
-        Mismatch(
-            where="trace/telemetry",
-            found=stated,
-            expected=f"other readings than those of row {others[0].row}",
-            message="two runs have the same readings, to the nanosecond",
-        )
-    ]
-
-
 def _drifted(evidence: Evidence, siblings: Siblings, session: str) -> list[Mismatch]:
     """Return what differs from the run before this one in its session and is not listed as changed."""
     row = evidence.artifact.row
@@ -114,7 +94,3 @@ def _drifted(evidence: Evidence, siblings: Siblings, session: str) -> list[Misma
 def _constant() -> frozenset[str]:
     """Return the conditions that stay the same within a session."""
     return frozenset(condition.at for condition in conditions().values() if condition.session)
-
-
-def _others(evidence: Evidence, runs: list[Sibling]) -> list[Sibling]:
-    return [run for run in runs if run.row != evidence.artifact.row]

@@ -385,6 +385,26 @@ def named_meter(evidence: Evidence) -> Answer:
     ]
 
 
+@rule("TEL15")
+def own_telemetry(evidence: Evidence) -> Answer:
+    siblings = evidence.siblings
+    trace = evidence.trace("telemetry") if siblings is not None else None
+    if siblings is None or trace is None or not trace.rows:
+        return NotApplicable("no telemetry beside that of another run")
+    stated = next(entry["digest"] for entry in evidence.known("/traces") if entry["name"] == "telemetry")
+    others = siblings.sharing("telemetry", stated, but=evidence.artifact.row)
+    if not others:
+        return []
+    return [
+        Mismatch(
+            where="trace/telemetry",
+            found=stated,
+            expected=f"other readings than those of row {others[0].row}",
+            message="two runs have the same readings, to the nanosecond",
+        )
+    ]
+
+
 def _sampled_traces(evidence: Evidence) -> Iterator[tuple[str, Trace]]:
     """Yield telemetry and channel traces with rows; queue and events are step functions and may be silent."""
     for _, entry in entries(evidence, "/traces"):
