@@ -257,7 +257,7 @@ def edited(
     refresh: bool = True,
 ) -> dict[str, bytes]:
     """Return `parts` after the edits; see `artifact`."""
-    value, _ = canonical.parse(parts["descriptor"], fractions_under=("/generation/params/",), free_keys_under=("/ext",))
+    value, _ = canonical.parse_descriptor(parts["descriptor"])
     others = {name: data for name, data in parts.items() if name != "descriptor"}
     if traces is not None:
         import json

@@ -87,7 +87,7 @@ def capsule_parse(data: bytes) -> None:
 
 def json_parse(data: bytes) -> None:
     """Parse JSON strictly; what has no fault comes out as it went in."""
-    value, faults = canonical.parse(data, fractions_under=("/generation/params/", "/ext/"), free_keys_under=("/ext",))
+    value, faults = canonical.parse_descriptor(data)
     assert faults or canonical.canonical_bytes(value) == data
 
 

@@ -14,6 +14,7 @@ from ttsartifact.errors import CommandFailed, Refused, Unavailable
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording import environment
 from ttsartifact.recording.references import Reference
+from ttsartifact.reporting.documents import rerun_document
 from ttsartifact.rerunning.rerun import rerun_runner
 from ttsartifact.rerunning.verdict import Nearness
 from ttsartifact.running.adapt import adapt_voice
@@ -139,7 +140,7 @@ def test_the_adaptation_is_made_again(spoken, voice, clips):
     assert (found.readapted.words, found.verdict, found.exit_code) == ("DELTA-EXACT", Nearness.PCM_EXACT, 0)
     assert plans[0].adapter == "tiny"
     assert [each.name for each in plans[0].inputs] == ["text", "target clip 1", "target clip 2"]
-    document = found.to_value()
+    document = rerun_document(found)
     jsonschema.Draft202012Validator(_spec.load_json("rerun.schema.json")).validate(document)
     assert document["readapted"]["verdict"] == "DELTA-EXACT"
 
@@ -183,7 +184,7 @@ def test_what_differs_is_named(voice, clips, tmp_path, changes, link):
     found = rerun_runner(path, weights=voice.parent, readapt=True, references=[clip.path for clip in clips])
     assert (found.readapted.words, found.exit_code) == (f"DELTA-DIFFERENT({link})", 1)
     assert found.verdict == Nearness.PCM_EXACT
-    jsonschema.Draft202012Validator(_spec.load_json("rerun.schema.json")).validate(found.to_value())
+    jsonschema.Draft202012Validator(_spec.load_json("rerun.schema.json")).validate(rerun_document(found))
 
 
 def test_a_run_without_an_adaptation_has_none_to_make_again(tiny, tmp_path):

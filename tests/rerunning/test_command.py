@@ -15,6 +15,7 @@ from ttsartifact.container import schemas
 from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
 from ttsartifact.recording.command import record_command
 from ttsartifact.recording.references import Reference
+from ttsartifact.reporting.documents import rerun_document
 from ttsartifact.rerunning.consent import Consent
 from ttsartifact.rerunning.rerun import rerun_command, rerun_runner
 from ttsartifact.rerunning.verdict import Nearness
@@ -55,7 +56,7 @@ def test_the_same_command_gives_the_same_samples(engines, name, argv):
     assert found.judgement.encoded_equal
     assert (found.causes, found.others) == ((), ())
     assert found.explanation == "determinism is unclaimed"
-    schemas.require_valid("rerun", found.to_value())
+    schemas.require_valid("rerun", rerun_document(found))
 
 
 def test_another_voice_is_different_and_the_command_line_says_why(engines):
@@ -69,7 +70,7 @@ def test_another_voice_is_different_and_the_command_line_says_why(engines):
     assert found.audio.divergence.chunk == 0
     assert found.audio.divergence.located_by == "chunk_log"
     assert found.audio.mel_distance_db > 1
-    schemas.require_valid("rerun", found.to_value())
+    schemas.require_valid("rerun", rerun_document(found))
 
 
 def test_another_engine_is_compared_by_its_sound(engines):
@@ -78,7 +79,7 @@ def test_another_engine_is_compared_by_its_sound(engines):
     assert found.verdict == Nearness.DIFFERENT
     assert found.audio.divergence is None
     assert found.causes[0].cause == "code"
-    schemas.require_valid("rerun", found.to_value())
+    schemas.require_valid("rerun", rerun_document(found))
 
 
 def test_the_plan_comes_before_the_run_and_can_stop_it(engines, tmp_path):
@@ -124,7 +125,7 @@ def test_without_the_text_nothing_runs(withheld, tmp_path):
     assert (found.verdict, found.exit_code, found.plan) == (Nearness.NOT_COMPARABLE, 3, None)
     assert found.explanation == "the text is withheld; give it with --text"
     assert not (tmp_path / "ran").exists()
-    schemas.require_valid("rerun", found.to_value())
+    schemas.require_valid("rerun", rerun_document(found))
 
 
 def test_the_text_can_be_given_and_must_be_the_one(withheld):
@@ -322,7 +323,7 @@ def test_encoded_audio_is_rerun_too(tmp_path, codec, verdict):
     assert (found.verdict, found.exit_code, found.judgement.encoded_equal) == (verdict, 0, True)
     other = rerun_command(path, [*argv[:5], "330", codec])
     assert (other.verdict, other.exit_code) == (Nearness.DIFFERENT, 1)
-    schemas.require_valid("rerun", other.to_value())
+    schemas.require_valid("rerun", rerun_document(other))
 
 
 def test_a_command_that_streams_is_rerun_as_it_streamed(tmp_path):

@@ -78,9 +78,9 @@ def rerun(
     finally:
         passing()
     if format == "json":
-        from ttsartifact.reporting.documents import as_json
+        from ttsartifact.reporting.documents import as_json, rerun_document
 
-        say(as_json(result.to_value()))
+        say(as_json(rerun_document(result)))
     else:
         from ttsartifact.reporting.rerun import rerun_lines
 

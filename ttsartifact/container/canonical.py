@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ttsartifact.container.limits import MAX_JSON_DEPTH, MAX_SAFE_INTEGER
 from ttsartifact.errors import InvalidDescriptor, TooLarge
 
-__all__ = ["Fault", "canonical_bytes", "is_canonical", "parse"]
+__all__ = ["Fault", "canonical_bytes", "is_canonical", "parse", "parse_descriptor"]
 
 _KEY = re.compile(r"[a-z][a-z0-9_]*")
 _NO_NUMBERS = frozenset({str, bool, type(None)})
@@ -78,6 +78,14 @@ def parse(
     # times what the parser costs, and are for the others.
     value = _faultless(data, text, fractions_under, free_keys_under)
     return (value[0], []) if value else _with_faults(data, text, fractions_under, free_keys_under)
+
+
+def parse_descriptor(data: bytes) -> tuple[Any, list[Fault]]:
+    """Parse a descriptor: fractions stand under parameters and extensions alone, extensions have keys of any spelling.
+
+    Raises as `parse` does (clause 4.1).
+    """
+    return parse(data, fractions_under=("/generation/params/", "/ext/"), free_keys_under=("/ext",))
 
 
 def _faultless(data: bytes, text: str, fractions_under: tuple[str, ...], free_keys_under: tuple[str, ...]) -> list[Any]:

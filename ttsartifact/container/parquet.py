@@ -111,7 +111,7 @@ def _built(field: Any) -> Any:
 def _descriptor_of(raw: bytes) -> Descriptor:
     """Return the view of descriptor bytes that the projections follow from; nothing follows where nothing parses."""
     try:
-        value, _ = canonical.parse(raw, fractions_under=("/generation/params/", "/ext/"), free_keys_under=("/ext",))
+        value, _ = canonical.parse_descriptor(raw)
     except (InvalidDescriptor, TooLarge):
         value = {}
     return Descriptor(raw, value if isinstance(value, dict) else {})

@@ -173,7 +173,7 @@ def seal_in_place(draft: Draft, path: Path | str) -> Packed:
 
 def _packed(run: Run, out: Path | str) -> Packed:
     raw = run.parts["descriptor"]
-    value, _ = canonical.parse(raw, fractions_under=("/generation/params/", "/ext/"), free_keys_under=("/ext",))
+    value, _ = canonical.parse_descriptor(raw)
     return Packed(
         path=os.fspath(out),
         artifact_id=run.artifact_id,

@@ -141,7 +141,7 @@ def _row_named(path: str | os.PathLike[str]) -> tuple[str | os.PathLike[str], in
 
 def parse_descriptor(raw: bytes) -> tuple[Descriptor, tuple[canonical.Fault, ...]]:
     """Parse descriptor bytes; raises InvalidDescriptor or TooLarge for what cannot be parsed at all."""
-    value, faults = canonical.parse(raw, fractions_under=("/generation/params/", "/ext/"), free_keys_under=("/ext",))
+    value, faults = canonical.parse_descriptor(raw)
     if not isinstance(value, dict):
         raise Damaged("the descriptor is no JSON object", where="descriptor", rule="CAN02")
     return Descriptor(raw, value), tuple(faults)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.reporting.receipt import Difference
+    from ttsartifact.rerunning.rerun import Rerun
     from ttsartifact.running.adapter_protocol import Adapted
     from ttsartifact.terms.finding import Finding
     from ttsartifact.verifying.report import Report
@@ -27,6 +28,7 @@ __all__ = [
     "columns_of",
     "derived_of",
     "report_document",
+    "rerun_document",
     "show_document",
     "tool",
 ]
@@ -104,6 +106,12 @@ def adaptation_document(adapted: Adapted, path: str) -> dict[str, Any]:
         "adaptation": adapted.record,
         "references": list(adapted.references),
     }
+
+
+def rerun_document(result: Rerun) -> dict[str, Any]:
+    """Return what `rerun --format json` says (rerun.schema.json)."""
+    head = {"schema": "urn:ttsartifact:1.0:rerun", "spec_version": _spec.FORMAT_VERSION, "tool": tool()}
+    return head | result.to_value()
 
 
 def columns_of(artifact: Artifact) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact import __version__, _spec
 from ttsartifact.comparing.audio import compare_audio
 from ttsartifact.comparing.conditions import condition_diff
 from ttsartifact.container.carrier import carrier_of
@@ -99,11 +98,8 @@ class Rerun:
         return self.judgement.exit_code
 
     def to_value(self) -> dict[str, Any]:
-        """Return the JSON document (rerun.schema.json). It holds no clock."""
+        """Return the JSON form, which a report puts its schema and tool before. It holds no clock."""
         return {
-            "schema": "urn:ttsartifact:1.0:rerun",
-            "spec_version": _spec.FORMAT_VERSION,
-            "tool": {"name": "ttsartifact", "version": __version__},
             "artifact_id": self.artifact_id,
             "again_id": self.again_id,
             "verdict": self.judgement.verdict,
