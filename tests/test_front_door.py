@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 import tomllib
@@ -105,3 +106,54 @@ def test_the_road_through_the_door(tmp_path: Path) -> None:
     bare.write_bytes(kit.wav(bytes(1600)))
     with pytest.raises(ttsartifact.Refused, match="other audio"):
         ttsartifact.reattach(bare, path, tmp_path / "forged.tts.wav")
+
+
+# What the carriers are made of: an Artifact holds it, and its methods speak of it.
+CARRIER_PARTS = {"Capsule", "Chunk", "Riff", "Shelf", "WaveFormat"}
+
+
+def annotations_of(value: object) -> Iterator[tuple[str, str]]:
+    """Yield every annotation of a function, or of the public members of a class, with where it stands."""
+    if inspect.isfunction(value):
+        yield from ((name, str(text)) for name, text in value.__annotations__.items())
+    if not inspect.isclass(value):
+        return
+    for name, text in vars(value).get("__annotations__", {}).items():
+        if not name.startswith("_"):
+            yield name, str(text)
+    for name, member in vars(value).items():
+        if name.startswith("_") and name != "__init__":
+            continue
+        function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+        if inspect.isfunction(function):
+            yield from ((f"{name}({key})", str(text)) for key, text in function.__annotations__.items())
+
+
+def test_every_type_in_a_public_signature_is_public() -> None:
+    """Whoever calls an act can name what it takes and returns, and what hangs on that, without a private import."""
+    hidden = []
+    for name in ttsartifact.__all__:
+        value = getattr(ttsartifact, name)
+        module = sys.modules.get(getattr(value, "__module__", ""))
+        known = imports_of(module.__file__) if module is not None and module.__file__ else set()
+        for where, text in annotations_of(value):
+            named = set(re.findall(r"\b[A-Z]\w+\b", text)) & known
+            hidden += [f"{name}.{where}: {each}" for each in named - set(ttsartifact.__all__) - CARRIER_PARTS]
+    assert sorted(set(hidden)) == []
+
+
+def imports_of(path: str) -> set[str]:
+    """Return the classes of this package that a module defines or imports, be it for type checkers alone."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(Path(path).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("ttsartifact"):
+            found |= {alias.asname or alias.name for alias in node.names}
+        if isinstance(node, ast.ClassDef):
+            found.add(node.name)
+    return {name for name in found if name[0].isupper() and not name.isupper()}
+
+
+def test_an_artifact_shows_itself_in_one_line(tmp_path: Path) -> None:
+    """A notebook shows what it is, and not its bytes."""
+    artifact = ttsartifact.open(kit.artifact(tmp_path))
+    assert repr(artifact) == f"<Artifact 'run.tts.wav': wav, {artifact.artifact_id[:19]}..., 800 frames>"

@@ -22,9 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ttsartifact._spec import FORMAT_VERSION
-    from ttsartifact.comparing.audio import compare_audio
-    from ttsartifact.comparing.conditions import condition_diff
-    from ttsartifact.comparing.diff import Diff, diff
+    from ttsartifact.comparing.audio import AudioComparison, Divergence, Tolerance, compare_audio
+    from ttsartifact.comparing.changes import Change, Unstated
+    from ttsartifact.comparing.conditions import Difference, condition_diff
+    from ttsartifact.comparing.diff import Diff, Side, diff
+    from ttsartifact.comparing.stages import StageComparison
+    from ttsartifact.comparing.timing import Quantity, Timing
+    from ttsartifact.container.canonical import Fault
+    from ttsartifact.container.source import Piece, Source, Span
     from ttsartifact.errors import (
         CommandFailed,
         Damaged,
@@ -37,17 +42,25 @@ if TYPE_CHECKING:
     )
     from ttsartifact.formulas.chain import adaptation_chain
     from ttsartifact.packing.carriers import convert, reattach, strip
-    from ttsartifact.packing.pack import pack
-    from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.packing.pack import Packed, pack
+    from ttsartifact.reading.artifact import Artifact, Parts
     from ttsartifact.reading.artifact import open_artifact as open  # noqa: A004 - as in gzip and wave
+    from ttsartifact.recording.clock import Clock
     from ttsartifact.reading.ranges import read_range
     from ttsartifact.recording.command import record_command
     from ttsartifact.recording.recorder import Recorder
     from ttsartifact.recording.recovering import recover
     from ttsartifact.recording.references import Reference
+    from ttsartifact.recording.run import Channel
+    from ttsartifact.recording.sensors import Reading, Sensor
     from ttsartifact.recording.sensors.nvml import Nvml
+    from ttsartifact.recording.statements import Stated
+    from ttsartifact.rerunning.consent import Consent
+    from ttsartifact.rerunning.plan import Plan, PlannedInput
+    from ttsartifact.rerunning.readapt import Readaptation
+    from ttsartifact.rerunning.rerun import Rerun, rerun_command, rerun_runner
+    from ttsartifact.rerunning.verdict import Expectation, Judgement, Nearness
     from ttsartifact.recording.wrapping import record_tts, wrap_async_iterator, wrap_iterator
-    from ttsartifact.rerunning.rerun import rerun_command, rerun_runner
     from ttsartifact.running.adapt import adapt_voice
     from ttsartifact.running.adapter_protocol import (
         AdaptationClip,
@@ -57,6 +70,7 @@ if TYPE_CHECKING:
         Adapter,
         RecordedClip,
     )
+    from ttsartifact.running.child import ChildLimits
     from ttsartifact.running.run import run_batch, run_runner
     from ttsartifact.running.runner_protocol import (
         BatchChunk,
@@ -71,9 +85,11 @@ if TYPE_CHECKING:
         RunnerInfo,
         SoundFormat,
     )
+    from ttsartifact.terms.cause import Cause
     from ttsartifact.terms.descriptor import Descriptor, absent
     from ttsartifact.terms.draft import Draft
-    from ttsartifact.terms.finding import Finding, Verdict
+    from ttsartifact.terms.finding import Finding, Hint, Outcome, Severity, Verdict
+    from ttsartifact.terms.level import Level
     from ttsartifact.terms.trace import Trace
     from ttsartifact.verifying.engine import validate, verify
     from ttsartifact.verifying.report import Report
@@ -82,9 +98,14 @@ __version__ = "0.1.0"
 
 _PLACES = {
     "ttsartifact._spec": ("FORMAT_VERSION",),
-    "ttsartifact.comparing.audio": ("compare_audio",),
-    "ttsartifact.comparing.conditions": ("condition_diff",),
-    "ttsartifact.comparing.diff": ("Diff", "diff"),
+    "ttsartifact.comparing.audio": ("AudioComparison", "Divergence", "Tolerance", "compare_audio"),
+    "ttsartifact.comparing.changes": ("Change", "Unstated"),
+    "ttsartifact.comparing.conditions": ("Difference", "condition_diff"),
+    "ttsartifact.comparing.diff": ("Diff", "Side", "diff"),
+    "ttsartifact.comparing.stages": ("StageComparison",),
+    "ttsartifact.comparing.timing": ("Quantity", "Timing"),
+    "ttsartifact.container.canonical": ("Fault",),
+    "ttsartifact.container.source": ("Piece", "Source", "Span"),
     "ttsartifact.errors": (
         "CommandFailed",
         "Damaged",
@@ -95,15 +116,25 @@ _PLACES = {
         "TtsArtifactError",
         "Unavailable",
     ),
+    "ttsartifact.formulas.chain": ("adaptation_chain",),
     "ttsartifact.packing.carriers": ("convert", "reattach", "strip"),
-    "ttsartifact.packing.pack": ("pack",),
-    "ttsartifact.reading.artifact": ("Artifact", "open"),
+    "ttsartifact.packing.pack": ("Packed", "pack"),
+    "ttsartifact.reading.artifact": ("Artifact", "Parts", "open"),
+    "ttsartifact.recording.clock": ("Clock",),
     "ttsartifact.reading.ranges": ("read_range",),
     "ttsartifact.recording.command": ("record_command",),
     "ttsartifact.recording.recorder": ("Recorder",),
     "ttsartifact.recording.recovering": ("recover",),
     "ttsartifact.recording.references": ("Reference",),
+    "ttsartifact.recording.run": ("Channel",),
+    "ttsartifact.recording.sensors": ("Reading", "Sensor"),
     "ttsartifact.recording.sensors.nvml": ("Nvml",),
+    "ttsartifact.recording.statements": ("Stated",),
+    "ttsartifact.rerunning.consent": ("Consent",),
+    "ttsartifact.rerunning.plan": ("Plan", "PlannedInput"),
+    "ttsartifact.rerunning.readapt": ("Readaptation",),
+    "ttsartifact.rerunning.rerun": ("Rerun", "rerun_command", "rerun_runner"),
+    "ttsartifact.rerunning.verdict": ("Expectation", "Judgement", "Nearness"),
     "ttsartifact.recording.wrapping": ("record_tts", "wrap_async_iterator", "wrap_iterator"),
     "ttsartifact.running.adapt": ("adapt_voice",),
     "ttsartifact.running.adapter_protocol": (
@@ -114,6 +145,8 @@ _PLACES = {
         "Adapter",
         "RecordedClip",
     ),
+    "ttsartifact.running.child": ("ChildLimits",),
+    "ttsartifact.running.run": ("run_batch", "run_runner"),
     "ttsartifact.running.runner_protocol": (
         "BatchChunk",
         "BatchRunner",
@@ -127,12 +160,11 @@ _PLACES = {
         "RunnerInfo",
         "SoundFormat",
     ),
-    "ttsartifact.rerunning.rerun": ("rerun_command", "rerun_runner"),
-    "ttsartifact.running.run": ("run_batch", "run_runner"),
-    "ttsartifact.formulas.chain": ("adaptation_chain",),
+    "ttsartifact.terms.cause": ("Cause",),
     "ttsartifact.terms.descriptor": ("Descriptor", "absent"),
     "ttsartifact.terms.draft": ("Draft",),
-    "ttsartifact.terms.finding": ("Finding", "Verdict"),
+    "ttsartifact.terms.finding": ("Finding", "Hint", "Outcome", "Severity", "Verdict"),
+    "ttsartifact.terms.level": ("Level",),
     "ttsartifact.terms.trace": ("Trace",),
     "ttsartifact.verifying.engine": ("validate", "verify"),
     "ttsartifact.verifying.report": ("Report",),
@@ -148,35 +180,70 @@ __all__ = [
     "Adapted",
     "Adapter",
     "Artifact",
+    "AudioComparison",
     "BatchChunk",
     "BatchRunner",
+    "Cause",
+    "Change",
+    "Channel",
+    "ChildLimits",
+    "Clock",
     "CommandFailed",
     "Conditions",
+    "Consent",
     "Damaged",
     "Descriptor",
     "Diff",
+    "Difference",
+    "Divergence",
     "Draft",
+    "Expectation",
+    "Fault",
     "Finding",
     "Finished",
     "Heard",
+    "Hint",
     "InvalidDescriptor",
+    "Judgement",
+    "Level",
+    "Nearness",
     "NotAnArtifact",
     "Nvml",
+    "Outcome",
+    "Packed",
     "Parameter",
+    "Parts",
+    "Piece",
+    "Plan",
+    "PlannedInput",
     "Prepared",
+    "Quantity",
+    "Readaptation",
+    "Reading",
     "RecordedClip",
     "Recorder",
     "Reference",
     "Refused",
     "Report",
     "Request",
+    "Rerun",
     "Runner",
     "RunnerInfo",
+    "Sensor",
+    "Severity",
+    "Side",
     "SoundFormat",
+    "Source",
+    "Span",
+    "StageComparison",
+    "Stated",
+    "Timing",
+    "Tolerance",
     "TooLarge",
     "Trace",
     "TtsArtifactError",
     "Unavailable",
+    "Unstated",
     "Verdict",
     "absent",
     "adapt_voice",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ttsartifact.container import canonical, capsule
@@ -13,7 +14,6 @@ from ttsartifact.terms.descriptor import Descriptor
 from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Mapping
 
     from ttsartifact.container import riff
@@ -58,6 +58,12 @@ class Artifact(NamedTuple):
     """The nested columns as read from Parquet, as the traces that they project."""
     file: Shelf | None = None
     """The Parquet file around the row: its seal, its metadata, its misfitting columns."""
+
+    def __repr__(self) -> str:
+        """Return one line: which file, carrier and run, and how long it is."""
+        frames = self.descriptor.known("/audio/frames")
+        long = f"{frames} frames" if type(frames) is int else "frames not known"
+        return f"<Artifact {os.path.basename(self.where)!r}: {self.carrier}, {self.artifact_id[:19]}..., {long}>"
 
     @property
     def artifact_id(self) -> str:
@@ -131,8 +137,6 @@ def open_artifacts(path: str | os.PathLike[str]) -> Iterator[Artifact]:
 
 def _row_named(path: str | os.PathLike[str]) -> tuple[str | os.PathLike[str], int | None]:
     """Return the file that a path names, and the row where it names one; a file of that very name comes first."""
-    import os
-
     file, mark, row = os.fspath(path).rpartition("#")
     if not (mark and row.isascii() and row.isdigit() and len(row) < 10) or os.path.lexists(path):
         return path, None
