@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ttsartifact.comparing.stages import StageComparison
     from ttsartifact.comparing.timing import Quantity, Timing
     from ttsartifact.container.canonical import Fault
-    from ttsartifact.container.source import Piece, Source, Span
+    from ttsartifact.container.source import Source, Span
     from ttsartifact.errors import (
         CommandFailed,
         Damaged,
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from ttsartifact.recording.recovering import recover
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.run import Channel
-    from ttsartifact.recording.sensors import Reading, Sensor
+    from ttsartifact.recording.sensors import Sensor
     from ttsartifact.recording.sensors.nvml import Nvml
     from ttsartifact.recording.statements import Stated
     from ttsartifact.rerunning.consent import Consent
@@ -105,7 +105,7 @@ _PLACES = {
     "ttsartifact.comparing.stages": ("StageComparison",),
     "ttsartifact.comparing.timing": ("Quantity", "Timing"),
     "ttsartifact.container.canonical": ("Fault",),
-    "ttsartifact.container.source": ("Piece", "Source", "Span"),
+    "ttsartifact.container.source": ("Source", "Span"),
     "ttsartifact.errors": (
         "CommandFailed",
         "Damaged",
@@ -127,7 +127,7 @@ _PLACES = {
     "ttsartifact.recording.recovering": ("recover",),
     "ttsartifact.recording.references": ("Reference",),
     "ttsartifact.recording.run": ("Channel",),
-    "ttsartifact.recording.sensors": ("Reading", "Sensor"),
+    "ttsartifact.recording.sensors": ("Sensor",),
     "ttsartifact.recording.sensors.nvml": ("Nvml",),
     "ttsartifact.recording.statements": ("Stated",),
     "ttsartifact.rerunning.consent": ("Consent",),
@@ -213,13 +213,11 @@ __all__ = [
     "Packed",
     "Parameter",
     "Parts",
-    "Piece",
     "Plan",
     "PlannedInput",
     "Prepared",
     "Quantity",
     "Readaptation",
-    "Reading",
     "RecordedClip",
     "Recorder",
     "Reference",
