@@ -22,6 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ttsartifact._spec import FORMAT_VERSION
+    from ttsartifact.attesting.keys import NoteKey
+    from ttsartifact.attesting.notes import Checkpoint
+    from ttsartifact.attesting.proofs import Proof
+    from ttsartifact.attesting.runlog import Entry, EntryKind, RunLog
+    from ttsartifact.attesting.trust import Authority, Requirements, Signer, Trust
     from ttsartifact.comparing.audio import AudioComparison, Divergence, Tolerance, compare_audio
     from ttsartifact.comparing.changes import Change, Unstated
     from ttsartifact.comparing.conditions import Difference, condition_diff
@@ -98,14 +103,49 @@ __version__ = "0.1.0"
 
 _PLACES = {
     "ttsartifact._spec": ("FORMAT_VERSION",),
-    "ttsartifact.comparing.audio": ("AudioComparison", "Divergence", "Tolerance", "compare_audio"),
-    "ttsartifact.comparing.changes": ("Change", "Unstated"),
-    "ttsartifact.comparing.conditions": ("Difference", "condition_diff"),
-    "ttsartifact.comparing.diff": ("Diff", "Side", "diff"),
+    "ttsartifact.attesting.keys": ("NoteKey",),
+    "ttsartifact.attesting.notes": ("Checkpoint",),
+    "ttsartifact.attesting.proofs": ("Proof",),
+    "ttsartifact.attesting.runlog": (
+        "Entry",
+        "EntryKind",
+        "RunLog",
+    ),
+    "ttsartifact.attesting.trust": (
+        "Authority",
+        "Requirements",
+        "Signer",
+        "Trust",
+    ),
+    "ttsartifact.comparing.audio": (
+        "AudioComparison",
+        "Divergence",
+        "Tolerance",
+        "compare_audio",
+    ),
+    "ttsartifact.comparing.changes": (
+        "Change",
+        "Unstated",
+    ),
+    "ttsartifact.comparing.conditions": (
+        "Difference",
+        "condition_diff",
+    ),
+    "ttsartifact.comparing.diff": (
+        "Diff",
+        "Side",
+        "diff",
+    ),
     "ttsartifact.comparing.stages": ("StageComparison",),
-    "ttsartifact.comparing.timing": ("Quantity", "Timing"),
+    "ttsartifact.comparing.timing": (
+        "Quantity",
+        "Timing",
+    ),
     "ttsartifact.container.canonical": ("Fault",),
-    "ttsartifact.container.source": ("Source", "Span"),
+    "ttsartifact.container.source": (
+        "Source",
+        "Span",
+    ),
     "ttsartifact.errors": (
         "CommandFailed",
         "Damaged",
@@ -117,13 +157,29 @@ _PLACES = {
         "Unavailable",
     ),
     "ttsartifact.formulas.chain": ("adaptation_chain",),
-    "ttsartifact.packing.carriers": ("convert", "reattach", "strip"),
-    "ttsartifact.packing.pack": ("Packed", "pack"),
-    "ttsartifact.reading.artifact": ("Artifact", "Parts", "open"),
+    "ttsartifact.packing.carriers": (
+        "convert",
+        "reattach",
+        "strip",
+    ),
+    "ttsartifact.packing.pack": (
+        "Packed",
+        "pack",
+    ),
+    "ttsartifact.reading.artifact": (
+        "Artifact",
+        "Parts",
+        "open",
+    ),
     "ttsartifact.recording.clock": ("Clock",),
     "ttsartifact.reading.ranges": ("read_range",),
     "ttsartifact.recording.command": ("record_command",),
-    "ttsartifact.recording.recorder": ("Recorder",),
+    "ttsartifact.recording.recorder": (
+        "Recorder",
+        "record_tts",
+        "wrap_async_iterator",
+        "wrap_iterator",
+    ),
     "ttsartifact.recording.recovering": ("recover",),
     "ttsartifact.recording.references": ("Reference",),
     "ttsartifact.recording.run": ("Channel",),
@@ -131,10 +187,21 @@ _PLACES = {
     "ttsartifact.recording.sensors.nvml": ("Nvml",),
     "ttsartifact.recording.statements": ("Stated",),
     "ttsartifact.rerunning.consent": ("Consent",),
-    "ttsartifact.rerunning.plan": ("Plan", "PlannedInput"),
+    "ttsartifact.rerunning.plan": (
+        "Plan",
+        "PlannedInput",
+    ),
     "ttsartifact.rerunning.readapt": ("Readaptation",),
-    "ttsartifact.rerunning.rerun": ("Rerun", "rerun_command", "rerun_runner"),
-    "ttsartifact.rerunning.verdict": ("Expectation", "Judgement", "Nearness"),
+    "ttsartifact.rerunning.rerun": (
+        "Rerun",
+        "rerun_command",
+        "rerun_runner",
+    ),
+    "ttsartifact.rerunning.verdict": (
+        "Expectation",
+        "Judgement",
+        "Nearness",
+    ),
     "ttsartifact.recording.wrapping": ("record_tts", "wrap_async_iterator", "wrap_iterator"),
     "ttsartifact.running.adapt": ("adapt_voice",),
     "ttsartifact.running.adapter_protocol": (
@@ -146,7 +213,10 @@ _PLACES = {
         "RecordedClip",
     ),
     "ttsartifact.running.child": ("ChildLimits",),
-    "ttsartifact.running.run": ("run_batch", "run_runner"),
+    "ttsartifact.running.run": (
+        "run_batch",
+        "run_runner",
+    ),
     "ttsartifact.running.runner_protocol": (
         "BatchChunk",
         "BatchRunner",
@@ -161,12 +231,24 @@ _PLACES = {
         "SoundFormat",
     ),
     "ttsartifact.terms.cause": ("Cause",),
-    "ttsartifact.terms.descriptor": ("Descriptor", "absent"),
+    "ttsartifact.terms.descriptor": (
+        "Descriptor",
+        "absent",
+    ),
     "ttsartifact.terms.draft": ("Draft",),
-    "ttsartifact.terms.finding": ("Finding", "Hint", "Outcome", "Severity", "Verdict"),
+    "ttsartifact.terms.finding": (
+        "Finding",
+        "Hint",
+        "Outcome",
+        "Severity",
+        "Verdict",
+    ),
     "ttsartifact.terms.level": ("Level",),
     "ttsartifact.terms.trace": ("Trace",),
-    "ttsartifact.verifying.engine": ("validate", "verify"),
+    "ttsartifact.verifying.engine": (
+        "validate",
+        "verify",
+    ),
     "ttsartifact.verifying.report": ("Report",),
 }
 _HOMES = {name: module for module, names in _PLACES.items() for name in names}
@@ -181,11 +263,13 @@ __all__ = [
     "Adapter",
     "Artifact",
     "AudioComparison",
+    "Authority",
     "BatchChunk",
     "BatchRunner",
     "Cause",
     "Change",
     "Channel",
+    "Checkpoint",
     "ChildLimits",
     "Clock",
     "CommandFailed",
@@ -197,6 +281,8 @@ __all__ = [
     "Difference",
     "Divergence",
     "Draft",
+    "Entry",
+    "EntryKind",
     "Expectation",
     "Fault",
     "Finding",
@@ -208,6 +294,7 @@ __all__ = [
     "Level",
     "Nearness",
     "NotAnArtifact",
+    "NoteKey",
     "Nvml",
     "Outcome",
     "Packed",
@@ -216,6 +303,7 @@ __all__ = [
     "Plan",
     "PlannedInput",
     "Prepared",
+    "Proof",
     "Quantity",
     "Readaptation",
     "RecordedClip",
@@ -224,12 +312,15 @@ __all__ = [
     "Refused",
     "Report",
     "Request",
+    "Requirements",
     "Rerun",
+    "RunLog",
     "Runner",
     "RunnerInfo",
     "Sensor",
     "Severity",
     "Side",
+    "Signer",
     "SoundFormat",
     "Source",
     "Span",
@@ -239,6 +330,7 @@ __all__ = [
     "Tolerance",
     "TooLarge",
     "Trace",
+    "Trust",
     "TtsArtifactError",
     "Unavailable",
     "Unstated",

@@ -115,3 +115,21 @@ def recomputed_stalls(evidence: Evidence) -> Answer:
         for key, value in (("count", count), ("total_ns", total_ns))
         if stated[key] != value
     ]
+
+
+@rule("CHK07")
+def chunks_of_a_stream(evidence: Evidence) -> Answer:
+    log, streaming = evidence.chunks, evidence.known("/run/times/streaming")
+    moments = len(set(log.columns["t_ns"])) if log is not None else 0
+    if moments < 2:
+        return NotApplicable("no log of chunks that arrived one after the other")
+    if streaming:
+        return []
+    return [
+        Mismatch(
+            where="/run/times/streaming",
+            found=f"false, beside chunks of {moments} different times",
+            expected="true, or one time",
+            message="audio that arrived little by little was streamed",
+        )
+    ]

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from ttsartifact.formulas.load import running_at
-from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
+from ttsartifact.terms.finding import Answer, Mismatch
 from ttsartifact.verifying.catalogue import rule
 
 if TYPE_CHECKING:
@@ -18,24 +18,6 @@ if TYPE_CHECKING:
 @rule("TIM10")
 def agreeing_load(evidence: Evidence) -> Answer:
     return [*_running(evidence), *_counted(evidence), *_warm(evidence)]
-
-
-@rule("CHK07")
-def chunks_of_a_stream(evidence: Evidence) -> Answer:
-    log, streaming = evidence.chunks, evidence.known("/run/times/streaming")
-    moments = len(set(log.columns["t_ns"])) if log is not None else 0
-    if moments < 2:
-        return NotApplicable("no log of chunks that arrived one after the other")
-    if streaming:
-        return []
-    return [
-        Mismatch(
-            where="/run/times/streaming",
-            found=f"false, beside chunks of {moments} different times",
-            expected="true, or one time",
-            message="audio that arrived little by little was streamed",
-        )
-    ]
 
 
 def _running(evidence: Evidence) -> Iterator[Mismatch]:
