@@ -9,10 +9,9 @@ from ttsartifact import __version__, _spec
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.finding import Outcome
 from ttsartifact.verifying.catalogue import catalogue
-from ttsartifact.verifying.schema import holds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.reporting.receipt import Difference
@@ -34,6 +33,7 @@ __all__ = [
 ]
 
 _LONGEST_VALUE = 4096
+_SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError)
 
 
 def tool() -> dict[str, str]:
@@ -118,16 +118,16 @@ def columns_of(artifact: Artifact) -> dict[str, Any]:
     """Return the seed columns and `pcm_hash` of a run, flat."""
     from ttsartifact.container.columns import flat_columns
 
-    return {key: _plain(value) for key, value in flat_columns(artifact.descriptor).items()}
+    return _granting_the_schema(
+        artifact, lambda: {key: _plain(v) for key, v in flat_columns(artifact.descriptor).items()}
+    )
 
 
 def derived_of(artifact: Artifact) -> dict[str, Any]:
-    """Return the values recomputed from the file, or an absence where the descriptor breaks its schema."""
+    """Return the values recomputed from the file."""
     from ttsartifact.reading.derived import derive
 
-    if not holds(artifact.descriptor.value):
-        return absent("unknown", "the descriptor breaks its schema; `ttsa validate` says where")
-    return derive(artifact)
+    return _granting_the_schema(artifact, lambda: derive(artifact))
 
 
 def as_json(document: object) -> str:
@@ -148,6 +148,18 @@ def _dumped(document: object, **spelling: Any) -> str:
         text = json.dumps(document, ensure_ascii=True, allow_nan=False, **spelling)
     # DEL is the one control character that JSON lets stand, and it can only stand inside a string.
     return text.replace("\x7f", "\\u007f")
+
+
+def _granting_the_schema(artifact: Artifact, project: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return a projection that takes the schema for granted, or an absence when the schema is what does not hold."""
+    try:
+        return project()
+    except _SHAPE_ERRORS:
+        from ttsartifact.container.schemas import validator
+
+        if validator("descriptor").is_valid(artifact.descriptor.value):
+            raise
+        return absent("unknown", "the descriptor breaks its schema; `ttsa validate` says where")
 
 
 def _counts(report: Report) -> dict[str, int]:

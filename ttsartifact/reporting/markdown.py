@@ -9,7 +9,6 @@ from ttsartifact.reporting.card import card_rows
 from ttsartifact.reporting.phrases import VERDICTS, counted, seconds, spoken
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.finding import Outcome, Severity
-from ttsartifact.verifying.schema import holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["card", "code", "report_card", "span", "table"]
 
 _MOST_FINDINGS = 100
+_SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError, ArithmeticError)
 
 
 def span(value: object, *, longest: int = 300) -> str:
@@ -110,15 +110,16 @@ def _conditions(artifact: Artifact, *, without: frozenset[str] = frozenset()) ->
 
 
 def _bounds(artifact: Artifact) -> Iterator[tuple[str, str]]:
-    if not holds(artifact.descriptor.value):
-        return  # a finding says where the descriptor breaks its schema
     at = artifact.descriptor.at
-    times = at("/run/times")
-    window = at("/timebase"), times["t_submit_ns"], times["t_last_token_ns"]
-    for name, channel in [("the timeline", None), *((c["name"], c) for c in at("/channels"))]:
-        bound = utc_bound(*window, channel)
-        if bound is not None:
-            yield span(name), _bound(bound)
+    try:
+        timebase, times = at("/timebase"), at("/run/times")
+        window = timebase, times["t_submit_ns"], times["t_last_token_ns"]
+        for name, channel in [("the timeline", None), *((c["name"], c) for c in at("/channels"))]:
+            bound = utc_bound(*window, channel)
+            if bound is not None:
+                yield span(name), _bound(bound)
+    except _SHAPE_ERRORS:
+        return  # the descriptor breaks its schema, and a finding says where
 
 
 def _bound(bound: Bound) -> str:
