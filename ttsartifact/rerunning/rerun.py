@@ -211,48 +211,86 @@ def rerun_runner(
     seeds = seeds_of(info, None, _effective_seeds(first, info.seed_stages))
     bounds = limits or ChildLimits()
     try:
-        said, told = text_of(first, _encoded(text))
-        given_clips = [_read(clip) for clip in references]
-        clips, planned = references_of(first, given_clips)
-        spoken = _utf8(said)
-        if weights is not None and consent < Consent.L2:
-            raise Refused("weight files need consent L2", found=consent.name, expected="L2")
-        pinned = _weights_at_hand(first, weights)
-        files = {} if weights is None else match_weights(weights, pinned)
-        adapter = adapter_of(first, name, files) if readapt else None
-        targets, planned_targets = targets_of(first, given_clips) if readapt else ([], [])
+        hand = _gathered(
+            first, name, text=text, references=references, weights=weights, readapt=readapt, consent=consent
+        )
     except Missing as missing:
         return Rerun(artifact_id=first.artifact_id, judgement=not_comparable(str(missing)))
     plan = Plan(
         artifact_id=first.artifact_id,
-        consent=Consent.L2 if files else Consent.L1,
-        adapter=adapter,
+        consent=Consent.L2 if hand.files else Consent.L1,
+        adapter=hand.adapter,
         runner=name,
         runner_version=info.version,
         parameters=asked,
         seeds=seeds,
-        inputs=(told, *planned, *planned_targets),
-        weights=tuple(
-            PlannedInput(name=file["path"], digest=file["digest"], size=file["size"], source="given") for file in pinned
-        ),
+        inputs=hand.inputs,
+        weights=hand.weights,
         network=not is_isolated(),
         wall_s=bounds.wall_s,
     )
     _announce(plan, on_plan)
-    readapted = None if adapter is None else adapt_again(first, adapter, targets, files, bounds)
-    with _workplace(first, clips, keep) as (out, given):
+    readapted = None if hand.adapter is None else adapt_again(first, hand.adapter, hand.targets, hand.files, bounds)
+    with _workplace(first, hand.clips, keep) as (out, given):
         job = WorkerJob(
             runner=name,
-            text=spoken,
+            text=hand.text,
             out=out,
             parameters=asked,
             seeds=seeds,
             references=tuple((os.fspath(clip.path), clip.role) for clip in given),
-            weights=files,
+            weights=hand.files,
             lang=first.descriptor.known("/input/text/lang"),
         )
         run_worker(job, limits=bounds)
         return replaced(_compared(first, out, plan, keep, replace=replace), readapted=readapted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _AtHand:
+    """What a runner is given to make a run again: all of it is there, and is what the run states."""
+
+    text: str
+    clips: list[bytes]
+    targets: list[bytes]
+    files: dict[str, str]
+    adapter: str | None
+    inputs: tuple[PlannedInput, ...]
+    weights: tuple[PlannedInput, ...]
+
+
+def _gathered(
+    first: Artifact,
+    name: str,
+    *,
+    text: bytes | str | None,
+    references: Sequence[PathLike],
+    weights: PathLike | None,
+    readapt: bool,
+    consent: Consent,
+) -> _AtHand:
+    """Return what the runner needs; raises Missing for what is not at hand, and Refused for want of consent."""
+    said, told = text_of(first, _encoded(text))
+    given = [_read(clip) for clip in references]
+    clips, planned = references_of(first, given)
+    spoken = _utf8(said)
+    if weights is not None and consent < Consent.L2:
+        raise Refused("weight files need consent L2", found=consent.name, expected="L2")
+    pinned = _weights_at_hand(first, weights)
+    files = {} if weights is None else match_weights(weights, pinned)
+    adapter = adapter_of(first, name, files) if readapt else None
+    targets, planned_targets = targets_of(first, given) if readapt else ([], [])
+    return _AtHand(
+        text=spoken,
+        clips=clips,
+        targets=targets,
+        files=files,
+        adapter=adapter,
+        inputs=(told, *planned, *planned_targets),
+        weights=tuple(
+            PlannedInput(name=file["path"], digest=file["digest"], size=file["size"], source="given") for file in pinned
+        ),
+    )
 
 
 def _weights_at_hand(first: Artifact, folder: PathLike | None) -> list[dict[str, Any]]:

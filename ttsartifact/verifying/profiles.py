@@ -24,8 +24,6 @@ class Profile(NamedTuple):
 @cache
 def profiles() -> dict[str, Profile]:
     """Return all profiles by name. Read only when one is asked for: most runs claim nothing."""
-    import tomllib
-
     return {
         entry["name"]: Profile(
             name=entry["name"],
@@ -35,7 +33,7 @@ def profiles() -> dict[str, Profile]:
             rules=tuple(entry["rules"]),
             runs=entry.get("runs", 1),
         )
-        for entry in tomllib.loads(_spec.read("registry/profiles.toml").decode())["profile"]
+        for entry in _spec.load_json("registry/profiles.json")["profile"]
     }
 
 
