@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ttsartifact.comparing.stages import StageComparison
     from ttsartifact.comparing.timing import Quantity, Timing
     from ttsartifact.container.canonical import Fault
+    from ttsartifact.container.hard_binding import Credential
     from ttsartifact.container.source import Source, Span
     from ttsartifact.errors import (
         CommandFailed,
@@ -50,8 +51,8 @@ if TYPE_CHECKING:
     from ttsartifact.packing.pack import Packed, pack
     from ttsartifact.reading.artifact import Artifact, Parts
     from ttsartifact.reading.artifact import open_artifact as open  # noqa: A004 - as in gzip and wave
-    from ttsartifact.recording.clock import Clock
     from ttsartifact.reading.ranges import read_range
+    from ttsartifact.recording.clock import Clock
     from ttsartifact.recording.command import record_command
     from ttsartifact.recording.recorder import Recorder
     from ttsartifact.recording.recovering import recover
@@ -106,46 +107,17 @@ _PLACES = {
     "ttsartifact.attesting.keys": ("NoteKey",),
     "ttsartifact.attesting.notes": ("Checkpoint",),
     "ttsartifact.attesting.proofs": ("Proof",),
-    "ttsartifact.attesting.runlog": (
-        "Entry",
-        "EntryKind",
-        "RunLog",
-    ),
-    "ttsartifact.attesting.trust": (
-        "Authority",
-        "Requirements",
-        "Signer",
-        "Trust",
-    ),
-    "ttsartifact.comparing.audio": (
-        "AudioComparison",
-        "Divergence",
-        "Tolerance",
-        "compare_audio",
-    ),
-    "ttsartifact.comparing.changes": (
-        "Change",
-        "Unstated",
-    ),
-    "ttsartifact.comparing.conditions": (
-        "Difference",
-        "condition_diff",
-    ),
-    "ttsartifact.comparing.diff": (
-        "Diff",
-        "Side",
-        "diff",
-    ),
+    "ttsartifact.attesting.runlog": ("Entry", "EntryKind", "RunLog"),
+    "ttsartifact.attesting.trust": ("Authority", "Requirements", "Signer", "Trust"),
+    "ttsartifact.comparing.audio": ("AudioComparison", "Divergence", "Tolerance", "compare_audio"),
+    "ttsartifact.comparing.changes": ("Change", "Unstated"),
+    "ttsartifact.comparing.conditions": ("Difference", "condition_diff"),
+    "ttsartifact.comparing.diff": ("Diff", "Side", "diff"),
     "ttsartifact.comparing.stages": ("StageComparison",),
-    "ttsartifact.comparing.timing": (
-        "Quantity",
-        "Timing",
-    ),
+    "ttsartifact.comparing.timing": ("Quantity", "Timing"),
     "ttsartifact.container.canonical": ("Fault",),
-    "ttsartifact.container.source": (
-        "Source",
-        "Span",
-    ),
+    "ttsartifact.container.hard_binding": ("Credential",),
+    "ttsartifact.container.source": ("Source", "Span"),
     "ttsartifact.errors": (
         "CommandFailed",
         "Damaged",
@@ -157,24 +129,13 @@ _PLACES = {
         "Unavailable",
     ),
     "ttsartifact.formulas.chain": ("adaptation_chain",),
-    "ttsartifact.packing.carriers": (
-        "convert",
-        "reattach",
-        "strip",
-    ),
-    "ttsartifact.packing.pack": (
-        "Packed",
-        "pack",
-    ),
-    "ttsartifact.reading.artifact": (
-        "Artifact",
-        "Parts",
-        "open",
-    ),
-    "ttsartifact.recording.clock": ("Clock",),
+    "ttsartifact.packing.carriers": ("convert", "reattach", "strip"),
+    "ttsartifact.packing.pack": ("Packed", "pack"),
+    "ttsartifact.reading.artifact": ("Artifact", "Parts", "open"),
     "ttsartifact.reading.ranges": ("read_range",),
+    "ttsartifact.recording.clock": ("Clock",),
     "ttsartifact.recording.command": ("record_command",),
-    "ttsartifact.recording.recorder": (
+    "ttsartifact.recording.recorder": ("Recorder", "record_tts", "wrap_async_iterator", "wrap_iterator"),
         "Recorder",
         "record_tts",
         "wrap_async_iterator",
@@ -187,17 +148,14 @@ _PLACES = {
     "ttsartifact.recording.sensors.nvml": ("Nvml",),
     "ttsartifact.recording.statements": ("Stated",),
     "ttsartifact.rerunning.consent": ("Consent",),
-    "ttsartifact.rerunning.plan": (
-        "Plan",
-        "PlannedInput",
-    ),
+    "ttsartifact.rerunning.plan": ("Plan", "PlannedInput"),
     "ttsartifact.rerunning.readapt": ("Readaptation",),
-    "ttsartifact.rerunning.rerun": (
+    "ttsartifact.rerunning.rerun": ("Rerun", "rerun_command", "rerun_runner"),
+    "ttsartifact.rerunning.verdict": ("Expectation", "Judgement", "Nearness"),
         "Rerun",
         "rerun_command",
         "rerun_runner",
     ),
-    "ttsartifact.rerunning.verdict": (
         "Expectation",
         "Judgement",
         "Nearness",
@@ -213,10 +171,7 @@ _PLACES = {
         "RecordedClip",
     ),
     "ttsartifact.running.child": ("ChildLimits",),
-    "ttsartifact.running.run": (
-        "run_batch",
-        "run_runner",
-    ),
+    "ttsartifact.running.run": ("run_batch", "run_runner"),
     "ttsartifact.running.runner_protocol": (
         "BatchChunk",
         "BatchRunner",
@@ -231,24 +186,12 @@ _PLACES = {
         "SoundFormat",
     ),
     "ttsartifact.terms.cause": ("Cause",),
-    "ttsartifact.terms.descriptor": (
-        "Descriptor",
-        "absent",
-    ),
+    "ttsartifact.terms.descriptor": ("Descriptor", "absent"),
     "ttsartifact.terms.draft": ("Draft",),
-    "ttsartifact.terms.finding": (
-        "Finding",
-        "Hint",
-        "Outcome",
-        "Severity",
-        "Verdict",
-    ),
+    "ttsartifact.terms.finding": ("Finding", "Hint", "Outcome", "Severity", "Verdict"),
     "ttsartifact.terms.level": ("Level",),
     "ttsartifact.terms.trace": ("Trace",),
-    "ttsartifact.verifying.engine": (
-        "validate",
-        "verify",
-    ),
+    "ttsartifact.verifying.engine": ("validate", "verify"),
     "ttsartifact.verifying.report": ("Report",),
 }
 _HOMES = {name: module for module, names in _PLACES.items() for name in names}
@@ -275,6 +218,7 @@ __all__ = [
     "CommandFailed",
     "Conditions",
     "Consent",
+    "Credential",
     "Damaged",
     "Descriptor",
     "Diff",
