@@ -108,8 +108,8 @@ def test_the_road_through_the_door(tmp_path: Path) -> None:
         ttsartifact.reattach(bare, path, tmp_path / "forged.tts.wav")
 
 
-# What the carriers are made of: an Artifact holds it, and its methods speak of it.
-CARRIER_PARTS = {"Capsule", "Chunk", "Riff", "Shelf", "WaveFormat"}
+# What carriers and their credentials are made of: an Artifact holds it, and its methods speak of it.
+CARRIER_PARTS = {"Binding", "Capsule", "Chunk", "Place", "Riff", "Shelf", "State", "WaveFormat"}
 ALIASES = {"Piece", "Reading"}  # other names for bytes | Span and for a dict
 
 
