@@ -61,12 +61,12 @@ if TYPE_CHECKING:
     from ttsartifact.recording.sensors import Sensor
     from ttsartifact.recording.sensors.nvml import Nvml
     from ttsartifact.recording.statements import Stated
+    from ttsartifact.recording.wrapping import record_tts, wrap_async_iterator, wrap_iterator
     from ttsartifact.rerunning.consent import Consent
     from ttsartifact.rerunning.plan import Plan, PlannedInput
     from ttsartifact.rerunning.readapt import Readaptation
     from ttsartifact.rerunning.rerun import Rerun, rerun_command, rerun_runner
     from ttsartifact.rerunning.verdict import Expectation, Judgement, Nearness
-    from ttsartifact.recording.wrapping import record_tts, wrap_async_iterator, wrap_iterator
     from ttsartifact.running.adapt import adapt_voice
     from ttsartifact.running.adapter_protocol import (
         AdaptationClip,
@@ -135,32 +135,19 @@ _PLACES = {
     "ttsartifact.reading.ranges": ("read_range",),
     "ttsartifact.recording.clock": ("Clock",),
     "ttsartifact.recording.command": ("record_command",),
-    "ttsartifact.recording.recorder": ("Recorder", "record_tts", "wrap_async_iterator", "wrap_iterator"),
-        "Recorder",
-        "record_tts",
-        "wrap_async_iterator",
-        "wrap_iterator",
-    ),
+    "ttsartifact.recording.recorder": ("Recorder",),
     "ttsartifact.recording.recovering": ("recover",),
     "ttsartifact.recording.references": ("Reference",),
     "ttsartifact.recording.run": ("Channel",),
     "ttsartifact.recording.sensors": ("Sensor",),
     "ttsartifact.recording.sensors.nvml": ("Nvml",),
     "ttsartifact.recording.statements": ("Stated",),
+    "ttsartifact.recording.wrapping": ("record_tts", "wrap_async_iterator", "wrap_iterator"),
     "ttsartifact.rerunning.consent": ("Consent",),
     "ttsartifact.rerunning.plan": ("Plan", "PlannedInput"),
     "ttsartifact.rerunning.readapt": ("Readaptation",),
     "ttsartifact.rerunning.rerun": ("Rerun", "rerun_command", "rerun_runner"),
     "ttsartifact.rerunning.verdict": ("Expectation", "Judgement", "Nearness"),
-        "Rerun",
-        "rerun_command",
-        "rerun_runner",
-    ),
-        "Expectation",
-        "Judgement",
-        "Nearness",
-    ),
-    "ttsartifact.recording.wrapping": ("record_tts", "wrap_async_iterator", "wrap_iterator"),
     "ttsartifact.running.adapt": ("adapt_voice",),
     "ttsartifact.running.adapter_protocol": (
         "AdaptationClip",
