@@ -155,8 +155,8 @@ def hostile() -> Iterator[tuple[str, Callable[[Path], Path], set[str], int]]:
     # What is small in memory is read to its end, and is no run: its seal is gone and its chunks are not the trace's.
     chunks = swollen("chunks", lambda: [[EMPTY_CHUNK] * 1_000_000])
     yield "bomb/a-million-chunks", chunks, {"PRJ03", "SEA01"}, 1
-    yield "bomb/flac-of-2-36-samples", flac_of((1 << 36) - 1), {"AUD07"}, 1
-    yield "bomb/flac-of-2-31-samples", flac_of((1 << 31) + 1), {"AUD07"}, 1
+    yield "bomb/flac-of-2-36-samples", flac_of((1 << 36) - 1), {"AUD15"}, 1
+    yield "bomb/flac-of-2-31-samples", flac_of((1 << 31) + 1), {"AUD15"}, 1
 
 
 def raw(held: bytes) -> Callable[[bytes], bytes]:

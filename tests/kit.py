@@ -248,6 +248,17 @@ def artifact(
     return path
 
 
+def swapped(path: Path, bare: bytes, out: Path, *, patch: Callable[[dict[str, Any]], None] | None = None) -> Path:
+    """Write the run of `path` with other audio, whose digest and size are stated, as a producer of others could."""
+    held = open_artifact(path)
+    parts = {name: held.parts.part(name) for name in held.parts.names()}
+    parts = edited(parts, patch=put(audio__digest=digest.of(bare), audio__size=len(bare)))
+    parts = edited(parts, patch=patch) if patch is not None else parts
+    run = Run(parts=parts, audio=BytesSource(bare), wave=None, audio_digest=digest.of(bare))
+    write(run, out, carrier=carrier_of(out), replace=True)
+    return out
+
+
 def edited(
     parts: dict[str, bytes],
     *,

@@ -248,6 +248,8 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     "AUD05": chunked(801),
     "AUD06": encoded("FLAC", {"name": "libFLAC", "version": "1.4.3", "level": "5"}),
     "AUD07": encoded("FLAC"),
+    "AUD15": audio(kit.wav(((b"\xff\xfb\x90\x64" + bytes(413)) * 2 + kit.tone())[:1600])),
+    "HSH19": encoded("MP3", name="run.tts.mp3"),
     "HSH12": encoded(
         "MP3",
         name="run.tts.mp3",

@@ -13,7 +13,7 @@ from encoded import ID3V1, TITLE, ape, id3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttsartifact.container import capsule, mp3, sound
+from ttsartifact.container import bare, capsule, mp3
 from ttsartifact.container.carrier import recognised
 from ttsartifact.container.source import BytesSource, Piece, blocks_of
 from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge, TtsArtifactError
@@ -144,12 +144,12 @@ def test_a_flac_behind_a_tag_says_what_it_is() -> None:
     data = id3(TITLE) + encoded.flac()
     with pytest.raises(NotAnArtifact, match="a FLAC, and not an MP3, behind its tag"):
         mp3.walk(BytesSource(data))
-    assert sound.codec_of([data]) == "flac"
+    assert bare.codec_of(BytesSource(data)) == "flac"
     found = recognised(BytesSource(data))
     assert found is not None
     assert found[0] == "flac"
     with pytest.raises(NotAnArtifact, match="more than one ID3v2 tag before a FLAC"):
-        sound.codec_of([id3(TITLE) + data])
+        bare.codec_of(BytesSource(id3(TITLE) + data))
 
 
 def test_a_full_file_takes_no_capsule() -> None:

@@ -98,11 +98,23 @@ def test_our_own_header_is_plain_riff_until_it_no_longer_fits() -> None:
         riff.walk(BytesSource(long))
 
 
+def sixty_four(form: bytes, *, data: int = 8, small: int = 0xFFFFFFFF, riff: int = 0xFFFFFFFF) -> bytes:
+    """Return a file of 64-bit sizes with `data` bytes of PCM, and other numbers in the fields of 32 bits."""
+    ds64 = struct.pack("<4sIQQQI", b"ds64", 28, 4 + 36 + 24 + 8 + 8, data, 0, 0)
+    body = ds64 + FMT + struct.pack("<4sI", b"data", small) + bytes(8)
+    return form + struct.pack("<I", riff) + b"WAVE" + body
+
+
+def extensible(*, tag: int = 1, size: int = 22, valid: int = 16, speakers: int = 4) -> bytes:
+    """Return a fmt chunk of one 16-bit channel in its extended form."""
+    head = struct.pack("<HHIIHHHHI", 0xFFFE, 1, 8000, 16000, 2, 16, size, valid, speakers)
+    return chunk(b"fmt ", head + struct.pack("<H", tag) + bytes.fromhex("000000001000800000aa00389b71"))
+
+
 GOOD = file_of(FMT, chunk(b"data", kit.tone(10)))
 BROKEN = {
     "empty": (b"", "CON01"),
     "other magic": (b"OggS" + bytes(40), "CON01"),
-    "BW64": (file_of(FMT, form=b"BW64"), "CON01"),
     "truncated": (GOOD[:-1], "CON02"),
     "trailing byte": (GOOD + b"\0", "CON06"),
     "no fmt": (file_of(chunk(b"data", b"ab")), "CON02"),
@@ -118,11 +130,26 @@ BROKEN = {
     "pad missing at the end": (file_of(FMT, chunk(b"data", b"ab"), b"abcd\x01\0\0\0x"), "CON03"),
     "two capsules": (file_of(FMT, chunk(b"data", b"ab"), chunk(b"ttsa", b"x"), chunk(b"ttsa", b"x")), "CON04"),
     "RF64 without ds64": (file_of(FMT, chunk(b"data", b"ab"), bytes(20), size=0xFFFFFFFF, form=b"RF64"), "CON08"),
-    "mu-law": (file_of(chunk(b"fmt ", struct.pack("<HHIIHH", 7, 1, 8000, 8000, 1, 8)), chunk(b"data", b"ab")), "CON02"),
     "byte rate lies": (
         file_of(chunk(b"fmt ", struct.pack("<HHIIHH", 1, 1, 8000, 8000, 2, 16)), chunk(b"data", b"ab")),
         "CON02",
     ),
+    "two sizes of RF64 data": (sixty_four(b"RF64", data=8, small=4), "CON08"),
+    "two sizes of BW64 data": (sixty_four(b"BW64", data=8, small=4), "CON08"),
+    "two sizes of RF64": (sixty_four(b"RF64", riff=60), "CON08"),
+    "ds64 in a RIFF": (file_of(chunk(b"ds64", bytes(28)), FMT, chunk(b"data", b"ab")), "CON02"),
+    "XMA2": (file_of(chunk(b"XMA2", bytes(44)), FMT, chunk(b"data", b"ab")), "CON02"),
+    "SMV0": (file_of(FMT, chunk(b"SMV0", b"0200"), chunk(b"data", b"ab")), "CON02"),
+    "wavl": (file_of(FMT, chunk(b"LIST", b"wavl" + chunk(b"slnt", bytes(4))), chunk(b"data", b"ab")), "CON02"),
+    "ADPCM": (
+        file_of(chunk(b"fmt ", struct.pack("<HHIIHH", 17, 1, 8000, 4000, 4, 4)), chunk(b"data", b"abcd")),
+        "CON02",
+    ),
+    "extension of another size": (file_of(extensible(size=0), chunk(b"data", b"ab")), "CON02"),
+    "more valid bits than bits": (file_of(extensible(valid=20), chunk(b"data", b"ab")), "CON02"),
+    "two speakers for one channel": (file_of(extensible(speakers=3), chunk(b"data", b"ab")), "CON02"),
+    "a subwoofer alone": (file_of(extensible(speakers=8), chunk(b"data", b"ab")), "CON02"),
+    "A-law of 16 bits": (file_of(extensible(tag=6), chunk(b"data", b"ab")), "CON02"),
     "too many chunks": (file_of(FMT, chunk(b"data", b"ab"), *[chunk(b"abcd", b"")] * 300), "CON15"),
 }
 
@@ -142,3 +169,49 @@ def test_messages_say_both_sides() -> None:
     with pytest.raises(Damaged) as caught:
         riff.walk(BytesSource(GOOD + b"\0"))
     assert str(caught.value) == ("bytes after the end of the container: found 1 bytes, expected none (at offset 64)")
+
+
+@pytest.mark.parametrize("form", [b"RF64", b"BW64"])
+@pytest.mark.parametrize(("small", "riff_bytes"), [(0xFFFFFFFF, 0xFFFFFFFF), (8, 0xFFFFFFFF), (8, 80)])
+def test_64_bit_sizes_may_be_true_twice(form: bytes, small: int, riff_bytes: int) -> None:
+    """3.3: the fields of 32 bits hold a marker or the same numbers, and stripping gives either back."""
+    data = sixty_four(form, small=small, riff=riff_bytes)
+    bare = BytesSource(data)
+    walked = riff.walk(bare)
+    assert walked.frames == 4
+    whole = BytesSource(joined(riff.embed(bare, walked, ARTIFACT_ID, b"capsule")))
+    assert joined(riff.bare(whole, riff.walk(whole))) == data
+
+
+FORMATS = {
+    "pcm_u8": (1, 8),
+    "pcm_s32": (1, 32),
+    "pcm_f32": (3, 32),
+    "pcm_f64": (3, 64),
+    "alaw": (6, 8),
+    "mulaw": (7, 8),
+}
+
+
+@pytest.mark.parametrize("subtype", FORMATS)
+def test_common_sample_formats(subtype: str) -> None:
+    """3.1: what telephones, numpy and old sound cards write is carried as it is stored."""
+    tag, bits = FORMATS[subtype]
+    fmt = chunk(b"fmt ", struct.pack("<HHIIHH", tag, 1, 8000, 8000 * bits // 8, bits // 8, bits))
+    walked = riff.walk(BytesSource(file_of(fmt, chunk(b"data", bytes(3 * bits // 8)))))
+    assert (walked.format.subtype, walked.format.bit_depth, walked.frames) == (subtype, bits, 3)
+
+
+def test_fewer_valid_bits_are_read() -> None:
+    """3.1: 12 valid bits of 16 are played as 16, and digested as 16."""
+    assert riff.walk(BytesSource(file_of(extensible(valid=12), chunk(b"data", b"ab")))).format.bit_depth == 16
+
+
+def test_a_codec_is_called_by_its_name() -> None:
+    """A format tag is nothing that anybody knows by heart."""
+    with pytest.raises(Damaged) as caught:
+        riff.walk(BytesSource(BROKEN["ADPCM"][0]))
+    assert str(caught.value) == (
+        "a sample format that is not read: found IMA ADPCM of 4 bits, expected PCM of 8, 16, 24 or 32 bits, "
+        "float of 32 or 64 bits, A-law or mu-law (at offset 20)"
+    )

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import soundfile
 
-from ttsartifact.container import canonical, capsule, flac, mp3, riff, sound, thrift
+from ttsartifact.container import bare, canonical, capsule, flac, mp3, riff, thrift
 from ttsartifact.container import parquet_footer as footer
 from ttsartifact.container import parquet_pages as pages
 from ttsartifact.container.parquet_rows import Shelf
@@ -106,9 +106,9 @@ def pages_walk(data: bytes) -> None:
     pages.walk(BytesSource(data), 0, len(data), "column x", most=1_000)
 
 
-def sound_head(data: bytes) -> None:
-    """Read what the first bytes of an encoded file say."""
-    sound.codec_of([data])
+def bare_judge(data: bytes) -> None:
+    """Judge a bare file of any codec by the walk over its frames."""
+    bare.judge([data])
 
 
 def parquet_read(data: bytes) -> None:
@@ -149,7 +149,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "thrift": thrift_walk,
     "footer": footer_walk,
     "pages": pages_walk,
-    "head": sound_head,
+    "bare": bare_judge,
     "parquet": parquet_read,
     "descriptor": descriptor_judge,
     "trace": trace_judge,
@@ -194,12 +194,10 @@ def _seeds(target: str) -> Iterator[bytes]:
         for data in (*_slim(), *(path.read_bytes() for path in SHELVED)):
             for column in footer.read(BytesSource(data)).groups[0].columns:
                 yield data[column.start : column.end][:512]
-    elif target == "head":
-        yield from (
-            b"fLaC\0\0\0\x22" + bytes(34),
-            b"OggS" + bytes(22) + b"\1\x1e\x01vorbis",
-            b"ID3\4\0\0\0\0\0\0\xff\xfb",
-        )
+    elif target == "bare":
+        for kind, subtype in (("FLAC", None), ("MP3", None), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("RF64", None)):
+            soundfile.write(out := io.BytesIO(), [0.0, 0.25] * 400, 16_000, format=kind, subtype=subtype)
+            yield out.getvalue()
 
 
 def _slim() -> Iterator[bytes]:

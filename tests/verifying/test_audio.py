@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from ttsartifact.container import flac as flac_carrier
+from ttsartifact.container import flac_frames
 from ttsartifact.container.source import BytesSource
-from ttsartifact.packing.pack import Run, write
+from ttsartifact.errors import TtsArtifactError
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
@@ -53,12 +55,12 @@ def other_md5(data, md5):
     return data[: FLAC_MD5.start] + md5 + data[FLAC_MD5.stop :]
 
 
-def in_parquet(folder, audio, *, encoder=None, patch=None):
-    """Write a run whose audio is no WAV, and so comes without a chunk log."""
+def in_parquet(folder, audio, *, encoder=None, patch=None, name="run.tts.parquet"):
+    """Write a run that comes without a chunk log, as one of encoded audio does."""
     times = kit.descriptor()["run"]
     times["times"] |= {"first_chunk_frames": absent("not_measured"), "stalls": absent("not_measured")}
     draft = kit.draft(audio={"encoder": encoder or absent("unknown")}, traces=(), run=times)
-    return kit.artifact(folder, name="run.tts.parquet", audio=audio, run=draft, patch=patch)
+    return kit.artifact(folder, name=name, audio=audio, run=draft, patch=patch)
 
 
 def of_parquet(rule, slug, audio, *, also=(), exit_code=1, encoder=None, **edits):
@@ -68,16 +70,50 @@ def of_parquet(rule, slug, audio, *, also=(), exit_code=1, encoder=None, **edits
     return kit.Case(rule=rule, slug=slug, make=make, also=frozenset(also), exit_code=exit_code)
 
 
-def cut_flac(folder):
-    """Write a FLAC whose last frames are gone, with its digests made of what is left."""
-    whole = flac()
-    cut = whole[:-900]
-    packed = open_artifact(in_parquet(folder, whole))
-    parts = {name: packed.parts.part(name) for name in packed.parts.names()}
-    parts = kit.edited(parts, patch=kit.put(audio__digest=digest.of(cut), audio__size=len(cut)))
-    path = folder / "cut.tts.parquet"
-    write(Run(parts=parts, audio=BytesSource(cut), wave=None, audio_digest=digest.of(cut)), path, carrier="parquet")
-    return path
+def swapped(rule, slug, honest, bare, *, name="run.tts.parquet", also=(), exit_code=1, **edits):
+    """Return a case of a run whose audio another producer put in the place of an honest one's."""
+
+    def make(folder):
+        path = in_parquet(folder, honest(), name=name)
+        return kit.swapped(path, bare(), folder / f"other.{name}", patch=kit.put(**edits))
+
+    return kit.Case(rule=rule, slug=slug, make=make, also=frozenset(also), exit_code=exit_code)
+
+
+def undecodable():
+    """Return a FLAC whose one frame holds, under check sums that fit, a subframe of a reserved kind."""
+    data = bytearray(flac())
+    start = flac_carrier.walk(BytesSource(bytes(data))).audio
+    data[start + 8] = 0x04
+    data[-2:] = flac_frames._crc16(0, bytes(data[start:-2]), use_words=False).to_bytes(2)
+    return bytes(data)
+
+
+def chained():
+    """Return two Ogg streams, one behind the other."""
+    return encoded("OGG", "OPUS") * 2
+
+
+def hidden():
+    """Return a WAV whose PCM is four frames of MPEG layer III, which FFmpeg plays in its place."""
+    return kit.wav((b"\xff\xfb\x90\x64" + bytes(413)) * 4)
+
+
+def other_rate():
+    """Return a FLAC whose STREAMINFO has another rate than its frames."""
+    data = bytearray(flac())
+    packed = int.from_bytes(data[18:26]) & (1 << 44) - 1 | 48_000 << 44
+    return bytes(data[:18] + packed.to_bytes(8) + data[26:])
+
+
+def two_in_a_row():
+    """Return two MP3 files in a row, the first of which counts its own frames only."""
+    return encoded("MP3") * 2
+
+
+def longer_wave():
+    """Return a WAV with bytes behind its end."""
+    return kit.wav() + b"more"
 
 
 def floats(*samples):
@@ -87,8 +123,9 @@ def floats(*samples):
 
 
 def of_floats(slug, *samples, clipped=0):
-    make = partial(kit.artifact, audio=floats(*samples), patch=kit.put(audio__clipped_samples=clipped))
-    return kit.Case(rule="AUD12", slug=slug, make=make)
+    bare = floats(*samples)
+    edits = {"audio__clipped_samples": clipped, "audio__pcm": digest.of(bare[44:])}
+    return swapped("AUD12", slug, floats, lambda: bare, name="run.tts.wav", **edits)
 
 
 def chunks(**columns):
@@ -162,7 +199,7 @@ CASES = [
     case("CHK05", "one-ns", make=full_run.artifact, run__times__stalls={"count": 2, "total_ns": 1}),
 ]
 CASES += [  # these are decoded
-    of_parquet("HSH13", "other-md5", lambda: other_md5(flac(), b"\x01" * 16)),
+    swapped("HSH13", "other-md5", flac, lambda: other_md5(flac(), b"\x01" * 16)),
     of_parquet("HSH13", "left-out", lambda: other_md5(flac(), bytes(16)), exit_code=0),
     of_parquet("AUD01", "flac", flac, audio__sample_rate_hz=44_100),
     of_parquet("AUD05", "mp3", lambda: encoded("MP3"), audio__frames=4_001),
@@ -173,7 +210,23 @@ CASES += [  # these are decoded
         audio__codec="ogg_vorbis",
         audio__media_type="audio/ogg",
     ),
-    kit.Case(rule="AUD07", slug="cut", make=cut_flac),
+    swapped("AUD07", "reserved-subframe", flac, undecodable),
+    swapped("AUD15", "flac-rate", flac, other_rate, name="run.tts.flac"),
+    swapped("AUD15", "flac-rate-in-parquet", flac, other_rate),
+    swapped("AUD15", "two-mp3-in-a-row", lambda: encoded("MP3"), two_in_a_row, name="run.tts.mp3"),
+    swapped("AUD15", "two-mp3-in-a-row-in-parquet", lambda: encoded("MP3"), two_in_a_row),
+    swapped("AUD15", "chained-ogg", lambda: encoded("OGG", "OPUS"), chained),
+    swapped("AUD15", "wav-and-more-in-parquet", kit.wav, longer_wave),
+    swapped(
+        "AUD15",
+        "pcm-that-is-mp3",
+        lambda: kit.wav(kit.tone(834)),
+        hidden,
+        name="run.tts.wav",
+        audio__pcm=digest.of(hidden()[44:]),
+    ),
+    of_parquet("HSH19", "other-frames", lambda: encoded("MP3"), audio__coded=digest.of(b"other frames")),
+    of_parquet("HSH19", "of-flac", flac, audio__coded=digest.of(b"frames")),
 ]
 
 
@@ -197,8 +250,58 @@ def test_encoded_audio_passes(audio, encoder, tmp_path):
     """6.2: encoded audio whose facts are as it says them holds; an encoder that nobody knows may be absent."""
     (report,) = verify(in_parquet(tmp_path, audio(), encoder=encoder))
     assert report.findings == ()
-    assert {"AUD01", "AUD02", "AUD03", "AUD04", "AUD05", "AUD07"} <= set(report.passed)
+    assert {"AUD01", "AUD02", "AUD03", "AUD04", "AUD05", "AUD07", "AUD15"} <= set(report.passed)
+    assert ("HSH19" in report.passed) is (report.not_applicable.count("HSH19") == 0)
     assert ("AUD06" in report.passed) is (encoder is not None)
+
+
+def test_a_tag_behind_an_mp3_leaves_its_frames(tmp_path):
+    """10.2: a tagger changes the file and no frame: RETAGGED, as it is for a WAV."""
+    path = in_parquet(tmp_path, encoded("MP3"), name="run.tts.mp3")
+    path.write_bytes(path.read_bytes() + b"TAG" + bytes(125))
+    (report,) = verify(path)
+    assert report.verdict == "RETAGGED"
+    assert "HSH19" in report.passed
+    cut = path.read_bytes()[: -128 - len(encoded("MP3")) // 4]
+    path.write_bytes(cut)
+    (report,) = verify(path)
+    assert report.verdict != "RETAGGED"
+
+
+@pytest.mark.parametrize(
+    ("audio", "rule"),
+    [
+        (hidden, "CON02"),
+        (other_rate, "CON02"),
+        (chained, "CON02"),
+        (two_in_a_row, "CON02"),
+        (undecodable, "AUD07"),
+        (lambda: floats(float("nan")), "AUD12"),
+        (lambda: other_md5(flac(), b"\x01" * 16), "HSH13"),
+    ],
+)
+def test_what_verify_would_fail_is_told_before_it_is_published(audio, rule, tmp_path):
+    """3.10: a producer refuses audio that its own verification would fail, and writes nothing."""
+    with pytest.raises(TtsArtifactError) as caught:
+        in_parquet(tmp_path, audio())
+    assert caught.value.rule == rule
+    assert list(tmp_path.iterdir()) == []
+
+
+FORMATS = {"ULAW": "mulaw", "ALAW": "alaw", "PCM_U8": "pcm_u8", "DOUBLE": "pcm_f64", "FLOAT": "pcm_f32"}
+
+
+@pytest.mark.parametrize("subtype", FORMATS)
+@pytest.mark.parametrize("name", ["run.tts.wav", "run.tts.parquet"])
+def test_common_sample_formats_hold(subtype, name, tmp_path):
+    """8.3: telephone codes, bytes and doubles are digested as they are stored, and nothing is said against them."""
+    out = io.BytesIO()
+    soundfile.write(out, noise() / 32_768, kit.RATE_HZ, format="WAV", subtype=subtype)
+    path = in_parquet(tmp_path, out.getvalue(), name=name)
+    (report,) = verify(path)
+    assert report.findings == ()
+    assert open_artifact(path).descriptor.known("/audio/subtype") == FORMATS[subtype]
+    assert "HSH03" in report.passed
 
 
 def test_flac_has_a_witness(tmp_path):

@@ -77,9 +77,17 @@ PADDED = sized(ODD)
 MANY = sized(kit.wav() + chunk(b"note", b"") * 253)
 STRANGER = {"other/thing": b"hidden"}
 
+
+def two_sizes(data: bytes) -> bytes:
+    """Return an RF64 whose data chunk has a smaller size than ds64."""
+    place = data.index(b"data") + 4
+    return data[:place] + struct.pack("<I", 400) + data[place + 4 :]
+
+
 CASES = [
     kit.Case(rule="CON01", slug="flac", make=edited(lambda b: b"fLaC" + b[4:]), exit_code=4),
-    kit.Case(rule="CON01", slug="bw64", make=edited(lambda b: b"BW64" + b[4:]), exit_code=4),
+    kit.Case(rule="CON01", slug="rifx", make=edited(lambda b: b"RIFX" + b[4:]), exit_code=4),
+    kit.Case(rule="CON08", slug="bw64-without-ds64", make=edited(lambda b: b"BW64" + b[4:]), exit_code=4),
     kit.Case(rule="CON01", slug="empty", make=edited(lambda _: b""), exit_code=4),
     kit.Case(rule="CON02", slug="cut", make=edited(lambda b: b[:-1]), exit_code=4),
     kit.Case(rule="CON02", slug="chunk-past-end", make=edited(lambda b: b[:16] + b"\xf0\0\0\1" + b[20:]), exit_code=4),
@@ -134,6 +142,7 @@ CASES = [
     kit.Case(
         rule="CON08", slug="table", make=edited(lambda b: b[:44] + b"\1" + b[45:], audio=rf64(kit.wav())), exit_code=4
     ),
+    kit.Case(rule="CON08", slug="two-data-sizes", make=edited(two_sizes, audio=rf64(kit.wav())), exit_code=4),
     kit.Case(
         rule="CON15", slug="chunks", make=edited(lambda b: sized(b + chunk(b"note", b"")), audio=MANY), exit_code=4
     ),

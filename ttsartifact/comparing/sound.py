@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ttsartifact.container.riff import WaveFormat
+from ttsartifact.container.samples import FORMATS, g711
 from ttsartifact.container.sound import facts_of
 from ttsartifact.container.source import FileSource, Source, Span
 
@@ -56,22 +57,26 @@ class Sound:
         """Return `count` frames from `start` as (frames, channels) within ±1; integers arrive exactly."""
         import numpy as np
 
-        width = self.as_pcm()[1].bit_depth // 8
-        raw = self.source.read_at(self.offset + start * width * self.channels, count * width * self.channels)
-        if self.stored_as == "pcm_f32":
+        form = FORMATS[self.stored_as]
+        raw = self.source.read_at(self.offset + start * form.width * self.channels, count * form.width * self.channels)
+        if form.is_float:
             # A sample that is no number is as far from any other as full scale; it must not poison the sums.
-            samples = np.nan_to_num(np.frombuffer(raw, "<f4").astype(np.float64), nan=0.0, posinf=1.0, neginf=-1.0)
-        elif self.stored_as == "pcm_s24":
+            stored = np.frombuffer(raw, form.stored).astype(np.float64)
+            samples = np.nan_to_num(stored, nan=0.0, posinf=1.0, neginf=-1.0)
+        elif form.stored is None:
             shifted = np.zeros((count * self.channels, 4), np.uint8)
             shifted[:, 1:] = np.frombuffer(raw, np.uint8).reshape(-1, 3)
             samples = shifted.view("<i4").reshape(-1) / 2.0**31
+        elif self.stored_as in {"alaw", "mulaw"}:
+            samples = np.array(g711(self.stored_as))[np.frombuffer(raw, form.stored)] / 2.0**15
         else:
-            samples = np.frombuffer(raw, f"<i{width}") / 2.0 ** (8 * width - 1)
+            middle = 128 if self.stored_as == "pcm_u8" else 0
+            samples = (np.frombuffer(raw, form.stored).astype(np.int64) - middle) / 2.0 ** (8 * form.width - 1)
         return samples.reshape(count, self.channels)
 
     def as_pcm(self) -> tuple[Span, WaveFormat]:
         """Return where the samples lie and what they are there, which for decoded ones may be floats."""
-        depth = {"pcm_s16": 16, "pcm_s24": 24}.get(self.stored_as, 32)
+        depth = 8 * FORMATS[self.stored_as].width
         wave = WaveFormat(self.stored_as, self.rate_hz, self.channels, depth)
         return Span(self.source, self.offset, self.frames * wave.frame_bytes), wave
 
@@ -110,7 +115,7 @@ def sound_of(artifact: Artifact) -> Iterator[Sound]:
         return
     with tempfile.TemporaryDirectory(prefix="ttsa-") as folder:
         path = os.path.join(folder, "pcm")
-        facts = facts_of(artifact.audio, None, max_frames=_MAX_KEPT_FRAMES, pcm_to=path)
+        facts = facts_of(artifact.audio, max_frames=_MAX_KEPT_FRAMES, pcm_to=path)
         stored_as = facts.subtype if facts.bit_depth else "pcm_f32"
         with FileSource(path) as source:
             frames = source.size // ((facts.bit_depth or 32) // 8 * facts.channels)

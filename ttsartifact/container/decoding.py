@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 BLOCK_FRAMES = 4096
-_WIDTHS = {16: slice(2, 4), 24: slice(1, 4), 32: slice(0, 4)}  # of a left-justified 32-bit little-endian sample
+# Bytes of a left-justified 32-bit little-endian sample.
+_WIDTHS = {8: slice(3, 4), 16: slice(2, 4), 24: slice(1, 4), 32: slice(0, 4)}
 
 
 def main(argv: list[str]) -> None:
@@ -32,6 +33,8 @@ def main(argv: list[str]) -> None:
         with open(kept[0] if kept else os.devnull, "wb") as pcm:
             bounds = int(max_frames), int(max_samples)
             answer = decode(container, subtypes.split(","), int(bits), bounds, chunks, pcm if kept else None)
+    except ImportError as error:  # a fault of this machine, and no fact about the file
+        answer = {"unavailable": str(error)}
     except MemoryError:
         answer = {"too_large": f"more than {memory_bytes} bytes of memory"}
     except Exception as error:  # noqa: BLE001 - whatever a decoder throws is a fact about the file

@@ -11,12 +11,12 @@ no pointer: comments are blocks of the encoder's, and a comment of ours could no
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING
 
 from ttsartifact.container import capsule as capsules
 from ttsartifact.container import id3
-from ttsartifact.container.limits import MAX_CAPSULE_BLOCK_BYTES, MAX_FLAC_BLOCKS, MIB
+from ttsartifact.container.flac_frames import require_last_frame, stream_info
+from ttsartifact.container.limits import MAX_CAPSULE_BLOCK_BYTES, MAX_FLAC_BLOCKS
 from ttsartifact.container.source import JoinedSource, Piece, Source, Span
 from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge
 
@@ -35,7 +35,6 @@ __all__ = [
     "misframed",
     "recognise",
     "settled",
-    "stated",
     "walk",
 ]
 
@@ -46,8 +45,6 @@ _STREAMINFO, _APPLICATION, _SEEKTABLE, _COMMENT, _FORBIDDEN = 0, 2, 3, 4, 127
 _LAST = 0x80
 _HEAD_BYTES = 8  # of a capsule block: the id, its number and how many there are, two bytes each
 _ROOM = MAX_CAPSULE_BLOCK_BYTES - _HEAD_BYTES
-_MAX_FRAME_BYTES = 2 * MIB  # 65,535 samples of 8 channels and 32 bits, stored as they are
-_MAX_CANDIDATES, _MAX_CHECKED = 1024, 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +91,7 @@ def recognise(head: bytes) -> bool:
 def walk(source: Source) -> Flac:
     """Walk all of `source`, and raise at the first byte that breaks the structure (CON01, CON02, CON09, CON15)."""
     found = _metadata(source)
-    _require_last_frame(source, found)
+    require_last_frame(source, found.audio, stream_info(source, found.start))
     return found
 
 
@@ -102,12 +99,6 @@ def settled(flac: Flac, bare_bytes: int | None) -> Flac:
     """Return the walk once the stated size of the bare file is known: a tag that it does not count was put on later."""
     held = sum(block.end - block.offset for block in flac.ours)
     return replace(flac, is_wrapped=bool(flac.start) and bare_bytes == flac.size - held - flac.start)
-
-
-def stated(source: Source, start: int = 0) -> tuple[int, int]:
-    """Return sample rate and frames as STREAMINFO has them; 0 frames says that the encoder did not know."""
-    packed = int.from_bytes(source.read_at(start + len(_MAGIC) + 14, 8), "big")
-    return packed >> 44, packed & (1 << 36) - 1
 
 
 def carries_capsule(source: Source) -> bool:
@@ -276,85 +267,3 @@ def misframed(_source: Source, flac: Flac, _artifact_id: str) -> list[capsules.M
             return [capsules.Misframing(block.offset, f"{block.size} bytes", wanted)]
         expected = block.end
     return []
-
-
-def _require_last_frame(source: Source, flac: Flac) -> None:
-    """Raise unless the last frame of STREAMINFO's count ends where the file does, by its own check sums (RFC 9639).
-
-    That shows bytes behind the audio and a cut end alike, without decoding anything.
-    """
-    audio = flac.audio
-    where = f"offset {audio}"
-    sync = source.read_at(audio, min(2, source.size - audio))
-    if sync not in {b"\xff\xf8", b"\xff\xf9"}:
-        raise Damaged("no frame behind the metadata", where=where, found=sync.hex() or "nothing", expected="fff8, fff9")
-    info = source.read_at(flac.start + len(_MAGIC) + 4, 10)
-    block_frames, longest = int.from_bytes(info[2:4], "big"), int.from_bytes(info[7:10], "big")
-    total = stated(source, flac.start)[1]
-    window = min(source.size - audio, longest or _MAX_FRAME_BYTES, _MAX_FRAME_BYTES)
-    data = source.read_at(source.size - window, window)
-    place, checked = window, 0
-    for _ in range(_MAX_CANDIDATES):
-        place = data.rfind(sync, 0, place)
-        if place < 0 or checked == _MAX_CHECKED:
-            break
-        end = _end_of_frame(data[place : place + 16], block_frames)
-        if end is not None and end == (total or end):
-            checked += 1
-            if _crc16(data[place:]) == 0:
-                return
-    raise Damaged(
-        "the last frame does not end where the file does",
-        where=f"offset {source.size}",
-        found="a cut frame, or bytes behind it",
-        expected=f"the end of frame {total}" if total else "the end of a frame",
-    )
-
-
-def _end_of_frame(head: bytes, block_frames: int) -> int | None:
-    """Return the number of the sample behind a frame (RFC 9639 section 9.1), or None where no frame header stands."""
-    if len(head) < 6:
-        return None
-    sizes, rates = head[2] >> 4, head[2] & 15
-    ones = 8 - (head[4] ^ 0xFF).bit_length()
-    if sizes == 0 or rates == 15 or ones in {1, 8}:
-        return None
-    at = 4 + max(1, ones)
-    number = head[4] & (0x7F >> ones)
-    for byte in head[5:at]:
-        number = number << 6 | byte & 0x3F
-    stored = {6: 1, 7: 2}.get(sizes, 0)
-    frames = int.from_bytes(head[at : at + stored], "big") + 1 if stored else _frames_of(sizes)
-    at += stored + {12: 1, 13: 2, 14: 2}.get(rates, 0)
-    if len(head) <= at or _crc8(head[:at]) != head[at]:
-        return None
-    return (number if head[1] & 1 else number * block_frames) + frames
-
-
-def _frames_of(sizes: int) -> int:
-    return 192 if sizes == 1 else 576 << sizes - 2 if sizes < 6 else 256 << sizes - 8
-
-
-@cache
-def _table(polynomial: int, bits: int) -> tuple[int, ...]:
-    top, mask, table = 1 << bits - 1, (1 << bits) - 1, []
-    for byte in range(256):
-        state = byte << bits - 8
-        for _ in range(8):
-            state = (state << 1 ^ (polynomial if state & top else 0)) & mask
-        table.append(state)
-    return tuple(table)
-
-
-def _crc8(data: bytes) -> int:
-    table, state = _table(0x07, 8), 0
-    for byte in data:
-        state = table[state ^ byte]
-    return state
-
-
-def _crc16(data: bytes) -> int:
-    table, state = _table(0x8005, 16), 0
-    for byte in data:
-        state = (state << 8 & 0xFF00) ^ table[state >> 8 ^ byte]
-    return state

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ttsartifact.container import capsule as capsules
 from ttsartifact.container.limits import MAX_ID3_TAGS
+from ttsartifact.container.mpeg import frame_bytes, same_kind
 from ttsartifact.container.source import Piece, Source, Span
 from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge
 
@@ -38,12 +39,7 @@ _OWNER = b"ttsartifact\0"
 _TAG_HEAD_BYTES = _FRAME_HEAD_BYTES = 10
 _UNSYNCHRONISED, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
 _MAX_TAG_FRAMES = 1024
-# ISO 11172-3 and 13818-3, layer III: kbit/s by index, and Hz by version and index.
-_KBITS_1 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-_KBITS_2 = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
-_RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _LONGEST_FRAME_BYTES = 1441
-_SAME = 0xFFFE_0C00  # sync, version, layer and rate, which no frame of one stream changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +65,7 @@ class Mp3:
 
 def recognise(head: bytes) -> bool:
     """Tell by its first four bytes whether a file is one that this module walks: a tag, or a frame of layer III."""
-    return head[:3] == b"ID3" or (len(head) >= 4 and _frame_bytes(int.from_bytes(head[:4], "big")) is not None)
+    return head[:3] == b"ID3" or (len(head) >= 4 and frame_bytes(int.from_bytes(head[:4], "big")) is not None)
 
 
 def walk(source: Source) -> Mp3:
@@ -81,7 +77,7 @@ def walk(source: Source) -> Mp3:
     first = source.read_at(audio, min(4, source.size - audio))
     if first == b"fLaC":
         raise NotAnArtifact("a FLAC, and not an MP3, behind its tag", where=f"offset {audio}")
-    if _frame_bytes(int.from_bytes(first, "big")) is None or len(first) < 4:
+    if frame_bytes(int.from_bytes(first, "big")) is None or len(first) < 4:
         raise NotAnArtifact(
             "no frame of MPEG layer III behind the tags",
             where=f"offset {audio}",
@@ -178,7 +174,9 @@ def _tags(source: Source) -> tuple[Tag, ...]:
             raise TooLarge("too many tags", where=where, expected=f"at most {MAX_ID3_TAGS}")
         head = source.read_at(offset, _TAG_HEAD_BYTES)
         size = _size(head[6:], synchsafe=True)
-        if head[3] not in {2, 3, 4} or head[4] == 0xFF or size is None:
+        # A footer is of v2.4 alone: what follows a tag that claims one, players skip or not.
+        is_read = head[3] in {2, 3, 4} and head[4] != 0xFF and (head[3] == 4 or not head[5] & _FOOTER)
+        if not is_read or size is None:
             raise Damaged(
                 "an ID3v2 tag that is not read", where=where, found=head.hex(), expected="ID3v2.2, v2.3 or v2.4"
             )
@@ -262,12 +260,12 @@ def _audio_end(source: Source, audio: int) -> int:
 
 def _require_last_frame(source: Source, audio: int, end: int) -> None:
     """Raise unless a frame like the first one ends where the frames do: what is behind them is no audio."""
-    first = int.from_bytes(source.read_at(audio, 4), "big") & _SAME
+    first = int.from_bytes(source.read_at(audio, 4), "big")
     window = min(_LONGEST_FRAME_BYTES, end - audio)
     data = source.read_at(end - window, window)
     for left in range(4, window + 1):
         word = int.from_bytes(data[window - left : window - left + 4], "big")
-        if word & _SAME == first and _frame_bytes(word) == left:
+        if same_kind(word, first) and frame_bytes(word) == left:
             return
     raise Damaged(
         "the last frame does not end where the audio does",
@@ -275,15 +273,6 @@ def _require_last_frame(source: Source, audio: int, end: int) -> None:
         found="a cut frame, or bytes behind it",
         expected="the end of a frame, an APE tag or an ID3v1 tag",
     )
-
-
-def _frame_bytes(word: int) -> int | None:
-    """Return the length of the frame that a header opens, or None for no header of layer III with a bitrate."""
-    version, kbits, rate = word >> 19 & 3, word >> 12 & 15, word >> 10 & 3
-    if word >> 21 != 0x7FF or version == 1 or word >> 17 & 3 != 1 or kbits in {0, 15} or rate == 3:
-        return None
-    bits_s = 1000 * (_KBITS_1 if version == 3 else _KBITS_2)[kbits - 1]
-    return (144 if version == 3 else 72) * bits_s // _RATES_HZ[version][rate] + (word >> 9 & 1)
 
 
 def _size(octets: bytes, *, synchsafe: bool) -> int | None:

@@ -42,10 +42,43 @@ POINTER_PREFIX = b"ttsartifact:1.0 id="
 _POINTER_DIGITS = slice(-66, -2)  # of the pointer chunk: 64 digits, one NUL, one pad byte
 _JUNK = b"JUNK" + struct.pack("<I", 28) + bytes(28)  # the size of ds64, so that a growing file can become RF64
 _MAX_RIFF_BYTES = 0xFFFFFFFF
-_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+_64_BIT_FORMS = frozenset({b"RF64", b"BW64"})
+_PCM, _FLOAT, _ALAW, _MULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 # KSDATAFORMAT_SUBTYPE_*: the first two bytes are the format tag, the rest is fixed.
 _GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
-_SUBTYPES = {(_PCM, 16): "pcm_s16", (_PCM, 24): "pcm_s24", (_PCM, 32): "pcm_s32", (_FLOAT, 32): "pcm_f32"}
+_SUBTYPES = {
+    (_PCM, 8): "pcm_u8",
+    (_PCM, 16): "pcm_s16",
+    (_PCM, 24): "pcm_s24",
+    (_PCM, 32): "pcm_s32",
+    (_FLOAT, 32): "pcm_f32",
+    (_FLOAT, 64): "pcm_f64",
+    (_ALAW, 8): "alaw",
+    (_MULAW, 8): "mulaw",
+}
+_TAGS = {subtype: tag for (tag, _), subtype in _SUBTYPES.items()}
+# Codecs that a WAV may hold and that are not read, for the message.
+_CODECS = {
+    0x02: "Microsoft ADPCM",
+    0x11: "IMA ADPCM",
+    0x31: "GSM 6.10",
+    0x40: "G.721 ADPCM",
+    0x50: "MPEG layer I or II",
+    0x55: "MP3",
+    0xFF: "AAC",
+    0x161: "Windows Media Audio",
+    0x1610: "AAC",
+    0x2000: "AC-3",
+    0x2001: "DTS",
+}
+# Chunks that make players choose another decoder, or another place for the sound (clause 3.2).
+_FOREIGN_CHUNKS = {
+    b"XMA2": "XMA2 sound",
+    b"SMV0": "SMV pictures",
+    b"xobX": "an XMV film",
+    b"slnt": "silence that is stored as a number",
+}
+_LOW_FREQUENCY = 0x8  # a speaker that players leave out where they have none
 
 
 class Chunk(NamedTuple):
@@ -110,7 +143,7 @@ class Riff(NamedTuple):
 
 def recognise(head: bytes) -> bool:
     """Tell by its first twelve bytes whether a file is a WAV that this module walks."""
-    return head[:4] in {b"RIFF", b"RF64", b"BW64"} and head[8:12] == b"WAVE"
+    return head[:4] in {b"RIFF", *_64_BIT_FORMS} and head[8:12] == b"WAVE"
 
 
 def walk(source: Source) -> Riff:
@@ -118,9 +151,7 @@ def walk(source: Source) -> Riff:
     if source.size < 12 or not recognise(head := source.read_at(0, 12)):
         raise NotAnArtifact("not a RIFF/WAVE file", where="offset 0", expected="RIFF....WAVE")
     form = head[:4]
-    if form == b"BW64":
-        raise NotAnArtifact("BW64 is not read by this version; write RF64", where="offset 0", found="BW64")
-    sizes = _ds64(source) if form == b"RF64" else None
+    sizes = _ds64(source) if form in _64_BIT_FORMS else None
     declared = struct.unpack_from("<I", head, 4)[0]
     if sizes is None and declared in {0, 0xFFFFFFFF}:
         raise Damaged(
@@ -130,14 +161,8 @@ def walk(source: Source) -> Riff:
             expected="the file's length - 8",
             rule="CON05",
         )
-    if sizes is not None and declared != 0xFFFFFFFF:
-        raise Damaged(
-            "RF64 without its marker",
-            where="offset 4",
-            found=f"{declared:#x}",
-            expected="0xffffffff",
-            rule="CON08",
-        )
+    if sizes is not None and declared not in {0xFFFFFFFF, sizes[0]}:
+        raise _two_sizes("the RIFF size", 4, declared, sizes[0])
     end = 8 + (declared if sizes is None else sizes[0])
     if end > source.size:
         raise Damaged(
@@ -178,6 +203,9 @@ def _chunks(source: Source, end: int, data_bytes: int | None) -> tuple[Chunk, ..
                     rule="CON05",
                 )
             size = data_bytes
+        if chunk_id == b"data" and data_bytes is not None and size != data_bytes:
+            raise _two_sizes("the data size", offset + 4, size, data_bytes)
+        _require_own(source, chunk_id, offset, size, is_64_bit=data_bytes is not None)
         if offset + 8 + size > end:
             raise Damaged(
                 f"chunk {_name(chunk_id)} runs past the end",
@@ -202,6 +230,32 @@ def _chunks(source: Source, end: int, data_bytes: int | None) -> tuple[Chunk, ..
         chunks.append(Chunk(id=chunk_id, offset=offset, size=size))
         offset = chunks[-1].end
     return tuple(chunks)
+
+
+def _two_sizes(what: str, offset: int, found: int, expected: int) -> Damaged:
+    return Damaged(
+        f"{what} stands twice and differently: players choose among them",
+        where=f"offset {offset}",
+        found=f"{found} bytes",
+        expected=f"0xffffffff, or {expected} bytes as ds64 has it",
+        rule="CON08",
+    )
+
+
+def _require_own(source: Source, chunk_id: bytes, offset: int, size: int, *, is_64_bit: bool) -> None:
+    """Raise for a chunk that makes a player look elsewhere for the sound, or take it for another kind."""
+    other = _FOREIGN_CHUNKS.get(chunk_id)
+    if chunk_id == b"LIST" and size >= 4 and source.size >= offset + 12 and source.read_at(offset + 8, 4) == b"wavl":
+        other = "sound in pieces (wavl)"
+    if chunk_id == b"ds64" and not (is_64_bit and offset == 12):
+        other = "64-bit sizes outside RF64 and BW64"
+    if other is not None:
+        raise Damaged(
+            f"chunk {_name(chunk_id)} makes players choose another decoder",
+            where=f"offset {offset}",
+            found=other,
+            expected="one data chunk in the format of fmt",
+        )
 
 
 def _assemble(source: Source, form: bytes, chunks: tuple[Chunk, ...], ds64_frames: int | None) -> Riff:
@@ -265,13 +319,13 @@ def _assemble(source: Source, form: bytes, chunks: tuple[Chunk, ...], ds64_frame
 
 
 def _ds64(source: Source) -> tuple[int, int, int]:
-    """Return RIFF size, data size and sample count of RF64 (EBU Tech 3306, section 4)."""
+    """Return RIFF size, data size and sample count of RF64 or BW64 (EBU Tech 3306, section 4; ITU-R BS.2088)."""
     if source.size < 48:
-        raise Damaged("RF64 without room for ds64", where="offset 12", rule="CON08")
+        raise Damaged("RF64 or BW64 without room for ds64", where="offset 12", rule="CON08")
     chunk_id, size, riff_bytes, data_bytes, frames, table = struct.unpack("<4sIQQQI", source.read_at(12, 36))
     if chunk_id != b"ds64" or size < 28:
         raise Damaged(
-            "RF64 does not begin with ds64",
+            "RF64 or BW64 does not begin with ds64",
             where="offset 12",
             found=_name(chunk_id),
             expected="ds64",
@@ -298,24 +352,15 @@ def _format(body: bytes, offset: int) -> WaveFormat:
         )
     tag, channels, rate, byte_rate, align, bits = struct.unpack_from("<HHIIHH", body)
     if tag == _EXTENSIBLE:
-        if len(body) < 40 or body[26:40] != _GUID_TAIL:
-            raise Damaged(
-                "fmt names a sub-format that is not read",
-                where=f"offset {offset + 24}",
-                expected="PCM or IEEE float",
-            )
-        tag = struct.unpack_from("<H", body, 24)[0]
-        if struct.unpack_from("<H", body, 18)[0] not in {0, bits}:
-            raise Damaged(
-                "fewer valid bits than the container holds", where=f"offset {offset + 18}", expected=f"{bits}"
-            )
+        tag = _extended_tag(body, offset, channels, bits)
     subtype = _SUBTYPES.get((tag, bits))
     if subtype is None:
         raise Damaged(
             "a sample format that is not read",
             where=f"offset {offset}",
-            found=f"tag {tag:#x} with {bits} bits",
-            expected="PCM of 16, 24 or 32 bits, or 32-bit float",
+            found=f"{_CODECS.get(tag, 'PCM' if tag == _PCM else 'float' if tag == _FLOAT else f'tag {tag:#x}')} "
+            f"of {bits} bits",
+            expected="PCM of 8, 16, 24 or 32 bits, float of 32 or 64 bits, A-law or mu-law",
         )
     if not channels or not rate or align != channels * bits // 8 or byte_rate != rate * align:
         raise Damaged(
@@ -326,12 +371,38 @@ def _format(body: bytes, offset: int) -> WaveFormat:
     return WaveFormat(subtype=subtype, sample_rate_hz=rate, channels=channels, bit_depth=bits)
 
 
+def _extended_tag(body: bytes, offset: int, channels: int, bits: int) -> int:
+    """Return the format tag in the sub-format of WAVE_FORMAT_EXTENSIBLE, which must not contradict the rest."""
+    if len(body) < 40 or struct.unpack_from("<H", body, 16)[0] < 22 or body[26:40] != _GUID_TAIL:
+        raise Damaged(
+            "fmt names a sub-format that is not read",
+            where=f"offset {offset + 24}",
+            expected="PCM, IEEE float, A-law or mu-law, in an extension of 22 bytes",
+        )
+    valid, speakers, tag = struct.unpack_from("<HIH", body, 18)
+    if valid > bits or (tag != _PCM and valid not in {0, bits}):
+        raise Damaged(
+            "fmt has more valid bits than its samples",
+            where=f"offset {offset + 18}",
+            found=valid,
+            expected=f"at most {bits}" if tag == _PCM else f"{bits}",
+        )
+    if speakers and (speakers.bit_count() != channels or (channels < 3 and speakers & _LOW_FREQUENCY)):
+        raise Damaged(
+            "the speakers that fmt names are not its channels",
+            where=f"offset {offset + 20}",
+            found=f"mask {speakers:#x}",
+            expected=f"0, or {channels} speakers that every player has",
+        )
+    return int(tag)
+
+
 def header(wave: WaveFormat, data_bytes: int) -> bytes:
     """Return all bytes before the PCM of a file that we write ourselves: plain RIFF while it fits, RF64 above.
 
     A JUNK chunk of ds64's size comes first, so that the header's length is the same either way.
     """
-    tag = _FLOAT if wave.subtype == "pcm_f32" else _PCM
+    tag = _TAGS[wave.subtype]
     rate, align = wave.sample_rate_hz, wave.frame_bytes
     fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, tag, wave.channels, rate, rate * align, align, wave.bit_depth)
     riff_bytes = 4 + len(_JUNK) + len(fmt) + 8 + data_bytes + (data_bytes & 1)
@@ -386,10 +457,11 @@ def bare(source: Source, riff: Riff) -> list[Piece]:
 
 def _with_size(source: Source, form: bytes, total: int, spans: list[tuple[int, int]]) -> list[Piece]:
     """Return `spans` of `source` behind a header that declares `total` bytes."""
-    if form == b"RF64":
-        head = (
-            struct.pack("<4sI4s", b"RF64", 0xFFFFFFFF, b"WAVE") + source.read_at(12, 8) + struct.pack("<Q", total - 8)
-        )
+    is_64_bit, declared = form in _64_BIT_FORMS, total - 8
+    if is_64_bit and source.read_at(4, 4) == b"\xff\xff\xff\xff":
+        declared = 0xFFFFFFFF
+    if declared <= _MAX_RIFF_BYTES and is_64_bit:
+        head = struct.pack("<4sI4s", form, declared, b"WAVE") + source.read_at(12, 8) + struct.pack("<Q", total - 8)
     elif total - 8 > _MAX_RIFF_BYTES:
         raise TooLarge(
             "the artifact would pass 4 GiB; write RF64",

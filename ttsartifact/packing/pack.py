@@ -82,14 +82,15 @@ def build(draft: Draft, audio: Source) -> Run:
     traces = {trace.name: trace for trace in draft.traces}
     whole = [Span(audio, 0, audio.size)]
     ends = _chunk_ends(traces.get("chunks"))
-    facts = _facts(whole, ends) if wave is None else None
-    _require_sum(ends, wave.frames if wave is not None else facts.frames if facts is not None else None)
+    facts = _publishable(whole, wave, ends)
+    _require_sum(ends, facts.frames)
     width = wave.format.frame_bytes if wave is not None else 0
     ranges = (
         list(zip((0, *(end * width for end in ends)), (end * width for end in ends), strict=False)) if width else []
     )
-    digests = digest_audio(whole, wave.bare_pcm if wave else None, ranges, leaves=draft.leaves)
-    chunks = digests.chunks if facts is None else facts.chunks
+    sounding = facts.audio if wave is not None or facts.codec == "mp3" else None
+    digests = digest_audio(whole, sounding, ranges, leaves=draft.leaves)
+    chunks = digests.chunks if wave is not None else facts.chunks
     if chunks:
         traces["chunks"] = Trace("chunks", {**traces["chunks"].columns, "pcm_sha256": list(chunks)})
     encoded = {name: canonical.canonical_bytes(trace.to_value()) for name, trace in traces.items()}
@@ -191,10 +192,28 @@ def _walk_bare(audio: Source) -> riff.Riff | None:
     return wave
 
 
-def _facts(whole: Sequence[Span], chunk_ends: Sequence[int]) -> SoundFacts:
+def _publishable(whole: Sequence[Span], wave: riff.Riff | None, chunk_ends: Sequence[int]) -> SoundFacts:
+    """Return what the audio says; raises for audio that its own verification would fail once it is published."""
+    from ttsartifact.container.bare import judge
     from ttsartifact.container.sound import facts_of
 
-    return facts_of(whole, None, chunk_ends=chunk_ends)
+    facts = facts_of(whole, judge(whole, wave), chunk_ends=chunk_ends)
+    if facts.not_finite:
+        raise Damaged(
+            "samples that are NaN or infinite, which no player can use",
+            found=f"{facts.not_finite} samples",
+            expected="numbers",
+            rule="AUD12",
+        )
+    if facts.stated_md5 is not None and facts.stated_md5.strip("0") and facts.stated_md5 != facts.pcm_md5:
+        raise Damaged(
+            "the FLAC's own MD5 is not that of its samples",
+            where="STREAMINFO",
+            found=facts.stated_md5,
+            expected=facts.pcm_md5,
+            rule="HSH13",
+        )
+    return facts
 
 
 def _chunk_ends(log: Trace | None) -> list[int]:
@@ -226,7 +245,7 @@ def _require_even(name: str, trace: Trace) -> None:
 
 
 def _audio_section(
-    known: dict[str, Any], audio: Source, wave: riff.Riff | None, facts: SoundFacts | None, digests: AudioDigests
+    known: dict[str, Any], audio: Source, wave: riff.Riff | None, facts: SoundFacts, digests: AudioDigests
 ) -> dict[str, Any]:
     """Return /audio: what the file itself says (clause 6.1), never what an encoder was asked for."""
     section: dict[str, Any] = {"digest": digests.encoded, "size": digests.size}
@@ -244,8 +263,9 @@ def _audio_section(
             "framing": _framing(audio, wave),
             "encoder": absent("unknown"),
         }
-    elif facts is not None:
+    else:
         section |= _decoded_section(facts)
+        section |= {"coded": digests.pcm} if facts.codec == "mp3" else {}
         channels = section["channels"]
     section["media_type"] = CODECS[section["codec"]].media_type
     if digests.leaves:

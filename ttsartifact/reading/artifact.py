@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from ttsartifact.container import canonical, capsule
 from ttsartifact.container.carrier import carries_capsule, recognised
@@ -196,7 +197,7 @@ def _from_row(source: FileSource, shelf: Shelf, row: Row) -> Artifact:
     try:
         descriptor, faults = parse_descriptor(row.descriptor)
         audio = BytesSource(row.audio)
-        wave = _bare_wave(audio)
+        wave = _wave_in(audio)
     except TtsArtifactError as error:
         raise error.at(f"row {row.index}") from error.__cause__
     return Artifact(
@@ -216,14 +217,21 @@ def _from_row(source: FileSource, shelf: Shelf, row: Row) -> Artifact:
     )
 
 
-def _bare_wave(audio: BytesSource) -> riff.Riff | None:
-    found = recognised(audio)
-    wave = found[1].walk(audio) if found is not None and found[0] == "wav" else None
+def _wave_in(audio: BytesSource) -> riff.Riff | None:
+    """Return the walk over a row's WAV, or None for another codec and for a WAV that is not whole, which AUD15 tells.
+
+    A row stands alone: its broken audio is a finding about it, and the rest of the file is read.
+    """
     if carries_capsule(audio):
         raise Damaged(
             "the row's audio carries a capsule of its own", where="audio.bytes", expected="the bare file", rule="CON04"
         )
-    return wave
+    found = recognised(audio)
+    if found is None or found[0] != "wav":
+        return None
+    with suppress(TtsArtifactError):
+        return cast("riff.Riff", found[1].walk(audio))
+    return None
 
 
 def _only_source(pieces: tuple[Piece, ...]) -> Source:

@@ -10,6 +10,8 @@ import sys
 from array import array
 from typing import TYPE_CHECKING
 
+from ttsartifact.container.samples import FORMATS, g711
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -40,19 +42,24 @@ def leading_silence(pcm: Span, wave: WaveFormat, channels: Sequence[int]) -> int
 
 
 def _is_audible(data: bytes, wave: WaveFormat, channels: Sequence[int]) -> bool:
-    samples = _samples(data, wave.subtype)
+    samples, full_scale = _samples(data, wave.subtype)
     picked = [sample for channel in channels for sample in samples[channel :: wave.channels]]
-    if wave.subtype == "pcm_f32":
+    if FORMATS[wave.subtype].is_float:
         # Squares of float32 are exact in float64 and fsum rounds once, so every machine gets the same sum.
         return math.fsum(sample * sample for sample in picked) * _GATE_INVERSE > len(picked)
-    full_scale = 1 << (wave.bit_depth - 1)
     return sum(sample * sample for sample in picked) * _GATE_INVERSE > full_scale * full_scale * len(picked)
 
 
-def _samples(data: bytes, subtype: str) -> Sequence[int] | Sequence[float]:
+def _samples(data: bytes, subtype: str) -> tuple[Sequence[int] | Sequence[float], int]:
+    """Return the samples, and the integer that stands for full scale."""
+    if subtype in {"alaw", "mulaw"}:
+        table = g711(subtype)
+        return [table[code] for code in data], 1 << 15
+    if subtype == "pcm_u8":
+        return [code - 128 for code in data], 1 << 7
     if subtype == "pcm_s24":
-        return [int.from_bytes(data[i : i + 3], "little", signed=True) for i in range(0, len(data), 3)]
-    samples = array({"pcm_s16": "h", "pcm_s32": "i", "pcm_f32": "f"}[subtype], data)
+        return [int.from_bytes(data[i : i + 3], "little", signed=True) for i in range(0, len(data), 3)], 1 << 23
+    samples = array({"pcm_s8": "b", "pcm_s16": "h", "pcm_s32": "i", "pcm_f32": "f", "pcm_f64": "d"}[subtype], data)
     if sys.byteorder == "big":
         samples.byteswap()
-    return samples
+    return samples, 1 << 8 * samples.itemsize - 1

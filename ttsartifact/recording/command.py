@@ -12,7 +12,8 @@ import shutil
 import tempfile
 from typing import TYPE_CHECKING, Unpack
 
-from ttsartifact.container import flac, riff
+from ttsartifact.container import riff
+from ttsartifact.container.bare import flac_length
 from ttsartifact.container.magic import kind_of
 from ttsartifact.container.source import FileSource
 from ttsartifact.errors import TtsArtifactError
@@ -177,7 +178,7 @@ class _Recording:
             run.say(mended.words)
         with FileSource(path) as audio:
             wave = walked(audio)
-            rate, frames = flac.stated(audio) if flac.recognise(audio.read_at(0, min(8, audio.size))) else (None, 0)
+            rate, frames = flac_length(audio)
             run.chunks[:] = chunk_log(self._order, done, wave, frames)
             if wave is not None:
                 self._say_if_short(wave)

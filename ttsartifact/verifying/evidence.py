@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ttsartifact.attesting.checking import Attested
     from ttsartifact.attesting.runlog import RunLog
     from ttsartifact.attesting.trust import Trust
+    from ttsartifact.container.bare import Bare
     from ttsartifact.container.hard_binding import Credential
     from ttsartifact.container.sound import SoundFacts
     from ttsartifact.reading.artifact import Artifact
@@ -192,7 +193,7 @@ class Evidence:
         """Every digest of the audio, out of one read."""
         wave = self.artifact.wave
         if wave is None:
-            return digest_audio(self.artifact.audio, leaves=self._states_leaves)
+            return digest_audio(self.artifact.audio, self._coded_range, leaves=self._states_leaves)
         return digest_audio(self.artifact.audio, wave.bare_pcm, self.chunk_ranges, leaves=self._states_leaves)
 
     @property
@@ -281,14 +282,39 @@ class Evidence:
         return ends if min(counts, default=0) > 0 and starts == log.columns["frame_start"] else ()
 
     @cached_property
+    def bare(self) -> Bare | TtsArtifactError:
+        """What the bare file is by the walk over its frames, or why it is not what every player plays."""
+        from ttsartifact.container.bare import judge
+
+        try:
+            return judge(self.artifact.audio, self.artifact.wave)
+        except TtsArtifactError as error:
+            return error
+
+    @cached_property
     def sound(self) -> SoundFacts | TtsArtifactError:
         """What the audio says of itself when it is decoded to its last frame, or why it cannot be."""
         from ttsartifact.container.sound import facts_of
 
+        if isinstance(self.bare, TtsArtifactError):
+            return self.bare
         try:
-            return facts_of(self.artifact.audio, self.artifact.wave, chunk_ends=self._chunk_ends)
+            return facts_of(self.artifact.audio, self.bare, chunk_ends=self._chunk_ends)
         except TtsArtifactError as error:
             return error
+
+    @property
+    def _coded_range(self) -> tuple[int, int] | None:
+        """Where the frames of an MP3 lie whose digest is stated, so that one read gives both digests."""
+        is_asked = self.descriptor.known("/audio/coded") is not None and self.descriptor.known("/audio/codec") == "mp3"
+        if not is_asked or isinstance(self.bare, TtsArtifactError) or self.bare.codec != "mp3":
+            return None
+        return self.bare.audio
+
+    @property
+    def coded_digest(self) -> str | None:
+        """The digest of an MP3's frames without its tags, or None where they cannot be walked."""
+        return None if self.artifact.wave is not None else self.digests.pcm
 
     @cached_property
     def pcm_digest(self) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.codecs import CODECS, LOSSY
+from ttsartifact.container.source import JoinedSource
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
 from ttsartifact.verifying.catalogue import rule
@@ -77,10 +78,10 @@ def true_codec(evidence: Evidence) -> Answer:
     stated, media_type = evidence.known("/audio/codec"), evidence.known("/audio/media_type")
     seen = "wav"
     if evidence.artifact.wave is None:
-        from ttsartifact.container.sound import codec_of
+        from ttsartifact.container.bare import codec_of
 
         try:
-            seen = codec_of(evidence.artifact.audio)
+            seen = codec_of(JoinedSource(evidence.artifact.audio))
         except TtsArtifactError as error:
             return _refused(error, "AUD04")
     if stated != seen:
@@ -146,9 +147,17 @@ def decodes_to_the_end(evidence: Evidence) -> Answer:
     return _refused(facts, "AUD07") if isinstance(facts, TtsArtifactError) else []
 
 
+@rule("AUD15")
+def one_sound(evidence: Evidence) -> Answer:
+    bare = evidence.bare
+    if not isinstance(bare, TtsArtifactError):
+        return []
+    return [Mismatch(where=bare.where, found=bare.found, expected=bare.expected, message=bare.message)]
+
+
 @rule("AUD12")
 def finite_samples(evidence: Evidence) -> Answer:
-    if evidence.known("/audio/subtype") != "pcm_f32":
+    if evidence.known("/audio/subtype") not in {"pcm_f32", "pcm_f64"}:
         return NotApplicable("the samples are integers")
     facts = evidence.sound
     if isinstance(facts, TtsArtifactError):

@@ -252,6 +252,19 @@ def flac_witness(evidence: Evidence) -> Answer:
     ]
 
 
+@rule("HSH19")
+def coded_digest(evidence: Evidence) -> Answer:
+    stated, codec = evidence.known("/audio/coded"), evidence.known("/audio/codec")
+    if stated is None:
+        return NotApplicable("no digest of coded frames is stated")
+    if codec != "mp3":
+        return [Mismatch(where="/audio/coded", found="a digest", expected="absent; only an MP3 has tags beside frames")]
+    found = evidence.coded_digest
+    if found is None:
+        return Unverifiable("needs the frames to be walked")
+    return compared("/audio/coded", found, stated)
+
+
 @rule("HSH14")
 def digest_roles(evidence: Evidence) -> Answer:
     roles: dict[str, tuple[str, str]] = {}

@@ -38,7 +38,7 @@ def argued_seal(evidence: Evidence) -> Answer:
     parts_hold = _hold(evidence, "parts")
     if parts_hold and _hold(evidence, "file"):
         word, message = Verdict.REWRAPPED, "descriptor, parts and audio file are as recorded; their container is not"
-    elif parts_hold and _hold(evidence, "samples"):
+    elif parts_hold and [] in _answers(evidence, "samples"):
         word, message = Verdict.RETAGGED, "the samples are as recorded; the audio file around them is not"
     else:
         return []

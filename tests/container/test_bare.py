@@ -1,0 +1,334 @@
+"""Clause 3.10: what is digested is all that any player plays. Each file here was played otherwise by some player."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import struct
+import subprocess
+from typing import TYPE_CHECKING
+
+import encoded
+import kit
+import numpy as np
+import pytest
+import soundfile
+
+from ttsartifact.container import flac_frames, mpeg, ogg
+from ttsartifact.container.bare import judge
+from ttsartifact.container.sound import facts_of
+from ttsartifact.container.source import BytesSource
+from ttsartifact.errors import Damaged, NotAnArtifact, TtsArtifactError
+from ttsartifact.terms import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+RATE_HZ = 16_000
+
+
+def speech(frames: int = 12_000, channels: int = 1) -> np.ndarray:
+    """Return a second of noise that swells and falls, and silence behind it, in which encoders vary their bitrate."""
+    draw = np.random.default_rng(5)
+    loud = np.sin(np.linspace(0, np.pi, frames // 2)) * draw.normal(size=frames // 2) * 0.2
+    one = np.concatenate([loud, np.zeros(frames - frames // 2)]).astype("f4")
+    return np.stack([one] * channels, 1)
+
+
+def written(form: str, subtype: str | None = None, *, rate: int = RATE_HZ, channels: int = 1, **how: object) -> bytes:
+    soundfile.write(out := io.BytesIO(), speech(channels=channels), rate, format=form, subtype=subtype, **how)
+    return out.getvalue()
+
+
+FLAC, MP3 = written("FLAC", "PCM_16"), written("MP3")
+VORBIS, OPUS = written("OGG", "VORBIS"), written("OGG", "OPUS")
+
+
+def by_ffmpeg(*options: str, audio: bytes | None = None) -> bytes:
+    """Return what ffmpeg writes into a pipe, where it knows no length."""
+    whole = written("WAV", "PCM_16") if audio is None else audio
+    command = ["ffmpeg", "-loglevel", "error", "-i", "-", *options, "-"]
+    return subprocess.run(command, input=whole, capture_output=True, check=True).stdout
+
+
+def refused(data: bytes) -> TtsArtifactError:
+    with pytest.raises((Damaged, NotAnArtifact)) as caught:
+        judge([data])
+    return caught.value
+
+
+# --- FLAC -------------------------------------------------------------------------------------------------------------
+
+
+def flac_with(edit: Callable[[bytearray, int], None], data: bytes = FLAC, *, header: int = 8) -> bytes:
+    """Return a FLAC whose first frame's header is edited, with both check sums made anew."""
+    changed = bytearray(data)
+    start = flac_start(data)
+    edit(changed, start)
+    changed[start + header - 1] = flac_frames._crc8(bytes(changed[start : start + header - 1]))
+    end = flac_ends(data)[0]
+    changed[end - 2 : end] = flac_frames._crc16(0, bytes(changed[start : end - 2]), use_words=False).to_bytes(2)
+    return bytes(changed)
+
+
+def flac_start(data: bytes) -> int:
+    from ttsartifact.container import flac
+
+    return flac.walk(BytesSource(data)).audio
+
+
+def flac_ends(data: bytes) -> list[int]:
+    """Return where the frames of libFLAC end: at each next header of a running CRC-16 of 0."""
+    start, ends = flac_start(data), []
+    for place in range(start + 8, len(data)):
+        is_header = data[place : place + 2] == b"\xff\xf8"
+        if is_header and flac_frames._crc16(0, data[start:place], use_words=False) == 0:
+            ends.append(place)
+    return [*ends, len(data)]
+
+
+def info(data: bytes, **fields: int) -> bytes:
+    """Return a FLAC with another rate or count in STREAMINFO."""
+    packed = int.from_bytes(data[18:26], "big")
+    if "rate" in fields:
+        packed = packed & (1 << 44) - 1 | fields["rate"] << 44
+    if "frames" in fields:
+        packed = packed >> 36 << 36 | fields["frames"]
+    return data[:18] + packed.to_bytes(8, "big") + data[26:]
+
+
+def with_byte(at: int, value: int) -> Callable[[bytearray, int], None]:
+    def edit(data: bytearray, start: int) -> None:
+        data[start + at] = value
+
+    return edit
+
+
+BLOCKS = [FLAC[a:b] for a, b in zip([flac_start(FLAC), *flac_ends(FLAC)], flac_ends(FLAC), strict=False)]
+HEAD = FLAC[: flac_start(FLAC)]
+
+FLAC_CASES = {
+    "rate of STREAMINFO": (info(FLAC, rate=48_000), "a FLAC frame contradicts STREAMINFO in its sample rate"),
+    "depth of a frame": (flac_with(with_byte(3, 0x0C), header=6), "a FLAC frame contradicts STREAMINFO in its sample"),
+    "channels of a frame": (
+        flac_with(with_byte(3, 0x18), header=6),
+        "contradicts STREAMINFO in its number of chan",
+    ),
+    "a frame left out": (info(HEAD + BLOCKS[0] + BLOCKS[2], frames=0), "does not follow the one before it"),
+    "a frame twice": (info(HEAD + BLOCKS[0] * 2 + BLOCKS[1], frames=0), "does not follow the one before it"),
+    "count of STREAMINFO": (info(FLAC, frames=24_000), "the last frame does not end where the file does"),
+    "two files": (info(FLAC, frames=0) + FLAC, "the last frame does not end where the file does"),
+    "zeros behind": (info(FLAC, frames=0) + bytes(4), "zero bytes behind the last frame"),
+    "no block size": (FLAC[:8] + bytes(2) + FLAC[10:], "STREAMINFO says what cannot be"),
+}
+
+
+@pytest.mark.parametrize("name", FLAC_CASES)
+def test_flac_frames_agree_and_follow(name: str) -> None:
+    """FLAC: every frame is what STREAMINFO says and follows the one before it, to the end of the file."""
+    data, words = FLAC_CASES[name]
+    assert words in refused(data).message
+
+
+def test_a_damaged_frame_in_the_middle_is_seen() -> None:
+    """FLAC: one flipped bit anywhere in a frame breaks the chain of check sums."""
+    place = flac_ends(FLAC)[0] + 40
+    flipped = FLAC[:place] + bytes([FLAC[place] ^ 4]) + FLAC[place + 1 :]
+    assert "the last frame does not end" in refused(flipped).message
+
+
+def test_large_blocks_are_walked_like_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FLAC: where reads end among the frames makes no difference, nor does the table that is used."""
+    whole = judge([FLAC])
+    for size in (17, 100, 1000):
+        monkeypatch.setattr(flac_frames, "READ_BLOCK_BYTES", size)
+        monkeypatch.setattr(flac_frames, "_WORDS_FROM_BYTES", 0)
+        assert judge([FLAC]) == whole
+
+
+@needs_ffmpeg
+def test_flac_of_unknown_length_is_counted() -> None:
+    """6.1: what a pipe took has no count in STREAMINFO, and every sample of it is there."""
+    streamed = by_ffmpeg("-f", "flac")
+    facts = facts_of([streamed])
+    assert facts.frames == 12_000
+    assert facts.pcm == digest.of(by_ffmpeg("-f", "s16le"))
+
+
+@pytest.mark.parametrize(("subtype", "depth"), [("PCM_S8", 8), ("PCM_16", 16), ("PCM_24", 24)])
+def test_depths_of_flac(subtype: str, depth: int) -> None:
+    """8.3: 8, 16 and 24 bits decode to what FLAC's own MD5 is over."""
+    facts = facts_of([written("FLAC", subtype)])
+    assert (facts.bit_depth, facts.pcm_md5) == (depth, facts.stated_md5)
+
+
+# --- MP3 --------------------------------------------------------------------------------------------------------------
+
+STEREO = written("MP3", channels=2)
+OTHER_RATE = written("MP3", rate=24_000)
+CONSTANT = encoded.mp3(12_000)
+FIRST = mpeg.frame_bytes(int.from_bytes(CONSTANT[:4], "big")) or 0
+RAW = CONSTANT[FIRST:]
+"""Frames without the one that counts them."""
+
+
+def counting(data: bytes, count: int) -> bytes:
+    """Return an MP3 with another count in its Xing or Info header."""
+    place = max(data.find(b"Xing"), data.find(b"Info"))
+    return data[: place + 8] + count.to_bytes(4) + data[place + 12 :]
+
+
+MP3_CASES = {
+    "two files": (MP3 + MP3, "a second Xing or Info header: two MP3 files in a row"),
+    "two files, one tagged": (MP3 + encoded.id3((b"TIT2", b"\0x")) + MP3, "a tag between the frames: another file"),
+    "mono, stereo, mono": (RAW + STEREO + RAW, "an MPEG frame of another kind"),
+    "another rate": (RAW + OTHER_RATE + RAW, "an MPEG frame of another kind"),
+    "mono to stereo": (RAW + STEREO, "the last frame does not end where the audio does"),
+    "a count too small": (counting(MP3, 3), "the MP3's own header counts other frames"),
+    "a count too large": (counting(MP3, 300), "the MP3's own header counts other frames"),
+    "bytes between": (RAW[:FIRST] + b"\0" + RAW[FIRST:], "no MPEG frame where the next one belongs"),
+    "free format": (RAW[:FIRST] + b"\xff\xf3\x08\xc4" + RAW[FIRST + 4 :], "a frame of free format"),
+    "a footer that is none": (b"ID3\3\0\x10\0\0\0\0" + CONSTANT, "an ID3v2 tag that is not read"),
+}
+
+
+@pytest.mark.parametrize("name", MP3_CASES)
+def test_mp3_frames_are_one_stream(name: str) -> None:
+    """MP3: one version, rate and channel count, nothing between frames, and one header that counts all of them."""
+    data, words = MP3_CASES[name]
+    assert words in refused(data).message
+
+
+def test_frames_within_a_tag_behind_the_audio() -> None:
+    """MP3: FFmpeg looks for frames to the end of the file, in an APE tag too."""
+    short = RAW[:FIRST]
+    items = struct.pack("<II", len(short) * 2, 2) + b"Art\0" + short * 2
+    foot = b"APETAGEX" + struct.pack("<IIII", 2000, len(items) + 32, 1, 0) + bytes(8)
+    assert "MPEG frames within a tag behind the audio" in refused(CONSTANT + items + foot).message
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("options", [("-q:a", "4"), ("-b:a", "64k"), ("-abr", "1", "-b:a", "48k")], ids=str)
+def test_mp3_from_a_pipe_is_counted_by_its_frames(options: tuple[str, ...]) -> None:
+    """6.1: without a count a decoder estimates the length and stops there; the frames say it."""
+    streamed = by_ffmpeg(*options, "-f", "mp3", "-id3v2_version", "0")
+    frames = judge([streamed]).frames
+    assert frames == judge([streamed]).walked.count * 576
+    assert facts_of([streamed]).frames == frames >= 12_000
+    played = by_ffmpeg("-f", "s16le", audio=streamed)
+    assert len(played) // 2 == frames
+
+
+@needs_ffmpeg
+def test_a_remuxed_mp3_loses_what_players_take_off() -> None:
+    """3.10: a LAME tag of no delay and no padding still costs the 529 samples of a decoder."""
+    place = MP3.find(b"LAME") if b"LAME" in MP3 else MP3.find(b"Lavc")
+    bare = MP3[: place + 21] + bytes(3) + MP3[place + 24 :]
+    found = judge([bare])
+    assert found.frames == found.walked.count * 576 - 529
+    assert facts_of([bare]).frames == found.frames
+
+
+# --- Ogg --------------------------------------------------------------------------------------------------------------
+
+
+def pages_of(data: bytes) -> list[bytes]:
+    pages, place = [], 0
+    while place < len(data):
+        page = ogg._page(BytesSource(data), place)
+        pages.append(data[place : page.end])
+        place = page.end
+    return pages
+
+
+def page(
+    data: bytes,
+    *,
+    serial: int | None = None,
+    number: int | None = None,
+    flags: int | None = None,
+    granule: int | None = None,
+) -> bytes:
+    """Return a page with other fields, and its check sum made anew."""
+    changed = bytearray(data)
+    if serial is not None:
+        changed[14:18] = serial.to_bytes(4, "little")
+    if number is not None:
+        changed[18:22] = number.to_bytes(4, "little")
+    if flags is not None:
+        changed[5] = flags
+    if granule is not None:
+        changed[6:14] = granule.to_bytes(8, "little")
+    changed[22:26] = bytes(4)
+    changed[22:26] = ogg._crc(bytes(changed)).to_bytes(4, "little")
+    return bytes(changed)
+
+
+PAGES = pages_of(OPUS)
+OTHER_PAGES = [page(each, serial=77) for each in pages_of(written("OGG", "OPUS", rate=24_000))]
+LAST_GRANULE = int.from_bytes(PAGES[-1][6:14], "little")
+
+OGG_CASES = {
+    "one behind the other": (OPUS + b"".join(OTHER_PAGES), "a second Ogg stream behind the first"),
+    "itself behind itself": (OPUS + OPUS, "a second Ogg stream behind the first"),
+    "two at once": (PAGES[0] + OTHER_PAGES[0] + b"".join(PAGES[1:]), "two Ogg streams at once"),
+    "half": (b"".join(PAGES[:-1]), "an Ogg without its end-of-stream page: it was cut"),
+    "a page lost": (b"".join([*PAGES[:2], page(PAGES[2], number=3)]), "a page of the Ogg is missing"),
+    "a flipped bit": (OPUS[:-9] + bytes([OPUS[-9] ^ 1]) + OPUS[-8:], "the check sum of an Ogg page does not hold"),
+    "bytes behind": (OPUS + b"more", "no Ogg page where the next one belongs"),
+    "an end too late": (
+        b"".join(PAGES[:-1]) + page(PAGES[-1], granule=LAST_GRANULE + 48_000),
+        "a granule position of the Ogg is not that of its packets",
+    ),
+    "an end too early": (
+        b"".join(PAGES[:-1]) + page(PAGES[-1], granule=LAST_GRANULE - 12_000),
+        "a granule position of the Ogg is not that of its packets",
+    ),
+    "no beginning": (page(PAGES[0], flags=0) + b"".join(PAGES[1:]), "does not begin with the beginning of a stream"),
+}
+
+
+@pytest.mark.parametrize("name", OGG_CASES)
+def test_ogg_pages_are_one_stream(name: str) -> None:
+    """Ogg: one serial number, no page lost, nothing behind the end, and positions that are those of the packets."""
+    data, words = OGG_CASES[name]
+    assert words in refused(data).message
+
+
+@pytest.mark.parametrize(("data", "rate", "frames"), [(VORBIS, RATE_HZ, 12_000), (OPUS, 48_000, 36_000)])
+def test_ogg_is_counted_by_its_pages(data: bytes, rate: int, frames: int) -> None:
+    """6.1: pre-skip and end trimming are not heard, and a decoder is held to the rest."""
+    found = judge([data])
+    assert (found.sample_rate_hz, found.frames) == (rate, frames)
+    assert facts_of([data]).frames == frames
+
+
+# --- all --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_opens_as_another_is_refused() -> None:
+    """All: FFmpeg finds some signatures wherever they stand, and heads of other formats behind a WAV's."""
+    fmt = struct.pack("<IHHIIHH", 16, 1, 1, 16_000, 32_000, 2, 16)
+    pcm = bytearray(2_000)
+    pcm[212] = 0x84
+    act = b"WAVEfmt " + fmt + b"data" + struct.pack("<I", len(pcm)) + pcm
+    film = kit.wav(b"Interplay MVE File\x1a\0".ljust(4_000, b"\1"))
+    cases = {b"RIFF" + struct.pack("<I", len(act)) + act: "an ACT voice file", film: "an Interplay film"}
+    for data, name in cases.items():
+        error = refused(data)
+        assert error.message == f"players that look at the content take this for {name}"
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"\0\0\0\x20ftypM4A ".ljust(64, b"\0"), "an MP4 or M4A file"),
+        (b"FORM\0\0\0\0AIFF".ljust(64, b"\0"), "an AIFF file"),
+        (b"\x1a\x45\xdf\xa3".ljust(64, b"\0"), "a WebM or Matroska file"),
+    ],
+)
+def test_what_is_not_read_is_called_by_its_name(data: bytes, name: str) -> None:
+    """Audio that is not read is not no audio."""
+    error = refused(data)
+    assert (error.rule, error.found) == ("AUD04", name)

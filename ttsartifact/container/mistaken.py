@@ -1,0 +1,149 @@
+"""What makes players take a file, or the PCM in it, for another format than the one that it opens as (clause 3.1).
+
+Players do not only read a header. FFmpeg, and with it browsers, asks every format it knows what it thinks of the first
+kilobytes, and looks into 16-bit PCM for compressed streams that once were passed through WAV. A file that is built for
+that plays other audio than was digested. Each test here is at least as ready to see such a stream as FFmpeg 5 is, and
+honest sound passes: `tests/container/test_mistaken.py` states the rate.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["HEAD_BYTES", "PCM_BYTES", "mistaken_file", "mistaken_pcm"]
+
+HEAD_BYTES = 64 * 1024
+"""How much of a file is looked at for signatures of other formats."""
+PCM_BYTES = 160 * 1024
+"""How much of 16-bit PCM is looked at: players gather 128 KiB before they give up."""
+
+# Of formats that are recognised wherever their signature stands.
+_ANYWHERE = {
+    b"Interplay MVE File\x1a\0": "an Interplay film",
+    bytes.fromhex("060e2b34020501010d0102010102"): "an MXF file",
+}
+_TRANSPORT = re.compile(rb"(?:G.{187}){10}|(?:G.{191}){10}|(?:G.{203}){10}", re.DOTALL)
+# RIFF sizes that spell the name of a first atom of MP4.
+_ATOMS = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"junk"})
+
+# A header of MPEG audio: sync, an existing version and layer, a bitrate and a rate.
+_MPEG = re.compile(rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\x1b\x20-\x2b\x30-\x3b\x40-\x4b\x50-\x5b\x60-\x6b\x70-\x7b"
+                   rb"\x80-\x8b\x90-\x9b\xa0-\xab\xb0-\xbb\xc0-\xcb\xd0-\xdb\xe0-\xeb].", re.DOTALL)  # fmt: skip
+_ADTS = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]")
+_LOAS = re.compile(rb"\x56[\xe0-\xff]")
+_FIRST_FRAMES, _FRAMES = 3, 40  # FFmpeg wants 7 and 200 of MPEG, 3 and 100 of AAC
+# How often a sync word has to stand in the PCM; FFmpeg wants more of each, or checks more of what follows.
+_SYNC_WORDS = {
+    "AC-3": ((b"\x0b\x77", b"\x77\x0b"), 100),
+    "DTS": (tuple(map(bytes.fromhex, ("7ffe8001", "fe7f0180", "1fffe800", "ff1f00e8", "64582025"))), 4),
+    "TrueHD": ((b"\xf8\x72\x6f\xba", b"\xf8\x72\x6f\xbb"), 2),
+    "IEC 61937": ((b"\x72\xf8\x1f\x4e", b"\xf8\x72\x4e\x1f"), 3),
+}
+# A stream of pictures that begins with the PCM: sequence, pack and parameter headers of MPEG, H.264 and H.265.
+_PICTURES = re.compile(rb"\0{0,4}\x00\x00\x01[\xb0\xb3\xb5\xba\x09\x27\x47\x67\x40\x42\x46]")
+# MPEG-1, 2 and 2.5 by version bits; layer I, II and III by layer bits: kbit/s and samples of a frame.
+_KBITS = {
+    (True, 3): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (True, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (True, 1): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (False, 3): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (False, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (False, 1): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+_RATES_HZ = (44_100, 48_000, 32_000)
+
+
+def mistaken_file(head: bytes, codec: str) -> str | None:
+    """Return what a player takes a bare file for by its first `HEAD_BYTES`, in words, or None."""
+    for signature, name in _ANYWHERE.items():
+        if signature in head:
+            return name
+    if codec == "mp3":
+        return "an MPEG transport stream" if _TRANSPORT.search(head) else None
+    if codec != "wav":
+        return None
+    if head[4:8] in _ATOMS:
+        return "an MP4 file"
+    if head[12:16] == b"xobX":
+        return "an XMV film"
+    # ACT voice recorders put a WAV header before their own codec.
+    if len(head) >= 512 and not any(head[44:256]) and head[256] == 0x84 and not any(head[264:512]):
+        return "an ACT voice file"
+    return None
+
+
+def mistaken_pcm(pcm: bytes) -> str | None:
+    """Return what a player takes the first `PCM_BYTES` of 16-bit PCM for, in words, or None."""
+    start = len(pcm) - len(pcm.lstrip(b"\0"))
+    for name, sync, length in (
+        ("MPEG audio", _MPEG, _mpeg_bytes),
+        ("AAC", _ADTS, _adts_bytes),
+        ("AAC", _LOAS, _loas_bytes),
+    ):
+        if any(_chain(pcm, at, sync, length, _FIRST_FRAMES) for at in {0, start}):
+            return name
+        if _has_long_chain(pcm, sync, length):
+            return name
+    for name, (words, often) in _SYNC_WORDS.items():
+        # FFmpeg wants fewer frames of AC-3 where the PCM begins with one.
+        enough = 7 if pcm.startswith(words) and often > 7 else often
+        if sum(map(pcm.count, words)) >= enough:
+            return name
+    return "a stream of pictures" if _PICTURES.match(pcm) else None
+
+
+def _has_long_chain(pcm: bytes, sync: re.Pattern[bytes], length: Callable[[bytes], int]) -> bool:
+    """Tell whether `_FRAMES` frames follow each other anywhere; a place that a chain passed begins no longer one."""
+    passed: set[int] = set()
+    for at in _places(pcm, sync):
+        if at in passed:
+            continue
+        chain = list(_frames(pcm, at, sync, length))
+        if len(chain) >= _FRAMES:
+            return True
+        passed.update(chain)
+    return False
+
+
+def _places(pcm: bytes, sync: re.Pattern[bytes]) -> Iterator[int]:
+    found = sync.search(pcm)
+    while found is not None:
+        yield found.start()
+        found = sync.search(pcm, found.start() + 1)
+
+
+def _chain(pcm: bytes, at: int, sync: re.Pattern[bytes], length: Callable[[bytes], int], count: int) -> bool:
+    frames = _frames(pcm, at, sync, length)
+    return all(next(frames, None) is not None for _ in range(count))
+
+
+def _frames(pcm: bytes, at: int, sync: re.Pattern[bytes], length: Callable[[bytes], int]) -> Iterator[int]:
+    """Yield where frames stand, each of which ends where the next one begins."""
+    while sync.match(pcm, at):
+        size = length(pcm[at : at + 6])
+        if size < 7:
+            return
+        yield at
+        at += size
+
+
+def _mpeg_bytes(head: bytes) -> int:
+    version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
+    rate = _RATES_HZ[head[2] >> 2 & 3] >> {3: 0, 2: 1, 0: 2}[version]
+    bits_s = 1000 * _KBITS[version == 3, layer][(head[2] >> 4) - 1]
+    padding = head[2] >> 1 & 1
+    if layer == 3:
+        return (12 * bits_s // rate + padding) * 4
+    return (72 if layer == 1 and version != 3 else 144) * bits_s // rate + padding
+
+
+def _adts_bytes(head: bytes) -> int:
+    return int.from_bytes(head[3:6].ljust(3, b"\0"), "big") >> 5 & 0x1FFF
+
+
+def _loas_bytes(head: bytes) -> int:
+    return (int.from_bytes(head[1:3].ljust(2, b"\0"), "big") & 0x1FFF) + 3

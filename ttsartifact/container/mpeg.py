@@ -1,0 +1,228 @@
+"""The frames of an MP3, one after the other, without decoding one (ISO 11172-3 and 13818-3, layer III).
+
+What a decoder's library estimates of a stream is a guess; the chain of its frames is not. All of them are looked at, so
+that what is counted and digested is what every player plays (clause 3.9).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ttsartifact.container.limits import READ_BLOCK_BYTES
+from ttsartifact.errors import Damaged
+
+if TYPE_CHECKING:
+    from ttsartifact.container.source import Source
+
+__all__ = ["Mpeg", "counted_opening", "frame_bytes", "require_silent_tail", "same_kind", "walk_frames"]
+
+# kbit/s by index, and Hz by version and index; version 3 is MPEG-1, 2 is MPEG-2, 0 is MPEG-2.5.
+_KBITS_1 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_KBITS_2 = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+_RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
+_SAME = 0xFFFE_0C00  # sync, version, layer and rate, which no frame of one stream changes
+_MONO = 3
+_TAG_LONGEST_BYTES = 4 + 36 + 4 + 4 + 4 + 4 + 100 + 4 + 24  # header, side information, Xing's fields, LAME's
+_DECODER_DELAY = 529  # frames that the synthesis of every layer III decoder adds, which LAME's padding reckons with
+_WRITERS = (b"LAME", b"Lavf", b"Lavc")  # of the delay and padding behind Xing's fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mpeg:
+    """What the chain of frames says."""
+
+    start: int
+    end: int
+    sample_rate_hz: int
+    channels: int
+    count: int
+    """Frames that hold sound; a first one that only holds a Xing, Info or VBRI header is none of them."""
+    samples_per_frame: int
+    is_counted: bool
+    """Whether such a header stands first and counts them."""
+    delay: int | None
+    padding: int | None
+    """Of the encoder, as the header has them."""
+
+    @property
+    def frames(self) -> int:
+        """Samples of each channel that a gapless decoder plays."""
+        whole = self.count * self.samples_per_frame
+        if self.delay is None or self.padding is None:
+            return whole
+        return max(0, whole - self.delay - _DECODER_DELAY - max(0, self.padding - _DECODER_DELAY))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Info:
+    """A Xing, Info or VBRI header: the frames behind it, or 0 where it does not count, and what LAME adds."""
+
+    count: int
+    delay: int | None = None
+    padding: int | None = None
+
+
+def frame_bytes(word: int) -> int | None:
+    """Return the length of the frame that a header opens, or None for no header of layer III with a bitrate."""
+    version, kbits, rate = word >> 19 & 3, word >> 12 & 15, word >> 10 & 3
+    if word >> 21 != 0x7FF or version == 1 or word >> 17 & 3 != 1 or kbits in {0, 15} or rate == 3:
+        return None
+    bits_s = 1000 * (_KBITS_1 if version == 3 else _KBITS_2)[kbits - 1]
+    return (144 if version == 3 else 72) * bits_s // _RATES_HZ[version][rate] + (word >> 9 & 1)
+
+
+def same_kind(word: int, other: int) -> bool:
+    """Tell whether two headers are of one stream: version, layer, rate and number of channels."""
+    return (word ^ other) & _SAME == 0 and _channels(word) == _channels(other)
+
+
+def walk_frames(source: Source, start: int, end: int) -> Mpeg:
+    """Walk the frames from `start` to `end`; raises Damaged (CON02) where another thing stands than the next frame.
+
+    Every frame is of the first one's version, layer, rate and number of channels, has a stated bitrate, and ends
+    where the next one begins; the last one ends at `end`. A Xing, Info or VBRI header stands in the first one only
+    and counts as many frames as there are.
+    """
+    reader = _Reader(source, end)
+    first = reader.word(start)
+    if first is None or frame_bytes(first) is None:
+        raise _no_frame(source, start, end)
+    info = _info(source.read_at(start, min(_TAG_LONGEST_BYTES, end - start)), first)
+    count, place = 0, start
+    while place < end:
+        word = reader.word(place)
+        size = None if word is None else frame_bytes(word)
+        if word is None or size is None:
+            raise _no_frame(source, place, end)
+        if not same_kind(word, first):
+            raise _refused("an MPEG frame of another kind", place, _kind(word), _kind(first))
+        if place + size > end:
+            raise _refused("the last frame is cut", place, f"{end - place} bytes", f"{size} bytes")
+        if count and reader.opens_count(place, word):
+            raise _refused("a second Xing or Info header: two MP3 files in a row", place, "another file", "one stream")
+        count += 1
+        place += size
+    held = count - (info is not None)
+    if info is not None and info.count and info.count != held:
+        raise _refused("the MP3's own header counts other frames", start, info.count, held)
+    if not held:
+        raise _refused("an MP3 without a frame of sound", start, "its header alone", "at least one frame")
+    version, rate = first >> 19 & 3, first >> 10 & 3
+    return Mpeg(
+        start=start,
+        end=end,
+        sample_rate_hz=_RATES_HZ[version][rate],
+        channels=_channels(first),
+        count=held,
+        samples_per_frame=1152 if version == 3 else 576,
+        is_counted=info is not None and info.count > 0,
+        delay=info.delay if info else None,
+        padding=info.padding if info else None,
+    )
+
+
+def require_silent_tail(source: Source, mpeg: Mpeg, size: int) -> None:
+    """Raise Damaged where two frames in a row stand in the tags behind the frames: players do not always skip tags."""
+    tail = source.read_at(mpeg.end, min(size - mpeg.end, READ_BLOCK_BYTES))
+    first = int.from_bytes(source.read_at(mpeg.start, 4), "big")
+
+    def is_frame(at: int) -> int | None:
+        word = int.from_bytes(tail[at : at + 4].ljust(4, b"\0"), "big")
+        return frame_bytes(word) if same_kind(word, first) else None
+
+    at = tail.find(b"\xff")
+    while at >= 0:
+        size_here = is_frame(at)
+        if size_here is not None and is_frame(at + size_here) is not None:
+            raise _refused("MPEG frames within a tag behind the audio", mpeg.end + at, "frames", "a tag without any")
+        at = tail.find(b"\xff", at + 1)
+
+
+def counted_opening(source: Source, mpeg: Mpeg) -> bytes:
+    """Return two frames that make a decoder count the stream's frames where it would estimate them.
+
+    The first holds an Info header. Decoders take `delay` and 529 samples off behind one, which is why a silent frame
+    follows it: that is what they take off, and every sample of the stream is left.
+    """
+    word = int.from_bytes(source.read_at(mpeg.start, 4), "big")
+    word = word & ~0xF200 | 14 << 12 | 0x0001_0000  # the longest frame of this kind, without CRC and padding
+    silent = word.to_bytes(4, "big") + bytes((frame_bytes(word) or 4) - 4)
+    info = b"Info" + (1).to_bytes(4, "big") + (mpeg.count + 1).to_bytes(4, "big")
+    delay = (mpeg.samples_per_frame - _DECODER_DELAY) << 12
+    info += b"LAME".ljust(21, b"\0") + delay.to_bytes(3, "big")
+    at = _side_bytes(word)
+    return silent[:at] + info + silent[at + len(info) :] + silent
+
+
+class _Reader:
+    """Headers out of large blocks: a read for each frame would be the price of the walk."""
+
+    def __init__(self, source: Source, end: int) -> None:
+        self._source, self._end = source, end
+        self._start, self._block = 0, b""
+
+    def word(self, place: int) -> int | None:
+        """Return the four bytes at `place`, or None where fewer are left."""
+        if place + 4 > self._end:
+            return None
+        return int.from_bytes(self._bytes(place, 4), "big")
+
+    def opens_count(self, place: int, word: int) -> bool:
+        """Tell whether a Xing or Info header stands in the frame at `place`."""
+        at = place + _side_bytes(word)
+        return at + 4 <= self._end and self._bytes(at, 4) in {b"Xing", b"Info"}
+
+    def _bytes(self, place: int, size: int) -> bytes:
+        at = place - self._start
+        if at < 0 or at + size > len(self._block):
+            self._start = place
+            self._block = self._source.read_at(place, min(READ_BLOCK_BYTES // 16, self._end - place))
+            at = 0
+        return self._block[at : at + size]
+
+
+def _info(frame: bytes, word: int) -> _Info | None:
+    """Return the header that a first frame holds in place of sound, or None."""
+    if frame[36:40] == b"VBRI" and len(frame) >= 54:
+        return _Info(count=int.from_bytes(frame[50:54], "big"))
+    at = _side_bytes(word)
+    if frame[at : at + 4] not in {b"Xing", b"Info"}:
+        return None
+    flags = int.from_bytes(frame[at + 4 : at + 8], "big")
+    count = int.from_bytes(frame[at + 8 : at + 12], "big") if flags & 1 else 0
+    tag = at + 8 + sum(size for bit, size in ((1, 4), (2, 4), (4, 100), (8, 4)) if flags & bit)
+    if len(frame) < tag + 24 or frame[tag : tag + 4] not in _WRITERS:
+        return _Info(count=count)
+    both = int.from_bytes(frame[tag + 21 : tag + 24], "big")
+    return _Info(count=count, delay=both >> 12, padding=both & 0xFFF)
+
+
+def _side_bytes(word: int) -> int:
+    """Return the length of header and side information, behind which Xing's header stands."""
+    is_mpeg1, is_mono = word >> 19 & 3 == 3, word >> 6 & 3 == _MONO
+    return 4 + ((17 if is_mono else 32) if is_mpeg1 else (9 if is_mono else 17))
+
+
+def _channels(word: int) -> int:
+    return 1 if word >> 6 & 3 == _MONO else 2
+
+
+def _kind(word: int) -> str:
+    version = {3: "MPEG-1", 2: "MPEG-2", 0: "MPEG-2.5"}[word >> 19 & 3]
+    return f"{version} layer III, {_RATES_HZ[word >> 19 & 3][word >> 10 & 3]} Hz, {_channels(word)} channels"
+
+
+def _no_frame(source: Source, place: int, end: int) -> Damaged:
+    head = source.read_at(place, min(10, end - place))
+    word = int.from_bytes(head[:4].ljust(4, b"\0"), "big")
+    if head[:3] in {b"ID3", b"TAG"} or head[:8] == b"APETAGEX":
+        found = f"{'an ID3v2' if head[:3] == b'ID3' else 'an ID3v1' if head[:3] == b'TAG' else 'an APE'} tag"
+        return _refused("a tag between the frames: another file follows", place, found, "the next MPEG frame")
+    if word >> 21 == 0x7FF and word >> 17 & 3 == 1 and word >> 12 & 15 == 0:
+        return _refused("a frame of free format, whose length no header states", place, head.hex(), "a bitrate")
+    return _refused("no MPEG frame where the next one belongs", place, head.hex() or "nothing", "the next MPEG frame")
+
+
+def _refused(message: str, place: int, found: object, expected: object) -> Damaged:
+    return Damaged(message, where=f"offset {place}", found=found, expected=expected)

@@ -1,0 +1,233 @@
+"""The pages of an Ogg file, one after the other, without decoding a packet (RFC 3533, RFC 7845, Vorbis I appendix A).
+
+An Ogg file may hold several streams, side by side or one behind the other, and players choose among them. A bare
+file is one stream from its first page to its last, with nothing beside it and nothing behind it (clause 3.9).
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ttsartifact.errors import Damaged
+
+if TYPE_CHECKING:
+    from ttsartifact.container.source import Source
+
+__all__ = ["Ogg", "walk_pages"]
+
+_HEAD_BYTES = 27
+_CONTINUED, _FIRST, _LAST = 1, 2, 4
+_NO_GRANULE = (1 << 64) - 1
+_OPUS_RATE_HZ = 48_000
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+# RFC 6716 section 3.1: samples at 48 kHz of a frame by the configuration, which is the upper five bits.
+_OPUS_FRAME = (*(480, 960, 1920, 2880) * 3, *(480, 960) * 2, *(120, 240, 480, 960) * 4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ogg:
+    """What the pages say."""
+
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    frames: int
+    """Samples of each channel up to the last granule position, without what Opus skips first."""
+    pages: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Page:
+    offset: int
+    end: int
+    flags: int
+    granule: int
+    serial: int
+    number: int
+    lacing: bytes
+    body: bytes
+
+
+def walk_pages(source: Source) -> Ogg:
+    """Walk all pages; raises Damaged (CON02) where they are not those of one whole stream of Vorbis or Opus."""
+    offset, count, packets = 0, 0, _Packets()
+    first = last = _page(source, 0)
+    while offset < source.size:
+        page = _page(source, offset)
+        _require_next(page, first, count, last)
+        packets.take(page)
+        last, offset, count = page, page.end, count + 1
+    if not last.flags & _LAST:
+        raise _refused("an Ogg without its end-of-stream page: it was cut", last.offset, "no end", "the last page")
+    if last.granule == _NO_GRANULE or packets.is_open:
+        raise _refused("the last packet of an Ogg is cut", last.offset, "a packet without its end", "a whole packet")
+    return packets.facts(last, count)
+
+
+def _page(source: Source, offset: int) -> _Page:
+    if source.size - offset < _HEAD_BYTES or source.read_at(offset, 5) != b"OggS\0":
+        there = source.read_at(offset, min(4, source.size - offset)).hex()
+        raise _refused("no Ogg page where the next one belongs", offset, there, "OggS")
+    head = source.read_at(offset, _HEAD_BYTES)
+    lacing = source.read_at(offset + _HEAD_BYTES, head[26])
+    body = source.read_at(offset + _HEAD_BYTES + head[26], sum(lacing))
+    stated = int.from_bytes(head[22:26], "little")
+    found = _crc(head[:22] + bytes(4) + head[26:] + lacing + body)
+    if stated != found:
+        raise _refused("the check sum of an Ogg page does not hold", offset, f"{found:08x}", f"{stated:08x}")
+    return _Page(
+        offset=offset,
+        end=offset + _HEAD_BYTES + head[26] + len(body),
+        flags=head[5],
+        granule=int.from_bytes(head[6:14], "little"),
+        serial=int.from_bytes(head[14:18], "little"),
+        number=int.from_bytes(head[18:22], "little"),
+        lacing=lacing,
+        body=body,
+    )
+
+
+def _require_next(page: _Page, first: _Page, count: int, last: _Page) -> None:
+    """Raise unless `page` is the next one of the one stream."""
+    if page.serial != first.serial or (count and page.flags & _FIRST):
+        message = "a second Ogg stream behind the first" if last.flags & _LAST else "two Ogg streams at once"
+        raise _refused(message, page.offset, f"stream {page.serial:08x}", "one stream")
+    if not count and not page.flags & _FIRST:
+        raise _refused("an Ogg does not begin with the beginning of a stream", 0, "no first page", "a first page")
+    if count and last.flags & _LAST:
+        raise _refused("bytes behind the end of an Ogg stream", page.offset, "another page", "the end of the file")
+    if page.number != first.number + count:
+        raise _refused("a page of the Ogg is missing", page.offset, page.number, first.number + count)
+
+
+class _Packets:
+    """The packets as pages complete them: the first one tells the codec, each later one how long it sounds."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._heads: list[bytes] = []
+        self._timing: _Opus | _Vorbis | None = None
+        self._samples = self._longest = 0
+        self.is_open = False
+
+    def take(self, page: _Page) -> None:
+        if bool(page.flags & _CONTINUED) != self.is_open:
+            raise _refused("a packet of the Ogg is not continued", page.offset, f"flags {page.flags}", "its rest")
+        start = at = 0
+        for size in page.lacing:
+            at += size
+            if size < 255:
+                self._packet(b"".join((*self._parts, page.body[start:at])), page)
+                self._parts, start = [], at
+        self.is_open = page.lacing[-1:] == b"\xff"
+        if self.is_open:
+            self._parts.append(page.body[start:])
+        if self._samples and page.granule != _NO_GRANULE:
+            self._require_position(page)
+
+    def _packet(self, packet: bytes, page: _Page) -> None:
+        if self._timing is None:
+            self._heads.append(packet)
+            self._timing = _timing(self._heads, page)
+            return
+        samples = self._timing.samples(packet, page)
+        self._samples += samples
+        self._longest = max(self._longest, samples)
+
+    def _require_position(self, page: _Page) -> None:
+        """Hold a granule position to the packets before it; the last one may cut the end of the last packet off."""
+        is_short = page.granule < self._samples and not (
+            page.flags & _LAST and self._samples - page.granule <= self._longest
+        )
+        if page.granule > self._samples or is_short:
+            what = "a granule position of the Ogg is not that of its packets"
+            raise _refused(what, page.offset, page.granule, self._samples)
+
+    def facts(self, last: _Page, pages: int) -> Ogg:
+        """Return what the stream is, once its last page has been taken."""
+        if self._timing is None or not self._samples:
+            raise _refused("an Ogg without sound", last.offset, "its headers alone", "packets of sound")
+        head, frames = self._heads[0], last.granule - self._timing.skipped
+        if frames < 1:
+            raise _refused("an Ogg that ends before it is heard", last.offset, last.granule, "a later end")
+        if isinstance(self._timing, _Opus):
+            return Ogg(codec="ogg_opus", sample_rate_hz=_OPUS_RATE_HZ, channels=head[9], frames=frames, pages=pages)
+        rate = int.from_bytes(head[12:16], "little")
+        return Ogg(codec="ogg_vorbis", sample_rate_hz=rate, channels=head[11], frames=frames, pages=pages)
+
+
+def _timing(heads: list[bytes], page: _Page) -> _Opus | _Vorbis | None:
+    """Return what tells the length of packets once all header packets are there, else None."""
+    first = heads[0]
+    if first.startswith(b"OpusHead") and len(first) >= 19:
+        return _Opus(int.from_bytes(first[10:12], "little")) if len(heads) == 2 else None
+    if first.startswith(b"\x01vorbis") and len(first) >= 30:
+        return _Vorbis(first[28], _block_flags(heads[2], page)) if len(heads) == 3 else None
+    raise _refused("an Ogg stream that is neither Vorbis nor Opus", page.offset, first[:8].hex(), "Vorbis or Opus")
+
+
+class _Opus:
+    """Packets of Opus: their first bytes tell how long they sound (RFC 6716 sections 3.1 and 3.2)."""
+
+    def __init__(self, skipped: int) -> None:
+        self.skipped = skipped
+
+    def samples(self, packet: bytes, page: _Page) -> int:
+        if not packet or (packet[0] & 3 == 3 and len(packet) < 2):
+            raise _refused("an empty Opus packet", page.offset, f"{len(packet)} bytes", "a packet")
+        code = packet[0] & 3
+        count = 1 if code == 0 else 2 if code < 3 else packet[1] & 0x3F
+        return count * _OPUS_FRAME[packet[0] >> 3]
+
+
+class _Vorbis:
+    """Packets of Vorbis: each sounds for a quarter of its block and of the one before it (Vorbis I, 1.3.2)."""
+
+    skipped = 0
+
+    def __init__(self, sizes: int, flags: tuple[bool, ...]) -> None:
+        self._blocks = tuple(1 << (sizes >> 4 if is_long else sizes & 15) for is_long in flags)
+        self._mode_mask = (1 << (len(flags) - 1).bit_length()) - 1
+        self._before: int | None = None
+
+    def samples(self, packet: bytes, page: _Page) -> int:
+        mode = packet[0] >> 1 & self._mode_mask if packet else len(self._blocks)
+        if mode >= len(self._blocks) or packet[0] & 1:
+            raise _refused("a Vorbis packet without sound", page.offset, packet[:1].hex(), "a packet of a known mode")
+        block, before = self._blocks[mode], self._before
+        self._before = block
+        return 0 if before is None else (block + before) // 4
+
+
+def _block_flags(setup: bytes, page: _Page) -> tuple[bool, ...]:
+    """Return which modes of a Vorbis setup header have long blocks.
+
+    Modes stand at its very end (Vorbis I, 4.2.4), each of 41 bits of which 32 are zero, behind six bits that count
+    them; what stands before has to be decoded to be passed, so they are read from behind.
+    """
+    bits = int.from_bytes(setup, "little")
+    at = bits.bit_length() - 1  # the framing bit is the last one that is set
+    flags: list[bool] = []
+    found: tuple[bool, ...] = ()
+    while at >= 47 and len(flags) < 64:
+        at -= 41
+        if bits >> at + 1 & 0xFFFF_FFFF:
+            break
+        flags.insert(0, bool(bits >> at & 1))
+        if (bits >> at - 6 & 0x3F) + 1 == len(flags):
+            found = tuple(flags)
+    if not setup.startswith(b"\x05vorbis") or not found:
+        raise _refused("a Vorbis setup header without modes", page.offset, setup[:7].hex(), "05 vorbis and its modes")
+    return found
+
+
+def _crc(data: bytes) -> int:
+    """Return Ogg's CRC-32, which is zlib's over mirrored bits, without its inversions."""
+    mirrored = zlib.crc32(data.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int.from_bytes(mirrored.to_bytes(4, "little").translate(_REVERSED), "big")
+
+
+def _refused(message: str, place: int, found: object, expected: object) -> Damaged:
+    return Damaged(message, where=f"offset {place}", found=found, expected=expected)
