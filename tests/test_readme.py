@@ -14,9 +14,13 @@ from reference_runner.formant import EspeakRunner
 from ttsartifact import Request, verify
 from ttsartifact.cli.app import app
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^(?:\$ )?(ttsa (?:[^\n]|(?<=\\)\n)+)", README, re.MULTILINE) + re.findall(
-    r"`(ttsa [^`]+)`", README
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = "\n".join(
+    (ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "reference_runner/README.md", "docs/costs.md")
+)
+COMMANDS = re.findall(r"^(?:\$ )?(ttsa (?:[^\n]|(?<=\\)\n)+)", PAGES, re.MULTILINE) + re.findall(
+    r"`(ttsa [^`]+)`", PAGES
 )
 
 
@@ -45,3 +49,10 @@ def test_every_command_of_the_readme_exists() -> None:
         assert said.exit_code == 0, command
         for option in (word.partition("=")[0] for word in words if word.startswith("-")):
             assert re.search(rf"(^|\s|,){re.escape(option)}\b", said.output), f"{option} of {command}"
+
+
+def test_the_readme_is_read_in_five_minutes() -> None:
+    """At most 1,200 words; and every page that it points to is there."""
+    assert len(README.split()) <= 1_200
+    for page in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / page).exists(), page

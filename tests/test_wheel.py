@@ -95,7 +95,7 @@ def test_the_core_alone_verifies(wheels, tmp_path):
     assert spec.startswith(str(alone.home))
     assert folder == "None"
     artifact = kit.artifact(tmp_path)
-    assert json.loads(alone.ttsa("verify", str(artifact), "--format", "json"))["verdict"] == "INTACT"
+    assert json.loads(alone.ttsa("verify", str(artifact), "--format", "json"))[0]["verdict"] == "INTACT"
     missing = alone.python("import reference_runner")
     assert missing.stderr.endswith("ModuleNotFoundError: No module named 'reference_runner'\n")
 

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SPEC = Path(__file__).resolve().parent.parent / "spec" / "1.0"
-FIELDS = ("id", "name", "severity", "level", "class", "grade", "clause", "blocked_by", "requires", "why", "mend")
+FIELDS = (
+    *("id", "name", "severity", "level", "class", "grade", "clause", "blocked_by"),
+    *("requires", "fails", "why", "mend"),
+)
 OPTIONAL = ("needs_schema", "asked", "quick", "grades", "inconclusive")
 
 

@@ -29,7 +29,7 @@ def warned(tmp_path: Path) -> str:
 
 def told(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict]:
     code = main(["verify", *words, "--format", "json"])
-    document = json.loads(capsys.readouterr().out)
+    (document,) = json.loads(capsys.readouterr().out)
     jsonschema.validate(document, _spec.load_json("report.schema.json"))
     return code, document
 

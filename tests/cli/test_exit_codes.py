@@ -43,7 +43,7 @@ def test_an_intact_run_is_0(good: str, capsys: pytest.CaptureFixture[str]) -> No
 def test_a_finding_is_1(changed: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Changed audio is told with both digests."""
     assert main(["verify", changed, "--format", "json"]) == 1
-    document = json.loads(capsys.readouterr().out)
+    (document,) = json.loads(capsys.readouterr().out)
     assert document["verdict"] == "AUDIO_CHANGED"
     assert document["exit_code"] == 1
     assert "HSH02" in {finding["rule"] for finding in document["findings"]}
@@ -83,10 +83,10 @@ WRONG_CALLS: tuple[tuple[list[str], str], ...] = (
     (["verify", "x", "--format", "yaml"], "Invalid value for '--format'"),
     (["verify", "x", "--ignore", "HSH02"], "--ignore HSH02: a finding is put aside for a reason; write HSH02=REASON"),
     (["verify", "x", "--ignore", "XXX99=why"], "--ignore XXX99=why: there is no rule XXX99"),
-    (["verify", "x", "--receipt", "hello"], "--receipt: no receipt: expected `ttsa1 id=sha256:"),
-    (["verify", "x", "y", "--receipt", "hello"], "--receipt: no receipt"),
+    (["verify", "x", "--receipt", "hello"], "--receipt: not a receipt: expected `ttsa1 id=sha256:"),
+    (["verify", "x", "y", "--receipt", "hello"], "--receipt: not a receipt"),
     (["verify", "x", "--text", "a", "--text-file", "b"], "--text and --text-file say the same thing; give one"),
-    (["explain", "HSH2"], "there is no rule HSH2; near it: HSH12, HSH02"),
+    (["explain", "HSH2"], "nothing is called HSH2; near it: "),
     (["schema", "nothing"], "there is no schema nothing; there are adapt, attestation, descriptor, "),
     (["record", "-o", "x.tts.wav", "--", "true"], "the text is said once: --text TEXT or --text-file FILE"),
     (
@@ -220,7 +220,7 @@ def test_a_receipt_and_the_file_it_was_made_for(good: str, tmp_path: Path, capsy
     other = str(kit.artifact(tmp_path / "other", audio=kit.wav(bytes(1600))))
     capsys.readouterr()
     assert main(["verify", other, "--receipt", line, "--format", "json"]) == 1
-    document = json.loads(capsys.readouterr().out)
+    (document,) = json.loads(capsys.readouterr().out)
     assert document["verdict"] == "INTACT"
     assert [difference["part"] for difference in document["receipt"]["differences"]] == ["id", "audio", "pcm"]
     assert main(["verify", other, "--receipt", line]) == 1

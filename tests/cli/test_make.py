@@ -36,7 +36,7 @@ def test_record_verify_rerun(engine: list[str], tmp_path: Path, capsys: pytest.C
     said = capsys.readouterr().out
     assert said == f"{out}: {open_artifact(out).artifact_id}, level L1\n"
     assert main(["verify", out, "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["verdict"] == "INTACT"
+    assert json.loads(capsys.readouterr().out)[0]["verdict"] == "INTACT"
     assert main(["rerun", out, "--", *engine]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("plan: run what you typed: ")

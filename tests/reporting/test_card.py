@@ -25,7 +25,7 @@ def test_the_card_of_the_small_run(tmp_path: Path) -> None:
     digest = artifact.descriptor.known("/audio/digest")
     text = artifact.descriptor.known("/input/text/digest")
     lines = list(card_lines(artifact))
-    submitted = lines.pop(16)
+    submitted = lines.pop(17)
     assert submitted.startswith("  submitted    2026-11-21T10:00:00.124456792Z, UTC within 9")
     assert "\n".join(lines) == (
         f"{artifact.where}: a run of espeak-ng 1.51+dfsg-10 (debian-12)\n"
@@ -39,12 +39,20 @@ def test_the_card_of_the_small_run(tmp_path: Path) -> None:
         "  engine       espeak-ng 1.51+dfsg-10 (debian-12)\n"
         "  device       cpu: a processor\n"
         f"  audio        wav pcm_s16, 16000 Hz, 1 channel, 50.000 ms, {digest}\n"
-        "  times        first chunk 20.000 ms after submit, last 40.000 ms; (t_last - t_submit) / duration = 0.800\n"
+        "  times        TTFA 20.000 ms after submit, last 40.000 ms; RTF 0.800\n"
+        "  measured     by client; the times include process start\n"
         "  first sound  20.000 ms after submit, behind 0 ns of silence\n"
         "  chunks       2, median gap 20.000 ms, longest 20.000 ms; underrun margin 5.000 ms\n"
         "  load         0 queued, 1 running, 1 in the batch, 1 at once\n"
         "  telemetry    not applicable\n"
         "  marking      not stated\n"
+        "  seeds        unknown\n"
+        "  parameters   none\n"
+        "  numerics     not applicable\n"
+        "  precision    unknown\n"
+        "  promise      determinism unclaimed; own repeat not measured\n"
+        "  lock         not applicable\n"
+        f"  rerun with   ttsa rerun {artifact.where} -- espeak-ng -w '{{out}}' '{{text}}'\n"
         "  imperfection none\n"
         "  promotion    not applicable\n"
         "  notes        not applicable"
@@ -103,7 +111,7 @@ def test_a_card_is_drawn_of_any_shape(value: Any, tmp_path: Path) -> None:
             descriptor[path[-1]] = value
 
         lines = list(card_lines(open_artifact(kit.artifact(tmp_path, patch=patch))))
-        assert len(lines) == 21, path
+        assert len(lines) == 29, path
         assert all(line.isprintable() for line in lines)
 
 

@@ -101,8 +101,8 @@ def found(**facts: Any) -> Diff:
         (
             {"one_sided": (MODEL,)},
             (
-                "no difference: every sample is equal, and so is every condition that both state, but only one side "
-                "tells model"
+                "no difference: every sample is equal, and so is every condition that both state, but only one file "
+                "states model"
             ),
             3,
         ),
@@ -130,7 +130,7 @@ def found(**facts: Any) -> Diff:
         ),
         (
             {"audio": OTHER, "one_sided": (MODEL,)},
-            "another sound from 25.000 ms on, and no stated condition differs: only one side tells model",
+            "another sound from 25.000 ms on, and no stated condition differs: only one file states model",
             1,
         ),
         (
@@ -141,7 +141,7 @@ def found(**facts: Any) -> Diff:
                     Unstated("/generation/seeds", "seeds"),
                 ),
             },
-            "another sound from 25.000 ms on, and no stated condition differs: neither tells model, seeds",
+            "another sound from 25.000 ms on, and no stated condition differs: neither file states model, seeds",
             1,
         ),
         (
@@ -156,7 +156,7 @@ def found(**facts: Any) -> Diff:
             {"audio": OTHER, "b": side("b", B, promise="none")},
             (
                 "another sound from 25.000 ms on, and no stated condition differs: the run does not come out alike "
-                "each time, and its determinism is none or not told"
+                "each time, and its determinism is none or not stated"
             ),
             1,
         ),
@@ -205,11 +205,11 @@ def test_a_diff_says_conditions_then_audio_then_times() -> None:
     assert list(diff_lines(diff)) == [
         "seed of stage mel: 7 -> 8 - another sound, equal up to phoneme, then duration differs",
         "  a         a.tts.wav: INTACT, sha256:abababababab...",
-        "  b         b.tts.wav: RETAGGED, 1 rule broken: HSH01, sha256:cdcdcdcdcdcd...",
+        "  b         b.tts.wav: RETAGGED, 1 rule failed: HSH01, sha256:cdcdcdcdcdcd...",
         "  suspect   seed of stage mel: 7 -> 8 (with 1 detail)",
         "  changed   queue depth: 0 -> 12",
-        "  one side  model: uri@1 in a; b does not tell",
-        "  untold    text front end: neither side tells, so nobody knows whether they differ",
+        "  one side  model: uri@1, stated by a only",
+        "  unstated  text front end: neither file states them, so they may differ",
         (
             "  stages    text, phoneme equal; duration is the first that differs, decided by a margin of a 0.028088, "
             "b 0.003360"
@@ -224,9 +224,9 @@ def test_a_diff_says_conditions_then_audio_then_times() -> None:
         "            RTF end to end      0.500 -> 0.250  (x 0.50)",
         "            power               71.5 W -> not measured",
         "            equal               stalls 0",
-        "            neither tells       energy",
-        "            taken otherwise     observer: client -> in_process",
-        "            taken otherwise     first call: true -> not told",
+        "            not stated          energy",
+        "            measured otherwise  observer: client -> in_process",
+        "            measured otherwise  first call: true -> not stated",
         "            one run each: neither file can say what a repeat would give",
     ]
     rows = [line.split("\t") for line in diff_rows(diff)]
@@ -257,7 +257,7 @@ def test_what_is_left_out_is_counted() -> None:
     card = list(diff_card(diff))
     assert [line for line in card if " more |" in line] == [
         "| and 2 more | differ |  |  |",
-        "| and 2 more | one side tells |  |  |",
+        "| and 2 more | stated by one only |  |  |",
     ]
 
 

@@ -123,8 +123,8 @@ def test_the_card_for_a_forum(tmp_path) -> None:
     path = full_run.artifact(tmp_path, patch=kit.put(audio__sample_rate_hz=8_000))
     (found,) = verify(path)
     said = "\n".join(report_card(found, open_artifact(path)))
-    assert said.startswith(f"### INTACT, 1 rule broken: `{path}`\n\nEvery byte is as it was sealed.\n")
-    assert "| AUD01 | **broken** |" in said
+    assert said.startswith(f"### INTACT, 1 rule failed: `{path}`\n\nEvery byte is as it was sealed.\n")
+    assert "| AUD01 | **fail** |" in said
     assert "| `util_gpu_pct` | 84.901 ms |" in said
     assert said.count("| artifact |") == 1
     shown = "\n".join(card(open_artifact(path)))

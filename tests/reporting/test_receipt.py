@@ -23,6 +23,22 @@ def test_a_receipt_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert receipt.parse(f"  {written}\n".replace(" ", "  ")) == written
 
 
+@pytest.mark.parametrize("spelled", ["> {}", ">> {}\n", "\u201c{}\u201d", "`{}`", "  '{}' ", "\u00ab{}\u00bb"])
+def test_what_a_forum_does_to_a_line_is_undone(spelled: str, tmp_path: Path) -> None:
+    """Quotation marks of every kind around it are not part of it."""
+    written = receipt.of(open_artifact(kit.artifact(tmp_path)).descriptor)
+    assert receipt.parse(spelled.format(written)) == written
+
+
+@pytest.mark.parametrize("spelled", ["{}", "id={}", "ttsa1 id={}", "> ttsa1 id={}"])
+def test_an_id_alone_is_a_receipt(spelled: str, tmp_path: Path) -> None:
+    """The id binds the rest; only what the line states is compared."""
+    artifact = open_artifact(kit.artifact(tmp_path))
+    found = receipt.parse(spelled.format(artifact.artifact_id))
+    assert found == receipt.Receipt(id=artifact.artifact_id)
+    assert str(found) == f"ttsa1 id={artifact.artifact_id}"
+
+
 def test_the_run_of_a_receipt_does_not_differ_from_it(tmp_path: Path) -> None:
     """A file compared with its own receipt differs in nothing."""
     descriptor = open_artifact(kit.artifact(tmp_path)).descriptor
@@ -40,11 +56,11 @@ def test_every_part_that_differs_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["", "ttsa1", "ttsa2 id=sha256:00", "sha256:" + "0" * 64, "ttsa1 id=\x1b[31m audio= pcm= run= level=L9"]
+    "line", ["", "ttsa1", "ttsa2 id=sha256:00", "sha256:" + "0" * 63, "ttsa1 id=\x1b[31m audio= pcm= run= level=L9"]
 )
 def test_another_line_is_no_receipt(line: str) -> None:
     """What is not a receipt is refused with what one looks like."""
-    with pytest.raises(ValueError, match="no receipt: expected `ttsa1 id=sha256:"):
+    with pytest.raises(ValueError, match="not a receipt: expected `ttsa1 id=sha256:"):
         receipt.parse(line)
 
 

@@ -17,7 +17,7 @@ def test_a_clean_run() -> None:
         f"  artifact  {ID}\n"
         "  run       01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e2f\n"
         "  level     L1, as claimed\n"
-        "  rules     3 hold, 0 broken, 1 do not apply"
+        "  rules     3 passed, 0 failed, 1 not applicable"
     )
 
 
@@ -54,7 +54,7 @@ def test_a_run_with_findings() -> None:
     )
     told = report(verdict="AUDIO_CHANGED", findings=findings, unchecked=unchecked, level_reached="L0")
     assert "\n".join(report_lines(told)) == (
-        "fox.tts.wav: AUDIO_CHANGED - the audio is not the one that was recorded; 1 rule broken\n"
+        "fox.tts.wav: AUDIO_CHANGED - the audio is not the one that was recorded; 1 rule failed\n"
         f"  artifact  {ID}\n"
         "  run       01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e2f\n"
         "  level     L0 reached, L1 claimed\n"
@@ -62,18 +62,18 @@ def test_a_run_with_findings() -> None:
         "            found     sha256:11\n"
         "            expected  sha256:22\n"
         "  warn      PIN07  dirty tree  (at /pins/engine)\n"
-        "  skip      TIM06  round times (suppressed: a toy clock)\n"
+        "  suppressed  TIM06  round times (suppressed: a toy clock)\n"
         '            found     [1, {"a": "\\\\u001b"}]\n'
-        "  open      SCH05  org.example is unknown\n"
-        "  unasked   HSH07: blocked by HSH02\n"
-        "  rules     3 hold, 1 broken, 1 warning, 1 open, 1 unasked, 1 do not apply\n"
-        "  `ttsa explain HSH02` says what a rule asks, why, and how to mend it"
+        "  unverifiable  SCH05  org.example is unknown\n"
+        "  not run   HSH07: blocked by HSH02\n"
+        "  rules     3 passed, 1 failed, 1 warning, 1 unverifiable, 1 not run, 1 not applicable\n"
+        "  `ttsa explain HSH02` explains the rule and how to mend it"
     )
 
 
 def test_a_receipt_that_differs_names_the_part() -> None:
     """Both sides of each part, or one line that all is well."""
-    assert list(receipt_lines(())) == ["  receipt   every part of it is this file"]
+    assert list(receipt_lines(())) == ["  receipt   matches this file"]
     assert list(receipt_lines((Difference(part="run", found=None, expected="0190"),))) == [
         "  receipt   run: the file has None",
         "            the receipt says 0190",

@@ -50,6 +50,8 @@ def test_each_rule_is_described(key):
     entry = catalogue()[key]
     assert entry.name
     assert entry.requires.endswith(".")
+    assert entry.fails
+    assert not entry.fails.endswith(".")
     assert entry.why.endswith(".")
     assert entry.mend.endswith(".")
     assert entry.grade in {"declared", "consistent", "recomputed", "witnessed"}

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from ttsartifact.cli.making import as_usage, lines_of, numbers, origin, refuse_strange, usual
 from ttsartifact.cli.options import Argument, Force, Option, Params
-from ttsartifact.cli.speak import EXIT, Usage, paint, passing, say
+from ttsartifact.cli.speak import EXIT, Usage, paint, passing, say, show
 
 __all__ = ["adapt"]
 
@@ -75,7 +75,7 @@ def adapt(
     else:
         from ttsartifact.reporting.adaptation import adapted_lines
 
-        say(adapted_lines(adapted, clips, out, paint()))
+        show(adapted_lines(adapted, clips, out, paint()))
     return EXIT.OK
 
 

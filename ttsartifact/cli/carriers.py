@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from ttsartifact.cli.making import note, tell_credentials
+from ttsartifact.cli.manner import manner
 from ttsartifact.cli.options import Argument, File, Files, Force, Option, Out
-from ttsartifact.cli.speak import EXIT, Usage, say
+from ttsartifact.cli.speak import EXIT, Usage, say, show
 from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.reporting.safe import safe
 
@@ -59,8 +60,11 @@ def convert(files: Files, *, out: Out, force: Force = False) -> int:
     from ttsartifact.reporting.marking import converted_words
 
     kept: list[str] = []
-    found = carriers.convert(files, out, replace=force, tell=lambda artifact: kept.extend(converted_words(artifact)))
-    say(f"{safe(out)}: {artifact_id}" for artifact_id in found)
+    ids = carriers.convert(files, out, replace=force, tell=lambda artifact: kept.extend(converted_words(artifact)))
+    if len(ids) == 1 or manner().verbose:
+        show(f"{safe(out)}: {artifact_id}" for artifact_id in ids)
+    if len(ids) > 1 and not manner().quiet:
+        say(f"{safe(out)}: {len(ids)} runs")
     for words in kept:
         note(words)
     return EXIT.OK

@@ -114,6 +114,7 @@ def _check(
     files = files_under(given)
     codes: set[int] = set()
     told = voice(format, strict=strict)
+    told.many = len(files) > 1
     for path, found in zip(files, _asked_of_all(files, asked, jobs), strict=True):
         for report, differences in zip(found, _differing(receipt, path, found), strict=True):
             code = worst(

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from ttsartifact.cli.options import Argument, Option
-from ttsartifact.cli.speak import paint, passing, progress, say
+from ttsartifact.cli.speak import paint, passing, progress, say, show
 
 __all__ = ["diff"]
 
@@ -39,7 +39,7 @@ def diff(
     elif format == "markdown":
         say(spoken.diff_card(found))
     else:
-        say(spoken.diff_lines(found, paint()))
+        show(spoken.diff_lines(found, paint()))
     return found.exit_code
 
 

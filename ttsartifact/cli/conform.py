@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from ttsartifact.cli.options import Argument, Option
-from ttsartifact.cli.speak import EXIT, Usage, paint, progress, say
+from ttsartifact.cli.speak import EXIT, Usage, paint, progress, say, show
 from ttsartifact.conforming.ask import ask_all
 from ttsartifact.conforming.kit import differences, hand_out, load
 
@@ -42,7 +42,7 @@ def conform(
     elif format == "junit":
         say(conformance.junit_lines(answers))
     else:
-        say(conformance.lines(answers, paint()))
+        show(conformance.lines(answers, paint()))
     return EXIT.OK if all(answer.passed for answer in answers) else EXIT.FINDINGS
 
 

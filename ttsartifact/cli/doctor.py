@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ttsartifact import __version__, _spec
-from ttsartifact.cli.speak import EXIT, say
+from ttsartifact.cli.speak import EXIT, show
 from ttsartifact.reporting.phrases import seconds
 from ttsartifact.reporting.safe import safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from importlib.metadata import EntryPoint
 
 __all__ = ["doctor"]
 
@@ -32,6 +35,7 @@ _PACKAGES = (
 )
 _PROGRAMS = (("espeak-ng", "--version"), ("flite", "--version"), ("ffmpeg", "-version"), ("sox", "--version"))
 _PATIENCE_SECONDS = 5
+_MODULES = {"nvidia-ml-py": "pynvml"}  # where a distribution's module has another name
 
 
 def doctor() -> int:
@@ -39,9 +43,9 @@ def doctor() -> int:
     for label, look in _LOOKS:
         try:
             for line in look():
-                say(f"{label:<15}{safe(line)}")
+                show(f"{label:<15}{safe(line)}")
         except Exception as error:  # noqa: BLE001 - a doctor reports an illness, it does not catch it
-            say(f"{label:<15}{safe(f'not known: {type(error).__name__}: {error}')}")
+            show(f"{label:<15}{safe(f'not known: {type(error).__name__}: {error}')}")
     return EXIT.OK
 
 
@@ -122,21 +126,56 @@ def _temporary() -> Iterator[str]:
 
 
 def _runners() -> Iterator[str]:
-    from ttsartifact.running.runner_protocol import installed
+    from ttsartifact.running.runner_protocol import RUNNERS
 
-    found = installed()
-    for name, point in sorted(found.items()):
-        package = f" of {point.dist.name} {point.dist.version}" if point.dist is not None else ""
-        yield f"{name}{package}"
-    if not found:
-        yield "none installed; `record` needs none"
+    yield from _loadable(RUNNERS, "none installed; `record` needs none")
 
 
 def _adapters() -> Iterator[str]:
     from ttsartifact.running.adapter_protocol import ADAPTERS
-    from ttsartifact.running.runner_protocol import installed
 
-    yield from sorted(installed(ADAPTERS)) or ["none installed; only `adapt` needs one"]
+    yield from _loadable(ADAPTERS, "none installed; only `adapt` needs one")
+
+
+def _loadable(group: str, nothing: str) -> Iterator[str]:
+    """Yield what an entry point of a group would give, or why it would not run here."""
+    from ttsartifact.running.runner_protocol import installed, loaded
+
+    found = installed(group)
+    for name, point in sorted(found.items()):
+        package = f", of {point.dist.name} {point.dist.version}" if point.dist is not None else ""
+        if lacks := _lacks(point):
+            yield f"{name} would not run: {', '.join(lacks)} not installed{package}"
+            continue
+        try:
+            info = loaded(name, group, name).describe()
+            yield f"{name} {info.version}{package}"
+        except Exception as error:  # noqa: BLE001 - whatever an installed package does, the next is listed
+            reason = error.__cause__ or error
+            yield f"{name} would not run: {type(reason).__name__}: {reason}{package}"
+    if not found:
+        yield nothing
+
+
+def _lacks(point: EntryPoint) -> list[str]:
+    """Return the packages that the distribution of an entry point requires, for its extras too, and that are absent."""
+    lacking = []
+    for line in (point.dist.requires or []) if point.dist is not None else []:
+        requirement, _, marker = line.partition(";")
+        extra = re.search(r"extra == ['\"]([\w.-]+)['\"]", marker)
+        name = re.match(r"[\w.-]+", requirement.strip())
+        wanted = extra is None or extra[1] in point.extras
+        if name is not None and wanted and find_spec(_MODULES.get(name[0], name[0].replace("-", "_"))) is None:
+            lacking.append(name[0])
+    return lacking
+
+
+def _commands() -> Iterator[str]:
+    from ttsartifact.recording.known_commands import known_shapes
+
+    for name, programs in known_shapes():
+        here = next((path for path in map(shutil.which, programs) if path is not None), None)
+        yield f"{name}: {'here' if here else 'not on PATH'}; `record` reads its options"
 
 
 def _terminal() -> Iterator[str]:
@@ -155,6 +194,7 @@ _LOOKS: tuple[tuple[str, Callable[[], Iterator[str]]], ...] = (
     ("sound", _sound),
     ("runner", _runners),
     ("adapter", _adapters),
+    ("recognised", _commands),
     ("nvml", _nvml),
     ("clock", _clock),
     ("temporary", _temporary),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ttsartifact.cli import calls
 from ttsartifact.cli.manner import set_manner
-from ttsartifact.cli.speak import EXIT, Usage, error_line, exit_of, usage_line
+from ttsartifact.cli.speak import EXIT, Usage, columns, error_line, exit_of, usage_line
 from ttsartifact.cli.table import COMMANDS
 from ttsartifact.errors import TtsArtifactError
 
@@ -92,7 +92,12 @@ def _typer(argv: list[str]) -> int:
 
 
 def _complain(line: str, code: int) -> int:
-    sys.stderr.write(line + "\n")
+    lines = [line]
+    if sys.stderr.isatty():
+        from ttsartifact.reporting.fitting import fitted
+
+        lines = fitted(line, columns(sys.stderr))
+    sys.stderr.writelines(f"{each}\n" for each in lines)
     return code
 
 

@@ -1,19 +1,23 @@
-"""The acts behind explain and schema."""
+"""explain and schema: what a rule, a level, a verdict, an outcome, a profile, a column or an exit code means."""
 
 import json
-import textwrap
 import tomllib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from ttsartifact import _spec
 from ttsartifact.cli.options import Argument
-from ttsartifact.cli.speak import EXIT, Usage, say
+from ttsartifact.cli.speak import EXIT, Usage, columns, say
+from ttsartifact.reporting.fitting import fitted_lines
 from ttsartifact.verifying.catalogue import Rule, catalogue
 
 __all__ = ["explain", "schema"]
 
 _MOST_FIXTURES = 6
+_WIDEST = 100
+_Page = tuple[str, list[tuple[str, str]]]
 
 _CLASSES = {
     "S": "schema",
@@ -23,20 +27,48 @@ _CLASSES = {
     "D": "a data set",
     "H": "a heuristic",
 }
+_LEVELS = {
+    "L0": ("Stated", "every column is there, or the reason why it is not"),
+    "L1": ("Bound", "the audio inside, all digests and the seal, the engine, one reading of UTC"),
+    "L2": ("Timed", "attempt, load, device, UTC at both ends, a chunk log, telemetry unless it ran on a CPU"),
+    "L3": ("Re-runnable", "text, model, vocoder, front end, lock, seeds, precision, machine, a runner or a command"),
+}
+_OUTCOMES = {
+    "pass": "the rule was checked and holds",
+    "fail": "the rule was checked and does not hold",
+    "not_applicable": "the rule asks about something that this run does not have",
+    "not_evaluated": "not run: the failure of another rule left it without a sound question",
+    "unverifiable": "it could not be checked here: something that it needs is missing",
+    "suppressed": "it failed, and --ignore gave a reason not to count it",
+}
+_CODES = {
+    0: "no error: nothing that counts was found",
+    1: "findings: a rule fails, or two runs differ",
+    2: "wrong usage: the call has no sound meaning",
+    3: "inconclusive: a required check could not run",
+    4: "unreadable, not an artifact, or refused for safety",
+    5: "internal error: a fault of this program, never a verdict on the file",
+}
 
 
-def explain(rule: Annotated[str, Argument("RULE", "A rule's id, such as PIN01.")]) -> int:
-    """Say one rule of the catalogue, a hint, or why there is none; an unknown one gets the nearest names."""
-    found = catalogue().get(rule.upper())
-    if found is not None:
-        say(_told(found))
+def explain(
+    topic: Annotated[
+        str, Argument("[TOPIC]", "A rule's id, a level, verdict, outcome, profile, column or exit code.")
+    ] = "",
+) -> int:
+    """Explain one thing, or list everything that there is to explain."""
+    pages = _pages()
+    if not topic:
+        say(fitted_lines(_listing(pages), min(columns(), _WIDEST)))
         return EXIT.OK
-    others = _other_ids()
-    if rule.upper() not in others:
-        raise Usage(f"there is no rule {rule}; {_near(rule)}")
-    name, facts = others[rule.upper()]
-    say(_wrapped(f"{rule.upper()}  {name}", facts))
-    return EXIT.OK
+    for known in pages.values():
+        for name, page in known.items():
+            if name.casefold() == topic.casefold():
+                head, facts = page()
+                lines = [head, *(f"  {label:<12}{words}" for label, words in facts if words)]
+                say(fitted_lines(lines, min(columns(), _WIDEST), whole_digests=True))
+                return EXIT.OK
+    raise Usage(f"nothing is called {topic}; {_near(topic, pages)}")
 
 
 def schema(
@@ -50,9 +82,82 @@ def schema(
     return EXIT.OK
 
 
-def _told(rule: Rule) -> list[str]:
-    facts = [
+def _pages() -> dict[str, dict[str, Callable[[], _Page]]]:
+    """Return how to write the page of each thing, by what kind of thing it is and by its name."""
+    from ttsartifact.container.columns import layout
+    from ttsartifact.reporting.phrases import VERDICTS
+    from ttsartifact.reporting.rerun import MEANINGS
+    from ttsartifact.verifying.profiles import profiles
+
+    return {
+        "levels": {level: partial(_level, level) for level in _LEVELS},
+        "verdicts": {str(word): partial(_word, str(word), says) for word, says in VERDICTS.items()},
+        "verdicts of a rerun": {str(word): partial(_word, str(word), says) for word, says in MEANINGS.items()},
+        "outcomes": {word: partial(_word, word, says) for word, says in _OUTCOMES.items()},
+        "exit codes": {str(code): partial(_word, str(code), says) for code, says in _CODES.items()},
+        "profiles": {name: partial(_profile, name) for name in profiles()},
+        "columns": {column["name"]: partial(_column, column) for column in layout()},
+        "rules": {rule.id: partial(_rule, rule) for rule in catalogue().values()},
+        "hints, and rules left out": {name: partial(_page, page) for name, page in _other_ids().items()},
+    }
+
+
+def _page(page: _Page) -> _Page:
+    return page
+
+
+def _word(word: str, says: str) -> _Page:
+    return f"{word}  {says}", []
+
+
+def _listing(pages: dict[str, dict[str, Callable[[], _Page]]]) -> list[str]:
+    width = max(map(len, pages)) + 2
+    return [
+        *(f"{kind:<{width}}{' '.join(names)}" for kind, names in pages.items()),
+        "`ttsa explain NAME` explains one of them; `ttsa schema NAME` prints a schema.",
+    ]
+
+
+def _level(level: str) -> _Page:
+    from ttsartifact.formulas.conditions import needed_at
+    from ttsartifact.terms.level import Level
+
+    name, words = _LEVELS[level]
+    needed = ", ".join(needed_at(Level(level)))
+    return f"{level}  {name}: {words}", [
+        ("needs", needed and f"{needed}, and all that the levels below it need"),
+        ("rules", ", ".join(rule.id for rule in catalogue().values() if rule.level == level)),
+        ("clause", f"9 of ttsartifact {_spec.FORMAT_VERSION}"),
+    ]
+
+
+def _profile(name: str) -> _Page:
+    from ttsartifact.verifying.profiles import profiles
+
+    profile = profiles()[name]
+    return f"{name}  a profile: evidence that a claim needs beside the level", [
+        ("claims", ", ".join(profile.claims)),
+        ("needs", ", ".join(profile.known)),
+        ("traces", ", ".join(profile.traces)),
+        ("rules", ", ".join(profile.rules)),
+        ("clause", f"9.5 of ttsartifact {_spec.FORMAT_VERSION}"),
+    ]
+
+
+def _column(column: dict[str, object]) -> _Page:
+    pointers = column["pointers"]
+    return f"{column['name']}  a column of type {column.get('logical') or column['type']}", [
+        ("from", ", ".join(map(str, pointers)) if isinstance(pointers, list) else ""),
+        ("how", str(column["derived"])),
+        ("must", "be stated by every run, or be absent with a reason" if column["seed"] else ""),
+        ("clause", f"4.7 of ttsartifact {_spec.FORMAT_VERSION}"),
+    ]
+
+
+def _rule(rule: Rule) -> _Page:
+    return f"{rule.id}  {rule.name}".rstrip(), [
         ("requires", rule.requires),
+        ("fails when", rule.fails),
         ("why", rule.why),
         ("mend", rule.mend),
         ("clause", f"{rule.clause} of ttsartifact {_spec.FORMAT_VERSION}"),
@@ -63,15 +168,6 @@ def _told(rule: Rule) -> list[str]:
         ("blocked by", ", ".join(rule.blocked_by)),
         ("fixtures", ", ".join(_fixtures(rule.id))),
     ]
-    return _wrapped(f"{rule.id}  {rule.name}".rstrip(), facts)
-
-
-def _wrapped(head: str, facts: list[tuple[str, str]]) -> list[str]:
-    lines = [head]
-    for label, words in facts:
-        if words:
-            lines += textwrap.wrap(words, 100, initial_indent=f"  {label:<12}", subsequent_indent=" " * 14)
-    return lines
 
 
 def _fixtures(rule_id: str) -> list[str]:
@@ -88,11 +184,11 @@ def _fixtures(rule_id: str) -> list[str]:
     return own[:_MOST_FIXTURES] + ([f"and {len(own) - _MOST_FIXTURES} more"] if len(own) > _MOST_FIXTURES else [])
 
 
-def _other_ids() -> dict[str, tuple[str, list[tuple[str, str]]]]:
-    """Return hints and what was left out, by id: a name, and what there is to say."""
+def _other_ids() -> dict[str, _Page]:
+    """Return hints and what was left out, by id: a heading, and what there is to say."""
     hints = {
         hint["id"]: (
-            hint["name"],
+            f"{hint['id']}  {hint['name']}",
             [
                 ("expects", hint["expects"]),
                 ("why", hint["why"]),
@@ -103,12 +199,14 @@ def _other_ids() -> dict[str, tuple[str, list[tuple[str, str]]]]:
         for hint in tomllib.loads(_spec.read("hints.toml").decode())["hint"]
     }
     left_out = tomllib.loads(_spec.read("rules.toml").decode())["left_out"]
-    return hints | {entry["id"]: ("is not asked", [("why", entry["reason"])]) for entry in left_out}
+    return hints | {entry["id"]: (f"{entry['id']}  is not asked", [("why", entry["reason"])]) for entry in left_out}
 
 
-def _near(rule_id: str) -> str:
+def _near(topic: str, pages: dict[str, dict[str, Callable[[], _Page]]]) -> str:
     import difflib
 
-    near = difflib.get_close_matches(rule_id.upper(), catalogue(), n=5, cutoff=0.5)
-    family = [known for known in catalogue() if known.startswith(rule_id[:3].upper())]
-    return f"near it: {', '.join(near or family[:8] or list(catalogue())[:5])}"
+    names = {name.casefold(): name for known in pages.values() for name in known}
+    near = difflib.get_close_matches(topic.casefold(), names, n=5, cutoff=0.5)
+    family = [name for name in catalogue() if name.startswith(topic[:3].upper())]
+    found = [names[one] for one in near] or family[:8]
+    return f"near it: {', '.join(found)}" if found else "`ttsa explain` lists everything"

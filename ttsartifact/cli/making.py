@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
+from ttsartifact.cli.manner import manner
 from ttsartifact.cli.options import Option
 from ttsartifact.cli.speak import Usage, passing, say
 from ttsartifact.formulas.levels import missing_for
@@ -173,7 +174,9 @@ def sensor_of(name: str) -> Sensor | None:
 
 
 def note(words: str) -> None:
-    """Say on stderr what a user should know, in place of what goes on."""
+    """Say on stderr what a user should know, in place of what goes on; `-q` leaves it out."""
+    if manner().quiet:
+        return
     passing()
     sys.stderr.write(f"ttsa: {safe(words)}\n")
 

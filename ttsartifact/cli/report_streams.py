@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.cli.speak import paint, say
+from ttsartifact.cli.manner import manner
+from ttsartifact.cli.speak import EXIT, paint, say, show
 
 if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
@@ -21,23 +22,30 @@ class Voice:
 
     def __init__(self, *, strict: bool) -> None:
         self.strict = strict
+        self.many = False
+        """Whether more than one report is going to come."""
         self.judged: list[tuple[Report, tuple[Difference, ...]]] = []
 
-    def tell(self, report: Report, differences: Differences, code: int) -> None:  # noqa: ARG002 - others say the code
-        """Say one report, or keep it for the end."""
+    def tell(self, report: Report, differences: Differences, code: int) -> None:
+        """Say one report, or keep it for the end. Of many, a good one is a line; `-q` leaves good ones out."""
         from ttsartifact.reporting import text
 
-        say(text.report_lines(report, paint(), strict=self.strict))
-        if differences is not None:
-            say(text.receipt_lines(differences, paint()))
         self.judged.append((report, differences or ()))
+        if code == EXIT.OK and manner().quiet:
+            return
+        if code == EXIT.OK and self.many and not manner().verbose:
+            show(text.short_line(report, paint()))
+            return
+        show(text.report_lines(report, paint(), strict=self.strict, whole=manner().verbose))
+        if differences is not None:
+            show(text.receipt_lines(differences, paint()))
 
     def end(self) -> None:
         """Say what can only be said when all reports are in."""
         from ttsartifact.reporting import text
 
         if len(self.judged) > 1:
-            say(text.sum_line([report for report, _ in self.judged]))
+            show(text.sum_line([report for report, _ in self.judged]))
 
 
 class _Tsv(Voice):
@@ -69,7 +77,7 @@ class _Json(Voice):
     def end(self) -> None:
         from ttsartifact.reporting.documents import as_json
 
-        say(as_json(self.documents[0] if len(self.documents) == 1 else self.documents))
+        say(as_json(self.documents))
 
 
 class _JsonLines(_Json):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from ttsartifact.cli.making import given_text, numbers
 from ttsartifact.cli.options import Argument, Force, Option, Params
-from ttsartifact.cli.speak import EXIT, Usage, error_line, paint, passing, say
+from ttsartifact.cli.speak import EXIT, Usage, error_line, paint, passing, say, show
 from ttsartifact.errors import CommandFailed
 
 if TYPE_CHECKING:
@@ -84,13 +84,13 @@ def rerun(
     else:
         from ttsartifact.reporting.rerun import rerun_lines
 
-        say(rerun_lines(result, paint()))
+        show(rerun_lines(result, paint()))
     return result.exit_code
 
 
 def _tell(plan: "Plan") -> None:
     from ttsartifact.reporting.rerun import plan_lines
 
-    say(plan_lines(plan))
+    show(plan_lines(plan))
     sys.stdout.flush()
     passing("adapting again, then making it again" if plan.adapter else "making it again")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from ttsartifact.cli.files import files_under
 from ttsartifact.cli.options import Files, Option
 from ttsartifact.cli.speak import EXIT, error_line, exit_of, paint, say, worst
+from ttsartifact.cli.speak import show as show_lines
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.reading.artifact import Artifact, open_artifacts
 
@@ -43,7 +44,7 @@ def show(
 
                     documents.append(show_document(artifact))
                 else:
-                    say(_lines(artifact, format, receipt=receipt))
+                    (show_lines if format == "text" and not receipt else say)(_lines(artifact, format, receipt=receipt))
         except TtsArtifactError as error:
             sys.stderr.write(error_line(error) + "\n")
             codes.append(exit_of(error))

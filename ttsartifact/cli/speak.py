@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from ttsartifact.cli.manner import manner
@@ -12,6 +13,8 @@ from ttsartifact.errors import TtsArtifactError, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TextIO
+
+    from rich.progress import Progress
 
     from ttsartifact.reporting.phrases import Paint
 
@@ -25,6 +28,7 @@ __all__ = [
     "passing",
     "progress",
     "say",
+    "show",
     "usage_line",
     "worst",
 ]
@@ -40,6 +44,8 @@ class Usage(Exception):  # noqa: N818 - it is what the asker did, not what went 
     """The command was called in a way that has no sound meaning."""
 
 
+_PATIENCE_S = 1.0
+_REDRAWN_EVERY_S = 0.1
 _WORST_FIRST = (EXIT.INTERNAL, EXIT.USAGE, EXIT.UNREADABLE, EXIT.FINDINGS, EXIT.INCONCLUSIVE)
 
 
@@ -53,7 +59,20 @@ def say(lines: str | Iterable[str]) -> None:
     """Write lines to stdout."""
     if isinstance(lines, str):
         lines = (lines,)
+    if sys.stdout.isatty():
+        _bar.pause()
     sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+def show(lines: str | Iterable[str]) -> None:
+    """Write lines for eyes to stdout: fitted to a terminal, as they are into a pipe; `-v` keeps digests whole."""
+    if isinstance(lines, str):
+        lines = (lines,)
+    if sys.stdout.isatty():
+        from ttsartifact.reporting.fitting import fitted_lines
+
+        lines = fitted_lines(lines, columns(), whole_digests=manner().verbose)
+    say(lines)
 
 
 def paint(stream: TextIO | None = None) -> Paint:
@@ -106,11 +125,65 @@ def exit_of(error: TtsArtifactError) -> int:
 
 
 def progress(done: int, total: int, what: str) -> None:
-    """Tell on a terminal's stderr how far a long job is; say nothing into a pipe."""
-    if total > 1 and sys.stderr.isatty() and not manner().quiet:
-        end = "\r" if done < total else "\n"
-        sys.stderr.write(f"{done}/{total} {what}{end}")
-        sys.stderr.flush()
+    """Show on a terminal's stderr how far a long job is, how fast and how long it still takes; nothing into a pipe."""
+    if total <= 1 or manner().quiet or not sys.stderr.isatty():
+        return
+    _bar.update(done, total, what)
+
+
+class _Bar:
+    """A progress bar of rich, which is imported when a job has lasted for a second."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._drawn = 0.0
+        self._shown: Progress | None = None
+
+    def update(self, done: int, total: int, what: str) -> None:
+        """Show that `done` of `total` are done, once it is clear that this takes longer than a second."""
+        now = time.monotonic()
+        self._since = now if self._since is None else self._since
+        if done >= total:
+            self.pause()
+            self._since = None
+        elif now - max(self._since + _PATIENCE_S, self._drawn + _REDRAWN_EVERY_S) > 0:
+            self._shown = self._shown or _progress(total, what)
+            rate = f"{done / (now - self._since):.1f}/s"
+            self._shown.update(self._shown.task_ids[0], completed=done, rate=rate, refresh=True)
+            self._drawn = now
+
+    def pause(self) -> None:
+        """Take the bar away, for lines that go to the same terminal; the next update shows it again."""
+        if self._shown is not None:
+            self._shown.stop()
+            self._shown = None
+
+
+def _progress(total: int, what: str) -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns_of_it = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        f"{what}, {{task.fields[rate]}},",
+        TimeRemainingColumn(),
+        "left",
+    )
+    shown = Progress(
+        *columns_of_it,
+        console=Console(stderr=True, no_color=not paint(sys.stderr).on),
+        transient=True,
+        auto_refresh=False,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    shown.add_task(what, total=total, rate="")
+    shown.start()
+    return shown
+
+
+_bar = _Bar()
 
 
 def passing(words: str = "") -> None:

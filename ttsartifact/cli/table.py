@@ -177,7 +177,7 @@ COMMANDS: dict[str, Command] = {
         Command(
             "explain",
             "explain:explain",
-            "Explain a rule: what it requires, why, and how to mend.",
+            "Explain a rule, level, verdict, profile, column or exit code.",
         ),
         Command(
             "schema",

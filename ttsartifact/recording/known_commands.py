@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.recording.statements import Stated
 
-__all__ = ["KnownCommand", "known_command"]
+__all__ = ["KnownCommand", "known_command", "known_shapes"]
 
 _MAX_CONFIG_BYTES = 4 << 20
 _MAX_WORD = 256
@@ -129,6 +129,11 @@ def known_command(argv: Sequence[str]) -> KnownCommand | None:
             if shape["voice"]["option"] in options:
                 return KnownCommand(shape=shape, options=options)
     return None
+
+
+def known_shapes() -> list[tuple[str, list[str]]]:
+    """Return the commands that are recognised: what each is called, and the names of its program."""
+    return [(shape["name"], list(shape["programs"])) for shape in _shapes()]
 
 
 @cache

@@ -9,6 +9,7 @@ from ttsartifact.reporting.documents import derived_of
 from ttsartifact.reporting.marking import marking_words
 from ttsartifact.reporting.phrases import Paint, counted, seconds
 from ttsartifact.reporting.phrases import stated as _say
+from ttsartifact.reporting.recipe import recipe_rows
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.descriptor import is_absent
 
@@ -46,12 +47,14 @@ def card_rows(artifact: Artifact) -> tuple[tuple[str, str], ...]:
         ("device", _device(artifact)),
         ("audio", _audio(at("/audio"), derived)),
         ("times", _times(derived)),
+        ("measured", _measured(at("/run/times"))),
         ("first sound", _first_sound(derived)),
         ("chunks", _chunks(derived)),
         ("load", _load(at("/run/load"))),
         ("telemetry", _telemetry(at("/summary"))),
         ("submitted", f"{_say(derived.get('t_submit_utc'))}, UTC within {_ns(derived.get('alignment_bound_ns'))}"),
         ("marking", marking_words(at("/generation/marking"))),
+        *recipe_rows(at, artifact.where),
         ("imperfection", _imperfection(at("/imperfection"))),
         ("promotion", _gate(at("/gate"))),
         ("notes", _say(at("/run/notes"))),
@@ -131,7 +134,17 @@ def _audio(audio: Any, derived: dict[str, Any]) -> str:
 def _times(derived: dict[str, Any]) -> str:
     first, last = (_ns(derived.get(f"time_to_{end}_token_ns")) for end in ("first", "last"))
     rtf = _ratio(derived.get("rtf_e2e"))
-    return f"first chunk {first} after submit, last {last}; (t_last - t_submit) / duration = {rtf}"
+    return f"TTFA {first} after submit, last {last}; RTF {rtf}"
+
+
+def _measured(times: Any) -> str:
+    """Return by whom the times were taken, and what else than synthesis lies in them."""
+    includes = _field(times, "includes")
+    if isinstance(includes, list):
+        parts = ", ".join(_say(each).replace("_", " ") for each in includes) or "nothing but the request"
+    else:
+        parts = _say(includes)
+    return f"by {_say(_field(times, 'observer')).replace('_', ' ')}; the times include {parts}"
 
 
 def _first_sound(derived: dict[str, Any]) -> str:

@@ -64,17 +64,17 @@ def _unexplained(diff: Diff) -> str:
     if diff.one_sided:
         return _of_one_side(diff)
     if diff.untold:
-        return f"neither tells {', '.join(each.label for each in diff.untold[:4])}"
+        return f"neither file states {', '.join(each.label for each in diff.untold[:4])}"
     if diff.exact:
         return "exact numerics give equal samples of equal conditions, so one of the two is false, or a bug"
-    promises = sorted({side.promise or "not told" for side in (diff.a, diff.b)})
+    promises = sorted({side.promise or "not stated" for side in (diff.a, diff.b)})
     return f"the run does not come out alike each time, and its determinism is {safe(' or '.join(promises))}"
 
 
 def _of_one_side(diff: Diff) -> str:
     subjects = ", ".join(safe(each.label) for each in diff.one_sided[:4])
     more = f" and {len(diff.one_sided) - 4} more" if len(diff.one_sided) > 4 else ""
-    return f"only one side tells {subjects}{more}"
+    return f"only one file states {subjects}{more}"
 
 
 def _effect(diff: Diff) -> str:
@@ -147,7 +147,7 @@ def diff_lines(diff: Diff, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B0
     yield from _one_sided_lines(diff)
     if diff.untold:
         silent = ", ".join(each.label for each in diff.untold)
-        yield f"  untold    {silent}: neither side tells, so nobody knows whether they differ"
+        yield f"  unstated  {silent}: neither file states them, so they may differ"
     yield from _stage_lines(diff)
     if diff.audio is not None:
         yield from audio_lines(diff.audio, ("in a", "in b"))
@@ -157,7 +157,7 @@ def diff_lines(diff: Diff, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B0
 
 
 def _file(side: Side) -> str:
-    broken = f", {counted(len(side.broken), 'rule')} broken: {', '.join(side.broken[:6])}" if side.broken else ""
+    broken = f", {counted(len(side.broken), 'rule')} failed: {', '.join(side.broken[:6])}" if side.broken else ""
     return f"{safe(side.where)}: {side.verdict}{broken}, {_short(side.artifact_id)}"
 
 
@@ -171,10 +171,10 @@ def _change_lines(title: str, changes: list[Change]) -> Iterator[str]:
 
 def _one_sided_lines(diff: Diff) -> Iterator[str]:
     for place, change in enumerate(diff.one_sided[:_MOST]):
-        teller, silent = ("a", "b") if change.a_told else ("b", "a")
+        teller = "a" if change.a_told else "b"
         value = _alone(change.a if change.a_told else change.b)
         title = "one side" if place == 0 else ""
-        yield f"  {title:<10}{safe(change.label)}: {value} in {teller}; {silent} does not tell"
+        yield f"  {title:<10}{safe(change.label)}: {value}, stated by {teller} only"
     if len(diff.one_sided) > _MOST:
         yield f"            and {len(diff.one_sided) - _MOST} more; --format json has all"
 
@@ -210,10 +210,10 @@ def _time_lines(diff: Diff) -> Iterator[str]:
         title = ""
     neither = [each.label for each in diff.timing.quantities if each.a is None and each.b is None]
     if neither:
-        yield f"  {title:<10}{'neither tells':<20}{', '.join(neither)}"
+        yield f"  {title:<10}{'not stated':<20}{', '.join(neither)}"
     for label, a, b in diff.timing.observed:
-        mine, theirs = ("not told" if value is None else spoken(value) for value in (a, b))
-        yield f"            {'taken otherwise':<20}{label}: {mine} -> {theirs}"
+        mine, theirs = ("not stated" if value is None else spoken(value) for value in (a, b))
+        yield f"            {'measured otherwise':<20}{label}: {mine} -> {theirs}"
     yield "            one run each: neither file can say what a repeat would give"
 
 
@@ -253,7 +253,7 @@ def diff_rows(diff: Diff) -> Iterator[str]:
         blamed = change in diff.blamed
         yield row(["condition", change.subject, change.cause, blamed, change.known, *map(_cell, _values(change)), None])
     for pointer, _ in diff.untold:
-        yield row(["condition", pointer, None, False, False, None, None, "neither side tells"])
+        yield row(["condition", pointer, None, False, False, None, None, "neither file states it"])
     margins = (diff.stages.margin_a_nano, diff.stages.margin_b_nano)
     yield row(["stage", diff.stages.first, None, None, None, *margins, ",".join(diff.stages.equal)])
     if diff.audio is not None:
@@ -297,13 +297,13 @@ def diff_card(diff: Diff) -> Iterator[str]:
         for each in diff.changes[:_MOST]
     ]
     rows += [
-        (span(c.label), "one side tells", *(code(_alone(v)) if t else "not told" for v, t in _tellings(c)))
+        (span(c.label), "stated by one only", *(code(_alone(v)) if t else "not stated" for v, t in _tellings(c)))
         for c in diff.one_sided[:_MOST]
     ]
-    for found, how in ((diff.changes, "differ"), (diff.one_sided, "one side tells")):
+    for found, how in ((diff.changes, "differ"), (diff.one_sided, "stated by one only")):
         if len(found) > _MOST:
             rows.append((f"and {len(found) - _MOST} more", how, "", ""))
-    rows += [(span(each.label), "neither tells", "", "") for each in diff.untold]
+    rows += [(span(each.label), "not stated", "", "") for each in diff.untold]
     if rows:
         yield ""
         yield from table(("condition", "", "a", "b"), rows)

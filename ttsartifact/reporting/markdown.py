@@ -30,8 +30,8 @@ def span(value: object, *, longest: int = 300) -> str:
 
 
 def code(said: str) -> str:
-    """Return a code span of what has gone through safe(), in whose spelling the two characters are then written."""
-    text = said.replace("`", r"\x60").replace("|", r"\x7c")
+    """Return a code span of what has gone through safe(); a bar is spelled in it, a backtick becomes an apostrophe."""
+    text = said.replace("`", "'").replace("|", r"\x7c")
     return f"`{text}`" if text.strip() else "` `"
 
 
@@ -49,7 +49,7 @@ def report_card(
 ) -> Iterator[str]:
     """Yield the card of one report, with the conditions of the run where its file could be opened."""
     broken = len({finding.rule for finding in report.failures})
-    but = f", {counted(broken, 'rule')} broken" if broken else ""
+    but = f", {counted(broken, 'rule')} failed" if broken else ""
     yield f"### {report.verdict}{but}: {span(report.where)}"
     yield ""
     yield f"{VERDICTS[report.verdict].capitalize()}."
@@ -74,7 +74,9 @@ def _findings(report: Report) -> Iterator[str]:
         (f.rule, _word(f.outcome, f.severity), span(f.message), span(f.where or "the file"), _both(f.found, f.expected))
         for f in report.findings[:_MOST_FINDINGS]
     ]
-    rows += [(f.rule, "open", span(f.message), "", "") for f in report.unchecked if f.outcome == Outcome.UNVERIFIABLE]
+    rows += [
+        (f.rule, "unverifiable", span(f.message), "", "") for f in report.unchecked if f.outcome == Outcome.UNVERIFIABLE
+    ]
     if rows:
         yield ""
         yield from table(("rule", "", "what", "where", "found, expected"), rows)
@@ -85,8 +87,8 @@ def _findings(report: Report) -> Iterator[str]:
 
 def _word(outcome: str, severity: str) -> str:
     if outcome == Outcome.SUPPRESSED:
-        return "put aside"
-    return severity if severity in {Severity.WARN, Severity.INFO} else "**broken**"
+        return "suppressed"
+    return severity if severity in {Severity.WARN, Severity.INFO} else "**fail**"
 
 
 def _both(found: object, expected: object) -> str:
@@ -97,7 +99,8 @@ def _both(found: object, expected: object) -> str:
 def _sums(report: Report) -> str:
     broken = len({finding.rule for finding in report.failures})
     warned = len({finding.rule for finding in report.warnings})
-    return f"{len(report.passed)} hold, {broken} broken, {warned} warned of, {len(report.not_applicable)} do not apply"
+    counts = f"{len(report.passed)} passed, {broken} failed, {counted(warned, 'warning')}"
+    return f"{counts}, {len(report.not_applicable)} not applicable"
 
 
 def _conditions(artifact: Artifact, *, without: frozenset[str] = frozenset()) -> Iterator[str]:
@@ -106,7 +109,7 @@ def _conditions(artifact: Artifact, *, without: frozenset[str] = frozenset()) ->
     bounds = list(_bounds(artifact))
     if bounds:
         yield ""
-        yield from table(("U: aligned with UTC within", ""), bounds)
+        yield from table(("clock", "agrees with UTC within"), bounds)
 
 
 def _bounds(artifact: Artifact) -> Iterator[tuple[str, str]]:

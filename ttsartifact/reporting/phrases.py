@@ -40,9 +40,9 @@ class Paint(NamedTuple):
         return self(kind.get(verdict, "bad"), verdict)
 
     def outcome(self, outcome: str, severity: str) -> str:
-        """Return the word for a finding in its colour: `fail`, `warn`, `info`, `skip`."""
+        """Return the word for a finding in its colour: `fail`, `warn`, `info`, `suppressed`."""
         if outcome == Outcome.SUPPRESSED:
-            return self("quiet", "skip")
+            return self("quiet", "suppressed")
         word = severity if severity in {Severity.WARN, Severity.INFO} else "fail"
         return self({"fail": "bad", "warn": "warn"}.get(word, "quiet"), word)
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["Difference", "Receipt", "differences", "of", "parse"]
 
 _DIGEST = r"sha256:[0-9a-f]{64}"
+# What a forum makes of a line: a quotation's mark before it, curly quotes or a code span around it.
+_NOISE = "> \t\u00a0\"'`\u201c\u201d\u2018\u2019\u201e\u00ab\u00bb"
+_ALONE = re.compile(rf"(?:ttsa1 )?(?:id=)?(?P<id>{_DIGEST})")
 _LINE = re.compile(
     rf"ttsa1 id=(?P<id>{_DIGEST}) audio=(?P<audio>{_DIGEST}) pcm=(?P<pcm>{_DIGEST}|-) "
     r"run=(?P<run>[0-9A-Za-z-]{1,36}) level=(?P<level>L[0-3])"
@@ -25,17 +28,21 @@ _LINE = re.compile(
 
 
 class Receipt(NamedTuple):
-    """The parts of a receipt."""
+    """The parts of a receipt; a line that gives the id alone states no other."""
 
     id: str
-    audio: str
-    pcm: str
-    run: str
-    level: str
+    audio: str | None = None
+    pcm: str | None = None
+    run: str | None = None
+    level: str | None = None
 
     def __str__(self) -> str:
         """Return the line."""
-        return " ".join(["ttsa1", *(f"{part}={value}" for part, value in self._asdict().items())])
+        return " ".join(["ttsa1", *(f"{part}={value}" for part, value in self.stated().items())])
+
+    def stated(self) -> dict[str, str]:
+        """Return the parts that the line gave, by name."""
+        return {part: value for part, value in self._asdict().items() if value is not None}
 
 
 class Difference(NamedTuple):
@@ -56,10 +63,16 @@ def of(descriptor: Descriptor) -> Receipt:
 
 
 def parse(line: str) -> Receipt:
-    """Return the receipt that `line` spells; raises ValueError with what a receipt looks like for another line."""
-    found = _LINE.fullmatch(" ".join(line.split()))
+    """Return the receipt that `line` spells; raises ValueError with what a receipt looks like for another line.
+
+    A quotation's mark, quotes around it, its id alone or a bare `sha256:...` are taken too.
+    """
+    plain = " ".join(line.replace("\u00a0", " ").strip(f"{_NOISE}\n\r").split())
+    found = _LINE.fullmatch(plain) or _ALONE.fullmatch(plain)
     if found is None:
-        raise ValueError("no receipt: expected `ttsa1 id=sha256:... audio=sha256:... pcm=sha256:... run=... level=L1`")
+        raise ValueError(
+            "not a receipt: expected `ttsa1 id=sha256:... audio=sha256:... pcm=sha256:... run=... level=L1`"
+        )
     return Receipt(**found.groupdict())
 
 
@@ -68,7 +81,7 @@ def differences(receipt: Receipt, descriptor: Descriptor) -> tuple[Difference, .
     here = _parts(descriptor)
     return tuple(
         Difference(part=part, found=here[part], expected=stated)
-        for part, stated in receipt._asdict().items()
+        for part, stated in receipt.stated().items()
         if here[part] != stated
     )
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from ttsartifact.rerunning.readapt import Readaptation
     from ttsartifact.rerunning.rerun import Rerun
 
-__all__ = ["audio_lines", "plan_lines", "rerun_lines"]
+__all__ = ["MEANINGS", "audio_lines", "plan_lines", "rerun_lines"]
 
-_MEANINGS = {
+MEANINGS = {
     Nearness.FILE_EXACT: "the encoded audio is the same, byte for byte",
     Nearness.PCM_EXACT: "every sample is the same",
     Nearness.STAGE_EXACT: "the first stages gave the same, later ones did not",
@@ -52,7 +52,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 def rerun_lines(result: Rerun, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
     """Yield the verdict, the sounds side by side, and the conditions that differ."""
     kind = {0: "good", 3: "warn"}.get(result.exit_code, "bad")
-    yield f"{paint(kind, safe(result.judgement.words))} - {_MEANINGS[result.verdict]}"
+    yield f"{paint(kind, safe(result.judgement.words))} - {MEANINGS[result.verdict]}"
     if result.verdict == Nearness.NOT_COMPARABLE:
         yield f"  {safe(result.explanation)}"
         yield f"  first     {result.artifact_id}"

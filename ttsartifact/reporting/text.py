@@ -16,16 +16,27 @@ if TYPE_CHECKING:
     from ttsartifact.terms.finding import Finding
     from ttsartifact.verifying.report import Report
 
-__all__ = ["receipt_lines", "report_lines", "sum_line"]
+__all__ = ["receipt_lines", "report_lines", "short_line", "sum_line"]
 
 _MOST_FINDINGS = 100
 _MOST_HINTS = 5
 
 
-def report_lines(report: Report, paint: Paint = Paint(), *, strict: bool = False) -> Iterator[str]:  # noqa: B008 - frozen
-    """Yield the lines that tell one report."""
+def short_line(report: Report, paint: Paint = Paint()) -> str:  # noqa: B008 - frozen
+    """Return the one line of a good report among many."""
+    return f"{safe(report.where)}: {paint.verdict(report.verdict)}, level {report.level_reached}, {report.artifact_id}"
+
+
+def report_lines(
+    report: Report,
+    paint: Paint = Paint(),  # noqa: B008 - frozen
+    *,
+    strict: bool = False,
+    whole: bool = False,
+) -> Iterator[str]:
+    """Yield the lines that tell one report; a `whole` one lists the rules that passed and those that did not apply."""
     broken = len({finding.rule for finding in report.failures})
-    but = f"; {paint('bad', counted(broken, 'rule') + ' broken')}" if broken else ""
+    but = f"; {paint('bad', counted(broken, 'rule') + ' failed')}" if broken else ""
     yield f"{safe(report.where)}: {paint.verdict(report.verdict)} - {VERDICTS[report.verdict]}{but}"
     if report.artifact_id is not None:
         yield f"  artifact  {report.artifact_id}"
@@ -38,24 +49,27 @@ def report_lines(report: Report, paint: Paint = Paint(), *, strict: bool = False
     for finding in report.findings[:_MOST_FINDINGS]:
         yield from _finding_lines(finding, paint)
     if len(report.findings) > _MOST_FINDINGS:
-        yield f"  ... and {len(report.findings) - _MOST_FINDINGS} more findings; --format json has all"
+        yield f"  ... and {len(report.findings) - _MOST_FINDINGS} more findings; --format json lists all"
     yield from _unchecked_lines(report, paint)
     for hint in report.hints[:_MOST_HINTS]:
         found = "" if hint.found is None else f": {spoken(hint.found)}"
         yield f"  {paint('quiet', 'hint')}      {hint.id}  {safe(hint.message)}{found}  (at {safe(hint.where)})"
     if len(report.hints) > _MOST_HINTS:
-        yield f"  ... and {len(report.hints) - _MOST_HINTS} more hints; --format json has all"
+        yield f"  ... and {len(report.hints) - _MOST_HINTS} more hints; --format json lists all"
+    if whole:
+        yield f"  passed    {', '.join(report.passed)}"
+        yield f"  skipped   {', '.join(report.not_applicable)} do not apply"
     yield f"  rules     {_sums(report)}"
     if failed := [*report.failures, *report.warnings]:
-        yield f"  `ttsa explain {failed[0].rule}` says what a rule asks, why, and how to mend it"
+        yield f"  `ttsa explain {failed[0].rule}` explains the rule and how to mend it"
     if strict and not report.failures and report.warnings:
-        yield "  --strict counts warnings as findings"
+        yield "  --strict fails on warnings too"
 
 
 def receipt_lines(differences: tuple[Difference, ...], paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
     """Yield the lines that tell how a file compares with the receipt that was posted for it."""
     if not differences:
-        yield f"  receipt   {paint('good', 'every part of it is this file')}"
+        yield f"  receipt   {paint('good', 'matches this file')}"
     for difference in differences:
         yield f"  {paint('bad', 'receipt')}   {difference.part}: the file has {spoken(difference.found)}"
         yield f"            the receipt says {spoken(difference.expected)}"
@@ -80,7 +94,9 @@ def _level(report: Report) -> str:
 
 def _finding_lines(finding: Finding, paint: Paint) -> Iterator[str]:
     where = f"  (at {safe(finding.where)})" if finding.where else ""
-    yield f"  {paint.outcome(finding.outcome, finding.severity)}      {finding.rule}  {safe(finding.message)}{where}"
+    word = "suppressed" if finding.outcome == Outcome.SUPPRESSED else "fail"
+    gap = " " * max(2, 10 - len(word))
+    yield f"  {paint.outcome(finding.outcome, finding.severity)}{gap}{finding.rule}  {safe(finding.message)}{where}"
     if finding.found is not None:
         yield f"            found     {spoken(finding.found)}"
     if finding.expected is not None:
@@ -91,24 +107,24 @@ def _unchecked_lines(report: Report, paint: Paint) -> Iterator[str]:
     blocked: dict[str, list[str]] = {}
     for finding in report.unchecked:
         if finding.outcome == Outcome.UNVERIFIABLE:
-            yield f"  {paint('warn', 'open')}      {finding.rule}  {safe(finding.message)}"
+            yield f"  {paint('warn', 'unverifiable')}  {finding.rule}  {safe(finding.message)}"
         else:
             blocked.setdefault(finding.blocked_by or "another rule", []).append(finding.rule)
     for blocker, rules in blocked.items():
         shown = ", ".join(rules[:8]) + (f" and {len(rules) - 8} more" if len(rules) > 8 else "")
-        yield f"  {paint('quiet', 'unasked')}   {shown}: blocked by {safe(blocker)}"
+        yield f"  {paint('quiet', 'not run')}   {shown}: blocked by {safe(blocker)}"
 
 
 def _sums(report: Report) -> str:
     failed = len({finding.rule for finding in report.failures})
     warned = len({finding.rule for finding in report.warnings})
-    parts = [f"{len(report.passed)} hold", f"{failed} broken"]
+    parts = [f"{len(report.passed)} passed", f"{failed} failed"]
     if warned:
         parts.append(counted(warned, "warning"))
     open_ones = sum(finding.outcome == Outcome.UNVERIFIABLE for finding in report.unchecked)
     if open_ones:
-        parts.append(f"{open_ones} open")
-    unasked = len(report.unchecked) - open_ones
-    if unasked:
-        parts.append(f"{unasked} unasked")
-    return ", ".join(parts) + f", {len(report.not_applicable)} do not apply"
+        parts.append(f"{open_ones} unverifiable")
+    not_run = len(report.unchecked) - open_ones
+    if not_run:
+        parts.append(f"{not_run} not run")
+    return ", ".join(parts) + f", {len(report.not_applicable)} not applicable"

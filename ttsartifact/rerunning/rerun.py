@@ -7,6 +7,7 @@ Nothing that the file names is executed: a command is the asker's own, a runner 
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -202,9 +203,7 @@ def rerun_runner(
     _require_room(keep, replace=replace)
     name = runner if runner is not None else first.descriptor.known("/generation/runner/name")
     if runner is None and name not in installed():
-        because = (
-            "no runner made this run; give the command after --" if name is None else "its runner is not installed"
-        )
+        because = _how_to_name_a_command(first) if name is None else f"its runner {name} is not installed"
         return Rerun(artifact_id=first.artifact_id, judgement=not_comparable(because))
     info = load(name).describe()
     asked = info.checked({**first.descriptor.value["generation"]["params"], **(parameters or {})})
@@ -308,6 +307,12 @@ def _weights_at_hand(first: Artifact, folder: PathLike | None) -> list[dict[str,
             f"the delta of the adapted voice is not at hand: {delta}, {stated}; give its folder with --weights"
         )
     return [file for file in pinned if os.path.lexists(os.path.join(folder, str(file["path"])))]
+
+
+def _how_to_name_a_command(artifact: Artifact) -> str:
+    command = artifact.descriptor.known("/generation/command/argv")
+    recorded = f"; recorded was: {shlex.join(map(str, command))}" if isinstance(command, list) else ""
+    return f"no runner made this run; give the command after `--`{recorded}"
 
 
 def _verified(path: PathLike) -> Artifact:

@@ -70,6 +70,7 @@ class Rule(NamedTuple):
     requires: str
     why: str
     mend: str
+    fails: str = ""
     needs_schema: bool = False
     asked: str = ""
     quick: bool = False

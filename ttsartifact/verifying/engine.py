@@ -229,7 +229,7 @@ class _Session:
 
 def _finding(rule: Rule, outcome: Outcome, mismatch: Mismatch, reason: str | None) -> Finding:
     severity = mismatch.severity or rule.severity
-    message = mismatch.message or rule.requires
+    message = mismatch.message or rule.fails or f"this does not hold: {rule.requires}"
     return Finding(
         rule=rule.id,
         outcome=Outcome.PASS if severity == Severity.INFO else outcome,

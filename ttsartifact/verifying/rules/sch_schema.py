@@ -123,7 +123,9 @@ def _below_demand(evidence: Evidence) -> list[Mismatch]:
     reached = level_reached(evidence.descriptor)
     if evidence.level is None or LEVELS.index(Level(evidence.level)) <= LEVELS.index(reached):
         return []
-    message = "the run reaches a lower level than was asked for"
+    wanted = LEVELS[LEVELS.index(reached) + 1 : LEVELS.index(Level(evidence.level)) + 1]
+    lacks = dict.fromkeys(pointer for level in wanted for pointer in missing_for(level, evidence.descriptor))
+    message = f"the run does not reach the level that was asked for: it lacks {', '.join(lacks)}"
     return [Mismatch(where="/level", found=reached, expected=f"{evidence.level}, as asked", message=message)]
 
 
