@@ -231,7 +231,8 @@ class Evidence:
     @cached_property
     def _traces(self) -> dict[str, Trace | str]:
         """The traces by name; the rule that is broken where a trace is not bound or has not the shape of one."""
-        listed = self.descriptor.known("/traces") or []
+        listed = self.descriptor.known("/traces")
+        listed = listed if isinstance(listed, list) else []  # SCH02 says so where it is none
         missing = {str(t.get("name")) for t in listed if isinstance(t, dict)} - self._trace_parts.keys()
         traces: dict[str, Trace | str] = dict.fromkeys((*self.unbound, *missing), "HSH06")
         for name, value in self.trace_values.items():
