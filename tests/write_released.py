@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ttsartifact import Reference, __version__, run_runner
+from ttsartifact import Reference, RunOptions, __version__, run_runner
 
 PLACE = Path(__file__).parent.parent / "fixtures" / "released" / __version__
 TEXT = "Two strangers can now argue conditions, not emotion."
@@ -30,7 +30,7 @@ def main() -> None:
 
 def speak(name: str, **conditions: object) -> None:
     """Write one artifact and say which."""
-    packed = run_runner("stable-tts", TEXT, PLACE / name, seed=7, attempt=1, replace=True, **conditions)
+    packed = run_runner("stable-tts", TEXT, PLACE / name, RunOptions(seed=7, replace=True, **conditions), attempt=1)
     sys.stdout.write(f"{name}: {packed.artifact_id}, level {packed.level}\n")
 
 

@@ -77,6 +77,7 @@ if TYPE_CHECKING:
         RecordedClip,
     )
     from ttsartifact.running.child import ChildLimits
+    from ttsartifact.running.options import RunOptions
     from ttsartifact.running.run import run_batch, run_runner
     from ttsartifact.running.runner_protocol import (
         BatchChunk,
@@ -158,6 +159,7 @@ _PLACES = {
         "RecordedClip",
     ),
     "ttsartifact.running.child": ("ChildLimits",),
+    "ttsartifact.running.options": ("RunOptions",),
     "ttsartifact.running.run": ("run_batch", "run_runner"),
     "ttsartifact.running.runner_protocol": (
         "BatchChunk",
@@ -246,6 +248,7 @@ __all__ = [
     "Requirements",
     "Rerun",
     "RunLog",
+    "RunOptions",
     "Runner",
     "RunnerInfo",
     "Sensor",

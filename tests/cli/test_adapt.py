@@ -11,7 +11,7 @@ import kit
 import pytest
 import tiny_voice
 
-from ttsartifact import Refused, _spec, run_runner
+from ttsartifact import Refused, RunOptions, _spec, run_runner
 from ttsartifact.cli import main
 from ttsartifact.recording import environment
 
@@ -152,7 +152,7 @@ def test_wrong_calls(work: Path, capsys: Captured, lines: str, call: list[str], 
 def test_a_voice_that_adapts_nothing_is_refused(work: Path) -> None:
     """A runner that would speak with another voice than the one that was asked for leaves no file."""
     with pytest.raises(Refused, match="runner tiny adapts nothing by what it was given: found no weight file"):
-        run_runner("tiny", "Hello.", "x.tts.wav", adapted=True)
+        run_runner("tiny", "Hello.", "x.tts.wav", RunOptions(adapted=True))
     assert not (work / "x.tts.wav").exists()
 
 

@@ -19,6 +19,7 @@ from ttsartifact.rerunning.rerun import rerun_runner
 from ttsartifact.rerunning.verdict import Nearness
 from ttsartifact.running.adapt import adapt_voice
 from ttsartifact.running.adapter_protocol import AdaptationClip
+from ttsartifact.running.options import RunOptions
 from ttsartifact.running.run import run_runner
 from ttsartifact.verifying.engine import verify
 
@@ -62,7 +63,7 @@ def voice(tiny, clips, tmp_path):
 def spoken(voice, tmp_path):
     """Return an artifact that the adapted voice speaks in."""
     path = tmp_path / "spoken.tts.wav"
-    run_runner("tiny", "Hello.", path, weights={voice.name: str(voice)})
+    run_runner("tiny", "Hello.", path, RunOptions(weights={voice.name: str(voice)}))
     return path
 
 
@@ -93,7 +94,7 @@ def test_clips_that_were_handed_over_come_first(voice, clips, tmp_path):
     """5.6: so that an embedded clip keeps the place that its part is named after."""
     path = tmp_path / "both.tts.wav"
     given = Reference(path=clips[0].path, role="style", embed=True)
-    run_runner("tiny", "Hello.", path, weights={voice.name: str(voice)}, references=[given])
+    run_runner("tiny", "Hello.", path, RunOptions(weights={voice.name: str(voice)}, references=[given]))
     artifact = open_artifact(path)
     assert [entry["role"] for entry in artifact.descriptor.known("/input/refs")] == [
         *("style", "target", "target", "prior"),
@@ -180,7 +181,7 @@ def test_what_differs_is_named(voice, clips, tmp_path, changes, link):
     """10.4: a delta that says of itself what is not so cannot be made again, and the first wrong link is told."""
     voice.write_bytes(forged(voice, **changes))
     path = tmp_path / "forged.tts.wav"
-    run_runner("tiny", "Hello.", path, weights={voice.name: str(voice)})
+    run_runner("tiny", "Hello.", path, RunOptions(weights={voice.name: str(voice)}))
     found = rerun_runner(path, weights=voice.parent, readapt=True, references=[clip.path for clip in clips])
     assert (found.readapted.words, found.exit_code) == (f"DELTA-DIFFERENT({link})", 1)
     assert found.verdict == Nearness.PCM_EXACT

@@ -16,6 +16,7 @@ from ttsartifact.rerunning.rerun import rerun_runner
 from ttsartifact.rerunning.verdict import Nearness
 from ttsartifact.running import child
 from ttsartifact.running.child import ChildLimits, is_isolated
+from ttsartifact.running.options import RunOptions
 from ttsartifact.running.run import run_runner
 from ttsartifact.running.runner_protocol import Parameter, RunnerInfo, installed, load
 from ttsartifact.verifying.engine import verify
@@ -31,7 +32,7 @@ TEXT = "The quick brown fox jumps over the lazy dog. It does so twice."
 def spoken(tmp_path_factory):
     """Make a run of espeak-ng with a voice that draws random numbers."""
     path = tmp_path_factory.mktemp("spoken") / "spoken.tts.wav"
-    run_runner("espeak-ng", TEXT, path, seed=7, parameters={"voice": "en+f3", "rate": 200}, lang="en")
+    run_runner("espeak-ng", TEXT, path, RunOptions(seed=7, parameters={"voice": "en+f3", "rate": 200}), lang="en")
     return path
 
 
@@ -64,10 +65,18 @@ def test_a_run_of_espeak_is_made_again_sample_by_sample(spoken):
     assert plans[0].argv == ()
 
 
+def test_an_option_of_the_run_is_no_statement(tmp_path):
+    """Recorded alone, a seed would be claimed that the engine never saw."""
+    with pytest.raises(Refused) as caught:
+        run_runner("espeak-ng", TEXT, tmp_path / "a.tts.wav", seeds={"engine": 7})
+    assert str(caught.value) == "an option of the run is not a statement: found seeds, expected RunOptions(seeds=...)"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_two_runs_in_one_process_are_equal(spoken, tmp_path):
     """No state of an earlier run is left in the engine."""
     again = run_runner(
-        "espeak-ng", TEXT, tmp_path / "again.tts.wav", seed=7, parameters={"voice": "en+f3", "rate": 200}
+        "espeak-ng", TEXT, tmp_path / "again.tts.wav", RunOptions(seed=7, parameters={"voice": "en+f3", "rate": 200})
     )
     assert again.descriptor.known("/audio/pcm") == open_artifact(spoken).descriptor.known("/audio/pcm")
 
@@ -85,7 +94,7 @@ def test_the_seed_makes_the_voice(tmp_path):
     """Two seeds give two takes of a voice that draws."""
     takes = {
         run_runner(
-            "espeak-ng", TEXT, tmp_path / f"{seed}.tts.wav", seed=seed, parameters={"voice": "en+f3"}
+            "espeak-ng", TEXT, tmp_path / f"{seed}.tts.wav", RunOptions(seed=seed, parameters={"voice": "en+f3"})
         ).descriptor.known("/audio/pcm")
         for seed in (1, 2)
     }
@@ -105,7 +114,7 @@ def test_the_seed_makes_the_voice(tmp_path):
 def test_a_parameter_outside_the_runners_own_description_is_refused(tmp_path, parameters, message):
     """Type, range and name are the runner's to say."""
     with pytest.raises(Refused) as caught:
-        run_runner("espeak-ng", TEXT, tmp_path / "a.tts.wav", parameters=parameters)
+        run_runner("espeak-ng", TEXT, tmp_path / "a.tts.wav", RunOptions(parameters=parameters))
     assert str(caught.value) == message
     assert not list(tmp_path.iterdir())
 
@@ -114,13 +123,13 @@ def test_a_parameter_outside_the_runners_own_description_is_refused(tmp_path, pa
 def test_a_voice_is_a_name_and_no_path(tmp_path, voice):
     """The engine opens files by voice name; what could be a path never reaches it."""
     with pytest.raises(Refused, match="no value of this parameter"):
-        run_runner("espeak-ng", TEXT, tmp_path / "a.tts.wav", parameters={"voice": voice})
+        run_runner("espeak-ng", TEXT, tmp_path / "a.tts.wav", RunOptions(parameters={"voice": voice}))
 
 
 def test_a_voice_that_is_not_there_is_unavailable(tmp_path):
     """The engine says so before a recording begins; nothing is left behind."""
     with pytest.raises(Unavailable, match="espeak-ng has no such voice"):
-        run_runner("espeak-ng", TEXT, tmp_path / "a.tts.wav", parameters={"voice": "zz"})
+        run_runner("espeak-ng", TEXT, tmp_path / "a.tts.wav", RunOptions(parameters={"voice": "zz"}))
     assert not list(tmp_path.iterdir())
 
 
@@ -250,7 +259,7 @@ def test_what_a_runner_raises_is_its_failure_and_leaves_a_journal(odd_runner, tm
     out = tmp_path / "out"
     out.mkdir()
     with pytest.raises(CommandFailed, match="runner odd failed: ZeroDivisionError: of its own making"):
-        run_runner(odd_runner, TEXT, out / "a.tts.wav", parameters={"mode": "raise"})
+        run_runner(odd_runner, TEXT, out / "a.tts.wav", RunOptions(parameters={"mode": "raise"}))
     assert [path.name for path in out.iterdir()] == ["a.tts.wav.journal.jsonl"]
 
 
@@ -268,7 +277,7 @@ def test_reference_clips_reach_the_runner_from_the_artifact_or_by_digest(odd_run
     clip.write_bytes(kit.wav())
     for name, embed in (("kept", True), ("apart", False)):
         reference = Reference(path=clip, role="prosody", embed=embed)
-        run_runner(odd_runner, TEXT, tmp_path / f"{name}.tts.wav", references=[reference])
+        run_runner(odd_runner, TEXT, tmp_path / f"{name}.tts.wav", RunOptions(references=[reference]))
     assert rerun_runner(tmp_path / "kept.tts.wav").verdict == Nearness.PCM_EXACT
     missing = rerun_runner(tmp_path / "apart.tts.wav")
     assert (missing.verdict, missing.exit_code) == (Nearness.NOT_COMPARABLE, 3)
@@ -279,4 +288,4 @@ def test_reference_clips_reach_the_runner_from_the_artifact_or_by_digest(odd_run
         ("reference clip 1", "given"),
     ]
     with pytest.raises(Refused, match="runner odd takes another number of reference clips: found 3, expected 0 to 2"):
-        run_runner(odd_runner, TEXT, tmp_path / "b.tts.wav", references=[clip] * 3)
+        run_runner(odd_runner, TEXT, tmp_path / "b.tts.wav", RunOptions(references=[clip] * 3))

@@ -9,6 +9,7 @@ from kit import wav
 import ttsartifact
 from ttsartifact import (
     AdaptationClip,
+    RunOptions,
     TtsArtifactError,
     adapt_voice,
     rerun_runner,
@@ -40,7 +41,7 @@ def folder(clip, small_checkpoint_path, tmp_path_factory):
     few = {"steps": 2, "style_steps": 1, "rank": 2}
     adapt_voice("stable-tts", [clip], place / "me.safetensors", seed=5, parameters=few, weights={base.name: str(base)})
     weights = {name: str(place / name) for name in (base.name, "me.safetensors")}
-    run_runner("stable-tts", WORDS, place / "run.tts.wav", weights=weights, attempt=1)
+    run_runner("stable-tts", WORDS, place / "run.tts.wav", RunOptions(weights=weights), attempt=1)
     return place
 
 
@@ -68,6 +69,9 @@ def test_a_delta_on_another_base_is_refused_by_name(folder, clip, tmp_path):
     """The released base is none that this delta belongs to."""
     with pytest.raises(TtsArtifactError, match="wrong base"):
         run_runner(
-            "stable-tts", WORDS, tmp_path / "x.tts.wav", weights={"me.safetensors": str(folder / "me.safetensors")}
+            "stable-tts",
+            WORDS,
+            tmp_path / "x.tts.wav",
+            RunOptions(weights={"me.safetensors": str(folder / "me.safetensors")}),
         )
     assert not (tmp_path / "x.tts.wav").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import ttsartifact
-from ttsartifact import BatchChunk, CommandFailed, Refused, rerun_runner, run_batch, run_runner, verify
+from ttsartifact import BatchChunk, CommandFailed, Refused, RunOptions, rerun_runner, run_batch, run_runner, verify
 from ttsartifact.cli import main
 
 TEXTS = ("Hello there.", "The harbor was quiet, and we waited for the second boat.", "Why did nobody answer?")
@@ -18,7 +18,9 @@ def weights(small_checkpoint_path):
 
 def together(folder, weights, **parameters):
     outs = [folder / f"{place}.tts.wav" for place in range(len(TEXTS))]
-    run_batch("stable-tts", TEXTS, outs, weights=weights, attempt=1, seed=5, parameters={"steps": 2} | parameters)
+    run_batch(
+        "stable-tts", TEXTS, outs, RunOptions(weights=weights, seed=5, parameters={"steps": 2} | parameters), attempt=1
+    )
     return outs
 
 
@@ -58,7 +60,7 @@ def test_in_exact_each_sounds_as_it_does_alone(made, tmp_path, weights):
     """The same samples; only the batch is another."""
     for text, path in zip(TEXTS, made, strict=True):
         alone = tmp_path / path.name
-        run_runner("stable-tts", text, alone, weights=weights, attempt=1, seed=5, parameters={"steps": 2})
+        run_runner("stable-tts", text, alone, RunOptions(weights=weights, seed=5, parameters={"steps": 2}), attempt=1)
         assert read(alone).at("/audio/digest") == read(path).at("/audio/digest")
         assert read(alone).at("/generation/numerics/fingerprint") == read(path).at("/generation/numerics/fingerprint")
 
@@ -86,7 +88,7 @@ def test_a_batch_that_fails_leaves_no_artifact(tmp_path, weights):
     """Not one of them, and no temporary file; a text that cannot be spoken stops all before the clock."""
     outs = [tmp_path / f"{place}.tts.wav" for place in range(2)]
     with pytest.raises(Refused, match="no word to speak"):
-        run_batch("stable-tts", ["Hello.", "..."], outs, weights=weights)
+        run_batch("stable-tts", ["Hello.", "..."], outs, RunOptions(weights=weights))
     assert not list(tmp_path.iterdir())
 
 
@@ -155,12 +157,15 @@ def test_a_weight_file_without_use_is_told(tmp_path, weights, small_checkpoint_p
     """A runner that has none speaks without it, and that must not stay unsaid."""
     said = []
     unused = {"strange.safetensors": str(small_checkpoint_path)}
-    run_runner("espeak-ng", "Hello.", tmp_path / "a.tts.wav", weights=unused, say=said.append)
+    run_runner("espeak-ng", "Hello.", tmp_path / "a.tts.wav", RunOptions(weights=unused, say=said.append))
     told = "runner espeak-ng does not pin the weight file strange.safetensors, and may have spoken without it"
     assert said == [told]
     said.clear()
     run_runner(
-        "stable-tts", "Hello.", tmp_path / "b.tts.wav", weights=weights, parameters={"steps": 1}, say=said.append
+        "stable-tts",
+        "Hello.",
+        tmp_path / "b.tts.wav",
+        RunOptions(weights=weights, parameters={"steps": 1}, say=said.append),
     )
     assert said == []
 

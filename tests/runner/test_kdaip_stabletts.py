@@ -26,7 +26,7 @@ from reference_runner.foreign.kdaip.solver import EVALUATIONS_PER_STEP, solve
 from reference_runner.foreign.kdaip.vocos import VocosSizes, overlap_add
 from reference_runner.foreign.kdaip.weights import build_acoustic, random_model, read_weights
 from reference_runner.frontend.text_frontend import TextFrontEnd
-from ttsartifact import Reference, Refused, run_runner, verify
+from ttsartifact import Reference, Refused, RunOptions, run_runner, verify
 from ttsartifact.cli import main
 
 TEXT = "Hello there. We waited for zorblax."
@@ -82,10 +82,12 @@ def spoken(out, weights, clip, *, seed=5, files=None, **parameters):
         "kdaip-stabletts",
         TEXT,
         out,
-        references=[Reference(path=clip, origin={"kind": "synthetic", "name": "a buzz of the test"})],
-        seed=seed,
-        weights=files or {path.name: str(path) for path in weights.glob("*.safetensors")},
-        parameters={"steps": 3, "cfg": 2.0} | digests(weights) | parameters,
+        RunOptions(
+            references=[Reference(path=clip, origin={"kind": "synthetic", "name": "a buzz of the test"})],
+            seed=seed,
+            weights=files or {path.name: str(path) for path in weights.glob("*.safetensors")},
+            parameters={"steps": 3, "cfg": 2.0} | digests(weights) | parameters,
+        ),
         attempt=1,
     )
     return ttsartifact.open(out).descriptor

@@ -24,7 +24,7 @@ from reference_runner.stable_tts import StableTtsRunner
 from reference_runner.stable_tts_onnx import StableTtsOnnxRunner
 from reference_runner.synthesis.request import Numerics, SynthesisRequest
 from reference_runner.synthesis.synthesizer import Synthesizer
-from ttsartifact import Refused, Unavailable, compare_audio, condition_diff, run_runner, verify
+from ttsartifact import Refused, RunOptions, Unavailable, compare_audio, condition_diff, run_runner, verify
 from ttsartifact.cli import main
 
 onnx = pytest.importorskip("onnx", reason="the onnx extra is not installed")
@@ -239,7 +239,7 @@ def both(tmp_path_factory):
     made = []
     for runner, parameters in (("stable-tts", {"numerics": "native"}), ("stable-tts-onnx", {})):
         out = folder / f"{runner}.tts.wav"
-        run_runner(runner, TEXT, out, seed=5, parameters=parameters, attempt=1)
+        run_runner(runner, TEXT, out, RunOptions(seed=5, parameters=parameters), attempt=1)
         made.append(out)
     return made
 
@@ -328,7 +328,12 @@ def test_a_provider_that_is_not_here_is_refused(tmp_path, small_checkpoint_path,
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     weights = {small_checkpoint_path.name: str(small_checkpoint_path)}
     with pytest.raises(Unavailable) as caught:
-        run_runner("stable-tts-onnx", "Hello.", tmp_path / "x.tts.wav", weights=weights, parameters={"device": "cuda"})
+        run_runner(
+            "stable-tts-onnx",
+            "Hello.",
+            tmp_path / "x.tts.wav",
+            RunOptions(weights=weights, parameters={"device": "cuda"}),
+        )
     assert caught.value.message == (
         f"this onnxruntime {onnxruntime.__version__} has no CUDAExecutionProvider, it has CPUExecutionProvider"
     )

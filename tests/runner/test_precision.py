@@ -12,7 +12,7 @@ from reference_runner.synthesis import decoding
 from reference_runner.synthesis.decoding import Means, refuse_what_is_not_here
 from reference_runner.synthesis.request import Compiled, Numerics, Precision, SynthesisRequest
 from reference_runner.synthesis.synthesizer import Synthesizer
-from ttsartifact import Unavailable, run_runner, verify
+from ttsartifact import RunOptions, Unavailable, run_runner, verify
 from ttsartifact.cli import main
 
 TEXT = "Hello there. The harbor was quiet, and we waited for the boat."
@@ -38,7 +38,11 @@ def written(folder, small_checkpoint_path, name="run.tts.wav", **parameters):
     out = folder / name
     weights = {small_checkpoint_path.name: str(small_checkpoint_path)}
     run_runner(
-        "stable-tts", TEXT, out, weights=weights, attempt=1, parameters={"numerics": "native", "steps": 2} | parameters
+        "stable-tts",
+        TEXT,
+        out,
+        RunOptions(weights=weights, parameters={"numerics": "native", "steps": 2} | parameters),
+        attempt=1,
     )
     return out
 

@@ -16,7 +16,7 @@ import ttsartifact
 from reference_runner.model.checkpoint import released_checkpoint_path
 from reference_runner.numerics import integers, kat
 from reference_runner.stable_tts import StableTtsRunner
-from ttsartifact import Reference, Unavailable, run_runner, verify
+from ttsartifact import Reference, RunOptions, Unavailable, run_runner, verify
 from ttsartifact.cli import main
 
 TEXT = "Hello there. The harbor was quiet, and we waited for zorblax."
@@ -38,7 +38,7 @@ def made(tmp_path_factory, weights):
 def spoken(folder, weights, text=TEXT, name="run.tts.wav", **asked):
     parameters = {"steps": 2} | asked.pop("parameters", {})
     out = folder / name
-    run_runner("stable-tts", text, out, weights=weights, parameters=parameters, **({"attempt": 1} | asked))
+    run_runner("stable-tts", text, out, RunOptions(weights=weights, parameters=parameters, **asked), attempt=1)
     return out
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from ttsartifact.cli.making import (
     Attempt,
@@ -25,43 +25,56 @@ from ttsartifact.cli.making import (
 from ttsartifact.cli.options import Argument, Force, Option, Out, Params
 from ttsartifact.cli.speak import EXIT, Usage, passing
 
+if TYPE_CHECKING:
+    from ttsartifact.recording.references import Reference
+    from ttsartifact.running.options import RunOptions
+    from ttsartifact.running.runner_protocol import RunnerInfo
+
 __all__ = ["run"]
 
 _TOGETHER = 16
+
+
+Batch = Annotated[
+    str | None, Option("A file with one text per line; OUT is then a folder, one file per line.", metavar="FILE")
+]
+BatchSize = Annotated[int | None, Option("How many of them are computed together; default 16.", metavar="N", least=1)]
+RunnerName = Annotated[str | None, Option("An installed runner; default stable-tts, or the only one.", metavar="NAME")]
+RefOrigin = Annotated[
+    str | None, Option("Where the clips come from: recording:WHO, synthetic:HOW.", metavar="KIND:NAME")
+]
+Seed = Annotated[
+    Sequence[str], Option("A seed for all stages that draw, or for one; may be repeated.", metavar="[STAGE=]N")
+]
+Numerics = Annotated[str | None, Option("The runner's numerics: exact, native.", metavar="PROFILE")]
+Device = Annotated[str | None, Option("Where it computes.", metavar="DEVICE")]
+Steps = Annotated[int | None, Option("Steps of its decoder.", metavar="N")]
+Prompt = Annotated[str | None, Option("Whose manner of speaking it continues.", metavar="prior|self|CLIP")]
+PromptText = Annotated[str | None, Option("What that clip says, word by word.", metavar="WORDS")]
+Voice = Annotated[str | None, Option("The adapted voice that `ttsa adapt` wrote.", metavar="DELTA")]
+Weights = Annotated[
+    Sequence[str], Option("A weight file instead of the runner's own; may be repeated.", metavar="FILE")
+]
 
 
 def run(
     text: Annotated[str | None, Argument("[TEXT]", "The text to speak.")] = None,
     *,
     out: Out,
-    batch: Annotated[
-        str | None, Option("A file with one text per line; OUT is then a folder, one file per line.", metavar="FILE")
-    ] = None,
-    batch_size: Annotated[
-        int | None, Option("How many of them are computed together; default 16.", metavar="N", least=1)
-    ] = None,
-    runner: Annotated[
-        str | None, Option("An installed runner; default stable-tts, or the only one.", metavar="NAME")
-    ] = None,
+    batch: Batch = None,
+    batch_size: BatchSize = None,
+    runner: RunnerName = None,
     ref: Ref = (),
-    ref_origin: Annotated[
-        str | None,
-        Option("Where the clips come from: recording:WHO, synthetic:HOW.", metavar="KIND:NAME"),
-    ] = None,
-    seed: Annotated[
-        Sequence[str],
-        Option("A seed for all stages that draw, or for one; may be repeated.", metavar="[STAGE=]N"),
-    ] = (),
-    numerics: Annotated[str | None, Option("The runner's numerics: exact, native.", metavar="PROFILE")] = None,
-    device: Annotated[str | None, Option("Where it computes.", metavar="DEVICE")] = None,
-    steps: Annotated[int | None, Option("Steps of its decoder.", metavar="N")] = None,
-    prompt: Annotated[str | None, Option("Whose manner of speaking it continues.", metavar="prior|self|CLIP")] = None,
-    prompt_text: Annotated[str | None, Option("What that clip says, word by word.", metavar="WORDS")] = None,
+    ref_origin: RefOrigin = None,
+    seed: Seed = (),
+    numerics: Numerics = None,
+    device: Device = None,
+    steps: Steps = None,
+    prompt: Prompt = None,
+    prompt_text: PromptText = None,
     param: Params = (),
-    voice: Annotated[str | None, Option("The adapted voice that `ttsa adapt` wrote.", metavar="DELTA")] = None,
-    weights: Annotated[
-        Sequence[str], Option("A weight file instead of the runner's own; may be repeated.", metavar="FILE")
-    ] = (),
+    voice: Voice = None,
+    weights: Weights = (),
     lang: Lang = None,
     notes: Notes = None,
     session: Session = None,
@@ -70,56 +83,64 @@ def run(
     force: Force = False,
 ) -> int:
     """Synthesise with an installed runner and say what was written."""
-    from ttsartifact.running.run import run_batch
+    from ttsartifact.running.options import RunOptions
     from ttsartifact.running.runner_protocol import RUNNERS, load
 
     wholes = _batches(text, out, batch, batch_size)
     name = runner or usual(RUNNERS, "--runner")
     info = load(name).describe()
-    named: dict[str, Any] = {
-        "numerics": numerics,
-        "device": device,
-        "steps": steps,
-        "prompt": prompt,
-        "prompt_text": prompt_text,
-    }
-    wanted = {key: value for key, value in named.items() if value is not None}
+    named = {"numerics": numerics, "device": device, "steps": steps, "prompt": prompt, "prompt_text": prompt_text}
     every, stages = _seeds_of(seed)
-    refuse_strange(info, wanted)
+    asked, clips = _asked(info, _given(named), clips_of(ref, ref_origin), ref_origin)
     if seed and not info.seed_stages:
         raise Usage(f"--seed: runner {info.name} draws no random numbers")
-    clips = clips_of(ref, ref_origin)
+    options = RunOptions(
+        references=clips,
+        seed=every,
+        seeds=stages,
+        parameters=asked | numbers(param),
+        weights=_by_name([*weights, *([voice] if voice else [])]),
+        adapted=voice is not None,
+        sensor=sensor_of(sensor),
+        replace=force,
+        say=note,
+        on_audio=lambda audio_s: passing(f"{audio_s:.1f} s of audio"),
+    )
+    stated = _given({"lang": lang, "notes": notes, "session": session, "attempt": attempt})
+    for whole in wholes:
+        _speak(name, whole, options, stated)
+    return EXIT.OK
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """Return those that were typed."""
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _asked(
+    info: "RunnerInfo", wanted: dict[str, Any], clips: "list[Reference]", ref_origin: str | None
+) -> "tuple[dict[str, Any], list[Reference]]":
+    """Return the parameters that single options stand for, and all clips."""
+    refuse_strange(info, wanted)
     manner = next((each for each in info.parameters if each.name == "prompt"), None)
     if manner is not None and "prompt" in wanted and wanted["prompt"] not in manner.choices:
         # Not one of the runner's words, so it is the clip that lends its manner.
-        clips += clips_of([wanted["prompt"]], ref_origin, role="prosody")
-        wanted["prompt"] = "clip"
-    asked = as_usage(info, wanted) | numbers(param)
-    told: dict[str, Any] = {"lang": lang, "notes": notes, "session": session, "attempt": attempt}
-    for whole in wholes:
-        passing("making ready")
-        try:
-            written = run_batch(
-                name,
-                [line for line, _ in whole],
-                [path for _, path in whole],
-                references=clips,
-                seed=every,
-                seeds=stages,
-                parameters=asked,
-                weights=_by_name([*weights, *([voice] if voice else [])]),
-                adapted=voice is not None,
-                sensor=sensor_of(sensor),
-                replace=force,
-                say=note,
-                on_audio=lambda audio_s: passing(f"{audio_s:.1f} s of audio"),
-                **{key: value for key, value in told.items() if value is not None},
-            )
-        finally:
-            passing()
-        for packed in written:
-            tell_written(packed)
-    return EXIT.OK
+        clips = clips + clips_of([wanted["prompt"]], ref_origin, role="prosody")
+        wanted = wanted | {"prompt": "clip"}
+    return as_usage(info, wanted), clips
+
+
+def _speak(name: str, whole: list[tuple[str, str]], options: "RunOptions", stated: dict[str, Any]) -> None:
+    """Make the runs of one batch, and say what was written."""
+    from ttsartifact.running.run import run_batch
+
+    passing("making ready")
+    try:
+        written = run_batch(name, [line for line, _ in whole], [path for _, path in whole], options, **stated)
+    finally:
+        passing()
+    for packed in written:
+        tell_written(packed)
 
 
 def _batches(text: str | None, out: str, batch: str | None, size: int | None) -> list[list[tuple[str, str]]]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from dataclasses import fields
 from dataclasses import replace as replaced
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from ttsartifact.container.source import require_regular
 from ttsartifact.errors import CommandFailed, Refused
 from ttsartifact.recording.recorder import Recorder
-from ttsartifact.recording.references import Reference
-from ttsartifact.recording.run import say_by_logging
+from ttsartifact.running.options import RunOptions
 from ttsartifact.running.runner_protocol import BatchChunk, Prepared, Request, Runner, RunnerInfo, load, translated
 from ttsartifact.terms.descriptor import is_absent
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ttsartifact.packing.pack import Packed
-    from ttsartifact.recording.sensors import Sensor
+    from ttsartifact.recording.references import Reference
+    from ttsartifact.recording.statements import Stated
     from ttsartifact.running.runner_protocol import BatchRunner, Conditions, Finished, Heard, SoundFormat
 
 __all__ = ["run_batch", "run_runner", "seeds_of"]
@@ -32,44 +33,16 @@ def run_runner(
     name: str,
     text: str,
     out: str | os.PathLike[str] | Path,
-    *,
-    references: Sequence[Reference | str | os.PathLike[str]] = (),
-    seed: int | None = None,
-    seeds: Mapping[str, int] | None = None,
-    parameters: Mapping[str, Any] | None = None,
-    weights: Mapping[str, str] | None = None,
-    adapted: bool = False,
-    sensor: Sensor | None = None,
-    replace: bool = False,
-    on_audio: Callable[[float], None] | None = None,
-    say: Callable[[str], None] = say_by_logging,
-    **stated: Any,
+    options: RunOptions | None = None,
+    **stated: Unpack[Stated],
 ) -> Packed:
     """Synthesise `text` with the installed runner `name` and write the artifact `out`.
 
-    `seed` is for every stage that draws, `seeds` for the stages it names. Where the run is to be `adapted`, a runner
-    that is given no delta among `weights`, or has no use for one, is refused. `stated` is what only the caller knows,
-    in the fields of `Stated` (notes, attempt, session, lang and so on). `on_audio` is called after each chunk with the
-    seconds of audio so far, `say` with what the recorder has to tell.
+    `options` say how; `stated` is what only the caller knows (notes, attempt, session, lang and so on).
     Raises Unavailable for a runner or a part of it that is not installed, Refused for a parameter that it does not
     have, and CommandFailed when it delivers no audio.
     """
-    (packed,) = run_batch(
-        name,
-        [text],
-        [out],
-        references=references,
-        seed=seed,
-        seeds=seeds,
-        parameters=parameters,
-        weights=weights,
-        adapted=adapted,
-        sensor=sensor,
-        replace=replace,
-        on_audio=on_audio,
-        say=say,
-        **stated,
-    )
+    (packed,) = run_batch(name, [text], [out], options, **stated)
     return packed
 
 
@@ -77,18 +50,8 @@ def run_batch(
     name: str,
     texts: Sequence[str],
     outs: Sequence[str | os.PathLike[str] | Path],
-    *,
-    references: Sequence[Reference | str | os.PathLike[str]] = (),
-    seed: int | None = None,
-    seeds: Mapping[str, int] | None = None,
-    parameters: Mapping[str, Any] | None = None,
-    weights: Mapping[str, str] | None = None,
-    adapted: bool = False,
-    sensor: Sensor | None = None,
-    replace: bool = False,
-    on_audio: Callable[[float], None] | None = None,
-    say: Callable[[str], None] = say_by_logging,
-    **stated: Any,
+    options: RunOptions | None = None,
+    **stated: Unpack[Stated],
 ) -> list[Packed]:
     """Synthesise several texts as one batch and write an artifact of each, in order.
 
@@ -96,21 +59,23 @@ def run_batch(
     there, and its chunks have the times at which they came. See `run_runner`, which is a batch of one.
     Raises Refused for more texts than the runner computes together.
     """
+    _refuse_options(stated)
+    options = options or RunOptions()
     runner = load(name)
     info = runner.describe()
-    checked = info.checked(parameters or {})
-    clips = [each if isinstance(each, Reference) else Reference(path=each) for each in references]
+    checked = info.checked(options.parameters)
+    clips = options.clips
     _count(info, len(clips))
     _refuse_batch(info, texts, outs)
-    require_regular([*(clip.path for clip in clips), *(weights or {}).values()])
+    require_regular([*(clip.path for clip in clips), *options.weights.values()])
     requests = [
         Request(
             text=text,
             parameters=checked,
-            seeds=seeds_of(info, seed, seeds),
+            seeds=seeds_of(info, options.seed, options.seeds),
             references=tuple(os.fspath(clip.path) for clip in clips),
             roles=tuple(clip.role for clip in clips),
-            weights=dict(weights or {}),
+            weights=dict(options.weights),
         )
         for text in texts
     ]
@@ -118,17 +83,8 @@ def run_batch(
         _Alone(runner) if len(texts) == 1 else cast("BatchRunner", runner),
         requests,
         outs,
-        adapted=adapted,
-        sensor=sensor,
-        replace=replace,
-        on_audio=on_audio,
-        say=say,
-        stated={
-            **stated,
-            "references": clips,
-            "runner": {"name": name, "version": info.version},
-            "params": checked,
-        },
+        options,
+        {**stated, "references": clips, "runner": {"name": name, "version": info.version}, "params": checked},
     )
 
 
@@ -148,6 +104,14 @@ def seeds_of(info: RunnerInfo, seed: int | None, seeds: Mapping[str, int] | None
     if not info.seed_stages:
         raise Refused(f"runner {info.name} draws no random numbers", where="/generation/seeds", found=f"seed {seed}")
     return {stage: named.get(stage, seed) for stage in info.seed_stages}
+
+
+def _refuse_options(stated: Stated) -> None:
+    """Refuse an option among the statements: it would be recorded, and the runner would never hear of it."""
+    options = {each.name for each in fields(RunOptions)}
+    for key in stated:
+        if key in options:
+            raise Refused("an option of the run is not a statement", found=key, expected=f"RunOptions({key}=...)")
 
 
 def _count(info: RunnerInfo, clips: int) -> None:
@@ -196,53 +160,22 @@ def _recorded(
     runner: _Alone | BatchRunner,
     requests: Sequence[Request],
     outs: Sequence[str | os.PathLike[str] | Path],
-    *,
-    adapted: bool,
-    sensor: Sensor | None,
-    replace: bool,
-    on_audio: Callable[[float], None] | None,
-    say: Callable[[str], None],
+    options: RunOptions,
     stated: dict[str, Any],
 ) -> list[Packed]:
     name = f"runner {stated['runner']['name']}"
-    clips, size = stated["references"], len(requests)
     open_end = True
     try:
         with translated(name):
             prepared = runner.prepare_batch(requests)
-        if adapted and not all(_is_adapted(ready.conditions) for ready in prepared):
-            # It would speak, and with another voice than the one that was asked for.
-            raise Refused(
-                f"{name} adapts nothing by what it was given",
-                where="/pins/adaptation",
-                found=", ".join(requests[0].weights) or "no weight file",
-                expected="a delta that this runner takes",
-            )
-        for unused in _not_pinned(requests[0].weights, prepared[0].conditions):
-            say(f"{name} does not pin the weight file {unused}, and may have spoken without it")
+        _require_weights(name, requests[0].weights, prepared, options)
         with ExitStack() as stack:
             recorders: list[Recorder] = []
             for request, out, ready in zip(requests, outs, prepared, strict=True):
-                # What the caller does not say of a process that was begun for one batch, we know.
-                known = {
-                    "concurrency": size,
-                    "warmup_runs": ready.warmup_runs,
-                    "first_call": not ready.warmup_runs,
-                }
-                recorder = Recorder(
-                    out,
-                    text=request.text,
-                    sample_rate_hz=ready.format.sample_rate_hz,
-                    channels=ready.format.channels,
-                    subtype=ready.format.subtype,
-                    sensor=sensor,
-                    replace=replace,
-                    say=say,
-                    beside=recorders[0] if recorders else None,
-                    **(known | _told(ready) | stated | {"references": _as_heard(clips, ready.heard)}),
-                )
-                recorders.append(stack.enter_context(recorder))
-            _streamed(name, runner, recorders, prepared[0].format, on_audio)
+                beside = recorders[0] if recorders else None
+                facts = {"concurrency": len(requests)} | _told(ready) | stated
+                recorders.append(stack.enter_context(_recorder(out, request, ready, options, beside, facts)))
+            _streamed(name, runner, recorders, prepared[0].format, options.on_audio)
             open_end = False
             with translated(name):
                 finished = runner.finish_batch()
@@ -252,6 +185,42 @@ def _recorded(
     finally:
         if open_end:
             runner.finish_batch()
+
+
+def _recorder(
+    out: str | os.PathLike[str] | Path,
+    request: Request,
+    ready: Prepared,
+    options: RunOptions,
+    beside: Recorder | None,
+    facts: dict[str, Any],
+) -> Recorder:
+    """Return the recorder of one run, `beside` the first one of its batch."""
+    return Recorder(
+        out,
+        text=request.text,
+        sample_rate_hz=ready.format.sample_rate_hz,
+        channels=ready.format.channels,
+        subtype=ready.format.subtype,
+        sensor=options.sensor,
+        replace=options.replace,
+        say=options.say,
+        beside=beside,
+        **(facts | {"references": _as_heard(facts["references"], ready.heard)}),
+    )
+
+
+def _require_weights(name: str, weights: Mapping[str, str], prepared: Sequence[Prepared], options: RunOptions) -> None:
+    """Refuse a run that is to be adapted and is not; it would speak with another voice than the one asked for."""
+    if options.adapted and not all(_is_adapted(ready.conditions) for ready in prepared):
+        raise Refused(
+            f"{name} adapts nothing by what it was given",
+            where="/pins/adaptation",
+            found=", ".join(weights) or "no weight file",
+            expected="a delta that this runner takes",
+        )
+    for unused in _not_pinned(weights, prepared[0].conditions):
+        options.say(f"{name} does not pin the weight file {unused}, and may have spoken without it")
 
 
 def _is_adapted(conditions: Conditions) -> bool:
@@ -329,6 +298,9 @@ def _told(prepared: Prepared) -> dict[str, Any]:
     """Return what the runner tells, as the recorder takes it."""
     told = prepared.conditions
     sections = {
+        # Of a process that was begun for this run we know how warm it was, where the caller does not say.
+        "warmup_runs": prepared.warmup_runs,
+        "first_call": not prepared.warmup_runs,
         "engine": told.engine,
         "model": told.model,
         "vocoder": told.vocoder,

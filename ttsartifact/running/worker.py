@@ -36,16 +36,19 @@ def main() -> int:
 
 def _make(job: dict[str, Any]) -> dict[str, Any]:
     from ttsartifact.recording.references import Reference
+    from ttsartifact.running.options import RunOptions
     from ttsartifact.running.run import run_runner
 
     run_runner(
         job["runner"],
         job["text"],
         job["out"],
-        references=[Reference(path=path, role=role) for path, role in job["references"]],
-        seeds={stage: int(seed) for stage, seed in job["seeds"].items()},
-        parameters=job["parameters"],
-        weights=job["weights"],
+        RunOptions(
+            references=[Reference(path=path, role=role) for path, role in job["references"]],
+            seeds={stage: int(seed) for stage, seed in job["seeds"].items()},
+            parameters=job["parameters"],
+            weights=job["weights"],
+        ),
         **({} if job["lang"] is None else {"lang": job["lang"]}),
     )
     return {}

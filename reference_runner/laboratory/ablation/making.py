@@ -117,9 +117,19 @@ class Workshop:
         weights = self.weights | ({delta.name: str(delta)} if delta else {})
         unfinished = path.with_name(f".{path.name}")
         ttsartifact.run_runner(
-            RUNNER, sentence, unfinished, references=references, seed=seed, parameters=parameters, weights=weights,
-            session=cell.name, replace=True, say=lambda _: None,
-        )  # fmt: skip
+            RUNNER,
+            sentence,
+            unfinished,
+            ttsartifact.RunOptions(
+                references=references,
+                seed=seed,
+                parameters=parameters,
+                weights=weights,
+                replace=True,
+                say=lambda _: None,
+            ),
+            session=cell.name,
+        )
         unfinished.replace(path)
 
     def _reference(self, clip: Clip, *, role: str = "timbre") -> ttsartifact.Reference:

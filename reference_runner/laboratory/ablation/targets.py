@@ -94,7 +94,9 @@ def make_targets() -> list[Target]:
 def _say_by_espeak(text: str) -> NDArray[np.int16]:
     with tempfile.TemporaryDirectory() as folder:
         artifact, bare = Path(folder) / "said.tts.wav", Path(folder) / "said.wav"
-        ttsartifact.run_runner("espeak-ng", text, artifact, parameters=_ESPEAK, say=lambda _: None)
+        ttsartifact.run_runner(
+            "espeak-ng", text, artifact, ttsartifact.RunOptions(parameters=_ESPEAK, say=lambda _: None)
+        )
         ttsartifact.strip(artifact, bare)
         samples, rate_hz = soundfile.read(bare, dtype="float64", always_2d=True)
     return to_fed_pcm(samples, rate_hz)
