@@ -110,6 +110,19 @@ def test_a_demanded_profile(profile, failing, code, tmp_path):
     assert exit_code(report) == code
 
 
+@pytest.mark.parametrize("claim", ["session_consistency", "comparison"])
+def test_a_claim_over_several_runs_stays_open_for_one(claim, tmp_path):
+    """9.6: of a run alone nothing can be asked of a data set, so no claim over one fails; who demands it gets 3."""
+    side = {"id": "a", "factors": ["/pins"]}
+    path = kit.artifact(tmp_path, patch=kit.put(claims=[claim], run__session_id="s-1", run__comparison=side))
+    (report,) = verify(path)
+    assert kit.failed(report) == set()
+    assert "CLM01" in {f.rule for f in report.unchecked if f.outcome == Outcome.UNVERIFIABLE}
+    assert exit_code(report) == 0
+    (report,) = verify(path, profiles=[claim.partition("_")[0]])
+    assert exit_code(report) == 3
+
+
 def test_the_registry_names_what_exists():
     """9.5: rules, claims and words of the command line are those of registry/profiles.toml."""
     assert {rule for profile in profiles().values() for rule in profile.rules} <= set(catalogue())

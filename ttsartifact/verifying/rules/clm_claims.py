@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ttsartifact.formulas.conditions import conditions
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Outcome, Unverifiable
-from ttsartifact.verifying.catalogue import rule
+from ttsartifact.verifying.catalogue import catalogue, rule
 from ttsartifact.verifying.profiles import profiles
 from ttsartifact.verifying.rules.shared import entries
 from ttsartifact.verifying.siblings import differing
@@ -51,7 +51,7 @@ def backed_claims(evidence: Evidence) -> Answer:
                 message=f"the profile {name} rests on {key}",
             )
             for key in profile.rules
-            if evidence.outcomes.get(key) == Outcome.NOT_APPLICABLE
+            if evidence.outcomes.get(key) == Outcome.NOT_APPLICABLE and key not in _unasked(evidence)
         ]
     if "signed" in evidence.profiles:
         if not any(given.is_signature for given in evidence.attestations):
@@ -62,7 +62,8 @@ def backed_claims(evidence: Evidence) -> Answer:
             not any(given.is_signature and given.standing == "holds" for given in evidence.attestations) and not faults
         ):
             return Unverifiable("whether its signature holds (SIG02)")
-    return faults
+    rests = {key for name in evidence.profiles for key in profiles()[name].rules}
+    return faults or (Unverifiable(_ONE_RUN) if rests & _unasked(evidence) else [])
 
 
 @rule("CLM02")
@@ -181,6 +182,17 @@ def equal_but_for_factors(evidence: Evidence) -> Answer:
         )
         for pointer in differing(siblings.conditions[row], first, factors)
     ]
+
+
+def _unasked(evidence: Evidence) -> frozenset[str]:
+    """Return the rules of a data set that a run alone leaves open (clause 9.6)."""
+    if evidence.siblings is not None:
+        return frozenset()
+    return frozenset(
+        key
+        for key, rule in catalogue().items()
+        if rule.klass == "D" and evidence.outcomes.get(key) == Outcome.NOT_APPLICABLE
+    )
 
 
 def _metered(evidence: Evidence) -> list[str]:
