@@ -646,7 +646,7 @@ HINTED = {
     "cpu-perfect-clock": "CLK13",
     "cpu-set-by-nothing": "CLK13",
     "cpu-layer-without-log": "IMP13",
-    "cpu-derived-transcode": "HSH19",
+    "cpu-derived-transcode": "HSH21",
     "cpu-changed-nowhere": "SET05",
     "cloned-fed-too-much": "REF09",
     "cloned-retrieved-after": "CLK10",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _SECOND_NS = 1_000_000_000
 _APART_PERCENT = 30
 _NEAR_LIMIT_PERCENT = 70
+_BUSY_PERCENT = 50
 _FEW = 5
 
 
@@ -56,6 +57,9 @@ def load_at_limit(evidence: Evidence) -> Iterator[Hint]:
         return
     within = [start <= t <= end for t in telemetry.columns["t_ns"]]
     power, used, clock = (_held(telemetry.columns[key], within) for key in ("power_mw", "util_gpu_pct", "clock_mhz"))
+    if evidence.known("/generation/device") == "cpu" and len(used) >= _FEW and sum(used) >= _BUSY_PERCENT * len(used):
+        where, found = "/generation/device", f"cpu, beside a device in use for {sum(used) // len(used)} %"
+        yield Hint(id="TEL21", where=where, found=found, message="an accelerator worked while the CPU is said to have")
     lowest = min((reading for reading in telemetry.columns["power_mw"] if reading is not None), default=0)
     hot = len(power) >= _FEW and sum(power) >= len(power) * min(limit * _NEAR_LIMIT_PERCENT // 100, 2 * lowest)
     if hot and len(used) >= _FEW and not any(used):

@@ -112,7 +112,7 @@ def logged_imperfection(evidence: Evidence) -> Iterator[Hint]:
         yield Hint(id="IMP13", where="/imperfection", message="events are logged of a run that had none planned")
 
 
-@hint("HSH19")
+@hint("HSH21")
 def derived_samples(evidence: Evidence) -> Iterator[Hint]:
     """What an operation does to samples is what `derived_from` says of them (clause 3.6)."""
     derived = evidence.known("/derived_from")
@@ -123,7 +123,7 @@ def derived_samples(evidence: Evidence) -> Iterator[Hint]:
     keeps = False if derived["operation"] == "transcode" and lossy else keeps
     if keeps is not None and keeps != derived["pcm_equal"]:
         found = f"{derived['operation']}, pcm_equal {str(derived['pcm_equal']).lower()}"
-        yield Hint(id="HSH19", where="/derived_from/pcm_equal", found=found, message="the operation does otherwise")
+        yield Hint(id="HSH21", where="/derived_from/pcm_equal", found=found, message="the operation does otherwise")
 
 
 @hint("SET05")

@@ -22,13 +22,13 @@ _HEADER_BYTES = 1 << 16
 _ENCODERS = re.compile(rb"(LAME|libFLAC|libVorbis|libopus)[ ]?v?([0-9]+(?:\.[0-9]+)+)", re.IGNORECASE)
 
 
-@hint("AUD15")
+@hint("AUD19")
 def audible(evidence: Evidence) -> Iterator[Hint]:
     """Some sample is at least one step of 16 bits (clause 6.1)."""
     subtype = evidence.known("/audio/subtype")
     pcm = evidence.pcm_opening if subtype in _WIDTHS else b""
     if len(set(pcm[:4096])) > 1 and _below_a_step(pcm[: len(pcm) // 12 * 12], subtype):
-        yield Hint(id="AUD15", where="/audio", found="less than 1 LSB of 16 bits", message="nothing that anybody hears")
+        yield Hint(id="AUD19", where="/audio", found="less than 1 LSB of 16 bits", message="nothing that anybody hears")
 
 
 @hint("AUD16")

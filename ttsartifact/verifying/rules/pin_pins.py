@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
@@ -300,9 +301,14 @@ def is_exact(version: str) -> bool:
     return not _RANGE.search(version) and not _is_moving(version)
 
 
+@cache
+def _moving_words() -> frozenset[str]:
+    return frozenset(_spec.load_json("registry/lists.json")["moving_words"])
+
+
 def _is_moving(word: str) -> bool:
     # Whole words only: "1.52-dev" beside the executable's digest is what espeak-ng calls itself, "dev" is a branch.
-    return word.lower() in _spec.load_json("registry/lists.json")["moving_words"]
+    return word.lower() in _moving_words()
 
 
 def _moves(where: str, word: str) -> Mismatch:
