@@ -17,6 +17,7 @@ from ttsartifact.comparing.sound import BLOCK_FRAMES, sound_of_pcm
 from ttsartifact.container.riff import WaveFormat
 from ttsartifact.container.source import BytesSource, Span
 from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.reporting.likeness import likeness
 from ttsartifact.terms import digest
 from ttsartifact.terms.trace import Trace
 
@@ -280,3 +281,29 @@ def shaped(samples):
     data = samples.astype("<i2").tobytes()
     wave = WaveFormat(subtype="pcm_s16", sample_rate_hz=RATE_HZ, channels=samples.shape[1], bit_depth=16)
     return sound_of_pcm(Span(BytesSource(data), 0, len(data)), wave, digest=digest.of(data))
+
+
+def test_storage_is_no_difference() -> None:
+    """10.4: int16 beside float32 that equals x / 2^15 exactly is the same sound, and so are doubles."""
+    samples = np.arange(-300, 300, dtype="<i2").reshape(-1, 1) * 100
+    whole = sound(samples)
+    for subtype, kind in (("pcm_f32", "<f4"), ("pcm_f64", "<f8")):
+        raw = (samples / 2.0**15).astype(kind).tobytes()
+        wave = WaveFormat(subtype, 16_000, 1, 8 * np.dtype(kind).itemsize)
+        other = sound_of_pcm(Span(BytesSource(raw), 0, len(raw)), wave)
+        found = compare_pcm(whole, other)
+        assert found.pcm_equal
+        assert found.divergence is None
+        assert likeness(found) == f"the same sound, pcm_s16 1ch 16000Hz beside {subtype} 1ch 16000Hz"
+
+
+def test_silence_behind_is_said_as_such() -> None:
+    """10.4: two takes of which one ends later in silence are the same sound and some silence."""
+    samples = np.arange(1, 601, dtype="<i2").reshape(-1, 1) * 50
+    longer = np.concatenate([samples, np.zeros((9_000, 1), "<i2")])
+    for a, b in ((samples, longer), (longer, samples)):
+        found = compare_pcm(sound(a), sound(b))
+        assert (found.pcm_equal, found.silence_frames) == (False, 9_000)
+        assert likeness(found) == "the same sound, and 9000 frames of silence behind the longer one"
+    longer[-1] = 1
+    assert compare_pcm(sound(samples), sound(longer)).silence_frames is None

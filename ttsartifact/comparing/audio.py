@@ -67,7 +67,10 @@ class AudioComparison:
     format_b: str
     encoded_equal: bool
     pcm_equal: bool
+    """Whether every sample is the same, whatever format stores it (clause 10.4)."""
     divergence: Divergence | None = None
+    silence_frames: int | None = None
+    """By how many frames of silence one is longer, where that is all that differs."""
     max_difference_lsb: float | None = None
     """In least significant bits of the coarser side; of 16 bits for floating point."""
     differing_samples: int | None = None
@@ -96,7 +99,7 @@ class AudioComparison:
         bound = tolerance or Tolerance()
         if self.pcm_equal:
             return True
-        if self.format_a != self.format_b or self.frames_a != self.frames_b:
+        if self.frames_a != self.frames_b:
             return False
         if self.worst_16bit_lsb is None or self.share_16bit is None or self.snr_db is None:
             return False
@@ -117,6 +120,7 @@ class AudioComparison:
             "format_b": self.format_b,
             "encoded_equal": self.encoded_equal,
             "pcm_equal": self.pcm_equal,
+            "silence_frames": self.silence_frames,
             "divergence": self.divergence.to_value() if self.divergence else None,
             "max_difference_lsb": self.max_difference_lsb,
             "differing_samples": self.differing_samples,
@@ -150,7 +154,6 @@ def compare_pcm(
 
     `on_progress` is told how many frames of how many have been gone over, when there are many.
     """
-    same_format = a.format_name == b.format_name
     facts: dict[str, Any] = {
         "pcm_a": a.digest,
         "pcm_b": b.digest,
@@ -160,7 +163,7 @@ def compare_pcm(
         "format_b": b.format_name,
         "encoded_equal": encoded_equal,
     }
-    if encoded_equal or (same_format and a.digest is not None and a.digest == b.digest):
+    if encoded_equal or (a.format_name == b.format_name and a.digest is not None and a.digest == b.digest):
         return AudioComparison(**facts, pcm_equal=True)
     if a.channels != b.channels or a.rate_hz != b.rate_hz:
         # No sample of one stands for a sample of the other; only what they sound like can be compared.
@@ -173,9 +176,9 @@ def compare_pcm(
     facts |= pass_over.facts()
     divergence = _located(a, b, pass_over.first_frame)
     if divergence is None:
-        return AudioComparison(**facts, pcm_equal=same_format)
+        return AudioComparison(**facts, pcm_equal=True)
     found = AudioComparison(**facts, pcm_equal=False, divergence=divergence)
-    if found.within():
+    if found.within() or found.silence_frames is not None:
         return found
     lag = _best_lag(a, b)
     lag_ns = lag * _NS // a.rate_hz
@@ -195,6 +198,7 @@ class _Pass:
         self.over_half_bit = 0
         self.signal = 0.0
         self.noise = 0.0
+        self.silence_frames: int | None = None
 
     def run(self, on_progress: Callable[[int, int], None] | None = None) -> None:
         import numpy as np
@@ -216,11 +220,15 @@ class _Pass:
             self.noise += float(np.square(difference).sum())
         if self.first_frame is None and self.a.frames != self.b.frames:
             self.first_frame = self.common
+            longer = max(self.a, self.b, key=lambda side: side.frames)
+            if _is_silent(longer, self.common):
+                self.silence_frames = longer.frames - self.common
 
     def facts(self) -> dict[str, Any]:
         samples = self.common * self.a.channels
         lsb = 2.0 ** (min(self.a.lsb_bits, self.b.lsb_bits) - 1)
         return {
+            "silence_frames": self.silence_frames,
             "max_difference_lsb": self.worst * lsb,
             "differing_samples": self.differing,
             "compared_samples": samples,
@@ -228,6 +236,12 @@ class _Pass:
             "share_16bit": self.over_half_bit / samples if samples else None,
             "snr_db": _ratio_db(self.signal, self.noise),
         }
+
+
+def _is_silent(side: Sound, start: int) -> bool:
+    """Tell whether a sound holds nothing but zeros from a frame on."""
+    places = range(start, side.frames, BLOCK_FRAMES)
+    return not any(side.read(place, min(BLOCK_FRAMES, side.frames - place)).any() for place in places)
 
 
 def _located(a: Sound, b: Sound, frame: int | None) -> Divergence | None:

@@ -109,7 +109,7 @@ class _Packets:
         self._parts: list[bytes] = []
         self._heads: list[bytes] = []
         self._timing: _Opus | _Vorbis | None = None
-        self._samples = self._longest = 0
+        self._samples = self._latest = 0
         self.is_open = False
 
     def take(self, page: _Page) -> None:
@@ -134,12 +134,12 @@ class _Packets:
             return
         samples = self._timing.samples(packet, page)
         self._samples += samples
-        self._longest = max(self._longest, samples)
+        self._latest = samples
 
     def _require_position(self, page: _Page) -> None:
         """Hold a granule position to the packets before it; the last one may cut the end of the last packet off."""
         is_short = page.granule < self._samples and not (
-            page.flags & _LAST and self._samples - page.granule <= self._longest
+            page.flags & _LAST and self._samples - page.granule <= self._latest
         )
         if page.granule > self._samples or is_short:
             what = "a granule position of the Ogg is not that of its packets"

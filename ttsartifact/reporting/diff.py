@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
 from ttsartifact.reporting.documents import tool
+from ttsartifact.reporting.likeness import likeness
 from ttsartifact.reporting.markdown import code, span, table
 from ttsartifact.reporting.phrases import Paint, counted, seconds, spoken
 from ttsartifact.reporting.rerun import audio_lines
@@ -28,7 +29,6 @@ DIFF_COLUMNS = ("section", "subject", "cause", "blamed", "known", "a", "b", "det
 
 _MOST = 12
 _LONGEST, _LEADING = 64, 16  # of a value in a line, and of what both begin with
-_NEAR_DB = 30.0
 _DIGEST = re.compile(r"sha256:([0-9a-f]{12})[0-9a-f]{52}")
 _BELIEVED = frozenset({"inputs", "weights", "code", "numerics"})  # of these an effect is expected
 
@@ -80,11 +80,9 @@ def _of_one_side(diff: Diff) -> str:
 def _effect(diff: Diff) -> str:
     audio = diff.audio
     assert audio is not None
-    if audio.within():
-        share = f" in {audio.differing_share:.2%} of the samples" if audio.differing_share is not None else ""
-        return f"the same sound but for rounding, at most {audio.worst_16bit_lsb:g} LSB apart{share}"
-    near = audio.snr_db is not None and audio.snr_db >= _NEAR_DB and audio.frames_a == audio.frames_b
-    sound = f"nearly the same sound (SNR {audio.snr_db:.1f} dB)" if near else "another sound"
+    sound = likeness(audio)
+    if audio.within() or audio.silence_frames is not None:
+        return sound
     if diff.stages.first is not None:
         before = f"equal up to {safe(diff.stages.equal[-1])}, then " if diff.stages.equal else ""
         return f"{sound}, {before}{safe(diff.stages.first)} differs"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ttsartifact.reporting.likeness import likeness
 from ttsartifact.reporting.phrases import Paint, seconds, spoken
 from ttsartifact.reporting.safe import safe
 from ttsartifact.rerunning.verdict import Nearness
@@ -25,9 +26,10 @@ MEANINGS = {
     Nearness.STAGE_EXACT: "the first stages gave the same, later ones did not",
     Nearness.WITHIN_TOLERANCE: "no sample is further off than two stacks may be on one run",
     Nearness.DIVERGED: "a choice fell otherwise, and everything after it with it",
-    Nearness.DIFFERENT: "this is another sound",
+    Nearness.DIFFERENT: "another sound",
     Nearness.NOT_COMPARABLE: "nothing was run, for nothing could be compared",
 }
+_BY_EAR = frozenset({Nearness.DIFFERENT, Nearness.WITHIN_TOLERANCE})
 _MOST_OTHERS = 12
 _LEAST_ALIGNED_DB = 3.0
 
@@ -52,7 +54,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 def rerun_lines(result: Rerun, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
     """Yield the verdict, the sounds side by side, and the conditions that differ."""
     kind = {0: "good", 3: "warn"}.get(result.exit_code, "bad")
-    yield f"{paint(kind, safe(result.judgement.words))} - {MEANINGS[result.verdict]}"
+    yield f"{paint(kind, safe(result.judgement.words))} - {_meaning(result)}"
     if result.verdict == Nearness.NOT_COMPARABLE:
         yield f"  {safe(result.explanation)}"
         yield f"  first     {result.artifact_id}"
@@ -70,6 +72,13 @@ def rerun_lines(result: Rerun, paint: Paint = Paint()) -> Iterator[str]:  # noqa
     yield from _condition_lines("differs too", result.others)
     if result.kept is not None:
         yield f"  kept      {safe(result.kept)}"
+
+
+def _meaning(result: Rerun) -> str:
+    audio = result.audio
+    if audio is None or result.verdict not in _BY_EAR:
+        return MEANINGS[result.verdict]
+    return likeness(audio)  # `diff` says the same of the same pair
 
 
 def _delta(readapted: Readaptation, paint: Paint) -> str:

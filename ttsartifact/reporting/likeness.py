@@ -1,0 +1,33 @@
+"""How two sounds compare, in the words that `diff` and `rerun` both use for the same pair."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ttsartifact.reporting.safe import safe
+
+if TYPE_CHECKING:
+    from ttsartifact.comparing.audio import AudioComparison
+
+__all__ = ["likeness"]
+
+_NEAR_DB = 30.0
+
+
+def likeness(audio: AudioComparison) -> str:
+    """Return what two sounds are to each other, without the place where they part.
+
+    Example:
+        >>> likeness(AudioComparison(pcm_equal=True, ...))
+        'the same sound'
+    """
+    if audio.pcm_equal:
+        stored = "" if audio.format_a == audio.format_b else f", {safe(audio.format_a)} beside {safe(audio.format_b)}"
+        return f"the same sound{stored}"
+    if audio.silence_frames is not None:
+        return f"the same sound, and {audio.silence_frames} frames of silence behind the longer one"
+    if audio.within():
+        share = f" in {audio.differing_share:.2%} of the samples" if audio.differing_share is not None else ""
+        return f"the same sound but for rounding, at most {audio.worst_16bit_lsb:g} LSB apart{share}"
+    is_near = audio.snr_db is not None and audio.snr_db >= _NEAR_DB and audio.frames_a == audio.frames_b
+    return f"nearly the same sound (SNR {audio.snr_db:.1f} dB)" if is_near else "another sound"
