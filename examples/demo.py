@@ -62,6 +62,10 @@ def main() -> None:
     flip_one_bit(OUT / "speech.tts.wav", OUT / "forged.tts.wav")
     step("Verify the changed copy (exit code 1)", "ttsa", "verify", "forged.tts.wav", expected=1)
     step("A line for the post", "ttsa", "show", "speech.tts.wav", "--receipt")
+    step(
+        "A page to look at and listen to, for anybody with a browser",
+        *("ttsa", "report", "speech.tts.wav", "-o", "speech.html"),
+    )
     espeak = ("espeak-ng", "-w", "{out}", "{text}")
     step(
         "Any other engine: put `ttsa record` before it",
@@ -74,7 +78,11 @@ def main() -> None:
         "--",
         *espeak,
     )
-    print(f"\nDone. The files are in {OUT.name}/.")
+    step(
+        "Both engines side by side: what differs, and both sounds in turn",
+        *("ttsa", "report", "speech.tts.wav", "other.tts.wav", "-o", "both.html"),
+    )
+    print(f"\nDone. The files are in {OUT.name}/. Open {OUT.name}/speech.html and {OUT.name}/both.html in a browser.")
 
 
 if __name__ == "__main__":

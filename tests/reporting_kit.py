@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+import kit
+
 from ttsartifact.verifying.report import Report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LONG = 4096
 
 HOSTILE = (
     "\x1b[31mred\x1b[0m",
@@ -69,3 +78,25 @@ def report(**changes: object) -> Report:
         "not_applicable": ("TEL01",),
     }
     return Report(**(whole | changes))  # type: ignore[arg-type]
+
+
+def poisoned(folder: Path, words: str) -> str:
+    """Put `words` wherever the descriptor has room for them, allowed there or not."""
+    words = words.encode("utf-8", "ignore").decode()[:LONG] or "."
+
+    def patch(value: dict[str, Any]) -> None:
+        value["run"]["notes"] = words
+        value["run"]["session_id"] = words
+        value["input"]["text"]["value"] = words
+        value["input"]["text"]["lang"] = words
+        value["pins"]["engine"] |= {"name": words, "version": words, "build": words}
+        value["pins"]["adaptation"] = {"method": words, "steps": words, "target_refs": [words], "delta": words}
+        value["pins"]["model"] = {"uri": words, "revision": words, "tag": words, "files": []}
+        value["env"]["cpu"]["model"] = words
+        value["generation"]["command"]["argv"] = [words]
+        value["gate"] = {"failed_promotion": words, "policy": {"id": words}}
+        value["summary"]["power_w"] = {"value": None, "reason": words, "detail": words}
+        value["timebase"]["origin"]["utc"] = words
+        value["audio"]["codec"] = words
+
+    return str(kit.artifact(folder, patch=patch))

@@ -6,11 +6,11 @@ import json
 import sys
 import unicodedata
 import xml.etree.ElementTree as ET
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import kit
 import pytest
-from reporting_kit import HOSTILE
+from reporting_kit import HOSTILE, LONG, poisoned
 
 from ttsartifact.cli import main
 
@@ -18,34 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ALLOWED = {"\n", "\t"}
-LONG = 4096
 
 
 def obeyed_in(text: str) -> list[str]:
     bad = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
     return [repr(c) for c in text if unicodedata.category(c) in bad and c not in ALLOWED]
-
-
-def poisoned(folder: Path, words: str) -> str:
-    """Put `words` wherever the descriptor has room for them, allowed there or not."""
-    words = words.encode("utf-8", "ignore").decode()[:LONG] or "."
-
-    def patch(value: dict[str, Any]) -> None:
-        value["run"]["notes"] = words
-        value["run"]["session_id"] = words
-        value["input"]["text"]["value"] = words
-        value["input"]["text"]["lang"] = words
-        value["pins"]["engine"] |= {"name": words, "version": words, "build": words}
-        value["pins"]["adaptation"] = {"method": words, "steps": words, "target_refs": [words], "delta": words}
-        value["pins"]["model"] = {"uri": words, "revision": words, "tag": words, "files": []}
-        value["env"]["cpu"]["model"] = words
-        value["generation"]["command"]["argv"] = [words]
-        value["gate"] = {"failed_promotion": words, "policy": {"id": words}}
-        value["summary"]["power_w"] = {"value": None, "reason": words, "detail": words}
-        value["timebase"]["origin"]["utc"] = words
-        value["audio"]["codec"] = words
-
-    return str(kit.artifact(folder, patch=patch))
 
 
 @pytest.mark.parametrize("words", HOSTILE, ids=range(len(HOSTILE)))

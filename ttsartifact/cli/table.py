@@ -130,6 +130,14 @@ COMMANDS: dict[str, Command] = {
             "condition is stated by one file only.",
         ),
         Command(
+            "report",
+            "reporting_page:report",
+            "Write a page to look at and listen to.",
+            "One run: its sound, pictures, verdict, times and conditions. Two files: what differs, and both sounds in "
+            "turn at the same instant. More, or a data set: a table to sort and filter. Every run is verified. The "
+            "page is one file that loads nothing from elsewhere; the sound is in it up to 20 MB a run.",
+        ),
+        Command(
             "pack",
             "carriers:pack",
             "Make an artifact of audio and a descriptor.",

@@ -1,0 +1,279 @@
+"""`ttsa report`: one file that says what verify, show and diff say, loads nothing, and executes nothing but its own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html.parser
+import json
+import math
+import re
+import shutil
+import struct
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import full_run
+import kit
+import pytest
+from reporting_kit import HOSTILE, poisoned
+
+from ttsartifact.cli import main
+from ttsartifact.reporting.page.markup import escaped
+from ttsartifact.terms.trace import Trace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHROMIUM = shutil.which("chromium")
+
+
+class Seen(html.parser.HTMLParser):
+    """What a page holds: exact values and words by their place in the documents, and every address."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.exact: dict[str, str] = {}
+        self.words: dict[str, list[str]] = {}
+        self.addresses: list[str] = []
+        self.subjects: list[str] = []
+        self.text: list[str] = []
+        self._key: str | None = None
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self._key = given.get("data-key")
+        if tag == "data" and self._key and given.get("value"):
+            self.exact[self._key] = str(given["value"])
+        if self._key in {"diff.changes", "diff.untold"}:
+            self.subjects.append(str(given["data-subject"]))
+        self.addresses += [str(v) for k, v in attrs if k in {"src", "href", "action", "srcset", "poster"}]
+        assert not [k for k, _ in attrs if k.startswith("on") or k == "style"], attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+        if self._key:
+            self.words.setdefault(self._key, []).append(data)
+            self._key = None
+
+
+def page_of(folder: Path, *paths: object) -> str:
+    out = folder / "page.html"
+    assert main(["report", *map(str, paths), "-o", str(out), "--force"]) == 0
+    return out.read_text(encoding="ascii")
+
+
+def told(capsys: pytest.CaptureFixture[str], *call: object) -> Any:
+    capsys.readouterr()
+    main([*map(str, call), "--format", "json"])
+    return json.loads(capsys.readouterr().out)
+
+
+def at(document: Any, place: str) -> Any:
+    for step in place.split("."):
+        document = document[int(step)] if isinstance(document, list) else document[step]
+    return document
+
+
+def spoken_run(folder: Path, seconds: int, name: str = "long.tts.wav") -> Path:
+    """Write a run of so many seconds at 24 kHz that is about as hard to compress as speech."""
+    rate, total = 24_000, 24_000 * seconds
+    noise = 12345
+    samples = []
+    for n in range(total):
+        noise = (noise * 1103515245 + 12345) & 0x7FFFFFFF
+        loud = 0.5 + 0.5 * math.sin(2 * math.pi * 3 * n / rate)
+        samples.append(round(loud * (6000 * math.sin(2 * math.pi * 180 * n / rate) + noise / 2**31 * 300)))
+    count = seconds * 4
+    log = Trace(
+        "chunks",
+        {
+            "t_ns": [21_000_017 + n * 20_000_000 for n in range(count)],
+            "frame_start": [n * 6000 for n in range(count)],
+            "frame_count": [6000] * count,
+        },
+    )
+    last = 21_000_017 + (count - 1) * 20_000_000
+    run = kit.descriptor()["run"]
+    times = run["times"] | {"t_last_token_ns": last, "first_chunk_frames": 6000}
+    audio = kit.wav(struct.pack(f"<{total}h", *samples), rate_hz=rate)
+    return kit.artifact(folder, name=name, audio=audio, run=kit.draft(traces=(log,), run=run | {"times": times}))
+
+
+def test_one_run_says_what_verify_and_show_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Verdict and every time are those of the documents, exactly, and so are the words for what was found."""
+    path = full_run.artifact(tmp_path, patch=kit.put(run__notes="see /home/jo/notes"))
+    seen = Seen(page_of(tmp_path, path))
+    documents = {"run": {"verify": told(capsys, "verify", path), "show": told(capsys, "show", path)}}
+    assert seen.words["run.verify.verdict"] == [documents["run"]["verify"]["verdict"]]
+    assert len(seen.exact) == 10
+    assert {key: at(documents, key) for key in seen.exact} == {k: json.loads(v) for k, v in seen.exact.items()}
+    for finding in documents["run"]["verify"]["findings"]:
+        assert finding["rule"] in seen.text
+        assert finding["message"] in seen.text
+
+
+def test_two_runs_say_what_diff_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same conditions, numbers and times, the likely cause first."""
+    pair = full_run.artifact(tmp_path), kit.artifact(tmp_path, name="b.tts.wav")
+    seen, document = Seen(page_of(tmp_path, *pair)), told(capsys, "diff", *pair)
+    ids = [each["subject"] for each in document["changes"] + document["one_sided"]] + document["untold"]
+    assert sorted(seen.subjects) == sorted(ids)
+    assert seen.subjects[: len(document["blamed"])] == document["blamed"]
+    exact = {key: json.loads(value) for key, value in seen.exact.items() if key.startswith("diff.")}
+    assert {key: at({"diff": document}, key) for key in exact} == exact
+    numbers = [q[s] for q in document["timing"]["quantities"] for s in "ab" if q[s] is not None]
+    assert sum(key.startswith("diff.timing.") for key in exact) == len(numbers)
+    assert [seen.words[f"{s}.verify.verdict"][0] for s in "ab"] == [document[s]["verdict"] for s in "ab"]
+
+
+def test_a_set_says_the_verdict_and_the_times_of_each_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A row a run, in the order in which the files were named."""
+    paths = [kit.artifact(tmp_path, name=f"{n}.tts.wav", patch=kit.put(run__attempt__index=n)) for n in (1, 2, 3)]
+    paths[1] = full_run.artifact(tmp_path, name="full.tts.wav")
+    seen = Seen(page_of(tmp_path, *paths))
+    documents = {
+        "runs": [{"verify": told(capsys, "verify", p), "show": told(capsys, "show", p)} for p in paths],
+    }
+    assert [seen.words[f"runs.{n}.verify.verdict"][0] for n in range(3)] == [
+        run["verify"]["verdict"] for run in documents["runs"]
+    ]
+    exact = {key: json.loads(value) for key, value in seen.exact.items()}
+    assert len(exact) == 10
+    assert {key: at(documents, key) for key in exact} == exact
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_nothing_is_loaded_and_the_policy_names_what_may_act(tmp_path: Path, count: int) -> None:
+    """Every address is data; the policy denies all else and holds the digests of the one style and the one script."""
+    paths = [kit.artifact(tmp_path, name=f"{n}.tts.wav") for n in range(count)]
+    page = page_of(tmp_path, *paths)
+    assert not re.search(r"https?:|//[a-z]", re.sub(r"<script>.*?</script>|;base64,[^\"]*", "", page, flags=re.DOTALL))
+    assert all(address.startswith("data:") for address in Seen(page).addresses)
+    digests = [
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in re.findall(r"<script>(.*?)</script>|$", page, re.DOTALL)[:1]
+        + re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    ]
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    assert policy == (
+        f"default-src 'none'; script-src 'sha256-{digests[0]}'; style-src 'sha256-{digests[1]}'; "
+        "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
+    )
+    assert len(re.findall("<script", page)) == 2
+
+
+def test_thirty_seconds_fit_a_mail(tmp_path: Path) -> None:
+    """With its sound, bit for bit as FLAC, the page of a run of 30 s is at most 1.5 MB."""
+    import soundfile
+
+    path = spoken_run(tmp_path, 30)
+    page = page_of(tmp_path, path)
+    assert len(page) <= 1_500_000
+    (packed,) = re.findall(r"data:audio/flac;base64,([A-Za-z0-9+/=]+)", page)
+    flac = tmp_path / "sound.flac"
+    flac.write_bytes(base64.b64decode(packed))
+    samples, rate = soundfile.read(flac, dtype="int16")
+    assert rate == 24_000
+    assert samples.tobytes() in path.read_bytes()
+
+
+def test_sound_that_is_too_large_is_played_from_beside_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the limit the page names the file by a relative address, and its policy allows files."""
+    from ttsartifact.reporting.page import sounding
+
+    monkeypatch.setattr(sounding, "LARGEST_BYTES", 100)
+    page = page_of(tmp_path, kit.artifact(tmp_path, name="a #1.tts.wav"))
+    assert "a%20%231.tts.wav" in Seen(page).addresses
+    assert "media-src data: file: 'self';" in page
+
+
+def test_a_thousand_runs_are_one_page(tmp_path: Path) -> None:
+    """Every run has its row and its engine's picture has them all."""
+    path = kit.artifact(tmp_path, name="one.tts.wav")
+    page = page_of(tmp_path, *[path] * 1000)
+    assert page.count("<tr><th ") == 1001
+    assert "1000 runs, median 20.000 ms" in page
+
+
+def test_a_broken_run_has_a_page_too(tmp_path: Path) -> None:
+    """The verdict and the rule come first, and what cannot be decoded is not drawn."""
+    path = kit.artifact(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[60] ^= 1
+    path.write_bytes(data)
+    seen = Seen(page_of(tmp_path, path))
+    assert seen.words["run.verify.verdict"] == ["AUDIO_CHANGED"]
+    assert "HSH02" in seen.text
+
+
+def test_what_is_no_artifact_has_no_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 4 and nothing written; a page that exists is replaced only on demand."""
+    plain, out = tmp_path / "plain.wav", tmp_path / "page.html"
+    plain.write_bytes(kit.wav())
+    assert main(["report", str(plain), "-o", str(out)]) == 4
+    assert not out.exists()
+    out.write_text("mine")
+    assert main(["report", str(kit.artifact(tmp_path)), "-o", str(out)]) == 4
+    assert out.read_text() == "mine"
+    assert "say --force to replace it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", HOSTILE, ids=range(len(HOSTILE)))
+def test_every_word_of_a_stranger_is_text(words: str, tmp_path: Path) -> None:
+    """No element, attribute or character that reorders or controls comes out of an artifact."""
+    path, clean = poisoned(tmp_path, words), kit.artifact(tmp_path, name="clean.tts.wav")
+    page = page_of(tmp_path, path)
+    assert all(" " <= character <= "~" or character == "\n" for character in page)
+    assert len(re.findall("<script", page)) == 2
+    kinds = set(re.findall(r"<([a-z0-9]+)", re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)))
+    assert "link" not in kinds
+    assert all(address.startswith("data:") for address in Seen(page).addresses)
+    page_of(tmp_path, path, clean, clean)
+
+
+def test_escaping_is_whole_and_comes_once() -> None:
+    """Markup is text, control characters are spelled, what was spelled stays."""
+    assert escaped("<b a='1'>\"&") == "&lt;b a=&#x27;1&#x27;&gt;&quot;&amp;"
+    assert escaped("a\u202eb") == "a\\u202eb"
+    assert escaped("a\\u202eb") == "a\\u202eb"
+    assert escaped("x" * 5000) == "x" * 4000 + "... (1000 more)"
+
+
+SCRIPTS = (
+    "<script>document.title='PWNED'</script>",
+    "<img src=x onerror=\"document.title='PWNED'\">",
+    "</script><script>document.title='PWNED'</script>",
+    "'\"><svg onload=document.title='PWNED'>",
+    "javascript:document.title='PWNED'",
+)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: no browser executed the page")
+def test_a_browser_executes_our_script_and_no_other(tmp_path: Path) -> None:
+    """Scripts wherever a descriptor has room for words: the title stays, and the cursor is where ours put it."""
+    path = poisoned(tmp_path, "".join(SCRIPTS))
+    out = tmp_path / "page.html"
+    page = page_of(tmp_path, path)
+    assert dom_of(out).count("<title>PWNED") == 0
+    # The policy holds even where a page is written without any escaping.
+    out.write_text(page.replace("</h1>", "</h1>" + "".join(SCRIPTS), 1))
+    assert "after submit." in dom_of(out)
+    assert "<title>PWNED" not in dom_of(out)
+
+
+def dom_of(page: Path) -> str:
+    assert CHROMIUM is not None
+    call = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={page.parent / 'profile'}"]
+    call += ["--virtual-time-budget=2000", "--dump-dom", page.as_uri()]
+    return subprocess.run(call, capture_output=True, text=True, check=True, timeout=300).stdout
+
+
+def test_the_card_names_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The last line of show is the command that opens the run in a browser, ready to be typed."""
+    path = kit.artifact(tmp_path, name="a run.tts.wav")
+    assert main(["show", str(path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"  look, listen: ttsa report '{path}' -o page.html"

@@ -1,0 +1,36 @@
+"""The act behind `report`: one HTML file that shows a run, two, or a set."""
+
+from typing import Annotated
+
+from ttsartifact.cli.files import files_under
+from ttsartifact.cli.options import Files, Force, Option
+from ttsartifact.cli.speak import EXIT, passing, progress, say
+
+__all__ = ["report"]
+
+
+def report(
+    files: Files,
+    *,
+    out: Annotated[str, Option("The page to write, whole or not at all.", short="-o", metavar="PAGE.html")],
+    force: Force = False,
+) -> int:
+    """Write the page and return the exit code."""
+    from ttsartifact.container.source import require_room, write_whole
+    from ttsartifact.reporting.page.building import page_of
+    from ttsartifact.reporting.safe import safe
+
+    require_room(out, replace=force)
+    passing("verifying and drawing")
+    try:
+        page = page_of(files_under(files), beside=out, on_progress=_tell)
+    finally:
+        passing()
+    with write_whole(out, replace=force) as file:
+        file.write(page.encode("ascii", "xmlcharrefreplace"))
+    say(f"{safe(out)}: {len(page)} characters in one file; open it in any browser")
+    return EXIT.OK
+
+
+def _tell(done: int, total: int) -> None:
+    progress(done, total, "files")

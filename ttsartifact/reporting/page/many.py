@@ -1,0 +1,197 @@
+"""The page of a set of runs: a table to sort and filter, how RTF and TTFA are distributed by engine, gate rejects."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.reporting.documents import columns_of, derived_of, report_document
+from ttsartifact.reporting.page.markup import Html, document, element, joined, table
+from ttsartifact.reporting.page.one import footer, section
+from ttsartifact.reporting.page.parts import amount
+from ttsartifact.reporting.phrases import counted, seconds, spoken, stated
+from ttsartifact.terms.descriptor import absent, is_absent
+from ttsartifact.verifying.report import exit_code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.verifying.report import Report
+
+__all__ = ["Row", "page_of_many", "row_of"]
+
+_MOST_ENGINES = 30
+_WIDTH = 1000
+_MEASURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
+    ("RTF, end to end", "rtf_e2e", lambda value: f"{value:.3f}"),
+    ("TTFA, first chunk", "time_to_first_token_ns", lambda value: seconds(int(value))),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What the table says of one run; its audio is no longer held."""
+
+    where: str
+    engine: str
+    verify: dict[str, Any]
+    columns: dict[str, Any]
+    derived: dict[str, Any]
+    session: Any
+
+
+def row_of(artifact: Artifact, report: Report) -> Row:
+    """Return the row of a run."""
+    columns = columns_of(artifact)
+    return Row(
+        where=artifact.where,
+        engine=stated(columns.get("engine")),
+        verify=report_document(report, exit_code=exit_code(report)),
+        columns=columns,
+        derived=derived_of(artifact),
+        session=artifact.descriptor.at("/run/session_id"),
+    )
+
+
+def page_of_many(rows: Sequence[Row]) -> str:
+    """Return the page."""
+    verdicts: dict[str, int] = {}
+    for row in rows:
+        verdicts[row.verify["verdict"]] = verdicts.get(row.verify["verdict"], 0) + 1
+    sums = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
+    return document(
+        f"{len(rows)} runs",
+        element("header", element("h1", counted(len(rows), "run")), element("p", f"Verdicts: {sums}.")),
+        element(
+            "main",
+            section("By engine", *(_distribution(rows, *measure) for measure in _MEASURES)),
+            section("Failed promotion", _rejects(rows)),
+            section("Runs", _runs(rows)),
+        ),
+        footer(),
+        data={"players": []},
+    )
+
+
+def _distribution(rows: Sequence[Row], title: str, key: str, say: Callable[[float], str]) -> Html:
+    """Return a strip a run for each engine, and its median and quartiles in words."""
+    engines: dict[str, list[float]] = {}
+    for row in rows:
+        value = row.derived.get(key)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            engines.setdefault(row.engine, []).append(float(value))
+    if not engines:
+        return joined(element("h3", title), element("p", "No run states it."))
+    high = max(max(values) for values in engines.values()) or 1.0
+    most = sorted(engines, key=lambda name: (-len(engines[name]), name))[:_MOST_ENGINES]
+    strips = [_strip(name, engines[name], high, say) for name in most]
+    left = [element("p", f"{len(engines) - len(most)} more engines are not drawn.")] if len(engines) > len(most) else []
+    return joined(
+        element("h3", title), *strips, *left, element("p", f"Each picture is 0 to {say(high)}.", class_="quiet")
+    )
+
+
+def _strip(name: str, values: list[float], high: float, say: Callable[[float], str]) -> Html:
+    low, middle, top = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+    words = (
+        f"{counted(len(values), 'run')}, median {say(middle)}, quartiles {say(low)} to {say(top)}, "
+        f"range {say(min(values))} to {say(max(values))}"
+    )
+    box = element(
+        "rect",
+        x=_x(low, high),
+        y=4,
+        width=f"{max(_place(top, high) - _place(low, high), 2):.1f}",
+        height=22,
+        class_="box",
+    )
+    marks = [
+        element("rect", x=_x(value, high), y=8, width="2", height=14, class_="mark") for value in sorted(set(values))
+    ]
+    median = element("rect", x=_x(middle, high), y=2, width="3", height=26, class_="median")
+    svg = element(
+        "svg",
+        box,
+        *marks,
+        median,
+        viewBox=f"0 0 {_WIDTH} 30",
+        preserveAspectRatio="none",
+        role="img",
+        aria_label=f"{name}: {words}",
+    )
+    return element(
+        "figure", element("figcaption", element("b", name), " ", element("span", words)), svg, class_="lane strip"
+    )
+
+
+def _place(value: float, high: float) -> float:
+    return min(max(value / high, 0.0), 1.0) * (_WIDTH - 3)
+
+
+def _x(value: float, high: float) -> str:
+    return f"{_place(value, high):.1f}"
+
+
+def _rejects(rows: Sequence[Row]) -> Html:
+    """Return the runs that the gate did not promote."""
+    judged = [row for row in rows if row.columns.get("failed_promotion") in (0, 1)]
+    failed = [row for row in judged if row.columns["failed_promotion"] == 1]
+    if not judged:
+        return element("p", "No run states a gate's decision.")
+    words = element("p", f"{len(failed)} of {counted(len(judged), 'run')} with a gate's decision failed it.")
+    cells: list[tuple[object, ...]] = [
+        (spoken(row.where), row.engine, stated(row.columns.get("notes"))) for row in failed
+    ]
+    return joined(words, table(("run", "engine", "notes"), cells) if cells else None)
+
+
+def _runs(rows: Sequence[Row]) -> Html:
+    head = (
+        "run",
+        "engine",
+        "verdict",
+        "TTFA, first chunk",
+        "RTF, end to end",
+        "RTF, engine",
+        "duration",
+        "power",
+        "failed promotion",
+        "session",
+        "model",
+        "submitted (UTC)",
+    )
+    titles = [element("th", element("button", title, type="button"), scope="col", aria_sort="none") for title in head]
+    body = [_cells(n, row) for n, row in enumerate(rows)]
+    box = element("label", "Show rows that contain ", element("input", type="search", id="filter", autocomplete="off"))
+    return joined(
+        element("p", box, " ", element("output", "", id="shown")),
+        element(
+            "div",
+            element("table", element("thead", element("tr", *titles)), element("tbody", *body), id="runs"),
+            class_="wide",
+        ),
+    )
+
+
+def _cells(n: int, row: Row) -> Html:
+    key = f"runs.{n}"
+    times = ("time_to_first_token_ns", "rtf_e2e", "rtf_compute", "duration_ns")
+    power = row.columns.get("power_w")
+    cells: list[object] = [
+        row.engine,
+        element("strong", row.verify["verdict"], data_key=f"{key}.verify.verdict"),
+        *(amount(f"{key}.show.derived.{name}", _brief(row.derived.get(name))) for name in times),
+        element("data", f"{power:.1f} W", value=repr(power)) if isinstance(power, (int, float)) else stated(power),
+        stated(row.columns.get("failed_promotion")),
+        stated(row.session),
+        stated(row.columns.get("model_repo")),
+        stated(row.derived.get("t_submit_utc")),
+    ]
+    return element("tr", element("th", spoken(row.where), scope="row"), *(element("td", cell) for cell in cells))
+
+
+def _brief(value: Any) -> Any:
+    """Return an absence without its detail, for which a table of many runs has no room."""
+    return absent(value["reason"]) if is_absent(value) else value

@@ -1,0 +1,270 @@
+"""What the pages of one run and of two have in common, each part made of the documents of `verify` and `show`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.comparing.sound import sound_of
+from ttsartifact.errors import TtsArtifactError
+from ttsartifact.reporting.card import card_rows
+from ttsartifact.reporting.documents import report_document, show_document
+from ttsartifact.reporting.page import axis as axes
+from ttsartifact.reporting.page.lanes import drawn, event_words, lanes_of, scale
+from ttsartifact.reporting.page.markup import Html, element, joined, table
+from ttsartifact.reporting.page.sounding import playable_of
+from ttsartifact.reporting.phrases import VERDICTS, counted, seconds, spoken, stated
+from ttsartifact.verifying.report import exit_code
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from ttsartifact.comparing.sound import Sound
+    from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.reporting.page.axis import Axis, Stretch
+    from ttsartifact.reporting.page.sounding import Playable
+    from ttsartifact.verifying.report import Report
+
+__all__ = [
+    "TERMS",
+    "Seen",
+    "amount",
+    "audio_of",
+    "conditions_of",
+    "events_of",
+    "name_of",
+    "pictures_of",
+    "plain",
+    "player_of",
+    "seen",
+    "times_of",
+    "verdict_of",
+]
+
+_MOST_FINDINGS = 200
+_MOST_FACTS = 1500
+
+# Usual term, key of the derived values, and what it counts.
+TERMS = (
+    ("TTFA, first chunk", "time_to_first_token_ns", "submit to the first chunk of audio in host memory"),
+    (
+        "TTFA, first audible sound",
+        "time_to_first_audio_ns",
+        "submit to the first sound above -50 dBFS of a player that starts with the first chunk",
+    ),
+    ("Leading silence", "leading_silence_ns", "silence of the audio before that sound"),
+    ("Latency, last chunk", "time_to_last_token_ns", "submit to the last chunk"),
+    ("Audio duration", "duration_ns", "frames / sample rate"),
+    ("RTF, end to end", "rtf_e2e", "(last chunk - submit) / audio duration; waiting in the queue included"),
+    ("RTF, engine", "rtf_compute", "(last chunk - start of work) / audio duration; waiting in the queue excluded"),
+    ("RTF, steady state", "rtf_steady", "(last chunk - first chunk) / duration of the audio behind the first chunk"),
+    (
+        "Underrun margin",
+        "underrun_margin_ns",
+        "the least time by which a chunk came before a player needed it; below 0 the player stalls",
+    ),
+    ("UTC alignment bound", "alignment_bound_ns", "how far from UTC any time of the run may be"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One run with what is said of it, and its sound where it can be decoded."""
+
+    key: str
+    artifact: Artifact
+    verify: dict[str, Any]
+    show: dict[str, Any]
+    sound: Sound | None
+    silent_because: str | None
+    stretches: list[Stretch]
+    axis: Axis
+    playable: Playable
+
+
+def seen(artifact: Artifact, report: Report, *, key: str, beside: str, held: ExitStack) -> Seen:
+    """Return a run for a page at `beside`; what is decoded of it lies on disk until `held` ends."""
+    sound, why = None, None
+    try:
+        sound = held.enter_context(sound_of(artifact))
+    except TtsArtifactError as error:
+        why = str(error)
+    stretches = axes.stretches_of(artifact, sound.frames, sound.rate_hz) if sound is not None and sound.frames else []
+    return Seen(
+        key=key,
+        artifact=artifact,
+        verify=report_document(report, exit_code=exit_code(report)),
+        show=show_document(artifact),
+        sound=sound if stretches else None,
+        silent_because=why if sound is None else None if stretches else "the audio has no frame",
+        stretches=stretches,
+        axis=axes.axis_of(artifact, stretches),
+        playable=playable_of(artifact, sound, beside),
+    )
+
+
+def amount(key: str, value: Any, *, unit: str | None = None) -> Html:
+    """Return a value as people read it, with the exact one and its place in the documents beside it.
+
+    An absence is said in the words of its reason and has no exact value.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return element("data", stated(value), data_key=key, value="")
+    unit = unit or ("ns" if key.endswith("_ns") else "ratio")
+    said = seconds(int(value)) if unit == "ns" else f"{value:.3f}" if unit == "ratio" else f"{value}"
+    return element("data", said, data_key=key, value=repr(value))
+
+
+def name_of(run: Seen) -> str:
+    """Return engine and version as the run states them."""
+    engine = run.artifact.descriptor.at("/pins/engine")
+    if not isinstance(engine, dict) or engine.get("name") is None:
+        return stated(engine)
+    return f"{stated(engine.get('name'))} {stated(engine.get('version'))}"
+
+
+def verdict_of(run: Seen) -> Html:
+    """Return the verdict, its sentence, the counts, and what was found."""
+    found = run.verify
+    kind = {"INTACT": "good", "REWRAPPED": "warn", "RETAGGED": "warn"}.get(found["verdict"], "bad")
+    counts = found["counts"]
+    sums = (
+        f"{counted(counts['pass'], 'rule')} passed, {counts['fail']} failed, {counted(counts['warn'], 'warning')}, "
+        f"{counts['not_applicable']} not applicable, {counts['unverifiable'] + counts['not_evaluated']} not checked"
+    )
+    level = f"level {stated(found['level']['claimed'])} claimed, {stated(found['level']['reached'])} reached"
+    badge = element("strong", found["verdict"], class_=f"verdict {kind}", data_key=f"{run.key}.verify.verdict")
+    head = element("p", badge, " ", VERDICTS[found["verdict"]], ". ", sums, "; ", level, ".")
+    rows = [
+        (
+            f["rule"],
+            f["severity"] if f["outcome"] == "fail" else f["outcome"],
+            spoken(f["message"]),
+            spoken(f["where"] or "the file"),
+            _side(f["found"]),
+            _side(f["expected"]),
+        )
+        for f in found["findings"][:_MOST_FINDINGS]
+    ]
+    open_rows = [(f["rule"], spoken(f["outcome"]), spoken(f["message"])) for f in found["unchecked"]]
+    return joined(
+        head,
+        table(("rule", "outcome", "message", "where", "found", "expected"), rows, class_="findings")
+        if rows
+        else element("p", "No rule failed.")
+        if not counts["fail"]
+        else None,
+        element("p", f"{len(found['findings']) - _MOST_FINDINGS} more findings are not shown.")
+        if len(found["findings"]) > _MOST_FINDINGS
+        else None,
+        _folded(f"{counted(len(open_rows), 'rule')} not checked", table(("rule", "outcome", "why"), open_rows))
+        if open_rows
+        else None,
+    )
+
+
+def _side(value: Any) -> str:
+    return "" if value is None else spoken(value)
+
+
+def times_of(run: Seen) -> Html:
+    """Return the times in usual terms, with what they include."""
+    derived = run.show["derived"]
+    rows: list[tuple[object, ...]] = [
+        (term, amount(f"{run.key}.show.derived.{key}", derived.get(key)), what) for term, key, what in TERMS
+    ]
+    at = run.artifact.descriptor.at
+    taken = (
+        ("Submitted (UTC)", derived.get("t_submit_utc"), "start of the axis"),
+        ("Stalls", at("/run/times/stalls"), "of a player that starts with the first chunk, as the run states them"),
+        ("Load", at("/run/load"), "queue depth and concurrency, as the run states them"),
+        ("Observer", at("/run/times/observer"), "where the times were taken"),
+        ("Meaning of the first chunk", at("/run/times/t_first_token_semantics"), "what had been reached at that time"),
+        ("Included in the times", at("/run/times/includes"), "beside synthesis"),
+        ("First call, warm-up runs", [at("/run/times/first_call"), at("/run/times/warmup_runs")], "before this one"),
+    )
+    return table(
+        ("term", "value", "what it is"),
+        [*rows, *((term, plain(value), what) for term, value, what in taken)],
+        class_="times",
+    )
+
+
+def plain(value: Any) -> str:
+    """Return an object or a list of plain values in words."""
+    if isinstance(value, dict) and "reason" not in value:
+        return ", ".join(f"{spoken(key).replace('_', ' ')} {plain(each)}" for key, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(plain, value)) or "nothing"
+    return stated(value)
+
+
+def conditions_of(run: Seen) -> Html:
+    """Return the card of the run as a table, then every value of the descriptor."""
+    facts = list(_facts("", run.artifact.descriptor.value))
+    rows: list[tuple[object, ...]] = [(pointer, value) for pointer, value in facts[:_MOST_FACTS]]
+    more = f" (the first {_MOST_FACTS})" if len(facts) > _MOST_FACTS else ""
+    return joined(
+        table(("condition", "as stated"), list(card_rows(run.artifact)), class_="conditions"),
+        _folded(f"Pins and every other value of the descriptor{more}", table(("place", "value"), rows, class_="facts")),
+    )
+
+
+def _facts(pointer: str, value: Any) -> list[tuple[str, str]]:
+    """Return every plain value with its JSON pointer."""
+    found: list[tuple[str, str]] = []
+    waiting = [(pointer, value)]
+    while waiting and len(found) <= _MOST_FACTS:
+        place, each = waiting.pop()
+        if isinstance(each, dict) and each and not ("reason" in each and each.get("value", 0) is None):
+            waiting += [(f"{place}/{key}", inner) for key, inner in reversed(each.items())]
+        elif isinstance(each, list) and each:
+            waiting += [(f"{place}/{n}", inner) for n, inner in reversed(list(enumerate(each)))]
+        else:
+            found.append((spoken(place), stated(each) if each != [] else "none"))
+    return found
+
+
+def events_of(run: Seen) -> Html | None:
+    """Return the imperfection events that fired, where there are any."""
+    rows: list[tuple[object, ...]] = list(event_words(run.artifact))
+    return table(("from", "to", "event"), rows) if rows else None
+
+
+def audio_of(run: Seen) -> Html:
+    """Return the audio element of a run, or why there is none."""
+    if run.playable.source is None:
+        return element("p", run.playable.words)
+    return element(
+        "audio",
+        src=Html(run.playable.source),
+        id=f"audio-{run.key}",
+        controls=True,
+        preload="auto",
+        aria_label=f"Audio of {run.key}" if run.key != "run" else "Audio of the run",
+    )
+
+
+def pictures_of(run: Seen, axis: Axis) -> Html:
+    """Return all lanes of a run on an axis, with the cursor that the script moves."""
+    lanes, lacks = lanes_of(run.artifact, run.sound, run.stretches, axis)
+    if run.silent_because:
+        lacks.insert(0, f"Waveform and spectrogram: {spoken(run.silent_because)}")
+    cursor = element("div", element("div", class_="cursor", id=f"cursor-{run.key}"), class_="over", aria_hidden="true")
+    plots = element("div", *map(drawn, lanes), scale(axis), cursor, class_="plots", id=f"plots-{run.key}")
+    silent = element("p", "Not drawn. ", "; ".join(lacks), ".", class_="quiet") if lacks else None
+    return joined(plots, silent)
+
+
+def player_of(run: Seen, axis: Axis) -> dict[str, Any]:
+    """Return what the script needs to move the cursor of a run: the axis, and where the audio lies on it."""
+    return {
+        "key": run.key,
+        "start": axis.start_s,
+        "length": axis.length_s,
+        "stretches": [[s.start_s, s.media_s, s.length_s] for s in run.stretches],
+    }
+
+
+def _folded(summary: str, content: Html) -> Html:
+    return element("details", element("summary", summary), content)

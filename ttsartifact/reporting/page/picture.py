@@ -1,0 +1,84 @@
+"""What a sound looks like: its envelope and its spectrogram, column by column of a picture, read block by block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ttsartifact.comparing.sound import Sound
+    from ttsartifact.reporting.page.axis import Axis, Stretch
+
+__all__ = ["COLUMNS", "FLOOR_DB", "ROWS", "difference", "envelope", "media_of", "shades", "spectrogram"]
+
+COLUMNS = 800
+ROWS = 128
+FLOOR_DB = -90.0
+_WINDOW_S = 0.032
+_BLOCK_FRAMES = 1 << 18
+_LARGEST_DB = 40.0  # of a difference
+
+
+def media_of(axis: Axis, stretches: list[Stretch], columns: int = COLUMNS) -> NDArray[np.float64]:
+    """Return for each column the second of the audio that is played in its middle; NaN where nothing is."""
+    middles = axis.start_s + (np.arange(columns) + 0.5) * axis.length_s / columns
+    media = np.full(columns, np.nan)
+    for each in stretches:
+        inside = (middles >= each.start_s) & (middles < each.start_s + each.length_s)
+        media[inside] = middles[inside] - each.start_s + each.media_s
+    return media
+
+
+def envelope(sound: Sound, columns: int) -> NDArray[np.float64]:
+    """Return the lowest and the highest sample of each of `columns` equal parts of the audio, as (columns, 2)."""
+    edges = np.linspace(0, sound.frames, columns + 1).astype(np.int64)
+    found = np.zeros((columns, 2))
+    for column in range(columns):
+        start, stop = int(edges[column]), int(max(edges[column + 1], edges[column] + 1))
+        for at in range(start, min(stop, sound.frames), _BLOCK_FRAMES):
+            block = sound.mono(at, min(_BLOCK_FRAMES, min(stop, sound.frames) - at))
+            found[column] = min(found[column, 0], block.min()), max(found[column, 1], block.max())
+    return found
+
+
+def spectrogram(sound: Sound, media_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return levels in dB of full scale as (ROWS, columns), the highest frequency first; NaN where nothing is played.
+
+    A column is one Hann window of 32 ms around its second, so that an hour costs as much as a minute. A row holds the
+    loudest bin of its equal share of 0 Hz to half the sample rate.
+    """
+    size = max(2 * ROWS, 1 << int(sound.rate_hz * _WINDOW_S).bit_length() - 1)
+    window = np.hanning(size)
+    levels = np.full((ROWS, len(media_s)), np.nan)
+    for column in np.flatnonzero(~np.isnan(media_s)):
+        start = int(media_s[column] * sound.rate_hz) - size // 2
+        first, stop = max(start, 0), min(start + size, sound.frames)
+        if first >= stop:
+            continue
+        samples = np.zeros(size)
+        samples[first - start : stop - start] = sound.mono(first, stop - first)
+        power = np.abs(np.fft.rfft(samples * window)[: size // 2] * 2 / window.sum())
+        loudest = power.reshape(ROWS, -1).max(axis=1)[::-1]
+        levels[:, column] = np.maximum(20 * np.log10(np.maximum(loudest, 1e-9)), FLOOR_DB)
+    return levels
+
+
+def shades(levels: NDArray[np.float64], low: float = FLOOR_DB, high: float = 0.0) -> NDArray[np.uint8]:
+    """Return palette indexes of levels between `low` and `high`; 0 where there is none."""
+    scaled = 1 + np.clip((levels - low) / (high - low), 0, 1) * 254
+    return np.where(np.isnan(levels), 0, np.nan_to_num(scaled)).round().astype(np.uint8)
+
+
+def difference(a: Sound, b: Sound) -> tuple[NDArray[np.uint8], float]:
+    """Return b's levels less a's over the time of the audio, from -40 dB to 40 dB, and how many seconds it shows.
+
+    Rows are shares of the lower of both sample rates' halves only where the rates are equal; otherwise it has no
+    meaning, and the caller does not ask.
+    """
+    length_s = max(a.frames / a.rate_hz, b.frames / b.rate_hz)
+    media = (np.arange(COLUMNS) + 0.5) * length_s / COLUMNS
+    both = [np.nan_to_num(spectrogram(sound, media), nan=FLOOR_DB) for sound in (a, b)]
+    return shades(both[1] - both[0], -_LARGEST_DB, _LARGEST_DB), length_s

@@ -1,0 +1,185 @@
+"""The page of two runs: which conditions differ, then both on one axis, to be heard in turn at the same instant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.reporting.diff import cause_line
+from ttsartifact.reporting.page import parts, picture, png
+from ttsartifact.reporting.page.axis import joined_axes
+from ttsartifact.reporting.page.markup import Html, document, element, joined, table
+from ttsartifact.reporting.page.one import footer, receipt_of, section
+from ttsartifact.reporting.phrases import spoken, stated
+
+if TYPE_CHECKING:
+    from ttsartifact.comparing.diff import Diff
+    from ttsartifact.reporting.page.parts import Seen
+
+__all__ = ["page_of_two"]
+
+_KEYS = (
+    "Keys a and b switch at the same instant of the audio, space plays and pauses, left and right arrows move by one "
+    "second; click a picture to listen from there."
+)
+_UNITS = {"milli_mhz": (1000, "MHz"), "mw": (1000, "W"), "milli_percent": (1000, "%"), "mj": (1000, "J")}
+
+
+def page_of_two(a: Seen, b: Seen, found: Diff) -> str:
+    """Return the page; `found` is what `diff` says of the two."""
+    told, axis = found.to_value(), joined_axes([a.axis, b.axis])
+    return document(
+        f"{parts.name_of(a)} and {parts.name_of(b)}",
+        element(
+            "header",
+            element("h1", "Two runs side by side"),
+            element("p", element("strong", cause_line(found)), data_key="diff.exit_code", data_exit=told["exit_code"]),
+            table(("", "file", "engine", "verdict"), [_file(run) for run in (a, b)]),
+        ),
+        element(
+            "main",
+            section("Conditions that differ", _conditions(found)),
+            section("Listen", _switch(a, b), *(_heard(run, axis) for run in (a, b)), _difference(a, b)),
+            section("Audio", _audio(told)),
+            section("Times", _times(told)),
+            *(joined(_all_of(run)) for run in (a, b)),
+        ),
+        footer(),
+        data={"players": [parts.player_of(run, axis) for run in (a, b)]},
+        linked=a.playable.is_linked or b.playable.is_linked,
+    )
+
+
+def _file(run: Seen) -> tuple[object, ...]:
+    verdict = element("strong", run.verify["verdict"], data_key=f"{run.key}.verify.verdict")
+    return run.key, element("code", spoken(run.artifact.where)), parts.name_of(run), verdict
+
+
+def _conditions(found: Diff) -> Html:
+    """Return what both state and differs, the likely causes first, then what one or neither side states."""
+    told = found.to_value()
+    blamed = told["blamed"]
+    ordered = sorted(
+        told["changes"], key=lambda c: blamed.index(c["subject"]) if c["subject"] in blamed else len(blamed)
+    )
+    rows: list[tuple[object, ...]] = [
+        (_subject(c), "can explain the sound" if c["subject"] in blamed else "differs", _value(c["a"]), _value(c["b"]))
+        for c in ordered
+    ]
+    rows += [
+        (_subject(c), "stated by one side", *(_value(c[s]) if c[f"{s}_told"] else "not stated" for s in "ab"))
+        for c in told["one_sided"]
+    ]
+    rows += [
+        (element("span", each.label, data_key="diff.untold", data_subject=each.pointer), "stated by neither", "", "")
+        for each in found.untold
+    ]
+    return table(("condition", "", "a", "b"), rows) if rows else element("p", "No stated condition differs.")
+
+
+def _subject(change: dict[str, Any]) -> Html:
+    return element("span", spoken(change["label"]), data_key="diff.changes", data_subject=spoken(change["subject"]))
+
+
+def _value(value: Any) -> str:
+    return "nothing" if value is None else stated(value)
+
+
+def _switch(a: Seen, b: Seen) -> Html:
+    buttons = [
+        element(
+            "button",
+            f"Listen to {run.key}",
+            type="button",
+            data_player=run.key,
+            aria_pressed="true" if run is a else "false",
+        )
+        for run in (a, b)
+    ]
+    return joined(
+        element(
+            "p", *buttons, " ", element("output", "", id="now"), class_="switch", role="group", aria_label="A or B"
+        ),
+        element("p", _KEYS, class_="quiet"),
+    )
+
+
+def _heard(run: Seen, axis: Any) -> Html:
+    words = element("p", f"In the page: {run.playable.words}.", class_="quiet")
+    return joined(
+        element("h3", f"{run.key}: {parts.name_of(run)}"), parts.audio_of(run), words, parts.pictures_of(run, axis)
+    )
+
+
+def _difference(a: Seen, b: Seen) -> Html:
+    """Return the difference of both spectrograms where one has a meaning."""
+    title = element("h3", "Difference of the spectrograms")
+    if a.sound is None or b.sound is None:
+        return joined(title, element("p", "Not drawn: one of the sounds cannot be decoded."))
+    if a.sound.rate_hz != b.sound.rate_hz:
+        rates = f"{a.sound.rate_hz} Hz and {b.sound.rate_hz} Hz"
+        return joined(title, element("p", f"Not drawn: the sample rates differ, {rates}."))
+    shades, length_s = picture.difference(a.sound, b.sound)
+    words = (
+        "Level of b less that of a, from -40 dB (blue, louder in a) to 40 dB (red, louder in b), "
+        f"0 to {length_s:.3f} s of the audio"
+    )
+    image = element(
+        "img", src=Html(png.data_uri("image/png", png.png(shades, png.DIVERGING))), alt=words, class_="difference"
+    )
+    return joined(title, image, element("p", words, ".", class_="quiet"))
+
+
+def _audio(told: dict[str, Any]) -> Html:
+    audio = told["audio"]
+    if audio is None:
+        return element("p", f"The sounds could not be compared: {spoken(told['audio_lacks'])}.")
+    rows: list[tuple[object, ...]] = [
+        (key.replace("_", " "), element("data", parts.plain(value), data_key=f"diff.audio.{key}", value=_exact(value)))
+        for key, value in audio.items()
+        if value is not None
+    ]
+    return table(("audio", "value"), rows)
+
+
+def _exact(value: Any) -> str:
+    return repr(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else ""
+
+
+def _times(told: dict[str, Any]) -> Html:
+    rows: list[tuple[object, ...]] = []
+    for n, each in enumerate(told["timing"]["quantities"]):
+        rows.append((each["label"], *(_quantity(f"diff.timing.quantities.{n}.{s}", each, s) for s in "ab")))
+    rows += [
+        (f"taken otherwise: {each['label']}", *("not stated" if each[s] is None else stated(each[s]) for s in "ab"))
+        for each in told["timing"]["observed"]
+    ]
+    return joined(
+        table(("time", "a", "b"), rows), element("p", "One run each: neither file can say what a repeat would give.")
+    )
+
+
+def _quantity(key: str, each: dict[str, Any], side: str) -> Html:
+    value, unit = each[side], each["unit"]
+    if value is None:
+        return element("data", spoken(each[f"{side}_lacks"] or "unknown").replace("_", " "), data_key=key, value="")
+    if unit in _UNITS:
+        size, name = _UNITS[unit]
+        return element("data", f"{value / size:.1f} {name}", data_key=key, value=repr(value))
+    return parts.amount(key, value, unit=unit)
+
+
+def _all_of(run: Seen) -> Html:
+    """Return what the page of one run says, under one line that opens it."""
+    content = joined(
+        parts.verdict_of(run),
+        element("h3", "Times"),
+        parts.times_of(run),
+        element("h3", "Conditions"),
+        parts.conditions_of(run),
+        element("h3", "Receipt"),
+        receipt_of(run),
+    )
+    return section(
+        f"Run {run.key}",
+        element("details", element("summary", f"Verdict, times, conditions and receipt of {run.key}"), content),
+    )
