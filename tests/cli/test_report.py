@@ -67,7 +67,8 @@ def page_of(folder: Path, *paths: object) -> str:
 def told(capsys: pytest.CaptureFixture[str], *call: object) -> Any:
     capsys.readouterr()
     main([*map(str, call), "--format", "json"])
-    return json.loads(capsys.readouterr().out)
+    document = json.loads(capsys.readouterr().out)
+    return document[0] if isinstance(document, list) else document
 
 
 def at(document: Any, place: str) -> Any:
@@ -276,4 +277,4 @@ def test_the_card_names_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[s
     """The last line of show is the command that opens the run in a browser, ready to be typed."""
     path = kit.artifact(tmp_path, name="a run.tts.wav")
     assert main(["show", str(path)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == f"  look, listen: ttsa report '{path}' -o page.html"
+    assert capsys.readouterr().out.splitlines()[-1] == f"  page         ttsa report '{path}' -o page.html"

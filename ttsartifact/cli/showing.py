@@ -73,7 +73,7 @@ def _lines(artifact: Artifact, format: str, *, receipt: bool) -> "Iterator[str]"
         from ttsartifact.reporting.card import card_lines
 
         yield from card_lines(artifact, paint())
-        yield f"  look, listen: ttsa report {_quoted(artifact.where)} -o page.html"
+        yield f"  page         ttsa report {_quoted(artifact.where)} -o page.html"
 
 
 def _quoted(path: str) -> str:
