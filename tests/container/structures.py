@@ -1,0 +1,324 @@
+"""Files as opponents and sloppy writers make them: each is decided by a seed alone, whatever its carrier."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soundfile
+
+from ttsartifact.container import flac_frames, mpeg, ogg
+from ttsartifact.container.source import BytesSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["structure"]
+
+_RATES = (8_000, 16_000, 22_050, 24_000, 44_100, 48_000)
+_GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
+_FORMATS = ((1, 8), (1, 16), (1, 16), (1, 16), (1, 24), (1, 32), (3, 32), (3, 64), (6, 8), (7, 8))
+
+
+def structure(seed: int) -> tuple[str, bytes]:
+    """Return the carrier and the bytes of structure `seed`; every other one is bent in one way or more."""
+    chance = random.Random(seed)
+    kind = ("wav", "wav", "flac", "mp3", "ogg")[seed % 5]
+    data = {"wav": _wav, "flac": _flac, "mp3": _mp3, "ogg": _ogg}[kind](chance)
+    if chance.random() < 0.08:  # mutated: some bytes are others, gone, or there twice
+        at, end = sorted((chance.randrange(len(data)), chance.randrange(len(data))))
+        end = min(end, at + chance.choice((1, 2, 4, 32)))
+        data = chance.choice((
+            data[:at] + chance.randbytes(end - at) + data[end:],
+            data[:at] + data[end:],
+            data[:end] + data[at:end] + data[end:],
+            data[:at],
+        ))  # fmt: skip
+    return kind, data
+
+
+# --- WAV --------------------------------------------------------------------------------------------------------------
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return name + struct.pack("<I", len(body)) + body + b"\0" * (len(body) & 1)
+
+
+def _extra(chance: random.Random) -> bytes:
+    """Return a chunk that stands beside the sound: known, unknown, true or not."""
+    return chance.choice((
+        _chunk(b"LIST", b"INFOISFT\x04\0\0\0abc\0"),
+        _chunk(b"LIST", b"adtl" + chance.randbytes(8)),
+        _chunk(b"fact", struct.pack("<I", chance.choice((0, 1, 500, 99_999)))),
+        _chunk(b"bext", chance.randbytes(chance.choice((602, 610, 4)))),
+        _chunk(b"JUNK", bytes(28)),
+        _chunk(b"cue ", struct.pack("<I", 0)),
+        _chunk(b"smpl", bytes(36)),
+        _chunk(b"PEAK", chance.randbytes(16)),
+        _chunk(b"id3 ", b"ID3\4\0\0\0\0\0\0"),
+        _chunk(b"note", chance.randbytes(chance.randrange(40))),
+        _chunk(b"axml", b"<x/>"),
+    ))  # fmt: skip
+
+
+_WAV_FAULTS = (
+    "data twice", "fmt twice", "wavl", "XMA2", "SMV0", "xobX", "ds64", "align", "rate", "size", "behind", "act",
+    "mp3", "adts", "mask", "valid", "subtype", "extension", "unpadded", "film", "empty", "half",
+)  # fmt: skip
+
+
+def _wav(chance: random.Random) -> bytes:
+    fault = chance.choice(_WAV_FAULTS) if chance.random() < 0.5 else ""
+    tag, bits = (1, 16) if fault in {"mp3", "adts", "act"} else chance.choice(_FORMATS)
+    channels, rate = chance.choice((1, 1, 2, 2, 5, 6)), chance.choice(_RATES)
+    channels = 1 if fault in {"mp3", "adts", "act"} else channels
+    align = channels * bits // 8
+    pcm = _pcm(chance, tag, bits, channels, fault)
+    extended = fault in {"mask", "valid", "subtype", "extension"} or chance.random() < 0.25
+    fmt = struct.pack(
+        "<HHIIHH",
+        0xFFFE if extended else tag,
+        channels,
+        rate,
+        rate * align + (fault == "rate"),
+        align + 2 * (fault == "align"),
+        bits,
+    )
+    if extended:
+        valid = chance.choice((0, bits - 1, bits + 1)) if fault == "valid" else bits
+        mask = chance.choice((0, 3, 4, 8, 0x3F)) if fault == "mask" else 0
+        inner = chance.choice((1, 2, 3, 6, 0xFFFE)) if fault == "subtype" else tag
+        fmt += struct.pack("<HHIH", 0 if fault == "extension" else 22, valid, mask, inner) + _GUID_TAIL
+    elif chance.random() < 0.3:
+        fmt += struct.pack("<H", chance.choice((0, 0, 22)))
+    data = b"data" + struct.pack("<I", len(pcm)) + pcm + (b"" if fault == "unpadded" else b"\0" * (len(pcm) & 1))
+    chunks = [_chunk(b"fmt ", fmt), data]
+    if fault == "fmt twice":
+        chunks.insert(1, _chunk(b"fmt ", struct.pack("<HHIIHH", 1, 1, 8000, 16000, 2, 16)))
+    if fault == "data twice":
+        chunks.insert(chance.choice((1, 2)), _chunk(b"data", pcm[: align * 7]))
+    strangers = {
+        "wavl": _chunk(b"LIST", b"wavl" + _chunk(b"data", pcm[:align])),
+        "XMA2": _chunk(b"XMA2", b"\3\1" + bytes(42)),
+        "SMV0": _chunk(b"SMV0", b"0200" + bytes(60)),
+        "xobX": b"xobX\1\0\0\0\0\0",
+        "ds64": _chunk(b"ds64", struct.pack("<QQQI", 90, 10, 5, 0)),
+    }
+    if fault in strangers:
+        chunks.insert(0 if fault in {"xobX", "ds64", "XMA2"} else 1, strangers[fault])
+    for _ in range(chance.choice((0, 0, 1, 3)) if fault != "act" else 0):
+        chunks.insert(chance.randrange(len(chunks) + 1), _extra(chance))
+    return _riff(chance, chunks, len(pcm), align, fault)
+
+
+def _pcm(chance: random.Random, tag: int, bits: int, channels: int, fault: str) -> bytes:
+    frames = chance.randint(1, 3_000)
+    if fault == "mp3":
+        return (b"\xff\xfb\x90\x64" + bytes(413)) * chance.choice((1, 2, 8, 16)) + bytes(0)
+    if fault == "adts":
+        return b"\xff\xf1\x50\x80\x08\x1f\xfc".ljust(64, b"\x21") * chance.choice((2, 8, 40))
+    if fault == "act":
+        return (bytes(212) + b"\x84" + bytes(1_000))[: chance.choice((200, 600, 1_200)) & ~1]
+    if fault == "film":
+        return b"Interplay MVE File\x1a\0".ljust(channels * bits * 30, b"\1")
+    if fault == "empty":
+        return b""
+    noise = np.random.default_rng(chance.randrange(1 << 30)).normal(size=frames * channels) * 0.2
+    if tag == 3:
+        return noise.astype(f"<f{bits // 8}").tobytes()
+    raw = chance.randbytes(frames * channels * bits // 8)
+    if (tag, bits) == (1, 16):
+        raw = (noise * 30_000).clip(-32_768, 32_767).astype("<i2").tobytes()
+    return raw + b"\1" * (fault == "half")
+
+
+def _riff(chance: random.Random, chunks: list[bytes], pcm_bytes: int, align: int, fault: str) -> bytes:
+    if chance.random() < 0.25:  # sizes of 64 bits, and the same or others in the fields of 32
+        form = chance.choice((b"RF64", b"RF64", b"BW64"))
+        riff_bytes = 4 + 36 + sum(map(len, chunks))
+        is_true = chance.random() < 0.6
+        data_bytes = (
+            pcm_bytes
+            if is_true
+            else chance.choice((pcm_bytes + 8 * align, max(align, pcm_bytes // align // 2 * align)))
+        )
+        ds64 = struct.pack("<4sIQQQI", b"ds64", 28, riff_bytes, data_bytes, chance.choice((0, data_bytes // align)), 0)
+        if chance.random() < 0.7:
+            chunks = [b"data\xff\xff\xff\xff" + c[8:] if c[:4] == b"data" else c for c in chunks]
+        size = chance.choice((0xFFFFFFFF, 0xFFFFFFFF, riff_bytes))
+        return form + struct.pack("<I", size) + b"WAVE" + ds64 + b"".join(chunks)
+    body = b"WAVE" + b"".join(chunks)
+    size = len(body) + (chance.choice((-8, 2, 8)) if fault == "size" else 0)
+    behind = chance.choice((b"\n", bytes(64), body[4:])) if fault == "behind" else b""
+    return b"RIFF" + struct.pack("<I", size) + body + behind
+
+
+# --- encoded ----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _sound(number: int, form: str, subtype: str | None, rate: int, channels: int, quality: float | None) -> bytes:
+    draw = np.random.default_rng(number)
+    frames = int(draw.integers(2_000, 20_000))
+    one = (draw.normal(size=frames) * np.linspace(0, 0.3, frames) * (draw.random() + 0.1)).astype("f4")
+    how = (
+        {} if quality is None else {"compression_level": quality, "bitrate_mode": ("CONSTANT", "VARIABLE")[number % 2]}
+    )
+    soundfile.write(out := io.BytesIO(), np.stack([one] * channels, 1), rate, format=form, subtype=subtype, **how)
+    return out.getvalue()
+
+
+def _flac(chance: random.Random) -> bytes:
+    subtype = chance.choice(("PCM_16", "PCM_16", "PCM_24", "PCM_S8"))
+    data = _sound(chance.randrange(8), "FLAC", subtype, chance.choice(_RATES[1:]), chance.choice((1, 1, 2)), None)
+    start = _flac_start(data)
+    frames = _flac_pieces(data, start)
+    fault = chance.choice(
+        ("", "", "", "info", "lost", "twice", "swapped", "count", "unknown", "behind", "another", "header")
+    )
+    head = data[:start]
+    if fault in {"lost", "twice", "swapped"} and len(frames) > 1:
+        place = chance.randrange(len(frames) - 1)
+        pair = frames[place : place + 2]
+        frames[place : place + 2] = {"lost": pair[1:], "twice": [pair[0], *pair], "swapped": pair[::-1]}[fault]
+        head = _packed(head, 0, (1 << 36) - 1) if chance.random() < 0.7 else head
+    if fault == "info":
+        field = chance.choice(
+            ((44, 20, chance.choice(_RATES)), (41, 3, chance.randrange(3)), (36, 5, chance.choice((7, 15, 23))))
+        )
+        head = _packed(head, field[2] << field[0], ((1 << field[1]) - 1) << field[0])
+    if fault in {"count", "unknown"}:
+        head = _packed(head, 0 if fault == "unknown" else chance.randint(1, 30_000), (1 << 36) - 1)
+    if fault == "header":
+        frames[0] = _flac_header(frames[0], chance)
+    body = b"".join(frames)
+    if fault == "behind":
+        body += chance.choice((b"\0", bytes(9), b"TAG" + bytes(125), chance.randbytes(50)))
+    if fault == "another":
+        other = _sound(9, "FLAC", subtype, 48_000, 1, None)
+        head = _packed(head, 0, (1 << 36) - 1) if chance.random() < 0.7 else head
+        body += chance.choice((other, other[_flac_start(other) :]))
+    return head + body
+
+
+def _packed(head: bytes, value: int, mask: int) -> bytes:
+    packed = int.from_bytes(head[18:26], "big") & ~mask | value
+    return head[:18] + packed.to_bytes(8, "big") + head[26:]
+
+
+def _flac_start(data: bytes) -> int:
+    offset, is_last = 4, False
+    while not is_last:
+        is_last = bool(data[offset] & 0x80)
+        offset += 4 + int.from_bytes(data[offset + 1 : offset + 4], "big")
+    return offset
+
+
+def _flac_pieces(data: bytes, start: int) -> list[bytes]:
+    places = [start]
+    for found in flac_frames._SYNC.finditer(data, start + 6):
+        is_header = flac_frames._header(data[found.start() : found.start() + 16], 0) is not None
+        if is_header and flac_frames._crc16(0, data[places[-1] : found.start()], use_words=False) == 0:
+            places.append(found.start())
+    return [data[a:b] for a, b in zip(places, [*places[1:], len(data)], strict=True)]
+
+
+def _flac_header(frame: bytes, chance: random.Random) -> bytes:
+    """Return a frame whose header names another rate, channels or depth, under check sums that fit."""
+    changed = bytearray(frame)
+    at = chance.choice((2, 3))
+    changed[at] = chance.choice((changed[at] & 0xF0 | chance.randrange(1, 12), chance.choice((0x08, 0x18, 0x0C, 0x88))))
+    size = {6: 1, 7: 2}.get(changed[2] >> 4, 0) + {12: 1, 13: 2, 14: 2}.get(changed[2] & 15, 0) + 5
+    changed[size] = flac_frames._crc8(bytes(changed[:size]))
+    changed[-2:] = flac_frames._crc16(0, bytes(changed[:-2]), use_words=False).to_bytes(2, "big")
+    return bytes(changed)
+
+
+def _mp3(chance: random.Random) -> bytes:
+    def sound(number: int) -> bytes:
+        return _sound(number, "MP3", None, chance.choice(_RATES), chance.choice((1, 2)), chance.choice((0.3, 0.8)))
+
+    data = sound(chance.randrange(6))
+    size = mpeg.frame_bytes(int.from_bytes(data[:4], "big")) or 4
+    tag = b"ID3\4\0\0\0\0\0\x10TIT2\0\0\0\5\0\0\0abcd" + bytes(1)
+    faults: dict[str, Callable[[], bytes]] = {
+        "": lambda: data,
+        "uncounted": lambda: data[size:],
+        "tagged": lambda: tag[:26] + data + b"TAG" + bytes(125),
+        "two": lambda: data + sound(7),
+        "twice": lambda: data + data,
+        "uncounted two": lambda: data[size:] + data[size:],
+        "between": lambda: data[:size] + chance.choice((b"\0", bytes(300), tag[:26])) + data[size:],
+        "cut": lambda: data[: -chance.randint(1, size)],
+        "behind": lambda: data + chance.choice((b"\n", bytes(500), chance.randbytes(77))),
+        "count": lambda: _counting(data, chance.randint(1, 60)),
+        "delay": lambda: _delayed(data, chance),
+        "stereo": lambda: data[size:] + _sound(2, "MP3", None, 16_000, 1 + chance.randrange(2), 0.5),
+        "ape": lambda: data + _ape(data[size : size * 3] if chance.random() < 0.5 else b"a title"),
+    }
+    return faults[chance.choice((*faults, "", "", ""))]()
+
+
+def _counting(data: bytes, count: int) -> bytes:
+    place = max(data.find(b"Xing"), data.find(b"Info"))
+    return data[: place + 8] + count.to_bytes(4, "big") + data[place + 12 :] if place > 0 else data
+
+
+def _delayed(data: bytes, chance: random.Random) -> bytes:
+    place = data.find(b"LAME")
+    both = chance.choice((0, 576 << 12, 1_105 << 12 | 300, 576 << 12 | 1_000))
+    return data[: place + 21] + both.to_bytes(3, "big") + data[place + 24 :] if place > 0 else data
+
+
+def _ape(value: bytes) -> bytes:
+    items = struct.pack("<II", len(value), 2) + b"Item\0" + value
+    return items + b"APETAGEX" + struct.pack("<IIII", 2000, len(items) + 32, 1, 0) + bytes(8)
+
+
+def _ogg(chance: random.Random) -> bytes:
+    subtype = chance.choice(("VORBIS", "OPUS"))
+    rate = chance.choice((8_000, 16_000, 24_000, 48_000))
+    channels = chance.choice((1, 2))
+    pages = _pages(_sound(chance.randrange(6), "OGG", subtype, rate, channels, None))
+    other = [_page(each, serial=77) for each in _pages(_sound(7, "OGG", subtype, rate, channels, None))]
+    last = int.from_bytes(pages[-1][6:14], "little")
+    faults: dict[str, Callable[[], list[bytes]]] = {
+        "": lambda: pages,
+        "chained": lambda: pages + other,
+        "twice": lambda: pages + pages,
+        "at once": lambda: [pages[0], other[0], *pages[1:], *other[1:]],
+        "cut": lambda: pages[:-1],
+        "lost": lambda: [each for place, each in enumerate(pages) if place != len(pages) // 2],
+        "endless": lambda: [*pages[:-1], _page(pages[-1], flags=pages[-1][5] & ~4)],
+        "early": lambda: [*pages[:-1], _page(pages[-1], granule=max(1, last - chance.choice((10, 700, 4_000))))],
+        "late": lambda: [*pages[:-1], _page(pages[-1], granule=last + chance.choice((10, 700, 48_000)))],
+        "behind": lambda: [*pages, chance.choice((b"\0", b"OggS", chance.randbytes(60)))],
+    }
+    return b"".join(faults[chance.choice((*faults, "", "", ""))]())
+
+
+def _pages(data: bytes) -> list[bytes]:
+    found, place = [], 0
+    while place < len(data):
+        end = ogg._page(BytesSource(data), place).end
+        found.append(data[place:end])
+        place = end
+    return found
+
+
+def _page(page: bytes, *, serial: int | None = None, flags: int | None = None, granule: int | None = None) -> bytes:
+    """Return a page with other fields, and its check sum made anew."""
+    changed = bytearray(page)
+    if serial is not None:
+        changed[14:18] = serial.to_bytes(4, "little")
+    if flags is not None:
+        changed[5] = flags
+    if granule is not None:
+        changed[6:14] = granule.to_bytes(8, "little")
+    changed[22:26] = bytes(4)
+    changed[22:26] = ogg._crc(bytes(changed)).to_bytes(4, "little")
+    return bytes(changed)
