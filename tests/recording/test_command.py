@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -12,10 +13,12 @@ import kit
 import pytest
 
 from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
+from ttsartifact.formulas.levels import missing_for
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.command import record_command, recorded_argv
 from ttsartifact.recording.references import Reference
 from ttsartifact.terms import digest
+from ttsartifact.terms.level import Level
 from ttsartifact.verifying.engine import verify
 
 if TYPE_CHECKING:
@@ -64,11 +67,12 @@ def test_a_command_that_writes_a_file(tmp_path: Path, argv: list[str]) -> None:
     assert times["t_submit_ns"] < times["t_first_token_ns"] == times["t_last_token_ns"] == log.columns["t_ns"][0]
     assert times["includes"] == ["process_start", "model_load", "container_encode"]
     assert value.at("/generation/command") == {"argv": argv, "exit_status": 0}
-    assert value.at("/generation/determinism/class") == "unclaimed"
     assert value.at("/pins/engine/name") == argv[0]
     assert value.at("/input/text/value") == TEXT
-    assert value.at("/pins/model/reason") == "unknown"
+    # The attempt is the only condition that the program and its package do not tell.
     assert packed.level == "L1"
+    assert missing_for(Level.L2, value) == ["/run/attempt"]
+    assert missing_for(Level.L3, value) == ([] if shutil.which("dpkg-query") else ["/pins/model", "/pins/vocoder"])
     assert sorted(os.listdir(tmp_path)) == ["a.tts.wav", "alone.wav"]
     holds(out)
 
@@ -295,13 +299,14 @@ def test_a_text_may_go_to_stdin(tmp_path: Path) -> None:
     ],
 )
 def test_a_repeat_turns_an_unknown_into_a_fact(tmp_path: Path, script: str, expected: str) -> None:
-    """10.4: run twice and say so; no class is claimed for it."""
+    """10.4: run twice and say so; of one that does not repeat itself, nothing is promised."""
     out = tmp_path / "a.tts.wav"
 
     said(shell(script), out, pcm="s16le:8000:1", repeat=True)
 
     found = open_artifact(out).descriptor.at("/generation/determinism")
-    assert found == {"class": "unclaimed", "self_repeat": expected, "flags": []}
+    claimed = {"equal": "unclaimed", "differs": "none"}[expected]
+    assert found == {"class": claimed, "self_repeat": expected, "flags": []}
 
 
 def test_a_flac_goes_into_the_other_carrier(tmp_path: Path) -> None:
@@ -336,7 +341,7 @@ def test_a_command_that_writes_the_carriers_codec(tmp_path: Path, carrier: str) 
 def test_a_wav_is_no_flac(tmp_path: Path) -> None:
     """3.6: what the command wrote is not transcoded into the carrier; the journal stays, and no artifact."""
     with pytest.raises(Refused, match="the FLAC carrier holds FLAC audio only and other audio is not transcoded"):
-        said(["espeak-ng", "-w", "{out}", "{text}"], tmp_path / "a.tts.flac")
+        said(["sh", "-c", 'espeak-ng -w "$1" "$2"', "sh", "{out}", "{text}"], tmp_path / "a.tts.flac")
     assert not (tmp_path / "a.tts.flac").exists()
 
 
@@ -387,3 +392,50 @@ def test_a_wav_is_not_taken_for_raw_samples(tmp_path):
             ["espeak-ng", "--stdout", "{text}"], text="Hello.", out=tmp_path / "run.tts.wav", pcm="s16le:22050:1"
         )
     assert not (tmp_path / "run.tts.wav").exists()
+
+
+def test_a_format_that_cannot_come_is_refused_before_the_engine_runs(tmp_path: Path) -> None:
+    """A known program that always writes WAV is not let run for a carrier of MP3."""
+    with pytest.raises(Refused, match="espeak-ng writes WAV, and the MP3 carrier holds MP3 audio only"):
+        said(ESPEAK, tmp_path / "a.tts.mp3")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "options", "name"),
+    [
+        (ESPEAK, {}, "espeak-ng"),
+        (["espeak-ng", "--stdout", "{text}"], {}, "espeak-ng"),
+        (["text2wave", "-o", "{out}"], {}, "text2wave"),
+        (
+            ["sh", "-c", 'espeak-ng --stdout "$1" | ffmpeg -v error -i - -f wav -', "sh", "{text}"],
+            {},
+            "espeak-ng",
+        ),
+    ],
+    ids=["file", "pipe", "festival", "shell and ffmpeg"],
+)
+@pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="packages pin the voices")
+def test_programs_of_this_system_reach_l3(tmp_path: Path, argv: list[str], options: dict[str, Any], name: str) -> None:
+    """9.4: options, packages and voices tell all but which attempt it was; a lone process waits for nobody."""
+    if shutil.which(argv[0]) is None:
+        pytest.skip(f"{argv[0]} is not installed")
+    packed = said(argv, tmp_path / "a.tts.wav", attempt=1, repeat=True, **options)
+    assert packed.level == "L3"
+    value = packed.descriptor
+    assert value.at("/pins/engine/name") == name
+    assert value.at("/run/load/queue_depth_at_submit") == 0
+    assert value.at("/generation/precision/reason") == "not_applicable"
+    assert value.at("/generation/determinism") == {"class": "same_device", "self_repeat": "equal", "flags": []}
+    events = open_artifact(tmp_path / "a.tts.wav").trace("events")
+    assert events is not None
+    assert events.columns["kind"] == ["alone"]
+    holds(tmp_path / "a.tts.wav")
+
+
+def test_a_shell_without_a_known_engine_is_said(tmp_path: Path) -> None:
+    """The engine of `sh -c` is whatever the shell runs; recorded as the shell, it is bound to nothing."""
+    (tmp_path / "s.wav").write_bytes(kit.wav())
+    words: list[str] = []
+    said(shell(f"cat {tmp_path}/s.wav"), tmp_path / "a.tts.wav", say=words.append)
+    assert "the engine is recorded as the shell that runs it; record the program itself, or say" in words[0]

@@ -167,12 +167,20 @@ def test_a_voice_that_is_not_found_is_not_pinned(place: Path) -> None:
         (["piper", "--", "-m", "v.onnx"], False),
         (["python", "-m", "json.tool"], False),
         (["python", "-m"], False),
-        (["espeak-ng", "-m", "v.onnx"], False),
+        (["espeak-ng", "-m", "v.onnx"], True),
+        (["text2wave"], True),
+        (["curl", "-sN", "http://localhost/v1/audio/speech", "-d", "{}"], True),
+        (["sh", "-c", "LANG=C espeak-ng --stdout hi | ffmpeg -i - x.wav"], True),
+        (["bash", "-euo", "pipefail", "-c", "x=1; (flite -t hi)"], False),
+        (["bash", "-c", "x=1; (flite -t hi)"], True),
+        (["sh", "-c", "cat 'unclosed"], False),
+        (["sh", "-c", "cat x.wav"], False),
+        (["sh", "script.sh"], False),
         ([], False),
     ],
 )
 def test_which_commands_are_recognised(argv: list[str], known: bool) -> None:
-    """By program or module, and only when a voice is named: a mouse's settings are kept by another `piper`."""
+    """By program, module or shell; piper only with a voice: a mouse's settings are kept by another `piper`."""
     assert (known_command(argv) is not None) is known
 
 

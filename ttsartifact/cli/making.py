@@ -14,7 +14,7 @@ from ttsartifact.cli.options import Option
 from ttsartifact.cli.speak import Usage, passing, say
 from ttsartifact.formulas.levels import missing_for
 from ttsartifact.reporting.safe import safe
-from ttsartifact.terms.level import LEVELS
+from ttsartifact.terms.level import LEVELS, Level
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,14 @@ _LONGEST_LINES_BYTES = 16 << 20
 # By which option a producer tells what a level asks for.
 _OPTIONS = {
     "/run/attempt": "--attempt N, which only you know",
+    "/run/load/queue_depth_at_submit": "--queue-depth N; 0 of a program that serves you alone",
     "/generation/device": "--device",
+    "/generation/precision": "--precision",
+    "/pins/frontend": "--frontend NAME@VERSION",
+    "/pins/engine": "--engine NAME@VERSION",
+    "/traces: telemetry": "--sensor nvml, or --device cpu",
+    "/traces: chunks": "a command that writes WAV, FLAC or raw PCM",
+    "/input/text/value": "leave out --withhold-text",
     "/pins/model": "--model and --model-file",
     "/pins/model/files": "--model-file",
     "/pins/vocoder": "--vocoder",
@@ -190,12 +197,12 @@ def tell_credentials(packed: Packed) -> None:
             note(kept_words(credential))
 
 
-def tell_written(packed: Packed) -> None:
-    """Say what was written, and on stderr what would make the next level of it."""
+def tell_written(packed: Packed, level: str | None = None) -> None:
+    """Say what was written, and on stderr what would make the next level of it, or all that `level` lacks."""
     say(f"{safe(packed.path)}: {packed.artifact_id}, level {packed.level}")
-    tell_credentials(packed)
-    if packed.level != LEVELS[-1]:
-        following = LEVELS[LEVELS.index(packed.level) + 1]
+    reached = LEVELS.index(packed.level)
+    asked = reached + 1 if level is None else LEVELS.index(Level(level))
+    for following in LEVELS[reached + 1 : asked + 1]:
         lacks = missing_for(following, packed.descriptor) or ["/input/refs: where each clip came from"]
         told = ", ".join(f"{each} ({_OPTIONS[each]})" if each in _OPTIONS else each for each in lacks)
         note(f"{following} would need {told}")

@@ -15,14 +15,16 @@ from ttsartifact.cli.making import (
     clips_of,
     given_text,
     note,
+    numbers,
     seed_words,
     sensor_of,
     tell_written,
 )
-from ttsartifact.cli.options import Argument, Force, Option, Out
+from ttsartifact.cli.options import Argument, Force, Option, Out, Params
 from ttsartifact.cli.speak import EXIT, Usage, say
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.descriptor import absent
+from ttsartifact.terms.level import LEVELS
 
 __all__ = ["record", "recover"]
 
@@ -63,6 +65,20 @@ def record(
         Sequence[str], Option("A seed that the command is given; may be repeated.", metavar="[STAGE=]N")
     ] = (),
     determinism: Annotated[str | None, Option("What you promise about a rerun.", choices=_DETERMINISM)] = None,
+    queue_depth: Annotated[
+        int | None, Option("Requests that the server had not finished at submit; 0: it serves you alone.", least=0)
+    ] = None,
+    concurrency: Annotated[int | None, Option("Requests that were in flight together.", least=1)] = None,
+    warmup: Annotated[int | None, Option("Runs that the engine made before this one.", least=0)] = None,
+    precision: Annotated[str | None, Option("What it computes in: float16; not_applicable.", metavar="DTYPE")] = None,
+    frontend: Annotated[
+        Sequence[str], Option("What makes sounds of letters; may be repeated.", metavar="NAME@VERSION")
+    ] = (),
+    param: Params = (),
+    ref_origin: Annotated[
+        str | None, Option("Where the clips come from: recording:WHO, synthetic:HOW.", metavar="KIND:NAME")
+    ] = None,
+    level: Annotated[str | None, Option("Say all that is missing for this level.", choices=LEVELS)] = None,
     pcm: Annotated[
         str | None, Option("Raw PCM comes on stdout: s16le:RATE:CHANNELS and the like.", metavar="FORMAT")
     ] = None,
@@ -98,13 +114,19 @@ def record(
         "seeds": _seeds(seed),
         "determinism": determinism,
         "withhold_text": withhold_text,
+        "concurrency": concurrency,
+        "precision": precision,
+        "frontend": frontend,
+        "params": numbers(param),
         "marking": marking,
         "leaves": leaves,
     }
     stated = {key: value for key, value in told.items() if value}
+    if warmup is not None:
+        stated |= {"warmup_runs": warmup, "first_call": warmup == 0}
     stated |= _pinned({"model": model, "vocoder": vocoder, "engine": engine}, model_file)
     if ref:
-        stated["references"] = clips_of(ref)
+        stated["references"] = clips_of(ref, ref_origin)
     with tempfile.TemporaryDirectory(prefix="ttsa-dry-") as folder:
         target = os.path.join(folder, os.path.basename(out)) if dry_run else out
         packed = record_command(
@@ -122,6 +144,8 @@ def record(
             include_paths=include_paths,
             period_ns=period * _NS_PER_MS,
             replace=force,
+            waiting=queue_depth,
+            running=None if queue_depth is None else 0,
             **stated,
         )
     if dry_run:
@@ -130,7 +154,7 @@ def record(
         say(as_json(packed.descriptor.value))
         note(f"nothing was written; {safe(out)} would hold this and the audio")
     else:
-        tell_written(packed)
+        tell_written(packed, level)
     return EXIT.OK
 
 

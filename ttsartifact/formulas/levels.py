@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["level_reached", "level_to_claim", "missing_for"]
 
 
+_MAY_NOT_APPLY = frozenset({"/generation/seeds", "/generation/precision"})
+"""Of these, that they do not apply is an answer: an engine of tables and integers draws nothing and rounds nothing."""
+
+
 def level_reached(descriptor: Descriptor) -> Level:
     """Return the highest level of which this descriptor misses nothing."""
     reached = LEVELS[0]
@@ -38,7 +42,7 @@ def level_to_claim(descriptor: Descriptor) -> Level:
 
 def missing_for(level: Level, descriptor: Descriptor) -> list[str]:
     """Return what `descriptor` misses for `level` alone: pointers, or words where no single pointer says it."""
-    missing = [pointer for pointer in needed_at(level) if descriptor.known(pointer) is None]
+    missing = [pointer for pointer in needed_at(level) if not _is_answered(descriptor, pointer)]
     if level == Level.L1 and not _utc_snapshots(descriptor):
         missing.append("/timebase/snapshots: one of UTC")
     if level == Level.L2:
@@ -69,6 +73,14 @@ def missing_for(level: Level, descriptor: Descriptor) -> list[str]:
         if descriptor.at("/generation/determinism/class") == "unclaimed":
             missing.append("/generation/determinism/class")
     return missing
+
+
+def _is_answered(descriptor: Descriptor, pointer: str) -> bool:
+    """Tell whether a value is known, or does not apply where that is an answer too (clause 9.4)."""
+    if descriptor.known(pointer) is not None:
+        return True
+    value = descriptor.at(pointer)
+    return pointer in _MAY_NOT_APPLY and is_absent(value) and value["reason"] == "not_applicable"
 
 
 def _utc_snapshots(descriptor: Descriptor) -> list[str]:

@@ -21,7 +21,7 @@ from ttsartifact.packing.pack import pack
 from ttsartifact.recording import pins
 from ttsartifact.recording.delivering import chunk_log, require_audio, walked
 from ttsartifact.recording.drafting import Delivery, draft_of, statement_sections
-from ttsartifact.recording.known_commands import known_command
+from ttsartifact.recording.known_commands import is_shell, known_command
 from ttsartifact.recording.ordering import Order, PcmFormat, order_of, recorded_argv
 from ttsartifact.recording.process import run_process
 from ttsartifact.recording.repairing import repaired
@@ -152,6 +152,7 @@ class _Recording:
             self.run.queue_depth(*load)
         elif self._known is not None and self._known.is_local:
             # A process that was made for this request serves nobody else.
+            self._stated = {"concurrency": 1, "warmup_runs": 0, "first_call": True} | self._stated
             self.run.event("alone", "the command is a process of its own, made for this request")
             self.run.queue_depth(0, 0)
 
@@ -190,6 +191,8 @@ class _Recording:
             )
             notes = [words for words in (self._stated.get("notes"), mended and mended.words) if words]
             told = self._known_facts() | self._stated | ({"notes": "\n".join(notes)} if notes else {})
+            if delivery.self_repeat == "differs" and "determinism" not in self._stated:
+                told["determinism"] = "none"  # whatever is expected of programs of its kind, this one was seen
             draft = draft_of(run, told, text=self._order.text, clips=self.clips, delivery=delivery)
             return pack(draft, audio, run.out, replace=replace)
 
@@ -213,13 +216,20 @@ class _Recording:
 
     def _known_facts(self) -> Stated:
         """Return what the command says of itself: its package, its options, its voice's files."""
-        engine = pins.engine_of(self._order.argv)
+        engine = pins.engine_of(self._order.argv if self._known is None else self._known.argv)
         facts: Stated = {"engine": engine}
         if (lock := pins.lock_of(engine)) is not None:
             facts["lock"] = lock
+        if self._known is None and is_shell(self._order.argv) and "engine" not in self._stated:
+            self.run.say(
+                "the engine is recorded as the shell that runs it; record the program itself, or say "
+                "--engine NAME@VERSION"
+            )
         if self._known is not None:
             # Only now: a voice that was read before the run would lie in memory when the engine loads it.
-            facts |= self._known.stated(engine)
+            facts |= spelled_out(self._known.stated(engine))
+            if self._known.within:
+                self.run.say(f"the engine within the shell's command line was taken to be {self._known.name}")
         return facts
 
     def _again(self, path: str, folder: str) -> str:

@@ -5,28 +5,38 @@ What is read is data, within limits; nothing is executed but the command itself.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.recording.pins import file_digest
+from ttsartifact.recording.pins import file_digest, package_files
 from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ttsartifact.recording.statements import Stated
 
-__all__ = ["KnownCommand", "known_command", "known_shapes"]
+__all__ = ["KnownCommand", "is_shell", "known_command", "known_shapes"]
 
 _MAX_CONFIG_BYTES = 4 << 20
 _MAX_WORD = 256
 _GREATEST_INTEGER = (1 << 53) - 1
 _PYTHON = re.compile(r"(python|pypy)[\d.]*")
+_SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})
+_UNSEEDED = {
+    "stage": "engine",
+    "requested": absent("not_applicable", "the command takes no seed"),
+    "effective": absent("unknown", "the engine draws its own"),
+    "generator": absent("unknown", "the engine does not say"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +47,10 @@ class KnownCommand:
     """Its entry of shapes.toml."""
     options: Mapping[str, tuple[str, ...]]
     """Every value of every option that was given, by the name that a run gives it; none of a switch."""
+    argv: tuple[str, ...] = ()
+    """The words of the program itself: those of the command, or of one within a shell's."""
+    within: bool = False
+    """Whether it runs inside a shell's command line, perhaps with others around it."""
 
     @property
     def name(self) -> str:
@@ -45,8 +59,8 @@ class KnownCommand:
 
     @property
     def writes(self) -> str | None:
-        """The suffix of the audio that the program always writes; None where an option decides."""
-        return self.shape.get("writes")
+        """The suffix of the audio that the program always writes; None where an option or a shell decides."""
+        return None if self.within else self.shape.get("writes")
 
     @property
     def is_local(self) -> bool:
@@ -56,30 +70,69 @@ class KnownCommand:
     @property
     def text_on_stdin(self) -> bool:
         """Whether the command reads its text there when no argument holds it."""
-        return self.shape["elsewhere"] not in self.options
+        return bool(self.shape.get("stdin")) and not self.within and self.shape.get("elsewhere") not in self.options
 
     @property
     def pcm(self) -> str | None:
         """The format of raw PCM on stdout, where the command was asked for it."""
+        if self.within or "raw" not in self.shape:
+            return None
         rate = _at(self._config(self._voice()), self.shape["voice"]["rate"])
         return f"s16le:{rate}:1" if self.shape["raw"] in self.options and type(rate) is int else None
 
     def stated(self, engine: Mapping[str, Any]) -> Stated:
         """Return what the command's options and its voice's files say of the run; `engine` is its pin."""
-        shape, voice = self.shape, self._voice()
+        shape = self.shape
+        if shape.get("remote"):
+            return {}
+        voice = self._voice()
         found: Stated = {"device": self._device()}
         config = self._config(voice)
         params = {name: self._param(name, place, config) for name, place in shape["params"].items()}
         found["params"] = {name: value for name, value in params.items() if value is not None}
-        if voice is not None:
-            found["model"] = {"family": shape["family"], **_pinned([voice, *self._config_path(voice)])}
+        model = _pinned([voice, *self._config_path(voice)]) if voice is not None else self._packaged()
+        if model is not None:
+            found["model"] = {"family": shape["family"], **model}
             found["vocoder"] = {"integrated": True, "detail": shape["vocoder"]}
-        front_end = found["params"].get(shape["front_end"])
+        front_end = found["params"].get(shape.get("front_end", "")) or shape.get("front_end_is")
         if front_end is not None:
             # It is a part of the engine, and is pinned with it.
             inside = {key: engine[key] for key in ("version", "build", "package", "digest", "size") if key in engine}
             found["frontend"] = [{"name": f"{engine['name']}: {front_end}", **inside}]
+        return found | self._arithmetic(found["params"])
+
+    def _arithmetic(self, params: Mapping[str, Any]) -> Stated:
+        """Return seeds, precision and determinism, as far as the program's kind tells them."""
+        shape = self.shape
+        found: Stated = {}
+        seeds = shape.get("seeds")
+        drawn_by = [params.get(name) for name in shape.get("drawn_by", ())]
+        if drawn_by and all(value == 0 for value in drawn_by):
+            seeds, found["determinism"] = "not_applicable", "same_device"
+        if "seed" in self.options:
+            found["seeds"] = [self.options["seed"][-1]]
+        elif seeds == "not_applicable":
+            found["seeds"] = absent("not_applicable", "the engine draws nothing")  # type: ignore[typeddict-item]
+        elif seeds == "unseeded":
+            found["seeds"] = [_UNSEEDED]
+            found["determinism"] = "none"
+        if "precision" in shape:
+            found["precision"] = shape["precision"]
+        if "determinism" in shape:
+            found["determinism"] = shape["determinism"]
         return found
+
+    def _packaged(self) -> dict[str, Any] | None:
+        """Return the model that Debian packages hold, or None where there are no such."""
+        told = self.shape.get("package")
+        if told is None:
+            return None
+        voice = self.options.get(told.get("option", ""), (told.get("usual", ""),))[-1]
+        # en-us+f3 is a variant of the language en; its rules are those of the language.
+        spoken = re.escape(re.split(r"[-+]", voice)[0]) or "[^/]*"
+        pattern = re.compile(told["files"].replace("{voice}", spoken))
+        files = sorted({path for name in told["names"] for path in package_files(name) if pattern.fullmatch(path)})
+        return _pinned(files, below=os.path.commonpath([os.path.dirname(path) for path in files])) if files else None
 
     def _device(self) -> str:
         devices: dict[str, str] = self.shape["devices"]
@@ -94,7 +147,9 @@ class KnownCommand:
 
     def _voice(self) -> str | None:
         """Return the file of the voice: as it was named, or by that name in a folder of voices."""
-        voice = self.shape["voice"]
+        voice = self.shape.get("voice")
+        if voice is None:
+            return None
         named = self.options.get(voice["option"], ("",))[-1]
         folders = (*self.options.get(voice["folders"], ()), os.curdir)
         places = (named, *(os.path.join(folder, named + voice["suffix"]) for folder in folders))
@@ -120,20 +175,59 @@ class KnownCommand:
 def known_command(argv: Sequence[str]) -> KnownCommand | None:
     """Return the command that `argv` is a call of, or None where its shape is not known.
 
-    A program of the right name that names no voice is another program of that name.
+    Of a shell's command line it is the first known command within it. A program of the right name that lacks an option
+    which that program needs is another program of that name.
     """
+    script = _script_of(argv)
+    if script is None:
+        return _known(argv, within=False)
+    return next((known for part in _commands_in(script) if (known := _known(part, within=True)) is not None), None)
+
+
+def is_shell(argv: Sequence[str]) -> bool:
+    """Tell whether a command is a shell with its script."""
+    return _script_of(argv) is not None
+
+
+def _known(argv: Sequence[str], *, within: bool) -> KnownCommand | None:
     for shape in _shapes():
         words = _arguments(argv, shape)
         if words is not None:
             options = _options(words, shape)
-            if shape["voice"]["option"] in options:
-                return KnownCommand(shape=shape, options=options)
+            if "needs" not in shape or shape["needs"] in options:
+                return KnownCommand(shape=shape, options=options, argv=tuple(argv), within=within)
     return None
 
 
 def known_shapes() -> list[tuple[str, list[str]]]:
     """Return the commands that are recognised: what each is called, and the names of its program."""
     return [(shape["name"], list(shape["programs"])) for shape in _shapes()]
+
+
+def _script_of(argv: Sequence[str]) -> str | None:
+    """Return what a shell is told to run by -c, or None of another command."""
+    if len(argv) < 3 or os.path.basename(argv[0]) not in _SHELLS:
+        return None
+    options = list(itertools.takewhile(lambda word: word.startswith("-"), argv[1:]))
+    ends = [place for place, word in enumerate(options) if word.endswith("c") and not word.startswith("--")]
+    return argv[len(options) + 1] if ends and len(argv) > len(options) + 1 else None
+
+
+def _commands_in(script: str) -> list[list[str]]:
+    """Return the words of each simple command of a script, in order; none of one that cannot be read."""
+    lexer = shlex.shlex(script, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    try:
+        words = list(lexer)
+    except ValueError:
+        return []
+    commands: list[list[str]] = [[]]
+    for word in words:
+        if word and set(word) <= set("();<>|&"):
+            commands.append([])
+        elif commands[-1] or "=" not in word.partition("/")[0]:  # what stands before a command sets its environment
+            commands[-1].append(word)
+    return [command for command in commands if command]
 
 
 @cache
@@ -180,10 +274,15 @@ def _options(words: Sequence[str], shape: Mapping[str, Any]) -> dict[str, tuple[
     return found
 
 
-def _pinned(paths: Sequence[str]) -> dict[str, Any]:
-    """Return files as a repository that is pinned by their content."""
+def _pinned(paths: Sequence[str], below: str = "") -> dict[str, Any]:
+    """Return files as a repository that is pinned by their content; their names are those `below` a folder."""
     files = [
-        {"path": os.path.basename(path), "size": os.path.getsize(path), "digest": file_digest(path)} for path in paths
+        {
+            "path": os.path.relpath(path, below) if below else os.path.basename(path),
+            "size": os.path.getsize(path),
+            "digest": file_digest(path),
+        }
+        for path in paths
     ]
     revision = digest.of("".join(f"{file['digest']}  {file['path']}\n" for file in files).encode())
     return {"uri": f"urn:{revision}", "revision": revision, "files": files}

@@ -22,7 +22,17 @@ from ttsartifact.terms.descriptor import absent
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["checkout", "engine_of", "executable", "file_digest", "lock_of", "remote", "repository", "tool"]
+__all__ = [
+    "checkout",
+    "engine_of",
+    "executable",
+    "file_digest",
+    "lock_of",
+    "package_files",
+    "remote",
+    "repository",
+    "tool",
+]
 
 _REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}|sha256:[0-9a-f]{64}")
 _VERSION = re.compile(r"\d+(?:\.\d+)+[\w.+~-]*|\d[\w.+~-]*")
@@ -133,6 +143,13 @@ def lock_of(engine: dict[str, Any]) -> dict[str, Any] | None:
         return None
     listing = _answer(["dpkg-query", "-W", "-f", debian.FIELDS])
     return debian.lock_of(str(engine["package"]), listing.decode("utf-8", "replace")) if listing else None
+
+
+def package_files(package: str) -> list[str]:
+    """Return the files of an installed Debian package; none where there is no such package or no dpkg."""
+    answer = _answer(["dpkg-query", "-L", package])
+    found = (answer or b"").decode("utf-8", "replace").splitlines()
+    return [path for path in found if os.path.isfile(path) and not os.path.islink(path)]
 
 
 def executable(word: str) -> str:

@@ -17,7 +17,7 @@ from ttsartifact.errors import InvalidDescriptor, Refused
 from ttsartifact.recording import pins
 from ttsartifact.recording.marking import marking_of
 from ttsartifact.terms import digest
-from ttsartifact.terms.descriptor import absent
+from ttsartifact.terms.descriptor import absent, is_absent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,8 @@ class Stated(TypedDict, total=False):
     vocoder: dict[str, Any] | str
     engine: dict[str, Any] | str
     """A tool; as words `NAME@VERSION`."""
-    frontend: Sequence[dict[str, Any]]
+    frontend: Sequence[dict[str, Any] | str]
+    """Tools; as words `NAME@VERSION`."""
     adaptation: dict[str, Any]
     lock: dict[str, Any]
     container_image: str
@@ -65,8 +66,10 @@ class Stated(TypedDict, total=False):
     runner: dict[str, Any]
     seed: int | str
     """The seed of an engine that has one; `seeds` is for several stages."""
-    seeds: Sequence[dict[str, Any]]
-    precision: dict[str, Any]
+    seeds: Sequence[dict[str, Any] | int | str]
+    """By stage; a number or digits alone are those of the whole engine."""
+    precision: dict[str, Any] | str
+    """As words a dtype such as float16, or not_applicable of an engine that computes in integers."""
     determinism: str
     """bitwise, same_device, statistical, none; what a rerun is expected to give."""
     determinism_flags: Sequence[str]
@@ -122,12 +125,16 @@ def spelled_out(stated: Stated) -> Stated:
             told[key] = pin(told[key])
     if "marking" in told:
         told["marking"] = marking_of(told["marking"])
+    if isinstance(told.get("precision"), str):
+        told["precision"] = _precision(told["precision"])
+    if told.get("frontend"):
+        told["frontend"] = [pins.tool(each) if isinstance(each, str) else each for each in told["frontend"]]
     if told.get("seed") is not None:
         if told.get("seeds"):
             raise TypeError("seed= is the one seed of an engine; with seeds= each stage has its own")
         told["seeds"] = [told["seed"]]
     told.pop("seed", None)
-    if told.get("seeds"):
+    if told.get("seeds") and not is_absent(told["seeds"]):
         told["seeds"] = [_seed(entry) for entry in told["seeds"]]
     return cast("Stated", told)
 
@@ -209,6 +216,14 @@ def _plain(value: Any, where: str) -> Any:
         found=type(value).__name__,
         expected="text, a number, true or false, a list or a dictionary of them",
     )
+
+
+def _precision(word: str) -> dict[str, Any]:
+    """Return /generation/precision of a dtype in a word."""
+    if word == "not_applicable":
+        return absent("not_applicable", "the engine computes with no floating-point tensors")
+    unsaid = dict.fromkeys(("quantisation", "attention", "tf32", "autocast"), absent("unknown", _UNSAID))
+    return {"dtype": word, **unsaid}
 
 
 def _seed(entry: Any) -> Any:
@@ -308,7 +323,7 @@ def generation_section(stated: Stated, *, command: dict[str, Any], self_repeat: 
         "device": said(stated, "device"),
         "command": command,
         "runner": said(stated, "runner", "not_applicable", "no runner made this"),
-        "seeds": list(stated["seeds"]) if stated.get("seeds") else absent("unknown", _UNSAID),
+        "seeds": _listed(stated.get("seeds")),
         "precision": said(stated, "precision"),
         "determinism": {
             "class": stated.get("determinism", "unclaimed"),
@@ -320,6 +335,13 @@ def generation_section(stated: Stated, *, command: dict[str, Any], self_repeat: 
         "marking": said(stated, "marking"),
         "params": stated.get("params", {}),
     }
+
+
+def _listed(entries: Any) -> Any:
+    """Return a list as it is stated, or its absence, stated or not."""
+    if entries and is_absent(entries):
+        return entries
+    return list(entries) if entries else absent("unknown", _UNSAID)
 
 
 def optional_sections(stated: Stated) -> dict[str, Any]:
