@@ -7,7 +7,7 @@ SPEAKS := $(VENV)/.speaks
 STAMP := $(VENV)/.ready
 DISTRIBUTIONS := pyproject.toml reference_runner/pyproject.toml constraints.txt
 
-.PHONY: demo test lint bench fixtures conform spec fuzz test-exhaustive test-offline tools clean
+.PHONY: demo test lint bench fixtures conform spec fuzz engines test-exhaustive test-offline tools clean
 
 demo: $(SPEAKS) tools
 	@$(BIN)/python examples/demo.py
@@ -25,6 +25,11 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/verify_speed.py
 	$(BIN)/python benchmarks/parquet_pruning.py
 	$(BIN)/python benchmarks/recorder_overhead.py
+
+# Real engines by mode: what was recorded, which level it reached, and what a rerun gave. The neural ones are packages.
+engines: $(STAMP) tools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt ".[engines]"
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python benchmarks/real_engines.py
 
 test-exhaustive: $(STAMP) tools
 	$(BIN)/python tests/exhaustive.py

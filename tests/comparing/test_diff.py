@@ -13,7 +13,7 @@ import pytest
 from ttsartifact import NotAnArtifact, Refused, _spec, convert, diff
 from ttsartifact.comparing.timing import compare_timing
 from ttsartifact.reading.artifact import open_artifact
-from ttsartifact.reporting.diff import diff_document
+from ttsartifact.reporting.diff import cause_line, diff_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -160,3 +160,18 @@ def test_long_audio_tells_how_far_it_is(tmp_path: Path) -> None:
     assert found.audio is not None
     assert found.audio.differing_share == 1.0
     assert [total for _, total in told] == [frames, frames]
+
+
+def test_an_engine_that_does_not_repeat_itself_blames_no_condition(tmp_path: Path) -> None:
+    """10.8: the same command twice differs as much, so another text or command explains nothing."""
+    from ttsartifact.recording.command import record_command
+
+    noise = ["sh", "-c", "head -c 4000 /dev/urandom", "sh", "{text}"]
+    outs = [tmp_path / "a.tts.wav", tmp_path / "b.tts.wav"]
+    for out, text in zip(outs, ("One.", "Two."), strict=True):
+        record_command(noise, text=text, out=out, pcm="s16le:8000:1", repeat=True, say=lambda _: None)
+    found = diff(*outs)
+    assert found.blamed == ()
+    said = cause_line(found)
+    assert said.startswith("both state that the engine does not repeat itself, so no condition can be blamed: ")
+    assert 'text: "One." -> "Two."' in said

@@ -55,6 +55,8 @@ class Side:
     """The rules that do not hold, errors only."""
     promise: str | None
     """The determinism class that the run claims."""
+    repeats: bool | None
+    """Whether the engine gave the same audio when the run was made twice; None where it was made once."""
 
     @property
     def is_as_recorded(self) -> bool:
@@ -95,6 +97,11 @@ class Diff:
     audio_lacks: str | None
     """Why the sounds could not be compared."""
     timing: Timing
+
+    @property
+    def unrepeated(self) -> bool:
+        """Whether either engine did not repeat itself under one condition, so that no condition can be blamed."""
+        return any(side.repeats is False for side in (self.a, self.b))
 
     @property
     def exit_code(self) -> int:
@@ -143,7 +150,7 @@ def diff(a: PathLike, b: PathLike, *, on_progress: OnProgress | None = None) -> 
         one_sided=tuple(each for each in changes if not each.known),
         untold=stated_by_neither(first.descriptor, second.descriptor),
         blamed=to_blame(known, first.descriptor, second.descriptor, audio, stages)
-        if audio is not None and whole
+        if audio is not None and whole and all(side.repeats is not False for side in sides)
         else (),
         exact=all(is_exact(side.descriptor) for side in (first, second)),
         stages=stages,
@@ -163,7 +170,10 @@ def _shaped(artifact: Artifact) -> Artifact:
 def _side(artifact: Artifact) -> Side:
     rows = artifact.file.rows if artifact.file is not None else 1
     report: Report = judge(Evidence(artifact, siblings=Siblings(artifact.source) if rows > 1 else None))
-    run_id, promise = (artifact.descriptor.known(place) for place in ("/run/run_id", "/generation/determinism/class"))
+    run_id, promise, repeated = (
+        artifact.descriptor.known(place)
+        for place in ("/run/run_id", "/generation/determinism/class", "/generation/determinism/self_repeat")
+    )
     return Side(
         where=artifact.where,
         carrier=artifact.carrier,
@@ -172,6 +182,7 @@ def _side(artifact: Artifact) -> Side:
         verdict=report.verdict,
         broken=tuple(sorted({finding.rule for finding in report.failures})),
         promise=promise if isinstance(promise, str) else None,
+        repeats={"equal": True, "differs": False}.get(str(repeated)),
     )
 
 

@@ -17,6 +17,8 @@ from ttsartifact.terms.trace import Trace
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from numpy.typing import NDArray
+
     from ttsartifact.container import riff
     from ttsartifact.container.carrier import Carrier
     from ttsartifact.container.parquet_rows import Row, Shelf
@@ -83,6 +85,37 @@ class Artifact(NamedTuple):
             return None
         source = self.source if self.carrier == "wav" else _only_source(self.audio)
         return Span(source, self.wave.data.body, self.wave.data.size)
+
+    def _repr_html_(self) -> str:
+        """Return the run as a notebook shows it: a player and its conditions."""
+        from ttsartifact.reading.notebook import card_of
+
+        return card_of(self)
+
+    def samples(self) -> NDArray[Any]:
+        """Return the samples as an array of (frames, channels); integers as they are stored, 24 bits as int32."""
+        from ttsartifact.reading.notebook import samples_of
+
+        return samples_of(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the run states: a copy of its descriptor, with its traces as columns under `traces_by_name`."""
+        names = [name.removeprefix("trace/") for name in self.parts.names() if name.startswith("trace/")]
+        found = {name: trace.columns for name in names if (trace := self.trace(name)) is not None}
+        copied: dict[str, Any] = json.loads(self.descriptor.raw)
+        return {**copied, "traces_by_name": found}
+
+    @property
+    def chunks(self) -> Mapping[str, list[Any]] | None:
+        """The chunk log as columns, which pandas and polars take; None where there is none."""
+        trace = self.trace("chunks")
+        return None if trace is None else trace.columns
+
+    @property
+    def telemetry(self) -> Mapping[str, list[Any]] | None:
+        """What the sensor read, as columns; None where nothing was read."""
+        trace = self.trace("telemetry")
+        return None if trace is None else trace.columns
 
     def trace(self, name: str) -> Trace | None:
         """Return a trace, or None when the artifact carries none of that name or it has not the shape of one."""

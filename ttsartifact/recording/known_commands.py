@@ -5,6 +5,7 @@ What is read is data, within limits; nothing is executed but the command itself.
 
 from __future__ import annotations
 
+import importlib.metadata
 import itertools
 import json
 import math
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.recording.pins import file_digest, package_files
+from ttsartifact.recording.pins import executable, file_digest, package_files
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 
@@ -111,6 +112,8 @@ class KnownCommand:
             seeds, found["determinism"] = "not_applicable", "same_device"
         if "seed" in self.options:
             found["seeds"] = [self.options["seed"][-1]]
+            if "seeded" in shape:
+                found["determinism"] = shape["seeded"]
         elif seeds == "not_applicable":
             found["seeds"] = absent("not_applicable", "the engine draws nothing")  # type: ignore[typeddict-item]
         elif seeds == "unseeded":
@@ -124,6 +127,8 @@ class KnownCommand:
 
     def _packaged(self) -> dict[str, Any] | None:
         """Return the model that Debian packages hold, or None where there are no such."""
+        if "wheel" in self.shape:
+            return self._in_wheel(self.shape["wheel"])
         told = self.shape.get("package")
         if told is None:
             return None
@@ -132,6 +137,18 @@ class KnownCommand:
         spoken = re.escape(re.split(r"[-+]", voice)[0]) or "[^/]*"
         pattern = re.compile(told["files"].replace("{voice}", spoken))
         files = sorted({path for name in told["names"] for path in package_files(name) if pattern.fullmatch(path)})
+        return _pinned(files, below=os.path.commonpath([os.path.dirname(path) for path in files])) if files else None
+
+    def _in_wheel(self, told: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the model that the distribution of this very program holds; None of a program from elsewhere."""
+        try:
+            distribution = importlib.metadata.distribution(told["name"])
+        except importlib.metadata.PackageNotFoundError:
+            return None
+        placed = {str(file): os.path.realpath(str(distribution.locate_file(file))) for file in distribution.files or ()}
+        if os.path.realpath(executable(self.argv[0])) not in placed.values():
+            return None
+        files = sorted(path for name, path in placed.items() if re.fullmatch(told["files"], name))
         return _pinned(files, below=os.path.commonpath([os.path.dirname(path) for path in files])) if files else None
 
     def _device(self) -> str:

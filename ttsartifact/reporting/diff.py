@@ -43,6 +43,11 @@ def cause_line(diff: Diff) -> str:
     if diff.audio.pcm_equal:
         return _cause_of_equal(diff)
     effect = _effect(diff)
+    if diff.unrepeated:
+        names = [name for name, side in (("a", diff.a), ("b", diff.b)) if side.repeats is False]
+        who = "both state" if len(names) == 2 else f"{names[0]} states"
+        too = f"; {_first_of(diff.changes)}" if diff.changes else ""
+        return f"{who} that the engine does not repeat itself, so no condition can be blamed: {effect}{too}"
     if diff.blamed:
         return f"{_first_of(diff.blamed)} - {effect}"
     if diff.changes:

@@ -371,6 +371,8 @@ def _compared(first: Artifact, out: str, plan: Plan, keep: PathLike | None, *, r
     audio = compare_audio(first, second)
     differences = condition_diff(first.descriptor, second.descriptor)
     judgement = judge(first.descriptor, second.descriptor, audio, differences)
+    # An engine that differs from itself under one condition tells nothing of another one.
+    blamable = first.descriptor.known("/generation/determinism/self_repeat") != "differs"
     if keep is not None:
         with FileSource(out) as source, write_whole(os.fspath(keep), replace=replace) as file:
             copy_pieces([Span(source, 0, source.size)], file)
@@ -380,8 +382,8 @@ def _compared(first: Artifact, out: str, plan: Plan, keep: PathLike | None, *, r
         judgement=judgement,
         plan=plan,
         audio=audio,
-        causes=tuple(each for each in differences if can_cause(judgement.verdict, each)),
-        others=tuple(each for each in differences if not can_cause(judgement.verdict, each)),
+        causes=tuple(each for each in differences if blamable and can_cause(judgement.verdict, each)),
+        others=tuple(each for each in differences if not (blamable and can_cause(judgement.verdict, each))),
         kept=None if keep is None else os.fspath(keep),
     )
 

@@ -210,6 +210,8 @@ def _by_class(a: Descriptor, differences: Sequence[Difference]) -> Expectation:
             least=Nearness.WITHIN_TOLERANCE,
             because=f"determinism is claimed on the same device; {other.label} differs",
         )
+    if a.known("/generation/determinism/self_repeat") == "differs":
+        return Expectation(least=Nearness.DIFFERENT, because="the run did not repeat itself when it was made")
     if claimed in {"statistical", "none"}:
         return Expectation(least=Nearness.DIFFERENT, because=f"determinism is {claimed}: another take may differ")
     return Expectation(least=None, because="determinism is unclaimed")

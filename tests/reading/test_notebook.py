@@ -1,0 +1,63 @@
+"""Reading is as easy as writing: one line, a card with a player, samples and tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import kit
+import numpy as np
+import pytest
+
+import ttsartifact
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def written(out: Path, **options: object) -> ttsartifact.Artifact:
+    tone = np.linspace(-1, 0.99, 1600, dtype="f4").reshape(-1, int(str(options.get("channels", 1))))
+    told = {"text": "<b>Hello</b>", "sample_rate_hz": kit.RATE_HZ, "engine": "mine@1.2", "say": lambda _: None}
+    list(ttsartifact.wrap_iterator([tone], out, **(told | options)))
+    return ttsartifact.open(out)
+
+
+@pytest.mark.parametrize(
+    ("subtype", "dtype", "first"),
+    [("pcm_s16", "int16", -32768), ("pcm_s24", "int32", -8388608), ("pcm_s32", "int32", -(1 << 31))],
+)
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("carrier", ["wav", "parquet"])
+def test_samples_are_an_array(
+    tmp_path: Path, subtype: str, dtype: str, first: int, channels: int, carrier: str
+) -> None:
+    """(frames, channels), integers as they are stored, out of either carrier."""
+    found = written(tmp_path / f"a.tts.{carrier}", subtype=subtype, channels=channels).samples()
+    assert (found.shape, found.dtype, int(found[0, 0])) == ((1600 // channels, channels), np.dtype(dtype), first)
+    assert int(found[-1, -1]) > 0
+
+
+def test_floats_stay_floats(tmp_path: Path) -> None:
+    found = written(tmp_path / "a.tts.wav", subtype="pcm_f32").samples()
+    assert (found.dtype, float(found[0, 0])) == (np.dtype("float32"), -1.0)
+
+
+def test_a_run_in_one_line_and_as_a_card(tmp_path: Path) -> None:
+    """The line is short; what the file says is escaped in the card."""
+    artifact = written(tmp_path / "a.tts.wav")
+    assert len(repr(artifact)) < 300
+    card = artifact._repr_html_()
+    assert '<audio controls src="data:audio/wav;base64,UklGR' in card
+    assert "&lt;b&gt;Hello&lt;/b&gt;" in card
+    assert "<b>" not in card
+
+
+def test_tables_and_a_dictionary(tmp_path: Path) -> None:
+    """Columns that pandas takes; a copy of the descriptor that one may change."""
+    artifact = written(tmp_path / "a.tts.wav")
+    assert artifact.chunks is not None
+    assert artifact.chunks["frame_count"] == [1600]
+    assert artifact.telemetry is None
+    copied = artifact.to_dict()
+    assert copied["traces_by_name"]["chunks"]["frame_start"] == [0]
+    copied["level"] = "L9"
+    assert artifact.descriptor.at("/level") == "L1"

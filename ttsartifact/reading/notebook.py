@@ -1,0 +1,96 @@
+"""A run as a notebook shows it: a small card with a player, and its samples.
+
+Everything that comes out of a file is escaped. Nothing here is part of a verification.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.container.source import JoinedSource
+from ttsartifact.errors import TooLarge
+from ttsartifact.terms.descriptor import is_absent
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ttsartifact.reading.artifact import Artifact
+
+__all__ = ["card_of", "samples_of"]
+
+_MAX_PLAYED_BYTES = 16 << 20
+_MAX_SAMPLES_BYTES = 2 << 30
+_ROWS = (
+    ("text", "/input/text/value"),
+    ("engine", "/pins/engine/name"),
+    ("version", "/pins/engine/version"),
+    ("model", "/pins/model/uri"),
+    ("device", "/generation/device"),
+    ("sample rate", "/audio/sample_rate_hz"),
+    ("frames", "/audio/frames"),
+    ("level", "/level"),
+    ("recorded", "/timebase/origin/utc"),
+    ("run", "/run/run_id"),
+)
+_DTYPES = {"pcm_s16": "<i2", "pcm_s32": "<i4", "pcm_f32": "<f4"}
+
+
+def card_of(artifact: Artifact) -> str:
+    """Return a table of the run's conditions and a player of its audio, as HTML."""
+    rows = "".join(
+        f"<tr><th>{html.escape(label)}</th><td>{html.escape(_said(artifact.descriptor.at(pointer)))}</td></tr>"
+        for label, pointer in _ROWS
+    )
+    return f"<div>{_player(artifact)}<table>{rows}</table></div>"
+
+
+def samples_of(artifact: Artifact) -> NDArray[Any]:
+    """Return the samples as (frames, channels): int16 and int32 as stored, 24 bits as int32, floats as float32.
+
+    Audio that is not PCM is decoded by libsndfile to float32. Raises TooLarge for more than 2 GiB of samples.
+    """
+    import numpy as np
+
+    if artifact.pcm is None or artifact.wave is None:
+        return _decoded(artifact)
+    if artifact.pcm.size > _MAX_SAMPLES_BYTES:
+        raise TooLarge("so many samples are read in pieces", found=artifact.pcm.size, expected=_MAX_SAMPLES_BYTES)
+    data = artifact.pcm.source.read_at(artifact.pcm.offset, artifact.pcm.size)
+    form = artifact.wave.format
+    if form.subtype in _DTYPES:
+        return np.frombuffer(data, _DTYPES[form.subtype]).reshape(-1, form.channels)
+    octets: NDArray[np.uint8] = np.frombuffer(data, "u1").reshape(-1, 3)
+    # The three bytes become the upper ones of four, and the shift brings the sign down.
+    wide = np.zeros((len(octets), 4), "u1")
+    wide[:, 1:] = octets
+    return (wide.view("<i4").reshape(-1) >> 8).reshape(-1, form.channels)
+
+
+def _decoded(artifact: Artifact) -> NDArray[Any]:
+    import soundfile
+
+    whole = JoinedSource(artifact.audio)
+    if whole.size > _MAX_PLAYED_BYTES * 16:
+        raise TooLarge("so much audio is decoded in pieces", found=whole.size, expected=_MAX_PLAYED_BYTES * 16)
+    found, _ = soundfile.read(io.BytesIO(whole.read_at(0, whole.size)), dtype="float32", always_2d=True)
+    samples: NDArray[Any] = found
+    return samples
+
+
+def _player(artifact: Artifact) -> str:
+    whole = JoinedSource(artifact.audio)
+    if whole.size > _MAX_PLAYED_BYTES:
+        return ""
+    kind = artifact.descriptor.known("/audio/media_type")
+    data = base64.b64encode(whole.read_at(0, whole.size)).decode()
+    return f'<audio controls src="data:{html.escape(str(kind), quote=True)};base64,{data}"></audio>'
+
+
+def _said(value: Any) -> str:
+    if is_absent(value):
+        return f"({value.get('reason')})"
+    return "-" if value is None else str(value)[:500]
