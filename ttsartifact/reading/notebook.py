@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ttsartifact.container.source import JoinedSource
 from ttsartifact.errors import TooLarge
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.container import riff
+    from ttsartifact.container.source import Piece, Span
+    from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["card_of", "samples_of"]
+__all__ = ["Shown", "card_of", "samples_of"]
 
 _MAX_PLAYED_BYTES = 16 << 20
 _MAX_SAMPLES_BYTES = 2 << 30
@@ -39,7 +41,31 @@ _ROWS = (
 _DTYPES = {"pcm_s16": "<i2", "pcm_s32": "<i4", "pcm_f32": "<f4"}
 
 
-def card_of(artifact: Artifact) -> str:
+class Shown(Protocol):
+    """What is asked of an artifact in order to show it."""
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """What the run states."""
+        ...
+
+    @property
+    def audio(self) -> tuple[Piece, ...]:
+        """The bare audio."""
+        ...
+
+    @property
+    def wave(self) -> riff.Riff | None:
+        """The walk over it, where it is WAV."""
+        ...
+
+    @property
+    def pcm(self) -> Span | None:
+        """Its samples, where it is WAV."""
+        ...
+
+
+def card_of(artifact: Shown) -> str:
     """Return a table of the run's conditions and a player of its audio, as HTML."""
     rows = "".join(
         f"<tr><th>{html.escape(label)}</th><td>{html.escape(_said(artifact.descriptor.at(pointer)))}</td></tr>"
@@ -48,7 +74,7 @@ def card_of(artifact: Artifact) -> str:
     return f"<div>{_player(artifact)}<table>{rows}</table></div>"
 
 
-def samples_of(artifact: Artifact) -> NDArray[Any]:
+def samples_of(artifact: Shown) -> NDArray[Any]:
     """Return the samples as (frames, channels): int16 and int32 as stored, 24 bits as int32, floats as float32.
 
     Audio that is not PCM is decoded by libsndfile to float32. Raises TooLarge for more than 2 GiB of samples.
@@ -70,7 +96,7 @@ def samples_of(artifact: Artifact) -> NDArray[Any]:
     return (wide.view("<i4").reshape(-1) >> 8).reshape(-1, form.channels)
 
 
-def _decoded(artifact: Artifact) -> NDArray[Any]:
+def _decoded(artifact: Shown) -> NDArray[Any]:
     import soundfile
 
     whole = JoinedSource(artifact.audio)
@@ -81,7 +107,7 @@ def _decoded(artifact: Artifact) -> NDArray[Any]:
     return samples
 
 
-def _player(artifact: Artifact) -> str:
+def _player(artifact: Shown) -> str:
     whole = JoinedSource(artifact.audio)
     if whole.size > _MAX_PLAYED_BYTES:
         return ""
