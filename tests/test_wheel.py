@@ -96,6 +96,8 @@ def test_the_core_alone_verifies(wheels, tmp_path):
     assert folder == "None"
     artifact = kit.artifact(tmp_path)
     assert json.loads(alone.ttsa("verify", str(artifact), "--format", "json"))[0]["verdict"] == "INTACT"
+    alone.ttsa("report", str(artifact), "-o", "page.html")
+    assert "requestAnimationFrame" in (alone.home / "page.html").read_text()  # style and script come with it
     missing = alone.python("import reference_runner")
     assert missing.stderr.endswith("ModuleNotFoundError: No module named 'reference_runner'\n")
 

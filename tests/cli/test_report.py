@@ -244,6 +244,47 @@ def test_escaping_is_whole_and_comes_once() -> None:
     assert escaped("x" * 5000) == "x" * 4000 + "... (1000 more)"
 
 
+def test_a_set_names_what_it_could_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The page is written for the others, names the file and why, and the exit code is 4."""
+    run, plain, out = kit.artifact(tmp_path), tmp_path / "plain.wav", tmp_path / "page.html"
+    plain.write_bytes(kit.wav())
+    assert main(["report", str(run), str(run), str(plain), "-o", str(out)]) == 4
+    said = capsys.readouterr()
+    assert said.err.startswith("ttsa: a WAV without a capsule")
+    seen = Seen(out.read_text())
+    assert "2 runs" in seen.text
+    assert said.err.removeprefix("ttsa: ").strip() in seen.text
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
+def test_a_picture_without_a_browser(suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`show --plot` draws a run, the same bytes each time, with power and without."""
+    heads = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+    for path in (full_run.artifact(tmp_path), kit.artifact(tmp_path, name="plain.tts.wav")):
+        made = []
+        for n in (1, 2):
+            out = tmp_path / f"{n}.{suffix}"
+            assert main(["show", str(path), "--plot", str(out), "--force"]) == 0
+            said = capsys.readouterr().out
+            assert said == f"{out}: waveform, spectrogram, chunks and power of {path}\n"
+            made.append(out.read_bytes())
+        assert made[0].startswith(heads[suffix])
+        if suffix == "png":
+            assert made[0] == made[1]
+
+
+def test_a_picture_needs_one_run_and_a_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is wrong with the call is said, and nothing is left behind."""
+    path, out = str(kit.artifact(tmp_path)), tmp_path / "out.gif"
+    assert main(["show", path, "--plot", str(out)]) == 2
+    assert capsys.readouterr().err == (
+        "ttsa: the suffix names no format: found gif, expected .png, .svg, .pdf (at --plot)\n"
+    )
+    assert main(["show", path, path, "--plot", str(tmp_path / "out.png")]) == 2
+    assert "--plot draws one run; name one file, or FILE#ROW" in capsys.readouterr().err
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["run.tts.wav"]
+
+
 SCRIPTS = (
     "<script>document.title='PWNED'</script>",
     "<img src=x onerror=\"document.title='PWNED'\">",
@@ -253,7 +294,23 @@ SCRIPTS = (
 )
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: no browser executed the page")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: no browser executed the page")
+
+
+@needs_chromium
+def test_the_cursor_is_where_the_sound_is_and_b_begins_where_a_was(tmp_path: Path) -> None:
+    """After a seek to 2.500 s the page is at 2.500 s; switched to the other run, it is at the same instant."""
+    pair = [spoken_run(tmp_path, 3, name=f"{name}.tts.wav") for name in "ab"]
+    page_of(tmp_path, *pair)
+    dom = dom_of(tmp_path / "page.html", "t=2.5&player=b")
+    assert "b: audio 2.500 s, 2.520 s after submit." in dom
+    cursors = re.findall(r'id="cursor-([ab])" style="display: block; left: ([0-9.]+)%;"', dom)
+    (player, _) = json.loads(re.findall(r'id="data">(.*?)</script>', dom)[0])["players"]
+    place = (2.5 + player["stretches"][0][0] - player["start"]) / player["length"] * 100
+    assert [(key, float(left)) for key, left in cursors] == [(key, pytest.approx(place, abs=0.01)) for key in "ab"]
+
+
+@needs_chromium
 def test_a_browser_executes_our_script_and_no_other(tmp_path: Path) -> None:
     """Scripts wherever a descriptor has room for words: the title stays, and the cursor is where ours put it."""
     path = poisoned(tmp_path, "".join(SCRIPTS))
@@ -266,10 +323,10 @@ def test_a_browser_executes_our_script_and_no_other(tmp_path: Path) -> None:
     assert "<title>PWNED" not in dom_of(out)
 
 
-def dom_of(page: Path) -> str:
+def dom_of(page: Path, fragment: str = "") -> str:
     assert CHROMIUM is not None
     call = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={page.parent / 'profile'}"]
-    call += ["--virtual-time-budget=2000", "--dump-dom", page.as_uri()]
+    call += ["--virtual-time-budget=2000", "--dump-dom", f"{page.as_uri()}#{fragment}"]
     return subprocess.run(call, capture_output=True, text=True, check=True, timeout=300).stdout
 
 

@@ -1,10 +1,11 @@
 """The act behind `report`: one HTML file that shows a run, two, or a set."""
 
+import sys
 from typing import Annotated
 
 from ttsartifact.cli.files import files_under
 from ttsartifact.cli.options import Files, Force, Option
-from ttsartifact.cli.speak import EXIT, passing, progress, say
+from ttsartifact.cli.speak import error_line, exit_of, passing, progress, say, worst
 
 __all__ = ["report"]
 
@@ -27,9 +28,11 @@ def report(
     finally:
         passing()
     with write_whole(out, replace=force) as file:
-        file.write(page.encode("ascii", "xmlcharrefreplace"))
-    say(f"{safe(out)}: {len(page)} characters in one file; open it in any browser")
-    return EXIT.OK
+        size = file.write(page.html.encode("ascii", "xmlcharrefreplace"))
+    say(f"{safe(out)}: one file of {size} bytes; open it in any browser")
+    for error in page.unread:
+        sys.stderr.write(error_line(error) + "\n")
+    return worst(map(exit_of, page.unread))
 
 
 def _tell(done: int, total: int) -> None:

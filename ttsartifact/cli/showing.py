@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING, Annotated
 
 from ttsartifact.cli.files import files_under
-from ttsartifact.cli.options import Files, Option
-from ttsartifact.cli.speak import EXIT, error_line, exit_of, paint, say, worst
+from ttsartifact.cli.options import Files, Force, Option
+from ttsartifact.cli.speak import EXIT, Usage, error_line, exit_of, paint, say, worst
 from ttsartifact.cli.speak import show as show_lines
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.reading.artifact import Artifact, open_artifacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["show"]
 
@@ -26,10 +26,17 @@ def show(
         ),
     ] = "text",
     receipt: Annotated[bool, Option("Print the one line to post with the file.")] = False,
+    plot: Annotated[
+        str | None,
+        Option("Draw waveform, spectrogram, chunks and power of one run: .png, .svg or .pdf.", metavar="PICTURE"),
+    ] = None,
+    force: Force = False,
 ) -> int:
     """Say what files state of their runs and return the exit code; nothing is checked."""
     import sys
 
+    if plot is not None:
+        return _plot(files, plot, force=force)
     documents = []
     codes = []
     if format == "tsv" and not receipt:
@@ -82,3 +89,18 @@ def _quoted(path: str) -> str:
     from ttsartifact.reporting.safe import safe
 
     return safe(shlex.quote(path))
+
+
+def _plot(files: "Sequence[str]", out: str, *, force: bool) -> int:
+    from ttsartifact.container.source import require_room, write_whole
+    from ttsartifact.reading.artifact import open_artifact
+    from ttsartifact.reporting.plot import plot
+    from ttsartifact.reporting.safe import safe
+
+    if len(files) != 1:
+        raise Usage("--plot draws one run; name one file, or FILE#ROW")
+    require_room(out, replace=force)
+    with write_whole(out, replace=force) as file:
+        plot(open_artifact(files[0]), file, out)
+    say(f"{safe(out)}: waveform, spectrogram, chunks and power of {safe(files[0])}")
+    return EXIT.OK

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["Axis", "Stretch", "axis_of", "columns_of", "joined_axes", "stretches_of", "submit_of"]
+__all__ = ["Axis", "Stretch", "axis_of", "columns_of", "joined_axes", "stretches_of", "submit_of", "thinned"]
 
 _NS = 10**9
 _MOST_TICKS = 9
+_MOST_MARKS = 2000  # a picture of 1,000 columns shows no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,3 +110,8 @@ def axis_of(artifact: Artifact, stretches: list[Stretch]) -> Axis:
 def joined_axes(axes: list[Axis]) -> Axis:
     """Return the axis that holds all of them."""
     return Axis(start_s=min(axis.start_s for axis in axes), stop_s=max(axis.stop_s for axis in axes))
+
+
+def thinned(rows: list[Any]) -> list[Any]:
+    """Return no more rows than a picture can show, the first and every so many."""
+    return rows[:: max(1, -(-len(rows) // _MOST_MARKS))]

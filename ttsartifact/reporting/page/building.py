@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ttsartifact.comparing.diff import diff
-from ttsartifact.errors import NotAnArtifact
+from ttsartifact.errors import NotAnArtifact, TtsArtifactError
 from ttsartifact.reading.artifact import open_artifacts
 from ttsartifact.reporting.page.many import page_of_many, row_of
 from ttsartifact.reporting.page.one import page_of_one
@@ -20,33 +20,44 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.verifying.report import Report
 
-__all__ = ["page_of"]
+__all__ = ["Page", "page_of"]
 
 
-def page_of(paths: Sequence[str], *, beside: str, on_progress: Callable[[int, int], None] | None = None) -> str:
+class Page(NamedTuple):
+    """The page, and the files of a set that could not be read, which it names."""
+
+    html: str
+    unread: tuple[TtsArtifactError, ...] = ()
+
+
+def page_of(paths: Sequence[str], *, beside: str, on_progress: Callable[[int, int], None] | None = None) -> Page:
     """Return the page of all runs of the files, which is to lie at `beside`.
 
     One run is shown whole; two files of one run each are compared; anything else is a set.
-    Raises NotAnArtifact, Damaged, InvalidDescriptor, TooLarge or Refused for a file that cannot be read.
+    Raises NotAnArtifact, Damaged, InvalidDescriptor, TooLarge or Refused for one or two files that cannot be read, and
+    for a set of which none can.
     """
-    shown = [1 if _is_one(path) else 2 for path in paths]
-    if shown == [1]:
+    if len(paths) <= 2 and all(map(_is_one, paths)):
         with ExitStack() as held:
-            (found,) = _runs(paths[0])
-            return page_of_one(seen(*found, key="run", beside=beside, held=held))
-    if shown == [1, 1]:
-        with ExitStack() as held:
+            if len(paths) == 1:
+                (found,) = _runs(paths[0])
+                return Page(page_of_one(seen(*found, key="run", beside=beside, held=held)))
             first, second = (
                 seen(*next(_runs(path)), key=key, beside=beside, held=held)
                 for key, path in zip("ab", paths, strict=True)
             )
-            return page_of_two(first, second, diff(*paths))
-    rows = []
+            return Page(page_of_two(first, second, diff(*paths)))
+    rows, unread = [], []
     for done, path in enumerate(paths, 1):
-        rows += [row_of(*found) for found in _runs(path)]
+        try:
+            rows += [row_of(*found) for found in _runs(path)]
+        except TtsArtifactError as error:
+            unread.append(error)
         if on_progress is not None:
             on_progress(done, len(paths))
-    return page_of_many(rows)
+    if not rows:
+        raise unread[0]
+    return Page(page_of_many(rows, [str(error) for error in unread]), tuple(unread))
 
 
 def _is_one(path: str) -> bool:

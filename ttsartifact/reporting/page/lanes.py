@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.reporting.page.axis import Axis, Stretch
 
-__all__ = ["Lane", "drawn", "event_words", "lanes_of", "scale"]
+__all__ = ["Lane", "drawn", "event_words", "lanes_of", "readings_of", "scale"]
 
 WIDTH, HEIGHT = 1000, 60
 _NS = 10**9
-_MOST_MARKS = 2000  # a picture of 1,000 columns shows no more
 _LEAST_FILL = 0.02  # of the height, so that a constant reading is seen above the ground
 
 # What a lane shows: its title, trace, column, how many of the trace's units make one of the unit, the unit, and where
@@ -119,7 +118,7 @@ def _chunks(artifact: Artifact, stretches: list[Stretch], axis: Axis) -> Lane | 
     if not log:
         return "Chunks: no chunk log"
     submit = axes.submit_of(artifact)
-    shapes = [_bar(axis, (t - submit) / _NS, None, "arrival", top=2, height=26) for t in _thinned(log[0])]
+    shapes = [_bar(axis, (t - submit) / _NS, None, "arrival", top=2, height=26) for t in axes.thinned(log[0])]
     stalls = 0.0
     for n, each in enumerate(stretches):
         shapes.append(_bar(axis, each.start_s, each.start_s + each.length_s, "played", top=34, height=18))
@@ -134,14 +133,14 @@ def _chunks(artifact: Artifact, stretches: list[Stretch], axis: Axis) -> Lane | 
 
 def _sensors(artifact: Artifact, axis: Axis) -> Iterator[Lane | str]:
     for title, trace, column, units, unit, pointer in _READINGS:
-        readings = _readings(artifact, trace, column, units)
+        readings = readings_of(artifact, trace, column, units)
         if readings:
             yield _curve(title, readings, unit, axis)
         else:
             yield f"{title}: {stated(artifact.descriptor.at(pointer)) if _is_absent(artifact, pointer) else 'no trace'}"
     for name in artifact.parts.names():
         if name.startswith("trace/channel/"):
-            readings = _readings(artifact, name[6:], "value", 1)
+            readings = readings_of(artifact, name[6:], "value", 1)
             if readings:
                 yield _curve(name[14:], readings, _unit_of(artifact, name[14:]), axis)
 
@@ -160,12 +159,12 @@ def _unit_of(artifact: Artifact, name: str) -> str:
     return stated(found[0]) if found else ""
 
 
-def _readings(artifact: Artifact, trace: str, column: str, units: int) -> list[tuple[float, float]]:
+def readings_of(artifact: Artifact, trace: str, column: str, units: int) -> list[tuple[float, float]]:
     """Return what arrived as (seconds after submit, value)."""
     log = axes.columns_of(artifact, trace, "t_ns", column)
     submit = axes.submit_of(artifact)
     rows = [(t, v) for t, v in zip(*log, strict=True) if type(v) is int]
-    return [((t - submit) / _NS, v / units) for t, v in _thinned(rows)]
+    return [((t - submit) / _NS, v / units) for t, v in axes.thinned(rows)]
 
 
 def _curve(title: str, readings: list[tuple[float, float]], unit: str, axis: Axis) -> Lane:
@@ -191,7 +190,7 @@ def _events(artifact: Artifact, stretches: list[Stretch], axis: Axis) -> Lane | 
     if not spans:
         return f"Imperfection events: {'none' if artifact.descriptor.at('/imperfection') == 'none' else 'no log'}"
     shapes = []
-    for start, stop, _ in _thinned(spans):
+    for start, stop, _ in axes.thinned(spans):
         for each in stretches:
             begun, ended = max(start, each.media_s), min(stop, each.media_s + each.length_s)
             if begun <= ended:
@@ -215,11 +214,6 @@ def _bar(axis: Axis, start_s: float, stop_s: float | None, kind: str, *, top: in
     x = axis.x(start_s)
     width = 1.5 if stop_s is None else max(axis.x(stop_s) - x, 1.0)
     return element("rect", x=f"{min(x, WIDTH - 1.5):.1f}", y=top, width=f"{width:.1f}", height=height, class_=kind)
-
-
-def _thinned(rows: list[Any]) -> list[Any]:
-    """Return no more rows than a picture can show, the first and every so many."""
-    return rows[:: max(1, -(-len(rows) // _MOST_MARKS))]
 
 
 def event_words(artifact: Artifact) -> list[tuple[str, str, str]]:

@@ -55,8 +55,8 @@ def row_of(artifact: Artifact, report: Report) -> Row:
     )
 
 
-def page_of_many(rows: Sequence[Row]) -> str:
-    """Return the page."""
+def page_of_many(rows: Sequence[Row], unread: Sequence[str] = ()) -> str:
+    """Return the page; `unread` says of each file that is left out why it could not be read."""
     verdicts: dict[str, int] = {}
     for row in rows:
         verdicts[row.verify["verdict"]] = verdicts.get(row.verify["verdict"], 0) + 1
@@ -68,6 +68,7 @@ def page_of_many(rows: Sequence[Row]) -> str:
             "main",
             section("By engine", *(_distribution(rows, *measure) for measure in _MEASURES)),
             section("Failed promotion", _rejects(rows)),
+            section("Not readable", element("ul", *(element("li", spoken(why)) for why in unread))) if unread else None,
             section("Runs", _runs(rows)),
         ),
         footer(),

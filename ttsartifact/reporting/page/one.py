@@ -36,7 +36,7 @@ def page_of_one(run: Seen) -> str:
                 parts.audio_of(run),
                 element(
                     "p",
-                    element("output", "", id="now"),
+                    element("output", "", id="now", aria_live="off"),
                     " ",
                     _KEYS,
                     " In the page: ",

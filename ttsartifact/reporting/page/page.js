@@ -57,6 +57,18 @@
     show();
   };
 
+  // page.html#t=12.5 opens at a second of the audio, page.html#t=12.5&player=b with b.
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  const open = () => {
+    const media = Number.parseFloat(wanted.get("t"));
+    if (media >= 0) seek(media);
+    if (wanted.has("player")) choose(wanted.get("player"));
+  };
+  if (active) {
+    if (active.audio.readyState > 0) open();
+    else active.audio.addEventListener("loadedmetadata", open, { once: true });
+  }
+
   for (const player of heard) {
     for (const event of ["seeking", "seeked", "timeupdate", "loadedmetadata"])
       player.audio.addEventListener(event, () => player === active && show());

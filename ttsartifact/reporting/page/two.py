@@ -97,7 +97,13 @@ def _switch(a: Seen, b: Seen) -> Html:
     ]
     return joined(
         element(
-            "p", *buttons, " ", element("output", "", id="now"), class_="switch", role="group", aria_label="A or B"
+            "p",
+            *buttons,
+            " ",
+            element("output", "", id="now", aria_live="off"),
+            class_="switch",
+            role="group",
+            aria_label="A or B",
         ),
         element("p", _KEYS, class_="quiet"),
     )

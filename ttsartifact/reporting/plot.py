@@ -1,0 +1,118 @@
+"""A picture without a browser: waveform, spectrogram, chunks and power of one run on one axis, as PNG, SVG or PDF."""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.comparing.sound import sound_of
+from ttsartifact.errors import Refused, Unavailable
+from ttsartifact.reporting.page import axis as axes
+from ttsartifact.reporting.page import picture
+from ttsartifact.reporting.page.lanes import readings_of
+from ttsartifact.reporting.phrases import stated
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from ttsartifact.comparing.sound import Sound
+    from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.reporting.page.axis import Axis, Stretch
+
+__all__ = ["FORMATS", "plot"]
+
+FORMATS = ("png", "svg", "pdf")
+_INCHES = (11.0, 7.0)
+_HEIGHTS = (2, 3, 1, 2)
+_NS = 10**9
+
+
+def plot(artifact: Artifact, file: BinaryIO, name: str) -> None:
+    """Draw a run into `file`, in the format that the suffix of `name` says.
+
+    The audio stands where a player plays it that starts with the first chunk (clause 6.3), beside what was measured.
+
+    Raises:
+        Refused: the suffix is none of FORMATS.
+        Unavailable: matplotlib is not installed.
+        Damaged, TooLarge: the audio cannot be decoded.
+
+    """
+    kind = os.path.splitext(name)[1][1:].lower()
+    if kind not in FORMATS:
+        suffixes = ", ".join(f".{name}" for name in FORMATS)
+        raise Refused("the suffix names no format", where="--plot", found=kind or "none", expected=suffixes)
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise Unavailable("matplotlib is not installed; run: pip install 'ttsartifact[analysis]'") from error
+    with sound_of(artifact) as sound:
+        stretches = axes.stretches_of(artifact, sound.frames, sound.rate_hz)
+        axis = axes.axis_of(artifact, stretches)
+        figure = Figure(figsize=_INCHES, layout="constrained")
+        wave, spectrum, chunks, power = figure.subplots(len(_HEIGHTS), 1, sharex=True, height_ratios=_HEIGHTS)
+        _draw_sound(wave, spectrum, sound, stretches, axis)
+    _draw_chunks(chunks, artifact, stretches)
+    _draw_power(power, artifact, axis)
+    engine = artifact.descriptor.at("/pins/engine")
+    told = stated(engine.get("name")) if isinstance(engine, dict) and engine.get("name") else stated(engine)
+    figure.suptitle(_plain(f"{told}, {artifact.artifact_id[:19]}"), fontsize=10, parse_math=False)
+    power.set_xlim(axis.start_s, axis.stop_s)
+    power.set_xlabel("seconds after submit")
+    figure.savefig(file, format=kind, dpi=120, metadata=_undated(kind))
+
+
+def _undated(kind: str) -> dict[str, Any]:
+    """Return metadata without a clock and without our tools' versions, so that one run gives one picture."""
+    return {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}.get(kind, {"CreationDate": None})
+
+
+def _plain(words: str) -> str:
+    """Return words in characters that every font has."""
+    return words.encode("ascii", "backslashreplace").decode()
+
+
+def _draw_sound(wave: Any, spectrum: Any, sound: Sound, stretches: list[Stretch], axis: Axis) -> None:
+    edges = picture.envelope(sound, min(picture.COLUMNS, max(sound.frames, 1)))
+    total_s = sound.frames / sound.rate_hz
+    for each in stretches:
+        first = int(each.media_s / total_s * len(edges))
+        part = edges[first : max(first + 1, round((each.media_s + each.length_s) / total_s * len(edges)))]
+        places = [each.start_s + each.length_s * (n + 0.5) / len(part) for n in range(len(part))]
+        wave.fill_between(places, part[:, 0], part[:, 1], color="tab:blue", linewidth=0.5)
+    wave.set_ylim(-1, 1)
+    wave.set_ylabel("waveform")
+    levels = picture.spectrogram(sound, picture.media_of(axis, stretches))
+    extent = (axis.start_s, axis.stop_s, 0, sound.rate_hz / 2000)
+    spectrum.imshow(levels, aspect="auto", extent=extent, cmap="magma", vmin=picture.FLOOR_DB, vmax=0)
+    spectrum.set_ylabel("kHz")
+
+
+def _draw_chunks(place: Any, artifact: Artifact, stretches: list[Stretch]) -> None:
+    log = axes.columns_of(artifact, "chunks", "t_ns")
+    submit = axes.submit_of(artifact)
+    if log:
+        place.vlines([(t - submit) / _NS for t in axes.thinned(log[0])], 0.55, 1, color="black", linewidth=0.8)
+    place.broken_barh([(s.start_s, s.length_s) for s in stretches], (0.05, 0.35), color="tab:green")
+    waits = [
+        (before.start_s + before.length_s, after.start_s - before.start_s - before.length_s)
+        for before, after in pairwise(stretches)
+    ]
+    place.broken_barh(waits, (0.05, 0.35), color="tab:red")
+    place.set_ylim(0, 1)
+    place.set_yticks([0.22, 0.78], ["played", "arrived"])
+
+
+def _draw_power(place: Any, artifact: Artifact, axis: Axis) -> None:
+    readings = readings_of(artifact, "telemetry", "power_mw", 1000)
+    place.set_ylabel("power (W)")
+    if readings:
+        times, watts = zip(*readings, strict=True)
+        place.step([*times, axis.stop_s], [*watts, watts[-1]], where="post")
+        place.set_ylim(bottom=0)
+    else:
+        why = stated(artifact.descriptor.at("/summary/power_w"))
+        middle = {"ha": "center", "va": "center", "transform": place.transAxes}
+        place.text(0.5, 0.5, _plain(f"power: {why}"), parse_math=False, **middle)
+        place.set_yticks([])
