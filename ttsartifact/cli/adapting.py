@@ -11,28 +11,32 @@ from ttsartifact.cli.speak import EXIT, Usage, paint, passing, say, show
 __all__ = ["adapt"]
 
 
+Transcripts = Annotated[
+    str, Option("What the clips say, word by word: one line per clip, in a UTF-8 file.", metavar="FILE")
+]
+Provenance = Annotated[
+    Sequence[str],
+    Option(
+        "Where the clips come from, once for all or once per clip; KIND as for --ref-origin of run.",
+        metavar="[KIND:]TEXT",
+    ),
+]
+AdapterName = Annotated[
+    str | None, Option("An installed adapter; default stable-tts, or the only one.", metavar="NAME")
+]
+Preserve = Annotated[bool | None, Option("Learn from prior samples too, so that prosody is kept.", negatable=True)]
+
+
 def adapt(
     clips: Annotated[Sequence[str], Argument("CLIP...", "Recordings of the voice; their order counts.")],
     *,
-    transcripts: Annotated[
-        str, Option("What the clips say, word by word: one line per clip, in a UTF-8 file.", metavar="FILE")
-    ],
-    provenance: Annotated[
-        Sequence[str],
-        Option(
-            "Where the clips come from, once for all or once per clip; KIND as for --ref-origin of run.",
-            metavar="[KIND:]TEXT",
-        ),
-    ],
+    transcripts: Transcripts,
+    provenance: Provenance,
     seed: Annotated[int, Option("The seed of everything that is drawn.", metavar="N", least=0)],
     out: Annotated[str, Option("The delta to write, whole or not at all: *.safetensors.", short="-o", metavar="DELTA")],
-    adapter: Annotated[
-        str | None, Option("An installed adapter; default stable-tts, or the only one.", metavar="NAME")
-    ] = None,
+    adapter: AdapterName = None,
     base: Annotated[str | None, Option("A checkpoint instead of the adapter's own.", metavar="FILE")] = None,
-    preserve: Annotated[
-        bool | None, Option("Learn from prior samples too, so that prosody is kept.", negatable=True)
-    ] = None,
+    preserve: Preserve = None,
     param: Params = (),
     format: Annotated[str, Option("How to print it.", choices=("text", "json"))] = "text",
     force: Force = False,

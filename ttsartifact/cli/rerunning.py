@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from ttsartifact.cli.making import given_text, numbers
@@ -10,7 +11,10 @@ from ttsartifact.cli.speak import EXIT, Usage, error_line, paint, passing, say, 
 from ttsartifact.errors import CommandFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ttsartifact.rerunning.plan import Plan
+    from ttsartifact.rerunning.rerun import Rerun
 
 __all__ = ["rerun"]
 
@@ -45,31 +49,30 @@ def rerun(
     told["on_plan"] = _tell if format == "text" else None
     if text is not None or text_file is not None:
         told["text"] = given_text(text, text_file)
-    try:
-        if command:
-            if runner or weights or param or readapt:
-                raise Usage("a command behind `--` and a runner are two ways; take one")
-            result = rerun_command(
-                file,
-                command,
-                wall_s=timeout,
-                pcm=pcm,
-                text_on_stdin=text_on_stdin,
-                repair_header=repair_header,
-                **told,
-            )
-        else:
-            from ttsartifact.running.child import ChildLimits
+    if command and (runner or weights or param or readapt):
+        raise Usage("a command behind `--` and a runner are two ways; take one")
+    if command:
+        typed: dict[str, Any] = {
+            "pcm": pcm,
+            "text_on_stdin": text_on_stdin,
+            "repair_header": repair_header,
+            "wall_s": timeout,
+        }
+        again = partial(rerun_command, file, command, **typed, **told)
+    else:
+        from ttsartifact.running.child import ChildLimits
 
-            result = rerun_runner(
-                file,
-                runner=runner,
-                weights=weights,
-                parameters=numbers(param),
-                readapt=readapt,
-                limits=ChildLimits(wall_s=timeout),
-                **told,
-            )
+        bounds = ChildLimits(wall_s=timeout)
+        parameters = numbers(param)
+        chosen: dict[str, Any] = {"runner": runner, "weights": weights, "parameters": parameters, "readapt": readapt}
+        again = partial(rerun_runner, file, limits=bounds, **chosen, **told)
+    return _told(again, format)
+
+
+def _told(again: "Callable[[], Rerun]", format: str) -> int:
+    """Make the run again, say what came of it, and return the exit code of its verdict."""
+    try:
+        result = again()
     except CommandFailed as error:
         # Nothing was compared, so nothing was found: the question is open.
         passing()

@@ -91,18 +91,26 @@ def parse(source: Source, offset: int = 0, size: int | None = None) -> Capsule:
             expected=f"at most {MAX_SMALL_CHUNK_BYTES} bytes",
         )
     head = source.read_at(offset, min(size, MAX_HEADER_BYTES))
-    digits = head[SEAL_DIGITS]
-    if (
-        not head.startswith(_MAGIC)
-        or not re.fullmatch(rb"[0-9a-f]{64}", digits)
-        or head[SEAL_DIGITS.stop : SEAL_DIGITS.stop + 1] != b"\n"
-    ):
+    digits = _seal_digits(head, offset)
+    lengths, begin = _listed(head, offset)
+    places = _placed(lengths, begin, source, offset, size)
+    return Capsule(source=source, offset=offset, size=size, seal=f"sha256:{digits}", places=places)
+
+
+def _seal_digits(head: bytes, offset: int) -> str:
+    digits, end = head[SEAL_DIGITS], head[SEAL_DIGITS.stop : SEAL_DIGITS.stop + 1]
+    if not head.startswith(_MAGIC) or not re.fullmatch(rb"[0-9a-f]{64}", digits) or end != b"\n":
         raise Damaged(
             "the capsule does not begin with its magic and seal",
             where=f"offset {offset}",
             expected="TTSA/1 and a seal line",
             rule="SEA04",
         )
+    return digits.decode()
+
+
+def _listed(head: bytes, offset: int) -> tuple[list[tuple[str, int]], int]:
+    """Return name and length of every part that the head lists, and where the first part begins."""
     names: list[tuple[str, int]] = []
     position = SEAL_DIGITS.stop + 1
     while (line := _PART.match(head, position)) is not None:
@@ -129,9 +137,15 @@ def parse(source: Source, offset: int = 0, size: int | None = None) -> Capsule:
             found=f"{len(names)} parts, a descriptor of {names[0][1]} bytes",
             expected=f"at most {MAX_PARTS} parts, {MAX_DESCRIPTOR_BYTES} bytes",
         )
+    return names, position + 1
+
+
+def _placed(
+    lengths: list[tuple[str, int]], position: int, source: Source, offset: int, size: int
+) -> dict[str, tuple[int, int]]:
+    """Return the place of every part; each ends with a line feed, and the last one with the capsule."""
     places: dict[str, tuple[int, int]] = {}
-    position += 1
-    for name, length in names:
+    for name, length in lengths:
         places[name] = (position, length)
         position += length + 1
         if position > size or source.read_at(offset + position - 1, 1) != b"\n":
@@ -149,7 +163,7 @@ def parse(source: Source, offset: int = 0, size: int | None = None) -> Capsule:
             expected="none",
             rule="CON04",
         )
-    return Capsule(source=source, offset=offset, size=size, seal=f"sha256:{digits.decode()}", places=places)
+    return places
 
 
 def parts_of(capsule: Capsule) -> dict[str, bytes]:

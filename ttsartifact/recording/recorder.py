@@ -81,21 +81,11 @@ class Recorder:
         the end of the block raise nothing, and `fault` holds the error. With "raise" they raise it. `finish` always
         does.
         """
-        if subtype not in DEPTHS:
-            raise Refused("a sample format that is not written", found=subtype, expected=", ".join(DEPTHS))
-        if carrier_of(out) in {"flac", "mp3"}:
-            raise Refused("a Recorder keeps samples as WAV", where=os.fspath(out), expected=".tts.wav or .tts.parquet")
-        if on_error not in {"log", "raise"}:
-            raise Refused("on_error says what becomes of a fault", found=on_error, expected="log or raise")
+        _require_call(out, subtype, on_error)
         self.packed: Packed | None = None
         self.fault: Exception | None = None
         """What went wrong with the recording, and not with the engine; None as long as nothing did."""
-        self._wave = riff.WaveFormat(
-            subtype=subtype,
-            sample_rate_hz=_whole(sample_rate_hz or 0, "sample_rate_hz", 0),
-            channels=_whole(channels, "channels", 1),
-            bit_depth=DEPTHS[subtype],
-        )
+        self._wave = _wave_format(subtype, sample_rate_hz, channels)
         self._run: Run = Run(
             out,
             sensor=sensor,
@@ -429,6 +419,26 @@ class Recorder:
         self._run.abandon(f"{type(error).__name__}: {error}", chunks=len(self._run.chunks), frames=self._frames)
         if isinstance(error, TtsArtifactError) and not error.where:
             error.where = self._run.journal.path
+
+
+def _require_call(out: str | os.PathLike[str], subtype: str, on_error: str) -> None:
+    """Refuse what a Recorder does not write or know."""
+    if subtype not in DEPTHS:
+        raise Refused("a sample format that is not written", found=subtype, expected=", ".join(DEPTHS))
+    if carrier_of(out) in {"flac", "mp3"}:
+        raise Refused("a Recorder keeps samples as WAV", where=os.fspath(out), expected=".tts.wav or .tts.parquet")
+    if on_error not in {"log", "raise"}:
+        raise Refused("on_error says what becomes of a fault", found=on_error, expected="log or raise")
+
+
+def _wave_format(subtype: str, sample_rate_hz: int | None, channels: int) -> riff.WaveFormat:
+    """Return the format of the audio; a rate of 0 is one that the chunks have to tell."""
+    return riff.WaveFormat(
+        subtype=subtype,
+        sample_rate_hz=_whole(sample_rate_hz or 0, "sample_rate_hz", 0),
+        channels=_whole(channels, "channels", 1),
+        bit_depth=DEPTHS[subtype],
+    )
 
 
 def _whole(value: Any, name: str, least: int) -> int:

@@ -229,14 +229,21 @@ def rerun_runner(
         wall_s=bounds.wall_s,
     )
     _announce(plan, on_plan)
+    return _made_again(first, name, plan, hand, bounds, keep, replace=replace)
+
+
+def _made_again(
+    first: Artifact, name: str, plan: Plan, hand: _AtHand, bounds: ChildLimits, keep: PathLike | None, *, replace: bool
+) -> Rerun:
+    """Make the run that was planned, in a child process and after its adaptation where that was asked for."""
     readapted = None if hand.adapter is None else adapt_again(first, hand.adapter, hand.targets, hand.files, bounds)
     with _workplace(first, hand.clips, keep) as (out, given):
         job = WorkerJob(
             runner=name,
             text=hand.text,
             out=out,
-            parameters=asked,
-            seeds=seeds,
+            parameters=plan.parameters,
+            seeds=plan.seeds,
             references=tuple((os.fspath(clip.path), clip.role) for clip in given),
             weights=hand.files,
             lang=first.descriptor.known("/input/text/lang"),
