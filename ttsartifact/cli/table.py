@@ -138,6 +138,17 @@ COMMANDS: dict[str, Command] = {
             "page is one file that loads nothing from elsewhere; the sound is in it up to 20 MB a run.",
         ),
         Command(
+            "align",
+            "aligning:align",
+            "Put a power meter's log on the run's timebase.",
+            "Forms of logs are recognised by their first line; any other is read with --time, --value and --unit. "
+            "A zone is never guessed: times without one need --zone, or the fit to the load that the run recorded "
+            "of itself. The position comes with a bound and what it is the sum of; a log that fits in several places "
+            "is refused.\n\n"
+            "--append -o OUT writes a new artifact with the readings as a channel, the meter that --meter names, "
+            "the mapping, and the digest of the log.",
+        ),
+        Command(
             "pack",
             "carriers:pack",
             "Make an artifact of audio and a descriptor.",

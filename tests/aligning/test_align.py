@@ -1,0 +1,160 @@
+"""A log is put where it belongs, within the bound that is printed, or it is refused."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import kit
+import pytest
+import runs
+
+from ttsartifact.aligning.align import Wanted, align
+from ttsartifact.aligning.mapping import Assumed, Method
+from ttsartifact.aligning.parsing import Columns, read_log
+from ttsartifact.errors import Refused
+from ttsartifact.reading.artifact import open_artifact
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ttsartifact.reading.artifact import Artifact
+
+S, LOGS = runs.S, runs.LOGS
+
+
+def test_a_log_in_utc_is_put_by_the_snapshots(tmp_path: Path) -> None:
+    """A reading of 10:00:00.496 lies 0.373 s after an origin of 10:00:00.123; the bound is the sum of its terms."""
+    found = align(runs.minute(tmp_path), read_log(LOGS / "ptdaemon-spl.txt", Columns(zone="UTC")))
+    mapping = found.mapping
+    assert mapping.to_run_ns(found.log.t_ns[0]) == 372_543_211
+    assert mapping.bound_ns == sum(ns for _, ns in mapping.terms)
+    assert dict(mapping.terms) == {
+        "the run's own distance from UTC": 900_156,
+        "the log's distance from UTC": 400_000_000,
+        "resolution of the log": 1_000_000,
+        "half a reading's window": 500_000_000,
+        "lag of the meter": 200_000_000,
+    }
+
+
+def test_a_zone_is_never_guessed(tmp_path: Path) -> None:
+    """PTDaemon wrote local time before version 1.1 and UTC since."""
+    with pytest.raises(Refused) as refused:
+        align(runs.minute(tmp_path), read_log(LOGS / "ptdaemon-spl.txt"), Wanted(method=Method.CLOCK))
+    assert str(refused.value) == (
+        "the log's times name no zone, and a zone is never guessed: found a log of form ptdaemon, expected "
+        "--zone UTC, --zone +02:00 or a name as Europe/Berlin, or --method load-fit"
+    )
+
+
+def test_a_log_that_counts_from_its_start_has_no_clock(tmp_path: Path) -> None:
+    """PowerSensor3 writes seconds since it was started."""
+    with pytest.raises(Refused) as refused:
+        align(runs.minute(tmp_path), read_log(LOGS / "powersensor3.txt"), Wanted(method=Method.CLOCK))
+    assert str(refused.value) == (
+        "the log counts from its own start: found nothing, expected --method load-fit, or markers"
+    )
+
+
+def test_a_naive_mean_of_a_whole_benchmark_is_not_the_runs(tmp_path: Path) -> None:
+    """Start-up and evaluation in the file turn 720 W into 434 W; the window of the run does not."""
+    found = align(runs.minute(tmp_path), read_log(LOGS / "inferencex-gpu_metrics.csv", Columns(zone="UTC")))
+    figures = found.figures
+    assert figures.mean_mw is not None
+    assert figures.mean_error_mw is not None
+    assert figures.naive_mean_mw == 434_000
+    assert abs(figures.mean_mw - 722_500) <= max(figures.mean_error_mw, 500)
+
+
+def test_markers_at_begin_and_end_place_a_log_without_an_epoch(tmp_path: Path) -> None:
+    """B before the sample after 20 s, E before the one after 80 s; the log's clock is the run's here."""
+    found = align(runs.minute(tmp_path), read_log(LOGS / "powersensor3.txt"), Wanted(method=Method.MARKERS))
+    assert abs(found.mapping.to_run_ns(0)) <= found.mapping.bound_ns
+    assert found.mapping.against == "B, E"
+
+
+def test_the_mark_of_a_phase_is_a_pair_of_markers(tmp_path: Path) -> None:
+    """PTDaemon repeats the name of the phase on every line."""
+    wanted = Wanted(method=Method.MARKERS, marks=("testing-workload", "testing-workload"))
+    found = align(runs.minute(tmp_path), read_log(LOGS / "ptdaemon-spl.txt"), wanted)
+    truth = 372_543_211
+    assert abs(found.mapping.to_run_ns(found.log.t_ns[0]) - truth) <= found.mapping.bound_ns
+
+
+def test_markers_that_are_as_far_apart_as_the_run_was_not_are_refused(tmp_path: Path) -> None:
+    """An idle phase of 20 s is not a run of 60 s."""
+    wanted = Wanted(method=Method.MARKERS, marks=("idle", "testing-workload"))
+    with pytest.raises(Refused) as refused:
+        align(runs.minute(tmp_path), read_log(LOGS / "ptdaemon-spl.txt"), wanted)
+    assert refused.value.message == "the markers are not as far apart as begin and end of the run"
+
+
+def test_a_log_is_put_by_hand_within_the_stated_bound(tmp_path: Path) -> None:
+    """The user's word is kept as the user's word."""
+    log = read_log(LOGS / "powersensor3.txt")
+    found = align(runs.minute(tmp_path), log, Wanted(method=Method.MANUAL, offset_ns=S, bound_ns=S // 2))
+    assert (found.mapping.to_run_ns(0), found.mapping.bound_ns, found.mapping.against) == (S, S // 2, "the user's word")
+
+
+def shifted(folder: Path, shift_s: float, *, noise_w: float = 2.0, watts: list[int] | None = None) -> Path:
+    """Write the run's own power as a meter saw it at 1 Hz: means of a second, late by `shift_s`, with noise."""
+    watts = watts or runs.own_power().columns["power_mw"]
+    drawn = random.Random(7)  # a meter
+    lines = ["time,i,v,p"]
+    for second in range(1, 100):
+        seen = [watts[second * 10 + n] / 1000 for n in range(-5, 5)]
+        lines.append(f"{second + shift_s:.4f},0,12,{sum(seen) / 10 + 90 + drawn.gauss(0, noise_w):.3f}")
+    path = folder / "meter.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_the_runs_own_power_shifted_and_resampled_is_found(tmp_path: Path) -> None:
+    """1.2345 s, resampled to 1 Hz with noise: found within the bound, and much nearer than that."""
+    log = read_log(shifted(tmp_path, 1.2345))
+    found = align(runs.minute(tmp_path, telemetry=True), log, Wanted(assumed=Assumed(lag_ns=0)))
+    error = abs(found.mapping.to_run_ns(0) + 1_234_500_000)
+    assert error <= found.mapping.bound_ns
+    assert error < S // 5
+    assert found.mapping.against == "power_mw"
+    assert found.mapping.ambiguity is not None
+    assert found.mapping.ambiguity < 0.9
+
+
+def test_a_run_that_knows_only_its_times_is_found_by_them(tmp_path: Path) -> None:
+    """One block of load from t_submit to t_last_token."""
+    found = align(runs.minute(tmp_path), read_log(LOGS / "ptdaemon-spl.txt"))
+    truth = 372_543_211
+    assert found.mapping.method is Method.LOAD_FIT
+    assert abs(found.mapping.to_run_ns(found.log.t_ns[0]) - truth) <= found.mapping.bound_ns
+
+
+def test_a_load_that_repeats_itself_is_refused_as_ambiguous(tmp_path: Path) -> None:
+    """A meter's log of ten equal cycles fits at every cycle but the ends."""
+    drawn = random.Random(3)
+    lines = ["time,i,v,p"] + [f"{t},0,12,{(310 if t % 20 >= 10 else 60) + drawn.gauss(0, 2):.3f}" for t in range(400)]
+    (tmp_path / "m.csv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(Refused) as refused:
+        align(_cycles(tmp_path), read_log(tmp_path / "m.csv"))
+    assert refused.value.message == "the log follows the load of the run in several places"
+
+
+def _cycles(folder: Path) -> Artifact:
+    """Return a run whose own power repeats every 20 s."""
+    trace = runs.own_power()
+    trace.columns["power_mw"][:] = [310_000 if (n // 100) % 2 else 60_000 for n in range(1001)]
+    return open_artifact(kit.artifact(folder, run=kit.draft(traces=(kit.chunk_log(), trace))))
+
+
+def test_a_log_of_another_load_is_refused(tmp_path: Path) -> None:
+    """Noise follows nothing."""
+    drawn = random.Random(5)
+    lines = ["time,i,v,p"] + [f"{t},0,12,{200 + drawn.gauss(0, 5):.3f}" for t in range(110)]
+    (tmp_path / "m.csv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(Refused) as refused:
+        align(runs.minute(tmp_path, telemetry=True), read_log(tmp_path / "m.csv"))
+    assert refused.value.message in {
+        "the log does not follow the load of the run",
+        "the log follows the load of the run in several places",
+    }

@@ -1,0 +1,147 @@
+"""Each form of log is read, and each trap of it is refused in words or handled as the table says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from runs import LOGS
+
+from ttsartifact.aligning.log import Kind, TimeBase
+from ttsartifact.aligning.parsing import Columns, read_log
+from ttsartifact.errors import Refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+AT_TEN = 1_795_255_200_000_000_000
+"""2026-11-21T10:00:00Z."""
+
+
+@pytest.mark.parametrize(
+    ("name", "dialect", "base", "first_ns", "second_mw"),
+    [
+        ("ptdaemon-spl.txt", "ptdaemon", TimeBase.LOCAL, AT_TEN + 496_000_000, 121_000),
+        ("ptdaemon-two-analysers.txt", "ptdaemon", TimeBase.LOCAL, AT_TEN + 100_000_000, 701_000),
+        ("nvidia-smi-header.csv", "nvidia-smi", TimeBase.LOCAL, AT_TEN + 250_000_000, 201_500),
+        ("nvidia-smi-nounits.csv", "nvidia-smi", TimeBase.LOCAL, AT_TEN + 250_000_000, 201_500),
+        ("nvidia-smi-noheader.csv", "nvidia-smi-bare", TimeBase.LOCAL, AT_TEN + 250_000_000, 201_500),
+        ("shell-epoch-ns.csv", "shell-epoch-ns", TimeBase.UTC, AT_TEN + 123_456_789, 201_500),
+        ("shell-iso.csv", "shell-iso", TimeBase.UTC, AT_TEN + 123_000_000, 201_500),
+        ("amd-smi.csv", "amd-smi", TimeBase.UTC, AT_TEN, 501_000),
+        ("powersensor3.txt", "powersensor3", TimeBase.START, 0, 121_000),
+        ("shelly.csv", "shelly", TimeBase.LOCAL, AT_TEN, 101_400),
+        ("shelly-energy.txt", "shelly-energy", TimeBase.UTC, AT_TEN, 101_400),
+        ("gpu-z.txt", "gpu-z", TimeBase.LOCAL, AT_TEN, 251_300),
+        ("frameview.csv", "frameview", TimeBase.START, 0, 201_200),
+        ("joulescope.csv", "joulescope", TimeBase.START, 0, 13_500),
+        ("epoch-ns.csv", "epoch-ns", TimeBase.UTC, AT_TEN, 201_500),
+        ("epoch-ms.csv", "epoch-ms", TimeBase.UTC, AT_TEN + 250_000_000, 201_500),
+        ("ipmi.txt", "ipmi", TimeBase.LOCAL, AT_TEN, 221_000),
+    ],
+)
+def test_every_dialect_is_read(name: str, dialect: str, base: TimeBase, first_ns: int, second_mw: int) -> None:
+    """Form, time base, first time and second reading are those that the file shows."""
+    log = read_log(LOGS / name)
+    assert (log.dialect, log.base, log.kind) == (dialect, base, Kind.POWER)
+    assert (log.t_ns[0], log.values[1]) == (first_ns, second_mw)
+    assert log.left_out == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        (
+            "ptdaemon-reversed-clamp.txt",
+            (
+                "an analyser reads negative power: its clamp is reversed, and the sum in the file adds its magnitude: "
+                "found Analyzer2: -11.11 W, expected no negative reading (at {log}: line 1)"
+            ),
+        ),
+        (
+            "rocm-smi-zero.csv",
+            "this sensor reads nothing: found at most 2 W in 5 readings, expected a reading above 3 W (at {log})",
+        ),
+        (
+            "nvidia-smi-not-supported.csv",
+            "the log holds too few readings: found 0 (line 2: no reading: [N/A]), expected at least 2 (at {log})",
+        ),
+        (
+            "nvidia-smi-two-cards.csv",
+            "the log holds several devices: found 0, 1, expected one; --only index=0 keeps it (at {log})",
+        ),
+        (
+            "amd-smi-list-of-power.csv",
+            "the log holds too few readings: found 0 (line 2: no reading: [500, 480]), expected at least 2 (at {log})",
+        ),
+        (
+            "unknown.csv",
+            (
+                "the form of the log is not known: found when;what, expected a known form (docs/align.md), or "
+                "--time, --value and --unit (at {log}: line 1)"
+            ),
+        ),
+    ],
+)
+def test_a_trap_is_refused_in_words(name: str, words: str) -> None:
+    """What would give a wrong figure gives none, and the message says why and where."""
+    with pytest.raises(Refused) as refused:
+        read_log(LOGS / name)
+    assert str(refused.value) == words.format(log=LOGS / name)
+
+
+def test_the_row_that_a_kill_cut_in_two_is_left_out() -> None:
+    """`2` of `205.50 W` is no reading of 2 W."""
+    log = read_log(LOGS / "nvidia-smi-killed.csv")
+    assert log.values == (200_500, 201_500, 202_500, 203_500, 204_500)
+    assert log.left_out == ("line 7: cut",)
+
+
+def test_one_card_of_several_is_read_when_it_is_named() -> None:
+    """--only keeps the rows of one device."""
+    log = read_log(LOGS / "nvidia-smi-two-cards.csv", Columns(only="index=1"))
+    assert log.values == (300_000, 301_000, 302_000, 303_000, 304_000)
+
+
+def test_two_analysers_are_added_and_their_distance_is_kept() -> None:
+    """The two groups of one line are 0.27 s apart."""
+    assert read_log(LOGS / "ptdaemon-two-analysers.txt").skew_ns == 270_000_000
+
+
+def test_a_mean_of_one_second_is_told_from_a_reading_at_an_instant() -> None:
+    """power.draw averages a second on most chips, power.draw.instant none; a BMC averages a minute."""
+    names = ("nvidia-smi-nounits.csv", "nvidia-smi-header.csv", "ipmi.txt")
+    assert [read_log(LOGS / name).window_ns for name in names] == [1_000_000_000, 0, 60_000_000_000]
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours"), [("UTC", 0), ("+02:00", 2), ("-05:30", -5.5), ("Europe/Berlin", 1), ("America/New_York", -5)]
+)
+def test_a_stated_zone_makes_local_time_utc(zone: str, hours: float) -> None:
+    """10:00 in Berlin in November is 09:00 UTC."""
+    log = read_log(LOGS / "shelly.csv", Columns(zone=zone))
+    assert (log.base, log.t_ns[0]) == (TimeBase.UTC, AT_TEN - int(hours * 3600) * 1_000_000_000)
+
+
+def test_an_hour_that_the_clock_showed_twice_is_refused(tmp_path: Path) -> None:
+    """02:30 on the last Sunday of October is two instants in Berlin."""
+    log = tmp_path / "shelly.csv"
+    log.write_text("timestamp,power\n20261025T02:30:00,100.0\n20261025T02:30:01,100.0\n")
+    with pytest.raises(Refused) as refused:
+        read_log(log, Columns(zone="Europe/Berlin"))
+    assert str(refused.value) == (
+        "the clock of this zone showed this time twice or never: found 2026-10-25 02:30:00 Europe/Berlin, "
+        "expected the zone as an offset, such as +02:00 (at --zone)"
+    )
+
+
+def test_any_other_table_is_read_when_its_columns_are_named() -> None:
+    """--time, --value, --unit."""
+    log = read_log(LOGS / "stated.csv", Columns(time="when", value="rail", unit="mW", zone="UTC"))
+    assert (log.t_ns[0], log.values[1], log.resolution_ns) == (AT_TEN + 500_000_000, 3001, 100_000_000)
+
+
+def test_a_counter_of_watt_hours_is_read_as_energy() -> None:
+    """One Wh is 3,600,000 mJ."""
+    log = read_log(LOGS / "shelly-energy.txt", Columns(value="Wh"))
+    assert (log.kind, log.values[0]) == (Kind.COUNTER, 72_000_000)

@@ -1,0 +1,101 @@
+"""`ttsa align`, called as people call it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import full_run
+import pytest
+import runs
+
+from ttsartifact.cli import main
+from ttsartifact.formulas.timebase import from_utc
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.terms.finding import Verdict
+from ttsartifact.verifying.engine import verify
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def metered(tmp_path: Path) -> list[str]:
+    """Return a run of three seconds, and the log of a meter in nanoseconds since 1970."""
+    run = full_run.artifact(tmp_path)
+    origin = from_utc(full_run.ORIGIN)
+    rows = [f"{origin + n * 50_000_000},{300 + n % 3}.5" for n in range(84)]
+    log = tmp_path / "power.csv"
+    log.write_text("Timestamp (ns),Power Draw (W)\n" + "\n".join(rows) + "\n")
+    return [str(run), "--sensor", str(log)]
+
+
+def test_it_says_where_the_log_lies_and_how_sure_that_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Position, the terms of the bound, power and energy of the run, and the mean that is not the run's."""
+    run = runs.minute(tmp_path)
+    assert main(["align", run.where, "--sensor", str(runs.LOGS / "ptdaemon-spl.txt"), "--zone", "UTC"]) == 0
+    assert capsys.readouterr().out == (
+        "log       ptdaemon, column Watts, 100 readings, every 1.0000 s\n"
+        "method    clock, against UTC\n"
+        "position  the first reading is at 0.3725 s of the run's timebase, ±1.1019 s\n"
+        "          0.0009 s  the run's own distance from UTC\n"
+        "          0.4000 s  the log's distance from UTC\n"
+        "          0.0010 s  resolution of the log\n"
+        "          0.5000 s  half a reading's window\n"
+        "          0.2000 s  lag of the meter\n"
+        "run       60.0000 s, 60 readings within it\n"
+        "power     mean 300.618 W ±3.306 W, peak 302.000 W\n"
+        "energy    18037.058 J ±198.342 J\n"
+        "          mean of the whole log, which is not the run's: 228.990 W\n"
+    )
+
+
+def test_json_says_the_same_in_integers(metered: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The document is for programs."""
+    assert main(["align", *metered, "--format", "json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["log"]["dialect"], said["mapping"]["method"]) == ("epoch-ns", "clock")
+    assert said["mapping"]["bound_ns"] == sum(term["ns"] for term in said["mapping"]["terms"])
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_appended_readings_verify(metered: list[str], tmp_path: Path, *, named: bool) -> None:
+    """The new artifact is INTACT, names the old one, and holds readings, mapping and the digest of the log."""
+    out = tmp_path / "metered.tts.wav"
+    meter = ["model=WT310", "serial=C2", "calibrated=2026-01-15T00:00:00Z", "point=wall"] if named else []
+    options = [word for one in meter for word in ("--meter", one)]
+    (before,) = verify(metered[0])
+    assert main(["align", *metered, "--append", "-o", str(out), "--name", "outlet", *options]) == 0
+    artifact, (report,) = open_artifact(out), verify(out)
+    assert report.verdict == before.verdict == Verdict.INTACT
+    assert [one.rule for one in report.failures] == [one.rule for one in before.failures]
+    value = artifact.descriptor.value
+    assert value["derived_from"] == {
+        "artifact_id": open_artifact(metered[0]).artifact_id,
+        "operation": "append_trace",
+        "pcm_equal": True,
+    }
+    channel = value["channels"][-1]
+    assert (channel["name"], channel["source"]) == ("outlet", "external_meter" if named else "other")
+    trace = artifact.trace("channel/outlet")
+    assert trace is not None
+    mapping = channel["mapping"]
+    log_ns = from_utc(full_run.ORIGIN) + 50_000_000
+    drift = mapping["drift_ppb"] * (log_ns - int(mapping["anchor"]["log_ns"])) // 1_000_000_000
+    assert trace.columns["t_ns"][1] == log_ns + mapping["anchor"]["t_ns"] - int(mapping["anchor"]["log_ns"]) + drift
+
+
+def test_a_meter_is_named_whole_or_not_at_all(metered: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Half a name is no witness."""
+    assert main(["align", *metered, "--meter", "model=WT310"]) == 2
+    assert capsys.readouterr().err == (
+        "ttsa: the meter is not named whole: found no serial, no calibrated, no point, expected model, serial, "
+        "calibrated, point (at --meter)\n"
+    )
+
+
+def test_the_picture_is_a_png(metered: list[str], tmp_path: Path) -> None:
+    """--plot writes it whole."""
+    out = tmp_path / "plot.png"
+    assert main(["align", *metered, "--plot", str(out)]) == 0
+    assert out.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"

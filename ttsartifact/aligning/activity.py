@@ -1,0 +1,64 @@
+"""What a run recorded of its own load: its power, else its utilisation, else when it computed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ttsartifact.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ttsartifact.reading.artifact import Artifact
+
+__all__ = ["Load", "load_of", "window_of"]
+
+_FEWEST_READINGS = 8
+_COLUMNS = ("power_mw", "util_gpu_pct")
+
+
+class Load(NamedTuple):
+    """A step function on the run's timebase: `level[i]` holds from `t_ns[i]` to `t_ns[i + 1]`.
+
+    It says nothing before the first time and after the last one.
+    """
+
+    name: str
+    t_ns: tuple[int, ...]
+    level: tuple[float, ...]
+
+
+def window_of(artifact: Artifact) -> tuple[int, int]:
+    """Return t_submit and t_last_token; raises Refused for a run that does not state both."""
+    times = artifact.descriptor.known("/run/times") or {}
+    submit, last = times.get("t_submit_ns"), times.get("t_last_token_ns")
+    if type(submit) is not int or type(last) is not int or last <= submit:
+        raise Refused("the run does not state when it computed", where="/run/times", expected="t_submit < t_last_token")
+    return submit, last
+
+
+def load_of(artifact: Artifact) -> Load:
+    """Return the best that the run recorded of its own load."""
+    telemetry = artifact.trace("telemetry")
+    for column in _COLUMNS if telemetry is not None else ():
+        assert telemetry is not None
+        found = _read(column, telemetry.columns.get("t_ns", ()), telemetry.columns.get(column, ()))
+        if found is not None:
+            return found
+    return _computed(*window_of(artifact))
+
+
+def _read(name: str, t_ns: Sequence[int], values: Sequence[int | None]) -> Load | None:
+    """Return the readings as steps, or None where too few arrived or none differs."""
+    arrived = [(t, value) for t, value in zip(t_ns, values, strict=False) if value is not None]
+    if len(arrived) < _FEWEST_READINGS or len({value for _, value in arrived}) < 2:
+        return None
+    times = tuple(t for t, _ in arrived)
+    # A reading speaks of the time before it: both a mean and a poll that comes after the change.
+    return Load(name, times, tuple(float(value) for _, value in arrived[1:]))
+
+
+def _computed(submit: int, last: int) -> Load:
+    """Return the run as one block of load, with idle time on both sides as long as the run itself."""
+    width = last - submit
+    return Load("t_submit to t_last_token", (submit - width, submit, last, last + width), (0.0, 1.0, 0.0))

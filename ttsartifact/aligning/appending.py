@@ -1,0 +1,127 @@
+"""A log on the run's timebase becomes a channel of a new artifact: readings, meter, mapping."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.aligning.log import Kind
+from ttsartifact.errors import Refused
+from ttsartifact.formulas.timebase import from_utc
+from ttsartifact.packing.appending import append_channel
+from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import absent
+from ttsartifact.terms.trace import Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as Named
+    from pathlib import Path
+
+    from ttsartifact.aligning.align import Aligned
+    from ttsartifact.aligning.log import SensorLog
+    from ttsartifact.reading.artifact import Artifact
+
+__all__ = ["METER_NAMES", "append", "meter_of"]
+
+METER_NAMES = ("make", "model", "serial", "calibrated", "point", "accuracy")
+_NEEDED = ("model", "serial", "calibrated", "point")
+_POINTS = ("wall", "psu", "rail_12v", "gpu", "board", "other")
+_MILLIHERTZ_NS = 1_000_000_000_000
+
+
+def append(
+    artifact: Artifact,
+    found: Aligned,
+    out: Path | str,
+    *,
+    name: str,
+    meter: dict[str, Any] | None = None,
+    replace: bool = False,
+) -> str:
+    """Write a new artifact with the readings as `channel/<name>`, and return its id.
+
+    Readings before the origin of the timebase have no time there and stay in the log, whose digest is kept.
+    """
+    at = [found.mapping.to_run_ns(t) for t in found.log.t_ns]
+    kept = [(t, value) for t, value in zip(at, found.log.values, strict=True) if t >= 0]
+    if not kept:
+        raise Refused("the log ends before the run's timebase begins", expected="a reading after its origin")
+    trace = Trace(f"channel/{name}", {"t_ns": [t for t, _ in kept], "value": [value for _, value in kept]})
+    clock = artifact.descriptor.known("/timebase/origin/clock")
+    return append_channel(artifact, _channel(found, name, clock, meter), trace, out, replace=replace)
+
+
+def meter_of(stated: Named[str, str], log: SensorLog) -> dict[str, Any] | None:
+    """Return the meter that a user names, or None where nothing is stated of one.
+
+    Raises Refused for half a name: a meter is known by model, serial number, calibration and place, or not at all.
+    """
+    strange = [key for key in stated if key not in METER_NAMES]
+    if strange:
+        raise Refused(
+            "nothing is known of a meter by that name",
+            where="--meter",
+            found=strange[0],
+            expected=", ".join(METER_NAMES),
+        )
+    if not stated:
+        return None
+    lacking = [key for key in _NEEDED if key not in stated]
+    if lacking:
+        raise Refused(
+            "the meter is not named whole",
+            where="--meter",
+            found=f"no {', no '.join(lacking)}",
+            expected=", ".join(_NEEDED),
+        )
+    if stated["point"] not in _POINTS:
+        raise Refused(
+            "no such point to measure at", where="--meter point", found=stated["point"], expected=", ".join(_POINTS)
+        )
+    from_utc(stated["calibrated"])
+    named = {key: stated[key] for key in ("make", "model", "accuracy") if key in stated}
+    return named | {
+        "serial_digest": digest.of(stated["serial"].encode()),
+        "calibrated": stated["calibrated"],
+        "measurement_point": stated["point"],
+        "rate_mhz": max(1, round(_MILLIHERTZ_NS / log.period_ns)),
+    }
+
+
+def _channel(found: Aligned, name: str, clock: str, meter: dict[str, Any] | None) -> dict[str, Any]:
+    log, power = found.log, found.log.kind is Kind.POWER
+    unknown_window = absent("unknown", "taken for the time between readings")
+    channel: dict[str, Any] = {
+        "name": name,
+        "unit": "mW" if power else "mJ",
+        "clock": clock,
+        "semantics": "counter" if not power else "instant" if log.window_ns == 0 else "window_mean",
+        "stamp": "window_end",
+        "window_ns": unknown_window if log.window_ns is None else log.window_ns,
+        "latency_ns": absent("unknown", "part of the mapping's bound"),
+        "rate_mhz": absent("not_measured"),
+        "source": "external_meter" if meter is not None else "other",
+        "call": log.column,
+        "scope": log.scope if log.scope != "unknown" else absent("unknown"),
+        "status": "ok",
+        "device": absent("not_applicable"),
+        "mapping": _mapping_value(found),
+    }
+    return channel if meter is None else channel | {"meter": meter}
+
+
+def _mapping_value(found: Aligned) -> dict[str, Any]:
+    """Return /channels/n/mapping: one instant on both axes, the drift, the bound and what it is the sum of."""
+    mapping, log = found.mapping, found.log
+    value: dict[str, Any] = {
+        "method": str(mapping.method),
+        "against": mapping.against,
+        "anchor": {"log_ns": str(mapping.anchor_ns), "t_ns": mapping.to_run_ns(mapping.anchor_ns)},
+        "drift_ppb": mapping.drift_ppb,
+        "bound_ns": mapping.bound_ns,
+        "terms": [{"of": name, "ns": ns} for name, ns in mapping.terms],
+        "lacks": list(mapping.lacks),
+        "log": {"dialect": log.dialect, "base": str(log.base), "digest": log.digest, "size": log.size},
+    }
+    if mapping.ambiguity is not None and mapping.residual_mw is not None:
+        value["fit"] = {"ambiguity_milli": round(mapping.ambiguity * 1000), "residual_mw": mapping.residual_mw}
+    return value

@@ -1,0 +1,204 @@
+"""Where in a log a load lies: log(t) = a + b * mean(load over the reading's window), least squares for each offset.
+
+The bound comes from the likelihood of the offset: all offsets whose residual is not worse than the best one's by more
+than noise explains. What the fit cannot see is added by the caller: lag, the side of the window that is stamped.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ttsartifact.errors import Refused
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ttsartifact.aligning.activity import Load
+
+__all__ = ["Fit", "Sampled", "fit"]
+
+FEWEST_READINGS = 8
+MOST_AMBIGUOUS = 0.9
+LEAST_EXPLAINED = 0.3
+_LIKELY = 9.0  # three standard deviations of a parabola
+_APART = 16.0  # what the second place must be worse by, in the same measure
+_MOST_READINGS = 3000
+_MOST_OFFSETS = 6000
+_LEAST_COVER = 0.8
+_MAX_DRIFT = 500e-6
+
+
+class Sampled(NamedTuple):
+    """Readings in seconds and watts, each the mean of the `window_s` around its time."""
+
+    t_s: NDArray[np.float64]
+    value: NDArray[np.float64]
+    window_s: float
+    period_s: float
+
+
+class Fit(NamedTuple):
+    """The best offset and drift, the half width of those that are as likely, and how good they are."""
+
+    offset_s: float
+    half_s: float
+    drift: float
+    ambiguity: float
+    residual: float
+    readings: int
+
+
+class _Scene(NamedTuple):
+    """A load as its integral, so that its mean over any window is a difference."""
+
+    t_s: NDArray[np.float64]
+    integral: NDArray[np.float64]
+
+    def means(self, at_s: NDArray[np.float64], window_s: float) -> NDArray[np.float64]:
+        """Return the mean of the load over the window around each time."""
+        half = max(window_s, 1e-6) / 2
+        edges = [np.interp(at_s + side, self.t_s, self.integral) for side in (-half, half)]
+        found: NDArray[np.float64] = (edges[1] - edges[0]) / (2 * half)
+        return found
+
+
+def fit(load: Load, log: Sampled, *, drift: bool = False, around_s: tuple[float, float] | None = None) -> Fit:
+    """Return where the log lies on the load's time axis.
+
+    `around_s` limits the offsets that are tried. Raises Refused for too few readings, a log that does not follow the
+    load, and one that follows it in several places.
+    """
+    scene, log = _scene(load), _thinned(log)
+    step = max(min(log.period_s, _shortest(load)) / 4, 1e-3)
+    low, high = around_s or _reach(scene, log)
+    count = min(max(int((high - low) / step) + 1, 2), _MOST_OFFSETS)
+    offsets = np.linspace(low, high, count)
+    pace = _best_drift(scene, log, offsets) if drift else 0.0
+    costs = _costs(scene, log, offsets, pace)
+    if not np.isfinite(costs).any():
+        raise Refused("the log and the run have too little time in common for a fit", expected="8 readings of the run")
+    best = int(np.argmin(costs))
+    width = 2 * max(step, (high - low) / (count - 1))
+    fine = np.linspace(offsets[best] - width, offsets[best] + width, 401)
+    near = _costs(scene, log, fine, pace)
+    top = int(np.argmin(near))
+    left, explained, readings = _explained(scene, log, float(fine[top]), pace)
+    _require_likeness(explained, readings)
+    ambiguity = _ambiguity(
+        offsets, costs, float(near[top]), float(fine[top]), max(log.period_s, log.window_s), explained
+    )
+    half = _half_width(
+        np.concatenate([offsets, fine]), np.concatenate([costs, near]), float(fine[top]), float(near[top])
+    )
+    return Fit(float(fine[top]), half + float(fine[1] - fine[0]), pace, ambiguity, left, readings)
+
+
+def _scene(load: Load) -> _Scene:
+    t = np.array(load.t_ns, dtype=np.float64) / 1e9
+    return _Scene(t, np.concatenate([[0.0], np.cumsum(np.diff(t) * np.array(load.level))]))
+
+
+def _shortest(load: Load) -> float:
+    """Return the time between two readings of the load: finer than that it cannot tell."""
+    return float(np.median(np.diff(np.array(load.t_ns, dtype=np.float64)))) / 1e9
+
+
+def _thinned(log: Sampled) -> Sampled:
+    """Return a log of at most a few thousand readings: neighbours are averaged."""
+    by = math.ceil(len(log.t_s) / _MOST_READINGS)
+    if by == 1:
+        return log
+    whole = len(log.t_s) // by * by
+    t, value = (column[:whole].reshape(-1, by).mean(axis=1) for column in (log.t_s, log.value))
+    return Sampled(t, value, max(log.window_s, log.period_s * by), log.period_s * by)
+
+
+def _reach(scene: _Scene, log: Sampled) -> tuple[float, float]:
+    """Return the offsets at which the log covers enough of the load, or the load enough of the log."""
+    start, stop = float(scene.t_s[0]), float(scene.t_s[-1])
+    first, last = float(log.t_s[0]), float(log.t_s[-1])
+    spare = (1 - _LEAST_COVER) * min(stop - start, last - first)
+    ends = (start - first, stop - last)
+    return min(ends) - spare, max(ends) + spare
+
+
+def _costs(scene: _Scene, log: Sampled, offsets: NDArray[np.float64], drift: float) -> NDArray[np.float64]:
+    """Return n * ln(what is left of the variance) for each offset; infinite where nothing can be said."""
+    found = np.full(len(offsets), np.inf)
+    for place, offset in enumerate(offsets):
+        left, explained, readings = _explained(scene, log, float(offset), drift)
+        if readings >= FEWEST_READINGS and explained > 0 and left >= 0:
+            found[place] = readings * math.log(max(1 - explained, 1e-9))
+    return found
+
+
+def _explained(scene: _Scene, log: Sampled, offset: float, drift: float) -> tuple[float, float, int]:
+    """Return the residual (RMS), the share of the variance that the load explains (0 of a fall), and the readings."""
+    middle = float(log.t_s[len(log.t_s) // 2])
+    at = log.t_s + offset + drift * (log.t_s - middle)
+    half = log.window_s / 2
+    inside = (at - half >= scene.t_s[0]) & (at + half <= scene.t_s[-1])
+    readings = int(inside.sum())
+    if readings < FEWEST_READINGS:
+        return 0.0, 0.0, readings
+    x, y = scene.means(at[inside], log.window_s), log.value[inside]
+    x, y = x - x.mean(), y - y.mean()
+    xx, xy, yy = float(x @ x), float(x @ y), float(y @ y)
+    if xx <= 0 or yy <= 0 or xy <= 0:
+        return math.sqrt(yy / readings), 0.0, readings
+    explained = xy * xy / (xx * yy)
+    return math.sqrt(max(yy * (1 - explained), 0) / readings), explained, readings
+
+
+def _best_drift(scene: _Scene, log: Sampled, offsets: NDArray[np.float64]) -> float:
+    """Return the drift whose best offset leaves least; coarse, then fine."""
+    start = float(offsets[int(np.argmin(_costs(scene, log, offsets, 0.0)))])
+    near = start + np.linspace(-log.period_s, log.period_s, 41)
+    pace, width = 0.0, _MAX_DRIFT
+    for _ in range(3):
+        tried = pace + np.linspace(-width, width, 21)
+        pace = float(min(tried, key=lambda one: float(_costs(scene, log, near, float(one)).min())))
+        width /= 8
+    return pace
+
+
+def _require_likeness(explained: float, readings: int) -> None:
+    if explained < LEAST_EXPLAINED:
+        raise Refused(
+            "the log does not follow the load of the run",
+            found=f"{explained:.0%} of its variance explained by {readings} readings",
+            expected=f"at least {LEAST_EXPLAINED:.0%}",
+        )
+
+
+def _ambiguity(
+    offsets: NDArray[np.float64], costs: NDArray[np.float64], best: float, at: float, near: float, explained: float
+) -> float:
+    """Return the second place's share of the variance over the first one's; raises Refused where noise separates them.
+
+    A second place is a hollow of the cost that lies more than a reading away from the best one.
+    """
+    inner = (costs[1:-1] <= costs[:-2]) & (costs[1:-1] <= costs[2:]) & np.isfinite(costs[1:-1])
+    hollow = np.flatnonzero(inner) + 1
+    others = hollow[np.abs(offsets[hollow] - at) > 1.5 * near]
+    if not len(others):
+        return 0.0
+    second = int(others[int(np.argmin(costs[others]))])
+    counted = max(best / math.log(max(1 - explained, 1e-9)), 1.0)
+    ambiguity = (1 - math.exp(float(costs[second]) / counted)) / explained
+    if ambiguity > MOST_AMBIGUOUS or float(costs[second]) - best < _APART:
+        raise Refused(
+            "the log follows the load of the run in several places",
+            found=f"a second place {offsets[second] - at:+.3f} s away explains {ambiguity:.0%} of what the best does",
+            expected=f"at most {MOST_AMBIGUOUS:.0%}, and more apart than noise explains",
+        )
+    return max(ambiguity, 0.0)
+
+
+def _half_width(offsets: NDArray[np.float64], costs: NDArray[np.float64], at: float, best: float) -> float:
+    """Return how far the farthest offset lies that noise does not tell from the best one."""
+    likely = offsets[costs - best <= _LIKELY]
+    return float(np.abs(likely - at).max())

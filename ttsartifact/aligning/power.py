@@ -1,0 +1,126 @@
+"""What a log says of the run: mean, peak and energy over [t_submit, t_last_token], each with its error.
+
+A reading of power holds from the middle between it and the one before to the middle between it and the one after:
+which side of its window a meter stamps is rarely known, and half a window is in the bound. The error is how far the
+figure moves when the log is moved by its bound.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from ttsartifact.aligning.log import Kind
+from ttsartifact.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ttsartifact.aligning.log import SensorLog
+    from ttsartifact.aligning.mapping import Mapping
+
+__all__ = ["LEAST_UPDATES", "Figures", "as_power", "figures_of", "updates_of"]
+
+LEAST_UPDATES = 20
+"""Fewer updates of a counter within a run say nothing of its energy (determinism of counters, clause 9.5)."""
+_SHIFTS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Power and energy within the run. None where the log does not say it; `why` tells."""
+
+    readings: int
+    covered: bool
+    mean_mw: int | None
+    mean_error_mw: int | None
+    peak_mw: int | None
+    energy_mj: int | None
+    energy_error_mj: int | None
+    naive_mean_mw: int
+    """The mean of every reading of the file: what it gives who does not align."""
+    why: str = ""
+
+
+def as_power(log: SensorLog) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return times and readings in mW; of a counter the power between two of its updates, at the middle of them."""
+    if log.kind is Kind.POWER:
+        return log.t_ns, log.values
+    kept = updates_of(log)
+    pairs = [(kept[n - 1], kept[n]) for n in range(1, len(kept))]
+    if len(pairs) < 2:
+        raise Refused("the counter was renewed too rarely to show power", found=f"{len(kept)} values", expected="3")
+    if any(b[1] < a[1] for a, b in pairs):
+        raise Refused("the counter of the log was reset", expected="one that never falls")
+    times = tuple((a[0] + b[0]) // 2 for a, b in pairs)
+    return times, tuple(round((b[1] - a[1]) * 1_000_000_000 / (b[0] - a[0])) for a, b in pairs)
+
+
+def updates_of(log: SensorLog) -> list[tuple[int, int]]:
+    """Return the readings of a counter that differ from the one before."""
+    rows = list(zip(log.t_ns, log.values, strict=True))
+    return [row for n, row in enumerate(rows) if n == 0 or row[1] != rows[n - 1][1]]
+
+
+def figures_of(log: SensorLog, mapping: Mapping, submit: int, last: int) -> Figures:
+    """Return what the log says of the run."""
+    times, values = as_power(log)
+    at = [mapping.to_run_ns(t) for t in times]
+    naive = round(sum(values) / len(values))
+    low, high = bisect_left(at, submit), bisect_right(at, last)
+    covered = at[0] <= submit and at[-1] >= last
+    why = _refusal(log, mapping, covered=covered, submit=submit, last=last)
+    if why:
+        return Figures(
+            readings=high - low, covered=covered, mean_mw=None, mean_error_mw=None, peak_mw=None, energy_mj=None,
+            energy_error_mj=None, naive_mean_mw=naive, why=why,
+        )  # fmt: skip
+    steps = _Steps(at, values)
+    mean = steps.mean(submit, last)
+    shifts = [mapping.bound_ns * n // _SHIFTS for n in range(-_SHIFTS, _SHIFTS + 1)]
+    error = max(abs(steps.mean(submit + shift, last + shift) - mean) for shift in shifts)
+    peak = max(values[low:high], default=round(mean))
+    seconds = (last - submit) / 1e9
+    return Figures(
+        readings=high - low,
+        covered=True,
+        mean_mw=round(mean),
+        mean_error_mw=round(error),
+        peak_mw=peak,
+        energy_mj=round(mean * seconds),
+        energy_error_mj=round(error * seconds),
+        naive_mean_mw=naive,
+    )
+
+
+def _refusal(log: SensorLog, mapping: Mapping, *, covered: bool, submit: int, last: int) -> str:
+    """Say why the log gives no figure of the run, or nothing."""
+    if not covered:
+        return "the log does not cover the run"
+    if log.kind is Kind.COUNTER:
+        renewed = sum(submit <= mapping.to_run_ns(t) <= last for t, _ in updates_of(log))
+        if renewed < LEAST_UPDATES:
+            return f"the counter was renewed {renewed} times within the run, fewer than {LEAST_UPDATES}"
+    return ""
+
+
+class _Steps:
+    """Readings as a step function that changes in the middle between two of them, and as its integral."""
+
+    def __init__(self, at: Sequence[int], values: Sequence[int]) -> None:
+        middles = [(a + b) // 2 for a, b in pairwise(at)]
+        self._edges = [at[0], *middles]
+        self._values = values
+        self._sums = [0]
+        for n in range(1, len(self._edges)):
+            self._sums.append(self._sums[-1] + values[n - 1] * (self._edges[n] - self._edges[n - 1]))
+
+    def _integral(self, moment: int) -> int:
+        place = max(bisect_right(self._edges, moment) - 1, 0)
+        return self._sums[place] + self._values[place] * (moment - self._edges[place])
+
+    def mean(self, start: int, stop: int) -> float:
+        """Return the mean over a time; the first and the last reading hold beyond the ends."""
+        return (self._integral(stop) - self._integral(start)) / (stop - start)

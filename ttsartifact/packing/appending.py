@@ -1,0 +1,69 @@
+"""A run with one more channel: the descriptor is a new one, and says which it was made from (clause 6.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.container import canonical, leaves, riff, schemas
+from ttsartifact.container.carrier import carrier_of
+from ttsartifact.container.hashing import digest_pieces
+from ttsartifact.container.source import JoinedSource
+from ttsartifact.errors import Refused
+from ttsartifact.packing.pack import Run, write
+from ttsartifact.terms import digest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.terms.trace import Trace
+
+__all__ = ["append_channel"]
+
+
+def append_channel(
+    artifact: Artifact, channel: dict[str, Any], trace: Trace, out: Path | str, *, replace: bool = False
+) -> str:
+    """Write the run with `channel` and its trace `channel/<name>`; return the new artifact id.
+
+    Attestations speak of the old descriptor and are left out. Raises Refused where the run has such a channel, where
+    its audio is not the recorded one, or `out` exists.
+    """
+    value = _with_channel(artifact, channel, trace)
+    data = canonical.canonical_bytes(trace.to_value())
+    parts = {"descriptor": canonical.canonical_bytes(value)}
+    for entry in value["traces"]:
+        name = f"trace/{entry['name']}"
+        parts[name] = data if entry["name"] == trace.name else artifact.parts.part(name)
+    kept = [name for name in artifact.parts.names() if name == leaves.PART or name.startswith("ref/")]
+    parts |= {name: artifact.parts.part(name) for name in kept}
+    stated, found = artifact.descriptor.known("/audio/digest"), digest_pieces(artifact.audio)
+    if found != stated:
+        raise Refused("the audio is not the one that was recorded", where=artifact.where, found=found, expected=stated)
+    audio = JoinedSource(artifact.audio)
+    wave = riff.walk(audio) if artifact.wave is not None else None
+    run = Run(parts=parts, audio=audio, wave=wave, audio_digest=found)
+    write(run, out, carrier=carrier_of(out), replace=replace)
+    return run.artifact_id
+
+
+def _with_channel(artifact: Artifact, channel: dict[str, Any], trace: Trace) -> dict[str, Any]:
+    """Return the new descriptor, held against the schemas."""
+    before = artifact.descriptor.value
+    if any(one["name"] == channel["name"] for one in before["channels"]):
+        raise Refused("the run has a channel of this name", where="/channels", found=channel["name"])
+    data = canonical.canonical_bytes(trace.to_value())
+    entry = {
+        "name": trace.name,
+        "media_type": "application/json",
+        "size": len(data),
+        "digest": digest.of(data),
+        "rows": trace.rows,
+    }
+    value = before | {
+        "channels": [*before["channels"], channel],
+        "traces": [*before["traces"], entry],
+        "derived_from": {"artifact_id": artifact.artifact_id, "operation": "append_trace", "pcm_equal": True},
+    }
+    schemas.require_valid("descriptor", value)
+    return value
