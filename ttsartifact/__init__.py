@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ttsartifact._spec import FORMAT_VERSION
+    from ttsartifact.attesting.checking import Attested, Kind, Standing
     from ttsartifact.attesting.keys import NoteKey
     from ttsartifact.attesting.notes import Checkpoint
     from ttsartifact.attesting.proofs import Proof
@@ -47,8 +48,11 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from ttsartifact.formulas.chain import adaptation_chain
+    from ttsartifact.formulas.pcm_events import PcmFormat
     from ttsartifact.packing.carriers import convert, reattach, strip
     from ttsartifact.packing.pack import Packed, pack
+    from ttsartifact.perturbing.perturb import LayerCount, Perturbed, perturb, perturb_wav
+    from ttsartifact.perturbing.plan import ImperfectionPlan, load_plan, plan_of
     from ttsartifact.reading.artifact import Artifact, Parts
     from ttsartifact.reading.artifact import open_artifact as open  # noqa: A004 - as in gzip and wave
     from ttsartifact.reading.ranges import read_range
@@ -104,6 +108,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PLACES = {
+    "ttsartifact.formulas.pcm_events": ("PcmFormat",),
+    "ttsartifact.perturbing.plan": ("ImperfectionPlan", "load_plan", "plan_of"),
+    "ttsartifact.perturbing.perturb": ("LayerCount", "Perturbed", "perturb", "perturb_wav"),
+    "ttsartifact.attesting.checking": ("Attested", "Kind", "Standing"),
     "ttsartifact._spec": ("FORMAT_VERSION",),
     "ttsartifact.attesting.keys": ("NoteKey",),
     "ttsartifact.attesting.notes": ("Checkpoint",),
@@ -194,6 +202,7 @@ __all__ = [
     "Adapted",
     "Adapter",
     "Artifact",
+    "Attested",
     "AudioComparison",
     "Authority",
     "BatchChunk",
@@ -222,8 +231,11 @@ __all__ = [
     "Finished",
     "Heard",
     "Hint",
+    "ImperfectionPlan",
     "InvalidDescriptor",
     "Judgement",
+    "Kind",
+    "LayerCount",
     "Level",
     "Nearness",
     "NotAnArtifact",
@@ -233,6 +245,8 @@ __all__ = [
     "Packed",
     "Parameter",
     "Parts",
+    "PcmFormat",
+    "Perturbed",
     "Plan",
     "PlannedInput",
     "Prepared",
@@ -259,6 +273,7 @@ __all__ = [
     "Source",
     "Span",
     "StageComparison",
+    "Standing",
     "Stated",
     "Timing",
     "Tolerance",
@@ -276,8 +291,12 @@ __all__ = [
     "condition_diff",
     "convert",
     "diff",
+    "load_plan",
     "open",
     "pack",
+    "perturb",
+    "perturb_wav",
+    "plan_of",
     "read_range",
     "reattach",
     "record_command",

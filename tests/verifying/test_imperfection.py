@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import imperfect_voice
 import judged
 import kit
 import pytest
@@ -81,6 +82,7 @@ CASES = [
     case("IMP11", "shifted", traces=pauses(src_start__2=701, src_end__2=701)),
     case("IMP11", "no-map", traces=pauses(src_start__0=None, src_end__0=None)),
     case("IMP11", "other-length", clean_frames=799),
+    kit.Case(rule="IMP13", slug="other-samples", make=imperfect_voice.forged),
 ]
 
 

@@ -48,6 +48,15 @@ def verify(
     ignore: Annotated[
         Sequence[str], Option("Suppress a rule's findings, for a reason; may be repeated.", metavar="ID=REASON")
     ] = (),
+    trust: Annotated[
+        str | None,
+        Option(
+            "Whose signatures, time-stamps and logs count: a trust file or OpenSSH's allowed_signers.", metavar="FILE"
+        ),
+    ] = None,
+    log: Annotated[
+        str | None, Option("The run log that you hold: history kept, nothing withheld.", metavar="DIR")
+    ] = None,
     fail_on: Annotated[str, Option("The least severity that counts.", choices=("warn", "error"))] = "error",
     quick: Annotated[bool, Option("Check sizes and structure only; compute no digest.")] = False,
     strict: Strict = False,
@@ -55,7 +64,7 @@ def verify(
 ) -> int:
     """Verify files against all rules and return the exit code."""
     asked: dict[str, Any] = {"level": level, "profiles": tuple(profile), "ignore": ignored(ignore), "quick": quick}
-    if quick and (profile or text is not None or text_file is not None or ref):
+    if quick and (profile or text is not None or text_file is not None or ref or trust or log):
         raise Usage("--quick hashes nothing: a profile, a text and a clip need a whole verification")
     if text is not None and text_file is not None:
         raise Usage("--text and --text-file say the same thing; give one")
@@ -65,6 +74,14 @@ def verify(
         asked["text"] = _bytes_of(text_file)
     if ref:
         asked["references"] = _references(ref)
+    if trust is not None:
+        from ttsartifact.attesting.trust import load_trust
+
+        asked["trust"] = load_trust(trust)
+    if log is not None:
+        from ttsartifact.attesting.runlog import RunLog
+
+        asked["log"] = RunLog(log)
     held = _receipt(receipt)
     if held is not None and len(files) != 1:
         raise Usage("--receipt speaks of one file")

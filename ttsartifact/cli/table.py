@@ -180,6 +180,43 @@ COMMANDS: dict[str, Command] = {
             "audio is refused.",
         ),
         Command(
+            "perturb",
+            "perturbing:perturb",
+            "Make a run imperfect on purpose, by a plan.",
+            "Where, of which kind, how often and with what probability stands in the plan (clause 6.7). Equal input "
+            "gives equal bytes. The new file says what it was made from and logs every opportunity, so that verify "
+            "takes each event back to the clean samples and applies the plan again.",
+        ),
+        Command(
+            "sign",
+            "attesting:sign",
+            "Sign the identity of a run.",
+            "With --ssh-key, ssh-keygen signs (namespace ttsartifact@v1); with --key, an in-toto statement is signed "
+            "by Ed25519 in a DSSE envelope. The signature becomes a part of the file; artifact_id stays. verify checks "
+            "it offline, and --trust says whose signatures count.",
+        ),
+        Command(
+            "timestamp",
+            "attesting:timestamp",
+            "Attach an RFC 3161 time-stamp, in two offline steps.",
+            "--request writes the file that you send to a time-stamping authority with a tool of yours; --reply "
+            "attaches what came back.",
+        ),
+        Command(
+            "log",
+            "runlog:log",
+            "Keep a run log: what was known before what.",
+            "An append-only Merkle tree of claims, policies, runs and rejects as static files (C2SP tlog-tiles). "
+            "`log init LOG --origin NAME --key FILE`, `log add LOG FILE...`, `log checkpoint LOG --key FILE`, "
+            "`log stamp LOG --request TSQ | --reply TSR`, `log prove LOG --index N [-o ARTIFACT]`, `log check LOG`.",
+        ),
+        Command(
+            "publish",
+            "attesting:publish",
+            "Verify, sign, log and prove in one step.",
+            "The last line printed is the receipt for the post.",
+        ),
+        Command(
             "conform",
             "conform:conform",
             "Hold a verifier to the conformance kit.",

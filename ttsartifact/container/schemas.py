@@ -11,7 +11,7 @@ from ttsartifact.errors import InvalidDescriptor
 if TYPE_CHECKING:
     import jsonschema_rs
 
-__all__ = ["holds_as", "require_valid", "require_valid_at", "validator"]
+__all__ = ["holds_as", "require_kind", "require_valid", "require_valid_at", "validator"]
 
 
 @cache
@@ -25,6 +25,15 @@ def validator(name: str) -> jsonschema_rs.Draft202012Validator:
 def holds_as(kind: str, value: Any) -> bool:
     """Tell whether `value` is a sound `kind` of the descriptor: a name below its schema's $defs."""
     return _definition(kind).is_valid(value)
+
+
+def require_kind(kind: str, value: Any, message: str) -> None:
+    """Raise InvalidDescriptor with the first place where `value` is not a sound `kind` of the descriptor."""
+    compiled = _definition(kind)
+    if not compiled.is_valid(value):
+        error = next(compiled.iter_errors(value))
+        pointer = "".join(f"/{step}" for step in error.instance_path)
+        raise InvalidDescriptor(f"{message}: {error.message[:300]}", where=pointer or "/", rule="SCH02")
 
 
 @cache

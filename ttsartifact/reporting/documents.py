@@ -76,6 +76,19 @@ def report_document(
             {"hint": hint.id, "where": hint.where, "found": _plain(hint.found), "message": hint.message}
             for hint in report.hints
         ],
+        "attestations": [
+            {
+                "part": given.part,
+                "type": given.kind,
+                "standing": given.standing,
+                "problem": given.problem or None,
+                "signer": _plain(given.signer),
+                "trusted_as": _plain(given.trusted),
+                "time": None if given.time is None else f"{given.time:%Y-%m-%dT%H:%M:%SZ}",
+                "time_trusted": given.time_trusted,
+            }
+            for given in report.attestations
+        ],
         "receipt": None if differences is None else _receipt(differences),
     }
 

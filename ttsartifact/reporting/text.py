@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ttsartifact.reporting.adaptation import adaptation_words
+from ttsartifact.reporting.attestations import attestation_words
 from ttsartifact.reporting.phrases import VERDICTS, Paint, counted, spoken
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.finding import Outcome
@@ -46,6 +47,8 @@ def report_lines(
         yield f"  level     {_level(report)}"
     if report.adaptation is not None and report.adaptation.get("target_refs"):
         yield f"  voice     adapted: {adaptation_words(report.adaptation)}"
+    for given in report.attestations:
+        yield f"  attested  {attestation_words(given, paint)}"
     for finding in report.findings[:_MOST_FINDINGS]:
         yield from _finding_lines(finding, paint)
     if len(report.findings) > _MOST_FINDINGS:

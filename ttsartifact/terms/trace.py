@@ -38,6 +38,7 @@ TRACE_COLUMNS: dict[str, tuple[str, ...]] = {
         "payload_sha256",
         "packet_index",
         "bytes_lost",
+        "removed_pcm",
     ),
     "channel": ("t_ns", "value"),
 }

@@ -135,6 +135,7 @@ def judge(
         profiles=session.profiles,
         required=session.required,
         adaptation=adapted if isinstance(adapted := descriptor.known("/pins/adaptation"), dict) else None,
+        attestations=evidence.attestations if families is None and session.stopped_by is None else (),
     )
 
 

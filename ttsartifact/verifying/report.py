@@ -8,6 +8,7 @@ from ttsartifact.terms.finding import Finding, Hint, Outcome, Severity, Verdict
 from ttsartifact.verifying.catalogue import inconclusive
 
 if TYPE_CHECKING:
+    from ttsartifact.attesting.checking import Attested
     from ttsartifact.terms.level import Level
 
 __all__ = ["Report", "exit_code"]
@@ -36,6 +37,8 @@ class Report(NamedTuple):
     """Rules that a demanded profile wants answered; one that is unverifiable leaves the profile open."""
     adaptation: dict[str, Any] | None = None
     """What the run states of the adaptation of its voice; None where it states none."""
+    attestations: tuple[Attested, ...] = ()
+    """What each attestation is worth (clause 10.7)."""
 
     @property
     def failures(self) -> tuple[Finding, ...]:

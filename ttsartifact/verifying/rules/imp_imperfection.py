@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.source import JoinedSource, Span, blocks_of
+from ttsartifact.errors import TtsArtifactError
 from ttsartifact.formulas.draws import probability, schedule, tails
 from ttsartifact.terms.digest import spelled
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
@@ -16,6 +18,7 @@ from ttsartifact.verifying.rules.shared import entries
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ttsartifact.formulas.pcm_events import PcmFormat
     from ttsartifact.terms.trace import Trace
     from ttsartifact.verifying.evidence import Evidence
 
@@ -27,6 +30,8 @@ STAGES = (
 _AFTER_PCM = frozenset({"codec", "transport"})
 _CLIP_KINDS = frozenset({"breath", "filled_pause", "interjection"})
 _UNLIKELY = 1 / 2000
+_INTEGERS = frozenset({"pcm_s16", "pcm_s24", "pcm_s32"})
+_LARGEST_REPLAY_BYTES = 64 << 20  # a quarter of an hour of 24 kHz speech, held twice
 _NONE = NotApplicable("nothing was made imperfect on purpose")
 _NO_LOG = NotApplicable("no event is logged")
 
@@ -136,7 +141,18 @@ def replayed_draws(evidence: Evidence) -> Answer:
         rows = by_layer.get(place, [])
         if not layer["enabled"]:
             continue
-        if not rows and "per_packet_ppm" not in layer["trigger"]:
+        stated = layer.get("opportunities")
+        if stated is not None and stated != len(rows):
+            faults.append(
+                Mismatch(
+                    where="trace/imperfection",
+                    found=f"{len(rows)} rows of layer {layer['id']}",
+                    expected=f"{stated}, one for each opportunity",
+                    message="opportunities are missing from the log",
+                )
+            )
+            continue
+        if not rows and stated is None and "per_packet_ppm" not in layer["trigger"]:
             faults.append(
                 Mismatch(
                     where="trace/imperfection",
@@ -210,28 +226,21 @@ def clean_audio_returns(evidence: Evidence) -> Answer:
     stated, events = evidence.known("/imperfection/clean_pcm") if _layers(evidence) else None, _pcm_events(evidence)
     if stated is None or not events:
         return NotApplicable("no digest of clean audio, or no logged event of stage pcm")
-    later = [layer for _, layer in _layers(evidence) if layer["enabled"] and layer["stage"] in _AFTER_PCM]
-    if later or any(source[0] != source[1] for _, source, _ in events):
-        return NotApplicable("something else than insertions acted on the samples")
-    wave = evidence.artifact.wave
-    if wave is None:
-        return Unverifiable("the PCM of encoded audio")
-    start, _ = wave.bare_pcm
-    width, whole = wave.format.frame_bytes, JoinedSource(evidence.artifact.audio)
-    cuts = [(a * width, b * width) for _, _, (a, b) in events]
-    places = [0, *(offset for cut in cuts for offset in cut), wave.data.size]
-    kept = [Span(whole, start + a, b - a) for a, b in zip(places[::2], places[1::2], strict=True) if b > a]
-    state = hashlib.sha256()
-    for block in blocks_of(kept):
-        state.update(block)
-    if stated == spelled(state.hexdigest()):
+    if any(layer["enabled"] and layer["stage"] in _AFTER_PCM for _, layer in _layers(evidence)):
+        return NotApplicable("something acted on the samples after stage pcm")
+    if any(source[0] != source[1] for _, source, _ in events) and not _keeps_what_it_replaced(evidence, events):
+        return NotApplicable("the log does not keep the frames that were replaced")
+    clean = _clean_digest(evidence, events)
+    if isinstance(clean, Unverifiable):
+        return clean
+    if stated == clean:
         return []
     return [
         Mismatch(
             where="/imperfection/clean_pcm",
             found=stated,
-            expected=spelled(state.hexdigest()),
-            message="the audio without what was inserted is another",
+            expected=clean,
+            message="the audio with every event taken back is not the stated clean audio",
         )
     ]
 
@@ -266,6 +275,40 @@ def mapped_media_time(evidence: Evidence) -> Answer:
             message="the events do not make this audio out of the clean one",
         )
     ]
+
+
+@rule("IMP13")
+def replayed_samples(evidence: Evidence) -> Answer:
+    from ttsartifact.formulas import pcm_events
+
+    layers = [layer for _, layer in _layers(evidence)]
+    log = _log(evidence)
+    ours = {place for place, layer in enumerate(layers) if layer.get("method") == pcm_events.METHOD}
+    if not ours or log is None:
+        return NotApplicable("no layer of method ttsa-pcm/1, or no log")
+    if any(place not in ours and layer["stage"] == "pcm" and layer["enabled"] for place, layer in enumerate(layers)):
+        return NotApplicable("a layer of stage pcm was applied in another way")
+    found = _integer_pcm(evidence)
+    if isinstance(found, (NotApplicable, Unverifiable)):
+        return found
+    audio, sound = found
+    every = [dict(zip(log.columns, row, strict=True)) for row in zip(*log.columns.values(), strict=True)]
+    rows = [row for row in every if row["layer"] in ours]
+    try:
+        clean = pcm_events.clean_of(audio, sound, rows)
+        if clean is None:
+            return [
+                Mismatch(where="trace/imperfection", found="no removed_pcm", message="replaced frames are not kept")
+            ]
+        seed = evidence.known("/imperfection/draw/seed")
+        again, expected = pcm_events.apply(clean, sound, layers, seed, _clips_within(audio, sound, rows))
+    except (TtsArtifactError, ValueError) as error:
+        return [Mismatch(where="/imperfection/layers", found=str(error), message="the plan cannot be applied again")]
+    return _first_difference(rows, expected, log) or (
+        []
+        if again == audio
+        else [Mismatch(where="/audio", message="the plan gives other samples than these", found="other samples")]
+    )
 
 
 def _layers(evidence: Evidence) -> list[tuple[str, dict[str, Any]]]:
@@ -320,3 +363,64 @@ def _pcm_events(evidence: Evidence) -> list[tuple[int, tuple[Any, Any], tuple[An
 
 def _at(row: int, column: str, found: Any, expected: Any, message: str) -> Mismatch:
     return Mismatch(where=f"trace/imperfection/columns/{column}/{row}", found=found, expected=expected, message=message)
+
+
+def _keeps_what_it_replaced(evidence: Evidence, events: list[tuple[int, tuple[Any, Any], tuple[Any, Any]]]) -> bool:
+    log = _log(evidence)
+    kept = log.columns.get("removed_pcm") if log is not None else None
+    return kept is not None and all(source[0] == source[1] or kept[row] is not None for row, source, _ in events)
+
+
+def _clean_digest(evidence: Evidence, events: list[tuple[int, tuple[Any, Any], tuple[Any, Any]]]) -> str | Unverifiable:
+    """Return the digest of the audio with every event taken back; reads it block by block."""
+    wave, log = evidence.artifact.wave, _log(evidence)
+    if wave is None or log is None:
+        return Unverifiable("the PCM of encoded audio")
+    start, _ = wave.bare_pcm
+    width, whole = wave.format.frame_bytes, JoinedSource(evidence.artifact.audio)
+    state, place = hashlib.sha256(), 0
+    for row, source, (begins, ends) in [*events, (-1, (0, 0), (wave.data.size // width, 0))]:
+        for block in blocks_of([Span(whole, start + place, begins * width - place)]):
+            state.update(block)
+        place = ends * width
+        if source[0] != source[1]:
+            state.update(base64.b64decode(log.columns["removed_pcm"][row]))
+    return spelled(state.hexdigest())
+
+
+def _integer_pcm(evidence: Evidence) -> tuple[bytes, PcmFormat] | NotApplicable | Unverifiable:
+    """Return the PCM and its format, where it is signed integers of a size that is held in memory."""
+    from ttsartifact.formulas.pcm_events import PcmFormat
+
+    wave = evidence.artifact.wave
+    if wave is None:
+        return Unverifiable("the PCM of encoded audio")
+    if wave.format.subtype not in _INTEGERS:
+        return NotApplicable("samples that are not signed integers")
+    start, _ = wave.bare_pcm
+    if wave.data.size > _LARGEST_REPLAY_BYTES:
+        return Unverifiable(f"a replay of more than {_LARGEST_REPLAY_BYTES} bytes of PCM")
+    audio = JoinedSource(evidence.artifact.audio).read_at(start, wave.data.size)
+    return audio, PcmFormat(wave.format.sample_rate_hz, wave.format.channels, wave.format.bit_depth // 8)
+
+
+def _clips_within(audio: bytes, sound: PcmFormat, rows: list[dict[str, Any]]) -> dict[str, bytes]:
+    """Return the clips that were inserted, out of the audio itself; what is not the named clip is not one."""
+    found = {}
+    for row in rows:
+        if row["payload_sha256"] is not None and row["out_start"] is not None and row["out_end"] is not None:
+            frames = audio[row["out_start"] * sound.frame_bytes : row["out_end"] * sound.frame_bytes]
+            if hashlib.sha256(frames).hexdigest() == row["payload_sha256"]:
+                found[row["payload_sha256"]] = frames
+    return found
+
+
+def _first_difference(rows: list[dict[str, Any]], expected: list[dict[str, Any]], log: Trace) -> list[Mismatch]:
+    if len(rows) != len(expected):
+        message = "the plan has another number of opportunities"
+        return [Mismatch(where="trace/imperfection", found=len(rows), expected=len(expected), message=message)]
+    for place, (row, made) in enumerate(zip(rows, expected, strict=True)):
+        for column in log.columns:
+            if column != "conf_milli" and row[column] != made[column]:
+                return [_at(place, column, row[column], made[column], "the plan gives another event")]
+    return []

@@ -1,0 +1,316 @@
+"""An imperfect run verifies, comes back to its clean samples bit for bit, and no number of its log can be changed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+import subprocess
+import wave
+from pathlib import Path
+
+import kit
+import pytest
+from imperfect_voice import FRAMES, voice, voiced_run
+
+from ttsartifact.container import canonical
+from ttsartifact.errors import InvalidDescriptor, Refused
+from ttsartifact.formulas.pcm_events import KINDS, PcmFormat, apply, clean_of, digest_of_clip
+from ttsartifact.perturbing.perturb import perturb, perturb_wav
+from ttsartifact.perturbing.plan import load_plan, plan_of
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.terms import digest
+from ttsartifact.verifying.engine import verify
+from ttsartifact.verifying.report import exit_code
+
+MONO = PcmFormat(16_000, 1, 2)
+CLIPS = ("breath", "filled_pause", "interjection")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return voiced_run(tmp_path)
+
+
+def clip(folder: Path) -> Path:
+    path = folder / "um.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(struct.pack("<160h", *range(160)))
+    return path
+
+
+def plan_for(kind: str, folder: Path, **more) -> object:
+    layer = {"id": "it", "kind": kind, "rate_per_min": 300, "length_ms": [5, 40]} | more
+    if kind in CLIPS:
+        layer["clips"] = [str(clip(folder))]
+    return plan_of({"seed": "4711", "layer": [layer]})
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_verifies_and_inverts(kind: str, run: Path, tmp_path: Path) -> None:
+    """The verdict is INTACT, the clean digest comes back, the plan gives the samples again, and something happened."""
+    made = perturb(run, plan_for(kind, tmp_path), tmp_path / "out.tts.wav")
+    (report,) = verify(made.packed.path)
+    assert (report.verdict, report.findings) == ("INTACT", ())
+    assert {"IMP05", "IMP06", "IMP10", "IMP11", "IMP13"} <= set(report.passed)
+    assert made.counts[0].events > 0
+    assert made.packed.descriptor.known("/imperfection/clean_pcm") == digest.of(voice())
+    assert made.packed.descriptor.known("/derived_from/artifact_id") == open_artifact(run).artifact_id
+
+
+def edited(path: Path, out: Path, change, *, plan=None) -> Path:
+    """Write `path` again with another log (and plan), every digest made anew."""
+    found = open_artifact(path)
+    parts = {name: found.parts.part(name) for name in found.parts.names()}
+    log = json.loads(parts["trace/imperfection"])
+    change(log["columns"])
+    log["rows"] = len(log["columns"]["layer"])
+    parts["trace/imperfection"] = canonical.canonical_bytes(log)
+    value = json.loads(parts["descriptor"])
+    for entry in value["traces"]:
+        if entry["name"] == "imperfection":
+            data = parts["trace/imperfection"]
+            entry |= {"size": len(data), "digest": digest.of(data), "rows": log["rows"]}
+    if plan is not None:
+        plan(value["imperfection"])
+    parts["descriptor"] = canonical.canonical_bytes(value)
+    from dataclasses import replace
+
+    from ttsartifact.packing.carriers import _run_of
+    from ttsartifact.packing.pack import write
+
+    write(replace(_run_of(found), parts=parts), out, carrier="wav")
+    return out
+
+
+def fired(columns: dict) -> int:
+    return columns["fired"].index(1)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_nothing_in_the_log_or_the_plan_can_be_changed(kind: str, run: Path, tmp_path: Path) -> None:
+    """An event moved by a sample, another seed, an event hidden, all rows gone, a row fewer: an IMP rule fails."""
+    made = perturb(run, plan_for(kind, tmp_path), tmp_path / "out.tts.wav").packed.path
+
+    def move(columns: dict) -> None:
+        row = fired(columns)
+        for name in ("src_start", "src_end", "out_start", "out_end"):
+            columns[name][row] += 1
+
+    def hide(columns: dict) -> None:
+        columns["fired"][fired(columns)] = 0
+
+    def clear(columns: dict) -> None:
+        for column in columns.values():
+            column.clear()
+
+    def shorten(columns: dict) -> None:
+        for column in columns.values():
+            column.pop()
+
+    def longer(columns: dict) -> None:
+        columns["requested_frames"][fired(columns)] += 1
+
+    def nothing(columns: dict) -> None:
+        del columns
+
+    cases = {
+        "moved": (move, None),
+        "hidden": (hide, None),
+        "cleared": (clear, None),
+        "shortened": (shorten, None),
+        "length": (longer, None),
+        "seed": (nothing, lambda value: value["draw"].update(seed="4712")),
+        "fewer-stated": (clear, lambda value: value["layers"][0].update(opportunities=0)),
+        "kind": (nothing, lambda value: value["layers"][0].update(kind="click" if kind != "click" else "clip")),
+    }
+    for name, (change, plan) in cases.items():
+        (report,) = verify(edited(Path(made), tmp_path / f"{name}.tts.wav", change, plan=plan))
+        failed = {rule for rule in kit.failed(report) if rule.startswith("IMP")}
+        assert failed, (kind, name)
+        assert exit_code(report) == 1, (kind, name)
+
+
+def test_samples_changed_outside_the_log_are_seen(run: Path, tmp_path: Path) -> None:
+    """Frames of an event exchanged for others, with every digest made anew, do not come out of the plan."""
+    made = perturb(run, plan_for("block", tmp_path), tmp_path / "out.tts.wav").packed
+    found = open_artifact(made.path)
+    log = found.trace("imperfection")
+    assert log is not None
+    row = log.columns["fired"].index(1)
+    place = 44 + 2 * log.columns["out_start"][row]
+    bare = b"".join(p if isinstance(p, bytes) else p.source.read_at(p.offset, p.size) for p in found.audio)
+    forged = bare[:place] + b"\x01\x00" + bare[place + 2 :]
+    value = json.loads(found.parts.part("descriptor"))
+    draft_parts = {name: found.parts.part(name) for name in found.parts.names()}
+    chunks = json.loads(draft_parts["trace/chunks"])
+    starts, counts = chunks["columns"]["frame_start"], chunks["columns"]["frame_count"]
+    chunks["columns"]["pcm_sha256"] = [
+        digest.of(forged[44 + 2 * a : 44 + 2 * (a + n)]).removeprefix("sha256:")
+        for a, n in zip(starts, counts, strict=True)
+    ]
+    from ttsartifact.container.hashing import chunk_root
+    from ttsartifact.container.source import BytesSource
+    from ttsartifact.packing.pack import Run, _walk_bare, write
+
+    draft_parts["trace/chunks"] = canonical.canonical_bytes(chunks)
+    value["audio"] |= {
+        "digest": digest.of(forged),
+        "pcm": digest.of(forged[44:]),
+        "chunk_root": chunk_root(chunks["columns"]["pcm_sha256"]),
+    }
+    for entry in value["traces"]:
+        if entry["name"] == "chunks":
+            entry["digest"] = digest.of(draft_parts["trace/chunks"])
+    draft_parts["descriptor"] = canonical.canonical_bytes(value)
+    source = BytesSource(forged)
+    run_ = Run(parts=draft_parts, audio=source, wave=_walk_bare(source), audio_digest=digest.of(forged))
+    write(run_, tmp_path / "forged.tts.wav", carrier="wav")
+    (report,) = verify(tmp_path / "forged.tts.wav")
+    assert kit.failed(report) == {"IMP13"}
+    (finding,) = report.findings
+    assert finding.message == "the plan gives other samples than these"
+
+
+def test_the_same_plan_gives_the_same_file(run: Path, tmp_path: Path) -> None:
+    """Replayable: equal input, equal bytes; another seed, other events."""
+    plan = plan_for("block", tmp_path)
+    for name in ("a", "b"):
+        perturb(run, plan, tmp_path / f"{name}.tts.wav")
+    assert (tmp_path / "a.tts.wav").read_bytes() == (tmp_path / "b.tts.wav").read_bytes()
+    other = plan_of({"seed": "4712", "layer": [{"id": "it", "kind": "block", "rate_per_min": 300}]})
+    assert (
+        perturb(run, other, tmp_path / "c.tts.wav").packed.artifact_id
+        != open_artifact(tmp_path / "a.tts.wav").artifact_id
+    )
+
+
+def test_layers_act_together_and_come_back(run: Path, tmp_path: Path) -> None:
+    """Several layers of several kinds and triggers on one run, one of them disabled."""
+    plan = plan_of(
+        {
+            "seed": "7",
+            "layer": [
+                {"id": "gap", "kind": "block", "at": [3, 40, 41], "length_ms": 20},
+                {"id": "off", "kind": "cut", "per_frame": 1, "enabled": False},
+                {"id": "drop", "kind": "dropout", "markov": {"p": 0, "r": 0, "k": 1, "h": 1}},
+                {"id": "rep", "kind": "sound_repetition", "per_word": 1, "params": {"places": [10, 8000, 20_000]}},
+                {"id": "quiet", "kind": "gain_step", "per_frame": 1, "length_ms": 3, "params": {"gain_milli": 10}},
+            ],
+        }
+    )
+    made = perturb(run, plan, tmp_path / "out.tts.wav")
+    assert [count.events for count in made.counts] == [3, 0, 0, 3, 150]
+    (report,) = verify(made.packed.path)
+    assert (report.verdict, report.findings) == ("INTACT", ())
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("sample_bytes", [2, 3, 4])
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_inverts_in_every_integer_format(kind: str, sample_bytes: int, channels: int) -> None:
+    """`clean_of` gives back what `apply` was given, in 16, 24 and 32 bits, mono and stereo."""
+    sound = PcmFormat(16_000, channels, sample_bytes)
+    samples = struct.unpack(f"<{4000 * channels}h", voice(4000, channels))
+    clean = b"".join((s << 8 * (sample_bytes - 2)).to_bytes(sample_bytes, "little", signed=True) for s in samples)
+    held = clean[: 100 * sound.frame_bytes]
+    name = digest_of_clip(held)
+    layer = {
+        "id": "x",
+        "stage": "pcm",
+        "method": "ttsa-pcm/1",
+        "kind": kind,
+        "trigger": {"per_frame_ppm": 400_000},
+        "shape": {"length_us": {"uniform": [1_000, 30_000]}},
+        "params": {},
+        "enabled": True,
+        "clips": [f"sha256:{name}"],
+    }
+    made, rows = apply(clean, sound, [layer], "s", {name: held})
+    assert any(row["fired"] for row in rows)
+    assert made != clean or kind == "clip"
+    assert clean_of(made, sound, rows) == clean
+
+
+def test_a_library_call_for_any_engine() -> None:
+    """PCM in, PCM and log out, without a file."""
+    plan = plan_of({"layer": [{"id": "gap", "kind": "block", "at": [0], "length_ms": 10}]})
+    made, rows = perturb_wav(voice(), MONO, plan)
+    assert made == bytes(320) + voice()
+    assert [row["out_end"] for row in rows if row["fired"]] == [160]
+
+
+def test_what_espeak_says_is_made_imperfect(tmp_path: Path) -> None:
+    """A real recording: recorded, perturbed, verified."""
+    from ttsartifact.cli import main
+
+    text = "She had your dark suit in greasy wash water all year."
+    out = str(tmp_path / "e.tts.wav")
+    assert main(["record", "-o", out, "--text", text, "--", "espeak-ng", "-w", "{out}", "{text}"]) == 0
+    (tmp_path / "plan.toml").write_text(
+        'seed = "1"\n[[layer]]\nid = "st"\nkind = "sound_repetition"\nrate_per_min = 120\nlength_ms = [60, 120]\n'
+    )
+    made = perturb(out, load_plan(tmp_path / "plan.toml"), tmp_path / "p.tts.wav")
+    (report,) = verify(made.packed.path)
+    assert (report.verdict, exit_code(report)) == ("INTACT", 0)
+    assert "IMP13" in report.passed
+    assert subprocess.run(["soxi", "-D", tmp_path / "p.tts.wav"], capture_output=True, check=True).stdout.strip()
+
+
+def test_plans_that_say_nothing_sensible(tmp_path: Path) -> None:
+    """Each mistake has its words."""
+    whole = {"id": "a", "kind": "block", "per_frame": 1}
+    for layer, message in {
+        "kind": ({"id": "a", "per_frame": 1}, "not a layer: found no id or no kind"),
+        "word": (whole | {"lenght_ms": 3}, "found lenght_ms; did you mean length_ms?"),
+        "two": (whole | {"at": [1]}, "a layer has exactly one trigger"),
+        "none": ({"id": "a", "kind": "block"}, "a layer has exactly one trigger"),
+        "float": (whole | {"per_frame": "often"}, "per_frame: not a number of at least 0"),
+    }.values():
+        with pytest.raises(Refused, match=message):
+            plan_of({"layer": [layer]})
+    with pytest.raises(InvalidDescriptor, match="not a layer of the format"):
+        plan_of({"layer": [whole | {"kind": "earthquake"}]})
+    with pytest.raises(Refused, match="not a plan"):
+        plan_of({"layers": []})
+    (tmp_path / "p.toml").write_text("[[layer]]\nid = 'a'\nkind = 'block'\nper_frame = 0.0000001\n")
+    with pytest.raises(Refused, match="more decimals than the format has"):
+        load_plan(tmp_path / "p.toml")
+
+
+def test_what_is_refused(run: Path, tmp_path: Path) -> None:
+    """A second plan, a stage without samples, a clip of another rate, words without places, an unknown pcm kind."""
+    done = perturb(run, plan_for("block", tmp_path), tmp_path / "once.tts.wav").packed.path
+    with pytest.raises(Refused, match="made imperfect already"):
+        perturb(done, plan_for("block", tmp_path), tmp_path / "twice.tts.wav")
+    with pytest.raises(Refused, match="stage mel"):
+        perturb(run, plan_for("block", tmp_path, stage="mel"), tmp_path / "x.tts.wav")
+    with pytest.raises(Refused, match="its trigger counts what samples do not show"):
+        plan = plan_of({"layer": [{"id": "a", "kind": "block", "per_word": 1}]})
+        perturb(run, plan, tmp_path / "x.tts.wav")
+    with pytest.raises(Refused, match="stage pcm has no kind token_drop"):
+        perturb(run, plan_for("token_drop", tmp_path), tmp_path / "x.tts.wav")
+    rate = clip(tmp_path)
+    with wave.open(str(rate), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8_000)
+        file.writeframes(bytes(200))
+    plan = plan_of({"layer": [{"id": "a", "kind": "breath", "at": [0], "clips": [str(rate)]}]})
+    with pytest.raises(Refused, match="the clip has another format than the run"):
+        perturb(run, plan, tmp_path / "x.tts.wav")
+    assert not (tmp_path / "x.tts.wav").exists()
+
+
+def test_removed_frames_travel_in_the_log(run: Path, tmp_path: Path) -> None:
+    """What a dropout replaced is in its row, as base64 of the clean frames."""
+    made = perturb(run, plan_for("dropout", tmp_path), tmp_path / "out.tts.wav").packed
+    log = open_artifact(made.path).trace("imperfection")
+    assert log is not None
+    row = log.columns["fired"].index(1)
+    start, end = log.columns["src_start"][row], log.columns["src_end"][row]
+    assert base64.b64decode(log.columns["removed_pcm"][row]) == voice()[2 * start : 2 * end]
+    assert end <= FRAMES

@@ -1,0 +1,186 @@
+"""The acts behind sign, timestamp and publish: somebody vouches for a run, and the file says so."""
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+from ttsartifact.cli.options import File, Force, Option
+from ttsartifact.cli.speak import EXIT, Usage, say
+from ttsartifact.reporting.safe import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ttsartifact.reading.artifact import Artifact
+
+__all__ = ["publish", "sign", "timestamp"]
+
+Out = Annotated[
+    str | None, Option("The file to write; without it FILE itself is replaced, whole.", short="-o", metavar="OUT")
+]
+SshKey = Annotated[str | None, Option("An SSH key: ssh-keygen signs with it.", metavar="FILE")]
+Key = Annotated[str | None, Option("An Ed25519 key as PEM or in OpenSSH's form, for a DSSE envelope.", metavar="FILE")]
+
+
+def sign(
+    file: File,
+    *,
+    ssh_key: SshKey = None,
+    key: Key = None,
+    rerun: Annotated[
+        str | None, Option("Sign that you made the run again: the document of rerun --format json.", metavar="JSON")
+    ] = None,
+    out: Out = None,
+    force: Force = False,
+) -> int:
+    """Sign the artifact id of every run of a file, and say which part holds the signature."""
+    from ttsartifact.attesting import attach
+
+    if (ssh_key is None) == (key is None):
+        raise Usage("give one of --ssh-key and --key")
+    if rerun is not None and key is None:
+        raise Usage("--rerun is a statement: it needs --key")
+    parts = {}
+    for artifact in _artifacts(file):
+        if ssh_key is not None:
+            parts[artifact.artifact_id] = [attach.sign_ssh(artifact.artifact_id, ssh_key)]
+        elif key is not None:
+            parts[artifact.artifact_id] = [_signed(artifact.artifact_id, key, rerun)]
+    return _attach(file, parts, out, force=force)
+
+
+def timestamp(
+    file: File,
+    *,
+    request: Annotated[str | None, Option("Write a time-stamp request (DER) to send.", metavar="TSQ")] = None,
+    reply: Annotated[str | None, Option("Attach the reply that came back.", metavar="TSR")] = None,
+    signature: Annotated[
+        str | None, Option("Stamp this signature instead of the run.", metavar="attestation/N")
+    ] = None,
+    out: Out = None,
+    force: Force = False,
+) -> int:
+    """Write a request, or attach a reply; nothing is sent anywhere."""
+    from ttsartifact.attesting import attach, timestamps
+    from ttsartifact.container.source import write_whole
+
+    if (request is None) == (reply is None):
+        raise Usage("give one of --request and --reply")
+    artifact = _only(file)
+    covered = artifact.parts.part(signature) if signature is not None else None
+    message = artifact.artifact_id.encode() if covered is None else covered
+    if request is not None:
+        with write_whole(request, replace=force) as written:
+            written.write(timestamps.request_for(message))
+        say(f"{safe(request)}: send it to a time-stamping authority, then attach the answer with --reply")
+        return EXIT.OK
+    assert reply is not None
+    raw = _bytes_of(reply)
+    stamp = timestamps.stamp_of(raw, message)
+    if stamp.problem:
+        raise Usage(f"{reply}: {stamp.problem}")
+    say(f"stamped at {stamp.time:%Y-%m-%dT%H:%M:%SZ}, says the reply; verify --trust checks by whom")
+    part = attach.timestamp_part(artifact.artifact_id, raw, signature=covered)
+    return _attach(file, {artifact.artifact_id: [part]}, out, force=force)
+
+
+def publish(
+    file: File,
+    *,
+    ssh_key: SshKey = None,
+    key: Key = None,
+    log: Annotated[str | None, Option("Add the run to this run log and attach the proof.", metavar="DIR")] = None,
+    log_key: Annotated[str | None, Option("The log's private key, to sign a checkpoint.", metavar="FILE")] = None,
+    out: Out = None,
+    force: Force = False,
+) -> int:
+    """Verify, sign, log and prove in one step, and print the line for the post."""
+    from ttsartifact.attesting import attach
+    from ttsartifact.reporting.receipt import of
+    from ttsartifact.verifying.engine import verify
+    from ttsartifact.verifying.report import exit_code
+
+    if (log is None) != (log_key is None):
+        raise Usage("--log and --log-key go together")
+    for report in verify(file):
+        if exit_code(report) != EXIT.OK:
+            raise Usage(f"{file} does not verify ({report.verdict}); see `ttsa verify`")
+    artifacts = _artifacts(file)
+    parts: dict[str, list[bytes]] = {artifact.artifact_id: [] for artifact in artifacts}
+    for artifact_id, held in parts.items():
+        if ssh_key is not None:
+            held.append(attach.sign_ssh(artifact_id, ssh_key))
+        if key is not None:
+            held.append(attach.sign_dsse(artifact_id, key))
+    if log is not None and log_key is not None:
+        _log(artifacts, parts, log, log_key)
+    code = _attach(file, parts, out, force=force) if any(parts.values()) else EXIT.OK
+    say(str(of(artifact.descriptor)) for artifact in artifacts)
+    return code
+
+
+def _log(artifacts: "Sequence[Artifact]", parts: dict[str, list[bytes]], folder: str, key: str) -> None:
+    """Add each run, or reject, to the log; sign one checkpoint over them; prove each."""
+    from ttsartifact.attesting.attach import proof_part
+    from ttsartifact.attesting.keys import load_private_key
+    from ttsartifact.attesting.proofs import prove
+    from ttsartifact.attesting.runlog import Entry, EntryKind, RunLog
+
+    opened, private = RunLog(folder), load_private_key(key)
+    entries = [
+        Entry(
+            kind=EntryKind.REJECT if artifact.descriptor.known("/gate/failed_promotion") == 1 else EntryKind.RUN,
+            digest=artifact.artifact_id,
+        )
+        for artifact in artifacts
+    ]
+    places = opened.add(entries)
+    opened.sign(private)
+    for artifact, entry, place in zip(artifacts, entries, places, strict=True):
+        parts[artifact.artifact_id].append(proof_part(artifact.artifact_id, entry, prove(opened, place)))
+
+
+def _signed(artifact_id: str, key: str, rerun: str | None) -> bytes:
+    from ttsartifact.attesting import attach, statements
+
+    if rerun is None:
+        return attach.sign_dsse(artifact_id, key)
+    import json
+
+    try:
+        document = json.loads(_bytes_of(rerun))
+    except ValueError as error:
+        raise Usage(f"{rerun} is not JSON") from error
+    if not isinstance(document, dict) or document.get("artifact_id") != artifact_id:
+        raise Usage(f"{rerun} is not a rerun report of {artifact_id}")
+    return attach.sign_dsse(artifact_id, key, predicate_type=statements.RERUN, predicate=document)
+
+
+def _attach(file: str, parts: dict[str, list[bytes]], out: str | None, *, force: bool) -> int:
+    from ttsartifact.attesting.attach import attach
+
+    added = attach(file, parts, out or file, replace=force or out is None)
+    say(f"{safe(out or file)}: {name}" for name in added)
+    return EXIT.OK
+
+
+def _artifacts(file: str) -> "list[Artifact]":
+    from ttsartifact.reading.artifact import open_artifacts
+
+    return list(open_artifacts(file))
+
+
+def _only(file: str) -> "Artifact":
+    artifacts = _artifacts(file)
+    if len(artifacts) != 1:
+        raise Usage(f"{file} holds {len(artifacts)} runs; a time-stamp is over one, or over a run log's checkpoint")
+    return artifacts[0]
+
+
+def _bytes_of(path: str) -> bytes:
+    try:
+        if os.path.getsize(path) > 1 << 20:
+            raise Usage(f"{path} is larger than 1 MiB")
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise Usage(f"{path}: {error.strerror}") from error

@@ -1,0 +1,252 @@
+"""A run made imperfect on purpose: the plan applied to its samples, everything that follows computed anew.
+
+The result is an artifact of its own. It says what it was made from, keeps the conditions and times of the run, and
+carries the plan and a log of every opportunity, so that a verifier takes each event back and applies the plan again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.container.source import BytesSource, JoinedSource
+from ttsartifact.errors import Refused
+from ttsartifact.formulas.pcm_events import COLUMNS, METHOD, PcmFormat, apply, digest_of_clip, opportunities_of
+from ttsartifact.formulas.stalls import stalls
+from ttsartifact.packing.pack import Packed, pack
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import absent
+from ttsartifact.terms.draft import Draft
+from ttsartifact.terms.trace import Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ttsartifact.perturbing.plan import ImperfectionPlan
+    from ttsartifact.reading.artifact import Artifact
+
+__all__ = ["LayerCount", "Perturbed", "perturb", "perturb_wav"]
+
+_INTEGERS = {"pcm_s16": 2, "pcm_s24": 3, "pcm_s32": 4}
+_COMPUTED = ("spec_version", "level", "audio", "traces")
+_LARGEST_PCM_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerCount:
+    """How often a layer fired, beside what its trigger makes likely."""
+
+    id: str
+    kind: str
+    opportunities: int
+    events: int
+    expected: float | None
+    """Opportunities times probability; None for a trigger without one probability."""
+    added_frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Perturbed:
+    """What came out: the artifact, and each layer's count."""
+
+    packed: Packed
+    counts: tuple[LayerCount, ...]
+
+
+def perturb(path: Path | str, plan: ImperfectionPlan, out: Path | str, *, replace: bool = False) -> Perturbed:
+    """Apply `plan` to the one run of `path` and write the imperfect run as `out`; equal input gives equal bytes.
+
+    Raises Refused for audio that is not WAV of signed integers, for a run that was made imperfect already, for a layer
+    of a stage that samples do not have, and for a clip of another format.
+    """
+    artifact = open_artifact(path)
+    if artifact.descriptor.known("/imperfection") not in (None, "none"):
+        raise Refused("the run was made imperfect already", where=str(path), expected='"none" at /imperfection')
+    pcm, sound, head, tail = _samples(artifact)
+    layers, clips = _with_clips(plan, sound)
+    for layer in layers:
+        if layer.get("method") == METHOD:
+            layer["opportunities"] = len(opportunities_of(layer, len(pcm) // sound.frame_bytes, sound.rate_hz))
+        elif layer["enabled"]:
+            raise Refused(
+                f"layer {layer['id']}: a finished file has samples only",
+                found=f"stage {layer['stage']}",
+                expected="stage pcm; earlier stages belong to `ttsa run --imperfection`",
+            )
+    made, rows = apply(pcm, sound, layers, plan.seed, clips)
+    draft = _draft(artifact, plan, layers, rows, pcm, sound)
+    bare = _wav(head, made, tail)
+    packed = pack(draft, BytesSource(bare), out, replace=replace)
+    return Perturbed(packed=packed, counts=tuple(_counts(layers, rows)))
+
+
+def perturb_wav(pcm: bytes, sound: PcmFormat, plan: ImperfectionPlan) -> tuple[bytes, list[dict[str, Any]]]:
+    """Apply a plan to PCM of any engine; the library call behind `perturb`, without a file.
+
+    Returns the PCM and one row for every opportunity, as trace `imperfection` has them.
+    """
+    layers, clips = _with_clips(plan, sound)
+    return apply(pcm, sound, layers, plan.seed, clips)
+
+
+def _samples(artifact: Artifact) -> tuple[bytes, PcmFormat, bytes, bytes]:
+    """Return PCM, its format, and the bytes of the bare file before and behind it."""
+    wave = artifact.wave
+    subtype = None if wave is None else wave.format.subtype
+    if wave is None or subtype not in _INTEGERS:
+        raise Refused(
+            "only WAV of signed integers is changed sample by sample",
+            where=artifact.where,
+            found=subtype or artifact.descriptor.known("/audio/codec"),
+            expected="16, 24 or 32 bits; decode the audio and record it as WAV first",
+        )
+    if wave.data.size > _LARGEST_PCM_BYTES:
+        raise Refused("the audio is too long", found=f"{wave.data.size} bytes", expected=_LARGEST_PCM_BYTES)
+    whole = JoinedSource(artifact.audio)
+    start, _ = wave.bare_pcm
+    end = start + wave.data.size
+    sound = PcmFormat(wave.format.sample_rate_hz, wave.format.channels, _INTEGERS[wave.format.subtype])
+    return whole.read_at(start, wave.data.size), sound, whole.read_at(0, start), whole.read_at(end, whole.size - end)
+
+
+def _wav(head: bytes, pcm: bytes, tail: bytes) -> bytes:
+    """Return the bare file with other samples: both sizes written anew, the pad byte as the length asks."""
+    if head[:4] != b"RIFF":
+        raise Refused("only RIFF is written anew", found=head[:4], expected="RIFF")
+    behind = tail[1:] if (int.from_bytes(head[-4:], "little") & 1) else tail
+    body = head[8:-4] + len(pcm).to_bytes(4, "little") + pcm + b"\0" * (len(pcm) & 1) + behind
+    return head[:4] + len(body).to_bytes(4, "little") + body
+
+
+def _with_clips(plan: ImperfectionPlan, sound: PcmFormat) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+    layers: list[dict[str, Any]] = []
+    held: dict[str, bytes] = {}
+    for layer, files in zip(plan.layers, plan.clips, strict=True):
+        frames = [_clip(file, sound) for file in files]
+        held |= {digest_of_clip(one): one for one in frames}
+        listed = [f"sha256:{digest_of_clip(one)}" for one in frames]
+        layers.append(layer | ({"clips": listed} if listed else {}))
+    return layers, held
+
+
+def _clip(path: str, sound: PcmFormat) -> bytes:
+    """Return the frames of a clip in the run's own format; nothing is resampled in silence."""
+    import wave
+
+    try:
+        with wave.open(path, "rb") as file:
+            found = PcmFormat(file.getframerate(), file.getnchannels(), file.getsampwidth())
+            frames = file.readframes(file.getnframes())
+    except (OSError, EOFError, wave.Error) as error:
+        raise Refused("the clip cannot be read as WAV", where=path, found=str(error)) from error
+    if found != sound:
+        raise Refused("the clip has another format than the run", where=path, found=tuple(found), expected=tuple(sound))
+    return frames
+
+
+def _draft(
+    artifact: Artifact,
+    plan: ImperfectionPlan,
+    layers: list[dict[str, Any]],
+    rows: list[dict[str, Any]],
+    pcm: bytes,
+    sound: PcmFormat,
+) -> Draft:
+    source = artifact.descriptor.value
+    value = {key: section for key, section in source.items() if key not in _COMPUTED}
+    clean = digest.of(pcm)
+    value["imperfection"] = {
+        "spec": "ttsa-imperfection/1",
+        "draw": {"algorithm": "sha256-ctr/1", "seed": plan.seed},
+        "layers": layers,
+        "clean_pcm": clean,
+        "clean_frames": len(pcm) // sound.frame_bytes,
+    }
+    value["derived_from"] = {"artifact_id": artifact.artifact_id, "operation": "perturb", "pcm_equal": False}
+    value["claims"] = ["imperfection"]
+    value["generation"] = value["generation"] | {
+        "stages": absent("not_applicable", "the samples were changed after the engine made them")
+    }
+    traces = {name: artifact.trace(name) for name in _traces_of(artifact)}
+    log = traces.get("chunks")
+    if log is not None:
+        traces["chunks"] = moved = _moved(log, rows, len(pcm) // sound.frame_bytes)
+        value["run"] = _times(value["run"], moved, sound.rate_hz)
+    value["run"] = value["run"] | {"run_id": _run_id(artifact.artifact_id, layers, plan.seed)}
+    traces["imperfection"] = Trace("imperfection", {name: [row[name] for row in rows] for name in COLUMNS})
+    known = source["audio"]
+    return Draft(
+        descriptor=value,
+        audio={key: known[key] for key in ("roles", "encoder", "decoded") if key in known},
+        traces=tuple(trace for trace in traces.values() if trace is not None),
+        references=_references(artifact),
+    )
+
+
+def _traces_of(artifact: Artifact) -> Iterator[str]:
+    return (name.removeprefix("trace/") for name in artifact.parts.names() if name.startswith("trace/"))
+
+
+def _references(artifact: Artifact) -> dict[int, bytes]:
+    names = [name for name in artifact.parts.names() if name.startswith("ref/")]
+    return {int(name.removeprefix("ref/")): artifact.parts.part(name) for name in names}
+
+
+def _moved(log: Trace, rows: list[dict[str, Any]], frames: int) -> Trace:
+    """Return the chunk log with its frames where the events put them; what was inserted belongs to the next chunk."""
+    events = sorted((row for row in rows if row["fired"]), key=lambda row: row["out_start"])
+
+    def place(frame: int) -> int:
+        moved: int = frame
+        for row in events:
+            if row["src_end"] <= frame and (row["src_end"] < frame or row["src_start"] < frame):
+                moved += (row["out_end"] - row["out_start"]) - (row["src_end"] - row["src_start"])
+            elif row["src_start"] < frame:
+                return int(min(row["out_end"], row["out_start"] + frame - row["src_start"]))
+        return moved
+
+    added = sum((row["out_end"] - row["out_start"]) - (row["src_end"] - row["src_start"]) for row in events)
+    ends = [start + count for start, count in zip(log.columns["frame_start"], log.columns["frame_count"], strict=True)]
+    moved_ends = [frames + added if end == frames else place(end) for end in ends]
+    starts = [0, *moved_ends[:-1]]
+    counts = [end - start for start, end in zip(starts, moved_ends, strict=True)]
+    columns = log.columns | {"frame_start": starts, "frame_count": counts}
+    return Trace("chunks", {name: column for name, column in columns.items() if name != "pcm_sha256"})
+
+
+def _times(run: dict[str, Any], log: Trace, rate_hz: int) -> dict[str, Any]:
+    """Return the run with what follows from the moved chunk log: the first chunk's frames and the stalls."""
+    columns = log.columns
+    count, total_ns = stalls(columns["t_ns"], columns["frame_start"], columns["frame_count"], rate_hz)
+    first = next((frames for frames in columns["frame_count"] if frames), 0)
+    times = run["times"] | {"first_chunk_frames": first, "stalls": {"count": count, "total_ns": total_ns}}
+    return run | {"times": times}
+
+
+def _run_id(artifact_id: str, layers: list[dict[str, Any]], seed: str) -> str:
+    """Return a UUID (version 8) of the run and the plan: made again, it is the same."""
+    raw = bytearray(hashlib.sha256(f"{artifact_id}\0{seed}\0{layers!r}".encode()).digest()[:16])
+    raw[6], raw[8] = raw[6] & 0x0F | 0x80, raw[8] & 0x3F | 0x80
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _counts(layers: list[dict[str, Any]], rows: list[dict[str, Any]]) -> Iterator[LayerCount]:
+    from ttsartifact.formulas.draws import probability
+
+    for number, layer in enumerate(layers):
+        ours = [row for row in rows if row["layer"] == number]
+        fired = [row for row in ours if row["fired"]]
+        chance = probability(layer["trigger"])
+        added = sum((row["out_end"] - row["out_start"]) - (row["src_end"] - row["src_start"]) for row in fired)
+        yield LayerCount(
+            id=layer["id"],
+            kind=layer["kind"],
+            opportunities=len(ours),
+            events=len(fired),
+            expected=None if chance is None else len(ours) * chance[0] / chance[1],
+            added_frames=added,
+        )

@@ -1,0 +1,141 @@
+"""A plan of controlled imperfection as people write it, and the value of /imperfection that it becomes.
+
+    seed = "4711"
+
+    [[layer]]
+    id = "gap"
+    kind = "block"                 # a kind of registry/imperfections.toml
+    rate_per_min = 12.0            # or per_frame, per_word, per_phoneme, per_chunk: a probability from 0 to 1;
+                                   # or at = [3, 17]; or markov = {p = 0.01, r = 0.3, k = 1.0, h = 0.0}
+    length_ms = [80, 240]          # one length, a range, or {choice = [100, 200]}
+    stage = "pcm"                  # the default
+    clips = ["um.wav"]             # for breath, filled_pause, interjection
+    params = {times = 2}           # of the kind (clause 6.7)
+
+Numbers are taken as they are written, as decimal fractions, and never pass through floating point.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.container import schemas
+from ttsartifact.errors import Refused
+from ttsartifact.formulas.pcm_events import METHOD
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["ImperfectionPlan", "load_plan", "plan_of"]
+
+_PROBABILITIES = ("per_word", "per_phoneme", "per_chunk", "per_frame", "per_packet")
+_TRIGGERS = (*_PROBABILITIES, "rate_per_min", "at", "markov")
+_KNOWN = frozenset({"id", "kind", "stage", "length_ms", "clips", "params", "enabled", *_TRIGGERS})
+_LIMIT_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImperfectionPlan:
+    """Layers in the order of the decode path, the seed of their draws, and the files of their clips."""
+
+    seed: str
+    layers: tuple[dict[str, Any], ...]
+    """As /imperfection/layers has them, without the digests of clips."""
+    clips: tuple[tuple[str, ...], ...]
+    """The clip files of each layer."""
+
+
+def load_plan(path: Path | str) -> ImperfectionPlan:
+    """Read a plan; raises Refused with the layer and the word that is wrong."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_LIMIT_BYTES)
+        value = tomllib.loads(data.decode(), parse_float=Decimal)
+    except OSError as error:
+        raise Refused("the plan cannot be read", where=os.fspath(path), found=error.strerror) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Refused("the plan is not TOML", where=os.fspath(path), found=str(error)) from error
+    try:
+        return plan_of(value, os.path.dirname(os.path.abspath(path)))
+    except Refused as error:
+        raise error.at(os.fspath(path)) from error
+
+
+def plan_of(value: dict[str, Any], folder: str = ".") -> ImperfectionPlan:
+    """Return the plan of a parsed file; clips lie relative to `folder`. Raises Refused."""
+    unknown = sorted(value.keys() - {"seed", "layer"})
+    if unknown or not value.get("layer"):
+        raise Refused("not a plan", found=unknown or "no layer", expected="seed and at least one [[layer]]")
+    entries = value["layer"]
+    layers = tuple(_layer(entry, number) for number, entry in enumerate(entries))
+    clips = tuple(tuple(os.path.join(folder, name) for name in entry.get("clips", ())) for entry in entries)
+    return ImperfectionPlan(seed=str(value.get("seed", "1")), layers=layers, clips=clips)
+
+
+def _layer(entry: dict[str, Any], number: int) -> dict[str, Any]:
+    name = entry.get("id", f"layer {number}")
+    unknown = sorted(entry.keys() - _KNOWN)
+    if unknown or "id" not in entry or "kind" not in entry:
+        import difflib
+
+        near = difflib.get_close_matches(unknown[0], _KNOWN, n=1) if unknown else []
+        found = f"{unknown[0]}" + (f"; did you mean {near[0]}?" if near else "") if unknown else "no id or no kind"
+        raise Refused(f"{name}: not a layer", found=found, expected=", ".join(sorted(_KNOWN)))
+    stage = entry.get("stage", "pcm")
+    layer = {
+        "id": entry["id"],
+        "stage": stage,
+        "kind": entry["kind"],
+        "trigger": _trigger(entry, name),
+        "shape": {"length_us": _length(entry["length_ms"], name)} if "length_ms" in entry else {},
+        "params": dict(entry.get("params", {})),
+        "enabled": bool(entry.get("enabled", True)),
+    }
+    if stage == "pcm":
+        layer["method"] = METHOD
+    schemas.require_kind("layer", layer, f"{name}: not a layer of the format")
+    return layer
+
+
+def _trigger(entry: dict[str, Any], name: str) -> dict[str, Any]:
+    given = [key for key in _TRIGGERS if key in entry]
+    if len(given) != 1:
+        raise Refused(f"{name}: a layer has exactly one trigger", found=given or "none", expected=", ".join(_TRIGGERS))
+    (key,) = given
+    value = entry[key]
+    if key in _PROBABILITIES:
+        return {f"{key}_ppm": _scaled(value, 1_000_000, f"{name}: {key}")}
+    if key == "rate_per_min":
+        return {"rate_per_min_milli": _scaled(value, 1_000, f"{name}: {key}")}
+    if key == "at":
+        return {"at": list(value)}
+    return {
+        "markov": {
+            f"{one}_ppm": _scaled(value.get(one), 1_000_000, f"{name}: markov.{one}") for one in ("p", "r", "k", "h")
+        }
+    }
+
+
+def _length(value: Any, name: str) -> dict[str, Any]:
+    def us(one: Any) -> int:
+        return _scaled(one, 1_000, f"{name}: length_ms")
+
+    if isinstance(value, dict):
+        return {"choice": [us(one) for one in value.get("choice", ())]}
+    if isinstance(value, list):
+        return {"uniform": [us(one) for one in value]}
+    return {"const": us(value)}
+
+
+def _scaled(value: Any, scale: int, where: str) -> int:
+    """Return a decimal number in whole parts of `scale`; raises Refused where parts would be lost."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or value < 0:
+        raise Refused(f"{where}: not a number of at least 0", found=value)
+    scaled = Decimal(value) * scale
+    if scaled != int(scaled):
+        raise Refused(f"{where}: more decimals than the format has", found=value, expected=f"multiples of 1/{scale}")
+    return int(scaled)
