@@ -50,8 +50,7 @@ def test_a_trust_file_that_requires_more(run: str, tmp_path: Path, capsys: pytes
     """What is required and missing is a finding, exit 1."""
     (tmp_path / "trust.toml").write_text("version = 1\n[require]\nsignature = true\n")
     assert main(["verify", run, "--trust", str(tmp_path / "trust.toml"), "--format", "json"]) == 1
-    document = json.loads(capsys.readouterr().out)
-    report = document["reports"][0] if "reports" in document else document
+    (report,) = json.loads(capsys.readouterr().out)
     assert [finding["rule"] for finding in report["findings"]] == ["SIG03"]
 
 
