@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 FOLDERS = ("valid", "fail", "near", "boundary", "hostile", "acceptable", "canonical-json", "convert", "clocks")
 FLOATS = kit.wav(struct.pack("<800f", *[0.25] * 800), bits=32, tag=3)
-_VERDICTS = ("INTACT", "REWRAPPED", "RETAGGED", "AUDIO_CHANGED", "BROKEN")
+_VERDICTS = ("INTACT", "REWRAPPED", "RETAGGED", "AUDIO_CHANGED", "BROKEN", "CAPSULE_LOST", "NOT_AN_ARTIFACT")
 
 
 def two_runs(folder: Path) -> Path:

@@ -99,11 +99,11 @@ if TYPE_CHECKING:
     from ttsartifact.terms.cause import Cause
     from ttsartifact.terms.descriptor import Descriptor, absent
     from ttsartifact.terms.draft import Draft
-    from ttsartifact.terms.finding import Finding, Hint, Outcome, Severity, Verdict
+    from ttsartifact.terms.finding import Finding, Hint, Outcome, Recomputed, Severity, Verdict
     from ttsartifact.terms.level import Level
     from ttsartifact.terms.trace import Trace
     from ttsartifact.verifying.engine import validate, verify
-    from ttsartifact.verifying.report import Report
+    from ttsartifact.verifying.report import Reason, Report
 
 __version__ = "0.1.0"
 
@@ -185,11 +185,11 @@ _PLACES = {
     "ttsartifact.terms.cause": ("Cause",),
     "ttsartifact.terms.descriptor": ("Descriptor", "absent"),
     "ttsartifact.terms.draft": ("Draft",),
-    "ttsartifact.terms.finding": ("Finding", "Hint", "Outcome", "Severity", "Verdict"),
+    "ttsartifact.terms.finding": ("Finding", "Hint", "Outcome", "Recomputed", "Severity", "Verdict"),
     "ttsartifact.terms.level": ("Level",),
     "ttsartifact.terms.trace": ("Trace",),
     "ttsartifact.verifying.engine": ("validate", "verify"),
-    "ttsartifact.verifying.report": ("Report",),
+    "ttsartifact.verifying.report": ("Reason", "Report"),
 }
 _HOMES = {name: module for module, names in _PLACES.items() for name in names}
 _CALLED_THERE = {"open": "open_artifact"}
@@ -253,6 +253,8 @@ __all__ = [
     "Proof",
     "Quantity",
     "Readaptation",
+    "Reason",
+    "Recomputed",
     "RecordedClip",
     "Recorder",
     "Reference",

@@ -2,6 +2,9 @@
 
 TtsArtifactError
 ├── NotAnArtifact       the bytes are no carrier that this version reads, or carry no capsule
+│   ├── NotFound        there is no such file, or no such row of one
+│   ├── NotReadable     what is there may not be read, or is no file
+│   └── CapsuleLost     audio whose comment still names the run that it was
 ├── Damaged             a carrier whose structure contradicts itself; names the rule that it breaks
 ├── InvalidDescriptor   a descriptor that cannot be parsed, or one that we were asked to write and may not
 ├── TooLarge            a limit on what strangers may make us read
@@ -13,10 +16,13 @@ TtsArtifactError
 from __future__ import annotations
 
 __all__ = [
+    "CapsuleLost",
     "CommandFailed",
     "Damaged",
     "InvalidDescriptor",
     "NotAnArtifact",
+    "NotFound",
+    "NotReadable",
     "Refused",
     "TooLarge",
     "TtsArtifactError",
@@ -63,7 +69,23 @@ class TtsArtifactError(Exception):
 class NotAnArtifact(TtsArtifactError):  # noqa: N818 - the names say what is the matter, as in the tree above
     """The bytes are no carrier that this version reads, or carry no capsule."""
 
-    rule = "CON01"
+    rule: str | None = "CON01"
+
+
+class NotFound(NotAnArtifact):
+    """There is no such file, or no such row of one."""
+
+    rule = None
+
+
+class NotReadable(NotAnArtifact):
+    """What is there may not be read, or is no file."""
+
+    rule = None
+
+
+class CapsuleLost(NotAnArtifact):
+    """Audio without a capsule, whose comment still names the run that it was (clause 3.2)."""
 
 
 class Damaged(TtsArtifactError):  # noqa: N818

@@ -124,7 +124,7 @@ def test_what_cannot_be_answered_is_3(tmp_path: Path) -> None:
 def test_an_error_of_ours_is_5_and_no_traceback(
     good: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A crash is never a verdict."""
+    """A crash over a file is that file's report: never a verdict, and never the end of the others."""
 
     def crash(*_: object, **__: object) -> None:
         raise RuntimeError("\x1b[31mboom")
@@ -132,9 +132,11 @@ def test_an_error_of_ours_is_5_and_no_traceback(
     monkeypatch.setattr("ttsartifact.verifying.engine.verify", crash)
     assert main(["verify", good]) == 5
     said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("ttsa: internal error: RuntimeError: \\x1b[31mboom (at test_exit_codes.py:")
-    assert said.err.endswith("this is a bug of ours: please report it with the file and this line\n")
+    told = said.out.splitlines()
+    assert told[0] == f"{good}: NOT_VERIFIED - this verifier could not judge the file; that says nothing of it"
+    assert told[1].startswith("  internal error: RuntimeError: \\x1b[31mboom (at test_exit_codes.py:")
+    assert told[1].endswith("; this is a bug of ours: please report it with the file and this line")
+    assert (len(told), said.err) == (2, "")
     monkeypatch.setenv("TTSARTIFACT_TRACEBACK", "1")
     assert main(["verify", good]) == 5
     assert "Traceback (most recent call last)" in capsys.readouterr().err
@@ -169,7 +171,7 @@ def test_many_files_in_one_call(good: str, changed: str, tmp_path: Path, capsys:
     assert capsys.readouterr().out.endswith("2 runs: 1 AUDIO_CHANGED, 1 INTACT; 1 conformant\n")
     assert main(["verify", good, changed, str(bare), "--format", "jsonl"]) == 4
     verdicts = [json.loads(line)["verdict"] for line in capsys.readouterr().out.splitlines()]
-    assert verdicts == ["INTACT", "AUDIO_CHANGED", "BROKEN"]
+    assert verdicts == ["INTACT", "AUDIO_CHANGED", "NOT_AN_ARTIFACT"]
     assert main(["verify", good, changed, "--format", "json"]) == 1
     assert len(json.loads(capsys.readouterr().out)) == 2
 

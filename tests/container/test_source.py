@@ -18,7 +18,7 @@ from ttsartifact.container.source import (
     require_regular,
     write_whole,
 )
-from ttsartifact.errors import Damaged, NotAnArtifact, Refused
+from ttsartifact.errors import Damaged, NotFound, NotReadable, Refused
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,13 +68,13 @@ def test_the_file_has_the_users_mode(tmp_path: Path) -> None:
 def test_only_regular_files_are_read(tmp_path: Path) -> None:
     """3.8: a FIFO would wait for ever, a device has no end."""
     os.mkfifo(tmp_path / "fifo")
-    with pytest.raises(Refused, match="found a FIFO, expected a regular file"):
+    with pytest.raises(NotReadable, match="found a FIFO, expected a regular file"):
         FileSource(tmp_path / "fifo")
-    with pytest.raises(Refused, match="found a directory"):
+    with pytest.raises(NotReadable, match="found a directory"):
         FileSource(tmp_path)
-    with pytest.raises(Refused, match="found a device"):
+    with pytest.raises(NotReadable, match="found a device"):
         FileSource("/dev/zero")
-    with pytest.raises(NotAnArtifact, match="No such file"):
+    with pytest.raises(NotFound, match="No such file"):
         FileSource(tmp_path / "nothing")
 
 

@@ -188,7 +188,7 @@ def test_each_fault_has_its_place(tmp_path: Path):
 def test_a_missing_file_is_unreadable(tmp_path: Path):
     """No file is not a crash."""
     (report,) = verify(tmp_path / "nowhere.tts.wav")
-    assert (kit.failed(report), exit_code(report)) == ({"CON01"}, 4)
+    assert (report.verdict, kit.failed(report), exit_code(report)) == ("NOT_FOUND", set(), 4)
 
 
 def test_a_folder_and_a_fifo_are_refused(tmp_path: Path):

@@ -1,14 +1,15 @@
 """The acts behind `verify` and `validate`: find the files, ask, tell what was found, and say the worst."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
+from ttsartifact.cli.asking import asked_of_all
 from ttsartifact.cli.files import files_under
 from ttsartifact.cli.options import Files, Option
 from ttsartifact.cli.report_streams import VOICES, voice
-from ttsartifact.cli.speak import EXIT, Usage, progress, worst
-from ttsartifact.terms.finding import Severity
+from ttsartifact.cli.speak import EXIT, Usage, worst
+from ttsartifact.terms.finding import Severity, Verdict
 from ttsartifact.terms.level import LEVELS
 from ttsartifact.verifying.catalogue import catalogue
 from ttsartifact.verifying.report import Report, exit_code
@@ -16,10 +17,7 @@ from ttsartifact.verifying.report import Report, exit_code
 if TYPE_CHECKING:
     from ttsartifact.reporting.receipt import Difference, Receipt
 
-__all__ = ["CHUNK", "ignored", "validate", "verify"]
-
-CHUNK = 256  # paths a task: below, handing tasks around costs more than verifying
-_PARALLEL_FROM = 500  # files; starting processes pays only beyond
+__all__ = ["ignored", "validate", "verify"]
 
 
 Format = Annotated[str, Option("How to print it: for eyes, for a forum, or for a machine.", choices=tuple(VOICES))]
@@ -64,8 +62,9 @@ def verify(
 ) -> int:
     """Verify files against all rules and return the exit code."""
     asked: dict[str, Any] = {"level": level, "profiles": tuple(profile), "ignore": ignored(ignore), "quick": quick}
-    if quick and (profile or text is not None or text_file is not None or ref or trust or log):
-        raise Usage("--quick hashes nothing: a profile, a text and a clip need a whole verification")
+    demands = (profile, text is not None, text_file is not None, ref, receipt is not None, trust, log)
+    if quick and any(demands):
+        raise Usage("--quick hashes nothing: a receipt, a profile, a text, a clip, trust and a log need a whole verification")
     if text is not None and text_file is not None:
         raise Usage("--text and --text-file say the same thing; give one")
     if text is not None:
@@ -106,18 +105,6 @@ def ignored(entries: Sequence[str]) -> dict[str, str]:
     return reasons
 
 
-def reports_of(path: str, asked: dict[str, Any] | None) -> tuple[Report, ...]:
-    """Return the reports of one file; `asked` is None when nothing is to be hashed."""
-    from ttsartifact.verifying import engine
-
-    return engine.validate(path) if asked is None else engine.verify(path, **asked)
-
-
-def reports_of_chunk(paths: list[str], asked: dict[str, Any] | None) -> list[tuple[Report, ...]]:
-    """Return the reports of many files; what a worker process runs. Paths travel, bytes do not."""
-    return [reports_of(path, asked) for path in paths]
-
-
 def _check(
     given: Sequence[str],
     asked: dict[str, Any] | None,
@@ -132,7 +119,7 @@ def _check(
     codes: set[int] = set()
     told = voice(format, strict=strict)
     told.many = len(files) > 1
-    for path, found in zip(files, _asked_of_all(files, asked, jobs), strict=True):
+    for path, found in zip(files, asked_of_all(files, asked, jobs), strict=True):
         for report, differences in zip(found, _differing(receipt, path, found), strict=True):
             code = worst(
                 [exit_code(report, strict=strict, fail_on=Severity(fail_on)), EXIT.FINDINGS if differences else EXIT.OK]
@@ -143,44 +130,19 @@ def _check(
     return worst(codes)
 
 
-def _asked_of_all(files: list[str], asked: dict[str, Any] | None, jobs: int) -> Iterator[tuple[Report, ...]]:
-    jobs = jobs or (os.cpu_count() or 1 if len(files) >= _PARALLEL_FROM else 1)
-    if jobs == 1 or len(files) == 1:
-        for done, path in enumerate(files, 1):
-            found = reports_of(path, asked)
-            progress(done, len(files), "files")
-            yield found
-        return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    size = max(1, min(CHUNK, -(-len(files) // jobs)))
-    chunks = [files[start : start + size] for start in range(0, len(files), size)]
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        done = 0
-        for found_in_chunk in pool.map(reports_of_chunk, chunks, [asked] * len(chunks)):
-            done += len(found_in_chunk)
-            progress(done, len(files), "files")
-            yield from found_in_chunk
-
-
 def _differing(
     receipt: "Receipt | None", path: str, reports: tuple[Report, ...]
 ) -> "list[tuple[Difference, ...] | None]":
     """Return, for each run of a file, the parts in which it is not the run of the receipt; None where nobody asked."""
     if receipt is None:
         return [None] * len(reports)
-    from ttsartifact.reading.artifact import open_artifacts
-    from ttsartifact.reporting.receipt import Difference, differences
+    from ttsartifact.reporting.receipt import bare_differences, differences
 
-    if any(report.artifact_id is None for report in reports):
-        return [(Difference(part="id", found=None, expected=receipt.id),)] * len(reports)
-    # The id binds the descriptor's bytes: where it is the one that was just verified, so is all that is compared.
-    artifacts = list(open_artifacts(path))
-    found: list[tuple[Difference, ...] | None] = [differences(receipt, artifact.descriptor) for artifact in artifacts]
-    changed = [artifact.artifact_id for artifact in artifacts] != [report.artifact_id for report in reports]
-    if changed:
-        raise Usage("the file changed while it was read")
+    if [report.verdict for report in reports] in ([Verdict.NOT_AN_ARTIFACT], [Verdict.CAPSULE_LOST]):
+        from ttsartifact.reading.bare_audio import bare_audio
+
+        return [bare_differences(receipt, bare_audio(path))]
+    found: list[tuple[Difference, ...] | None] = [differences(receipt, report) for report in reports]
     # Of a file with many runs the receipt names one; the others are no liars for being others.
     return [None if any(not d for d in found) and d else d for d in found]
 

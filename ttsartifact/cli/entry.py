@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ttsartifact.cli import calls
 from ttsartifact.cli.manner import set_manner
-from ttsartifact.cli.speak import EXIT, Usage, columns, error_line, exit_of, usage_line
+from ttsartifact.cli.speak import EXIT, Usage, columns, error_line, exit_of, place_of, usage_line
 from ttsartifact.cli.table import COMMANDS
 from ttsartifact.errors import TtsArtifactError
 
@@ -67,7 +67,7 @@ def _run(argv: list[str]) -> int:
             import traceback
 
             traceback.print_exception(error)
-        where = safe(_place(error))
+        where = safe(place_of(error))
         line = f"ttsa: internal error: {type(error).__name__}: {safe(error)} (at {where})"
         return _complain(f"{line}; this is a bug of ours: please report it with the file and this line", EXIT.INTERNAL)
 
@@ -99,12 +99,3 @@ def _complain(line: str, code: int) -> int:
         lines = fitted(line, columns(sys.stderr))
     sys.stderr.writelines(f"{each}\n" for each in lines)
     return code
-
-
-def _place(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return "nowhere"
-    return f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"

@@ -84,6 +84,7 @@ def record(
     ] = None,
     suffix: Annotated[str | None, Option("The suffix of {out}; default .flac, .mp3 or .wav, as OUT needs it.")] = None,
     text_on_stdin: Annotated[bool, Option("Give the text on stdin too.")] = False,
+    unsafe_text: Annotated[bool, Option("Let {text} be an option, a response file or a shell's code.")] = False,
     repair_header: Annotated[
         bool, Option("State the lengths of a streamed WAV whose header does not.", negatable=True)
     ] = True,
@@ -139,6 +140,7 @@ def record(
             suffix=suffix,
             text_on_stdin=text_on_stdin,
             repair_header=repair_header,
+            unsafe_text=unsafe_text,
             timeout_s=timeout,
             repeat=repeat,
             include_paths=include_paths,

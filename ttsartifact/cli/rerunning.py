@@ -38,6 +38,7 @@ def rerun(
     pcm: Annotated[str | None, Option("As for record.", metavar="FORMAT")] = None,
     text_on_stdin: Annotated[bool, Option("As for record.")] = False,
     repair_header: Annotated[bool, Option("As for record.", negatable=True)] = True,
+    unsafe_text: Annotated[bool, Option("As for record.")] = False,
     timeout: Annotated[float, Option("End it after S seconds.", metavar="S", least=0)] = 600,
     keep: Annotated[str | None, Option("Keep the new run as an artifact.", metavar="OUT")] = None,
     force: Force = False,
@@ -56,6 +57,7 @@ def rerun(
             "pcm": pcm,
             "text_on_stdin": text_on_stdin,
             "repair_header": repair_header,
+            "unsafe_text": unsafe_text,
             "wall_s": timeout,
         }
         again = partial(rerun_command, file, command, **typed, **told)

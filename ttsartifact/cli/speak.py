@@ -26,6 +26,7 @@ __all__ = [
     "exit_of",
     "paint",
     "passing",
+    "place_of",
     "progress",
     "say",
     "show",
@@ -122,6 +123,16 @@ def exit_of(error: TtsArtifactError) -> int:
     if error.where.startswith("--"):  # it lies in an option, so it is the call that has no sound meaning
         return EXIT.USAGE
     return EXIT.INCONCLUSIVE if isinstance(error, Unavailable) else EXIT.UNREADABLE
+
+
+def place_of(error: BaseException) -> str:
+    """Return the file and line of ours at which an error arose."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "nowhere"
+    return f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
 
 
 def progress(done: int, total: int, what: str) -> None:

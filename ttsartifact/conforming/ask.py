@@ -25,7 +25,7 @@ __all__ = ["Answer", "ask", "ask_all"]
 
 MAX_ANSWER_BYTES = 16 << 20
 _EXIT_CODES = frozenset({0, 1, 3, 4})
-_VERDICTS = ("INTACT", "REWRAPPED", "RETAGGED", "AUDIO_CHANGED", "BROKEN")
+_VERDICTS = ("INTACT", "REWRAPPED", "RETAGGED", "AUDIO_CHANGED", "BROKEN", "CAPSULE_LOST", "NOT_AN_ARTIFACT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ It imports nothing of ttsartifact: whatever breaks here stays here.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -26,7 +27,13 @@ _WIDTHS = {8: slice(3, 4), 16: slice(2, 4), 24: slice(1, 4), 32: slice(0, 4)}
 def main(argv: list[str]) -> None:
     """Decode stdin to its last frame within the limits given, and print the facts or the reason why not."""
     container, subtypes, bits, max_frames, max_samples, memory_bytes, cpu_s, ends, *kept = argv
-    _bound(int(memory_bytes), int(cpu_s))
+    short = _bound(int(memory_bytes), int(cpu_s))
+    try:
+        import soundfile  # noqa: F401 - what is missing here is no fact about the file
+    except (ImportError, OSError, MemoryError) as error:
+        needed = f"{short} and decoding takes {memory_bytes}" if short else f"soundfile: {error}"
+        print(json.dumps({"unavailable": needed[:300]}))  # noqa: T201 - the answer is this process's output
+        return
     try:
         with open(ends, encoding="utf-8") as file:
             chunks = Chunks(json.load(file))
@@ -37,6 +44,8 @@ def main(argv: list[str]) -> None:
         answer = {"unavailable": str(error)}
     except MemoryError:
         answer = {"too_large": f"more than {memory_bytes} bytes of memory"}
+        if short:
+            answer = {"unavailable": f"{short} and decoding takes up to {memory_bytes}"}
     except Exception as error:  # noqa: BLE001 - whatever a decoder throws is a fact about the file
         answer = {"error": str(error)[:300] or type(error).__name__}
     print(json.dumps(answer))  # noqa: T201 - the answer is this process's output
@@ -107,14 +116,28 @@ def _packed(samples: bytearray, bits: int) -> bytearray:
     return packed
 
 
-def _bound(memory_bytes: int, cpu_s: int) -> None:
+def _bound(memory_bytes: int, cpu_s: int) -> str:
+    """Bound memory and processor time as far as this system lets us; say where its own limit on memory is lower.
+
+    A limit can be lowered and not raised. A system that refuses (macOS does for addresses) leaves the caller's timeout.
+    """
     try:
         import resource
-    except ImportError:  # a system without rlimits; the caller's timeout remains
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    except ImportError:
+        return ""
+    short = ""
+    for kind, soft, hard in (
+        (resource.RLIMIT_AS, memory_bytes, memory_bytes),
+        (resource.RLIMIT_CPU, cpu_s, cpu_s + 1),
+        (resource.RLIMIT_CORE, 0, 0),
+    ):
+        held = [limit for limit in resource.getrlimit(kind) if limit != resource.RLIM_INFINITY]
+        lowest = min(held, default=soft)
+        if kind == resource.RLIMIT_AS and lowest < soft:
+            short = f"this process may take {lowest} bytes of memory"
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(kind, (min(soft, lowest), min([hard, *held])))
+    return short
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from ttsartifact.container import id3
 from ttsartifact.container.flac_frames import require_last_frame, stream_info
 from ttsartifact.container.limits import MAX_CAPSULE_BLOCK_BYTES, MAX_FLAC_BLOCKS
 from ttsartifact.container.source import JoinedSource, Piece, Source, Span
-from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge
+from ttsartifact.errors import Damaged, NotAnArtifact, NotReadable, TooLarge
 
 if TYPE_CHECKING:
     from ttsartifact.container.capsule import Capsule
@@ -189,7 +189,7 @@ def _require_continuation(source: Source, ours: list[Block]) -> None:
 def capsule(source: Source, flac: Flac) -> Capsule:
     """Return the capsule of a walked artifact; raises NotAnArtifact when it carries none."""
     if flac.wraps_artifact:
-        raise NotAnArtifact(
+        raise NotReadable(
             "FLAC-wrapped WAV artifact: restore with flac -d --keep-foreign-metadata first",
             where=f"offset {len(_MAGIC)}",
             rule="CON04",

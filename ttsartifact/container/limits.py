@@ -23,5 +23,6 @@ MAX_PARQUET_FOOTER_VALUES: Final = 500_000  # numbers, texts and structures; eac
 MAX_PARQUET_ROWS: Final = 10_000_000
 MAX_PARQUET_ROW_GROUPS: Final = 512
 MAX_PARQUET_AUDIO_BYTES: Final = (1 << 31) - 64  # one value; Parquet lengths are 32 bits
+MAX_INPUT_BYTES: Final = 8 << 30  # a pipe is copied to a file before anything is known of it
 READ_BLOCK_BYTES: Final = 1 * MIB
 LEAF_BYTES: Final = 1 * MIB  # clause 8.10: what a reader of one range has to read at least

@@ -26,7 +26,7 @@ from ttsartifact.container.limits import (
     MAX_SMALL_CHUNK_BYTES,
     MIB,
 )
-from ttsartifact.errors import Damaged, TooLarge, TtsArtifactError
+from ttsartifact.errors import Damaged, TooLarge, TtsArtifactError, Unavailable
 from ttsartifact.formulas.timebase import to_utc
 from ttsartifact.terms.trace import Trace
 
@@ -264,6 +264,12 @@ def _foreign(where: str = "") -> Iterator[None]:
         yield
     except TtsArtifactError as error:
         raise error.at(where) if where else error from error.__cause__
+    except ImportError as error:
+        raise Unavailable(
+            "PyArrow cannot be loaded, and Parquet is read with it", where=where, found=str(error)
+        ) from error
+    except MemoryError as error:
+        raise Unavailable("this machine has no memory left to decode Parquet with", where=where) from error
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise Damaged(f"Parquet that cannot be decoded: {lines[0][:200]}", where=where) from error

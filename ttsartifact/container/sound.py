@@ -11,8 +11,9 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ttsartifact.container import flac
 from ttsartifact.container.bare import OPUS_RATE_HZ, Bare, judge
@@ -23,7 +24,8 @@ from ttsartifact.errors import Damaged, TooLarge, Unavailable
 from ttsartifact.terms.digest import spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from typing import IO, BinaryIO
 
 
 __all__ = ["FLAC_DEPTHS", "SoundFacts", "facts_of"]
@@ -43,6 +45,7 @@ _WALL_TIMES = 60  # a busy machine is no fault of the file; this ends a decoder 
 # for 64; a file of constants is no speech.
 _FEW_SAMPLES, _SAMPLES_A_BYTE, _LOSSY_SAMPLES_A_BYTE = 1 << 25, 64, 256
 _FLOAT_BLOCK_BYTES = 64 * 1024
+_SIGXCPU = 24  # by number: not every system has the name
 FLAC_DEPTHS = (8, 16, 24)
 """Bits that libsndfile gives as they are; of 12 and 20 it pads, and 32 it does not decode."""
 
@@ -223,7 +226,7 @@ def _decode(
     size, bits = length_of(pieces), bare.bit_depth or 0
     cpu_s = min(_CPU_BASE_S + _CPU_S_A_MIB * size // MIB, _CPU_MAX_S)
     script = os.path.join(os.path.dirname(__file__), "decoding.py")
-    with tempfile.TemporaryFile() as file, tempfile.NamedTemporaryFile("w") as ends:
+    with _working_files() as (file, ends):
         samples = max(_FEW_SAMPLES, size * (_SAMPLES_A_BYTE if bits else _LOSSY_SAMPLES_A_BYTE))
         bounds = (max_frames, samples, _MEMORY_BYTES, cpu_s)
         limits = [*map(str, bounds), ends.name, *([pcm_to] if pcm_to else [])]
@@ -244,16 +247,22 @@ def _decode(
             )
         except subprocess.TimeoutExpired as error:
             raise TooLarge("decoding takes too long", expected=f"at most {cpu_s} s", rule="CON15") from error
+        except OSError as error:
+            raise Unavailable(f"the decoder cannot be started: {error.strerror or error}") from error
     if child.returncode:
-        if child.returncode == -24:  # SIGXCPU
+        if child.returncode == -_SIGXCPU and not _is_short_of_time(cpu_s):
             raise TooLarge("decoding takes too long", expected=f"at most {cpu_s} s of CPU")
-        raise Damaged("the decoder died", found=f"exit {child.returncode}", rule="AUD07")
+        # Whether it was killed, crashed, or did not find its libraries: of the audio nothing is known.
+        raise Unavailable(
+            f"the decoder did not end: {_ending(child.returncode)}",
+            found=child.stderr.decode("utf-8", "replace").strip()[-200:] or None,
+        )
     try:
         answer: dict[str, Any] = json.loads(child.stdout)
     except ValueError as error:
-        raise Damaged("the decoder said nothing that can be read", rule="AUD07") from error
+        raise Unavailable("the decoder said nothing that can be read") from error
     if "unavailable" in answer:
-        raise Unavailable("encoded audio cannot be decoded here: soundfile is missing", found=answer["unavailable"])
+        raise Unavailable("the audio cannot be decoded here", found=answer["unavailable"])
     if "too_large" in answer:
         raise TooLarge("the audio decodes to too much", found=answer["too_large"])
     if "error" in answer:
@@ -261,3 +270,31 @@ def _decode(
     if answer["frames"] < 1:
         raise Damaged("the audio decodes to nothing", found="0 frames", expected="at least one", rule="AUD07")
     return answer
+
+
+@contextmanager
+def _working_files() -> Iterator[tuple[BinaryIO, IO[str]]]:
+    """Yield a copy of the audio to be, and a file for the chunks' ends; raises Unavailable where none can be made."""
+    with ExitStack() as files:
+        try:
+            held = (
+                cast("BinaryIO", files.enter_context(tempfile.TemporaryFile())),
+                files.enter_context(tempfile.NamedTemporaryFile("w")),
+            )
+        except OSError as error:
+            raise Unavailable(f"the decoder's files cannot be made: {error.strerror or error}") from error
+        yield held
+
+
+def _is_short_of_time(cpu_s: int) -> bool:
+    """Tell whether this process may take less processor time than decoding is given."""
+    try:
+        import resource
+    except ImportError:
+        return False
+    held = [limit for limit in resource.getrlimit(resource.RLIMIT_CPU) if limit != resource.RLIM_INFINITY]
+    return min(held, default=cpu_s) < cpu_s
+
+
+def _ending(status: int) -> str:
+    return f"signal {-status}" if status < 0 else f"exit status {status}"

@@ -6,13 +6,16 @@ pieces, so a long file is hashed or copied without ever being held in memory.
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import stat
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
-from ttsartifact.container.limits import READ_BLOCK_BYTES
-from ttsartifact.errors import Damaged, NotAnArtifact, Refused
+from ttsartifact.container.limits import MAX_INPUT_BYTES, READ_BLOCK_BYTES
+from ttsartifact.errors import Damaged, NotFound, NotReadable, Refused, TooLarge, TtsArtifactError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 __all__ = [
+    "STANDARD_INPUT",
     "BytesSource",
     "FileSource",
     "JoinedSource",
@@ -36,6 +40,10 @@ __all__ = [
 ]
 
 
+_OUT_OF_HANDLES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{1,20}://")
+
+
 class Source(Protocol):
     """Random access over bytes of a known length."""
 
@@ -48,6 +56,9 @@ class Source(Protocol):
     def read_into(self, offset: int, buffer: memoryview) -> None:
         """Fill `buffer` from `offset`; raises Damaged when the bytes are not there."""
         ...
+
+
+STANDARD_INPUT = "-"
 
 
 class BytesSource:
@@ -73,15 +84,18 @@ class FileSource:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         # O_NONBLOCK: opening a FIFO without a writer would wait for ever before we could refuse it.
+        if path == STANDARD_INPUT:
+            self._fd, self.path, self.size = _standard_input()
+            return
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
         try:
             self._fd = os.open(path, flags | getattr(os, "O_BINARY", 0))
         except OSError as error:
-            raise NotAnArtifact(f"cannot open: {error.strerror}", where=os.fspath(path)) from error
+            raise _not_opened(path, error) from error
         status = os.fstat(self._fd)
         if not stat.S_ISREG(status.st_mode):
             self.close()
-            raise _not_regular(path, status.st_mode)
+            raise _not_regular(NotReadable, path, status.st_mode)
         self.path = os.fspath(path)
         self.size = status.st_size
 
@@ -208,7 +222,7 @@ def require_regular(paths: Iterable[str | os.PathLike[str]]) -> None:
         with suppress(OSError):
             mode = os.stat(path).st_mode
             if not stat.S_ISREG(mode):
-                raise _not_regular(path, mode)
+                raise _not_regular(Refused, path, mode)
 
 
 def require_room(path: str | os.PathLike[str], *, replace: bool) -> None:
@@ -292,13 +306,57 @@ def _require(offset: int, size: int, available: int) -> None:
         )
 
 
-def _not_regular(path: str | os.PathLike[str], mode: int) -> Refused:
-    return Refused("not a regular file", where=os.fspath(path), found=_kind(mode), expected="a regular file")
+def _not_opened(path: str | os.PathLike[str], error: OSError) -> TtsArtifactError:
+    """Return what an open that failed means: nothing there, nothing that may be read, or no handle left to read by."""
+    where = os.fspath(path)
+    if error.errno in _OUT_OF_HANDLES:
+        return Unavailable(f"this machine has nothing left to open a file with: {error.strerror}", where=where)
+    if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+        if _ADDRESS.match(where):
+            return NotFound(
+                "this is an address, and nothing is fetched", where=where, expected="a file: download it first"
+            )
+        return NotFound(f"cannot open: {error.strerror}", where=where)
+    return NotReadable(f"cannot open: {error.strerror}", where=where)
+
+
+def _not_regular(kind: type[TtsArtifactError], path: str | os.PathLike[str], mode: int) -> TtsArtifactError:
+    return kind("not a regular file", where=os.fspath(path), found=_kind(mode), expected="a regular file")
 
 
 def _kind(mode: int) -> str:
     names = {stat.S_IFIFO: "a FIFO", stat.S_IFDIR: "a directory", stat.S_IFSOCK: "a socket"}
     return names.get(stat.S_IFMT(mode), "a device")
+
+
+def _standard_input() -> tuple[int, str, int]:
+    """Return a descriptor of all that stands on standard input, its name, and its size; read once a process."""
+    kept = _kept_input()
+    return os.dup(kept.fileno()), STANDARD_INPUT, os.fstat(kept.fileno()).st_size
+
+
+@cache
+def _kept_input() -> BinaryIO:
+    """Return standard input as a file that can be read at any place: itself, or a copy of a pipe that has no name."""
+    try:
+        status = os.fstat(0)
+    except OSError as error:
+        raise NotReadable("standard input is closed", where=STANDARD_INPUT) from error
+    if stat.S_ISREG(status.st_mode):
+        return open(os.dup(0), "rb", buffering=0)
+    import tempfile  # a pipe alone has a use for it
+
+    kept = tempfile.TemporaryFile()  # noqa: SIM115 - kept for the process
+    left = MAX_INPUT_BYTES
+    while block := os.read(0, READ_BLOCK_BYTES):
+        left -= len(block)
+        if left < 0:
+            raise TooLarge(
+                "too much on standard input", where=STANDARD_INPUT, expected=f"at most {MAX_INPUT_BYTES} bytes"
+            )
+        kept.write(block)
+    kept.flush()
+    return kept
 
 
 def _umask() -> int:

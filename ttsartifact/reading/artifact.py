@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 from ttsartifact.container import canonical, capsule
 from ttsartifact.container.carrier import carries_capsule, recognised
 from ttsartifact.container.source import BytesSource, FileSource, Piece, Source, Span
-from ttsartifact.errors import Damaged, NotAnArtifact, TtsArtifactError
+from ttsartifact.errors import Damaged, NotAnArtifact, NotFound, TtsArtifactError
 from ttsartifact.terms.descriptor import Descriptor
 from ttsartifact.terms.trace import Trace
 
@@ -144,13 +144,13 @@ def open_artifacts(path: str | os.PathLike[str]) -> Iterator[Artifact]:
     try:
         head = source.read_at(0, min(12, source.size))
         if wanted is not None and head[:4] != b"PAR1":
-            raise NotAnArtifact("one run alone has no rows", found=f"#{wanted}", expected="a Parquet data set")
+            raise NotFound("one run alone has no rows", found=f"#{wanted}", expected="a Parquet data set")
         if head[:4] == b"PAR1":
             from ttsartifact.container.parquet_rows import Shelf
 
             shelf = Shelf(source)
             if wanted is not None and wanted >= shelf.rows:
-                raise NotAnArtifact("there is no such row", found=wanted, expected=f"0 to {shelf.rows - 1}")
+                raise NotFound("there is no such row", found=wanted, expected=f"0 to {shelf.rows - 1}")
             for row in shelf:
                 if wanted is None or row.index == wanted:
                     yield _from_row(source, shelf, row)
@@ -159,12 +159,13 @@ def open_artifacts(path: str | os.PathLike[str]) -> Iterator[Artifact]:
         elif (found := recognised(source)) is not None:
             yield _from_carrier(source, *found)
         else:
-            raise NotAnArtifact(
-                "no carrier that this version reads",
-                where="offset 0",
-                found=_magic(head),
-                expected="WAV, FLAC, MP3 or Parquet",
-            )
+            from ttsartifact.reading.recognising import stranger
+
+            raise stranger(source)
+    except NotAnArtifact as error:
+        from ttsartifact.reading.recognising import capsule_lost
+
+        raise capsule_lost(source, error).at(source.path) from error.__cause__
     except TtsArtifactError as error:
         raise error.at(source.path) from error.__cause__
 
@@ -271,7 +272,3 @@ def _only_source(pieces: tuple[Piece, ...]) -> Source:
     (piece,) = pieces
     assert isinstance(piece, Span)  # rows of Parquet hold their audio as one span
     return piece.source
-
-
-def _magic(head: bytes) -> str:
-    return head[:4].decode("ascii", "backslashreplace") if head else "an empty file"

@@ -56,6 +56,7 @@ def record_command(
     text_on_stdin: bool = False,
     timeout_s: float | None = None,
     repair_header: bool = True,
+    unsafe_text: bool = False,
     repeat: bool = False,
     include_paths: bool = False,
     sensor: Sensor | None = None,
@@ -71,7 +72,8 @@ def record_command(
 
     `pcm` states raw PCM on stdout; `suffix` is that of the file a command with {out} writes, else the carrier's own;
     `repeat` runs the command a second time and keeps whether the audio was the same; `repair_header` gives a streamed
-    WAV its lengths and notes it; `include_paths` leaves absolute paths in the recorded argv; `waiting` and `running`
+    WAV its lengths and notes it; `unsafe_text` lets a text that begins with `-` or `@`, or that stands in a shell's
+    program, be what it is there; `include_paths` leaves absolute paths in the recorded argv; `waiting` and `running`
     are the load that the request met, where the command is a client of a server. What only the caller can know is
     `stated`. A command of a known shape (shapes.toml) gets its text on stdin where no argument holds it, and says
     itself what its options and its voice's files tell.
@@ -93,6 +95,8 @@ def record_command(
         timeout_s=timeout_s,
         text_on_stdin=text_on_stdin,
     )
+    if not unsafe_text:
+        order.require_inert()
     pins.executable(order.argv[0])
     recording = _Recording(order, known, stated, repair_header=repair_header, include_paths=include_paths)
     require_sound(stated, text, recording.clips)

@@ -9,10 +9,18 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.formulas.load import depth_at
+from ttsartifact.formulas.secrets import masked
 from ttsartifact.formulas.stalls import stalls
 from ttsartifact.formulas.telemetry import summary_of
 from ttsartifact.recording import environment
-from ttsartifact.recording.statements import generation_section, input_section, optional_sections, pins_section, said
+from ttsartifact.recording.statements import (
+    generation_section,
+    input_section,
+    optional_sections,
+    pins_section,
+    said,
+    text_bytes,
+)
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.draft import Draft
 from ttsartifact.terms.trace import Trace
@@ -80,7 +88,8 @@ def draft_of(
     lock = lock_of_process(in_process=delivery.in_process)
     sections = statement_sections(stated, text=text, clips=clips, delivery=delivery, lock=lock)
     embedded = {place: data for place, (reference, data) in enumerate(clips) if reference.embed}
-    return assembled(run, sections, stated, delivery=delivery, references=embedded)
+    withheld = text_bytes(text).decode("utf-8", "replace") if stated.get("withhold_text") else None
+    return assembled(run, sections, stated, delivery=delivery, references=embedded, withheld=withheld)
 
 
 def assembled(
@@ -90,8 +99,12 @@ def assembled(
     *,
     delivery: Delivery,
     references: dict[int, bytes],
+    withheld: str | None = None,
 ) -> Draft:
-    """Return the draft of a run whose stated `sections` are there; of `stated` only what /run holds is asked."""
+    """Return the draft of a run whose stated `sections` are there; of `stated` only what /run holds is asked.
+
+    Secrets, and the text `withheld` where it stands elsewhere, are masked and said.
+    """
     submit = run.moments.submit
     assert submit is not None  # both recorders submit before they wait for audio
     telemetry = run.sampler.trace()
@@ -124,6 +137,9 @@ def assembled(
             in_process=delivery.in_process,
         ),
     }
+    value, hidden = masked(value, withheld=withheld)
+    for each in hidden:
+        run.say(f"masked in the artifact: {each}")
     return Draft(
         descriptor=value,
         audio=delivery.audio,

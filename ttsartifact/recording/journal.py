@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from ttsartifact.errors import Refused
+from ttsartifact.formulas.secrets import masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,10 @@ _MOST_JOURNALS = 10_000
 
 
 class Journal:
-    """An append-only file of JSON lines. A line is on its way to the disk before the next thing happens."""
+    """An append-only file of JSON lines, for its owner alone, without secrets.
+
+    A line is on its way to the disk before the next thing happens.
+    """
 
     def __init__(self, out: str | os.PathLike[str], now: Callable[[], int]) -> None:
         self._now = now
@@ -45,7 +49,7 @@ class Journal:
     def write_at(self, t_ns: int, what: str, **facts: Any) -> None:
         """Append one line about a time that was read before."""
         with suppress(OSError, ValueError):  # ValueError: a journal that was closed
-            self._file.write(json.dumps({"t_ns": t_ns, "what": what, **facts}, ensure_ascii=True) + "\n")
+            self._file.write(json.dumps({"t_ns": t_ns, "what": what, **masked(facts)[0]}, ensure_ascii=True) + "\n")
 
     def remove(self) -> None:
         """Close and delete: the artifact now tells the story."""
@@ -73,5 +77,5 @@ def _unused(out: str) -> tuple[str, str, int]:
         stem = out if number == 1 else f"{out}.{number}"
         path = f"{stem}.journal.jsonl"
         with suppress(FileExistsError):
-            return path, stem, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+            return path, stem, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
     raise Refused("too many journals of unfinished recordings lie here", where=out, expected="`ttsa recover`")

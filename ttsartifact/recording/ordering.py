@@ -11,6 +11,7 @@ from ttsartifact.container import riff
 from ttsartifact.container.carrier import carrier_of
 from ttsartifact.errors import Refused
 from ttsartifact.recording.encoding import DEPTHS
+from ttsartifact.recording.filling import PLACES, Filling, require_inert
 from ttsartifact.recording.statements import text_bytes
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Order", "PcmFormat", "order_of", "recorded_argv"]
 
-_PLACES = re.compile(r"\{(text|out|ref)\}")
 _PCM_WORDS = {"s16le": "pcm_s16", "s24le": "pcm_s24", "s32le": "pcm_s32", "f32le": "pcm_f32"}
 _BETWEEN_PATHS = re.compile(r"""([\s=:,;|&<>()'"`$]+)""")
 
@@ -61,15 +61,11 @@ class Order:
 
     def filled(self, out: str) -> list[str]:
         """Return argv with its places filled, each inside its argument; a word with {ref} stands once a clip."""
-        words: list[str] = []
-        for word in self.argv:
-            clips: tuple[str, ...] = self.references if "{ref}" in word else ("",)
-            words += [self._fill(word, out, clip) for clip in clips]
-        return words
+        return Filling(self.text.decode("utf-8", "surrogateescape"), out, self.references).of(self.argv)
 
-    def _fill(self, word: str, out: str, clip: str) -> str:
-        values = {"text": self.text.decode("utf-8", "surrogateescape"), "out": out, "ref": clip}
-        return _PLACES.sub(lambda place: values[place[1]], word)
+    def require_inert(self) -> None:
+        """Raise Refused where the text or a clip's path would be an option, a response file or code of the command."""
+        require_inert(self.argv, self.text.decode("utf-8", "surrogateescape"), self.references)
 
 
 def order_of(
@@ -89,7 +85,7 @@ def order_of(
         raise Refused("there is no command", where="argv", expected="-- COMMAND ...")
     carrier = carrier_of(out)
     own = f".{carrier}" if carrier in {"flac", "mp3"} else ".wav"
-    places = {place[1] for word in argv for place in _PLACES.finditer(word)}
+    places = {place[1] for word in argv for place in PLACES.finditer(word)}
     if known is not None:
         text_on_stdin = text_on_stdin or (known.text_on_stdin and "text" not in places)
         pcm = pcm or known.pcm

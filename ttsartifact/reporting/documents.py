@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ttsartifact.rerunning.rerun import Rerun
     from ttsartifact.running.adapter_protocol import Adapted
     from ttsartifact.terms.finding import Finding
-    from ttsartifact.verifying.report import Report
+    from ttsartifact.verifying.report import Reason, Report
 
 __all__ = [
     "adaptation_document",
@@ -54,6 +54,7 @@ def report_document(
         "artifact_id": report.artifact_id,
         "run_id": _plain(report.run_id),
         "verdict": report.verdict,
+        "reason": None if report.reason is None else _reason(report.reason),
         "conformant": report.conformant,
         "exit_code": exit_code,
         "level": {"claimed": _plain(report.level_claimed), "reached": report.level_reached},
@@ -90,6 +91,15 @@ def report_document(
             for given in report.attestations
         ],
         "receipt": None if differences is None else _receipt(differences),
+    }
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    return {
+        "message": reason.message,
+        "where": reason.where,
+        "found": _plain(reason.found),
+        "expected": _plain(reason.expected),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ttsartifact.reporting.phrases import broken_part, told
+from ttsartifact.reporting.phrases import broken_part, reason_line, told
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.finding import Outcome, Severity
 from ttsartifact.verifying.catalogue import catalogue
@@ -22,6 +22,9 @@ _COMMANDS = {Severity.FATAL: "error", Severity.ERROR: "error", Severity.WARN: "w
 
 def annotation_lines(report: Report, differences: Sequence[Difference] = ()) -> Iterator[str]:
     """Yield a line a finding, and one for the verdict where nothing failed."""
+    if report.reason is not None:
+        yield _command("error", report.where, report.verdict, reason_line(report.reason))
+        return
     for finding in report.findings:
         command = "notice" if finding.outcome == Outcome.SUPPRESSED else _COMMANDS[finding.severity]
         title = f"{finding.rule} {catalogue()[finding.rule].name}"

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr  # they write, and parse nothing
 
 from ttsartifact.reporting import phrases as words
 from ttsartifact.reporting.safe import safe
-from ttsartifact.terms.finding import Outcome, Severity
+from ttsartifact.terms.finding import Outcome, Severity, Verdict
 from ttsartifact.verifying.catalogue import catalogue
 
 if TYPE_CHECKING:
@@ -57,6 +57,11 @@ def _suite(report: Report, differences: Sequence[Difference], *, strict: bool) -
         failures += any(kind == "failure" for kind, _ in told)
         skipped += bool(told) and all(kind == "skipped" for kind, _ in told)
         cases += _case(rule.id, rule.name, told)
+    errors = 0
+    if report.reason is not None:
+        kind = "error" if report.verdict == Verdict.NOT_VERIFIED else "failure"
+        errors, failures = errors + (kind == "error"), failures + (kind == "failure")
+        cases += _case("file", "Readable", [(kind, words.reason_line(report.reason))])
     if differences:
         failures += 1
         cases += _case(
@@ -65,7 +70,7 @@ def _suite(report: Report, differences: Sequence[Difference], *, strict: bool) -
             [("failure", words.broken_part(each)) for each in differences],
         )
     ran = sum(case.startswith("    <testcase") for case in cases)
-    counts = {"tests": ran, "failures": failures, "errors": 0, "skipped": skipped}
+    counts = {"tests": ran, "failures": failures, "errors": errors, "skipped": skipped}
     return safe(report.where), counts, cases
 
 
@@ -82,9 +87,9 @@ def _case(rule: str, name: str, told: list[tuple[str, str]]) -> list[str]:
     if not told:
         return [f"{head}/>"]
     lines = [f"{head}>"]
-    failed = any(kind == "failure" for kind, _ in told)
     # A case has one result; what was only noted follows it.
-    kinds = ("failure", "system-out") if failed else ("skipped", "system-out")
+    result = next((kind for kind in ("error", "failure") if any(each == kind for each, _ in told)), "skipped")
+    kinds = (result, "system-out")
     for kind in kinds:
         said = [line for each, line in told if each == kind]
         if said:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ttsartifact.formulas.timebase import utc_bound
 from ttsartifact.reporting.card import card_rows
-from ttsartifact.reporting.phrases import VERDICTS, counted, seconds, spoken
+from ttsartifact.reporting.phrases import VERDICTS, counted, reason_line, seconds, spoken
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.finding import Outcome, Severity
 
@@ -53,6 +53,9 @@ def report_card(
     yield f"### {report.verdict}{but}: {span(report.where)}"
     yield ""
     yield f"{VERDICTS[report.verdict].capitalize()}."
+    if report.reason is not None:
+        yield ""
+        yield code(reason_line(report.reason))
     yield ""
     level = f"{report.level_reached} reached, {code(spoken(report.level_claimed))} claimed"
     rows = [("artifact", span(report.artifact_id or "none")), ("run", span(report.run_id or "none")), ("level", level)]

@@ -11,15 +11,21 @@ from ttsartifact.terms.finding import Outcome, Severity, Verdict
 if TYPE_CHECKING:
     from ttsartifact.reporting.receipt import Difference
     from ttsartifact.terms.finding import Finding
+    from ttsartifact.verifying.report import Reason
 
-__all__ = ["VERDICTS", "Paint", "broken_part", "counted", "seconds", "spoken", "stated", "told"]
+__all__ = ["VERDICTS", "Paint", "broken_part", "counted", "reason_line", "seconds", "spoken", "stated", "told"]
 
 VERDICTS = {
     Verdict.INTACT: "every byte is as it was sealed",
     Verdict.REWRAPPED: "the run and its audio are whole; the container around them was written anew",
     Verdict.RETAGGED: "the samples are the recorded ones; other bytes of the audio file are not",
     Verdict.AUDIO_CHANGED: "the audio is not the one that was recorded",
-    Verdict.BROKEN: "the file does not hold together as the run it states",
+    Verdict.BROKEN: "the file is damaged, or is not the run that it states",
+    Verdict.CAPSULE_LOST: "audio that has lost its capsule; it states no run any more",
+    Verdict.NOT_AN_ARTIFACT: "the file states no run",
+    Verdict.UNREADABLE: "nothing could be read",
+    Verdict.NOT_FOUND: "there is nothing to verify",
+    Verdict.NOT_VERIFIED: "this verifier could not judge the file; that says nothing of it",
     "NOT_HASHED": "structure and schema only; nothing was hashed",
 }
 _SGR = {"good": "32", "bad": "31", "warn": "33", "quiet": "2", "strong": "1"}
@@ -36,7 +42,8 @@ class Paint(NamedTuple):
 
     def verdict(self, verdict: str) -> str:
         """Return a verdict in its colour."""
-        kind = {Verdict.INTACT: "good", "NOT_HASHED": "quiet", Verdict.REWRAPPED: "warn", Verdict.RETAGGED: "warn"}
+        kind = {Verdict.INTACT: "good", "NOT_HASHED": "quiet"}
+        kind |= dict.fromkeys((Verdict.REWRAPPED, Verdict.RETAGGED, Verdict.NOT_VERIFIED), "warn")
         return self(kind.get(verdict, "bad"), verdict)
 
     def outcome(self, outcome: str, severity: str) -> str:
@@ -83,6 +90,13 @@ def told(finding: Finding) -> str:
     found = f": found {spoken(finding.found)}" if finding.found is not None else ""
     expected = f", expected {spoken(finding.expected)}" if finding.expected is not None else ""
     return f"{safe(finding.message)}{found}{expected}" + (f" (at {safe(finding.where)})" if finding.where else "")
+
+
+def reason_line(reason: Reason) -> str:
+    """Return in one safe line why nothing was verified."""
+    found = f": found {spoken(reason.found)}" if reason.found is not None else ""
+    expected = f", expected {spoken(reason.expected)}" if reason.expected is not None else ""
+    return f"{safe(reason.message, longest=1000)}{found}{expected}"
 
 
 def broken_part(part: Difference) -> str:

@@ -11,11 +11,14 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.errors import NotAnArtifact
+from ttsartifact.terms.finding import Verdict
 
 if TYPE_CHECKING:
+    from ttsartifact.reading.bare_audio import BareAudio
     from ttsartifact.terms.descriptor import Descriptor
+    from ttsartifact.verifying.report import Report
 
-__all__ = ["Difference", "Receipt", "differences", "of", "parse"]
+__all__ = ["Difference", "Receipt", "bare_differences", "differences", "of", "parse"]
 
 _DIGEST = r"sha256:[0-9a-f]{64}"
 # What a forum makes of a line: a quotation's mark before it, curly quotes or a code span around it.
@@ -76,14 +79,48 @@ def parse(line: str) -> Receipt:
     return Receipt(**found.groupdict())
 
 
-def differences(receipt: Receipt, descriptor: Descriptor) -> tuple[Difference, ...]:
-    """Return the parts in which a run differs from a receipt, all of them."""
-    here = _parts(descriptor)
-    return tuple(
+def differences(receipt: Receipt, report: Report) -> tuple[Difference, ...]:
+    """Return the parts in which a run as it was verified differs from a receipt, all of them.
+
+    The digests are those that were computed, never those that the file states; a level counts as far as it was
+    reached, and a file whose parts are not the ones that it binds is no receipt's file.
+    """
+    here = _as_found(report)
+    found = [
         Difference(part=part, found=here[part], expected=stated)
         for part, stated in receipt.stated().items()
         if here[part] != stated
-    )
+    ]
+    if not found and report.verdict not in {Verdict.INTACT, Verdict.REWRAPPED}:
+        found.append(Difference(part="file", found=report.verdict, expected="every part as the descriptor binds it"))
+    return tuple(found)
+
+
+def bare_differences(receipt: Receipt, audio: BareAudio | None) -> tuple[Difference, ...]:
+    """Return how plain audio differs from a receipt: it has no id, and may have the file's bytes or its samples."""
+    encoded, pcms = (None, ()) if audio is None else audio
+    found = [Difference(part="id", found=None, expected=receipt.id)]
+    if receipt.audio is not None and encoded != receipt.audio:
+        found.append(Difference(part="audio", found=encoded, expected=receipt.audio))
+    if receipt.pcm is None:
+        found.append(Difference(part="file", found="no capsule", expected="the run of the id"))
+    elif receipt.pcm not in pcms and not (receipt.pcm == "-" and encoded == receipt.audio):
+        found.append(Difference(part="pcm", found=pcms[0] if pcms else None, expected=receipt.pcm))
+    return tuple(found)
+
+
+def _as_found(report: Report) -> dict[str, Any]:
+    hashed = report.recomputed
+    claimed, reached = report.level_claimed, report.level_reached
+    # An L1 that would reach L2 is the receipt's L1; an L2 that reaches L1 is not its L2.
+    level = claimed if claimed is None or reached is None else min(claimed, reached)
+    return {
+        "id": report.artifact_id,
+        "audio": None if hashed is None else hashed.audio,
+        "pcm": None if hashed is None else "-" if hashed.lossy else hashed.pcm,
+        "run": report.run_id,
+        "level": level,
+    }
 
 
 def _parts(descriptor: Descriptor) -> dict[str, Any]:

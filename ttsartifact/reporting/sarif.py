@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
 from ttsartifact.reporting.documents import tool
-from ttsartifact.reporting.phrases import broken_part, spoken
+from ttsartifact.reporting.phrases import broken_part, reason_line, spoken
 from ttsartifact.reporting.safe import safe
-from ttsartifact.terms.finding import Outcome, Severity
+from ttsartifact.terms.finding import Outcome, Severity, Verdict
 from ttsartifact.verifying.catalogue import Rule, catalogue
 
 if TYPE_CHECKING:
@@ -77,6 +77,14 @@ def _verdict(report: Report) -> dict[str, Any]:
 
 
 def _results(report: Report, differences: Sequence[Difference]) -> Iterator[dict[str, Any]]:
+    if report.reason is not None:
+        judged = report.verdict != Verdict.NOT_VERIFIED
+        yield {
+            "kind": "fail" if judged else "open",
+            "level": "error" if judged else "none",
+            "message": {"text": _text(reason_line(report.reason))},
+            "locations": [_location(report.where, "")],
+        }
     for finding in report.findings:
         yield _result(report, finding)
     for finding in report.unchecked:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from ttsartifact.reporting.adaptation import adaptation_words
 from ttsartifact.reporting.attestations import attestation_words
-from ttsartifact.reporting.phrases import VERDICTS, Paint, counted, spoken
+from ttsartifact.reporting.phrases import VERDICTS, Paint, counted, reason_line, spoken
 from ttsartifact.reporting.safe import safe
-from ttsartifact.terms.finding import Outcome
+from ttsartifact.terms.finding import Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,15 @@ __all__ = ["receipt_lines", "report_lines", "short_line", "sum_line"]
 
 _MOST_FINDINGS = 100
 _MOST_HINTS = 5
+_NO_ARTIFACT = frozenset(
+    {
+        Verdict.NOT_FOUND,
+        Verdict.UNREADABLE,
+        Verdict.NOT_AN_ARTIFACT,
+        Verdict.CAPSULE_LOST,
+        Verdict.NOT_VERIFIED,
+    }
+)  # of which it would say nothing to list the rules that were not asked
 
 
 def short_line(report: Report, paint: Paint = Paint()) -> str:  # noqa: B008 - frozen
@@ -37,7 +46,8 @@ def report_lines(
 ) -> Iterator[str]:
     """Yield the lines that tell one report; a `whole` one lists the rules that passed and those that did not apply."""
     broken = len({finding.rule for finding in report.failures})
-    but = f"; {paint('bad', counted(broken, 'rule') + ' failed')}" if broken else ""
+    is_artifact = report.verdict not in _NO_ARTIFACT
+    but = f"; {paint('bad', counted(broken, 'rule') + ' failed')}" if broken and is_artifact else ""
     yield f"{safe(report.where)}: {paint.verdict(report.verdict)} - {VERDICTS[report.verdict]}{but}"
     if report.artifact_id is not None:
         yield f"  artifact  {report.artifact_id}"
@@ -49,10 +59,14 @@ def report_lines(
         yield f"  voice     adapted: {adaptation_words(report.adaptation)}"
     for given in report.attestations:
         yield f"  attested  {attestation_words(given, paint)}"
+    if report.reason is not None:
+        yield f"  {reason_line(report.reason)}"
     for finding in report.findings[:_MOST_FINDINGS]:
         yield from _finding_lines(finding, paint)
     if len(report.findings) > _MOST_FINDINGS:
         yield f"  ... and {len(report.findings) - _MOST_FINDINGS} more findings; --format json lists all"
+    if not is_artifact:
+        return
     yield from _unchecked_lines(report, paint)
     for hint in report.hints[:_MOST_HINTS]:
         found = "" if hint.found is None else f": {spoken(hint.found)}"
@@ -73,6 +87,10 @@ def receipt_lines(differences: tuple[Difference, ...], paint: Paint = Paint()) -
     """Yield the lines that tell how a file compares with the receipt that was posted for it."""
     if not differences:
         yield f"  receipt   {paint('good', 'matches this file')}"
+    elif differences[0] == ("id", None, differences[0].expected) and not {"pcm", "file"} & {
+        each.part for each in differences
+    }:
+        yield f"  receipt   {paint('warn', 'the samples are those of the receipt; nothing else could be compared')}"
     for difference in differences:
         yield f"  {paint('bad', 'receipt')}   {difference.part}: the file has {spoken(difference.found)}"
         yield f"            the receipt says {spoken(difference.expected)}"

@@ -90,7 +90,10 @@ def report_rows(report: Report, differences: Sequence[Difference] = ()) -> Itera
         )
     for part in differences:
         yield row([*head, "receipt", "fail", "error", part.part, _cell(part.found), part.expected, "differs"])
-    if not report.findings and not differences:
+    if (reason := report.reason) is not None:
+        told = (reason.where, _cell(reason.found), _cell(reason.expected), reason.message)
+        yield row([*head, None, None, None, *told])
+    elif not report.findings and not differences:
         yield row([*head, *[None] * 7])
 
 

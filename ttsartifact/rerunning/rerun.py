@@ -130,6 +130,7 @@ def rerun_command(
     pcm: str | None = None,
     text_on_stdin: bool = False,
     repair_header: bool = True,
+    unsafe_text: bool = False,
     wall_s: float = 600.0,
     keep: PathLike | None = None,
     replace: bool = False,
@@ -137,8 +138,9 @@ def rerun_command(
 ) -> Rerun:
     """Make the run of `path` again with the asker's own command, in which {out}, {text} and {ref} stand for ours.
 
-    It runs as the asker, in the asker's folder and environment, as `record` ran it; `pcm`, `text_on_stdin` and
-    `repair_header` are those of `record`. `on_plan` is called before, and stops everything by raising.
+    It runs as the asker, in the asker's folder and environment, as `record` ran it; `pcm`, `text_on_stdin`,
+    `repair_header` and `unsafe_text` are those of `record`. `on_plan` is called before, and stops everything by
+    raising.
 
     Raises Refused for an artifact that does not verify and CommandFailed for a command that delivers no audio.
     """
@@ -169,6 +171,7 @@ def rerun_command(
             suffix=suffix_of(first.descriptor.known("/audio/codec")),
             text_on_stdin=text_on_stdin,
             repair_header=repair_header,
+            unsafe_text=unsafe_text,
             timeout_s=wall_s,
             **({} if language is None else {"lang": language}),
         )

@@ -5,7 +5,18 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-__all__ = ["Answer", "Finding", "Hint", "Mismatch", "NotApplicable", "Outcome", "Severity", "Unverifiable", "Verdict"]
+__all__ = [
+    "Answer",
+    "Finding",
+    "Hint",
+    "Mismatch",
+    "NotApplicable",
+    "Outcome",
+    "Recomputed",
+    "Severity",
+    "Unverifiable",
+    "Verdict",
+]
 
 
 class Outcome(StrEnum):
@@ -36,6 +47,11 @@ class Verdict(StrEnum):
     RETAGGED = "RETAGGED"
     AUDIO_CHANGED = "AUDIO_CHANGED"
     BROKEN = "BROKEN"
+    CAPSULE_LOST = "CAPSULE_LOST"
+    NOT_AN_ARTIFACT = "NOT_AN_ARTIFACT"
+    UNREADABLE = "UNREADABLE"
+    NOT_FOUND = "NOT_FOUND"
+    NOT_VERIFIED = "NOT_VERIFIED"
     NOT_HASHED = "NOT_HASHED"
     """`validate` hashes nothing, so it grades nothing."""
 
@@ -86,3 +102,12 @@ class Hint(NamedTuple):
     where: str
     message: str
     found: Any = None
+
+
+class Recomputed(NamedTuple):
+    """The digests of the audio as it was found, whatever the descriptor states."""
+
+    audio: str
+    pcm: str | None
+    """None for lossy audio, and for lossless audio that does not decode."""
+    lossy: bool

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ttsartifact.errors import TtsArtifactError
+from ttsartifact.errors import CapsuleLost, NotAnArtifact, NotFound, NotReadable, TtsArtifactError, Unavailable
 from ttsartifact.formulas.levels import level_reached
 from ttsartifact.reading.artifact import open_artifacts
 from ttsartifact.terms.finding import Finding, Mismatch, NotApplicable, Outcome, Severity, Unverifiable, Verdict
 from ttsartifact.verifying.catalogue import Rule, agenda, catalogue, grading, inconclusive, questions
 from ttsartifact.verifying.evidence import Evidence, Unsound
 from ttsartifact.verifying.hints import hints_of
-from ttsartifact.verifying.report import Report
+from ttsartifact.verifying.report import Reason, Report
 from ttsartifact.verifying.siblings import Siblings
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ttsartifact.attesting.runlog import RunLog
     from ttsartifact.attesting.trust import Trust
 
-__all__ = ["judge", "validate", "verify"]
+__all__ = ["judge", "not_verified", "validate", "verify"]
 
 _STRUCTURE = frozenset({"CON", "CAN", "SCH"})  # what `validate` asks: no hashing, no decoding
 _MOST_TOLD = 1_000  # findings of one rule: a trace of a million rows may break it in each
@@ -133,7 +133,8 @@ def judge(
         unreadable=session.stopped_by is not None,
         hints=hints_of(evidence) if families is None and session.stopped_by is None else (),
         profiles=session.profiles,
-        required=session.required,
+        required=(*session.required, *session.lacking),
+        recomputed=None if families is not None or session.stopped_by is not None else evidence.recomputed,
         adaptation=adapted if isinstance(adapted := descriptor.known("/pins/adaptation"), dict) else None,
         attestations=evidence.attestations if families is None and session.stopped_by is None else (),
     )
@@ -154,6 +155,8 @@ class _Session:
         self._bound = questions()
         self.profiles: tuple[str, ...] = ()
         self.required: tuple[str, ...] = ()
+        self.lacking: list[str] = []
+        """Rules that could not be answered for want of something on this machine."""
 
     def ask(self, rule: Rule) -> None:
         blocker = self._blocker_of(rule)
@@ -169,6 +172,11 @@ class _Session:
             else:
                 self._leave_open(rule, Outcome.NOT_EVALUATED, f"blocked by {unsound.rule}", unsound.rule)
                 return
+        except Unavailable as lacking:
+            # What is missing here is no fault of the file; the report stays inconclusive.
+            self.lacking.append(rule.id)
+            self._leave_open(rule, Outcome.UNVERIFIABLE, str(lacking))
+            return
         except TtsArtifactError as error:
             answer = [Mismatch(where=error.where, found=error.found, expected=error.expected, message=error.message)]
         if not answer:
@@ -268,35 +276,71 @@ def _verdict(outcomes: Mapping[str, Outcome], *, stopped: str | None) -> Verdict
     return Verdict.INTACT if sealed else Verdict.REWRAPPED
 
 
+_VERDICT_OF_ERROR: tuple[tuple[type[TtsArtifactError], Verdict], ...] = (
+    (NotFound, Verdict.NOT_FOUND),
+    (NotReadable, Verdict.UNREADABLE),
+    (CapsuleLost, Verdict.CAPSULE_LOST),
+    (NotAnArtifact, Verdict.NOT_AN_ARTIFACT),
+    (Unavailable, Verdict.NOT_VERIFIED),
+)
+
+
+def not_verified(path: str, reason: Reason, *, crashed: bool = False, asked: bool = True) -> Report:
+    """Report a file that this verifier could not judge, for a reason of its own; `crashed` says that it is a bug.
+
+    `asked` is False where nothing was to be hashed.
+    """
+    return _unasked(path, Verdict.NOT_VERIFIED, None, reason, None if asked else _STRUCTURE, crashed=crashed)
+
+
 def _unreadable(path: str, error: TtsArtifactError, families: frozenset[str] | None) -> Report:
-    """Report a file that no artifact could be read from: one finding, and every other rule blocked by it."""
-    broken = (
-        error.rule if error.rule in catalogue() else next(iter(catalogue()))
-    )  # the first asks whether this is a carrier
+    """Report a file that no artifact could be read from: a finding where a rule says why, else a reason."""
+    verdict = next((word for kind, word in _VERDICT_OF_ERROR if isinstance(error, kind)), Verdict.BROKEN)
+    rule = error.rule if error.rule in catalogue() else None
+    if rule is None:
+        if verdict != Verdict.BROKEN:
+            reason = Reason(error.message, error.where, error.found, error.expected)
+            return _unasked(path, verdict, None, reason, families)
+        rule = next(iter(catalogue()))  # the first asks whether this is a carrier
     finding = Finding(
-        rule=broken,
+        rule=rule,
         outcome=Outcome.FAIL,
-        severity=catalogue()[broken].severity,
+        severity=catalogue()[rule].severity,
         where=error.where,
         found=error.found,
         expected=error.expected,
         message=error.message,
     )
+    return _unasked(path, verdict, finding, None, families)
+
+
+def _unasked(
+    path: str,
+    verdict: Verdict,
+    finding: Finding | None,
+    reason: Reason | None,
+    families: frozenset[str] | None,
+    *,
+    crashed: bool = False,
+) -> Report:
+    """Return a report in which no rule was asked but that of `finding`."""
+    broken = None if finding is None else finding.rule
+    blocked = "nothing was read" if broken is None else f"blocked by {broken}"
     return Report(
         where=path,
         carrier=None,
         artifact_id=None,
         run_id=None,
-        verdict=Verdict.BROKEN,
+        verdict=verdict,
         level_claimed=None,
         level_reached=None,
-        findings=(finding,),
+        findings=() if finding is None else (finding,),
         unchecked=tuple(
             Finding(
                 rule=key,
                 outcome=Outcome.NOT_EVALUATED,
                 severity=catalogue()[key].severity,
-                message=f"blocked by {broken}",
+                message=blocked,
                 blocked_by=broken,
             )
             for key in agenda(families).places
@@ -305,4 +349,6 @@ def _unreadable(path: str, error: TtsArtifactError, families: frozenset[str] | N
         passed=(),
         not_applicable=(),
         unreadable=True,
+        reason=reason,
+        crashed=crashed,
     )

@@ -10,9 +10,9 @@ from ttsartifact.container import capsule as capsules
 from ttsartifact.container import leaves
 from ttsartifact.container.hashing import AudioDigests, digest_audio
 from ttsartifact.container.source import JoinedSource, length_of
-from ttsartifact.errors import TtsArtifactError
+from ttsartifact.errors import TtsArtifactError, Unavailable
 from ttsartifact.terms import digest
-from ttsartifact.terms.finding import Mismatch
+from ttsartifact.terms.finding import Mismatch, Recomputed
 from ttsartifact.terms.trace import Trace
 from ttsartifact.verifying.schema import trace_value, violations_of
 from ttsartifact.verifying.violation import Violation
@@ -293,8 +293,7 @@ class Evidence:
             return error
 
     @cached_property
-    def sound(self) -> SoundFacts | TtsArtifactError:
-        """What the audio says of itself when it is decoded to its last frame, or why it cannot be."""
+    def _sound(self) -> SoundFacts | TtsArtifactError:
         from ttsartifact.container.sound import facts_of
 
         if isinstance(self.bare, TtsArtifactError):
@@ -303,6 +302,16 @@ class Evidence:
             return facts_of(self.artifact.audio, self.bare, chunk_ends=self._chunk_ends)
         except TtsArtifactError as error:
             return error
+
+    @property
+    def sound(self) -> SoundFacts | TtsArtifactError:
+        """What the audio says of itself when it is decoded to its last frame, or why it cannot be.
+
+        Raises Unavailable where this machine cannot decode it, which says nothing of the audio.
+        """
+        if isinstance(self._sound, Unavailable):
+            raise self._sound
+        return self._sound
 
     @property
     def _coded_range(self) -> tuple[int, int] | None:
@@ -323,6 +332,17 @@ class Evidence:
         if self.artifact.wave is not None:
             return self.digests.pcm
         return None if isinstance(self.sound, TtsArtifactError) else self.sound.pcm
+
+    @property
+    def recomputed(self) -> Recomputed | None:
+        """The digests of the audio as found, where it was hashed."""
+        if "digests" not in self.__dict__:
+            return None
+        try:
+            pcm, lossy = self.pcm_digest, self.artifact.wave is None and getattr(self.sound, "bit_depth", 0) is None
+        except Unavailable:
+            pcm, lossy = None, False
+        return Recomputed(audio=self.digests.encoded, pcm=pcm, lossy=lossy)
 
     @cached_property
     def chunk_digests(self) -> tuple[str, ...] | None:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ttsartifact.terms.finding import Finding, Hint, Outcome, Severity, Verdict
+from ttsartifact.terms.finding import Finding, Hint, Outcome, Recomputed, Severity, Verdict
 from ttsartifact.verifying.catalogue import inconclusive
 
 if TYPE_CHECKING:
     from ttsartifact.attesting.checking import Attested
     from ttsartifact.terms.level import Level
 
-__all__ = ["Report", "exit_code"]
+__all__ = ["Reason", "Report", "exit_code"]
+
+
+class Reason(NamedTuple):
+    """Why nothing was verified: the path leads to nothing that can be read, or this verifier lacks something."""
+
+    message: str
+    where: str = ""
+    found: Any = None
+    expected: Any = None
 
 
 class Report(NamedTuple):
@@ -34,7 +43,14 @@ class Report(NamedTuple):
     profiles: tuple[str, ...] = ()
     """The profiles that the run claims or the asker demands."""
     required: tuple[str, ...] = ()
-    """Rules that a demanded profile wants answered; one that is unverifiable leaves the profile open."""
+    """Rules that a demanded profile wants answered, or that this machine lacks something for; one that is
+    unverifiable leaves the report inconclusive."""
+    reason: Reason | None = None
+    """Why no rule was asked, where that is no fault of an artifact."""
+    crashed: bool = False
+    """Whether an error of the verifier ended the verification of this file."""
+    recomputed: Recomputed | None = None
+    """What was hashed; None where nothing was."""
     adaptation: dict[str, Any] | None = None
     """What the run states of the adaptation of its voice; None where it states none."""
     attestations: tuple[Attested, ...] = ()
@@ -65,6 +81,8 @@ def exit_code(report: Report, *, strict: bool = False, fail_on: Severity = Sever
 
     `fail_on="warn"` counts warnings; `strict` does, and counts what could not be asked too.
     """
+    if report.verdict == Verdict.NOT_VERIFIED:
+        return 5 if report.crashed else 3
     if report.unreadable:
         return 4
     if report.failures or ((strict or fail_on == Severity.WARN) and report.warnings):

@@ -1,13 +1,21 @@
-"""Privacy (clause 11.1): what a descriptor tells of people and machines, and cannot take back once it is published."""
+"""Privacy (clause 11.1): what a descriptor tells of people and machines, and cannot take back once it is published.
+
+Every pattern is linear: it begins where a word begins, and what it repeats is bounded or ends at a letter that the
+repetition cannot hold. The words are those of registry/privacy.toml.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact import _spec
+from ttsartifact.formulas.secrets import is_marked, secrets_of
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import is_absent
-from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
 from ttsartifact.verifying.catalogue import rule
 
 if TYPE_CHECKING:
@@ -15,77 +23,146 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
-_HOME = re.compile(
-    r"(?<![\w.])/(?:home|Users)/[^/\s\"\\{}]+|(?<![\w/.])/root/[^\s\"]|\b[A-Za-z]:[\\/]Users[\\/]\w"
-    r"|file://|\b[\w.-]+@[\w-]+\.(?:local|lan|internal|localdomain)\b"
-)
 _HARDWARE = re.compile(
-    r"\b(?:GPU|MIG)-[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|\b(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}\b"
-)
-_SECRET = re.compile(
-    r"\b(?:hf_[A-Za-z0-9]{30,}|gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{22,}|sk-[A-Za-z0-9_-]{20,}|AKIA[0-9A-Z]{16}"
-    r"|xox[abprs]-[0-9A-Za-z-]{10,})|-----BEGIN [A-Z ]*PRIVATE KEY|\w://[^/\s:@\"]+:[^/\s:@\"{}]+@"
+    r"(?<![A-Za-z0-9])(?i:gpu|mig)-[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+    r"|(?<![0-9a-fA-F:])(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}(?![0-9a-fA-F:])"
+    # With dashes or dots a date of digits alone could be meant.
+    r"|(?<![0-9a-fA-F-])(?=[0-9-]{0,16}[a-fA-F])(?:[0-9a-fA-F]{2}-){5}[0-9a-fA-F]{2}(?![0-9a-fA-F-])"
+    r"|(?<![0-9a-fA-F.])(?=[0-9.]{0,13}[a-fA-F])(?:[0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}(?![0-9a-fA-F.])"
 )
 # One look at the bytes for what every hit holds answers for almost every run; a pattern costs fifty times as much.
-_HOME_MARKS = (b"/home/", b"Users", b"/root/", b"file://", b".local", b".lan", b".internal")
-_HARDWARE_MARKS = (b"GPU-", b"MIG-")
-_MAC_MARK = re.compile(rb":[0-9a-fA-F]{2}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}:")
-_SECRET_MARKS = (b"hf_", b"gh", b"sk-", b"AKIA", b"xox", b"PRIVATE KEY", b"@")
+_HOME_MARKS = (b"/home/", b"Users", b"/root", b"file:", b"smb:", b"@", b"\\\\", b"~", b".local", b".lan", b".internal")
+_HARDWARE_MARKS = (b"gpu-", b"mig-")
+_MAC_MARK = re.compile(
+    rb":[0-9a-fA-F]{2}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}:|-[0-9a-fA-F]{2}-[0-9a-fA-F]{2}-[0-9a-fA-F]{2}-"
+    rb"|\.[0-9a-fA-F]{4}\."
+)
 _SPOKEN = "/input/text/value"  # what was spoken is published on purpose
+_WINDOWS_FROM_BYTES, _ANYWHERE_FROM_BYTES = 4, 8  # a shorter text stands in other words by accident
+_MOST_HASHED_BYTES = 64 << 20  # of windows, in all; the whole of an honest descriptor takes less
+
+
+@cache
+def _home() -> re.Pattern[str]:
+    words = _spec.load_json("registry/privacy.json")
+    roots, names = ("|".join(map(re.escape, words[key])) for key in ("home_roots", "local_names"))
+    private = r"(?:10|127)(?:\.\d{1,3}){3}|192\.168(?:\.\d{1,3}){2}|172\.(?:1[6-9]|2\d|3[01])(?:\.\d{1,3}){2}"
+    return re.compile(
+        rf"(?<![\w.])/(?:{roots})/[^/\s\"\\{{}}]"
+        r"|(?<![\w/.])/root(?![\w.-])"
+        r"|(?<!\w)[A-Za-z]:[\\/]Users[\\/]\w"
+        r"|(?<![\w/~])~[a-z_][a-z0-9_-]{0,31}/"  # the home of another account
+        r"|(?<![\w\\])\\\\[\w.-]{1,64}\\[\w$]"  # \\server\share
+        r"|(?<!\w)(?:file|smb|cifs|afp)://"
+        rf"|(?<![\w.-])[\w.-]{{1,64}}@(?:localhost|{private}|(?:[\w-]{{1,63}}\.){{1,8}}(?:{names}))(?![\w.-]*\w)"
+    )
 
 
 @rule("PRV01")
 def no_home_paths(evidence: Evidence) -> Answer:
     if not _marked(evidence, _HOME_MARKS):
         return []
-    return _told(evidence, _HOME, "a path or account that names its owner")
+    pattern = _home()
+    return [
+        Mismatch(where=where, found=text[hit.start() : hit.end() + 40][:80], message=_HOME)
+        for where, text in _strings(evidence.descriptor.value)
+        if where != _SPOKEN and (hit := pattern.search(text))
+    ]
+
+
+_HOME = "a path or account that names its owner"
 
 
 @rule("PRV02")
 def no_hardware_ids(evidence: Evidence) -> Answer:
-    if not (_marked(evidence, _HARDWARE_MARKS) or _MAC_MARK.search(evidence.descriptor.raw)):
+    raw = evidence.descriptor.raw
+    if not (any(mark in raw.lower() for mark in _HARDWARE_MARKS) or _MAC_MARK.search(raw)):
         return []
-    return _told(evidence, _HARDWARE, "an identifier of one piece of hardware")
+    return [
+        Mismatch(where=where, found=hit[0][:80], message="an identifier of one piece of hardware")
+        for where, text in _strings(evidence.descriptor.value)
+        if where != _SPOKEN and (hit := _HARDWARE.search(text))
+    ]
 
 
 @rule("PRV03")
 def withheld_text(evidence: Evidence) -> Answer:
-    value = evidence.at(_SPOKEN)
-    if not is_absent(value):
+    if not is_absent(evidence.at(_SPOKEN)):
         return NotApplicable("the text is told")
+    form = evidence.known("/input/text/form")
+    if form == "salted":
+        return NotApplicable("a salted digest tells nobody where its text stands")
     size, stated = evidence.known("/input/text/size"), evidence.known("/input/text/digest")
-    return [
+    search = _Search(size, stated, normalised=form == "nfc")
+    found = [
         Mismatch(
             where=where,
             found=f"the text of {size} bytes",
             expected="{text}, or an absence",
             message="the text is withheld in one place and told in another",
         )
-        for where, text in _strings(evidence.descriptor.value)
-        if len(text) <= size and len(raw := text.encode("utf-8", "surrogatepass")) == size and digest.of(raw) == stated
+        for where, text in _strings(evidence.descriptor.value, keys=True)
+        if search.holds(text)
     ]
+    if not found and search.left < 0:
+        return Unverifiable(f"needs more than {_MOST_HASHED_BYTES} bytes to be hashed")
+    return found
 
 
 @rule("PRV04")
 def no_secrets(evidence: Evidence) -> Answer:
-    if not _marked(evidence, _SECRET_MARKS):
+    if not is_marked(evidence.descriptor.raw):
         return []
-    return _told(evidence, _SECRET, "what looks like a secret", shown=False)
+    return [
+        Mismatch(
+            where=secret.where,
+            found=f"{secret.name}, {secret.end - secret.start} characters",
+            expected="{secret}",
+            message="what looks like a secret",
+        )
+        for secret in secrets_of(evidence.descriptor.value)
+    ]
+
+
+class _Search:
+    """Looks for a text of which size and digest are known: a window of that size is hashed at each place."""
+
+    def __init__(self, size: int, stated: str, *, normalised: bool) -> None:
+        self.size, self.stated, self.normalised = size, stated, normalised
+        self.left = _MOST_HASHED_BYTES
+
+    def holds(self, text: str) -> bool:
+        """Tell whether the text stands in `text`; within a word only where it is long enough to be no accident."""
+        if self.normalised:
+            text = unicodedata.normalize("NFC", text)
+        raw = text.encode("utf-8", "surrogatepass")
+        if len(raw) < self.size or self.size < 1:
+            return False
+        if len(raw) == self.size or self.size < _WINDOWS_FROM_BYTES:
+            return len(raw) == self.size and self._is_it(raw)
+        places = range(len(raw) - self.size + 1)
+        words = [place for place in places if _at_word(raw, place) and _at_word(raw, place + self.size)]
+        if any(self._is_it(raw[place : place + self.size]) for place in words):
+            return True
+        if self.size < _ANYWHERE_FROM_BYTES:
+            return False
+        return any(self._is_it(raw[place : place + self.size]) for place in places if raw[place] & 0xC0 != 0x80)
+
+    def _is_it(self, window: bytes) -> bool:
+        self.left -= len(window)
+        return self.left >= 0 and digest.of(window) == self.stated
+
+
+def _at_word(raw: bytes, place: int) -> bool:
+    """Tell whether a word begins or ends before the byte at `place`."""
+    return place in {0, len(raw)} or not (raw[place - 1 : place].isalnum() and raw[place : place + 1].isalnum())
 
 
 def _marked(evidence: Evidence, marks: tuple[bytes, ...]) -> bool:
     return any(mark in evidence.descriptor.raw for mark in marks)
 
 
-def _told(evidence: Evidence, pattern: re.Pattern[str], message: str, *, shown: bool = True) -> list[Mismatch]:
-    return [
-        Mismatch(where=where, found=found[0][:80] if shown else f"{len(found[0])} characters", message=message)
-        for where, text in _strings(evidence.descriptor.value)
-        if where != _SPOKEN and (found := pattern.search(text))
-    ]
-
-
-def _strings(value: Any) -> Iterator[tuple[str, str]]:
+def _strings(value: Any, *, keys: bool = False) -> Iterator[tuple[str, str]]:
     """Yield every string of the descriptor with its pointer, free parameters and extensions among them."""
     waiting: list[tuple[str, Any]] = [("", value)]
     while waiting:
@@ -93,6 +170,8 @@ def _strings(value: Any) -> Iterator[tuple[str, str]]:
         if isinstance(held, str):
             yield where, held
         elif isinstance(held, dict):
+            if keys:
+                yield from ((where, key) for key in held)
             waiting += [(f"{where}/{key}", entry) for key, entry in reversed(held.items())]
         elif isinstance(held, list):
             waiting += [(f"{where}/{place}", entry) for place, entry in reversed(list(enumerate(held)))]

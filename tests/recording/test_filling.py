@@ -1,0 +1,102 @@
+"""A text is an argument and nothing more: no option, no response file, no code (truth of a stranger's artifact)."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import kit
+import pytest
+
+from ttsartifact.errors import Refused
+from ttsartifact.recording.command import record_command
+from ttsartifact.recording.filling import Filling, require_inert
+from ttsartifact.rerunning.rerun import rerun_command
+from ttsartifact.terms import digest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("argv", "text", "said"),
+    [
+        (["espeak-ng", "{text}"], "--phonout=/home/me/notes", "{text} would be read as an option"),
+        (["espeak-ng", "{text}"], "-f/etc/hostname", "{text} would be read as an option"),
+        (["espeak-ng", "{text}."], "--quiet", "{text} would be read as an option"),
+        (["say", "--text", "{text}"], "--output=x", "{text} would be read as an option"),
+        (["say", "{text}"], "@/etc/passwd", "{text} would be read as a response file"),
+        (["say", "--", "{text}"], "@/etc/passwd", "{text} would be read as a response file"),
+        (["say", "--text={text}"], "a\0b", "a text with a NUL is no argument"),
+        (["sh", "-c", "espeak-ng '{text}'"], "plain", "{text} stands inside the program that sh is given"),
+        (
+            ["env", "-i", "/bin/bash", "-lc", "say {text}"],
+            "plain",
+            "{text} stands inside the program that env is given",
+        ),
+        (["python3", "-c", "print('{text}')"], "plain", "{text} stands inside the program that python3 is given"),
+        (["node", "-e", "say('{text}')"], "plain", "{text} stands inside the program that node is given"),
+    ],
+)
+def test_a_text_that_would_be_more_is_refused(argv: list[str], text: str, said: str) -> None:
+    """Before anything runs, and with the way out."""
+    with pytest.raises(Refused) as refused:
+        require_inert(argv, text, ())
+    assert str(refused.value).startswith(said)
+    assert "--text-on-stdin" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("argv", "text"),
+    [
+        (["say", "--", "{text}"], "-40 degrees"),
+        (["say", "--text={text}"], "--loud"),
+        (["say", " {text}"], "-x"),
+        (["say", "{text}"], "two\nlines; $(rm -rf ~) `id`"),
+        (["say", "{text}"], "-"),
+        (["sh", "-c", 'espeak-ng -- "$1"', "sh", "{text}"], "plain"),
+        (["gcc", "-c", "{text}"], "plain"),
+    ],
+)
+def test_a_text_that_is_a_text_passes(argv: list[str], text: str) -> None:
+    """An argument that the caller began is what the caller says; without a shell a newline is a letter."""
+    require_inert(argv, text, ())
+
+
+def test_a_clip_is_a_path_and_no_option() -> None:
+    """{ref} alike."""
+    with pytest.raises(Refused, match=r"\{ref\} would be read as an option: found -rf.wav"):
+        require_inert(["say", "{ref}", "{text}"], "hi", ("-rf.wav",))
+
+
+def test_places_in_a_value_are_not_filled_again() -> None:
+    """Each place is filled once."""
+    assert Filling("{out} {ref}", "o.wav", ("a", "b")).of(["x", "{text}", "{ref}={out}"]) == [
+        "x",
+        "{out} {ref}",
+        "a=o.wav",
+        "b=o.wav",
+    ]
+
+
+def test_a_strangers_text_empties_no_file(tmp_path: Path) -> None:
+    """A rerun refuses before it runs anything; the same call may be allowed."""
+    text = f"--victim={tmp_path / 'mine'}"
+    told = {"digest": digest.of(text.encode()), "size": len(text), "value": text}
+    path = kit.artifact(tmp_path, patch=kit.put(**{f"input__text__{key}": value for key, value in told.items()}))
+    (tmp_path / "mine").write_text("my words")
+    script = "import sys; open(sys.argv[1].partition('=')[2], 'w'); raise SystemExit(3)"
+    engine = [sys.executable, str(tmp_path / "engine.py"), "{text}", "{out}"]
+    (tmp_path / "engine.py").write_text(script)
+    with pytest.raises(Refused, match="would be read as an option"):
+        rerun_command(path, engine)
+    assert (tmp_path / "mine").read_text() == "my words"
+
+
+def test_the_caller_may_allow_it(tmp_path: Path) -> None:
+    """unsafe_text is the caller's own word."""
+    (tmp_path / "in.wav").write_bytes(kit.wav())
+    copy = f"import shutil, sys; shutil.copy({str(tmp_path / 'in.wav')!r}, sys.argv[2])"
+    (tmp_path / "engine.py").write_text(copy)
+    argv = [sys.executable, str(tmp_path / "engine.py"), "{text}", "{out}"]
+    record_command(argv, text="--x", out=tmp_path / "a.tts.wav", unsafe_text=True)

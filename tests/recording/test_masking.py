@@ -1,0 +1,104 @@
+"""Secrets are masked before anything is written, and what was masked is said (clause 11.1)."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+import kit
+import pytest
+
+from ttsartifact import _spec
+from ttsartifact.errors import CommandFailed
+from ttsartifact.formulas import secrets
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.recording.command import record_command
+from ttsartifact.verifying.engine import verify
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = "q1w2e3r4t5"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (["say", "--api-key", KEY], ["say", "--api-key", "{secret}"]),
+        ([f"--token={KEY}"], ["--token={secret}"]),
+        (["-H", f"Authorization: Bearer {KEY}"], ["-H", "Authorization: Bearer {secret}"]),
+        (["-H", f"xi-api-key: {KEY}"], ["-H", "xi-api-key: {secret}"]),
+        ([f"https://x.org/a?voice=b&api_key={KEY}&c=d"], ["https://x.org/a?voice=b&api_key={secret}&c=d"]),
+        (["env", f"API_KEY={KEY}", "say"], ["env", "API_KEY={secret}", "say"]),
+        ([f"https://me:{KEY}@x.org/"], ["https://me:{secret}@x.org/"]),
+        ([f'{{"apiKey":"{KEY}","voice":"a"}}'], ['{"apiKey":"{secret}","voice":"a"}']),
+        (["hf_" + "a1" * 17], ["{secret}"]),
+        ({"name": "TORCH_SECRET_TOKEN", "value": KEY}, {"name": "TORCH_SECRET_TOKEN", "value": "{secret}"}),
+        ({"openai_api_key": KEY, "max_tokens": 7}, {"openai_api_key": "{secret}", "max_tokens": 7}),
+        (["--eos-token", KEY, "--n-tokens", "12"], ["--eos-token", KEY, "--n-tokens", "12"]),
+        (["--token", "{text}", "--password", "$PASSWORD"], ["--token", "{text}", "--password", "$PASSWORD"]),
+    ],
+)
+def test_a_secret_is_masked_by_its_name_or_its_look(given: object, kept: object) -> None:
+    """Everything beside it stays as it was."""
+    assert secrets.masked(given)[0] == kept
+    assert secrets.masked(kept) == (kept, [])
+
+
+def test_every_word_of_the_registry_is_marked() -> None:
+    """The look at the bytes that spares the walk sees every name and every key."""
+    words = _spec.load_json("registry/privacy.json")
+    for name in (*words["endings"], *words["exact"]):
+        assert secrets.is_marked(f'"my-{name.replace(" ", "-")}"'.encode()), name
+    for key in words["keys"]:
+        assert all(secrets.is_marked(start.encode()) for start in key["starts"]), key
+
+
+def test_record_masks_before_it_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Command, notes, parameters and variables: the artifact breaks no privacy rule, and each mask is said."""
+    monkeypatch.setenv("TORCH_SECRET_TOKEN", KEY)
+    (tmp_path / "in.wav").write_bytes(kit.wav())
+    engine = tmp_path / "engine.py"
+    engine.write_text("import shutil, sys; assert 'q1w2' in sys.argv[3]; shutil.copy(sys.argv[1], sys.argv[2])")
+    argv = [sys.executable, str(engine), str(tmp_path / "in.wav"), "{out}", f"--api-key={KEY}", "{text}"]
+    said: list[str] = []
+    out = tmp_path / "run.tts.wav"
+    record_command(
+        argv, text="hello there", out=out, notes=f"password: {KEY}, hello there", withhold_text=True, say=said.append
+    )
+    artifact = open_artifact(out)
+    assert KEY.encode() not in out.read_bytes()
+    assert artifact.descriptor.at("/generation/command/argv")[4] == "--api-key={secret}"
+    assert artifact.descriptor.at("/run/notes") == "password: {secret}, {text}"
+    assert not kit.failed(verify(out)[0])
+    names = [entry["name"] for entry in artifact.descriptor.at("/env/variables")]
+    masks = [line.removeprefix("masked in the artifact: ") for line in said if line.startswith("masked")]
+    assert sorted(masks) == [
+        f"/env/variables/{names.index('TORCH_SECRET_TOKEN')}/value: the value of TORCH_SECRET_TOKEN",
+        "/generation/command/argv/4: the value of api-key",
+        "/run/notes: the value of password",
+        "/run/notes: the withheld text",
+    ]
+
+
+def test_a_journal_is_its_owners_and_holds_no_secret(tmp_path: Path) -> None:
+    """What is left of a recording that failed."""
+    argv = [sys.executable, "-c", "import sys; sys.stderr.write('token=" + KEY + "'); sys.exit(3)", "{text}"]
+    with pytest.raises(CommandFailed):
+        record_command(argv, text="hi", out=tmp_path / "run.tts.wav")
+    journal = tmp_path / "run.tts.wav.journal.jsonl"
+    assert stat.S_IMODE(os.stat(journal).st_mode) == 0o600
+    assert KEY not in journal.read_text()
+    assert [json.loads(line)["what"] for line in journal.read_text().splitlines()][-1] == "abandoned"
+
+
+def test_a_journal_is_not_written_through_a_link(tmp_path: Path) -> None:
+    """Somebody else's link would choose what we append to."""
+    (tmp_path / "victim").write_text("mine")
+    (tmp_path / "run.tts.wav.journal.jsonl").symlink_to(tmp_path / "victim")
+    with pytest.raises(CommandFailed):
+        record_command([sys.executable, "{text}"], text="hi", out=tmp_path / "run.tts.wav")
+    assert (tmp_path / "victim").read_text() == "mine"

@@ -1,0 +1,125 @@
+"""Asks about many files in one process or several. What goes wrong with a file is its report, never the end."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.cli.speak import place_of, progress
+from ttsartifact.container.source import STANDARD_INPUT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Executor, Future
+
+    from ttsartifact.verifying.report import Report
+
+__all__ = ["CHUNK", "asked_of_all", "reports_of"]
+
+CHUNK = 256  # paths a task: below, handing tasks around costs more than verifying
+_PARALLEL_FROM = 500  # files; starting processes pays only beyond
+_TASKS_A_WORKER = 8  # in flight, so that memory stays flat however many files there are
+
+_Asked = dict[str, Any] | None
+
+
+def asked_of_all(files: list[str], asked: _Asked, jobs: int) -> Iterator[tuple[Report, ...]]:
+    """Yield the reports of each file, in the order of `files`; `asked` is None when nothing is to be hashed."""
+    jobs = jobs or (os.cpu_count() or 1 if len(files) >= _PARALLEL_FROM else 1)
+    alone = jobs == 1 or len(files) == 1 or STANDARD_INPUT in files
+    found = map(reports_of, files, [asked] * len(files)) if alone else _in_processes(files, asked, jobs)
+    for done, reports in enumerate(found, 1):
+        progress(done, len(files), "files")
+        yield reports
+
+
+def reports_of(path: str, asked: _Asked) -> tuple[Report, ...]:
+    """Return the reports of one file. Neither an error of ours nor a machine without means leaves it without one."""
+    from ttsartifact.verifying import engine
+    from ttsartifact.verifying.report import Reason
+
+    try:
+        return engine.validate(path) if asked is None else engine.verify(path, **asked)
+    except ImportError as error:
+        reason, crashed = Reason("something that verifying needs is not installed here", found=str(error)), False
+    except MemoryError:
+        reason, crashed = Reason("this machine has no memory left to verify the file with"), False
+    except OSError as error:
+        reason, crashed = Reason(f"the file cannot be read to its end: {error.strerror or error}"), False
+    except Exception as error:  # noqa: BLE001 - a crash over one file is that file's report
+        if os.environ.get("TTSARTIFACT_TRACEBACK"):
+            import traceback
+
+            traceback.print_exception(error)
+        words = f"internal error: {type(error).__name__}: {error} (at {place_of(error)})"
+        reason, crashed = Reason(f"{words}; this is a bug of ours: please report it with the file and this line"), True
+    return (engine.not_verified(path, reason, crashed=crashed, asked=asked is not None),)
+
+
+def reports_of_chunk(paths: list[str], asked: _Asked) -> list[tuple[Report, ...]]:
+    """Return the reports of many files; what a worker process runs. Paths travel, bytes do not."""
+    return [reports_of(path, asked) for path in paths]
+
+
+def _in_processes(files: list[str], asked: _Asked, jobs: int) -> Iterator[tuple[Report, ...]]:
+    """Yield the reports of each file out of `jobs` processes.
+
+    Where a process dies, all tasks of its pool are lost and none says which file did it: the task that is waited for
+    is asked again file by file, the others in a new pool.
+    """
+    from concurrent.futures.process import BrokenProcessPool
+
+    size = max(1, min(CHUNK, -(-len(files) // jobs)))
+    waiting = deque(files[start : start + size] for start in range(0, len(files), size))
+    running: deque[tuple[list[str], Future[list[tuple[Report, ...]]]]] = deque()
+    pool = _pool(jobs)
+    try:
+        while waiting or running:
+            try:
+                while waiting and len(running) < _TASKS_A_WORKER * jobs:
+                    running.append((waiting[0], pool.submit(reports_of_chunk, waiting[0], asked)))
+                    waiting.popleft()
+                reports = running[0][1].result()
+            except BrokenProcessPool:
+                pool.shutdown(cancel_futures=True)
+                waiting.extendleft(reversed([chunk for chunk, _ in running]))
+                running.clear()
+                reports = list(_one_by_one(waiting.popleft(), asked))
+                pool = _pool(jobs)
+            else:
+                running.popleft()
+            yield from reports
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _one_by_one(paths: list[str], asked: _Asked) -> Iterator[tuple[Report, ...]]:
+    """Yield the reports of each path out of a process that may die; the file that ends it gets a report of that."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    from ttsartifact.verifying.engine import not_verified
+    from ttsartifact.verifying.report import Reason
+
+    pool = _pool(1)
+    try:
+        for path in paths:
+            reports = None
+            for _ in range(2):  # a process may die of something else once
+                try:
+                    reports = pool.submit(reports_of, path, asked).result()
+                    break
+                except BrokenProcessPool:
+                    pool.shutdown(cancel_futures=True)
+                    pool = _pool(1)
+            killed = Reason("the process that verified this file was killed twice")
+            yield reports or (not_verified(path, killed, crashed=True, asked=asked is not None),)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _pool(jobs: int) -> Executor:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))

@@ -1,0 +1,214 @@
+"""Secrets in what is about to be published, and in what was: by the name of a value, or by what a value says itself.
+
+The words are those of registry/privacy.toml (clause 11.1). Every pattern is linear in the length of a string: each
+begins where a word begins, and what it repeats without a bound ends at a letter that it cannot hold.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ttsartifact import _spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["MASK", "Secret", "is_marked", "masked", "secrets_of"]
+
+MASK = "{secret}"
+_FOLD = re.compile(r"[^a-z0-9]+")
+_PLACE = re.compile(r"\{.*\}|\$.*|<.*>|\*+|%.*%|\.\.\.|[xX]+|[+-]?[0-9.]+", re.DOTALL)
+_LONGEST_NAME = 64
+_ASCII_LOWER = {ord(letter): ord(letter) + 32 for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}  # keeps every place
+_NAME_BEFORE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
+_AFTER_A_NAME = b"\"'=: \\"
+_MOST_SECRETS = 1_000
+_SPOKEN = "/input/text/value"  # what was spoken is published on purpose
+
+
+class Secret(NamedTuple):
+    """A secret at a place of a JSON value, and how it was known."""
+
+    where: str
+    name: str
+    """The option, variable or header that it is the value of, or whose key it is."""
+    start: int
+    end: int
+    """Its place within the string at `where`."""
+
+
+class _Words(NamedTuple):
+    """registry/privacy.toml, compiled."""
+
+    endings: tuple[str, ...]
+    exact: frozenset[str]
+    harmless: tuple[str, ...]
+    loud: tuple[str, ...]
+    values: frozenset[str]
+    keys: re.Pattern[str]
+    owners: tuple[str, ...]
+    named: re.Pattern[str]
+    """The end of a name, its mark, and the value; over text in lower case."""
+    stems: tuple[bytes, ...]
+
+
+@cache
+def _words() -> _Words:
+    held = _spec.load_json("registry/privacy.json")
+    keys = held["keys"]
+    own = "|".join(
+        rf"((?:{'|'.join(map(re.escape, key['starts']))})[{key['letters']}]{{{key['least']},}})" for key in keys
+    )
+    schemes = "|".join(held["schemes"]).lower()
+    names = sorted({*held["endings"], *held["exact"]}, key=len, reverse=True)
+    spelled = "|".join(name.replace(" ", "[_.-]?") for name in names)
+    return _Words(
+        endings=tuple(map(_folded, held["endings"])),
+        exact=frozenset(held["exact"]),
+        harmless=tuple(held["harmless"]),
+        loud=tuple(map(_folded, held["loud"])),
+        values=frozenset(held["values"]),
+        keys=re.compile(
+            rf"(?<![A-Za-z0-9])(?:{own})|(?<![\w-])(eyJ[\w-]{{10,}}\.eyJ[\w-]{{10,}}\.[\w-]*)"
+            r"|(-----BEGIN [A-Z ]{0,32}PRIVATE KEY[^\0]*)"
+            r"|(?<=://)[^/\s:@\"{}]{1,256}:([^/\s:@\"{}]{1,1024})@"
+        ),
+        owners=(*(key["of"] for key in keys), "a JSON Web Token", "a private key", "an address"),
+        named=re.compile(
+            rf"(?:{spelled})(?P<mark>=|[\"'] ?: ?(?=[\"'])|: {{0,2}})(?:(?:{schemes}) {{1,2}})?"
+            r"(?:[\"'](?P<quoted>[^\"']+)|(?P<plain>[^\s\"'&;,<>]+))"
+        ),
+        stems=tuple(sorted({_folded(name).encode() for name in names})),
+    )
+
+
+# What every key starts with and what every name holds; a test holds them to the registry.
+_MARKS = tuple(
+    mark.encode()
+    for mark in (
+        *("hf_", "ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "sk-", "sk_", "AKIA", "ASIA", "AIza"),
+        *("ya29.", "xox", "r8_", "nvapi-", "npm_", "pypi-", "eyJ", "PRIVATE KEY", "@"),
+    )
+)
+_STEMS = (
+    b"key",
+    b"token",
+    b"secret",
+    b"passw",
+    b"passphrase",
+    b"credential",
+    b"auth",
+    b"cookie",
+    b"signature",
+    *tuple(mark.encode() for mark in ("bearer", 'pass"', "pass=", "pwd", 'sig"', "sig=", 'sas"', "sas=")),
+)
+
+
+def _folded(name: str) -> str:
+    return _FOLD.sub("", name.lower())
+
+
+def is_marked(raw: bytes) -> bool:
+    """Tell whether bytes hold anything that every secret has; almost none do, and one look spares the walk."""
+    if any(mark in raw for mark in _MARKS):
+        return True
+    lower = raw.lower()
+    if not any(stem in lower for stem in _STEMS):
+        return False
+    words = _words()
+    folded = raw.translate(None, b"_.-").lower()
+    # A name that ends there is marked; `t_first_token_ns` goes on.
+    return any(stem in folded and any(stem + bytes((end,)) in folded for end in _AFTER_A_NAME) for stem in words.stems)
+
+
+def secrets_of(value: Any, pointer: str = "") -> Iterator[Secret]:
+    """Yield every secret of a JSON value, in its order; the spoken text is left out."""
+    waiting: list[tuple[str, str, Any]] = [(pointer, "", value)]
+    while waiting:
+        where, name, held = waiting.pop()
+        if isinstance(held, str):
+            if not where.endswith(_SPOKEN):
+                yield from _in_string(where, name, held)
+        elif isinstance(held, dict):
+            # What is said of a variable stands in two fields: its name, and its value.
+            of = held.get("name")
+            told: dict[str, str] = {"value": of} if isinstance(of, str) else {}
+            waiting += [(f"{where}/{key}", str(told.get(key, key)), entry) for key, entry in reversed(held.items())]
+        elif isinstance(held, list):
+            names = [
+                "",
+                *(word if isinstance(word, str) and word[:1] == "-" and "=" not in word else "" for word in held),
+            ]
+            waiting += [(f"{where}/{n}", names[n], entry) for n, entry in reversed(list(enumerate(held)))]
+
+
+def masked(value: Any, pointer: str = "", *, withheld: str | None = None) -> tuple[Any, list[str]]:
+    """Return `value` with each secret replaced by {secret}, and a withheld text by {text}; and what was replaced.
+
+    Example: ``masked(["say", "--token", "abcd"])[0] == ["say", "--token", "{secret}"]``.
+    """
+    found: dict[str, list[Secret]] = {}
+    for secret in secrets_of(value, pointer):
+        found.setdefault(secret.where, []).append(secret)
+    said = [f"{secret.where}: {secret.name}" for secrets in found.values() for secret in secrets]
+
+    def replaced(where: str, held: Any) -> Any:
+        if isinstance(held, dict):
+            return {key: replaced(f"{where}/{key}", entry) for key, entry in held.items()}
+        if isinstance(held, list):
+            return [replaced(f"{where}/{place}", entry) for place, entry in enumerate(held)]
+        if not isinstance(held, str):
+            return held
+        for secret in sorted(found.get(where, ()), key=lambda secret: secret.start, reverse=True):
+            held = held[: secret.start] + MASK + held[secret.end :]
+        if withheld and withheld in held:
+            said.append(f"{where}: the withheld text")
+            held = held.replace(withheld, "{text}")
+        return held
+
+    return replaced(pointer, value), said
+
+
+def _in_string(where: str, name: str, text: str) -> Iterator[Secret]:
+    if name and _is_secret_name(name) and _is_value(text):
+        yield Secret(where, f"the value of {name[:_LONGEST_NAME]}", 0, len(text))
+        return
+    words, covered = _words(), 0
+    found: list[Secret] = []
+    for match in words.keys.finditer(text):
+        place = match.lastindex or 0
+        found.append(Secret(where, f"a key of {words.owners[place - 1]}", *match.span(place)))
+    for match in words.named.finditer(text.translate(_ASCII_LOWER)):
+        kind = "quoted" if match["quoted"] is not None else "plain"
+        name = _name_before(text, match.start("mark"))
+        believed = _is_loud(name) if match["mark"].startswith(":") else _is_secret_name(name)
+        if believed and _is_value(text[slice(*match.span(kind))]):
+            found.append(Secret(where, f"the value of {name}", *match.span(kind)))
+        if len(found) > _MOST_SECRETS:
+            break
+    for secret in sorted(found, key=lambda secret: (secret.start, -secret.end)):
+        if secret.start >= covered:
+            yield secret
+            covered = secret.end
+
+
+def _name_before(text: str, end: int) -> str:
+    """Return the name that ends there, as far as it begins within a name's length."""
+    found = _NAME_BEFORE.search(text[max(0, end - _LONGEST_NAME) : end])
+    return found[0] if found else ""
+
+
+def _is_secret_name(name: str) -> bool:
+    words = _words()
+    folded = _folded(name[-2 * _LONGEST_NAME :])
+    return folded in words.exact or (folded.endswith(words.endings) and not folded.endswith(words.harmless))
+
+
+def _is_loud(name: str) -> bool:
+    return _folded(name).endswith(_words().loud)
+
+
+def _is_value(value: str) -> bool:
+    return len(value) >= 3 and value.lower() not in _words().values and not _PLACE.fullmatch(value)

@@ -1,0 +1,110 @@
+"""What a file is that is no artifact: a stand-in for one, plain audio, or an artifact that has lost its capsule.
+
+Nothing here decides what a run is; it only says in words what lies before the reader, and what to do about it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from ttsartifact.errors import CapsuleLost, NotAnArtifact
+
+if TYPE_CHECKING:
+    from ttsartifact.container.source import Source
+
+__all__ = ["capsule_lost", "stranger"]
+
+_COMMENT_BYTES = 256 * 1024  # comments stand at one end of a file, behind a cover picture at worst
+_COMMENT = re.compile(rb"ttsartifact:1\.[0-9]{1,3} id=(sha256:[0-9a-f]{64})")  # clause 3.2
+_HEAD_BYTES = 512
+_MARK = b"\xef\xbb\xbf"
+
+
+class _Kind(NamedTuple):
+    magic: bytes
+    name: str
+    advice: str
+    offset: int = 0
+
+
+_AUDIO = "WAV, FLAC, MP3 or Parquet; `ttsa record` and `ttsa pack` write artifacts"
+_KINDS = (
+    _Kind(
+        b"version https://git-lfs.github.com/spec/", "a Git LFS pointer", "the file itself: `git lfs pull` fetches it"
+    ),
+    _Kind(b"/annex/objects/", "a git-annex pointer", "the file itself: `git annex get` fetches it"),
+    _Kind(b"\x1f\x8b", "a gzip file", "the file in it: unpack it with `gunzip`"),
+    _Kind(b"PK\x03\x04", "a ZIP archive", "a file in it: unpack it with `unzip`"),
+    _Kind(b"BZh", "a bzip2 file", "the file in it: unpack it with `bunzip2`"),
+    _Kind(b"\xfd7zXZ\0", "an xz file", "the file in it: unpack it with `unxz`"),
+    _Kind(b"\x28\xb5\x2f\xfd", "a Zstandard file", "the file in it: unpack it with `unzstd`"),
+    _Kind(b"7z\xbc\xaf\x27\x1c", "a 7z archive", "a file in it: unpack it"),
+    _Kind(b"ustar", "a tar archive", "a file in it: unpack it with `tar -x`", 257),
+    _Kind(b"TTSA/1\n", "a capsule without its audio", "an artifact: `ttsa reattach AUDIO --descriptor FILE` makes one"),
+    _Kind(b"OggS", "plain Ogg audio", _AUDIO),
+    _Kind(b"ftyp", "plain MP4 audio", _AUDIO, 4),
+    _Kind(b"FORM", "plain AIFF audio", _AUDIO),
+    _Kind(b"caff", "plain CAF audio", _AUDIO),
+    _Kind(b"\x1a\x45\xdf\xa3", "plain WebM or Matroska audio", _AUDIO),
+    _Kind(b".snd", "plain AU audio", _AUDIO),
+    _Kind(b"%PDF", "a PDF document", _AUDIO),
+    _Kind(b"\x7fELF", "a program", _AUDIO),
+)
+
+
+def stranger(source: Source) -> NotAnArtifact:
+    """Return what a file is whose first bytes are those of no carrier, in words that say what to do about it."""
+    name, advice = _described(source)
+    return NotAnArtifact(name, where="offset 0", found=_opening(source), expected=advice)
+
+
+def capsule_lost(source: Source, error: NotAnArtifact) -> NotAnArtifact:
+    """Return CapsuleLost in place of `error` where a comment of the file still names the run that it was."""
+    lost = _surviving_id(source) if type(error) is NotAnArtifact else None
+    if lost is None:
+        return error
+    return CapsuleLost(
+        f"{error.message}; its comment still names the run",
+        where="comment",
+        found=lost,
+        expected="the capsule: `ttsa reattach FILE --descriptor ORIGINAL` puts it back",
+        rule=error.rule,
+    )
+
+
+def _described(source: Source) -> tuple[str, str]:
+    head = source.read_at(0, min(_HEAD_BYTES, source.size))
+    if not head:
+        return "an empty file", _AUDIO
+    for kind in _KINDS:
+        if head.startswith(kind.magic, kind.offset):
+            return kind.name, kind.advice
+    words = head.removeprefix(_MARK).lstrip()
+    if words.startswith(b"<"):
+        return "a page of HTML or XML", "the file itself: the server sent a page in its place"
+    if words[:1] in {b"{", b"["}:
+        return "JSON", "the file itself: the server sent an answer in its place"
+    if not any(byte < 9 or 13 < byte < 32 for byte in head):
+        return "text", _AUDIO
+    return "no carrier that this version reads", "WAV, FLAC, MP3 or Parquet"
+
+
+def _opening(source: Source) -> str | None:
+    """Return the first line of what is text: a server's error says there what went wrong."""
+    head = source.read_at(0, min(_HEAD_BYTES, source.size))
+    if not head:
+        return "0 bytes"
+    if any(byte < 9 or 13 < byte < 32 for byte in head):
+        return head[:4].decode("latin-1")
+    return head.removeprefix(_MARK).decode("utf-8", "backslashreplace").strip().partition("\n")[0][:80] or None
+
+
+def _surviving_id(source: Source) -> str | None:
+    """Return the artifact id in a comment that a converter carried along, in whatever encoding its tags have."""
+    for start in {0, max(0, source.size - _COMMENT_BYTES)}:
+        data = source.read_at(start, min(_COMMENT_BYTES, source.size - start))
+        found = _COMMENT.search(data) or _COMMENT.search(data.replace(b"\0", b""))  # UTF-16 tags of ID3
+        if found:
+            return found[1].decode()
+    return None
