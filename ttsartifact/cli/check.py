@@ -64,7 +64,9 @@ def verify(
     asked: dict[str, Any] = {"level": level, "profiles": tuple(profile), "ignore": ignored(ignore), "quick": quick}
     demands = (profile, text is not None, text_file is not None, ref, receipt is not None, trust, log)
     if quick and any(demands):
-        raise Usage("--quick hashes nothing: a receipt, a profile, a text, a clip, trust and a log need a whole verification")
+        raise Usage(
+            "--quick hashes nothing: a receipt, a profile, a text, a clip, trust and a log need a whole verification"
+        )
     if text is not None and text_file is not None:
         raise Usage("--text and --text-file say the same thing; give one")
     if text is not None:
