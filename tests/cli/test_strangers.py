@@ -144,7 +144,9 @@ def test_a_receipt_without_hashing_is_wrong_usage(tmp_path: Path, capsys: Captur
     """--quick computes nothing that could be compared."""
     path = kit.artifact(tmp_path)
     assert main(["verify", str(path), "--quick", "--receipt", str(of(open_artifact(path).descriptor))]) == 2
-    assert "--quick hashes nothing: a receipt, a profile, a text, a clip, trust and a log need" in capsys.readouterr().err
+    assert (
+        "--quick hashes nothing: a receipt, a profile, a text, a clip, trust and a log need" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(("depth", "suffix"), [("PCM_16", "flac"), ("PCM_24", "flac"), ("PCM_24", "wav")])
