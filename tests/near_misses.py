@@ -287,7 +287,7 @@ NEAR: dict[str, Callable[[Path], Path]] = {
         ),
     ),
     "PRJ03": partial(full_run.artifact, name=PARQUET, traces=idle, resum=True),
-    "IMP13": imperfect_voice.perturbed,
+    "IMP14": imperfect_voice.perturbed,
     # Attestations of the right run; one of two signatures is enough, and words in the notes register nothing.
     "SIG01": signed.run,
     "SIG02": partial(signed.run, make=signed.beside_an_unknown_one),

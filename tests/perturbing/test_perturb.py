@@ -55,7 +55,7 @@ def test_every_kind_verifies_and_inverts(kind: str, run: Path, tmp_path: Path) -
     made = perturb(run, plan_for(kind, tmp_path), tmp_path / "out.tts.wav")
     (report,) = verify(made.packed.path)
     assert (report.verdict, report.findings) == ("INTACT", ())
-    assert {"IMP05", "IMP06", "IMP10", "IMP11", "IMP13"} <= set(report.passed)
+    assert {"IMP05", "IMP06", "IMP10", "IMP11", "IMP14"} <= set(report.passed)
     assert made.counts[0].events > 0
     assert made.packed.descriptor.known("/imperfection/clean_pcm") == digest.of(voice())
     assert made.packed.descriptor.known("/derived_from/artifact_id") == open_artifact(run).artifact_id
@@ -170,7 +170,7 @@ def test_samples_changed_outside_the_log_are_seen(run: Path, tmp_path: Path) -> 
     run_ = Run(parts=draft_parts, audio=source, wave=_walk_bare(source), audio_digest=digest.of(forged))
     write(run_, tmp_path / "forged.tts.wav", carrier="wav")
     (report,) = verify(tmp_path / "forged.tts.wav")
-    assert kit.failed(report) == {"IMP13"}
+    assert kit.failed(report) == {"IMP14"}
     (finding,) = report.findings
     assert finding.message == "the plan gives other samples than these"
 
@@ -256,7 +256,7 @@ def test_what_espeak_says_is_made_imperfect(tmp_path: Path) -> None:
     made = perturb(out, load_plan(tmp_path / "plan.toml"), tmp_path / "p.tts.wav")
     (report,) = verify(made.packed.path)
     assert (report.verdict, exit_code(report)) == ("INTACT", 0)
-    assert "IMP13" in report.passed
+    assert "IMP14" in report.passed
     assert subprocess.run(["soxi", "-D", tmp_path / "p.tts.wav"], capture_output=True, check=True).stdout.strip()
 
 

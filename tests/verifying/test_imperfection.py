@@ -82,7 +82,7 @@ CASES = [
     case("IMP11", "shifted", traces=pauses(src_start__2=701, src_end__2=701)),
     case("IMP11", "no-map", traces=pauses(src_start__0=None, src_end__0=None)),
     case("IMP11", "other-length", clean_frames=799),
-    kit.Case(rule="IMP13", slug="other-samples", make=imperfect_voice.forged),
+    kit.Case(rule="IMP14", slug="other-samples", make=imperfect_voice.forged),
 ]
 
 

@@ -277,7 +277,7 @@ def mapped_media_time(evidence: Evidence) -> Answer:
     ]
 
 
-@rule("IMP13")
+@rule("IMP14")
 def replayed_samples(evidence: Evidence) -> Answer:
     from ttsartifact.formulas import pcm_events
 
