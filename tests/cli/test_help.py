@@ -18,8 +18,9 @@ from ttsartifact.cli.table import COMMANDS as TABLE
 README = Path(__file__).parent.parent.parent / "README.md"
 GROUP: Any = typer.main.get_command(app)
 COMMANDS = (
-    *("record", "recover", "run", "adapt", "show", "verify", "validate", "rerun", "diff", "report"),
-    *("pack", "unpack", "convert", "strip", "reattach", "conform", "fixtures", "explain", "schema", "doctor"),
+    *("record", "recover", "run", "adapt", "show", "verify", "validate", "rerun", "diff", "report", "align"),
+    *("pack", "unpack", "convert", "strip", "reattach", "perturb", "sign", "timestamp", "log", "publish"),
+    *("conform", "fixtures", "explain", "schema", "doctor"),
 )
 _BLOCK = re.compile(r"^```console\n\$ (ttsa [^\n]*--help)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -157,7 +157,7 @@ def block(kind: int, size: int) -> bytes:
 BROKEN = {
     "empty": (b"", "CON01"),
     "no streaminfo": (b"fLaC" + block(4, 34) + bytes(50), "CON01"),
-    "an ID3 tag first": (encoded.id3(encoded.TITLE) + PLAIN, "CON01"),
+    "two ID3 tags first": (encoded.id3(encoded.TITLE) * 2 + PLAIN, "CON02"),
     "block past the end": (PLAIN[:42] + block(1, 1 << 23) + PLAIN[42:], "CON02"),
     "cut header": (ONLY_STREAMINFO[:4] + b"\0" + ONLY_STREAMINFO[5:42] + b"\x81", "CON02"),
     "type 127": (PLAIN[:42] + block(127, 0) + PLAIN[42:], "CON02"),

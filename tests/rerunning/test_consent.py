@@ -112,7 +112,11 @@ def test_the_ladder_ends_at_its_second_rung():
 def test_weights_are_those_of_model_and_vocoder():
     """A vocoder that is part of its model has no files of its own."""
     value = kit.descriptor()
-    value["pins"]["model"] = {"uri": "u", "revision": "a" * 40, "files": [pinned("m.safetensors", tensors())]}
+    value["pins"]["model"] = {
+        "uri": "u",
+        "revision": "5f3c1e0b9a7d4c2e8f6b1a3d5c7e9f0b2d4a6c8e",
+        "files": [pinned("m.safetensors", tensors())],
+    }
     value["pins"]["vocoder"] = {"integrated": True, "detail": "in the model"}
     assert [file["path"] for file in weights_of(Descriptor(b"", value))] == ["m.safetensors"]
 
@@ -124,7 +128,11 @@ def test_weights_reach_a_runner_by_digest_and_need_their_consent(odd_runner, tmp
 
     def pin(value):
         value["generation"]["runner"] = {"name": odd_runner, "version": "1.0"}
-        value["pins"]["model"] = {"uri": "hub/m", "revision": "a" * 40, "files": [pinned("m.safetensors", tensors())]}
+        value["pins"]["model"] = {
+            "uri": "hub/m",
+            "revision": "5f3c1e0b9a7d4c2e8f6b1a3d5c7e9f0b2d4a6c8e",
+            "files": [pinned("m.safetensors", tensors())],
+        }
 
     path = kit.artifact(tmp_path, patch=pin)
     found = rerun_runner(path, weights=tmp_path / "weights")

@@ -102,7 +102,7 @@ def test_a_chunk_of_no_request_is_a_failure(tmp_path, weights, monkeypatch):
 
 
 def test_an_engine_that_breaks_in_the_middle_leaves_journals(tmp_path, weights, monkeypatch):
-    """Every item's journal, and nothing else."""
+    """Every item's journal and the sound that it had delivered, and nothing else."""
     from reference_runner.synthesis import run
 
     step = run.Run.step
@@ -115,7 +115,9 @@ def test_an_engine_that_breaks_in_the_middle_leaves_journals(tmp_path, weights, 
     monkeypatch.setattr(run.Run, "step", breaking)
     with pytest.raises(CommandFailed, match="out of breath"):
         together(tmp_path, weights)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{n}.tts.wav.journal.jsonl" for n in range(3)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        f"{n}.tts.wav.{rest}" for n in range(3) for rest in ("journal.jsonl", "part.wav")
+    )
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,10 @@ def test_every_outcome(asked):
         "AAA05": "not_evaluated",
         "AAA06": "suppressed",
     }
-    assert [f.message for f in report.findings] == ["AAA02 holds", "AAA06 holds (suppressed: known)"]
+    assert [f.message for f in report.findings] == [
+        "this does not hold: AAA02 holds",
+        "this does not hold: AAA06 holds (suppressed: known)",
+    ]
     assert exit_code(report) == 1
 
 
