@@ -682,7 +682,7 @@ _RERUN = "the file agrees with itself; only a rerun of the pinned model tells"
 _PUBLISHED = "the file agrees with itself; only the published files tell"
 _WITHIN = "it is within what an honest sensor shows"
 MISSED = {
-    "gpu-adaptation-loss-of-no-prior": "a base may bring prior samples, over which losses are measured without preservation",
+    "gpu-adaptation-loss-of-no-prior": "a base may bring prior samples, over which losses are measured",
     "cpu-other-speech-and-stages": _RERUN,
     "cpu-text-language": "the words could be of either language",
     "cpu-normalised-text": _ONE_STATEMENT,

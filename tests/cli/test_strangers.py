@@ -50,7 +50,8 @@ STAND_INS = {
 
 def verified(capsys: Capture, *call: str, code: int) -> dict[str, Any]:
     assert main(["verify", *call, "--format", "json"]) == code
-    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    documents: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    (document,) = documents
     return document
 
 
@@ -182,7 +183,7 @@ def test_a_missing_library_is_inconclusive(module: str, name: str, verdict: str,
     path = kit.artifact(tmp_path, name=name)
     call = [sys.executable, "-c", _without(module), "verify", str(path), "--format", "json"]
     done = subprocess.run(call, capture_output=True, check=False, text=True)
-    document = json.loads(done.stdout)
+    (document,) = json.loads(done.stdout)
     assert (done.returncode, document["verdict"], document["findings"]) == (3, verdict, [])
     assert module in document["reason"]["found"]
 
@@ -207,7 +208,7 @@ def test_a_decoder_that_cannot_work_leaves_its_rules_open(hinder: str, tmp_path:
     )
     call = [sys.executable, "-c", code, "verify", str(path), "--format", "json"]
     done = subprocess.run(call, capture_output=True, check=False, text=True)
-    document = json.loads(done.stdout)
+    (document,) = json.loads(done.stdout)
     opened = {entry["rule"] for entry in document["unchecked"] if entry["outcome"] == "unverifiable"}
     assert (done.returncode, document["verdict"], document["findings"]) == (3, "INTACT", [])
     assert {"AUD07", "HSH03"} <= opened

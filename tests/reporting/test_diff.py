@@ -19,7 +19,14 @@ A, B = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32
 
 
 def side(name: str, artifact_id: str, **facts: Any) -> Side:
-    told: dict[str, Any] = {"carrier": "wav", "run_id": None, "verdict": "INTACT", "broken": (), "promise": None}
+    told: dict[str, Any] = {
+        "carrier": "wav",
+        "run_id": None,
+        "verdict": "INTACT",
+        "broken": (),
+        "promise": None,
+        "repeats": None,
+    }
     return Side(where=f"{name}.tts.wav", artifact_id=artifact_id, **(told | facts))
 
 

@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from ttsartifact.container import flac as flac_carrier
-from ttsartifact.container import flac_frames
+from ttsartifact.container import flac_frames, ogg
 from ttsartifact.container.source import BytesSource
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.reading.artifact import open_artifact
@@ -90,8 +90,15 @@ def undecodable():
 
 
 def chained():
-    """Return two Ogg streams, one behind the other."""
-    return encoded("OGG", "OPUS") * 2
+    """Return two Ogg streams, one behind the other, under a fixed serial number: libsndfile draws one."""
+    data, place, pages = encoded("OGG", "OPUS"), 0, b""
+    while place < len(data):
+        end = ogg._page(BytesSource(data), place).end
+        page = bytearray(data[place:end])
+        page[14:18], page[22:26] = (7).to_bytes(4, "little"), bytes(4)
+        page[22:26] = ogg._crc(bytes(page)).to_bytes(4, "little")
+        pages, place = pages + page, end
+    return pages * 2
 
 
 def hidden():
