@@ -27,6 +27,7 @@ _LIKELY = 9.0  # three standard deviations of a parabola
 _APART = 16.0  # what the second place must be worse by, in the same measure
 _MOST_READINGS = 3000
 _MOST_OFFSETS = 6000
+_AT_ONCE = 200_000  # readings times offsets: a few megabytes
 _LEAST_COVER = 0.8
 _MAX_DRIFT = 500e-6
 
@@ -85,15 +86,15 @@ def fit(load: Load, log: Sampled, *, drift: bool = False, around_s: tuple[float,
     fine = np.linspace(offsets[best] - width, offsets[best] + width, 401)
     near = _costs(scene, log, fine, pace)
     top = int(np.argmin(near))
-    left, explained, readings = _explained(scene, log, float(fine[top]), pace)
-    _require_likeness(explained, readings)
+    left, explained, readings = (float(one[0]) for one in _explained(scene, log, fine[top : top + 1], pace))
+    _require_likeness(explained, int(readings))
     ambiguity = _ambiguity(
         offsets, costs, float(near[top]), float(fine[top]), max(log.period_s, log.window_s), explained
     )
     half = _half_width(
         np.concatenate([offsets, fine]), np.concatenate([costs, near]), float(fine[top]), float(near[top])
     )
-    return Fit(float(fine[top]), half + float(fine[1] - fine[0]), pace, ambiguity, left, readings)
+    return Fit(float(fine[top]), half + float(fine[1] - fine[0]), pace, ambiguity, left, int(readings))
 
 
 def _scene(load: Load) -> _Scene:
@@ -127,30 +128,36 @@ def _reach(scene: _Scene, log: Sampled) -> tuple[float, float]:
 
 def _costs(scene: _Scene, log: Sampled, offsets: NDArray[np.float64], drift: float) -> NDArray[np.float64]:
     """Return n * ln(what is left of the variance) for each offset; infinite where nothing can be said."""
-    found = np.full(len(offsets), np.inf)
-    for place, offset in enumerate(offsets):
-        left, explained, readings = _explained(scene, log, float(offset), drift)
-        if readings >= FEWEST_READINGS and explained > 0 and left >= 0:
-            found[place] = readings * math.log(max(1 - explained, 1e-9))
-    return found
+    by = max(1, _AT_ONCE // len(log.t_s))
+    blocks = [offsets[start : start + by] for start in range(0, len(offsets), by)]
+    found = []
+    for block in blocks:
+        _, explained, readings = _explained(scene, log, block, drift)
+        sound = (readings >= FEWEST_READINGS) & (explained > 0)
+        found.append(np.where(sound, readings * np.log(np.maximum(1 - explained, 1e-9)), np.inf))
+    return np.concatenate(found)
 
 
-def _explained(scene: _Scene, log: Sampled, offset: float, drift: float) -> tuple[float, float, int]:
-    """Return the residual (RMS), the share of the variance that the load explains (0 of a fall), and the readings."""
+def _explained(
+    scene: _Scene, log: Sampled, offsets: NDArray[np.float64], drift: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Return for each offset the residual (RMS), the share of the variance that the load explains, and the readings.
+
+    The share is 0 where the log falls as the load rises.
+    """
     middle = float(log.t_s[len(log.t_s) // 2])
-    at = log.t_s + offset + drift * (log.t_s - middle)
+    at = (log.t_s + drift * (log.t_s - middle))[None, :] + offsets[:, None]
     half = log.window_s / 2
     inside = (at - half >= scene.t_s[0]) & (at + half <= scene.t_s[-1])
-    readings = int(inside.sum())
-    if readings < FEWEST_READINGS:
-        return 0.0, 0.0, readings
-    x, y = scene.means(at[inside], log.window_s), log.value[inside]
-    x, y = x - x.mean(), y - y.mean()
-    xx, xy, yy = float(x @ x), float(x @ y), float(y @ y)
-    if xx <= 0 or yy <= 0 or xy <= 0:
-        return math.sqrt(yy / readings), 0.0, readings
-    explained = xy * xy / (xx * yy)
-    return math.sqrt(max(yy * (1 - explained), 0) / readings), explained, readings
+    readings = inside.sum(axis=1)
+    count = np.maximum(readings, 1)
+    x, y = (np.where(inside, column, 0.0) for column in (scene.means(at, log.window_s), log.value[None, :]))
+    x, y = (np.where(inside, column - (column.sum(axis=1) / count)[:, None], 0.0) for column in (x, y))
+    xx, xy, yy = (np.einsum("ij,ij->i", one, other) for one, other in ((x, x), (x, y), (y, y)))
+    sound = (readings >= FEWEST_READINGS) & (xx > 0) & (yy > 0) & (xy > 0)
+    explained = np.where(sound, xy * xy / np.where(sound, xx * yy, 1.0), 0.0)
+    residual = np.sqrt(np.maximum(yy * (1 - explained), 0) / count)
+    return residual, explained, readings
 
 
 def _best_drift(scene: _Scene, log: Sampled, offsets: NDArray[np.float64]) -> float:
