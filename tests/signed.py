@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["KEY", "PUBLIC", "WIRE", "attached", "beside_an_unknown_one", "envelope", "flipped", "run"]
+__all__ = [
+    "KEY",
+    "PUBLIC",
+    "WIRE",
+    "attached",
+    "beside_an_unknown_one",
+    "envelope",
+    "flipped",
+    "rerun_envelope",
+    "rerun_report",
+    "run",
+]
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = KEY.public_key().public_bytes_raw()
@@ -35,6 +46,42 @@ def envelope(artifact_id: str, **changes: Any) -> bytes:
         "key": "ssh-ed25519 " + base64.b64encode(WIRE).decode(),
     }
     return canonical_bytes(value | changes)
+
+
+def rerun_report(artifact_id: str, verdict: str = "PCM-EXACT") -> dict[str, Any]:
+    """Return the document of a rerun that was made with the asker's own command."""
+    return {
+        "schema": "urn:ttsartifact:1.0:rerun",
+        "spec_version": "1.0",
+        "tool": {"name": "ttsartifact", "version": "1.0.0"},
+        "artifact_id": artifact_id,
+        "again_id": digest.of(b"the run made again"),
+        "verdict": verdict,
+        "words": verdict,
+        "exit_code": int(verdict == "DIFFERENT"),
+        "expected": None,
+        "promised": None,
+        "explanation": "the run promises nothing",
+        "stage": None,
+        "stages_equal": 0,
+        "encoded_equal": False,
+        "audio": None,
+        "causes": [],
+        "others": [],
+        "plan": None,
+        "readapted": None,
+        "kept": None,
+    }
+
+
+def rerun_envelope(
+    artifact_id: str, private: Ed25519PrivateKey, *, verdict: str = "PCM-EXACT", about: str | None = None
+) -> bytes:
+    """Return a DSSE attestation in which `private` signs that the run, or the one of `about`, was made again."""
+    report = rerun_report(about or artifact_id, verdict)
+    signed = statements.sign_statement(artifact_id, private, predicate_type=statements.RERUN, predicate=report)
+    wire = WIRE[: -len(PUBLIC)] + private.public_key().public_bytes_raw()
+    return envelope(artifact_id, dsse=signed, key="ssh-ed25519 " + base64.b64encode(wire).decode())
 
 
 def run(

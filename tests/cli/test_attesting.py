@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import kit
 import pytest
 from authority import make_authority, stamp
 
+from ttsartifact.attesting.keys import generate_key
 from ttsartifact.cli import main
 from ttsartifact.reading.artifact import open_artifact
 
@@ -90,6 +93,68 @@ def test_publish_in_one_step(run: str, ssh_key: str, tmp_path: Path, capsys: pyt
     assert lines[:2] == [f"{run}: attestation/0", f"{run}: attestation/1"]
     assert lines[-1].startswith("ttsa1 id=")
     assert main(["verify", run, "--receipt", lines[-1]]) == 0
+
+
+def test_somebody_else_makes_the_run_again_and_signs_what_came_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """espeak-ng spoke; another party's rerun gives the same samples, and satisfies the trust file."""
+    run, key = str(tmp_path / "run.tts.wav"), tmp_path / "bob.pem"
+    public = generate_key(key).public_key().public_bytes_raw()
+    line = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0 " + public).decode()
+    speak = ["--", "espeak-ng", "-w", "{out}", "{text}"]
+    assert main(["record", "-o", run, "--text", "once more", *speak]) == 0
+    capsys.readouterr()
+    assert main(["rerun", run, "--format", "json", *speak]) == 0
+    (tmp_path / "rerun.json").write_text(capsys.readouterr().out)
+    assert main(["sign", run, "--key", str(key), "--rerun", str(tmp_path / "rerun.json")]) == 0
+    (tmp_path / "trust.toml").write_text(
+        f'version = 1\n[require]\nreruns = 1\n[[signer]]\nid = "bob"\nroles = ["rerunner"]\nkeys = ["{line}"]\n'
+    )
+    capsys.readouterr()
+    assert main(["verify", run, "--trust", str(tmp_path / "trust.toml")]) == 0
+    assert "signature holds; by bob; who made the run again: PCM-EXACT" in capsys.readouterr().out
+    other = str(kit.artifact(tmp_path, name="other.tts.wav"))
+    assert main(["sign", other, "--key", str(key), "--rerun", str(tmp_path / "rerun.json")]) == 2
+    assert "rerun.json: the rerun report is about another run" in capsys.readouterr().err
+
+
+def test_a_claim_is_stated_by_the_run_and_proved_by_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--preregistered` states the digest that `log add` holds; with a stamp before the run, LOG01 passes."""
+    run, folder, key, claim = (str(tmp_path / name) for name in ("run.tts.wav", "log", "log.pem", "claim.toml"))
+    (tmp_path / "claim.toml").write_text('title = "it repeats itself"\n')
+    authority = make_authority(tmp_path / "authority")
+    assert main(["log", "init", folder, "--origin", "example.org/runs", "--key", key]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert main(["log", "add", folder, claim]) == 0
+    assert main(["log", "checkpoint", folder, "--key", key]) == 0
+    assert main(["log", "stamp", folder, "--request", str(tmp_path / "q.tsq")]) == 0
+    (tmp_path / "r.tsr").write_bytes(stamp(authority, (tmp_path / "q.tsq").read_bytes()))
+    assert main(["log", "stamp", folder, "--reply", str(tmp_path / "r.tsr")]) == 0
+    proof = str(tmp_path / "proved.tts.wav")
+    time.sleep(1.1)  # an authority states whole seconds, and the run has to begin after them
+    speak = ["--", "espeak-ng", "-w", "{out}", "{text}"]
+    assert main(["record", "-o", run, "--text", "later", "--preregistered", claim, *speak]) == 0
+    assert main(["log", "prove", folder, "--index", "0", "-o", run]) == 0
+    assert main(["publish", run, "--log", folder, "--log-key", key, "-o", proof]) == 0
+    (tmp_path / "trust.toml").write_text(
+        f'version = 1\n[[log]]\nkey = "{line}"\n[[authority]]\nid = "lab"\nroots = "{authority / "root.pem"}"\n'
+    )
+    capsys.readouterr()
+    assert main(["verify", proof, "--trust", str(tmp_path / "trust.toml"), "--format", "json"]) == 0
+    (report,) = json.loads(capsys.readouterr().out)
+    assert "LOG01" in report["passed"]
+
+
+def test_what_is_no_claim_is_not_stated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that is missing or too large is refused before anything is recorded."""
+    run, large = tmp_path / "run.tts.wav", tmp_path / "large.toml"
+    large.write_bytes(bytes((1 << 20) + 1))
+    for word, message in (("none.toml", "No such file"), (str(large), "is larger than 1 MiB")):
+        asked = ["record", "-o", str(run), "--text", "x", "--preregistered", word]
+        assert main([*asked, "--", "espeak-ng", "-w", "{out}", "{text}"]) == 2
+        assert message in capsys.readouterr().err
+        assert not run.exists()
 
 
 def test_timestamp_in_two_steps(run: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,7 @@ import kit
 import pytest
 import signed
 from authority import make_authority, stamp
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ttsartifact.attesting import attach, proofs, statements
 from ttsartifact.attesting.keys import note_key
@@ -19,6 +20,8 @@ from ttsartifact.attesting.trust import Authority, Requirements, Signer, Trust
 from ttsartifact.container.source import FileSource
 from ttsartifact.packing.carriers import convert
 from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.reporting.attestations import attestation_words
+from ttsartifact.reporting.documents import report_document
 from ttsartifact.terms import digest
 from ttsartifact.verifying.engine import verify
 from ttsartifact.verifying.report import exit_code
@@ -44,13 +47,35 @@ CASES = [
         ),
     ),
     kit.Case(
+        rule="SIG02",
+        slug="rerun-report-of-another-run",
+        make=partial(signed.run, make=lambda run: signed.rerun_envelope(run, signed.KEY, about=OTHER)),
+    ),
+    kit.Case(
+        rule="SIG02",
+        slug="rerun-report-without-a-verdict",
+        make=partial(
+            signed.run,
+            make=lambda run: signed.envelope(
+                run, dsse=statements.sign_statement(run, signed.KEY, predicate_type=statements.RERUN)
+            ),
+        ),
+    ),
+    kit.Case(
         rule="LOG01",
         slug="claim-without-a-proof",
         make=partial(kit.artifact, patch=kit.put(run__preregistered=[CLAIM])),
         exit_code=0,
     ),
 ]
-TRUSTING = Trust(signers=(Signer(id="alice@forum", keys=(signed.WIRE,)),))
+BOB = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+BOBS = signed.WIRE[:-32] + BOB.public_key().public_bytes_raw()
+TRUSTING = Trust(
+    signers=(
+        Signer(id="alice@forum", keys=(signed.WIRE,)),
+        Signer(id="bob@forum", keys=(BOBS,), roles=frozenset({"rerunner"})),
+    )
+)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -95,7 +120,7 @@ def test_attaching_twice_adds_once(tmp_path: Path) -> None:
     part = signed.envelope(run)
     assert attach.attach(path, {run: [part]}, tmp_path / "a.tts.wav") == ["attestation/0"]
     assert attach.attach(tmp_path / "a.tts.wav", {run: [part]}, tmp_path / "b.tts.wav") == []
-    rerun = signed.envelope(run, dsse=statements.sign_statement(run, signed.KEY, predicate_type=statements.RERUN))
+    rerun = signed.rerun_envelope(run, signed.KEY)
     assert attach.attach(tmp_path / "b.tts.wav", {run: [rerun]}, tmp_path / "c.tts.wav") == ["attestation/1"]
     with FileSource(tmp_path / "a.tts.wav") as a, FileSource(tmp_path / "b.tts.wav") as b:
         assert a.read_at(0, a.size) == b.read_at(0, b.size)
@@ -129,7 +154,7 @@ def test_a_trust_file_decides_what_counts(tmp_path: Path, authority: Path) -> No
     assert told(path, "SIG03", trust=strict) == [
         "no listed authority time-stamped the run",
         "no listed log holds the run",
-        "too few listed rerunners made the run again",
+        "too few listed rerunners made the same sound again",
     ]
     stranger = Trust(require=Requirements(signature=True))
     (finding,) = [f for f in verified(path, stranger)[0].findings if f.rule == "SIG03"]
@@ -140,7 +165,7 @@ def test_a_trust_file_decides_what_counts(tmp_path: Path, authority: Path) -> No
     note = log.sign(signed.KEY).note
     reply = stamp(authority, request_for(note.encode()))
     proof = attach.proof_part(run, Entry(kind=EntryKind.RUN, digest=run), proofs.prove(log, 0), reply)
-    rerun = signed.envelope(run, dsse=statements.sign_statement(run, signed.KEY, predicate_type=statements.RERUN))
+    rerun = signed.rerun_envelope(run, BOB)
     attach.attach(path, {run: [proof, rerun]}, tmp_path / "all.tts.wav")
     full = replace(
         strict,
@@ -148,8 +173,39 @@ def test_a_trust_file_decides_what_counts(tmp_path: Path, authority: Path) -> No
         logs=(note_key("example.org/runs", signed.KEY),),
     )
     (report,) = verified(tmp_path / "all.tts.wav", full, log)
-    assert {"SIG01", "SIG02", "SIG03", "SIG04", "LOG02", "LOG03"} <= set(report.passed)
+    assert {"SIG01", "SIG02", "SIG03", "SIG04", "SIG05", "LOG02", "LOG03"} <= set(report.passed)
     assert exit_code(report) == 0
+
+
+@pytest.mark.parametrize("verdict", ["FILE-EXACT", "PCM-EXACT"])
+def test_a_run_that_somebody_else_made_again_is_reproduced(tmp_path: Path, verdict: str) -> None:
+    """A listed rerunner's report of equal samples passes SIG05, whose grade in the report is `reproduced`."""
+    path = signed.run(tmp_path, lambda run: [signed.envelope(run), signed.rerun_envelope(run, BOB, verdict=verdict)])
+    (report,) = verified(path, replace(TRUSTING, require=Requirements(reruns=1)))
+    document = report_document(report, exit_code=0)
+    assert document["grades"]["SIG05"] == "reproduced"
+    assert document["attestations"][1]["rerun"] == verdict
+    assert f"by bob@forum; who made the run again: {verdict}" in attestation_words(report.attestations[1])
+
+
+@pytest.mark.parametrize("verdict", ["WITHIN-TOLERANCE", "STAGE-EXACT", "DIVERGED", "DIFFERENT", "NOT-COMPARABLE"])
+def test_a_rerun_with_other_samples_is_named_and_counts_for_nothing(tmp_path: Path, verdict: str) -> None:
+    """An honest report of another sound is no reproduction: it warns, and a required rerun is still missing."""
+    path = signed.run(tmp_path, lambda run: [signed.envelope(run), signed.rerun_envelope(run, BOB, verdict=verdict)])
+    trust = replace(TRUSTING, require=Requirements(reruns=1))
+    assert told(path, "SIG05", trust=trust) == ["bob@forum made the run again and got other samples"]
+    assert told(path, "SIG03", trust=trust) == ["too few listed rerunners made the same sound again"]
+
+
+def test_whoever_signed_the_run_is_no_second_party(tmp_path: Path) -> None:
+    """The poster's own rerun, and that of somebody who is not listed as a rerunner, reproduce nothing."""
+    trust = replace(TRUSTING, require=Requirements(reruns=1))
+    own = signed.run(tmp_path, lambda run: [signed.envelope(run), signed.rerun_envelope(run, signed.KEY)])
+    poster = replace(trust, signers=(replace(trust.signers[1], roles=frozenset({"poster"})),))
+    other = signed.run(tmp_path, lambda run: signed.rerun_envelope(run, BOB), name="other.tts.wav")
+    for path, asked in ((own, trust), (other, poster)):
+        assert told(path, "SIG03", trust=asked) == ["too few listed rerunners made the same sound again"]
+        assert "SIG05" in verified(path, asked)[0].not_applicable
 
 
 def test_a_stamp_before_the_end_of_the_run(tmp_path: Path, authority: Path) -> None:

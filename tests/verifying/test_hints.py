@@ -13,6 +13,7 @@ import pytest
 from near_misses import encoded
 
 from ttsartifact import _spec
+from ttsartifact.recording.command import record_command
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import Trace
@@ -161,3 +162,20 @@ def test_decisions_leave_no_gap():
     for family in {key[:3] for key in ids}:
         numbers = sorted(int(key[3:]) for key in ids if key[:3] == family)
         assert numbers == list(range(1, len(numbers) + 1)), family
+
+
+@pytest.mark.parametrize(
+    "speak",
+    [
+        ["espeak-ng", "-w", "{out}", "{text}"],
+        ["espeak-ng", "-v", "de", "-s", "140", "--stdout", "{text}"],
+        ["flite", "-voice", "slt", "-t", "{text}", "-o", "{out}"],
+    ],
+    ids=["espeak-ng to a file", "espeak-ng to a pipe", "flite"],
+)
+def test_an_honest_recording_of_one_engine_alone_is_hinted_at_for_nothing(speak, tmp_path):
+    """A lone run counts no other, and an engine's own front end is no second program."""
+    out = tmp_path / "run.tts.wav"
+    record_command(speak, text="Nothing is odd about this one.", out=out, waiting=0, running=0)
+    (report,) = verify(out)
+    assert [(hint.id, hint.message) for hint in report.hints] == []

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
     from ttsartifact.attesting.trust import Signer, Trust
 
-__all__ = ["Attested", "Kind", "Standing", "attested", "check_attestation", "lacking"]
+__all__ = ["Attested", "Kind", "Standing", "attested", "check_attestation", "lacking", "second_party_reruns"]
+
+_SAME_SAMPLES = frozenset({"FILE-EXACT", "PCM-EXACT"})
 
 
 class Kind(StrEnum):
@@ -75,6 +77,16 @@ class Attested:
     """The attestation names another artifact."""
 
     @property
+    def rerun(self) -> str | None:
+        """What came of making the run again, as its signed report says it (PCM-EXACT); None where it is no report."""
+        return self.predicate["words"] if self.predicate_type == statements.RERUN and self.predicate else None
+
+    @property
+    def is_reproduction(self) -> bool:
+        """Tell whether the report says that the same samples came out."""
+        return self.rerun is not None and self.predicate is not None and self.predicate["verdict"] in _SAME_SAMPLES
+
+    @property
     def is_signature(self) -> bool:
         """Tell whether somebody signed the run, rather than its time or its place in a log."""
         return self.kind in {Kind.DSSE, Kind.SSHSIG}
@@ -93,11 +105,11 @@ class Attested:
 
 def lacking(given: Iterable[Attested], trust: Trust) -> list[tuple[str, str, str]]:
     """Return what a trust file requires and is not there: message, found, expected."""
+    given = tuple(given)
     counted = [one for one in given if one.standing is Standing.HOLDS and one.trusted is not None]
     posters = {signer.id for signer in trust.signers if "poster" in signer.roles}
-    rerunners = {signer.id for signer in trust.signers if "rerunner" in signer.roles}
     signed = [one for one in counted if one.is_signature and one.predicate_type != statements.RERUN]
-    reruns = {one.trusted for one in counted if one.predicate_type == statements.RERUN} & rerunners
+    reruns = {one.trusted for one in second_party_reruns(given, trust) if one.is_reproduction}
     unlisted = sorted({one.signer for one in given if one.is_signature and one.trusted is None and one.signer})
     require, found = trust.require, []
     if require.signature and not any(one.trusted in posters for one in signed):
@@ -108,8 +120,16 @@ def lacking(given: Iterable[Attested], trust: Trust) -> list[tuple[str, str, str
     if require.log and not any(one.kind is Kind.TLOG_PROOF and one.is_about_run_entry for one in counted):
         found.append(("no listed log holds the run", "none", "a proof in a listed log"))
     if len(reruns) < require.reruns:
-        found.append(("too few listed rerunners made the run again", str(len(reruns)), str(require.reruns)))
+        found.append(("too few listed rerunners made the same sound again", str(len(reruns)), str(require.reruns)))
     return found
+
+
+def second_party_reruns(given: Iterable[Attested], trust: Trust) -> list[Attested]:
+    """Return the rerun reports that hold and that a listed rerunner signed who did not sign the run itself."""
+    counted = [one for one in given if one.standing is Standing.HOLDS and one.trusted is not None]
+    rerunners = {signer.id for signer in trust.signers if "rerunner" in signer.roles}
+    own = {one.trusted for one in counted if one.is_signature and one.rerun is None}
+    return [one for one in counted if one.rerun is not None and one.trusted in rerunners - own]
 
 
 def attested(parts: Mapping[str, bytes], artifact_id: str, trust: Trust) -> tuple[Attested, ...]:
@@ -189,6 +209,10 @@ def _dsse(asked: _Asked) -> Attested:
         return replace(broken, problem="the signature does not hold")
     key = raw[signing[0]]
     predicate = statement.get("predicate")
+    if statement["predicateType"] == statements.RERUN:
+        problem = statements.rerun_problem(predicate, asked.value["artifact_id"])
+        if problem:
+            return replace(broken, signer=sshsig.ssh_fingerprint(key), problem=problem)
     return replace(
         broken,
         standing=Standing.HOLDS,

@@ -12,13 +12,23 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.attesting.keys import fingerprint, holds_ed25519
+from ttsartifact.container import schemas
 from ttsartifact.container.canonical import canonical_bytes
 from ttsartifact.errors import Damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["PAYLOAD_TYPE", "RERUN", "RUN", "pre_authentication", "read_statement", "sign_statement", "signers_of"]
+__all__ = [
+    "PAYLOAD_TYPE",
+    "RERUN",
+    "RUN",
+    "pre_authentication",
+    "read_statement",
+    "rerun_problem",
+    "sign_statement",
+    "signers_of",
+]
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 RUN = "urn:ttsartifact:1.0:run"
@@ -74,6 +84,18 @@ def read_statement(envelope: Mapping[str, Any]) -> dict[str, Any]:
     ):
         raise Damaged("the envelope's payload is not an in-toto statement of version 1")
     return dict(statement)
+
+
+def rerun_problem(predicate: object, artifact_id: str) -> str:
+    """Return what keeps a predicate from being the report of a rerun of `artifact_id` (clause 10.7); empty if nothing.
+
+    >>> rerun_problem({}, "sha256:" + "0" * 64)
+    'the rerun report does not satisfy rerun.schema.json'
+    """
+    if not schemas.validator("rerun").is_valid(predicate):
+        return "the rerun report does not satisfy rerun.schema.json"
+    about = predicate["artifact_id"] if isinstance(predicate, dict) else None
+    return "" if about == artifact_id else f"the rerun report is about another run, {about}"
 
 
 def signers_of(envelope: Mapping[str, Any], keys: Iterable[bytes]) -> tuple[bytes, ...]:

@@ -150,8 +150,9 @@ def _signed(artifact_id: str, key: str, rerun: str | None) -> bytes:
         document = json.loads(_bytes_of(rerun))
     except ValueError as error:
         raise Usage(f"{rerun} is not JSON") from error
-    if not isinstance(document, dict) or document.get("artifact_id") != artifact_id:
-        raise Usage(f"{rerun} is not a rerun report of {artifact_id}")
+    problem = statements.rerun_problem(document, artifact_id)
+    if problem:
+        raise Usage(f"{rerun}: {problem}")
     return attach.sign_dsse(artifact_id, key, predicate_type=statements.RERUN, predicate=document)
 
 

@@ -25,14 +25,39 @@ if TYPE_CHECKING:
     from ttsartifact.running.runner_protocol import RunnerInfo
 
 __all__ = [
-    "Attempt", "Lang", "Notes", "Ref", "SensorName", "Session", "as_usage", "clips_of", "given_text", "lines_of",
-    "note", "numbers", "origin", "refuse_strange", "seed_words", "sensor_of", "tell_credentials", "tell_written",
+    "Attempt",
+    "Lang",
+    "Notes",
+    "Preregistered",
+    "Ref",
+    "SensorName",
+    "Session",
+    "as_usage",
+    "clips_of",
+    "given_text",
+    "lines_of",
+    "note",
+    "numbers",
+    "origin",
+    "refuse_strange",
+    "registered",
+    "seed_words",
+    "sensor_of",
+    "tell_credentials",
+    "tell_written",
     "usual",
 ]  # fmt: skip
 
 Attempt = Annotated[int | None, Option("Which attempt this is, all earlier ones counted.", metavar="N", least=1)]
 Lang = Annotated[str | None, Option("Language of the text, as a BCP 47 tag.", metavar="TAG")]
 Notes = Annotated[str | None, Option("A free text for people.")]
+Preregistered = Annotated[
+    Sequence[str],
+    Option(
+        "A claim or policy that was written before this run: its file, or the digest; may be repeated.",
+        metavar="FILE|DIGEST",
+    ),
+]
 Ref = Annotated[Sequence[str], Option("A reference clip; may be repeated, in order.", metavar="CLIP")]
 SensorName = Annotated[
     str, Option("What reads clock, power and utilisation; auto: NVML, where it is.", choices=("auto", "nvml", "none"))
@@ -42,6 +67,7 @@ Session = Annotated[str | None, Option("The session that the run belongs to.", m
 # Of the schema's kinds of origin those that a name alone can follow; a data set needs its item, an address its time.
 _ORIGINS = ("recording", "synthetic", "adaptation", "other")
 _LONGEST_LINES_BYTES = 16 << 20
+_LARGEST_CLAIM_BYTES = 1 << 20
 # By which option a producer tells what a level asks for.
 _OPTIONS = {
     "/run/attempt": "--attempt N, which only you know",
@@ -206,3 +232,19 @@ def tell_written(packed: Packed, level: str | None = None) -> None:
         lacks = missing_for(following, packed.descriptor) or ["/input/refs: where each clip came from"]
         told = ", ".join(f"{each} ({_OPTIONS[each]})" if each in _OPTIONS else each for each in lacks)
         note(f"{following} would need {told}")
+
+
+def registered(word: str) -> str:
+    """Return the digest by which a run states, and a run log holds, a claim or policy (clause 10.7)."""
+    from ttsartifact.terms import digest
+
+    if re.fullmatch(r"sha256:[0-9a-f]{64}", word):
+        return word
+    try:
+        with open(word, "rb") as file:
+            data = file.read(_LARGEST_CLAIM_BYTES + 1)
+    except OSError as error:
+        raise Usage(f"{word}: {error.strerror}; expected a claim or policy file, or its digest") from error
+    if len(data) > _LARGEST_CLAIM_BYTES:
+        raise Usage(f"{word} is larger than 1 MiB, too large for a claim or policy")
+    return digest.of(data)

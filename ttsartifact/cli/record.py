@@ -9,6 +9,7 @@ from ttsartifact.cli.making import (
     Attempt,
     Lang,
     Notes,
+    Preregistered,
     Ref,
     SensorName,
     Session,
@@ -16,6 +17,7 @@ from ttsartifact.cli.making import (
     given_text,
     note,
     numbers,
+    registered,
     seed_words,
     sensor_of,
     tell_written,
@@ -61,6 +63,7 @@ def record(
     session: Session = None,
     device: Annotated[str | None, Option("Where the model computes.", choices=_DEVICES)] = None,
     attempt: Attempt = None,
+    preregistered: Preregistered = (),
     seed: Annotated[
         Sequence[str], Option("A seed that the command is given; may be repeated.", metavar="[STAGE=]N")
     ] = (),
@@ -112,6 +115,7 @@ def record(
         "session": session,
         "device": device,
         "attempt": attempt,
+        "preregistered": [registered(word) for word in preregistered],
         "seeds": _seeds(seed),
         "determinism": determinism,
         "withhold_text": withhold_text,

@@ -8,6 +8,7 @@ from ttsartifact.cli.making import (
     Attempt,
     Lang,
     Notes,
+    Preregistered,
     Ref,
     SensorName,
     Session,
@@ -17,6 +18,7 @@ from ttsartifact.cli.making import (
     note,
     numbers,
     refuse_strange,
+    registered,
     seed_words,
     sensor_of,
     tell_written,
@@ -79,6 +81,7 @@ def run(
     notes: Notes = None,
     session: Session = None,
     attempt: Attempt = None,
+    preregistered: Preregistered = (),
     sensor: SensorName = "auto",
     force: Force = False,
 ) -> int:
@@ -107,6 +110,8 @@ def run(
         on_audio=lambda audio_s: passing(f"{audio_s:.1f} s of audio"),
     )
     stated = _given({"lang": lang, "notes": notes, "session": session, "attempt": attempt})
+    if preregistered:
+        stated["preregistered"] = [registered(word) for word in preregistered]
     for whole in wholes:
         _speak(name, whole, options, stated)
     return EXIT.OK

@@ -4,8 +4,10 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
+from ttsartifact.cli.making import registered
 from ttsartifact.cli.options import Argument, Force, Option
 from ttsartifact.cli.speak import EXIT, Usage, say
+from ttsartifact.reporting.phrases import counted
 from ttsartifact.reporting.safe import safe
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def _begin(folder: str, origin: str | None, key: str | None) -> int:
         raise Usage("the private key does not belong in the folder that you publish")
     private = load_private_key(key) if os.path.exists(key) else generate_key(key)
     RunLog.create(folder, origin)
-    say(f"{safe(folder)}: a log of the key")
+    say(f"{safe(folder)}: the log's public key, for those who verify:")
     say(str(note_key(origin, private)))
     return EXIT.OK
 
@@ -87,7 +89,6 @@ def _entries(path: str, kind: str, by: str | None) -> "list[Entry]":
     from ttsartifact.attesting.runlog import Entry, EntryKind
     from ttsartifact.errors import NotAnArtifact
     from ttsartifact.reading.artifact import open_artifacts
-    from ttsartifact.terms import digest
 
     if not path.endswith(".toml"):
         try:
@@ -101,8 +102,7 @@ def _entries(path: str, kind: str, by: str | None) -> "list[Entry]":
             ]
         except NotAnArtifact as error:
             raise Usage(f"{path} is neither an artifact nor a .toml file of a claim or policy") from error
-    with open(path, "rb") as file:
-        return [Entry(kind=EntryKind(kind), digest=digest.of(file.read(1 << 20)), by=by)]
+    return [Entry(kind=EntryKind(kind), digest=registered(path), by=by)]
 
 
 def _sign(opened: "RunLog", key: str | None) -> int:
@@ -111,7 +111,7 @@ def _sign(opened: "RunLog", key: str | None) -> int:
     if key is None:
         raise Usage("checkpoint needs --key FILE")
     signed = opened.sign(load_private_key(key))
-    say(f"{safe(opened.folder)}: {signed.size} entries, root {signed.root.hex()}")
+    say(f"{safe(opened.folder)}: {counted(signed.size, 'entry', 'entries')}, root {signed.root.hex()}")
     return EXIT.OK
 
 
@@ -174,6 +174,11 @@ def _check(opened: "RunLog", kept: str | None, line: str | None) -> int:
             problems.append(f"the checkpoint of {signed.size} entries is not signed by {key.name}")
     say(
         problems
-        or [f"{safe(opened.folder)}: {len(opened.entries())} entries, {len(checkpoints)} checkpoints, consistent"]
+        or [
+            (
+                f"{safe(opened.folder)}: {counted(len(opened.entries()), 'entry', 'entries')}, "
+                f"{counted(len(checkpoints), 'checkpoint')}, consistent"
+            )
+        ]
     )
     return EXIT.FINDINGS if problems else EXIT.OK

@@ -120,6 +120,7 @@ def assembled(
             "session_id": said(stated, "session", "not_applicable", "no session was named"),
             "recorder": tool(),
             "attempt": _attempt(stated),
+            **({"preregistered": list(stated["preregistered"])} if stated.get("preregistered") else {}),
             "times": _times(run, stated, submit, delivery),
             "load": _load(run, stated, submit),
             "notes": said(stated, "notes", "not_applicable", "none were made"),

@@ -89,6 +89,8 @@ class Stated(TypedDict, total=False):
     session: str
     attempt: int
     """Which attempt this was; those before it were not published."""
+    preregistered: Sequence[str]
+    """Digests of the claims and policies that were written before this run (clause 10.7)."""
     notes: str
     claims: Sequence[str]
     concurrency: int
@@ -159,10 +161,12 @@ _EXAMPLES = {
     "/pins/frontend": 'frontend=[{"name": "espeak-ng", "version": "1.52.0"}]',
     "/pins/lock": 'lock={"kind": "pip-freeze", "digest": "sha256:...", "packages": 120}',
     "/run/session_id": 'session="evening-1"; words such as N/A stand for an absence, which is leaving it out',
+    "/run/preregistered": 'preregistered=["sha256:..."], the digest of each claim or policy file',
     "/claims": 'claims=["latency"]',
 }
 _PLACES = {
     "session": "/run/session_id",
+    "preregistered": "/run/preregistered",
     "notes": "/run/notes",
     "concurrency": "/run/load/concurrency",
     "warmup_runs": "/run/times/warmup_runs",
@@ -263,7 +267,7 @@ def require_sound(stated: Stated, text: str | bytes, clips: Sequence[tuple[Refer
 
 def run_facts(stated: Stated) -> dict[str, Any]:
     """Return what of the statements belongs to /run, for a journal."""
-    kept = ("session", "attempt", "notes", "concurrency", "warmup_runs", "first_call")
+    kept = ("session", "attempt", "preregistered", "notes", "concurrency", "warmup_runs", "first_call")
     return {key: stated[key] for key in kept if key in stated}  # type: ignore[literal-required]
 
 

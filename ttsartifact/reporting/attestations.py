@@ -27,6 +27,8 @@ def attestation_words(given: Attested, paint: Paint = Paint()) -> str:  # noqa: 
     words = [f"{_NAMES.get(given.kind or '', 'not an attestation')} {paint(colour, standing)}"]
     if given.signer is not None:
         words.append(f"by {safe(given.trusted)}" if given.trusted else f"by {safe(given.signer)}, not in a trust file")
+    if given.rerun is not None:
+        words.append(f"who made the run again: {safe(given.rerun)}")
     if given.time is not None:
         doubt = "" if given.time_trusted else " as it states"
         words.append(f"at {given.time:%Y-%m-%dT%H:%M:%SZ}{doubt}")

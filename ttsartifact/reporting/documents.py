@@ -87,6 +87,7 @@ def report_document(
                 "trusted_as": _plain(given.trusted),
                 "time": None if given.time is None else f"{given.time:%Y-%m-%dT%H:%M:%SZ}",
                 "time_trusted": given.time_trusted,
+                "rerun": _plain(given.rerun),
             }
             for given in report.attestations
         ],

@@ -92,7 +92,9 @@ def clip_licence(evidence: Evidence) -> Iterator[Hint]:
 @hint("TXT02")
 def front_end_output(evidence: Evidence) -> Iterator[Hint]:
     """Who names a front end outside the model gives the digest of what it made (clause 5.4)."""
-    if evidence.known("/pins/frontend") is not None and evidence.known("/pins/model") is not None:
+    engine = evidence.known("/pins/engine") or {}
+    apart = [one for one in evidence.known("/pins/frontend") or () if one.get("digest") != engine.get("digest")]
+    if apart and evidence.known("/pins/model") is not None:
         made = [evidence.known("/input/normalised_text"), evidence.known("/input/phonemes")]
         if made == [None, None]:
             yield Hint(

@@ -77,8 +77,6 @@ def bounded_load(evidence: Evidence) -> Iterator[Hint]:
         if None not in (load[key], load["concurrency"]) and load[key] > load["concurrency"]:
             found = f"{load[key]}, of {load['concurrency']} at once"
             yield Hint(id="TIM11", where=f"/run/load/{key}", found=found, message="more than may run at once")
-    if load["running_at_start"] == 0:
-        yield Hint(id="TIM11", where="/run/load/running_at_start", found=0, message="this run does not count itself")
     includes, observer = evidence.known("/run/times/includes"), evidence.known("/run/times/observer")
     if evidence.known("/run/times/first_call") is False and {"process_start", "model_load"} & set(includes):
         yield Hint(id="TIM11", where="/run/times/includes", found=includes, message="a later call began anew")

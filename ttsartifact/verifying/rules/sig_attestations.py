@@ -77,6 +77,27 @@ def stamp_after_run(evidence: Evidence) -> Answer:
     ]
 
 
+@rule("SIG05")
+def reproduced_by_others(evidence: Evidence) -> Answer:
+    if evidence.trust is None:
+        return NotApplicable("no trust file was given")
+    from ttsartifact.attesting.checking import second_party_reruns
+
+    reruns = second_party_reruns(evidence.attestations, evidence.trust)
+    if not reruns:
+        return NotApplicable("no listed rerunner signed a report of a rerun, or only who signed the run itself")
+    return [
+        Mismatch(
+            where=given.part,
+            found=given.rerun,
+            expected="FILE-EXACT or PCM-EXACT",
+            message=f"{given.trusted} made the run again and got other samples",
+        )
+        for given in reruns
+        if not given.is_reproduction
+    ]
+
+
 def instant_utc_ns(evidence: Evidence, pointer: str) -> int | None:
     """Return an instant of the run in UTC nanoseconds since 1970, or None where the run does not state it."""
     origin, instant = evidence.known("/timebase/origin/utc"), evidence.known(pointer)
