@@ -61,6 +61,7 @@ def draft(**changes: Any) -> Draft:
                 "batch_index": 1,
                 "concurrency": 4,
             },
+            "request": request(),
         },
         "input": base["input"] | _input(),
         "pins": _pins(),
@@ -73,6 +74,24 @@ def draft(**changes: Any) -> Draft:
     audio = {"clipped_samples": 0, "encoder": {"name": "ttsartifact", "version": "0.1.0"}}
     traces = (chunks, telemetry, queue_log(), meter_log())
     return Draft(descriptor=value | changes, audio=audio, traces=traces, references={0: CLIP})
+
+
+def request(**edits: Any) -> dict[str, Any]:
+    """Return /run/request of this run, as if a server on the same machine had made it."""
+    return {
+        "method": "POST",
+        "url": "http://127.0.0.1:8000/v1/audio/speech",
+        "body_digest": digest.of(b"a request"),
+        "status": 200,
+        "content_type": "audio/wav",
+        "content_encoding": "identity",
+        "carried": "body",
+        "t_head_ns": SUBMIT_NS + 1_000_003,
+        "t_first_byte_ns": SUBMIT_NS + 1_000_009,
+        "body_bytes": 96_044,
+        "load_seen_by": "server",
+        "stated": [{"name": "server-timing", "value": "synth;dur=212.5"}],
+    } | edits
 
 
 def artifact(

@@ -23,8 +23,8 @@ from ttsartifact.cli.making import (
     tell_written,
 )
 from ttsartifact.cli.options import Argument, Force, Option, Out, Params
-from ttsartifact.cli.speak import EXIT, Usage, say
-from ttsartifact.reporting.safe import safe
+from ttsartifact.cli.serving import AllowNet, KeyFrom, record_answer, request_of, tell_recorded
+from ttsartifact.cli.speak import EXIT, Usage
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.level import LEVELS
 
@@ -39,9 +39,14 @@ def record(
     command: Annotated[
         Sequence[str],
         Argument("-- CMD...", "The command, with {text}, {out} and {ref} where they belong. No shell."),
-    ],
+    ] = (),
     *,
     out: Out,
+    http: Annotated[
+        str | None, Option("Ask a speech server instead; --param fills its JSON: voice=NAME and so on.", metavar="URL")
+    ] = None,
+    allow_net: AllowNet = False,
+    key_from: KeyFrom = None,
     text: Annotated[str | None, Option("The text to speak.")] = None,
     text_file: Annotated[str | None, Option("The same, from a file; - is stdin.", metavar="FILE")] = None,
     ref: Ref = (),
@@ -101,12 +106,12 @@ def record(
     force: Force = False,
 ) -> int:
     """Run a command once, record it, and say what was written."""
-    if not command:
-        raise Usage("there is no command to record; it stands behind `--`")
+    if bool(command) == (http is not None):
+        raise Usage("one thing is recorded: a command behind `--`, or the server that --http names")
     from ttsartifact.recording.command import record_command
     from ttsartifact.recording.known_commands import known_command
 
-    known = known_command(command)
+    known = known_command(command) if command else None
     if known is not None and known.text_on_stdin and text is None and text_file is None:
         text_file = "-"  # alone it would read what is piped to it; so it does behind us
     told: dict[str, Any] = {
@@ -134,6 +139,17 @@ def record(
         stated["references"] = clips_of(ref, ref_origin)
     with tempfile.TemporaryDirectory(prefix="ttsa-dry-") as folder:
         target = os.path.join(folder, os.path.basename(out)) if dry_run else out
+        if http is not None:
+            wanted = request_of(
+                http,
+                given_text(text, text_file),
+                allow_net=allow_net,
+                timeout=timeout,
+                params=stated.pop("params", {}),
+                key_from=key_from,
+            )
+            packed = record_answer(wanted, target, sensor, stated, pcm=pcm, in_flight=queue_depth, force=force)
+            return tell_recorded(packed, out, level, dry_run=dry_run)
         packed = record_command(
             command,
             text=given_text(text, text_file),
@@ -154,14 +170,7 @@ def record(
             running=None if queue_depth is None else 0,
             **stated,
         )
-    if dry_run:
-        from ttsartifact.reporting.documents import as_json
-
-        say(as_json(packed.descriptor.value))
-        note(f"nothing was written; {safe(out)} would hold this and the audio")
-    else:
-        tell_written(packed, level)
-    return EXIT.OK
+    return tell_recorded(packed, out, level, dry_run=dry_run)
 
 
 def recover(

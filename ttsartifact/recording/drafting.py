@@ -53,6 +53,10 @@ class Delivery:
     in_process: bool
     command: dict[str, Any] | None = None
     self_repeat: str | None = None
+    request: dict[str, Any] | None = None
+    """The HTTP exchange that the run was (clause 7.8)."""
+    elsewhere: bool = False
+    """Whether another machine computed, of which nothing is known here."""
 
 
 def statement_sections(
@@ -124,6 +128,7 @@ def assembled(
             "times": _times(run, stated, submit, delivery),
             "load": _load(run, stated, submit),
             "notes": said(stated, "notes", "not_applicable", "none were made"),
+            **({} if delivery.request is None else {"request": delivery.request}),
         },
         "channels": [
             *(_with_update_period(channel, telemetry) for channel in run.sampler.channels),
@@ -131,7 +136,9 @@ def assembled(
         ],
         "summary": _summary(backed, unread),
         "timebase": run.timebase.to_value(),
-        "env": environment.capture(
+        "env": environment.unknown()
+        if delivery.elsewhere
+        else environment.capture(
             devices=run.sampler.devices,
             runtime=[*run.sampler.runtime, *stated.get("runtime", ())],
             no_devices=unread,
@@ -175,7 +182,7 @@ def _times(run: Run, stated: Stated, submit: int, delivery: Delivery) -> dict[st
         "observer": delivery.observer,
         "t_first_token_semantics": delivery.semantics,
         "streaming": len(chunks) > 1,
-        "t_scheduled_ns": absent("not_applicable", "submitted as soon as it was ready"),
+        "t_scheduled_ns": _or(moments.scheduled, absent("not_applicable", "submitted as soon as it was ready")),
         "t_submit_ns": submit,
         "t_start_ns": _or(moments.start, silent),
         "t_first_model_token_ns": _or(moments.first_model_token, silent),
@@ -203,7 +210,7 @@ def _load(run: Run, stated: Stated, submit: int) -> dict[str, Any]:
     silent = absent("unknown", "the engine does not say")
     started = submit if run.moments.start is None else run.moments.start
     return {
-        "queue_depth_at_submit": _or(_depth(run.logs.queue, submit), silent),
+        "queue_depth_at_submit": _or(_depth(run.logs.queue, submit), _or(run.logs.depth, silent)),
         "running_at_start": _or(_step(run.logs.queue, started, 2), silent),
         "batch_size": _or(size, silent),
         "batch_index": _or(index, silent),

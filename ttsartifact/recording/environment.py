@@ -22,7 +22,7 @@ from ttsartifact.terms.descriptor import absent, is_absent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["capture", "dependency_lock", "packages", "record_digest", "variables"]
+__all__ = ["capture", "dependency_lock", "packages", "record_digest", "unknown", "variables"]
 
 # Distributions that can change samples or times. The others are in the lock by digest, and not told by name.
 _PACKAGES = re.compile(
@@ -72,6 +72,13 @@ def capture(
         "virtualisation": _virtualisation(environ),
         "sound_library": _sound_library() if in_process else elsewhere,
     }
+
+
+def unknown() -> dict[str, Any]:
+    """Return /env of a run that another machine made: what this one is, is none of its conditions."""
+    there = absent("unknown", "another machine computed, and does not say")
+    names = ("os", "cpu", "memory_mib", "devices", "runtime", "python", "packages", "virtualisation", "sound_library")
+    return {**dict.fromkeys(names, there), "variables": []}
 
 
 def variables(environ: Mapping[str, str]) -> list[dict[str, str]]:

@@ -15,7 +15,7 @@ from ttsartifact.container.magic import HEAD_BYTES, first_line, kind_of
 from ttsartifact.container.source import BytesSource
 from ttsartifact.errors import Refused, TtsArtifactError
 
-__all__ = ["PcmStream", "refuse_foreign"]
+__all__ = ["PcmStream", "WaveHeader", "header_of", "refuse_foreign"]
 
 _MAX_HEADER_BYTES = 64 << 10
 _OPEN_ENDED = frozenset({0, 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000})
@@ -23,7 +23,7 @@ _OPEN_ENDED = frozenset({0, 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000})
 _NEARLY_OPEN_ENDED = 0x7FFF0000
 
 
-class _Header(NamedTuple):
+class WaveHeader(NamedTuple):
     """What stands before the samples of a WAV file."""
 
     format: riff.WaveFormat
@@ -66,7 +66,7 @@ class PcmStream:
                 self._header = data  # of a WAV file, or samples of that look; the next chunk tells
                 break
             if between and riff.recognise(data[:12]):
-                header = _header_of(data, where)
+                header = header_of(data, where)
                 if header is None:
                     self._header = data
                     break
@@ -127,7 +127,7 @@ def refuse_foreign(data: bytes, where: str, *, sample_bytes: int, but: str | Non
     )
 
 
-def _header_of(data: bytes, where: str) -> _Header | None:
+def header_of(data: bytes, where: str) -> WaveHeader | None:
     """Return the header that `data` begins with, or None where more of it has to arrive."""
     offset, fmt, long_data = 12, b"", None
     while offset + 8 <= len(data):
@@ -136,7 +136,7 @@ def _header_of(data: bytes, where: str) -> _Header | None:
             if not fmt:
                 raise Refused("a chunk is a WAV file without a format", where=where, expected="fmt before data")
             open_ended = size in _OPEN_ENDED or size >= _NEARLY_OPEN_ENDED
-            return _Header(_format_of(fmt, where), offset + 8, long_data or (None if open_ended else size))
+            return WaveHeader(_format_of(fmt, where), offset + 8, long_data or (None if open_ended else size))
         body = data[offset + 8 : offset + 8 + size]
         if name == b"fmt ":
             fmt = body

@@ -44,6 +44,7 @@ def say_by_logging(words: str) -> None:
 class Moments:
     """The times of a run, in nanoseconds after its origin; None until they come."""
 
+    scheduled: int | None = None
     submit: int | None = None
     start: int | None = None
     first_model_token: int | None = None
@@ -72,6 +73,8 @@ class Logs:
     queue: list[tuple[int, int | None, int | None]] = field(default_factory=list)
     channels: dict[str, Channel] = field(default_factory=dict)
     batch: tuple[int, int] | None = None
+    depth: int | None = None
+    """The queue's depth at submit, of an engine that tells it without telling how many of those compute."""
 
 
 class Run:

@@ -1,12 +1,12 @@
-"""Load and deliveries that are stated twice (clauses 4.10, 6.3 and 7.5)."""
+"""Load and deliveries that are stated twice, and the answer of a server (clauses 4.10, 6.3, 7.5 and 7.8)."""
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from ttsartifact.formulas.load import running_at
-from ttsartifact.terms.finding import Answer, Mismatch
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
 
 if TYPE_CHECKING:
@@ -74,3 +74,26 @@ def _warm(evidence: Evidence) -> Iterator[Mismatch]:
             expected="false, or no warm-up run",
             message="a run that others warmed up was not the first call",
         )
+
+
+@rule("TIM12")
+def ordered_answer(evidence: Evidence) -> Answer:
+    if evidence.known("/run/request") is None:
+        return NotApplicable("no request to a server")
+    places = (
+        "/run/times/t_submit_ns",
+        "/run/request/t_head_ns",
+        "/run/request/t_first_byte_ns",
+        "/run/times/t_first_token_ns",
+    )
+    stated = [(where, t_ns) for where in places if (t_ns := evidence.known(where)) is not None]
+    return [
+        Mismatch(
+            where=later,
+            found=t_later,
+            expected=f"at least {earlier}, {t_earlier}",
+            message="the answer's times are out of order",
+        )
+        for (earlier, t_earlier), (later, t_later) in pairwise(stated)
+        if t_later < t_earlier
+    ]

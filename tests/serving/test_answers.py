@@ -1,0 +1,315 @@
+"""Answers of real servers on real sockets: what becomes an artifact, what is refused, and when sound was there."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from serving_kit import TEXT, asked, example, serving
+
+from ttsartifact import Refused, verify
+from ttsartifact.cli import main
+from ttsartifact.errors import CommandFailed
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.reading.derived import derive
+from ttsartifact.serving.recording import record_http
+from ttsartifact.serving.request import is_loopback, require_allowed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MS = 1_000_000
+
+FORMS = {
+    "streamed WAV of unknown length 0xFFFFFFFF": ({}, "wav", "L2"),
+    "streamed WAV of length 0": ({"inject": {"wav_length": 0}}, "wav", "L2"),
+    "raw PCM": ({"response_format": "pcm"}, "wav", "L2"),
+    "events with base64 of a WAV": ({"stream_format": "sse"}, "wav", "L2"),
+    "events with base64 of raw PCM": ({"stream_format": "sse", "response_format": "pcm"}, "wav", "L2"),
+    "events, each with a WAV file of its own": ({"stream_format": "sse", "inject": {"wav_pieces": 1}}, "wav", "L2"),
+    "WAV files behind one another": ({"inject": {"wav_pieces": 1}}, "wav", "L2"),
+    "gzip": ({"inject": {"gzip": 1}}, "wav", "L2"),
+    "events in gzip": ({"stream_format": "sse", "inject": {"gzip": 1}}, "wav", "L2"),
+    "FLAC": ({"response_format": "flac"}, "flac", "L2"),
+    "MP3": ({"response_format": "mp3"}, "mp3", "L1"),
+    "Opus in Ogg": ({"response_format": "opus"}, "parquet", "L1"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_of_answer_is_an_artifact(url: str, tmp_path: Path, form: str) -> None:
+    """Whatever a server streams becomes an INTACT artifact; lossless forms reach L2, lossy ones L1 (clause 6.2)."""
+    params, carrier, level = FORMS[form]
+    out = tmp_path / f"run.tts.{carrier}"
+    packed = record_http(asked(url, **params), out, attempt=1)  # type: ignore[arg-type]
+    (report,) = verify(out)
+    assert (report.verdict, report.failures, packed.level) == ("INTACT", (), level)
+    assert not list(tmp_path.glob(".ttsa-*"))
+
+
+def test_one_voice_in_every_lossless_form_is_one_pcm(url: str, tmp_path: Path) -> None:
+    """No header, event, encoding or cut of the transport is a sample, and no sample is lost."""
+    lossless = [form for form, (_, _, level) in FORMS.items() if level == "L2"]
+    found = set()
+    for number, form in enumerate(lossless):
+        params, carrier, _ = FORMS[form]
+        packed = record_http(asked(url, **params), tmp_path / f"{number}.tts.{carrier}")  # type: ignore[arg-type]
+        found.add(packed.descriptor.known("/audio/pcm"))
+    assert len(found) == 1
+
+
+def test_the_exchange_is_in_the_descriptor(url: str, tmp_path: Path) -> None:
+    """The server's words are kept as it stated them, and its own count is the queue's."""
+    packed = record_http(asked(url, seed=7), tmp_path / "run.tts.wav")
+    known = packed.descriptor.known
+    stated = {entry["name"]: entry["value"] for entry in known("/run/request/stated")}
+    assert stated["x-ttsa-queue-depth"] == "0"
+    assert stated["server-timing"].startswith("accept;dur=")
+    assert known("/run/request/url") == f"{url}/v1/audio/speech"
+    assert known("/run/request/load_seen_by") == "server"
+    assert known("/run/load/queue_depth_at_submit") == 0
+    assert known("/pins/engine/name") == "espeak-ng"
+    assert known("/generation/device") == "cpu"
+    assert known("/generation/params") == {"seed": 7}
+    assert known("/run/times/t_first_token_semantics") == "socket"
+
+
+def test_leading_silence_is_no_audio(url: str, tmp_path: Path) -> None:
+    """A provider that sends 400 ms of silence first is heard 400 ms after its first frame, and its bytes are sooner."""
+    values = []
+    for silence in (0, 400):
+        out = tmp_path / f"{silence}.tts.wav"
+        record_http(asked(url, response_format="pcm", inject={"silence_ms": silence}), out)
+        values.append(derive(open_artifact(out)))
+    plain, padded = values
+    assert padded["leading_silence_ns"] - plain["leading_silence_ns"] == 400 * MS
+    late = padded["time_to_first_audio_ns"] - padded["time_to_first_token_ns"]
+    assert late >= 400 * MS
+
+
+def test_a_header_is_no_audio(url: str, tmp_path: Path) -> None:
+    """A WAV header that is sent 200 ms before the first sample is a first byte and no first frame."""
+    packed = record_http(asked(url, inject={"behind_header_ms": 200}), tmp_path / "run.tts.wav")
+    known = packed.descriptor.known
+    assert known("/run/times/t_first_token_ns") - known("/run/request/t_first_byte_ns") >= 199 * MS
+
+
+def test_no_buffer_is_waited_for(url: str, tmp_path: Path) -> None:
+    """The first 10 ms of sound are a chunk of their own where the server pauses behind them."""
+    packed = record_http(
+        asked(url, response_format="pcm", inject={"piece_ms": 10, "pace_ms": 80}), tmp_path / "run.tts.wav"
+    )
+    assert packed.descriptor.known("/run/times/first_chunk_frames") == 220
+
+
+ENDINGS = {
+    "error with status 200": (
+        {"inject": {"status": 200, "message": "out of memory"}},
+        "the server delivered no audio: out of memory: found not_audio, HTTP 200, expected audio",
+    ),
+    "status 429": (
+        {"inject": {"status": 429, "message": "slow down"}},
+        "the server delivered no audio: slow down: found refused, HTTP 429, expected audio",
+    ),
+    "status 503": (
+        {"inject": {"status": 503, "message": "warming"}},
+        "the server delivered no audio: warming: found refused, HTTP 503, expected audio",
+    ),
+    "empty body": (
+        {"inject": {"empty": 1}},
+        "the server delivered no audio: no body: found empty, HTTP 200, expected audio",
+    ),
+    "time-out": (
+        {"timeout_s": 0.3, "inject": {"pause_ms": 5000}},
+        "the server delivered no audio: no end within 0.3 s: found timeout, HTTP 200, expected audio",
+    ),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_what_is_no_audio_is_said(url: str, tmp_path: Path, ending: str) -> None:
+    """An answer without audio is an error that names status and words, and leaves no artifact."""
+    params, words = ENDINGS[ending]
+    with pytest.raises(CommandFailed) as caught:
+        record_http(asked(url, **params), tmp_path / "run.tts.wav")  # type: ignore[arg-type]
+    assert str(caught.value) == f"{words} (at {url}/v1/audio/speech)"
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_answer_that_is_cut_is_kept(url: str, tmp_path: Path) -> None:
+    """What was delivered before a connection was lost is never deleted."""
+    said: list[str] = []
+    with pytest.raises(CommandFailed, match="found broken, HTTP 200"):
+        record_http(
+            asked(url, response_format="pcm", inject={"cut_after": 9000}), tmp_path / "run.tts.wav", say=said.append
+        )
+    kept = tmp_path / "run.tts.wav.answer"
+    assert kept.stat().st_size >= 9000
+    assert said == ["what the server sent is kept in run.tts.wav.answer"]
+
+
+def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(CommandFailed, match="ConnectError"):
+        record_http(asked(f"http://127.0.0.1:{port}"), tmp_path / "run.tts.wav")
+
+
+def test_raw_samples_need_a_format(tmp_path: Path) -> None:
+    """A rate is never guessed: a server that sends nameless samples needs --pcm, and what it sent is kept."""
+    with canned(b"\x01\x02" * 4000, "application/octet-stream") as address:
+        with pytest.raises(Refused) as caught:
+            record_http(asked(address), tmp_path / "run.tts.wav", say=lambda _: None)
+        assert caught.value.message == "the server sent raw samples, and nobody says their format"
+        assert (tmp_path / "run.tts.wav.answer").stat().st_size == 8000
+        packed = record_http(asked(address), tmp_path / "again.tts.wav", pcm="s16le:24000:1")
+    assert packed.descriptor.known("/audio/frames") == 4000
+
+
+def test_base64_in_one_document_is_audio(tmp_path: Path) -> None:
+    """Some providers answer with one JSON document around the audio; all of it arrives at its end."""
+    import base64
+
+    body = json.dumps({"audioContent": base64.b64encode(b"\x10\x20" * 3000).decode()}).encode()
+    with canned(body, "application/json") as address:
+        packed = record_http(asked(address), tmp_path / "run.tts.wav", pcm="s16le:16000:1")
+    assert packed.descriptor.known("/run/request/carried") == "json"
+    assert packed.descriptor.known("/run/times/streaming") is False
+
+
+def test_connections_are_kept_alive(tmp_path: Path) -> None:
+    """Two requests of one client go through one connection, and bytes of one answer are never those of the next."""
+    import asyncio
+
+    from ttsartifact.recording.clock import SystemClock, Timebase
+    from ttsartifact.serving.client import connected, speak
+    from ttsartifact.serving.exchange import Exchange
+
+    seen: list[int] = []
+    found = []
+
+    async def both(address: str) -> None:
+        async with connected() as client:
+            for number in range(2):
+                exchange = Exchange(request_id=str(number), path=str(tmp_path / str(number)))
+                found.append(await speak(client, asked(address), exchange, Timebase(SystemClock()).now))
+
+    with canned(b"\x01\x02" * 700, "audio/pcm", seen=seen) as address:
+        asyncio.run(both(address))
+    assert [exchange.audio_bytes for exchange in found] == [1400, 1400]
+    assert len(seen) == 1
+
+
+def test_only_this_machine_unless_allowed() -> None:
+    """A text leaves the machine only when its owner says so; a name that is not localhost may be anybody's."""
+    assert [is_loopback(f"http://{host}:8000/x") for host in ("localhost", "127.0.0.1", "[::1]", "127.8.9.1")] == [
+        True
+    ] * 4
+    for host in ("example.org", "10.0.0.1", "localhost.example.org", "127.0.0.1.example.org", "[::2]"):
+        with pytest.raises(Refused) as caught:
+            require_allowed(f"http://{host}:8000/v1/audio/speech", allow_net=False, where="--http")
+        assert caught.value.message == "the server is on another machine, and the text would leave this one"
+    assert require_allowed("http://example.org", allow_net=True, where="--http") == (
+        "http://example.org/v1/audio/speech"
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://localhost", "localhost:8000", "http://", "http://localhost:port", "http://[::1"]
+)
+def test_what_is_no_address(url: str) -> None:
+    with pytest.raises(Refused, match="this is not the address of a server"):
+        require_allowed(url, allow_net=True, where="--http")
+
+
+def test_the_command(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`record --http` fills the JSON from --param, and needs the user's own leave for another machine."""
+    out = str(tmp_path / "run.tts.wav")
+    words = ["record", "--http", url, "--text", TEXT, "-o", out, "--sensor", "none", "--attempt", "1"]
+    assert main([*words, "--param", "voice=en-us", "--param", "response_format=pcm"]) == 0
+    assert capsys.readouterr().out.endswith("level L2\n")
+    assert open_artifact(out).descriptor.known("/generation/params") == {
+        "voice": "en-us",
+        "response_format": "pcm",
+    }
+    assert main(["record", "--http", "http://example.org", "--text", TEXT, "-o", out]) == 2
+    assert main(["record", "--text", TEXT, "-o", out]) == 2
+
+
+def test_a_key_is_recorded_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key comes from the environment, goes into one header, and is in no artifact."""
+    monkeypatch.setenv("SPEECH_KEY", "sk-live-0123456789abcdefghij")
+    heard: list[bytes] = []
+    out = tmp_path / "run.tts.wav"
+    with canned(b"\x01\x02" * 4000, "audio/pcm", heard=heard) as address:
+        words = ["record", "--http", address, "--text", TEXT, "-o", str(out), "--pcm", "s16le:24000:1"]
+        assert main([*words, "--key-from", "SPEECH_KEY", "--sensor", "none"]) == 0
+    assert b"Bearer sk-live-0123456789abcdefghij" in heard[0]
+    assert b"0123456789abcdefghij" not in out.read_bytes()
+
+
+def test_the_engine_of_another_machine_is_not_this_one(tmp_path: Path) -> None:
+    """What this machine is, is no condition of a run that another one made."""
+    from ttsartifact.recording.environment import capture, unknown
+
+    assert set(unknown()) == set(capture(devices=[], runtime=[], no_devices={}, in_process=False))
+
+
+class canned:  # noqa: N801 - reads as an act
+    """A server of one answer to every request, in a thread; it keeps connections alive."""
+
+    def __init__(
+        self, body: bytes, kind: str, *, seen: list[int] | None = None, heard: list[bytes] | None = None
+    ) -> None:
+        self._answer = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+        self._seen, self._heard = [] if seen is None else seen, [] if heard is None else heard
+
+    def __enter__(self) -> str:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._serve, daemon=True).start()
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                peer, _ = self._listener.accept()
+            except OSError:
+                return
+            self._seen.append(1)
+            threading.Thread(target=self._talk, args=(peer,), daemon=True).start()
+
+    def _talk(self, peer: socket.socket) -> None:
+        with peer:
+            for request in _requests(peer):
+                self._heard.append(request)
+                peer.sendall(self._answer)
+
+
+def _requests(peer: socket.socket) -> Iterator[bytes]:
+    held = b""
+    while data := peer.recv(65536):
+        held += data
+        head, mark, body = held.partition(b"\r\n\r\n")
+        if not mark:
+            continue
+        length = int(
+            next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")).split()[1]
+        )
+        if len(body) >= length:
+            yield held
+            held = b""
+
+
+def test_the_example_is_a_script() -> None:
+    """The server of the examples is what a reader can start by hand."""
+    assert os.path.basename(example().__file__) == "speech_server.py"
+    with serving(example().make_app(example().Desk())) as address:
+        assert address.startswith("http://127.0.0.1:")

@@ -1,0 +1,80 @@
+"""The acts behind record --http, bench, proxy and stats: what was typed becomes requests to a speech server."""
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+from ttsartifact.cli.making import note, sensor_of, tell_written
+from ttsartifact.cli.options import Option
+from ttsartifact.cli.speak import EXIT, Usage, say
+from ttsartifact.reporting.safe import safe
+
+if TYPE_CHECKING:
+    from ttsartifact.packing.pack import Packed
+    from ttsartifact.serving.request import SpeechRequest
+
+__all__ = ["AllowNet", "KeyFrom", "record_answer", "request_of", "tell_recorded"]
+
+AllowNet = Annotated[bool, Option("Speak to a server on another machine; the text leaves this one.")]
+KeyFrom = Annotated[
+    str | None, Option("The environment variable that holds the server's key; recorded nowhere.", metavar="VARIABLE")
+]
+_PATIENCE_S = 120.0
+
+
+def request_of(
+    url: str, text: bytes, *, allow_net: bool, timeout: float | None, params: dict[str, Any], key_from: str | None
+) -> "SpeechRequest":
+    """Return the request that a command line asks for, or raise Usage for one that may not leave this machine."""
+    from ttsartifact.serving.request import SpeechRequest, require_allowed
+
+    try:
+        words = text.decode()
+    except UnicodeDecodeError as error:
+        raise Usage(f"the text is not UTF-8 at byte {error.start}, and JSON holds nothing else") from error
+    return SpeechRequest(
+        url=require_allowed(url, allow_net=allow_net, where="--http"),
+        text=words,
+        params=params,
+        headers=_authorised(key_from),
+        timeout_s=timeout or _PATIENCE_S,
+    )
+
+
+def record_answer(
+    wanted: "SpeechRequest",
+    out: str,
+    sensor: str,
+    stated: dict[str, Any],
+    *,
+    pcm: str | None,
+    in_flight: int | None,
+    force: bool,
+) -> "Packed":
+    """Ask the server once and record its answer."""
+    from ttsartifact.serving.recording import record_http
+
+    return record_http(
+        wanted, out, pcm=pcm, in_flight=in_flight, sensor=sensor_of(sensor), replace=force, say=note, **stated
+    )
+
+
+def tell_recorded(packed: "Packed", out: str, level: str | None, *, dry_run: bool) -> int:
+    """Say what was written, or show all that would have been."""
+    if dry_run:
+        from ttsartifact.reporting.documents import as_json
+
+        say(as_json(packed.descriptor.value))
+        note(f"nothing was written; {safe(out)} would hold this and the audio")
+    else:
+        tell_written(packed, level)
+    return EXIT.OK
+
+
+def _authorised(variable: str | None) -> dict[str, str]:
+    """Return the header that carries a key; it is read from the environment, so that no command line shows it."""
+    if variable is None:
+        return {}
+    key = os.environ.get(variable)
+    if not key:
+        raise Usage(f"--key-from {variable}: there is no such environment variable")
+    return {"authorization": f"Bearer {key}"}

@@ -1,0 +1,144 @@
+"""One request and what came back of it, as a client or a proxy saw it: times, bytes in a file, and how it ended."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import IO, TYPE_CHECKING
+
+from ttsartifact.errors import TtsArtifactError
+from ttsartifact.serving.body import BodyReader, Said, error_words
+from ttsartifact.serving.stated import StatedByServer, stated_by
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Exchange", "Status"]
+
+_LONGEST_REASON = 1000
+_LEAST_ERROR = 400
+_MOST_WORDS = 1 << 16
+
+
+class Status(StrEnum):
+    """How a request ended (clause 7.9)."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+    EMPTY = "empty"
+    NOT_AUDIO = "not_audio"
+    BROKEN = "broken"
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange:
+    """One request; what it delivered lies in the file `path`, which nobody deletes before an artifact holds it.
+
+    Times are nanoseconds on the timebase of whoever made it.
+    """
+
+    request_id: str
+    path: str
+    t_scheduled_ns: int | None = None
+    t_submit_ns: int = 0
+    t_head_ns: int | None = None
+    t_first_byte_ns: int | None = None
+    t_end_ns: int | None = None
+    status: Status | None = None
+    reason: str | None = None
+    http_status: int | None = None
+    content_type: str | None = None
+    body_bytes: int = 0
+    in_flight: int | None = None
+    stated: StatedByServer = field(default_factory=StatedByServer)
+    reads: list[tuple[int, int]] = field(default_factory=list)
+    """When a read completed audio, and how many bytes of audio were there then."""
+    encoding: str = "identity"
+    carried: str = "body"
+    _reader: BodyReader | None = None
+    _file: IO[bytes] | None = None
+    _words: bytes = b""
+
+    def head(self, t_ns: int, status: int, headers: Iterable[tuple[str, str]]) -> None:
+        """Take the head of the response."""
+        held = [(name.lower(), value) for name, value in headers]
+        self.t_head_ns, self.http_status, self.stated = t_ns, status, stated_by(held)
+        by_name = dict(held)
+        self.content_type = by_name.get("content-type")
+        if status >= _LEAST_ERROR:
+            return
+        try:
+            self._reader = BodyReader(self.content_type, by_name.get("content-encoding"))
+            self.encoding, self.carried = self._reader.encoding, self._reader.carried
+        except TtsArtifactError as error:
+            self.close(t_ns, Status.NOT_AUDIO, str(error))
+
+    def data(self, t_ns: int, data: bytes) -> None:
+        """Take bytes of the body as they were read."""
+        if not data:
+            return
+        if self.t_first_byte_ns is None:
+            self.t_first_byte_ns = t_ns
+        self.body_bytes += len(data)
+        if self._reader is None:
+            self._words = (self._words + data)[:_MOST_WORDS]
+            return
+        try:
+            self._keep(t_ns, self._reader.take(data))
+        except (Said, TtsArtifactError) as error:
+            self._fail(t_ns, error)
+
+    def end(self, t_ns: int) -> None:
+        """Take the end of the answer as the server gave it."""
+        if self.http_status is not None and self.http_status >= _LEAST_ERROR:
+            self.close(t_ns, Status.REFUSED, error_words(self._words) or f"HTTP {self.http_status}")
+            return
+        if self._reader is not None:
+            try:
+                self._keep(t_ns, self._reader.end())
+            except (Said, TtsArtifactError) as error:
+                empty = self.body_bytes == 0
+                self.close(t_ns, Status.EMPTY if empty else Status.NOT_AUDIO, "no body" if empty else str(error))
+                return
+        if not self.reads:
+            words = "no body" if self.body_bytes == 0 else f"{self.body_bytes} bytes without audio"
+            self.close(t_ns, Status.EMPTY, words)
+            return
+        self.close(t_ns, Status.OK, None)
+
+    def close(self, t_ns: int, status: Status, reason: str | None) -> None:
+        """Set how the request ended; the first answer to that stays."""
+        if self.status is None:
+            self.status, self.t_end_ns = status, t_ns
+            self.reason = None if reason is None else reason[:_LONGEST_REASON]
+        self._reader = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    @property
+    def audio_bytes(self) -> int:
+        """Bytes of audio that were delivered."""
+        return self.reads[-1][1] if self.reads else 0
+
+    def discard(self) -> None:
+        """Delete the file, once an artifact holds what was in it or nothing was."""
+        if os.path.lexists(self.path):
+            os.unlink(self.path)
+
+    def _keep(self, t_ns: int, audio: bytes) -> None:
+        if not audio:
+            return
+        if self._file is None:
+            self._file = open(self.path, "xb", buffering=0)  # noqa: SIM115 - lives as long as the answer
+        left = memoryview(audio)
+        while left:  # a file without a buffer may take less than it is given
+            left = left[self._file.write(left) :]
+        self.reads.append((t_ns, self.audio_bytes + len(audio)))
+
+    def _fail(self, t_ns: int, error: Exception) -> None:
+        self.status, self.reason, self.t_end_ns = Status.NOT_AUDIO, str(error)[:_LONGEST_REASON], t_ns
+        self._reader = None

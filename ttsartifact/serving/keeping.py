@@ -1,0 +1,170 @@
+"""An exchange that came back as audio becomes a run: its draft, on the timebase and with the sensor of a whole load."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.recording import pins
+from ttsartifact.recording.drafting import Delivery, draft_of
+from ttsartifact.recording.run import Run
+from ttsartifact.recording.sampler import Sampler
+from ttsartifact.recording.statements import require_sound, spelled_out
+from ttsartifact.serving.request import is_loopback, public_url
+from ttsartifact.serving.sound import delivered
+from ttsartifact.terms.descriptor import absent
+from ttsartifact.terms.trace import Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ttsartifact.recording.clock import Timebase
+    from ttsartifact.recording.references import Reference
+    from ttsartifact.recording.statements import Stated
+    from ttsartifact.serving.exchange import Exchange
+    from ttsartifact.serving.sound import Delivered
+    from ttsartifact.terms.draft import Draft
+
+__all__ = ["Keeper", "Kept", "Window"]
+
+
+class Window(Sampler):
+    """The readings of a load's sampler around one request: from the last before it to the first behind it."""
+
+    def __init__(self, whole: Sampler, timebase: Timebase, start_ns: int, end_ns: int) -> None:
+        super().__init__(whole._sensor, timebase)  # noqa: SLF001 - its own class
+        self.absence, self.devices = whole.absence, whole.devices
+        self.runtime, self.channels = whole.runtime, whole.channels
+        self._whole, self._start_ns, self._end_ns = whole, start_ns, end_ns
+
+    def trace(self) -> Trace | None:
+        """Return the readings that cover the request, or None where there was no sensor."""
+        found = self._whole.trace()
+        if found is None:
+            return None
+        t_ns = found.columns["t_ns"]
+        first = max((row for row, t in enumerate(t_ns) if t <= self._start_ns), default=0)
+        last = min((row for row, t in enumerate(t_ns) if t >= self._end_ns), default=len(t_ns) - 1)
+        return Trace("telemetry", {name: column[first : last + 1] for name, column in found.columns.items()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """The draft of a run, and its audio in a file."""
+
+    draft: Draft
+    sound: Delivered
+
+    @property
+    def run_id(self) -> str:
+        """The id that joins the run to its row in the attempts table."""
+        return str(self.draft.descriptor["run"]["run_id"])
+
+    def let_go(self, exchange: Exchange) -> None:
+        """Delete the files of the run once an artifact holds them."""
+        exchange.discard()
+        with suppress(OSError):
+            os.unlink(self.sound.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeper:
+    """What all runs of one server share: who asks, what is stated, the timebase and the sensor."""
+
+    url: str
+    timebase: Timebase
+    sampler: Sampler
+    stated: Stated
+    pcm: str | None
+    say: Callable[[str], None]
+    clips: tuple[tuple[Reference, bytes], ...] = ()
+    method: str = "POST"
+
+    def check(self, text: str) -> None:
+        """Raise Refused for a condition that no artifact could hold, before anything is asked."""
+        require_sound(self.stated, text, self.clips)
+
+    def keep(self, exchange: Exchange, text: str | bytes, body_digest: str, **stated: Any) -> Kept:
+        """Return the draft of the run that an exchange became; `stated` is what holds of this request alone.
+
+        Raises Refused for bytes that are no audio. Nothing that was delivered is deleted.
+        """
+        sound = delivered(exchange, self.pcm)
+        told = self._told(exchange, sound, stated)
+        run = self._run(exchange, sound)
+        return Kept(draft=self._draft(run, exchange, sound, told, text, body_digest), sound=sound)
+
+    def _told(self, exchange: Exchange, sound: Delivered, own: dict[str, Any]) -> Stated:
+        """Return what the server states of itself, and over it what the caller does."""
+        server = exchange.stated
+        told: dict[str, Any] = {}
+        if server.engine:
+            told["engine"] = pins.tool(server.engine)
+        if server.device:
+            told["device"] = server.device
+        if server.seed:
+            asked = self._requested_seed()
+            generator = absent("unknown", "the server does not say")
+            told["seeds"] = [{"stage": "engine", "requested": asked, "effective": server.seed, "generator": generator}]
+        told |= dict(self.stated) | own
+        if server.seed and "seeds" in self.stated:
+            told["seeds"] = [dict(told["seeds"][0]) | {"effective": server.seed}, *told["seeds"][1:]]
+        notes = [words for words in (told.get("notes"), sound.note) if words]
+        return spelled_out(told | ({"notes": "\n".join(notes)} if notes else {}))  # type: ignore[arg-type]
+
+    def _requested_seed(self) -> Any:
+        """Return the seed that was sent, in the JSON or as the caller states it."""
+        sent = self.stated.get("params", {}).get("seed")
+        return absent("unknown", "none was sent") if sent is None else str(sent)
+
+    def _run(self, exchange: Exchange, sound: Delivered) -> Run:
+        run = Run(exchange.path, say=self.say, replace=True)
+        run.timebase, run.now = self.timebase, self.timebase.now
+        end_ns = exchange.t_end_ns or 0
+        run.sampler = Window(self.sampler, self.timebase, exchange.t_submit_ns, end_ns)
+        run.chunks[:] = sound.chunks
+        run.moments.scheduled, run.moments.submit = exchange.t_scheduled_ns, exchange.t_submit_ns
+        server = exchange.stated
+        if server.queue_depth is not None and server.running is not None:
+            waiting = max(0, server.queue_depth - server.running)
+            run.logs.queue.append((exchange.t_submit_ns, waiting, min(server.running, server.queue_depth)))
+        else:
+            run.logs.depth = exchange.in_flight if server.queue_depth is None else server.queue_depth
+        if server.batch_size is not None:
+            run.logs.batch = (server.batch_size, server.batch_index or 0)
+        return run
+
+    def _draft(
+        self, run: Run, exchange: Exchange, sound: Delivered, told: Stated, text: str | bytes, body_digest: str
+    ) -> Draft:
+        delivery = Delivery(
+            t_last_ns=sound.chunks[-1][0] if sound.chunks else exchange.reads[-1][0],
+            sample_rate_hz=sound.sample_rate_hz,
+            audio={},
+            observer="client",
+            semantics="socket",
+            includes=["network"] if sound.is_raw else ["network", "container_encode"],
+            in_process=False,
+            request=self._request(exchange, body_digest),
+            elsewhere=not is_loopback(self.url),
+        )
+        return draft_of(run, told, text=text, clips=self.clips, delivery=delivery)
+
+    def _request(self, exchange: Exchange, body_digest: str) -> dict[str, Any]:
+        seen = "server" if exchange.stated.tells_load else "client" if exchange.in_flight is not None else "nobody"
+        return {
+            "method": self.method,
+            "url": public_url(self.url),
+            "body_digest": body_digest,
+            "status": exchange.http_status,
+            "content_type": exchange.content_type or absent("unknown", "the server does not say"),
+            "content_encoding": exchange.encoding,
+            "carried": exchange.carried,
+            "t_head_ns": exchange.t_head_ns,
+            "t_first_byte_ns": exchange.t_first_byte_ns,
+            "body_bytes": exchange.body_bytes,
+            "load_seen_by": seen,
+            "stated": exchange.stated.to_value(),
+        }

@@ -1,0 +1,169 @@
+"""What an exchange delivered becomes a bare file with its chunk log, whatever the server sent it as (clause 7.8).
+
+WAV, FLAC, MP3 and Ogg stay the bytes that came. Raw PCM gets a header. WAV files behind one another, as servers send
+that make one of each sentence, become the samples of all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from ttsartifact.container import riff
+from ttsartifact.container.bare import flac_length
+from ttsartifact.container.codecs import codec_opening
+from ttsartifact.container.magic import first_line, kind_of
+from ttsartifact.container.source import FileSource
+from ttsartifact.errors import Refused
+from ttsartifact.recording.ordering import PcmFormat
+from ttsartifact.recording.pcm_stream import PcmStream, header_of, refuse_foreign
+from ttsartifact.recording.repairing import repaired
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ttsartifact.serving.exchange import Exchange
+
+__all__ = ["Delivered", "delivered"]
+
+_INSIDE = b"WAVEfmt "
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """A bare file and when its frames arrived."""
+
+    path: str
+    chunks: list[tuple[int, int, int]]
+    """Time, first frame, frames; empty of lossy audio."""
+    sample_rate_hz: int | None
+    is_raw: bool
+    """Whether it came without a container."""
+    note: str | None
+
+
+def delivered(exchange: Exchange, pcm: str | None) -> Delivered:
+    """Return what came as a bare file; `pcm` is the format of raw samples, where the server does not state it.
+
+    Raises Refused for bytes that are no audio, and for raw samples whose format nobody says. The file at the
+    exchange's path is then as it came.
+    """
+    with FileSource(exchange.path) as source:
+        head = source.read_at(0, min(64 << 10, source.size))
+    if riff.recognise(head[:12]):
+        return _wave(exchange, head)
+    if codec_opening(head) is not None:
+        with FileSource(exchange.path) as source:
+            rate, frames = flac_length(source)
+        chunks = [(exchange.reads[-1][0], 0, frames)] if frames else []
+        return Delivered(path=exchange.path, chunks=chunks, sample_rate_hz=rate, is_raw=False, note=None)
+    return _raw(exchange, head, exchange.stated.pcm or pcm)
+
+
+def _wave(exchange: Exchange, head: bytes) -> Delivered:
+    opening = header_of(head, "body")
+    if opening is not None and _has_inner_header(exchange.path, opening.size):
+        return _joined(exchange, opening.format)
+    mended = repaired(exchange.path)
+    with FileSource(exchange.path) as source:
+        wave = riff.walk(source)
+    note = None if mended is None else mended.words
+    chunks = _chunk_log(exchange.reads, wave.data.body, wave.format.frame_bytes, wave.frames)
+    rate = wave.format.sample_rate_hz
+    return Delivered(path=exchange.path, chunks=chunks, sample_rate_hz=rate, is_raw=False, note=note)
+
+
+def _raw(exchange: Exchange, head: bytes, words: str | None) -> Delivered:
+    if words is None:
+        kind = kind_of(head)
+        if kind is not None and not kind.is_audio:
+            raise Refused(f"the server sent {kind.name}", where="body", found=first_line(head), expected="audio")
+        raise Refused(
+            "the server sent raw samples, and nobody says their format",
+            where="body",
+            found=exchange.content_type or "no content type",
+            expected="--pcm s16le:RATE:CHANNELS (OpenAI's own is s16le:24000:1)",
+        )
+    wave = PcmFormat.parse(words)
+    refuse_foreign(head, "body", sample_bytes=wave.bit_depth // 8)
+    frames = exchange.audio_bytes // wave.frame_bytes
+    left = exchange.audio_bytes - frames * wave.frame_bytes
+    _require_frames(frames, exchange)
+    path = _beside(exchange.path)
+    with open(exchange.path, "rb") as file, open(path, "wb") as out:
+        out.write(riff.header(wave, frames * wave.frame_bytes))
+        _copy(file, out, frames * wave.frame_bytes)
+    note = f"{left} bytes behind the last whole frame were left out" if left else None
+    chunks = _chunk_log(exchange.reads, 0, wave.frame_bytes, frames)
+    return Delivered(path=path, chunks=chunks, sample_rate_hz=wave.sample_rate_hz, is_raw=True, note=note)
+
+
+def _joined(exchange: Exchange, wave: riff.WaveFormat) -> Delivered:
+    """Return the samples of WAV files behind one another as one WAV, each frame at the read that completed it."""
+    stream, path = PcmStream(wave), _beside(exchange.path)
+    chunks: list[tuple[int, int, int]] = []
+    frames = before = 0
+    with open(exchange.path, "rb") as file, open(path, "wb") as out:
+        out.write(riff.header(wave, 0))
+        for t_ns, size in exchange.reads:
+            data, _ = stream.take(file.read(size - before), f"byte {before}")
+            before = size
+            out.write(data)
+            count = len(data) // wave.frame_bytes
+            if count:
+                chunks.append((t_ns, frames, count))
+                frames += count
+        _require_frames(frames, exchange)
+        if frames * wave.frame_bytes & 1:
+            out.write(b"\0")
+        out.seek(0)
+        out.write(riff.header(wave, frames * wave.frame_bytes))
+    note = "the server sent WAV files behind one another; their headers were taken off"
+    return Delivered(path=path, chunks=chunks, sample_rate_hz=wave.sample_rate_hz, is_raw=False, note=note)
+
+
+def _chunk_log(
+    reads: Sequence[tuple[int, int]], start: int, frame_bytes: int, frames: int
+) -> list[tuple[int, int, int]]:
+    """Return the frames that each read completed; `start` is where the samples begin."""
+    log: list[tuple[int, int, int]] = []
+    done = 0
+    for t_ns, size in reads:
+        complete = min(frames, max(0, size - start) // frame_bytes)
+        if complete > done:
+            log.append((t_ns, done, complete - done))
+            done = complete
+    return log
+
+
+def _has_inner_header(path: str, start: int) -> bool:
+    """Tell whether the header of a further WAV file stands behind the samples' beginning."""
+    with open(path, "rb") as file:
+        file.seek(start)
+        tail = b""
+        while block := file.read(_BLOCK):
+            if _INSIDE in tail + block:
+                return True
+            tail = block[-len(_INSIDE) :]
+    return False
+
+
+def _require_frames(frames: int, exchange: Exchange) -> None:
+    if not frames:
+        raise Refused("the answer holds no whole frame", where="body", found=f"{exchange.audio_bytes} bytes")
+
+
+def _beside(path: str) -> str:
+    return f"{os.path.splitext(path)[0]}.wav"
+
+
+def _copy(source: IO[bytes], target: IO[bytes], size: int) -> None:
+    """Copy `size` bytes, and the pad byte that an odd number needs."""
+    left = size
+    while left > 0 and (block := source.read(min(_BLOCK, left))):
+        target.write(block)
+        left -= len(block)
+    if size & 1:
+        target.write(b"\0")
