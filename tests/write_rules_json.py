@@ -45,7 +45,17 @@ def registry(name: str) -> str:
 
 TWINS: dict[str, Callable[[], str]] = {"rules.json": rendered} | {
     f"registry/{name}.json": partial(registry, name)
-    for name in ("conditions", "devices", "families", "lists", "privacy", "profiles", "serving", "stages")
+    for name in (
+        "claim_metrics",
+        "conditions",
+        "devices",
+        "families",
+        "lists",
+        "privacy",
+        "profiles",
+        "serving",
+        "stages",
+    )
 }
 
 

@@ -59,7 +59,11 @@ def test_json_blocks_do_what_they_say(tmp_path: Any, tag: str, block: str) -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["descriptor", "traces", "attestation", "report", "show", "rerun", "diff", "adapt", "rules"]
+    "name",
+    [
+        *("descriptor", "traces", "attestation", "report", "show", "rerun", "diff", "adapt", "rules"),
+        *("claim", "claim-result", "measurements"),
+    ],
 )
 def test_schemas_are_schemas(name: str) -> None:
     """Each is a valid 2020-12 schema with an identity of its own."""

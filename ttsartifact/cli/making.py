@@ -247,4 +247,18 @@ def registered(word: str) -> str:
         raise Usage(f"{word}: {error.strerror}; expected a claim or policy file, or its digest") from error
     if len(data) > _LARGEST_CLAIM_BYTES:
         raise Usage(f"{word} is larger than 1 MiB, too large for a claim or policy")
-    return digest.of(data)
+    return _digest_of_claim(word, data) or digest.of(data)
+
+
+def _digest_of_claim(path: str, data: bytes) -> str | None:
+    """Return the digest of a claim in its canonical form (clause 10.9); None for any other file."""
+    import tomllib
+
+    try:
+        if "claim" not in tomllib.loads(data.decode()):
+            return None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    from ttsartifact.claiming.claim import load_claim
+
+    return load_claim(path).digest

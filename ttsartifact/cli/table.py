@@ -130,6 +130,15 @@ COMMANDS: dict[str, Command] = {
             "condition is stated by one file only.",
         ),
         Command(
+            "claim",
+            "claiming:claim",
+            "Write a claim before its runs, and settle it on them.",
+            "`claim new FILE --template NAME` writes one to change; `claim check FILE` prints its digest, which runs "
+            "state by --preregistered; `claim check FILE RUNS...` compares conditions first, names confounders and "
+            "missing runs, then tests, and answers supported (exit code 0), not supported (1) or not decidable (3), "
+            "with the reason. Needs the extra analysis for what is measured in the sound.",
+        ),
+        Command(
             "report",
             "reporting_page:report",
             "Write a page to look at and listen to.",

@@ -5,24 +5,26 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ttsartifact.container import riff
 from ttsartifact.container.riff import WaveFormat
 from ttsartifact.container.samples import FORMATS, g711
 from ttsartifact.container.sound import facts_of
-from ttsartifact.container.source import FileSource, Source, Span
+from ttsartifact.container.source import BytesSource, FileSource, Source, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from ttsartifact.container.source import Piece
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.trace import Trace
 
-__all__ = ["BLOCK_FRAMES", "Sound", "sound_of", "sound_of_pcm"]
+__all__ = ["BLOCK_FRAMES", "Sound", "sound_of", "sound_of_clip", "sound_of_pcm"]
 
 BLOCK_FRAMES = 4096
 _MAX_KEPT_FRAMES = 1 << 28  # an hour and a half at 48 kHz, a gigabyte a channel on disk
@@ -113,9 +115,30 @@ def sound_of(artifact: Artifact) -> Iterator[Sound]:
     if pcm is not None and wave is not None:
         yield sound_of_pcm(pcm, wave.format, digest=digest, chunks=chunks)
         return
+    with _decoded(artifact.audio) as sound:
+        yield replace(sound, digest=digest, chunks=chunks)
+
+
+@contextmanager
+def sound_of_clip(data: bytes) -> Iterator[Sound]:
+    """Yield the samples of a sound file that is no artifact, such as an embedded reference clip.
+
+    Raises NotAnArtifact for bytes that are no sound file that is read here, and what `sound_of` raises.
+    """
+    if data[:4] == b"RIFF":
+        walked = riff.walk(BytesSource(data))
+        yield sound_of_pcm(Span(BytesSource(data), walked.data.body, walked.data.size), walked.format)
+        return
+    with _decoded((data,)) as sound:
+        yield sound
+
+
+@contextmanager
+def _decoded(pieces: Sequence[Piece]) -> Iterator[Sound]:
+    """Yield the samples of a coded file, from a copy on disk that goes with the block."""
     with tempfile.TemporaryDirectory(prefix="ttsa-") as folder:
         path = os.path.join(folder, "pcm")
-        facts = facts_of(artifact.audio, max_frames=_MAX_KEPT_FRAMES, pcm_to=path)
+        facts = facts_of(pieces, max_frames=_MAX_KEPT_FRAMES, pcm_to=path)
         stored_as = facts.subtype if facts.bit_depth else "pcm_f32"
         with FileSource(path) as source:
             frames = source.size // ((facts.bit_depth or 32) // 8 * facts.channels)
@@ -128,6 +151,5 @@ def sound_of(artifact: Artifact) -> Iterator[Sound]:
                 # Opus counts at 48 kHz whatever rate the decoder chose; the samples are at the decoder's.
                 rate_hz=facts.sample_rate_hz * frames // (facts.frames or frames),
                 stored_as=stored_as,
-                digest=digest,
-                chunks=chunks,
+                digest=None,
             )

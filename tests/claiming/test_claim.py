@@ -1,0 +1,115 @@
+"""A claim is read, refused with the word that is wrong, and digested as no comment changes it (clause 10.9)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ttsartifact.claiming.claim import load_claim
+from ttsartifact.claiming.templates import TEMPLATES
+from ttsartifact.errors import Refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CLAIM = """
+claim = "1.0"
+title = "faster"
+
+[factor]
+by = "/generation/params/speed"
+a = 1.0
+b = 1.25
+
+[held]
+free = ["text", "seed"]
+
+[runs]
+minimum = 30
+
+[[expect]]
+metric = "duration"
+effect = "difference"
+direction = "less"
+margin = 0.5
+test = "permutation"
+alpha = 0.05
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "claim.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_canonical_form_is_whole_and_exact(tmp_path: Path) -> None:
+    """Numbers in millionths, words left out filled in, in RFC 8785: another program writes the same bytes."""
+    claim = load_claim(written(tmp_path, CLAIM))
+    assert claim.canonical == (
+        b'{"claim":"1.0","expect":[{"alpha_ppm":50000,"direction":"less","draws":9999,"effect":"difference",'
+        b'"margin_micro":500000,"metric":"duration","of":"level","test":"permutation"}],'
+        b'"factor":{"a":1,"b":1.25,"by":"/generation/params/speed"},"free":["seed","text"],"minimum_runs":30,'
+        b'"title":"faster"}'
+    )
+
+
+def test_comments_spaces_and_order_do_not_change_the_digest(tmp_path: Path) -> None:
+    """A claim that is laid out anew is the same claim; one with another margin is not."""
+    claim = load_claim(written(tmp_path, CLAIM))
+    other = CLAIM.replace("\n", "\r\n").replace('title = "faster"', 'title = "faster" # a comment')
+    other = other.replace('["text", "seed"]', '["seed",\r\n  "text"]').replace("margin = 0.5", "margin   = 0.50")
+    assert load_claim(written(tmp_path, other)).digest == claim.digest
+    assert load_claim(written(tmp_path, CLAIM.replace("margin = 0.5", "margin = 0.51"))).digest != claim.digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('claim = "1.0"', "", 'not a claim: it does not begin with claim = "1.0": found nothing, expected 1.0'),
+        ("margin = 0.5", "marjin = 0.5", "unknown word: found marjin; did you mean margin?"),
+        ('metric = "duration"', 'metric = "mos"', "there is no such metric: found mos, expected pitch, "),
+        ('direction = "less"', 'direction = "smaller"', "no such word: found smaller, expected greater, less, "),
+        (
+            'test = "permutation"',
+            'test = "tost"',
+            "no test of difference: found tost, expected permutation, bootstrap, t",
+        ),
+        ("margin = 0.5", "margin = 0.0000005", "more digits than the format has: found 5E-7"),
+        ("margin = 0.5", "margin = nan", "not a number: found NaN"),
+        ("minimum = 30", "minimum = 1", "not a claim: 1 is less than the minimum of 2"),
+        ('free = ["text", "seed"]', 'free = ["wether"]', "no such subject: found wether"),
+        ('effect = "difference"', 'effect = "level"', "no direction of level"),
+        ("a = 1.0\nb = 1.25", "", "the factor makes no difference: found /generation/params/speed"),
+        ("a = 1.0\nb = 1.25", "a = 1.0\nb = 2026-01-01", "a value that JSON cannot hold"),
+        (
+            'metric = "duration"',
+            'metric = "evaluated:wer"',
+            "`tool` pins what measured an evaluated metric, and no other",
+        ),
+        ("[held]", "[[", "the claim is not TOML"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """The place, the word, what was found and what was expected."""
+    text = CLAIM.replace(old, new)
+    text = text.replace('direction = "less"', 'direction = "either"') if "no direction" in message else text
+    with pytest.raises(Refused) as raised:
+        load_claim(written(tmp_path, text))
+    assert message in str(raised.value)
+    assert str(tmp_path) in raised.value.where
+
+
+def test_a_file_that_is_too_long_or_not_there(tmp_path: Path) -> None:
+    """Reads are bounded."""
+    with pytest.raises(Refused, match="the claim is too long: found nothing, expected at most 1048576 bytes"):
+        load_claim(written(tmp_path, "#" * (1 << 20) + "\n"))
+    with pytest.raises(Refused, match="the claim cannot be read: found No such file"):
+        load_claim(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_each_template_is_a_claim(tmp_path: Path, name: str) -> None:
+    """What `claim new` writes can be checked as it stands."""
+    assert load_claim(written(tmp_path, TEMPLATES[name])).expectations

@@ -1,0 +1,253 @@
+"""A claim is settled in one order: conditions, missing runs, values, tests; and says why where it cannot be."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from decimal import Decimal
+
+import jsonschema
+from claim_kit import drift_claim, measured, run, session, speed_claim
+
+from ttsartifact import _spec
+from ttsartifact.claiming.evaluate import evaluate
+from ttsartifact.reporting.claim import claim_document, evaluation_lines
+from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import absent
+
+SCHEMA = jsonschema.Draft202012Validator(_spec.load_json("claim-result.schema.json"))
+CLAIM = drift_claim()
+DRIFTED = {"pitch": [0.01 * (n % 5) + (0.5 if n > 12 else 0) for n in range(1, 25)]}
+FLAT = {"pitch": [0.01 * (n % 5) for n in range(1, 25)]}
+
+
+def settled(claim, runs, values=DRIFTED, **more):
+    found = evaluate(claim, runs, measured(runs, values), **more)
+    SCHEMA.validate(json.loads(json.dumps(claim_document(found))))
+    return found
+
+
+def reasons(found):
+    return [(str(each.why), each.message, each.count) for each in found.reasons]
+
+
+def test_a_drift_that_is_there_is_supported() -> None:
+    """Half a semitone behind run 12, found and bounded."""
+    found = settled(CLAIM, session(CLAIM, 24))
+    assert (found.answer, found.exit_code, found.registered) == ("supported", 0, "stated")
+    (one,) = found.decided
+    assert (one.n_a, one.n_b, one.tested.estimate_micro) == (12, 12, 503_333)
+    assert one.tested.p == 0.001
+
+
+def test_a_drift_that_is_not_there_is_not_supported() -> None:
+    """Exit code 1, and no reason against deciding."""
+    found = settled(CLAIM, session(CLAIM, 24), FLAT)
+    assert (found.answer, found.exit_code, found.reasons) == ("not supported", 1, ())
+
+
+def test_the_order_of_the_files_changes_no_byte() -> None:
+    """Two people hand the runs over in other orders and get one document."""
+    runs = session(CLAIM, 24)
+    documents = set()
+    for seed in range(5):
+        shuffled = random.Random(seed).sample(runs, len(runs))
+        values = {"pitch": [DRIFTED["pitch"][runs.index(each)] for each in shuffled]}
+        documents.add(json.dumps(claim_document(settled(CLAIM, shuffled, values))))
+    assert len(documents) == 1
+
+
+def test_a_confounder_is_named_with_its_run() -> None:
+    """The revision changed at run 14, so nobody knows what made the difference."""
+
+    def changed(n, value):
+        model = {"uri": "hf:a/b", "revision": ("a" if n < 14 else "b") * 40, "files": [], "license": "mit"}
+        value["pins"]["model"] = model
+
+    found = settled(CLAIM, session(CLAIM, 24, changed))
+    assert (found.answer, found.exit_code) == ("not decidable", 3)
+    assert reasons(found) == [("confounder", f"model changed at run 14: hf:a/b@{'a' * 40} -> hf:a/b@{'b' * 40}", 11)]
+    assert found.decided == ()
+
+
+def test_a_queue_confounds_a_latency_and_no_pitch() -> None:
+    """What changes no sample is no confounder of what is heard."""
+
+    def busy(n, value):
+        value["run"]["load"]["queue_depth_at_submit"] = 3 if n > 12 else 0
+
+    assert settled(CLAIM, session(CLAIM, 24, busy)).answer == "supported"
+    times = drift_claim(expect=[{"metric": "rtf", "margin": 0, "draws": 999}])
+    found = settled(times, session(times, 24, busy), {"rtf": DRIFTED["pitch"]})
+    assert reasons(found) == [("confounder", "queue depth changed at run 13: 0 -> 3", 12)]
+
+
+def test_how_a_time_was_taken_is_a_condition_of_times() -> None:
+    """A first call among warm ones is named."""
+    times = drift_claim(expect=[{"metric": "rtf", "margin": 0, "draws": 999}])
+
+    def warm(n, value):
+        value["run"]["times"]["first_call"] = n == 1
+
+    found = settled(times, session(times, 24, warm), {"rtf": DRIFTED["pitch"]})
+    assert reasons(found) == [("confounder", "first call changed at run 2: True -> False", 23)]
+
+
+def test_a_condition_that_one_run_does_not_state_leaves_it_open() -> None:
+    """It may be the same, and nobody knows."""
+
+    def silent(n, value):
+        if n == 7:
+            value["pins"]["engine"] = absent("withheld")
+
+    found = settled(CLAIM, session(CLAIM, 24, silent))
+    assert reasons(found) == [("not_known", "engine: run 1 and run 7 do not both state it", 1)]
+
+
+def test_missing_runs_are_counted() -> None:
+    """Of each group."""
+    runs = session(CLAIM, 19)
+    found = settled(CLAIM, runs)
+    assert reasons(found) == [("missing_runs", "7 runs of group b, expected at least 10: 3 missing", 3)]
+
+
+def test_thirty_repeats_of_one_sound_are_one_observation() -> None:
+    """An engine that repeats itself gives no sample by being asked again."""
+
+    def same(_, value):
+        value["audio"]["pcm"] = digest.of(b"one sound")
+
+    found = settled(CLAIM, session(CLAIM, 24, same))
+    assert reasons(found) == [
+        ("missing_runs", "1 different sounds in 12 runs of group a, expected at least 10: 9 missing", 9),
+        ("missing_runs", "1 different sounds in 12 runs of group b, expected at least 10: 9 missing", 9),
+    ]
+
+
+def test_attempts_that_are_not_shown_are_missed() -> None:
+    """The best of three is no sample."""
+
+    def chosen(n, value):
+        if n == 5:
+            value["run"]["attempt"] = {"index": 3, "retries": 2}
+
+    found = settled(CLAIM, session(CLAIM, 24, chosen))
+    assert reasons(found) == [("missing_attempts", "1 attempts were made and are not shown", 1)]
+
+
+def test_runs_that_were_not_made_for_the_claim_do_not_settle_it() -> None:
+    """Unless the asker wants to look, and then the result says so."""
+    runs = [run(n, CLAIM if n != 3 else None) for n in range(1, 25)]
+    found = settled(CLAIM, runs)
+    assert reasons(found) == [("not_made_for_it", f"1 of 24 runs do not state this claim ({CLAIM.digest[:19]})", 1)]
+    looked = settled(CLAIM, runs, exploratory=True)
+    assert (looked.answer, looked.registered) == ("supported", "no")
+
+
+def test_a_copy_and_a_changed_file_are_named() -> None:
+    """No run counts twice, and none whose samples are not the recorded ones."""
+    runs = session(CLAIM, 24)
+    twice = settled(CLAIM, [*runs, runs[3]])
+    assert reasons(twice) == [("twice", f"artifact_id {runs[3].artifact_id[:36]} is shown more than once", 1)]
+    runs[4] = replace(runs[4], verdict="AUDIO_CHANGED", as_recorded=False)
+    changed = settled(CLAIM, runs)
+    assert reasons(changed) == [
+        ("changed_file", f"{runs[4].artifact_id[:19]}: AUDIO_CHANGED, not what was recorded", 1)
+    ]
+
+
+def test_a_run_of_the_log_that_is_not_shown() -> None:
+    """Who shows 24 of 25 logged runs has chosen."""
+    runs = session(CLAIM, 25)
+    found = settled(CLAIM, runs[:24], logged=[each.artifact_id for each in runs])
+    assert reasons(found) == [
+        ("not_shown", f"1 runs of the log are not shown, {runs[24].artifact_id[:19]} the first", 1)
+    ]
+
+
+def test_a_proof_of_every_run_makes_it_proven() -> None:
+    """By a run log, and else it is only stated."""
+    runs = [replace(each, proven=True) for each in session(CLAIM, 24)]
+    assert settled(CLAIM, runs).registered == "proven"
+
+
+def test_two_values_of_a_parameter_and_runs_of_a_third() -> None:
+    """The factor itself is no confounder; what belongs to neither group is told and not counted."""
+    claim = speed_claim()
+
+    def speed(n, value):
+        value["generation"]["params"]["speed"] = {0: 1, 1: 2, 2: 3}[n % 3] if n <= 6 else 1 + n % 2
+
+    found = settled(claim, session(claim, 24, speed), {"pitch": [float(n % 2) for n in range(1, 25)]})
+    assert found.matched.confounders == ()
+    assert [found.matched.groups.count(group) for group in ("a", "b", "none")] == [11, 11, 2]
+
+
+def test_free_texts_that_part_the_groups_are_a_confounder() -> None:
+    """Each group was given texts of its own, so the texts may have made the difference."""
+
+    def texts(n, value):
+        value["input"]["text"] |= {"digest": digest.of(b"%d" % n), "value": absent("withheld")}
+
+    claim = drift_claim(held={"free": ["seed", "text"]})
+    found = settled(claim, session(claim, 24, texts))
+    assert [(each[0], each[2]) for each in reasons(found)] == [("confounder", 12)]
+    assert found.reasons[0].message == (
+        "text (the groups were given other texts) changed at run 13: 12 values -> 12 values"
+    )
+
+
+def test_equal_texts_are_compared_within_each_other() -> None:
+    """Blocks: texts differ by 5 semitones, and half a semitone is found all the same."""
+    claim = drift_claim(runs={"minimum": 10, "block": "text"})
+
+    def texts(n, value):
+        value["input"]["text"] |= {"digest": digest.of(b"%d" % (n % 12)), "value": absent("withheld")}
+
+    values = {"pitch": [5 * (n % 12) + 0.01 * (n % 5) + (0.5 if n > 12 else 0) for n in range(1, 25)]}
+    assert settled(claim, session(claim, 24, texts), values).answer == "supported"
+    alone = settled(claim, session(claim, 23, texts), values)
+    assert reasons(alone) == [("missing_runs", "1 texts were spoken in one group only", 1)]
+
+
+def test_spread_is_the_distance_from_the_median_of_the_repeats() -> None:
+    """Repeats that stay within 0.1 semitone, and repeats that do not."""
+    claim = drift_claim(
+        factor={"by": "none"},
+        expect=[
+            {
+                "metric": "pitch",
+                "of": "spread",
+                "effect": "level",
+                "direction": "less",
+                "margin": Decimal("0.1"),
+                "draws": 999,
+            }
+        ],
+    )
+    runs = session(claim, 20)
+    steady = settled(claim, runs, {"pitch": [40 + 0.05 * (n % 3) for n in range(20)]})
+    assert (steady.answer, steady.decided[0].mean_b) == ("supported", 0.0325)
+    assert settled(claim, runs, {"pitch": [40 + 0.5 * (n % 3) for n in range(20)]}).answer == "not supported"
+
+
+def test_the_lines_say_the_answer_first() -> None:
+    """Then why, then conditions, then the test."""
+    lines = list(evaluation_lines(settled(CLAIM, session(CLAIM, 24))))
+    assert lines == [
+        "supported: the pitch rises",
+        f"claim       {CLAIM.digest}",
+        "registered  stated by every run; no run log proves when it was written",
+        "runs        12 in a, 12 in b",
+        "conditions  match",
+        "            stated by no run: model, vocoder, text front end, seeds, precision",
+        "expected    pitch of b less that of a: more than 0 (semitones above 100 Hz): yes",
+        "            found 0.503333, 95 % of bootstraps in [0.491667, 0.514167], n 12 and 12",
+        "            permutation: p 0.001, alpha 0.05",
+    ]
+    missing = list(evaluation_lines(settled(CLAIM, session(CLAIM, 19))))
+    assert missing[:2] == [
+        "not decidable: the pitch rises",
+        "  because 7 runs of group b, expected at least 10: 3 missing",
+    ]

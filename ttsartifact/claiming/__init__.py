@@ -1,0 +1,1 @@
+"""A claim that was written before its runs, and what those runs say of it."""

@@ -1,0 +1,371 @@
+"""Whether the runs of a claim were made under matching conditions, which were not, and which runs are missing.
+
+Only what can change the metric confounds it: a queue depth does not change a pitch, and it changes a latency. What is
+a condition, and which can change samples, is in registry/conditions.toml.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.comparing.changes import changes_between, stated_by_neither
+from ttsartifact.comparing.conditions import condition_diff
+from ttsartifact.container.canonical import canonical_bytes
+from ttsartifact.formulas.conditions import conditions, instances, subjects
+from ttsartifact.measuring.metrics import Kind
+from ttsartifact.terms.cause import Cause
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ttsartifact.claiming.claim import Claim
+    from ttsartifact.claiming.shown import Shown
+    from ttsartifact.comparing.changes import Change
+
+__all__ = ["Confounder", "Group", "Matched", "Obstacle", "Why", "differing", "match"]
+
+_REFERENCES = ("reference_clip", "reference_clip_as_fed", "reference_clips", "reference_order")
+_MEASURED_AS = ("observer", "t_first_token_semantics", "streaming", "includes", "warmup_runs", "first_call")
+"""Places below /run/times that say how times were taken; for a metric of time they are conditions too."""
+_SAME_ON_EVERY_MACHINE = frozenset({Cause.PROVIDERS, Cause.CPU})
+
+
+class Group(StrEnum):
+    """Where a claim puts a run."""
+
+    A = "a"
+    B = "b"
+    ALL = "all"
+    NONE = "none"
+
+
+class Why(StrEnum):
+    """Why a claim cannot be decided."""
+
+    CHANGED_FILE = "changed_file"
+    NOT_MADE_FOR_IT = "not_made_for_it"
+    TWICE = "twice"
+    CONFOUNDER = "confounder"
+    NOT_KNOWN = "not_known"
+    MISSING_RUNS = "missing_runs"
+    MISSING_ATTEMPTS = "missing_attempts"
+    NOT_SHOWN = "not_shown"
+    NO_TIME = "no_time"
+    NO_VALUE = "no_value"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obstacle:
+    """One thing that keeps a claim from being decided."""
+
+    why: Why
+    message: str
+    count: int = 1
+
+    def to_value(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {"why": str(self.why), "message": self.message, "count": self.count}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confounder:
+    """A condition that differs between the runs and is neither the factor nor free."""
+
+    subject: str
+    label: str
+    run: int
+    """The first run, counted from 1 in the order of t_submit, that differs in it from the first run."""
+    runs: int
+    """How many runs do."""
+    a: Any
+    b: Any
+    known: bool
+    """Whether both runs state it; else it may be the same."""
+
+    def __str__(self) -> str:
+        """One line for people."""
+        if not self.known:
+            return f"{self.label}: run 1 and run {self.run} do not both state it"
+        return f"{self.label} changed at run {self.run}: {_short(self.a)} -> {_short(self.b)}"
+
+    def to_value(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "subject": self.subject,
+            "label": self.label,
+            "run": self.run,
+            "runs": self.runs,
+            "a": self.a,
+            "b": self.b,
+            "known": self.known,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matched:
+    """The runs of a claim in their groups, and what keeps them from deciding it."""
+
+    runs: tuple[Shown, ...]
+    """In the order of t_submit."""
+    groups: tuple[Group, ...]
+    confounders: tuple[Confounder, ...]
+    free: tuple[Confounder, ...]
+    """Conditions that differ and that the claim lets free."""
+    unstated: tuple[str, ...]
+    """Conditions that a rerun would need and that no run states."""
+    reasons: tuple[Obstacle, ...]
+
+    def of(self, *wanted: Group) -> tuple[Shown, ...]:
+        """Return the runs of these groups."""
+        return tuple(run for run, group in zip(self.runs, self.groups, strict=True) if group in wanted)
+
+
+def match(claim: Claim, runs: Sequence[Shown], *, exploratory: bool = False, logged: Sequence[str] = ()) -> Matched:
+    """Put runs, which are in the order of t_submit, into the groups of a claim, and compare their conditions.
+
+    `exploratory` lets runs count that do not state the claim. `logged` are the artifact ids of a run log behind the
+    claim's entry: each must be shown.
+    """
+    groups = tuple(_groups(claim, runs))
+    placed = [run for run, group in zip(runs, groups, strict=True) if group is not Group.NONE]
+    found = _confounders(claim, runs, groups)
+    free = tuple(each for each in found if _is_free(claim, each.subject))
+    confounders = tuple(each for each in found if each not in free) + tuple(_parted(claim, runs, groups))
+    reasons = (
+        *_of_files(claim, placed, exploratory=exploratory),
+        *(
+            Obstacle(why=Why.CONFOUNDER if c.known else Why.NOT_KNOWN, message=str(c), count=c.runs)
+            for c in confounders
+        ),
+        *_of_attempts(placed),
+        *_missing(claim, runs, groups),
+        *_of_log(runs, logged),
+    )
+    unstated = stated_by_neither(placed[0].descriptor, placed[-1].descriptor) if placed else ()
+    return Matched(
+        runs=tuple(runs),
+        groups=groups,
+        confounders=confounders,
+        free=free,
+        unstated=tuple(each.label for each in unstated),
+        reasons=reasons,
+    )
+
+
+def differing(runs: Sequence[Shown], kinds: frozenset[Kind]) -> list[tuple[Confounder, Change | None]]:
+    """Return what differs of the conditions of runs and can change a metric of these kinds, by its first run."""
+    first: dict[str, tuple[Confounder, Change | None]] = {}
+    count: Counter[str] = Counter()
+    for number, run in enumerate(runs[1:], 2):
+        for change in _changes(runs[0], run, kinds):
+            count[change.subject] += 1
+            made = Confounder(
+                subject=change.subject,
+                label=change.label,
+                run=number,
+                runs=1,
+                a=change.a,
+                b=change.b,
+                known=change.known,
+            )
+            kept = first.setdefault(change.subject, (made, change))
+            if made.known and not kept[0].known:
+                first[change.subject] = (made, change)
+        for name in _times_taken_otherwise(runs[0], run) if Kind.TIME in kinds else ():
+            count[name] += 1
+            values = [side.descriptor.at(f"/run/times/{name}") for side in (runs[0], run)]
+            made = Confounder(
+                subject=name, label=name.replace("_", " "), run=number, runs=1, a=values[0], b=values[1], known=True
+            )
+            first.setdefault(name, (made, None))
+    return [(_counted(each, count[subject]), change) for subject, (each, change) in first.items()]
+
+
+def _counted(each: Confounder, runs: int) -> Confounder:
+    from dataclasses import replace
+
+    return replace(each, runs=runs)
+
+
+def _changes(a: Shown, b: Shown, kinds: frozenset[Kind]) -> Iterator[Change]:
+    differences = condition_diff(a.descriptor, b.descriptor)
+    exact = a.exact and b.exact
+    for change in changes_between(a.descriptor, b.descriptor, differences):
+        if Kind.TIME not in kinds:
+            if change.cause is Cause.OTHER:
+                continue
+            spared = subjects()[change.subject.partition(":")[0]].exempt_when_exact
+            if exact and (change.cause in _SAME_ON_EVERY_MACHINE or spared):
+                continue
+        yield change
+
+
+def _times_taken_otherwise(a: Shown, b: Shown) -> Iterator[str]:
+    for name in _MEASURED_AS:
+        pointer = f"/run/times/{name}"
+        if a.descriptor.at(pointer) != b.descriptor.at(pointer):
+            yield name
+
+
+def _groups(claim: Claim, runs: Sequence[Shown]) -> Iterator[Group]:
+    factor = claim.value["factor"]
+    for number, run in enumerate(runs, 1):
+        if claim.by == "order":
+            yield Group.A if number <= factor["after"] else Group.B
+        elif "a" in factor:
+            value = run.descriptor.known(claim.by)
+            yield Group.A if _same(value, factor["a"]) else Group.B if _same(value, factor["b"]) else Group.NONE
+        else:
+            yield Group.ALL
+
+
+def _same(value: Any, level: Any) -> bool:
+    """Compare as JSON does: 1 is 1.0, and true is no number."""
+    return isinstance(value, bool) == isinstance(level, bool) and bool(value == level)
+
+
+def _confounders(claim: Claim, runs: Sequence[Shown], groups: Sequence[Group]) -> list[Confounder]:
+    numbers = [number for number, group in enumerate(groups, 1) if group is not Group.NONE]
+    kinds = frozenset(each.metric.of for each in claim.expectations)
+    found = differing([runs[number - 1] for number in numbers], kinds)
+    return [_renumbered(each, numbers) for each, change in found if change is None or not _is_factor(claim, change)]
+
+
+def _renumbered(each: Confounder, numbers: Sequence[int]) -> Confounder:
+    from dataclasses import replace
+
+    return replace(each, run=numbers[each.run - 1])
+
+
+def _is_factor(claim: Claim, change: Change) -> bool:
+    if claim.by == "reference":
+        return change.subject.partition(":")[0] in _REFERENCES
+    pointers = [part.pointer for part in change.parts]
+    return any(
+        pointer == claim.by or pointer.startswith(claim.by + "/") or claim.by.startswith(pointer + "/")
+        for pointer in pointers
+    )
+
+
+def _is_free(claim: Claim, subject: str) -> bool:
+    """Tell whether a claim lets a subject free: itself, or all of its kind; `seed` is all seeds."""
+    names = {subject, subject.partition(":")[0]}
+    names |= {"seed"} if "seeds" in names else {"seeds"} if "seed" in names else set()
+    blocked = {"text", "phonemes"} if claim.blocked else set()
+    return bool(names & {*claim.free, *blocked})
+
+
+def _parted(claim: Claim, runs: Sequence[Shown], groups: Sequence[Group]) -> Iterator[Confounder]:
+    """Yield what is free and yet parts the groups: all of a have one value of it and all of b another."""
+    if not claim.has_groups or claim.blocked:
+        return
+    for name in claim.free:
+        kind = name.partition(":")[0]
+        sides = [
+            [_value_of(kind, run) for run, group in zip(runs, groups, strict=True) if group is side]
+            for side in (Group.A, Group.B)
+        ]
+        shared = set(sides[0]) & set(sides[1])
+        repeated = any(len(set(side)) < len(side) for side in sides)
+        unequal_texts = kind == "text" and set(sides[0]) != set(sides[1])
+        if all(sides) and ((not shared and repeated) or unequal_texts):
+            first = next(number for number, group in enumerate(groups, 1) if group is Group.B)
+            label = (
+                "text (the groups were given other texts)" if unequal_texts else f"{kind} (free, but parts the groups)"
+            )
+            yield Confounder(
+                subject=kind,
+                label=label,
+                run=first,
+                runs=len(sides[1]),
+                a=_shown(sides[0]),
+                b=_shown(sides[1]),
+                known=True,
+            )
+
+
+def _value_of(kind: str, run: Shown) -> str:
+    """Return what a run states of a subject, in one string."""
+    if kind == "text":
+        return run.text
+    rows = [row for row in conditions().values() if row.subject is not None and row.subject in {kind, f"{kind}s"}]
+    return canonical_bytes([[*instances(run.descriptor, row)] for row in rows]).decode()
+
+
+def _shown(values: Sequence[str]) -> str:
+    distinct = sorted(set(values))
+    return distinct[0] if len(distinct) == 1 else f"{len(distinct)} values"
+
+
+def _of_files(claim: Claim, runs: Sequence[Shown], *, exploratory: bool) -> Iterator[Obstacle]:
+    changed = [run for run in runs if not run.as_recorded]
+    for run in changed:
+        yield Obstacle(why=Why.CHANGED_FILE, message=f"{run.artifact_id[:19]}: {run.verdict}, not what was recorded")
+    for what in ("artifact_id", "run_id"):
+        ids = Counter(run.artifact_id if what == "artifact_id" else str(run.known("/run/run_id")) for run in runs)
+        twice = [name for name, count in ids.items() if count > 1]
+        if twice:
+            yield Obstacle(why=Why.TWICE, message=f"{what} {twice[0][:36]} is shown more than once", count=len(twice))
+            break
+    unmade = [run for run in runs if not run.states(claim.digest)]
+    if unmade and not exploratory:
+        yield Obstacle(
+            why=Why.NOT_MADE_FOR_IT,
+            message=f"{len(unmade)} of {len(runs)} runs do not state this claim ({claim.digest[:19]})",
+            count=len(unmade),
+        )
+    if claim.by == "order" and any(run.submitted_ns is None for run in runs):
+        yield Obstacle(why=Why.NO_TIME, message="a run does not state when it was submitted, so there is no order")
+
+
+def _of_attempts(runs: Sequence[Shown]) -> Iterator[Obstacle]:
+    """Name attempts that were made and are not shown: of a selection the best is no sample."""
+    seen: dict[tuple[Any, str], set[int]] = {}
+    for run in runs:
+        attempt = run.known("/run/attempt")
+        if isinstance(attempt, dict) and type(attempt.get("index")) is int:
+            seen.setdefault((run.known("/run/session_id"), run.text), set()).add(attempt["index"])
+    missing = sum(max(indices) - len(indices) for indices in seen.values())
+    if missing:
+        message = f"{missing} attempts were made and are not shown"
+        yield Obstacle(why=Why.MISSING_ATTEMPTS, message=message, count=missing)
+
+
+def _of_log(runs: Sequence[Shown], logged: Sequence[str]) -> Iterator[Obstacle]:
+    held = {run.artifact_id for run in runs}
+    absent = [one for one in logged if one not in held]
+    if absent:
+        message = f"{len(absent)} runs of the log are not shown, {absent[0][:19]} the first"
+        yield Obstacle(why=Why.NOT_SHOWN, message=message, count=len(absent))
+
+
+def _missing(claim: Claim, runs: Sequence[Shown], groups: Sequence[Group]) -> Iterator[Obstacle]:
+    """Say of each group how many runs are missing; equal sounds of a repeating engine are one observation."""
+    for group in (Group.A, Group.B) if claim.has_groups else (Group.ALL,):
+        own = [run for run, place in zip(runs, groups, strict=True) if place is group]
+        count = len({run.sound for run in own}) if _counts_sounds(claim) else len(own)
+        if count < claim.minimum_runs:
+            of = "" if group is Group.ALL else f" of group {group}"
+            held = f"{len(own)} runs" if count == len(own) else f"{count} different sounds in {len(own)} runs"
+            missing = claim.minimum_runs - count
+            message = f"{held}{of}, expected at least {claim.minimum_runs}: {missing} missing"
+            yield Obstacle(why=Why.MISSING_RUNS, message=message, count=missing)
+    if claim.blocked and claim.has_groups:
+        texts = [{run.text for run, place in zip(runs, groups, strict=True) if place is g} for g in (Group.A, Group.B)]
+        alone = texts[0] ^ texts[1]
+        if alone:
+            message = f"{len(alone)} texts were spoken in one group only"
+            yield Obstacle(why=Why.MISSING_RUNS, message=message, count=len(alone))
+
+
+def _counts_sounds(claim: Claim) -> bool:
+    """Tell whether equal sounds are one observation: of what is heard, but not of how far repeats lie apart."""
+    return any(each.metric.of is not Kind.TIME and each.of == "level" for each in claim.expectations)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

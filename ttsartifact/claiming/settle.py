@@ -1,0 +1,86 @@
+"""A claim settled on files: each run is opened, verified and measured once."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ttsartifact.claiming.claim import load_claim
+from ttsartifact.claiming.evaluate import evaluate
+from ttsartifact.claiming.shown import shown_of
+from ttsartifact.measuring.documents import load_measurements
+from ttsartifact.measuring.measure import measure
+from ttsartifact.reading.artifact import open_artifact, open_artifacts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from ttsartifact.claiming.evaluate import Evaluation
+    from ttsartifact.claiming.shown import Shown
+    from ttsartifact.measuring.values import Measured
+
+__all__ = ["check_claim", "places_of"]
+
+
+def check_claim(
+    claim: Path | str,
+    runs: Iterable[Path | str],
+    *,
+    measurements: Iterable[Path | str] = (),
+    exploratory: bool = False,
+    log: Path | str | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Settle a claim on runs: artifacts of any carrier, data sets among them.
+
+    `measurements` are documents of other tools (word error rates, phones). `exploratory` lets runs count that do not
+    state the claim. `log` is the folder of a run log: what it holds behind the claim must be shown.
+
+    Raises Refused for a claim or a document of another shape, NotAnArtifact and its like for a file that is no run,
+    and Unavailable where a library is missing.
+    """
+    wanted = load_claim(claim)
+    others = load_measurements(measurements)
+    places = places_of(runs)
+    shown = [run for run, _ in places.values()]
+    tools = {each.metric.name: each.tool for each in wanted.expectations if each.tool is not None}
+    done = 0
+
+    def measured(run: Shown, names: Sequence[str]) -> Measured:
+        nonlocal done
+        done += 1
+        if on_progress is not None:
+            on_progress(done, len(shown))
+        return measure(open_artifact(places[_key(run, places)][1]), names, others.of_tools(tools), factor=wanted.by)
+
+    logged = () if log is None else _logged(log, wanted.digest)
+    return evaluate(wanted, shown, measured, exploratory=exploratory, logged=logged)
+
+
+def places_of(runs: Iterable[Path | str]) -> dict[str, tuple[Shown, str]]:
+    """Return each run, verified, with the place where it lies, in the order given; a copy has a key of its own."""
+    found: dict[str, tuple[Shown, str]] = {}
+    for given in runs:
+        path = os.fspath(given)
+        for artifact in open_artifacts(path):
+            place = path if artifact.row is None or "#" in path else f"{path}#{artifact.row}"
+            found[f"{artifact.artifact_id} {len(found)}"] = (shown_of(artifact), place)
+    return found
+
+
+def _key(run: Shown, places: dict[str, tuple[Shown, str]]) -> str:
+    return next(key for key, (held, _) in places.items() if held is run)
+
+
+def _logged(folder: Path | str, claim: str) -> tuple[str, ...]:
+    """Return the runs and rejects that a log holds behind a claim; raises NotAnArtifact, Damaged or Refused."""
+    from ttsartifact.attesting.runlog import Entry, EntryKind, RunLog
+    from ttsartifact.errors import Refused
+
+    entries = [Entry.from_bytes(each) for each in RunLog(folder).entries()]
+    place = next((n for n, each in enumerate(entries) if each.kind is EntryKind.CLAIM and each.digest == claim), None)
+    if place is None:
+        raise Refused("the log does not hold this claim", where=os.fspath(folder), expected=claim)
+    kinds = {EntryKind.RUN, EntryKind.REJECT}
+    return tuple(entry.digest for entry in entries[place:] if entry.kind in kinds)

@@ -1,0 +1,216 @@
+"""The metrics of one run: of its samples, of its times, of its phones, and of what other tools measured."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.comparing.sound import sound_of, sound_of_clip
+from ttsartifact.errors import TtsArtifactError, Unavailable
+from ttsartifact.measuring.documents import Measurements
+from ttsartifact.measuring.metrics import Kind, metric_named
+from ttsartifact.measuring.pitch import contour_of
+from ttsartifact.measuring.pitch import instrument as pitch_tracker
+from ttsartifact.measuring.speech import INSTRUMENT, speech_of
+from ttsartifact.measuring.values import Measured
+from ttsartifact.reading.derived import derive
+from ttsartifact.terms.descriptor import is_absent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ttsartifact.comparing.sound import Sound
+    from ttsartifact.measuring.pitch import Contour
+    from ttsartifact.reading.artifact import Artifact
+
+__all__ = ["measure", "measure_samples"]
+
+_LONGEST_S = 600
+_NS_PER_MS = 1_000_000
+_PITCHED = frozenset({"pitch", "pitch_range", "phone_pitch"})
+_SPOKEN = frozenset({"syllable_rate", "letter_rate", "pause_time", "pauses", "spectral_centroid"})
+_TIMES = {"time_to_first_token": "time_to_first_token_ns", "time_to_last_token": "time_to_last_token_ns"}
+
+
+@dataclass(slots=True)
+class _Found:
+    """Values as they are found."""
+
+    values: dict[str, int | tuple[int, ...] | None] = field(default_factory=dict)
+    lacks: dict[str, str] = field(default_factory=dict)
+
+    def put(self, name: str, value: float | None, why: str = "nothing is heard") -> None:
+        self.values[name] = None if value is None else metric_named(name).on_grid(value)
+        if value is None:
+            self.lacks[name] = why
+
+
+def measure(
+    artifact: Artifact, names: Sequence[str], others: Measurements | None = None, *, factor: str | None = None
+) -> Measured:
+    """Measure a run; raises Unavailable without the extra `analysis`, and Damaged for audio that cannot be decoded.
+
+    `others` is what other tools measured, phones among it. `factor` is the pointer of a number that a slope is over.
+    """
+    others = others or Measurements()
+    kinds = {name: metric_named(name).of for name in names}
+    found = _Found()
+    heard = [name for name in names if kinds[name] in {Kind.SOUND, Kind.PHONES}]
+    pins: list[Mapping[str, Any]] = []
+    if heard:
+        pins += _measure_sound(artifact, heard, found, others)
+    _measure_times(artifact, [name for name in names if kinds[name] is Kind.TIME], found)
+    for name in names:
+        if kinds[name] is Kind.EVALUATED:
+            value, tool = others.value_of(artifact.artifact_id, name)
+            found.values[name] = None if value is None else metric_named(name).on_grid(value)
+            if value is None:
+                found.lacks[name] = "no evaluation of it was given"
+            pins += [tool] if tool else []
+    over = _of_reference(artifact, names, found.lacks) if factor == "reference" else _factor(artifact, factor)
+    return Measured(values=found.values, lacks=found.lacks, factor=over, instruments=tuple(_distinct(pins)))
+
+
+def measure_samples(
+    samples: NDArray[np.float64], rate_hz: int, names: Sequence[str], text: str | None = None
+) -> Measured:
+    """Measure the metrics of sound of mono samples within ±1, for clips that are no artifacts."""
+    found = _Found()
+    _of_samples(samples, rate_hz, names, text, found)
+    return Measured(values=found.values, lacks=found.lacks, instruments=tuple(_pins(names)))
+
+
+def _measure_sound(
+    artifact: Artifact, names: Sequence[str], found: _Found, others: Measurements
+) -> list[Mapping[str, Any]]:
+    text = artifact.descriptor.known("/input/text/value")
+    with sound_of(artifact) as sound:
+        rate_hz = sound.rate_hz
+        samples = _output(artifact, sound)
+    contour = _of_samples(samples, rate_hz, names, text if isinstance(text, str) else None, found)
+    pins = list(_pins(names))
+    wanted = [name for name in names if name.startswith("phone_")]
+    if wanted:
+        phones, tool = others.phones_of(artifact.artifact_id)
+        pins += [tool] if tool else []
+        for name in wanted:
+            found.values[name] = None
+            found.lacks[name] = "no phones of it were given"
+            if phones:
+                _measure_phones(name, phones, rate_hz, contour, found)
+    return pins
+
+
+def _of_samples(
+    samples: NDArray[np.float64], rate_hz: int, names: Sequence[str], text: str | None, found: _Found
+) -> Contour | None:
+    import numpy as np
+
+    if "duration" in names:
+        found.put("duration", 1000 * len(samples) / rate_hz)
+    if _SPOKEN & set(names):
+        _measure_speech(samples, rate_hz, names, text, found)
+    if not _PITCHED & set(names):
+        return None
+    contour = contour_of(samples, rate_hz)
+    voiced = contour.voiced
+    if "pitch" in names:
+        found.put("pitch", float(np.median(voiced)) if len(voiced) else None, "no frame of it is voiced")
+    if "pitch_range" in names:
+        low, high = np.percentile(voiced, [5, 95]) if len(voiced) else (0.0, 0.0)
+        found.put("pitch_range", float(high - low) if len(voiced) else None, "no frame of it is voiced")
+    return contour
+
+
+def _measure_speech(
+    samples: NDArray[np.float64], rate_hz: int, names: Sequence[str], text: str | None, found: _Found
+) -> None:
+    speech = speech_of(samples, rate_hz)
+    active = speech.active_s if speech is not None and speech.active_s > 0 else None
+    letters = None if text is None else sum(unicodedata.category(character).startswith("L") for character in text)
+    made = {
+        "syllable_rate": None if speech is None or active is None else speech.syllables / active,
+        "letter_rate": None if letters is None or active is None else letters / active,
+        "pause_time": None if speech is None else 1000 * speech.pause_s,
+        "pauses": None if speech is None else float(speech.pauses),
+        "spectral_centroid": None if speech is None else speech.centroid_hz,
+    }
+    for name in names:
+        if name in made:
+            found.put(name, made[name], "its text is not stated" if letters is None and active else "nothing is heard")
+
+
+def _measure_phones(
+    name: str, phones: Sequence[tuple[str, int, int]], rate_hz: int, contour: Contour | None, found: _Found
+) -> None:
+    import numpy as np
+
+    metric = metric_named(name)
+    if name == "phone_duration":
+        found.values[name] = tuple(metric.on_grid(1000 * count / rate_hz) for _, _, count in phones)
+    else:
+        assert contour is not None
+        parts = [contour.between(start / rate_hz, (start + count) / rate_hz) for _, start, count in phones]
+        found.values[name] = tuple(metric.on_grid(float(np.median(part))) for part in parts if len(part)) or None
+    if found.values[name] is not None:
+        del found.lacks[name]
+
+
+def _measure_times(artifact: Artifact, names: Sequence[str], found: _Found) -> None:
+    if not names:
+        return
+    derived = derive(artifact)
+    for name in names:
+        value = derived[_TIMES[name]] if name in _TIMES else derived["rtf_e2e"]
+        known = None if is_absent(value) else value / _NS_PER_MS if name in _TIMES else value
+        found.put(name, known, "the run does not state its times")
+
+
+def _output(artifact: Artifact, sound: Sound) -> NDArray[np.float64]:
+    """Return the mean over the channels of role output, ten minutes of it at most."""
+    roles = artifact.descriptor.known("/audio/roles") or []
+    chosen = [n for n, role in enumerate(roles) if isinstance(role, dict) and role.get("role") == "output"]
+    channels = [n for n in chosen if n < sound.channels] or list(range(sound.channels))
+    samples = sound.read(0, min(sound.frames, _LONGEST_S * sound.rate_hz))
+    mixed: NDArray[np.float64] = samples[:, channels].sum(axis=1) / len(channels)
+    return mixed
+
+
+def _of_reference(artifact: Artifact, names: Sequence[str], lacks: dict[str, str]) -> dict[str, int]:
+    """Return the metrics of the embedded clip whose manner the run was to follow, in millionths."""
+    refs = artifact.descriptor.known("/input/refs") or []
+    places = [place for place, entry in enumerate(refs) if entry.get("role") == "prosody"] or list(range(len(refs)))
+    if not places or f"ref/{places[0]}" not in artifact.parts.names():
+        lacks["reference"] = "no reference clip is embedded"
+        return {}
+    try:
+        with sound_of_clip(artifact.parts.part(f"ref/{places[0]}")) as sound:
+            count = min(sound.frames, _LONGEST_S * sound.rate_hz)
+            found = measure_samples(sound.mono(0, count), sound.rate_hz, names)
+    except Unavailable:
+        raise
+    except TtsArtifactError as error:
+        lacks["reference"] = f"the reference clip: {error.message}"
+        return {}
+    scales = {name: 10 ** (6 - metric_named(name).decimals) for name in names}
+    return {name: value * scales[name] for name, value in found.values.items() if isinstance(value, int)}
+
+
+def _factor(artifact: Artifact, pointer: str | None) -> dict[str, int]:
+    value = artifact.descriptor.known(pointer) if pointer is not None and pointer.startswith("/") else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return {}
+    return {str(pointer): round(value * 1_000_000)}
+
+
+def _pins(names: Sequence[str]) -> list[Mapping[str, Any]]:
+    pins: list[Mapping[str, Any]] = [pitch_tracker()] if _PITCHED & set(names) else []
+    return [*pins, INSTRUMENT] if _SPOKEN & set(names) else pins
+
+
+def _distinct(pins: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return list({str(pin): pin for pin in pins}.values())

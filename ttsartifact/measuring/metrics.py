@@ -1,0 +1,72 @@
+"""The metrics of registry/claim_metrics.toml: what each is called, its unit, and the grid that its values lie on."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+from enum import StrEnum
+from functools import cache
+from typing import NamedTuple
+
+from ttsartifact import _spec
+from ttsartifact.errors import Refused
+
+__all__ = ["EVALUATED", "Kind", "Metric", "metric_named", "metrics", "shown"]
+
+EVALUATED = "evaluated:"
+"""What the name of a metric begins with that another tool measured (measurements.schema.json)."""
+_EVALUATED_DECIMALS = 4
+
+
+class Kind(StrEnum):
+    """What a metric is measured in."""
+
+    SOUND = "sound"
+    TIME = "time"
+    PHONES = "phones"
+    EVALUATED = "evaluated"
+
+
+class Metric(NamedTuple):
+    """One metric. Its values are integers: so many of its last decimal place."""
+
+    name: str
+    label: str
+    unit: str
+    decimals: int
+    of: Kind
+    about: str
+
+    def on_grid(self, value: float | Decimal) -> int:
+        """Return a value as an integer of the last decimal place, half to even.
+
+        >>> metric_named("pitch").on_grid(0.125)
+        12
+        """
+        return int(Decimal(value).scaleb(self.decimals).to_integral_value(rounding=ROUND_HALF_EVEN))
+
+
+def shown(value: int, decimals: int) -> float:
+    """Return what an integer of a grid stands for, as JSON writes it: the decimal fraction and nothing behind it.
+
+    >>> shown(-1234, 2)
+    -12.34
+    """
+    return float(Decimal(value).scaleb(-decimals))
+
+
+@cache
+def metrics() -> dict[str, Metric]:
+    """Return all metrics of the registry by name, in its order."""
+    rows = _spec.load_json("registry/claim_metrics.json")["metric"]
+    return {row["name"]: Metric(**{**row, "of": Kind(row["of"])}) for row in rows}
+
+
+def metric_named(name: str) -> Metric:
+    """Return a metric of the registry, or of another tool by `evaluated:NAME`; raises Refused."""
+    if name.startswith(EVALUATED) and len(name) > len(EVALUATED):
+        label = name.removeprefix(EVALUATED)
+        return Metric(name, label, "as its tool says", _EVALUATED_DECIMALS, Kind.EVALUATED, "measured by another tool")
+    if name not in metrics():
+        expected = f"{', '.join(metrics())}, or {EVALUATED}NAME"
+        raise Refused("there is no such metric", found=name, expected=expected)
+    return metrics()[name]

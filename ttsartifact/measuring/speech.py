@@ -1,0 +1,135 @@
+"""What a stretch of speech sounds like: pauses, syllables and colour, from its energy every 10 ms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["INSTRUMENT", "Speech", "speech_of"]
+
+INSTRUMENT: dict[str, Any] = {"name": "ttsa-speech", "version": "1"}
+"""The definitions below; another definition is another version."""
+
+_HOP_S = 0.01
+_QUIET_DB = -40.0
+"""Below the loudest frame."""
+_FLOOR_DB = -60.0
+"""Below full scale: what is never speech."""
+_PAUSE_S = 0.15
+_BAND_HZ = (300.0, 3000.0)
+_DIP_DB = 2.0
+_APART_S = 0.08
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speech:
+    """The measures of one stretch of speech."""
+
+    active_s: float
+    """From the first to the last sound, without pauses."""
+    pause_s: float
+    pauses: int
+    syllables: int
+    centroid_hz: float | None
+
+
+def speech_of(samples: NDArray[np.float64], rate_hz: int) -> Speech | None:
+    """Measure mono samples within ±1; None where nothing is louder than -60 dBFS.
+
+    A frame of 10 ms is quiet below -40 dB of the loudest one. A pause is at least 150 ms of quiet between sounds. A
+    syllable is a peak of the energy between 300 and 3,000 Hz over 70 ms that rises 2 dB out of both its valleys and
+    lies 80 ms from the next (after de Jong and Wempe 2009).
+    """
+    import numpy as np
+
+    levels, bands, centroids = _frames(samples, rate_hz)
+    loudest = levels.max(initial=-np.inf)
+    if loudest < _FLOOR_DB:
+        return None
+    loud = levels >= max(loudest + _QUIET_DB, _FLOOR_DB)
+    places = np.flatnonzero(loud)
+    first, last = int(places[0]), int(places[-1]) + 1
+    quiet = _runs_of_quiet(loud[first:last])
+    paused = sum(quiet) * _HOP_S
+    return Speech(
+        active_s=(last - first) * _HOP_S - paused,
+        pause_s=paused,
+        pauses=len(quiet),
+        syllables=_peaks(bands, loud),
+        centroid_hz=_weighted(centroids[loud], levels[loud]),
+    )
+
+
+def _frames(
+    samples: NDArray[np.float64], rate_hz: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return level, level within the band, and spectral centroid of every 10 ms, over a window of 25 ms."""
+    import numpy as np
+
+    window, hop = round(0.025 * rate_hz), rate_hz * _HOP_S
+    count = max(1, int((len(samples) - window) / hop) + 1)
+    padded = np.concatenate([samples, np.zeros(max(0, window - len(samples)))])
+    shape = np.hanning(window)
+    frequencies = np.fft.rfftfreq(window, 1 / rate_hz)
+    band = (frequencies >= _BAND_HZ[0]) & (frequencies <= _BAND_HZ[1])
+    full = (shape.sum() / 2) ** 2  # what a sine at full scale gives
+    found = []
+    for number in range(count):
+        start = int(number * hop)
+        power = np.abs(np.fft.rfft(padded[start : start + window] * shape)) ** 2
+        total = float(power.sum())
+        centre = float((power * frequencies).sum()) / total if total else 0.0
+        found.append((total / full, float(power[band].sum()) / full, centre))
+    levels, bands, centroids = np.array(found).T
+    return 10 * np.log10(levels + 1e-12), 10 * np.log10(bands + 1e-12), centroids
+
+
+def _runs_of_quiet(loud: NDArray[np.bool_]) -> list[int]:
+    """Return the lengths, in frames, of the stretches of quiet that are pauses."""
+    lengths, run = [], 0
+    for one in loud.tolist():
+        if one and run:
+            lengths.append(run)
+        run = 0 if one else run + 1
+    return [length for length in lengths if length * _HOP_S >= _PAUSE_S - 1e-9]
+
+
+def _peaks(bands: NDArray[np.float64], loud: NDArray[np.bool_]) -> int:
+    """Count the syllables: peaks that stand out of their valleys, the higher of two that are too near."""
+    import numpy as np
+
+    smooth = np.convolve(bands, np.ones(7) / 7, mode="same")
+    peaks: list[int] = []
+    highest, lowest = 0, 0
+    rising = True
+    for place in range(len(smooth)):
+        if rising:
+            highest = place if smooth[place] > smooth[highest] else highest
+            if smooth[place] < smooth[highest] - _DIP_DB:
+                peaks.append(highest)
+                rising, lowest = False, place
+        else:
+            lowest = place if smooth[place] < smooth[lowest] else lowest
+            if smooth[place] > smooth[lowest] + _DIP_DB:
+                rising, highest = True, place
+    if rising and len(smooth) and smooth[highest] > smooth[lowest] + _DIP_DB:
+        peaks.append(highest)
+    kept: list[int] = []
+    for peak in peaks:
+        if not loud[peak]:
+            continue
+        if kept and (peak - kept[-1]) * _HOP_S < _APART_S:
+            kept[-1] = max(kept[-1], peak, key=lambda p: smooth[p])
+        else:
+            kept.append(peak)
+    return len(kept)
+
+
+def _weighted(centroids: NDArray[np.float64], levels: NDArray[np.float64]) -> float | None:
+    weights = 10 ** (levels / 10)
+    total = float(weights.sum())
+    return float((centroids * weights).sum()) / total if total else None
