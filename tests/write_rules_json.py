@@ -50,6 +50,7 @@ TWINS: dict[str, Callable[[], str]] = {"rules.json": rendered} | {
         "conditions",
         "devices",
         "families",
+        "figures",
         "lists",
         "privacy",
         "profiles",

@@ -42,7 +42,7 @@ def test_two_takes_of_one_condition_differ_in_nothing_but_times(tmp_path: Path, 
     found = diff(first, kit.artifact(tmp_path, name="b.tts.wav", patch=other_run))
     assert (found.exit_code, found.changes, found.one_sided) == (0, (), ())
     times = {each.label: (each.a, each.b) for each in found.timing.quantities}
-    assert times["first chunk"] == (20_000_014, 20_500_014)
+    assert times["first PCM"] == (20_000_014, 20_500_014)
     SCHEMA.validate(json.loads(json.dumps(diff_document(found))))
 
 
@@ -103,9 +103,9 @@ def test_carriers_are_compared_with_one_another(tmp_path: Path, first: Path, car
     assert found.audio is not None
     assert found.audio.frames_a > 0 < found.audio.frames_b
     lacking = {each.label: (each.a_lacks, each.b_lacks) for each in found.timing.quantities}
-    assert lacking["silence before it"] == (None, None)
+    assert lacking["leading silence"] == (None, None)
     alone = compare_timing(open_artifact(first), open_artifact(encoded.artifact(tmp_path, carrier)))
-    assert next(each for each in alone.quantities if each.label == "silence before it").b_lacks == "not_applicable"
+    assert next(each for each in alone.quantities if each.label == "leading silence").b_lacks == "not_applicable"
 
 
 def test_a_row_of_a_data_set_has_a_name(tmp_path: Path, first: Path) -> None:

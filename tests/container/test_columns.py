@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ttsartifact.container import columns
 from ttsartifact.container.columns import flat_columns, layout, table_rows
 from ttsartifact.container.source import BytesSource
+from ttsartifact.formulas.latency import column_keys
 from ttsartifact.packing.pack import build
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms.descriptor import Descriptor, absent
@@ -54,7 +55,10 @@ def test_every_seed_column():
 def test_layout_and_code_agree():
     """Each column of the layout is derived here, or is one of those that hold bytes and rows."""
     nested = {"descriptor_json", "parts", "audio", *columns.TRACE_TABLES}
-    assert [column["name"] for column in layout() if column["name"] not in nested] == list(columns._DERIVED)
+    assert [column["name"] for column in layout() if column["name"] not in nested] == [
+        *columns._DERIVED,
+        *column_keys(),
+    ]
 
 
 def test_a_run_of_which_everything_is_known(tmp_path):
@@ -75,9 +79,9 @@ def test_absent_is_null():
     """What the descriptor says is absent is None, never a sentinel."""
     flat = flat_columns(described())
     assert {name for name, value in flat.items() if value is None} == {
-        "session_id", "model_repo", "vocoder_repo", "gpu_model", "clock_mhz", "power_w", "util_gpu",
-        "failed_promotion", "notes",
-    }  # fmt: skip
+        *("session_id", "t_scheduled", "t_start", "t_first_byte", "t_encoded", "model_repo", "vocoder_repo"),
+        *("gpu_model", "clock_mhz", "power_w", "util_gpu", "failed_promotion", "notes", *column_keys()),
+    }
 
 
 def test_utc_is_a_sum_of_integers():

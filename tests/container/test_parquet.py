@@ -26,7 +26,10 @@ from ttsartifact.container.columns import flat_columns, layout
 from ttsartifact.container.parquet_rows import Shelf
 from ttsartifact.container.source import BytesSource, FileSource, Span, blocks_of
 from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge, TtsArtifactError
+from ttsartifact.formulas.latency import column_keys
 from ttsartifact.packing.pack import build
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.reading.derived import derive
 
 
 def run(**changes):
@@ -144,9 +147,20 @@ def test_every_byte_comes_back():
 
 
 def test_columns_come_back_as_they_follow():
-    """What is read from the columns is what `flat_columns` derives."""
+    """What is read from the columns is what `flat_columns` derives, of a descriptor and of the figures of its run."""
     (row,) = Shelf(BytesSource(SMALL))
-    assert {k: v for k, v in row.columns.items() if k != "audio.path"} == flat_columns(_descriptor(run()[0]))
+    figures = dict.fromkeys(column_keys())
+    flat = {k: v for k, v in row.columns.items() if k not in {"audio.path", *figures}}
+    assert flat | figures == flat_columns(_descriptor(run()[0]))
+
+
+def test_figures_are_columns(tmp_path):
+    """7.7: TTFA, RTF and gaps are columns in the units of `show`, so that a query needs no reader of ours."""
+    (row,) = Shelf(BytesSource(SMALL))
+    derived = derive(open_artifact(kit.artifact(tmp_path)))
+    expected = {key: None if isinstance(derived[key], dict) else derived[key] for key in column_keys()}
+    assert {key: row.columns[key] for key in column_keys()} == expected
+    assert (row.columns["time_to_first_audio_ns"], row.columns["rtf_e2e"]) == (20_000_014, 0.800001)
 
 
 def test_bytes_that_are_no_text_are_kept():

@@ -9,10 +9,10 @@ import kit
 import pytest
 
 from ttsartifact.container.riff import WaveFormat
+from ttsartifact.container.silence import leading_silence
 from ttsartifact.container.source import BytesSource, Span
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reading.derived import derive
-from ttsartifact.reading.silence import leading_silence
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
@@ -23,22 +23,27 @@ def test_the_figures_of_the_small_run(tmp_path: Path) -> None:
     """800 frames at 16 kHz last 50 ms; the rest is subtraction."""
     derived = derive(open_artifact(kit.artifact(tmp_path)))
     bound = derived.pop("alignment_bound_ns")
+    unknown = absent("unknown", "one of its times is not known")
     assert derived == {
         "duration_ns": 50_000_000,
+        "schedule_delay_ns": unknown,
+        "queue_wait_ns": unknown,
+        "time_to_first_byte_ns": unknown,
         "time_to_first_token_ns": 20_000_014,
-        "time_to_last_token_ns": 40_000_026,
-        "rtf_e2e": 0.800001,
-        "rtf_compute": absent("unknown", "one of its times is not known"),
-        "rtf_steady": 0.8,
+        "first_audible_frame": 0,
         "leading_silence_ns": 0,
         "time_to_first_audio_ns": 20_000_014,
+        "time_to_last_token_ns": 40_000_026,
+        "time_to_encoded_ns": derived["time_to_encoded_ns"],
+        "rtf_e2e": 0.800001,
+        "rtf_compute": unknown,
+        "rtf_steady": 0.8,
+        "chunk_count": 2,
+        "first_chunk_frames": 400,
+        "median_gap_ns": 20_000_012,
+        "p95_gap_ns": 20_000_012,
+        "longest_gap_ns": 20_000_012,
         "underrun_margin_ns": 4_999_988,
-        "chunks": {
-            "count": 2,
-            "first_frames": 400,
-            "median_gap_ns": 20_000_012,
-            "longest_gap_ns": 20_000_012,
-        },
         "t_submit_utc": "2026-11-21T10:00:00.124456792Z",
     }
     assert 900_000 < bound < 1_000_000, "the host clock's own error outweighs the brackets"
@@ -57,7 +62,7 @@ def test_silence_in_front_delays_the_first_sound(tmp_path: Path) -> None:
 def test_a_run_without_a_chunk_log_says_so(tmp_path: Path) -> None:
     """Margins and cadence are absent with a reason, never 0."""
     derived = derive(open_artifact(kit.artifact(tmp_path, run=kit.draft(traces=()))))
-    assert derived["chunks"] == derived["underrun_margin_ns"] == absent("not_measured", "no chunk log")
+    assert derived["chunk_count"] == derived["underrun_margin_ns"] == absent("not_measured", "no chunk log")
 
 
 def test_silence_throughout_has_no_onset(tmp_path: Path) -> None:

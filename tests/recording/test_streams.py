@@ -53,6 +53,17 @@ def pieces_of(data: bytes, *places: int) -> list[bytes]:
     return [data[a:b] for a, b in itertools.pairwise(ends)]
 
 
+def test_the_first_byte_may_be_older_than_the_first_audio(tmp_path: Path) -> None:
+    """7.4: a header that comes ahead of the samples is the first byte and no audio; arrays have no bytes at all."""
+    data = kit.wav(PCM)
+    recorded(tmp_path / "a.tts.wav", pieces_of(data, 44))
+    known = open_artifact(tmp_path / "a.tts.wav").descriptor.known
+    submit, byte, token = (known(f"/run/times/t_{name}_ns") for name in ("submit", "first_byte", "first_token"))
+    assert submit < byte < token
+    recorded(tmp_path / "b.tts.wav", [FLOATS])
+    assert open_artifact(tmp_path / "b.tts.wav").descriptor.at("/run/times/t_first_byte_ns") is None
+
+
 @pytest.mark.parametrize("cut", [1, 2, 3, 799, 1599])
 def test_a_cut_sample_waits_for_the_next_chunk(tmp_path: Path, cut: int) -> None:
     """6.3: transport cuts where it likes; a frame is there when its last byte is."""

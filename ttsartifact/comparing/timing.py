@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.formulas.latency import definitions, name_of
 from ttsartifact.reading.derived import derive
 from ttsartifact.terms.descriptor import is_absent
 
@@ -14,17 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Quantity", "Timing", "compare_timing"]
 
-# What people call it, what it counts in, and where it stands: in what follows from the file, or in the descriptor.
-_DERIVED = (
-    ("first chunk", "ns", "time_to_first_token_ns"),
-    ("first sound", "ns", "time_to_first_audio_ns"),
-    ("silence before it", "ns", "leading_silence_ns"),
-    ("last chunk", "ns", "time_to_last_token_ns"),
-    ("RTF end to end", "ratio", "rtf_e2e"),
-    ("RTF of the engine", "ratio", "rtf_compute"),
-    ("RTF once it flows", "ratio", "rtf_steady"),
-    ("underrun margin", "ns", "underrun_margin_ns"),
+_FIGURES = (
+    *("time_to_first_byte_ns", "time_to_first_token_ns", "time_to_first_audio_ns", "leading_silence_ns"),
+    *("queue_wait_ns", "time_to_last_token_ns", "rtf_e2e", "rtf_compute", "rtf_steady"),
+    *("median_gap_ns", "longest_gap_ns", "underrun_margin_ns"),
 )
+# What people call it, what it counts in, and where it stands in the descriptor.
 _STATED = (
     ("stalls", "count", "/run/times/stalls/count"),
     ("stalled for", "ns", "/run/times/stalls/total_ns"),
@@ -93,7 +89,9 @@ class Timing:
 def compare_timing(a: Artifact, b: Artifact, sounds: tuple[Sound, Sound] | None = None) -> Timing:
     """Compare the times of two runs; `sounds` spares them from being decoded again where they are not WAV."""
     mine, theirs = derive(a, sounds and sounds[0].as_pcm()), derive(b, sounds and sounds[1].as_pcm())
-    quantities = [_quantity(label, unit, key, mine.get(key), theirs.get(key)) for label, unit, key in _DERIVED]
+    quantities = [
+        _quantity(name_of(key), definitions()[key].unit, key, mine.get(key), theirs.get(key)) for key in _FIGURES
+    ]
     quantities += [
         _quantity(label, unit, pointer, _reached(a, pointer), _reached(b, pointer)) for label, unit, pointer in _STATED
     ]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact import _spec
 from ttsartifact.container.codecs import suffix_of
 from ttsartifact.errors import InvalidDescriptor
+from ttsartifact.formulas.latency import column_keys
 from ttsartifact.formulas.timebase import from_utc, to_utc
 
 if TYPE_CHECKING:
@@ -35,12 +36,18 @@ def layout() -> tuple[dict[str, Any], ...]:
     return tuple(_spec.load_json("parquet-layout.json")["columns"])
 
 
-def flat_columns(descriptor: Descriptor) -> dict[str, Any]:
+def flat_columns(descriptor: Descriptor, figures: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the flat columns of a run by name; None where the descriptor says that a value is absent.
 
-    UTC times are RFC 3339 strings with nine fractional digits; `ref_audio_hashes` is a list of strings.
+    UTC times are RFC 3339 strings with nine fractional digits; `ref_audio_hashes` is a list of strings. `figures` are
+    those of clause 7.7, which follow from the whole run; without them their columns are None.
     """
-    return {column["name"]: _projected(column, descriptor) for column in layout() if column["name"] in _DERIVED}
+    keys = column_keys()
+    return {
+        column["name"]: _figure(column, figures or {}) if column["name"] in keys else _projected(column, descriptor)
+        for column in layout()
+        if column["name"] in _DERIVED or column["name"] in keys
+    }
 
 
 def utc_of(descriptor: Descriptor, pointer: str) -> str | None:
@@ -82,6 +89,11 @@ def _projected(column: Mapping[str, Any], descriptor: Descriptor) -> Any:
     return value if column["type"] != "list" and _fits(value, kind) else None
 
 
+def _figure(column: Mapping[str, Any], figures: Mapping[str, Any]) -> Any:
+    value = figures.get(column["name"])
+    return value if not isinstance(value, dict) and _fits(value, column["type"]) else None
+
+
 def _fits(value: Any, kind: str) -> bool:
     """Tell whether a column of `kind` can hold `value`; every column can hold None."""
     if value is None:
@@ -99,6 +111,11 @@ def _fits(value: Any, kind: str) -> bool:
 
 def _at(pointer: str) -> Callable[[Descriptor], Any]:
     return lambda descriptor: descriptor.known(pointer)
+
+
+def _first_byte(descriptor: Descriptor) -> Any:
+    own = descriptor.known("/run/times/t_first_byte_ns")
+    return descriptor.known("/run/request/t_first_byte_ns") if own is None else own
 
 
 def _utc(pointer: str) -> Callable[[Descriptor], str | None]:
@@ -162,9 +179,14 @@ _DERIVED: dict[str, Callable[[Descriptor], Any]] = {
     "level": _at("/level"),
     "run_id": _at("/run/run_id"),
     "session_id": _at("/run/session_id"),
+    "observer": _at("/run/times/observer"),
+    "t_scheduled": _at("/run/times/t_scheduled_ns"),
     "t_submit": _at("/run/times/t_submit_ns"),
+    "t_start": _at("/run/times/t_start_ns"),
+    "t_first_byte": _first_byte,
     "t_first_token": _at("/run/times/t_first_token_ns"),
     "t_last_token": _at("/run/times/t_last_token_ns"),
+    "t_encoded": _at("/run/times/t_encoded_ns"),
     "t_submit_utc": _utc("/run/times/t_submit_ns"),
     "t_first_token_utc": _utc("/run/times/t_first_token_ns"),
     "t_last_token_utc": _utc("/run/times/t_last_token_ns"),

@@ -11,12 +11,14 @@ import io
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ttsartifact import _spec
-from ttsartifact.container import canonical
+from ttsartifact.container import canonical, riff
 from ttsartifact.container import parquet_footer as footer
 from ttsartifact.container.columns import TRACE_TABLES, audio_path, flat_columns, layout, table_rows
+from ttsartifact.container.figures import ENCODED, chunks_of, figures_of, onset_of
 from ttsartifact.container.limits import MAX_PARQUET_AUDIO_BYTES, MAX_PARQUET_ROW_GROUPS, MIB
-from ttsartifact.container.source import blocks_of, length_of
-from ttsartifact.errors import InvalidDescriptor, TooLarge
+from ttsartifact.container.source import BytesSource, Span, blocks_of, length_of
+from ttsartifact.errors import InvalidDescriptor, TooLarge, TtsArtifactError
+from ttsartifact.formulas.latency import Chunk
 from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.terms.descriptor import Descriptor
 
@@ -89,7 +91,7 @@ def _table(group: list[tuple[Mapping[str, bytes], bytes]], schema: pa.Schema) ->
     values: dict[str, list[Any]] = {name: [] for name in schema.names}
     for parts, audio in group:
         descriptor = _descriptor_of(parts["descriptor"])
-        for name, value in flat_columns(descriptor).items():
+        for name, value in flat_columns(descriptor, _figures(descriptor, parts, audio)).items():
             values[name].append(from_utc(value) if name.endswith("_utc") and value is not None else value)
         values["descriptor_json"].append(descriptor.raw)
         values["parts"].append([{"name": n, "bytes": data} for n, data in parts.items() if n != "descriptor"])
@@ -100,6 +102,21 @@ def _table(group: list[tuple[Mapping[str, bytes], bytes]], schema: pa.Schema) ->
     # The bytes are kept as they are, even where they are no UTF-8: CAN01 is a verifier's word, not a writer's.
     arrays["descriptor_json"] = arrays["descriptor_json"].view(pa.string())
     return pa.table(list(arrays.values()), schema=schema)
+
+
+def _figures(descriptor: Descriptor, parts: Mapping[str, bytes], audio: bytes) -> dict[str, Any]:
+    """Return the figures of a row; those of a broken WAV say what can be said without its samples."""
+    rows = table_rows("chunks", parts.get("trace/chunks")) or []
+    log = chunks_of({key: [row[key] for row in rows] for key in Chunk._fields})
+    source = BytesSource(audio)
+    try:
+        wave = riff.walk(source) if riff.recognise(audio[:12]) else None
+    except TtsArtifactError:
+        wave = None
+    if wave is None:
+        return figures_of(descriptor, log, ENCODED)
+    onset = onset_of(descriptor, Span(source, wave.data.body, wave.frames * wave.format.frame_bytes), wave.format)
+    return figures_of(descriptor, log, onset, frames=wave.frames)
 
 
 def _built(field: Any) -> Any:

@@ -174,6 +174,8 @@ class _Recording:
         run.journal.write_at(done.t_end_ns, "command ended", exit_status=done.status, tail=done.tail)
         require_audio(self._order, path, done)
         run.moments.encoded = done.t_end_ns
+        if done.reads and not self._order.writes_file:
+            run.moments.first_byte = done.reads[0][0]
         return done
 
     def _packed(self, path: str, done: Finished, folder: str, *, repeat: bool, replace: bool) -> Packed:

@@ -185,6 +185,7 @@ def _times(run: Run, stated: Stated, submit: int, delivery: Delivery) -> dict[st
         "t_scheduled_ns": _or(moments.scheduled, absent("not_applicable", "submitted as soon as it was ready")),
         "t_submit_ns": submit,
         "t_start_ns": _or(moments.start, silent),
+        **({} if moments.first_byte is None else {"t_first_byte_ns": moments.first_byte}),
         "t_first_model_token_ns": _or(moments.first_model_token, silent),
         "t_first_token_ns": chunks[0][0] if chunks else delivery.t_last_ns,
         "t_last_token_ns": delivery.t_last_ns,

@@ -256,6 +256,8 @@ class Recorder:
             if self._frames == 0 and not held.samples:
                 self._run.event("empty_chunk")
                 return t_ns
+            if self._run.moments.first_byte is None:
+                self._run.stamp("first_byte", t_ns)
             data, told = self._stream.take(bytes(held.samples), where)
             self._settle(held.rate if told is None else told, where, needed=bool(data))
         else:

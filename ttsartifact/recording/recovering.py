@@ -162,6 +162,7 @@ def _take(run: _Journalled, entry: dict[str, Any], number: int) -> None:
             run.chunks.append((t_ns, int(entry["frame_start"]), int(entry["frame_count"])))
         case "read":
             run.reads.append((t_ns, int(entry["bytes"])))
+            run.moments.first_byte = run.reads[0][0]
         case "queue":
             run.logs.queue.append((t_ns, entry["waiting"], entry["running"]))
         case "batch":

@@ -47,6 +47,7 @@ class Moments:
     scheduled: int | None = None
     submit: int | None = None
     start: int | None = None
+    first_byte: int | None = None
     first_model_token: int | None = None
     encoded: int | None = None
 
@@ -166,7 +167,10 @@ class Run:
 
     def mark(self, moment: str) -> None:
         """Stamp one of the run's `Moments` with the time that it is."""
-        t_ns = self.now()
+        self.stamp(moment, self.now())
+
+    def stamp(self, moment: str, t_ns: int) -> None:
+        """Set one of the run's `Moments` to a time that was read before."""
         setattr(self.moments, moment, t_ns)
         self.journal.write_at(t_ns, "moment", name=moment)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.formulas.latency import name_of
 from ttsartifact.reporting.adaptation import adaptation_words
 from ttsartifact.reporting.documents import derived_of
 from ttsartifact.reporting.marking import marking_words
@@ -47,8 +48,8 @@ def card_rows(artifact: Artifact) -> tuple[tuple[str, str], ...]:
         ("device", _device(artifact)),
         ("audio", _audio(at("/audio"), derived)),
         ("times", _times(derived)),
+        ("speed", _speed(derived)),
         ("measured", _measured(at("/run/times"))),
-        ("first sound", _first_sound(derived)),
         ("chunks", _chunks(derived)),
         ("load", _load(at("/run/load"))),
         ("telemetry", _telemetry(at("/summary"))),
@@ -132,9 +133,19 @@ def _audio(audio: Any, derived: dict[str, Any]) -> str:
 
 
 def _times(derived: dict[str, Any]) -> str:
-    first, last = (_ns(derived.get(f"time_to_{end}_token_ns")) for end in ("first", "last"))
-    rtf = _ratio(derived.get("rtf_e2e"))
-    return f"TTFA {first} after submit, last {last}; RTF {rtf}"
+    """Return the times from submit that a listener notices, the first byte where anybody saw it."""
+    keys = ["time_to_first_token_ns", "time_to_first_audio_ns", "time_to_last_token_ns"]
+    if type(derived.get("time_to_first_byte_ns")) is int:
+        keys.insert(0, "time_to_first_byte_ns")
+    said = [f"{name_of(key)} {_ns(derived.get(key))}" for key in keys]
+    silence = derived.get("leading_silence_ns")
+    behind = f", {seconds(silence)} of it leading silence" if type(silence) is int and silence else ""
+    return f"from submit: {', '.join(said)}{behind}"
+
+
+def _speed(derived: dict[str, Any]) -> str:
+    keys = ("rtf_e2e", "rtf_compute", "rtf_steady")
+    return "; ".join(f"{name_of(key)} {_ratio(derived.get(key))}" for key in keys)
 
 
 def _measured(times: Any) -> str:
@@ -147,23 +158,14 @@ def _measured(times: Any) -> str:
     return f"by {_say(_field(times, 'observer')).replace('_', ' ')}; the times include {parts}"
 
 
-def _first_sound(derived: dict[str, Any]) -> str:
-    silence = derived.get("leading_silence_ns")
-    if type(silence) is not int:
-        return _say(silence)
-    return f"{_ns(derived.get('time_to_first_audio_ns'))} after submit, behind {seconds(silence)} of silence"
-
-
 def _chunks(derived: dict[str, Any]) -> str:
-    chunks = derived.get("chunks")
-    if not isinstance(chunks, dict) or is_absent(chunks):
-        return _say(chunks)
-    if chunks["count"] == 1:
+    count = derived.get("chunk_count")
+    if type(count) is not int:
+        return _say(count)
+    if count == 1:
         return "1, for all of it came at once"
-    return (
-        f"{chunks['count']}, median gap {_ns(chunks['median_gap_ns'])}, longest {_ns(chunks['longest_gap_ns'])}; "
-        f"underrun margin {_ns(derived.get('underrun_margin_ns'))}"
-    )
+    keys = ("median_gap_ns", "longest_gap_ns", "underrun_margin_ns")
+    return ", ".join([str(count), *(f"{name_of(key)} {_ns(derived.get(key))}" for key in keys)])
 
 
 def _load(load: Any) -> str:

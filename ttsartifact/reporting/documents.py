@@ -139,12 +139,15 @@ def rerun_document(result: Rerun) -> dict[str, Any]:
 
 
 def columns_of(artifact: Artifact) -> dict[str, Any]:
-    """Return the seed columns and `pcm_hash` of a run, flat."""
+    """Return the flat columns of a run."""
     from ttsartifact.container.columns import flat_columns
+    from ttsartifact.reading.derived import figures_of_artifact
 
-    return _granting_the_schema(
-        artifact, lambda: {key: _plain(v) for key, v in flat_columns(artifact.descriptor).items()}
-    )
+    def columns() -> dict[str, Any]:
+        flat = flat_columns(artifact.descriptor, figures_of_artifact(artifact))
+        return {key: _plain(value) for key, value in flat.items()}
+
+    return _granting_the_schema(artifact, columns)
 
 
 def derived_of(artifact: Artifact) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.formulas.latency import name_of
 from ttsartifact.reporting.documents import columns_of, derived_of, report_document
 from ttsartifact.reporting.page.markup import Html, document, element, joined, table
 from ttsartifact.reporting.page.one import footer, section
@@ -25,9 +26,11 @@ __all__ = ["Row", "page_of_many", "row_of"]
 _MOST_ENGINES = 30
 _WIDTH = 1000
 _MEASURES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
-    ("RTF, end to end", "rtf_e2e", lambda value: f"{value:.3f}"),
-    ("TTFA, first chunk", "time_to_first_token_ns", lambda value: seconds(int(value))),
+    (name_of("rtf_e2e"), "rtf_e2e", lambda value: f"{value:.3f}"),
+    (name_of("time_to_first_audio_ns"), "time_to_first_audio_ns", lambda value: seconds(int(value))),
+    (name_of("time_to_first_token_ns"), "time_to_first_token_ns", lambda value: seconds(int(value))),
 )
+_TIMES = ("time_to_first_token_ns", "time_to_first_audio_ns", "rtf_e2e", "rtf_compute", "duration_ns")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,10 +156,7 @@ def _runs(rows: Sequence[Row]) -> Html:
         "run",
         "engine",
         "verdict",
-        "TTFA, first chunk",
-        "RTF, end to end",
-        "RTF, engine",
-        "duration",
+        *map(name_of, _TIMES),
         "power",
         "failed promotion",
         "session",
@@ -178,12 +178,11 @@ def _runs(rows: Sequence[Row]) -> Html:
 
 def _cells(n: int, row: Row) -> Html:
     key = f"runs.{n}"
-    times = ("time_to_first_token_ns", "rtf_e2e", "rtf_compute", "duration_ns")
     power = row.columns.get("power_w")
     cells: list[object] = [
         row.engine,
         element("strong", row.verify["verdict"], data_key=f"{key}.verify.verdict"),
-        *(amount(f"{key}.show.derived.{name}", _brief(row.derived.get(name))) for name in times),
+        *(amount(f"{key}.show.derived.{name}", _brief(row.derived.get(name))) for name in _TIMES),
         element("data", f"{power:.1f} W", value=repr(power)) if isinstance(power, (int, float)) else stated(power),
         stated(row.columns.get("failed_promotion")),
         stated(row.session),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.comparing.sound import sound_of
 from ttsartifact.errors import TtsArtifactError
+from ttsartifact.formulas.latency import definitions
 from ttsartifact.reporting.card import card_rows
 from ttsartifact.reporting.documents import report_document, show_document
 from ttsartifact.reporting.page import axis as axes
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from ttsartifact.verifying.report import Report
 
 __all__ = [
-    "TERMS",
     "Seen",
     "amount",
     "audio_of",
@@ -37,6 +37,7 @@ __all__ = [
     "plain",
     "player_of",
     "seen",
+    "terms",
     "times_of",
     "verdict_of",
 ]
@@ -44,27 +45,16 @@ __all__ = [
 _MOST_FINDINGS = 200
 _MOST_FACTS = 1500
 
-# Usual term, key of the derived values, and what it counts.
-TERMS = (
-    ("TTFA, first chunk", "time_to_first_token_ns", "submit to the first chunk of audio in host memory"),
-    (
-        "TTFA, first audible sound",
-        "time_to_first_audio_ns",
-        "submit to the first sound above -50 dBFS of a player that starts with the first chunk",
-    ),
-    ("Leading silence", "leading_silence_ns", "silence of the audio before that sound"),
-    ("Latency, last chunk", "time_to_last_token_ns", "submit to the last chunk"),
-    ("Audio duration", "duration_ns", "frames / sample rate"),
-    ("RTF, end to end", "rtf_e2e", "(last chunk - submit) / audio duration; waiting in the queue included"),
-    ("RTF, engine", "rtf_compute", "(last chunk - start of work) / audio duration; waiting in the queue excluded"),
-    ("RTF, steady state", "rtf_steady", "(last chunk - first chunk) / duration of the audio behind the first chunk"),
-    (
-        "Underrun margin",
-        "underrun_margin_ns",
-        "the least time by which a chunk came before a player needed it; below 0 the player stalls",
-    ),
-    ("UTC alignment bound", "alignment_bound_ns", "how far from UTC any time of the run may be"),
-)
+_BOUND = ("UTC alignment bound", "alignment_bound_ns", "how far from UTC any time of the run may be")
+
+
+def terms() -> tuple[tuple[str, str, str], ...]:
+    """Return the usual term, the key of the derived values and what it counts, of all that a page shows."""
+    known = definitions().values()
+    return (
+        *((each.name[0].upper() + each.name[1:], each.key, f"{each.means}: {each.formula}") for each in known),
+        _BOUND,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +100,8 @@ def amount(key: str, value: Any, *, unit: str | None = None) -> Html:
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return element("data", stated(value), data_key=key, value="")
-    unit = unit or ("ns" if key.endswith("_ns") else "ratio")
+    figure = definitions().get(key.rpartition(".")[2])
+    unit = unit or (figure.unit if figure else "ns" if key.endswith("_ns") else "ratio")
     said = seconds(int(value)) if unit == "ns" else f"{value:.3f}" if unit == "ratio" else f"{value}"
     return element("data", said, data_key=key, value=repr(value))
 
@@ -171,7 +162,7 @@ def times_of(run: Seen) -> Html:
     """Return the times in usual terms, with what they include."""
     derived = run.show["derived"]
     rows: list[tuple[object, ...]] = [
-        (term, amount(f"{run.key}.show.derived.{key}", derived.get(key)), what) for term, key, what in TERMS
+        (term, amount(f"{run.key}.show.derived.{key}", derived.get(key)), what) for term, key, what in terms()
     ]
     at = run.artifact.descriptor.at
     taken = (

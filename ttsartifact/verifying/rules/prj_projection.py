@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.columns import TRACE_TABLES, audio_path, flat_columns
+from ttsartifact.reading.derived import figures_of_artifact
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
 
@@ -20,7 +21,8 @@ _NO_COLUMNS = NotApplicable("the carrier has no columns")
 @rule("PRJ01")
 def columns_follow(evidence: Evidence) -> Answer:
     # artifact_id is HSH05's, times in UTC are PRJ02's.
-    return _projected(evidence, lambda name: name != "artifact_id" and not name.endswith("_utc"))
+    figures = figures_of_artifact(evidence.artifact) if evidence.artifact.columns is not None else None
+    return _projected(evidence, lambda name: name != "artifact_id" and not name.endswith("_utc"), figures)
 
 
 @rule("PRJ02")
@@ -40,12 +42,12 @@ def nested_columns_follow(evidence: Evidence) -> Answer:
     return found
 
 
-def _projected(evidence: Evidence, concerns: Callable[[str], bool]) -> Answer:
-    """Compare the columns of these names with the descriptor's projection into them."""
+def _projected(evidence: Evidence, concerns: Callable[[str], bool], figures: dict[str, Any] | None = None) -> Answer:
+    """Compare the columns of these names with what the descriptor and the figures of clause 7.7 make of them."""
     columns = evidence.artifact.columns
     if columns is None:
         return _NO_COLUMNS
-    expected = flat_columns(evidence.descriptor) | {"audio.path": audio_path(evidence.descriptor)}
+    expected = flat_columns(evidence.descriptor, figures) | {"audio.path": audio_path(evidence.descriptor)}
     return [
         Mismatch(where=f"column {name}", found=columns[name], expected=value)
         for name, value in expected.items()

@@ -33,6 +33,13 @@ _TIMES = (
 def ordered_times(evidence: Evidence) -> Answer:
     known = [(name, evidence.known(f"/run/times/{name}")) for name in _TIMES]
     stated = [(name, t_ns) for name, t_ns in known if t_ns is not None]
+    pairs = list(pairwise(stated))
+    byte = evidence.known("/run/times/t_first_byte_ns")
+    if byte is not None:
+        # It may be of a header, older than any work of the model: only submit and audio lie on its two sides.
+        told = dict(stated)
+        around = (("t_submit_ns", told["t_submit_ns"]), ("t_first_byte_ns", byte))
+        pairs += pairwise((*around, ("t_first_token_ns", told["t_first_token_ns"])))
     return [
         Mismatch(
             where=f"/run/times/{later}",
@@ -40,7 +47,7 @@ def ordered_times(evidence: Evidence) -> Answer:
             expected=f"at least {earlier}, {t_earlier}",
             message=f"{later} lies before {earlier}",
         )
-        for (earlier, t_earlier), (later, t_later) in pairwise(stated)
+        for (earlier, t_earlier), (later, t_later) in pairs
         if t_later < t_earlier
     ]
 
@@ -74,7 +81,7 @@ def inside_the_window(evidence: Evidence) -> Answer:
     if len(seen) < 2:
         return NotApplicable("fewer than two snapshots span no window")
     first, last = min(seen), max(seen)
-    times = [(f"/run/times/{name}", evidence.known(f"/run/times/{name}")) for name in _TIMES]
+    times = [(f"/run/times/{name}", evidence.known(f"/run/times/{name}")) for name in (*_TIMES, "t_first_byte_ns")]
     # A plan is older than the run that fulfils it.
     found = [(where, t_ns) for where, t_ns in times[1:] if t_ns is not None]
     for _, entry in entries(evidence, "/traces"):

@@ -1,6 +1,6 @@
 """Where the voice begins: the first of three 10 ms hops in a row above -50 dBFS RMS, in integers wherever PCM has them.
 
-Providers pad with silence, so a time to first audio without it compares paddings (clause 7.4).
+Providers pad with silence, so a time to first audio without it compares paddings (clause 7.7).
 """
 
 from __future__ import annotations

@@ -1,0 +1,175 @@
+"""The figures of latency and speed, each by the one formula of clause 7.7; nothing else in the package computes them.
+
+Cards, reports, columns, comparisons and statistics take values and names from here.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
+
+from ttsartifact import _spec
+from ttsartifact.terms.descriptor import absent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Chunk", "Definition", "Instants", "column_keys", "definitions", "figures", "name_of"]
+
+Figure = int | float | dict[str, Any]
+"""Nanoseconds, frames or a count, a ratio rounded to six digits, or an absence with its reason."""
+
+_NS = 10**9
+_NO_LOG = absent("not_measured", "no chunk log")
+_ONE_CHUNK = absent("not_applicable", "one chunk")
+
+
+class Instants(NamedTuple):
+    """The instants of /run/times that figures follow from, in ns after the origin; None where one is not known."""
+
+    scheduled: int | None = None
+    submit: int | None = None
+    start: int | None = None
+    first_byte: int | None = None
+    first_token: int | None = None
+    last_token: int | None = None
+    encoded: int | None = None
+
+
+class Chunk(NamedTuple):
+    """A row of the chunk log."""
+
+    t_ns: int
+    frame_start: int
+    frame_count: int
+
+
+class Definition(NamedTuple):
+    """What a figure is (registry/figures.toml)."""
+
+    key: str
+    name: str
+    unit: str
+    """ns, frames, count or ratio."""
+    formula: str
+    means: str
+    column: bool
+    """Whether Parquet has a flat column of it."""
+
+
+@cache
+def definitions() -> dict[str, Definition]:
+    """Return the definitions of all figures by key, in the order in which they are shown."""
+    entries = _spec.load_json("registry/figures.json")["figure"]
+    return {entry["key"]: Definition(**entry) for entry in entries}
+
+
+def name_of(key: str) -> str:
+    """Return what people read for a figure."""
+    return definitions()[key].name
+
+
+def column_keys() -> tuple[str, ...]:
+    """Return the figures that are flat columns of Parquet."""
+    return tuple(key for key, definition in definitions().items() if definition.column)
+
+
+def figures(
+    instants: Instants,
+    chunks: Sequence[Chunk],
+    *,
+    frames: int | None,
+    rate_hz: int | None,
+    first_chunk_frames: int | None = None,
+    onset: int | dict[str, Any],
+) -> dict[str, Figure]:
+    """Return every figure of clause 7.7 by key.
+
+    `chunks` is the chunk log, empty where there is none; `frames` and `rate_hz` are those of the audio; `onset` is the
+    frame at which the voice begins, or the absence that says why nobody knows. `first_chunk_frames` stands in for a
+    chunk log that is missing.
+
+    >>> run = Instants(submit=0, first_token=200_000_000, last_token=500_000_000)
+    >>> found = figures(run, (), frames=24_000, rate_hz=24_000, onset=2_400)
+    >>> found["time_to_first_audio_ns"], found["rtf_e2e"]
+    (300000000, 0.5)
+    """
+    log = [chunk for chunk in chunks if chunk.frame_count > 0]
+    rate = rate_hz if _positive(rate_hz) else None
+    duration = frames * _NS // rate if rate and _positive(frames) else None
+    first = log[0].frame_count if log else first_chunk_frames
+    behind = duration - first * _NS // rate if rate and duration and _positive(first) else None
+    times = instants
+    return {
+        "duration_ns": absent("unknown") if duration is None else duration,
+        "schedule_delay_ns": _between(times.scheduled, times.submit),
+        "queue_wait_ns": _between(times.submit, times.start),
+        "time_to_first_byte_ns": _between(times.submit, times.first_byte),
+        "time_to_first_token_ns": _between(times.submit, times.first_token),
+        "first_audible_frame": onset,
+        "leading_silence_ns": onset * _NS // rate if isinstance(onset, int) and rate else onset,
+        "time_to_first_audio_ns": _first_audio(times, log, onset, rate),
+        "time_to_last_token_ns": _between(times.submit, times.last_token),
+        "time_to_encoded_ns": _between(times.submit, times.encoded),
+        "rtf_e2e": _ratio(times.submit, times.last_token, duration),
+        "rtf_compute": _ratio(times.start, times.last_token, duration),
+        "rtf_steady": _ratio(times.first_token, times.last_token, behind),
+        "chunk_count": len(log) or _NO_LOG,
+        "first_chunk_frames": first if _positive(first) else _NO_LOG,
+        **_gaps(log),
+        "underrun_margin_ns": _underrun_margin(log, rate),
+    }
+
+
+def _between(start: int | None, end: int | None) -> Figure:
+    if start is None or end is None:
+        return absent("unknown", "one of its times is not known")
+    return end - start
+
+
+def _ratio(start: int | None, end: int | None, duration: int | None) -> Figure:
+    if start is None or end is None:
+        return absent("unknown", "one of its times is not known")
+    if duration is None or duration <= 0:
+        return absent("not_applicable", "no audio beyond the first chunk")
+    return round((end - start) / duration, 6)
+
+
+def _first_audio(times: Instants, log: Sequence[Chunk], onset: Figure, rate: int | None) -> Figure:
+    """Return when a player that starts with the first chunk makes the first audible sound, counted from t_submit."""
+    if isinstance(onset, dict):
+        return onset
+    if rate is None or times.submit is None or times.first_token is None:
+        return absent("unknown", "one of its times is not known")
+    if not log:
+        return times.first_token - times.submit + int(onset) * _NS // rate
+    # In units of 1/rate ns, so that nothing is rounded before the end.
+    played = log[0].t_ns * rate
+    for chunk in log:
+        played = max(played, chunk.t_ns * rate)
+        if onset < chunk.frame_start + chunk.frame_count:
+            return (played + (int(onset) - chunk.frame_start) * _NS) // rate - times.submit
+        played += chunk.frame_count * _NS
+    return absent("unknown", "the chunk log ends before the voice begins")
+
+
+def _gaps(log: Sequence[Chunk]) -> dict[str, Figure]:
+    keys = ("median_gap_ns", "p95_gap_ns", "longest_gap_ns")
+    if len(log) < 2:
+        return dict.fromkeys(keys, _ONE_CHUNK if log else _NO_LOG)
+    gaps = sorted(after.t_ns - before.t_ns for before, after in pairwise(log))
+    return dict(zip(keys, (gaps[(len(gaps) - 1) // 2], gaps[-(-95 * len(gaps) // 100) - 1], gaps[-1]), strict=True))
+
+
+def _underrun_margin(log: Sequence[Chunk], rate: int | None) -> Figure:
+    if not log or rate is None:
+        return _NO_LOG
+    if len(log) == 1:
+        return _ONE_CHUNK
+    first, *later = log
+    return min(((first.t_ns - chunk.t_ns) * rate + chunk.frame_start * _NS) // rate for chunk in later)
+
+
+def _positive(value: Any) -> TypeGuard[int]:
+    return type(value) is int and value > 0
