@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import partial
+from math import log10
 from typing import TYPE_CHECKING, Any
 
 import full_run
@@ -11,7 +13,10 @@ import kit
 from ttsartifact.container import parquet
 from ttsartifact.container.source import BytesSource, Span, write_whole
 from ttsartifact.formulas.draws import schedule
+from ttsartifact.gating.policy_file import policy_of
+from ttsartifact.packing.judging import gate
 from ttsartifact.packing.pack import build
+from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import TRACE_COLUMNS, Trace
@@ -128,6 +133,42 @@ def gated(folder: Path, *, name: str = "run.tts.wav", **edits: Any) -> Path:
     return kit.artifact(folder, name=name, run=kit.draft(gate=GATE), patch=kit.put(**gate))
 
 
+POLICY = {
+    "id": "house",
+    "version": "1.5",
+    "check": [
+        {"metric": "peak", "operator": "<", "threshold": Decimal("-0.1")},
+        {"metric": "clipping", "operator": "==", "threshold": 0},
+        {"metric": "duration", "operator": ">=", "threshold": Decimal("0.05")},
+        {"metric": "underruns", "operator": "<=", "threshold": 0},
+        {"metric": "mos", "operator": ">", "threshold": 3, "source": "utmos@1.2.0", "spread": Decimal("0.1")},
+    ],
+}
+
+
+def measured_gate(folder: Path, *, name: str = "run.tts.wav", **edits: Any) -> Path:
+    """Write a run that a policy judged by what it measured and by a score, with edits below /gate."""
+    plain = kit.artifact(folder, name=f"plain-{name}")
+    scores = {kit.RUN_ID: {"mos": (3_612, 3_600, 3_650)}}
+    gate(
+        [plain],
+        policy_of(POLICY),
+        folder / name,
+        scores=scores,
+        replace=True,
+    )
+    found = open_artifact(folder / name)
+    parts = {each: found.parts.part(each) for each in found.parts.names()}
+    parts = kit.edited(parts, patch=kit.put(**{f"gate__{place}": new for place, new in edits.items()}))
+    plain.unlink()
+    return kit.repacked(found, parts, folder / name)
+
+
+def measured_peak(off: int) -> Callable[[Path], Path]:
+    """Return a judged run whose stated peak is so many thousandths of a decibel above what its samples give."""
+    return partial(measured_gate, inputs__0__value_milli=round(20_000 * log10(9000 / 2**15)) + off)
+
+
 def to_the_end(frame: int) -> Callable[[Path], Path]:
     """Return an imperfect run whose last gap reaches to a frame; where the clean audio ended is not told."""
     untold = kit.put(imperfection__clean_frames=..., imperfection__clean_pcm=absent("not_measured"))
@@ -220,6 +261,12 @@ WITHHELD = {"input__text__value": absent("withheld")}
 ON_THE_LINE = {"inputs__1__value_milli": 3_500}
 TWICE = digest.of(b"a breath")
 
+
+def on_the_line(operator: str) -> dict[str, Any]:
+    """Return a score that lies on its threshold, compared in this way."""
+    return ON_THE_LINE | {"inputs__1__operator": operator}
+
+
 LAST_SAMPLE = kit.wav(kit.tone()[:-2] + b"\x01\x00")  # is another one
 BITWISE = {"generation__determinism__class": "bitwise", "generation__determinism__self_repeat": "equal"}
 NEAR: dict[str, Callable[[Path], Path]] = {
@@ -243,6 +290,7 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     "GAT04": partial(gated, inputs__1__metric="last_token"),
     "GAT05": gated_set(2, 1),
     "GAT06": partial(gated, inputs__1__source="human-mos-model@2.0"),
+    "GAT09": measured_peak(1),
     "CLM01": plain(claims=["latency"]),
     "CLM04": prosody(),
     "CLM05": consistent(pins__engine__version="1.52", run__changes=["/pins/engine"]),
@@ -259,6 +307,18 @@ NEAR: dict[str, Callable[[Path], Path]] = {
 PAIRS = (
     ("IMP05", "end", to_the_end(FRAMES), to_the_end(FRAMES + 1), 1),
     ("IMP07", "tail", partial(unreplayable, events=4), partial(unreplayable, events=5), 0),
+    *(
+        ("GAT03", f"on-the-line-{word}", *(partial(gated, failed_promotion=it, **on_the_line(sign)) for it in order), 1)
+        for word, sign, order in (
+            ("below", "<", (1, 0)),
+            ("at-most", "<=", (0, 1)),
+            ("above", ">", (1, 0)),
+            ("at-least", ">=", (0, 1)),
+            ("equal", "==", (0, 1)),
+            ("other", "!=", (1, 0)),
+        )
+    ),
+    ("GAT09", "tolerance", measured_peak(1), measured_peak(2), 1),
     ("CLM02", "updates", counted(20), counted(19), 1),
     ("CLM03", "runs", latency(5), latency(4), 1),
 )

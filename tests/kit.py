@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import canonical, capsule, riff
 from ttsartifact.container.carrier import carrier_of
-from ttsartifact.container.source import BytesSource, copy_pieces, write_whole
+from ttsartifact.container.hashing import digest_pieces
+from ttsartifact.container.source import BytesSource, JoinedSource, copy_pieces, write_whole
 from ttsartifact.packing.pack import Run, build, write
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms import digest
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ttsartifact.reading.artifact import Artifact
     from ttsartifact.verifying.report import Report
 
 RATE_HZ = 16_000
@@ -246,6 +248,15 @@ def artifact(
     )
     write(sealed, path, carrier=carrier_of(name), replace=True)
     return path
+
+
+def repacked(found: Artifact, parts: dict[str, bytes], out: Path) -> Path:
+    """Write a run as it was found with other parts, sealed anew."""
+    audio = JoinedSource(found.audio)
+    wave = riff.walk(audio) if found.wave is not None else None
+    run = Run(parts=parts, audio=audio, wave=wave, audio_digest=digest_pieces(found.audio))
+    write(run, out, carrier=carrier_of(out), replace=True)
+    return out
 
 
 def swapped(path: Path, bare: bytes, out: Path, *, patch: Callable[[dict[str, Any]], None] | None = None) -> Path:

@@ -52,6 +52,7 @@ TWINS: dict[str, Callable[[], str]] = {"rules.json": rendered} | {
         "families",
         "figures",
         "lists",
+        "metrics",
         "privacy",
         "profiles",
         "serving",

@@ -49,7 +49,9 @@ if TYPE_CHECKING:
     )
     from ttsartifact.formulas.chain import adaptation_chain
     from ttsartifact.formulas.pcm_events import PcmFormat
+    from ttsartifact.gating.policy_file import load_policy, policy_of
     from ttsartifact.packing.carriers import convert, reattach, strip
+    from ttsartifact.packing.judging import Judged, gate
     from ttsartifact.packing.pack import Packed, pack
     from ttsartifact.perturbing.perturb import LayerCount, Perturbed, perturb, perturb_wav
     from ttsartifact.perturbing.plan import ImperfectionPlan, load_plan, plan_of
@@ -101,6 +103,7 @@ if TYPE_CHECKING:
     from ttsartifact.terms.draft import Draft
     from ttsartifact.terms.finding import Finding, Hint, Outcome, Recomputed, Severity, Verdict
     from ttsartifact.terms.level import Level
+    from ttsartifact.terms.policy import Check, Policy
     from ttsartifact.terms.trace import Trace
     from ttsartifact.verifying.engine import validate, verify
     from ttsartifact.verifying.report import Reason, Report
@@ -109,6 +112,9 @@ __version__ = "0.1.0"
 
 _PLACES = {
     "ttsartifact.formulas.pcm_events": ("PcmFormat",),
+    "ttsartifact.gating.policy_file": ("load_policy", "policy_of"),
+    "ttsartifact.packing.judging": ("Judged", "gate"),
+    "ttsartifact.terms.policy": ("Check", "Policy"),
     "ttsartifact.perturbing.plan": ("ImperfectionPlan", "load_plan", "plan_of"),
     "ttsartifact.perturbing.perturb": ("LayerCount", "Perturbed", "perturb", "perturb_wav"),
     "ttsartifact.attesting.checking": ("Attested", "Kind", "Standing"),
@@ -210,6 +216,7 @@ __all__ = [
     "Cause",
     "Change",
     "Channel",
+    "Check",
     "Checkpoint",
     "ChildLimits",
     "Clock",
@@ -233,6 +240,7 @@ __all__ = [
     "Hint",
     "ImperfectionPlan",
     "InvalidDescriptor",
+    "Judged",
     "Judgement",
     "Kind",
     "LayerCount",
@@ -249,6 +257,7 @@ __all__ = [
     "Perturbed",
     "Plan",
     "PlannedInput",
+    "Policy",
     "Prepared",
     "Proof",
     "Quantity",
@@ -293,12 +302,15 @@ __all__ = [
     "condition_diff",
     "convert",
     "diff",
+    "gate",
     "load_plan",
+    "load_policy",
     "open",
     "pack",
     "perturb",
     "perturb_wav",
     "plan_of",
+    "policy_of",
     "read_range",
     "reattach",
     "record_command",

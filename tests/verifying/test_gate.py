@@ -6,15 +6,20 @@ from functools import partial
 
 import kit
 import pytest
-from judged import ON_THE_LINE, gated, gated_set
+from judged import ON_THE_LINE, gated, gated_set, measured_gate
 
 from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.finding import Outcome
 from ttsartifact.verifying.engine import verify
 
 
 def case(rule, slug, **edits):
     return kit.Case(rule=rule, slug=slug, make=partial(gated, **edits))
+
+
+def judged(rule, slug, **edits):
+    return kit.Case(rule=rule, slug=slug, make=partial(measured_gate, **edits))
 
 
 CASES = [
@@ -30,6 +35,17 @@ CASES = [
     case("GAT04", "another-value-than-its-source", inputs__0__value_milli=41_000_028_000),
     case("GAT04", "source-leads-nowhere", inputs__0__source="/run/times/t_nothing_ns"),
     case("GAT04", "input-twice", inputs__1__metric="last_token", inputs__1__operator="<", inputs__1__value_milli=3),
+    judged("GAT02", "digest-of-another-policy", policy__digest=digest.of(b"another policy")),
+    judged("GAT02", "threshold-moved", inputs__4__threshold_milli=2_900),
+    judged("GAT02", "check-left-out", inputs__3=...),
+    judged("GAT03", "flipped", failed_promotion=1),
+    judged("GAT03", "repeats-too-far-apart", inputs__4__repeats_milli=[3_612, 3_600, 3_701]),
+    judged("GAT04", "not-the-median", inputs__4__value_milli=3_650),
+    judged("GAT04", "measured-once", inputs__4__repeats_milli=...),
+    judged("GAT09", "another-peak", inputs__0__value_milli=-20_000),
+    judged("GAT09", "a-stall-less", inputs__2__value_milli=51),
+    judged("GAT09", "absent-though-measurable", inputs__0__value_milli=absent("not_measured"), failed_promotion=1),
+    case("GAT09", "no-such-metric", inputs__1__source="ttsa-metrics@1"),
     case("GAT06", "not-deterministic", policy__deterministic=False),
     case("GAT06", "a-listener-decides", inputs__1__source="human@2026"),
     case("GAT03", "boundary-failed", failed_promotion=1, **ON_THE_LINE),

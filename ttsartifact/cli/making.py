@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.sensors import Sensor
     from ttsartifact.running.runner_protocol import RunnerInfo
+    from ttsartifact.terms.policy import Policy
 
 __all__ = [
     "Attempt",
+    "Gate",
     "Lang",
     "Notes",
     "Preregistered",
@@ -39,6 +41,7 @@ __all__ = [
     "note",
     "numbers",
     "origin",
+    "policy_of",
     "refuse_strange",
     "registered",
     "seed_words",
@@ -49,6 +52,7 @@ __all__ = [
 ]  # fmt: skip
 
 Attempt = Annotated[int | None, Option("Which attempt this is, all earlier ones counted.", metavar="N", least=1)]
+Gate = Annotated[str | None, Option("The policy that promotes the run or fails it; it is kept.", metavar="TOML")]
 Lang = Annotated[str | None, Option("Language of the text, as a BCP 47 tag.", metavar="TAG")]
 Notes = Annotated[str | None, Option("A free text for people.")]
 Preregistered = Annotated[
@@ -206,6 +210,18 @@ def sensor_of(name: str) -> Sensor | None:
     return Nvml(optional=name == "auto")
 
 
+def policy_of(path: str | None) -> Policy | None:
+    """Return the policy that --gate names; raises Refused where it asks for a score that nobody has yet."""
+    if path is None:
+        return None
+    from ttsartifact.gating.deciding import require_scores
+    from ttsartifact.gating.policy_file import load_policy
+
+    policy = load_policy(path)
+    require_scores(policy, {})
+    return policy
+
+
 def note(words: str) -> None:
     """Say on stderr what a user should know, in place of what goes on; `-q` leaves it out."""
     if manner().quiet:
@@ -226,6 +242,11 @@ def tell_credentials(packed: Packed) -> None:
 def tell_written(packed: Packed, level: str | None = None) -> None:
     """Say what was written, and on stderr what would make the next level of it, or all that `level` lacks."""
     say(f"{safe(packed.path)}: {packed.artifact_id}, level {packed.level}")
+    gate = packed.descriptor.known("/gate")
+    if gate is not None:
+        from ttsartifact.reporting.promotion import decision
+
+        say(f"  {safe(decision(gate))}")
     reached = LEVELS.index(packed.level)
     asked = reached + 1 if level is None else LEVELS.index(Level(level))
     for following in LEVELS[reached + 1 : asked + 1]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from ttsartifact.cli.making import (
     Attempt,
+    Gate,
     Lang,
     Notes,
     Preregistered,
@@ -17,6 +18,7 @@ from ttsartifact.cli.making import (
     given_text,
     note,
     numbers,
+    policy_of,
     registered,
     seed_words,
     sensor_of,
@@ -102,6 +104,7 @@ def record(
     period: Annotated[int, Option("Between two readings of the sensor.", metavar="MS", least=1)] = 50,
     withhold_text: Annotated[bool, Option("Keep the text's digest only.")] = False,
     include_paths: Annotated[bool, Option("Keep absolute paths of the command.")] = False,
+    gate: Gate = None,
     dry_run: Annotated[bool, Option("Run it, print all that would be stored, and write nothing.")] = False,
     force: Force = False,
 ) -> int:
@@ -130,6 +133,7 @@ def record(
         "params": numbers(param),
         "marking": marking,
         "leaves": leaves,
+        "gate": policy_of(gate),
     }
     stated = {key: value for key, value in told.items() if value}
     if warmup is not None:

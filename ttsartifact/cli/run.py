@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from ttsartifact.cli.making import (
     Attempt,
+    Gate,
     Lang,
     Notes,
     Preregistered,
@@ -17,6 +18,7 @@ from ttsartifact.cli.making import (
     lines_of,
     note,
     numbers,
+    policy_of,
     refuse_strange,
     registered,
     seed_words,
@@ -83,6 +85,7 @@ def run(
     attempt: Attempt = None,
     preregistered: Preregistered = (),
     sensor: SensorName = "auto",
+    gate: Gate = None,
     force: Force = False,
 ) -> int:
     """Synthesise with an installed runner and say what was written."""
@@ -109,7 +112,7 @@ def run(
         say=note,
         on_audio=lambda audio_s: passing(f"{audio_s:.1f} s of audio"),
     )
-    stated = _given({"lang": lang, "notes": notes, "session": session, "attempt": attempt})
+    stated = _given({"lang": lang, "notes": notes, "session": session, "attempt": attempt, "gate": policy_of(gate)})
     if preregistered:
         stated["preregistered"] = [registered(word) for word in preregistered]
     for whole in wholes:

@@ -197,6 +197,15 @@ COMMANDS: dict[str, Command] = {
             "takes each event back to the clean samples and applies the plan again.",
         ),
         Command(
+            "gate",
+            "gating:gate",
+            "Judge runs by a policy and keep its rejects.",
+            "A policy is a list of checks: a metric against a threshold (clause 6.8). Peak, clipping, silence, "
+            "loudness, repeats, duration, RTF and the like are measured here, and measured again by verify; scores of "
+            "other tools come with their repeats. One run becomes one file; many become a .tts.parquet that states how "
+            "many were submitted and how many failed, so that one left out is missed.",
+        ),
+        Command(
             "sign",
             "attesting:sign",
             "Sign the identity of a run.",

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ttsartifact.container import riff
+from ttsartifact.container.floats import as_floats
 from ttsartifact.container.riff import WaveFormat
-from ttsartifact.container.samples import FORMATS, g711
+from ttsartifact.container.samples import FORMATS
 from ttsartifact.container.sound import facts_of
 from ttsartifact.container.source import BytesSource, FileSource, Source, Span
 
@@ -61,20 +62,9 @@ class Sound:
 
         form = FORMATS[self.stored_as]
         raw = self.source.read_at(self.offset + start * form.width * self.channels, count * form.width * self.channels)
-        if form.is_float:
-            # A sample that is no number is as far from any other as full scale; it must not poison the sums.
-            stored = np.frombuffer(raw, form.stored).astype(np.float64)
-            samples = np.nan_to_num(stored, nan=0.0, posinf=1.0, neginf=-1.0)
-        elif form.stored is None:
-            shifted = np.zeros((count * self.channels, 4), np.uint8)
-            shifted[:, 1:] = np.frombuffer(raw, np.uint8).reshape(-1, 3)
-            samples = shifted.view("<i4").reshape(-1) / 2.0**31
-        elif self.stored_as in {"alaw", "mulaw"}:
-            samples = np.array(g711(self.stored_as))[np.frombuffer(raw, form.stored)] / 2.0**15
-        else:
-            middle = 128 if self.stored_as == "pcm_u8" else 0
-            samples = (np.frombuffer(raw, form.stored).astype(np.int64) - middle) / 2.0 ** (8 * form.width - 1)
-        return samples.reshape(count, self.channels)
+        samples = as_floats(raw, self.stored_as, self.channels)
+        # A sample that is no number is as far from any other as full scale; it must not poison the sums.
+        return np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0) if form.is_float else samples
 
     def as_pcm(self) -> tuple[Span, WaveFormat]:
         """Return where the samples lie and what they are there, which for decoded ones may be floats."""

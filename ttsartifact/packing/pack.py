@@ -17,6 +17,7 @@ from ttsartifact.container.limits import LEAF_BYTES
 from ttsartifact.container.source import FileSource, Source, Span, copy_pieces, write_whole
 from ttsartifact.errors import Damaged, InvalidDescriptor, Refused
 from ttsartifact.formulas.levels import level_to_claim
+from ttsartifact.gating.judging import judged
 from ttsartifact.packing.marking import with_credentials
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor, absent
@@ -111,6 +112,8 @@ def build(draft: Draft, audio: Source) -> Run:
             for name, data in encoded.items()
         ],
     }
+    if draft.policy is not None:
+        value["gate"] = judged(draft.policy, value, traces.get("chunks"), whole, wave)
     value["level"] = level_to_claim(Descriptor(b"", value))
     schemas.require_valid("descriptor", value)
     for name, trace in traces.items():

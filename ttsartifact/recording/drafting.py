@@ -23,6 +23,7 @@ from ttsartifact.recording.statements import (
 )
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.draft import Draft
+from ttsartifact.terms.policy import Policy
 from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ def assembled(
         traces=_traces(run, telemetry),
         references=references,
         leaves=stated.get("leaves", False),
+        policy=policy if isinstance(policy := stated.get("gate"), Policy) else None,
     )
 
 

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from ttsartifact.container import schemas
 from ttsartifact.errors import InvalidDescriptor, Refused
+from ttsartifact.gating.deciding import require_scores
 from ttsartifact.recording import pins
 from ttsartifact.recording.marking import marking_of
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent, is_absent
+from ttsartifact.terms.policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +99,8 @@ class Stated(TypedDict, total=False):
     warmup_runs: int
     first_call: bool
     imperfection: Any
-    gate: dict[str, Any]
+    gate: Policy | dict[str, Any]
+    """A policy judges the run when it is packed; a dictionary is /gate as somebody else decided it."""
     ext: dict[str, Any]
     ext_critical: Sequence[str]
     derived_from: dict[str, Any]
@@ -120,7 +123,8 @@ def spelled_out(stated: Stated) -> Stated:
     """
     _refuse_unknown(stated)
     told: dict[str, Any] = {
-        key: value if key in _KEPT_AS_THEY_ARE else _plain(value, key) for key, value in stated.items()
+        key: value if key in _KEPT_AS_THEY_ARE or isinstance(value, Policy) else _plain(value, key)
+        for key, value in stated.items()
     }
     for key, pin in (("model", pins.repository), ("vocoder", pins.repository), ("engine", pins.tool)):
         if isinstance(told.get(key), str):
@@ -353,7 +357,7 @@ def optional_sections(stated: Stated) -> dict[str, Any]:
     sections: dict[str, Any] = {
         "claims": list(stated.get("claims", ())),
         "imperfection": said(stated, "imperfection"),
-        "gate": said(stated, "gate", "not_applicable", "no gate was asked"),
+        "gate": _gate(stated),
     }
     if "ext" in stated:
         sections["ext"] = stated["ext"]
@@ -362,6 +366,15 @@ def optional_sections(stated: Stated) -> dict[str, Any]:
     if "derived_from" in stated:
         sections["derived_from"] = stated["derived_from"]
     return sections
+
+
+def _gate(stated: Stated) -> Any:
+    """Return /gate as far as it is known before there is audio. Raises Refused for a policy that needs a score."""
+    policy = stated.get("gate")
+    if not isinstance(policy, Policy):
+        return said(stated, "gate", "not_applicable", "no gate was asked")
+    require_scores(policy, {})
+    return absent("not_measured", "the policy judges the run when its audio is there")
 
 
 def _embeddable(raw: bytes) -> str | dict[str, Any]:

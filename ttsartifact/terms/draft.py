@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ttsartifact.terms.policy import Policy
     from ttsartifact.terms.trace import Trace
 
 __all__ = ["Draft"]
@@ -27,3 +28,5 @@ class Draft:
     """Bytes of the reference clips that are embedded, by their index in /input/refs."""
     leaves: bool = False
     """Whether packing digests each MiB of the bare file too (clause 8.10)."""
+    policy: Policy | None = None
+    """The gate that judges the run when it is packed; /gate is then written by it (clause 6.8)."""

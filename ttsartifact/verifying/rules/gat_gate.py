@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
+from ttsartifact.formulas.promotion import failed, median
+from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
+from ttsartifact.terms.policy import METRICS_SOURCE
 from ttsartifact.verifying.catalogue import rule
 from ttsartifact.verifying.rules.pin_pins import is_exact
 from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from ttsartifact.gating.metrics import Measured
     from ttsartifact.verifying.evidence import Evidence
 
-_OPERATORS: dict[str, Callable[[int, int], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "!=": operator.ne,
-}
-_OTHER_SIDE = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
 _NO_GATE = NotApplicable("no gate was asked")
 
 
@@ -41,7 +33,7 @@ def pinned_policy(evidence: Evidence) -> Answer:
     policy = evidence.known("/gate/policy")
     others = {evidence.known("/input/text/digest"), evidence.known("/audio/digest"), evidence.known("/audio/pcm")}
     if policy["digest"] not in others:
-        return []
+        return _otherwise_digested(evidence) if "spec" in policy else []
     return [
         Mismatch(
             where="/gate/policy/digest",
@@ -75,9 +67,11 @@ def pinned_inputs(evidence: Evidence) -> Answer:
         if once in seen:
             faults.append(Mismatch(where=f"{where}/metric", found=entry["metric"], message="an input stands twice"))
         seen.add(once)
-        fault = _source_fault(evidence, where, entry)
-        if fault is not None:
-            faults.append(fault)
+        faults += [
+            fault
+            for fault in (_source_fault(evidence, where, entry), _score_fault(evidence, where, entry))
+            if fault is not None
+        ]
     return faults
 
 
@@ -128,20 +122,70 @@ def deterministic_policy(evidence: Evidence) -> Answer:
     ]
 
 
+@rule("GAT09")
+def recomputed_metrics(evidence: Evidence) -> Answer:
+    asked = [
+        (where, entry) for where, entry in entries(evidence, "/gate/inputs") if entry["source"] == METRICS_SOURCE
+    ] if _gated(evidence) else []  # fmt: skip
+    if not asked:
+        return NotApplicable("no input is a metric of the registry")
+    known = {metric["name"]: metric for metric in _spec.load_json("registry/metrics.json")["metric"]}
+    run, faults = _measured(evidence), []
+    for where, entry in asked:
+        metric = known.get(entry["metric"])
+        if metric is None:
+            message = "not a metric of the registry"
+            faults.append(Mismatch(where=f"{where}/metric", found=entry["metric"], message=message))
+            continue
+        stated, expected = entry["value_milli"], run.value(metric["name"])
+        if not _agree(stated, expected, metric["tolerance"]):
+            faults.append(
+                Mismatch(
+                    where=f"{where}/value_milli",
+                    found="absent" if is_absent(stated) else stated,
+                    expected=f"absent: {expected.get('detail')}" if isinstance(expected, dict) else expected,
+                    message=f"{metric['name']} is not what the {metric['from']} gives",
+                )
+            )
+    return faults
+
+
+def _measured(evidence: Evidence) -> Measured:
+    """Return the run as the metrics look at it; its samples are read once, when one asks."""
+    from functools import cache
+
+    from ttsartifact.container.floats import samples_of
+    from ttsartifact.gating.metrics import Measured
+
+    samples = cache(lambda: samples_of(evidence.artifact.audio, evidence.artifact.wave))
+    return Measured(descriptor=evidence.descriptor, chunks=evidence.trace("chunks"), samples=samples)
+
+
+def _agree(stated: Any, expected: Any, tolerance: int) -> bool:
+    if isinstance(expected, dict) or type(stated) is not int:
+        return isinstance(expected, dict) and is_absent(stated)
+    return abs(stated - int(expected)) <= tolerance
+
+
 def _gated(evidence: Evidence) -> bool:
     return evidence.known("/gate") is not None
 
 
 def _failed(evidence: Evidence, *, other_side: bool = False) -> int:
     """Return what the inputs decide; `other_side` reads each operator with its boundary on the other side."""
-    return int(
-        not all(
-            _OPERATORS[_OTHER_SIDE.get(entry["operator"], entry["operator"]) if other_side else entry["operator"]](
-                entry["value_milli"], entry["threshold_milli"]
-            )
-            for _, entry in entries(evidence, "/gate/inputs")
-        )
-    )
+    return failed((entry for _, entry in entries(evidence, "/gate/inputs")), other_side=other_side)
+
+
+def _otherwise_digested(evidence: Evidence) -> list[Mismatch]:
+    """Return the digest of a policy that is not that of the checks which the inputs repeat."""
+    from ttsartifact.gating.deciding import digest_of_policy, stated_policy
+
+    gate = evidence.known("/gate")
+    expected, found = digest_of_policy(stated_policy(gate)), gate["policy"]["digest"]
+    if found == expected:
+        return []
+    message = "the checks are not those of the policy that was digested"
+    return [Mismatch(where="/gate/policy/digest", found=found, expected=expected, message=message)]
 
 
 def _decided_otherwise(evidence: Evidence, message: str) -> Mismatch:
@@ -176,6 +220,24 @@ def _source_fault(evidence: Evidence, where: str, entry: dict[str, Any]) -> Mism
         expected="a JSON pointer, or name@version",
         message=f"nothing says exactly what measured {entry['metric']}",
     )
+
+
+def _score_fault(evidence: Evidence, where: str, entry: dict[str, Any]) -> Mismatch | None:
+    """Return what is wrong with the repeats of a score from outside."""
+    repeats = entry.get("repeats_milli")
+    if repeats is not None and entry["value_milli"] != median(repeats):
+        message = f"the score {entry['metric']} is not the median of its repeats"
+        found = entry["value_milli"]
+        return Mismatch(where=f"{where}/value_milli", found=found, expected=median(repeats), message=message)
+    is_score = entry["source"] != METRICS_SOURCE and not entry["source"].startswith("/")
+    if (
+        is_score
+        and evidence.known("/gate/policy/spec") is not None
+        and (repeats is None or "spread_milli" not in entry)
+    ):
+        message = f"nothing says how far the score {entry['metric']} changes when it is measured again"
+        return Mismatch(where=where, found="one value", expected="spread_milli and repeats_milli", message=message)
+    return None
 
 
 def _counted(stated: dict[str, int], judged: list[int | None]) -> list[Mismatch]:
