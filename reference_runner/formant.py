@@ -1,7 +1,8 @@
 """espeak-ng as a runner: a real engine, small enough to be everywhere, streaming the chunks that it decodes.
 
 Each run loads a private copy of the library, so that no state of an earlier run is left in it, and so that the bytes
-whose digest is stated are the bytes that ran. Its voices draw from the C library's rand(), which is seeded here.
+whose digest is stated are the bytes that ran. Its voices draw from the C library's rand(), or from 1.52 on from a
+generator of its own; both are seeded here.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["EspeakRunner"]
 
 _LIBRARY = "libespeak-ng.so.1"
+_OWN_SEED = "espeak_ng_SetRandSeed"
+"""What espeak-ng exports from 1.52 on; it no longer asks rand(), and seeds itself with the time of day."""
 _DEBIAN = "the Debian package libespeak-ng1"
 _DATA_PACKAGE, _LIBRARY_PACKAGE = "espeak-ng-data", "libespeak-ng1"
 # espeak-ng/speak_lib.h
@@ -120,7 +123,7 @@ class EspeakRunner:
         library.espeak_SetSynthCallback(callback)
 
         def synthesise() -> None:
-            ctypes.CDLL(None).srand(ctypes.c_uint(self._seed))
+            seed_noise(library, self._seed)
             flags = _CHARACTERS_UTF8 | _END_PAUSE
             status = -1
             try:
@@ -154,6 +157,9 @@ class EspeakRunner:
             raise Refused("stream() was asked for before prepare()")
         return self._library
 
+    def _generator(self) -> str:
+        return "espeak_ng_rand" if hasattr(self._ready(), _OWN_SEED) else "libc_rand"
+
     def _about(self) -> tuple[str, str]:
         library = self._ready()
         library.espeak_Info.restype = ctypes.c_char_p
@@ -176,12 +182,21 @@ class EspeakRunner:
             frontend=({"name": "espeak-ng", "version": version, "digest": library_digest},),
             device="cpu",
             adaptation=absent("not_applicable", "the engine is not adapted"),
-            seeds=({"stage": "voice", "requested": asked, "effective": str(self._seed), "generator": "libc_rand"},),
+            seeds=(
+                {"stage": "voice", "requested": asked, "effective": str(self._seed), "generator": self._generator()},
+            ),
             precision=absent("not_applicable", "no network of weights"),
             # Measured: equal in new processes of one machine. Other processors and C libraries were not tried.
             determinism="same_device",
             numerics=absent("not_applicable", "no numerics profile"),
         )
+
+
+def seed_noise(library: Any, seed: int) -> None:
+    """Seed what the voices draw from: the C library's rand(), and from espeak-ng 1.52 on a generator of its own."""
+    ctypes.CDLL(None).srand(ctypes.c_uint(seed))
+    if hasattr(library, _OWN_SEED):
+        getattr(library, _OWN_SEED)(ctypes.c_long(seed))
 
 
 def _installed_library() -> str:

@@ -229,6 +229,12 @@ NEAR: dict[str, Callable[[Path], Path]] = {
         ]
     ),
     "HSH20": partial(kit.artifact, run=replace(kit.draft(), leaves=True), name=PARQUET),
+    "PIN24": partial(
+        kit.artifact,
+        run=replace(kit.draft(), lock=b"speak=1.0:all\n"),
+        patch=kit.put(pins__lock={"kind": "dpkg-closure", "digest": digest.of(b"speak=1.0:all\n"), "packages": 1}),
+        name=PARQUET,
+    ),
     # References and text.
     "REF01": full(input__mode="adapted"),
     "REF02": full(input__refs__2__origin={"kind": "recording", "name": "nobody's: a tone"}),

@@ -8,7 +8,8 @@ a part of its audio, verified.
 `validate` asks whether its structure holds, `verify` whether every byte and claim does: a `Report` of `Finding`s.
 `strip`, `convert` and `reattach` move a run between carriers without changing it.
 `diff` says which condition changed between two runs, how far their sounds are apart, and how their times compare.
-`rerun_command` and `rerun_runner` make it again by nothing that the file names, and say how near they came.
+`rerun_command`, `rerun_factory` and `rerun_runner` make it again by nothing that the file names, and say how near they
+came.
 A `Runner` is an engine that can be asked by name, and `run_runner` asks one; `adapt_voice` has an
 `Adapter` fit it to a voice.
 
@@ -69,10 +70,12 @@ if TYPE_CHECKING:
     from ttsartifact.recording.statements import Stated
     from ttsartifact.recording.wrapping import record_tts, wrap_async_iterator, wrap_iterator
     from ttsartifact.rerunning.consent import Consent
+    from ttsartifact.rerunning.factory import rerun_factory
     from ttsartifact.rerunning.plan import Plan, PlannedInput
     from ttsartifact.rerunning.readapt import Readaptation
-    from ttsartifact.rerunning.rerun import Rerun, rerun_command, rerun_runner
+    from ttsartifact.rerunning.rerun import rerun_command, rerun_runner
     from ttsartifact.rerunning.verdict import Expectation, Judgement, Nearness
+    from ttsartifact.rerunning.workplace import Rerun
     from ttsartifact.running.adapt import adapt_voice
     from ttsartifact.running.adapter_protocol import (
         AdaptationClip,
@@ -159,10 +162,12 @@ _PLACES = {
     "ttsartifact.recording.statements": ("Stated",),
     "ttsartifact.recording.wrapping": ("record_tts", "wrap_async_iterator", "wrap_iterator"),
     "ttsartifact.rerunning.consent": ("Consent",),
+    "ttsartifact.rerunning.factory": ("rerun_factory",),
     "ttsartifact.rerunning.plan": ("Plan", "PlannedInput"),
     "ttsartifact.rerunning.readapt": ("Readaptation",),
-    "ttsartifact.rerunning.rerun": ("Rerun", "rerun_command", "rerun_runner"),
+    "ttsartifact.rerunning.rerun": ("rerun_command", "rerun_runner"),
     "ttsartifact.rerunning.verdict": ("Expectation", "Judgement", "Nearness"),
+    "ttsartifact.rerunning.workplace": ("Rerun",),
     "ttsartifact.running.adapt": ("adapt_voice",),
     "ttsartifact.running.adapter_protocol": (
         "AdaptationClip",
@@ -317,6 +322,7 @@ __all__ = [
     "record_tts",
     "recover",
     "rerun_command",
+    "rerun_factory",
     "rerun_runner",
     "run_batch",
     "run_runner",

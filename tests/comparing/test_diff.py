@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import encoded
@@ -14,6 +15,7 @@ from ttsartifact import NotAnArtifact, Refused, _spec, convert, diff
 from ttsartifact.comparing.timing import compare_timing
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reporting.diff import cause_line, diff_document
+from ttsartifact.terms import digest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -175,3 +177,27 @@ def test_an_engine_that_does_not_repeat_itself_blames_no_condition(tmp_path: Pat
     said = cause_line(found)
     assert said.startswith("both state that the engine does not repeat itself, so no condition can be blamed: ")
     assert 'text: "One." -> "Two."' in said
+
+
+def test_another_lock_is_told_by_its_packages(tmp_path):
+    """The digest says that something changed; the lists say which package, in which version."""
+
+    def locked(name, *lines):
+        listing = "".join(f"{line}\n" for line in lines).encode()
+        lock = {"kind": "pip-record", "digest": digest.of(listing), "packages": len(lines)}
+        run = replace(kit.draft(), lock=listing)
+        return kit.artifact(tmp_path, name=name, run=run, patch=kit.put(pins__lock=lock))
+
+    same = f"numpy==2.0.0 {digest.of(b'n')}"
+    a = locked("a.tts.wav", same, f"onnx==1.1 {digest.of(b'o')}", f"piper-tts==1.8.0 {digest.of(b'one')}")
+    b = locked("b.tts.wav", same, f"piper-tts==1.8.1 {digest.of(b'two')}", f"torch==2.0 {digest.of(b't')}")
+    (change,) = [each for each in diff(a, b).changes if each.subject == "dependency_lock"]
+    assert (change.a, change.b) == ("onnx 1.1, piper-tts 1.8.0, no torch", "no onnx, piper-tts 1.8.1, torch 2.0")
+    c = locked("c.tts.wav", same, f"onnx==1.1 {digest.of(b'o')}", f"piper-tts==1.8.0 {digest.of(b'two')}")
+    (change,) = [each for each in diff(a, c).changes if each.subject == "dependency_lock"]
+    of = [digest.of(each)[:19] for each in (b"one", b"two")]
+    assert (change.a, change.b) == (f"piper-tts 1.8.0 ({of[0]})", f"piper-tts 1.8.0 ({of[1]})")
+    deb = [f"libsonic0=0.2.0-{place}:amd64" for place in (12, 13)]
+    (change,) = [each for each in diff(locked("d.tts.wav", deb[0]), locked("e.tts.wav", deb[1])).changes
+                 if each.subject == "dependency_lock"]  # fmt: skip
+    assert (change.a, change.b) == ("libsonic0 0.2.0-12", "libsonic0 0.2.0-13")

@@ -80,8 +80,22 @@ def test_absent_is_null():
     flat = flat_columns(described())
     assert {name for name, value in flat.items() if value is None} == {
         *("session_id", "t_scheduled", "t_start", "t_first_byte", "t_encoded", "model_repo", "vocoder_repo"),
-        *("gpu_model", "clock_mhz", "power_w", "util_gpu", "failed_promotion", "notes", *column_keys()),
+        *("gpu_model", "clock_mhz", "power_w", "util_gpu", "failed_promotion", "notes", "seed", *column_keys()),
     }
+
+
+def test_what_people_group_by(tmp_path):
+    """4.7: several seeds go by their stages, and a withheld text is null."""
+    artifact = open_artifact(full_run.artifact(tmp_path))
+    value, flat = artifact.descriptor.value, flat_columns(artifact.descriptor)
+    assert flat["text"] == value["input"]["text"]["value"]
+    assert flat["includes"] == value["run"]["times"]["includes"]
+    assert flat["seed"] == ", ".join(f"{seed['stage']}={seed['effective']}" for seed in value["generation"]["seeds"])
+    value["generation"]["seeds"] = value["generation"]["seeds"][:1]
+    value["generation"]["seeds"][0] |= {"effective": absent("unknown"), "requested": "7"}
+    value["input"]["text"]["value"] = absent("withheld")
+    flat = flat_columns(Descriptor(b"", value))
+    assert (flat["seed"], flat["text"]) == ("7", None)
 
 
 def test_utc_is_a_sum_of_integers():

@@ -7,8 +7,8 @@ from ttsartifact.comparing.conditions import Difference
 from ttsartifact.reporting.rerun import plan_lines, rerun_lines
 from ttsartifact.rerunning.consent import Consent
 from ttsartifact.rerunning.plan import Plan, PlannedInput
-from ttsartifact.rerunning.rerun import Rerun
 from ttsartifact.rerunning.verdict import Expectation, Judgement, Nearness, not_comparable
+from ttsartifact.rerunning.workplace import Rerun
 
 ID, AGAIN = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32
 

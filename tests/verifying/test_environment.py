@@ -29,7 +29,12 @@ CASES = [
     case("ENV02", "same-device-twice", env__devices__1__index=0),
     case("ENV02", "no-limit", env__devices__0__power_limit_mw=absent("unknown")),
     case("ENV02", "no-partition", env__devices__0__partition=absent("unknown")),
-    case("ENV03", "unknown-effective-seed", generation__seeds__0__effective=absent("unknown")),
+    case(
+        "ENV03",
+        "unknown-effective-seed",
+        generation__seeds__0__effective=absent("unknown"),
+        generation__seeds__0__requested=absent("unknown"),
+    ),
     case("ENV03", "repeat-differed", generation__determinism__self_repeat="differs"),
     case("ENV05", "variable-twice", env__variables__1__name="CUDA_VISIBLE_DEVICES", env__variables__1__value="77"),
     case("ENV05", "unexplained-seed", env__variables__1__value="78"),
@@ -51,6 +56,7 @@ def test_breaks(case, tmp_path):
         {"generation__determinism__class": "statistical", "generation__determinism__self_repeat": "differs"},
         {"generation__seeds__1__requested": absent("not_applicable")},
         {"generation__seeds__0__effective": absent("not_applicable")},
+        {"generation__seeds__0__effective": absent("unknown")},
         {"generation__seeds__1__effective": "1"},
     ],
 )

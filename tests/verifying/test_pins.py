@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import full_run
@@ -52,8 +53,21 @@ def family_case(slug, family, *, uri="https://example.org/a-voice", engine="engi
     )
 
 
+LINES = b"numpy==2.0.0 sha256:0\npiper-tts==1.8.0 sha256:1\n"
+LOCK = {"kind": "pip-record", "digest": digest.of(LINES), "packages": 2}
+
+
+def locked(parts=lambda parts: parts, **edits):
+    """Return a `make` of a run that keeps the list of its lock."""
+    run = replace(kit.draft(), lock=LINES)
+    return partial(kit.artifact, run=run, patch=kit.put(**({"pins__lock": LOCK} | edits)), parts=parts)
+
+
 FILE = {"path": "config.json", "size": 1, "digest": digest.of(b"another")}
 CASES = [
+    kit.Case(rule="PIN24", slug="another-list", make=locked(lambda p: p | {"lock": LINES.replace(b"1.8.0", b"1.7.0")})),
+    kit.Case(rule="PIN24", slug="of-no-lock", make=locked(pins__lock=absent("unknown"))),
+    kit.Case(rule="PIN24", slug="another-count", make=locked(pins__lock__packages=3)),
     case("PIN01", "branch", pins__model__revision="main"),
     case("PIN01", "tag", pins__vocoder__revision="v1.0"),
     case("PIN01", "short-commit", pins__model__revision="1f0c0a4"),

@@ -81,6 +81,8 @@ CASES = [
         ("PRJ01", "another-verdict-of-the-gate", column("failed_promotion", [1])),
         ("PRJ01", "no-references", column("ref_audio_hashes", [[]])),
         ("PRJ01", "another-name", renamed_audio),
+        ("PRJ01", "another-text", column("text", ["Something that nobody said."])),
+        ("PRJ01", "a-warm-start", column("includes", [["model_load"]])),
         ("PRJ02", "one-nanosecond-late", later("t_first_token_utc", 1)),
         ("PRJ02", "an-hour-off", later("t_submit_utc", 3_600_000_000_000)),
         ("PRJ03", "one-reading-up", one_reading_up),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from ttsartifact.cli.manner import manner
 from ttsartifact.cli.options import Option
 from ttsartifact.cli.speak import Usage, passing, say
-from ttsartifact.formulas.levels import missing_for
+from ttsartifact.formulas.levels import lacking_for
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.level import LEVELS, Level
 
@@ -79,6 +79,10 @@ _OPTIONS = {
     "/generation/device": "--device",
     "/generation/precision": "--precision",
     "/pins/frontend": "--frontend NAME@VERSION",
+    "/generation/precision/quantisation": "--precision DTYPE,quantisation=NAME; none where there is none",
+    "/generation/precision/attention": "--precision DTYPE,attention=NAME",
+    "/generation/precision/tf32": "--precision DTYPE,tf32=no",
+    "/generation/precision/autocast": "--precision DTYPE,autocast=no",
     "/pins/engine": "--engine NAME@VERSION",
     "/traces: telemetry": "--sensor nvml, or --device cpu",
     "/traces: chunks": "a command that writes WAV, FLAC or raw PCM",
@@ -250,7 +254,7 @@ def tell_written(packed: Packed, level: str | None = None) -> None:
     reached = LEVELS.index(packed.level)
     asked = reached + 1 if level is None else LEVELS.index(Level(level))
     for following in LEVELS[reached + 1 : asked + 1]:
-        lacks = missing_for(following, packed.descriptor) or ["/input/refs: where each clip came from"]
+        lacks = lacking_for(following, packed.descriptor)
         told = ", ".join(f"{each} ({_OPTIONS[each]})" if each in _OPTIONS else each for each in lacks)
         note(f"{following} would need {told}")
 

@@ -80,7 +80,9 @@ def record(
     ] = None,
     concurrency: Annotated[int | None, Option("Requests that were in flight together.", least=1)] = None,
     warmup: Annotated[int | None, Option("Runs that the engine made before this one.", least=0)] = None,
-    precision: Annotated[str | None, Option("What it computes in: float16; not_applicable.", metavar="DTYPE")] = None,
+    precision: Annotated[
+        str | None, Option("What it computes in: not_applicable, or float16,attention=sdpa,tf32=no.", metavar="DTYPE")
+    ] = None,
     frontend: Annotated[
         Sequence[str], Option("What makes sounds of letters; may be repeated.", metavar="NAME@VERSION")
     ] = (),

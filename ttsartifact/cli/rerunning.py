@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ttsartifact.rerunning.plan import Plan
-    from ttsartifact.rerunning.rerun import Rerun
+    from ttsartifact.rerunning.workplace import Rerun
 
 __all__ = ["rerun"]
 
@@ -33,6 +33,9 @@ def rerun(
     weights: Annotated[
         str | None, Option("A folder of weight files; each must have the digest that the run pins.", metavar="DIR")
     ] = None,
+    factory: Annotated[
+        str | None, Option("Your own function, of a run that was recorded inside a process.", metavar="PKG:FUNCTION")
+    ] = None,
     param: Params = (),
     readapt: Annotated[bool, Option("For an adapted voice: first make the delta again from its clips.")] = False,
     pcm: Annotated[str | None, Option("As for record.", metavar="FORMAT")] = None,
@@ -44,15 +47,17 @@ def rerun(
     force: Force = False,
 ) -> int:
     """Make a run again and return the exit code of its verdict."""
-    from ttsartifact.rerunning.rerun import rerun_command, rerun_runner
-
     told: dict[str, Any] = {"references": ref, "keep": keep, "replace": force}
     told["on_plan"] = _tell if format == "text" else None
     if text is not None or text_file is not None:
         told["text"] = given_text(text, text_file)
-    if command and (runner or weights or param or readapt):
-        raise Usage("a command behind `--` and a runner are two ways; take one")
+    if bool(command) + bool(factory) + bool(runner or weights or readapt) > 1:
+        raise Usage("a command behind `--`, a factory and a runner are three ways; take one")
     if command:
+        from ttsartifact.rerunning.rerun import rerun_command
+
+        if param:
+            raise Usage("--param is for a runner or a factory; a command has its own options")
         typed: dict[str, Any] = {
             "pcm": pcm,
             "text_on_stdin": text_on_stdin,
@@ -61,7 +66,12 @@ def rerun(
             "wall_s": timeout,
         }
         again = partial(rerun_command, file, command, **typed, **told)
+    elif factory:
+        from ttsartifact.rerunning.factory import rerun_factory
+
+        again = partial(rerun_factory, file, factory, parameters=numbers(param), **told)
     else:
+        from ttsartifact.rerunning.rerun import rerun_runner
         from ttsartifact.running.child import ChildLimits
 
         bounds = ChildLimits(wall_s=timeout)

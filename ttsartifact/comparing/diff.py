@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.comparing.audio import compare_pcm
 from ttsartifact.comparing.changes import changes_between, stated_by_neither, to_blame
 from ttsartifact.comparing.conditions import condition_diff, is_exact
+from ttsartifact.comparing.packages import with_packages
 from ttsartifact.comparing.sound import sound_of
 from ttsartifact.comparing.stages import compare_stages
 from ttsartifact.comparing.timing import compare_timing
@@ -138,7 +139,7 @@ def diff(a: PathLike, b: PathLike, *, on_progress: OnProgress | None = None) -> 
     first, second = _shaped(open_artifact(a)), _shaped(open_artifact(b))
     sides = _side(first), _side(second)
     differences = condition_diff(first.descriptor, second.descriptor)
-    changes = changes_between(first.descriptor, second.descriptor, differences)
+    changes = with_packages(changes_between(first.descriptor, second.descriptor, differences), first, second)
     known = tuple(each for each in changes if each.known)
     stages = compare_stages(first.descriptor, second.descriptor)
     audio, lacks, timing = _heard(first, second, sides, on_progress)

@@ -167,6 +167,24 @@ def _references(descriptor: Descriptor) -> list[str] | None:
     return None if references is None else [_text(reference["digest"]) for reference in references]
 
 
+def _seed(descriptor: Descriptor) -> str | None:
+    """Return the one seed, or each by its stage; None where none is known."""
+    entries = descriptor.known("/generation/seeds") or []
+    told = [(_text(entry["stage"]), _known_seed(entry)) for entry in entries]
+    if len(told) == 1:
+        return told[0][1]
+    return ", ".join(f"{stage}={value}" for stage, value in told if value is not None) or None
+
+
+def _known_seed(entry: Mapping[str, Any]) -> str | None:
+    return next((entry[kind] for kind in ("effective", "requested") if isinstance(entry[kind], str)), None)
+
+
+def _includes(descriptor: Descriptor) -> list[str] | None:
+    included = descriptor.known("/run/times/includes")
+    return None if included is None else [_text(each) for each in included]
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
@@ -208,4 +226,10 @@ _DERIVED: dict[str, Callable[[Descriptor], Any]] = {
     "pcm_hash": _at("/audio/pcm"),
     "failed_promotion": _at("/gate/failed_promotion"),
     "notes": _at("/run/notes"),
+    "text": _at("/input/text/value"),
+    "language": _at("/input/text/lang"),
+    "seed": _seed,
+    "device": _at("/generation/device"),
+    "concurrency": _at("/run/load/concurrency"),
+    "includes": _includes,
 }

@@ -32,8 +32,18 @@ if TYPE_CHECKING:
 __all__ = ["arrow_type", "write"]
 
 _GROUP_ROWS, _GROUP_AUDIO_BYTES = 100, 32 * MIB
-_FEW_VALUES = ("spec_version", "level", "model_repo", "vocoder_repo", "engine", "gpu_model", "codec")
-_BLOBS = frozenset({"descriptor_json", "notes", "parts", "audio"})
+_FEW_VALUES = (
+    "spec_version",
+    "level",
+    "model_repo",
+    "vocoder_repo",
+    "engine",
+    "gpu_model",
+    "codec",
+    "language",
+    "device",
+)
+_BLOBS = frozenset({"descriptor_json", "notes", "text", "parts", "audio"})
 
 
 def write(rows: Iterable[tuple[Mapping[str, bytes], Sequence[Piece]]], file: BinaryIO) -> None:

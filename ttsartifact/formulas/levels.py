@@ -10,9 +10,11 @@ from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.level import LEVELS, Level
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["level_reached", "level_to_claim", "missing_for"]
+__all__ = ["lacking_for", "level_reached", "level_to_claim", "missing_for"]
 
 
 _MAY_NOT_APPLY = frozenset({"/generation/seeds", "/generation/precision"})
@@ -30,14 +32,47 @@ def level_reached(descriptor: Descriptor) -> Level:
 
 
 def level_to_claim(descriptor: Descriptor) -> Level:
-    """Return the highest level that a producer may claim: L3 asks of each clip what rules REF02 and REF04 ask."""
+    """Return the highest level that a producer may claim: L3 also has to hold what rules ask from it on."""
     reached = level_reached(descriptor)
-    if reached != Level.L3:
-        return reached
-    fed = [entry for entry in _objects(descriptor, "/input/refs") if entry.get("role") not in TRAINING_ROLES]
-    told = all(not is_absent(entry["origin"]) for entry in _objects(descriptor, "/input/refs"))
-    told = told and not any(is_absent(entry[key]) for entry in fed for key in ("segment", "fed"))
-    return reached if told else Level.L2
+    return Level.L2 if reached == Level.L3 and lacking_for(Level.L3, descriptor) else reached
+
+
+def lacking_for(level: Level, descriptor: Descriptor) -> list[str]:
+    """Return what a producer lacks to claim `level`: what is missing, and what rules ask from L3 on (clause 9.4)."""
+    missing = missing_for(level, descriptor)
+    return missing if level != Level.L3 else missing + list(_asked_by_rules(descriptor))
+
+
+def _asked_by_rules(descriptor: Descriptor) -> Iterator[str]:
+    """Yield what REF02, REF04, PIN08, PIN09, ENV01, ENV02 and AUD06 would find in a run that claims L3."""
+    clips = _objects(descriptor, "/input/refs")
+    fed = [entry for entry in clips if entry.get("role") not in TRAINING_ROLES]
+    if any(is_absent(entry["origin"]) for entry in clips):
+        yield "/input/refs: where each clip came from"
+    if any(is_absent(entry[key]) for entry in fed for key in ("segment", "fed")):
+        yield "/input/refs: which part of each clip was fed, and as what"
+    for tool in _objects(descriptor, "/pins/frontend"):
+        if not {"build", "revision", "digest", "package"} & tool.keys():
+            yield f"/pins/frontend: a build or a digest of {tool.get('name')}"
+    if descriptor.known("/generation/precision") is not None:
+        for key in ("quantisation", "attention", "tf32", "autocast"):
+            if _is_unknown(descriptor, f"/generation/precision/{key}"):
+                yield f"/generation/precision/{key}"
+    wanted = [f"/env/os/{key}" for key in ("version", "kernel", "libc")]
+    if descriptor.known("/generation/device") not in {None, "cpu"}:
+        wanted.append("/env/runtime")
+    for place in range(len(_objects(descriptor, "/env/devices"))):
+        keys = ("driver", "partition", "power_limit_mw", "max_clock_mhz", "memory_mib")
+        wanted += [f"/env/devices/{place}/{key}" for key in keys]
+    if descriptor.known("/audio/codec") != "wav":
+        wanted.append("/audio/encoder")
+    yield from (pointer for pointer in wanted if _is_unknown(descriptor, pointer))
+
+
+def _is_unknown(descriptor: Descriptor, pointer: str) -> bool:
+    """Tell whether a value is missing although there is one."""
+    value = descriptor.at(pointer)
+    return value is None or (is_absent(value) and value["reason"] != "not_applicable")
 
 
 def missing_for(level: Level, descriptor: Descriptor) -> list[str]:

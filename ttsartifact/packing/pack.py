@@ -121,6 +121,7 @@ def build(draft: Draft, audio: Source) -> Run:
     parts = {"descriptor": canonical.canonical_bytes(value)}
     parts |= {f"trace/{name}": data for name, data in encoded.items()}
     parts |= {"leaves": bytes.fromhex("".join(digests.leaves))} if draft.leaves else {}
+    parts |= {"lock": draft.lock} if draft.lock is not None else {}
     parts |= {f"ref/{index}": data for index, data in sorted(draft.references.items())}
     return Run(parts=parts, audio=audio, wave=wave, audio_digest=digests.encoded, credentials=found)
 

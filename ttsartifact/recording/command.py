@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, Unpack
 
 from ttsartifact.container import riff
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from ttsartifact.packing.pack import Packed
     from ttsartifact.recording.clock import Clock
     from ttsartifact.recording.known_commands import KnownCommand
+    from ttsartifact.recording.locks import Lock
     from ttsartifact.recording.process import Finished
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.sensors import Sensor
@@ -196,10 +198,12 @@ class _Recording:
                 self_repeat=self._again(path, folder) if repeat else None,
             )
             notes = [words for words in (self._stated.get("notes"), mended and mended.words) if words]
-            told = self._known_facts() | self._stated | ({"notes": "\n".join(notes)} if notes else {})
+            facts, lock = self._known_facts()
+            told = facts | self._stated | ({"notes": "\n".join(notes)} if notes else {})
             if delivery.self_repeat == "differs" and "determinism" not in self._stated:
                 told["determinism"] = "none"  # whatever is expected of programs of its kind, this one was seen
-            draft = draft_of(run, told, text=self._order.text, clips=self.clips, delivery=delivery)
+            told_by = replaced(delivery, lock=lock)
+            draft = draft_of(run, told, text=self._order.text, clips=self.clips, delivery=told_by)
             return pack(draft, audio, run.out, replace=replace)
 
     def _delivery(
@@ -220,12 +224,11 @@ class _Recording:
             self_repeat=self_repeat,
         )
 
-    def _known_facts(self) -> Stated:
-        """Return what the command says of itself: its package, its options, its voice's files."""
-        engine = pins.engine_of(self._order.argv if self._known is None else self._known.argv)
+    def _known_facts(self) -> tuple[Stated, Lock | None]:
+        """Return what the command says of itself, and what is installed around its engine."""
+        argv = self._order.argv if self._known is None else self._known.argv
+        engine = pins.engine_of(argv)
         facts: Stated = {"engine": engine}
-        if (lock := pins.lock_of(engine)) is not None:
-            facts["lock"] = lock
         if self._known is None and is_shell(self._order.argv) and "engine" not in self._stated:
             self.run.say(
                 "the engine is recorded as the shell that runs it; record the program itself, or say "
@@ -236,7 +239,7 @@ class _Recording:
             facts |= spelled_out(self._known.stated(engine))
             if self._known.within:
                 self.run.say(f"the engine within the shell's command line was taken to be {self._known.name}")
-        return facts
+        return facts, pins.lock_of(engine, argv)
 
     def _again(self, path: str, folder: str) -> str:
         """Run the command a second time, after the record was closed, and say whether it gave the same bytes."""

@@ -6,9 +6,9 @@ espeak-ng is 28 KB; its voice is in libespeak-ng1 and espeak-ng-data. The lock c
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ttsartifact.terms import digest
+from ttsartifact.recording.locks import Lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +21,8 @@ FIELDS = "${Package}\t${Version}\t${Architecture}\t${Pre-Depends}, ${Depends}\t$
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 
 
-def lock_of(package: str, listing: str) -> dict[str, Any] | None:
-    """Return /pins/lock over `package` and all it depends on, out of a listing in `FIELDS`; None if it is not there.
+def lock_of(package: str, listing: str) -> Lock | None:
+    """Return the lock over `package` and all it depends on, out of a listing in `FIELDS`; None if it is not there.
 
     Of alternatives, and of the packages that provide a name, every installed one counts: which of them was used, no
     package manager knows.
@@ -43,9 +43,9 @@ def lock_of(package: str, listing: str) -> dict[str, Any] | None:
             continue
         seen.add(name)
         for row in by_name.get(name, ()):
-            found[f"{row[0]}={row[1]}:{row[2]}\n"] = None
+            found[f"{row[0]}={row[1]}:{row[2]}"] = None
             waiting += _names(row[3])
-    return {"kind": "dpkg-closure", "digest": digest.of("".join(sorted(found)).encode()), "packages": len(found)}
+    return Lock.of("dpkg-closure", found)
 
 
 def _names(relations: str) -> Iterator[str]:

@@ -29,11 +29,12 @@ from ttsartifact.terms.trace import Trace
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ttsartifact.recording.locks import Lock
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.run import Run
     from ttsartifact.recording.statements import Stated
 
-__all__ = ["Delivery", "assembled", "draft_of", "lock_of_process", "statement_sections", "tool"]
+__all__ = ["Delivery", "assembled", "draft_of", "lock_of", "lock_section", "statement_sections", "tool"]
 
 
 _CHANGES_FOR_A_PERIOD = 8  # of fewer, the shortest gap is chance
@@ -58,6 +59,8 @@ class Delivery:
     """The HTTP exchange that the run was (clause 7.8)."""
     elsewhere: bool = False
     """Whether another machine computed, of which nothing is known here."""
+    lock: Lock | None = None
+    """What is installed around an engine outside of this process, where that could be read."""
 
 
 def statement_sections(
@@ -90,11 +93,11 @@ def draft_of(
     run: Run, stated: Stated, *, text: str | bytes, clips: Sequence[tuple[Reference, bytes]], delivery: Delivery
 ) -> Draft:
     """Return everything that was recorded of `run`, after its end."""
-    lock = lock_of_process(in_process=delivery.in_process)
-    sections = statement_sections(stated, text=text, clips=clips, delivery=delivery, lock=lock)
+    lock = lock_of(delivery)
+    sections = statement_sections(stated, text=text, clips=clips, delivery=delivery, lock=lock_section(lock))
     embedded = {place: data for place, (reference, data) in enumerate(clips) if reference.embed}
     withheld = text_bytes(text).decode("utf-8", "replace") if stated.get("withhold_text") else None
-    return assembled(run, sections, stated, delivery=delivery, references=embedded, withheld=withheld)
+    return assembled(run, sections, stated, delivery=delivery, references=embedded, withheld=withheld, lock=lock)
 
 
 def assembled(
@@ -105,6 +108,7 @@ def assembled(
     delivery: Delivery,
     references: dict[int, bytes],
     withheld: str | None = None,
+    lock: Lock | None = None,
 ) -> Draft:
     """Return the draft of a run whose stated `sections` are there; of `stated` only what /run holds is asked.
 
@@ -156,6 +160,7 @@ def assembled(
         references=references,
         leaves=stated.get("leaves", False),
         policy=policy if isinstance(policy := stated.get("gate"), Policy) else None,
+        lock=lock.listing if lock is not None and _keeps_list(lock, value, stated) else None,
     )
 
 
@@ -170,11 +175,21 @@ def _attempt(stated: Stated) -> dict[str, Any]:
     return {"index": stated["attempt"], "retries": stated["attempt"] - 1}
 
 
-def lock_of_process(*, in_process: bool) -> dict[str, Any]:
-    """Return /pins/lock as this interpreter can tell it; the first time costs a fifth of a second."""
-    if in_process:
-        return environment.dependency_lock()
-    return absent("unknown", "the engine runs outside the recorder's interpreter")
+def lock_of(delivery: Delivery) -> Lock | None:
+    """Return what is installed around the engine; of this interpreter the first time costs a fifth of a second."""
+    return environment.dependency_lock() if delivery.in_process else delivery.lock
+
+
+def lock_section(lock: Lock | None) -> dict[str, Any]:
+    """Return /pins/lock."""
+    if lock is None:
+        return absent("unknown", "the engine runs outside the recorder's interpreter")
+    return lock.to_value()
+
+
+def _keeps_list(lock: Lock, value: dict[str, Any], stated: Stated) -> bool:
+    """Tell whether the list stands beside its digest: not of another lock that the caller stated, nor unwanted."""
+    return stated.get("lock_list", True) and bool(value["pins"]["lock"] == lock.to_value())
 
 
 def _times(run: Run, stated: Stated, submit: int, delivery: Delivery) -> dict[str, Any]:

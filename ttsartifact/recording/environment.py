@@ -16,11 +16,12 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.recording.locks import Lock
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent, is_absent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["capture", "dependency_lock", "packages", "record_digest", "unknown", "variables"]
 
@@ -92,14 +93,17 @@ def packages() -> list[dict[str, Any]]:
     return [dict(entry) for entry in _installed() if _PACKAGES.fullmatch(entry["name"])]
 
 
-def dependency_lock() -> dict[str, Any]:
-    """Return /pins/lock over every installed distribution, in the form `pip-record` (clause 5.8)."""
+def dependency_lock(path: Sequence[str] | None = None) -> Lock:
+    """Return the lock over every distribution on our own path, or on `path`, as `pip-record` (clause 5.8)."""
     nothing = record_digest("")
-    lines = sorted(
-        f"{entry['name']}=={entry['version']} {nothing if is_absent(entry['digest']) else entry['digest']}\n"
-        for entry in _installed()
+    found = _installed() if path is None else _distributions(path)
+    return Lock.of(
+        "pip-record",
+        (
+            f"{entry['name']}=={entry['version']} {nothing if is_absent(entry['digest']) else entry['digest']}"
+            for entry in found
+        ),
     )
-    return {"kind": "pip-record", "digest": digest.of("".join(lines).encode()), "packages": len(lines)}
 
 
 def record_digest(record: str) -> str:
@@ -117,8 +121,12 @@ def record_digest(record: str) -> str:
 
 @cache
 def _installed() -> tuple[dict[str, Any], ...]:
+    return _distributions(sys.path)
+
+
+def _distributions(path: Sequence[str]) -> tuple[dict[str, Any], ...]:
     found: dict[str, dict[str, Any]] = {}
-    for distribution in importlib.metadata.distributions():
+    for distribution in importlib.metadata.distributions(path=list(path)):
         name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"] or "").lower()  # PEP 503
         if not name or name in found:
             continue  # the first on the path is the one that is imported

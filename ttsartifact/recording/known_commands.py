@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.recording.pins import executable, file_digest, package_files
-from ttsartifact.terms import digest
+from ttsartifact.recording.pins import by_content, executable, package_files
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ class KnownCommand:
         config = self._config(voice)
         params = {name: self._param(name, place, config) for name, place in shape["params"].items()}
         found["params"] = {name: value for name, value in params.items() if value is not None}
-        model = _pinned([voice, *self._config_path(voice)]) if voice is not None else self._packaged()
+        model = by_content([voice, *self._config_path(voice)]) if voice is not None else self._packaged()
         if model is not None:
             found["model"] = {"family": shape["family"], **model}
             found["vocoder"] = {"integrated": True, "detail": shape["vocoder"]}
@@ -111,9 +110,11 @@ class KnownCommand:
         if drawn_by and all(value == 0 for value in drawn_by):
             seeds, found["determinism"] = "not_applicable", "same_device"
         if "seed" in self.options:
-            found["seeds"] = [self.options["seed"][-1]]
+            seed = self.options["seed"][-1]
+            found["seeds"] = [seed]
             if "seeded" in shape:
                 found["determinism"] = shape["seeded"]
+                found["seeds"] = [{"stage": "engine", "requested": seed, "effective": seed}]
         elif seeds == "not_applicable":
             found["seeds"] = absent("not_applicable", "the engine draws nothing")  # type: ignore[typeddict-item]
         elif seeds == "unseeded":
@@ -137,7 +138,7 @@ class KnownCommand:
         spoken = re.escape(re.split(r"[-+]", voice)[0]) or "[^/]*"
         pattern = re.compile(told["files"].replace("{voice}", spoken))
         files = sorted({path for name in told["names"] for path in package_files(name) if pattern.fullmatch(path)})
-        return _pinned(files, below=os.path.commonpath([os.path.dirname(path) for path in files])) if files else None
+        return by_content(files, below=os.path.commonpath([os.path.dirname(path) for path in files])) if files else None
 
     def _in_wheel(self, told: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the model that the distribution of this very program holds; None of a program from elsewhere."""
@@ -149,7 +150,7 @@ class KnownCommand:
         if os.path.realpath(executable(self.argv[0])) not in placed.values():
             return None
         files = sorted(path for name, path in placed.items() if re.fullmatch(told["files"], name))
-        return _pinned(files, below=os.path.commonpath([os.path.dirname(path) for path in files])) if files else None
+        return by_content(files, below=os.path.commonpath([os.path.dirname(path) for path in files])) if files else None
 
     def _device(self) -> str:
         devices: dict[str, str] = self.shape["devices"]
@@ -289,20 +290,6 @@ def _options(words: Sequence[str], shape: Mapping[str, Any]) -> dict[str, tuple[
         elif word[:2] in named and not word.startswith("--"):
             found[named[word[:2]]] = (*found.get(named[word[:2]], ()), word[2:])
     return found
-
-
-def _pinned(paths: Sequence[str], below: str = "") -> dict[str, Any]:
-    """Return files as a repository that is pinned by their content; their names are those `below` a folder."""
-    files = [
-        {
-            "path": os.path.relpath(path, below) if below else os.path.basename(path),
-            "size": os.path.getsize(path),
-            "digest": file_digest(path),
-        }
-        for path in paths
-    ]
-    revision = digest.of("".join(f"{file['digest']}  {file['path']}\n" for file in files).encode())
-    return {"uri": f"urn:{revision}", "revision": revision, "files": files}
 
 
 def _value(word: str) -> Any:

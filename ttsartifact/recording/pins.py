@@ -22,7 +22,10 @@ from ttsartifact.terms.descriptor import absent
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ttsartifact.recording.locks import Lock
+
 __all__ = [
+    "by_content",
     "checkout",
     "engine_of",
     "executable",
@@ -60,6 +63,9 @@ else:
     print(json.dumps({"origin": spec.origin if spec else None}))
 """
 
+# The path on which a Python finds what is installed; the first entry is the folder of the question itself.
+_WHERE = "import json, sys; print(json.dumps(sys.path[1:]))"
+
 
 def tool(words: str) -> dict[str, Any]:
     """Return the tool that a flag names: `name@version`."""
@@ -93,6 +99,20 @@ def repository(words: str, files: Iterable[str | os.PathLike[str]] = ()) -> dict
         ) from error
     missing = absent("not_measured", "the files were not at hand when the run was recorded")
     return {"uri": uri, "revision": revision, "files": listed or missing}
+
+
+def by_content(paths: Sequence[str | os.PathLike[str]], below: str = "") -> dict[str, Any]:
+    """Return local files as a repository that is pinned by their content; names are those `below` a folder."""
+    files = [
+        {
+            "path": os.path.relpath(path, below) if below else os.path.basename(path),
+            "size": os.path.getsize(path),
+            "digest": file_digest(path),
+        }
+        for path in paths
+    ]
+    revision = digest.of("".join(f"{file['digest']}  {file['path']}\n" for file in files).encode())
+    return {"uri": f"urn:{revision}", "revision": revision, "files": files}
 
 
 def checkout(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
@@ -137,12 +157,31 @@ def engine_of(argv: Sequence[str]) -> dict[str, Any]:
     return pinned
 
 
-def lock_of(engine: dict[str, Any]) -> dict[str, Any] | None:
-    """Return /pins/lock of an engine that a Debian package brought, or None of any other."""
-    if not str(engine.get("build", "")).startswith("deb "):
+def lock_of(engine: dict[str, Any], argv: Sequence[str] = ()) -> Lock | None:
+    """Return what is installed around an engine: its Debian package's closure, or what its Python has on its path.
+
+    `argv` is the command that it was pinned by. None of an engine that came otherwise.
+    """
+    build = str(engine.get("build", ""))
+    if build.startswith("pip-record ") and argv:
+        return _lock_of_interpreter(executable(argv[0]))
+    if not build.startswith("deb "):
         return None
     listing = _answer(["dpkg-query", "-W", "-f", debian.FIELDS])
     return debian.lock_of(str(engine["package"]), listing.decode("utf-8", "replace")) if listing else None
+
+
+def _lock_of_interpreter(path: str) -> Lock | None:
+    """Return what lies on the path of a Python: the one at `path`, or that of the script there."""
+    from ttsartifact.recording.environment import dependency_lock
+
+    interpreter = path if _INTERPRETER.fullmatch(os.path.basename(path)) else _interpreter_of(path)
+    answer = None if interpreter is None else _answer([interpreter, "-c", _WHERE])
+    try:
+        places = json.loads(answer) if answer else None
+    except ValueError:
+        return None
+    return dependency_lock([str(place) for place in places]) if isinstance(places, list) else None
 
 
 def package_files(package: str) -> list[str]:
@@ -187,16 +226,20 @@ def _by_package(path: str) -> dict[str, Any] | None:
 
 def _by_distribution(path: str) -> dict[str, Any] | None:
     """Ask the Python of a console script's first line which distribution brought it."""
+    interpreter = _interpreter_of(path)
+    facts = None if interpreter is None else _whose(interpreter, "script", os.path.realpath(path))
+    return _distribution(facts) if facts and "name" in facts else None
+
+
+def _interpreter_of(path: str) -> str | None:
+    """Return the Python that a script's first line names, or None of another program."""
     try:
         with open(path, "rb") as file:
             first = file.readline(_FIRST_LINE)
     except OSError:
         return None
     words = first[2:].decode("utf-8", "replace").split() if first.startswith(b"#!") else []
-    if not words or not re.match(r"(python|pypy)", os.path.basename(words[0])):
-        return None
-    facts = _whose(words[0], "script", os.path.realpath(path))
-    return _distribution(facts) if facts and "name" in facts else None
+    return words[0] if words and re.match(r"(python|pypy)", os.path.basename(words[0])) else None
 
 
 def _by_asking(path: str) -> dict[str, Any]:

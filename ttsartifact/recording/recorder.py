@@ -24,6 +24,7 @@ from ttsartifact.packing.pack import Packed, pack
 from ttsartifact.recording.chunk_types import in_host_memory
 from ttsartifact.recording.drafting import Delivery, draft_of, statement_sections, tool
 from ttsartifact.recording.encoding import DEPTHS, encoded
+from ttsartifact.recording.factories import installed
 from ttsartifact.recording.pcm_stream import PcmStream
 from ttsartifact.recording.run import Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS
@@ -68,11 +69,14 @@ class Recorder:
         on_error: Literal["log", "raise"] = "log",
         say: Callable[[str], None] = say_by_logging,
         beside: Recorder | None = None,
+        waiting: int | None = None,
+        running: int | None = None,
         **stated: Unpack[Stated],
     ) -> None:
         """Take what will be recorded. `stated` is what only the caller knows; see `Stated` for its fields.
 
         Without `sample_rate_hz` the chunks have to tell it, as (rate, samples) or by an attribute.
+        `waiting` and `running` are the load that the request meets, where `submit` does not say it.
         A recorder `beside` one that was entered before records a request of the same batch, on that one's timebase
         and with its sensor. All of them are closed before the first one finishes.
 
@@ -95,10 +99,11 @@ class Recorder:
             say=say,
             beside=None if beside is None else beside._run,  # noqa: SLF001 - its own class
         )
-        self._text, self._stated, self._replace = text, spelled_out(stated), replace
+        self._text, self._stated, self._replace = text, _of_this_process(spelled_out(stated)), replace
         self._audio: dict[str, Any] = {"roles": roles} if roles else {}
         self._observer, self._semantics, self._includes = observer, semantics, tuple(includes)
         self._on_error = on_error
+        self._load = waiting, running
         self._stream = PcmStream(self._wave)
         self._lock = threading.Lock()
         self._frames = self._clipped = self._silent_items = 0
@@ -155,8 +160,9 @@ class Recorder:
 
     def submit(self, *, waiting: int | None = None, running: int | None = None) -> None:
         """Stamp the hand-over to the engine, and the load that it meets when the caller knows it."""
-        if waiting is not None or running is not None:
-            self._run.queue_depth(waiting, running)
+        load = (waiting, running) if (waiting, running) != (None, None) else self._load
+        if load != (None, None):
+            self._run.queue_depth(*load)
         self._run.submit()
 
     def start(self) -> None:
@@ -216,7 +222,7 @@ class Recorder:
         """
         try:
             self._require_no_fault()
-            self._stated |= spelled_out(stated)
+            self._stated |= _of_this_process(spelled_out(stated))
             self.close()
             self._run.end()
             with FileSource(self._path) as audio:
@@ -421,6 +427,16 @@ class Recorder:
         self._run.abandon(f"{type(error).__name__}: {error}", chunks=len(self._run.chunks), frames=self._frames)
         if isinstance(error, TtsArtifactError) and not error.where:
             error.where = self._run.journal.path
+
+
+def _of_this_process(stated: Stated) -> Stated:
+    """Return what is stated, with the builds of an engine and of front ends that are distributions installed here."""
+    found: Stated = {}
+    if isinstance(engine := stated.get("engine"), dict):
+        found["engine"] = installed(engine)
+    if front_ends := stated.get("frontend"):
+        found["frontend"] = [installed(each) if isinstance(each, dict) else each for each in front_ends]
+    return stated | found
 
 
 def _require_call(out: str | os.PathLike[str], subtype: str, on_error: str) -> None:

@@ -15,11 +15,11 @@ from ttsartifact.container import riff
 from ttsartifact.container.source import FileSource, JoinedSource, Span, require_room
 from ttsartifact.errors import CommandFailed, Refused
 from ttsartifact.packing.pack import pack
-from ttsartifact.recording.drafting import Delivery, assembled, lock_of_process, tool
+from ttsartifact.recording.drafting import Delivery, assembled, lock_of, lock_section, tool
 from ttsartifact.recording.encoding import DEPTHS
 from ttsartifact.recording.repairing import streamed
 from ttsartifact.recording.run import JOURNAL_FORMAT, Logs, Moments
-from ttsartifact.terms.descriptor import absent, is_absent
+from ttsartifact.terms.descriptor import is_absent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,9 +109,12 @@ def recover(
             includes=run.conditions["includes"],
             in_process=run.recorder == "in_process",
         )
+        lock = lock_of(delivery)
+        if is_absent(run.sections["pins"]["lock"]):
+            run.sections["pins"]["lock"] = lock_section(lock)
         notes = [words for words in (run.stated.get("notes"), f"recovered from a journal: {run.why}") if words]
         stated: Any = run.stated | {"notes": "\n".join(notes)}
-        draft = assembled(run, run.sections, stated, delivery=delivery, references={})  # type: ignore[arg-type]
+        draft = assembled(run, run.sections, stated, delivery=delivery, references={}, lock=lock)  # type: ignore[arg-type]
         return pack(draft, audio, target, replace=replace)
 
 
@@ -134,7 +137,6 @@ def _read(path: str) -> _Journalled:
             ) from error
     if not run.sections or run.moments.submit is None:
         raise Refused("the journal ends before the request was submitted", where=path, expected="something to recover")
-    run.sections["pins"]["lock"] = _lock(run)
     return run
 
 
@@ -246,10 +248,3 @@ def _said_of_audio(run: _Journalled) -> dict[str, Any]:
     encoder = {"encoder": tool()} if run.recorder == "in_process" else {}
     roles = run.conditions.get("roles")
     return encoder | ({"roles": roles} if roles else {})
-
-
-def _lock(run: _Journalled) -> Any:
-    lock = run.sections["pins"]["lock"]
-    if not is_absent(lock):
-        return lock
-    return lock_of_process(in_process=True) if run.recorder == "in_process" else absent("not_measured")

@@ -97,7 +97,7 @@ class Run:
         A run `beside` another is computed in the same batch: one timebase and one sampler serve both.
         """
         self.out = os.fspath(out)
-        self.say = say
+        self._say = say
         self.moments = Moments()
         self.chunks: list[tuple[int, int, int]] = []
         self._clock = clock or SystemClock()
@@ -110,6 +110,13 @@ class Run:
         self.sampler: Sampler
         self.logs = Logs()
         require_room(self.out, replace=replace)
+
+    def say(self, words: str) -> None:
+        """Tell the caller; a listener of the caller's that fails takes no sound away."""
+        try:
+            self._say(words)
+        except Exception:
+            logging.getLogger("ttsartifact").exception("whoever listens to the recorder failed over: %s", words)
 
     def begin(self, **facts: Any) -> None:
         """Start the timebase, the journal and the sampler."""

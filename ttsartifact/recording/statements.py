@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 from ttsartifact.container import schemas
 from ttsartifact.errors import InvalidDescriptor, Refused
 from ttsartifact.gating.deciding import require_scores
-from ttsartifact.recording import pins
+from ttsartifact.recording import factories, pins
 from ttsartifact.recording.marking import marking_of
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent, is_absent
 from ttsartifact.terms.policy import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ttsartifact.recording.references import Reference
 
@@ -53,25 +53,39 @@ class Stated(TypedDict, total=False):
     learnt_from: Sequence[dict[str, Any]]
     """Entries of /input/refs behind those of `references`: clips that the voice was adapted to, not at hand."""
     refs_ordered: bool
-    model: dict[str, Any] | str
-    """A repository; as words `REPO@COMMIT`, with its files where the Hugging Face cache holds that commit."""
-    vocoder: dict[str, Any] | str
+    model: dict[str, Any] | str | Sequence[str | os.PathLike[str]]
+    """A repository; as words `REPO@COMMIT`, with its files where the Hugging Face cache holds that commit.
+
+    A list of files on this machine is pinned by their content.
+    """
+    vocoder: dict[str, Any] | str | Sequence[str | os.PathLike[str]]
     engine: dict[str, Any] | str
     """A tool; as words `NAME@VERSION`."""
     frontend: Sequence[dict[str, Any] | str]
     """Tools; as words `NAME@VERSION`."""
     adaptation: dict[str, Any]
     lock: dict[str, Any]
+    lock_list: bool
+    """Whether the names of what is installed are kept beside the lock's digest; they are, unless this is False."""
     container_image: str
     device: str
     """Where the model computed: cpu, cuda, rocm, mps, xpu, npu, other."""
     runner: dict[str, Any]
+    factory: str | Callable[..., Any]
+    """The function that gives this sound for this text: itself, or as words `package.module:function`.
+
+    With it a run that was recorded inside a process can be made again (`rerun --factory`): it is called with the text,
+    and with those of `params`, `seed` and `lang` that it takes.
+    """
     seed: int | str
     """The seed of an engine that has one; `seeds` is for several stages."""
     seeds: Sequence[dict[str, Any] | int | str]
     """By stage; a number or digits alone are those of the whole engine."""
     precision: dict[str, Any] | str
-    """As words a dtype such as float16, or not_applicable of an engine that computes in integers."""
+    """As words a dtype with what is known beside it, or not_applicable of an engine that computes in integers.
+
+    `float16,quantisation=none,attention=sdpa,tf32=no,autocast=no`
+    """
     determinism: str
     """bitwise, same_device, statistical, none; what a rerun is expected to give."""
     determinism_flags: Sequence[str]
@@ -122,6 +136,7 @@ def spelled_out(stated: Stated) -> Stated:
     `Stated`, with the nearest one, and Refused for a pin that pins nothing and for a value that JSON cannot hold.
     """
     _refuse_unknown(stated)
+    stated = cast("Stated", {**stated, **_local_files(stated)})
     told: dict[str, Any] = {
         key: value if key in _KEPT_AS_THEY_ARE or isinstance(value, Policy) else _plain(value, key)
         for key, value in stated.items()
@@ -129,10 +144,14 @@ def spelled_out(stated: Stated) -> Stated:
     for key, pin in (("model", pins.repository), ("vocoder", pins.repository), ("engine", pins.tool)):
         if isinstance(told.get(key), str):
             told[key] = pin(told[key])
+    if "factory" in stated:
+        if "runner" in stated:
+            raise TypeError("factory= names the function that a rerun calls; runner= an installed runner; say one")
+        told["runner"] = factories.runner_of(told.pop("factory"))
     if "marking" in told:
         told["marking"] = marking_of(told["marking"])
     if isinstance(told.get("precision"), str):
-        told["precision"] = _precision(told["precision"])
+        told["precision"] = _precision(told["precision"], on_cpu=told.get("device") == "cpu")
     if told.get("frontend"):
         told["frontend"] = [pins.tool(each) if isinstance(each, str) else each for each in told["frontend"]]
     if told.get("seed") is not None:
@@ -145,7 +164,21 @@ def spelled_out(stated: Stated) -> Stated:
     return cast("Stated", told)
 
 
-_KEPT_AS_THEY_ARE = frozenset({"references"})
+def _local_files(stated: Stated) -> dict[str, Any]:
+    """Return the pins of models that were named by their files on this machine."""
+    pinned = {}
+    for key in ("model", "vocoder"):
+        value: Any = stated.get(key)
+        places = [value] if isinstance(value, os.PathLike) else value
+        if isinstance(places, (list, tuple)):
+            try:
+                pinned[key] = pins.by_content(places)
+            except (OSError, TypeError) as error:
+                raise Refused(f"a file of the {key} cannot be read: {error}", where=f"/pins/{key}") from error
+    return pinned
+
+
+_KEPT_AS_THEY_ARE = frozenset({"references", "factory"})
 _EXAMPLES = {
     "/generation/seeds": 'seed=7, or seeds=[{"stage": "decoder", "requested": "7", "effective": "7", "generator": '
     '"philox"}]',
@@ -226,12 +259,33 @@ def _plain(value: Any, where: str) -> Any:
     )
 
 
-def _precision(word: str) -> dict[str, Any]:
-    """Return /generation/precision of a dtype in a word."""
-    if word == "not_applicable":
+_PRECISION_WORDS = ("quantisation", "attention", "tf32", "autocast")
+_YES_OR_NO = {"yes": True, "true": True, "no": False, "false": False}
+
+
+def _precision(words: str, *, on_cpu: bool) -> dict[str, Any]:
+    """Return /generation/precision of a dtype, and of what is said behind it as `attention=sdpa,tf32=no`.
+
+    A CPU has no TF32 and casts nothing by itself; `none` says that there is none of it.
+    """
+    if words == "not_applicable":
         return absent("not_applicable", "the engine computes with no floating-point tensors")
-    unsaid = dict.fromkeys(("quantisation", "attention", "tf32", "autocast"), absent("unknown", _UNSAID))
-    return {"dtype": word, **unsaid}
+    dtype, *further = words.split(",")
+    found: dict[str, Any] = {"dtype": dtype, **dict.fromkeys(_PRECISION_WORDS, absent("unknown", _UNSAID))}
+    if on_cpu:
+        found |= dict.fromkeys(("tf32", "autocast"), absent("not_applicable", "computed on the CPU"))
+    for each in further:
+        key, mark, value = each.partition("=")
+        if not mark or key not in _PRECISION_WORDS:
+            raise Refused(
+                "a precision is a dtype, and what is known beside it",
+                where="/generation/precision",
+                found=each,
+                expected="DTYPE,quantisation=NAME,attention=NAME,tf32=no,autocast=no; none where there is none",
+            )
+        is_none = value in {"none", "not_applicable"}
+        found[key] = absent("not_applicable", "stated") if is_none else _YES_OR_NO.get(value, value)
+    return found
 
 
 def _seed(entry: Any) -> Any:

@@ -13,6 +13,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ttsartifact.errors import Refused
+from ttsartifact.recording.factories import called_with
 from ttsartifact.recording.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Iterable
     from types import TracebackType
 
-__all__ = ["record_tts", "wrap_async_iterator", "wrap_iterator"]
+__all__ = ["record_tts", "recorded_call", "undecorated", "wrap_async_iterator", "wrap_iterator"]
 
 Chunk = TypeVar("Chunk")
 
@@ -143,38 +144,45 @@ def record_tts(
     (bytes, an array, a pair with the rate, a result object) is recorded as one chunk and returns what it returned; one
     that returns an iterator returns an iterator. `out` is a path, or a function from the text to one. `options` are
     those of `Recorder`.
+
+    The function is stated as the run's factory, by which `rerun --factory` makes it again, and the other arguments of
+    a call as its parameters, a `seed` as its seed; `factory=` and `params=` say more.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        def recorder(text: str) -> Recorder:
-            return Recorder(out(text) if callable(out) else out, text=text, **options)
+        record = _recording_of(function)
 
-        if inspect.isasyncgenfunction(function):
+        @functools.wraps(function)
+        def recorded(text: str, *arguments: Any, **keywords: Any) -> Any:
+            told = called_with(function, (text, *arguments), keywords, options)
+            recorder = Recorder(out(text) if callable(out) else out, text=text, **told)
+            return record(lambda: function(text, *arguments, **keywords), recorder)
 
-            def recorded(text: str, *arguments: Any, **keywords: Any) -> Any:
-                return _recorded_async(lambda: function(text, *arguments, **keywords), recorder(text))
-
-        elif inspect.isgeneratorfunction(function):
-
-            def recorded(text: str, *arguments: Any, **keywords: Any) -> Any:
-                return _recorded(lambda: function(text, *arguments, **keywords), recorder(text))
-
-        elif inspect.iscoroutinefunction(function):
-
-            def recorded(text: str, *arguments: Any, **keywords: Any) -> Any:
-                return _returned_async(lambda: function(text, *arguments, **keywords), recorder(text))
-
-        else:
-
-            def recorded(text: str, *arguments: Any, **keywords: Any) -> Any:
-                return _returned(lambda: function(text, *arguments, **keywords), recorder(text))
-
-        return functools.wraps(function)(recorded)
+        setattr(recorded, _UNDECORATED, function)
+        return recorded
 
     return decorate
 
 
-def _returned(call: Callable[[], Any], recorder: Recorder) -> Any:
+_UNDECORATED = "__ttsartifact_undecorated__"
+
+
+def undecorated(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function below `record_tts`: what makes a sound and records nothing."""
+    found: Callable[..., Any] = getattr(function, _UNDECORATED, function)
+    return found
+
+
+def _recording_of(function: Callable[..., Any]) -> Callable[[Callable[[], Any], Recorder], Any]:
+    """Return what records the calls of a function of this kind."""
+    if inspect.isasyncgenfunction(function):
+        return _recorded_async
+    if inspect.isgeneratorfunction(function):
+        return _recorded
+    return _returned_async if inspect.iscoroutinefunction(function) else recorded_call
+
+
+def recorded_call(call: Callable[[], Any], recorder: Recorder) -> Any:
     """Return what a function returns, recorded: a sound at once, an iterator as it is taken."""
     with contextlib.ExitStack() as run:
         run.enter_context(recorder)

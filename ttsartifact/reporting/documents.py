@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.reporting.receipt import Difference
-    from ttsartifact.rerunning.rerun import Rerun
+    from ttsartifact.rerunning.workplace import Rerun
     from ttsartifact.running.adapter_protocol import Adapted
     from ttsartifact.terms.finding import Finding
     from ttsartifact.verifying.report import Reason, Report

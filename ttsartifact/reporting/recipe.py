@@ -36,6 +36,8 @@ def recorded_command(at: Callable[[str], Any], where: str) -> str:
     argv = command.get("argv") if isinstance(command, dict) else None
     if isinstance(argv, list) and argv:
         return safe(f"ttsa rerun {shlex.quote(where)} -- {shlex.join(map(str, argv))}", longest=1000)
+    if isinstance(runner, dict) and isinstance(runner.get("factory"), str):
+        return safe(f"ttsa rerun {shlex.quote(where)} --factory {shlex.quote(runner['factory'])}")
     if isinstance(runner, dict) and isinstance(runner.get("name"), str):
         return f"ttsa rerun {safe(shlex.quote(where))} (runner {safe(runner['name'])} {stated(runner.get('version'))})"
     return f"not stated: no runner, and the command is {stated(command)}"

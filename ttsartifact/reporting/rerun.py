@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ttsartifact.comparing.conditions import Difference
     from ttsartifact.rerunning.plan import Plan
     from ttsartifact.rerunning.readapt import Readaptation
-    from ttsartifact.rerunning.rerun import Rerun
+    from ttsartifact.rerunning.workplace import Rerun
 
 __all__ = ["MEANINGS", "audio_lines", "plan_lines", "rerun_lines"]
 
@@ -40,6 +40,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield f"plan: adapt again with the installed adapter {safe(plan.adapter)}, by what the delta says of its making"
     if plan.argv:
         yield f"plan: run what you typed: {' '.join(safe(word) for word in plan.argv)}"
+    elif plan.factory is not None:
+        yield f"plan: call the function that you named: {safe(plan.factory)}"
     else:
         yield f"plan: ask the installed runner {safe(plan.runner)} {safe(plan.runner_version)}"
     for name, value in (plan.parameters or {}).items():
@@ -48,7 +50,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield f"  seed      {safe(stage)}: {seed}"
     for thing in (*plan.inputs, *plan.weights):
         yield f"  {safe(thing.name)}: {safe(thing.digest)}, {thing.size} bytes, from {_source(thing.source)}"
-    yield f"  network {'within its reach' if plan.network else 'cut off'}, at most {plan.wall_s:g} s"
+    bound = "as long as it takes" if plan.wall_s is None else f"at most {plan.wall_s:g} s"
+    yield f"  network {'within its reach' if plan.network else 'cut off'}, {bound}"
 
 
 def rerun_lines(result: Rerun, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen

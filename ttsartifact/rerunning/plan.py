@@ -45,6 +45,8 @@ class Plan:
     argv: tuple[str, ...] = ()
     adapter: str | None = None
     """The adapter that makes the voice again before the runner speaks with it."""
+    factory: str | None = None
+    """The asker's own function, as it was named."""
     runner: str | None = None
     runner_version: str | None = None
     parameters: Mapping[str, Any] | None = None
@@ -53,7 +55,8 @@ class Plan:
     weights: tuple[PlannedInput, ...] = ()
     network: bool
     """Whether what runs can reach a network."""
-    wall_s: float
+    wall_s: float | None
+    """How long it may take; None where nothing ends it."""
 
     def to_value(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -62,6 +65,7 @@ class Plan:
             "consent": self.consent.name,
             "argv": list(self.argv) or None,
             "adapter": self.adapter,
+            "factory": self.factory,
             "runner": self.runner,
             "runner_version": self.runner_version,
             "parameters": None if self.parameters is None else dict(self.parameters),

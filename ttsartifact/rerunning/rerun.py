@@ -8,117 +8,32 @@ from __future__ import annotations
 
 import os
 import shlex
-import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.comparing.audio import compare_audio
-from ttsartifact.comparing.conditions import condition_diff
-from ttsartifact.container.carrier import carrier_of
-from ttsartifact.container.codecs import OPENING_BYTES, codec_opening, suffix_of
-from ttsartifact.container.source import FileSource, Span, copy_pieces, require_room, write_whole
-from ttsartifact.errors import CommandFailed, Refused
-from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.container.codecs import suffix_of
+from ttsartifact.container.source import FileSource
+from ttsartifact.errors import Refused
 from ttsartifact.recording.command import record_command
-from ttsartifact.recording.references import Reference
 from ttsartifact.rerunning.consent import Consent, match_weights, require, weights_of
-from ttsartifact.rerunning.plan import (
-    Missing,
-    Plan,
-    PlannedInput,
-    fed_references,
-    references_of,
-    targets_of,
-    text_of,
-)
+from ttsartifact.rerunning.plan import Missing, Plan, PlannedInput, references_of, targets_of, text_of
 from ttsartifact.rerunning.readapt import adapt_again, adapter_of, delta_name
-from ttsartifact.rerunning.verdict import Judgement, can_cause, judge, not_comparable
+from ttsartifact.rerunning.verdict import not_comparable
+from ttsartifact.rerunning.workplace import Rerun, announce, compared, require_space, verified, workplace
 from ttsartifact.running.child import ChildLimits, WorkerJob, is_isolated, run_worker
 from ttsartifact.running.run import seeds_of
 from ttsartifact.running.runner_protocol import installed, load
-from ttsartifact.verifying.engine import judge as judge_artifact
-from ttsartifact.verifying.evidence import Evidence
-from ttsartifact.verifying.siblings import Siblings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from ttsartifact.comparing.audio import AudioComparison
-    from ttsartifact.comparing.conditions import Difference
     from ttsartifact.reading.artifact import Artifact
-    from ttsartifact.rerunning.readapt import Readaptation
-    from ttsartifact.rerunning.verdict import Nearness
 
     PathLike = str | os.PathLike[str] | Path
 
-__all__ = ["Rerun", "rerun_command", "rerun_runner"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rerun:
-    """What came of making a run again."""
-
-    artifact_id: str
-    judgement: Judgement
-    plan: Plan | None = None
-    again_id: str | None = None
-    """The artifact id of the new run; None when none was made."""
-    audio: AudioComparison | None = None
-    causes: tuple[Difference, ...] = ()
-    """Conditions that differ and can have brought about the verdict, the likeliest first."""
-    others: tuple[Difference, ...] = ()
-    """Conditions that differ and cannot."""
-    kept: str | None = None
-    """Where the new run was kept."""
-    readapted: Readaptation | None = None
-    """What came of making the adaptation again, where that was asked for."""
-
-    @property
-    def verdict(self) -> Nearness:
-        """The verdict's word (clause 10.4)."""
-        return self.judgement.verdict
-
-    @property
-    def expected(self) -> bool | None:
-        """Whether this was promised; None where nothing was."""
-        return self.judgement.expected
-
-    @property
-    def explanation(self) -> str:
-        """Why it was to be expected or not, or why nothing could be compared."""
-        return self.judgement.expectation.because
-
-    @property
-    def exit_code(self) -> int:
-        """0 as expected, 1 contradiction or different, be it of the delta, 3 not comparable."""
-        if self.judgement.exit_code == 0 and self.readapted is not None and not self.readapted.equal:
-            return 1
-        return self.judgement.exit_code
-
-    def to_value(self) -> dict[str, Any]:
-        """Return the JSON form, which a report puts its schema and tool before. It holds no clock."""
-        return {
-            "artifact_id": self.artifact_id,
-            "again_id": self.again_id,
-            "verdict": self.judgement.verdict,
-            "words": self.judgement.words,
-            "exit_code": self.exit_code,
-            "expected": self.expected,
-            "promised": self.judgement.expectation.least,
-            "explanation": self.explanation,
-            "stage": self.judgement.stage,
-            "stages_equal": self.judgement.stages_equal,
-            "encoded_equal": self.judgement.encoded_equal,
-            "audio": None if self.audio is None else self.audio.to_value(),
-            "causes": [each.to_value() for each in self.causes],
-            "others": [each.to_value() for each in self.others],
-            "plan": None if self.plan is None else self.plan.to_value(),
-            "readapted": None if self.readapted is None else self.readapted.to_value(),
-            "kept": self.kept,
-        }
+__all__ = ["rerun_command", "rerun_runner"]
 
 
 def rerun_command(
@@ -144,8 +59,8 @@ def rerun_command(
 
     Raises Refused for an artifact that does not verify and CommandFailed for a command that delivers no audio.
     """
-    first = _verified(path)
-    _require_room(keep, replace=replace)
+    first = verified(path)
+    require_space(keep, replace=replace)
     try:
         said, told = text_of(first, _encoded(text))
         clips, planned = references_of(first, [_read(clip) for clip in references])
@@ -159,9 +74,9 @@ def rerun_command(
         network=True,
         wall_s=wall_s,
     )
-    _announce(plan, on_plan)
+    announce(plan, on_plan)
     language = first.descriptor.known("/input/text/lang")  # of the same text, so it is the same
-    with _workplace(first, clips, keep) as (out, given):
+    with workplace(first, clips, keep) as (out, given):
         record_command(
             argv,
             text=said,
@@ -175,7 +90,7 @@ def rerun_command(
             timeout_s=wall_s,
             **({} if language is None else {"lang": language}),
         )
-        return _compared(first, out, plan, keep, replace=replace)
+        return compared(first, out, plan, keep, replace=replace)
 
 
 def rerun_runner(
@@ -202,11 +117,11 @@ def rerun_runner(
     Raises Unavailable for a runner that the asker names and that is not installed; see also `rerun_command`.
     """
     require(consent)
-    first = _verified(path)
-    _require_room(keep, replace=replace)
+    first = verified(path)
+    require_space(keep, replace=replace)
     name = runner if runner is not None else first.descriptor.known("/generation/runner/name")
     if runner is None and name not in installed():
-        because = _how_to_name_a_command(first) if name is None else f"its runner {name} is not installed"
+        because = _how_to_name_it(first, name)
         return Rerun(artifact_id=first.artifact_id, judgement=not_comparable(because))
     info = load(name).describe()
     asked = info.checked({**first.descriptor.value["generation"]["params"], **(parameters or {})})
@@ -231,7 +146,7 @@ def rerun_runner(
         network=not is_isolated(),
         wall_s=bounds.wall_s,
     )
-    _announce(plan, on_plan)
+    announce(plan, on_plan)
     return _made_again(first, name, plan, hand, bounds, keep, replace=replace)
 
 
@@ -240,7 +155,7 @@ def _made_again(
 ) -> Rerun:
     """Make the run that was planned, in a child process and after its adaptation where that was asked for."""
     readapted = None if hand.adapter is None else adapt_again(first, hand.adapter, hand.targets, hand.files, bounds)
-    with _workplace(first, hand.clips, keep) as (out, given):
+    with workplace(first, hand.clips, keep) as (out, given):
         job = WorkerJob(
             runner=name,
             text=hand.text,
@@ -252,7 +167,7 @@ def _made_again(
             lang=first.descriptor.known("/input/text/lang"),
         )
         run_worker(job, limits=bounds)
-        return replaced(_compared(first, out, plan, keep, replace=replace), readapted=readapted)
+        return replaced(compared(first, out, plan, keep, replace=replace), readapted=readapted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,83 +234,16 @@ def _weights_at_hand(first: Artifact, folder: PathLike | None) -> list[dict[str,
     return [file for file in pinned if os.path.lexists(os.path.join(folder, str(file["path"])))]
 
 
-def _how_to_name_a_command(artifact: Artifact) -> str:
+def _how_to_name_it(artifact: Artifact, runner: str | None) -> str:
+    """Return why nothing here makes the run, and what the asker would have to name."""
+    factory = artifact.descriptor.known("/generation/runner/factory")
+    if factory is not None:
+        return f"a function made this run in its own process; name it with --factory, recorded was: {factory}"
+    if runner is not None:
+        return f"its runner {runner} is not installed"
     command = artifact.descriptor.known("/generation/command/argv")
     recorded = f"; recorded was: {shlex.join(map(str, command))}" if isinstance(command, list) else ""
     return f"no runner made this run; give the command after `--`{recorded}"
-
-
-def _verified(path: PathLike) -> Artifact:
-    """Return the one run of `path`, verified where it was opened, so that nobody can swap it in between.
-
-    Raises Refused when a rule does not hold, for then nobody knows what was run.
-    """
-    artifact = open_artifact(path)
-    report = judge_artifact(Evidence(artifact, siblings=None if artifact.row is None else Siblings(artifact.source)))
-    if not report.conformant:
-        reason = report.failures[0] if report.failures else None
-        raise Refused(
-            "the artifact does not verify" + (f": {reason.rule}, {reason.message}" if reason else ""),
-            where=reason.where if reason else os.fspath(path),
-            found=reason.found if reason else report.verdict,
-            expected=reason.expected if reason else "INTACT",
-        )
-    return artifact
-
-
-def _require_room(keep: PathLike | None, *, replace: bool) -> None:
-    """Raise Refused, before anything is computed, where the new run could not be kept."""
-    if keep is not None:
-        require_room(keep, replace=replace)
-        carrier_of(os.fspath(keep))
-
-
-def _announce(plan: Plan, on_plan: Callable[[Plan], None] | None) -> None:
-    if on_plan is not None:
-        on_plan(plan)
-
-
-@contextmanager
-def _workplace(first: Artifact, clips: Sequence[bytes], keep: PathLike | None) -> Iterator[tuple[str, list[Reference]]]:
-    """Yield where the new run goes and its reference clips, in a folder that goes with the block."""
-    stated = [entry for _, entry in fed_references(first)]
-    carrier = "wav" if first.descriptor.known("/audio/codec") == "wav" else "parquet"
-    carrier = carrier if keep is None else carrier_of(os.fspath(keep))
-    with tempfile.TemporaryDirectory(prefix="ttsa-rerun-") as folder:
-        given = []
-        for index, (clip, entry) in enumerate(zip(clips, stated, strict=True)):
-            # The name is ours; only what the bytes themselves say of their kind is kept of it.
-            path = os.path.join(folder, f"ref-{index}{_suffix(clip)}")
-            with open(path, "wb") as file:
-                file.write(clip)
-            given.append(Reference(path=path, role=entry["role"]))
-        try:
-            yield os.path.join(folder, f"again.tts.{carrier}"), given
-        except CommandFailed as error:
-            # Its address is a journal in a folder that is about to go.
-            raise CommandFailed(error.message, where="the rerun", found=error.found, expected=error.expected) from error
-
-
-def _compared(first: Artifact, out: str, plan: Plan, keep: PathLike | None, *, replace: bool) -> Rerun:
-    second = open_artifact(out)
-    audio = compare_audio(first, second)
-    differences = condition_diff(first.descriptor, second.descriptor)
-    judgement = judge(first.descriptor, second.descriptor, audio, differences)
-    # An engine that differs from itself under one condition tells nothing of another one.
-    blamable = first.descriptor.known("/generation/determinism/self_repeat") != "differs"
-    if keep is not None:
-        with FileSource(out) as source, write_whole(os.fspath(keep), replace=replace) as file:
-            copy_pieces([Span(source, 0, source.size)], file)
-    return Rerun(
-        artifact_id=first.artifact_id,
-        again_id=second.artifact_id,
-        judgement=judgement,
-        plan=plan,
-        audio=audio,
-        causes=tuple(each for each in differences if blamable and can_cause(judgement.verdict, each)),
-        others=tuple(each for each in differences if not (blamable and can_cause(judgement.verdict, each))),
-        kept=None if keep is None else os.fspath(keep),
-    )
 
 
 def _effective_seeds(first: Artifact, stages: Sequence[str]) -> dict[str, int]:
@@ -422,8 +270,3 @@ def _utf8(text: bytes) -> str:
 def _read(path: PathLike) -> bytes:
     with FileSource(path) as source:
         return source.read_at(0, source.size)
-
-
-def _suffix(clip: bytes) -> str:
-    codec = codec_opening(clip[:OPENING_BYTES])
-    return "" if codec is None else codec.suffix

@@ -26,6 +26,8 @@ class Draft:
     """A chunk log comes without `pcm_sha256`; packing digests each chunk in the pass that digests the file."""
     references: dict[int, bytes] = field(default_factory=dict)
     """Bytes of the reference clips that are embedded, by their index in /input/refs."""
+    lock: bytes | None = None
+    """The lines that /pins/lock digests, where they are kept (clause 5.8)."""
     leaves: bool = False
     """Whether packing digests each MiB of the bare file too (clause 8.10)."""
     policy: Policy | None = None

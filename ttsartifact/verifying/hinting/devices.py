@@ -61,7 +61,7 @@ def one_machine(evidence: Evidence) -> Iterator[Hint]:
 @hint("ENV13")
 def other_parameters(evidence: Evidence) -> Iterator[Hint]:
     """Parameters and options that repeat a field mostly say what the field says (clause 4.10)."""
-    for key, value in evidence.known("/generation/params").items():
+    for key, value in evidence.at("/generation/params").items():
         yield from _repeats(evidence, f"/generation/params/{key}", key, value)
     words = evidence.known("/generation/command/argv") or []
     given = [(place, *_option(word, after)) for place, (word, after) in enumerate(pairwise([*words, ""]))]

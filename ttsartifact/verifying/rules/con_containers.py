@@ -22,7 +22,7 @@ __all__: list[str] = []
 _NO_RIFF = NotApplicable("no RIFF in this artifact")
 # Keys of file metadata that speak of the file or its schema, and of no run.
 _SCHEMA_KEYS = frozenset({"ARROW:schema", "huggingface", "pandas", "ttsartifact.seal"})
-_PART_KINDS = ("descriptor", "trace", "leaves", "ref", "attestation")
+_PART_KINDS = ("descriptor", "trace", "leaves", "lock", "ref", "attestation")
 
 
 @rule("CON01")
@@ -52,7 +52,9 @@ def one_capsule(evidence: Evidence) -> Answer:
     strangers = [name for name in names if name.partition("/")[0] not in _PART_KINDS]
     if strangers:
         return [
-            Mismatch(where=f"part {name}", found=name, expected="descriptor, trace/, leaves, ref/ or attestation/")
+            Mismatch(
+                where=f"part {name}", found=name, expected="descriptor, trace/, leaves, lock, ref/ or attestation/"
+            )
             for name in strangers
         ]
     ordered = sorted(names, key=_order_of(evidence))

@@ -77,7 +77,7 @@ def backed_determinism(evidence: Evidence) -> Answer:
                 message=f"a {expected} repeat is expected of a seed that nobody knows",
             )
             for where, seed in entries(evidence, "/generation/seeds")
-            if is_unknown(seed["effective"])
+            if is_unknown(seed["effective"]) and is_absent(seed["requested"])
         ]
     if repeat == "differs":
         faults.append(

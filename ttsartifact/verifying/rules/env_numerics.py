@@ -38,7 +38,7 @@ def backed_exactness(evidence: Evidence) -> Answer:
 
 @rule("ENV09")
 def agreeing_parameters(evidence: Evidence) -> Answer:
-    params = evidence.known("/generation/params")
+    params = evidence.at("/generation/params")  # parameters of the names that an absence has are parameters
     faults = [*_repeated(evidence, params), *_flagged(evidence), *_overridden(evidence)]
     return faults if faults or params or variables(evidence) else NotApplicable("nothing repeats a field")
 

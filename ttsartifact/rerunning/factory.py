@@ -1,0 +1,204 @@
+"""A run that was recorded inside a process, made again by a function that the asker names.
+
+The function runs in this process, as the asker, with the asker's environment: whoever names it has read it. What the
+file says of it is shown and never imported (clause 10.5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError, Unavailable
+from ttsartifact.recording.factories import NAME, name_of
+from ttsartifact.recording.recorder import Recorder
+from ttsartifact.recording.wrapping import recorded_call, undecorated
+from ttsartifact.rerunning.consent import Consent
+from ttsartifact.rerunning.plan import Missing, Plan, references_of, text_of
+from ttsartifact.rerunning.verdict import not_comparable
+from ttsartifact.rerunning.workplace import Rerun, announce, compared, require_space, verified, workplace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.recording.references import Reference
+
+    PathLike = str | os.PathLike[str] | Path
+
+__all__ = ["rerun_factory"]
+
+
+def rerun_factory(
+    path: PathLike,
+    factory: str | Callable[..., Any],
+    *,
+    text: bytes | str | None = None,
+    references: Sequence[PathLike] = (),
+    parameters: Mapping[str, Any] | None = None,
+    keep: PathLike | None = None,
+    replace: bool = False,
+    on_plan: Callable[[Plan], None] | None = None,
+) -> Rerun:
+    """Make the run of `path` again with a function of the asker's: itself, or by its name `package.module:function`.
+
+    It is called with the text, and with those of the run's parameters, `seed`, `lang` and `references` (paths) that
+    it takes by name; `parameters` replaces single ones. It returns its sound at once, or an iterator of chunks, be
+    they awaited. A module of the current folder is found too, as `python -m` finds it.
+
+    Raises Refused for an artifact that does not verify and for a name of another form, Unavailable for a function
+    that cannot be imported, and CommandFailed for one that raises or delivers no audio.
+    """
+    first = verified(path)
+    require_space(keep, replace=replace)
+    function = _imported(factory) if isinstance(factory, str) else factory
+    try:
+        said, told = text_of(first, text.encode() if isinstance(text, str) else text)
+        clips, planned = references_of(first, [_read(clip) for clip in references])
+    except Missing as missing:
+        return Rerun(artifact_id=first.artifact_id, judgement=not_comparable(str(missing)))
+    taken = _taken(function, _wanted(first, parameters or {}))
+    plan = Plan(
+        artifact_id=first.artifact_id,
+        consent=Consent.L1,
+        factory=factory if isinstance(factory, str) else _name(function),
+        parameters=taken,
+        inputs=(told, *planned),
+        network=True,
+        wall_s=None,
+    )
+    announce(plan, on_plan)
+    with workplace(first, clips, keep) as (out, given):
+        _made(first, function, factory, said.decode("utf-8"), taken, given, out)
+        return compared(first, out, plan, keep, replace=replace)
+
+
+def _imported(name: str) -> Callable[..., Any]:
+    """Return the function of a name that the asker typed."""
+    if not NAME.fullmatch(name):
+        raise Refused(
+            "a factory is named as one imports it", where="--factory", found=name, expected="package.module:function"
+        )
+    module, _, places = name.partition(":")
+    here = os.getcwd()
+    added = here not in sys.path
+    if added:
+        sys.path.insert(0, here)
+    try:
+        found: Any = importlib.import_module(module)
+        for place in places.split("."):
+            found = getattr(found, place)
+    except (ImportError, AttributeError) as error:
+        raise Unavailable(f"the factory cannot be imported: {error}", where="--factory", found=name) from error
+    finally:
+        if added:
+            sys.path.remove(here)
+    if not callable(found):
+        raise Refused("the factory is no function", where="--factory", found=type(found).__name__)
+    function: Callable[..., Any] = found
+    return function
+
+
+def _wanted(first: Artifact, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the run was made with, by the names under which a function may take it."""
+    wanted = {**first.descriptor.value["generation"]["params"], **parameters}
+    seeds = first.descriptor.known("/generation/seeds") or []
+    told = [seed for seed in seeds if seed["stage"] == "engine"]
+    for kind in ("requested", "effective"):
+        if told and isinstance(told[0][kind], str) and told[0][kind].lstrip("-").isdigit():
+            wanted.setdefault("seed", int(told[0][kind]))
+    language = first.descriptor.known("/input/text/lang")
+    return wanted if language is None else {"lang": language} | wanted
+
+
+def _taken(function: Callable[..., Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of `wanted` that the function takes by name; the text is its first argument."""
+    named = _named(function)
+    return {name: value for name, value in wanted.items() if named is None or name in named}
+
+
+def _named(function: Callable[..., Any]) -> frozenset[str] | None:
+    """Return the names under which a function takes what follows the text; None where it takes any."""
+    told = list(inspect.signature(undecorated(function)).parameters.values())
+    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in told):
+        return None
+    kinds = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
+    return frozenset(each.name for each in told[1:] if each.kind in kinds)
+
+
+def _made(
+    first: Artifact,
+    function: Callable[..., Any],
+    factory: str | Callable[..., Any],
+    text: str,
+    taken: Mapping[str, Any],
+    given: Sequence[Reference],
+    out: str,
+) -> None:
+    """Call the function once and record what it gives, in the format of the first run."""
+    audio = first.descriptor.value["audio"]
+    beside = {"seed", "lang"} - first.descriptor.value["generation"]["params"].keys()
+    stated: dict[str, Any] = {name: value for name, value in taken.items() if name in beside}
+    stated |= {
+        "factory": name_of(undecorated(function)) or factory,
+        "params": {name: value for name, value in taken.items() if name not in beside},
+    }
+    if (language := first.descriptor.known("/input/text/lang")) is not None:
+        stated["lang"] = language  # of the same text, so it is the same
+    keywords = dict(taken)
+    named = _named(function)
+    if given and (named is None or "references" in named):
+        keywords["references"] = [reference.path for reference in given]
+        stated["references"] = list(given)
+    recorder = Recorder(
+        out,
+        text=text,
+        sample_rate_hz=audio["sample_rate_hz"],
+        channels=audio["channels"],
+        subtype=audio["subtype"],
+        on_error="raise",
+        **stated,
+    )
+    try:
+        result = recorded_call(lambda: undecorated(function)(text, **keywords), recorder)
+        _exhausted(result)
+    except TtsArtifactError:
+        raise
+    except Exception as error:
+        raise CommandFailed(f"the factory raised {type(error).__name__}: {error}", where="--factory") from error
+
+
+def _exhausted(result: Any) -> None:
+    """Take everything that a recorded call gives, awaited or not."""
+    if hasattr(result, "__anext__"):
+        asyncio.run(_to_the_end(result))
+    elif inspect.isawaitable(result):
+        asyncio.run(_awaited(result))
+    elif hasattr(result, "__next__"):
+        for _ in result:
+            pass
+
+
+async def _to_the_end(chunks: Any) -> None:
+    async for _ in chunks:
+        pass
+
+
+async def _awaited(result: Any) -> None:
+    await result
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return f"{getattr(function, '__module__', '?')}:{getattr(function, '__qualname__', type(function).__name__)}"
+
+
+def _read(path: PathLike) -> bytes:
+    from ttsartifact.container.source import FileSource
+
+    with FileSource(path) as source:
+        return source.read_at(0, source.size)
