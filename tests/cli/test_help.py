@@ -18,7 +18,21 @@ from ttsartifact.cli.table import COMMANDS as TABLE
 README = Path(__file__).parent.parent.parent / "README.md"
 GROUP: Any = typer.main.get_command(app)
 COMMANDS = (
-    *("record", "recover", "run", "adapt", "show", "verify", "validate", "rerun", "diff", "claim", "report", "align"),
+    *(
+        "record",
+        "recover",
+        "run",
+        "adapt",
+        "show",
+        "verify",
+        "validate",
+        "rerun",
+        "diff",
+        "session",
+        "claim",
+        "report",
+        "align",
+    ),
     *("pack", "unpack", "convert", "strip", "reattach", "perturb", "sign", "timestamp", "log", "publish"),
     *("conform", "fixtures", "explain", "schema", "doctor"),
 )

@@ -62,7 +62,7 @@ def test_json_blocks_do_what_they_say(tmp_path: Any, tag: str, block: str) -> No
     "name",
     [
         *("descriptor", "traces", "attestation", "report", "show", "rerun", "diff", "adapt", "rules"),
-        *("claim", "claim-result", "measurements"),
+        *("claim", "claim-result", "measurements", "session"),
     ],
 )
 def test_schemas_are_schemas(name: str) -> None:

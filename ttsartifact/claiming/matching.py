@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.comparing.changes import changes_between, stated_by_neither
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ttsartifact.claiming.shown import Shown
     from ttsartifact.comparing.changes import Change
 
-__all__ = ["Confounder", "Group", "Matched", "Obstacle", "Why", "differing", "match"]
+__all__ = ["Confounder", "Group", "Matched", "Obstacle", "Why", "changes_at", "differing", "match"]
 
 _REFERENCES = ("reference_clip", "reference_clip_as_fed", "reference_clips", "reference_order")
 _MEASURED_AS = ("observer", "t_first_token_semantics", "streaming", "includes", "warmup_runs", "first_call")
@@ -162,15 +163,7 @@ def differing(runs: Sequence[Shown], kinds: frozenset[Kind]) -> list[tuple[Confo
     for number, run in enumerate(runs[1:], 2):
         for change in _changes(runs[0], run, kinds):
             count[change.subject] += 1
-            made = Confounder(
-                subject=change.subject,
-                label=change.label,
-                run=number,
-                runs=1,
-                a=change.a,
-                b=change.b,
-                known=change.known,
-            )
+            made = _made(change, number)
             kept = first.setdefault(change.subject, (made, change))
             if made.known and not kept[0].known:
                 first[change.subject] = (made, change)
@@ -182,6 +175,21 @@ def differing(runs: Sequence[Shown], kinds: frozenset[Kind]) -> list[tuple[Confo
             )
             first.setdefault(name, (made, None))
     return [(_counted(each, count[subject]), change) for subject, (each, change) in first.items()]
+
+
+def changes_at(runs: Sequence[Shown], kinds: frozenset[Kind]) -> list[Confounder]:
+    """Return what changes from each run to the next and can change a metric of these kinds, in their order."""
+    return [
+        _made(change, number)
+        for number, (before, after) in enumerate(pairwise(runs), 2)
+        for change in _changes(before, after, kinds)
+    ]
+
+
+def _made(change: Change, number: int) -> Confounder:
+    return Confounder(
+        subject=change.subject, label=change.label, run=number, runs=1, a=change.a, b=change.b, known=change.known
+    )
 
 
 def _counted(each: Confounder, runs: int) -> Confounder:

@@ -1,4 +1,4 @@
-"""A claim settled on files: each run is opened, verified and measured once."""
+"""Claims and sessions on files: each run is opened, verified and measured once."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from ttsartifact.claiming.claim import load_claim
 from ttsartifact.claiming.evaluate import evaluate
+from ttsartifact.claiming.session import DEFAULT_METRICS, session_of
 from ttsartifact.claiming.shown import shown_of
 from ttsartifact.measuring.documents import load_measurements
-from ttsartifact.measuring.measure import measure
+from ttsartifact.measuring.measure import measure, measure_stretches
+from ttsartifact.measuring.metrics import metric_named
 from ttsartifact.reading.artifact import open_artifact, open_artifacts
 
 if TYPE_CHECKING:
@@ -17,10 +19,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ttsartifact.claiming.evaluate import Evaluation
+    from ttsartifact.claiming.session import Session
     from ttsartifact.claiming.shown import Shown
     from ttsartifact.measuring.values import Measured
 
-__all__ = ["check_claim", "places_of"]
+__all__ = ["check_claim", "session_over"]
 
 
 def check_claim(
@@ -42,7 +45,7 @@ def check_claim(
     """
     wanted = load_claim(claim)
     others = load_measurements(measurements)
-    places = places_of(runs)
+    places = _places_of(runs)
     shown = [run for run, _ in places.values()]
     tools = {each.metric.name: each.tool for each in wanted.expectations if each.tool is not None}
     done = 0
@@ -58,7 +61,40 @@ def check_claim(
     return evaluate(wanted, shown, measured, exploratory=exploratory, logged=logged)
 
 
-def places_of(runs: Iterable[Path | str]) -> dict[str, tuple[Shown, str]]:
+def session_over(
+    runs: Iterable[Path | str],
+    names: Sequence[str] = DEFAULT_METRICS,
+    *,
+    stretches: bool = False,
+    measurements: Iterable[Path | str] = (),
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Session:
+    """Measure the runs of a session, in the order of t_submit; with `stretches` their parts too.
+
+    Raises Refused for a metric that is not registered, NotAnArtifact and its like for a file that is no run, and
+    Unavailable where a library is missing.
+    """
+    for name in names:
+        metric_named(name)
+    others = load_measurements(measurements)
+    places = _places_of(runs)
+    done = 0
+
+    def measured(run: Shown, wanted: Sequence[str]) -> Measured:
+        nonlocal done
+        done += 1
+        if on_progress is not None:
+            on_progress(done, len(places))
+        return measure(open_artifact(places[_key(run, places)][1]), wanted, others)
+
+    def parts(run: Shown, wanted: Sequence[str]) -> list[tuple[int, Measured]]:
+        return measure_stretches(open_artifact(places[_key(run, places)][1]), wanted)
+
+    shown = [run for run, _ in places.values()]
+    return session_of(shown, measured, names, stretches=parts if stretches else None)
+
+
+def _places_of(runs: Iterable[Path | str]) -> dict[str, tuple[Shown, str]]:
     """Return each run, verified, with the place where it lies, in the order given; a copy has a key of its own."""
     found: dict[str, tuple[Shown, str]] = {}
     for given in runs:

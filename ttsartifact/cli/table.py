@@ -130,6 +130,14 @@ COMMANDS: dict[str, Command] = {
             "condition is stated by one file only.",
         ),
         Command(
+            "session",
+            "sessions:session",
+            "Tabulate the runs of a session, and where they change.",
+            "Runs stand in the order in which they were submitted. Each metric is told with its mean, its deviation, "
+            "the second half less the first with an interval, and its change points; beside a change point stands "
+            "every condition that changed at that run. Needs the extra analysis.",
+        ),
+        Command(
             "claim",
             "claiming:claim",
             "Write a claim before its runs, and settle it on them.",

@@ -175,6 +175,7 @@ def _draw_in(groups: dict[str, list[Difference]], a: Descriptor, b: Descriptor) 
         for owner in (["engine"] if another_engine else machine)[:1]:
             gathering.move(owner, "numerics")
     _draw_into_clips(gathering)
+    _draw_in_command(gathering)
 
 
 _FILES = ("model_files", "model", "weights")
@@ -193,6 +194,40 @@ def _draw_into_engine(gathering: _Gathering, *, one_base: bool) -> None:
         groups[subject] = [each for each in gathered if each not in only]
     if one_base:
         gathering.move("engine", *_FILES)
+
+
+def _draw_in_command(gathering: _Gathering) -> None:
+    """Move a command line into the parameters and seeds that were read from it, where these explain all of it."""
+    for each in gathering.groups.get("command", ()):
+        if not (isinstance(each.a, list) and isinstance(each.b, list) and len(each.a) == len(each.b)):
+            return
+        words = [(a, b) for a, b in zip(each.a, each.b, strict=True) if a != b]
+        owners = [_owner_of(a, b, gathering.groups) for a, b in words]
+        if not owners or None in owners:
+            return
+        gathering.move(str(owners[0]), "command")
+        return
+
+
+def _owner_of(a: str, b: str, groups: dict[str, list[Difference]]) -> str | None:
+    """Return the parameter or seed whose two values stand in two words of a command line."""
+    for subject, found in groups.items():
+        if _kind(subject) in {"parameter", "seed"} and any(
+            each.known and _says(a, each.a) and _says(b, each.b) for each in found
+        ):
+            return subject
+    return None
+
+
+def _says(word: str, value: Any) -> bool:
+    """Tell whether a word of a command line is a value, alone or as NAME=VALUE; 1 is 1.0."""
+    said = word.rpartition("=")[2]
+    if said == str(value):
+        return True
+    try:
+        return not isinstance(value, bool) and float(said) == float(value)
+    except (TypeError, ValueError):
+        return False
 
 
 def _draw_into_clips(gathering: _Gathering) -> None:

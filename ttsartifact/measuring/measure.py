@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.comparing.sound import sound_of, sound_of_clip
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from ttsartifact.measuring.pitch import Contour
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["measure", "measure_samples"]
+__all__ = ["measure", "measure_samples", "measure_stretches"]
 
 _LONGEST_S = 600
 _NS_PER_MS = 1_000_000
@@ -82,6 +83,34 @@ def measure_samples(
     found = _Found()
     _of_samples(samples, rate_hz, names, text, found)
     return Measured(values=found.values, lacks=found.lacks, instruments=tuple(_pins(names)))
+
+
+def measure_stretches(artifact: Artifact, names: Sequence[str]) -> list[tuple[int, Measured]]:
+    """Return the metrics of sound of each stretch of a run, behind its begin in ms.
+
+    A stretch is as many chunks of the chunk log as make a second; the last may be shorter. Without a chunk log it is a
+    second. Metrics that are not of sound are left out.
+    """
+    heard = [name for name in names if metric_named(name).of is Kind.SOUND]
+    with sound_of(artifact) as sound:
+        samples, rate_hz = _output(artifact, sound), sound.rate_hz
+    edges = _edges(artifact, len(samples), rate_hz)
+    return [
+        (1000 * start // rate_hz, measure_samples(samples[start:end], rate_hz, heard)) for start, end in pairwise(edges)
+    ]
+
+
+def _edges(artifact: Artifact, frames: int, rate_hz: int) -> list[int]:
+    """Return where stretches of at least a second begin, and where the last ends."""
+    trace = artifact.trace("chunks")
+    starts = trace.columns.get("frame_start") if trace is not None else None
+    if not starts or not all(type(each) is int for each in starts):
+        starts = list(range(0, frames, rate_hz))
+    edges = [0]
+    for start in sorted(starts):
+        if start - edges[-1] >= rate_hz and start < frames:
+            edges.append(start)
+    return [*edges, frames]
 
 
 def _measure_sound(

@@ -1,0 +1,57 @@
+"""The act behind session: the runs of a session in a table, where they change, and a picture."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from ttsartifact.cli.options import Files, Force, Option
+from ttsartifact.cli.speak import EXIT, passing, progress, say, show
+from ttsartifact.reporting.safe import safe
+
+__all__ = ["session"]
+
+
+def session(
+    files: Files,
+    *,
+    metric: Annotated[
+        Sequence[str],
+        Option("A metric of registry/claim_metrics.toml, or evaluated:NAME; may be repeated.", metavar="NAME"),
+    ] = (),
+    stretches: Annotated[bool, Option("Tell every second of each run too, whole chunks together.")] = False,
+    measurements: Annotated[Sequence[str], Option("What other tools measured; may be repeated.", metavar="JSON")] = (),
+    plot: Annotated[str | None, Option("Write a picture.", metavar="PNG")] = None,
+    format: Annotated[str, Option("How to print it.", choices=("text", "json", "tsv"))] = "text",
+    force: Force = False,
+) -> int:
+    """Measure a session and say where it changes."""
+    from ttsartifact.claiming.session import DEFAULT_METRICS
+    from ttsartifact.claiming.settle import session_over
+    from ttsartifact.cli.files import files_under
+    from ttsartifact.cli.making import note
+    from ttsartifact.reporting import session as spoken
+
+    passing("verifying the runs")
+    try:
+        found = session_over(
+            files_under(files),
+            tuple(metric) or DEFAULT_METRICS,
+            stretches=stretches,
+            measurements=measurements,
+            on_progress=lambda done, total: progress(done, total, "runs measured"),
+        )
+    finally:
+        passing()
+    if format == "json":
+        from ttsartifact.reporting.documents import as_json
+
+        say(as_json(spoken.session_document(found)))
+    elif format == "tsv":
+        say(spoken.session_rows(found))
+    else:
+        show(spoken.session_lines(found))
+    if plot is not None:
+        from ttsartifact.reporting.session_picture import draw
+
+        draw(found, plot, replace=force)
+        note(f"{safe(plot)}: the picture")
+    return EXIT.OK
