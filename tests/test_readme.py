@@ -56,3 +56,21 @@ def test_the_readme_is_read_in_five_minutes() -> None:
     assert len(README.split()) <= 1_200
     for page in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / page).exists(), page
+
+
+def test_the_example_of_claims_is_of_the_claims_that_lie_beside_it() -> None:
+    """The results name the digests of the committed claims, and their log holds the claims before the runs."""
+    import json
+
+    from ttsartifact.attesting.runlog import Entry, RunLog
+    from ttsartifact.claiming.claim import load_claim
+
+    folder = ROOT / "examples" / "claims"
+    entries = [Entry.from_bytes(each) for each in RunLog(folder / "results" / "log").entries()]
+    for name in ("faster", "same-voice"):
+        digest = load_claim(folder / f"{name}.toml").digest
+        result = json.loads((folder / "results" / f"{name}.json").read_text(encoding="utf-8"))
+        assert result["claim"] == digest
+        assert digest in {each.digest for each in entries[:2]}
+        shown = {each["artifact_id"] for each in result["values"]}
+        assert shown == {each.digest for each in entries[2:]}

@@ -33,7 +33,7 @@ COMMANDS = (
         "report",
         "align",
     ),
-    *("pack", "unpack", "convert", "strip", "reattach", "perturb", "sign", "timestamp", "log", "publish"),
+    *("pack", "unpack", "convert", "strip", "reattach", "perturb", "gate", "sign", "timestamp", "log", "publish"),
     *("conform", "fixtures", "explain", "schema", "doctor"),
 )
 _BLOCK = re.compile(r"^```console\n\$ (ttsa [^\n]*--help)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_METRICS", "ChangePoint", "Course", "Row", "Session", "change_points", "session_of"]
 
-DEFAULT_METRICS = ("pitch", "pitch_range", "syllable_rate", "spectral_centroid", "pause_time")
+DEFAULT_METRICS = ("pitch", "pitch_range", "loudness", "syllable_rate", "spectral_centroid")
 _DRAWS = 999
 _ALPHA = 0.01
 _SHORTEST = 3

@@ -33,6 +33,13 @@ effect = "equivalence"
 margin = 0.5
 test = "tost"
 alpha = 0.05
+
+[[expect]]
+metric = "loudness"     # in LUFS
+effect = "equivalence"
+margin = 1.0
+test = "tost"
+alpha = 0.05
 """,
     "phoneme-stability": _HEAD.format(name="phoneme-stability")
     + """\

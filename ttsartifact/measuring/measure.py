@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.comparing.sound import sound_of, sound_of_clip
 from ttsartifact.errors import TtsArtifactError, Unavailable
+from ttsartifact.gating.loudness import integrated
 from ttsartifact.measuring.documents import Measurements
 from ttsartifact.measuring.metrics import Kind, metric_named
 from ttsartifact.measuring.pitch import contour_of
@@ -141,6 +142,9 @@ def _of_samples(
 
     if "duration" in names:
         found.put("duration", 1000 * len(samples) / rate_hz)
+    if "loudness" in names:
+        loudness = integrated(samples[:, None], rate_hz)
+        found.put("loudness", loudness, "no block of 400 ms passes the gates of BS.1770")
     if _SPOKEN & set(names):
         _measure_speech(samples, rate_hz, names, text, found)
     if not _PITCHED & set(names):
@@ -238,7 +242,7 @@ def _factor(artifact: Artifact, pointer: str | None) -> dict[str, int]:
 
 def _pins(names: Sequence[str]) -> list[Mapping[str, Any]]:
     pins: list[Mapping[str, Any]] = [pitch_tracker()] if _PITCHED & set(names) else []
-    return [*pins, INSTRUMENT] if _SPOKEN & set(names) else pins
+    return [*pins, INSTRUMENT] if (_SPOKEN | {"loudness"}) & set(names) else pins
 
 
 def _distinct(pins: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact import _spec
 from ttsartifact.reporting.documents import tool
 from ttsartifact.reporting.likeness import likeness
+from ttsartifact.reporting.lookalikes import lookalikes
 from ttsartifact.reporting.markdown import code, span, table
 from ttsartifact.reporting.phrases import Paint, counted, seconds, spoken
 from ttsartifact.reporting.rerun import audio_lines
@@ -104,20 +105,25 @@ def _first_of(changes: tuple[Change, ...]) -> str:
 
 
 def _told(change: Change) -> str:
-    mine, theirs = _both(change.a, change.b)
-    if change.subject == "text":
-        mine, theirs = f'"{mine}"', f'"{theirs}"'
+    mine, theirs = _both(change.a, change.b, quoted=change.subject == "text")
     return f"{safe(change.label)}: {mine} -> {theirs}"
 
 
-def _both(a: Any, b: Any) -> tuple[str, str]:
-    """Return two values for eyes; of long ones the part around the place where they begin to differ."""
+def _both(a: Any, b: Any, *, quoted: bool = False) -> tuple[str, str]:
+    """Return two values for eyes; of long ones the part around the place where they begin to differ.
+
+    Characters that look alike (composed and decomposed letters, spaces, hyphens) are named by their code points.
+    """
     said = [_said(value) for value in (a, b)]
     if max(map(len, said)) > _LONGEST:
         alike = next((n for n, (x, y) in enumerate(zip(*said, strict=False)) if x != y), min(map(len, said)))
         start = max(0, alike - _LEADING) if alike > _LEADING else 0
         said = [_cut(text, start) for text in said]
-    return said[0], said[1]
+    points = lookalikes(a, b) if isinstance(a, str) and isinstance(b, str) else ("", "")
+    mine, theirs = (
+        f'"{text}"{point}' if quoted else f"{text}{point}" for text, point in zip(said, points, strict=True)
+    )
+    return mine, theirs
 
 
 def _alone(value: Any) -> str:
