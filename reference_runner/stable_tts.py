@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from reference_runner.model.checkpoint import Checkpoint
     from reference_runner.synthesis.arithmetic import Arithmetic
+    from reference_runner.synthesis.imperfecting import Imperfection
     from reference_runner.synthesis.references import HeardReference
     from reference_runner.synthesis.references import Reference as Clip
     from reference_runner.synthesis.report import SynthesisReport
@@ -143,11 +144,13 @@ class StableTtsRunner:
     """Those that compute; the extra of that name installs them."""
     extra = ""
     parameters: tuple[Parameter, ...] = PARAMETERS
+    imperfection_stages: tuple[str, ...] = (*("text", "phoneme", "duration", "prosody_tokens", "mel", "vocoder_state"),)
 
     def __init__(self) -> None:
         self._synthesizer: Synthesizer | None = None
         self._requests: list[SynthesisRequest] = []
         self._reports: tuple[SynthesisReport, ...] = ()
+        self._imperfection: Imperfection | None = None
 
     def describe(self) -> RunnerInfo:
         """Name the engine and every parameter it takes."""
@@ -159,6 +162,7 @@ class StableTtsRunner:
             seed_stages=("mel",),
             references=(0, 17),
             batch=_BATCH_MAXIMUM,
+            imperfection_stages=self.imperfection_stages,
         )
 
     def prepare(self, request: Request) -> Prepared:
@@ -177,6 +181,7 @@ class StableTtsRunner:
             wanted = [_asked(each) for each in requests]
             checkpoint, path = _checkpoint(first)
             self._synthesizer = synthesizer = self._synthesizer_of(checkpoint, first)
+            self._imperfection = _hooked(synthesizer, first)
             for each in wanted:
                 self._refuse_what_cannot_begin(each)
             heard = _hear(first)
@@ -190,7 +195,7 @@ class StableTtsRunner:
         return [
             Prepared(
                 format=SoundFormat(subtype="pcm_s16", sample_rate_hz=conditions.SAMPLE_RATE_HZ),
-                conditions=self._told(request, each, synthesizer, arithmetic, path),
+                conditions=self._with_plan(self._told(request, each, synthesizer, arithmetic, path)),
                 heard=tuple(conditions.heard(clip) for clip in heard),
                 warmup_runs=first.parameters["warmup"],
             )
@@ -248,7 +253,16 @@ class StableTtsRunner:
         """Let go of the checkpoint and tell what only the end tells, of every request."""
         synthesizer, reports = self._synthesizer, self._reports
         self._reports, self._synthesizer, self._requests = (), None, []
-        return [self._learned(report, synthesizer) for report in reports]
+        imperfection, self._imperfection = self._imperfection, None
+        learned = [self._learned(report, synthesizer) for report in reports]
+        if imperfection is None:
+            return learned
+        log = tuple(imperfection.rows())
+        return [replaced(each, imperfection=imperfection.section(), imperfection_log=log) for each in learned]
+
+    def _with_plan(self, told: Conditions) -> Conditions:
+        """Return the conditions with the plan of imperfection that the run follows."""
+        return told if self._imperfection is None else replaced(told, imperfection=self._imperfection.section())
 
     def _synthesizer_of(self, checkpoint: Checkpoint, request: Request) -> Synthesizer:
         """Return what speaks with a checkpoint."""
@@ -271,6 +285,17 @@ class StableTtsRunner:
         from reference_runner import conditions
 
         return conditions.finished(report)
+
+
+def _hooked(synthesizer: Synthesizer, request: Request) -> Imperfection | None:
+    """Let the plan of a request act at the synthesizer's stations; raises Refused for what it cannot do."""
+    if request.imperfection is None:
+        return None
+    from reference_runner.synthesis.imperfecting import Imperfection
+
+    found = Imperfection(request.imperfection, codes=synthesizer.checkpoint.model.config.prosody_codes)
+    synthesizer.hooks.update(found.hooks())
+    return found
 
 
 def _checkpoint(request: Request) -> tuple[Any, Any]:

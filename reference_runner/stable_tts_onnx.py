@@ -48,6 +48,7 @@ class StableTtsOnnxRunner(StableTtsRunner):
     packages = ("onnxruntime", "onnx", "torch", "safetensors")
     extra = "onnx"
     parameters = tuple(map(_narrowed, PARAMETERS))
+    imperfection_stages = ()
 
     def _synthesizer_of(self, checkpoint: Checkpoint, request: Request) -> Synthesizer:
         from reference_runner.onnx_runtime.sessions import SessionPlan

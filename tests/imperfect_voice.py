@@ -7,6 +7,7 @@ import struct
 from decimal import Decimal
 from math import sin
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import kit
 
@@ -18,7 +19,10 @@ from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms.draft import Draft
 from ttsartifact.terms.trace import Trace
 
-__all__ = ["FRAMES", "forged", "perturbed", "voice", "voiced_run"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["FRAMES", "edited", "forged", "perturbed", "voice", "voiced_run"]
 
 FRAMES = 24_000
 
@@ -42,6 +46,29 @@ def voiced_run(folder: Path) -> Path:
     base = kit.descriptor()["run"]
     draft = kit.draft(traces=(log,), run=base | {"times": base["times"] | {"first_chunk_frames": 8000}})
     return kit.artifact(folder, name="clean.tts.wav", audio=kit.wav(voice()), run=draft)
+
+
+def edited(
+    path: Path,
+    out: Path,
+    change: Callable[[dict[str, Any]], None] = lambda _: None,
+    *,
+    plan: Callable[[dict[str, Any]], None] | None = None,
+    trace: str = "imperfection",
+) -> Path:
+    """Write `path` again with another log (and plan), every digest made anew."""
+    found = open_artifact(path)
+    parts = {name: found.parts.part(name) for name in found.parts.names()}
+
+    def logs(values: dict[str, Any]) -> None:
+        change(values[trace]["columns"])
+        values[trace]["rows"] = len(values[trace]["columns"]["layer"])
+
+    def patch(value: dict[str, Any]) -> None:
+        if plan is not None:
+            plan(value["imperfection"])
+
+    return kit.repacked(found, kit.edited(parts, traces=logs, patch=patch), out)
 
 
 def perturbed(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from decimal import Decimal
 from functools import partial
 from math import log10
@@ -133,6 +134,84 @@ def gated(folder: Path, *, name: str = "run.tts.wav", **edits: Any) -> Path:
     return kit.artifact(folder, name=name, run=kit.draft(gate=GATE), patch=kit.put(**gate))
 
 
+def sent(folder: Path, *, tool: str = "0.0.1", traces: Callable[[dict[str, Any]], None] | None = None) -> Path:
+    """Write a run of three packets, the second of which is lost, by a decoder that nobody has."""
+    head = b"OpusHead\x01\x01\x38\x01" + (48_000).to_bytes(4, "little") + bytes(3)
+    packets = [bytes([120, place, 1]) for place in range(3)]
+    trigger = {"at": [1]}
+    layer = {
+        "id": "loss", "stage": "codec", "kind": "packet_loss", "trigger": trigger, "shape": {}, "enabled": True,
+        "method": "ttsa-opus/1", "bitrate_bps": 16_000, "opportunities": 3,
+        "tool": {"name": "PyAV", "version": tool, "build": "of a kit"},
+        "params": {"opus_head": base64.b64encode(head).decode(), "clean_rate_hz": 16_000, "conceal": "silence"},
+    }  # fmt: skip
+    draws = schedule(SEED, layer, 3)
+    lost = {"out_start": 648, "out_end": 1608, "bytes_lost": 3}
+    known = [{"realised": "exact", "packet_index": place} | (lost if place == 1 else {}) for place in range(3)]
+    rows = [row_of(0, k, u, fires, **known[k]) for k, (u, fires) in enumerate(draws)]
+    held = Trace("packets", {"layer": [0] * 3, "payload": [base64.b64encode(packet).decode() for packet in packets]})
+    plan = {
+        "spec": "ttsa-imperfection/1",
+        "draw": {"algorithm": "sha256-ctr/1", "seed": SEED},
+        "layers": [layer],
+        "clean_pcm": absent("not_measured"),
+        "clean_frames": 800,
+    }
+    base = kit.descriptor()["run"]
+    run = kit.draft(
+        traces=(kit.chunk_log(2400), log_of(rows), held),
+        imperfection=plan,
+        run=base | {"times": base["times"] | {"first_chunk_frames": 1200}},
+    )
+    return kit.artifact(folder, audio=kit.wav(kit.tone(2400), rate_hz=48_000), run=run, traces=traces)
+
+
+def triggered(trigger: dict[str, Any], *, enabled: bool = True, wrong: bool = False) -> Callable[[Path], Path]:
+    """Return a run whose words were changed by another trigger than a probability, or its like with a row changed."""
+
+    def make(folder: Path) -> Path:
+        layer = LAYERS[0] | {"trigger": trigger}
+        rows = [row_of(0, k, u, fires) for k, (u, fires) in enumerate(schedule(SEED, layer, 8))]
+        layers = [layer]
+        if not enabled:
+            layers.append(layer | {"id": "off", "enabled": False})
+            rows += [row_of(1, 0, 0, fired=False)] if wrong else []
+        elif wrong:
+            rows[5]["fired"] = 1 - rows[5]["fired"]
+        plan = {
+            "spec": "ttsa-imperfection/1",
+            "draw": {"algorithm": "sha256-ctr/1", "seed": SEED},
+            "layers": layers,
+            "clean_pcm": absent("not_measured"),
+        }
+        return kit.artifact(folder, run=kit.draft(traces=(kit.chunk_log(), log_of(rows)), imperfection=plan))
+
+    return make
+
+
+def on_frames(place: int) -> Callable[[Path], Path]:
+    """Return a run whose frames of samples were changed within the engine, the first event at `place`."""
+
+    def make(folder: Path) -> Path:
+        layer = LAYERS[0] | {
+            "id": "shimmer", "stage": "vocoder_state", "kind": "amp_shimmer", "method": "ttsa-stages/1",
+            "trigger": {"at": [1, 3]}, "params": {"hop_samples": 100},
+        }  # fmt: skip
+        rows = [row_of(0, k, u, fires) for k, (u, fires) in enumerate(schedule(SEED, layer, 8))]
+        rows[1] |= {"out_start": place, "out_end": place + 100, "realised": "exact"}
+        rows[3] |= {"out_start": 300, "out_end": 400, "realised": "exact"}
+        plan = {
+            "spec": "ttsa-imperfection/1",
+            "draw": {"algorithm": "sha256-ctr/1", "seed": SEED},
+            "layers": [layer],
+            "clean_pcm": absent("not_measured"),
+        }
+        return kit.artifact(folder, run=kit.draft(traces=(kit.chunk_log(), log_of(rows)), imperfection=plan))
+
+    return make
+
+
+MARKOV = {"markov": {"p_ppm": 300_000, "r_ppm": 400_000, "k_ppm": 1_000_000, "h_ppm": 100_000}}
 POLICY = {
     "id": "house",
     "version": "1.5",
@@ -284,6 +363,7 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     ),
     "IMP10": partial(imperfect, patch=kit.put(imperfection__clean_pcm=absent("not_measured"))),
     "IMP11": partial(imperfect, patch=kit.put(imperfection__clean_frames=...)),
+    "IMP15": sent,
     "GAT01": plain(gate=absent("unknown")),
     "GAT02": partial(gated, policy__version="1.4-dev"),
     "GAT03": partial(gated, failed_promotion=1, inputs__1__value_milli=3_499),
@@ -306,6 +386,10 @@ NEAR: dict[str, Callable[[Path], Path]] = {
 }
 PAIRS = (
     ("IMP05", "end", to_the_end(FRAMES), to_the_end(FRAMES + 1), 1),
+    ("IMP05", "frame", on_frames(100), on_frames(101), 1),
+    ("IMP06", "markov", triggered(MARKOV), triggered(MARKOV, wrong=True), 1),
+    ("IMP06", "at", triggered({"at": [1, 5]}), triggered({"at": [1, 5]}, wrong=True), 1),
+    ("IMP06", "disabled", triggered(MARKOV, enabled=False), triggered(MARKOV, enabled=False, wrong=True), 1),
     ("IMP07", "tail", partial(unreplayable, events=4), partial(unreplayable, events=5), 0),
     *(
         ("GAT03", f"on-the-line-{word}", *(partial(gated, failed_promotion=it, **on_the_line(sign)) for it in order), 1)

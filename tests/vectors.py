@@ -13,6 +13,7 @@ import full_run
 import kit
 from near_misses import encoded
 
+from ttsartifact.formulas.draws import schedule
 from ttsartifact.formulas.timebase import utc_bound
 from ttsartifact.packing.carriers import convert, strip
 from ttsartifact.reading.artifact import open_artifact
@@ -29,8 +30,33 @@ def vectors() -> dict[str, list[dict[str, Any]]]:
         "canonical-json/order.json": [_canonical(*each) for each in ORDER],
         "canonical-json/rejects.json": [_rejected(*each) for each in REJECTS],
         "convert/conversions.json": list(_conversions()),
+        "draws/schedules.json": [_schedule(name, trigger) for name, trigger in TRIGGERS.items()],
         "clocks/bounds.json": [_bound(name, **each) for name, each in BOUNDS.items()],
     }
+
+
+def _schedule(name: str, trigger: dict[str, Any]) -> dict[str, Any]:
+    """Return what a layer of 40 opportunities draws and decides; draws are words, for some lie beyond 2^53 / 1000."""
+    layer, seed = {"id": f"layer {name}", "trigger": trigger}, f"a seed of {name} \u00fc"
+    found = schedule(seed, layer, 40)
+    fired = [index for index, (_, fires) in enumerate(found) if fires]
+    known = {"name": name, "seed": seed, "id": layer["id"], "trigger": trigger, "opportunities": 40}
+    return known | {"u": [str(u) for u, _ in found], "fired": fired}
+
+
+TRIGGERS: dict[str, dict[str, Any]] = {
+    "never": {"per_word_ppm": 0},
+    "always": {"per_chunk_ppm": 1_000_000},
+    "words": {"per_word_ppm": 250_000},
+    "phonemes": {"per_phoneme_ppm": 50_000},
+    "frames": {"per_frame_ppm": 500_001},
+    "packets": {"per_packet_ppm": 100_000},
+    "rate": {"rate_per_min_milli": 600_000},
+    "often": {"rate_per_min_milli": 5_999_999},
+    "at": {"at": [0, 7, 39, 40]},
+    "burst": {"markov": {"p_ppm": 200_000, "r_ppm": 400_000, "k_ppm": 1_000_000, "h_ppm": 0}},
+    "both": {"markov": {"p_ppm": 100_000, "r_ppm": 300_000, "k_ppm": 950_000, "h_ppm": 300_000}},
+}
 
 
 def _number(bits: str, text: str) -> dict[str, Any]:

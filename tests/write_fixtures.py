@@ -38,7 +38,7 @@ from ttsartifact.verifying.report import exit_code
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FOLDERS = ("valid", "fail", "near", "boundary", "hostile", "acceptable", "canonical-json", "convert", "clocks")
+FOLDERS = ("valid", "fail", "near", "boundary", "hostile", "acceptable", "canonical-json", "convert", "clocks", "draws")
 FLOATS = kit.wav(struct.pack("<800f", *[0.25] * 800), bits=32, tag=3)
 _VERDICTS = ("INTACT", "REWRAPPED", "RETAGGED", "AUDIO_CHANGED", "BROKEN", "CAPSULE_LOST", "NOT_AN_ARTIFACT")
 

@@ -49,13 +49,15 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from ttsartifact.formulas.chain import adaptation_chain
-    from ttsartifact.formulas.pcm_events import PcmFormat
+    from ttsartifact.formulas.draws import draw, schedule
+    from ttsartifact.formulas.pcm_events import PcmFormat, length_us
     from ttsartifact.gating.policy_file import load_policy, policy_of
     from ttsartifact.packing.carriers import convert, reattach, strip
     from ttsartifact.packing.judging import Judged, gate
     from ttsartifact.packing.pack import Packed, pack
     from ttsartifact.perturbing.perturb import LayerCount, Perturbed, perturb, perturb_wav
     from ttsartifact.perturbing.plan import ImperfectionPlan, load_plan, plan_of
+    from ttsartifact.perturbing.words import event_row, perturb_text
     from ttsartifact.reading.artifact import Artifact, Parts
     from ttsartifact.reading.artifact import open_artifact as open  # noqa: A004 - as in gzip and wave
     from ttsartifact.reading.ranges import read_range
@@ -114,10 +116,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PLACES = {
-    "ttsartifact.formulas.pcm_events": ("PcmFormat",),
     "ttsartifact.gating.policy_file": ("load_policy", "policy_of"),
     "ttsartifact.packing.judging": ("Judged", "gate"),
     "ttsartifact.terms.policy": ("Check", "Policy"),
+    "ttsartifact.formulas.draws": ("draw", "schedule"),
+    "ttsartifact.formulas.pcm_events": ("PcmFormat", "length_us"),
+    "ttsartifact.perturbing.words": ("event_row", "perturb_text"),
     "ttsartifact.perturbing.plan": ("ImperfectionPlan", "load_plan", "plan_of"),
     "ttsartifact.perturbing.perturb": ("LayerCount", "Perturbed", "perturb", "perturb_wav"),
     "ttsartifact.attesting.checking": ("Attested", "Kind", "Standing"),
@@ -307,12 +311,16 @@ __all__ = [
     "condition_diff",
     "convert",
     "diff",
+    "draw",
+    "event_row",
     "gate",
+    "length_us",
     "load_plan",
     "load_policy",
     "open",
     "pack",
     "perturb",
+    "perturb_text",
     "perturb_wav",
     "plan_of",
     "policy_of",
@@ -326,6 +334,7 @@ __all__ = [
     "rerun_runner",
     "run_batch",
     "run_runner",
+    "schedule",
     "strip",
     "validate",
     "verify",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import kit
 import pytest
-from imperfect_voice import FRAMES, voice, voiced_run
+from imperfect_voice import FRAMES, edited, voice, voiced_run
 
 from ttsartifact.container import canonical
 from ttsartifact.errors import InvalidDescriptor, Refused
@@ -59,31 +59,6 @@ def test_every_kind_verifies_and_inverts(kind: str, run: Path, tmp_path: Path) -
     assert made.counts[0].events > 0
     assert made.packed.descriptor.known("/imperfection/clean_pcm") == digest.of(voice())
     assert made.packed.descriptor.known("/derived_from/artifact_id") == open_artifact(run).artifact_id
-
-
-def edited(path: Path, out: Path, change, *, plan=None) -> Path:
-    """Write `path` again with another log (and plan), every digest made anew."""
-    found = open_artifact(path)
-    parts = {name: found.parts.part(name) for name in found.parts.names()}
-    log = json.loads(parts["trace/imperfection"])
-    change(log["columns"])
-    log["rows"] = len(log["columns"]["layer"])
-    parts["trace/imperfection"] = canonical.canonical_bytes(log)
-    value = json.loads(parts["descriptor"])
-    for entry in value["traces"]:
-        if entry["name"] == "imperfection":
-            data = parts["trace/imperfection"]
-            entry |= {"size": len(data), "digest": digest.of(data), "rows": log["rows"]}
-    if plan is not None:
-        plan(value["imperfection"])
-    parts["descriptor"] = canonical.canonical_bytes(value)
-    from dataclasses import replace
-
-    from ttsartifact.packing.carriers import _run_of
-    from ttsartifact.packing.pack import write
-
-    write(replace(_run_of(found), parts=parts), out, carrier="wav")
-    return out
 
 
 def fired(columns: dict) -> int:

@@ -44,6 +44,16 @@ def other_layer(values):
     values["imperfection"]["columns"]["layer"][0] = 2
 
 
+def fewer_bytes(values):
+    values["imperfection"]["columns"]["bytes_lost"][1] = 2
+
+
+def no_last_packet(values):
+    for column in values["packets"]["columns"].values():
+        del column[-1]
+    values["packets"]["rows"] -= 1
+
+
 NO_LAYER = {
     "spec": "ttsa-imperfection/1",
     "draw": {"algorithm": "sha256-ctr/1", "seed": "1"},
@@ -83,6 +93,8 @@ CASES = [
     case("IMP11", "no-map", traces=pauses(src_start__0=None, src_end__0=None)),
     case("IMP11", "other-length", clean_frames=799),
     kit.Case(rule="IMP14", slug="other-samples", make=imperfect_voice.forged),
+    kit.Case(rule="IMP15", slug="fewer-bytes-lost", make=partial(judged.sent, traces=fewer_bytes)),
+    kit.Case(rule="IMP15", slug="packets-left-out", make=partial(judged.sent, traces=no_last_packet)),
 ]
 
 

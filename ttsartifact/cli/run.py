@@ -30,6 +30,7 @@ from ttsartifact.cli.options import Argument, Force, Option, Out, Params
 from ttsartifact.cli.speak import EXIT, Usage, passing
 
 if TYPE_CHECKING:
+    from ttsartifact.perturbing.plan import ImperfectionPlan
     from ttsartifact.recording.references import Reference
     from ttsartifact.running.options import RunOptions
     from ttsartifact.running.runner_protocol import RunnerInfo
@@ -79,6 +80,9 @@ def run(
     param: Params = (),
     voice: Voice = None,
     weights: Weights = (),
+    imperfection: Annotated[
+        str | None, Option("What is made worse on purpose within the runner.", metavar="TOML")
+    ] = None,
     lang: Lang = None,
     notes: Notes = None,
     session: Session = None,
@@ -92,7 +96,8 @@ def run(
     from ttsartifact.running.options import RunOptions
     from ttsartifact.running.runner_protocol import RUNNERS, load
 
-    wholes = _batches(text, out, batch, batch_size)
+    alone = 1 if imperfection and batch else None  # each run of an imperfect batch has a log of its own
+    wholes = _batches(text, out, batch, batch_size or alone)
     name = runner or usual(RUNNERS, "--runner")
     info = load(name).describe()
     named = {"numerics": numerics, "device": device, "steps": steps, "prompt": prompt, "prompt_text": prompt_text}
@@ -107,6 +112,7 @@ def run(
         parameters=asked | numbers(param),
         weights=_by_name([*weights, *([voice] if voice else [])]),
         adapted=voice is not None,
+        imperfection=_plan(imperfection),
         sensor=sensor_of(sensor),
         replace=force,
         say=note,
@@ -118,6 +124,12 @@ def run(
     for whole in wholes:
         _speak(name, whole, options, stated)
     return EXIT.OK
+
+
+def _plan(path: str | None) -> "ImperfectionPlan | None":
+    from ttsartifact.perturbing.plan import load_plan
+
+    return None if path is None else load_plan(path)
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

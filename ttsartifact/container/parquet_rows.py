@@ -39,7 +39,7 @@ __all__ = ["Misfit", "Row", "Shelf"]
 
 _NEEDED = frozenset({"descriptor_json", "parts", "audio"})
 _PART_NAME = re.compile(
-    r"(trace/(chunks|telemetry|events|queue|imperfection|channel/[a-z][a-z0-9_]{0,47})|leaves|lock|(ref|attestation)/[0-9]+)"
+    r"(trace/(chunks|telemetry|events|queue|imperfection|packets|channel/[a-z][a-z0-9_]{0,47})|leaves|lock|(ref|attestation)/[0-9]+)"
 )
 _BATCH_ROWS, _BATCH_BYTES = 100, 32 * MIB
 # Audio barely swells, and logs are small beside it: honest files stay under a factor of four.

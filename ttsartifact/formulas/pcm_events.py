@@ -32,6 +32,7 @@ __all__ = [
     "apply",
     "clean_of",
     "digest_of_clip",
+    "length_us",
     "opportunities_of",
     "period_at",
 ]
@@ -342,7 +343,15 @@ def _kind(layer: Mapping[str, Any]) -> str:
 
 
 def _length(layer: Mapping[str, Any], seed: str, index: int, rate_hz: int) -> int:
-    """Return the requested length of an event in frames, at least one: `shape.length_us`, drawn where it varies."""
+    """Return the requested length of an event in frames, at least one."""
+    return max(1, length_us(layer, seed, index) * rate_hz // 1_000_000)
+
+
+def length_us(layer: Mapping[str, Any], seed: str, index: int) -> int:
+    """Return how long the event at an opportunity is to be, in microseconds: `shape.length_us`, drawn where it varies.
+
+    Without one it is 100 ms. Raises Refused for what is no length.
+    """
     shape = layer["shape"].get("length_us", {"const": 100_000})
     u = draw(seed, f"{layer['id']}/length", index)
     match shape:
@@ -358,7 +367,7 @@ def _length(layer: Mapping[str, Any], seed: str, index: int, rate_hz: int) -> in
                 found=shape,
                 expected='shape.length_us of {"const": N}, {"uniform": [A, B]} or {"choice": [...]}',
             )
-    return max(1, value * rate_hz // 1_000_000)
+    return value
 
 
 def digest_of_clip(frames: bytes) -> str:

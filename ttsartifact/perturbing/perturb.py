@@ -6,10 +6,13 @@ carries the plan and a log of every opportunity, so that a verifier takes each e
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.container import riff
+from ttsartifact.container.opus import RATE_HZ as OPUS_RATE_HZ
 from ttsartifact.container.source import BytesSource, JoinedSource
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.pcm_events import COLUMNS, METHOD, PcmFormat, apply, digest_of_clip, opportunities_of
@@ -67,6 +70,8 @@ def perturb(path: Path | str, plan: ImperfectionPlan, out: Path | str, *, replac
         raise Refused("the run was made imperfect already", where=str(path), expected='"none" at /imperfection')
     pcm, sound, head, tail = _samples(artifact)
     layers, clips = _with_clips(plan, sound)
+    if any(layer["stage"] == "codec" and layer["enabled"] for layer in layers):
+        return _sent(artifact, plan, layers, pcm, sound, out, replace=replace)
     for layer in layers:
         if layer.get("method") == METHOD:
             layer["opportunities"] = len(opportunities_of(layer, len(pcm) // sound.frame_bytes, sound.rate_hz))
@@ -74,13 +79,59 @@ def perturb(path: Path | str, plan: ImperfectionPlan, out: Path | str, *, replac
             raise Refused(
                 f"layer {layer['id']}: a finished file has samples only",
                 found=f"stage {layer['stage']}",
-                expected="stage pcm; earlier stages belong to `ttsa run --imperfection`",
+                expected="stage pcm or codec; earlier stages belong to `ttsa run --imperfection`",
             )
     made, rows = apply(pcm, sound, layers, plan.seed, clips)
-    draft = _draft(artifact, plan, layers, rows, pcm, sound)
+    log = artifact.trace("chunks")
+    moved = None if log is None else _moved(log, rows, len(pcm) // sound.frame_bytes)
+    draft = _draft(artifact, plan, layers, rows, pcm, sound, moved)
     bare = _wav(head, made, tail)
     packed = pack(draft, BytesSource(bare), out, replace=replace)
     return Perturbed(packed=packed, counts=tuple(_counts(layers, rows)))
+
+
+def _sent(
+    artifact: Artifact,
+    plan: ImperfectionPlan,
+    layers: list[dict[str, Any]],
+    pcm: bytes,
+    sound: PcmFormat,
+    out: Path | str,
+    *,
+    replace: bool,
+) -> Perturbed:
+    """Send the samples of a run as packets; the file is then of 48 kHz, whatever it was."""
+    from ttsartifact.perturbing.packets import perturb_packets
+
+    acting = [place for place, layer in enumerate(layers) if layer["enabled"]]
+    if len(acting) > 1:
+        raise Refused(
+            "a run that is sent as packets has no other layer",
+            found=", ".join(layers[place]["id"] for place in acting),
+            expected="one enabled layer of stage codec",
+        )
+    (place,) = acting
+    sent = perturb_packets(pcm, sound, layers[place], plan.seed, place)
+    layers[place] = sent.layer
+    log = artifact.trace("chunks")
+    moved = None if log is None else _resampled(log, sound.rate_hz, len(sent.pcm) // sent.sound.frame_bytes)
+    draft = _draft(artifact, plan, layers, sent.rows, pcm, sound, moved, sent.sound.rate_hz)
+    draft = dataclasses.replace(draft, traces=(*draft.traces, sent.packets))
+    form = riff.WaveFormat("pcm_s16", sent.sound.rate_hz, sent.sound.channels, 16)
+    packed = pack(draft, BytesSource(riff.header(form, len(sent.pcm)) + sent.pcm), out, replace=replace)
+    return Perturbed(packed=packed, counts=tuple(_counts(layers, sent.rows)))
+
+
+def _resampled(log: Trace, rate_hz: int, frames: int) -> Trace:
+    """Return the chunk log with its frames at the rate of the packets' decoder."""
+    columns = log.columns
+    counted = zip(columns["frame_start"], columns["frame_count"], strict=True)
+    ends = [(start + count) * OPUS_RATE_HZ // rate_hz for start, count in counted]
+    ends = [*ends[:-1], frames]
+    starts = [0, *ends[:-1]]
+    counts = [end - start for start, end in zip(starts, ends, strict=True)]
+    kept = {name: column for name, column in columns.items() if name != "pcm_sha256"}
+    return Trace("chunks", kept | {"frame_start": starts, "frame_count": counts})
 
 
 def perturb_wav(pcm: bytes, sound: PcmFormat, plan: ImperfectionPlan) -> tuple[bytes, list[dict[str, Any]]]:
@@ -154,6 +205,8 @@ def _draft(
     rows: list[dict[str, Any]],
     pcm: bytes,
     sound: PcmFormat,
+    chunks: Trace | None,
+    rate_hz: int | None = None,
 ) -> Draft:
     source = artifact.descriptor.value
     value = {key: section for key, section in source.items() if key not in _COMPUTED}
@@ -171,10 +224,9 @@ def _draft(
         "stages": absent("not_applicable", "the samples were changed after the engine made them")
     }
     traces = {name: artifact.trace(name) for name in _traces_of(artifact)}
-    log = traces.get("chunks")
-    if log is not None:
-        traces["chunks"] = moved = _moved(log, rows, len(pcm) // sound.frame_bytes)
-        value["run"] = _times(value["run"], moved, sound.rate_hz)
+    if chunks is not None:
+        traces["chunks"] = chunks
+        value["run"] = _times(value["run"], chunks, rate_hz or sound.rate_hz)
     value["run"] = value["run"] | {"run_id": _run_id(artifact.artifact_id, layers, plan.seed)}
     traces["imperfection"] = Trace("imperfection", {name: [row[name] for row in rows] for name in COLUMNS})
     known = source["audio"]
@@ -241,7 +293,8 @@ def _counts(layers: list[dict[str, Any]], rows: list[dict[str, Any]]) -> Iterato
         ours = [row for row in rows if row["layer"] == number]
         fired = [row for row in ours if row["fired"]]
         chance = probability(layer["trigger"])
-        added = sum((row["out_end"] - row["out_start"]) - (row["src_end"] - row["src_start"]) for row in fired)
+        moved = [row for row in fired if row["src_start"] is not None]
+        added = sum((row["out_end"] - row["out_start"]) - (row["src_end"] - row["src_start"]) for row in moved)
         yield LayerCount(
             id=layer["id"],
             kind=layer["kind"],

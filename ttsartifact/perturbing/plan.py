@@ -9,6 +9,7 @@
                                    # or at = [3, 17]; or markov = {p = 0.01, r = 0.3, k = 1.0, h = 0.0}
     length_ms = [80, 240]          # one length, a range, or {choice = [100, 200]}
     stage = "pcm"                  # the default
+    bitrate_kbps = 16              # of stage codec
     clips = ["um.wav"]             # for breath, filled_pause, interjection
     params = {times = 2}           # of the kind (clause 6.7)
 
@@ -30,11 +31,11 @@ from ttsartifact.formulas.pcm_events import METHOD
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["ImperfectionPlan", "load_plan", "plan_of"]
+__all__ = ["ImperfectionPlan", "load_plan", "plan_of", "stated_plan"]
 
 _PROBABILITIES = ("per_word", "per_phoneme", "per_chunk", "per_frame", "per_packet")
 _TRIGGERS = (*_PROBABILITIES, "rate_per_min", "at", "markov")
-_KNOWN = frozenset({"id", "kind", "stage", "length_ms", "clips", "params", "enabled", *_TRIGGERS})
+_KNOWN = frozenset({"id", "kind", "stage", "length_ms", "clips", "params", "enabled", "bitrate_kbps", *_TRIGGERS})
 _LIMIT_BYTES = 1 << 20
 
 
@@ -76,6 +77,13 @@ def plan_of(value: dict[str, Any], folder: str = ".") -> ImperfectionPlan:
     return ImperfectionPlan(seed=str(value.get("seed", "1")), layers=layers, clips=clips)
 
 
+def stated_plan(section: dict[str, Any]) -> ImperfectionPlan:
+    """Return the plan that a run's /imperfection states, without what came of it; it has no files of clips."""
+    known = ("id", "stage", "kind", "trigger", "shape", "params", "enabled", "bitrate_bps")
+    layers = tuple({key: layer[key] for key in known if key in layer} for layer in section["layers"])
+    return ImperfectionPlan(seed=section["draw"]["seed"], layers=layers, clips=((),) * len(layers))
+
+
 def _layer(entry: dict[str, Any], number: int) -> dict[str, Any]:
     name = entry.get("id", f"layer {number}")
     unknown = sorted(entry.keys() - _KNOWN)
@@ -97,6 +105,8 @@ def _layer(entry: dict[str, Any], number: int) -> dict[str, Any]:
     }
     if stage == "pcm":
         layer["method"] = METHOD
+    if "bitrate_kbps" in entry:
+        layer["bitrate_bps"] = _scaled(entry["bitrate_kbps"], 1_000, f"{name}: bitrate_kbps")
     schemas.require_kind("layer", layer, f"{name}: not a layer of the format")
     return layer
 

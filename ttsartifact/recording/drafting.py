@@ -24,10 +24,10 @@ from ttsartifact.recording.statements import (
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.draft import Draft
 from ttsartifact.terms.policy import Policy
-from ttsartifact.terms.trace import Trace
+from ttsartifact.terms.trace import TRACE_COLUMNS, Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ttsartifact.recording.locks import Lock
     from ttsartifact.recording.references import Reference
@@ -156,7 +156,7 @@ def assembled(
     return Draft(
         descriptor=value,
         audio=delivery.audio,
-        traces=_traces(run, telemetry),
+        traces=(*_traces(run, telemetry), *_imperfections(stated)),
         references=references,
         leaves=stated.get("leaves", False),
         policy=policy if isinstance(policy := stated.get("gate"), Policy) else None,
@@ -275,6 +275,14 @@ def _traces(run: Run, telemetry: Trace | None) -> tuple[Trace, ...]:
         ),
     ]
     return tuple(trace for trace in found if trace is not None)
+
+
+def _imperfections(stated: Stated) -> Iterator[Trace]:
+    """Yield the log of what was made worse on purpose, where the caller tells it."""
+    rows = stated.get("imperfection_log")
+    if rows:
+        columns = TRACE_COLUMNS["imperfection"]
+        yield Trace("imperfection", {name: [row.get(name) for row in rows] for name in columns})
 
 
 def _table(name: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> Trace | None:

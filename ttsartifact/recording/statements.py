@@ -113,6 +113,8 @@ class Stated(TypedDict, total=False):
     warmup_runs: int
     first_call: bool
     imperfection: Any
+    imperfection_log: Sequence[dict[str, Any]]
+    """The rows of trace `imperfection`, one for each opportunity."""
     gate: Policy | dict[str, Any]
     """A policy judges the run when it is packed; a dictionary is /gate as somebody else decided it."""
     ext: dict[str, Any]

@@ -165,9 +165,19 @@ def _made_again(
             references=tuple((os.fspath(clip.path), clip.role) for clip in given),
             weights=hand.files,
             lang=first.descriptor.known("/input/text/lang"),
+            imperfection=_within_the_runner(first, name),
         )
         run_worker(job, limits=bounds)
         return replaced(compared(first, out, plan, keep, replace=replace), readapted=readapted)
+
+
+def _within_the_runner(first: Artifact, runner: str) -> dict[str, Any] | None:
+    """Return the imperfection that the runner itself made; what was done to finished samples is no matter of it."""
+    stated = first.descriptor.known("/imperfection")
+    stages = load(runner).describe().imperfection_stages
+    if not isinstance(stated, dict) or not all(layer["stage"] in stages for layer in stated["layers"]):
+        return None
+    return {"draw": stated["draw"], "layers": stated["layers"]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

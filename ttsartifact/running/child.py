@@ -70,6 +70,8 @@ class WorkerJob:
     """Path and role of each clip."""
     weights: Mapping[str, str] = field(default_factory=dict)
     lang: str | None = None
+    imperfection: Mapping[str, Any] | None = None
+    """`draw` and `layers` of the first run's /imperfection."""
 
     @property
     def engine(self) -> str:
@@ -88,6 +90,7 @@ class WorkerJob:
             "references": list(self.references),
             "weights": dict(self.weights),
             "lang": self.lang,
+            "imperfection": None if self.imperfection is None else dict(self.imperfection),
         }
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
 
+    from ttsartifact.perturbing.plan import ImperfectionPlan
     from ttsartifact.recording.sensors import Sensor
 
 __all__ = ["RunOptions"]
@@ -36,6 +37,8 @@ class RunOptions:
     """Paths of weight files that replace the runner's own, by the names that the descriptor states."""
     adapted: bool = False
     """Refuse the run unless it speaks with an adapted voice, whose delta is among `weights`."""
+    imperfection: ImperfectionPlan | None = None
+    """What is made worse on purpose within the runner, at stages that it offers (clause 6.7)."""
     sensor: Sensor | None = None
     """What reads clock, power and utilisation; None reads nothing."""
     replace: bool = False

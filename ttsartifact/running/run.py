@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ttsartifact.packing.pack import Packed
+    from ttsartifact.perturbing.plan import ImperfectionPlan
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.statements import Stated
     from ttsartifact.running.runner_protocol import BatchRunner, Conditions, Finished, Heard, SoundFormat
@@ -67,6 +68,7 @@ def run_batch(
     clips = options.clips
     _count(info, len(clips))
     _refuse_batch(info, texts, outs)
+    imperfection = _planned(info, options.imperfection, len(texts))
     require_regular([*(clip.path for clip in clips), *options.weights.values()])
     requests = [
         Request(
@@ -76,6 +78,7 @@ def run_batch(
             references=tuple(os.fspath(clip.path) for clip in clips),
             roles=tuple(clip.role for clip in clips),
             weights=dict(options.weights),
+            imperfection=imperfection,
         )
         for text in texts
     ]
@@ -124,6 +127,22 @@ def _count(info: RunnerInfo, clips: int) -> None:
             found=clips,
             expected=expected,
         )
+
+
+def _planned(info: RunnerInfo, plan: ImperfectionPlan | None, texts: int) -> dict[str, Any] | None:
+    """Return a plan of controlled imperfection as a request has it; raises Refused where the runner cannot follow."""
+    if plan is None:
+        return None
+    strange = next((layer for layer in plan.layers if layer["stage"] not in info.imperfection_stages), None)
+    if strange is not None:
+        raise Refused(
+            f"layer {strange['id']}: runner {info.name} is not made imperfect at this stage",
+            found=strange["stage"],
+            expected=", ".join(info.imperfection_stages) or "no stage; `ttsa perturb` changes finished samples",
+        )
+    if texts > 1:
+        raise Refused("a run that is made imperfect is computed alone", found=f"{texts} texts", expected="one")
+    return {"draw": {"algorithm": "sha256-ctr/1", "seed": plan.seed}, "layers": list(plan.layers)}
 
 
 def _refuse_batch(info: RunnerInfo, texts: Sequence[str], outs: Sequence[str | os.PathLike[str] | Path]) -> None:
@@ -284,6 +303,8 @@ def _learned(finished: Finished) -> dict[str, Any]:
         "phonemes": finished.phonemes,
         "numerics": finished.numerics,
         "self_repeat": finished.self_repeat,
+        "imperfection": finished.imperfection,
+        "imperfection_log": finished.imperfection_log or None,
         "ext": finished.ext,
     }
     return {key: value for key, value in sections.items() if value is not None}

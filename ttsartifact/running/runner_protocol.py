@@ -109,6 +109,8 @@ class RunnerInfo:
     """The least and the most reference clips that it takes."""
     batch: int = 1
     """The most requests that it computes together; more than one only of a `BatchRunner`."""
+    imperfection_stages: tuple[str, ...] = ()
+    """The stages of a decode path at which it can be made imperfect on purpose (clause 6.7)."""
 
     def checked(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return all parameters, defaults filled in; raises Refused for an unknown one or a value it may not have."""
@@ -137,6 +139,8 @@ class Request:
     """What each of them is for: `timbre`, `prosody` and the like, as in /input/refs."""
     weights: Mapping[str, str] = field(default_factory=dict)
     """Paths of weight files by the name that the descriptor gives them; their digests were checked."""
+    imperfection: Mapping[str, Any] | None = None
+    """`draw` and `layers` of /imperfection: what is to be made worse on purpose, at stages of `RunnerInfo`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +220,10 @@ class Finished:
     """Replaces that of the conditions, where the run added to it."""
     self_repeat: str | None = None
     """equal or differs, when the run was made twice."""
+    imperfection: dict[str, Any] | None = None
+    """/imperfection as it came to be: the plan, with the opportunities of each layer."""
+    imperfection_log: tuple[dict[str, Any], ...] = ()
+    """The rows of trace `imperfection`, one for each opportunity."""
     ext: dict[str, Any] | None = None
     """Whatever else the runner wants kept, under a name of its own (clause 4.6)."""
 

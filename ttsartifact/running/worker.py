@@ -35,6 +35,7 @@ def main() -> int:
 
 
 def _make(job: dict[str, Any]) -> dict[str, Any]:
+    from ttsartifact.perturbing.plan import stated_plan
     from ttsartifact.recording.references import Reference
     from ttsartifact.running.options import RunOptions
     from ttsartifact.running.run import run_runner
@@ -48,6 +49,7 @@ def _make(job: dict[str, Any]) -> dict[str, Any]:
             seeds={stage: int(seed) for stage, seed in job["seeds"].items()},
             parameters=job["parameters"],
             weights=job["weights"],
+            imperfection=None if job["imperfection"] is None else stated_plan(job["imperfection"]),
         ),
         **({} if job["lang"] is None else {"lang": job["lang"]}),
     )

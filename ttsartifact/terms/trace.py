@@ -40,6 +40,7 @@ TRACE_COLUMNS: dict[str, tuple[str, ...]] = {
         "bytes_lost",
         "removed_pcm",
     ),
+    "packets": ("layer", "payload"),
     "channel": ("t_ns", "value"),
 }
 

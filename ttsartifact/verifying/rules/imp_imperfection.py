@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.source import JoinedSource, Span, blocks_of
-from ttsartifact.errors import TtsArtifactError
+from ttsartifact.errors import TtsArtifactError, Unavailable
 from ttsartifact.formulas.draws import probability, schedule, tails
 from ttsartifact.terms.digest import spelled
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
@@ -16,8 +16,9 @@ from ttsartifact.verifying.catalogue import rule
 from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
+    from ttsartifact.container.opus import OpusStream
     from ttsartifact.formulas.pcm_events import PcmFormat
     from ttsartifact.terms.trace import Trace
     from ttsartifact.verifying.evidence import Evidence
@@ -27,6 +28,8 @@ STAGES = (
     "text", "phoneme", "duration", "prosody", "prosody_tokens", "acoustic_tokens", "mel", "vocoder_state", "pcm",
     "codec", "transport",
 )  # fmt: skip
+STAGE_METHOD = "ttsa-stages/1"
+_FRAME_STAGES = frozenset({"mel", "vocoder_state"})
 _AFTER_PCM = frozenset({"codec", "transport"})
 _CLIP_KINDS = frozenset({"breath", "filled_pause", "interjection"})
 _UNLIKELY = 1 / 2000
@@ -114,7 +117,10 @@ def events_inside(evidence: Evidence) -> Answer:
         start, end = log.columns["out_start"][row], log.columns["out_end"][row]
         if start is None or end is None:
             continue
-        if end < start or (frames is not None and end > frames):
+        grid = _grid_fault(evidence, row, layer, log)
+        if grid is not None:
+            faults.append(grid)
+        elif end < start or (frames is not None and end > frames):
             faults.append(_at(row, "out_end", end, f"{start} to {frames}", "an event lies outside the audio"))
         elif start < ends.get(layer, 0):
             faults.append(
@@ -122,6 +128,19 @@ def events_inside(evidence: Evidence) -> Answer:
             )
         ends[layer] = max(ends.get(layer, 0), end)
     return faults
+
+
+def _grid_fault(evidence: Evidence, row: int, place: int, log: Trace) -> Mismatch | None:
+    """Return where an event of an acoustic frame does not lie on that frame."""
+    layers = _layers(evidence)
+    layer = layers[place][1] if place < len(layers) else {}
+    hop = layer.get("params", {}).get("hop_samples")
+    if layer.get("method") != STAGE_METHOD or layer["stage"] not in _FRAME_STAGES or type(hop) is not int:
+        return None
+    index, found = log.columns["opp_index"][row], log.columns["out_start"][row]
+    if (found, log.columns["out_end"][row]) == (index * hop, (index + 1) * hop):
+        return None
+    return _at(row, "out_start", found, index * hop, "the event does not lie on its frame")
 
 
 @rule("IMP06")
@@ -292,8 +311,7 @@ def replayed_samples(evidence: Evidence) -> Answer:
     if isinstance(found, (NotApplicable, Unverifiable)):
         return found
     audio, sound = found
-    every = [dict(zip(log.columns, row, strict=True)) for row in zip(*log.columns.values(), strict=True)]
-    rows = [row for row in every if row["layer"] in ours]
+    rows = _rows_of(log, ours)
     try:
         clean = pcm_events.clean_of(audio, sound, rows)
         if clean is None:
@@ -311,6 +329,90 @@ def replayed_samples(evidence: Evidence) -> Answer:
     )
 
 
+@rule("IMP15")
+def replayed_packets(evidence: Evidence) -> Answer:
+    from ttsartifact.container import opus
+
+    ours = [
+        (place, layer)
+        for place, (_, layer) in enumerate(_layers(evidence))
+        if layer["enabled"] and layer.get("method") == opus.OPUS_METHOD
+    ]
+    if not ours:
+        return NotApplicable("no layer of method ttsa-opus/1")
+    (place, layer), log, held = ours[0], _log(evidence), evidence.trace("packets")
+    if log is None:
+        return Unverifiable("trace imperfection: which packets were lost is not logged")
+    fault = _strange_packets(evidence, ours, held)
+    if fault is not None or held is None:
+        return [fault] if fault is not None else []
+    frames = evidence.known("/audio/frames")
+    try:
+        stream = opus.packets_of(layer["params"]["opus_head"], held.columns["payload"])
+        rows, lost = _rows_of(log, {place}), _lost(log, place)
+        faults = _first_difference(rows, opus.expected_rows(stream, rows, frames), log)
+        if faults:
+            return faults
+        wanted = layer["params"]["clean_rate_hz"], evidence.known("/imperfection/clean_frames")
+        return _other_length(frames, *wanted) or _decoded_again(evidence, layer, stream, lost)
+    except (KeyError, TypeError, ValueError, TtsArtifactError) as error:
+        if isinstance(error, Unavailable):
+            return Unverifiable(str(error))
+        return [Mismatch(where="trace/packets", found=str(error), message="the packets cannot be decoded")]
+
+
+def _strange_packets(evidence: Evidence, ours: list[tuple[int, dict[str, Any]]], held: Trace | None) -> Mismatch | None:
+    """Return why there is nothing to decode."""
+    (place, _), wave = ours[0], evidence.artifact.wave
+    if len(ours) > 1:
+        return Mismatch(where="/imperfection/layers", found=f"{len(ours)} layers of packets", expected="one")
+    if held is None:
+        message = "the packets are not in the file"
+        return Mismatch(where="/traces", found="no trace packets", expected="the packets", message=message)
+    if any(entry != place for entry in held.columns["layer"]):
+        return Mismatch(where="trace/packets/columns/layer", found="another layer", expected=place)
+    if wave is None or (wave.format.subtype, wave.format.sample_rate_hz) != ("pcm_s16", 48_000):
+        message = "packets give 16-bit PCM at 48 kHz"
+        return Mismatch(where="/audio", found=evidence.known("/audio/subtype"), expected="pcm_s16", message=message)
+    return None
+
+
+def _lost(log: Trace, place: int) -> set[int]:
+    columns = zip(log.columns["layer"], log.columns["opp_index"], log.columns["fired"], strict=True)
+    return {index for layer, index, fired in columns if layer == place and fired}
+
+
+def _other_length(frames: int, rate_hz: int, clean: int) -> list[Mismatch]:
+    expected = clean * 48_000 // rate_hz
+    if frames == expected:
+        return []
+    message = "the packets are of a sound of another length"
+    return [Mismatch(where="/audio/frames", found=frames, expected=expected, message=message)]
+
+
+def _decoded_again(
+    evidence: Evidence, layer: dict[str, Any], stream: OpusStream, lost: set[int]
+) -> list[Mismatch] | Unverifiable:
+    from ttsartifact.container import opus
+
+    here = opus.pinned()
+    if layer.get("tool") != here:
+        stated = layer.get("tool", {})
+        return Unverifiable(
+            f"packets of {stated.get('name')} {stated.get('version')} ({stated.get('build')}); "
+            f"here is {here['version']} ({here['build']})"
+        )
+    wave = evidence.artifact.wave
+    assert wave is not None  # asked before
+    start, _ = wave.bare_pcm
+    frames = wave.data.size // wave.format.frame_bytes
+    audio = JoinedSource(evidence.artifact.audio).read_at(start, wave.data.size)
+    conceal = layer["params"].get("conceal", "silence")
+    made = opus.decode(stream, lost=lost, conceal=conceal, frames=frames)
+    message = "the packets that arrived, decoded again, give other samples than these"
+    return [] if made == audio else [Mismatch(where="/audio", found="other samples", message=message)]
+
+
 def _layers(evidence: Evidence) -> list[tuple[str, dict[str, Any]]]:
     found = evidence.known("/imperfection")
     return list(entries(evidence, "/imperfection/layers")) if isinstance(found, dict) else []
@@ -318,6 +420,12 @@ def _layers(evidence: Evidence) -> list[tuple[str, dict[str, Any]]]:
 
 def _log(evidence: Evidence) -> Trace | None:
     return evidence.trace("imperfection") if _layers(evidence) else None
+
+
+def _rows_of(log: Trace, layers: Collection[int]) -> list[dict[str, Any]]:
+    """Return the rows of these layers; of the others none is built."""
+    held = [row for row, layer in enumerate(log.columns["layer"]) if layer in layers]
+    return [{name: column[row] for name, column in log.columns.items()} for row in held]
 
 
 def _rows_by_layer(log: Trace) -> dict[int, list[int]]:

@@ -1,0 +1,76 @@
+"""Controlled imperfection of a text: the words that an engine is given, changed before it speaks (clause 6.7).
+
+What an engine makes of `um,` is its own business: requested is exact, realised is unknown, and the log says both.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.errors import Refused
+from ttsartifact.formulas.draws import schedule
+from ttsartifact.terms.trace import TRACE_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["STAGE_METHOD", "TEXT_KINDS", "event_row", "perturb_text"]
+
+STAGE_METHOD = "ttsa-stages/1"
+"""Layers of stages before `pcm`, as clause 6.7 defines them."""
+TEXT_KINDS = ("filled_pause", "word_repetition")
+_WORD = re.compile(r"\S+")
+_TRIGGERS = frozenset({"per_word_ppm", "at", "markov"})
+
+
+def perturb_text(text: str, layers: Sequence[Mapping[str, Any]], seed: str) -> tuple[str, list[dict[str, Any]]]:
+    """Return the text with the events of its layers of stage `text`, and a row of the log for every word.
+
+    `layers` is the whole list of /imperfection/layers. `filled_pause` puts `params.word` (um) and a comma before a
+    word, `word_repetition` says the word `params.times` (1) times more. A word is what stands between white space.
+    Each layer changes what the one before it made.
+
+    Raises Refused for another kind of stage `text`, or a trigger that does not count words.
+    """
+    rows: list[dict[str, Any]] = []
+    for place, layer in enumerate(layers):
+        if layer["stage"] == "text" and layer["enabled"]:
+            text, found = _with_layer(text, layer, seed, place)
+            rows += found
+    return text, rows
+
+
+def event_row(layer: int, index: int, u: int, *, fired: bool, **known: Any) -> dict[str, Any]:
+    """Return a row of trace `imperfection`; what is not known is null."""
+    row: dict[str, Any] = dict.fromkeys(TRACE_COLUMNS["imperfection"])
+    return row | {"layer": layer, "opp_index": index, "u": u, "fired": int(fired), "realised": "unknown"} | known
+
+
+def _with_layer(text: str, layer: Mapping[str, Any], seed: str, place: int) -> tuple[str, list[dict[str, Any]]]:
+    if layer["kind"] not in TEXT_KINDS:
+        raise Refused(f"layer {layer['id']}: stage text has no kind {layer['kind']}", expected=", ".join(TEXT_KINDS))
+    if not _TRIGGERS & layer["trigger"].keys():
+        found = next(iter(layer["trigger"]))
+        raise Refused(f"layer {layer['id']}: its trigger does not count words", found=found, expected="per_word")
+    words = list(_WORD.finditer(text))
+    decided = schedule(seed, layer, len(words))
+    made, end = [], 0
+    for word, (_, fires) in zip(words, decided, strict=True):
+        made += [text[end : word.start()], _said_before(layer, word[0]) if fires else "", word[0]]
+        end = word.end()
+    rows = [event_row(place, index, u, fired=fires) for index, (u, fires) in enumerate(decided)]
+    return "".join([*made, text[end:]]), rows
+
+
+def _said_before(layer: Mapping[str, Any], word: str) -> str:
+    """Return what an event puts before a word."""
+    if layer["kind"] == "word_repetition":
+        times = layer["params"].get("times", 1)
+        if type(times) is not int or not 1 <= times <= 9:
+            raise Refused(f"layer {layer['id']}: params.times", found=times, expected="1 to 9")
+        return f"{word.rstrip('.,;:!?')} " * times
+    filler = layer["params"].get("word", "um")
+    if type(filler) is not str or not _WORD.fullmatch(filler):
+        raise Refused(f"layer {layer['id']}: params.word", found=filler, expected="one word")
+    return f"{filler}, "
