@@ -31,6 +31,18 @@ class FakeClock:
         return SystemClock().clocks()
 
 
+class SleepyClock(FakeClock):
+    """A machine that can be suspended: one clock goes on, and so does UTC."""
+
+    slept_ns = 0
+
+    def utc_ns(self) -> int:
+        return super().utc_ns() + self.slept_ns
+
+    def awake_ns(self) -> int:
+        return 77_000_000_000 + self.t_ns + self.slept_ns
+
+
 class NvmlError(Exception):
     """As pynvml.NVMLError: a value, and a text."""
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
+
 import fakes
 import pytest
 
 from ttsartifact.formulas.timebase import from_utc
-from ttsartifact.recording.clock import MONOTONIC, Snapshot, SystemClock, Timebase, utc_string
+from ttsartifact.recording.clock import BOOTTIME, MONOTONIC, Snapshot, SystemClock, Timebase, utc_string, worse_sync
+from ttsartifact.terms.descriptor import absent
 
 
 def test_a_snapshot_is_the_narrowest_of_its_triples() -> None:
     """7.2: the origin's clock, another clock, the origin's clock again; the bracket is the width that was measured."""
     clock = fakes.FakeClock(1, 900, 1, 30, 1, 500)  # widths 900, 30 and 500, round and round
 
-    found = Snapshot.take(clock, tries=6)
+    found = Snapshot.take(clock.now_ns, clock.utc_ns, tries=6)
 
     assert found.bracket_ns == 30
 
@@ -50,13 +53,42 @@ def test_a_long_run_is_tied_to_utc_every_half_minute() -> None:
     assert offsets[1] - offsets[0] == pytest.approx(5_000_000_000, abs=100)
 
 
+def test_an_engine_that_says_nothing_for_long_is_tied_to_utc_all_the_same() -> None:
+    """7.2: snapshots need no chunk: a thread of the process reminds every open timebase."""
+    timebase = Timebase(SystemClock(), every_ns=1_000_000)
+    while len(timebase.to_value()["snapshots"]) < 8:
+        time.sleep(0.002)
+    timebase.close()
+    assert {snapshot["at"] for snapshot in timebase.to_value()["snapshots"]} == {"start", "during", "end"}
+
+
+def test_a_suspended_machine_is_told_from_a_clock_that_was_set() -> None:
+    """7.2: the clock that counts suspends gains as much as the machine slept; it counts from the origin."""
+    clock = fakes.SleepyClock()
+    timebase = Timebase(clock)
+    clock.slept_ns = 5_000_000_000
+    timebase.close()
+    slept = [snapshot for snapshot in timebase.to_value()["snapshots"] if snapshot["clock"] == BOOTTIME]
+    assert [snapshot["value_ns"] - snapshot["t_ns"] for snapshot in slept] == [0, pytest.approx(5_000_000_000, abs=99)]
+
+
+def test_synchronisation_is_what_held_throughout() -> None:
+    """7.1: a daemon that lost its server during the run leaves the clock unsynchronised, whatever it said before."""
+    good = {"source": "kernel", "synced": True, "est_error_ns": 1, "max_error_ns": 9, "smear": "unknown"}
+    lost = {"source": "none", "synced": False, "est_error_ns": 5, "max_error_ns": 16_000_000_000, "smear": "unknown"}
+    assert worse_sync(good, lost) == worse_sync(lost, good) == lost
+    unread = absent("not_measured", "adjtimex is not there")
+    assert worse_sync(good, unread) == worse_sync(unread, good) == unread
+
+
 def test_this_machine_says_what_it_knows_of_its_clocks() -> None:
     """7.1: kind, domain, resolution, and the kernel's own word on synchronisation or why there is none."""
-    monotonic, realtime = SystemClock().clocks()
+    monotonic, realtime, *rest = SystemClock().clocks()
 
     assert monotonic["domain"] == realtime["domain"]
     assert monotonic["resolution_ns"] >= 1
     assert monotonic["sync"]["reason"] == "not_applicable"
+    assert all(clock["counts_suspend"] is True for clock in rest)
     assert {"synced", "max_error_ns"} <= set(realtime["sync"]) or realtime["sync"]["reason"] == "not_measured"
 
 

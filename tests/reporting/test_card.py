@@ -46,6 +46,7 @@ def test_the_card_of_the_small_run(tmp_path: Path) -> None:
         "  chunks       2, median gap 20.000 ms, longest gap 20.000 ms, underrun margin 5.000 ms\n"
         "  load         0 queued, 1 running, 1 in the batch, 1 at once\n"
         "  telemetry    not applicable\n"
+        "  clock        synchronised, 2 snapshots of UTC, drift +0.2 ppm\n"
         "  marking      not stated\n"
         "  seeds        unknown\n"
         "  parameters   none\n"
@@ -112,7 +113,7 @@ def test_a_card_is_drawn_of_any_shape(value: Any, tmp_path: Path) -> None:
             descriptor[path[-1]] = value
 
         lines = list(card_lines(open_artifact(kit.artifact(tmp_path, patch=patch))))
-        assert len(lines) == 29, path
+        assert len(lines) == 30, path
         assert all(line.isprintable() for line in lines)
 
 

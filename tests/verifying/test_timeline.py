@@ -57,6 +57,16 @@ def queue(**columns):
     return edit
 
 
+def suspended(value, slept_ns):
+    """Return a timebase of a machine that slept: UTC and the clock that counts suspends gain alike."""
+    value["timebase"]["snapshots"][1]["utc"] = utc(full_run.END_NS + slept_ns)
+    value["timebase"]["clocks"].append(value["timebase"]["clocks"][0] | {"id": "host.boottime", "counts_suspend": True})
+    value["timebase"]["snapshots"] += [
+        {"at": at, "t_ns": t_ns, "clock": "host.boottime", "value_ns": t_ns + gained, "bracket_ns": 300}
+        for at, t_ns, gained in (("start", 900, 0), ("end", full_run.END_NS, slept_ns))
+    ]
+
+
 CASES = [
     case(
         "CLK01",
@@ -213,5 +223,14 @@ def test_blocked_by_disorder(tmp_path):
     """Where the times are out of order, what is measured between them is not asked."""
     (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(run__times__t_first_token_ns=1)))
     assert {f.rule: f.blocked_by for f in report.unchecked} == dict.fromkeys(
-        ("CLK05", "TIM02", "TIM03", "TIM06", "TEL03", "TEL11"), "TIM01"
+        ("CLK05", "TIM02", "TIM03", "TIM06", "TIM12", "TEL03", "TEL11"), "TIM01"
     )
+
+
+def test_a_suspend_is_called_one(tmp_path):
+    """7.2: UTC that jumps as far as the clock that counts suspends was not set; the machine slept."""
+    path = full_run.artifact(tmp_path, patch=lambda value: suspended(value, 5_000_000_000))
+    (report,) = verify(path)
+    words = {f.message for f in report.findings if f.rule == "CLK03"}
+    assert len(words) == 1
+    assert words.pop().startswith("the machine was suspended during the run, for 5000000")

@@ -107,7 +107,7 @@ def _clock() -> Iterator[str]:
     from ttsartifact.recording.clock import Snapshot, SystemClock
 
     clock = SystemClock()
-    yield f"UTC was read within {seconds(Snapshot.take(clock).bracket_ns)}"
+    yield f"UTC was read within {seconds(Snapshot.take(clock.now_ns, clock.utc_ns).bracket_ns)}"
     sync = clock.clocks()[1]["sync"]
     if "max_error_ns" not in sync:
         yield f"no word on its error: {sync.get('detail', sync['reason'])}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.figures import ENCODED, chunks_of, figures_of, onset_of
 from ttsartifact.errors import InvalidDescriptor
-from ttsartifact.formulas.timebase import from_utc, to_utc, utc_bound
+from ttsartifact.formulas.timebase import drift_ns, from_utc, snapshots_of, to_utc, utc_bound
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
@@ -22,7 +22,11 @@ def derive(artifact: Artifact, decoded: tuple[Span, WaveFormat] | None = None) -
     """Return the values recomputed from one artifact, by name; those of sound need WAV, or its samples `decoded`."""
     known = artifact.descriptor.known
     return figures_of_artifact(artifact, decoded) | {
+        "utc_drift_ppb": _utc_drift(artifact.descriptor),
         "alignment_bound_ns": _alignment_bound(artifact.descriptor),
+        "channel_bounds": {
+            str(channel["name"]): _alignment_bound(artifact.descriptor, channel) for channel in known("/channels") or ()
+        },
         "t_submit_utc": _utc_of(known("/timebase/origin/utc"), known("/run/times/t_submit_ns")),
     }
 
@@ -40,15 +44,23 @@ def figures_of_artifact(artifact: Artifact, decoded: tuple[Span, WaveFormat] | N
     )
 
 
-def _alignment_bound(descriptor: Descriptor) -> int | dict[str, Any]:
-    """Return U of clause 7.6: how far from UTC any instant of the run may lie."""
+def _alignment_bound(descriptor: Descriptor, channel: dict[str, Any] | None = None) -> int | dict[str, Any]:
+    """Return U of clause 7.6: how far from UTC any instant of the run, or reading of `channel`, may lie."""
     first, last = (descriptor.known(f"/run/times/t_{end}_ns") for end in ("submit", "last_token"))
-    bound = utc_bound(descriptor.at("/timebase"), first, last)
+    bound = utc_bound(descriptor.at("/timebase"), first, last, channel)
     if bound is None:
         return absent("not_measured", "no UTC snapshot")
     if bound.lacks:
         return absent("unknown", f"over {bound.ns} ns: {', '.join(bound.lacks)} not known")
     return bound.ns
+
+
+def _utc_drift(descriptor: Descriptor) -> int | dict[str, Any]:
+    """Return by how many parts in 10^9 UTC gained on the origin's clock from its first snapshot to its last."""
+    places = snapshots_of(descriptor.at("/timebase"))
+    if len(places) < 2 or places[-1].t_ns == places[0].t_ns:
+        return absent("not_measured", "UTC was read at one instant")
+    return round(drift_ns(places[0], places[-1]) * 10**9 / (places[-1].t_ns - places[0].t_ns))
 
 
 def _utc_of(origin: Any, submit: Any) -> str | dict[str, Any]:

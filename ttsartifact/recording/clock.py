@@ -10,20 +10,37 @@ import os
 import sys
 import threading
 import time
+import weakref
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ttsartifact.formulas.timebase import to_utc
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 
-__all__ = ["MONOTONIC", "REALTIME", "Clock", "Snapshot", "SystemClock", "Timebase", "utc_string"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "BOOTTIME",
+    "MONOTONIC",
+    "REALTIME",
+    "Clock",
+    "Snapshot",
+    "SystemClock",
+    "Timebase",
+    "utc_string",
+    "worse_sync",
+]
 
 MONOTONIC = "host.monotonic"
 REALTIME = "host.utc"
+BOOTTIME = "host.boottime"
 SNAPSHOT_TRIES = 21  # the narrowest of 21 triples: 310 ns here, repeatable to 15 ns
 SNAPSHOT_EVERY_NS = 30_000_000_000
+_DENSE_SNAPSHOTS = 1000  # of a run of many hours they become rarer, so that a descriptor never holds too many
 _STA_UNSYNC = 0x0040  # linux/timex.h
+_BOOTTIME_ID: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 class Clock(Protocol):
@@ -38,7 +55,7 @@ class Clock(Protocol):
         ...
 
     def clocks(self) -> list[dict[str, Any]]:
-        """Return the entries of /timebase/clocks: MONOTONIC, then REALTIME."""
+        """Return the entries of /timebase/clocks: MONOTONIC, then REALTIME, then others that are read."""
         ...
 
 
@@ -53,16 +70,29 @@ class SystemClock:
         """Return the wall clock."""
         return time.time_ns()
 
+    def awake_ns(self) -> int | None:
+        """Return a clock that goes on while the machine is suspended and is never set, or None where there is none."""
+        return time.clock_gettime_ns(_BOOTTIME_ID) if _BOOTTIME_ID is not None else None
+
     def clocks(self) -> list[dict[str, Any]]:
-        """Return what the system knows of both clocks."""
+        """Return what the system knows of its clocks."""
         domain = _boot_domain()
+        counts = _monotonic_counts_suspend()
+        boottime = {
+            "id": BOOTTIME,
+            "kind": "monotonic",
+            "domain": domain,
+            "resolution_ns": 1,
+            "counts_suspend": True,
+            "sync": absent("not_applicable", "a monotonic clock is not set"),
+        }
         return [
             {
                 "id": MONOTONIC,
                 "kind": "monotonic",
                 "domain": domain,
                 "resolution_ns": _resolution_ns("perf_counter"),
-                "counts_suspend": _monotonic_counts_suspend(),
+                "counts_suspend": counts,
                 "sync": absent("not_applicable", "a monotonic clock is not set"),
             },
             {
@@ -73,36 +103,51 @@ class SystemClock:
                 "counts_suspend": True,
                 "sync": _kernel_sync(),
             },
+            *([] if _BOOTTIME_ID is None else [boottime]),
         ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """UTC read between two monotonic readings; it belongs to their middle, give or take half the bracket."""
+    """Another clock read between two monotonic readings; it belongs to their middle, give or take half the bracket."""
 
     monotonic_ns: int
-    utc_ns: int
+    value_ns: int
     bracket_ns: int
 
     @staticmethod
-    def take(clock: Clock, tries: int = SNAPSHOT_TRIES) -> Snapshot:
+    def take(now: Callable[[], int], other: Callable[[], int], tries: int = SNAPSHOT_TRIES) -> Snapshot:
         """Return the narrowest of `tries` triples."""
-        triples = [(clock.now_ns(), clock.utc_ns(), clock.now_ns()) for _ in range(tries)]
-        before, utc, after = min(triples, key=lambda triple: triple[2] - triple[0])
-        return Snapshot(monotonic_ns=(before + after) // 2, utc_ns=utc, bracket_ns=after - before)
+        triples = [(now(), other(), now()) for _ in range(tries)]
+        before, value, after = min(triples, key=lambda triple: triple[2] - triple[0])
+        return Snapshot(monotonic_ns=(before + after) // 2, value_ns=value, bracket_ns=after - before)
 
 
 class Timebase:
-    """The axis of one run. Its origin is its first snapshot, so t = 0 has a UTC of its own."""
+    """The axis of one run. Its origin is its first snapshot, so t = 0 has a UTC of its own.
+
+    UTC is read at the start, at the end, and about every half minute between: a step, a drift and a suspend then show,
+    and no instant of the run lies far from a reading. The clock that counts suspends is read beside it.
+    """
 
     def __init__(self, clock: Clock, *, every_ns: int = SNAPSHOT_EVERY_NS) -> None:
         self.clock = clock
         self._every_ns = every_ns
         self._lock = threading.Lock()
-        self._snapshots = [("start", Snapshot.take(clock))]
+        self._sync_at_start = clock.clocks()[1]["sync"]
+        self._snapshots = [("start", Snapshot.take(clock.now_ns, clock.utc_ns))]
+        self._awake: list[tuple[str, Snapshot]] = []
+        self._awake_ns: Callable[[], int | None] = getattr(clock, "awake_ns", lambda: None)
         self.origin_ns = self._snapshots[0][1].monotonic_ns
         self._due_ns = every_ns
         self._now_ns = clock.now_ns
+        self._read_awake("start")
+        _KEEPER.add(self)
+
+    @property
+    def every_s(self) -> float:
+        """How long after one snapshot the next is due."""
+        return self._every_ns / 1e9
 
     def now(self) -> int:
         """Return nanoseconds after the origin."""
@@ -114,33 +159,111 @@ class Timebase:
             return
         with self._lock:
             if t_ns >= self._due_ns:
-                self._snapshots.append(("during", Snapshot.take(self.clock)))
-                self._due_ns = t_ns + self._every_ns
+                self._read("during")
+                self._due_ns = t_ns + self._every_ns * (1 + len(self._snapshots) // _DENSE_SNAPSHOTS)
 
     def close(self) -> None:
         """Take the last snapshot."""
-        self._snapshots.append(("end", Snapshot.take(self.clock)))
+        _KEEPER.discard(self)
+        with self._lock:
+            self._read("end")
 
     def to_value(self) -> dict[str, Any]:
         """Return /timebase. The verifier computes the alignment bound; none is declared."""
         clocks = self.clock.clocks()
+        clocks[1]["sync"] = worse_sync(self._sync_at_start, clocks[1]["sync"])
         resolution_ns = clocks[1]["resolution_ns"]
+        snapshots = [
+            self._entry(at, taken) | {"clock": REALTIME, "utc": utc_string(taken.value_ns, resolution_ns)}
+            for at, taken in self._snapshots
+        ]
+        # Counted from the origin: how long a machine has been up is nobody's business.
+        zero_ns = self._awake[0][1].value_ns - self._entry("start", self._awake[0][1])["t_ns"] if self._awake else 0
+        snapshots += [
+            self._entry(at, taken) | {"clock": BOOTTIME, "value_ns": taken.value_ns - zero_ns}
+            for at, taken in self._awake
+        ]
         return {
             "unit": "ns",
-            "origin": {"clock": MONOTONIC, "utc": utc_string(self._snapshots[0][1].utc_ns, resolution_ns)},
-            "clocks": clocks,
-            "snapshots": [
-                {
-                    "at": at,
-                    "t_ns": snapshot.monotonic_ns - self.origin_ns,
-                    "clock": REALTIME,
-                    "utc": utc_string(snapshot.utc_ns, resolution_ns),
-                    "bracket_ns": snapshot.bracket_ns,
-                }
-                for at, snapshot in self._snapshots
-            ],
+            "origin": {"clock": MONOTONIC, "utc": utc_string(self._snapshots[0][1].value_ns, resolution_ns)},
+            "clocks": clocks if self._awake else clocks[:2],
+            "snapshots": snapshots,
             "uncertainty_ns": absent("not_measured", "the verifier computes the bound from the snapshots"),
         }
+
+    def _read(self, at: str) -> None:
+        self._snapshots.append((at, Snapshot.take(self.clock.now_ns, self.clock.utc_ns)))
+        self._read_awake(at)
+
+    def _read_awake(self, at: str) -> None:
+        if self._awake_ns() is not None:
+            self._awake.append((at, Snapshot.take(self.clock.now_ns, cast("Callable[[], int]", self._awake_ns))))
+
+    def _entry(self, at: str, taken: Snapshot) -> dict[str, Any]:
+        return {"at": at, "t_ns": taken.monotonic_ns - self.origin_ns, "bracket_ns": taken.bracket_ns}
+
+
+class _Keeper:
+    """One sleeping thread that reminds every open timebase of its snapshots, whatever the engine does meanwhile."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._open: weakref.WeakSet[Timebase] = weakref.WeakSet()
+        self._thread: threading.Thread | None = None
+
+    def add(self, timebase: Timebase) -> None:
+        """Remind a timebase until it is closed or forgotten."""
+        with self._changed:
+            self._open.add(timebase)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._remind, name="ttsartifact-clock", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+
+    def discard(self, timebase: Timebase) -> None:
+        """Remind it no more."""
+        with self._changed:
+            self._open.discard(timebase)
+            self._changed.notify_all()
+
+    def _remind(self) -> None:
+        while True:
+            with self._changed:
+                if not self._open:
+                    self._thread = None
+                    return
+                self._changed.wait(timeout=min(timebase.every_s for timebase in self._open))
+                waiting = list(self._open)
+            for timebase in waiting:
+                timebase.keep(timebase.now())
+            del waiting  # a timebase that was forgotten is held by nobody
+
+
+_KEEPER = _Keeper()
+
+
+def _keep_anew() -> None:
+    """Begin anew in a forked child, which has none of its parent's threads."""
+    global _KEEPER  # noqa: PLW0603
+    _KEEPER = _Keeper()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_keep_anew)
+
+
+def worse_sync(start: dict[str, Any], end: dict[str, Any]) -> dict[str, Any]:
+    """Return the state of synchronisation that held throughout: the worse of what was read at start and end."""
+    if "synced" not in start or "synced" not in end:
+        return start if "synced" not in start else end
+    synced = start["synced"] and end["synced"]
+    return {
+        "source": "kernel" if synced else "none",
+        "synced": synced,
+        "est_error_ns": max(start["est_error_ns"], end["est_error_ns"]),
+        "max_error_ns": max(start["max_error_ns"], end["max_error_ns"]),
+        "smear": end["smear"],
+    }
 
 
 def utc_string(utc_ns: int, resolution_ns: int = 1) -> str:

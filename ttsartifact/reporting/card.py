@@ -54,6 +54,7 @@ def card_rows(artifact: Artifact) -> tuple[tuple[str, str], ...]:
         ("load", _load(at("/run/load"))),
         ("telemetry", _telemetry(at("/summary"))),
         ("submitted", f"{_say(derived.get('t_submit_utc'))}, UTC within {_ns(derived.get('alignment_bound_ns'))}"),
+        ("clock", _clock(at("/timebase"), derived)),
         ("marking", marking_words(at("/generation/marking"))),
         *recipe_rows(at, artifact.where),
         ("imperfection", _imperfection(at("/imperfection"))),
@@ -166,6 +167,21 @@ def _chunks(derived: dict[str, Any]) -> str:
         return "1, for all of it came at once"
     keys = ("median_gap_ns", "longest_gap_ns", "underrun_margin_ns")
     return ", ".join([str(count), *(f"{name_of(key)} {_ns(derived.get(key))}" for key in keys)])
+
+
+def _clock(timebase: Any, derived: dict[str, Any]) -> str:
+    """Return how well the clock of UTC was set, as the kernel said, and how it drifted."""
+    clocks, snapshots = _field(timebase, "clocks"), _field(timebase, "snapshots")
+    if not isinstance(clocks, list) or not isinstance(snapshots, list):
+        return _say(timebase)
+    read = [entry for entry in snapshots if isinstance(entry, dict) and "utc" in entry]
+    name = read[0].get("clock") if read else None
+    sync = next((_field(clock, "sync") for clock in clocks if _field(clock, "id") == name), None)
+    synced = _field(sync, "synced")
+    words = {True: "synchronised", False: "not synchronised"}.get(synced, _say(sync)) if read else "UTC was never read"
+    drift = derived.get("utc_drift_ppb")
+    ppm = f"{drift / 1000:+.1f} ppm" if type(drift) is int else _say(drift)
+    return f"{words}, {counted(len(read), 'snapshot')} of UTC, drift {ppm}"
 
 
 def _load(load: Any) -> str:

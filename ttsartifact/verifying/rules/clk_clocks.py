@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.formulas.timebase import (
     MAX_DRIFT_PPM,
+    Snapshot,
     drift_allowance_ns,
     drift_ns,
     fraction_digits,
@@ -98,7 +99,7 @@ def agreeing_offsets(evidence: Evidence) -> Answer:
                         where="/timebase/snapshots",
                         found=f"{clock} gained {drift} ns between t = {first.t_ns} and {second.t_ns}",
                         expected=f"at most {allowed} ns",
-                        message="the clock was stepped, slewed or stopped during the run",
+                        message=_gain_words(timebase, first, second),
                     )
                 )
     origin, utc = evidence.known("/timebase/origin/utc"), snapshots_of(timebase)
@@ -240,6 +241,26 @@ def _named_clocks(evidence: Evidence) -> Iterator[tuple[str, str]]:
     for pointer in ("/timebase/snapshots", "/channels"):
         for where, entry in entries(evidence, pointer):
             yield f"{where}/clock", entry["clock"]
+
+
+def _gain_words(timebase: dict[str, Any], first: Snapshot, second: Snapshot) -> str:
+    """Say what happened to a clock that gained too much between two snapshots.
+
+    A monotonic clock that counts suspends is never set: what it gains, the machine slept. UTC gains as much meanwhile.
+    """
+    origin = timebase["origin"]["clock"]
+    awake = [c["id"] for c in timebase["clocks"] if c["kind"] == "monotonic" and c["counts_suspend"] is True]
+    gains = [
+        drift_ns(a, b)
+        for name in awake
+        if name != origin
+        for a, b in pairwise(snapshots_of(timebase, name))
+        if a.t_ns < second.t_ns and b.t_ns > first.t_ns
+    ]
+    slept = max(gains, default=0)
+    if slept and abs(drift_ns(first, second) - slept) <= drift_allowance_ns(first, second):
+        return f"the machine was suspended during the run, for {slept} ns"
+    return "the clock was stepped, slewed or stopped during the run"
 
 
 def _digits_of(resolution_ns: int) -> int:
