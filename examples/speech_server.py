@@ -179,6 +179,8 @@ class Order:
     text: str
     asked: dict[str, Any]
     inject: dict[str, Any]
+    wobble: int = 0
+    """What is added to each sample behind the first piece, of an engine whose batch changes its samples."""
 
     @property
     def form(self) -> str:
@@ -206,15 +208,24 @@ async def pieces(voice: Voice, order: Order) -> AsyncIterator[bytes]:
     silence = bytes(int(order.inject.get("silence_ms", 0)) * voice.rate // 1000 * 2)
     if silence:
         yield silence
-    held = b""
+    held, sent = b"", 0
     async for samples in voice.speak(order.text, order.asked):
         held += samples
         while len(held) >= size:
-            yield held[:size]
+            yield wobbled(held[:size], order.wobble * sent)
             held = held[size:]
+            sent = 1
             await asyncio.sleep(pace_s)
     if held:
-        yield held
+        yield wobbled(held, order.wobble * sent)
+
+
+def wobbled(samples: bytes, by: int) -> bytes:
+    """Return samples of 16 bits with `by` added to each, kept within full scale."""
+    if not by:
+        return samples
+    values = struct.unpack(f"<{len(samples) // 2}h", samples)
+    return struct.pack(f"<{len(values)}h", *(min(32767, value + by) for value in values))
 
 
 async def encoded(voice: Voice, order: Order) -> AsyncIterator[bytes]:
@@ -301,7 +312,8 @@ def make_app(desk: Desk, *, with_hibari: bool = False) -> FastAPI:
         asked: dict[str, Any] = await request.json()
         inject = asked.pop("inject", None) or {}
         text = asked.pop("input", "")
-        order = Order(text=text, asked=asked, inject=inject)
+        met = desk.running if inject.get("batched") else len(desk.entries) if inject.get("restless") else 0
+        order = Order(text=text, asked=asked, inject=inject, wobble=met)
         voice = voices.get(str(asked.get("model", "espeak-ng")))
         if voice is None or order.form not in _TYPES or not text:
             return JSONResponse({"error": {"message": "no such model, format or text"}}, status_code=400)

@@ -46,6 +46,7 @@ def draft(**changes: Any) -> Draft:
             | {
                 "t_scheduled_ns": SUBMIT_NS - 1_007,
                 "t_submit_ns": SUBMIT_NS,
+                "t_first_byte_ns": SUBMIT_NS + 1_000_009,
                 "t_start_ns": SUBMIT_NS + 90_001,
                 "t_first_model_token_ns": FIRST_NS - 70_003,
                 "t_first_token_ns": FIRST_NS,
@@ -87,7 +88,6 @@ def request(**edits: Any) -> dict[str, Any]:
         "content_encoding": "identity",
         "carried": "body",
         "t_head_ns": SUBMIT_NS + 1_000_003,
-        "t_first_byte_ns": SUBMIT_NS + 1_000_009,
         "body_bytes": 96_044,
         "load_seen_by": "server",
         "stated": [{"name": "server-timing", "value": "synth;dur=212.5"}],

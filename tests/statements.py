@@ -197,8 +197,8 @@ CASES = [
     case("TIM10", "backwards", full(queue(t_ns=[170_000_000, 160_000_000, full_run.SUBMIT_NS + 90_001]))),
     case("TIM10", "warm-first-call", plain(run__times__warmup_runs=3)),
     case("TIM12", "head-before-submit", full(run__request=full_run.request(t_head_ns=full_run.SUBMIT_NS - 1))),
-    case("TIM12", "byte-before-head", full(run__request=full_run.request(t_first_byte_ns=full_run.SUBMIT_NS))),
-    case("TIM12", "byte-behind-frame", full(run__request=full_run.request(t_first_byte_ns=10**12))),
+    case("TIM12", "byte-before-head", full(run__times__t_first_byte_ns=full_run.SUBMIT_NS)),
+    case("TIM12", "head-behind-frame", full(run__request=full_run.request(t_head_ns=10**12))),
     case("TEL06", "memory", full(memory(143_772), resum=True)),
     case("TEL06", "heat", full(heat(151), resum=True)),
     case("TEL17", "weak-wall", full(weak_wall, claims=["power"])),
@@ -256,7 +256,9 @@ NEAR = {
     "CHK07": full(),
     "TIM10": plain(run__times__warmup_runs=3, run__times__first_call=False),
     # A server on the same machine: its head comes with the clock's next tick, and its first byte with the head.
-    "TIM12": full(run__request=full_run.request(t_head_ns=full_run.SUBMIT_NS, t_first_byte_ns=full_run.SUBMIT_NS)),
+    "TIM12": full(
+        run__request=full_run.request(t_head_ns=full_run.SUBMIT_NS), run__times__t_first_byte_ns=full_run.SUBMIT_NS
+    ),
     # A sensor of 5 %: the wall may seem to see a little less than the device.
     "TEL17": full(wall_of(298_000), claims=["power"]),
     "TEL18": full(lambda values: values["telemetry"]["columns"]["energy_mj"].__setitem__(9, None), resum=True),

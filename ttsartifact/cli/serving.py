@@ -1,4 +1,4 @@
-"""The acts behind record --http, bench, proxy and stats: what was typed becomes requests to a speech server."""
+"""What record --http, bench and proxy share: what was typed becomes requests to a speech server."""
 
 import os
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +22,14 @@ _PATIENCE_S = 120.0
 
 
 def request_of(
-    url: str, text: bytes, *, allow_net: bool, timeout: float | None, params: dict[str, Any], key_from: str | None
+    url: str,
+    text: bytes,
+    *,
+    where: str = "--http",
+    allow_net: bool,
+    timeout: float | None,
+    params: dict[str, Any],
+    key_from: str | None,
 ) -> "SpeechRequest":
     """Return the request that a command line asks for, or raise Usage for one that may not leave this machine."""
     from ttsartifact.serving.request import SpeechRequest, require_allowed
@@ -32,7 +39,7 @@ def request_of(
     except UnicodeDecodeError as error:
         raise Usage(f"the text is not UTF-8 at byte {error.start}, and JSON holds nothing else") from error
     return SpeechRequest(
-        url=require_allowed(url, allow_net=allow_net, where="--http"),
+        url=require_allowed(url, allow_net=allow_net, where=where),
         text=words,
         params=params,
         headers=_authorised(key_from),

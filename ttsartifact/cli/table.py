@@ -72,6 +72,23 @@ COMMANDS: dict[str, Command] = {
             "where they are; the notes of the artifact say what had happened.",
         ),
         Command(
+            "bench",
+            "loading:bench",
+            "Put a load on a speech server and keep the evidence.",
+            "Each answer is an artifact in OUT (.tts.parquet), each request a row in the attempts table beside it, "
+            "refusals, time-outs and errors too. --concurrency gives closed loads, --rate open ones: their schedule "
+            "is set before anything is sent and is in the file, so that a slow answer hides no request behind it. "
+            "--param fills the JSON of the requests: voice=NAME, response_format=pcm and so on.",
+        ),
+        Command(
+            "stats",
+            "loading:stats",
+            "Sum up a load from its artifacts and attempts.",
+            "Times to the first byte, the first frame and the first audible sound, real-time factor, gaps and "
+            "underruns at p50, p95 and p99 with intervals, recomputed from the artifacts; how many requests were "
+            "refused, failed or left comes from the attempts table beside SET.",
+        ),
+        Command(
             "run",
             "run:run",
             "Synthesise with an installed runner.",

@@ -113,11 +113,6 @@ def _at(pointer: str) -> Callable[[Descriptor], Any]:
     return lambda descriptor: descriptor.known(pointer)
 
 
-def _first_byte(descriptor: Descriptor) -> Any:
-    own = descriptor.known("/run/times/t_first_byte_ns")
-    return descriptor.known("/run/request/t_first_byte_ns") if own is None else own
-
-
 def _utc(pointer: str) -> Callable[[Descriptor], str | None]:
     return lambda descriptor: utc_of(descriptor, pointer)
 
@@ -201,7 +196,7 @@ _DERIVED: dict[str, Callable[[Descriptor], Any]] = {
     "t_scheduled": _at("/run/times/t_scheduled_ns"),
     "t_submit": _at("/run/times/t_submit_ns"),
     "t_start": _at("/run/times/t_start_ns"),
-    "t_first_byte": _first_byte,
+    "t_first_byte": _at("/run/times/t_first_byte_ns"),
     "t_first_token": _at("/run/times/t_first_token_ns"),
     "t_last_token": _at("/run/times/t_last_token_ns"),
     "t_encoded": _at("/run/times/t_encoded_ns"),

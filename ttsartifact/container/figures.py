@@ -28,8 +28,6 @@ def figures_of(
     """Return all figures of a run; `frames` are those of the audio itself, where they are known."""
     known = descriptor.known
     times = {name: _whole(known(f"/run/times/t_{name}_ns")) for name in Instants._fields}
-    if times["first_byte"] is None:
-        times["first_byte"] = _whole(known("/run/request/t_first_byte_ns"))
     return figures(
         Instants(**times),
         log,

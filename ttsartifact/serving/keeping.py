@@ -126,6 +126,7 @@ class Keeper:
         run.sampler = Window(self.sampler, self.timebase, exchange.t_submit_ns, end_ns)
         run.chunks[:] = sound.chunks
         run.moments.scheduled, run.moments.submit = exchange.t_scheduled_ns, exchange.t_submit_ns
+        run.moments.first_byte = exchange.t_first_byte_ns
         server = exchange.stated
         if server.queue_depth is not None and server.running is not None:
             waiting = max(0, server.queue_depth - server.running)
@@ -163,7 +164,6 @@ class Keeper:
             "content_encoding": exchange.encoding,
             "carried": exchange.carried,
             "t_head_ns": exchange.t_head_ns,
-            "t_first_byte_ns": exchange.t_first_byte_ns,
             "body_bytes": exchange.body_bytes,
             "load_seen_by": seen,
             "stated": exchange.stated.to_value(),

@@ -83,7 +83,7 @@ def ordered_answer(evidence: Evidence) -> Answer:
     places = (
         "/run/times/t_submit_ns",
         "/run/request/t_head_ns",
-        "/run/request/t_first_byte_ns",
+        "/run/times/t_first_byte_ns",
         "/run/times/t_first_token_ns",
     )
     stated = [(where, t_ns) for where in places if (t_ns := evidence.known(where)) is not None]

@@ -1,0 +1,196 @@
+"""The acts behind bench and stats: loads on a speech server, and what they came to."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+from ttsartifact.cli.making import Notes, SensorName, Session, given_text, lines_of, note, numbers, sensor_of
+from ttsartifact.cli.options import Argument, Force, Option, Out, Params
+from ttsartifact.cli.serving import AllowNet, KeyFrom, request_of
+from ttsartifact.cli.speak import EXIT, Usage, progress, say, show
+from ttsartifact.reporting.safe import safe
+
+if TYPE_CHECKING:
+    from ttsartifact.serving.benching import Bench
+
+__all__ = ["bench", "stats"]
+
+_DEVICES = ("cpu", "cuda", "rocm", "mps", "xpu", "npu", "other")
+_LAWS = ("poisson", "constant")
+
+
+def bench(
+    url: Annotated[str, Argument("URL", "A speech server; of host and port alone, /v1/audio/speech is asked.")],
+    *,
+    out: Out,
+    text: Annotated[str | None, Option("The text to speak.")] = None,
+    text_file: Annotated[str | None, Option("A text a line, asked in turn.", metavar="FILE")] = None,
+    concurrency: Annotated[str | None, Option("A closed load for each number in flight.", metavar="1,4,8")] = None,
+    rate: Annotated[str | None, Option("An open load for each rate, in requests a second.", metavar="R,...")] = None,
+    arrivals: Annotated[str, Option("How the requests of an open load follow each other.", choices=_LAWS)] = "poisson",
+    schedule_seed: Annotated[str, Option("The seed of poisson arrivals.", metavar="WORD")] = "1",
+    requests: Annotated[int, Option("Requests of each load.", metavar="N", least=1)] = 20,
+    warmup: Annotated[int, Option("Requests before each load; they are in no statistic.", metavar="N", least=0)] = 1,
+    max_in_flight: Annotated[int, Option("Requests that an open load holds at most.", metavar="N", least=1)] = 256,
+    leave_after: Annotated[
+        float | None,
+        Option("Leave each answer MS after its first byte: barge-in.", metavar="MS", least=0),
+    ] = None,
+    timeout: Annotated[float | None, Option("End a request after S seconds.", metavar="S", least=0)] = None,
+    param: Params = (),
+    pcm: Annotated[
+        str | None, Option("The format of raw PCM, where the server does not state it.", metavar="FORMAT")
+    ] = None,
+    engine: Annotated[str | None, Option("The engine, unless the server states it.", metavar="NAME@VERSION")] = None,
+    device: Annotated[str | None, Option("Where it computes, where the server does not say.", choices=_DEVICES)] = None,
+    session: Session = None,
+    notes: Notes = None,
+    sensor: SensorName = "auto",
+    same_seed: Annotated[bool, Option("Ask each text alone and in company, and compare the samples.")] = False,
+    allow_net: AllowNet = False,
+    key_from: KeyFrom = None,
+    force: Force = False,
+) -> int:
+    """Put loads on a server, write the data set and the attempts, and say what they came to."""
+    texts = _texts(text, text_file)
+    params = numbers(param)
+    wanted = tuple(
+        request_of(url, words, where="URL", allow_net=allow_net, timeout=timeout, params=params, key_from=key_from)
+        for words in texts
+    )
+    if leave_after is not None:
+        from dataclasses import replace
+
+        wanted = tuple(replace(each, leave_after_s=leave_after / 1000) for each in wanted)
+    stated = {"device": device, "session": session, "notes": notes}
+    held: dict[str, Any] = {key: value for key, value in stated.items() if value}
+    if engine is not None:
+        from ttsartifact.recording.pins import tool
+
+        held["engine"] = tool(engine)
+    if same_seed:
+        concurrency, requests = f"1,{_company(concurrency, rate)}", max(requests, 2 * len(texts))
+        if "seed" not in params:
+            note("no seed is sent (--param seed=N), so that what differs may be the draw")
+    plan = _plan(
+        wanted,
+        concurrency=concurrency if concurrency or rate else "1",
+        rate=rate,
+        arrivals=arrivals,
+        seed=schedule_seed,
+        most=max_in_flight,
+        requests=requests,
+        warmup=warmup,
+        pcm=pcm,
+        stated=held,
+    )
+    return _benched(plan, out, sensor, force=force, same_seed=same_seed)
+
+
+def stats(
+    file: Annotated[str, Argument("SET", "A data set that bench or proxy wrote, or an attempts table.")],
+    *,
+    attempts: Annotated[str | None, Option("The attempts table, where it is not beside SET.", metavar="FILE")] = None,
+    by: Annotated[str | None, Option("Split each load by this.", choices=("engine",))] = None,
+    format: Annotated[str, Option("How it is printed.", choices=("text", "json"))] = "text",
+) -> int:
+    """Sum up a load; 1 where a row says something else than its artifact."""
+    from ttsartifact.serving.summing import summarise
+
+    found = summarise(file, attempts, by_engine=by == "engine")
+    if format == "json":
+        from ttsartifact.reporting.documents import as_json
+        from ttsartifact.reporting.loads import summary_value
+
+        say(as_json(summary_value(found)))
+    else:
+        from ttsartifact.reporting.loads import summary_lines
+
+        show(summary_lines(found))
+    return EXIT.FINDINGS if found.disagreements else EXIT.OK
+
+
+def _benched(plan: "Bench", out: str, sensor: str, *, force: bool, same_seed: bool) -> int:
+    from ttsartifact.reporting.loads import summary_lines
+    from ttsartifact.serving.benching import bench as benched
+    from ttsartifact.serving.summing import summarise
+
+    done = benched(
+        plan,
+        out,
+        sensor=sensor_of(sensor),
+        replace=force,
+        say=note,
+        progress=lambda number, total: progress(number, total, "requests"),
+    )
+    found = summarise(done.path or done.attempts_path, done.attempts_path)
+    show(summary_lines(found))
+    written = f"{safe(done.path)}: {found.runs} runs; " if done.path else "no answer was audio; "
+    say(f"{written}{safe(done.attempts_path)}: {found.rows} rows")
+    if done.kept is not None:
+        note(f"what was delivered and became no artifact is kept in {done.kept}")
+    if done.path and same_seed:
+        return _say_compared(done.path, done.attempts_path)
+    return EXIT.OK if done.path else EXIT.FINDINGS
+
+
+def _say_compared(path: str, attempts: str) -> int:
+    """Say of each text whether its samples depend on the load; 1 where one does or is not repeatable."""
+    from ttsartifact.reporting.loads import company_lines
+    from ttsartifact.serving.company import Outcome, compared
+
+    found = compared(path, attempts)
+    show(company_lines(found))
+    steady = {Outcome.SAME, Outcome.NOT_COMPARED}
+    return EXIT.OK if all(each.outcome in steady for each in found) else EXIT.FINDINGS
+
+
+def _company(concurrency: str | None, rate: str | None) -> int:
+    """Return how many are in flight together when texts are asked in company: the one number that was given, or 4."""
+    found = [int(number) for number in _listed(concurrency, "--concurrency", int)]
+    if rate is not None or len(found) > 1 or found == [1]:
+        raise Usage("--same-seed takes one --concurrency above 1, and no --rate")
+    return found[0] if found else 4
+
+
+def _plan(
+    wanted: Sequence[Any],
+    *,
+    concurrency: str | None,
+    rate: str | None,
+    arrivals: str,
+    seed: str,
+    most: int,
+    requests: int,
+    warmup: int,
+    pcm: str | None,
+    stated: dict[str, Any],
+) -> "Bench":
+    from ttsartifact.serving.attempts import Law
+    from ttsartifact.serving.benching import Bench
+    from ttsartifact.serving.schedule import loads_of
+
+    flights = tuple(int(number) for number in _listed(concurrency, "--concurrency", int))
+    rates = tuple(_listed(rate, "--rate", float))
+    loads = loads_of(flights, rates, law=Law(arrivals), seed=seed, most_in_flight=most)
+    return Bench(requests=tuple(wanted), loads=loads, count=requests, warmup=warmup, pcm=pcm, stated=stated)  # type: ignore[arg-type]
+
+
+def _texts(text: str | None, text_file: str | None) -> list[bytes]:
+    if text_file is None or text is not None:
+        return [given_text(text, text_file)]
+    found = [os.fsencode(line) for line in lines_of(text_file, "--text-file") if line.strip()]
+    if not found:
+        raise Usage(f"--text-file {text_file}: it holds no text")
+    return found
+
+
+def _listed(words: str | None, option: str, kind: type[int] | type[float]) -> list[float]:
+    """Return the numbers of a list with commas."""
+    try:
+        found = [kind(word) for word in words.split(",")] if words else []
+    except ValueError as error:
+        raise Usage(f"{option} {words}: expected numbers with commas between them") from error
+    if any(number <= 0 for number in found):
+        raise Usage(f"{option} {words}: expected numbers above 0")
+    return list(found)
