@@ -18,22 +18,10 @@ from ttsartifact.cli.table import COMMANDS as TABLE
 README = Path(__file__).parent.parent.parent / "README.md"
 GROUP: Any = typer.main.get_command(app)
 COMMANDS = (
-    *(
-        "record",
-        "recover",
-        "run",
-        "adapt",
-        "show",
-        "verify",
-        "validate",
-        "rerun",
-        "diff",
-        "session",
-        "claim",
-        "report",
-        "align",
-    ),
-    *("pack", "unpack", "convert", "strip", "reattach", "perturb", "gate", "sign", "timestamp", "log", "publish"),
+    *("record", "recover", "bench", "proxy", "stats"),
+    *("run", "adapt", "show", "verify", "validate", "rerun", "diff", "session", "claim", "report", "align"),
+    *("pack", "unpack", "import", "convert", "strip", "reattach"),
+    *("perturb", "gate", "sign", "timestamp", "log", "publish"),
     *("conform", "fixtures", "explain", "schema", "doctor"),
 )
 _BLOCK = re.compile(r"^```console\n\$ (ttsa [^\n]*--help)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

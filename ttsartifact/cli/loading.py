@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from ttsartifact.cli.making import Notes, SensorName, Session, given_text, lines_of, note, numbers, sensor_of
 from ttsartifact.cli.options import Argument, Force, Option, Out, Params
-from ttsartifact.cli.serving import AllowNet, KeyFrom, request_of
+from ttsartifact.cli.serving import AllowNet, KeyFrom, held_conditions, request_of
 from ttsartifact.cli.speak import EXIT, Usage, progress, say, show
 from ttsartifact.reporting.safe import safe
 
@@ -62,12 +62,7 @@ def bench(
         from dataclasses import replace
 
         wanted = tuple(replace(each, leave_after_s=leave_after / 1000) for each in wanted)
-    stated = {"device": device, "session": session, "notes": notes}
-    held: dict[str, Any] = {key: value for key, value in stated.items() if value}
-    if engine is not None:
-        from ttsartifact.recording.pins import tool
-
-        held["engine"] = tool(engine)
+    held = held_conditions(engine=engine, device=device, session=session, notes=notes)
     if same_seed:
         concurrency, requests = f"1,{_company(concurrency, rate)}", max(requests, 2 * len(texts))
         if "seed" not in params:

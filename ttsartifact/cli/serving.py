@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ttsartifact.packing.pack import Packed
     from ttsartifact.serving.request import SpeechRequest
 
-__all__ = ["AllowNet", "KeyFrom", "record_answer", "request_of", "tell_recorded"]
+__all__ = ["AllowNet", "KeyFrom", "held_conditions", "record_answer", "request_of", "tell_recorded"]
 
 AllowNet = Annotated[bool, Option("Speak to a server on another machine; the text leaves this one.")]
 KeyFrom = Annotated[
@@ -45,6 +45,16 @@ def request_of(
         headers=_authorised(key_from),
         timeout_s=timeout or _PATIENCE_S,
     )
+
+
+def held_conditions(*, engine: str | None, **stated: Any) -> dict[str, Any]:
+    """Return what the caller states of every answer, in place of what the server says."""
+    held = {key: value for key, value in stated.items() if value}
+    if engine is not None:
+        from ttsartifact.recording.pins import tool
+
+        held["engine"] = tool(engine)
+    return held
 
 
 def record_answer(

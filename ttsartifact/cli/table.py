@@ -81,6 +81,14 @@ COMMANDS: dict[str, Command] = {
             "--param fills the JSON of the requests: voice=NAME, response_format=pcm and so on.",
         ),
         Command(
+            "proxy",
+            "proxying:proxy",
+            "Record what other clients ask of a speech server.",
+            "Clients ask the proxy in place of the server. Bytes go on as they come; each answer becomes an artifact "
+            "in DIR, each request a row of DIR/proxy.attempts.parquet, who left and what was refused among them. Only "
+            "requests of JSON with `input` are recorded; all others are passed on.",
+        ),
+        Command(
             "stats",
             "loading:stats",
             "Sum up a load from its artifacts and attempts.",
@@ -192,6 +200,13 @@ COMMANDS: dict[str, Command] = {
             "unpack",
             "carriers:unpack",
             "Write all parts as files in a new folder.",
+        ),
+        Command(
+            "import",
+            "proxying:import_",
+            "Read another harness's result into an attempts table.",
+            "The JSON of `vllm bench serve --omni --save-result` (with `--save-detailed` a row for each request) and "
+            "the CSV of sglang-omni. They hold no audio and no schedule: what else is missing is said.",
         ),
         Command(
             "convert",

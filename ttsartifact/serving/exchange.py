@@ -31,6 +31,7 @@ class Status(StrEnum):
     EMPTY = "empty"
     NOT_AUDIO = "not_audio"
     BROKEN = "broken"
+    FAILED = "failed"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,0 +1,76 @@
+"""The acts behind proxy and import: what other clients ask for, and what other harnesses wrote."""
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+from ttsartifact.cli.making import Notes, Session, note
+from ttsartifact.cli.options import Argument, Force, Option
+from ttsartifact.cli.serving import AllowNet, held_conditions
+from ttsartifact.cli.speak import EXIT, Usage, say
+from ttsartifact.reporting.safe import safe
+
+if TYPE_CHECKING:
+    from ttsartifact.serving.gathering import Gathered
+
+__all__ = ["import_", "proxy"]
+
+_DEVICES = ("cpu", "cuda", "rocm", "mps", "xpu", "npu", "other")
+
+
+def proxy(
+    *,
+    to: Annotated[str, Option("The server that answers.", metavar="URL")],
+    out: Annotated[str, Option("The folder for artifacts and attempts.", short="-o", metavar="DIR")],
+    listen: Annotated[str, Option("Where clients ask; port 0 takes a free one.", metavar="HOST:PORT")] = "127.0.0.1:0",
+    pcm: Annotated[
+        str | None, Option("The format of raw PCM, where the server does not state it.", metavar="FORMAT")
+    ] = None,
+    engine: Annotated[str | None, Option("The engine, unless the server states it.", metavar="NAME@VERSION")] = None,
+    device: Annotated[str | None, Option("Where it computes, unless the server says.", choices=_DEVICES)] = None,
+    session: Session = None,
+    notes: Notes = None,
+    allow_net: AllowNet = False,
+) -> int:
+    """Pass on what clients ask for until it is ended, and keep an artifact of each answer."""
+    from ttsartifact.serving.gathering import gather
+    from ttsartifact.serving.request import is_loopback, require_allowed
+
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise Usage(f"--listen {listen}: expected HOST:PORT")
+    if not allow_net and not is_loopback(f"http://{host}"):
+        raise Usage(f"--listen {listen}: other machines could ask; say --allow-net")
+    require_allowed(to, allow_net=allow_net, where="--to")
+    gathered: Gathered = asyncio.run(
+        gather(
+            to,
+            (host.strip("[]"), int(port)),
+            out,
+            stated=held_conditions(engine=engine, device=device, session=session, notes=notes),  # type: ignore[arg-type]
+            pcm=pcm,
+            say=note,
+            listening=lambda free: say(f"http://{host}:{free} -> {safe(to)}, until Ctrl-C"),
+        )
+    )
+    heard = sum(attempt.run_id is not None for attempt in gathered.attempts)
+    say(f"{safe(out)}: {heard} artifacts; {safe(gathered.attempts_path)}: {len(gathered.attempts)} rows")
+    return EXIT.OK
+
+
+def import_(
+    file: Annotated[str, Argument("FILE", "What another harness wrote of a load.")],
+    *,
+    out: Annotated[str, Option("The attempts table to write.", short="-o", metavar="NAME.attempts.parquet")],
+    force: Force = False,
+) -> int:
+    """Read a foreign result into the attempts table, and say what it does not hold."""
+    from ttsartifact.serving.attempts import SUFFIX, write_attempts
+    from ttsartifact.serving.foreign import imported, missing_columns
+
+    if not out.endswith(SUFFIX):
+        raise Usage(f"-o {out}: an attempts table is called NAME{SUFFIX}")
+    form, rows = imported(file)
+    write_attempts(rows, out, replace=force)
+    say(f"{safe(out)}: {len(rows)} requests out of {form}")
+    note(f"not in it: audio, and so {', '.join(missing_columns(rows))}")
+    return EXIT.OK
