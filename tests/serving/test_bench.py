@@ -84,12 +84,12 @@ def test_percentiles_are_those_of_duckdb(measured: tuple[str, list[Attempt], lis
     out, _, _ = measured
     tables = f"read_parquet('{attempts_beside(out)}') a JOIN read_parquet('{out}') s USING (run_id)"
     asks = {
-        "ttfb_ns": "a.t_first_byte_ns - CASE WHEN law = 'poisson' THEN a.t_scheduled_ns ELSE a.t_submit_ns END",
-        "ttfa_ns": "a.t_first_audio_ns - CASE WHEN law = 'poisson' THEN a.t_scheduled_ns ELSE a.t_submit_ns END",
+        "ttfb_ns": "a.t_first_byte_ns - CASE WHEN a.law = 'poisson' THEN a.t_scheduled_ns ELSE a.t_submit_ns END",
+        "ttfa_ns": "a.t_first_audio_ns - CASE WHEN a.law = 'poisson' THEN a.t_scheduled_ns ELSE a.t_submit_ns END",
         "rtf": "(s.t_last_token - s.t_submit) / a.audio_ns",
     }
     for group in summarise(out).groups:
-        where = f"NOT warmup AND law = '{group.label['law']}' AND concurrency = {group.label['concurrency']}"
+        where = f"NOT a.warmup AND a.law = '{group.label['law']}' AND a.concurrency = {group.label['concurrency']}"
         for key, ask in asks.items():
             for name, probability in PROBABILITIES.items():
                 sql = f"SELECT quantile_cont({ask}, {float(probability)}) FROM {tables} WHERE {where}"
