@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import argparse
 
-from reference_runner.evaluation import artifact_report, checkpoint_report
+from reference_runner.evaluation import artifact_report, checkpoint_report, measurements
 
 
 def main() -> None:
     """Choose what is measured."""
     parser = argparse.ArgumentParser(prog="python -m reference_runner.evaluation", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True, metavar="WHAT")
-    for module in (checkpoint_report, artifact_report):
+    for module in (checkpoint_report, artifact_report, measurements):
         module.add_command(commands)
     arguments = parser.parse_args()
     parser.exit(*arguments.act(arguments))

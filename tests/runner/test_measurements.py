@@ -1,0 +1,104 @@
+"""What the runner measures for claims: word errors and phones, pinned, in the shape that a claim takes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+import jsonschema
+import pytest
+
+from reference_runner.evaluation.__main__ import main
+from ttsartifact import _spec, record_command
+from ttsartifact.claiming.settle import check_claim
+from ttsartifact.measuring.documents import load_measurements
+from ttsartifact.measuring.measure import measure
+from ttsartifact.reading.artifact import open_artifact
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEXT = "The harbor was quiet this morning."
+SCHEMA = jsonschema.Draft202012Validator(_spec.load_json("measurements.schema.json"))
+CLAIM = """
+claim = "1.0"
+title = "repeats keep each phone"
+[factor]
+by = "none"
+[runs]
+minimum = 2
+[[expect]]
+metric = "phone_duration"
+of = "spread"
+effect = "level"
+direction = "less"
+margin = 1.0
+test = "bootstrap"
+"""
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Return two takes of one sentence by espeak-ng."""
+    folder = tmp_path_factory.mktemp("takes")
+    paths = [folder / f"{take}.tts.wav" for take in "ab"]
+    for path in paths:
+        record_command(["espeak-ng", "-w", "{out}", "{text}"], text=TEXT, out=path)
+    return paths
+
+
+def made(paths: list[Path], what: str, folder: Path) -> Path:
+    """Run the command and return the document that it wrote."""
+    out = folder / f"{what}.json"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["evaluation", "measurements", what, *map(str, paths), "--output", str(out)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert ended.value.code == 0
+    return out
+
+
+def test_phones_lie_along_the_sound_and_settle_a_claim(spoken: list[Path], tmp_path: Path) -> None:
+    """Every phone of the sentence, one behind the other; an engine that repeats itself is steady."""
+    path = made(spoken, "phones", tmp_path)
+    document = json.loads(path.read_text())
+    SCHEMA.validate(document)
+    artifact = open_artifact(spoken[0])
+    phones = document["runs"][artifact.artifact_id]["phones"]
+    assert [name for name, _, _ in phones[:6]] == ["dh", "ax", "hh", "aa", "r", "b"]
+    ends = [start + count for _, start, count in phones]
+    assert all(end <= start for end, (_, start, _) in zip(ends, phones[1:], strict=False))
+    assert ends[-1] <= artifact.descriptor.known("/audio/frames")
+    assert document["tool"]["digest"].startswith("sha256:")
+    found = measure(artifact, ["phone_duration", "phone_pitch"], load_measurements([path]))
+    durations = found.values["phone_duration"]
+    assert isinstance(durations, tuple)
+    rate_hz = artifact.descriptor.known("/audio/sample_rate_hz")
+    assert durations == tuple(round(10_000 * count / rate_hz) for _, _, count in phones)
+    assert isinstance(found.values["phone_pitch"], tuple)
+    claim = tmp_path / "claim.toml"
+    claim.write_text(CLAIM)
+    settled = check_claim(claim, spoken, measurements=[path], exploratory=True)
+    assert (settled.answer, settled.decided[0].mean_b) == ("supported", 0.0)
+    assert [pin["name"] for pin in settled.instruments] == ["reference_runner.aligner"]
+
+
+def test_word_errors_are_pinned_by_their_listener(spoken: list[Path], tmp_path: Path) -> None:
+    """A rate a run, and the listener's version and settings beside it."""
+    pytest.importorskip("pocketsphinx")
+    document = json.loads(made(spoken, "words", tmp_path).read_text())
+    SCHEMA.validate(document)
+    values = document["runs"][open_artifact(spoken[0]).artifact_id]["values"]
+    assert 0 <= values["wer"] <= 1
+    assert document["tool"]["on"].startswith("pocketsphinx ")
+
+
+def test_the_command_says_what_it_cannot_read(tmp_path: Path) -> None:
+    """One line, exit code 2."""
+    words = ["python", "-m", "reference_runner.evaluation", "measurements", "words", str(tmp_path / "no.tts.wav")]
+    import sys
+
+    done = subprocess.run([sys.executable, *words[1:], "--output", "x"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "no.tts.wav" in done.stderr
