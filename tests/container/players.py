@@ -150,7 +150,7 @@ PLAYERS = {
 def same(player: str, bare: Bare, ours: str | None, heard: Heard) -> bool:
     """Tell whether a player hears what we count and digest, as `SAME` has it."""
     frames = bare.frames
-    if player == "libsndfile" and bare.codec == "mp3" and not bare.walked.is_counted:
+    if player == "libsndfile" and bare.codec == "mp3" and bare.walked.delay is None:
         return True
     if heard.channels != bare.channels:
         return False

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
-from ttsartifact.container import flac_frames, mpeg, ogg
+from ttsartifact.container import crc, flac_frames, mpeg, ogg
 from ttsartifact.container.source import BytesSource
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def _flac_pieces(data: bytes, start: int) -> list[bytes]:
     places = [start]
     for found in flac_frames._SYNC.finditer(data, start + 6):
         is_header = flac_frames._header(data[found.start() : found.start() + 16], 0) is not None
-        if is_header and flac_frames._crc16(0, data[places[-1] : found.start()], use_words=False) == 0:
+        if is_header and crc.crc16(0, data[places[-1] : found.start()]) == 0:
             places.append(found.start())
     return [data[a:b] for a, b in zip(places, [*places[1:], len(data)], strict=True)]
 
@@ -233,8 +233,8 @@ def _flac_header(frame: bytes, chance: random.Random) -> bytes:
     at = chance.choice((2, 3))
     changed[at] = chance.choice((changed[at] & 0xF0 | chance.randrange(1, 12), chance.choice((0x08, 0x18, 0x0C, 0x88))))
     size = {6: 1, 7: 2}.get(changed[2] >> 4, 0) + {12: 1, 13: 2, 14: 2}.get(changed[2] & 15, 0) + 5
-    changed[size] = flac_frames._crc8(bytes(changed[:size]))
-    changed[-2:] = flac_frames._crc16(0, bytes(changed[:-2]), use_words=False).to_bytes(2, "big")
+    changed[size] = crc.crc8(bytes(changed[:size]))
+    changed[-2:] = crc.crc16(0, bytes(changed[:-2])).to_bytes(2, "big")
     return bytes(changed)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ttsartifact.container import flac_frames, mpeg, ogg
+from ttsartifact.container import crc, flac_frames, mpeg, ogg
 from ttsartifact.container.bare import judge
 from ttsartifact.container.sound import facts_of
 from ttsartifact.container.source import BytesSource
@@ -66,9 +66,9 @@ def flac_with(edit: Callable[[bytearray, int], None], data: bytes = FLAC, *, hea
     changed = bytearray(data)
     start = flac_start(data)
     edit(changed, start)
-    changed[start + header - 1] = flac_frames._crc8(bytes(changed[start : start + header - 1]))
+    changed[start + header - 1] = crc.crc8(bytes(changed[start : start + header - 1]))
     end = flac_ends(data)[0]
-    changed[end - 2 : end] = flac_frames._crc16(0, bytes(changed[start : end - 2]), use_words=False).to_bytes(2)
+    changed[end - 2 : end] = crc.crc16(0, bytes(changed[start : end - 2])).to_bytes(2)
     return bytes(changed)
 
 
@@ -83,7 +83,7 @@ def flac_ends(data: bytes) -> list[int]:
     start, ends = flac_start(data), []
     for place in range(start + 8, len(data)):
         is_header = data[place : place + 2] == b"\xff\xf8"
-        if is_header and flac_frames._crc16(0, data[start:place], use_words=False) == 0:
+        if is_header and crc.crc16(0, data[start:place]) == 0:
             ends.append(place)
     return [*ends, len(data)]
 
@@ -138,12 +138,68 @@ def test_a_damaged_frame_in_the_middle_is_seen() -> None:
     assert "the last frame does not end" in refused(flipped).message
 
 
+def stored(number: int, samples: bytes) -> bytes:
+    """Return a frame of 16-bit samples that are stored as they are."""
+    head = b"\xff\xf8\x70\x08" + bytes([number]) + (len(samples) // 2 - 1).to_bytes(2)
+    frame = head + bytes([crc.crc8(head)]) + b"\2" + samples
+    return frame + crc.crc16(0, frame).to_bytes(2)
+
+
+def of_stored(*frames: bytes, blocks: bytes = b"", samples: int = 4096) -> bytes:
+    """Return a FLAC of such frames, of `samples` each."""
+    packed = RATE_HZ << 44 | 15 << 36 | samples * len(frames)
+    info_block = samples.to_bytes(2) * 2 + bytes(6) + packed.to_bytes(8) + bytes(16)
+    return b"fLaC" + (b"\0" if blocks else b"\x80") + b"\0\0\x22" + info_block + blocks + b"".join(frames)
+
+
+@pytest.mark.parametrize("first", [1, 7, 100], ids=["that go on", "out of step", "far off"])
+def test_frames_stored_as_samples_are_seen(first: int) -> None:
+    """FLAC: FFmpeg links headers without their check sums, and plays frames that another one holds as its samples."""
+    noise = np.random.default_rng(3).integers(-9000, 9000, 4096).astype(">i2").tobytes()
+    hidden = b"".join(stored(first + number, bytes(64)) for number in range(12))
+    data = of_stored(stored(0, hidden + noise[len(hidden) :]), stored(1, noise), stored(2, noise))
+    assert refused(data).message == "FLAC frames within a frame: players choose among them"
+    if first == 1 and shutil.which("ffmpeg"):
+        assert len(by_ffmpeg("-f", "s16le", audio=data)) != 3 * 4096 * 2
+    judge([of_stored(*(stored(number, noise) for number in range(3)))])
+
+
+def picture(stated: int, held: int = 40) -> bytes:
+    """Return a last metadata block with a picture of `held` bytes that states another length."""
+    body = struct.pack(">II", 3, 9) + b"image/png" + struct.pack(">I4II", 0, 1, 1, 24, 0, stated) + bytes(held)
+    return b"\x86" + len(body).to_bytes(3) + body
+
+
+def test_a_picture_ends_with_its_block() -> None:
+    """FLAC: FFmpeg reads on where a picture states 2^24 bytes more than its block has, past the first frames."""
+    noise = stored(0, bytes(range(256)) * 32)
+    assert judge([of_stored(noise, blocks=picture(40))]).frames == 4096
+    for stated in (41, 40 + (1 << 24)):
+        error = refused(of_stored(noise, blocks=picture(stated)))
+        assert "a picture is longer than its metadata block" in error.message
+
+
+def test_a_decoder_sees_frames_alone() -> None:
+    """FLAC: what libsndfile makes of tags, seek tables and pictures is no fact about the sound."""
+    frames = HEAD[4 + 38 :] + b"".join(BLOCKS)
+    odd = b"fLaC\0" + HEAD[5 : 4 + 38] + b"\3\0\0\x11" + bytes(17) + frames
+    assert facts_of([odd + b"TAG" + bytes(125)]).pcm == facts_of([FLAC]).pcm
+
+
+@pytest.mark.parametrize("size", [1, 255, 256, 257, 1_000, 70_000])
+def test_both_ways_to_a_check_sum_agree(size: int) -> None:
+    """FLAC: lanes side by side give the states that one byte after the other gives."""
+    block = np.random.default_rng(size).bytes(size)
+    assert crc._by_numpy(0x1234, block) == crc._by_byte(0x1234, block)
+    assert crc.state_at(crc._by_numpy(7, block), block, size - 1) == crc.crc16(7, block[:-1])
+
+
 def test_large_blocks_are_walked_like_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """FLAC: where reads end among the frames makes no difference, nor does the table that is used."""
     whole = judge([FLAC])
     for size in (17, 100, 1000):
         monkeypatch.setattr(flac_frames, "READ_BLOCK_BYTES", size)
-        monkeypatch.setattr(flac_frames, "_WORDS_FROM_BYTES", 0)
+        monkeypatch.setattr(crc, "_FROM_BYTES", 0)
         assert judge([FLAC]) == whole
 
 
@@ -179,7 +235,47 @@ def counting(data: bytes, count: int) -> bytes:
     return data[: place + 8] + count.to_bytes(4) + data[place + 12 :]
 
 
+def counted(
+    magic: bytes = b"Xing",
+    *,
+    flags: int = 3,
+    writer: bytes = b"",
+    delay: int = 0,
+    file_bytes: int | None = None,
+    side: bytes = b"",
+    at: int = 13,
+) -> bytes:
+    """Return RAW behind a frame that counts it, with fields of one's choice."""
+    head = bytearray(max(FIRST, 200))
+    head[:4] = (int.from_bytes(CONSTANT[:4]) & ~0xF200 | 14 << 12).to_bytes(4)
+    head = head.ljust(mpeg.frame_bytes(int.from_bytes(head[:4])) or 0, b"\0")
+    count = judge([RAW]).walked.count
+    size = len(head) + len(RAW) if file_bytes is None else file_bytes
+    fields = [value.to_bytes(4) for bit, value in ((1, count), (2, size)) if flags & bit]
+    body = b"VBRI\0\1" + bytes(4) + size.to_bytes(4) + count.to_bytes(4)
+    if magic != b"VBRI":
+        body = magic + flags.to_bytes(4) + b"".join(fields)
+        body += writer.ljust(21, b"\0") + delay.to_bytes(3)
+    head[at : at + len(body)] = body
+    head[4 : 4 + len(side)] = side
+    return bytes(head) + RAW
+
+
+def with_side(edit: Callable[[int], int]) -> bytes:
+    """Return RAW with the side information of its third frame edited, as one number."""
+    at = 2 * FIRST + 4
+    side = edit(int.from_bytes(RAW[at : at + 9])).to_bytes(9)
+    return RAW[:at] + side + RAW[at + 9 :]
+
+
 MP3_CASES = {
+    "a header without a count": (counted(flags=2), "counts no frames: players choose whether it is one itself"),
+    "a header with sound": (counted(side=b"\1\2"), "a frame with sound and a header that counts frames"),
+    "two headers": (counted()[:36] + counted(b"VBRI", at=36)[36:54] + counted()[54:], "two headers that count its"),
+    "a writer of gaps nobody knows": (counted(writer=b"GOGO3", delay=576 << 12), "whose name some players do not know"),
+    "more bytes than are stated": (counted(writer=b"LAME3", file_bytes=500), "players take the rest for another file"),
+    "too many values": (with_side(lambda side: side | 0x1FF << 42), "a frame with more values than it has lines"),
+    "another window": (with_side(lambda side: side & ~(3 << 22) | 1 << 24), "a frame that switches to no other window"),
     "two files": (MP3 + MP3, "a second Xing or Info header: two MP3 files in a row"),
     "two files, one tagged": (MP3 + encoded.id3((b"TIT2", b"\0x")) + MP3, "a tag between the frames: another file"),
     "mono, stereo, mono": (RAW + STEREO + RAW, "an MPEG frame of another kind"),
@@ -200,12 +296,20 @@ def test_mp3_frames_are_one_stream(name: str) -> None:
     assert words in refused(data).message
 
 
+@pytest.mark.parametrize(
+    "data", [counted(), counted(writer=b"GOGO3"), counted(b"VBRI", at=36)], ids=["Xing", "GOGO", "VBRI"]
+)
+def test_a_count_without_gaps_leaves_every_sample(data: bytes) -> None:
+    """6.1: where a header counts and names no delay, all samples are counted and decoded; FFmpeg plays them all."""
+    assert judge([data]).frames == judge([RAW]).frames == facts_of([data]).frames
+
+
 def test_frames_within_a_tag_behind_the_audio() -> None:
     """MP3: FFmpeg looks for frames to the end of the file, in an APE tag too."""
     short = RAW[:FIRST]
     items = struct.pack("<II", len(short) * 2, 2) + b"Art\0" + short * 2
     foot = b"APETAGEX" + struct.pack("<IIII", 2000, len(items) + 32, 1, 0) + bytes(8)
-    assert "MPEG frames within a tag behind the audio" in refused(CONSTANT + items + foot).message
+    assert "MPEG frames within a tag behind the audio" in refused(RAW + items + foot).message
 
 
 @needs_ffmpeg
@@ -269,7 +373,19 @@ PAGES = pages_of(OPUS)
 OTHER_PAGES = [page(each, serial=77) for each in pages_of(written("OGG", "OPUS", rate=24_000))]
 LAST_GRANULE = int.from_bytes(PAGES[-1][6:14], "little")
 
+
+def with_packet(packet: bytes) -> bytes:
+    """Return the Opus stream with the first packet of sound in a page of its own replaced by another one."""
+    head = PAGES[2][:26] + bytes([len(packet) // 255 + 1]) + b"\xff" * (len(packet) // 255) + bytes([len(packet) % 255])
+    return b"".join([*PAGES[:2], page(head + packet, flags=4)])
+
+
 OGG_CASES = {
+    "a packet of no frames": (with_packet(b"\x03\0abc"), "an Opus packet that cannot be"),
+    "a packet too long": (with_packet(b"\x1b\3abc"), "an Opus packet that cannot be"),
+    "frames beyond a packet": (with_packet(b"\x0a\xfbabc"), "an Opus packet that cannot be"),
+    "two frames of odd bytes": (with_packet(b"\x09abc"), "an Opus packet that cannot be"),
+    "a page within a packet": (with_packet(b"\x08" + PAGES[0]), "an Ogg page within a packet of another"),
     "one behind the other": (OPUS + b"".join(OTHER_PAGES), "a second Ogg stream behind the first"),
     "itself behind itself": (OPUS + OPUS, "a second Ogg stream behind the first"),
     "two at once": (PAGES[0] + OTHER_PAGES[0] + b"".join(PAGES[1:]), "two Ogg streams at once"),

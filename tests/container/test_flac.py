@@ -167,7 +167,7 @@ BROKEN = {
     "no frame behind": (ONLY_STREAMINFO[:42] + b"RIFF" + ONLY_STREAMINFO[42:], "CON02"),
     "cut": (PLAIN[:-1], "CON02"),
     "trailing byte": (PLAIN + b"\0", "CON02"),
-    "trailing ID3v1": (PLAIN + encoded.ID3V1, "CON02"),
+    "two trailing ID3v1": (PLAIN + encoded.ID3V1 * 2, "CON02"),
     "a last frame lost": (encoded.flac(20_000)[: encoded.flac(20_000).rfind(b"\xff\xf8")], "CON02"),
     "too many blocks": (encoded.bare_flac(*[(1, b"")] * 128), "CON15"),
     "empty capsule block": (encoded.bare_flac((2, b"ttsa\0\1\0\1")), "CON09"),

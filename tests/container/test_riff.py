@@ -147,6 +147,12 @@ BROKEN = {
     ),
     "extension of another size": (file_of(extensible(size=0), chunk(b"data", b"ab")), "CON02"),
     "more valid bits than bits": (file_of(extensible(valid=20), chunk(b"data", b"ab")), "CON02"),
+    "valid bits of another width": (file_of(extensible(valid=8), chunk(b"data", b"ab")), "CON02"),
+    "a float of 16.16 bits": (
+        file_of(chunk(b"fmt ", struct.pack("<HHIIHHHH", 1, 1, 8000, 32_000, 4, 32, 2, 1)), chunk(b"data", bytes(8))),
+        "CON02",
+    ),
+    "a short acid": (file_of(FMT, chunk(b"acid", bytes(10)), chunk(b"data", b"ab")), "CON02"),
     "two speakers for one channel": (file_of(extensible(speakers=3), chunk(b"data", b"ab")), "CON02"),
     "a subwoofer alone": (file_of(extensible(speakers=8), chunk(b"data", b"ab")), "CON02"),
     "A-law of 16 bits": (file_of(extensible(tag=6), chunk(b"data", b"ab")), "CON02"),

@@ -112,3 +112,13 @@ def test_two_tags_before_a_flac_are_refused(tmp_path: Path) -> None:
     path.write_bytes(encoded.id3(encoded.TITLE) * 2 + path.read_bytes())
     with pytest.raises(Damaged, match="more than one ID3v2 tag before a FLAC"):
         open_artifact(path)
+
+
+def test_a_tag_behind_a_flac_is_a_wrapper(tmp_path: Path) -> None:
+    """3.9: a tagger's ID3v1 behind the artifact changes no byte of the bare file, and is none of it."""
+    path = plain(tmp_path, "flac")
+    before = strip(path, tmp_path / "before.flac")
+    path.write_bytes(path.read_bytes() + encoded.ID3V1)
+    (report,) = verify(path)
+    assert (report.verdict, kit.failed(report)) == ("REWRAPPED", {"CON07"})
+    assert strip(path, tmp_path / "after.flac") == before

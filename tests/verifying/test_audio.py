@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from ttsartifact.container import crc, ogg
 from ttsartifact.container import flac as flac_carrier
-from ttsartifact.container import flac_frames, ogg
 from ttsartifact.container.source import BytesSource
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.reading.artifact import open_artifact
@@ -85,7 +85,7 @@ def undecodable():
     data = bytearray(flac())
     start = flac_carrier.walk(BytesSource(bytes(data))).audio
     data[start + 8] = 0x04
-    data[-2:] = flac_frames._crc16(0, bytes(data[start:-2]), use_words=False).to_bytes(2)
+    data[-2:] = crc.crc16(0, bytes(data[start:-2])).to_bytes(2)
     return bytes(data)
 
 

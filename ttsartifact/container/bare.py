@@ -23,6 +23,14 @@ __all__ = ["OPUS_RATE_HZ", "Bare", "codec_of", "flac_length", "judge"]
 OPUS_RATE_HZ = 48_000  # RFC 7845 section 5.1: Opus plays at 48 kHz; the header's other rate is a memory of the input
 _PCM_SUBTYPE = "pcm_s16"  # the format into which compressed streams used to be hidden, so players look for them there
 
+# What stands before a stream where nothing of the kind belongs.
+_STRANGE_STARTS = {
+    b"APETAGEX": "an APE tag before the audio",
+    b"TAG": "an ID3v1 tag before the audio",
+    bytes(4): "zeros before the audio",
+    b"ID3": "an ID3v2 tag of another version than 2.2, 2.3 and 2.4, or one that is cut",
+}
+
 
 class Bare(NamedTuple):
     """What a sound bare file is, by its headers and by the walk over its frames."""
@@ -122,16 +130,18 @@ def _judge_flac(source: Source) -> Bare:
     from ttsartifact.container import flac, flac_frames
 
     walked = flac.walk(source)
-    start, info = walked.audio, flac_frames.stream_info(source, walked.start)
+    flac.require_own_pictures(source, walked)
+    start, end, info = walked.audio, walked.audio_end, flac_frames.stream_info(source, walked.start)
+    flac_frames.require_no_frame(source, end)
     return Bare(
         codec="flac",
         subtype=f"pcm_s{info.bits}",
         sample_rate_hz=info.sample_rate_hz,
         channels=info.channels,
         bit_depth=info.bits,
-        frames=flac_frames.walk_frames(source, start, info),
+        frames=flac_frames.walk_frames(source, start, end, info),
         walked=info,
-        audio=(start, source.size),
+        audio=(start, end),
     )
 
 
@@ -171,10 +181,13 @@ def _judge_ogg(source: Source) -> Bare:
 
 def _unread(head: bytes, offset: int) -> NotAnArtifact:
     kind = kind_of(head)
+    found = kind.name if kind is not None else head[:4].hex() or "nothing"
+    if offset and codec_opening(head) is not None and not head.startswith(b"ID3"):
+        found += " behind an ID3v2 tag"
     return NotAnArtifact(
         "audio in a codec that is not read",
         where=f"offset {offset}",
-        found=kind.name if kind is not None else head[:4].hex() or "nothing",
+        found=next((name for start, name in _STRANGE_STARTS.items() if head.startswith(start)), found),
         expected="WAV, FLAC, MP3, Ogg Vorbis or Ogg Opus",
         rule="AUD04",
     )

@@ -34,6 +34,7 @@ __all__ = [
     "framing",
     "misframed",
     "recognise",
+    "require_own_pictures",
     "settled",
     "walk",
 ]
@@ -41,7 +42,8 @@ __all__ = [
 APPLICATION_ID = b"ttsa"
 _FOREIGN_ID = b"riff"  # under which `flac --keep-foreign-metadata` keeps the chunks of a WAV
 _MAGIC = b"fLaC"
-_STREAMINFO, _APPLICATION, _SEEKTABLE, _COMMENT, _FORBIDDEN = 0, 2, 3, 4, 127
+_STREAMINFO, _APPLICATION, _SEEKTABLE, _COMMENT, _PICTURE, _FORBIDDEN = 0, 2, 3, 4, 6, 127
+_ID3V1_BYTES = 128
 _LAST = 0x80
 _HEAD_BYTES = 8  # of a capsule block: the id, its number and how many there are, two bytes each
 _ROOM = MAX_CAPSULE_BLOCK_BYTES - _HEAD_BYTES
@@ -68,7 +70,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flac:
-    """A walked file: magic, metadata blocks, and frames from `audio` to the end."""
+    """A walked file: magic, metadata blocks, and frames from `audio` to `audio_end`."""
 
     size: int
     blocks: tuple[Block, ...]
@@ -77,10 +79,19 @@ class Flac:
     """The blocks that hold the capsule, in their order."""
     wraps_artifact: bool
     """Whether foreign chunks of a WAV are kept here, and a capsule among them."""
+    audio_end: int = 0
+    """Where the frames end: before an ID3v1 tag where there is one."""
     start: int = 0
     """Where fLaC stands: behind one ID3v2 tag where there is one."""
-    is_wrapped: bool = False
+    has_outer_head: bool = False
     """Whether that tag was put on the artifact and is none of the bare file's; `settled` knows."""
+    has_outer_tail: bool = False
+    """The same of the tag behind the frames."""
+
+    @property
+    def is_wrapped(self) -> bool:
+        """Whether a tag was put on the artifact."""
+        return self.has_outer_head or self.has_outer_tail
 
 
 def recognise(head: bytes) -> bool:
@@ -91,14 +102,38 @@ def recognise(head: bytes) -> bool:
 def walk(source: Source) -> Flac:
     """Walk all of `source`, and raise at the first byte that breaks the structure (CON01, CON02, CON09, CON15)."""
     found = _metadata(source)
-    require_last_frame(source, found.audio, stream_info(source, found.start))
+    require_last_frame(source, found.audio, found.audio_end, stream_info(source, found.start))
     return found
+
+
+def require_own_pictures(source: Source, flac: Flac) -> None:
+    """Raise Damaged (CON02) for a picture that is longer than its block: FFmpeg takes what follows for the rest of it.
+
+    A block holds type, media type, description, four numbers and the picture, three of them behind their lengths
+    (RFC 9639 section 8.8).
+    """
+    for block in (block for block in flac.blocks if block.type == _PICTURE):
+        at = block.body + 4
+        for room in (0, 16, 0):  # behind the media type, the description and the picture
+            stated = int.from_bytes(source.read_at(at, 4), "big") if at + 4 <= block.end else block.size
+            at += 4 + stated + room
+            if at > block.end:
+                raise Damaged(
+                    "a picture is longer than its metadata block: players disagree where the next one begins",
+                    where=f"offset {block.offset}",
+                    found=f"{at - block.body} bytes",
+                    expected=f"at most {block.size} bytes",
+                )
 
 
 def settled(flac: Flac, bare_bytes: int | None) -> Flac:
     """Return the walk once the stated size of the bare file is known: a tag that it does not count was put on later."""
     held = sum(block.end - block.offset for block in flac.ours)
-    return replace(flac, is_wrapped=bool(flac.start) and bare_bytes == flac.size - held - flac.start)
+    tail = flac.size - flac.audio_end
+    for head_bytes, tail_bytes in ((0, 0), (flac.start, 0), (0, tail), (flac.start, tail)):
+        if bare_bytes == flac.size - held - head_bytes - tail_bytes:
+            return replace(flac, has_outer_head=head_bytes > 0, has_outer_tail=tail_bytes > 0)
+    return flac
 
 
 def carries_capsule(source: Source) -> bool:
@@ -145,8 +180,19 @@ def _metadata(source: Source) -> Flac:
         offset = block.end
     _require_continuation(source, ours)
     return Flac(
-        size=source.size, blocks=tuple(blocks), audio=offset, ours=tuple(ours), wraps_artifact=wraps, start=start
+        size=source.size,
+        blocks=tuple(blocks),
+        audio=offset,
+        audio_end=_audio_end(source, offset),
+        ours=tuple(ours),
+        wraps_artifact=wraps,
+        start=start,
     )
+
+
+def _audio_end(source: Source, audio: int) -> int:
+    end = source.size - _ID3V1_BYTES
+    return end if end > audio and source.read_at(end, 3) == b"TAG" else source.size
 
 
 def _start(source: Source) -> int:
@@ -228,7 +274,7 @@ def embed(source: Source, flac: Flac, _artifact_id: str, capsule: bytes) -> list
 
 def _tag(source: Source, flac: Flac) -> list[Piece]:
     """Return the tag before the bare file, where it has one of its own."""
-    return [Span(source, 0, flac.start)] if flac.start and not flac.is_wrapped else []
+    return [Span(source, 0, flac.start)] if flac.start and not flac.has_outer_head else []
 
 
 def framing(capsule: bytes, *, is_last: bool) -> bytes:
@@ -249,14 +295,18 @@ def bare(source: Source, flac: Flac) -> list[Piece]:
     for block in kept:
         pieces.append(bytes([block.type | (_LAST if block is kept[-1] else 0)]))
         pieces.append(Span(source, block.offset + 1, block.end - block.offset - 1))
-    return [*pieces, Span(source, flac.audio, source.size - flac.audio)]
+    end = flac.audio_end if flac.has_outer_tail else source.size
+    return [*pieces, Span(source, flac.audio, end - flac.audio)]
 
 
 def misframed(_source: Source, flac: Flac, _artifact_id: str) -> list[capsules.Misframing]:
     """Return where the capsule's blocks are not those that `embed` writes."""
-    if flac.is_wrapped:
+    if flac.has_outer_head:
         why = "a tag was put on the artifact before its fLaC"
         return [capsules.Misframing(0, "an ID3v2 tag that /audio/size does not count", "fLaC", why)]
+    if flac.has_outer_tail:
+        what, why = "an ID3v1 tag that /audio/size does not count", "a tag was put on the artifact behind its frames"
+        return [capsules.Misframing(flac.audio_end, what, "the end of the file", why)]
     expected = flac.blocks[0].end
     for block in flac.ours:
         if block.offset != expected:

@@ -9,19 +9,17 @@ each of them has to say what STREAMINFO says and to follow the one before.
 from __future__ import annotations
 
 import re
-import sys
-from array import array
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
+from ttsartifact.container.crc import crc8, crc16, lanes_of, state_at
 from ttsartifact.container.limits import MIB, READ_BLOCK_BYTES
 from ttsartifact.errors import Damaged
 
 if TYPE_CHECKING:
     from ttsartifact.container.source import Source
 
-__all__ = ["StreamInfo", "require_last_frame", "stream_info", "walk_frames"]
+__all__ = ["StreamInfo", "opening", "require_last_frame", "require_no_frame", "stream_info", "walk_frames"]
 
 _STREAMINFO_AT = 8  # behind fLaC and the block's header
 _SYNC = re.compile(rb"\xff[\xf8\xf9]")
@@ -30,7 +28,7 @@ _RATES_HZ = (0, 88_200, 176_400, 192_000, 8_000, 16_000, 22_050, 24_000, 32_000,
 _BITS = {1: 8, 2: 12, 4: 16, 5: 20, 6: 24, 7: 32}
 _MAX_FRAME_BYTES = 2 * MIB  # 65,535 samples of 8 channels and 32 bits, stored as they are
 _MAX_CANDIDATES, _MAX_CHECKED = 1024, 4
-_WORDS_FROM_BYTES = 128 * 1024  # from here on the larger table pays for itself
+_HIDDEN = 4  # FFmpeg links a header to one of the next four
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,51 +74,64 @@ def stream_info(source: Source, start: int = 0) -> StreamInfo:
     )
 
 
-def walk_frames(source: Source, audio: int, info: StreamInfo) -> int:
-    """Walk the frames from `audio` to the end of the file and return how many samples of a channel they hold.
+def opening(info: StreamInfo, frames: int) -> bytes:
+    """Return fLaC and a STREAMINFO alone, which counts `frames`, for a decoder that is to see frames and no metadata.
+
+    The shortest block is that of the longest: a decoder that reads from the beginning has no use for it, and
+    libsndfile takes another one for a variable size.
+    """
+    packed = info.sample_rate_hz << 44 | (info.channels - 1) << 41 | (info.bits - 1) << 36 | frames
+    sizes = info.longest_block.to_bytes(2, "big") * 2 + bytes(6)
+    return b"fLaC" + b"\x80\0\0\x22" + sizes + packed.to_bytes(8, "big") + bytes.fromhex(info.md5)
+
+
+def walk_frames(source: Source, audio: int, end: int, info: StreamInfo) -> int:
+    """Walk the frames from `audio` to `end` and return how many samples of a channel they hold.
 
     Raises Damaged (CON02) where another thing stands than the next frame, where a frame contradicts STREAMINFO, where
-    its count is another, or where the last frame does not end at the end of the file.
+    its count is another, where the last frame does not end at `end`, or where frames are hidden within a frame.
     """
     _require_sound_info(info)
-    chain = _Chain(info)
-    state, done, tail, start = 0, audio, b"", audio
-    use_words = source.size - audio >= _WORDS_FROM_BYTES
-    while start < source.size:
-        block = tail + source.read_at(start, min(READ_BLOCK_BYTES, source.size - start))
-        base = start - len(tail)
-        start = base + len(block)
-        # A header that this block cuts is looked for in the next one.
-        horizon = len(block) if start == source.size else len(block) - _HEADER_BYTES
-        for sync in _SYNC.finditer(block, 0, horizon if start == source.size else horizon + 1):
-            frame = _header(block[sync.start() : sync.start() + _HEADER_BYTES], base + sync.start())
-            if frame is not None and sync.start() < horizon:
-                state = _crc16(state, block[done - base : sync.start()], use_words=use_words)
-                done = frame.offset
-                if state == 0:
-                    chain.append(frame)
-        state = _crc16(state, block[done - base : horizon], use_words=use_words)
-        done = base + horizon
-        tail = block[horizon:]
-    samples = chain.end(source.size, is_whole=state == 0)
+    chain, states_of, states = _Chain(info), lanes_of(end - audio), [0]
+    for start in range(audio, end, READ_BLOCK_BYTES):
+        size = min(READ_BLOCK_BYTES, end - start)
+        # A header that this block would cut is read whole.
+        block = source.read_at(start, min(size + _HEADER_BYTES, end - start))
+        states = states_of(states[-1], block[:size])
+        for sync in _SYNC.finditer(block, 0, size + 1):
+            at = sync.start()
+            frame = _header(block[at : at + _HEADER_BYTES], start + at)
+            if frame is not None and state_at(states, block, at) == 0:
+                chain.append(frame)
+            elif frame is not None:
+                chain.pass_over(frame)
+    samples = chain.end(end, is_whole=states[-1] == 0)
     # Zeros behind a check sum leave it 0. One or two of them may be its own bytes; more are none.
-    if source.read_at(source.size - 3, 3) == bytes(3):
-        raise _refused("zero bytes behind the last frame", source.size - 3, "zeros", "the end of the file")
+    if source.read_at(end - 3, 3) == bytes(3):
+        raise _refused("zero bytes behind the last frame", end - 3, "zeros", "the end of the file")
     return samples
 
 
-def require_last_frame(source: Source, audio: int, info: StreamInfo) -> None:
-    """Raise Damaged (CON02) unless the last frame of STREAMINFO's count ends where the file does.
+def require_no_frame(source: Source, start: int) -> None:
+    """Raise Damaged (CON02) where a frame header stands behind the frames: players look for them to the very end."""
+    tail = source.read_at(start, source.size - start)
+    for sync in _SYNC.finditer(tail):
+        if _header(tail[sync.start() : sync.start() + _HEADER_BYTES], 0) is not None:
+            raise _refused("a FLAC frame within a tag behind the audio", start + sync.start(), "a frame", "none")
+
+
+def require_last_frame(source: Source, audio: int, end: int, info: StreamInfo) -> None:
+    """Raise Damaged (CON02) unless the last frame of STREAMINFO's count ends at `end`.
 
     That shows bytes behind the audio and a cut end alike at the price of one read; `walk_frames` looks at all frames.
     """
     where = f"offset {audio}"
-    sync = source.read_at(audio, min(2, source.size - audio))
+    sync = source.read_at(audio, min(2, end - audio))
     if sync not in {b"\xff\xf8", b"\xff\xf9"}:
         raise Damaged("no frame behind the metadata", where=where, found=sync.hex() or "nothing", expected="fff8, fff9")
     longest = info.longest_frame_bytes
-    window = min(source.size - audio, longest or _MAX_FRAME_BYTES, _MAX_FRAME_BYTES)
-    data = source.read_at(source.size - window, window)
+    window = min(end - audio, longest or _MAX_FRAME_BYTES, _MAX_FRAME_BYTES)
+    data = source.read_at(end - window, window)
     place, checked = window, 0
     for _ in range(_MAX_CANDIDATES):
         place = data.rfind(sync, 0, place)
@@ -129,12 +140,12 @@ def require_last_frame(source: Source, audio: int, info: StreamInfo) -> None:
         frame = _header(data[place : place + _HEADER_BYTES], place)
         if frame is None:
             continue
-        end = frame.samples + (frame.number if frame.is_variable else frame.number * info.longest_block)
-        if end == (info.frames or end):
+        played = frame.samples + (frame.number if frame.is_variable else frame.number * info.longest_block)
+        if played == (info.frames or played):
             checked += 1
-            if _crc16(0, data[place:], use_words=False) == 0:
+            if crc16(0, data[place:]) == 0:
                 return
-    raise _cut_end(source.size, info)
+    raise _cut_end(end, info)
 
 
 class _Chain:
@@ -145,6 +156,8 @@ class _Chain:
         self._first: _Frame | None = None
         self._last: _Frame | None = None
         self._count = self._samples = 0
+        self._hidden: tuple[_Frame, ...] = ()
+        self._within: Damaged | None = None
 
     def append(self, frame: _Frame) -> None:
         for name, stated, found in (
@@ -168,9 +181,35 @@ class _Chain:
         self._count += 1
         self._samples += frame.samples
 
+    def pass_over(self, frame: _Frame) -> None:
+        """Take a header that stands within a frame: chance, unless it goes on from another one as frames do.
+
+        FFmpeg builds chains of such headers and looks at check sums only where a chain breaks, so that it plays
+        frames that are stored as the samples of another one.
+        """
+        for before in (self._last, *self._hidden):
+            if before is not None and before.offset + _MAX_FRAME_BYTES > frame.offset and self._goes_on(before, frame):
+                what, place = (
+                    "FLAC frames within a frame: players choose among them",
+                    f"the samples of frame {self._count - 1}",
+                )
+                self._within = self._within or _refused(what, frame.offset, f"frame {frame.number}", place)
+        self._hidden = (*self._hidden[1 - _HIDDEN :], frame)
+
+    def _goes_on(self, before: _Frame, frame: _Frame) -> bool:
+        info = self._info
+        number = before.number + (before.samples if before.is_variable else 1)
+        like, this = (
+            (each.is_variable, each.channels, each.sample_rate_hz or info.sample_rate_hz, each.bits or info.bits)
+            for each in (before, frame)
+        )
+        return frame.number == number and like == this
+
     def end(self, size: int, *, is_whole: bool) -> int:
         if self._last is None or not is_whole:
             raise _cut_end(size, self._info)
+        if self._within is not None:  # in a damaged file they are the frames behind the damage
+            raise self._within
         if self._info.frames not in {0, self._samples}:
             what = "STREAMINFO counts other samples than the frames hold"
             raise _refused(what, _STREAMINFO_AT, self._info.frames, self._samples)
@@ -210,7 +249,7 @@ def _header(head: bytes, offset: int) -> _Frame | None:
     at += stored
     rate, wide = _rate(rates, head[at : at + 2])
     at += wide
-    if len(head) <= at or _crc8(head[:at]) != head[at]:
+    if len(head) <= at or crc8(head[:at]) != head[at]:
         return None
     return _Frame(
         offset=offset,
@@ -237,43 +276,3 @@ def _samples_of(sizes: int) -> int:
 
 def _refused(message: str, place: int, found: object, expected: object) -> Damaged:
     return Damaged(message, where=f"offset {place}", found=found, expected=expected)
-
-
-@cache
-def _table(polynomial: int, bits: int) -> tuple[int, ...]:
-    top, mask, table = 1 << bits - 1, (1 << bits) - 1, []
-    for byte in range(256):
-        state = byte << bits - 8
-        for _ in range(8):
-            state = (state << 1 ^ (polynomial if state & top else 0)) & mask
-        table.append(state)
-    return tuple(table)
-
-
-@cache
-def _word_table() -> tuple[int, ...]:
-    """Return the CRC-16 over each two bytes: the state is as wide as they are, and one look takes it past both."""
-    table = _table(0x8005, 16)
-    steps = [(state << 8 & 0xFF00, state >> 8) for state in table]
-    return tuple(high ^ table[low ^ byte] for high, low in steps for byte in range(256))
-
-
-def _crc8(data: bytes) -> int:
-    table, state = _table(0x07, 8), 0
-    for byte in data:
-        state = table[state ^ byte]
-    return state
-
-
-def _crc16(state: int, data: bytes, *, use_words: bool) -> int:
-    table, left = _table(0x8005, 16), data
-    if use_words:
-        words = array("H", data[: len(data) & ~1])
-        if sys.byteorder == "little":
-            words.byteswap()
-        pairs, left = _word_table(), data[len(data) & ~1 :]
-        for word in words:
-            state = pairs[state ^ word]
-    for byte in left:
-        state = (state << 8 & 0xFF00) ^ table[state >> 8 ^ byte]
-    return state

@@ -40,6 +40,16 @@ _TAG_HEAD_BYTES = _FRAME_HEAD_BYTES = 10
 _UNSYNCHRONISED, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
 _MAX_TAG_FRAMES = 1024
 _LONGEST_FRAME_BYTES = 1441
+# What some taggers put behind the audio that not all players skip, by what stands in its last bytes.
+_TAIL_BYTES = 227  # an extended ID3v1 tag
+_TAILS = {
+    b"LYRICS200": "a Lyrics3 tag behind the frames",
+    b"LYRICSEND": "a Lyrics3 tag behind the frames",
+    b"3DI": "an ID3v2 tag behind the frames",
+    b"TAG+": "an extended ID3v1 tag behind the frames",
+    b"TAG": "two ID3v1 tags behind the frames",
+    b"APETAGEX": "an APE tag behind an ID3v1 tag",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,10 +277,11 @@ def _require_last_frame(source: Source, audio: int, end: int) -> None:
         word = int.from_bytes(data[window - left : window - left + 4], "big")
         if same_kind(word, first) and frame_bytes(word) == left:
             return
+    tail = source.read_at(max(audio, end - _TAIL_BYTES), min(_TAIL_BYTES, end - audio))
     raise Damaged(
         "the last frame does not end where the audio does",
         where=f"offset {end}",
-        found="a cut frame, or bytes behind it",
+        found=next((name for mark, name in _TAILS.items() if mark in tail), "a cut frame, or bytes behind it"),
         expected="the end of a frame, an APE tag or an ID3v1 tag",
     )
 

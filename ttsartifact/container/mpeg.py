@@ -23,9 +23,12 @@ _KBITS_2 = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _SAME = 0xFFFE_0C00  # sync, version, layer and rate, which no frame of one stream changes
 _MONO = 3
-_TAG_LONGEST_BYTES = 4 + 36 + 4 + 4 + 4 + 4 + 100 + 4 + 24  # header, side information, Xing's fields, LAME's
+
 _DECODER_DELAY = 529  # frames that the synthesis of every layer III decoder adds, which LAME's padding reckons with
 _WRITERS = (b"LAME", b"Lavf", b"Lavc")  # of the delay and padding behind Xing's fields
+_XING_FIELDS = ((1, 4), (2, 4), (4, 100), (8, 4))  # flag and bytes: frames, bytes, table of contents, quality
+_VBRI_AT = 36  # whatever the length of the side information
+_MOST_BIG_VALUES = 288  # pairs of the 576 lines of a granule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +42,11 @@ class Mpeg:
     count: int
     """Frames that hold sound; a first one that only holds a Xing, Info or VBRI header is none of them."""
     samples_per_frame: int
-    is_counted: bool
-    """Whether such a header stands first and counts them."""
+    sound: int
+    """Where the first of them stands."""
     delay: int | None
     padding: int | None
-    """Of the encoder, as the header has them."""
+    """Of the encoder, as the header has them; None where no player reads them."""
 
     @property
     def frames(self) -> int:
@@ -56,9 +59,10 @@ class Mpeg:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Info:
-    """A Xing, Info or VBRI header: the frames behind it, or 0 where it does not count, and what LAME adds."""
+    """A Xing, Info or VBRI header: the frames behind it, the bytes or 0, and what LAME adds."""
 
     count: int
+    file_bytes: int
     delay: int | None = None
     padding: int | None = None
 
@@ -88,7 +92,7 @@ def walk_frames(source: Source, start: int, end: int) -> Mpeg:
     first = reader.word(start)
     if first is None or frame_bytes(first) is None:
         raise _no_frame(source, start, end)
-    info = _info(source.read_at(start, min(_TAG_LONGEST_BYTES, end - start)), first)
+    info = _info(source.read_at(start, min(frame_bytes(first) or 0, end - start)), first, start)
     count, place = 0, start
     while place < end:
         word = reader.word(place)
@@ -101,11 +105,13 @@ def walk_frames(source: Source, start: int, end: int) -> Mpeg:
             raise _refused("the last frame is cut", place, f"{end - place} bytes", f"{size} bytes")
         if count and reader.opens_count(place, word):
             raise _refused("a second Xing or Info header: two MP3 files in a row", place, "another file", "one stream")
+        if count or info is None:
+            _require_side(reader.side(place, word), place, word)
         count += 1
         place += size
     held = count - (info is not None)
-    if info is not None and info.count and info.count != held:
-        raise _refused("the MP3's own header counts other frames", start, info.count, held)
+    if info is not None:
+        _require_counted(info, held, end - start, start)
     if not held:
         raise _refused("an MP3 without a frame of sound", start, "its header alone", "at least one frame")
     version, rate = first >> 19 & 3, first >> 10 & 3
@@ -116,10 +122,38 @@ def walk_frames(source: Source, start: int, end: int) -> Mpeg:
         channels=_channels(first),
         count=held,
         samples_per_frame=1152 if version == 3 else 576,
-        is_counted=info is not None and info.count > 0,
+        sound=start + (frame_bytes(first) or 0 if info is not None else 0),
         delay=info.delay if info else None,
         padding=info.padding if info else None,
     )
+
+
+def _require_counted(info: _Info, held: int, size: int, start: int) -> None:
+    """Hold the header's counts to the walk over `size` bytes, as far as players go by them."""
+    if info.count != held:
+        raise _refused("the MP3's own header counts other frames", start, info.count, held)
+    # FFmpeg suspects a second file behind more bytes than are stated, and leaves the padding in.
+    more = size - info.file_bytes
+    if info.delay is not None and info.file_bytes and more > info.file_bytes >> 4:
+        what = "an MP3 is longer than its own header states: players take the rest for another file"
+        raise _refused(what, start, f"{size} bytes", f"{info.file_bytes} bytes")
+
+
+def _require_side(side: bytes, place: int, word: int) -> None:
+    """Raise for side information that some decoders leave the frame out for (ISO 11172-3, 2.4.1.7 and 2.4.2.7)."""
+    is_mpeg1, channels = word >> 19 & 3 == 3, _channels(word)
+    wide, gain_bits = (59, 12) if is_mpeg1 else (63, 17)  # of a granule; global gain and scale factors behind the pairs
+    value = int.from_bytes(side, "big")
+    for _ in range(2 * channels if is_mpeg1 else channels):
+        pairs = value >> wide - 21 & 0x1FF
+        if pairs > _MOST_BIG_VALUES:
+            what = "a frame with more values than it has lines: players leave it out or not"
+            raise _refused(what, place, f"{pairs} pairs", f"at most {_MOST_BIG_VALUES}")
+        # Window switching, and the type of block behind it.
+        if value >> wide - 24 - gain_bits & 7 == 4:
+            what = "a frame that switches to no other window: players leave it out or not"
+            raise _refused(what, place, "block type 0", "1, 2 or 3")
+        value >>= wide
 
 
 def require_silent_tail(source: Source, mpeg: Mpeg, size: int) -> None:
@@ -173,6 +207,11 @@ class _Reader:
         at = place + _side_bytes(word)
         return at + 4 <= self._end and self._bytes(at, 4) in {b"Xing", b"Info"}
 
+    def side(self, place: int, word: int) -> bytes:
+        """Return the side information of the frame at `place`, which ends at a byte."""
+        skipped = 4 if word >> 16 & 1 else 6  # a CRC stands before it
+        return self._bytes(place + skipped, min(_side_bytes(word) - 4, self._end - place - skipped))
+
     def _bytes(self, place: int, size: int) -> bytes:
         at = place - self._start
         if at < 0 or at + size > len(self._block):
@@ -182,20 +221,48 @@ class _Reader:
         return self._block[at : at + size]
 
 
-def _info(frame: bytes, word: int) -> _Info | None:
-    """Return the header that a first frame holds in place of sound, or None."""
-    if frame[36:40] == b"VBRI" and len(frame) >= 54:
-        return _Info(count=int.from_bytes(frame[50:54], "big"))
+def _info(frame: bytes, word: int, start: int) -> _Info | None:
+    """Return the header that a first frame holds in place of sound, or None.
+
+    Raises Damaged for one that only some players take for a header: with sound around it, or without a count.
+    """
     at = _side_bytes(word)
-    if frame[at : at + 4] not in {b"Xing", b"Info"}:
+    is_xing = frame[at : at + 4] in {b"Xing", b"Info"}
+    is_vbri = frame[_VBRI_AT : _VBRI_AT + 6] == b"VBRI\0\1" and len(frame) >= _VBRI_AT + 18
+    if not is_xing and not is_vbri:
         return None
-    flags = int.from_bytes(frame[at + 4 : at + 8], "big")
-    count = int.from_bytes(frame[at + 8 : at + 12], "big") if flags & 1 else 0
-    tag = at + 8 + sum(size for bit, size in ((1, 4), (2, 4), (4, 100), (8, 4)) if flags & bit)
-    if len(frame) < tag + 24 or frame[tag : tag + 4] not in _WRITERS:
-        return _Info(count=count)
-    both = int.from_bytes(frame[tag + 21 : tag + 24], "big")
-    return _Info(count=count, delay=both >> 12, padding=both & 0xFFF)
+    if is_xing and is_vbri:
+        raise _refused("an MP3 with two headers that count its frames", start, "Xing and VBRI", "one of them")
+    sound = frame[4 if word >> 16 & 1 else 6 : at if is_xing else _VBRI_AT]
+    if any(sound):
+        raise _refused("a frame with sound and a header that counts frames", start, sound.hex(), "zeros")
+    found = _xing(frame, at, start) if is_xing else _vbri(frame)
+    if not found.count:
+        what = "an MP3's own header counts no frames: players choose whether it is one itself"
+        raise _refused(what, start, "no count", "the frames behind it")
+    return found
+
+
+def _vbri(frame: bytes) -> _Info:
+    size, count = (int.from_bytes(frame[_VBRI_AT + at : _VBRI_AT + at + 4], "big") for at in (10, 14))
+    return _Info(count=count, file_bytes=size)
+
+
+def _xing(frame: bytes, at: int, start: int) -> _Info:
+    """Read a Xing or Info header, and LAME's fields behind it where all players read them."""
+    flags, at = int.from_bytes(frame[at + 4 : at + 8], "big"), at + 8
+    fields = {}
+    for bit, size in _XING_FIELDS:
+        if flags & bit:
+            fields[bit], at = int.from_bytes(frame[at : at + size], "big"), at + size
+    count, file_bytes, writer = fields.get(1, 0), fields.get(2, 0), frame[at : at + 24]
+    both = int.from_bytes(writer[21:], "big")
+    if len(writer) == 24 and writer[:4] in _WRITERS:
+        return _Info(count=count, file_bytes=file_bytes, delay=both >> 12, padding=both & 0xFFF)
+    if writer[:1].strip(b"\0") and both:
+        what = "delay and padding of an encoder whose name some players do not know"
+        raise _refused(what, start, writer[:9].decode("ascii", "backslashreplace"), "LAME, Lavf or Lavc")
+    return _Info(count=count, file_bytes=file_bytes)
 
 
 def _side_bytes(word: int) -> int:

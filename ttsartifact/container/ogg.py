@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Ogg", "walk_pages"]
 
+_CAPTURE = b"OggS\0"
 _HEAD_BYTES = 27
 _CONTINUED, _FIRST, _LAST = 1, 2, 4
 _NO_GRANULE = (1 << 64) - 1
 _OPUS_RATE_HZ = 48_000
+_OPUS_LONGEST = 5760  # samples: 120 ms
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 # RFC 6716 section 3.1: samples at 48 kHz of a frame by the configuration, which is the upper five bits.
 _OPUS_FRAME = (*(480, 960, 1920, 2880) * 3, *(480, 960) * 2, *(120, 240, 480, 960) * 4)
@@ -57,6 +59,7 @@ def walk_pages(source: Source) -> Ogg:
     while offset < source.size:
         page = _page(source, offset)
         _require_next(page, first, count, last)
+        _require_no_page_in(source, page)
         packets.take(page)
         last, offset, count = page, page.end, count + 1
     if not last.flags & _LAST:
@@ -67,7 +70,7 @@ def walk_pages(source: Source) -> Ogg:
 
 
 def _page(source: Source, offset: int) -> _Page:
-    if source.size - offset < _HEAD_BYTES or source.read_at(offset, 5) != b"OggS\0":
+    if source.size - offset < _HEAD_BYTES or source.read_at(offset, 5) != _CAPTURE:
         there = source.read_at(offset, min(4, source.size - offset)).hex()
         raise _refused("no Ogg page where the next one belongs", offset, there, "OggS")
     head = source.read_at(offset, _HEAD_BYTES)
@@ -89,6 +92,14 @@ def _page(source: Source, offset: int) -> _Page:
     )
 
 
+def _is_page(source: Source, offset: int) -> bool:
+    try:
+        _page(source, offset)
+    except Damaged:
+        return False
+    return True
+
+
 def _require_next(page: _Page, first: _Page, count: int, last: _Page) -> None:
     """Raise unless `page` is the next one of the one stream."""
     if page.serial != first.serial or (count and page.flags & _FIRST):
@@ -100,6 +111,16 @@ def _require_next(page: _Page, first: _Page, count: int, last: _Page) -> None:
         raise _refused("bytes behind the end of an Ogg stream", page.offset, "another page", "the end of the file")
     if page.number != first.number + count:
         raise _refused("a page of the Ogg is missing", page.offset, page.number, first.number + count)
+
+
+def _require_no_page_in(source: Source, page: _Page) -> None:
+    """Raise where a whole page stands in a packet: players that look for the last page from behind find that one."""
+    at = page.body.find(_CAPTURE)
+    while at >= 0:
+        place = page.end - len(page.body) + at
+        if _is_page(source, place):
+            raise _refused("an Ogg page within a packet of another", place, "a page", "none")
+        at = page.body.find(_CAPTURE, at + 1)
 
 
 class _Packets:
@@ -155,6 +176,8 @@ class _Packets:
         if isinstance(self._timing, _Opus):
             return Ogg(codec="ogg_opus", sample_rate_hz=_OPUS_RATE_HZ, channels=head[9], frames=frames, pages=pages)
         rate = int.from_bytes(head[12:16], "little")
+        if not rate or not head[11]:
+            raise _refused("a Vorbis header without rate or channels", 0, f"{rate} Hz, {head[11]} channels", "both")
         return Ogg(codec="ogg_vorbis", sample_rate_hz=rate, channels=head[11], frames=frames, pages=pages)
 
 
@@ -175,11 +198,54 @@ class _Opus:
         self.skipped = skipped
 
     def samples(self, packet: bytes, page: _Page) -> int:
-        if not packet or (packet[0] & 3 == 3 and len(packet) < 2):
-            raise _refused("an empty Opus packet", page.offset, f"{len(packet)} bytes", "a packet")
-        code = packet[0] & 3
-        count = 1 if code == 0 else 2 if code < 3 else packet[1] & 0x3F
-        return count * _OPUS_FRAME[packet[0] >> 3]
+        count = _opus_frames(packet)
+        samples = count * _OPUS_FRAME[packet[0] >> 3] if packet else 0
+        if not 0 < samples <= _OPUS_LONGEST:
+            raise _refused(
+                "an Opus packet that cannot be", page.offset, packet[:2].hex() or "nothing", "1 to 48 frames"
+            )
+        return samples
+
+
+def _opus_frames(packet: bytes) -> int:
+    """Return how many frames a packet holds, or 0 where their lengths do not fit it (RFC 6716 section 3.2)."""
+    code, left = packet[0] & 3 if packet else 0, len(packet) - 1
+    if code == 0:
+        return 1
+    if code == 1:
+        return 0 if left & 1 else 2
+    if code == 2:
+        size, at = _opus_length(packet, 1)
+        return 2 if at + size <= len(packet) else 0
+    return _counted_frames(packet)
+
+
+def _counted_frames(packet: bytes) -> int:
+    """Return the count of a packet of code 3, once padding and lengths are found to fit."""
+    if len(packet) < 2:
+        return 0
+    count, at, padding = packet[1] & 0x3F, 2, 0
+    if packet[1] & 0x40:
+        more = 255
+        while more == 255:
+            more, at = packet[at] if at < len(packet) else 0, at + 1
+            padding += min(more, 254)
+    end = len(packet) - padding
+    if packet[1] & 0x80:
+        total = 0
+        for _ in range(count - 1):
+            size, at = _opus_length(packet, at)
+            total += size
+        return count if at + total <= end else 0
+    return count if count and at <= end and (end - at) % count == 0 else 0
+
+
+def _opus_length(packet: bytes, at: int) -> tuple[int, int]:
+    """Return the length that stands at `at` and where it ends; one that is cut is longer than any packet."""
+    first, second = (packet[place] if place < len(packet) else 255 for place in (at, at + 1))
+    if at >= len(packet):
+        return len(packet), at
+    return (first, at + 1) if first < 252 else (first + 4 * second, at + 2)
 
 
 class _Vorbis:

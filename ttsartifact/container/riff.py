@@ -78,6 +78,8 @@ _FOREIGN_CHUNKS = {
     b"xobX": "an XMV film",
     b"slnt": "silence that is stored as a number",
 }
+_FLOAT_16_LE = b"\2\0\1\0"  # an extension of two bytes that says 1, which old sound editors wrote for such samples
+_ACID_BYTES = 24  # libsndfile reads so many of a chunk acid, however long it is
 _LOW_FREQUENCY = 0x8  # a speaker that players leave out where they have none
 
 
@@ -249,6 +251,8 @@ def _require_own(source: Source, chunk_id: bytes, offset: int, size: int, *, is_
         other = "sound in pieces (wavl)"
     if chunk_id == b"ds64" and not (is_64_bit and offset == 12):
         other = "64-bit sizes outside RF64 and BW64"
+    if chunk_id == b"acid" and size < _ACID_BYTES:
+        other = f"a loop's facts in {size} bytes of {_ACID_BYTES}"
     if other is not None:
         raise Damaged(
             f"chunk {_name(chunk_id)} makes players choose another decoder",
@@ -353,6 +357,13 @@ def _format(body: bytes, offset: int) -> WaveFormat:
     tag, channels, rate, byte_rate, align, bits = struct.unpack_from("<HHIIHH", body)
     if tag == _EXTENSIBLE:
         tag = _extended_tag(body, offset, channels, bits)
+    elif (tag, bits) == (_PCM, 32) and body[16:20] == _FLOAT_16_LE:
+        raise Damaged(
+            "players read PCM of 32 bits with this extension as a float of 16.16 bits",
+            where=f"offset {offset + 16}",
+            found=body[16:20].hex(),
+            expected="no extension",
+        )
     subtype = _SUBTYPES.get((tag, bits))
     if subtype is None:
         raise Damaged(
@@ -380,12 +391,14 @@ def _extended_tag(body: bytes, offset: int, channels: int, bits: int) -> int:
             expected="PCM, IEEE float, A-law or mu-law, in an extension of 22 bytes",
         )
     valid, speakers, tag = struct.unpack_from("<HIH", body, 18)
-    if valid > bits or (tag != _PCM and valid not in {0, bits}):
+    # FFmpeg reads samples of as many bytes as the valid bits fill, and 24 in 32 as a float of its own.
+    fewest = bits - 7 if tag == _PCM else bits
+    if valid and not fewest <= valid <= bits:
         raise Damaged(
-            "fmt has more valid bits than its samples",
+            "players read samples of as many bytes as fmt has valid bits",
             where=f"offset {offset + 18}",
-            found=valid,
-            expected=f"at most {bits}" if tag == _PCM else f"{bits}",
+            found=f"{valid} valid bits in samples of {bits}",
+            expected=f"0, or {fewest} to {bits}" if fewest < bits else f"0 or {bits}",
         )
     if speakers and (speakers.bit_count() != channels or (channels < 3 and speakers & _LOW_FREQUENCY)):
         raise Damaged(

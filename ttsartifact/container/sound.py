@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from ttsartifact.container import flac
+from ttsartifact.container import flac_frames
 from ttsartifact.container.bare import OPUS_RATE_HZ, Bare, judge
 from ttsartifact.container.limits import MAX_DECODED_FRAMES, MIB
 from ttsartifact.container.mpeg import counted_opening
@@ -143,17 +143,20 @@ def _require_depth(bare: Bare) -> None:
 
 
 def _decodable(pieces: Sequence[Piece], bare: Bare) -> list[Piece]:
-    """Return the pieces of the copy that a decoder gets: libsndfile needs a length that streamed files do not state."""
+    """Return the pieces of the copy that a decoder gets: the sound, and of all else what decoding it takes.
+
+    libsndfile needs a length that streamed files do not state, and fails at tags and metadata that are not its own.
+    """
     source = JoinedSource(pieces)
-    if bare.codec == "flac" and not bare.walked.frames:
-        place = flac.walk(source).start + 18  # of rate, channels, depth and count within STREAMINFO
-        packed = int.from_bytes(source.read_at(place, 8), "big") | bare.frames
-        rest = Span(source, place + 8, source.size - place - 8)
-        return [Span(source, 0, place), packed.to_bytes(8, "big"), rest]
+    start, end = bare.audio
+    if bare.codec == "flac":
+        return [flac_frames.opening(bare.walked, bare.frames), Span(source, start, end - start)]
     if bare.codec == "mp3":
-        start, end = bare.audio
-        head = [] if bare.walked.is_counted else [counted_opening(source, bare.walked)]
-        return [*head, Span(source, start, end - start)]
+        if bare.walked.delay is not None:
+            return [Span(source, start, end - start)]
+        # mpg123 takes 529 samples off behind any header that counts; behind this one it takes what is not there.
+        sound = bare.walked.sound
+        return [counted_opening(source, bare.walked), Span(source, sound, end - sound)]
     return list(pieces)
 
 
