@@ -81,7 +81,7 @@ WRONG_CALLS: tuple[tuple[list[str], str], ...] = (
     (["verify", "--nonsense", "x"], "--nonsense"),
     (["nonsense"], "there is no command nonsense"),
     (["verify", "x", "--format", "yaml"], "Invalid value for '--format'"),
-    (["verify", "x", "--ignore", "HSH02"], "--ignore HSH02: a finding is put aside for a reason; write HSH02=REASON"),
+    (["verify", "x", "--ignore", "HSH02"], "--ignore HSH02: a finding is suppressed for a reason; write HSH02=REASON"),
     (["verify", "x", "--ignore", "XXX99=why"], "--ignore XXX99=why: there is no rule XXX99"),
     (["verify", "x", "--receipt", "hello"], "--receipt: not a receipt: expected `ttsa1 id=sha256:"),
     (["verify", "x", "y", "--receipt", "hello"], "--receipt: not a receipt"),

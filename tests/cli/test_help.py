@@ -22,7 +22,7 @@ COMMANDS = (
     *("run", "adapt", "show", "verify", "validate", "rerun", "diff", "session", "claim", "report", "align"),
     *("pack", "unpack", "import", "convert", "strip", "reattach"),
     *("perturb", "gate", "sign", "timestamp", "log", "publish"),
-    *("conform", "fixtures", "explain", "schema", "doctor"),
+    *("conform", "fixtures", "explain", "schema", "completion", "doctor"),
 )
 _BLOCK = re.compile(r"^```console\n\$ (ttsa [^\n]*--help)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

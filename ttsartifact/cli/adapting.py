@@ -2,11 +2,16 @@
 
 import os
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from ttsartifact.cli.making import as_usage, lines_of, numbers, origin, refuse_strange, usual
+from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, lines_of, listed
+from ttsartifact.cli.making import as_usage, numbers, origin, refuse_strange, usual
 from ttsartifact.cli.options import Argument, Force, Option, Params
-from ttsartifact.cli.speak import EXIT, Usage, paint, passing, say, show
+from ttsartifact.cli.speak import EXIT, Usage, paint, passing, progress, say_written, show
+from ttsartifact.reporting.safe import safe
+
+if TYPE_CHECKING:
+    from ttsartifact.running.adapter_protocol import AdaptationClip, Adapted
 
 __all__ = ["adapt"]
 
@@ -28,12 +33,14 @@ Preserve = Annotated[bool | None, Option("Learn from prior samples too, so that 
 
 
 def adapt(
-    clips: Annotated[Sequence[str], Argument("CLIP...", "Recordings of the voice; their order counts.")],
+    clips: Annotated[Sequence[str], Argument("CLIP...", "Recordings of the voice, or @LIST; their order counts.")],
     *,
     transcripts: Transcripts,
     provenance: Provenance,
     seed: Annotated[int, Option("The seed of everything that is drawn.", metavar="N", least=0)],
-    out: Annotated[str, Option("The delta to write, whole or not at all: *.safetensors.", short="-o", metavar="DELTA")],
+    out: Annotated[
+        str, Option("The delta to write, whole or not at all: *.safetensors; - is stdout.", short="-o", metavar="DELTA")
+    ],
     adapter: AdapterName = None,
     base: Annotated[str | None, Option("A checkpoint instead of the adapter's own.", metavar="FILE")] = None,
     preserve: Preserve = None,
@@ -42,45 +49,59 @@ def adapt(
     force: Force = False,
 ) -> int:
     """Adapt to a voice, write the delta, and say what it was made of."""
-    from ttsartifact.running.adapt import adapt_voice
-    from ttsartifact.running.adapter_protocol import ADAPTERS, AdaptationClip, load_adapter
+    from ttsartifact.running.adapter_protocol import ADAPTERS, load_adapter
 
-    words = _transcripts(transcripts, len(clips))
-    origins = _origins(provenance, len(clips))
+    paths = listed(clips)
     name = adapter or usual(ADAPTERS, "--adapter")
     info = load_adapter(name).describe()
     wanted = {key: value for key, value in {"preserve": preserve}.items() if value is not None}
     refuse_strange(info, wanted, "adapter")
     least, most = info.references
-    if not least <= len(clips) <= most:
-        raise Usage(f"adapter {info.name} takes {least} to {most} clips; there are {len(clips)}")
-    requested = [
-        AdaptationClip(path=path, transcript=said, provenance=told)
-        for path, said, told in zip(clips, words, origins, strict=True)
-    ]
-    passing("making ready")
-    try:
-        adapted = adapt_voice(
-            name,
-            requested,
-            out,
-            seed=seed,
-            parameters=as_usage(info, wanted) | numbers(param),
-            weights={} if base is None else {os.path.basename(base): base},
-            replace=force,
-            on_step=lambda done, most: passing(f"adapting: step {done} of at most {most}"),
-        )
-    finally:
-        passing()
+    if not least <= len(paths) <= most:
+        raise Usage(f"adapter {info.name} takes {least} to {most} clips; there are {len(paths)}")
+    requested = _requested(paths, transcripts, provenance)
+    asked: dict[str, Any] = {
+        "seed": seed,
+        "parameters": as_usage(info, wanted) | numbers(param),
+        "weights": {} if base is None else {os.path.basename(base): base},
+        "replace": force,
+    }
+    with delivered(out, ".safetensors", keep=True) as path:
+        adapted = _adapted(name, requested, path, asked)
     if format == "json":
         from ttsartifact.reporting.documents import adaptation_document, as_json
 
-        say(as_json(adaptation_document(adapted, out)))
+        say_written(out, as_json(adaptation_document(adapted, out)))
+    elif out == STANDARD_OUTPUT:
+        say_written(out, f"{safe(out)}: {adapted.delta}")
     else:
         from ttsartifact.reporting.adaptation import adapted_lines
 
-        show(adapted_lines(adapted, clips, out, paint()))
+        show(adapted_lines(adapted, paths, out, paint()))
     return EXIT.OK
+
+
+def _requested(paths: Sequence[str], transcripts: str, provenance: Sequence[str]) -> "list[AdaptationClip]":
+    from ttsartifact.running.adapter_protocol import AdaptationClip
+
+    words, origins = _transcripts(transcripts, len(paths)), _origins(provenance, len(paths))
+    return [
+        AdaptationClip(path=path, transcript=said, provenance=origin_of)
+        for path, said, origin_of in zip(paths, words, origins, strict=True)
+    ]
+
+
+def _adapted(name: str, requested: "list[AdaptationClip]", out: str, asked: dict[str, Any]) -> "Adapted":
+    """Adapt, and show how far it is."""
+    from ttsartifact.running.adapt import adapt_voice
+
+    passing("making ready")
+    try:
+        return adapt_voice(
+            name, requested, out, on_step=lambda done, most: progress(done, most, "steps at most"), **asked
+        )
+    finally:
+        passing()
 
 
 def _transcripts(path: str, clips: int) -> list[str]:

@@ -1,118 +1,159 @@
 """The act behind align: a run and the log of somebody else's instrument on one axis."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+from ttsartifact.cli.files import STANDARD_OUTPUT, delivered
 from ttsartifact.cli.making import note
 from ttsartifact.cli.options import File, Force, Option
-from ttsartifact.cli.speak import EXIT, Usage, say
+from ttsartifact.cli.speak import EXIT, Usage, say_written
 from ttsartifact.reporting.safe import safe
 
 if TYPE_CHECKING:
-    from ttsartifact.aligning.align import Wanted
+    from ttsartifact.aligning.align import Aligned, Wanted
+    from ttsartifact.reading.artifact import Artifact
 
 __all__ = ["align"]
 
 _METHODS = ("clock", "load-fit", "markers", "manual")
 
 
+class Log(NamedTuple):
+    """The log, and how a form that is not known is read."""
+
+    sensor: Annotated[str, Option("The log of the instrument; - is stdin.", metavar="LOG")]
+    zone: Annotated[str | None, Option("Zone of times that name none: UTC, +02:00, Europe/Berlin.", metavar="ZONE")] = (
+        None
+    )
+    time: Annotated[str | None, Option("Time column of a log in another form.", metavar="COL")] = None
+    time_form: Annotated[
+        str | None, Option("Form of its times: epoch-s, epoch-ms, epoch-ns, seconds, iso, date-time.", metavar="FORM")
+    ] = None
+    value: Annotated[str | None, Option("Column to read, where it is not the usual one.", metavar="COL")] = None
+    unit: Annotated[str | None, Option("Unit of that column: W, mW, J, Wh.", metavar="UNIT")] = None
+    only: Annotated[str | None, Option("Read only these rows, of a log of several devices.", metavar="COL=VALUE")] = (
+        None
+    )
+
+
+class Way(NamedTuple):
+    """How it is aligned, and what is assumed."""
+
+    method: Annotated[
+        str | None, Option("How to align; without it clock where the log is in UTC, else load-fit.", choices=_METHODS)
+    ] = None
+    drift: Annotated[bool, Option("Fit the drift between the clocks too (load-fit).")] = False
+    marks: Annotated[str | None, Option("Markers at begin and end of the run.", metavar="FIRST,LAST")] = None
+    offset_ms: Annotated[
+        float | None, Option("Where the first reading lies after the origin (manual).", metavar="MS")
+    ] = None
+    bound_ms: Annotated[float | None, Option("How far that may be wrong (manual).", metavar="MS", least=0)] = None
+    lag_ms: Annotated[
+        float | None, Option("How late the meter shows what it measures; 200 where not stated.", metavar="MS", least=0)
+    ] = None
+    sync_ms: Annotated[
+        float | None, Option("How far the log's clock is from UTC; 400 where not stated.", metavar="MS", least=0)
+    ] = None
+
+
+class Channel(NamedTuple):
+    """The new artifact, and the channel in it."""
+
+    append: Annotated[bool, Option("Write a new artifact that carries the readings.")] = False
+    out: Annotated[
+        str | None, Option("The file to write, whole or not at all; - is stdout.", short="-o", metavar="OUT")
+    ] = None
+    name: Annotated[str, Option("Name of the new channel.", metavar="NAME")] = "meter"
+    meter: Annotated[
+        Sequence[str], Option("The meter: make, model, serial, calibrated, point, accuracy.", metavar="NAME=VALUE")
+    ] = ()
+
+
 def align(
     file: File,
     *,
-    sensor: Annotated[str, Option("The log of the instrument.", metavar="LOG")],
-    method: Annotated[
-        str | None, Option("How to align; without it clock where the log is in UTC, else load-fit.", choices=_METHODS)
+    log: Log,
+    way: Way,
+    plot: Annotated[
+        str | None, Option("Write a picture; needs the extra analysis. - is stdout.", metavar="PNG")
     ] = None,
-    zone: Annotated[
-        str | None, Option("Zone of times that name none: UTC, +02:00, Europe/Berlin.", metavar="ZONE")
-    ] = None,
-    time: Annotated[str | None, Option("Time column of a log in another form.", metavar="COL")] = None,
-    time_form: Annotated[
-        str | None, Option("Form of its times: epoch-s, epoch-ms, epoch-ns, seconds, iso, date-time.", metavar="FORM")
-    ] = None,
-    value: Annotated[str | None, Option("Column to read, where it is not the usual one.", metavar="COL")] = None,
-    unit: Annotated[str | None, Option("Unit of that column: W, mW, J, Wh.", metavar="UNIT")] = None,
-    only: Annotated[
-        str | None, Option("Read only these rows, of a log of several devices.", metavar="COL=VALUE")
-    ] = None,
-    drift: Annotated[bool, Option("Fit the drift between the clocks too (load-fit).")] = False,
-    marks: Annotated[str | None, Option("Markers at begin and end of the run.", metavar="FIRST,LAST")] = None,
-    offset_ms: Annotated[
-        float | None, Option("Where the first reading lies after the origin (manual).", metavar="MS")
-    ] = None,
-    bound_ms: Annotated[float | None, Option("How far that may be wrong (manual).", metavar="MS", least=0)] = None,
-    lag_ms: Annotated[
-        float | None, Option("How late the meter shows what it measures; 200 where not stated.", metavar="MS", least=0)
-    ] = None,
-    sync_ms: Annotated[
-        float | None, Option("How far the log's clock is from UTC; 400 where not stated.", metavar="MS", least=0)
-    ] = None,
-    plot: Annotated[str | None, Option("Write a picture; needs the extra analysis.", metavar="PNG")] = None,
-    append: Annotated[bool, Option("Write a new artifact that carries the readings.")] = False,
-    out: Annotated[str | None, Option("The file to write, whole or not at all.", short="-o", metavar="OUT")] = None,
-    name: Annotated[str, Option("Name of the new channel.", metavar="NAME")] = "meter",
-    meter: Annotated[
-        Sequence[str], Option("The meter: make, model, serial, calibrated, point, accuracy.", metavar="NAME=VALUE")
-    ] = (),
+    channel: Channel,
     format: Annotated[str, Option("How to print it.", choices=("text", "json"))] = "text",
     force: Force = False,
 ) -> int:
     """Align, say where the log lies and how sure that is, and write what was asked for."""
-    if append != (out is not None):
+    if channel.append != (channel.out is not None):
         raise Usage("--append and --out go together")
+    if plot == channel.out == STANDARD_OUTPUT:
+        raise Usage("--plot and --out: only one of them can be standard output")
     from ttsartifact.aligning.align import align as put
     from ttsartifact.aligning.appending import meter_of
     from ttsartifact.aligning.parsing import Columns, read_log
     from ttsartifact.reading.artifact import open_artifact
-    from ttsartifact.reporting.alignment import alignment_document, alignment_lines
 
-    wanted = _wanted(method, marks, (offset_ms, bound_ms), (lag_ms, sync_ms), drift=drift)
-    log = read_log(sensor, Columns(time=time, value=value, unit=unit, zone=zone, form=time_form, only=only))
-    named = meter_of(_pairs(meter), log)
+    columns = Columns(time=log.time, value=log.value, unit=log.unit, zone=log.zone, form=log.time_form, only=log.only)
+    readings = read_log(log.sensor, columns)
+    meter = meter_of(_pairs(channel.meter), readings)
     artifact = open_artifact(file)
-    found = put(artifact, log, wanted)
-    if format == "json":
-        from ttsartifact.reporting.documents import as_json
-
-        say(as_json(alignment_document(found)))
-    else:
-        say(alignment_lines(found))
+    found = put(artifact, readings, _wanted(way))
+    said = _document_lines(found) if format == "json" else _text_lines(found)
+    say_written(STANDARD_OUTPUT if STANDARD_OUTPUT in {plot, channel.out} else "", said)
     if plot is not None:
-        from ttsartifact.aligning.picture import draw
-
-        draw(found, plot, replace=force)
-        note(f"{safe(plot)}: the picture")
-    if out is not None:
-        from ttsartifact.aligning.appending import append as write
-
-        written = write(artifact, found, out, name=name, meter=named, replace=force)
-        note(f"{safe(out)}: {written}")
-        if named is None:
-            note("no --meter: the channel is of source other, and backs no claim of power or energy")
+        _draw(found, plot, force=force)
+    if channel.out is not None:
+        _append(artifact, found, channel, meter, force=force)
     return EXIT.OK
 
 
-def _wanted(
-    method: str | None,
-    marks: str | None,
-    by_hand: tuple[float | None, float | None],
-    stated: tuple[float | None, float | None],
-    *,
-    drift: bool,
-) -> "Wanted":
+def _document_lines(found: "Aligned") -> list[str]:
+    from ttsartifact.reporting.alignment import alignment_document
+    from ttsartifact.reporting.documents import as_json
+
+    return [as_json(alignment_document(found))]
+
+
+def _text_lines(found: "Aligned") -> list[str]:
+    from ttsartifact.reporting.alignment import alignment_lines
+
+    return list(alignment_lines(found))
+
+
+def _draw(found: "Aligned", out: str, *, force: bool) -> None:
+    from ttsartifact.aligning.picture import draw
+
+    with delivered(out, ".png") as path:
+        draw(found, path, replace=force)
+    note(f"{safe(out)}: the picture")
+
+
+def _append(
+    artifact: "Artifact", found: "Aligned", channel: Channel, meter: dict[str, Any] | None, *, force: bool
+) -> None:
+    from ttsartifact.aligning.appending import append as write
+
+    assert channel.out is not None
+    suffix = f".tts.{artifact.carrier}" if channel.out == STANDARD_OUTPUT else ""
+    with delivered(channel.out, suffix) as path:
+        written = write(artifact, found, path, name=channel.name, meter=meter, replace=force)
+    note(f"{safe(channel.out)}: {written}")
+    if meter is None:
+        note("no --meter: the channel is of source other, and backs no claim of power or energy")
+
+
+def _wanted(way: Way) -> "Wanted":
     from ttsartifact.aligning.align import Wanted
     from ttsartifact.aligning.mapping import Assumed, Method
 
-    names = None if marks is None else marks.split(",")
+    names = None if way.marks is None else way.marks.split(",")
     if names is not None and len(names) != 2:
-        raise Usage(f"--marks {marks}: not two names with a comma between them")
+        raise Usage(f"--marks {way.marks}: not two names with a comma between them")
     return Wanted(
-        method=None if method is None else Method(method),
-        drift=drift,
+        method=None if way.method is None else Method(way.method),
+        drift=way.drift,
         marks=None if names is None else (names[0], names[1]),
-        offset_ns=_ns(by_hand[0]),
-        bound_ns=_ns(by_hand[1]),
-        assumed=Assumed(lag_ns=_ns(stated[0]), sync_ns=_ns(stated[1])),
+        offset_ns=_ns(way.offset_ms),
+        bound_ns=_ns(way.bound_ms),
+        assumed=Assumed(lag_ns=_ns(way.lag_ms), sync_ns=_ns(way.sync_ms)),
     )
 
 

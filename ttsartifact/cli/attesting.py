@@ -1,10 +1,11 @@
 """The acts behind sign, timestamp and publish: somebody vouches for a run, and the file says so."""
 
-import os
 from typing import TYPE_CHECKING, Annotated
 
+from ttsartifact.cli.files import STANDARD_OUTPUT, bytes_of, delivered, suffix_for
 from ttsartifact.cli.options import File, Force, Option
-from ttsartifact.cli.speak import EXIT, Usage, say
+from ttsartifact.cli.speak import EXIT, Usage, say_written
+from ttsartifact.cli.stamping import stamp_step
 from ttsartifact.reporting.safe import safe
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["publish", "sign", "timestamp"]
 
 Out = Annotated[
-    str | None, Option("The file to write; without it FILE itself is replaced, whole.", short="-o", metavar="OUT")
+    str | None,
+    Option("The file to write; without it FILE itself is replaced, whole; - is stdout.", short="-o", metavar="OUT"),
 ]
 SshKey = Annotated[str | None, Option("An SSH key: ssh-keygen signs with it.", metavar="FILE")]
 Key = Annotated[str | None, Option("An Ed25519 key as PEM or in OpenSSH's form, for a DSSE envelope.", metavar="FILE")]
@@ -51,8 +53,10 @@ def sign(
 def timestamp(
     file: File,
     *,
-    request: Annotated[str | None, Option("Write a time-stamp request (DER) to send.", metavar="TSQ")] = None,
-    reply: Annotated[str | None, Option("Attach the reply that came back.", metavar="TSR")] = None,
+    request: Annotated[
+        str | None, Option("Write a time-stamp request (DER) to send; - is stdout.", metavar="TSQ")
+    ] = None,
+    reply: Annotated[str | None, Option("Attach the reply that came back; - is stdin.", metavar="TSR")] = None,
     signature: Annotated[
         str | None, Option("Stamp this signature instead of the run.", metavar="attestation/N")
     ] = None,
@@ -60,27 +64,18 @@ def timestamp(
     force: Force = False,
 ) -> int:
     """Write a request, or attach a reply; nothing is sent anywhere."""
-    from ttsartifact.attesting import attach, timestamps
-    from ttsartifact.container.source import write_whole
+    from ttsartifact.attesting import attach
 
-    if (request is None) == (reply is None):
-        raise Usage("give one of --request and --reply")
     artifact = _only(file)
     covered = artifact.parts.part(signature) if signature is not None else None
+
+    def keep(reply: bytes) -> None:
+        part = attach.timestamp_part(artifact.artifact_id, reply, signature=covered)
+        _attach(file, {artifact.artifact_id: [part]}, out, force=force)
+
     message = artifact.artifact_id.encode() if covered is None else covered
-    if request is not None:
-        with write_whole(request, replace=force) as written:
-            written.write(timestamps.request_for(message))
-        say(f"{safe(request)}: send it to a time-stamping authority, then attach the answer with --reply")
-        return EXIT.OK
-    assert reply is not None
-    raw = _bytes_of(reply)
-    stamp = timestamps.stamp_of(raw, message)
-    if stamp.problem:
-        raise Usage(f"{reply}: {stamp.problem}")
-    say(f"stamped at {stamp.time:%Y-%m-%dT%H:%M:%SZ}, says the reply; verify --trust checks by whom")
-    part = attach.timestamp_part(artifact.artifact_id, raw, signature=covered)
-    return _attach(file, {artifact.artifact_id: [part]}, out, force=force)
+    stamp_step(message, request, reply, keep, replace=force)
+    return EXIT.OK
 
 
 def publish(
@@ -114,7 +109,7 @@ def publish(
     if log is not None and log_key is not None:
         _log(artifacts, parts, log, log_key)
     code = _attach(file, parts, out, force=force) if any(parts.values()) else EXIT.OK
-    say(str(of(artifact.descriptor)) for artifact in artifacts)
+    say_written(out or file, [str(of(artifact.descriptor)) for artifact in artifacts])
     return code
 
 
@@ -147,7 +142,7 @@ def _signed(artifact_id: str, key: str, rerun: str | None) -> bytes:
     import json
 
     try:
-        document = json.loads(_bytes_of(rerun))
+        document = json.loads(bytes_of(rerun))
     except ValueError as error:
         raise Usage(f"{rerun} is not JSON") from error
     problem = statements.rerun_problem(document, artifact_id)
@@ -159,8 +154,10 @@ def _signed(artifact_id: str, key: str, rerun: str | None) -> bytes:
 def _attach(file: str, parts: dict[str, list[bytes]], out: str | None, *, force: bool) -> int:
     from ttsartifact.attesting.attach import attach
 
-    added = attach(file, parts, out or file, replace=force or out is None)
-    say(f"{safe(out or file)}: {name}" for name in added)
+    target = file if out is None else out
+    with delivered(target, suffix_for(file) if target == STANDARD_OUTPUT else "") as path:
+        added = attach(file, parts, path, replace=force or out is None)
+    say_written(target, [f"{safe(target)}: {name}" for name in added])
     return EXIT.OK
 
 
@@ -175,13 +172,3 @@ def _only(file: str) -> "Artifact":
     if len(artifacts) != 1:
         raise Usage(f"{file} holds {len(artifacts)} runs; a time-stamp is over one, or over a run log's checkpoint")
     return artifacts[0]
-
-
-def _bytes_of(path: str) -> bytes:
-    try:
-        if os.path.getsize(path) > 1 << 20:
-            raise Usage(f"{path} is larger than 1 MiB")
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise Usage(f"{path}: {error.strerror}") from error

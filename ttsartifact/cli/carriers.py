@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
+from ttsartifact.cli.files import STANDARD_OUTPUT, bytes_of, delivered, files_under, suffix_for
 from ttsartifact.cli.making import note, tell_credentials
 from ttsartifact.cli.manner import manner
 from ttsartifact.cli.options import Argument, File, Files, Force, Option, Out
-from ttsartifact.cli.speak import EXIT, Usage, say, show
+from ttsartifact.cli.speak import EXIT, Usage, progress, say, say_written
 from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.reporting.safe import safe
 
 if TYPE_CHECKING:
+    from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.trace import Trace
 
 __all__ = ["convert", "pack", "reattach", "strip", "unpack"]
@@ -23,18 +25,22 @@ def strip(
     file: File,
     *,
     out: Out,
-    capsule: Annotated[str | None, Option("Keep the capsule too, for reattach.", metavar="FILE")] = None,
+    capsule: Annotated[str | None, Option("Keep the capsule too, for reattach; - is stdout.", metavar="FILE")] = None,
     force: Force = False,
 ) -> int:
     """Write the bare audio and say its digest."""
     from ttsartifact.packing import carriers
     from ttsartifact.reporting.marking import stripped_words
 
+    if capsule == out == STANDARD_OUTPUT:
+        raise Usage("--out and --capsule: only one of them can be standard output")
     if capsule is not None:
-        carriers.detach(file, capsule, replace=force)
+        with delivered(capsule) as path:
+            carriers.detach(file, path, replace=force)
     kept: list[str] = []
-    digest = carriers.strip(file, out, replace=force, tell=lambda artifact: kept.extend(stripped_words(artifact)))
-    say(f"{safe(out)}: {digest}")
+    with delivered(out) as path:
+        digest = carriers.strip(file, path, replace=force, tell=lambda artifact: kept.extend(stripped_words(artifact)))
+    say_written(STANDARD_OUTPUT if capsule == STANDARD_OUTPUT else out, f"{safe(out)}: {digest}")
     for words in kept:
         note(words)
     return EXIT.OK
@@ -50,7 +56,9 @@ def reattach(
     """Put a capsule back and say which run it is."""
     from ttsartifact.packing import carriers
 
-    say(f"{safe(out)}: {carriers.reattach(bare, descriptor, out, replace=force)}")
+    with delivered(out, suffix_for(bare) if out == STANDARD_OUTPUT else "") as path:
+        artifact_id = carriers.reattach(bare, descriptor, path, replace=force)
+    say_written(out, f"{safe(out)}: {artifact_id}")
     return EXIT.OK
 
 
@@ -60,11 +68,17 @@ def convert(files: Files, *, out: Out, force: Force = False) -> int:
     from ttsartifact.reporting.marking import converted_words
 
     kept: list[str] = []
-    ids = carriers.convert(files, out, replace=force, tell=lambda artifact: kept.extend(converted_words(artifact)))
+
+    def tell(artifact: "Artifact") -> None:
+        kept.extend(converted_words(artifact))
+
+    paths = files_under(files)
+    with delivered(out, _suffix_of_all(paths) if out == STANDARD_OUTPUT else "") as path:
+        ids = carriers.convert(paths, path, replace=force, tell=tell, on_file=_tell)
     if len(ids) == 1 or manner().verbose:
-        show(f"{safe(out)}: {artifact_id}" for artifact_id in ids)
+        say_written(out, [f"{safe(out)}: {artifact_id}" for artifact_id in ids])
     if len(ids) > 1 and not manner().quiet:
-        say(f"{safe(out)}: {len(ids)} runs")
+        say_written(out, f"{safe(out)}: {len(ids)} runs")
     for words in kept:
         note(words)
     return EXIT.OK
@@ -74,7 +88,9 @@ def pack(
     audio: Annotated[str, Argument("AUDIO", "A bare audio file.")],
     *,
     out: Out,
-    descriptor: Annotated[str, Option("What the recorder knows: a descriptor; digests are computed.", metavar="JSON")],
+    descriptor: Annotated[
+        str, Option("What the recorder knows: a descriptor; digests are computed. - is stdin.", metavar="JSON")
+    ],
     trace: Annotated[Sequence[str], Option("A trace as a JSON file; may be repeated.", metavar="JSON")] = (),
     force: Force = False,
 ) -> int:
@@ -85,7 +101,7 @@ def pack(
     from ttsartifact.terms.draft import Draft
 
     try:
-        value = parse_descriptor(_bytes_of(descriptor))[0].value
+        value = parse_descriptor(bytes_of(descriptor))[0].value
     except InvalidDescriptor as error:
         raise error.at(descriptor) from error.__cause__
     known = value.get("audio")
@@ -94,9 +110,10 @@ def pack(
         audio={key: known[key] for key in _KNOWN_OF_AUDIO if key in known} if isinstance(known, dict) else {},
         traces=tuple(map(_trace, trace)),
     )
-    with FileSource(audio) as source:
-        packed = write(draft, source, out, replace=force)
-    say(f"{safe(out)}: {packed.artifact_id}, level {packed.level}")
+    suffix = suffix_for(audio) if out == STANDARD_OUTPUT else ""
+    with FileSource(audio) as source, delivered(out, suffix) as path:
+        packed = write(draft, source, path, replace=force)
+    say_written(out, f"{safe(out)}: {packed.artifact_id}, level {packed.level}")
     tell_credentials(packed)
     return EXIT.OK
 
@@ -114,7 +131,7 @@ def _trace(path: str) -> "Trace":
     from ttsartifact.container import canonical
     from ttsartifact.terms.trace import Trace
 
-    value: Any = canonical.parse(_bytes_of(path))[0]
+    value: Any = canonical.parse(bytes_of(path))[0]
     try:
         trace = Trace.from_value(value)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
@@ -125,8 +142,16 @@ def _trace(path: str) -> "Trace":
     return Trace("chunks", {name: column for name, column in trace.columns.items() if name != "pcm_sha256"})
 
 
-def _bytes_of(path: str) -> bytes:
-    from ttsartifact.container.source import FileSource
+def _suffix_of_all(paths: Sequence[str]) -> str:
+    """Return the suffix of the carrier for all runs of some files: that of one run's audio, else the data set's."""
+    from itertools import chain, islice
 
-    with FileSource(path) as file:
-        return file.read_at(0, file.size)
+    from ttsartifact.container.codecs import suffix_of
+    from ttsartifact.reading.artifact import open_artifacts
+
+    first = list(islice(chain.from_iterable(map(open_artifacts, paths)), 2))
+    return f".tts{suffix_of(first[0].descriptor.known('/audio/codec'))}" if len(first) == 1 else ".tts.parquet"
+
+
+def _tell(done: int, total: int) -> None:
+    progress(done, total, "files")

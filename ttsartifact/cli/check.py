@@ -2,16 +2,17 @@
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from ttsartifact.cli.asking import asked_of_all
-from ttsartifact.cli.files import files_under
+from ttsartifact.cli.files import bytes_of, files_under
 from ttsartifact.cli.options import Files, Option
-from ttsartifact.cli.report_streams import VOICES, voice
+from ttsartifact.cli.report_streams import VOICES, Voice, voice
+from ttsartifact.cli.settings import NO_SETTINGS, Settings, find_settings, read_settings
+from ttsartifact.cli.settings import ignored as checked
 from ttsartifact.cli.speak import EXIT, Usage, worst
 from ttsartifact.terms.finding import Severity, Verdict
 from ttsartifact.terms.level import LEVELS
-from ttsartifact.verifying.catalogue import catalogue
 from ttsartifact.verifying.report import Report, exit_code
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ignored", "validate", "verify"]
 
+
+_LONGEST_CLIP_BYTES = 1 << 30
 
 Format = Annotated[str, Option("How to print it: for eyes, for a forum, or for a machine.", choices=tuple(VOICES))]
 Strict = Annotated[bool, Option("Also fail on warnings and on rules that could not be checked.")]
@@ -31,100 +34,139 @@ def _profiles() -> list[str]:
     return list(profiles())
 
 
-def verify(
-    files: Files,
-    *,
-    format: Format = "text",
-    text: Annotated[str | None, Option("The text, if you know it: its digest must be the run's.")] = None,
-    text_file: Annotated[str | None, Option("The same, from a file.", metavar="FILE")] = None,
-    ref: Annotated[Sequence[str], Option("A reference clip that you hold; may be repeated.", metavar="CLIP")] = (),
-    receipt: Annotated[str | None, Option("The line that was posted for the run.", metavar="LINE")] = None,
-    level: Annotated[str | None, Option("The level that you demand.", choices=LEVELS)] = None,
-    profile: Annotated[
-        Sequence[str], Option("A profile whose evidence you demand; may be repeated.", choices=_profiles)
-    ] = (),
-    ignore: Annotated[
-        Sequence[str], Option("Suppress a rule's findings, for a reason; may be repeated.", metavar="ID=REASON")
-    ] = (),
+class Held(NamedTuple):
+    """What the asker holds of a run, and the run is compared with."""
+
+    text: Annotated[str | None, Option("The text, if you know it: its digest must be the run's.")] = None
+    text_file: Annotated[str | None, Option("The same, from a file; - is stdin.", metavar="FILE")] = None
+    ref: Annotated[Sequence[str], Option("A reference clip that you hold; may be repeated.", metavar="CLIP")] = ()
+    receipt: Annotated[str | None, Option("The line that was posted for the run.", metavar="LINE")] = None
     trust: Annotated[
         str | None,
         Option(
             "Whose signatures, time-stamps and logs count: a trust file or OpenSSH's allowed_signers.", metavar="FILE"
         ),
-    ] = None,
-    log: Annotated[
-        str | None, Option("The run log that you hold: history kept, nothing withheld.", metavar="DIR")
-    ] = None,
+    ] = None
+    log: Annotated[str | None, Option("The run log that you hold: history kept, nothing withheld.", metavar="DIR")] = (
+        None
+    )
+
+    @property
+    def any(self) -> bool:
+        """Tell whether anything was given."""
+        return any(given is not None and given != () for given in self)
+
+
+class Demanded(NamedTuple):
+    """What the asker wants of a run beside the rules, and which findings do not count."""
+
+    level: Annotated[str | None, Option("The level that you demand.", choices=LEVELS)] = None
+    profile: Annotated[
+        Sequence[str], Option("A profile whose evidence you demand; may be repeated.", choices=_profiles)
+    ] = ()
+    ignore: Annotated[
+        Sequence[str], Option("Suppress a rule's findings, for a reason; may be repeated.", metavar="ID=REASON")
+    ] = ()
+    config: Annotated[
+        str | None, Option("Read settings from here, not from the nearest ttsartifact.toml.", metavar="FILE")
+    ] = None
+    isolated: Annotated[bool, Option("Read no settings file.")] = False
+    quick: Annotated[bool, Option("Check sizes and structure only; compute no digest.")] = False
+
+
+def verify(
+    files: Files,
+    *,
+    format: Format = "text",
+    held: Held,
+    demanded: Demanded,
     fail_on: Annotated[str, Option("The least severity that counts.", choices=("warn", "error"))] = "error",
-    quick: Annotated[bool, Option("Check sizes and structure only; compute no digest.")] = False,
     strict: Strict = False,
     jobs: Jobs = 0,
 ) -> int:
     """Verify files against all rules and return the exit code."""
-    asked: dict[str, Any] = {"level": level, "profiles": tuple(profile), "ignore": ignored(ignore), "quick": quick}
-    demands = (profile, text is not None, text_file is not None, ref, receipt is not None, trust, log)
-    if quick and any(demands):
+    if demanded.quick and (demanded.profile or held.any):
         raise Usage(
             "--quick hashes nothing: a receipt, a profile, a text, a clip, trust and a log need a whole verification"
         )
-    if text is not None and text_file is not None:
+    receipt = _receipt(held.receipt)
+    if receipt is not None and len(files) != 1:
+        raise Usage("--receipt speaks of one file")
+    settings = _settings(demanded)
+    asked = {
+        "level": demanded.level,
+        "profiles": tuple(dict.fromkeys([*settings.profiles, *demanded.profile])),
+        "ignore": settings.ignore | ignored(demanded.ignore),
+        "quick": demanded.quick,
+    } | _compared_with(held)
+    told = voice(format, strict=strict, settings=settings if settings.path else None)
+    return _check(files, asked, told, fail_on=fail_on, jobs=jobs, receipt=receipt)
+
+
+def _compared_with(held: Held) -> dict[str, Any]:
+    """Return the keywords of `engine.verify` for what the asker holds."""
+    found: dict[str, Any] = {}
+    if held.text is not None and held.text_file is not None:
         raise Usage("--text and --text-file say the same thing; give one")
-    if text is not None:
-        asked["text"] = os.fsencode(text)
-    if text_file is not None:
-        asked["text"] = _bytes_of(text_file)
-    if ref:
-        asked["references"] = _references(ref)
-    if trust is not None:
+    if held.text is not None:
+        found["text"] = os.fsencode(held.text)
+    if held.text_file is not None:
+        found["text"] = bytes_of(held.text_file)
+    if held.ref:
+        found["references"] = _references(held.ref)
+    if held.trust is not None:
         from ttsartifact.attesting.trust import load_trust
 
-        asked["trust"] = load_trust(trust)
-    if log is not None:
+        found["trust"] = load_trust(held.trust)
+    if held.log is not None:
         from ttsartifact.attesting.runlog import RunLog
 
-        asked["log"] = RunLog(log)
-    held = _receipt(receipt)
-    if held is not None and len(files) != 1:
-        raise Usage("--receipt speaks of one file")
-    return _check(files, asked, format=format, fail_on=fail_on, strict=strict, jobs=jobs, receipt=held)
+        found["log"] = RunLog(held.log)
+    return found
 
 
 def validate(files: Files, *, format: Format = "text", strict: Strict = False, jobs: Jobs = 0) -> int:
     """Check structure and schema, hashing nothing, and return the exit code."""
-    return _check(files, None, format=format, strict=strict, jobs=jobs)
+    return _check(files, None, voice(format, strict=strict), jobs=jobs)
 
 
 def ignored(entries: Sequence[str]) -> dict[str, str]:
-    """Return rule ids and the reasons for which their findings are not counted."""
-    reasons: dict[str, str] = {}
-    for entry in entries:
-        rule, _, reason = entry.partition("=")
-        if rule not in catalogue():
-            raise Usage(f"--ignore {entry}: there is no rule {rule}")
-        if not reason.strip():
-            raise Usage(f"--ignore {rule}: a finding is put aside for a reason; write {rule}=REASON")
-        reasons[rule] = reason
-    return reasons
+    """Return rule ids and the reasons why their findings do not count, of words like ID=REASON."""
+    pairs = (entry.partition("=") for entry in entries)
+    return checked({rule: reason for rule, _, reason in pairs}, "--ignore")
+
+
+def _settings(demanded: Demanded) -> Settings:
+    """Return the settings to verify with: those of a file that is named or found, or none."""
+    if demanded.config is not None and demanded.isolated:
+        raise Usage("--config and --isolated contradict each other; give one")
+    if demanded.isolated:
+        return NO_SETTINGS
+    found = find_settings() if demanded.config is None else read_settings(demanded.config)
+    if found is None:
+        return NO_SETTINGS
+    return found._replace(profiles=()) if demanded.quick else found  # --quick hashes nothing: it meets no profile
 
 
 def _check(
     given: Sequence[str],
     asked: dict[str, Any] | None,
+    told: Voice,
     *,
-    format: str,
-    strict: bool,
     jobs: int,
     fail_on: str = "error",
     receipt: "Receipt | None" = None,
 ) -> int:
     files = files_under(given)
     codes: set[int] = set()
-    told = voice(format, strict=strict)
     told.many = len(files) > 1
     for path, found in zip(files, asked_of_all(files, asked, jobs), strict=True):
         for report, differences in zip(found, _differing(receipt, path, found), strict=True):
             code = worst(
-                [exit_code(report, strict=strict, fail_on=Severity(fail_on)), EXIT.FINDINGS if differences else EXIT.OK]
+                [
+                    exit_code(report, strict=told.strict, fail_on=Severity(fail_on)),
+                    EXIT.FINDINGS if differences else EXIT.OK,
+                ]
             )
             codes.add(code)
             told.tell(report, differences, code)
@@ -163,11 +205,4 @@ def _receipt(line: str | None) -> "Receipt | None":
 def _references(paths: Sequence[str]) -> dict[str, bytes]:
     from ttsartifact.terms import digest
 
-    return {digest.of(data): data for data in map(_bytes_of, paths)}
-
-
-def _bytes_of(path: str) -> bytes:
-    from ttsartifact.container.source import FileSource
-
-    with FileSource(path) as file:
-        return file.read_at(0, file.size)
+    return {digest.of(data): data for data in (bytes_of(path, _LONGEST_CLIP_BYTES) for path in paths)}

@@ -1,4 +1,4 @@
-"""The act behind doctor: what is here, in one table. A thing that is missing is a line, never an error."""
+"""The act behind doctor: what would run here, then what would not, and why. What is missing is never an error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ttsartifact import __version__, _spec
 from ttsartifact.cli.speak import EXIT, show
@@ -35,17 +35,32 @@ _PACKAGES = (
 )
 _PROGRAMS = (("espeak-ng", "--version"), ("flite", "--version"), ("ffmpeg", "-version"), ("sox", "--version"))
 _PATIENCE_SECONDS = 5
+_VERSION = re.compile(r"\d+(?:\.\d+)+(?:-\w+)?")
 _MODULES = {"nvidia-ml-py": "pynvml"}  # where a distribution's module has another name
 
 
+class Missing(NamedTuple):
+    """What would not run here."""
+
+    name: str
+    why: str
+
+
 def doctor() -> int:
-    """Say what is here; the exit code is always 0."""
+    """Say what would run here, then what would not and why; the exit code is always 0."""
+    missing: list[tuple[str, Missing]] = []
     for label, look in _LOOKS:
         try:
-            for line in look():
-                show(f"{label:<15}{safe(line)}")
+            for found in look():
+                if isinstance(found, Missing):
+                    missing.append((label, found))
+                else:
+                    show(f"{label:<15}{safe(found)}")
         except Exception as error:  # noqa: BLE001 - a doctor reports an illness, it does not catch it
-            show(f"{label:<15}{safe(f'not known: {type(error).__name__}: {error}')}")
+            missing.append((label, Missing("its state", f"{type(error).__name__}: {error}")))
+    if missing:
+        show(["", "not usable here:"])
+        show(f"{label:<15}{safe(each.name)}: {safe(each.why)}" for label, each in missing)
     return EXIT.OK
 
 
@@ -59,27 +74,30 @@ def _python() -> Iterator[str]:
     yield f"{platform.python_implementation()} {platform.python_version()}, {platform.system()} {platform.machine()}"
 
 
-def _packages() -> Iterator[str]:
+def _packages() -> Iterator[str | Missing]:
     from importlib.metadata import PackageNotFoundError, version
 
     for name in _PACKAGES:
         try:
             yield f"{name} {version(name)}"
         except PackageNotFoundError:
-            yield f"{name} not installed"
+            yield Missing(name, "not installed")
 
 
-def _programs() -> Iterator[str]:
+def _programs() -> Iterator[str | Missing]:
     for name, flag in _PROGRAMS:
         path = shutil.which(name)
-        if path is None:
-            yield f"{name} not found"
-            continue
-        said = subprocess.run(
-            [path, flag], capture_output=True, text=True, errors="replace", timeout=_PATIENCE_SECONDS, check=False
-        )
-        lines = (said.stdout or said.stderr).strip().splitlines() or ["says nothing of its version"]
-        yield f"{name}: {lines[0].strip()}"
+        yield Missing(name, "not on PATH") if path is None else f"{name} {_version_of(path, flag)}"
+
+
+def _version_of(path: str, flag: str) -> str:
+    """Return the version that a program prints: its first number with a point, or the line that has none."""
+    said = subprocess.run(
+        [path, flag], capture_output=True, text=True, errors="replace", timeout=_PATIENCE_SECONDS, check=False
+    )
+    words = f"{said.stdout}\n{said.stderr}".strip()
+    number = _VERSION.search(words)
+    return number[0] if number else (words.splitlines() or ["states no version"])[0].strip()
 
 
 def _sound() -> Iterator[str]:
@@ -92,13 +110,13 @@ def _sound() -> Iterator[str]:
     yield f"libsndfile {found}{advice}"
 
 
-def _nvml() -> Iterator[str]:
+def _nvml() -> Iterator[str | Missing]:
     from ttsartifact.recording.sensors.nvml import Nvml
 
     sensor = Nvml()
     try:
         refused = sensor.open()
-        yield "a device answers" if refused is None else f"no telemetry: {refused}"
+        yield "a device answers" if refused is None else Missing("telemetry", refused)
     finally:
         sensor.close()
 
@@ -125,19 +143,19 @@ def _temporary() -> Iterator[str]:
     yield f"{free // 2**20} MiB free for recordings" + ("" if os.access(folder, os.W_OK) else ", but not writable")
 
 
-def _runners() -> Iterator[str]:
+def _runners() -> Iterator[str | Missing]:
     from ttsartifact.running.runner_protocol import RUNNERS
 
     yield from _loadable(RUNNERS, "none installed; `record` needs none")
 
 
-def _adapters() -> Iterator[str]:
+def _adapters() -> Iterator[str | Missing]:
     from ttsartifact.running.adapter_protocol import ADAPTERS
 
     yield from _loadable(ADAPTERS, "none installed; only `adapt` needs one")
 
 
-def _loadable(group: str, nothing: str) -> Iterator[str]:
+def _loadable(group: str, nothing: str) -> Iterator[str | Missing]:
     """Yield what an entry point of a group would give, or why it would not run here."""
     from ttsartifact.running.runner_protocol import installed, loaded
 
@@ -145,16 +163,16 @@ def _loadable(group: str, nothing: str) -> Iterator[str]:
     for name, point in sorted(found.items()):
         package = f", of {point.dist.name} {point.dist.version}" if point.dist is not None else ""
         if lacks := _lacks(point):
-            yield f"{name} would not run: {', '.join(lacks)} not installed{package}"
+            yield Missing(name, f"{', '.join(lacks)} not installed{package}")
             continue
         try:
             info = loaded(name, group, name).describe()
             yield f"{name} {info.version}{package}"
         except Exception as error:  # noqa: BLE001 - whatever an installed package does, the next is listed
             reason = error.__cause__ or error
-            yield f"{name} would not run: {type(reason).__name__}: {reason}{package}"
+            yield Missing(name, f"{type(reason).__name__}: {reason}{package}")
     if not found:
-        yield nothing
+        yield Missing("any", nothing)
 
 
 def _lacks(point: EntryPoint) -> list[str]:
@@ -170,23 +188,24 @@ def _lacks(point: EntryPoint) -> list[str]:
     return lacking
 
 
-def _commands() -> Iterator[str]:
+def _commands() -> Iterator[str | Missing]:
+    """Yield the commands whose options `record` reads by itself."""
     from ttsartifact.recording.known_commands import known_shapes
 
     for name, programs in known_shapes():
         here = next((path for path in map(shutil.which, programs) if path is not None), None)
-        yield f"{name}: {'here' if here else 'not on PATH'}; `record` reads its options"
+        yield Missing(name, "not on PATH") if here is None else f"{name}: {here}"
 
 
 def _terminal() -> Iterator[str]:
-    yield f"stdout is {'a terminal' if sys.stdout.isatty() else 'no terminal'}, encoding {sys.stdout.encoding}"
+    yield f"stdout is {'' if sys.stdout.isatty() else 'not '}a terminal, encoding {sys.stdout.encoding}"
 
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
 
 
-_LOOKS: tuple[tuple[str, Callable[[], Iterator[str]]], ...] = (
+_LOOKS: tuple[tuple[str, Callable[[], Iterator[str | Missing]]], ...] = (
     ("ttsartifact", _ourselves),
     ("python", _python),
     ("package", _packages),
@@ -194,7 +213,7 @@ _LOOKS: tuple[tuple[str, Callable[[], Iterator[str]]], ...] = (
     ("sound", _sound),
     ("runner", _runners),
     ("adapter", _adapters),
-    ("recognised", _commands),
+    ("command", _commands),
     ("nvml", _nvml),
     ("clock", _clock),
     ("temporary", _temporary),

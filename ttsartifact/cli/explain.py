@@ -51,9 +51,18 @@ _CODES = {
 }
 
 
+def _schemas() -> list[str]:
+    return sorted(path.name.removesuffix(".schema.json") for path in Path(_spec.SPEC_DIR).rglob("*.schema.json"))
+
+
 def explain(
     topic: Annotated[
-        str, Argument("[TOPIC]", "A rule's id, a level, verdict, outcome, profile, column or exit code.")
+        str,
+        Argument(
+            "[TOPIC]",
+            "A rule's id, a level, verdict, outcome, profile, column or exit code.",
+            words=lambda: [name for known in _pages().values() for name in known],
+        ),
     ] = "",
 ) -> int:
     """Explain one thing, or list everything that there is to explain."""
@@ -72,10 +81,10 @@ def explain(
 
 
 def schema(
-    name: Annotated[str, Argument("[NAME]", "descriptor, traces, report, show, ...")] = "descriptor",
+    name: Annotated[str, Argument("[NAME]", "descriptor, traces, report, show, ...", words=_schemas)] = "descriptor",
 ) -> int:
     """Print one schema as it stands in the specification."""
-    names = sorted(path.name.removesuffix(".schema.json") for path in Path(_spec.SPEC_DIR).rglob("*.schema.json"))
+    names = _schemas()
     if name not in names:
         raise Usage(f"there is no schema {name}; there are {', '.join(names)}")
     say(_spec.read(f"{name}.schema.json").decode().rstrip("\n"))

@@ -1,28 +1,34 @@
-"""Which files a command line means: those it names, and the artifacts below the folders it names."""
+"""The files of a command line: which ones it means, what stands in them, and where `-` leads."""
 
 from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ttsartifact.cli.speak import Usage
 from ttsartifact.container.carrier import SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-__all__ = ["files_under"]
+__all__ = ["STANDARD_OUTPUT", "bytes_of", "delivered", "files_under", "lines_of", "listed", "suffix_for"]
+
+STANDARD_OUTPUT = "-"
+
+_LONGEST_LINES_BYTES = 16 << 20
+_LONGEST_DOCUMENT_BYTES = 64 << 20
 
 
 def files_under(paths: Sequence[str]) -> list[str]:
-    """Return files as they were given, and for each folder the artifacts below it in the order of their names.
+    """Return files as they were given, those of each `@LIST`, and for each folder the artifacts below it, sorted.
 
-    A link that leads out of its folder is left out and told of: an unpacked archive does not choose what we read. Named
-    by the user, it is read like any file.
+    A link that leads out of its folder is left out, and a line on stderr says so: an unpacked archive does not choose
+    what we read. Named by the user, it is read like any file.
     """
     found: list[str] = []
-    for path in paths:
+    for path in listed(paths):
         if not os.path.isdir(path):
             found.append(path)
             continue
@@ -41,6 +47,120 @@ def files_under(paths: Sequence[str]) -> list[str]:
             raise Usage(f"no {' or '.join(SUFFIXES)} below {path}")
         found += sorted(below)
     return found
+
+
+def listed(paths: Sequence[str]) -> list[str]:
+    """Return paths with each `@LIST` replaced by the lines of the file LIST; `@-` reads them from standard input.
+
+    Empty lines are skipped. A file whose own name begins with `@` is written `./@name`. Lists do not nest.
+
+    Raises:
+        Usage: a list names no file, or is not UTF-8.
+
+    """
+    found: list[str] = []
+    for path in paths:
+        if not path.startswith("@"):
+            found.append(path)
+            continue
+        lines = [line for line in lines_of(path[1:], "the list") if line.strip()]
+        if not lines:
+            raise Usage(f"{path}: the list names no file")
+        found += lines
+    return found
+
+
+def bytes_of(path: str, longest_bytes: int = _LONGEST_DOCUMENT_BYTES) -> bytes:
+    """Return the bytes of a file that the command line names; `-` is standard input.
+
+    Raises:
+        NotFound, NotReadable: it cannot be opened.
+        TooLarge: it has more than `longest_bytes`.
+
+    """
+    from ttsartifact.container.source import FileSource
+    from ttsartifact.errors import TooLarge
+
+    with FileSource(path) as file:
+        if file.size > longest_bytes:
+            raise TooLarge(
+                "the file is too long", where=path, found=f"{file.size} bytes", expected=f"at most {longest_bytes}"
+            )
+        return file.read_at(0, file.size)
+
+
+def lines_of(path: str, option: str) -> list[str]:
+    """Return the lines of a UTF-8 file that an option names, without their ends."""
+    data = bytes_of(path, _LONGEST_LINES_BYTES)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Usage(f"{option} {path}: not UTF-8 at byte {error.start}") from error
+    # Line feeds alone end a line: other breaks of Unicode may stand in what somebody says.
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+
+
+@contextmanager
+def delivered(out: str, suffix: str = "", *, keep: bool = False) -> Iterator[str]:
+    """Yield the path to write: `out`, or for `-` one in a folder of its own, whose bytes then go to standard output.
+
+    Nothing is written to standard output when the block raises. `suffix` is what the name of the file ends in where
+    it decides the file's form. What cannot be made again (`keep`) stays where it is when it cannot be delivered, and a
+    line on stderr says where; so does what the block itself left beside it when it raised.
+
+    Raises:
+        Usage: standard output is a terminal.
+
+    """
+    if out != STANDARD_OUTPUT:
+        yield out
+        return
+    if sys.stdout.isatty():
+        raise Usage("-o - writes bytes to standard output, which is a terminal; redirect it")
+    import shutil
+    import tempfile
+
+    folder = tempfile.mkdtemp(prefix="ttsa-out-")
+    path = os.path.join(folder, f"run{suffix}")
+    try:
+        yield path
+    except BaseException:
+        with suppress(OSError):  # a journal, and what an engine delivered, are not ours to delete
+            os.rmdir(folder)
+        raise
+    try:
+        with open(path, "rb") as written:
+            shutil.copyfileobj(written, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    except BaseException:
+        if keep:
+            sys.stderr.write(f"ttsa: standard output took only a part of it; the whole file is {path}\n")
+            raise
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def suffix_for(path: str) -> str:
+    """Return the suffix of the carrier that the audio of a file asks for, where no name of an output says it.
+
+    Raises:
+        NotFound, NotReadable: the file cannot be opened.
+        Usage: its audio fits no carrier.
+
+    """
+    from ttsartifact.container.carrier import opening_of
+    from ttsartifact.container.codecs import codec_opening
+    from ttsartifact.container.source import FileSource
+
+    with FileSource(path) as file:
+        head = opening_of(file)
+    if head[:4] == b"PAR1":
+        return ".tts.parquet"
+    codec = codec_opening(head)
+    if codec is None or not codec.has_carrier:
+        raise Usage(f"{path}: its audio fits no carrier; expected one of {', '.join(SUFFIXES)}")
+    return f".tts.{codec.name}"
 
 
 def _is_below(link: str, inside: str) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ttsartifact.cli.making import lines_of
+from ttsartifact.cli.files import lines_of
 from ttsartifact.cli.options import Files, Force, Option, Out
 from ttsartifact.cli.speak import EXIT, Usage, say
 from ttsartifact.reporting.safe import safe

@@ -4,7 +4,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ttsartifact.cli.making import Notes, SensorName, Session, given_text, lines_of, note, numbers, sensor_of
+from ttsartifact.cli.files import lines_of
+from ttsartifact.cli.making import Notes, SensorName, Session, given_text, note, numbers, sensor_of
 from ttsartifact.cli.options import Argument, Force, Option, Out, Params
 from ttsartifact.cli.serving import AllowNet, KeyFrom, held_conditions, request_of
 from ttsartifact.cli.speak import EXIT, Usage, progress, say, show

@@ -9,9 +9,10 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
+from ttsartifact.cli.files import bytes_of
 from ttsartifact.cli.manner import manner
 from ttsartifact.cli.options import Option
-from ttsartifact.cli.speak import Usage, passing, say
+from ttsartifact.cli.speak import Usage, passing, say_written
 from ttsartifact.formulas.levels import lacking_for
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.level import LEVELS, Level
@@ -37,7 +38,6 @@ __all__ = [
     "as_usage",
     "clips_of",
     "given_text",
-    "lines_of",
     "note",
     "numbers",
     "origin",
@@ -70,7 +70,6 @@ Session = Annotated[str | None, Option("The session that the run belongs to.", m
 
 # Of the schema's kinds of origin those that a name alone can follow; a data set needs its item, an address its time.
 _ORIGINS = ("recording", "synthetic", "adaptation", "other")
-_LONGEST_LINES_BYTES = 16 << 20
 _LARGEST_CLAIM_BYTES = 1 << 20
 # By which option a producer tells what a level asks for.
 _OPTIONS = {
@@ -96,35 +95,14 @@ _OPTIONS = {
 }
 
 
-def lines_of(path: str, option: str) -> list[str]:
-    """Return the lines of a UTF-8 file that an option names, without their ends."""
-    from ttsartifact.container.source import FileSource
-
-    with FileSource(path) as file:
-        if file.size > _LONGEST_LINES_BYTES:
-            raise Usage(f"{option} {path}: {file.size} bytes, expected at most {_LONGEST_LINES_BYTES}")
-        data = file.read_at(0, file.size)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Usage(f"{option} {path}: not UTF-8 at byte {error.start}") from error
-    # Line feeds alone end a line: other breaks of Unicode may stand in what somebody says.
-    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
-
-
 def given_text(text: str | None, text_file: str | None) -> bytes:
     """Return the bytes of the text, which are what is digested."""
     if (text is None) == (text_file is None):
         raise Usage("the text is said once: --text TEXT or --text-file FILE")
     if text is not None:
         return os.fsencode(text)
-    if text_file == "-":
-        return sys.stdin.buffer.read()
-    from ttsartifact.container.source import FileSource
-
     assert text_file is not None
-    with FileSource(text_file) as file:
-        return file.read_at(0, file.size)
+    return bytes_of(text_file)
 
 
 def seed_words(words: Sequence[str]) -> list[tuple[str, str]]:
@@ -243,14 +221,18 @@ def tell_credentials(packed: Packed) -> None:
             note(kept_words(credential))
 
 
-def tell_written(packed: Packed, level: str | None = None) -> None:
-    """Say what was written, and on stderr what would make the next level of it, or all that `level` lacks."""
-    say(f"{safe(packed.path)}: {packed.artifact_id}, level {packed.level}")
+def tell_written(packed: Packed, level: str | None = None, out: str | None = None) -> None:
+    """Say what was written, and on stderr what would make the next level of it, or all that `level` lacks.
+
+    `out` is what the user typed, where it is not the path of what was written.
+    """
+    out = os.fspath(packed.path) if out is None else out
+    say_written(out, f"{safe(out)}: {packed.artifact_id}, level {packed.level}")
     gate = packed.descriptor.known("/gate")
     if gate is not None:
         from ttsartifact.reporting.promotion import decision
 
-        say(f"  {safe(decision(gate))}")
+        say_written(out, f"  {safe(decision(gate))}")
     reached = LEVELS.index(packed.level)
     asked = reached + 1 if level is None else LEVELS.index(Level(level))
     for following in LEVELS[reached + 1 : asked + 1]:

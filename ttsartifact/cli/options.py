@@ -10,7 +10,16 @@ place where it is declared: the quick parser, the typer application, the help an
     ) -> int: ...
 
 A parameter is a `str`, an `int`, a `float`, a `bool` (a flag), one of them or None, or a `Sequence[str]`. The name of
-an option is that of its parameter, `text_file` becoming `--text-file`. A module that declares commands must not
+an option is that of its parameter, `text_file` becoming `--text-file`. Options that belong together are the fields of a
+NamedTuple, and the command takes that as one parameter:
+
+    class Load(NamedTuple):
+        concurrency: Annotated[int | None, Option("Requests in flight together.", least=1)] = None
+        warmup: Annotated[int | None, Option("Runs before this one.", least=0)] = None
+
+    def record(command: Words, *, out: Out, load: Load) -> int: ...
+
+A module that declares commands must not
 postpone its annotations by `from __future__ import annotations`: they are read from the function as they are, without
 `inspect`, which would cost a quarter of a verify.
 """
@@ -33,6 +42,7 @@ __all__ = [
     "Out",
     "Parameter",
     "Params",
+    "arguments_of",
     "parameters_of",
 ]
 
@@ -55,10 +65,14 @@ class Option(NamedTuple):
 
 
 class Argument(NamedTuple):
-    """One positional argument: its name in the usage line, and what it is."""
+    """One positional argument: its name in the usage line, and what it is.
+
+    `words` returns those that complete it on the command line; the command itself refuses others.
+    """
 
     metavar: str
     help: str
+    words: Callable[[], Sequence[str]] | None = None
 
 
 class Parameter(NamedTuple):
@@ -112,20 +126,53 @@ class Parameter(NamedTuple):
         words = self.declared.choices
         return tuple(map(str, words() if callable(words) else words))
 
+    @property
+    def completions(self) -> tuple[str, ...]:
+        """Return the words that a shell may offer for it; none where it is a file or free text."""
+        if isinstance(self.declared, Argument):
+            return tuple(map(str, self.declared.words())) if self.declared.words is not None else ()
+        return self.choices
+
 
 def parameters_of(command: Callable[..., int]) -> list[Parameter]:
-    """Return the parameters of a command in the order of its signature.
+    """Return the parameters of a command in the order of its signature, and the fields of a group in its place.
 
     Raises:
         TypeError: a parameter is not annotated as the module's docstring asks.
 
     """
-    names = command.__code__.co_varnames[: command.__code__.co_argcount + command.__code__.co_kwonlyargcount]
+    names = _names_of(command)
     in_order = names[: command.__code__.co_argcount]
     positional = command.__defaults__ or ()
     defaults = dict(zip(in_order[len(in_order) - len(positional) :], positional, strict=True))
     defaults |= command.__kwdefaults__ or {}
-    return [_parameter(name, command.__annotations__[name], defaults) for name in names]
+    found: list[Parameter] = []
+    for name in names:
+        annotation = command.__annotations__[name]
+        if _is_group(annotation):
+            fields, fallback = annotation.__annotations__, annotation._field_defaults
+            found += [_parameter(field, fields[field], fallback) for field in annotation._fields]
+        else:
+            found.append(_parameter(name, annotation, defaults))
+    return found
+
+
+def arguments_of(command: Callable[..., int], given: dict[str, Any]) -> dict[str, Any]:
+    """Return the keywords to call a command with: those given, and those of a group as one value under its name."""
+    arguments = dict(given)
+    for name in _names_of(command):
+        kind = command.__annotations__[name]
+        if _is_group(kind):
+            arguments[name] = kind(**{field: arguments.pop(field) for field in kind._fields if field in arguments})
+    return arguments
+
+
+def _names_of(command: Callable[..., int]) -> tuple[str, ...]:
+    return command.__code__.co_varnames[: command.__code__.co_argcount + command.__code__.co_kwonlyargcount]
+
+
+def _is_group(annotation: Any) -> bool:
+    return isinstance(annotation, type) and hasattr(annotation, "_field_defaults")
 
 
 def _parameter(name: str, annotation: Any, defaults: dict[str, Any]) -> Parameter:
@@ -145,8 +192,10 @@ def _parameter(name: str, annotation: Any, defaults: dict[str, Any]) -> Paramete
     )
 
 
-File = Annotated[str, Argument("FILE", "An artifact.")]
-Files = Annotated[Sequence[str], Argument("FILE...", "Artifacts, or folders of them.")]
-Out = Annotated[str, Option("The file to write, whole or not at all.", short="-o", metavar="OUT")]
+File = Annotated[str, Argument("FILE", "An artifact; - is stdin.")]
+Files = Annotated[
+    Sequence[str], Argument("FILE...", "Artifacts, folders of them, or @LIST, a file with a path per line; - is stdin.")
+]
+Out = Annotated[str, Option("The file to write, whole or not at all; - is stdout.", short="-o", metavar="OUT")]
 Force = Annotated[bool, Option("Replace OUT if it exists.")]
 Params = Annotated[Sequence[str], Option("A parameter, by its name; may be repeated.", metavar="NAME=VALUE")]

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Annotated
 
+from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, suffix_for
 from ttsartifact.cli.options import File, Force, Option, Out
-from ttsartifact.cli.speak import EXIT, say
+from ttsartifact.cli.speak import EXIT, say_written
 from ttsartifact.reporting.safe import safe
 
 if TYPE_CHECKING:
@@ -25,12 +26,15 @@ def perturb(
     from ttsartifact.perturbing.perturb import perturb as apply
     from ttsartifact.perturbing.plan import load_plan
 
-    say(_lines(apply(file, load_plan(spec), out, replace=force)))
+    plan = load_plan(spec)
+    with delivered(out, suffix_for(file) if out == STANDARD_OUTPUT else "") as path:
+        made = apply(file, plan, path, replace=force)
+    say_written(out, _lines(made, out))
     return EXIT.OK
 
 
-def _lines(made: "Perturbed") -> "Iterator[str]":
-    yield f"{safe(made.packed.path)}: {made.packed.artifact_id}"
+def _lines(made: "Perturbed", out: str) -> "Iterator[str]":
+    yield f"{safe(out)}: {made.packed.artifact_id}"
     for count in made.counts:
         expected = "" if count.expected is None else f", {count.expected:.1f} expected"
         fired = f"{count.events} events at {count.opportunities} opportunities{expected}"

@@ -3,8 +3,9 @@
 import os
 import tempfile
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+from ttsartifact.cli.files import STANDARD_OUTPUT, delivered
 from ttsartifact.cli.making import (
     Attempt,
     Gate,
@@ -30,11 +31,101 @@ from ttsartifact.cli.speak import EXIT, Usage
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.level import LEVELS
 
+if TYPE_CHECKING:
+    from ttsartifact.packing.pack import Packed
+
 __all__ = ["record", "recover"]
 
 _NS_PER_MS = 1_000_000
 _DEVICES = ("cpu", "cuda", "rocm", "mps", "xpu", "npu", "other")
 _DETERMINISM = ("bitwise", "same_device", "statistical", "none")
+
+
+class Words(NamedTuple):
+    """What is spoken, and in whose voice."""
+
+    text: Annotated[str | None, Option("The text to speak.")] = None
+    text_file: Annotated[str | None, Option("The same, from a file; - is stdin.", metavar="FILE")] = None
+    lang: Lang = None
+    ref: Ref = ()
+    ref_origin: Annotated[
+        str | None, Option("Where the clips come from: recording:WHO, synthetic:HOW.", metavar="KIND:NAME")
+    ] = None
+    withhold_text: Annotated[bool, Option("Keep the text's digest only.")] = False
+
+
+class Pins(NamedTuple):
+    """Which model, which tools."""
+
+    model: Annotated[str | None, Option("The model, by its full commit.", metavar="REPO@COMMIT")] = None
+    model_file: Annotated[
+        Sequence[str], Option("Its files or folder, to digest; may be repeated.", metavar="PATH")
+    ] = ()
+    vocoder: Annotated[str | None, Option("The vocoder, by its full commit.", metavar="REPO@COMMIT")] = None
+    engine: Annotated[str | None, Option("The engine, where it is not the command.", metavar="NAME@VERSION")] = None
+    frontend: Annotated[
+        Sequence[str], Option("What makes sounds of letters; may be repeated.", metavar="NAME@VERSION")
+    ] = ()
+
+
+class Conditions(NamedTuple):
+    """What the user knows of the run and nobody can see from outside."""
+
+    notes: Notes = None
+    session: Session = None
+    attempt: Attempt = None
+    preregistered: Preregistered = ()
+    device: Annotated[str | None, Option("Where the model computes.", choices=_DEVICES)] = None
+    seed: Annotated[
+        Sequence[str], Option("A seed that the command is given; may be repeated.", metavar="[STAGE=]N")
+    ] = ()
+    determinism: Annotated[str | None, Option("What you promise about a rerun.", choices=_DETERMINISM)] = None
+    precision: Annotated[
+        str | None, Option("What it computes in: not_applicable, or float16,attention=sdpa,tf32=no.", metavar="DTYPE")
+    ] = None
+    param: Params = ()
+    queue_depth: Annotated[
+        int | None, Option("Requests that the server had not finished at submit; 0: it serves you alone.", least=0)
+    ] = None
+    concurrency: Annotated[int | None, Option("Requests that were in flight together.", least=1)] = None
+    warmup: Annotated[int | None, Option("Runs that the engine made before this one.", least=0)] = None
+    marking: Annotated[
+        Sequence[str],
+        Option(
+            "What marks the audio: none, or watermark:SCHEME,tool=NAME@VERSION,...; may be repeated.", metavar="KIND"
+        ),
+    ] = ()
+    leaves: Annotated[bool, Option("Digest each MiB of the audio too, for readers of ranges.")] = False
+    gate: Gate = None
+
+
+class Server(NamedTuple):
+    """A speech server that is asked where there is no command."""
+
+    http: Annotated[
+        str | None, Option("Ask a speech server instead; --param fills its JSON: voice=NAME and so on.", metavar="URL")
+    ] = None
+    allow_net: AllowNet = False
+    key_from: KeyFrom = None
+
+
+class Manner(NamedTuple):
+    """How the command is run and watched."""
+
+    pcm: Annotated[
+        str | None, Option("Raw PCM comes on stdout: s16le:RATE:CHANNELS and the like.", metavar="FORMAT")
+    ] = None
+    suffix: Annotated[str | None, Option("The suffix of {out}; default .flac, .mp3 or .wav, as OUT needs it.")] = None
+    text_on_stdin: Annotated[bool, Option("Give the text on stdin too.")] = False
+    unsafe_text: Annotated[bool, Option("Let {text} be an option, a response file or a shell's code.")] = False
+    repair_header: Annotated[
+        bool, Option("State the lengths of a streamed WAV whose header does not.", negatable=True)
+    ] = True
+    timeout: Annotated[float | None, Option("End the command after S seconds.", metavar="S", least=0)] = None
+    repeat: Annotated[bool, Option("Run it twice and record whether the audio was the same.")] = False
+    sensor: SensorName = "auto"
+    period: Annotated[int, Option("Between two readings of the sensor.", metavar="MS", least=1)] = 50
+    include_paths: Annotated[bool, Option("Keep absolute paths of the command.")] = False
 
 
 def record(
@@ -44,139 +135,123 @@ def record(
     ] = (),
     *,
     out: Out,
-    http: Annotated[
-        str | None, Option("Ask a speech server instead; --param fills its JSON: voice=NAME and so on.", metavar="URL")
-    ] = None,
-    allow_net: AllowNet = False,
-    key_from: KeyFrom = None,
-    text: Annotated[str | None, Option("The text to speak.")] = None,
-    text_file: Annotated[str | None, Option("The same, from a file; - is stdin.", metavar="FILE")] = None,
-    ref: Ref = (),
-    model: Annotated[str | None, Option("The model, by its full commit.", metavar="REPO@COMMIT")] = None,
-    model_file: Annotated[
-        Sequence[str], Option("Its files or folder, to digest; may be repeated.", metavar="PATH")
-    ] = (),
-    vocoder: Annotated[str | None, Option("The vocoder, by its full commit.", metavar="REPO@COMMIT")] = None,
-    engine: Annotated[str | None, Option("The engine, where it is not the command.", metavar="NAME@VERSION")] = None,
-    lang: Lang = None,
-    marking: Annotated[
-        Sequence[str],
-        Option(
-            "What marks the audio: none, or watermark:SCHEME,tool=NAME@VERSION,...; may be repeated.", metavar="KIND"
-        ),
-    ] = (),
-    leaves: Annotated[bool, Option("Digest each MiB of the audio too, for readers of ranges.")] = False,
-    notes: Notes = None,
-    session: Session = None,
-    device: Annotated[str | None, Option("Where the model computes.", choices=_DEVICES)] = None,
-    attempt: Attempt = None,
-    preregistered: Preregistered = (),
-    seed: Annotated[
-        Sequence[str], Option("A seed that the command is given; may be repeated.", metavar="[STAGE=]N")
-    ] = (),
-    determinism: Annotated[str | None, Option("What you promise about a rerun.", choices=_DETERMINISM)] = None,
-    queue_depth: Annotated[
-        int | None, Option("Requests that the server had not finished at submit; 0: it serves you alone.", least=0)
-    ] = None,
-    concurrency: Annotated[int | None, Option("Requests that were in flight together.", least=1)] = None,
-    warmup: Annotated[int | None, Option("Runs that the engine made before this one.", least=0)] = None,
-    precision: Annotated[
-        str | None, Option("What it computes in: not_applicable, or float16,attention=sdpa,tf32=no.", metavar="DTYPE")
-    ] = None,
-    frontend: Annotated[
-        Sequence[str], Option("What makes sounds of letters; may be repeated.", metavar="NAME@VERSION")
-    ] = (),
-    param: Params = (),
-    ref_origin: Annotated[
-        str | None, Option("Where the clips come from: recording:WHO, synthetic:HOW.", metavar="KIND:NAME")
-    ] = None,
+    server: Server,
+    words: Words,
+    pins: Pins,
+    conditions: Conditions,
+    manner: Manner,
     level: Annotated[str | None, Option("Say all that is missing for this level.", choices=LEVELS)] = None,
-    pcm: Annotated[
-        str | None, Option("Raw PCM comes on stdout: s16le:RATE:CHANNELS and the like.", metavar="FORMAT")
-    ] = None,
-    suffix: Annotated[str | None, Option("The suffix of {out}; default .flac, .mp3 or .wav, as OUT needs it.")] = None,
-    text_on_stdin: Annotated[bool, Option("Give the text on stdin too.")] = False,
-    unsafe_text: Annotated[bool, Option("Let {text} be an option, a response file or a shell's code.")] = False,
-    repair_header: Annotated[
-        bool, Option("State the lengths of a streamed WAV whose header does not.", negatable=True)
-    ] = True,
-    timeout: Annotated[float | None, Option("End the command after S seconds.", metavar="S", least=0)] = None,
-    repeat: Annotated[bool, Option("Run it twice and record whether the audio was the same.")] = False,
-    sensor: SensorName = "auto",
-    period: Annotated[int, Option("Between two readings of the sensor.", metavar="MS", least=1)] = 50,
-    withhold_text: Annotated[bool, Option("Keep the text's digest only.")] = False,
-    include_paths: Annotated[bool, Option("Keep absolute paths of the command.")] = False,
-    gate: Gate = None,
     dry_run: Annotated[bool, Option("Run it, print all that would be stored, and write nothing.")] = False,
     force: Force = False,
 ) -> int:
     """Run a command once, record it, and say what was written."""
-    if bool(command) == (http is not None):
-        raise Usage("one thing is recorded: a command behind `--`, or the server that --http names")
+    if bool(command) == (server.http is not None):
+        raise Usage("one thing is recorded: a command after `--`, or the server that --http names")
+    stated = _stated(words, pins, conditions)
+
+    def made(path: str) -> "Packed":
+        if server.http is not None:
+            return _answered(path, server, words, conditions, manner, stated, force=force)
+        return _recorded(command, path, words, conditions, manner, stated, force=force)
+
+    suffix = f".tts{manner.suffix or '.wav'}"
+    if not dry_run:
+        with delivered(out, suffix, keep=True) as path:
+            packed = made(path)
+        return tell_recorded(packed, out, level, dry_run=False)
+    with tempfile.TemporaryDirectory(prefix="ttsa-dry-") as folder:
+        packed = made(os.path.join(folder, f"run{suffix}" if out == STANDARD_OUTPUT else os.path.basename(out)))
+    return tell_recorded(packed, out, level, dry_run=True)
+
+
+def _answered(
+    out: str,
+    server: Server,
+    words: Words,
+    conditions: Conditions,
+    manner: Manner,
+    stated: dict[str, Any],
+    *,
+    force: bool,
+) -> "Packed":
+    """Ask the server once and write the artifact."""
+    assert server.http is not None
+    wanted = request_of(
+        server.http,
+        given_text(words.text, words.text_file),
+        allow_net=server.allow_net,
+        timeout=manner.timeout,
+        params=stated.pop("params", {}),
+        key_from=server.key_from,
+    )
+    in_flight = conditions.queue_depth
+    return record_answer(wanted, out, manner.sensor, stated, pcm=manner.pcm, in_flight=in_flight, force=force)
+
+
+def _recorded(
+    command: Sequence[str],
+    out: str,
+    words: Words,
+    conditions: Conditions,
+    manner: Manner,
+    stated: dict[str, Any],
+    *,
+    force: bool,
+) -> "Packed":
+    """Run the command once and write the artifact."""
     from ttsartifact.recording.command import record_command
     from ttsartifact.recording.known_commands import known_command
 
-    known = known_command(command) if command else None
-    if known is not None and known.text_on_stdin and text is None and text_file is None:
-        text_file = "-"  # alone it would read what is piped to it; so it does behind us
+    known = known_command(command)
+    if known is not None and known.text_on_stdin and words.text is None and words.text_file is None:
+        words = words._replace(text_file="-")  # alone it would read what is piped to it; so it does behind us
+    return record_command(
+        command,
+        text=given_text(words.text, words.text_file),
+        out=out,
+        sensor=sensor_of(manner.sensor),
+        say=note,
+        pcm=manner.pcm,
+        suffix=manner.suffix,
+        text_on_stdin=manner.text_on_stdin,
+        repair_header=manner.repair_header,
+        unsafe_text=manner.unsafe_text,
+        timeout_s=manner.timeout,
+        repeat=manner.repeat,
+        include_paths=manner.include_paths,
+        period_ns=manner.period * _NS_PER_MS,
+        replace=force,
+        waiting=conditions.queue_depth,
+        running=None if conditions.queue_depth is None else 0,
+        **stated,
+    )
+
+
+def _stated(words: Words, pins: Pins, conditions: Conditions) -> dict[str, Any]:
+    """Return what was typed of the run as `Recorder` takes it, and nothing for what was not."""
     told: dict[str, Any] = {
-        "lang": lang,
-        "notes": notes,
-        "session": session,
-        "device": device,
-        "attempt": attempt,
-        "preregistered": [registered(word) for word in preregistered],
-        "seeds": _seeds(seed),
-        "determinism": determinism,
-        "withhold_text": withhold_text,
-        "concurrency": concurrency,
-        "precision": precision,
-        "frontend": frontend,
-        "params": numbers(param),
-        "marking": marking,
-        "leaves": leaves,
-        "gate": policy_of(gate),
+        "lang": words.lang,
+        "withhold_text": words.withhold_text,
+        "references": clips_of(words.ref, words.ref_origin),
+        "frontend": pins.frontend,
+        "notes": conditions.notes,
+        "session": conditions.session,
+        "device": conditions.device,
+        "attempt": conditions.attempt,
+        "preregistered": [registered(word) for word in conditions.preregistered],
+        "seeds": _seeds(conditions.seed),
+        "determinism": conditions.determinism,
+        "concurrency": conditions.concurrency,
+        "precision": conditions.precision,
+        "params": numbers(conditions.param),
+        "marking": conditions.marking,
+        "leaves": conditions.leaves,
+        "gate": policy_of(conditions.gate),
     }
-    stated = {key: value for key, value in told.items() if value}
-    if warmup is not None:
-        stated |= {"warmup_runs": warmup, "first_call": warmup == 0}
-    stated |= _pinned({"model": model, "vocoder": vocoder, "engine": engine}, model_file)
-    if ref:
-        stated["references"] = clips_of(ref, ref_origin)
-    with tempfile.TemporaryDirectory(prefix="ttsa-dry-") as folder:
-        target = os.path.join(folder, os.path.basename(out)) if dry_run else out
-        if http is not None:
-            wanted = request_of(
-                http,
-                given_text(text, text_file),
-                allow_net=allow_net,
-                timeout=timeout,
-                params=stated.pop("params", {}),
-                key_from=key_from,
-            )
-            packed = record_answer(wanted, target, sensor, stated, pcm=pcm, in_flight=queue_depth, force=force)
-            return tell_recorded(packed, out, level, dry_run=dry_run)
-        packed = record_command(
-            command,
-            text=given_text(text, text_file),
-            out=target,
-            sensor=sensor_of(sensor),
-            say=note,
-            pcm=pcm,
-            suffix=suffix,
-            text_on_stdin=text_on_stdin,
-            repair_header=repair_header,
-            unsafe_text=unsafe_text,
-            timeout_s=timeout,
-            repeat=repeat,
-            include_paths=include_paths,
-            period_ns=period * _NS_PER_MS,
-            replace=force,
-            waiting=queue_depth,
-            running=None if queue_depth is None else 0,
-            **stated,
-        )
-    return tell_recorded(packed, out, level, dry_run=dry_run)
+    stated = {key: value for key, value in told.items() if value} | _pinned(pins)
+    if conditions.warmup is not None:
+        stated |= {"warmup_runs": conditions.warmup, "first_call": conditions.warmup == 0}
+    return stated
 
 
 def recover(
@@ -203,14 +278,14 @@ def _seeds(words: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _pinned(pins: dict[str, str | None], model_files: Sequence[str]) -> dict[str, Any]:
+def _pinned(pins: Pins) -> dict[str, Any]:
     from ttsartifact.recording.pins import repository, tool
 
     stated: dict[str, Any] = {}
-    if pins.get("model"):
-        stated["model"] = repository(str(pins["model"]), model_files)
-    if pins.get("vocoder"):
-        stated["vocoder"] = repository(str(pins["vocoder"]))
-    if pins.get("engine"):
-        stated["engine"] = tool(str(pins["engine"]))
+    if pins.model:
+        stated["model"] = repository(pins.model, pins.model_file)
+    if pins.vocoder:
+        stated["vocoder"] = repository(pins.vocoder)
+    if pins.engine:
+        stated["engine"] = tool(pins.engine)
     return stated

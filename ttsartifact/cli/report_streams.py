@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.cli.manner import manner
 from ttsartifact.cli.speak import EXIT, paint, say, show
 
 if TYPE_CHECKING:
+    from ttsartifact.cli.settings import Settings
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.reporting.receipt import Difference
     from ttsartifact.verifying.report import Report
@@ -20,11 +22,22 @@ __all__ = ["VOICES", "Voice", "voice"]
 class Voice:
     """Lines for eyes: each report as it comes, then the sum."""
 
-    def __init__(self, *, strict: bool) -> None:
+    takes_words = True
+    """Whether a sentence may stand between the reports; where the form is a machine's it goes to stderr."""
+
+    def __init__(self, *, strict: bool, settings: Settings | None) -> None:
         self.strict = strict
+        self.settings = settings
         self.many = False
         """Whether more than one report is going to come."""
         self.judged: list[tuple[Report, tuple[Difference, ...]]] = []
+
+    def disclose(self, settings: Settings) -> None:
+        """Say which settings file the reports are made with, and what of it counts."""
+        if self.takes_words:
+            show(f"settings of {settings.words()}")
+        else:
+            sys.stderr.write(f"ttsa: settings of {settings.words()}\n")
 
     def tell(self, report: Report, differences: Differences, code: int) -> None:
         """Say one report, or keep it for the end. Of many, a good one is a line; `-q` leaves good ones out."""
@@ -49,8 +62,10 @@ class Voice:
 
 
 class _Tsv(Voice):
-    def __init__(self, *, strict: bool) -> None:
-        super().__init__(strict=strict)
+    takes_words = False
+
+    def __init__(self, *, strict: bool, settings: Settings | None) -> None:
+        super().__init__(strict=strict, settings=settings)
         from ttsartifact.reporting import tsv
 
         say(tsv.row(tsv.REPORT_COLUMNS))
@@ -65,14 +80,20 @@ class _Tsv(Voice):
 
 
 class _Json(Voice):
-    def __init__(self, *, strict: bool) -> None:
-        super().__init__(strict=strict)
+    def __init__(self, *, strict: bool, settings: Settings | None) -> None:
+        super().__init__(strict=strict, settings=settings)
         self.documents: list[dict[str, Any]] = []
+
+    def disclose(self, settings: Settings) -> None:
+        """Leave it to each document."""
 
     def tell(self, report: Report, differences: Differences, code: int) -> None:
         from ttsartifact.reporting import documents
 
-        self.documents.append(documents.report_document(report, exit_code=code, differences=differences))
+        document = documents.report_document(report, exit_code=code, differences=differences)
+        if self.settings is not None:
+            document["settings"] = self.settings.to_value()
+        self.documents.append(document)
 
     def end(self) -> None:
         from ttsartifact.reporting.documents import as_json
@@ -92,6 +113,8 @@ class _JsonLines(_Json):
 
 
 class _Kept(Voice):
+    takes_words = False
+
     def tell(self, report: Report, differences: Differences, code: int) -> None:  # noqa: ARG002
         self.judged.append((report, differences or ()))
 
@@ -112,6 +135,8 @@ class _Junit(_Kept):
 
 
 class _Github(Voice):
+    takes_words = False
+
     def tell(self, report: Report, differences: Differences, code: int) -> None:  # noqa: ARG002
         from ttsartifact.reporting.github import annotation_lines
 
@@ -146,9 +171,12 @@ VOICES: dict[str, type[Voice]] = {
 }
 
 
-def voice(format: str, *, strict: bool) -> Voice:
-    """Return what tells reports in one format."""
-    return VOICES[format](strict=strict)
+def voice(format: str, *, strict: bool, settings: Settings | None = None) -> Voice:
+    """Return what tells reports in one format. A settings file that is used is named first, or in the documents."""
+    told = VOICES[format](strict=strict, settings=settings)
+    if settings is not None:
+        told.disclose(settings)
+    return told
 
 
 def _artifact_of(report: Report) -> Artifact | None:

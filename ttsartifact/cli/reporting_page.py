@@ -3,9 +3,9 @@
 import sys
 from typing import Annotated
 
-from ttsartifact.cli.files import files_under
+from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, files_under
 from ttsartifact.cli.options import Files, Force, Option
-from ttsartifact.cli.speak import error_line, exit_of, passing, progress, say, worst
+from ttsartifact.cli.speak import error_line, exit_of, passing, progress, say_written, worst
 
 __all__ = ["report"]
 
@@ -13,7 +13,9 @@ __all__ = ["report"]
 def report(
     files: Files,
     *,
-    out: Annotated[str, Option("The page to write, whole or not at all.", short="-o", metavar="PAGE.html")],
+    out: Annotated[
+        str, Option("The page to write, whole or not at all; - is stdout.", short="-o", metavar="PAGE.html")
+    ],
     force: Force = False,
 ) -> int:
     """Write the page and return the exit code."""
@@ -21,15 +23,16 @@ def report(
     from ttsartifact.reporting.page.building import page_of
     from ttsartifact.reporting.safe import safe
 
-    require_room(out, replace=force)
+    if out != STANDARD_OUTPUT:
+        require_room(out, replace=force)
     passing("verifying and drawing")
     try:
         page = page_of(files_under(files), beside=out, on_progress=_tell)
     finally:
         passing()
-    with write_whole(out, replace=force) as file:
+    with delivered(out) as path, write_whole(path, replace=force) as file:
         size = file.write(page.html.encode("ascii", "xmlcharrefreplace"))
-    say(f"{safe(out)}: one file of {size} bytes; open it in any browser")
+    say_written(out, f"{safe(out)}: one file of {size} bytes; open it in any browser")
     for error in page.unread:
         sys.stderr.write(error_line(error) + "\n")
     return worst(map(exit_of, page.unread))

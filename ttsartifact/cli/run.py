@@ -1,9 +1,11 @@
 """The command run: a runner that is installed speaks a text, or many."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
+from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, lines_of
 from ttsartifact.cli.making import (
     Attempt,
     Gate,
@@ -15,7 +17,6 @@ from ttsartifact.cli.making import (
     Session,
     as_usage,
     clips_of,
-    lines_of,
     note,
     numbers,
     policy_of,
@@ -27,7 +28,7 @@ from ttsartifact.cli.making import (
     usual,
 )
 from ttsartifact.cli.options import Argument, Force, Option, Out, Params
-from ttsartifact.cli.speak import EXIT, Usage, passing
+from ttsartifact.cli.speak import EXIT, Usage, passing, progress
 
 if TYPE_CHECKING:
     from ttsartifact.perturbing.plan import ImperfectionPlan
@@ -41,7 +42,8 @@ _TOGETHER = 16
 
 
 Batch = Annotated[
-    str | None, Option("A file with one text per line; OUT is then a folder, one file per line.", metavar="FILE")
+    str | None,
+    Option("A file with one text per line; OUT is then a folder, one file per line; - is stdin.", metavar="FILE"),
 ]
 BatchSize = Annotated[int | None, Option("How many of them are computed together; default 16.", metavar="N", least=1)]
 RunnerName = Annotated[str | None, Option("An installed runner; default stable-tts, or the only one.", metavar="NAME")]
@@ -96,8 +98,9 @@ def run(
     from ttsartifact.running.options import RunOptions
     from ttsartifact.running.runner_protocol import RUNNERS, load
 
+    if out == STANDARD_OUTPUT and batch is not None:
+        raise Usage("--batch writes many files; -o names a folder then, and standard output is none")
     alone = 1 if imperfection and batch else None  # each run of an imperfect batch has a log of its own
-    wholes = _batches(text, out, batch, batch_size or alone)
     name = runner or usual(RUNNERS, "--runner")
     info = load(name).describe()
     named = {"numerics": numerics, "device": device, "steps": steps, "prompt": prompt, "prompt_text": prompt_text}
@@ -116,13 +119,12 @@ def run(
         sensor=sensor_of(sensor),
         replace=force,
         say=note,
-        on_audio=lambda audio_s: passing(f"{audio_s:.1f} s of audio"),
     )
     stated = _given({"lang": lang, "notes": notes, "session": session, "attempt": attempt, "gate": policy_of(gate)})
     if preregistered:
         stated["preregistered"] = [registered(word) for word in preregistered]
-    for whole in wholes:
-        _speak(name, whole, options, stated)
+    with delivered(out, ".tts.wav", keep=True) as path:
+        _speak_all(name, _batches(text, path, batch, batch_size or alone), options, stated, out)
     return EXIT.OK
 
 
@@ -150,23 +152,37 @@ def _asked(
     return as_usage(info, wanted), clips
 
 
-def _speak(name: str, whole: list[tuple[str, str]], options: "RunOptions", stated: dict[str, Any]) -> None:
-    """Make the runs of one batch, and say what was written."""
+def _speak_all(
+    name: str, batches: list[list[tuple[str, str]]], options: "RunOptions", stated: dict[str, Any], out: str
+) -> None:
+    """Make the runs of all batches, and say what was written and how far it is."""
     from ttsartifact.running.run import run_batch
 
-    passing("making ready")
-    try:
-        written = run_batch(name, [line for line, _ in whole], [path for _, path in whole], options, **stated)
-    finally:
-        passing()
-    for packed in written:
-        tell_written(packed)
+    done, total = 0, sum(map(len, batches))
+
+    def tell(audio_s: float) -> None:
+        if total == 1:
+            passing(f"{audio_s:.1f} s of audio")
+        else:
+            progress(done, total, f"runs, {audio_s:.1f} s of audio in this batch")
+
+    for whole in batches:
+        passing("making ready")
+        texts, paths = zip(*whole, strict=True)
+        try:
+            written = run_batch(name, texts, paths, dataclasses.replace(options, on_audio=tell), **stated)
+        finally:
+            passing()
+        for packed in written:
+            tell_written(packed, out=out if total == 1 else None)
+        done += len(whole)
+        progress(done, total, "runs")
 
 
 def _batches(text: str | None, out: str, batch: str | None, size: int | None) -> list[list[tuple[str, str]]]:
     """Return (text, output) of every run, those together that are computed together."""
     if (text is None) == (batch is None):
-        raise Usage("the text is said once: TEXT, or --batch FILE with a text a line")
+        raise Usage("give the text once: TEXT, or --batch FILE with one text per line")
     if text is not None:
         if size is not None:
             raise Usage("--batch-size belongs to --batch")

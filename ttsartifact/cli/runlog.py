@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
+from ttsartifact.cli.files import bytes_of, listed
 from ttsartifact.cli.making import registered
 from ttsartifact.cli.options import Argument, Force, Option
 from ttsartifact.cli.speak import EXIT, Usage, say
@@ -15,13 +16,16 @@ if TYPE_CHECKING:
 
 __all__ = ["log"]
 
+_LONGEST_BYTES = 1 << 20
 _ACTS = ("init", "add", "checkpoint", "stamp", "prove", "check")
 
 
 def log(
-    act: Annotated[str, Argument("ACT", f"One of {', '.join(_ACTS)}.")],
+    act: Annotated[str, Argument("ACT", f"One of {', '.join(_ACTS)}.", words=lambda: _ACTS)],
     folder: Annotated[str, Argument("LOG", "The folder of the log.")],
-    files: Annotated[Sequence[str], Argument("FILE...", "What to add: artifacts, claim and policy files.")] = (),
+    files: Annotated[
+        Sequence[str], Argument("FILE...", "What to add: artifacts, claim and policy files, or @LIST.")
+    ] = (),
     *,
     origin: Annotated[str | None, Option("init: the log's name, as example.org/runs.")] = None,
     key: Annotated[
@@ -78,7 +82,7 @@ def _begin(folder: str, origin: str | None, key: str | None) -> int:
 def _add(opened: "RunLog", files: Sequence[str], kind: str, by: str | None) -> int:
     if not files:
         raise Usage("add needs at least one file")
-    entries = [entry for path in files for entry in _entries(path, kind, by)]
+    entries = [entry for path in listed(files) for entry in _entries(path, kind, by)]
     for place, entry in zip(opened.add(entries), entries, strict=True):
         say(f"{place} {entry.kind} {entry.digest}")
     return EXIT.OK
@@ -116,25 +120,9 @@ def _sign(opened: "RunLog", key: str | None) -> int:
 
 
 def _stamp(opened: "RunLog", request: str | None, reply: str | None, *, force: bool) -> int:
-    from ttsartifact.attesting import timestamps
-    from ttsartifact.container.source import write_whole
+    from ttsartifact.cli.stamping import stamp_step
 
-    if (request is None) == (reply is None):
-        raise Usage("stamp needs one of --request and --reply")
-    note = opened.checkpoint().note.encode()
-    if request is not None:
-        with write_whole(request, replace=force) as file:
-            file.write(timestamps.request_for(note))
-        say(f"{safe(request)}: send it to a time-stamping authority, then keep the answer with --reply")
-        return EXIT.OK
-    assert reply is not None
-    with open(reply, "rb") as file:
-        raw = file.read(1 << 20)
-    stamp = timestamps.stamp_of(raw, note)
-    if stamp.problem:
-        raise Usage(f"{reply}: {stamp.problem}")
-    opened.stamp(raw)
-    say(f"{safe(opened.folder)}: stamped at {stamp.time:%Y-%m-%dT%H:%M:%SZ}, says the reply")
+    stamp_step(opened.checkpoint().note.encode(), request, reply, opened.stamp, replace=force)
     return EXIT.OK
 
 
@@ -163,8 +151,7 @@ def _check(opened: "RunLog", kept: str | None, line: str | None) -> int:
 
     checkpoints = opened.history()
     if kept is not None:
-        with open(kept, encoding="utf-8") as file:
-            checkpoints.append(parse_checkpoint(file.read(1 << 16)))
+        checkpoints.append(parse_checkpoint(bytes_of(kept, _LONGEST_BYTES).decode("utf-8", "replace")))
     key = parse_note_key(line) if line is not None else None
     problems = []
     for signed in checkpoints:

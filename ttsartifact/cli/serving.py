@@ -83,7 +83,7 @@ def tell_recorded(packed: "Packed", out: str, level: str | None, *, dry_run: boo
         say(as_json(packed.descriptor.value))
         note(f"nothing was written; {safe(out)} would hold this and the audio")
     else:
-        tell_written(packed, level)
+        tell_written(packed, level, out)
     return EXIT.OK
 
 

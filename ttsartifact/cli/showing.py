@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from ttsartifact.cli.files import files_under
+from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, files_under
 from ttsartifact.cli.options import Files, Force, Option
-from ttsartifact.cli.speak import EXIT, Usage, error_line, exit_of, paint, say, worst
+from ttsartifact.cli.speak import EXIT, Usage, error_line, exit_of, paint, say, say_written, worst
 from ttsartifact.cli.speak import show as show_lines
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.reading.artifact import Artifact, open_artifacts
@@ -28,7 +28,10 @@ def show(
     receipt: Annotated[bool, Option("Print the one line to post with the file.")] = False,
     plot: Annotated[
         str | None,
-        Option("Draw waveform, spectrogram, chunks and power of one run: .png, .svg or .pdf.", metavar="PICTURE"),
+        Option(
+            "Draw waveform, spectrogram, chunks and power of one run: .png, .svg or .pdf; - is a PNG on stdout.",
+            metavar="PICTURE",
+        ),
     ] = None,
     force: Force = False,
 ) -> int:
@@ -99,8 +102,9 @@ def _plot(files: "Sequence[str]", out: str, *, force: bool) -> int:
 
     if len(files) != 1:
         raise Usage("--plot draws one run; name one file, or FILE#ROW")
-    require_room(out, replace=force)
-    with write_whole(out, replace=force) as file:
-        plot(open_artifact(files[0]), file, out)
-    say(f"{safe(out)}: waveform, spectrogram, chunks and power of {safe(files[0])}")
+    if out != STANDARD_OUTPUT:
+        require_room(out, replace=force)
+    with delivered(out, ".png") as path, write_whole(path, replace=force) as file:
+        plot(open_artifact(files[0]), file, path)
+    say_written(out, f"{safe(out)}: waveform, spectrogram, chunks and power of {safe(files[0])}")
     return EXIT.OK

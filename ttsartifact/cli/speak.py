@@ -29,6 +29,7 @@ __all__ = [
     "place_of",
     "progress",
     "say",
+    "say_written",
     "show",
     "usage_line",
     "worst",
@@ -63,6 +64,14 @@ def say(lines: str | Iterable[str]) -> None:
     if sys.stdout.isatty():
         _bar.pause()
     sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+def say_written(out: str, words: str | Iterable[str]) -> None:
+    """Say what was written to `out`: on stdout, or on stderr where stdout holds the file itself (`-`)."""
+    if out != "-":
+        say(words)
+    elif not manner().quiet:
+        sys.stderr.writelines(f"ttsa: {line}\n" for line in ((words,) if isinstance(words, str) else words))
 
 
 def show(lines: str | Iterable[str]) -> None:
@@ -136,7 +145,10 @@ def place_of(error: BaseException) -> str:
 
 
 def progress(done: int, total: int, what: str) -> None:
-    """Show on a terminal's stderr how far a long job is, how fast and how long it still takes; nothing into a pipe."""
+    """Show on a terminal's stderr how far a long job is, how fast and how long it still takes; nothing into a pipe.
+
+    The bar goes when all is done, and for lines of `say`, `show` and `passing`.
+    """
     if total <= 1 or manner().quiet or not sys.stderr.isatty():
         return
     _bar.update(done, total, what)
@@ -155,13 +167,19 @@ class _Bar:
         now = time.monotonic()
         self._since = now if self._since is None else self._since
         if done >= total:
-            self.pause()
-            self._since = None
+            self.end()
         elif now - max(self._since + _PATIENCE_S, self._drawn + _REDRAWN_EVERY_S) > 0:
-            self._shown = self._shown or _progress(total, what)
+            if self._shown is None:
+                sys.stderr.write("\r\x1b[K")  # what `passing` left
+                self._shown = _progress(total)
             rate = f"{done / (now - self._since):.1f}/s"
-            self._shown.update(self._shown.task_ids[0], completed=done, rate=rate, refresh=True)
+            self._shown.update(self._shown.task_ids[0], completed=done, rate=rate, description=what, refresh=True)
             self._drawn = now
+
+    def end(self) -> None:
+        """Take the bar away; the next update begins another job."""
+        self.pause()
+        self._since = None
 
     def pause(self) -> None:
         """Take the bar away, for lines that go to the same terminal; the next update shows it again."""
@@ -170,14 +188,14 @@ class _Bar:
             self._shown = None
 
 
-def _progress(total: int, what: str) -> Progress:
+def _progress(total: int) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     columns_of_it = (
         BarColumn(),
         MofNCompleteColumn(),
-        f"{what}, {{task.fields[rate]}},",
+        "{task.description}, {task.fields[rate]},",
         TimeRemainingColumn(),
         "left",
     )
@@ -189,7 +207,7 @@ def _progress(total: int, what: str) -> Progress:
         redirect_stdout=False,
         redirect_stderr=False,
     )
-    shown.add_task(what, total=total, rate="")
+    shown.add_task("", total=total, rate="")
     shown.start()
     return shown
 
@@ -200,5 +218,6 @@ _bar = _Bar()
 def passing(words: str = "") -> None:
     """Show on a terminal's stderr what goes on, in place of what was shown before; nothing clears it."""
     if sys.stderr.isatty() and not manner().quiet:
+        _bar.end()
         sys.stderr.write(f"\r\x1b[K{words}")
         sys.stderr.flush()

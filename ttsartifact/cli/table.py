@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.cli.manner import set_manner
-from ttsartifact.cli.options import parameters_of
+from ttsartifact.cli.options import arguments_of, parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,8 @@ def call(command: Command, given: dict[str, Any]) -> int:
     """Run a command with the parameters that were given and return its exit code."""
     common = {parameter.keyword for parameter in parameters_of(set_manner)}
     set_manner(**{key: value for key, value in given.items() if key in common})
-    return command.act(**{key: value for key, value in given.items() if key not in common})
+    act = command.act
+    return act(**arguments_of(act, {key: value for key, value in given.items() if key not in common}))
 
 
 COMMANDS: dict[str, Command] = {
@@ -299,11 +300,18 @@ COMMANDS: dict[str, Command] = {
             "Print a schema of the specification.",
         ),
         Command(
+            "completion",
+            "completion:completion",
+            "Print the completion script of a shell.",
+            'For bash: `eval "$(ttsa completion bash)"` in ~/.bashrc. For zsh: `ttsa completion zsh > ~/.zfunc/_ttsa`, '
+            "with ~/.zfunc in fpath. For fish: `ttsa completion fish > ~/.config/fish/completions/ttsa.fish`.",
+        ),
+        Command(
             "doctor",
             "doctor:doctor",
-            "List what is installed here to work with.",
-            "Versions, programs, sensors, clocks and space: what a recording on this machine could know. It "
-            "never fails.",
+            "List what would run here, and why the rest would not.",
+            "Versions, programs, runners, known commands, sensors, clocks and space: what a recording on this machine "
+            "could know. It never fails.",
         ),
     )
 }

@@ -65,11 +65,12 @@ def convert(
     *,
     replace: bool = False,
     tell: Callable[[Artifact], None] = lambda _: None,
+    on_file: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> list[str]:
     """Write the runs of `paths` into the carrier that `out` names; return their artifact ids, which do not change.
 
-    `tell` is given each run as it was read. Raises Refused for a run whose audio is not the one that was recorded: a
-    fresh seal around it would hide that.
+    `tell` is given each run as it was read; `on_file` is called with the files done and all files. Raises Refused for
+    a run whose audio is not the one that was recorded: a fresh seal around it would hide that.
     """
     kind = carrier_of(out)
     if kind == "parquet":
@@ -78,7 +79,8 @@ def convert(
         found: list[str] = []
 
         def rows() -> Iterator[tuple[dict[str, bytes], Sequence[Piece]]]:
-            for path in paths:
+            for done, path in enumerate(paths):
+                on_file(done, len(paths))
                 for artifact in open_artifacts(path):
                     _recorded_digest(artifact)
                     found.append(artifact.artifact_id)
@@ -87,6 +89,7 @@ def convert(
 
         with write_whole(out, replace=replace) as file:
             parquet.write(rows(), file)
+        on_file(len(paths), len(paths))
         return found
     artifacts = [artifact for path in paths for artifact in open_artifacts(path)]
     if len(artifacts) != 1:

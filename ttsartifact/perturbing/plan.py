@@ -25,6 +25,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import schemas
+from ttsartifact.container.source import FileSource
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.pcm_events import METHOD
 
@@ -51,13 +52,11 @@ class ImperfectionPlan:
 
 
 def load_plan(path: Path | str) -> ImperfectionPlan:
-    """Read a plan; raises Refused with the layer and the word that is wrong."""
+    """Read a plan; raises NotFound or NotReadable, and Refused with the layer and the word that is wrong."""
     try:
-        with open(path, "rb") as file:
-            data = file.read(_LIMIT_BYTES)
+        with FileSource(path) as file:
+            data = file.read_at(0, min(file.size, _LIMIT_BYTES))
         value = tomllib.loads(data.decode(), parse_float=Decimal)
-    except OSError as error:
-        raise Refused("the plan cannot be read", where=os.fspath(path), found=error.strerror) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Refused("the plan is not TOML", where=os.fspath(path), found=str(error)) from error
     try:

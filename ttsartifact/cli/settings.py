@@ -1,0 +1,150 @@
+"""Settings of a project: rules whose findings do not count there, and profiles that its runs are held to.
+
+They stand in `ttsartifact.toml`, or under `[tool.ttsartifact]` in `pyproject.toml`:
+
+    profiles = ["energy"]
+
+    [ignore]
+    TXT02 = "the front end writes its own phonemes"
+
+The nearest folder that has such a file counts, from the working directory upward. A report says which file it was made
+with: nothing is put aside in silence.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ttsartifact.cli.speak import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["NO_SETTINGS", "Settings", "find_settings", "ignored", "read_settings"]
+
+_OWN, _SHARED = "ttsartifact.toml", "pyproject.toml"
+_TABLE = b"ttsartifact"
+_LONGEST_BYTES = 1 << 20
+_KEYS = ("ignore", "profiles")
+
+
+class Settings(NamedTuple):
+    """What a settings file asks for: `ignore` maps a rule's id to the reason why its findings do not count."""
+
+    path: str
+    ignore: dict[str, str]
+    profiles: tuple[str, ...]
+
+    def words(self) -> str:
+        """Return the file and what of it was used, for a report."""
+        from ttsartifact.reporting.safe import safe
+
+        parts = [f"{rule} ignored ({safe(reason)})" for rule, reason in self.ignore.items()]
+        parts += [f"profile {safe(name)} demanded" for name in self.profiles]
+        return f"{safe(self.path)}: {', '.join(parts) or 'nothing set'}"
+
+    def to_value(self) -> dict[str, Any]:
+        """Return it as a report states it (report.schema.json)."""
+        return {"file": self.path, "ignore": self.ignore, "profiles": list(self.profiles)}
+
+
+NO_SETTINGS = Settings("", {}, ())
+
+
+def find_settings() -> Settings | None:
+    """Return the settings that hold in the working directory, or None.
+
+    Raises:
+        Usage: the file that was found is not as it should be.
+
+    """
+    for path, is_shared in _candidates():
+        if is_shared and not _mentions_us(path):
+            continue
+        found = _parsed(path)
+        if is_shared:
+            found = found.get("tool", {}).get("ttsartifact")
+            if found is None:
+                continue
+        return _checked(os.path.relpath(path), found)
+    return None
+
+
+def read_settings(path: str) -> Settings:
+    """Return the settings of a file that the user names, a `pyproject.toml` or one of our own.
+
+    Raises:
+        Usage: the file is not as it should be.
+
+    """
+    value = _parsed(path)
+    if os.path.basename(path) == _SHARED:
+        value = value.get("tool", {}).get("ttsartifact", {})
+    return _checked(path, value)
+
+
+def ignored(entries: dict[str, str], where: str) -> dict[str, str]:
+    """Return rule ids and the reasons why their findings do not count.
+
+    Raises:
+        Usage: there is no such rule, or a reason is empty; the message begins with `where`.
+
+    """
+    from ttsartifact.verifying.catalogue import catalogue
+
+    for rule, reason in entries.items():
+        if rule not in catalogue():
+            raise Usage(f"{where} {rule}: there is no rule {rule}")
+        if not isinstance(reason, str) or not reason.strip():
+            raise Usage(f"{where} {rule}: a finding is suppressed for a reason; write {rule}=REASON")
+    return entries
+
+
+def _candidates() -> Iterator[tuple[str, bool]]:
+    """Yield the files that may hold settings, the nearest first, and whether others write in them too."""
+    folder = os.getcwd()
+    while True:
+        for name in (_OWN, _SHARED):
+            path = os.path.join(folder, name)
+            if os.path.isfile(path):
+                yield path, name == _SHARED
+        above = os.path.dirname(folder)
+        if above == folder:
+            return
+        folder = above
+
+
+def _bytes_of(path: str) -> bytes:
+    from ttsartifact.cli.files import bytes_of
+
+    return bytes_of(path, _LONGEST_BYTES)
+
+
+def _mentions_us(path: str) -> bool:
+    """Tell whether it can hold our table, without the cost of parsing it: most of these files do not."""
+    return _TABLE in _bytes_of(path)
+
+
+def _parsed(path: str) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(_bytes_of(path).decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Usage(f"{path}: not TOML: {error}") from error
+
+
+def _checked(path: str, value: Any) -> Settings:
+    from ttsartifact.verifying.profiles import profiles
+
+    if not isinstance(value, dict):
+        raise Usage(f"{path}: tool.ttsartifact is not a table")
+    if unknown := sorted(value.keys() - set(_KEYS)):
+        raise Usage(f"{path}: unknown key {unknown[0]}; expected {' or '.join(_KEYS)}")
+    ignore, demanded = value.get("ignore", {}), value.get("profiles", [])
+    if not isinstance(ignore, dict):
+        raise Usage(f"{path}: ignore is not a table of RULE = REASON")
+    if not isinstance(demanded, list) or not set(map(str, demanded)) <= set(profiles()):
+        raise Usage(f"{path}: profiles: expected a list of {', '.join(profiles())}")
+    return Settings(path, ignored(ignore, f"{path}: ignore"), tuple(demanded))
