@@ -18,7 +18,13 @@ import fuzz_targets
 
 BUILD = fuzz_targets.ROOT / ".build" / "fuzz"
 SHARES = {"riff": 2, "capsule": 2, "json": 2, "parquet": 3, "descriptor": 3, "trace": 2}  # of the time; others have one
-LONGEST = {"parquet": 1 << 16, "descriptor": 1 << 16, "trace": 1 << 16}  # bytes; a walker sees all that it knows in few
+LONGEST = {
+    "parquet": 1 << 16,
+    "credential": 1 << 16,
+    "jumbf": 1 << 15,
+    "descriptor": 1 << 16,
+    "trace": 1 << 16,
+}  # bytes; a walker sees all that it knows in few
 
 
 def main() -> int:

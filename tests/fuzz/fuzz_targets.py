@@ -18,9 +18,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import soundfile
 
-from ttsartifact.container import bare, canonical, capsule, flac, mp3, riff, thrift
+from ttsartifact.container import (
+    bare,
+    canonical,
+    capsule,
+    cbor,
+    flac,
+    hard_binding,
+    id3,
+    jumbf,
+    mp3,
+    mpeg,
+    ogg,
+    riff,
+    thrift,
+)
 from ttsartifact.container import parquet_footer as footer
 from ttsartifact.container import parquet_pages as pages
+from ttsartifact.container.credential import places_in
 from ttsartifact.container.parquet_rows import Shelf
 from ttsartifact.container.source import BytesSource
 from ttsartifact.errors import TtsArtifactError
@@ -42,6 +57,8 @@ WHOLE = ROOT / "fixtures" / "valid" / "L3" / "wav" / "full.tts.wav"
 SOUND = ("valid", "near", "boundary", "acceptable")  # where the kit keeps runs whose descriptors have the right shape
 WHOLE_AUDIO = "the whole run's"
 TRIES = 6  # of a mutation, until one has that shape: what has not reaches few rules, and is dear to explain
+FLAC_HEAD = b"fLaC\x80\0\0\x22" + bytes.fromhex("10001000" + "00" * 6 + "03e800f000000000" + "00" * 16)
+"""STREAMINFO of 16-bit mono at 16 kHz, of blocks of 4,096 samples and of unknown length."""
 SHELVED = (
     ROOT / "fixtures" / "valid" / "L2" / "parquet" / "plain.tts.parquet",
     ROOT / "fixtures" / "valid" / "L3" / "parquet" / "full.tts.parquet",
@@ -111,6 +128,47 @@ def bare_judge(data: bytes) -> None:
     bare.judge([data])
 
 
+def flac_frames_walk(data: bytes) -> None:
+    """Walk FLAC frames behind a STREAMINFO that is always sound."""
+    bare.judge([FLAC_HEAD + data])
+
+
+def mpeg_walk(data: bytes) -> None:
+    """Walk MPEG frames from the first byte to the last."""
+    mpeg.walk_frames(BytesSource(data), 0, len(data))
+
+
+def ogg_walk(data: bytes) -> None:
+    """Walk the pages of an Ogg, whose check sums are made anew so that what they hold is reached."""
+    ogg.walk_pages(BytesSource(_summed(data)))
+
+
+def id3_frames(data: bytes) -> None:
+    """Walk the leading tags and every frame in them."""
+    source = BytesSource(data)
+    for tag in id3.leading_tags(source):
+        for frame in id3.frames_of(source, tag):
+            assert tag.offset < frame.body <= frame.end <= tag.end
+
+
+def cbor_decode(data: bytes) -> None:
+    """Decode CBOR."""
+    cbor.decode(data)
+
+
+def jumbf_walk(data: bytes) -> None:
+    """Walk the boxes of a manifest store, two levels deep."""
+    source = BytesSource(data)
+    for box in jumbf.children(source, jumbf.superbox(source, 0, len(data))):
+        jumbf.children(source, box)
+
+
+def credential_read(data: bytes) -> None:
+    """Find the C2PA credentials of a file, read them, and check their hard binding."""
+    for credential in hard_binding.credentials_in(BytesSource(data)):
+        assert credential.binding.state in hard_binding.State
+
+
 def parquet_read(data: bytes) -> None:
     """Read every row of a Parquet file, and every nested column of each."""
     for row in Shelf(BytesSource(data)):
@@ -150,6 +208,13 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "footer": footer_walk,
     "pages": pages_walk,
     "bare": bare_judge,
+    "flac_frames": flac_frames_walk,
+    "mpeg": mpeg_walk,
+    "ogg": ogg_walk,
+    "id3_frames": id3_frames,
+    "cbor": cbor_decode,
+    "jumbf": jumbf_walk,
+    "credential": credential_read,
     "parquet": parquet_read,
     "descriptor": descriptor_judge,
     "trace": trace_judge,
@@ -198,6 +263,42 @@ def _seeds(target: str) -> Iterator[bytes]:
         for kind, subtype in (("FLAC", None), ("MP3", None), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("RF64", None)):
             soundfile.write(out := io.BytesIO(), [0.0, 0.25] * 400, 16_000, format=kind, subtype=subtype)
             yield out.getvalue()
+
+    else:
+        yield from _sounds(target)
+
+
+def _sounds(target: str) -> Iterator[bytes]:
+    """Yield what the walkers of frames, pages and credentials start from."""
+    if target in {"flac_frames", "mpeg"}:
+        data = next(_encoded("FLAC" if target == "flac_frames" else "MP3"))
+        yield data[flac.walk(BytesSource(data)).audio :] if target == "flac_frames" else data
+    elif target == "ogg":
+        for subtype in ("VORBIS", "OPUS"):
+            soundfile.write(out := io.BytesIO(), [0.0, 0.25] * 400, 16_000, format="OGG", subtype=subtype)
+            yield out.getvalue()
+    elif target == "id3_frames":
+        yield b"ID3\4\0\0\0\0\0\x1aTIT2\0\0\0\5\0\0\0abcd".ljust(36, b"\0")
+        yield b"ID3\3\0\x40\0\0\0\x1a\0\0\0\6\0\0\0\0\0\0TIT2\0\0\0\2\0\0\0a"
+    elif target == "cbor":
+        yield bytes.fromhex("a26161830102f561628243010203a1636b6579fb3ff8000000000000")
+    elif target in {"jumbf", "credential"}:
+        for path in sorted((ROOT / "tests" / "signed").iterdir()):
+            data = path.read_bytes()
+            for place in places_in(BytesSource(data)):
+                yield data[place.offset : place.offset + place.size] if target == "jumbf" else data
+
+
+def _summed(data: bytes) -> bytes:
+    """Return `data` with the check sum of each Ogg page made anew, as far as pages follow each other."""
+    summed, at = bytearray(data), 0
+    while len(summed) - at >= 27 and summed[at : at + 4] == b"OggS":
+        end = at + 27 + summed[at + 26]
+        end += sum(summed[at + 27 : end])
+        summed[at + 22 : at + 26] = bytes(4)
+        summed[at + 22 : at + 26] = ogg._crc(bytes(summed[at:end])).to_bytes(4, "little")
+        at = end
+    return bytes(summed)
 
 
 def _slim() -> Iterator[bytes]:

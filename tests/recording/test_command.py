@@ -439,3 +439,17 @@ def test_a_shell_without_a_known_engine_is_said(tmp_path: Path) -> None:
     words: list[str] = []
     said(shell(f"cat {tmp_path}/s.wav"), tmp_path / "a.tts.wav", say=words.append)
     assert "the engine is recorded as the shell that runs it; record the program itself, or say" in words[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "subtype", "frame_bytes"),
+    [("u8", "pcm_u8", 1), ("mulaw", "mulaw", 1), ("alaw", "alaw", 1), ("f64le", "pcm_f64", 8), ("s24le", "pcm_s24", 3)],
+)
+def test_words_for_raw_samples(tmp_path: Path, words: str, subtype: str, frame_bytes: int) -> None:
+    """3.1: what telephones and numpy send raw is carried as it is stored."""
+    out = tmp_path / "a.tts.wav"
+    script = f"import sys; sys.stdout.buffer.write(bytes([0, 63]) * {200 * frame_bytes})"
+    said([sys.executable, "-c", script, "{text}"], out, pcm=f"{words}:8000:1")
+    audio = open_artifact(out).descriptor.at("/audio")
+    assert (audio["subtype"], audio["bit_depth"], audio["frames"]) == (subtype, 8 * frame_bytes, 400)
+    holds(out)

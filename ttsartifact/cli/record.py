@@ -113,7 +113,10 @@ class Manner(NamedTuple):
     """How the command is run and watched."""
 
     pcm: Annotated[
-        str | None, Option("Raw PCM comes on stdout: s16le:RATE:CHANNELS and the like.", metavar="FORMAT")
+        str | None,
+        Option(
+            "Raw PCM on stdout, s16le:RATE:CHANNELS; s24le, s32le, f32le, f64le, u8, alaw, mulaw.", metavar="FORMAT"
+        ),
     ] = None
     suffix: Annotated[str | None, Option("The suffix of {out}; default .flac, .mp3 or .wav, as OUT needs it.")] = None
     text_on_stdin: Annotated[bool, Option("Give the text on stdin too.")] = False

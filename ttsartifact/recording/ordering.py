@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from ttsartifact.container import riff
 from ttsartifact.container.carrier import carrier_of
+from ttsartifact.container.samples import FORMATS
 from ttsartifact.errors import Refused
-from ttsartifact.recording.encoding import DEPTHS
 from ttsartifact.recording.filling import PLACES, Filling, require_inert
 from ttsartifact.recording.statements import text_bytes
 
@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Order", "PcmFormat", "order_of", "recorded_argv"]
 
-_PCM_WORDS = {"s16le": "pcm_s16", "s24le": "pcm_s24", "s32le": "pcm_s32", "f32le": "pcm_f32"}
+_PCM_WORDS = {
+    "s16le": "pcm_s16",
+    "s24le": "pcm_s24",
+    "s32le": "pcm_s32",
+    "f32le": "pcm_f32",
+    "f64le": "pcm_f64",
+    "u8": "pcm_u8",
+    "alaw": "alaw",
+    "mulaw": "mulaw",
+}
 _BETWEEN_PATHS = re.compile(r"""([\s=:,;|&<>()'"`$]+)""")
 
 
@@ -37,7 +46,7 @@ class PcmFormat:
             raise Refused("no PCM format", where="--pcm", found=words, expected=f"{'|'.join(_PCM_WORDS)}:RATE:CHANNELS")
         subtype = _PCM_WORDS[found[1]]
         return riff.WaveFormat(
-            subtype=subtype, sample_rate_hz=int(found[2]), channels=int(found[3]), bit_depth=DEPTHS[subtype]
+            subtype=subtype, sample_rate_hz=int(found[2]), channels=int(found[3]), bit_depth=8 * FORMATS[subtype].width
         )
 
 

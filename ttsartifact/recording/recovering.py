@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import riff
+from ttsartifact.container.samples import FORMATS
 from ttsartifact.container.source import FileSource, JoinedSource, Span, require_room
 from ttsartifact.errors import CommandFailed, Refused
 from ttsartifact.packing.pack import pack
 from ttsartifact.recording.drafting import Delivery, assembled, lock_of, lock_section, tool
-from ttsartifact.recording.encoding import DEPTHS
 from ttsartifact.recording.repairing import streamed
 from ttsartifact.recording.run import JOURNAL_FORMAT, Logs, Moments
 from ttsartifact.terms.descriptor import is_absent
@@ -194,7 +194,7 @@ def _wave_of(entry: dict[str, Any]) -> riff.WaveFormat | None:
         subtype=subtype,
         sample_rate_hz=int(told["sample_rate_hz"]),
         channels=int(told["channels"]),
-        bit_depth=DEPTHS[subtype],
+        bit_depth=8 * FORMATS[subtype].width,
     )
 
 
