@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     from ttsartifact.perturbing.plan import ImperfectionPlan, load_plan, plan_of
     from ttsartifact.perturbing.words import event_row, perturb_text
     from ttsartifact.reading.artifact import Artifact, Parts
-    from ttsartifact.reading.artifact import open_artifact as open  # noqa: A004 - as in gzip and wave
     from ttsartifact.reading.ranges import read_range
     from ttsartifact.recording.clock import Clock
     from ttsartifact.recording.command import record_command
@@ -71,6 +70,7 @@ if TYPE_CHECKING:
     from ttsartifact.recording.sensors.nvml import Nvml
     from ttsartifact.recording.statements import Stated
     from ttsartifact.recording.wrapping import record_tts, wrap_async_iterator, wrap_iterator
+    from ttsartifact.reporting.opening import open_artifact as open  # noqa: A004 - as in gzip and wave
     from ttsartifact.rerunning.consent import Consent
     from ttsartifact.rerunning.factory import rerun_factory
     from ttsartifact.rerunning.plan import Plan, PlannedInput
@@ -153,7 +153,7 @@ _PLACES = {
     "ttsartifact.formulas.chain": ("adaptation_chain",),
     "ttsartifact.packing.carriers": ("convert", "reattach", "strip"),
     "ttsartifact.packing.pack": ("Packed", "pack"),
-    "ttsartifact.reading.artifact": ("Artifact", "Parts", "open"),
+    "ttsartifact.reading.artifact": ("Artifact", "Parts"),
     "ttsartifact.reading.ranges": ("read_range",),
     "ttsartifact.recording.clock": ("Clock",),
     "ttsartifact.recording.command": ("record_command",),
@@ -165,6 +165,7 @@ _PLACES = {
     "ttsartifact.recording.sensors.nvml": ("Nvml",),
     "ttsartifact.recording.statements": ("Stated",),
     "ttsartifact.recording.wrapping": ("record_tts", "wrap_async_iterator", "wrap_iterator"),
+    "ttsartifact.reporting.opening": ("open",),
     "ttsartifact.rerunning.consent": ("Consent",),
     "ttsartifact.rerunning.factory": ("rerun_factory",),
     "ttsartifact.rerunning.plan": ("Plan", "PlannedInput"),

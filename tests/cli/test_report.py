@@ -6,21 +6,24 @@ import base64
 import hashlib
 import html.parser
 import json
-import math
 import re
 import shutil
-import struct
 import subprocess
 from typing import TYPE_CHECKING, Any
 
 import full_run
 import kit
+import numpy as np
 import pytest
+from page_kit import page_of, spoken_run
 from reporting_kit import HOSTILE, poisoned
 
 from ttsartifact.cli import main
+from ttsartifact.comparing.sound import sound_of_pcm
+from ttsartifact.container.riff import WaveFormat
+from ttsartifact.container.source import BytesSource, Span
+from ttsartifact.reporting.page import picture
 from ttsartifact.reporting.page.markup import escaped
-from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +40,7 @@ class Seen(html.parser.HTMLParser):
         self.words: dict[str, list[str]] = {}
         self.addresses: list[str] = []
         self.subjects: list[str] = []
+        self.ids: list[str] = []
         self.text: list[str] = []
         self._key: str | None = None
         self.feed(page)
@@ -48,6 +52,7 @@ class Seen(html.parser.HTMLParser):
             self.exact[self._key] = str(given["value"])
         if self._key in {"diff.changes", "diff.untold"}:
             self.subjects.append(str(given["data-subject"]))
+        self.ids += [str(given["id"])] if "id" in given else []
         self.addresses += [str(v) for k, v in attrs if k in {"src", "href", "action", "srcset", "poster"}]
         assert not [k for k, _ in attrs if k.startswith("on") or k == "style"], attrs
 
@@ -56,12 +61,6 @@ class Seen(html.parser.HTMLParser):
         if self._key:
             self.words.setdefault(self._key, []).append(data)
             self._key = None
-
-
-def page_of(folder: Path, *paths: object) -> str:
-    out = folder / "page.html"
-    assert main(["report", *map(str, paths), "-o", str(out), "--force"]) == 0
-    return out.read_text(encoding="ascii")
 
 
 def told(capsys: pytest.CaptureFixture[str], *call: object) -> Any:
@@ -75,31 +74,6 @@ def at(document: Any, place: str) -> Any:
     for step in place.split("."):
         document = document[int(step)] if isinstance(document, list) else document[step]
     return document
-
-
-def spoken_run(folder: Path, seconds: int, name: str = "long.tts.wav") -> Path:
-    """Write a run of so many seconds at 24 kHz that is about as hard to compress as speech."""
-    rate, total = 24_000, 24_000 * seconds
-    noise = 12345
-    samples = []
-    for n in range(total):
-        noise = (noise * 1103515245 + 12345) & 0x7FFFFFFF
-        loud = 0.5 + 0.5 * math.sin(2 * math.pi * 3 * n / rate)
-        samples.append(round(loud * (6000 * math.sin(2 * math.pi * 180 * n / rate) + noise / 2**31 * 300)))
-    count = seconds * 4
-    log = Trace(
-        "chunks",
-        {
-            "t_ns": [21_000_017 + n * 20_000_000 for n in range(count)],
-            "frame_start": [n * 6000 for n in range(count)],
-            "frame_count": [6000] * count,
-        },
-    )
-    last = 21_000_017 + (count - 1) * 20_000_000
-    run = kit.descriptor()["run"]
-    times = run["times"] | {"t_last_token_ns": last, "first_chunk_frames": 6000}
-    audio = kit.wav(struct.pack(f"<{total}h", *samples), rate_hz=rate)
-    return kit.artifact(folder, name=name, audio=audio, run=kit.draft(traces=(log,), run=run | {"times": times}))
 
 
 def test_one_run_says_what_verify_and_show_say(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,6 +118,13 @@ def test_a_set_says_the_verdict_and_the_times_of_each_run(tmp_path: Path, capsys
     exact = {key: json.loads(value) for key, value in seen.exact.items()}
     assert len(exact) == 13
     assert {key: at(documents, key) for key in exact} == exact
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_an_id_names_one_element(tmp_path: Path, count: int) -> None:
+    """A script, a label or a link that asks for an id gets the element that was meant."""
+    ids = Seen(page_of(tmp_path, *(kit.artifact(tmp_path, name=f"{n}.tts.wav") for n in range(count)))).ids
+    assert sorted(ids) == sorted(set(ids))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -272,6 +253,36 @@ def test_a_picture_without_a_browser(suffix: str, tmp_path: Path, capsys: pytest
         assert made[0].startswith(heads[suffix])
         if suffix == "png":
             assert made[0] == made[1]
+
+
+def test_a_card_for_a_forum_begins_with_its_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`show --format markdown --plot` writes the picture and names it at the head of the card."""
+    path, out = kit.artifact(tmp_path), tmp_path / "my run (1).png"
+    assert main(["show", str(path), "--format", "markdown", "--plot", str(out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    words = "waveform, spectrogram, chunks and power on one axis of time"
+    assert lines[:3] == [f"![{words}](my%20run%20%281%29.png)", "", f"### `{path}`"]
+    assert out.exists()
+
+
+@pytest.mark.parametrize(("hertz", "columns"), [(80, 40), (180, 40), (440, 40)])
+def test_the_pitch_of_a_buzz_is_drawn_where_it_is(hertz: int, columns: int) -> None:
+    """Within 1 % for a sound with ten harmonics; silence and noise have none."""
+    rate = 24_000
+    time = np.arange(rate) / rate
+    buzz = sum(np.sin(2 * np.pi * hertz * k * time) / k for k in range(1, 11)) * 3000
+    noise = np.random.default_rng(7).normal(0, 3000, rate)
+    middles = (np.arange(columns) + 0.5) / columns
+    found = []
+    for samples in (buzz, noise, np.zeros(rate)):
+        source = BytesSource(samples.astype("<i2").tobytes())
+        form = WaveFormat("pcm_s16", rate, 1, 16)
+        found.append(picture.fundamental(sound_of_pcm(Span(source, 0, source.size), form), middles))
+    inside = found[0][~np.isnan(found[0])]
+    assert len(inside) > columns * 0.9
+    assert inside == pytest.approx(np.full(len(inside), hertz), rel=0.01)
+    assert np.isnan(found[1]).mean() > 0.9
+    assert np.isnan(found[2]).all()
 
 
 def test_a_picture_needs_one_run_and_a_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

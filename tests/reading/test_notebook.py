@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import TYPE_CHECKING
 
 import kit
 import numpy as np
 import pytest
+import soundfile
 
 import ttsartifact
+from ttsartifact.comparing.sound import sound_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,3 +65,40 @@ def test_tables_and_a_dictionary(tmp_path: Path) -> None:
     assert copied["traces_by_name"]["chunks"]["frame_start"] == [0]
     copied["level"] = "L9"
     assert artifact.descriptor.at("/level") == "L1"
+
+
+def test_the_front_door_adds_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ttsartifact.open` brings drawing along; without matplotlib the card is the table and the player."""
+    path = kit.artifact(tmp_path)
+    assert '<img style="max-width: 100%" alt="waveform, spectrogram' in ttsartifact.open(path)._repr_html_()
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    card = ttsartifact.open(path)._repr_html_()
+    assert "<img" not in card
+    assert "<table>" in card
+
+
+STORED = {
+    "pcm_u8": "PCM_U8",
+    "pcm_s16": "PCM_16",
+    "pcm_s24": "PCM_24",
+    "pcm_s32": "PCM_32",
+    "pcm_f32": "FLOAT",
+    "pcm_f64": "DOUBLE",
+    "alaw": "ALAW",
+    "mulaw": "ULAW",
+}
+
+
+@pytest.mark.parametrize("subtype", STORED)
+def test_samples_of_every_format_are_those_that_comparisons_read(subtype: str, tmp_path: Path) -> None:
+    """What `.samples()` gives, scaled to its own full scale, is what a diff compares."""
+    file, tone = io.BytesIO(), np.sin(np.arange(800) / 7) * 0.9
+    soundfile.write(file, tone, kit.RATE_HZ, format="WAV", subtype=STORED[subtype])
+    run = ttsartifact.open(kit.artifact(tmp_path, audio=file.getvalue()))
+    found = run.samples()
+    scale = {"pcm_u8": 2.0**7, "pcm_s24": 2.0**23, "pcm_s32": 2.0**31}.get(subtype, 2.0**15)
+    middle = 128 if subtype == "pcm_u8" else 0
+    scaled = found if found.dtype.kind == "f" else (found.astype(np.float64) - middle) / scale
+    with sound_of(run) as sound:
+        assert sound.subtype == subtype
+        assert scaled.tolist() == sound.read(0, 800).tolist()

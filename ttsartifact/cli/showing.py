@@ -39,7 +39,7 @@ def show(
     import sys
 
     if plot is not None:
-        return _plot(files, plot, force=force)
+        return _plot(files, plot, format, force=force)
     documents = []
     codes = []
     if format == "tsv" and not receipt:
@@ -94,7 +94,8 @@ def _quoted(path: str) -> str:
     return safe(shlex.quote(path))
 
 
-def _plot(files: "Sequence[str]", out: str, *, force: bool) -> int:
+def _plot(files: "Sequence[str]", out: str, format: str, *, force: bool) -> int:
+    """Draw one run; a card for a forum begins with the picture, which is uploaded beside it."""
     from ttsartifact.container.source import require_room, write_whole
     from ttsartifact.reading.artifact import open_artifact
     from ttsartifact.reporting.plot import plot
@@ -104,7 +105,13 @@ def _plot(files: "Sequence[str]", out: str, *, force: bool) -> int:
         raise Usage("--plot draws one run; name one file, or FILE#ROW")
     if out != STANDARD_OUTPUT:
         require_room(out, replace=force)
+    artifact = open_artifact(files[0])
     with delivered(out, ".png") as path, write_whole(path, replace=force) as file:
-        plot(open_artifact(files[0]), file, path)
-    say_written(out, f"{safe(out)}: waveform, spectrogram, chunks and power of {safe(files[0])}")
+        plot(artifact, file, path)
+    if format == "markdown" and out != STANDARD_OUTPUT:
+        from ttsartifact.reporting.markdown import card, image
+
+        say([image("waveform, spectrogram, chunks and power on one axis of time", out), "", *card(artifact)])
+    else:
+        say_written(out, f"{safe(out)}: waveform, spectrogram, chunks and power of {safe(files[0])}")
     return EXIT.OK

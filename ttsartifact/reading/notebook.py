@@ -10,11 +10,14 @@ import html
 import io
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ttsartifact.container.samples import FORMATS, g711
 from ttsartifact.container.source import JoinedSource
 from ttsartifact.errors import TooLarge
 from ttsartifact.terms.descriptor import is_absent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from ttsartifact.container.source import Piece, Span
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["Shown", "card_of", "samples_of"]
+__all__ = ["Shown", "card_of", "draws_with", "samples_of"]
 
 _MAX_PLAYED_BYTES = 16 << 20
 _MAX_SAMPLES_BYTES = 2 << 30
@@ -38,7 +41,17 @@ _ROWS = (
     ("recorded", "/timebase/origin/utc"),
     ("run", "/run/run_id"),
 )
-_DTYPES = {"pcm_s16": "<i2", "pcm_s32": "<i4", "pcm_f32": "<f4"}
+
+
+_drawers: list[Callable[[Any], bytes | None]] = []
+
+
+def draws_with(drawer: Callable[[Any], bytes | None]) -> None:
+    """Let cards show the PNG that `drawer` returns of a run, or nothing where it returns None.
+
+    Imports run one way, and pictures are drawn above this room: the front door brings the two together.
+    """
+    _drawers[:] = [drawer]
 
 
 class Shown(Protocol):
@@ -71,11 +84,11 @@ def card_of(artifact: Shown) -> str:
         f"<tr><th>{html.escape(label)}</th><td>{html.escape(_said(artifact.descriptor.at(pointer)))}</td></tr>"
         for label, pointer in _ROWS
     )
-    return f"<div>{_player(artifact)}<table>{rows}</table></div>"
+    return f"<div>{_player(artifact)}{_picture(artifact)}<table>{rows}</table></div>"
 
 
 def samples_of(artifact: Shown) -> NDArray[Any]:
-    """Return the samples as (frames, channels): int16 and int32 as stored, 24 bits as int32, floats as float32.
+    """Return the samples as (frames, channels): as stored, 24 bits as int32, A-law and mu-law as their int16 values.
 
     Audio that is not PCM is decoded by libsndfile to float32. Raises TooLarge for more than 2 GiB of samples.
     """
@@ -87,8 +100,11 @@ def samples_of(artifact: Shown) -> NDArray[Any]:
         raise TooLarge("so many samples are read in pieces", found=artifact.pcm.size, expected=_MAX_SAMPLES_BYTES)
     data = artifact.pcm.source.read_at(artifact.pcm.offset, artifact.pcm.size)
     form = artifact.wave.format
-    if form.subtype in _DTYPES:
-        return np.frombuffer(data, _DTYPES[form.subtype]).reshape(-1, form.channels)
+    stored = FORMATS[form.subtype].stored
+    if form.subtype in {"alaw", "mulaw"}:
+        return np.array(g711(form.subtype), "<i2")[np.frombuffer(data, "u1")].reshape(-1, form.channels)
+    if stored is not None:
+        return np.frombuffer(data, stored).reshape(-1, form.channels)
     octets: NDArray[np.uint8] = np.frombuffer(data, "u1").reshape(-1, 3)
     # The three bytes become the upper ones of four, and the shift brings the sign down.
     wide = np.zeros((len(octets), 4), "u1")
@@ -114,6 +130,14 @@ def _player(artifact: Shown) -> str:
     kind = artifact.descriptor.known("/audio/media_type")
     data = base64.b64encode(whole.read_at(0, whole.size)).decode()
     return f'<audio controls src="data:{html.escape(str(kind), quote=True)};base64,{data}"></audio>'
+
+
+def _picture(artifact: Shown) -> str:
+    drawn = _drawers[0](artifact) if _drawers else None
+    if drawn is None:
+        return ""
+    words = "waveform, spectrogram, chunks and power on one axis of time"
+    return f'<img style="max-width: 100%" alt="{words}" src="data:image/png;base64,{base64.b64encode(drawn).decode()}">'
 
 
 def _said(value: Any) -> str:

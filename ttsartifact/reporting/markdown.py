@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from ttsartifact.formulas.timebase import utc_bound
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ttsartifact.reporting.receipt import Difference
     from ttsartifact.verifying.report import Report
 
-__all__ = ["card", "code", "report_card", "span", "table"]
+__all__ = ["card", "code", "image", "report_card", "span", "table"]
 
 _MOST_FINDINGS = 100
 _SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError, ArithmeticError)
@@ -33,6 +34,12 @@ def code(said: str) -> str:
     """Return a code span of what has gone through safe(); a bar is spelled in it, a backtick becomes an apostrophe."""
     text = said.replace("`", "'").replace("|", r"\x7c")
     return f"`{text}`" if text.strip() else "` `"
+
+
+def image(words: str, path: str) -> str:
+    """Return an image by the name of its file: a forum shows what is uploaded under it."""
+    name = "".join(c if c.isalnum() or c in "-_." else f"%{c.encode().hex()}" for c in os.path.basename(path))
+    return f"![{words}]({name})"
 
 
 def card(artifact: Artifact) -> Iterator[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ttsartifact.reporting.page import axis as axes
 from ttsartifact.reporting.page import picture, png
 from ttsartifact.reporting.page.markup import Html, element
@@ -48,10 +50,13 @@ def lanes_of(
     artifact: Artifact, sound: Sound | None, stretches: list[Stretch], axis: Axis
 ) -> tuple[list[Lane], list[str]]:
     """Return the pictures of a run, and for each that cannot be drawn why not."""
-    lanes, lacks = [], []
+    lanes: list[Lane] = []
+    lacks: list[str] = []
     if sound is not None:
         lanes += [_wave(sound, stretches, axis), _spectrum(sound, stretches, axis)]
-    for lane in (_chunks(artifact, stretches, axis), *_sensors(artifact, axis), _events(artifact, stretches, axis)):
+    pitch = [] if sound is None else [_pitch(sound, stretches, axis)]
+    chunks, events = _chunks(artifact, stretches, axis), _events(artifact, stretches, axis)
+    for lane in (*pitch, chunks, *_sensors(artifact, axis), events):
         if isinstance(lane, Lane):
             lanes.append(lane)
         else:
@@ -110,6 +115,22 @@ def _spectrum(sound: Sound, stretches: list[Stretch], axis: Axis) -> Lane:
     drawn_in = element("image", href=Html(image), width=WIDTH, height=HEIGHT * 2, preserveAspectRatio="none")
     svg = _svg(f"Spectrogram: {words}", drawn_in, height=HEIGHT * 2)
     return Lane(title="Spectrogram", words=words, svg=svg, tall=True)
+
+
+def _pitch(sound: Sound, stretches: list[Stretch], axis: Axis) -> Lane | str:
+    """Return F0 on a scale of semitones, a dot for each voiced column."""
+    found = picture.fundamental(sound, picture.media_of(axis, stretches))
+    voiced = np.flatnonzero(~np.isnan(found))
+    if not len(voiced):
+        return "F0: nothing voiced was found"
+    low, high = picture.LOWEST_F0_HZ, picture.HIGHEST_F0_HZ
+    share = np.log(found[voiced] / low) / np.log(high / low)
+    places = (voiced + 0.5) * WIDTH / len(found)
+    dots = [f"M{x:.1f} {HEIGHT - 2 - y * (HEIGHT - 4):.1f}h.1" for x, y in zip(places, share, strict=True)]
+    line = element("path", d=Html("".join(dots)), class_="pitch", vector_effect="non-scaling-stroke")
+    quartiles = np.percentile(found[voiced], (25, 50, 75))
+    words = f"{low:g} to {high:g} Hz; median {quartiles[1]:.0f}, quartiles {quartiles[0]:.0f} to {quartiles[2]:.0f} Hz"
+    return Lane(title="F0", words=words, svg=_svg(f"F0: {words}", line))
 
 
 def _chunks(artifact: Artifact, stretches: list[Stretch], axis: Axis) -> Lane | str:

@@ -1,4 +1,4 @@
-"""The page of a set of runs: a table to sort and filter, how RTF and TTFA are distributed by engine, gate rejects."""
+"""The page of a set of runs: a table to sort and filter, RTF and TTFA by engine, drift over sessions, gate rejects."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.formulas.latency import name_of
 from ttsartifact.reporting.documents import columns_of, derived_of, report_document
+from ttsartifact.reporting.page.drift import Heard, Placed, drift, heard_of
 from ttsartifact.reporting.page.markup import Html, document, element, joined, table
 from ttsartifact.reporting.page.one import footer, section
 from ttsartifact.reporting.page.parts import amount
@@ -43,6 +44,7 @@ class Row:
     columns: dict[str, Any]
     derived: dict[str, Any]
     session: Any
+    heard: Heard
 
 
 def row_of(artifact: Artifact, report: Report) -> Row:
@@ -55,6 +57,7 @@ def row_of(artifact: Artifact, report: Report) -> Row:
         columns=columns,
         derived=derived_of(artifact),
         session=artifact.descriptor.at("/run/session_id"),
+        heard=heard_of(artifact),
     )
 
 
@@ -70,6 +73,7 @@ def page_of_many(rows: Sequence[Row], unread: Sequence[str] = ()) -> str:
         element(
             "main",
             section("By engine", *(_distribution(rows, *measure) for measure in _MEASURES)),
+            section("Drift over sessions", _drift(rows)),
             section("Failed promotion", _rejects(rows)),
             section("Not readable", element("ul", *(element("li", spoken(why)) for why in unread))) if unread else None,
             section("Runs", _runs(rows)),
@@ -138,6 +142,21 @@ def _x(value: float, high: float) -> str:
     return f"{_place(value, high):.1f}"
 
 
+def _drift(rows: Sequence[Row]) -> Html:
+    """Return what moves over the runs that state their session and when they were submitted."""
+    placed = [
+        Placed(
+            session=spoken(row.session),
+            submitted=str(row.derived["t_submit_utc"]),
+            heard=row.heard,
+            duration_s=row.derived["duration_ns"] / 1e9 if isinstance(row.derived.get("duration_ns"), int) else None,
+        )
+        for row in rows
+        if not is_absent(row.session) and not is_absent(row.derived.get("t_submit_utc"))
+    ]
+    return drift(placed) if placed else element("p", "No run states its session and when it was submitted.")
+
+
 def _rejects(rows: Sequence[Row]) -> Html:
     """Return the runs that the gate did not promote."""
     judged = [row for row in rows if row.columns.get("failed_promotion") in (0, 1)]
@@ -170,7 +189,7 @@ def _runs(rows: Sequence[Row]) -> Html:
         element("p", box, " ", element("output", "", id="shown")),
         element(
             "div",
-            element("table", element("thead", element("tr", *titles)), element("tbody", *body), id="runs"),
+            element("table", element("thead", element("tr", *titles)), element("tbody", *body), id="run-table"),
             class_="wide",
         ),
     )

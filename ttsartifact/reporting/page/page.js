@@ -115,7 +115,7 @@
     });
   }
 
-  const runs = document.getElementById("runs");
+  const runs = document.getElementById("run-table");
   if (runs) {
     const body = runs.tBodies[0];
     const rows = [...body.rows];

@@ -12,13 +12,31 @@ if TYPE_CHECKING:
     from ttsartifact.comparing.sound import Sound
     from ttsartifact.reporting.page.axis import Axis, Stretch
 
-__all__ = ["COLUMNS", "FLOOR_DB", "ROWS", "difference", "envelope", "media_of", "shades", "spectrogram"]
+__all__ = [
+    "COLUMNS",
+    "FLOOR_DB",
+    "HIGHEST_F0_HZ",
+    "LOWEST_F0_HZ",
+    "ROWS",
+    "difference",
+    "envelope",
+    "fundamental",
+    "media_of",
+    "shades",
+    "spectrogram",
+]
 
 COLUMNS = 800
 ROWS = 128
 FLOOR_DB = -90.0
 _WINDOW_S = 0.032
 _BLOCK_FRAMES = 1 << 18
+LOWEST_F0_HZ = 60.0
+HIGHEST_F0_HZ = 500.0
+_F0_PERIODS = 2.5  # of the lowest pitch within one window
+_VOICED = 0.6  # of a perfect repetition
+_QUIETEST_VOICE = 0.003  # of full scale, as a root mean square: -50 dB
+_FIRST_PEAK = 0.9  # of the highest peak: the shortest period that repeats about as well is the period
 _LARGEST_DB = 40.0  # of a difference
 
 
@@ -64,6 +82,43 @@ def spectrogram(sound: Sound, media_s: NDArray[np.float64]) -> NDArray[np.float6
         loudest = power.reshape(ROWS, -1).max(axis=1)[::-1]
         levels[:, column] = np.maximum(20 * np.log10(np.maximum(loudest, 1e-9)), FLOOR_DB)
     return levels
+
+
+def fundamental(sound: Sound, media_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return F0 in Hz for each column's second, NaN where nothing voiced is played; for the eye, not a measurement.
+
+    The period is the shortest lag between 2 and 16.7 ms at which a window of 42 ms repeats itself (normalised
+    cross-correlation) nearly as well as at the best one.
+    """
+    size = int(sound.rate_hz * _F0_PERIODS / LOWEST_F0_HZ)
+    shortest, longest = int(sound.rate_hz / HIGHEST_F0_HZ), int(sound.rate_hz / LOWEST_F0_HZ)
+    found = np.full(len(media_s), np.nan)
+    if shortest < 2:
+        return found  # a rate at which no voice was sampled
+    for column in np.flatnonzero(~np.isnan(media_s)):
+        start = int(media_s[column] * sound.rate_hz) - size // 2
+        if start >= 0 and start + size <= sound.frames:
+            found[column] = _pitch_hz(sound.mono(start, size), shortest, longest, sound.rate_hz)
+    return found
+
+
+def _pitch_hz(samples: NDArray[np.float64], shortest: int, longest: int, rate_hz: int) -> float:
+    """Return the pitch of one window; NaN where it does not repeat itself."""
+    samples = samples - samples.mean()
+    if np.sqrt(np.mean(samples**2)) < _QUIETEST_VOICE:
+        return float("nan")
+    size, lags = len(samples), np.arange(shortest, longest + 1)
+    spectrum = np.fft.rfft(samples, 2 * size)
+    products = np.fft.irfft(np.abs(spectrum) ** 2)[lags]
+    energy = np.concatenate(([0.0], np.cumsum(samples**2)))
+    scale = np.sqrt(energy[size - lags] * (energy[size] - energy[lags]))
+    likeness = products / np.maximum(scale, 1e-12)
+    if likeness.max() < _VOICED:
+        return float("nan")
+    near = likeness >= _FIRST_PEAK * likeness.max()
+    first = int(np.argmax(near))
+    last = first + int(np.argmin(near[first:])) if not near[first:].all() else len(near)
+    return rate_hz / float(lags[first + int(np.argmax(likeness[first:last]))])
 
 
 def shades(levels: NDArray[np.float64], low: float = FLOOR_DB, high: float = 0.0) -> NDArray[np.uint8]:

@@ -33,7 +33,7 @@ def page_of_two(a: Seen, b: Seen, found: Diff) -> str:
             "header",
             element("h1", "Two runs side by side"),
             element("p", element("strong", cause_line(found)), data_key="diff.exit_code", data_exit=told["exit_code"]),
-            table(("", "file", "engine", "verdict"), [_file(run) for run in (a, b)]),
+            table(("run", "file", "engine", "verdict"), [_file(run) for run in (a, b)]),
         ),
         element(
             "main",
@@ -73,7 +73,9 @@ def _conditions(found: Diff) -> Html:
         (element("span", each.label, data_key="diff.untold", data_subject=each.pointer), "stated by neither", "", "")
         for each in found.untold
     ]
-    return table(("condition", "", "a", "b"), rows) if rows else element("p", "No stated condition differs.")
+    return (
+        table(("condition", "how it differs", "a", "b"), rows) if rows else element("p", "No stated condition differs.")
+    )
 
 
 def _subject(change: dict[str, Any]) -> Html:
