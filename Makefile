@@ -7,7 +7,7 @@ SPEAKS := $(VENV)/.speaks
 STAMP := $(VENV)/.ready
 DISTRIBUTIONS := pyproject.toml reference_runner/pyproject.toml constraints.txt
 
-.PHONY: demo test lint bench fixtures conform spec fuzz engines test-exhaustive test-offline tools clean
+.PHONY: demo test lint bench docs pictures fixtures conform spec fuzz engines test-exhaustive test-offline tools clean
 
 demo: $(SPEAKS) tools
 	@$(BIN)/python examples/demo.py
@@ -54,6 +54,16 @@ conform: $(STAMP)
 spec: $(STAMP)
 	$(BIN)/python tests/write_rules_json.py
 	$(BIN)/python tests/write_help.py
+
+# The documentation site, in .build/site: pages of docs/, of the README and of every rule; a broken link ends the build.
+docs: $(STAMP)
+	$(PIP) --editable ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "open .build/site/index.html"
+
+# The documentation's pictures, by a real browser: Debian's chromium has to be installed.
+pictures: $(STAMP)
+	TTSARTIFACT_PICTURES=docs/pictures $(BIN)/python -m pytest -q -n0 tests/cli/test_report_browser.py -k fits
 
 # espeak-ng, flite, sox and ffmpeg are other people's tools that the tests and the demo speak to for real.
 tools:
