@@ -164,6 +164,8 @@ def times_of(run: Seen) -> Html:
     rows: list[tuple[object, ...]] = [
         (term, amount(f"{run.key}.show.derived.{key}", derived.get(key)), what) for term, key, what in terms()
     ]
+    drift = amount(f"{run.key}.show.derived.utc_drift_ppb", derived.get("utc_drift_ppb"), unit="ppb")
+    rows.append(("UTC drift", drift, "parts in 10^9 by which UTC gained on the origin's clock"))
     at = run.artifact.descriptor.at
     taken = (
         ("Submitted (UTC)", derived.get("t_submit_utc"), "start of the axis"),
