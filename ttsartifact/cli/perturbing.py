@@ -1,10 +1,12 @@
 """The act behind perturb: a run made imperfect on purpose, and what of it was expected."""
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, suffix_for
+from ttsartifact.cli.making import note
 from ttsartifact.cli.options import File, Force, Option, Out
-from ttsartifact.cli.speak import EXIT, say_written
+from ttsartifact.cli.speak import EXIT, say, say_written
 from ttsartifact.reporting.safe import safe
 
 if TYPE_CHECKING:
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.perturbing.perturb import Perturbed
 
-__all__ = ["perturb"]
+__all__ = ["gallery", "perturb"]
 
 
 def perturb(
@@ -30,6 +32,35 @@ def perturb(
     with delivered(out, suffix_for(file) if out == STANDARD_OUTPUT else "") as path:
         made = apply(file, plan, path, replace=force)
     say_written(out, _lines(made, out))
+    return EXIT.OK
+
+
+def gallery(
+    file: File,
+    *,
+    out: Annotated[str, Option("The page to write, whole or not at all.", short="-o", metavar="PAGE.html")],
+    clip: Annotated[
+        str | None, Option("What breath, filled_pause and interjection insert; of the run's format.", metavar="WAV")
+    ] = None,
+    seed: Annotated[str, Option("The seed of all draws.")] = "1",
+    force: Force = False,
+) -> int:
+    """Write a page that shows every kind at three probabilities and three rates, and say how large it is."""
+    from ttsartifact.container.source import require_room, write_whole
+    from ttsartifact.perturbing.gallery import gallery as cells_of
+    from ttsartifact.perturbing.perturb import clip_of, samples_to_perturb
+    from ttsartifact.reporting.page.gallery import page_of_gallery
+
+    require_room(out, replace=force)
+    pcm, sound = samples_to_perturb(file)
+    cells = cells_of(pcm, sound, seed=seed, clip=None if clip is None else clip_of(clip, sound))
+    page = page_of_gallery(os.path.basename(file), cells, sound, seed)
+    with write_whole(out, replace=force) as written:
+        size = written.write(page.encode("ascii", "xmlcharrefreplace"))
+    kinds = len({cell.kind for cell in cells})
+    say(f"{safe(out)}: {len(cells)} cells of {kinds} kinds, one file of {size} bytes; open it in any browser")
+    if clip is None:
+        note("breath, filled_pause and interjection are left out; --clip WAV gives them something to insert")
     return EXIT.OK
 
 

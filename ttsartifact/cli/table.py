@@ -238,6 +238,13 @@ COMMANDS: dict[str, Command] = {
             "takes each event back to the clean samples and applies the plan again.",
         ),
         Command(
+            "gallery",
+            "perturbing:gallery",
+            "Show every imperfection of a run on one page.",
+            "Each kind of stage pcm at 1, 3 and 10 % every 10 ms and at 30, 120 and 300 a minute: its waveform with "
+            "the events, its sound, and a table of what was declared beside what came out. The page loads nothing.",
+        ),
+        Command(
             "gate",
             "gating:gate",
             "Judge runs by a policy and keep its rejects.",

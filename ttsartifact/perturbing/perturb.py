@@ -31,11 +31,12 @@ if TYPE_CHECKING:
     from ttsartifact.perturbing.plan import ImperfectionPlan
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["LayerCount", "Perturbed", "perturb", "perturb_wav"]
+__all__ = ["LayerCount", "Perturbed", "clip_of", "perturb", "perturb_wav", "samples_to_perturb"]
 
 _INTEGERS = {"pcm_s16": 2, "pcm_s24": 3, "pcm_s32": 4}
 _COMPUTED = ("spec_version", "level", "audio", "traces")
 _LARGEST_PCM_BYTES = 64 << 20
+_LONGEST_SHOWN_SECONDS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +144,19 @@ def perturb_wav(pcm: bytes, sound: PcmFormat, plan: ImperfectionPlan) -> tuple[b
     return apply(pcm, sound, layers, plan.seed, clips)
 
 
+def samples_to_perturb(path: Path | str) -> tuple[bytes, PcmFormat]:
+    """Return the samples of a run that a gallery shows: at most 8 s, since the page holds each of its sounds.
+
+    Raises Refused for what `perturb` refuses, and for a longer run.
+    """
+    pcm, sound, _, _ = _samples(open_artifact(path))
+    frames = len(pcm) // sound.frame_bytes
+    if frames > _LONGEST_SHOWN_SECONDS * sound.rate_hz:
+        found, expected = f"{frames / sound.rate_hz:.1f} s", f"at most {_LONGEST_SHOWN_SECONDS} s"
+        raise Refused("the run is too long for a gallery", where=str(path), found=found, expected=expected)
+    return pcm, sound
+
+
 def _samples(artifact: Artifact) -> tuple[bytes, PcmFormat, bytes, bytes]:
     """Return PCM, its format, and the bytes of the bare file before and behind it."""
     wave = artifact.wave
@@ -176,15 +190,15 @@ def _with_clips(plan: ImperfectionPlan, sound: PcmFormat) -> tuple[list[dict[str
     layers: list[dict[str, Any]] = []
     held: dict[str, bytes] = {}
     for layer, files in zip(plan.layers, plan.clips, strict=True):
-        frames = [_clip(file, sound) for file in files]
+        frames = [clip_of(file, sound) for file in files]
         held |= {digest_of_clip(one): one for one in frames}
         listed = [f"sha256:{digest_of_clip(one)}" for one in frames]
         layers.append(layer | ({"clips": listed} if listed else {}))
     return layers, held
 
 
-def _clip(path: str, sound: PcmFormat) -> bytes:
-    """Return the frames of a clip in the run's own format; nothing is resampled in silence."""
+def clip_of(path: str, sound: PcmFormat) -> bytes:
+    """Return the frames of a clip in the run's own format; raises Refused for another, since nothing is resampled."""
     import wave
 
     try:

@@ -1,0 +1,56 @@
+"""`ttsa gallery`: kind by probability and rate on one page, as counted by the instrument itself."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import kit
+from imperfect_voice import voice, voiced_run
+
+from ttsartifact.cli import main
+from ttsartifact.formulas.pcm_events import CLIP_KINDS, KINDS, PcmFormat
+from ttsartifact.perturbing.gallery import gallery
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+MONO = PcmFormat(16_000, 1, 2)
+
+
+def test_every_kind_has_six_cells() -> None:
+    """Three probabilities and three rates; what is added is what the samples grew by."""
+    clean, clip = voice(), voice(800)
+    cells = gallery(clean, MONO, clip=clip)
+    assert [cell.kind for cell in cells] == [kind for kind in KINDS for _ in range(6)]
+    for cell in cells:
+        assert cell.opportunities == 150
+        assert len(cell.spans) == cell.events
+        assert len(cell.pcm) // 2 == 24_000 + cell.added_frames
+        assert cell.expected in {1.5, 4.5, 15.0, 0.75, 3.0, 7.5}
+    assert {cell.kind for cell in gallery(clean, MONO)} == KINDS.keys() - CLIP_KINDS
+
+
+def test_the_page_holds_every_cell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A picture, a sound and a row of figures for each, and nothing that is loaded."""
+    run, out = voiced_run(tmp_path), tmp_path / "g.html"
+    (tmp_path / "um.wav").write_bytes(kit.wav(voice(1600)))
+    assert main(["gallery", str(run), "-o", str(out), "--clip", str(tmp_path / "um.wav"), "--seed", "4711"]) == 0
+    assert capsys.readouterr().out.startswith(f"{out}: 90 cells of 15 kinds, one file of ")
+    page = out.read_text()
+    assert len(re.findall("<audio ", page)) == len(re.findall("<svg ", page)) == 90
+    assert len(re.findall('<th scope="row">', page)) == 90
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert main(["gallery", str(run), "-o", str(tmp_path / "h.html")]) == 0
+    said = capsys.readouterr()
+    assert "72 cells of 12 kinds" in said.out
+    assert "--clip WAV gives them something to insert" in said.err
+
+
+def test_a_long_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The page holds every sound, so that it must be short."""
+    path = kit.artifact(tmp_path, audio=kit.wav(bytes(2 * 16_000 * 9)), run=kit.draft(traces=()))
+    assert main(["gallery", str(path), "-o", str(tmp_path / "g.html")]) == 4
+    assert "the run is too long for a gallery: found 9.0 s, expected at most 8 s" in capsys.readouterr().err
