@@ -67,7 +67,7 @@ def distance(one: np.ndarray, other: np.ndarray) -> float:
     for samples in (one, other):
         frames = samples[: len(samples) // 960 * 960].reshape(-1, 960) * np.hanning(960)
         spectra.append(np.abs(np.fft.rfft(frames, axis=1))[:, :160] + 1e-9)
-    floor = max(spectra[0].max(), spectra[1].max()) * 1e-3
+    floor = spectra[0].max() * 1e-3
     logs = [20 * np.log10(np.maximum(spectrum, floor)) for spectrum in spectra]
     heard = spectra[0].max(axis=1) > floor
     return float(np.sqrt(((logs[0] - logs[1])[heard] ** 2).mean(axis=1)).mean())
