@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from ttsartifact.cli.files import lines_of
 from ttsartifact.cli.options import Files, Force, Option, Out
-from ttsartifact.cli.speak import EXIT, Usage, say
+from ttsartifact.cli.speak import EXIT, Usage, say_written
 from ttsartifact.reporting.safe import safe
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ def gate(
     force: Force = False,
 ) -> int:
     """Judge runs by a policy, write them all, and say which of them failed and why."""
-    from ttsartifact.cli.files import files_under
+    from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, files_under, suffix_for
     from ttsartifact.gating.policy_file import load_policy
     from ttsartifact.packing.judging import gate as judge
     from ttsartifact.reading.artifact import open_artifact
+    from ttsartifact.reporting.phrases import counted
     from ttsartifact.reporting.promotion import decision
 
     paths = files_under(files)
@@ -43,11 +44,12 @@ def gate(
             raise Usage("--score is of one run; of many, --scores FILE names the run of each")
         run_id = str(open_artifact(paths[0]).descriptor.known("/run/run_id"))
         given.setdefault(run_id, {}).update(_one(word) for word in score)
-    done = judge(paths, asked, out, scores=given, replace=force)
-    for each in done:
-        say(f"{safe(each.where)}: {safe(decision(each.gate))}")
+    whole = ".tts.parquet" if len(paths) > 1 else suffix_for(paths[0])
+    with delivered(out, whole if out == STANDARD_OUTPUT else "") as path:
+        done = judge(paths, asked, path, scores=given, replace=force)
     failed = sum(each.failed for each in done)
-    say(f"{safe(out)}: {len(done)} run{'s' if len(done) > 1 else ''}, {failed} failed promotion, all kept")
+    told = [f"{safe(each.where)}: {safe(decision(each.gate))}" for each in done]
+    say_written(out, [*told, f"{safe(out)}: {counted(len(done), 'run')}, {failed} failed promotion, all kept"])
     return EXIT.OK
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ttsartifact.container.floats import as_floats
 from ttsartifact.container.riff import WaveFormat, header
 from ttsartifact.reporting.page.markup import Html, document, element, joined, table
+from ttsartifact.reporting.phrases import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +65,7 @@ def _declared(cell: Cell) -> str:
 
 def _drawn(cell: Cell, sound: PcmFormat) -> Html:
     """Return one cell: what it was to be, the picture, and the sound."""
-    words = f"{_declared(cell)}: {cell.events} events, {cell.expected:.1f} expected"
+    words = f"{_declared(cell)}: {counted(cell.events, 'event')}, {cell.expected:.1f} expected"
     form = WaveFormat(_SUBTYPES[sound.sample_bytes], sound.rate_hz, sound.channels, 8 * sound.sample_bytes)
     data = base64.b64encode(header(form, len(cell.pcm)) + cell.pcm).decode()
     caption = element("figcaption", element("b", _declared(cell)), element("span", words.partition(": ")[2]))
