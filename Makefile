@@ -7,7 +7,7 @@ SPEAKS := $(VENV)/.speaks
 STAMP := $(VENV)/.ready
 DISTRIBUTIONS := pyproject.toml reference_runner/pyproject.toml constraints.txt
 
-.PHONY: demo test lint bench docs pictures fixtures conform spec fuzz engines test-exhaustive test-offline tools clean
+.PHONY: demo test lint bench docs pictures fixtures conform spec fuzz engines test-exhaustive test-offline matrix tools clean
 
 demo: $(SPEAKS) tools
 	@$(BIN)/python examples/demo.py
@@ -35,6 +35,10 @@ engines: $(STAMP) tools
 test-exhaustive: $(STAMP) tools
 	$(BIN)/python tests/exhaustive.py
 	$(BIN)/python -m pytest -m exhaustive
+
+# Every Python found here, from 3.11 on, says one and the same of the kit.
+matrix: $(STAMP)
+	$(BIN)/python tests/matrix.py
 
 # FUZZ_SECONDS are shared among the targets; one or more may be named: make fuzz FUZZ="riff capsule".
 fuzz: $(STAMP)

@@ -221,6 +221,8 @@ NESTED: dict[str, tuple[bytes, str, int]] = {
     "10000-lists": (b"[" * 10_000 + b"]" * 10_000, "CON15", 4),
     "1000-objects": (b'{"a":' * 1_000 + b"1" + b"}" * 1_000, "CON15", 4),
     "unclosed": (b"[" * 1_000, "CON15", 4),
+    "comma-before-the-end": (b"[1 , \n]", "CAN02", 4),
+    "unclosed-string-of-brackets": (b'"' + b"[" * 100, "CAN02", 4),
     "5000-digits": (b"9" * 5_000, "CAN04", 1),
     "exponent-of-999999999": (b"1e999999999", "CAN05", 1),
     "lone-surrogate": (b'"\\ud800"', "CAN05", 1),

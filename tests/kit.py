@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 import struct
 from dataclasses import dataclass
@@ -282,8 +283,6 @@ def edited(
     value, _ = canonical.parse_descriptor(parts["descriptor"])
     others = {name: data for name, data in parts.items() if name != "descriptor"}
     if traces is not None:
-        import json
-
         loaded = {
             name.removeprefix("trace/"): json.loads(data) for name, data in others.items() if name[:6] == "trace/"
         }
@@ -299,6 +298,13 @@ def edited(
         patch(value)
     encoded = canonical.canonical_bytes(value)
     return {"descriptor": raw(encoded) if raw is not None else encoded} | others
+
+
+def relisted(parts: dict[str, bytes], data: bytes) -> dict[str, bytes]:
+    """Return `parts` with another chunk log, whatever it holds, listed under its own digest."""
+    value = json.loads(parts["descriptor"])
+    value["traces"][0] |= {"size": len(data), "digest": digest.of(data)}
+    return parts | {"descriptor": canonical.canonical_bytes(value), "trace/chunks": data}
 
 
 def rewritten(path: Path, out: Path, audio: Callable[[bytes], bytes]) -> Path:

@@ -134,6 +134,18 @@ def written_anew(folder: Path) -> Path:
     return path
 
 
+def as_pandas_writes(folder: Path) -> Path:
+    """Write a run as pandas leaves it, with statistics, page indexes and a key of its own, and seal that."""
+    import pyarrow.parquet as pq
+    import sealing
+
+    path = kit.artifact(folder, name=PARQUET)
+    table = pq.read_table(path)
+    frame = table.to_pandas(ignore_metadata=True).drop(columns=["audio", "parts", "chunks", "telemetry", "events"])
+    keys = type(table).from_pandas(frame).schema.metadata
+    return sealing.reshelve(path, table, {"pandas": keys[b"pandas"]}, write_page_index=True)
+
+
 NEAR: dict[str, Callable[[Path], Path]] = {
     # Words that only look like a carrier's marks, and chunks that nobody knows.
     "CON01": plain(run__notes="fLaC ID3 PAR1 RF64 WAVE"),
@@ -146,6 +158,7 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     "CON08": audio(rf64(0)),
     "CON09": encoded("FLAC", name="run.tts.flac"),
     "CON11": partial(kit.artifact, name=PARQUET, patch=kit.put(ext={"org.example": {"notes": 1}})),
+    "CON17": as_pandas_writes,
     "CON14": partial(kit.artifact, name=PARQUET, patch=kit.put(run__notes="ttsartifact.seal")),
     # JSON that is odd and sound.
     "CAN01": plain(run__notes="\ufeffna\u00efve \U0001f600 \ufffd"),

@@ -146,7 +146,8 @@ def test_a_receipt_without_hashing_is_wrong_usage(tmp_path: Path, capsys: Captur
     path = kit.artifact(tmp_path)
     assert main(["verify", str(path), "--quick", "--receipt", str(of(open_artifact(path).descriptor))]) == 2
     assert (
-        "--quick hashes nothing: a receipt, a profile, a text, a clip, trust and a log need" in capsys.readouterr().err
+        "--quick hashes nothing: a receipt, a profile, a text, a clip, trust, a log and a set need"
+        in capsys.readouterr().err
     )
 
 

@@ -122,3 +122,46 @@ def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
     """3.8: whatever the bytes, the reader answers or raises one of its own."""
     with suppress(InvalidDescriptor, TooLarge):
         canonical.parse(data)
+
+
+@pytest.mark.parametrize(
+    ("message", "place"),
+    [("Illegal trailing comma before end of array", 2), ("Expecting value", 6)],
+    ids=["from 3.13 on", "before"],
+)
+def test_a_trailing_comma_is_one_fault_on_every_python(message, place):
+    """10.1: what one Python calls a comma too many and another a missing value is one finding at one offset."""
+    error = json.JSONDecodeError(message, "[1 , ]"[:2] + " , ]", place if place == 2 else 5)
+    found = canonical._not_json("[1 , ]", error)
+    assert (found.message, found.where, found.rule) == ("is not JSON: Expecting value", "offset 5", "CAN02")
+
+
+@pytest.mark.parametrize(
+    "text", [b"[" * 33 + b"]" * 33, b"[" * 33, b'{"a":' * 33, b'{"a' + b"[" * 40, b"[" * 100_000, b"[[" * 17 + b"nul"]
+)
+def test_depth_is_counted_before_parsing(text):
+    """3.8: a text that is too deep is CON15 whether or not it is JSON; brackets of a string are none."""
+    levels = text if text.startswith(b'{"a' + b"[") else None
+    with pytest.raises((TooLarge, InvalidDescriptor)) as told:
+        canonical.parse(text)
+    assert told.value.rule == ("CON15" if levels is None else "CAN02")
+
+
+def test_a_string_of_brackets_is_not_deep():
+    """3.8: only brackets outside strings open a level, an escaped quote closes none."""
+    value = {"a": '\\"' + "[{" * 500 + '"\\'}
+    assert canonical.read_json(json.dumps(value).encode()) == value
+
+
+@pytest.mark.property
+@given(documents, st.integers(1, 3))
+def test_pieces_are_the_canonical_form(value, entries):
+    """4.1: what is compared piece by piece is what the reference implementation writes in one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(canonical, "_PIECE_ENTRIES", entries)
+        patch.setattr(canonical, "_LARGE_BYTES", 0)
+        written = rfc8785.dumps(value)
+        assert "".join(canonical._pieces(value)).encode() == written
+        assert canonical.is_spelled_so(written, value)
+        assert not canonical.is_spelled_so(written + b" ", value)
+        assert not canonical.is_spelled_so(b" " + written, value)

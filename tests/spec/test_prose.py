@@ -118,6 +118,7 @@ def test_limits_are_those_of_the_prose() -> None:
         limits.MAX_PARTS,
         limits.MAX_DESCRIPTOR_BYTES // mib,
         limits.MAX_TRACE_BYTES // mib,
+        limits.MAX_TRACE_MARKS,
         limits.MAX_JSON_DEPTH,
         limits.MAX_PARQUET_FOOTER_BYTES // mib,
         limits.MAX_PARQUET_FOOTER_VALUES,

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import bombs
+import kit
 import pytest
 
 if TYPE_CHECKING:
@@ -47,3 +48,30 @@ def test_bomb(name: str, tmp_path: Path) -> None:
     assert spent["codes"] in ([[1], [REFUSED]] if name in FOUND_OUT else [[REFUSED]])
     assert spent["kib"] <= 256 * 1024 + 2 * len(data) // 1024
     assert spent["s"] <= 5
+
+
+def _columns(unit: str, bytes_: int) -> str:
+    return ",".join([unit] * (bytes_ // (len(unit.encode()) + 1)))
+
+
+TRACES = {  # what fills 32 MB of a chunk log, and whether the limit on what traces hold speaks
+    "lists": ("[]", REFUSED),
+    "zeros": ("0", REFUSED),
+    "words": ('"\u20ac"', REFUSED),
+    "times": ("9007199254740991", 1),
+}
+
+
+@pytest.mark.parametrize("name", TRACES)
+def test_a_trace_of_32_megabytes(name: str, tmp_path: Path) -> None:
+    """3.8: a trace takes no more memory than 256 MiB and twice the file, whatever its entries are."""
+    unit, code = TRACES[name]
+    held = _columns(unit, 31 << 20)
+    rest = '"frame_start":[],"pcm_sha256":[],"t_ns":[]},"rows":0,"trace":"chunks"}'
+    value = f'{{"columns":{{"frame_count":[{held}],{rest}'
+    path = kit.artifact(tmp_path, parts=lambda parts: kit.relisted(parts, value.encode()))
+    size = path.stat().st_size
+    child = subprocess.run([sys.executable, "-c", VERIFY, path], capture_output=True, text=True, check=True, timeout=60)
+    spent = json.loads(child.stdout)
+    assert (spent["codes"], size > 31 << 20) == ([code], True)
+    assert spent["kib"] <= 256 * 1024 + 2 * size // 1024

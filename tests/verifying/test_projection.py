@@ -10,22 +10,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import sealing
 
-from ttsartifact.container import parquet
-from ttsartifact.container import parquet_footer as footer
 from ttsartifact.verifying.engine import verify
 
 
 def reshelved(folder, edit=lambda table: table, metadata=None, make=full_run.artifact):
     """Write a run into Parquet, let `edit` change the table, and seal what comes out."""
     path = make(folder, name="run.tts.parquet")
-    table = edit(pq.read_table(path))
-    with open(path, "w+b") as file:
-        with pq.ParquetWriter(file, table.schema, compression="zstd") as writer:
-            writer.write_table(table)
-            writer.add_key_value_metadata({footer.SEAL_KEY: "sha256:" + "0" * 64} | (metadata or {}))
-        parquet._seal_in_place(file)
-    return path
+    return sealing.reshelve(path, edit(pq.read_table(path)), metadata)
+
+
+def forged(old, new, nth=-1, **how):
+    """Return a recipe of a file with other bytes in one place behind its rows, sealed over what it then holds."""
+
+    def make(folder):
+        path = full_run.artifact(folder, name="run.tts.parquet")
+        data = sealing.reshelve(path, pq.read_table(path), use_dictionary=False, **how).read_bytes()
+        return sealing.reseal(path, sealing.replaced(data, old, new, nth))
+
+    return make
 
 
 def column(name, values):
@@ -68,6 +72,9 @@ def retyped(table):
     return table.set_column(place, "sample_rate_hz", table["sample_rate_hz"].cast(pa.string()))
 
 
+GPU, SUBMITTED = b"NVIDIA H200", full_run.SUBMIT_NS.to_bytes(8, "little")
+LABELS = b'{"info":{"features":{"failed_promotion":{"_type":"ClassLabel","names":["yes","no"]}}}}'
+RENAMED = b'{"columns":[{"field_name":"engine","name":"codec"}],"index_columns":[]}'
 CASES = [
     kit.Case(rule=rule, slug=slug, make=partial(reshelved, edit=edit))
     for rule, slug, edit in [
@@ -90,6 +97,10 @@ CASES = [
         ("PRJ03", "null-for-a-trace", column("chunks", [None])),
     ]
 ] + [
+    kit.Case(rule="CON17", slug="another-gpu", make=forged(GPU, b"NVIDIA Z" + GPU[8:])),
+    kit.Case(rule="CON17", slug="sooner", make=forged(SUBMITTED, b"\1" + SUBMITTED[1:])),
+    kit.Case(rule="CON14", slug="labels-for-a-number", make=partial(reshelved, metadata={"huggingface": LABELS})),
+    kit.Case(rule="CON14", slug="a-column-renamed", make=partial(reshelved, metadata={"pandas": RENAMED})),
     kit.Case(rule="CON14", slug="note-in-metadata", make=partial(reshelved, metadata={"notes": "GPU was throttled"})),
 ]
 

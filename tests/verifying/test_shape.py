@@ -34,7 +34,18 @@ def critical(folder: Path) -> Path:
     return kit.artifact(folder, patch=kit.put(ext_critical=["org.example.other"], ext={"org.example": {}}))
 
 
+def log_with(old: bytes, new: bytes):
+    """Return a case's `make` that spells the chunk log otherwise and lists it under its own digest."""
+
+    def edit(parts):
+        assert parts["trace/chunks"].count(old) == 1
+        return kit.relisted(parts, parts["trace/chunks"].replace(old, new))
+
+    return partial(kit.artifact, parts=edit)
+
+
 PARAMS = b'"params":{}'
+HALF_A_PACKAGE = b'"packages":[{"digest":{"reason":"unknown","value":null},"name":"torch\\ud800","version":"2.13.0"}]'
 CASES = [
     kit.Case(rule="CAN01", slug="bom", make=partial(kit.artifact, raw=lambda b: b"\xef\xbb\xbf" + b), exit_code=4),
     kit.Case(
@@ -58,6 +69,9 @@ CASES = [
     kit.Case(rule="CAN05", slug="white-space", make=partial(kit.artifact, raw=lambda b: b"{ " + b[1:])),
     kit.Case(rule="CAN05", slug="order", make=spelled(PARAMS, b'"params":{"b":1,"a":1}')),
     kit.Case(rule="CAN05", slug="escape", make=spelled(b"brown fox.", b"\\u0062rown fox.")),
+    kit.Case(rule="CAN05", slug="trace-beyond-doubles", make=log_with(b"400,400", b"400,9007199254740992")),
+    kit.Case(rule="CAN05", slug="half-a-pair-in-a-package", make=spelled(b'"packages":[]', HALF_A_PACKAGE)),
+    kit.Case(rule="CON15", slug="trace-33-levels", make=log_with(b"400,400", b"[" * 30 + b"]" * 30), exit_code=4),
     kit.Case(rule="CAN06", slug="camel-case", make=patched(generation__params={"guidanceScale": 3})),
     kit.Case(rule="SCH01", slug="next-major", make=patched(spec_version="2.0"), exit_code=4),
     kit.Case(rule="SCH01", slug="no-version", make=patched(spec_version=...), exit_code=4),
@@ -188,22 +202,10 @@ def test_trace_spelled_otherwise_is_not_canonical(tmp_path: Path):
 
     def twice(parts):
         data = parts["trace/chunks"].replace(b'"rows":2', b'"rows":3,"rows":2')
-        return relisted(parts, data)
+        return kit.relisted(parts, data)
 
     (report,) = verify(kit.artifact(tmp_path, parts=twice))
     assert [(f.rule, f.where) for f in report.findings] == [("CAN05", "trace/chunks")]
-
-
-def relisted(parts, data):
-    """Return `parts` with another chunk log, listed under its own digest."""
-    import json
-
-    from ttsartifact.container import canonical
-    from ttsartifact.terms import digest
-
-    value = json.loads(parts["descriptor"])
-    value["traces"][0] |= {"size": len(data), "digest": digest.of(data)}
-    return parts | {"descriptor": canonical.canonical_bytes(value), "trace/chunks": data}
 
 
 def test_validate_hashes_nothing(tmp_path: Path):

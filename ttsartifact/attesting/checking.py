@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +15,7 @@ from ttsartifact.attesting import proofs, sshsig, statements, timestamps
 from ttsartifact.attesting.notes import cosigners
 from ttsartifact.attesting.runlog import Entry, EntryKind
 from ttsartifact.container import schemas
+from ttsartifact.container.canonical import read_json
 from ttsartifact.errors import TtsArtifactError, Unavailable
 from ttsartifact.terms import digest
 
@@ -296,8 +296,8 @@ def _trusted(asked: _Asked, public: bytes) -> str | None:
 
 def _read(data: bytes) -> dict[str, Any] | None:
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
+        value = read_json(data)
+    except TtsArtifactError:
         return None
     return value if schemas.validator("attestation").is_valid(value) else None
 

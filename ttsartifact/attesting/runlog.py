@@ -13,7 +13,6 @@ are only ever added. The private key never lies in the log's folder.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -21,9 +20,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.attesting.notes import Checkpoint, parse_checkpoint, sign_checkpoint
-from ttsartifact.container.canonical import canonical_bytes
+from ttsartifact.container.canonical import canonical_bytes, read_json
 from ttsartifact.container.source import write_whole
-from ttsartifact.errors import Damaged, NotAnArtifact, Refused
+from ttsartifact.errors import Damaged, NotAnArtifact, Refused, TtsArtifactError
 from ttsartifact.formulas import merkle
 
 if TYPE_CHECKING:
@@ -69,10 +68,10 @@ class Entry:
     def from_bytes(cls, data: bytes) -> Entry:
         """Read an entry; raises Damaged where it is not one, or is not canonical."""
         try:
-            value = json.loads(data)
+            value = read_json(data)
             entry = cls(kind=EntryKind(value["kind"]), digest=value["digest"], by=value.get("by"))
             canonical = entry.to_bytes() == data
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (TtsArtifactError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise Damaged("not an entry of a run log", found=data[:80]) from error
         if not canonical or not isinstance(entry.digest, str) or not _DIGEST.fullmatch(entry.digest):
             raise Damaged("not an entry of a run log in canonical JSON", found=data[:80])

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.attesting.keys import fingerprint, holds_ed25519
 from ttsartifact.container import schemas
-from ttsartifact.container.canonical import canonical_bytes
-from ttsartifact.errors import Damaged
+from ttsartifact.container.canonical import canonical_bytes, read_json
+from ttsartifact.errors import Damaged, TtsArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -71,8 +70,8 @@ def read_statement(envelope: Mapping[str, Any]) -> dict[str, Any]:
     """Return the statement within an envelope; raises Damaged. No signature is checked here."""
     payload = _payload(envelope)
     try:
-        statement = json.loads(payload)
-    except (ValueError, RecursionError) as error:
+        statement = read_json(payload)
+    except TtsArtifactError as error:
         raise Damaged("the envelope's payload is not JSON") from error
     subjects = statement.get("subject") if isinstance(statement, dict) else None
     if (

@@ -81,13 +81,17 @@ def verify(
     held: Held,
     demanded: Demanded,
     fail_on: Annotated[str, Option("The least severity that counts.", choices=("warn", "error"))] = "error",
+    as_set: Annotated[
+        bool, Option("Take all files as one data set: ids, sessions, samples and counts across them.")
+    ] = False,
     strict: Strict = False,
     jobs: Jobs = 0,
 ) -> int:
     """Verify files against all rules and return the exit code."""
-    if demanded.quick and (demanded.profile or held.any):
+    if demanded.quick and (demanded.profile or held.any or as_set):
         raise Usage(
-            "--quick hashes nothing: a receipt, a profile, a text, a clip, trust and a log need a whole verification"
+            "--quick hashes nothing: a receipt, a profile, a text, a clip, trust, a log and a set need a whole "
+            "verification"
         )
     receipt = _receipt(held.receipt)
     if receipt is not None and len(files) != 1:
@@ -99,6 +103,9 @@ def verify(
         "ignore": settings.ignore | ignored(demanded.ignore),
         "quick": demanded.quick,
     } | _compared_with(held)
+    if as_set:
+        files = files_under(files)
+        asked["among"] = tuple(files)
     told = voice(format, strict=strict, settings=settings if settings.path else None)
     return _check(files, asked, told, fail_on=fail_on, jobs=jobs, receipt=receipt)
 

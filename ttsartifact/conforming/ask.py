@@ -6,7 +6,6 @@ invalid", or a verifier that always crashes would pass every case that must fail
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,6 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from ttsartifact.container.canonical import read_json
+from ttsartifact.errors import TtsArtifactError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,9 +94,9 @@ def _reports(said: bytes) -> list[dict[str, Any]]:
     if len(said) > MAX_ANSWER_BYTES:
         raise ValueError(f"more than {MAX_ANSWER_BYTES} bytes")
     try:
-        value = json.loads(said)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+        value = read_json(said)
+    except TtsArtifactError as error:
+        raise ValueError(str(error)) from error
     reports = value if isinstance(value, list) else [value]
     if not reports:
         raise ValueError("an empty list")

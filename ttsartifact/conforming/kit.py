@@ -121,7 +121,11 @@ def _files(folder: str) -> dict[str, str]:
 
 
 def _at(folder: str, place: str) -> str:
-    return os.path.join(folder, *place.split("/"))
+    """Return the path of a place in a kit; raises Refused where it leads out, by its name or through a link."""
+    path = os.path.join(folder, *place.split("/"))
+    if not os.path.realpath(path).startswith(os.path.join(os.path.realpath(folder), "")):
+        raise Refused("a manifest names a file outside its kit", where=place, expected="a path below the kit")
+    return path
 
 
 def _digest(path: str) -> str:

@@ -10,18 +10,35 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.container.limits import MAX_JSON_DEPTH, MAX_SAFE_INTEGER
 from ttsartifact.errors import InvalidDescriptor, TooLarge
 
-__all__ = ["Fault", "canonical_bytes", "is_canonical", "parse", "parse_descriptor"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "Fault",
+    "canonical_bytes",
+    "half_characters",
+    "is_canonical",
+    "is_spelled_so",
+    "parse",
+    "parse_descriptor",
+    "read_json",
+    "require_shallow",
+]
 
 _KEY = re.compile(r"[a-z][a-z0-9_]*")
 _NO_NUMBERS = frozenset({str, bool, type(None)})
 _SORTED_AND_COMPACT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _LONGEST_KEPT_KEY = 64  # longer ones are a stranger's, and thousands of them must not stay in memory
+_HALF = re.compile("[\ud800-\udfff]")  # a surrogate that JSON escaped and no pair
+_LARGE_BYTES = 1 << 20
+_PIECE_ENTRIES = 1 << 14
 _LONGEST_INTEGER = 400  # CPython refuses 4,300 digits with a bare ValueError; nothing honest has 400
+_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|([\[{])|[\]}]', re.DOTALL)  # a string whole, so that none is seen within
 
 
 class Fault(NamedTuple):
@@ -60,6 +77,79 @@ def is_canonical(data: bytes, value: Any, *, has_fractions: bool = True) -> bool
         return False
 
 
+def is_spelled_so(data: bytes, value: Any) -> bool:
+    """Tell whether `data` is the RFC 8785 form of a `value` without fractions; a large one is compared in pieces."""
+    if len(data) < _LARGE_BYTES:
+        return is_canonical(data, value, has_fractions=False)
+    place = 0
+    try:
+        for piece in _pieces(value):
+            encoded = piece.encode()
+            if data[place : place + len(encoded)] != encoded:
+                return False
+            place += len(encoded)
+    except (ValueError, RecursionError):
+        return False
+    return place == len(data)
+
+
+def _pieces(value: Any) -> Iterator[str]:
+    """Yield the canonical form of a value piece by piece, none of them much longer than what it says."""
+    if isinstance(value, dict):
+        mark = "{"
+        for key in sorted(value, key=lambda key: key.encode("utf-16-be")):
+            yield mark + _SORTED_AND_COMPACT.encode(key) + ":"
+            yield from _pieces(value[key])
+            mark = ","
+        yield "}" if value else "{}"
+    elif isinstance(value, list) and len(value) > _PIECE_ENTRIES:
+        for start in range(0, len(value), _PIECE_ENTRIES):
+            yield ("," if start else "[") + _SORTED_AND_COMPACT.encode(value[start : start + _PIECE_ENTRIES])[1:-1]
+        yield "]"
+    else:
+        yield _SORTED_AND_COMPACT.encode(value)
+
+
+def half_characters(value: Any, pointer: str = "") -> Iterator[str]:
+    """Yield the pointers of strings with half a surrogate pair; a key with one is told at its object."""
+    if isinstance(value, str):
+        if not value.isascii() and _HALF.search(value):
+            yield pointer
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            if _HALF.search(key):
+                yield pointer
+            yield from half_characters(child, f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}")
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from half_characters(child, f"{pointer}/{index}")
+
+
+def read_json(data: bytes) -> Any:
+    """Return the value of a JSON text, of any spelling, that is UTF-8 and no deeper than the format allows.
+
+    Raises InvalidDescriptor (CAN01, CAN02) or TooLarge.
+    """
+    text = _text_of(data)
+    if text.count("[") + text.count("{") > MAX_JSON_DEPTH:
+        require_shallow(text)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise _not_json(text, error) from error
+    except ValueError as error:  # more digits than this Python is willing to read
+        raise InvalidDescriptor("is not JSON: an integer of thousands of digits", rule="CAN02") from error
+
+
+def _text_of(data: bytes) -> str:
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise InvalidDescriptor("begins with a byte order mark", where="offset 0", rule="CAN01")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidDescriptor("is not UTF-8", where=f"offset {error.start}", rule="CAN01") from error
+
+
 def parse(
     data: bytes, *, fractions_under: tuple[str, ...] = (), free_keys_under: tuple[str, ...] = ()
 ) -> tuple[Any, list[Fault]]:
@@ -68,12 +158,7 @@ def parse(
     Fractions are allowed below the pointers in `fractions_under`, keys of any spelling directly below those in
     `free_keys_under`. Raises InvalidDescriptor (CAN01, CAN02) or TooLarge (depth).
     """
-    if data.startswith(b"\xef\xbb\xbf"):
-        raise InvalidDescriptor("begins with a byte order mark", where="offset 0", rule="CAN01")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidDescriptor("is not UTF-8", where=f"offset {error.start}", rule="CAN01") from error
+    text = _text_of(data)
     # A text that is its own canonical form has no key twice, no -0 and no NaN. The hooks that look for those cost four
     # times what the parser costs, and are for the others.
     value = _faultless(data, text, fractions_under, free_keys_under)
@@ -100,9 +185,38 @@ def _faultless(data: bytes, text: str, fractions_under: tuple[str, ...], free_ke
     return [value] if not faults and is_canonical(data, value, has_fractions=_needs_reference(fractions)) else []
 
 
+def require_shallow(text: str, most: int = MAX_JSON_DEPTH) -> None:
+    """Raise TooLarge where brackets stand deeper than `most` levels in a text that need not be JSON.
+
+    They are counted before anything is parsed: how deep a parser goes differs from one Python to the next.
+    """
+    depth = 0
+    for found in _BRACKET.finditer(text):
+        if found[1]:
+            depth += 1
+            if depth > most:
+                place = len(text[: found.start()].encode())
+                raise TooLarge("is nested too deeply", where=f"offset {place}", expected=f"at most {most} levels")
+        elif found[0] in {"]", "}"}:
+            depth -= 1
+
+
+def _not_json(text: str, error: json.JSONDecodeError) -> InvalidDescriptor:
+    # One message and one offset, in bytes, on every Python: from 3.13 on a comma before a closing bracket is told at
+    # the comma, before at what follows it.
+    message, place = error.msg, error.pos
+    if message.startswith("Illegal trailing comma"):
+        closing = re.compile(r"[\]}]").search(text, place)
+        place = place if closing is None else closing.start()
+        message = "Expecting property name enclosed in double quotes" if text[place] == "}" else "Expecting value"
+    where = f"offset {len(text[:place].encode())}"
+    return InvalidDescriptor(f"is not JSON: {message}", where=where, rule="CAN02")
+
+
 def _with_faults(
     data: bytes, text: str, fractions_under: tuple[str, ...], free_keys_under: tuple[str, ...]
 ) -> tuple[Any, list[Fault]]:
+    require_shallow(text)
     faults: list[Fault] = []
     fractions: list[float] = []
     try:
@@ -114,9 +228,7 @@ def _with_faults(
             parse_constant=lambda word: _not_a_number(word, faults),
         )
     except json.JSONDecodeError as error:
-        raise InvalidDescriptor(f"is not JSON: {error.msg}", where=f"offset {error.pos}", rule="CAN02") from error
-    except RecursionError as error:
-        raise TooLarge("is nested too deeply", found="over 900 levels", expected=f"at most {MAX_JSON_DEPTH}") from error
+        raise _not_json(text, error) from error
     _walk(value, "", 0, faults, fractions_under, free_keys_under)
     if not is_canonical(data, value, has_fractions=_needs_reference(fractions)) and not any(
         fault.rule == "CAN03" for fault in faults

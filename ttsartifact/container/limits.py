@@ -15,6 +15,7 @@ MAX_HEADER_BYTES: Final = 64 * 1024  # the capsule's list of parts
 MAX_PARTS: Final = 128
 MAX_DESCRIPTOR_BYTES: Final = 1 * MIB
 MAX_TRACE_BYTES: Final = 32 * MIB
+MAX_TRACE_MARKS: Final = 3_000_000  # commas, quotes and opening brackets of all traces of a run: 1.5 million readings
 MAX_JSON_DEPTH: Final = 32
 MAX_SAFE_INTEGER: Final = 2**53 - 1  # RFC 8785 section 3.2.2.3: JavaScript's doubles hold no more
 MAX_DECODED_FRAMES: Final = 1 << 31

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge
 if TYPE_CHECKING:
     from ttsartifact.container.source import Piece, Source
 
-__all__ = ["SEAL_KEY", "ColumnChunk", "FileSeal", "Footer", "RowGroup", "parse", "read"]
+__all__ = ["SEAL_KEY", "ColumnChunk", "FileSeal", "Footer", "RowGroup", "parse", "read", "statistics_of"]
 
 SEAL_KEY = "ttsartifact.seal"
 _MAGIC = b"PAR1"
@@ -46,6 +46,16 @@ class ColumnChunk:
     end: int
     is_bytes: bool
     has_dictionary: bool
+    kind: int = 0
+    """The physical type, as parquet.thrift numbers it."""
+    entries: int = 0
+    """How many values and nulls the footer counts."""
+    statistics: dict[int, Any] = field(default_factory=dict)
+    """The fields of Statistics, with the bytes of bounds."""
+    column_index: tuple[int, int] | None = None
+    offset_index: tuple[int, int] | None = None
+    has_bloom_filter: bool = False
+    metadata_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +64,8 @@ class RowGroup:
 
     rows: int
     columns: tuple[ColumnChunk, ...]
+    sorted_by: tuple[int, bool, bool] | None = None
+    """The first sorting column: its place, whether it falls, whether nulls come first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +75,8 @@ class Footer:
     offset: int
     rows: int
     groups: tuple[RowGroup, ...]
-    metadata_keys: tuple[str, ...]
+    metadata: dict[str, bytes]
+    """The file's key-value metadata; of a key that stands twice the last value."""
     seal_digits: int | None
     """The offset in the file of the seal's 64 digits, or None when there is no seal."""
 
@@ -153,14 +166,30 @@ def _checked(data: bytes, offset: int, fields: dict[int, Any], end: int) -> Foot
         offset=offset,
         rows=rows,
         groups=found,
-        metadata_keys=tuple(key for key, _ in pairs),
+        metadata={key: b"" if value is None else data[value[0] : sum(value)] for key, value in pairs},
         seal_digits=_seal_digits(data, offset, [place for key, place in pairs if key == SEAL_KEY]),
     )
 
 
 def _row_group(data: bytes, limit: int, group: dict[int, Any]) -> RowGroup:
     _within("columns", len(group[1]), _MAX_COLUMNS)
-    return RowGroup(rows=int(group[3]), columns=tuple(_column(data, limit, chunk) for chunk in group[1]))
+    first = next(iter(group.get(4) or ()), None)
+    return RowGroup(
+        rows=int(group[3]),
+        columns=tuple(_column(data, limit, chunk) for chunk in group[1]),
+        sorted_by=None if first is None else (int(first[1]), bool(first.get(2)), bool(first.get(3))),
+    )
+
+
+def statistics_of(data: bytes, fields: Any) -> dict[int, Any]:
+    """Return the fields of a Statistics structure in `data`, with the bytes that its places name."""
+    held = fields.items() if isinstance(fields, dict) else ()
+    return {key: data[value[0] : sum(value)] if isinstance(value, tuple) else value for key, value in held}
+
+
+def _place(chunk: dict[int, Any], offset: int) -> tuple[int, int] | None:
+    start, length = chunk.get(offset), chunk.get(offset + 1)
+    return (start, length) if isinstance(start, int) and isinstance(length, int) else None
 
 
 def _column(data: bytes, limit: int, chunk: dict[int, Any]) -> ColumnChunk:
@@ -184,6 +213,13 @@ def _column(data: bytes, limit: int, chunk: dict[int, Any]) -> ColumnChunk:
         end=end,
         is_bytes=held[1] == _BYTE_ARRAY,
         has_dictionary=11 in held or bool(_DICTIONARY_ENCODINGS.intersection(held[2])),
+        kind=held[1],
+        entries=held[5],
+        statistics=statistics_of(data, held.get(12)),
+        column_index=_place(chunk, 6),
+        offset_index=_place(chunk, 4),
+        has_bloom_filter=14 in held,
+        metadata_keys=tuple(_text(data, entry[1]) for entry in held.get(8) or ()),
     )
 
 

@@ -7,16 +7,19 @@ takes exactly the bytes that it names. So every header is walked here before a c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.container import thrift
 from ttsartifact.container.limits import MIB
+from ttsartifact.container.parquet_footer import statistics_of
 from ttsartifact.errors import Damaged, TooLarge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ttsartifact.container.source import Source
 
-__all__ = ["SWELL", "Chunk", "walk"]
+__all__ = ["SWELL", "Chunk", "Page", "data_pages", "walk"]
 
 # How far a page may swell: honest text and silence stay under a factor of 64, or are small.
 SWELL = 64
@@ -58,7 +61,7 @@ def walk(source: Source, start: int, end: int, where: str, *, most: int) -> Chun
         count += 1
         if count > most:
             raise TooLarge("more pages than a file of this size needs", where=where)
-        header, used = _header(source, position, end)
+        header, used, _ = _header(source, position, end)
         kind, swollen, stored = header.get(1), header.get(2), header.get(3)
         if not isinstance(swollen, int) or not isinstance(stored, int) or swollen < 0 or stored < 0:
             raise Damaged("a page without a size", where=f"offset {position}")
@@ -81,6 +84,28 @@ def walk(source: Source, start: int, end: int, where: str, *, most: int) -> Chun
     return Chunk(pages=count, page_bytes=total, values=values, has_dictionary=has_dictionary)
 
 
+class Page(NamedTuple):
+    """A data page: where it lies with its header, how many entries it has, and what it says of them."""
+
+    offset: int
+    size: int
+    values: int
+    statistics: dict[int, Any]
+
+
+def data_pages(source: Source, start: int, end: int) -> Iterator[Page]:
+    """Yield the data pages in [start, end), which `walk` has found to be sound."""
+    position = start
+    while position < end:
+        header, used, data = _header(source, position, end)
+        kind, size = header[1], used + header[3]
+        if kind not in {_INDEX, _DICTIONARY}:
+            inner = header[_HEADER_FIELD[kind]]
+            said = statistics_of(data, inner.get(8 if kind == _DATA_V2 else 5))
+            yield Page(position, size, inner[1], said)
+        position += size
+
+
 def _values(header: dict[int, Any], kind: int, position: int) -> int:
     inner = header.get(_HEADER_FIELD.get(kind, 0))
     values, encoding = (
@@ -91,11 +116,11 @@ def _values(header: dict[int, Any], kind: int, position: int) -> int:
     return values
 
 
-def _header(source: Source, position: int, end: int) -> tuple[dict[int, Any], int]:
+def _header(source: Source, position: int, end: int) -> tuple[dict[int, Any], int, bytes]:
     for size in _HEADER_BYTES:
         data = source.read_at(position, min(size, end - position))
         try:
-            return thrift.read_struct(data, most=_HEADER_VALUES)
+            return *thrift.read_struct(data, most=_HEADER_VALUES), data
         except Damaged as error:
             if len(data) < size or size == _HEADER_BYTES[-1]:
                 raise error.at(f"offset {position}") from None

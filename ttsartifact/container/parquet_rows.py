@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import parquet
@@ -26,6 +28,7 @@ from ttsartifact.container.limits import (
     MAX_SMALL_CHUNK_BYTES,
     MIB,
 )
+from ttsartifact.container.parquet_statistics import Contradiction, Values, contradictions, is_asked, leaf_values
 from ttsartifact.errors import Damaged, TooLarge, TtsArtifactError, Unavailable
 from ttsartifact.formulas.timebase import to_utc
 from ttsartifact.terms.trace import Trace
@@ -41,6 +44,7 @@ _NEEDED = frozenset({"descriptor_json", "parts", "audio"})
 _PART_NAME = re.compile(
     r"(trace/(chunks|telemetry|events|queue|imperfection|packets|channel/[a-z][a-z0-9_]{0,47})|leaves|lock|(ref|attestation)/[0-9]+)"
 )
+_FIELD_KEYS = frozenset({b"PARQUET:field_id", b"ARROW:extension:name", b"ARROW:extension:metadata"})
 _BATCH_ROWS, _BATCH_BYTES = 100, 32 * MIB
 # Audio barely swells, and logs are small beside it: honest files stay under a factor of four.
 _SMALL_FILE_BYTES, _FILE_SWELL = 64 * MIB, 16
@@ -99,11 +103,37 @@ class Shelf:
         self._swollen: dict[int, int] = {}  # by row group, so that a second reading is not counted as another file
         self._whole = 0
         self._pages: dict[int, int] = {}
+        self._contradictions: dict[int, tuple[Contradiction, ...]] = {}
 
     @property
-    def metadata_keys(self) -> tuple[str, ...]:
-        """The keys of the file's key-value metadata."""
-        return self._footer.metadata_keys
+    def metadata(self) -> dict[str, bytes]:
+        """The file's key-value metadata, with what its Arrow schema alone holds."""
+        with _foreign():
+            within = self._file.schema_arrow.metadata or {}
+        return {key.decode("utf-8", "backslashreplace"): value for key, value in within.items()} | self._footer.metadata
+
+    @property
+    def column_metadata(self) -> tuple[tuple[str, str], ...]:
+        """Column and key of what is said of one column."""
+        with _foreign():
+            schema = self._file.schema_arrow
+            of_fields = [(name, key.decode("utf-8", "replace")) for name in schema.names for key in _keys(schema, name)]
+        of_chunks = [(c.path, key) for group in self._footer.groups for c in group.columns for key in c.metadata_keys]
+        return tuple(dict.fromkeys((*of_fields, *of_chunks)))
+
+    def contradictions(self, row: int) -> tuple[Contradiction, ...]:
+        """Where the file says of the rows of this one's row group what they are not; its columns are read once more."""
+        behind = accumulate(group.rows for group in self._footer.groups)
+        number = next(place for place, end in enumerate(behind) if row < end)
+        group = self._footer.groups[number]
+        if number not in self._contradictions:
+            self._walk_pages(number)
+            with _foreign(f"row group {number}"):
+                asked = [c.path for c in group.columns if is_asked(c) and c.path.partition(".")[0] in self._fitting]
+                table = self._file.read_row_group(number, columns=asked, use_threads=False) if asked else None
+                found = contradictions(self._source, group, number, partial(_values, table, frozenset(asked)))
+                self._contradictions[number] = tuple(found)
+        return self._contradictions[number]
 
     @property
     def rows(self) -> int:
@@ -112,27 +142,38 @@ class Shelf:
 
     def __iter__(self) -> Iterator[Row]:
         """Yield the rows in order; memory stays within a row group's pages, or one row if that is more."""
-        index = 0
-        for group in range(len(self._footer.groups)):
+        return self.between(0, self.rows)
+
+    def between(self, first: int, end: int) -> Iterator[Row]:
+        """Yield the rows from `first` to before `end`; of other row groups nothing is read."""
+        start = 0
+        for number, group in enumerate(self._footer.groups):
+            if start < end and first < start + group.rows:
+                yield from (row for row in self._rows_of(number, start) if first <= row.index < end)
+            start += group.rows
+
+    def _rows_of(self, group: int, index: int) -> Iterator[Row]:
+        """Yield the rows of a row group, the first of which has this index."""
+        behind = index + self._footer.groups[group].rows
+        with _foreign(f"row group {group}"):
+            batch_rows = self._walk_pages(group)
+            batches = self._file.iter_batches(
+                batch_size=batch_rows, row_groups=[group], columns=self._fitting, use_threads=False
+            )
+        while True:
             with _foreign(f"row group {group}"):
-                batch_rows = self._walk_pages(group)
-                batches = self._file.iter_batches(
-                    batch_size=batch_rows, row_groups=[group], columns=self._fitting, use_threads=False
-                )
-            while True:
-                with _foreign(f"row group {group}"):
-                    batch = next(batches, None)
-                if batch is None:
-                    break
-                with _foreign(f"rows from {index} on"):
-                    flat = _flat(batch)
-                for place in range(batch.num_rows):
-                    with _foreign(f"row {index}"):
-                        row = _row(batch, flat, place, index)
-                    yield row
-                    index += 1
-        if index != self.rows:
-            raise Damaged("other rows than the footer counts", found=index, expected=self.rows)
+                batch = next(batches, None)
+            if batch is None:
+                break
+            with _foreign(f"rows from {index} on"):
+                flat = _flat(batch)
+            for place in range(batch.num_rows):
+                with _foreign(f"row {index}"):
+                    row = _row(batch, flat, place, index)
+                yield row
+                index += 1
+        if index != behind:
+            raise Damaged("other rows than the footer counts", found=index, expected=behind)
 
     def descriptors(self) -> Iterator[bytes]:
         """Yield the descriptor of each row, reading no other column."""
@@ -273,6 +314,16 @@ def _foreign(where: str = "") -> Iterator[None]:
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise Damaged(f"Parquet that cannot be decoded: {lines[0][:200]}", where=where) from error
+
+
+def _values(table: Any, asked: frozenset[str], path: str) -> Values | None:
+    """Return the values of a leaf column that was read; None for another."""
+    return leaf_values(table.column(path.partition(".")[0]).combine_chunks(), path) if path in asked else None
+
+
+def _keys(schema: Any, name: str) -> list[bytes]:
+    places = schema.get_all_field_indices(name)
+    return [key for place in places for key in schema.field(place).metadata or {} if key not in _FIELD_KEYS]
 
 
 def _holds(field: Any, column: Mapping[str, Any]) -> bool:

@@ -137,8 +137,11 @@ def open_artifact(path: str | os.PathLike[str]) -> Artifact:
     return first
 
 
-def open_artifacts(path: str | os.PathLike[str]) -> Iterator[Artifact]:
-    """Yield the runs of `path`: one a row of Parquet, else one; `FILE#ROW` is one row, counted from 0."""
+def open_artifacts(path: str | os.PathLike[str], *, rows: tuple[int, int] | None = None) -> Iterator[Artifact]:
+    """Yield the runs of `path`: one a row of Parquet, else one; `FILE#ROW` is one row, counted from 0.
+
+    `rows` names a first row and the one behind the last, where not all are wanted.
+    """
     file, wanted = _row_named(path)
     source = FileSource(file)
     try:
@@ -151,11 +154,9 @@ def open_artifacts(path: str | os.PathLike[str]) -> Iterator[Artifact]:
             shelf = Shelf(source)
             if wanted is not None and wanted >= shelf.rows:
                 raise NotFound("there is no such row", found=wanted, expected=f"0 to {shelf.rows - 1}")
-            for row in shelf:
-                if wanted is None or row.index == wanted:
-                    yield _from_row(source, shelf, row)
-                if row.index == wanted:
-                    return
+            first, end = rows or (0, shelf.rows) if wanted is None else (wanted, wanted + 1)
+            for row in shelf.between(first, end):
+                yield _from_row(source, shelf, row)
         elif (found := recognised(source)) is not None:
             yield _from_carrier(source, *found)
         else:

@@ -12,7 +12,7 @@ from ttsartifact.verifying.catalogue import Rule, agenda, catalogue, grading, in
 from ttsartifact.verifying.evidence import Evidence, Unsound
 from ttsartifact.verifying.hints import hints_of
 from ttsartifact.verifying.report import Reason, Report
-from ttsartifact.verifying.siblings import Siblings
+from ttsartifact.verifying.siblings import Siblings, set_of
 
 if TYPE_CHECKING:
     import os
@@ -38,12 +38,16 @@ def verify(
     quick: bool = False,
     trust: Trust | None = None,
     log: RunLog | None = None,
+    among: Collection[str] = (),
+    rows: tuple[int, int] | None = None,
 ) -> tuple[Report, ...]:
     """Verify every run of `path` against all rules; never raises for a bad artifact, only for misuse.
 
     `text` and `references` are what the asker holds; `level` and `profiles` demand more than the run claims; `ignore`
     maps rule ids to the reason why they are not counted. `quick` asks sizes and structure only, and hashes nothing.
-    `trust` says whose attestations count, and `log` is the run log that the asker holds (clause 10.7).
+    `trust` says whose attestations count, and `log` is the run log that the asker holds (clause 10.7). `among` names
+    the files of the data set that the runs are part of, where it is more than this file. Of a data set `rows` names a
+    first row and the one behind the last, where not all are asked.
     """
     return tuple(
         _reports(
@@ -56,6 +60,8 @@ def verify(
             ignore=ignore,
             trust=trust,
             log=log,
+            among=among,
+            rows=rows,
         )
     )
 
@@ -65,9 +71,9 @@ def _quick() -> frozenset[str]:
     return _STRUCTURE | {rule.id for rule in catalogue().values() if rule.quick}
 
 
-def validate(path: str | os.PathLike[str]) -> tuple[Report, ...]:
-    """Check structure and schema of every run of `path`, hashing nothing. The verdict is left open."""
-    return tuple(_reports(path, families=_STRUCTURE))
+def validate(path: str | os.PathLike[str], *, rows: tuple[int, int] | None = None) -> tuple[Report, ...]:
+    """Check structure and schema of every run of `path`, hashing nothing. The verdict is left open; `rows` as above."""
+    return tuple(_reports(path, families=_STRUCTURE, rows=rows))
 
 
 def _reports(
@@ -81,17 +87,21 @@ def _reports(
     ignore: Mapping[str, str] | None = None,
     trust: Trust | None = None,
     log: RunLog | None = None,
+    among: Collection[str] = (),
+    rows: tuple[int, int] | None = None,
 ) -> Iterator[Report]:
     try:
-        siblings: Siblings | None = None
-        for artifact in open_artifacts(path):
-            siblings = siblings or Siblings(artifact.source)
+        siblings = whole = set_of(tuple(among)) if among else None
+        for artifact in open_artifacts(path, rows=rows):
+            if siblings is None and artifact.file is not None and artifact.file.rows > 1:
+                siblings = Siblings(artifact.source)
             evidence = Evidence(
                 artifact,
                 text=text,
                 references=references,
                 hashing=families is None,
-                siblings=None if artifact.file is None or artifact.file.rows == 1 else siblings,
+                siblings=siblings,
+                place=None if whole is None else whole.place_of(artifact),
                 profiles=profiles,
                 trust=trust,
                 log=log,

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import capsule as capsules
 from ttsartifact.container import leaves
+from ttsartifact.container.canonical import half_characters
 from ttsartifact.container.hashing import AudioDigests, digest_audio
 from ttsartifact.container.source import JoinedSource, length_of
 from ttsartifact.errors import TtsArtifactError, Unavailable
 from ttsartifact.terms import digest
 from ttsartifact.terms.finding import Mismatch, Recomputed
 from ttsartifact.terms.trace import Trace
-from ttsartifact.verifying.schema import trace_value, violations_of
+from ttsartifact.verifying.schema import trace_values, violations_of
 from ttsartifact.verifying.violation import Violation
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Evidence:
         references: Mapping[str, bytes] | None = None,
         hashing: bool = True,
         siblings: Siblings | None = None,
+        place: int | None = None,
         profiles: Collection[str] = (),
         trust: Trust | None = None,
         log: RunLog | None = None,
@@ -73,6 +75,8 @@ class Evidence:
         self.outcomes: Mapping[str, str] = {}
         """How the rules ended that were asked before; the engine fills it as it goes."""
         self.siblings = siblings
+        self.place = artifact.row if place is None else place
+        """Which of the siblings this run is."""
         self._hashing = hashing
         self.artifact = artifact
         self.descriptor: Descriptor = artifact.descriptor
@@ -108,7 +112,7 @@ class Evidence:
     @cached_property
     def violations(self) -> tuple[Violation, ...]:
         """Where the descriptor or a trace breaks its schema, each under the rule that the schema names."""
-        found = violations_of(self.descriptor.value, self.trace_values)
+        found = (*violations_of(self.descriptor.value, self.trace_values), *self._half_characters())
         # A number that JSON forbids or rounds has its finding already; the schema's complaint is the same mistake.
         numbers = {fault.where: fault.rule for fault in self.artifact.faults if fault.rule in {"CAN03", "CAN04"}}
         if not numbers:
@@ -118,6 +122,13 @@ class Evidence:
         # `203e6` is an integer to JSON Schema and none to the rules: nobody reads it on.
         more = (Violation(rule=rule, where=where) for where, rule in numbers.items() if where not in told)
         return (*kept, *more)
+
+    def _half_characters(self) -> list[Violation]:
+        """Return the places that no UTF-8 can carry: nobody reads them on. JSON writes them as escapes alone."""
+        if not any(fault.rule == "CAN05" for fault in self.artifact.faults):
+            return []
+        message = "half a surrogate pair, which no Unicode text holds"
+        return [Violation(rule="CAN05", where=at, message=message) for at in half_characters(self.descriptor.value)]
 
     @cached_property
     def attestations(self) -> tuple[Attested, ...]:
@@ -226,7 +237,7 @@ class Evidence:
     @cached_property
     def trace_values(self) -> dict[str, Any]:
         """The JSON value of each bound trace part by the trace's name, or `Unparsed` where there is none."""
-        return {name: trace_value(data) for name, data in self._trace_parts.items() if name not in self.unbound}
+        return trace_values({name: data for name, data in self._trace_parts.items() if name not in self.unbound})
 
     @cached_property
     def _traces(self) -> dict[str, Trace | str]:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from functools import cached_property
+from contextlib import suppress
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ttsartifact.container.canonical import canonical_bytes
+from ttsartifact.container.canonical import canonical_bytes, read_json
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.formulas.conditions import conditions, instances
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ttsartifact.container.source import Source
+    from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["Sibling", "Siblings", "conditions_of", "differing"]
+__all__ = ["Sibling", "Siblings", "conditions_of", "differing", "set_of"]
 
 
 class Sibling(NamedTuple):
     """What the rules of a data set ask of a run at once."""
 
     row: int
+    name: str
+    """How the set names it: its row, or its file."""
     artifact_id: str
     run_id: Any
     session: Any
@@ -66,19 +69,29 @@ def _related(pointer: str, listed: str) -> bool:
 class Siblings:
     """Every run of one data set. Its descriptors are read once more, and only when a rule asks."""
 
-    def __init__(self, source: Source) -> None:
-        """Take the file that is open already; the path may lead elsewhere by now."""
-        self._source = source
+    def __init__(self, source: Source | None, *, paths: Iterable[str] = ()) -> None:
+        """Take the file that is open already, since the path may lead elsewhere by now; or many files, by `paths`."""
+        self._named: Callable[[], Iterator[tuple[str, Descriptor]]] = (
+            partial(_files_of, tuple(dict.fromkeys(paths))) if source is None else partial(_rows_of, source)
+        )
+
+    def place_of(self, artifact: Artifact) -> int | None:
+        """Return which of the runs an artifact is; None for one that is not among them."""
+        return self._places.get(artifact.where)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {run.name: run.row for run in self.runs}
 
     @cached_property
     def runs(self) -> tuple[Sibling, ...]:
         """The runs in file order, as far as they can be read; a row that cannot has its own finding."""
-        return tuple(_sibling(row, descriptor) for row, descriptor in enumerate(self._descriptors()))
+        return tuple(_sibling(row, name, descriptor) for row, (name, descriptor) in enumerate(self._named()))
 
     @cached_property
     def conditions(self) -> tuple[dict[str, str], ...]:
         """For each run a digest by condition; "" is that of all together."""
-        return tuple(_conditions(descriptor) for descriptor in self._descriptors())
+        return tuple(_conditions(descriptor) for _, descriptor in self._named())
 
     def sharing(self, field: str, value: Any, *, but: int | None = None) -> list[Sibling]:
         """Return the runs with this value but for the one in row `but`, in file order."""
@@ -107,24 +120,48 @@ class Siblings:
                 found.setdefault(digests[""], []).append((str(run.run_id), run.pcm))
         return found
 
-    def _descriptors(self) -> Iterator[Descriptor]:
-        from ttsartifact.container.parquet_rows import Shelf
 
-        try:
-            for raw in Shelf(self._source).descriptors():
-                value = json.loads(raw)
-                yield Descriptor(raw, value if isinstance(value, dict) else {})
-        except (TtsArtifactError, ValueError, RecursionError):
-            return
+@lru_cache(maxsize=1)
+def set_of(paths: tuple[str, ...]) -> Siblings:
+    """Return the runs of many files as one data set, read once a process for all that are asked about."""
+    return Siblings(None, paths=paths)
 
 
-def _sibling(row: int, descriptor: Descriptor) -> Sibling:
+def _rows_of(source: Source) -> Iterator[tuple[str, Descriptor]]:
+    from ttsartifact.container.parquet_rows import Shelf
+
+    with suppress(TtsArtifactError):
+        for row, raw in enumerate(Shelf(source).descriptors()):
+            yield f"row {row}", _read(raw)
+
+
+def _files_of(paths: Iterable[str]) -> Iterator[tuple[str, Descriptor]]:
+    """Yield the runs of files; one that cannot be read has its own report."""
+    from ttsartifact.reading.artifact import open_artifacts
+
+    for path in paths:
+        with suppress(TtsArtifactError):
+            for artifact in open_artifacts(path):
+                yield artifact.where, artifact.descriptor
+
+
+def _read(raw: bytes) -> Descriptor:
+    """Return what a row states; nothing where that cannot be read, which its own report says."""
+    try:
+        value = read_json(raw)
+    except TtsArtifactError:
+        value = None
+    return Descriptor(raw, value if isinstance(value, dict) else {})
+
+
+def _sibling(row: int, name: str, descriptor: Descriptor) -> Sibling:
     known = descriptor.known
     claims = known("/claims")
     traces = known("/traces")
     listed = [trace for trace in traces if isinstance(trace, dict)] if isinstance(traces, list) else []
     return Sibling(
         row=row,
+        name=name,
         artifact_id=descriptor.artifact_id,
         run_id=known("/run/run_id"),
         session=known("/run/session_id"),

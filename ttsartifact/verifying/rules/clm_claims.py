@@ -91,7 +91,7 @@ def metered_power(evidence: Evidence) -> Answer:
 def repeated_latency(evidence: Evidence) -> Answer:
     if "latency" not in evidence.profiles:
         return NotApplicable("latency is not claimed")
-    siblings, row = evidence.siblings, evidence.artifact.row
+    siblings, row = evidence.siblings, evidence.place
     if siblings is None or row is None:
         return Unverifiable(_ONE_RUN)
     needed = profiles()["latency"].runs
@@ -157,7 +157,7 @@ def consistent_session(evidence: Evidence) -> Answer:
 def equal_but_for_factors(evidence: Evidence) -> Answer:
     if "comparison" not in evidence.profiles:
         return NotApplicable("no comparison is claimed")
-    siblings, row, name = evidence.siblings, evidence.artifact.row, evidence.known("/run/comparison/id")
+    siblings, row, name = evidence.siblings, evidence.place, evidence.known("/run/comparison/id")
     if siblings is None or row is None or name is None:
         return Unverifiable(_ONE_RUN)
     sides: list[Sibling] = siblings.sharing("comparison", name)
@@ -176,7 +176,7 @@ def equal_but_for_factors(evidence: Evidence) -> Answer:
     return [
         Mismatch(
             where=pointer,
-            found=f"another value than row {sides[0].row} has",
+            found=f"another value than {sides[0].name} has",
             expected="the same, or a factor of the comparison",
             message="a condition that confounds the comparison",
         )

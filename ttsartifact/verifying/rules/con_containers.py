@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _NO_RIFF = NotApplicable("no RIFF in this artifact")
-# Keys of file metadata that speak of the file or its schema, and of no run.
-_SCHEMA_KEYS = frozenset({"ARROW:schema", "huggingface", "pandas", "ttsartifact.seal"})
 _PART_KINDS = ("descriptor", "trace", "leaves", "lock", "ref", "attestation")
 
 
@@ -117,9 +115,28 @@ def nothing_only_in_metadata(evidence: Evidence) -> Answer:
     file = evidence.artifact.file
     if file is None:
         return NotApplicable("no Parquet file")
+    from ttsartifact.container.parquet_metadata import foreign
+
     return [
-        Mismatch(where=f"file metadata {key}", found="a key", expected="a column, or a field of the descriptor")
-        for key in sorted(set(file.metadata_keys) - _SCHEMA_KEYS)
+        Mismatch(where=place.where, found=place.found, expected=place.expected)
+        for place in foreign(file.metadata, file.column_metadata)
+    ]
+
+
+@rule("CON17")
+def true_statistics(evidence: Evidence) -> Answer:
+    file = evidence.artifact.file
+    if file is None:
+        return NotApplicable("no Parquet file")
+    return [
+        Mismatch(
+            where=place.where,
+            found=place.found,
+            expected=place.expected,
+            severity=None if place.checked else Severity.WARN,
+            message="" if place.checked else "the file says something of its rows that is not checked here",
+        )
+        for place in file.contradictions(evidence.artifact.row or 0)
     ]
 
 

@@ -26,14 +26,14 @@ def unique_ids(evidence: Evidence) -> Answer:
         ("artifact_id", "", evidence.artifact.artifact_id),
         ("run_id", "/run/run_id", evidence.known("/run/run_id")),
     ):
-        others = siblings.sharing(field, value, but=evidence.artifact.row)
+        others = siblings.sharing(field, value, but=evidence.place)
         if others:
             faults.append(
                 Mismatch(
                     where=where,
                     found=value,
-                    expected=f"another {field} than row {others[0].row}",
-                    message="two rows are one run" if field == "artifact_id" else "two runs share one id",
+                    expected=f"another {field} than {others[0].name}",
+                    message="two files or rows are one run" if field == "artifact_id" else "two runs share one id",
                 )
             )
             break
@@ -62,7 +62,7 @@ def own_words(evidence: Evidence) -> Answer:
         Mismatch(
             where="/input/text/digest",
             found=text,
-            expected=f"{other.text}, as row {other.row} with the same samples",
+            expected=f"{other.text}, as {other.name} with the same samples",
             message="two texts cannot have been spoken by the same samples",
         )
     ]
@@ -70,7 +70,7 @@ def own_words(evidence: Evidence) -> Answer:
 
 def _drifted(evidence: Evidence, siblings: Siblings, session: str) -> list[Mismatch]:
     """Return what differs from the run before this one in its session and is not listed as changed."""
-    row = evidence.artifact.row
+    row = evidence.place
     before = next((run for run in reversed(siblings.sharing("session", session)) if run.row < (row or 0)), None)
     if before is None or row is None:
         return []
@@ -83,7 +83,7 @@ def _drifted(evidence: Evidence, siblings: Siblings, session: str) -> list[Misma
         Mismatch(
             where=pointer,
             found="changed here",
-            expected=f"as in row {before.row}, or listed in /run/changes",
+            expected=f"as in {before.name}, or listed in /run/changes",
             message="a condition drifts within the session",
         )
         for pointer in found

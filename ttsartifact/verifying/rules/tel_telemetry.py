@@ -392,14 +392,14 @@ def own_telemetry(evidence: Evidence) -> Answer:
     if siblings is None or trace is None or not trace.rows:
         return NotApplicable("no telemetry beside that of another run")
     stated = next(entry["digest"] for entry in evidence.known("/traces") if entry["name"] == "telemetry")
-    others = siblings.sharing("telemetry", stated, but=evidence.artifact.row)
+    others = siblings.sharing("telemetry", stated, but=evidence.place)
     if not others:
         return []
     return [
         Mismatch(
             where="trace/telemetry",
             found=stated,
-            expected=f"other readings than those of row {others[0].row}",
+            expected=f"other readings than those of {others[0].name}",
             message="two runs have the same readings, to the nanosecond",
         )
     ]
