@@ -12,7 +12,8 @@ from ttsartifact.cli.speak import EXIT, Usage, progress, say, show
 from ttsartifact.reporting.safe import safe
 
 if TYPE_CHECKING:
-    from ttsartifact.serving.benching import Bench
+    from ttsartifact.serving.benching import Bench, Benched
+    from ttsartifact.terms.policy import Policy
 
 __all__ = ["bench", "stats"]
 
@@ -47,6 +48,8 @@ def bench(
     session: Session = None,
     notes: Notes = None,
     sensor: SensorName = "auto",
+    gate: Annotated[str | None, Option("Judge the runs by a policy; rejects are kept.", metavar="TOML")] = None,
+    report: Annotated[str | None, Option("Write a page of the runs too.", metavar="PAGE.html")] = None,
     same_seed: Annotated[bool, Option("Ask each text alone and in company, and compare the samples.")] = False,
     allow_net: AllowNet = False,
     key_from: KeyFrom = None,
@@ -80,11 +83,23 @@ def bench(
         pcm=pcm,
         stated=held,
     )
-    return _benched(plan, out, sensor, force=force, same_seed=same_seed)
+    policy = _policy(gate)
+    if report is not None:
+        from ttsartifact.container.source import require_room
+
+        require_room(report, replace=force)
+    done = _benched(plan, out, sensor, policy, force=force)
+    if done.path is None:
+        return EXIT.FINDINGS
+    if report is not None:
+        from ttsartifact.cli.reporting_page import write_page
+
+        write_page([done.path], report, force=force)
+    return _say_compared(done.path, done.attempts_path) if same_seed else EXIT.OK
 
 
 def stats(
-    file: Annotated[str, Argument("SET", "A data set that bench or proxy wrote, or an attempts table.")],
+    file: Annotated[str, Argument("SET", "What bench wrote, the folder of a proxy, or an attempts table.")],
     *,
     attempts: Annotated[str | None, Option("The attempts table, where it is not beside SET.", metavar="FILE")] = None,
     by: Annotated[str | None, Option("Split each load by this.", choices=("engine",))] = None,
@@ -106,7 +121,16 @@ def stats(
     return EXIT.FINDINGS if found.disagreements else EXIT.OK
 
 
-def _benched(plan: "Bench", out: str, sensor: str, *, force: bool, same_seed: bool) -> int:
+def _policy(path: str | None) -> "Policy | None":
+    """Read a policy before anything is asked, so that a fault in it costs no load."""
+    if path is None:
+        return None
+    from ttsartifact.gating.policy_file import load_policy
+
+    return load_policy(path)
+
+
+def _benched(plan: "Bench", out: str, sensor: str, policy: "Policy | None", *, force: bool) -> "Benched":
     from ttsartifact.reporting.loads import summary_lines
     from ttsartifact.serving.benching import bench as benched
     from ttsartifact.serving.summing import summarise
@@ -119,15 +143,19 @@ def _benched(plan: "Bench", out: str, sensor: str, *, force: bool, same_seed: bo
         say=note,
         progress=lambda number, total: progress(number, total, "requests"),
     )
+    if done.path is not None and policy is not None:
+        from ttsartifact.packing.judging import gate as judged
+
+        verdicts = judged([done.path], policy, done.path, replace=True)
+        failed = sum(each.failed for each in verdicts)
+        note(f"policy {policy.id}: {failed} of {len(verdicts)} runs failed promotion, all kept")
     found = summarise(done.path or done.attempts_path, done.attempts_path)
     show(summary_lines(found))
     written = f"{safe(done.path)}: {found.runs} runs; " if done.path else "no answer was audio; "
     say(f"{written}{safe(done.attempts_path)}: {found.rows} rows")
     if done.kept is not None:
         note(f"what was delivered and became no artifact is kept in {done.kept}")
-    if done.path and same_seed:
-        return _say_compared(done.path, done.attempts_path)
-    return EXIT.OK if done.path else EXIT.FINDINGS
+    return done
 
 
 def _say_compared(path: str, attempts: str) -> int:

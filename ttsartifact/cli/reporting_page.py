@@ -1,13 +1,14 @@
 """The act behind `report`: one HTML file that shows a run, two, or a set."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, files_under
 from ttsartifact.cli.options import Files, Force, Option
 from ttsartifact.cli.speak import error_line, exit_of, passing, progress, say_written, worst
 
-__all__ = ["report"]
+__all__ = ["report", "write_page"]
 
 
 def report(
@@ -19,6 +20,11 @@ def report(
     force: Force = False,
 ) -> int:
     """Write the page and return the exit code."""
+    return write_page(files_under(files), out, force=force)
+
+
+def write_page(paths: Sequence[str], out: str, *, force: bool) -> int:
+    """Write the page of some files, say what was written, and return the exit code."""
     from ttsartifact.container.source import require_room, write_whole
     from ttsartifact.reporting.page.building import page_of
     from ttsartifact.reporting.safe import safe
@@ -27,7 +33,7 @@ def report(
         require_room(out, replace=force)
     passing("verifying and drawing")
     try:
-        page = page_of(files_under(files), beside=out, on_progress=_tell)
+        page = page_of(paths, beside=out, on_progress=_tell)
     finally:
         passing()
     with delivered(out) as path, write_whole(path, replace=force) as file:

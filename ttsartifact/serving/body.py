@@ -71,7 +71,7 @@ class BodyReader:
                 self._first_deflated = False
                 if data[0] & 0x0F != 8:  # many servers send raw deflate under the name of the zlib format
                     self._inflate = zlib.decompressobj(-15)
-            return self._inflate.decompress(data, _MOST_BYTES)
+            return self._inflate.decompress(data, _MOST_BYTES + 1 - self._decoded)
         except zlib.error as error:
             raise Refused(f"the body is not {self.encoding}: {error}", where="body") from error
 
@@ -91,7 +91,7 @@ class _Json:
     """The body is one JSON document: an error, or base64 of the whole audio."""
 
     def __init__(self) -> None:
-        self._held = b""
+        self._held = bytearray()
 
     def take(self, data: bytes) -> Iterator[bytes]:
         self._held += data
@@ -100,10 +100,11 @@ class _Json:
         return iter(())
 
     def end(self) -> Iterator[bytes]:
-        value = _parsed(self._held, "body")
+        raw = bytes(self._held)
+        value = _parsed(raw, "body")
         audio = _audio_in(value)
         if audio is None:
-            raise Said(_words_of(value, self._held))
+            raise Said(_words_of(value, raw))
         yield _decoded(audio, "body")
 
 
@@ -111,7 +112,7 @@ class _Events:
     """The body is a stream of server-sent events, some of which carry base64 of audio (WHATWG HTML, clause 9.2)."""
 
     def __init__(self) -> None:
-        self._line = b""
+        self._line = bytearray()
         self._data: list[bytes] = []
         self._size = 0
         self._after_cr = False
@@ -120,16 +121,17 @@ class _Events:
         if self._after_cr and data[:1] == b"\n":
             data = data[1:]
         self._after_cr = data[-1:] == b"\r" if data else self._after_cr
-        *lines, rest = (self._line + data).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        for line in lines:
+        first, *others = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        self._line += first
+        self._bounded(len(self._line))
+        for following in others:
+            line, self._line = bytes(self._line), bytearray(following)
             yield from self._taken(line)
-        self._line = rest
-        self._bounded(len(rest))
 
     def end(self) -> Iterator[bytes]:
         if self._line:
-            yield from self._taken(self._line)
-            self._line = b""
+            yield from self._taken(bytes(self._line))
+            self._line = bytearray()
         yield from self._taken(b"")  # a last event without its empty line; some servers forget it
 
     def _taken(self, line: bytes) -> Iterator[bytes]:

@@ -133,7 +133,7 @@ class Keeper:
             run.logs.queue.append((exchange.t_submit_ns, waiting, min(server.running, server.queue_depth)))
         else:
             run.logs.depth = exchange.in_flight if server.queue_depth is None else server.queue_depth
-        if server.batch_size is not None:
+        if server.batch_size is not None and (server.batch_index or 0) < server.batch_size:
             run.logs.batch = (server.batch_size, server.batch_index or 0)
         return run
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.container.carrier import SUFFIXES
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.quantiles import interval_ranks, quantile_cont
 from ttsartifact.reading.artifact import open_artifacts
 from ttsartifact.reading.derived import figures_of_artifact
-from ttsartifact.serving.attempts import Attempt, Law, attempts_beside, read_attempts
+from ttsartifact.serving.attempts import SUFFIX, Attempt, Law, attempts_beside, read_attempts
 from ttsartifact.serving.exchange import Status
 
 if TYPE_CHECKING:
@@ -87,12 +88,12 @@ def summarise(
 ) -> Summary:
     """Sum up the data set `path` and its attempts: those beside it unless named; either may be the only one.
 
+    A folder, as a proxy writes it, is all artifacts and all tables that lie in it. A table alone may be `path` too.
     Raises Refused where there is neither, and whatever opening them raises.
     """
-    beside = os.fspath(attempts) if attempts is not None else attempts_beside(path)
-    is_table = os.fspath(path).endswith(".attempts.parquet")
-    rows = read_attempts(path if is_table else beside) if is_table or os.path.exists(beside) else []
-    held = {} if is_table or not os.path.exists(path) else _runs(path)
+    tables = [os.fspath(attempts)] if attempts is not None else _tables(os.fspath(path))
+    rows = [row for table in tables for row in read_attempts(table)]
+    held = {key: value for file in _sets(os.fspath(path)) for key, value in _runs(file).items()}
     if not rows and not held:
         raise Refused("there is nothing to sum up", where=os.fspath(path), expected="runs, or an attempts table")
     requests = _joined(rows, held)
@@ -105,6 +106,25 @@ def summarise(
         groups=tuple(_group(members, by_engine=by_engine) for members in groups.values()),
         disagreements=tuple(_disagreements(rows, held)),
     )
+
+
+def _tables(path: str) -> list[str]:
+    """Return the attempts tables that belong to a path: itself, those in a folder, or the one beside a data set."""
+    if path.endswith(SUFFIX):
+        return [path]
+    if os.path.isdir(path):
+        return sorted(os.path.join(path, name) for name in os.listdir(path) if name.endswith(SUFFIX))
+    beside = attempts_beside(path)
+    return [beside] if os.path.exists(beside) else []
+
+
+def _sets(path: str) -> list[str]:
+    """Return the artifacts that a path names: itself, or those in a folder."""
+    if path.endswith(SUFFIX) or not os.path.lexists(path):
+        return []
+    if os.path.isdir(path):
+        return sorted(os.path.join(path, name) for name in os.listdir(path) if name.lower().endswith(SUFFIXES))
+    return [path]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
