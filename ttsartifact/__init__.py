@@ -1,6 +1,7 @@
 """One file a run of speech synthesis: the audio, its conditions, its timebase, and digests over every byte.
 
 `Recorder` stamps the chunks of an engine as they reach host memory, and `record_command` does it for any command.
+`record_http` does it for one answer of a speech server, which a `SpeechRequest` asks for.
 `recover` makes an artifact of what was delivered when a recording did not come to its end.
 `pack` makes one file of what was recorded, whole or not at all.
 `open` reads it back, lazily and within limits, as an `Artifact` with its `Descriptor` and `Trace`s; `read_range` reads
@@ -103,6 +104,8 @@ if TYPE_CHECKING:
         RunnerInfo,
         SoundFormat,
     )
+    from ttsartifact.serving.recording import record_http
+    from ttsartifact.serving.request import SpeechRequest
     from ttsartifact.terms.cause import Cause
     from ttsartifact.terms.descriptor import Descriptor, absent
     from ttsartifact.terms.draft import Draft
@@ -118,6 +121,8 @@ __version__ = "0.1.0"
 _PLACES = {
     "ttsartifact.gating.policy_file": ("load_policy", "policy_of"),
     "ttsartifact.packing.judging": ("Judged", "gate"),
+    "ttsartifact.serving.recording": ("record_http",),
+    "ttsartifact.serving.request": ("SpeechRequest",),
     "ttsartifact.terms.policy": ("Check", "Policy"),
     "ttsartifact.formulas.draws": ("draw", "schedule"),
     "ttsartifact.formulas.pcm_events": ("PcmFormat", "length_us"),
@@ -293,6 +298,7 @@ __all__ = [
     "SoundFormat",
     "Source",
     "Span",
+    "SpeechRequest",
     "StageComparison",
     "Standing",
     "Stated",
@@ -328,6 +334,7 @@ __all__ = [
     "read_range",
     "reattach",
     "record_command",
+    "record_http",
     "record_tts",
     "recover",
     "rerun_command",

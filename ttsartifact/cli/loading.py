@@ -1,24 +1,34 @@
 """The acts behind bench and stats: loads on a speech server, and what they came to."""
 
 import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from ttsartifact.cli.files import lines_of
 from ttsartifact.cli.making import Notes, SensorName, Session, given_text, note, numbers, sensor_of
 from ttsartifact.cli.options import Argument, Force, Option, Out, Params
-from ttsartifact.cli.serving import AllowNet, KeyFrom, held_conditions, request_of
+from ttsartifact.cli.serving import (
+    AllowNet,
+    KeyFrom,
+    ServerDevice,
+    ServerEngine,
+    ServerPcm,
+    held_conditions,
+    request_of,
+)
 from ttsartifact.cli.speak import EXIT, Usage, progress, say, show
 from ttsartifact.reporting.safe import safe
 
 if TYPE_CHECKING:
     from ttsartifact.serving.benching import Bench, Benched
+    from ttsartifact.serving.schedule import Load
     from ttsartifact.terms.policy import Policy
 
 __all__ = ["bench", "stats"]
 
-_DEVICES = ("cpu", "cuda", "rocm", "mps", "xpu", "npu", "other")
 _LAWS = ("poisson", "constant")
+LeaveAfter = Annotated[
+    float | None, Option("Leave each answer MS after its first byte: barge-in.", metavar="MS", least=0)
+]
 
 
 def bench(
@@ -34,17 +44,12 @@ def bench(
     requests: Annotated[int, Option("Requests of each load.", metavar="N", least=1)] = 20,
     warmup: Annotated[int, Option("Requests before each load; they are in no statistic.", metavar="N", least=0)] = 1,
     max_in_flight: Annotated[int, Option("Requests that an open load holds at most.", metavar="N", least=1)] = 256,
-    leave_after: Annotated[
-        float | None,
-        Option("Leave each answer MS after its first byte: barge-in.", metavar="MS", least=0),
-    ] = None,
+    leave_after: LeaveAfter = None,
     timeout: Annotated[float | None, Option("End a request after S seconds.", metavar="S", least=0)] = None,
     param: Params = (),
-    pcm: Annotated[
-        str | None, Option("The format of raw PCM, where the server does not state it.", metavar="FORMAT")
-    ] = None,
-    engine: Annotated[str | None, Option("The engine, unless the server states it.", metavar="NAME@VERSION")] = None,
-    device: Annotated[str | None, Option("Where it computes, where the server does not say.", choices=_DEVICES)] = None,
+    pcm: ServerPcm = None,
+    engine: ServerEngine = None,
+    device: ServerDevice = None,
     session: Session = None,
     notes: Notes = None,
     sensor: SensorName = "auto",
@@ -56,45 +61,35 @@ def bench(
     force: Force = False,
 ) -> int:
     """Put loads on a server, write the data set and the attempts, and say what they came to."""
-    texts = _texts(text, text_file)
-    params = numbers(param)
+    from ttsartifact.serving.benching import Bench
+
+    texts, params = _texts(text, text_file), numbers(param)
     wanted = tuple(
-        request_of(url, words, where="URL", allow_net=allow_net, timeout=timeout, params=params, key_from=key_from)
+        request_of(
+            url,
+            words,
+            where="URL",
+            allow_net=allow_net,
+            timeout=timeout,
+            params=params,
+            key_from=key_from,
+            leave_after_ms=leave_after,
+        )
         for words in texts
     )
-    if leave_after is not None:
-        from dataclasses import replace
-
-        wanted = tuple(replace(each, leave_after_s=leave_after / 1000) for each in wanted)
-    held = held_conditions(engine=engine, device=device, session=session, notes=notes)
     if same_seed:
-        concurrency, requests = f"1,{_company(concurrency, rate)}", max(requests, 2 * len(texts))
-        if "seed" not in params:
-            note("no seed is sent (--param seed=N), so that what differs may be the draw")
-    plan = _plan(
-        wanted,
-        concurrency=concurrency if concurrency or rate else "1",
-        rate=rate,
-        arrivals=arrivals,
-        seed=schedule_seed,
-        most=max_in_flight,
-        requests=requests,
+        concurrency, requests = _in_company(concurrency, rate, params), max(requests, 2 * len(texts))
+    plan = Bench(
+        requests=wanted,
+        loads=_loads(concurrency, rate, arrivals, schedule_seed, max_in_flight),
+        count=requests,
         warmup=warmup,
         pcm=pcm,
-        stated=held,
+        stated=held_conditions(engine=engine, device=device, session=session, notes=notes),  # type: ignore[arg-type]
     )
-    policy = _policy(gate)
-    if report is not None:
-        from ttsartifact.container.source import require_room
-
-        require_room(report, replace=force)
-    done = _benched(plan, out, sensor, policy, force=force)
+    done = _benched(plan, out, sensor, _policy(gate), report, force=force)
     if done.path is None:
         return EXIT.FINDINGS
-    if report is not None:
-        from ttsartifact.cli.reporting_page import write_page
-
-        write_page([done.path], report, force=force)
     return _say_compared(done.path, done.attempts_path) if same_seed else EXIT.OK
 
 
@@ -130,11 +125,17 @@ def _policy(path: str | None) -> "Policy | None":
     return load_policy(path)
 
 
-def _benched(plan: "Bench", out: str, sensor: str, policy: "Policy | None", *, force: bool) -> "Benched":
+def _benched(
+    plan: "Bench", out: str, sensor: str, policy: "Policy | None", page: str | None, *, force: bool
+) -> "Benched":
     from ttsartifact.reporting.loads import summary_lines
     from ttsartifact.serving.benching import bench as benched
     from ttsartifact.serving.summing import summarise
 
+    if page is not None:
+        from ttsartifact.container.source import require_room
+
+        require_room(page, replace=force)
     done = benched(
         plan,
         out,
@@ -155,6 +156,10 @@ def _benched(plan: "Bench", out: str, sensor: str, policy: "Policy | None", *, f
     say(f"{written}{safe(done.attempts_path)}: {found.rows} rows")
     if done.kept is not None:
         note(f"what was delivered and became no artifact is kept in {done.kept}")
+    if done.path is not None and page is not None:
+        from ttsartifact.cli.reporting_page import write_page
+
+        write_page([done.path], page, force=force)
     return done
 
 
@@ -169,35 +174,28 @@ def _say_compared(path: str, attempts: str) -> int:
     return EXIT.OK if all(each.outcome in steady for each in found) else EXIT.FINDINGS
 
 
-def _company(concurrency: str | None, rate: str | None) -> int:
-    """Return how many are in flight together when texts are asked in company: the one number that was given, or 4."""
+def _in_company(concurrency: str | None, rate: str | None, params: dict[str, Any]) -> str:
+    """Return the loads that ask texts alone and then in company: of the one number that was given, or of 4."""
     found = [int(number) for number in _listed(concurrency, "--concurrency", int)]
     if rate is not None or len(found) > 1 or found == [1]:
         raise Usage("--same-seed takes one --concurrency above 1, and no --rate")
-    return found[0] if found else 4
+    if "seed" not in params:
+        note("no seed is sent (--param seed=N), so that what differs may be the draw")
+    return f"1,{found[0] if found else 4}"
 
 
-def _plan(
-    wanted: Sequence[Any],
-    *,
-    concurrency: str | None,
-    rate: str | None,
-    arrivals: str,
-    seed: str,
-    most: int,
-    requests: int,
-    warmup: int,
-    pcm: str | None,
-    stated: dict[str, Any],
-) -> "Bench":
+def _loads(
+    concurrency: str | None, rate: str | None, arrivals: str, seed: str, most_in_flight: int
+) -> "tuple[Load, ...]":
+    """Return the loads that were asked for; without any, one request in flight."""
     from ttsartifact.serving.attempts import Law
-    from ttsartifact.serving.benching import Bench
     from ttsartifact.serving.schedule import loads_of
 
     flights = tuple(int(number) for number in _listed(concurrency, "--concurrency", int))
     rates = tuple(_listed(rate, "--rate", float))
-    loads = loads_of(flights, rates, law=Law(arrivals), seed=seed, most_in_flight=most)
-    return Bench(requests=tuple(wanted), loads=loads, count=requests, warmup=warmup, pcm=pcm, stated=stated)  # type: ignore[arg-type]
+    return loads_of(
+        flights if flights or rates else (1,), rates, law=Law(arrivals), seed=seed, most_in_flight=most_in_flight
+    )
 
 
 def _texts(text: str | None, text_file: str | None) -> list[bytes]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from ttsartifact.cli.making import Notes, Session, note
 from ttsartifact.cli.options import Argument, Force, Option
-from ttsartifact.cli.serving import AllowNet, held_conditions
+from ttsartifact.cli.serving import AllowNet, ServerDevice, ServerEngine, ServerPcm, held_conditions
 from ttsartifact.cli.speak import EXIT, Usage, say
 from ttsartifact.reporting.safe import safe
 
@@ -14,19 +14,15 @@ if TYPE_CHECKING:
 
 __all__ = ["import_", "proxy"]
 
-_DEVICES = ("cpu", "cuda", "rocm", "mps", "xpu", "npu", "other")
-
 
 def proxy(
     *,
     to: Annotated[str, Option("The server that answers.", metavar="URL")],
     out: Annotated[str, Option("The folder for artifacts and attempts.", short="-o", metavar="DIR")],
     listen: Annotated[str, Option("Where clients ask; port 0 takes a free one.", metavar="HOST:PORT")] = "127.0.0.1:0",
-    pcm: Annotated[
-        str | None, Option("The format of raw PCM, where the server does not state it.", metavar="FORMAT")
-    ] = None,
-    engine: Annotated[str | None, Option("The engine, unless the server states it.", metavar="NAME@VERSION")] = None,
-    device: Annotated[str | None, Option("Where it computes, unless the server says.", choices=_DEVICES)] = None,
+    pcm: ServerPcm = None,
+    engine: ServerEngine = None,
+    device: ServerDevice = None,
     session: Session = None,
     notes: Notes = None,
     allow_net: AllowNet = False,

@@ -12,11 +12,29 @@ if TYPE_CHECKING:
     from ttsartifact.packing.pack import Packed
     from ttsartifact.serving.request import SpeechRequest
 
-__all__ = ["AllowNet", "KeyFrom", "held_conditions", "record_answer", "request_of", "tell_recorded"]
+__all__ = [
+    "AllowNet",
+    "KeyFrom",
+    "ServerDevice",
+    "ServerEngine",
+    "ServerPcm",
+    "held_conditions",
+    "record_answer",
+    "request_of",
+    "tell_recorded",
+]
 
 AllowNet = Annotated[bool, Option("Speak to a server on another machine; the text leaves this one.")]
 KeyFrom = Annotated[
     str | None, Option("The environment variable that holds the server's key; recorded nowhere.", metavar="VARIABLE")
+]
+ServerPcm = Annotated[
+    str | None, Option("The format of raw PCM, where the server does not state it.", metavar="FORMAT")
+]
+ServerEngine = Annotated[str | None, Option("The engine, unless the server states it.", metavar="NAME@VERSION")]
+ServerDevice = Annotated[
+    str | None,
+    Option("Where it computes, unless the server says.", choices=("cpu", "cuda", "rocm", "mps", "xpu", "npu", "other")),
 ]
 _PATIENCE_S = 120.0
 
@@ -30,6 +48,7 @@ def request_of(
     timeout: float | None,
     params: dict[str, Any],
     key_from: str | None,
+    leave_after_ms: float | None = None,
 ) -> "SpeechRequest":
     """Return the request that a command line asks for, or raise Usage for one that may not leave this machine."""
     from ttsartifact.serving.request import SpeechRequest, require_allowed
@@ -44,6 +63,7 @@ def request_of(
         params=params,
         headers=_authorised(key_from),
         timeout_s=timeout or _PATIENCE_S,
+        leave_after_s=None if leave_after_ms is None else leave_after_ms / 1000,
     )
 
 
