@@ -102,7 +102,8 @@ def samples_of(artifact: Shown) -> NDArray[Any]:
     form = artifact.wave.format
     stored = FORMATS[form.subtype].stored
     if form.subtype in {"alaw", "mulaw"}:
-        return np.array(g711(form.subtype), "<i2")[np.frombuffer(data, "u1")].reshape(-1, form.channels)
+        codes: NDArray[Any] = np.array(g711(form.subtype), "<i2")[np.frombuffer(data, "u1")]
+        return codes.reshape(-1, form.channels)
     if stored is not None:
         return np.frombuffer(data, stored).reshape(-1, form.channels)
     octets: NDArray[np.uint8] = np.frombuffer(data, "u1").reshape(-1, 3)

@@ -97,8 +97,8 @@ def _lane(title: str, form: str, values: list[tuple[str, float | None]]) -> Html
     for session, group in groupby(values, key=lambda each: each[0]):
         part = [value for _, value in group]
         if place:
-            x = f"{place * _WIDTH / len(values):.1f}"
-            marks.append(element("rect", x=x, y=0, width="1", height=_HEIGHT, class_="stall"))
+            seam = f"{place * _WIDTH / len(values):.1f}"
+            marks.append(element("rect", x=seam, y=0, width="1", height=_HEIGHT, class_="stall"))
         for n, value in enumerate(part, place):
             if value is not None:
                 x, y = (n + 0.5) * _WIDTH / len(values), 4 + (high - value) / span * (_HEIGHT - 12)
