@@ -19,7 +19,7 @@ README = Path(__file__).parent.parent.parent / "README.md"
 GROUP: Any = typer.main.get_command(app)
 COMMANDS = (
     *("record", "recover", "bench", "proxy", "stats"),
-    *("run", "adapt", "show", "verify", "validate", "rerun", "diff", "session", "claim", "report", "align"),
+    *("run", "adapt", "show", "verify", "validate", "rerun", "diff", "session", "claim", "report", "align", "export"),
     *("pack", "unpack", "import", "convert", "strip", "reattach"),
     *("perturb", "gallery", "gate", "sign", "timestamp", "log", "publish"),
     *("conform", "fixtures", "explain", "schema", "completion", "doctor"),

@@ -192,6 +192,13 @@ COMMANDS: dict[str, Command] = {
             "the mapping, and the digest of the log.",
         ),
         Command(
+            "export",
+            "exporting:export",
+            "Write runs in the form of another viewer.",
+            "--perfetto writes trace events that ui.perfetto.dev opens: request, chunks and what a player plays as "
+            "slices, power, clocks, utilisation, queue and meters as counters. Runs that read UTC stand on one axis.",
+        ),
+        Command(
             "pack",
             "carriers:pack",
             "Make an artifact of audio and a descriptor.",
