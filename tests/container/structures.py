@@ -62,6 +62,7 @@ def _extra(chance: random.Random) -> bytes:
         _chunk(b"id3 ", b"ID3\4\0\0\0\0\0\0"),
         _chunk(b"note", chance.randbytes(chance.randrange(40))),
         _chunk(b"axml", b"<x/>"),
+        _chunk(b"acid", bytes(chance.choice((0, 10, 24)))),
     ))  # fmt: skip
 
 
@@ -89,12 +90,12 @@ def _wav(chance: random.Random) -> bytes:
         bits,
     )
     if extended:
-        valid = chance.choice((0, bits - 1, bits + 1)) if fault == "valid" else bits
+        valid = chance.choice((0, 8, 12, 16, 24, bits - 1, bits + 1)) if fault == "valid" else bits
         mask = chance.choice((0, 3, 4, 8, 0x3F)) if fault == "mask" else 0
         inner = chance.choice((1, 2, 3, 6, 0xFFFE)) if fault == "subtype" else tag
         fmt += struct.pack("<HHIH", 0 if fault == "extension" else 22, valid, mask, inner) + _GUID_TAIL
     elif chance.random() < 0.3:
-        fmt += struct.pack("<H", chance.choice((0, 0, 22)))
+        fmt += chance.choice((b"\0\0", b"\0\0", b"\x16\0", b"\2\0\1\0"))
     data = b"data" + struct.pack("<I", len(pcm)) + pcm + (b"" if fault == "unpadded" else b"\0" * (len(pcm) & 1))
     chunks = [_chunk(b"fmt ", fmt), data]
     if fault == "fmt twice":
@@ -178,7 +179,7 @@ def _flac(chance: random.Random) -> bytes:
     start = _flac_start(data)
     frames = _flac_pieces(data, start)
     fault = chance.choice(
-        ("", "", "", "info", "lost", "twice", "swapped", "count", "unknown", "behind", "another", "header")
+        ("", "", "", "info", "lost", "twice", "swapped", "count", "unknown", "behind", "another", "header", "hidden")
     )
     head = data[:start]
     if fault in {"lost", "twice", "swapped"} and len(frames) > 1:
@@ -198,11 +199,28 @@ def _flac(chance: random.Random) -> bytes:
     body = b"".join(frames)
     if fault == "behind":
         body += chance.choice((b"\0", bytes(9), b"TAG" + bytes(125), chance.randbytes(50)))
+    if fault == "hidden":
+        return _hiding(chance)
     if fault == "another":
         other = _sound(9, "FLAC", subtype, 48_000, 1, None)
         head = _packed(head, 0, (1 << 36) - 1) if chance.random() < 0.7 else head
         body += chance.choice((other, other[_flac_start(other) :]))
     return head + body
+
+
+def _hiding(chance: random.Random) -> bytes:
+    """Return a FLAC of stored samples of which the first frame holds frames of its own, in step or not."""
+    noise, first = chance.randbytes(8192), chance.choice((1, 2, 50))
+    inner = b"".join(_stored(first + number, bytes(64)) for number in range(chance.randint(1, 12)))
+    frames = [_stored(0, inner + noise[len(inner) :]), _stored(1, noise), _stored(2, noise)]
+    packed = 16_000 << 44 | 15 << 36 | 3 * 4096
+    return b"fLaC\x80\0\0\x22\x10\0\x10\0" + bytes(6) + packed.to_bytes(8, "big") + bytes(16) + b"".join(frames)
+
+
+def _stored(number: int, samples: bytes) -> bytes:
+    head = b"\xff\xf8\x70\x08" + bytes([number]) + (len(samples) // 2 - 1).to_bytes(2, "big")
+    frame = head + bytes([crc.crc8(head)]) + b"\2" + samples
+    return frame + crc.crc16(0, frame).to_bytes(2, "big")
 
 
 def _packed(head: bytes, value: int, mask: int) -> bytes:
@@ -257,6 +275,9 @@ def _mp3(chance: random.Random) -> bytes:
         "behind": lambda: data + chance.choice((b"\n", bytes(500), chance.randbytes(77))),
         "count": lambda: _counting(data, chance.randint(1, 60)),
         "delay": lambda: _delayed(data, chance),
+        "writer": lambda: data.replace(b"LAME", chance.choice((b"GOGO", b"Lavc", bytes(4))), 1),
+        "flags": lambda: _flagged(data, chance.randrange(16)),
+        "side": lambda: data[: size * 2 + 5] + chance.randbytes(3) + data[size * 2 + 8 :],
         "stereo": lambda: data[size:] + _sound(2, "MP3", None, 16_000, 1 + chance.randrange(2), 0.5),
         "ape": lambda: data + _ape(data[size : size * 3] if chance.random() < 0.5 else b"a title"),
     }
@@ -266,6 +287,11 @@ def _mp3(chance: random.Random) -> bytes:
 def _counting(data: bytes, count: int) -> bytes:
     place = max(data.find(b"Xing"), data.find(b"Info"))
     return data[: place + 8] + count.to_bytes(4, "big") + data[place + 12 :] if place > 0 else data
+
+
+def _flagged(data: bytes, flags: int) -> bytes:
+    place = max(data.find(b"Xing"), data.find(b"Info"))
+    return data[: place + 7] + bytes([flags]) + data[place + 8 :] if place > 0 else data
 
 
 def _delayed(data: bytes, chance: random.Random) -> bytes:
