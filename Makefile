@@ -26,6 +26,12 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/walking_speed.py
 	$(BIN)/python benchmarks/parquet_pruning.py
 	$(BIN)/python benchmarks/recorder_overhead.py
+	$(BIN)/python benchmarks/recorder_pace.py
+
+.PHONY: faults
+# A thousand faults happen to recordings: kills, signals, full disks, exceptions everywhere, deadlines, two writers.
+faults: $(STAMP) tools
+	$(BIN)/python tests/inject_faults.py
 
 # Real engines by mode: what was recorded, which level it reached, and what a rerun gave. The neural ones are packages.
 engines: $(STAMP) tools

@@ -11,7 +11,7 @@ import pytest
 
 from ttsartifact.container import riff
 from ttsartifact.container.source import BytesSource
-from ttsartifact.errors import Damaged, InvalidDescriptor, Refused, TooLarge
+from ttsartifact.errors import Damaged, InvalidDescriptor, Refused, TooLarge, TtsArtifactError
 from ttsartifact.packing import carriers, pack
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms import digest
@@ -170,3 +170,23 @@ def test_embedded_references_travel(tmp_path: Path) -> None:
 
     pack.pack(replace(run, references={0: clip}), BytesSource(kit.wav()), tmp_path / "run.tts.wav")
     assert open_artifact(tmp_path / "run.tts.wav").parts.part("ref/0") == clip
+
+
+@pytest.mark.parametrize("kept", [1, 3, 4, 8, 100, 1000, None])
+def test_a_sealing_that_was_cut_can_be_done_again(tmp_path, kept):
+    """A crash between the append and the patch leaves a bare file with some of a capsule behind it."""
+    bare = kit.wav()
+    (tmp_path / "whole.wav").write_bytes(bare)
+    pack.seal_in_place(kit.draft(), tmp_path / "whole.wav")
+    whole = (tmp_path / "whole.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(bare + whole[len(bare) :][:kept])
+    pack.seal_in_place(kit.draft(), tmp_path / "cut.wav")
+    assert (tmp_path / "cut.wav").read_bytes() == whole
+
+
+def test_other_bytes_behind_a_riff_are_not_cut_off(tmp_path):
+    """They are not ours: the file is refused as it is, and stays as it is."""
+    (tmp_path / "a.wav").write_bytes(kit.wav() + b"LIST" + b"x" * 40)
+    with pytest.raises(TtsArtifactError, match="bytes after the end of the container"):
+        pack.seal_in_place(kit.draft(), tmp_path / "a.wav")
+    assert (tmp_path / "a.wav").read_bytes() == kit.wav() + b"LIST" + b"x" * 40

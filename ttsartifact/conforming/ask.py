@@ -81,7 +81,10 @@ def ask(case: Case, command: Sequence[str], *, timeout_s: float = 30) -> Answer:
 def _end(child: subprocess.Popen[bytes]) -> None:
     # It may have left children behind, whether it answered or not; they share its group.
     with suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
+        if hasattr(os, "killpg"):
+            os.killpg(child.pid, signal.SIGKILL)
+        else:
+            child.kill()
     child.wait()
 
 

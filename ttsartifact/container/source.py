@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import stat
+from _thread import allocate_lock  # threading would cost a reader a millisecond
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
@@ -102,9 +103,9 @@ class FileSource:
     def read_at(self, offset: int, size: int) -> bytes:
         """Return exactly `size` bytes from `offset`."""
         _require(offset, size, self.size)
-        data = os.pread(self._fd, size, offset)
+        data = _read_some(self._fd, size, offset)
         while len(data) < size:  # a short read is legal, and Linux stops at 2 GiB
-            more = os.pread(self._fd, size - len(data), offset + len(data))
+            more = _read_some(self._fd, size - len(data), offset + len(data))
             if not more:
                 raise Damaged("the file shrank while it was read", where=f"offset {offset + len(data)}")
             data += more
@@ -115,7 +116,7 @@ class FileSource:
         _require(offset, len(buffer), self.size)
         done = 0
         while done < len(buffer):
-            got = os.preadv(self._fd, [buffer[done:]], offset + done)
+            got = _read_some_into(self._fd, buffer[done:], offset + done)
             if got == 0:
                 raise Damaged("the file shrank while it was read", where=f"offset {offset + done}")
             done += got
@@ -294,6 +295,28 @@ def _copy_in_kernel(source_fd: int, offset: int, size: int, out: BinaryIO) -> No
             raise Damaged("the file shrank while it was copied", where=f"offset {offset + done}")
         done += got
     out.seek(0, os.SEEK_END)
+
+
+_SEEKING = allocate_lock()
+"""Of a descriptor whose place is moved before each read, where a system has no positioned read (Windows)."""
+
+
+def _read_some(descriptor: int, size: int, offset: int) -> bytes:
+    """Return up to `size` bytes from `offset`, whichever thread asks."""
+    if hasattr(os, "pread"):
+        return os.pread(descriptor, size, offset)
+    with _SEEKING:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, size)
+
+
+def _read_some_into(descriptor: int, buffer: memoryview, offset: int) -> int:
+    """Fill what it can of `buffer` from `offset`, and return how many bytes that were."""
+    if hasattr(os, "preadv"):
+        return os.preadv(descriptor, [buffer], offset)
+    data = _read_some(descriptor, len(buffer), offset)
+    buffer[: len(data)] = data
+    return len(data)
 
 
 def _require(offset: int, size: int, available: int) -> None:

@@ -147,8 +147,10 @@ def seal_in_place(draft: Draft, path: Path | str) -> Packed:
     """Turn the bare WAV at `path` into an artifact without copying its audio.
 
     The capsule is appended and synced before the header is patched: a crash leaves either the bare file with bytes
-    behind it, which still plays, or the artifact. An error leaves the bare file as it was.
+    behind it, which still plays, or the artifact. An error leaves the bare file as it was. What such a crash left
+    behind the file is cut off first: a capsule whose header was never patched in.
     """
+    _cut_unfinished(path)
     with FileSource(path) as source:
         run = build(draft, source)
         if run.wave is None:
@@ -174,6 +176,23 @@ def seal_in_place(draft: Draft, path: Path | str) -> Packed:
                 file.truncate(size)
                 raise
     return _packed(run, path)
+
+
+def _cut_unfinished(path: Path | str) -> None:
+    """Cut off our pointer and capsule behind the end of a RIFF, as a sealing leaves them that did not come to its end.
+
+    Other bytes there are not ours, and stay.
+    """
+    ours = riff.pointer_chunk(f"sha256:{'0' * 64}").partition(b"sha256:")[0]
+    with FileSource(path) as source:
+        head = source.read_at(0, min(12, source.size))
+        if head[:4] != b"RIFF" or not riff.recognise(head):
+            return
+        size = int.from_bytes(head[4:8], "little")
+        end = 8 + size + (size & 1)
+        behind = source.read_at(end, min(len(ours), source.size - end)) if end < source.size else b""
+    if behind and ours.startswith(behind):
+        os.truncate(path, end)
 
 
 def _packed(run: Run, out: Path | str) -> Packed:

@@ -128,6 +128,8 @@ class Recorder:
                 self._run.sampler.abandon()
                 self._run.journal.remove()
                 raise
+            if hasattr(self, "_file"):
+                self._file.close()
             self._file = open(os.devnull, "r+b", buffering=0)
             self._give_up(fault, None)
         self._journal_conditions()
@@ -414,6 +416,7 @@ class Recorder:
         with suppress(OSError, ValueError):
             if delivered and not self._file.closed:
                 self._end_file()
+        with suppress(OSError):
             self._file.close()
             if not delivered:
                 os.unlink(self._path)

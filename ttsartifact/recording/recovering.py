@@ -150,7 +150,7 @@ def _take(run: _Journalled, entry: dict[str, Any], number: int) -> None:
         case "begin":
             run.out, run.recorder = os.path.basename(entry["out"]), entry["recorder"]
         case "timebase":
-            run.timebase.value = {key: value for key, value in entry.items() if key not in {"t_ns", "what"}}
+            run.timebase.value = _as_far_as_it_goes(entry)
         case "audio":
             run.file, run.header_bytes = _beside(entry["file"]), int(entry["header_bytes"])
             run.wave = _wave_of(entry)
@@ -175,6 +175,17 @@ def _take(run: _Journalled, entry: dict[str, Any], number: int) -> None:
             run.file = _beside(entry["file"])
         case "abandoned" | "fault":
             run.why = entry["why"]
+
+
+def _as_far_as_it_goes(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return /timebase; of a recording without an end its UTC alone, for readings of its start span no window."""
+    value = {key: each for key, each in entry.items() if key not in {"t_ns", "what"}}
+    if any(snapshot["at"] == "end" for snapshot in value["snapshots"]):
+        return value
+    return value | {
+        "clocks": value["clocks"][:2],
+        "snapshots": [snapshot for snapshot in value["snapshots"] if "utc" in snapshot],
+    }
 
 
 def _beside(name: str) -> str:
@@ -216,9 +227,8 @@ def _audio(run: _Journalled, delivered: FileSource) -> Source:
             ]
         )
     there = max(0, delivered.size - run.header_bytes)
-    logged = sum(count for _, _, count in run.chunks) * run.wave.frame_bytes
-    size = min(there, logged) if run.chunks else there
-    size -= size % run.wave.frame_bytes
+    # What lies behind the last chunk that is logged was delivered too: the journal's own disk may have been full.
+    size = there - there % run.wave.frame_bytes
     if not size:
         raise CommandFailed("nothing was delivered", where=run.file, expected="at least one frame")
     header = riff.header(run.wave, size)

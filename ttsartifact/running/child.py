@@ -191,7 +191,7 @@ def _isolation() -> tuple[str, ...]:
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     """End the child and whatever it started; its session is its own."""
-    if os.name == "posix":
+    if hasattr(os, "killpg"):
         with contextlib.suppress(ProcessLookupError, PermissionError):  # all of them have ended
             os.killpg(child.pid, signal.SIGKILL)
     elif child.poll() is None:

@@ -1,0 +1,52 @@
+"""A streamed WAV is given the lengths that it has, beyond 4 GiB as RF64."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+import kit
+import pytest
+
+from ttsartifact.container import riff
+from ttsartifact.container.source import FileSource
+from ttsartifact.recording import repairing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PCM = kit.tone(1201)
+
+
+def streamed_wav(size: int, behind: bytes = b"") -> bytes:
+    """Return a WAV whose writer did not know its length."""
+    whole = kit.wav(PCM)
+    place = whole.index(b"data")
+    return whole[:4] + b"\xff" * 4 + whole[8 : place + 4] + struct.pack("<I", size) + PCM + behind
+
+
+@pytest.mark.parametrize("declared", [0, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF])
+@pytest.mark.parametrize("behind", [b"", b"LIST\x04\0\0\0INFO"])
+def test_a_file_beyond_the_limit_becomes_rf64(
+    tmp_path: Path, declared: int, behind: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EBU Tech 3306: sizes in ds64, all that lies behind the samples kept, and every sample the one that came."""
+    monkeypatch.setattr(repairing, "_MOST_RIFF_BYTES", 1000)
+    (tmp_path / "a.wav").write_bytes(streamed_wav(declared, behind))
+    found = repairing.repaired(str(tmp_path / "a.wav"))
+    assert found is not None
+    assert found.words == f"the header of the WAV was repaired: {declared} data bytes declared, {len(PCM)} written"
+    data = (tmp_path / "a.wav").read_bytes()
+    assert data[:4] == b"RF64"
+    assert data.endswith(behind)
+    with FileSource(tmp_path / "a.wav") as source:
+        wave = riff.walk(source)
+        assert source.read_at(wave.data.body, wave.data.size) == PCM
+    assert wave.frames == 1201
+
+
+def test_a_small_file_stays_a_plain_riff(tmp_path: Path) -> None:
+    """Common players open no RF64."""
+    (tmp_path / "a.wav").write_bytes(streamed_wav(0xFFFFFFFF))
+    repairing.repaired(str(tmp_path / "a.wav"))
+    assert (tmp_path / "a.wav").read_bytes() == kit.wav(PCM)
