@@ -7,7 +7,7 @@ SPEAKS := $(VENV)/.speaks
 STAMP := $(VENV)/.ready
 DISTRIBUTIONS := pyproject.toml reference_runner/pyproject.toml constraints.txt
 
-.PHONY: demo test lint bench docs pictures fixtures conform spec fuzz engines test-exhaustive test-offline matrix tools clean
+.PHONY: demo test lint bench docs pictures fixtures conform spec fuzz engines test-exhaustive test-offline matrix mutations tools clean
 
 demo: $(SPEAKS) tools
 	@$(BIN)/python examples/demo.py
@@ -45,6 +45,10 @@ test-exhaustive: $(STAMP) tools
 # Every Python found here, from 3.11 on, says one and the same of the kit.
 matrix: $(STAMP)
 	$(BIN)/python tests/matrix.py
+
+# MUTATIONS (100,000) damaged and forged files: none crashes, hangs or ends a batch.
+mutations: $(STAMP)
+	$(BIN)/python tests/many_mutations.py
 
 # FUZZ_SECONDS are shared among the targets; one or more may be named: make fuzz FUZZ="riff capsule".
 fuzz: $(STAMP)

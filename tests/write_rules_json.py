@@ -20,7 +20,7 @@ FIELDS = (
     *("id", "name", "severity", "level", "class", "grade", "clause", "blocked_by"),
     *("requires", "fails", "why", "mend"),
 )
-OPTIONAL = ("needs_schema", "asked", "quick", "grades", "inconclusive")
+OPTIONAL = ("reads", "needs_schema", "asked", "quick", "grades", "inconclusive")
 
 
 def rendered() -> str:

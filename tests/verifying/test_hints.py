@@ -179,3 +179,11 @@ def test_an_honest_recording_of_one_engine_alone_is_hinted_at_for_nothing(speak,
     record_command(speak, text="Nothing is odd about this one.", out=out, waiting=0, running=0)
     (report,) = verify(out)
     assert [(hint.id, hint.message) for hint in report.hints] == []
+
+
+def test_the_board_of_a_laptop_is_another(tmp_path):
+    """10.6: a name of a laptop's board is not held to the memory of the desktop's."""
+    path = full_run.artifact(tmp_path, patch=kit.put(env__devices__0__model="NVIDIA GeForce RTX 4090 Laptop GPU"))
+    assert "ENV11" not in {hint.id for report in verify(path) for hint in report.hints}
+    path = full_run.artifact(tmp_path, patch=kit.put(env__devices__0__model="NVIDIA GeForce RTX 4090"))
+    assert "ENV11" in {hint.id for report in verify(path) for hint in report.hints}

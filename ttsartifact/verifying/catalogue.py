@@ -67,6 +67,7 @@ class Rule(NamedTuple):
     grade: str
     clause: str
     blocked_by: tuple[str, ...]
+    reads: tuple[str, ...]
     requires: str
     why: str
     mend: str
@@ -110,7 +111,8 @@ def catalogue() -> dict[str, Rule]:
             klass=entry["class"],
             severity=Severity(entry["severity"]),
             blocked_by=tuple(entry["blocked_by"]),
-            **{key: entry[key] for key in entry if key not in {"class", "severity", "blocked_by", "fixtures"}},
+            reads=tuple(entry.get("reads", ())),
+            **{key: entry[key] for key in entry if key not in {"class", "severity", "blocked_by", "reads", "fixtures"}},
         )
         for entry in _spec.load_json("rules.json")["rule"]
     }

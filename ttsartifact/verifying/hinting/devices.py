@@ -39,7 +39,7 @@ def known_model(evidence: Evidence) -> Iterator[Hint]:
         if vendor is not None and makers is not None and vendor not in makers:
             yield Hint(id="ENV11", where=f"{where}/model", found=device["model"], message=f"not a device of {kind}")
         entry = max((e for e in table["device"] if _holds(device["model"], [e["name"]])), key=_length, default=None)
-        if entry is not None:
+        if entry is not None and not _holds(device["model"], table["other_boards"]):
             yield from _beyond_model(where, device, entry, table["tolerance"])
 
 
