@@ -285,6 +285,17 @@ def test_the_pitch_of_a_buzz_is_drawn_where_it_is(hertz: int, columns: int) -> N
     assert np.isnan(found[2]).all()
 
 
+def test_a_recording_brings_its_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`record --report` writes both, and asks for a file of each before anything runs."""
+    run, page = tmp_path / "run.tts.wav", tmp_path / "page.html"
+    speak = ["--text", "Look.", "--", "espeak-ng", "-w", "{out}", "{text}"]
+    assert main(["record", "-o", str(run), "--report", str(page), *speak]) == 0
+    assert "one file of" in capsys.readouterr().out
+    assert "INTACT" in Seen(page.read_text()).text
+    assert main(["record", "-o", "-", "--report", str(page), *speak]) == 2
+    assert "--report needs a file for the artifact and one for the page" in capsys.readouterr().err
+
+
 def test_a_picture_needs_one_run_and_a_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What is wrong with the call is said, and nothing is left behind."""
     path, out = str(kit.artifact(tmp_path)), tmp_path / "out.gif"

@@ -26,6 +26,7 @@ from ttsartifact.cli.making import (
     tell_written,
 )
 from ttsartifact.cli.options import Argument, Force, Option, Out, Params
+from ttsartifact.cli.reporting_page import write_page
 from ttsartifact.cli.serving import AllowNet, KeyFrom, record_answer, request_of, tell_recorded
 from ttsartifact.cli.speak import EXIT, Usage
 from ttsartifact.terms.descriptor import absent
@@ -145,11 +146,14 @@ def record(
     manner: Manner,
     level: Annotated[str | None, Option("Say all that is missing for this level.", choices=LEVELS)] = None,
     dry_run: Annotated[bool, Option("Run it, print all that would be stored, and write nothing.")] = False,
+    report: Annotated[str | None, Option("Write a page of the run too.", metavar="PAGE.html")] = None,
     force: Force = False,
 ) -> int:
     """Run a command once, record it, and say what was written."""
     if bool(command) == (server.http is not None):
         raise Usage("one thing is recorded: a command after `--`, or the server that --http names")
+    if report is not None and (dry_run or STANDARD_OUTPUT in (out, report)):
+        raise Usage("--report needs a file for the artifact and one for the page")
     stated = _stated(words, pins, conditions)
 
     def made(path: str) -> "Packed":
@@ -161,7 +165,10 @@ def record(
     if not dry_run:
         with delivered(out, suffix, keep=True) as path:
             packed = made(path)
-        return tell_recorded(packed, out, level, dry_run=False)
+        code = tell_recorded(packed, out, level, dry_run=False)
+        if report is not None:
+            write_page([out], report, force=force)
+        return code
     with tempfile.TemporaryDirectory(prefix="ttsa-dry-") as folder:
         packed = made(os.path.join(folder, f"run{suffix}" if out == STANDARD_OUTPUT else os.path.basename(out)))
     return tell_recorded(packed, out, level, dry_run=True)

@@ -101,8 +101,8 @@ def _lane(title: str, form: str, values: list[tuple[str, float | None]]) -> Html
             marks.append(element("rect", x=seam, y=0, width="1", height=_HEIGHT, class_="stall"))
         for n, value in enumerate(part, place):
             if value is not None:
-                x, y = (n + 0.5) * _WIDTH / len(values), 4 + (high - value) / span * (_HEIGHT - 12)
-                marks.append(element("rect", x=f"{x - 2:.1f}", y=f"{y:.1f}", width="4", height="4", class_="mark"))
+                across, y = (n + 0.5) * _WIDTH / len(values), 4 + (high - value) / span * (_HEIGHT - 12)
+                marks.append(element("rect", x=f"{across - 2:.1f}", y=f"{y:.1f}", width="4", height="4", class_="mark"))
         place += len(part)
         stated = [value for value in part if value is not None]
         if stated:
