@@ -15,6 +15,7 @@ from ttsartifact.container.codecs import suffix_of
 from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.formulas.latency import column_keys
 from ttsartifact.formulas.timebase import from_utc, to_utc
+from ttsartifact.terms.members import integer, mapping, mappings, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,8 +27,6 @@ __all__ = ["INTEGER_BITS", "TRACE_TABLES", "audio_path", "flat_columns", "layout
 INTEGER_BITS = {"int8": 8, "int16": 16, "int32": 32, "int64": 64}
 TRACE_TABLES = ("chunks", "telemetry", "events")
 """The traces that have a nested column of their own; all traces are in `parts`, byte for byte."""
-
-_SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError, OverflowError, InvalidDescriptor)
 
 
 @cache
@@ -52,8 +51,10 @@ def flat_columns(descriptor: Descriptor, figures: Mapping[str, Any] | None = Non
 
 def utc_of(descriptor: Descriptor, pointer: str) -> str | None:
     """Return the UTC of a time given from the origin, or None where either is absent."""
-    origin, t_ns = descriptor.known("/timebase/origin/utc"), descriptor.known(pointer)
-    return None if origin is None or t_ns is None else to_utc(from_utc(origin) + t_ns)
+    if descriptor.known("/timebase/origin/utc") is None or descriptor.known(pointer) is None:
+        return None
+    times, _, key = pointer.rpartition("/")
+    return to_utc(from_utc(text(descriptor.at("/timebase/origin"), "utc")) + integer(descriptor.at(times), key))
 
 
 def table_rows(name: str, part: bytes | None) -> list[dict[str, Any]] | None:
@@ -62,13 +63,17 @@ def table_rows(name: str, part: bytes | None) -> list[dict[str, Any]] | None:
         return None
     of: Mapping[str, str] = next(column["of"] for column in layout() if column["name"] == name)
     try:
-        columns = json.loads(part)["columns"]
-        held = [columns[key] for key in of]
-        if any(not _fits(value, of[key]) for key, values in zip(of, held, strict=True) for value in values):
-            return None
-        return [dict(zip(of, row, strict=True)) for row in zip(*held, strict=True)]
-    except (*_SHAPE_ERRORS, RecursionError):
+        trace = json.loads(part)
+    except (ValueError, RecursionError):
         return None
+    columns = trace.get("columns") if isinstance(trace, dict) else None
+    held = [columns.get(key) for key in of] if isinstance(columns, dict) else []
+    lists = [values for values in held if isinstance(values, list)]
+    if len(lists) != len(of) or len({len(values) for values in lists}) != 1:
+        return None
+    if any(not _fits(value, of[key]) for key, values in zip(of, lists, strict=True) for value in values):
+        return None
+    return [dict(zip(of, row, strict=True)) for row in zip(*lists, strict=True)]
 
 
 def audio_path(descriptor: Descriptor) -> str:
@@ -81,7 +86,7 @@ def audio_path(descriptor: Descriptor) -> str:
 def _projected(column: Mapping[str, Any], descriptor: Descriptor) -> Any:
     try:
         value = _DERIVED[column["name"]](descriptor)
-    except _SHAPE_ERRORS:
+    except InvalidDescriptor:  # a member breaks its schema, and a finding says where
         return None
     kind = column["of"] if column["type"] == "list" else column.get("logical") or column["type"]
     if isinstance(value, list):
@@ -104,9 +109,16 @@ def _fits(value: Any, kind: str) -> bool:
     if kind == "double":
         return isinstance(value, float)
     if kind.startswith("timestamp"):
-        return isinstance(value, str) and -(1 << 63) <= from_utc(value) < 1 << 63
+        return isinstance(value, str) and _is_int64_utc(value)
     # A lone surrogate parses as JSON but is no text.
     return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _is_int64_utc(value: str) -> bool:
+    try:
+        return -(1 << 63) <= from_utc(value) < 1 << 63
+    except InvalidDescriptor:
+        return False
 
 
 def _at(pointer: str) -> Callable[[Descriptor], Any]:
@@ -119,8 +131,9 @@ def _utc(pointer: str) -> Callable[[Descriptor], str | None]:
 
 def _mean(pointer: str) -> Callable[[Descriptor], float | None]:
     def mean(descriptor: Descriptor) -> float | None:
-        milli = descriptor.known(f"{pointer}/mean_milli")
-        return None if milli is None else float(milli / 1000)
+        if descriptor.known(f"{pointer}/mean_milli") is None:
+            return None
+        return integer(descriptor.at(pointer), "mean_milli") / 1000
 
     return mean
 
@@ -130,7 +143,9 @@ def _repository(pointer: str) -> Callable[[Descriptor], str | None]:
         pin = descriptor.known(pointer)
         if pin is None:
             return None
-        return "integrated" if pin.get("integrated") is True else f"{_text(pin['uri'])}@{_text(pin['revision'])}"
+        if isinstance(pin, dict) and pin.get("integrated") is True:
+            return "integrated"
+        return f"{text(pin, 'uri')}@{text(pin, 'revision')}"
 
     return repository
 
@@ -139,51 +154,47 @@ def _engine(descriptor: Descriptor) -> str | None:
     pin = descriptor.known("/pins/engine")
     if pin is None:
         return None
-    named = f"{_text(pin['name'])} {_text(pin['version'])}"
-    return f"{named} ({_text(pin['build'])})" if "build" in pin else named
+    named = f"{text(pin, 'name')} {text(pin, 'version')}"
+    return f"{named} ({text(pin, 'build')})" if "build" in pin else named
 
 
 def _codec(descriptor: Descriptor) -> str | None:
     codec, subtype = descriptor.known("/audio/codec"), descriptor.known("/audio/subtype")
     if codec is None:
         return None
-    words = _text(codec) + (f" {subtype}" if str(subtype).startswith("pcm_") else "")
-    encoder = descriptor.known("/audio/encoder")
-    if encoder is None:
+    words = text(descriptor.at("/audio"), "codec") + (f" {subtype}" if str(subtype).startswith("pcm_") else "")
+    if descriptor.known("/audio/encoder") is None:
         return words
+    encoder = mapping(descriptor.at("/audio"), "encoder")
     version = descriptor.known("/audio/encoder/version")
-    settings = [_text(encoder["name"]) + (f" {version}" if version is not None else "")]
+    settings = [text(encoder, "name") + (f" {version}" if version is not None else "")]
     settings += [f"{key} {value}" for key, value in sorted(encoder.items()) if key not in {"name", "version"}]
     return f"{words} ({', '.join(settings)})"
 
 
 def _references(descriptor: Descriptor) -> list[str] | None:
-    references = descriptor.known("/input/refs")
-    return None if references is None else [_text(reference["digest"]) for reference in references]
+    if descriptor.known("/input/refs") is None:
+        return None
+    return [text(reference, "digest") for reference in mappings(descriptor.at("/input"), "refs")]
 
 
 def _seed(descriptor: Descriptor) -> str | None:
     """Return the one seed, or each by its stage; None where none is known."""
-    entries = descriptor.known("/generation/seeds") or []
-    told = [(_text(entry["stage"]), _known_seed(entry)) for entry in entries]
-    if len(told) == 1:
-        return told[0][1]
-    return ", ".join(f"{stage}={value}" for stage, value in told if value is not None) or None
+    if descriptor.known("/generation/seeds") is None:
+        return None
+    stated = [(text(entry, "stage"), _known_seed(entry)) for entry in mappings(descriptor.at("/generation"), "seeds")]
+    if len(stated) == 1:
+        return stated[0][1]
+    return ", ".join(f"{stage}={value}" for stage, value in stated if value is not None) or None
 
 
 def _known_seed(entry: Mapping[str, Any]) -> str | None:
-    return next((entry[kind] for kind in ("effective", "requested") if isinstance(entry[kind], str)), None)
+    return next((entry[kind] for kind in ("effective", "requested") if isinstance(entry.get(kind), str)), None)
 
 
 def _includes(descriptor: Descriptor) -> list[str] | None:
     included = descriptor.known("/run/times/includes")
-    return None if included is None else [_text(each) for each in included]
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value
+    return included if isinstance(included, list) else None
 
 
 _DERIVED: dict[str, Callable[[Descriptor], Any]] = {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.members import integer, mapping, mappings, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -124,15 +125,15 @@ class Snapshot(NamedTuple):
 
     @staticmethod
     def from_value(value: dict[str, Any]) -> Snapshot:
-        """Return the snapshot of a descriptor's entry; raises KeyError where it reads no clock."""
+        """Return the snapshot of a descriptor's entry; raises InvalidDescriptor where it breaks the schema."""
         utc = "utc" in value
         return Snapshot(
-            at=value["at"],
-            t_ns=value["t_ns"],
-            clock=value["clock"],
-            value_ns=from_utc(value["utc"]) if utc else value["value_ns"],
+            at=text(value, "at"),
+            t_ns=integer(value, "t_ns"),
+            clock=text(value, "clock"),
+            value_ns=from_utc(text(value, "utc")) if utc else integer(value, "value_ns"),
             utc=utc,
-            bracket_ns=value["bracket_ns"],
+            bracket_ns=integer(value, "bracket_ns"),
         )
 
     def to_value(self) -> dict[str, Any]:
@@ -142,11 +143,14 @@ class Snapshot(NamedTuple):
 
 
 def snapshots_of(timebase: dict[str, Any], clock: str | None = None) -> tuple[Snapshot, ...]:
-    """Return the snapshots of one clock, or all of UTC when none is named, in the order of their times."""
+    """Return the snapshots of one clock, or all of UTC when none is named, in the order of their times.
+
+    Raises InvalidDescriptor for entries that break the schema.
+    """
     found = [
         Snapshot.from_value(value)
-        for value in timebase["snapshots"]
-        if (value["clock"] == clock if clock is not None else "utc" in value)
+        for value in mappings(timebase, "snapshots")
+        if (value.get("clock") == clock if clock is not None else "utc" in value)
         and ("utc" in value or "value_ns" in value)
     ]
     return tuple(sorted(found, key=lambda snapshot: snapshot.t_ns))
@@ -203,38 +207,39 @@ def utc_bound(
 ) -> Bound | None:
     """Return U for placing any instant of [t_from_ns, t_to_ns] in UTC, or None when UTC was never read.
 
-    With a `channel` (an entry of /channels) its window, latency and clock's resolution count too.
+    With a `channel` (an entry of /channels) its window, latency and clock's resolution count too. Raises
+    InvalidDescriptor for a timebase or a channel that breaks the schema.
     """
     snapshots = snapshots_of(timebase)
     if not snapshots:
         return None
-    clocks = {clock["id"]: clock for clock in timebase["clocks"]}
+    clocks = {text(clock, "id"): clock for clock in mappings(timebase, "clocks")}
     realtime = clocks.get(snapshots[0].clock, {})
     sync = realtime.get("sync")
     lacks: list[str] = []
 
-    def measured(value: Any, term: str) -> int:
-        if value is None or is_absent(value):
+    def measured(holder: dict[str, Any], term: str) -> int:
+        if holder.get(term) is None or is_absent(holder[term]):
             lacks.append(term)
             return 0
-        return int(value)
+        return integer(holder, term)
 
-    max_error = measured(None if sync is None or is_absent(sync) else sync["max_error_ns"], "max_error_ns")
+    max_error = measured({} if sync is None or is_absent(sync) else mapping(realtime, "sync"), "max_error_ns")
     first, last = snapshots[0], snapshots[-1]
     over = last.t_ns - first.t_ns
     places = [snapshot.t_ns for snapshot in snapshots]
-    source = clocks.get(timebase["origin"]["clock"] if channel is None else channel["clock"], {})
+    source = clocks.get(text(mapping(timebase, "origin") if channel is None else channel, "clock"), {})
     ns = alignment_bound_ns(
         bracket_ns=max(snapshot.bracket_ns for snapshot in snapshots),
         max_error_ns=max_error,
         drift=(drift_ns(first, last), over) if over > 0 else None,
         distance_ns=_farthest(places, t_from_ns, t_to_ns),
         # A reading at an instant has no window and a counter's is its update; only a mean's must be known.
-        window_ns=measured(channel["window_ns"], "window_ns")
-        if channel is not None and channel["semantics"] == "window_mean"
+        window_ns=measured(channel, "window_ns")
+        if channel is not None and channel.get("semantics") == "window_mean"
         else 0,
-        latency_ns=measured(channel["latency_ns"], "latency_ns") if channel is not None else 0,
-        resolution_ns=source.get("resolution_ns", 0),
+        latency_ns=measured(channel, "latency_ns") if channel is not None else 0,
+        resolution_ns=integer(source, "resolution_ns") if "resolution_ns" in source else 0,
     )
     return Bound(ns=ns, lacks=tuple(lacks))
 

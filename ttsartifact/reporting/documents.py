@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import __version__, _spec
+from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.finding import Outcome
 from ttsartifact.verifying.catalogue import catalogue
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 _LONGEST_VALUE = 4096
-_SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError)
+_SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError, InvalidDescriptor)
 
 
 def tool() -> dict[str, str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.formulas.timebase import utc_bound
 from ttsartifact.reporting.card import card_rows
 from ttsartifact.reporting.phrases import VERDICTS, counted, reason_line, seconds, spoken
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.finding import Outcome, Severity
+from ttsartifact.terms.members import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["card", "code", "image", "report_card", "span", "table"]
 
 _MOST_FINDINGS = 100
-_SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError, ArithmeticError)
 
 
 def span(value: object, *, longest: int = 300) -> str:
@@ -124,15 +125,18 @@ def _conditions(artifact: Artifact, *, without: frozenset[str] = frozenset()) ->
 
 def _bounds(artifact: Artifact) -> Iterator[tuple[str, str]]:
     at = artifact.descriptor.at
-    try:
-        timebase, times = at("/timebase"), at("/run/times")
-        window = timebase, times["t_submit_ns"], times["t_last_token_ns"]
-        for name, channel in [("the timeline", None), *((c["name"], c) for c in at("/channels"))]:
-            bound = utc_bound(*window, channel)
-            if bound is not None:
-                yield span(name), _bound(bound)
-    except _SHAPE_ERRORS:
-        return  # the descriptor breaks its schema, and a finding says where
+    submit, last = at("/run/times/t_submit_ns"), at("/run/times/t_last_token_ns")
+    channels = at("/channels")
+    if type(submit) is not int or type(last) is not int or not isinstance(channels, list):
+        return
+    for channel in [None, *channels]:
+        try:
+            bound = utc_bound(at("/timebase"), submit, last, channel)
+            name = "the timeline" if channel is None else text(channel, "name")
+        except InvalidDescriptor:
+            continue  # it breaks its schema, and a finding says where
+        if bound is not None:
+            yield span(name), _bound(bound)
 
 
 def _bound(bound: Bound) -> str:

@@ -1,0 +1,32 @@
+"""Functions stay short: none is over 60 lines, and half of them are under ten."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LONGEST_LINES = 60
+MEDIAN_BELOW_LINES = 10
+
+
+def lengths(package: str) -> dict[str, int]:
+    """Return the lines of every function of a package, signature and docstring included, by its place."""
+    found = {}
+    for path in sorted((ROOT / package).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.end_lineno is not None:
+                place = f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+                found[place] = node.end_lineno - node.lineno + 1
+    return found
+
+
+@pytest.mark.parametrize("package", ["ttsartifact", "reference_runner"])
+def test_no_function_is_long(package: str) -> None:
+    """One act per function; a longer one holds two."""
+    found = lengths(package)
+    assert {place: lines for place, lines in found.items() if lines > LONGEST_LINES} == {}
+    assert median(found.values()) < MEDIAN_BELOW_LINES
