@@ -67,7 +67,7 @@ class TtsArtifactError(Exception):
 
 
 class NotAnArtifact(TtsArtifactError):  # noqa: N818 - the names say what is the matter, as in the tree above
-    """The bytes are no carrier that this version reads, or carry no capsule."""
+    """The bytes are not in a carrier that this version reads, or carry no capsule."""
 
     rule: str | None = "CON01"
 
@@ -79,7 +79,7 @@ class NotFound(NotAnArtifact):
 
 
 class NotReadable(NotAnArtifact):
-    """What is there may not be read, or is no file."""
+    """What is there may not be read, or is not a file."""
 
     rule = None
 

@@ -46,5 +46,5 @@ def test_what_cannot_be_asked():
     pytest.importorskip("c2pa")
     with pytest.raises(Refused, match="the file carries no C2PA credential"):
         content_credential([kit.wav()], MEDIA["wav"])
-    with pytest.raises(Refused, match="the anchors are no certificates"):
+    with pytest.raises(Refused, match="the anchors are not certificates"):
         content_credential([kit.wav()], MEDIA["wav"], anchors="junk")

@@ -88,7 +88,7 @@ WRONG_CALLS: tuple[tuple[list[str], str], ...] = (
     (["verify", "x", "--text", "a", "--text-file", "b"], "--text and --text-file say the same thing; give one"),
     (["explain", "HSH2"], "nothing is called HSH2; near it: "),
     (["schema", "nothing"], "there is no schema nothing; there are adapt, attestation, descriptor, "),
-    (["record", "-o", "x.tts.wav", "--", "true"], "the text is said once: --text TEXT or --text-file FILE"),
+    (["record", "-o", "x.tts.wav", "--", "true"], "give the text once: --text TEXT or --text-file FILE"),
     (
         ["record", "-o", "x.tts.wav", "--text", "t", "--seed", "many", "--", "true"],
         "--seed many: expected a whole number",

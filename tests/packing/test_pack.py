@@ -82,7 +82,7 @@ def test_an_artifact_is_not_packed_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["run", "run.ogg", "run.tts.opus"])
 def test_the_output_names_its_carrier(tmp_path: Path, name: str) -> None:
     """3.1: a carrier is named; nothing is guessed."""
-    with pytest.raises(Refused, match=r"the output names no carrier"):
+    with pytest.raises(Refused, match=r"the name of the output does not end in the suffix of a carrier"):
         pack.pack(kit.draft(), BytesSource(kit.wav()), tmp_path / name)
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         (["say", "--text", "{text}"], "--output=x", "{text} would be read as an option"),
         (["say", "{text}"], "@/etc/passwd", "{text} would be read as a response file"),
         (["say", "--", "{text}"], "@/etc/passwd", "{text} would be read as a response file"),
-        (["say", "--text={text}"], "a\0b", "a text with a NUL is no argument"),
+        (["say", "--text={text}"], "a\0b", "a text with a NUL cannot be an argument"),
         (["sh", "-c", "espeak-ng '{text}'"], "plain", "{text} stands inside the program that sh is given"),
         (
             ["env", "-i", "/bin/bash", "-lc", "say {text}"],

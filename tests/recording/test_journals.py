@@ -191,7 +191,7 @@ def test_a_deadline_keeps_what_came_before_it(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "the journal ends before the request was submitted"),
-        ("not json\n", "this is no journal of a recording"),
+        ("not json\n", "this is not the journal of a recording"),
         ('{"what": "begin", "t_ns": 0, "format": 9, "out": "a", "recorder": "x"}\n', "this is no journal"),
     ],
 )

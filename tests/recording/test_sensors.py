@@ -224,5 +224,5 @@ def test_a_recording_that_is_none_has_an_address(tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
     path.write_text("power_mw\n12 W\n")
 
-    with pytest.raises(InvalidDescriptor, match=r"a reading is no integer: .*12 W.* \(at .*bad\.csv: line 2\)"):
+    with pytest.raises(InvalidDescriptor, match=r"a reading is not an integer: .*12 W.* \(at .*bad\.csv: line 2\)"):
         Replay(path).open()

@@ -203,7 +203,7 @@ def test_what_an_adapter_may_not_be_asked(tiny, clips, tmp_path):
     """Clips, parameters and provenance are checked before anything is learnt, and nothing is left behind."""
     out = tmp_path / "out" / "x.safetensors"
     out.parent.mkdir()
-    with pytest.raises(Refused, match="adapter tiny takes another number of clips: found 21, expected 1 to 20"):
+    with pytest.raises(Refused, match="adapter tiny takes a different number of clips: found 21, expected 1 to 20"):
         adapt_voice(tiny, clips[:1] * 21, out, seed=1)
     with pytest.raises(Refused, match="no such parameter"):
         adapt_voice(tiny, clips, out, seed=1, parameters={"nonsense": 1})

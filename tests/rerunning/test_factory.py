@@ -158,7 +158,7 @@ def test_the_command_line(engine, capsys):
     assert "as long as it takes" in said
     assert "PCM-EXACT - every sample is the same" in said
     assert main(["rerun", "made.tts.wav", "--factory", "my_engine:speak", "--runner", "x"]) == 2
-    assert "a command behind `--`, a factory and a runner are three ways; take one" in capsys.readouterr().err
+    assert "a command after `--`, a factory and a runner are three ways; take one" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

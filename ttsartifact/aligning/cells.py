@@ -33,7 +33,7 @@ _UNIT_IN_NAME = re.compile(r"[\[(]\s*([A-Za-z]+)\s*[\])]\s*$")
 
 
 def milli(cell: str, unit: str | None) -> int:
-    """Return a cell in mW or mJ, with the unit it states or else `unit`; raises ValueError where it is no reading."""
+    """Return a cell in mW or mJ, with the unit it states or else `unit`; raises ValueError for anything else."""
     found = _NUMBER.fullmatch(cell)
     if found is None:
         raise ValueError(f"no reading: {cell.strip() or 'an empty cell'}")

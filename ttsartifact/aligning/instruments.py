@@ -1,4 +1,4 @@
-"""Logs that are no table: PTDaemon's pairs, PowerSensor3's dump, IPMI's text, cells without a header."""
+"""Logs that are not tables: PTDaemon's pairs, PowerSensor3's dump, IPMI's text, cells without a header."""
 
 from __future__ import annotations
 

@@ -181,7 +181,7 @@ def _only(header: list[str], only: str | None) -> tuple[int, str] | None:
 
 
 def _require_one_device(header: list[str], lines: Sequence[str]) -> None:
-    """Refuse a table whose rows are of several devices: their readings in one row of times are no trace of any."""
+    """Refuse a table whose rows are of several devices: their readings in one row of times trace none of them."""
     place = next((n for n, name in enumerate(header) if name.lower() in _DEVICES), None)
     if place is None:
         return

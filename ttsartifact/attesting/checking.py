@@ -78,7 +78,7 @@ class Attested:
 
     @property
     def rerun(self) -> str | None:
-        """What came of making the run again, as its signed report says it (PCM-EXACT); None where it is no report."""
+        """What came of making the run again, as its signed report says it (PCM-EXACT); None for no report."""
         return self.predicate["words"] if self.predicate_type == statements.RERUN and self.predicate else None
 
     @property

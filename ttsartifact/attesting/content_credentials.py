@@ -49,7 +49,7 @@ def content_credential(pieces: Sequence[Piece], media_type: str, *, anchors: str
     'Trusted'
     """
     if anchors is not None and _PEM not in anchors:
-        raise Refused("the anchors are no certificates", where="anchors", expected="one or more certificates in PEM")
+        raise Refused("the anchors are not certificates", where="anchors", expected="one or more certificates in PEM")
     c2pa = load("c2pa")
     settings = _OFFLINE | ({"trust": {"trust_anchors": anchors}} if anchors is not None else {})
     with tempfile.TemporaryFile() as file:

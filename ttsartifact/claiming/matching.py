@@ -231,7 +231,7 @@ def _groups(claim: Claim, runs: Sequence[Shown]) -> Iterator[Group]:
 
 
 def _same(value: Any, level: Any) -> bool:
-    """Compare as JSON does: 1 is 1.0, and true is no number."""
+    """Compare as JSON does: 1 is 1.0, and true is not a number."""
     return isinstance(value, bool) == isinstance(level, bool) and bool(value == level)
 
 

@@ -95,7 +95,7 @@ def verify(
         )
     receipt = _receipt(held.receipt)
     if receipt is not None and len(files) != 1:
-        raise Usage("--receipt speaks of one file")
+        raise Usage("--receipt is about one file")
     settings = _settings(demanded)
     asked = {
         "level": demanded.level,

@@ -58,6 +58,7 @@ Device = Annotated[str | None, Option("Where it computes.", metavar="DEVICE")]
 Steps = Annotated[int | None, Option("Steps of its decoder.", metavar="N")]
 Prompt = Annotated[str | None, Option("Whose manner of speaking it continues.", metavar="prior|self|CLIP")]
 PromptText = Annotated[str | None, Option("What that clip says, word by word.", metavar="WORDS")]
+Imperfection = Annotated[str | None, Option("What is made worse on purpose within the runner.", metavar="TOML")]
 Voice = Annotated[str | None, Option("The adapted voice that `ttsa adapt` wrote.", metavar="DELTA")]
 Weights = Annotated[
     Sequence[str], Option("A weight file instead of the runner's own; may be repeated.", metavar="FILE")
@@ -82,9 +83,7 @@ def run(
     param: Params = (),
     voice: Voice = None,
     weights: Weights = (),
-    imperfection: Annotated[
-        str | None, Option("What is made worse on purpose within the runner.", metavar="TOML")
-    ] = None,
+    imperfection: Imperfection = None,
     lang: Lang = None,
     notes: Notes = None,
     session: Session = None,
@@ -120,9 +119,9 @@ def run(
         replace=force,
         say=note,
     )
-    stated = _given({"lang": lang, "notes": notes, "session": session, "attempt": attempt, "gate": policy_of(gate)})
-    if preregistered:
-        stated["preregistered"] = [registered(word) for word in preregistered]
+    written_before = [registered(word) for word in preregistered] or None
+    known = {"lang": lang, "notes": notes, "session": session, "attempt": attempt, "preregistered": written_before}
+    stated = _given(known | {"gate": policy_of(gate)})
     with delivered(out, ".tts.wav", keep=True) as path:
         _speak_all(name, _batches(text, path, batch, batch_size or alone), options, stated, out)
     return EXIT.OK

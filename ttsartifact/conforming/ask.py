@@ -69,12 +69,12 @@ def ask(case: Case, command: Sequence[str], *, timeout_s: float = 30) -> Answer:
             _end(child)
         said, complaint = _read(out), _read(err, most=2000).decode("utf-8", "replace").strip()
     if code not in _EXIT_CODES:
-        died = f"was ended by signal {-code}" if code < 0 else f"exit code {code}, which is no verdict"
+        died = f"was ended by signal {-code}" if code < 0 else f"exit code {code}, which is not a verdict"
         return Answer(case=case, faults=(died + (f": {complaint[-300:]}" if complaint else ""),), exit_code=code)
     try:
         reports = _reports(said)
     except ValueError as error:
-        return Answer(case=case, faults=(f"its output is no report: {error}",), exit_code=code)
+        return Answer(case=case, faults=(f"its output is not a report: {error}",), exit_code=code)
     return _compared(case, code, reports)
 
 

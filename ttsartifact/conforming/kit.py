@@ -55,7 +55,7 @@ def hand_out(out: str) -> int:
     """
     folder = _ours()
     if os.path.lexists(out) and (not os.path.isdir(out) or os.listdir(out)):
-        raise Refused("the output exists and is no empty folder", where=out)
+        raise Refused("the output exists and is not an empty folder", where=out)
     files = _files(folder)
     parent = os.path.dirname(os.path.abspath(out))
     os.makedirs(parent, exist_ok=True)

@@ -117,7 +117,9 @@ def carrier_of(out: str | os.PathLike[str], carrier: str | None = None) -> str:
     suffix = os.path.splitext(os.fspath(out))[1].lower()
     if suffix[1:] not in CARRIERS:
         raise Refused(
-            "the output names no carrier", found=suffix or "no suffix", expected=f"one of {', '.join(SUFFIXES)}"
+            "the name of the output does not end in the suffix of a carrier",
+            found=suffix or "no suffix",
+            expected=f"one of {', '.join(SUFFIXES)}",
         )
     return suffix[1:]
 

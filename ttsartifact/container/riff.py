@@ -285,7 +285,7 @@ def _assemble(source: Source, form: bytes, chunks: tuple[Chunk, ...], ds64_frame
         )
     if data.size % wave.frame_bytes:
         raise Damaged(
-            "the data is no whole number of frames",
+            "the data is not a whole number of frames",
             where=f"offset {data.offset + 4}",
             found=f"{data.size} bytes",
             expected=f"a multiple of {wave.frame_bytes}",

@@ -49,17 +49,17 @@ def from_utc(text: str) -> int:
     """
     found = _UTC.fullmatch(text)
     if found is None:
-        raise _no_utc("no RFC 3339 instant in UTC", text, "YYYY-MM-DDThh:mm:ss.nnnnnnnnnZ")
+        raise _no_utc("not an RFC 3339 instant in UTC", text, "YYYY-MM-DDThh:mm:ss.nnnnnnnnnZ")
     year, month, day, hour, minute, second = (int(digits) for digits in found.groups()[:6])
     if second == 60:
         # POSIX gives a leap second the same count as the second after it; two instants must not become one.
         raise _no_utc("a leap second has no count of its own", text, "seconds 00 to 59")
     if hour > 23 or minute > 59 or second > 59:
-        raise _no_utc("no time of day", text, "00:00:00 to 23:59:59")
+        raise _no_utc("not a time of day", text, "00:00:00 to 23:59:59")
     days = _days(year, month, day)
     # A day that does not exist comes back as the one that its number means.
     if not year or not 1 <= month <= 12 or _civil(days) != (year, month, day):
-        raise _no_utc("no day of the calendar", text, "a day that exists, from year 0001")
+        raise _no_utc("not a day of the calendar", text, "a day that exists, from year 0001")
     seconds = days * _DAY_S + hour * 3600 + minute * 60 + second
     return seconds * NS_PER_S + int((found[7] or "").ljust(9, "0"))
 
@@ -70,7 +70,7 @@ def to_utc(ns: int) -> str:
     days, second = divmod(seconds, _DAY_S)
     year, month, day = _civil(days)
     if not 1 <= year <= 9999:
-        raise InvalidDescriptor("no instant of the years 0001 to 9999", found=f"{ns} ns after 1970", rule="CLK08")
+        raise InvalidDescriptor("not an instant of the years 0001 to 9999", found=f"{ns} ns after 1970", rule="CLK08")
     hour, minute = second // 3600, second // 60 % 60
     return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second % 60:02}.{fraction:09}Z"
 

@@ -80,7 +80,7 @@ def measure(
 def measure_samples(
     samples: NDArray[np.float64], rate_hz: int, names: Sequence[str], text: str | None = None
 ) -> Measured:
-    """Measure the metrics of sound of mono samples within ±1, for clips that are no artifacts."""
+    """Measure the metrics of sound of mono samples within ±1, for clips that are not artifacts."""
     found = _Found()
     _of_samples(samples, rate_hz, names, text, found)
     return Measured(values=found.values, lacks=found.lacks, instruments=tuple(_pins(names)))

@@ -35,7 +35,7 @@ class BareAudio(NamedTuple):
 
 
 def bare_audio(path: str | os.PathLike[str]) -> BareAudio | None:
-    """Digest the plain audio file `path`; None for what is no audio that is read. Lossy audio has no PCM digest."""
+    """Digest the plain audio file `path`; None for other files. Lossy audio has no PCM digest."""
     try:
         with FileSource(path) as source:
             whole = Span(source, 0, source.size)

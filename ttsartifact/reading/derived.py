@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["derive", "figures_of_artifact"]
 
+_BROKEN = "the timebase breaks its schema; `ttsa validate` says where"
+
 
 def derive(artifact: Artifact, decoded: tuple[Span, WaveFormat] | None = None) -> dict[str, Any]:
     """Return the values recomputed from one artifact, by name; those of sound need WAV, or its samples `decoded`."""
@@ -24,9 +26,7 @@ def derive(artifact: Artifact, decoded: tuple[Span, WaveFormat] | None = None) -
     return figures_of_artifact(artifact, decoded) | {
         "utc_drift_ppb": _utc_drift(artifact.descriptor),
         "alignment_bound_ns": _alignment_bound(artifact.descriptor),
-        "channel_bounds": {
-            str(channel["name"]): _alignment_bound(artifact.descriptor, channel) for channel in known("/channels") or ()
-        },
+        "channel_bounds": _channel_bounds(artifact.descriptor),
         "t_submit_utc": _utc_of(known("/timebase/origin/utc"), known("/run/times/t_submit_ns")),
     }
 
@@ -47,7 +47,12 @@ def figures_of_artifact(artifact: Artifact, decoded: tuple[Span, WaveFormat] | N
 def _alignment_bound(descriptor: Descriptor, channel: dict[str, Any] | None = None) -> int | dict[str, Any]:
     """Return U of clause 7.6: how far from UTC any instant of the run, or reading of `channel`, may lie."""
     first, last = (descriptor.known(f"/run/times/t_{end}_ns") for end in ("submit", "last_token"))
-    bound = utc_bound(descriptor.at("/timebase"), first, last, channel)
+    if type(first) is not int or type(last) is not int:
+        return absent("unknown", "one of its times is not known")
+    try:
+        bound = utc_bound(descriptor.at("/timebase"), first, last, channel)
+    except InvalidDescriptor:
+        return absent("unknown", _BROKEN)
     if bound is None:
         return absent("not_measured", "no UTC snapshot")
     if bound.lacks:
@@ -55,9 +60,22 @@ def _alignment_bound(descriptor: Descriptor, channel: dict[str, Any] | None = No
     return bound.ns
 
 
+def _channel_bounds(descriptor: Descriptor) -> dict[str, Any]:
+    """Return the bound of each channel by its name; a channel that breaks its schema has none."""
+    channels = descriptor.known("/channels")
+    return {
+        channel["name"]: _alignment_bound(descriptor, channel)
+        for channel in (channels if isinstance(channels, list) else ())
+        if isinstance(channel, dict) and isinstance(channel.get("name"), str)
+    }
+
+
 def _utc_drift(descriptor: Descriptor) -> int | dict[str, Any]:
     """Return by how many parts in 10^9 UTC gained on the origin's clock from its first snapshot to its last."""
-    places = snapshots_of(descriptor.at("/timebase"))
+    try:
+        places = snapshots_of(descriptor.at("/timebase"))
+    except InvalidDescriptor:
+        return absent("unknown", _BROKEN)
     if len(places) < 2 or places[-1].t_ns == places[0].t_ns:
         return absent("not_measured", "UTC was read at one instant")
     return round(drift_ns(places[0], places[-1]) * 10**9 / (places[-1].t_ns - places[0].t_ns))
@@ -69,4 +87,4 @@ def _utc_of(origin: Any, submit: Any) -> str | dict[str, Any]:
     try:
         return to_utc(from_utc(origin) + submit)
     except InvalidDescriptor:
-        return absent("unknown", "the origin is no UTC time")
+        return absent("unknown", "the origin is not a UTC time")

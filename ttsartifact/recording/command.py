@@ -338,7 +338,7 @@ def _is_foreign(path: str, start: int) -> bool:
 
 
 def _cut(path: str, start: int) -> None:
-    """Take our own header off bytes that are no samples."""
+    """Take our own header off bytes that are not samples."""
     whole = f"{path}.bare"
     with open(path, "rb") as file, open(whole, "wb") as bare:
         file.seek(start)

@@ -80,7 +80,7 @@ def chunk_log(order: Order, done: Finished, wave: riff.Riff | None, flac_frames:
 
 
 def _no_audio(head: bytes) -> CommandFailed:
-    """Return the refusal of what is no audio that this version reads, in words that say what it is."""
+    """Return the refusal of bytes that are not audio this version reads, with the kind of file that they are."""
     kind = kind_of(head)
     if kind is None:
         return CommandFailed(

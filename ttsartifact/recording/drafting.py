@@ -141,14 +141,7 @@ def assembled(
         ],
         "summary": _summary(backed, unread),
         "timebase": run.timebase.to_value(),
-        "env": environment.unknown()
-        if delivery.elsewhere
-        else environment.capture(
-            devices=run.sampler.devices,
-            runtime=[*run.sampler.runtime, *stated.get("runtime", ())],
-            no_devices=unread,
-            in_process=delivery.in_process,
-        ),
+        "env": _environment(run, stated, delivery, unread),
     }
     value, hidden = masked(value, withheld=withheld)
     for each in hidden:
@@ -161,6 +154,18 @@ def assembled(
         leaves=stated.get("leaves", False),
         policy=policy if isinstance(policy := stated.get("gate"), Policy) else None,
         lock=lock.listing if lock is not None and _keeps_list(lock, value, stated) else None,
+    )
+
+
+def _environment(run: Run, stated: Stated, delivery: Delivery, unread: dict[str, Any]) -> dict[str, Any]:
+    """Return what surrounds the engine; what surrounds one on another machine nobody here can see."""
+    if delivery.elsewhere:
+        return environment.unknown()
+    return environment.capture(
+        devices=run.sampler.devices,
+        runtime=[*run.sampler.runtime, *stated.get("runtime", ())],
+        no_devices=unread,
+        in_process=delivery.in_process,
     )
 
 

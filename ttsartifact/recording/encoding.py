@@ -38,7 +38,7 @@ def encoded(samples: Any, wave: WaveFormat, where: str, *, channels_first: bool 
     try:
         array = np.asarray(samples)
     except (TypeError, ValueError, RuntimeError) as error:  # a ragged list; a tensor of a strange kind
-        raise Refused(f"a chunk is no array: {error}", where=where, expected="numbers of one shape") from error
+        raise Refused(f"a chunk is not an array: {error}", where=where, expected="numbers of one shape") from error
     array, order = _frames_first(array, wave.channels, where, channels_first)
     if array.dtype.kind == "f":
         return Encoded(*_from_floats(array, wave, where), order)

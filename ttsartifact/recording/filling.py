@@ -65,7 +65,7 @@ def require_inert(argv: Sequence[str], text: str, references: Sequence[str]) -> 
 def _require_plain(name: str, value: str, word: str, place: int, *, guarded: bool) -> None:
     where = f"argv/{place}"
     if "\0" in value:
-        raise Refused("a text with a NUL is no argument", where=where, expected="`--text-on-stdin`")
+        raise Refused("a text with a NUL cannot be an argument", where=where, expected="`--text-on-stdin`")
     if not word.startswith(f"{{{name}}}"):
         return  # the caller's own words begin the argument and say what it is
     if value.startswith("-") and value != "-" and not guarded:

@@ -46,7 +46,7 @@ class PcmStream:
 
     @property
     def left_over(self) -> int:
-        """How many bytes arrived that are no frame yet: the last of a stream that was cut."""
+        """How many bytes arrived that do not make a frame yet: the last of a stream that was cut."""
         return len(self.rest) + len(self._header)
 
     def take(self, data: bytes, where: str) -> tuple[bytes, int | None]:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Recorder"]
 
 _SHORT_NS = 20_000_000
-"""Less sound than this is no word: the shortest that engines speak are ten times as long."""
+"""Less sound than this is not a word: the shortest that engines speak are ten times as long."""
 
 
 class Recorder:
@@ -102,15 +102,13 @@ class Recorder:
         self._text, self._stated, self._replace = text, _of_this_process(spelled_out(stated)), replace
         self._audio: dict[str, Any] = {"roles": roles} if roles else {}
         self._observer, self._semantics, self._includes = observer, semantics, tuple(includes)
-        self._on_error = on_error
-        self._load = waiting, running
+        self._on_error, self._load = on_error, (waiting, running)
         self._stream = PcmStream(self._wave)
         self._lock = threading.Lock()
         self._frames = self._clipped = self._silent_items = 0
         self._first_silent_item = ""
         self._channels_first: bool | None = None
-        self._over = False
-        self._process = os.getpid()
+        self._over, self._process = False, os.getpid()
         self._header_bytes = len(riff.header(self._wave._replace(sample_rate_hz=1), 0))
 
     def __enter__(self) -> Self:
@@ -314,7 +312,7 @@ class Recorder:
             view = view[self._file.write(view) :]
 
     def _give_up(self, fault: Exception, item: Any) -> None:
-        """Go on without an artifact: say so once, and keep the bytes that are no samples in a file of their own."""
+        """Go on without an artifact: say so once, and keep the bytes that are not samples in a file of their own."""
         self._run.journal.write("fault", why=f"{type(fault).__name__}: {fault}", chunk=len(self._run.chunks))
         if self.fault is None:
             self.fault = fault
@@ -375,7 +373,7 @@ class Recorder:
     def _close_wave(self) -> None:
         if left := self._stream.left_over:
             self._run.event("cut_frame", f"{left} bytes behind the last whole frame")
-            self._run.say(f"{left} bytes behind the last whole frame are no sample and were left out")
+            self._run.say(f"{left} bytes after the last whole frame do not make a sample and were left out")
         if not self._frames:
             passed = f", and {self._silent_items} items without audio, the first of type {self._first_silent_item}"
             raise CommandFailed(

@@ -133,7 +133,7 @@ def _read(path: str) -> _Journalled:
             if number == len(lines) - 1 and number:
                 break  # a line that was being written when the power went
             raise Refused(
-                "this is no journal of a recording", where=f"{path}, line {number + 1}", found=line[:80]
+                "this is not the journal of a recording", where=f"{path}, line {number + 1}", found=line[:80]
             ) from error
     if not run.sections or run.moments.submit is None:
         raise Refused("the journal ends before the request was submitted", where=path, expected="something to recover")

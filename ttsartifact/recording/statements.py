@@ -332,7 +332,7 @@ def run_facts(stated: Stated) -> dict[str, Any]:
 
 
 def text_bytes(text: str | bytes) -> bytes:
-    """Return a text as it is digested; raises Refused for half of a surrogate pair, which is no text."""
+    """Return a text as it is digested; raises Refused for half of a surrogate pair, which is not text."""
     if isinstance(text, bytes):
         return text
     try:

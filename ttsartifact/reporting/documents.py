@@ -6,13 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import __version__, _spec
-from ttsartifact.errors import InvalidDescriptor
-from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.finding import Outcome
 from ttsartifact.verifying.catalogue import catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.reporting.receipt import Difference
@@ -34,7 +32,6 @@ __all__ = [
 ]
 
 _LONGEST_VALUE = 4096
-_SHAPE_ERRORS = (TypeError, KeyError, AttributeError, ValueError, IndexError, InvalidDescriptor)
 
 
 def tool() -> dict[str, str]:
@@ -144,18 +141,15 @@ def columns_of(artifact: Artifact) -> dict[str, Any]:
     from ttsartifact.container.columns import flat_columns
     from ttsartifact.reading.derived import figures_of_artifact
 
-    def columns() -> dict[str, Any]:
-        flat = flat_columns(artifact.descriptor, figures_of_artifact(artifact))
-        return {key: _plain(value) for key, value in flat.items()}
-
-    return _granting_the_schema(artifact, columns)
+    flat = flat_columns(artifact.descriptor, figures_of_artifact(artifact))
+    return {key: _plain(value) for key, value in flat.items()}
 
 
 def derived_of(artifact: Artifact) -> dict[str, Any]:
     """Return the values recomputed from the file."""
     from ttsartifact.reading.derived import derive
 
-    return _granting_the_schema(artifact, lambda: derive(artifact))
+    return derive(artifact)
 
 
 def as_json(document: object) -> str:
@@ -176,18 +170,6 @@ def _dumped(document: object, **spelling: Any) -> str:
         text = json.dumps(document, ensure_ascii=True, allow_nan=False, **spelling)
     # DEL is the one control character that JSON lets stand, and it can only stand inside a string.
     return text.replace("\x7f", "\\u007f")
-
-
-def _granting_the_schema(artifact: Artifact, project: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return a projection that takes the schema for granted, or an absence when the schema is what does not hold."""
-    try:
-        return project()
-    except _SHAPE_ERRORS:
-        from ttsartifact.container.schemas import validator
-
-        if validator("descriptor").is_valid(artifact.descriptor.value):
-            raise
-        return absent("unknown", "the descriptor breaks its schema; `ttsa validate` says where")
 
 
 def _counts(report: Report) -> dict[str, int]:

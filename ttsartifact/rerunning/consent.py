@@ -85,7 +85,7 @@ def _matched(root: str, file: dict[str, Any]) -> str:
     except OSError as error:
         raise Refused(f"a weight file is missing: {error.strerror}", where=name) from error
     if not stat.S_ISREG(status.st_mode):
-        raise Refused("a weight file is no plain file", where=name)
+        raise Refused("a weight file is not a plain file", where=name)
     if status.st_size != file["size"]:
         raise Refused("a weight file of another length", where=name, found=status.st_size, expected=file["size"])
     _refuse_code(path, name, status.st_size)

@@ -69,7 +69,7 @@ def _count(info: RunnerInfo, clips: int) -> None:
     least, most = info.references
     if not least <= clips <= most:
         raise Refused(
-            f"adapter {info.name} takes another number of clips",
+            f"adapter {info.name} takes a different number of clips",
             where="the clips",
             found=clips,
             expected=f"{least} to {most}",

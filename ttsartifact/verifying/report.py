@@ -46,7 +46,7 @@ class Report(NamedTuple):
     """Rules that a demanded profile wants answered, or that this machine lacks something for; one that is
     unverifiable leaves the report inconclusive."""
     reason: Reason | None = None
-    """Why no rule was asked, where that is no fault of an artifact."""
+    """Why no rule was asked, where the artifact is not at fault."""
     crashed: bool = False
     """Whether an error of the verifier ended the verification of this file."""
     recomputed: Recomputed | None = None

@@ -137,7 +137,7 @@ def _trace_faults(name: str, trace: Any) -> list[Violation]:
     ]
     columns = trace.get("columns")
     if not isinstance(columns, dict):
-        return faults or [_fault(f"{where}/columns", "columns are no object", columns)]
+        return faults or [_fault(f"{where}/columns", "columns is not an object", columns)]
     specified = schema["properties"]["columns"]["properties"]
     faults += _field_faults(f"{where}/columns", columns, specified)
     for key, column in columns.items():
@@ -145,7 +145,7 @@ def _trace_faults(name: str, trace: Any) -> list[Violation]:
             faults += _column_faults(f"{where}/columns/{key}", column, specified[key])
     rows = trace.get("rows")
     if type(rows) is not int:
-        faults.append(_fault(f"{where}/rows", "rows is no integer", rows))
+        faults.append(_fault(f"{where}/rows", "rows is not an integer", rows))
     elif not faults:
         lengths = {key: len(column) for key, column in columns.items()}
         faults += [
@@ -167,7 +167,7 @@ def _field_faults(where: str, value: dict[str, Any], specified: Mapping[str, Any
 
 def _column_faults(where: str, column: Any, schema: Mapping[str, Any]) -> list[Violation]:
     if not isinstance(column, list):
-        return [_fault(where, "a column is no list", column)]
+        return [_fault(where, "a column is not a list", column)]
     if len(column) > schema["maxItems"]:
         return [_fault(where, "a column is too long", len(column), f"at most {schema['maxItems']}", "CON15")]
     place = _misfit(column, schema["items"])

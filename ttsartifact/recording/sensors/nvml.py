@@ -57,7 +57,7 @@ _WAYS: dict[str, tuple[tuple[str, Callable[[Any, Any], int], str | None, int | N
     ),
 }
 _NEVER_ZERO = frozenset({"clock_mhz", "mem_clock_mhz", "power_mw", "energy_mj"})
-"""A device that answers draws power and has a clock; a driver that is asked too fast gives 0, which is no reading."""
+"""A device that answers draws power and has a clock; a driver asked too fast gives 0, which is not a reading."""
 
 
 class Nvml:

@@ -33,7 +33,7 @@ class Replay:
         self._next = 0
 
     def open(self) -> str | None:
-        """Read the recording; an empty one is no sensor."""
+        """Read the recording; an empty one is not a sensor."""
         load = _from_csv if self._path.endswith(".csv") else _from_json_lines
         self._head, self._rows = load(self._path)
         self._next = 0
@@ -106,9 +106,9 @@ def _from_json_lines(path: str) -> tuple[dict[str, Any], list[Reading]]:
         try:
             values = [json.loads(line) for line in file if line.strip()]
         except json.JSONDecodeError as error:
-            raise InvalidDescriptor(f"is no recording in JSON lines: {error.msg}", where=path) from error
+            raise InvalidDescriptor(f"is not a recording in JSON lines: {error.msg}", where=path) from error
     if not values or "devices" not in values[0]:
-        raise InvalidDescriptor("is no recording", where=f"{path}: line 1", expected='an object with "devices"')
+        raise InvalidDescriptor("is not a recording", where=f"{path}: line 1", expected='an object with "devices"')
     return values[0], [_reading(row, f"{path}: line {number}") for number, row in enumerate(values[1:], 2)]
 
 
@@ -117,4 +117,4 @@ def _reading(row: dict[str, Any], where: str) -> Reading:
     try:
         return {name: None if value in {None, ""} else int(value) for name, value in known.items()}
     except (TypeError, ValueError) as error:
-        raise InvalidDescriptor("a reading is no integer", where=where, found=str(known)[:80]) from error
+        raise InvalidDescriptor("a reading is not an integer", where=where, found=str(known)[:80]) from error

@@ -148,7 +148,7 @@ def adapted_files(evidence: Evidence) -> Answer:
             where=f"/pins/adaptation/{key}",
             found=adaptation[key],
             expected="a file of /pins/model/files",
-            message=f"the {key} of the adaptation is no file that the model pins",
+            message=f"the {key} of the adaptation is not a file that the model pins",
         )
         for key in ("base", "delta")
         if adaptation[key] not in listed

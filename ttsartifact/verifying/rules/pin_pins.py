@@ -110,7 +110,7 @@ def no_ranges(evidence: Evidence) -> Answer:
     for where, version in _versions(evidence):
         if _RANGE.search(version):
             faults.append(
-                Mismatch(where=where, found=version, expected="one exact version", message="a range is no version")
+                Mismatch(where=where, found=version, expected="one exact version", message="a range is not a version")
             )
         elif _is_moving(version) and where != "/pins/engine/version":
             faults.append(_moves(where, version))
