@@ -192,7 +192,7 @@ def test_a_deadline_keeps_what_came_before_it(tmp_path: Path) -> None:
     [
         ("", "the journal ends before the request was submitted"),
         ("not json\n", "this is not the journal of a recording"),
-        ('{"what": "begin", "t_ns": 0, "format": 9, "out": "a", "recorder": "x"}\n', "this is no journal"),
+        ('{"what": "begin", "t_ns": 0, "format": 9, "out": "a", "recorder": "x"}\n', "this is not the journal"),
     ],
 )
 def test_what_is_no_journal_is_refused(tmp_path: Path, text: str, message: str) -> None:
