@@ -21,7 +21,7 @@ COMMANDS = (
     *("record", "recover", "bench", "proxy", "stats"),
     *("run", "adapt", "show", "verify", "validate", "rerun", "diff", "session", "claim", "report", "align", "export"),
     *("pack", "unpack", "import", "convert", "strip", "reattach"),
-    *("perturb", "gallery", "gate", "sign", "timestamp", "log", "publish"),
+    *("perturb", "gallery", "gate", "sign", "timestamp", "log", "publish", "statement"),
     *("conform", "fixtures", "explain", "schema", "completion", "doctor"),
 )
 _BLOCK = re.compile(r"^```console\n\$ (ttsa [^\n]*--help)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -22,6 +22,7 @@ __all__ = [
     "PAYLOAD_TYPE",
     "RERUN",
     "RUN",
+    "enveloped",
     "pre_authentication",
     "read_statement",
     "rerun_problem",
@@ -52,7 +53,11 @@ def sign_statement(
         "predicateType": predicate_type,
         "predicate": dict(predicate or {}),
     }
-    payload = canonical_bytes(statement)
+    return enveloped(canonical_bytes(statement), private)
+
+
+def enveloped(payload: bytes, private: Any) -> dict[str, Any]:
+    """Return a DSSE envelope in which `private`, an Ed25519 key, signs the bytes of an in-toto statement."""
     signature = private.sign(pre_authentication(PAYLOAD_TYPE, payload))
     return {
         "payload": base64.b64encode(payload).decode(),

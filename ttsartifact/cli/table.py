@@ -290,6 +290,14 @@ COMMANDS: dict[str, Command] = {
             "The last line printed is the receipt for the post.",
         ),
         Command(
+            "statement",
+            "stating:statement",
+            "State a claim, a result, a gate or an exact run for others.",
+            "An in-toto statement of a proposal: prml of a claim (before its runs), eval-result of what `claim check "
+            "--format json` printed or of a run's gate, computation-receipt of an exact run. With --key it is signed "
+            "in a DSSE envelope; else it is printed as it is.",
+        ),
+        Command(
             "conform",
             "conform:conform",
             "Hold a verifier to the conformance kit.",
