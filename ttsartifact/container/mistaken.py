@@ -9,6 +9,7 @@ honest sound passes: `tests/container/test_mistaken.py` states the rate.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _MPEG = re.compile(rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\x1b\x20-\x2b\x30-\
                    rb"\x80-\x8b\x90-\x9b\xa0-\xab\xb0-\xbb\xc0-\xcb\xd0-\xdb\xe0-\xeb].", re.DOTALL)  # fmt: skip
 _ADTS = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]")
 _LOAS = re.compile(rb"\x56[\xe0-\xff]")
+_LEAST_BYTES = 7  # of a frame
 _FIRST_FRAMES, _FRAMES = 3, 40  # FFmpeg wants 7 and 200 of MPEG, 3 and 100 of AAC
 # How often a sync word has to stand in the PCM; FFmpeg wants more of each, or checks more of what follows.
 _SYNC_WORDS = {
@@ -97,15 +99,17 @@ def mistaken_pcm(pcm: bytes) -> str | None:
 
 
 def _has_long_chain(pcm: bytes, sync: re.Pattern[bytes], length: Callable[[bytes], int]) -> bool:
-    """Tell whether `_FRAMES` frames follow each other anywhere; a place that a chain passed begins no longer one."""
-    passed: set[int] = set()
-    for at in _places(pcm, sync):
-        if at in passed:
-            continue
-        chain = list(_frames(pcm, at, sync, length))
-        if len(chain) >= _FRAMES:
-            return True
-        passed.update(chain)
+    """Tell whether `_FRAMES` frames follow each other anywhere; a chain is one longer than that of its second frame."""
+    places = list(_places(pcm, sync))
+    if len(places) < _FRAMES:
+        return False
+    chains: dict[int, int] = {}
+    for at in reversed(places):
+        size = length(pcm[at : at + 6])
+        if size >= _LEAST_BYTES:
+            chains[at] = 1 + chains.get(at + size, 0)
+            if chains[at] >= _FRAMES:
+                return True
     return False
 
 
@@ -125,13 +129,20 @@ def _frames(pcm: bytes, at: int, sync: re.Pattern[bytes], length: Callable[[byte
     """Yield where frames stand, each of which ends where the next one begins."""
     while sync.match(pcm, at):
         size = length(pcm[at : at + 6])
-        if size < 7:
+        if size < _LEAST_BYTES:
             return
         yield at
         at += size
 
 
 def _mpeg_bytes(head: bytes) -> int:
+    return _frame_bytes(head[1:3])
+
+
+@cache
+def _frame_bytes(codes: bytes) -> int:
+    """Return the length that two bytes of a header state: a few hundred values, asked at hundreds of places a clip."""
+    head = b"\xff" + codes
     version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
     rate = _RATES_HZ[head[2] >> 2 & 3] >> {3: 0, 2: 1, 0: 2}[version]
     bits_s = 1000 * _KBITS[version == 3, layer][(head[2] >> 4) - 1]
