@@ -123,7 +123,12 @@ def _bytes_of(path: str) -> bytes:
 
 def _mentions_us(path: str) -> bool:
     """Tell whether it can hold our table, without the cost of parsing it: most of these files do not."""
-    return _TABLE in _bytes_of(path)
+    from ttsartifact.errors import Unavailable
+
+    try:
+        return _TABLE in _bytes_of(path)
+    except Unavailable:  # no handle is left: the file to verify cannot be opened either, and its report says so
+        return False
 
 
 def _parsed(path: str) -> dict[str, Any]:
