@@ -19,10 +19,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from ttsartifact.recording.sensors.rapl import Rapl
 
 from ttsartifact.recording.clock import SystemClock, Timebase
 from ttsartifact.recording.sampler import Sampler
+from ttsartifact.recording.sensors.rapl import Rapl
 
 PACES_HZ = (10, 50, 100)
 GOALS = {10: 0.99, 50: 0.98, 100: 0.97}

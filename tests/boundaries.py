@@ -281,12 +281,12 @@ PAIRS = (
     Pair(
         rule="TEL07",
         ok=full(
-            telemetry(power_mw=dict.fromkeys(range(10, 60), 98_001)),
+            telemetry(power_mw=dict.fromkeys(range(10, 60), 98_001), energy_mj=dict.fromkeys(range(full_run.READINGS))),
             resum=True,
             channels__2__update_period_ns=50_000_000,
         ),
         bad=full(
-            telemetry(power_mw=dict.fromkeys(range(10, 61), 98_001)),
+            telemetry(power_mw=dict.fromkeys(range(10, 61), 98_001), energy_mj=dict.fromkeys(range(full_run.READINGS))),
             resum=True,
             channels__2__update_period_ns=50_000_000,
         ),

@@ -314,13 +314,13 @@ def _rows(rows: list[dict[str, Any]], folder: Path, **options: Any) -> Path:
 
 
 def counted(updates: int) -> Callable[[Path], Path]:
-    """Return a run that claims energy on a counter alone, renewed so many times within the run."""
+    """Return a run that claims energy on a counter alone, renewed so many times within it and true to its power."""
     inside = [full_run.SUBMIT_NS <= t <= full_run.LAST_NS for t in full_run.telemetry_log().columns["t_ns"]]
     first = inside.index(True)
 
     def edit(values: dict[str, Any]) -> None:
         column = values["telemetry"]["columns"]["energy_mj"]
-        column[:] = [9_000_000 + min(max(row - first, 0), updates) * 12_345 for row in range(len(column))]
+        column[:] = [9_000_000 + min(max(row - first, 0), updates) * 43_650 for row in range(len(column))]
 
     patch = kit.put(claims=["energy"], channels__8__source="os")
     return partial(full_run.artifact, traces=edit, resum=True, patch=patch)

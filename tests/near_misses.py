@@ -88,7 +88,18 @@ def chunked(frames: int, first: int | None = None, **edits: Any) -> Callable[[Pa
 
 
 def idle(values: dict[str, Any]) -> None:
-    values["telemetry"]["columns"]["util_gpu_pct"] = [0] * full_run.READINGS
+    values["telemetry"]["columns"]["util_gpu_pct"] = [0] * (full_run.READINGS - 1) + [1]
+
+
+def twenty_updates(values: dict[str, Any]) -> None:
+    """Renew the counter about every 140 ms."""
+    counter = values["telemetry"]["columns"]["energy_mj"]
+    values["telemetry"]["columns"]["energy_mj"] = [counter[int(row // 2.75 * 2.75)] for row in range(len(counter))]
+
+
+def nine_tenths(values: dict[str, Any]) -> None:
+    counter = values["telemetry"]["columns"]["energy_mj"]
+    values["telemetry"]["columns"]["energy_mj"] = [9_000_000 + (value - 9_000_000) * 9 // 10 for value in counter]
 
 
 PARQUET = "run.tts.parquet"
@@ -286,6 +297,9 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     "TEL09": full(channels__4__window_ns=absent("unknown"), timebase__uncertainty_ns=absent("not_measured")),
     "TEL10": full(env__variables=[{"name": "TORCH_VOCODER_SEED", "value": "77"}]),
     "TEL11": full(idle, resum=True),
+    "TEL24": full(twenty_updates, resum=True),
+    "TEL25": full(nine_tenths, resum=True),
+    "TEL26": full(idle, resum=True),
     "TEL12": full(channels__8__meter__calibrated="1999-12-31T23:59:59Z"),
     "ENV01": full(env__os__version="unstable"),
     "ENV02": full(env__devices__1__model="NVIDIA H200"),

@@ -9,6 +9,7 @@ import full_run
 import kit
 import pytest
 
+from ttsartifact.formulas.telemetry import energy_between
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.verifying.engine import verify
 
@@ -67,10 +68,13 @@ def late_meter(values):
 
 
 def stuck(rows, value=98_001):
-    return telemetry(power_mw=dict.fromkeys(range(10, 10 + rows), value))
+    return telemetry(power_mw=dict.fromkeys(range(10, 10 + rows), value), energy_mj=[None] * full_run.READINGS)
 
 
 LOG = full_run.telemetry_log().columns
+FEW = [9_000_000 + max(0, row // 11 - 1) * 100 for row in range(full_run.READINGS)]
+FEW_MJ = energy_between(LOG["t_ns"], FEW, full_run.SUBMIT_NS, full_run.LAST_NS)
+HALF = [9_000_000 + (value - 9_000_000) // 2 for value in LOG["energy_mj"]]
 CASES = [
     case("TEL01", "column-too-long", traces=longer_column),
     case("TEL01", "rows-miscounted", traces__1__rows=79),
@@ -112,6 +116,9 @@ CASES = [
     case("TEL11", "samples", summary__util_gpu__samples=1),
     case("TEL11", "energy", summary__energy_mj=1),
     case("TEL11", "unbacked", summary__power_w__channel="gpu_power"),
+    case("TEL24", "five-updates", traces=telemetry(energy_mj=FEW), resum=True, summary__energy_mj=FEW_MJ),
+    case("TEL25", "half-the-energy", traces=telemetry(energy_mj=HALF), resum=True, exit_code=0),
+    case("TEL26", "always-0", traces=telemetry(util_gpu_pct=[0] * full_run.READINGS), resum=True, exit_code=0),
     case("TEL12", "which-meter", channels__8__meter=...),
 ]
 
@@ -128,7 +135,7 @@ def test_breaks(case, tmp_path):
         telemetry(util_gpu_pct={9: 100, 10: 0}),
         telemetry(clock_mhz={9: 1980}),
         telemetry(power_mw={9: 840_000}),
-        telemetry(util_gpu_pct=[0] * full_run.READINGS),
+        telemetry(util_gpu_pct=[0] * LAST_ROW + [1]),
         telemetry(clock_event_reasons=[0] * full_run.READINGS),
         telemetry(power_mw=[None] * full_run.READINGS),
         telemetry(power_mw={9: 0}),

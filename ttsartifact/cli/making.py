@@ -64,7 +64,12 @@ Preregistered = Annotated[
 ]
 Ref = Annotated[Sequence[str], Option("A reference clip; may be repeated, in order.", metavar="CLIP")]
 SensorName = Annotated[
-    str, Option("What reads clock, power and utilisation; auto: NVML, where it is.", choices=("auto", "nvml", "none"))
+    str,
+    Option(
+        "What reads clock, power and energy: auto (NVML, where it is), nvml, amdsmi, rapl, none, replay:FILE, "
+        "meter:FILE[,COLUMN[,UNIT[,BAUD]]].",
+        metavar="SENSOR",
+    ),
 ]
 Session = Annotated[str | None, Option("The session that the run belongs to.", metavar="ID")]
 
@@ -184,12 +189,9 @@ def origin(words: str, option: str, *, plain: bool = False) -> dict[str, Any]:
 
 def sensor_of(name: str) -> Sensor | None:
     """Return the sensor of a name, not yet opened; None for `none`."""
-    if name == "none":
-        return None
-    from ttsartifact.recording.sensors.nvml import Nvml
+    from ttsartifact.recording.sensors.choosing import named_sensor
 
-    # Where nobody asked for it, a machine that has none need not hear of it each time.
-    return Nvml(optional=name == "auto")
+    return named_sensor(name)
 
 
 def policy_of(path: str | None) -> Policy | None:

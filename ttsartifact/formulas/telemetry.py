@@ -8,6 +8,8 @@ The mean is the weighted sum over the sum of weights, in thousandths of the key'
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,7 +17,18 @@ if TYPE_CHECKING:
 
     from ttsartifact.terms.trace import Trace
 
-__all__ = ["SUMMARY_COLUMNS", "energy_between", "stat", "summary_of"]
+__all__ = [
+    "LEAST_UPDATES",
+    "SUMMARY_COLUMNS",
+    "energy_between",
+    "energy_error_ppm",
+    "stat",
+    "summary_of",
+    "updates_within",
+]
+
+LEAST_UPDATES = 20
+"""Fewer updates of a counter within a run say nothing of its energy (clause 6.5)."""
 
 SUMMARY_COLUMNS: dict[str, tuple[str, int]] = {
     "clock_mhz": ("clock_mhz", 1000),
@@ -32,7 +45,9 @@ def summary_of(telemetry: Trace, start_ns: int, end_ns: int) -> dict[str, Any]:
         key: stat(column, t_ns, columns[column], start_ns, end_ns, milli=milli)
         for key, (column, milli) in SUMMARY_COLUMNS.items()
     }
-    return values | {"energy_mj": energy_between(t_ns, columns["energy_mj"], start_ns, end_ns)}
+    counter = columns["energy_mj"]
+    told = updates_within(t_ns, counter, start_ns, end_ns) >= LEAST_UPDATES
+    return values | {"energy_mj": energy_between(t_ns, counter, start_ns, end_ns) if told else None}
 
 
 def stat(
@@ -57,12 +72,32 @@ def stat(
 def energy_between(t_ns: Sequence[int], counter_mj: Sequence[int | None], start_ns: int, end_ns: int) -> int | None:
     """Return the counter that holds at the end minus the one that holds at the start; None if either is missing.
 
-    A counter that ran backwards was reset, and says nothing.
+    A counter that ran backwards anywhere between was reset, and says nothing.
     """
     ends = [_held_at(t_ns, counter_mj, moment) for moment in (start_ns, end_ns)]
-    if ends[0] is None or ends[1] is None or ends[1] < ends[0]:
+    if ends[0] is None or ends[1] is None:
+        return None
+    between = [value for t, value in zip(t_ns, counter_mj, strict=True) if value is not None and start_ns < t <= end_ns]
+    if any(later < earlier for earlier, later in pairwise([ends[0], *between])):
         return None
     return ends[1] - ends[0]
+
+
+def updates_within(t_ns: Sequence[int], counter_mj: Sequence[int | None], start_ns: int, end_ns: int) -> int:
+    """Return how often the counter was seen to grow within [start_ns, end_ns]."""
+    within = [value for t, value in zip(t_ns, counter_mj, strict=True) if value is not None and start_ns <= t <= end_ns]
+    return sum(later > earlier for earlier, later in pairwise(within))
+
+
+def energy_error_ppm(updates: int) -> int:
+    """Return the standard uncertainty of a counter's difference over a window of so many updates, in millionths.
+
+    Each end is late by up to one update, evenly distributed, and power is taken as steady: u(E) / E = 1 / (n * sqrt 6),
+    rounded up. What the sensor itself is off by is not in it; nobody documents that of newer devices.
+    """
+    exact = 10**12 // (6 * updates * updates)
+    root = math.isqrt(exact)
+    return root + (root * root < exact)
 
 
 def _weighed(t_ns: Sequence[int], values: Sequence[int | None], start_ns: int, end_ns: int) -> list[tuple[int, int]]:

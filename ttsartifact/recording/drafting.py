@@ -120,8 +120,11 @@ def assembled(
     unread = absent("not_measured", run.sampler.absence or "no reading arrived")
     backed = summary_of(telemetry, submit, delivery.t_last_ns) if telemetry else {}
     if sections["generation"]["device"] == "cpu":
-        # What an accelerator did meanwhile was not this run; its trace stays, its numbers are not claimed.
-        backed, unread = {}, absent("not_applicable", "the model computed on the CPU")
+        # What an accelerator did meanwhile was not this run; its trace stays, its numbers are not claimed. A counter of
+        # the processor is of this run.
+        own = any(channel["source"] == "rapl" for channel in run.sampler.channels)
+        backed = {"energy_mj": backed["energy_mj"]} if own and backed else {}
+        unread = absent("not_applicable", "the model computed on the CPU")
     value = {
         **sections,
         "run": {
@@ -132,6 +135,7 @@ def assembled(
             **({"preregistered": list(stated["preregistered"])} if stated.get("preregistered") else {}),
             "times": _times(run, stated, submit, delivery),
             "load": _load(run, stated, submit),
+            **({} if (cost := getattr(run.sampler, "cost", None)) is None else {"sampling": cost}),
             "notes": said(stated, "notes", "not_applicable", "none were made"),
             **({} if delivery.request is None else {"request": delivery.request}),
         },

@@ -4,17 +4,25 @@ One thread a sensor serves every run of the process that reads it: fifty request
 driver is asked once. It has absolute deadlines: beside a busy interpreter it may be late by a switch interval, which
 does no harm because each row states when its reading began and ended. The first row of a run is older than anything
 the run does, and the last is younger, so that a mean over the run is never extrapolated (TEL03).
+
+Faster than 20 times a second the readings come from a process of their own (`sampling`), where the sensor can be made
+anew in one. What reading cost is kept beside the readings.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.recording.clock import SystemClock
 from ttsartifact.recording.sensors import TELEMETRY_COLUMNS
+from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
@@ -23,8 +31,9 @@ if TYPE_CHECKING:
     from ttsartifact.recording.clock import Clock, Timebase
     from ttsartifact.recording.sensors import Sensor
 
-__all__ = ["PERIOD_NS", "Sampler"]
+__all__ = ["OWN_PROCESS_BELOW_NS", "PERIOD_NS", "Sampler"]
 
+OWN_PROCESS_BELOW_NS = 50_000_000
 PERIOD_NS = 50_000_000  # NVML answers 0 or nothing when it is asked faster, and the driver's lock is shared
 
 _Row = tuple[int, int, "dict[str, int | None]"]
@@ -41,6 +50,8 @@ class Sampler:
         self.devices: list[dict[str, Any]] = []
         self.runtime: list[dict[str, Any]] = []
         self.channels: list[dict[str, Any]] = []
+        self.cost: dict[str, Any] | None = None
+        """/run/sampling: where the readings were made, how many, and the processor time that they took."""
 
     def start(self) -> None:
         """Open the sensor where no other run has, and return when the first row of this run is there."""
@@ -74,6 +85,13 @@ class Sampler:
         if self._reader is None:
             return
         broke = self._reader.leave(self._rows, wait=wait)
+        spent = self._reader.cpu_ns
+        self.cost = {
+            "place": "process" if self._reader.is_remote else "thread",
+            "period_ns": self._period_ns,
+            "readings": len(self._rows),
+            "cpu_ns": spent if self._reader.is_remote or spent else absent("unknown", "the platform does not say"),
+        }
         self._reader = None
         if broke is not None and self.absence is None:
             self.absence, self.channels = broke, []
@@ -94,9 +112,21 @@ class _Reader:
         self._read_from_ns = 0
         self._broke: str | None = None
         self._thread: threading.Thread | None = None
+        spec = getattr(sensor, "spec", None)
+        # Another process reads the same clock, and a clock of somebody's own it cannot read.
+        remote = period_ns < OWN_PROCESS_BELOW_NS and spec is not None and isinstance(clock, SystemClock)
+        self._spec: dict[str, Any] | None = spec if remote else None
+        self._child: subprocess.Popen[bytes] | None = None
+        self.cpu_ns = 0
+        """Processor time that reading took so far, of all runs that share the reader."""
         self.devices: list[dict[str, Any]] = []
         self.runtime: list[dict[str, Any]] = []
         self.channels: list[dict[str, Any]] = []
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the readings come from a process of their own."""
+        return self._spec is not None
 
     def join(self, rows: list[_Row]) -> str | None:
         """Let every reading from now on be one of `rows` too, and wait for the first; return why there is none."""
@@ -137,17 +167,72 @@ class _Reader:
         """Open the sensor and begin to read; a sensor of somebody else's may raise whatever it likes."""
         self._broke, self._stopping = None, False
         try:
-            why = self._sensor.open()
-            if why is None:
-                self.devices, self.runtime = self._sensor.devices(), self._sensor.runtime()
-                self.channels = self._sensor.channels(self._period_ns)
+            why = self._open_child(self._spec) if self._spec is not None else self._open_here()
         except Exception as error:  # noqa: BLE001
             _quietly(self._sensor.close)
             why = _words_of(error)
         if why is None:
-            self._thread = threading.Thread(target=self._read, name="ttsartifact-sampler", daemon=True)
+            self._thread = threading.Thread(
+                target=self._take_from_child if self._spec is not None else self._read,
+                name="ttsartifact-sampler",
+                daemon=True,
+            )
             self._thread.start()
         return why
+
+    def _open_here(self) -> str | None:
+        why = self._sensor.open()
+        if why is None:
+            self.devices, self.runtime = self._sensor.devices(), self._sensor.runtime()
+            self.channels = self._sensor.channels(self._period_ns)
+        return why
+
+    def _open_child(self, spec: dict[str, Any]) -> str | None:
+        argument = json.dumps({"sensor": spec, "period_ns": self._period_ns})
+        argv = [sys.executable, "-m", "ttsartifact.recording.sampling", argument]
+        self._child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._child.stdout is not None
+        line = self._child.stdout.readline()
+        if not line:
+            return "the process that reads the sensor ended before its first word"
+        told = json.loads(line)
+        if told.get("why") is not None:
+            self._end_child()
+            return str(told["why"])
+        self.devices, self.runtime, self.channels = told["devices"], told["runtime"], told["channels"]
+        return None
+
+    def _end_child(self) -> None:
+        """End the child by ending its input, and wait for it."""
+        if self._child is not None:
+            self._child.communicate()
+            self._child = None
+
+    def _take_from_child(self) -> None:
+        """Hand on what the child reads; rows that nobody waits for any more are left unread."""
+        child = self._child
+        assert child is not None
+        assert child.stdout is not None
+        while not self._stopping:
+            line = child.stdout.readline()
+            if not line:
+                with self._changed:
+                    self._broke = "the process that reads the sensor ended"
+                    self._changed.notify_all()
+                return
+            before, after, row, self.cpu_ns = json.loads(line)
+            with self._changed:
+                self._hand_on(before, after, row)
+        self._end_child()
+
+    def _hand_on(self, before: int, after: int, row: dict[str, int | None]) -> None:
+        """Give a row to every run that joined before it was begun; `_changed` is held."""
+        self._read_from_ns = before
+        for rows, joined_ns in self._listeners:
+            if before >= joined_ns:
+                rows.append((before, after, row))
+        self._wanted = any(not rows for rows, _ in self._listeners)
+        self._changed.notify_all()
 
     def _read(self) -> None:
         deadline = self._now()
@@ -164,12 +249,8 @@ class _Reader:
             # A reading that took longer than a period skips deadlines instead of hurrying after them.
             deadline += self._period_ns * max(1, -(-(after - deadline) // self._period_ns))
             with self._changed:
-                self._read_from_ns = before
-                for rows, joined_ns in self._listeners:
-                    if before >= joined_ns:
-                        rows.append((before, after, row))
-                self._wanted = any(not rows for rows, _ in self._listeners)
-                self._changed.notify_all()
+                self._hand_on(before, after, row)
+                self.cpu_ns = _thread_cpu_ns()
                 self._changed.wait_for(
                     lambda: self._wanted or self._stopping, timeout=max(0, deadline - self._now()) / 1e9
                 )
@@ -196,6 +277,14 @@ def _reader_of(sensor: Sensor, clock: Clock, period_ns: int) -> _Reader:
         if reader is None:
             reader = _READERS[key] = _Reader(key, sensor, clock, period_ns)
         return reader
+
+
+def _thread_cpu_ns() -> int:
+    """Return the processor time of this thread, or 0 where the platform does not count it."""
+    try:
+        return time.thread_time_ns()
+    except (AttributeError, OSError):
+        return 0
 
 
 def _words_of(error: Exception) -> str:

@@ -91,6 +91,13 @@ class Nvml:
             return None
         return self._uuid, self._environ.get("CUDA_VISIBLE_DEVICES"), self._environ.get("CUDA_DEVICE_ORDER")
 
+    @property
+    def spec(self) -> dict[str, Any] | None:
+        """What another process needs to make this sensor again; None of one that was handed a library of its own."""
+        if self._own_library or self._environ is not os.environ:
+            return None
+        return {"kind": "nvml", "uuid": self._uuid, "optional": self.optional}
+
     def open(self) -> str | None:
         """Load the driver's library, find the device and probe each column once."""
         try:
@@ -155,7 +162,7 @@ class Nvml:
             return self._choose_partition(named)
         if named.startswith("GPU-"):
             self._handle = next((h for h in self._handles if self._uuid_of(h).startswith(named)), None)
-            return None if self._handle else "the driver shows no device of the UUID that was named"
+            return None if self._handle is not None else "the driver shows no device of the UUID that was named"
         if not named.isdigit():
             return "CUDA_VISIBLE_DEVICES hides every device"
         # CUDA counts the fastest first and NVML by bus: an index joins them only where both orders are the same.
@@ -172,7 +179,7 @@ class Nvml:
         parent = self._uuid_of(self._nv.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(partition))
         self._handle = next((h for h in self._handles if self._uuid_of(h) == parent), None)
         self._partition = self._name_of(partition)
-        return None if self._handle else "the driver shows no parent of the MIG device that was named"
+        return None if self._handle is not None else "the driver shows no parent of the MIG device that was named"
 
     def _probe(self) -> None:
         # Power and clocks of a MIG slice are those of the whole device, other tenants included.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ttsartifact.formulas.conditions import conditions
+from ttsartifact.formulas.telemetry import LEAST_UPDATES, updates_within
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Outcome, Unverifiable
 from ttsartifact.verifying.catalogue import catalogue, rule
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ttsartifact.verifying.evidence import Evidence
     from ttsartifact.verifying.siblings import Sibling
 
-MIN_COUNTER_UPDATES = 20
+MIN_COUNTER_UPDATES = LEAST_UPDATES
 _ONE_RUN = "the other runs of the data set: this is one alone"
 
 
@@ -211,6 +211,4 @@ def _counter_updates(evidence: Evidence) -> int:
     if telemetry is None:
         return 0
     start, end = evidence.known("/run/times/t_submit_ns"), evidence.known("/run/times/t_last_token_ns")
-    readings = zip(telemetry.columns["t_ns"], telemetry.columns["energy_mj"], strict=True)
-    within = [value for t_ns, value in readings if value is not None and start <= t_ns <= end]
-    return sum(later > earlier for earlier, later in pairwise(within))
+    return updates_within(telemetry.columns["t_ns"], telemetry.columns["energy_mj"], start, end)

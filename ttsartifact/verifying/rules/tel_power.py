@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.formulas.telemetry import stat
+from ttsartifact.formulas.telemetry import LEAST_UPDATES, energy_between, stat, updates_within
 from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
@@ -22,6 +22,7 @@ __all__ = ["late_calibrations", "weaker_walls"]
 
 _BEHIND_THE_DEVICE = frozenset({"wall", "psu"})  # where the device's own power is a part of what a meter reads
 _SENSOR_ERROR_PERCENT = 5  # what NVIDIA documents of its boards' sensors
+_COUNTER_ERROR_PERCENT = 15  # beyond what a window of 25 ms in 100 ms explains over 20 updates
 _MICRO_OF_UNIT = {"mW": 1_000, "W": 1_000_000}
 # 4.3: the unit is part of the name of a telemetry column.
 _UNIT_OF = {
@@ -87,6 +88,70 @@ def one_description(evidence: Evidence) -> Answer:
                 _otherwise(f"{where}/window_ns", 0, "a window, or unknown", f"{name} is a mean over a window")
             )
     return faults if listed else NotApplicable("no channel")
+
+
+@rule("TEL24")
+def counted_energy(evidence: Evidence) -> Answer:
+    stated = evidence.known("/summary/energy_mj")
+    if stated is None:
+        return NotApplicable("no energy is stated")
+    telemetry = evidence.trace("telemetry")
+    if telemetry is None or not any(value is not None for value in telemetry.columns["energy_mj"]):
+        return NotApplicable("no counter was read; TEL11 says so")
+    start, end = evidence.known("/run/times/t_submit_ns"), evidence.known("/run/times/t_last_token_ns")
+    updates = updates_within(telemetry.columns["t_ns"], telemetry.columns["energy_mj"], start, end)
+    if updates >= LEAST_UPDATES:
+        return []
+    return [
+        Mismatch(
+            where="/summary/energy_mj",
+            found=f"{updates} updates of the counter within the run",
+            expected=f"at least {LEAST_UPDATES}, or no energy",
+            message="the run is too short for its counter to say its energy",
+        )
+    ]
+
+
+@rule("TEL25")
+def agreeing_counter(evidence: Evidence) -> Answer:
+    found = {channel["name"]: (t_ns, values) for _, channel, t_ns, values in _readings(evidence)}
+    if not {"power_mw", "energy_mj"} <= set(found):
+        return NotApplicable("power and an energy counter were not both read")
+    start, end = evidence.known("/run/times/t_submit_ns"), evidence.known("/run/times/t_last_token_ns")
+    (t_ns, counter), power = found["energy_mj"], found["power_mw"]
+    counted = energy_between(t_ns, counter, start, end)
+    mean = stat("power_mw", *power, start, end, milli=1)
+    if counted is None or mean is None or updates_within(t_ns, counter, start, end) < LEAST_UPDATES:
+        return NotApplicable(f"the counter was renewed fewer than {LEAST_UPDATES} times within the run")
+    integral = mean["mean_milli"] * (end - start) // 1_000_000_000
+    if abs(counted - integral) * 100 <= _COUNTER_ERROR_PERCENT * max(counted, integral):
+        return []
+    return [
+        Mismatch(
+            where="trace/telemetry/columns/energy_mj",
+            found=f"{counted} mJ over the run",
+            expected=f"{integral} mJ, the power over the run, within {_COUNTER_ERROR_PERCENT} %",
+            message="the energy counter and the power of one device contradict each other",
+        )
+    ]
+
+
+@rule("TEL26")
+def living_utilisation(evidence: Evidence) -> Answer:
+    found = {channel["name"]: values for _, channel, _, values in _readings(evidence)}
+    if evidence.known("/generation/device") == "cpu" or not {"power_mw", "util_gpu_pct"} <= set(found):
+        return NotApplicable("utilisation and power of an accelerator were not both read")
+    used, power = found["util_gpu_pct"], found["power_mw"]
+    if len(used) <= LEAST_UPDATES or any(used) or 2 * max(power) < 3 * min(power):
+        return []
+    return [
+        Mismatch(
+            where="trace/telemetry/columns/util_gpu_pct",
+            found=f"0 in all {len(used)} readings while power went from {min(power)} to {max(power)} mW",
+            expected="a utilisation above 0, or null",
+            message="the driver answers 0 for a utilisation that it does not measure",
+        )
+    ]
 
 
 def weaker_walls(evidence: Evidence) -> Iterator[Mismatch]:

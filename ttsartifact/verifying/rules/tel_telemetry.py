@@ -253,7 +253,7 @@ def told_way_of_reading(evidence: Evidence) -> Answer:
                     )
                 )
             continue
-        if channel["source"] in {"nvml", "rapl"} and is_absent(channel["call"]):
+        if channel["source"] in {"nvml", "amdsmi", "rapl"} and is_absent(channel["call"]):
             faults.append(
                 Mismatch(
                     where=f"{where}/call",
@@ -281,7 +281,7 @@ def told_way_of_reading(evidence: Evidence) -> Answer:
                     message=f"{name} was read from a device that is not listed",
                 )
             )
-        elif channel["source"] == "nvml" and not isinstance(device, int):
+        elif channel["source"] in {"nvml", "amdsmi"} and not isinstance(device, int):
             faults.append(
                 Mismatch(
                     where=f"{where}/device",

@@ -1,0 +1,68 @@
+"""A sensor by its words on a command line, or by the values that another process is handed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.errors import Refused
+
+if TYPE_CHECKING:
+    from ttsartifact.recording.sensors import Sensor
+
+__all__ = ["WORDS", "named_sensor", "sensor_from"]
+
+WORDS = "auto, nvml, amdsmi, rapl, none, replay:FILE, meter:FILE[,COLUMN[,UNIT[,BAUD]]]"
+"""What --sensor takes."""
+
+
+def named_sensor(words: str) -> Sensor | None:
+    """Return the sensor of a name, not yet opened; None for `none`. Raises Refused for a name that is none."""
+    kind, _, rest = words.partition(":")
+    if words == "none":
+        return None
+    if words in {"auto", "nvml"}:
+        # Where nobody asked for it, a machine that has none need not hear of it each time.
+        return sensor_from({"kind": "nvml", "optional": words == "auto"})
+    if words in {"amdsmi", "rapl"}:
+        return sensor_from({"kind": words})
+    if kind == "replay" and rest:
+        return sensor_from({"kind": "replay", "path": rest})
+    if kind == "meter" and rest:
+        return sensor_from({"kind": "meter"} | _meter(rest))
+    raise Refused("no sensor of that name", where="--sensor", found=words, expected=WORDS)
+
+
+def sensor_from(spec: dict[str, Any]) -> Sensor:
+    """Return the sensor that a `spec` describes, in whatever process."""
+    facts = dict(spec)
+    kind = facts.pop("kind")
+    if kind == "nvml":
+        from ttsartifact.recording.sensors.nvml import Nvml
+
+        return Nvml(**facts)
+    if kind == "amdsmi":
+        from ttsartifact.recording.sensors.amdsmi import AmdSmi
+
+        return AmdSmi(**facts)
+    if kind == "rapl":
+        from ttsartifact.recording.sensors.rapl import Rapl
+
+        return Rapl(**facts)
+    if kind == "replay":
+        from ttsartifact.recording.sensors.replay import Replay
+
+        return Replay(**facts)
+    from ttsartifact.recording.sensors.meter import LineMeter
+
+    return LineMeter(**facts)
+
+
+def _meter(words: str) -> dict[str, Any]:
+    path, *rest = words.split(",")
+    try:
+        column, unit, baud = (*rest, *("-1", "W", "")[len(rest) :])
+        return {"path": path, "column": int(column), "unit": unit, "baud": int(baud) if baud else None}
+    except ValueError as error:
+        raise Refused(
+            "the meter is not described", where="--sensor", found=words, expected="meter:FILE[,COLUMN[,UNIT[,BAUD]]]"
+        ) from error
