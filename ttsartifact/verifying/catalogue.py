@@ -45,6 +45,7 @@ _MODULES = (
     "env_devices",
     "prj_projection",
     "imp_imperfection",
+    "imp_replays",
     "gat_gate",
     "mrk_marking",
     "clm_claims",

@@ -1,0 +1,184 @@
+"""Controlled imperfection made again (clause 6.7): samples out of the clean ones, and sounds out of packets."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.container.source import JoinedSource
+from ttsartifact.errors import TtsArtifactError, Unavailable
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
+from ttsartifact.verifying.catalogue import rule
+from ttsartifact.verifying.rules.imp_imperfection import at_row, layers_of, log_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from ttsartifact.container.opus import OpusStream
+    from ttsartifact.formulas.pcm_events import PcmFormat
+    from ttsartifact.terms.trace import Trace
+    from ttsartifact.verifying.evidence import Evidence
+
+_INTEGERS = frozenset({"pcm_s16", "pcm_s24", "pcm_s32"})
+_LARGEST_REPLAY_BYTES = 64 << 20  # a quarter of an hour of 24 kHz speech, held twice
+
+
+@rule("IMP14")
+def replayed_samples(evidence: Evidence) -> Answer:
+    from ttsartifact.formulas import pcm_events
+
+    layers = [layer for _, layer in layers_of(evidence)]
+    log = log_of(evidence)
+    ours = {place for place, layer in enumerate(layers) if layer.get("method") == pcm_events.METHOD}
+    if not ours or log is None:
+        return NotApplicable("no layer of method ttsa-pcm/1, or no log")
+    if any(place not in ours and layer["stage"] == "pcm" and layer["enabled"] for place, layer in enumerate(layers)):
+        return NotApplicable("a layer of stage pcm was applied in another way")
+    found = _integer_pcm(evidence)
+    if isinstance(found, (NotApplicable, Unverifiable)):
+        return found
+    audio, sound = found
+    rows = _rows_of(log, ours)
+    try:
+        clean = pcm_events.clean_of(audio, sound, rows)
+        if clean is None:
+            return [
+                Mismatch(where="trace/imperfection", found="no removed_pcm", message="replaced frames are not kept")
+            ]
+        seed = evidence.known("/imperfection/draw/seed")
+        again, expected = pcm_events.apply(clean, sound, layers, seed, _clips_within(audio, sound, rows))
+    except (TtsArtifactError, ValueError) as error:
+        return [Mismatch(where="/imperfection/layers", found=str(error), message="the plan cannot be applied again")]
+    return _first_difference(rows, expected, log) or (
+        []
+        if again == audio
+        else [Mismatch(where="/audio", message="the plan gives other samples than these", found="other samples")]
+    )
+
+
+@rule("IMP15")
+def replayed_packets(evidence: Evidence) -> Answer:
+    from ttsartifact.container import opus
+
+    ours = [
+        (place, layer)
+        for place, (_, layer) in enumerate(layers_of(evidence))
+        if layer["enabled"] and layer.get("method") == opus.OPUS_METHOD
+    ]
+    if not ours:
+        return NotApplicable("no layer of method ttsa-opus/1")
+    (place, layer), log, held = ours[0], log_of(evidence), evidence.trace("packets")
+    if log is None:
+        return Unverifiable("trace imperfection: which packets were lost is not logged")
+    fault = _strange_packets(evidence, ours, held)
+    if fault is not None or held is None:
+        return [fault] if fault is not None else []
+    frames = evidence.known("/audio/frames")
+    try:
+        stream = opus.packets_of(layer["params"]["opus_head"], held.columns["payload"])
+        rows, lost = _rows_of(log, {place}), _lost(log, place)
+        faults = _first_difference(rows, opus.expected_rows(stream, rows, frames), log)
+        if faults:
+            return faults
+        wanted = layer["params"]["clean_rate_hz"], evidence.known("/imperfection/clean_frames")
+        return _other_length(frames, *wanted) or _decoded_again(evidence, layer, stream, lost)
+    except (KeyError, TypeError, ValueError, TtsArtifactError) as error:
+        if isinstance(error, Unavailable):
+            return Unverifiable(str(error))
+        return [Mismatch(where="trace/packets", found=str(error), message="the packets cannot be decoded")]
+
+
+def _strange_packets(evidence: Evidence, ours: list[tuple[int, dict[str, Any]]], held: Trace | None) -> Mismatch | None:
+    """Return why there is nothing to decode."""
+    (place, _), wave = ours[0], evidence.artifact.wave
+    if len(ours) > 1:
+        return Mismatch(where="/imperfection/layers", found=f"{len(ours)} layers of packets", expected="one")
+    if held is None:
+        message = "the packets are not in the file"
+        return Mismatch(where="/traces", found="no trace packets", expected="the packets", message=message)
+    if any(entry != place for entry in held.columns["layer"]):
+        return Mismatch(where="trace/packets/columns/layer", found="another layer", expected=place)
+    if wave is None or (wave.format.subtype, wave.format.sample_rate_hz) != ("pcm_s16", 48_000):
+        message = "packets give 16-bit PCM at 48 kHz"
+        return Mismatch(where="/audio", found=evidence.known("/audio/subtype"), expected="pcm_s16", message=message)
+    return None
+
+
+def _lost(log: Trace, place: int) -> set[int]:
+    columns = zip(log.columns["layer"], log.columns["opp_index"], log.columns["fired"], strict=True)
+    return {index for layer, index, fired in columns if layer == place and fired}
+
+
+def _other_length(frames: int, rate_hz: int, clean: int) -> list[Mismatch]:
+    expected = clean * 48_000 // rate_hz
+    if frames == expected:
+        return []
+    message = "the packets are of a sound of another length"
+    return [Mismatch(where="/audio/frames", found=frames, expected=expected, message=message)]
+
+
+def _decoded_again(
+    evidence: Evidence, layer: dict[str, Any], stream: OpusStream, lost: set[int]
+) -> list[Mismatch] | Unverifiable:
+    from ttsartifact.container import opus
+
+    here = opus.pinned()
+    if layer.get("tool") != here:
+        stated = layer.get("tool", {})
+        return Unverifiable(
+            f"packets of {stated.get('name')} {stated.get('version')} ({stated.get('build')}); "
+            f"here is {here['version']} ({here['build']})"
+        )
+    wave = evidence.artifact.wave
+    assert wave is not None  # asked before
+    start, _ = wave.bare_pcm
+    frames = wave.data.size // wave.format.frame_bytes
+    audio = JoinedSource(evidence.artifact.audio).read_at(start, wave.data.size)
+    conceal = layer["params"].get("conceal", "silence")
+    made = opus.decode(stream, lost=lost, conceal=conceal, frames=frames)
+    message = "the packets that arrived, decoded again, give other samples than these"
+    return [] if made == audio else [Mismatch(where="/audio", found="other samples", message=message)]
+
+
+def _rows_of(log: Trace, layers: Collection[int]) -> list[dict[str, Any]]:
+    """Return the rows of these layers; of the others none is built."""
+    held = [row for row, layer in enumerate(log.columns["layer"]) if layer in layers]
+    return [{name: column[row] for name, column in log.columns.items()} for row in held]
+
+
+def _integer_pcm(evidence: Evidence) -> tuple[bytes, PcmFormat] | NotApplicable | Unverifiable:
+    """Return the PCM and its format, where it is signed integers of a size that is held in memory."""
+    from ttsartifact.formulas.pcm_events import PcmFormat
+
+    wave = evidence.artifact.wave
+    if wave is None:
+        return Unverifiable("the PCM of encoded audio")
+    if wave.format.subtype not in _INTEGERS:
+        return NotApplicable("samples that are not signed integers")
+    start, _ = wave.bare_pcm
+    if wave.data.size > _LARGEST_REPLAY_BYTES:
+        return Unverifiable(f"a replay of more than {_LARGEST_REPLAY_BYTES} bytes of PCM")
+    audio = JoinedSource(evidence.artifact.audio).read_at(start, wave.data.size)
+    return audio, PcmFormat(wave.format.sample_rate_hz, wave.format.channels, wave.format.bit_depth // 8)
+
+
+def _clips_within(audio: bytes, sound: PcmFormat, rows: list[dict[str, Any]]) -> dict[str, bytes]:
+    """Return the clips that were inserted, out of the audio itself; what is not the named clip is not one."""
+    found = {}
+    for row in rows:
+        if row["payload_sha256"] is not None and row["out_start"] is not None and row["out_end"] is not None:
+            frames = audio[row["out_start"] * sound.frame_bytes : row["out_end"] * sound.frame_bytes]
+            if hashlib.sha256(frames).hexdigest() == row["payload_sha256"]:
+                found[row["payload_sha256"]] = frames
+    return found
+
+
+def _first_difference(rows: list[dict[str, Any]], expected: list[dict[str, Any]], log: Trace) -> list[Mismatch]:
+    if len(rows) != len(expected):
+        message = "the plan has another number of opportunities"
+        return [Mismatch(where="trace/imperfection", found=len(rows), expected=len(expected), message=message)]
+    for place, (row, made) in enumerate(zip(rows, expected, strict=True)):
+        for column in log.columns:
+            if column != "conf_milli" and row[column] != made[column]:
+                return [at_row(place, column, row[column], made[column], "the plan gives another event")]
+    return []
