@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["PLAYERS", "SAME", "Heard", "browser", "same"]
 
 LOSSLESS = {"pcm_u8", "pcm_s8", "pcm_s16", "pcm_s24", "pcm_s32", "pcm_f32", "pcm_f64", "alaw", "mulaw"}
-_LONG_BLOCK = 2_048  # of Vorbis: FFmpeg leaves out what comes before the second packet of a stream
 _RESAMPLED = 6  # Opus at the rate of its input, told at 48 kHz
 _FFMPEG = {
     "pcm_u8": ("u8", "u1"),
@@ -44,7 +43,7 @@ SAME = {
     ("ffmpeg", "wav"): "count and digest of the samples",
     ("ffmpeg", "flac"): "count and digest of the samples",
     ("ffmpeg", "mp3"): "count, less what the LAME tag says of delay and padding",
-    ("ffmpeg", "ogg_vorbis"): "count, to half a long block: it drops the first one",
+    ("ffmpeg", "ogg_vorbis"): "count; of one page of sound, the last packet may be whole or left out",
     ("ffmpeg", "ogg_opus"): "count at 48 kHz",
     ("libsndfile", "wav"): "count and digest of the samples",
     ("libsndfile", "flac"): "count and digest; it cannot seek in one of unknown length",
@@ -57,7 +56,7 @@ SAME = {
     ("browser", "wav"): "count; it plays at most 32 channels and in 32-bit floats",
     ("browser", "flac"): "count",
     ("browser", "mp3"): "count",
-    ("browser", "ogg_vorbis"): "count, to half a long block",
+    ("browser", "ogg_vorbis"): "count; of one page of sound, the last packet may be whole or left out",
     ("browser", "ogg_opus"): "count at 48 kHz",
 }
 
@@ -147,6 +146,13 @@ PLAYERS = {
 }
 
 
+def _vorbis_counts(bare: Bare) -> set[int]:
+    """Return the counts of FFmpeg and of the browser, which decodes by it: of one page of sound they know no cut."""
+    pages = bare.walked
+    whole = bare.frames + pages.cut_frames
+    return {bare.frames, whole, whole - pages.last_frames} if pages.positions == 1 else {bare.frames}
+
+
 def same(player: str, bare: Bare, ours: str | None, heard: Heard) -> bool:
     """Tell whether a player hears what we count and digest, as `SAME` has it."""
     frames = bare.frames
@@ -157,7 +163,7 @@ def same(player: str, bare: Bare, ours: str | None, heard: Heard) -> bool:
     if bare.codec == "ogg_opus":
         return any(abs(heard.frames * factor - frames) <= _RESAMPLED for factor in (1, 2, 3, 4, 6))
     if bare.codec == "ogg_vorbis" and player in {"ffmpeg", "browser"}:
-        return 0 <= frames - heard.frames <= _LONG_BLOCK // 2
+        return heard.frames in _vorbis_counts(bare)
     return heard.frames == frames and (ours is None or heard.digest is None or heard.digest == ours)
 
 

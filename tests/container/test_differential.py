@@ -9,8 +9,10 @@ import shutil
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import numpy as np
 import players
 import pytest
+import soundfile
 from players import PLAYERS, SAME, Heard, same, samples_of
 from structures import structure
 
@@ -113,6 +115,31 @@ def _ask_browser(table: Counter[tuple[str, str]], wrong: list[str]) -> None:
         heard = players.browser([(found[0].sample_rate_hz, data) for _, _, data, found in batch])
         for (seed, kind, _, found), one in zip(batch, heard, strict=True):
             _count(table, wrong, "browser", kind, found[0], None, one, seed)
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 44_100])
+@pytest.mark.parametrize("length_ms", [1, 5, 20, 100, 400, 1_000])
+def test_a_short_vorbis_is_heard_to_its_granule_position(rate_hz: int, length_ms: int, tmp_path: Path) -> None:
+    """3.10: what libvorbis writes of 1 ms to 1 s is as long as what it was given, one page or more."""
+    frames = rate_hz * length_ms // 1_000
+    noise = np.random.default_rng(length_ms).normal(size=frames) * 0.1
+    soundfile.write(path := tmp_path / "short.ogg", noise, rate_hz, format="OGG", subtype="VORBIS")
+    bare = judge([path.read_bytes()])
+    heard = {player: play(path, bare) for player, play in PLAYERS.items()}
+    assert bare.frames == heard["libsndfile"].frames == frames
+    assert {player for player, one in heard.items() if one and not same(player, bare, None, one)} == set()
+
+
+@pytest.mark.parametrize("seed", [274, 314, 484])
+def test_one_page_of_vorbis_is_cut_at_its_end(seed: int, tmp_path: Path) -> None:
+    """3.10: libsndfile plays our count of a stream of one page; only there does FFmpeg play the last packet whole."""
+    kind, data = structure(seed)
+    bare = judge([data])
+    path = tmp_path / f"{seed}.{kind}"
+    path.write_bytes(data)
+    assert (bare.walked.positions, players.libsndfile(path, bare).frames) == (1, bare.frames)
+    assert 0 < bare.walked.cut_frames <= bare.walked.last_frames
+    assert compared(range(seed, seed + 1), tmp_path)[1] == []
 
 
 def test_every_player_and_codec_has_its_meaning_of_same() -> None:

@@ -1,7 +1,7 @@
 """The pages of an Ogg file, one after the other, without decoding a packet (RFC 3533, RFC 7845, Vorbis I appendix A).
 
 An Ogg file may hold several streams, side by side or one behind the other, and players choose among them. A bare
-file is one stream from its first page to its last, with nothing beside it and nothing behind it (clause 3.9).
+file is one stream from its first page to its last, with nothing beside it and nothing behind it (clause 3.10).
 """
 
 from __future__ import annotations
@@ -37,6 +37,12 @@ class Ogg:
     channels: int
     frames: int
     """Samples of each channel up to the last granule position, without what Opus skips first."""
+    last_frames: int
+    """Samples of the last packet, those among them that are cut."""
+    cut_frames: int
+    """Samples that the last granule position cuts off its end."""
+    positions: int
+    """Pages that state a granule position of sound; of a single one FFmpeg plays the last packet whole, or not."""
     pages: int
 
 
@@ -130,7 +136,7 @@ class _Packets:
         self._parts: list[bytes] = []
         self._heads: list[bytes] = []
         self._timing: _Opus | _Vorbis | None = None
-        self._samples = self._latest = 0
+        self._samples = self._latest = self._positions = 0
         self.is_open = False
 
     def take(self, page: _Page) -> None:
@@ -146,6 +152,7 @@ class _Packets:
         if self.is_open:
             self._parts.append(page.body[start:])
         if self._samples and page.granule != _NO_GRANULE:
+            self._positions += 1
             self._require_position(page)
 
     def _packet(self, packet: bytes, page: _Page) -> None:
@@ -167,18 +174,29 @@ class _Packets:
             raise _refused(what, page.offset, page.granule, self._samples)
 
     def facts(self, last: _Page, pages: int) -> Ogg:
-        """Return what the stream is, once its last page has been taken."""
+        """Return what the stream is, once its last page has been taken.
+
+        The last granule position cuts the end, also where it is the only one, and never the start (Vorbis I, A.2).
+        """
         if self._timing is None or not self._samples:
             raise _refused("an Ogg without sound", last.offset, "its headers alone", "packets of sound")
         head, frames = self._heads[0], last.granule - self._timing.skipped
         if frames < 1:
             raise _refused("an Ogg that ends before it is heard", last.offset, last.granule, "a later end")
-        if isinstance(self._timing, _Opus):
-            return Ogg(codec="ogg_opus", sample_rate_hz=_OPUS_RATE_HZ, channels=head[9], frames=frames, pages=pages)
-        rate = int.from_bytes(head[12:16], "little")
-        if not rate or not head[11]:
-            raise _refused("a Vorbis header without rate or channels", 0, f"{rate} Hz, {head[11]} channels", "both")
-        return Ogg(codec="ogg_vorbis", sample_rate_hz=rate, channels=head[11], frames=frames, pages=pages)
+        is_opus = isinstance(self._timing, _Opus)
+        rate, channels = (_OPUS_RATE_HZ, head[9]) if is_opus else (int.from_bytes(head[12:16], "little"), head[11])
+        if not is_opus and not (rate and channels):
+            raise _refused("a Vorbis header without rate or channels", 0, f"{rate} Hz, {channels} channels", "both")
+        return Ogg(
+            codec="ogg_opus" if is_opus else "ogg_vorbis",
+            sample_rate_hz=rate,
+            channels=channels,
+            frames=frames,
+            last_frames=self._latest,
+            cut_frames=self._samples - last.granule,
+            positions=self._positions,
+            pages=pages,
+        )
 
 
 def _timing(heads: list[bytes], page: _Page) -> _Opus | _Vorbis | None:
