@@ -380,6 +380,12 @@ def with_packet(packet: bytes) -> bytes:
     return b"".join([*PAGES[:2], page(head + packet, flags=4)])
 
 
+def one_page(rate_hz: int) -> bytes:
+    """Return a Vorbis whose sound stands in one page."""
+    soundfile.write(out := io.BytesIO(), speech(4_000), rate_hz, format="OGG", subtype="VORBIS")
+    return out.getvalue()
+
+
 OGG_CASES = {
     "a packet of no frames": (with_packet(b"\x03\0abc"), "an Opus packet that cannot be"),
     "a packet too long": (with_packet(b"\x1b\3abc"), "an Opus packet that cannot be"),
@@ -401,6 +407,7 @@ OGG_CASES = {
         b"".join(PAGES[:-1]) + page(PAGES[-1], granule=LAST_GRANULE - 12_000),
         "a granule position of the Ogg is not that of its packets",
     ),
+    "a long last packet in one page": (one_page(1_000), "players differ audibly in its end"),
     "no beginning": (page(PAGES[0], flags=0) + b"".join(PAGES[1:]), "does not begin with the beginning of a stream"),
 }
 
@@ -410,6 +417,13 @@ def test_ogg_pages_are_one_stream(name: str) -> None:
     """Ogg: one serial number, no page lost, nothing behind the end, and positions that are those of the packets."""
     data, words = OGG_CASES[name]
     assert words in refused(data).message
+
+
+@pytest.mark.parametrize("rate_hz", [4_000, 8_000, 16_000, 48_000])
+def test_a_vorbis_of_one_page_is_taken_at_rates_of_speech(rate_hz: int) -> None:
+    """3.10: the last packet that libvorbis writes is shorter than a tenth of a second; at 4 kHz it is 64 ms."""
+    found = judge([one_page(rate_hz)])
+    assert (found.walked.positions, found.frames) == (1, 4_000)
 
 
 @pytest.mark.parametrize(("data", "rate", "frames"), [(VORBIS, RATE_HZ, 12_000), (OPUS, 48_000, 36_000)])

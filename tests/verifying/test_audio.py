@@ -89,16 +89,27 @@ def undecodable():
     return bytes(data)
 
 
-def chained():
-    """Return two Ogg streams, one behind the other, under a fixed serial number: libsndfile draws one."""
-    data, place, pages = encoded("OGG", "OPUS"), 0, b""
+def ogg_of(data):
+    """Return an Ogg under a fixed serial number: libsndfile draws one."""
+    place, pages = 0, b""
     while place < len(data):
         end = ogg._page(BytesSource(data), place).end
         page = bytearray(data[place:end])
         page[14:18], page[22:26] = (7).to_bytes(4, "little"), bytes(4)
         page[22:26] = ogg._crc(bytes(page)).to_bytes(4, "little")
         pages, place = pages + page, end
-    return pages * 2
+    return pages
+
+
+def chained():
+    """Return two Ogg streams, one behind the other."""
+    return ogg_of(encoded("OGG", "OPUS")) * 2
+
+
+def long_last():
+    """Return a Vorbis of 1 kHz in one page: its last packet is of 256 ms, and FFmpeg plays it whole."""
+    soundfile.write(file := io.BytesIO(), noise(), 1_000, format="OGG", subtype="VORBIS")
+    return ogg_of(file.getvalue())
 
 
 def hidden():
@@ -223,6 +234,7 @@ CASES += [  # these are decoded
     swapped("AUD15", "two-mp3-in-a-row", lambda: encoded("MP3"), two_in_a_row, name="run.tts.mp3"),
     swapped("AUD15", "two-mp3-in-a-row-in-parquet", lambda: encoded("MP3"), two_in_a_row),
     swapped("AUD15", "chained-ogg", lambda: encoded("OGG", "OPUS"), chained),
+    swapped("AUD15", "long-last-packet-in-one-page", lambda: ogg_of(encoded("OGG", "VORBIS")), long_last),
     swapped("AUD15", "wav-and-more-in-parquet", kit.wav, longer_wave),
     swapped(
         "AUD15",

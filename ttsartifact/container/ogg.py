@@ -23,6 +23,7 @@ _CONTINUED, _FIRST, _LAST = 1, 2, 4
 _NO_GRANULE = (1 << 64) - 1
 _OPUS_RATE_HZ = 48_000
 _OPUS_LONGEST = 5760  # samples: 120 ms
+_LAST_PARTS = 10  # of a second: libvorbis writes last packets of 32 ms and less from 8 kHz on, of 64 ms at 4 kHz
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 # RFC 6716 section 3.1: samples at 48 kHz of a frame by the configuration, which is the upper five bits.
 _OPUS_FRAME = (*(480, 960, 1920, 2880) * 3, *(480, 960) * 2, *(120, 240, 480, 960) * 4)
@@ -187,6 +188,8 @@ class _Packets:
         rate, channels = (_OPUS_RATE_HZ, head[9]) if is_opus else (int.from_bytes(head[12:16], "little"), head[11])
         if not is_opus and not (rate and channels):
             raise _refused("a Vorbis header without rate or channels", 0, f"{rate} Hz, {channels} channels", "both")
+        if not is_opus:
+            self._require_short_last(last, rate)
         return Ogg(
             codec="ogg_opus" if is_opus else "ogg_vorbis",
             sample_rate_hz=rate,
@@ -197,6 +200,13 @@ class _Packets:
             positions=self._positions,
             pages=pages,
         )
+
+    def _require_short_last(self, last: _Page, rate_hz: int) -> None:
+        """Raise where the last packet of one page of Vorbis, which FFmpeg plays whole or not at all, could be heard."""
+        if self._positions == 1 and self._latest * _LAST_PARTS > rate_hz:
+            what = "the last packet of an Ogg Vorbis of one page is so long that players differ audibly in its end"
+            found = f"{self._latest} samples at {rate_hz} Hz"
+            raise _refused(what, last.offset, found, f"at most {rate_hz // _LAST_PARTS} samples")
 
 
 def _timing(heads: list[bytes], page: _Page) -> _Opus | _Vorbis | None:
