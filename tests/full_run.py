@@ -164,6 +164,21 @@ def meter_log() -> Trace:
     return Trace("channel/wall_power_mw", {"t_ns": t_ns, "value": [401_000 + row * 53 % 700 for row in range(36)]})
 
 
+def mapping(**edits: Any) -> dict[str, Any]:
+    """Return how a log in UTC comes onto the run's timebase: by its snapshots, which gained 2,100 ns in 4.2 s."""
+    origin = from_utc(draft().descriptor["timebase"]["origin"]["utc"])
+    return {
+        "method": "clock",
+        "against": "UTC",
+        "anchor": {"log_ns": str(origin), "t_ns": 0},
+        "drift_ppb": -500,
+        "bound_ns": 200_000_000,
+        "terms": [{"of": "the log's distance from UTC", "ns": 150_000_000}, {"of": "lag", "ns": 50_000_000}],
+        "lacks": [],
+        "log": {"dialect": "ptdaemon", "base": "utc", "digest": digest.of(b"a log"), "size": 5},
+    } | edits
+
+
 def _channels() -> list[dict[str, Any]]:
     units = {
         "clock_mhz": "MHz",

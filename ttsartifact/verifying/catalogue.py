@@ -39,6 +39,7 @@ _MODULES = (
     "aud_audio",
     "chk_chunks",
     "tel_telemetry",
+    "tel_mapping",
     "tel_power",
     "env_environment",
     "env_numerics",
