@@ -8,7 +8,17 @@ import fakes
 import pytest
 
 from ttsartifact.formulas.timebase import from_utc
-from ttsartifact.recording.clock import BOOTTIME, MONOTONIC, Snapshot, SystemClock, Timebase, utc_string, worse_sync
+from ttsartifact.recording import clock
+from ttsartifact.recording.clock import (
+    BOOTTIME,
+    MONOTONIC,
+    SNAPSHOT_TRIES,
+    Snapshot,
+    SystemClock,
+    Timebase,
+    utc_string,
+    worse_sync,
+)
 from ttsartifact.terms.descriptor import absent
 
 
@@ -60,6 +70,30 @@ def test_an_engine_that_says_nothing_for_long_is_tied_to_utc_all_the_same() -> N
         time.sleep(0.002)
     timebase.close()
     assert {snapshot["at"] for snapshot in timebase.to_value()["snapshots"]} == {"start", "during", "end"}
+
+
+def test_a_clock_that_breaks_ends_no_reminders_of_other_runs() -> None:
+    """7.2: it is logged, and the thread goes on for the others."""
+
+    class Broken(SystemClock):
+        calls = 0
+
+        def utc_ns(self) -> int:
+            self.calls += 1
+            if self.calls > SNAPSHOT_TRIES:
+                raise OSError
+            return super().utc_ns()
+
+    broken = Timebase(Broken(), every_ns=1_000_000)
+    while broken in clock._KEEPER._open:
+        time.sleep(0.002)
+    with pytest.raises(OSError):
+        broken.close()
+
+    timebase = Timebase(SystemClock(), every_ns=1_000_000)
+    while len(timebase.to_value()["snapshots"]) < 8:
+        time.sleep(0.002)
+    timebase.close()
 
 
 def test_a_suspended_machine_is_told_from_a_clock_that_was_set() -> None:

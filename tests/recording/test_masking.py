@@ -55,6 +55,7 @@ def test_every_word_of_the_registry_is_marked() -> None:
         assert secrets.is_marked(f'"my-{name.replace(" ", "-")}"'.encode()), name
     for key in words["keys"]:
         assert all(secrets.is_marked(start.encode()) for start in key["starts"]), key
+        assert all(secrets.masked([start + "7" * 99])[1] for start in key["starts"]), key
 
 
 def test_record_masks_before_it_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

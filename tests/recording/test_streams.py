@@ -20,7 +20,8 @@ from ttsartifact.errors import CommandFailed, Refused
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.command import record_command
 from ttsartifact.recording.recorder import Recorder
-from ttsartifact.recording.wrapping import record_tts, wrap_async_iterator, wrap_iterator
+from ttsartifact.recording.recovering import recover
+from ttsartifact.recording.wrapping import _turns, record_tts, wrap_async_iterator, wrap_iterator
 from ttsartifact.terms import digest
 from ttsartifact.verifying.engine import verify
 
@@ -311,6 +312,68 @@ def test_awaited_functions_and_iterators(tmp_path: Path) -> None:
     assert samples(tmp_path / "a.tts.wav") == PCM * 3
     assert not (tmp_path / "b.tts.wav").exists()
     assert samples(tmp_path / "c.tts.wav") == PCM
+
+
+async def three() -> AsyncIterator[bytes]:
+    for _ in range(3):
+        yield PCM
+
+
+def test_streams_that_end_together_are_each_packed(tmp_path: Path) -> None:
+    """One at a time, so that the event loop goes on; in each loop of the process."""
+
+    async def listen(number: int) -> list[bytes]:
+        out = tmp_path / f"{number}.tts.wav"
+        return [chunk async for chunk in wrap_async_iterator(three, out, text="Hi.", sample_rate_hz=RATE_HZ)]
+
+    async def together(first: int) -> list[list[bytes]]:
+        return await asyncio.gather(*(listen(number) for number in range(first, first + 8)))
+
+    for first in (0, 8):
+        assert asyncio.run(together(first)) == [[PCM] * 3] * 8
+    assert [samples(tmp_path / f"{number}.tts.wav") for number in range(16)] == [PCM * 3] * 16
+    assert len(os.listdir(tmp_path)) == 16
+
+
+def test_a_listener_who_is_cancelled_before_the_packing_leaves_what_was_delivered(tmp_path: Path) -> None:
+    """Beside a journal, of which `recover` makes the artifact."""
+    out = tmp_path / "a.tts.wav"
+
+    async def listen() -> None:
+        async for _ in wrap_async_iterator(three, out, text="Hi.", sample_rate_hz=RATE_HZ, say=lambda _: None):
+            pass
+
+    async def cancelled() -> None:
+        async with _turns().packing:
+            listening = asyncio.create_task(listen())
+            while not _turns().packing._waiters:
+                await asyncio.wait([listening], timeout=0.001)
+            listening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await listening
+
+    asyncio.run(cancelled())
+    assert sorted(os.listdir(tmp_path)) == ["a.tts.wav.journal.jsonl", "a.tts.wav.part.wav"]
+    recover(tmp_path / "a.tts.wav.journal.jsonl")
+    assert samples(out) == PCM * 3
+
+
+def test_an_awaited_engine_without_a_sound_is_said_once(tmp_path: Path) -> None:
+    """What goes wrong before the packing is neither raised in the listener's stream nor said twice."""
+    said: list[str] = []
+
+    async def silent() -> AsyncIterator[bytes]:
+        yield b""
+
+    async def listen() -> list[bytes]:
+        out = tmp_path / "a.tts.wav"
+        found = wrap_async_iterator(silent, out, text="Hi.", sample_rate_hz=RATE_HZ, say=said.append)
+        return [chunk async for chunk in found]
+
+    assert asyncio.run(listen()) == [b""]
+    journal = tmp_path / "a.tts.wav.journal.jsonl"
+    why = f"the engine delivered no audio: found nothing, expected at least one frame (at {journal})"
+    assert said == [f"a.tts.wav was not written: {why}"]
 
 
 @pytest.mark.parametrize(

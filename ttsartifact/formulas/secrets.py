@@ -7,7 +7,7 @@ begins where a word begins, and what it repeats without a bound ends at a letter
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact import _spec
@@ -92,6 +92,7 @@ _MARKS = tuple(
         *("ya29.", "xox", "r8_", "nvapi-", "npm_", "pypi-", "eyJ", "PRIVATE KEY", "@"),
     )
 )
+_KEY_MARKS = tuple(mark.decode() for mark in _MARKS)
 _STEMS = (
     b"key",
     b"token",
@@ -177,10 +178,13 @@ def _in_string(where: str, name: str, text: str) -> Iterator[Secret]:
         return
     words, covered = _words(), 0
     found: list[Secret] = []
-    for match in words.keys.finditer(text):
+    # Most strings are a few plain words: what every key and every named value has is looked for first.
+    has_key = any(mark in text for mark in _KEY_MARKS)
+    has_named = "=" in text or ":" in text
+    for match in words.keys.finditer(text) if has_key else ():
         place = match.lastindex or 0
         found.append(Secret(where, f"a key of {words.owners[place - 1]}", *match.span(place)))
-    for match in words.named.finditer(text.translate(_ASCII_LOWER)):
+    for match in words.named.finditer(text.translate(_ASCII_LOWER)) if has_named else ():
         kind = "quoted" if match["quoted"] is not None else "plain"
         name = _name_before(text, match.start("mark"))
         believed = _is_loud(name) if match["mark"].startswith(":") else _is_secret_name(name)
@@ -201,8 +205,13 @@ def _name_before(text: str, end: int) -> str:
 
 
 def _is_secret_name(name: str) -> bool:
+    return _is_secret_ending(name[-2 * _LONGEST_NAME :])
+
+
+@lru_cache(maxsize=1024)
+def _is_secret_ending(name: str) -> bool:
     words = _words()
-    folded = _folded(name[-2 * _LONGEST_NAME :])
+    folded = _folded(name)
     return folded in words.exact or (folded.endswith(words.endings) and not folded.endswith(words.harmless))
 
 

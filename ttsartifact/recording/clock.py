@@ -6,12 +6,15 @@ Nothing else in the package reads a clock. A run's times are nanoseconds after t
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import sys
 import threading
 import time
 import weakref
+from _thread import start_new_thread
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ttsartifact.formulas.timebase import to_utc
@@ -209,33 +212,42 @@ class _Keeper:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._open: weakref.WeakSet[Timebase] = weakref.WeakSet()
-        self._thread: threading.Thread | None = None
+        self._runs = False
+        self._waits_s = 0.0
 
     def add(self, timebase: Timebase) -> None:
         """Remind a timebase until it is closed or forgotten."""
         with self._changed:
             self._open.add(timebase)
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._remind, name="ttsartifact-clock", daemon=True)
-                self._thread.start()
-            self._changed.notify_all()
+            if not self._runs:
+                # Thread.start() waits until the new thread was given a turn: milliseconds beside a busy engine.
+                start_new_thread(self._remind, ())
+                self._runs = True
+            elif timebase.every_s < self._waits_s:
+                self._changed.notify_all()
 
     def discard(self, timebase: Timebase) -> None:
         """Remind it no more."""
         with self._changed:
             self._open.discard(timebase)
-            self._changed.notify_all()
+            if not self._open:
+                self._changed.notify_all()
 
     def _remind(self) -> None:
         while True:
             with self._changed:
                 if not self._open:
-                    self._thread = None
+                    self._runs = False
                     return
-                self._changed.wait(timeout=min(timebase.every_s for timebase in self._open))
+                self._waits_s = min(timebase.every_s for timebase in self._open)
+                self._changed.wait(timeout=self._waits_s)
                 waiting = list(self._open)
             for timebase in waiting:
-                timebase.keep(timebase.now())
+                try:
+                    timebase.keep(timebase.now())
+                except Exception:  # a clock of the caller's broke: other runs are reminded all the same
+                    logging.getLogger("ttsartifact").exception("a clock cannot be read; no snapshot was taken")
+                    self.discard(timebase)
             del waiting  # a timebase that was forgotten is held by nobody
 
 
@@ -272,6 +284,7 @@ def utc_string(utc_ns: int, resolution_ns: int = 1) -> str:
     return to_utc(utc_ns)[: 20 + digits].rstrip(".Z") + "Z"
 
 
+@cache
 def _resolution_ns(name: str) -> int:
     resolution = time.get_clock_info(name).resolution  # type: ignore[arg-type]  # typeshed lists the names
     return max(1, round(resolution * 1_000_000_000))
@@ -279,11 +292,16 @@ def _resolution_ns(name: str) -> int:
 
 def _boot_domain() -> str | dict[str, Any]:
     """Return the digest of the boot id, a random number of 122 bits that the kernel draws anew at each boot."""
+    return _boot_digest() or absent("unknown", "this system names no boot")
+
+
+@cache
+def _boot_digest() -> str | None:
     try:
         with open("/proc/sys/kernel/random/boot_id", "rb") as file:
             return digest.of(file.read().strip())
     except OSError:
-        return absent("unknown", "this system names no boot")
+        return None
 
 
 def _monotonic_counts_suspend() -> bool | dict[str, Any]:
@@ -306,11 +324,19 @@ class _Timex(ctypes.Structure):
     )
 
 
+@cache
+def _adjtimex() -> Callable[[Any], int] | None:
+    try:
+        found: Callable[[Any], int] = ctypes.CDLL(None, use_errno=True).adjtimex
+    except (AttributeError, OSError, TypeError):
+        return None
+    return found
+
+
 def _kernel_sync() -> dict[str, Any]:
     """Return what the kernel knows of the wall clock's discipline; reading needs no privilege."""
-    try:
-        adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
-    except (AttributeError, OSError, TypeError):
+    adjtimex = _adjtimex()
+    if adjtimex is None:
         return absent("not_measured", f"adjtimex is not there on {sys.platform}")
     state = _Timex(modes=0)
     if adjtimex(ctypes.byref(state)) < 0:

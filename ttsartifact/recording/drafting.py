@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import uuid
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -175,7 +176,12 @@ def _environment(run: Run, stated: Stated, delivery: Delivery, unread: dict[str,
 
 def tool() -> dict[str, Any]:
     """Return this program as a tool of the schema."""
-    return {"name": "ttsartifact", "version": importlib.metadata.version("ttsartifact")}
+    return {"name": "ttsartifact", "version": _version()}
+
+
+@cache
+def _version() -> str:
+    return importlib.metadata.version("ttsartifact")  # looks through every folder of the path: several milliseconds
 
 
 def _attempt(stated: Stated) -> dict[str, Any]:

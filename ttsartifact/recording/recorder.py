@@ -33,6 +33,7 @@ from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from io import FileIO
     from types import TracebackType
 
     from ttsartifact.recording.clock import Clock
@@ -49,6 +50,8 @@ _SHORT_NS = 20_000_000
 
 class Recorder:
     """One run of an engine in this process."""
+
+    _file: FileIO
 
     def __init__(
         self,
@@ -136,13 +139,26 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._over or self.packed is not None or os.getpid() != self._process:  # a forked child's end is not ours
+        if self._is_over():
             return
         if error is not None:
             self._abandon(error)
             return
+        self._quietly(self.finish)
+
+    def _is_over(self) -> bool:
+        """Tell whether the run has ended here; a forked child's end is not ours."""
+        return self._over or self.packed is not None or os.getpid() != self._process
+
+    def _end_quietly(self) -> None:
+        """Do what `__exit__` does before it packs."""
+        if not self._is_over():
+            self._quietly(self._end)
+
+    def _quietly(self, act: Callable[[], object]) -> None:
+        """End the block: what goes wrong is raised or said, as `on_error` wants it."""
         try:
-            self.finish()
+            act()
         except Exception as fault:
             was_said, self.fault = self.fault is fault, self.fault or fault
             if self._on_error == "raise":
@@ -223,8 +239,7 @@ class Recorder:
         try:
             self._require_no_fault()
             self._stated |= _of_this_process(spelled_out(stated))
-            self.close()
-            self._run.end()
+            self._end()
             with FileSource(self._path) as audio:
                 self.packed = pack(self._draft(), audio, self._run.out, replace=self._replace)
         except BaseException as error:
@@ -238,6 +253,16 @@ class Recorder:
             self._run.say(f"{self._clipped} samples lay outside full scale and were cut")
         self._say_if_short()
         return self.packed
+
+    def _end(self) -> None:
+        """Close the audio and stop the clock and the sensor; the second time nothing happens."""
+        try:
+            self._require_no_fault()
+            self.close()
+            self._run.end()
+        except BaseException as error:
+            self._abandon(error)
+            raise
 
     def _open(self) -> None:
         self._path = self._run.journal.part(".wav")

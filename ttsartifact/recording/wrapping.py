@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ttsartifact.errors import Refused
 from ttsartifact.recording.factories import called_with
@@ -117,22 +117,59 @@ async def _passed_async(chunks: AsyncIterable[Chunk], recorder: Recorder) -> Asy
         raise
 
 
+class _Turns(NamedTuple):
+    """Who may open, and who may pack: one recording of an event loop at a time each.
+
+    Threads that compute take the interpreter from the loop for a switch interval each: fifty streams that end
+    together would hold it up fifty times as long as one. An opening does not wait for those that are packed.
+    """
+
+    opening: asyncio.Lock
+    packing: asyncio.Lock
+
+
+_TURNS: dict[asyncio.AbstractEventLoop, _Turns] = {}
+
+
+def _turns() -> _Turns:
+    """Return the turns of the event loop that runs."""
+    loop = asyncio.get_running_loop()
+    found = _TURNS.get(loop)
+    if found is None:
+        for closed in [each for each in list(_TURNS) if each.is_closed()]:
+            _TURNS.pop(closed, None)
+        found = _TURNS[loop] = _Turns(asyncio.Lock(), asyncio.Lock())
+    return found
+
+
 class _Awaited:
-    """A recorder as an asynchronous context: what it does itself, it does in a thread."""
+    """A recorder as an asynchronous context: what it does itself, it does in a thread, when it is its turn."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
 
     async def __aenter__(self) -> Recorder:
-        return await asyncio.to_thread(self._recorder.__enter__)
+        async with _turns().opening:
+            return await asyncio.to_thread(self._recorder.__enter__)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            await asyncio.to_thread(self._recorder.__exit__, None, None, None)
-        else:  # a task that is cancelled waits for nothing
+        if error is not None:  # a task that is cancelled waits for nothing
             self._recorder.__exit__(kind, error, trace)
+            return
+        # First what is stamped and what waits for a sensor: no run is longer because others are packed.
+        await asyncio.to_thread(self._recorder._end_quietly)  # noqa: SLF001 - the half of its __exit__
+        packing = _turns().packing
+        try:
+            await packing.acquire()
+        except BaseException as cancelled:
+            self._recorder.__exit__(type(cancelled), cancelled, cancelled.__traceback__)
+            raise
+        try:
+            await asyncio.to_thread(self._recorder.__exit__, None, None, None)
+        finally:
+            packing.release()
 
 
 def record_tts(
