@@ -251,7 +251,9 @@ def test_telemetry_covers_the_run_and_its_summary_recomputes(tmp_path: Path) -> 
     assert trace.columns["t_ns"][0] <= times["t_submit_ns"]
     assert trace.columns["t_before_ns"][-1] >= times["t_last_token_ns"]
     expected = summary_of(trace, times["t_submit_ns"], times["t_last_token_ns"])
-    assert found.descriptor.at("/summary") == expected
+    # A run of a few readings is too short for its counter: no energy is stated.
+    assert found.descriptor.at("/summary") == {key: value for key, value in expected.items() if key != "energy_mj"}
+    assert expected["energy_mj"] is None
     assert expected["power_w"]["channel"] == "power_mw"
     holds(out)
 
