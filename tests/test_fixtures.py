@@ -114,6 +114,10 @@ def test_two_libraries_of_json_schema_agree_on_every_fixture() -> None:
                 schema = "descriptor" if name == "descriptor" else "traces"
                 key = schema, json.dumps(value, sort_keys=True).encode()
                 if key not in answers:
+                    try:
+                        json.dumps(value, ensure_ascii=False).encode()
+                    except UnicodeEncodeError:
+                        continue  # half a surrogate pair is CAN05, and no schema is asked of it
                     answers[key] = validator(schema).is_valid(value)
                     assert python[schema].is_valid(value) is answers[key], (entry["file"], name)
     assert len(answers) > 300

@@ -5,15 +5,14 @@ A program with Piper's options around espeak-ng stands in for it; the real one i
 
 from __future__ import annotations
 
-import io
 import json
+import subprocess
 import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ttsartifact.cli import main
 from ttsartifact.errors import Refused
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.command import record_command
@@ -94,13 +93,12 @@ def test_the_voice_is_pinned_without_a_word(place: Path) -> None:
     assert (report.verdict, report.findings) == ("INTACT", ())
 
 
-def test_the_text_is_piped_through(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_the_text_is_piped_through(place: Path) -> None:
     """`echo TEXT | ttsa record -- piper ...` is what `echo TEXT | piper ...` was."""
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"Piped words.\n")))
     argv = ["record", "-o", "run.tts.wav", "--sensor", "none", "--", "piper", "-m", "voice.onnx", "-f", "{out}"]
-    assert main(argv) == 0
+    call = [sys.executable, "-m", "ttsartifact", *argv]
+    subprocess.run(call, input=b"Piped words.\n", check=True, capture_output=True, cwd=place)
     assert open_artifact(place / "run.tts.wav").descriptor.at("/input/text/value") == "Piped words.\n"
-    capsys.readouterr()
 
 
 def test_raw_audio_needs_no_format(place: Path) -> None:

@@ -175,8 +175,8 @@ def test_a_weight_file_without_use_is_told(tmp_path, weights, small_checkpoint_p
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "the text is said once"),
-        (("Hello.", "--batch", "texts.txt"), "the text is said once"),
+        ((), "give the text once"),
+        (("Hello.", "--batch", "texts.txt"), "give the text once"),
         (("Hello.", "--batch-size", "2"), "--batch-size belongs to --batch"),
         (("--batch", "empty.txt"), "no line of it is a text"),
         (("--batch", "latin.txt"), "not UTF-8 at byte 1"),

@@ -223,7 +223,7 @@ def test_blocked_by_disorder(tmp_path):
     """Where the times are out of order, what is measured between them is not asked."""
     (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(run__times__t_first_token_ns=1)))
     assert {f.rule: f.blocked_by for f in report.unchecked} == dict.fromkeys(
-        ("CLK05", "TIM02", "TIM03", "TIM06", "TIM12", "TEL03", "TEL11"), "TIM01"
+        ("CLK05", "TIM02", "TIM03", "TIM06", "TIM12", "TEL03", "TEL11", "TEL24", "TEL25", "TEL27"), "TIM01"
     )
 
 

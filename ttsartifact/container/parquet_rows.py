@@ -79,6 +79,9 @@ class Row:
     """The nested columns, each decoded when it is asked for."""
 
 
+_LARGEST_ASKED_BYTES = 4 << 20  # of a column in a row group
+
+
 class Shelf:
     """An opened Parquet file of runs: its frame is checked, its rows are read when they are asked for."""
 
@@ -129,11 +132,23 @@ class Shelf:
         if number not in self._contradictions:
             self._walk_pages(number)
             with _foreign(f"row group {number}"):
-                asked = [c.path for c in group.columns if is_asked(c) and c.path.partition(".")[0] in self._fitting]
+                read = self._small_columns(number).intersection(self._fitting)
+                asked = [c.path for c in group.columns if is_asked(c) and c.path.partition(".")[0] in read]
                 table = self._file.read_row_group(number, columns=asked, use_threads=False) if asked else None
                 found = contradictions(self._source, group, number, partial(_values, table, frozenset(asked)))
                 self._contradictions[number] = tuple(found)
         return self._contradictions[number]
+
+    def _small_columns(self, number: int) -> set[str]:
+        """Return the columns of a row group that are read once more: nobody filters or sorts by megabytes."""
+        group = self._file.metadata.row_group(number)
+        sizes: dict[str, int] = {}
+        for place in range(group.num_columns):
+            column = group.column(place)
+            name = column.path_in_schema.partition(".")[0]
+            # A million equal readings are a few bytes in the file, and eight bytes each once they are read.
+            sizes[name] = sizes.get(name, 0) + max(column.total_uncompressed_size, 8 * column.num_values)
+        return {name for name, size in sizes.items() if size <= _LARGEST_ASKED_BYTES}
 
     @property
     def rows(self) -> int:

@@ -69,11 +69,11 @@ class Rule(NamedTuple):
     grade: str
     clause: str
     blocked_by: tuple[str, ...]
-    reads: tuple[str, ...]
     requires: str
     why: str
     mend: str
     fails: str = ""
+    reads: tuple[str, ...] = ()
     needs_schema: bool = False
     asked: str = ""
     quick: bool = False
