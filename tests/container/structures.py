@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
+from ogg_pages import page, pages_of
 
-from ttsartifact.container import crc, flac_frames, mpeg, ogg
-from ttsartifact.container.source import BytesSource
+from ttsartifact.container import crc, flac_frames, mpeg
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -309,8 +309,8 @@ def _ogg(chance: random.Random) -> bytes:
     subtype = chance.choice(("VORBIS", "OPUS"))
     rate = chance.choice((8_000, 16_000, 24_000, 48_000))
     channels = chance.choice((1, 2))
-    pages = _pages(_sound(chance.randrange(6), "OGG", subtype, rate, channels, None))
-    other = [_page(each, serial=77) for each in _pages(_sound(7, "OGG", subtype, rate, channels, None))]
+    pages = pages_of(_sound(chance.randrange(6), "OGG", subtype, rate, channels, None))
+    other = [page(each, serial=77) for each in pages_of(_sound(7, "OGG", subtype, rate, channels, None))]
     last = int.from_bytes(pages[-1][6:14], "little")
     faults: dict[str, Callable[[], list[bytes]]] = {
         "": lambda: pages,
@@ -319,32 +319,9 @@ def _ogg(chance: random.Random) -> bytes:
         "at once": lambda: [pages[0], other[0], *pages[1:], *other[1:]],
         "cut": lambda: pages[:-1],
         "lost": lambda: [each for place, each in enumerate(pages) if place != len(pages) // 2],
-        "endless": lambda: [*pages[:-1], _page(pages[-1], flags=pages[-1][5] & ~4)],
-        "early": lambda: [*pages[:-1], _page(pages[-1], granule=max(1, last - chance.choice((10, 700, 4_000))))],
-        "late": lambda: [*pages[:-1], _page(pages[-1], granule=last + chance.choice((10, 700, 48_000)))],
+        "endless": lambda: [*pages[:-1], page(pages[-1], flags=pages[-1][5] & ~4)],
+        "early": lambda: [*pages[:-1], page(pages[-1], granule=max(1, last - chance.choice((10, 700, 4_000))))],
+        "late": lambda: [*pages[:-1], page(pages[-1], granule=last + chance.choice((10, 700, 48_000)))],
         "behind": lambda: [*pages, chance.choice((b"\0", b"OggS", chance.randbytes(60)))],
     }
     return b"".join(faults[chance.choice((*faults, "", "", ""))]())
-
-
-def _pages(data: bytes) -> list[bytes]:
-    found, place = [], 0
-    while place < len(data):
-        end = ogg._page(BytesSource(data), place).end
-        found.append(data[place:end])
-        place = end
-    return found
-
-
-def _page(page: bytes, *, serial: int | None = None, flags: int | None = None, granule: int | None = None) -> bytes:
-    """Return a page with other fields, and its check sum made anew."""
-    changed = bytearray(page)
-    if serial is not None:
-        changed[14:18] = serial.to_bytes(4, "little")
-    if flags is not None:
-        changed[5] = flags
-    if granule is not None:
-        changed[6:14] = granule.to_bytes(8, "little")
-    changed[22:26] = bytes(4)
-    changed[22:26] = ogg._crc(bytes(changed)).to_bytes(4, "little")
-    return bytes(changed)

@@ -13,8 +13,9 @@ import kit
 import numpy as np
 import pytest
 import soundfile
+from ogg_pages import page, pages_of
 
-from ttsartifact.container import crc, flac_frames, mpeg, ogg
+from ttsartifact.container import crc, flac_frames, mpeg
 from ttsartifact.container.bare import judge
 from ttsartifact.container.sound import facts_of
 from ttsartifact.container.source import BytesSource
@@ -335,38 +336,6 @@ def test_a_remuxed_mp3_loses_what_players_take_off() -> None:
 
 
 # --- Ogg --------------------------------------------------------------------------------------------------------------
-
-
-def pages_of(data: bytes) -> list[bytes]:
-    pages, place = [], 0
-    while place < len(data):
-        page = ogg._page(BytesSource(data), place)
-        pages.append(data[place : page.end])
-        place = page.end
-    return pages
-
-
-def page(
-    data: bytes,
-    *,
-    serial: int | None = None,
-    number: int | None = None,
-    flags: int | None = None,
-    granule: int | None = None,
-) -> bytes:
-    """Return a page with other fields, and its check sum made anew."""
-    changed = bytearray(data)
-    if serial is not None:
-        changed[14:18] = serial.to_bytes(4, "little")
-    if number is not None:
-        changed[18:22] = number.to_bytes(4, "little")
-    if flags is not None:
-        changed[5] = flags
-    if granule is not None:
-        changed[6:14] = granule.to_bytes(8, "little")
-    changed[22:26] = bytes(4)
-    changed[22:26] = ogg._crc(bytes(changed)).to_bytes(4, "little")
-    return bytes(changed)
 
 
 PAGES = pages_of(OPUS)

@@ -13,8 +13,9 @@ import kit
 import numpy as np
 import pytest
 import soundfile
+from ogg_pages import page, pages_of
 
-from ttsartifact.container import crc, ogg
+from ttsartifact.container import crc
 from ttsartifact.container import flac as flac_carrier
 from ttsartifact.container.source import BytesSource
 from ttsartifact.errors import TtsArtifactError
@@ -91,14 +92,7 @@ def undecodable():
 
 def ogg_of(data):
     """Return an Ogg under a fixed serial number: libsndfile draws one."""
-    place, pages = 0, b""
-    while place < len(data):
-        end = ogg._page(BytesSource(data), place).end
-        page = bytearray(data[place:end])
-        page[14:18], page[22:26] = (7).to_bytes(4, "little"), bytes(4)
-        page[22:26] = ogg._crc(bytes(page)).to_bytes(4, "little")
-        pages, place = pages + page, end
-    return pages
+    return b"".join(page(each, serial=7) for each in pages_of(data))
 
 
 def chained():
