@@ -19,7 +19,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.aligning.align import Wanted, align
-from ttsartifact.aligning.log import Kind, Marker, SensorLog, TimeBase
+from ttsartifact.aligning.log import Marker, ReadingKind, SensorLog, TimeBase
 from ttsartifact.aligning.mapping import Method
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.timebase import to_utc
@@ -167,7 +167,7 @@ def a_meter(drawn: random.Random, method: Method, length_s: float, watts: list[f
     ends = (SUBMIT_S + drawn.uniform(0, 0.05), SUBMIT_S + length_s + drawn.uniform(0, 0.05))
     markers = tuple(Marker(_sampled(stamp(end) + shift, t_ns), name) for end, name in zip(ends, "BE", strict=True))
     log = SensorLog(
-        dialect="synthetic", base=base, kind=Kind.POWER, t_ns=tuple(t_ns), values=tuple(values), column="p",
+        dialect="synthetic", base=base, kind=ReadingKind.POWER, t_ns=tuple(t_ns), values=tuple(values), column="p",
         scope="wall", resolution_ns=1_000_000, digest="", size=0, markers=markers,
     )  # fmt: skip
     return Meter(log, tuple(truths))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import kit
 
 from ttsartifact.claiming.claim import Claim, claim_of
-from ttsartifact.claiming.shown import Shown
+from ttsartifact.claiming.shown import ClaimedRun
 from ttsartifact.container.canonical import canonical_bytes
 from ttsartifact.measuring.metrics import metric_named
 from ttsartifact.measuring.values import Measured
@@ -45,7 +45,7 @@ def speed_claim(**changes: Any) -> Claim:
 
 def run(
     number: int, claim: Claim | None = None, patch: Callable[[dict[str, Any]], None] | None = None, **more: Any
-) -> Shown:
+) -> ClaimedRun:
     """Return run `number` of a session: a second after the one before it, with a sound and a seed of its own."""
     value = copy.deepcopy(_BASE)
     value["audio"]["pcm"] = digest.of(b"%d" % number)
@@ -55,13 +55,13 @@ def run(
         value["run"]["preregistered"] = [claim.digest]
     if patch is not None:
         patch(value)
-    return Shown(descriptor=Descriptor(canonical_bytes(value), value), verdict="INTACT", **more)
+    return ClaimedRun(descriptor=Descriptor(canonical_bytes(value), value), verdict="INTACT", **more)
 
 
 _BASE = kit.descriptor() | {"audio": dict(AUDIO)}
 
 
-def session(claim: Claim, count: int, patch: Callable[[int, dict[str, Any]], None] | None = None) -> list[Shown]:
+def session(claim: Claim, count: int, patch: Callable[[int, dict[str, Any]], None] | None = None) -> list[ClaimedRun]:
     """Return `count` runs that state the claim; `patch` changes what run `n`, from 1, states."""
     return [
         run(n, claim, (lambda value, n=n: patch(n, value)) if patch is not None else None) for n in range(1, count + 1)
@@ -69,12 +69,12 @@ def session(claim: Claim, count: int, patch: Callable[[int, dict[str, Any]], Non
 
 
 def measured(
-    runs: Sequence[Shown], values: Mapping[str, Sequence[float]]
-) -> Callable[[Shown, Sequence[str]], Measured]:
+    runs: Sequence[ClaimedRun], values: Mapping[str, Sequence[float]]
+) -> Callable[[ClaimedRun, Sequence[str]], Measured]:
     """Return a stand-in for measuring: the values of a metric, run by run."""
     places = {each.artifact_id: place for place, each in enumerate(runs)}
 
-    def measure(one: Shown, names: Sequence[str]) -> Measured:
+    def measure(one: ClaimedRun, names: Sequence[str]) -> Measured:
         place = places[one.artifact_id]
         return Measured(values={name: metric_named(name).on_grid(values[name][place]) for name in names})
 

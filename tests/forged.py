@@ -21,7 +21,7 @@ from ttsartifact.container import riff
 from ttsartifact.container.hashing import chunk_root
 from ttsartifact.container.source import BytesSource
 from ttsartifact.formulas.telemetry import summary_of
-from ttsartifact.packing.pack import Run, write
+from ttsartifact.packing.pack import RunInMemory, write
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
@@ -74,7 +74,12 @@ class Kind:
 
         held = kit.edited(parts, patch=edit, traces=edit_traces)
         path = folder / f"{self.name}.tts.wav"
-        write(Run(parts=held, audio=source, wave=wave, audio_digest=digest.of(bare)), path, carrier="wav", replace=True)
+        write(
+            RunInMemory(parts=held, audio=source, wave=wave, audio_digest=digest.of(bare)),
+            path,
+            carrier="wav",
+            replace=True,
+        )
         return path
 
 

@@ -104,14 +104,14 @@ def flac_of(samples: int) -> Callable[[Path], Path]:
 
 def with_audio(honest: Path, audio: bytes, out: Path) -> Path:
     """Put other audio under the descriptor of `honest`, with its digest and size made anew."""
-    from ttsartifact.packing.pack import Run, write
+    from ttsartifact.packing.pack import RunInMemory, write
     from ttsartifact.reading.artifact import open_artifact
     from ttsartifact.terms import digest
 
     packed = open_artifact(honest)
     parts = {name: packed.parts.part(name) for name in packed.parts.names()}
     parts = kit.edited(parts, patch=kit.put(audio__digest=digest.of(audio), audio__size=len(audio)))
-    run = Run(parts=parts, audio=BytesSource(audio), wave=None, audio_digest=digest.of(audio))
+    run = RunInMemory(parts=parts, audio=BytesSource(audio), wave=None, audio_digest=digest.of(audio))
     write(run, out, carrier="parquet")
     return out
 

@@ -13,7 +13,7 @@ from ttsartifact.container import canonical, capsule, riff
 from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.hashing import digest_pieces
 from ttsartifact.container.source import BytesSource, JoinedSource, copy_pieces, write_whole
-from ttsartifact.packing.pack import Run, build, write
+from ttsartifact.packing.pack import RunInMemory, build, write
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
@@ -241,7 +241,7 @@ def artifact(
     built = build(draft() if run is None else run, BytesSource(bare))
     held = edited(built.parts, patch=patch, raw=raw, traces=traces, refresh=refresh)
     path = folder / name
-    sealed = Run(
+    sealed = RunInMemory(
         parts=parts(held) if parts is not None else held,
         audio=built.audio,
         wave=built.wave,
@@ -255,7 +255,7 @@ def repacked(found: Artifact, parts: dict[str, bytes], out: Path) -> Path:
     """Write a run as it was found with other parts, sealed anew."""
     audio = JoinedSource(found.audio)
     wave = riff.walk(audio) if found.wave is not None else None
-    run = Run(parts=parts, audio=audio, wave=wave, audio_digest=digest_pieces(found.audio))
+    run = RunInMemory(parts=parts, audio=audio, wave=wave, audio_digest=digest_pieces(found.audio))
     write(run, out, carrier=carrier_of(out), replace=True)
     return out
 
@@ -266,7 +266,7 @@ def swapped(path: Path, bare: bytes, out: Path, *, patch: Callable[[dict[str, An
     parts = {name: held.parts.part(name) for name in held.parts.names()}
     parts = edited(parts, patch=put(audio__digest=digest.of(bare), audio__size=len(bare)))
     parts = edited(parts, patch=patch) if patch is not None else parts
-    run = Run(parts=parts, audio=BytesSource(bare), wave=None, audio_digest=digest.of(bare))
+    run = RunInMemory(parts=parts, audio=BytesSource(bare), wave=None, audio_digest=digest.of(bare))
     write(run, out, carrier=carrier_of(out), replace=True)
     return out
 

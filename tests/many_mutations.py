@@ -27,7 +27,7 @@ from test_junk import JUNK, PLACES, VALUE, put
 
 from ttsartifact.container import canonical
 from ttsartifact.container.source import BytesSource
-from ttsartifact.packing.pack import Run, build, write
+from ttsartifact.packing.pack import RunInMemory, build, write
 from ttsartifact.verifying.engine import verify
 
 LONGEST_S = 20  # for one file; the slowest honest one of the kit takes a tenth of a second
@@ -99,7 +99,7 @@ def forged(path: Path, draw: random.Random) -> str:
         with suppress(LookupError, TypeError):  # an earlier one may have taken the place away
             put(draw.choice(PLACES), junk(draw))(value)
     parts = BUILT.parts | {"descriptor": canonical.canonical_bytes(value)}
-    run = Run(parts=parts, audio=BUILT.audio, wave=BUILT.wave, audio_digest=BUILT.audio_digest)
+    run = RunInMemory(parts=parts, audio=BUILT.audio, wave=BUILT.wave, audio_digest=BUILT.audio_digest)
     write(run, path, carrier="wav", replace=True)
     return "forged"
 

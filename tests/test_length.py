@@ -1,4 +1,4 @@
-"""Functions stay short: none is over 60 lines, and half of them are under ten."""
+"""Functions stay short, and no two classes share a name."""
 
 from __future__ import annotations
 
@@ -30,3 +30,13 @@ def test_no_function_is_long(package: str) -> None:
     found = lengths(package)
     assert {place: lines for place, lines in found.items() if lines > LONGEST_LINES} == {}
     assert median(found.values()) < MEDIAN_BELOW_LINES
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    """Two classes of one package never share a name: a message or a traceback names one thing."""
+    places: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "ttsartifact").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(path.name)
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

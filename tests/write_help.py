@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ttsartifact.cli.table import ABOUT, COMMANDS
 
 if TYPE_CHECKING:
-    from ttsartifact.cli.options import Parameter
+    from ttsartifact.cli.options import CommandParameter
     from ttsartifact.cli.table import Command
 
 PAGE = Path(__file__).parent.parent / "docs" / "commands.md"
@@ -30,7 +30,7 @@ def described(command: Command) -> list[str]:
     return [*lines, "", "| | |", "| --- | --- |", *map(row, command.parameters)]
 
 
-def row(parameter: Parameter) -> str:
+def row(parameter: CommandParameter) -> str:
     """Return the row of one parameter."""
     if parameter.positional:
         return f"| `{parameter.declared.metavar}` | {parameter.declared.help} |"

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ttsartifact._spec import FORMAT_VERSION
-    from ttsartifact.attesting.checking import Attested, Kind, Standing
+    from ttsartifact.attesting.checking import AttestationKind, Attested, Standing
     from ttsartifact.attesting.keys import NoteKey
     from ttsartifact.attesting.notes import Checkpoint
     from ttsartifact.attesting.proofs import Proof
@@ -129,7 +129,7 @@ _PLACES = {
     "ttsartifact.perturbing.words": ("event_row", "perturb_text"),
     "ttsartifact.perturbing.plan": ("ImperfectionPlan", "load_plan", "plan_of"),
     "ttsartifact.perturbing.perturb": ("LayerCount", "Perturbed", "perturb", "perturb_wav"),
-    "ttsartifact.attesting.checking": ("Attested", "Kind", "Standing"),
+    "ttsartifact.attesting.checking": ("Attested", "AttestationKind", "Standing"),
     "ttsartifact._spec": ("FORMAT_VERSION",),
     "ttsartifact.attesting.keys": ("NoteKey",),
     "ttsartifact.attesting.notes": ("Checkpoint",),
@@ -223,6 +223,7 @@ __all__ = [
     "Adapted",
     "Adapter",
     "Artifact",
+    "AttestationKind",
     "Attested",
     "AudioComparison",
     "Authority",
@@ -257,7 +258,6 @@ __all__ = [
     "InvalidDescriptor",
     "Judged",
     "Judgement",
-    "Kind",
     "LayerCount",
     "Level",
     "Nearness",

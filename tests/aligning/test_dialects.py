@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from runs import LOGS
 
-from ttsartifact.aligning.log import Kind, TimeBase
+from ttsartifact.aligning.log import ReadingKind, TimeBase
 from ttsartifact.aligning.parsing import Columns, read_log
 from ttsartifact.errors import Refused
 
@@ -43,7 +43,7 @@ AT_TEN = 1_795_255_200_000_000_000
 def test_every_dialect_is_read(name: str, dialect: str, base: TimeBase, first_ns: int, second_mw: int) -> None:
     """Form, time base, first time and second reading are those that the file shows."""
     log = read_log(LOGS / name)
-    assert (log.dialect, log.base, log.kind) == (dialect, base, Kind.POWER)
+    assert (log.dialect, log.base, log.kind) == (dialect, base, ReadingKind.POWER)
     assert (log.t_ns[0], log.values[1]) == (first_ns, second_mw)
     assert log.left_out == ()
 
@@ -144,4 +144,4 @@ def test_any_other_table_is_read_when_its_columns_are_named() -> None:
 def test_a_counter_of_watt_hours_is_read_as_energy() -> None:
     """One Wh is 3,600,000 mJ."""
     log = read_log(LOGS / "shelly-energy.txt", Columns(value="Wh"))
-    assert (log.kind, log.values[0]) == (Kind.COUNTER, 72_000_000)
+    assert (log.kind, log.values[0]) == (ReadingKind.COUNTER, 72_000_000)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ttsartifact.attesting import attach, sshsig, statements
-from ttsartifact.attesting.checking import Kind, Standing, attested
+from ttsartifact.attesting.checking import AttestationKind, Standing, attested
 from ttsartifact.attesting.keys import generate_key, load_private_key
 from ttsartifact.attesting.trust import Signer, Trust, load_trust
 from ttsartifact.errors import Damaged, Refused
@@ -32,7 +32,7 @@ def test_what_ssh_keygen_signs_holds_here(ssh_keys: dict[str, Path], kind: str) 
     """A signature by the user's own key, of each kind, holds, and its signer is named as ssh-keygen names it."""
     given = one(attach.sign_ssh(RUN, ssh_keys[kind]))
     listed = subprocess.run(["ssh-keygen", "-lf", f"{ssh_keys[kind]}.pub"], capture_output=True, text=True, check=True)
-    assert (given.kind, given.standing, given.trusted) == (Kind.SSHSIG, Standing.HOLDS, None)
+    assert (given.kind, given.standing, given.trusted) == (AttestationKind.SSHSIG, Standing.HOLDS, None)
     assert given.signer == listed.stdout.split()[1]
 
 
@@ -77,7 +77,7 @@ def test_an_envelope_holds_and_names_its_signer(tmp_path: Path) -> None:
     generate_key(tmp_path / "key.pem")
     part = attach.sign_dsse(RUN, tmp_path / "key.pem")
     given = one(part)
-    assert (given.kind, given.standing, given.trusted) == (Kind.DSSE, Standing.HOLDS, None)
+    assert (given.kind, given.standing, given.trusted) == (AttestationKind.DSSE, Standing.HOLDS, None)
     assert given.predicate_type == statements.RUN
     wire = base64.b64decode(json.loads(part)["key"].split()[1])
     trusted = one(part, Trust(signers=(Signer(id="alice", keys=(wire,)),)))

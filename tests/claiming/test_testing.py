@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ttsartifact.claiming.claim import Direction, Effect, Expectation, Of, Test
-from ttsartifact.claiming.testing import Block, put_to_test
+from ttsartifact.claiming.claim import ClaimTest, Direction, Effect, Of, Test
+from ttsartifact.claiming.testing import Comparison, put_to_test
 from ttsartifact.formulas.keys import indices, keys, seed_of
 from ttsartifact.measuring.metrics import metric_named
 
@@ -18,10 +18,8 @@ A = (112, 96, 130, 88, 101, 119, 95, 140, 99, 107, 93, 126)
 B = (131, 118, 149, 97, 140, 133, 121, 150, 109, 125, 133, 138)
 
 
-def expected(
-    effect: str, test: str, direction: str = "greater", margin_micro: int = 0, draws: int = 9999
-) -> Expectation:
-    return Expectation(
+def expected(effect: str, test: str, direction: str = "greater", margin_micro: int = 0, draws: int = 9999) -> ClaimTest:
+    return ClaimTest(
         metric=metric_named("pitch"),
         tool=None,
         of=Of.LEVEL,
@@ -34,8 +32,8 @@ def expected(
     )
 
 
-def asked(effect: str, test: str, *blocks: Block, **more):
-    return put_to_test(expected(effect, test, **more), blocks or [Block(a=A, b=B)], 2, "a seed")
+def asked(effect: str, test: str, *blocks: Comparison, **more):
+    return put_to_test(expected(effect, test, **more), blocks or [Comparison(a=A, b=B)], 2, "a seed")
 
 
 def test_keys_are_splitmix64() -> None:
@@ -58,13 +56,13 @@ def test_welch_is_scipys(sign: str) -> None:
 
 def test_pairs_are_scipys_related_samples() -> None:
     """Blocks of one and one."""
-    found = asked("difference", "t", *(Block(a=(a,), b=(b,)) for a, b in zip(A, B, strict=True)))
+    found = asked("difference", "t", *(Comparison(a=(a,), b=(b,)) for a, b in zip(A, B, strict=True)))
     assert found.p == pytest.approx(stats.ttest_rel(B, A, alternative="greater").pvalue, abs=1e-9)
 
 
 def test_one_group_is_scipys_one_sample() -> None:
     """Against the margin."""
-    found = asked("level", "t", Block(a=(), b=A), direction="less", margin_micro=1_150_000)
+    found = asked("level", "t", Comparison(a=(), b=A), direction="less", margin_micro=1_150_000)
     assert found.p == pytest.approx(stats.ttest_1samp(np.array(A) / 100, 1.15, alternative="less").pvalue, abs=1e-9)
 
 
@@ -83,7 +81,7 @@ def test_permutation_comes_near_to_every_permutation() -> None:
     pooled = (*a, *b)
     sums = [sum(pooled[i] for i in chosen) for chosen in combinations(range(10), 5)]
     exact = sum(each >= sum(b) for each in sums) / len(sums)
-    found = asked("difference", "permutation", Block(a=a, b=b))
+    found = asked("difference", "permutation", Comparison(a=a, b=b))
     assert abs(found.p - exact) < 4 * (exact * (1 - exact) / 9999) ** 0.5
 
 
@@ -92,32 +90,32 @@ def test_permutation_within_blocks_keeps_each_block() -> None:
     away = [b - a for a, b in zip(A, B, strict=True)]
     sums = [sum(d if bit >> i & 1 else -d for i, d in enumerate(away)) for bit in range(1 << len(away))]
     exact = sum(each >= sum(away) for each in sums) / len(sums)
-    found = asked("difference", "permutation", *(Block(a=(a,), b=(b,)) for a, b in zip(A, B, strict=True)))
+    found = asked("difference", "permutation", *(Comparison(a=(a,), b=(b,)) for a, b in zip(A, B, strict=True)))
     assert found.p <= exact + 4 * (exact / 9999) ** 0.5 + 1e-4
 
 
 def test_the_margin_is_taken_off_before_the_test() -> None:
     """Groups that lie exactly a margin apart are as good as equal."""
     shifted = tuple(value + 50 for value in A)
-    found = asked("difference", "permutation", Block(a=A, b=shifted), margin_micro=500_000)
+    found = asked("difference", "permutation", Comparison(a=A, b=shifted), margin_micro=500_000)
     assert 0.45 < found.p < 0.75
-    assert asked("difference", "permutation", Block(a=A, b=shifted), margin_micro=100_000).holds
+    assert asked("difference", "permutation", Comparison(a=A, b=shifted), margin_micro=100_000).holds
 
 
 def test_a_slope_is_least_squares_and_its_margin_counts() -> None:
     """Against scipy's line, and a slope of 0.7 that is more than 0.5 and not more than 0.7."""
     x = tuple(range(1_000_000, 21_000_000, 1_000_000))
     y = tuple(70 * place + (-1) ** place * 13 for place in range(20))
-    found = asked("slope", "permutation", Block(a=x, b=y), margin_micro=500_000)
+    found = asked("slope", "permutation", Comparison(a=x, b=y), margin_micro=500_000)
     assert found.estimate_micro == round(stats.linregress(range(20), np.array(y) / 100).slope * 1e6)
     assert found.holds
-    assert not asked("slope", "permutation", Block(a=x, b=y), margin_micro=700_000).holds
-    assert asked("slope", "bootstrap", Block(a=x, b=y), margin_micro=500_000).holds
+    assert not asked("slope", "permutation", Comparison(a=x, b=y), margin_micro=700_000).holds
+    assert asked("slope", "bootstrap", Comparison(a=x, b=y), margin_micro=500_000).holds
 
 
 def test_the_bootstrap_interval_is_scipys_percentile() -> None:
     """Within what 9,999 draws leave open."""
-    found = asked("level", "bootstrap", Block(a=(), b=A))
+    found = asked("level", "bootstrap", Comparison(a=(), b=A))
     low, high = stats.bootstrap(
         (np.array(A) / 100,), np.mean, method="percentile", rng=np.random.default_rng(1)
     ).confidence_interval
@@ -133,7 +131,7 @@ def test_either_side_is_two_tests_at_half_of_alpha() -> None:
 
 def test_values_that_never_differ_leave_no_doubt() -> None:
     """A deviation of zero is no division by zero."""
-    same = Block(a=(5,) * 10, b=(9,) * 10)
+    same = Comparison(a=(5,) * 10, b=(9,) * 10)
     assert asked("difference", "t", same).p == 0.0
     assert asked("difference", "t", same, direction="less").p == 1.0
     assert asked("slope", "permutation", same).estimate_micro == 0

@@ -10,7 +10,7 @@ import pytest
 
 from ttsartifact import _spec
 from ttsartifact.formulas import latency
-from ttsartifact.formulas.latency import Chunk, Instants, definitions, figures
+from ttsartifact.formulas.latency import DeliveredChunk, Instants, definitions, figures
 from ttsartifact.terms.descriptor import absent
 
 RATE = 1000
@@ -23,7 +23,12 @@ RUN = Instants(
     last_token=301_000_000,
     encoded=302_000_000,
 )
-LOG = [Chunk(11_000_000, 0, 100), Chunk(150_000_000, 100, 0), Chunk(121_000_000, 100, 100), Chunk(301_000_000, 200, 50)]
+LOG = [
+    DeliveredChunk(11_000_000, 0, 100),
+    DeliveredChunk(150_000_000, 100, 0),
+    DeliveredChunk(121_000_000, 100, 100),
+    DeliveredChunk(301_000_000, 200, 50),
+]
 
 
 def of(**changes: Any) -> dict[str, Any]:
@@ -62,7 +67,7 @@ def test_p95_is_the_nearest_rank() -> None:
         times = [0]
         for gap in range(1, count + 1):
             times.append(times[-1] + gap)
-        log = [Chunk(t, place, 1) for place, t in enumerate(times)]
+        log = [DeliveredChunk(t, place, 1) for place, t in enumerate(times)]
         assert of(chunks=log)["p95_gap_ns"] == expected
 
 

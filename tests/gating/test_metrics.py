@@ -18,7 +18,7 @@ from ttsartifact.container.floats import Samples, as_floats, samples_of
 from ttsartifact.container.riff import walk
 from ttsartifact.container.source import BytesSource, Span
 from ttsartifact.gating.loudness import biquads, integrated
-from ttsartifact.gating.metrics import Measured
+from ttsartifact.gating.metrics import GatedRun
 from ttsartifact.gating.repeats import longest_repeat
 from ttsartifact.terms.descriptor import Descriptor
 from ttsartifact.terms.trace import Trace
@@ -31,7 +31,7 @@ def sine(level: float, seconds: float, rate_hz: int = 48_000, hz: float = 997.0)
     return level * np.sin(2 * pi * hz * np.arange(int(seconds * rate_hz)) / rate_hz)
 
 
-def measured(values: np.ndarray, rate_hz: int = 16_000, *, greatest: float = 1 - 2.0**-15, **known) -> Measured:
+def measured(values: np.ndarray, rate_hz: int = 16_000, *, greatest: float = 1 - 2.0**-15, **known) -> GatedRun:
     shaped = values.reshape(len(values), -1)
     base = {
         "audio": {
@@ -41,7 +41,7 @@ def measured(values: np.ndarray, rate_hz: int = 16_000, *, greatest: float = 1 -
         }
     }
     chunks = known.pop("chunks", None)
-    return Measured(
+    return GatedRun(
         descriptor=Descriptor(b"", base | known),
         chunks=chunks,
         samples=lambda: Samples(shaped, rate_hz, -1.0, greatest),
@@ -197,7 +197,7 @@ def test_every_format_of_lossless_audio_gives_its_range(tmp_path):
         source = BytesSource(whole)
         held = samples_of([Span(source, 0, source.size)], walk(source))
         assert not isinstance(held, str)
-        run = Measured(descriptor=Descriptor(b"", {}), chunks=None, samples=lambda held=held: held)
+        run = GatedRun(descriptor=Descriptor(b"", {}), chunks=None, samples=lambda held=held: held)
         assert run.value("clipping") == 2000
         (tmp_path / "x.wav").write_bytes(whole)
         subprocess.run(["sox", tmp_path / "x.wav", tmp_path / "x.flac"], check=True)

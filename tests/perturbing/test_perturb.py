@@ -129,7 +129,7 @@ def test_samples_changed_outside_the_log_are_seen(run: Path, tmp_path: Path) -> 
     ]
     from ttsartifact.container.hashing import chunk_root
     from ttsartifact.container.source import BytesSource
-    from ttsartifact.packing.pack import Run, _walk_bare, write
+    from ttsartifact.packing.pack import RunInMemory, _walk_bare, write
 
     draft_parts["trace/chunks"] = canonical.canonical_bytes(chunks)
     value["audio"] |= {
@@ -142,7 +142,7 @@ def test_samples_changed_outside_the_log_are_seen(run: Path, tmp_path: Path) -> 
             entry["digest"] = digest.of(draft_parts["trace/chunks"])
     draft_parts["descriptor"] = canonical.canonical_bytes(value)
     source = BytesSource(forged)
-    run_ = Run(parts=draft_parts, audio=source, wave=_walk_bare(source), audio_digest=digest.of(forged))
+    run_ = RunInMemory(parts=draft_parts, audio=source, wave=_walk_bare(source), audio_digest=digest.of(forged))
     write(run_, tmp_path / "forged.tts.wav", carrier="wav")
     (report,) = verify(tmp_path / "forged.tts.wav")
     assert kit.failed(report) == {"IMP14"}

@@ -13,7 +13,7 @@ from ttsartifact.recording.clock import (
     BOOTTIME,
     MONOTONIC,
     SNAPSHOT_TRIES,
-    Snapshot,
+    ClockReading,
     SystemClock,
     Timebase,
     utc_string,
@@ -26,7 +26,7 @@ def test_a_snapshot_is_the_narrowest_of_its_triples() -> None:
     """7.2: the origin's clock, another clock, the origin's clock again; the bracket is the width that was measured."""
     clock = fakes.FakeClock(1, 900, 1, 30, 1, 500)  # widths 900, 30 and 500, round and round
 
-    found = Snapshot.take(clock.now_ns, clock.utc_ns, tries=6)
+    found = ClockReading.take(clock.now_ns, clock.utc_ns, tries=6)
 
     assert found.bracket_ns == 30
 

@@ -13,7 +13,7 @@ from reporting_kit import HOSTILE, report
 from ttsartifact import _spec
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reporting import documents, tsv
-from ttsartifact.reporting.receipt import Difference
+from ttsartifact.reporting.receipt import ReceiptMismatch
 from ttsartifact.terms.finding import Finding, Outcome, Severity
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def test_a_report_of_anything_is_valid(found: Any) -> None:
     )
     told = report(findings=(finding,), where=str(found), run_id=str(found))
     document = documents.report_document(
-        told, exit_code=1, differences=(Difference(part="run", found=found, expected="0190"),)
+        told, exit_code=1, differences=(ReceiptMismatch(part="run", found=found, expected="0190"),)
     )
     text = documents.as_json(document)
     require_valid("report", json.loads(text))

@@ -19,7 +19,7 @@ from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reporting.github import annotation_lines
 from ttsartifact.reporting.junit import junit_lines
 from ttsartifact.reporting.markdown import card, report_card, span
-from ttsartifact.reporting.receipt import Difference
+from ttsartifact.reporting.receipt import ReceiptMismatch
 from ttsartifact.reporting.sarif import sarif_document
 from ttsartifact.terms.finding import Finding, Outcome, Severity
 from ttsartifact.verifying.engine import verify
@@ -43,7 +43,7 @@ UNCHECKED = (
     Finding(rule="HSH07", outcome=Outcome.NOT_EVALUATED, severity=Severity.ERROR, blocked_by="HSH02", message="no"),
     Finding(rule="SCH05", outcome=Outcome.UNVERIFIABLE, severity=Severity.ERROR, message="needs org.example"),
 )
-RECEIPT = (Difference(part="id", found=None, expected=ID),)
+RECEIPT = (ReceiptMismatch(part="id", found=None, expected=ID),)
 BAD = report(verdict="AUDIO_CHANGED", findings=FINDINGS, unchecked=UNCHECKED, passed=("CON01",))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reporting_kit import ID, report
 
 from ttsartifact.reporting.phrases import Paint, seconds
-from ttsartifact.reporting.receipt import Difference
+from ttsartifact.reporting.receipt import ReceiptMismatch
 from ttsartifact.reporting.text import receipt_lines, report_lines, sum_line
 from ttsartifact.terms.finding import Finding, Outcome, Severity
 
@@ -74,7 +74,7 @@ def test_a_run_with_findings() -> None:
 def test_a_receipt_that_differs_names_the_part() -> None:
     """Both sides of each part, or one line that all is well."""
     assert list(receipt_lines(())) == ["  receipt   matches this file"]
-    assert list(receipt_lines((Difference(part="run", found=None, expected="0190"),))) == [
+    assert list(receipt_lines((ReceiptMismatch(part="run", found=None, expected="0190"),))) == [
         "  receipt   run: the file has None",
         "            the receipt says 0190",
     ]

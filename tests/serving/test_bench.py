@@ -21,7 +21,7 @@ from ttsartifact.formulas.quantiles import interval_ranks, quantile_cont
 from ttsartifact.reading.artifact import open_artifacts
 from ttsartifact.serving.attempts import Attempt, Law, attempts_beside, read_attempts, write_attempts
 from ttsartifact.serving.benching import Bench, bench
-from ttsartifact.serving.company import Outcome, compared
+from ttsartifact.serving.company import BatchEffect, compared
 from ttsartifact.serving.exchange import Status
 from ttsartifact.serving.schedule import Load, arrivals_ns, loads_of
 from ttsartifact.serving.summing import PROBABILITIES, summarise
@@ -214,9 +214,13 @@ def test_a_load_without_audio_has_its_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("inject", "outcome"),
-    [({}, Outcome.SAME), ({"batched": 1}, Outcome.DEPENDS_ON_LOAD), ({"restless": 1}, Outcome.NOT_REPEATABLE)],
+    [
+        ({}, BatchEffect.SAME),
+        ({"batched": 1}, BatchEffect.DEPENDS_ON_LOAD),
+        ({"restless": 1}, BatchEffect.NOT_REPEATABLE),
+    ],
 )
-def test_the_same_text_in_other_company(tmp_path: Path, inject: dict[str, int], outcome: Outcome) -> None:
+def test_the_same_text_in_other_company(tmp_path: Path, inject: dict[str, int], outcome: BatchEffect) -> None:
     """Samples that depend on the batch are told from an engine that never repeats itself, with the first chunk."""
     module = example()
     out = tmp_path / "set.tts.parquet"
@@ -225,7 +229,7 @@ def test_the_same_text_in_other_company(tmp_path: Path, inject: dict[str, int], 
         bench(Bench(requests=(wanted,), loads=(CLOSED[0], CLOSED[1]), count=5), out, say=silent)
     (found,) = compared(out, attempts_beside(out))
     assert (found.outcome, found.alone, found.in_company) == (outcome, 5, 5)
-    if outcome is not Outcome.SAME:
+    if outcome is not BatchEffect.SAME:
         assert (found.frame, found.chunk) == (2205, 1)
 
 

@@ -18,7 +18,7 @@ from ttsartifact.cli import main
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.serving.attempts import Law, read_attempts
 from ttsartifact.serving.gathering import Gathered, gather
-from ttsartifact.serving.proxying import Heard, Proxy
+from ttsartifact.serving.proxying import Proxy, SpeechExchange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,7 +198,7 @@ def test_no_byte_is_lost(tmp_path: Path) -> None:
 
     What the server sent is what the client read, in order, and every request is heard to its end.
     """
-    heard: list[Heard] = []
+    heard: list[SpeechExchange] = []
     rough, found = _Rough(), {}
 
     async def run() -> None:

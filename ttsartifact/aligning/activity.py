@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["Load", "load_of", "window_of"]
+__all__ = ["StepFunction", "load_of", "window_of"]
 
 _FEWEST_READINGS = 8
 _COLUMNS = ("power_mw", "util_gpu_pct")
 
 
-class Load(NamedTuple):
+class StepFunction(NamedTuple):
     """A step function on the run's timebase: `level[i]` holds from `t_ns[i]` to `t_ns[i + 1]`.
 
     It says nothing before the first time and after the last one.
@@ -37,7 +37,7 @@ def window_of(artifact: Artifact) -> tuple[int, int]:
     return submit, last
 
 
-def load_of(artifact: Artifact) -> Load:
+def load_of(artifact: Artifact) -> StepFunction:
     """Return the best that the run recorded of its own load."""
     telemetry = artifact.trace("telemetry")
     for column in _COLUMNS if telemetry is not None else ():
@@ -48,17 +48,17 @@ def load_of(artifact: Artifact) -> Load:
     return _computed(*window_of(artifact))
 
 
-def _read(name: str, t_ns: Sequence[int], values: Sequence[int | None]) -> Load | None:
+def _read(name: str, t_ns: Sequence[int], values: Sequence[int | None]) -> StepFunction | None:
     """Return the readings as steps, or None where too few arrived or none differs."""
     arrived = [(t, value) for t, value in zip(t_ns, values, strict=False) if value is not None]
     if len(arrived) < _FEWEST_READINGS or len({value for _, value in arrived}) < 2:
         return None
     times = tuple(t for t, _ in arrived)
     # A reading speaks of the time before it: both a mean and a poll that comes after the change.
-    return Load(name, times, tuple(float(value) for _, value in arrived[1:]))
+    return StepFunction(name, times, tuple(float(value) for _, value in arrived[1:]))
 
 
-def _computed(submit: int, last: int) -> Load:
+def _computed(submit: int, last: int) -> StepFunction:
     """Return the run as one block of load, with idle time on both sides as long as the run itself."""
     width = last - submit
-    return Load("t_submit to t_last_token", (submit - width, submit, last, last + width), (0.0, 1.0, 0.0))
+    return StepFunction("t_submit to t_last_token", (submit - width, submit, last, last + width), (0.0, 1.0, 0.0))

@@ -13,7 +13,7 @@ from ttsartifact.aligning.power import Figures, figures_of
 from ttsartifact.errors import Refused
 
 if TYPE_CHECKING:
-    from ttsartifact.aligning.activity import Load
+    from ttsartifact.aligning.activity import StepFunction
     from ttsartifact.aligning.log import SensorLog
     from ttsartifact.reading.artifact import Artifact
 
@@ -41,7 +41,7 @@ class Aligned:
     figures: Figures
     t_submit_ns: int
     t_last_token_ns: int
-    load: Load
+    load: StepFunction
     """What the run recorded of itself, for the eye."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.aligning.log import Kind
+from ttsartifact.aligning.log import ReadingKind
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.packing.appending import append_channel
@@ -88,7 +88,7 @@ def meter_of(stated: Named[str, str], log: SensorLog) -> dict[str, Any] | None:
 
 
 def _channel(found: Aligned, name: str, clock: str, meter: dict[str, Any] | None) -> dict[str, Any]:
-    log, power = found.log, found.log.kind is Kind.POWER
+    log, power = found.log, found.log.kind is ReadingKind.POWER
     unknown_window = absent("unknown", "taken for the time between readings")
     channel: dict[str, Any] = {
         "name": name,

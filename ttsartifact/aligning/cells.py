@@ -7,24 +7,24 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from ttsartifact.aligning.log import Kind
+from ttsartifact.aligning.log import ReadingKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 __all__ = ["UNITS", "milli", "rows_of", "unit_in"]
 
-UNITS: dict[str, tuple[Kind, Decimal]] = {
-    "uW": (Kind.POWER, Decimal("0.001")),
-    "mW": (Kind.POWER, Decimal(1)),
-    "W": (Kind.POWER, Decimal(1000)),
-    "Watts": (Kind.POWER, Decimal(1000)),
-    "kW": (Kind.POWER, Decimal(1_000_000)),
-    "mJ": (Kind.COUNTER, Decimal(1)),
-    "J": (Kind.COUNTER, Decimal(1000)),
-    "mWh": (Kind.COUNTER, Decimal(3600)),
-    "Wh": (Kind.COUNTER, Decimal(3_600_000)),
-    "kWh": (Kind.COUNTER, Decimal(3_600_000_000)),
+UNITS: dict[str, tuple[ReadingKind, Decimal]] = {
+    "uW": (ReadingKind.POWER, Decimal("0.001")),
+    "mW": (ReadingKind.POWER, Decimal(1)),
+    "W": (ReadingKind.POWER, Decimal(1000)),
+    "Watts": (ReadingKind.POWER, Decimal(1000)),
+    "kW": (ReadingKind.POWER, Decimal(1_000_000)),
+    "mJ": (ReadingKind.COUNTER, Decimal(1)),
+    "J": (ReadingKind.COUNTER, Decimal(1000)),
+    "mWh": (ReadingKind.COUNTER, Decimal(3600)),
+    "Wh": (ReadingKind.COUNTER, Decimal(3_600_000)),
+    "kWh": (ReadingKind.COUNTER, Decimal(3_600_000_000)),
 }
 """A unit -> what it measures, and how many mW or mJ one of it is."""
 

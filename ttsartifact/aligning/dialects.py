@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ttsartifact.aligning.log import Kind
+from ttsartifact.aligning.log import ReadingKind
 
 __all__ = ["DIALECTS", "Dialect", "Value", "dialect_of"]
 
@@ -23,7 +23,7 @@ class Value:
     name: str
     """A regular expression for the whole name, letters of any case."""
     unit: str | None = None
-    kind: Kind = Kind.POWER
+    kind: ReadingKind = ReadingKind.POWER
     window_ns: int | None = None
     """The time that a reading averages; None where it is the time between readings, or is not known."""
 
@@ -101,7 +101,7 @@ DIALECTS: tuple[Dialect, ...] = (
         family="table",
         time="epoch",
         form="epoch-s",
-        values=(Value(name="W", unit="W"), Value(name="Wh", unit="Wh", kind=Kind.COUNTER)),
+        values=(Value(name="W", unit="W"), Value(name="Wh", unit="Wh", kind=ReadingKind.COUNTER)),
         scope="wall",
     ),
     Dialect(

@@ -16,7 +16,7 @@ from ttsartifact.errors import Refused
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ttsartifact.aligning.activity import Load
+    from ttsartifact.aligning.activity import StepFunction
 
 __all__ = ["Fit", "Sampled", "fit"]
 
@@ -66,7 +66,7 @@ class _Scene(NamedTuple):
         return found
 
 
-def fit(load: Load, log: Sampled, *, drift: bool = False, around_s: tuple[float, float] | None = None) -> Fit:
+def fit(load: StepFunction, log: Sampled, *, drift: bool = False, around_s: tuple[float, float] | None = None) -> Fit:
     """Return where the log lies on the load's time axis.
 
     `around_s` limits the offsets that are tried. Raises Refused for too few readings, a log that does not follow the
@@ -97,12 +97,12 @@ def fit(load: Load, log: Sampled, *, drift: bool = False, around_s: tuple[float,
     return Fit(float(fine[top]), half + float(fine[1] - fine[0]), pace, ambiguity, left, int(readings))
 
 
-def _scene(load: Load) -> _Scene:
+def _scene(load: StepFunction) -> _Scene:
     t = np.array(load.t_ns, dtype=np.float64) / 1e9
     return _Scene(t, np.concatenate([[0.0], np.cumsum(np.diff(t) * np.array(load.level))]))
 
 
-def _shortest(load: Load) -> float:
+def _shortest(load: StepFunction) -> float:
     """Return the time between two readings of the load: finer than that it cannot tell."""
     return float(np.median(np.diff(np.array(load.t_ns, dtype=np.float64)))) / 1e9
 

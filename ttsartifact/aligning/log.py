@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Kind", "Marker", "SensorLog", "TimeBase", "middle_step"]
+__all__ = ["Marker", "ReadingKind", "SensorLog", "TimeBase", "middle_step"]
 
 
 class TimeBase(StrEnum):
@@ -24,7 +24,7 @@ class TimeBase(StrEnum):
     """Time since the instrument was started."""
 
 
-class Kind(StrEnum):
+class ReadingKind(StrEnum):
     """What a reading is."""
 
     POWER = "power"
@@ -50,7 +50,7 @@ class SensorLog:
 
     dialect: str
     base: TimeBase
-    kind: Kind
+    kind: ReadingKind
     t_ns: tuple[int, ...]
     values: tuple[int, ...]
     column: str

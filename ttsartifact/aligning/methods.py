@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ttsartifact.aligning.activity import load_of, window_of
-from ttsartifact.aligning.log import Kind, TimeBase, middle_step
+from ttsartifact.aligning.log import ReadingKind, TimeBase, middle_step
 from ttsartifact.aligning.mapping import Assumed, Mapping, Method
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.timebase import MAX_DRIFT_PPM, drift_ns, snapshots_of, utc_bound
@@ -71,7 +71,7 @@ def by_load(artifact: Artifact, log: SensorLog, assumed: Assumed, *, drift: bool
     t_ns, value = as_power(log)
     load = load_of(artifact)
     start, period = t_ns[0], middle_step(t_ns)
-    window = log.averaged_ns if log.kind is Kind.POWER else period
+    window = log.averaged_ns if log.kind is ReadingKind.POWER else period
     t_s = np.array([t - start for t in t_ns], dtype=np.float64) / 1e9
     sampled = Sampled(t_s, np.array(value, dtype=np.float64), window / 1e9, period / 1e9)
     found = fit(load, sampled, drift=drift)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ttsartifact.aligning.cells import UNITS, milli, rows_of, unit_in
 from ttsartifact.aligning.dialects import Dialect, Value, dialect_of
 from ttsartifact.aligning.instruments import LAYOUTS
-from ttsartifact.aligning.log import Kind, Marker, SensorLog, TimeBase
+from ttsartifact.aligning.log import Marker, ReadingKind, SensorLog, TimeBase
 from ttsartifact.aligning.readings import Reading, gathered
 from ttsartifact.aligning.stamps import FORMATS, stamp_of, to_utc_ns
 from ttsartifact.container.source import FileSource
@@ -108,7 +108,7 @@ class _Chosen(NamedTuple):
     value: int
     name: str
     unit: str | None
-    kind: Kind
+    kind: ReadingKind
     window_ns: int | None
     only: tuple[int, str] | None
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from ttsartifact.aligning.log import Kind
+from ttsartifact.aligning.log import ReadingKind
 from ttsartifact.errors import Refused
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Figures:
 
 def as_power(log: SensorLog) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return times and readings in mW; of a counter the power between two of its updates, at the middle of them."""
-    if log.kind is Kind.POWER:
+    if log.kind is ReadingKind.POWER:
         return log.t_ns, log.values
     kept = updates_of(log)
     pairs = [(kept[n - 1], kept[n]) for n in range(1, len(kept))]
@@ -99,7 +99,7 @@ def _refusal(log: SensorLog, mapping: Mapping, *, covered: bool, submit: int, la
     """Say why the log gives no figure of the run, or nothing."""
     if not covered:
         return "the log does not cover the run"
-    if log.kind is Kind.COUNTER:
+    if log.kind is ReadingKind.COUNTER:
         renewed = sum(submit <= mapping.to_run_ns(t) <= last for t, _ in updates_of(log))
         if renewed < LEAST_UPDATES:
             return f"the counter was renewed {renewed} times within the run, fewer than {LEAST_UPDATES}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ttsartifact.aligning.log import Kind, Marker, SensorLog
+from ttsartifact.aligning.log import Marker, ReadingKind, SensorLog
 from ttsartifact.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ttsartifact.aligning.dialects import Dialect
-    from ttsartifact.aligning.stamps import Stamp
+    from ttsartifact.aligning.stamps import WrittenTime
 
 __all__ = ["Reading", "gathered"]
 
@@ -19,7 +19,7 @@ __all__ = ["Reading", "gathered"]
 class Reading(NamedTuple):
     """One reading: when, and how much in mW or mJ."""
 
-    stamp: Stamp
+    stamp: WrittenTime
     value: int
 
 
@@ -29,7 +29,7 @@ def gathered(
     left_out: Sequence[str],
     *,
     column: str,
-    kind: Kind = Kind.POWER,
+    kind: ReadingKind = ReadingKind.POWER,
     window_ns: int | None = None,
     skew_ns: int = 0,
     markers: Sequence[Marker] = (),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ttsartifact.aligning.log import TimeBase
 from ttsartifact.errors import Refused
 
-__all__ = ["FORMATS", "Stamp", "stamp_of", "to_utc_ns", "zone_shift_ns"]
+__all__ = ["FORMATS", "WrittenTime", "stamp_of", "to_utc_ns", "zone_shift_ns"]
 
 NS_PER_S = 1_000_000_000
 
@@ -33,7 +33,7 @@ _ZONE = re.compile(r"\s*(?:(Z|UTC|GMT)|([+-])([0-9]{2}):?([0-9]{2}))$")
 _COUNT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
-class Stamp(NamedTuple):
+class WrittenTime(NamedTuple):
     """One time: nanoseconds, what they count from, and the weight of the last digit that was written."""
 
     ns: int
@@ -41,14 +41,14 @@ class Stamp(NamedTuple):
     resolution_ns: int
 
 
-def stamp_of(text: str, form: str) -> Stamp:
+def stamp_of(text: str, form: str) -> WrittenTime:
     """Return the time that `text` is in the form `form` of `FORMATS`; raises ValueError where it is none."""
     step = FORMATS[form]
     text = text.strip()
     return _civil(text, step) if isinstance(step, str) else _counted(text, step, form)
 
 
-def _counted(text: str, step_ns: int, form: str) -> Stamp:
+def _counted(text: str, step_ns: int, form: str) -> WrittenTime:
     found = _COUNT.fullmatch(text)
     if found is None:
         raise ValueError(f"no number: {text}")
@@ -60,10 +60,10 @@ def _counted(text: str, step_ns: int, form: str) -> Stamp:
     if abs(count) * step_ns > 2**63:
         raise ValueError(f"out of range: {text}")
     base = TimeBase.START if form == "seconds" else TimeBase.UTC
-    return Stamp(int(count * step_ns), base, max(1, step_ns // 10**digits))
+    return WrittenTime(int(count * step_ns), base, max(1, step_ns // 10**digits))
 
 
-def _civil(text: str, form: str) -> Stamp:
+def _civil(text: str, form: str) -> WrittenTime:
     zone = _ZONE.search(text)
     bare = text[: zone.start()] if zone else text
     fraction = _FRACTION.search(bare)
@@ -73,10 +73,10 @@ def _civil(text: str, form: str) -> Stamp:
     ns = int((moment - _EPOCH) / dt.timedelta(seconds=1)) * NS_PER_S + int(digits.ljust(9, "0") or 0)
     resolution = NS_PER_S // 10 ** len(digits)
     if zone is None:
-        return Stamp(ns, TimeBase.LOCAL, resolution)
+        return WrittenTime(ns, TimeBase.LOCAL, resolution)
     sign, hours, minutes = zone[2] or "+", int(zone[3] or 0), int(zone[4] or 0)
     shift = (hours * 60 + minutes) * 60 * NS_PER_S
-    return Stamp(ns + (shift if sign == "-" else -shift), TimeBase.UTC, resolution)
+    return WrittenTime(ns + (shift if sign == "-" else -shift), TimeBase.UTC, resolution)
 
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

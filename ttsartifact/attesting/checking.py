@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
     from ttsartifact.attesting.trust import Signer, Trust
 
-__all__ = ["Attested", "Kind", "Standing", "attested", "check_attestation", "lacking", "second_party_reruns"]
+__all__ = ["AttestationKind", "Attested", "Standing", "attested", "check_attestation", "lacking", "second_party_reruns"]
 
 _SAME_SAMPLES = frozenset({"FILE-EXACT", "PCM-EXACT"})
 
 
-class Kind(StrEnum):
+class AttestationKind(StrEnum):
     """How somebody vouches for a run."""
 
     DSSE = "dsse"
@@ -55,7 +55,7 @@ class Attested:
     """One attestation of one run, checked as far as it could be."""
 
     part: str
-    kind: Kind | None
+    kind: AttestationKind | None
     """None where the part is not an attestation that can be read."""
     standing: Standing
     problem: str = ""
@@ -89,7 +89,7 @@ class Attested:
     @property
     def is_signature(self) -> bool:
         """Tell whether somebody signed the run, rather than its time or its place in a log."""
-        return self.kind in {Kind.DSSE, Kind.SSHSIG}
+        return self.kind in {AttestationKind.DSSE, AttestationKind.SSHSIG}
 
     @property
     def is_about_run(self) -> bool:
@@ -117,7 +117,7 @@ def lacking(given: Iterable[Attested], trust: Trust) -> list[tuple[str, str, str
         found.append(("no listed signer signed the run", by, "a signature by a listed poster"))
     if require.timestamp and not any(one.time_trusted and one.is_about_run for one in given):
         found.append(("no listed authority time-stamped the run", "none", "a time-stamp by a listed authority"))
-    if require.log and not any(one.kind is Kind.TLOG_PROOF and one.is_about_run_entry for one in counted):
+    if require.log and not any(one.kind is AttestationKind.TLOG_PROOF and one.is_about_run_entry for one in counted):
         found.append(("no listed log holds the run", "none", "a proof in a listed log"))
     if len(reruns) < require.reruns:
         found.append(("too few listed rerunners made the same sound again", str(len(reruns)), str(require.reruns)))
@@ -164,7 +164,7 @@ def check_attestation(
         return Attested(
             part=part, kind=None, standing=Standing.BROKEN, problem="it does not satisfy attestation.schema.json"
         )
-    kind = Kind(value["type"])
+    kind = AttestationKind(value["type"])
     signed_at = (times or {}).get(digest.of(data))
     try:
         if value["artifact_id"] != artifact_id:
@@ -195,7 +195,7 @@ class _Asked(NamedTuple):
 def _dsse(asked: _Asked) -> Attested:
     statement = statements.read_statement(asked.value["dsse"])
     wire = _wire(asked.value.get("key", ""))
-    broken = _broken(asked, Kind.DSSE, signer=sshsig.ssh_fingerprint(wire) if wire else None)
+    broken = _broken(asked, AttestationKind.DSSE, signer=sshsig.ssh_fingerprint(wire) if wire else None)
     hexadecimal = asked.value["artifact_id"].removeprefix("sha256:")
     if hexadecimal not in {subject["digest"].get("sha256") for subject in statement["subject"]}:
         return replace(broken, problem="the signed statement is about something else")
@@ -225,7 +225,7 @@ def _dsse(asked: _Asked) -> Attested:
 
 def _sshsig(asked: _Asked) -> Attested:
     signature = sshsig.parse_sshsig(asked.value["token"])
-    broken = _broken(asked, Kind.SSHSIG, signer=sshsig.ssh_fingerprint(signature.public))
+    broken = _broken(asked, AttestationKind.SSHSIG, signer=sshsig.ssh_fingerprint(signature.public))
     if signature.namespace != sshsig.NAMESPACE:
         problem = f"it was made for another purpose: namespace {signature.namespace}, expected {sshsig.NAMESPACE}"
         return replace(broken, problem=problem)
@@ -237,7 +237,7 @@ def _sshsig(asked: _Asked) -> Attested:
 
 def _rfc3161(asked: _Asked) -> Attested:
     message = asked.value["artifact_id"].encode()
-    broken = _broken(asked, Kind.RFC3161)
+    broken = _broken(asked, AttestationKind.RFC3161)
     if asked.value["over"] == "signature":
         message = next((data for data in asked.parts.values() if digest.of(data) == asked.value["ref"]), b"")
         if not message:
@@ -262,7 +262,9 @@ def _rfc3161(asked: _Asked) -> Attested:
 def _tlog_proof(asked: _Asked) -> Attested:
     entry = asked.value["entry"].encode()
     proof, named = proofs.parse_proof(asked.value["proof"]), Entry.from_bytes(entry)
-    broken = replace(_broken(asked, Kind.TLOG_PROOF, signer=proof.checkpoint.origin), entry=named, proof=proof)
+    broken = replace(
+        _broken(asked, AttestationKind.TLOG_PROOF, signer=proof.checkpoint.origin), entry=named, proof=proof
+    )
     if named.kind in {EntryKind.RUN, EntryKind.REJECT} and named.digest != asked.value["artifact_id"]:
         return replace(broken, problem="the entry is about another run")
     if not proof.holds(entry):
@@ -281,12 +283,17 @@ def _tlog_proof(asked: _Asked) -> Attested:
     return replace(broken, standing=Standing.HOLDS, trusted=key.name, witnesses=witnesses)
 
 
-def _broken(asked: _Asked, kind: Kind, signer: str | None = None) -> Attested:
+def _broken(asked: _Asked, kind: AttestationKind, signer: str | None = None) -> Attested:
     """Begin with the worst: what is not shown to hold does not."""
     return Attested(part=asked.part, kind=kind, standing=Standing.BROKEN, signer=signer)
 
 
-_CHECKS = {Kind.DSSE: _dsse, Kind.SSHSIG: _sshsig, Kind.RFC3161: _rfc3161, Kind.TLOG_PROOF: _tlog_proof}
+_CHECKS = {
+    AttestationKind.DSSE: _dsse,
+    AttestationKind.SSHSIG: _sshsig,
+    AttestationKind.RFC3161: _rfc3161,
+    AttestationKind.TLOG_PROOF: _tlog_proof,
+}
 
 
 def _trusted(asked: _Asked, public: bytes) -> str | None:

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-__all__ = ["Stamp", "request_for", "stamp_of"]
+__all__ = ["CheckedReply", "request_for", "stamp_of"]
 
 _TOKEN_LIMIT_BYTES = 64 << 10
 _DIGESTS = {"2.16.840.1.101.3.4.2.1": "sha256", "2.16.840.1.101.3.4.2.2": "sha384", "2.16.840.1.101.3.4.2.3": "sha512"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stamp:
+class CheckedReply:
     """What a time-stamp reply says; `problem` is empty where it holds as far as it was checked."""
 
     time: datetime
@@ -39,7 +39,7 @@ def request_for(message: bytes) -> bytes:
     return bytes(builder.nonce(nonce=True).cert_request(cert_request=True).build().as_bytes())
 
 
-def stamp_of(reply: bytes, message: bytes, roots: Sequence[tuple[str, bytes]] = ()) -> Stamp:
+def stamp_of(reply: bytes, message: bytes, roots: Sequence[tuple[str, bytes]] = ()) -> CheckedReply:
     """Read a reply and check it over `message`, and against `roots`, each a name and the PEM of its certificates.
 
     Raises Damaged for what is not a reply, and Unavailable without rfc3161-client. Without a root only the imprint is
@@ -58,20 +58,22 @@ def stamp_of(reply: bytes, message: bytes, roots: Sequence[tuple[str, bytes]] = 
 
     name = _DIGESTS.get(imprint.hash_algorithm.dotted_string)
     if name is None:
-        return Stamp(time=time, problem=f"the imprint is of an unknown hash, {imprint.hash_algorithm.dotted_string}")
+        return CheckedReply(
+            time=time, problem=f"the imprint is of an unknown hash, {imprint.hash_algorithm.dotted_string}"
+        )
     if imprint.message != hashlib.new(name, message).digest():
-        return Stamp(time=time, problem="the time-stamp is over other bytes")
+        return CheckedReply(time=time, problem="the time-stamp is over other bytes")
     if not roots:
-        return Stamp(time=time)
+        return CheckedReply(time=time)
     return _checked(rfc3161, parsed, message, roots)
 
 
-def _checked(rfc3161: Any, parsed: Any, message: bytes, roots: Sequence[tuple[str, bytes]]) -> Stamp:
+def _checked(rfc3161: Any, parsed: Any, message: bytes, roots: Sequence[tuple[str, bytes]]) -> CheckedReply:
     x509 = load("cryptography.x509")
     time, problems = parsed.tst_info.gen_time, []
     expired = _expired(x509, parsed, time)
     if expired:
-        return Stamp(time=time, problem=expired)
+        return CheckedReply(time=time, problem=expired)
     for name, pem in roots:
         try:
             builder = rfc3161.VerifierBuilder()
@@ -81,8 +83,8 @@ def _checked(rfc3161: Any, parsed: Any, message: bytes, roots: Sequence[tuple[st
         except (rfc3161.VerificationError, ValueError) as error:
             problems.append(f"{name}: {str(error).partition(': Unable')[0]}")
         else:
-            return Stamp(time=time, authority=name)
-    return Stamp(time=time, problem="no trusted time-stamping authority vouches for it: " + "; ".join(problems))
+            return CheckedReply(time=time, authority=name)
+    return CheckedReply(time=time, problem="no trusted time-stamping authority vouches for it: " + "; ".join(problems))
 
 
 def _expired(x509: Any, parsed: Any, time: datetime) -> str:

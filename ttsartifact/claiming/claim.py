@@ -16,7 +16,7 @@ from ttsartifact.container.canonical import canonical_bytes
 from ttsartifact.container.schemas import validator
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.conditions import subjects
-from ttsartifact.measuring.metrics import Kind, Metric, metric_named
+from ttsartifact.measuring.metrics import Metric, MetricKind, metric_named
 from ttsartifact.terms import digest
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 __all__ = [
     "LIMIT_BYTES",
     "Claim",
+    "ClaimTest",
     "Direction",
     "Effect",
-    "Expectation",
     "Of",
     "Test",
     "claim_of",
@@ -101,7 +101,7 @@ _DIRECTIONS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expectation:
+class ClaimTest:
     """One thing that is expected of the runs."""
 
     metric: Metric
@@ -125,7 +125,7 @@ class Claim:
     """
 
     value: dict[str, Any]
-    expectations: tuple[Expectation, ...]
+    expectations: tuple[ClaimTest, ...]
 
     @property
     def digest(self) -> str:
@@ -230,7 +230,7 @@ def _refuse_unknown(where: str, value: dict[str, Any]) -> None:
         raise Refused("unknown word", where=where or "the claim", found=unknown[0] + hint, expected=expected)
 
 
-def _expectation(entry: dict[str, Any], number: int) -> Expectation:
+def _expectation(entry: dict[str, Any], number: int) -> ClaimTest:
     where = f"expect {number}"
     _refuse_unknown("expect", entry)
     if "metric" not in entry or "margin" not in entry:
@@ -245,11 +245,11 @@ def _expectation(entry: dict[str, Any], number: int) -> Expectation:
     for what, word, allowed in (("direction", direction, _DIRECTIONS[effect]), ("test", test, _TESTS[effect])):
         if word not in allowed:
             raise Refused(f"no {what} of {effect}", where=f"{where}: {what}", found=word, expected=", ".join(allowed))
-    if (metric.of is Kind.EVALUATED) != ("tool" in entry):
+    if (metric.of is MetricKind.EVALUATED) != ("tool" in entry):
         raise Refused(
             "`tool` pins what measured an evaluated metric, and no other", where=where, expected='tool = "NAME@VERSION"'
         )
-    return Expectation(
+    return ClaimTest(
         metric=metric,
         tool=entry.get("tool"),
         of=_word(Of, entry.get("of", "level"), f"{where}: of"),
@@ -283,7 +283,7 @@ def _plain(value: Any) -> Any:
     return float(value) if isinstance(value, Decimal) and value.is_finite() else value
 
 
-def _value_of(each: Expectation) -> dict[str, Any]:
+def _value_of(each: ClaimTest) -> dict[str, Any]:
     return {
         "metric": each.metric.name,
         **({"tool": each.tool} if each.tool is not None else {}),
@@ -321,7 +321,7 @@ def _require_sense(claim: Claim) -> None:
             raise Refused("a slope needs a factor", where="factor", found="none", expected="reference, or a pointer")
         if each.effect is Effect.EQUIVALENCE and each.margin_micro <= 0:
             raise Refused("nothing lies within a margin of 0", where="expect", expected="a margin above 0")
-        if each.effect is Effect.SLOPE and claim.by == "reference" and each.metric.of is not Kind.SOUND:
+        if each.effect is Effect.SLOPE and claim.by == "reference" and each.metric.of is not MetricKind.SOUND:
             raise Refused("no such slope", where="expect", found=each.metric.name, expected="a metric of sound")
     known = subjects().keys() | {"seed", "reference_clip"}
     for name in claim.free:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.claiming.claim import Effect, Of
 from ttsartifact.claiming.matching import Group, Obstacle, Why, match
 from ttsartifact.claiming.shown import in_order
-from ttsartifact.claiming.testing import Block, put_to_test
-from ttsartifact.measuring.metrics import Kind, shown
+from ttsartifact.claiming.testing import Comparison, put_to_test
+from ttsartifact.measuring.metrics import MetricKind, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ttsartifact.claiming.claim import Claim, Expectation
+    from ttsartifact.claiming.claim import Claim, ClaimTest
     from ttsartifact.claiming.matching import Matched
-    from ttsartifact.claiming.shown import Shown
+    from ttsartifact.claiming.shown import ClaimedRun
     from ttsartifact.claiming.testing import Tested
     from ttsartifact.measuring.values import Measured
 
@@ -50,7 +50,7 @@ class Registered(StrEnum):
 class Decided:
     """One expectation and what the test says of it."""
 
-    expected: Expectation
+    expected: ClaimTest
     n_a: int
     n_b: int
     repeats: int
@@ -129,8 +129,8 @@ class Evaluation:
 
 def evaluate(
     claim: Claim,
-    runs: Sequence[Shown],
-    measure: Callable[[Shown, Sequence[str]], Measured],
+    runs: Sequence[ClaimedRun],
+    measure: Callable[[ClaimedRun, Sequence[str]], Measured],
     *,
     exploratory: bool = False,
     logged: Sequence[str] = (),
@@ -167,13 +167,13 @@ def evaluate(
     )
 
 
-def _registered(claim: Claim, runs: Sequence[Shown]) -> Registered:
+def _registered(claim: Claim, runs: Sequence[ClaimedRun]) -> Registered:
     if not runs or not all(run.states(claim.digest) for run in runs):
         return Registered.NO
     return Registered.PROVEN if all(run.proven for run in runs) else Registered.STATED
 
 
-def _row(run: Shown, group: Group, measured: Mapping[str, Measured]) -> dict[str, Any]:
+def _row(run: ClaimedRun, group: Group, measured: Mapping[str, Measured]) -> dict[str, Any]:
     found = measured.get(run.artifact_id)
     return {
         "artifact_id": run.artifact_id,
@@ -182,7 +182,7 @@ def _row(run: Shown, group: Group, measured: Mapping[str, Measured]) -> dict[str
     }
 
 
-def _unmeasured(runs: Sequence[Shown], measured: Mapping[str, Measured], names: Sequence[str]) -> list[Obstacle]:
+def _unmeasured(runs: Sequence[ClaimedRun], measured: Mapping[str, Measured], names: Sequence[str]) -> list[Obstacle]:
     found = []
     for name in names:
         lacking = [run for run in runs if measured[run.artifact_id].values.get(name) is None]
@@ -193,7 +193,7 @@ def _unmeasured(runs: Sequence[Shown], measured: Mapping[str, Measured], names: 
     return found
 
 
-def _without_factor(claim: Claim, runs: Sequence[Shown], measured: Mapping[str, Measured]) -> list[Obstacle]:
+def _without_factor(claim: Claim, runs: Sequence[ClaimedRun], measured: Mapping[str, Measured]) -> list[Obstacle]:
     """Name the runs in which what a slope is over is not a number."""
     for each in claim.expectations:
         if each.effect is not Effect.SLOPE:
@@ -210,7 +210,7 @@ def _without_factor(claim: Claim, runs: Sequence[Shown], measured: Mapping[str, 
 def _decide(claim: Claim, place: int, matched: Matched, measured: Mapping[str, Measured]) -> Decided:
     expected = claim.expectations[place]
     counted, repeats = _counted(expected, matched)
-    more = _PHONE_DIGITS if expected.metric.of is Kind.PHONES else 0
+    more = _PHONE_DIGITS if expected.metric.of is MetricKind.PHONES else 0
     decimals = expected.metric.decimals + more
     values = _values(claim, expected, counted, measured, 10**more)
     blocks = _blocks(claim, expected, counted, values, measured)
@@ -232,16 +232,16 @@ def _mean(values: Sequence[int], decimals: int) -> float:
     return shown(round(sum(values) * 10 ** (6 - decimals) / len(values)), 6)
 
 
-def _counted(expected: Expectation, matched: Matched) -> tuple[list[tuple[Shown, Group]], int]:
+def _counted(expected: ClaimTest, matched: Matched) -> tuple[list[tuple[ClaimedRun, Group]], int]:
     """Return the runs that are observations of their own, and how many are not."""
-    found: list[tuple[Shown, Group]] = []
+    found: list[tuple[ClaimedRun, Group]] = []
     seen: set[tuple[Group, str, str]] = set()
     repeats = 0
     for run, group in zip(matched.runs, matched.groups, strict=True):
         if group is Group.NONE:
             continue
         key = (group, run.text, run.sound)
-        if expected.metric.of is not Kind.TIME and expected.of is Of.LEVEL and key in seen:
+        if expected.metric.of is not MetricKind.TIME and expected.of is Of.LEVEL and key in seen:
             repeats += 1
             continue
         seen.add(key)
@@ -251,8 +251,8 @@ def _counted(expected: Expectation, matched: Matched) -> tuple[list[tuple[Shown,
 
 def _values(
     claim: Claim,
-    expected: Expectation,
-    counted: Sequence[tuple[Shown, Group]],
+    expected: ClaimTest,
+    counted: Sequence[tuple[ClaimedRun, Group]],
     measured: Mapping[str, Measured],
     finer: int,
 ) -> list[int]:
@@ -261,7 +261,9 @@ def _values(
     if expected.of is Of.LEVEL:
         return [_rounded_mean(row) for row in rows]
     repeats: dict[tuple[Group, str], list[tuple[int, ...]]] = {}
-    keys = [(group, run.text if expected.metric.of is Kind.PHONES or claim.blocked else "") for run, group in counted]
+    keys = [
+        (group, run.text if expected.metric.of is MetricKind.PHONES or claim.blocked else "") for run, group in counted
+    ]
     for key, row in zip(keys, rows, strict=True):
         repeats.setdefault(key, []).append(row)
     middles = {key: _medians(found) for key, found in repeats.items()}
@@ -289,17 +291,17 @@ def _rounded_mean(row: Sequence[int]) -> int:
 
 def _blocks(
     claim: Claim,
-    expected: Expectation,
-    counted: Sequence[tuple[Shown, Group]],
+    expected: ClaimTest,
+    counted: Sequence[tuple[ClaimedRun, Group]],
     values: Sequence[int],
     measured: Mapping[str, Measured],
-) -> list[Block]:
+) -> list[Comparison]:
     if expected.effect is Effect.SLOPE:
         key = expected.metric.name if claim.by == "reference" else claim.by
         factor = [measured[run.artifact_id].factor[key] for run, _ in counted]
-        return [Block(a=tuple(factor), b=tuple(values))]
+        return [Comparison(a=tuple(factor), b=tuple(values))]
     found: dict[str, tuple[list[int], list[int]]] = {}
     for (run, group), value in zip(counted, values, strict=True):
         sides = found.setdefault(run.text if claim.blocked else "", ([], []))
         sides[0 if group is Group.A and claim.has_groups else 1].append(value)
-    return [Block(a=tuple(a), b=tuple(b)) for a, b in found.values()]
+    return [Comparison(a=tuple(a), b=tuple(b)) for a, b in found.values()]

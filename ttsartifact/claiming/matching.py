@@ -16,14 +16,14 @@ from ttsartifact.comparing.changes import changes_between, stated_by_neither
 from ttsartifact.comparing.conditions import condition_diff
 from ttsartifact.container.canonical import canonical_bytes
 from ttsartifact.formulas.conditions import conditions, instances, subjects
-from ttsartifact.measuring.metrics import Kind
+from ttsartifact.measuring.metrics import MetricKind
 from ttsartifact.terms.cause import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ttsartifact.claiming.claim import Claim
-    from ttsartifact.claiming.shown import Shown
+    from ttsartifact.claiming.shown import ClaimedRun
     from ttsartifact.comparing.changes import Change
 
 __all__ = ["Confounder", "Group", "Matched", "Obstacle", "Why", "changes_at", "differing", "match"]
@@ -109,7 +109,7 @@ class Confounder:
 class Matched:
     """The runs of a claim in their groups, and what keeps them from deciding it."""
 
-    runs: tuple[Shown, ...]
+    runs: tuple[ClaimedRun, ...]
     """In the order of t_submit."""
     groups: tuple[Group, ...]
     confounders: tuple[Confounder, ...]
@@ -119,12 +119,14 @@ class Matched:
     """Conditions that a rerun would need and that no run states."""
     reasons: tuple[Obstacle, ...]
 
-    def of(self, *wanted: Group) -> tuple[Shown, ...]:
+    def of(self, *wanted: Group) -> tuple[ClaimedRun, ...]:
         """Return the runs of these groups."""
         return tuple(run for run, group in zip(self.runs, self.groups, strict=True) if group in wanted)
 
 
-def match(claim: Claim, runs: Sequence[Shown], *, exploratory: bool = False, logged: Sequence[str] = ()) -> Matched:
+def match(
+    claim: Claim, runs: Sequence[ClaimedRun], *, exploratory: bool = False, logged: Sequence[str] = ()
+) -> Matched:
     """Put runs, which are in the order of t_submit, into the groups of a claim, and compare their conditions.
 
     `exploratory` lets runs count that do not state the claim. `logged` are the artifact ids of a run log behind the
@@ -156,7 +158,7 @@ def match(claim: Claim, runs: Sequence[Shown], *, exploratory: bool = False, log
     )
 
 
-def differing(runs: Sequence[Shown], kinds: frozenset[Kind]) -> list[tuple[Confounder, Change | None]]:
+def differing(runs: Sequence[ClaimedRun], kinds: frozenset[MetricKind]) -> list[tuple[Confounder, Change | None]]:
     """Return what differs of the conditions of runs and can change a metric of these kinds, by its first run."""
     first: dict[str, tuple[Confounder, Change | None]] = {}
     count: Counter[str] = Counter()
@@ -167,7 +169,7 @@ def differing(runs: Sequence[Shown], kinds: frozenset[Kind]) -> list[tuple[Confo
             kept = first.setdefault(change.subject, (made, change))
             if made.known and not kept[0].known:
                 first[change.subject] = (made, change)
-        for name in _times_taken_otherwise(runs[0], run) if Kind.TIME in kinds else ():
+        for name in _times_taken_otherwise(runs[0], run) if MetricKind.TIME in kinds else ():
             count[name] += 1
             values = [side.descriptor.at(f"/run/times/{name}") for side in (runs[0], run)]
             made = Confounder(
@@ -177,7 +179,7 @@ def differing(runs: Sequence[Shown], kinds: frozenset[Kind]) -> list[tuple[Confo
     return [(_counted(each, count[subject]), change) for subject, (each, change) in first.items()]
 
 
-def changes_at(runs: Sequence[Shown], kinds: frozenset[Kind]) -> list[Confounder]:
+def changes_at(runs: Sequence[ClaimedRun], kinds: frozenset[MetricKind]) -> list[Confounder]:
     """Return what changes from each run to the next and can change a metric of these kinds, in their order."""
     return [
         _made(change, number)
@@ -198,11 +200,11 @@ def _counted(each: Confounder, runs: int) -> Confounder:
     return replace(each, runs=runs)
 
 
-def _changes(a: Shown, b: Shown, kinds: frozenset[Kind]) -> Iterator[Change]:
+def _changes(a: ClaimedRun, b: ClaimedRun, kinds: frozenset[MetricKind]) -> Iterator[Change]:
     differences = condition_diff(a.descriptor, b.descriptor)
     exact = a.exact and b.exact
     for change in changes_between(a.descriptor, b.descriptor, differences):
-        if Kind.TIME not in kinds:
+        if MetricKind.TIME not in kinds:
             if change.cause is Cause.OTHER:
                 continue
             spared = subjects()[change.subject.partition(":")[0]].exempt_when_exact
@@ -211,14 +213,14 @@ def _changes(a: Shown, b: Shown, kinds: frozenset[Kind]) -> Iterator[Change]:
         yield change
 
 
-def _times_taken_otherwise(a: Shown, b: Shown) -> Iterator[str]:
+def _times_taken_otherwise(a: ClaimedRun, b: ClaimedRun) -> Iterator[str]:
     for name in _MEASURED_AS:
         pointer = f"/run/times/{name}"
         if a.descriptor.at(pointer) != b.descriptor.at(pointer):
             yield name
 
 
-def _groups(claim: Claim, runs: Sequence[Shown]) -> Iterator[Group]:
+def _groups(claim: Claim, runs: Sequence[ClaimedRun]) -> Iterator[Group]:
     factor = claim.value["factor"]
     for number, run in enumerate(runs, 1):
         if claim.by == "order":
@@ -235,7 +237,7 @@ def _same(value: Any, level: Any) -> bool:
     return isinstance(value, bool) == isinstance(level, bool) and bool(value == level)
 
 
-def _confounders(claim: Claim, runs: Sequence[Shown], groups: Sequence[Group]) -> list[Confounder]:
+def _confounders(claim: Claim, runs: Sequence[ClaimedRun], groups: Sequence[Group]) -> list[Confounder]:
     numbers = [number for number, group in enumerate(groups, 1) if group is not Group.NONE]
     kinds = frozenset(each.metric.of for each in claim.expectations)
     found = differing([runs[number - 1] for number in numbers], kinds)
@@ -266,7 +268,7 @@ def _is_free(claim: Claim, subject: str) -> bool:
     return bool(names & {*claim.free, *blocked})
 
 
-def _parted(claim: Claim, runs: Sequence[Shown], groups: Sequence[Group]) -> Iterator[Confounder]:
+def _parted(claim: Claim, runs: Sequence[ClaimedRun], groups: Sequence[Group]) -> Iterator[Confounder]:
     """Yield what is free and yet parts the groups: all of a have one value of it and all of b another."""
     if not claim.has_groups or claim.blocked:
         return
@@ -295,7 +297,7 @@ def _parted(claim: Claim, runs: Sequence[Shown], groups: Sequence[Group]) -> Ite
             )
 
 
-def _value_of(kind: str, run: Shown) -> str:
+def _value_of(kind: str, run: ClaimedRun) -> str:
     """Return what a run states of a subject, in one string."""
     if kind == "text":
         return run.text
@@ -308,7 +310,7 @@ def _shown(values: Sequence[str]) -> str:
     return distinct[0] if len(distinct) == 1 else f"{len(distinct)} values"
 
 
-def _of_files(claim: Claim, runs: Sequence[Shown], *, exploratory: bool) -> Iterator[Obstacle]:
+def _of_files(claim: Claim, runs: Sequence[ClaimedRun], *, exploratory: bool) -> Iterator[Obstacle]:
     changed = [run for run in runs if not run.as_recorded]
     for run in changed:
         yield Obstacle(why=Why.CHANGED_FILE, message=f"{run.artifact_id[:19]}: {run.verdict}, not what was recorded")
@@ -329,7 +331,7 @@ def _of_files(claim: Claim, runs: Sequence[Shown], *, exploratory: bool) -> Iter
         yield Obstacle(why=Why.NO_TIME, message="a run does not state when it was submitted, so there is no order")
 
 
-def _of_attempts(runs: Sequence[Shown]) -> Iterator[Obstacle]:
+def _of_attempts(runs: Sequence[ClaimedRun]) -> Iterator[Obstacle]:
     """Name attempts that were made and are not shown: of a selection the best is no sample."""
     seen: dict[tuple[Any, str], set[int]] = {}
     for run in runs:
@@ -342,7 +344,7 @@ def _of_attempts(runs: Sequence[Shown]) -> Iterator[Obstacle]:
         yield Obstacle(why=Why.MISSING_ATTEMPTS, message=message, count=missing)
 
 
-def _of_log(runs: Sequence[Shown], logged: Sequence[str]) -> Iterator[Obstacle]:
+def _of_log(runs: Sequence[ClaimedRun], logged: Sequence[str]) -> Iterator[Obstacle]:
     held = {run.artifact_id for run in runs}
     absent = [one for one in logged if one not in held]
     if absent:
@@ -350,7 +352,7 @@ def _of_log(runs: Sequence[Shown], logged: Sequence[str]) -> Iterator[Obstacle]:
         yield Obstacle(why=Why.NOT_SHOWN, message=message, count=len(absent))
 
 
-def _missing(claim: Claim, runs: Sequence[Shown], groups: Sequence[Group]) -> Iterator[Obstacle]:
+def _missing(claim: Claim, runs: Sequence[ClaimedRun], groups: Sequence[Group]) -> Iterator[Obstacle]:
     """Say of each group how many runs are missing; equal sounds of a repeating engine are one observation."""
     for group in (Group.A, Group.B) if claim.has_groups else (Group.ALL,):
         own = [run for run, place in zip(runs, groups, strict=True) if place is group]
@@ -371,7 +373,7 @@ def _missing(claim: Claim, runs: Sequence[Shown], groups: Sequence[Group]) -> It
 
 def _counts_sounds(claim: Claim) -> bool:
     """Tell whether equal sounds are one observation: of what is heard, but not of how far repeats lie apart."""
-    return any(each.metric.of is not Kind.TIME and each.of == "level" for each in claim.expectations)
+    return any(each.metric.of is not MetricKind.TIME and each.of == "level" for each in claim.expectations)
 
 
 def _short(value: Any) -> str:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.claiming.claim import Direction, Effect, Expectation, Of, Test
+from ttsartifact.claiming.claim import ClaimTest, Direction, Effect, Of, Test
 from ttsartifact.claiming.matching import changes_at
 from ttsartifact.claiming.shown import in_order
-from ttsartifact.claiming.testing import Block, put_to_test
+from ttsartifact.claiming.testing import Comparison, put_to_test
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.keys import keys, seed_of
 from ttsartifact.measuring.metrics import metric_named, shown
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ttsartifact.claiming.matching import Confounder
-    from ttsartifact.claiming.shown import Shown
+    from ttsartifact.claiming.shown import ClaimedRun
     from ttsartifact.measuring.metrics import Metric
     from ttsartifact.measuring.values import Measured
 
-__all__ = ["DEFAULT_METRICS", "ChangePoint", "Course", "Row", "Session", "change_points", "session_of"]
+__all__ = ["DEFAULT_METRICS", "ChangePoint", "Course", "Session", "SessionRow", "change_points", "session_of"]
 
 DEFAULT_METRICS = ("pitch", "pitch_range", "loudness", "syllable_rate", "spectral_centroid")
 _DRAWS = 999
@@ -37,7 +37,7 @@ _OFTEN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class SessionRow:
     """One run, or one stretch of a run."""
 
     run: int
@@ -111,8 +111,8 @@ class Session:
     """The runs of a session as rows, the course of each metric, and the conditions that changed."""
 
     names: tuple[str, ...]
-    runs: tuple[Row, ...]
-    stretches: tuple[Row, ...]
+    runs: tuple[SessionRow, ...]
+    stretches: tuple[SessionRow, ...]
     courses: tuple[Course, ...]
     changed: tuple[Confounder, ...]
     """Conditions that changed from one run to the next, at which run."""
@@ -139,11 +139,11 @@ class Session:
 
 
 def session_of(
-    runs: Sequence[Shown],
-    measure: Callable[[Shown, Sequence[str]], Measured],
+    runs: Sequence[ClaimedRun],
+    measure: Callable[[ClaimedRun, Sequence[str]], Measured],
     names: Sequence[str] = DEFAULT_METRICS,
     *,
-    stretches: Callable[[Shown, Sequence[str]], Sequence[tuple[int, Measured]]] | None = None,
+    stretches: Callable[[ClaimedRun, Sequence[str]], Sequence[tuple[int, Measured]]] | None = None,
 ) -> Session:
     """Measure the runs of a session, in the order of t_submit, and say where they change.
 
@@ -220,7 +220,7 @@ def _gaps(rows: NDArray[np.int64]) -> NDArray[np.float64]:
     return found
 
 
-def _conditions(runs: Sequence[Shown], names: Sequence[str]) -> tuple[tuple[Confounder, ...], tuple[str, ...]]:
+def _conditions(runs: Sequence[ClaimedRun], names: Sequence[str]) -> tuple[tuple[Confounder, ...], tuple[str, ...]]:
     found = changes_at(runs, frozenset(metric_named(name).of for name in names))
     counts: dict[str, int] = {}
     for each in found:
@@ -230,12 +230,12 @@ def _conditions(runs: Sequence[Shown], names: Sequence[str]) -> tuple[tuple[Conf
     return tuple(each for each in found if each.subject not in often), tuple(varying)
 
 
-def _row(number: int, run: Shown, start_ms: int | None, measured: Measured) -> Row:
+def _row(number: int, run: ClaimedRun, start_ms: int | None, measured: Measured) -> SessionRow:
     values = {name: value if isinstance(value, int) else None for name, value in measured.values.items()}
-    return Row(run=number, artifact_id=run.artifact_id, start_ms=start_ms, values=values)
+    return SessionRow(run=number, artifact_id=run.artifact_id, start_ms=start_ms, values=values)
 
 
-def _course(name: str, rows: Sequence[Row], changed: Sequence[Confounder]) -> Course:
+def _course(name: str, rows: Sequence[SessionRow], changed: Sequence[Confounder]) -> Course:
     metric = metric_named(name)
     known = [(row.run, value) for row in rows if (value := row.values.get(name)) is not None]
     values = [value for _, value in known]
@@ -271,7 +271,7 @@ def _points(
 
 
 def _halves(metric: Metric, a: Sequence[int], b: Sequence[int]) -> tuple[float, tuple[float, float]]:
-    compared = Expectation(
+    compared = ClaimTest(
         metric=metric,
         tool=None,
         of=Of.LEVEL,
@@ -282,7 +282,7 @@ def _halves(metric: Metric, a: Sequence[int], b: Sequence[int]) -> tuple[float, 
         alpha_ppm=50_000,
         draws=_DRAWS,
     )
-    tested = put_to_test(compared, [Block(a=tuple(a), b=tuple(b))], metric.decimals, f"halves {metric.name}")
+    tested = put_to_test(compared, [Comparison(a=tuple(a), b=tuple(b))], metric.decimals, f"halves {metric.name}")
     low, high = tested.interval_micro
     return shown(tested.estimate_micro, 6), (shown(low, 6), shown(high, 6))
 

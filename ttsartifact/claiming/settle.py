@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.claiming.evaluate import Evaluation
     from ttsartifact.claiming.session import Session
-    from ttsartifact.claiming.shown import Shown
+    from ttsartifact.claiming.shown import ClaimedRun
     from ttsartifact.measuring.values import Measured
 
 __all__ = ["check_claim", "session_over"]
@@ -50,7 +50,7 @@ def check_claim(
     tools = {each.metric.name: each.tool for each in wanted.expectations if each.tool is not None}
     done = 0
 
-    def measured(run: Shown, names: Sequence[str]) -> Measured:
+    def measured(run: ClaimedRun, names: Sequence[str]) -> Measured:
         nonlocal done
         done += 1
         if on_progress is not None:
@@ -80,23 +80,23 @@ def session_over(
     places = _places_of(runs)
     done = 0
 
-    def measured(run: Shown, wanted: Sequence[str]) -> Measured:
+    def measured(run: ClaimedRun, wanted: Sequence[str]) -> Measured:
         nonlocal done
         done += 1
         if on_progress is not None:
             on_progress(done, len(places))
         return measure(open_artifact(places[_key(run, places)][1]), wanted, others)
 
-    def parts(run: Shown, wanted: Sequence[str]) -> list[tuple[int, Measured]]:
+    def parts(run: ClaimedRun, wanted: Sequence[str]) -> list[tuple[int, Measured]]:
         return measure_stretches(open_artifact(places[_key(run, places)][1]), wanted)
 
     shown = [run for run, _ in places.values()]
     return session_of(shown, measured, names, stretches=parts if stretches else None)
 
 
-def _places_of(runs: Iterable[Path | str]) -> dict[str, tuple[Shown, str]]:
+def _places_of(runs: Iterable[Path | str]) -> dict[str, tuple[ClaimedRun, str]]:
     """Return each run, verified, with the place where it lies, in the order given; a copy has a key of its own."""
-    found: dict[str, tuple[Shown, str]] = {}
+    found: dict[str, tuple[ClaimedRun, str]] = {}
     for given in runs:
         path = os.fspath(given)
         for artifact in open_artifacts(path):
@@ -105,7 +105,7 @@ def _places_of(runs: Iterable[Path | str]) -> dict[str, tuple[Shown, str]]:
     return found
 
 
-def _key(run: Shown, places: dict[str, tuple[Shown, str]]) -> str:
+def _key(run: ClaimedRun, places: dict[str, tuple[ClaimedRun, str]]) -> str:
     return next(key for key, (held, _) in places.items() if held is run)
 
 

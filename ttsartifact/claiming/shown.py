@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["Shown", "in_order", "shown_of"]
+__all__ = ["ClaimedRun", "in_order", "shown_of"]
 
 _AS_RECORDED = frozenset({Verdict.INTACT, Verdict.REWRAPPED, Verdict.RETAGGED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class ClaimedRun:
     """One run of a claim's or a session's set."""
 
     descriptor: Descriptor
@@ -77,12 +77,12 @@ class Shown:
         return self.descriptor.known(pointer)
 
 
-def shown_of(artifact: Artifact) -> Shown:
+def shown_of(artifact: Artifact) -> ClaimedRun:
     """Verify a run and return what of it counts; raises Refused for a descriptor that breaks its schema."""
     if not validator("descriptor").is_valid(artifact.descriptor.value):
         raise Refused("the descriptor breaks its schema; `ttsa validate` says where", where=artifact.where)
     report = judge(Evidence(artifact))
-    return Shown(
+    return ClaimedRun(
         descriptor=artifact.descriptor,
         verdict=str(report.verdict),
         as_recorded=report.verdict in _AS_RECORDED,
@@ -90,6 +90,6 @@ def shown_of(artifact: Artifact) -> Shown:
     )
 
 
-def in_order(runs: Iterable[Shown]) -> tuple[Shown, ...]:
+def in_order(runs: Iterable[ClaimedRun]) -> tuple[ClaimedRun, ...]:
     """Return runs in the order of t_submit, whatever the order of their files; equal times by their identity."""
     return tuple(sorted(runs, key=lambda run: (run.submitted_ns or 0, run.artifact_id)))

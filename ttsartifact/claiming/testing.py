@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ttsartifact.claiming.claim import Expectation
+    from ttsartifact.claiming.claim import ClaimTest
 
-__all__ = ["Block", "Tested", "put_to_test"]
+__all__ = ["Comparison", "Tested", "put_to_test"]
 
 _MICRO = 1_000_000
 _P_DIGITS = 9
@@ -35,7 +35,7 @@ _TIE = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class Comparison:
     """The values of the runs that are compared with each other, in the order of the runs.
 
     A claim without blocks has one. Of a claim without groups `a` is empty. Of a slope `a` is the factor, in millionths.
@@ -59,7 +59,7 @@ class Tested:
     """Whether p is at most alpha."""
 
 
-def put_to_test(expected: Expectation, blocks: Sequence[Block], decimals: int, seed: str) -> Tested:
+def put_to_test(expected: ClaimTest, blocks: Sequence[Comparison], decimals: int, seed: str) -> Tested:
     """Test an expectation on values that lie on a grid of `decimals`; raises Unavailable without numpy or scipy.
 
     `seed` names the stream of draws: the digest of the claim and the number of the expectation.
@@ -77,7 +77,7 @@ def put_to_test(expected: Expectation, blocks: Sequence[Block], decimals: int, s
     )
 
 
-def _p_of(expected: Expectation, beyond: Callable[[float, int], float]) -> float:
+def _p_of(expected: ClaimTest, beyond: Callable[[float, int], float]) -> float:
     """Return the p-value; `beyond` gives that of lying beyond a margin on one side."""
     margin = expected.margin_micro / _MICRO
     if expected.direction is Direction.GREATER:
@@ -137,7 +137,7 @@ class _Samples:
     after another, so that no library's order of summation shows.
     """
 
-    def __init__(self, effect: Effect, blocks: Sequence[Block], scale: int) -> None:
+    def __init__(self, effect: Effect, blocks: Sequence[Comparison], scale: int) -> None:
         import numpy as np
 
         self.effect, self.scale, self._blocks = effect, scale, tuple(blocks)

@@ -56,7 +56,7 @@ class Way(NamedTuple):
     ] = None
 
 
-class Channel(NamedTuple):
+class ChannelOptions(NamedTuple):
     """The new artifact, and the channel in it."""
 
     append: Annotated[bool, Option("Write a new artifact that carries the readings.")] = False
@@ -77,7 +77,7 @@ def align(
     plot: Annotated[
         str | None, Option("Write a picture; needs the extra analysis. - is stdout.", metavar="PNG")
     ] = None,
-    channel: Channel,
+    channel: ChannelOptions,
     format: Annotated[str, Option("How to print it.", choices=("text", "json"))] = "text",
     force: Force = False,
 ) -> int:
@@ -127,7 +127,7 @@ def _draw(found: "Aligned", out: str, *, force: bool) -> None:
 
 
 def _append(
-    artifact: "Artifact", found: "Aligned", channel: Channel, meter: dict[str, Any] | None, *, force: bool
+    artifact: "Artifact", found: "Aligned", channel: ChannelOptions, meter: dict[str, Any] | None, *, force: bool
 ) -> None:
     from ttsartifact.aligning.appending import append as write
 

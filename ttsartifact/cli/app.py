@@ -14,7 +14,7 @@ from ttsartifact.cli.table import ABOUT, COMMANDS, Command, call
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ttsartifact.cli.options import Parameter
+    from ttsartifact.cli.options import CommandParameter
 
 __all__ = ["UsageError", "app"]
 
@@ -32,7 +32,7 @@ app = typer.Typer(
 )
 
 
-def _typed(parameter: Parameter) -> inspect.Parameter:
+def _typed(parameter: CommandParameter) -> inspect.Parameter:
     """Return a parameter as typer reads it from a signature."""
     kind: Any = parameter.kind
     if parameter.choices:
@@ -56,7 +56,7 @@ def _enum(name: str, words: tuple[str, ...]) -> Any:
     return Enum(name, {word: word for word in words}, type=str)
 
 
-def _declared(parameter: Parameter) -> Any:
+def _declared(parameter: CommandParameter) -> Any:
     declared = parameter.declared
     metavar = declared.metavar or None
     if not isinstance(declared, Option):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from ttsartifact.cli.asking import asked_of_all
 from ttsartifact.cli.files import bytes_of, files_under
 from ttsartifact.cli.options import Files, Option
-from ttsartifact.cli.report_streams import VOICES, Voice, voice
+from ttsartifact.cli.report_streams import VOICES, TextStream, voice
 from ttsartifact.cli.settings import NO_SETTINGS, Settings, find_settings, read_settings
 from ttsartifact.cli.settings import ignored as checked
 from ttsartifact.cli.speak import EXIT, Usage, worst
@@ -16,7 +16,7 @@ from ttsartifact.terms.level import LEVELS
 from ttsartifact.verifying.report import Report, exit_code
 
 if TYPE_CHECKING:
-    from ttsartifact.reporting.receipt import Difference, Receipt
+    from ttsartifact.reporting.receipt import Receipt, ReceiptMismatch
 
 __all__ = ["ignored", "validate", "verify"]
 
@@ -158,7 +158,7 @@ def _settings(demanded: Demanded) -> Settings:
 def _check(
     given: Sequence[str],
     asked: dict[str, Any] | None,
-    told: Voice,
+    told: TextStream,
     *,
     jobs: int,
     fail_on: str = "error",
@@ -183,7 +183,7 @@ def _check(
 
 def _differing(
     receipt: "Receipt | None", path: str, reports: tuple[Report, ...]
-) -> "list[tuple[Difference, ...] | None]":
+) -> "list[tuple[ReceiptMismatch, ...] | None]":
     """Return, for each run of a file, the parts in which it is not the run of the receipt; None where nobody asked."""
     if receipt is None:
         return [None] * len(reports)
@@ -193,7 +193,7 @@ def _differing(
         from ttsartifact.reading.bare_audio import bare_audio
 
         return [bare_differences(receipt, bare_audio(path))]
-    found: list[tuple[Difference, ...] | None] = [differences(receipt, report) for report in reports]
+    found: list[tuple[ReceiptMismatch, ...] | None] = [differences(receipt, report) for report in reports]
     # Of a file with many runs the receipt names one; the others are no liars for being others.
     return [None if any(not d for d in found) and d else d for d in found]
 

@@ -7,7 +7,7 @@ from ttsartifact.cli.options import Argument
 from ttsartifact.cli.speak import EXIT, Usage, say
 
 if TYPE_CHECKING:
-    from ttsartifact.cli.options import Parameter
+    from ttsartifact.cli.options import CommandParameter
     from ttsartifact.cli.table import Command
 
 __all__ = ["completion"]
@@ -26,13 +26,13 @@ def completion(
     return EXIT.OK
 
 
-def _flags(parameter: "Parameter") -> list[str]:
+def _flags(parameter: "CommandParameter") -> list[str]:
     """Return every spelling of an option."""
     names = [parameter.flag, *([parameter.short] if parameter.short else [])]
     return [*names, f"--no-{parameter.flag[2:]}"] if parameter.negatable else names
 
 
-def _options(command: "Command") -> "list[Parameter]":
+def _options(command: "Command") -> "list[CommandParameter]":
     return [parameter for parameter in command.parameters if not parameter.positional]
 
 
@@ -109,7 +109,7 @@ def _zsh(commands: "list[Command]") -> Iterator[str]:
     yield 'if [ "$funcstack[1]" = "_ttsa" ]; then _ttsa "$@"; else compdef _ttsa ttsa ttsartifact; fi'
 
 
-def _zsh_options(option: "Parameter") -> Iterator[str]:
+def _zsh_options(option: "CommandParameter") -> Iterator[str]:
     """Yield the specifications of one option, one per spelling."""
     described = option.declared.help.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]").replace(":", "\\:")
     for flag in _flags(option):

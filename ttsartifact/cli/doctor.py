@@ -39,7 +39,7 @@ _VERSION = re.compile(r"\d+(?:\.\d+)+(?:-\w+)?")
 _MODULES = {"nvidia-ml-py": "pynvml"}  # where a distribution's module has another name
 
 
-class Missing(NamedTuple):
+class Unusable(NamedTuple):
     """What would not run here."""
 
     name: str
@@ -48,16 +48,16 @@ class Missing(NamedTuple):
 
 def doctor() -> int:
     """Say what would run here, then what would not and why; the exit code is always 0."""
-    missing: list[tuple[str, Missing]] = []
+    missing: list[tuple[str, Unusable]] = []
     for label, look in _LOOKS:
         try:
             for found in look():
-                if isinstance(found, Missing):
+                if isinstance(found, Unusable):
                     missing.append((label, found))
                 else:
                     show(f"{label:<15}{safe(found)}")
         except Exception as error:  # noqa: BLE001 - a doctor reports an illness, it does not catch it
-            missing.append((label, Missing("its state", f"{type(error).__name__}: {error}")))
+            missing.append((label, Unusable("its state", f"{type(error).__name__}: {error}")))
     if missing:
         show(["", "not usable here:"])
         show(f"{label:<15}{safe(each.name)}: {safe(each.why)}" for label, each in missing)
@@ -74,20 +74,20 @@ def _python() -> Iterator[str]:
     yield f"{platform.python_implementation()} {platform.python_version()}, {platform.system()} {platform.machine()}"
 
 
-def _packages() -> Iterator[str | Missing]:
+def _packages() -> Iterator[str | Unusable]:
     from importlib.metadata import PackageNotFoundError, version
 
     for name in _PACKAGES:
         try:
             yield f"{name} {version(name)}"
         except PackageNotFoundError:
-            yield Missing(name, "not installed")
+            yield Unusable(name, "not installed")
 
 
-def _programs() -> Iterator[str | Missing]:
+def _programs() -> Iterator[str | Unusable]:
     for name, flag in _PROGRAMS:
         path = shutil.which(name)
-        yield Missing(name, "not on PATH") if path is None else f"{name} {_version_of(path, flag)}"
+        yield Unusable(name, "not on PATH") if path is None else f"{name} {_version_of(path, flag)}"
 
 
 def _version_of(path: str, flag: str) -> str:
@@ -110,22 +110,22 @@ def _sound() -> Iterator[str]:
     yield f"libsndfile {found}{advice}"
 
 
-def _nvml() -> Iterator[str | Missing]:
+def _nvml() -> Iterator[str | Unusable]:
     from ttsartifact.recording.sensors.nvml import Nvml
 
     sensor = Nvml()
     try:
         refused = sensor.open()
-        yield "a device answers" if refused is None else Missing("telemetry", refused)
+        yield "a device answers" if refused is None else Unusable("telemetry", refused)
     finally:
         sensor.close()
 
 
 def _clock() -> Iterator[str]:
-    from ttsartifact.recording.clock import Snapshot, SystemClock
+    from ttsartifact.recording.clock import ClockReading, SystemClock
 
     clock = SystemClock()
-    yield f"UTC was read within {seconds(Snapshot.take(clock.now_ns, clock.utc_ns).bracket_ns)}"
+    yield f"UTC was read within {seconds(ClockReading.take(clock.now_ns, clock.utc_ns).bracket_ns)}"
     sync = clock.clocks()[1]["sync"]
     if "max_error_ns" not in sync:
         yield f"no word on its error: {sync.get('detail', sync['reason'])}"
@@ -143,19 +143,19 @@ def _temporary() -> Iterator[str]:
     yield f"{free // 2**20} MiB free for recordings" + ("" if os.access(folder, os.W_OK) else ", but not writable")
 
 
-def _runners() -> Iterator[str | Missing]:
+def _runners() -> Iterator[str | Unusable]:
     from ttsartifact.running.runner_protocol import RUNNERS
 
     yield from _loadable(RUNNERS, "none installed; `record` needs none")
 
 
-def _adapters() -> Iterator[str | Missing]:
+def _adapters() -> Iterator[str | Unusable]:
     from ttsartifact.running.adapter_protocol import ADAPTERS
 
     yield from _loadable(ADAPTERS, "none installed; only `adapt` needs one")
 
 
-def _loadable(group: str, nothing: str) -> Iterator[str | Missing]:
+def _loadable(group: str, nothing: str) -> Iterator[str | Unusable]:
     """Yield what an entry point of a group would give, or why it would not run here."""
     from ttsartifact.running.runner_protocol import installed, loaded
 
@@ -163,16 +163,16 @@ def _loadable(group: str, nothing: str) -> Iterator[str | Missing]:
     for name, point in sorted(found.items()):
         package = f", of {point.dist.name} {point.dist.version}" if point.dist is not None else ""
         if lacks := _lacks(point):
-            yield Missing(name, f"{', '.join(lacks)} not installed{package}")
+            yield Unusable(name, f"{', '.join(lacks)} not installed{package}")
             continue
         try:
             info = loaded(name, group, name).describe()
             yield f"{name} {info.version}{package}"
         except Exception as error:  # noqa: BLE001 - whatever an installed package does, the next is listed
             reason = error.__cause__ or error
-            yield Missing(name, f"{type(reason).__name__}: {reason}{package}")
+            yield Unusable(name, f"{type(reason).__name__}: {reason}{package}")
     if not found:
-        yield Missing("any", nothing)
+        yield Unusable("any", nothing)
 
 
 def _lacks(point: EntryPoint) -> list[str]:
@@ -188,13 +188,13 @@ def _lacks(point: EntryPoint) -> list[str]:
     return lacking
 
 
-def _commands() -> Iterator[str | Missing]:
+def _commands() -> Iterator[str | Unusable]:
     """Yield the commands whose options `record` reads by itself."""
     from ttsartifact.recording.known_commands import known_shapes
 
     for name, programs in known_shapes():
         here = next((path for path in map(shutil.which, programs) if path is not None), None)
-        yield Missing(name, "not on PATH") if here is None else f"{name}: {here}"
+        yield Unusable(name, "not on PATH") if here is None else f"{name}: {here}"
 
 
 def _terminal() -> Iterator[str]:
@@ -205,7 +205,7 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
 
 
-_LOOKS: tuple[tuple[str, Callable[[], Iterator[str | Missing]]], ...] = (
+_LOOKS: tuple[tuple[str, Callable[[], Iterator[str | Unusable]]], ...] = (
     ("ttsartifact", _ourselves),
     ("python", _python),
     ("package", _packages),

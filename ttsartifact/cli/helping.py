@@ -9,7 +9,7 @@ from ttsartifact.cli.speak import EXIT, columns, say
 from ttsartifact.cli.table import ABOUT, COMMANDS
 
 if TYPE_CHECKING:
-    from ttsartifact.cli.options import Parameter
+    from ttsartifact.cli.options import CommandParameter
     from ttsartifact.cli.table import Command
 
 __all__ = ["command_lines", "help_lines", "say_command_help", "say_help"]
@@ -62,7 +62,7 @@ def command_lines(command: Command, width: int) -> list[str]:
     return [*lines, "", "Options:", *_listed([*rows, ("-h, --help", "Print this message and exit.")], width)]
 
 
-def _described(option: Parameter) -> str:
+def _described(option: CommandParameter) -> str:
     """Return the help of an option, the words it may take, its default, and whether it must be given."""
     words = [option.declared.help]
     if option.choices and not all(word in option.declared.help for word in option.choices):

@@ -166,11 +166,11 @@ def _benched(
 def _say_compared(path: str, attempts: str) -> int:
     """Say of each text whether its samples depend on the load; 1 where one does or is not repeatable."""
     from ttsartifact.reporting.loads import company_lines
-    from ttsartifact.serving.company import Outcome, compared
+    from ttsartifact.serving.company import BatchEffect, compared
 
     found = compared(path, attempts)
     show(company_lines(found))
-    steady = {Outcome.SAME, Outcome.NOT_COMPARED}
+    steady = {BatchEffect.SAME, BatchEffect.NOT_COMPARED}
     return EXIT.OK if all(each.outcome in steady for each in found) else EXIT.FINDINGS
 
 

@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Argument",
+    "CommandParameter",
     "File",
     "Files",
     "Force",
     "Option",
     "Out",
-    "Parameter",
     "Params",
     "arguments_of",
     "parameters_of",
@@ -75,7 +75,7 @@ class Argument(NamedTuple):
     words: Callable[[], Sequence[str]] | None = None
 
 
-class Parameter(NamedTuple):
+class CommandParameter(NamedTuple):
     """One parameter of a command, as every parser sees it."""
 
     keyword: str
@@ -134,7 +134,7 @@ class Parameter(NamedTuple):
         return self.choices
 
 
-def parameters_of(command: Callable[..., int]) -> list[Parameter]:
+def parameters_of(command: Callable[..., int]) -> list[CommandParameter]:
     """Return the parameters of a command in the order of its signature, and the fields of a group in its place.
 
     Raises:
@@ -146,7 +146,7 @@ def parameters_of(command: Callable[..., int]) -> list[Parameter]:
     positional = command.__defaults__ or ()
     defaults = dict(zip(in_order[len(in_order) - len(positional) :], positional, strict=True))
     defaults |= command.__kwdefaults__ or {}
-    found: list[Parameter] = []
+    found: list[CommandParameter] = []
     for name in names:
         annotation = command.__annotations__[name]
         if _is_group(annotation):
@@ -175,14 +175,14 @@ def _is_group(annotation: Any) -> bool:
     return isinstance(annotation, type) and hasattr(annotation, "_field_defaults")
 
 
-def _parameter(name: str, annotation: Any, defaults: dict[str, Any]) -> Parameter:
+def _parameter(name: str, annotation: Any, defaults: dict[str, Any]) -> CommandParameter:
     if get_origin(annotation) is not Annotated:
         raise TypeError(f"{name}: expected Annotated[type, Option(...) or Argument(...)], found {annotation!r}")
     kind, declared = get_args(annotation)
     if get_origin(kind) is UnionType:  # one type, or None where it was not given
         kind = next(one for one in get_args(kind) if one is not type(None))
     many = get_origin(kind) is Sequence
-    return Parameter(
+    return CommandParameter(
         keyword=name,
         kind=get_args(kind)[0] if many else kind,
         many=many,

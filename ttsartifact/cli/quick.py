@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ttsartifact.cli.options import Parameter
+    from ttsartifact.cli.options import CommandParameter
 
 __all__ = ["parsed"]
 
 
-def parsed(parameters: list[Parameter], words: list[str]) -> dict[str, Any] | None:
+def parsed(parameters: list[CommandParameter], words: list[str]) -> dict[str, Any] | None:
     """Return the keywords that `words` mean, or None when anything about them is unusual."""
     options = {parameter.flag: parameter for parameter in parameters if not parameter.positional}
     options |= {parameter.short: parameter for parameter in options.values() if parameter.short}
@@ -35,7 +35,7 @@ def parsed(parameters: list[Parameter], words: list[str]) -> dict[str, Any] | No
     return None if any(p.required and p.keyword not in keywords for p in parameters) else keywords
 
 
-def _option(options: dict[str, Parameter], word: str, left: Iterator[str], keywords: dict[str, Any]) -> bool:
+def _option(options: dict[str, CommandParameter], word: str, left: Iterator[str], keywords: dict[str, Any]) -> bool:
     """Enter one option and its value into `keywords`; False when it is not plainly one."""
     name, given, value = word.partition("=")
     option = options.get(name)
@@ -59,7 +59,7 @@ def _option(options: dict[str, Parameter], word: str, left: Iterator[str], keywo
     return True
 
 
-def _place(arguments: list[Parameter], words: list[str], keywords: dict[str, Any]) -> bool:
+def _place(arguments: list[CommandParameter], words: list[str], keywords: dict[str, Any]) -> bool:
     """Enter the words without a name; False when they are too many or too few."""
     for argument in arguments:
         if argument.many:

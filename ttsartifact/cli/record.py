@@ -69,7 +69,7 @@ class Pins(NamedTuple):
     ] = ()
 
 
-class Conditions(NamedTuple):
+class StatedConditions(NamedTuple):
     """What the user knows of the run and nobody can see from outside."""
 
     notes: Notes = None
@@ -110,7 +110,7 @@ class Server(NamedTuple):
     key_from: KeyFrom = None
 
 
-class Manner(NamedTuple):
+class RecordingOptions(NamedTuple):
     """How the command is run and watched."""
 
     pcm: Annotated[
@@ -142,8 +142,8 @@ def record(
     server: Server,
     words: Words,
     pins: Pins,
-    conditions: Conditions,
-    manner: Manner,
+    conditions: StatedConditions,
+    manner: RecordingOptions,
     level: Annotated[str | None, Option("Say all that is missing for this level.", choices=LEVELS)] = None,
     dry_run: Annotated[bool, Option("Run it, print all that would be stored, and write nothing.")] = False,
     report: Annotated[str | None, Option("Write a page of the run too.", metavar="PAGE.html")] = None,
@@ -178,8 +178,8 @@ def _answered(
     out: str,
     server: Server,
     words: Words,
-    conditions: Conditions,
-    manner: Manner,
+    conditions: StatedConditions,
+    manner: RecordingOptions,
     stated: dict[str, Any],
     *,
     force: bool,
@@ -202,8 +202,8 @@ def _recorded(
     command: Sequence[str],
     out: str,
     words: Words,
-    conditions: Conditions,
-    manner: Manner,
+    conditions: StatedConditions,
+    manner: RecordingOptions,
     stated: dict[str, Any],
     *,
     force: bool,
@@ -237,7 +237,7 @@ def _recorded(
     )
 
 
-def _stated(words: Words, pins: Pins, conditions: Conditions) -> dict[str, Any]:
+def _stated(words: Words, pins: Pins, conditions: StatedConditions) -> dict[str, Any]:
     """Return what was typed of the run as `Recorder` takes it, and nothing for what was not."""
     told: dict[str, Any] = {
         "lang": words.lang,

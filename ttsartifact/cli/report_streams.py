@@ -11,15 +11,15 @@ from ttsartifact.cli.speak import EXIT, paint, say, show
 if TYPE_CHECKING:
     from ttsartifact.cli.settings import Settings
     from ttsartifact.reading.artifact import Artifact
-    from ttsartifact.reporting.receipt import Difference
+    from ttsartifact.reporting.receipt import ReceiptMismatch
     from ttsartifact.verifying.report import Report
 
-    Differences = tuple[Difference, ...] | None
+    Differences = tuple[ReceiptMismatch, ...] | None
 
-__all__ = ["VOICES", "Voice", "voice"]
+__all__ = ["VOICES", "TextStream", "voice"]
 
 
-class Voice:
+class TextStream:
     """Lines for eyes: each report as it comes, then the sum."""
 
     takes_words = True
@@ -30,7 +30,7 @@ class Voice:
         self.settings = settings
         self.many = False
         """Whether more than one report is going to come."""
-        self.judged: list[tuple[Report, tuple[Difference, ...]]] = []
+        self.judged: list[tuple[Report, tuple[ReceiptMismatch, ...]]] = []
 
     def disclose(self, settings: Settings) -> None:
         """Say which settings file the reports are made with, and what of it counts."""
@@ -61,7 +61,7 @@ class Voice:
             show(text.sum_line([report for report, _ in self.judged]))
 
 
-class _Tsv(Voice):
+class _Tsv(TextStream):
     takes_words = False
 
     def __init__(self, *, strict: bool, settings: Settings | None) -> None:
@@ -79,7 +79,7 @@ class _Tsv(Voice):
         pass
 
 
-class _Json(Voice):
+class _Json(TextStream):
     def __init__(self, *, strict: bool, settings: Settings | None) -> None:
         super().__init__(strict=strict, settings=settings)
         self.documents: list[dict[str, Any]] = []
@@ -112,7 +112,7 @@ class _JsonLines(_Json):
         pass
 
 
-class _Kept(Voice):
+class _Kept(TextStream):
     takes_words = False
 
     def tell(self, report: Report, differences: Differences, code: int) -> None:  # noqa: ARG002
@@ -134,7 +134,7 @@ class _Junit(_Kept):
         say(junit_lines(self.judged, strict=self.strict))
 
 
-class _Github(Voice):
+class _Github(TextStream):
     takes_words = False
 
     def tell(self, report: Report, differences: Differences, code: int) -> None:  # noqa: ARG002
@@ -146,7 +146,7 @@ class _Github(Voice):
         pass
 
 
-class _Markdown(Voice):
+class _Markdown(TextStream):
     def tell(self, report: Report, differences: Differences, code: int) -> None:  # noqa: ARG002
         from ttsartifact.reporting.markdown import report_card
 
@@ -159,8 +159,8 @@ class _Markdown(Voice):
         pass
 
 
-VOICES: dict[str, type[Voice]] = {
-    "text": Voice,
+VOICES: dict[str, type[TextStream]] = {
+    "text": TextStream,
     "tsv": _Tsv,
     "json": _Json,
     "jsonl": _JsonLines,
@@ -171,7 +171,7 @@ VOICES: dict[str, type[Voice]] = {
 }
 
 
-def voice(format: str, *, strict: bool, settings: Settings | None = None) -> Voice:
+def voice(format: str, *, strict: bool, settings: Settings | None = None) -> TextStream:
     """Return what tells reports in one format. A settings file that is used is named first, or in the documents."""
     told = VOICES[format](strict=strict, settings=settings)
     if settings is not None:

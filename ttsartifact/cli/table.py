@@ -14,7 +14,7 @@ from ttsartifact.cli.options import arguments_of, parameters_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ttsartifact.cli.options import Parameter
+    from ttsartifact.cli.options import CommandParameter
 
 __all__ = ["ABOUT", "COMMANDS", "Command", "call"]
 
@@ -40,7 +40,7 @@ class Command(NamedTuple):
         return found
 
     @property
-    def parameters(self) -> list[Parameter]:
+    def parameters(self) -> list[CommandParameter]:
         """Return what may be typed behind the name: what the function takes, and what every command takes."""
         return parameters_of(self.act) + parameters_of(set_manner)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.conforming.kit import Case
 
-__all__ = ["Answer", "ask", "ask_all"]
+__all__ = ["CaseResult", "ask", "ask_all"]
 
 MAX_ANSWER_BYTES = 16 << 20
 _EXIT_CODES = frozenset({0, 1, 3, 4})
@@ -31,7 +31,7 @@ _VERDICTS = ("INTACT", "REWRAPPED", "RETAGGED", "AUDIO_CHANGED", "BROKEN", "CAPS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class CaseResult:
     """How one case went: nothing in `faults` is a pass."""
 
     case: Case
@@ -46,13 +46,15 @@ class Answer:
         return not self.faults
 
 
-def ask_all(cases: Sequence[Case], command: Sequence[str], *, jobs: int = 1, timeout_s: float = 30) -> Iterator[Answer]:
+def ask_all(
+    cases: Sequence[Case], command: Sequence[str], *, jobs: int = 1, timeout_s: float = 30
+) -> Iterator[CaseResult]:
     """Yield the answers of `command` in the order of `cases`, asking about `jobs` files at a time."""
     with ThreadPoolExecutor(max(1, jobs)) as pool:
         yield from pool.map(lambda case: ask(case, command, timeout_s=timeout_s), cases)
 
 
-def ask(case: Case, command: Sequence[str], *, timeout_s: float = 30) -> Answer:
+def ask(case: Case, command: Sequence[str], *, timeout_s: float = 30) -> CaseResult:
     """Run `command` on the file of one case, without a shell, and compare what it says."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:
@@ -60,21 +62,21 @@ def ask(case: Case, command: Sequence[str], *, timeout_s: float = 30) -> Answer:
                 [*command, case.path], stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
             )
         except OSError as error:
-            return Answer(case=case, faults=(f"cannot be started: {error.strerror or error}",))
+            return CaseResult(case=case, faults=(f"cannot be started: {error.strerror or error}",))
         try:
             code = child.wait(timeout=timeout_s)
         except subprocess.TimeoutExpired:
-            return Answer(case=case, faults=(f"no answer within {timeout_s:g} s",))
+            return CaseResult(case=case, faults=(f"no answer within {timeout_s:g} s",))
         finally:
             _end(child)
         said, complaint = _read(out), _read(err, most=2000).decode("utf-8", "replace").strip()
     if code not in _EXIT_CODES:
         died = f"was ended by signal {-code}" if code < 0 else f"exit code {code}, which is not a verdict"
-        return Answer(case=case, faults=(died + (f": {complaint[-300:]}" if complaint else ""),), exit_code=code)
+        return CaseResult(case=case, faults=(died + (f": {complaint[-300:]}" if complaint else ""),), exit_code=code)
     try:
         reports = _reports(said)
     except ValueError as error:
-        return Answer(case=case, faults=(f"its output is not a report: {error}",), exit_code=code)
+        return CaseResult(case=case, faults=(f"its output is not a report: {error}",), exit_code=code)
     return _compared(case, code, reports)
 
 
@@ -113,7 +115,7 @@ def _reports(said: bytes) -> list[dict[str, Any]]:
     return reports
 
 
-def _compared(case: Case, code: int, reports: list[dict[str, Any]]) -> Answer:
+def _compared(case: Case, code: int, reports: list[dict[str, Any]]) -> CaseResult:
     fail = frozenset(each["rule"] for report in reports for each in report["findings"] if each["outcome"] == "fail")
     faults = []
     if missed := case.fail - fail:
@@ -126,4 +128,4 @@ def _compared(case: Case, code: int, reports: list[dict[str, Any]]) -> Answer:
     worst = max(verdicts, key=lambda word: _VERDICTS.index(word) if word in _VERDICTS else 99) if verdicts else None
     if worst is not None and worst != case.verdict:
         faults.append(f"verdict {worst}, expected {case.verdict}")
-    return Answer(case=case, faults=tuple(faults), exit_code=code, fail=fail)
+    return CaseResult(case=case, faults=tuple(faults), exit_code=code, fail=fail)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.silence import LONGEST_SECONDS, leading_silence
-from ttsartifact.formulas.latency import Chunk, Instants, figures
+from ttsartifact.formulas.latency import DeliveredChunk, Instants, figures
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _MOST_NS = 1 << 63
 
 
 def figures_of(
-    descriptor: Descriptor, log: Sequence[Chunk], onset: int | dict[str, Any], *, frames: int | None = None
+    descriptor: Descriptor, log: Sequence[DeliveredChunk], onset: int | dict[str, Any], *, frames: int | None = None
 ) -> dict[str, Any]:
     """Return all figures of a run; `frames` are those of the audio itself, where they are known."""
     known = descriptor.known
@@ -38,13 +38,13 @@ def figures_of(
     )
 
 
-def chunks_of(columns: Mapping[str, Sequence[Any]] | None) -> list[Chunk]:
+def chunks_of(columns: Mapping[str, Sequence[Any]] | None) -> list[DeliveredChunk]:
     """Return the chunk log of a trace's columns; empty when there is none of sound shape."""
-    held = [] if columns is None else [columns.get(key) for key in Chunk._fields]
+    held = [] if columns is None else [columns.get(key) for key in DeliveredChunk._fields]
     lists = [column for column in held if column and all(_whole(entry) is not None for entry in column)]
-    if len(lists) != len(Chunk._fields) or len({len(column) for column in lists}) != 1:
+    if len(lists) != len(DeliveredChunk._fields) or len({len(column) for column in lists}) != 1:
         return []
-    return [Chunk(*row) for row in zip(*lists, strict=True)]
+    return [DeliveredChunk(*row) for row in zip(*lists, strict=True)]
 
 
 def onset_of(descriptor: Descriptor, pcm: Span, wave: WaveFormat) -> int | dict[str, Any]:

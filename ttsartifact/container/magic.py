@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["HEAD_BYTES", "Kind", "first_line", "kind_of"]
+__all__ = ["HEAD_BYTES", "Signature", "first_line", "kind_of"]
 
 HEAD_BYTES = 2048
 """How many bytes from the start of a block are looked at."""
@@ -21,7 +21,7 @@ HEAD_BYTES = 2048
 _LEAST_TEXT = 16  # eight samples of 16 bits that are all printable, and all above 8,000: no sound does that
 
 
-class Kind(NamedTuple):
+class Signature(NamedTuple):
     """What a block of bytes is, in the words of a message."""
 
     name: str
@@ -69,7 +69,7 @@ _MARKUP = re.compile(
 )
 
 
-def kind_of(head: bytes, *, sample_bytes: int = 2) -> Kind | None:
+def kind_of(head: bytes, *, sample_bytes: int = 2) -> Signature | None:
     """Return what the block that starts with `head` visibly is, or None where it may well be samples.
 
     `sample_bytes` is the width of the samples that were promised; in samples of one byte, a quiet wave can look like
@@ -78,13 +78,13 @@ def kind_of(head: bytes, *, sample_bytes: int = 2) -> Kind | None:
     head = head[:HEAD_BYTES]
     for offset, mark, name, is_audio in _PREFIXES:
         if head[offset : offset + len(mark)] == mark and head[:4] in _FORMS.get(offset, (head[:4],)):
-            return Kind(name, is_audio)
+            return Signature(name, is_audio)
     if head[:3] == b"ID3" and len(head) >= 10 and head[3] in _ID3_VERSIONS and all(byte < 0x80 for byte in head[6:10]):
-        return Kind("an MP3 file", True)
+        return Signature("an MP3 file", True)
     if head[:3] == b"\x1f\x8b\x08" and len(head) >= 10 and head[3] < 0x20 and head[8] in {0, 2, 4}:
-        return Kind("gzip-compressed data", False)
+        return Signature("gzip-compressed data", False)
     if _is_mpeg(head):
-        return Kind("MPEG audio (MP3 or AAC)", True)
+        return Signature("MPEG audio (MP3 or AAC)", True)
     return _text(head, sample_bytes)
 
 
@@ -94,17 +94,17 @@ def first_line(data: bytes, *, limit: int = 200) -> str:
     return next((line.strip()[:limit] for line in lines if line.strip()), "")
 
 
-def _text(head: bytes, sample_bytes: int) -> Kind | None:
+def _text(head: bytes, sample_bytes: int) -> Signature | None:
     markup = _MARKUP.match(head)
     if not markup and (sample_bytes < 2 or len(head) < _LEAST_TEXT):
         return None
     if not _is_written(head):
         return None
     if markup and markup[2]:
-        return Kind("HTML or XML", False)
+        return Signature("HTML or XML", False)
     if markup and markup[0].lstrip()[:1] in {b"{", b"["}:
-        return Kind("JSON", False)
-    return Kind("text", False)
+        return Signature("JSON", False)
+    return Signature("text", False)
 
 
 def _is_written(head: bytes) -> bool:

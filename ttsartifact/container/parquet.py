@@ -18,7 +18,7 @@ from ttsartifact.container.figures import ENCODED, chunks_of, figures_of, onset_
 from ttsartifact.container.limits import MAX_PARQUET_AUDIO_BYTES, MAX_PARQUET_ROW_GROUPS, MIB
 from ttsartifact.container.source import BytesSource, Span, blocks_of, length_of
 from ttsartifact.errors import InvalidDescriptor, TooLarge, TtsArtifactError
-from ttsartifact.formulas.latency import Chunk
+from ttsartifact.formulas.latency import DeliveredChunk
 from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.terms.descriptor import Descriptor
 
@@ -117,7 +117,7 @@ def _table(group: list[tuple[Mapping[str, bytes], bytes]], schema: pa.Schema) ->
 def _figures(descriptor: Descriptor, parts: Mapping[str, bytes], audio: bytes) -> dict[str, Any]:
     """Return the figures of a row; those of a broken WAV say what can be said without its samples."""
     rows = table_rows("chunks", parts.get("trace/chunks")) or []
-    log = chunks_of({key: [row[key] for row in rows] for key in Chunk._fields})
+    log = chunks_of({key: [row[key] for row in rows] for key in DeliveredChunk._fields})
     source = BytesSource(audio)
     try:
         wave = riff.walk(source) if riff.recognise(audio[:12]) else None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.container.source import Source
 
-__all__ = ["SWELL", "Chunk", "Page", "data_pages", "walk"]
+__all__ = ["SWELL", "ColumnChunk", "DataPage", "data_pages", "walk"]
 
 # How far a page may swell: honest text and silence stay under a factor of 64, or are small.
 SWELL = 64
@@ -35,7 +35,7 @@ _ENCODINGS = frozenset({0, 2, 3, 4, 8, 9})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk:
+class ColumnChunk:
     """What one column chunk holds: pages, bytes after decompression, values, and whether a dictionary is among them."""
 
     pages: int
@@ -49,7 +49,7 @@ class Chunk:
         return self.page_bytes + self.values * _VALUE_BYTES
 
 
-def walk(source: Source, start: int, end: int, where: str, *, most: int) -> Chunk:
+def walk(source: Source, start: int, end: int, where: str, *, most: int) -> ColumnChunk:
     """Walk the pages in [start, end), `most` of them at most.
 
     Raises Damaged (CON02) where they do not fill it, TooLarge where one swells or there are more.
@@ -81,10 +81,10 @@ def walk(source: Source, start: int, end: int, where: str, *, most: int) -> Chun
         position += used + stored
     if position != end:
         raise Damaged("a page runs past its column", where=where, found=position, expected=end)
-    return Chunk(pages=count, page_bytes=total, values=values, has_dictionary=has_dictionary)
+    return ColumnChunk(pages=count, page_bytes=total, values=values, has_dictionary=has_dictionary)
 
 
-class Page(NamedTuple):
+class DataPage(NamedTuple):
     """A data page: where it lies with its header, how many entries it has, and what it says of them."""
 
     offset: int
@@ -93,7 +93,7 @@ class Page(NamedTuple):
     statistics: dict[int, Any]
 
 
-def data_pages(source: Source, start: int, end: int) -> Iterator[Page]:
+def data_pages(source: Source, start: int, end: int) -> Iterator[DataPage]:
     """Yield the data pages in [start, end), which `walk` has found to be sound."""
     position = start
     while position < end:
@@ -102,7 +102,7 @@ def data_pages(source: Source, start: int, end: int) -> Iterator[Page]:
         if kind not in {_INDEX, _DICTIONARY}:
             inner = header[_HEADER_FIELD[kind]]
             said = statistics_of(data, inner.get(8 if kind == _DATA_V2 else 5))
-            yield Page(position, size, inner[1], said)
+            yield DataPage(position, size, inner[1], said)
         position += size
 
 

@@ -242,7 +242,9 @@ def _at(fields: dict[int, Any], field: int, number: int) -> Any:
     return held[number] if isinstance(held, list) and number < len(held) else None
 
 
-def _misplaced(places: _Index, number: int, page: pages.Page, row: int | None, where: str) -> Iterator[Contradiction]:
+def _misplaced(
+    places: _Index, number: int, page: pages.DataPage, row: int | None, where: str
+) -> Iterator[Contradiction]:
     entry = _at(places[0], 1, number)
     if not isinstance(entry, dict):  # the count of pages says so
         return

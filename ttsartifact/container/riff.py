@@ -21,8 +21,8 @@ from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge, TtsArtifactErro
 __all__ = [
     "CAPSULE_ID",
     "CREDENTIAL_ID",
-    "Chunk",
     "Riff",
+    "RiffChunk",
     "WaveFormat",
     "bare",
     "capsule",
@@ -83,7 +83,7 @@ _ACID_BYTES = 24  # libsndfile reads so many of a chunk acid, however long it is
 _LOW_FREQUENCY = 0x8  # a speaker that players leave out where they have none
 
 
-class Chunk(NamedTuple):
+class RiffChunk(NamedTuple):
     """A RIFF chunk by its place; `size` is without the pad byte."""
 
     id: bytes
@@ -120,12 +120,12 @@ class Riff(NamedTuple):
 
     form: bytes
     size: int
-    chunks: tuple[Chunk, ...]
+    chunks: tuple[RiffChunk, ...]
     format: WaveFormat
-    data: Chunk
-    pointer: Chunk | None
-    capsule: Chunk | None
-    wrapper: Chunk | None = None
+    data: RiffChunk
+    pointer: RiffChunk | None
+    capsule: RiffChunk | None
+    wrapper: RiffChunk | None = None
     """A C2PA credential that was put on the artifact: the only chunk behind the capsule."""
 
     @property
@@ -185,8 +185,8 @@ def walk(source: Source) -> Riff:
     return _assemble(source, form, chunks, None if sizes is None else sizes[2])
 
 
-def _chunks(source: Source, end: int, data_bytes: int | None) -> tuple[Chunk, ...]:
-    chunks: list[Chunk] = []
+def _chunks(source: Source, end: int, data_bytes: int | None) -> tuple[RiffChunk, ...]:
+    chunks: list[RiffChunk] = []
     offset = 12
     while offset < end:
         where = f"offset {offset}"
@@ -229,7 +229,7 @@ def _chunks(source: Source, end: int, data_bytes: int | None) -> tuple[Chunk, ..
                 found=f"{size} bytes",
                 expected=f"at most {MAX_SMALL_CHUNK_BYTES} bytes",
             )
-        chunks.append(Chunk(id=chunk_id, offset=offset, size=size))
+        chunks.append(RiffChunk(id=chunk_id, offset=offset, size=size))
         offset = chunks[-1].end
     return tuple(chunks)
 
@@ -262,8 +262,8 @@ def _require_own(source: Source, chunk_id: bytes, offset: int, size: int, *, is_
         )
 
 
-def _assemble(source: Source, form: bytes, chunks: tuple[Chunk, ...], ds64_frames: int | None) -> Riff:
-    found: dict[bytes, Chunk] = {}
+def _assemble(source: Source, form: bytes, chunks: tuple[RiffChunk, ...], ds64_frames: int | None) -> Riff:
+    found: dict[bytes, RiffChunk] = {}
     for chunk in chunks:
         if chunk.id in found and chunk.id in {b"fmt ", b"data", b"ds64", CAPSULE_ID}:
             rule = "CON04" if chunk.id == CAPSULE_ID else "CON02"
@@ -544,7 +544,7 @@ def _without_digits(pointer: bytes) -> bytes:
     return pointer[:start] + pointer[stop:]
 
 
-def _is_pointer(source: Source, chunk: Chunk) -> bool:
+def _is_pointer(source: Source, chunk: RiffChunk) -> bool:
     return (
         chunk.id == b"LIST"
         and chunk.size == len(pointer_chunk("sha256:" + "0" * 64)) - 8

@@ -15,7 +15,7 @@ from ttsartifact.terms.descriptor import absent
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Chunk", "Definition", "Instants", "column_keys", "definitions", "figures", "name_of"]
+__all__ = ["Definition", "DeliveredChunk", "Instants", "column_keys", "definitions", "figures", "name_of"]
 
 Figure = int | float | dict[str, Any]
 """Nanoseconds, frames or a count, a ratio rounded to six digits, or an absence with its reason."""
@@ -37,7 +37,7 @@ class Instants(NamedTuple):
     encoded: int | None = None
 
 
-class Chunk(NamedTuple):
+class DeliveredChunk(NamedTuple):
     """A row of the chunk log."""
 
     t_ns: int
@@ -77,7 +77,7 @@ def column_keys() -> tuple[str, ...]:
 
 def figures(
     instants: Instants,
-    chunks: Sequence[Chunk],
+    chunks: Sequence[DeliveredChunk],
     *,
     frames: int | None,
     rate_hz: int | None,
@@ -136,7 +136,7 @@ def _ratio(start: int | None, end: int | None, duration: int | None) -> Figure:
     return round((end - start) / duration, 6)
 
 
-def _first_audio(times: Instants, log: Sequence[Chunk], onset: Figure, rate: int | None) -> Figure:
+def _first_audio(times: Instants, log: Sequence[DeliveredChunk], onset: Figure, rate: int | None) -> Figure:
     """Return when a player that starts with the first chunk makes the first audible sound, counted from t_submit."""
     if isinstance(onset, dict):
         return onset
@@ -154,7 +154,7 @@ def _first_audio(times: Instants, log: Sequence[Chunk], onset: Figure, rate: int
     return absent("unknown", "the chunk log ends before the voice begins")
 
 
-def _gaps(log: Sequence[Chunk]) -> dict[str, Figure]:
+def _gaps(log: Sequence[DeliveredChunk]) -> dict[str, Figure]:
     keys = ("median_gap_ns", "p95_gap_ns", "longest_gap_ns")
     if len(log) < 2:
         return dict.fromkeys(keys, _ONE_CHUNK if log else _NO_LOG)
@@ -162,7 +162,7 @@ def _gaps(log: Sequence[Chunk]) -> dict[str, Figure]:
     return dict(zip(keys, (gaps[(len(gaps) - 1) // 2], gaps[-(-95 * len(gaps) // 100) - 1], gaps[-1]), strict=True))
 
 
-def _underrun_margin(log: Sequence[Chunk], rate: int | None) -> Figure:
+def _underrun_margin(log: Sequence[DeliveredChunk], rate: int | None) -> Figure:
     if not log or rate is None:
         return _NO_LOG
     if len(log) == 1:

@@ -14,7 +14,7 @@ from ttsartifact.terms.policy import METRICS_SOURCE, POLICY_SPEC
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ttsartifact.gating.metrics import Measured
+    from ttsartifact.gating.metrics import GatedRun
     from ttsartifact.terms.policy import Check, Policy
 
 __all__ = ["digest_of_policy", "gate_of", "require_scores", "stated_policy"]
@@ -35,7 +35,7 @@ def stated_policy(gate: Mapping[str, Any]) -> dict[str, Any]:
     return {"spec": policy["spec"], "id": policy["id"], "version": policy["version"], "checks": checks}
 
 
-def gate_of(policy: Policy, run: Measured, scores: Mapping[str, tuple[int, ...]] | None = None) -> dict[str, Any]:
+def gate_of(policy: Policy, run: GatedRun, scores: Mapping[str, tuple[int, ...]] | None = None) -> dict[str, Any]:
     """Return /gate: the policy by its digest, each input with its value, and the decision.
 
     Raises Refused where `scores` lack one that the policy asks.
@@ -71,7 +71,7 @@ def require_scores(policy: Policy, scores: Mapping[str, tuple[int, ...]]) -> Non
         raise Refused("a score that no check of the policy asks", found=stray[0], expected=", ".join(asked) or "none")
 
 
-def _input(check: Check, run: Measured, scores: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+def _input(check: Check, run: GatedRun, scores: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     if check.is_score:
         repeats = list(scores[check.metric])
         return check.to_value() | {"value_milli": median(repeats), "repeats_milli": repeats}
@@ -79,7 +79,7 @@ def _input(check: Check, run: Measured, scores: Mapping[str, tuple[int, ...]]) -
     return check.to_value() | {"value_milli": value}
 
 
-def _at(run: Measured, pointer: str) -> Any:
+def _at(run: GatedRun, pointer: str) -> Any:
     """Return the number at a pointer in thousandths, or its absence."""
     value = run.descriptor.known(pointer)
     if type(value) is not int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.floats import samples_of
 from ttsartifact.gating.deciding import gate_of
-from ttsartifact.gating.metrics import Measured
+from ttsartifact.gating.metrics import GatedRun
 from ttsartifact.terms.descriptor import Descriptor
 
 if TYPE_CHECKING:
@@ -28,6 +28,6 @@ def judged(
     return gate_of(policy, measured(value, chunks, audio, wave))
 
 
-def measured(value: dict[str, Any], chunks: Trace | None, audio: Sequence[Piece], wave: riff.Riff | None) -> Measured:
+def measured(value: dict[str, Any], chunks: Trace | None, audio: Sequence[Piece], wave: riff.Riff | None) -> GatedRun:
     """Return a run as the metrics look at it; its samples are read once, when one of them asks."""
-    return Measured(descriptor=Descriptor(b"", value), chunks=chunks, samples=cache(lambda: samples_of(audio, wave)))
+    return GatedRun(descriptor=Descriptor(b"", value), chunks=chunks, samples=cache(lambda: samples_of(audio, wave)))

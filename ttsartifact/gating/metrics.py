@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ttsartifact.terms.descriptor import Descriptor
     from ttsartifact.terms.trace import Trace
 
-__all__ = ["Measured", "Value"]
+__all__ = ["GatedRun", "Value"]
 
 Value = int | dict[str, Any]
 """Thousandths, or an absence with its reason."""
@@ -29,7 +29,7 @@ _BLOCKS_A_SECOND = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class GatedRun:
     """One run, as far as the metrics look at it."""
 
     descriptor: Descriptor
@@ -52,7 +52,7 @@ class Measured:
         return held._replace(values=held.values[:, picked]) if picked else held
 
 
-def _peak(run: Measured) -> Value:
+def _peak(run: GatedRun) -> Value:
     import numpy as np
 
     output = run.output
@@ -62,7 +62,7 @@ def _peak(run: Measured) -> Value:
     return absent("not_applicable", "no sample but zero") if most == 0 else _rounded(20 * log10(most))
 
 
-def _clipping(run: Measured) -> Value:
+def _clipping(run: GatedRun) -> Value:
     import numpy as np
 
     output = run.output
@@ -72,7 +72,7 @@ def _clipping(run: Measured) -> Value:
     return int(np.count_nonzero(ends)) * _SCALE
 
 
-def _silence_ratio(run: Measured) -> Value:
+def _silence_ratio(run: GatedRun) -> Value:
     import numpy as np
 
     output = run.output
@@ -87,7 +87,7 @@ def _silence_ratio(run: Measured) -> Value:
     return int(np.count_nonzero(loud[edges[1:]] == loud[edges[:-1]])) * _SCALE // blocks
 
 
-def _loudness(run: Measured) -> Value:
+def _loudness(run: GatedRun) -> Value:
     output = run.output
     if isinstance(output, dict):
         return output
@@ -98,19 +98,19 @@ def _loudness(run: Measured) -> Value:
     return absent("not_applicable", "no block of 400 ms above the gate") if found is None else _rounded(found)
 
 
-def _repeated_segment(run: Measured) -> Value:
+def _repeated_segment(run: GatedRun) -> Value:
     output = run.output
     if isinstance(output, dict):
         return output
     return longest_repeat(output.values, _QUIET) * 1000 * _SCALE // output.rate_hz
 
 
-def _duration(run: Measured) -> Value:
+def _duration(run: GatedRun) -> Value:
     length = _length(run)
     return length if isinstance(length, dict) else length[0] * _SCALE // length[1]
 
 
-def _duration_per_character(run: Measured) -> Value:
+def _duration_per_character(run: GatedRun) -> Value:
     length, text = _length(run), run.descriptor.known("/input/text/value")
     if isinstance(length, dict):
         return length
@@ -119,19 +119,19 @@ def _duration_per_character(run: Measured) -> Value:
     return length[0] * 1000 * _SCALE // (length[1] * len(text))
 
 
-def _rtf(run: Measured) -> Value:
+def _rtf(run: GatedRun) -> Value:
     length, took = _length(run), _between(run, "submit", "last_token")
     if isinstance(length, dict) or isinstance(took, dict):
         return length if isinstance(length, dict) else took
     return took * length[1] * _SCALE // (length[0] * 10**9)
 
 
-def _time_to_first_token(run: Measured) -> Value:
+def _time_to_first_token(run: GatedRun) -> Value:
     took = _between(run, "submit", "first_token")
     return took if isinstance(took, dict) else took // 1000
 
 
-def _underruns(run: Measured) -> Value:
+def _underruns(run: GatedRun) -> Value:
     rate = run.descriptor.known("/audio/sample_rate_hz")
     if run.chunks is None or type(rate) is not int or rate < 1:
         return absent("not_measured", "no chunk log")
@@ -139,7 +139,7 @@ def _underruns(run: Measured) -> Value:
     return stalls(columns["t_ns"], columns["frame_start"], columns["frame_count"], rate)[0] * _SCALE
 
 
-def _length(run: Measured) -> tuple[int, int] | dict[str, Any]:
+def _length(run: GatedRun) -> tuple[int, int] | dict[str, Any]:
     """Return frames and rate."""
     frames, rate = run.descriptor.known("/audio/frames"), run.descriptor.known("/audio/sample_rate_hz")
     if type(frames) is int and type(rate) is int and frames > 0 and rate > 0:
@@ -147,7 +147,7 @@ def _length(run: Measured) -> tuple[int, int] | dict[str, Any]:
     return absent("unknown", "the length of the audio is not stated")
 
 
-def _between(run: Measured, start: str, end: str) -> int | dict[str, Any]:
+def _between(run: GatedRun, start: str, end: str) -> int | dict[str, Any]:
     times = [run.descriptor.known(f"/run/times/t_{name}_ns") for name in (start, end)]
     if all(type(each) is int for each in times):
         return int(times[1] - times[0])
@@ -158,7 +158,7 @@ def _rounded(value: float) -> int:
     return floor(value * _SCALE + 0.5)
 
 
-_METRICS: dict[str, Callable[[Measured], Value]] = {
+_METRICS: dict[str, Callable[[GatedRun], Value]] = {
     "peak": _peak,
     "clipping": _clipping,
     "silence_ratio": _silence_ratio,

@@ -11,7 +11,7 @@ from ttsartifact.comparing.sound import sound_of, sound_of_clip
 from ttsartifact.errors import TtsArtifactError, Unavailable
 from ttsartifact.gating.loudness import integrated
 from ttsartifact.measuring.documents import Measurements
-from ttsartifact.measuring.metrics import Kind, metric_named
+from ttsartifact.measuring.metrics import MetricKind, metric_named
 from ttsartifact.measuring.pitch import contour_of
 from ttsartifact.measuring.pitch import instrument as pitch_tracker
 from ttsartifact.measuring.speech import INSTRUMENT, speech_of
@@ -61,13 +61,13 @@ def measure(
     others = others or Measurements()
     kinds = {name: metric_named(name).of for name in names}
     found = _Found()
-    heard = [name for name in names if kinds[name] in {Kind.SOUND, Kind.PHONES}]
+    heard = [name for name in names if kinds[name] in {MetricKind.SOUND, MetricKind.PHONES}]
     pins: list[Mapping[str, Any]] = []
     if heard:
         pins += _measure_sound(artifact, heard, found, others)
-    _measure_times(artifact, [name for name in names if kinds[name] is Kind.TIME], found)
+    _measure_times(artifact, [name for name in names if kinds[name] is MetricKind.TIME], found)
     for name in names:
-        if kinds[name] is Kind.EVALUATED:
+        if kinds[name] is MetricKind.EVALUATED:
             value, tool = others.value_of(artifact.artifact_id, name)
             found.values[name] = None if value is None else metric_named(name).on_grid(value)
             if value is None:
@@ -92,7 +92,7 @@ def measure_stretches(artifact: Artifact, names: Sequence[str]) -> list[tuple[in
     A stretch is as many chunks of the chunk log as make a second; the last may be shorter. Without a chunk log it is a
     second. Metrics that are not of sound are left out.
     """
-    heard = [name for name in names if metric_named(name).of is Kind.SOUND]
+    heard = [name for name in names if metric_named(name).of is MetricKind.SOUND]
     with sound_of(artifact) as sound:
         samples, rate_hz = _output(artifact, sound), sound.rate_hz
     edges = _edges(artifact, len(samples), rate_hz)

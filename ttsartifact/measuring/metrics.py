@@ -10,14 +10,14 @@ from typing import NamedTuple
 from ttsartifact import _spec
 from ttsartifact.errors import Refused
 
-__all__ = ["EVALUATED", "Kind", "Metric", "metric_named", "metrics", "shown"]
+__all__ = ["EVALUATED", "Metric", "MetricKind", "metric_named", "metrics", "shown"]
 
 EVALUATED = "evaluated:"
 """What the name of a metric begins with that another tool measured (measurements.schema.json)."""
 _EVALUATED_DECIMALS = 4
 
 
-class Kind(StrEnum):
+class MetricKind(StrEnum):
     """What a metric is measured in."""
 
     SOUND = "sound"
@@ -33,7 +33,7 @@ class Metric(NamedTuple):
     label: str
     unit: str
     decimals: int
-    of: Kind
+    of: MetricKind
     about: str
 
     def on_grid(self, value: float | Decimal) -> int:
@@ -58,14 +58,16 @@ def shown(value: int, decimals: int) -> float:
 def metrics() -> dict[str, Metric]:
     """Return all metrics of the registry by name, in its order."""
     rows = _spec.load_json("registry/claim_metrics.json")["metric"]
-    return {row["name"]: Metric(**{**row, "of": Kind(row["of"])}) for row in rows}
+    return {row["name"]: Metric(**{**row, "of": MetricKind(row["of"])}) for row in rows}
 
 
 def metric_named(name: str) -> Metric:
     """Return a metric of the registry, or of another tool by `evaluated:NAME`; raises Refused."""
     if name.startswith(EVALUATED) and len(name) > len(EVALUATED):
         label = name.removeprefix(EVALUATED)
-        return Metric(name, label, "as its tool says", _EVALUATED_DECIMALS, Kind.EVALUATED, "measured by another tool")
+        return Metric(
+            name, label, "as its tool says", _EVALUATED_DECIMALS, MetricKind.EVALUATED, "measured by another tool"
+        )
     if name not in metrics():
         expected = f"{', '.join(metrics())}, or {EVALUATED}NAME"
         raise Refused("there is no such metric", found=name, expected=expected)

@@ -9,7 +9,7 @@ from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.hashing import digest_pieces
 from ttsartifact.container.source import JoinedSource
 from ttsartifact.errors import Refused
-from ttsartifact.packing.pack import Run, write
+from ttsartifact.packing.pack import RunInMemory, write
 from ttsartifact.terms import digest
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def append_channel(
         raise Refused("the audio is not the one that was recorded", where=artifact.where, found=found, expected=stated)
     audio = JoinedSource(artifact.audio)
     wave = riff.walk(audio) if artifact.wave is not None else None
-    run = Run(parts=parts, audio=audio, wave=wave, audio_digest=found)
+    run = RunInMemory(parts=parts, audio=audio, wave=wave, audio_digest=found)
     write(run, out, carrier=carrier_of(out), replace=replace)
     return run.artifact_id
 

@@ -14,7 +14,7 @@ from ttsartifact.container.codecs import suffix_of
 from ttsartifact.container.hashing import digest_audio, digest_pieces
 from ttsartifact.container.source import FileSource, JoinedSource, Piece, Span, copy_pieces, length_of, write_whole
 from ttsartifact.errors import NotAnArtifact, Refused
-from ttsartifact.packing.pack import Run, write
+from ttsartifact.packing.pack import RunInMemory, write
 from ttsartifact.reading.artifact import open_artifact, open_artifacts, parse_descriptor
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def reattach(bare: Path | str, source: Path | str, out: Path | str, *, replace: 
         whole = _original(audio, descriptor, os.fspath(bare))
         wave = riff.walk(whole) if riff.recognise(whole.read_at(0, min(12, whole.size))) else None
         digest = descriptor.known("/audio/digest")
-        run = Run(parts=parts, audio=whole, wave=wave, audio_digest=digest)
+        run = RunInMemory(parts=parts, audio=whole, wave=wave, audio_digest=digest)
         write(run, out, carrier=kind, replace=replace)
     return run.artifact_id
 
@@ -178,11 +178,11 @@ def _parts_of(artifact: Artifact) -> dict[str, bytes]:
     return {name: artifact.parts.part(name) for name in artifact.parts.names()}
 
 
-def _run_of(artifact: Artifact, audio_digest: str | None = None) -> Run:
+def _run_of(artifact: Artifact, audio_digest: str | None = None) -> RunInMemory:
     """Return an artifact as a run to be written; its audio's digest is the one that is found where it is not known."""
     audio = JoinedSource(artifact.audio)
     wave = riff.walk(audio) if artifact.wave is not None else None
-    return Run(
+    return RunInMemory(
         parts=_parts_of(artifact),
         audio=audio,
         wave=wave,

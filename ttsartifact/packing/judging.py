@@ -13,7 +13,7 @@ from ttsartifact.container.source import JoinedSource, Piece, write_whole
 from ttsartifact.errors import Refused
 from ttsartifact.gating.deciding import digest_of_policy, gate_of
 from ttsartifact.gating.judging import measured
-from ttsartifact.packing.pack import Run, write
+from ttsartifact.packing.pack import RunInMemory, write
 from ttsartifact.reading.artifact import open_artifacts
 from ttsartifact.terms import digest
 
@@ -149,5 +149,5 @@ def _write(
     (run,), (parts,) = runs, written
     audio = JoinedSource(run.audio)
     wave = riff.walk(audio) if run.wave is not None else None
-    sealed = Run(parts=parts, audio=audio, wave=wave, audio_digest=digest_pieces(run.audio))
+    sealed = RunInMemory(parts=parts, audio=audio, wave=wave, audio_digest=digest_pieces(run.audio))
     write(sealed, out, carrier=kind, replace=replace)

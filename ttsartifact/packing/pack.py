@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from ttsartifact.container.sound import SoundFacts
     from ttsartifact.terms.draft import Draft
 
-__all__ = ["Packed", "Run", "build", "pack", "seal_in_place", "write"]
+__all__ = ["Packed", "RunInMemory", "build", "pack", "seal_in_place", "write"]
 
 _MAX_FRAMING_BYTES = 12 * 1024  # base64 makes 16 KiB of it, the schema's bound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class RunInMemory:
     """A run in memory: the parts in their order (`descriptor` first) and the bare audio they speak of."""
 
     parts: dict[str, bytes]
@@ -77,7 +77,7 @@ def pack(draft: Draft, audio: Source, out: Path | str, *, replace: bool = False,
     return _packed(run, out)
 
 
-def build(draft: Draft, audio: Source) -> Run:
+def build(draft: Draft, audio: Source) -> RunInMemory:
     """Return the run of `draft` and `audio`: digests, chunk digests, level, and the canonical descriptor."""
     wave = _walk_bare(audio)
     traces = {trace.name: trace for trace in draft.traces}
@@ -123,10 +123,10 @@ def build(draft: Draft, audio: Source) -> Run:
     parts |= {"leaves": bytes.fromhex("".join(digests.leaves))} if draft.leaves else {}
     parts |= {"lock": draft.lock} if draft.lock is not None else {}
     parts |= {f"ref/{index}": data for index, data in sorted(draft.references.items())}
-    return Run(parts=parts, audio=audio, wave=wave, audio_digest=digests.encoded, credentials=found)
+    return RunInMemory(parts=parts, audio=audio, wave=wave, audio_digest=digests.encoded, credentials=found)
 
 
-def write(run: Run, out: Path | str, *, carrier: str, replace: bool = False) -> None:
+def write(run: RunInMemory, out: Path | str, *, carrier: str, replace: bool = False) -> None:
     """Write one run in one carrier, whole or not at all."""
     if carrier == "parquet":
         from ttsartifact.container import parquet
@@ -195,7 +195,7 @@ def _cut_unfinished(path: Path | str) -> None:
         os.truncate(path, end)
 
 
-def _packed(run: Run, out: Path | str) -> Packed:
+def _packed(run: RunInMemory, out: Path | str) -> Packed:
     raw = run.parts["descriptor"]
     value, _ = canonical.parse_descriptor(raw)
     return Packed(

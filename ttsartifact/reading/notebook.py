@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ttsartifact.container.source import Piece, Span
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["Shown", "card_of", "draws_with", "samples_of"]
+__all__ = ["Displayable", "card_of", "draws_with", "samples_of"]
 
 _MAX_PLAYED_BYTES = 16 << 20
 _MAX_SAMPLES_BYTES = 2 << 30
@@ -54,7 +54,7 @@ def draws_with(drawer: Callable[[Any], bytes | None]) -> None:
     _drawers[:] = [drawer]
 
 
-class Shown(Protocol):
+class Displayable(Protocol):
     """What is asked of an artifact in order to show it."""
 
     @property
@@ -78,7 +78,7 @@ class Shown(Protocol):
         ...
 
 
-def card_of(artifact: Shown) -> str:
+def card_of(artifact: Displayable) -> str:
     """Return a table of the run's conditions and a player of its audio, as HTML."""
     rows = "".join(
         f"<tr><th>{html.escape(label)}</th><td>{html.escape(_said(artifact.descriptor.at(pointer)))}</td></tr>"
@@ -87,7 +87,7 @@ def card_of(artifact: Shown) -> str:
     return f"<div>{_player(artifact)}{_picture(artifact)}<table>{rows}</table></div>"
 
 
-def samples_of(artifact: Shown) -> NDArray[Any]:
+def samples_of(artifact: Displayable) -> NDArray[Any]:
     """Return the samples as (frames, channels): as stored, 24 bits as int32, A-law and mu-law as their int16 values.
 
     Audio that is not PCM is decoded by libsndfile to float32. Raises TooLarge for more than 2 GiB of samples.
@@ -113,7 +113,7 @@ def samples_of(artifact: Shown) -> NDArray[Any]:
     return (wide.view("<i4").reshape(-1) >> 8).reshape(-1, form.channels)
 
 
-def _decoded(artifact: Shown) -> NDArray[Any]:
+def _decoded(artifact: Displayable) -> NDArray[Any]:
     import soundfile
 
     whole = JoinedSource(artifact.audio)
@@ -124,7 +124,7 @@ def _decoded(artifact: Shown) -> NDArray[Any]:
     return samples
 
 
-def _player(artifact: Shown) -> str:
+def _player(artifact: Displayable) -> str:
     whole = JoinedSource(artifact.audio)
     if whole.size > _MAX_PLAYED_BYTES:
         return ""
@@ -133,7 +133,7 @@ def _player(artifact: Shown) -> str:
     return f'<audio controls src="data:{html.escape(str(kind), quote=True)};base64,{data}"></audio>'
 
 
-def _picture(artifact: Shown) -> str:
+def _picture(artifact: Displayable) -> str:
     drawn = _drawers[0](artifact) if _drawers else None
     if drawn is None:
         return ""

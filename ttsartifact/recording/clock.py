@@ -29,7 +29,7 @@ __all__ = [
     "MONOTONIC",
     "REALTIME",
     "Clock",
-    "Snapshot",
+    "ClockReading",
     "SystemClock",
     "Timebase",
     "utc_string",
@@ -111,7 +111,7 @@ class SystemClock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class ClockReading:
     """Another clock read between two monotonic readings; it belongs to their middle, give or take half the bracket."""
 
     monotonic_ns: int
@@ -119,11 +119,11 @@ class Snapshot:
     bracket_ns: int
 
     @staticmethod
-    def take(now: Callable[[], int], other: Callable[[], int], tries: int = SNAPSHOT_TRIES) -> Snapshot:
+    def take(now: Callable[[], int], other: Callable[[], int], tries: int = SNAPSHOT_TRIES) -> ClockReading:
         """Return the narrowest of `tries` triples."""
         triples = [(now(), other(), now()) for _ in range(tries)]
         before, value, after = min(triples, key=lambda triple: triple[2] - triple[0])
-        return Snapshot(monotonic_ns=(before + after) // 2, value_ns=value, bracket_ns=after - before)
+        return ClockReading(monotonic_ns=(before + after) // 2, value_ns=value, bracket_ns=after - before)
 
 
 class Timebase:
@@ -138,8 +138,8 @@ class Timebase:
         self._every_ns = every_ns
         self._lock = threading.Lock()
         self._sync_at_start = clock.clocks()[1]["sync"]
-        self._snapshots = [("start", Snapshot.take(clock.now_ns, clock.utc_ns))]
-        self._awake: list[tuple[str, Snapshot]] = []
+        self._snapshots = [("start", ClockReading.take(clock.now_ns, clock.utc_ns))]
+        self._awake: list[tuple[str, ClockReading]] = []
         self._awake_ns: Callable[[], int | None] = getattr(clock, "awake_ns", lambda: None)
         self.origin_ns = self._snapshots[0][1].monotonic_ns
         self._due_ns = every_ns
@@ -195,14 +195,14 @@ class Timebase:
         }
 
     def _read(self, at: str) -> None:
-        self._snapshots.append((at, Snapshot.take(self.clock.now_ns, self.clock.utc_ns)))
+        self._snapshots.append((at, ClockReading.take(self.clock.now_ns, self.clock.utc_ns)))
         self._read_awake(at)
 
     def _read_awake(self, at: str) -> None:
         if self._awake_ns() is not None:
-            self._awake.append((at, Snapshot.take(self.clock.now_ns, cast("Callable[[], int]", self._awake_ns))))
+            self._awake.append((at, ClockReading.take(self.clock.now_ns, cast("Callable[[], int]", self._awake_ns))))
 
-    def _entry(self, at: str, taken: Snapshot) -> dict[str, Any]:
+    def _entry(self, at: str, taken: ClockReading) -> dict[str, Any]:
         return {"at": at, "t_ns": taken.monotonic_ns - self.origin_ns, "bracket_ns": taken.bracket_ns}
 
 

@@ -23,7 +23,7 @@ from ttsartifact.recording import pins
 from ttsartifact.recording.delivering import chunk_log, require_audio, walked
 from ttsartifact.recording.drafting import Delivery, draft_of, statement_sections
 from ttsartifact.recording.known_commands import is_shell, known_command
-from ttsartifact.recording.ordering import Order, PcmFormat, order_of, recorded_argv
+from ttsartifact.recording.ordering import Order, order_of, recorded_argv
 from ttsartifact.recording.process import run_process
 from ttsartifact.recording.repairing import repaired
 from ttsartifact.recording.run import Run, say_by_logging
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from ttsartifact.recording.clock import Clock
     from ttsartifact.recording.known_commands import KnownCommand
     from ttsartifact.recording.locks import Lock
-    from ttsartifact.recording.process import Finished
+    from ttsartifact.recording.process import CommandEnd
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.sensors import Sensor
     from ttsartifact.recording.statements import Stated
 
-__all__ = ["PcmFormat", "record_command", "recorded_argv"]
+__all__ = ["record_command", "recorded_argv"]
 
 _SHORT_NS = 20_000_000
 
@@ -162,7 +162,7 @@ class _Recording:
             self.run.event("alone", "the command is a process of its own, made for this request")
             self.run.queue_depth(0, 0)
 
-    def _once(self, path: str) -> Finished:
+    def _once(self, path: str) -> CommandEnd:
         """Run the command that the record is of."""
         run = self.run
         done = _deliver(
@@ -180,7 +180,7 @@ class _Recording:
             run.moments.first_byte = done.reads[0][0]
         return done
 
-    def _packed(self, path: str, done: Finished, folder: str, *, repeat: bool, replace: bool) -> Packed:
+    def _packed(self, path: str, done: CommandEnd, folder: str, *, repeat: bool, replace: bool) -> Packed:
         run = self.run
         mended = repaired(path) if self._repair_header else None
         if mended is not None:
@@ -308,7 +308,7 @@ def _deliver(
     submitted: Callable[[], None],
     awake: Callable[[int], None],
     arrived: Callable[[int, int], None],
-) -> Finished:
+) -> CommandEnd:
     """Run the command, and leave what it wrote at `path`: a file of its own, a WAV, or raw PCM behind our header."""
     with contextlib.ExitStack() as files:
         # Without a buffer: of a command that is interrupted, everything that arrived is kept.

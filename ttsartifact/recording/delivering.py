@@ -15,7 +15,7 @@ from ttsartifact.recording.pcm_stream import refuse_foreign
 if TYPE_CHECKING:
     from ttsartifact.container.source import Source
     from ttsartifact.recording.ordering import Order
-    from ttsartifact.recording.process import Finished
+    from ttsartifact.recording.process import CommandEnd
 
 __all__ = ["chunk_log", "require_audio", "walked"]
 
@@ -23,7 +23,7 @@ _READ = "WAV, FLAC, MP3 or Ogg"
 _INSIDE = b"WAVEfmt "
 
 
-def require_audio(order: Order, path: str, done: Finished) -> None:
+def require_audio(order: Order, path: str, done: CommandEnd) -> None:
     """Raise CommandFailed unless the command ended well and left audio; give raw PCM the header of its length."""
     said = _last_line(done.tail)
     if done.status != 0:
@@ -58,7 +58,7 @@ def walked(audio: FileSource) -> riff.Riff | None:
     raise _no_audio(head)
 
 
-def chunk_log(order: Order, done: Finished, wave: riff.Riff | None, flac_frames: int) -> list[tuple[int, int, int]]:
+def chunk_log(order: Order, done: CommandEnd, wave: riff.Riff | None, flac_frames: int) -> list[tuple[int, int, int]]:
     """Return the chunk log: the frames that each read completed, or all of them when the command ended.
 
     There is none of lossy audio, whose frames have no digest, and none of a FLAC that does not know its length.

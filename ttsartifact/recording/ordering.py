@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ttsartifact.recording.known_commands import KnownCommand
     from ttsartifact.recording.statements import Stated
 
-__all__ = ["Order", "PcmFormat", "order_of", "recorded_argv"]
+__all__ = ["Order", "StatedPcmFormat", "order_of", "recorded_argv"]
 
 _PCM_WORDS = {
     "s16le": "pcm_s16",
@@ -35,7 +35,7 @@ _PCM_WORDS = {
 _BETWEEN_PATHS = re.compile(r"""([\s=:,;|&<>()'"`$]+)""")
 
 
-class PcmFormat:
+class StatedPcmFormat:
     """Reads `s16le:22050:1`, the format of raw PCM on stdout."""
 
     @staticmethod
@@ -103,7 +103,7 @@ def order_of(
         text=text_bytes(text),
         references=tuple(os.fspath(reference.path) for reference in stated.get("references", ())),
         suffix=suffix or own,
-        pcm=None if pcm is None else PcmFormat.parse(pcm),
+        pcm=None if pcm is None else StatedPcmFormat.parse(pcm),
         text_on_stdin=text_on_stdin,
         timeout_s=timeout_s,
     )

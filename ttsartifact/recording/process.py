@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import IO
 
-__all__ = ["Finished", "run_process"]
+__all__ = ["CommandEnd", "run_process"]
 
 _READ_BYTES = 1 << 16  # a pipe of Linux holds no more, so that one read is one arrival
 _TAIL_BYTES = 4096
@@ -35,7 +35,7 @@ _ENDING_SIGNALS = tuple(
 
 
 @dataclass(slots=True, kw_only=True)
-class Finished:
+class CommandEnd:
     """A command that ended."""
 
     status: int
@@ -57,7 +57,7 @@ def run_process(
     submitted: Callable[[], None],
     awake: Callable[[int], None],
     arrived: Callable[[int, int], None] = lambda _t_ns, _size: None,
-) -> Finished:
+) -> CommandEnd:
     """Run `argv` to its end and copy its stdout to the file `stdout`, where that is the audio.
 
     `submitted` is called right before the process is made, `awake` now and then with the time, `arrived` by the thread
@@ -111,7 +111,7 @@ class _Attendance:
         arrived: Callable[[int, int], None],
     ) -> None:
         self._child, self._stdout, self._now, self._arrived = child, stdout, now, arrived
-        self._done = Finished(status=0, t_end_ns=0)
+        self._done = CommandEnd(status=0, t_end_ns=0)
         self._size, self._tail = 0, b""
         self._fault: BaseException | None = None
         self._stopped = False
@@ -129,7 +129,7 @@ class _Attendance:
 
     def until_ended(
         self, deadline_ns: int | None, awake: Callable[[int], None], asked_to_end: list[int]
-    ) -> Finished | None:
+    ) -> CommandEnd | None:
         """Wait for the command's end, and for what its pipes still hold; None when the deadline came first.
 
         Raises as soon as a signal stands in `asked_to_end`.

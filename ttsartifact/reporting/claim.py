@@ -16,7 +16,7 @@ from ttsartifact.reporting.safe import safe
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ttsartifact.claiming.claim import Claim, Expectation
+    from ttsartifact.claiming.claim import Claim, ClaimTest
     from ttsartifact.claiming.evaluate import Decided, Evaluation
     from ttsartifact.claiming.matching import Confounder
 
@@ -76,7 +76,7 @@ def _factor(claim: Claim) -> str:
     return {"none": "none: one group", "reference": "the reference clip"}.get(claim.by, safe(claim.by))
 
 
-def _expected(each: Expectation) -> str:
+def _expected(each: ClaimTest) -> str:
     unit = each.metric.unit
     what = f"{'spread of ' if each.of is Of.SPREAD else ''}{safe(each.metric.label)}"
     margin = f"{shown(each.margin_micro, 6):g}"

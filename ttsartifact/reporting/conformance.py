@@ -13,14 +13,14 @@ from ttsartifact.reporting.safe import safe
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ttsartifact.conforming.ask import Answer
+    from ttsartifact.conforming.ask import CaseResult
 
 __all__ = ["document", "junit_lines", "lines"]
 
 
-def lines(answers: Sequence[Answer], paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
+def lines(answers: Sequence[CaseResult], paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
     """Yield a table of the kit's folders, each failed case, and the sum."""
-    folders: dict[str, list[Answer]] = {}
+    folders: dict[str, list[CaseResult]] = {}
     for answer in answers:
         folders.setdefault(answer.case.id.partition("/")[0], []).append(answer)
     for folder, held in folders.items():
@@ -32,7 +32,7 @@ def lines(answers: Sequence[Answer], paint: Paint = Paint()) -> Iterator[str]:  
     yield f"{paint('good' if passed == len(answers) else 'bad', f'{passed} of {len(answers)}')} conform"
 
 
-def document(answers: Sequence[Answer], command: Sequence[str]) -> dict[str, Any]:
+def document(answers: Sequence[CaseResult], command: Sequence[str]) -> dict[str, Any]:
     """Return the outcome of all cases as JSON."""
     passed = sum(answer.passed for answer in answers)
     return {
@@ -63,9 +63,9 @@ def document(answers: Sequence[Answer], command: Sequence[str]) -> dict[str, Any
     }
 
 
-def junit_lines(answers: Sequence[Answer]) -> Iterator[str]:
+def junit_lines(answers: Sequence[CaseResult]) -> Iterator[str]:
     """Yield a suite a folder of the kit, a case a file."""
-    folders: dict[str, list[Answer]] = {}
+    folders: dict[str, list[CaseResult]] = {}
     for answer in answers:
         folders.setdefault(answer.case.id.partition("/")[0], []).append(answer)
     sums = {"name": "ttsa conform", "tests": len(answers), "failures": sum(not a.passed for a in answers)}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ttsartifact.reading.artifact import Artifact
-    from ttsartifact.reporting.receipt import Difference
+    from ttsartifact.reporting.receipt import ReceiptMismatch
     from ttsartifact.rerunning.workplace import Rerun
     from ttsartifact.running.adapter_protocol import Adapted
     from ttsartifact.terms.finding import Finding
@@ -40,7 +40,7 @@ def tool() -> dict[str, str]:
 
 
 def report_document(
-    report: Report, *, exit_code: int, differences: Sequence[Difference] | None = None
+    report: Report, *, exit_code: int, differences: Sequence[ReceiptMismatch] | None = None
 ) -> dict[str, Any]:
     """Return what `verify --format json` says of one run (report.schema.json)."""
     return {
@@ -196,7 +196,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _receipt(differences: Sequence[Difference]) -> dict[str, Any]:
+def _receipt(differences: Sequence[ReceiptMismatch]) -> dict[str, Any]:
     return {
         "matches": not differences,
         "differences": [{"part": d.part, "found": _plain(d.found), "expected": d.expected} for d in differences],

@@ -12,7 +12,7 @@ from ttsartifact.verifying.catalogue import catalogue
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ttsartifact.reporting.receipt import Difference
+    from ttsartifact.reporting.receipt import ReceiptMismatch
     from ttsartifact.verifying.report import Report
 
 __all__ = ["annotation_lines"]
@@ -20,7 +20,7 @@ __all__ = ["annotation_lines"]
 _COMMANDS = {Severity.FATAL: "error", Severity.ERROR: "error", Severity.WARN: "warning", Severity.INFO: "notice"}
 
 
-def annotation_lines(report: Report, differences: Sequence[Difference] = ()) -> Iterator[str]:
+def annotation_lines(report: Report, differences: Sequence[ReceiptMismatch] = ()) -> Iterator[str]:
     """Yield a line a finding, and one for the verdict where nothing failed."""
     if report.reason is not None:
         yield _command("error", report.where, report.verdict, reason_line(report.reason))

@@ -13,7 +13,7 @@ from ttsartifact.verifying.catalogue import catalogue
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ttsartifact.reporting.receipt import Difference
+    from ttsartifact.reporting.receipt import ReceiptMismatch
     from ttsartifact.terms.finding import Finding
     from ttsartifact.verifying.report import Report
 
@@ -22,7 +22,7 @@ __all__ = ["attributes", "junit_lines"]
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
 
 
-def junit_lines(judged: Sequence[tuple[Report, Sequence[Difference]]], *, strict: bool = False) -> Iterator[str]:
+def junit_lines(judged: Sequence[tuple[Report, Sequence[ReceiptMismatch]]], *, strict: bool = False) -> Iterator[str]:
     """Yield the document over all reports; `strict` makes a warning and an open question a failure."""
     suites = [_suite(report, differences, strict=strict) for report, differences in judged]
     sums = {key: sum(counts[key] for _, counts, _ in suites) for key in ("tests", "failures", "errors", "skipped")}
@@ -41,7 +41,9 @@ def attributes(values: Mapping[str, object]) -> str:
     return said.encode("ascii", "xmlcharrefreplace").decode()
 
 
-def _suite(report: Report, differences: Sequence[Difference], *, strict: bool) -> tuple[str, dict[str, int], list[str]]:
+def _suite(
+    report: Report, differences: Sequence[ReceiptMismatch], *, strict: bool
+) -> tuple[str, dict[str, int], list[str]]:
     seen: dict[str, list[Finding]] = {}
     for finding in (*report.findings, *report.unchecked):
         seen.setdefault(finding.rule, []).append(finding)

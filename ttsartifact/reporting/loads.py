@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ttsartifact.serving.company import TextCompared
-    from ttsartifact.serving.summing import Group, Quantile, Summary
+    from ttsartifact.serving.summing import LoadGroup, Quantile, Summary
 
 __all__ = ["METHOD", "company_lines", "summary_lines", "summary_value"]
 
@@ -88,7 +88,7 @@ def _value(found: Quantile) -> dict[str, float | None]:
     return {"value": found.value, "low": found.low, "high": found.high}
 
 
-def _group_lines(group: Group) -> Iterator[str]:
+def _group_lines(group: LoadGroup) -> Iterator[str]:
     total = sum(group.statuses.values())
     ended = ", ".join(f"{count} {status}" for status, count in sorted(group.statuses.items()))
     warm = f"; warm-up, not counted: {group.warmups}" if group.warmups else ""
@@ -106,7 +106,7 @@ def _group_lines(group: Group) -> Iterator[str]:
         yield f"throughput: {group.audio_per_second:.3g} s of audio in a second"
 
 
-def _label(group: Group) -> str:
+def _label(group: LoadGroup) -> str:
     label = group.label
     rate = f", {label['rate_mhz'] / 1000:g} requests/s" if label["rate_mhz"] else ""
     flight = f", {label['concurrency']} in flight" if label["concurrency"] and not rate else ""

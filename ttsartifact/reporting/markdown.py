@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.formulas.timebase import Bound
     from ttsartifact.reading.artifact import Artifact
-    from ttsartifact.reporting.receipt import Difference
+    from ttsartifact.reporting.receipt import ReceiptMismatch
     from ttsartifact.verifying.report import Report
 
 __all__ = ["card", "code", "image", "report_card", "span", "table"]
@@ -53,7 +53,7 @@ def card(artifact: Artifact) -> Iterator[str]:
 
 
 def report_card(
-    report: Report, artifact: Artifact | None = None, differences: Sequence[Difference] = ()
+    report: Report, artifact: Artifact | None = None, differences: Sequence[ReceiptMismatch] = ()
 ) -> Iterator[str]:
     """Yield the card of one report, with the conditions of the run where its file could be opened."""
     broken = len({finding.rule for finding in report.failures})

@@ -14,7 +14,7 @@ from ttsartifact.formulas.timebase import snapshots_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ttsartifact.formulas.latency import Chunk
+    from ttsartifact.formulas.latency import DeliveredChunk
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.trace import Trace
 
@@ -85,7 +85,7 @@ def _request(run: Artifact) -> Iterator[dict[str, Any]]:
         yield _slice("encode", _REQUEST, last, times["encoded"], {})
 
 
-def _chunks(log: Sequence[Chunk], submit: int, rate_hz: int) -> Iterator[dict[str, Any]]:
+def _chunks(log: Sequence[DeliveredChunk], submit: int, rate_hz: int) -> Iterator[dict[str, Any]]:
     """Yield when each chunk was made, and when a player that starts with the first one plays it."""
     before, played = submit, None
     for place, chunk in enumerate(log):

@@ -9,7 +9,7 @@ from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Outcome, Severity, Verdict
 
 if TYPE_CHECKING:
-    from ttsartifact.reporting.receipt import Difference
+    from ttsartifact.reporting.receipt import ReceiptMismatch
     from ttsartifact.terms.finding import Finding
     from ttsartifact.verifying.report import Reason
 
@@ -99,6 +99,6 @@ def reason_line(reason: Reason) -> str:
     return f"{safe(reason.message, longest=1000)}{found}{expected}"
 
 
-def broken_part(part: Difference) -> str:
+def broken_part(part: ReceiptMismatch) -> str:
     """Return in one safe line how a run differs from its receipt."""
     return f"{part.part} is not that of the receipt: found {spoken(part.found)}, expected {spoken(part.expected)}"

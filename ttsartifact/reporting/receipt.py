@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ttsartifact.terms.descriptor import Descriptor
     from ttsartifact.verifying.report import Report
 
-__all__ = ["Difference", "Receipt", "bare_differences", "differences", "of", "parse"]
+__all__ = ["Receipt", "ReceiptMismatch", "bare_differences", "differences", "of", "parse"]
 
 _DIGEST = r"sha256:[0-9a-f]{64}"
 # What a forum makes of a line: a quotation's mark before it, curly quotes or a code span around it.
@@ -48,7 +48,7 @@ class Receipt(NamedTuple):
         return {part: value for part, value in self._asdict().items() if value is not None}
 
 
-class Difference(NamedTuple):
+class ReceiptMismatch(NamedTuple):
     """One part in which a file is not the one of the receipt."""
 
     part: str
@@ -79,7 +79,7 @@ def parse(line: str) -> Receipt:
     return Receipt(**found.groupdict())
 
 
-def differences(receipt: Receipt, report: Report) -> tuple[Difference, ...]:
+def differences(receipt: Receipt, report: Report) -> tuple[ReceiptMismatch, ...]:
     """Return the parts in which a run as it was verified differs from a receipt, all of them.
 
     The digests are those that were computed, never those that the file states; a level counts as far as it was
@@ -87,25 +87,27 @@ def differences(receipt: Receipt, report: Report) -> tuple[Difference, ...]:
     """
     here = _as_found(report)
     found = [
-        Difference(part=part, found=here[part], expected=stated)
+        ReceiptMismatch(part=part, found=here[part], expected=stated)
         for part, stated in receipt.stated().items()
         if here[part] != stated
     ]
     if not found and report.verdict not in {Verdict.INTACT, Verdict.REWRAPPED}:
-        found.append(Difference(part="file", found=report.verdict, expected="every part as the descriptor binds it"))
+        found.append(
+            ReceiptMismatch(part="file", found=report.verdict, expected="every part as the descriptor binds it")
+        )
     return tuple(found)
 
 
-def bare_differences(receipt: Receipt, audio: BareAudio | None) -> tuple[Difference, ...]:
+def bare_differences(receipt: Receipt, audio: BareAudio | None) -> tuple[ReceiptMismatch, ...]:
     """Return how plain audio differs from a receipt: it has no id, and may have the file's bytes or its samples."""
     encoded, pcms = (None, ()) if audio is None else audio
-    found = [Difference(part="id", found=None, expected=receipt.id)]
+    found = [ReceiptMismatch(part="id", found=None, expected=receipt.id)]
     if receipt.audio is not None and encoded != receipt.audio:
-        found.append(Difference(part="audio", found=encoded, expected=receipt.audio))
+        found.append(ReceiptMismatch(part="audio", found=encoded, expected=receipt.audio))
     if receipt.pcm is None:
-        found.append(Difference(part="file", found="no capsule", expected="the run of the id"))
+        found.append(ReceiptMismatch(part="file", found="no capsule", expected="the run of the id"))
     elif receipt.pcm not in pcms and not (receipt.pcm == "-" and encoded == receipt.audio):
-        found.append(Difference(part="pcm", found=pcms[0] if pcms else None, expected=receipt.pcm))
+        found.append(ReceiptMismatch(part="pcm", found=pcms[0] if pcms else None, expected=receipt.pcm))
     return tuple(found)
 
 

@@ -18,7 +18,7 @@ from ttsartifact.verifying.catalogue import Rule, catalogue
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ttsartifact.reporting.receipt import Difference
+    from ttsartifact.reporting.receipt import ReceiptMismatch
     from ttsartifact.terms.finding import Finding
     from ttsartifact.verifying.report import Report
 
@@ -30,7 +30,7 @@ _OFFSET = re.compile(r"(?:^|\s)offset ([0-9]{1,15})$")
 _LIVE = str.maketrans({"[": r"\[", "]": r"\]", "{": "{{", "}": "}}"})
 
 
-def sarif_document(judged: Sequence[tuple[Report, Sequence[Difference]]]) -> dict[str, Any]:
+def sarif_document(judged: Sequence[tuple[Report, Sequence[ReceiptMismatch]]]) -> dict[str, Any]:
     """Return the log of all reports, each with the parts in which its run is not the one of a receipt."""
     results = [result for report, differences in judged for result in _results(report, differences)]
     driver = tool() | {"rules": [_rule(rule) for rule in catalogue().values()]}
@@ -76,7 +76,7 @@ def _verdict(report: Report) -> dict[str, Any]:
     }
 
 
-def _results(report: Report, differences: Sequence[Difference]) -> Iterator[dict[str, Any]]:
+def _results(report: Report, differences: Sequence[ReceiptMismatch]) -> Iterator[dict[str, Any]]:
     if report.reason is not None:
         judged = report.verdict != Verdict.NOT_VERIFIED
         yield {

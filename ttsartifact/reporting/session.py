@@ -14,7 +14,7 @@ from ttsartifact.reporting.tsv import row
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ttsartifact.claiming.session import Course, Row, Session
+    from ttsartifact.claiming.session import Course, Session, SessionRow
 
 __all__ = ["session_document", "session_lines", "session_rows"]
 
@@ -60,7 +60,7 @@ def session_lines(found: Session) -> Iterator[str]:
         yield f"measured by {safe(pin['name'])} {safe(pin['version'])}{safe(on)}"
 
 
-def _table(found: Session, rows: tuple[Row, ...], widths: list[int]) -> Iterator[str]:
+def _table(found: Session, rows: tuple[SessionRow, ...], widths: list[int]) -> Iterator[str]:
     for number, each in enumerate(rows):
         if len(rows) > _MOST and _EDGE <= number < len(rows) - _EDGE:
             if number == _EDGE:
@@ -74,7 +74,7 @@ def _table(found: Session, rows: tuple[Row, ...], widths: list[int]) -> Iterator
         yield f"{each.run:>3}  {at}{'  ' if at else ''}{cells}"
 
 
-def _values(each: Row, found: Session) -> list[float | None]:
+def _values(each: SessionRow, found: Session) -> list[float | None]:
     values = (each.values.get(name) for name in found.names)
     return [
         None if value is None else shown(value, metric_named(name).decimals)

@@ -13,7 +13,7 @@ from ttsartifact.terms.finding import Outcome, Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ttsartifact.reporting.receipt import Difference
+    from ttsartifact.reporting.receipt import ReceiptMismatch
     from ttsartifact.terms.finding import Finding
     from ttsartifact.verifying.report import Report
 
@@ -83,7 +83,7 @@ def report_lines(
         yield "  --strict fails on warnings too"
 
 
-def receipt_lines(differences: tuple[Difference, ...], paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
+def receipt_lines(differences: tuple[ReceiptMismatch, ...], paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
     """Yield the lines that tell how a file compares with the receipt that was posted for it."""
     if not differences:
         yield f"  receipt   {paint('good', 'matches this file')}"

@@ -10,7 +10,7 @@ from ttsartifact.reporting.safe import safe_tsv
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ttsartifact.reporting.receipt import Difference
+    from ttsartifact.reporting.receipt import ReceiptMismatch
     from ttsartifact.verifying.report import Report
 
 __all__ = ["REPORT_COLUMNS", "SEED_COLUMNS", "report_rows", "row", "show_row"]
@@ -65,7 +65,7 @@ def show_row(columns: Mapping[str, Any], artifact_id: str) -> str:
     return row([*(_cell(columns.get(name)) for name in SEED_COLUMNS), artifact_id])
 
 
-def report_rows(report: Report, differences: Sequence[Difference] = ()) -> Iterator[str]:
+def report_rows(report: Report, differences: Sequence[ReceiptMismatch] = ()) -> Iterator[str]:
     """Yield one line a finding, or a single one for a run without any."""
     head = (
         report.where,

@@ -18,7 +18,7 @@ from ttsartifact.recording.factories import NAME, name_of
 from ttsartifact.recording.recorder import Recorder
 from ttsartifact.recording.wrapping import recorded_call, undecorated
 from ttsartifact.rerunning.consent import Consent
-from ttsartifact.rerunning.plan import Missing, Plan, references_of, text_of
+from ttsartifact.rerunning.plan import InputMissing, Plan, references_of, text_of
 from ttsartifact.rerunning.verdict import not_comparable
 from ttsartifact.rerunning.workplace import Rerun, announce, compared, require_space, verified, workplace
 
@@ -60,7 +60,7 @@ def rerun_factory(
     try:
         said, told = text_of(first, text.encode() if isinstance(text, str) else text)
         clips, planned = references_of(first, [_read(clip) for clip in references])
-    except Missing as missing:
+    except InputMissing as missing:
         return Rerun(artifact_id=first.artifact_id, judgement=not_comparable(str(missing)))
     taken = _taken(function, _wanted(first, parameters or {}))
     plan = Plan(

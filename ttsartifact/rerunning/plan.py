@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.rerunning.consent import Consent
 
-__all__ = ["Missing", "Plan", "PlannedInput", "fed_references", "references_of", "targets_of", "text_of"]
+__all__ = ["InputMissing", "Plan", "PlannedInput", "fed_references", "references_of", "targets_of", "text_of"]
 
 
-class Missing(Exception):  # noqa: N818 - it says what is the matter
+class InputMissing(Exception):  # noqa: N818 - it says what is the matter
     """An input of the first run that is not at hand, or is another one: nothing can be compared."""
 
 
@@ -84,13 +84,15 @@ def text_of(artifact: Artifact, given: bytes | None) -> tuple[bytes, PlannedInpu
     embedded = artifact.descriptor.known("/input/text/value")
     source, text = ("given", given) if given is not None else ("artifact", _encoded(embedded))
     if text is None:
-        raise Missing("the text is withheld; give it with --text")
+        raise InputMissing("the text is withheld; give it with --text")
     if form == "salted":
         # Without the salt only the embedded text, whose digest `verify` checked, can vouch for the one given.
         if text != _encoded(embedded):
-            raise Missing("the run states a salted digest of its text; without the salt no other text can be checked")
+            raise InputMissing(
+                "the run states a salted digest of its text; without the salt no other text can be checked"
+            )
     elif stated not in {digest.of(text), digest.of(_nfc(text)) if form == "nfc" else None}:
-        raise Missing(f"the text is another one: found {digest.of(text)}, expected {stated}")
+        raise InputMissing(f"the text is another one: found {digest.of(text)}, expected {stated}")
     return text, PlannedInput(name="text", digest=digest.of(text), size=len(text), source=source)
 
 
@@ -107,7 +109,7 @@ def references_of(artifact: Artifact, given: Sequence[bytes]) -> tuple[list[byte
     """Return the run's reference clips in order, each from those given or from the artifact. Raises Missing."""
     at_hand = {digest.of(clip): clip for clip in given}
     if unknown := at_hand.keys() - {entry["digest"] for entry in artifact.descriptor.known("/input/refs") or []}:
-        raise Missing(f"a reference clip was given that the run does not have: {min(unknown)}")
+        raise InputMissing(f"a reference clip was given that the run does not have: {min(unknown)}")
     return _clips(artifact, fed_references(artifact), at_hand, "reference clip")
 
 
@@ -132,7 +134,7 @@ def _clips(
         if clip is None:
             source, clip = "artifact", _part(artifact, f"ref/{place}")
         if clip is None or digest.of(clip) != stated:
-            raise Missing(f"{name} {number} is not at hand: {stated}; give it with --ref")
+            raise InputMissing(f"{name} {number} is not at hand: {stated}; give it with --ref")
         clips.append(clip)
         planned.append(PlannedInput(name=f"{name} {number}", digest=stated, size=len(clip), source=source))
     return clips, planned

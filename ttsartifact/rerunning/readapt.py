@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.formulas.chain import first_difference
-from ttsartifact.rerunning.plan import Missing
+from ttsartifact.rerunning.plan import InputMissing
 from ttsartifact.running.adapter_protocol import ADAPTERS
 from ttsartifact.running.child import AdaptJob, run_worker
 from ttsartifact.running.runner_protocol import installed
@@ -61,11 +61,11 @@ class Readaptation:
 def adapter_of(artifact: Artifact, runner: str, weights: Mapping[str, str]) -> str:
     """Return the adapter that can make the run's voice again; raises Missing where there is nothing to make."""
     if artifact.descriptor.known("/pins/adaptation/chain") is None:
-        raise Missing("the run states no adaptation with a chain; there is nothing to adapt again")
+        raise InputMissing("the run states no adaptation with a chain; there is nothing to adapt again")
     if runner not in installed(ADAPTERS):
-        raise Missing(f"no adapter of the name {runner} is installed")
+        raise InputMissing(f"no adapter of the name {runner} is installed")
     if delta_name(artifact) not in weights:
-        raise Missing("what the voice was made of stands in its delta; give its folder with --weights")
+        raise InputMissing("what the voice was made of stands in its delta; give its folder with --weights")
     return runner
 
 

@@ -17,7 +17,7 @@ from ttsartifact.container.source import FileSource
 from ttsartifact.errors import Refused
 from ttsartifact.recording.command import record_command
 from ttsartifact.rerunning.consent import Consent, match_weights, require, weights_of
-from ttsartifact.rerunning.plan import Missing, Plan, PlannedInput, references_of, targets_of, text_of
+from ttsartifact.rerunning.plan import InputMissing, Plan, PlannedInput, references_of, targets_of, text_of
 from ttsartifact.rerunning.readapt import adapt_again, adapter_of, delta_name
 from ttsartifact.rerunning.verdict import not_comparable
 from ttsartifact.rerunning.workplace import Rerun, announce, compared, require_space, verified, workplace
@@ -64,7 +64,7 @@ def rerun_command(
     try:
         said, told = text_of(first, _encoded(text))
         clips, planned = references_of(first, [_read(clip) for clip in references])
-    except Missing as missing:
+    except InputMissing as missing:
         return Rerun(artifact_id=first.artifact_id, judgement=not_comparable(str(missing)))
     plan = Plan(
         artifact_id=first.artifact_id,
@@ -131,7 +131,7 @@ def rerun_runner(
         hand = _gathered(
             first, name, text=text, references=references, weights=weights, readapt=readapt, consent=consent
         )
-    except Missing as missing:
+    except InputMissing as missing:
         return Rerun(artifact_id=first.artifact_id, judgement=not_comparable(str(missing)))
     plan = Plan(
         artifact_id=first.artifact_id,
@@ -238,7 +238,7 @@ def _weights_at_hand(first: Artifact, folder: PathLike | None) -> list[dict[str,
         return [] if folder is None else pinned
     if folder is None or not os.path.lexists(os.path.join(folder, delta)):
         stated = first.descriptor.known("/pins/adaptation/delta")
-        raise Missing(
+        raise InputMissing(
             f"the delta of the adapted voice is not at hand: {delta}, {stated}; give its folder with --weights"
         )
     return [file for file in pinned if os.path.lexists(os.path.join(folder, str(file["path"])))]
@@ -274,7 +274,7 @@ def _utf8(text: bytes) -> str:
     try:
         return text.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Missing("the text is not UTF-8; a runner takes no other") from error
+        raise InputMissing("the text is not UTF-8; a runner takes no other") from error
 
 
 def _read(path: PathLike) -> bytes:

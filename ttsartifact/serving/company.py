@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["Outcome", "TextCompared", "compared"]
+__all__ = ["BatchEffect", "TextCompared", "compared"]
 
 
-class Outcome(StrEnum):
+class BatchEffect(StrEnum):
     """What the runs of one text show."""
 
     SAME = "same"
@@ -42,7 +42,7 @@ class TextCompared:
     in_company: int
     differing: int
     """Runs in company that have other samples than the first one alone."""
-    outcome: Outcome
+    outcome: BatchEffect
     run_id: str | None = None
     """The first run that differs."""
     frame: int | None = None
@@ -81,13 +81,19 @@ def _heard(artifact: Artifact, where: str) -> _Heard:
 def _compared(text: str, alone: Sequence[_Heard], company: Sequence[_Heard]) -> TextCompared:
     if len(alone) < 2 or not company:
         return TextCompared(
-            text_digest=text, alone=len(alone), in_company=len(company), differing=0, outcome=Outcome.NOT_COMPARED
+            text_digest=text, alone=len(alone), in_company=len(company), differing=0, outcome=BatchEffect.NOT_COMPARED
         )
     first = alone[0]
     restless = next((each for each in alone[1:] if each.digest != first.digest), None)
     others = [each for each in company if each.digest != first.digest]
     odd = restless or (others[0] if others else None)
-    outcome = Outcome.SAME if odd is None else Outcome.DEPENDS_ON_LOAD if restless is None else Outcome.NOT_REPEATABLE
+    outcome = (
+        BatchEffect.SAME
+        if odd is None
+        else BatchEffect.DEPENDS_ON_LOAD
+        if restless is None
+        else BatchEffect.NOT_REPEATABLE
+    )
     frame, chunk = (None, None) if odd is None else _first_difference(first, odd)
     return TextCompared(
         text_digest=text,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ttsartifact.recording.statements import Stated
-    from ttsartifact.serving.proxying import Heard
+    from ttsartifact.serving.proxying import SpeechExchange
 
 __all__ = ["Gathered", "gather"]
 
@@ -124,10 +124,10 @@ class _Keeping:
         self._to, self._folder, self._journal_path = to, folder, journal
         self._stated, self._pcm, self._say = stated, pcm, say
         self._journal = open(journal, "x", encoding="utf-8", buffering=1)  # noqa: SIM115 - lives as long as the proxy
-        self.waiting: list[Heard] = []
+        self.waiting: list[SpeechExchange] = []
         self.rows: list[Attempt] = []
 
-    def take(self, heard: Heard) -> None:
+    def take(self, heard: SpeechExchange) -> None:
         """Take a request that has ended; nothing is computed while others wait for their answers."""
         self.waiting.append(heard)
 
@@ -150,7 +150,7 @@ class _Keeping:
         self._journal.close()
         os.unlink(self._journal_path)
 
-    def _packed(self, heard: Heard) -> tuple[str, str]:
+    def _packed(self, heard: SpeechExchange) -> tuple[str, str]:
         keeper = Keeper(
             url=self._to,
             timebase=heard.timebase,
@@ -169,7 +169,7 @@ class _Keeping:
         kept.let_go(heard.exchange)
         return kept.run_id, path
 
-    def _row(self, heard: Heard, run_id: str | None, path: str | None) -> Attempt:
+    def _row(self, heard: SpeechExchange, run_id: str | None, path: str | None) -> Attempt:
         row = attempt_of(
             heard.exchange,
             source="proxy",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.recording.clock import Clock
 
-__all__ = ["Heard", "Proxy"]
+__all__ = ["Proxy", "SpeechExchange"]
 
 _READ_BYTES = 1 << 16
 _UNSENT_BYTES = 1 << 20
@@ -40,7 +40,7 @@ _LONGEST_REQUEST = 64 << 20
 """Of a body that is looked at; a longer one is passed on all the same."""
 
 
-class Heard:
+class SpeechExchange:
     """One request that asked for speech, and its answer."""
 
     def __init__(self, exchange: Exchange, timebase: Timebase, body: bytes, asked: dict[str, Any]) -> None:
@@ -62,7 +62,9 @@ class Heard:
 class Proxy:
     """Listens, passes on, and hands over what it heard."""
 
-    def __init__(self, to: str, folder: str, *, heard: Callable[[Heard], None], clock: Clock | None = None) -> None:
+    def __init__(
+        self, to: str, folder: str, *, heard: Callable[[SpeechExchange], None], clock: Clock | None = None
+    ) -> None:
         """Take the server's address, a folder for what it delivers, and who is told of each request that ended."""
         parts = urlsplit(to)
         self._host, self._port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
@@ -121,7 +123,7 @@ class Proxy:
             await writer.drain()
         writer.close()
 
-    def begin(self, body: bytes, method: bytes) -> Heard | None:
+    def begin(self, body: bytes, method: bytes) -> SpeechExchange | None:
         """Return a request to be recorded, where it asks for speech; any other is passed on and not recorded."""
         try:
             asked = json.loads(body) if method == b"POST" else None
@@ -135,9 +137,9 @@ class Proxy:
         self.in_flight += 1
         timebase = Timebase(self._clock)
         exchange.t_submit_ns = timebase.now()
-        return Heard(exchange, timebase, body, asked)
+        return SpeechExchange(exchange, timebase, body, asked)
 
-    def end(self, heard: Heard) -> None:
+    def end(self, heard: SpeechExchange) -> None:
         """Hand over a request that has ended."""
         self.in_flight -= 1
         heard.timebase.close()
@@ -163,7 +165,7 @@ class _Talk:
         self._proxy, self._reader, self._writer = proxy, reader, writer
         self._up_reader, self._up_writer = up_reader, up_writer
         self._answers = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
-        self._heard: Heard | None = None
+        self._heard: SpeechExchange | None = None
         self._blind = False
         """Whether bytes are passed on and no longer understood: another protocol, or a fault of either side."""
         self._answered = asyncio.Event()

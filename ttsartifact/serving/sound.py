@@ -16,7 +16,7 @@ from ttsartifact.container.codecs import codec_opening
 from ttsartifact.container.magic import first_line, kind_of
 from ttsartifact.container.source import FileSource
 from ttsartifact.errors import Refused
-from ttsartifact.recording.ordering import PcmFormat
+from ttsartifact.recording.ordering import StatedPcmFormat
 from ttsartifact.recording.pcm_stream import PcmStream, header_of, refuse_foreign
 from ttsartifact.recording.repairing import repaired
 
@@ -86,7 +86,7 @@ def _raw(exchange: Exchange, head: bytes, words: str | None) -> Delivered:
             found=exchange.content_type or "no content type",
             expected="--pcm s16le:RATE:CHANNELS (OpenAI's own is s16le:24000:1)",
         )
-    wave = PcmFormat.parse(words)
+    wave = StatedPcmFormat.parse(words)
     refuse_foreign(head, "body", sample_bytes=wave.bit_depth // 8)
     frames = exchange.audio_bytes // wave.frame_bytes
     left = exchange.audio_bytes - frames * wave.frame_bytes

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["PROBABILITIES", "QUANTITIES", "Group", "Quantile", "Summary", "figures_of", "summarise"]
+__all__ = ["PROBABILITIES", "QUANTITIES", "LoadGroup", "Quantile", "Summary", "figures_of", "summarise"]
 
 PROBABILITIES = {"p50": Fraction(1, 2), "p95": Fraction(95, 100), "p99": Fraction(99, 100)}
 QUANTITIES = {
@@ -51,7 +51,7 @@ class Quantile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class LoadGroup:
     """The requests of one load, or of one engine of it."""
 
     label: dict[str, Any]
@@ -73,7 +73,7 @@ class Summary:
     runs: int
     rows: int
     """Of the attempts table; 0 where there is none."""
-    groups: tuple[Group, ...]
+    groups: tuple[LoadGroup, ...]
     disagreements: tuple[str, ...] = field(default=())
     """Rows that say something else than their artifacts, or have none."""
 
@@ -252,13 +252,13 @@ def _disagreements(rows: Sequence[Attempt], held: dict[str, tuple[Attempt, _Requ
             yield f"run {run_id}: no row of the attempts table"
 
 
-def _group(members: Sequence[_Request], *, by_engine: bool) -> Group:
+def _group(members: Sequence[_Request], *, by_engine: bool) -> LoadGroup:
     first = members[0].row
     counted = [member for member in members if not member.row.warmup]
     spoken = [member for member in counted if member.row.status is Status.OK]
     label = {"source": first.source, "url": first.url, "law": str(first.law), "concurrency": first.concurrency}
     label |= {"rate_mhz": first.rate_mhz} | ({"engine": first.engine} if by_engine else {})
-    return Group(
+    return LoadGroup(
         label=label,
         statuses=dict(Counter(str(member.row.status) for member in counted)),
         warmups=len(members) - len(counted),

@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.verifying.report import Report
 
-__all__ = ["Page", "page_of"]
+__all__ = ["HtmlPage", "page_of"]
 
 
-class Page(NamedTuple):
+class HtmlPage(NamedTuple):
     """The page, and the files of a set that could not be read, which it names."""
 
     html: str
     unread: tuple[TtsArtifactError, ...] = ()
 
 
-def page_of(paths: Sequence[str], *, beside: str, on_progress: Callable[[int, int], None] | None = None) -> Page:
+def page_of(paths: Sequence[str], *, beside: str, on_progress: Callable[[int, int], None] | None = None) -> HtmlPage:
     """Return the page of all runs of the files, which is to lie at `beside`.
 
     One run is shown whole; two files of one run each are compared; anything else is a set.
@@ -41,12 +41,12 @@ def page_of(paths: Sequence[str], *, beside: str, on_progress: Callable[[int, in
         with ExitStack() as held:
             if len(paths) == 1:
                 (found,) = _runs(paths[0])
-                return Page(page_of_one(seen(*found, key="run", beside=beside, held=held)))
+                return HtmlPage(page_of_one(seen(*found, key="run", beside=beside, held=held)))
             first, second = (
                 seen(*next(_runs(path)), key=key, beside=beside, held=held)
                 for key, path in zip("ab", paths, strict=True)
             )
-            return Page(page_of_two(first, second, diff(*paths)))
+            return HtmlPage(page_of_two(first, second, diff(*paths)))
     rows, unread = [], []
     for done, path in enumerate(paths, 1):
         try:
@@ -57,7 +57,7 @@ def page_of(paths: Sequence[str], *, beside: str, on_progress: Callable[[int, in
             on_progress(done, len(paths))
     if not rows:
         raise unread[0]
-    return Page(page_of_many(rows, [str(error) for error in unread]), tuple(unread))
+    return HtmlPage(page_of_many(rows, [str(error) for error in unread]), tuple(unread))
 
 
 def _is_one(path: str) -> bool:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["Heard", "Placed", "drift", "heard_of"]
+__all__ = ["Placed", "SoundFigures", "drift", "heard_of"]
 
 _WIDTH, _HEIGHT = 1000, 60
 _F0_COLUMNS = 60
@@ -31,7 +31,7 @@ _LEVEL_FRAMES = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class SoundFigures:
     """Two figures of a run's sound; None where it is not voiced, is silent, or cannot be decoded."""
 
     f0_hz: float | None = None
@@ -46,7 +46,7 @@ class Placed:
 
     session: str
     submitted: str
-    heard: Heard
+    heard: SoundFigures
     duration_s: float | None
 
 
@@ -57,20 +57,20 @@ _MEASURES: tuple[tuple[str, str, Callable[[Placed], float | None]], ...] = (
 )
 
 
-def heard_of(artifact: Artifact) -> Heard:
+def heard_of(artifact: Artifact) -> SoundFigures:
     """Return what is heard of a run."""
     try:
         with sound_of(artifact) as sound:
             if not sound.frames:
-                return Heard()
+                return SoundFigures()
             middles = (np.arange(_F0_COLUMNS) + 0.5) * sound.frames / sound.rate_hz / _F0_COLUMNS
             pitch = picture.fundamental(sound, middles)
             starts = range(0, sound.frames, _LEVEL_FRAMES)
             blocks = (sound.mono(at, min(_LEVEL_FRAMES, sound.frames - at)) for at in starts)
             power = sum(float(np.square(block).sum()) for block in blocks) / sound.frames
     except TtsArtifactError:
-        return Heard()
-    return Heard(
+        return SoundFigures()
+    return SoundFigures(
         f0_hz=None if np.isnan(pitch).all() else float(np.nanmedian(pitch)),
         level_dbfs=10 * float(np.log10(power)) if power > 0 else None,
     )

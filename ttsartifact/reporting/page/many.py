@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.formulas.latency import name_of
 from ttsartifact.reporting.documents import columns_of, derived_of, report_document
-from ttsartifact.reporting.page.drift import Heard, Placed, drift, heard_of
+from ttsartifact.reporting.page.drift import Placed, SoundFigures, drift, heard_of
 from ttsartifact.reporting.page.markup import Html, document, element, joined, table
 from ttsartifact.reporting.page.one import footer, section
 from ttsartifact.reporting.page.parts import amount
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.verifying.report import Report
 
-__all__ = ["Row", "page_of_many", "row_of"]
+__all__ = ["RunRow", "page_of_many", "row_of"]
 
 _MOST_ENGINES = 30
 _WIDTH = 1000
@@ -35,7 +35,7 @@ _TIMES = ("time_to_first_token_ns", "time_to_first_audio_ns", "rtf_e2e", "rtf_co
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class RunRow:
     """What the table says of one run; its audio is no longer held."""
 
     where: str
@@ -44,13 +44,13 @@ class Row:
     columns: dict[str, Any]
     derived: dict[str, Any]
     session: Any
-    heard: Heard
+    heard: SoundFigures
 
 
-def row_of(artifact: Artifact, report: Report) -> Row:
+def row_of(artifact: Artifact, report: Report) -> RunRow:
     """Return the row of a run."""
     columns = columns_of(artifact)
-    return Row(
+    return RunRow(
         where=artifact.where,
         engine=stated(columns.get("engine")),
         verify=report_document(report, exit_code=exit_code(report)),
@@ -61,7 +61,7 @@ def row_of(artifact: Artifact, report: Report) -> Row:
     )
 
 
-def page_of_many(rows: Sequence[Row], unread: Sequence[str] = ()) -> str:
+def page_of_many(rows: Sequence[RunRow], unread: Sequence[str] = ()) -> str:
     """Return the page; `unread` says of each file that is left out why it could not be read."""
     verdicts: dict[str, int] = {}
     for row in rows:
@@ -83,7 +83,7 @@ def page_of_many(rows: Sequence[Row], unread: Sequence[str] = ()) -> str:
     )
 
 
-def _distribution(rows: Sequence[Row], title: str, key: str, say: Callable[[float], str]) -> Html:
+def _distribution(rows: Sequence[RunRow], title: str, key: str, say: Callable[[float], str]) -> Html:
     """Return a strip a run for each engine, and its median and quartiles in words."""
     engines: dict[str, list[float]] = {}
     for row in rows:
@@ -142,7 +142,7 @@ def _x(value: float, high: float) -> str:
     return f"{_place(value, high):.1f}"
 
 
-def _drift(rows: Sequence[Row]) -> Html:
+def _drift(rows: Sequence[RunRow]) -> Html:
     """Return what moves over the runs that state their session and when they were submitted."""
     placed = [
         Placed(
@@ -157,7 +157,7 @@ def _drift(rows: Sequence[Row]) -> Html:
     return drift(placed) if placed else element("p", "No run states its session and when it was submitted.")
 
 
-def _rejects(rows: Sequence[Row]) -> Html:
+def _rejects(rows: Sequence[RunRow]) -> Html:
     """Return the runs that the gate did not promote."""
     judged = [row for row in rows if row.columns.get("failed_promotion") in (0, 1)]
     failed = [row for row in judged if row.columns["failed_promotion"] == 1]
@@ -170,7 +170,7 @@ def _rejects(rows: Sequence[Row]) -> Html:
     return joined(words, table(("run", "engine", "notes"), cells) if cells else None)
 
 
-def _runs(rows: Sequence[Row]) -> Html:
+def _runs(rows: Sequence[RunRow]) -> Html:
     head = (
         "run",
         "engine",
@@ -195,7 +195,7 @@ def _runs(rows: Sequence[Row]) -> Html:
     )
 
 
-def _cells(n: int, row: Row) -> Html:
+def _cells(n: int, row: RunRow) -> Html:
     key = f"runs.{n}"
     power = row.columns.get("power_w")
     cells: list[object] = [

@@ -14,7 +14,7 @@ from ttsartifact.verifying.rules.pin_pins import is_exact
 from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
-    from ttsartifact.gating.metrics import Measured
+    from ttsartifact.gating.metrics import GatedRun
     from ttsartifact.verifying.evidence import Evidence
 
 _NO_GATE = NotApplicable("no gate was asked")
@@ -150,15 +150,15 @@ def recomputed_metrics(evidence: Evidence) -> Answer:
     return faults
 
 
-def _measured(evidence: Evidence) -> Measured:
+def _measured(evidence: Evidence) -> GatedRun:
     """Return the run as the metrics look at it; its samples are read once, when one asks."""
     from functools import cache
 
     from ttsartifact.container.floats import samples_of
-    from ttsartifact.gating.metrics import Measured
+    from ttsartifact.gating.metrics import GatedRun
 
     samples = cache(lambda: samples_of(evidence.artifact.audio, evidence.artifact.wave))
-    return Measured(descriptor=evidence.descriptor, chunks=evidence.trace("chunks"), samples=samples)
+    return GatedRun(descriptor=evidence.descriptor, chunks=evidence.trace("chunks"), samples=samples)
 
 
 def _agree(stated: Any, expected: Any, tolerance: int) -> bool:
