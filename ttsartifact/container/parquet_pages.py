@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.container.source import Source
 
-__all__ = ["SWELL", "ColumnChunk", "DataPage", "data_pages", "walk"]
+__all__ = ["SWELL", "ChunkPages", "DataPage", "data_pages", "walk"]
 
 # How far a page may swell: honest text and silence stay under a factor of 64, or are small.
 SWELL = 64
@@ -35,7 +35,7 @@ _ENCODINGS = frozenset({0, 2, 3, 4, 8, 9})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnChunk:
+class ChunkPages:
     """What one column chunk holds: pages, bytes after decompression, values, and whether a dictionary is among them."""
 
     pages: int
@@ -49,7 +49,7 @@ class ColumnChunk:
         return self.page_bytes + self.values * _VALUE_BYTES
 
 
-def walk(source: Source, start: int, end: int, where: str, *, most: int) -> ColumnChunk:
+def walk(source: Source, start: int, end: int, where: str, *, most: int) -> ChunkPages:
     """Walk the pages in [start, end), `most` of them at most.
 
     Raises Damaged (CON02) where they do not fill it, TooLarge where one swells or there are more.
@@ -81,7 +81,7 @@ def walk(source: Source, start: int, end: int, where: str, *, most: int) -> Colu
         position += used + stored
     if position != end:
         raise Damaged("a page runs past its column", where=where, found=position, expected=end)
-    return ColumnChunk(pages=count, page_bytes=total, values=values, has_dictionary=has_dictionary)
+    return ChunkPages(pages=count, page_bytes=total, values=values, has_dictionary=has_dictionary)
 
 
 class DataPage(NamedTuple):
