@@ -10,7 +10,9 @@ RunnerError
 │   └── DeltaError        an adaptation is damaged, of another base, or its facts were changed
 ├── CertificateError      weights for which float64 could not carry the integers
 ├── CarrierOverflow       an intermediate left the 53 bits that every carrier can hold
-└── DeviceUnavailable     a device was asked for that is not there; never replaced in silence
+├── DeviceUnavailable     a device was asked for that is not there; never replaced in silence
+├── PackageMissing        a package or library that this command needs is not installed
+└── EvaluationError       an input that cannot be measured
 """
 
 from __future__ import annotations
@@ -62,3 +64,11 @@ class DeviceUnavailable(RunnerError):  # noqa: N818 - the name says what is the 
 
 class DeltaError(CheckpointError):
     """A delta that is damaged, of another base, or whose facts were changed."""
+
+
+class PackageMissing(RunnerError):  # noqa: N818 - the name says what is the matter
+    """A package or a shared library that the command needs is not installed here."""
+
+
+class EvaluationError(RunnerError):
+    """An input that cannot be measured."""

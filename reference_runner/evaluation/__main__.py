@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 
+from reference_runner.commands import stopping_in_a_sentence
 from reference_runner.evaluation import artifact_report, checkpoint_report, measurements
 
 
+@stopping_in_a_sentence("reference_runner.evaluation")
 def main() -> None:
     """Choose what is measured."""
     parser = argparse.ArgumentParser(prog="python -m reference_runner.evaluation", description=__doc__.splitlines()[0])

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import track
 
+from reference_runner.errors import EvaluationError
 from reference_runner.evaluation.measuring import Yardsticks, measure
-from reference_runner.evaluation.recordings import EvaluationError, Recording, read_artifact, read_clip, read_source
-from ttsartifact import TtsArtifactError
+from reference_runner.evaluation.recordings import Recording, read_artifact, read_clip, read_source
+from reference_runner.optional import load
 
 if TYPE_CHECKING:
     import argparse
@@ -56,10 +57,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _act(arguments: argparse.Namespace) -> tuple[int, str]:
     """Read, measure, write."""
-    try:
-        recordings, yardsticks = _inputs(arguments)
-    except (EvaluationError, TtsArtifactError, OSError) as error:
-        return 2, f"{error}\n"
+    load("matplotlib.figure", purpose="the picture")
+    recordings, yardsticks = _inputs(arguments)
     report = measure(recordings, yardsticks, progress=lambda each: track(each, description="measuring"))
     write_report(report, arguments.output)
     return 0, to_markdown(report)

@@ -23,6 +23,7 @@ from reference_runner.model.checkpoint import load_checkpoint, released_checkpoi
 from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.model.noise_schedule import DEFAULT_STEPS, DEFAULT_TEMPERATURE
 from reference_runner.numerics.native import NativeOps
+from reference_runner.optional import load
 
 if TYPE_CHECKING:
     import argparse
@@ -69,6 +70,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _act(arguments: argparse.Namespace) -> tuple[int, str]:
     """Speak, listen, count."""
+    load("matplotlib.figure", purpose="the picture")
     torch.set_num_threads(1)
     checkpoint = load_checkpoint(arguments.checkpoint)
     corpus = CorpusReader(arguments.corpus, checkpoint.model.config)

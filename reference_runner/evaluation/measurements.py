@@ -17,8 +17,7 @@ import torch
 from rich.progress import track
 
 from reference_runner import __version__
-from reference_runner.errors import RunnerError
-from reference_runner.evaluation.recordings import EvaluationError, read_artifact
+from reference_runner.evaluation.recordings import read_artifact
 from reference_runner.evaluation.word_errors import count_character_errors, count_errors
 from reference_runner.frontend.phones import PAUSE
 from reference_runner.frontend.text_frontend import TextFrontEnd
@@ -30,8 +29,8 @@ from reference_runner.synthesis.references import Reference, hear
 from reference_runner.synthesis.request import Numerics
 from reference_runner.synthesis.synthesizer import Synthesizer
 from reference_runner.synthesis.transcription import Transcriber
-from ttsartifact import TtsArtifactError, strip
 from ttsartifact import open as open_artifact
+from ttsartifact import strip
 
 if TYPE_CHECKING:
     import argparse
@@ -54,10 +53,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _act(arguments: argparse.Namespace) -> tuple[int, str]:
     """Measure and write."""
     make = word_errors_document if arguments.what == "words" else phones_document
-    try:
-        document = make(arguments.files)
-    except (EvaluationError, RunnerError, TtsArtifactError, OSError) as error:
-        return 2, f"{error}\n"
+    document = make(arguments.files)
     arguments.output.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return 0, f"{arguments.output}: {arguments.what} of {len(document['runs'])} runs\n"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from reference_runner.optional import load
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -25,9 +27,9 @@ _PANELS = (
 
 def draw_mels(mels: Mapping[str, NDArray[np.floating]], output: Path) -> None:
     """Write a PNG with one panel for each named mel (L, M)."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 2.2 * len(mels)), layout="constrained")
+    figure = load("matplotlib.figure", purpose="the picture").Figure(
+        figsize=(10, 2.2 * len(mels)), layout="constrained"
+    )
     for panel, (name, mel) in zip(figure.subplots(len(mels), 1, squeeze=False)[:, 0], mels.items(), strict=True):
         panel.imshow(mel.T, origin="lower", aspect="auto", interpolation="nearest", vmin=-3.0, vmax=2.5)
         panel.set(title=name, ylabel="mel band")
@@ -36,15 +38,15 @@ def draw_mels(mels: Mapping[str, NDArray[np.floating]], output: Path) -> None:
 
 def draw_systems(report: Mapping[str, Any], output: Path) -> None:
     """Write a PNG: each system's mean and interval in each figure that was measured, baselines as lines."""
-    from matplotlib.figure import Figure
-
     systems = report["systems"]
     panels = [
         (group, name, title)
         for group, name, title in _PANELS
         if any((system[group] or {}).get(name) for system in systems.values())
     ]
-    figure = Figure(figsize=(3.2 * max(1, len(panels)) + 2.0, 0.32 * len(systems) + 1.6), layout="constrained")
+    figure = load("matplotlib.figure", purpose="the picture").Figure(
+        figsize=(3.2 * max(1, len(panels)) + 2.0, 0.32 * len(systems) + 1.6), layout="constrained"
+    )
     axes = figure.subplots(1, max(1, len(panels)), squeeze=False, sharey=True)[0]
     for panel, (group, name, title) in zip(axes, panels, strict=False):
         for row, system in enumerate(systems.values()):

@@ -7,25 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reference_runner.optional import load
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Recognizer", "RecognizerMissingError"]
-
-
-class RecognizerMissingError(Exception):
-    """pocketsphinx is not installed."""
+__all__ = ["Recognizer"]
 
 
 class Recognizer:
     """Turns 16 kHz speech into words."""
 
     def __init__(self) -> None:
-        try:
-            from pocketsphinx import Decoder
-        except ImportError as error:
-            raise RecognizerMissingError("pip install pocketsphinx to measure word errors") from error
-        self._decoder = Decoder(samprate=16000, loglevel="FATAL", maxhmmpf=4000, beam=1e-50, wbeam=1e-30, ds=2)
+        """Load the model; raises PackageMissing without pocketsphinx."""
+        decoder = load("pocketsphinx", purpose="the listener").Decoder
+        self._decoder = decoder(samprate=16000, loglevel="FATAL", maxhmmpf=4000, beam=1e-50, wbeam=1e-30, ds=2)
         self.identity = (
             f"pocketsphinx {version('pocketsphinx')} en-us, maxhmmpf 4000, beam 1e-50, wbeam 1e-30, ds 2, fresh"
         )
@@ -42,4 +38,4 @@ class Recognizer:
         self._decoder.process_raw(pcm.tobytes(), full_utt=True)
         self._decoder.end_utt()
         hypothesis = self._decoder.hyp()
-        return hypothesis.hypstr if hypothesis else ""
+        return str(hypothesis.hypstr) if hypothesis else ""

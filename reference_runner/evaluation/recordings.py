@@ -15,20 +15,17 @@ import soundfile
 
 import ttsartifact
 from reference_runner import digests
+from reference_runner.errors import EvaluationError
 from reference_runner.evaluation.frames import Frames
 from reference_runner.synthesis.references import to_fed_pcm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["EvaluationError", "Recording", "read_artifact", "read_clip", "read_source"]
+__all__ = ["Recording", "read_artifact", "read_clip", "read_source"]
 
 _UNTOLD = ("device", "numerics", "threads", "repeat")
 """Parameters that say how the run was computed, not what was asked for."""
-
-
-class EvaluationError(Exception):
-    """An input that cannot be measured."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

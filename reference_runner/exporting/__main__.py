@@ -13,15 +13,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reference_runner.errors import RunnerError
-from reference_runner.exporting.folder import export
+from reference_runner.commands import stopping_in_a_sentence
 from reference_runner.model.adapted import apply_delta, load_delta
 from reference_runner.model.checkpoint import load_checkpoint
+from reference_runner.optional import load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+@stopping_in_a_sentence("reference_runner.exporting")
 def main(given: Sequence[str] | None = None) -> int:
     """Export one checkpoint."""
     parser = argparse.ArgumentParser(prog="python -m reference_runner.exporting", description=__doc__.splitlines()[0])
@@ -29,14 +30,11 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--voice", type=Path, default=None, help="a delta to add to it")
     parser.add_argument("--output", type=Path, required=True, help="a folder that does not exist yet")
     arguments = parser.parse_args(given)
-    try:
-        checkpoint = load_checkpoint(arguments.weights)
-        if arguments.voice is not None:
-            checkpoint = apply_delta(checkpoint, load_delta(arguments.voice, checkpoint))
-        manifest = export(checkpoint, arguments.output)
-    except RunnerError as error:
-        sys.stderr.write(f"exporting: {error}\n")
-        return 1
+    folder = load("reference_runner.exporting.folder", purpose="an export")
+    checkpoint = load_checkpoint(arguments.weights)
+    if arguments.voice is not None:
+        checkpoint = apply_delta(checkpoint, load_delta(arguments.voice, checkpoint))
+    manifest = folder.export(checkpoint, arguments.output)
     for file in (*manifest["graphs"], manifest["weights"]):
         sys.stdout.write(f"{file['digest']}  {file['size']:>9}  {file['path']}\n")
     sys.stdout.write(f"{manifest['graphs_digest']}  all graphs\n")

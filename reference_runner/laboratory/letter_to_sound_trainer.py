@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from rich.progress import track
 
 from reference_runner import frontend
+from reference_runner.commands import stopping_in_a_sentence
 from reference_runner.frontend.letter_to_sound import RULES_FILE, LetterRules, contexts, format_rules
 from reference_runner.frontend.lexicon import read_lexicon
 
@@ -126,6 +127,7 @@ def _prune(votes: Mapping[str, Counter[str]], parents: Mapping[str, str]) -> dic
     return rules
 
 
+@stopping_in_a_sentence("reference_runner.laboratory.letter_to_sound_trainer")
 def main() -> None:
     """Train on a part and report, then train on all and write the rules."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

@@ -16,6 +16,7 @@ from string import ascii_lowercase
 from rich.progress import track
 
 from reference_runner import frontend
+from reference_runner.commands import stopping_in_a_sentence
 from reference_runner.frontend.lexicon import LEXICON_FILE, Pronunciation, format_lexicon
 from reference_runner.frontend.phones import PAUSE, is_vowel
 from reference_runner.laboratory.corpus.flite import FliteLibrary
@@ -46,6 +47,7 @@ def pronounce(flite: FliteLibrary, word: str) -> Pronunciation:
     )
 
 
+@stopping_in_a_sentence("reference_runner.laboratory.lexicon_builder")
 def main() -> None:
     """Write the lexicon beside the front end's code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch.nn.functional import cross_entropy, normalize
 
 from reference_runner import evaluation
+from reference_runner.commands import stopping_in_a_sentence
 from reference_runner.evaluation.corpus_reader import CorpusReader
 from reference_runner.evaluation.frames import LOUDNESS_RMS, Frames
 from reference_runner.evaluation.speaker_encoder import CROP_FRAMES, WEIGHTS_FILE, SpeakerEncoder, SpeakerNetwork
@@ -58,6 +59,7 @@ _STRANGERS = tuple(
 """Nobody of these is in the corpus; they tell how well the measures tell speakers apart."""
 
 
+@stopping_in_a_sentence("reference_runner.laboratory.speaker_trainer")
 def main() -> None:
     """Train, write, and say how well strangers are told apart."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

@@ -13,6 +13,7 @@ import numpy as np
 from rich.progress import track
 
 from reference_runner import evaluation
+from reference_runner.commands import stopping_in_a_sentence
 from reference_runner.evaluation.corpus_reader import CorpusReader
 from reference_runner.evaluation.frames import Frames
 from reference_runner.evaluation.voices import STATISTICS_FILE, raw_voice
@@ -25,6 +26,7 @@ _DECIMALS = 9
 """Written with this many, so that the last bit of a sum does not show."""
 
 
+@stopping_in_a_sentence("reference_runner.laboratory.voice_population")
 def main() -> None:
     """Measure evenly spaced clips of every training speaker."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import ttsartifact
-from reference_runner.evaluation.recordings import EvaluationError
+from reference_runner.errors import EvaluationError
 from reference_runner.laboratory.ablation import __main__ as command
 from reference_runner.laboratory.ablation import report, targets
 from reference_runner.laboratory.ablation.cells import ADAPTED, UNADAPTED, Cell, ClipSet

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from reference_runner.errors import PackageMissing
 from reference_runner.laboratory.corpus.builder import (
     CorpusPlan,
     align,
@@ -19,7 +20,7 @@ from reference_runner.laboratory.corpus.builder import (
     root_hash,
     short_hash,
 )  # fmt: skip
-from reference_runner.laboratory.corpus.flite import FliteMissingError, SpokenSegment
+from reference_runner.laboratory.corpus.flite import SpokenSegment
 from reference_runner.laboratory.corpus.grammar import SentenceGrammar
 from reference_runner.laboratory.corpus.splitmix import SplitMix64
 from reference_runner.laboratory.corpus.virtual_speakers import TARGET_SPEAKERS, TRAINING_SPEAKERS, resample
@@ -149,5 +150,5 @@ def test_a_missing_library_is_named():
     """Where flite is not installed the builder says what to install."""
     from reference_runner.laboratory.corpus import flite
 
-    with pytest.raises(FliteMissingError, match="libflite1"):
+    with pytest.raises(PackageMissing, match="libflite1"):
         flite._load("flite_of_nowhere")

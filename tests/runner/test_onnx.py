@@ -180,8 +180,12 @@ def test_the_folder_is_what_any_runtime_reads(model, small_checkpoint, tmp_path,
     session = onnxruntime.InferenceSession(tmp_path / "a" / "timbre_encoder.onnx", providers=["CPUExecutionProvider"])
     (style,) = session.run(None, {"mel": real(1, 21, 80).numpy()})
     assert np.allclose(style, model.timbre_encoder(OPS, real(1, 21, 80)).numpy(), atol=1e-4)
-    assert export_main(call) == 1
-    assert "the folder exists" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        export_main(call)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        f"python -m reference_runner.exporting: the folder exists; name another one (in {tmp_path / 'b'})\n"
+    )
 
 
 def digest_of(content):

@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.progress import track
 
 import ttsartifact
+from reference_runner.commands import stopping_in_a_sentence
 from reference_runner.evaluation.measuring import EVALUATION_VERSION, Yardsticks, measure
 from reference_runner.evaluation.recognizer import Recognizer
-from reference_runner.evaluation.recordings import EvaluationError, read_artifact, read_clip
+from reference_runner.evaluation.recordings import read_artifact, read_clip
 from reference_runner.evaluation.speaker_encoder import SpeakerEncoder
 from reference_runner.laboratory.ablation.cells import ADAPTED, UNADAPTED
 from reference_runner.laboratory.ablation.making import Plan, Workshop, code_digest, file_sha256
@@ -30,6 +31,7 @@ from reference_runner.laboratory.ablation.targets import (
     test_sentences,
 )
 from reference_runner.model.checkpoint import released_checkpoint_path
+from reference_runner.optional import load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +45,7 @@ CELLS = (*UNADAPTED, *ADAPTED)
 _SENTENCES, _SEEDS = 8, 1
 
 
+@stopping_in_a_sentence("reference_runner.laboratory.ablation")
 def main() -> None:
     """Make, measure, write."""
     parser = argparse.ArgumentParser(
@@ -55,6 +58,7 @@ def main() -> None:
     parser.add_argument("--numerics", choices=("native", "exact"), default="native")
     parser.add_argument("--steps", type=int, help="of the adaptation at most, instead of the adapter's own number")
     arguments = parser.parse_args()
+    load("matplotlib.figure", purpose="the picture")
     torch.set_num_threads(1)
     checkpoint = arguments.weights or released_checkpoint_path()
     plan = Plan(
@@ -63,10 +67,7 @@ def main() -> None:
         numerics=arguments.numerics, steps=arguments.steps,
     )  # fmt: skip
     weights = {checkpoint.name: str(checkpoint)} if arguments.weights else {}
-    try:
-        report = ablate(plan, make_targets(), weights, arguments.output)
-    except (EvaluationError, ttsartifact.TtsArtifactError) as error:
-        parser.exit(1, f"{error}\n")
+    report = ablate(plan, make_targets(), weights, arguments.output)
     parser.exit(0, to_markdown(report))
 
 
@@ -74,6 +75,7 @@ def ablate(
     plan: Plan, targets: Sequence[Target], weights: dict[str, str], output: Path, cells: Sequence[Cell] = CELLS
 ) -> dict[str, Any]:
     """Make everything that is not there yet, measure it, write ablation.json, .md and .png, and return the report."""
+    recognizer = Recognizer()  # first, for a missing package is better known before hours of work than after them
     plan.keep_in(output)
     console = Console(stderr=True)
     sentences = test_sentences(plan.sentences)
@@ -86,7 +88,7 @@ def ablate(
         speaking = track(cells, description=f"{target.name}: speaking", console=console)
         paths = [path for cell in speaking for path in workshop.runs(cell, sentences)]
         artifacts += len(paths)
-        measured = _measured(workshop, paths, sentences, output / "strangers", console)
+        measured = _measured(workshop, paths, sentences, output / "strangers", recognizer, console)
         found[target.name] = {
             "description": target.description,
             "deltas": {
@@ -110,12 +112,17 @@ def ablate(
 
 
 def _measured(
-    workshop: Workshop, paths: Sequence[Path], sentences: list[str], strangers: Path, console: Console
+    workshop: Workshop,
+    paths: Sequence[Path],
+    sentences: list[str],
+    strangers: Path,
+    recognizer: Recognizer,
+    console: Console,
 ) -> dict[str, Any]:
     """Measure a target's artifacts, or return what was measured of exactly these."""
     clips = workshop.folder / "clips"
     yardsticks = Yardsticks(
-        recognizer=Recognizer(),
+        recognizer=recognizer,
         encoder=SpeakerEncoder(),
         target=[read_clip(clip.path) for clip in reference_clips(workshop.target, clips)],
         others=[read_clip(clip.path) for clip in stranger_clips(strangers)],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import ttsartifact
 from reference_runner.conditions import source_digest
-from reference_runner.evaluation.recordings import EvaluationError
+from reference_runner.errors import EvaluationError
 from reference_runner.laboratory.ablation.targets import NOISE_RECIPE, clips_of
 
 if TYPE_CHECKING:

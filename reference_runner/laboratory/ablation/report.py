@@ -11,6 +11,7 @@ from reference_runner.evaluation.artifact_report import show_interval
 from reference_runner.evaluation.intervals import Interval, difference_interval, mean_interval, spread_interval
 from reference_runner.evaluation.word_errors import SentenceErrors, paired_bootstrap
 from reference_runner.laboratory.ablation.cells import ADAPTED, UNADAPTED, Cell, ClipSet
+from reference_runner.optional import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -264,12 +265,12 @@ _COLOURS = {"none": "0.2", "zero-shot": "0.5", "kept": "C0", "alone": "C1"}
 
 def draw(report: Mapping[str, Any], output: Path) -> None:
     """Write a PNG: a row of panels for each target, a line for each cell, its mean and interval."""
-    from matplotlib.figure import Figure
-
     targets = report["targets"]
     made = {name for target in targets.values() for name in target["systems"]}
     cells = [cell for cell in (*UNADAPTED, *ADAPTED) if cell.name in made]
-    figure = Figure(figsize=(17, 5.2 * len(targets)), layout="constrained")
+    figure = load("matplotlib.figure", purpose="the picture").Figure(
+        figsize=(17, 5.2 * len(targets)), layout="constrained"
+    )
     grid = figure.subplots(len(targets), len(_PANELS), squeeze=False, sharey=True)
     for axes, (target, found) in zip(grid, targets.items(), strict=True):
         for panel, (group, name, title) in zip(axes, _PANELS, strict=True):

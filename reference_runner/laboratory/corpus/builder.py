@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.progress import track
 
+from reference_runner.commands import stopping_in_a_sentence
 from reference_runner.frontend.lexicon import read_lexicon
 from reference_runner.frontend.phones import PAUSE, Phone, PhoneSequence, is_vowel
 from reference_runner.laboratory.corpus.flite import FliteLibrary
@@ -252,6 +253,7 @@ def write_corpus(items: Iterator[CorpusItem], output: Path) -> list[str]:
     return lines
 
 
+@stopping_in_a_sentence("reference_runner.laboratory.corpus.builder")
 def main() -> None:
     """Build the corpus and hold it against the lock."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

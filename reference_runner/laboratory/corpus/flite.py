@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reference_runner.errors import PackageMissing
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FLITE_VOICES", "FliteLibrary", "FliteMissingError", "SpokenSegment", "SpokenUtterance"]
+__all__ = ["FLITE_VOICES", "FliteLibrary", "SpokenSegment", "SpokenUtterance"]
 
 FLITE_VOICES = ("slt", "rms", "awb", "kal16")
-
-
-class FliteMissingError(Exception):
-    """flite's shared library is not installed on this machine."""
 
 
 class _Wave(ctypes.Structure):
@@ -83,7 +81,7 @@ def _load(name: str) -> ctypes.CDLL:
         return ctypes.CDLL(f"lib{name}.so.1", mode=ctypes.RTLD_GLOBAL)
     except OSError as error:
         message = f"flite's library {name!r} cannot be loaded ({error}); install libflite1 to build the corpus"
-        raise FliteMissingError(message) from error
+        raise PackageMissing(message) from error
 
 
 class FliteLibrary:

@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 
+from reference_runner.commands import stopping_in_a_sentence
 from reference_runner.errors import DeviceUnavailable
 from reference_runner.evaluation.corpus_reader import CorpusReader
 from reference_runner.laboratory.training.acoustic_stage import train_acoustic
@@ -33,6 +34,7 @@ from reference_runner.model.checkpoint import released_checkpoint_path, save_che
 from reference_runner.model.config import StableTtsConfig
 from reference_runner.model.model import StableTts
 from reference_runner.numerics.exact import find_device
+from reference_runner.optional import load
 
 _STAGES = ("vocoder", "acoustic", "refine", "vocoder-on-model")
 """In the order in which later ones replace what earlier ones left."""
@@ -64,10 +66,12 @@ def load_stage(model: StableTts, path: Path) -> None:
     model.load_state_dict({**model.state_dict(), **weights, **averages})
 
 
+@stopping_in_a_sentence("reference_runner.laboratory.training")
 def main() -> None:
     """Run one stage."""
     parser = _parser()
     arguments = parser.parse_args()
+    load("matplotlib.figure", purpose="the picture of the losses")
     try:
         find_device(arguments.device)
     except DeviceUnavailable as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from reference_runner.optional import load
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -16,9 +18,9 @@ _BOOKKEEPING = ("step", "elapsed_s", "total")
 
 def draw_curves(histories: Sequence[Path], output: Path) -> None:
     """Read histories of stages and write a PNG, one panel a stage, one line a loss."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.5 * len(histories), 3.6), layout="constrained")
+    figure = load("matplotlib.figure", purpose="the picture").Figure(
+        figsize=(4.5 * len(histories), 3.6), layout="constrained"
+    )
     for panel, path in zip(figure.subplots(1, len(histories), squeeze=False)[0], histories, strict=True):
         content = json.loads(path.read_text(encoding="utf-8"))
         history = content["history"]
