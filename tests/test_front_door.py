@@ -33,6 +33,26 @@ def test_every_name_is_there_and_says_what_it_is() -> None:
             assert inspect.getdoc(value), name
 
 
+@pytest.mark.parametrize("name", [name for name in ttsartifact.__all__ if name[0].islower()])
+def test_every_function_documents_its_parameters_and_errors(name: str) -> None:
+    """Each parameter has an entry under `Args:`, in order; each name under `Raises:` is a public error."""
+    described = inspect.getdoc(getattr(ttsartifact, name)) or ""
+    stars = {inspect.Parameter.VAR_KEYWORD: "**", inspect.Parameter.VAR_POSITIONAL: "*"}
+    taken = [
+        stars.get(each.kind, "") + each.name
+        for each in inspect.signature(getattr(ttsartifact, name)).parameters.values()
+    ]
+    assert entries(described, "Args") == taken
+    for error in entries(described, "Raises"):
+        assert issubclass(getattr(ttsartifact, error), ttsartifact.TtsArtifactError)
+
+
+def entries(described: str, section: str) -> list[str]:
+    """Return the names that a section of a docstring in Google's form describes."""
+    _, _, body = described.partition(f"\n{section}:\n")
+    return re.findall(r"^    ([*\w]+): ", body.split("\n\n")[0], re.MULTILINE)
+
+
 def test_the_names_are_sorted_and_told_to_type_checkers() -> None:
     """`__all__`, the lazy table and the imports that type checkers see are one list."""
     constants = sorted(name for name in ttsartifact.__all__ if name.isupper())

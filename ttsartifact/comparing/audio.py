@@ -137,7 +137,15 @@ class AudioComparison:
 
 
 def compare_audio(a: Artifact, b: Artifact) -> AudioComparison:
-    """Compare the sounds of two artifacts whose digests hold; verify them first."""
+    """Compare the sounds of two artifacts, sample by sample.
+
+    Args:
+        a: One artifact. Its digests are taken to hold: verify it first.
+        b: The other one, likewise.
+
+    Returns:
+        Whether they are equal, and if not, the first frame that differs, the signal-to-noise ratio in dB and the lag.
+    """
     with sound_of(a) as left, sound_of(b) as right:
         return compare_pcm(left, right, encoded_equal=_same_file(a, b))
 

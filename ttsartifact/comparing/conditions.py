@@ -76,7 +76,15 @@ def is_exact(side: Descriptor) -> bool:
 
 
 def condition_diff(a: Descriptor, b: Descriptor) -> tuple[Difference, ...]:
-    """Return every condition that differs between two runs, likely causes first and then in the order of the rules."""
+    """Return every condition that differs between two runs, likely causes first.
+
+    Args:
+        a: Descriptor of one run.
+        b: Descriptor of the other run.
+
+    Returns:
+        The differences, in the order of the causes and then of the rules in `registry/conditions.toml`.
+    """
     found = [
         difference
         for pointer, name, left, right in _pairs("", "", a.value, b.value)

@@ -131,10 +131,24 @@ class Diff:
 
 
 def diff(a: PathLike, b: PathLike, *, on_progress: OnProgress | None = None) -> Diff:
-    """Verify two runs and compare them; `set.tts.parquet#3` names a row of a data set.
+    """Verify two runs and compare audio, conditions and times.
 
-    What a file says of its audio counts only when it holds: where it does not, the samples themselves are compared.
-    Raises NotAnArtifact, Damaged, InvalidDescriptor, TooLarge or Refused for a file that cannot be read.
+    What a file states of its audio counts only when it holds; where it does not, the samples themselves are compared.
+
+    Args:
+        a: An artifact; `set.tts.parquet#3` is row 3 of a data set, counted from 0.
+        b: The other artifact, likewise.
+        on_progress: Called with the frames compared and all frames, when there are many.
+
+    Raises:
+        NotAnArtifact: A file carries no artifact.
+        Damaged: The structure of a file does not hold.
+        InvalidDescriptor: A descriptor breaks the schema.
+        TooLarge: A file is over a limit of the reader.
+        Refused: A file holds several runs and no row is named.
+
+    Example:
+        `diff("a.tts.wav", "b.tts.wav").exit_code`
     """
     first, second = _shaped(open_artifact(a)), _shaped(open_artifact(b))
     sides = _side(first), _side(second)

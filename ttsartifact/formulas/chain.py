@@ -22,9 +22,17 @@ _BEGIN = "ttsartifact-adaptation/1"
 def adaptation_chain(
     *, base: str, clips: Iterable[tuple[str, str]], priors: Iterable[str], config_digest: str, seed: int | str
 ) -> dict[str, str]:
-    """Return the links by name.
+    """Return the links of an adaptation's chain by name (clause 5.5).
 
-    `clips` are the digests of each target clip and of its transcript in order, `priors` those of the prior clips.
+    Args:
+        base: Digest of the weights that the adaptation starts from.
+        clips: Digests of each target clip and of its transcript, in order.
+        priors: Digests of the prior clips, in order.
+        config_digest: Digest of the adapter's configuration.
+        seed: The adaptation's seed.
+
+    Returns:
+        Digests by the name of the link, each over the one before it.
     """
     facts = {
         "base": [base],

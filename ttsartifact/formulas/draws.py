@@ -22,7 +22,16 @@ _SLOTS_A_MILLI_MINUTE = 6_000_000  # opportunities of 10 ms in a minute, times a
 
 
 def draw(seed: str, stream: str, index: int) -> int:
-    """Return draw `index` of a stream: an integer that stands for itself over 2^53."""
+    """Return one draw of a stream (clause 6.7), the same in every language.
+
+    Args:
+        seed: The seed as the artifact states it: a string of decimal digits.
+        stream: The stream's name, such as that of a layer.
+        index: Which draw, counted from 0.
+
+    Returns:
+        An integer of 53 bits; over 2^53 it is uniform in [0, 1).
+    """
     words = b"\0".join((b"ttsa-draw/1", seed.encode(), stream.encode(), str(index).encode()))
     return int.from_bytes(hashlib.sha256(words).digest()[:8], "big") >> 11
 
@@ -38,7 +47,16 @@ def probability(trigger: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def schedule(seed: str, layer: Mapping[str, Any], opportunities: int) -> list[tuple[int, bool]]:
-    """Return draw and decision for each of the first opportunities of a layer."""
+    """Return draw and decision for each of the first opportunities of a layer (clause 6.7).
+
+    Args:
+        seed: The seed as the artifact states it.
+        layer: The layer as in `/imperfection/layers`.
+        opportunities: How many.
+
+    Returns:
+        One pair per opportunity: the draw (an integer of 53 bits) and whether the event happens.
+    """
     trigger = layer["trigger"]
     draws = [draw(seed, f"{layer['id']}/fire", index) for index in range(opportunities)]
     chance = probability(trigger)

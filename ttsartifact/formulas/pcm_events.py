@@ -348,9 +348,18 @@ def _length(layer: Mapping[str, Any], seed: str, index: int, rate_hz: int) -> in
 
 
 def length_us(layer: Mapping[str, Any], seed: str, index: int) -> int:
-    """Return how long the event at an opportunity is to be, in microseconds: `shape.length_us`, drawn where it varies.
+    """Return how long the event at an opportunity is to be.
 
-    Without one it is 100 ms. Raises Refused for what is no length.
+    Args:
+        layer: The layer as in `/imperfection/layers`; its `shape.length_us` is fixed, or drawn where it varies.
+        seed: The seed as the artifact states it.
+        index: Index of the opportunity.
+
+    Returns:
+        Microseconds; 100,000 where the layer states no length.
+
+    Raises:
+        Refused: `shape.length_us` is not a length.
     """
     shape = layer["shape"].get("length_us", {"const": 100_000})
     u = draw(seed, f"{layer['id']}/length", index)

@@ -49,7 +49,14 @@ _LARGEST = (1 << 53) - 1
 
 
 def load_policy(path: Path | str) -> Policy:
-    """Read a policy; raises Refused with the check and the word that is wrong."""
+    """Read a policy of the gate.
+
+    Args:
+        path: A TOML file.
+
+    Raises:
+        Refused: The file cannot be read, or a check is wrong; the message names the check and the word.
+    """
     try:
         with open(path, "rb") as file:
             data = file.read(_LIMIT_BYTES + 1)
@@ -67,7 +74,14 @@ def load_policy(path: Path | str) -> Policy:
 
 
 def policy_of(value: dict[str, Any]) -> Policy:
-    """Return the policy of a parsed file; raises Refused."""
+    """Return the policy of a parsed file.
+
+    Args:
+        value: What TOML or JSON holds.
+
+    Raises:
+        Refused: A check is wrong; the message names the check and the word.
+    """
     unknown = sorted(value.keys() - {"id", "version", "check"})
     if unknown or not all(isinstance(value.get(key), str) and value[key] for key in ("id", "version")):
         raise Refused("not a policy", found=unknown or "no id or no version", expected="id, version and [[check]]")

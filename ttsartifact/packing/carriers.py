@@ -30,11 +30,21 @@ __all__ = ["convert", "detach", "reattach", "rewrite", "strip", "unpack"]
 def strip(
     path: Path | str, out: Path | str, *, replace: bool = False, tell: Callable[[Artifact], None] = lambda _: None
 ) -> str:
-    """Write the bare audio of an artifact, byte for byte as its encoder delivered it; return its digest.
+    """Write the bare audio of an artifact, byte for byte as its encoder delivered it.
 
-    A credential that was put on the artifact is left out; one in the bare file is kept. `tell` is given the artifact.
+    A credential that was put on the artifact is left out; one in the bare file is kept.
 
-    Raises Refused when what comes out would not have the digest that the descriptor states.
+    Args:
+        path: The artifact.
+        out: The bare file to write.
+        replace: Whether a file `out` may be written over.
+        tell: Called with the artifact.
+
+    Returns:
+        The digest of the bare file.
+
+    Raises:
+        Refused: The audio does not have the digest that the descriptor states, or `out` exists.
     """
     artifact = open_artifact(path)
     found = _recorded_digest(artifact)
@@ -67,10 +77,21 @@ def convert(
     tell: Callable[[Artifact], None] = lambda _: None,
     on_file: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> list[str]:
-    """Write the runs of `paths` into the carrier that `out` names; return their artifact ids, which do not change.
+    """Write the runs of `paths` into the carrier that `out` names; their artifact ids do not change.
 
-    `tell` is given each run as it was read; `on_file` is called with the files done and all files. Raises Refused for
-    a run whose audio is not the one that was recorded: a fresh seal around it would hide that.
+    Args:
+        paths: Artifacts in any carrier.
+        out: `.tts.wav`, `.tts.flac`, `.tts.mp3` for one run, `.tts.parquet` for one or many.
+        replace: Whether a file `out` may be written over.
+        tell: Called with each run as it was read.
+        on_file: Called with the files done and all files.
+
+    Returns:
+        The artifact ids, in the order of the runs.
+
+    Raises:
+        Refused: The audio of a run is not the recorded audio (a new seal around it would hide that), the carrier does
+            not hold it, or `out` exists.
     """
     kind = carrier_of(out)
     if kind == "parquet":
@@ -136,11 +157,22 @@ def rewrite(
 
 
 def reattach(bare: Path | str, source: Path | str, out: Path | str, *, replace: bool = False) -> str:
-    """Put a capsule back on a copy of the audio that lost it, and return the artifact id.
+    """Put a capsule back on a copy of the audio that lost it.
 
-    `source` is an artifact in any carrier, a capsule from `detach`, or a folder from `unpack` (or its
-    descriptor.json). A copy whose header was rewritten is made whole from /audio/framing when its PCM is still the
-    recorded one; other audio is refused. An artifact that was framed anew, as by a signer, gives its bare file.
+    A copy whose header was rewritten is made whole from `/audio/framing` when its PCM is still the recorded PCM; other
+    audio is refused. An artifact that was framed anew, as by a signer, gives its bare file.
+
+    Args:
+        bare: The copy.
+        source: An artifact in any carrier, a capsule from `detach`, or a folder from `unpack` (or its descriptor.json).
+        out: The artifact to write.
+        replace: Whether a file `out` may be written over.
+
+    Returns:
+        The artifact id.
+
+    Raises:
+        Refused: The audio is not the recorded audio, or `out` exists.
     """
     parts, descriptor = _source_parts(source)
     kind = carrier_of(out)

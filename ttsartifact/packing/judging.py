@@ -50,14 +50,24 @@ def gate(
     scores: Mapping[str, Mapping[str, tuple[int, ...]]] | None = None,
     replace: bool = False,
 ) -> list[Judged]:
-    """Judge recorded runs and write them as `out`, rejects among them: one run, or a .tts.parquet that is a whole set.
+    """Judge recorded runs by a policy and write them, rejects among them.
 
-    `scores` are those from outside, by run id and metric: what each repeat gave, in thousandths. Runs that the same
-    policy judged already are judged again, by the scores of then where none are given. The runs of a set state how
-    many of their session were submitted and how many failed. Nothing is left out.
+    Runs that the same policy judged already are judged again, by the scores of then where none are given. The runs of
+    a set state how many of their session were submitted and how many failed. Nothing is left out.
 
-    Raises Refused for a run that another policy judged, for a run whose audio is not the recorded one, for a score
-    that is missing, and for many runs in a carrier of one.
+    Args:
+        paths: The artifacts to judge.
+        policy: What is checked, from `load_policy`.
+        out: One artifact for one run, or a `.tts.parquet` that is a whole set.
+        scores: Scores from outside, by run id and metric: what each repeat gave, in thousandths.
+        replace: Whether a file `out` may be written over.
+
+    Returns:
+        One judgement per run, in order.
+
+    Raises:
+        Refused: Another policy judged a run, its audio is not the recorded audio, a score is missing, or many runs are
+            to be written in a carrier of one.
     """
     runs = [artifact for path in paths for artifact in open_artifacts(path)]
     if not runs:

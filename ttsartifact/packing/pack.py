@@ -66,10 +66,19 @@ class Packed:
 
 
 def pack(draft: Draft, audio: Source, out: Path | str, *, replace: bool = False, carrier: str | None = None) -> Packed:
-    """Write the run of `draft` and the bare file `audio` to `out`, whole or not at all.
+    """Seal a draft and its audio as an artifact, whole or not at all.
 
-    The carrier follows from the suffix of `out` when it is not said. Raises Damaged for audio whose structure does
-    not hold, InvalidDescriptor for a draft that breaks the schema, Refused when `out` exists.
+    Args:
+        draft: What is stated of the run, and its traces.
+        audio: The bare file as its encoder delivered it.
+        out: The artifact to write.
+        replace: Whether a file `out` may be written over.
+        carrier: `wav`, `flac`, `mp3` or `parquet`; by default the suffix of `out` decides.
+
+    Raises:
+        Damaged: The structure of the audio does not hold.
+        InvalidDescriptor: The draft breaks the schema.
+        Refused: `out` exists, or no carrier follows from its name.
     """
     kind = carrier_of(out, carrier)
     run = build(draft, audio)

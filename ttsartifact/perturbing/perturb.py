@@ -61,10 +61,17 @@ class Perturbed:
 
 
 def perturb(path: Path | str, plan: ImperfectionPlan, out: Path | str, *, replace: bool = False) -> Perturbed:
-    """Apply `plan` to the one run of `path` and write the imperfect run as `out`; equal input gives equal bytes.
+    """Apply a plan of controlled imperfection to a run; equal input gives equal bytes.
 
-    Raises Refused for audio that is not WAV of signed integers, for a run that was made imperfect already, for a layer
-    of a stage that samples do not have, and for a clip of another format.
+    Args:
+        path: The artifact to start from; it stays as it is.
+        plan: The layers and the seed, from `load_plan`.
+        out: The imperfect artifact, which names the one that it was derived from.
+        replace: Whether a file `out` may be written over.
+
+    Raises:
+        Refused: The audio is not WAV of signed integers, the run was made imperfect already, a layer is of a stage that
+            samples do not have, or a clip has another format.
     """
     artifact = open_artifact(path)
     if artifact.descriptor.known("/imperfection") not in (None, "none"):
@@ -138,7 +145,16 @@ def _resampled(log: Trace, rate_hz: int, frames: int) -> Trace:
 def perturb_wav(pcm: bytes, sound: PcmFormat, plan: ImperfectionPlan) -> tuple[bytes, list[dict[str, Any]]]:
     """Apply a plan to PCM of any engine; the library call behind `perturb`, without a file.
 
-    Returns the PCM and one row for every opportunity, as trace `imperfection` has them.
+    Args:
+        pcm: Interleaved little-endian signed integers.
+        sound: Rate in Hz, channels and bytes per sample of `pcm`.
+        plan: The layers and the seed.
+
+    Returns:
+        The PCM, and one row of trace `imperfection` for every opportunity.
+
+    Raises:
+        Refused: A layer is of a stage that samples do not have, or a clip has another format.
     """
     layers, clips = _with_clips(plan, sound)
     return apply(pcm, sound, layers, plan.seed, clips)

@@ -52,7 +52,16 @@ class ImperfectionPlan:
 
 
 def load_plan(path: Path | str) -> ImperfectionPlan:
-    """Read a plan; raises NotFound or NotReadable, and Refused with the layer and the word that is wrong."""
+    """Read a plan of controlled imperfection.
+
+    Args:
+        path: A TOML file; its clips lie relative to its folder.
+
+    Raises:
+        NotFound: There is no such file.
+        NotReadable: It cannot be read.
+        Refused: A layer is wrong; the message names the layer and the word.
+    """
     try:
         with FileSource(path) as file:
             data = file.read_at(0, min(file.size, _LIMIT_BYTES))
@@ -66,7 +75,15 @@ def load_plan(path: Path | str) -> ImperfectionPlan:
 
 
 def plan_of(value: dict[str, Any], folder: str = ".") -> ImperfectionPlan:
-    """Return the plan of a parsed file; clips lie relative to `folder`. Raises Refused."""
+    """Return the plan of a parsed file.
+
+    Args:
+        value: What TOML or JSON holds.
+        folder: The folder that clips are relative to.
+
+    Raises:
+        Refused: A layer is wrong; the message names the layer and the word.
+    """
     unknown = sorted(value.keys() - {"seed", "layer"})
     if unknown or not value.get("layer"):
         raise Refused("not a plan", found=unknown or "no layer", expected="seed and at least one [[layer]]")

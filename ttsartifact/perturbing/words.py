@@ -25,13 +25,21 @@ _TRIGGERS = frozenset({"per_word_ppm", "at", "markov"})
 
 
 def perturb_text(text: str, layers: Sequence[Mapping[str, Any]], seed: str) -> tuple[str, list[dict[str, Any]]]:
-    """Return the text with the events of its layers of stage `text`, and a row of the log for every word.
+    """Apply the layers of stage `text` to a text.
 
-    `layers` is the whole list of /imperfection/layers. `filled_pause` puts `params.word` (um) and a comma before a
-    word, `word_repetition` says the word `params.times` (1) times more. A word is what stands between white space.
-    Each layer changes what the one before it made.
+    `filled_pause` puts `params.word` (um) and a comma before a word; `word_repetition` says the word `params.times` (1)
+    times more. A word is what stands between white space. Each layer changes what the one before it made.
 
-    Raises Refused for another kind of stage `text`, or a trigger that does not count words.
+    Args:
+        text: The text as the user wrote it.
+        layers: The whole list of `/imperfection/layers`.
+        seed: The seed as the artifact states it.
+
+    Returns:
+        The text to speak, and one row of trace `imperfection` for every word.
+
+    Raises:
+        Refused: A layer is of another kind of stage `text`, or its trigger does not count words.
     """
     rows: list[dict[str, Any]] = []
     for place, layer in enumerate(layers):
@@ -42,7 +50,15 @@ def perturb_text(text: str, layers: Sequence[Mapping[str, Any]], seed: str) -> t
 
 
 def event_row(layer: int, index: int, u: int, *, fired: bool, **known: Any) -> dict[str, Any]:
-    """Return a row of trace `imperfection`; what is not known is null."""
+    """Return a row of trace `imperfection`; a column that is not named is null.
+
+    Args:
+        layer: Index of the layer in `/imperfection/layers`.
+        index: Index of the opportunity.
+        u: The draw, an integer of 53 bits.
+        fired: Whether the event happened.
+        **known: Other columns of the trace by name.
+    """
     row: dict[str, Any] = dict.fromkeys(TRACE_COLUMNS["imperfection"])
     return row | {"layer": layer, "opp_index": index, "u": u, "fired": int(fired), "realised": "unknown"} | known
 

@@ -17,13 +17,19 @@ __all__ = ["read_range"]
 
 
 def read_range(artifact: Artifact, offset: int, size: int) -> bytes:
-    """Return `size` bytes of the bare file from `offset`, every one of them verified against `/audio/leaves`.
+    """Return bytes of the bare file, every one of them verified against `/audio/leaves`.
 
     Only the leaves that the range touches are read and hashed. That these are the leaves of the recorded file follows
-    from `artifact_id`, which the caller compares with the run that it means; a full verification asks HSH20.
+    from `artifact_id`, which the caller compares with the run that is meant; a full verification checks HSH20.
 
-    Raises Refused where the run states no leaves or the range is not inside the file, Damaged where the part is not
-    the one that the descriptor binds or a leaf has other bytes.
+    Args:
+        artifact: The opened artifact.
+        offset: First byte, counted from 0.
+        size: How many bytes.
+
+    Raises:
+        Refused: The run states no leaves, or the range is not inside the file.
+        Damaged: The part is not the one that the descriptor binds, or a leaf has other bytes.
     """
     audio = JoinedSource(artifact.audio)
     if offset < 0 or size < 0 or offset + size > audio.size:

@@ -70,19 +70,36 @@ def record_command(
     running: int | None = None,
     **stated: Unpack[Stated],
 ) -> Packed:
-    """Run `argv` once, record it and write the artifact `out`.
+    """Run a command once, record what it delivers and write the artifact.
 
-    `pcm` states raw PCM on stdout; `suffix` is that of the file a command with {out} writes, else the carrier's own;
-    `repeat` runs the command a second time and keeps whether the audio was the same; `repair_header` gives a streamed
-    WAV its lengths and notes it; `unsafe_text` lets a text that begins with `-` or `@`, or that stands in a shell's
-    program, be what it is there; `include_paths` leaves absolute paths in the recorded argv; `waiting` and `running`
-    are the load that the request met, where the command is a client of a server. What only the caller can know is
-    `stated`. A command of a known shape (shapes.toml) gets its text on stdin where no argument holds it, and says
-    itself what its options and its voice's files tell.
+    A command of a known shape (shapes.toml) gets its text on stdin where no argument holds it, and states itself what
+    its options and the files of its voice say.
 
-    Raises CommandFailed, with its address and the journal's path, when the command delivers no audio; no artifact is
-    left then, and what the command wrote is kept beside the journal. Raises Refused for an order that makes no sense,
-    and for a condition that no artifact could hold, before anything runs.
+    Args:
+        argv: The command; `{text}` and `{out}` in it stand for the text and for the file that it writes.
+        text: What is spoken.
+        out: The artifact to write.
+        pcm: Format of raw PCM on stdout, such as `s16le:22050:1`.
+        suffix: Suffix of the file that a command with `{out}` writes; the carrier's own by default.
+        text_on_stdin: Whether the command reads the text from stdin.
+        timeout_s: Seconds after which the command is ended; no limit by default.
+        repair_header: Whether a streamed WAV gets its lengths, which the artifact states.
+        unsafe_text: Whether a text may begin with `-` or `@`, or stand in a shell's program.
+        repeat: Whether the command is run a second time to state whether the audio was the same.
+        include_paths: Whether absolute paths stay in the recorded argv.
+        sensor: What is sampled; the GPU's by default.
+        clock: The clocks; the system's by default.
+        period_ns: Nanoseconds between two samples.
+        replace: Whether a file `out` may be written over.
+        say: Called with each warning.
+        waiting: Requests that waited when this one came, where the command is a client of a server.
+        running: Requests that were being served then.
+        **stated: What only the caller can know, such as `notes` or `seeds`.
+
+    Raises:
+        CommandFailed: The command delivers no audio. No artifact is left; what the command wrote is kept beside the
+            journal, which the error names.
+        Refused: The order makes no sense, or a condition could not stand in an artifact; nothing was run.
     """
     stated = spelled_out(stated)
     known = known_command(argv)

@@ -76,17 +76,38 @@ class Recorder:
         running: int | None = None,
         **stated: Unpack[Stated],
     ) -> None:
-        """Take what will be recorded. `stated` is what only the caller knows; see `Stated` for its fields.
+        """Take what will be recorded; nothing is opened before the block is entered.
 
-        Without `sample_rate_hz` the chunks have to tell it, as (rate, samples) or by an attribute.
-        `waiting` and `running` are the load that the request meets, where `submit` does not say it.
-        A recorder `beside` one that was entered before records a request of the same batch, on that one's timebase
-        and with its sensor. All of them are closed before the first one finishes.
+        Args:
+            out: The artifact to write.
+            text: What is spoken.
+            sample_rate_hz: Frames per second; without it the chunks have to state it, as (rate, samples) or by an
+                attribute.
+            channels: Samples per frame.
+            subtype: How samples are stored, such as `pcm_s16` or `pcm_f32`.
+            roles: What each channel is (clause 6.9), where it is not plain mono or stereo.
+            sensor: What is sampled; the GPU's by default.
+            clock: The clocks; the system's by default.
+            period_ns: Nanoseconds between two samples of the sensor.
+            observer: Where the times are taken (clause 7.4).
+            semantics: What the time of a chunk means (clause 7.4).
+            includes: What the times include beyond the engine's own work.
+            replace: Whether a file `out` may be written over.
+            on_error: With `log`, what goes wrong after the block was entered is handed to `say`: the audio goes on to
+                the listener, `chunk` and the end of the block raise nothing, and `fault` holds the error. With `raise`
+                they raise it. `finish` always does.
+            say: Called with each warning.
+            beside: A recorder that was entered before; this one then records a request of the same batch, on its
+                timebase and with its sensor. All of them are closed before the first one finishes.
+            waiting: Requests that waited when this one came, where `submit` does not state it.
+            running: Requests that were being served then.
+            **stated: What only the caller can know; `Stated` has the fields.
 
-        What is wrong with the call is raised here and on entering the block, before the engine is asked. What goes
-        wrong afterwards is logged by `say`, with `on_error="log"`: the audio goes on to whoever listens, `chunk` and
-        the end of the block raise nothing, and `fault` holds the error. With "raise" they raise it. `finish` always
-        does.
+        Raises:
+            Refused: The call makes no sense; nothing was asked of the engine yet.
+
+        Example:
+            `with Recorder("run.tts.wav", text="Hello.", sample_rate_hz=24_000) as recorder: ...`
         """
         _require_call(out, subtype, on_error)
         self.packed: Packed | None = None
@@ -117,7 +138,8 @@ class Recorder:
     def __enter__(self) -> Self:
         """Check what is stated, open the files and start the sensors; the clock runs from here.
 
-        Raises Refused for a condition that no artifact could hold, with an example of the right form.
+        Raises:
+            Refused: A condition could not stand in an artifact; the error has an example of the right form.
         """
         self._clips = [(reference, reference.read()) for reference in self._stated.get("references", ())]
         require_sound(self._stated, self._text, self._clips)
@@ -175,7 +197,12 @@ class Recorder:
         raise Refused("the recording has not ended", where=self._run.out, expected="the end of the with block")
 
     def submit(self, *, waiting: int | None = None, running: int | None = None) -> None:
-        """Stamp the hand-over to the engine, and the load that it meets when the caller knows it."""
+        """Take the time of the hand-over to the engine.
+
+        Args:
+            waiting: Requests that wait, without this one.
+            running: Requests that are being served.
+        """
         load = (waiting, running) if (waiting, running) != (None, None) else self._load
         if load != (None, None):
             self._run.queue_depth(*load)
@@ -192,11 +219,13 @@ class Recorder:
     def chunk(self, pcm: Any, frames: int | None = None) -> None:
         """Take audio that has just become complete in host memory.
 
-        Bytes are PCM in the recorder's own format, wherever the transport cut them; headers of WAV files in between
-        are taken off. Arrays and tensors are int16, int32 or float of the shape (frames,), (frames, channels) or
-        (channels, frames). Floats are converted here, and those outside full scale are counted before they are cut.
-        Pairs (rate, samples) and the result objects of speech libraries are taken too; an item without audio is
-        logged as an event.
+        Args:
+            pcm: Bytes are PCM in the recorder's own format, wherever the transport cut them; headers of WAV files in
+                between are taken off. Arrays and tensors are int16, int32 or float of the shape (frames,), (frames,
+                channels) or (channels, frames). Floats are converted here, and those outside full scale are counted
+                before they are clipped. Pairs (rate, samples) and the result objects of speech libraries are taken
+                too; an item without audio is logged as an event.
+            frames: How many frames the caller states that there are, to be checked.
         """
         if os.getpid() != self._process:
             return
@@ -211,19 +240,40 @@ class Recorder:
             self._run.timebase.keep(t_ns)
 
     def queue_depth(self, waiting: int | None, running: int | None) -> None:
-        """Log the engine's load as it changes: requests that wait (without this one) and those that compute."""
+        """Log the engine's load as it changes.
+
+        Args:
+            waiting: Requests that wait, without this one; None is not known.
+            running: Requests that are being served; None is not known.
+        """
         self._run.queue_depth(waiting, running)
 
     def batch(self, size: int, index: int) -> None:
-        """State the batch that this request computed in, and its place there; both change the samples."""
+        """State the batch that this request was computed in; both facts change the samples.
+
+        Args:
+            size: Requests in the batch.
+            index: This request's place, counted from 0.
+        """
         self._run.batch(size, index)
 
     def event(self, kind: str, detail: str = "") -> None:
-        """Log that something happened."""
+        """Log that something happened now.
+
+        Args:
+            kind: What happened, in one word for programs.
+            detail: A sentence for people.
+        """
         self._run.event(kind, detail)
 
     def channel(self, name: str, *, unit: str, **facts: Any) -> Channel:
-        """Return a trace of the caller's own, on the run's timebase."""
+        """Return a trace of the caller's own, on the run's timebase.
+
+        Args:
+            name: The channel's name.
+            unit: Its unit, such as `mW` or `count`.
+            **facts: Further members of its entry in `/channels`.
+        """
         return self._run.channel(name, unit=unit, **facts)
 
     def close(self) -> None:
@@ -232,9 +282,13 @@ class Recorder:
             self._close_wave()
 
     def finish(self, **stated: Unpack[Stated]) -> Packed:
-        """Pack the run, and return what was written. `stated` adds what became known only at the end.
+        """Pack the run, and return what was written.
 
-        Raises what went wrong with the recording, now or before; what was delivered is then kept beside the journal.
+        Args:
+            **stated: What became known only at the end; `Stated` has the fields.
+
+        Raises:
+            TtsArtifactError: The recording failed, now or before; what was delivered is kept beside the journal.
         """
         try:
             self._require_no_fault()

@@ -81,10 +81,16 @@ class _Journalled:
 def recover(
     journal: str | os.PathLike[str], out: str | os.PathLike[str] | None = None, *, replace: bool = False
 ) -> Packed:
-    """Make an artifact of an unfinished recording: of its journal and of the file that the journal names.
+    """Make an artifact of an unfinished recording: of its journal and of the audio that the journal names.
 
-    `out` is the output that the recording was to have, where it is not said. Both files are left where they are.
-    Raises Refused for a journal that is none, and CommandFailed where nothing was delivered.
+    Args:
+        journal: The journal; it and the audio stay where they are.
+        out: The artifact to write; by default the one that the recording was to have.
+        replace: Whether a file `out` may be written over.
+
+    Raises:
+        Refused: The file is not a journal, or `out` exists.
+        CommandFailed: Nothing was delivered.
     """
     run = _read(os.fspath(journal))
     target = os.fspath(out) if out is not None else os.path.join(run.folder, run.out)

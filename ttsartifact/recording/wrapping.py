@@ -35,9 +35,17 @@ def wrap_iterator(
 ) -> Generator[Chunk, None, None]:
     """Pass on the chunks of an engine and record them; the artifact is written when the last one was taken.
 
-    A function that returns the chunks is called after t_submit was stamped, so that nothing it does stays outside. An
-    iterator that raises, or is left before its end, leaves a journal, what was delivered, and no artifact. `options`
-    are those of `Recorder`; what is wrong with them is raised here, before anything is iterated.
+    An iterator that raises, or is left before its end, leaves a journal, what was delivered, and no artifact.
+
+    Args:
+        chunks: The engine's chunks, or a function that returns them. The function is called after `t_submit` was taken,
+            so that all of its work is inside the run.
+        out: The artifact to write.
+        text: What is spoken.
+        **options: Those of `Recorder`; a wrong one is raised here, before anything is iterated.
+
+    Example:
+        `for chunk in wrap_iterator(engine.stream, "run.tts.wav", text="Hello.", sample_rate_hz=24_000): ...`
     """
     return _recorded(chunks, Recorder(out, text=text, **options))
 
@@ -81,9 +89,15 @@ def wrap_async_iterator(
     text: str | bytes,
     **options: Any,
 ) -> AsyncGenerator[Chunk, None]:
-    """Do as `wrap_iterator` does, for an engine that is awaited; a coroutine that returns the iterator is awaited too.
+    """Do as `wrap_iterator` does, for an engine that is awaited.
 
     Opening the recording and writing the artifact happen in a thread, so that the event loop goes on.
+
+    Args:
+        chunks: The engine's chunks, or a function that returns them; a coroutine that returns them is awaited too.
+        out: The artifact to write.
+        text: What is spoken.
+        **options: Those of `Recorder`.
     """
     return _recorded_async(chunks, Recorder(out, text=text, **options))
 
@@ -175,15 +189,19 @@ class _Awaited:
 def record_tts(
     out: str | os.PathLike[str] | Callable[[str], str | os.PathLike[str]], **options: Any
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Decorate a function that takes a text first: each call to its end writes one artifact.
+    """Decorate a function that takes a text first: each completed call writes one artifact.
 
-    A generator stays one, an async generator too: they are recorded chunk by chunk. A function that returns its sound
+    A generator stays a generator, an async one too, and is recorded chunk by chunk. A function that returns its sound
     (bytes, an array, a pair with the rate, a result object) is recorded as one chunk and returns what it returned; one
-    that returns an iterator returns an iterator. `out` is a path, or a function from the text to one. `options` are
-    those of `Recorder`.
+    that returns an iterator returns an iterator. The function is stated as the run's factory, by which
+    `rerun --factory` makes the run again; the other arguments of a call are its parameters, and a `seed` its seed.
 
-    The function is stated as the run's factory, by which `rerun --factory` makes it again, and the other arguments of
-    a call as its parameters, a `seed` as its seed; `factory=` and `params=` say more.
+    Args:
+        out: A path, or a function from the text to one.
+        **options: Those of `Recorder`; `factory=` and `params=` replace what is found.
+
+    Example:
+        `@record_tts("run.tts.wav", sample_rate_hz=24_000)`
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:

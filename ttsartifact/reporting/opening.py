@@ -18,14 +18,23 @@ __all__ = ["open_artifact"]
 
 
 def open_artifact(path: str | os.PathLike[str]) -> Artifact:
-    """Open the one run of `path`; `set.tts.parquet#3` is the one in row 3 of a data set, counted from 0.
+    """Open the one run of a file. Nothing is verified.
 
-    Nothing is verified. As the last line of a cell, a notebook shows the run: player, picture and conditions; the
-    picture needs `pip install "ttsartifact[analysis]"`.
+    As the last line of a cell, a notebook shows the run: player, picture and conditions; the picture needs
+    `pip install "ttsartifact[analysis]"`.
 
-    Raises NotAnArtifact, Damaged, InvalidDescriptor, TooLarge or Refused, each with its address.
+    Args:
+        path: An artifact in any carrier; `set.tts.parquet#3` is row 3 of a data set, counted from 0.
 
-    Example: `open("run.tts.wav").descriptor.at("/pins/engine")`
+    Raises:
+        NotAnArtifact: The file carries no artifact.
+        Damaged: The structure of the file does not hold.
+        InvalidDescriptor: The descriptor breaks the schema.
+        TooLarge: The file is over a limit of the reader.
+        Refused: The file holds several runs and no row is named.
+
+    Example:
+        `open("run.tts.wav").descriptor.at("/pins/engine")`
     """
     draws_with(_drawn)
     return reading.open_artifact(path)

@@ -45,14 +45,24 @@ def rerun_factory(
     replace: bool = False,
     on_plan: Callable[[Plan], None] | None = None,
 ) -> Rerun:
-    """Make the run of `path` again with a function of the asker's: itself, or by its name `package.module:function`.
+    """Make a run again with a Python function of the caller, and compare.
 
-    It is called with the text, and with those of the run's parameters, `seed`, `lang` and `references` (paths) that
-    it takes by name; `parameters` replaces single ones. It returns its sound at once, or an iterator of chunks, be
-    they awaited. A module of the current folder is found too, as `python -m` finds it.
+    Args:
+        path: The artifact.
+        factory: The function, or its name `package.module:function`; a module of the current folder is found too. It is
+            called with the text and with those of the run's parameters, `seed`, `lang` and `references` (paths) that it
+            takes by name. It returns its sound, or an iterator of chunks, awaited or not.
+        text: The text, where the artifact does not hold it.
+        references: Reference clips, where the artifact does not hold them.
+        parameters: Parameters that replace those of the run; the comparison names them.
+        keep: Where the new artifact is kept; by default it is not.
+        replace: Whether a file `keep` may be written over.
+        on_plan: Called with the plan first; raising there stops everything.
 
-    Raises Refused for an artifact that does not verify and for a name of another form, Unavailable for a function
-    that cannot be imported, and CommandFailed for one that raises or delivers no audio.
+    Raises:
+        Refused: The artifact does not verify, or the name has another form.
+        Unavailable: The function cannot be imported.
+        CommandFailed: The function raises, or delivers no audio.
     """
     first = verified(path)
     require_space(keep, replace=replace)

@@ -51,13 +51,27 @@ def rerun_command(
     replace: bool = False,
     on_plan: Callable[[Plan], None] | None = None,
 ) -> Rerun:
-    """Make the run of `path` again with the asker's own command, in which {out}, {text} and {ref} stand for ours.
+    """Make a run again with a command of the caller, and compare.
 
-    It runs as the asker, in the asker's folder and environment, as `record` ran it; `pcm`, `text_on_stdin`,
-    `repair_header` and `unsafe_text` are those of `record`. `on_plan` is called before, and stops everything by
-    raising.
+    The command runs as the caller, in the caller's folder and environment, as `record` runs it.
 
-    Raises Refused for an artifact that does not verify and CommandFailed for a command that delivers no audio.
+    Args:
+        path: The artifact.
+        argv: The command; `{out}`, `{text}` and `{ref}` stand for our files.
+        text: The text, where the artifact does not hold it.
+        references: Reference clips, where the artifact does not hold them.
+        pcm: As for `record_command`.
+        text_on_stdin: As for `record_command`.
+        repair_header: As for `record_command`.
+        unsafe_text: As for `record_command`.
+        wall_s: Seconds after which the command is ended.
+        keep: Where the new artifact is kept; by default it is not.
+        replace: Whether a file `keep` may be written over.
+        on_plan: Called with the plan first; raising there stops everything.
+
+    Raises:
+        Refused: The artifact does not verify.
+        CommandFailed: The command delivers no audio.
     """
     first = verified(path)
     require_space(keep, replace=replace)
@@ -108,13 +122,29 @@ def rerun_runner(
     replace: bool = False,
     on_plan: Callable[[Plan], None] | None = None,
 ) -> Rerun:
-    """Make the run of `path` again with an installed runner: the one the asker names, or the one that made it.
+    """Make a run again with an installed runner, and compare.
 
-    The runner works in a child process without network, home or credentials. Its parameters and seeds are the run's,
-    checked against the runner's own description; `parameters` replaces single ones, and the difference is told.
-    A run of an adapted voice needs its delta among `weights`; the base may be the runner's own. `readapt` first makes
-    the adaptation again, by the adapter of the runner's name, from clips that are given or embedded.
-    Raises Unavailable for a runner that the asker names and that is not installed; see also `rerun_command`.
+    The runner works in a child process without network, home or credentials. Its parameters and seeds are those of the
+    run, checked against the runner's own description. A run of an adapted voice needs its delta among `weights`.
+
+    Args:
+        path: The artifact.
+        runner: The runner's name; by default the one that made the run.
+        text: The text, where the artifact does not hold it.
+        references: Reference clips, where the artifact does not hold them.
+        weights: A file or a folder of weights; the base may be the runner's own.
+        parameters: Parameters that replace those of the run; the comparison names them.
+        readapt: Whether the adaptation is made again first, from clips that are given or embedded.
+        consent: The level up to which the artifact may decide what is run.
+        limits: Time and memory of the child process.
+        keep: Where the new artifact is kept; by default it is not.
+        replace: Whether a file `keep` may be written over.
+        on_plan: Called with the plan first; raising there stops everything.
+
+    Raises:
+        Refused: The artifact does not verify, or consent is missing.
+        Unavailable: The runner that the caller names is not installed.
+        CommandFailed: The runner delivers no audio.
     """
     require(consent)
     first = verified(path)

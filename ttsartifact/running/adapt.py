@@ -35,11 +35,22 @@ def adapt_voice(
     replace: bool = False,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Adapted:
-    """Adapt with the installed adapter `name` to `clips` and write the delta `out`, whole or not at all.
+    """Adapt with the installed adapter `name` to clips of a speaker and write the delta, whole or not at all.
 
-    `weights` are files to start from by name, where not from the adapter's own base. `on_step` is called with the
-    steps done and the steps at most. Raises Unavailable for an adapter or a part of it that is not installed, Refused
-    for what it does not take, and CommandFailed when what it states of its delta does not hold.
+    Args:
+        name: The adapter's name under the entry points `ttsartifact.adapters`.
+        clips: The target's clips with their transcripts, in the order of the chain.
+        out: The delta to write (safetensors).
+        seed: Seeds every draw of the adaptation.
+        parameters: The adapter's own parameters; its defaults hold for the others.
+        weights: Files to start from by name, where not from the adapter's own base.
+        replace: Whether a file `out` may be written over.
+        on_step: Called with the steps done and the steps at most.
+
+    Raises:
+        Unavailable: The adapter or a part of it is not installed.
+        Refused: The adapter does not take a clip or a parameter, or `out` exists.
+        CommandFailed: What the adapter states of its delta does not hold.
     """
     adapter = load_adapter(name)
     info = adapter.describe()

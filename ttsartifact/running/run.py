@@ -37,11 +37,22 @@ def run_runner(
     options: RunOptions | None = None,
     **stated: Unpack[Stated],
 ) -> Packed:
-    """Synthesise `text` with the installed runner `name` and write the artifact `out`.
+    """Synthesise a text with an installed runner and write the artifact.
 
-    `options` say how; `stated` is what only the caller knows (notes, attempt, session, lang and so on).
-    Raises Unavailable for a runner or a part of it that is not installed, Refused for a parameter that it does not
-    have, and CommandFailed when it delivers no audio.
+    Args:
+        name: The runner's name under the entry points `ttsartifact.runners`.
+        text: What is spoken.
+        out: The artifact to write.
+        options: How: parameters, seeds, references, device, sensor.
+        **stated: What only the caller can know (notes, attempt, session, lang and so on).
+
+    Raises:
+        Unavailable: The runner or a part of it is not installed.
+        Refused: The runner does not have a parameter, or `out` exists.
+        CommandFailed: The runner delivers no audio.
+
+    Example:
+        `run_runner("stable-tts", "Hello.", "run.tts.wav")`
     """
     (packed,) = run_batch(name, [text], [out], options, **stated)
     return packed
@@ -54,11 +65,22 @@ def run_batch(
     options: RunOptions | None = None,
     **stated: Unpack[Stated],
 ) -> list[Packed]:
-    """Synthesise several texts as one batch and write an artifact of each, in order.
+    """Synthesise several texts as one batch and write one artifact per text, in order.
 
-    Everything but the text is shared, the clock and the sensor too; each artifact states the batch and its place
-    there, and its chunks have the times at which they came. See `run_runner`, which is a batch of one.
-    Raises Refused for more texts than the runner computes together.
+    Everything but the text is shared, the clock and the sensor too. Each artifact states the batch and its place there,
+    and its chunks have the times at which they came. `run_runner` is a batch of one.
+
+    Args:
+        name: The runner's name under the entry points `ttsartifact.runners`.
+        texts: What is spoken.
+        outs: The artifacts to write, one per text.
+        options: How: parameters, seeds, references, device, sensor.
+        **stated: What only the caller can know.
+
+    Raises:
+        Unavailable: The runner or a part of it is not installed.
+        Refused: There are more texts than the runner computes together, or it does not have a parameter.
+        CommandFailed: The runner delivers no audio.
     """
     _refuse_options(stated)
     options = options or RunOptions()

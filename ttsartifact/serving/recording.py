@@ -45,13 +45,25 @@ def record_http(
     say: Callable[[str], None] = say_by_logging,
     **stated: Unpack[Stated],
 ) -> Packed:
-    """Send `wanted` once, record the answer as it comes and write the artifact `out`.
+    """Send one request to a speech server, record the answer as it comes and write the artifact.
 
-    `pcm` is the format of raw samples, where the server does not state it; `in_flight` is how many other requests
-    the caller knows to be unfinished. What the server states of itself is kept, and what the caller states goes
-    before it. Whoever calls has asked `require_allowed` whether the address may be spoken to.
+    The caller has checked with `require_allowed` that the address may be spoken to.
 
-    Raises CommandFailed where no audio came, with the status and the server's words; what came is kept beside `out`.
+    Args:
+        wanted: Address, model, voice and text.
+        out: The artifact to write.
+        pcm: Format of raw samples, where the server does not state it.
+        in_flight: How many other requests of the caller are unfinished.
+        sensor: What is sampled; the GPU's by default.
+        clock: The clocks; the system's by default.
+        period_ns: Nanoseconds between two samples.
+        replace: Whether a file `out` may be written over.
+        say: Called with each warning.
+        **stated: What only the caller can know; it goes before what the server states of itself.
+
+    Raises:
+        CommandFailed: No audio came; the error holds the status and the server's words, and what came is kept beside
+            `out`.
     """
     require_library()
     require_room(out, replace=replace)

@@ -13,7 +13,15 @@ REASONS = ("not_measured", "not_applicable", "withheld", "unknown")
 
 
 def absent(reason: str, detail: str | None = None) -> dict[str, Any]:
-    """Return the value that says aloud that there is none (clause 4.4)."""
+    """Return the value that states that there is none (clause 4.4), which a missing key never does.
+
+    Args:
+        reason: One of the format's words, `not_measured`, `not_applicable`, `withheld` or `unknown`.
+        detail: A sentence for people, where the word is not enough.
+
+    Example:
+        `absent("unknown", "the server does not say")`
+    """
     if reason not in REASONS:
         raise ValueError(f"reason {reason!r} is none of {', '.join(REASONS)}")
     return {"value": None, "reason": reason} | ({"detail": detail} if detail else {})

@@ -41,13 +41,29 @@ def verify(
     among: Collection[str] = (),
     rows: tuple[int, int] | None = None,
 ) -> tuple[Report, ...]:
-    """Verify every run of `path` against all rules; never raises for a bad artifact, only for misuse.
+    """Verify every run of a file against all rules. A bad artifact never raises; it gets findings.
 
-    `text` and `references` are what the asker holds; `level` and `profiles` demand more than the run claims; `ignore`
-    maps rule ids to the reason why they are not counted. `quick` asks sizes and structure only, and hashes nothing.
-    `trust` says whose attestations count, and `log` is the run log that the asker holds (clause 10.7). `among` names
-    the files of the data set that the runs are part of, where it is more than this file. Of a data set `rows` names a
-    first row and the one behind the last, where not all are asked.
+    Args:
+        path: The file; `set.tts.parquet#3` is row 3 of a data set.
+        text: The text that the caller holds.
+        references: Reference clips that the caller holds, by id.
+        level: A level that is demanded, whatever the run claims.
+        profiles: Profiles that are demanded likewise.
+        ignore: Why a finding of a rule is not counted, by rule id.
+        quick: Check sizes and structure only, and hash nothing.
+        trust: Whose attestations count (clause 10.7).
+        log: The run log that the caller holds (clause 10.7).
+        among: Files of the data set that the runs are part of, where it is more than this file.
+        rows: First row and the one after the last, where not all rows of a data set are wanted.
+
+    Returns:
+        One report per run.
+
+    Raises:
+        Refused: An argument makes no sense, such as an unknown level.
+
+    Example:
+        `[report.verdict for report in verify("run.tts.wav")]`
     """
     return tuple(
         _reports(
@@ -72,7 +88,15 @@ def _quick() -> frozenset[str]:
 
 
 def validate(path: str | os.PathLike[str], *, rows: tuple[int, int] | None = None) -> tuple[Report, ...]:
-    """Check structure and schema of every run of `path`, hashing nothing. The verdict is left open; `rows` as above."""
+    """Check structure and schema of every run of a file; nothing is hashed and the verdict stays open.
+
+    Args:
+        path: The file.
+        rows: First row and the one after the last, of a data set.
+
+    Returns:
+        One report per run.
+    """
     return tuple(_reports(path, families=_STRUCTURE, rows=rows))
 
 
