@@ -1,6 +1,7 @@
-"""Writes the JSON twins of rules.toml and of registries, for readers without a TOML parser.
+"""Writes the JSON twin of every TOML file of the specification, for readers without a TOML parser.
 
-Start-up of a verifier reads them on every call, and JSON parses ten times faster than TOML. `--check` only compares.
+Start-up of a verifier reads them on every call, and JSON parses ten times faster than TOML. The wheel carries the
+twins alone. `--check` only compares.
 """
 
 from __future__ import annotations
@@ -23,16 +24,11 @@ FIELDS = (
 OPTIONAL = ("reads", "needs_schema", "asked", "quick", "grades", "inconclusive")
 
 
-def rendered() -> str:
-    """Return what rules.json must hold: rules.toml, each rule's fields in one order, a rule a line."""
-    catalogue = tomllib.loads((SPEC / "rules.toml").read_text(encoding="utf-8"))
-    rules = ",\n".join("    " + json.dumps(_ordered(entry), ensure_ascii=False) for entry in catalogue["rule"])
-    return f'{{\n  "version": {json.dumps(catalogue["version"])},\n  "rule": [\n{rules}\n  ]\n}}\n'
-
-
-def registry(name: str) -> str:
-    """Return what registry/`name`.json must hold: the TOML, a table a line."""
-    parsed = tomllib.loads((SPEC / "registry" / f"{name}.toml").read_text(encoding="utf-8"))
+def rendered(path: Path) -> str:
+    """Return what the twin of a TOML file must hold: a table a line, a rule's fields in one order."""
+    parsed = tomllib.loads(path.read_text(encoding="utf-8"))
+    if path == SPEC / "rules.toml":
+        parsed["rule"] = [_ordered(entry) for entry in parsed["rule"]]
     lines = []
     for key, value in parsed.items():
         if isinstance(value, list) and all(isinstance(entry, dict) for entry in value):
@@ -43,21 +39,9 @@ def registry(name: str) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-TWINS: dict[str, Callable[[], str]] = {"rules.json": rendered} | {
-    f"registry/{name}.json": partial(registry, name)
-    for name in (
-        "claim_metrics",
-        "conditions",
-        "devices",
-        "families",
-        "figures",
-        "lists",
-        "metrics",
-        "privacy",
-        "profiles",
-        "serving",
-        "stages",
-    )
+TWINS: dict[str, Callable[[], str]] = {
+    path.relative_to(SPEC).with_suffix(".json").as_posix(): partial(rendered, path)
+    for path in sorted(SPEC.rglob("*.toml"))
 }
 
 

@@ -2,7 +2,7 @@
 
     python -m reference_runner.laboratory.lexicon_builder --word-list FILE
 
-The word list used for the committed file is SCOWL size 35 (Debian `wamerican-small`); see frontend/LEXICON-NOTICE.txt.
+The word list used for the committed file is SCOWL size 35 (Debian `wamerican-small`); its notice is in NOTICE.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """explain and schema: what a rule, a level, a verdict, an outcome, a profile, a column or an exit code means."""
 
 import json
-import tomllib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -205,9 +204,9 @@ def _other_ids() -> dict[str, _Page]:
                 ("binds", "nothing: a heuristic never decides conformance, a verdict or an exit code"),
             ],
         )
-        for hint in tomllib.loads(_spec.read("hints.toml").decode())["hint"]
+        for hint in _spec.load_json("hints.json")["hint"]
     }
-    left_out = tomllib.loads(_spec.read("rules.toml").decode())["left_out"]
+    left_out = _spec.load_json("rules.json")["left_out"]
     return hints | {entry["id"]: (f"{entry['id']}  is not asked", [("why", entry["reason"])]) for entry in left_out}
 
 
