@@ -134,19 +134,29 @@ def gated(folder: Path, *, name: str = "run.tts.wav", **edits: Any) -> Path:
     return kit.artifact(folder, name=name, run=kit.draft(gate=GATE), patch=kit.put(**gate))
 
 
-def sent(folder: Path, *, tool: str = "0.0.1", traces: Callable[[dict[str, Any]], None] | None = None) -> Path:
-    """Write a run of three packets, the second of which is lost, by a decoder that nobody has."""
+def sent(
+    folder: Path,
+    *,
+    tool: str = "0.0.1",
+    bitrate_bps: int = 16_000,
+    kind: str = "packet_loss",
+    traces: Callable[[dict[str, Any]], None] | None = None,
+) -> Path:
+    """Write a run of three packets, the second lost or sent at another bitrate, by a decoder that nobody has."""
+    losing = kind == "packet_loss"
     head = b"OpusHead\x01\x01\x38\x01" + (48_000).to_bytes(4, "little") + bytes(3)
-    packets = [bytes([120, place, 1]) for place in range(3)]
+    sizes = (40, 40, 40) if losing else (40, 60, 60)
+    packets = [bytes([120, place, 1]).ljust(size, b"\0") for place, size in enumerate(sizes)]
     trigger = {"at": [1]}
     layer = {
-        "id": "loss", "stage": "codec", "kind": "packet_loss", "trigger": trigger, "shape": {}, "enabled": True,
-        "method": "ttsa-opus/1", "bitrate_bps": 16_000, "opportunities": 3,
+        "id": "loss", "stage": "codec", "kind": kind, "trigger": trigger, "shape": {}, "enabled": True,
+        "method": "ttsa-opus/1", "bitrate_bps": bitrate_bps, "opportunities": 3,
         "tool": {"name": "PyAV", "version": tool, "build": "of a kit"},
-        "params": {"opus_head": base64.b64encode(head).decode(), "clean_rate_hz": 16_000, "conceal": "silence"},
+        "params": {"opus_head": base64.b64encode(head).decode(), "clean_rate_hz": 16_000, "conceal": "silence"}
+        | ({} if losing else {"bitrates_bps": [24_000]}),
     }  # fmt: skip
     draws = schedule(SEED, layer, 3)
-    lost = {"out_start": 648, "out_end": 1608, "bytes_lost": 3}
+    lost = {"out_start": 648, "out_end": 1608, "bytes_lost": 40 if losing else None}
     known = [{"realised": "exact", "packet_index": place} | (lost if place == 1 else {}) for place in range(3)]
     rows = [row_of(0, k, u, fires, **known[k]) for k, (u, fires) in enumerate(draws)]
     held = Trace("packets", {"layer": [0] * 3, "payload": [base64.b64encode(packet).decode() for packet in packets]})
@@ -164,6 +174,26 @@ def sent(folder: Path, *, tool: str = "0.0.1", traces: Callable[[dict[str, Any]]
         run=base | {"times": base["times"] | {"first_chunk_frames": 1200}},
     )
     return kit.artifact(folder, audio=kit.wav(kit.tone(2400), rate_hz=48_000), run=run, traces=traces)
+
+
+def staged(folder: Path, *, stage: str = "text", kind: str = "token_drop", missing: int = 0) -> Path:
+    """Write a run made imperfect within its engine, whose log and count leave out the last opportunities."""
+    framed = stage in {"mel", "vocoder_state"}
+    layer = {
+        "id": "it", "stage": stage, "kind": kind, "trigger": {"at": [1]}, "shape": {}, "enabled": True,
+        "method": "ttsa-stages/1", "params": {"hop_samples": 100} if framed else {},
+    }  # fmt: skip
+    count = (len(kit.TEXT.split()) if stage == "text" else 8) - missing
+    place = {"out_start": 100, "out_end": 200} if framed else {}
+    drawn = enumerate(schedule(SEED, layer, count))
+    rows = [row_of(0, k, u, fires, **(place if fires else {})) for k, (u, fires) in drawn]
+    plan = {
+        "spec": "ttsa-imperfection/1",
+        "draw": {"algorithm": "sha256-ctr/1", "seed": SEED},
+        "layers": [layer | {"opportunities": count}],
+        "clean_pcm": absent("not_measured"),
+    }
+    return kit.artifact(folder, run=kit.draft(traces=(kit.chunk_log(), log_of(rows)), imperfection=plan))
 
 
 def triggered(trigger: dict[str, Any], *, enabled: bool = True, wrong: bool = False) -> Callable[[Path], Path]:
@@ -364,6 +394,7 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     "IMP10": partial(imperfect, patch=kit.put(imperfection__clean_pcm=absent("not_measured"))),
     "IMP11": partial(imperfect, patch=kit.put(imperfection__clean_frames=...)),
     "IMP15": sent,
+    "IMP16": staged,
     "GAT01": plain(gate=absent("unknown")),
     "GAT02": partial(gated, policy__version="1.4-dev"),
     "GAT03": partial(gated, failed_promotion=1, inputs__1__value_milli=3_499),

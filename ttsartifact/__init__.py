@@ -54,14 +54,14 @@ if TYPE_CHECKING:
     )
     from ttsartifact.formulas.chain import adaptation_chain
     from ttsartifact.formulas.draws import draw, schedule
-    from ttsartifact.formulas.pcm_events import PcmFormat, length_us
+    from ttsartifact.formulas.pcm_kinds import PcmFormat, length_us
+    from ttsartifact.formulas.text_events import event_row, perturb_text
     from ttsartifact.gating.policy_file import load_policy, policy_of
     from ttsartifact.packing.carriers import convert, reattach, strip
     from ttsartifact.packing.judging import Judged, gate
     from ttsartifact.packing.pack import Packed, pack
     from ttsartifact.perturbing.perturb import LayerCount, Perturbed, perturb, perturb_wav
     from ttsartifact.perturbing.plan import ImperfectionPlan, load_plan, plan_of
-    from ttsartifact.perturbing.words import event_row, perturb_text
     from ttsartifact.reading.artifact import Artifact, Parts
     from ttsartifact.reading.ranges import read_range
     from ttsartifact.recording.clock import Clock
@@ -128,8 +128,8 @@ _PLACES = {
     "ttsartifact.serving.request": ("SpeechRequest",),
     "ttsartifact.terms.policy": ("Check", "Policy"),
     "ttsartifact.formulas.draws": ("draw", "schedule"),
-    "ttsartifact.formulas.pcm_events": ("PcmFormat", "length_us"),
-    "ttsartifact.perturbing.words": ("event_row", "perturb_text"),
+    "ttsartifact.formulas.pcm_kinds": ("PcmFormat", "length_us"),
+    "ttsartifact.formulas.text_events": ("event_row", "perturb_text"),
     "ttsartifact.perturbing.plan": ("ImperfectionPlan", "load_plan", "plan_of"),
     "ttsartifact.perturbing.perturb": ("LayerCount", "Perturbed", "perturb", "perturb_wav"),
     "ttsartifact.attesting.checking": ("Attested", "AttestationKind", "Standing"),

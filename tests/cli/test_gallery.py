@@ -9,7 +9,7 @@ import kit
 from imperfect_voice import voice, voiced_run
 
 from ttsartifact.cli import main
-from ttsartifact.formulas.pcm_events import CLIP_KINDS, KINDS, PcmFormat
+from ttsartifact.formulas.pcm_kinds import CLIP_KINDS, KINDS, PcmFormat
 from ttsartifact.perturbing.gallery import gallery
 
 if TYPE_CHECKING:

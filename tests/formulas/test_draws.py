@@ -29,6 +29,7 @@ def test_the_vectors_hold_here() -> None:
 def test_javascript_replays_them(tmp_path: Path) -> None:
     """Forty lines that share no code with ours agree on every vector, and see one that was changed."""
     script = [shutil.which("node"), FIXTURES / "replay_draws.mjs"]
+    assert len(script[1].read_text(encoding="utf-8").splitlines()) <= 40
     done = subprocess.run([*script, VECTORS], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "every schedule is the same\n")
     held = json.loads(VECTORS.read_text(encoding="utf-8"))

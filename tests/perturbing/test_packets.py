@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 import kit
@@ -12,7 +13,7 @@ from imperfect_voice import edited, voice, voiced_run
 
 from ttsartifact.container import opus
 from ttsartifact.errors import Damaged, Refused
-from ttsartifact.formulas.pcm_events import PcmFormat
+from ttsartifact.formulas.pcm_kinds import PcmFormat
 from ttsartifact.perturbing.packets import perturb_packets
 from ttsartifact.perturbing.perturb import perturb
 from ttsartifact.perturbing.plan import plan_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 pytest.importorskip("av", reason="the extra codec is not installed")
 LOSS = {"id": "loss", "stage": "codec", "kind": "packet_loss", "per_packet": Decimal("0.1"), "bitrate_kbps": 16}
 BURSTS = {"p": Decimal("0.05"), "r": Decimal("0.4"), "k": 1, "h": 0}
+SWITCH = {"kind": "bitrate_switch", "params": {"bitrates_bps": [6_000, 64_000]}}
 
 
 def plan(**more) -> object:
@@ -42,8 +44,9 @@ def plan(**more) -> object:
         {"bitrate_kbps": 6},
         {"bitrate_kbps": 64, "per_packet": 0},
         {"per_packet": 1},
+        SWITCH,
     ],
-    ids=["loss", "repeat", "bursts", "at", "6-kbps", "no-loss", "nothing-arrives"],
+    ids=["loss", "repeat", "bursts", "at", "6-kbps", "no-loss", "nothing-arrives", "switch"],
 )
 def test_packets_are_decoded_again(more: dict, tmp_path: Path) -> None:
     """The verdict is INTACT, and the packets that arrived give the file's samples."""
@@ -92,6 +95,32 @@ def test_nothing_of_it_can_be_changed(tmp_path: Path) -> None:
     for name, (change, rule) in cases.items():
         (report,) = verify(edited(made, tmp_path / f"{name}.tts.wav", **change))
         assert rule in kit.failed(report), name
+
+
+def test_a_bitrate_switches_where_the_log_says(tmp_path: Path) -> None:
+    """Each packet has the size of the rate in force; an event moved by a packet, or another list of rates, is seen."""
+    (layer,) = plan(**SWITCH, per_packet=None, at=[10, 30, 50]).layers
+    sent = perturb_packets(voice(), PcmFormat(16_000, 1, 2), layer, "s")
+    sizes = [len(base64.b64decode(each)) for each in sent.packets.columns["payload"]]
+    assert sizes == [40] * 10 + [15] * 20 + [160] * 20 + [40] * 26
+    assert {row["bytes_lost"] for row in sent.rows} == {None}
+    made = perturb(voiced_run(tmp_path), plan(**SWITCH, per_packet=None, at=[10, 30]), tmp_path / "out.tts.wav")
+
+    def later(columns: dict) -> None:
+        columns["fired"][10], columns["fired"][11] = 0, 1
+        for name in ("out_start", "out_end"):
+            columns[name][11], columns[name][10] = columns[name][10] + 960, None
+
+    for change, at, rates in ((later, [11, 30], [6_000, 64_000]), (lambda _: None, [10, 30], [8_000, 64_000])):
+        edit = partial(_with, at=at, rates=rates)
+        (report,) = verify(edited(made.packed.path, tmp_path / "other.tts.wav", change, plan=edit))
+        assert kit.failed(report) == {"IMP15"}
+        assert report.findings[0].message == "a packet is not of the bitrate in force"
+
+
+def _with(value: dict, at: list[int], rates: list[int]) -> None:
+    value["layers"][0]["trigger"]["at"] = at
+    value["layers"][0]["params"]["bitrates_bps"] = rates
 
 
 def test_another_decoder_leaves_it_open(tmp_path: Path) -> None:
@@ -143,6 +172,10 @@ def test_what_is_refused(tmp_path: Path) -> None:
         (plan(kind="dtx_gap"), "stage codec has no kind dtx_gap"),
         (plan(bitrate_kbps=None), "a codec has a bitrate"),
         (plan(per_packet=None, rate_per_min=3), "its trigger does not count packets: found rate_per_min_milli"),
+        (
+            plan(kind="bitrate_switch"),
+            "params.bitrates_bps: found nothing, expected the bitrates to switch to, in turn",
+        ),
         (plan(params={"conceal": "dream"}), "params.conceal: found dream"),
         (plan(bitrate_kbps=3), "Opus is not encoded at this bitrate"),
     ):

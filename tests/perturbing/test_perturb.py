@@ -15,7 +15,9 @@ from imperfect_voice import FRAMES, edited, voice, voiced_run
 
 from ttsartifact.container import canonical
 from ttsartifact.errors import InvalidDescriptor, Refused
-from ttsartifact.formulas.pcm_events import KINDS, PcmFormat, apply, clean_of, digest_of_clip
+from ttsartifact.formulas.pcm_events import apply, clean_of
+from ttsartifact.formulas.pcm_kinds import KINDS, PcmFormat, digest_of_clip
+from ttsartifact.formulas.text_events import perturb_text
 from ttsartifact.perturbing.perturb import perturb, perturb_wav
 from ttsartifact.perturbing.plan import load_plan, plan_of
 from ttsartifact.reading.artifact import open_artifact
@@ -216,6 +218,62 @@ def test_a_library_call_for_any_engine() -> None:
     made, rows = perturb_wav(voice(), MONO, plan)
     assert made == bytes(320) + voice()
     assert [row["out_end"] for row in rows if row["fired"]] == [160]
+
+
+def test_the_later_kinds_do_what_the_clause_says() -> None:
+    """6.7: what restart, resample_warp, f0_jitter, dtx_gap and an underrun put where."""
+
+    def made(kind: str, length_ms: int, at: int = 10, **params: object) -> tuple[bytes, dict]:
+        layer = {"id": "x", "kind": kind, "at": [at], "length_ms": length_ms, "params": params}
+        pcm, rows = perturb_wav(voice(), MONO, plan_of({"seed": "s", "layer": [layer]}))
+        return pcm, rows[at]
+
+    clean, at = voice(), 2 * 1600
+    assert made("restart", 1000)[0] == clean[:at] * 2 + clean[at:]
+    assert made("restart", 50)[0] == clean[:at] + clean[at - 1600 : at] + clean[at:]
+    assert made("restart", 1000, starts=[0, 1500])[0] == clean[:at] + clean[3000:at] + clean[at:]
+    assert made("restart", 1000, starts=[1601])[0] == clean
+    assert made("jitter_buffer_underrun", 20)[0] == clean[:at] + bytes(640) + clean[at:]
+    assert (
+        made("jitter_buffer_underrun", 25, fill="loop")[0] == clean[:at] + (clean[at - 320 : at] * 3)[:800] + clean[at:]
+    )
+    warped, row = made("resample_warp", 100, ratio_milli=2000)
+    assert (row["src_end"] - row["src_start"], row["out_end"] - row["out_start"]) == (1600, 3200)
+    first, second, third = struct.unpack("<3h", clean[at : at + 6])
+    found = struct.unpack("<4h", warped[at : at + 8])
+    assert found == (first, (first + second + 1) // 2, second, (second + third + 1) // 2)
+    assert warped[at + 6400 :] == clean[at + 3200 :]
+    jittered, row = made("f0_jitter", 100, depth_milli=200)
+    assert jittered != clean
+    assert 0 < abs((row["out_end"] - row["out_start"]) - (row["src_end"] - row["src_start"])) < 320
+    gap, row = made("dtx_gap", 100, level_milli=2)
+    noise = struct.unpack("<1600h", gap[at : at + 3200])
+    assert -65 <= min(noise) < -60 < 60 < max(noise) <= 65
+    assert gap[:at] + clean[at : at + 3200] + gap[at + 3200 :] == clean
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "message"),
+    [
+        ("resample_warp", {"ratio_milli": 200}, "layer x: params.ratio_milli: found 200, expected 250 to 4000"),
+        ("f0_jitter", {"depth_milli": 501}, "layer x: params.depth_milli: found 501, expected 0 to 500"),
+        ("jitter_buffer_underrun", {"fill": "dream"}, "layer x: params.fill: found dream, expected silence or loop"),
+        ("restart", {"starts": ["a"]}, "layer x: params.starts are no frames: found ['a']"),
+        ("sound_repetition", {"times": 1 << 40}, f"layer x: an event is too long: found {1600 << 40} frames"),
+    ],
+)
+def test_a_plan_that_asks_for_too_much(kind: str, params: dict, message: str) -> None:
+    """A plan of a stranger is applied within bounds, and says which parameter is wrong."""
+    with pytest.raises(Refused) as error:
+        perturb_wav(voice(), MONO, plan_of({"layer": [{"id": "x", "kind": kind, "at": [0], "params": params}]}))
+    assert str(error.value) == message
+
+
+def test_words_are_left_out() -> None:
+    """6.7: a dropped token is the word and the white space before it."""
+    layer = {"id": "x", "stage": "text", "kind": "token_drop", "at": [1, 3]}
+    text, rows = perturb_text("I was  going home.", plan_of({"layer": [layer]}).layers, "s")
+    assert (text, [row["fired"] for row in rows]) == ("I  going", [0, 1, 0, 1])
 
 
 def test_what_espeak_says_is_made_imperfect(tmp_path: Path) -> None:

@@ -94,7 +94,12 @@ CASES = [
     case("IMP11", "other-length", clean_frames=799),
     kit.Case(rule="IMP14", slug="other-samples", make=imperfect_voice.forged),
     kit.Case(rule="IMP15", slug="fewer-bytes-lost", make=partial(judged.sent, traces=fewer_bytes)),
+    kit.Case(rule="IMP15", slug="other-bitrate", make=partial(judged.sent, bitrate_bps=24_000)),
     kit.Case(rule="IMP15", slug="packets-left-out", make=partial(judged.sent, traces=no_last_packet)),
+    kit.Case(rule="IMP16", slug="a-word-less", make=partial(judged.staged, missing=1)),
+    kit.Case(
+        rule="IMP16", slug="frames-less", make=partial(judged.staged, stage="mel", kind="frame_repeat", missing=2)
+    ),
 ]
 
 
@@ -102,6 +107,62 @@ CASES = [
 def test_breaks(case, tmp_path):
     """Nothing but the rule of the case fails."""
     kit.assert_breaks(case, tmp_path)
+
+
+ONLY_A_RERUN = "how many phones an engine makes of a text is not in the file; a rerun shows it"
+BEFORE_PCM = {
+    # stage and kind: the rule that sees an event moved by a frame, and what is said of a count that is too low
+    ("text", "filled_pause"): ("IMP05", "IMP16"),
+    ("text", "word_repetition"): ("IMP05", "IMP16"),
+    ("text", "token_drop"): ("IMP05", "IMP16"),
+    ("phoneme", "sound_repetition"): ("IMP05", ONLY_A_RERUN),
+    ("phoneme", "token_drop"): ("IMP05", ONLY_A_RERUN),
+    ("duration", "prolongation"): ("IMP05", ONLY_A_RERUN),
+    ("prosody_tokens", "token_swap"): ("IMP05", ONLY_A_RERUN),
+    ("mel", "frame_repeat"): ("IMP05", "IMP16"),
+    ("vocoder_state", "amp_shimmer"): ("IMP05", "IMP16"),
+    ("codec", "packet_loss"): ("IMP15", "IMP15"),
+    ("codec", "bitrate_switch"): ("IMP15", "IMP15"),
+}
+
+
+def of_kind(folder, stage, kind):
+    """Return an honest run with a layer of this stage and kind."""
+    return judged.sent(folder, kind=kind) if stage == "codec" else judged.staged(folder, stage=stage, kind=kind)
+
+
+def moved(columns):
+    """Let the event lie a frame later, or say of a place that it has one."""
+    row = columns["fired"].index(1)
+    columns["out_start"][row] = (columns["out_start"][row] or 0) + 1
+    columns["out_end"][row] = (columns["out_end"][row] or 1) + 1
+
+
+def fewer_rows(columns):
+    for column in columns.values():
+        column.pop()
+
+
+def fewer_stated(plan):
+    plan["layers"][0]["opportunities"] -= 1
+
+
+@pytest.mark.parametrize(("stage", "kind"), BEFORE_PCM, ids=lambda word: word)
+def test_a_changed_log_of_every_stage_is_seen_or_said_to_be_open(stage, kind, tmp_path):
+    """6.7: an event moved, another seed, an opportunity less in the log and in its count, kind by kind."""
+    place, count = BEFORE_PCM[stage, kind]
+    run = of_kind(tmp_path, stage, kind)
+    (report,) = verify(run)
+    assert not kit.failed(report)
+
+    def judged_again(name, change=lambda _: None, plan=None):
+        (report,) = verify(imperfect_voice.edited(run, tmp_path / f"{name}.tts.wav", change, plan=plan))
+        return kit.failed(report), {finding.message for finding in report.unchecked}
+
+    assert judged_again("moved", moved)[0] == {place}
+    assert judged_again("seed", plan=lambda value: value["draw"].update(seed="another seed"))[0] == {"IMP06"}
+    failed, said = judged_again("count", fewer_rows, fewer_stated)
+    assert failed == {count} or (not failed and count in said)
 
 
 def test_an_imperfect_run_passes(tmp_path):

@@ -15,9 +15,24 @@ from ttsartifact.terms import digest
 from ttsartifact.terms.trace import TRACE_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["OPUS_METHOD", "PACKET_FRAMES", "RATE_HZ", "OpusStream", "decode", "encode", "pinned", "range_of"]
+__all__ = [
+    "OPUS_METHOD",
+    "PACKET_FRAMES",
+    "RATE_HZ",
+    "OpusStream",
+    "decode",
+    "encode",
+    "expected_rows",
+    "lost_packets",
+    "packet_bytes",
+    "packets_of",
+    "pinned",
+    "range_of",
+    "rates_in_force",
+    "spelled_head",
+]
 
 OPUS_METHOD = "ttsa-opus/1"
 RATE_HZ = 48_000
@@ -101,18 +116,53 @@ def range_of(packet: int, pre_skip: int, frames: int) -> tuple[int, int]:
     return min(max(start, 0), frames), min(max(end, 0), frames)
 
 
-def expected_rows(stream: OpusStream, rows: Sequence[Mapping[str, Any]], frames: int) -> list[dict[str, Any]]:
+def packet_bytes(bitrate_bps: int) -> int:
+    """Return the size of a packet of 20 ms at a constant bitrate, as libopus rounds it."""
+    return (bitrate_bps // 50 + 4) // 8
+
+
+def rates_in_force(layer: Mapping[str, Any], fired: Iterable[object]) -> list[int]:
+    """Return the bitrate of each packet: `bitrate_bps`, or from an event of kind `bitrate_switch` on the next one.
+
+    The rates are `bitrate_bps` and those of `params.bitrates_bps`, in turn. Raises Refused for a switch without them.
+    """
+    rates, place, found = [layer["bitrate_bps"]], 0, []
+    if layer["kind"] == "bitrate_switch":
+        others = layer["params"].get("bitrates_bps")
+        if not isinstance(others, list) or not others or not all(type(rate) is int for rate in others):
+            where = f"layer {layer['id']}: params.bitrates_bps"
+            raise Refused(where, found=others, expected="the bitrates to switch to, in turn")
+        rates += others
+    for event in fired:
+        place = (place + (len(rates) > 1 and bool(event))) % len(rates)
+        found.append(rates[place])
+    return found
+
+
+def lost_packets(layer: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> set[int]:
+    """Return the packets that an event of kind `packet_loss` lost."""
+    return {row["opp_index"] for row in rows if row["fired"]} if layer["kind"] == "packet_loss" else set()
+
+
+def expected_rows(
+    layer: Mapping[str, Any], stream: OpusStream, rows: Sequence[Mapping[str, Any]], frames: int
+) -> list[dict[str, Any]]:
     """Return the log of these packets, a row for each, with the draws and decisions of `rows`."""
+    losing = layer["kind"] == "packet_loss"
     return [
-        {**dict.fromkeys(TRACE_COLUMNS["imperfection"]), **rows[place], **_event(stream, place, row["fired"], frames)}
+        {
+            **dict.fromkeys(TRACE_COLUMNS["imperfection"]),
+            **rows[place],
+            **_event(stream, place, row["fired"], frames, losing=losing),
+        }
         for place, row in enumerate(rows[: len(stream.packets)])
     ] + [dict(rows[0])] * max(0, len(stream.packets) - len(rows))
 
 
-def _event(stream: OpusStream, place: int, fired: int, frames: int) -> dict[str, Any]:
+def _event(stream: OpusStream, place: int, fired: int, frames: int, *, losing: bool) -> dict[str, Any]:
     """Return what is logged of a packet beside its draw."""
     start, end = range_of(place, stream.pre_skip, frames) if fired else (None, None)
-    lost = len(stream.packets[place]) if fired else None
+    lost = len(stream.packets[place]) if fired and losing else None
     known = {"out_start": start, "out_end": end, "bytes_lost": lost, "packet_index": place, "realised": "exact"}
     silent = ("requested_frames", "src_start", "src_end", "payload_sha256", "removed_pcm")
     return dict.fromkeys(silent) | known

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.formulas.draws import probability, tails
-from ttsartifact.formulas.pcm_events import CLIP_KINDS, KINDS, METHOD, apply, digest_of_clip
+from ttsartifact.formulas.pcm_events import METHOD, apply
+from ttsartifact.formulas.pcm_kinds import CLIP_KINDS, KINDS, digest_of_clip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ttsartifact.formulas.pcm_events import PcmFormat
+    from ttsartifact.formulas.pcm_kinds import PcmFormat
 
 __all__ = ["Cell", "gallery"]
 

@@ -1,4 +1,4 @@
-"""A sound sent as Opus packets of which some are lost (clause 6.7, method ttsa-opus/1)."""
+"""A sound sent as Opus packets: some of them lost, or their bitrate switched (clause 6.7, method ttsa-opus/1)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ttsartifact.container import opus
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.draws import schedule
-from ttsartifact.formulas.pcm_events import PcmFormat
-from ttsartifact.perturbing.words import event_row
+from ttsartifact.formulas.pcm_kinds import PcmFormat
+from ttsartifact.formulas.text_events import event_row
 from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Sent", "perturb_packets"]
+__all__ = ["PACKET_KINDS", "Sent", "perturb_packets"]
 
-_KIND = "packet_loss"
+PACKET_KINDS = ("packet_loss", "bitrate_switch")
 _CONCEALMENTS = ("silence", "repeat")
 
 
@@ -41,21 +41,25 @@ class Sent(NamedTuple):
 
 
 def perturb_packets(pcm: bytes, sound: PcmFormat, layer: Mapping[str, Any], seed: str, place: int = 0) -> Sent:
-    """Encode 16-bit PCM at the layer's bitrate, lose the packets that the draws say, and decode what arrived.
+    """Encode 16-bit PCM, lose the packets or switch the bitrate as the draws say, and decode what arrived.
 
-    Raises Refused for another kind, a trigger that does not count packets, a concealment that is not known, and PCM
-    that is not of 16 bits; Unavailable without the extra `codec`.
+    Raises Refused for another kind, a trigger that does not count packets, a concealment or a bitrate that is not
+    known, and PCM that is not of 16 bits; Unavailable without the extra `codec`.
     """
     conceal = _concealment(layer, sound)
-    stream = opus.encode(pcm, rate_hz=sound.rate_hz, channels=sound.channels, bitrate_bps=layer["bitrate_bps"])
-    decided = schedule(seed, layer, len(stream.packets))
-    lost = {index for index, (_, fires) in enumerate(decided) if fires}
+    first = opus.rates_in_force(layer, [False])
+    streams = {rate: _encoded(pcm, sound, rate) for rate in {*first, *layer["params"].get("bitrates_bps", ())}}
+    count = len(streams[first[0]].packets)
+    decided = schedule(seed, layer, count)
+    rates = opus.rates_in_force(layer, (fires for _, fires in decided))
+    packets = tuple(streams[rate].packets[index] for index, rate in enumerate(rates))
+    stream = opus.OpusStream(streams[first[0]].head, packets)
     frames = len(pcm) // sound.frame_bytes * opus.RATE_HZ // sound.rate_hz
     drawn = [event_row(place, index, u, fired=fires) for index, (u, fires) in enumerate(decided)]
     header = {"opus_head": opus.spelled_head(stream), "clean_rate_hz": sound.rate_hz, "conceal": conceal}
     payloads = [base64.b64encode(packet).decode() for packet in stream.packets]
     return Sent(
-        pcm=opus.decode(stream, lost=lost, conceal=conceal, frames=frames),
+        pcm=opus.decode(stream, lost=opus.lost_packets(layer, drawn), conceal=conceal, frames=frames),
         sound=PcmFormat(opus.RATE_HZ, sound.channels, 2),
         layer={
             **layer,
@@ -64,16 +68,20 @@ def perturb_packets(pcm: bytes, sound: PcmFormat, layer: Mapping[str, Any], seed
             "params": {**layer["params"], **header},
             "opportunities": len(decided),
         },
-        rows=opus.expected_rows(stream, drawn, frames),
+        rows=opus.expected_rows(layer, stream, drawn, frames),
         packets=Trace("packets", {"layer": [place] * len(payloads), "payload": payloads}),
     )
+
+
+def _encoded(pcm: bytes, sound: PcmFormat, rate: int) -> opus.OpusStream:
+    return opus.encode(pcm, rate_hz=sound.rate_hz, channels=sound.channels, bitrate_bps=rate)
 
 
 def _concealment(layer: Mapping[str, Any], sound: PcmFormat) -> str:
     """Return what stands for a lost packet, after asking whether the layer can be applied at all."""
     name, conceal = f"layer {layer['id']}", layer["params"].get("conceal", "silence")
-    if layer["kind"] != _KIND:
-        raise Refused(f"{name}: stage codec has no kind {layer['kind']}", expected=_KIND)
+    if layer["kind"] not in PACKET_KINDS:
+        raise Refused(f"{name}: stage codec has no kind {layer['kind']}", expected=" or ".join(PACKET_KINDS))
     if "bitrate_bps" not in layer:
         raise Refused(f"{name}: a codec has a bitrate", expected="bitrate_kbps")
     if not {"per_packet_ppm", "at", "markov"} & layer["trigger"].keys():

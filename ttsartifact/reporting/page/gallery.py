@@ -15,7 +15,7 @@ from ttsartifact.reporting.phrases import counted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ttsartifact.formulas.pcm_events import PcmFormat
+    from ttsartifact.formulas.pcm_kinds import PcmFormat
     from ttsartifact.perturbing.gallery import Cell
 
 __all__ = ["page_of_gallery"]

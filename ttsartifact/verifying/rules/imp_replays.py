@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ttsartifact.container.opus import OpusStream
-    from ttsartifact.formulas.pcm_events import PcmFormat
+    from ttsartifact.formulas.pcm_kinds import PcmFormat
     from ttsartifact.terms.trace import Trace
     from ttsartifact.verifying.evidence import Evidence
 
@@ -76,12 +76,13 @@ def replayed_packets(evidence: Evidence) -> Answer:
     frames = evidence.known("/audio/frames")
     try:
         stream = opus.packets_of(layer["params"]["opus_head"], held.columns["payload"])
-        rows, lost = _rows_of(log, {place}), _lost(log, place)
-        faults = _first_difference(rows, opus.expected_rows(stream, rows, frames), log)
+        rows = _rows_of(log, {place})
+        faults = _first_difference(rows, opus.expected_rows(layer, stream, rows, frames), log)
+        faults = faults or _other_sizes(layer, stream, rows)
         if faults:
             return faults
         wanted = layer["params"]["clean_rate_hz"], evidence.known("/imperfection/clean_frames")
-        return _other_length(frames, *wanted) or _decoded_again(evidence, layer, stream, lost)
+        return _other_length(frames, *wanted) or _decoded_again(evidence, layer, stream, opus.lost_packets(layer, rows))
     except (KeyError, TypeError, ValueError, TtsArtifactError) as error:
         if isinstance(error, Unavailable):
             return Unverifiable(str(error))
@@ -104,9 +105,18 @@ def _strange_packets(evidence: Evidence, ours: list[tuple[int, dict[str, Any]]],
     return None
 
 
-def _lost(log: Trace, place: int) -> set[int]:
-    columns = zip(log.columns["layer"], log.columns["opp_index"], log.columns["fired"], strict=True)
-    return {index for layer, index, fired in columns if layer == place and fired}
+def _other_sizes(layer: dict[str, Any], stream: OpusStream, rows: list[dict[str, Any]]) -> list[Mismatch]:
+    """Return the first packet that is not of the bitrate in force."""
+    from ttsartifact.container import opus
+
+    rates = opus.rates_in_force(layer, (row["fired"] for row in rows))
+    for place, (packet, rate) in enumerate(zip(stream.packets, rates, strict=True)):
+        if len(packet) != opus.packet_bytes(rate):
+            where, found = f"trace/packets/columns/payload/{place}", f"{len(packet)} bytes"
+            expected = f"{opus.packet_bytes(rate)} bytes, 20 ms at {rate} bit/s"
+            message = "a packet is not of the bitrate in force"
+            return [Mismatch(where=where, found=found, expected=expected, message=message)]
+    return []
 
 
 def _other_length(frames: int, rate_hz: int, clean: int) -> list[Mismatch]:
@@ -148,7 +158,7 @@ def _rows_of(log: Trace, layers: Collection[int]) -> list[dict[str, Any]]:
 
 def _integer_pcm(evidence: Evidence) -> tuple[bytes, PcmFormat] | NotApplicable | Unverifiable:
     """Return the PCM and its format, where it is signed integers of a size that is held in memory."""
-    from ttsartifact.formulas.pcm_events import PcmFormat
+    from ttsartifact.formulas.pcm_kinds import PcmFormat
 
     wave = evidence.artifact.wave
     if wave is None:

@@ -19,8 +19,9 @@ __all__ = ["STAGE_METHOD", "TEXT_KINDS", "event_row", "perturb_text"]
 
 STAGE_METHOD = "ttsa-stages/1"
 """Layers of stages before `pcm`, as clause 6.7 defines them."""
-TEXT_KINDS = ("filled_pause", "word_repetition")
+TEXT_KINDS = ("filled_pause", "word_repetition", "token_drop")
 _WORD = re.compile(r"\S+")
+_LONGEST_TEXT = 4_000_000
 _TRIGGERS = frozenset({"per_word_ppm", "at", "markov"})
 
 
@@ -28,7 +29,8 @@ def perturb_text(text: str, layers: Sequence[Mapping[str, Any]], seed: str) -> t
     """Apply the layers of stage `text` to a text.
 
     `filled_pause` puts `params.word` (um) and a comma before a word; `word_repetition` says the word `params.times` (1)
-    times more. A word is what stands between white space. Each layer changes what the one before it made.
+    times more; `token_drop` leaves it out, with the white space before it. A word is what stands between white space.
+    Each layer changes what the one before it made.
 
     Args:
         text: The text as the user wrote it.
@@ -39,13 +41,16 @@ def perturb_text(text: str, layers: Sequence[Mapping[str, Any]], seed: str) -> t
         The text to speak, and one row of trace `imperfection` for every word.
 
     Raises:
-        Refused: A layer is of another kind of stage `text`, or its trigger does not count words.
+        Refused: A layer is of another kind of stage `text`, its trigger does not count words, or the text
+            grows beyond 4 million characters.
     """
     rows: list[dict[str, Any]] = []
     for place, layer in enumerate(layers):
         if layer["stage"] == "text" and layer["enabled"]:
             text, found = _with_layer(text, layer, seed, place)
             rows += found
+            if len(text) > _LONGEST_TEXT:
+                raise Refused(f"layer {layer['id']}: the text grows too long", expected=f"{_LONGEST_TEXT} characters")
     return text, rows
 
 
@@ -73,10 +78,17 @@ def _with_layer(text: str, layer: Mapping[str, Any], seed: str, place: int) -> t
     decided = schedule(seed, layer, len(words))
     made, end = [], 0
     for word, (_, fires) in zip(words, decided, strict=True):
-        made += [text[end : word.start()], _said_before(layer, word[0]) if fires else "", word[0]]
+        made += _said(layer, text[end : word.start()], word[0], fires=fires)
         end = word.end()
     rows = [event_row(place, index, u, fired=fires) for index, (u, fires) in enumerate(decided)]
     return "".join([*made, text[end:]]), rows
+
+
+def _said(layer: Mapping[str, Any], space: str, word: str, *, fires: bool) -> list[str]:
+    """Return what stands for a word and the white space before it."""
+    if not fires:
+        return [space, word]
+    return [] if layer["kind"] == "token_drop" else [space, _said_before(layer, word), word]
 
 
 def _said_before(layer: Mapping[str, Any], word: str) -> str:
