@@ -94,13 +94,14 @@ def test_every_boundary_is_a_pair() -> None:
     }
 
 
-def test_two_libraries_of_json_schema_agree_on_every_fixture() -> None:
-    """The one that answers and the one that explains hold the same descriptors and traces for valid."""
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.exhaustive)])
+def test_two_libraries_of_json_schema_agree(every: int) -> None:
+    """The one that answers and the one that explains hold the same descriptors and traces of the kit for valid."""
     # Python's `$` matches before a final newline and Rust's does not: one difference, mended in one place.
     kind = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": explaining._pattern})
     python = {name: kind(_spec.load_json(f"{name}.schema.json")) for name in ("descriptor", "traces")}
     answers: dict[tuple[str, bytes], bool] = {}
-    for entry in MANIFEST:
+    for entry in MANIFEST[::every]:
         try:
             artifacts = list(open_artifacts(FIXTURES / entry["file"]))
         except TtsArtifactError:
@@ -120,8 +121,8 @@ def test_two_libraries_of_json_schema_agree_on_every_fixture() -> None:
                         continue  # half a surrogate pair is CAN05, and no schema is asked of it
                     answers[key] = validator(schema).is_valid(value)
                     assert python[schema].is_valid(value) is answers[key], (entry["file"], name)
-    assert len(answers) > 300
-    assert list(answers.values()).count(False) > 30
+    assert len(answers) > 300 // every
+    assert list(answers.values()).count(False) > 30 // every
 
 
 @pytest.mark.parametrize("name", ["numbers", "strings", "order", "rejects"])

@@ -1,7 +1,8 @@
 """No byte of an artifact can change, go or come without a word: the judge of the seal's definition (clause 8.5).
 
-Every commit tries, in WAV, every bit outside the capsule's parts and one bit a byte inside them, every truncation,
-every deletion and an insertion at every place; in FLAC, MP3 and Parquet a sample. `make test-exhaustive` tries all.
+Every commit tries a share of the edits of `make test-exhaustive`, which tries all: two bits of every byte of a WAV
+outside the capsule's parts, a bit of every fourth byte inside them, truncations, deletions and insertions at every
+third place; in FLAC, MP3 and Parquet fewer.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from ttsartifact.container.bare import Bare
     from ttsartifact.container.source import Piece
 
-SLICES = 8  # so that two workers share the load
+SLICES = 8
+TRIED = range(2)  # of the slices: a quarter of what is listed here, on two workers
 
 Edit = tuple[str, bytes]
 
@@ -123,32 +125,32 @@ def parts_of(data: bytes) -> range:
     return range(data.index(b"\n\n", capsule.body) + 2, capsule.body + capsule.size)
 
 
-@pytest.mark.parametrize("part", range(SLICES))
-def test_every_bit_of_a_wav_outside_its_parts(wav: Path, part: int):
-    """Header, samples, pointer, seal and the capsule's head: every single bit."""
+@pytest.mark.parametrize("part", TRIED)
+def test_the_bits_of_a_wav_outside_its_parts(wav: Path, part: int):
+    """Header, samples, pointer, seal and the capsule's head: two bits of every byte."""
     data = assert_sound(wav)
     inside = parts_of(data)
     places = [(offset, bit) for offset in range(len(data)) if offset not in inside for bit in range(8)]
     assert unnoticed(wav, bit_flips(data, places[part::SLICES])) == []
 
 
-@pytest.mark.parametrize("part", range(SLICES))
-def test_every_byte_of_the_parts_of_a_wav(wav: Path, part: int):
-    """Descriptor and traces: one bit of every byte, each of the eight in turn."""
+@pytest.mark.parametrize("part", TRIED)
+def test_the_bytes_of_the_parts_of_a_wav(wav: Path, part: int):
+    """Descriptor and traces: one bit of every fourth byte, each of the eight in turn."""
     data = assert_sound(wav)
-    assert unnoticed(wav, bit_flips(data, [(o, o // SLICES % 8) for o in parts_of(data)[part::SLICES]])) == []
+    assert unnoticed(wav, bit_flips(data, [(o, o // SLICES % 8) for o in parts_of(data)[part * 4 :: SLICES]])) == []
 
 
 EDITS: dict[str, Callable[[bytes], Iterator[Edit]]] = {
-    "truncations": truncations,
-    "deletions": deletions,
-    "insertions": lambda data: insertions(data, (0x00,)),
+    "truncations": lambda data: truncations(data, 3),
+    "deletions": lambda data: deletions(data, 3, 1),
+    "insertions": lambda data: insertions(data, (0x00,), 3, 2),
 }
 
 
 @pytest.mark.parametrize("kind", EDITS)
-def test_every_length_of_a_wav(wav: Path, kind: str):
-    """Every truncation, every deletion and every insertion of a byte."""
+def test_the_lengths_of_a_wav(wav: Path, kind: str):
+    """A truncation, a deletion or an insertion of a byte at every third place."""
     assert unnoticed(wav, EDITS[kind](assert_sound(wav))) == []
 
 
@@ -160,43 +162,43 @@ def test_two_insertions_that_keep_the_length(wav: Path):
             f"byte {offset} moved",
             data[:offset] + data[offset + 1 : offset + 41] + data[offset : offset + 1] + data[offset + 41 :],
         )
-        for offset in range(0, len(data) - 41, 7)
+        for offset in range(0, len(data) - 41, 23)
     )
     assert unnoticed(wav, ((what, moved) for what, moved in moves if moved != data)) == []
 
 
-@pytest.mark.parametrize("part", range(SLICES))
+@pytest.mark.parametrize("part", TRIED)
 def test_a_sample_of_the_bits_of_a_parquet(parquet: Path, part: int):
-    """A bit of every 23rd byte of the body, and of every byte of the last 64."""
+    """A bit of bytes all over the body, and of the last 64."""
     data = assert_sound(parquet)
     places = [(o, o % 8) for o in (*range(0, len(data) - 64, 23), *range(len(data) - 64, len(data)))]
     assert unnoticed(parquet, bit_flips(data, places[part::SLICES])) == []
 
 
 def test_a_sample_of_the_lengths_of_a_parquet(parquet: Path):
-    """Truncations, deletions and insertions at every 101st place."""
+    """Truncations, deletions and insertions at every 307th place."""
     data = assert_sound(parquet)
-    for edits in (truncations(data, 101), deletions(data, 101), insertions(data, (0x00,), 101)):
+    for edits in (truncations(data, 307), deletions(data, 307), insertions(data, (0x00,), 307)):
         assert unnoticed(parquet, edits) == []
 
 
 @pytest.mark.parametrize("part", range(2))
 @pytest.mark.parametrize("carrier", ["flac", "mp3"])
 def test_a_sample_of_the_bits_of_flac_and_mp3(tmp_path: Path, carrier: str, part: int):
-    """A bit of every 67th byte, and every bit of the framing around the capsule."""
+    """A bit of every 199th byte, and every bit of the framing around the capsule."""
     path = short_run(tmp_path, f"run.tts.{carrier}")
     data = assert_sound(path)
     framing = (*range(4, 8), *range(38, 54)) if carrier == "flac" else range(32)
-    places = [*((o, o % 8) for o in range(0, len(data), 67)), *((o, bit) for o in framing for bit in range(8))]
+    places = [*((o, o % 8) for o in range(0, len(data), 199)), *((o, bit) for o in framing for bit in range(8))]
     assert unnoticed(path, bit_flips(data, places[part::2])) == []
 
 
 @pytest.mark.parametrize("carrier", ["flac", "mp3"])
 def test_a_sample_of_the_lengths_of_flac_and_mp3(tmp_path: Path, carrier: str):
-    """Truncations, deletions and insertions at every 151st place, and one by one at the framing."""
+    """Truncations, deletions and insertions at every 449th place, and one by one at the framing."""
     path = short_run(tmp_path, f"run.tts.{carrier}")
     data = assert_sound(path)
-    for edits in (truncations(data, 151), deletions(data, 151), insertions(data, (0x00,), 151)):
+    for edits in (truncations(data, 449), deletions(data, 449), insertions(data, (0x00,), 449)):
         assert unnoticed(path, edits) == []
     near = data[:64]
     for edits in (deletions(near), insertions(near, (0x00, 0xFF))):

@@ -48,7 +48,7 @@ def own(rule: str) -> list[dict]:
 
 
 def test_disabled_rules_are_missed(without) -> None:
-    """One fixture of its own for every rule, and a few of others: the sample of every commit."""
+    """One fixture of its own for every rule, and one of another: the sample of every commit."""
     missed, unseen = 0, set()
     for number, rule in enumerate(sorted(catalogue())):
         patch = without(rule)
@@ -57,12 +57,12 @@ def test_disabled_rules_are_missed(without) -> None:
         for entry in sorted(own(rule), key=lambda entry: entry["size"])[:30]:
             said, stopped = said_of(entry)
             mine += [] if stopped else [(entry, said)]
-            if len(mine) == 2:
+            if mine:
                 break
         others = [entry for entry in ENTRIES[number::97] if rule not in entry["expect"]["fail"]]
         for entry, said in mine:
             assert rule not in said, (rule, entry["id"])
-        for entry in others[:2]:
+        for entry in others[:1]:
             assert said_of(entry)[0] == entry["expect"]["fail"], (rule, entry["id"])
         missed += bool(mine)
         unseen |= set() if mine else {rule}

@@ -77,14 +77,14 @@ def edited(path: tuple[Any, ...], new: Any) -> dict[str, Any]:
 
 
 PLACES = list(places(descriptor()))
-# Every place, and every kind of wrong value at some of them: 1 in 7 of all pairs, in an order that mixes both.
-PAIRS = [(path, new) for i, path in enumerate(PLACES) for j, new in enumerate(VALUES) if (i + 3 * j) % 7 == 0]
+# Every place, and every kind of wrong value at some of them: 1 in 13 of all pairs, in an order that mixes both.
+PAIRS = [(path, new) for i, path in enumerate(PLACES) for j, new in enumerate(VALUES) if (i + 3 * j) % 13 == 0]
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(2))
 def test_the_libraries_agree(part: int):
     """What jsonschema-rs answers, jsonschema explains: never a no without a reason, never a reason without a no."""
-    for path, new in PAIRS[part::4]:
+    for path, new in PAIRS[part::2]:
         value = edited(path, new)
         answer = holds(value)
         assert explaining.accepts(value) == answer, (path, new)
@@ -93,10 +93,10 @@ def test_the_libraries_agree(part: int):
         assert {violation.rule for violation in found} <= set(catalogue()), (path, new)
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(2))
 def test_one_mistake_is_one_violation(part: int):
     """A wrong scalar anywhere is reported once, at its place."""
-    for path, new in PAIRS[part::4]:
+    for path, new in PAIRS[part::2]:
         if new is ... or isinstance(new, dict | list):
             continue
         value = edited(path, new)
