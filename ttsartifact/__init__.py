@@ -11,6 +11,8 @@ a part of its audio, verified.
 `diff` says which condition changed between two runs, how far their sounds are apart, and how their times compare.
 `rerun_command`, `rerun_factory` and `rerun_runner` make it again by nothing that the file names, and say how near they
 came.
+`load_claim` reads a claim that was written before its runs, `check_claim` settles it on them, and `session_over` says
+where a session changes.
 A `Runner` is an engine that can be asked by name, and `run_runner` asks one; `adapt_voice` has an
 `Adapter` fit it to a voice.
 
@@ -30,6 +32,24 @@ if TYPE_CHECKING:
     from ttsartifact.attesting.proofs import Proof
     from ttsartifact.attesting.runlog import Entry, EntryKind, RunLog
     from ttsartifact.attesting.trust import Authority, Requirements, Signer, Trust
+    from ttsartifact.claiming.claim import (
+        Aspect,
+        Claim,
+        ClaimProcedure,
+        ClaimTest,
+        Direction,
+        Effect,
+        RunGroup,
+        claim_of,
+        load_claim,
+    )
+    from ttsartifact.claiming.evaluate import Answer, Decided, Evaluation, Registered
+    from ttsartifact.claiming.matching import Confounder, Matched
+    from ttsartifact.claiming.obstacles import Obstacle, ObstacleKind
+    from ttsartifact.claiming.session import ChangePoint, Course, Session, SessionRow
+    from ttsartifact.claiming.settle import check_claim, session_over
+    from ttsartifact.claiming.shown import ClaimedRun
+    from ttsartifact.claiming.testing import Tested
     from ttsartifact.comparing.audio import AudioComparison, Divergence, Tolerance, compare_audio
     from ttsartifact.comparing.changes import Change, Unstated
     from ttsartifact.comparing.conditions import Difference, condition_diff
@@ -57,6 +77,7 @@ if TYPE_CHECKING:
     from ttsartifact.formulas.pcm_kinds import PcmFormat, length_us
     from ttsartifact.formulas.text_events import event_row, perturb_text
     from ttsartifact.gating.policy_file import load_policy, policy_of
+    from ttsartifact.measuring.metrics import Metric, MetricKind
     from ttsartifact.packing.carriers import convert, reattach, strip
     from ttsartifact.packing.judging import Judged, gate
     from ttsartifact.packing.pack import Packed, pack
@@ -122,6 +143,25 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PLACES = {
+    "ttsartifact.claiming.claim": (
+        "Aspect",
+        "Claim",
+        "ClaimProcedure",
+        "ClaimTest",
+        "Direction",
+        "Effect",
+        "RunGroup",
+        "claim_of",
+        "load_claim",
+    ),
+    "ttsartifact.claiming.evaluate": ("Answer", "Decided", "Evaluation", "Registered"),
+    "ttsartifact.claiming.matching": ("Confounder", "Matched"),
+    "ttsartifact.claiming.obstacles": ("Obstacle", "ObstacleKind"),
+    "ttsartifact.claiming.session": ("ChangePoint", "Course", "Session", "SessionRow"),
+    "ttsartifact.claiming.settle": ("check_claim", "session_over"),
+    "ttsartifact.claiming.shown": ("ClaimedRun",),
+    "ttsartifact.claiming.testing": ("Tested",),
+    "ttsartifact.measuring.metrics": ("Metric", "MetricKind"),
     "ttsartifact.gating.policy_file": ("load_policy", "policy_of"),
     "ttsartifact.packing.judging": ("Judged", "gate"),
     "ttsartifact.serving.recording": ("record_http",),
@@ -228,7 +268,9 @@ __all__ = [
     "AdaptationRequest",
     "Adapted",
     "Adapter",
+    "Answer",
     "Artifact",
+    "Aspect",
     "AttestationKind",
     "Attested",
     "AudioComparison",
@@ -238,23 +280,34 @@ __all__ = [
     "CapsuleLost",
     "Cause",
     "Change",
+    "ChangePoint",
     "Channel",
     "Check",
     "Checkpoint",
     "ChildLimits",
+    "Claim",
+    "ClaimProcedure",
+    "ClaimTest",
+    "ClaimedRun",
     "Clock",
     "CommandFailed",
     "Conditions",
+    "Confounder",
     "Consent",
+    "Course",
     "Credential",
     "Damaged",
+    "Decided",
     "Descriptor",
     "Diff",
     "Difference",
+    "Direction",
     "Divergence",
     "Draft",
+    "Effect",
     "Entry",
     "EntryKind",
+    "Evaluation",
     "Expectation",
     "Fault",
     "Finding",
@@ -267,12 +320,17 @@ __all__ = [
     "Judgement",
     "LayerCount",
     "Level",
+    "Matched",
+    "Metric",
+    "MetricKind",
     "Nearness",
     "NotAnArtifact",
     "NotFound",
     "NotReadable",
     "NoteKey",
     "Nvml",
+    "Obstacle",
+    "ObstacleKind",
     "Outcome",
     "Packed",
     "Parameter",
@@ -292,15 +350,19 @@ __all__ = [
     "Recorder",
     "Reference",
     "Refused",
+    "Registered",
     "Report",
     "Request",
     "Requirements",
     "Rerun",
+    "RunGroup",
     "RunLog",
     "RunOptions",
     "Runner",
     "RunnerInfo",
     "Sensor",
+    "Session",
+    "SessionRow",
     "Severity",
     "Side",
     "Signer",
@@ -311,6 +373,7 @@ __all__ = [
     "StageComparison",
     "Standing",
     "Stated",
+    "Tested",
     "Timing",
     "Tolerance",
     "TooLarge",
@@ -323,6 +386,8 @@ __all__ = [
     "absent",
     "adapt_voice",
     "adaptation_chain",
+    "check_claim",
+    "claim_of",
     "compare_audio",
     "condition_diff",
     "convert",
@@ -331,6 +396,7 @@ __all__ = [
     "event_row",
     "gate",
     "length_us",
+    "load_claim",
     "load_plan",
     "load_policy",
     "open",
@@ -352,6 +418,7 @@ __all__ = [
     "run_batch",
     "run_runner",
     "schedule",
+    "session_over",
     "strip",
     "validate",
     "verify",

@@ -1,8 +1,9 @@
-"""Two claims written before 60 runs of a real engine, and settled: `python examples/claims/settle.py [FOLDER]`.
+"""Two claims written before 60 runs of a real engine, gated and settled: `python examples/claims/settle.py [FOLDER]`.
 
 hibari-tts (PyPI, Apache-2.0) speaks 30 sentences at two speeds, in turn. The run log holds both claims in front of all
-runs, and every run states them. What came out is beside this file, whatever it is: the answers, the log, the table of
-the runs and the picture. The audio is not: this program makes it again, and equal sounds have equal digests.
+runs, and every run states them. A policy then judges each run, and those that it fails stay in the set. What came out
+is beside this file, whatever it is: answers, decisions, log, table and picture. The audio is not: this program makes it
+again, and equal sounds have equal digests.
 """
 
 from __future__ import annotations
@@ -86,16 +87,16 @@ def settle(folder: Path) -> None:
     paths = record(folder)
     quietly("log", "add", str(log), *paths)
     quietly("log", "checkpoint", str(log), "--key", str(folder / "key"))
+    gated = ["gate", *paths, "--policy", str(HERE / "audible.toml"), "-o", str(folder / "set.tts.parquet")]
+    (results / "gate.txt").write_text(quietly(*gated).replace(f"{folder}/", ""), encoding="utf-8")
     for claim in CLAIMS:
         settled = ["claim", "check", str(claim), *paths, "--log", str(log)]
         (results / f"{claim.stem}.json").write_text(quietly(*settled, "--format", "json"), encoding="utf-8")
         (results / f"{claim.stem}.txt").write_text(quietly(*settled), encoding="utf-8")
         print((results / f"{claim.stem}.txt").read_text(encoding="utf-8"))
-    slow = [path for path in paths if path.endswith("-1.0.tts.wav")]
     metrics = [word for name in ("pitch", "pitch_range", "letter_rate") for word in ("--metric", name)]
     table = ["session", *paths, *metrics, "--format", "tsv", "--plot", str(results / "session.png")]
     (results / "session.tsv").write_text(quietly(*table), encoding="utf-8")
-    (results / "runs.tsv").write_text(quietly("show", *slow[:1], "--format", "tsv"), encoding="utf-8")
     shutil.copytree(log, results / "log")
 
 

@@ -1,7 +1,8 @@
-"""What claims take from here: word errors and the phones of runs, as documents of measurements.schema.json.
+"""What claims take from here: word errors, phones and voices of runs, as documents of measurements.schema.json.
 
 Word and character error rates are the listener's. Phones are laid along the sound by the released model's own
-alignment, in exact integers, for artifacts of any engine whose text is stated. Each document is pinned by one tool: by
+alignment, in exact integers, for artifacts of any engine whose text is stated. A voice is how near a trained encoder
+places a run to clips of the voice that was asked for, or to the other runs. Each document is pinned by one tool: by
 its version, and what listens or aligns by name and digest.
 """
 
@@ -13,11 +14,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from rich.progress import track
 
 from reference_runner import __version__
-from reference_runner.evaluation.recordings import read_artifact
+from reference_runner.evaluation.recordings import read_artifact, read_clip
 from reference_runner.evaluation.word_errors import count_character_errors, count_errors
 from reference_runner.frontend.phones import PAUSE
 from reference_runner.frontend.text_frontend import TextFrontEnd
@@ -36,24 +38,37 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-__all__ = ["Aligner", "add_command", "phones_document", "word_errors_document"]
+    from numpy.typing import NDArray
+
+__all__ = ["Aligner", "add_command", "phones_document", "voices_document", "word_errors_document"]
 
 _SCHEMA = "urn:ttsartifact:1.0:measurements"
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `measurements`."""
-    parser = commands.add_parser("measurements", help="word errors or phones of artifacts, for `ttsa claim check`")
-    parser.add_argument("what", choices=("words", "phones"), help="what is measured")
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="an artifact whose text is stated")
+    parser = commands.add_parser(
+        "measurements", help="word errors, phones or voices of artifacts, for `ttsa claim check`"
+    )
+    parser.add_argument("what", choices=("words", "phones", "voices"), help="what is measured")
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="an artifact; of words and phones one whose text is stated"
+    )
+    parser.add_argument(
+        "--target", nargs="+", type=Path, default=[], metavar="CLIP",
+        help="voices: clips of the voice that was asked for; without them the other runs",
+    )  # fmt: skip
     parser.add_argument("--output", type=Path, required=True, metavar="JSON")
     parser.set_defaults(act=_act)
 
 
 def _act(arguments: argparse.Namespace) -> tuple[int, str]:
     """Measure and write."""
-    make = word_errors_document if arguments.what == "words" else phones_document
-    document = make(arguments.files)
+    document = {
+        "words": lambda: word_errors_document(arguments.files),
+        "phones": lambda: phones_document(arguments.files),
+        "voices": lambda: voices_document(arguments.files, arguments.target),
+    }[arguments.what]()
     arguments.output.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return 0, f"{arguments.output}: {arguments.what} of {len(document['runs'])} runs\n"
 
@@ -89,6 +104,42 @@ def phones_document(files: Sequence[Path]) -> dict[str, Any]:
         if isinstance(text, str) and isinstance(rate_hz, int):
             runs[artifact.artifact_id] = {"phones": aligner.phones_of(path, text, rate_hz)}
     return {"schema": _SCHEMA, "tool": aligner.tool, "runs": runs}
+
+
+def voices_document(files: Sequence[Path], targets: Sequence[Path] = ()) -> dict[str, Any]:
+    """Return `speaker_similarity` of each run: the cosine of its voice and that of the target clips.
+
+    Without targets it is compared with the mean voice of the other runs; a run alone then has none. The voice is that
+    of the encoder beside this module, which is pinned by the digest of its weights.
+    """
+    from reference_runner.evaluation.speaker_encoder import SpeakerEncoder
+
+    torch.set_num_threads(1)
+    encoder = SpeakerEncoder()
+    recordings = [read_artifact(path) for path in track(files, description="hearing voices")]
+    voices = [encoder.voice([recording.frames]) for recording in recordings]
+    asked = encoder.voice([read_clip(path).frames for path in targets]) if targets else None
+    runs = {
+        str(recording.artifact_id): {"values": {"speaker_similarity": _likeness(voices, place, asked)}}
+        for place, recording in enumerate(recordings)
+    }
+    tool = {
+        "name": "reference_runner.speaker_encoder",
+        "version": __version__,
+        "digest": f"sha256:{encoder.sha256}",
+        "on": "clips of the voice" if targets else "the other runs",
+    }
+    return {"schema": _SCHEMA, "tool": tool, "runs": runs}
+
+
+def _likeness(voices: Sequence[NDArray[np.float32]], place: int, asked: NDArray[np.float32] | None) -> float | None:
+    """Return the cosine to four decimals."""
+    if asked is None:
+        others = [voice for other, voice in enumerate(voices) if other != place]
+        if not others:
+            return None
+        asked = np.mean(others, axis=0)
+    return round(float(voices[place] @ asked / np.linalg.norm(asked)), 4)
 
 
 class Aligner:

@@ -23,7 +23,7 @@ def claims():
 
 
 def test_the_rate_of_false_supported_is_alpha(claims) -> None:
-    """Of 200 sets without a drift, within the one-sided 99.9 % bounds."""
+    """Of 200 sets without a drift: not shown to be more frequent than alpha, nor far below it."""
     low, high = claims.bounds(claims.supported(200, 0.0, 0), 200)
     assert low <= 0.05 <= high
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ttsartifact.claiming.claim import ClaimTest, Direction, Effect, Of, Test
+from ttsartifact.claiming.claim import Aspect, ClaimProcedure, ClaimTest, Direction, Effect
 from ttsartifact.claiming.testing import Comparison, put_to_test
 from ttsartifact.formulas.keys import indices, keys, seed_of
 from ttsartifact.measuring.metrics import metric_named
@@ -22,11 +22,11 @@ def expected(effect: str, test: str, direction: str = "greater", margin_micro: i
     return ClaimTest(
         metric=metric_named("pitch"),
         tool=None,
-        of=Of.LEVEL,
+        of=Aspect.LEVEL,
         effect=Effect(effect),
         direction=Direction(direction),
         margin_micro=margin_micro,
-        test=Test(test),
+        test=ClaimProcedure(test),
         alpha_ppm=50_000,
         draws=draws,
     )

@@ -48,11 +48,11 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return paths
 
 
-def made(paths: list[Path], what: str, folder: Path) -> Path:
+def made(paths: list[Path], what: str, folder: Path, *more: str) -> Path:
     """Run the command and return the document that it wrote."""
     out = folder / f"{what}.json"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["evaluation", "measurements", what, *map(str, paths), "--output", str(out)])
+        patch.setattr("sys.argv", ["evaluation", "measurements", what, *map(str, paths), *more, "--output", str(out)])
         with pytest.raises(SystemExit) as ended:
             main()
     assert ended.value.code == 0
@@ -92,6 +92,24 @@ def test_word_errors_are_pinned_by_their_listener(spoken: list[Path], tmp_path: 
     values = document["runs"][open_artifact(spoken[0]).artifact_id]["values"]
     assert 0 <= values["wer"] <= 1
     assert document["tool"]["on"].startswith("pocketsphinx ")
+
+
+def test_a_voice_is_near_its_own_and_pinned_by_the_encoder(spoken: list[Path], tmp_path: Path) -> None:
+    """Equal takes are as near as can be, a clip of another voice is farther, and a session takes both as a metric."""
+    document = json.loads(made(spoken, "voices", tmp_path).read_text())
+    SCHEMA.validate(document)
+    assert [run["values"]["speaker_similarity"] for run in document["runs"].values()] == [1.0, 1.0]
+    assert document["tool"]["digest"].startswith("sha256:")
+    clip = tmp_path / "other.wav"
+    subprocess.run(["flite", "-voice", "slt", "-t", TEXT, "-o", clip], check=True)
+    path = made(spoken, "voices", tmp_path, "--target", str(clip))
+    found = measure(open_artifact(spoken[0]), ["evaluated:speaker_similarity"], load_measurements([path]))
+    value = found.values["evaluated:speaker_similarity"]
+    assert isinstance(value, int)
+    assert value < 9_000  # of 10,000
+    assert json.loads(path.read_text())["tool"]["on"] == "clips of the voice"
+    alone = json.loads(made(spoken[:1], "voices", tmp_path).read_text())
+    assert [run["values"] for run in alone["runs"].values()] == [{"speaker_similarity": None}]
 
 
 def test_the_command_says_what_it_cannot_read(tmp_path: Path) -> None:

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LIMIT_BYTES",
+    "Aspect",
     "Claim",
+    "ClaimProcedure",
     "ClaimTest",
     "Direction",
     "Effect",
-    "Of",
-    "Test",
+    "RunGroup",
     "claim_of",
     "load_claim",
 ]
@@ -68,17 +69,24 @@ class Direction(StrEnum):
     WITHIN = "within"
 
 
-class Of(StrEnum):
+class Aspect(StrEnum):
     """What of the metric is compared."""
 
     LEVEL = "level"
     SPREAD = "spread"
 
 
-class Test(StrEnum):
-    """How it is decided."""
+class RunGroup(StrEnum):
+    """Where a claim puts a run."""
 
-    __test__ = False  # it is no test of pytest's
+    A = "a"
+    B = "b"
+    ALL = "all"
+    NONE = "none"
+
+
+class ClaimProcedure(StrEnum):
+    """How it is decided."""
 
     PERMUTATION = "permutation"
     BOOTSTRAP = "bootstrap"
@@ -87,10 +95,10 @@ class Test(StrEnum):
 
 
 _TESTS = {
-    Effect.DIFFERENCE: (Test.PERMUTATION, Test.BOOTSTRAP, Test.T),
-    Effect.EQUIVALENCE: (Test.TOST, Test.BOOTSTRAP),
-    Effect.LEVEL: (Test.BOOTSTRAP, Test.T),
-    Effect.SLOPE: (Test.PERMUTATION, Test.BOOTSTRAP),
+    Effect.DIFFERENCE: (ClaimProcedure.PERMUTATION, ClaimProcedure.BOOTSTRAP, ClaimProcedure.T),
+    Effect.EQUIVALENCE: (ClaimProcedure.TOST, ClaimProcedure.BOOTSTRAP),
+    Effect.LEVEL: (ClaimProcedure.BOOTSTRAP, ClaimProcedure.T),
+    Effect.SLOPE: (ClaimProcedure.PERMUTATION, ClaimProcedure.BOOTSTRAP),
 }
 _DIRECTIONS = {
     Effect.DIFFERENCE: (Direction.GREATER, Direction.LESS, Direction.EITHER),
@@ -107,12 +115,12 @@ class ClaimTest:
     metric: Metric
     tool: str | None
     """NAME@VERSION of the tool that measured an evaluated metric."""
-    of: Of
+    of: Aspect
     effect: Effect
     direction: Direction
     margin_micro: int
     """In millionths of the metric's unit."""
-    test: Test
+    test: ClaimProcedure
     alpha_ppm: int
     draws: int
 
@@ -169,7 +177,21 @@ class Claim:
 
 
 def load_claim(path: Path | str) -> Claim:
-    """Read a claim; raises Refused with the place and the word that is wrong."""
+    """Read a claim from its TOML file.
+
+    Args:
+        path: The file, of at most 1 MiB.
+
+    Returns:
+        The claim, whose digest the runs state in `/run/preregistered`.
+
+    Raises:
+        Refused: The file is not a claim; with the place and the word that is wrong.
+
+    Example:
+        >>> load_claim("drift.toml").digest  # doctest: +SKIP
+        'sha256:...'
+    """
     try:
         with open(path, "rb") as file:
             data = file.read(LIMIT_BYTES + 1)
@@ -187,7 +209,14 @@ def load_claim(path: Path | str) -> Claim:
 
 
 def claim_of(value: dict[str, Any]) -> Claim:
-    """Return the claim of a parsed file; raises Refused."""
+    """Return the claim of a parsed file.
+
+    Args:
+        value: What `tomllib` reads of it, with decimal fractions as `decimal.Decimal`.
+
+    Raises:
+        Refused: It is not a claim, or no set of runs could ever decide it.
+    """
     _refuse_unknown("", value)
     if value.get("claim") != "1.0":
         raise Refused('not a claim: it does not begin with claim = "1.0"', found=value.get("claim"), expected="1.0")
@@ -241,7 +270,7 @@ def _expectation(entry: dict[str, Any], number: int) -> ClaimTest:
         raise error.at(where) from error
     effect = _word(Effect, entry.get("effect", "difference"), f"{where}: effect")
     direction = _word(Direction, entry.get("direction", _DIRECTIONS[effect][0]), f"{where}: direction")
-    test = _word(Test, entry.get("test", _TESTS[effect][0]), f"{where}: test")
+    test = _word(ClaimProcedure, entry.get("test", _TESTS[effect][0]), f"{where}: test")
     for what, word, allowed in (("direction", direction, _DIRECTIONS[effect]), ("test", test, _TESTS[effect])):
         if word not in allowed:
             raise Refused(f"no {what} of {effect}", where=f"{where}: {what}", found=word, expected=", ".join(allowed))
@@ -252,7 +281,7 @@ def _expectation(entry: dict[str, Any], number: int) -> ClaimTest:
     return ClaimTest(
         metric=metric,
         tool=entry.get("tool"),
-        of=_word(Of, entry.get("of", "level"), f"{where}: of"),
+        of=_word(Aspect, entry.get("of", "level"), f"{where}: of"),
         effect=effect,
         direction=direction,
         margin_micro=_micro(entry["margin"], f"{where}: margin"),

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.claiming.claim import Effect, Of
-from ttsartifact.claiming.matching import Group, Obstacle, Why, match
+from ttsartifact.claiming.claim import Aspect, Effect, RunGroup
+from ttsartifact.claiming.matching import match
+from ttsartifact.claiming.obstacles import Obstacle, ObstacleKind
 from ttsartifact.claiming.shown import in_order
 from ttsartifact.claiming.testing import Comparison, put_to_test
 from ttsartifact.measuring.metrics import MetricKind, shown
@@ -114,7 +115,7 @@ class Evaluation:
             "exit_code": self.exit_code,
             "registered": str(self.registered),
             "reasons": [each.to_value() for each in self.reasons],
-            "runs": {str(group): groups.count(group) for group in Group},
+            "runs": {str(group): groups.count(group) for group in RunGroup},
             "conditions": {
                 "match": not self.matched.confounders,
                 "confounders": [each.to_value() for each in self.matched.confounders],
@@ -143,7 +144,7 @@ def evaluate(
     """
     ordered = in_order(runs)
     matched = match(claim, ordered, exploratory=exploratory, logged=logged)
-    placed = [run for run, group in zip(ordered, matched.groups, strict=True) if group is not Group.NONE]
+    placed = [run for run, group in zip(ordered, matched.groups, strict=True) if group is not RunGroup.NONE]
     registered = _registered(claim, placed)
     names = tuple(dict.fromkeys(each.metric.name for each in claim.expectations))
     measured = {run.artifact_id: measure(run, names) for run in placed} if not matched.reasons else {}
@@ -173,7 +174,7 @@ def _registered(claim: Claim, runs: Sequence[ClaimedRun]) -> Registered:
     return Registered.PROVEN if all(run.proven for run in runs) else Registered.STATED
 
 
-def _row(run: ClaimedRun, group: Group, measured: Mapping[str, Measured]) -> dict[str, Any]:
+def _row(run: ClaimedRun, group: RunGroup, measured: Mapping[str, Measured]) -> dict[str, Any]:
     found = measured.get(run.artifact_id)
     return {
         "artifact_id": run.artifact_id,
@@ -189,7 +190,7 @@ def _unmeasured(runs: Sequence[ClaimedRun], measured: Mapping[str, Measured], na
         if lacking:
             why = measured[lacking[0].artifact_id].lacks.get(name, "not measured")
             message = f"{name} of {len(lacking)} runs is not known, {lacking[0].artifact_id[:19]} the first: {why}"
-            found.append(Obstacle(why=Why.NO_VALUE, message=message, count=len(lacking)))
+            found.append(Obstacle(why=ObstacleKind.NO_VALUE, message=message, count=len(lacking)))
     return found
 
 
@@ -203,7 +204,7 @@ def _without_factor(claim: Claim, runs: Sequence[ClaimedRun], measured: Mapping[
         if lacking:
             why = measured[lacking[0].artifact_id].lacks.get("reference", "it is not a number")
             message = f"{claim.by} of {len(lacking)} runs is not known, {lacking[0].artifact_id[:19]} the first: {why}"
-            return [Obstacle(why=Why.NO_VALUE, message=message, count=len(lacking))]
+            return [Obstacle(why=ObstacleKind.NO_VALUE, message=message, count=len(lacking))]
     return []
 
 
@@ -232,16 +233,16 @@ def _mean(values: Sequence[int], decimals: int) -> float:
     return shown(round(sum(values) * 10 ** (6 - decimals) / len(values)), 6)
 
 
-def _counted(expected: ClaimTest, matched: Matched) -> tuple[list[tuple[ClaimedRun, Group]], int]:
+def _counted(expected: ClaimTest, matched: Matched) -> tuple[list[tuple[ClaimedRun, RunGroup]], int]:
     """Return the runs that are observations of their own, and how many are not."""
-    found: list[tuple[ClaimedRun, Group]] = []
-    seen: set[tuple[Group, str, str]] = set()
+    found: list[tuple[ClaimedRun, RunGroup]] = []
+    seen: set[tuple[RunGroup, str, str]] = set()
     repeats = 0
     for run, group in zip(matched.runs, matched.groups, strict=True):
-        if group is Group.NONE:
+        if group is RunGroup.NONE:
             continue
         key = (group, run.text, run.sound)
-        if expected.metric.of is not MetricKind.TIME and expected.of is Of.LEVEL and key in seen:
+        if expected.metric.of is not MetricKind.TIME and expected.of is Aspect.LEVEL and key in seen:
             repeats += 1
             continue
         seen.add(key)
@@ -252,15 +253,15 @@ def _counted(expected: ClaimTest, matched: Matched) -> tuple[list[tuple[ClaimedR
 def _values(
     claim: Claim,
     expected: ClaimTest,
-    counted: Sequence[tuple[ClaimedRun, Group]],
+    counted: Sequence[tuple[ClaimedRun, RunGroup]],
     measured: Mapping[str, Measured],
     finer: int,
 ) -> list[int]:
     """Return one integer a run: its value, or how far it lies from the median of the repeats in its group."""
     rows = [_row_of(measured[run.artifact_id], expected.metric.name, finer) for run, _ in counted]
-    if expected.of is Of.LEVEL:
+    if expected.of is Aspect.LEVEL:
         return [_rounded_mean(row) for row in rows]
-    repeats: dict[tuple[Group, str], list[tuple[int, ...]]] = {}
+    repeats: dict[tuple[RunGroup, str], list[tuple[int, ...]]] = {}
     keys = [
         (group, run.text if expected.metric.of is MetricKind.PHONES or claim.blocked else "") for run, group in counted
     ]
@@ -292,7 +293,7 @@ def _rounded_mean(row: Sequence[int]) -> int:
 def _blocks(
     claim: Claim,
     expected: ClaimTest,
-    counted: Sequence[tuple[ClaimedRun, Group]],
+    counted: Sequence[tuple[ClaimedRun, RunGroup]],
     values: Sequence[int],
     measured: Mapping[str, Measured],
 ) -> list[Comparison]:
@@ -303,5 +304,5 @@ def _blocks(
     found: dict[str, tuple[list[int], list[int]]] = {}
     for (run, group), value in zip(counted, values, strict=True):
         sides = found.setdefault(run.text if claim.blocked else "", ([], []))
-        sides[0 if group is Group.A and claim.has_groups else 1].append(value)
+        sides[0 if group is RunGroup.A and claim.has_groups else 1].append(value)
     return [Comparison(a=tuple(a), b=tuple(b)) for a, b in found.values()]

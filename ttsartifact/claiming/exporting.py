@@ -14,7 +14,7 @@ import operator
 import re
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.claiming.claim import Direction, Test
+from ttsartifact.claiming.claim import ClaimProcedure, Direction
 from ttsartifact.comparing.sound import sound_of
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.keys import seed_of
@@ -205,8 +205,8 @@ def _decimal(value: float) -> str:
     return format(value, "f").rstrip("0").rstrip(".") or "0"
 
 
-def _stream(test: Test) -> str:
-    return "permutation" if test is Test.PERMUTATION else "bootstrap"
+def _stream(test: ClaimProcedure) -> str:
+    return "permutation" if test is ClaimProcedure.PERMUTATION else "bootstrap"
 
 
 def _uuid7(at: str, digest: str) -> str:

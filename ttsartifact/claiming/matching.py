@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.claiming.claim import RunGroup
+from ttsartifact.claiming.obstacles import Obstacle, ObstacleKind, of_attempts, of_counts, of_files, of_log
 from ttsartifact.comparing.changes import changes_between, stated_by_neither
 from ttsartifact.comparing.conditions import condition_diff
 from ttsartifact.container.canonical import canonical_bytes
@@ -26,49 +27,12 @@ if TYPE_CHECKING:
     from ttsartifact.claiming.shown import ClaimedRun
     from ttsartifact.comparing.changes import Change
 
-__all__ = ["Confounder", "Group", "Matched", "Obstacle", "Why", "changes_at", "differing", "match"]
+__all__ = ["Confounder", "Matched", "changes_at", "differing", "match"]
 
 _REFERENCES = ("reference_clip", "reference_clip_as_fed", "reference_clips", "reference_order")
 _MEASURED_AS = ("observer", "t_first_token_semantics", "streaming", "includes", "warmup_runs", "first_call")
 """Places below /run/times that say how times were taken; for a metric of time they are conditions too."""
 _SAME_ON_EVERY_MACHINE = frozenset({Cause.PROVIDERS, Cause.CPU})
-
-
-class Group(StrEnum):
-    """Where a claim puts a run."""
-
-    A = "a"
-    B = "b"
-    ALL = "all"
-    NONE = "none"
-
-
-class Why(StrEnum):
-    """Why a claim cannot be decided."""
-
-    CHANGED_FILE = "changed_file"
-    NOT_MADE_FOR_IT = "not_made_for_it"
-    TWICE = "twice"
-    CONFOUNDER = "confounder"
-    NOT_KNOWN = "not_known"
-    MISSING_RUNS = "missing_runs"
-    MISSING_ATTEMPTS = "missing_attempts"
-    NOT_SHOWN = "not_shown"
-    NO_TIME = "no_time"
-    NO_VALUE = "no_value"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Obstacle:
-    """One thing that keeps a claim from being decided."""
-
-    why: Why
-    message: str
-    count: int = 1
-
-    def to_value(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {"why": str(self.why), "message": self.message, "count": self.count}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +75,7 @@ class Matched:
 
     runs: tuple[ClaimedRun, ...]
     """In the order of t_submit."""
-    groups: tuple[Group, ...]
+    groups: tuple[RunGroup, ...]
     confounders: tuple[Confounder, ...]
     free: tuple[Confounder, ...]
     """Conditions that differ and that the claim lets free."""
@@ -119,7 +83,7 @@ class Matched:
     """Conditions that a rerun would need and that no run states."""
     reasons: tuple[Obstacle, ...]
 
-    def of(self, *wanted: Group) -> tuple[ClaimedRun, ...]:
+    def of(self, *wanted: RunGroup) -> tuple[ClaimedRun, ...]:
         """Return the runs of these groups."""
         return tuple(run for run, group in zip(self.runs, self.groups, strict=True) if group in wanted)
 
@@ -133,19 +97,19 @@ def match(
     claim's entry: each must be shown.
     """
     groups = tuple(_groups(claim, runs))
-    placed = [run for run, group in zip(runs, groups, strict=True) if group is not Group.NONE]
+    placed = [run for run, group in zip(runs, groups, strict=True) if group is not RunGroup.NONE]
     found = _confounders(claim, runs, groups)
     free = tuple(each for each in found if _is_free(claim, each.subject))
     confounders = tuple(each for each in found if each not in free) + tuple(_parted(claim, runs, groups))
     reasons = (
-        *_of_files(claim, placed, exploratory=exploratory),
+        *of_files(claim, placed, exploratory=exploratory),
         *(
-            Obstacle(why=Why.CONFOUNDER if c.known else Why.NOT_KNOWN, message=str(c), count=c.runs)
+            Obstacle(why=ObstacleKind.CONFOUNDER if c.known else ObstacleKind.NOT_KNOWN, message=str(c), count=c.runs)
             for c in confounders
         ),
-        *_of_attempts(placed),
-        *_missing(claim, runs, groups),
-        *_of_log(runs, logged),
+        *of_attempts(placed),
+        *of_counts(claim, runs, groups),
+        *of_log(runs, logged),
     )
     unstated = stated_by_neither(placed[0].descriptor, placed[-1].descriptor) if placed else ()
     return Matched(
@@ -220,16 +184,18 @@ def _times_taken_otherwise(a: ClaimedRun, b: ClaimedRun) -> Iterator[str]:
             yield name
 
 
-def _groups(claim: Claim, runs: Sequence[ClaimedRun]) -> Iterator[Group]:
+def _groups(claim: Claim, runs: Sequence[ClaimedRun]) -> Iterator[RunGroup]:
     factor = claim.value["factor"]
     for number, run in enumerate(runs, 1):
         if claim.by == "order":
-            yield Group.A if number <= factor["after"] else Group.B
+            yield RunGroup.A if number <= factor["after"] else RunGroup.B
         elif "a" in factor:
             value = run.descriptor.known(claim.by)
-            yield Group.A if _same(value, factor["a"]) else Group.B if _same(value, factor["b"]) else Group.NONE
+            yield (
+                RunGroup.A if _same(value, factor["a"]) else RunGroup.B if _same(value, factor["b"]) else RunGroup.NONE
+            )
         else:
-            yield Group.ALL
+            yield RunGroup.ALL
 
 
 def _same(value: Any, level: Any) -> bool:
@@ -237,8 +203,8 @@ def _same(value: Any, level: Any) -> bool:
     return isinstance(value, bool) == isinstance(level, bool) and bool(value == level)
 
 
-def _confounders(claim: Claim, runs: Sequence[ClaimedRun], groups: Sequence[Group]) -> list[Confounder]:
-    numbers = [number for number, group in enumerate(groups, 1) if group is not Group.NONE]
+def _confounders(claim: Claim, runs: Sequence[ClaimedRun], groups: Sequence[RunGroup]) -> list[Confounder]:
+    numbers = [number for number, group in enumerate(groups, 1) if group is not RunGroup.NONE]
     kinds = frozenset(each.metric.of for each in claim.expectations)
     found = differing([runs[number - 1] for number in numbers], kinds)
     return [_renumbered(each, numbers) for each, change in found if change is None or not _is_factor(claim, change)]
@@ -268,7 +234,7 @@ def _is_free(claim: Claim, subject: str) -> bool:
     return bool(names & {*claim.free, *blocked})
 
 
-def _parted(claim: Claim, runs: Sequence[ClaimedRun], groups: Sequence[Group]) -> Iterator[Confounder]:
+def _parted(claim: Claim, runs: Sequence[ClaimedRun], groups: Sequence[RunGroup]) -> Iterator[Confounder]:
     """Yield what is free and yet parts the groups: all of a have one value of it and all of b another."""
     if not claim.has_groups or claim.blocked:
         return
@@ -276,13 +242,13 @@ def _parted(claim: Claim, runs: Sequence[ClaimedRun], groups: Sequence[Group]) -
         kind = name.partition(":")[0]
         sides = [
             [_value_of(kind, run) for run, group in zip(runs, groups, strict=True) if group is side]
-            for side in (Group.A, Group.B)
+            for side in (RunGroup.A, RunGroup.B)
         ]
         shared = set(sides[0]) & set(sides[1])
         repeated = any(len(set(side)) < len(side) for side in sides)
         unequal_texts = kind == "text" and set(sides[0]) != set(sides[1])
         if all(sides) and ((not shared and repeated) or unequal_texts):
-            first = next(number for number, group in enumerate(groups, 1) if group is Group.B)
+            first = next(number for number, group in enumerate(groups, 1) if group is RunGroup.B)
             label = (
                 "text (the groups were given other texts)" if unequal_texts else f"{kind} (free, but parts the groups)"
             )
@@ -308,72 +274,6 @@ def _value_of(kind: str, run: ClaimedRun) -> str:
 def _shown(values: Sequence[str]) -> str:
     distinct = sorted(set(values))
     return distinct[0] if len(distinct) == 1 else f"{len(distinct)} values"
-
-
-def _of_files(claim: Claim, runs: Sequence[ClaimedRun], *, exploratory: bool) -> Iterator[Obstacle]:
-    changed = [run for run in runs if not run.as_recorded]
-    for run in changed:
-        yield Obstacle(why=Why.CHANGED_FILE, message=f"{run.artifact_id[:19]}: {run.verdict}, not what was recorded")
-    for what in ("artifact_id", "run_id"):
-        ids = Counter(run.artifact_id if what == "artifact_id" else str(run.known("/run/run_id")) for run in runs)
-        twice = [name for name, count in ids.items() if count > 1]
-        if twice:
-            yield Obstacle(why=Why.TWICE, message=f"{what} {twice[0][:36]} is shown more than once", count=len(twice))
-            break
-    unmade = [run for run in runs if not run.states(claim.digest)]
-    if unmade and not exploratory:
-        yield Obstacle(
-            why=Why.NOT_MADE_FOR_IT,
-            message=f"{len(unmade)} of {len(runs)} runs do not state this claim ({claim.digest[:19]})",
-            count=len(unmade),
-        )
-    if claim.by == "order" and any(run.submitted_ns is None for run in runs):
-        yield Obstacle(why=Why.NO_TIME, message="a run does not state when it was submitted, so there is no order")
-
-
-def _of_attempts(runs: Sequence[ClaimedRun]) -> Iterator[Obstacle]:
-    """Name attempts that were made and are not shown: of a selection the best is no sample."""
-    seen: dict[tuple[Any, str], set[int]] = {}
-    for run in runs:
-        attempt = run.known("/run/attempt")
-        if isinstance(attempt, dict) and type(attempt.get("index")) is int:
-            seen.setdefault((run.known("/run/session_id"), run.text), set()).add(attempt["index"])
-    missing = sum(max(indices) - len(indices) for indices in seen.values())
-    if missing:
-        message = f"{missing} attempts were made and are not shown"
-        yield Obstacle(why=Why.MISSING_ATTEMPTS, message=message, count=missing)
-
-
-def _of_log(runs: Sequence[ClaimedRun], logged: Sequence[str]) -> Iterator[Obstacle]:
-    held = {run.artifact_id for run in runs}
-    absent = [one for one in logged if one not in held]
-    if absent:
-        message = f"{len(absent)} runs of the log are not shown, {absent[0][:19]} the first"
-        yield Obstacle(why=Why.NOT_SHOWN, message=message, count=len(absent))
-
-
-def _missing(claim: Claim, runs: Sequence[ClaimedRun], groups: Sequence[Group]) -> Iterator[Obstacle]:
-    """Say of each group how many runs are missing; equal sounds of a repeating engine are one observation."""
-    for group in (Group.A, Group.B) if claim.has_groups else (Group.ALL,):
-        own = [run for run, place in zip(runs, groups, strict=True) if place is group]
-        count = len({run.sound for run in own}) if _counts_sounds(claim) else len(own)
-        if count < claim.minimum_runs:
-            of = "" if group is Group.ALL else f" of group {group}"
-            held = f"{len(own)} runs" if count == len(own) else f"{count} different sounds in {len(own)} runs"
-            missing = claim.minimum_runs - count
-            message = f"{held}{of}, expected at least {claim.minimum_runs}: {missing} missing"
-            yield Obstacle(why=Why.MISSING_RUNS, message=message, count=missing)
-    if claim.blocked and claim.has_groups:
-        texts = [{run.text for run, place in zip(runs, groups, strict=True) if place is g} for g in (Group.A, Group.B)]
-        alone = texts[0] ^ texts[1]
-        if alone:
-            message = f"{len(alone)} texts were spoken in one group only"
-            yield Obstacle(why=Why.MISSING_RUNS, message=message, count=len(alone))
-
-
-def _counts_sounds(claim: Claim) -> bool:
-    """Tell whether equal sounds are one observation: of what is heard, but not of how far repeats lie apart."""
-    return any(each.metric.of is not MetricKind.TIME and each.of == "level" for each in claim.expectations)
 
 
 def _short(value: Any) -> str:

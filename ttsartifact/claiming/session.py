@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.claiming.claim import ClaimTest, Direction, Effect, Of, Test
+from ttsartifact.claiming.claim import Aspect, ClaimProcedure, ClaimTest, Direction, Effect
 from ttsartifact.claiming.matching import changes_at
 from ttsartifact.claiming.shown import in_order
 from ttsartifact.claiming.testing import Comparison, put_to_test
@@ -274,11 +274,11 @@ def _halves(metric: Metric, a: Sequence[int], b: Sequence[int]) -> tuple[float, 
     compared = ClaimTest(
         metric=metric,
         tool=None,
-        of=Of.LEVEL,
+        of=Aspect.LEVEL,
         effect=Effect.DIFFERENCE,
         direction=Direction.GREATER,
         margin_micro=0,
-        test=Test.BOOTSTRAP,
+        test=ClaimProcedure.BOOTSTRAP,
         alpha_ppm=50_000,
         draws=_DRAWS,
     )

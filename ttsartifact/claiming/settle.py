@@ -35,13 +35,24 @@ def check_claim(
     log: Path | str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
-    """Settle a claim on runs: artifacts of any carrier, data sets among them.
+    """Settle a claim on runs (clause 10.9).
 
-    `measurements` are documents of other tools (word error rates, phones). `exploratory` lets runs count that do not
-    state the claim. `log` is the folder of a run log: what it holds behind the claim must be shown.
+    Args:
+        claim: The claim, as TOML.
+        runs: Artifacts of any carrier, data sets among them.
+        measurements: Documents of other tools, such as word error rates and phones (`measurements.schema.json`).
+        exploratory: Whether runs count that do not state the claim.
+        log: The folder of a run log; each run that it holds behind the claim must be shown.
+        on_progress: Is called with how many runs are measured, and of how many.
 
-    Raises Refused for a claim or a document of another shape, NotAnArtifact and its like for a file that is no run,
-    and Unavailable where a library is missing.
+    Returns:
+        The answer, why a claim is not decidable, and every figure behind it; `to_value()` is the JSON form.
+
+    Raises:
+        Refused: The claim or a document is of another shape, or the log does not hold the claim.
+        NotAnArtifact: A file is not a run.
+        Damaged: A file or the log is cut, or its audio cannot be decoded.
+        Unavailable: A library of the extra `analysis` is missing.
     """
     wanted = load_claim(claim)
     others = load_measurements(measurements)
@@ -69,10 +80,23 @@ def session_over(
     measurements: Iterable[Path | str] = (),
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Session:
-    """Measure the runs of a session, in the order of t_submit; with `stretches` their parts too.
+    """Measure the runs of a session, and say where they change and what else changed there (clause 10.11).
 
-    Raises Refused for a metric that is not registered, NotAnArtifact and its like for a file that is no run, and
-    Unavailable where a library is missing.
+    Args:
+        runs: Artifacts of any carrier, data sets among them; they are taken in the order of t_submit.
+        names: Metrics of `registry/claim_metrics.toml`, or `evaluated:NAME` of another tool.
+        stretches: Whether stretches of about a second are measured too.
+        measurements: Documents of other tools (`measurements.schema.json`).
+        on_progress: Is called with how many runs are measured, and of how many.
+
+    Returns:
+        A row for each run and stretch, and the course of each metric; `to_value()` is the JSON form.
+
+    Raises:
+        Refused: A metric is not registered, or no file is as it was recorded.
+        NotAnArtifact: A file is not a run.
+        Damaged: A file is cut, or its audio cannot be decoded.
+        Unavailable: A library of the extra `analysis` is missing.
     """
     for name in names:
         metric_named(name)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.claiming.claim import Direction, Effect, Test
+from ttsartifact.claiming.claim import ClaimProcedure, Direction, Effect
 from ttsartifact.errors import Unavailable
 from ttsartifact.formulas.keys import indices, keys, seed_of
 
@@ -123,7 +123,12 @@ def _by_t(samples: _Samples, _drawn: NDArray[np.float64], _seed: str) -> Callabl
     return beyond
 
 
-_BEYOND = {Test.PERMUTATION: _by_permutation, Test.BOOTSTRAP: _by_bootstrap, Test.T: _by_t, Test.TOST: _by_t}
+_BEYOND = {
+    ClaimProcedure.PERMUTATION: _by_permutation,
+    ClaimProcedure.BOOTSTRAP: _by_bootstrap,
+    ClaimProcedure.T: _by_t,
+    ClaimProcedure.TOST: _by_t,
+}
 
 
 def _keys(seed: str, stream: str, draws: int, columns: int) -> NDArray[np.uint64]:

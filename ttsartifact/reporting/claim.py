@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
-from ttsartifact.claiming.claim import Direction, Effect, Of
+from ttsartifact.claiming.claim import Aspect, Direction, Effect, RunGroup
 from ttsartifact.claiming.evaluate import Answer, Registered
-from ttsartifact.claiming.matching import Group
 from ttsartifact.measuring.metrics import shown
 from ttsartifact.reporting.documents import tool
 from ttsartifact.reporting.phrases import Paint, counted
@@ -78,7 +77,7 @@ def _factor(claim: Claim) -> str:
 
 def _expected(each: ClaimTest) -> str:
     unit = each.metric.unit
-    what = f"{'spread of ' if each.of is Of.SPREAD else ''}{safe(each.metric.label)}"
+    what = f"{'spread of ' if each.of is Aspect.SPREAD else ''}{safe(each.metric.label)}"
     margin = f"{shown(each.margin_micro, 6):g}"
     if each.effect is Effect.EQUIVALENCE:
         return f"{what} of b within {margin} of a ({unit})"
@@ -94,9 +93,11 @@ def _expected(each: ClaimTest) -> str:
 
 def _runs(found: Evaluation) -> str:
     groups = found.matched.groups
-    named = [(group, groups.count(group)) for group in (Group.A, Group.B, Group.ALL) if group in groups]
-    said = ", ".join(f"{count} {'in all' if group is Group.ALL else f'in {group}'}" for group, count in named) or "none"
-    left = groups.count(Group.NONE)
+    named = [(group, groups.count(group)) for group in (RunGroup.A, RunGroup.B, RunGroup.ALL) if group in groups]
+    said = (
+        ", ".join(f"{count} {'in all' if group is RunGroup.ALL else f'in {group}'}" for group, count in named) or "none"
+    )
+    left = groups.count(RunGroup.NONE)
     return said + (f"; {left} in neither group, not counted" if left else "")
 
 

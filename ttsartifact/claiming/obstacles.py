@@ -1,0 +1,123 @@
+"""What keeps a claim from being decided before anything is measured: files, attempts, a log, missing runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from ttsartifact.claiming.claim import RunGroup
+from ttsartifact.measuring.metrics import MetricKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ttsartifact.claiming.claim import Claim
+    from ttsartifact.claiming.shown import ClaimedRun
+
+__all__ = ["Obstacle", "ObstacleKind", "of_attempts", "of_counts", "of_files", "of_log"]
+
+
+class ObstacleKind(StrEnum):
+    """Why a claim cannot be decided."""
+
+    CHANGED_FILE = "changed_file"
+    NOT_MADE_FOR_IT = "not_made_for_it"
+    TWICE = "twice"
+    CONFOUNDER = "confounder"
+    NOT_KNOWN = "not_known"
+    MISSING_RUNS = "missing_runs"
+    MISSING_ATTEMPTS = "missing_attempts"
+    NOT_SHOWN = "not_shown"
+    NO_TIME = "no_time"
+    NO_VALUE = "no_value"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obstacle:
+    """One thing that keeps a claim from being decided."""
+
+    why: ObstacleKind
+    message: str
+    count: int = 1
+
+    def to_value(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {"why": str(self.why), "message": self.message, "count": self.count}
+
+
+def of_files(claim: Claim, runs: Sequence[ClaimedRun], *, exploratory: bool) -> Iterator[Obstacle]:
+    """Name files that are not as recorded, shown twice, not made for the claim, or without a time."""
+    changed = [run for run in runs if not run.as_recorded]
+    for run in changed:
+        yield Obstacle(
+            why=ObstacleKind.CHANGED_FILE, message=f"{run.artifact_id[:19]}: {run.verdict}, not what was recorded"
+        )
+    for what in ("artifact_id", "run_id"):
+        ids = Counter(run.artifact_id if what == "artifact_id" else str(run.known("/run/run_id")) for run in runs)
+        twice = [name for name, count in ids.items() if count > 1]
+        if twice:
+            yield Obstacle(
+                why=ObstacleKind.TWICE, message=f"{what} {twice[0][:36]} is shown more than once", count=len(twice)
+            )
+            break
+    unmade = [run for run in runs if not run.states(claim.digest)]
+    if unmade and not exploratory:
+        yield Obstacle(
+            why=ObstacleKind.NOT_MADE_FOR_IT,
+            message=f"{len(unmade)} of {len(runs)} runs do not state this claim ({claim.digest[:19]})",
+            count=len(unmade),
+        )
+    if claim.by == "order" and any(run.submitted_ns is None for run in runs):
+        yield Obstacle(
+            why=ObstacleKind.NO_TIME, message="a run does not state when it was submitted, so there is no order"
+        )
+
+
+def of_attempts(runs: Sequence[ClaimedRun]) -> Iterator[Obstacle]:
+    """Name attempts that were made and are not shown: of a selection the best is no sample."""
+    seen: dict[tuple[Any, str], set[int]] = {}
+    for run in runs:
+        attempt = run.known("/run/attempt")
+        if isinstance(attempt, dict) and type(attempt.get("index")) is int:
+            seen.setdefault((run.known("/run/session_id"), run.text), set()).add(attempt["index"])
+    missing = sum(max(indices) - len(indices) for indices in seen.values())
+    if missing:
+        message = f"{missing} attempts were made and are not shown"
+        yield Obstacle(why=ObstacleKind.MISSING_ATTEMPTS, message=message, count=missing)
+
+
+def of_log(runs: Sequence[ClaimedRun], logged: Sequence[str]) -> Iterator[Obstacle]:
+    """Name runs that a run log holds behind the claim and that are not shown."""
+    held = {run.artifact_id for run in runs}
+    absent = [one for one in logged if one not in held]
+    if absent:
+        message = f"{len(absent)} runs of the log are not shown, {absent[0][:19]} the first"
+        yield Obstacle(why=ObstacleKind.NOT_SHOWN, message=message, count=len(absent))
+
+
+def of_counts(claim: Claim, runs: Sequence[ClaimedRun], groups: Sequence[RunGroup]) -> Iterator[Obstacle]:
+    """Say of each group how many runs are missing; equal sounds of a repeating engine are one observation."""
+    for group in (RunGroup.A, RunGroup.B) if claim.has_groups else (RunGroup.ALL,):
+        own = [run for run, place in zip(runs, groups, strict=True) if place is group]
+        count = len({run.sound for run in own}) if _counts_sounds(claim) else len(own)
+        if count < claim.minimum_runs:
+            of = "" if group is RunGroup.ALL else f" of group {group}"
+            held = f"{len(own)} runs" if count == len(own) else f"{count} different sounds in {len(own)} runs"
+            missing = claim.minimum_runs - count
+            message = f"{held}{of}, expected at least {claim.minimum_runs}: {missing} missing"
+            yield Obstacle(why=ObstacleKind.MISSING_RUNS, message=message, count=missing)
+    if claim.blocked and claim.has_groups:
+        texts = [
+            {run.text for run, place in zip(runs, groups, strict=True) if place is g} for g in (RunGroup.A, RunGroup.B)
+        ]
+        alone = texts[0] ^ texts[1]
+        if alone:
+            message = f"{len(alone)} texts were spoken in one group only"
+            yield Obstacle(why=ObstacleKind.MISSING_RUNS, message=message, count=len(alone))
+
+
+def _counts_sounds(claim: Claim) -> bool:
+    """Tell whether equal sounds are one observation: of what is heard, but not of how far repeats lie apart."""
+    return any(each.metric.of is not MetricKind.TIME and each.of == "level" for each in claim.expectations)
