@@ -89,7 +89,7 @@ def piper_conditions(noise_scale: float = 0.0) -> dict[str, Any]:
         "engine": f"piper-tts@{version}",
         "frontend": [f"piper-tts@{version}"],
         "model": [piper_model(), piper_model() + ".json"],
-        "seeds": drawn if noise_scale else absent("not_applicable", "the engine draws nothing"),
+        "seeds": drawn if noise_scale else absent("not_applicable", "the engine uses no random numbers"),
         "determinism": "none" if noise_scale else "same_device",
     }
 

@@ -44,7 +44,7 @@ PARAMETERS = (
         name="preserve",
         kind=bool,
         default=_USUAL["preserve"],
-        help="whether the prior samples are learnt beside the target",
+        help="whether the prior samples are learnt together with the target",
     ),
     _whole("preserve_milli", "the weight of their loss, in thousandths of the target's"),
     _whole("style_steps", "of the residual of the style"),
@@ -107,7 +107,7 @@ class StableTtsAdapter:
         try:
             parameters = AdaptationSettings.from_json(found.config).parameters()
         except (ValueError, TypeError) as error:
-            raise Refused(f"made by another recipe: {error}", where="/pins/adaptation/config_digest") from error
+            raise Refused(f"made with a different recipe: {error}", where="/pins/adaptation/config_digest") from error
         return AdaptationRecipe(
             base=found.base,
             clips=tuple(

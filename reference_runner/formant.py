@@ -154,7 +154,7 @@ class EspeakRunner:
 
     def _ready(self) -> ctypes.CDLL:
         if self._library is None:
-            raise Refused("stream() was asked for before prepare()")
+            raise Refused("stream() was called before prepare()")
         return self._library
 
     def _generator(self) -> str:
@@ -211,7 +211,7 @@ def _installed_library() -> str:
             start, _, end = line.split(" ", 1)[0].partition("-")
             if int(start, 16) <= address < int(end, 16):
                 return line.split(maxsplit=5)[5].rstrip("\n")
-    raise Unavailable("the system does not tell where espeak-ng was loaded from", expected=_DEBIAN)
+    raise Unavailable("the system does not show where espeak-ng was loaded from", expected=_DEBIAN)
 
 
 def _private_copy(path: str) -> tuple[ctypes.CDLL, str]:
@@ -221,7 +221,7 @@ def _private_copy(path: str) -> tuple[ctypes.CDLL, str]:
         try:
             return ctypes.CDLL(copy), _digest_of(copy)[1]
         except OSError as error:
-            raise Unavailable(f"a private copy of espeak-ng cannot be loaded: {error}") from error
+            raise Unavailable(f"cannot load a private copy of espeak-ng: {error}") from error
 
 
 def _voice_data(folder: str, voice: str) -> dict[str, Any]:

@@ -59,10 +59,10 @@ class TtsArtifactError(Exception):
     def __str__(self) -> str:
         """One line: the message, both sides, the address last."""
         both = ""
-        if self.found is not None or self.expected is not None:
-            both = f": found {self.found}" if self.found is not None else ": found nothing"
-            if self.expected is not None:
-                both += f", expected {self.expected}"
+        if self.found is not None:
+            both = f": found {self.found}"
+        if self.expected is not None:
+            both += f"{', ' if both else ': '}expected {self.expected}"
         return f"{self.message}{both}" + (f" (at {self.where})" if self.where else "")
 
 

@@ -105,7 +105,9 @@ def learn(
     if not 0 <= seed < SEED_LIMIT:
         raise RequestError(f"got {seed}, expected 0 to 2**64-1", where="adaptation.seed")
     if not checkpoint.priors:
-        raise CheckpointError("no prior samples: what is learnt is watched by them", where=checkpoint.name)
+        raise CheckpointError(
+            "the checkpoint has no prior samples, which adaptation needs for monitoring", where=checkpoint.name
+        )
     heard = hear_clips(clips)
     settle()
     model, priors = checkpoint.model, checkpoint.priors

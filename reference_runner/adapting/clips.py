@@ -50,7 +50,7 @@ def hear_clips(clips: Sequence[TargetClip]) -> tuple[HeardReference, ...]:
             message = f"got a transcript of {len(words)} characters, expected 1 to {TRANSCRIPT_CHARACTERS_MAXIMUM}"
             raise ReferenceClipError(message, where=where)
         if not clip.provenance:
-            raise ReferenceClipError("nobody says where it came from", where=where)
+            raise ReferenceClipError("its origin is not stated", where=where)
         one = hear(
             Reference(path=clip.path, provenance=str(clip.provenance.get("name", "")), transcript=clip.transcript)
         )

@@ -300,7 +300,7 @@ class _FineTuning:
             if place < utterance.frames:
                 return utterance
             place -= utterance.frames
-        raise AssertionError("a place within the sum lies in one of its parts")
+        raise AssertionError("a position within the total is in one of its parts")
 
 
 def _cut(values: torch.Tensor, start: int, width: int) -> torch.Tensor:

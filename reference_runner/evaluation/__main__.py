@@ -14,7 +14,7 @@ from reference_runner.evaluation import artifact_report, checkpoint_report, meas
 
 @stopping_in_a_sentence("reference_runner.evaluation")
 def main() -> None:
-    """Choose what is measured."""
+    """Choose the quantity to measure."""
     parser = argparse.ArgumentParser(prog="python -m reference_runner.evaluation", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True, metavar="WHAT")
     for module in (checkpoint_report, artifact_report, measurements):

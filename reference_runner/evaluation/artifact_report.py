@@ -37,7 +37,7 @@ _MANNER = {
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `artifacts`."""
-    parser = commands.add_parser("artifacts", help="any set of artifacts; systems are the folders they lie in")
+    parser = commands.add_parser("artifacts", help="any set of artifacts; each folder is one system")
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="an artifact, in any carrier")
     parser.add_argument("--text", type=Path, help="a line for each FILE, where the artifacts withhold theirs")
     parser.add_argument(
@@ -45,9 +45,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="recordings of the same sentences: artifacts, or sound files with --source-text",
     )  # fmt: skip
     parser.add_argument("--source-text", type=Path, help="a line for each --source")
-    parser.add_argument(
-        "--target", nargs="+", type=Path, default=[], metavar="CLIP", help="clips of the voice that was asked for"
-    )
+    parser.add_argument("--target", nargs="+", type=Path, default=[], metavar="CLIP", help="clips of the target voice")
     parser.add_argument("--others", nargs="+", type=Path, default=[], metavar="CLIP", help="clips of other voices")
     parser.add_argument("--no-listener", action="store_true", help="leave word errors out")
     parser.add_argument("--no-encoder", action="store_true", help="leave the trained encoder out, and torch with it")
@@ -83,7 +81,7 @@ def _inputs(arguments: argparse.Namespace) -> tuple[list[Recording], Yardsticks]
     sources = [read_source(path, text=text) for path, text in zip(arguments.source, source_texts, strict=True)]
     for source in sources:
         if source.text is None:
-            raise EvaluationError(f"{source.name}: nobody says which sentence this source is; give --source-text")
+            raise EvaluationError(f"{source.name}: the sentence of this source is not stated; give --source-text")
     yardsticks = Yardsticks(
         recognizer=recognizer,
         encoder=encoder,
@@ -160,7 +158,7 @@ def to_markdown(report: Mapping[str, Any]) -> str:
         ]
     lines += ["", "## Prompts and reruns", ""]
     lines += [
-        "| system | same prompt | another prompt | effect | runs of equal conditions | equal | greatest difference |"
+        "| system | same prompt | different prompt | effect | runs of equal conditions | equal | greatest difference |"
     ]
     lines.append("|---|---|---|---|---|---|---|")
     for name, system in systems.items():

@@ -50,7 +50,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser = commands.add_parser(
         "measurements", help="word errors, phones or voices of artifacts, for `ttsa claim check`"
     )
-    parser.add_argument("what", choices=("words", "phones", "voices"), help="what is measured")
+    parser.add_argument("what", choices=("words", "phones", "voices"), help="the quantity to measure")
     parser.add_argument(
         "files", nargs="+", type=Path, metavar="FILE", help="an artifact; of words and phones one whose text is stated"
     )

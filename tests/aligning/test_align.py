@@ -52,9 +52,7 @@ def test_a_log_that_counts_from_its_start_has_no_clock(tmp_path: Path) -> None:
     """PowerSensor3 writes seconds since it was started."""
     with pytest.raises(Refused) as refused:
         align(runs.minute(tmp_path), read_log(LOGS / "powersensor3.txt"), Wanted(method=Method.CLOCK))
-    assert str(refused.value) == (
-        "the log counts from its own start: found nothing, expected --method load-fit, or markers"
-    )
+    assert str(refused.value) == ("the log counts from its own start: expected --method load-fit, or markers")
 
 
 def test_a_naive_mean_of_a_whole_benchmark_is_not_the_runs(tmp_path: Path) -> None:
@@ -137,7 +135,7 @@ def test_a_load_that_repeats_itself_is_refused_as_ambiguous(tmp_path: Path) -> N
     (tmp_path / "m.csv").write_text("\n".join(lines) + "\n")
     with pytest.raises(Refused) as refused:
         align(_cycles(tmp_path), read_log(tmp_path / "m.csv"))
-    assert refused.value.message == "the log follows the load of the run in several places"
+    assert refused.value.message == "the log matches the load of the run in several places"
 
 
 def _cycles(folder: Path) -> Artifact:
@@ -156,5 +154,5 @@ def test_a_log_of_another_load_is_refused(tmp_path: Path) -> None:
         align(runs.minute(tmp_path, telemetry=True), read_log(tmp_path / "m.csv"))
     assert refused.value.message in {
         "the log does not follow the load of the run",
-        "the log follows the load of the run in several places",
+        "the log matches the load of the run in several places",
     }

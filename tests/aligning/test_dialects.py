@@ -60,7 +60,7 @@ def test_every_dialect_is_read(name: str, dialect: str, base: TimeBase, first_ns
         ),
         (
             "rocm-smi-zero.csv",
-            "this sensor reads nothing: found at most 2 W in 5 readings, expected a reading above 3 W (at {log})",
+            "this sensor reads no power: found at most 2 W in 5 readings, expected a reading above 3 W (at {log})",
         ),
         (
             "nvidia-smi-not-supported.csv",

@@ -173,7 +173,7 @@ def test_cheating_with_proofs(log: RunLog, tmp_path: Path, authority: Path) -> N
     assert problem() == ""
     forged = honest["proof"].replace("index 1", "index 2")
     assert problem(proof=forged) == "the proof does not lead to the checkpoint's root"
-    assert problem(entry=log.entries()[2].decode()) == "the entry is about another run"
+    assert problem(entry=log.entries()[2].decode()) == "the entry is about a different run"
     fork = sign_checkpoint(ORIGIN, 4, parse_checkpoint(log.checkpoint().note).root, generate_key(tmp_path / "o.pem"))
     head = honest["proof"].partition("\n\n")[0]
     assert problem(proof=f"{head}\n\n{fork.note}") == "the checkpoint is not signed by the log's key"

@@ -57,7 +57,7 @@ def test_a_signature_for_another_purpose_does_not_count(ssh_keys: dict[str, Path
     part = json.dumps({"v": 1, "type": "sshsig", "over": "artifact_id", "artifact_id": RUN, "token": token}).encode()
     given = one(part)
     assert given.standing is Standing.BROKEN
-    assert given.problem == "it was made for another purpose: namespace git, expected ttsartifact@v1"
+    assert given.problem == "it was made for a different purpose: namespace git, expected ttsartifact@v1"
 
 
 def test_every_flipped_bit_of_an_ssh_signature_is_seen(ssh_keys: dict[str, Path]) -> None:
@@ -108,7 +108,7 @@ def test_a_statement_about_another_run_is_seen(tmp_path: Path) -> None:
     """An envelope moved to another artifact is broken, whether or not its wrapping is adapted."""
     generate_key(tmp_path / "key.pem")
     part = attach.sign_dsse(OTHER, tmp_path / "key.pem")
-    assert one(part).problem == f"it is about another run, {OTHER}"
+    assert one(part).problem == f"it is about a different run, {OTHER}"
     moved = json.dumps(json.loads(part) | {"artifact_id": RUN}).encode()
     assert one(moved).problem == "the signed statement is about something else"
 
@@ -134,12 +134,12 @@ def test_what_is_not_an_attestation_is_broken_and_never_an_exception(part: bytes
 
 def test_keys_that_cannot_sign(tmp_path: Path, ssh_keys: dict[str, Path]) -> None:
     """A missing file, another kind of key and no key at all are refused with their reason."""
-    with pytest.raises(Refused, match="the key cannot be read"):
+    with pytest.raises(Refused, match="cannot read the key"):
         load_private_key(tmp_path / "none")
     (tmp_path / "text").write_text("hello")
     with pytest.raises(Refused, match="not a private key that can be used"):
         load_private_key(tmp_path / "text")
-    with pytest.raises(Refused, match="a key of another kind: found RSAPrivateKey, expected Ed25519"):
+    with pytest.raises(Refused, match="the key is of the wrong kind: found RSAPrivateKey, expected Ed25519"):
         load_private_key(ssh_keys["rsa"])
     assert load_private_key(ssh_keys["ed25519"])
 
@@ -186,7 +186,7 @@ def test_a_trust_file_says_what_is_wrong_in_it(tmp_path: Path) -> None:
         'version = 1\n[[signer]]\nid = "a"': "an entry that is incomplete",
         'version = 1\n[[signer]]\nid = "a"\nkeys = ["ssh-rsa AAAA"]': "not a public key line of SSH",
         'version = 1\n[[signer]]\nid = "a"\nkeys = []\nroles = ["king"]': "an unknown role",
-        'version = 1\n[[authority]]\nid = "a"\nroots = "none.pem"': "the file cannot be read",
+        'version = 1\n[[authority]]\nid = "a"\nroots = "none.pem"': "cannot read the file",
         'version = 1\n[[log]]\nkey = "x+00+AA=="': "not a public key of a signed note",
         "version": "the trust file is not TOML",
     }.items():

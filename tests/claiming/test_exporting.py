@@ -161,7 +161,7 @@ def test_an_exact_run_is_a_computation_receipt(tmp_path: Path) -> None:
     ).hexdigest()
     assert manifest["input"] == {"digest": f"sha256:{both}", "n_tensors": 2}
     assert made["predicate"]["certificate"] == f"sha256:{hashlib.sha256(canonical(manifest)).hexdigest()}"
-    with pytest.raises(Refused, match="a receipt needs exact numerics whose known answers held"):
+    with pytest.raises(Refused, match="a receipt needs exact numerics whose known-answer test passed"):
         computation_receipt(open_artifact(kit.artifact(tmp_path)))
 
 

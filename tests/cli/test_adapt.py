@@ -85,7 +85,7 @@ def test_adapt_run_verify_rerun(work: Path, capsys: Captured) -> None:
     given = [word for clip in CLIPS for word in ("--ref", clip)]
     assert main(["rerun", out, "--weights", ".", "--readapt", *given]) == 0
     said_again = capsys.readouterr().out.splitlines()
-    assert said_again[0] == "plan: adapt again with the installed adapter tiny, by what the delta says of its making"
+    assert said_again[0] == "plan: adapt again with the installed adapter tiny, with the settings of the delta"
     assert f"  delta     DELTA-EXACT - adapting again gave the same bytes, {delta}" in said_again
     assert main(["rerun", out, "--weights", ".", "--readapt", *given, "--format", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
@@ -128,9 +128,9 @@ def test_a_provenance_for_each_clip(work: Path, capsys: Captured) -> None:
 @pytest.mark.parametrize(
     ("lines", "call", "message"),
     [
-        ("one\n", CALL, "--transcripts lines.txt: 1 lines for 3 clips; it takes a line a clip"),
+        ("one\n", CALL, "--transcripts lines.txt: 1 lines for 3 clips; expected one line per clip"),
         ("one\n\nthree", CALL, "--transcripts lines.txt: line 2 is empty; it takes what clip 2 says"),
-        ("1\n2\n3\n4\n", CALL, "--transcripts lines.txt: 4 lines for 3 clips; it takes a line a clip"),
+        ("1\n2\n3\n4\n", CALL, "--transcripts lines.txt: 4 lines for 3 clips; expected one line per clip"),
         ("\udcff\n", CALL, "--transcripts lines.txt: not UTF-8 at byte 0"),
         (
             "1\n2\n3\n",
@@ -151,7 +151,7 @@ def test_wrong_calls(work: Path, capsys: Captured, lines: str, call: list[str], 
 
 def test_a_voice_that_adapts_nothing_is_refused(work: Path) -> None:
     """A runner that would speak with another voice than the one that was asked for leaves no file."""
-    with pytest.raises(Refused, match="runner tiny adapts nothing by what it was given: found no weight file"):
+    with pytest.raises(Refused, match="runner tiny did not apply the adapted voice: found no weight file"):
         run_runner("tiny", "Hello.", "x.tts.wav", RunOptions(adapted=True))
     assert not (work / "x.tts.wav").exists()
 
@@ -184,7 +184,7 @@ def test_a_fifo_is_no_clip(work: Path, capsys: Captured) -> None:
 def test_a_folder_that_is_not_there(work: Path, capsys: Captured) -> None:
     """Its own name is told, and not that of a file that we would have made in it."""
     assert main([*CALL[:-1], "nowhere/mine.safetensors"]) == 4
-    told = f"found nothing, expected a folder one may write (at {work / 'nowhere'})"
+    told = f"expected a writable folder (at {work / 'nowhere'})"
     assert told in capsys.readouterr().err
 
 
@@ -216,7 +216,7 @@ def test_two_files_of_one_name(work: Path, capsys: Captured) -> None:
     """The descriptor could not tell them apart."""
     call = ["run", "Hello.", "--runner", "tiny", "--voice", "x/mine.safetensors", "--weights", "mine.safetensors"]
     assert main([*call, "-o", "x.tts.wav"]) == 2
-    assert "two files of one name" in capsys.readouterr().err
+    assert "two files have the same name" in capsys.readouterr().err
 
 
 def test_readapt_is_the_runners(work: Path) -> None:

@@ -116,7 +116,7 @@ def test_somebody_else_makes_the_run_again_and_signs_what_came_of_it(
     assert "signature holds; by bob; who made the run again: PCM-EXACT" in capsys.readouterr().out
     other = str(kit.artifact(tmp_path, name="other.tts.wav"))
     assert main(["sign", other, "--key", str(key), "--rerun", str(tmp_path / "rerun.json")]) == 2
-    assert "rerun.json: the rerun report is about another run" in capsys.readouterr().err
+    assert "rerun.json: the rerun report is about a different run" in capsys.readouterr().err
 
 
 def test_a_claim_is_stated_by_the_run_and_proved_by_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -174,7 +174,7 @@ def test_timestamp_in_two_steps(run: str, tmp_path: Path, capsys: pytest.Capture
         (["sign", "{run}"], "give one of --ssh-key and --key"),
         (["sign", "{run}", "--ssh-key", "k", "--rerun", "r.json"], "--rerun is a statement: it needs --key"),
         (["timestamp", "{run}"], "give one of --request and --reply"),
-        (["log", "burn", "x"], "there is no act burn"),
+        (["log", "burn", "x"], "unknown action burn"),
         (["log", "init", "x"], "init needs --origin NAME and --key FILE"),
         (["publish", "{run}", "--log", "x"], "--log and --log-key go together"),
     ],

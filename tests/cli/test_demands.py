@@ -54,13 +54,13 @@ def test_quick_says_that_it_hashed_nothing(run: str, capsys: pytest.CaptureFixtu
     assert told(capsys, run, "--quick")[0] == 0
     assert told(capsys, run)[0] == 1
     assert main(["verify", run, "--quick"]) == 0
-    assert "nothing was hashed" in capsys.readouterr().out
+    assert "no digest was computed" in capsys.readouterr().out
 
 
 def test_quick_takes_nothing_that_needs_hashing(run: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A profile or a text cannot be asked without looking."""
     assert main(["verify", run, "--quick", "--profile", "power"]) == 2
-    assert "--quick hashes nothing" in capsys.readouterr().err
+    assert "--quick computes no digest" in capsys.readouterr().err
 
 
 def test_sizes_are_asked_quickly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,7 +112,7 @@ def test_hints_stand_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         ("PIN01", ["fixtures", "fail/PIN01/", "a pass is", "declared"]),
         ("CLM03", ["the profile latency", "9.5 of ttsartifact"]),
         ("tim05", ["PlausibleSpeed", "never decides"]),
-        ("ENV06", ["is not asked", "TIM09"]),
+        ("ENV06", ["left out", "TIM09"]),
     ],
 )
 def test_every_id_is_explained(key: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

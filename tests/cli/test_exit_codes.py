@@ -56,7 +56,7 @@ def test_a_bare_file_is_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert main(["verify", str(bare)]) == 4
     assert main(["show", str(bare)]) == 4
     assert capsys.readouterr().err == (
-        f"ttsa: a WAV without a capsule: found nothing, expected a ttsa chunk; `ttsa reattach` puts one back "
+        f"ttsa: a WAV without a capsule: expected a ttsa chunk; `ttsa reattach` puts one back "
         f"(at {bare}: offset {bare.stat().st_size})\n"
     )
 
@@ -79,15 +79,15 @@ def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 WRONG_CALLS: tuple[tuple[list[str], str], ...] = (
     (["verify"], "Missing argument 'FILE...'"),
     (["verify", "--nonsense", "x"], "--nonsense"),
-    (["nonsense"], "there is no command nonsense"),
+    (["nonsense"], "unknown command nonsense"),
     (["verify", "x", "--format", "yaml"], "Invalid value for '--format'"),
-    (["verify", "x", "--ignore", "HSH02"], "--ignore HSH02: a finding is suppressed for a reason; write HSH02=REASON"),
-    (["verify", "x", "--ignore", "XXX99=why"], "--ignore XXX99: there is no rule XXX99"),
+    (["verify", "x", "--ignore", "HSH02"], "--ignore HSH02: a suppression needs a reason; write HSH02=REASON"),
+    (["verify", "x", "--ignore", "XXX99=why"], "--ignore XXX99: unknown rule XXX99"),
     (["verify", "x", "--receipt", "hello"], "--receipt: not a receipt: expected `ttsa1 id=sha256:"),
     (["verify", "x", "y", "--receipt", "hello"], "--receipt: not a receipt"),
     (["verify", "x", "--text", "a", "--text-file", "b"], "--text and --text-file say the same thing; give one"),
-    (["explain", "HSH2"], "nothing is called HSH2; near it: "),
-    (["schema", "nothing"], "there is no schema nothing; there are adapt, attestation, "),
+    (["explain", "HSH2"], "unknown topic HSH2; near it: "),
+    (["schema", "nothing"], "unknown schema nothing; expected one of adapt, attestation, "),
     (["record", "-o", "x.tts.wav", "--", "true"], "give the text once: --text TEXT or --text-file FILE"),
     (
         ["record", "-o", "x.tts.wav", "--text", "t", "--seed", "many", "--", "true"],
@@ -133,7 +133,9 @@ def test_an_error_of_ours_is_5_and_no_traceback(
     assert main(["verify", good]) == 5
     said = capsys.readouterr()
     told = said.out.splitlines()
-    assert told[0] == f"{good}: NOT_VERIFIED - this verifier could not judge the file; that says nothing of it"
+    assert (
+        told[0] == f"{good}: NOT_VERIFIED - this verifier could not check the file; this is not a verdict on the file"
+    )
     assert told[1].startswith("  internal error: RuntimeError: \\x1b[31mboom (at test_exit_codes.py:")
     assert told[1].endswith("; this is a bug of ours: please report it with the file and this line")
     assert (len(told), said.err) == (2, "")

@@ -90,7 +90,7 @@ def test_one_suggestion(typed: str, near: str, capsys: pytest.CaptureFixture[str
     assert main([typed, "x"]) == 2
     assert (
         capsys.readouterr().err
-        == f"ttsa: usage: there is no command {typed}; did you mean {near}? (`ttsa --help` tells more)\n"
+        == f"ttsa: usage: unknown command {typed}; did you mean {near}? (`ttsa --help` for details)\n"
     )
 
 

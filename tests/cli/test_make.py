@@ -57,8 +57,8 @@ def test_what_the_next_level_would_need_is_told(
     out = str(tmp_path / "a.tts.wav")
     main(["record", "-o", out, "--text", kit.TEXT, "--device", "cpu", "--sensor", "none", "--", *engine])
     said = capsys.readouterr().err
-    assert "ttsa: L2 would need " in said
-    assert "/run/attempt (--attempt N, which only you know)" in said
+    assert "ttsa: L2 also needs " in said
+    assert "/run/attempt (--attempt N)" in said
 
 
 def test_a_row_of_a_data_set_is_made_again(
@@ -152,7 +152,7 @@ def test_a_dry_run_stores_nothing_and_shows_all(
     assert main(["record", "-o", str(out), "--text", "t", "--dry-run", "--sensor", "none", "--", *engine]) == 0
     said = capsys.readouterr()
     assert json.loads(said.out)["audio"]["sample_rate_hz"] == kit.RATE_HZ
-    assert said.err == f"ttsa: nothing was written; {out} would hold this and the audio\n"
+    assert said.err == f"ttsa: no file was written; {out} would hold this and the audio\n"
     assert not out.exists()
 
 

@@ -50,7 +50,7 @@ class Seen(html.parser.HTMLParser):
         self._key = given.get("data-key")
         if tag == "data" and self._key and given.get("value"):
             self.exact[self._key] = str(given["value"])
-        if self._key in {"diff.changes", "diff.untold"}:
+        if self._key in {"diff.changes", "diff.not_stated"}:
             self.subjects.append(str(given["data-subject"]))
         self.ids += [str(given["id"])] if "id" in given else []
         self.addresses += [str(v) for k, v in attrs if k in {"src", "href", "action", "srcset", "poster"}]
@@ -94,7 +94,7 @@ def test_two_runs_say_what_diff_says(tmp_path: Path, capsys: pytest.CaptureFixtu
     """The same conditions, numbers and times, the likely cause first."""
     pair = full_run.artifact(tmp_path), kit.artifact(tmp_path, name="b.tts.wav")
     seen, document = Seen(page_of(tmp_path, *pair)), told(capsys, "diff", *pair)
-    ids = [each["subject"] for each in document["changes"] + document["one_sided"]] + document["untold"]
+    ids = [each["subject"] for each in document["changes"] + document["one_sided"]] + document["not_stated"]
     assert sorted(seen.subjects) == sorted(ids)
     assert seen.subjects[: len(document["blamed"])] == document["blamed"]
     exact = {key: json.loads(value) for key, value in seen.exact.items() if key.startswith("diff.")}

@@ -113,8 +113,8 @@ def test_quick_leaves_profiles_out_and_says_so(
     ("text", "words"),
     [
         ("ignore = 3\n", "ignore is not a table of RULE = REASON"),
-        ('[ignore]\nXYZ99 = "why"\n', "ignore XYZ99: there is no rule XYZ99"),
-        ('[ignore]\nHSH02 = " "\n', "ignore HSH02: a finding is suppressed for a reason; write HSH02=REASON"),
+        ('[ignore]\nXYZ99 = "why"\n', "ignore XYZ99: unknown rule XYZ99"),
+        ('[ignore]\nHSH02 = " "\n', "ignore HSH02: a suppression needs a reason; write HSH02=REASON"),
         ('profiles = ["fast"]\n', "profiles: expected a list of power, energy"),
         ("colour = 1\n", "unknown key colour; expected ignore or profiles"),
         ("a = b = c\n", "not TOML"),

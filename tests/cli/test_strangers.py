@@ -70,7 +70,7 @@ def test_a_stand_in_is_called_what_it_is(data: bytes, tmp_path: Path, capsys: Ca
     ("name", "verdict", "message"),
     [
         ("nosuch.tts.wav", "NOT_FOUND", "cannot open: No such file or directory"),
-        ("https://example.org/run.tts.wav", "NOT_FOUND", "this is an address, and nothing is fetched"),
+        ("https://example.org/run.tts.wav", "NOT_FOUND", "this is an address, and no file is downloaded"),
         ("fifo", "UNREADABLE", "not a regular file"),
     ],
 )
@@ -146,7 +146,7 @@ def test_a_receipt_without_hashing_is_wrong_usage(tmp_path: Path, capsys: Captur
     path = kit.artifact(tmp_path)
     assert main(["verify", str(path), "--quick", "--receipt", str(of(open_artifact(path).descriptor))]) == 2
     assert (
-        "--quick hashes nothing: a receipt, a profile, a text, a clip, trust, a log and a set need"
+        "--quick computes no digest: a receipt, profile, text, clip, trust file, log or set needs"
         in capsys.readouterr().err
     )
 
@@ -164,7 +164,7 @@ def test_a_lossless_copy_has_the_samples_of_the_receipt(
     call = ["verify", str(copy), "--receipt", str(of(open_artifact(path).descriptor))]
     assert main(call) == 4
     said = capsys.readouterr().out
-    assert "  receipt   the samples are those of the receipt; nothing else could be compared\n" in said
+    assert "  receipt   the samples match the receipt; no other part could be compared\n" in said
     samples[7] += 1 << 16
     soundfile.write(copy, samples, rate, subtype=depth)
     assert main(call) == 4
@@ -225,7 +225,7 @@ def test_no_file_handles_is_inconclusive(tmp_path: Path, capsys: Capture, monkey
     monkeypatch.setattr("os.open", full)
     document = verified(capsys, str(path), code=3)
     assert document["verdict"] == "NOT_VERIFIED"
-    assert document["reason"]["message"] == "this machine has nothing left to open a file with: Too many open files"
+    assert document["reason"]["message"] == "no file can be opened: Too many open files"
 
 
 @pytest.fixture

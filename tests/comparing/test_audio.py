@@ -294,7 +294,7 @@ def test_storage_is_no_difference() -> None:
         found = compare_pcm(whole, other)
         assert found.pcm_equal
         assert found.divergence is None
-        assert likeness(found) == f"the same sound, pcm_s16 1ch 16000Hz beside {subtype} 1ch 16000Hz"
+        assert likeness(found) == f"the same audio, stored as pcm_s16 1ch 16000Hz and {subtype} 1ch 16000Hz"
 
 
 def test_silence_behind_is_said_as_such() -> None:
@@ -304,6 +304,6 @@ def test_silence_behind_is_said_as_such() -> None:
     for a, b in ((samples, longer), (longer, samples)):
         found = compare_pcm(sound(a), sound(b))
         assert (found.pcm_equal, found.silence_frames) == (False, 9_000)
-        assert likeness(found) == "the same sound, and 9000 frames of silence behind the longer one"
+        assert likeness(found) == "the same audio, and 9000 frames of silence behind the longer one"
     longer[-1] = 1
     assert compare_pcm(sound(samples), sound(longer)).silence_frames is None

@@ -181,7 +181,10 @@ def test_one_change_is_told_as_one(edit: Edit, subject: str, a: object, b: objec
 def test_an_adaptation_says_at_which_link_its_chain_parts() -> None:
     """Another clip is another delta, other files and other references: one change, and the link that was changed."""
     (change,) = between(run(adapted(b"one", b"two")), run(adapted(b"one", b"three")))
-    assert (change.subject, change.label) == ("adaptation", "adaptation, whose chain parts at clips")
+    assert (change.subject, change.label) == (
+        "adaptation",
+        "adaptation, with the first difference of its chain at clips",
+    )
     assert change.a == f"fine-tuning {digest.of(b'one two')}"
 
 
@@ -205,7 +208,7 @@ def test_clips_in_another_order_are_the_same_clips() -> None:
 def test_a_condition_that_one_side_withholds_is_no_change() -> None:
     """It may be the same, and nobody knows; not applicable is an answer."""
     (change,) = between(run(), run(lambda v: v["pins"].update(model=absent("withheld"))))
-    assert (change.subject, change.known, change.a_told, change.b_told) == ("model", False, True, False)
+    assert (change.subject, change.known, change.a_stated, change.b_stated) == ("model", False, True, False)
     (change,) = between(run(), run(lambda v: v["pins"].update(vocoder=absent("not_applicable"))))
     assert (change.subject, change.known, change.b) == ("vocoder", True, None)
 

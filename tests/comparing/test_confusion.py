@@ -32,7 +32,7 @@ def test_the_table_says_so() -> None:
 
 
 def test_an_engine_that_does_not_repeat_itself_is_blamed_for_nothing(tmp_path: Path) -> None:
-    """Another seed and another sound, and yet nobody knows what made the difference."""
+    """Another seed and different audio, and yet nobody knows what made the difference."""
 
     def unsteady(value):
         value["generation"]["determinism"] = {"class": "none", "self_repeat": "differs", "flags": []}
@@ -48,7 +48,7 @@ def test_an_engine_that_does_not_repeat_itself_is_blamed_for_nothing(tmp_path: P
     assert [each.subject for each in found.changes] == ["parameter:temperature"]
     assert found.blamed == ()
     assert cause_line(found).startswith(
-        "both state that the engine does not repeat itself, so no condition can be blamed: another sound"
+        "both state that the engine does not repeat itself, so no condition can be blamed: different audio"
     )
 
 
@@ -59,7 +59,7 @@ def test_an_engine_that_does_not_repeat_itself_is_blamed_for_nothing(tmp_path: P
         ("10 km", "10\u00a0km", (" (U+0020)", " (U+00A0)")),
         ("co-op", "co\u2010op", (" (U+002D)", " (U+2010)")),
         ("co\u2011op", "co\u2013op", (" (U+2011)", " (U+2013)")),
-        ("soft", "so\u00adft", (" (nothing)", " (U+00AD)")),
+        ("soft", "so\u00adft", (" (none)", " (U+00AD)")),
         ("Anna", "\u0410nna", (" (U+0041)", " (U+0410)")),
         (
             "na\u00efve caf\u00e9s",
@@ -89,7 +89,7 @@ def test_a_diff_of_lookalike_texts_shows_the_characters(tmp_path: Path) -> None:
     a = kit.artifact(tmp_path, name="a.tts.wav", patch=said("caf\u00e9"))
     b = kit.artifact(tmp_path, name="b.tts.wav", patch=said("cafe\u0301"))
     assert cause_line(diff(a, b)) == (
-        'text: "caf\u00e9" (U+00E9) -> "cafe\u0301" (U+0065 U+0301) - and yet every sample is equal'
+        'text: "caf\u00e9" (U+00E9) -> "cafe\u0301" (U+0065 U+0301) - yet every sample is equal'
     )
 
 

@@ -65,7 +65,7 @@ def test_what_one_side_withholds_leaves_it_open(tmp_path: Path, first: Path) -> 
 
     found = diff(first, kit.artifact(tmp_path, name="b.tts.wav", patch=withheld))
     assert found.exit_code == 3
-    assert [(each.subject, each.a_told, each.b_told) for each in found.one_sided] == [("queue_depth", True, False)]
+    assert [(each.subject, each.a_stated, each.b_stated) for each in found.one_sided] == [("queue_depth", True, False)]
 
 
 def test_a_changed_bit_is_heard_whatever_the_digest_says(tmp_path: Path, first: Path) -> None:

@@ -121,7 +121,7 @@ FLAC_CASES = {
     "count of STREAMINFO": (info(FLAC, frames=24_000), "the last frame does not end where the file does"),
     "two files": (info(FLAC, frames=0) + FLAC, "the last frame does not end where the file does"),
     "zeros behind": (info(FLAC, frames=0) + bytes(4), "zero bytes behind the last frame"),
-    "no block size": (FLAC[:8] + bytes(2) + FLAC[10:], "STREAMINFO says what cannot be"),
+    "no block size": (FLAC[:8] + bytes(2) + FLAC[10:], "STREAMINFO is not valid"),
 }
 
 
@@ -273,14 +273,14 @@ MP3_CASES = {
     "a header without a count": (counted(flags=2), "counts no frames: players choose whether it is one itself"),
     "a header with sound": (counted(side=b"\1\2"), "a frame with sound and a header that counts frames"),
     "two headers": (counted()[:36] + counted(b"VBRI", at=36)[36:54] + counted()[54:], "two headers that count its"),
-    "a writer of gaps nobody knows": (counted(writer=b"GOGO3", delay=576 << 12), "whose name some players do not know"),
-    "more bytes than are stated": (counted(writer=b"LAME3", file_bytes=500), "players take the rest for another file"),
+    "a writer of gaps nobody knows": (counted(writer=b"GOGO3", delay=576 << 12), "not every player knows this encoder's name"),
+    "more bytes than are stated": (counted(writer=b"LAME3", file_bytes=500), "players take the rest for a second file"),
     "too many values": (with_side(lambda side: side | 0x1FF << 42), "a frame with more values than it has lines"),
     "another window": (with_side(lambda side: side & ~(3 << 22) | 1 << 24), "a frame that switches to no other window"),
     "two files": (MP3 + MP3, "a second Xing or Info header: two MP3 files in a row"),
-    "two files, one tagged": (MP3 + encoded.id3((b"TIT2", b"\0x")) + MP3, "a tag between the frames: another file"),
-    "mono, stereo, mono": (RAW + STEREO + RAW, "an MPEG frame of another kind"),
-    "another rate": (RAW + OTHER_RATE + RAW, "an MPEG frame of another kind"),
+    "two files, one tagged": (MP3 + encoded.id3((b"TIT2", b"\0x")) + MP3, "a tag between the frames: a second file"),
+    "mono, stereo, mono": (RAW + STEREO + RAW, "an MPEG frame of a different kind"),
+    "another rate": (RAW + OTHER_RATE + RAW, "an MPEG frame of a different kind"),
     "mono to stereo": (RAW + STEREO, "the last frame does not end where the audio does"),
     "a count too small": (counting(MP3, 3), "the MP3's own header counts other frames"),
     "a count too large": (counting(MP3, 300), "the MP3's own header counts other frames"),
@@ -356,11 +356,11 @@ def one_page(rate_hz: int) -> bytes:
 
 
 OGG_CASES = {
-    "a packet of no frames": (with_packet(b"\x03\0abc"), "an Opus packet that cannot be"),
-    "a packet too long": (with_packet(b"\x1b\3abc"), "an Opus packet that cannot be"),
-    "frames beyond a packet": (with_packet(b"\x0a\xfbabc"), "an Opus packet that cannot be"),
-    "two frames of odd bytes": (with_packet(b"\x09abc"), "an Opus packet that cannot be"),
-    "a page within a packet": (with_packet(b"\x08" + PAGES[0]), "an Ogg page within a packet of another"),
+    "a packet of no frames": (with_packet(b"\x03\0abc"), "not a valid Opus packet"),
+    "a packet too long": (with_packet(b"\x1b\3abc"), "not a valid Opus packet"),
+    "frames beyond a packet": (with_packet(b"\x0a\xfbabc"), "not a valid Opus packet"),
+    "two frames of odd bytes": (with_packet(b"\x09abc"), "not a valid Opus packet"),
+    "a page within a packet": (with_packet(b"\x08" + PAGES[0]), "an Ogg page within a packet of a different page"),
     "one behind the other": (OPUS + b"".join(OTHER_PAGES), "a second Ogg stream behind the first"),
     "itself behind itself": (OPUS + OPUS, "a second Ogg stream behind the first"),
     "two at once": (PAGES[0] + OTHER_PAGES[0] + b"".join(PAGES[1:]), "two Ogg streams at once"),
@@ -377,7 +377,7 @@ OGG_CASES = {
         "a granule position of the Ogg is not that of its packets",
     ),
     "a long last packet in one page": (one_page(1_000), "players differ audibly in its end"),
-    "no beginning": (page(PAGES[0], flags=0) + b"".join(PAGES[1:]), "does not begin with the beginning of a stream"),
+    "no beginning": (page(PAGES[0], flags=0) + b"".join(PAGES[1:]), "the first Ogg page does not begin a stream"),
 }
 
 

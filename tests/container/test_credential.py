@@ -67,7 +67,10 @@ def test_an_unsynchronised_store_is_found_and_left_open():
     store = credentials.store(bytes(32), [])
     data = encoded.id3(credentials.geob(store), flags=0x80) + encoded.mp3()
     (held,) = credentials_in(BytesSource(data))
-    assert (held.binding.state, held.binding.why) == (State.UNREAD, "the frame is stored in another form")
+    assert (held.binding.state, held.binding.why) == (
+        State.UNREAD,
+        "the frame is unsynchronised, compressed or encrypted",
+    )
 
 
 @pytest.mark.parametrize(
@@ -116,7 +119,7 @@ def test_the_examples_of_rfc_8949(octets, value):
 @pytest.mark.parametrize("octets", ["", "18", "1c", "62c328", "42", "8201", "a101", "ff", "0000", "5f01ff", "a1f601"])
 def test_what_is_no_cbor(octets):
     """RFC 8949, section 5.1: not well-formed, not valid, or followed by more."""
-    with pytest.raises(Damaged, match="the bytes are no CBOR"):
+    with pytest.raises(Damaged, match="not valid CBOR"):
         cbor.decode(bytes.fromhex(octets))
 
 

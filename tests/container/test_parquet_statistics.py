@@ -112,7 +112,11 @@ RANGE = {"kind": "range", "name": None, "start": 0, "stop": 1, "step": 1}
         ),
         ("huggingface", b"{", "no JSON"),
         ("pandas", {"index_columns": [RANGE], "columns": [COLUMN], "creator": {}, "pandas_version": "3.0.0"}, None),
-        ("pandas", {"index_columns": [], "columns": [COLUMN | {"name": "codec"}]}, "another name for column engine"),
+        (
+            "pandas",
+            {"index_columns": [], "columns": [COLUMN | {"name": "codec"}]},
+            "a different name for column engine",
+        ),
         ("pandas", {"index_columns": ["engine"], "columns": [COLUMN]}, "a column of runs as an index"),
         ("pandas", {"index_columns": [], "columns": [COLUMN], "attributes": {"mos": 5}}, "more than columns and index"),
         ("pandas", {"index_columns": [], "columns": 7}, "no columns"),

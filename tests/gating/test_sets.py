@@ -138,12 +138,12 @@ def test_what_is_refused(tmp_path: Path) -> None:
     gate([path], policy_of(QUIET), tmp_path / "judged.tts.wav")
     other = policy_of(QUIET | {"version": "2.1"})
     for paths, policy, scores, message in (
-        ([tmp_path / "judged.tts.wav"], other, None, "another policy judged the run already"),
+        ([tmp_path / "judged.tts.wav"], other, None, "the run was already judged by a different policy"),
         ([path], policy_of(POLICY), None, "the policy asks mos of utmos@1.2.0, which is measured outside"),
         ([path], policy_of(POLICY), {kit.RUN_ID: {"mos": (3_600,)}}, "found 1 repeats"),
         ([path], other, {kit.RUN_ID: {"mos": (3_600, 3_600)}}, "a score that no check of the policy asks"),
         ([path, path], other, None, "this carrier holds one run"),
-        ([], other, None, "there is no run to judge"),
+        ([], other, None, "no run to judge"),
     ):
         with pytest.raises(Refused, match=message):
             gate(paths, policy, tmp_path / "x.tts.wav", scores=scores)
@@ -178,16 +178,16 @@ def test_policies_that_say_nothing_sensible(tmp_path: Path) -> None:
         ([check | {"threshold": "loud"}], "peak: threshold: not a number"),
         ([check | {"threshold": Decimal("0.0001")}], "peak: threshold: not in thousandths"),
         ([check | {"metric": "peek"}], "peek: not a metric that is computed here"),
-        ([check, check], "a metric is asked twice with one operator: found peak <"),
-        ([check | {"spread": 1}], "peak: what is computed has no spread"),
+        ([check, check], "a metric is listed twice with the same operator: found peak <"),
+        ([check | {"spread": 1}], "peak: a computed metric has no spread"),
         (
             [{k: v for k, v in score.items() if k != "spread"}],
-            "mos: a score from outside says how far its repeats may lie",
+            "mos: an external score needs the allowed spread",
         ),
         ([score | {"source": "utmos"}], "mos: not an exact version: found none"),
         ([score | {"source": "utmos@latest"}], "mos: not an exact version: found latest"),
-        ([score | {"source": "human@2026"}], "a source that nobody can ask again"),
-        ([score | {"metric": "N/A"}], "a policy that cannot be recorded"),
+        ([score | {"source": "human@2026"}], "the source of a score cannot be asked again"),
+        ([score | {"metric": "N/A"}], "the policy cannot be recorded"),
     ):
         with pytest.raises(Refused, match=message.replace("?", r"\?")):
             policy_of({"id": "h", "version": "1", "check": checks})

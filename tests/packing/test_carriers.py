@@ -28,7 +28,7 @@ def test_strip_gives_the_encoders_bytes(tmp_path: Path) -> None:
 def test_strip_refuses_other_audio(tmp_path: Path) -> None:
     """What comes out is the recorded audio, or nothing does."""
     path = kit.rewritten(kit.artifact(tmp_path), tmp_path / "edited.wav", lambda bare: bare[:-1] + b"\x7f")
-    with pytest.raises(Refused, match="the audio is not the one that was recorded"):
+    with pytest.raises(Refused, match="the audio is not the recorded audio"):
         carriers.strip(path, tmp_path / "bare.wav")
     assert not (tmp_path / "bare.wav").exists()
 

@@ -58,21 +58,21 @@ def test_an_artifact_may_be_signed(carrier: str, tmp_path: Path) -> None:
     assert reattach(wrapped, wrapped, tmp_path / f"back.tts.{carrier}") == original.artifact_id
     for name in (f"again.tts.{carrier}", f"back.tts.{carrier}"):
         assert (tmp_path / name).read_bytes() == path.read_bytes()
-    what = f"{wrapped}: the C2PA credential that was put on the artifact is left out; it speaks of that file alone"
+    what = f"{wrapped}: the C2PA credential that was added to the artifact is dropped; it describes that file only"
     assert stripped_words(open_artifact(wrapped)) == converted_words(open_artifact(wrapped)) == [what]
 
 
 def test_what_is_said_of_a_credential(tmp_path: Path) -> None:
     """6.10: who records, strips or converts is told where the credential holds, and where it does not."""
     artifact = open_artifact(signed(tmp_path, "wav"))
-    where = "a C2PA credential by test engine 1.0 (chunk C2PA), whose hash holds over the bare file"
+    where = "a C2PA credential by test engine 1.0 (chunk C2PA), whose hash matches the bare file"
     assert stripped_words(artifact) == [f"the file carries {where}"]
     kept = "the C2PA credential of the audio is kept; readers of C2PA find it on the stripped file (`ttsa strip`)"
     assert converted_words(artifact) == [f"{artifact.where}: {kept}"]
     (held,) = credentials_of(credentials.wav(kit.wav(), wrong=True))
     assert kept_words(held) == (
-        "the audio carries a C2PA credential by a provider 2.1 (chunk C2PA), which does not hold over the bare file: "
-        "its hash is that of another file; it is kept as it was delivered"
+        "the audio carries a C2PA credential by a provider 2.1 (chunk C2PA), whose hash does not match the bare file: "
+        "its hash does not match this file; it is kept as it was delivered"
     )
 
 
@@ -92,7 +92,7 @@ def test_a_signer_that_took_the_engines_credential_is_seen(tmp_path: Path) -> No
     (report,) = verify(wrapped)
     assert report.verdict == "RETAGGED"
     for out in ("run.tts.parquet", "again.tts.wav"):
-        with pytest.raises(Refused, match="the audio is not the one that was recorded"):
+        with pytest.raises(Refused, match="the audio is not the recorded audio"):
             convert([wrapped], tmp_path / out)
         assert not (tmp_path / out).exists()
     reattach(wrapped, wrapped, tmp_path / "back.tts.wav")

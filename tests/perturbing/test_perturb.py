@@ -333,7 +333,7 @@ def test_what_is_refused(run: Path, tmp_path: Path) -> None:
         file.setframerate(8_000)
         file.writeframes(bytes(200))
     plan = plan_of({"layer": [{"id": "a", "kind": "breath", "at": [0], "clips": [str(rate)]}]})
-    with pytest.raises(Refused, match="the clip has another format than the run"):
+    with pytest.raises(Refused, match="the clip's format differs from the run's"):
         perturb(run, plan, tmp_path / "x.tts.wav")
     assert not (tmp_path / "x.tts.wav").exists()
 

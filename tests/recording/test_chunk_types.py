@@ -115,8 +115,8 @@ def test_real_tensors(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("chunks", "message"),
     [
-        ([FLOATS], "nobody says the sample rate"),
-        ([(RATE_HZ, FLOATS), (16_000, FLOATS)], "a chunk has another sample rate"),
+        ([FLOATS], "the sample rate is not stated"),
+        ([(RATE_HZ, FLOATS), (16_000, FLOATS)], "a chunk has a different sample rate"),
         ([(FLOATS, FLOATS)], "a chunk does not say which of its parts is the audio"),
         ([(RATE_HZ, 16_000, FLOATS)], "a chunk does not say which of its parts is the audio"),
         ([("only", "words")], "the engine delivered no audio, and 1 items without audio, the first of type tuple"),

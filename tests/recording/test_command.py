@@ -164,7 +164,7 @@ def test_a_repaired_header_states_the_lengths_that_are_there(tmp_path: Path, odd
             "the command failed and said 'no voice': found exit status 3",
         ),
         ("kill -9 $$", {}, "the command failed: found signal 9, expected exit status 0"),
-        ("true", {}, "the command wrote nothing: found 0 bytes, expected audio"),
+        ("true", {}, "the command wrote an empty file: found 0 bytes, expected audio"),
         ("echo hello, this is no audio", {}, "the command wrote text and no audio: 'hello, this is no audio'"),
         ("printf abc", {"pcm": "s16le:8000:1"}, "the command wrote no whole number of frames: found 3 bytes"),
         ("sleep 9 & sleep 9", {"timeout_s": 0.05}, "the command did not end in time: found still running"),
@@ -222,7 +222,7 @@ def test_a_truncated_file_has_its_address(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("argv", "options", "message"),
     [
-        ([], {}, "there is no command"),
+        ([], {}, "no command is given"),
         (["espeak-ng", "-w", "{out}", "Something else"], {}, "the command is never given the text"),
         (["x", "{text}", "{ref}"], {}, "the command takes a reference and none was given"),
         (["x", "{text}", "{out}"], {"pcm": "s16le:8000:1"}, "raw PCM comes from stdout"),

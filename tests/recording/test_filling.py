@@ -28,14 +28,14 @@ if TYPE_CHECKING:
         (["say", "{text}"], "@/etc/passwd", "{text} would be read as a response file"),
         (["say", "--", "{text}"], "@/etc/passwd", "{text} would be read as a response file"),
         (["say", "--text={text}"], "a\0b", "a text with a NUL cannot be an argument"),
-        (["sh", "-c", "espeak-ng '{text}'"], "plain", "{text} stands inside the program that sh is given"),
+        (["sh", "-c", "espeak-ng '{text}'"], "plain", "{text} is inside the program text that sh is given"),
         (
             ["env", "-i", "/bin/bash", "-lc", "say {text}"],
             "plain",
-            "{text} stands inside the program that env is given",
+            "{text} is inside the program text that env is given",
         ),
-        (["python3", "-c", "print('{text}')"], "plain", "{text} stands inside the program that python3 is given"),
-        (["node", "-e", "say('{text}')"], "plain", "{text} stands inside the program that node is given"),
+        (["python3", "-c", "print('{text}')"], "plain", "{text} is inside the program text that python3 is given"),
+        (["node", "-e", "say('{text}')"], "plain", "{text} is inside the program text that node is given"),
     ],
 )
 def test_a_text_that_would_be_more_is_refused(argv: list[str], text: str, said: str) -> None:

@@ -160,9 +160,9 @@ def test_arrays_of_two_channels_keep_their_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pcm", "frames", "message"),
     [
-        (b"\0\0", 2, "a chunk has another length than the caller states: found 1 frames, expected 2 frames"),
-        (np.zeros((3, 2)), None, r"a chunk has another shape: found \(3, 2\)"),
-        (np.zeros(3, dtype="i4"), None, "a chunk has another type: found int32, expected floats, or pcm_s16"),
+        (b"\0\0", 2, "a chunk's length differs from the stated length: found 1 frames, expected 2 frames"),
+        (np.zeros((3, 2)), None, r"a chunk has the wrong shape: found \(3, 2\)"),
+        (np.zeros(3, dtype="i4"), None, "a chunk has the wrong sample type: found int32, expected floats, or pcm_s16"),
         (np.array([0.0, np.nan]), None, r"a sample is not finite: found nan \(at chunk 1, frame 1\)"),
     ],
 )
@@ -209,9 +209,7 @@ def test_no_audio_is_no_artifact(tmp_path: Path) -> None:
     with pytest.raises(CommandFailed) as caught, recorder(out) as recording:
         recording.submit()
 
-    assert str(caught.value) == (
-        f"the engine delivered no audio: found nothing, expected at least one frame (at {out}.journal.jsonl)"
-    )
+    assert str(caught.value) == (f"the engine delivered no audio: expected at least one frame (at {out}.journal.jsonl)")
     assert not out.exists()
 
 

@@ -75,7 +75,7 @@ def test_a_cut_sample_waits_for_the_next_chunk(tmp_path: Path, cut: int) -> None
 def test_bytes_behind_the_last_whole_frame_are_said(tmp_path: Path) -> None:
     """At the end, and not in the middle of somebody's stream."""
     _, said = recorded(tmp_path / "a.tts.wav", [PCM + b"\1"])
-    assert said == ["1 bytes after the last whole frame do not make a sample and were left out"]
+    assert said == ["1 bytes after the last whole frame do not form a sample and were dropped"]
     assert samples(tmp_path / "a.tts.wav") == PCM
     events = open_artifact(tmp_path / "a.tts.wav").trace("events")
     assert events is not None
@@ -192,7 +192,7 @@ def test_the_order_of_the_axes_is_remembered(tmp_path: Path) -> None:
         ({"device": "gpu"}, Refused, 'expected device="cuda"; one of cpu, cuda'),
         ({"seeds": [[]]}, Refused, "expected seed=7, or seeds="),
         ({"params": {"temperature": float("nan")}}, Refused, "a stated value is not finite"),
-        ({"params": {"voice": object()}}, Refused, "a stated value is nothing that JSON holds"),
+        ({"params": {"voice": object()}}, Refused, "a stated value is not representable in JSON"),
         ({"text": "a\ud83d"}, Refused, "half of a surrogate pair"),
         ({"sample_rate_hz": 24000.5}, Refused, "sample_rate_hz is a whole number"),
     ],
@@ -372,7 +372,7 @@ def test_an_awaited_engine_without_a_sound_is_said_once(tmp_path: Path) -> None:
 
     assert asyncio.run(listen()) == [b""]
     journal = tmp_path / "a.tts.wav.journal.jsonl"
-    why = f"the engine delivered no audio: found nothing, expected at least one frame (at {journal})"
+    why = f"the engine delivered no audio: expected at least one frame (at {journal})"
     assert said == [f"a.tts.wav was not written: {why}"]
 
 
@@ -386,7 +386,7 @@ def test_an_awaited_engine_without_a_sound_is_said_once(tmp_path: Path) -> None:
         ),
         ("q.aiff", (), "the command wrote an AIFF file, which is not read"),
         ("q.webm", (), "the command wrote a WebM or Matroska file, which is not read"),
-        ("q.raw", ("-f", "s16le"), "where these are raw samples, --pcm s16le:RATE:CHANNELS says so"),
+        ("q.raw", ("-f", "s16le"), "for raw samples, add --pcm s16le:RATE:CHANNELS"),
     ],
 )
 def test_audio_that_is_not_read_is_not_no_audio(

@@ -31,7 +31,7 @@ def test_the_card_of_the_small_run(tmp_path: Path) -> None:
         f"{artifact.where}: a run of espeak-ng 1.51+dfsg-10 (debian-12)\n"
         f"  artifact     {artifact.artifact_id}\n"
         "  run          01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e2f\n"
-        "  level        L2 claimed; nothing was checked, `ttsa verify` does\n"
+        "  level        L2 claimed, not checked; run `ttsa verify`\n"
         f'  text         "The quick brown fox.", en, {text}\n'
         "  references   none\n"
         "  model        unknown\n"

@@ -30,10 +30,10 @@ def side(name: str, artifact_id: str, **facts: Any) -> Side:
     return Side(where=f"{name}.tts.wav", artifact_id=artifact_id, **(told | facts))
 
 
-def change(subject: str, a: Any, b: Any, *, cause: str = "numerics", b_told: bool = True, parts: int = 1) -> Change:
-    each = Difference(pointer="/x", subject=subject, label=subject, cause=cause, a=a, b=b, b_told=b_told)
+def change(subject: str, a: Any, b: Any, *, cause: str = "numerics", b_stated: bool = True, parts: int = 1) -> Change:
+    each = Difference(pointer="/x", subject=subject, label=subject, cause=cause, a=a, b=b, b_stated=b_stated)
     return Change(
-        subject=subject, label=subject, cause=cause, a=a, b=b, a_told=True, b_told=b_told, parts=(each,) * parts
+        subject=subject, label=subject, cause=cause, a=a, b=b, a_stated=True, b_stated=b_stated, parts=(each,) * parts
     )
 
 
@@ -80,7 +80,7 @@ PARTED = StageComparison(
 )
 SEED = change("seed of stage mel", "7", "8", parts=2)
 QUEUE = change("queue depth", 0, 12, cause="other")
-MODEL = change("model", "uri@1", None, cause="weights", b_told=False)
+MODEL = change("model", "uri@1", None, cause="weights", b_stated=False)
 
 
 def found(**facts: Any) -> Diff:
@@ -89,7 +89,7 @@ def found(**facts: Any) -> Diff:
         "b": side("b", B),
         "changes": (),
         "one_sided": (),
-        "untold": (),
+        "not_stated": (),
         "blamed": (),
         "exact": False,
         "stages": StageComparison(count_a=0, count_b=0, equal=()),
@@ -103,81 +103,84 @@ def found(**facts: Any) -> Diff:
 @pytest.mark.parametrize(
     ("facts", "line", "exit_code"),
     [
-        ({}, "no difference: every sample is equal, and so is every condition that both state", 0),
+        ({}, "no difference: all samples and all conditions that both files state are equal", 0),
         ({"b": side("b", A)}, "no difference: both files hold one and the same run", 0),
         (
             {"one_sided": (MODEL,)},
             (
-                "no difference: every sample is equal, and so is every condition that both state, but only one file "
+                "no difference: all samples and all conditions that both files state are equal, but only one file "
                 "states model"
             ),
             3,
         ),
-        ({"changes": (SEED,)}, "seed of stage mel: 7 -> 8 - and yet every sample is equal", 1),
+        ({"changes": (SEED,)}, "seed of stage mel: 7 -> 8 - yet every sample is equal", 1),
         ({"changes": (QUEUE,)}, "queue depth: 0 -> 12 - every sample is equal", 1),
         (
             {"changes": (SEED, QUEUE), "blamed": (SEED,), "audio": OTHER},
-            "seed of stage mel: 7 -> 8 - another sound from 25.000 ms on",
+            "seed of stage mel: 7 -> 8 - different audio from 25.000 ms on",
             1,
         ),
         (
             {"changes": (SEED, QUEUE), "blamed": (SEED, QUEUE), "audio": OTHER, "stages": PARTED},
-            "seed of stage mel: 7 -> 8, and 1 more change - another sound, equal up to phoneme, then duration differs",
+            (
+                "seed of stage mel: 7 -> 8, and 1 more change - different audio, "
+                "equal up to phoneme, then duration differs"
+            ),
             1,
         ),
         (
             {"changes": (SEED,), "blamed": (SEED,), "audio": ROUNDED},
-            "seed of stage mel: 7 -> 8 - the same sound but for rounding, at most 1 LSB apart in 0.50% of the samples",
+            "seed of stage mel: 7 -> 8 - the same audio up to rounding, at most 1 LSB apart in 0.50% of the samples",
             1,
         ),
         (
             {"changes": (QUEUE,), "audio": OTHER},
-            "another sound from 25.000 ms on, and nothing that is known to differ explains it: queue depth: 0 -> 12",
+            "different audio from 25.000 ms on; no known difference explains it: queue depth: 0 -> 12",
             1,
         ),
         (
             {"audio": OTHER, "one_sided": (MODEL,)},
-            "another sound from 25.000 ms on, and no stated condition differs: only one file states model",
+            "different audio from 25.000 ms on, but no stated condition differs: only one file states model",
             1,
         ),
         (
             {
                 "audio": OTHER,
-                "untold": (
+                "not_stated": (
                     Unstated("/pins/model", "model"),
                     Unstated("/generation/seeds", "seeds"),
                 ),
             },
-            "another sound from 25.000 ms on, and no stated condition differs: neither file states model, seeds",
+            "different audio from 25.000 ms on, but no stated condition differs: neither file states model, seeds",
             1,
         ),
         (
             {"audio": OTHER, "exact": True},
             (
-                "another sound from 25.000 ms on, and no stated condition differs: exact numerics give equal samples "
-                "of equal conditions, so one of the two is false, or a bug"
+                "different audio from 25.000 ms on, but no stated condition differs: exact numerics give equal samples "
+                "under equal conditions: one file is false, or the runner has a bug"
             ),
             1,
         ),
         (
             {"audio": OTHER, "b": side("b", B, promise="none")},
             (
-                "another sound from 25.000 ms on, and no stated condition differs: the run does not come out alike "
-                "each time, and its determinism is none or not stated"
+                "different audio from 25.000 ms on, but no stated condition differs: repeats of the run "
+                "differ: its determinism is none or not stated"
             ),
             1,
         ),
         (
             {"b": side("b", A, verdict="BROKEN", broken=("HSH01",))},
-            "b is not what was recorded (BROKEN), so its conditions explain nothing",
+            "b is not what was recorded (BROKEN), so its conditions do not explain a difference",
             1,
         ),
         (
             {"audio": None, "audio_lacks": "no decoder", "changes": (SEED,)},
-            "seed of stage mel: 7 -> 8 - the sounds could not be compared",
+            "seed of stage mel: 7 -> 8 - the audio could not be compared",
             1,
         ),
-        ({"audio": None, "audio_lacks": "x"}, "no stated condition differs - the sounds could not be compared", 3),
+        ({"audio": None, "audio_lacks": "x"}, "no stated condition differs - the audio could not be compared", 3),
     ],
 )
 def test_the_first_line_names_the_cause(facts: dict[str, Any], line: str, exit_code: int) -> None:
@@ -203,14 +206,14 @@ def test_a_diff_says_conditions_then_audio_then_times() -> None:
         changes=(SEED, QUEUE),
         blamed=(SEED,),
         one_sided=(MODEL,),
-        untold=(Unstated("/pins/frontend", "text front end"),),
+        not_stated=(Unstated("/pins/frontend", "text front end"),),
         audio=OTHER,
         stages=PARTED,
         timing=timing,
         b=side("b", B, verdict="RETAGGED", broken=("HSH01",)),
     )
     assert list(diff_lines(diff)) == [
-        "seed of stage mel: 7 -> 8 - another sound, equal up to phoneme, then duration differs",
+        "seed of stage mel: 7 -> 8 - different audio, equal up to phoneme, then duration differs",
         "  a         a.tts.wav: INTACT, sha256:abababababab...",
         "  b         b.tts.wav: RETAGGED, 1 rule failed: HSH01, sha256:cdcdcdcdcdcd...",
         "  suspect   seed of stage mel: 7 -> 8 (with 1 detail)",
@@ -234,7 +237,7 @@ def test_a_diff_says_conditions_then_audio_then_times() -> None:
         "            not stated          energy",
         "            measured otherwise  observer: client -> in_process",
         "            measured otherwise  first call: true -> not stated",
-        "            one run each: neither file can say what a repeat would give",
+        "            one run each: the spread of repeats is unknown",
     ]
     rows = [line.split("\t") for line in diff_rows(diff)]
     assert {len(cells) for cells in rows} == {len(DIFF_COLUMNS)}
@@ -257,7 +260,7 @@ def test_long_values_are_shown_where_they_part() -> None:
 def test_what_is_left_out_is_counted() -> None:
     """In lines and on the card; the document and the table have all."""
     many = tuple(change(f"seed {place}", 1, 2) for place in range(14))
-    diff = found(changes=many, one_sided=tuple(replace(each, b_told=False) for each in many))
+    diff = found(changes=many, one_sided=tuple(replace(each, b_stated=False) for each in many))
     assert [line for line in diff_lines(diff) if "more;" in line] == [
         "            and 2 more; --format json has all"
     ] * 2
@@ -273,7 +276,7 @@ def test_a_strangers_words_stay_words() -> None:
     nasty = "\x1b[31m`|<b>=cmd()\n\u202e"
     diff = found(
         changes=(change(nasty, nasty, "=1+1"),),
-        one_sided=(change(nasty, nasty, None, b_told=False),),
+        one_sided=(change(nasty, nasty, None, b_stated=False),),
         a=side(nasty, A),
         stages=replace(PARTED, equal=(nasty,), first=nasty),
         audio=None,

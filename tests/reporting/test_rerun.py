@@ -74,7 +74,7 @@ def test_a_rerun_that_differs_says_from_where_and_what_can_explain_it() -> None:
         pointer="/pins/engine/version", subject="engine", label="engine", cause="code", a="1.51", b="1.52"
     )
     hidden = Difference(
-        pointer="/pins/lock", subject="dependency_lock", label="lock", cause="code", a=None, b="x", a_told=False
+        pointer="/pins/lock", subject="dependency_lock", label="lock", cause="code", a=None, b="x", a_stated=False
     )
     host = Difference(
         pointer="/env/os/kernel", subject="operating_system", label="kernel", cause="other", a="6.1", b="6.2"
@@ -93,8 +93,8 @@ def test_a_rerun_that_differs_says_from_where_and_what_can_explain_it() -> None:
         kept="b.tts.wav",
     )
     assert "\n".join(rerun_lines(result)) == (
-        "DIFFERENT - another sound\n"
-        "  against what was to be expected: determinism is claimed to be bitwise\n"
+        "DIFFERENT - the audio is different\n"
+        "  not as expected: determinism is claimed to be bitwise\n"
         f"  first     {ID}\n"
         f"  again     {AGAIN}\n"
         "  audio     800 frames of pcm_s16 1ch 16000Hz first\n"
@@ -115,7 +115,7 @@ def test_what_cannot_be_compared_says_why() -> None:
     """Nothing was run, and the reason stands under the verdict."""
     result = Rerun(artifact_id=ID, judgement=not_comparable("the text is withheld; give it with --text"))
     assert list(rerun_lines(result)) == [
-        "NOT-COMPARABLE - nothing was run, for nothing could be compared",
+        "NOT-COMPARABLE - not run, because no comparison was possible",
         "  the text is withheld; give it with --text",
         f"  first     {ID}",
     ]

@@ -54,7 +54,7 @@ def test_a_run_with_findings() -> None:
     )
     told = report(verdict="AUDIO_CHANGED", findings=findings, unchecked=unchecked, level_reached="L0")
     assert "\n".join(report_lines(told)) == (
-        "fox.tts.wav: AUDIO_CHANGED - the audio is not the one that was recorded; 1 rule failed\n"
+        "fox.tts.wav: AUDIO_CHANGED - the audio is not the recorded audio; 1 rule failed\n"
         f"  artifact  {ID}\n"
         "  run       01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e2f\n"
         "  level     L0 reached, L1 claimed\n"
@@ -67,7 +67,7 @@ def test_a_run_with_findings() -> None:
         "  unverifiable  SCH05  org.example is unknown\n"
         "  not run   HSH07: blocked by HSH02\n"
         "  rules     3 passed, 1 failed, 1 warning, 1 unverifiable, 1 not run, 1 not applicable\n"
-        "  `ttsa explain HSH02` explains the rule and how to mend it"
+        "  `ttsa explain HSH02` explains the rule and how to fix it"
     )
 
 

@@ -129,7 +129,7 @@ def test_another_delta_is_refused_by_name(spoken, voice):
     data = bytearray(voice.read_bytes())
     data[-4] ^= 1
     voice.write_bytes(data)
-    with pytest.raises(Refused, match=r"a weight file with another digest: .* \(at mine.safetensors\)"):
+    with pytest.raises(Refused, match=r"a weight file has the wrong digest: .* \(at mine.safetensors\)"):
         rerun_runner(spoken, weights=voice.parent)
 
 
@@ -195,7 +195,7 @@ def test_a_run_without_an_adaptation_has_none_to_make_again(tiny, tmp_path):
     found = rerun_runner(path, readapt=True)
     assert (found.verdict, found.explanation) == (
         Nearness.NOT_COMPARABLE,
-        "the run states no adaptation with a chain; there is nothing to adapt again",
+        "the run states no adaptation with a chain, so it cannot be adapted again",
     )
 
 
@@ -224,7 +224,7 @@ def test_what_an_adapter_may_not_be_asked(tiny, clips, tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda made, tiny_module: {"delta": "sha256:" + "ab" * 32}, "another digest than that of its delta"),
+        (lambda made, tiny_module: {"delta": "sha256:" + "ab" * 32}, "states a digest that is not its delta's"),
         (lambda made, tiny_module: {"record": made.record | {"seed": "9"}}, "a chain that does not recompute"),
         (lambda made, tiny_module: {"record": made.record | {"mood": "calm"}}, "what a descriptor cannot hold"),
         (lambda made, tiny_module: {"references": made.references[:1]}, "a chain that does not recompute"),

@@ -134,7 +134,7 @@ def test_the_text_can_be_given_and_must_be_the_one(withheld):
     assert rerun_command(withheld, ESPEAK, text=TEXT).verdict == Nearness.PCM_EXACT
     found = rerun_command(withheld, ESPEAK, text="The quick brown fox!")
     assert found.verdict == Nearness.NOT_COMPARABLE
-    assert found.explanation.startswith("the text is another one: found sha256:")
+    assert found.explanation.startswith("the text does not match: found sha256:")
 
 
 def test_a_salted_digest_vouches_for_no_text_but_the_embedded_one(tmp_path):

@@ -92,10 +92,10 @@ def test_a_missing_a_longer_and_another_file_are_refused(tmp_path):
     with pytest.raises(Refused, match="a weight file is missing: No such file or directory"):
         match_weights(tmp_path, [entry])
     (tmp_path / "a.json").write_bytes(b"{ }")
-    with pytest.raises(Refused, match="a weight file of another length: found 3, expected 2"):
+    with pytest.raises(Refused, match="a weight file has the wrong length: found 3, expected 2"):
         match_weights(tmp_path, [entry])
     (tmp_path / "a.json").write_bytes(b"[]")
-    with pytest.raises(Refused, match="a weight file with another digest"):
+    with pytest.raises(Refused, match="a weight file has the wrong digest"):
         match_weights(tmp_path, [entry])
 
 
@@ -103,7 +103,7 @@ def test_the_ladder_ends_at_its_second_rung():
     """L0 to L2 pass; L3 and L4 are refused with what to do instead."""
     for level in (Consent.L0, Consent.L1, Consent.L2):
         require(level)
-    with pytest.raises(Refused, match="this version fetches nothing: get the files yourself"):
+    with pytest.raises(Refused, match="this version downloads no files: get them yourself"):
         require(Consent.L3)
     with pytest.raises(Refused, match="install it as a runner if you trust it"):
         require(Consent.L4)
@@ -142,5 +142,5 @@ def test_weights_reach_a_runner_by_digest_and_need_their_consent(odd_runner, tmp
     with pytest.raises(Refused, match="weight files need consent L2"):
         rerun_runner(path, weights=tmp_path / "weights", consent=Consent.L1)
     (tmp_path / "weights" / "m.safetensors").write_bytes(tensors(b"\1" * 16))
-    with pytest.raises(Refused, match="a weight file with another digest"):
+    with pytest.raises(Refused, match="a weight file has the wrong digest"):
         rerun_runner(path, weights=tmp_path / "weights")

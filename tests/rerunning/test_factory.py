@@ -166,9 +166,9 @@ def test_the_command_line(engine, capsys):
     [
         ("my_engine", Refused, "a factory is named as one imports it"),
         ("os:system('x')", Refused, "a factory is named as one imports it"),
-        ("no_such_module:speak", Unavailable, "the factory cannot be imported: No module named 'no_such_module'"),
-        ("my_engine:mute", Unavailable, "the factory cannot be imported: module 'my_engine' has no attribute 'mute'"),
-        ("my_engine:__doc__", Refused, "the factory is no function"),
+        ("no_such_module:speak", Unavailable, "cannot import the factory: No module named 'no_such_module'"),
+        ("my_engine:mute", Unavailable, "cannot import the factory: module 'my_engine' has no attribute 'mute'"),
+        ("my_engine:__doc__", Refused, "the factory is not callable"),
         ("my_engine:broken", CommandFailed, "the factory raised ZeroDivisionError: of its own making"),
         ("my_engine:silent", CommandFailed, "the engine delivered no audio"),
     ],

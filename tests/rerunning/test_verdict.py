@@ -206,7 +206,7 @@ def test_no_promise_covers_another_command_line():
     """A rerun under other conditions contradicts nothing; it is still different."""
     a, b, differences = differing(lambda value: value["generation"]["command"]["argv"].append("-v"))
     found = judge(a, b, FAR, differences)
-    assert found.expectation == Expectation(least=None, because="no promise covers another command line")
+    assert found.expectation == Expectation(least=None, because="no guarantee covers a different command line")
     assert (found.verdict, found.expected, found.exit_code) == (Nearness.DIFFERENT, None, 1)
 
 

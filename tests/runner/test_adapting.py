@@ -230,7 +230,7 @@ def test_too_little_too_much_and_nameless_clips_are_refused(tmp_path, clips):
         ),
         (
             [TargetClip(path=clips[0].path, transcript="A.", provenance={})],
-            "nobody says where it came from (in clip 1)",
+            "its origin is not stated (in clip 1)",
         ),
     ):
         with pytest.raises(ReferenceClipError) as refused:

@@ -151,7 +151,7 @@ def test_a_checkpoint_is_no_voice(tmp_path, small_checkpoint_path, capsys):
     """--voice takes a delta; a whole checkpoint is for --weights, and is not spoken with instead."""
     out = tmp_path / "x.tts.wav"
     assert main(["run", "Hello.", "-o", str(out), "--voice", str(small_checkpoint_path), "--sensor", "none"]) == 4
-    assert "runner stable-tts adapts nothing by what it was given" in capsys.readouterr().err
+    assert "runner stable-tts did not apply the adapted voice" in capsys.readouterr().err
     assert not out.exists()
 
 

@@ -375,5 +375,5 @@ def test_a_source_without_words_is_refused(artifacts, tmp_path, monkeypatch, cap
     with pytest.raises(SystemExit) as stopped:
         main()
     assert stopped.value.code == 2
-    said = "read.wav: nobody says which sentence this source is; give --source-text"
+    said = "read.wav: the sentence of this source is not stated; give --source-text"
     assert said in " ".join(capsys.readouterr().err.split())

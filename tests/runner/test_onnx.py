@@ -303,7 +303,10 @@ def test_the_other_engine_makes_it_again_within_tolerance(both, capsys):
     for path, runner in zip(both, ("stable-tts-onnx", "stable-tts"), strict=True):
         assert main(["rerun", str(path), "--runner", runner, "--format", "json"]) == 0
         result = json.loads(capsys.readouterr().out)
-        assert (result["words"], result["explanation"]) == ("STAGE-EXACT(5)", "no promise covers another engine name")
+        assert (result["words"], result["explanation"]) == (
+            "STAGE-EXACT(5)",
+            "no guarantee covers a different engine name",
+        )
         assert result["causes"][0]["label"] == "engine name"
         assert result["audio"]["max_difference_lsb"] <= 2
 

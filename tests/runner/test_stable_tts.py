@@ -182,7 +182,7 @@ def test_a_prompt_is_a_clip_with_its_words(tmp_path, weights, small_checkpoint_p
         ("Hello.", ("--weights", "cut.safetensors"), 4, "not readable as safetensors"),
         ("Hello.", ("--param", "prior=9"), 4, "got prior sample 9, the checkpoint has 2"),
         ("Hello.", ("--seed", "-1"), 4, "expected 0 to 2**64-1"),
-        ("Hello.", ("--seed", "words=1"), 4, "draws nothing in this stage"),
+        ("Hello.", ("--seed", "words=1"), 4, "uses no seed in this stage"),
         ("Hello.", ("--steps", "1000"), 2, "expected 0 to 200"),
         ("Hello.", ("--numerics", "float8"), 2, "--numerics: no value of this parameter"),
         ("Hello.", ("--prompt", "self"), 4, "a self prompt needs a reference"),

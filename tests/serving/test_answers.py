@@ -165,7 +165,7 @@ def test_raw_samples_need_a_format(tmp_path: Path) -> None:
     with canned(b"\x01\x02" * 4000, "application/octet-stream") as address:
         with pytest.raises(Refused) as caught:
             record_http(asked(address), tmp_path / "run.tts.wav", say=lambda _: None)
-        assert caught.value.message == "the server sent raw samples, and nobody says their format"
+        assert caught.value.message == "the server sent raw samples, and their format is not stated"
         assert (tmp_path / "run.tts.wav.answer").stat().st_size == 8000
         packed = record_http(asked(address), tmp_path / "again.tts.wav", pcm="s16le:24000:1")
     assert packed.descriptor.known("/audio/frames") == 4000
@@ -213,7 +213,7 @@ def test_only_this_machine_unless_allowed() -> None:
     for host in ("example.org", "10.0.0.1", "localhost.example.org", "127.0.0.1.example.org", "[::2]"):
         with pytest.raises(Refused) as caught:
             require_allowed(f"http://{host}:8000/v1/audio/speech", allow_net=False, where="--http")
-        assert caught.value.message == "the server is on another machine, and the text would leave this one"
+        assert caught.value.message == "the server is on a different machine, and the text would leave this one"
     assert require_allowed("http://example.org", allow_net=True, where="--http") == (
         "http://example.org/v1/audio/speech"
     )

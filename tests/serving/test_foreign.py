@@ -71,9 +71,9 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda _: "", "this is no result that is read: found nothing, expected the JSON of vllm"),
-        (lambda _: "[1, 2]", "this is no result that is read"),
-        (lambda _: "[" * 100_000, "this is no result that is read"),
+        (lambda _: "", "unknown form of a result: expected the JSON of vllm"),
+        (lambda _: "[1, 2]", "unknown form of a result"),
+        (lambda _: "[" * 100_000, "unknown form of a result"),
         (
             lambda text: text.replace("0.8125", "soon"),
             "not a number of seconds: found 'soon'",

@@ -143,7 +143,7 @@ def test_a_missing_library_is_inconclusive_and_named(tmp_path: Path, monkeypatch
     (report,) = verify(path)
     assert not kit.failed(report)
     (open_rule,) = [finding for finding in report.unchecked if finding.rule == "SIG02"]
-    assert 'cryptography is not installed: found nothing, expected pip install "ttsartifact[sign]"' in open_rule.message
+    assert 'cryptography is not installed: expected pip install "ttsartifact[sign]"' in open_rule.message
 
 
 def test_a_trust_file_decides_what_counts(tmp_path: Path, authority: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_trust_file_decides_what_counts(tmp_path: Path, authority: Path) -> No
     assert told(path, "SIG03", trust=strict) == [
         "no listed authority time-stamped the run",
         "no listed log holds the run",
-        "too few listed rerunners made the same sound again",
+        "too few listed rerunners reproduced the audio",
     ]
     stranger = Trust(require=Requirements(signature=True))
     (finding,) = [f for f in verified(path, stranger)[0].findings if f.rule == "SIG03"]
@@ -194,7 +194,7 @@ def test_a_rerun_with_other_samples_is_named_and_counts_for_nothing(tmp_path: Pa
     path = signed.run(tmp_path, lambda run: [signed.envelope(run), signed.rerun_envelope(run, BOB, verdict=verdict)])
     trust = replace(TRUSTING, require=Requirements(reruns=1))
     assert told(path, "SIG05", trust=trust) == ["bob@forum made the run again and got other samples"]
-    assert told(path, "SIG03", trust=trust) == ["too few listed rerunners made the same sound again"]
+    assert told(path, "SIG03", trust=trust) == ["too few listed rerunners reproduced the audio"]
 
 
 def test_whoever_signed_the_run_is_no_second_party(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_whoever_signed_the_run_is_no_second_party(tmp_path: Path) -> None:
     poster = replace(trust, signers=(replace(trust.signers[1], roles=frozenset({"poster"})),))
     other = signed.run(tmp_path, lambda run: signed.rerun_envelope(run, BOB), name="other.tts.wav")
     for path, asked in ((own, trust), (other, poster)):
-        assert told(path, "SIG03", trust=asked) == ["too few listed rerunners made the same sound again"]
+        assert told(path, "SIG03", trust=asked) == ["too few listed rerunners reproduced the audio"]
         assert "SIG05" in verified(path, asked)[0].not_applicable
 
 
@@ -275,7 +275,9 @@ def test_a_rewritten_log_is_seen_by_the_proof_that_somebody_kept(tmp_path: Path)
         logs.append(log)
     out = signed.attached(path, attach.proof_part(run, entry, proofs.prove(logs[0], 1)), tmp_path / "out.tts.wav")
     assert told(out, "LOG02", log=logs[0]) == []
-    assert told(out, "LOG02", log=logs[1]) == ["the log was rewritten since the proof was made, or is another log"]
+    assert told(out, "LOG02", log=logs[1]) == [
+        "the log was rewritten after the proof was made, or it is a different log"
+    ]
 
 
 def test_a_logged_reject_that_is_not_shown(tmp_path: Path) -> None:

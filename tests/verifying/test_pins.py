@@ -181,7 +181,7 @@ def test_message_of_a_branch(tmp_path):
         "/pins/engine/version",
         "latest",
         "one exact version",
-        "a moving word pins nothing",
+        "a moving reference is not an exact version",
     )
 
 
@@ -214,7 +214,7 @@ def test_message_of_a_family(tmp_path):
         "/pins/model/family",
         "kdaip-stabletts",
         "stable-tts-2412.20155",
-        "/pins/engine/name names another family: ttsartifact-stable-tts",
+        "/pins/engine/name names a different family: ttsartifact-stable-tts",
     )
     assert "PIN16" not in {hint.id for hint in report.hints}
 

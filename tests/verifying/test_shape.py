@@ -219,7 +219,7 @@ def test_validate_hashes_nothing(tmp_path: Path):
 def test_asking_for_a_level_that_is_not_reached(tmp_path: Path):
     """`--level` is a demand of the asker, reported under the rule that levels have."""
     (report,) = verify(kit.artifact(tmp_path), level="L3")
-    assert [(f.rule, f.found, f.expected) for f in report.findings] == [("SCH10", "L2", "L3, as asked")]
+    assert [(f.rule, f.found, f.expected) for f in report.findings] == [("SCH10", "L2", "L3, as requested")]
 
 
 def respelled(folder: Path, old: str, new: str):

@@ -58,7 +58,7 @@ def meter_of(stated: Named[str, str], log: SensorLog) -> dict[str, Any] | None:
     strange = [key for key in stated if key not in METER_NAMES]
     if strange:
         raise Refused(
-            "nothing is known of a meter by that name",
+            "unknown property of a meter",
             where="--meter",
             found=strange[0],
             expected=", ".join(METER_NAMES),

@@ -41,7 +41,7 @@ def milli(cell: str, unit: str | None) -> int:
     if stated not in UNITS:
         raise ValueError(f"no unit of power or energy: {stated or 'none'}")
     if found[2] and unit is not None and UNITS[found[2]][0] is not UNITS[unit][0]:
-        raise ValueError(f"another unit than the column's {unit}: {found[2]}")
+        raise ValueError(f"the unit {found[2]} is not the column's unit {unit}")
     return round(Decimal(found[1]) * UNITS[stated][1])
 
 

@@ -198,8 +198,8 @@ def _ambiguity(
     ambiguity = (1 - math.exp(float(costs[second]) / counted)) / explained
     if ambiguity > MOST_AMBIGUOUS or float(costs[second]) - best < _APART:
         raise Refused(
-            "the log follows the load of the run in several places",
-            found=f"a second place {offsets[second] - at:+.3f} s away explains {ambiguity:.0%} of what the best does",
+            "the log matches the load of the run in several places",
+            found=f"a second place {offsets[second] - at:+.3f} s away matches {ambiguity:.0%} as well as the best",
             expected=f"at most {MOST_AMBIGUOUS:.0%}, and more apart than noise explains",
         )
     return max(ambiguity, 0.0)

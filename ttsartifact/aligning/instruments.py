@@ -141,7 +141,7 @@ def _bare(dialect: Dialect, lines: Sequence[str], unit: str | None) -> SensorLog
     watts = [n for n, cell in enumerate(rows[0]) if re.fullmatch(r"[-+]?[0-9.]+ *m?W", cell)]
     if len(watts) > 1 or (not watts and (unit is None or len(rows[0]) != 2)):
         raise Refused(
-            "nothing says which cell is the power, and in which unit",
+            "the column and the unit of the power are not stated",
             where="line 1",
             found=", ".join(rows[0]),
             expected="one cell in W, or two cells and --unit",

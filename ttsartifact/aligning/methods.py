@@ -120,7 +120,7 @@ def by_markers(artifact: Artifact, log: SensorLog, assumed: Assumed, names: tupl
         anchor_ns=first.t_ns,
         against=f"{first.name}, {second.name}",
         terms={
-            "half of what the markers disagree by": _up(abs(apart), 2),
+            "half the disagreement of the markers": _up(abs(apart), 2),
             "a reading between marker and sample": log.period_ns,
             "half a reading's window": _half(log.averaged_ns),
             "resolution of the log": log.resolution_ns,
@@ -149,7 +149,7 @@ def _two(markers: tuple[Marker, ...], names: tuple[str, str] | None) -> tuple[Ma
     elif len(markers) == 2:
         return markers[0], markers[1]
     raise Refused(
-        "the log's markers do not tell where the run lies",
+        "the log's markers do not show where the run is",
         found=", ".join(dict.fromkeys(marker.name for marker in markers)) or "no marker",
         expected="two markers, or --marks FIRST,LAST",
     )

@@ -198,7 +198,7 @@ def _require_one_device(header: list[str], lines: Sequence[str]) -> None:
 def _require_alive(log: SensorLog, dialect: Dialect) -> None:
     if dialect.dead_below_mw is not None and max(log.values) < dialect.dead_below_mw:
         raise Refused(
-            "this sensor reads nothing",
+            "this sensor reads no power",
             found=f"at most {max(log.values) / 1000:g} W in {len(log.values)} readings",
             expected=f"a reading above {dialect.dead_below_mw / 1000:g} W",
         )

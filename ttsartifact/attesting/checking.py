@@ -120,7 +120,7 @@ def lacking(given: Iterable[Attested], trust: Trust) -> list[tuple[str, str, str
     if require.log and not any(one.kind is AttestationKind.TLOG_PROOF and one.is_about_run_entry for one in counted):
         found.append(("no listed log holds the run", "none", "a proof in a listed log"))
     if len(reruns) < require.reruns:
-        found.append(("too few listed rerunners made the same sound again", str(len(reruns)), str(require.reruns)))
+        found.append(("too few listed rerunners reproduced the audio", str(len(reruns)), str(require.reruns)))
     return found
 
 
@@ -173,7 +173,7 @@ def check_attestation(
                 kind=kind,
                 standing=Standing.BROKEN,
                 is_foreign=True,
-                problem=f"it is about another run, {value['artifact_id']}",
+                problem=f"it is about a different run, {value['artifact_id']}",
             )
         return _CHECKS[kind](_Asked(part=part, value=value, trust=trust, parts=parts, signed_at=signed_at))
     except Unavailable as error:
@@ -227,7 +227,7 @@ def _sshsig(asked: _Asked) -> Attested:
     signature = sshsig.parse_sshsig(asked.value["token"])
     broken = _broken(asked, AttestationKind.SSHSIG, signer=sshsig.ssh_fingerprint(signature.public))
     if signature.namespace != sshsig.NAMESPACE:
-        problem = f"it was made for another purpose: namespace {signature.namespace}, expected {sshsig.NAMESPACE}"
+        problem = f"it was made for a different purpose: namespace {signature.namespace}, expected {sshsig.NAMESPACE}"
         return replace(broken, problem=problem)
     if not signature.holds(asked.value["artifact_id"].encode()):
         return replace(broken, problem="the signature does not hold")
@@ -266,7 +266,7 @@ def _tlog_proof(asked: _Asked) -> Attested:
         _broken(asked, AttestationKind.TLOG_PROOF, signer=proof.checkpoint.origin), entry=named, proof=proof
     )
     if named.kind in {EntryKind.RUN, EntryKind.REJECT} and named.digest != asked.value["artifact_id"]:
-        return replace(broken, problem="the entry is about another run")
+        return replace(broken, problem="the entry is about a different run")
     if not proof.holds(entry):
         return replace(broken, problem="the proof does not lead to the checkpoint's root")
     if "token" in asked.value:
@@ -315,7 +315,7 @@ def _wire(line: str) -> bytes:
 
 
 def _raw(wire: bytes) -> bytes:
-    """Return the 32 bytes of an Ed25519 key in SSH's wire form, or nothing for a key of another kind."""
+    """Return the 32 bytes of an Ed25519 key in SSH's wire form, or nothing for the key is of the wrong kind."""
     head = b"\0\0\0\x0bssh-ed25519\0\0\0 "
     return wire[len(head) :] if wire.startswith(head) and len(wire) == len(head) + 32 else b""
 

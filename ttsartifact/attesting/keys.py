@@ -86,7 +86,7 @@ def load_private_key(path: Path | str) -> Any:
         with open(path, "rb") as file:
             data = file.read(_KEY_LIMIT_BYTES)
     except OSError as error:
-        raise Refused("the key cannot be read", where=os.fspath(path), found=error.strerror) from error
+        raise Refused("cannot read the key", where=os.fspath(path), found=error.strerror) from error
     opener = (
         serialization.load_ssh_private_key if b"OPENSSH PRIVATE KEY" in data else serialization.load_pem_private_key
     )
@@ -97,7 +97,9 @@ def load_private_key(path: Path | str) -> Any:
             "not a private key that can be used", where=os.fspath(path), expected="Ed25519 without a passphrase"
         ) from error
     if not isinstance(key, ed25519.Ed25519PrivateKey):
-        raise Refused("a key of another kind", where=os.fspath(path), found=type(key).__name__, expected="Ed25519")
+        raise Refused(
+            "the key is of the wrong kind", where=os.fspath(path), found=type(key).__name__, expected="Ed25519"
+        )
     return key
 
 

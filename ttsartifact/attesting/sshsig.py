@@ -150,7 +150,7 @@ def _verify(key: Any, kind: bytes, name: bytes, signature: bytes, message: bytes
     elif kind == name == b"ssh-ed25519":
         key.verify(signature, message)
     else:
-        raise ValueError("the signature is of another kind than the key")
+        raise ValueError("the signature and the key are of different kinds")
 
 
 def _field(data: bytes) -> bytes:

@@ -99,7 +99,7 @@ def rerun_problem(predicate: object, artifact_id: str) -> str:
     if not schemas.validator("rerun").is_valid(predicate):
         return "the rerun report does not satisfy rerun.schema.json"
     about = predicate["artifact_id"] if isinstance(predicate, dict) else None
-    return "" if about == artifact_id else f"the rerun report is about another run, {about}"
+    return "" if about == artifact_id else f"the rerun report is about a different run, {about}"
 
 
 def signers_of(envelope: Mapping[str, Any], keys: Iterable[bytes]) -> tuple[bytes, ...]:

@@ -248,7 +248,7 @@ def _read(path: Path | str) -> bytes:
         with open(path, "rb") as file:
             data = file.read(_LIMIT_BYTES + 1)
     except OSError as error:
-        raise Refused("the file cannot be read", where=os.fspath(path), found=error.strerror) from error
+        raise Refused("cannot read the file", where=os.fspath(path), found=error.strerror) from error
     if len(data) > _LIMIT_BYTES:
         raise Refused("the file is too large", where=os.fspath(path), expected=f"at most {_LIMIT_BYTES} bytes")
     return data

@@ -199,7 +199,7 @@ def load_claim(path: Path | str) -> Claim:
             raise Refused("the claim is too long", where=os.fspath(path), expected=f"at most {LIMIT_BYTES} bytes")
         value = tomllib.loads(data.decode(), parse_float=Decimal)
     except OSError as error:
-        raise Refused("the claim cannot be read", where=os.fspath(path), found=error.strerror) from error
+        raise Refused("cannot read the claim", where=os.fspath(path), found=error.strerror) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, InvalidOperation, RecursionError) as error:
         raise Refused("the claim is not TOML", where=os.fspath(path), found=str(error)[:200]) from error
     try:
@@ -349,9 +349,14 @@ def _require_sense(claim: Claim) -> None:
         if each.effect is Effect.SLOPE and claim.by == "none":
             raise Refused("a slope needs a factor", where="factor", found="none", expected="reference, or a pointer")
         if each.effect is Effect.EQUIVALENCE and each.margin_micro <= 0:
-            raise Refused("nothing lies within a margin of 0", where="expect", expected="a margin above 0")
+            raise Refused("an equivalence needs a margin", where="expect", expected="a margin above 0")
         if each.effect is Effect.SLOPE and claim.by == "reference" and each.metric.of is not MetricKind.SOUND:
-            raise Refused("no such slope", where="expect", found=each.metric.name, expected="a metric of sound")
+            raise Refused(
+                "a slope by reference needs a metric of sound",
+                where="expect",
+                found=each.metric.name,
+                expected="a metric of sound",
+            )
     known = subjects().keys() | {"seed", "reference_clip"}
     for name in claim.free:
         if name.partition(":")[0] not in known:

@@ -136,7 +136,7 @@ def computation_receipt(artifact: Artifact) -> dict[str, Any]:
     numerics, runner, text = known("/generation/numerics"), known("/generation/runner"), known("/input/text/value")
     exact = isinstance(numerics, dict) and numerics.get("profile") == "exact" and numerics.get("kat_passed") is True
     if not exact or not isinstance(runner, dict):
-        raise Refused("a receipt needs exact numerics whose known answers held", where="/generation/numerics")
+        raise Refused("a receipt needs exact numerics whose known-answer test passed", where="/generation/numerics")
     if not isinstance(text, str):
         raise Refused("a receipt needs the text", where="/input/text/value", found="withheld")
     inputs = {"text": _tensor("u1", [len(text.encode())], text.encode())}

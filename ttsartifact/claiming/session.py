@@ -152,7 +152,7 @@ def session_of(
     ordered = in_order(runs)
     kept = [run for run in ordered if run.as_recorded]
     if not kept:
-        raise Refused("a session has runs whose files are as recorded", found=len(runs))
+        raise Refused("the session has no run whose file is as recorded", found=len(runs))
     measured = [measure(run, names) for run in kept]
     changed, varying = _conditions(kept, names)
     rows = tuple(_row(n, run, None, one) for n, (run, one) in enumerate(zip(kept, measured, strict=True), 1))

@@ -108,7 +108,7 @@ def _transcripts(path: str, clips: int) -> list[str]:
     """Return a transcript a clip: the lines of a UTF-8 file."""
     lines = [line.strip() for line in lines_of(path, "--transcripts")]
     if len(lines) != clips:
-        raise Usage(f"--transcripts {path}: {len(lines)} lines for {clips} clips; it takes a line a clip")
+        raise Usage(f"--transcripts {path}: {len(lines)} lines for {clips} clips; expected one line per clip")
     for number, line in enumerate(lines, 1):
         if not line:
             raise Usage(f"--transcripts {path}: line {number} is empty; it takes what clip {number} says")

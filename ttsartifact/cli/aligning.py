@@ -25,7 +25,7 @@ class Log(NamedTuple):
     zone: Annotated[str | None, Option("Zone of times that name none: UTC, +02:00, Europe/Berlin.", metavar="ZONE")] = (
         None
     )
-    time: Annotated[str | None, Option("Time column of a log in another form.", metavar="COL")] = None
+    time: Annotated[str | None, Option("Time column of a log in an unknown form.", metavar="COL")] = None
     time_form: Annotated[
         str | None, Option("Form of its times: epoch-s, epoch-ms, epoch-ns, seconds, iso, date-time.", metavar="FORM")
     ] = None
@@ -44,10 +44,10 @@ class Way(NamedTuple):
     ] = None
     drift: Annotated[bool, Option("Fit the drift between the clocks too (load-fit).")] = False
     marks: Annotated[str | None, Option("Markers at begin and end of the run.", metavar="FIRST,LAST")] = None
-    offset_ms: Annotated[
-        float | None, Option("Where the first reading lies after the origin (manual).", metavar="MS")
-    ] = None
-    bound_ms: Annotated[float | None, Option("How far that may be wrong (manual).", metavar="MS", least=0)] = None
+    offset_ms: Annotated[float | None, Option("Time of the first reading after the origin (manual).", metavar="MS")] = (
+        None
+    )
+    bound_ms: Annotated[float | None, Option("Largest error of that time (manual).", metavar="MS", least=0)] = None
     lag_ms: Annotated[
         float | None, Option("How late the meter shows what it measures; 200 where not stated.", metavar="MS", least=0)
     ] = None

@@ -94,7 +94,7 @@ def reports_of(path: str, asked: _Asked, rows: _Rows = None) -> tuple[Report, ..
     except MemoryError:
         reason, crashed = Reason("this machine has no memory left to verify the file with"), False
     except OSError as error:
-        reason, crashed = Reason(f"the file cannot be read to its end: {error.strerror or error}"), False
+        reason, crashed = Reason(f"cannot read the file to its end: {error.strerror or error}"), False
     except Exception as error:  # noqa: BLE001 - a crash over one file is that file's report
         if os.environ.get("TTSARTIFACT_TRACEBACK"):
             import traceback

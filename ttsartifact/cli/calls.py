@@ -75,4 +75,4 @@ def _unknown(word: str) -> str:
     import difflib
 
     near = difflib.get_close_matches(word, COMMANDS, n=1)
-    return f"there is no command {word}" + (f"; did you mean {near[0]}?" if near else "")
+    return f"unknown command {word}" + (f"; did you mean {near[0]}?" if near else "")

@@ -88,9 +88,7 @@ def pack(
     audio: Annotated[str, Argument("AUDIO", "A bare audio file.")],
     *,
     out: Out,
-    descriptor: Annotated[
-        str, Option("What the recorder knows: a descriptor; digests are computed. - is stdin.", metavar="JSON")
-    ],
+    descriptor: Annotated[str, Option("The descriptor; its digests are computed. - is stdin.", metavar="JSON")],
     trace: Annotated[Sequence[str], Option("A trace as a JSON file; may be repeated.", metavar="JSON")] = (),
     force: Force = False,
 ) -> int:
@@ -135,7 +133,7 @@ def _trace(path: str) -> "Trace":
     try:
         trace = Trace.from_value(value)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise Usage(f"--trace {path}: not a trace; `ttsa schema traces` says what one is") from error
+        raise Usage(f"--trace {path}: not a trace; `ttsa schema traces` prints the schema") from error
     if trace.name != "chunks":
         return trace
     # The digests of a chunk log follow from the audio; packing computes them.

@@ -35,21 +35,19 @@ def _profiles() -> list[str]:
 
 
 class Held(NamedTuple):
-    """What the asker holds of a run, and the run is compared with."""
+    """What the reader holds about a run and compares the run with."""
 
-    text: Annotated[str | None, Option("The text, if you know it: its digest must be the run's.")] = None
+    text: Annotated[str | None, Option("The text, if you know it; its digest must match.")] = None
     text_file: Annotated[str | None, Option("The same, from a file; - is stdin.", metavar="FILE")] = None
     ref: Annotated[Sequence[str], Option("A reference clip that you hold; may be repeated.", metavar="CLIP")] = ()
     receipt: Annotated[str | None, Option("The line that was posted for the run.", metavar="LINE")] = None
     trust: Annotated[
         str | None,
-        Option(
-            "Whose signatures, time-stamps and logs count: a trust file or OpenSSH's allowed_signers.", metavar="FILE"
-        ),
+        Option("Trusted signers, time-stamps and logs: a trust file or OpenSSH's allowed_signers.", metavar="FILE"),
     ] = None
-    log: Annotated[str | None, Option("The run log that you hold: history kept, nothing withheld.", metavar="DIR")] = (
-        None
-    )
+    log: Annotated[
+        str | None, Option("Your copy of the run log: its history must be kept, with no run withheld.", metavar="DIR")
+    ] = None
 
     @property
     def any(self) -> bool:
@@ -60,10 +58,8 @@ class Held(NamedTuple):
 class Demanded(NamedTuple):
     """What the asker wants of a run beside the rules, and which findings do not count."""
 
-    level: Annotated[str | None, Option("The level that you demand.", choices=LEVELS)] = None
-    profile: Annotated[
-        Sequence[str], Option("A profile whose evidence you demand; may be repeated.", choices=_profiles)
-    ] = ()
+    level: Annotated[str | None, Option("The required level.", choices=LEVELS)] = None
+    profile: Annotated[Sequence[str], Option("A required profile; may be repeated.", choices=_profiles)] = ()
     ignore: Annotated[
         Sequence[str], Option("Suppress a rule's findings, for a reason; may be repeated.", metavar="ID=REASON")
     ] = ()
@@ -90,7 +86,7 @@ def verify(
     """Verify files against all rules and return the exit code."""
     if demanded.quick and (demanded.profile or held.any or as_set):
         raise Usage(
-            "--quick hashes nothing: a receipt, a profile, a text, a clip, trust, a log and a set need a whole "
+            "--quick computes no digest: a receipt, profile, text, clip, trust file, log or set needs a full "
             "verification"
         )
     receipt = _receipt(held.receipt)

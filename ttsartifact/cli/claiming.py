@@ -26,9 +26,11 @@ def claim(
     template: Annotated[str | None, Option("new: what kind of claim to begin with.", choices=_templates)] = None,
     measurements: Annotated[
         Sequence[str],
-        Option("check: what other tools measured, word errors or phones; may be repeated.", metavar="JSON"),
+        Option("check: measurements of other tools, such as word errors or phones; may be repeated.", metavar="JSON"),
     ] = (),
-    exploratory: Annotated[bool, Option("check: count runs that do not state the claim, and say so.")] = False,
+    exploratory: Annotated[
+        bool, Option("check: also count runs that do not state the claim; the result is marked exploratory.")
+    ] = False,
     log: Annotated[
         str | None, Option("check: a run log; each of its runs behind the claim must be shown.", metavar="LOG")
     ] = None,
@@ -39,7 +41,7 @@ def claim(
     if act == "new":
         return _begin(file, template, replace=force)
     if act != "check":
-        raise Usage(f"there is no act {act}; expected one of {', '.join(_ACTS)}")
+        raise Usage(f"unknown action {act}; expected one of {', '.join(_ACTS)}")
     if not runs:
         return _read(file, format)
     from ttsartifact.claiming.settle import check_claim

@@ -17,12 +17,14 @@ def conform(
         Sequence[str], Argument("-- CMD...", "The verifier; the path of a file becomes its last argument.")
     ],
     *,
-    kit: Annotated[str | None, Option("A kit of another version than ours.", metavar="DIR")] = None,
+    kit: Annotated[str | None, Option("A kit of a different version.", metavar="DIR")] = None,
     format: Annotated[
         str, Option("How to print it: a table, a document, or a test report.", choices=("text", "json", "junit"))
     ] = "text",
     jobs: Annotated[int, Option("Files at a time; 0 is one per processor.", metavar="N", least=0)] = 0,
-    select: Annotated[str | None, Option("Only the cases whose id begins so, such as fail/HSH.", metavar="ID")] = None,
+    select: Annotated[
+        str | None, Option("Only the cases whose id begins with ID, such as fail/HSH.", metavar="ID")
+    ] = None,
     timeout: Annotated[float, Option("Seconds for each answer.", metavar="S", least=0.1)] = 30,
 ) -> int:
     """Ask `command` about every case of the kit (whose id begins with `select`) and return the exit code."""
@@ -49,9 +51,9 @@ def conform(
 def fixtures(
     *,
     out: Annotated[str, Option("The folder; a new one, or one to check.", short="-o", metavar="DIR")],
-    check: Annotated[bool, Option("Write nothing; print where DIR differs from the kit.")] = False,
+    check: Annotated[bool, Option("Only print where DIR differs from the kit.")] = False,
 ) -> int:
-    """Write the kit into the folder `out`, or tell in what `out` is not the kit; return the exit code."""
+    """Write the kit into the folder `out`, or print how `out` differs from the kit; return the exit code."""
     from ttsartifact.reporting.safe import safe
 
     if not check:

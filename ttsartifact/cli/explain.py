@@ -35,15 +35,15 @@ _LEVELS = {
 _OUTCOMES = {
     "pass": "the rule was checked and holds",
     "fail": "the rule was checked and does not hold",
-    "not_applicable": "the rule asks about something that this run does not have",
-    "not_evaluated": "not run: the failure of another rule left it without a sound question",
-    "unverifiable": "it could not be checked here: something that it needs is missing",
-    "suppressed": "it failed, and --ignore gave a reason not to count it",
+    "not_applicable": "the rule does not concern this run",
+    "not_evaluated": "not run, because a rule that it depends on failed",
+    "unverifiable": "could not be checked here, because an input is missing",
+    "suppressed": "failed, and suppressed by --ignore with a reason",
 }
 _CODES = {
-    0: "no error: nothing that counts was found",
+    0: "no error was found",
     1: "findings: a rule fails, or two runs differ",
-    2: "wrong usage: the call has no sound meaning",
+    2: "wrong usage: the arguments are not valid",
     3: "inconclusive: a required check could not run",
     4: "unreadable, not an artifact, or refused for safety",
     5: "internal error: a fault of this program, never a verdict on the file",
@@ -76,7 +76,7 @@ def explain(
                 lines = [head, *(f"  {label:<12}{words}" for label, words in facts if words)]
                 say(fitted_lines(lines, min(columns(), _WIDEST), whole_digests=True))
                 return EXIT.OK
-    raise Usage(f"nothing is called {topic}; {_near(topic, pages)}")
+    raise Usage(f"unknown topic {topic}; {_near(topic, pages)}")
 
 
 def schema(
@@ -85,7 +85,7 @@ def schema(
     """Print one schema as it stands in the specification."""
     names = _schemas()
     if name not in names:
-        raise Usage(f"there is no schema {name}; there are {', '.join(names)}")
+        raise Usage(f"unknown schema {name}; expected one of {', '.join(names)}")
     say(_spec.read(f"{name}.schema.json").decode().rstrip("\n"))
     return EXIT.OK
 
@@ -143,7 +143,7 @@ def _profile(name: str) -> _Page:
     from ttsartifact.verifying.profiles import profiles
 
     profile = profiles()[name]
-    return f"{name}  a profile: evidence that a claim needs beside the level", [
+    return f"{name}  a profile: evidence that a claim needs in addition to the level", [
         ("claims", ", ".join(profile.claims)),
         ("needs", ", ".join(profile.known)),
         ("traces", ", ".join(profile.traces)),
@@ -201,13 +201,13 @@ def _other_ids() -> dict[str, _Page]:
                 ("expects", hint["expects"]),
                 ("why", hint["why"]),
                 ("clause", f"{hint['clause']} of ttsartifact {_spec.FORMAT_VERSION}"),
-                ("binds", "nothing: a heuristic never decides conformance, a verdict or an exit code"),
+                ("binds", "not binding: a heuristic never decides conformance, a verdict or an exit code"),
             ],
         )
         for hint in _spec.load_json("hints.json")["hint"]
     }
     left_out = _spec.load_json("rules.json")["left_out"]
-    return hints | {entry["id"]: (f"{entry['id']}  is not asked", [("why", entry["reason"])]) for entry in left_out}
+    return hints | {entry["id"]: (f"{entry['id']}  left out", [("why", entry["reason"])]) for entry in left_out}
 
 
 def _near(topic: str, pages: dict[str, dict[str, Callable[[], _Page]]]) -> str:

@@ -171,4 +171,7 @@ def _tell_left_out(links: list[str]) -> None:
     from ttsartifact.reporting.safe import safe
 
     first = safe(min(links))
-    sys.stderr.write(f"ttsa: left out {len(links)} links that lead out of their folder, {first} the first; name them\n")
+    sys.stderr.write(
+        f"ttsa: skipped {len(links)} links that lead out of their folder, the first is {first}; name them to "
+        "include them\n"
+    )

@@ -21,7 +21,7 @@ def gate(
     out: Out,
     score: Annotated[
         Sequence[str],
-        Option("A score of another tool, of one run, by its repeats.", metavar="METRIC=V,V"),
+        Option("The repeats of a score by an external tool, for one run.", metavar="METRIC=V,V"),
     ] = (),
     scores: Annotated[
         str | None, Option("Scores of many runs: lines of RUN_ID, METRIC and V,V with tabs between.", metavar="TSV")

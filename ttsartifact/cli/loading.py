@@ -32,11 +32,11 @@ LeaveAfter = Annotated[
 
 
 def bench(
-    url: Annotated[str, Argument("URL", "A speech server; of host and port alone, /v1/audio/speech is asked.")],
+    url: Annotated[str, Argument("URL", "A speech server; the default path is /v1/audio/speech.")],
     *,
     out: Out,
     text: Annotated[str | None, Option("The text to speak.")] = None,
-    text_file: Annotated[str | None, Option("A text a line, asked in turn.", metavar="FILE")] = None,
+    text_file: Annotated[str | None, Option("Texts, one per line, used in turn.", metavar="FILE")] = None,
     concurrency: Annotated[str | None, Option("A closed load for each number in flight.", metavar="1,4,8")] = None,
     rate: Annotated[str | None, Option("An open load for each rate, in requests a second.", metavar="R,...")] = None,
     arrivals: Annotated[str, Option("How the requests of an open load follow each other.", choices=_LAWS)] = "poisson",
@@ -94,11 +94,11 @@ def bench(
 
 
 def stats(
-    file: Annotated[str, Argument("SET", "What bench wrote, the folder of a proxy, or an attempts table.")],
+    file: Annotated[str, Argument("SET", "The output of bench, the folder of a proxy, or an attempts table.")],
     *,
-    attempts: Annotated[str | None, Option("The attempts table, where it is not beside SET.", metavar="FILE")] = None,
-    by: Annotated[str | None, Option("Split each load by this.", choices=("engine",))] = None,
-    format: Annotated[str, Option("How it is printed.", choices=("text", "json"))] = "text",
+    attempts: Annotated[str | None, Option("The attempts table, if it is not next to SET.", metavar="FILE")] = None,
+    by: Annotated[str | None, Option("Split each load by engine.", choices=("engine",))] = None,
+    format: Annotated[str, Option("Output format.", choices=("text", "json"))] = "text",
 ) -> int:
     """Sum up a load; 1 where a row says something else than its artifact."""
     from ttsartifact.serving.summing import summarise

@@ -76,10 +76,10 @@ Session = Annotated[str | None, Option("The session that the run belongs to.", m
 # Of the schema's kinds of origin those that a name alone can follow; a data set needs its item, an address its time.
 _ORIGINS = ("recording", "synthetic", "adaptation", "other")
 _LARGEST_CLAIM_BYTES = 1 << 20
-# By which option a producer tells what a level asks for.
+# The option by which a producer states what a level requires.
 _OPTIONS = {
-    "/run/attempt": "--attempt N, which only you know",
-    "/run/load/queue_depth_at_submit": "--queue-depth N; 0 of a program that serves you alone",
+    "/run/attempt": "--attempt N",
+    "/run/load/queue_depth_at_submit": "--queue-depth N; 0 for a program that serves only you",
     "/generation/device": "--device",
     "/generation/precision": "--precision",
     "/pins/frontend": "--frontend NAME@VERSION",
@@ -239,8 +239,8 @@ def tell_written(packed: Packed, level: str | None = None, out: str | None = Non
     asked = reached + 1 if level is None else LEVELS.index(Level(level))
     for following in LEVELS[reached + 1 : asked + 1]:
         lacks = lacking_for(following, packed.descriptor)
-        told = ", ".join(f"{each} ({_OPTIONS[each]})" if each in _OPTIONS else each for each in lacks)
-        note(f"{following} would need {told}")
+        needed = ", ".join(f"{each} ({_OPTIONS[each]})" if each in _OPTIONS else each for each in lacks)
+        note(f"{following} also needs {needed}")
 
 
 def registered(word: str) -> str:

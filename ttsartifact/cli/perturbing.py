@@ -60,7 +60,7 @@ def gallery(
     kinds = len({cell.kind for cell in cells})
     say(f"{safe(out)}: {len(cells)} cells of {kinds} kinds, one file of {size} bytes; open it in any browser")
     if clip is None:
-        note("breath, filled_pause and interjection are left out; --clip WAV gives them something to insert")
+        note("breath, filled_pause and interjection need --clip WAV and were skipped")
     return EXIT.OK
 
 

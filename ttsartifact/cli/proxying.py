@@ -54,7 +54,7 @@ def proxy(
 
 
 def import_(
-    file: Annotated[str, Argument("FILE", "What another harness wrote of a load.")],
+    file: Annotated[str, Argument("FILE", "The result file of an external load test.")],
     *,
     out: Annotated[str, Option("The attempts table to write.", short="-o", metavar="NAME.attempts.parquet")],
     force: Force = False,

@@ -101,7 +101,7 @@ class StatedConditions(NamedTuple):
 
 
 class Server(NamedTuple):
-    """A speech server that is asked where there is no command."""
+    """A speech server that is asked where no command is given."""
 
     http: Annotated[
         str | None, Option("Ask a speech server instead; --param fills its JSON: voice=NAME and so on.", metavar="URL")
@@ -123,7 +123,7 @@ class RecordingOptions(NamedTuple):
     text_on_stdin: Annotated[bool, Option("Give the text on stdin too.")] = False
     unsafe_text: Annotated[bool, Option("Let {text} be an option, a response file or a shell's code.")] = False
     repair_header: Annotated[
-        bool, Option("State the lengths of a streamed WAV whose header does not.", negatable=True)
+        bool, Option("Write the lengths into a streamed WAV's header that lacks them.", negatable=True)
     ] = True
     timeout: Annotated[float | None, Option("End the command after S seconds.", metavar="S", least=0)] = None
     repeat: Annotated[bool, Option("Run it twice and record whether the audio was the same.")] = False
@@ -144,8 +144,8 @@ def record(
     pins: Pins,
     conditions: StatedConditions,
     manner: RecordingOptions,
-    level: Annotated[str | None, Option("Say all that is missing for this level.", choices=LEVELS)] = None,
-    dry_run: Annotated[bool, Option("Run it, print all that would be stored, and write nothing.")] = False,
+    level: Annotated[str | None, Option("List everything that is missing for this level.", choices=LEVELS)] = None,
+    dry_run: Annotated[bool, Option("Run it and print all that would be stored; write no file.")] = False,
     report: Annotated[str | None, Option("Write a page of the run too.", metavar="PAGE.html")] = None,
     force: Force = False,
 ) -> int:
@@ -280,8 +280,8 @@ def recover(
 
 
 def _seeds(words: Sequence[str]) -> list[dict[str, Any]]:
-    """Return seeds given as N, or as STAGE=N for one stage of many; what the engine made of them nobody saw."""
-    unseen = absent("unknown", "the command does not tell")
+    """Return seeds given as N, or as STAGE=N for one stage of many; the effective seeds are unknown."""
+    unseen = absent("unknown", "the command does not report it")
     return [
         {"stage": stage or "engine", "requested": digits, "effective": unseen, "generator": unseen}
         for stage, digits in seed_words(words)

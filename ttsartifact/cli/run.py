@@ -54,11 +54,13 @@ Seed = Annotated[
     Sequence[str], Option("A seed for all stages that draw, or for one; may be repeated.", metavar="[STAGE=]N")
 ]
 Numerics = Annotated[str | None, Option("The runner's numerics: exact, native.", metavar="PROFILE")]
-Device = Annotated[str | None, Option("Where it computes.", metavar="DEVICE")]
-Steps = Annotated[int | None, Option("Steps of its decoder.", metavar="N")]
-Prompt = Annotated[str | None, Option("Whose manner of speaking it continues.", metavar="prior|self|CLIP")]
-PromptText = Annotated[str | None, Option("What that clip says, word by word.", metavar="WORDS")]
-Imperfection = Annotated[str | None, Option("What is made worse on purpose within the runner.", metavar="TOML")]
+Device = Annotated[str | None, Option("Device to compute on.", metavar="DEVICE")]
+Steps = Annotated[int | None, Option("Number of decoder steps.", metavar="N")]
+Prompt = Annotated[
+    str | None, Option("The clip whose manner of speaking the run continues.", metavar="prior|self|CLIP")
+]
+PromptText = Annotated[str | None, Option("Transcript of the prompt clip.", metavar="WORDS")]
+Imperfection = Annotated[str | None, Option("Imperfections to apply within the runner.", metavar="TOML")]
 Voice = Annotated[str | None, Option("The adapted voice that `ttsa adapt` wrote.", metavar="DELTA")]
 Weights = Annotated[
     Sequence[str], Option("A weight file instead of the runner's own; may be repeated.", metavar="FILE")
@@ -217,5 +219,5 @@ def _by_name(paths: Sequence[str]) -> dict[str, str]:
     """Return weight files by the name that the descriptor is going to give them."""
     found = {os.path.basename(path): path for path in paths}
     if len(found) < len(paths):
-        raise Usage("--weights and --voice: two files of one name; the descriptor could not tell them apart")
+        raise Usage("--weights and --voice: two files have the same name, so the descriptor could not distinguish them")
     return found

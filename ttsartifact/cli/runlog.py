@@ -49,7 +49,7 @@ def log(
     from ttsartifact.attesting.runlog import RunLog
 
     if act not in _ACTS:
-        raise Usage(f"there is no act {act}; expected one of {', '.join(_ACTS)}")
+        raise Usage(f"unknown action {act}; expected one of {', '.join(_ACTS)}")
     if act == "init":
         return _begin(folder, origin, key)
     opened = RunLog(folder)

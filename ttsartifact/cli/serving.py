@@ -24,9 +24,9 @@ __all__ = [
     "tell_recorded",
 ]
 
-AllowNet = Annotated[bool, Option("Speak to a server on another machine; the text leaves this one.")]
+AllowNet = Annotated[bool, Option("Allow a server on a different machine; the text leaves this one.")]
 KeyFrom = Annotated[
-    str | None, Option("The environment variable that holds the server's key; recorded nowhere.", metavar="VARIABLE")
+    str | None, Option("The environment variable that holds the server's key; never recorded.", metavar="VARIABLE")
 ]
 ServerPcm = Annotated[
     str | None, Option("The format of raw PCM, where the server does not state it.", metavar="FORMAT")
@@ -56,7 +56,7 @@ def request_of(
     try:
         words = text.decode()
     except UnicodeDecodeError as error:
-        raise Usage(f"the text is not UTF-8 at byte {error.start}, and JSON holds nothing else") from error
+        raise Usage(f"the text is not UTF-8 at byte {error.start}, and JSON requires UTF-8") from error
     return SpeechRequest(
         url=require_allowed(url, allow_net=allow_net, where=where),
         text=words,
@@ -101,7 +101,7 @@ def tell_recorded(packed: "Packed", out: str, level: str | None, *, dry_run: boo
         from ttsartifact.reporting.documents import as_json
 
         say(as_json(packed.descriptor.value))
-        note(f"nothing was written; {safe(out)} would hold this and the audio")
+        note(f"no file was written; {safe(out)} would hold this and the audio")
     else:
         tell_written(packed, level, out)
     return EXIT.OK
@@ -113,5 +113,5 @@ def _authorised(variable: str | None) -> dict[str, str]:
         return {}
     key = os.environ.get(variable)
     if not key:
-        raise Usage(f"--key-from {variable}: there is no such environment variable")
+        raise Usage(f"--key-from {variable}: the environment variable is not set")
     return {"authorization": f"Bearer {key}"}

@@ -17,8 +17,10 @@ def session(
         Sequence[str],
         Option("A metric of registry/claim_metrics.toml, or evaluated:NAME; may be repeated.", metavar="NAME"),
     ] = (),
-    stretches: Annotated[bool, Option("Tell every second of each run too, whole chunks together.")] = False,
-    measurements: Annotated[Sequence[str], Option("What other tools measured; may be repeated.", metavar="JSON")] = (),
+    stretches: Annotated[bool, Option("Also tabulate each run second by second, in whole chunks.")] = False,
+    measurements: Annotated[
+        Sequence[str], Option("Measurements of other tools; may be repeated.", metavar="JSON")
+    ] = (),
     plot: Annotated[str | None, Option("Write a picture.", metavar="PNG")] = None,
     format: Annotated[str, Option("How to print it.", choices=("text", "json", "tsv"))] = "text",
     force: Force = False,

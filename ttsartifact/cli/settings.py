@@ -41,8 +41,8 @@ class Settings(NamedTuple):
         from ttsartifact.reporting.safe import safe
 
         parts = [f"{rule} ignored ({safe(reason)})" for rule, reason in self.ignore.items()]
-        parts += [f"profile {safe(name)} demanded" for name in self.profiles]
-        return f"{safe(self.path)}: {', '.join(parts) or 'nothing set'}"
+        parts += [f"profile {safe(name)} required" for name in self.profiles]
+        return f"{safe(self.path)}: {', '.join(parts) or 'no setting'}"
 
     def to_value(self) -> dict[str, Any]:
         """Return it as a report states it (report.schema.json)."""
@@ -95,9 +95,9 @@ def ignored(entries: dict[str, str], where: str) -> dict[str, str]:
 
     for rule, reason in entries.items():
         if rule not in catalogue():
-            raise Usage(f"{where} {rule}: there is no rule {rule}")
+            raise Usage(f"{where} {rule}: unknown rule {rule}")
         if not isinstance(reason, str) or not reason.strip():
-            raise Usage(f"{where} {rule}: a finding is suppressed for a reason; write {rule}=REASON")
+            raise Usage(f"{where} {rule}: a suppression needs a reason; write {rule}=REASON")
     return entries
 
 

@@ -124,7 +124,7 @@ def usage_line(message: str, command: str = "ttsa") -> str:
     """Return the one line for a wrong call; it may echo what was typed, and that is a stranger's too."""
     from ttsartifact.reporting.safe import safe
 
-    return f"ttsa: usage: {safe(message.rstrip('.'), longest=1000)} (`{safe(command)} --help` tells more)"
+    return f"ttsa: usage: {safe(message.rstrip('.'), longest=1000)} (`{safe(command)} --help` for details)"
 
 
 def exit_of(error: TtsArtifactError) -> int:

@@ -21,13 +21,15 @@ def statement(
     *,
     at: Annotated[str | None, Option("prml, eval-result: when it was locked or evaluated.", metavar="UTC")] = None,
     by: Annotated[str | None, Option("prml, eval-result: who states it, a name or a URI.", metavar="WHO")] = None,
-    dataset: Annotated[str | None, Option("prml: what the runs speak, as NAME=FILE.", metavar="NAME=FILE")] = None,
+    dataset: Annotated[
+        str | None, Option("prml: the texts that the runs speak, as NAME=FILE.", metavar="NAME=FILE")
+    ] = None,
     expectation: Annotated[int, Option("prml: which expectation of the claim.", metavar="N", least=1)] = 1,
     key: Annotated[str | None, Option("Sign with this Ed25519 key, in a DSSE envelope.", metavar="FILE")] = None,
 ) -> int:
     """Print a statement, or the envelope that signs it."""
     if form not in _FORMS:
-        raise Usage(f"there is no form {form}; expected one of {', '.join(_FORMS)}")
+        raise Usage(f"unknown form {form}; expected one of {', '.join(_FORMS)}")
     made = _receipt(file) if form == "computation-receipt" else _stated(form, file, at, by, dataset, expectation)
     if key is not None:
         from ttsartifact.attesting.keys import load_private_key

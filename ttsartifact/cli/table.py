@@ -61,25 +61,26 @@ COMMANDS: dict[str, Command] = {
             "record:record",
             "Run a TTS command and record it as one file.",
             "The command is run once, without a shell: {text} becomes one argument, {out} the file that it "
-            "writes, {ref} a reference clip. Without {out} its stdout is the audio, and every read of it is a "
-            "chunk with a time of its own. What is not stated here and cannot be seen is absent in the file, "
+            "writes, {ref} a reference clip. Without {out} its stdout is the audio, and every read of it is one timed "
+            "chunk. A condition that is neither stated here nor observable is recorded as absent, "
             "with the reason.",
         ),
         Command(
             "recover",
             "record:recover",
-            "Make an artifact of what an unfinished recording delivered.",
-            "The journal names the file that holds it, and tells what was stated and when it arrived. Both stay "
-            "where they are; the notes of the artifact say what had happened.",
+            "Make an artifact from an unfinished recording.",
+            "The journal names the file of delivered audio, the stated conditions and the arrival times. Both files "
+            "stay in place; the artifact's notes say what happened.",
         ),
         Command(
             "bench",
             "loading:bench",
-            "Put a load on a speech server and keep the evidence.",
-            "Each answer is an artifact in OUT (.tts.parquet), each request a row in the attempts table beside it, "
-            "refusals, time-outs and errors too. --concurrency gives closed loads, --rate open ones: their schedule "
-            "is set before anything is sent and is in the file, so that a slow answer hides no request behind it. "
-            "--param fills the JSON of the requests: voice=NAME, response_format=pcm and so on.",
+            "Load-test a speech server and keep the evidence.",
+            "Each answer is an artifact in OUT (.tts.parquet); each request is a row in the attempts table next to it, "
+            "including refusals, time-outs and errors. --concurrency gives closed loads. --rate gives open "
+            "loads: their schedule "
+            "is fixed and recorded before the first request, so a slow answer cannot delay or hide later requests. "
+            "--param sets fields of the requests' JSON, such as voice=NAME or response_format=pcm.",
         ),
         Command(
             "proxy",
@@ -92,10 +93,11 @@ COMMANDS: dict[str, Command] = {
         Command(
             "stats",
             "loading:stats",
-            "Sum up a load from its artifacts and attempts.",
+            "Summarise a load test from its artifacts and attempts.",
             "Times to the first byte, the first frame and the first audible sound, real-time factor, gaps and "
-            "underruns at p50, p95 and p99 with intervals, recomputed from the artifacts; how many requests were "
-            "refused, failed or left comes from the attempts table beside SET.",
+            "underruns at p50, p95 and p99 with intervals, recomputed from the artifacts; the numbers of "
+            "requests that were "
+            "refused, failed or abandoned come from the attempts table next to SET.",
         ),
         Command(
             "run",
@@ -110,17 +112,18 @@ COMMANDS: dict[str, Command] = {
         Command(
             "adapt",
             "adapting:adapt",
-            "Adapt a runner to a voice, and write the delta.",
-            "The same clips, words, base, parameters and seed give the same bytes. The delta holds no sound "
-            "and no code; it states what it was made of, and so does every run with it: `ttsa run TEXT "
+            "Adapt a runner to a voice and write the delta.",
+            "The same clips, words, base, parameters and seed give the same bytes. The delta holds no audio "
+            "and no code. It states its origin, as does every run that uses it: `ttsa run TEXT "
             "--voice DELTA`. Adapters are the entry points `ttsartifact.adapters` of installed packages. "
-            "--preserve is the adapter's parameter of that name, where it has it.",
+            "--preserve sets the adapter's parameter of that name, if it has one.",
         ),
         Command(
             "show",
             "showing:show",
             "Show what a file states about its run.",
-            "What follows from its bytes is computed and shown beside it. Nothing is checked: verify does that.",
+            "Values that follow from the bytes are computed and shown as well. No rule is checked: use verify "
+            "for that.",
         ),
         Command(
             "verify",
@@ -138,9 +141,9 @@ COMMANDS: dict[str, Command] = {
         Command(
             "rerun",
             "rerunning:rerun",
-            "Make a run again and compare.",
-            "The plan is printed before anything runs. Nothing that the file names is executed: a command is "
-            "the one that you type after `--`, a runner is one that you installed. Verdicts, best first: "
+            "Repeat a run and compare the results.",
+            "The plan is printed before anything runs. No code that the file names is executed: a command is "
+            "the one that you type after `--`, and a runner is one that you installed. Verdicts, best first: "
             "FILE-EXACT, PCM-EXACT, STAGE-EXACT, WITHIN-TOLERANCE, DIVERGED, DIFFERENT; NOT-COMPARABLE when "
             "an input is missing (exit code 3).\n\n"
             "A run of an adapted voice needs the folder of its delta (--weights); the base may be the "
@@ -150,43 +153,46 @@ COMMANDS: dict[str, Command] = {
         Command(
             "diff",
             "comparing:diff",
-            "Say which condition changed between two runs.",
+            "Show which conditions differ between two runs.",
             "The first line names the likely cause; then the conditions, the audio and the times. Both files "
-            "are verified. Exit codes: 0 nothing but times differs, 1 a condition or a sample differs, 3 a "
+            "are verified. Exit codes: 0 at most times differ, 1 a condition or a sample differs, 3 a "
             "condition is stated by one file only.",
         ),
         Command(
             "session",
             "sessions:session",
-            "Tabulate the runs of a session, and where they change.",
-            "Runs stand in the order in which they were submitted. Each metric is told with its mean, its deviation, "
-            "the second half less the first with an interval, and its change points; beside a change point stands "
-            "every condition that changed at that run. Needs the extra analysis.",
+            "Tabulate the runs of a session and find changes.",
+            "Runs are listed in the order of submission. Each metric is given with its mean, its standard deviation, "
+            "the difference between the second and the first half with an interval, and its change points. Each "
+            "change point lists "
+            "every condition that changed at that run. Needs the extra `analysis`.",
         ),
         Command(
             "claim",
             "claiming:claim",
-            "Write a claim before its runs, and settle it on them.",
-            "`claim new FILE --template NAME` writes one to change; `claim check FILE` prints its digest, which runs "
+            "Write a claim before its runs, then test it on them.",
+            "`claim new FILE --template NAME` writes a claim to edit; `claim check FILE` prints its digest, which runs "
             "state by --preregistered; `claim check FILE RUNS...` compares conditions first, names confounders and "
-            "missing runs, then tests, and answers supported (exit code 0), not supported (1) or not decidable (3), "
-            "with the reason. Needs the extra analysis for what is measured in the sound.",
+            "missing runs, then runs the test and answers supported (exit code 0), not supported (1) or not "
+            "decidable (3), "
+            "with the reason. Metrics measured in the audio need the extra `analysis`.",
         ),
         Command(
             "report",
             "reporting_page:report",
-            "Write a page to look at and listen to.",
+            "Write an HTML page with sound and pictures.",
             "One run: its sound, pictures, verdict, times and conditions. Two files: what differs, and both sounds in "
-            "turn at the same instant. More, or a data set: a table to sort and filter. Every run is verified. The "
-            "page is one file that loads nothing from elsewhere; the sound is in it up to 20 MB a run.",
+            "turn at the same position. More files, or a data set: a table to sort and filter. Every run is "
+            "verified. The "
+            "page is one file that loads no other resource; it holds up to 20 MB of audio per run.",
         ),
         Command(
             "align",
             "aligning:align",
             "Put a power meter's log on the run's timebase.",
-            "Forms of logs are recognised by their first line; any other is read with --time, --value and --unit. "
-            "A zone is never guessed: times without one need --zone, or the fit to the load that the run recorded "
-            "of itself. The position comes with a bound and what it is the sum of; a log that fits in several places "
+            "Known log forms are recognised by their first line; any other is read with --time, --value and --unit. "
+            "A time zone is never guessed: times without one need --zone, or a fit to the load that the run recorded "
+            "itself. The position is printed with an error bound and its terms; a log that fits in several places "
             "is refused.\n\n"
             "--append -o OUT writes a new artifact with the readings as a channel, the meter that --meter names, "
             "the mapping, and the digest of the log.",
@@ -194,9 +200,9 @@ COMMANDS: dict[str, Command] = {
         Command(
             "export",
             "exporting:export",
-            "Write runs in the form of another viewer.",
+            "Export runs to the format of an external viewer.",
             "--perfetto writes trace events that ui.perfetto.dev opens: request, chunks and what a player plays as "
-            "slices, power, clocks, utilisation, queue and meters as counters. Runs that read UTC stand on one axis.",
+            "slices, power, clocks, utilisation, queue and meters as counters. Runs with UTC snapshots share one axis.",
         ),
         Command(
             "pack",
@@ -212,9 +218,9 @@ COMMANDS: dict[str, Command] = {
         Command(
             "import",
             "proxying:import_",
-            "Read another harness's result into an attempts table.",
+            "Import an external load test's result into an attempts table.",
             "The JSON of `vllm bench serve --omni --save-result` (with `--save-detailed` a row for each request) and "
-            "the CSV of sglang-omni. They hold no audio and no schedule: what else is missing is said.",
+            "the CSV of sglang-omni. They hold no audio and no schedule; other missing values are listed.",
         ),
         Command(
             "convert",
@@ -233,40 +239,42 @@ COMMANDS: dict[str, Command] = {
             "reattach",
             "carriers:reattach",
             "Put a capsule back on its audio.",
-            "A copy whose header was rewritten is made whole when its samples are the recorded ones; other "
+            "A copy whose header was rewritten is restored if its samples are the recorded ones; any other "
             "audio is refused.",
         ),
         Command(
             "perturb",
             "perturbing:perturb",
-            "Make a run imperfect on purpose, by a plan.",
-            "Where, of which kind, how often and with what probability stands in the plan (clause 6.7). Equal input "
-            "gives equal bytes. The new file says what it was made from and logs every opportunity, so that verify "
+            "Add planned imperfections to a run.",
+            "The plan states the stage, kind, rate and probability of each imperfection (clause 6.7). Equal input "
+            "gives equal bytes. The new file names its source and logs every opportunity, so that verify "
             "takes each event back to the clean samples and applies the plan again.",
         ),
         Command(
             "gallery",
             "perturbing:gallery",
-            "Show every imperfection of a run on one page.",
+            "Show every kind of imperfection on one page.",
             "Each kind of stage pcm at 1, 3 and 10 % every 10 ms and at 30, 120 and 300 a minute: its waveform with "
-            "the events, its sound, and a table of what was declared beside what came out. The page loads nothing.",
+            "the events, its sound, and a table of declared and measured values. The page loads no other resource.",
         ),
         Command(
             "gate",
             "gating:gate",
-            "Judge runs by a policy and keep its rejects.",
+            "Judge runs by a policy and keep the rejected ones.",
             "A policy is a list of checks: a metric against a threshold (clause 6.8). Peak, clipping, silence, "
-            "loudness, repeats, duration, RTF and the like are measured here, and measured again by verify; scores of "
-            "other tools come with their repeats. One run becomes one file; many become a .tts.parquet that states how "
-            "many were submitted and how many failed, so that one left out is missed.",
+            "loudness, repeats, duration and RTF are measured here and again by verify; scores of "
+            "external tools are given with their repeats. One run becomes one file; many become a .tts.parquet "
+            "that states how "
+            "many were submitted and how many failed, so that a missing run is noticed.",
         ),
         Command(
             "sign",
             "attesting:sign",
             "Sign the identity of a run.",
             "With --ssh-key, ssh-keygen signs (namespace ttsartifact@v1); with --key, an in-toto statement is signed "
-            "by Ed25519 in a DSSE envelope. The signature becomes a part of the file; artifact_id stays. verify checks "
-            "it offline, and --trust says whose signatures count.",
+            "by Ed25519 in a DSSE envelope. The signature becomes part of the file; artifact_id does not change. "
+            "verify checks "
+            "it offline; --trust names the trusted signers.",
         ),
         Command(
             "timestamp",
@@ -292,10 +300,11 @@ COMMANDS: dict[str, Command] = {
         Command(
             "statement",
             "stating:statement",
-            "State a claim, a result, a gate or an exact run for others.",
-            "An in-toto statement of a proposal: prml of a claim (before its runs), eval-result of what `claim check "
-            "--format json` printed or of a run's gate, computation-receipt of an exact run. With --key it is signed "
-            "in a DSSE envelope; else it is printed as it is.",
+            "Export a claim, a result, a gate or an exact run as a statement.",
+            "An in-toto statement in one of three forms: prml for a claim (before its runs), eval-result for the "
+            "output of `claim check "
+            "--format json` or for a run's gate, computation-receipt for an exact run. With --key it is signed "
+            "in a DSSE envelope; without, it is printed unsigned.",
         ),
         Command(
             "conform",
@@ -331,9 +340,10 @@ COMMANDS: dict[str, Command] = {
         Command(
             "doctor",
             "doctor:doctor",
-            "List what would run here, and why the rest would not.",
-            "Versions, programs, runners, known commands, sensors, clocks and space: what a recording on this machine "
-            "could know. It never fails.",
+            "List what works on this machine, and why the rest does not.",
+            "Versions, programs, runners, known commands, sensors, clocks and disk space: what a recording on "
+            "this machine "
+            "could use. Always exits 0.",
         ),
     )
 }

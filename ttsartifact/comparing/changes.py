@@ -40,15 +40,15 @@ class Change:
     a: Any
     """What the first calls its own; None where it has none or does not tell."""
     b: Any
-    a_told: bool
-    b_told: bool
+    a_stated: bool
+    b_stated: bool
     parts: tuple[Difference, ...]
     """The conditions that it gathers."""
 
     @property
     def known(self) -> bool:
         """Whether both sides tell theirs, so that they are known to differ."""
-        return self.a_told and self.b_told
+        return self.a_stated and self.b_stated
 
     def to_value(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -58,8 +58,8 @@ class Change:
             "cause": self.cause,
             "a": self.a,
             "b": self.b,
-            "a_told": self.a_told,
-            "b_told": self.b_told,
+            "a_stated": self.a_stated,
+            "b_stated": self.b_stated,
             "known": self.known,
             "parts": [each.to_value() for each in self.parts],
         }
@@ -116,7 +116,7 @@ def to_blame(
 
 def stated_by_neither(a: Descriptor, b: Descriptor) -> tuple[Unstated, ...]:
     """Return what neither side states of the conditions that a rerun needs; equal silence is not equality."""
-    silent = [row for row in conditions().values() if row.rerun and all(_is_untold(side, row.at) for side in (a, b))]
+    silent = [row for row in conditions().values() if row.rerun and all(_is_silent_on(side, row.at) for side in (a, b))]
     # Of an engine that is not stated, its build is not missing as well.
     roots = [row for row in silent if not any(row.at.startswith(f"{other.at}/") for other in silent)]
     return tuple(Unstated(pointer=row.at, label=" ".join(row.label.format(key="").split())) for row in roots)
@@ -272,15 +272,15 @@ def _change(subject: str, cause: Cause, gathered: list[Difference], a: Descripto
         mine, theirs = said[0].a, said[0].b
         label = label if namer is None else said[0].label
     if subject == "adaptation" and (link := _parted_link(a, b)) is not None:
-        label = f"{label}, whose chain parts at {link}"
+        label = f"{label}, with the first difference of its chain at {link}"
     return Change(
         subject=subject,
         label=label,
         cause=cause,
-        a=mine if any(each.a_told for each in said) else None,
-        b=theirs if any(each.b_told for each in said) else None,
-        a_told=bool(known) or any(each.a_told for each in gathered),
-        b_told=bool(known) or any(each.b_told for each in gathered),
+        a=mine if any(each.a_stated for each in said) else None,
+        b=theirs if any(each.b_stated for each in said) else None,
+        a_stated=bool(known) or any(each.a_stated for each in gathered),
+        b_stated=bool(known) or any(each.b_stated for each in gathered),
         parts=tuple(gathered),
     )
 
@@ -322,7 +322,7 @@ def _clips_of_adaptation(side: Descriptor) -> set[int]:
     return {place for place, entry in enumerate(refs) if entry.get("role") in TRAINING_ROLES}
 
 
-def _is_untold(side: Descriptor, pointer: str) -> bool:
+def _is_silent_on(side: Descriptor, pointer: str) -> bool:
     value = side.at(pointer)
     return value is None or (is_absent(value) and value["reason"] != "not_applicable")
 

@@ -38,14 +38,14 @@ class Difference:
     cause: Cause
     a: Any
     b: Any
-    a_told: bool = True
+    a_stated: bool = True
     """Whether the first says what its own was, be it that there was none."""
-    b_told: bool = True
+    b_stated: bool = True
 
     @property
     def known(self) -> bool:
         """Whether both sides say what theirs was; a run that withheld a condition cannot be shown to differ in it."""
-        return self.a_told and self.b_told
+        return self.a_stated and self.b_stated
 
     def to_value(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -56,13 +56,13 @@ class Difference:
             "cause": self.cause,
             "a": self.a,
             "b": self.b,
-            "a_told": self.a_told,
-            "b_told": self.b_told,
+            "a_stated": self.a_stated,
+            "b_stated": self.b_stated,
             "known": self.known,
         }
 
 
-_UNTOLD: Any = object()
+_NOT_STATED: Any = object()
 _MARKING = "/generation/marking"
 _BESIDE_THE_SAMPLES = frozenset({"c2pa", "fingerprint"})
 """Kinds of marking that change no sample (clause 6.10)."""
@@ -102,7 +102,7 @@ def _order(difference: Difference) -> tuple[int, bool, int, str]:
 
 def _pairs(pointer: str, name: str, a: Any, b: Any) -> Iterator[tuple[str, str, Any, Any]]:
     """Yield pointer, name of the nearest named list entry, and both values, wherever two leaves differ."""
-    a, b = map(_told, (a, b))
+    a, b = map(_value_stated, (a, b))
     if pointer == _MARKING:
         a, b = ([] if side == "none" else side for side in (a, b))
     if a == b:
@@ -110,7 +110,7 @@ def _pairs(pointer: str, name: str, a: Any, b: Any) -> Iterator[tuple[str, str, 
     if isinstance(a, dict) and isinstance(b, dict):
         # A parameter that is not there is one that the engine does not have; any other place was left empty.
         condition = condition_at(pointer)
-        missing = None if condition is not None and condition.at == pointer and condition.closed else _UNTOLD
+        missing = None if condition is not None and condition.at == pointer and condition.closed else _NOT_STATED
         for key in sorted((a.keys() | b.keys()) - _settled(pointer, a, b)):
             step = key.replace("~", "~0").replace("/", "~1")
             yield from _pairs(f"{pointer}/{step}", name, a.get(key, missing), b.get(key, missing))
@@ -127,11 +127,11 @@ def _settled(pointer: str, a: dict[str, Any], b: dict[str, Any]) -> set[str]:
     return {"requested"} if same else set()
 
 
-def _told(value: Any) -> Any:
-    """Return a value, None for one that does not apply, and `_UNTOLD` for one that is absent in any other way."""
+def _value_stated(value: Any) -> Any:
+    """Return a value, None for one that does not apply, and `_NOT_STATED` for one that is absent in any other way."""
     if not is_absent(value):
         return value
-    return None if value["reason"] == "not_applicable" else _UNTOLD
+    return None if value["reason"] == "not_applicable" else _NOT_STATED
 
 
 def _list_pairs(pointer: str, name: str, a: list[Any], b: list[Any]) -> Iterator[tuple[str, str, Any, Any]]:
@@ -175,8 +175,8 @@ def _difference(pointer: str, name: str, a: Any, b: Any) -> Difference | None:
         cause=_cause(condition.cause, pointer, name),
         a=_plain(a),
         b=_plain(b),
-        a_told=a is not _UNTOLD,
-        b_told=b is not _UNTOLD,
+        a_stated=a is not _NOT_STATED,
+        b_stated=b is not _NOT_STATED,
     )
 
 
@@ -195,6 +195,6 @@ def _label(condition: Condition, pointer: str, *, index: str, name: str, key: st
 
 def _plain(value: Any) -> Any:
     """Return a value short enough for a report: an entry that only one side has shows as its compact JSON."""
-    if value is _UNTOLD:
+    if value is _NOT_STATED:
         return None
     return json.dumps(value, sort_keys=True, separators=(",", ":")) if isinstance(value, dict) else value

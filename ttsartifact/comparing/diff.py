@@ -87,7 +87,7 @@ class Diff:
     """What both tell and is not the same, that first which changes samples most surely."""
     one_sided: tuple[Change, ...]
     """What one side tells and the other does not; it may be the same, and nobody knows."""
-    untold: tuple[Unstated, ...]
+    not_stated: tuple[Unstated, ...]
     """What neither tells of the conditions that a rerun would need."""
     blamed: tuple[Change, ...]
     """Those of `changes` that can have brought about another sound, the likeliest first."""
@@ -96,7 +96,7 @@ class Diff:
     stages: StageComparison
     audio: AudioComparison | None
     audio_lacks: str | None
-    """Why the sounds could not be compared."""
+    """Why the audio could not be compared."""
     timing: Timing
 
     @property
@@ -122,7 +122,7 @@ class Diff:
             "blamed": [each.subject for each in self.blamed],
             "changes": [each.to_value() for each in self.changes],
             "one_sided": [each.to_value() for each in self.one_sided],
-            "untold": [each.pointer for each in self.untold],
+            "not_stated": [each.pointer for each in self.not_stated],
             "stages": self.stages.to_value(),
             "audio": None if self.audio is None else self.audio.to_value(),
             "audio_lacks": self.audio_lacks,
@@ -163,7 +163,7 @@ def diff(a: PathLike, b: PathLike, *, on_progress: OnProgress | None = None) -> 
         b=sides[1],
         changes=known,
         one_sided=tuple(each for each in changes if not each.known),
-        untold=stated_by_neither(first.descriptor, second.descriptor),
+        not_stated=stated_by_neither(first.descriptor, second.descriptor),
         blamed=to_blame(known, first.descriptor, second.descriptor, audio, stages)
         if audio is not None and whole and all(side.repeats is not False for side in sides)
         else (),

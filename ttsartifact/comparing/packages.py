@@ -21,10 +21,12 @@ _MOST = 12
 
 def with_packages(changes: Iterable[Change], a: Artifact, b: Artifact) -> tuple[Change, ...]:
     """Return the changes; another lock is told by the packages that differ instead of by its digest."""
-    return tuple(_told(change, a, b) if change.subject == _SUBJECT and change.known else change for change in changes)
+    return tuple(
+        _with_changes(change, a, b) if change.subject == _SUBJECT and change.known else change for change in changes
+    )
 
 
-def _told(change: Change, a: Artifact, b: Artifact) -> Change:
+def _with_changes(change: Change, a: Artifact, b: Artifact) -> Change:
     mine, theirs = _packages(a), _packages(b)
     if mine is None or theirs is None:
         return change

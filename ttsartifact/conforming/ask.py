@@ -62,7 +62,7 @@ def ask(case: Case, command: Sequence[str], *, timeout_s: float = 30) -> CaseRes
                 [*command, case.path], stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
             )
         except OSError as error:
-            return CaseResult(case=case, faults=(f"cannot be started: {error.strerror or error}",))
+            return CaseResult(case=case, faults=(f"cannot start: {error.strerror or error}",))
         try:
             code = child.wait(timeout=timeout_s)
         except subprocess.TimeoutExpired:

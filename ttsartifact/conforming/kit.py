@@ -79,7 +79,7 @@ def differences(folder: str) -> list[str]:
     Raises Refused where there is no folder.
     """
     if not os.path.isdir(folder):
-        raise Refused("there is no folder to check", where=folder)
+        raise Refused("the folder to check does not exist", where=folder)
     files = _files(_ours())
     found = []
     for place, digest in files.items():
@@ -106,7 +106,7 @@ def _ours() -> str:
 def _listed(folder: str) -> Any:
     manifest = os.path.join(folder, "manifest.json")
     if not os.path.isfile(manifest):
-        raise Unavailable("there is no kit", where=folder, expected="manifest.json; `ttsa fixtures -o DIR` writes one")
+        raise Unavailable("no kit found", where=folder, expected="manifest.json; `ttsa fixtures -o DIR` writes one")
     with FileSource(manifest) as file:
         listed = json.loads(file.read_at(0, file.size))
     require_valid("fixture-manifest", listed)

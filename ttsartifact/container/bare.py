@@ -28,7 +28,7 @@ _STRANGE_STARTS = {
     b"APETAGEX": "an APE tag before the audio",
     b"TAG": "an ID3v1 tag before the audio",
     bytes(4): "zeros before the audio",
-    b"ID3": "an ID3v2 tag of another version than 2.2, 2.3 and 2.4, or one that is cut",
+    b"ID3": "an ID3v2 tag that is truncated or not of version 2.2, 2.3 or 2.4",
 }
 
 
@@ -198,5 +198,5 @@ def _mistaken(other: str, offset: int, codec: str) -> Damaged:
         f"players that look at the content take this for {other}",
         where=f"offset {offset}",
         found=other,
-        expected=f"{codec} that opens as nothing else",
+        expected=f"the first bytes of a {codec} file",
     )

@@ -243,7 +243,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise InvalidDescriptor(
-            "a key stands twice in one object",
+            "duplicate key in an object",
             found=json.dumps(twice),
             expected="each key once",
             rule="CAN02",

@@ -126,7 +126,7 @@ def _listed(head: bytes, offset: int) -> tuple[list[tuple[str, int]], int]:
         )
     if not names or names[0][0] != "descriptor" or len({name for name, _ in names}) != len(names):
         raise Damaged(
-            "the capsule's list of parts is no list of one descriptor and named parts",
+            "the capsule's list of parts is malformed",
             where=where,
             rule="CON04",
         )

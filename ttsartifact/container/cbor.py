@@ -106,15 +106,15 @@ class _Reader:
             return dict(items)
         wanted: type = bytes if kind == 2 else str
         if not all(isinstance(item, wanted) for item in items):
-            raise _broken(self.at, "another value in a string", wanted.__name__)
+            raise _broken(self.at, "a value of the wrong type in a string", wanted.__name__)
         return wanted().join(items)
 
     def _pair(self, depth: int) -> tuple[Any, Any]:
         start, key = self.at, self.value(depth + 1)
         if not isinstance(key, str | int):
-            raise _broken(start, "a key of another type", "a text or a whole number")
+            raise _broken(start, "a key of the wrong type", "a text or an integer")
         return key, self.value(depth + 1)
 
 
 def _broken(offset: int, found: str, expected: str = "a whole CBOR value") -> Damaged:
-    return Damaged("the bytes are no CBOR", where=f"CBOR offset {offset}", found=found, expected=expected)
+    return Damaged("not valid CBOR", where=f"CBOR offset {offset}", found=found, expected=expected)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ENCODED", "chunks_of", "figures_of", "onset_of"]
 
-ENCODED = absent("not_applicable", "the audio is not WAV; nothing is decoded here")
-"""The onset of audio that nobody decoded."""
+ENCODED = absent("not_applicable", "the audio is not WAV and is not decoded here")
+"""The onset of audio that was not decoded."""
 _MOST_NS = 1 << 63
 
 

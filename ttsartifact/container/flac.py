@@ -161,7 +161,9 @@ def _metadata(source: Source) -> Flac:
         block = Block(type=head[0] & ~_LAST, offset=offset, size=int.from_bytes(head[1:], "big"))
         is_last = bool(head[0] & _LAST)
         if block.type == _FORBIDDEN:
-            raise Damaged("a frame or nothing where a metadata block belongs", where=where, found=head.hex())
+            raise Damaged(
+                "expected a metadata block, found a frame or the end of the file", where=where, found=head.hex()
+            )
         if block.end > source.size:
             raise Damaged(
                 "a metadata block runs past the end",

@@ -172,7 +172,7 @@ class _Chain:
         if frame.is_variable != first.is_variable or frame.number != expected:
             raise _refused("a FLAC frame does not follow the one before it", frame.offset, frame.number, expected)
         if self._last is not None and not first.is_variable and self._last.samples != first.samples:
-            what = "a frame in the middle of a FLAC is of another length"
+            what = "a frame in the middle of a FLAC stream has a different length"
             raise _refused(what, self._last.offset, self._last.samples, first.samples)
         if frame.samples > self._info.longest_block:
             what = "a FLAC frame is longer than STREAMINFO allows"
@@ -229,7 +229,7 @@ def _require_sound_info(info: StreamInfo) -> None:
     # Players that probe by content take a STREAMINFO beyond these bounds for another format (RFC 9639 section 8.2).
     if not 16 <= info.shortest_block <= info.longest_block or not 0 < info.sample_rate_hz <= 655_350:
         found = f"blocks of {info.shortest_block} to {info.longest_block} samples at {info.sample_rate_hz} Hz"
-        raise _refused("STREAMINFO says what cannot be", _STREAMINFO_AT, found, "blocks of at least 16 samples, a rate")
+        raise _refused("STREAMINFO is not valid", _STREAMINFO_AT, found, "blocks of at least 16 samples, a rate")
 
 
 def _header(head: bytes, offset: int) -> _Frame | None:

@@ -83,7 +83,7 @@ def read(source: Source, place: Place) -> Credential:
     except _Unread as unread:
         binding = Binding(state=State.UNREAD, why=str(unread))
     except TtsArtifactError as error:
-        binding = Binding(state=State.UNREAD, why=f"the manifest store cannot be read: {error}")
+        binding = Binding(state=State.UNREAD, why=f"cannot read the manifest store: {error}")
     return Credential(place=place, digest=digest, claim=claim, generator=generator, binding=binding)
 
 
@@ -94,7 +94,7 @@ class _Unread(Exception):  # noqa: N818 - a signal within this module
 def _active_manifest(source: Source, place: Place) -> Box:
     """Return the last manifest of a store."""
     if not place.is_plain:
-        raise _Unread("the frame is stored in another form")
+        raise _Unread("the frame is unsynchronised, compressed or encrypted")
     if place.size > MAX_SMALL_CHUNK_BYTES:
         raise TooLarge("the manifest store is too large", expected=f"at most {MAX_SMALL_CHUNK_BYTES} bytes")
     store = jumbf.superbox(source, place.offset, place.offset + place.size)
@@ -110,7 +110,7 @@ def _claim_of(source: Source, manifest: Box) -> tuple[str, dict[Any, Any]]:
         raise Damaged("a manifest without a claim", where=f"offset {manifest.body}")
     said = cbor.decode(jumbf.content(source, box, b"cbor"))
     if not isinstance(said, dict):
-        raise Damaged("a claim that is no map", where=f"offset {box.body}")
+        raise Damaged("the claim is not a map", where=f"offset {box.body}")
     return box.label, said
 
 
@@ -144,7 +144,7 @@ def _binding(source: Source, manifest: Box, claim: dict[Any, Any]) -> Binding:
     if found != expected:
         return Binding(
             state=State.BROKEN,
-            why="its hash is that of another file",
+            why="its hash does not match this file",
             found=f"{algorithm}:{found.hex()}",
             expected=f"{algorithm}:{expected.hex()}",
         )
@@ -170,11 +170,11 @@ def _is_claimed(source: Source, assertion: Box, claim: dict[Any, Any]) -> bool:
 def _kept(source: Source, exclusions: Any) -> list[Span] | str:
     """Return what a hash covers: the file without its exclusions, or why these make no sound binding."""
     if not isinstance(exclusions, list) or len(exclusions) > _MAX_EXCLUSIONS:
-        return "its exclusions are no short list"
+        return "its exclusions are not a short list"
     ranges = [_range_of(each) for each in exclusions]
     cuts = sorted(span for span in ranges if span is not None)
     if len(cuts) < len(ranges):
-        return "an exclusion is no range"
+        return "an exclusion is not a range"
     edges = [(0, 0), *cuts, (source.size, source.size)]
     if any(end > start for (_, end), (start, _) in pairwise(edges)):
         return "its exclusions overlap or run past the end"

@@ -222,14 +222,14 @@ def _capsule_in(source: Source, offset: int, end: int, head: bytes) -> tuple[int
                 raise Damaged("two capsules in one tag", where=where, expected="one", rule="CON04")
             if size is None or size <= len(_OWNER) or body + size > end:
                 raise Damaged(
-                    "the capsule's frame does not lie in its tag",
+                    "the capsule's frame extends beyond its tag",
                     where=where,
                     found=frame[4:8].hex(),
                     expected=f"a size of at most {end - body}",
                 )
             if flags & _UNSYNCHRONISED or frame[8:] != b"\0\0":
                 raise Damaged(
-                    "the capsule's frame is stored in another form",
+                    "the capsule's frame is unsynchronised, compressed or encrypted",
                     where=where,
                     found=f"tag flags {flags:#04x}, frame flags {frame[8:].hex()}",
                     expected="no unsynchronisation, compression, encryption or grouping",

@@ -100,11 +100,11 @@ def walk_frames(source: Source, start: int, end: int) -> Mpeg:
         if word is None or size is None:
             raise _no_frame(source, place, end)
         if not same_kind(word, first):
-            raise _refused("an MPEG frame of another kind", place, _kind(word), _kind(first))
+            raise _refused("an MPEG frame of a different kind", place, _kind(word), _kind(first))
         if place + size > end:
             raise _refused("the last frame is cut", place, f"{end - place} bytes", f"{size} bytes")
         if count and reader.opens_count(place, word):
-            raise _refused("a second Xing or Info header: two MP3 files in a row", place, "another file", "one stream")
+            raise _refused("a second Xing or Info header: two MP3 files in a row", place, "a second file", "one stream")
         if count or info is None:
             _require_side(reader.side(place, word), place, word)
         count += 1
@@ -135,7 +135,7 @@ def _require_counted(info: _Info, held: int, size: int, start: int) -> None:
     # FFmpeg suspects a second file behind more bytes than are stated, and leaves the padding in.
     more = size - info.file_bytes
     if info.delay is not None and info.file_bytes and more > info.file_bytes >> 4:
-        what = "an MP3 is longer than its own header states: players take the rest for another file"
+        what = "an MP3 is longer than its own header states: players take the rest for a second file"
         raise _refused(what, start, f"{size} bytes", f"{info.file_bytes} bytes")
 
 
@@ -260,7 +260,7 @@ def _xing(frame: bytes, at: int, start: int) -> _Info:
     if len(writer) == 24 and writer[:4] in _WRITERS:
         return _Info(count=count, file_bytes=file_bytes, delay=both >> 12, padding=both & 0xFFF)
     if writer[:1].strip(b"\0") and both:
-        what = "delay and padding of an encoder whose name some players do not know"
+        what = "delay and padding are stated, but not every player knows this encoder's name"
         raise _refused(what, start, writer[:9].decode("ascii", "backslashreplace"), "LAME, Lavf or Lavc")
     return _Info(count=count, file_bytes=file_bytes)
 
@@ -285,9 +285,9 @@ def _no_frame(source: Source, place: int, end: int) -> Damaged:
     word = int.from_bytes(head[:4].ljust(4, b"\0"), "big")
     if head[:3] in {b"ID3", b"TAG"} or head[:8] == b"APETAGEX":
         found = f"{'an ID3v2' if head[:3] == b'ID3' else 'an ID3v1' if head[:3] == b'TAG' else 'an APE'} tag"
-        return _refused("a tag between the frames: another file follows", place, found, "the next MPEG frame")
+        return _refused("a tag between the frames: a second file follows", place, found, "the next MPEG frame")
     if word >> 21 == 0x7FF and word >> 17 & 3 == 1 and word >> 12 & 15 == 0:
-        return _refused("a frame of free format, whose length no header states", place, head.hex(), "a bitrate")
+        return _refused("a frame of free format, without a stated length", place, head.hex(), "a bitrate")
     return _refused("no MPEG frame where the next one belongs", place, head.hex() or "nothing", "the next MPEG frame")
 
 

@@ -113,9 +113,9 @@ def _require_next(page: _Page, first: _Page, count: int, last: _Page) -> None:
         message = "a second Ogg stream behind the first" if last.flags & _LAST else "two Ogg streams at once"
         raise _refused(message, page.offset, f"stream {page.serial:08x}", "one stream")
     if not count and not page.flags & _FIRST:
-        raise _refused("an Ogg does not begin with the beginning of a stream", 0, "no first page", "a first page")
+        raise _refused("the first Ogg page does not begin a stream", 0, "no first page", "a first page")
     if count and last.flags & _LAST:
-        raise _refused("bytes behind the end of an Ogg stream", page.offset, "another page", "the end of the file")
+        raise _refused("bytes behind the end of an Ogg stream", page.offset, "a page", "the end of the file")
     if page.number != first.number + count:
         raise _refused("a page of the Ogg is missing", page.offset, page.number, first.number + count)
 
@@ -126,7 +126,7 @@ def _require_no_page_in(source: Source, page: _Page) -> None:
     while at >= 0:
         place = page.end - len(page.body) + at
         if _is_page(source, place):
-            raise _refused("an Ogg page within a packet of another", place, "a page", "none")
+            raise _refused("an Ogg page within a packet of a different page", place, "a page", "none")
         at = page.body.find(_CAPTURE, at + 1)
 
 
@@ -229,9 +229,7 @@ class _Opus:
         count = _opus_frames(packet)
         samples = count * _OPUS_FRAME[packet[0] >> 3] if packet else 0
         if not 0 < samples <= _OPUS_LONGEST:
-            raise _refused(
-                "an Opus packet that cannot be", page.offset, packet[:2].hex() or "nothing", "1 to 48 frames"
-            )
+            raise _refused("not a valid Opus packet", page.offset, packet[:2].hex() or "nothing", "1 to 48 frames")
         return samples
 
 

@@ -200,10 +200,10 @@ def _decoded(decoder: Any, packet: bytes, place: int, size: int) -> bytes:
     try:
         found = [frame.to_ndarray().astype("<i2").tobytes() for frame in decoder.decode(av.Packet(packet))]
     except av.FFmpegError as error:
-        raise Damaged("a packet that is no Opus", where=f"packet {place}", found=str(error)) from error
+        raise Damaged("not a valid Opus packet", where=f"packet {place}", found=str(error)) from error
     data = b"".join(found)
     if len(data) != size:
-        raise Damaged("a packet of another length", where=f"packet {place}", found=len(data), expected=size)
+        raise Damaged("the packet has the wrong length", where=f"packet {place}", found=len(data), expected=size)
     return data
 
 

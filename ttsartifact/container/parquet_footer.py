@@ -197,7 +197,7 @@ def _column(data: bytes, limit: int, chunk: dict[int, Any]) -> ColumnChunk:
     path = ".".join(_text(data, step) for step in held[3])
     where = f"column {path[:200]}"
     if 1 in chunk:
-        raise Damaged("a column in another file", where=where, expected="all data in this file")
+        raise Damaged("the column's data is in a different file", where=where, expected="all data in this file")
     if held[4] not in _CODECS:
         expected = ", ".join(_CODECS.values())
         raise Damaged("a compression that is not read", where=where, found=held[4], expected=expected, rule="CON11")

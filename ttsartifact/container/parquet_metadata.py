@@ -93,9 +93,9 @@ def _frame(value: dict[str, Any]) -> str | None:
             return "a column that pandas does not write so"
         field = column.get("field_name", column.get("name"))
         if field in known and column.get("name") != field:
-            return f"another name for column {field}"
+            return f"a different name for column {field}"
         if field not in known and field not in index:
-            return "a column that the file has not"
+            return "a column that the file does not have"
     if any(isinstance(entry, str) and entry in known for entry in index):
         return "a column of runs as an index"
     ranges = (entry for entry in index if not isinstance(entry, str))

@@ -322,13 +322,13 @@ def _foreign(where: str = "") -> Iterator[None]:
         raise error.at(where) if where else error from error.__cause__
     except ImportError as error:
         raise Unavailable(
-            "PyArrow cannot be loaded, and Parquet is read with it", where=where, found=str(error)
+            "reading Parquet needs PyArrow, which cannot be loaded", where=where, found=str(error)
         ) from error
     except MemoryError as error:
         raise Unavailable("this machine has no memory left to decode Parquet with", where=where) from error
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise Damaged(f"Parquet that cannot be decoded: {lines[0][:200]}", where=where) from error
+        raise Damaged(f"cannot decode the Parquet file: {lines[0][:200]}", where=where) from error
 
 
 def _values(table: Any, asked: frozenset[str], path: str) -> Values | None:

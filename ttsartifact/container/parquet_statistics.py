@@ -137,7 +137,7 @@ def contradictions(
         yield from _amiss(where, column.statistics, column.kind, values)
         yield from _of_pages(source, column, values, where)
         if column.has_bloom_filter:
-            yield Contradiction(where, "a Bloom filter, which is not held to the values", "none", checked=False)
+            yield Contradiction(where, "a Bloom filter, which is not compared with the values", "none", checked=False)
     yield from _unsorted(group, number, read)
 
 

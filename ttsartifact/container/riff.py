@@ -236,7 +236,7 @@ def _chunks(source: Source, end: int, data_bytes: int | None) -> tuple[RiffChunk
 
 def _two_sizes(what: str, offset: int, found: int, expected: int) -> Damaged:
     return Damaged(
-        f"{what} stands twice and differently: players choose among them",
+        f"{what} is stated twice with different values, and players disagree on which to use",
         where=f"offset {offset}",
         found=f"{found} bytes",
         expected=f"0xffffffff, or {expected} bytes as ds64 has it",
@@ -255,7 +255,7 @@ def _require_own(source: Source, chunk_id: bytes, offset: int, size: int, *, is_
         other = f"a loop's facts in {size} bytes of {_ACID_BYTES}"
     if other is not None:
         raise Damaged(
-            f"chunk {_name(chunk_id)} makes players choose another decoder",
+            f"chunk {_name(chunk_id)} makes players choose a different decoder",
             where=f"offset {offset}",
             found=other,
             expected="one data chunk in the format of fmt",
@@ -274,7 +274,7 @@ def _assemble(source: Source, form: bytes, chunks: tuple[RiffChunk, ...], ds64_f
             raise Damaged(f"no {_name(needed)} chunk", where="offset 12", expected=f"one {_name(needed)} chunk")
     data = found[b"data"]
     if found[b"fmt "].offset > data.offset:
-        raise Damaged("data stands before fmt", where=f"offset {data.offset}", expected="fmt first")
+        raise Damaged("the data chunk is before the fmt chunk", where=f"offset {data.offset}", expected="fmt first")
     wave = _format(source.read_at(found[b"fmt "].body, min(found[b"fmt "].size, 40)), found[b"fmt "].body)
     if data.size == 0:
         raise Damaged(
@@ -516,9 +516,9 @@ def misframed(source: Source, riff: Riff, artifact_id: str) -> list[capsules.Mis
     if riff.capsule is not riff.chunks[-1]:
         behind = riff.chunks[riff.chunks.index(riff.capsule) + 1]
         what = f"chunk {behind.id.decode('ascii', 'backslashreplace')}"
-        why = "a chunk stands behind the capsule"
+        why = "a chunk follows the capsule"
         if riff.wrapper is not None:
-            why = "a C2PA credential was put on the artifact behind its capsule"
+            why = "a C2PA credential was added after the capsule"
         found.append(capsules.Misframing(behind.offset, what, "the end of the file", why))
     if riff.pointer is None:
         wanted = "a LIST chunk with the comment `ttsartifact:1.0 id=...` before the capsule"

@@ -251,7 +251,7 @@ def _decode(
         except subprocess.TimeoutExpired as error:
             raise TooLarge("decoding takes too long", expected=f"at most {cpu_s} s", rule="CON15") from error
         except OSError as error:
-            raise Unavailable(f"the decoder cannot be started: {error.strerror or error}") from error
+            raise Unavailable(f"cannot start the decoder: {error.strerror or error}") from error
     if child.returncode:
         if child.returncode == -_SIGXCPU and not _is_short_of_time(cpu_s):
             raise TooLarge("decoding takes too long", expected=f"at most {cpu_s} s of CPU")
@@ -263,15 +263,15 @@ def _decode(
     try:
         answer: dict[str, Any] = json.loads(child.stdout)
     except ValueError as error:
-        raise Unavailable("the decoder said nothing that can be read") from error
+        raise Unavailable("the decoder's answer is not readable") from error
     if "unavailable" in answer:
-        raise Unavailable("the audio cannot be decoded here", found=answer["unavailable"])
+        raise Unavailable("cannot decode the audio on this machine", found=answer["unavailable"])
     if "too_large" in answer:
         raise TooLarge("the audio decodes to too much", found=answer["too_large"])
     if "error" in answer:
-        raise Damaged("the audio cannot be decoded", found=answer["error"], expected="every frame", rule="AUD07")
+        raise Damaged("cannot decode the audio", found=answer["error"], expected="every frame", rule="AUD07")
     if answer["frames"] < 1:
-        raise Damaged("the audio decodes to nothing", found="0 frames", expected="at least one", rule="AUD07")
+        raise Damaged("the audio decodes to no frames", found="0 frames", expected="at least one", rule="AUD07")
     return answer
 
 
@@ -285,7 +285,7 @@ def _working_files() -> Iterator[tuple[BinaryIO, IO[str]]]:
                 files.enter_context(tempfile.NamedTemporaryFile("w")),
             )
         except OSError as error:
-            raise Unavailable(f"the decoder's files cannot be made: {error.strerror or error}") from error
+            raise Unavailable(f"cannot create the decoder's files: {error.strerror or error}") from error
         yield held
 
 

@@ -233,7 +233,7 @@ def require_room(path: str | os.PathLike[str], *, replace: bool) -> None:
         raise Refused("the output exists; say --force to replace it", where=target)
     folder = os.path.dirname(os.path.abspath(target))
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise Refused("nothing can be written beside the output", where=folder, expected="a folder one may write")
+        raise Refused("the output's folder is not writable", where=folder, expected="a writable folder")
 
 
 @contextmanager
@@ -333,11 +333,11 @@ def _not_opened(path: str | os.PathLike[str], error: OSError) -> TtsArtifactErro
     """Return what an open that failed means: nothing there, nothing that may be read, or no handle left to read by."""
     where = os.fspath(path)
     if error.errno in _OUT_OF_HANDLES:
-        return Unavailable(f"this machine has nothing left to open a file with: {error.strerror}", where=where)
+        return Unavailable(f"no file can be opened: {error.strerror}", where=where)
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:
         if _ADDRESS.match(where):
             return NotFound(
-                "this is an address, and nothing is fetched", where=where, expected="a file: download it first"
+                "this is an address, and no file is downloaded", where=where, expected="a local file: download it first"
             )
         return NotFound(f"cannot open: {error.strerror}", where=where)
     return NotReadable(f"cannot open: {error.strerror}", where=where)

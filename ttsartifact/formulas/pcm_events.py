@@ -115,7 +115,7 @@ def clean_of(pcm: bytes, sound: PcmFormat, rows: Sequence[Mapping[str, Any]]) ->
     for row in sorted((row for row in rows if row["fired"]), key=lambda row: (row["out_start"], row["out_end"])):
         start, end = row["out_start"] * width, row["out_end"] * width
         if not place <= start <= end <= len(pcm):
-            raise Refused("an event lies outside the audio or inside another", found=row["out_start"])
+            raise Refused("an event is outside the audio or overlaps a previous event", found=row["out_start"])
         kept.append(pcm[place:start])
         if row["src_end"] > row["src_start"]:
             if row.get("removed_pcm") is None:

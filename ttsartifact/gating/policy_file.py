@@ -64,7 +64,7 @@ def load_policy(path: Path | str) -> Policy:
             raise Refused("the policy is too long", where=os.fspath(path), expected=f"at most {_LIMIT_BYTES} bytes")
         value = tomllib.loads(data.decode(), parse_float=Decimal)
     except OSError as error:
-        raise Refused("the policy cannot be read", where=os.fspath(path), found=error.strerror) from error
+        raise Refused("cannot read the policy", where=os.fspath(path), found=error.strerror) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Refused("the policy is not TOML", where=os.fspath(path), found=str(error)) from error
     try:
@@ -92,7 +92,7 @@ def policy_of(value: dict[str, Any]) -> Policy:
     asked = [(check.metric, check.operator) for check in checks]
     twice = next((one for place, one in enumerate(asked) if one in asked[:place]), None)
     if twice is not None:
-        raise Refused("a metric is asked twice with one operator", found=" ".join(twice))
+        raise Refused("a metric is listed twice with the same operator", found=" ".join(twice))
     policy = Policy(id=value["id"], version=value["version"], checks=checks)
     _require_recordable(policy)
     return policy
@@ -117,7 +117,7 @@ def _require_recordable(policy: Policy) -> None:
             raise Refused(f"{where}: not an exact version", found=version or "none", expected="one like 1.2.0")
     human = next((c.source for c in policy.scores if c.source.partition("@")[0].lower() in lists["unrepeatable"]), None)
     if human is not None:
-        raise Refused("a source that nobody can ask again", found=human, expected="a tool, as NAME@VERSION")
+        raise Refused("the source of a score cannot be asked again", found=human, expected="a tool, as NAME@VERSION")
     stated = {
         "failed_promotion": 0,
         "policy": {"id": policy.id, "version": policy.version, "digest": f"sha256:{'0' * 64}", "deterministic": True},
@@ -126,7 +126,7 @@ def _require_recordable(policy: Policy) -> None:
     try:
         schemas.require_valid_at("/gate", stated)
     except InvalidDescriptor as error:
-        raise Refused("a policy that cannot be recorded", where=error.where, found=error.found) from error
+        raise Refused("the policy cannot be recorded", where=error.where, found=error.found) from error
 
 
 def _check(entry: dict[str, Any], number: int) -> Check:
@@ -159,9 +159,9 @@ def _require_source(check: Check) -> None:
         )
     if check.is_score and (check.spread_milli is None or check.spread_milli < 0):
         raise Refused(
-            f"{check.metric}: a score from outside says how far its repeats may lie apart",
+            f"{check.metric}: an external score needs the allowed spread of its repeats",
             found=f"source {check.source}",
             expected="spread, of at least 0",
         )
     if not check.is_score and check.spread_milli is not None:
-        raise Refused(f"{check.metric}: what is computed has no spread", found=f"source {check.source}")
+        raise Refused(f"{check.metric}: a computed metric has no spread", found=f"source {check.source}")

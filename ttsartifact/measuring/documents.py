@@ -63,7 +63,7 @@ def _load(path: str) -> dict[str, Any]:
             data = file.read(_LIMIT_BYTES + 1)
         value = json.loads(data, parse_constant=str) if len(data) <= _LIMIT_BYTES else None
     except OSError as error:
-        raise Refused("the measurements cannot be read", where=path, found=error.strerror) from error
+        raise Refused("cannot read the measurements", where=path, found=error.strerror) from error
     except (ValueError, RecursionError) as error:
         raise Refused("the measurements are not JSON", where=path, found=str(error)[:200]) from error
     compiled = validator("measurements")

@@ -45,7 +45,7 @@ class _Found:
     values: dict[str, int | tuple[int, ...] | None] = field(default_factory=dict)
     lacks: dict[str, str] = field(default_factory=dict)
 
-    def put(self, name: str, value: float | None, why: str = "nothing is heard") -> None:
+    def put(self, name: str, value: float | None, why: str = "no active speech was found") -> None:
         self.values[name] = None if value is None else metric_named(name).on_grid(value)
         if value is None:
             self.lacks[name] = why
@@ -174,7 +174,11 @@ def _measure_speech(
     }
     for name in names:
         if name in made:
-            found.put(name, made[name], "its text is not stated" if letters is None and active else "nothing is heard")
+            found.put(
+                name,
+                made[name],
+                "its text is not stated" if letters is None and active else "no active speech was found",
+            )
 
 
 def _measure_phones(

@@ -66,9 +66,9 @@ def metric_named(name: str) -> Metric:
     if name.startswith(EVALUATED) and len(name) > len(EVALUATED):
         label = name.removeprefix(EVALUATED)
         return Metric(
-            name, label, "as its tool says", _EVALUATED_DECIMALS, MetricKind.EVALUATED, "measured by another tool"
+            name, label, "in the tool's unit", _EVALUATED_DECIMALS, MetricKind.EVALUATED, "measured by an external tool"
         )
     if name not in metrics():
         expected = f"{', '.join(metrics())}, or {EVALUATED}NAME"
-        raise Refused("there is no such metric", found=name, expected=expected)
+        raise Refused("unknown metric", found=name, expected=expected)
     return metrics()[name]

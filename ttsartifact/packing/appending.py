@@ -39,7 +39,7 @@ def append_channel(
     parts |= {name: artifact.parts.part(name) for name in kept}
     stated, found = artifact.descriptor.known("/audio/digest"), digest_pieces(artifact.audio)
     if found != stated:
-        raise Refused("the audio is not the one that was recorded", where=artifact.where, found=found, expected=stated)
+        raise Refused("the audio is not the recorded audio", where=artifact.where, found=found, expected=stated)
     audio = JoinedSource(artifact.audio)
     wave = riff.walk(audio) if artifact.wave is not None else None
     run = RunInMemory(parts=parts, audio=audio, wave=wave, audio_digest=found)

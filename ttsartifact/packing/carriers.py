@@ -58,7 +58,7 @@ def _recorded_digest(artifact: Artifact) -> str:
     """Return the digest of the bare file; raises Refused where it is not the one that the descriptor states."""
     found, stated = digest_pieces(artifact.audio), artifact.descriptor.known("/audio/digest")
     if found != stated:
-        raise Refused("the audio is not the one that was recorded", where=artifact.where, found=found, expected=stated)
+        raise Refused("the audio is not the recorded audio", where=artifact.where, found=found, expected=stated)
     return found
 
 
@@ -287,7 +287,7 @@ def _original(file: FileSource, descriptor: Descriptor, where: str) -> FileSourc
     try:
         head, tail = (base64.b64decode(framing[side], validate=True) for side in ("head", "tail"))
     except (binascii.Error, KeyError, TypeError) as error:
-        raise Refused("the descriptor's framing cannot be read", where="/audio/framing") from error
+        raise Refused("the descriptor's framing is malformed", where="/audio/framing") from error
     whole = JoinedSource([head, Span(audio, walked.data.body, walked.data.size), tail])
     again = digest_pieces([Span(whole, 0, whole.size)])
     if again != stated or length_of([head, tail]) + walked.data.size != descriptor.known("/audio/size"):

@@ -71,7 +71,7 @@ def gate(
     """
     runs = [artifact for path in paths for artifact in open_artifacts(path)]
     if not runs:
-        raise Refused("there is no run to judge", expected="at least one artifact")
+        raise Refused("no run to judge", expected="at least one artifact")
     given = scores or {}
     values = [_with_gate(run, policy, given.get(str(run.descriptor.known("/run/run_id")), {})) for run in runs]
     kind = carrier_of(out)
@@ -92,14 +92,14 @@ def _with_gate(run: Artifact, policy: Policy, scores: Mapping[str, tuple[int, ..
     before = run.descriptor.known("/gate/policy/digest")
     if before is not None and before != digest_of_policy(policy.to_value()):
         raise Refused(
-            "another policy judged the run already",
+            "the run was already judged by a different policy",
             where=run.where,
             found=run.descriptor.known("/gate/policy/id"),
             expected="a run that no gate judged, or this policy",
         )
     stated, found = run.descriptor.known("/audio/digest"), digest_pieces(run.audio)
     if stated != found:
-        raise Refused("the audio is not the one that was recorded", where=run.where, found=found, expected=stated)
+        raise Refused("the audio is not the recorded audio", where=run.where, found=found, expected=stated)
     value: dict[str, Any] = json.loads(run.descriptor.raw)
     scores = scores or _known_scores(value)
     try:

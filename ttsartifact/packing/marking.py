@@ -48,14 +48,14 @@ def _may_state(entry: dict[str, Any], credential: Credential) -> bool:
 
 
 def _entry_of(credential: Credential) -> dict[str, Any]:
-    unread = absent("unknown", "the manifest store cannot be read")
+    unread = absent("unknown", "the manifest store is not readable")
     return {
         "kind": "c2pa",
         "scheme": credential.claim or unread,
         "stage": "container",
         "tool": _tool_of(credential),
         "message_digest": credential.digest,
-        "detector": absent("not_applicable", "the credential lies in the file; a verifier reads it"),
+        "detector": absent("not_applicable", "the credential is in the file; a verifier reads it"),
     }
 
 

@@ -324,6 +324,6 @@ def _decoded_section(facts: SoundFacts) -> dict[str, Any]:
 def _framing(audio: Source, wave: riff.Riff) -> dict[str, Any]:
     start, end = wave.bare_pcm
     if start > _MAX_FRAMING_BYTES or audio.size - end > _MAX_FRAMING_BYTES:
-        return absent("not_measured", f"more than {_MAX_FRAMING_BYTES} bytes beside the PCM")
+        return absent("not_measured", f"more than {_MAX_FRAMING_BYTES} bytes around the PCM")
     head, tail = audio.read_at(0, start), audio.read_at(end, audio.size - end)
     return {"head": base64.b64encode(head).decode(), "tail": base64.b64encode(tail).decode()}

@@ -197,7 +197,7 @@ def _samples(artifact: Artifact) -> tuple[bytes, PcmFormat, bytes, bytes]:
 def _wav(head: bytes, pcm: bytes, tail: bytes) -> bytes:
     """Return the bare file with other samples: both sizes written anew, the pad byte as the length asks."""
     if head[:4] != b"RIFF":
-        raise Refused("only RIFF is written anew", found=head[:4], expected="RIFF")
+        raise Refused("only RIFF files can be rewritten", found=head[:4], expected="RIFF")
     behind = tail[1:] if (int.from_bytes(head[-4:], "little") & 1) else tail
     body = head[8:-4] + len(pcm).to_bytes(4, "little") + pcm + b"\0" * (len(pcm) & 1) + behind
     return head[:4] + len(body).to_bytes(4, "little") + body
@@ -223,9 +223,9 @@ def clip_of(path: str, sound: PcmFormat) -> bytes:
             found = PcmFormat(file.getframerate(), file.getnchannels(), file.getsampwidth())
             frames = file.readframes(file.getnframes())
     except (OSError, EOFError, wave.Error) as error:
-        raise Refused("the clip cannot be read as WAV", where=path, found=str(error)) from error
+        raise Refused("the clip is not a readable WAV file", where=path, found=str(error)) from error
     if found != sound:
-        raise Refused("the clip has another format than the run", where=path, found=tuple(found), expected=tuple(sound))
+        raise Refused("the clip's format differs from the run's", where=path, found=tuple(found), expected=tuple(sound))
     return frames
 
 

@@ -153,7 +153,7 @@ def open_artifacts(path: str | os.PathLike[str], *, rows: tuple[int, int] | None
 
             shelf = Shelf(source)
             if wanted is not None and wanted >= shelf.rows:
-                raise NotFound("there is no such row", found=wanted, expected=f"0 to {shelf.rows - 1}")
+                raise NotFound("the file has no such row", found=wanted, expected=f"0 to {shelf.rows - 1}")
             first, end = rows or (0, shelf.rows) if wanted is None else (wanted, wanted + 1)
             for row in shelf.between(first, end):
                 yield _from_row(source, shelf, row)
@@ -183,7 +183,7 @@ def parse_descriptor(raw: bytes) -> tuple[Descriptor, tuple[canonical.Fault, ...
     """Parse descriptor bytes; raises InvalidDescriptor or TooLarge for what cannot be parsed at all."""
     value, faults = canonical.parse_descriptor(raw)
     if not isinstance(value, dict):
-        raise Damaged("the descriptor is no JSON object", where="descriptor", rule="CAN02")
+        raise Damaged("the descriptor is not a JSON object", where="descriptor", rule="CAN02")
     return Descriptor(raw, value), tuple(faults)
 
 

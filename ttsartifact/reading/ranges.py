@@ -42,7 +42,7 @@ def read_range(artifact: Artifact, offset: int, size: int) -> bytes:
     stated = _stated(artifact)
     if len(stated) != -(-audio.size // LEAF_BYTES):
         raise Damaged(
-            "the bare file has another length than its leaves",
+            "the bare file's length does not match its leaves",
             where="/audio/leaves",
             found=f"{audio.size} bytes",
             expected=f"{len(stated)} leaves of {LEAF_BYTES} bytes, the last one shorter",

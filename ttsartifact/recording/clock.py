@@ -246,9 +246,9 @@ class _Keeper:
                 try:
                     timebase.keep(timebase.now())
                 except Exception:  # a clock of the caller's broke: other runs are reminded all the same
-                    logging.getLogger("ttsartifact").exception("a clock cannot be read; no snapshot was taken")
+                    logging.getLogger("ttsartifact").exception("cannot read a clock; no snapshot was taken")
                     self.discard(timebase)
-            del waiting  # a timebase that was forgotten is held by nobody
+            del waiting  # a timebase that was forgotten is not kept alive
 
 
 _KEEPER = _Keeper()

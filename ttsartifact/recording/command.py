@@ -269,7 +269,7 @@ class _Recording:
         self.run.say(
             "made twice: the same audio, byte for byte"
             if outcome == "equal"
-            else "made twice: another audio each time; this engine does not repeat itself"
+            else "made twice: different audio each time; this engine does not repeat itself"
         )
         return outcome
 

@@ -36,7 +36,7 @@ def require_audio(order: Order, path: str, done: CommandEnd) -> None:
     if not os.path.lexists(path):
         raise CommandFailed(f"the command wrote no file{said}", where=place, expected="audio")
     if os.path.getsize(path) == 0:
-        raise CommandFailed(f"the command wrote nothing{said}", where=place, found="0 bytes", expected="audio")
+        raise CommandFailed(f"the command wrote an empty file{said}", where=place, found="0 bytes", expected="audio")
 
 
 def walked(audio: FileSource) -> riff.Riff | None:
@@ -84,7 +84,7 @@ def _no_audio(head: bytes) -> CommandFailed:
     kind = kind_of(head)
     if kind is None:
         return CommandFailed(
-            "the command wrote no audio; where these are raw samples, --pcm s16le:RATE:CHANNELS says so",
+            "the command wrote no known audio format; for raw samples, add --pcm s16le:RATE:CHANNELS",
             where="offset 0",
             found=repr(head[:12]),
             expected=_READ,

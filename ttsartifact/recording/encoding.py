@@ -45,7 +45,9 @@ def encoded(samples: Any, wave: WaveFormat, where: str, *, channels_first: bool 
     wanted = _INTEGERS.get(wave.subtype)
     if array.dtype.kind == "i" and array.dtype.newbyteorder("<").str == wanted:
         return Encoded(np.ascontiguousarray(array, dtype=wanted).tobytes(), 0, order)
-    raise Refused("a chunk has another type", where=where, found=array.dtype, expected=f"floats, or {wave.subtype}")
+    raise Refused(
+        "a chunk has the wrong sample type", where=where, found=array.dtype, expected=f"floats, or {wave.subtype}"
+    )
 
 
 def _frames_first(array: Any, channels: int, where: str, known_first: bool | None) -> tuple[Any, bool | None]:
@@ -60,7 +62,7 @@ def _frames_first(array: Any, channels: int, where: str, known_first: bool | Non
             "a chunk of as many frames as channels does not say which axis is which",
             where=where,
             found=shape,
-            expected="a first chunk of another length",
+            expected="a first chunk of a different length",
         )
     first = known_first
     if array.ndim == 2 and array.shape != (channels, channels):
@@ -68,8 +70,8 @@ def _frames_first(array: Any, channels: int, where: str, known_first: bool | Non
     if array.ndim == 2 and first:
         array = array.T
     if array.ndim not in {1, 2} or (array.shape[1] if array.ndim == 2 else 1) != channels:
-        expected = f"(frames, {channels})" if channels > 1 else "(frames,), or channels= as many as there are"
-        raise Refused("a chunk has another shape", where=where, found=shape, expected=expected)
+        expected = f"(frames, {channels})" if channels > 1 else "(frames,), or channels= set to their number"
+        raise Refused("a chunk has the wrong shape", where=where, found=shape, expected=expected)
     return array, first
 
 

@@ -76,8 +76,8 @@ def capture(
 
 
 def unknown() -> dict[str, Any]:
-    """Return /env of a run that another machine made: what this one is, is none of its conditions."""
-    there = absent("unknown", "another machine computed, and does not say")
+    """Return /env of a run made on a different machine; this machine's properties are not its conditions."""
+    there = absent("unknown", "a different machine computed and does not state it")
     names = ("os", "cpu", "memory_mib", "devices", "runtime", "python", "packages", "virtualisation", "sound_library")
     return {**dict.fromkeys(names, there), "variables": []}
 

@@ -24,7 +24,7 @@ _INTERPRETERS = re.compile(
     r"|powershell|pwsh|cmd|awk|gawk|mawk"
 )
 _PROGRAM_FOLLOWS = re.compile(r"-[a-zA-Z]*[cer]|--(?:eval|command|execute)|/[cCkK]|-(?:Command|EncodedCommand)")
-_INSTEAD = "`--text-on-stdin`, `--` before {text} where the command knows it, or --unsafe-text"
+_INSTEAD = "`--text-on-stdin`, `--` before {text} if the command supports it, or --unsafe-text"
 
 
 class Filling(NamedTuple):
@@ -54,7 +54,8 @@ def require_inert(argv: Sequence[str], text: str, references: Sequence[str]) -> 
         for name in sorted({found[1] for found in PLACES.finditer(word)} & said.keys()):
             if _is_program(argv, place):
                 raise Refused(
-                    f"{{{name}}} stands inside the program that {os.path.basename(argv[0])} is given: it would be code",
+                    f"{{{name}}} is inside the program text that {os.path.basename(argv[0])} is given, so it "
+                    f"would run as code",
                     where=f"argv/{place}",
                     expected=f"{{{name}}} as an argument of its own, or {_INSTEAD}",
                 )

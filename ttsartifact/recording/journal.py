@@ -78,4 +78,4 @@ def _unused(out: str) -> tuple[str, str, int]:
         path = f"{stem}.journal.jsonl"
         with suppress(FileExistsError):
             return path, stem, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
-    raise Refused("too many journals of unfinished recordings lie here", where=out, expected="`ttsa recover`")
+    raise Refused("too many journals of unfinished recordings in this folder", where=out, expected="`ttsa recover`")

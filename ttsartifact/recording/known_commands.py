@@ -116,7 +116,7 @@ class KnownCommand:
                 found["determinism"] = shape["seeded"]
                 found["seeds"] = [{"stage": "engine", "requested": seed, "effective": seed}]
         elif seeds == "not_applicable":
-            found["seeds"] = absent("not_applicable", "the engine draws nothing")  # type: ignore[typeddict-item]
+            found["seeds"] = absent("not_applicable", "the engine uses no random numbers")  # type: ignore[typeddict-item]
         elif seeds == "unseeded":
             found["seeds"] = [_UNSEEDED]
             found["determinism"] = "none"

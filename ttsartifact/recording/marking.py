@@ -67,7 +67,7 @@ def _detector(words: str, told: dict[str, str]) -> dict[str, Any]:
     if "detector" not in told:
         if any(key in told for key in _DETECTOR_KEYS):
             raise _refused(words)
-        return absent("not_measured", "no detector was asked")
+        return absent("not_measured", "no detector was run")
     numbers = {f"{key}_milli": told[key] for key in ("score", "threshold") if key in told}
     if "result" not in told or not all(_MILLI.fullmatch(number) for number in numbers.values()):
         raise _refused(words)
@@ -83,4 +83,4 @@ def _tool(words: str, named: str) -> dict[str, Any]:
 
 
 def _refused(words: str) -> Refused:
-    return Refused("a marking that cannot be read", where="--marking", found=words, expected=_FORM)
+    return Refused("malformed marking", where="--marking", found=words, expected=_FORM)

@@ -91,7 +91,7 @@ def order_of(
 ) -> Order:
     """Return the order, or raise Refused for one whose record would not be true."""
     if not argv:
-        raise Refused("there is no command", where="argv", expected="-- COMMAND ...")
+        raise Refused("no command is given", where="argv", expected="-- COMMAND ...")
     carrier = carrier_of(out)
     own = f".{carrier}" if carrier in {"flac", "mp3"} else ".wav"
     places = {place[1] for word in argv for place in PLACES.finditer(word)}

@@ -98,7 +98,7 @@ class PcmStream:
         wanted = self._wave
         if (found.subtype, found.channels) != (wanted.subtype, wanted.channels):
             raise Refused(
-                "a chunk is a WAV file of another format",
+                "a chunk is a WAV file of a different format",
                 where=where,
                 found=f"{found.subtype}, {found.channels} channels",
                 expected=f"{wanted.subtype}, {wanted.channels} channels; say subtype= and channels=",

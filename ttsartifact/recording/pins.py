@@ -94,9 +94,7 @@ def repository(words: str, files: Iterable[str | os.PathLike[str]] = ()) -> dict
     try:
         listed = sorted((entry for place in places for entry in _files_of(place)), key=lambda entry: str(entry["path"]))
     except OSError as error:
-        raise Refused(
-            f"a file of the repository cannot be read: {error.strerror}", where=str(error.filename)
-        ) from error
+        raise Refused(f"cannot read a file of the repository: {error.strerror}", where=str(error.filename)) from error
     missing = absent("not_measured", "the files were not at hand when the run was recorded")
     return {"uri": uri, "revision": revision, "files": listed or missing}
 

@@ -353,7 +353,7 @@ class Recorder:
         count = len(data) // self._wave.frame_bytes
         if frames is not None and frames != count:
             raise Refused(
-                "a chunk has another length than the caller states",
+                "a chunk's length differs from the stated length",
                 where=where,
                 found=f"{count} frames",
                 expected=f"{frames} frames",
@@ -376,11 +376,13 @@ class Recorder:
         """Take the rate that a chunk tells, or hold it to the one that is known."""
         known = self._wave.sample_rate_hz
         if rate is None and known == 0 and needed:
-            raise Refused("nobody says the sample rate", where=where, expected="sample_rate_hz, or chunks that tell it")
+            raise Refused(
+                "the sample rate is not stated", where=where, expected="sample_rate_hz, or chunks that carry it"
+            )
         if rate is None or rate == known:
             return
         if known != 0:
-            raise Refused("a chunk has another sample rate", where=where, found=rate, expected=known)
+            raise Refused("a chunk has a different sample rate", where=where, found=rate, expected=known)
         self._wave = self._wave._replace(sample_rate_hz=rate)
         self._run.journal.write("rate", sample_rate_hz=rate)
 
@@ -452,7 +454,7 @@ class Recorder:
     def _close_wave(self) -> None:
         if left := self._stream.left_over:
             self._run.event("cut_frame", f"{left} bytes behind the last whole frame")
-            self._run.say(f"{left} bytes after the last whole frame do not make a sample and were left out")
+            self._run.say(f"{left} bytes after the last whole frame do not form a sample and were dropped")
         if not self._frames:
             passed = f", and {self._silent_items} items without audio, the first of type {self._first_silent_item}"
             raise CommandFailed(
@@ -526,7 +528,7 @@ def _require_call(out: str | os.PathLike[str], subtype: str, on_error: str) -> N
     if carrier_of(out) in {"flac", "mp3"}:
         raise Refused("a Recorder keeps samples as WAV", where=os.fspath(out), expected=".tts.wav or .tts.parquet")
     if on_error not in {"log", "raise"}:
-        raise Refused("on_error says what becomes of a fault", found=on_error, expected="log or raise")
+        raise Refused("unknown value of on_error", found=on_error, expected="log or raise")
 
 
 def _wave_format(subtype: str, sample_rate_hz: int | None, channels: int) -> riff.WaveFormat:

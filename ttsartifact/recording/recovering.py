@@ -130,7 +130,7 @@ def _read(path: str) -> _Journalled:
         with open(path, encoding="utf-8") as file:
             lines = file.read(_MAX_JOURNAL_BYTES).splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused("the journal cannot be read", where=path, found=error, expected="*.journal.jsonl") from error
+        raise Refused("cannot read the journal", where=path, found=error, expected="*.journal.jsonl") from error
     for number, line in enumerate(lines):
         try:
             entry = json.loads(line)
@@ -236,7 +236,7 @@ def _audio(run: _Journalled, delivered: FileSource) -> Source:
     # What lies behind the last chunk that is logged was delivered too: the journal's own disk may have been full.
     size = there - there % run.wave.frame_bytes
     if not size:
-        raise CommandFailed("nothing was delivered", where=run.file, expected="at least one frame")
+        raise CommandFailed("no frame was delivered", where=run.file, expected="at least one frame")
     header = riff.header(run.wave, size)
     return JoinedSource([header, Span(delivered, run.header_bytes, size), bytes(size & 1)])
 

@@ -39,7 +39,7 @@ class Reference:
             with open(self.path, "rb") as file:
                 data = file.read()
         except OSError as error:
-            raise Refused(f"a reference cannot be read: {error.strerror}", where=os.fspath(self.path)) from error
+            raise Refused(f"cannot read a reference: {error.strerror}", where=os.fspath(self.path)) from error
         if not data:
             raise Refused("a reference is empty", where=os.fspath(self.path), expected="audio")
         return data

@@ -116,7 +116,7 @@ class Run:
         try:
             self._say(words)
         except Exception:
-            logging.getLogger("ttsartifact").exception("whoever listens to the recorder failed over: %s", words)
+            logging.getLogger("ttsartifact").exception("the recorder's message callback failed on: %s", words)
 
     def begin(self, **facts: Any) -> None:
         """Start the timebase, the journal and the sampler."""

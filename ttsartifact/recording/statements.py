@@ -176,7 +176,7 @@ def _local_files(stated: Stated) -> dict[str, Any]:
             try:
                 pinned[key] = pins.by_content(places)
             except (OSError, TypeError) as error:
-                raise Refused(f"a file of the {key} cannot be read: {error}", where=f"/pins/{key}") from error
+                raise Refused(f"cannot read a file of the {key}: {error}", where=f"/pins/{key}") from error
     return pinned
 
 
@@ -199,7 +199,7 @@ _EXAMPLES = {
     "/pins/engine": 'engine="my-engine@2.3.1"',
     "/pins/frontend": 'frontend=[{"name": "espeak-ng", "version": "1.52.0"}]',
     "/pins/lock": 'lock={"kind": "pip-freeze", "digest": "sha256:...", "packages": 120}',
-    "/run/session_id": 'session="evening-1"; words such as N/A stand for an absence, which is leaving it out',
+    "/run/session_id": 'session="evening-1"; omit it instead of writing a word such as N/A',
     "/run/preregistered": 'preregistered=["sha256:..."], the digest of each claim or policy file',
     "/claims": 'claims=["latency"]',
 }
@@ -254,7 +254,7 @@ def _plain(value: Any, where: str) -> Any:
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     raise Refused(
-        "a stated value is nothing that JSON holds",
+        "a stated value is not representable in JSON",
         where=where,
         found=type(value).__name__,
         expected="text, a number, true or false, a list or a dictionary of them",
@@ -280,7 +280,7 @@ def _precision(words: str, *, on_cpu: bool) -> dict[str, Any]:
         key, mark, value = each.partition("=")
         if not mark or key not in _PRECISION_WORDS:
             raise Refused(
-                "a precision is a dtype, and what is known beside it",
+                "a precision is a dtype and optional keys",
                 where="/generation/precision",
                 found=each,
                 expected="DTYPE,quantisation=NAME,attention=NAME,tf32=no,autocast=no; none where there is none",
@@ -321,7 +321,7 @@ def require_sound(stated: Stated, text: str | bytes, clips: Sequence[tuple[Refer
         except InvalidDescriptor as error:
             example = next((words for at, words in _EXAMPLES.items() if error.where.startswith(at)), None)
             raise Refused(
-                "a condition that cannot be recorded", where=error.where, found=error.found, expected=example
+                "this condition cannot be recorded", where=error.where, found=error.found, expected=example
             ) from error
 
 
@@ -428,7 +428,7 @@ def _gate(stated: Stated) -> Any:
     """Return /gate as far as it is known before there is audio. Raises Refused for a policy that needs a score."""
     policy = stated.get("gate")
     if not isinstance(policy, Policy):
-        return said(stated, "gate", "not_applicable", "no gate was asked")
+        return said(stated, "gate", "not_applicable", "the run has no gate")
     require_scores(policy, {})
     return absent("not_measured", "the policy judges the run when its audio is there")
 

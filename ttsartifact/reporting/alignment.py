@@ -21,9 +21,9 @@ def alignment_lines(found: Aligned) -> Iterator[str]:
     log, mapping = found.log, found.mapping
     yield f"log       {log.dialect}, column {safe(log.column)}, {len(log.t_ns)} readings, every {_s(log.period_ns)}"
     for row in log.left_out[:_SHOWN_ROWS]:
-        yield f"          left out: {safe(row)}"
+        yield f"          skipped: {safe(row)}"
     if len(log.left_out) > _SHOWN_ROWS:
-        yield f"          left out: {len(log.left_out) - _SHOWN_ROWS} rows more"
+        yield f"          skipped: {len(log.left_out) - _SHOWN_ROWS} more rows"
     yield f"method    {mapping.method}, against {safe(mapping.against)}"
     first = _s(mapping.to_run_ns(log.t_ns[0]))
     yield f"position  the first reading is at {first} of the run's timebase, \N{PLUS-MINUS SIGN}{_s(mapping.bound_ns)}"

@@ -38,7 +38,7 @@ def card_rows(artifact: Artifact) -> tuple[tuple[str, str], ...]:
     return (
         ("artifact", artifact.artifact_id),
         ("run", _with(at("/run/run_id"), session=at("/run/session_id"))),
-        ("level", f"{_say(at('/level'))} claimed; nothing was checked, `ttsa verify` does"),
+        ("level", f"{_say(at('/level'))} claimed, not checked; run `ttsa verify`"),
         ("text", _text(at("/input/text"))),
         ("references", _references(at("/input/refs"))),
         ("model", _repository(at("/pins/model"))),
@@ -153,7 +153,7 @@ def _measured(times: Any) -> str:
     """Return by whom the times were taken, and what else than synthesis lies in them."""
     includes = _field(times, "includes")
     if isinstance(includes, list):
-        parts = ", ".join(_say(each).replace("_", " ") for each in includes) or "nothing but the request"
+        parts = ", ".join(_say(each).replace("_", " ") for each in includes) or "the request only"
     else:
         parts = _say(includes)
     return f"by {_say(_field(times, 'observer')).replace('_', ' ')}; the times include {parts}"

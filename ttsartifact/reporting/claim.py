@@ -41,7 +41,7 @@ def claim_lines(claim: Claim) -> Iterator[str]:
     yield f"claim       {safe(claim.title)}"
     yield f"digest      {claim.digest}"
     yield f"factor      {_factor(claim)}"
-    yield f"free        {', '.join(map(safe, claim.free)) or 'nothing'}"
+    yield f"free        {', '.join(map(safe, claim.free)) or 'none'}"
     of = " of each group" if claim.has_groups else ""
     yield f"runs        at least {claim.minimum_runs}{of}{', within equal texts' if claim.blocked else ''}"
     for each in claim.expectations:
@@ -123,6 +123,6 @@ def _decided(each: Decided) -> Iterator[str]:
     low, high = (shown(end, 6) for end in t.interval_micro)
     yield f"expected    {_expected(e)}: {'yes' if t.holds else 'not shown'}"
     n = f"{each.n_b}" if each.mean_a is None else f"{each.n_a} and {each.n_b}"
-    repeats = f", {each.repeats} repeats left out" if each.repeats else ""
+    repeats = f", {each.repeats} repeats excluded" if each.repeats else ""
     yield f"            found {shown(t.estimate_micro, 6):g}, 95 % of bootstraps in [{low:g}, {high:g}], n {n}{repeats}"
     yield f"            {e.test}: p {t.p:.6g}, alpha {shown(e.alpha_ppm, 6):g}"

@@ -38,9 +38,9 @@ def cause_line(diff: Diff) -> str:
     """Return in one line what is likely to have made the two runs differ, and what came of it."""
     for name, side in (("a", diff.a), ("b", diff.b)):
         if not side.is_as_recorded:
-            return f"{name} is not what was recorded ({side.verdict}), so its conditions explain nothing"
+            return f"{name} is not what was recorded ({side.verdict}), so its conditions do not explain a difference"
     if diff.audio is None:
-        return f"{_first_of(diff.changes) or 'no stated condition differs'} - the sounds could not be compared"
+        return f"{_first_of(diff.changes) or 'no stated condition differs'} - the audio could not be compared"
     if diff.audio.pcm_equal:
         return _cause_of_equal(diff)
     effect = _effect(diff)
@@ -52,29 +52,29 @@ def cause_line(diff: Diff) -> str:
     if diff.blamed:
         return f"{_first_of(diff.blamed)} - {effect}"
     if diff.changes:
-        return f"{effect}, and nothing that is known to differ explains it: {_first_of(diff.changes)}"
-    return f"{effect}, and no stated condition differs: {_unexplained(diff)}"
+        return f"{effect}; no known difference explains it: {_first_of(diff.changes)}"
+    return f"{effect}, but no stated condition differs: {_unexplained(diff)}"
 
 
 def _cause_of_equal(diff: Diff) -> str:
     if diff.a.artifact_id == diff.b.artifact_id:
-        return "no difference: both files hold one and the same run"
+        return "no difference: both files hold the same run"
     if not diff.changes:
         told = f", but {_of_one_side(diff)}" if diff.one_sided else ""
-        return f"no difference: every sample is equal, and so is every condition that both state{told}"
-    yet = "and yet every sample is equal" if diff.changes[0].cause in _BELIEVED else "every sample is equal"
+        return f"no difference: all samples and all conditions that both files state are equal{told}"
+    yet = "yet every sample is equal" if diff.changes[0].cause in _BELIEVED else "every sample is equal"
     return f"{_first_of(diff.changes)} - {yet}"
 
 
 def _unexplained(diff: Diff) -> str:
     if diff.one_sided:
         return _of_one_side(diff)
-    if diff.untold:
-        return f"neither file states {', '.join(each.label for each in diff.untold[:4])}"
+    if diff.not_stated:
+        return f"neither file states {', '.join(each.label for each in diff.not_stated[:4])}"
     if diff.exact:
-        return "exact numerics give equal samples of equal conditions, so one of the two is false, or a bug"
+        return "exact numerics give equal samples under equal conditions: one file is false, or the runner has a bug"
     promises = sorted({side.promise or "not stated" for side in (diff.a, diff.b)})
-    return f"the run does not come out alike each time, and its determinism is {safe(' or '.join(promises))}"
+    return f"repeats of the run differ: its determinism is {safe(' or '.join(promises))}"
 
 
 def _of_one_side(diff: Diff) -> str:
@@ -93,7 +93,7 @@ def _effect(diff: Diff) -> str:
         before = f"equal up to {safe(diff.stages.equal[-1])}, then " if diff.stages.equal else ""
         return f"{sound}, {before}{safe(diff.stages.first)} differs"
     if audio.divergence is None:
-        return f"{sound}, {safe(audio.format_a)} beside {safe(audio.format_b)}"
+        return f"{sound}, {safe(audio.format_a)} and {safe(audio.format_b)}"
     return f"{sound} from {seconds(audio.divergence.t_ns)} on"
 
 
@@ -154,8 +154,8 @@ def diff_lines(diff: Diff, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B0
     yield from _change_lines("suspect", list(diff.blamed))
     yield from _change_lines("changed", innocent)
     yield from _one_sided_lines(diff)
-    if diff.untold:
-        silent = ", ".join(each.label for each in diff.untold)
+    if diff.not_stated:
+        silent = ", ".join(each.label for each in diff.not_stated)
         yield f"  unstated  {silent}: neither file states them, so they may differ"
     yield from _stage_lines(diff)
     if diff.audio is not None:
@@ -180,8 +180,8 @@ def _change_lines(title: str, changes: list[Change]) -> Iterator[str]:
 
 def _one_sided_lines(diff: Diff) -> Iterator[str]:
     for place, change in enumerate(diff.one_sided[:_MOST]):
-        teller = "a" if change.a_told else "b"
-        value = _alone(change.a if change.a_told else change.b)
+        teller = "a" if change.a_stated else "b"
+        value = _alone(change.a if change.a_stated else change.b)
         title = "one side" if place == 0 else ""
         yield f"  {title:<10}{safe(change.label)}: {value}, stated by {teller} only"
     if len(diff.one_sided) > _MOST:
@@ -223,7 +223,7 @@ def _time_lines(diff: Diff) -> Iterator[str]:
     for label, a, b in diff.timing.observed:
         mine, theirs = ("not stated" if value is None else spoken(value) for value in (a, b))
         yield f"            {'measured otherwise':<20}{label}: {mine} -> {theirs}"
-    yield "            one run each: neither file can say what a repeat would give"
+    yield "            one run each: the spread of repeats is unknown"
 
 
 def _growth(each: Quantity) -> str:
@@ -261,7 +261,7 @@ def diff_rows(diff: Diff) -> Iterator[str]:
     for change in (*diff.changes, *diff.one_sided):
         blamed = change in diff.blamed
         yield row(["condition", change.subject, change.cause, blamed, change.known, *map(_cell, _values(change)), None])
-    for pointer, _ in diff.untold:
+    for pointer, _ in diff.not_stated:
         yield row(["condition", pointer, None, False, False, None, None, "neither file states it"])
     margins = (diff.stages.margin_a_nano, diff.stages.margin_b_nano)
     yield row(["stage", diff.stages.first, None, None, None, *margins, ",".join(diff.stages.equal)])
@@ -312,7 +312,7 @@ def diff_card(diff: Diff) -> Iterator[str]:
     for found, how in ((diff.changes, "differ"), (diff.one_sided, "stated by one only")):
         if len(found) > _MOST:
             rows.append((f"and {len(found) - _MOST} more", how, "", ""))
-    rows += [(span(each.label), "not stated", "", "") for each in diff.untold]
+    rows += [(span(each.label), "not stated", "", "") for each in diff.not_stated]
     if rows:
         yield ""
         yield from table(("condition", "", "a", "b"), rows)
@@ -332,4 +332,4 @@ def diff_card(diff: Diff) -> Iterator[str]:
 
 
 def _tellings(change: Change) -> tuple[tuple[Any, bool], tuple[Any, bool]]:
-    return (change.a, change.a_told), (change.b, change.b_told)
+    return (change.a, change.a_stated), (change.b, change.b_stated)

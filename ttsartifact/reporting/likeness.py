@@ -19,15 +19,17 @@ def likeness(audio: AudioComparison) -> str:
 
     Example:
         >>> likeness(AudioComparison(pcm_equal=True, ...))
-        'the same sound'
+        'the same audio'
     """
     if audio.pcm_equal:
-        stored = "" if audio.format_a == audio.format_b else f", {safe(audio.format_a)} beside {safe(audio.format_b)}"
-        return f"the same sound{stored}"
+        stored = (
+            "" if audio.format_a == audio.format_b else f", stored as {safe(audio.format_a)} and {safe(audio.format_b)}"
+        )
+        return f"the same audio{stored}"
     if audio.silence_frames is not None:
-        return f"the same sound, and {audio.silence_frames} frames of silence behind the longer one"
+        return f"the same audio, and {audio.silence_frames} frames of silence behind the longer one"
     if audio.within():
         share = f" in {audio.differing_share:.2%} of the samples" if audio.differing_share is not None else ""
-        return f"the same sound but for rounding, at most {audio.worst_16bit_lsb:g} LSB apart{share}"
+        return f"the same audio up to rounding, at most {audio.worst_16bit_lsb:g} LSB apart{share}"
     is_near = audio.snr_db is not None and audio.snr_db >= _NEAR_DB and audio.frames_a == audio.frames_b
-    return f"nearly the same sound (SNR {audio.snr_db:.1f} dB)" if is_near else "another sound"
+    return f"nearly the same audio (SNR {audio.snr_db:.1f} dB)" if is_near else "different audio"

@@ -36,7 +36,7 @@ def _shared(a: str, b: str) -> int:
 
 def _points(part: str) -> str:
     more = " ..." if len(part) > _SHOWN else ""
-    return f" ({' '.join(f'U+{ord(one):04X}' for one in part[:_SHOWN]) or 'nothing'}{more})"
+    return f" ({' '.join(f'U+{ord(one):04X}' for one in part[:_SHOWN]) or 'none'}{more})"
 
 
 def _seen(text: str) -> str:

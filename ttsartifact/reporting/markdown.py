@@ -47,7 +47,7 @@ def card(artifact: Artifact) -> Iterator[str]:
     """Yield the card of what one file states of its run; nothing was checked."""
     yield f"### {span(artifact.where)}"
     yield ""
-    yield "What the file states of its run. Nothing was checked; `ttsa verify` does."
+    yield "Conditions as stated by the file. Not checked; run `ttsa verify`."
     yield ""
     yield from _conditions(artifact)
 

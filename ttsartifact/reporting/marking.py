@@ -34,8 +34,8 @@ def credential_words(credential: Credential) -> str:
     by = f" by {safe(' '.join(credential.generator))}" if credential.generator else ""
     binding = credential.binding
     holds = {
-        State.HOLDS: "whose hash holds over the bare file",
-        State.BROKEN: f"which does not hold over the bare file: {safe(binding.why)}",
+        State.HOLDS: "whose hash matches the bare file",
+        State.BROKEN: f"whose hash does not match the bare file: {safe(binding.why)}",
         State.UNREAD: f"whose hash was not checked: {safe(binding.why)}",
     }[binding.state]
     return f"a C2PA credential{by} ({credential.place.within}), {holds}"
@@ -78,7 +78,7 @@ def _left_out(artifact: Artifact) -> list[str]:
         return []
     what = "C2PA credential" if outer else "tag"
     return [
-        f"{safe(artifact.where)}: the {what} that was put on the artifact is left out; it speaks of that file alone"
+        f"{safe(artifact.where)}: the {what} that was added to the artifact is dropped; it describes that file only"
     ]
 
 

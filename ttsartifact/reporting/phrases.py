@@ -17,16 +17,16 @@ __all__ = ["VERDICTS", "Paint", "broken_part", "counted", "reason_line", "second
 
 VERDICTS = {
     Verdict.INTACT: "every byte is as it was sealed",
-    Verdict.REWRAPPED: "the run and its audio are whole; the container around them was written anew",
+    Verdict.REWRAPPED: "the run and its audio are unchanged; the container around them was rewritten",
     Verdict.RETAGGED: "the samples are the recorded ones; other bytes of the audio file are not",
-    Verdict.AUDIO_CHANGED: "the audio is not the one that was recorded",
+    Verdict.AUDIO_CHANGED: "the audio is not the recorded audio",
     Verdict.BROKEN: "the file is damaged, or is not the run that it states",
-    Verdict.CAPSULE_LOST: "audio that has lost its capsule; it states no run any more",
+    Verdict.CAPSULE_LOST: "the audio has lost its capsule and no longer states a run",
     Verdict.NOT_AN_ARTIFACT: "the file states no run",
-    Verdict.UNREADABLE: "nothing could be read",
-    Verdict.NOT_FOUND: "there is nothing to verify",
-    Verdict.NOT_VERIFIED: "this verifier could not judge the file; that says nothing of it",
-    "NOT_HASHED": "structure and schema only; nothing was hashed",
+    Verdict.UNREADABLE: "the file is not readable",
+    Verdict.NOT_FOUND: "the file does not exist",
+    Verdict.NOT_VERIFIED: "this verifier could not check the file; this is not a verdict on the file",
+    "NOT_HASHED": "structure and schema only; no digest was computed",
 }
 _SGR = {"good": "32", "bad": "31", "warn": "33", "quiet": "2", "strong": "1"}
 

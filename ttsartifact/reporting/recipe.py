@@ -46,7 +46,7 @@ def recorded_command(at: Callable[[str], Any], where: str) -> str:
 def _seeds(seeds: Any) -> str:
     if not isinstance(seeds, list):
         return stated(seeds)
-    return ", ".join(map(_seed, seeds[:_MOST])) or "none: nothing is drawn"
+    return ", ".join(map(_seed, seeds[:_MOST])) or "none: no random numbers are used"
 
 
 def _seed(seed: Any) -> str:

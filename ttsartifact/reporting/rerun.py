@@ -23,11 +23,11 @@ __all__ = ["MEANINGS", "audio_lines", "plan_lines", "rerun_lines"]
 MEANINGS = {
     Nearness.FILE_EXACT: "the encoded audio is the same, byte for byte",
     Nearness.PCM_EXACT: "every sample is the same",
-    Nearness.STAGE_EXACT: "the first stages gave the same, later ones did not",
-    Nearness.WITHIN_TOLERANCE: "no sample is further off than two stacks may be on one run",
-    Nearness.DIVERGED: "a choice fell otherwise, and everything after it with it",
-    Nearness.DIFFERENT: "another sound",
-    Nearness.NOT_COMPARABLE: "nothing was run, for nothing could be compared",
+    Nearness.STAGE_EXACT: "the first stages are equal, later ones are not",
+    Nearness.WITHIN_TOLERANCE: "no sample differs by more than two software stacks may differ on one run",
+    Nearness.DIVERGED: "a discrete choice differs, and so does all that follows it",
+    Nearness.DIFFERENT: "the audio is different",
+    Nearness.NOT_COMPARABLE: "not run, because no comparison was possible",
 }
 _BY_EAR = frozenset({Nearness.DIFFERENT, Nearness.WITHIN_TOLERANCE})
 _MOST_OTHERS = 12
@@ -37,7 +37,7 @@ _LEAST_ALIGNED_DB = 3.0
 def plan_lines(plan: Plan) -> Iterator[str]:
     """Yield what is about to happen."""
     if plan.adapter is not None:
-        yield f"plan: adapt again with the installed adapter {safe(plan.adapter)}, by what the delta says of its making"
+        yield f"plan: adapt again with the installed adapter {safe(plan.adapter)}, with the settings of the delta"
     if plan.argv:
         yield f"plan: run what you typed: {' '.join(safe(word) for word in plan.argv)}"
     elif plan.factory is not None:
@@ -64,7 +64,7 @@ def rerun_lines(result: Rerun, paint: Paint = Paint()) -> Iterator[str]:  # noqa
         return
     if result.readapted is not None:
         yield f"  delta     {_delta(result.readapted, paint)}"
-    promise = {True: "as was to be expected", False: "against what was to be expected", None: "nothing was promised"}
+    promise = {True: "as expected", False: "not as expected", None: "no expectation"}
     yield f"  {promise[result.expected]}: {safe(result.explanation)}"
     yield f"  first     {result.artifact_id}"
     if result.again_id is not None:
@@ -88,16 +88,16 @@ def _delta(readapted: Readaptation, paint: Paint) -> str:
     if readapted.equal:
         return f"{paint('good', readapted.words)} - adapting again gave the same bytes, {readapted.stated}"
     cause = {
-        "tensors": "the same clips, base, configuration and seed gave other numbers here",
-        None: "nobody can say where",
-    }.get(readapted.link, f"what the chain binds at `{safe(readapted.link)}` is another")
+        "tensors": "the same clips, base, configuration and seed gave different numbers here",
+        None: "the place is unknown",
+    }.get(readapted.link, f"the chain differs at `{safe(readapted.link)}`")
     return f"{paint('bad', safe(readapted.words))} - {cause}: {readapted.stated}, now {readapted.found}"
 
 
 def audio_lines(audio: AudioComparison, names: tuple[str, str] = ("first", "again")) -> Iterator[str]:
     """Yield how two sounds compare: equal, or from where on and how far they are apart."""
     if audio.pcm_equal:
-        files = "the same file" if audio.encoded_equal else "another file around the same samples"
+        files = "the same file" if audio.encoded_equal else "different files around the same samples"
         yield f"  audio     {audio.frames_a} frames of {safe(audio.format_a)}, {files}"
         return
     if (audio.frames_a, audio.format_a) == (audio.frames_b, audio.format_b):

@@ -78,7 +78,7 @@ def report_lines(
         yield f"  skipped   {', '.join(report.not_applicable)} do not apply"
     yield f"  rules     {_sums(report)}"
     if failed := [*report.failures, *report.warnings]:
-        yield f"  `ttsa explain {failed[0].rule}` explains the rule and how to mend it"
+        yield f"  `ttsa explain {failed[0].rule}` explains the rule and how to fix it"
     if strict and not report.failures and report.warnings:
         yield "  --strict fails on warnings too"
 
@@ -90,7 +90,7 @@ def receipt_lines(differences: tuple[ReceiptMismatch, ...], paint: Paint = Paint
     elif differences[0] == ("id", None, differences[0].expected) and not {"pcm", "file"} & {
         each.part for each in differences
     }:
-        yield f"  receipt   {paint('warn', 'the samples are those of the receipt; nothing else could be compared')}"
+        yield f"  receipt   {paint('warn', 'the samples match the receipt; no other part could be compared')}"
     for difference in differences:
         yield f"  {paint('bad', 'receipt')}   {difference.part}: the file has {spoken(difference.found)}"
         yield f"            the receipt says {spoken(difference.expected)}"
@@ -130,7 +130,7 @@ def _unchecked_lines(report: Report, paint: Paint) -> Iterator[str]:
         if finding.outcome == Outcome.UNVERIFIABLE:
             yield f"  {paint('warn', 'unverifiable')}  {finding.rule}  {safe(finding.message)}"
         else:
-            blocked.setdefault(finding.blocked_by or "another rule", []).append(finding.rule)
+            blocked.setdefault(finding.blocked_by or "a different rule", []).append(finding.rule)
     for blocker, rules in blocked.items():
         shown = ", ".join(rules[:8]) + (f" and {len(rules) - 8} more" if len(rules) > 8 else "")
         yield f"  {paint('quiet', 'not run')}   {shown}: blocked by {safe(blocker)}"

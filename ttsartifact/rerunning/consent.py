@@ -41,7 +41,7 @@ class Consent(IntEnum):
 
 
 _REFUSALS = {
-    Consent.L3: "this version fetches nothing: get the files yourself and point at them with --weights",
+    Consent.L3: "this version downloads no files: get them yourself and name their folder with --weights",
     Consent.L4: "this version never executes code that an artifact names: install it as a runner if you trust it",
 }
 
@@ -87,11 +87,11 @@ def _matched(root: str, file: dict[str, Any]) -> str:
     if not stat.S_ISREG(status.st_mode):
         raise Refused("a weight file is not a plain file", where=name)
     if status.st_size != file["size"]:
-        raise Refused("a weight file of another length", where=name, found=status.st_size, expected=file["size"])
+        raise Refused("a weight file has the wrong length", where=name, found=status.st_size, expected=file["size"])
     _refuse_code(path, name, status.st_size)
     found = _digest_of(path)
     if found != file["digest"]:
-        raise Refused("a weight file with another digest", where=name, found=found, expected=file["digest"])
+        raise Refused("a weight file has the wrong digest", where=name, found=found, expected=file["digest"])
     return path
 
 

@@ -104,12 +104,12 @@ def _imported(name: str) -> Callable[..., Any]:
         for place in places.split("."):
             found = getattr(found, place)
     except (ImportError, AttributeError) as error:
-        raise Unavailable(f"the factory cannot be imported: {error}", where="--factory", found=name) from error
+        raise Unavailable(f"cannot import the factory: {error}", where="--factory", found=name) from error
     finally:
         if added:
             sys.path.remove(here)
     if not callable(found):
-        raise Refused("the factory is no function", where="--factory", found=type(found).__name__)
+        raise Refused("the factory is not callable", where="--factory", found=type(found).__name__)
     function: Callable[..., Any] = found
     return function
 

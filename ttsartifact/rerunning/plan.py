@@ -92,7 +92,7 @@ def text_of(artifact: Artifact, given: bytes | None) -> tuple[bytes, PlannedInpu
                 "the run states a salted digest of its text; without the salt no other text can be checked"
             )
     elif stated not in {digest.of(text), digest.of(_nfc(text)) if form == "nfc" else None}:
-        raise InputMissing(f"the text is another one: found {digest.of(text)}, expected {stated}")
+        raise InputMissing(f"the text does not match: found {digest.of(text)}, expected {stated}")
     return text, PlannedInput(name="text", digest=digest.of(text), size=len(text), source=source)
 
 

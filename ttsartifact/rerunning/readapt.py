@@ -61,11 +61,11 @@ class Readaptation:
 def adapter_of(artifact: Artifact, runner: str, weights: Mapping[str, str]) -> str:
     """Return the adapter that can make the run's voice again; raises Missing where there is nothing to make."""
     if artifact.descriptor.known("/pins/adaptation/chain") is None:
-        raise InputMissing("the run states no adaptation with a chain; there is nothing to adapt again")
+        raise InputMissing("the run states no adaptation with a chain, so it cannot be adapted again")
     if runner not in installed(ADAPTERS):
-        raise InputMissing(f"no adapter of the name {runner} is installed")
+        raise InputMissing(f"no adapter named {runner} is installed")
     if delta_name(artifact) not in weights:
-        raise InputMissing("what the voice was made of stands in its delta; give its folder with --weights")
+        raise InputMissing("the delta states how the voice was made; name its folder with --weights")
     return runner
 
 

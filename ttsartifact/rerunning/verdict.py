@@ -143,7 +143,7 @@ def expectation_of(a: Descriptor, b: Descriptor, differences: Sequence[Differenc
         if _is_of_the_batch(changed) and isinstance(size, int) and size > 1:
             of = f"one of {size} in its batch, and the samples follow from all of them; make the same batch again"
             return Expectation(least=None, because=f"the run was {of}")
-        return Expectation(least=None, because=f"no promise covers another {changed.label}")
+        return Expectation(least=None, because=f"no guarantee covers a different {changed.label}")
     profile = a.known("/generation/numerics/profile")
     if profile is not None:
         return _by_profile(a, b, str(profile))
@@ -180,20 +180,22 @@ def _by_profile(a: Descriptor, b: Descriptor, profile: str) -> Expectation:
             )
         return Expectation(least=None, because="the known-answer test of exact numerics does not hold on both sides")
     if profile == "f64g" and repeat == "equal":
-        return Expectation(least=Nearness.PCM_EXACT, because="float64 on a grid leaves no room for another rounding")
+        return Expectation(least=Nearness.PCM_EXACT, because="float64 on a grid rounds the same everywhere")
     if mine is not None and mine == theirs and repeat == "equal":
         return Expectation(least=Nearness.PCM_EXACT, because="the same numerics, and the run repeated itself")
     if _is_short(a) or _is_short(b):
         return Expectation(
-            least=Nearness.DIVERGED, because="products of so few bits are rounded apart by another stack"
+            least=Nearness.DIVERGED, because="low-precision products round differently on a different stack"
         )
     if any(_is_drawn(stage.get("stage")) for stage in a.known("/generation/stages") or []):
-        return Expectation(least=Nearness.DIVERGED, because="tokens are drawn, and one rounding can draw another")
+        return Expectation(
+            least=Nearness.DIVERGED, because="tokens are sampled, and one rounding difference can change the choice"
+        )
     if mine is not None and mine == theirs and repeat == "differs":
         return Expectation(least=Nearness.WITHIN_TOLERANCE, because="the run did not repeat itself when it was made")
     if mine is not None and mine == theirs:
-        return Expectation(least=Nearness.WITHIN_TOLERANCE, because="the same numerics, of which no repeat is known")
-    return Expectation(least=Nearness.WITHIN_TOLERANCE, because="other numerics round otherwise")
+        return Expectation(least=Nearness.WITHIN_TOLERANCE, because="the same numerics, but no repeat was recorded")
+    return Expectation(least=Nearness.WITHIN_TOLERANCE, because="different numerics round differently")
 
 
 def _by_class(a: Descriptor, differences: Sequence[Difference]) -> Expectation:
@@ -213,7 +215,7 @@ def _by_class(a: Descriptor, differences: Sequence[Difference]) -> Expectation:
     if a.known("/generation/determinism/self_repeat") == "differs":
         return Expectation(least=Nearness.DIFFERENT, because="the run did not repeat itself when it was made")
     if claimed in {"statistical", "none"}:
-        return Expectation(least=Nearness.DIFFERENT, because=f"determinism is {claimed}: another take may differ")
+        return Expectation(least=Nearness.DIFFERENT, because=f"determinism is {claimed}: a repeat may differ")
     return Expectation(least=None, because="determinism is unclaimed")
 
 

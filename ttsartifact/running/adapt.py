@@ -90,7 +90,7 @@ def _count(info: RunnerInfo, clips: int) -> None:
 def _require_sound(name: str, adapted: Adapted, delta: FileSource, seed: int) -> None:
     """Raise CommandFailed for a record that no run could state: each would fail where nobody can mend it any more."""
     if adapted.delta != digest.of(delta.read_at(0, delta.size)) or adapted.record.get("delta") != adapted.delta:
-        raise CommandFailed(f"adapter {name} states another digest than that of its delta", found=adapted.delta)
+        raise CommandFailed(f"adapter {name} states a digest that is not its delta's", found=adapted.delta)
     for kind, values in (("adaptation", [adapted.record]), ("reference", adapted.references)):
         for value in values:
             if not holds_as(kind, value):

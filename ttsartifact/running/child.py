@@ -96,7 +96,7 @@ class WorkerJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptJob:
-    """An adaptation that a child is asked to make again, by what the delta says of its making."""
+    """An adaptation that a child is asked to make again, with the settings of the delta."""
 
     adapter: str
     delta: str

@@ -119,7 +119,7 @@ def seeds_of(info: RunnerInfo, seed: int | None, seeds: Mapping[str, int] | None
     for stage in named:
         if stage not in info.seed_stages:
             raise Refused(
-                f"runner {info.name} draws nothing in this stage",
+                f"runner {info.name} uses no seed in this stage",
                 where="/generation/seeds",
                 found=stage,
                 expected=list(info.seed_stages),
@@ -144,7 +144,7 @@ def _count(info: RunnerInfo, clips: int) -> None:
     if not least <= clips <= most:
         expected = f"{least}" if least == most else f"{least} to {most}"
         raise Refused(
-            f"runner {info.name} takes another number of reference clips",
+            f"runner {info.name} takes a different number of reference clips",
             where="/input/refs",
             found=clips,
             expected=expected,
@@ -255,7 +255,7 @@ def _require_weights(name: str, weights: Mapping[str, str], prepared: Sequence[P
     """Refuse a run that is to be adapted and is not; it would speak with another voice than the one asked for."""
     if options.adapted and not all(_is_adapted(ready.conditions) for ready in prepared):
         raise Refused(
-            f"{name} adapts nothing by what it was given",
+            f"{name} did not apply the adapted voice",
             where="/pins/adaptation",
             found=", ".join(weights) or "no weight file",
             expected="a delta that this runner takes",

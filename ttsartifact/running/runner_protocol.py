@@ -297,7 +297,7 @@ def loaded(name: str, group: str, kind: str) -> Any:
     try:
         return found[name].load()()
     except ImportError as error:
-        raise Unavailable(f"{kind} {name} cannot be loaded: {error}") from error
+        raise Unavailable(f"cannot load {kind} {name}: {error}") from error
 
 
 @contextmanager

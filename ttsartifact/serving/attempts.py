@@ -141,7 +141,7 @@ def read_attempts(path: str | os.PathLike[str]) -> list[Attempt]:
 
     with FileSource(path) as source:
         if source.size > _MOST_BYTES:
-            raise TooLarge("an attempts table of this size is not read", found=source.size, expected=_MOST_BYTES)
+            raise TooLarge("the attempts table is too large", found=source.size, expected=_MOST_BYTES)
     try:
         with pq.ParquetFile(os.fspath(path), page_checksum_verification=True) as file:
             _require_table(file, os.fspath(path))
@@ -181,7 +181,7 @@ def _require_table(file: Any, path: str) -> None:
         raise NotAnArtifact("this is not an attempts table", where=path, expected=f"the key {_KEY} in its footer")
     decoded = sum(held.row_group(group).total_byte_size for group in range(held.num_row_groups))
     if held.num_rows > _MOST_ROWS or decoded > _MOST_DECODED:
-        raise TooLarge("an attempts table of this size is not read", where=path, found=f"{held.num_rows} rows")
+        raise TooLarge("the attempts table is too large", where=path, found=f"{held.num_rows} rows")
 
 
 def _values(table: Any, name: str) -> list[Any]:

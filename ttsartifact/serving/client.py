@@ -1,7 +1,7 @@
 """Asks a speech server over HTTP and stamps what comes back as it is read from the socket.
 
 One event loop and one pool of connections serve all requests of a load. Environment variables name no proxy here, and
-no redirection is followed: what is measured is the server that was named.
+no redirection is followed: only the server that was named is measured.
 """
 
 from __future__ import annotations

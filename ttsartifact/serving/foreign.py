@@ -48,7 +48,7 @@ def imported(path: str | os.PathLike[str]) -> tuple[str, list[Attempt]]:
     for form, read in FORMS.items():
         if (rows := read(text, str(path))) is not None:
             return form, rows
-    raise Refused("this is no result that is read", where=str(path), expected=" or ".join(FORMS))
+    raise Refused("unknown form of a result", where=str(path), expected=" or ".join(FORMS))
 
 
 def missing_columns(rows: Sequence[Attempt]) -> list[str]:
@@ -139,7 +139,7 @@ def _sglang_rows(reader: csv.DictReader[str], where: str) -> Iterator[Attempt]:
             t_end_ns=_ns(_number(line["latency_s"], at)) if line["latency_s"] else None,
             audio_ns=_ns(_number(line["audio_duration_s"], at)) if done and line["audio_duration_s"] else None,
             status=Status.OK if done else Status.FAILED,
-            reason=(line.get("error") or "not told")[:_LONGEST_REASON] if not done else None,
+            reason=(line.get("error") or "not stated")[:_LONGEST_REASON] if not done else None,
             stated=json.dumps(told, ensure_ascii=False) if told else None,
         )
 

@@ -311,7 +311,7 @@ class _Talk:
         except (h11.RemoteProtocolError, h11.LocalProtocolError) as error:
             self._blind = True
             if self._heard is not None:
-                words = f"the answer is no HTTP/1.1: {error}" if data else _ENDED
+                words = f"the answer is not HTTP/1.1: {error}" if data else _ENDED
                 self._heard.exchange.close(t_ns, Status.BROKEN, words)
                 self._finish()
 

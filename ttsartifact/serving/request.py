@@ -79,7 +79,7 @@ def require_allowed(url: str, *, allow_net: bool, where: str) -> str:
         raise Refused("this is not the address of a server", where=where, found=url, expected="http://HOST:PORT/PATH")
     if not allow_net and not is_loopback(url):
         raise Refused(
-            "the server is on another machine, and the text would leave this one",
+            "the server is on a different machine, and the text would leave this one",
             where=where,
             found=parts.hostname,
             expected="localhost, or --allow-net",

@@ -52,7 +52,7 @@ def loads_of(
 ) -> tuple[Load, ...]:
     """Return the loads of a bench: a closed one for each number in flight, then an open one for each rate.
 
-    Raises Refused for a rate that is not positive, and where there is no load at all.
+    Raises Refused for a rate that is not positive, and where no load is given at all.
     """
     for rate in rates:
         if not 0.001 <= rate <= 1_000_000:
@@ -68,5 +68,5 @@ def loads_of(
         for rate in rates
     )
     if not closed + opened:
-        raise Refused("there is no load", where="--concurrency", expected="--concurrency 1,4,8 or --rate 2")
+        raise Refused("no load is given", where="--concurrency", expected="--concurrency 1,4,8 or --rate 2")
     return closed + opened

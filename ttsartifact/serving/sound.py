@@ -81,7 +81,7 @@ def _raw(exchange: Exchange, head: bytes, words: str | None) -> Delivered:
         if kind is not None and not kind.is_audio:
             raise Refused(f"the server sent {kind.name}", where="body", found=first_line(head), expected="audio")
         raise Refused(
-            "the server sent raw samples, and nobody says their format",
+            "the server sent raw samples, and their format is not stated",
             where="body",
             found=exchange.content_type or "no content type",
             expected="--pcm s16le:RATE:CHANNELS (OpenAI's own is s16le:24000:1)",
@@ -95,7 +95,7 @@ def _raw(exchange: Exchange, head: bytes, words: str | None) -> Delivered:
     with open(exchange.path, "rb") as file, open(path, "wb") as out:
         out.write(riff.header(wave, frames * wave.frame_bytes))
         _copy(file, out, frames * wave.frame_bytes)
-    note = f"{left} bytes behind the last whole frame were left out" if left else None
+    note = f"{left} bytes after the last whole frame were dropped" if left else None
     chunks = _chunk_log(exchange.reads, 0, wave.frame_bytes, frames)
     return Delivered(path=path, chunks=chunks, sample_rate_hz=wave.sample_rate_hz, is_raw=True, note=note)
 
@@ -120,7 +120,7 @@ def _joined(exchange: Exchange, wave: riff.WaveFormat) -> Delivered:
             out.write(b"\0")
         out.seek(0)
         out.write(riff.header(wave, frames * wave.frame_bytes))
-    note = "the server sent WAV files behind one another; their headers were taken off"
+    note = "the server sent several WAV files in a row; their headers were removed"
     return Delivered(path=path, chunks=chunks, sample_rate_hz=wave.sample_rate_hz, is_raw=False, note=note)
 
 

@@ -95,7 +95,7 @@ def summarise(
     rows = [row for table in tables for row in read_attempts(table)]
     held = {key: value for file in _sets(os.fspath(path)) for key, value in _runs(file).items()}
     if not rows and not held:
-        raise Refused("there is nothing to sum up", where=os.fspath(path), expected="runs, or an attempts table")
+        raise Refused("no runs to summarise", where=os.fspath(path), expected="runs, or an attempts table")
     requests = _joined(rows, held)
     groups: dict[tuple[Any, ...], list[_Request]] = {}
     for request in requests:

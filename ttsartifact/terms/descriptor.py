@@ -23,7 +23,7 @@ def absent(reason: str, detail: str | None = None) -> dict[str, Any]:
         `absent("unknown", "the server does not say")`
     """
     if reason not in REASONS:
-        raise ValueError(f"reason {reason!r} is none of {', '.join(REASONS)}")
+        raise ValueError(f"reason {reason!r} is not one of {', '.join(REASONS)}")
     return {"value": None, "reason": reason} | ({"detail": detail} if detail else {})
 
 

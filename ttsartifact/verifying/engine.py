@@ -252,7 +252,7 @@ class _Session:
         self.outcomes[rule.id] = outcome
         told = mismatches[:_MOST_TOLD]
         if len(mismatches) > _MOST_TOLD:
-            more = f"{len(mismatches) - _MOST_TOLD} more findings of this rule are not told one by one"
+            more = f"{len(mismatches) - _MOST_TOLD} more findings of this rule are not listed"
             told.append(Mismatch(where="", message=more, severity=mismatches[-1].severity))
         self.findings += [_finding(rule, outcome, mismatch, self.ignore.get(rule.id)) for mismatch in told]
         # A reason not to count a failure does not make the ground under the next question sound.

@@ -52,8 +52,8 @@ def explain(value: Any) -> list[Violation]:
     try:
         _collect(value, found)
     except _Enough:
-        # Of the whole: where the search ended nobody knows which other values hold, and no rule may rely on one.
-        found[""] = Violation(rule="SCH02", where="", message="more is wrong than is told apart")
+        # Reported for the whole document: the search stopped, so no rule may rely on any other value.
+        found[""] = Violation(rule="SCH02", where="", message="too many schema errors to list; the search stopped")
     finally:
         _asked.reset(asked)
     return [found[where] for where in sorted(found)]

@@ -58,7 +58,9 @@ def normal_form(evidence: Evidence) -> Iterator[Hint]:
     for where in ("/input/text/value", "/run/notes"):
         text = evidence.known(where)
         if isinstance(text, str) and not text.isascii() and not unicodedata.is_normalized("NFC", text):
-            yield Hint(id="CAN07", where=where, message="not in normal form NFC: the same words have another digest")
+            yield Hint(
+                id="CAN07", where=where, message="not in normal form NFC, so the same words can have a different digest"
+            )
         if isinstance(text, str) and (found := _CONTROL.search(text)):
             yield Hint(id="CAN07", where=where, found=f"U+{ord(found[0]):04X}", message="a control character in a text")
 
@@ -86,7 +88,9 @@ def clip_licence(evidence: Evidence) -> Iterator[Hint]:
     for where, entry in entries(evidence, "/input/refs"):
         origin = entry["origin"]
         if not is_absent(origin) and origin["kind"] != "synthetic" and not {"license", "consent"} & set(origin):
-            yield Hint(id="REF07", where=f"{where}/origin", message="neither licence nor consent of a voice is told")
+            yield Hint(
+                id="REF07", where=f"{where}/origin", message="neither a licence nor a consent is stated for this voice"
+            )
 
 
 @hint("TXT02")
@@ -210,7 +214,10 @@ def fine_sampling(evidence: Evidence) -> Iterator[Hint]:
     within = sum(start <= t_ns <= end for t_ns in telemetry.columns["t_ns"])
     if within < 10:
         yield Hint(
-            id="TEL13", where="trace/telemetry", found=f"{within} readings", message="few readings lie within the run"
+            id="TEL13",
+            where="trace/telemetry",
+            found=f"{within} readings",
+            message="fewer than 10 readings fall within the run",
         )
 
 

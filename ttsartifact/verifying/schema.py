@@ -126,13 +126,13 @@ def _trace_faults(name: str, trace: Any) -> list[Violation]:
         ]
     schema = _trace_schemas().get("channel" if name.startswith("channel/") else name)
     if schema is None or not isinstance(trace, dict):
-        return [_fault(where, "a trace of a name that the format does not know", found=name)]
+        return [_fault(where, "the format defines no trace of this name", found=name)]
     faults = [
         *_field_faults(where, trace, schema["properties"]),
         *(
             []
             if trace.get("trace") == name
-            else [_fault(f"{where}/trace", "the trace names another", trace.get("trace"), name)]
+            else [_fault(f"{where}/trace", "the trace names itself differently", trace.get("trace"), name)]
         ),
     ]
     columns = trace.get("columns")
@@ -150,7 +150,7 @@ def _trace_faults(name: str, trace: Any) -> list[Violation]:
         lengths = {key: len(column) for key, column in columns.items()}
         faults += [
             _fault(
-                f"{where}/columns/{key}", "a column has another length than the trace has rows", length, rows, "TEL01"
+                f"{where}/columns/{key}", "the column's length is not the trace's number of rows", length, rows, "TEL01"
             )
             for key, length in lengths.items()
             if length != rows

@@ -125,7 +125,7 @@ class KdaipStableTtsRunner:
     def stream(self) -> Iterator[bytes]:
         """Yield the PCM of each sentence; the run is then made once more and compared."""
         if self._speaker is None or self._reading is None or self._asked is None:
-            raise Refused("stream() was asked for before prepare()")
+            raise Refused("stream() was called before prepare()")
         from reference_runner.foreign.kdaip.speaking import Account
 
         account = Account()
@@ -157,7 +157,7 @@ def _asked(request: Request) -> Asked:
 
     parameters: Any = request.parameters
     if parameters["device"] == "cuda" and not torch.cuda.is_available():
-        raise DeviceUnavailable("CUDA was asked for and is not here", where="request.device")
+        raise DeviceUnavailable("CUDA was requested but is not available", where="request.device")
     seed = request.seeds.get("mel", 0)
     if not 0 <= seed < SEED_LIMIT:
         raise RequestError(f"a seed is within 0..2**64-1, got {seed}", where="/generation/seeds/0")
@@ -188,7 +188,7 @@ def _files(request: Request) -> tuple[WeightFile, WeightFile]:
         file = next((each for each in given if tensor in each.tensors), None)
         if file is None:
             raise CheckpointError(
-                f"none of the files holds the tensor {tensor}", where=", ".join(each.path.name for each in given)
+                f"no file holds the tensor {tensor}", where=", ".join(each.path.name for each in given)
             )
         where, stated = f"/generation/params/{parameter}", request.parameters[parameter]
         got = file.digest.removeprefix("sha256:")

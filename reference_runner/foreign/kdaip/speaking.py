@@ -122,7 +122,7 @@ class Speaker:
         account.add("mel", mel.cpu().numpy().astype("<f4").tobytes())
         samples: np.ndarray = self._vocoder(mel)[0].cpu().numpy()
         if not np.isfinite(samples).all():
-            raise CheckpointError("these weights give samples that are no finite numbers", where="/pins/vocoder")
+            raise CheckpointError("these weights produce samples that are not finite", where="/pins/vocoder")
         return samples
 
     @staticmethod
@@ -148,7 +148,7 @@ def read_text(text: str, phonemes: str) -> Reading:
 def _alignment(frames: np.ndarray, length_scale: float, account: Account) -> np.ndarray:
     """Return for every frame the symbol that it belongs to: each symbol's frames rounded up, then scaled."""
     if not np.isfinite(frames).all():
-        raise CheckpointError("these weights give durations that are no finite numbers", where="/pins/model")
+        raise CheckpointError("these weights produce durations that are not finite", where="/pins/model")
     whole = np.ceil(frames)
     account.margin = min(account.margin, float(np.abs(frames - np.rint(frames)).min()))
     # In float32, as the published model adds them up.

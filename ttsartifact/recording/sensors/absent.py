@@ -13,7 +13,7 @@ __all__ = ["Absent"]
 class Absent:
     """Nothing to read, for a reason that the artifact will carry."""
 
-    def __init__(self, reason: str = "no sensor was asked for") -> None:
+    def __init__(self, reason: str = "no sensor was requested") -> None:
         self._reason = reason
 
     def open(self) -> str | None:

@@ -57,7 +57,7 @@ class LineMeter:
             else:
                 _set_speed(self._file, self._baud)
         except (OSError, ImportError, ValueError, AttributeError) as error:
-            return f"the meter {os.path.basename(self._path)} cannot be read: {error}"
+            return f"cannot read the meter {os.path.basename(self._path)}: {error}"
         return None
 
     def devices(self) -> list[dict[str, Any]]:
@@ -78,7 +78,7 @@ class LineMeter:
             window_ns=0 if counter else None,
             scope=None,
         )
-        stated = {"device": descriptor.absent("not_applicable", "a meter beside the machine"), "latency_ns": period_ns}
+        stated = {"device": descriptor.absent("not_applicable", "a meter outside the machine"), "latency_ns": period_ns}
         return [channel(call, source="other", device=0, period_ns=period_ns) | stated]
 
     def read(self) -> Reading:

@@ -81,8 +81,8 @@ def drift(runs: Sequence[Placed]) -> Html:
     ordered = sorted(runs, key=lambda run: (run.submitted, run.session))
     drawn = [_lane(title, form, [(run.session, of(run)) for run in ordered]) for title, form, of in _MEASURES]
     words = (
-        "Runs in the order of submission; a rule stands where the session changes. For the eye: "
-        "`ttsa session` measures."
+        "Runs in the order of submission; a vertical line marks a new session. For viewing only; "
+        "`ttsa session` tests for changes."
     )
     return joined(element("p", words, class_="quiet"), *drawn)
 

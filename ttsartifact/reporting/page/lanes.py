@@ -122,7 +122,7 @@ def _pitch(sound: Sound, stretches: list[Stretch], axis: Axis) -> Lane | str:
     found = picture.fundamental(sound, picture.media_of(axis, stretches))
     voiced = np.flatnonzero(~np.isnan(found))
     if not len(voiced):
-        return "F0: nothing voiced was found"
+        return "F0: no voiced frame was found"
     low, high = picture.LOWEST_F0_HZ, picture.HIGHEST_F0_HZ
     share = np.log(found[voiced] / low) / np.log(high / low)
     places = (voiced + 0.5) * WIDTH / len(found)

@@ -83,7 +83,7 @@ def footer() -> Html:
 
     made: dict[str, Any] = tool()
     words = (
-        f"Written by {made['name']} {made['version']}. The page shows what it found when it was written; anybody can "
-        "write another page. Check the file itself: "
+        f"Written by {made['name']} {made['version']}. The page shows results from that time, and anyone can "
+        "write a different page. Check the file itself: "
     )
     return element("footer", words, element("code", "ttsa verify FILE --receipt LINE"), ".")

@@ -173,11 +173,11 @@ def times_of(run: Seen) -> Html:
         ("Load", at("/run/load"), "queue depth and concurrency, as the run states them"),
         ("Observer", at("/run/times/observer"), "where the times were taken"),
         ("Meaning of the first chunk", at("/run/times/t_first_token_semantics"), "what had been reached at that time"),
-        ("Included in the times", at("/run/times/includes"), "beside synthesis"),
+        ("Included in the times", at("/run/times/includes"), "in addition to synthesis"),
         ("First call, warm-up runs", [at("/run/times/first_call"), at("/run/times/warmup_runs")], "before this one"),
     )
     return table(
-        ("term", "value", "what it is"),
+        ("term", "value", "meaning"),
         [*rows, *((term, plain(value), what) for term, value, what in taken)],
         class_="times",
     )

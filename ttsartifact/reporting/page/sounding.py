@@ -50,7 +50,7 @@ def playable_of(artifact: Artifact, sound: Sound | None, beside: str) -> Playabl
         return Playable(source=None, words=f"{size} bytes of audio in a row of Parquet: too large for a page")
     return Playable(
         source=_address(artifact.where, beside),
-        words=f"{size} bytes of audio are not in the page: it plays the file that lies where it lay",
+        words=f"{size} bytes of audio are not in the page; it plays the file from its original place",
         is_linked=True,
     )
 

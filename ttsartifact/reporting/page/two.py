@@ -70,8 +70,13 @@ def _conditions(found: Diff) -> Html:
         for c in told["one_sided"]
     ]
     rows += [
-        (element("span", each.label, data_key="diff.untold", data_subject=each.pointer), "stated by neither", "", "")
-        for each in found.untold
+        (
+            element("span", each.label, data_key="diff.not_stated", data_subject=each.pointer),
+            "stated by neither",
+            "",
+            "",
+        )
+        for each in found.not_stated
     ]
     return (
         table(("condition", "how it differs", "a", "b"), rows) if rows else element("p", "No stated condition differs.")
@@ -122,7 +127,7 @@ def _difference(a: Seen, b: Seen) -> Html:
     """Return the difference of both spectrograms where one has a meaning."""
     title = element("h3", "Difference of the spectrograms")
     if a.sound is None or b.sound is None:
-        return joined(title, element("p", "Not drawn: one of the sounds cannot be decoded."))
+        return joined(title, element("p", "Not drawn: one file's audio cannot be decoded."))
     if a.sound.rate_hz != b.sound.rate_hz:
         rates = f"{a.sound.rate_hz} Hz and {b.sound.rate_hz} Hz"
         return joined(title, element("p", f"Not drawn: the sample rates differ, {rates}."))
@@ -140,7 +145,7 @@ def _difference(a: Seen, b: Seen) -> Html:
 def _audio(told: dict[str, Any]) -> Html:
     audio = told["audio"]
     if audio is None:
-        return element("p", f"The sounds could not be compared: {spoken(told['audio_lacks'])}.")
+        return element("p", f"The audio could not be compared: {spoken(told['audio_lacks'])}.")
     rows: list[tuple[object, ...]] = [
         (key.replace("_", " "), element("data", parts.plain(value), data_key=f"diff.audio.{key}", value=_exact(value)))
         for key, value in audio.items()
@@ -161,9 +166,7 @@ def _times(told: dict[str, Any]) -> Html:
         (f"taken otherwise: {each['label']}", *("not stated" if each[s] is None else stated(each[s]) for s in "ab"))
         for each in told["timing"]["observed"]
     ]
-    return joined(
-        table(("time", "a", "b"), rows), element("p", "One run each: neither file can say what a repeat would give.")
-    )
+    return joined(table(("time", "a", "b"), rows), element("p", "One run each: the spread of repeats is unknown."))
 
 
 def _quantity(key: str, each: dict[str, Any], side: str) -> Html:

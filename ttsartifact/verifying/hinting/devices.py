@@ -145,7 +145,7 @@ def _libraries(evidence: Evidence) -> Iterator[Hint]:
         if kind in wrong:
             yield _odd(f"{where}/version", tool["version"], f"a build that computes on no {kind}")
         elif build[2] and cuda is not None and not cuda.startswith(f"{build[2]}.{build[3]}"):
-            yield _odd(f"{where}/version", f"{tool['version']} beside CUDA {cuda}", "built for another CUDA")
+            yield _odd(f"{where}/version", f"{tool['version']} with CUDA {cuda}", "built for a different CUDA version")
     yield from _drivers(evidence, cuda)
 
 
@@ -190,4 +190,4 @@ def _repeats(evidence: Evidence, where: str, key: str, value: Any) -> Iterator[H
         said = {"text": (evidence.known("/input/text/value"), value)}
     for name, (stated, given) in said.items():
         if stated is not None and given is not None and stated != given:
-            yield Hint(id="ENV13", where=where, found=given, message=f"the run states another {name}")
+            yield Hint(id="ENV13", where=where, found=given, message=f"the run states a different {name}")

@@ -83,4 +83,6 @@ def _alike(one: str, other: str) -> bool:
 
 
 def _another(where: str, found: str, expected: str) -> Hint:
-    return Hint(id="PIN23", where=where, found=f"{found} beside {expected}", message="one thing in two versions")
+    return Hint(
+        id="PIN23", where=where, found=f"{found} and {expected}", message="two versions are stated for one component"
+    )

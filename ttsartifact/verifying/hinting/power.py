@@ -42,7 +42,7 @@ def energy_of_power(evidence: Evidence) -> Iterator[Hint]:
             id="TEL20",
             where="trace/telemetry/columns/energy_mj",
             found=f"{counted} mJ counted, {made_mj} mJ by the power",
-            message="the counter and the power tell two energies",
+            message="the energy counter and the power readings disagree",
         )
 
 
@@ -58,8 +58,13 @@ def load_at_limit(evidence: Evidence) -> Iterator[Hint]:
     within = [start <= t <= end for t in telemetry.columns["t_ns"]]
     power, used, clock = (_held(telemetry.columns[key], within) for key in ("power_mw", "util_gpu_pct", "clock_mhz"))
     if evidence.known("/generation/device") == "cpu" and len(used) >= _FEW and sum(used) >= _BUSY_PERCENT * len(used):
-        where, found = "/generation/device", f"cpu, beside a device in use for {sum(used) // len(used)} %"
-        yield Hint(id="TEL21", where=where, found=found, message="an accelerator worked while the CPU is said to have")
+        where, found = "/generation/device", f"cpu, while a device was in use for {sum(used) // len(used)} %"
+        yield Hint(
+            id="TEL21",
+            where=where,
+            found=found,
+            message="an accelerator was busy although the run states the CPU as its device",
+        )
     lowest = min((reading for reading in telemetry.columns["power_mw"] if reading is not None), default=0)
     hot = len(power) >= _FEW and sum(power) >= len(power) * min(limit * _NEAR_LIMIT_PERCENT // 100, 2 * lowest)
     if hot and len(used) >= _FEW and not any(used):
@@ -69,7 +74,7 @@ def load_at_limit(evidence: Evidence) -> Iterator[Hint]:
     if hot and len(clock) >= _FEW and not is_absent(most) and max(clock) * 4 < most:
         where, found = "trace/telemetry/columns/clock_mhz", f"at most {max(clock)} of {most} MHz"
         yield Hint(
-            id="TEL21", where=where, found=found, message="the device drew the power of work and was hardly clocked"
+            id="TEL21", where=where, found=found, message="the device drew the power of a busy device at a low clock"
         )
 
 

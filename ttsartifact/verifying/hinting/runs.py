@@ -50,7 +50,12 @@ def dated_id(evidence: Evidence) -> Iterator[Hint]:
     made = _made_ns(run_id)
     if began is not None and made is not None and abs(made - from_utc(began)) > _DAY_NS:
         days = abs(made - from_utc(began)) // _DAY_NS
-        yield Hint(id="CLK12", where="/run/run_id", found=f"{days} days apart", message="the id is of another day")
+        yield Hint(
+            id="CLK12",
+            where="/run/run_id",
+            found=f"{days} days apart",
+            message="the run id's timestamp does not match the run's date",
+        )
 
 
 @hint("CLK13")
@@ -64,9 +69,16 @@ def sound_sync(evidence: Evidence) -> Iterator[Hint]:
         if not is_absent(estimated) and not is_absent(greatest) and estimated > greatest:
             yield Hint(id="CLK13", where=f"{where}/sync", found=estimated, message="the error is beyond its greatest")
         if not is_absent(greatest) and greatest == 0:
-            yield Hint(id="CLK13", where=f"{where}/sync/max_error_ns", found=0, message="no clock is exact")
+            yield Hint(
+                id="CLK13", where=f"{where}/sync/max_error_ns", found=0, message="a clock error of 0 is not plausible"
+            )
         if sync["source"] == "none" and sync["synced"] is True:
-            yield Hint(id="CLK13", where=f"{where}/sync/synced", found=True, message="set, and by nothing")
+            yield Hint(
+                id="CLK13",
+                where=f"{where}/sync/synced",
+                found=True,
+                message="the clock is stated as synchronised without a source",
+            )
 
 
 @hint("TIM11")
@@ -79,9 +91,19 @@ def bounded_load(evidence: Evidence) -> Iterator[Hint]:
             yield Hint(id="TIM11", where=f"/run/load/{key}", found=found, message="more than may run at once")
     includes, observer = evidence.known("/run/times/includes"), evidence.known("/run/times/observer")
     if evidence.known("/run/times/first_call") is False and {"process_start", "model_load"} & set(includes):
-        yield Hint(id="TIM11", where="/run/times/includes", found=includes, message="a later call began anew")
+        yield Hint(
+            id="TIM11",
+            where="/run/times/includes",
+            found=includes,
+            message="a later call cannot include process start or model load",
+        )
     if observer == "in_process" and "network" in includes:
-        yield Hint(id="TIM11", where="/run/times/includes", found="network", message="no network lies in a process")
+        yield Hint(
+            id="TIM11",
+            where="/run/times/includes",
+            found="network",
+            message="times observed in the process cannot include the network",
+        )
     semantics = evidence.known("/run/times/t_first_token_semantics")
     if (semantics == "device" and evidence.known("/generation/device") == "cpu") or (
         semantics == "socket" and observer == "in_process"
@@ -105,9 +127,9 @@ def logged_imperfection(evidence: Evidence) -> Iterator[Hint]:
     plan = evidence.known("/imperfection")
     planned = isinstance(plan, dict) and any(layer["enabled"] for layer in plan["layers"])
     if planned and not logged:
-        yield Hint(id="IMP13", where="/traces", message="a layer is enabled, and nothing says what it did")
+        yield Hint(id="IMP13", where="/traces", message="a layer is enabled, but no event log says what it did")
     if logged and not planned:
-        yield Hint(id="IMP13", where="/imperfection", message="events are logged of a run that had none planned")
+        yield Hint(id="IMP13", where="/imperfection", message="events are logged, but no layer is planned")
 
 
 @hint("HSH21")

@@ -28,7 +28,9 @@ def audible(evidence: Evidence) -> Iterator[Hint]:
     subtype = evidence.known("/audio/subtype")
     pcm = evidence.pcm_opening if subtype in _WIDTHS else b""
     if len(set(pcm[:4096])) > 1 and _below_a_step(pcm[: len(pcm) // 12 * 12], subtype):
-        yield Hint(id="AUD19", where="/audio", found="less than 1 LSB of 16 bits", message="nothing that anybody hears")
+        yield Hint(
+            id="AUD19", where="/audio", found="less than 1 LSB of 16 bits", message="the audio is too quiet to be heard"
+        )
 
 
 @hint("AUD16")
@@ -84,7 +86,12 @@ def encoder_of_the_stream(evidence: Evidence) -> Iterator[Hint]:
         seen = tag[2].decode()
         if not (version.startswith(seen) or seen.startswith(version)):
             found = f"{tag[1].decode()} {seen}, {version} stated"
-            yield Hint(id="AUD18", where="/audio/encoder/version", found=found, message="the stream names another")
+            yield Hint(
+                id="AUD18",
+                where="/audio/encoder/version",
+                found=found,
+                message="the stream names a different encoder version",
+            )
     yield from _flac_level(encoder.get("level"), encoder["name"], head)
 
 

@@ -87,7 +87,10 @@ def true_codec(evidence: Evidence) -> Answer:
     if stated != seen:
         return [
             Mismatch(
-                where="/audio/codec", found=stated, expected=seen, message="the file's first bytes are another codec's"
+                where="/audio/codec",
+                found=stated,
+                expected=seen,
+                message="the file's first bytes belong to a different codec",
             )
         ]
     if media_type == CODECS[seen].media_type:
@@ -97,7 +100,7 @@ def true_codec(evidence: Evidence) -> Answer:
             where="/audio/media_type",
             found=media_type,
             expected=CODECS[seen].media_type,
-            message="the media type is another codec's",
+            message="the media type belongs to a different codec",
         )
     ]
 
@@ -213,7 +216,7 @@ def _compared(evidence: Evidence, rule_id: str, keys: tuple[str, ...]) -> list[M
             where=f"/audio/{key}",
             found="absent" if (stated := evidence.known(f"/audio/{key}")) is None else stated,
             expected="absent" if seen[key] is None else seen[key],
-            message="the file says another thing of itself",
+            message="the file's own header disagrees",
         )
         for key in keys
         if evidence.known(f"/audio/{key}") != seen[key]

@@ -91,7 +91,7 @@ def live_log(evidence: Evidence) -> Answer:
             where="trace/chunks/columns/t_ns",
             found=f"{log.rows} chunks at t = {log.columns['t_ns'][0]}",
             expected="the times at which they arrived",
-            message="the log was written after the fact, or nothing streamed",
+            message="all chunks have one arrival time: the log was written afterwards, or nothing was streamed",
         )
     ]
 
@@ -128,8 +128,8 @@ def chunks_of_a_stream(evidence: Evidence) -> Answer:
     return [
         Mismatch(
             where="/run/times/streaming",
-            found=f"false, beside chunks of {moments} different times",
+            found=f"false, with chunks at {moments} different times",
             expected="true, or one time",
-            message="audio that arrived little by little was streamed",
+            message="chunks arrived at different times, so the audio was streamed",
         )
     ]

@@ -112,9 +112,9 @@ def agreeing_offsets(evidence: Evidence) -> Answer:
             faults.append(
                 Mismatch(
                     where="/timebase/origin/utc",
-                    found=f"{gap} ns beside the snapshot at t = {utc[0].t_ns}",
+                    found=f"{gap} ns from the snapshot at t = {utc[0].t_ns}",
                     expected=f"at most {allowed} ns",
-                    message="the origin and the first snapshot tell two times",
+                    message="the origin and the first snapshot disagree on UTC",
                 )
             )
     return faults if asked else NotApplicable("no two readings of one clock")
@@ -130,7 +130,7 @@ def synchronised_clock(evidence: Evidence) -> Answer:
             where=f"{where}/sync/synced",
             found=evidence.known(f"{where}/sync/synced"),
             expected=True,
-            message="alignment with UTC is claimed of a clock that nobody set",
+            message="alignment with UTC is claimed, but the clock is not synchronised",
         )
         for where, clock in entries(evidence, "/timebase/clocks")
         if clock["id"] in used and evidence.known(f"{where}/sync/synced") is not True
@@ -179,7 +179,7 @@ def defined_clocks(evidence: Evidence) -> Answer:
             where=where,
             found=name,
             expected=f"one of {', '.join(sorted(defined))}",
-            message="nothing is known of this clock",
+            message="this clock is not defined in /timebase/clocks",
         )
         for where, name in _named_clocks(evidence)
         if name not in defined

@@ -24,7 +24,7 @@ _ONE_RUN = "the other runs of the data set: this is one alone"
 @rule("CLM01")
 def backed_claims(evidence: Evidence) -> Answer:
     if not evidence.profiles:
-        return NotApplicable("nothing is claimed beside the level")
+        return NotApplicable("no profile is claimed")
     faults = []
     for name in evidence.profiles:
         profile = profiles()[name]
@@ -47,8 +47,8 @@ def backed_claims(evidence: Evidence) -> Answer:
             Mismatch(
                 where="/claims",
                 found=f"{key} does not apply",
-                expected="that it is asked, and holds",
-                message=f"the profile {name} rests on {key}",
+                expected="that it applies and passes",
+                message=f"the profile {name} depends on {key}",
             )
             for key in profile.rules
             if evidence.outcomes.get(key) == Outcome.NOT_APPLICABLE and key not in _unasked(evidence)
@@ -82,7 +82,7 @@ def metered_power(evidence: Evidence) -> Answer:
             where="/channels",
             found=f"no external meter with readings, {updates} updates of an energy counter within the run",
             expected=f"an external meter{counter}",
-            message=f"{asked[0]} is claimed on the word of the device itself",
+            message=f"{asked[0]} is claimed without an independent measurement of energy",
         )
     ]
 
@@ -118,14 +118,16 @@ def traced_prosody(evidence: Evidence) -> Answer:
     clips = [(where, entry) for where, entry in entries(evidence, "/input/refs") if entry["role"] == "prosody"]
     if not clips:
         return [
-            Mismatch(where="/input/refs", found="no clip of role prosody", message="nothing that prosody came from")
+            Mismatch(
+                where="/input/refs", found="no clip of role prosody", message="the run names no source of its prosody"
+            )
         ]
     return [
         Mismatch(
             where=f"{where}/{key}",
             found="absent",
             expected="a value",
-            message="where the prosody came from is not told",
+            message="the origin of the prosody clip is not stated",
         )
         for where, entry in clips
         for key in ("segment", "fed", "alignment")
@@ -168,7 +170,7 @@ def equal_but_for_factors(evidence: Evidence) -> Answer:
                 where="/run/comparison/id",
                 found=f"{len(sides)} run of comparison {name}",
                 expected=f"at least {needed}",
-                message="there is nothing to compare with",
+                message="the comparison has too few runs",
             )
         ]
     first = siblings.conditions[sides[0].row]
@@ -176,7 +178,7 @@ def equal_but_for_factors(evidence: Evidence) -> Answer:
     return [
         Mismatch(
             where=pointer,
-            found=f"another value than {sides[0].name} has",
+            found=f"a value different from that of {sides[0].name}",
             expected="the same, or a factor of the comparison",
             message="a condition that confounds the comparison",
         )

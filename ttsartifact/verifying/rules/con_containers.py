@@ -134,7 +134,9 @@ def true_statistics(evidence: Evidence) -> Answer:
             found=place.found,
             expected=place.expected,
             severity=None if place.checked else Severity.WARN,
-            message="" if place.checked else "the file says something of its rows that is not checked here",
+            message=""
+            if place.checked
+            else "the file states something about its rows that this verifier does not check",
         )
         for place in file.contradictions(evidence.artifact.row or 0)
     ]

@@ -36,7 +36,7 @@ def _read_by_another(evidence: Evidence, device: str) -> Iterator[Mismatch]:
                 where=f"{where}/source",
                 found=f"nvml, of a run on {device}",
                 expected="a sensor of the device that computed",
-                message=f"{channel['name']} was read from an NVIDIA device, and another kind computed",
+                message=f"{channel['name']} was read from an NVIDIA device, but a different kind of device computed",
             )
 
 
@@ -62,6 +62,6 @@ def _on_no_such_system(evidence: Evidence, device: str) -> Iterator[Mismatch]:
         yield Mismatch(
             where="/env/os/name",
             found=system,
-            expected="macOS" if device == "mps" else "another system than Apple's",
+            expected="macOS" if device == "mps" else "a system other than Apple's",
             message=f"{device} does not exist on this system",
         )

@@ -18,7 +18,7 @@ _REPEATING_CLASSES = frozenset({"bitwise", "same_device"})
 @rule("ENV01")
 def known_software(evidence: Evidence) -> Answer:
     if not claims_level(evidence, "L3"):
-        return NotApplicable("asked from L3 on")
+        return NotApplicable("applies from L3 on")
     wanted = ["/env/os/version", "/env/os/kernel", "/env/os/libc"]
     if evidence.known("/generation/device") not in {None, "cpu"}:
         wanted += ["/env/runtime", *(f"{where}/driver" for where, _ in entries(evidence, "/env/devices"))]
@@ -64,7 +64,7 @@ def backed_determinism(evidence: Evidence) -> Answer:
                     where="/generation/seeds",
                     found=seeds["reason"],
                     expected="every stage's seed, or not_applicable",
-                    message=f"a {expected} repeat is expected of seeds that nobody knows",
+                    message=f"a {expected} repeat is expected, but the seeds are not stated",
                     severity=Severity.WARN,
                 )
             )
@@ -74,7 +74,7 @@ def backed_determinism(evidence: Evidence) -> Answer:
                 where=f"{where}/effective",
                 found=seed["effective"]["reason"],
                 expected="the seed as the engine saw it",
-                message=f"a {expected} repeat is expected of a seed that nobody knows",
+                message=f"a {expected} repeat is expected, but the seed is not stated",
             )
             for where, seed in entries(evidence, "/generation/seeds")
             if is_unknown(seed["effective"]) and is_absent(seed["requested"])
@@ -132,7 +132,7 @@ def recorded_overrides(evidence: Evidence) -> Answer:
                 where=f"{where}/effective",
                 found=effective,
                 expected=f"{asked}, as requested, or a variable in /env/variables that says otherwise",
-                message=f"nothing recorded explains the seed of stage {seed['stage']}",
+                message=f"no recorded condition explains the effective seed of stage {seed['stage']}",
             )
         )
     return faults

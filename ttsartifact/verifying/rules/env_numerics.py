@@ -40,7 +40,9 @@ def backed_exactness(evidence: Evidence) -> Answer:
 def agreeing_parameters(evidence: Evidence) -> Answer:
     params = evidence.at("/generation/params")  # parameters of the names that an absence has are parameters
     faults = [*_repeated(evidence, params), *_flagged(evidence), *_overridden(evidence)]
-    return faults if faults or params or variables(evidence) else NotApplicable("nothing repeats a field")
+    return (
+        faults if faults or params or variables(evidence) else NotApplicable("no parameter or variable repeats a field")
+    )
 
 
 def variables(evidence: Evidence) -> dict[str, str]:
@@ -86,7 +88,7 @@ def _repeated(evidence: Evidence, params: dict[str, Any]) -> Iterator[Mismatch]:
                 where=f"/generation/params/{key}",
                 found=value,
                 expected=stated,
-                message="the parameter and the field tell two runs",
+                message="the parameter and the field disagree",
             )
 
 
@@ -137,7 +139,7 @@ def _flagged(evidence: Evidence) -> Iterator[Mismatch]:
                 where=f"/generation/determinism/flags/{place}",
                 found=flag,
                 expected=f"{str(tf32).lower()}, as /generation/precision/tf32",
-                message="the flag and the precision tell two arithmetics",
+                message="the flag and /generation/precision disagree",
             )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ttsartifact.gating.metrics import GatedRun
     from ttsartifact.verifying.evidence import Evidence
 
-_NO_GATE = NotApplicable("no gate was asked")
+_NO_GATE = NotApplicable("the run has no gate")
 
 
 @rule("GAT01")
@@ -52,7 +52,11 @@ def recomputed_decision(evidence: Evidence) -> Answer:
     if stated == _failed(evidence):
         return []
     if stated == _failed(evidence, other_side=True):
-        return [_decided_otherwise(evidence, "a value on its threshold was decided by another operator than is stated")]
+        return [
+            _decided_otherwise(
+                evidence, "a value equal to its threshold was decided by an operator other than the one stated"
+            )
+        ]
     return [_decided_otherwise(evidence, "the decision does not follow from the inputs")]
 
 
@@ -65,7 +69,7 @@ def pinned_inputs(evidence: Evidence) -> Answer:
     for where, entry in entries(evidence, "/gate/inputs"):
         once = (entry["metric"], entry["operator"])
         if once in seen:
-            faults.append(Mismatch(where=f"{where}/metric", found=entry["metric"], message="an input stands twice"))
+            faults.append(Mismatch(where=f"{where}/metric", found=entry["metric"], message="an input is listed twice"))
         seen.add(once)
         faults += [
             fault
@@ -114,8 +118,8 @@ def deterministic_policy(evidence: Evidence) -> Answer:
         Mismatch(
             where=f"{where}/source",
             found=entry["source"],
-            expected="something that answers the same again",
-            message="an input that nobody can repeat",
+            expected="a source that gives the same value when asked again",
+            message="the input cannot be reproduced",
         )
         for where, entry in entries(evidence, "/gate/inputs")
         if entry["source"].partition("@")[0].lower() in _spec.load_json("registry/lists.json")["unrepeatable"]
@@ -218,7 +222,7 @@ def _source_fault(evidence: Evidence, where: str, entry: dict[str, Any]) -> Mism
         where=f"{where}/source",
         found=source,
         expected="a JSON pointer, or name@version",
-        message=f"nothing says exactly what measured {entry['metric']}",
+        message=f"the tool that measured {entry['metric']} is not identified exactly",
     )
 
 
@@ -235,7 +239,7 @@ def _score_fault(evidence: Evidence, where: str, entry: dict[str, Any]) -> Misma
         and evidence.known("/gate/policy/spec") is not None
         and (repeats is None or "spread_milli" not in entry)
     ):
-        message = f"nothing says how far the score {entry['metric']} changes when it is measured again"
+        message = f"the spread of repeated measurements of {entry['metric']} is not stated"
         return Mismatch(where=where, found="one value", expected="spread_milli and repeats_milli", message=message)
     return None
 
@@ -249,6 +253,6 @@ def _counted(stated: dict[str, int], judged: list[int | None]) -> list[Mismatch]
             where="/gate/set",
             found=f"{stated['submitted']} submitted, {stated['failed']} of them failed",
             expected=f"{len(judged)} submitted, {failed} of them failed, as in the data set",
-            message="the set is not complete: what was left out makes the rest look better",
+            message="the counts differ from those of the data set: runs may have been left out",
         )
     ]

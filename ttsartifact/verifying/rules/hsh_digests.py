@@ -142,7 +142,7 @@ def text_digest(evidence: Evidence) -> Answer:
     found = []
     for where, data in held:
         read = _in_form(data, form)
-        found += compared(where, digest.of(read), stated, "the text has another digest than /input/text/digest")
+        found += compared(where, digest.of(read), stated, "the text's digest is not /input/text/digest")
     if embedded is not None:
         size = len(_in_form(held[0][1], form))
         found += compared("/input/text/size", size, evidence.known("/input/text/size"))
@@ -258,7 +258,9 @@ def coded_digest(evidence: Evidence) -> Answer:
     if stated is None:
         return NotApplicable("no digest of coded frames is stated")
     if codec != "mp3":
-        return [Mismatch(where="/audio/coded", found="a digest", expected="absent; only an MP3 has tags beside frames")]
+        return [
+            Mismatch(where="/audio/coded", found="a digest", expected="absent; only an MP3 has tags next to its frames")
+        ]
     found = evidence.coded_digest
     if found is None:
         return Unverifiable("needs the frames to be walked")
@@ -276,7 +278,7 @@ def digest_roles(evidence: Evidence) -> Answer:
                 Mismatch(
                     where=where,
                     found=f"the digest of {other_where}",
-                    expected=f"another one: {role} is no {other_role}",
+                    expected=f"a different digest: {role} and {other_role} are different files",
                 )
             )
     return found

@@ -34,7 +34,11 @@ def agreeing_stages(evidence: Evidence) -> Answer:
     for place, (where, entry) in enumerate(entries(evidence, "/generation/stages")):
         twins = _twins(evidence, entry["stage"]) if place == list(stated).index(entry["stage"]) else []
         if twins and entry["digest"] not in twins:
-            faults.append(_apart(where, entry["stage"], entry["digest"], twins, "the run states another digest"))
+            faults.append(
+                _apart(
+                    where, entry["stage"], entry["digest"], twins, "the run states a different digest for this stage"
+                )
+            )
     return faults + list(_extended(evidence, stated))
 
 
@@ -44,7 +48,7 @@ def recorded_framing(evidence: Evidence) -> Answer:
     if framing is None:
         return NotApplicable("no framing is stated")
     if wave is None:
-        return NotApplicable("the audio is no WAV, and its framing holds nothing")
+        return NotApplicable("the audio is not a WAV file, so it has no framing")
     start, end = wave.bare_pcm
     whole = JoinedSource(evidence.artifact.audio)
     sides = {"head": (0, start), "tail": (end, whole.size - end)}
@@ -53,7 +57,7 @@ def recorded_framing(evidence: Evidence) -> Answer:
             where=f"/audio/framing/{side}",
             found=f"{len(framing[side]) * 3 // 4} bytes or fewer",
             expected=f"the {length} bytes {'before' if side == 'head' else 'behind'} the PCM",
-            message="the framing is not the file's: a stripped copy would be made into another one",
+            message="the framing does not match the file, so a stripped copy could not be restored to it",
         )
         for side, (at, length) in sides.items()
         if len(framing[side]) != (length + 2) // 3 * 4
@@ -123,7 +127,7 @@ def _extended(evidence: Evidence, stated: dict[str, str]) -> Iterator[Mismatch]:
             stage = extension["stations"].get(station.get("station")) if isinstance(station, dict) else None
             if stage in stated and station.get("output_digest") != stated[stage]:
                 where = f"/ext/{extension['name']}/stations/{place}/output_digest"
-                message = "the extension tells it otherwise"
+                message = "the extension states a different digest for this stage"
                 yield _apart(where, stage, station.get("output_digest"), [stated[stage]], message)
 
 

@@ -23,7 +23,7 @@ FRAME_STAGES = frozenset({"mel", "vocoder_state"})
 PHONE_STAGES = frozenset({"duration", "prosody_tokens"})
 AFTER_PCM = frozenset({"codec", "transport"})
 _CLIP_KINDS = frozenset({"breath", "filled_pause", "interjection"})
-NONE = NotApplicable("nothing was made imperfect on purpose")
+NONE = NotApplicable("the run has no deliberate imperfection")
 
 
 @rule("IMP01")
@@ -36,7 +36,7 @@ def said_imperfection(evidence: Evidence) -> Answer:
             where="/imperfection/layers",
             found="no enabled layer",
             expected="none, or a layer in force",
-            message="a parameter set that does nothing",
+            message="imperfection parameters are stated, but no layer is enabled",
         )
     ]
 
@@ -103,7 +103,7 @@ def digested_clips(evidence: Evidence) -> Answer:
             where=f"{where}/clips",
             found="no digest",
             expected="the digest of each clip that may be inserted",
-            message=f"nothing says which {layer['kind']} was inserted",
+            message=f"the clips from which a {layer['kind']} may be inserted are not stated",
         )
         for where, layer in layers
         if layer["enabled"] and layer["stage"] == "pcm" and layer["kind"] in _CLIP_KINDS and not layer.get("clips")

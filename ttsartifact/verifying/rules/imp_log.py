@@ -62,7 +62,7 @@ def _strange_place(evidence: Evidence, row: int, place: int, log: Trace) -> Mism
     index, found = log.columns["opp_index"][row], log.columns["out_start"][row]
     if (found, log.columns["out_end"][row]) == (index * hop, (index + 1) * hop):
         return None
-    return at_row(row, "out_start", found, index * hop, "the event does not lie on its frame")
+    return at_row(row, "out_start", found, index * hop, "the event does not match its frame")
 
 
 @rule("IMP06")
@@ -99,7 +99,7 @@ def replayed_draws(evidence: Evidence) -> Answer:
                     where="trace/imperfection",
                     found=f"no row of layer {place}",
                     expected="a row for every opportunity",
-                    message=f"layer {layer['id']} is in force, and nothing says what it did",
+                    message=f"layer {layer['id']} is enabled, but no event log says what it did",
                 )
             )
         indices = [log.columns["opp_index"][row] for row in rows]
@@ -151,7 +151,7 @@ def _replayed(seed: str, layer: dict[str, Any], log: Trace, rows: list[int]) -> 
         return
     for row, (u, fires) in zip(rows, schedule(seed, layer, len(rows)), strict=True):
         if told and drawn[0][row] != u:
-            yield at_row(row, "u", drawn[0][row], u, f"seed and stream {layer['id']}/fire give another draw")
+            yield at_row(row, "u", drawn[0][row], u, f"seed and stream {layer['id']}/fire give a different draw")
             return
         if drawn[1][row] != fires:
             yield at_row(row, "fired", drawn[1][row], int(fires), "the draw decides otherwise")

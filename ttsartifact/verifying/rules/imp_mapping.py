@@ -46,12 +46,12 @@ def mapped_media_time(evidence: Evidence) -> Answer:
     if log_of(evidence) is None or not any(
         layer["stage"] == "pcm" and layer["enabled"] for _, layer in layers_of(evidence)
     ):
-        return NotApplicable("nothing was changed after the vocoder, or nothing is logged")
+        return NotApplicable("no layer of stage pcm is enabled, or no event of it is logged")
     shift, end = 0, 0
     for row, source, out in events:
         if None in source or None in out:
             column = "src_start" if None in source else "out_start"
-            return [at_row(row, column, None, "the frames", "an event after the vocoder does not say where it lies")]
+            return [at_row(row, column, None, "the frames", "an event after the vocoder has no position")]
         if out[0] < end:
             return [at_row(row, "out_start", out[0], f"at least {end}", "two events claim the same frames")]
         if out[0] - source[0] != shift:

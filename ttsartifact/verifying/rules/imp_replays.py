@@ -33,7 +33,7 @@ def replayed_samples(evidence: Evidence) -> Answer:
     if not ours or log is None:
         return NotApplicable("no layer of method ttsa-pcm/1, or no log")
     if any(place not in ours and layer["stage"] == "pcm" and layer["enabled"] for place, layer in enumerate(layers)):
-        return NotApplicable("a layer of stage pcm was applied in another way")
+        return NotApplicable("a layer of stage pcm was applied with a different method")
     found = _integer_pcm(evidence)
     if isinstance(found, (NotApplicable, Unverifiable)):
         return found
@@ -98,7 +98,7 @@ def _strange_packets(evidence: Evidence, ours: list[tuple[int, dict[str, Any]]],
         message = "the packets are not in the file"
         return Mismatch(where="/traces", found="no trace packets", expected="the packets", message=message)
     if any(entry != place for entry in held.columns["layer"]):
-        return Mismatch(where="trace/packets/columns/layer", found="another layer", expected=place)
+        return Mismatch(where="trace/packets/columns/layer", found="a different layer", expected=place)
     if wave is None or (wave.format.subtype, wave.format.sample_rate_hz) != ("pcm_s16", 48_000):
         message = "packets give 16-bit PCM at 48 kHz"
         return Mismatch(where="/audio", found=evidence.known("/audio/subtype"), expected="pcm_s16", message=message)
@@ -123,7 +123,7 @@ def _other_length(frames: int, rate_hz: int, clean: int) -> list[Mismatch]:
     expected = clean * 48_000 // rate_hz
     if frames == expected:
         return []
-    message = "the packets are of a sound of another length"
+    message = "the packets decode to a different number of frames"
     return [Mismatch(where="/audio/frames", found=frames, expected=expected, message=message)]
 
 
@@ -185,10 +185,10 @@ def _clips_within(audio: bytes, sound: PcmFormat, rows: list[dict[str, Any]]) ->
 
 def _first_difference(rows: list[dict[str, Any]], expected: list[dict[str, Any]], log: Trace) -> list[Mismatch]:
     if len(rows) != len(expected):
-        message = "the plan has another number of opportunities"
+        message = "the log does not have one row per opportunity of the plan"
         return [Mismatch(where="trace/imperfection", found=len(rows), expected=len(expected), message=message)]
     for place, (row, made) in enumerate(zip(rows, expected, strict=True)):
         for column in log.columns:
             if column != "conf_milli" and row[column] != made[column]:
-                return [at_row(place, column, row[column], made[column], "the plan gives another event")]
+                return [at_row(place, column, row[column], made[column], "the plan gives a different event")]
     return []

@@ -20,7 +20,7 @@ __all__: list[str] = []
 def registered_before(evidence: Evidence) -> Answer:
     stated = evidence.known("/run/preregistered")
     if stated is None:
-        return NotApplicable("nothing was registered before the run")
+        return NotApplicable("the run states no registration")
     proofs = _proofs(evidence)
     own = next((proof for proof in proofs if _names(proof, evidence.artifact.artifact_id)), None)
     faults, unknown = [], []
@@ -28,7 +28,7 @@ def registered_before(evidence: Evidence) -> Answer:
         where = f"/run/preregistered/{place}"
         proof = next((proof for proof in proofs if _names(proof, wanted)), None)
         if proof is None:
-            faults.append(Mismatch(where=where, found="no proof", message="nothing shows when it was registered"))
+            faults.append(Mismatch(where=where, found="no proof", message="no proof shows when it was registered"))
         elif own is not None and _index(proof) >= _index(own) and _origin(proof) == _origin(own):
             faults.append(
                 Mismatch(
@@ -56,9 +56,9 @@ def history_kept(evidence: Evidence) -> Answer:
         return [
             Mismatch(
                 where=given.part,
-                found=f"another root over the first {given.proof.checkpoint.size} entries",
+                found=f"a different root over the first {given.proof.checkpoint.size} entries",
                 expected="the root of the proof's checkpoint",
-                message="the log was rewritten since the proof was made, or is another log",
+                message="the log was rewritten after the proof was made, or it is a different log",
             )
             for given in proofs
             if given.proof is not None and not evidence.log.commits_to(given.proof.checkpoint)

@@ -88,7 +88,7 @@ def hard_binding(evidence: Evidence) -> Answer:
 def detector_agrees(evidence: Evidence) -> Answer:
     asked = [(where, entry["detector"]) for where, entry in _entries(evidence) if not is_absent(entry["detector"])]
     if not asked:
-        return NotApplicable("no detector was asked")
+        return NotApplicable("no detector was run")
     return [mismatch for where, detector in asked for mismatch in _contradictions(f"{where}/detector", detector)]
 
 

@@ -28,7 +28,7 @@ def pinned_adaptation(evidence: Evidence) -> Answer:
     adaptation, mode = evidence.at("/pins/adaptation"), evidence.known("/input/mode")
     if is_absent(adaptation):
         if mode != "adapted":
-            return NotApplicable("nothing was adapted")
+            return NotApplicable("the run uses no adaptation")
         if is_unknown(adaptation) and not claims_level(evidence, "L3"):
             return []
         return [
@@ -45,8 +45,8 @@ def pinned_adaptation(evidence: Evidence) -> Answer:
             Mismatch(
                 where="/pins/adaptation/delta",
                 found=adaptation["delta"],
-                expected="another digest than base",
-                message="nothing was adapted",
+                expected="a digest different from that of the base",
+                message="the delta and the base have the same digest",
             )
         )
     for key, role in (("target_refs", "target"), ("prior_refs", "prior")):
@@ -76,7 +76,7 @@ def pinned_adaptation(evidence: Evidence) -> Answer:
                 where="/pins/adaptation/quality",
                 found=f"{len(adaptation['quality'])} entries",
                 expected=f"{len(adaptation['target_refs'])}, one for each target clip",
-                message="nobody can tell which clip was of which quality",
+                message="the quality list does not have one entry per target clip",
             )
         )
     return faults
@@ -102,8 +102,8 @@ def adaptation_chain(evidence: Evidence) -> Answer:
         Mismatch(
             where=f"{where}/transcript_digest",
             found=entry["transcript_digest"]["reason"],
-            expected="the digest of what the clip says",
-            message="the chain binds each target clip with its words",
+            expected="the digest of the clip's transcript",
+            message="a target clip has no transcript digest, which the chain needs",
         )
         for where, entry in refs
         if entry["role"] == "target" and is_absent(entry["transcript_digest"])

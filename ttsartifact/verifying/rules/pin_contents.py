@@ -47,17 +47,17 @@ def content_revision(evidence: Evidence) -> Answer:
                     where=f"{where}/revision",
                     found=revision,
                     expected="the digest of a listed file, of their list, or tensors_digest",
-                    message="the revision is the digest of nothing that is listed",
+                    message="the revision is not the digest of any listed file or list",
                 )
             )
-    return faults if asked else NotApplicable("no revision is a content digest beside its files")
+    return faults if asked else NotApplicable("no pin has both files and a content digest as its revision")
 
 
 @rule("PIN20")
 def agreeing_adaptation(evidence: Evidence) -> Answer:
     adaptation = evidence.known("/pins/adaptation")
     if adaptation is None:
-        return NotApplicable("nothing was adapted")
+        return NotApplicable("the run uses no adaptation")
     clips = {entry["digest"]: entry for _, entry in entries(evidence, "/input/refs") if entry["role"] == "target"}
     faults: list[Mismatch] = []
     measured = zip(adaptation["target_refs"], adaptation.get("quality", []), strict=False)
@@ -80,7 +80,7 @@ def address_of_a_place(evidence: Evidence) -> Answer:
             where=where,
             found=address,
             expected="an address at which others find it",
-            message=f"an address of scheme {scheme_of(address)} leads nobody there",
+            message=f"an address of scheme {scheme_of(address)} cannot be reached by others",
         )
         for where, address in addresses
         if scheme_of(address) in refused

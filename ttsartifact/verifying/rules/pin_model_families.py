@@ -64,13 +64,13 @@ def family_not_contradicted(evidence: Evidence) -> Answer:
     stated = evidence.known(_FAMILY)
     named = list(_named(evidence)) if stated is not None else []
     if not named:
-        return NotApplicable("no family is stated" if stated is None else "nothing else names a registered family")
+        return NotApplicable("no family is stated" if stated is None else "no other field names a registered family")
     return [
         Mismatch(
             where=_FAMILY,
             found=stated,
             expected=family,
-            message=f"{where} names another family: {name}",
+            message=f"{where} names a different family: {name}",
             severity=None if stated in families().names else Severity.WARN,
         )
         for where, name, family in named

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Debian versions carry a tilde inside ("1.51+dfsg-10~bpo12+1"), so only a leading one is a range.
 _RANGE = re.compile(r"^[~^=!]|[<>*]|\|\||(^|\.)[xX](\.|$)|\s-\s")
-_NO_COMMIT = "a commit that is a pattern, a word or the digest of nothing pins nothing"
+_NO_COMMIT = "not an exact commit: a pattern, a word, or the digest of empty input"
 
 
 @rule("PIN01")
@@ -121,7 +121,7 @@ def no_ranges(evidence: Evidence) -> Answer:
 def dirty_tree_digest(evidence: Evidence) -> Answer:
     places = [*repositories(evidence), *_tools(evidence)]
     if not any({"dirty", "diff_digest"} & set(pin) for _, pin in places):
-        return NotApplicable("no pin speaks of a working tree")
+        return NotApplicable("no pin states a working tree")
     return [
         Mismatch(
             where=f"{where}/diff_digest",
@@ -154,7 +154,7 @@ def pinned_front_end(evidence: Evidence) -> Answer:
                 where="/pins/frontend",
                 found="absent",
                 expected="the tools that made it, in order",
-                message=f"/input/{made[0]} is stated, and nothing says what made it",
+                message=f"/input/{made[0]} is stated, but the tools that made it are not",
             )
         ]
     if not claims_level(evidence, "L3"):
@@ -163,7 +163,7 @@ def pinned_front_end(evidence: Evidence) -> Answer:
         Mismatch(
             where=where,
             found=tool["name"],
-            expected="a build, revision, digest or package beside the version",
+            expected="a build, revision, digest or package besides the version",
             message="a front end is pinned by its version alone",
         )
         for where, tool in entries(evidence, "/pins/frontend")
@@ -192,9 +192,9 @@ def stated_precision(evidence: Evidence) -> Answer:
         faults.append(
             Mismatch(
                 where="/generation/precision/quantisation",
-                found=f"absent beside {precision['dtype']}",
+                found=f"absent with {precision['dtype']}",
                 expected="the method",
-                message="a type this narrow comes from a quantisation",
+                message="a type this narrow needs a stated quantisation",
             )
         )
     return faults
@@ -276,7 +276,7 @@ def _moving_pin(where: str, revision: str, uri: str) -> Iterator[Mismatch]:
             where=f"{where}/uri",
             found=uri,
             expected=f"the repository alone, or {revision}",
-            message=f"the address names {named} beside the revision",
+            message=f"the address names {named} in addition to the revision",
         )
 
 
@@ -312,7 +312,9 @@ def _is_moving(word: str) -> bool:
 
 
 def _moves(where: str, word: str) -> Mismatch:
-    return Mismatch(where=where, found=word, expected="one exact version", message="a moving word pins nothing")
+    return Mismatch(
+        where=where, found=word, expected="one exact version", message="a moving reference is not an exact version"
+    )
 
 
 @rule("PIN24")

@@ -88,10 +88,10 @@ def no_hardware_ids(evidence: Evidence) -> Answer:
 @rule("PRV03")
 def withheld_text(evidence: Evidence) -> Answer:
     if not is_absent(evidence.at(_SPOKEN)):
-        return NotApplicable("the text is told")
+        return NotApplicable("the text is stated")
     form = evidence.known("/input/text/form")
     if form == "salted":
-        return NotApplicable("a salted digest tells nobody where its text stands")
+        return NotApplicable("a salted digest cannot be searched for")
     size, stated = evidence.known("/input/text/size"), evidence.known("/input/text/digest")
     search = _Search(size, stated, normalised=form == "nfc")
     found = [
@@ -99,7 +99,7 @@ def withheld_text(evidence: Evidence) -> Answer:
             where=where,
             found=f"the text of {size} bytes",
             expected="{text}, or an absence",
-            message="the text is withheld in one place and told in another",
+            message="the text is withheld, but appears elsewhere in the descriptor",
         )
         for where, text in _strings(evidence.descriptor.value, keys=True)
         if search.holds(text)

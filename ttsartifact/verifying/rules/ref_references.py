@@ -35,7 +35,7 @@ def references_of_mode(evidence: Evidence) -> Answer:
                 where="/input/refs",
                 found="no reference",
                 expected="at least one",
-                message=f"a run of mode {mode} names nothing that it followed",
+                message=f"a run of mode {mode} names no reference clip",
             )
         ]
     return [
@@ -73,7 +73,7 @@ def told_origin(evidence: Evidence) -> Answer:
                 Mismatch(
                     where=f"{where}/origin/{needed}",
                     expected=f"the {needed} of {origin['kind']} {origin['name']}",
-                    message="the origin cannot be followed",
+                    message="the origin is incomplete",
                 )
             )
     return faults if refs else NotApplicable("no reference")
@@ -97,7 +97,12 @@ def clip_as_stated(evidence: Evidence) -> Answer:
             continue
         facts = {"sample_rate_hz": walked.format.sample_rate_hz, "frames": walked.frames}
         faults += [
-            Mismatch(where=f"{where}/{key}", found=entry[key], expected=fact, message="the embedded clip is another")
+            Mismatch(
+                where=f"{where}/{key}",
+                found=entry[key],
+                expected=fact,
+                message="the embedded clip does not match its entry",
+            )
             for key, fact in facts.items()
             if not is_absent(entry[key]) and entry[key] != fact
         ]
@@ -118,7 +123,7 @@ def segment_and_fed(evidence: Evidence) -> Answer:
                         where=f"{where}/segment",
                         found=f"[{segment['start_frame']}, {end})",
                         expected=f"a range within [0, {'frames' if is_absent(frames) else frames})",
-                        message="the segment does not lie inside its clip",
+                        message="the segment is outside its clip",
                     )
                 )
         if not claims_level(evidence, "L3") or entry["role"] in TRAINING_ROLES:
@@ -128,7 +133,7 @@ def segment_and_fed(evidence: Evidence) -> Answer:
                 where=f"{where}/{key}",
                 found=entry[key]["reason"],
                 expected=what,
-                message="what the model was fed cannot be made again",
+                message="the model's actual input is not stated",
             )
             for key, what in (("segment", "the frames that were used"), ("fed", "the PCM's digest and its recipe"))
             if is_absent(entry[key])
@@ -156,7 +161,7 @@ def kept_order(evidence: Evidence) -> Answer:
                     where=f"/pins/adaptation/{key}",
                     found=f"places {order[:16]} of the {role} clips",
                     expected="their order in /input/refs",
-                    message="the order of the clips matters and is told twice, differently",
+                    message="the stated order of the clips contradicts their order in /input/refs",
                 )
             )
     return faults

@@ -125,8 +125,8 @@ def _below_demand(evidence: Evidence) -> list[Mismatch]:
         return []
     wanted = LEVELS[LEVELS.index(reached) + 1 : LEVELS.index(Level(evidence.level)) + 1]
     lacks = dict.fromkeys(pointer for level in wanted for pointer in missing_for(level, evidence.descriptor))
-    message = f"the run does not reach the level that was asked for: it lacks {', '.join(lacks)}"
-    return [Mismatch(where="/level", found=reached, expected=f"{evidence.level}, as asked", message=message)]
+    message = f"the run does not reach the requested level; missing: {', '.join(lacks)}"
+    return [Mismatch(where="/level", found=reached, expected=f"{evidence.level}, as requested", message=message)]
 
 
 def _is_newer_minor(evidence: Evidence) -> bool:

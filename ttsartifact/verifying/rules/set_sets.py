@@ -32,8 +32,10 @@ def unique_ids(evidence: Evidence) -> Answer:
                 Mismatch(
                     where=where,
                     found=value,
-                    expected=f"another {field} than {others[0].name}",
-                    message="two files or rows are one run" if field == "artifact_id" else "two runs share one id",
+                    expected=f"a {field} different from that of {others[0].name}",
+                    message="two files or rows hold the same run"
+                    if field == "artifact_id"
+                    else "two runs share one id",
                 )
             )
             break

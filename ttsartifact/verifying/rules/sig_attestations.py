@@ -46,7 +46,7 @@ def attestation_holds(evidence: Evidence) -> Answer:
 def required_trust(evidence: Evidence) -> Answer:
     trust = evidence.trust
     if trust is None or not trust.require.anything:
-        return NotApplicable("no trust file was given, or it requires nothing")
+        return NotApplicable("no trust file was given, or it has no requirement")
     from ttsartifact.attesting import checking
 
     lacking = checking.lacking(evidence.attestations, trust)

@@ -39,7 +39,7 @@ def _by_clock(evidence: Evidence, where: str, mapping: dict[str, Any]) -> Iterat
     timebase = evidence.known("/timebase")
     places = snapshots_of(timebase)
     if not places:
-        yield _otherwise(f"{where}/method", "clock", "a snapshot of UTC, or another method")
+        yield _otherwise(f"{where}/method", "clock", "a snapshot of UTC, or a different method")
         return
     expected = int(mapping["anchor"]["log_ns"]) - places[0].offset_ns
     if mapping["anchor"]["t_ns"] != expected:

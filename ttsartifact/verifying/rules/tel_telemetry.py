@@ -57,7 +57,7 @@ def described_columns(evidence: Evidence) -> Answer:
                     where=f"{where}/rows",
                     found=entry["rows"],
                     expected=trace.rows,
-                    message=f"trace/{name} has another number of rows",
+                    message=f"trace/{name} has a different number of rows",
                 )
             )
         faults += [
@@ -65,7 +65,7 @@ def described_columns(evidence: Evidence) -> Answer:
                 where=f"trace/{name}/columns/{column}",
                 found="readings",
                 expected=f"an entry {called} in /channels",
-                message="nothing says what was read, in which unit and how",
+                message="the quantity, unit and method of these readings are not stated",
             )
             for column, called, values in _measured(name, trace)
             if called not in described and any(value is not None for value in values)
@@ -102,7 +102,7 @@ def increasing_times(evidence: Evidence) -> Answer:
                     message="a reading ended before it began",
                 )
             )
-    return faults if sampled else NotApplicable("nothing was sampled")
+    return faults if sampled else NotApplicable("no channel was sampled")
 
 
 @rule("TEL03")
@@ -130,7 +130,7 @@ def covered_run(evidence: Evidence) -> Answer:
                     message="the readings end before the run",
                 )
             )
-    return faults if sampled else NotApplicable("nothing was sampled")
+    return faults if sampled else NotApplicable("no channel was sampled")
 
 
 @rule("TEL04")
@@ -205,7 +205,7 @@ def possible_readings(evidence: Evidence) -> Answer:
                     message="a constant 0 is not a measurement",
                 )
             )
-    return faults if asked else NotApplicable("nothing was sampled")
+    return faults if asked else NotApplicable("no channel was sampled")
 
 
 @rule("TEL07")
@@ -259,7 +259,7 @@ def told_way_of_reading(evidence: Evidence) -> Answer:
                     where=f"{where}/call",
                     found=channel["call"]["reason"],
                     expected="the API call or the register",
-                    message=f"nothing says what {name} was read from",
+                    message=f"the call that read {name} is not stated",
                 )
             )
         window = channel["window_ns"]
@@ -287,7 +287,7 @@ def told_way_of_reading(evidence: Evidence) -> Answer:
                     where=f"{where}/device",
                     found=device["reason"],
                     expected="a place in /env/devices",
-                    message=f"nothing says whose {name} was read",
+                    message=f"the device of {name} is not stated",
                 )
             )
     return faults if channels else NotApplicable("no channel")
@@ -311,7 +311,7 @@ def one_device(evidence: Evidence) -> Answer:
             where=f"{column.pointer}/device",
             found=column.channel["device"],
             expected=computed,
-            message=f"{column.channel['name']} was read from another device than the one that computed",
+            message=f"{column.channel['name']} was read from a device other than the one that computed",
         )
         for column in placed
         if column.channel["device"] != computed
@@ -335,7 +335,7 @@ def recomputed_summary(evidence: Evidence) -> Answer:
                     where=f"/summary/{key}/channel",
                     found=stated["channel"],
                     expected="a channel with readings",
-                    message="nothing in the file backs this number",
+                    message="no readings in the file support this number",
                 )
             )
             continue
@@ -364,7 +364,7 @@ def recomputed_summary(evidence: Evidence) -> Answer:
                     message="the energy is not the counter's difference",
                 )
             )
-    return faults if asked else NotApplicable("the summary states nothing")
+    return faults if asked else NotApplicable("the summary states no value")
 
 
 @rule("TEL12")
@@ -378,7 +378,7 @@ def named_meter(evidence: Evidence) -> Answer:
         Mismatch(
             where=f"{where}/meter",
             expected="model, serial_digest, calibrated, measurement_point, rate_mhz",
-            message=f"nothing says which meter read {channel['name']}",
+            message=f"the meter of {channel['name']} is not identified",
         )
         for where, channel in metered
         if "meter" not in channel
@@ -390,7 +390,7 @@ def own_telemetry(evidence: Evidence) -> Answer:
     siblings = evidence.siblings
     trace = evidence.trace("telemetry") if siblings is not None else None
     if siblings is None or trace is None or not trace.rows:
-        return NotApplicable("no telemetry beside that of another run")
+        return NotApplicable("no telemetry to compare with that of another run")
     stated = next(entry["digest"] for entry in evidence.known("/traces") if entry["name"] == "telemetry")
     others = siblings.sharing("telemetry", stated, but=evidence.place)
     if not others:

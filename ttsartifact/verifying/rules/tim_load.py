@@ -33,7 +33,7 @@ def _running(evidence: Evidence) -> Iterator[Mismatch]:
             where="/run/load/running_at_start",
             found=stated,
             expected=f"{traced}, running in trace/queue when the run started",
-            message="the load is told twice, differently",
+            message="the stated load contradicts trace/queue",
         )
 
 

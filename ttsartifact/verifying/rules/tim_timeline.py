@@ -45,7 +45,7 @@ def ordered_times(evidence: Evidence) -> Answer:
             where=f"/run/times/{later}",
             found=t_later,
             expected=f"at least {earlier}, {t_earlier}",
-            message=f"{later} lies before {earlier}",
+            message=f"{later} is before {earlier}",
         )
         for (earlier, t_earlier), (later, t_later) in pairs
         if t_later < t_earlier
@@ -68,7 +68,7 @@ def logged_times(evidence: Evidence) -> Answer:
             where=f"/run/times/{name}",
             found=stated[name],
             expected=f"{value}, from the chunk log",
-            message="the descriptor and the chunk log tell two runs",
+            message="the descriptor and the chunk log disagree",
         )
         for name, value in logged.items()
         if stated[name] is not None and stated[name] != value
@@ -132,7 +132,7 @@ def fine_times(evidence: Evidence) -> Answer:
     times |= set(evidence.chunks.columns["t_ns"]) if evidence.chunks is not None else set()
     told = times - {None, 0}
     if len(told) < _COARSE_FROM_TIMES:
-        return NotApplicable(f"fewer than {_COARSE_FROM_TIMES} times are told")
+        return NotApplicable(f"fewer than {_COARSE_FROM_TIMES} times are stated")
     step = gcd(*told)
     if step % COARSE_NS:
         return []
@@ -140,8 +140,8 @@ def fine_times(evidence: Evidence) -> Answer:
         Mismatch(
             where="/run/times",
             found=f"{len(told)} times, all multiples of {step} ns",
-            expected=f"the {resolution} ns that the clock resolves",
-            message="the times look typed, or come from a coarser clock than is named",
+            expected=f"the clock's stated resolution of {resolution} ns",
+            message="the times were typed in or come from a coarser clock than the one named",
         )
     ]
 
@@ -185,7 +185,7 @@ def load_at_submit(evidence: Evidence) -> Answer:
                 where="/run/load/queue_depth_at_submit",
                 found=depth,
                 expected=f"{traced}, waiting and running in trace/queue at t_submit",
-                message="the queue is told twice, differently",
+                message="the stated queue contradicts trace/queue",
             )
         )
     return faults

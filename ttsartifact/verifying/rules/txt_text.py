@@ -23,7 +23,7 @@ def named_text_form(evidence: Evidence) -> Answer:
                 where="/input/text/form",
                 found="salted, and the text is embedded",
                 expected="raw_utf8",
-                message="a salt hides a text; this one is told",
+                message="a salted digest hides a text, but this text is stated",
             )
         ]
     normalised = evidence.known("/input/normalised_text")
