@@ -273,7 +273,10 @@ MP3_CASES = {
     "a header without a count": (counted(flags=2), "counts no frames: players choose whether it is one itself"),
     "a header with sound": (counted(side=b"\1\2"), "a frame with sound and a header that counts frames"),
     "two headers": (counted()[:36] + counted(b"VBRI", at=36)[36:54] + counted()[54:], "two headers that count its"),
-    "a writer of gaps nobody knows": (counted(writer=b"GOGO3", delay=576 << 12), "not every player knows this encoder's name"),
+    "a writer of gaps nobody knows": (
+        counted(writer=b"GOGO3", delay=576 << 12),
+        "not every player knows this encoder's name",
+    ),
     "more bytes than are stated": (counted(writer=b"LAME3", file_bytes=500), "players take the rest for a second file"),
     "too many values": (with_side(lambda side: side | 0x1FF << 42), "a frame with more values than it has lines"),
     "another window": (with_side(lambda side: side & ~(3 << 22) | 1 << 24), "a frame that switches to no other window"),

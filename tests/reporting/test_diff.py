@@ -104,7 +104,7 @@ def found(**facts: Any) -> Diff:
     ("facts", "line", "exit_code"),
     [
         ({}, "no difference: all samples and all conditions that both files state are equal", 0),
-        ({"b": side("b", A)}, "no difference: both files hold one and the same run", 0),
+        ({"b": side("b", A)}, "no difference: both files hold the same run", 0),
         (
             {"one_sided": (MODEL,)},
             (

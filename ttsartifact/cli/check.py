@@ -148,7 +148,7 @@ def _settings(demanded: Demanded) -> Settings:
     found = find_settings() if demanded.config is None else read_settings(demanded.config)
     if found is None:
         return NO_SETTINGS
-    return found._replace(profiles=()) if demanded.quick else found  # --quick hashes nothing: it meets no profile
+    return found._replace(profiles=()) if demanded.quick else found  # --quick computes no digest: it meets no profile
 
 
 def _check(

@@ -48,7 +48,7 @@ def _may_state(entry: dict[str, Any], credential: Credential) -> bool:
 
 
 def _entry_of(credential: Credential) -> dict[str, Any]:
-    unread = absent("unknown", "the manifest store is not readable")
+    unread = absent("unknown", "cannot read the manifest store")
     return {
         "kind": "c2pa",
         "scheme": credential.claim or unread,
