@@ -93,7 +93,7 @@ def test_a_rerun_that_differs_says_from_where_and_what_can_explain_it() -> None:
         kept="b.tts.wav",
     )
     assert "\n".join(rerun_lines(result)) == (
-        "DIFFERENT - the audio is different\n"
+        "DIFFERENT - different audio\n"
         "  not as expected: determinism is claimed to be bitwise\n"
         f"  first     {ID}\n"
         f"  again     {AGAIN}\n"

@@ -66,7 +66,7 @@ def _conditions(found: Diff) -> Html:
         for c in ordered
     ]
     rows += [
-        (_subject(c), "stated by one side", *(_value(c[s]) if c[f"{s}_told"] else "not stated" for s in "ab"))
+        (_subject(c), "stated by one side", *(_value(c[s]) if c[f"{s}_stated"] else "not stated" for s in "ab"))
         for c in told["one_sided"]
     ]
     rows += [
