@@ -128,7 +128,7 @@ def test_the_card_for_a_forum(tmp_path) -> None:
     assert "| `util_gpu_pct` | 84.901 ms |" in said
     assert said.count("| artifact |") == 1
     shown = "\n".join(card(open_artifact(path)))
-    assert "Nothing was checked" in shown
+    assert "Not checked" in shown
     assert "| `the timeline` | 901.206 us |" in shown
 
 
