@@ -14,7 +14,7 @@ import kit
 from near_misses import encoded
 
 from ttsartifact.formulas.draws import schedule
-from ttsartifact.formulas.timebase import utc_bound
+from ttsartifact.formulas.timebase import mutual_bound, utc_bound
 from ttsartifact.packing.carriers import convert, strip
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms.descriptor import absent
@@ -32,6 +32,7 @@ def vectors() -> dict[str, list[dict[str, Any]]]:
         "convert/conversions.json": list(_conversions()),
         "draws/schedules.json": [_schedule(name, trigger) for name, trigger in TRIGGERS.items()],
         "clocks/bounds.json": [_bound(name, **each) for name, each in BOUNDS.items()],
+        "clocks/pairs.json": [_pair(name, *each) for name, each in PAIRS.items()],
     }
 
 
@@ -266,6 +267,42 @@ def _bound(name: str, *, snapshots: Any, window: Any, max_error: int | None = 90
         "expected_ns": str(bound.ns),
         "lacks": list(bound.lacks),
     }
+
+
+_A: dict[str, Any] = {"snapshots": [(0, 0, 310), (4_200_000_000, 2_100, 290)], "window": (0, 4_200_000_000)}
+_B: dict[str, Any] = {"snapshots": [(0, 0, 501), (9_000, 9, 10)], "window": (0, 20_000), "max_error": 70_000}
+PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "two machines": (_A, _B),
+    "the same two, asked from the other side": (_B, _A),
+    "one domain": (_A | {"domain": "boot 1"}, _B | {"domain": "boot 1"}),
+    "two domains": (_A | {"domain": "boot 1"}, _B | {"domain": "boot 2"}),
+    "one snapshot, 500 ppm": (_A, {"snapshots": [(0, 0, 1)], "window": (0, 3_000_000)}),
+    "a channel of the first": (_A | {"channel": CHANNEL}, _B),
+    "the second knows no error": (_A, _B | {"max_error": None}),
+    "both know no error, in one domain": (
+        _A | {"max_error": None, "domain": "boot 1"},
+        _B | {"max_error": None, "domain": "boot 1"},
+    ),
+}
+
+
+def _pair(name: str, one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Return U between two runs (clause 7.6, step 8)."""
+    bases = []
+    for side in (one, other):
+        base = timebase(side["snapshots"], side.get("max_error", 900_000))
+        if "domain" in side:
+            base["clocks"][1]["domain"] = side["domain"]
+        bases.append(base)
+    bound = mutual_bound(bases[0], one["window"], bases[1], other["window"], one.get("channel"))
+    assert bound is not None
+    sides = [
+        {"timebase": _spelled(base), "from_ns": str(side["window"][0]), "to_ns": str(side["window"][1])}
+        for base, side in zip(bases, (one, other), strict=True)
+    ]
+    channel = _spelled(one.get("channel"))
+    known = {"name": name, "a": sides[0], "b": sides[1], "channel": channel}
+    return known | {"expected_ns": str(bound.ns), "lacks": list(bound.lacks)}
 
 
 def _spelled(value: Any) -> Any:

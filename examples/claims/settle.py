@@ -68,11 +68,11 @@ def record(folder: Path) -> list[str]:
 
 
 def quietly(*words: str) -> str:
-    """Run a command of ttsa, and return what it printed."""
+    """Run a command of ttsa, and return what it printed; of a claim any of its three answers will do."""
     out, notes = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(notes):
         code = main(list(words))
-    if code not in {0, 1, 3}:
+    if code not in ({0, 1, 3} if words[0] == "claim" else {0}):
         raise SystemExit(f"ttsa {words[0]} ended with {code}\n{notes.getvalue()}")
     return out.getvalue()
 

@@ -453,3 +453,19 @@ def test_words_for_raw_samples(tmp_path: Path, words: str, subtype: str, frame_b
     audio = open_artifact(out).descriptor.at("/audio")
     assert (audio["subtype"], audio["bit_depth"], audio["frames"]) == (subtype, 8 * frame_bytes, 400)
     holds(out)
+
+
+def test_the_names_of_packages_can_stay_at_home(tmp_path: Path) -> None:
+    """5.8: --no-lock-list keeps the digest, by which equal sets are still equal, and not the list."""
+    words = ["--text", "Good morning.", "--sensor", "none", "--", "espeak-ng", "-w", "{out}", "{text}"]
+    paths = [str(tmp_path / f"{name}.tts.wav") for name in ("with", "without")]
+    from ttsartifact.cli import main
+
+    assert main(["record", "-o", paths[0], *words]) == 0
+    assert main(["record", "-o", paths[1], "--no-lock-list", *words]) == 0
+    kept, left_out = map(open_artifact, paths)
+    assert "lock" in kept.parts.names()
+    assert "lock" not in left_out.parts.names()
+    assert kept.descriptor.known("/pins/lock") == left_out.descriptor.known("/pins/lock")
+    (report,) = verify(paths[1])
+    assert report.findings == ()

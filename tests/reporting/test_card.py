@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import credentials
+import full_run
 import kit
 import pytest
 
 from ttsartifact.reading.artifact import open_artifact
-from ttsartifact.reporting.card import card_lines
+from ttsartifact.reading.derived import derive
+from ttsartifact.reporting.card import card_lines, card_rows
 from ttsartifact.terms import digest as digests
 from ttsartifact.terms.descriptor import absent
 
@@ -124,3 +126,13 @@ def test_a_card_says_which_model_of_a_name(tmp_path: Path) -> None:
     told = {line[2:15].strip(): line[15:] for line in card_lines(open_artifact(path))}
     assert told["model"] == f"kdaip-stabletts, {DIGEST}"
     assert told["vocoder"] == f"kdaip-stabletts, hf:a/b@{DIGEST}"
+
+
+def test_an_energy_says_how_uncertain_it_is(tmp_path: Path) -> None:
+    """6.5: of n updates of the counter, E / (n * sqrt 6), beside the energy."""
+    artifact = open_artifact(full_run.artifact(tmp_path))
+    energy_mj = artifact.descriptor.known("/summary/energy_mj")
+    error_mj = derive(artifact)["energy_error_mj"]
+    assert 0 < error_mj < energy_mj // 50
+    said = dict(card_rows(artifact))["telemetry"]
+    assert said.endswith(f", energy {energy_mj / 1000:.1f} ±{error_mj / 1000:.1f} J")

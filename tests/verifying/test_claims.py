@@ -125,7 +125,7 @@ def test_a_claim_over_several_runs_stays_open_for_one(claim, tmp_path):
 
 def test_the_registry_names_what_exists():
     """9.5: rules, claims and words of the command line are those of registry/profiles.toml."""
-    assert {rule for profile in profiles().values() for rule in profile.rules} <= set(catalogue())
+    assert {rule for profile in profiles().values() for rule in (*profile.rules, *profile.where)} <= set(catalogue())
     claims = _spec.load_json("descriptor.schema.json")["properties"]["claims"]["items"]["enum"]
     assert {claim for profile in profiles().values() for claim in profile.claims} == set(claims)
     (profile,) = (one for one in COMMANDS["verify"].parameters if one.keyword == "profile")
@@ -133,3 +133,20 @@ def test_the_registry_names_what_exists():
     assert claimed(["power", "utc_alignment"]) == ["power", "utc"]
     bound = {rule.level for rule in catalogue().values() if rule.level[:1] != "L"}
     assert bound <= set(profiles())
+
+
+def test_a_warning_is_a_fault_of_who_claims_energy(tmp_path):
+    """9.5: a counter that contradicts the power is a warning alone, and no evidence of an energy."""
+
+    def halved(values):
+        counter = values["telemetry"]["columns"]["energy_mj"]
+        counter[:] = [counter[0] + (value - counter[0]) // 2 for value in counter]
+
+    path = full_run.artifact(tmp_path, traces=halved, resum=True)
+    (report,) = verify(path)
+    assert (kit.failed(report), exit_code(report)) == ({"TEL25"}, 0)
+    (report,) = verify(path, profiles=["energy"])
+    said = [finding for finding in report.findings if finding.rule == "CLM01"]
+    assert [(finding.found, finding.message) for finding in said] == [
+        ("TEL25 failed", "the profile energy rests on TEL25")
+    ]

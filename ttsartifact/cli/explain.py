@@ -148,6 +148,7 @@ def _profile(name: str) -> _Page:
         ("needs", ", ".join(profile.known)),
         ("traces", ", ".join(profile.traces)),
         ("rules", ", ".join(profile.rules)),
+        ("where they apply", ", ".join(profile.where)),
         ("clause", f"9.5 of ttsartifact {_spec.FORMAT_VERSION}"),
     ]
 

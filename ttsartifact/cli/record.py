@@ -67,6 +67,9 @@ class Pins(NamedTuple):
     frontend: Annotated[
         Sequence[str], Option("What makes sounds of letters; may be repeated.", metavar="NAME@VERSION")
     ] = ()
+    lock_list: Annotated[
+        bool, Option("Keep the names of what is installed, so that `diff` can name a package.", negatable=True)
+    ] = True
 
 
 class StatedConditions(NamedTuple):
@@ -259,6 +262,8 @@ def _stated(words: Words, pins: Pins, conditions: StatedConditions) -> dict[str,
         "gate": policy_of(conditions.gate),
     }
     stated = {key: value for key, value in told.items() if value} | _pinned(pins)
+    if not pins.lock_list:
+        stated["lock_list"] = False
     if conditions.warmup is not None:
         stated |= {"warmup_runs": conditions.warmup, "first_call": conditions.warmup == 0}
     return stated

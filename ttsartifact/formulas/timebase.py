@@ -26,6 +26,7 @@ __all__ = [
     "drift_ns",
     "fraction_digits",
     "from_utc",
+    "mutual_bound",
     "snapshots_of",
     "to_utc",
     "utc_bound",
@@ -210,6 +211,43 @@ def utc_bound(
     With a `channel` (an entry of /channels) its window, latency and clock's resolution count too. Raises
     InvalidDescriptor for a timebase or a channel that breaks the schema.
     """
+    terms = _terms_of(timebase, t_from_ns, t_to_ns, channel)
+    if terms is None:
+        return None
+    return _bound_of(terms, None)
+
+
+def mutual_bound(
+    timebase: dict[str, Any],
+    window: tuple[int, int],
+    other: dict[str, Any],
+    other_window: tuple[int, int],
+    channel: dict[str, Any] | None = None,
+) -> Bound | None:
+    """Return U for placing instants of one run on the clock of another (clause 7.6, step 8).
+
+    Each window is `t_submit` and `t_last_token` of its run; `channel` is one of the first run. None when one of them
+    never read UTC. Raises InvalidDescriptor as `utc_bound` does.
+    """
+    terms, others = _terms_of(timebase, *window, channel), _terms_of(other, *other_window, None)
+    return None if terms is None or others is None else _bound_of(terms, others)
+
+
+class _Terms(NamedTuple):
+    """What one timebase gives to a bound."""
+
+    bracket_ns: int
+    max_error_ns: int
+    domain: Any
+    rate: tuple[int, int]
+    distance_ns: int
+    window_ns: int
+    latency_ns: int
+    resolution_ns: int
+    lacks: tuple[str, ...]
+
+
+def _terms_of(timebase: dict[str, Any], start: int, end: int, channel: dict[str, Any] | None) -> _Terms | None:
     snapshots = snapshots_of(timebase)
     if not snapshots:
         return None
@@ -227,21 +265,43 @@ def utc_bound(
     max_error = measured({} if sync is None or is_absent(sync) else mapping(realtime, "sync"), "max_error_ns")
     first, last = snapshots[0], snapshots[-1]
     over = last.t_ns - first.t_ns
-    places = [snapshot.t_ns for snapshot in snapshots]
     source = clocks.get(text(mapping(timebase, "origin") if channel is None else channel, "clock"), {})
-    ns = alignment_bound_ns(
+    return _Terms(
         bracket_ns=max(snapshot.bracket_ns for snapshot in snapshots),
         max_error_ns=max_error,
-        drift=(drift_ns(first, last), over) if over > 0 else None,
-        distance_ns=_farthest(places, t_from_ns, t_to_ns),
+        domain=realtime.get("domain"),
+        rate=(abs(drift_ns(first, last)), over) if over > 0 else (MAX_DRIFT_PPM, 1_000_000),
+        distance_ns=_farthest([snapshot.t_ns for snapshot in snapshots], start, end),
         # A reading at an instant has no window and a counter's is its update; only a mean's must be known.
         window_ns=measured(channel, "window_ns")
         if channel is not None and channel.get("semantics") == "window_mean"
         else 0,
         latency_ns=measured(channel, "latency_ns") if channel is not None else 0,
         resolution_ns=integer(source, "resolution_ns") if "resolution_ns" in source else 0,
+        lacks=tuple(lacks),
     )
-    return Bound(ns=ns, lacks=tuple(lacks))
+
+
+def _bound_of(terms: _Terms, other: _Terms | None) -> Bound:
+    """Return U; without another run the other clock is UTC itself."""
+    ns = alignment_bound_ns(
+        bracket_ns=terms.bracket_ns,
+        max_error_ns=terms.max_error_ns,
+        other_bracket_ns=0 if other is None else other.bracket_ns,
+        other_max_error_ns=0 if other is None else other.max_error_ns,
+        same_domain=other is not None and isinstance(terms.domain, str) and terms.domain == other.domain,
+        drift=terms.rate if other is None else _faster(terms.rate, other.rate),
+        distance_ns=max(terms.distance_ns, 0 if other is None else other.distance_ns),
+        window_ns=terms.window_ns,
+        latency_ns=terms.latency_ns,
+        resolution_ns=terms.resolution_ns,
+    )
+    return Bound(ns=ns, lacks=tuple(dict.fromkeys((*terms.lacks, *(other.lacks if other is not None else ())))))
+
+
+def _faster(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    """Return the larger of two rates, each a gain over a time."""
+    return one if one[0] * other[1] >= other[0] * one[1] else other
 
 
 def _farthest(places: Sequence[int], start: int, end: int) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.figures import ENCODED, chunks_of, figures_of, onset_of
 from ttsartifact.errors import InvalidDescriptor
+from ttsartifact.formulas.telemetry import energy_error_ppm, updates_within
 from ttsartifact.formulas.timebase import drift_ns, from_utc, snapshots_of, to_utc, utc_bound
 from ttsartifact.terms.descriptor import absent
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["derive", "figures_of_artifact"]
 
+_WINDOW = ("/run/times/t_submit_ns", "/run/times/t_last_token_ns")
 _BROKEN = "the timebase breaks its schema; `ttsa validate` says where"
 
 
@@ -27,6 +29,7 @@ def derive(artifact: Artifact, decoded: tuple[Span, WaveFormat] | None = None) -
         "utc_drift_ppb": _utc_drift(artifact.descriptor),
         "alignment_bound_ns": _alignment_bound(artifact.descriptor),
         "channel_bounds": _channel_bounds(artifact.descriptor),
+        "energy_error_mj": _energy_error(artifact),
         "t_submit_utc": _utc_of(known("/timebase/origin/utc"), known("/run/times/t_submit_ns")),
     }
 
@@ -58,6 +61,18 @@ def _alignment_bound(descriptor: Descriptor, channel: dict[str, Any] | None = No
     if bound.lacks:
         return absent("unknown", f"over {bound.ns} ns: {', '.join(bound.lacks)} not known")
     return bound.ns
+
+
+def _energy_error(artifact: Artifact) -> int | dict[str, Any]:
+    """Return the standard uncertainty of /summary/energy_mj that the counter's updates leave (clause 6.5)."""
+    known, telemetry = artifact.descriptor.known, artifact.trace("telemetry")
+    energy, start, end = (known(where) for where in ("/summary/energy_mj", *_WINDOW))
+    if telemetry is None or not all(type(each) is int for each in (energy, start, end)):
+        return absent("not_measured", "no energy is stated")
+    updates = updates_within(telemetry.columns["t_ns"], telemetry.columns["energy_mj"], start, end)
+    if not updates:
+        return absent("unknown", "the counter was never renewed within the run")
+    return -(-energy * energy_error_ppm(updates) // 1_000_000)
 
 
 def _channel_bounds(descriptor: Descriptor) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def card_rows(artifact: Artifact) -> tuple[tuple[str, str], ...]:
         ("measured", _measured(at("/run/times"))),
         ("chunks", _chunks(derived)),
         ("load", _load(at("/run/load"))),
-        ("telemetry", _telemetry(at("/summary"))),
+        ("telemetry", _telemetry(at("/summary"), derived.get("energy_error_mj"))),
         ("submitted", f"{_say(derived.get('t_submit_utc'))}, UTC within {_ns(derived.get('alignment_bound_ns'))}"),
         ("clock", _clock(at("/timebase"), derived)),
         ("marking", marking_words(at("/generation/marking"))),
@@ -192,7 +192,7 @@ def _load(load: Any) -> str:
     return ", ".join(f"{_say(load.get(key))} {name}" for name, key in keys.items())
 
 
-def _telemetry(summary: Any) -> str:
+def _telemetry(summary: Any, energy_error_mj: Any) -> str:
     if not isinstance(summary, dict):
         return _say(summary)
     absences = list(map(_say, summary.values()))
@@ -203,6 +203,10 @@ def _telemetry(summary: Any) -> str:
     for key, (name, unit) in units.items():
         mean = _field(summary.get(key), "mean_milli")
         said.append(f"{name} {mean / 1000:.1f} {unit}" if type(mean) is int else f"{name} {_say(summary.get(key))}")
+    energy_mj = summary.get("energy_mj")
+    if type(energy_mj) is int:
+        error = f" ±{energy_error_mj / 1000:.1f}" if type(energy_error_mj) is int else ""
+        said.append(f"energy {energy_mj / 1000:.1f}{error} J")
     return ", ".join(said)
 
 

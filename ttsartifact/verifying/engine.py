@@ -241,7 +241,7 @@ class _Session:
             demanded = [profiles()[name] for name in self.evidence.demanded]
             self.required = (
                 *inconclusive("profile"),
-                *dict.fromkeys(key for profile in demanded for key in profile.rules),
+                *dict.fromkeys(key for profile in demanded for key in (*profile.rules, *profile.where)),
             )
 
     def _file(self, rule: Rule, mismatches: list[Mismatch]) -> None:

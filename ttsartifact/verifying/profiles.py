@@ -18,6 +18,7 @@ class Profile(NamedTuple):
     known: tuple[str, ...]
     traces: tuple[str, ...]
     rules: tuple[str, ...]
+    where: tuple[str, ...] = ()
     runs: int = 1
 
 
@@ -31,6 +32,7 @@ def profiles() -> dict[str, Profile]:
             known=tuple(entry["known"]),
             traces=tuple(entry["traces"]),
             rules=tuple(entry["rules"]),
+            where=tuple(entry.get("where", ())),
             runs=entry.get("runs", 1),
         )
         for entry in _spec.load_json("registry/profiles.json")["profile"]

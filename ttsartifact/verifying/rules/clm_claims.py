@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ttsartifact.formulas.conditions import conditions
 from ttsartifact.formulas.telemetry import LEAST_UPDATES, updates_within
 from ttsartifact.terms.descriptor import is_absent
-from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Outcome, Unverifiable
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Outcome, Severity, Unverifiable
 from ttsartifact.verifying.catalogue import catalogue, rule
 from ttsartifact.verifying.profiles import profiles
 from ttsartifact.verifying.rules.shared import entries
@@ -63,7 +63,23 @@ def backed_claims(evidence: Evidence) -> Answer:
         ):
             return Unverifiable("whether its signature holds (SIG02)")
     rests = {key for name in evidence.profiles for key in profiles()[name].rules}
+    faults += _failed_where_they_apply(evidence)
     return faults or (Unverifiable(_ONE_RUN) if rests & _unasked(evidence) else [])
+
+
+def _failed_where_they_apply(evidence: Evidence) -> list[Mismatch]:
+    """Return what is a warning without the claim and none under it."""
+    return [
+        Mismatch(
+            where="/claims",
+            found=f"{key} failed",
+            expected="that it holds where it applies",
+            message=f"the profile {name} rests on {key}",
+        )
+        for name in evidence.profiles
+        for key in profiles()[name].where
+        if catalogue()[key].severity != Severity.ERROR and evidence.outcomes.get(key) == Outcome.FAIL
+    ]
 
 
 @rule("CLM02")
