@@ -1,15 +1,16 @@
-# Each target does its own set-up in .venv; `make demo` and `make test` are all that a newcomer needs.
+# Each target does its own set-up in .venv, or in VENV=...; `make demo` and `make test` are all that a newcomer needs.
+# Without a network, or with a slow one, each says what is missing and what works without it.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+INSTALL := $(PYTHON) .ci/install.py $(VENV)
 SPEAKS := $(VENV)/.speaks
 STAMP := $(VENV)/.ready
 DISTRIBUTIONS := pyproject.toml reference_runner/pyproject.toml constraints.txt
 
-.PHONY: demo test lint bench docs pictures fixtures conform spec fuzz engines test-exhaustive test-offline matrix mutations tools clean
+.PHONY: demo test lint bench docs pictures fixtures conform spec fuzz engines test-exhaustive test-offline matrix mutations tools every-tool clean
 
-demo: $(SPEAKS) tools
+demo: $(SPEAKS)
 	@$(BIN)/python examples/demo.py
 
 test: $(STAMP) tools
@@ -31,12 +32,12 @@ bench: $(STAMP)
 
 .PHONY: faults
 # A thousand faults happen to recordings: kills, signals, full disks, exceptions everywhere, deadlines, two writers.
-faults: $(STAMP) tools
+faults: $(STAMP) every-tool
 	$(BIN)/python tests/inject_faults.py
 
 # Real engines by mode: what was recorded, which level it reached, and what a rerun gave. The neural ones are packages.
-engines: $(STAMP) tools
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt ".[engines]"
+engines: $(STAMP) every-tool
+	@$(INSTALL) "neural voices" ".[engines]"
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python benchmarks/real_engines.py
 
 test-exhaustive: $(STAMP) tools
@@ -53,14 +54,14 @@ mutations: $(STAMP)
 
 # FUZZ_SECONDS are shared among the targets; one or more may be named: make fuzz FUZZ="riff capsule".
 fuzz: $(STAMP)
-	$(PIP) atheris
+	@$(INSTALL) "the fuzzer" atheris
 	$(BIN)/python tests/fuzz $(FUZZ)
 
 # The whole suite where there is no network, not even a loopback.
 test-offline: $(STAMP) tools
 	unshare -rn $(BIN)/python -m pytest
 
-fixtures: $(STAMP) tools
+fixtures: $(STAMP) every-tool
 	$(BIN)/python tests/write_fixtures.py
 
 conform: $(STAMP)
@@ -72,7 +73,7 @@ spec: $(STAMP)
 
 # The documentation site, in .build/site: pages of docs/, of the README and of every rule; a broken link ends the build.
 docs: $(STAMP)
-	$(PIP) --editable ".[docs]"
+	@$(INSTALL) "what builds the site" --editable ".[docs]"
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 	@echo "open .build/site/index.html"
 
@@ -80,20 +81,21 @@ docs: $(STAMP)
 pictures: $(STAMP)
 	TTSARTIFACT_PICTURES=docs/pictures $(BIN)/python -m pytest -q -n0 tests/cli/test_report_browser.py -k fits
 
-# espeak-ng, flite, sox and ffmpeg are other people's tools that the tests and the demo speak to for real.
+# espeak-ng, flite, sox, ffmpeg, flac and mpg123 are other people's programs; tests that speak to a missing one are skipped.
 tools:
 	@sh .ci/tools
 
-# On Linux torch brings CUDA along, 2 GB; an index of CPU wheels, where you have one, spares them.
+every-tool:
+	@sh .ci/tools required
+
+# The verifier, and the model that speaks where torch can be had: the demo needs no more.
 $(SPEAKS): $(DISTRIBUTIONS)
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "setting up $(VENV) with the verifier and the reference runner (once)"
-	@$(PIP) --editable . --editable ./reference_runner
+	@$(INSTALL) "the verifier and the reference runner" --editable . --editable ./reference_runner \
+		--or "the verifier alone" --editable .
 	@touch $@
 
 $(STAMP): $(SPEAKS)
-	@echo "adding the second engine and the developer's tools (once)"
-	@$(PIP) --editable ".[dev]" --editable "./reference_runner[onnx]"
+	@$(INSTALL) "the second engine and the developer's tools" --editable ".[dev]" --editable "./reference_runner[onnx]"
 	@touch $@
 
 include reference_runner/targets.mk

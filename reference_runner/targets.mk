@@ -10,17 +10,17 @@ TRAINING := $(VENV)/.training
 .PHONY: corpus lexicon train train-cpu evaluate ablation bench-engines
 
 $(TRAINING): $(STAMP)
-	@$(PIP) --editable . --editable "./reference_runner[training]"
+	@$(INSTALL) "what training and its evaluation need" --editable . --editable "./reference_runner[training]"
 	@touch $@
 
 # Speaks about five hours of corpus (six CPU minutes; needs Debian's libflite1) and compares its root hash with the lock.
 corpus: $(RUNNER_BUILD)/corpus/index.json
 
-$(RUNNER_BUILD)/corpus/index.json: | $(TRAINING) tools
+$(RUNNER_BUILD)/corpus/index.json: | $(TRAINING) every-tool
 	$(BIN)/python -m reference_runner.laboratory.corpus.builder --output $(RUNNER_BUILD)/corpus
 
 # Only when the word list changes; a new lexicon makes a new corpus.
-lexicon: $(TRAINING) tools
+lexicon: $(TRAINING) every-tool
 	$(BIN)/python -m reference_runner.laboratory.lexicon_builder --word-list $(WORD_LIST)
 	$(BIN)/python -m reference_runner.laboratory.letter_to_sound_trainer
 
@@ -45,7 +45,7 @@ evaluate: corpus
 	$(BIN)/python -m reference_runner.evaluation checkpoint --corpus $(RUNNER_BUILD)/corpus --output $(RUNNER_BUILD)/evaluation
 
 # The published idea's ablation on two voices that the model never met: deltas, artifacts, table, picture.
-ablation: $(TRAINING) tools
+ablation: $(TRAINING) every-tool
 	$(BIN)/python -m reference_runner.laboratory.ablation --output $(RUNNER_BUILD)/ablation
 
 # Every engine side by side, and what this device does to sensors, numbers and time; best on an idle machine.

@@ -50,25 +50,30 @@ def installed(home: Path, *chosen: Path) -> SimpleNamespace:
     venv.create(home, with_pip=False, symlinks=True)
     for wheel in chosen:
         subprocess.run([sys.executable, "-m", "zipfile", "-e", wheel, home / SITE], check=True)
+    (home / "bin" / "ttsa").write_text(
+        f"#!{home}/bin/python\nimport ttsartifact.cli as cli\nraise SystemExit(cli.main())\n"
+    )
+    (home / "bin" / "ttsa").chmod(0o755)
     (home / SITE / "dependencies.pth").write_text(f"import sys; sys.path.append({DEPENDENCIES!r})\n")
 
-    def python(code: str, *words: str) -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
-        return subprocess.run(
-            [home / "bin/python", "-c", code, *words],
-            cwd=home,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def run(*command: str | Path, path: str = os.environ["PATH"]) -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": path, "LANG": "C.UTF-8"}
+        return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
+
+    def python(code: str) -> subprocess.CompletedProcess[str]:
+        return run(home / "bin/python", "-c", code)
 
     def ttsa(*words: str, code: int = 0) -> str:
-        ran = python("import sys; sys.argv[0] = 'ttsa'; from ttsartifact.cli import main; sys.exit(main())", *words)
+        ran = run(home / "bin/ttsa", *words)
         assert ran.returncode == code, ran.stderr
         return ran.stdout + ran.stderr
 
-    return SimpleNamespace(home=home, python=python, ttsa=ttsa)
+    def demo(**environment: str) -> list[str]:
+        ran = run(home / "bin/python", ROOT / "examples" / "demo.py", "demo", **environment)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout.splitlines()
+
+    return SimpleNamespace(home=home, python=python, ttsa=ttsa, demo=demo)
 
 
 def test_each_wheel_is_as_small_as_promised(wheels):
@@ -129,9 +134,19 @@ def test_the_core_verifies_every_artifact_of_the_kit(wheels, tmp_path):
     assert expected.items() - found == set()
 
 
-def test_the_runner_speaks_and_reruns_exactly(wheels, tmp_path):
-    """With both wheels an installed runner is found, speaks, and makes the same samples again."""
+def test_the_demo_needs_the_core_alone(wheels, tmp_path):
+    """Without a runner and without any speech engine a tone is recorded, verified, made again and broken."""
+    alone = installed(tmp_path / "alone", wheels["ttsartifact"])
+    said = alone.demo(path=str(tmp_path / "nothing"))
+    assert said[0] == (
+        "No speech engine is on PATH (espeak-ng, flite, text2wave, say, pico2wave): a tone stands in for one."
+    )
+    assert "PCM-EXACT - every sample is the same" in said
+
+
+def test_the_runner_speaks_in_the_demo(wheels, tmp_path):
+    """With both wheels an installed runner is found, clones a clip, and makes the same samples again."""
     both = installed(tmp_path / "both", wheels["ttsartifact"], wheels["runner"])
-    both.ttsa("run", "One.", "--seed", "7", "-o", "one.tts.wav")
-    both.ttsa("verify", "one.tts.wav")
-    assert "PCM-EXACT" in both.ttsa("rerun", "one.tts.wav")
+    said = both.demo()
+    assert "plan: ask the installed runner stable-tts 1.0.0" in said
+    assert "PCM-EXACT - every sample is the same" in said

@@ -60,16 +60,34 @@ def _run(argv: list[str]) -> int:
     except OSError as error:
         named = TtsArtifactError(error.strerror or str(error), where=str(error.filename or ""))
         return _complain(error_line(named), EXIT.UNREADABLE)
+    except ImportError as error:
+        return _crashed(error) if _of_ours(error.name) else _complain(_missing(error), EXIT.INCONCLUSIVE)
     except Exception as error:  # noqa: BLE001 - a crash is never a verdict, nor a traceback over a stranger's bytes
-        from ttsartifact.reporting.safe import safe
+        return _crashed(error)
 
-        if os.environ.get("TTSARTIFACT_TRACEBACK"):
-            import traceback
 
-            traceback.print_exception(error)
-        where = safe(place_of(error))
-        line = f"ttsa: internal error: {type(error).__name__}: {safe(error)} (at {where})"
-        return _complain(f"{line}; this is a bug of ours: please report it with the file and this line", EXIT.INTERNAL)
+def _crashed(error: Exception) -> int:
+    from ttsartifact.reporting.safe import safe
+
+    if os.environ.get("TTSARTIFACT_TRACEBACK"):
+        import traceback
+
+        traceback.print_exception(error)
+    where = safe(place_of(error))
+    line = f"ttsa: internal error: {type(error).__name__}: {safe(error)} (at {where})"
+    return _complain(f"{line}; this is a bug of ours: please report it with the file and this line", EXIT.INTERNAL)
+
+
+def _of_ours(module: str | None) -> bool:
+    """Say whether an import failed for a reason inside this package, and not for a library that it needs."""
+    return module is None or module.partition(".")[0] == __name__.partition(".")[0]
+
+
+def _missing(error: ImportError) -> str:
+    from ttsartifact.reporting.safe import safe
+
+    why = "is not installed" if isinstance(error, ModuleNotFoundError) else f"cannot be loaded: {safe(error)}"
+    return f"ttsa: this command needs the Python module {safe(error.name)}, which {why}; run: pip install ttsartifact"
 
 
 def _typer(argv: list[str]) -> int:
