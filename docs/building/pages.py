@@ -70,7 +70,7 @@ def pages() -> Iterator[tuple[str, str]]:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", readme, re.DOTALL | re.MULTILINE))
     head = readme.partition("\n## ")[0]
-    start = [head, *(f"## {name}\n{sections[name]}" for name in ("Install", "Levels", "What survives"))]
+    start = [head, *(f"## {name}\n{sections[name]}" for name in ("Install", "Levels", "What survives processing"))]
     yield "index.md", moved("\n".join(start))
     for name, title in SITUATIONS.items():
         yield name, moved(f"# {title}\n{sections[title]}")

@@ -2,7 +2,7 @@
 
 A reading holds from its own t_ns until the next reading that arrived; None holds nothing and ends nothing. Over the
 window [t_submit, t_last_token] each reading weighs as long as it holds inside it. Nothing is extrapolated backwards:
-the window begins no earlier than the first reading. A window of no length is answered by the reading that holds there.
+the window begins no earlier than the first reading. For a window of zero length, the reading that holds there is used.
 The mean is the weighted sum over the sum of weights, in thousandths of the key's unit, rounded half up.
 """
 

@@ -172,7 +172,7 @@ def lengths_of_clips(evidence: Evidence) -> Iterator[Hint]:
 
 @hint("TXT04")
 def script_of_language(evidence: Evidence) -> Iterator[Hint]:
-    """A text is written in a script of its language (clause 5.7)."""
+    """A text uses a script of its language (clause 5.7)."""
     text, lang = evidence.known("/input/text/value"), evidence.known("/input/text/lang")
     if text is None or lang is None:
         return
