@@ -31,6 +31,15 @@ def test_a_snapshot_is_the_narrowest_of_its_triples() -> None:
     assert found.bracket_ns == 30
 
 
+def test_the_other_clock_belongs_to_the_middle_of_its_bracket() -> None:
+    """7.2: 30 ns apart, so the reading is placed 15 ns after the first of the two, and 15 ns before the second."""
+    readings = iter([1_000, 1_030])
+
+    found = ClockReading.take(lambda: next(readings), lambda: 77, tries=1)
+
+    assert found == ClockReading(monotonic_ns=1_015, value_ns=77, bracket_ns=30)
+
+
 def test_the_origin_is_the_first_snapshot() -> None:
     """7.1: t = 0 is on the origin's clock, and its UTC is the first snapshot's."""
     timebase = Timebase(fakes.FakeClock())

@@ -6,10 +6,16 @@ import getpass
 import json
 import os
 import socket
+from typing import TYPE_CHECKING
 
 from ttsartifact.recording import environment
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
 
 
 def captured(**environ: str) -> dict[str, object]:
@@ -69,6 +75,35 @@ def test_the_lock_holds_every_distribution_and_the_list_those_that_matter() -> N
     assert "pytest" not in names
     assert (lock.kind, b"\npytest==" in lock.listing) == ("pip-record", True)
     assert lock.to_value()["packages"] == lock.listing.count(b"\n") > len(packages)
+
+
+def installed(site: Path, name: str, content: str) -> None:
+    """Write what an installer leaves of one distribution of one file."""
+    info = site / f"{name.replace('-', '_')}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "RECORD").write_text(f"{name}.py,sha256={content},1\n{info.name}/RECORD,,\n")
+
+
+def test_the_list_takes_whole_names_and_the_lock_what_was_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """6.6 and 5.8: `torch` is of the list and `torch-of-our-client` is not; another content of one version shows."""
+    locks = []
+    for content in ("one", "two"):
+        site = tmp_path / content
+        for name in ("torch", "torch-of-our-client", "numpy-secret"):
+            installed(site, name, content)
+        digests = environment.record_digest(f"torch.py,sha256={content},1\n")
+        locks.append(environment.dependency_lock([str(site)]))
+        lines = locks[-1].listing.decode().splitlines()
+        assert [line.split("==")[0] for line in lines] == ["numpy-secret", "torch-of-our-client", "torch"]
+        assert lines[2] == f"torch==1.0 {digests}"
+    assert locks[0].to_value()["digest"] != locks[1].to_value()["digest"]
+    monkeypatch.setattr(environment, "_installed", lambda: environment._distributions([str(tmp_path / "one")]))
+    assert [entry["name"] for entry in environment.packages()] == ["torch"]
+    longer = {"XCUDA_VISIBLE_DEVICES": "0", "LANGUAGE": "de", "TZ_OF_OURS": "x", "OMP_NUM_THREADS": "2"}
+    assert environment.variables(longer) == [{"name": "OMP_NUM_THREADS", "value": "2"}]
 
 
 def test_an_engine_elsewhere_is_not_described_by_our_interpreter() -> None:

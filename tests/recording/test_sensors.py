@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import threading
+from inspect import signature
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import fakes
 import pytest
 
 from ttsartifact.errors import InvalidDescriptor
+from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.clock import SystemClock, Timebase
+from ttsartifact.recording.command import record_command
+from ttsartifact.recording.recorder import Recorder
 from ttsartifact.recording.sampler import Sampler
 from ttsartifact.recording.sensors import TELEMETRY_COLUMNS
 from ttsartifact.recording.sensors.absent import Absent
@@ -46,6 +51,56 @@ def test_every_column_names_its_call_and_scope() -> None:
     assert (power["semantics"], power["scope"], power["rate_mhz"], power["device"]) == ("instant", "gpu", 20_000, 0)
     assert channels["util_gpu_pct"]["window_ns"]["reason"] == "unknown"
     assert sensor.read()["power_mw"] > 0
+
+
+def test_every_column_holds_what_its_own_call_answered() -> None:
+    """6.4: the clock is that of the multiprocessors, not of the memory; no number is scaled, a fallback's neither."""
+    answers = {
+        "nvmlDeviceGetClockInfo": lambda _, kind: {1: 1_410, 2: 2_619}[kind],
+        "nvmlDeviceGetTotalEnergyConsumption": 7_000_123,
+        "nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=63, memory=17),
+        "nvmlDeviceGetMemoryInfo": SimpleNamespace(used=5 << 30, free=75 << 30, total=80 << 30),
+        "nvmlDeviceGetTemperatureV": 58,
+        "nvmlDeviceGetTemperature": 59,
+        "nvmlDeviceGetCurrentClocksEventReasons": 4,
+        "nvmlDeviceGetCurrentClocksThrottleReasons": 8,
+    }
+    rest = {
+        "clock_mhz": 1_410, "mem_clock_mhz": 2_619, "energy_mj": 7_000_123, "util_gpu_pct": 63, "mem_used_mib": 5_120,
+    }  # fmt: skip
+    newer = opened(fakes.stub_nvml(**answers)).read()
+    fails = dict.fromkeys(
+        (
+            "nvmlDeviceGetFieldValues",
+            "nvmlDeviceGetTemperatureV",
+            "nvmlDeviceGetCurrentClocksEventReasons",
+        ),
+        3,
+    )
+    older = opened(fakes.stub_nvml(fails=fails, nvmlDeviceGetPowerUsage=81_500, **answers)).read()
+
+    # The field's counter gave its first value to the probe.
+    assert newer == rest | {"power_mw": 91_000, "temperature_c": 58, "clock_event_reasons": 4}
+    assert older == rest | {"power_mw": 81_500, "temperature_c": 59, "clock_event_reasons": 8}
+
+
+def test_sensors_are_read_every_50_ms_where_nobody_says_otherwise(tmp_path: Path) -> None:
+    """6.4: twenty readings a second, of every recorder; the artifact states the pace."""
+    out = tmp_path / "run.tts.wav"
+    sensor = Nvml(module=fakes.stub_nvml(), environ={})
+    with Recorder(out, text="Ah.", sample_rate_hz=16_000, channels=1, subtype="pcm_s16", sensor=sensor) as recorder:
+        recorder.submit()
+        recorder.start()
+        recorder.chunk(bytes(320))
+        recorder.finish()
+    known = open_artifact(out).descriptor.known
+    rates = {entry["rate_mhz"] for entry in known("/channels") if entry["source"] == "nvml"}
+    assert (known("/run/sampling/period_ns"), rates) == (50_000_000, {20_000})
+    defaults = {
+        signature(each).parameters["period_ns"].default
+        for each in (Recorder.__init__, record_command, Sampler.__init__)
+    }
+    assert defaults == {50_000_000}
 
 
 def test_a_driver_without_instant_power_is_asked_for_its_mean() -> None:

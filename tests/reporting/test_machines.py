@@ -44,6 +44,7 @@ UNCHECKED = (
     Finding(rule="SCH05", outcome=Outcome.UNVERIFIABLE, severity=Severity.ERROR, message="needs org.example"),
 )
 RECEIPT = (ReceiptMismatch(part="id", found=None, expected=ID),)
+SKIPPED = {"HSH07": "no", "TEL01": "does not apply", "TIM06": "round times (suppressed: toy)"}
 BAD = report(verdict="AUDIO_CHANGED", findings=FINDINGS, unchecked=UNCHECKED, passed=("CON01",))
 
 
@@ -96,10 +97,14 @@ def test_junit_counts_what_it_lists() -> None:
         assert int(root.get("skipped", "")) == len(root.findall(".//skipped"))
         assert int(root.get("tests", "")) == len(root.findall(".//testcase"))
         assert [suite.get("name") for suite in root] == ["fox.tts.wav"] * 2
-    failure = root.find(".//testcase[@name='HSH02 TrueAudioDigest']/failure")
+    failure = root.find(".//testcase[@name='HSH02 AudioDigest']/failure")
+    skipped = {str(case.get("name"))[:5]: case.find("skipped") for case in root.iter("testcase")}
+    said = {name: element.get("message") for name, element in skipped.items() if element is not None}
+    assert said == SKIPPED
     named = [case.get("name") for case in root.iter("testcase") if case.find("failure") is not None]
     assert [str(name)[:5] for name in named] == ["SCH05", "HSH02", "PIN07", "recei"]
-    assert failure is None or failure.text == "another digest: found sha256:11, expected sha256:22 (at offset 44)"
+    assert failure is not None
+    assert failure.text == "another digest: found sha256:11, expected sha256:22 (at offset 44)"
 
 
 def test_annotations_are_asserted_whole() -> None:
