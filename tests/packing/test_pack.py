@@ -190,3 +190,14 @@ def test_other_bytes_behind_a_riff_are_not_cut_off(tmp_path):
     with pytest.raises(TtsArtifactError, match="bytes after the end of the container"):
         pack.seal_in_place(kit.draft(), tmp_path / "a.wav")
     assert (tmp_path / "a.wav").read_bytes() == kit.wav() + b"LIST" + b"x" * 40
+
+
+def test_a_file_that_exists_is_written_over_only_where_that_is_said(tmp_path):
+    """Without a word nothing is lost; `replace` says it."""
+    out = tmp_path / "run.tts.wav"
+    out.write_bytes(b"somebody's only copy")
+    with pytest.raises(Refused, match="the output exists; say --force to replace it"):
+        pack.pack(kit.draft(), BytesSource(kit.wav()), out)
+    assert out.read_bytes() == b"somebody's only copy"
+    packed = pack.pack(kit.draft(), BytesSource(kit.wav()), out, replace=True)
+    assert open_artifact(out).artifact_id == packed.artifact_id

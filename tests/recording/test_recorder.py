@@ -443,3 +443,17 @@ def test_a_decorated_engine_records_each_call(tmp_path: Path) -> None:
     assert speak.__doc__ == "Speak."
     assert open_artifact(tmp_path / "three.tts.wav").descriptor.at("/audio/frames") == 45
     assert sorted(os.listdir(tmp_path)) == ["one.tts.wav", "three.tts.wav"]
+
+
+@pytest.mark.parametrize("text", ["", b""])
+def test_a_run_of_no_text_is_refused(tmp_path: Path, text: str | bytes) -> None:
+    """5.7: what was to be said has at least one byte; nothing is written."""
+    with (
+        pytest.raises(Refused, match="the text is empty: found nothing, expected at least one byte"),
+        recorder(tmp_path / "run.tts.wav", text=text) as recording,
+    ):
+        recording.submit()
+        recording.start()
+        recording.chunk(kit.tone(400))
+        recording.finish()
+    assert not (tmp_path / "run.tts.wav").exists()

@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import kit
 import pytest
@@ -15,11 +17,11 @@ from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.references import Reference
 from ttsartifact.rerunning.rerun import rerun_runner
 from ttsartifact.rerunning.verdict import Nearness
-from ttsartifact.running import child
+from ttsartifact.running import child, run
 from ttsartifact.running.child import ChildLimits, is_isolated
 from ttsartifact.running.options import RunOptions
 from ttsartifact.running.run import run_runner
-from ttsartifact.running.runner_protocol import Parameter, RunnerInfo, installed, load
+from ttsartifact.running.runner_protocol import BatchChunk, Parameter, RunnerInfo, SoundFormat, installed, load
 from ttsartifact.verifying.engine import verify
 
 NO_SUCH = (
@@ -293,3 +295,15 @@ def test_reference_clips_reach_the_runner_from_the_artifact_or_by_digest(odd_run
         Refused, match="runner odd takes a different number of reference clips: found 3, expected 0 to 2"
     ):
         run_runner(odd_runner, TEXT, tmp_path / "b.tts.wav", RunOptions(references=[clip] * 3))
+
+
+@pytest.mark.parametrize(("subtype", "width"), [("pcm_s16", 2), ("pcm_s24", 3), ("pcm_s32", 4), ("pcm_f32", 4)])
+def test_how_much_was_delivered_is_counted_in_frames(subtype, width):
+    """Half a second of stereo is half a second at every sample width."""
+    pcm = bytes(4_000 * 2 * width)
+    runner = SimpleNamespace(stream_batch=lambda: iter([BatchChunk(place=0, pcm=pcm, last=n == 1) for n in range(2)]))
+    taken, heard = [], []
+    recorder = MagicMock(chunk=taken.append)
+    sound = SoundFormat(subtype=subtype, sample_rate_hz=16_000, channels=2)
+    run._streamed("odd", runner, [recorder], sound, heard.append)
+    assert (taken, heard) == ([pcm, pcm], [0.25, 0.5])

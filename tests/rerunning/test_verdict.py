@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from pathlib import Path
 
+import full_run
 import kit
 import pytest
 
@@ -208,6 +209,44 @@ def test_no_promise_covers_another_command_line():
     found = judge(a, b, FAR, differences)
     assert found.expectation == Expectation(least=None, because="no guarantee covers a different command line")
     assert (found.verdict, found.expected, found.exit_code) == (Nearness.DIFFERENT, None, 1)
+
+
+def _other_weights(value):
+    value["pins"]["model"]["files"][0]["digest"] = digest.of(b"other weights")
+
+
+def _other_text(value):
+    value["input"]["text"]["digest"] = digest.of(b"another text")
+
+
+def _other_engine(value):
+    value["pins"]["engine"]["version"] = "99.0"
+
+
+def _other_precision(value):
+    value["generation"]["precision"] = {"dtype": "float16", "tf32": False}
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (_other_weights, "weights"),
+        (_other_text, "inputs"),
+        (_other_engine, "code"),
+        (_other_precision, "numerics"),
+    ],
+)
+def test_no_promise_covers_what_it_presupposes(change, cause):
+    """10.4: with other weights, inputs, code or numerics nothing was promised, whatever the run claims of itself."""
+    a = side(claim="bitwise")
+    a.value["pins"]["model"] = copy.deepcopy(full_run.draft().descriptor["pins"]["model"])
+    a.value["generation"]["precision"] = {"dtype": "float32", "tf32": False}
+    b = Descriptor(b"", copy.deepcopy(a.value))
+    assert expectation_of(a, b, condition_diff(a, b)).least == Nearness.PCM_EXACT
+    change(b.value)
+    differences = condition_diff(a, b)
+    assert {each.cause for each in differences} == {cause}
+    assert expectation_of(a, b, differences).least is None
 
 
 def test_a_condition_that_one_side_withholds_lifts_no_promise():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -141,10 +140,8 @@ def test_steadiness_by_hand():
 
 
 @pytest.mark.flite
-def test_one_cell_from_clip_to_table(small_checkpoint_path, tmp_path, monkeypatch):
+def test_one_cell_from_clip_to_table(small_checkpoint_path, tmp_path):
     """A very small random model: a delta, artifacts that verify, a table with both cells; nothing is made twice."""
-    pytest.importorskip("pocketsphinx")
-    monkeypatch.setattr(command, "Recognizer", lambda: SimpleNamespace(identity="deaf", hear_pcm=lambda _: "the"))
     voice = next(one for one in targets.make_targets() if one.name == "virtual")
     cells = [UNADAPTED[0], Cell(prompt="self", adaptation="alone", clips=NOISY)]
     wanted = plan(weights_sha256=file_sha256(small_checkpoint_path))

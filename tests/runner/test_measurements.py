@@ -86,7 +86,6 @@ def test_phones_lie_along_the_sound_and_settle_a_claim(spoken: list[Path], tmp_p
 
 def test_word_errors_are_pinned_by_their_listener(spoken: list[Path], tmp_path: Path) -> None:
     """A rate a run, and the listener's version and settings beside it."""
-    pytest.importorskip("pocketsphinx")
     document = json.loads(made(spoken, "words", tmp_path).read_text())
     SCHEMA.validate(document)
     values = document["runs"][open_artifact(spoken[0]).artifact_id]["values"]
