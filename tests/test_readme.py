@@ -7,12 +7,16 @@ import shlex
 from pathlib import Path
 from types import SimpleNamespace
 
+import full_run
+import kit
 import pytest
 from typer.testing import CliRunner
 
 from reference_runner.formant import EspeakRunner
 from ttsartifact import Request, verify
 from ttsartifact.cli.app import app
+from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import absent
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,6 +53,54 @@ def test_every_command_of_the_readme_exists() -> None:
         assert said.exit_code == 0, command
         for option in (word.partition("=")[0] for word in words if word.startswith("-")):
             assert re.search(rf"(^|\s|,){re.escape(option)}\b", said.output), f"{option} of {command}"
+
+
+def shown(block: str) -> list[tuple[list[str], str]]:
+    """Return the calls of a fenced block and what it shows of their output."""
+    parts = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)[1:]
+    return [(shlex.split(call), told.strip()) for call, told in zip(parts[::2], parts[1::2], strict=True)]
+
+
+def is_shown(told: str, said: str) -> bool:
+    """Tell whether a page shows an output: digests may be others, and `…` stands for what was left out."""
+    digest = re.compile(r"sha256:[0-9a-f]+")
+    pieces = [re.escape(piece) for piece in digest.sub("sha256:0", told).split("…")]
+    return re.fullmatch("(?s:.*)".join(pieces), digest.sub("sha256:0", said.strip())) is not None
+
+
+def cloned(name: str, clip: bytes) -> dict[str, object]:
+    """Return a run that took `clip` for its voice, whose durations and what follows depend on it."""
+    reference = full_run.draft().descriptor["input"]["refs"][0] | {
+        "digest": digest.of(clip), "size": len(clip), "origin": {"kind": "recording", "name": "me"},
+        "segment": absent("not_applicable"), "fed": absent("not_applicable"), "embedded": False,
+    }  # fmt: skip
+    stages = [("text_normalised", b""), ("prosody_tokens", b""), ("duration", clip), ("mel", clip)]
+    value = kit.descriptor()
+    value["input"] |= {"refs": [reference], "mode": "cloned"}
+    value["generation"]["stages"] = [{"stage": stage, "digest": digest.of(content)} for stage, content in stages]
+    return {"name": name, "run": kit.draft(input=value["input"], generation=value["generation"])}
+
+
+def test_the_outputs_of_the_readme_are_those_of_its_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each `$ ttsa …` of a fenced block prints what stands below it, with espeak-ng as the engine."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    kit.artifact(tmp_path, **cloned("monday.tts.wav", b"one clip"))
+    kit.artifact(tmp_path, audio=kit.wav(kit.tone(800)[::-1]), **cloned("tuesday.tts.wav", b"another clip"))
+    blocks = [shown(block) for block in re.findall(r"^```\n(\$ .*?)^```$", README, re.MULTILINE | re.DOTALL)]
+    calls = [call for block in blocks for call in block]
+    assert [words[:2] for words, _ in calls] == [["ttsa", name] for name in ("record", "verify", "rerun", "diff")]
+    for words, told in calls:
+        said = CliRunner().invoke(app, words[1:])
+        assert is_shown(told, said.stdout), f"{words}\n{said.output}"
+
+
+def test_an_output_that_changed_is_seen() -> None:
+    """Only digests and what an ellipsis leaves out may differ."""
+    assert is_shown("a: sha256:12, level L1", "a: sha256:34ef, level L1\n")
+    assert not is_shown("a: sha256:12, level L1", "a: sha256:34ef, level L2")
+    assert is_shown("first\n…", "first\nsecond\nthird\n")
+    assert not is_shown("first", "first\nsecond")
 
 
 def test_the_readme_is_read_in_five_minutes() -> None:

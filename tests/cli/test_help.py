@@ -1,10 +1,7 @@
-"""Every command says what it does, and the README says the same."""
+"""Every command says what it does."""
 
 from __future__ import annotations
 
-import re
-import shlex
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +12,6 @@ from ttsartifact.cli import main
 from ttsartifact.cli.app import app
 from ttsartifact.cli.table import COMMANDS as TABLE
 
-README = Path(__file__).parent.parent.parent / "README.md"
 GROUP: Any = typer.main.get_command(app)
 COMMANDS = (
     *("record", "recover", "bench", "proxy", "stats"),
@@ -24,7 +20,6 @@ COMMANDS = (
     *("perturb", "gallery", "gate", "sign", "timestamp", "log", "publish", "statement"),
     *("conform", "fixtures", "explain", "schema", "completion", "doctor"),
 )
-_BLOCK = re.compile(r"^```console\n\$ (ttsa [^\n]*--help)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def test_the_commands_in_the_order_of_the_road() -> None:
@@ -92,13 +87,3 @@ def test_one_suggestion(typed: str, near: str, capsys: pytest.CaptureFixture[str
         capsys.readouterr().err
         == f"ttsa: usage: unknown command {typed}; did you mean {near}? (`ttsa --help` for details)\n"
     )
-
-
-@pytest.mark.parametrize(("call", "told"), _BLOCK.findall(README.read_text(encoding="utf-8")))
-def test_the_help_in_the_readme_is_the_real_one(
-    call: str, told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A fenced console block that begins with `$ ttsa ... --help` is compared with what the command prints."""
-    monkeypatch.setenv("COLUMNS", "80")
-    assert main(shlex.split(call)[1:]) == 0
-    assert capsys.readouterr().out.strip() == told.strip()
