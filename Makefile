@@ -61,6 +61,13 @@ fuzz: $(STAMP)
 test-offline: $(STAMP) tools
 	unshare -rn $(BIN)/python -m pytest
 
+.PHONY: mutants
+# MUTANTS (400) small faults in the code, as many in each package: does a test see each? It goes on where it was.
+# Those that a promise stands on are named in tests/mutants.toml, and are tried first.
+mutants: $(STAMP) every-tool
+	$(BIN)/python tests/mutate.py --named
+	$(BIN)/python tests/mutate.py --count $(or $(MUTANTS),400)
+
 fixtures: $(STAMP) every-tool
 	$(BIN)/python tests/write_fixtures.py
 

@@ -1,0 +1,245 @@
+"""A mutation run: small faults are put into the code one at a time, and the tests that should see each are asked.
+
+    python tests/mutate.py                    # 400 mutants, as many of each package; goes on where it was
+    python tests/mutate.py --count 40 --only ttsartifact/cli
+    python tests/mutate.py --named            # those of mutants.toml, by the tests that they name
+
+Mutants live in a copy of the checkout, .build/mutants/tree. A mutant is killed when a test fails that passes without
+it. Killing by nothing but the fixtures' bytes does not count: their repair is to make them anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import random
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections import defaultdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import mutants
+
+ROOT = Path(__file__).resolve().parents[1]
+NAMED = ROOT / "tests" / "mutants.toml"
+SUMMARY = ROOT / "benchmarks" / "results" / "mutation.md"
+PACKAGES = ("ttsartifact", "reference_runner")
+CPU_S, WALL_S = 180, 1_800
+NOT_ASKED = ("tests/test_fixtures.py::test_the_recipes_make_the_same_bytes",)
+"""What would see any change of a fixture, and say nothing of it."""
+
+
+def main() -> int:
+    """Draw, try, report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=400)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="packages that begin so")
+    parser.add_argument("--named", action="store_true", help="the mutants of mutants.toml")
+    parser.add_argument("--report", action="store_true", help="write the summary of what was tried, and try nothing")
+    parser.add_argument("--folder", type=Path, default=ROOT / ".build" / "mutants")
+    arguments = parser.parse_args()
+    if arguments.named:
+        return _named(Workshop(arguments.folder))
+    drawn = draw(arguments.count, arguments.seed, arguments.only)
+    log = arguments.folder / f"results-{arguments.seed}.jsonl"
+    known = {each["id"]: each for each in _lines(log)}
+    if not arguments.report:
+        _try(Workshop(arguments.folder), [each for each in drawn if each.id not in known], log)
+        known = {each["id"]: each for each in _lines(log)}
+    found = [known[each.id] for each in drawn if each.id in known]
+    said = report(found, len(drawn), arguments.seed)
+    sys.stdout.write(said)
+    if not arguments.only:
+        SUMMARY.write_text(said, encoding="utf-8")
+    return 0
+
+
+class Workshop:
+    """A copy of the checkout, with one mutant in it at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tree = folder / "tree"
+        self._ticks = 0
+        self._sound: dict[str, bool] = {}
+        if self.tree.exists():
+            shutil.rmtree(self.tree)
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+        for name in listed.decode().split("\0"):
+            if name and (ROOT / name).is_file():
+                (self.tree / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / name, self.tree / name)
+
+    def outcome(self, file: str, text: str, steps: list[list[str]]) -> tuple[str, str]:
+        """Return killed, survived or timeout, and the test that failed; `steps` are asked one after another."""
+        path = self.tree / file
+        before = path.read_text(encoding="utf-8")
+        self._put(path, text)
+        try:
+            for tests in steps:
+                failed = self._failing(tests)
+                if failed is not None:
+                    break
+            else:
+                return "survived", ""
+        finally:
+            self._put(path, before)
+        if failed == "timeout":
+            return failed, ""
+        return ("killed", failed) if self._is_sound(failed) else ("survived", f"{failed} fails without it as well")
+
+    def _put(self, path: Path, text: str) -> None:
+        """Write with a time of its own, so that no bytecode of the text before is taken for this one's."""
+        path.write_text(text, encoding="utf-8")
+        self._ticks += 2
+        os.utime(path, (self._ticks, self._ticks))
+
+    def _failing(self, tests: list[str]) -> str | None:
+        skipped = [word for name in NOT_ASKED for word in ("--deselect", name)]
+        words = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider", "--tb=no", *skipped]
+        environment = os.environ | {"PYTHONPATH": os.fspath(self.tree), "COLUMNS": "80"}
+        try:
+            done = subprocess.run(
+                [*words, *tests], cwd=self.tree, env=environment, capture_output=True, text=True,
+                timeout=WALL_S, check=False, preexec_fn=_bounded,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return "timeout"
+        if done.returncode < 0:
+            return "timeout"
+        found = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+        if found:
+            return found[1]
+        return None if done.returncode in {0, 5} else tests[0]
+
+    def _is_sound(self, test: str) -> bool:
+        if test not in self._sound:
+            self._sound[test] = self._failing([test]) is None
+        return self._sound[test]
+
+
+def _bounded() -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 5))
+    os.setpriority(os.PRIO_PROCESS, 0, 19)
+
+
+def draw(count: int, seed: int, only: str) -> list[mutants.Mutant]:
+    """Return `count` mutants, as many of each package as its sites allow, one of each package after the other."""
+    sites: dict[str, list[mutants.Mutant]] = defaultdict(list)
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            for each in mutants.of(name, path.read_text(encoding="utf-8")):
+                sites[package_of(name)].append(each)
+    orders = [
+        random.Random(f"{seed}/{name}").sample(found, len(found))
+        for name, found in sorted(sites.items())
+        if name.startswith(only)
+    ]
+    rounds = (order[place] for place in range(max(map(len, orders))) for order in orders if place < len(order))
+    sound = (each for each in rounds if mutants.compiles(each, (ROOT / each.file).read_text(encoding="utf-8")))
+    return list(islice(sound, count))
+
+
+def package_of(file: str) -> str:
+    """Return the folder that a file is counted under: two steps deep, three in the laboratory."""
+    parts = file.split("/")[:-1]
+    return "/".join(parts[:3] if "laboratory" in parts else parts[:2])
+
+
+def tests_of(file: str) -> list[list[str]]:
+    """Return the test files worth asking: those that name the module, then those of its stage."""
+    module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    parent, _, stem = module.rpartition(".")
+    naming = re.compile(rf"\b{re.escape(module)}\b|from {re.escape(parent)} import [^\n]*\b{stem}\b")
+    everywhere = sorted((ROOT / "tests").rglob("test_*.py"))
+    first = [path for path in everywhere if naming.search(path.read_text(encoding="utf-8"))]
+    stage = "runner" if file.startswith("reference_runner") else file.split("/")[1]
+    then = [path for path in everywhere if path.parent.name == stage and path not in first]
+    if stage == "runner":
+        then = [path for path in then if package_of(file).rsplit("/", 1)[-1][:5] in path.name]
+    then += [] if stage in {"runner", "cli"} else [ROOT / "tests" / "test_fixtures.py"]
+    if not first and not then:
+        then = [ROOT / "tests" / "runner" / "test_stable_tts.py"]
+    return [[path.relative_to(ROOT).as_posix() for path in step] for step in (first, then) if step]
+
+
+def _try(workshop: Workshop, drawn: list[mutants.Mutant], log: Path) -> None:
+    for number, each in enumerate(drawn, start=1):
+        before = (workshop.tree / each.file).read_text(encoding="utf-8")
+        outcome, by = workshop.outcome(each.file, each.applied(before), tests_of(each.file))
+        row = {"package": package_of(each.file), "outcome": outcome, "by": by} | each.to_value()
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row, sort_keys=True) + "\n")
+        sys.stderr.write(f"{number}/{len(drawn)} {outcome} {each.file}:{each.line} {each.old!r} -> {each.new!r} {by}\n")
+
+
+def _named(workshop: Workshop) -> int:
+    alive = 0
+    for row in tomllib.loads(NAMED.read_text(encoding="utf-8"))["mutant"]:
+        before = (workshop.tree / row["file"]).read_text(encoding="utf-8")
+        outcome, by = workshop.outcome(row["file"], before.replace(row["old"], row["new"]), [row["tests"]])
+        alive += outcome == "survived"
+        sys.stdout.write(f"{outcome:8} {row['what']}{': ' + by if by else ''}\n")
+        sys.stdout.flush()
+    return 1 if alive else 0
+
+
+def report(found: list[dict[str, Any]], drawn: int, seed: int) -> str:
+    """Return the scores as Markdown: killed of tried, with the interval that Wilson gives."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    lines = [
+        "# Mutation run",
+        "",
+        f"`python tests/mutate.py --count {drawn} --seed {seed}`, commit {commit}: {len(found)} of {drawn} tried.",
+        "A mutant that ends by the limit on processor time counts as killed. Equivalent ones are not taken out.",
+        "",
+        "| package | killed | tried | score | 95 % interval |",
+        "|---|---|---|---|---|",
+    ]
+    by_package: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for each in found:
+        by_package[each["package"]].append(each)
+    lines += [_row(name, rows) for name, rows in sorted(by_package.items())]
+    lines += [_row("all", found), "", "Survivors:", ""]
+    lines += [
+        f"- `{each['file']}:{each['line']}` `{each['old']}` -> `{each['new']}`"
+        for each in sorted(found, key=lambda each: (each["file"], each["line"]))
+        if each["outcome"] == "survived"
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, rows: list[dict[str, Any]]) -> str:
+    killed = sum(each["outcome"] != "survived" for each in rows)
+    low, high = wilson(killed, len(rows))
+    share = killed / len(rows) if rows else 0.0
+    return f"| {name} | {killed} | {len(rows)} | {share:.0%} | {low:.0%} to {high:.0%} |"
+
+
+def wilson(successes: int, tries: int, z: float = 1.959964) -> tuple[float, float]:
+    """Return Wilson's interval of a share (1927); of no tries, everything is possible."""
+    if tries == 0:
+        return 0.0, 1.0
+    share, square = successes / tries, z * z
+    middle = (share + square / (2 * tries)) / (1 + square / tries)
+    half = z * math.sqrt(share * (1 - share) / tries + square / (4 * tries * tries)) / (1 + square / tries)
+    return middle - half, middle + half
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,70 @@
+"""The mutation run: what it changes, how it counts, and that the named mutants are those of today's code."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import mutants
+import mutate
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CODE = '''
+"""A docstring."""
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import os
+
+__all__ = ["f"]
+
+
+def f(x: int = 3, *, deep: bool = False) -> str:
+    """Another."""
+    if not x and x + 1 < 2:
+        return "no"
+    return f"{x == 1}"
+'''
+
+
+def test_each_place_is_changed_by_itself():
+    """Operators, conditions, constants, defaults and answers; no docstring, annotation, export or f-string."""
+    found = [(each.old, each.new) for each in mutants.of("a.py", CODE)]
+    assert found == [
+        ("3", "4"), ("False", "True"), ("not x and x + 1 < 2", "False"), ("and", "or"), ("not ", ""), ("<", "<="),
+        ("+", "-"), ("1", "2"), ("2", "3"), ('"no"', "None"), ('"no"', '""'), ('f"{x == 1}"', "None"),
+    ]  # fmt: skip
+    for each in mutants.of("a.py", CODE):
+        assert mutants.compiles(each, CODE)
+        assert each.applied(CODE) != CODE
+
+
+def test_a_score_has_the_interval_of_wilson():
+    """15 of 20: 0.531 to 0.888 (Wilson 1927, without correction); of nothing everything is possible."""
+    assert mutate.wilson(15, 20) == pytest.approx((0.5313, 0.8881), abs=1e-4)
+    assert mutate.wilson(0, 0) == (0.0, 1.0)
+    row = mutate._row("cli", [{"outcome": "killed"}] * 14 + [{"outcome": "timeout"}] + [{"outcome": "survived"}] * 5)
+    assert row == "| cli | 15 | 20 | 75% | 53% to 89% |"
+
+
+def test_tests_that_name_a_module_are_asked_first():
+    """Then those of its stage."""
+    first, then = mutate.tests_of("ttsartifact/recording/clock.py")
+    assert "tests/recording/test_clock.py" in first
+    assert "tests/recording/test_recorder.py" in [*first, *then]
+    assert mutate.package_of("ttsartifact/verifying/rules/shared.py") == "ttsartifact/verifying"
+    assert mutate.package_of("reference_runner/laboratory/training/curves.py") == "reference_runner/laboratory/training"
+
+
+@pytest.mark.parametrize(
+    "row", tomllib.loads(mutate.NAMED.read_text(encoding="utf-8"))["mutant"], ids=lambda row: row["what"]
+)
+def test_a_named_mutant_is_of_the_code_as_it_is(row):
+    """Its place occurs once, and the tests that should see it are there."""
+    code = (ROOT / row["file"]).read_text(encoding="utf-8")
+    assert code.count(row["old"]) == 1
+    assert row["new"] != row["old"]
+    for test in row["tests"]:
+        path, _, function = test.partition("::")
+        assert f"def {function}(" in (ROOT / path).read_text(encoding="utf-8") if function else (ROOT / path).is_file()
