@@ -10,7 +10,7 @@ RunnerError
 │   └── DeltaError        an adaptation is damaged, of another base, or its facts were changed
 ├── CertificateError      weights for which float64 could not carry the integers
 ├── CarrierOverflow       an intermediate left the 53 bits that every carrier can hold
-├── DeviceUnavailable     a device was asked for that is not there; never replaced in silence
+├── DeviceUnavailable     a device was requested that is not there; never replaced in silence
 ├── PackageMissing        a package or library that this command needs is not installed
 └── EvaluationError       an input that cannot be measured
 """
@@ -47,7 +47,7 @@ class ReferenceClipError(RunnerError):
 
 
 class CheckpointError(RunnerError):
-    """The checkpoint is truncated, malformed or has another digest than expected."""
+    """The checkpoint is truncated, malformed or has a digest other than expected."""
 
 
 class CertificateError(RunnerError):

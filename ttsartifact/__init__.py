@@ -1,4 +1,4 @@
-"""One file a run of speech synthesis: the audio, its conditions, its timebase, and digests over every byte.
+"""One file per run of speech synthesis: the audio, its conditions, its timebase, and digests over every byte.
 
 `Recorder` stamps the chunks of an engine as they reach host memory, and `record_command` does it for any command.
 `record_http` does it for one answer of a speech server, which a `SpeechRequest` asks for.
@@ -9,11 +9,11 @@ a part of its audio, verified.
 `validate` asks whether its structure holds, `verify` whether every byte and claim does: a `Report` of `Finding`s.
 `strip`, `convert` and `reattach` move a run between carriers without changing it.
 `diff` says which condition changed between two runs, how far their sounds are apart, and how their times compare.
-`rerun_command`, `rerun_factory` and `rerun_runner` make it again by nothing that the file names, and say how near they
-came.
+`rerun_command`, `rerun_factory` and `rerun_runner` repeat it without using anything that the file names, and report
+how close they came.
 `load_claim` reads a claim that was written before its runs, `check_claim` settles it on them, and `session_over` says
 where a session changes.
-A `Runner` is an engine that can be asked by name, and `run_runner` asks one; `adapt_voice` has an
+A `Runner` is an engine that can be run by name, with `run_runner`; `adapt_voice` has an
 `Adapter` fit it to a voice.
 
 Names load when they are first used, so that `import ttsartifact` costs nothing.

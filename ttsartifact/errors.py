@@ -1,12 +1,12 @@
 """What stops the work. Everything that a reader can survive is a Finding, not an exception.
 
 TtsArtifactError
-├── NotAnArtifact       the bytes are no carrier that this version reads, or carry no capsule
+├── NotAnArtifact       the bytes are not a carrier that this version reads, or carry no capsule
 │   ├── NotFound        there is no such file, or no such row of one
-│   ├── NotReadable     what is there may not be read, or is no file
+│   ├── NotReadable     it may not be read, or is not a regular file
 │   └── CapsuleLost     audio whose comment still names the run that it was
 ├── Damaged             a carrier whose structure contradicts itself; names the rule that it breaks
-├── InvalidDescriptor   a descriptor that cannot be parsed, or one that we were asked to write and may not
+├── InvalidDescriptor   a descriptor that cannot be parsed, or one that may not be written
 ├── TooLarge            a limit on what strangers may make us read
 ├── Refused             a thing we will not do, for safety
 ├── CommandFailed       the recorded or rerun command did not deliver audio; names its journal
@@ -95,7 +95,7 @@ class Damaged(TtsArtifactError):  # noqa: N818
 
 
 class InvalidDescriptor(TtsArtifactError):  # noqa: N818
-    """A descriptor that cannot be parsed, or one that we were asked to write and may not."""
+    """A descriptor that cannot be parsed, or one that may not be written."""
 
     rule = "CAN02"
 

@@ -181,7 +181,7 @@ def _clip(clip: TargetClip, heard: HeardReference, quality: ClipQuality) -> dict
 
 
 def _prior_reference(prior: PriorSample) -> dict[str, Any]:
-    """Return a prior sample as an entry of /input/refs; it lies in the checkpoint, not in a file of its own."""
+    """Return a prior sample as an entry of /input/refs; it is in the checkpoint, not in a file of its own."""
     return {
         "digest": f"sha256:{prior.digest}",
         "size": sum(array.nbytes for array in prior.arrays().values()),

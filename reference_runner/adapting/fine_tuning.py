@@ -55,7 +55,7 @@ PATIENCE = 3
 STYLE_FRAMES = 256
 STYLE_RATE = 0.05
 STYLE_WEIGHT = 5e-6
-"""Of the squared length of the style's residual: what a clip hardly tells does not move it far."""
+"""Of the squared length of the style's residual: what a clip barely shows does not move it far."""
 DURATION_WEIGHT = 0.1
 
 

@@ -35,7 +35,7 @@ class ClipQuality:
     alignment_milli: int
     """How much nearer the transcript lies to the clip than words that nobody said in it, in thousandths."""
     outlier: bool
-    """Whether the transcript fits hardly better than those: probably wrong, or drowned in noise."""
+    """Whether the transcript fits barely better than those: probably wrong, or drowned in noise."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures by name."""

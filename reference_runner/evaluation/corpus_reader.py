@@ -26,7 +26,7 @@ __all__ = ["CorpusReader", "CorpusUtterance", "prior_of"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CorpusUtterance:
-    """Where one utterance lies in the arrays."""
+    """Where one utterance is in the arrays."""
 
     split: str
     speaker: str

@@ -66,7 +66,7 @@ class Frames:
 
     @cached_property
     def is_speech(self) -> NDArray[np.bool_]:
-        """Whether each frame (L,) lies within SPEECH_RANGE_DB of the loud ones."""
+        """Whether each frame (L,) is within SPEECH_RANGE_DB of the loud ones."""
         return self.level_db > np.percentile(self.level_db, _LOUD_PERCENTILE) - SPEECH_RANGE_DB
 
     @cached_property

@@ -2,7 +2,7 @@
 
 Word and character error rates are the listener's. Phones are laid along the sound by the released model's own
 alignment, in exact integers, for artifacts of any engine whose text is stated. A voice is how near a trained encoder
-places a run to clips of the voice that was asked for, or to the other runs. Each document is pinned by one tool: by
+places a run to clips of the voice that was requested, or to the other runs. Each document is pinned by one tool: by
 its version, and what listens or aligns by name and digest.
 """
 

@@ -74,7 +74,7 @@ class Yardsticks:
     recognizer: Recognizer | None = None
     encoder: SpeakerEncoder | None = None
     target: Sequence[Recording] = ()
-    """Clips of the voice that was asked for."""
+    """Clips of the voice that was requested."""
     others: Sequence[Recording] = ()
     """Clips of other voices."""
     sources: Sequence[Recording] = ()
@@ -323,7 +323,7 @@ def _sessions(measured: Sequence[Measured]) -> dict[str, Any]:
 
 
 def _reruns(measured: Sequence[Measured]) -> dict[str, Any]:
-    """Compare runs of equal conditions: what differs between them differs by nothing that was asked for."""
+    """Compare runs of equal conditions: what differs between them differs by nothing that was requested."""
     groups: dict[str, list[Recording]] = {}
     for one in measured:
         if one.recording.conditions is not None:

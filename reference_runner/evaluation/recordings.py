@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Recording", "read_artifact", "read_clip", "read_source"]
 
 _UNTOLD = ("device", "numerics", "threads", "repeat")
-"""Parameters that say how the run was computed, not what was asked for."""
+"""Parameters that say how the run was computed, not what was requested."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +35,7 @@ class Recording:
     name: str
     """The file's name without its folder."""
     system: str
-    """What it is compared under: the name of the folder it lies in."""
+    """What it is compared under: the name of the folder it is in."""
     frames: Frames
     pcm_digest: str
     """Of the samples as measured: 16 kHz, mono, 16 bits."""

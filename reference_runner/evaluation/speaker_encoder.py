@@ -53,7 +53,7 @@ class SpeakerNetwork(nn.Module):
 
 
 class SpeakerEncoder:
-    """The trained network, as it lies beside this module (`python -m reference_runner.laboratory.speaker_trainer`)."""
+    """The trained network, as it is beside this module (`python -m reference_runner.laboratory.speaker_trainer`)."""
 
     def __init__(self) -> None:
         content = files("reference_runner.evaluation").joinpath(WEIGHTS_FILE).read_bytes()

@@ -103,7 +103,7 @@ def _drawn(name: str, part: _Part, places: dict[int, WeightPlace]) -> Graph:
 
 
 def _outside(place: WeightPlace) -> Tensor:
-    """Return a tensor whose values lie in the file of weights."""
+    """Return a tensor whose values are in the file of weights."""
     tensor = TensorProto(name=place.name, data_type=_REAL, dims=place.shape, data_location=TensorProto.EXTERNAL)
     for key, value in (("location", WEIGHTS_FILE), ("offset", place.offset), ("length", place.size)):
         tensor.external_data.add(key=key, value=str(value))

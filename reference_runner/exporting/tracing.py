@@ -105,7 +105,7 @@ class GraphOps:
         return Traced(self, place.name, place.shape)
 
     def constant(self, values: Any, dtype: type[np.generic]) -> Traced:
-        """Name a constant that is no weight; equal ones are held once."""
+        """Name a constant that is not a weight; equal ones are held once."""
         array = np.asarray(values, np.dtype(dtype).newbyteorder("<"))
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self.constants:
@@ -286,7 +286,7 @@ class GraphOps:
         return self.node("Where", [hidden, self.real(floor), logits], logits.sizes)
 
     def _later(self, q: Traced, k: Traced) -> Traced:
-        """Which keys (Q, L) lie after each query, the queries being the last of the keys."""
+        """Which keys (Q, L) are after each query, the queries being the last of the keys."""
         queries, keys = self.size_of(q, 1), self.size_of(k, 1)
         last = self._pair("Add", self._range(queries), self.node("Sub", [keys, queries], ()))
         return self._pair("Greater", self.unsqueeze(self._range(keys), 0), self.unsqueeze(last, 1))

@@ -23,7 +23,7 @@ _ALIGNMENT = 64
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WeightPlace:
-    """Where the little-endian float32 values of a tensor lie in the file."""
+    """Where the little-endian float32 values of a tensor are in the file."""
 
     name: str
     shape: tuple[int, ...]
@@ -47,7 +47,7 @@ def lay_out(model: torch.nn.Module) -> dict[int, WeightPlace]:
 
 
 def weight_arrays(model: torch.nn.Module) -> dict[str, np.ndarray]:
-    """Return the values by name, as they lie in the file."""
+    """Return the values by name, as they are in the file."""
     return {name: np.ascontiguousarray(tensor.detach().cpu().numpy(), dtype="<f4") for name, tensor in _tensors(model)}
 
 

@@ -258,7 +258,7 @@ def test_the_later_kinds_do_what_the_clause_says() -> None:
         ("resample_warp", {"ratio_milli": 200}, "layer x: params.ratio_milli: found 200, expected 250 to 4000"),
         ("f0_jitter", {"depth_milli": 501}, "layer x: params.depth_milli: found 501, expected 0 to 500"),
         ("jitter_buffer_underrun", {"fill": "dream"}, "layer x: params.fill: found dream, expected silence or loop"),
-        ("restart", {"starts": ["a"]}, "layer x: params.starts are no frames: found ['a']"),
+        ("restart", {"starts": ["a"]}, "layer x: params.starts are not frames: found ['a']"),
         ("sound_repetition", {"times": 1 << 40}, f"layer x: an event is too long: found {1600 << 40} frames"),
     ],
 )

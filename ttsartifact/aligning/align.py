@@ -1,4 +1,4 @@
-"""The act: one run, one log, one mapping, and what the log then says of the run."""
+"""Align one log with one run: the mapping, and the power and energy within the run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Aligned:
     t_submit_ns: int
     t_last_token_ns: int
     load: StepFunction
-    """What the run recorded of itself, for the eye."""
+    """What the run recorded about itself, for the eye."""
 
 
 def align(artifact: Artifact, log: SensorLog, wanted: Wanted | None = None) -> Aligned:

@@ -51,7 +51,7 @@ def append(
 
 
 def meter_of(stated: Named[str, str], log: SensorLog) -> dict[str, Any] | None:
-    """Return the meter that a user names, or None where nothing is stated of one.
+    """Return the meter that a user names, or None if none is stated.
 
     Raises Refused for half a name: a meter is known by model, serial number, calibration and place, or not at all.
     """
@@ -110,7 +110,7 @@ def _channel(found: Aligned, name: str, clock: str, meter: dict[str, Any] | None
 
 
 def _mapping_value(found: Aligned) -> dict[str, Any]:
-    """Return /channels/n/mapping: one instant on both axes, the drift, the bound and what it is the sum of."""
+    """Return /channels/n/mapping: one instant on both axes, the drift, the bound and its terms."""
     mapping, log = found.mapping, found.log
     value: dict[str, Any] = {
         "method": str(mapping.method),

@@ -1,6 +1,6 @@
 """The table of dialects: how the logs that people have are recognised, and what their columns mean.
 
-A row says what can be known from the file alone. Whether a time without zone is local or UTC is not: PTDaemon wrote
+A row states what the file alone shows. Whether a time without zone is local or UTC is not: PTDaemon wrote
 local time before its version 1.1 and UTC since, and its log says neither.
 """
 
@@ -44,7 +44,7 @@ class Dialect:
     values: tuple[Value, ...] = ()
     scope: str = "unknown"
     dead_below_mw: int | None = None
-    """A sensor whose readings all lie below this reads nothing."""
+    """A sensor whose readings are all below this reads nothing."""
 
 
 _NVIDIA = (

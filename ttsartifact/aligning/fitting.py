@@ -103,7 +103,7 @@ def _scene(load: StepFunction) -> _Scene:
 
 
 def _shortest(load: StepFunction) -> float:
-    """Return the time between two readings of the load: finer than that it cannot tell."""
+    """Return the time between two readings of the load: the resolution of the fit."""
     return float(np.median(np.diff(np.array(load.t_ns, dtype=np.float64)))) / 1e9
 
 
@@ -206,6 +206,6 @@ def _ambiguity(
 
 
 def _half_width(offsets: NDArray[np.float64], costs: NDArray[np.float64], at: float, best: float) -> float:
-    """Return how far the farthest offset lies that noise does not tell from the best one."""
+    """Return the distance of the farthest offset that noise does not distinguish from the best one."""
     likely = offsets[costs - best <= _LIKELY]
     return float(np.abs(likely - at).max())

@@ -89,7 +89,7 @@ def _mark_edges(found: Sequence[Reading], marks: Sequence[str]) -> list[Marker]:
 def _marked(dialect: Dialect, lines: Sequence[str], _unit: str | None) -> SensorLog:
     """Read a PowerSensor3 dump: `S t dt ts i v p ... total`, `M name` between the samples, seconds since the start.
 
-    Power is the last column. A marker lies between two samples and takes the time of the one before it.
+    Power is the last column. A marker is between two samples and takes the time of the one before it.
     """
     found: list[Reading] = []
     left_out: list[str] = []

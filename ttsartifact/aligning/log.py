@@ -34,7 +34,7 @@ class ReadingKind(StrEnum):
 
 
 class Marker(NamedTuple):
-    """A moment that somebody marked in the log."""
+    """A moment marked in the log."""
 
     t_ns: int
     name: str

@@ -8,9 +8,9 @@ from enum import StrEnum
 __all__ = ["ASSUMED_LAG_NS", "ASSUMED_SYNC_NS", "Assumed", "Mapping", "Method"]
 
 ASSUMED_SYNC_NS = 400_000_000
-"""How far the clock of a log may be from UTC where nobody states it: the difference that MLPerf Power allows."""
+"""How far the clock of a log may be from UTC where it is not stated: the difference that MLPerf Power allows."""
 ASSUMED_LAG_NS = 200_000_000
-"""How late a meter may show what it measures where nobody states it; no fit can see that."""
+"""How late a meter may show what it measures where it is not stated; no fit can see that."""
 _PPB = 1_000_000_000
 
 
@@ -20,9 +20,9 @@ class Method(StrEnum):
     CLOCK = "clock"
     """Both state UTC."""
     LOAD_FIT = "load-fit"
-    """The log's power follows the load that the run recorded of itself."""
+    """The log's power follows the load that the run recorded about itself."""
     MARKERS = "markers"
-    """Somebody marked begin and end of the run in the log."""
+    """Begin and end of the run are marked in the log."""
     MANUAL = "manual"
     """The user states the offset and its bound."""
 
@@ -51,7 +51,7 @@ class Mapping:
 
     `ambiguity` is the second-best place of a fit as a share of the best one: 0 where there is no other, 1 where they
     are equal. `residual_mw` is the root mean square of what the fit leaves. `terms` names what the bound is
-    the sum of, and `lacks` what nobody measured: with any of it the true bound is larger.
+    the sum of, and `lacks` the terms that were not measured: with any of them the true bound is larger.
     """
 
     method: Method

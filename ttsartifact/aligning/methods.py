@@ -23,7 +23,7 @@ _PPM = 1_000_000
 def by_clock(artifact: Artifact, log: SensorLog, assumed: Assumed) -> Mapping:
     """Put a log in UTC on the run's timebase by the run's own snapshots of UTC (clause 7.6).
 
-    Raises Refused for a log whose zone nobody states, or that counts from its own start, and a run without snapshots.
+    Raises Refused for a log whose zone is not stated, or that counts from its own start, and a run without snapshots.
     """
     if log.base is TimeBase.LOCAL:
         raise Refused(
@@ -59,7 +59,7 @@ def by_clock(artifact: Artifact, log: SensorLog, assumed: Assumed) -> Mapping:
 
 
 def by_load(artifact: Artifact, log: SensorLog, assumed: Assumed, *, drift: bool = False) -> Mapping:
-    """Put a log on the run's timebase by the load that the run recorded of itself.
+    """Put a log on the run's timebase by the load that the run recorded about itself.
 
     Raises Refused where the log follows that load nowhere, or in several places.
     """

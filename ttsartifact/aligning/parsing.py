@@ -1,4 +1,4 @@
-"""A log file becomes a `SensorLog`, or is refused in words. Rows that were cut are left out and told of."""
+"""A log file becomes a `SensorLog`, or is refused in words. Truncated rows are skipped and reported."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_LOG_BYTES = 512 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """What the user says of a log: the columns of one that the table does not know, or a choice where it has several.
+    """The user's statements about a log: the columns of an unknown form, or a choice among several.
 
     `only` keeps the rows whose column has a value, written COLUMN=VALUE.
     """

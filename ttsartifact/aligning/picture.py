@@ -60,7 +60,7 @@ def _fill(axes: Any, found: Aligned) -> None:
 
 
 def _own(axes: Any, found: Aligned) -> tuple[list[Any], list[str]]:
-    """Draw what the run recorded of itself: power on the same axis, anything else on an axis of its own."""
+    """Draw what the run recorded about itself: power on the same axis, anything else on an axis of its own."""
     load = found.load
     label = _LABELS.get(load.name, f"the run's load: {load.name} (1 is computing)")
     scale = _WATTS_OF.get(load.name, 1.0)

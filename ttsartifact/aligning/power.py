@@ -1,4 +1,4 @@
-"""What a log says of the run: mean, peak and energy over [t_submit, t_last_token], each with its error.
+"""Figures of a log within the run: mean, peak and energy over [t_submit, t_last_token], each with its error.
 
 A reading of power holds from the middle between it and the one before to the middle between it and the one after:
 which side of its window a meter stamps is rarely known, and half a window is in the bound. The error is how far the
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["LEAST_UPDATES", "Figures", "as_power", "figures_of", "updates_of"]
 
 LEAST_UPDATES = 20
-"""Fewer updates of a counter within a run say nothing of its energy (determinism of counters, clause 9.5)."""
+"""Fewer updates of a counter within a run do not give its energy (determinism of counters, clause 9.5)."""
 _SHIFTS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """Power and energy within the run. None where the log does not say it; `why` tells."""
+    """Power and energy within the run. None if the log does not give it; `why` states the reason."""
 
     readings: int
     covered: bool
@@ -65,7 +65,7 @@ def updates_of(log: SensorLog) -> list[tuple[int, int]]:
 
 
 def figures_of(log: SensorLog, mapping: Mapping, submit: int, last: int) -> Figures:
-    """Return what the log says of the run."""
+    """Return mean, peak and energy of the run by the log."""
     times, values = as_power(log)
     at = [mapping.to_run_ns(t) for t in times]
     naive = round(sum(values) / len(values))

@@ -1,4 +1,4 @@
-"""Attestations become parts of an artifact: the file is sealed anew, its identity and everything else stay (10.7)."""
+"""Attestations become parts of an artifact: the file is sealed again, its identity and everything else stay (10.7)."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _SAME_SAMPLES = frozenset({"FILE-EXACT", "PCM-EXACT"})
 
 
 class AttestationKind(StrEnum):
-    """How somebody vouches for a run."""
+    """The kinds of attestation of a run."""
 
     DSSE = "dsse"
     SSHSIG = "sshsig"
@@ -78,28 +78,28 @@ class Attested:
 
     @property
     def rerun(self) -> str | None:
-        """What came of making the run again, as its signed report says it (PCM-EXACT); None for no report."""
+        """The verdict of a signed rerun report (PCM-EXACT); None without a report."""
         return self.predicate["words"] if self.predicate_type == statements.RERUN and self.predicate else None
 
     @property
     def is_reproduction(self) -> bool:
-        """Tell whether the report says that the same samples came out."""
+        """Return whether the report states equal samples."""
         return self.rerun is not None and self.predicate is not None and self.predicate["verdict"] in _SAME_SAMPLES
 
     @property
     def is_signature(self) -> bool:
-        """Tell whether somebody signed the run, rather than its time or its place in a log."""
+        """Return whether it is a signature of the run, rather than of its time or its place in a log."""
         return self.kind in {AttestationKind.DSSE, AttestationKind.SSHSIG}
 
     @property
     def is_about_run(self) -> bool:
-        """Tell whether the time-stamp says since when the run itself exists."""
+        """Return whether the time-stamp is over the run itself."""
         about = self.entry is None or self.entry.kind in {EntryKind.RUN, EntryKind.REJECT}
         return self.time is not None and about
 
     @property
     def is_about_run_entry(self) -> bool:
-        """Tell whether it proves the place of the run itself in a log."""
+        """Return whether it proves the place of the run itself in a log."""
         return self.entry is not None and self.entry.kind in {EntryKind.RUN, EntryKind.REJECT}
 
 

@@ -1,7 +1,7 @@
 """Who signed the C2PA credential of a bare file, asked of c2pa-python (extra `c2pa`) with a list of trusted roots.
 
 That a credential's hash holds is recomputed without it (clause 6.10, MRK03). Signatures, chains of certificates and
-time-stamps are C2PA's own rules, and theirs is the library that keeps them. Nothing is fetched: neither manifests that
+time-stamps are C2PA's own rules, implemented by its library. No file is downloaded: neither manifests that
 lie elsewhere nor answers about revoked certificates.
 """
 
@@ -30,7 +30,7 @@ class ContentCredential(NamedTuple):
     """What c2pa-python answers about the credential of a file."""
 
     state: str
-    """`Trusted`: signed under one of the roots that were given. `Valid`: whole, by a signer that nobody vouches for.
+    """`Trusted`: signed under one of the given roots. `Valid`: intact, by a signer that no given root vouches for.
     `Invalid`: not whole, or not of this file."""
     signer: str | None
     """The common name in the certificate that signed."""
@@ -42,7 +42,7 @@ class ContentCredential(NamedTuple):
 def content_credential(pieces: Sequence[Piece], media_type: str, *, anchors: str | None = None) -> ContentCredential:
     """Return what the credential of the bare file made of `pieces` is worth under `anchors`, roots in PEM.
 
-    Raises Unavailable without c2pa-python, Refused for anchors that are no certificates or a file without a
+    Raises Unavailable without c2pa-python, Refused for anchors that are not certificates or a file without a
     credential, Damaged for one that c2pa-python cannot read.
 
     >>> content_credential(artifact.audio, "audio/wav", anchors=roots).state  # doctest: +SKIP

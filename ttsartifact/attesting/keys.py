@@ -104,7 +104,7 @@ def load_private_key(path: Path | str) -> Any:
 
 
 def holds_ed25519(public: bytes, signature: bytes, message: bytes) -> bool:
-    """Tell whether an Ed25519 signature (RFC 8032) holds; raises Unavailable without `cryptography`."""
+    """Return whether an Ed25519 signature (RFC 8032) holds; raises Unavailable without `cryptography`."""
     ed25519 = load("cryptography.hazmat.primitives.asymmetric.ed25519")
     try:
         ed25519.Ed25519PublicKey.from_public_bytes(public).verify(signature, message)

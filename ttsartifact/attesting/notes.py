@@ -43,7 +43,7 @@ class Checkpoint:
         return self.note.partition("\n\n")[0] + "\n"
 
     def is_signed_by(self, key: NoteKey) -> bool:
-        """Tell whether one of the signature lines is a signature by `key` that holds."""
+        """Return whether one of the signature lines is a signature by `key` that holds."""
         return any(
             name == key.name and raw[:4] == key.id and _holds(key, raw[4:], self.text) for name, raw in self.signatures
         )

@@ -30,7 +30,7 @@ class Proof:
     checkpoint: Checkpoint
 
     def holds(self, entry: bytes) -> bool:
-        """Tell whether the entry stands at the index under the checkpoint's root; the signature is another question."""
+        """Return whether the entry is at the index under the checkpoint's root; the signature is checked separately."""
         return merkle.holds_inclusion(
             merkle.leaf_hash(entry), self.index, self.checkpoint.size, self.hashes, self.checkpoint.root
         )

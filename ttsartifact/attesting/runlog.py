@@ -7,7 +7,7 @@
     tile/entries/<number>       256 entries each, every one behind its length in two bytes
 
 An entry is canonical JSON: a kind (claim, policy, run, reject, rerun), the digest of the thing, and by whom. Entries
-are only ever added. The private key never lies in the log's folder.
+are only ever added. The private key is never in the log's folder.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class RunLog:
         return note
 
     def stamp(self, reply: bytes) -> None:
-        """Keep a time-stamp reply beside the newest checkpoint; whoever calls has checked it."""
+        """Keep a time-stamp reply beside the newest checkpoint; the caller has checked it."""
         self._put(f"history/{self.checkpoint().size}.tsr", reply)
 
     def reply(self, size: int) -> bytes | None:
@@ -182,7 +182,7 @@ class RunLog:
         return {i: entry.digest for i, entry in entries.items() if entry.kind in {EntryKind.RUN, EntryKind.REJECT}}
 
     def commits_to(self, checkpoint: Checkpoint) -> bool:
-        """Tell whether the log begins with what a checkpoint committed to; raises Damaged."""
+        """Return whether the log begins with what a checkpoint committed to; raises Damaged."""
         leaves = self.leaves()
         return checkpoint.size <= len(leaves) and merkle.root_hash(leaves[: checkpoint.size]) == checkpoint.root
 

@@ -48,7 +48,7 @@ class SshSignature(NamedTuple):
     blob: bytes
 
     def holds(self, message: bytes) -> bool:
-        """Tell whether the signature is over `message`; raises Unavailable without `cryptography`."""
+        """Return whether the signature is over `message`; raises Unavailable without `cryptography`."""
         signed = _MAGIC + b"".join(
             map(_field, (self.namespace.encode(), b"", self.hash_name, _HASHES[self.hash_name](message).digest()))
         )

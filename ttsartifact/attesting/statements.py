@@ -32,9 +32,9 @@ __all__ = [
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 RUN = "urn:ttsartifact:1.0:run"
-"""Predicate of whoever vouches for a run."""
+"""Predicate of a statement that vouches for a run."""
 RERUN = "urn:ttsartifact:1.0:rerun"
-"""Predicate of whoever made a run again: the document of `ttsa rerun --format json`."""
+"""Predicate of a statement about a rerun: the document of `ttsa rerun --format json`."""
 _STATEMENT = "https://in-toto.io/Statement/v1"
 
 

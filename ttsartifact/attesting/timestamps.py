@@ -1,4 +1,4 @@
-"""RFC 3161 in two offline steps: a request goes out as a file, a reply comes back as a file. Nobody is called.
+"""RFC 3161 in two offline steps: a request goes out as a file, a reply comes back as a file. No server is contacted.
 
 What is stamped is a message of ours (an artifact id, a signature, a checkpoint), never the whole file.
 """
@@ -43,7 +43,7 @@ def stamp_of(reply: bytes, message: bytes, roots: Sequence[tuple[str, bytes]] = 
     """Read a reply and check it over `message`, and against `roots`, each a name and the PEM of its certificates.
 
     Raises Damaged for what is not a reply, and Unavailable without rfc3161-client. Without a root only the imprint is
-    checked: an authority that nobody named proves nothing.
+    checked: an authority that the reader did not name proves nothing.
     """
     rfc3161 = load("rfc3161_client")
     if len(reply) > _TOKEN_LIMIT_BYTES:

@@ -1,4 +1,4 @@
-"""Whom a verifier trusts: a local file, `ttsartifact.trust.toml` or OpenSSH's `allowed_signers`. Nothing is fetched.
+"""Whom a verifier trusts: a local file, `ttsartifact.trust.toml` or OpenSSH's `allowed_signers`. No file is downloaded.
 
     version = 1
     allowed_signers = "allowed_signers"        # optional; namespaces=, valid-after= and valid-before= are honoured
@@ -54,7 +54,7 @@ _OPTION = re.compile(r'(?P<name>[a-zA-Z-]+)(?:="(?P<value>[^"]*)")?(?:,|$)')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signer:
-    """Somebody whose signatures count."""
+    """A signer whose signatures count."""
 
     id: str
     keys: tuple[bytes, ...]
@@ -64,7 +64,7 @@ class Signer:
     valid_before: datetime | None = None
 
     def counts_at(self, moment: datetime | None) -> bool:
-        """Tell whether the signer's keys count for something made at `moment`; an unknown moment is taken as now."""
+        """Return whether the signer's keys count for something made at `moment`; an unknown moment is taken as now."""
         at = moment or datetime.now(UTC)  # noqa: TID251 - validity is a matter of the calendar
         return (self.valid_after is None or at >= self.valid_after) and (
             self.valid_before is None or at < self.valid_before
@@ -90,7 +90,7 @@ class Requirements:
 
     @property
     def anything(self) -> bool:
-        """Tell whether anything is required."""
+        """Return whether anything is required."""
         return self.signature or self.timestamp or self.log or self.reruns > 0
 
 

@@ -1,1 +1,1 @@
-"""A claim that was written before its runs, and what those runs say of it."""
+"""A claim that was written before its runs, and its test on those runs."""

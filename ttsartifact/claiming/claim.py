@@ -51,13 +51,13 @@ class Effect(StrEnum):
     """What is expected of a metric."""
 
     DIFFERENCE = "difference"
-    """The mean of group b lies beyond that of group a by more than the margin."""
+    """The mean of group b is beyond that of group a by more than the margin."""
     EQUIVALENCE = "equivalence"
-    """The two means lie within the margin of one another."""
+    """The two means are within the margin of one another."""
     LEVEL = "level"
-    """The mean of all runs lies beyond the margin."""
+    """The mean of all runs is beyond the margin."""
     SLOPE = "slope"
-    """The metric's change over the factor's change lies beyond the margin."""
+    """The metric's change over the factor's change is beyond the margin."""
 
 
 class Direction(StrEnum):

@@ -30,7 +30,7 @@ _MICRO = 1_000_000
 
 
 class Answer(StrEnum):
-    """What the runs say of a claim."""
+    """The test of a claim on its runs."""
 
     SUPPORTED = "supported"
     NOT_SUPPORTED = "not supported"
@@ -49,7 +49,7 @@ class Registered(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """One expectation and what the test says of it."""
+    """One expectation and the result of its test."""
 
     expected: ClaimTest
     n_a: int
@@ -87,7 +87,7 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """A claim and what its runs say of it."""
+    """A claim and the results of its tests."""
 
     claim: Claim
     answer: Answer
@@ -257,7 +257,7 @@ def _values(
     measured: Mapping[str, Measured],
     finer: int,
 ) -> list[int]:
-    """Return one integer a run: its value, or how far it lies from the median of the repeats in its group."""
+    """Return one integer per run: its value, or how far it lies from the median of the repeats in its group."""
     rows = [_row_of(measured[run.artifact_id], expected.metric.name, finer) for run, _ in counted]
     if expected.of is Aspect.LEVEL:
         return [_rounded_mean(row) for row in rows]

@@ -2,7 +2,7 @@
 
 PRML (in-toto/attestation #587) locks a criterion before the run, eval-result (#575) states what came out, and a
 Computation Receipt (#592) binds an exact computation to its output. All three are proposals; their type URIs are those
-of the drafts of September 2026. A statement is no signature and no proof that its measurements are true.
+of the drafts of September 2026. A statement is neither a signature nor a proof that its measurements are true.
 """
 
 from __future__ import annotations

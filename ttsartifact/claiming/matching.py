@@ -227,7 +227,7 @@ def _is_factor(claim: Claim, change: Change) -> bool:
 
 
 def _is_free(claim: Claim, subject: str) -> bool:
-    """Tell whether a claim lets a subject free: itself, or all of its kind; `seed` is all seeds."""
+    """Return whether a claim lets a subject free: itself, or all of its kind; `seed` is all seeds."""
     names = {subject, subject.partition(":")[0]}
     names |= {"seed"} if "seeds" in names else {"seeds"} if "seed" in names else set()
     blocked = {"text", "phonemes"} if claim.blocked else set()
@@ -264,7 +264,7 @@ def _parted(claim: Claim, runs: Sequence[ClaimedRun], groups: Sequence[RunGroup]
 
 
 def _value_of(kind: str, run: ClaimedRun) -> str:
-    """Return what a run states of a subject, in one string."""
+    """Return a run's statements about a subject, in one string."""
     if kind == "text":
         return run.text
     rows = [row for row in conditions().values() if row.subject is not None and row.subject in {kind, f"{kind}s"}]

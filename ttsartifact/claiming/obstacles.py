@@ -76,7 +76,7 @@ def of_files(claim: Claim, runs: Sequence[ClaimedRun], *, exploratory: bool) -> 
 
 
 def of_attempts(runs: Sequence[ClaimedRun]) -> Iterator[Obstacle]:
-    """Name attempts that were made and are not shown: of a selection the best is no sample."""
+    """Name attempts that were made and are not shown: of a selection the best is not a sample."""
     seen: dict[tuple[Any, str], set[int]] = {}
     for run in runs:
         attempt = run.known("/run/attempt")
@@ -98,7 +98,7 @@ def of_log(runs: Sequence[ClaimedRun], logged: Sequence[str]) -> Iterator[Obstac
 
 
 def of_counts(claim: Claim, runs: Sequence[ClaimedRun], groups: Sequence[RunGroup]) -> Iterator[Obstacle]:
-    """Say of each group how many runs are missing; equal sounds of a repeating engine are one observation."""
+    """List how many runs each group lacks; equal sounds of a repeating engine are one observation."""
     for group in (RunGroup.A, RunGroup.B) if claim.has_groups else (RunGroup.ALL,):
         own = [run for run, place in zip(runs, groups, strict=True) if place is group]
         count = len({run.sound for run in own}) if _counts_sounds(claim) else len(own)
@@ -119,5 +119,5 @@ def of_counts(claim: Claim, runs: Sequence[ClaimedRun], groups: Sequence[RunGrou
 
 
 def _counts_sounds(claim: Claim) -> bool:
-    """Tell whether equal sounds are one observation: of what is heard, but not of how far repeats lie apart."""
+    """Return whether equal sounds are one observation: of what is heard, but not of how far repeats lie apart."""
     return any(each.metric.of is not MetricKind.TIME and each.of == "level" for each in claim.expectations)

@@ -68,7 +68,7 @@ class ClaimedRun:
         return is_exact(self.descriptor)
 
     def states(self, claim: str) -> bool:
-        """Tell whether the run names a claim among what was written before it."""
+        """Return whether the run names a claim among what was written before it."""
         stated = self.descriptor.known("/run/preregistered")
         return isinstance(stated, list) and claim in stated
 
@@ -78,7 +78,7 @@ class ClaimedRun:
 
 
 def shown_of(artifact: Artifact) -> ClaimedRun:
-    """Verify a run and return what of it counts; raises Refused for a descriptor that breaks its schema."""
+    """Verify a run and return the parts that count; raises Refused for a descriptor that breaks its schema."""
     if not validator("descriptor").is_valid(artifact.descriptor.value):
         raise Refused("the descriptor breaks its schema; `ttsa validate` says where", where=artifact.where)
     report = judge(Evidence(artifact))

@@ -1,7 +1,7 @@
 """The tests of a claim (clause 10.9): permutation, bootstrap, t and TOST, over integers.
 
 Values are integers of their metric's grid, so that sums are exact and every machine gets the same statistic, to the
-last bit, and the same p-value. The margin is taken off first: a test then asks whether what is left lies beyond zero.
+last bit, and the same p-value. The margin is taken off first: a test then asks whether what is left is beyond zero.
 
 Permutation: the p-value of Phipson and Smyth (2010), (1 + hits) / (1 + draws), which never is 0. Bootstrap: the
 percentile method (Efron 1979). t: Welch (1947), or over the differences of blocks. TOST: Schuirmann (1987).
@@ -52,7 +52,7 @@ class Tested:
     estimate_micro: int
     """The effect, in millionths of the metric's unit."""
     interval_micro: tuple[int, int]
-    """95 % of the bootstrap's estimates lie in it."""
+    """95 % of the bootstrap's estimates are in it."""
     p: float
     """To nine digits."""
     holds: bool
@@ -240,7 +240,7 @@ class _Samples:
         return np.array([block.a], np.float64), np.array([block.b], np.float64)
 
     def _slopes(self, x: NDArray[np.float64], y: NDArray[np.float64], margin: float) -> NDArray[np.float64]:
-        """Return the least-squares slope of every row; x lies in millionths, y on its grid."""
+        """Return the least-squares slope of every row; x is in millionths, y on its grid."""
         return self._slope_of(x, y * _MICRO / self.scale - margin * x)
 
     def _slope_of(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -48,7 +48,7 @@ def adapt(
     format: Annotated[str, Option("How to print it.", choices=("text", "json"))] = "text",
     force: Force = False,
 ) -> int:
-    """Adapt to a voice, write the delta, and say what it was made of."""
+    """Adapt to a voice, write the delta, and print its origin."""
     from ttsartifact.running.adapter_protocol import ADAPTERS, load_adapter
 
     paths = listed(clips)

@@ -1,4 +1,4 @@
-"""The act behind align: a run and the log of somebody else's instrument on one axis."""
+"""The act behind align: a run and the log of a third party's instrument on one axis."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -81,7 +81,7 @@ def align(
     format: Annotated[str, Option("How to print it.", choices=("text", "json"))] = "text",
     force: Force = False,
 ) -> int:
-    """Align, say where the log lies and how sure that is, and write what was asked for."""
+    """Align, say where the log lies and how sure that is, and write what was requested."""
     if channel.append != (channel.out is not None):
         raise Usage("--append and --out go together")
     if plot == channel.out == STANDARD_OUTPUT:

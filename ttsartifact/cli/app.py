@@ -67,7 +67,7 @@ def _declared(parameter: CommandParameter) -> Any:
 
 
 def _function(command: Command) -> Callable[..., int]:
-    """Return a function whose signature tells typer what the command takes."""
+    """Return a function whose signature declares the command's options for typer."""
 
     def function(**given: Any) -> int:
         return call(command, {key: _plain(value) for key, value in given.items() if value not in (None, [])})

@@ -1,4 +1,4 @@
-"""Asks about many files in one process or several. What goes wrong with a file is its report, never the end."""
+"""Verify many files in one process or several. An error with a file becomes its report and never ends the others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _Part = tuple[str, _Rows]
 
 
 def asked_of_all(files: list[str], asked: _Asked, jobs: int) -> Iterator[tuple[Report, ...]]:
-    """Yield the reports of each file, in the order of `files`; `asked` is None when nothing is to be hashed."""
+    """Yield the reports of each file, in the order of `files`; `asked` is None if no digest is to be computed."""
     rows = _rows_of(files[0]) if len(files) == 1 and jobs != 1 else 1
     many = max(len(files), rows)
     jobs = jobs or (os.cpu_count() or 1 if many >= _PARALLEL_FROM else 1)
@@ -70,7 +70,7 @@ def _shares(path: str, rows: int, jobs: int) -> list[_Part]:
 
 
 def _joined(shares: Iterable[tuple[Report, ...]]) -> tuple[Report, ...]:
-    """Return the reports of all rows; behind a row that ends the reading of a file nothing is told of it."""
+    """Return the reports of all rows; rows after one that ends the reading of a file are not reported."""
     found: list[Report] = []
     for reports in shares:
         found += reports

@@ -1,4 +1,4 @@
-"""The acts behind sign, timestamp and publish: somebody vouches for a run, and the file says so."""
+"""The acts behind sign, timestamp and publish: attestations of a run become parts of its file."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,7 +63,7 @@ def timestamp(
     out: Out = None,
     force: Force = False,
 ) -> int:
-    """Write a request, or attach a reply; nothing is sent anywhere."""
+    """Write a request, or attach a reply; no network is used."""
     from ttsartifact.attesting import attach
 
     artifact = _only(file)

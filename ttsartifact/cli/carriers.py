@@ -92,7 +92,7 @@ def pack(
     trace: Annotated[Sequence[str], Option("A trace as a JSON file; may be repeated.", metavar="JSON")] = (),
     force: Force = False,
 ) -> int:
-    """Make an artifact of foreign parts and say what level it reaches."""
+    """Make an artifact from given parts and print the level that it reaches."""
     from ttsartifact.container.source import FileSource
     from ttsartifact.packing.pack import pack as write
     from ttsartifact.reading.artifact import parse_descriptor

@@ -1,4 +1,4 @@
-"""The acts behind `verify` and `validate`: find the files, ask, tell what was found, and say the worst."""
+"""The acts behind `verify` and `validate`: find the files, verify them, print the reports, return the worst code."""
 
 import os
 from collections.abc import Sequence
@@ -51,12 +51,12 @@ class Held(NamedTuple):
 
     @property
     def any(self) -> bool:
-        """Tell whether anything was given."""
+        """Return whether anything was given."""
         return any(given is not None and given != () for given in self)
 
 
 class Demanded(NamedTuple):
-    """What the asker wants of a run beside the rules, and which findings do not count."""
+    """What the reader wants of a run beside the rules, and which findings do not count."""
 
     level: Annotated[str | None, Option("The required level.", choices=LEVELS)] = None
     profile: Annotated[Sequence[str], Option("A required profile; may be repeated.", choices=_profiles)] = ()
@@ -107,7 +107,7 @@ def verify(
 
 
 def _compared_with(held: Held) -> dict[str, Any]:
-    """Return the keywords of `engine.verify` for what the asker holds."""
+    """Return the keywords of `engine.verify` for what the reader holds."""
     found: dict[str, Any] = {}
     if held.text is not None and held.text_file is not None:
         raise Usage("--text and --text-file say the same thing; give one")
@@ -180,7 +180,7 @@ def _check(
 def _differing(
     receipt: "Receipt | None", path: str, reports: tuple[Report, ...]
 ) -> "list[tuple[ReceiptMismatch, ...] | None]":
-    """Return, for each run of a file, the parts in which it is not the run of the receipt; None where nobody asked."""
+    """Return, for each run of a file, the parts in which it is not the run of the receipt; None without a receipt."""
     if receipt is None:
         return [None] * len(reports)
     from ttsartifact.reporting.receipt import bare_differences, differences
@@ -190,7 +190,7 @@ def _differing(
 
         return [bare_differences(receipt, bare_audio(path))]
     found: list[tuple[ReceiptMismatch, ...] | None] = [differences(receipt, report) for report in reports]
-    # Of a file with many runs the receipt names one; the others are no liars for being others.
+    # Of a file with many runs the receipt names one; the others are not liars for being others.
     return [None if any(not d for d in found) and d else d for d in found]
 
 

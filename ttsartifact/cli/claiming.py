@@ -1,4 +1,4 @@
-"""The act behind claim: a claim written before its runs, and what those runs say of it."""
+"""The act behind claim: a claim written before its runs, and its test on those runs."""
 
 from collections.abc import Sequence
 from typing import Annotated

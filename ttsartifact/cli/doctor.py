@@ -47,7 +47,7 @@ class Unusable(NamedTuple):
 
 
 def doctor() -> int:
-    """Say what would run here, then what would not and why; the exit code is always 0."""
+    """Print what works on this machine, then what does not and why; the exit code is always 0."""
     missing: list[tuple[str, Unusable]] = []
     for label, look in _LOOKS:
         try:

@@ -20,7 +20,7 @@ __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; nothing that a stranger's file does raises past here.
+    """Run one command and return its exit code; no exception caused by an untrusted file passes this point.
 
     TTSARTIFACT_TRACEBACK=1 shows where an error of ours came from.
     """
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("\nttsa: interrupted\n")
         return EXIT.INTERRUPTED
     finally:
-        set_manner()  # whoever calls twice in one process begins anew
+        set_manner()  # whoever calls twice in one process begins again
     if argv is None:
         gc.freeze()  # the process ends here: to look once more for cycles in all it loaded is a tenth of a cold verify
     return code

@@ -1,4 +1,4 @@
-"""The act behind `export`: runs in the form of somebody else's viewer."""
+"""The act behind `export`: runs in the format of an external viewer."""
 
 from typing import Annotated
 

@@ -60,7 +60,7 @@ def bench(
     key_from: KeyFrom = None,
     force: Force = False,
 ) -> int:
-    """Put loads on a server, write the data set and the attempts, and say what they came to."""
+    """Put loads on a server, write the data set and the attempts, and print the totals."""
     from ttsartifact.serving.benching import Bench
 
     texts, params = _texts(text, text_file), numbers(param)
@@ -100,7 +100,7 @@ def stats(
     by: Annotated[str | None, Option("Split each load by engine.", choices=("engine",))] = None,
     format: Annotated[str, Option("Output format.", choices=("text", "json"))] = "text",
 ) -> int:
-    """Sum up a load; 1 where a row says something else than its artifact."""
+    """Summarise a load; 1 if a row disagrees with its artifact."""
     from ttsartifact.serving.summing import summarise
 
     found = summarise(file, attempts, by_engine=by == "engine")
@@ -117,7 +117,7 @@ def stats(
 
 
 def _policy(path: str | None) -> "Policy | None":
-    """Read a policy before anything is asked, so that a fault in it costs no load."""
+    """Read a policy before the first request, so that a fault in it costs no load."""
     if path is None:
         return None
     from ttsartifact.gating.policy_file import load_policy
@@ -164,7 +164,7 @@ def _benched(
 
 
 def _say_compared(path: str, attempts: str) -> int:
-    """Say of each text whether its samples depend on the load; 1 where one does or is not repeatable."""
+    """Print for each text whether its samples depend on the load; 1 if one does or is not repeatable."""
     from ttsartifact.reporting.loads import company_lines
     from ttsartifact.serving.company import BatchEffect, compared
 
@@ -187,7 +187,7 @@ def _in_company(concurrency: str | None, rate: str | None, params: dict[str, Any
 def _loads(
     concurrency: str | None, rate: str | None, arrivals: str, seed: str, most_in_flight: int
 ) -> "tuple[Load, ...]":
-    """Return the loads that were asked for; without any, one request in flight."""
+    """Return the loads that were requested; without any, one request in flight."""
     from ttsartifact.serving.attempts import Law
     from ttsartifact.serving.schedule import loads_of
 

@@ -122,7 +122,7 @@ def seed_words(words: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def refuse_strange(info: RunnerInfo, wanted: Mapping[str, Any], kind: str = "runner") -> None:
-    """Raise Usage for an option that is nothing to this runner, or to what else `kind` says that it is."""
+    """Raise Usage for an option that does not apply to this runner, or to the `kind` of act."""
     known = [parameter.name for parameter in info.parameters]
     for key in wanted:
         if key not in known:
@@ -131,7 +131,7 @@ def refuse_strange(info: RunnerInfo, wanted: Mapping[str, Any], kind: str = "run
 
 
 def as_usage(info: RunnerInfo, wanted: dict[str, Any]) -> dict[str, Any]:
-    """Return `wanted` when the runner takes it; what it does not take lies in the call."""
+    """Return `wanted` when the runner takes it; what it does not take is in the call."""
     from ttsartifact.errors import Refused
 
     try:
@@ -195,7 +195,7 @@ def sensor_of(name: str) -> Sensor | None:
 
 
 def policy_of(path: str | None) -> Policy | None:
-    """Return the policy that --gate names; raises Refused where it asks for a score that nobody has yet."""
+    """Return the policy that --gate names; raises Refused if it needs a score, which does not exist yet."""
     if path is None:
         return None
     from ttsartifact.gating.deciding import require_scores

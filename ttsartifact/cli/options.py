@@ -53,7 +53,7 @@ _VALUES = {str: "TEXT", int: "N", float: "X"}
 class Option(NamedTuple):
     """One option: what it is for, and how it is typed where that does not follow from its parameter.
 
-    `choices` may be a function where the words stand in a registry: they are read when they are asked for.
+    `choices` may be a function where the words stand in a registry: they are read when they are requested.
     """
 
     help: str
@@ -87,7 +87,7 @@ class CommandParameter(NamedTuple):
 
     @property
     def positional(self) -> bool:
-        """Tell whether it is typed without a name."""
+        """Return whether it is typed without a name."""
         return isinstance(self.declared, Argument)
 
     @property
@@ -102,12 +102,12 @@ class CommandParameter(NamedTuple):
 
     @property
     def negatable(self) -> bool:
-        """Tell whether `--no-NAME` is an option too."""
+        """Return whether `--no-NAME` is an option too."""
         return isinstance(self.declared, Option) and self.declared.negatable
 
     @property
     def takes(self) -> bool:
-        """Tell whether a value follows its name."""
+        """Return whether a value follows its name."""
         return self.kind is not bool
 
     @property

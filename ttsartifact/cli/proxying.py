@@ -59,7 +59,7 @@ def import_(
     out: Annotated[str, Option("The attempts table to write.", short="-o", metavar="NAME.attempts.parquet")],
     force: Force = False,
 ) -> int:
-    """Read a foreign result into the attempts table, and say what it does not hold."""
+    """Read an external result into the attempts table, and print the columns that it lacks."""
     from ttsartifact.serving.attempts import SUFFIX, write_attempts
     from ttsartifact.serving.foreign import imported, missing_columns
 

@@ -1,4 +1,4 @@
-"""The calls that everybody makes, parsed without typer, which would double the time of a verify.
+"""The most common calls, parsed without typer, which would double the time of a verify.
 
 It takes what it is sure of and leaves everything else, a command's `--help` and every mistake among it, to typer. Both
 read the same table; a test holds them to the same answers.

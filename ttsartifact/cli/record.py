@@ -1,4 +1,4 @@
-"""The command record: a command is run once, and what was typed becomes what the recorder is told."""
+"""The command record: a command is run once, and its options become the recorder's statements."""
 
 import os
 import tempfile
@@ -73,7 +73,7 @@ class Pins(NamedTuple):
 
 
 class StatedConditions(NamedTuple):
-    """What the user knows of the run and nobody can see from outside."""
+    """Conditions that only the user knows."""
 
     notes: Notes = None
     session: Session = None

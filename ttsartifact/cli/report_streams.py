@@ -1,4 +1,4 @@
-"""How reports are told as they come in: one by one where a format allows it, at the end where it is one document."""
+"""Print reports as they come in: one by one if the format allows it, at the end if it is one document."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TextStream:
             sys.stderr.write(f"ttsa: settings of {settings.words()}\n")
 
     def tell(self, report: Report, differences: Differences, code: int) -> None:
-        """Say one report, or keep it for the end. Of many, a good one is a line; `-q` leaves good ones out."""
+        """Say one report, or keep it for the end. Of many, a good one is one line; `-q` leaves good ones out."""
         from ttsartifact.reporting import text
 
         self.judged.append((report, differences or ()))
@@ -54,7 +54,7 @@ class TextStream:
             show(text.receipt_lines(differences, paint()))
 
     def end(self) -> None:
-        """Say what can only be said when all reports are in."""
+        """Print what needs all reports."""
         from ttsartifact.reporting import text
 
         if len(self.judged) > 1:
@@ -172,7 +172,7 @@ VOICES: dict[str, type[TextStream]] = {
 
 
 def voice(format: str, *, strict: bool, settings: Settings | None = None) -> TextStream:
-    """Return what tells reports in one format. A settings file that is used is named first, or in the documents."""
+    """Return the printer of reports in one format. A settings file that is used is named first, or in the documents."""
     told = VOICES[format](strict=strict, settings=settings)
     if settings is not None:
         told.disclose(settings)

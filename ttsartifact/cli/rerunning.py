@@ -1,4 +1,4 @@
-"""The act behind rerun: the plan is told first, then what came of it."""
+"""The act behind rerun: the plan is printed first, then the result."""
 
 import sys
 from collections.abc import Sequence
@@ -82,7 +82,7 @@ def rerun(
 
 
 def _told(again: "Callable[[], Rerun]", format: str) -> int:
-    """Make the run again, say what came of it, and return the exit code of its verdict."""
+    """Repeat the run, print the result, and return the exit code of its verdict."""
     try:
         result = again()
     except CommandFailed as error:

@@ -8,7 +8,7 @@ They stand in `ttsartifact.toml`, or under `[tool.ttsartifact]` in `pyproject.to
     TXT02 = "the front end writes its own phonemes"
 
 The nearest folder that has such a file counts, from the working directory upward. A report says which file it was made
-with: nothing is put aside in silence.
+with: nothing is suppressed in silence.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _bytes_of(path: str) -> bytes:
 
 
 def _mentions_us(path: str) -> bool:
-    """Tell whether it can hold our table, without the cost of parsing it: most of these files do not."""
+    """Return whether it can hold our table, without the cost of parsing it: most of these files do not."""
     from ttsartifact.errors import Unavailable
 
     try:

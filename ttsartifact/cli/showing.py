@@ -35,7 +35,7 @@ def show(
     ] = None,
     force: Force = False,
 ) -> int:
-    """Say what files state of their runs and return the exit code; nothing is checked."""
+    """Print what files state about their runs and return the exit code; no rule is checked."""
     import sys
 
     if plot is not None:

@@ -67,7 +67,7 @@ def say(lines: str | Iterable[str]) -> None:
 
 
 def say_written(out: str, words: str | Iterable[str]) -> None:
-    """Say what was written to `out`: on stdout, or on stderr where stdout holds the file itself (`-`)."""
+    """Print what was written to `out`: on stdout, or on stderr if stdout holds the file itself (`-`)."""
     if out != "-":
         say(words)
     elif not manner().quiet:
@@ -129,7 +129,7 @@ def usage_line(message: str, command: str = "ttsa") -> str:
 
 def exit_of(error: TtsArtifactError) -> int:
     """Return the exit code of an error that stopped the work: 3 for a missing tool, 4 for the rest."""
-    if error.where.startswith("--"):  # it lies in an option, so it is the call that has no sound meaning
+    if error.where.startswith("--"):  # it is in an option, so it is the call that has no sound meaning
         return EXIT.USAGE
     return EXIT.INCONCLUSIVE if isinstance(error, Unavailable) else EXIT.UNREADABLE
 

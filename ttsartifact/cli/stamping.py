@@ -19,7 +19,7 @@ _LONGEST_REPLY_BYTES = 1 << 20
 def stamp_step(
     message: bytes, request: str | None, reply: str | None, keep: Callable[[bytes], None], *, replace: bool
 ) -> None:
-    """Write a request over `message`, or read the reply to one and give it to `keep`; nothing is sent anywhere.
+    """Write a request over `message`, or read the reply to one and pass it to `keep`; no network is used.
 
     Raises:
         Usage: neither file or both are named, or the reply stamps something else.

@@ -95,7 +95,7 @@ class AudioComparison:
         return self.differing_samples / self.compared_samples
 
     def within(self, tolerance: Tolerance | None = None) -> bool:
-        """Tell whether both are equally long and nowhere further apart than `tolerance` allows (clause 10.4)."""
+        """Return whether both are equally long and nowhere further apart than `tolerance` allows (clause 10.4)."""
         bound = tolerance or Tolerance()
         if self.pcm_equal:
             return True
@@ -160,7 +160,7 @@ def compare_pcm(
 ) -> AudioComparison:
     """Compare two sounds, dear questions only where the cheap ones leave something open.
 
-    `on_progress` is told how many frames of how many have been gone over, when there are many.
+    `on_progress` receives the number of compared frames and the total, for long audio.
     """
     facts: dict[str, Any] = {
         "pcm_a": a.digest,
@@ -247,7 +247,7 @@ class _Pass:
 
 
 def _is_silent(side: Sound, start: int) -> bool:
-    """Tell whether a sound holds nothing but zeros from a frame on."""
+    """Return whether a sound holds nothing but zeros from a frame on."""
     places = range(start, side.frames, BLOCK_FRAMES)
     return not any(side.read(place, min(BLOCK_FRAMES, side.frames - place)).any() for place in places)
 

@@ -1,7 +1,7 @@
 """Differences gathered into the changes that people talk about: the engine, the model, reference clip 1, a seed.
 
 A change draws in what follows from it. Another engine brings its own libraries and its own files of one model, an
-adaptation its clips; told one by one they would drown the change that somebody made. Subjects go by the ids of
+adaptation its clips; listed one by one they would hide the actual change. Subjects go by the ids of
 registry/conditions.toml; their labels are for people alone.
 """
 
@@ -30,7 +30,7 @@ __all__ = ["Change", "Unstated", "changes_between", "stated_by_neither", "to_bla
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One thing that is another on the other side, or of which one side does not tell."""
+    """A condition that differs between the sides, or that only one side states."""
 
     subject: str
     """What a program calls it: an id of registry/conditions.toml, or id:of for one of several."""
@@ -38,7 +38,7 @@ class Change:
     """What people call it."""
     cause: Cause
     a: Any
-    """What the first calls its own; None where it has none or does not tell."""
+    """The first side's value; None if it has none or states none."""
     b: Any
     a_stated: bool
     b_stated: bool
@@ -47,7 +47,7 @@ class Change:
 
     @property
     def known(self) -> bool:
-        """Whether both sides tell theirs, so that they are known to differ."""
+        """Whether both sides state the condition, so that they are known to differ."""
         return self.a_stated and self.b_stated
 
     def to_value(self) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def _registered(subject: str) -> Subject:
 
 
 def _is_shuffled(a: Descriptor, b: Descriptor) -> bool:
-    """Tell whether both were given the same reference clips, and in another order."""
+    """Return whether both were given the same reference clips, and in another order."""
     mine, theirs = (_clips(side) for side in (a, b))
     return mine != theirs and sorted(mine) == sorted(theirs)
 
@@ -220,7 +220,7 @@ def _owner_of(a: str, b: str, groups: dict[str, list[Difference]]) -> str | None
 
 
 def _says(word: str, value: Any) -> bool:
-    """Tell whether a word of a command line is a value, alone or as NAME=VALUE; 1 is 1.0."""
+    """Return whether a word of a command line is a value, alone or as NAME=VALUE; 1 is 1.0."""
     said = word.rpartition("=")[2]
     if said == str(value):
         return True
@@ -254,11 +254,11 @@ class _Gathering:
             self.groups[into] += self.groups.pop(subject)
 
     def differs(self, subject: str) -> bool:
-        """Tell whether both sides state something of this subject that is not the same."""
+        """Return whether both sides state something of this subject that is not the same."""
         return any(each.known for each in self.groups.get(subject, ()))
 
     def is_known_to_differ(self, pointer: str) -> bool:
-        """Tell whether both sides state what stands there, and not the same."""
+        """Return whether both sides state what stands there, and not the same."""
         return any(each.pointer == pointer and each.known for found in self.groups.values() for each in found)
 
 
@@ -296,13 +296,13 @@ def _acts_from(subject: str) -> int:
 
 
 def _place(stage: str) -> int:
-    """Return where on the path a stage lies; the beginning for one that nobody knows."""
+    """Return where on the path a stage lies; the beginning for an unknown stage."""
     known = stages().get(stage)
     return 0 if known is None else parts().index(known.part)
 
 
 def _share_weights(a: Descriptor, b: Descriptor) -> bool:
-    """Tell whether both name one revision, or one weight file, or one digest of the weights as loaded."""
+    """Return whether both name one revision, or one weight file, or one digest of the weights as loaded."""
     loaded = [side.known("/generation/numerics/weights_digest") for side in (a, b)]
     if loaded[0] is not None and loaded[0] == loaded[1]:
         return True
@@ -328,7 +328,7 @@ def _is_silent_on(side: Descriptor, pointer: str) -> bool:
 
 
 class _Named(NamedTuple):
-    """A subject on one side, whose name is asked for."""
+    """A subject on one side, whose name is requested."""
 
     side: Descriptor
     of: str

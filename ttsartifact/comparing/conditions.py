@@ -1,6 +1,6 @@
 """Which conditions of two runs differ, and how near each stands to the samples.
 
-A condition is what a run was made under (registry/conditions.toml). Identities, times and what came out (digests,
+A condition is what a run was made under (registry/conditions.toml). Identities, times and results (digests,
 frames, measurements) are not conditions and are not looked at here.
 """
 
@@ -25,7 +25,7 @@ __all__ = ["Difference", "condition_diff", "is_exact"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One condition that is not known to be the same on both sides; None is none, or none that was told."""
+    """One condition that is not known to be equal on both sides; None means none, or none stated."""
 
     pointer: str
     """A JSON pointer into the first descriptor, or into the second where only that one has the place."""
@@ -34,17 +34,17 @@ class Difference:
     label: str
     """What people call it."""
     name: str = ""
-    """What names the list entry that it lies in, where it lies in one."""
+    """What names the list entry that it is in, where it is in one."""
     cause: Cause
     a: Any
     b: Any
     a_stated: bool = True
-    """Whether the first says what its own was, be it that there was none."""
+    """Whether the first side states its value, including that it has none."""
     b_stated: bool = True
 
     @property
     def known(self) -> bool:
-        """Whether both sides say what theirs was; a run that withheld a condition cannot be shown to differ in it."""
+        """Whether both sides state their value; a run that withheld a condition cannot be shown to differ in it."""
         return self.a_stated and self.b_stated
 
     def to_value(self) -> dict[str, Any]:
@@ -69,7 +69,7 @@ _BESIDE_THE_SAMPLES = frozenset({"c2pa", "fingerprint"})
 
 
 def is_exact(side: Descriptor) -> bool:
-    """Tell whether a run claims exact numerics whose known answers held: equal samples on every machine."""
+    """Return whether a run claims exact numerics whose known answers held: equal samples on every machine."""
     return (
         side.known("/generation/numerics/profile") == "exact" and side.known("/generation/numerics/kat_passed") is True
     )
@@ -121,7 +121,7 @@ def _pairs(pointer: str, name: str, a: Any, b: Any) -> Iterator[tuple[str, str, 
 
 
 def _settled(pointer: str, a: dict[str, Any], b: dict[str, Any]) -> set[str]:
-    """Return what cannot matter any more: who asked for a seed, where both engines tell that they drew from one."""
+    """Return keys without effect: the requested seed, if both engines state the effective one."""
     drawn = a.get("effective")
     same = pointer.startswith("/generation/seeds/") and isinstance(drawn, str) and drawn == b.get("effective")
     return {"requested"} if same else set()

@@ -44,7 +44,7 @@ _FILE_AS_RECORDED = frozenset({Verdict.INTACT, Verdict.REWRAPPED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One of the two runs, and what a verification says of its file."""
+    """One of the two runs, with the verdict on its file."""
 
     where: str
     carrier: str
@@ -61,7 +61,7 @@ class Side:
 
     @property
     def is_as_recorded(self) -> bool:
-        """Whether the samples are those that the run recorded, so that what it says is said of them."""
+        """Whether the samples are the recorded ones, so that the run's statements apply to them."""
         return self.verdict in _SAMPLES_AS_RECORDED
 
     def to_value(self) -> dict[str, Any]:
@@ -84,11 +84,11 @@ class Diff:
     a: Side
     b: Side
     changes: tuple[Change, ...]
-    """What both tell and is not the same, that first which changes samples most surely."""
+    """Conditions stated by both that differ, the likeliest cause of different samples first."""
     one_sided: tuple[Change, ...]
-    """What one side tells and the other does not; it may be the same, and nobody knows."""
+    """Conditions stated by one side only; they may be equal."""
     not_stated: tuple[Unstated, ...]
-    """What neither tells of the conditions that a rerun would need."""
+    """Conditions that a rerun needs and that neither side states."""
     blamed: tuple[Change, ...]
     """Those of `changes` that can have brought about another sound, the likeliest first."""
     exact: bool
@@ -106,7 +106,7 @@ class Diff:
 
     @property
     def exit_code(self) -> int:
-        """0 nothing differs but times, 1 a condition or a sample does, 3 one side does not tell (clause 10.8)."""
+        """0 at most times differ, 1 a condition or sample differs, 3 only one side states a condition (10.8)."""
         whole = self.a.is_as_recorded and self.b.is_as_recorded
         if self.changes or not whole or (self.audio is not None and not self.audio.pcm_equal):
             return 1
@@ -176,7 +176,7 @@ def diff(a: PathLike, b: PathLike, *, on_progress: OnProgress | None = None) -> 
 
 
 def _shaped(artifact: Artifact) -> Artifact:
-    """Return a run whose descriptor can be taken at its word; one that breaks its schema says nothing for sure."""
+    """Return a run whose descriptor satisfies its schema."""
     if not validator("descriptor").is_valid(artifact.descriptor.value):
         raise Refused("the descriptor breaks its schema; `ttsa validate` says where", where=artifact.where)
     return artifact

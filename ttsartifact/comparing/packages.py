@@ -20,7 +20,7 @@ _MOST = 12
 
 
 def with_packages(changes: Iterable[Change], a: Artifact, b: Artifact) -> tuple[Change, ...]:
-    """Return the changes; another lock is told by the packages that differ instead of by its digest."""
+    """Return the changes; a different lock is shown by the packages that differ instead of by its digest."""
     return tuple(
         _with_changes(change, a, b) if change.subject == _SUBJECT and change.known else change for change in changes
     )
@@ -52,7 +52,7 @@ def _entry(line: str) -> tuple[str, tuple[str, str]]:
 
 
 def _words(names: list[str], mine: dict[str, tuple[str, str]], theirs: dict[str, tuple[str, str]]) -> str:
-    """Return what one side has of the packages that differ; of equal versions the content's digest tells."""
+    """Return what one side has of the packages that differ; for equal versions the content's digest."""
     said = []
     for name in names[:_MOST]:
         version, rest = mine.get(name, ("", ""))

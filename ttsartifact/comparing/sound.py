@@ -42,13 +42,13 @@ class Sound:
     channels: int
     rate_hz: int
     stored_as: str
-    """How the samples lie in the source: as their subtype says, or as 32-bit floats when they were decoded."""
+    """How the samples are in the source: as their subtype says, or as 32-bit floats when they were decoded."""
     digest: str | None
     chunks: Trace | None = None
 
     @property
     def lsb_bits(self) -> int:
-        """Bits of the unit in which differences are told; what has no depth of its own is told in bits of 16."""
+        """Bits of the unit of differences; audio without a depth is measured in 16-bit units."""
         return {"pcm_s24": 24, "pcm_s32": 32}.get(self.subtype, 16)
 
     @property
@@ -63,7 +63,7 @@ class Sound:
         form = FORMATS[self.stored_as]
         raw = self.source.read_at(self.offset + start * form.width * self.channels, count * form.width * self.channels)
         samples = as_floats(raw, self.stored_as, self.channels)
-        # A sample that is no number is as far from any other as full scale; it must not poison the sums.
+        # A sample that is not a number is as far from any other as full scale; it must not poison the sums.
         return np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0) if form.is_float else samples
 
     def as_pcm(self) -> tuple[Span, WaveFormat]:
@@ -80,7 +80,7 @@ class Sound:
 
 
 def sound_of_pcm(span: Span, wave: WaveFormat, *, digest: str | None = None, chunks: Trace | None = None) -> Sound:
-    """Return the sound of PCM that lies in a source."""
+    """Return the sound of PCM that is in a source."""
     return Sound(
         source=span.source,
         offset=span.offset,
@@ -98,7 +98,7 @@ def sound_of_pcm(span: Span, wave: WaveFormat, *, digest: str | None = None, chu
 def sound_of(artifact: Artifact) -> Iterator[Sound]:
     """Yield the samples of an artifact. Other codecs than WAV are decoded into a file that goes with the block.
 
-    Raises Damaged for audio that cannot be decoded and TooLarge for more of it than anybody speaks.
+    Raises Damaged for audio that cannot be decoded and TooLarge beyond the limits.
     """
     chunks, pcm, wave = artifact.trace("chunks"), artifact.pcm, artifact.wave
     digest = artifact.descriptor.known("/audio/pcm")
@@ -111,9 +111,9 @@ def sound_of(artifact: Artifact) -> Iterator[Sound]:
 
 @contextmanager
 def sound_of_clip(data: bytes) -> Iterator[Sound]:
-    """Yield the samples of a sound file that is no artifact, such as an embedded reference clip.
+    """Yield the samples of a sound file that is not an artifact, such as an embedded reference clip.
 
-    Raises NotAnArtifact for bytes that are no sound file that is read here, and what `sound_of` raises.
+    Raises NotAnArtifact for bytes that are not a sound file that is read here, and what `sound_of` raises.
     """
     if data[:4] == b"RIFF":
         walked = riff.walk(BytesSource(data))

@@ -20,7 +20,7 @@ class StageComparison:
     equal: tuple[str, ...]
     """The stages from the beginning on whose digests are equal."""
     first: str | None = None
-    """The first stage that differs; None where none of those does that both have, or where one side tells none."""
+    """The first stage that differs; None where none of those does that both have, or if one side states none."""
     margin_a_nano: int | None = None
     """In billionths: by how much the nearest choice of that stage was made, where the run says so."""
     margin_b_nano: int | None = None

@@ -76,7 +76,7 @@ class Timing:
 
     quantities: tuple[Quantity, ...]
     observed: tuple[tuple[str, Any, Any], ...]
-    """Label and both values of each way of observing that differs; None where a side does not tell."""
+    """Label and both values of each way of observing that differs; None if a side does not state it."""
 
     def to_value(self) -> dict[str, Any]:
         """Return the JSON form."""

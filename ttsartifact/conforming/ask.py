@@ -1,6 +1,6 @@
-"""Asks a stranger's verifier about a file: path in, report out (spec/1.0/conform.md).
+"""Run an external verifier on a file: path in, report out (spec/1.0/conform.md).
 
-What is no answer (a crash, a timeout, other output) is a failure of the case; it never counts as "the file is
+What is not an answer (a crash, a timeout, other output) is a failure of the case; it never counts as "the file is
 invalid", or a verifier that always crashes would pass every case that must fail.
 """
 

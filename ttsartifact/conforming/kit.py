@@ -1,4 +1,4 @@
-"""The kit as it lies on disk: its manifest, the bytes that the manifest promises, and a copy for whoever needs one.
+"""The kit as it lies on disk: its manifest, the bytes that the manifest promises, and a copy on request.
 
 The recipes that it is made from are the tests' (`make fixtures`); their files are the wheel `ttsartifact-conformance`.
 """
@@ -25,7 +25,7 @@ _BESIDE = ("manifest.json", "README.md")  # what a kit holds that its manifest d
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One file of the kit and what a verifier must say of it."""
+    """One file of the kit and the expected answer of a verifier."""
 
     id: str
     path: str

@@ -1,7 +1,8 @@
 """One judgement of a bare file, for every carrier and for Parquet (clauses 3.1 to 3.3, 3.9).
 
 What is digested has to be all that any player plays: one stream, of one kind, from its first frame to its last, and
-nothing that a player might take for another. Nothing is decoded here: frames are walked by headers and check sums.
+without bytes that a player might take for a different format. No audio is decoded here: frames are walked by headers
+and check sums.
 """
 
 from __future__ import annotations

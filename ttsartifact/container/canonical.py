@@ -1,4 +1,4 @@
-"""JSON in one spelling: RFC 8785 (JCS) out, and a strict reader that says what it could not accept.
+"""JSON in one spelling: RFC 8785 (JCS) out, and a strict reader that reports what it could not accept.
 
 The reader never re-serialises in order to hash: what was hashed is kept as bytes and parsed as a view. It collects
 faults where it can go on (CAN03 to CAN06) and raises InvalidDescriptor or TooLarge where it cannot (CAN01, CAN02,
@@ -64,7 +64,7 @@ def canonical_bytes(value: Any) -> bytes:
 
 
 def is_canonical(data: bytes, value: Any, *, has_fractions: bool = True) -> bool:
-    """Tell whether `data` is the RFC 8785 form of the `value` that was parsed from it."""
+    """Return whether `data` is the RFC 8785 form of the `value` that was parsed from it."""
     # Without fractions and without characters beyond U+FFFF (which UTF-16 sorts elsewhere), sorted compact JSON is
     # JCS, at a sixth of the price; a property test holds the two together. Else the reference implementation speaks.
     try:
@@ -78,7 +78,7 @@ def is_canonical(data: bytes, value: Any, *, has_fractions: bool = True) -> bool
 
 
 def is_spelled_so(data: bytes, value: Any) -> bool:
-    """Tell whether `data` is the RFC 8785 form of a `value` without fractions; a large one is compared in pieces."""
+    """Return whether `data` is the RFC 8785 form of a `value` without fractions; a large one is compared in pieces."""
     if len(data) < _LARGE_BYTES:
         return is_canonical(data, value, has_fractions=False)
     place = 0
@@ -111,7 +111,7 @@ def _pieces(value: Any) -> Iterator[str]:
 
 
 def half_characters(value: Any, pointer: str = "") -> Iterator[str]:
-    """Yield the pointers of strings with half a surrogate pair; a key with one is told at its object."""
+    """Yield the pointers of strings with half a surrogate pair; a key with one is reported at its object."""
     if isinstance(value, str):
         if not value.isascii() and _HALF.search(value):
             yield pointer

@@ -35,7 +35,7 @@ _PART = re.compile(rb"part ([a-z][a-z0-9_/]{0,62}) (0|[1-9][0-9]{0,10})\n")
 
 
 class Capsule(NamedTuple):
-    """A capsule by the places of its parts in a source; parts are read when they are asked for."""
+    """A capsule by the places of its parts in a source; parts are read when they are requested."""
 
     source: Source
     offset: int
@@ -172,5 +172,5 @@ def parts_of(capsule: Capsule) -> dict[str, bytes]:
 
 
 def from_bytes(data: bytes) -> Capsule:
-    """Find the parts of a capsule that lies in memory, such as one read back from a Parquet row."""
+    """Find the parts of a capsule that is in memory, such as one read back from a Parquet row."""
     return parse(BytesSource(data))

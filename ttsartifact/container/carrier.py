@@ -38,7 +38,7 @@ class Carrier(Protocol):
     """What a carrier of one run can do. What `walk` returns, the others take; it is the carrier's own type."""
 
     def recognise(self, head: bytes, /) -> bool:
-        """Tell by its first bytes whether a file is one that this carrier walks."""
+        """Return whether the first bytes of a file are those of this carrier."""
         ...
 
     def walk(self, source: Source, /) -> Any:
@@ -46,7 +46,7 @@ class Carrier(Protocol):
         ...
 
     def carries_capsule(self, source: Source, /) -> bool:
-        """Tell whether a capsule lies in a file whose head can be walked; raises nothing."""
+        """Return whether a capsule is in a file whose head can be walked; raises nothing."""
         ...
 
     def settled(self, walked: Any, bare_bytes: int | None, /) -> Any:
@@ -125,7 +125,7 @@ def carrier_of(out: str | os.PathLike[str], carrier: str | None = None) -> str:
 
 
 def carries_capsule(audio: Source) -> bool:
-    """Tell whether `audio` holds a capsule."""
+    """Return whether `audio` holds a capsule."""
     found = recognised(audio)
     return found is not None and found[1].carries_capsule(audio)
 

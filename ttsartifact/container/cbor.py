@@ -20,7 +20,7 @@ _INDEFINITE = 31
 def decode(data: bytes) -> Any:
     """Return the one value that `data` holds; a tagged value is the value without its tag.
 
-    Raises Damaged for bytes that are no CBOR, or that go on behind the value; TooLarge for a value that is nested
+    Raises Damaged for bytes that are not CBOR, or that go on behind the value; TooLarge for a value that is nested
     deeper than 32 levels or holds more than 20,000 items.
 
     >>> decode(bytes.fromhex("a163616c6766736861323536"))

@@ -100,7 +100,7 @@ def _figure(column: Mapping[str, Any], figures: Mapping[str, Any]) -> Any:
 
 
 def _fits(value: Any, kind: str) -> bool:
-    """Tell whether a column of `kind` can hold `value`; every column can hold None."""
+    """Return whether a column of `kind` can hold `value`; every column can hold None."""
     if value is None:
         return True
     if kind in INTEGER_BITS:
@@ -110,7 +110,7 @@ def _fits(value: Any, kind: str) -> bool:
         return isinstance(value, float)
     if kind.startswith("timestamp"):
         return isinstance(value, str) and _is_int64_utc(value)
-    # A lone surrogate parses as JSON but is no text.
+    # A lone surrogate parses as JSON but is not text.
     return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 

@@ -1,4 +1,4 @@
-"""Where C2PA credentials lie in a bare file: a RIFF chunk, or an ID3v2 frame GEOB before the audio (clause 6.10).
+"""Where C2PA credentials are in a bare file: a RIFF chunk, or an ID3v2 frame GEOB before the audio (clause 6.10).
 
 What one says is for `hard_binding`, which is imported only where there is one: most files carry none.
 """
@@ -21,7 +21,7 @@ MEDIA_TYPES = frozenset({b"application/c2pa", b"application/x-c2pa-manifest-stor
 
 
 class Place(NamedTuple):
-    """Where a manifest store lies in a bare file."""
+    """Where a manifest store is in a bare file."""
 
     offset: int
     size: int
@@ -32,7 +32,7 @@ class Place(NamedTuple):
 
 
 def places_in(source: Source) -> tuple[Place, ...]:
-    """Return where manifest stores lie in a bare WAV, FLAC or MP3: none, one, or more than the specification allows.
+    """Return where manifest stores are in a bare WAV, FLAC or MP3: none, one, or more than the specification allows.
 
     Raises Damaged for a structure that does not hold.
     """

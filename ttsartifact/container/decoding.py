@@ -3,7 +3,7 @@
 Run as a script with a file on stdin: `decoding.py FORMAT SUBTYPES BITS MAX_FRAMES MAX_SAMPLES MEMORY_BYTES CPU_S ENDS
 [PCM]`, where ENDS is a file with the frames at which the chunks to be digested end, a JSON array, and PCM one to keep
 the samples in: integers packed at their depth, and 32-bit floats of what has no depth. What a decoder may take of
-memory and time is bounded before the first byte is looked at; a decoder that dies takes nobody with it.
+memory and time is bounded before the first byte is looked at; a decoder that crashes affects no other process.
 It imports nothing of ttsartifact: whatever breaks here stays here.
 """
 

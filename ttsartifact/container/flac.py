@@ -137,7 +137,7 @@ def settled(flac: Flac, bare_bytes: int | None) -> Flac:
 
 
 def carries_capsule(source: Source) -> bool:
-    """Tell whether a capsule lies in a FLAC whose metadata can be walked, or in the chunks of a WAV that it wraps."""
+    """Return whether a capsule is in a FLAC whose metadata can be walked, or in the chunks of a WAV that it wraps."""
     try:
         found = _metadata(source)
     except (Damaged, NotAnArtifact, TooLarge) as error:

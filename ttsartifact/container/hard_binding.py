@@ -1,6 +1,6 @@
-"""What a C2PA credential says of itself, and whether its hash holds over the bare file that carries it (clause 6.10).
+"""The statements of a C2PA credential, and whether its hash holds over the bare file that carries it (clause 6.10).
 
-Nothing here looks at a signature: whoever rewrites a credential makes its hash anew. That it holds says that
+No signature is checked here: a rewritten credential has a new hash. A valid hash shows that
 credential and file belong together; who signed it is for a verifier of C2PA to say. The shapes are those of the C2PA
 specification 2.x: a manifest store in JUMBF whose last manifest is the active one, and a hard binding `c2pa.hash.data`.
 """
@@ -52,7 +52,7 @@ class Binding(NamedTuple):
 
 
 class Credential(NamedTuple):
-    """A C2PA credential as it lies in a bare file, unproved."""
+    """A C2PA credential as it is in a bare file, unproved."""
 
     place: Place
     digest: str
@@ -157,7 +157,7 @@ def _hard_bindings(source: Source, assertions: Box) -> list[Box]:
 
 
 def _is_claimed(source: Source, assertion: Box, claim: dict[Any, Any]) -> bool:
-    """Tell whether the claim lists the assertion by the hash of its box, so that both are of one manifest."""
+    """Return whether the claim lists the assertion by the hash of its box, so that both are of one manifest."""
     lists = [claim.get(key) for key in ("assertions", "created_assertions", "gathered_assertions")]
     for entry in (entry for held in lists if isinstance(held, list) for entry in held if isinstance(entry, dict)):
         url, stated = entry.get("url"), entry.get("hash")

@@ -34,7 +34,7 @@ class AudioDigests(NamedTuple):
     chunks: tuple[str, ...]
     """Hex digests, one a chunk range asked for."""
     leaves: tuple[str, ...] = ()
-    """Hex digests of each MiB of the file, where they were asked for (clause 8.10)."""
+    """Hex digests of each MiB of the file, where they were requested (clause 8.10)."""
 
 
 def digest_audio(

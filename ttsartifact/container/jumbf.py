@@ -19,7 +19,7 @@ _HAS_LABEL = 0x02
 
 
 class Box(NamedTuple):
-    """One box: where its content lies in the source, and for a superbox what its description says."""
+    """One box: where its content is in the source, and for a superbox what its description says."""
 
     type: bytes
     body: int

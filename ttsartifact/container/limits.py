@@ -6,7 +6,7 @@ from typing import Final
 
 MIB: Final = 1 << 20
 
-MAX_RIFF_CHUNKS: Final = 256  # real files have under ten; a walk costs one read a chunk
+MAX_RIFF_CHUNKS: Final = 256  # real files have under ten; a walk costs one read per chunk
 MAX_SMALL_CHUNK_BYTES: Final = 64 * MIB  # chunks other than data, the capsule among them
 MAX_FLAC_BLOCKS: Final = 128  # metadata blocks; real files have under ten
 MAX_CAPSULE_BLOCK_BYTES: Final = 8 * MIB  # one FLAC block of a capsule: at the format's 16 MiB `flac -8` fails

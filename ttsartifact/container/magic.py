@@ -108,7 +108,7 @@ def _text(head: bytes, sample_bytes: int) -> Signature | None:
 
 
 def _is_written(head: bytes) -> bool:
-    """Tell whether every byte belongs to a text in UTF-8; a character that the block's end cuts does no harm."""
+    """Return whether every byte belongs to a text in UTF-8; a character that the block's end cuts does no harm."""
     if head[:_LEAST_TEXT].isascii() and head[:_LEAST_TEXT].translate(None, _TEXT_BYTES):
         return False  # nearly all samples end here
     if not head.translate(None, _TEXT_BYTES):
@@ -124,12 +124,12 @@ def _is_written(head: bytes) -> bool:
 
 
 def _is_mpeg(head: bytes) -> bool:
-    """Tell whether frames of MPEG audio or ADTS follow each other: one header alone may be chance, and so may two."""
+    """Return whether frames of MPEG audio or ADTS follow each other: one header alone may be chance, and so may two."""
     return any(_follow(head, length_of) for length_of in (_mpeg_frame_bytes, _adts_frame_bytes))
 
 
 def _follow(head: bytes, length_of: Callable[[bytes], int]) -> bool:
-    """Tell whether the block begins with two headers of one kind, and with a third where it is long enough."""
+    """Return whether the block begins with two headers of one kind, and with a third where it is long enough."""
     offset, found = 0, 0
     while found < 3 and offset + 7 <= len(head):
         header = head[offset : offset + 7]

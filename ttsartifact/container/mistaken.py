@@ -1,4 +1,4 @@
-"""What makes players take a file, or the PCM in it, for another format than the one that it opens as (clause 3.1).
+"""What makes players take a file, or the PCM in it, for a different format from the one that it opens as (clause 3.1).
 
 Players do not only read a header. FFmpeg, and with it browsers, asks every format it knows what it thinks of the first
 kilobytes, and looks into 16-bit PCM for compressed streams that once were passed through WAV. A file that is built for
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["HEAD_BYTES", "PCM_BYTES", "mistaken_file", "mistaken_pcm"]
 
 HEAD_BYTES = 64 * 1024
-"""How much of a file is looked at for signatures of other formats."""
+"""How much of a file is searched for signatures of other formats."""
 PCM_BYTES = 160 * 1024
 """How much of 16-bit PCM is looked at: players gather 128 KiB before they give up."""
 
@@ -99,7 +99,7 @@ def mistaken_pcm(pcm: bytes) -> str | None:
 
 
 def _has_long_chain(pcm: bytes, sync: re.Pattern[bytes], length: Callable[[bytes], int]) -> bool:
-    """Tell whether `_FRAMES` frames follow each other anywhere; a chain is one longer than that of its second frame."""
+    """Return whether `_FRAMES` frames follow each other; a chain is one longer than that of its second frame."""
     places = list(_places(pcm, sync))
     if len(places) < _FRAMES:
         return False

@@ -100,7 +100,7 @@ def walk(source: Source) -> Mp3:
 
 
 def carries_capsule(source: Source) -> bool:
-    """Tell whether a capsule lies in the leading tags of an MP3 whose tags can be walked."""
+    """Return whether a capsule is in the leading tags of an MP3 whose tags can be walked."""
     try:
         return _ours(_tags(source)) is not None
     except (Damaged, TooLarge) as error:
@@ -205,7 +205,7 @@ def _tags(source: Source) -> tuple[Tag, ...]:
 
 
 def _capsule_in(source: Source, offset: int, end: int, head: bytes) -> tuple[int, int] | None:
-    """Return where the capsule lies in a tag, or None. A tag of others may break off where it likes: we only look."""
+    """Return where the capsule is in a tag, or None. A tag of others may break off where it likes: we only look."""
     version, flags = head[3], head[5]
     if version == 2 or flags & _EXTENDED:
         return None
@@ -269,7 +269,7 @@ def _audio_end(source: Source, audio: int) -> int:
 
 
 def _require_last_frame(source: Source, audio: int, end: int) -> None:
-    """Raise unless a frame like the first one ends where the frames do: what is behind them is no audio."""
+    """Raise unless a frame like the first one ends where the frames do: what is behind them is not audio."""
     first = int.from_bytes(source.read_at(audio, 4), "big")
     window = min(_LONGEST_FRAME_BYTES, end - audio)
     data = source.read_at(end - window, window)

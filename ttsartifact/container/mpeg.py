@@ -77,7 +77,7 @@ def frame_bytes(word: int) -> int | None:
 
 
 def same_kind(word: int, other: int) -> bool:
-    """Tell whether two headers are of one stream: version, layer, rate and number of channels."""
+    """Return whether two headers are of one stream: version, layer, rate and number of channels."""
     return (word ^ other) & _SAME == 0 and _channels(word) == _channels(other)
 
 
@@ -203,7 +203,7 @@ class _Reader:
         return int.from_bytes(self._bytes(place, 4), "big")
 
     def opens_count(self, place: int, word: int) -> bool:
-        """Tell whether a Xing or Info header stands in the frame at `place`."""
+        """Return whether a Xing or Info header stands in the frame at `place`."""
         at = place + _side_bytes(word)
         return at + 4 <= self._end and self._bytes(at, 4) in {b"Xing", b"Info"}
 

@@ -101,7 +101,7 @@ def decode(stream: OpusStream, *, lost: Collection[int], conceal: str, frames: i
     A packet that is lost is not handed to the decoder. In its place stand 20 ms of zeros (`conceal` silence), or what
     the decoder makes of the last packet that arrived, handed to it once more (`repeat`).
 
-    Raises Damaged for a header or packets that are no Opus of 20 ms.
+    Raises Damaged for a header or packets that are not Opus of 20 ms.
     """
     _require_sound(stream)
     width = 2 * stream.channels

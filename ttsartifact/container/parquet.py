@@ -1,4 +1,4 @@
-"""Parquet as we write it: a row a run in the columns of parquet-layout.json, and a seal over the whole file.
+"""Parquet as we write it: one row per run in the columns of parquet-layout.json, and a seal over the whole file.
 
 Where the seal lies says footer.py; reading rows is shelf.py's.
 """
@@ -47,7 +47,7 @@ _BLOBS = frozenset({"descriptor_json", "notes", "text", "parts", "audio"})
 
 
 def write(rows: Iterable[tuple[Mapping[str, bytes], Sequence[Piece]]], file: BinaryIO) -> None:
-    """Write one row a run into an empty file, and seal it in place. A run is its parts, `descriptor` first, and audio.
+    """Write one row per run into an empty file, and seal it. A run is its parts, `descriptor` first, and audio.
 
     Raises TooLarge for audio that no Parquet value can hold.
     """
@@ -109,7 +109,7 @@ def _table(group: list[tuple[Mapping[str, bytes], bytes]], schema: pa.Schema) ->
             values[name].append(table_rows(name, parts.get(f"trace/{name}")))
         values["audio"].append({"bytes": audio, "path": audio_path(descriptor)})
     arrays = {name: pa.array(column, _built(schema.field(name))) for name, column in values.items()}
-    # The bytes are kept as they are, even where they are no UTF-8: CAN01 is a verifier's word, not a writer's.
+    # The bytes are kept as they are, even where they are not UTF-8: CAN01 is a verifier's word, not a writer's.
     arrays["descriptor_json"] = arrays["descriptor_json"].view(pa.string())
     return pa.table(list(arrays.values()), schema=schema)
 

@@ -70,7 +70,7 @@ class RowGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footer:
-    """A footer that was walked to its last byte and lies within the limits."""
+    """A footer that was walked to its last byte and is within the limits."""
 
     offset: int
     rows: int

@@ -1,4 +1,4 @@
-"""The key-value metadata of a Parquet file: what may stand there, and what would tell its readers another story.
+"""The key-value metadata of a Parquet file: the allowed keys, and those that would mislead its readers.
 
 pandas and datasets believe their own keys before the columns: a forged one renames a column or labels its values.
 """

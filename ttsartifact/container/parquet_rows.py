@@ -76,14 +76,14 @@ class Row:
     columns: dict[str, Any]
     """The flat columns, as `columns.flat_columns` would derive them; those that do not fit are left out."""
     tables: Mapping[str, Trace | None]
-    """The nested columns, each decoded when it is asked for."""
+    """The nested columns, each decoded when it is requested."""
 
 
 _LARGEST_ASKED_BYTES = 4 << 20  # of a column in a row group
 
 
 class Shelf:
-    """An opened Parquet file of runs: its frame is checked, its rows are read when they are asked for."""
+    """An opened Parquet file of runs: its frame is checked, its rows are read when they are requested."""
 
     def __init__(self, source: Source) -> None:
         """Check the frame and the columns; raises NotAnArtifact, Damaged or TooLarge."""
@@ -140,7 +140,7 @@ class Shelf:
         return self._contradictions[number]
 
     def _small_columns(self, number: int) -> set[str]:
-        """Return the columns of a row group that are read once more: nobody filters or sorts by megabytes."""
+        """Return the columns of a row group that are read once more: columns of megabytes are not used for filters."""
         group = self._file.metadata.row_group(number)
         sizes: dict[str, int] = {}
         for place in range(group.num_columns):
@@ -342,7 +342,7 @@ def _keys(schema: Any, name: str) -> list[bytes]:
 
 
 def _holds(field: Any, column: Mapping[str, Any]) -> bool:
-    """Tell whether a column as found holds the values of the layout's; other widths are what rewriters make of them."""
+    """Return whether a column holds the layout's values; rewriters may have changed their width."""
     import pyarrow.types as t
 
     if b"ARROW:extension:name" in (field.metadata or {}):
@@ -398,7 +398,7 @@ class _Tables(Mapping[str, Trace | None]):
             if not scalar.is_valid:
                 return None
             rows = scalar.values
-            # A row of the trace takes bytes in its part; a nested column of more rows is no projection of anything.
+            # A row of the trace takes bytes in its part; a nested column of more rows is not a projection of anything.
             limit = max(_SMALL_TABLE_ROWS, len(self._parts.get(f"trace/{name}", b"")))
             if len(rows) > limit:
                 raise TooLarge("a nested column longer than its trace", found=len(rows), expected=f"at most {limit}")

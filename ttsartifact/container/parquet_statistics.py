@@ -1,4 +1,4 @@
-"""What a Parquet file says of its own rows beside them, held to the rows: statistics, page indexes, sort orders.
+"""Statements of a Parquet file about its rows, compared with the rows: statistics, page indexes, sort orders.
 
 Engines answer `min(...)` from it and skip what it rules out, so a forged word of it is a second truth in the file
 (Parquet's parquet.thrift: Statistics, ColumnIndex, OffsetIndex, SortingColumn).
@@ -33,7 +33,7 @@ _EXACT = {True: 7, False: 8}  # whether the upper or lower bound is said to be a
 
 
 class Contradiction(NamedTuple):
-    """One place where a file says of its rows what they are not."""
+    """One place where a file's statement contradicts its rows."""
 
     where: str
     found: Any
@@ -51,7 +51,7 @@ class Values:
 
     @property
     def nulls(self) -> int:
-        """How many entries are no value."""
+        """How many entries are null."""
         return self.entries - (len(self.array) - int(self.array.null_count))
 
     @cached_property
@@ -96,7 +96,7 @@ def _is_text(kind: Any) -> bool:
 
 
 def is_asked(column: ColumnChunk) -> bool:
-    """Tell whether anything is said of a column chunk that is held to its values."""
+    """Return whether anything is said of a column chunk that is held to its values."""
     said = column.statistics or column.column_index or column.offset_index or column.has_bloom_filter
     return bool(said) and column.path not in _UNASKED
 
@@ -156,7 +156,7 @@ def _amiss(where: str, said: dict[int, Any], kind: int, values: Values) -> Itera
 
 
 def _bounds(stated: bytes, actual: Any, kind: int, *, upper: bool, exact: bool) -> bool:
-    """Tell whether a stated end is the actual one, or that one cut off."""
+    """Return whether a stated end is the actual one, or that one cut off."""
     if kind in _NUMBERS:
         return len(stated) == struct.calcsize(_NUMBERS[kind]) and _value(stated, kind) == actual
     if kind != _TEXT:
@@ -191,7 +191,7 @@ def _of_pages(source: Source, column: ColumnChunk, values: Values, where: str) -
 
 
 def _part_of(values: Values, row: int, count: int, *, whole: bool) -> Values | None:
-    """Return what a page holds; of a list whose pages cut it apart nothing is said, and no engine skips by it."""
+    """Return the values of a page; pages that split a list are not checked, because no engine skips by them."""
     if whole:
         return values
     return None if values.nested else Values(values.array.slice(row, count), count, nested=False)

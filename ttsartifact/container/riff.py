@@ -4,7 +4,7 @@
 
     RIFF|RF64 size WAVE  <the bare file's chunks>  LIST(INFO(ICMT pointer))  ttsa(capsule)
 
-Only the RIFF size differs in the bare part, and it follows from the length. Decoding is left to nobody: the body of
+Only the RIFF size differs in the bare part, and it follows from the length. No decoder is needed: the body of
 `data` is the canonical PCM (clause 8.3).
 """
 
@@ -490,7 +490,7 @@ def _with_size(source: Source, form: bytes, total: int, spans: list[tuple[int, i
 
 
 def carries_capsule(source: Source) -> bool:
-    """Tell whether a capsule lies in a WAV that can be walked."""
+    """Return whether a capsule is in a WAV that can be walked."""
     try:
         return walk(source).capsule is not None
     except TtsArtifactError as error:

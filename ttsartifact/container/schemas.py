@@ -23,7 +23,7 @@ def validator(name: str) -> jsonschema_rs.Draft202012Validator:
 
 
 def holds_as(kind: str, value: Any) -> bool:
-    """Tell whether `value` is a sound `kind` of the descriptor: a name below its schema's $defs."""
+    """Return whether `value` is a sound `kind` of the descriptor: a name below its schema's $defs."""
     return _definition(kind).is_valid(value)
 
 

@@ -1,4 +1,4 @@
-"""What a sound says of itself when it is read to its last frame (clause 6.1).
+"""The properties of audio that is read to its last frame (clause 6.1).
 
 WAV is read where it lies and needs no decoder. What an encoded file is, we see from its own first bytes; it is then
 decoded by libsndfile in a child process with bounded memory and time (decoding.py), and its frames are counted.
@@ -40,9 +40,9 @@ _DECODERS = {
 _MEMORY_BYTES = 320 * MIB  # the decoder, numpy among it, takes 128 MiB of addresses
 # Slowest honest case measured: 6 s of CPU for 1 MiB of 6 kbit/s Opus.
 _CPU_BASE_S, _CPU_S_A_MIB, _CPU_MAX_S = 4, 8, 3600
-_WALL_TIMES = 60  # a busy machine is no fault of the file; this ends a decoder that waits for ever
+_WALL_TIMES = 60  # a busy machine is not the fault of the file; this ends a decoder that waits for ever
 # 23 minutes at 24 kHz are decoded of however few bytes. FLAC of speech takes a byte for 2 samples, Opus of 6 kbit/s one
-# for 64; a file of constants is no speech.
+# for 64; a file of constants is not speech.
 _FEW_SAMPLES, _SAMPLES_A_BYTE, _LOSSY_SAMPLES_A_BYTE = 1 << 25, 64, 256
 _FLOAT_BLOCK_BYTES = 64 * 1024
 _SIGXCPU = 24  # by number: not every system has the name
@@ -85,7 +85,7 @@ class SoundFacts:
     beyond_full_scale: int = 0
     """Finite float samples outside ±1."""
     chunks: tuple[str, ...] = ()
-    """Hex digests of the chunks that were asked for, of lossless audio."""
+    """Hex digests of the chunks that were requested, of lossless audio."""
     audio: tuple[int, int] = (0, 0)
     """The half-open byte range of the sound in the bare file: PCM, frames or pages."""
 
@@ -105,7 +105,7 @@ def facts_of(
     What is decoded is kept in the file `pcm_to` when one is named: canonical PCM, or 32-bit floats of a lossy codec.
 
     Raises NotAnArtifact (AUD04) for a codec that is not read, Damaged (AUD07) for audio that does not decode to its
-    last frame, TooLarge for one that takes more memory, time or frames than anybody speaks.
+    last frame, TooLarge for one that takes more memory, time or frames than the limits allow.
     """
     bare = judge(pieces) if bare is None else bare
     if bare.codec == "wav":
@@ -290,7 +290,7 @@ def _working_files() -> Iterator[tuple[BinaryIO, IO[str]]]:
 
 
 def _is_short_of_time(cpu_s: int) -> bool:
-    """Tell whether this process may take less processor time than decoding is given."""
+    """Return whether this process may take less processor time than decoding is given."""
     try:
         import resource
     except ImportError:

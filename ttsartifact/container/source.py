@@ -156,7 +156,7 @@ class JoinedSource:
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return exactly `size` bytes from `offset`."""
-        for start, piece in self._places:  # mostly they lie in one piece, and need no second copy
+        for start, piece in self._places:  # mostly they are in one piece, and need no second copy
             if start <= offset and offset + size <= start + _size_of(piece) and not isinstance(piece, bytes):
                 return piece.source.read_at(piece.offset + offset - start, size)
         buffer = bytearray(size)
@@ -199,7 +199,7 @@ def _size_of(piece: Piece) -> int:
 
 
 def blocks_of(pieces: Sequence[Piece], block_bytes: int = READ_BLOCK_BYTES) -> Iterator[memoryview]:
-    """Yield the pieces' bytes in order. Each view is valid until the next one is asked for."""
+    """Yield the pieces' bytes in order. Each view is valid until the next one is requested."""
     # No larger than the file: a mebibyte that is not used still costs a short clip 40 us of zeroing and paging.
     buffer = memoryview(bytearray(min(block_bytes, max(map(_size_of, pieces), default=0))))
     for piece in pieces:
@@ -217,7 +217,7 @@ def blocks_of(pieces: Sequence[Piece], block_bytes: int = READ_BLOCK_BYTES) -> I
 def require_regular(paths: Iterable[str | os.PathLike[str]]) -> None:
     """Raise Refused for a FIFO, a device or a folder: engines open what they are given, and could wait on it for ever.
 
-    What is not there is left for whoever opens it to tell.
+    A missing file is reported when it is opened.
     """
     for path in paths:
         with suppress(OSError):

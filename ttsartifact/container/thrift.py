@@ -21,7 +21,7 @@ def read_struct(
 ) -> tuple[dict[int, Any], int]:
     """Return the struct at `position` and where it ends. Of fields outside `keep` only the lengths are walked.
 
-    Raises TooLarge for more than `most` values, Damaged (CON02) where the bytes are no struct; IndexError never
+    Raises TooLarge for more than `most` values, Damaged (CON02) if the bytes are not a struct; IndexError never
     escapes.
     """
     try:
@@ -110,7 +110,7 @@ def _list(data: bytes, position: int, depth: int, allowance: _Allowance, *, kept
 def _element(
     data: bytes, position: int, kind: int, depth: int, allowance: _Allowance, *, kept: bool
 ) -> tuple[Any, int]:
-    """Read an element; a boolean takes a byte here, while in a struct it lies in the field's head."""
+    """Read an element; a boolean takes a byte here, while in a struct it is in the field's head."""
     if kind in {_TRUE, _FALSE}:
         allowance.take()
         return data[position] == _TRUE, position + 1

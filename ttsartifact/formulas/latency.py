@@ -87,7 +87,7 @@ def figures(
     """Return every figure of clause 7.7 by key.
 
     `chunks` is the chunk log, empty where there is none; `frames` and `rate_hz` are those of the audio; `onset` is the
-    frame at which the voice begins, or the absence that says why nobody knows. `first_chunk_frames` stands in for a
+    frame at which the voice begins, or the absence with its reason. `first_chunk_frames` stands in for a
     chunk log that is missing.
 
     >>> run = Instants(submit=0, first_token=200_000_000, last_token=500_000_000)

@@ -70,7 +70,7 @@ def _asked_by_rules(descriptor: Descriptor) -> Iterator[str]:
 
 
 def _is_unknown(descriptor: Descriptor, pointer: str) -> bool:
-    """Tell whether a value is missing although there is one."""
+    """Return whether a value is missing although there is one."""
     value = descriptor.at(pointer)
     return value is None or (is_absent(value) and value["reason"] != "not_applicable")
 
@@ -111,7 +111,7 @@ def missing_for(level: Level, descriptor: Descriptor) -> list[str]:
 
 
 def _is_answered(descriptor: Descriptor, pointer: str) -> bool:
-    """Tell whether a value is known, or does not apply where that is an answer too (clause 9.4)."""
+    """Return whether a value is known, or does not apply where that is an answer too (clause 9.4)."""
     if descriptor.known(pointer) is not None:
         return True
     value = descriptor.at(pointer)
@@ -129,7 +129,7 @@ def _objects(descriptor: Descriptor, pointer: str) -> list[dict[str, Any]]:
 
 
 def _only_replayed(descriptor: Descriptor) -> bool:
-    """Tell whether every column of telemetry that was read plays back a recording of another run."""
+    """Return whether every column of telemetry that was read plays back a recording of another run."""
     own = {str(trace.get("name")).removeprefix("channel/") for trace in _objects(descriptor, "/traces")}
     read = [entry for entry in _objects(descriptor, "/channels") if entry.get("status") == "ok"]
     sources = {str(entry.get("source")) for entry in read if str(entry.get("name")) not in own}

@@ -65,7 +65,7 @@ def inclusion_proof(index: int, leaves: Sequence[bytes]) -> list[bytes]:
 
 
 def holds_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    """Tell whether `proof` leads from `leaf` at `index` to the `root` of `size` leaves (RFC 9162, 2.1.3.2)."""
+    """Return whether `proof` leads from `leaf` at `index` to the `root` of `size` leaves (RFC 9162, 2.1.3.2)."""
     if not 0 <= index < size:
         return False
     place, last, found = index, size - 1, leaf
@@ -93,7 +93,7 @@ def consistency_proof(old_size: int, leaves: Sequence[bytes]) -> list[bytes]:
 
 
 def holds_consistency(old_size: int, new_size: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> bool:
-    """Tell whether a tree of `new_size` leaves only adds to one of `old_size` (RFC 9162, 2.1.4.2)."""
+    """Return whether a tree of `new_size` leaves only adds to one of `old_size` (RFC 9162, 2.1.4.2)."""
     if not 1 <= old_size <= new_size:
         return False
     if old_size == new_size:
@@ -122,7 +122,7 @@ def _node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def _subproof(old_size: int, leaves: Sequence[bytes], *, whole: bool) -> list[bytes]:
-    """SUBPROOF of RFC 9162, 2.1.4.1; `whole` says that the old root is known to whoever checks."""
+    """SUBPROOF of RFC 9162, 2.1.4.1; `whole` says that the old root is known to the verifier."""
     size = len(leaves)
     if old_size == size:
         return [] if whole else [root_hash(leaves)]

@@ -88,7 +88,7 @@ def apply(
 def opportunities_of(layer: Mapping[str, Any], frames: int, rate_hz: int) -> list[int]:
     """Return the clean frame at which each opportunity of a layer lies.
 
-    Raises Refused for places that do not rise or lie outside the PCM.
+    Raises Refused for places that do not rise or are outside the PCM.
     """
     places = layer["params"].get("places")
     if places is None:
@@ -109,7 +109,7 @@ def opportunities_of(layer: Mapping[str, Any], frames: int, rate_hz: int) -> lis
 def clean_of(pcm: bytes, sound: PcmFormat, rows: Sequence[Mapping[str, Any]]) -> bytes | None:
     """Return the clean PCM that the fired events of stage `pcm` were applied to, or None where a row does not keep it.
 
-    Raises Refused for ranges that run backwards or lie outside the PCM.
+    Raises Refused for ranges that run backwards or are outside the PCM.
     """
     width, kept, place = sound.frame_bytes, [], 0
     for row in sorted((row for row in rows if row["fired"]), key=lambda row: (row["out_start"], row["out_end"])):

@@ -151,7 +151,7 @@ def _restart(context: Context, place: int, length: int) -> Made:
     """Say again what was said since the utterance began, at most the last `length` frames of it."""
     starts = context.layer["params"].get("starts", [0])
     if not isinstance(starts, list) or not all(type(start) is int and start >= 0 for start in starts):
-        raise Refused(f"layer {context.layer['id']}: params.starts are no frames", found=starts)
+        raise Refused(f"layer {context.layer['id']}: params.starts are not frames", found=starts)
     begun = max((start for start in starts if start <= place), default=place)
     return Made((place, place), context.cut(max(begun, place - length), place))
 

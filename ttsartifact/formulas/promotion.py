@@ -28,7 +28,7 @@ def median(repeats: Sequence[int]) -> int:
 
 
 def holds(entry: Mapping[str, Any], *, other_side: bool = False) -> bool:
-    """Tell whether an input of /gate holds: its value is known, its repeats agree, and the comparison is true."""
+    """Return whether an input of /gate holds: its value is known, its repeats agree, and the comparison is true."""
     value, repeats = entry["value_milli"], entry.get("repeats_milli", ())
     if type(value) is not int:
         return False

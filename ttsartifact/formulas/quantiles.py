@@ -1,4 +1,4 @@
-"""Quantiles and what so few values can say of them (clause 7.9)."""
+"""Quantiles and their intervals for few values (clause 7.9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets in what is about to be published, and in what was: by the name of a value, or by what a value says itself.
+"""Secrets in descriptors, before and after publication: by the name of a value, or by its look.
 
 The words are those of registry/privacy.toml (clause 11.1). Every pattern is linear in the length of a string: each
 begins where a word begins, and what it repeats without a bound ends at a letter that it cannot hold.
@@ -112,7 +112,7 @@ def _folded(name: str) -> str:
 
 
 def is_marked(raw: bytes) -> bool:
-    """Tell whether bytes hold anything that every secret has; almost none do, and one look spares the walk."""
+    """Return whether bytes hold anything that every secret has; almost none do, and one look spares the walk."""
     if any(mark in raw for mark in _MARKS):
         return True
     lower = raw.lower()

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 LEAST_UPDATES = 20
-"""Fewer updates of a counter within a run say nothing of its energy (clause 6.5)."""
+"""Fewer updates of a counter within a run do not give its energy (clause 6.5)."""
 
 SUMMARY_COLUMNS: dict[str, tuple[str, int]] = {
     "clock_mhz": ("clock_mhz", 1000),
@@ -72,7 +72,7 @@ def stat(
 def energy_between(t_ns: Sequence[int], counter_mj: Sequence[int | None], start_ns: int, end_ns: int) -> int | None:
     """Return the counter that holds at the end minus the one that holds at the start; None if either is missing.
 
-    A counter that ran backwards anywhere between was reset, and says nothing.
+    A counter that ran backwards in between was reset, and gives no energy.
     """
     ends = [_held_at(t_ns, counter_mj, moment) for moment in (start_ns, end_ns)]
     if ends[0] is None or ends[1] is None:
@@ -93,7 +93,7 @@ def energy_error_ppm(updates: int) -> int:
     """Return the standard uncertainty of a counter's difference over a window of so many updates, in millionths.
 
     Each end is late by up to one update, evenly distributed, and power is taken as steady: u(E) / E = 1 / (n * sqrt 6),
-    rounded up. What the sensor itself is off by is not in it; nobody documents that of newer devices.
+    rounded up. The sensor's own error is not included; vendors do not document it for newer devices.
     """
     exact = 10**12 // (6 * updates * updates)
     root = math.isqrt(exact)

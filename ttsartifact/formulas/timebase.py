@@ -168,7 +168,7 @@ def drift_allowance_ns(first: Snapshot, second: Snapshot) -> int:
 
 
 class Bound(NamedTuple):
-    """An alignment bound U, and the terms that nobody measured: with any of those the true bound is larger."""
+    """An alignment bound U, and the terms that were not measured: with any of those the true bound is larger."""
 
     ns: int
     lacks: tuple[str, ...] = ()

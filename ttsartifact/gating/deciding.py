@@ -57,7 +57,7 @@ def gate_of(policy: Policy, run: GatedRun, scores: Mapping[str, tuple[int, ...]]
 
 
 def require_scores(policy: Policy, scores: Mapping[str, tuple[int, ...]]) -> None:
-    """Raise Refused where a score from outside is missing, was measured once, or is asked by no check."""
+    """Raise Refused for an external score that is missing, was measured once, or is used by no check."""
     asked = {check.metric: check for check in policy.scores}
     for metric, check in asked.items():
         if len(scores.get(metric, ())) < _FEWEST_REPEATS:

@@ -29,5 +29,5 @@ def judged(
 
 
 def measured(value: dict[str, Any], chunks: Trace | None, audio: Sequence[Piece], wave: riff.Riff | None) -> GatedRun:
-    """Return a run as the metrics look at it; its samples are read once, when one of them asks."""
+    """Return a run as the metrics look at it; its samples are read once, when first needed."""
     return GatedRun(descriptor=Descriptor(b"", value), chunks=chunks, samples=cache(lambda: samples_of(audio, wave)))

@@ -39,7 +39,7 @@ def biquads(rate_hz: int) -> tuple[tuple[tuple[float, ...], tuple[float, ...]], 
 def integrated(samples: NDArray[np.float64], rate_hz: int) -> float | None:
     """Return the loudness in LUFS of (frames, channels) within ±1; None where no block of 400 ms passes the gates.
 
-    Raises ValueError for more than two channels, whose weights follow from places that nobody states.
+    Raises ValueError for more than two channels, whose weights follow from positions that are not stated.
     """
     import numpy as np
 

@@ -41,7 +41,7 @@ def longest_repeat(samples: NDArray[np.float64], quiet: float) -> int:
 
 
 def _lies_twice(codes: NDArray[Any], hashes: NDArray[Any], heard: NDArray[Any], length: int) -> bool:
-    """Tell whether two stretches of one hash that do not overlap are equal."""
+    """Return whether two stretches of one hash that do not overlap are equal."""
     import numpy as np
 
     places = np.flatnonzero(heard)

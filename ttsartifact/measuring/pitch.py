@@ -40,7 +40,7 @@ class Contour:
         return self.semitones[~np.isnan(self.semitones)]
 
     def between(self, start_s: float, end_s: float) -> NDArray[np.float64]:
-        """Return the voiced values whose frames' middles lie in a stretch."""
+        """Return the voiced values whose frames' middles are in a stretch."""
         import numpy as np
 
         part = self.semitones[max(0, round(start_s / FRAME_S)) : max(0, round(end_s / FRAME_S))]

@@ -26,7 +26,7 @@ class Measured:
     factor: Mapping[str, int] = field(default_factory=dict)
     """What a slope is over, in millionths: of `reference` by metric, else by the pointer of the factor."""
     instruments: tuple[Mapping[str, Any], ...] = ()
-    """What measured: name, version and what else decides its numbers."""
+    """The measuring tool: name, version and all settings that decide its numbers."""
 
     def to_value(self) -> dict[str, Any]:
         """Return the JSON form: decimal fractions by the name of the metric, null for what is not known."""

@@ -129,7 +129,7 @@ def rewrite(
     *,
     replace: bool = False,
 ) -> None:
-    """Write every run of `path` again, sealed anew, with the parts that `change` makes of its artifact id and parts.
+    """Write every run of `path` again, sealed again, with the parts that `change` makes of its artifact id and parts.
 
     The descriptor stays as it is; a change to it is Refused. Audio and identity are those of the original.
     """
@@ -160,7 +160,7 @@ def reattach(bare: Path | str, source: Path | str, out: Path | str, *, replace: 
     """Put a capsule back on a copy of the audio that lost it.
 
     A copy whose header was rewritten is made whole from `/audio/framing` when its PCM is still the recorded PCM; other
-    audio is refused. An artifact that was framed anew, as by a signer, gives its bare file.
+    audio is refused. An artifact that was framed again, as by a signer, gives its bare file.
 
     Args:
         bare: The copy.
@@ -255,7 +255,7 @@ def _folder_parts(folder: str) -> tuple[dict[str, bytes], Descriptor]:
 
 
 def _unwrapped(audio: FileSource, where: str) -> FileSource | JoinedSource:
-    """Return a file without capsule as it is, and the bare file of an artifact that somebody framed otherwise."""
+    """Return a file without capsule as it is, and the bare file of an artifact that was framed differently."""
     if not carries_capsule(audio):
         return audio
     held = open_artifact(audio.path)

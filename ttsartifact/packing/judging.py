@@ -29,7 +29,7 @@ __all__ = ["Judged", "gate"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What a gate said of one run."""
+    """The decision of a gate about one run."""
 
     where: str
     artifact_id: str

@@ -40,7 +40,7 @@ def with_credentials(descriptor: dict[str, Any], credentials: Sequence[Credentia
 
 
 def _may_state(entry: dict[str, Any], credential: Credential) -> bool:
-    """Tell whether an entry states this credential, or one whose digest it leaves out."""
+    """Return whether an entry states this credential, or one whose digest it leaves out."""
     if (entry.get("kind"), entry.get("stage")) != ("c2pa", "container"):
         return False
     told = entry.get("message_digest")
@@ -62,7 +62,7 @@ def _entry_of(credential: Credential) -> dict[str, Any]:
 def _tool_of(credential: Credential) -> dict[str, Any]:
     """Return the program that the claim names, where its name and version are words that a descriptor takes.
 
-    They are a stranger's words, and what stands for an absence or moves is no pin (clause 5.3).
+    They are a stranger's words, and what stands for an absence or moves is not a pin (clause 5.3).
     """
     name, version = credential.generator or ("", "")
     placeholders = _spec.load_json("descriptor.schema.json")["$defs"]["identifier"]["not"]["enum"]

@@ -40,7 +40,7 @@ class Cell:
     changed_frames: int
     """Clean frames that were replaced or left out."""
     spans: tuple[tuple[int, int], ...]
-    """Where the events lie in the samples, in frames; half-open."""
+    """Where the events are in the samples, in frames; half-open."""
 
 
 def gallery(pcm: bytes, sound: PcmFormat, *, seed: str = "1", clip: bytes | None = None) -> list[Cell]:

@@ -1,6 +1,6 @@
-"""A run made imperfect on purpose: the plan applied to its samples, everything that follows computed anew.
+"""A run made imperfect on purpose: the plan applied to its samples, everything that follows computed again.
 
-The result is an artifact of its own. It says what it was made from, keeps the conditions and times of the run, and
+The result is an artifact of its own. It names its source, keeps the conditions and times of the run, and
 carries the plan and a log of every opportunity, so that a verifier takes each event back and applies the plan again.
 """
 
@@ -195,7 +195,7 @@ def _samples(artifact: Artifact) -> tuple[bytes, PcmFormat, bytes, bytes]:
 
 
 def _wav(head: bytes, pcm: bytes, tail: bytes) -> bytes:
-    """Return the bare file with other samples: both sizes written anew, the pad byte as the length asks."""
+    """Return the bare file with other samples: both sizes rewritten, the pad byte as the length asks."""
     if head[:4] != b"RIFF":
         raise Refused("only RIFF files can be rewritten", found=head[:4], expected="RIFF")
     behind = tail[1:] if (int.from_bytes(head[-4:], "little") & 1) else tail

@@ -1,4 +1,4 @@
-"""One run out of one file, whatever carrier it came in. Nothing is hashed, nothing is read before it is asked for."""
+"""One run out of one file, whatever carrier it came in. Nothing is hashed, nothing is read before it is requested."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Artifact(NamedTuple):
     """The walk over the audio when it is WAV; the PCM is then `pcm`."""
     source: Source
     capsule: capsule.Capsule | None
-    """The capsule as it lies in a WAV, FLAC or MP3; Parquet keeps its parts in columns."""
+    """The capsule as it is in a WAV, FLAC or MP3; Parquet keeps its parts in columns."""
     walked: Any = None
     """The walk over the carrier of one run, of the carrier's own type; None for Parquet."""
     row: int | None = None
@@ -80,7 +80,7 @@ class Artifact(NamedTuple):
 
     @property
     def pcm(self) -> Span | None:
-        """The canonical PCM as it lies in the source, when the audio is WAV."""
+        """The canonical PCM as it is in the source, when the audio is WAV."""
         if self.wave is None:
             return None
         source = self.source if self.carrier == "wav" else _only_source(self.audio)
@@ -138,7 +138,7 @@ def open_artifact(path: str | os.PathLike[str]) -> Artifact:
 
 
 def open_artifacts(path: str | os.PathLike[str], *, rows: tuple[int, int] | None = None) -> Iterator[Artifact]:
-    """Yield the runs of `path`: one a row of Parquet, else one; `FILE#ROW` is one row, counted from 0.
+    """Yield the runs of `path`: one per row of Parquet, otherwise one; `FILE#ROW` is one row, counted from 0.
 
     `rows` names a first row and the one behind the last, where not all are wanted.
     """
@@ -253,7 +253,7 @@ def _from_row(source: FileSource, shelf: Shelf, row: Row) -> Artifact:
 
 
 def _wave_in(audio: BytesSource) -> riff.Riff | None:
-    """Return the walk over a row's WAV, or None for another codec and for a WAV that is not whole, which AUD15 tells.
+    """Return the walk over a row's WAV, or None for another codec and for a WAV that is not whole, which AUD15 reports.
 
     A row stands alone: its broken audio is a finding about it, and the rest of the file is read.
     """

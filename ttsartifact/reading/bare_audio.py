@@ -1,4 +1,4 @@
-"""The digests of audio without a capsule: enough to tell whether it has the samples of a run that a receipt names."""
+"""The digests of audio without a capsule: enough to show whether it has the samples of a run that a receipt names."""
 
 from __future__ import annotations
 

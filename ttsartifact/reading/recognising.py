@@ -1,6 +1,6 @@
-"""What a file is that is no artifact: a stand-in for one, plain audio, or an artifact that has lost its capsule.
+"""Recognise a file that is not an artifact: a stand-in for one, plain audio, or an artifact that has lost its capsule.
 
-Nothing here decides what a run is; it only says in words what lies before the reader, and what to do about it.
+Nothing here decides what a run is; it only describes the file in words, with a remedy.
 """
 
 from __future__ import annotations

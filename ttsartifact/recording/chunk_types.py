@@ -1,7 +1,7 @@
 """What engines hand over as a chunk: samples, a tensor, a pair with the rate, or an object that holds one of them.
 
 No library is imported for it: a tensor is known by what it can do, an object by the names that its samples go by. An
-item that holds no audio (a text, a mark, None) is no error: engines send them between the chunks.
+item that holds no audio (a text, a mark, None) is not an error: engines send them between the chunks.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ class HostChunk(NamedTuple):
     """Bytes, or what numpy takes for an array; None where the item holds no audio."""
     rate: int | None = None
     channels_first: bool = False
-    """Whether whoever made it is known to put channels before frames."""
+    """Whether its library is known to put channels before frames."""
 
 
 _NOTHING = HostChunk(None)
 
 
 def in_host_memory(chunk: Any) -> HostChunk:
-    """Return the samples of a chunk, and the rate where the chunk tells it.
+    """Return the samples of a chunk, and the rate if the chunk carries it.
 
-    Samples on a device are copied here, so that whoever stamps a time afterwards stamps what the host really has.
+    Samples on a device are copied here, so that a time stamped afterwards is that of audio in host memory.
     Raises Refused for a chunk that does not say which of its parts is the audio.
     """
     if isinstance(chunk, (bytes, bytearray)):
@@ -107,7 +107,7 @@ def _from_names(get: Callable[[str], Any]) -> HostChunk:
 
 
 def _is_rate(value: Any) -> bool:
-    """Tell whether a value is a whole number; 24000.0 is one too."""
+    """Return whether a value is a whole number; 24000.0 is one too."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return False
     return isinstance(value, numbers.Integral) or float(value).is_integer()

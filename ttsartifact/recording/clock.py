@@ -255,7 +255,7 @@ _KEEPER = _Keeper()
 
 
 def _keep_anew() -> None:
-    """Begin anew in a forked child, which has none of its parent's threads."""
+    """Begin again in a forked child, which has none of its parent's threads."""
     global _KEEPER  # noqa: PLW0603
     _KEEPER = _Keeper()
 
@@ -291,7 +291,7 @@ def _resolution_ns(name: str) -> int:
 
 
 def _boot_domain() -> str | dict[str, Any]:
-    """Return the digest of the boot id, a random number of 122 bits that the kernel draws anew at each boot."""
+    """Return the digest of the boot id, a random number of 122 bits that the kernel draws again at each boot."""
     return _boot_digest() or absent("unknown", "this system names no boot")
 
 

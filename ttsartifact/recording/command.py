@@ -242,7 +242,7 @@ class _Recording:
         )
 
     def _known_facts(self) -> tuple[Stated, Lock | None]:
-        """Return what the command says of itself, and what is installed around its engine."""
+        """Return the conditions that the command line states, and the installed packages of its engine."""
         argv = self._order.argv if self._known is None else self._known.argv
         engine = pins.engine_of(argv)
         facts: Stated = {"engine": engine}
@@ -252,7 +252,7 @@ class _Recording:
                 "--engine NAME@VERSION"
             )
         if self._known is not None:
-            # Only now: a voice that was read before the run would lie in memory when the engine loads it.
+            # Only now: a voice that was read before the run would be in memory when the engine loads it.
             facts |= spelled_out(self._known.stated(engine))
             if self._known.within:
                 self.run.say(f"the engine within the shell's command line was taken to be {self._known.name}")
@@ -293,7 +293,7 @@ class _Recording:
         )
 
     def _keep(self, path: str) -> None:
-        """Put what the command wrote beside the journal, under a name that says whose it is."""
+        """Keep the command's output next to the journal, under a name derived from it."""
         if not os.path.lexists(path):
             return
         start = 0 if self._order.pcm is None else len(riff.header(self._order.pcm, 0))
@@ -345,7 +345,7 @@ def _deliver(
 
 
 def _nothing(*_: int) -> None:
-    """Nobody listens to the second run."""
+    """Discard the messages of the second run."""
 
 
 def _is_foreign(path: str, start: int) -> bool:
@@ -364,7 +364,7 @@ def _cut(path: str, start: int) -> None:
 
 
 def _includes(order: Order) -> list[str]:
-    """Return what lies between submit and the first audio besides synthesis, when a fresh process does all of it."""
+    """Return what is between submit and the first audio besides synthesis, when a fresh process does all of it."""
     decoded = ["reference_decode"] if order.references else []
     encoded = ["container_encode"] if order.pcm is None else []
     return ["process_start", "model_load", *decoded, *encoded]

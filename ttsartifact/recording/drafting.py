@@ -59,7 +59,7 @@ class Delivery:
     request: dict[str, Any] | None = None
     """The HTTP exchange that the run was (clause 7.8)."""
     elsewhere: bool = False
-    """Whether another machine computed, of which nothing is known here."""
+    """Whether a different machine computed, about which nothing is known here."""
     lock: Lock | None = None
     """What is installed around an engine outside of this process, where that could be read."""
 
@@ -111,7 +111,7 @@ def assembled(
     withheld: str | None = None,
     lock: Lock | None = None,
 ) -> Draft:
-    """Return the draft of a run whose stated `sections` are there; of `stated` only what /run holds is asked.
+    """Return the draft of a run whose stated `sections` are there; of `stated` only the keys of /run are used.
 
     Secrets, and the text `withheld` where it stands elsewhere, are masked and said.
     """
@@ -163,7 +163,7 @@ def assembled(
 
 
 def _environment(run: Run, stated: Stated, delivery: Delivery, unread: dict[str, Any]) -> dict[str, Any]:
-    """Return what surrounds the engine; what surrounds one on another machine nobody here can see."""
+    """Return what surrounds the engine; the environment of an engine on a different machine is unknown here."""
     if delivery.elsewhere:
         return environment.unknown()
     return environment.capture(
@@ -203,7 +203,7 @@ def lock_section(lock: Lock | None) -> dict[str, Any]:
 
 
 def _keeps_list(lock: Lock, value: dict[str, Any], stated: Stated) -> bool:
-    """Tell whether the list stands beside its digest: not of another lock that the caller stated, nor unwanted."""
+    """Return whether the list stands beside its digest: not of another lock that the caller stated, nor unwanted."""
     return stated.get("lock_list", True) and bool(value["pins"]["lock"] == lock.to_value())
 
 
@@ -293,7 +293,7 @@ def _traces(run: Run, telemetry: Trace | None) -> tuple[Trace, ...]:
 
 
 def _imperfections(stated: Stated) -> Iterator[Trace]:
-    """Yield the log of what was made worse on purpose, where the caller tells it."""
+    """Yield the log of planned imperfections, if the caller states it."""
     rows = stated.get("imperfection_log")
     if rows:
         columns = TRACE_COLUMNS["imperfection"]

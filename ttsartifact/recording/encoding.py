@@ -23,7 +23,7 @@ class Encoded(NamedTuple):
     clipped: int
     """Samples that lay outside full scale."""
     channels_first: bool | None
-    """The order of the array's axes; None where its shape does not tell."""
+    """The order of the array's axes; None if its shape does not determine it."""
 
 
 def encoded(samples: Any, wave: WaveFormat, where: str, *, channels_first: bool | None = None) -> Encoded:
@@ -31,7 +31,7 @@ def encoded(samples: Any, wave: WaveFormat, where: str, *, channels_first: bool 
 
     The array is (frames,), (frames, channels) or (channels, frames), with batches of one before it; `channels_first`
     is the order that earlier chunks had. Raises Refused for another shape or type, for a sample that is not finite,
-    and where nothing tells the order of the axes.
+    and if the order of the axes is not determined.
     """
     import numpy as np
 

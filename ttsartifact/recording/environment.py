@@ -1,4 +1,4 @@
-"""The machine that a run happened on: what can change its samples or its times, and nothing about whose it is.
+"""The machine that a run happened on: what can change its samples or times, without its owner's identity.
 
 Facts and variables are taken by allow-list: no host name, user name, home path or serial number (clause 6.6). A value
 that holds a path is withheld.
@@ -107,7 +107,7 @@ def dependency_lock(path: Sequence[str] | None = None) -> Lock:
 
 
 def record_digest(record: str) -> str:
-    """Return the digest over the sorted `path,hash` rows of a RECORD, without what each install makes anew."""
+    """Return the digest over the sorted `path,hash` rows of a RECORD, without what each install makes again."""
     rows = [
         f"{row[0]},{row[1]}\n"
         for row in csv.reader(record.splitlines())

@@ -67,7 +67,7 @@ def runner_of(factory: str | Callable[..., Any]) -> dict[str, Any]:
 def called_with(
     function: Callable[..., Any], arguments: Sequence[Any], keywords: Mapping[str, Any], options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the options of a `Recorder` for one call of a function: those given, and what the call itself tells.
+    """Return the options of a `Recorder` for one call of a function: those given, and those derived from the call.
 
     Of the arguments behind the text, numbers and words become `params`, and a `seed` the seed. The function is the
     factory where these are all that it was given: with an argument that no file holds, it cannot be called again.

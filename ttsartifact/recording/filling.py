@@ -76,7 +76,7 @@ def _require_plain(name: str, value: str, word: str, place: int, *, guarded: boo
 
 
 def _is_program(argv: Sequence[str], place: int) -> bool:
-    """Tell whether the word at `place` is the program text of an interpreter, also behind `env` and the like."""
+    """Return whether the word at `place` is the program text of an interpreter, also behind `env` and the like."""
     if place == 0 or not _PROGRAM_FOLLOWS.fullmatch(argv[place - 1]):
         return False
     names = (os.path.basename(word).lower().removesuffix(".exe") for word in argv[: place - 1])

@@ -52,7 +52,7 @@ class Journal:
             self._file.write(json.dumps({"t_ns": t_ns, "what": what, **masked(facts)[0]}, ensure_ascii=True) + "\n")
 
     def remove(self) -> None:
-        """Close and delete: the artifact now tells the story."""
+        """Close and delete: the artifact now holds everything."""
         self.close()
         with suppress(OSError):
             os.unlink(self.path)

@@ -1,6 +1,6 @@
 """Commands that are recognised by their argv: their options and their voice's files say what a caller would have to.
 
-What is read is data, within limits; nothing is executed but the command itself. The table is shapes.toml.
+Only data is read, within limits; only the command itself is executed. The table is shapes.toml.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class KnownCommand:
 
     @property
     def is_local(self) -> bool:
-        """Whether the program computes itself, in a process that nobody else asks; a client of a server does not."""
+        """Whether the program computes itself, in a process that serves no one else; a client of a server does not."""
         return not self.shape.get("remote", False)
 
     @property
@@ -81,7 +81,7 @@ class KnownCommand:
         return f"s16le:{rate}:1" if self.shape["raw"] in self.options and type(rate) is int else None
 
     def stated(self, engine: Mapping[str, Any]) -> Stated:
-        """Return what the command's options and its voice's files say of the run; `engine` is its pin."""
+        """Return the conditions that the command's options and its voice's files state; `engine` is its pin."""
         shape = self.shape
         if shape.get("remote"):
             return {}
@@ -102,7 +102,7 @@ class KnownCommand:
         return found | self._arithmetic(found["params"])
 
     def _arithmetic(self, params: Mapping[str, Any]) -> Stated:
-        """Return seeds, precision and determinism, as far as the program's kind tells them."""
+        """Return seeds, precision and determinism, as far as the program's kind determines them."""
         shape = self.shape
         found: Stated = {}
         seeds = shape.get("seeds")
@@ -203,7 +203,7 @@ def known_command(argv: Sequence[str]) -> KnownCommand | None:
 
 
 def is_shell(argv: Sequence[str]) -> bool:
-    """Tell whether a command is a shell with its script."""
+    """Return whether a command is a shell with its script."""
     return _script_of(argv) is not None
 
 
@@ -223,7 +223,7 @@ def known_shapes() -> list[tuple[str, list[str]]]:
 
 
 def _script_of(argv: Sequence[str]) -> str | None:
-    """Return what a shell is told to run by -c, or None of another command."""
+    """Return the script that a shell runs by -c, or None for any other command."""
     if len(argv) < 3 or os.path.basename(argv[0]) not in _SHELLS:
         return None
     options = list(itertools.takewhile(lambda word: word.startswith("-"), argv[1:]))
@@ -304,7 +304,7 @@ def _value(word: str) -> Any:
 
 
 def _is_plain(value: Any) -> bool:
-    """Tell whether a value can stand among parameters."""
+    """Return whether a value can stand among parameters."""
     if isinstance(value, str):
         return 0 < len(value) <= _MAX_WORD
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""What the caller says of the markings of a run's audio, as words or as values, becomes /generation/marking."""
+"""The caller's statements about markings, as words or as values, become /generation/marking."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MILLI = re.compile(r"-?[0-9]{1,9}")
 
 
 def marking_of(said: str | Iterable[str | dict[str, Any]] | None) -> Any:
-    """Return the value of /generation/marking for words or entries; None where nothing is said.
+    """Return the value of /generation/marking for words or entries; None without a statement.
 
     Words are `none` or `KIND[:SCHEME][,KEY=VALUE]...` with the keys stage, tool, message (a digest), detector (a tool),
     result (present, not_found, inconclusive), score and threshold (both in thousandths). An entry that is a dictionary

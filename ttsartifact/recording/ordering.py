@@ -141,7 +141,7 @@ def _require_true(order: Order, places: set[str], carrier: str, own: str, out: s
 
 
 def recorded_argv(argv: Sequence[str], *, include_paths: bool) -> list[str]:
-    """Return the template as it is recorded: absolute paths reduced to their names, unless they were asked for."""
+    """Return the template as it is recorded: absolute paths reduced to their names, unless they were requested."""
     if include_paths:
         return list(argv)
     return [_without_paths(word) for word in argv]

@@ -1,8 +1,8 @@
 """Bytes that an engine or a server sends become samples: whole frames, without the headers of WAV files around them.
 
 Transport cuts where it likes, so that the rest of a frame waits for the next chunk. A server that sends each sentence,
-or the whole answer, as a WAV file has its headers taken off and its trailing chunks left out. Whatever visibly is no
-sample is refused, with the first line of what a server wrote.
+or the whole answer, as a WAV file has its headers taken off and its trailing chunks left out. Data that is visibly
+not a sample is refused, with the first line of what a server wrote.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class PcmStream:
         return len(self.rest) + len(self._header)
 
     def take(self, data: bytes, where: str) -> tuple[bytes, int | None]:
-        """Return whole frames, and the sample rate where a WAV header in `data` tells it.
+        """Return whole frames, and the sample rate if a WAV header in `data` states it.
 
-        Raises Refused for what visibly is no sample, and for a WAV file of another format.
+        Raises Refused for what visibly is not a sample, and for a WAV file of another format.
         """
         rate: int | None = None
         if self._header:

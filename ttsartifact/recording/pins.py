@@ -1,6 +1,6 @@
-"""What can be pinned without being told: an executable and its package, a checkout, the files of a repository at hand.
+"""Pins that need no statement: an executable and its package, a checkout, the files of a repository at hand.
 
-What cannot be pinned is absent with a reason. Nothing is fetched.
+What cannot be pinned is absent with a reason. No file is downloaded.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def remote(folder: str | os.PathLike[str]) -> str | None:
 
 
 def engine_of(argv: Sequence[str]) -> dict[str, Any]:
-    """Return the tool that `argv` runs: the executable, or what an interpreter is told to run."""
+    """Return the tool that `argv` runs: the executable, or the script that an interpreter runs."""
     path = executable(argv[0])
     name = os.path.basename(path)
     if _INTERPRETER.fullmatch(name) and (told := _program_of(argv, path)) is not None:
@@ -241,7 +241,7 @@ def _interpreter_of(path: str) -> str | None:
 
 
 def _by_asking(path: str) -> dict[str, Any]:
-    """Ask the program itself; one that says nothing is its own version."""
+    """Ask the program itself; without an answer, its digest is its version."""
     said = _first_line_of([path, "--version"], either=True)
     found = _VERSION.search(said) if said else None
     return {"version": found[0][:128] if found else file_digest(path)}

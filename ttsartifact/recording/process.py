@@ -223,7 +223,7 @@ def _signals_held() -> Iterator[list[int]]:
     """Yield a list that takes the signals which ask this process to end, instead of ending it.
 
     An exception out of a handler could fall between the making of the child and the place that ends it. Only in the
-    main thread, where Python takes signals, and only where nobody else handles or ignores them.
+    main thread, where Python takes signals, and only if no other handler is installed.
     """
     asked: list[int] = []
     replaced: dict[int, Any] = {}

@@ -5,7 +5,7 @@
         for chunk in engine(text):
             recorder.chunk(chunk)
 
-The PCM grows in a file beside the output, each chunk in it before the next is asked for. A block that ends well is
+The PCM grows in a file beside the output, each chunk in it before the next is requested. A block that ends well is
 packed; one that ends by an exception leaves that file and a journal, of which `recover` makes an artifact.
 """
 
@@ -104,7 +104,7 @@ class Recorder:
             **stated: What only the caller can know; `Stated` has the fields.
 
         Raises:
-            Refused: The call makes no sense; nothing was asked of the engine yet.
+            Refused: The call is not valid; the engine was not called yet.
 
         Example:
             `with Recorder("run.tts.wav", text="Hello.", sample_rate_hz=24_000) as recorder: ...`
@@ -169,7 +169,7 @@ class Recorder:
         self._quietly(self.finish)
 
     def _is_over(self) -> bool:
-        """Tell whether the run has ended here; a forked child's end is not ours."""
+        """Return whether the run has ended here; a forked child's end is not ours."""
         return self._over or self.packed is not None or os.getpid() != self._process
 
     def _end_quietly(self) -> None:
@@ -360,7 +360,7 @@ class Recorder:
             )
         if count == 0:
             if not self._stream.left_over:
-                self._run.event("empty_chunk")  # no frame has reached anybody, so it is no first token
+                self._run.event("empty_chunk")  # no frame has reached anybody, so it is not a first token
             return t_ns
         self._write(data)
         self._run.arrived(t_ns, self._frames, count)
@@ -373,7 +373,7 @@ class Recorder:
         self._run.event("no_audio", type(item).__name__)
 
     def _settle(self, rate: int | None, where: str, *, needed: bool = True) -> None:
-        """Take the rate that a chunk tells, or hold it to the one that is known."""
+        """Take the rate that a chunk states, or compare it with the known one."""
         known = self._wave.sample_rate_hz
         if rate is None and known == 0 and needed:
             raise Refused(
@@ -532,7 +532,7 @@ def _require_call(out: str | os.PathLike[str], subtype: str, on_error: str) -> N
 
 
 def _wave_format(subtype: str, sample_rate_hz: int | None, channels: int) -> riff.WaveFormat:
-    """Return the format of the audio; a rate of 0 is one that the chunks have to tell."""
+    """Return the format of the audio; a rate of 0 must be stated by the chunks."""
     return riff.WaveFormat(
         subtype=subtype,
         sample_rate_hz=_whole(sample_rate_hz or 0, "sample_rate_hz", 0),

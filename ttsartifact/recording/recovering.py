@@ -1,7 +1,7 @@
 """A recording that did not come to its end becomes an artifact of what was delivered.
 
-The journal tells what was stated, when each chunk arrived and which file holds it; the file holds the samples. What
-the journal cannot tell (the telemetry, what would have become known at the end) is absent, and the notes say why.
+The journal holds the statements, the arrival time of each chunk and the name of its file; the file holds the samples.
+What the journal lacks (the telemetry, what would have become known at the end) is absent, and the notes say why.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class _Timebase:
 
 @dataclass(slots=True, kw_only=True)
 class _Journalled:
-    """A run as far as its journal tells it; `drafting` reads it as it reads a `Run`."""
+    """A run as far as its journal describes it; `drafting` reads it as it reads a `Run`."""
 
     folder: str
     out: str = ""
@@ -216,7 +216,7 @@ def _wave_of(entry: dict[str, Any]) -> riff.WaveFormat | None:
 
 
 def _audio(run: _Journalled, delivered: FileSource) -> Source:
-    """Return what was delivered as a file whose header tells its true length, whatever the file's own says."""
+    """Return the delivered audio as a file whose header states its true length."""
     if run.wave is None:
         found = streamed(delivered)
         if found is None:
@@ -233,7 +233,7 @@ def _audio(run: _Journalled, delivered: FileSource) -> Source:
             ]
         )
     there = max(0, delivered.size - run.header_bytes)
-    # What lies behind the last chunk that is logged was delivered too: the journal's own disk may have been full.
+    # What is behind the last chunk that is logged was delivered too: the journal's own disk may have been full.
     size = there - there % run.wave.frame_bytes
     if not size:
         raise CommandFailed("no frame was delivered", where=run.file, expected="at least one frame")

@@ -26,12 +26,12 @@ class Reference:
     origin: dict[str, Any] | None = None
     """Where it came from: {"kind": ..., "name": ...}, as the schema's `origin`."""
     segment: tuple[int, int] | None = None
-    """The half-open range of its frames that was used; None where nobody says."""
+    """The half-open range of its frames that was used; None if not stated."""
     fed: dict[str, Any] | None = None
     """The PCM that the model saw, as the schema's `fed`."""
     transcript: str | None = None
     embed: bool = False
-    """Whether the clip itself goes into the artifact. A voice is a person's: its owner says so, not we."""
+    """Whether the clip itself goes into the artifact. A voice belongs to a person, so only its owner may decide."""
 
     def read(self) -> bytes:
         """Return the clip as posted; raises Refused for one that cannot be read or holds nothing."""

@@ -1,6 +1,6 @@
 """A streamed WAV, whose header was written before its length was known, is given the lengths that it has.
 
-Only lengths are changed, and a pad byte may be added; the samples are those that came. What lies behind the samples
+Only lengths are changed, and a pad byte may be added; the samples are those that came. What is behind the samples
 and is a chunk of its own stays one, and is never counted as sound.
 """
 
@@ -82,7 +82,7 @@ def _repair(path: str, found: Streamed) -> None:
 
 
 def _as_rf64(path: str, found: Streamed, size: int) -> None:
-    """Write the file anew with a ds64 chunk in front: its lengths do not fit into 32 bits (EBU Tech 3306)."""
+    """Write the file again with a ds64 chunk in front: its lengths do not fit into 32 bits (EBU Tech 3306)."""
     with FileSource(path) as audio:
         found_chunk = _data_chunk(audio)
         align = found_chunk[2] if found_chunk is not None else 1
@@ -143,7 +143,7 @@ def _places(tail: bytes, name: bytes) -> list[int]:
 
 
 def _chunks_to_end(tail: bytes, place: int) -> bool:
-    """Tell whether chunks follow each other from `place` to the very end."""
+    """Return whether chunks follow each other from `place` to the very end."""
     while place + 8 <= len(tail):
         size = struct.unpack_from("<I", tail, place + 4)[0]
         place += 8 + size + (size & 1)

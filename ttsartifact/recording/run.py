@@ -1,6 +1,6 @@
 """One run while it happens: its timebase, journal, telemetry and logs.
 
-It knows nothing of where the audio comes from (`Recorder` is handed chunks, `record_command` waits for a process), nor
+It does not depend on the source of the audio (`Recorder` is handed chunks, `record_command` waits for a process), nor
 of what becomes of it (`drafting`).
 """
 
@@ -36,7 +36,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
 
 def say_by_logging(words: str) -> None:
-    """Tell the caller something that must not stay unsaid; Python prints it on stderr when nobody listens."""
+    """Pass a message to the caller; Python prints it on stderr if no callback is set."""
     logging.getLogger("ttsartifact").warning("%s", words)
 
 
@@ -75,7 +75,7 @@ class Logs:
     channels: dict[str, Channel] = field(default_factory=dict)
     batch: tuple[int, int] | None = None
     depth: int | None = None
-    """The queue's depth at submit, of an engine that tells it without telling how many of those compute."""
+    """The queue's depth at submit, for an engine that does not state how many of those are running."""
 
 
 class Run:
@@ -112,7 +112,7 @@ class Run:
         require_room(self.out, replace=replace)
 
     def say(self, words: str) -> None:
-        """Tell the caller; a listener of the caller's that fails takes no sound away."""
+        """Call the caller's callback; an error in it does not affect the audio."""
         try:
             self._say(words)
         except Exception:
@@ -151,13 +151,13 @@ class Run:
             self._tell_absence()
 
     def _tell_absence(self) -> None:
-        """Say why there is no telemetry, when a sensor was asked for."""
+        """Say why there is no telemetry, when a sensor was requested."""
         if self.sampler.absence and self._said_sensor:
             self.say(f"no telemetry: {self.sampler.absence}")
             self.journal.write("no telemetry", why=self.sampler.absence)
 
     def abandon(self, why: str, **facts: Any) -> None:
-        """Leave the journal, which tells how far the run came and where what was delivered is kept."""
+        """Keep the journal, which states how far the run came and where the delivered audio is kept."""
         if self._beside is None and not self._ended:
             self._ended = True
             self.sampler.abandon()

@@ -1,12 +1,13 @@
 """Reads a sensor at a steady pace while runs happen.
 
-One thread a sensor serves every run of the process that reads it: fifty requests at once are no fifty threads, and the
+one thread per sensor serves every run of the process that reads it: fifty requests at once are not fifty threads, and
+the
 driver is asked once. It has absolute deadlines: beside a busy interpreter it may be late by a switch interval, which
 does no harm because each row states when its reading began and ended. The first row of a run is older than anything
 the run does, and the last is younger, so that a mean over the run is never extrapolated (TEL03).
 
 Faster than 20 times a second the readings come from a process of their own (`sampling`), where the sensor can be made
-anew in one. What reading cost is kept beside the readings.
+again in one. What reading cost is kept beside the readings.
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ class _Reader:
             return self._broke
 
     def _open(self) -> str | None:
-        """Open the sensor and begin to read; a sensor of somebody else's may raise whatever it likes."""
+        """Open the sensor and begin to read; a sensor of a third party's may raise whatever it likes."""
         self._broke, self._stopping = None, False
         try:
             why = self._open_child(self._spec) if self._spec is not None else self._open_here()
@@ -209,7 +210,7 @@ class _Reader:
             self._child = None
 
     def _take_from_child(self) -> None:
-        """Hand on what the child reads; rows that nobody waits for any more are left unread."""
+        """Hand on what the child reads; rows that are no longer needed are left unread."""
         child = self._child
         assert child is not None
         assert child.stdout is not None
@@ -292,6 +293,6 @@ def _words_of(error: Exception) -> str:
 
 
 def _quietly(close: Callable[[], object]) -> None:
-    """Let go of a sensor of which nothing is read any more."""
+    """Release a sensor that is no longer read."""
     with suppress(Exception):
         close()

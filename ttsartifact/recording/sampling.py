@@ -2,7 +2,8 @@
 
     python -m ttsartifact.recording.sampling '{"sensor": {"kind": "rapl"}, "period_ns": 10000000}'
 
-One JSON line says what there is to read, or why nothing is; then one for each reading: begun, ended, values, processor
+One JSON line describes the channels, or why there are none; then one line for each reading: begun, ended, values,
+processor
 time. Times are those of the machine's monotonic clock, which all processes share. It ends when its standard input does.
 """
 

@@ -1,7 +1,7 @@
-"""What the caller says of a run, and the sections of the descriptor that it fills.
+"""The caller's statements about a run, and the sections of the descriptor that they fill.
 
 A recorder measures times, bytes and machines; which model ran, on what, with which seed, only the caller can know.
-Values have the shapes of the descriptor's schema. Whatever is not said is absent, and says so.
+Values have the shapes of the descriptor's schema. Anything not stated is recorded as absent.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Stated(TypedDict, total=False):
     imperfection_log: Sequence[dict[str, Any]]
     """The rows of trace `imperfection`, one for each opportunity."""
     gate: Policy | dict[str, Any]
-    """A policy judges the run when it is packed; a dictionary is /gate as somebody else decided it."""
+    """A policy judges the run when it is packed; a dictionary is /gate as a third party decided it."""
     ext: dict[str, Any]
     ext_critical: Sequence[str]
     derived_from: dict[str, Any]
@@ -291,7 +291,7 @@ def _precision(words: str, *, on_cpu: bool) -> dict[str, Any]:
 
 
 def _seed(entry: Any) -> Any:
-    """Return the entry of /generation/seeds that a plain number means; what the engine made of it nobody saw."""
+    """Return the entry of /generation/seeds that a plain number means; the effective seed is unknown."""
     if isinstance(entry, dict):
         numbers = {key: str(value) for key, value in entry.items() if type(value) is int}
         silent = dict.fromkeys(("requested", "effective", "generator"), absent("unknown", _UNSAID))
@@ -369,7 +369,7 @@ def input_section(text: str | bytes, stated: Stated, clips: Sequence[tuple[Refer
 
 
 def pins_section(stated: Stated, lock: dict[str, Any]) -> dict[str, Any]:
-    """Return /pins; `lock` is what the recorder itself can say of the installed set."""
+    """Return /pins; `lock` is the recorder's own statement about the installed packages."""
     return {
         "model": said(stated, "model"),
         "vocoder": said(stated, "vocoder"),

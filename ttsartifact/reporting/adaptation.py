@@ -33,7 +33,7 @@ def adaptation_words(adaptation: dict[str, Any]) -> str:
 
 
 def adapted_lines(adapted: Adapted, paths: Sequence[str], out: str, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
-    """Yield what was written and what it was made of; a clip that is unlike the others is said aloud."""
+    """Yield what was written and what it was made of; a clip that is unlike the others is reported."""
     record = adapted.record
     yield f"{safe(out)}: {paint('strong', adapted.delta)}"
     yield f"  base      {record['base']}"

@@ -1,4 +1,4 @@
-"""An alignment in words: where the log lies, how sure that is, and what it says of the run."""
+"""An alignment in words: the position of the log, its error bound, and the figures of the run."""
 
 from __future__ import annotations
 

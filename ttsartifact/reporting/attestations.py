@@ -1,4 +1,4 @@
-"""One attestation in one line: whether it holds, and, apart from that, whether whoever made it is trusted."""
+"""One attestation in one line: whether it is valid, and, separately, whether its author is trusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The card of one run: what it was made of and under which conditions, as the file states it. It checks nothing."""
+"""The card of one run: what it was made of and under which conditions, as the file states it. No rule is checked."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _audio(audio: Any, derived: dict[str, Any]) -> str:
 
 
 def _times(derived: dict[str, Any]) -> str:
-    """Return the times from submit that a listener notices, the first byte where anybody saw it."""
+    """Return the times from submit that a listener notices, and the first byte, if it was recorded."""
     keys = ["time_to_first_token_ns", "time_to_first_audio_ns", "time_to_last_token_ns"]
     if type(derived.get("time_to_first_byte_ns")) is int:
         keys.insert(0, "time_to_first_byte_ns")
@@ -150,7 +150,7 @@ def _speed(derived: dict[str, Any]) -> str:
 
 
 def _measured(times: Any) -> str:
-    """Return by whom the times were taken, and what else than synthesis lies in them."""
+    """Return by whom the times were taken, and what else than synthesis is in them."""
     includes = _field(times, "includes")
     if isinstance(includes, list):
         parts = ", ".join(_say(each).replace("_", " ") for each in includes) or "the request only"

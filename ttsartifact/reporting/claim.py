@@ -1,4 +1,4 @@
-"""What is said of a claim: its answer first, then conditions, missing runs and the test, and the document of it."""
+"""The report on a claim: its answer first, then conditions, missing runs and the test, and the document of it."""
 
 from __future__ import annotations
 

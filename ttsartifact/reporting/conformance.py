@@ -64,7 +64,7 @@ def document(answers: Sequence[CaseResult], command: Sequence[str]) -> dict[str,
 
 
 def junit_lines(answers: Sequence[CaseResult]) -> Iterator[str]:
-    """Yield a suite a folder of the kit, a case a file."""
+    """Yield one suite per folder of the kit, one case per file."""
     folders: dict[str, list[CaseResult]] = {}
     for answer in answers:
         folders.setdefault(answer.case.id.partition("/")[0], []).append(answer)

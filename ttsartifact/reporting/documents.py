@@ -42,7 +42,7 @@ def tool() -> dict[str, str]:
 def report_document(
     report: Report, *, exit_code: int, differences: Sequence[ReceiptMismatch] | None = None
 ) -> dict[str, Any]:
-    """Return what `verify --format json` says of one run (report.schema.json)."""
+    """Return the document of `verify --format json` for one run (report.schema.json)."""
     return {
         "schema": "urn:ttsartifact:1.0:report",
         "spec_version": _spec.FORMAT_VERSION,
@@ -103,7 +103,7 @@ def _reason(reason: Reason) -> dict[str, Any]:
 
 
 def show_document(artifact: Artifact) -> dict[str, Any]:
-    """Return what `show --format json` says of one run (show.schema.json). Nothing is hashed but the descriptor."""
+    """Return the document of `show --format json` for one run (show.schema.json). Only the descriptor is hashed."""
     return {
         "schema": "urn:ttsartifact:1.0:show",
         "spec_version": _spec.FORMAT_VERSION,

@@ -21,7 +21,7 @@ _COMMANDS = {Severity.FATAL: "error", Severity.ERROR: "error", Severity.WARN: "w
 
 
 def annotation_lines(report: Report, differences: Sequence[ReceiptMismatch] = ()) -> Iterator[str]:
-    """Yield a line a finding, and one for the verdict where nothing failed."""
+    """Yield one line per finding, and one for the verdict if no rule failed."""
     if report.reason is not None:
         yield _command("error", report.where, report.verdict, reason_line(report.reason))
         return

@@ -1,4 +1,4 @@
-"""JUnit XML for test dashboards: a suite a run, a case a rule. No clock, no host: equal reports are equal bytes."""
+"""JUnit XML for test dashboards: one suite per run, one case per rule. Equal reports give equal bytes."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def summary_lines(found: Summary) -> Iterator[str]:
 
 
 def company_lines(found: Sequence[TextCompared]) -> Iterator[str]:
-    """Yield of each text whether its samples depend on what else the server computed."""
+    """Yield for each text whether its samples depend on the load of the server."""
     for each in found:
         counted = f"{each.alone} alone, {each.in_company} in company"
         yield f"{each.text_digest[:19]}...: {_OUTCOMES[each.outcome]} ({counted}{_difference(each)})"

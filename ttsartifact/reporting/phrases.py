@@ -78,7 +78,7 @@ def spoken(value: object) -> str:
 
 
 def stated(value: Any) -> str:
-    """Return any value of a descriptor in words; one that says that it is absent in the words of its reason."""
+    """Return any value of a descriptor in words; an absent value in the words of its reason."""
     if is_absent(value):
         reason = safe(value["reason"]).replace("_", " ")
         return f"{reason} ({safe(value['detail'])})" if value.get("detail") else reason

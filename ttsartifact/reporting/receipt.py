@@ -83,7 +83,7 @@ def differences(receipt: Receipt, report: Report) -> tuple[ReceiptMismatch, ...]
     """Return the parts in which a run as it was verified differs from a receipt, all of them.
 
     The digests are those that were computed, never those that the file states; a level counts as far as it was
-    reached, and a file whose parts are not the ones that it binds is no receipt's file.
+    reached, and a file whose parts are not the ones that it binds is not a receipt's file.
     """
     here = _as_found(report)
     found = [

@@ -44,7 +44,7 @@ def report_lines(
     strict: bool = False,
     whole: bool = False,
 ) -> Iterator[str]:
-    """Yield the lines that tell one report; a `whole` one lists the rules that passed and those that did not apply."""
+    """Yield the lines of one report; a `whole` one lists the rules that passed and those that did not apply."""
     broken = len({finding.rule for finding in report.failures})
     is_artifact = report.verdict not in _NO_ARTIFACT
     but = f"; {paint('bad', counted(broken, 'rule') + ' failed')}" if broken and is_artifact else ""
@@ -84,7 +84,7 @@ def report_lines(
 
 
 def receipt_lines(differences: tuple[ReceiptMismatch, ...], paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
-    """Yield the lines that tell how a file compares with the receipt that was posted for it."""
+    """Yield the lines of the comparison of a file with its receipt."""
     if not differences:
         yield f"  receipt   {paint('good', 'matches this file')}"
     elif differences[0] == ("id", None, differences[0].expected) and not {"pcm", "file"} & {

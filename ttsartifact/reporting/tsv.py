@@ -66,7 +66,7 @@ def show_row(columns: Mapping[str, Any], artifact_id: str) -> str:
 
 
 def report_rows(report: Report, differences: Sequence[ReceiptMismatch] = ()) -> Iterator[str]:
-    """Yield one line a finding, or a single one for a run without any."""
+    """Yield one line per finding, or a single one for a run without any."""
     head = (
         report.where,
         report.artifact_id,

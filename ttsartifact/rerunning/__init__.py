@@ -1,1 +1,1 @@
-"""A published run made again, by nothing that the file names."""
+"""Repeat a published run, without using anything that the file names."""

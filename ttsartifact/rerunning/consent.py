@@ -1,8 +1,8 @@
-"""What a rerun may do on this machine, and who said so.
+"""What a rerun may do on this machine, and who allowed it.
 
 L0  nothing runs (verify, show, compare)
-L1  an installed runner with typed parameters, or a command that the asker typed
-L2  weight files that the asker points at, matched by digest, of formats that hold data and no code
+L1  an installed runner with typed parameters, or a command that the reader typed
+L2  weight files that the reader points at, matched by digest, of formats that hold data and no code
 L3  weights fetched from where the artifact says
 L4  code that the artifact names
 """
@@ -65,7 +65,7 @@ def weights_of(descriptor: Descriptor) -> list[dict[str, Any]]:
 def match_weights(folder: str | os.PathLike[str], files: Iterable[dict[str, Any]]) -> dict[str, str]:
     """Return paths below `folder` by the name that the descriptor gives each file, every digest checked.
 
-    Raises Refused for a name that leaves the folder, a file that is missing, is no plain file or has another digest,
+    Raises Refused for a name that leaves the folder, a file that is missing, is not a plain file or has another digest,
     and for a format that can carry code.
     """
     root = os.path.realpath(folder)

@@ -1,7 +1,7 @@
-"""A run that was recorded inside a process, made again by a function that the asker names.
+"""A run that was recorded inside a process, made again by a function that the reader names.
 
-The function runs in this process, as the asker, with the asker's environment: whoever names it has read it. What the
-file says of it is shown and never imported (clause 10.5).
+The function runs in this process, as the reader, with the reader's environment: so the reader should have read it.
+What the file states about it is shown and never imported (clause 10.5).
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def rerun_factory(
 
 
 def _imported(name: str) -> Callable[..., Any]:
-    """Return the function of a name that the asker typed."""
+    """Return the function of a name that the reader typed."""
     if not NAME.fullmatch(name):
         raise Refused(
             "a factory is named as one imports it", where="--factory", found=name, expected="package.module:function"

@@ -1,4 +1,4 @@
-"""What a rerun is going to do, told before anything runs."""
+"""The plan of a rerun, shown before anything runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class PlannedInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that a rerun will do. `argv` is what the asker typed, never what the file says."""
+    """Everything that a rerun will do. `argv` is what the reader typed, never what the file says."""
 
     artifact_id: str
     consent: Consent
@@ -46,7 +46,7 @@ class Plan:
     adapter: str | None = None
     """The adapter that makes the voice again before the runner speaks with it."""
     factory: str | None = None
-    """The asker's own function, as it was named."""
+    """The reader's own function, as it was named."""
     runner: str | None = None
     runner_version: str | None = None
     parameters: Mapping[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""The voice of a run adapted again: from its clips and what its delta says of its making, then compared (10.4)."""
+"""The voice of a run adapted again: from its clips and the settings of its delta, then compared (10.4)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A published run made again: verified, planned, made in a temporary artifact, compared, judged.
 
-Nothing that the file names is executed: a command is the asker's own, a runner is one that the asker installed
-(clause 10.5). The plan is told before anything runs, and a run whose inputs are not at hand is not begun.
+No code that the file names is executed: a command is the reader's own, a runner is one that the reader installed
+(clause 10.5). The plan is shown before anything runs, and a run with missing inputs is not started.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def rerun_runner(
 def _made_again(
     first: Artifact, name: str, plan: Plan, hand: _AtHand, bounds: ChildLimits, keep: PathLike | None, *, replace: bool
 ) -> Rerun:
-    """Make the run that was planned, in a child process and after its adaptation where that was asked for."""
+    """Make the run that was planned, in a child process and after its adaptation where that was requested."""
     readapted = None if hand.adapter is None else adapt_again(first, hand.adapter, hand.targets, hand.files, bounds)
     with workplace(first, hand.clips, keep) as (out, given):
         job = WorkerJob(
@@ -202,7 +202,7 @@ def _made_again(
 
 
 def _within_the_runner(first: Artifact, runner: str) -> dict[str, Any] | None:
-    """Return the imperfection that the runner itself made; what was done to finished samples is no matter of it."""
+    """Return the imperfection that the runner itself made; changes to finished samples are not included."""
     stated = first.descriptor.known("/imperfection")
     stages = load(runner).describe().imperfection_stages
     if not isinstance(stated, dict) or not all(layer["stage"] in stages for layer in stated["layers"]):
@@ -275,7 +275,7 @@ def _weights_at_hand(first: Artifact, folder: PathLike | None) -> list[dict[str,
 
 
 def _how_to_name_it(artifact: Artifact, runner: str | None) -> str:
-    """Return why nothing here makes the run, and what the asker would have to name."""
+    """Return why nothing here makes the run, and what the reader would have to name."""
     factory = artifact.descriptor.known("/generation/runner/factory")
     if factory is not None:
         return f"a function made this run in its own process; name it with --factory, recorded was: {factory}"

@@ -72,7 +72,7 @@ class Judgement:
     encoded_equal: bool = False
     """Whether the audio files are equal byte for byte, too."""
     within: bool = True
-    """Whether the samples are within tolerance; equal stages say nothing of what follows them."""
+    """Whether the samples are within tolerance; equal stages do not determine the later ones."""
     expectation: Expectation
     expected: bool | None
     """None where nothing was promised."""
@@ -124,13 +124,13 @@ def _grade(a: Descriptor, b: Descriptor, audio: AudioComparison) -> tuple[Nearne
 
 
 def _is_choice(stage: str) -> bool:
-    """Tell whether the output of a stage is a choice: another token or duration changes all that follows."""
+    """Return whether the output of a stage is a choice: another token or duration changes all that follows."""
     known = stages().get(stage)
     return known is not None and known.choice
 
 
 def _is_drawn(stage: object) -> bool:
-    """Tell whether the choices of a stage are drawn, so that one rounding can draw another."""
+    """Return whether the choices of a stage are drawn, so that one rounding can draw another."""
     known = stages().get(str(stage))
     return known is not None and known.drawn
 
@@ -151,7 +151,7 @@ def expectation_of(a: Descriptor, b: Descriptor, differences: Sequence[Differenc
 
 
 def _presupposed(a: Descriptor, b: Descriptor, difference: Difference) -> bool:
-    """Tell whether a promise of equal samples presupposes that this was equal."""
+    """Return whether a promise of equal samples presupposes that this was equal."""
     # What is computed in integers does not depend on what is computed beside it.
     if _is_of_the_batch(difference) and all(is_exact(side) for side in (a, b)):
         return False
@@ -159,12 +159,12 @@ def _presupposed(a: Descriptor, b: Descriptor, difference: Difference) -> bool:
 
 
 def _is_of_the_batch(difference: Difference) -> bool:
-    """Tell whether this is of what was computed beside the run."""
+    """Return whether this is of what was computed beside the run."""
     return subjects()[difference.subject.partition(":")[0]].exempt_when_exact
 
 
 def _is_short(side: Descriptor) -> bool:
-    """Tell whether products of fewer bits than float32's were used, which two stacks round apart by far more."""
+    """Return whether products of fewer bits than float32's were used, which two stacks round apart by far more."""
     precision = side.known("/generation/precision") or {}
     return precision.get("tf32") is True or _SHORT.search(str(precision.get("dtype"))) is not None
 
@@ -229,7 +229,7 @@ def _meets(word: Nearness, expectation: Expectation, audio: AudioComparison) -> 
 
 
 def can_cause(verdict: Nearness, difference: Difference) -> bool:
-    """Tell whether a condition of that class can have brought about such a verdict."""
+    """Return whether a condition of that class can have brought about such a verdict."""
     return difference.cause in _CAN_CAUSE[verdict]
 
 

@@ -40,7 +40,7 @@ __all__ = ["Rerun", "announce", "compared", "require_space", "verified", "workpl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rerun:
-    """What came of making a run again."""
+    """The result of repeating a run."""
 
     artifact_id: str
     judgement: Judgement
@@ -55,7 +55,7 @@ class Rerun:
     kept: str | None = None
     """Where the new run was kept."""
     readapted: Readaptation | None = None
-    """What came of making the adaptation again, where that was asked for."""
+    """What came of making the adaptation again, where that was requested."""
 
     @property
     def verdict(self) -> Nearness:
@@ -103,9 +103,9 @@ class Rerun:
 
 
 def verified(path: PathLike) -> Artifact:
-    """Return the one run of `path`, verified where it was opened, so that nobody can swap it in between.
+    """Return the one run of `path`, verified while it is open, so that it cannot be swapped in between.
 
-    Raises Refused when a rule does not hold, for then nobody knows what was run.
+    Raises Refused when a rule does not hold, because the run's conditions are then unknown.
     """
     artifact = open_artifact(path)
     report = judge_artifact(Evidence(artifact, siblings=None if artifact.row is None else Siblings(artifact.source)))
@@ -128,7 +128,7 @@ def require_space(keep: PathLike | None, *, replace: bool) -> None:
 
 
 def announce(plan: Plan, on_plan: Callable[[Plan], None] | None) -> None:
-    """Tell the plan to whoever asked for it; it may stop everything by raising."""
+    """Pass the plan to the caller's callback, which may stop the rerun by raising."""
     if on_plan is not None:
         on_plan(plan)
 
@@ -155,7 +155,7 @@ def workplace(first: Artifact, clips: Sequence[bytes], keep: PathLike | None) ->
 
 
 def compared(first: Artifact, out: str, plan: Plan, keep: PathLike | None, *, replace: bool) -> Rerun:
-    """Return how near the new run at `out` came to the first one, and keep it where that was asked for."""
+    """Return how near the new run at `out` came to the first one, and keep it where that was requested."""
     second = open_artifact(out)
     audio = compare_audio(first, second)
     differences = condition_diff(first.descriptor, second.descriptor)

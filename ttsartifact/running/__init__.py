@@ -1,1 +1,1 @@
-"""A first run, or an adaptation, by an installed engine that is asked by name."""
+"""A first run, or an adaptation, by an installed engine, chosen by name."""

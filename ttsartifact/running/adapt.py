@@ -1,4 +1,4 @@
-"""A voice adapted by an installed adapter: what it is asked is checked before, what it states is checked after."""
+"""A voice adapted by an installed adapter: its inputs are checked before, its statements after."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _count(info: RunnerInfo, clips: int) -> None:
 
 
 def _require_sound(name: str, adapted: Adapted, delta: FileSource, seed: int) -> None:
-    """Raise CommandFailed for a record that no run could state: each would fail where nobody can mend it any more."""
+    """Raise CommandFailed for a record that no run could state: a later failure could no longer be fixed."""
     if adapted.delta != digest.of(delta.read_at(0, delta.size)) or adapted.record.get("delta") != adapted.delta:
         raise CommandFailed(f"adapter {name} states a digest that is not its delta's", found=adapted.delta)
     for kind, values in (("adaptation", [adapted.record]), ("reference", adapted.references)):

@@ -82,7 +82,7 @@ class RecordedClip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptationRecipe:
-    """What a delta says of how it was made: enough, with the clips and the base, to make it again."""
+    """A delta's statement of its settings: enough, with the clips and the base, to make it again."""
 
     base: str
     """The digest of the checkpoint that was adapted."""
@@ -107,7 +107,7 @@ class Adapter(Protocol):
         ...
 
     def recipe(self, delta: str) -> AdaptationRecipe:
-        """Return what the delta at that path says of its making; raises Refused for a file that is none of yours."""
+        """Return the settings of the delta at that path; raises Refused for a file of a different adapter."""
         ...
 
 

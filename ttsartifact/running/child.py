@@ -1,4 +1,4 @@
-"""A runner in a process of its own: no network, no home, nothing of the environment but what numbers depend on.
+"""A runner in a separate process, without network or home folder, and with few environment variables.
 
 The parent says by JSON on standard input what is wanted; the child (`worker.py`) answers by one JSON line. What a
 runner prints goes to standard error, of which the tail is kept for the error message.
@@ -59,7 +59,7 @@ class ChildLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerJob:
-    """What a child is asked to make. Paths are absolute; the child's own folder is its current one."""
+    """The task of a child process. Paths are absolute; the child's own folder is its current one."""
 
     runner: str
     text: str
@@ -75,7 +75,7 @@ class WorkerJob:
 
     @property
     def engine(self) -> str:
-        """Who is asked, for what went wrong."""
+        """The name for error messages."""
         return f"runner {self.runner}"
 
     def to_value(self) -> dict[str, Any]:
@@ -108,7 +108,7 @@ class AdaptJob:
 
     @property
     def engine(self) -> str:
-        """Who is asked, for what went wrong."""
+        """The name for error messages."""
         return f"adapter {self.adapter}"
 
     def to_value(self) -> dict[str, Any]:
@@ -123,7 +123,7 @@ class AdaptJob:
 
 
 def run_worker(job: WorkerJob | AdaptJob, *, limits: ChildLimits | None = None) -> dict[str, Any]:
-    """Make one run or one adaptation in a child process, at `job.out`, and return what the child says of it.
+    """Make one run or one adaptation in a child process, at `job.out`, and return the child's answer.
 
     Raises Unavailable or Refused as the runner does, and CommandFailed for a child that crashes, exceeds its limits or
     does not end in time.
@@ -171,7 +171,7 @@ def environment(folder: str) -> dict[str, str]:
 
 
 def is_isolated() -> bool:
-    """Tell whether a child has no network here."""
+    """Return whether a child has no network here."""
     return bool(_isolation())
 
 

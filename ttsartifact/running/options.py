@@ -1,4 +1,4 @@
-"""What a run of a runner is asked for beside its text: one value for the library, for batches and for the CLI."""
+"""The options of a run by a runner, besides its text: one value for the library, for batches and for the CLI."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class RunOptions:
     on_audio: Callable[[float], None] | None = None
     """Called after each chunk with the seconds of audio so far."""
     say: Callable[[str], None] = say_by_logging
-    """Called with what the recorder has to tell a person."""
+    """Called with each message of the recorder."""
 
     @property
     def clips(self) -> list[Reference]:

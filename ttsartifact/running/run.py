@@ -114,7 +114,7 @@ def run_batch(
 
 
 def seeds_of(info: RunnerInfo, seed: int | None, seeds: Mapping[str, int] | None) -> dict[str, int]:
-    """Return a seed by stage; raises Refused for a seed where nothing is drawn."""
+    """Return a seed by stage; raises Refused for a stage without random numbers."""
     named = dict(seeds or {})
     for stage in named:
         if stage not in info.seed_stages:
@@ -307,7 +307,7 @@ def _streamed(
 
 
 def _as_heard(clips: Sequence[Reference], heard: Sequence[Heard]) -> list[Reference]:
-    """Return the clips with what the model was fed of each, where the runner tells."""
+    """Return the clips with what the model was fed of each, if the runner states it."""
     if not heard:
         return list(clips)
     return [
@@ -317,7 +317,7 @@ def _as_heard(clips: Sequence[Reference], heard: Sequence[Heard]) -> list[Refere
 
 
 def _learned(finished: Finished) -> dict[str, Any]:
-    """Return what only the end of a run tells, as the recorder takes it."""
+    """Return the statements that exist only after a run, in the recorder's form."""
     sections = {
         "stages": finished.stages or None,
         "clipped_samples": finished.clipped_samples,
@@ -338,7 +338,7 @@ def _next(name: str, chunks: Iterator[BatchChunk]) -> BatchChunk | None:
 
 
 def _told(prepared: Prepared) -> dict[str, Any]:
-    """Return what the runner tells, as the recorder takes it."""
+    """Return the runner's statements, in the recorder's form."""
     told = prepared.conditions
     sections = {
         # Of a process that was begun for this run we know how warm it was, where the caller does not say.

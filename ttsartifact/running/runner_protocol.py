@@ -1,7 +1,7 @@
 """What an engine must offer so that a run can be made, and made again, by name: the `ttsartifact.runners` entry points.
 
-A runner is a class without arguments, or a function that makes one. It is asked in this order, once a run:
-`describe`, `prepare`, `stream`, `finish`. It must not be asked for a second run; a new one is made for that.
+A runner is a class without arguments, or a function that makes one. It is called in this order, once per run:
+`describe`, `prepare`, `stream`, `finish`. It must not be used for a second run; a new one is made for that.
 
     [project.entry-points."ttsartifact.runners"]
     my-engine = "my_package.runner:MyRunner"
@@ -98,7 +98,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerInfo:
-    """Who a runner is and what it can be asked for."""
+    """Name, version and parameters of a runner."""
 
     name: str
     version: str
@@ -132,7 +132,7 @@ class Request:
     text: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     seeds: Mapping[str, int] = field(default_factory=dict)
-    """By stage; a stage that is not named gets the runner's own choice, which `Conditions.seeds` then tells."""
+    """By stage; a stage that is not named gets the runner's own choice, which `Conditions.seeds` then states."""
     references: tuple[str, ...] = ()
     """Paths of reference clips, in order."""
     roles: tuple[str, ...] = ()
@@ -157,7 +157,7 @@ class SoundFormat:
 class Conditions:
     """What the run is made under, in the shapes of the descriptor's sections of the same names (clause 5).
 
-    None is what the runner cannot tell; the descriptor then says that it is unknown.
+    None is unknown to the runner; the descriptor then states it as unknown.
     """
 
     engine: dict[str, Any]
@@ -166,7 +166,7 @@ class Conditions:
     frontend: tuple[dict[str, Any], ...] | None = None
     adaptation: dict[str, Any] | None = None
     references: tuple[dict[str, Any], ...] = ()
-    """Entries of /input/refs for clips that shaped the weights and that nobody handed over: roles target and prior."""
+    """Entries of /input/refs for clips that shaped the weights and that were not passed in: roles target and prior."""
     device: str = "cpu"
     seeds: tuple[dict[str, Any], ...] | None = None
     precision: dict[str, Any] | None = None
@@ -200,14 +200,14 @@ class Prepared:
     format: SoundFormat
     conditions: Conditions
     heard: tuple[Heard, ...] = ()
-    """One for each reference, in order; none where the runner does not tell."""
+    """One for each reference, in order; none if the runner does not state them."""
     warmup_runs: int = 0
     """How often the runner spoke before it was ready."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """What only the end of a run tells."""
+    """Statements that exist only after a run."""
 
     stages: tuple[dict[str, Any], ...] = ()
     """Entries of /generation/stages, in the order of the decode path."""
@@ -244,7 +244,7 @@ class Runner(Protocol):
         ...
 
     def finish(self) -> Finished:
-        """Let go of what was loaded, and tell what only the end tells. Also called after an error."""
+        """Release everything loaded, and return the final statements. Also called after an error."""
         ...
 
 
@@ -269,7 +269,7 @@ class BatchRunner(Runner, Protocol):
         ...
 
     def finish_batch(self) -> list[Finished]:
-        """Let go, and tell what only the end tells of each request; of none after an error."""
+        """Release everything, and return the final statements for each request; none after an error."""
         ...
 
 
@@ -287,7 +287,7 @@ def load(name: str) -> Runner:
 def loaded(name: str, group: str, kind: str) -> Any:
     """Return what the entry point of that name makes; raises Unavailable for one that is not installed.
 
-    A name is looked up among the installed entry points and is used for nothing else (clause 10.5).
+    A name is only looked up among the installed entry points (clause 10.5).
     """
     found = installed(group)
     if name not in found:
@@ -302,7 +302,7 @@ def loaded(name: str, group: str, kind: str) -> Any:
 
 @contextmanager
 def translated(who: str) -> Iterator[None]:
-    """Let an engine's own errors out as ours; what a stranger's package raises is its failure, not our crash."""
+    """Let an engine's own errors out as ours; an exception in an external package is reported as its failure."""
     try:
         yield
     except TtsArtifactError:

@@ -16,7 +16,7 @@ def main() -> int:
     """Read one job from standard input, make it, and answer by one line."""
     job = json.loads(sys.stdin.buffer.read())
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what an engine prints is no answer
+    os.dup2(2, 1)  # what an engine prints is not an answer
     _bound(job["limits"])
     try:
         told = _adapt(job) if "adapter" in job else _make(job)

@@ -41,7 +41,7 @@ class Law(StrEnum):
 
     @property
     def is_open(self) -> bool:
-        """Whether nobody's answer moves the next request."""
+        """Whether answers do not affect the time of the next request."""
         return self in {Law.CONSTANT, Law.POISSON}
 
 
@@ -133,8 +133,8 @@ def write_attempts(rows: Sequence[Attempt], path: str | os.PathLike[str], *, rep
 def read_attempts(path: str | os.PathLike[str]) -> list[Attempt]:
     """Return the rows of a table.
 
-    Raises NotAnArtifact for what is no such table, TooLarge for one beyond the limits, Refused for a row whose
-    status or law is no word of the layout, or whose request_id is another row's.
+    Raises NotAnArtifact for a file that is not such a table, TooLarge for one beyond the limits, Refused for a row
+    whose status or law is not a word of the layout, or whose request_id is another row's.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -50,7 +50,7 @@ __all__ = ["Bench", "Benched", "bench"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What is to be asked, how often, and how."""
+    """The requests of a bench: what, how often, and how."""
 
     requests: tuple[SpeechRequest, ...]
     """Asked in turn, round and round."""
@@ -100,7 +100,7 @@ def bench(
     """Run every load of `plan`, and write the data set `out` and its attempts beside it.
 
     An interrupt ends the load; what had come is written, then KeyboardInterrupt goes on. Raises Refused where an
-    output exists, and for a condition that no artifact could hold, before anything is asked.
+    output exists, and for a condition that no artifact could hold, before the first request.
     """
     require_library()
     path, beside = os.fspath(out), attempts_beside(out)
@@ -146,7 +146,7 @@ def _jobs(plan: Bench, folder: str) -> Iterator[_Job]:
 
 
 def _measured(plan: Bench, jobs: Sequence[_Job], keeper: Keeper, progress: Callable[[int, int], None]) -> bool:
-    """Run the loads, one after another, and tell whether somebody ended them."""
+    """Run the loads, one after another, and return whether they were interrupted."""
     done = 0
 
     def step() -> None:
@@ -211,7 +211,7 @@ def _written(plan: Bench, jobs: Sequence[_Job], keeper: Keeper, path: str, *, re
 def _rows(
     plan: Bench, jobs: Sequence[_Job], keeper: Keeper, kept: dict[str, Kept]
 ) -> Iterator[tuple[dict[str, bytes], Sequence[Piece]]]:
-    """Yield the runs of the data set; an answer that turns out to be no audio gets that as its status."""
+    """Yield the runs of the data set; an answer that turns out not to be audio gets that as its status."""
     for job in jobs:
         if job.exchange.status is not Status.OK or job.warmup:
             continue

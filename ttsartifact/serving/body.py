@@ -24,11 +24,11 @@ _ENCODINGS = {"": "identity", "identity": "identity", "gzip": "gzip", "x-gzip": 
 
 
 class Said(Exception):  # noqa: N818 - what the server said, in place of audio
-    """The body says in words that there is no audio."""
+    """The body is an error message instead of audio."""
 
 
 class _Carried(Protocol):
-    """How audio lies in a body."""
+    """How audio is in a body."""
 
     def take(self, data: bytes) -> Iterator[bytes]: ...
 
@@ -188,7 +188,7 @@ def error_words(raw: bytes) -> str:
 
 
 def _words_of(value: Any, raw: bytes) -> str:
-    """Return what a JSON document says that is no audio: its error's message, else its beginning."""
+    """Return the message of a JSON document without audio: its error's message, else its beginning."""
     found = value
     for name in ("error", "detail", "message"):
         if isinstance(found, dict) and found.get(name):

@@ -1,4 +1,4 @@
-"""Whether samples depend on what else a server computes: each text asked alone, twice, and then in company."""
+"""Test whether samples depend on the load: each text is requested alone, twice, and then under load."""
 
 from __future__ import annotations
 

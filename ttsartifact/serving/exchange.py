@@ -1,4 +1,4 @@
-"""One request and what came back of it, as a client or a proxy saw it: times, bytes in a file, and how it ended."""
+"""One request and its result, as a client or a proxy saw it: times, bytes in a file, and how it ended."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Status(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class Exchange:
-    """One request; what it delivered lies in the file `path`, which nobody deletes before an artifact holds it.
+    """One request; what it delivered is in the file `path`, which is not deleted before an artifact holds it.
 
-    Times are nanoseconds on the timebase of whoever made it.
+    Times are nanoseconds on the timebase of its creator.
     """
 
     request_id: str

@@ -35,7 +35,7 @@ _LONGEST_REASON = 1000
 def imported(path: str | os.PathLike[str]) -> tuple[str, list[Attempt]]:
     """Return the form of a file and its requests as rows.
 
-    Raises Refused for a file of no known form, and for one whose numbers are none.
+    Raises Refused for a file of no known form, and for one with invalid numbers.
     """
     with FileSource(path) as source:
         if source.size > _MOST_BYTES:
@@ -52,7 +52,7 @@ def imported(path: str | os.PathLike[str]) -> tuple[str, list[Attempt]]:
 
 
 def missing_columns(rows: Sequence[Attempt]) -> list[str]:
-    """Return the columns that no row has a value of: what whoever measured did not keep."""
+    """Return the columns that no row has a value of: data that the external tool did not keep."""
     names = [field.name for field in fields(Attempt) if field.name not in {"warmup", "reason", "stated"}]
     return [name for name in names if all(getattr(row, name) is None for row in rows)]
 
@@ -148,11 +148,11 @@ FORMS: dict[str, Callable[[str, str], list[Attempt] | None]] = {
     "the JSON of vllm bench serve": _vllm,
     "the CSV of sglang-omni": _sglang,
 }
-"""Forms by what they are called; each reader returns None for a file of another form."""
+"""Forms by name; each reader returns None for a file of another form."""
 
 
 def _per_request(held: dict[str, Any], names: Sequence[str], failed: Sequence[bool], where: str) -> list[float | None]:
-    """Return one number a request out of the first list that is there.
+    """Return one number per request out of the first list that is there.
 
     Some lists have an entry for each request, others one for each that succeeded.
     """
@@ -196,7 +196,7 @@ def _whole(value: Any) -> int | None:
 
 
 def _rate(value: Any) -> int | None:
-    """Return a rate in requests a kilosecond; `inf` is no rate."""
+    """Return a rate in requests per kilosecond; `inf` is not a rate."""
     try:
         found = float(value)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""What a proxy heard becomes artifacts in a folder and rows of an attempts table, while nobody waits for an answer."""
+"""Exchanges of a proxy become artifacts in a folder and rows of an attempts table, while no request is in flight."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Gathered", "gather"]
 
 _IDLE_S = 0.2
-"""How long nobody must have been served before a run is packed."""
+"""How long the proxy must be idle before a run is packed."""
 _SWITCH_S = 0.0005
 """How long packing may hold up a request that comes meanwhile; Python's own 5 ms are more than a proxy may cost."""
 
@@ -62,9 +62,9 @@ async def gather(
     listening: Callable[[int], None] = lambda _port: None,
     until: asyncio.Event | None = None,
 ) -> Gathered:
-    """Run a proxy before the server `to` until `until` is set or the process is asked to end.
+    """Run a proxy before the server `to` until `until` is set or the process is told by a signal to end.
 
-    Each answer becomes an artifact in `folder` as soon as nothing is in flight, each request a line of a journal
+    Each answer becomes an artifact in `folder` as soon as no request is in flight, each request a line of a journal
     there, and in the end a row of `proxy.attempts.parquet`.
     """
     stem = _free_stem(folder)
@@ -128,7 +128,7 @@ class _Keeping:
         self.rows: list[Attempt] = []
 
     def take(self, heard: SpeechExchange) -> None:
-        """Take a request that has ended; nothing is computed while others wait for their answers."""
+        """Take a request that has ended; no artifact is packed while others wait for their answers."""
         self.waiting.append(heard)
 
     def pack_one(self) -> None:
@@ -146,7 +146,7 @@ class _Keeping:
         self._say(f"{row.status}: {words}")
 
     def forget(self) -> None:
-        """Delete the journal, once the table holds what it told."""
+        """Delete the journal, once the table holds its contents."""
         self._journal.close()
         os.unlink(self._journal_path)
 

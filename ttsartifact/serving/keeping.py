@@ -83,13 +83,13 @@ class Keeper:
     method: str = "POST"
 
     def check(self, text: str) -> None:
-        """Raise Refused for a condition that no artifact could hold, before anything is asked."""
+        """Raise Refused for a condition that no artifact could hold, before the first request."""
         require_sound(self.stated, text, self.clips)
 
     def keep(self, exchange: Exchange, text: str | bytes, body_digest: str, **stated: Any) -> Kept:
         """Return the draft of the run that an exchange became; `stated` is what holds of this request alone.
 
-        Raises Refused for bytes that are no audio. Nothing that was delivered is deleted.
+        Raises Refused for bytes that are not audio. Delivered bytes are never deleted.
         """
         sound = delivered(exchange, self.pcm)
         told = self._told(exchange, sound, stated)
@@ -97,7 +97,7 @@ class Keeper:
         return Kept(draft=self._draft(run, exchange, sound, told, text, body_digest), sound=sound)
 
     def _told(self, exchange: Exchange, sound: Delivered, own: dict[str, Any]) -> Stated:
-        """Return what the server states of itself, and over it what the caller does."""
+        """Return what the server states about itself, and over it what the caller does."""
         server = exchange.stated
         told: dict[str, Any] = {}
         if server.engine:

@@ -1,6 +1,6 @@
 """A proxy before a speech server: what clients ask for is passed on, and becomes artifacts on the way.
 
-Bytes of an answer are written to the client before anybody looks at them, in the pieces in which they came. A parser
+Bytes of an answer are written to the client before they are examined, in the pieces in which they arrived. A parser
 reads along; where it does not understand, the bytes go on and that answer is recorded as broken. A request is passed on
 as its client wrote it but for the host that it names. One connection of a client is one connection to the server, and
 who leaves the one is known to the other at once.
@@ -65,7 +65,7 @@ class Proxy:
     def __init__(
         self, to: str, folder: str, *, heard: Callable[[SpeechExchange], None], clock: Clock | None = None
     ) -> None:
-        """Take the server's address, a folder for what it delivers, and who is told of each request that ended."""
+        """Take the server's address, a folder for what it delivers, and a callback for each request that ended."""
         parts = urlsplit(to)
         self._host, self._port = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
@@ -76,7 +76,7 @@ class Proxy:
         self._talks: set[asyncio.Task[None]] = set()
 
     async def listen(self, host: str, port: int) -> int:
-        """Begin to listen, and return the port: the one that was free where 0 was asked for."""
+        """Begin to listen, and return the port: the one that was free where 0 was requested."""
         self._server = await asyncio.start_server(self._accept, host, port)
         return int(self._server.sockets[0].getsockname()[1])
 
@@ -189,7 +189,7 @@ class _Talk:
                 each.result()
 
     def broken_off(self) -> None:
-        """Close the answer that nobody ended."""
+        """Close the unfinished answer."""
         if self._heard is not None:
             exchange, heard = self._heard.exchange, self._heard
             exchange.close(heard.timebase.now(), Status.BROKEN, _ENDED)

@@ -59,7 +59,7 @@ def record_http(
         period_ns: Nanoseconds between two samples.
         replace: Whether a file `out` may be written over.
         say: Called with each warning.
-        **stated: What only the caller can know; it goes before what the server states of itself.
+        **stated: What only the caller can know; it goes before what the server states about itself.
 
     Raises:
         CommandFailed: No audio came; the error holds the status and the server's words, and what came is kept beside

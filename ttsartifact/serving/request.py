@@ -1,4 +1,4 @@
-"""What is asked of a speech server: one POST of JSON, as OpenAI's `/v1/audio/speech` has it, and where it may go."""
+"""A request to a speech server: a POST of JSON like OpenAI's `/v1/audio/speech`, and its allowed addresses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SpeechRequest:
     headers: dict[str, str] = field(default_factory=dict)
     timeout_s: float = 120.0
     leave_after_s: float | None = None
-    """How long after the first byte the client leaves, as somebody does who interrupts; None: it stays."""
+    """How long after the first byte the client leaves, like a user who interrupts; None: it stays."""
 
     @property
     def body(self) -> bytes:
@@ -54,7 +54,7 @@ def public_url(url: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether an address can only be this machine. A name other than localhost may be anybody's."""
+    """Return whether an address can only be this machine. A name other than localhost may resolve to any machine."""
     host = (urlsplit(url).hostname or "").rstrip(".").lower()
     if host in _LOCAL_NAMES:
         return True
@@ -67,13 +67,13 @@ def is_loopback(url: str) -> bool:
 def require_allowed(url: str, *, allow_net: bool, where: str) -> str:
     """Return the address of the speech endpoint.
 
-    Raises Refused for what is no HTTP address, and for one of another machine unless the caller allows it: texts and
-    reference clips leave this machine with a request.
+    Raises Refused for an address that is not HTTP, and for one of another machine unless the caller allows it: texts
+    and reference clips leave this machine with a request.
     """
     try:
         parts = urlsplit(url)
         sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:  # a port that is no number, a bracket that is not closed
+    except ValueError:  # a port that is not a number, a bracket that is not closed
         sound = False
     if not sound:
         raise Refused("this is not the address of a server", where=where, found=url, expected="http://HOST:PORT/PATH")

@@ -1,4 +1,4 @@
-"""When requests are to be sent: schedules that anybody can compute again from the file (clause 7.9)."""
+"""When requests are to be sent: schedules that can be recomputed from the file (clause 7.9)."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Delivered:
 def delivered(exchange: Exchange, pcm: str | None) -> Delivered:
     """Return what came as a bare file; `pcm` is the format of raw samples, where the server does not state it.
 
-    Raises Refused for bytes that are no audio, and for raw samples whose format nobody says. The file at the
+    Raises Refused for bytes that are not audio, and for raw samples of an unstated format. The file at the
     exchange's path is then as it came.
     """
     with FileSource(exchange.path) as source:
@@ -139,7 +139,7 @@ def _chunk_log(
 
 
 def _has_inner_header(path: str, start: int) -> bool:
-    """Tell whether the header of a further WAV file stands behind the samples' beginning."""
+    """Return whether the header of a further WAV file stands behind the samples' beginning."""
     with open(path, "rb") as file:
         file.seek(start)
         tail = b""

@@ -1,4 +1,4 @@
-"""What a server says of a request in the head of its response, as registry/serving.toml names it (clause 7.8)."""
+"""A server's statements about a request in the head of its response, defined in registry/serving.toml (clause 7.8)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DEVICES = frozenset({"cpu", "cuda", "rocm", "mps", "xpu", "npu", "other"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatedByServer:
-    """What was said, and what of it is read; what is not of its form is kept as words and read by nobody."""
+    """All statements, and the parsed ones; a statement of unknown form is kept as text only."""
 
     words: tuple[tuple[str, str], ...] = ()
     """Name and value of each header, in their order; names in lower case."""
@@ -46,7 +46,7 @@ class StatedByServer:
 
 
 def stated_by(headers: Iterable[tuple[str, str]]) -> StatedByServer:
-    """Return what the headers of a response say of the server."""
+    """Return the server's statements in the headers of a response."""
     places, kept = _names()
     words: list[tuple[str, str]] = []
     read: dict[str, Any] = {}

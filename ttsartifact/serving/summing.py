@@ -75,7 +75,7 @@ class Summary:
     """Of the attempts table; 0 where there is none."""
     groups: tuple[LoadGroup, ...]
     disagreements: tuple[str, ...] = field(default=())
-    """Rows that say something else than their artifacts, or have none."""
+    """Rows that disagree with their artifacts, or have none."""
 
 
 def figures_of(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
@@ -88,7 +88,7 @@ def summarise(
 ) -> Summary:
     """Sum up the data set `path` and its attempts: those beside it unless named; either may be the only one.
 
-    A folder, as a proxy writes it, is all artifacts and all tables that lie in it. A table alone may be `path` too.
+    A folder, as a proxy writes it, is all artifacts and all tables that are in it. A table alone may be `path` too.
     Raises Refused where there is neither, and whatever opening them raises.
     """
     tables = [os.fspath(attempts)] if attempts is not None else _tables(os.fspath(path))
@@ -213,7 +213,7 @@ def _columns(artifact: Artifact) -> dict[str, Any]:
 
 
 def _joined(rows: Sequence[Attempt], held: dict[str, tuple[Attempt, _Request]]) -> list[_Request]:
-    """Return every request once: what an artifact tells goes before what its row says of it."""
+    """Return every request once: an artifact's values take precedence over its row's."""
     if not rows:
         return [request for _, request in held.values()]
     found = []

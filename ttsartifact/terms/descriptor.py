@@ -28,7 +28,7 @@ def absent(reason: str, detail: str | None = None) -> dict[str, Any]:
 
 
 def is_absent(value: Any) -> bool:
-    """Tell whether `value` is one that says aloud that there is none."""
+    """Return whether `value` is one that says aloud that there is none."""
     return isinstance(value, dict) and "reason" in value and value.get("value", 0) is None
 
 

@@ -1,4 +1,4 @@
-"""What a rule answers, and what a verifier says of it. An exception means "I cannot go on"; these mean "I went on"."""
+"""Answers of rules, and findings of a verifier. An exception stops the verification; these do not."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ Answer = list[Mismatch] | NotApplicable | Unverifiable
 
 
 class Finding(NamedTuple):
-    """What a verifier says of one rule at one place."""
+    """A verifier's result for one rule at one place."""
 
     rule: str
     outcome: Outcome

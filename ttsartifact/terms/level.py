@@ -8,7 +8,7 @@ __all__ = ["LEVELS", "Level"]
 
 
 class Level(StrEnum):
-    """How much a run tells of itself; each level contains the ones before it."""
+    """How much a run tells about itself; each level contains the ones before it."""
 
     L0 = "L0"
     L1 = "L1"

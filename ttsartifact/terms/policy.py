@@ -1,4 +1,4 @@
-"""The policy of a gate: what is asked of a run before it is promoted (clause 6.8)."""
+"""The policy of a gate: the requirements for promotion of a run (clause 6.8)."""
 
 from __future__ import annotations
 

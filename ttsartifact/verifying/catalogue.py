@@ -85,7 +85,7 @@ class Rule(NamedTuple):
 
 
 class Agenda(NamedTuple):
-    """Rules to be asked together: each with its place in the catalogue, and all in the order of asking."""
+    """Rules to be run together: each with its place in the catalogue, in the order of running."""
 
     places: dict[str, int]
     asked: tuple[Rule, ...]

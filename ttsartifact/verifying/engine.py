@@ -88,7 +88,7 @@ def _quick() -> frozenset[str]:
 
 
 def validate(path: str | os.PathLike[str], *, rows: tuple[int, int] | None = None) -> tuple[Report, ...]:
-    """Check structure and schema of every run of a file; nothing is hashed and the verdict stays open.
+    """Check structure and schema of every run of a file; no digest is computed and the verdict stays open.
 
     Args:
         path: The file.
@@ -207,7 +207,7 @@ class _Session:
                 self._leave_open(rule, Outcome.NOT_EVALUATED, f"blocked by {unsound.rule}", unsound.rule)
                 return
         except Unavailable as lacking:
-            # What is missing here is no fault of the file; the report stays inconclusive.
+            # What is missing here is not the fault of the file; the report stays inconclusive.
             self.lacking.append(rule.id)
             self._leave_open(rule, Outcome.UNVERIFIABLE, str(lacking))
             return
@@ -289,7 +289,7 @@ def _word(value: object) -> str | None:
 
 
 def _verdict(outcomes: Mapping[str, Outcome], *, stopped: str | None) -> Verdict:
-    """Grade the bytes (clause 10.2) by the rules that recompute them; suppressing a finding does not mend a byte."""
+    """Grade the bytes (clause 10.2) by the rules that recompute them; suppressing a finding has no effect."""
 
     def failed(*rules: str) -> bool:
         return any(outcomes.get(key) in {Outcome.FAIL, Outcome.SUPPRESSED} for key in rules)
@@ -328,7 +328,7 @@ def not_verified(path: str, reason: Reason, *, crashed: bool = False, asked: boo
 
 
 def _unreadable(path: str, error: TtsArtifactError, families: frozenset[str] | None) -> Report:
-    """Report a file that no artifact could be read from: a finding where a rule says why, else a reason."""
+    """Report a file that no artifact could be read from: with a finding if a rule covers it, else a reason."""
     verdict = next((word for kind, word in _VERDICT_OF_ERROR if isinstance(error, kind)), Verdict.BROKEN)
     rule = error.rule if error.rule in catalogue() else None
     if rule is None:
@@ -357,7 +357,7 @@ def _unasked(
     *,
     crashed: bool = False,
 ) -> Report:
-    """Return a report in which no rule was asked but that of `finding`."""
+    """Return a report in which only the rule of `finding` was run."""
     broken = None if finding is None else finding.rule
     blocked = "nothing was read" if broken is None else f"blocked by {broken}"
     return Report(

@@ -62,10 +62,10 @@ class Evidence:
         log: RunLog | None = None,
         level: str | None = None,
     ) -> None:
-        """Take an artifact and what the asker holds in hand: the text, and reference clips by digest.
+        """Take an artifact and what the reader holds in hand: the text, and reference clips by digest.
 
         `siblings` are the runs of the same data set, where there is one; `profiles` and `level` are demanded beside
-        what it claims. `trust` says whose attestations count, and `log` is the run log that the asker holds.
+        what it claims. `trust` says whose attestations count, and `log` is the run log that the reader holds.
         """
         self.trust = trust
         self.log = log
@@ -73,7 +73,7 @@ class Evidence:
         self.level = level
         self._known: dict[str, Any] = {}
         self.outcomes: Mapping[str, str] = {}
-        """How the rules ended that were asked before; the engine fills it as it goes."""
+        """Outcomes of the rules that were already run; the engine fills it."""
         self.siblings = siblings
         self.place = artifact.row if place is None else place
         """Which of the siblings this run is."""
@@ -88,9 +88,9 @@ class Evidence:
         """Return the value at a JSON pointer, or None where it is absent or said to be.
 
         Raises Unsound where the value, or one around it or in it, has not the shape of the schema: a list that stands
-        for a number may be multiplied by another until memory ends. A field too many is in nobody's way.
+        for a number may be multiplied by another until memory ends. An additional field does no harm.
         """
-        if pointer in self._known:  # some are asked for by twenty rules
+        if pointer in self._known:  # some are requested by twenty rules
             return self._known[pointer]
         self._require_shape(pointer)
         value = self._known[pointer] = self.descriptor.known(pointer)
@@ -124,7 +124,7 @@ class Evidence:
         return (*kept, *more)
 
     def _half_characters(self) -> list[Violation]:
-        """Return the places that no UTF-8 can carry: nobody reads them on. JSON writes them as escapes alone."""
+        """Return the places that UTF-8 cannot represent, which no rule reads. JSON can only write them as escapes."""
         if not any(fault.rule == "CAN05" for fault in self.artifact.faults):
             return []
         message = "half a surrogate pair, which no Unicode text holds"
@@ -150,7 +150,7 @@ class Evidence:
 
     @cached_property
     def profiles(self) -> tuple[str, ...]:
-        """The profiles that the run claims or the asker demands (clause 9.5)."""
+        """The profiles that the run claims or the reader demands (clause 9.5)."""
         claims = self.known("/claims")
         if not claims and not self.demanded:
             return ()
@@ -161,7 +161,7 @@ class Evidence:
     def strings(self, *keys: str) -> list[tuple[str, str]]:
         """Return pointer and text of every string that stands under one of `keys`, wherever the schema has such a key.
 
-        What lies below /generation/params and /ext is free and is left out.
+        What is below /generation/params and /ext is free and is left out.
         """
         return [
             (f"{where}/{key}", entry[key])
@@ -221,7 +221,7 @@ class Evidence:
 
     @cached_property
     def unbound(self) -> frozenset[str]:
-        """Names of trace parts that are not the bytes that the descriptor binds; HSH06 reports, nobody reads them."""
+        """Names of trace parts that are not the bytes that the descriptor binds; only HSH06 reads them."""
         if not self._hashing:
             return frozenset()
         listed = self.descriptor.known("/traces")
@@ -271,7 +271,7 @@ class Evidence:
 
     @cached_property
     def chunk_ranges(self) -> tuple[tuple[int, int], ...]:
-        """Byte ranges of the logged chunks within the PCM; empty unless all of them lie inside it."""
+        """Byte ranges of the logged chunks within the PCM; empty unless all of them are inside it."""
         wave, log = self.artifact.wave, self._traces.get("chunks")
         if wave is None or not isinstance(log, Trace):
             return ()
@@ -316,9 +316,9 @@ class Evidence:
 
     @property
     def sound(self) -> SoundFacts | TtsArtifactError:
-        """What the audio says of itself when it is decoded to its last frame, or why it cannot be.
+        """What the audio says about itself when it is decoded to its last frame, or why it cannot be.
 
-        Raises Unavailable where this machine cannot decode it, which says nothing of the audio.
+        Raises Unavailable where this machine cannot decode it, which is not a verdict on the audio.
         """
         if isinstance(self._sound, Unavailable):
             raise self._sound
@@ -402,7 +402,7 @@ class Evidence:
 
     @cached_property
     def pcm_opening(self) -> bytes:
-        """The beginning of a WAV's PCM in whole frames, read once for all hints; nothing of encoded audio."""
+        """The beginning of a WAV's PCM in whole frames, read once for all hints; empty for encoded audio."""
         wave = self.artifact.wave
         if wave is None:
             return b""

@@ -9,8 +9,8 @@ that the instance meant is chosen, and a fault is filed under (clause 4.5)
     x-rule of the nearest annotation around the constraint
     SCH02  everything else
 
-A stranger's descriptor may hold a mistake for each two bytes, and telling one apart costs as much as reading a page of
-it: the search ends after `_MOST_STEPS`, or with more than `_MOST_TOLD`, and says that it ended.
+An untrusted descriptor may hold an error per two bytes, and locating one costs as much as reading a page of
+it: the search ends after `_MOST_STEPS`, or with more than `_MOST_TOLD`, and reports that it ended.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SENTINEL_NUMBERS = frozenset({0, -1})
 
 
 def accepts(value: Any) -> bool:
-    """Tell whether the explaining library accepts a descriptor's value; it must agree with the answering one."""
+    """Return whether the explaining library accepts a descriptor's value; it must agree with the answering one."""
     return bool(_explainer().is_valid(value))
 
 

@@ -75,7 +75,7 @@ def guessable_text(evidence: Evidence) -> Iterator[Hint]:
             id="HSH15",
             where="/input/text/form",
             found=f"{size} bytes, unsalted",
-            message="a short text is withheld, and its digest lets anybody check a guess",
+            message="a short text is withheld, but its unsalted digest allows checking a guess",
         )
 
 
@@ -110,7 +110,7 @@ def front_end_output(evidence: Evidence) -> Iterator[Hint]:
 
 @hint("TIM05")
 def plausible_speed(evidence: Evidence) -> Iterator[Hint]:
-    """The real-time factor lies between 1/10,000 and 100 (clause 7.4)."""
+    """The real-time factor is between 1/10,000 and 100 (clause 7.4)."""
     frames, rate = evidence.known("/audio/frames"), evidence.known("/audio/sample_rate_hz")
     took = evidence.known("/run/times/t_last_token_ns") - evidence.known("/run/times/t_submit_ns")
     if not frames or took <= 0:
@@ -156,7 +156,7 @@ def effective_bits(evidence: Evidence) -> Iterator[Hint]:
 
 @hint("AUD10")
 def no_clipping(evidence: Evidence) -> Iterator[Hint]:
-    """No three samples in a row lie at full scale (clause 6.1)."""
+    """No three samples in a row are at full scale (clause 6.1)."""
     if evidence.known("/audio/subtype") != "pcm_s16" or evidence.known("/audio/channels") != 1:
         return
     pcm = evidence.pcm_opening

@@ -1,4 +1,4 @@
-"""Profiles (clause 9.5): what a claim, or an asker, wants to be held to beside the level."""
+"""Profiles (clause 9.5): what a claim, or a reader, wants to be held to beside the level."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Profile(NamedTuple):
 
 @cache
 def profiles() -> dict[str, Profile]:
-    """Return all profiles by name. Read only when one is asked for: most runs claim nothing."""
+    """Return all profiles by name. Read only when one is requested: most runs claim nothing."""
     return {
         entry["name"]: Profile(
             name=entry["name"],

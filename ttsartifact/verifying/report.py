@@ -41,7 +41,7 @@ class Report(NamedTuple):
     hints: tuple[Hint, ...] = ()
     """What heuristics say; it counts for nothing."""
     profiles: tuple[str, ...] = ()
-    """The profiles that the run claims or the asker demands."""
+    """The profiles that the run claims or the reader demands."""
     required: tuple[str, ...] = ()
     """Rules that a demanded profile wants answered, or that this machine lacks something for; one that is
     unverifiable leaves the report inconclusive."""

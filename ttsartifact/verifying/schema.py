@@ -68,7 +68,7 @@ def violations_of(value: Any, traces: Mapping[str, Any]) -> tuple[Violation, ...
 
 
 def holds(value: Any) -> bool:
-    """Tell whether a descriptor's value satisfies descriptor.schema.json."""
+    """Return whether a descriptor's value satisfies descriptor.schema.json."""
     return _answer(value) is True
 
 
@@ -174,7 +174,7 @@ def _column_faults(where: str, column: Any, schema: Mapping[str, Any]) -> list[V
     if place is None:
         return []
     items, entry = schema["items"], column[place]
-    # An integer that doubles do not hold is no canonical JSON, whatever Python makes of it.
+    # An integer that doubles do not hold is not canonical JSON, whatever Python makes of it.
     beyond = type(entry) is int and abs(entry) > MAX_SAFE_INTEGER
     rule = "CAN05" if beyond else items.get("x-rule", "SCH02")
     return [_fault(f"{where}/{place}", "an entry does not fit its column", entry, _words(items), rule)]

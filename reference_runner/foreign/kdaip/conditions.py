@@ -1,4 +1,4 @@
-"""What a run of `kdaip-stabletts` says of itself, in the shapes of the descriptor."""
+"""What a run of `kdaip-stabletts` says about itself, in the shapes of the descriptor."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ def to_markdown(report: Mapping[str, Any]) -> str:
         "Preserving and not: adapted with and without prior preservation. Intervals are 95 %, bootstrapped over",
         f"sentences (definitions `{report['evaluation']}`, reference_runner/EVALUATION.md); unsure is an answer whose",
         "interval holds the limit. The unadapted voices stand above the adapted ones. Words understood in another",
-        "voice are no success: read WER beside similarity, and that between those of its own clips and of others.",
+        "voice are not a success: read WER beside similarity, and that between those of its own clips and of others.",
         "",
         "## Gates",
         "",

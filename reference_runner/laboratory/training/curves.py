@@ -17,7 +17,7 @@ _BOOKKEEPING = ("step", "elapsed_s", "total")
 
 
 def draw_curves(histories: Sequence[Path], output: Path) -> None:
-    """Read histories of stages and write a PNG, one panel a stage, one line a loss."""
+    """Read histories of stages and write a PNG, one panel per stage, one line per loss."""
     figure = load("matplotlib.figure", purpose="the picture").Figure(
         figsize=(4.5 * len(histories), 3.6), layout="constrained"
     )

@@ -1,6 +1,6 @@
-"""What a sensor is: something that can be read again and again while a run happens, and says how each number was got.
+"""The sensor protocol: read repeatedly during a run, with a statement of how each number was obtained.
 
-A reading that did not arrive is None and never 0. A sensor that cannot be read at all says why and the run goes on.
+A reading that did not arrive is None and never 0. A sensor that cannot be read states the reason and the run continues.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Call:
     status: str = "ok"
     semantics: str | None = None
     window_ns: int | None = None
-    """How long a reading looks back; None where nobody says."""
+    """How long a reading looks back; None if not stated."""
     scope: str | None = "gpu"
 
 

@@ -49,7 +49,7 @@ class LineMeter:
         }
 
     def open(self) -> str | None:
-        """Open the file at its end, or the port at its speed; what was written before is no reading of this run."""
+        """Open the file at its end, or the port at its speed; what was written before is not a reading of this run."""
         try:
             self._file = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOCTTY", 0))
             if self._baud is None:
@@ -82,7 +82,7 @@ class LineMeter:
         return [channel(call, source="other", device=0, period_ns=period_ns) | stated]
 
     def read(self) -> Reading:
-        """Return the last whole line that came since the last reading, or None where none did or it is no number."""
+        """Return the last whole line that came since the last reading, or None where none did or it is not a number."""
         try:
             data = os.read(self._file, _MOST_BYTES)
         except BlockingIOError:

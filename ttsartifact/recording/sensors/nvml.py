@@ -61,7 +61,7 @@ _NEVER_ZERO = frozenset({"clock_mhz", "mem_clock_mhz", "power_mw", "energy_mj"})
 
 
 class Nvml:
-    """The device that the run computes on, as the driver tells it."""
+    """The device that the run computes on, according to the driver."""
 
     def __init__(
         self,

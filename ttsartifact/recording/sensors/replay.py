@@ -1,7 +1,7 @@
 """A sensor that plays back a recording made by a real one, so that everything above it runs without a device.
 
 A recording is CSV with telemetry columns in its first line (an empty cell is a reading that did not arrive), or JSON
-lines: one line {"devices": [...], "runtime": [...], "calls": {column: call}} and then an object a row.
+lines: one line {"devices": [...], "runtime": [...], "calls": {column: call}} and then one object per row.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class HtmlPage(NamedTuple):
 
 
 def page_of(paths: Sequence[str], *, beside: str, on_progress: Callable[[int, int], None] | None = None) -> HtmlPage:
-    """Return the page of all runs of the files, which is to lie at `beside`.
+    """Return the page of all runs of the files, which is to be at `beside`.
 
     One run is shown whole; two files of one run each are compared; anything else is a set.
     Raises NotAnArtifact, Damaged, InvalidDescriptor, TooLarge or Refused for one or two files that cannot be read, and
@@ -61,7 +61,7 @@ def page_of(paths: Sequence[str], *, beside: str, on_progress: Callable[[int, in
 
 
 def _is_one(path: str) -> bool:
-    """Tell whether a file holds one run alone."""
+    """Return whether a file holds one run alone."""
     found = open_artifacts(path)
     if next(found, None) is None:
         raise NotAnArtifact("the data set holds no run", where=path)

@@ -206,7 +206,7 @@ def _curve(title: str, readings: list[tuple[float, float]], unit: str, axis: Axi
 
 
 def _events(artifact: Artifact, stretches: list[Stretch], axis: Axis) -> Lane | str:
-    """Return the imperfection events that fired and lie within the audio."""
+    """Return the imperfection events that fired and are within the audio."""
     spans = fired_of(artifact)
     if not spans:
         return f"Imperfection events: {'none' if artifact.descriptor.at('/imperfection') == 'none' else 'no log'}"

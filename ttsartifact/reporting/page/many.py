@@ -62,7 +62,7 @@ def row_of(artifact: Artifact, report: Report) -> RunRow:
 
 
 def page_of_many(rows: Sequence[RunRow], unread: Sequence[str] = ()) -> str:
-    """Return the page; `unread` says of each file that is left out why it could not be read."""
+    """Return the page; `unread` states for each skipped file why it could not be read."""
     verdicts: dict[str, int] = {}
     for row in rows:
         verdicts[row.verify["verdict"]] = verdicts.get(row.verify["verdict"], 0) + 1
@@ -84,7 +84,7 @@ def page_of_many(rows: Sequence[RunRow], unread: Sequence[str] = ()) -> str:
 
 
 def _distribution(rows: Sequence[RunRow], title: str, key: str, say: Callable[[float], str]) -> Html:
-    """Return a strip a run for each engine, and its median and quartiles in words."""
+    """Return a strip of runs for each engine, and its median and quartiles in words."""
     engines: dict[str, list[float]] = {}
     for row in rows:
         value = row.derived.get(key)

@@ -1,4 +1,4 @@
-"""HTML in which every string of an artifact is text: one function escapes, and nothing else writes it."""
+"""HTML in which every string of an artifact is text: one function escapes and writes it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def island(data: Any) -> Html:
 
 
 def document(title: str, *content: object, data: Any, linked: bool = False) -> str:
-    """Return the whole page; `linked` lets it play the one file that lies beside it."""
+    """Return the whole page; `linked` lets it play the one file that is beside it."""
     style, script = _own("page.css"), _own("page.js")
     policy = [
         "default-src 'none'",

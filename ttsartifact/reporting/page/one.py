@@ -78,7 +78,7 @@ def receipt_of(run: Seen) -> Html:
 
 
 def footer() -> Html:
-    """Return what the page is, and what it is not."""
+    """Return the footer, which states the limits of the page."""
     from ttsartifact.reporting.documents import tool
 
     made: dict[str, Any] = tool()

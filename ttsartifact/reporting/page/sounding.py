@@ -36,7 +36,7 @@ class Playable:
 
 
 def playable_of(artifact: Artifact, sound: Sound | None, beside: str) -> Playable:
-    """Return the sound of a run for a page that is to lie at `beside`."""
+    """Return the sound of a run for a page that is to be at `beside`."""
     size = sum(piece.size if isinstance(piece, Span) else len(piece) for piece in artifact.audio)
     if sound is not None and sound.stored_as in {"pcm_s16", "pcm_s24"} and artifact.wave is not None:
         packed = _as_flac(sound)

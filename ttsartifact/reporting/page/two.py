@@ -25,7 +25,7 @@ _UNITS = {"milli_mhz": (1000, "MHz"), "mw": (1000, "W"), "milli_percent": (1000,
 
 
 def page_of_two(a: Seen, b: Seen, found: Diff) -> str:
-    """Return the page; `found` is what `diff` says of the two."""
+    """Return the page; `found` is the document of `diff`."""
     told, axis = found.to_value(), joined_axes([a.axis, b.axis])
     return document(
         f"{parts.name_of(a)} and {parts.name_of(b)}",

@@ -83,7 +83,7 @@ def sound_exit(evidence: Evidence) -> Iterator[Hint]:
 
 
 def _holds(model: str, words: list[str]) -> bool:
-    """Tell whether a model's name holds one of `words`, each as whole words."""
+    """Return whether a model's name holds one of `words`, each as whole words."""
     folded = f" {re.sub('[^a-z0-9]+', ' ', model.lower())} "
     return any(f" {word} " in folded for word in words)
 

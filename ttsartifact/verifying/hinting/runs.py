@@ -30,7 +30,7 @@ _UUID1_EPOCH_NS = -12_219_292_800_000_000_000  # 1582-10-15
 
 @hint("CLK10")
 def plausible_dates(evidence: Evidence) -> Iterator[Hint]:
-    """Dates lie between 2000 and today, and what was used was had before the run (clause 7.3)."""
+    """Dates are between 2000 and today, and what was used was had before the run (clause 7.3)."""
     latest = max(time.time_ns(), from_utc(_WRITTEN)) + _DAY_NS
     for where, text in evidence.strings("utc", "retrieved", "calibrated"):
         if not from_utc(_OLDEST) <= _instant(text, _OLDEST) <= latest:
@@ -157,7 +157,7 @@ def named_places(evidence: Evidence) -> Iterator[Hint]:
 
 @hint("REF09")
 def lengths_of_clips(evidence: Evidence) -> Iterator[Hint]:
-    """A WAV clip has a byte a frame at least, and what the model was fed is no longer than the clip (clause 5.6)."""
+    """A WAV clip has at least one byte per frame, and the model's input is not longer than the clip (5.6)."""
     for where, entry in entries(evidence, "/input/refs"):
         frames, rate, fed = entry["frames"], entry["sample_rate_hz"], entry["fed"]
         if is_absent(frames):

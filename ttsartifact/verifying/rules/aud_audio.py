@@ -195,7 +195,7 @@ def _refused(error: TtsArtifactError, rule_id: str) -> list[Mismatch] | Unverifi
 
 
 def _compared(evidence: Evidence, rule_id: str, keys: tuple[str, ...]) -> list[Mismatch] | Unverifiable:
-    """Compare fields of /audio with what the file says of itself; a WAV is asked without loading a decoder."""
+    """Compare fields of /audio with what the file says about itself; a WAV is asked without loading a decoder."""
     wave = evidence.artifact.wave
     seen: dict[str, Any]
     if wave is not None:

@@ -1,4 +1,4 @@
-"""The log of a controlled imperfection (clause 6.7): its draws replay, and its events lie within the audio."""
+"""The log of a controlled imperfection (clause 6.7): its draws replay, and its events are within the audio."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def events_inside(evidence: Evidence) -> Answer:
 
 
 def _strange_place(evidence: Evidence, row: int, place: int, log: Trace) -> Mismatch | None:
-    """Return where an event within an engine lies beside its acoustic frame, or has a place that nobody can know."""
+    """Return where an event within an engine is beside its acoustic frame, or has a place that nobody can know."""
     layers = layers_of(evidence)
     layer = layers[place][1] if place < len(layers) else {}
     if layer.get("method") != STAGE_METHOD:

@@ -73,5 +73,5 @@ def _phones(ours: list[tuple[int, dict[str, Any]]], log: Trace) -> Iterator[Mism
 
 def _other_count(layer: dict[str, Any], place: int, found: int, expected: str) -> Mismatch:
     where = f"/imperfection/layers/{place}/opportunities"
-    message = f"layer {layer['id']} logs another number of opportunities than there were"
+    message = f"layer {layer['id']} logs a number of opportunities that is not the actual one"
     return Mismatch(where=where, found=found, expected=expected, message=message)

@@ -106,7 +106,7 @@ def named_revision(uri: str) -> str | None:
 
 
 def is_made_up_commit(revision: str) -> bool:
-    """Tell whether a commit is a pattern, a word that people type, or the digest of nothing (clause 8.8)."""
+    """Return whether a commit is a pattern, a word that people type, or the digest of nothing (clause 8.8)."""
     bare = revision.removeprefix("sha256:").lower()
     if not _COMMIT.fullmatch(bare):
         return False

@@ -290,14 +290,14 @@ def _tools(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _versions(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Yield every version with its pointer; a system's own name for its release is no pin."""
+    """Yield every version with its pointer; a system's own name for its release is not a pin."""
     for where, version in evidence.strings("version", "driver"):
         if where != "/env/os/version":
             yield where, version
 
 
 def is_exact(version: str) -> bool:
-    """Tell whether a version is no range and no moving word."""
+    """Return whether a version is not a range and no moving word."""
     return not _RANGE.search(version) and not _is_moving(version)
 
 

@@ -132,7 +132,7 @@ class _Search:
         self.left = _MOST_HASHED_BYTES
 
     def holds(self, text: str) -> bool:
-        """Tell whether the text stands in `text`; within a word only where it is long enough to be no accident."""
+        """Return whether the text occurs in `text`; within a word only if it is long enough."""
         if self.normalised:
             text = unicodedata.normalize("NFC", text)
         raw = text.encode("utf-8", "surrogatepass")
@@ -154,7 +154,7 @@ class _Search:
 
 
 def _at_word(raw: bytes, place: int) -> bool:
-    """Tell whether a word begins or ends before the byte at `place`."""
+    """Return whether a word begins or ends before the byte at `place`."""
     return place in {0, len(raw)} or not (raw[place - 1 : place].isalnum() and raw[place : place + 1].isalnum())
 
 

@@ -106,7 +106,7 @@ def reached_level(evidence: Evidence) -> Answer:
 
 
 def _was_read(evidence: Evidence) -> bool:
-    """Tell whether telemetry holds a reading, where L2 asks for it: a table of nulls covers no run."""
+    """Return whether telemetry holds a reading, where L2 asks for it: a table of nulls covers no run."""
     if evidence.known("/generation/device") == "cpu":
         return True
     try:

@@ -17,7 +17,7 @@ __all__ = ["claims_level", "compared", "entries", "is_unknown", "repositories"]
 
 
 def claims_level(evidence: Evidence, level: str) -> bool:
-    """Tell whether the artifact claims `level` or a higher one."""
+    """Return whether the artifact claims `level` or a higher one."""
     claimed = evidence.known("/level")
     return claimed in LEVELS and LEVELS.index(claimed) >= LEVELS.index(level)
 
@@ -29,7 +29,7 @@ def entries(evidence: Evidence, pointer: str) -> Iterator[tuple[str, dict[str, A
 
 
 def is_unknown(value: Any) -> bool:
-    """Tell whether a value is missing although there is one: its absence says anything but `not_applicable`."""
+    """Return whether a value is missing although there is one: its absence says anything but `not_applicable`."""
     return value is None or (is_absent(value) and value["reason"] != "not_applicable")
 
 

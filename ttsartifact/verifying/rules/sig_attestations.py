@@ -1,4 +1,4 @@
-"""Attestations (clause 10.7, family SIG): whether each holds, and whether those are there that the asker requires."""
+"""Attestations (clause 10.7, family SIG): whether each holds, and whether those are there that the reader requires."""
 
 from __future__ import annotations
 

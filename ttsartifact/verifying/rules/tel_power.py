@@ -51,7 +51,7 @@ def sound_witness(evidence: Evidence) -> Answer:
 def rising_counters(evidence: Evidence) -> Answer:
     faults, asked = [], False
     for where, channel, t_ns, values in _readings(evidence):
-        # RAPL counts in 32 bits and begins anew.
+        # RAPL counts in 32 bits and begins again.
         if channel["semantics"] != "counter" or channel["source"] == "rapl":
             continue
         asked = True
