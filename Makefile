@@ -61,7 +61,11 @@ fuzz: $(STAMP)
 test-offline: $(STAMP) tools
 	unshare -rn $(BIN)/python -m pytest
 
-.PHONY: mutants
+.PHONY: audit mutants
+# What we claim of ourselves, where it stands, and what holds it (tests/audit.toml); then those tests are asked.
+audit: $(STAMP) every-tool
+	$(BIN)/python tests/audit.py
+
 # MUTANTS (400) small faults in the code, as many in each package: does a test see each? It goes on where it was.
 # Those that a promise stands on are named in tests/mutants.toml, and are tried first.
 mutants: $(STAMP) every-tool

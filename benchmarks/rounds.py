@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Spent", "busy_share", "medians", "say", "say_how_idle", "slug"]
+__all__ = ["SAID", "Spent", "busy_share", "medians", "say", "say_how_idle", "slug"]
+
+
+SAID: list[dict[str, object]] = []
+"""Every pair that was printed, for a file of results."""
 
 
 class Spent(NamedTuple):
@@ -70,6 +74,10 @@ def say(title: str, spent: Mapping[str, list[Spent]], job: str, yardstick: str, 
         wall, cpu = (statistics.median(column) for column in zip(*spent[name], strict=True))
         print(f"  {name:<34} {wall * 1e3:10.1f} ms, {cpu * 1e3:10.1f} ms of processors")
     by_cpu = statistics.median(a.cpu / b.cpu for a, b in pairs)
+    SAID.append({
+        "what": title, "job": job, "beside": yardstick, "wall": round(statistics.median(by_wall), 3),
+        "wall_spread": [round(by_wall[0], 3), round(by_wall[-1], 3)], "processors": round(by_cpu, 3), "goal": goal,
+    })  # fmt: skip
     print(
         f"  ratio {statistics.median(by_wall):.2f} ({by_wall[0]:.2f} to {by_wall[-1]:.2f} over {len(pairs)} rounds), "
         f"{by_cpu:.2f} of processors; goal {goal}"

@@ -8,9 +8,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import itertools
+import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -19,7 +21,7 @@ from typing import TYPE_CHECKING
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "tests")]
 
 import kit
-from rounds import Spent, medians, say, say_how_idle
+from rounds import SAID, Spent, busy_share, medians, say, say_how_idle
 
 from ttsartifact.container import riff
 from ttsartifact.packing import carriers
@@ -68,12 +70,25 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=9)
     options.add_argument("--gigabytes", type=float, default=1.0, help="of the long file; 0 leaves it out")
+    options.add_argument("--output", type=Path, help="a JSON file of the ratios, for docs/costs.md")
     asked = options.parse_args()
+    others = busy_share()
     folder = Path(tempfile.mkdtemp(prefix="ttsa-bench-"))
     try:
         measure(folder, asked.rounds, int(asked.gigabytes * 1e9))
     finally:
         shutil.rmtree(folder)
+    if asked.output is not None:
+        head = ["git", "rev-parse", "--short", "HEAD"]
+        found = {
+            "command": f"python benchmarks/verify_speed.py --rounds {asked.rounds} --gigabytes {asked.gigabytes:g}",
+            "commit": subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip(),
+            "python": platform.python_version(),
+            "processors": os.cpu_count(),
+            "others_use": others,
+            "rows": SAID,
+        }
+        asked.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def measure(folder: Path, rounds: int, size: int) -> None:

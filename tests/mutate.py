@@ -128,7 +128,6 @@ class Workshop:
 
 def _bounded() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 5))
-    os.setpriority(os.PRIO_PROCESS, 0, 19)
 
 
 def draw(count: int, seed: int, only: str) -> list[mutants.Mutant]:

@@ -1,0 +1,42 @@
+"""Our own claims: each stands where audit.toml says, something holds it, and its figures are those of a file."""
+
+from __future__ import annotations
+
+import audit
+import pytest
+
+CLAIMS = audit.table()["claim"]
+
+
+@pytest.mark.parametrize("row", CLAIMS, ids=lambda row: row["says"][:60])
+def test_a_claim_stands_where_it_is_said_to_stand_and_is_held(row):
+    """Its words are in the file once, and every test, target or script that it names exists; one at least."""
+    text = (audit.ROOT / row["where"]).read_text(encoding="utf-8")
+    assert text.count(row["says"]) == 1
+    assert audit.held_by(row)
+    assert [holder for holder in audit.held_by(row) if not audit.is_there(holder)] == []
+
+
+@pytest.mark.parametrize(
+    ("row", "figure"),
+    [(row, figure) for row in CLAIMS for figure in row.get("figures", ())],
+    ids=lambda each: each.get("at") or each["says"][:40],
+)
+def test_a_figure_is_that_of_its_file(row, figure):
+    """What a command wrote, rounded as the page shows it."""
+    assert audit.figure(figure) == figure["shown"]
+    assert figure["shown"] in row["says"]
+
+
+@pytest.mark.parametrize("page", audit.MEASURED)
+def test_no_measured_figure_is_without_a_row(page):
+    """A number that was measured is compared with its file, or is one that is set."""
+    assert audit.untied(page) == []
+
+
+def test_what_is_missing_is_seen():
+    """A test, a target and a script that are not there."""
+    assert audit.is_there("make audit")
+    assert audit.is_there("python benchmarks/engines.py")
+    for holder in ("make nothing", "python benchmarks/nothing.py", "tests/test_audit.py::test_nothing"):
+        assert not audit.is_there(holder)
