@@ -173,6 +173,7 @@ CASES = [
     case("HSH17", "other-head", plain(audio__framing__head="UklGRg==")),
     case("HSH17", "a-tail", plain(audio__framing__tail="UklGRg==")),
     case("HSH18", "two-sizes", partial(full_run.artifact, patch=one_digest_two_sizes)),
+    case("HSH18", "file-of-nothing", full(pins__vocoder__files__1__size=0)),
     case("PIN01", "deadbeef", full(pins__vocoder__revision="deadbeef" + COMMIT[8:])),
     case("PIN01", "empty-tree", full(pins__vocoder__revision="4b825dc642cb6eb9a060e54bf8d69288fbee4904")),
     case("PIN01", "pattern", full(pins__vocoder__revision="7b1e55d2" * 5)),

@@ -53,6 +53,8 @@ def _extra(chance: random.Random) -> bytes:
     return chance.choice((
         _chunk(b"LIST", b"INFOISFT\x04\0\0\0abc\0"),
         _chunk(b"LIST", b"adtl" + chance.randbytes(8)),
+        _chunk(b"LIST", chance.choice((b"INFO", b"adtl", b"exif", b"movi", b"")) + b"data" + chance.randbytes(8)),
+        _chunk(b"LIST", b"INFO" + _chunk(b"ICMT", b"metadata") + b"ISFT" + chance.randbytes(4)),
         _chunk(b"fact", struct.pack("<I", chance.choice((0, 1, 500, 99_999)))),
         _chunk(b"bext", chance.randbytes(chance.choice((602, 610, 4)))),
         _chunk(b"JUNK", bytes(28)),
@@ -280,8 +282,17 @@ def _mp3(chance: random.Random) -> bytes:
         "side": lambda: data[: size * 2 + 5] + chance.randbytes(3) + data[size * 2 + 8 :],
         "stereo": lambda: data[size:] + _sound(2, "MP3", None, 16_000, 1 + chance.randrange(2), 0.5),
         "ape": lambda: data + _ape(data[size : size * 3] if chance.random() < 0.5 else b"a title"),
+        "ape of others": lambda: data + _ape(bytes(chance.randrange(9)).join(_frames_of(sound(7))[3:9])),
     }
     return faults[chance.choice((*faults, "", "", ""))]()
+
+
+def _frames_of(data: bytes) -> list[bytes]:
+    frames, at = [], 0
+    while (size := mpeg.frame_bytes(int.from_bytes(data[at : at + 4].ljust(4, b"\0"), "big"))) is not None:
+        frames.append(data[at : at + size])
+        at += size
+    return frames
 
 
 def _counting(data: bytes, count: int) -> bytes:

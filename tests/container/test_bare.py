@@ -308,12 +308,34 @@ def test_a_count_without_gaps_leaves_every_sample(data: bytes) -> None:
     assert judge([data]).frames == judge([RAW]).frames == facts_of([data]).frames
 
 
-def test_frames_within_a_tag_behind_the_audio() -> None:
-    """MP3: FFmpeg looks for frames to the end of the file, in an APE tag too."""
-    short = RAW[:FIRST]
-    items = struct.pack("<II", len(short) * 2, 2) + b"Art\0" + short * 2
-    foot = b"APETAGEX" + struct.pack("<IIII", 2000, len(items) + 32, 1, 0) + bytes(8)
-    assert "MPEG frames within a tag behind the audio" in refused(RAW + items + foot).message
+def behind(value: bytes) -> bytes:
+    """Return the MP3 with an APE tag that holds `value`."""
+    items = struct.pack("<II", len(value), 2) + b"Art\0" + value
+    return RAW + items + b"APETAGEX" + struct.pack("<IIII", 2000, len(items) + 32, 1, 0) + bytes(8)
+
+
+OWN = RAW[:FIRST]
+OTHERS = (b"\xff\xfb\x90\x64" + bytes(413), b"\xff\xfd\x80\x04" + bytes(413), b"\xff\xff\x10\xc4" + bytes(28))
+IN_TAGS = {
+    "own": OWN * 2,
+    "apart": OWN + bytes(50) + OWN,
+    "behind much": bytes(range(1, 251)) * 4500 + OWN * 2,
+    **{f"layer {layer}": frame * 2 for layer, frame in zip(("III", "II", "I"), OTHERS, strict=True)},
+    "by turns": OWN + OTHERS[0] + OWN,
+}
+
+
+@pytest.mark.parametrize("name", IN_TAGS)
+def test_frames_within_a_tag_behind_the_audio(name: str) -> None:
+    """MP3: FFmpeg looks for frames of any kind to the end of the file, in an APE tag too."""
+    assert "MPEG frames within a tag behind the audio" in refused(behind(IN_TAGS[name])).message
+
+
+def test_other_bytes_within_a_tag_behind_the_audio() -> None:
+    """MP3: one frame behind words is thrown away with them, and a picture holds headers and no two frames in a row."""
+    picture = np.random.default_rng(5).bytes(300_000)
+    for value in (OWN, OWN + b"x" + OWN, bytes(100_000), picture):
+        assert judge([behind(value)]).frames == judge([RAW]).frames
 
 
 @needs_ffmpeg

@@ -141,6 +141,20 @@ BROKEN = {
     "XMA2": (file_of(chunk(b"XMA2", bytes(44)), FMT, chunk(b"data", b"ab")), "CON02"),
     "SMV0": (file_of(FMT, chunk(b"SMV0", b"0200"), chunk(b"data", b"ab")), "CON02"),
     "wavl": (file_of(FMT, chunk(b"LIST", b"wavl" + chunk(b"slnt", bytes(4))), chunk(b"data", b"ab")), "CON02"),
+    **{
+        f"data in a list: {name}": (file_of(FMT, chunk(b"LIST", listed), chunk(b"data", b"ab")), "CON02")
+        for name, listed in {
+            "INFO": b"INFOdata\xf0\xff\xff\xff",
+            "INFO, behind an item": b"INFO" + chunk(b"ISFT", b"x") + b"data\xf0\xff\xff\xff",
+            "INFO of another item": b"INFO" + chunk(b"note", b"data"),
+            "adtl": b"adtldata\xf0\xff\xff\xff",
+            "adtl, behind a short label": b"adtl" + chunk(b"labl", b"") + chunk(b"labl", b"\1\0\0\0data"),
+            "exif": b"exif\0\0\0\0data\xf0\xff\xff\xff",
+            "nothing known": b"movi" + chunk(b"data", b"ab"),
+            "its own kind": b"data\xff\xff\xff\x7f",
+            "INFO that ends within an item": b"INFOICMT\x08\0\0\0data",
+        }.items()
+    },
     "ADPCM": (
         file_of(chunk(b"fmt ", struct.pack("<HHIIHH", 17, 1, 8000, 4000, 4, 4)), chunk(b"data", b"abcd")),
         "CON02",
@@ -158,6 +172,16 @@ BROKEN = {
     "A-law of 16 bits": (file_of(extensible(tag=6), chunk(b"data", b"ab")), "CON02"),
     "too many chunks": (file_of(FMT, chunk(b"data", b"ab"), *[chunk(b"abcd", b"")] * 300), "CON15"),
 }
+
+
+def test_words_in_a_list_are_words() -> None:
+    """3.2: an item of a list that is read alike by everybody may say `data`."""
+    for listed in (
+        b"INFO" + chunk(b"ICMT", b"metadata") + chunk(b"ISFT", b"odd data"),
+        b"adtl" + chunk(b"labl", b"\1\0\0\0data") + chunk(b"ltxt", bytes(20)),
+        b"movi" + bytes(9),
+    ):
+        assert riff.walk(BytesSource(file_of(FMT, chunk(b"LIST", listed), chunk(b"data", b"ab")))).frames == 1
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -123,6 +123,19 @@ def two_in_a_row():
     return encoded("MP3") * 2
 
 
+def frames_in_a_tag():
+    """Return the MP3 with an APE tag that holds frames of another rate and layer, which FFmpeg plays."""
+    items = struct.pack("<II", 2 * 417, 2) + b"Art\0" + (b"\xff\xfd\x80\x04" + bytes(413)) * 2
+    return encoded("MP3") + items + b"APETAGEX" + struct.pack("<IIII", 2000, len(items) + 32, 1, 0) + bytes(8)
+
+
+def data_in_a_list():
+    """Return the WAV with a list of words that names `data`: libsndfile plays from there to the end of the file."""
+    plain = kit.wav()
+    listed = b"LIST" + struct.pack("<I", 12) + b"INFOdata\xf0\xff\xff\xff"
+    return plain[:4] + struct.pack("<I", len(plain) - 8 + len(listed)) + plain[8:36] + listed + plain[36:]
+
+
 def longer_wave():
     """Return a WAV with bytes behind its end."""
     return kit.wav() + b"more"
@@ -230,6 +243,8 @@ CASES += [  # these are decoded
     swapped("AUD15", "chained-ogg", lambda: encoded("OGG", "OPUS"), chained),
     swapped("AUD15", "long-last-packet-in-one-page", lambda: ogg_of(encoded("OGG", "VORBIS")), long_last),
     swapped("AUD15", "wav-and-more-in-parquet", kit.wav, longer_wave),
+    swapped("AUD15", "mpeg-frames-in-a-tag", lambda: encoded("MP3"), frames_in_a_tag, name="run.tts.mp3"),
+    swapped("AUD15", "data-in-a-list-in-parquet", kit.wav, data_in_a_list),
     swapped(
         "AUD15",
         "pcm-that-is-mp3",

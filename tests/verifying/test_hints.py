@@ -109,6 +109,7 @@ ODD = {
     "CLK12": plain(run__run_id="01ARZ3NDEKTSV4RRFFQ69G5FAV"),
     "CLK13": plain(timebase__clocks__1__sync__est_error_ns=900_001),
     "TIM11": plain(run__load__batch_size=2),
+    "TIM13": full(run__request=full_run.request(body_bytes=900)),
     "CHK08": partial(kit.artifact, run=kit.draft(traces=(ONE_CHUNK,)), patch=kit.put(**AT_ONCE)),
     "IMP13": plain(imperfection=PLAN),
     "HSH21": plain(derived_from={"artifact_id": ID, "operation": "multichannel", "pcm_equal": True}),

@@ -9,13 +9,14 @@ honest sound passes: `tests/container/test_mistaken.py` states the rate.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["HEAD_BYTES", "PCM_BYTES", "mistaken_file", "mistaken_pcm"]
+__all__ = ["HEAD_BYTES", "PCM_BYTES", "followed_frame", "mistaken_file", "mistaken_pcm"]
 
 HEAD_BYTES = 64 * 1024
 """How much of a file is searched for signatures of other formats."""
@@ -34,6 +35,7 @@ _ATOMS = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot
 # A header of MPEG audio: sync, an existing version and layer, a bitrate and a rate.
 _MPEG = re.compile(rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\x1b\x20-\x2b\x30-\x3b\x40-\x4b\x50-\x5b\x60-\x6b\x70-\x7b"
                    rb"\x80-\x8b\x90-\x9b\xa0-\xab\xb0-\xbb\xc0-\xcb\xd0-\xdb\xe0-\xeb].", re.DOTALL)  # fmt: skip
+_OPENED = re.compile(rb"(?<!\0)\0*+(?=%b)" % _MPEG.pattern, re.DOTALL)  # the zeros before such a header
 _ADTS = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]")
 _LOAS = re.compile(rb"\x56[\xe0-\xff]")
 _LEAST_BYTES = 7  # of a frame
@@ -64,7 +66,7 @@ def mistaken_file(head: bytes, codec: str) -> str | None:
     for signature, name in _ANYWHERE.items():
         if signature in head:
             return name
-    if codec == "mp3":
+    if codec in {"mp3", "flac"}:  # either may stand behind a tag
         return "an MPEG transport stream" if _TRANSPORT.search(head) else None
     if codec != "wav":
         return None
@@ -96,6 +98,18 @@ def mistaken_pcm(pcm: bytes) -> str | None:
         if sum(map(pcm.count, words)) >= enough:
             return name
     return "a stream of pictures" if _PICTURES.match(pcm) else None
+
+
+def followed_frame(data: bytes) -> int | None:
+    """Return where a frame of MPEG audio stands that another one follows, with zeros between them or nothing."""
+    opened = [found.span() for found in _OPENED.finditer(data)]
+    starts = [start for start, _ in opened]
+    for _, at in opened:
+        end = at + _mpeg_bytes(data[at : at + 4])
+        place = bisect_right(starts, end) - 1
+        if place >= 0 and opened[place][1] >= end:
+            return at
+    return None
 
 
 def _has_long_chain(pcm: bytes, sync: re.Pattern[bytes], length: Callable[[bytes], int]) -> bool:

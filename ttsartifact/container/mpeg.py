@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ttsartifact.container.limits import READ_BLOCK_BYTES
-from ttsartifact.errors import Damaged
+from ttsartifact.container.limits import MAX_SMALL_CHUNK_BYTES, READ_BLOCK_BYTES
+from ttsartifact.container.mistaken import followed_frame
+from ttsartifact.errors import Damaged, TooLarge
 
 if TYPE_CHECKING:
     from ttsartifact.container.source import Source
@@ -157,20 +158,22 @@ def _require_side(side: bytes, place: int, word: int) -> None:
 
 
 def require_silent_tail(source: Source, mpeg: Mpeg, size: int) -> None:
-    """Raise Damaged where two frames in a row stand in the tags behind the frames: players do not always skip tags."""
-    tail = source.read_at(mpeg.end, min(size - mpeg.end, READ_BLOCK_BYTES))
-    first = int.from_bytes(source.read_at(mpeg.start, 4), "big")
+    """Raise where frames stand in the tags behind the audio: FFmpeg looks for them to the end of the file.
 
-    def is_frame(at: int) -> int | None:
-        word = int.from_bytes(tail[at : at + 4].ljust(4, b"\0"), "big")
-        return frame_bytes(word) if same_kind(word, first) else None
-
-    at = tail.find(b"\xff")
-    while at >= 0:
-        size_here = is_frame(at)
-        if size_here is not None and is_frame(at + size_here) is not None:
-            raise _refused("MPEG frames within a tag behind the audio", mpeg.end + at, "frames", "a tag without any")
-        at = tail.find(b"\xff", at + 1)
+    FFmpeg's parser takes MPEG audio of any version and layer there and plays a frame that follows another one, behind
+    zeros or none. What stands before the first of them is text, with which that one is thrown away.
+    """
+    if size - mpeg.end > MAX_SMALL_CHUNK_BYTES:
+        raise TooLarge(
+            "the tags behind the audio are too large",
+            where=f"offset {mpeg.end}",
+            found=f"{size - mpeg.end} bytes",
+            expected=f"at most {MAX_SMALL_CHUNK_BYTES} bytes",
+        )
+    tail = source.read_at(mpeg.end, size - mpeg.end)
+    at = followed_frame(tail)
+    if at is not None:
+        raise _refused("MPEG frames within a tag behind the audio", mpeg.end + at, "frames", "a tag without any")
 
 
 def counted_opening(source: Source, mpeg: Mpeg) -> bytes:

@@ -78,6 +78,8 @@ _FOREIGN_CHUNKS = {
     b"xobX": "an XMV film",
     b"slnt": "silence that is stored as a number",
 }
+# Of a list, the items whose place every reader finds, and how long they are at least; `I...` is any that begins so.
+_LISTED = {b"INFO": {b"I...": 0}, b"adtl": {b"labl": 4, b"note": 4, b"ltxt": 20}}
 _FLOAT_16_LE = b"\2\0\1\0"  # an extension of two bytes that says 1, which old sound editors wrote for such samples
 _ACID_BYTES = 24  # libsndfile reads so many of a chunk acid, however long it is
 _LOW_FREQUENCY = 0x8  # a speaker that players leave out where they have none
@@ -247,8 +249,10 @@ def _two_sizes(what: str, offset: int, found: int, expected: int) -> Damaged:
 def _require_own(source: Source, chunk_id: bytes, offset: int, size: int, *, is_64_bit: bool) -> None:
     """Raise for a chunk that makes a player look elsewhere for the sound, or take it for another kind."""
     other = _FOREIGN_CHUNKS.get(chunk_id)
-    if chunk_id == b"LIST" and size >= 4 and source.size >= offset + 12 and source.read_at(offset + 8, 4) == b"wavl":
-        other = "sound in pieces (wavl)"
+    if chunk_id == b"LIST" and source.size >= offset + 8 + size:
+        listed = source.read_at(offset + 8, min(size, MAX_SMALL_CHUNK_BYTES))
+        other = "sound in pieces (wavl)" if listed[:4] == b"wavl" else other
+        other = "a chunk data within a list" if _opens_data(listed) else other
     if chunk_id == b"ds64" and not (is_64_bit and offset == 12):
         other = "64-bit sizes outside RF64 and BW64"
     if chunk_id == b"acid" and size < _ACID_BYTES:
@@ -260,6 +264,24 @@ def _require_own(source: Source, chunk_id: bytes, offset: int, size: int, *, is_
             found=other,
             expected="one data chunk in the format of fmt",
         )
+
+
+def _opens_data(listed: bytes) -> bool:
+    """Tell whether a reader may come upon `data` in the body of a LIST chunk: libsndfile then plays from there on.
+
+    It goes from item to item by ways of its own. Of a list that holds the word, only one whose items are known, large
+    enough and end where the list does is read alike by everybody.
+    """
+    if b"data" not in listed:
+        return False
+    least = _LISTED.get(listed[:4], {})
+    at = 4
+    while at + 8 <= len(listed) and least:
+        name, size = struct.unpack_from("<4sI", listed, at)
+        if size < least.get(name, least.get(name[:1] + b"...", _MAX_RIFF_BYTES)):
+            return True
+        at += 8 + size + (size & 1)
+    return at != len(listed) + (len(listed) & 1)
 
 
 def _assemble(source: Source, form: bytes, chunks: tuple[RiffChunk, ...], ds64_frames: int | None) -> Riff:

@@ -30,7 +30,7 @@ __all__ = ["hints_of", "looks"]
 _CONTROL = re.compile(r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]")
 _MIB = 1 << 20
 _GUESSABLE_BYTES = 80
-_MODULES = ("names", "devices", "runs", "power", "sounds")
+_MODULES = ("names", "devices", "parameters", "runs", "power", "sounds")
 
 
 def hints_of(evidence: Evidence) -> tuple[Hint, ...]:

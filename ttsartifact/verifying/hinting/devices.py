@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.hinting.binding import hint
-from ttsartifact.verifying.rules.env_numerics import device_kind
 from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
@@ -25,7 +23,6 @@ _X86_WORDS = re.compile(r"^(sse|avx|mmx|ssse|fma|f16c|amx|bmi)", re.IGNORECASE)
 _ARM_WORDS = re.compile(r"^(neon|asimd|sve|sme|i8mm|fphp|bf16mm)", re.IGNORECASE)
 _X86_MODELS = re.compile(r"\b(intel|amd|xeon|epyc|ryzen|core\(tm\)|celeron|pentium)\b", re.IGNORECASE)
 _ARM_MODELS = re.compile(r"\b(apple m\d|neoverse|cortex|graviton|ampere|snapdragon)\b", re.IGNORECASE)
-_RATE_KEYS = frozenset({"sample_rate", "sample_rate_hz", "sampling_rate", "samplerate", "sr"})
 
 
 @hint("ENV11")
@@ -56,30 +53,6 @@ def one_machine(evidence: Evidence) -> Iterator[Hint]:
     system = evidence.known("/env/os/name") or ""
     if devices and evidence.known("/generation/device") == "cuda" and system.lower().startswith(("macos", "darwin")):
         yield _odd("/env/os/name", system, "CUDA has not been made for it since 2019")
-
-
-@hint("ENV13")
-def other_parameters(evidence: Evidence) -> Iterator[Hint]:
-    """Parameters and options that repeat a field mostly say what the field says (clause 4.10)."""
-    for key, value in evidence.at("/generation/params").items():
-        yield from _repeats(evidence, f"/generation/params/{key}", key, value)
-    words = evidence.known("/generation/command/argv") or []
-    given = [(place, *_option(word, after)) for place, (word, after) in enumerate(pairwise([*words, ""]))]
-    for place, key, value in given:
-        if key in {"device", "seed"} or key in _RATE_KEYS:
-            yield from _repeats(evidence, f"/generation/command/argv/{place}", key, value)
-    stages = [entry["stage"] for _, entry in entries(evidence, "/generation/seeds")]
-    twice = {stage for stage in stages if stages.count(stage) > 1}
-    for stage in sorted(twice):
-        yield Hint(id="ENV13", where="/generation/seeds", found=stage, message="a stage with two seeds")
-
-
-@hint("ENV14")
-def sound_exit(evidence: Evidence) -> Iterator[Hint]:
-    """The recorded command ended with status 0 (clause 6.6)."""
-    status = evidence.known("/generation/command/exit_status")
-    if status:
-        yield Hint(id="ENV14", where="/generation/command/exit_status", found=status, message="the command failed")
 
 
 def _holds(model: str, words: list[str]) -> bool:
@@ -156,38 +129,3 @@ def _drivers(evidence: Evidence, cuda: str | None) -> Iterator[Hint]:
         major = 0 if is_absent(driver) else int((re.match(r"\d+", driver) or ["0"])[0])
         if least is not None and 0 < major < least:
             yield _odd(f"{where}/driver", driver, f"CUDA {cuda} needs driver {least}")
-
-
-def _option(word: str, after: str) -> tuple[str, str]:
-    """Return name and value of a long option, `--name value` or `--name=value`; two empty strings of other words."""
-    if not word.startswith("--"):
-        return "", ""
-    name, equals, value = word[2:].partition("=")
-    return name.lower().replace("-", "_"), value if equals else after
-
-
-def _repeats(evidence: Evidence, where: str, key: str, value: Any) -> Iterator[Hint]:
-    """Yield a hint where a parameter or option says another thing than the field that it repeats."""
-    said: dict[str, Any] = {}
-    if key in _RATE_KEYS:
-        said = {"rate": (evidence.known("/audio/sample_rate_hz"), int(value) if str(value).isdecimal() else None)}
-    elif key == "device" and where.startswith("/generation/command"):
-        said = {"device": (evidence.known("/generation/device"), device_kind(value))}
-    elif key == "seed" and where.startswith("/generation/command"):
-        seeds = [seed for _, seed in entries(evidence, "/generation/seeds")]
-        told = {seed[side] for seed in seeds for side in ("requested", "effective") if not is_absent(seed[side])}
-        known = bool(told) and str(value).isdecimal()
-        said = {"seed": (", ".join(sorted(told)), None if not known or str(value) in told else str(value))}
-    elif key in {"lang", "language"} and isinstance(value, str) and re.fullmatch(r"[a-z]{2}([-_].*)?", value.lower()):
-        stated = evidence.known("/input/text/lang")
-        said = {"language": (stated and stated.lower()[:2], value.lower()[:2])}
-    elif key in {"stream", "streaming"} and isinstance(value, bool):
-        said = {"streaming": (evidence.known("/run/times/streaming"), value)}
-    elif key in {"threads", "num_threads"} and type(value) is int:
-        cores = evidence.known("/env/cpu/logical_cores")
-        said = {"cores": (cores, value if cores is not None and value > cores else None)}
-    elif key in {"text", "input_text"} and isinstance(value, str):
-        said = {"text": (evidence.known("/input/text/value"), value)}
-    for name, (stated, given) in said.items():
-        if stated is not None and given is not None and stated != given:
-            yield Hint(id="ENV13", where=where, found=given, message=f"the run states a different {name}")

@@ -22,6 +22,8 @@ _APART_PERCENT = 30
 _NEAR_LIMIT_PERCENT = 70
 _BUSY_PERCENT = 50
 _FEW = 5
+_IDLE, _HEAT = 0x1, 0x60  # nvmlClocksEventReasonGpuIdle; SwThermalSlowdown and HwThermalSlowdown
+_COOL_C = 55
 
 
 @hint("TEL20")
@@ -76,6 +78,14 @@ def load_at_limit(evidence: Evidence) -> Iterator[Hint]:
         yield Hint(
             id="TEL21", where=where, found=found, message="the device drew the power of a busy device at a low clock"
         )
+    reasons = _held(telemetry.columns["clock_event_reasons"], within)
+    where = "trace/telemetry/columns/clock_event_reasons"
+    if hot and len(reasons) >= _FEW and all(each & _IDLE for each in reasons):
+        yield Hint(id="TEL21", where=where, found="idle in all readings of the run", message="the device drew power")
+    warmth = _held(telemetry.columns["temperature_c"], within)
+    if warmth and max(warmth) < _COOL_C and any(each & _HEAT for each in reasons):
+        found = f"slowed by heat at {max(warmth)} degC at most"
+        yield Hint(id="TEL21", where=where, found=found, message="no device is too hot at that")
 
 
 @hint("TEL22")

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ttsartifact import _spec
-from ttsartifact.errors import InvalidDescriptor
+from ttsartifact.errors import InvalidDescriptor, TtsArtifactError
 from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
@@ -24,6 +24,21 @@ _DAY_NS = 86_400_000_000_000
 _OLDEST = "2000-01-01T00:00:00Z"
 # A clock before the day this was written is wrong, and judges no date.
 _WRITTEN = "2026-12-01T00:00:00Z"
+# Media types of an answer, by the codecs that they can be; octets and raw samples can be anything.
+_SERVED = {
+    "audio/wav": {"wav"},
+    "audio/x-wav": {"wav"},
+    "audio/mpeg": {"mp3"},
+    "audio/mp3": {"mp3"},
+    "audio/flac": {"flac"},
+    "audio/x-flac": {"flac"},
+    "audio/ogg": {"ogg_opus", "ogg_vorbis"},
+    "audio/opus": {"ogg_opus"},
+    "audio/aac": set[str](),
+    "text/html": set[str](),
+    "text/plain": set[str](),
+    "application/json": set[str](),
+}
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _UUID1_EPOCH_NS = -12_219_292_800_000_000_000  # 1582-10-15
 
@@ -110,6 +125,23 @@ def bounded_load(evidence: Evidence) -> Iterator[Hint]:
     ):
         where = "/run/times/t_first_token_semantics"
         yield Hint(id="TIM11", where=where, found=semantics, message="the run has no such place to arrive at")
+
+
+@hint("TIM13")
+def served_audio(evidence: Evidence) -> Iterator[Hint]:
+    """What a server sent is of the kind and the length of the run's audio (clause 7.8)."""
+    request = evidence.known("/run/request")
+    if request is None or request["carried"] != "body":
+        return
+    named, codec = request["content_type"], evidence.known("/audio/codec")
+    kind = "" if is_absent(named) else named.lower().partition(";")[0].strip()
+    if kind in _SERVED and codec not in _SERVED[kind]:
+        yield Hint(id="TIM13", where="/run/request/content_type", found=named, message=f"the audio is {codec}")
+    bare = evidence.bare
+    sound = 0 if isinstance(bare, TtsArtifactError) else bare.audio[1] - bare.audio[0]
+    if request["content_encoding"] == "identity" and request["body_bytes"] < sound:
+        found = f"{request['body_bytes']} bytes, for {sound} of sound"
+        yield Hint(id="TIM13", where="/run/request/body_bytes", found=found, message="less came than was kept")
 
 
 @hint("CHK08")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
-__all__ = ["device_kind", "variables"]
+__all__ = ["device_kind", "type_name", "variables"]
 
 _TF32_VARIABLES = frozenset({"NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"})
 _PRECISION, _NUMERICS, _DETERMINISM = "/generation/precision", "/generation/numerics", "/generation/determinism"
@@ -109,7 +109,7 @@ def _stated_twice(evidence: Evidence, key: str, value: Any) -> list[str]:
         return [] if drawn or str(value) in told else [f"one of {', '.join(dict.fromkeys(told))}, as the seeds"]
     if key == "dtype":
         dtype = evidence.known(f"{_PRECISION}/dtype")
-        names = [_type_name(value), _type_name(dtype)]
+        names = [type_name(value), type_name(dtype)]
         return [] if None in names or names[0] == names[1] else [f"{dtype}, as the precision"]
     if key == "batch_size":
         size = evidence.known("/run/load/batch_size")
@@ -117,7 +117,7 @@ def _stated_twice(evidence: Evidence, key: str, value: Any) -> list[str]:
     return []
 
 
-def _type_name(value: Any) -> str | None:
+def type_name(value: Any) -> str | None:
     """Return the one name of a numeric type that has several, or None of words that name none."""
     aliases: dict[str, str] = _spec.load_json("registry/lists.json")["types"]
     first = value.lower().partition(" ")[0] if isinstance(value, str) else ""

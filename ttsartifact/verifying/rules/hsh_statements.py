@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
+_NOTHING = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # the digest of no bytes
 # A layer of one of these stages changes what the stage at its left delivers, so that it may differ from what was given.
 _CHANGED_BY = {"text": frozenset({"text"}), "phoneme": frozenset({"text", "phoneme"}), "pcm": frozenset({"pcm"})}
 
@@ -67,7 +68,7 @@ def recorded_framing(evidence: Evidence) -> Answer:
 
 @rule("HSH18")
 def one_size_a_digest(evidence: Evidence) -> Answer:
-    sizes: dict[str, tuple[str, int]] = {}
+    sizes = {_NOTHING: ("an empty file", 0)}
     faults = []
     for where, entry in _sized(evidence):
         first, size = sizes.setdefault(entry["digest"], (where, entry["size"]))
@@ -78,6 +79,15 @@ def one_size_a_digest(evidence: Evidence) -> Answer:
                     found=entry["size"],
                     expected=f"{size}, as {first} of the same digest",
                     message="the same bytes cannot have two lengths",
+                )
+            )
+        elif not size and entry["digest"] != _NOTHING:
+            faults.append(
+                Mismatch(
+                    where=f"{where}/digest",
+                    found=entry["digest"],
+                    expected=_NOTHING,
+                    message="an empty file has the digest of nothing",
                 )
             )
     return faults
