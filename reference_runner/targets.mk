@@ -44,7 +44,7 @@ train: corpus
 evaluate: corpus
 	$(BIN)/python -m reference_runner.evaluation checkpoint --corpus $(RUNNER_BUILD)/corpus --output $(RUNNER_BUILD)/evaluation
 
-# The published idea's ablation on two voices that the model never met: deltas, artifacts, table, picture.
+# The published idea's ablation on two voices that are not in the corpus: deltas, artifacts, table, picture.
 ablation: $(TRAINING) every-tool
 	$(BIN)/python -m reference_runner.laboratory.ablation --output $(RUNNER_BUILD)/ablation
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import audit
 import pytest
 
@@ -32,6 +34,18 @@ def test_a_figure_is_that_of_its_file(row, figure):
 def test_no_measured_figure_is_without_a_row(page):
     """A number that was measured is compared with its file, or is one that is set."""
     assert audit.untied(page) == []
+
+
+def test_results_of_other_weights_or_other_code_are_called_that():
+    """The ablation names both digests, and the page says which of them are those of today."""
+    from reference_runner.laboratory.ablation.making import code_digest
+
+    folder = audit.ROOT / "reference_runner"
+    plan = json.loads((folder / "laboratory/ablation/results/ablation.json").read_text(encoding="utf-8"))["plan"]
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    weights = (folder / "weights/stable-tts-small.sha256").read_text(encoding="utf-8").split()[0]
+    assert ("is of these weights" in page) is (plan["weights_sha256"] == weights)
+    assert ("of the code whose digest it names, which has changed since" in page) is (plan["code"] != code_digest())
 
 
 def test_what_is_missing_is_seen():

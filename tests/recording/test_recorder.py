@@ -445,7 +445,7 @@ def test_a_decorated_engine_records_each_call(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["one.tts.wav", "three.tts.wav"]
 
 
-@pytest.mark.parametrize("text", ["", b""])
+@pytest.mark.parametrize("text", ["", b""], ids=["text", "bytes"])
 def test_a_run_of_no_text_is_refused(tmp_path: Path, text: str | bytes) -> None:
     """5.7: what was to be said has at least one byte; nothing is written."""
     with (

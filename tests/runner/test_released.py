@@ -18,7 +18,7 @@ def test_there_are_samples():
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_a_sample_verifies_at_its_level(path):
-    """As on the day it was made."""
+    """Every byte as it was sealed, and nothing missing for a rerun."""
     (report,) = verify(path)
     assert report.verdict == Verdict.INTACT
     assert (report.findings, report.level_reached) == ((), "L3")

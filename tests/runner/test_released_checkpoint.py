@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 
+import pytest
+
+from reference_runner.evaluation import checkpoint_report
 from reference_runner.model.checkpoint import (
     checkpoint_sha256,
     load_checkpoint,
@@ -42,3 +45,16 @@ def test_the_metrics_were_measured_on_these_weights():
     assert metrics["weights_sha256"] == weights_sha256(checkpoint.model)
     assert metrics["corpus_root_sha256"] == checkpoint.metadata["corpus_root_sha256"]
     assert all(gate["holds"] for gate in metrics["gates"])
+
+
+def test_the_gates_follow_from_the_word_errors_beside_them():
+    """Of the weight file's own metrics and of the report beside it: limits, differences and answers are made anew."""
+    path = released_checkpoint_path().with_name("stable-tts-small.evaluation.json")
+    beside = json.loads(path.read_text(encoding="utf-8"))
+    for found in (json.loads(load_checkpoint().metadata["metrics"]), beside):
+        made = checkpoint_report._gates(found["word_errors"])
+        assert [gate["limit"] for gate in found["gates"]] == [0.10, 0.03, 0.20, 0.03]
+        for again, gate in zip(made, found["gates"], strict=True):
+            assert (again["name"], again["holds"]) == (gate["name"], gate["holds"])
+            assert again["measured"] == pytest.approx(gate["measured"], abs=1e-12)
+    assert beside["weights_sha256"] == weights_sha256(load_checkpoint().model)

@@ -1,6 +1,7 @@
-"""Voices that the model has never met, made on the spot: the same samples on every machine with the same synthesisers.
+"""Voices that are not in the corpus, made on the spot: the same samples on every machine with the same synthesisers.
 
-Two of them: a virtual speaker outside the grid of the training speakers, and another synthesiser altogether.
+Two of them: a virtual speaker between two of the training speakers (flite's slt in another shape), and another
+synthesiser.
 """
 
 from __future__ import annotations
