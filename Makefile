@@ -44,7 +44,7 @@ test-exhaustive: $(STAMP) tools
 	$(BIN)/python tests/exhaustive.py
 	$(BIN)/python -m pytest -m exhaustive
 
-# Every Python found here, from 3.11 on, says one and the same of the kit.
+# The wheels on every Python found here, from 3.11 on, with the oldest, the pinned and the newest libraries; some minutes.
 matrix: $(STAMP)
 	$(BIN)/python tests/matrix.py
 

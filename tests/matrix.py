@@ -1,17 +1,23 @@
-"""`make matrix`: every Python found here says the same of the kit and of odd texts, word for word.
+"""`make matrix`: the wheels on every Python found here, with the oldest, the pinned and the newest libraries.
 
-`python tests/matrix.py [PYTHON...]` takes the interpreters as they are; without any, each found gets an environment of
-its own below .build/matrix. Exit code 1 where two differ, or one differs from the manifest.
+Each environment says the same of the kit and of odd texts, word for word, and runs the demo; that of the Python which
+runs this has the reference runner as well. `python tests/matrix.py [PYTHON...]` takes other interpreters; environments
+lie below .build/matrix and are made anew when a wheel has changed. Exit code 1 where two differ, one differs from the
+manifest, or a demo stops. An environment that cannot be made is named with the reason, which is no failure for the
+oldest libraries: not all have wheels for a newer Python.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +25,8 @@ TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 FIXTURES = ROOT / "fixtures"
 BUILD = ROOT / ".build" / "matrix"
+PROJECTS = {"core": ROOT, "kit": FIXTURES, "runner": ROOT / "reference_runner"}
+BOUNDS = ("oldest", "pinned", "newest")
 NEWEST = 20  # of the minor versions that are looked for
 # What a text may hold where a value stands, and what readers of JSON make different things of.
 ODD = (
@@ -30,24 +38,34 @@ ODD = (
 
 
 def main(pythons: list[str]) -> int:
-    """Ask each interpreter about every file, and print in what they differ."""
+    """Ask each environment about every file, and print in what they differ."""
+    wheels = {name: built(name) for name in PROJECTS}
+    failed = 0
     with tempfile.TemporaryDirectory() as scratch:
         odd = Path(scratch)
         write_odd(odd)
-        said = {}
-        for python in pythons or [str(made(found)) for found in found_here()]:
-            version, answers = asked(python, odd)
-            said[version] = answers
+        said: dict[str, dict[str, Any]] = {}
+        for python, bound in itertools.product(pythons or found_here(), BOUNDS):
+            environment, reason = made(python, bound, wheels)
+            if environment is None:
+                say(f"{reason}: not made")
+                failed += bound != "oldest"
+                continue
+            version, answers = asked(environment, odd)
+            name = f"Python {version}, {bound} libraries"
+            said[name] = answers
             amiss = against_the_manifest(answers)
-            say(f"Python {version}: {len(answers)} files, {len(amiss)} unlike the manifest {amiss[:5]}")
-    differences = 0
-    for (one, first), (other, second) in itertools.combinations(said.items(), 2):
-        unlike = sorted(name for name in first if first[name] != second.get(name))
-        differences += len(unlike)
-        say(f"{one} and {other}: {len(unlike)} files of which they say different things")
+            stopped = demo(environment)
+            say(f"{name}: {len(answers)} files, {len(amiss)} unlike the manifest {amiss[:5]}; demo {stopped or 'runs'}")
+            failed += bool(amiss or stopped)
+    names = list(said)
+    for other in names[1:]:
+        unlike = sorted(name for name, answer in said[names[0]].items() if answer != said[other].get(name))
+        failed += bool(unlike)
+        say(f"{names[0]} and {other}: {len(unlike)} files of which they say different things")
         for name in unlike[:5]:
-            say(f"  {name}\n    {first[name]}\n    {second.get(name)}")
-    return bool(differences or any(map(against_the_manifest, said.values())))
+            say(f"  {name}\n    {said[names[0]][name]}\n    {said[other].get(name)}")
+    return bool(failed)
 
 
 def say(line: str) -> None:
@@ -75,31 +93,65 @@ def found_here() -> list[str]:
     return [found[version] for version in sorted(found, key=lambda version: int(version.partition(".")[2]))]
 
 
-def made(python: str) -> Path:
-    """Return the interpreter of an environment with what verifying needs, made once."""
-    name = subprocess.run(
-        [python, "-c", "import sys; print(sys.version_info[1])"], capture_output=True, text=True, check=True
-    )
-    folder = BUILD / f"3.{name.stdout.strip()}"
+def built(name: str) -> Path:
+    """Build the wheel of a distribution."""
+    folder = BUILD / "wheels" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
+    subprocess.run(command, cwd=PROJECTS[name], check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def made(python: str, bound: str, wheels: dict[str, Path]) -> tuple[Path | None, str]:
+    """Return the interpreter of an environment with the wheels in it, or None and why there is none."""
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    version = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    speaks = bound == "pinned" and version == f"{sys.version_info[0]}.{sys.version_info[1]}"
+    chosen = [wheels["core"], wheels["kit"], *([wheels["runner"]] if speaks else [])]
+    folder = BUILD / f"{version}-{bound}"
+    digest = hashlib.sha256(b"".join(wheel.read_bytes() for wheel in chosen)).hexdigest()
     ready = folder / ".ready"
-    if not ready.exists():
-        subprocess.run([python, "-m", "venv", folder], check=True)
+    if not ready.exists() or ready.read_text() != digest:
+        say(f"making {folder.relative_to(ROOT)}")
+        subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
         pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--constraint", ROOT / "constraints.txt", f"{ROOT}[sign,timestamp]"], check=True)
-        ready.touch()
-    return folder / "bin" / "python"
+        wanted = [f"{wheels['core']}[sign,timestamp]", *chosen[1:]]
+        done = subprocess.run([*pip, *bounds(bound), *wanted], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            last = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")] or ["pip failed"]
+            return None, f"Python {version}, {bound} libraries: {last[-1]}"
+        ready.write_text(digest)
+    return folder / "bin" / "python", ""
 
 
-def asked(python: str, odd: Path) -> tuple[str, dict[str, Any]]:
+def bounds(bound: str) -> list[str | Path]:
+    """Return pip's options for the oldest versions that pyproject.toml allows, for the pinned ones, or for any."""
+    if bound == "newest":
+        return []
+    if bound == "pinned":
+        return ["--constraint", ROOT / "constraints.txt"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = (project["optional-dependencies"][extra] for extra in ("sign", "timestamp"))
+    stated = [*project["dependencies"], *itertools.chain.from_iterable(extras)]
+    floors = BUILD / "oldest.txt"
+    floors.write_text("".join(f"{word.replace('>=', '==')}\n" for word in stated if ">=" in word))
+    # Wheels alone: to compile an old library for a new Python says nothing of ours.
+    return ["--constraint", floors, "--only-binary", ":all:"]
+
+
+def demo(python: Path) -> str:
+    """Run the demo in an environment; return what stopped it, or nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [python, ROOT / "examples" / "demo.py", Path(folder) / "demo"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else f"stopped: {(done.stderr.strip() or done.stdout.strip()).splitlines()[-1]}"
+
+
+def asked(python: Path, odd: Path) -> tuple[str, dict[str, Any]]:
     """Return the version of an interpreter and what it says of each file."""
-    path = os.pathsep.join((str(ROOT), str(TESTS)))
-    child = subprocess.run(
-        [python, __file__, "--say", FIXTURES, odd],
-        env=os.environ | {"PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command = [python, __file__, "--say", FIXTURES, odd]
+    child = subprocess.run(command, cwd=odd, capture_output=True, text=True, check=True)
     version, answers = json.loads(child.stdout)
     return version, answers
 

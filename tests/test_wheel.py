@@ -115,6 +115,14 @@ def test_the_core_alone_verifies(wheels, tmp_path):
     assert missing.stderr.endswith("ModuleNotFoundError: No module named 'reference_runner'\n")
 
 
+def test_the_wheel_verifies_from_inside_its_archive(wheels, tmp_path):
+    """A wheel on the path is a zip archive that is imported from; the specification is read from it as well."""
+    code = f"import sys; sys.path.insert(0, {str(wheels['ttsartifact'])!r}); from ttsartifact.cli import main; main()"
+    words = [sys.executable, "-c", code, "verify", kit.artifact(tmp_path), "--format", "json"]
+    ran = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert [report["verdict"] for report in json.loads(ran.stdout)] == ["INTACT"], ran.stderr
+
+
 def test_without_the_kit_it_says_what_to_install(wheels, tmp_path):
     """The kit is a wheel of data of its own."""
     alone = installed(tmp_path / "alone", wheels["ttsartifact"])

@@ -87,7 +87,7 @@ if TYPE_CHECKING:
     from ttsartifact.reading.ranges import read_range
     from ttsartifact.recording.clock import Clock
     from ttsartifact.recording.command import record_command
-    from ttsartifact.recording.recorder import Recorder
+    from ttsartifact.recording.recorder import Recorder, RecorderOptions
     from ttsartifact.recording.recovering import recover
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.run import Channel
@@ -208,7 +208,7 @@ _PLACES = {
     "ttsartifact.reading.ranges": ("read_range",),
     "ttsartifact.recording.clock": ("Clock",),
     "ttsartifact.recording.command": ("record_command",),
-    "ttsartifact.recording.recorder": ("Recorder",),
+    "ttsartifact.recording.recorder": ("Recorder", "RecorderOptions"),
     "ttsartifact.recording.recovering": ("recover",),
     "ttsartifact.recording.references": ("Reference",),
     "ttsartifact.recording.run": ("Channel",),
@@ -348,6 +348,7 @@ __all__ = [
     "Recomputed",
     "RecordedClip",
     "Recorder",
+    "RecorderOptions",
     "Reference",
     "Refused",
     "Registered",

@@ -27,8 +27,14 @@ SPEC_DIR = next(
 
 def read(name: str) -> bytes:
     """Return the bytes of spec/1.0/`name`."""
-    with open(os.path.join(SPEC_DIR, FORMAT_VERSION, name), "rb") as file:
-        return file.read()
+    path = os.path.join(SPEC_DIR, FORMAT_VERSION, name)
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except NotADirectoryError:  # the package is imported from a zip archive, such as its own wheel
+        import pkgutil
+
+        return pkgutil.get_data(__package__, f"spec/{FORMAT_VERSION}/{name}") or b""
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +143,15 @@ def test_an_error_of_ours_is_5_and_no_traceback(
     monkeypatch.setenv("TTSARTIFACT_TRACEBACK", "1")
     assert main(["verify", good]) == 5
     assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closed by a POSIX shell")
+def test_closed_streams_change_no_exit_code(good: str, changed: str, tmp_path: Path) -> None:
+    """A daemon, and `>&-`, give no stdout at all; the answer is in the exit code."""
+    calls = ((good, ">&-", 0), (changed, ">&- 2>&-", 1), (str(tmp_path / "none"), "<&- >&- 2>&-", 4))
+    for file, closed, code in calls:
+        words = ["sh", "-c", f'exec "$0" -m ttsartifact verify "$1" {closed}', sys.executable, file]
+        assert subprocess.run(words, check=False).returncode == code
 
 
 def test_an_interrupt_is_130(good: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -107,3 +108,43 @@ def test_joined_pieces_read_as_one_file(tmp_path: Path) -> None:
     with FileSource(tmp_path / "in") as source, write_whole(tmp_path / "out") as file:
         copy_pieces([b"<", Span(source, 2, 5), b">", Span(joined, 0, 3)], file)
     assert (tmp_path / "out").read_bytes() == b"<23456>abc"
+
+
+def test_a_file_system_may_know_neither_links_nor_synchronising(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Network and memory-stick file systems lack both; a name that appears meanwhile is kept there as well."""
+
+    def lacking(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    for name in ("link", "fsync", "copy_file_range"):
+        monkeypatch.setattr(os, name, lacking)
+    out = tmp_path / "out.wav"
+    with write_whole(out) as file:
+        file.write(b"ours")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.wav"]
+    out.unlink()
+    with pytest.raises(Refused, match="the output exists"), write_whole(out) as file:
+        out.write_bytes(b"theirs")
+    assert out.read_bytes() == b"theirs"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.wav"]
+
+
+def test_a_disk_that_loses_what_it_was_given_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of the device is no missing ability of the file system."""
+
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(OSError, match="Input/output error"), write_whole(tmp_path / "out.wav") as file:
+        file.write(b"lost")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_umask_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It belongs to the process: to read it is to change it, for every thread that makes a file at that moment."""
+    monkeypatch.setattr(os, "umask", None)
+    with write_whole(tmp_path / "out.wav") as file:
+        file.write(b"x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import wave
@@ -16,10 +17,11 @@ from ttsartifact.errors import CommandFailed, Refused
 from ttsartifact.formulas.stalls import stalls
 from ttsartifact.formulas.telemetry import summary_of
 from ttsartifact.reading.artifact import open_artifact
-from ttsartifact.recording.recorder import Recorder
+from ttsartifact.recording.recorder import Recorder, RecorderOptions
 from ttsartifact.recording.references import Reference
 from ttsartifact.recording.sensors.nvml import Nvml
 from ttsartifact.recording.sensors.replay import Replay
+from ttsartifact.recording.statements import Stated
 from ttsartifact.recording.wrapping import record_tts, wrap_iterator
 from ttsartifact.terms import digest
 from ttsartifact.verifying.engine import verify
@@ -457,3 +459,11 @@ def test_a_run_of_no_text_is_refused(tmp_path: Path, text: str | bytes) -> None:
         recording.chunk(kit.tone(400))
         recording.finish()
     assert not (tmp_path / "run.tts.wav").exists()
+
+
+def test_wrappers_take_what_a_recorder_takes() -> None:
+    """A type checker finds a misspelled option of `wrap_iterator` and `record_tts` as it does at `Recorder` itself."""
+    parameters = inspect.signature(Recorder).parameters.values()
+    own = {each.name for each in parameters if each.kind is each.KEYWORD_ONLY} - {"text"}
+    assert set(RecorderOptions.__annotations__) - set(Stated.__annotations__) == own
+    assert set(Stated.__annotations__) <= set(RecorderOptions.__annotations__)

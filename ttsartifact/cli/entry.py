@@ -25,6 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     TTSARTIFACT_TRACEBACK=1 shows where an error of ours came from.
     """
     given = list(sys.argv[1:] if argv is None else argv)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who called us: `ttsa verify FILE >&-`
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until the process ends
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding lacks is spelled out; it must not stop the verdict.
         if hasattr(stream, "reconfigure"):

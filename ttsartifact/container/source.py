@@ -34,6 +34,7 @@ __all__ = [
     "Span",
     "blocks_of",
     "copy_pieces",
+    "keep",
     "length_of",
     "require_regular",
     "require_room",
@@ -242,33 +243,48 @@ def write_whole(path: Path | str, *, replace: bool = False) -> Iterator[BinaryIO
 
     Raises Refused as `require_room` does.
     """
-    import tempfile  # readers, who are many and quick, have no use for it
-
     target = os.fspath(path)
     require_room(target, replace=replace)
     folder = os.path.dirname(os.path.abspath(target))
-    handle, temporary = tempfile.mkstemp(prefix=".ttsa-", dir=folder)
+    temporary = os.path.join(folder, f".ttsa-{os.urandom(6).hex()}")
+    # 0666 less the umask, which the system takes off: to read the umask is to change it, for all threads.
+    handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with os.fdopen(handle, "w+b") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes 0600; the file is as readable as any that the user makes.
-        os.chmod(temporary, 0o666 & ~_umask())
+            keep(file.fileno())
         if replace:
             os.replace(temporary, target)
         else:
-            # A link fails where a rename would silently replace a file that appeared meanwhile.
-            try:
-                os.link(temporary, target)
-            except FileExistsError as error:
-                raise Refused("the output exists; say --force to replace it", where=target) from error
-            except OSError:  # a file system without hard links
-                os.rename(temporary, target)
+            _name(temporary, target)
         _sync_folder(folder)
     finally:
         if os.path.lexists(temporary):
             os.unlink(temporary)
+
+
+def keep(handle: int) -> None:
+    """Have what was written outlast a loss of power, where the file system can do that; some on a network cannot."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}:
+            raise
+
+
+def _name(temporary: str, target: str) -> None:
+    """Give a file its name; raises Refused where a file of that name has appeared meanwhile."""
+    try:
+        try:
+            os.link(temporary, target)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links: whoever makes the name first has it
+            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+            os.replace(temporary, target)
+    except FileExistsError as error:
+        raise Refused("the output exists; say --force to replace it", where=target) from error
 
 
 def copy_pieces(pieces: Iterable[Piece], out: BinaryIO) -> None:
@@ -382,12 +398,6 @@ def _kept_input() -> BinaryIO:
     return kept
 
 
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
-
-
 def _sync_folder(folder: str) -> None:
     """Make the rename itself durable; where a folder cannot be opened, the file's own fsync stands alone."""
     try:
@@ -395,6 +405,6 @@ def _sync_folder(folder: str) -> None:
     except OSError:
         return
     try:
-        os.fsync(handle)
+        keep(handle)
     finally:
         os.close(handle)

@@ -14,7 +14,7 @@ from ttsartifact.container.codecs import CODECS
 from ttsartifact.container.hard_binding import credentials_in
 from ttsartifact.container.hashing import AudioDigests, chunk_root, digest_audio
 from ttsartifact.container.limits import LEAF_BYTES
-from ttsartifact.container.source import FileSource, Source, Span, copy_pieces, write_whole
+from ttsartifact.container.source import FileSource, Source, Span, copy_pieces, keep, write_whole
 from ttsartifact.errors import Damaged, InvalidDescriptor, Refused
 from ttsartifact.formulas.levels import level_to_claim
 from ttsartifact.gating.judging import judged
@@ -174,11 +174,11 @@ def seal_in_place(draft: Draft, path: Path | str) -> Packed:
                 file.seek(size)
                 file.write(tail)
                 file.flush()
-                os.fsync(file.fileno())
+                keep(file.fileno())
                 file.seek(0)
                 file.write(head)
                 file.flush()
-                os.fsync(file.fileno())
+                keep(file.fileno())
             except OSError:
                 file.seek(0)
                 file.write(bare_head)

@@ -250,10 +250,10 @@ def _commands_in(script: str) -> list[list[str]]:
 
 @cache
 def _shapes() -> list[dict[str, Any]]:
+    import pkgutil
     import tomllib
 
-    with open(os.path.join(os.path.dirname(__file__), "shapes.toml"), "rb") as file:
-        found: list[dict[str, Any]] = tomllib.load(file)["shape"]
+    found: list[dict[str, Any]] = tomllib.loads((pkgutil.get_data(__package__, "shapes.toml") or b"").decode())["shape"]
     return found
 
 

@@ -28,7 +28,7 @@ from ttsartifact.recording.factories import installed
 from ttsartifact.recording.pcm_stream import PcmStream
 from ttsartifact.recording.run import Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS
-from ttsartifact.recording.statements import require_sound, run_facts, spelled_out
+from ttsartifact.recording.statements import Stated, require_sound, run_facts, spelled_out
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
@@ -39,13 +39,33 @@ if TYPE_CHECKING:
     from ttsartifact.recording.clock import Clock
     from ttsartifact.recording.run import Channel
     from ttsartifact.recording.sensors import Sensor
-    from ttsartifact.recording.statements import Stated
     from ttsartifact.terms.draft import Draft
 
-__all__ = ["Recorder"]
+__all__ = ["Recorder", "RecorderOptions"]
 
 _SHORT_NS = 20_000_000
 """Less sound than this is not a word: the shortest that engines speak are ten times as long."""
+
+
+class RecorderOptions(Stated, total=False):
+    """Keyword arguments of `Recorder` but for its text: what every wrapper of an engine takes."""
+
+    sample_rate_hz: int | None
+    channels: int
+    subtype: str
+    roles: list[dict[str, Any]] | None
+    sensor: Sensor | None
+    clock: Clock | None
+    period_ns: int
+    observer: str
+    semantics: str
+    includes: Iterable[str]
+    replace: bool
+    on_error: Literal["log", "raise"]
+    say: Callable[[str], None]
+    beside: Recorder | None
+    waiting: int | None
+    running: int | None
 
 
 class Recorder:

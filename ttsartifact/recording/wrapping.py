@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack, cast
 
 from ttsartifact.errors import Refused
 from ttsartifact.recording.factories import called_with
@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Iterable
     from types import TracebackType
 
+    from ttsartifact.recording.recorder import RecorderOptions
+
 __all__ = ["record_tts", "recorded_call", "undecorated", "wrap_async_iterator", "wrap_iterator"]
 
 Chunk = TypeVar("Chunk")
+Speak = TypeVar("Speak", bound="Callable[..., Any]")
 
 
 def wrap_iterator(
@@ -31,7 +34,7 @@ def wrap_iterator(
     out: str | os.PathLike[str],
     *,
     text: str | bytes,
-    **options: Any,
+    **options: Unpack[RecorderOptions],
 ) -> Generator[Chunk, None, None]:
     """Pass on the chunks of an engine and record them; the artifact is written when the last one was taken.
 
@@ -87,7 +90,7 @@ def wrap_async_iterator(
     out: str | os.PathLike[str],
     *,
     text: str | bytes,
-    **options: Any,
+    **options: Unpack[RecorderOptions],
 ) -> AsyncGenerator[Chunk, None]:
     """Do as `wrap_iterator` does, for an engine that is awaited.
 
@@ -187,8 +190,8 @@ class _Awaited:
 
 
 def record_tts(
-    out: str | os.PathLike[str] | Callable[[str], str | os.PathLike[str]], **options: Any
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    out: str | os.PathLike[str] | Callable[[str], str | os.PathLike[str]], **options: Unpack[RecorderOptions]
+) -> Callable[[Speak], Speak]:
     """Decorate a function that takes a text first: each completed call writes one artifact.
 
     A generator stays a generator, an async one too, and is recorded chunk by chunk. A function that returns its sound
@@ -204,7 +207,7 @@ def record_tts(
         `@record_tts("run.tts.wav", sample_rate_hz=24_000)`
     """
 
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(function: Speak) -> Speak:
         record = _recording_of(function)
 
         @functools.wraps(function)
@@ -214,7 +217,7 @@ def record_tts(
             return record(lambda: function(text, *arguments, **keywords), recorder)
 
         setattr(recorded, _UNDECORATED, function)
-        return recorded
+        return cast("Speak", recorded)
 
     return decorate
 
