@@ -8,6 +8,7 @@ import kit
 import pytest
 
 from ttsartifact.attesting.content_credentials import content_credential
+from ttsartifact.cli import main
 from ttsartifact.errors import Refused
 from ttsartifact.reading.artifact import open_artifact
 
@@ -31,6 +32,26 @@ def test_trust_is_a_matter_of_roots(carrier, tmp_path):
         ("Valid", untrusted),
     ]
     assert {(each.signer, each.issuer) for each in answers} == {("test signer", "test")}
+
+
+def test_show_says_who_signed(tmp_path, capsys):
+    """6.10: `show --c2pa ROOTS` ends with 0 where one of the roots vouches for the signer, with 1 where none does."""
+    audio, root = credentials.sign(kit.wav(), MEDIA["wav"])
+    _, other = credentials.sign(kit.wav(), MEDIA["wav"])
+    path = str(kit.artifact(tmp_path, audio=audio))
+    told, signed = [], "  credential   signed by test signer of test, whom "
+    for name, pem in (("own.pem", root), ("other.pem", other), ("junk.pem", "junk")):
+        (tmp_path / name).write_text(pem)
+        code = main(["show", "--c2pa", str(tmp_path / name), path])
+        printed = capsys.readouterr()
+        told.append((code, (printed.out + printed.err).splitlines()[-1]))
+    assert told == [
+        (0, f"{signed}a trusted root vouches for"),
+        (1, f"{signed}no trusted root vouches for (signingCredential.untrusted)"),
+        (4, "ttsa: the anchors are not certificates: expected one or more certificates in PEM (at anchors)"),
+    ]
+    assert main(["show", "--c2pa", "own.pem", "--receipt", path]) == 2
+    assert "--c2pa adds a line to the card; leave out --plot, --receipt and --format" in capsys.readouterr().err
 
 
 def test_a_changed_file_is_invalid():

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, files_under
+from ttsartifact.cli.files import STANDARD_OUTPUT, bytes_of, delivered, files_under
 from ttsartifact.cli.options import Files, Force, Option
 from ttsartifact.cli.speak import EXIT, Usage, error_line, exit_of, paint, say, say_written, worst
 from ttsartifact.cli.speak import show as show_lines
@@ -33,13 +33,23 @@ def show(
             metavar="PICTURE",
         ),
     ] = None,
+    c2pa: Annotated[
+        str | None,
+        Option(
+            "Also ask c2pa-python who signed the audio's C2PA credential, trusting the roots in this file (PEM).",
+            metavar="ROOTS",
+        ),
+    ] = None,
     force: Force = False,
 ) -> int:
     """Print what files state about their runs and return the exit code; no rule is checked."""
     import sys
 
+    if c2pa is not None and (plot is not None or receipt or format != "text"):
+        raise Usage("--c2pa adds a line to the card; leave out --plot, --receipt and --format")
     if plot is not None:
         return _plot(files, plot, format, force=force)
+    roots = None if c2pa is None else bytes_of(c2pa).decode("ascii", "replace")
     documents = []
     codes = []
     if format == "tsv" and not receipt:
@@ -55,6 +65,8 @@ def show(
                     documents.append(show_document(artifact))
                 else:
                     (show_lines if format == "text" and not receipt else say)(_lines(artifact, format, receipt=receipt))
+                if roots is not None:
+                    codes.append(_say_signer(artifact, roots))
         except TtsArtifactError as error:
             sys.stderr.write(error_line(error) + "\n")
             codes.append(exit_of(error))
@@ -84,6 +96,16 @@ def _lines(artifact: Artifact, format: str, *, receipt: bool) -> "Iterator[str]"
 
         yield from card_lines(artifact, paint())
         yield f"  page         ttsa report {_quoted(artifact.where)} -o page.html"
+
+
+def _say_signer(artifact: Artifact, roots: str) -> int:
+    """Print who signed the credential of a run's audio, and return 0 where a trusted root vouches for them."""
+    from ttsartifact.attesting.content_credentials import content_credential
+    from ttsartifact.reporting.marking import signer_words
+
+    found = content_credential(artifact.audio, artifact.descriptor.known("/audio/media_type"), anchors=roots)
+    show_lines([f"  credential   {signer_words(found)}"])
+    return EXIT.OK if found.state == "Trusted" else EXIT.FINDINGS
 
 
 def _quoted(path: str) -> str:

@@ -12,10 +12,11 @@ from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.descriptor import is_absent
 
 if TYPE_CHECKING:
+    from ttsartifact.attesting.content_credentials import ContentCredential
     from ttsartifact.container.hard_binding import Credential
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["converted_words", "credential_words", "kept_words", "marking_words", "stripped_words"]
+__all__ = ["converted_words", "credential_words", "kept_words", "marking_words", "signer_words", "stripped_words"]
 
 _MOST_SHOWN = 4
 
@@ -39,6 +40,16 @@ def credential_words(credential: Credential) -> str:
         State.UNREAD: f"whose hash was not checked: {safe(binding.why)}",
     }[binding.state]
     return f"a C2PA credential{by} ({credential.place.within}), {holds}"
+
+
+def signer_words(found: ContentCredential) -> str:
+    """Return who signed a credential, whether a trusted root vouches for them, and what C2PA finds wrong with it."""
+    who = " of ".join(safe(name) for name in (found.signer, found.issuer) if name) or "a signer without a name"
+    state = {
+        "Trusted": f"signed by {who}, whom a trusted root vouches for",
+        "Valid": f"signed by {who}, whom no trusted root vouches for",
+    }.get(found.state, f"invalid, signed by {who}")
+    return state + (f" ({safe(', '.join(found.faults))})" if found.faults else "")
 
 
 def kept_words(credential: Credential) -> str:

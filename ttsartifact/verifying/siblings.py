@@ -112,6 +112,20 @@ class Siblings:
                     found.setdefault((field, value), []).append(run)
         return found
 
+    def judged(self, session: Any, policy: Any) -> tuple[int, int]:
+        """Return how many runs of a session one policy judged, and how many of them failed."""
+        return self._judged.get((session, policy), (0, 0))
+
+    @cached_property
+    def _judged(self) -> dict[tuple[Any, Any], tuple[int, int]]:
+        found: dict[tuple[Any, Any], tuple[int, int]] = {}
+        for run in self.runs:
+            key = run.session, run.policy
+            if all(each is None or isinstance(each, str) for each in key):
+                judged, failed = found.get(key, (0, 0))
+                found[key] = judged + 1, failed + (run.failed == 1)
+        return found
+
     @cached_property
     def _by_conditions(self) -> dict[str, list[tuple[str, Any]]]:
         found: dict[str, list[tuple[str, Any]]] = {}

@@ -95,9 +95,8 @@ def complete_set(evidence: Evidence) -> Answer:
         ]
     if evidence.siblings is None:
         return Unverifiable("the data set that the policy judged: this is one run of it")
-    mine = (evidence.known("/run/session_id"), evidence.known("/gate/policy/digest"))
-    judged = [run.failed for run in evidence.siblings.runs if (run.session, run.policy) == mine]
-    return _counted(stated, judged)
+    session, policy = evidence.known("/run/session_id"), evidence.known("/gate/policy/digest")
+    return _counted(stated, *evidence.siblings.judged(session, policy))
 
 
 @rule("GAT06")
@@ -244,15 +243,14 @@ def _score_fault(evidence: Evidence, where: str, entry: dict[str, Any]) -> Misma
     return None
 
 
-def _counted(stated: dict[str, int], judged: list[int | None]) -> list[Mismatch]:
-    failed = sum(one == 1 for one in judged)
-    if (len(judged), failed) == (stated["submitted"], stated["failed"]):
+def _counted(stated: dict[str, int], judged: int, failed: int) -> list[Mismatch]:
+    if (judged, failed) == (stated["submitted"], stated["failed"]):
         return []
     return [
         Mismatch(
             where="/gate/set",
             found=f"{stated['submitted']} submitted, {stated['failed']} of them failed",
-            expected=f"{len(judged)} submitted, {failed} of them failed, as in the data set",
+            expected=f"{judged} submitted, {failed} of them failed, as in the data set",
             message="the counts differ from those of the data set: runs may have been left out",
         )
     ]
