@@ -73,16 +73,17 @@ def main() -> None:
     options.add_argument("--output", type=Path, help="a JSON file of the ratios, for docs/costs.md")
     asked = options.parse_args()
     others = busy_share()
+    head = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
     folder = Path(tempfile.mkdtemp(prefix="ttsa-bench-"))
     try:
         measure(folder, asked.rounds, int(asked.gigabytes * 1e9))
     finally:
         shutil.rmtree(folder)
     if asked.output is not None:
-        head = ["git", "rev-parse", "--short", "HEAD"]
         found = {
             "command": f"python benchmarks/verify_speed.py --rounds {asked.rounds} --gigabytes {asked.gigabytes:g}",
-            "commit": subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip(),
+            "commit": commit,
             "python": platform.python_version(),
             "processors": os.cpu_count(),
             "others_use": others,

@@ -6,6 +6,7 @@ import json
 
 import audit
 import pytest
+import write_costs
 
 CLAIMS = audit.table()["claim"]
 
@@ -46,6 +47,19 @@ def test_results_of_other_weights_or_other_code_are_called_that():
     weights = (folder / "weights/stable-tts-small.sha256").read_text(encoding="utf-8").split()[0]
     assert ("is of these weights" in page) is (plan["weights_sha256"] == weights)
     assert ("of the code whose digest it names, which has changed since" in page) is (plan["code"] != code_digest())
+
+
+def test_the_page_of_costs_is_what_the_benchmark_wrote():
+    """Otherwise: python tests/write_costs.py."""
+    text = write_costs.PAGE.read_text(encoding="utf-8")
+    assert text == write_costs.page(text)
+
+
+def test_a_missed_goal_is_said_where_the_figure_stands():
+    """By either clock."""
+    row = {"what": "seal", "beside": "cp", "wall": 1.08, "processors": 2.45, "goal": "at most 1.15"}
+    run = {"command": "c", "commit": "1", "python": "3", "processors": 2, "others_use": 0.5, "rows": [row]}
+    assert write_costs.table(run)[-1] == "| seal | `cp` | 1.08 | 2.45 | at most 1.15; **missed** by processors |"
 
 
 def test_what_is_missing_is_seen():
