@@ -14,6 +14,8 @@ from ttsartifact.formulas.chain import adaptation_chain
 from ttsartifact.formulas.stalls import stalls
 from ttsartifact.formulas.telemetry import summary_of
 from ttsartifact.formulas.timebase import from_utc, to_utc
+from ttsartifact.packing.multichannel import render
+from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.draft import Draft
@@ -118,6 +120,19 @@ def artifact(
             patch(value)
 
     return kit.artifact(folder, run=run or draft(), patch=settle, traces=edit, **others)
+
+
+def rendered(folder: Path, *, name: str = "run.tts.wav", patch: Callable[[dict[str, Any]], None] | None = None) -> Path:
+    """Write the run with its traces as channels; `patch` edits the descriptor, every digest made anew."""
+    source = artifact(folder, name="source.tts.wav")
+    out = folder / name
+    render(source, out, replace=True)
+    source.unlink()
+    if patch is None:
+        return out
+    found = open_artifact(out)
+    parts = {part: found.parts.part(part) for part in found.parts.names()}
+    return kit.repacked(found, kit.edited(parts, patch=patch), out)
 
 
 def chunk_log() -> Trace:

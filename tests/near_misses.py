@@ -321,6 +321,7 @@ NEAR: dict[str, Callable[[Path], Path]] = {
         ),
     ),
     "PRJ03": partial(full_run.artifact, name=PARQUET, traces=idle, resum=True),
+    "AUD20": full_run.rendered,
     "IMP14": imperfect_voice.perturbed,
     # Attestations of the right run; one of two signatures is enough, and words in the notes register nothing.
     "SIG01": signed.run,

@@ -236,6 +236,9 @@ CASES += [  # these are decoded
         audio__media_type="audio/ogg",
     ),
     swapped("AUD07", "reserved-subframe", flac, undecodable),
+    kit.Case(
+        rule="AUD20", slug="other-scale", make=partial(full_run.rendered, patch=kit.put(audio__roles__2__offset=0))
+    ),
     swapped("AUD15", "flac-rate", flac, other_rate, name="run.tts.flac"),
     swapped("AUD15", "flac-rate-in-parquet", flac, other_rate),
     swapped("AUD15", "two-mp3-in-a-row", lambda: encoded("MP3"), two_in_a_row, name="run.tts.mp3"),

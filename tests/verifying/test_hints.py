@@ -112,7 +112,7 @@ ODD = {
     "TIM13": full(run__request=full_run.request(body_bytes=900)),
     "CHK08": partial(kit.artifact, run=kit.draft(traces=(ONE_CHUNK,)), patch=kit.put(**AT_ONCE)),
     "IMP13": plain(imperfection=PLAN),
-    "HSH21": plain(derived_from={"artifact_id": ID, "operation": "multichannel", "pcm_equal": True}),
+    "HSH21": plain(derived_from={"artifact_id": ID, "operation": "redact", "pcm_equal": False}),
     "SET05": plain(run__changes=["/pins/moddel"]),
     "REF09": full(input__refs__1__size=44),
     "TXT04": plain(input__text__lang="ru"),

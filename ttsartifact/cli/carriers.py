@@ -62,8 +62,18 @@ def reattach(
     return EXIT.OK
 
 
-def convert(files: Files, *, out: Out, force: Force = False) -> int:
-    """Change the carrier and say which runs it now holds."""
+def convert(
+    files: Files,
+    *,
+    out: Out,
+    multichannel: Annotated[
+        bool, Option("Write WAV with every trace of one run as a channel beside the voice.")
+    ] = False,
+    force: Force = False,
+) -> int:
+    """Change the carrier and say which runs it now holds, or show the traces as channels."""
+    if multichannel:
+        return _render(files, out, force=force)
     from ttsartifact.packing import carriers
     from ttsartifact.reporting.marking import converted_words
 
@@ -81,6 +91,21 @@ def convert(files: Files, *, out: Out, force: Force = False) -> int:
         say_written(out, f"{safe(out)}: {len(ids)} runs")
     for words in kept:
         note(words)
+    return EXIT.OK
+
+
+def _render(files: Sequence[str], out: str, *, force: bool) -> int:
+    from ttsartifact.packing.multichannel import render
+
+    paths = files_under(files)
+    if len(paths) != 1:
+        raise Usage(f"--multichannel: {len(paths)} files; expected one run")
+    with delivered(out, ".tts.wav" if out == STANDARD_OUTPUT else "") as path:
+        made = render(paths[0], path, replace=force)
+    say_written(out, f"{safe(out)}: {made.packed.artifact_id}")
+    note(f"beside the voice: {', '.join(map(safe, made.channels))}")
+    if made.left_out:
+        note(f"without a reading to show: {', '.join(map(safe, made.left_out))}")
     return EXIT.OK
 
 

@@ -7,7 +7,6 @@ carries the plan and a log of every opportunity, so that a verifier takes each e
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +17,10 @@ from ttsartifact.errors import Refused
 from ttsartifact.formulas.pcm_events import COLUMNS, METHOD, apply, opportunities_of
 from ttsartifact.formulas.pcm_kinds import PcmFormat, digest_of_clip
 from ttsartifact.formulas.stalls import stalls
+from ttsartifact.packing.derived import derived_draft
 from ttsartifact.packing.pack import Packed, pack
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms import digest
-from ttsartifact.terms.descriptor import absent
-from ttsartifact.terms.draft import Draft
 from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
@@ -31,11 +29,11 @@ if TYPE_CHECKING:
 
     from ttsartifact.perturbing.plan import ImperfectionPlan
     from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.terms.draft import Draft
 
 __all__ = ["LayerCount", "Perturbed", "clip_of", "perturb", "perturb_wav", "samples_to_perturb"]
 
 _INTEGERS = {"pcm_s16": 2, "pcm_s24": 3, "pcm_s32": 4}
-_COMPUTED = ("spec_version", "level", "audio", "traces")
 _LARGEST_PCM_BYTES = 64 << 20
 _LONGEST_SHOWN_SECONDS = 8
 
@@ -239,43 +237,20 @@ def _draft(
     chunks: Trace | None,
     rate_hz: int | None = None,
 ) -> Draft:
-    source = artifact.descriptor.value
-    value = {key: section for key, section in source.items() if key not in _COMPUTED}
-    clean = digest.of(pcm)
+    made = derived_draft(artifact, "perturb", chunks, run_words=(plan.seed, repr(layers)))
+    value = made.descriptor
     value["imperfection"] = {
         "spec": "ttsa-imperfection/1",
         "draw": {"algorithm": "sha256-ctr/1", "seed": plan.seed},
         "layers": layers,
-        "clean_pcm": clean,
+        "clean_pcm": digest.of(pcm),
         "clean_frames": len(pcm) // sound.frame_bytes,
     }
-    value["derived_from"] = {"artifact_id": artifact.artifact_id, "operation": "perturb", "pcm_equal": False}
     value["claims"] = ["imperfection"]
-    value["generation"] = value["generation"] | {
-        "stages": absent("not_applicable", "the samples were changed after the engine made them")
-    }
-    traces = {name: artifact.trace(name) for name in _traces_of(artifact)}
     if chunks is not None:
-        traces["chunks"] = chunks
         value["run"] = _times(value["run"], chunks, rate_hz or sound.rate_hz)
-    value["run"] = value["run"] | {"run_id": _run_id(artifact.artifact_id, layers, plan.seed)}
-    traces["imperfection"] = Trace("imperfection", {name: [row[name] for row in rows] for name in COLUMNS})
-    known = source["audio"]
-    return Draft(
-        descriptor=value,
-        audio={key: known[key] for key in ("roles", "encoder", "decoded") if key in known},
-        traces=tuple(trace for trace in traces.values() if trace is not None),
-        references=_references(artifact),
-    )
-
-
-def _traces_of(artifact: Artifact) -> Iterator[str]:
-    return (name.removeprefix("trace/") for name in artifact.parts.names() if name.startswith("trace/"))
-
-
-def _references(artifact: Artifact) -> dict[int, bytes]:
-    names = [name for name in artifact.parts.names() if name.startswith("ref/")]
-    return {int(name.removeprefix("ref/")): artifact.parts.part(name) for name in names}
+    log = Trace("imperfection", {name: [row[name] for row in rows] for name in COLUMNS})
+    return dataclasses.replace(made, traces=(*(trace for trace in made.traces if trace.name != log.name), log))
 
 
 def _moved(log: Trace, rows: list[dict[str, Any]], frames: int) -> Trace:
@@ -307,14 +282,6 @@ def _times(run: dict[str, Any], log: Trace, rate_hz: int) -> dict[str, Any]:
     first = next((frames for frames in columns["frame_count"] if frames), 0)
     times = run["times"] | {"first_chunk_frames": first, "stalls": {"count": count, "total_ns": total_ns}}
     return run | {"times": times}
-
-
-def _run_id(artifact_id: str, layers: list[dict[str, Any]], seed: str) -> str:
-    """Return a UUID (version 8) of the run and the plan: made again, it is the same."""
-    raw = bytearray(hashlib.sha256(f"{artifact_id}\0{seed}\0{layers!r}".encode()).digest()[:16])
-    raw[6], raw[8] = raw[6] & 0x0F | 0x80, raw[8] & 0x3F | 0x80
-    text = raw.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def _counts(layers: list[dict[str, Any]], rows: list[dict[str, Any]]) -> Iterator[LayerCount]:

@@ -37,6 +37,7 @@ _MODULES = (
     "tim_timeline",
     "tim_load",
     "aud_audio",
+    "aud_rendered",
     "chk_chunks",
     "tel_telemetry",
     "tel_mapping",

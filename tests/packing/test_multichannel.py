@@ -1,0 +1,93 @@
+"""Voice and traces as channels of one WAV, and the readings back out of the sound."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import full_run
+import kit
+import numpy as np
+import pytest
+import soundfile
+
+from ttsartifact.cli import main
+from ttsartifact.container.source import BytesSource, JoinedSource
+from ttsartifact.errors import Refused
+from ttsartifact.packing.derived import derived_draft, trace_of
+from ttsartifact.packing.multichannel import render
+from ttsartifact.packing.pack import pack
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.verifying.engine import verify
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def read_as_an_editor_does(path: Path) -> np.ndarray:
+    """Return the samples of the bare file, by libsndfile."""
+    bare = JoinedSource(open_artifact(path).audio)
+    samples, _ = soundfile.read(io.BytesIO(bare.read_at(0, bare.size)), dtype="int32", always_2d=True)
+    return samples
+
+
+def test_every_reading_within_the_sound_comes_back(tmp_path: Path) -> None:
+    """6.9: from the samples alone, by scale and offset, to the unit; the voice is the voice, shifted up."""
+    source = full_run.artifact(tmp_path, name="source.tts.wav")
+    made = render(source, tmp_path / "all.tts.wav")
+    (report,) = verify(tmp_path / "all.tts.wav")
+    assert (report.verdict, report.findings) == ("INTACT", ())
+    assert "AUD20" in report.passed
+    before, after = open_artifact(source), open_artifact(tmp_path / "all.tts.wav")
+    samples = read_as_an_editor_does(tmp_path / "all.tts.wav")
+    voice = read_as_an_editor_does(source)
+    assert np.array_equal(samples[:, : voice.shape[1]], voice)
+    start, rate = (
+        before.descriptor.known("/run/times/t_first_token_ns"),
+        before.descriptor.known("/audio/sample_rate_hz"),
+    )
+    telemetry = before.trace("telemetry")
+    assert telemetry is not None
+    roles = after.descriptor.known("/audio/roles")
+    assert {"power_mw", "util_gpu_pct", "queue/waiting", "queue/running"} <= set(made.channels)
+    for place, role in enumerate(roles):
+        column = telemetry.columns.get(role.get("name"))
+        if column is None:
+            continue
+        shown = samples[:, place].astype(object) * role["scale"] // (1 << 31) + role["offset"]
+        for frame in range(len(samples)):
+            now = start + frame * 1_000_000_000 / rate
+            held = [v for t, v in zip(telemetry.columns["t_ns"], column, strict=True) if t <= now and v is not None]
+            assert shown[frame] == 1000 * held[-1], (role["name"], frame)
+    for name in ("telemetry", "queue"):
+        assert before.parts.part(f"trace/{name}") == after.parts.part(f"trace/{name}")
+
+
+def test_a_sample_of_a_channel_that_is_not_its_reading_is_seen(tmp_path: Path) -> None:
+    """AUD20: one unit more in one frame of the power, with every digest made anew."""
+    path = full_run.rendered(tmp_path)
+    artifact = open_artifact(path)
+    bare = JoinedSource(artifact.audio)
+    data = bytearray(bare.read_at(0, bare.size))
+    start, _ = artifact.wave.bare_pcm
+    data[start + artifact.wave.format.frame_bytes * 400 + 4 * 5 + 3] ^= 1
+    made = derived_draft(artifact, "multichannel", trace_of(artifact, "chunks"), run_words=("again",))
+    pack(made, BytesSource(bytes(data)), tmp_path / "forged.tts.wav")
+    (report,) = verify(tmp_path / "forged.tts.wav")
+    assert kit.failed(report) == {"AUD20"}
+    assert "frame 400 of channel" in report.findings[0].message
+
+
+def test_as_somebody_types_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The channels are named; one run at a time; a run without traces and encoded audio are refused."""
+    source = str(full_run.artifact(tmp_path, name="source.tts.wav"))
+    out = str(tmp_path / "all.tts.wav")
+    assert main(["convert", source, "--multichannel", "-o", out]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith(f"{out}: sha256:")
+    assert "beside the voice: clock_event_reasons, clock_mhz, energy_mj" in printed.err
+    assert main(["convert", source, source, "--multichannel", "-o", out, "--force"]) == 2
+    plain = kit.artifact(tmp_path, name="plain.tts.wav")
+    with pytest.raises(Refused, match="the run has no trace to show"):
+        render(plain, tmp_path / "x.tts.wav")
+    assert not (tmp_path / "x.tts.wav").exists()
