@@ -5,6 +5,8 @@ Its numbers are made up and hang together; the tests break one of them at a time
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -192,6 +194,27 @@ def mapping(**edits: Any) -> dict[str, Any]:
         "lacks": [],
         "log": {"dialect": "ptdaemon", "base": "utc", "digest": digest.of(b"a log"), "size": 5},
     } | edits
+
+
+LOG = b"Time,11-21-2026 10:00:00.0,Watts,300.1\r\n" * 3
+
+
+def carried(
+    folder: Path, *, log: bytes = LOG, patch: Callable[[dict[str, Any]], None] | None = None, name: str = "run.tts.wav"
+) -> Path:
+    """Write the run with the log of its meter in it; its mapping states the digest of `LOG`."""
+    stated = {"dialect": "ptdaemon", "base": "utc", "digest": digest.of(LOG), "size": len(LOG)}
+    made = draft()
+    trace = Trace("log/wall_power_mw", {"bytes": [base64.b64encode(log).decode()]})
+    edit = kit.put(channels__8__mapping=mapping(log=stated))
+
+    def patched(value: dict[str, Any]) -> None:
+        edit(value)
+        if patch is not None:
+            patch(value)
+
+    run = dataclasses.replace(made, traces=(*made.traces, trace))
+    return artifact(folder, run=run, patch=patched, name=name)
 
 
 def _channels() -> list[dict[str, Any]]:

@@ -301,6 +301,7 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     "TEL25": full(nine_tenths, resum=True),
     "TEL26": full(idle, resum=True),
     "TEL27": full(channels__8__mapping=full_run.mapping()),
+    "TEL28": full_run.carried,
     "TEL12": full(channels__8__meter__calibrated="1999-12-31T23:59:59Z"),
     "ENV01": full(env__os__version="unstable"),
     "ENV02": full(env__devices__1__model="NVIDIA H200"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import full_run
 import pytest
@@ -14,9 +15,6 @@ from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms.finding import Verdict
 from ttsartifact.verifying.engine import verify
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -83,6 +81,14 @@ def test_appended_readings_verify(metered: list[str], tmp_path: Path, *, named: 
     log_ns = from_utc(full_run.ORIGIN) + 50_000_000
     drift = mapping["drift_ppb"] * (log_ns - int(mapping["anchor"]["log_ns"])) // 1_000_000_000
     assert trace.columns["t_ns"][1] == log_ns + mapping["anchor"]["t_ns"] - int(mapping["anchor"]["log_ns"]) + drift
+    raw = Path(metered[metered.index("--sensor") + 1]).read_bytes()
+    log = artifact.trace("log/outlet")
+    assert log is not None
+    assert b"".join(map(base64.b64decode, log.columns["bytes"])) == raw
+    without = tmp_path / "without.tts.wav"
+    words = ["align", *metered, "--append", "--no-keep-log", "-o", str(without), "--name", "outlet", *options]
+    assert main(words) == 0
+    assert open_artifact(without).trace("log/outlet") is None
 
 
 def test_a_meter_is_named_whole_or_not_at_all(metered: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,7 +45,7 @@ def test_every_column_names_its_call_and_scope() -> None:
 
     channels = {entry["name"]: entry for entry in sensor.channels(50_000_000)}
 
-    assert list(channels) == list(TELEMETRY_COLUMNS)
+    assert list(channels) == [*TELEMETRY_COLUMNS, "power_average_mw"]
     power = channels["power_mw"]
     assert power["call"] == "nvmlDeviceGetFieldValues(NVML_FI_DEV_POWER_INSTANT)"
     assert (power["semantics"], power["scope"], power["rate_mhz"], power["device"]) == ("instant", "gpu", 20_000, 0)
@@ -79,8 +79,9 @@ def test_every_column_holds_what_its_own_call_answered() -> None:
     )
     older = opened(fakes.stub_nvml(fails=fails, nvmlDeviceGetPowerUsage=81_500, **answers)).read()
 
-    # The field's counter gave its first value to the probe.
-    assert newer == rest | {"power_mw": 91_000, "temperature_c": 58, "clock_event_reasons": 4}
+    # The fields' counter gave its first two values to the probes.
+    powers = {"power_mw": 92_000, "power_average_mw": 93_000}
+    assert newer == rest | powers | {"temperature_c": 58, "clock_event_reasons": 4}
     assert older == rest | {"power_mw": 81_500, "temperature_c": 59, "clock_event_reasons": 8}
 
 
@@ -111,6 +112,31 @@ def test_a_driver_without_instant_power_is_asked_for_its_mean() -> None:
 
     assert (power["call"], power["semantics"]) == ("nvmlDeviceGetPowerUsage", "window_mean")
     assert power["window_ns"]["reason"] == "unknown"
+
+
+def test_the_mean_of_a_second_is_a_channel_beside_the_instant() -> None:
+    """6.4: both powers of one reading, each with its call and window; a driver without the mean has no such channel."""
+
+    def fields(_: object, asked: list[int]) -> list[SimpleNamespace]:
+        return [SimpleNamespace(nvmlReturn=0, value=SimpleNamespace(uiVal={185: 80_000, 186: 95_000}[asked[0]]))]
+
+    sampler = Sampler(Nvml(module=fakes.stub_nvml(nvmlDeviceGetFieldValues=fields)), Timebase(fakes.FakeClock()))
+    sampler.start()
+    sampler.stop()
+    mean = next(entry for entry in sampler.channels if entry["name"] == "power_average_mw")
+    assert (mean["call"], mean["semantics"], mean["window_ns"]) == (
+        "nvmlDeviceGetFieldValues(NVML_FI_DEV_POWER_AVERAGE)",
+        "window_mean",
+        1_000_000_000,
+    )
+    (beside,) = sampler.beside()
+    telemetry = sampler.trace()
+    assert telemetry is not None
+    assert (beside.name, set(beside.columns["value"])) == ("channel/power_average_mw", {80_000})
+    assert beside.columns["t_ns"] == telemetry.columns["t_ns"]
+    assert set(telemetry.columns["power_mw"]) == {95_000}
+    without = opened(fakes.stub_nvml(fails={"nvmlDeviceGetFieldValues": 3}))
+    assert [entry["name"] for entry in without.channels(PERIOD_NS)] == list(TELEMETRY_COLUMNS)
 
 
 def test_each_call_has_a_status_of_its_own() -> None:

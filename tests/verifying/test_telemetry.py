@@ -119,6 +119,7 @@ CASES = [
     case("TEL24", "five-updates", traces=telemetry(energy_mj=FEW), resum=True, summary__energy_mj=FEW_MJ),
     case("TEL25", "half-the-energy", traces=telemetry(energy_mj=HALF), resum=True, exit_code=0),
     case("TEL26", "always-0", traces=telemetry(util_gpu_pct=[0] * full_run.READINGS), resum=True, exit_code=0),
+    kit.Case(rule="TEL28", slug="another-log", make=partial(full_run.carried, log=full_run.LOG[:-1])),
     case("TEL27", "moved", channels__8__mapping=full_run.mapping(anchor={"log_ns": "0", "t_ns": 0})),
     case("TEL27", "drift", channels__8__mapping=full_run.mapping(drift_ppb=0)),
     case("TEL27", "bound-is-no-sum", channels__8__mapping=full_run.mapping(bound_ns=199_999_999)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.aligning.log import ReadingKind
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from ttsartifact.aligning.log import SensorLog
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["METER_NAMES", "append", "meter_of"]
+__all__ = ["METER_NAMES", "MOST_LOG_BYTES", "append", "meter_of"]
+
+_ENTRY_BYTES = 48 << 10
+MOST_LOG_BYTES = 512 * _ENTRY_BYTES
 
 METER_NAMES = ("make", "model", "serial", "calibrated", "point", "accuracy")
 _NEEDED = ("model", "serial", "calibrated", "point")
@@ -35,11 +39,13 @@ def append(
     *,
     name: str,
     meter: dict[str, Any] | None = None,
+    raw: bytes | None = None,
     replace: bool = False,
 ) -> str:
     """Write a new artifact with the readings as `channel/<name>`, and return its id.
 
-    Readings before the origin of the timebase have no time there and stay in the log, whose digest is kept.
+    Readings before the origin of the timebase have no time there and stay in the log, whose digest is kept. `raw` is
+    the log itself, which then travels as `log/<name>`; raises Refused for another log, or one above 24 MiB.
     """
     at = [found.mapping.to_run_ns(t) for t in found.log.t_ns]
     kept = [(t, value) for t, value in zip(at, found.log.values, strict=True) if t >= 0]
@@ -47,7 +53,18 @@ def append(
         raise Refused("the log ends before the run's timebase begins", expected="a reading after its origin")
     trace = Trace(f"channel/{name}", {"t_ns": [t for t, _ in kept], "value": [value for _, value in kept]})
     clock = artifact.descriptor.known("/timebase/origin/clock")
-    return append_channel(artifact, _channel(found, name, clock, meter), trace, out, replace=replace)
+    traces = [trace] if raw is None else [trace, _log_trace(found.log, name, raw)]
+    return append_channel(artifact, _channel(found, name, clock, meter), traces, out, replace=replace)
+
+
+def _log_trace(log: SensorLog, name: str, raw: bytes) -> Trace:
+    """Return the log as its instrument wrote it, in base64."""
+    if digest.of(raw) != log.digest:
+        raise Refused("the log changed while it was read", found=digest.of(raw), expected=log.digest)
+    if len(raw) > MOST_LOG_BYTES:
+        raise Refused("the log is too long to travel", found=f"{len(raw)} bytes", expected=f"at most {MOST_LOG_BYTES}")
+    pieces = [raw[start : start + _ENTRY_BYTES] for start in range(0, len(raw), _ENTRY_BYTES)]
+    return Trace(f"log/{name}", {"bytes": [base64.b64encode(piece).decode() for piece in pieces]})
 
 
 def meter_of(stated: Named[str, str], log: SensorLog) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from ttsartifact.aligning.binary import reader_of
 from ttsartifact.aligning.cells import UNITS, milli, rows_of, unit_in
 from ttsartifact.aligning.dialects import Dialect, Value, dialect_of
 from ttsartifact.aligning.instruments import LAYOUTS
@@ -41,7 +42,7 @@ class Columns:
 
 
 def read_log(path: Path | str, columns: Columns | None = None) -> SensorLog:
-    """Return the readings of a log.
+    """Return the readings of a log, text or one of the binary forms of `binary`.
 
     Raises Refused for a form that is not known, a sensor that reads nothing, a reversed clamp, several devices in one
     file; TooLarge for more than 512 MiB.
@@ -52,7 +53,10 @@ def read_log(path: Path | str, columns: Columns | None = None) -> SensorLog:
             raise TooLarge("the log is too long", where=file.path, found=file.size, expected=MAX_LOG_BYTES)
         raw = file.read_at(0, file.size)
         where = file.path
+    binary = reader_of(raw[:16])
     try:
+        if binary is not None:
+            return replace(binary(where, said.value, said.unit), digest=digest.of(raw), size=len(raw))
         return _read(_text(raw), said, raw)
     except Refused as error:
         raise (error if error.where.startswith("--") else error.at(where)) from error.__cause__

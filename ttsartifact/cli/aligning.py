@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from ttsartifact.cli.files import STANDARD_OUTPUT, delivered
+from ttsartifact.cli.files import STANDARD_OUTPUT, bytes_of, delivered
 from ttsartifact.cli.making import note
 from ttsartifact.cli.options import File, Force, Option
 from ttsartifact.cli.speak import EXIT, Usage, say_written
@@ -64,6 +64,7 @@ class ChannelOptions(NamedTuple):
         str | None, Option("The file to write, whole or not at all; - is stdout.", short="-o", metavar="OUT")
     ] = None
     name: Annotated[str, Option("Name of the new channel.", metavar="NAME")] = "meter"
+    keep_log: Annotated[bool, Option("Carry the log itself too, up to 24 MiB.", negatable=True)] = True
     meter: Annotated[
         Sequence[str], Option("The meter: make, model, serial, calibrated, point, accuracy.", metavar="NAME=VALUE")
     ] = ()
@@ -101,7 +102,7 @@ def align(
     if plot is not None:
         _draw(found, plot, force=force)
     if channel.out is not None:
-        _append(artifact, found, channel, meter, force=force)
+        _append(artifact, found, channel, meter, log.sensor, force=force)
     return EXIT.OK
 
 
@@ -127,14 +128,27 @@ def _draw(found: "Aligned", out: str, *, force: bool) -> None:
 
 
 def _append(
-    artifact: "Artifact", found: "Aligned", channel: ChannelOptions, meter: dict[str, Any] | None, *, force: bool
+    artifact: "Artifact",
+    found: "Aligned",
+    channel: ChannelOptions,
+    meter: dict[str, Any] | None,
+    sensor: str,
+    *,
+    force: bool,
 ) -> None:
+    from ttsartifact.aligning.appending import MOST_LOG_BYTES
     from ttsartifact.aligning.appending import append as write
+
+    raw = None
+    if channel.keep_log and found.log.size <= MOST_LOG_BYTES and sensor != STANDARD_OUTPUT:
+        raw = bytes_of(sensor, MOST_LOG_BYTES)
+    if raw is None and channel.keep_log:
+        note("the log itself stays behind: it is above 24 MiB, or came from standard input")
 
     assert channel.out is not None
     suffix = f".tts.{artifact.carrier}" if channel.out == STANDARD_OUTPUT else ""
     with delivered(channel.out, suffix) as path:
-        written = write(artifact, found, path, name=channel.name, meter=meter, replace=force)
+        written = write(artifact, found, path, name=channel.name, meter=meter, raw=raw, replace=force)
     note(f"{safe(channel.out)}: {written}")
     if meter is None:
         note("no --meter: the channel is of source other, and backs no claim of power or energy")

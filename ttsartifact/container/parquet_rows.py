@@ -42,7 +42,7 @@ __all__ = ["Misfit", "Row", "Shelf"]
 
 _NEEDED = frozenset({"descriptor_json", "parts", "audio"})
 _PART_NAME = re.compile(
-    r"(trace/(chunks|telemetry|events|queue|imperfection|packets|channel/[a-z][a-z0-9_]{0,47})|leaves|lock|(ref|attestation)/[0-9]+)"
+    r"(trace/(chunks|telemetry|events|queue|imperfection|packets|(channel|log)/[a-z][a-z0-9_]{0,47})|leaves|lock|(ref|attestation)/[0-9]+)"
 )
 _FIELD_KEYS = frozenset({b"PARQUET:field_id", b"ARROW:extension:name", b"ARROW:extension:metadata"})
 _BATCH_ROWS, _BATCH_BYTES = 100, 32 * MIB

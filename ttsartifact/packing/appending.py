@@ -13,6 +13,7 @@ from ttsartifact.packing.pack import RunInMemory, write
 from ttsartifact.terms import digest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ttsartifact.reading.artifact import Artifact
@@ -22,19 +23,24 @@ __all__ = ["append_channel"]
 
 
 def append_channel(
-    artifact: Artifact, channel: dict[str, Any], trace: Trace, out: Path | str, *, replace: bool = False
+    artifact: Artifact,
+    channel: dict[str, Any],
+    traces: Sequence[Trace],
+    out: Path | str,
+    *,
+    replace: bool = False,
 ) -> str:
-    """Write the run with `channel` and its trace `channel/<name>`; return the new artifact id.
+    """Write the run with `channel` and its `traces`, `channel/<name>` among them; return the new artifact id.
 
     Attestations speak of the old descriptor and are left out. Raises Refused where the run has such a channel, where
     its audio is not the recorded one, or `out` exists.
     """
-    value = _with_channel(artifact, channel, trace)
-    data = canonical.canonical_bytes(trace.to_value())
+    made = {trace.name: (canonical.canonical_bytes(trace.to_value()), trace.rows) for trace in traces}
+    value = _with_channel(artifact, channel, made)
     parts = {"descriptor": canonical.canonical_bytes(value)}
     for entry in value["traces"]:
         name = f"trace/{entry['name']}"
-        parts[name] = data if entry["name"] == trace.name else artifact.parts.part(name)
+        parts[name] = made[entry["name"]][0] if entry["name"] in made else artifact.parts.part(name)
     kept = [name for name in artifact.parts.names() if name == leaves.PART or name.startswith("ref/")]
     parts |= {name: artifact.parts.part(name) for name in kept}
     stated, found = artifact.descriptor.known("/audio/digest"), digest_pieces(artifact.audio)
@@ -47,22 +53,18 @@ def append_channel(
     return run.artifact_id
 
 
-def _with_channel(artifact: Artifact, channel: dict[str, Any], trace: Trace) -> dict[str, Any]:
+def _with_channel(artifact: Artifact, channel: dict[str, Any], made: Mapping[str, tuple[bytes, int]]) -> dict[str, Any]:
     """Return the new descriptor, held against the schemas."""
     before = artifact.descriptor.value
     if any(one["name"] == channel["name"] for one in before["channels"]):
         raise Refused("the run has a channel of this name", where="/channels", found=channel["name"])
-    data = canonical.canonical_bytes(trace.to_value())
-    entry = {
-        "name": trace.name,
-        "media_type": "application/json",
-        "size": len(data),
-        "digest": digest.of(data),
-        "rows": trace.rows,
-    }
+    added = [
+        {"name": name, "media_type": "application/json", "size": len(data), "digest": digest.of(data), "rows": rows}
+        for name, (data, rows) in made.items()
+    ]
     value = before | {
         "channels": [*before["channels"], channel],
-        "traces": [*before["traces"], entry],
+        "traces": [*before["traces"], *added],
         "derived_from": {"artifact_id": artifact.artifact_id, "operation": "append_trace", "pcm_equal": True},
     }
     schemas.require_valid("descriptor", value)

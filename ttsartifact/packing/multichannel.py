@@ -77,7 +77,7 @@ def _require_plain(artifact: Artifact) -> None:
         codec = subtype or known("/audio/codec")
         raise Refused("only WAV of signed integers is shown beside traces", where=artifact.where, found=codec)
     if type(known("/run/times/t_first_token_ns")) is not int:
-        raise Refused("nobody knows when the audio began", where=f"{artifact.where}: /run/times/t_first_token_ns")
+        raise Refused("when the audio began is not known", where=f"{artifact.where}: /run/times/t_first_token_ns")
     if known("/imperfection") not in (None, "none"):
         raise Refused("a run that was made imperfect stays as it is", where=artifact.where, found="/imperfection")
     if any(isinstance(mark, dict) and mark.get("kind") == "c2pa" for mark in known("/generation/marking") or ()):

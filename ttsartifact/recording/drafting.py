@@ -118,6 +118,7 @@ def assembled(
     submit = run.moments.submit
     assert submit is not None  # both recorders submit before they wait for audio
     telemetry = run.sampler.trace()
+    read = [*run.sampler.beside(), *([] if telemetry is None else [telemetry])]
     unread = absent("not_measured", run.sampler.absence or "no reading arrived")
     backed = summary_of(telemetry, submit, delivery.t_last_ns) if telemetry else {}
     if sections["generation"]["device"] == "cpu":
@@ -141,7 +142,7 @@ def assembled(
             **({} if delivery.request is None else {"request": delivery.request}),
         },
         "channels": [
-            *(_with_update_period(channel, telemetry) for channel in run.sampler.channels),
+            *(_with_update_period(channel, read) for channel in run.sampler.channels),
             *(channel.facts for channel in run.logs.channels.values()),
         ],
         "summary": _summary(backed, unread),
@@ -265,11 +266,11 @@ def _summary(found: dict[str, Any], unread: dict[str, Any]) -> dict[str, Any]:
     return summary if found.get("energy_mj") is None else summary | {"energy_mj": found["energy_mj"]}
 
 
-def _with_update_period(channel: dict[str, Any], telemetry: Trace | None) -> dict[str, Any]:
+def _with_update_period(channel: dict[str, Any], traces: Sequence[Trace]) -> dict[str, Any]:
     """Return `channel` with the shortest time between two changes of its value: it is not renewed more often."""
-    if telemetry is None or channel["status"] != "ok":
+    if channel["status"] != "ok":
         return channel
-    readings = zip(telemetry.columns["t_ns"], telemetry.columns[channel["name"]], strict=True)
+    readings = _readings_of(channel["name"], traces)
     arrived = [(t, value) for t, value in readings if value is not None]
     changes = [t for (_, before), (t, after) in pairwise(arrived) if before != after]
     if len(changes) < _CHANGES_FOR_A_PERIOD:
@@ -277,11 +278,21 @@ def _with_update_period(channel: dict[str, Any], telemetry: Trace | None) -> dic
     return channel | {"update_period_ns": min(b - a for a, b in pairwise(changes))}
 
 
+def _readings_of(name: str, traces: Sequence[Trace]) -> list[tuple[int, Any]]:
+    """Return times and values of a column of telemetry, or of a channel."""
+    for trace in traces:
+        column = trace.columns.get("value" if trace.name == f"channel/{name}" else name)
+        if column is not None:
+            return list(zip(trace.columns["t_ns"], column, strict=True))
+    return []
+
+
 def _traces(run: Run, telemetry: Trace | None) -> tuple[Trace, ...]:
     logs = run.logs
     found = [
         _table("chunks", ("t_ns", "frame_start", "frame_count"), run.chunks),
         telemetry,
+        *run.sampler.beside(),
         _table("events", ("t_ns", "kind", "detail"), logs.events),
         _table("queue", ("t_ns", "waiting", "running"), logs.queue),
         *(

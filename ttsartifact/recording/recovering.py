@@ -46,6 +46,10 @@ class _NoTelemetry:
         """Return nothing: half a run's readings cover none."""
         return None
 
+    def beside(self) -> list[Trace]:
+        """Return nothing either."""
+        return []
+
 
 @dataclass(slots=True, kw_only=True)
 class _Timebase:

@@ -17,7 +17,7 @@ from ttsartifact.errors import Refused
 from ttsartifact.recording.clock import MONOTONIC, SystemClock, Timebase
 from ttsartifact.recording.journal import Journal
 from ttsartifact.recording.sampler import PERIOD_NS, Sampler
-from ttsartifact.recording.sensors import TELEMETRY_COLUMNS
+from ttsartifact.recording.sensors import BESIDE_COLUMNS, TELEMETRY_COLUMNS
 from ttsartifact.recording.sensors.absent import Absent
 from ttsartifact.terms.descriptor import absent
 
@@ -215,7 +215,7 @@ class Run:
         **facts: Any,
     ) -> Channel:
         """Return a trace of the caller's own; further facts are those of the schema's `channel`."""
-        if not _NAME.fullmatch(name) or name in self.logs.channels or name in TELEMETRY_COLUMNS:
+        if not _NAME.fullmatch(name) or name in self.logs.channels or name in {**TELEMETRY_COLUMNS, **BESIDE_COLUMNS}:
             raise Refused("a channel has a name of its own", found=name, expected="a new name in snake_case")
         described = {
             "name": name,

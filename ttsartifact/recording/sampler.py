@@ -22,7 +22,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.recording.clock import SystemClock
-from ttsartifact.recording.sensors import TELEMETRY_COLUMNS
+from ttsartifact.recording.sensors import BESIDE_COLUMNS, TELEMETRY_COLUMNS
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import Trace
 
@@ -81,6 +81,16 @@ class Sampler:
         }
         columns |= {name: [row.get(name) for _, _, row in self._rows] for name in TELEMETRY_COLUMNS}
         return Trace("telemetry", columns)
+
+    def beside(self) -> list[Trace]:
+        """Return a channel for each column of the same rows that is not of telemetry; a lost reading has no row."""
+        origin, found = self._timebase.origin_ns, []
+        for name in BESIDE_COLUMNS if self.trace() is not None else ():
+            read = [(after - origin, row[name]) for _, after, row in self._rows if row.get(name) is not None]
+            if read:
+                t_ns, values = zip(*read, strict=True)
+                found.append(Trace(f"channel/{name}", {"t_ns": list(t_ns), "value": list(values)}))
+        return found
 
     def _leave(self, *, wait: bool) -> None:
         if self._reader is None:

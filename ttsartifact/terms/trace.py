@@ -41,6 +41,7 @@ TRACE_COLUMNS: dict[str, tuple[str, ...]] = {
         "removed_pcm",
     ),
     "packets": ("layer", "payload"),
+    "log": ("bytes",),
     "channel": ("t_ns", "value"),
 }
 

@@ -124,7 +124,7 @@ def _trace_faults(name: str, trace: Any) -> list[Violation]:
         return [
             Violation(rule=trace.rule, where=where, found=trace.found, expected=trace.expected, message=trace.message)
         ]
-    schema = _trace_schemas().get("channel" if name.startswith("channel/") else name)
+    schema = _trace_schemas().get(name.partition("/")[0])
     if schema is None or not isinstance(trace, dict):
         return [_fault(where, "the format defines no trace of this name", found=name)]
     faults = [

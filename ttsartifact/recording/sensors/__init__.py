@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from ttsartifact.recording.clock import MONOTONIC
 from ttsartifact.terms import descriptor
 
-__all__ = ["TELEMETRY_COLUMNS", "Call", "Reading", "Sensor", "channel"]
+__all__ = ["BESIDE_COLUMNS", "TELEMETRY_COLUMNS", "Call", "Reading", "Sensor", "channel"]
 
 # `descriptor.absent`, not `absent`: importing the module sensors.absent would put itself under that name here.
 
@@ -29,6 +29,9 @@ TELEMETRY_COLUMNS: dict[str, tuple[str, str]] = {
     "clock_event_reasons": ("bitmask", "instant"),
 }
 """Telemetry column -> its unit and what a reading of it stands for, unless the call behind it says otherwise."""
+
+BESIDE_COLUMNS: dict[str, tuple[str, str]] = {"power_average_mw": ("mW", "window_mean")}
+"""What some sensors read in the same row and the table of telemetry does not hold; each is a `channel/<name>`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +77,7 @@ class Sensor(Protocol):
 
 def channel(call: Call, *, source: str, device: int, period_ns: int) -> dict[str, Any]:
     """Return the entry of /channels that a column's call makes."""
-    unit, semantics = TELEMETRY_COLUMNS[call.column]
+    unit, semantics = (TELEMETRY_COLUMNS | BESIDE_COLUMNS)[call.column]
     return {
         "name": call.column,
         "unit": unit,

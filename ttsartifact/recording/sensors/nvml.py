@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Nvml"]
 
 _STATUS = {3: "not_supported", 4: "no_permission", 13: "function_not_found"}  # nvmlReturn_t
+_POWER_AVERAGE = 185  # NVML_FI_DEV_POWER_AVERAGE: the mean of a second
 _POWER_INSTANT = 186  # NVML_FI_DEV_POWER_INSTANT: instantaneous on every architecture
 _SM, _MEMORY = 1, 2  # nvmlClockType_t
 _GPU_SENSOR = 0  # NVML_TEMPERATURE_GPU
@@ -56,7 +57,15 @@ _WAYS: dict[str, tuple[tuple[str, Callable[[Any, Any], int], str | None, int | N
         ),
     ),
 }
-_NEVER_ZERO = frozenset({"clock_mhz", "mem_clock_mhz", "power_mw", "energy_mj"})
+_BESIDE: dict[str, tuple[str, Callable[[Any, Any], int], int]] = {
+    "power_average_mw": (
+        "nvmlDeviceGetFieldValues(NVML_FI_DEV_POWER_AVERAGE)",
+        lambda nv, h: _field(nv, h, _POWER_AVERAGE),
+        1_000_000_000,
+    )
+}
+"""Channel -> call, reader and window of what stands beside the table of telemetry, where the driver knows it."""
+_NEVER_ZERO = frozenset({"clock_mhz", "mem_clock_mhz", "power_mw", "power_average_mw", "energy_mj"})
 """A device that answers draws power and has a clock; a driver asked too fast gives 0, which is not a reading."""
 
 
@@ -200,6 +209,11 @@ class Nvml:
                 # An old library lacks the new name; the status that tells more is the one of a call that it has.
                 name, status = next((entry for entry in failed if entry[1] != "function_not_found"), failed[0])
                 self._calls.append(Call(column=column, name=name, status=status, scope=scope))
+
+        for column, (name, reader, window_ns) in _BESIDE.items():
+            if self._status_of(reader) == "ok":
+                self._readers.append((column, reader))
+                self._calls.append(Call(column=column, name=name, window_ns=window_ns, scope=scope))
 
     def _status_of(self, reader: Callable[[Any, Any], int]) -> str:
         try:

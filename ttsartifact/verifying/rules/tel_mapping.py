@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.formulas.timebase import drift_ns, snapshots_of, utc_bound
+from ttsartifact.terms import digest
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
 from ttsartifact.verifying.rules.shared import entries
@@ -32,6 +34,28 @@ def recomputed_mapping(evidence: Evidence) -> Answer:
         if mapping["method"] == "clock":
             faults += _by_clock(evidence, where, mapping)
     return faults if mapped else NotApplicable("no foreign log")
+
+
+@rule("TEL28")
+def carried_log(evidence: Evidence) -> Answer:
+    held = [each["name"] for _, each in entries(evidence, "/traces") if each["name"].startswith("log/")]
+    mapped = {each["name"]: each["mapping"]["log"] for _, each in entries(evidence, "/channels") if "mapping" in each}
+    faults = []
+    for name in held:
+        trace, stated = evidence.trace(name), mapped.get(name.removeprefix("log/"))
+        if trace is None:
+            continue
+        try:
+            data = b"".join(base64.b64decode(each, validate=True) for each in trace.columns["bytes"])
+        except ValueError as error:
+            faults.append(Mismatch(where=f"trace/{name}", found=str(error), message="the log is not base64"))
+            continue
+        found = {"digest": digest.of(data), "size": len(data)}
+        expected = None if stated is None else {key: stated[key] for key in found}
+        if found != expected:
+            message = "the log is not the one that the mapping is of"
+            faults.append(Mismatch(where=f"trace/{name}", found=found, expected=expected, message=message))
+    return faults if held else NotApplicable("no log travels in the artifact")
 
 
 def _by_clock(evidence: Evidence, where: str, mapping: dict[str, Any]) -> Iterator[Mismatch]:
