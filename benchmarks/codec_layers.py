@@ -40,23 +40,27 @@ def main() -> None:
         row(pcm, sound, best, 24, {"per_packet_ppm": ppm}, f"{ppm / 10_000:g} %")
     row(pcm, sound, best, 24, BURSTS, "bursts 10 %")
     row(pcm, sound, best, 24, BURSTS, "the same, repeated", conceal="repeat")
+    switched = {"kind": "bitrate_switch", "bitrates_bps": [6_000, 64_000]}
+    row(pcm, sound, best, 24, {"per_packet_ppm": 50_000}, "24, 6, 64 by turns", **switched)
 
 
-def row(pcm: bytes, sound: PcmFormat, best: np.ndarray, kbps: int, trigger: dict, said: str, **params: str) -> None:
+def row(pcm: bytes, sound: PcmFormat, best: np.ndarray, kbps: int, trigger: dict, said: str, **params: object) -> None:
     """Print one layer's figures."""
     made, found = sent(pcm, sound, kbps, trigger, **params)
-    lost = [event for event in found.rows if event["fired"]]
-    rate = len(lost) / len(found.rows)
-    gone = sum(event["bytes_lost"] for event in lost)
+    fired = [event for event in found.rows if event["fired"]]
+    rate = len(fired) / len(found.rows)
+    gone = sum(event["bytes_lost"] or 0 for event in fired)
     print(
         f"{kbps:7} {found.measured_bps / 1000:9.2f} | {said:>6} {rate:8.2%} {len(found.rows):8} {gone:10} "
         f"{distance(best, made):7.2f}"
     )
 
 
-def sent(pcm: bytes, sound: PcmFormat, kbps: int, trigger: dict, **params: str) -> tuple[np.ndarray, object]:
+def sent(
+    pcm: bytes, sound: PcmFormat, kbps: int, trigger: dict, kind: str = "packet_loss", **params: object
+) -> tuple[np.ndarray, object]:
     """Return the samples that arrived, and everything else of it."""
-    layer = {"id": "loss", "stage": "codec", "kind": "packet_loss", "trigger": trigger, "shape": {}, "enabled": True}
+    layer = {"id": "loss", "stage": "codec", "kind": kind, "trigger": trigger, "shape": {}, "enabled": True}
     found = perturb_packets(pcm, sound, layer | {"bitrate_bps": kbps * 1000, "params": params}, "4711")
     return np.frombuffer(found.pcm, "<i2").astype(float), found
 
