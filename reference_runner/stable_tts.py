@@ -11,6 +11,7 @@ from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, Any
 
 from reference_runner.errors import RequestError
+from reference_runner.model.config import DEFAULT_PRIOR
 from reference_runner.model.noise_schedule import DEFAULT_STEPS, DEFAULT_TEMPERATURE
 from reference_runner.refusals import as_refusals, require_packages
 from ttsartifact import (
@@ -100,7 +101,7 @@ PARAMETERS = (
     Parameter(
         name="prior",
         kind=int,
-        default=0,
+        default=DEFAULT_PRIOR,
         minimum=0,
         maximum=255,
         help="which prior sample; its voice too without --ref",

@@ -7,7 +7,7 @@ RUNNER_COMMIT = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
 TRAINING := $(VENV)/.training
 
-.PHONY: corpus lexicon train train-cpu evaluate ablation bench-engines
+.PHONY: corpus manners lexicon train train-cpu evaluate ablation bench-engines
 
 $(TRAINING): $(STAMP)
 	@$(INSTALL) "what training and its evaluation need" --editable . --editable "./reference_runner[training]"
@@ -19,24 +19,32 @@ corpus: $(RUNNER_BUILD)/corpus/index.json
 $(RUNNER_BUILD)/corpus/index.json: | $(TRAINING) every-tool
 	$(BIN)/python -m reference_runner.laboratory.corpus.builder --output $(RUNNER_BUILD)/corpus
 
+# Blocks of one delivery each, for the language model (five CPU minutes).
+manners: $(RUNNER_BUILD)/manners/index.json
+
+$(RUNNER_BUILD)/manners/index.json: | $(TRAINING) tools
+	$(BIN)/python -m reference_runner.laboratory.corpus.builder --plan manners --jobs 2 --output $(RUNNER_BUILD)/manners
+
 # Only when the word list changes; a new lexicon makes a new corpus.
 lexicon: $(TRAINING) every-tool
 	$(BIN)/python -m reference_runner.laboratory.lexicon_builder --word-list $(WORD_LIST)
 	$(BIN)/python -m reference_runner.laboratory.letter_to_sound_trainer
 
 # Two cores, a few hours; the stages of the recipe one after another.
-train-cpu: corpus
+train-cpu: corpus manners
 	$(RUNNER_TRAIN) vocoder --threads 2
 	$(RUNNER_TRAIN) acoustic --threads 2
 	$(RUNNER_TRAIN) refine --threads 2
+	$(RUNNER_TRAIN) prosody --threads 2 --corpus $(RUNNER_BUILD)/manners
 	$(RUNNER_TRAIN) vocoder-on-model --threads 2
 	$(RUNNER_TRAIN) assemble --code-commit $(RUNNER_COMMIT)
 
 # One GPU, each step under ten minutes; carry $(RUNNER_BUILD)/training between machines to go on.
-train: corpus
+train: corpus manners
 	$(RUNNER_TRAIN) vocoder --device cuda --limit-minutes 8
 	$(RUNNER_TRAIN) acoustic --device cuda --limit-minutes 8
 	$(RUNNER_TRAIN) refine --device cuda --limit-minutes 5
+	$(RUNNER_TRAIN) prosody --device cuda --limit-minutes 3 --corpus $(RUNNER_BUILD)/manners
 	$(RUNNER_TRAIN) vocoder-on-model --device cuda --limit-minutes 3
 	$(RUNNER_TRAIN) assemble --code-commit $(RUNNER_COMMIT)
 

@@ -35,6 +35,8 @@ class CorpusUtterance:
     phone_count: int
     frame_start: int
     frame_count: int
+    block: int | None = None
+    """Utterances of one block are of one speaker in one delivery; None in a corpus without blocks."""
 
 
 class CorpusReader:
@@ -61,6 +63,7 @@ class CorpusReader:
                     phone_count=item["phones"],
                     frame_start=frame_start,
                     frame_count=item["frames"],
+                    block=item.get("block"),
                 )
             )
             phone_start += item["phones"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from reference_runner.model.noise_schedule import DEFAULT_TEMPERATURE
+from reference_runner.model.prompt_tempo import prompt_tempo
 from reference_runner.model.prosody_language_model import ProsodyPrompt
 from reference_runner.numerics.native import NativeOps
 
@@ -42,6 +43,7 @@ class EvaluationVoice:
             styles = [model.timbre_encoder(self._ops, reference[None]) for reference in references]
             self._style = torch.stack(styles).mean(0)
             self._prompt = None if prior is None else self._make_prompt(prior)
+            self._tempo = 0.0 if prior is None or self._prompt is None else self._tempo_of(prior, self._prompt)
 
     def _text(self, sequence: PhoneSequence) -> torch.Tensor:
         ids = (sequence.phone_ids(), sequence.stress_ids(), sequence.break_ids())
@@ -51,6 +53,10 @@ class EvaluationVoice:
     def _make_prompt(self, prior: PriorSample) -> ProsodyPrompt:
         codes = torch.tensor([prior.codes.tolist()])
         return ProsodyPrompt(text=self._text(prior.phones), codes=codes)
+
+    def _tempo_of(self, prior: PriorSample, prompt: ProsodyPrompt) -> float:
+        durations = torch.tensor([prior.durations.tolist()])
+        return prompt_tempo(self._model, self._ops, prompt, prior.phones, durations, self._style)
 
     @torch.no_grad()
     def speak(
@@ -63,7 +69,7 @@ class EvaluationVoice:
         if codes is None:
             codes = model.prosody_language_model.decode(ops, text, self._prompt).codes
         margins = torch.zeros(codes.shape)
-        plan = model.plan(ops, text, codes, margins, self._style)
+        plan = model.plan(ops, text, codes, margins, self._style, tempo=self._tempo)
         frames = model.style_adaptive_encoder(ops, plan.content, plan.durations, self._style)
         noise = torch.randn(frames.mean.shape, generator=torch.Generator().manual_seed(seed)) / temperature
         mel = model.refine(ops, noise, frames, self._style, steps=steps)

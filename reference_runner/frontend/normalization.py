@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from reference_runner.errors import EmptyText, UnknownScript
-from reference_runner.frontend.numbers import LARGEST_NUMBER, cardinal, digits, ordinal, year
+from reference_runner.errors import EmptyText
+from reference_runner.frontend import abbreviations, addresses, folding, letters, moments, money, numbers, quantities
+from reference_runner.frontend.abbreviations import expand_abbreviations, split_sentences
+from reference_runner.frontend.folding import fold
+from reference_runner.frontend.letters import part_names, say_capitals, say_romans
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["SpokenSentence", "SpokenWord", "normalize", "split_sentences"]
+__all__ = ["WORDS", "SpokenSentence", "SpokenWord", "normalize", "read_out"]
 
 LONGEST_SENTENCE_WORDS = 40
 """A longer stretch without punctuation is cut here: nobody speaks that long in one breath."""
@@ -41,107 +39,71 @@ class SpokenSentence:
         return " ".join(word.text for word in self.words)
 
 
-_ABBREVIATIONS = {
-    "mr": "mister", "mrs": "missus", "ms": "miss", "dr": "doctor", "prof": "professor", "st": "saint",
-    "jr": "junior", "sr": "senior", "vs": "versus", "etc": "et cetera", "approx": "approximately", "dept": "department",
-    "e.g": "for example", "i.e": "that is", "no": "number", "vol": "volume", "fig": "figure", "inc": "incorporated",
-    "ltd": "limited", "co": "company", "capt": "captain", "gen": "general", "sgt": "sergeant", "jan": "january",
-    "feb": "february", "aug": "august", "sept": "september", "oct": "october", "nov": "november", "dec": "december",
-}  # fmt: skip
-"""Read so only with their full stop."""
-
-_UNITS = {
-    "km": "kilometers", "cm": "centimeters", "mm": "millimeters", "kg": "kilograms", "mg": "milligrams",
-    "hz": "hertz", "khz": "kilohertz", "mhz": "megahertz", "ghz": "gigahertz", "ms": "milliseconds", "s": "seconds",
-    "min": "minutes", "h": "hours", "w": "watts", "kw": "kilowatts", "v": "volts", "mb": "megabytes",
-    "gb": "gigabytes", "kb": "kilobytes", "db": "decibels", "ft": "feet", "lb": "pounds", "oz": "ounces", "m": "meters",
-    "g": "grams", "l": "liters",
-}  # fmt: skip
-"""Read so only after a number."""
-
-_SIGNS = {
-    "&": " and ", "@": " at ", "%": " percent ", "+": " plus ", "=": " equals ", "#": " number ", "°": " degrees ",
+_PRONOUNCED_SIGNS = {
+    "&": " and ", "@": " at ", "%": " percent ", "+": " plus ", "=": " equals ", "#": " number ", "\u00b0": " degrees ",
     "/": " slash ", "*": " star ", "~": " about ", "<": " less than ", ">": " greater than ", "_": " ",
+    "\u00d7": " times ", "\u00f7": " divided by ", "\u00b1": " plus or minus ", "\u2248": " about ",
+    "\u2264": " less than or equal to ", "\u2265": " greater than or equal to ", "\u2260": " not equal to ",
+    "\u221e": " infinity ", "\u2030": " per mille ", "\u221a": " square root of ", "\\": " backslash ", "^": " ",
+    "$": " dollars ", "\u20ac": " euros ", "\u00a3": " pounds ", "\u00a5": " yen ", "\u2211": " sum ",
 }  # fmt: skip
+_CONNECTED = {"and/or": "and or", "he/she": "he or she", "his/her": "his or her", "him/her": "him or her",
+              "yes/no": "yes or no", "s/he": "she or he"}  # fmt: skip
+"""Signs between words that are not said as signs."""
 
-_SPOKEN_A = "ay"
-"""The letter a; the lexicon has the other letters under themselves, and "a" is the article."""
+WORDS = frozenset(
+    word
+    for table in (_PRONOUNCED_SIGNS, _CONNECTED)
+    for said in table.values()
+    for word in said.split()
+) | frozenset().union(*(part.WORDS for part in (abbreviations, addresses, folding, letters, moments, money, numbers,
+                                                 quantities)))  # fmt: skip
+"""Every word that the reading of signs, numbers and abbreviations can utter."""
 
-_CURRENCY = {"$": ("dollar", "cent"), "£": ("pound", "penny"), "€": ("euro", "cent")}
-_PLURALS = {"penny": "pence"}
-
-_MONEY = re.compile(r"([$£€])(\d[\d,]*)(?:\.(\d\d))?(?!\d)")
-_TIME = re.compile(r"\b([01]?\d|2[0-3]):([0-5]\d)\b(?:\s*([ap])\.?m\b\.?)?", re.IGNORECASE)
-_HALF_DAY = re.compile(r"(?<=\d)( ?[ap])\.m\.(?=\s+[a-z])")
-_ORDINAL = re.compile(r"\b(\d+)(?:st|nd|rd|th)\b", re.IGNORECASE)
-_GROUPED = re.compile(r"\b\d{1,3}(?:,\d{3})+\b")
-_GROUPED_MEASURE = re.compile(
-    r"\b(\d{1,3}(?:,\d{3})+)\s?(" + "|".join(sorted(_UNITS, key=len, reverse=True)) + r")\b", re.IGNORECASE
-)
-_MEASURE = re.compile(r"(\d)\s?(" + "|".join(sorted(_UNITS, key=len, reverse=True)) + r")\b", re.IGNORECASE)
-_DECIMAL = re.compile(r"(?<![\d.])-?\d+\.\d+\b")
-_INTEGER = re.compile(r"(?<![\w.])-?\d+|\d+")
-_DOTTED = re.compile(r"\b(?:e\.g|i\.e)\.", re.IGNORECASE)
-_SHORT = re.compile(r"\b([A-Za-z]+)\.(?=\s*\S)")
-_CAPITALS = re.compile(r"\b[A-Z]{2,6}\b")
+_CONNECTIONS = re.compile("|".join(f"(?<!\\w){re.escape(written)}(?!\\w)" for written in _CONNECTED), re.IGNORECASE)
+_AND = re.compile(r"\s?'n'\s?", re.IGNORECASE)
+_DASHED = re.compile(r"\s+(?:-|\u2013|--+)\s+(?=\D)|(?<=\D)\s+(?:\u2013|--+)\s+|(?<=[a-z])\u2013(?=[a-z])")
 _TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)*|[.,;:!?]|--")
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+|\n\s*\n")
-_PLAIN = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": ", ", "…": ".", "\u00a0": " "})  # noqa: RUF001
 _PAUSES = {",": "comma", ";": "comma", ":": "comma", "--": "comma", ".": "statement", "!": "statement", "?": "question"}
 _STRENGTH = {None: 0, "comma": 1, "statement": 2, "question": 3}
 
 
-def split_sentences(text: str) -> list[str]:
-    """Cut text after full stops, question and exclamation marks, but not after an abbreviation."""
-    protected = _SHORT.sub(lambda found: _expand_short(found, keep=found.group(0)), text)
-    protected = _HALF_DAY.sub(lambda found: f"{found.group(1)}m", protected)
-    protected = _DOTTED.sub(lambda found: _ABBREVIATIONS[found.group(0)[:-1].lower()], protected)
-    return [part.strip() for part in _SENTENCE_END.split(protected) if part and part.strip()]
-
-
 def normalize(text: str) -> list[SpokenSentence]:
-    """Return the sentences of a text as spoken words; nothing to say, or letters we cannot say, is an error."""
-    plain = unicodedata.normalize("NFKC", text.translate(_PLAIN))
-    without_accents = "".join(
-        character for character in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(character)
-    )
-    for place, character in enumerate(without_accents):
-        if character.isalpha() and not character.isascii():
-            name = unicodedata.name(character, "a letter without a name")
-            message = f"cannot speak {character!r} ({name}): this voice reads Latin letters only"
-            raise UnknownScript(message, where=f"character {place} of the text")
-    sentences = [_speak(part) for part in split_sentences(without_accents)]
-    spoken = [piece for sentence in sentences for piece in _breathe(sentence)]
+    """Return the sentences of a text as spoken words; nothing to say, or letters we cannot say, is an error.
+
+    >>> [sentence.text for sentence in normalize("Dr. Smith paid $3.5 million in the 1990s.")]
+    ['doctor smith paid three point five million dollars in the nineteen nineties']
+    """
+    words = [_words(part) for part in split_sentences(read_out(fold(text)))]
+    spoken = [piece for sentence in words for piece in _breathe(sentence)]
     if not spoken:
         raise EmptyText("the text has no word to speak")
     return spoken
 
 
-def _expand_short(found: re.Match[str], keep: str) -> str:
-    return _ABBREVIATIONS.get(found.group(1).lower(), keep) if found.group(1).lower() != "no" else keep
-
-
-def _speak(sentence: str) -> list[SpokenWord]:
-    text = _CAPITALS.sub(_spell_acronym, sentence)
-    replacements: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
-        (_MONEY, _say_money),
-        (_TIME, _say_time),
-        (
-            _GROUPED_MEASURE,
-            lambda found: f"{_number(int(found.group(1).replace(',', '')))} {_UNITS[found.group(2).lower()]} ",
-        ),
-        (_GROUPED, lambda found: f" {_number(int(found.group(0).replace(',', '')))} "),
-        (_MEASURE, lambda found: f"{found.group(1)} {_UNITS[found.group(2).lower()]} "),
-        (_ORDINAL, lambda found: f" {ordinal(int(found.group(1)))} "),
-        (_DECIMAL, _say_decimal),
-        (_INTEGER, _say_integer),
-    )
-    for pattern, replacement in replacements:
-        text = pattern.sub(replacement, text)
-    for sign, spelled in _SIGNS.items():
+def read_out(text: str) -> str:
+    """Return a text of plain characters in words and punctuation: what is longest and clearest is read first."""
+    text = _AND.sub(" and ", text)
+    text = _CONNECTIONS.sub(lambda found: _CONNECTED[found.group(0).lower()], text)
+    for pattern, say in addresses.FORMS:
+        text = pattern.sub(say, text)
+    text = say_romans(expand_abbreviations(text))
+    for pattern, say in (*moments.FORMS, *addresses.LATE_FORMS, *money.FORMS):
+        text = pattern.sub(say, text)
+    *measured, plain = quantities.FORMS
+    for pattern, say in measured:
+        text = pattern.sub(say, text)
+    text = _DASHED.sub(", ", say_capitals(part_names(text)))
+    pattern, say = plain
+    text = pattern.sub(say, text)
+    for sign, spelled in _PRONOUNCED_SIGNS.items():
         text = text.replace(sign, spelled)
+    return text
+
+
+def _words(sentence: str) -> list[SpokenWord]:
     words: list[SpokenWord] = []
-    for token in _TOKEN.findall(text.lower()):
+    for token in _TOKEN.findall(sentence.lower()):
         pause = _PAUSES.get(token)
         if pause is None:
             words.append(SpokenWord(text=token))
@@ -160,59 +122,3 @@ def _breathe(words: list[SpokenWord]) -> list[SpokenSentence]:
         inner = [SpokenWord(text=word.text, pause="comma" if word.pause else None) for word in piece[:-1]]
         sentences.append(SpokenSentence(words=(*inner, SpokenWord(text=last.text, pause=pause))))
     return sentences
-
-
-def _spell_acronym(found: re.Match[str]) -> str:
-    word = found.group(0)
-    if any(letter in "AEIOUY" for letter in word) and len(word) > 3:
-        return word.lower()
-    return " ".join(_letter(letter) for letter in word)
-
-
-def _letter(letter: str) -> str:
-    return _SPOKEN_A if letter in "aA" else letter.lower()
-
-
-def _say_money(found: re.Match[str]) -> str:
-    whole_name, part_name = _CURRENCY[found.group(1)]
-    whole = int(found.group(2).replace(",", ""))
-    words = f"{_number(whole)} {_counted(whole_name, whole)}"
-    if found.group(3) and int(found.group(3)):
-        part = int(found.group(3))
-        words += f" and {cardinal(part)} {_counted(part_name, part)}"
-    return f" {words} "
-
-
-def _counted(noun: str, count: int) -> str:
-    return noun if count == 1 else _PLURALS.get(noun, noun + "s")
-
-
-def _say_time(found: re.Match[str]) -> str:
-    hour, minute, half = int(found.group(1)), int(found.group(2)), found.group(3)
-    minutes = "" if minute == 0 else (f"oh {cardinal(minute)}" if minute < 10 else cardinal(minute))
-    words = [cardinal(hour), minutes or ("" if half else "o'clock")]
-    if half:
-        words += [_letter(half), "m"]
-    return " " + " ".join(word for word in words if word) + " "
-
-
-def _say_decimal(found: re.Match[str]) -> str:
-    whole, fraction = found.group(0).lstrip("-").split(".")
-    sign = "minus " if found.group(0).startswith("-") else ""
-    return f" {sign}{_number(int(whole))} point {digits(fraction)} "
-
-
-def _say_integer(found: re.Match[str]) -> str:
-    text = found.group(0)
-    sign = "minus " if text.startswith("-") else ""
-    text = text.lstrip("-")
-    number = int(text)
-    if len(text) > 1 and text.startswith("0"):
-        return f" {sign}{digits(text)} "
-    if len(text) == 4 and 1100 <= number < 2100:
-        return f" {sign}{year(number)} "
-    return f" {sign}{_number(number)} "
-
-
-def _number(number: int) -> str:
-    return cardinal(number) if number <= LARGEST_NUMBER else digits(str(number))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["FRONT_END_NAME", "FRONT_END_VERSION", "ReadSentence", "ReadText", "TextFrontEnd"]
 
 FRONT_END_NAME = "ttsartifact-frontend"
-FRONT_END_VERSION = "1"
+FRONT_END_VERSION = "2"
 
 _WEAK_FORMS: dict[str, Pronunciation] = {
     "a": (("ax", 0),),

@@ -20,7 +20,7 @@ from rich.progress import track
 from reference_runner import frontend
 from reference_runner.commands import stopping_in_a_sentence
 from reference_runner.frontend.letter_to_sound import RULES_FILE, LetterRules, contexts, format_rules
-from reference_runner.frontend.lexicon import read_lexicon
+from reference_runner.frontend.lexicon import read_base
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -133,7 +133,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path(frontend.__file__).parent / RULES_FILE)
     arguments = parser.parse_args()
-    entries = {word: phones for word, phones in read_lexicon().entries.items() if word.isalpha() and len(word) > 1}
+    entries = {word: phones for word, phones in read_base().entries.items() if word.isalpha() and len(word) > 1}
     held_out = dict(list(entries.items())[::20])
     seen = {word: phones for word, phones in entries.items() if word not in held_out}
     trial = LetterRules(rules=learn_rules(seen), sha256="")

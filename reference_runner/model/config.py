@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields
 
-__all__ = ["MODEL_FAMILY", "ConfigError", "StableTtsConfig"]
+__all__ = ["DEFAULT_PRIOR", "MODEL_FAMILY", "ConfigError", "StableTtsConfig"]
 
 MODEL_FAMILY = "stable-tts-2412.20155"
 """The paper's idea, implemented independently; not to be mistaken for the flow-matching model of the same name."""
+
+
+DEFAULT_PRIOR = 1
+"""The built-in voice: of the plain speakers the one that is understood best and sounds best; see EVALUATION.md."""
 
 
 class ConfigError(Exception):

@@ -68,14 +68,18 @@ class Parts:
         return ops.add(text, self.prosody_quantizer.embed(ops, codes))
 
     def plan(
-        self, ops: Ops, text: Activation, codes: Integers, code_margins: Activation, style: Activation
+        self,
+        ops: Ops,
+        text: Activation,
+        codes: Integers,
+        code_margins: Activation,
+        style: Activation,
+        *,
+        tempo: float = 0.0,
     ) -> PlannedSpeech:
-        """Decide the durations of text vectors (1, P, C) spoken with codes (1, P) in a style (1, S)."""
+        """Decide the durations of text vectors (1, P, C) spoken with codes (1, P) in a style (1, S) at a tempo."""
         content = self.content(ops, text, codes)
-        length = text.shape[1]
-        mask = ops.mask_from_lengths(ops.integers([length]), length)
-        log_frames = self.duration_predictor(ops, content, style)
-        durations, duration_margins = ops.durations_with_margin(log_frames, mask)
+        durations, duration_margins = self.durations(ops, content, style, tempo=tempo)
         return PlannedSpeech(
             content=content,
             codes=codes,
@@ -83,6 +87,20 @@ class Parts:
             durations=durations,
             duration_margins=duration_margins,
         )
+
+    def durations(
+        self, ops: Ops, content: Activation, style: Activation, *, tempo: float = 0.0
+    ) -> tuple[Integers, Activation]:
+        """Text plus prosody (1, P, C) and style (1, S) to frames (1, P) and how clear each was (1, P).
+
+        `tempo` is the natural logarithm of a factor of all durations; see `prompt_tempo`.
+        """
+        length = content.shape[1]
+        mask = ops.mask_from_lengths(ops.integers([length]), length)
+        log_frames = self.duration_predictor(ops, content, style)
+        if tempo:
+            log_frames = ops.affine(log_frames, 1.0, tempo)
+        return ops.durations_with_margin(log_frames, mask)
 
     def estimate_residual(
         self,

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from reference_runner.errors import RequestError, TextTooLong
+from reference_runner.model.config import DEFAULT_PRIOR
 from reference_runner.model.noise_schedule import DEFAULT_STEPS, DEFAULT_TEMPERATURE
 from reference_runner.numerics.noise import SEED_LIMIT
 
@@ -64,7 +65,7 @@ class Prompt:
     """The prosody prompt."""
 
     kind: PromptKind = PromptKind.PRIOR
-    prior: int = 0
+    prior: int = DEFAULT_PRIOR
     """Which prior sample, for PRIOR; it also lends its voice where no reference is given."""
     clip: Reference | None = None
 

@@ -140,7 +140,7 @@ class Run:
         text = self.transcriber.text(phones)
         decoded = model.prosody_language_model.decode(ops, text, item.voice.prompt)
         codes = self._decision(item, Station.CODES, decoded.codes, last, model.config.prosody_codes - 1)
-        plan = model.plan(ops, text, codes, decoded.margins, item.voice.style)
+        plan = model.plan(ops, text, codes, decoded.margins, item.voice.style, tempo=item.voice.tempo)
         durations = self._decision(item, Station.DURATION, plan.durations, last, DURATION_MAXIMUM)
         if not host(durations).any():
             raise ValueError(f"the hook at {Station.DURATION} left no frame of a sentence of {len(phones)} phones")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reference_runner.errors import RequestError
+from reference_runner.model.prompt_tempo import prompt_tempo
 from reference_runner.model.prosody_language_model import ProsodyPrompt
 from reference_runner.synthesis.references import HeardReference, hear
 from reference_runner.synthesis.request import PromptKind, SynthesisRequest
@@ -30,6 +31,8 @@ class Voice:
     style: Activation
     """(1, S)."""
     prompt: ProsodyPrompt | None
+    tempo: float
+    """Logarithm of what the prompt's tempo makes of all durations; 0 without a prompt."""
     name: str
     prompt_record: Mapping[str, object]
     references: tuple[HeardReference, ...]
@@ -42,8 +45,8 @@ def find_voice(checkpoint: Checkpoint, transcriber: Transcriber, request: Synthe
     """
     heard = tuple(hear(reference) for reference in request.references)
     name, style = _timbre(checkpoint, transcriber, request, heard)
-    record, prompt = _manner(checkpoint, transcriber, request, heard)
-    return Voice(style=style, prompt=prompt, name=name, prompt_record=record, references=heard)
+    record, prompt, tempo = _manner(checkpoint, transcriber, request, heard, style)
+    return Voice(style=style, prompt=prompt, tempo=tempo, name=name, prompt_record=record, references=heard)
 
 
 def _timbre(
@@ -61,20 +64,31 @@ def _timbre(
 
 
 def _manner(
-    checkpoint: Checkpoint, transcriber: Transcriber, request: SynthesisRequest, heard: tuple[HeardReference, ...]
-) -> tuple[dict[str, object], ProsodyPrompt | None]:
-    """Return what the run says of its prompt, and the prompt."""
+    checkpoint: Checkpoint,
+    transcriber: Transcriber,
+    request: SynthesisRequest,
+    heard: tuple[HeardReference, ...],
+    style: Activation,
+) -> tuple[dict[str, object], ProsodyPrompt | None, float]:
+    """Return what the run says of its prompt, the prompt, and its tempo in a style."""
     record: dict[str, object] = {"kind": str(request.prompt.kind)}
     if request.prompt.kind is PromptKind.NONE:
-        return record, None
+        return record, None, 0.0
     if request.prompt.kind is PromptKind.PRIOR:
         prior = _prior(checkpoint, request)
         record |= {"prior": request.prompt.prior, "name": prior.name, "digest": f"sha256:{prior.digest}"}
-        codes = transcriber.ops.integers(np.asarray(prior.codes)[None])
-        return record, ProsodyPrompt(text=transcriber.text(prior.phones), codes=codes)
-    clip = _prompt_clip(request, heard)
-    transcribed = transcriber.transcribe(clip)
-    return record | clip.record(), ProsodyPrompt(text=transcribed.text, codes=transcribed.codes)
+        codes, durations = (
+            transcriber.ops.integers(np.asarray(values)[None]) for values in (prior.codes, prior.durations)
+        )
+        prompt, phones = ProsodyPrompt(text=transcriber.text(prior.phones), codes=codes), prior.phones
+    else:
+        clip = _prompt_clip(request, heard)
+        transcribed = transcriber.transcribe(clip)
+        record |= clip.record()
+        prompt, phones = ProsodyPrompt(text=transcribed.text, codes=transcribed.codes), transcribed.phones
+        durations = transcribed.durations
+    tempo = prompt_tempo(transcriber.model, transcriber.ops, prompt, phones, durations, style)
+    return record, prompt, tempo
 
 
 def _prior(checkpoint: Checkpoint, request: SynthesisRequest) -> PriorSample:

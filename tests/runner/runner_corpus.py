@@ -21,8 +21,8 @@ SMALL_CONFIG = StableTtsConfig(
 )  # fmt: skip
 
 
-def write_small_corpus(folder: Path, *, utterances: int = 24) -> None:
-    """Write noise bursts with the arrays and the index of a real corpus."""
+def write_small_corpus(folder: Path, *, utterances: int = 24, block_size: int | None = None) -> None:
+    """Write noise bursts with the arrays and the index of a real corpus, of manners where blocks have a size."""
     draws = np.random.Generator(np.random.Philox(key=7))
     arrays: dict[str, list[np.ndarray]] = {}
     items = []
@@ -40,6 +40,8 @@ def write_small_corpus(folder: Path, *, utterances: int = 24) -> None:
         arrays.setdefault("prosody", []).append(prosody(waveform).astype(np.float32))
         speaker = ("slt-100", "rms-100", "awb-100")[number % 3]
         items.append({"split": "train", "speaker": speaker, "text": f"burst {number}.", "phones": 10, "frames": frames})
+        if block_size:
+            items[-1] |= {"split": "manner", "block": number // block_size}
     folder.mkdir(parents=True, exist_ok=True)
     for name, parts in arrays.items():
         np.save(folder / f"{name}.npy", np.concatenate(parts))

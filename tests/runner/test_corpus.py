@@ -22,6 +22,7 @@ from reference_runner.laboratory.corpus.builder import (
 )  # fmt: skip
 from reference_runner.laboratory.corpus.flite import SpokenSegment
 from reference_runner.laboratory.corpus.grammar import SentenceGrammar
+from reference_runner.laboratory.corpus.manners import MannersPlan, PlannedUtterance, plan_manners
 from reference_runner.laboratory.corpus.splitmix import SplitMix64
 from reference_runner.laboratory.corpus.virtual_speakers import TARGET_SPEAKERS, TRAINING_SPEAKERS, resample
 from reference_runner.laboratory.corpus.vocabulary import gerund, past, plural, read_vocabulary
@@ -77,6 +78,21 @@ def test_the_plan_is_the_one_that_was_locked():
         line = f"{one.split}|{one.speaker.name}|{one.text}|{delivery.f0_deviation_factor}|{delivery.stretch_factor}\n"
         digest.update(line.encode())
     assert digest.hexdigest() == "9088c6085d466c12eaea378fabeb085e066006a23bc9411956ab4d9e90a93db8"
+
+
+def test_a_block_is_one_speaker_in_one_delivery():
+    """Seven sentences each; between blocks tempo and width of the contour differ by factors."""
+    planned = list(plan_manners(MannersPlan(blocks_a_speaker=3)))
+    blocks: dict[int | None, list[PlannedUtterance]] = {}
+    for one in planned:
+        blocks.setdefault(one.block, []).append(one)
+    assert len(blocks) == 72
+    assert {len(block) for block in blocks.values()} == {7}
+    assert all(len({(one.speaker, one.delivery, one.split) for one in block}) == 1 for block in blocks.values())
+    for name, least in (("stretch_factor", 1.8), ("contour_factor", 3.5)):
+        drawn = [getattr(block[0].delivery, name) for block in blocks.values()]
+        assert max(drawn) / min(drawn) > least
+    assert [block[0].split for block in blocks.values()][:3] == ["manner", "manner", "test_manner"]
 
 
 def test_alignment_gives_every_phone_a_frame():

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from reference_runner.errors import EmptyText, UnknownScript
+from reference_runner.frontend.folding import fold
 from reference_runner.frontend.letter_to_sound import read_letter_rules
-from reference_runner.frontend.lexicon import LEXICON_FILE, format_lexicon, parse_lexicon, read_lexicon
-from reference_runner.frontend.normalization import LONGEST_SENTENCE_WORDS, normalize
+from reference_runner.frontend.lexicon import (
+    ADDITIONS_FILE,
+    LEXICON_FILE,
+    format_lexicon,
+    parse_lexicon,
+    read_base,
+    read_lexicon,
+)
+from reference_runner.frontend.normalization import LONGEST_SENTENCE_WORDS, WORDS, normalize
 from reference_runner.frontend.numbers import cardinal, ordinal, year
 from reference_runner.frontend.phones import PAUSE, PHONES
 from reference_runner.frontend.text_frontend import TextFrontEnd
@@ -47,6 +56,37 @@ def spoken(text: str) -> str:
 def test_written_text_is_read_out(written, said):
     """Numbers, money, times, abbreviations and signs become words."""
     assert spoken(written) == said
+
+
+def test_a_table_of_written_forms():
+    """Decades, sums of money, fractions, units, dates, addresses, capitals and their like, each as it is said."""
+    table = Path(__file__).with_name("written_forms.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    expected = dict(line.split("\t") for line in table)
+    assert len(expected) == len(table) > 500
+    assert {written: spoken(written) for written in expected} == expected
+
+
+def test_the_front_end_knows_every_word_that_it_utters():
+    """Of its tables, whatever the text is; and a word that no text wrote is never one that must be guessed."""
+    lexicon = read_lexicon()
+    assert sorted(word for word in WORDS if lexicon.get(word) is None) == []
+    table = Path(__file__).with_name("written_forms.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    uttered = {
+        word
+        for line in table
+        for word in line.split("\t")[1].split()
+        if word != "/" and word.removesuffix("'s") not in fold(line.split("\t")[0]).lower()
+    }
+    assert sorted(word for word in uttered if lexicon.get(word.removesuffix("'s")) is None) == []
+
+
+def test_additions_correct_the_word_list_and_leave_it_to_the_corpus():
+    """Names and terms of our time are known; the corpus draws from the first file alone."""
+    known = read_lexicon()
+    for name in ("portland", "cambridge", "jonathan", "tokyo", "google", "piper", "mister", "euros", "cetera"):
+        assert name not in read_base().entries
+        assert known.get(name) is not None, name
+    assert known.get("vocoder") != read_base().get("vocoder")
 
 
 def test_numbers_at_their_edges():
@@ -95,8 +135,10 @@ def test_an_unknown_script_is_named():
 def test_the_lexicon_is_identified_by_its_file():
     """The hash that a run reports is the hash of the shipped bytes, and every phone is one of ours."""
     lexicon = read_lexicon()
-    content = files("reference_runner.frontend").joinpath(LEXICON_FILE).read_bytes()
-    assert lexicon.sha256 == hashlib.sha256(content).hexdigest()
+    folder = files("reference_runner.frontend")
+    content = [folder.joinpath(name).read_bytes() for name in (LEXICON_FILE, ADDITIONS_FILE)]
+    assert lexicon.sha256 == hashlib.sha256(b"".join(content)).hexdigest()
+    assert read_base().sha256 == hashlib.sha256(content[0]).hexdigest()
     assert {phone for entry in lexicon.entries.values() for phone, _ in entry} <= set(PHONES)
     assert parse_lexicon(format_lexicon({"ab": (("ae", 1), ("b", 0))}).decode().splitlines()) == {
         "ab": (("ae", 1), ("b", 0))

@@ -91,9 +91,9 @@ def test_everything_that_decided_it_is_pinned(made, small_checkpoint):
     assert isinstance(numerics["saturated"], int)
     assert descriptor.at("/generation/determinism/class") == "bitwise"
     assert descriptor.at("/input/phonemes/oov") == ["zorblax"]
-    assert descriptor.at("/generation/params/prior") == 0
+    assert descriptor.at("/generation/params/prior") == 1
     extension = descriptor.at("/ext")["urn:ttsartifact:stable-tts"]
-    assert extension["prompt"]["name"] == "nobody-0"
+    assert extension["prompt"]["name"] == "nobody-1"
     assert [each["station"] for each in extension["stations"]] == [
         *("text", "phoneme", "codes", "duration", "mel", "vocoder", "pcm")
     ]

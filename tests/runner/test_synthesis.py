@@ -167,9 +167,9 @@ def test_a_condition_that_concerns_the_mel_moves_only_what_follows(synthesizer, 
 
 def test_another_prior_is_another_manner_and_voice(synthesizer, spoken):
     """The prompt is a condition with a digest."""
-    _, other = speak(synthesizer, prompt=Prompt(prior=1))
+    _, other = speak(synthesizer, prompt=Prompt(prior=0))
     assert other.prompt["digest"] != spoken[1].prompt["digest"]
-    assert other.voice == "prior nobody-1"
+    assert other.voice == "prior nobody-0"
     assert other.stage_hashes["phones"] == spoken[1].stage_hashes["phones"]
     assert other.stage_hashes["pcm"] != spoken[1].stage_hashes["pcm"]
 

@@ -15,6 +15,7 @@ from reference_runner.laboratory.training.assembling import choose_priors, exerc
 from reference_runner.laboratory.training.balancing import balance
 from reference_runner.laboratory.training.batches import UtteranceBatches, pad_batch
 from reference_runner.laboratory.training.curves import draw_curves
+from reference_runner.laboratory.training.prosody_stage import BlockBatches, train_prosody
 from reference_runner.laboratory.training.refine_stage import encode_truth, train_refinement
 from reference_runner.laboratory.training.stage_loop import StageSettings
 from reference_runner.laboratory.training.vocoder_stage import WaveformCrops, model_mels, train_vocoder
@@ -86,6 +87,28 @@ def test_a_resumed_stage_ends_like_an_unbroken_one(corpus, tmp_path):
     train_acoustic(again, batches, settings, tmp_path / "two")
     for name, value in unbroken.state_dict().items():
         assert torch.equal(value, again.state_dict()[name]), name
+
+
+def test_the_language_model_alone_learns_from_blocks(tmp_path):
+    """Every prompt is of the same block and never the item itself; nothing but the language model moves."""
+    write_small_corpus(tmp_path / "manners", utterances=12, block_size=4)
+    corpus, model = CorpusReader(tmp_path / "manners", SMALL_CONFIG), small_model()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    batches = BlockBatches(model, corpus, split="manner", blocks_a_batch=2, seed=1)
+    stream = batches.starting_at(0)
+    for _ in range(3):
+        prompts = next(stream).prompts
+        assert all(item != prompt and item // 4 == prompt // 4 for item, prompt in enumerate(prompts))
+        assert sorted(prompts) == list(range(8))
+    train_prosody(model, batches, StageSettings(name="prosody", steps=2, learning_rate=1e-3), tmp_path)
+    moved = {name.split(".")[0] for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved == {"prosody_language_model"}
+
+
+def test_a_corpus_without_blocks_teaches_no_manner(corpus):
+    """The mistake is named."""
+    with pytest.raises(ValueError, match="belongs to no block; expected the corpus of manners"):
+        BlockBatches(small_model(), corpus, split="train", blocks_a_batch=2, seed=1)
 
 
 def test_balancing_changes_the_numbers_and_not_the_speech(corpus):

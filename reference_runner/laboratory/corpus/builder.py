@@ -1,6 +1,7 @@
 """Builds the corpus: sentences, speech, alignments and features, with a manifest whose root hash is committed.
 
     python -m reference_runner.laboratory.corpus.builder --output .build/corpus
+    python -m reference_runner.laboratory.corpus.builder --plan manners --output .build/manners
 
 Every array is one `.npy` file with the items end to end; `index.json` says where each item lies.
 """
@@ -10,7 +11,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,28 +22,28 @@ import numpy as np
 from rich.progress import track
 
 from reference_runner.commands import stopping_in_a_sentence
-from reference_runner.frontend.lexicon import read_lexicon
+from reference_runner.frontend.lexicon import read_base
 from reference_runner.frontend.phones import PAUSE, Phone, PhoneSequence, is_vowel
 from reference_runner.laboratory.corpus.flite import FliteLibrary
 from reference_runner.laboratory.corpus.grammar import SentenceGrammar
+from reference_runner.laboratory.corpus.manners import MannersPlan, PlannedUtterance, plan_manners
 from reference_runner.laboratory.corpus.splitmix import SplitMix64
 from reference_runner.laboratory.corpus.virtual_speakers import TARGET_SPEAKERS, TRAINING_SPEAKERS, Delivery, speak
 from reference_runner.laboratory.corpus.vocabulary import read_vocabulary
 from reference_runner.model.features import FEATURE_SETTINGS, frame_count, log_mel, pad_to_frames, prosody
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from reference_runner.laboratory.corpus.flite import SpokenSegment
-    from reference_runner.laboratory.corpus.virtual_speakers import VirtualSpeaker
 
 __all__ = [
-    "LOCK_FILE", "CorpusItem", "CorpusPlan", "PlannedUtterance", "align", "main", "phones_of", "plan_corpus",
+    "LOCK_FILES", "CorpusItem", "CorpusPlan", "PlannedUtterance", "align", "main", "phones_of", "plan_corpus",
 ]  # fmt: skip
 
-LOCK_FILE = "corpus_lock.txt"
+LOCK_FILES = {"corpus": "corpus_lock.txt", "manners": "manners_lock.txt"}
 LOUDNESS_RMS = 0.1
 """Every utterance is scaled to this root mean square, full scale being 1."""
 
@@ -56,17 +59,6 @@ class CorpusPlan:
     coverage_share: float = 0.3
     held_out_grammar_sentences: int = 200
     target_sentences: int = 24
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PlannedUtterance:
-    """One sentence for one speaker."""
-
-    split: str
-    """train, test_grammar, test_harvard or target."""
-    speaker: VirtualSpeaker
-    text: str
-    delivery: Delivery
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +79,7 @@ class CorpusItem:
         """Return what the manifest says of this item, one canonical line of JSON."""
         planned = self.planned
         record = {
-            "delivery": asdict(planned.delivery),
+            "delivery": {name: value for name, value in asdict(planned.delivery).items() if value is not None},
             "durations": self.durations.tolist(),
             "flite_pcm_sha256": self.flite_sha256,
             "pcm_sha256": hashlib.sha256(self.samples.tobytes()).hexdigest(),
@@ -102,7 +94,7 @@ class CorpusItem:
 def plan_corpus(plan: CorpusPlan) -> Iterator[PlannedUtterance]:
     """Yield the utterances in the order of the manifest; no sentence of the tests is in the training part."""
     vocabulary = read_vocabulary()
-    lexicon_words = sorted(word for word in read_lexicon().entries if word.isalpha() and len(word) > 1)
+    lexicon_words = sorted(word for word in read_base().entries if word.isalpha() and len(word) > 1)
     held_out = SentenceGrammar(vocabulary, SplitMix64(plan.seed))
     test_sentences: list[str] = []
     while len(test_sentences) < plan.held_out_grammar_sentences:
@@ -195,6 +187,30 @@ def build_item(flite: FliteLibrary, planned: PlannedUtterance) -> CorpusItem:
     )
 
 
+def build_items(planned: Sequence[PlannedUtterance], jobs: int) -> Iterator[CorpusItem]:
+    """Yield the items in the order of the plan, spoken by so many processes.
+
+    More than one is for utterances whose contour is scaled: their excitation is seeded. The others' follows from the
+    utterances before them.
+    """
+    if jobs == 1:
+        flite = FliteLibrary()
+        yield from (build_item(flite, one) for one in planned)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(_build_alone, planned, chunksize=7)
+
+
+def _build_alone(planned: PlannedUtterance) -> CorpusItem:
+    return build_item(_own_flite(), planned)
+
+
+@cache
+def _own_flite() -> FliteLibrary:
+    """Return this process's flite."""
+    return FliteLibrary()
+
+
 def compare_with_lock(lines: Sequence[str], lock: str) -> str:
     """Return "" when the manifest is the locked one, else a sentence naming the first item that differs."""
     expected = lock.split()
@@ -219,7 +235,7 @@ def root_hash(lines: Sequence[str]) -> str:
     return hashlib.sha256("".join(line + "\n" for line in lines).encode("utf-8")).hexdigest()
 
 
-def write_corpus(items: Iterator[CorpusItem], output: Path) -> list[str]:
+def write_corpus(items: Iterable[CorpusItem], output: Path) -> list[str]:
     """Write arrays, index and manifest; return the manifest's lines."""
     output.mkdir(parents=True, exist_ok=True)
     lines: list[str] = []
@@ -236,6 +252,7 @@ def write_corpus(items: Iterator[CorpusItem], output: Path) -> list[str]:
                 "text": item.planned.text,
                 "phones": len(item.phones),
                 "frames": len(item.log_mel),
+                "block": item.planned.block,
             }
         )
         arrays["phones"].append(np.array(item.phones.phone_ids(), dtype=np.uint8))
@@ -259,14 +276,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path(".build/corpus"))
     parser.add_argument("--write-lock", action="store_true", help="accept this corpus as the expected one")
+    parser.add_argument("--plan", choices=tuple(LOCK_FILES), default="corpus")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that speak the manners; the corpus needs one")
     parser.add_argument("--sentences-a-speaker", type=int, default=CorpusPlan().sentences_a_speaker)
     arguments = parser.parse_args()
-    plan = CorpusPlan(sentences_a_speaker=arguments.sentences_a_speaker)
-    flite = FliteLibrary()
-    planned = list(plan_corpus(plan))
-    items = (build_item(flite, one) for one in track(planned, description="speaking"))
-    lines = write_corpus(items, arguments.output)
-    lock_path = Path(__file__).resolve().parent / LOCK_FILE
+    corpus = CorpusPlan(sentences_a_speaker=arguments.sentences_a_speaker)
+    planned = list(plan_corpus(corpus) if arguments.plan == "corpus" else plan_manners(MannersPlan()))
+    items = build_items(planned, 1 if arguments.plan == "corpus" else arguments.jobs)
+    lines = write_corpus(track(items, description="speaking", total=len(planned)), arguments.output)
+    lock_path = Path(__file__).resolve().parent / LOCK_FILES[arguments.plan]
     if arguments.write_lock:
         words = [root_hash(lines), *(short_hash(line) for line in lines)]
         lock_path.write_text("\n".join(words) + "\n", encoding="ascii")

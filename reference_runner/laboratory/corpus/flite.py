@@ -60,6 +60,16 @@ class SpokenUtterance:
     segments: tuple[SpokenSegment, ...]
 
 
+class _Track(ctypes.Structure):
+    _fields_ = (
+        ("type", ctypes.c_char_p),
+        ("num_frames", ctypes.c_int),
+        ("num_channels", ctypes.c_int),
+        ("times", ctypes.POINTER(ctypes.c_float)),
+        ("frames", ctypes.POINTER(ctypes.POINTER(ctypes.c_float))),
+    )
+
+
 _SIGNATURES = (
     ("flite_synth_text", ctypes.c_void_p, (ctypes.c_char_p, ctypes.c_void_p)),
     ("utt_relation", ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_char_p)),
@@ -71,9 +81,23 @@ _SIGNATURES = (
     ("delete_utterance", None, (ctypes.c_void_p,)),
     ("utt_wave", ctypes.POINTER(_Wave), (ctypes.c_void_p,)),
     ("feat_set_float", None, (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_float)),
+    ("feat_val", ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_char_p)),
+    ("val_track", ctypes.POINTER(_Track), (ctypes.c_void_p,)),
+    ("val_cg_db", ctypes.c_void_p, (ctypes.c_void_p,)),
+    ("mlpg", ctypes.POINTER(_Track), (ctypes.c_void_p, ctypes.c_void_p)),
+    (
+        "mlsa_resynthesis",
+        ctypes.POINTER(_Wave),
+        (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int),
+    ),
+    ("delete_track", None, (ctypes.c_void_p,)),
+    ("delete_wave", None, (ctypes.c_void_p,)),
 )
 _IN_WORD = b"R:SylStructure.parent.parent.name"
 _STRESS = b"R:SylStructure.parent.stress"
+_LOWEST_F0_HZ, _HIGHEST_F0_HZ = 60.0, 400.0
+_EXCITATION_SEED = 1
+"""flite's excitation comes from the C library's rand(): seeded, an utterance does not depend on those before it."""
 
 
 def _load(name: str) -> ctypes.CDLL:
@@ -96,6 +120,7 @@ class FliteLibrary:
             function.restype = result
             function.argtypes = arguments
         self._core.flite_init()
+        self._c_library = ctypes.CDLL(None)
         self._voices: dict[str, int] = {}
         # flite keeps the pointer to a feature's name, so the bytes must outlive the voice.
         self._names = {
@@ -120,8 +145,13 @@ class FliteLibrary:
         f0_mean_hz: float,
         f0_deviation_hz: float,
         duration_stretch: float,
+        contour_factor: float | None = None,
     ) -> SpokenUtterance:
-        """Say one sentence with one voice at these settings."""
+        """Say one sentence with one voice at these settings.
+
+        `contour_factor` widens the pitch contour about its median, in semitones. Not every voice follows
+        `f0_deviation_hz`: in some of flite's voices a later model of accents overwrites what it scales.
+        """
         handle = self._voice(voice)
         features = ctypes.cast(handle, ctypes.POINTER(_Voice)).contents.features
         settings = {
@@ -134,7 +164,7 @@ class FliteLibrary:
         utterance = self._core.flite_synth_text(text.encode("ascii"), handle)
         try:
             wave = self._core.utt_wave(utterance).contents
-            samples = np.ctypeslib.as_array(wave.samples, (wave.num_samples,)).astype(np.int16, copy=True)
+            samples = _samples_of(wave) if contour_factor is None else self._resynthesised(utterance, contour_factor)
             return SpokenUtterance(
                 samples=samples,
                 sample_rate_hz=wave.sample_rate,
@@ -142,6 +172,22 @@ class FliteLibrary:
             )
         finally:
             self._core.delete_utterance(utterance)
+
+    def _resynthesised(self, utterance: int, contour_factor: float) -> NDArray[np.int16]:
+        """Return the samples of an utterance whose F0 track is widened about its median."""
+        core = self._core
+        features = ctypes.cast(utterance, ctypes.POINTER(ctypes.c_void_p))[0]
+        track, strengths = (core.val_track(core.feat_val(features, name)) for name in (b"param_track", b"str_track"))
+        _widen(track.contents, contour_factor)
+        database = core.val_cg_db(core.feat_val(features, b"cg_db"))
+        smooth = core.mlpg(track, database)
+        self._c_library.srand(_EXCITATION_SEED)
+        wave = core.mlsa_resynthesis(smooth, strengths, database, None, 0)
+        try:
+            return _samples_of(wave.contents)
+        finally:
+            core.delete_wave(wave)
+            core.delete_track(smooth)
 
     def _segments(self, utterance: int) -> list[SpokenSegment]:
         core = self._core
@@ -167,3 +213,19 @@ class FliteLibrary:
             )
             item = core.item_next(item)
         return segments
+
+
+def _samples_of(wave: _Wave) -> NDArray[np.int16]:
+    return np.ctypeslib.as_array(wave.samples, (wave.num_samples,)).astype(np.int16, copy=True)
+
+
+def _widen(track: _Track, factor: float) -> None:
+    """Scale the F0 of voiced frames, the first channel, about its median on a logarithmic axis; in place."""
+    f0_hz = np.array([track.frames[frame][0] for frame in range(track.num_frames)], dtype=np.float64)
+    voiced = f0_hz > 0
+    if not voiced.any():
+        return
+    median = np.median(f0_hz[voiced])
+    wanted = np.clip(median * (f0_hz[voiced] / median) ** factor, _LOWEST_F0_HZ, _HIGHEST_F0_HZ)
+    for frame, value in zip(np.flatnonzero(voiced).tolist(), wanted.tolist(), strict=True):
+        track.frames[frame][0] = value

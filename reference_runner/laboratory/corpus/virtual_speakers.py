@@ -44,6 +44,8 @@ class Delivery:
 
     f0_deviation_factor: float = 1.0
     stretch_factor: float = 1.0
+    contour_factor: float | None = None
+    """Widens the pitch contour itself, in semitones about its median; None leaves the contour as flite drew it."""
 
 
 _FORMANTS = (90, 94, 97, 100, 103, 106, 109, 112)
@@ -126,6 +128,7 @@ def speak(
         f0_mean_hz=speaker.f0_mean_hz / tract,
         f0_deviation_hz=speaker.f0_deviation_hz * delivery.f0_deviation_factor / tract,
         duration_stretch=speaker.duration_stretch * delivery.stretch_factor * tract,
+        contour_factor=delivery.contour_factor,
     )
     samples = resample(spoken.samples, 100, speaker.formant_percent)
     segments = tuple(

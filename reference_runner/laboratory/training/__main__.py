@@ -3,6 +3,7 @@
     python -m reference_runner.laboratory.training vocoder
     python -m reference_runner.laboratory.training acoustic
     python -m reference_runner.laboratory.training refine
+    python -m reference_runner.laboratory.training prosody --corpus .build/manners
     python -m reference_runner.laboratory.training vocoder-on-model
     python -m reference_runner.laboratory.training assemble
 
@@ -27,31 +28,35 @@ from reference_runner.laboratory.training.assembling import choose_priors, exerc
 from reference_runner.laboratory.training.balancing import balance
 from reference_runner.laboratory.training.batches import UtteranceBatches
 from reference_runner.laboratory.training.curves import draw_curves
+from reference_runner.laboratory.training.prosody_stage import BlockBatches, train_prosody
 from reference_runner.laboratory.training.refine_stage import train_refinement
 from reference_runner.laboratory.training.stage_loop import StageSettings
 from reference_runner.laboratory.training.vocoder_stage import WaveformCrops, model_mels, train_vocoder
-from reference_runner.model.checkpoint import released_checkpoint_path, save_checkpoint
+from reference_runner.model.checkpoint import load_checkpoint, released_checkpoint_path, save_checkpoint
 from reference_runner.model.config import StableTtsConfig
 from reference_runner.model.model import StableTts
 from reference_runner.numerics.exact import find_device
 from reference_runner.optional import load
 
-_STAGES = ("vocoder", "acoustic", "refine", "vocoder-on-model")
+_STAGES = ("vocoder", "acoustic", "refine", "prosody", "vocoder-on-model")
 """In the order in which later ones replace what earlier ones left."""
 
 _BEGINS_WITH: dict[str, tuple[str, ...]] = {
     "vocoder": (),
     "acoustic": (),
     "refine": ("acoustic",),
+    "prosody": ("acoustic", "refine"),
     "vocoder-on-model": ("acoustic", "refine", "vocoder"),
 }
 _BATCH = 12
+_BLOCKS_A_BATCH = 2
 _RECIPES = {
     settings.name: settings
     for settings in (
         StageSettings(name="vocoder", steps=12_000, learning_rate=1.5e-3, betas=(0.8, 0.99)),
         StageSettings(name="acoustic", steps=8_000, learning_rate=2e-3),
         StageSettings(name="refine", steps=6_000, learning_rate=1.5e-3),
+        StageSettings(name="prosody", steps=6_000, learning_rate=1e-3),
         StageSettings(name="vocoder-on-model", steps=4_000, learning_rate=5e-4, betas=(0.8, 0.99)),
     )
 }
@@ -98,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--base", type=Path, default=None, help="a checkpoint to begin with instead of earlier stages")
     parser.add_argument("--checkpoint", type=Path, default=released_checkpoint_path(), help="what assemble writes")
     parser.add_argument("--metrics", type=Path, default=None, help="an evaluation report to put inside")
     parser.add_argument("--code-commit", default="unknown", help="commit of the code that trained it")
@@ -107,8 +113,11 @@ def _parser() -> argparse.ArgumentParser:
 def _train(model: StableTts, corpus: CorpusReader, arguments: argparse.Namespace) -> None:
     """Train the stage that was named, on what the stages before it left."""
     stage, seed, device, folder = arguments.stage, arguments.seed, arguments.device, arguments.output
-    for name in _BEGINS_WITH[stage]:
-        load_stage(model, folder / f"{name}.state.safetensors")
+    if arguments.base is None:
+        for name in _BEGINS_WITH[stage]:
+            load_stage(model, folder / f"{name}.state.safetensors")
+    else:
+        model.load_state_dict(load_checkpoint(arguments.base).model.state_dict())
     limit_s = arguments.limit_minutes * 60 if arguments.limit_minutes else None
     recipe = _RECIPES[stage]
     settings = replace(recipe, steps=arguments.steps or recipe.steps, seed=seed, limit_s=limit_s)
@@ -118,6 +127,9 @@ def _train(model: StableTts, corpus: CorpusReader, arguments: argparse.Namespace
     elif stage == "refine":
         batches = UtteranceBatches(corpus, split="train", batch_size=_BATCH, seed=seed, alike="manner")
         train_refinement(model, batches, settings, folder, device=device)
+    elif stage == "prosody":
+        blocks = BlockBatches(model, corpus, split="manner", blocks_a_batch=_BLOCKS_A_BATCH, seed=seed, device=device)
+        train_prosody(model, blocks, settings, folder, device=device)
     else:
         heard = {}
         if stage == "vocoder-on-model":

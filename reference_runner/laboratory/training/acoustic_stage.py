@@ -12,12 +12,13 @@ from reference_runner.laboratory.training.stage_loop import StageSettings, Stage
 from reference_runner.numerics.native import NativeOps
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from reference_runner.laboratory.training.batches import AcousticBatch, UtteranceBatches
     from reference_runner.model.model import StableTts
 
-__all__ = ["ACOUSTIC_PARTS", "language_model_loss", "train_acoustic"]
+__all__ = ["ACOUSTIC_PARTS", "language_model_loss", "neighbours", "train_acoustic"]
 
 ACOUSTIC_PARTS = (
     "text_encoder", "timbre_encoder", "prosody_encoder", "prosody_quantizer", "prosody_language_model",
@@ -29,6 +30,11 @@ _DURATION_WEIGHT = 0.1
 _LANGUAGE_MODEL_WEIGHT = 0.1
 
 
+def neighbours(size: int) -> list[int]:
+    """Return for each item of a batch the one after it, for the last the first."""
+    return [(item + 1) % size for item in range(size)]
+
+
 def language_model_loss(
     model: StableTts,
     ops: NativeOps,
@@ -36,16 +42,16 @@ def language_model_loss(
     codes: torch.Tensor,
     lengths: torch.Tensor,
     *,
-    prompted: bool,
+    prompts: Sequence[int] | None,
 ) -> torch.Tensor:
-    """Cross-entropy of codes (B, P) given text (B, P, C); prompted, each item continues its neighbour in the batch."""
+    """Cross-entropy of codes (B, P) given text (B, P, C); item i continues item prompts[i] of the batch, if any."""
     language_model = model.prosody_language_model
     texts, previous, wanted = [], [], []
     for item, length in enumerate(lengths.tolist()):
         own_text, own_codes = text[item, :length], codes[item, :length]
         start = own_codes.new_full((1,), language_model.begin_token)
-        if prompted:
-            neighbour = (item + 1) % len(lengths)
+        if prompts is not None:
+            neighbour = prompts[item]
             prompt_length = int(lengths[neighbour])
             join = own_codes.new_full((1,), language_model.join_token)
             prompt_codes = codes[neighbour, :prompt_length]
@@ -85,9 +91,9 @@ def train_acoustic(
         duration = (error**2)[batch.phone_mask].mean()
         frames = model.style_adaptive_encoder(ops, content, batch.durations, style, batch.frame_mask)
         mean = (frames.mean - batch.mel).abs()[batch.frame_mask].mean()
-        prompted = bool(torch.rand((), generator=draws) < 0.5)
         lengths = batch.phone_mask.sum(1)
-        language = language_model_loss(model, ops, text.detach(), codes, lengths, prompted=prompted)
+        prompts = neighbours(len(lengths)) if torch.rand((), generator=draws) < 0.5 else None
+        language = language_model_loss(model, ops, text.detach(), codes, lengths, prompts=prompts)
         total = mean + _QUANTISER_WEIGHT * commitment + _DURATION_WEIGHT * duration + _LANGUAGE_MODEL_WEIGHT * language
         used = codes[batch.phone_mask].unique().numel()
         return {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from reference_runner.laboratory.training.acoustic_stage import ACOUSTIC_PARTS, language_model_loss
+from reference_runner.laboratory.training.acoustic_stage import ACOUSTIC_PARTS, language_model_loss, neighbours
 from reference_runner.laboratory.training.stage_loop import StageSettings, StageState, run_stage
 from reference_runner.model.style_adaptive_encoder import EncodedFrames
 from reference_runner.numerics.native import NativeOps
@@ -63,7 +63,9 @@ def train_refinement(
         batch = batch.to(ops.device)
         encoded = encode_truth(model, ops, batch)
         lengths = batch.phone_mask.sum(1)
-        language = language_model_loss(model, ops, encoded.text, encoded.codes, lengths, prompted=True)
+        language = language_model_loss(
+            model, ops, encoded.text, encoded.codes, lengths, prompts=neighbours(len(lengths))
+        )
         frames, mel, mask = _crop(encoded.frames, batch, draws)
         residual = mel - frames.mean
         times = _EARLIEST_TIME + (1 - _EARLIEST_TIME) * torch.rand(len(mel), generator=draws)

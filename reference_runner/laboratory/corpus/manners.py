@@ -1,0 +1,78 @@
+"""The corpus of manners: blocks of sentences that one speaker says in one delivery.
+
+A language model of prosody learns to continue a prompt only where there is something to continue. Here tempo and width
+of the pitch contour are drawn once a block, so that any sentence of a block is a prompt for every other.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reference_runner.frontend.lexicon import read_base
+from reference_runner.laboratory.corpus.grammar import SentenceGrammar
+from reference_runner.laboratory.corpus.splitmix import SplitMix64
+from reference_runner.laboratory.corpus.virtual_speakers import TRAINING_SPEAKERS, Delivery
+from reference_runner.laboratory.corpus.vocabulary import read_vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reference_runner.laboratory.corpus.virtual_speakers import VirtualSpeaker
+
+__all__ = ["MannersPlan", "PlannedUtterance", "draw_delivery", "plan_manners"]
+
+_SLOWEST, _FASTEST = 1.45, 0.7
+"""Factors of the durations."""
+_NARROWEST, _WIDEST = 0.4, 2.0
+"""Factors of the pitch contour's width."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedUtterance:
+    """One sentence for one speaker."""
+
+    split: str
+    """train, test_grammar, test_harvard or target; manner and test_manner in the corpus of manners."""
+    speaker: VirtualSpeaker
+    text: str
+    delivery: Delivery
+    block: int | None = None
+    """Utterances of one block are of one speaker and one delivery; None in a corpus without blocks."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MannersPlan:
+    """How many blocks of how many sentences; the same plan gives the same corpus."""
+
+    seed: int = 20261126
+    blocks_a_speaker: int = 10
+    sentences_a_block: int = 7
+    test_blocks_a_speaker: int = 1
+    coverage_share: float = 0.25
+
+
+def plan_manners(plan: MannersPlan) -> Iterator[PlannedUtterance]:
+    """Yield the utterances, block after block; the last blocks of each speaker are the tests."""
+    vocabulary = read_vocabulary()
+    lexicon_words = sorted(word for word in read_base().entries if word.isalpha() and len(word) > 1)
+    block = 0
+    for number, speaker in enumerate(TRAINING_SPEAKERS):
+        draws = SplitMix64(plan.seed + number)
+        grammar = SentenceGrammar(vocabulary, draws, lexicon_words)
+        for place in range(plan.blocks_a_speaker):
+            delivery = draw_delivery(draws)
+            split = "manner" if place < plan.blocks_a_speaker - plan.test_blocks_a_speaker else "test_manner"
+            for _ in range(plan.sentences_a_block):
+                covers = draws.chance(plan.coverage_share)
+                text = grammar.coverage_phrase() if covers else grammar.sentence()
+                yield PlannedUtterance(split=split, speaker=speaker, text=text, delivery=delivery, block=block)
+            block += 1
+
+
+def draw_delivery(draws: SplitMix64) -> Delivery:
+    """Return a delivery whose tempo and width are spread evenly on a logarithmic axis."""
+    tempo = draws.between(math.log(_FASTEST), math.log(_SLOWEST))
+    width = draws.between(math.log(_NARROWEST), math.log(_WIDEST))
+    return Delivery(stretch_factor=round(math.exp(tempo), 3), contour_factor=round(math.exp(width), 3))
