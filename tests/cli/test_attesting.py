@@ -150,9 +150,13 @@ def test_what_is_no_claim_is_not_stated(tmp_path: Path, capsys: pytest.CaptureFi
     """A file that is missing or too large is refused before anything is recorded."""
     run, large = tmp_path / "run.tts.wav", tmp_path / "large.toml"
     large.write_bytes(bytes((1 << 20) + 1))
-    for word, message in (("none.toml", "No such file"), (str(large), "is larger than 1 MiB")):
+    said = (
+        ("none.toml", "none.toml"),
+        (str(large), "the file is too long: found 1048577 bytes, expected at most 1048576"),
+    )
+    for word, message in said:
         asked = ["record", "-o", str(run), "--text", "x", "--preregistered", word]
-        assert main([*asked, "--", "espeak-ng", "-w", "{out}", "{text}"]) == 2
+        assert main([*asked, "--", "espeak-ng", "-w", "{out}", "{text}"]) == 4
         assert message in capsys.readouterr().err
         assert not run.exists()
 

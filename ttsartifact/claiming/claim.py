@@ -33,6 +33,7 @@ __all__ = [
     "RunGroup",
     "claim_of",
     "load_claim",
+    "parsed_claim",
 ]
 
 LIMIT_BYTES = 1 << 20
@@ -195,17 +196,23 @@ def load_claim(path: Path | str) -> Claim:
     try:
         with open(path, "rb") as file:
             data = file.read(LIMIT_BYTES + 1)
-        if len(data) > LIMIT_BYTES:
-            raise Refused("the claim is too long", where=os.fspath(path), expected=f"at most {LIMIT_BYTES} bytes")
-        value = tomllib.loads(data.decode(), parse_float=Decimal)
     except OSError as error:
         raise Refused("cannot read the claim", where=os.fspath(path), found=error.strerror) from error
+    return parsed_claim(data, os.fspath(path))
+
+
+def parsed_claim(data: bytes, where: str) -> Claim:
+    """Return the claim that the bytes of a file are; raises Refused as `load_claim` does, at `where`."""
+    if len(data) > LIMIT_BYTES:
+        raise Refused("the claim is too long", where=where, expected=f"at most {LIMIT_BYTES} bytes")
+    try:
+        value = tomllib.loads(data.decode(), parse_float=Decimal)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, InvalidOperation, RecursionError) as error:
-        raise Refused("the claim is not TOML", where=os.fspath(path), found=str(error)[:200]) from error
+        raise Refused("the claim is not TOML", where=where, found=str(error)[:200]) from error
     try:
         return claim_of(value)
     except Refused as error:
-        raise error.at(os.fspath(path)) from error
+        raise error.at(where) from error
 
 
 def claim_of(value: dict[str, Any]) -> Claim:

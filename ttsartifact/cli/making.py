@@ -249,13 +249,7 @@ def registered(word: str) -> str:
 
     if re.fullmatch(r"sha256:[0-9a-f]{64}", word):
         return word
-    try:
-        with open(word, "rb") as file:
-            data = file.read(_LARGEST_CLAIM_BYTES + 1)
-    except OSError as error:
-        raise Usage(f"{word}: {error.strerror}; expected a claim or policy file, or its digest") from error
-    if len(data) > _LARGEST_CLAIM_BYTES:
-        raise Usage(f"{word} is larger than 1 MiB, too large for a claim or policy")
+    data = bytes_of(word, _LARGEST_CLAIM_BYTES)
     return _digest_of_claim(word, data) or digest.of(data)
 
 
@@ -268,6 +262,6 @@ def _digest_of_claim(path: str, data: bytes) -> str | None:
             return None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
         return None
-    from ttsartifact.claiming.claim import load_claim
+    from ttsartifact.claiming.claim import parsed_claim
 
-    return load_claim(path).digest
+    return parsed_claim(data, path).digest
