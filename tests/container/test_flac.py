@@ -19,6 +19,7 @@ from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge, TtsArtifactErro
 if TYPE_CHECKING:
     from pathlib import Path
 
+FOOTLESS = encoded.id3(encoded.TITLE)
 HELD = capsule.build({"descriptor": b"{}", "trace/chunks": b"[]"}, "sha256:" + "ab" * 32)
 PLAIN = encoded.flac()
 ONLY_STREAMINFO = encoded.bare_flac()
@@ -157,6 +158,7 @@ def block(kind: int, size: int) -> bytes:
 BROKEN = {
     "empty": (b"", "CON01"),
     "no streaminfo": (b"fLaC" + block(4, 34) + bytes(50), "CON01"),
+    "a footer that is a FLAC": (FOOTLESS[:5] + b"\x10" + FOOTLESS[6:] + b"fLaC\x81\0\0\0\0\0" + PLAIN, "CON01"),
     "two ID3 tags first": (encoded.id3(encoded.TITLE) * 2 + PLAIN, "CON02"),
     "block past the end": (PLAIN[:42] + block(1, 1 << 23) + PLAIN[42:], "CON02"),
     "cut header": (ONLY_STREAMINFO[:4] + b"\0" + ONLY_STREAMINFO[5:42] + b"\x81", "CON02"),

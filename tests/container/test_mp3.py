@@ -115,6 +115,7 @@ BROKEN = {
     "ID3v2.5": (edited(id3(TITLE), 3, 5) + FRAMES, "CON02"),
     "size not synchsafe": (edited(id3(TITLE), 9, 0x80) + FRAMES, "CON02"),
     "tag past the end": (edited(id3(TITLE), 6, 1) + FRAMES, "CON02"),
+    "no footer": (edited(id3(TITLE), 5, 0x10) + FRAMES[:10] + FRAMES, "CON02"),
     "cut": (FRAMES[:-1], "CON02"),
     "trailing byte": (FRAMES + b"\0", "CON02"),
     "APE tag that lies": (FRAMES + ape()[:-20] + b"\xff\xff\xff\x7f" + ape()[-16:], "CON02"),

@@ -48,7 +48,7 @@ def leading_tags(source: Source) -> tuple[LeadingTag, ...]:
             break
         inner = offset + _HEAD_BYTES + synchsafe(head[6:])
         end = inner + (_HEAD_BYTES if head[3] == 4 and head[5] & _FOOTER else 0)
-        if end > source.size:
+        if end > source.size or (end > inner and source.read_at(inner, 3) != b"3DI"):
             break
         found.append(
             LeadingTag(

@@ -199,6 +199,13 @@ def _tags(source: Source) -> tuple[Tag, ...]:
                 found=f"{size} bytes",
                 expected=f"at most {source.size - offset - _TAG_HEAD_BYTES} bytes",
             )
+        if closed > end and source.read_at(end, 3) != b"3DI":
+            raise Damaged(
+                "an ID3v2 tag claims a footer that is not there: players skip ten bytes or none",
+                where=f"offset {end}",
+                found=source.read_at(end, 3).hex(),
+                expected="3DI",
+            )
         tags.append(Tag(offset=offset, end=closed, capsule=_capsule_in(source, offset, end, head)))
         offset = closed
     return tuple(tags)
