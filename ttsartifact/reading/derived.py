@@ -72,7 +72,7 @@ def _energy_error(artifact: Artifact) -> int | dict[str, Any]:
     updates = updates_within(telemetry.columns["t_ns"], telemetry.columns["energy_mj"], start, end)
     if not updates:
         return absent("unknown", "the counter was never renewed within the run")
-    return -(-energy * energy_error_ppm(updates) // 1_000_000)
+    return int(-(-energy * energy_error_ppm(updates) // 1_000_000))
 
 
 def _channel_bounds(descriptor: Descriptor) -> dict[str, Any]:
