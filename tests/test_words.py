@@ -28,7 +28,8 @@ BANNED = re.compile(
     re.VERBOSE,
 )
 PAGES = ("README.md", "docs/*.md", "spec/*.md", "spec/1.0/*.md", "spec/1.0/*.toml", "spec/1.0/*.schema.json")
-KEPT = {"reference_runner/stable_tts.py"}  # an edit there would change the digest of the code that made the samples
+KEPT = {"reference_runner/stable_tts.py", "reference_runner/frontend/letters.py"}
+"""An edit there would change the digest of the code that made the samples; in the second it is part of a pattern."""
 
 
 def messages(source: str) -> Iterator[tuple[int, str]]:
