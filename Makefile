@@ -1,5 +1,5 @@
 # Each target does its own set-up in .venv, or in VENV=...; `make demo` and `make test` are all that a newcomer needs.
-# Without a network, or with a slow one, each says what is missing and what works without it.
+# Without a network, or with a slow one, each prints what is missing and what works without it.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

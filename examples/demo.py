@@ -1,7 +1,7 @@
 """The main job: speak, pack one file, look at it, verify it, make it again, break it.
 
-Every step is a command that a user would type. It is printed before it runs, and another exit code than expected
-stops the demo. It takes what is here: the reference runner where it is installed, else a speech engine on PATH, else a
+Every step is a command that a user would type. It is printed before it runs, and an unexpected exit code
+stops the demo. It uses the reference runner if it is installed, else a speech engine on PATH, else a
 tone. The files go to demo-out/, or to the folder that is named.
 """
 
@@ -48,7 +48,7 @@ def main(out: Path) -> None:
     step("Verify the changed copy (exit code 1)", "ttsa", "verify", "forged.tts.wav", expected=1)
     step("A line for the post", "ttsa", "show", "speech.tts.wav", "--receipt")
     page = ("ttsa", "report", "speech.tts.wav")
-    step("A page to look at and listen to, for anybody with a browser", *page, "-o", "speech.html")
+    step("An HTML page with sound and pictures, for any browser", *page, "-o", "speech.html")
     recorded("other.tts.wav", engine)
     step("Both side by side: what differs, and both sounds in turn", *page, "other.tts.wav", "-o", "both.html")
     print(f"\nDone. The files are in {out}. Open speech.html and both.html there in a browser.")

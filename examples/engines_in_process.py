@@ -68,7 +68,7 @@ def _folder(package: str) -> Path:
 
 
 def hibari_conditions() -> dict[str, Any]:
-    """Return what only somebody who knows the engine can state."""
+    """Return the conditions that require knowledge of the engine."""
     assets = sorted((_folder("hibari") / "assets").iterdir())
     version = _version("hibari-tts")
     return ALONE | {
@@ -82,7 +82,7 @@ def hibari_conditions() -> dict[str, Any]:
 
 
 def piper_conditions(noise_scale: float = 0.0) -> dict[str, Any]:
-    """Return what only somebody who knows the engine can state."""
+    """Return the conditions that require knowledge of the engine."""
     version = _version("piper-tts")
     drawn = [{"stage": "engine", "requested": absent("not_applicable", "the engine takes no seed")}]
     return ALONE | {

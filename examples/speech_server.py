@@ -5,7 +5,7 @@
 
 It answers as servers in the field do: WAV of unknown length, raw PCM, MP3, Opus in Ogg, server-sent events with
 base64, gzip. What may go wrong is injected by the request (`inject`) or for the whole server (`--pause-at`), so that a
-tool that measures servers can be shown the truth beside what it measured: `GET /requests` is the server's own log.
+measuring tool can be compared with the truth: `GET /requests` is the server's own log.
 """
 
 from __future__ import annotations
@@ -174,13 +174,13 @@ def espeak_voice() -> Voice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What one request asks for, and what is to go wrong."""
+    """One request, and the faults to inject."""
 
     text: str
     asked: dict[str, Any]
     inject: dict[str, Any]
     wobble: int = 0
-    """What is added to each sample behind the first piece, of an engine whose batch changes its samples."""
+    """Added to each sample after the first piece, for an engine whose batch changes its samples."""
 
     @property
     def form(self) -> str:
@@ -202,7 +202,7 @@ def header(rate: int, length: int) -> bytes:
 
 
 async def pieces(voice: Voice, order: Order) -> AsyncIterator[bytes]:
-    """Yield samples in pieces of an even length, behind the silence that was asked for, slowed down where it was."""
+    """Yield samples in pieces of an even length, after the requested silence, slowed down if requested."""
     size = int(order.inject.get("piece_ms", PIECE_MS)) * voice.rate // 1000 * 2
     pace_s = int(order.inject.get("pace_ms", 0)) / 1000
     silence = bytes(int(order.inject.get("silence_ms", 0)) * voice.rate // 1000 * 2)
@@ -229,7 +229,7 @@ def wobbled(samples: bytes, by: int) -> bytes:
 
 
 async def encoded(voice: Voice, order: Order) -> AsyncIterator[bytes]:
-    """Yield the answer's audio in the format that was asked for."""
+    """Yield the answer's audio in the requested format."""
     if order.form == "pcm":
         async for samples in pieces(voice, order):
             yield samples

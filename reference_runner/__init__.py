@@ -1,7 +1,7 @@
 """Runners that make conformant artifacts and see ttsartifact only through its front door.
 
 `stable_tts` is a small Stable-TTS with its weights, `stable_tts_onnx` the same model on ONNX Runtime, `formant` the
-installed espeak-ng, and `foreign.kdaip` the published KdaiP/StableTTS for whoever has its weights.
+installed espeak-ng, and `foreign.kdaip` the published KdaiP/StableTTS for users who have its weights.
 """
 
 __all__ = ["DISTRIBUTION", "__version__"]

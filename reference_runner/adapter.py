@@ -1,6 +1,6 @@
 """The adapter of `stable_tts`: clips of a voice become a delta that the runner takes beside its weights.
 
-Nothing here imports torch before an adaptation begins, so that everybody can ask what the adapter takes.
+Nothing here imports torch before an adaptation begins, so that its parameters can be listed cheaply.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class StableTtsAdapter:
         return Adapted(delta=delta.digest, record=delta.record(), references=delta.references)
 
     def recipe(self, delta: str) -> AdaptationRecipe:
-        """Return what a delta says of its making; its chain is recomputed first."""
+        """Return the settings that a delta states; its chain is recomputed first."""
         require_packages("stable-tts", ("torch", "safetensors"))
         from reference_runner.model.delta import read_delta
 

@@ -215,7 +215,7 @@ def _installed_library() -> str:
 
 
 def _private_copy(path: str) -> tuple[ctypes.CDLL, str]:
-    """Load a copy of the library that nobody else has loaded, and return it and its digest."""
+    """Load a private copy of the library, and return it and its digest."""
     with tempfile.TemporaryDirectory(prefix="ttsa-espeak-") as folder:
         copy = shutil.copyfile(path, os.path.join(folder, "libespeak-ng.so"))
         try:

@@ -68,7 +68,7 @@ def record(folder: Path) -> list[str]:
 
 
 def quietly(*words: str) -> str:
-    """Run a command of ttsa, and return what it printed; of a claim any of its three answers will do."""
+    """Run a command of ttsa, and return what it printed; for a claim any of its three answers is accepted."""
     out, notes = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(notes):
         code = main(list(words))

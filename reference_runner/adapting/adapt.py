@@ -164,7 +164,7 @@ def _exact(model: StableTts) -> IntegerOps:
 
 
 def _clip(clip: TargetClip, heard: HeardReference, quality: ClipQuality) -> dict[str, Any]:
-    """Return what the delta says of one target clip."""
+    """Return the delta's entry for one target clip."""
     fed = conditions.heard(heard)
     posted = Reference(
         path=clip.path,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["DECOYS", "OUTLIER_BELOW_MILLI", "ClipQuality", "measure_clip"]
 
 DECOYS = 4
-"""Prior samples whose words are laid along the clip too: nobody said them in it."""
+"""Prior samples whose words are laid along the clip too: they do not occur in it."""
 OUTLIER_BELOW_MILLI = 62
 """A transcript lies nearer to its clip than the best decoy, by this much of the decoy's distance, in thousandths."""
 
@@ -33,7 +33,7 @@ class ClipQuality:
     snr_millidb: int
     clipped_samples: int
     alignment_milli: int
-    """How much nearer the transcript lies to the clip than words that nobody said in it, in thousandths."""
+    """How much nearer the transcript lies to the clip than unrelated words, in thousandths."""
     outlier: bool
     """Whether the transcript fits barely better than those: probably wrong, or drowned in noise."""
 

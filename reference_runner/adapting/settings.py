@@ -1,4 +1,4 @@
-"""What an adaptation may be asked for; every field is part of the delta's configuration and its digest."""
+"""The settings of an adaptation; every field is part of the delta's configuration and its digest."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ def measure(
 
 
 def baselines(yardsticks: Yardsticks) -> dict[str, Any]:
-    """Say what the similarities mean: each target clip against all others of the target, each stranger against it."""
+    """Return reference values of the similarities: each target clip against the rest, each other clip against it."""
     target = [each.frames for each in yardsticks.target]
     found: dict[str, Any] = {"same_speaker": None, "other_speakers": None}
     if len(target) > 1:
@@ -323,7 +323,7 @@ def _sessions(measured: Sequence[Measured]) -> dict[str, Any]:
 
 
 def _reruns(measured: Sequence[Measured]) -> dict[str, Any]:
-    """Compare runs of equal conditions: what differs between them differs by nothing that was requested."""
+    """Compare runs of equal conditions: their differences are not due to the request."""
     groups: dict[str, list[Recording]] = {}
     for one in measured:
         if one.recording.conditions is not None:

@@ -40,8 +40,8 @@ def melody(clip: Frames) -> NDArray[np.float64] | None:
 def measure_transfer(recordings: Sequence[Recording]) -> dict[str, float | int | None]:
     """Return the mean Pearson correlation of the melodies of equal texts, by whether the prompts are equal too.
 
-    The effect is same less other: zero where the prompt is not heard. A run made again says nothing of its prompt, so
-    pairs of equal conditions are left out.
+    The effect is same less other: zero where the prompt is not heard. A repeated run does not show the effect of its
+    prompt, so pairs of equal conditions are left out.
     """
     melodies = {id(each): melody(each.frames) for each in recordings}
     pairs: dict[bool, list[float]] = {True: [], False: []}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Recording", "read_artifact", "read_clip", "read_source"]
 
-_UNTOLD = ("device", "numerics", "threads", "repeat")
+_NOT_COMPARED = ("device", "numerics", "threads", "repeat")
 """Parameters that say how the run was computed, not what was requested."""
 
 
@@ -125,7 +125,7 @@ def _conditions(
     if any(not isinstance(seed.get("effective"), str) for seed in seeds):
         return None
     references = [each.get("digest") for each in descriptor.known("/input/refs") or []]
-    asked = {key: value for key, value in parameters.items() if key not in _UNTOLD}
+    asked = {key: value for key, value in parameters.items() if key not in _NOT_COMPARED}
     value = [
         descriptor.at("/input/text/digest"),
         [(seed.get("stage"), seed["effective"]) for seed in seeds],

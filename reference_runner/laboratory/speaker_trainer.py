@@ -56,12 +56,12 @@ _STRANGERS = tuple(
         ("awb", 92, 140.0, 1.0), ("awb", 105, 122.0, 1.0), ("kal16", 96, 92.0, 1.0), ("kal16", 104, 112.0, 1.0),
     )
 )  # fmt: skip
-"""Nobody of these is in the corpus; they tell how well the measures tell speakers apart."""
+"""None of these is in the corpus; they test how well the measures distinguish speakers."""
 
 
 @stopping_in_a_sentence("reference_runner.laboratory.speaker_trainer")
 def main() -> None:
-    """Train, write, and say how well strangers are told apart."""
+    """Train, write, and print how well new speakers are distinguished."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", type=Path, default=Path(".build/corpus"))
     parser.add_argument("--output", type=Path, default=Path(evaluation.__file__).with_name(WEIGHTS_FILE))
@@ -74,7 +74,7 @@ def main() -> None:
     metadata = {"corpus_root_sha256": corpus.root_sha256, "steps": _STEPS, "seed": _SEED, "speeds_percent": _SPEEDS}
     save_file(network.state_dict(), arguments.output, metadata={"ttsartifact": json.dumps(metadata, sort_keys=True)})
     arguments.output.chmod(0o644)  # safetensors writes for its owner alone
-    parser.exit(0, _told_apart())
+    parser.exit(0, _separation())
 
 
 def _clips(corpus: CorpusReader) -> list[list[torch.Tensor]]:
@@ -98,7 +98,7 @@ def _speech(samples: NDArray[np.float32], speed_percent: int) -> torch.Tensor:
 
 
 def _trained(classes: list[list[torch.Tensor]]) -> SpeakerNetwork:
-    """Tell classes apart by the angle to a centre of each, with a margin (additive-margin softmax)."""
+    """Separate classes by the angle to a centre of each, with a margin (additive-margin softmax)."""
     network = SpeakerNetwork()
     centres = torch.nn.Parameter(torch.randn(len(classes), network.embedding.out_features))
     parameters = [*network.parameters(), centres]
@@ -132,7 +132,7 @@ def _crop(clips: list[torch.Tensor], draws: np.random.Generator) -> torch.Tensor
     return crop
 
 
-def _told_apart() -> str:
+def _separation() -> str:
     """Return the equal error rates of both measures on strangers, a pair of single sentences a trial."""
     flite = FliteLibrary()
     sentences = read_harvard_type()[:6]

@@ -109,7 +109,7 @@ def test_hints_stand_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        ("PIN01", ["fixtures", "fail/PIN01/", "a pass is", "declared"]),
+        ("PIN01", ["fixtures", "fail/PIN01/", "evidence", "declared"]),
         ("CLM03", ["the profile latency", "9.5 of ttsartifact"]),
         ("tim05", ["PlausibleSpeed", "never decides"]),
         ("ENV06", ["left out", "TIM09"]),

@@ -22,7 +22,7 @@ def test_every_rule_is_explained(rule: str, capsys: pytest.CaptureFixture[str]) 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(rule)
     labels = {line[2:14].strip() for line in lines[1:]}
-    assert {"requires", "clause", "severity", "binds", "looks at"} <= labels
+    assert {"requires", "clause", "severity", "applies to", "inputs"} <= labels
     assert max(map(len, lines)) <= 100
 
 

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["adapt"]
 
 
-Transcripts = Annotated[
-    str, Option("What the clips say, word by word: one line per clip, in a UTF-8 file.", metavar="FILE")
-]
+Transcripts = Annotated[str, Option("Transcripts: one line per clip, in a UTF-8 file.", metavar="FILE")]
 Provenance = Annotated[
     Sequence[str],
     Option(
@@ -33,19 +31,19 @@ Preserve = Annotated[bool | None, Option("Learn from prior samples too, so that 
 
 
 def adapt(
-    clips: Annotated[Sequence[str], Argument("CLIP...", "Recordings of the voice, or @LIST; their order counts.")],
+    clips: Annotated[Sequence[str], Argument("CLIP...", "Recordings of the voice, or @LIST; in order.")],
     *,
     transcripts: Transcripts,
     provenance: Provenance,
-    seed: Annotated[int, Option("The seed of everything that is drawn.", metavar="N", least=0)],
+    seed: Annotated[int, Option("The seed of all random draws.", metavar="N", least=0)],
     out: Annotated[
-        str, Option("The delta to write, whole or not at all: *.safetensors; - is stdout.", short="-o", metavar="DELTA")
+        str, Option("The delta to write atomically: *.safetensors; - is stdout.", short="-o", metavar="DELTA")
     ],
     adapter: AdapterName = None,
     base: Annotated[str | None, Option("A checkpoint instead of the adapter's own.", metavar="FILE")] = None,
     preserve: Preserve = None,
     param: Params = (),
-    format: Annotated[str, Option("How to print it.", choices=("text", "json"))] = "text",
+    format: Annotated[str, Option("Output format.", choices=("text", "json"))] = "text",
     force: Force = False,
 ) -> int:
     """Adapt to a voice, write the delta, and print its origin."""

@@ -22,16 +22,16 @@ class Log(NamedTuple):
     """The log, and how a form that is not known is read."""
 
     sensor: Annotated[str, Option("The log of the instrument; - is stdin.", metavar="LOG")]
-    zone: Annotated[str | None, Option("Zone of times that name none: UTC, +02:00, Europe/Berlin.", metavar="ZONE")] = (
-        None
-    )
+    zone: Annotated[
+        str | None, Option("Time zone of times without one: UTC, +02:00, Europe/Berlin.", metavar="ZONE")
+    ] = None
     time: Annotated[str | None, Option("Time column of a log in an unknown form.", metavar="COL")] = None
     time_form: Annotated[
         str | None, Option("Form of its times: epoch-s, epoch-ms, epoch-ns, seconds, iso, date-time.", metavar="FORM")
     ] = None
-    value: Annotated[str | None, Option("Column to read, where it is not the usual one.", metavar="COL")] = None
+    value: Annotated[str | None, Option("Column to read, if it is not the usual one.", metavar="COL")] = None
     unit: Annotated[str | None, Option("Unit of that column: W, mW, J, Wh.", metavar="UNIT")] = None
-    only: Annotated[str | None, Option("Read only these rows, of a log of several devices.", metavar="COL=VALUE")] = (
+    only: Annotated[str | None, Option("Read only these rows, for a log of several devices.", metavar="COL=VALUE")] = (
         None
     )
 
@@ -40,7 +40,7 @@ class Way(NamedTuple):
     """How it is aligned, and what is assumed."""
 
     method: Annotated[
-        str | None, Option("How to align; without it clock where the log is in UTC, else load-fit.", choices=_METHODS)
+        str | None, Option("How to align; by default clock if the log is in UTC, else load-fit.", choices=_METHODS)
     ] = None
     drift: Annotated[bool, Option("Fit the drift between the clocks too (load-fit).")] = False
     marks: Annotated[str | None, Option("Markers at begin and end of the run.", metavar="FIRST,LAST")] = None
@@ -48,11 +48,9 @@ class Way(NamedTuple):
         None
     )
     bound_ms: Annotated[float | None, Option("Largest error of that time (manual).", metavar="MS", least=0)] = None
-    lag_ms: Annotated[
-        float | None, Option("How late the meter shows what it measures; 200 where not stated.", metavar="MS", least=0)
-    ] = None
+    lag_ms: Annotated[float | None, Option("Delay of the meter's readings; default 200.", metavar="MS", least=0)] = None
     sync_ms: Annotated[
-        float | None, Option("How far the log's clock is from UTC; 400 where not stated.", metavar="MS", least=0)
+        float | None, Option("Error of the log's clock against UTC; default 400.", metavar="MS", least=0)
     ] = None
 
 
@@ -60,9 +58,7 @@ class ChannelOptions(NamedTuple):
     """The new artifact, and the channel in it."""
 
     append: Annotated[bool, Option("Write a new artifact that carries the readings.")] = False
-    out: Annotated[
-        str | None, Option("The file to write, whole or not at all; - is stdout.", short="-o", metavar="OUT")
-    ] = None
+    out: Annotated[str | None, Option("The file to write atomically; - is stdout.", short="-o", metavar="OUT")] = None
     name: Annotated[str, Option("Name of the new channel.", metavar="NAME")] = "meter"
     keep_log: Annotated[bool, Option("Carry the log itself too, up to 24 MiB.", negatable=True)] = True
     meter: Annotated[
@@ -79,7 +75,7 @@ def align(
         str | None, Option("Write a picture; needs the extra analysis. - is stdout.", metavar="PNG")
     ] = None,
     channel: ChannelOptions,
-    format: Annotated[str, Option("How to print it.", choices=("text", "json"))] = "text",
+    format: Annotated[str, Option("Output format.", choices=("text", "json"))] = "text",
     force: Force = False,
 ) -> int:
     """Align, say where the log lies and how sure that is, and write what was requested."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.report import Report
 
-__all__ = ["CHUNK", "asked_of_all", "reports_of"]
+__all__ = ["CHUNK", "reports_of", "reports_of_all"]
 
 CHUNK = 256  # paths a task: below, handing tasks around costs more than verifying
 _PARALLEL_FROM = 500  # files; starting processes pays only beyond
@@ -29,7 +29,7 @@ _Rows = tuple[int, int] | None
 _Part = tuple[str, _Rows]
 
 
-def asked_of_all(files: list[str], asked: _Asked, jobs: int) -> Iterator[tuple[Report, ...]]:
+def reports_of_all(files: list[str], asked: _Asked, jobs: int) -> Iterator[tuple[Report, ...]]:
     """Yield the reports of each file, in the order of `files`; `asked` is None if no digest is to be computed."""
     rows = _rows_of(files[0]) if len(files) == 1 and jobs != 1 else 1
     many = max(len(files), rows)

@@ -17,7 +17,7 @@ __all__ = ["publish", "sign", "timestamp"]
 
 Out = Annotated[
     str | None,
-    Option("The file to write; without it FILE itself is replaced, whole; - is stdout.", short="-o", metavar="OUT"),
+    Option("The file to write; without it FILE itself is replaced atomically; - is stdout.", short="-o", metavar="OUT"),
 ]
 SshKey = Annotated[str | None, Option("An SSH key: ssh-keygen signs with it.", metavar="FILE")]
 Key = Annotated[str | None, Option("An Ed25519 key as PEM or in OpenSSH's form, for a DSSE envelope.", metavar="FILE")]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from ttsartifact.cli.files import STANDARD_OUTPUT, bytes_of, delivered, files_under, suffix_for
-from ttsartifact.cli.making import note, tell_credentials
+from ttsartifact.cli.making import note, note_credentials
 from ttsartifact.cli.manner import manner
 from ttsartifact.cli.options import Argument, File, Files, Force, Option, Out
 from ttsartifact.cli.speak import EXIT, Usage, progress, say, say_written
@@ -84,7 +84,7 @@ def convert(
 
     paths = files_under(files)
     with delivered(out, _suffix_of_all(paths) if out == STANDARD_OUTPUT else "") as path:
-        ids = carriers.convert(paths, path, replace=force, tell=tell, on_file=_tell)
+        ids = carriers.convert(paths, path, replace=force, tell=tell, on_file=_show_progress)
     if len(ids) == 1 or manner().verbose:
         say_written(out, [f"{safe(out)}: {artifact_id}" for artifact_id in ids])
     if len(ids) > 1 and not manner().quiet:
@@ -137,7 +137,7 @@ def pack(
     with FileSource(audio) as source, delivered(out, suffix) as path:
         packed = write(draft, source, path, replace=force)
     say_written(out, f"{safe(out)}: {packed.artifact_id}, level {packed.level}")
-    tell_credentials(packed)
+    note_credentials(packed)
     return EXIT.OK
 
 
@@ -176,5 +176,5 @@ def _suffix_of_all(paths: Sequence[str]) -> str:
     return f".tts{suffix_of(first[0].descriptor.known('/audio/codec'))}" if len(first) == 1 else ".tts.parquet"
 
 
-def _tell(done: int, total: int) -> None:
+def _show_progress(done: int, total: int) -> None:
     progress(done, total, "files")

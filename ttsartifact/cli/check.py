@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from ttsartifact.cli.asking import asked_of_all
+from ttsartifact.cli.asking import reports_of_all
 from ttsartifact.cli.files import bytes_of, files_under
 from ttsartifact.cli.options import Files, Option
 from ttsartifact.cli.report_streams import VOICES, TextStream, voice
@@ -23,7 +23,7 @@ __all__ = ["ignored", "validate", "verify"]
 
 _LONGEST_CLIP_BYTES = 1 << 30
 
-Format = Annotated[str, Option("How to print it: for eyes, for a forum, or for a machine.", choices=tuple(VOICES))]
+Format = Annotated[str, Option("Output format.", choices=tuple(VOICES))]
 Strict = Annotated[bool, Option("Also fail on warnings and on rules that could not be checked.")]
 Jobs = Annotated[int, Option("Processes for many files; 0 chooses.", metavar="N", least=0)]
 
@@ -76,7 +76,7 @@ def verify(
     format: Format = "text",
     held: Held,
     demanded: Demanded,
-    fail_on: Annotated[str, Option("The least severity that counts.", choices=("warn", "error"))] = "error",
+    fail_on: Annotated[str, Option("The lowest severity that fails.", choices=("warn", "error"))] = "error",
     as_set: Annotated[
         bool, Option("Take all files as one data set: ids, sessions, samples and counts across them.")
     ] = False,
@@ -163,7 +163,7 @@ def _check(
     files = files_under(given)
     codes: set[int] = set()
     told.many = len(files) > 1
-    for path, found in zip(files, asked_of_all(files, asked, jobs), strict=True):
+    for path, found in zip(files, reports_of_all(files, asked, jobs), strict=True):
         for report, differences in zip(found, _differing(receipt, path, found), strict=True):
             code = worst(
                 [

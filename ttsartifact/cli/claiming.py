@@ -23,7 +23,7 @@ def claim(
     file: Annotated[str, Argument("CLAIM", "The claim, as TOML.")],
     runs: Annotated[Sequence[str], Argument("[RUNS...]", "check: the runs; without any the claim is only read.")] = (),
     *,
-    template: Annotated[str | None, Option("new: what kind of claim to begin with.", choices=_templates)] = None,
+    template: Annotated[str | None, Option("new: the kind of claim.", choices=_templates)] = None,
     measurements: Annotated[
         Sequence[str],
         Option("check: measurements of other tools, such as word errors or phones; may be repeated.", metavar="JSON"),
@@ -34,7 +34,7 @@ def claim(
     log: Annotated[
         str | None, Option("check: a run log; each of its runs behind the claim must be shown.", metavar="LOG")
     ] = None,
-    format: Annotated[str, Option("check: how to print it.", choices=("text", "json"))] = "text",
+    format: Annotated[str, Option("check: output format.", choices=("text", "json"))] = "text",
     force: Force = False,
 ) -> int:
     """Write a claim to change, or read one and settle it on its runs."""

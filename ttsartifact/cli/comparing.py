@@ -15,7 +15,7 @@ def diff(
     format: Annotated[
         str,
         Option(
-            "How to print it: lines, a document, a table, or a card for a forum.",
+            "Output format: lines, a document, a table, or a card for a forum.",
             choices=("text", "json", "tsv", "markdown"),
         ),
     ] = "text",
@@ -25,7 +25,7 @@ def diff(
 
     passing("verifying both")
     try:
-        found = compare(a, b, on_progress=_tell)
+        found = compare(a, b, on_progress=_show_progress)
     finally:
         passing()
     from ttsartifact.reporting import diff as spoken
@@ -43,5 +43,5 @@ def diff(
     return found.exit_code
 
 
-def _tell(done: int, total: int) -> None:
+def _show_progress(done: int, total: int) -> None:
     progress(done, total, "frames compared")

@@ -19,7 +19,7 @@ def conform(
     *,
     kit: Annotated[str | None, Option("A kit of a different version.", metavar="DIR")] = None,
     format: Annotated[
-        str, Option("How to print it: a table, a document, or a test report.", choices=("text", "json", "junit"))
+        str, Option("Output format: a table, a document, or a test report.", choices=("text", "json", "junit"))
     ] = "text",
     jobs: Annotated[int, Option("Files at a time; 0 is one per processor.", metavar="N", least=0)] = 0,
     select: Annotated[

@@ -168,12 +168,15 @@ def _rule(rule: Rule) -> _Page:
         ("requires", rule.requires),
         ("fails when", rule.fails),
         ("why", rule.why),
-        ("mend", rule.mend),
+        ("fix", rule.mend),
         ("clause", f"{rule.clause} of ttsartifact {_spec.FORMAT_VERSION}"),
         ("severity", rule.severity),
-        ("binds", f"artifacts of {rule.level} and above" if rule.level[:1] == "L" else f"the profile {rule.level}"),
-        ("looks at", _CLASSES.get(rule.klass, rule.klass)),
-        ("a pass is", rule.grade),
+        (
+            "applies to",
+            f"artifacts of {rule.level} and above" if rule.level[:1] == "L" else f"the profile {rule.level}",
+        ),
+        ("inputs", _CLASSES.get(rule.klass, rule.klass)),
+        ("evidence", rule.grade),
         ("blocked by", ", ".join(rule.blocked_by)),
         ("fixtures", ", ".join(_fixtures(rule.id))),
     ]
@@ -202,7 +205,7 @@ def _other_ids() -> dict[str, _Page]:
                 ("expects", hint["expects"]),
                 ("why", hint["why"]),
                 ("clause", f"{hint['clause']} of ttsartifact {_spec.FORMAT_VERSION}"),
-                ("binds", "not binding: a heuristic never decides conformance, a verdict or an exit code"),
+                ("note", "a heuristic never decides conformance, a verdict or an exit code"),
             ],
         )
         for hint in _spec.load_json("hints.json")["hint"]

@@ -14,7 +14,7 @@ def export(
     files: Files,
     *,
     perfetto: Annotated[bool, Option("As trace events for ui.perfetto.dev.")] = False,
-    out: Annotated[str, Option("The file to write, whole or not at all.", short="-o", metavar="OUT")],
+    out: Annotated[str, Option("The file to write atomically.", short="-o", metavar="OUT")],
     force: Force = False,
 ) -> int:
     """Write the runs of all files into one document."""

@@ -41,7 +41,7 @@ def files_under(paths: Sequence[str]) -> list[str]:
         inside = os.path.join(os.path.realpath(path), "")
         leading_out = [link for link in below if os.path.islink(link) and not _is_below(link, inside)]
         if leading_out:
-            _tell_left_out(leading_out)
+            _note_skipped(leading_out)
             below = sorted(set(below) - set(leading_out))
         if not below:
             raise Usage(f"no {' or '.join(SUFFIXES)} below {path}")
@@ -167,7 +167,7 @@ def _is_below(link: str, inside: str) -> bool:
     return os.path.realpath(link).startswith(inside)
 
 
-def _tell_left_out(links: list[str]) -> None:
+def _note_skipped(links: list[str]) -> None:
     from ttsartifact.reporting.safe import safe
 
     first = safe(min(links))

@@ -24,7 +24,7 @@ def gate(
         Option("The repeats of a score by an external tool, for one run.", metavar="METRIC=V,V"),
     ] = (),
     scores: Annotated[
-        str | None, Option("Scores of many runs: lines of RUN_ID, METRIC and V,V with tabs between.", metavar="TSV")
+        str | None, Option("Scores of many runs: tab-separated lines of RUN_ID, METRIC and V,V.", metavar="TSV")
     ] = None,
     force: Force = False,
 ) -> int:

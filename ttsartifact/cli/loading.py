@@ -27,7 +27,7 @@ __all__ = ["bench", "stats"]
 
 _LAWS = ("poisson", "constant")
 LeaveAfter = Annotated[
-    float | None, Option("Leave each answer MS after its first byte: barge-in.", metavar="MS", least=0)
+    float | None, Option("Abandon each answer MS after its first byte (barge-in).", metavar="MS", least=0)
 ]
 
 
@@ -38,11 +38,13 @@ def bench(
     text: Annotated[str | None, Option("The text to speak.")] = None,
     text_file: Annotated[str | None, Option("Texts, one per line, used in turn.", metavar="FILE")] = None,
     concurrency: Annotated[str | None, Option("A closed load for each number in flight.", metavar="1,4,8")] = None,
-    rate: Annotated[str | None, Option("An open load for each rate, in requests a second.", metavar="R,...")] = None,
-    arrivals: Annotated[str, Option("How the requests of an open load follow each other.", choices=_LAWS)] = "poisson",
+    rate: Annotated[str | None, Option("An open load for each rate, in requests per second.", metavar="R,...")] = None,
+    arrivals: Annotated[str, Option("Distribution of the intervals of an open load.", choices=_LAWS)] = "poisson",
     schedule_seed: Annotated[str, Option("The seed of poisson arrivals.", metavar="WORD")] = "1",
     requests: Annotated[int, Option("Requests of each load.", metavar="N", least=1)] = 20,
-    warmup: Annotated[int, Option("Requests before each load; they are in no statistic.", metavar="N", least=0)] = 1,
+    warmup: Annotated[
+        int, Option("Requests before each load; they are excluded from statistics.", metavar="N", least=0)
+    ] = 1,
     max_in_flight: Annotated[int, Option("Requests that an open load holds at most.", metavar="N", least=1)] = 256,
     leave_after: LeaveAfter = None,
     timeout: Annotated[float | None, Option("End a request after S seconds.", metavar="S", least=0)] = None,
@@ -55,7 +57,7 @@ def bench(
     sensor: SensorName = "auto",
     gate: Annotated[str | None, Option("Judge the runs by a policy; rejects are kept.", metavar="TOML")] = None,
     report: Annotated[str | None, Option("Write a page of the runs too.", metavar="PAGE.html")] = None,
-    same_seed: Annotated[bool, Option("Ask each text alone and in company, and compare the samples.")] = False,
+    same_seed: Annotated[bool, Option("Request each text alone and under load, and compare the samples.")] = False,
     allow_net: AllowNet = False,
     key_from: KeyFrom = None,
     force: Force = False,

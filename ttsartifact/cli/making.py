@@ -39,20 +39,22 @@ __all__ = [
     "clips_of",
     "given_text",
     "note",
+    "note_credentials",
     "numbers",
     "origin",
     "policy_of",
+    "print_written",
     "refuse_strange",
     "registered",
     "seed_words",
     "sensor_of",
-    "tell_credentials",
-    "tell_written",
     "usual",
 ]  # fmt: skip
 
-Attempt = Annotated[int | None, Option("Which attempt this is, all earlier ones counted.", metavar="N", least=1)]
-Gate = Annotated[str | None, Option("The policy that promotes the run or fails it; it is kept.", metavar="TOML")]
+Attempt = Annotated[int | None, Option("Number of this attempt, counting all earlier ones.", metavar="N", least=1)]
+Gate = Annotated[
+    str | None, Option("A policy that promotes or rejects the run; the file is kept either way.", metavar="TOML")
+]
 Lang = Annotated[str | None, Option("Language of the text, as a BCP 47 tag.", metavar="TAG")]
 Notes = Annotated[str | None, Option("A free text for people.")]
 Preregistered = Annotated[
@@ -66,7 +68,7 @@ Ref = Annotated[Sequence[str], Option("A reference clip; may be repeated, in ord
 SensorName = Annotated[
     str,
     Option(
-        "What reads clock, power and energy: auto (NVML, where it is), nvml, amdsmi, rapl, none, replay:FILE, "
+        "Sensor of clock, power and energy: auto (NVML if available), nvml, amdsmi, rapl, none, replay:FILE, "
         "meter:FILE[,COLUMN[,UNIT[,BAUD]]].",
         metavar="SENSOR",
     ),
@@ -214,7 +216,7 @@ def note(words: str) -> None:
     sys.stderr.write(f"ttsa: {safe(words)}\n")
 
 
-def tell_credentials(packed: Packed) -> None:
+def note_credentials(packed: Packed) -> None:
     """Say on stderr what becomes of the C2PA credentials that the audio carries."""
     if packed.credentials:
         from ttsartifact.reporting.marking import kept_words
@@ -223,7 +225,7 @@ def tell_credentials(packed: Packed) -> None:
             note(kept_words(credential))
 
 
-def tell_written(packed: Packed, level: str | None = None, out: str | None = None) -> None:
+def print_written(packed: Packed, level: str | None = None, out: str | None = None) -> None:
     """Say what was written, and on stderr what would make the next level of it, or all that `level` lacks.
 
     `out` is what the user typed, where it is not the path of what was written.

@@ -194,8 +194,9 @@ def _parameter(name: str, annotation: Any, defaults: dict[str, Any]) -> CommandP
 
 File = Annotated[str, Argument("FILE", "An artifact; - is stdin.")]
 Files = Annotated[
-    Sequence[str], Argument("FILE...", "Artifacts, folders of them, or @LIST, a file with a path per line; - is stdin.")
+    Sequence[str],
+    Argument("FILE...", "Artifacts, folders of them, or @LIST, a file with one path per line; - is stdin."),
 ]
-Out = Annotated[str, Option("The file to write, whole or not at all; - is stdout.", short="-o", metavar="OUT")]
+Out = Annotated[str, Option("The file to write atomically; - is stdout.", short="-o", metavar="OUT")]
 Force = Annotated[bool, Option("Replace OUT if it exists.")]
 Params = Annotated[Sequence[str], Option("A parameter, by its name; may be repeated.", metavar="NAME=VALUE")]

@@ -38,9 +38,10 @@ def perturb(
 def gallery(
     file: File,
     *,
-    out: Annotated[str, Option("The page to write, whole or not at all.", short="-o", metavar="PAGE.html")],
+    out: Annotated[str, Option("The page to write atomically.", short="-o", metavar="PAGE.html")],
     clip: Annotated[
-        str | None, Option("What breath, filled_pause and interjection insert; of the run's format.", metavar="WAV")
+        str | None,
+        Option("Clip that breath, filled_pause and interjection insert; in the run's format.", metavar="WAV"),
     ] = None,
     seed: Annotated[str, Option("The seed of all draws.")] = "1",
     force: Force = False,

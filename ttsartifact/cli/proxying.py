@@ -19,7 +19,9 @@ def proxy(
     *,
     to: Annotated[str, Option("The server that answers.", metavar="URL")],
     out: Annotated[str, Option("The folder for artifacts and attempts.", short="-o", metavar="DIR")],
-    listen: Annotated[str, Option("Where clients ask; port 0 takes a free one.", metavar="HOST:PORT")] = "127.0.0.1:0",
+    listen: Annotated[
+        str, Option("Address for the clients; port 0 takes a free one.", metavar="HOST:PORT")
+    ] = "127.0.0.1:0",
     pcm: ServerPcm = None,
     engine: ServerEngine = None,
     device: ServerDevice = None,

@@ -20,14 +20,14 @@ from ttsartifact.cli.making import (
     note,
     numbers,
     policy_of,
+    print_written,
     registered,
     seed_words,
     sensor_of,
-    tell_written,
 )
 from ttsartifact.cli.options import Argument, Force, Option, Out, Params
 from ttsartifact.cli.reporting_page import write_page
-from ttsartifact.cli.serving import AllowNet, KeyFrom, record_answer, request_of, tell_recorded
+from ttsartifact.cli.serving import AllowNet, KeyFrom, print_recorded, record_answer, request_of
 from ttsartifact.cli.speak import EXIT, Usage
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.level import LEVELS
@@ -63,9 +63,9 @@ class Pins(NamedTuple):
         Sequence[str], Option("Its files or folder, to digest; may be repeated.", metavar="PATH")
     ] = ()
     vocoder: Annotated[str | None, Option("The vocoder, by its full commit.", metavar="REPO@COMMIT")] = None
-    engine: Annotated[str | None, Option("The engine, where it is not the command.", metavar="NAME@VERSION")] = None
+    engine: Annotated[str | None, Option("The engine, if it is not the command.", metavar="NAME@VERSION")] = None
     frontend: Annotated[
-        Sequence[str], Option("What makes sounds of letters; may be repeated.", metavar="NAME@VERSION")
+        Sequence[str], Option("A tool of the text front end; may be repeated.", metavar="NAME@VERSION")
     ] = ()
     lock_list: Annotated[
         bool, Option("Keep the names of what is installed, so that `diff` can name a package.", negatable=True)
@@ -79,24 +79,24 @@ class StatedConditions(NamedTuple):
     session: Session = None
     attempt: Attempt = None
     preregistered: Preregistered = ()
-    device: Annotated[str | None, Option("Where the model computes.", choices=_DEVICES)] = None
+    device: Annotated[str | None, Option("Device on which the model runs.", choices=_DEVICES)] = None
     seed: Annotated[
-        Sequence[str], Option("A seed that the command is given; may be repeated.", metavar="[STAGE=]N")
+        Sequence[str], Option("A seed that the command receives; may be repeated.", metavar="[STAGE=]N")
     ] = ()
     determinism: Annotated[str | None, Option("What you promise about a rerun.", choices=_DETERMINISM)] = None
     precision: Annotated[
-        str | None, Option("What it computes in: not_applicable, or float16,attention=sdpa,tf32=no.", metavar="DTYPE")
+        str | None, Option("Numeric type: not_applicable, or float16,attention=sdpa,tf32=no.", metavar="DTYPE")
     ] = None
     param: Params = ()
     queue_depth: Annotated[
-        int | None, Option("Requests that the server had not finished at submit; 0: it serves you alone.", least=0)
+        int | None, Option("Requests that the server had not finished at submit; 0 if it serves only you.", least=0)
     ] = None
-    concurrency: Annotated[int | None, Option("Requests that were in flight together.", least=1)] = None
+    concurrency: Annotated[int | None, Option("Number of concurrent requests.", least=1)] = None
     warmup: Annotated[int | None, Option("Runs that the engine made before this one.", least=0)] = None
     marking: Annotated[
         Sequence[str],
         Option(
-            "What marks the audio: none, or watermark:SCHEME,tool=NAME@VERSION,...; may be repeated.", metavar="KIND"
+            "A marking of the audio: none, or watermark:SCHEME,tool=NAME@VERSION,...; may be repeated.", metavar="KIND"
         ),
     ] = ()
     leaves: Annotated[bool, Option("Digest each MiB of the audio too, for readers of ranges.")] = False
@@ -107,7 +107,8 @@ class Server(NamedTuple):
     """A speech server that is asked where no command is given."""
 
     http: Annotated[
-        str | None, Option("Ask a speech server instead; --param fills its JSON: voice=NAME and so on.", metavar="URL")
+        str | None,
+        Option("Request it from a speech server instead; --param sets its JSON, such as voice=NAME.", metavar="URL"),
     ] = None
     allow_net: AllowNet = False
     key_from: KeyFrom = None
@@ -131,7 +132,7 @@ class RecordingOptions(NamedTuple):
     timeout: Annotated[float | None, Option("End the command after S seconds.", metavar="S", least=0)] = None
     repeat: Annotated[bool, Option("Run it twice and record whether the audio was the same.")] = False
     sensor: SensorName = "auto"
-    period: Annotated[int, Option("Between two readings of the sensor.", metavar="MS", least=1)] = 50
+    period: Annotated[int, Option("Interval between readings of the sensor.", metavar="MS", least=1)] = 50
     include_paths: Annotated[bool, Option("Keep absolute paths of the command.")] = False
 
 
@@ -168,13 +169,13 @@ def record(
     if not dry_run:
         with delivered(out, suffix, keep=True) as path:
             packed = made(path)
-        code = tell_recorded(packed, out, level, dry_run=False)
+        code = print_recorded(packed, out, level, dry_run=False)
         if report is not None:
             write_page([out], report, force=force)
         return code
     with tempfile.TemporaryDirectory(prefix="ttsa-dry-") as folder:
         packed = made(os.path.join(folder, f"run{suffix}" if out == STANDARD_OUTPUT else os.path.basename(out)))
-    return tell_recorded(packed, out, level, dry_run=True)
+    return print_recorded(packed, out, level, dry_run=True)
 
 
 def _answered(
@@ -273,14 +274,14 @@ def recover(
     journal: Annotated[str, Argument("JOURNAL", "The journal that a recording left behind.")],
     *,
     out: Annotated[
-        str | None, Option("The file to write; else the one it was to be.", short="-o", metavar="OUT")
+        str | None, Option("The file to write; default: the originally intended one.", short="-o", metavar="OUT")
     ] = None,
     force: Force = False,
 ) -> int:
     """Make an artifact of a journal and of the file that it names, and say what was written."""
     from ttsartifact.recording.recovering import recover as recovered
 
-    tell_written(recovered(journal, out, replace=force))
+    print_written(recovered(journal, out, replace=force))
     return EXIT.OK
 
 

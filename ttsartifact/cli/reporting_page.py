@@ -14,9 +14,7 @@ __all__ = ["report", "write_page"]
 def report(
     files: Files,
     *,
-    out: Annotated[
-        str, Option("The page to write, whole or not at all; - is stdout.", short="-o", metavar="PAGE.html")
-    ],
+    out: Annotated[str, Option("The page to write atomically; - is stdout.", short="-o", metavar="PAGE.html")],
     force: Force = False,
 ) -> int:
     """Write the page and return the exit code."""
@@ -33,7 +31,7 @@ def write_page(paths: Sequence[str], out: str, *, force: bool) -> int:
         require_room(out, replace=force)
     passing("verifying and drawing")
     try:
-        page = page_of(paths, beside=out, on_progress=_tell)
+        page = page_of(paths, beside=out, on_progress=_show_progress)
     finally:
         passing()
     with delivered(out) as path, write_whole(path, replace=force) as file:
@@ -44,5 +42,5 @@ def write_page(paths: Sequence[str], out: str, *, force: bool) -> int:
     return worst(map(exit_of, page.unread))
 
 
-def _tell(done: int, total: int) -> None:
+def _show_progress(done: int, total: int) -> None:
     progress(done, total, "files")

@@ -25,8 +25,8 @@ def rerun(
         Sequence[str], Argument("[-- CMD...]", "Your own command, with {text}, {out} and {ref} as for record.")
     ] = (),
     *,
-    format: Annotated[str, Option("How to print it.", choices=("text", "json"))] = "text",
-    text: Annotated[str | None, Option("The text, where the file withholds it.")] = None,
+    format: Annotated[str, Option("Output format.", choices=("text", "json"))] = "text",
+    text: Annotated[str | None, Option("The text, if the file withholds it.")] = None,
     text_file: Annotated[str | None, Option("The same, from a file.", metavar="FILE")] = None,
     ref: Annotated[Sequence[str], Option("A reference clip of the run; may be repeated.", metavar="CLIP")] = (),
     runner: Annotated[str | None, Option("An installed runner.", metavar="NAME")] = None,
@@ -34,7 +34,7 @@ def rerun(
         str | None, Option("A folder of weight files; each must have the digest that the run pins.", metavar="DIR")
     ] = None,
     factory: Annotated[
-        str | None, Option("Your own function, of a run that was recorded inside a process.", metavar="PKG:FUNCTION")
+        str | None, Option("Your own function, for a run that was recorded inside a process.", metavar="PKG:FUNCTION")
     ] = None,
     param: Params = (),
     readapt: Annotated[bool, Option("For an adapted voice: first make the delta again from its clips.")] = False,
@@ -48,7 +48,7 @@ def rerun(
 ) -> int:
     """Make a run again and return the exit code of its verdict."""
     told: dict[str, Any] = {"references": ref, "keep": keep, "replace": force}
-    told["on_plan"] = _tell if format == "text" else None
+    told["on_plan"] = _show_plan if format == "text" else None
     if text is not None or text_file is not None:
         told["text"] = given_text(text, text_file)
     if bool(command) + bool(factory) + bool(runner or weights or readapt) > 1:
@@ -78,10 +78,10 @@ def rerun(
         parameters = numbers(param)
         chosen: dict[str, Any] = {"runner": runner, "weights": weights, "parameters": parameters, "readapt": readapt}
         again = partial(rerun_runner, file, limits=bounds, **chosen, **told)
-    return _told(again, format)
+    return _printed(again, format)
 
 
-def _told(again: "Callable[[], Rerun]", format: str) -> int:
+def _printed(again: "Callable[[], Rerun]", format: str) -> int:
     """Repeat the run, print the result, and return the exit code of its verdict."""
     try:
         result = again()
@@ -103,7 +103,7 @@ def _told(again: "Callable[[], Rerun]", format: str) -> int:
     return result.exit_code
 
 
-def _tell(plan: "Plan") -> None:
+def _show_plan(plan: "Plan") -> None:
     from ttsartifact.reporting.rerun import plan_lines
 
     show(plan_lines(plan))

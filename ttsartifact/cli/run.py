@@ -20,11 +20,11 @@ from ttsartifact.cli.making import (
     note,
     numbers,
     policy_of,
+    print_written,
     refuse_strange,
     registered,
     seed_words,
     sensor_of,
-    tell_written,
     usual,
 )
 from ttsartifact.cli.options import Argument, Force, Option, Out, Params
@@ -45,13 +45,13 @@ Batch = Annotated[
     str | None,
     Option("A file with one text per line; OUT is then a folder, one file per line; - is stdin.", metavar="FILE"),
 ]
-BatchSize = Annotated[int | None, Option("How many of them are computed together; default 16.", metavar="N", least=1)]
+BatchSize = Annotated[int | None, Option("Number of texts computed together; default 16.", metavar="N", least=1)]
 RunnerName = Annotated[str | None, Option("An installed runner; default stable-tts, or the only one.", metavar="NAME")]
 RefOrigin = Annotated[
     str | None, Option("Where the clips come from: recording:WHO, synthetic:HOW.", metavar="KIND:NAME")
 ]
 Seed = Annotated[
-    Sequence[str], Option("A seed for all stages that draw, or for one; may be repeated.", metavar="[STAGE=]N")
+    Sequence[str], Option("A seed for all random stages, or for one; may be repeated.", metavar="[STAGE=]N")
 ]
 Numerics = Annotated[str | None, Option("The runner's numerics: exact, native.", metavar="PROFILE")]
 Device = Annotated[str | None, Option("Device to compute on.", metavar="DEVICE")]
@@ -106,7 +106,7 @@ def run(
     info = load(name).describe()
     named = {"numerics": numerics, "device": device, "steps": steps, "prompt": prompt, "prompt_text": prompt_text}
     every, stages = _seeds_of(seed)
-    asked, clips = _asked(info, _given(named), clips_of(ref, ref_origin), ref_origin)
+    asked, clips = _parameters_and_clips(info, _given(named), clips_of(ref, ref_origin), ref_origin)
     if seed and not info.seed_stages:
         raise Usage(f"--seed: runner {info.name} draws no random numbers")
     options = RunOptions(
@@ -140,7 +140,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None}
 
 
-def _asked(
+def _parameters_and_clips(
     info: "RunnerInfo", wanted: dict[str, Any], clips: "list[Reference]", ref_origin: str | None
 ) -> "tuple[dict[str, Any], list[Reference]]":
     """Return the parameters that single options stand for, and all clips."""
@@ -175,7 +175,7 @@ def _speak_all(
         finally:
             passing()
         for packed in written:
-            tell_written(packed, out=out if total == 1 else None)
+            print_written(packed, out=out if total == 1 else None)
         done += len(whole)
         progress(done, total, "runs")
 

@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ttsartifact.cli.making import note, sensor_of, tell_written
+from ttsartifact.cli.making import note, print_written, sensor_of
 from ttsartifact.cli.options import Option
 from ttsartifact.cli.speak import EXIT, Usage, say
 from ttsartifact.reporting.safe import safe
@@ -19,22 +19,20 @@ __all__ = [
     "ServerEngine",
     "ServerPcm",
     "held_conditions",
+    "print_recorded",
     "record_answer",
     "request_of",
-    "tell_recorded",
 ]
 
 AllowNet = Annotated[bool, Option("Allow a server on a different machine; the text leaves this one.")]
 KeyFrom = Annotated[
     str | None, Option("The environment variable that holds the server's key; never recorded.", metavar="VARIABLE")
 ]
-ServerPcm = Annotated[
-    str | None, Option("The format of raw PCM, where the server does not state it.", metavar="FORMAT")
-]
+ServerPcm = Annotated[str | None, Option("The format of raw PCM, if the server does not state it.", metavar="FORMAT")]
 ServerEngine = Annotated[str | None, Option("The engine, unless the server states it.", metavar="NAME@VERSION")]
 ServerDevice = Annotated[
     str | None,
-    Option("Where it computes, unless the server says.", choices=("cpu", "cuda", "rocm", "mps", "xpu", "npu", "other")),
+    Option("Device of the server, unless it states it.", choices=("cpu", "cuda", "rocm", "mps", "xpu", "npu", "other")),
 ]
 _PATIENCE_S = 120.0
 
@@ -95,7 +93,7 @@ def record_answer(
     )
 
 
-def tell_recorded(packed: "Packed", out: str, level: str | None, *, dry_run: bool) -> int:
+def print_recorded(packed: "Packed", out: str, level: str | None, *, dry_run: bool) -> int:
     """Say what was written, or show all that would have been."""
     if dry_run:
         from ttsartifact.reporting.documents import as_json
@@ -103,7 +101,7 @@ def tell_recorded(packed: "Packed", out: str, level: str | None, *, dry_run: boo
         say(as_json(packed.descriptor.value))
         note(f"no file was written; {safe(out)} would hold this and the audio")
     else:
-        tell_written(packed, level, out)
+        print_written(packed, level, out)
     return EXIT.OK
 
 

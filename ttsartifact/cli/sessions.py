@@ -22,7 +22,7 @@ def session(
         Sequence[str], Option("Measurements of other tools; may be repeated.", metavar="JSON")
     ] = (),
     plot: Annotated[str | None, Option("Write a picture.", metavar="PNG")] = None,
-    format: Annotated[str, Option("How to print it.", choices=("text", "json", "tsv"))] = "text",
+    format: Annotated[str, Option("Output format.", choices=("text", "json", "tsv"))] = "text",
     force: Force = False,
 ) -> int:
     """Measure a session and say where it changes."""

@@ -21,7 +21,7 @@ def show(
     format: Annotated[
         str,
         Option(
-            "How to print it: a card, a document, the columns, or a card for a forum.",
+            "Output format: a card, a document, the columns, or a card for a forum.",
             choices=("text", "json", "tsv", "markdown"),
         ),
     ] = "text",

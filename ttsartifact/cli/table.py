@@ -85,10 +85,10 @@ COMMANDS: dict[str, Command] = {
         Command(
             "proxy",
             "proxying:proxy",
-            "Record what other clients ask of a speech server.",
-            "Clients ask the proxy in place of the server. Bytes go on as they come; each answer becomes an artifact "
-            "in DIR, each request a row of DIR/proxy.attempts.parquet, who left and what was refused among them. Only "
-            "requests of JSON with `input` are recorded; all others are passed on.",
+            "Record the requests of other clients to a speech server.",
+            "Clients use the proxy's address. Bytes are passed on as they arrive; each answer becomes an artifact "
+            "in DIR, each request a row of DIR/proxy.attempts.parquet, including abandoned and refused ones. Only "
+            "JSON requests with `input` are recorded; all others are only passed on.",
         ),
         Command(
             "stats",
@@ -129,7 +129,7 @@ COMMANDS: dict[str, Command] = {
             "verify",
             "check:verify",
             "Check every rule and digest; print a verdict.",
-            "The verdict grades what happened to the bytes: INTACT, REWRAPPED, RETAGGED, AUDIO_CHANGED, "
+            "The verdict grades the bytes: INTACT, REWRAPPED, RETAGGED, AUDIO_CHANGED, "
             "BROKEN. A seal shows corruption, not authorship: who made a run is settled by the receipt that "
             "was posted for it.",
         ),
@@ -147,7 +147,7 @@ COMMANDS: dict[str, Command] = {
             "FILE-EXACT, PCM-EXACT, STAGE-EXACT, WITHIN-TOLERANCE, DIVERGED, DIFFERENT; NOT-COMPARABLE when "
             "an input is missing (exit code 3).\n\n"
             "A run of an adapted voice needs the folder of its delta (--weights); the base may be the "
-            "runner's own. --readapt answers DELTA-EXACT, or DELTA-DIFFERENT and which link of the chain "
+            "runner's own. --readapt answers DELTA-EXACT, or DELTA-DIFFERENT with the link of the chain that "
             "differs (exit code 1).",
         ),
         Command(
@@ -181,7 +181,8 @@ COMMANDS: dict[str, Command] = {
             "report",
             "reporting_page:report",
             "Write an HTML page with sound and pictures.",
-            "One run: its sound, pictures, verdict, times and conditions. Two files: what differs, and both sounds in "
+            "One run: its audio, pictures, verdict, times and conditions. Two files: their differences, and both "
+            "audios in "
             "turn at the same position. More files, or a data set: a table to sort and filter. Every run is "
             "verified. The "
             "page is one file that loads no other resource; it holds up to 20 MB of audio per run.",
@@ -207,7 +208,7 @@ COMMANDS: dict[str, Command] = {
         Command(
             "pack",
             "carriers:pack",
-            "Make an artifact of audio and a descriptor.",
+            "Make an artifact from audio and a descriptor.",
             "For engines that write their own descriptor: digests, audio facts and the level are computed here.",
         ),
         Command(
@@ -225,15 +226,15 @@ COMMANDS: dict[str, Command] = {
         Command(
             "convert",
             "carriers:convert",
-            "Change the carrier, not the run.",
+            "Change the carrier of a run.",
             "The suffix of OUT names the carrier: .tts.wav, .tts.flac or .tts.mp3 for audio of that codec, or "
-            ".tts.parquet with one row per run. artifact_id and audio stay; audio is never transcoded.",
+            ".tts.parquet with one row per run. artifact_id and audio do not change; audio is never transcoded.",
         ),
         Command(
             "strip",
             "carriers:strip",
             "Write the bare audio of an artifact.",
-            "It comes out byte for byte as its encoder delivered it: sha256sum shows its output_audio_hash.",
+            "The output is byte for byte the file that the encoder delivered: sha256sum prints its output_audio_hash.",
         ),
         Command(
             "reattach",
@@ -281,12 +282,12 @@ COMMANDS: dict[str, Command] = {
             "attesting:timestamp",
             "Attach an RFC 3161 time-stamp, in two offline steps.",
             "--request writes the file that you send to a time-stamping authority with a tool of yours; --reply "
-            "attaches what came back.",
+            "attaches the reply.",
         ),
         Command(
             "log",
             "runlog:log",
-            "Keep a run log: what was known before what.",
+            "Keep an append-only log of claims and runs.",
             "An append-only Merkle tree of claims, policies, runs and rejects as static files (C2SP tlog-tiles). "
             "`log init LOG --origin NAME --key FILE`, `log add LOG FILE...`, `log checkpoint LOG --key FILE`, "
             "`log stamp LOG --request TSQ | --reply TSR`, `log prove LOG --index N [-o ARTIFACT]`, `log check LOG`.",
@@ -309,7 +310,7 @@ COMMANDS: dict[str, Command] = {
         Command(
             "conform",
             "conform:conform",
-            "Hold a verifier to the conformance kit.",
+            "Test a verifier with the conformance kit.",
             "CMD is run once for each file, without a shell: a path in, a report as JSON out, an exit code of "
             "the table. An answer that is not a report is a failure, and never means that a file is invalid.",
         ),

@@ -28,7 +28,7 @@ from ttsartifact.container.limits import (
     MAX_SMALL_CHUNK_BYTES,
     MIB,
 )
-from ttsartifact.container.parquet_statistics import Contradiction, Values, contradictions, is_asked, leaf_values
+from ttsartifact.container.parquet_statistics import Contradiction, Values, contradictions, is_checked, leaf_values
 from ttsartifact.errors import Damaged, TooLarge, TtsArtifactError, Unavailable
 from ttsartifact.formulas.timebase import to_utc
 from ttsartifact.terms.trace import Trace
@@ -133,7 +133,7 @@ class Shelf:
             self._walk_pages(number)
             with _foreign(f"row group {number}"):
                 read = self._small_columns(number).intersection(self._fitting)
-                asked = [c.path for c in group.columns if is_asked(c) and c.path.partition(".")[0] in read]
+                asked = [c.path for c in group.columns if is_checked(c) and c.path.partition(".")[0] in read]
                 table = self._file.read_row_group(number, columns=asked, use_threads=False) if asked else None
                 found = contradictions(self._source, group, number, partial(_values, table, frozenset(asked)))
                 self._contradictions[number] = tuple(found)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ttsartifact.container.parquet_footer import ColumnChunk, RowGroup
     from ttsartifact.container.source import Source
 
-__all__ = ["Contradiction", "Values", "contradictions", "is_asked", "leaf_values"]
+__all__ = ["Contradiction", "Values", "contradictions", "is_checked", "leaf_values"]
 
 _UNASKED = frozenset({"audio.bytes", "parts.list.element.bytes"})  # megabytes by which nobody filters or sorts
 _NUMBERS = {1: "<i", 2: "<q", 4: "<f", 5: "<d"}
@@ -95,7 +95,7 @@ def _is_text(kind: Any) -> bool:
     return bool(t.is_string(kind) or t.is_large_string(kind) or t.is_binary(kind))
 
 
-def is_asked(column: ColumnChunk) -> bool:
+def is_checked(column: ColumnChunk) -> bool:
     """Return whether anything is said of a column chunk that is held to its values."""
     said = column.statistics or column.column_index or column.offset_index or column.has_bloom_filter
     return bool(said) and column.path not in _UNASKED
@@ -126,7 +126,7 @@ def contradictions(
     `read` gives the values of a leaf column, or None for one that is none of the layout's.
     """
     for column in group.columns:
-        if not is_asked(column):
+        if not is_checked(column):
             continue
         values = read(column.path)
         if values is None:

@@ -40,10 +40,10 @@ def level_to_claim(descriptor: Descriptor) -> Level:
 def lacking_for(level: Level, descriptor: Descriptor) -> list[str]:
     """Return what a producer lacks to claim `level`: what is missing, and what rules ask from L3 on (clause 9.4)."""
     missing = missing_for(level, descriptor)
-    return missing if level != Level.L3 else missing + list(_asked_by_rules(descriptor))
+    return missing if level != Level.L3 else missing + list(_required_by_rules(descriptor))
 
 
-def _asked_by_rules(descriptor: Descriptor) -> Iterator[str]:
+def _required_by_rules(descriptor: Descriptor) -> Iterator[str]:
     """Yield what REF02, REF04, PIN08, PIN09, ENV01, ENV02 and AUD06 would find in a run that claims L3."""
     clips = _objects(descriptor, "/input/refs")
     fed = [entry for entry in clips if entry.get("role") not in TRAINING_ROLES]

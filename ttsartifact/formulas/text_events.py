@@ -78,20 +78,20 @@ def _with_layer(text: str, layer: Mapping[str, Any], seed: str, place: int) -> t
     decided = schedule(seed, layer, len(words))
     made, end = [], 0
     for word, (_, fires) in zip(words, decided, strict=True):
-        made += _said(layer, text[end : word.start()], word[0], fires=fires)
+        made += _spoken(layer, text[end : word.start()], word[0], fires=fires)
         end = word.end()
     rows = [event_row(place, index, u, fired=fires) for index, (u, fires) in enumerate(decided)]
     return "".join([*made, text[end:]]), rows
 
 
-def _said(layer: Mapping[str, Any], space: str, word: str, *, fires: bool) -> list[str]:
+def _spoken(layer: Mapping[str, Any], space: str, word: str, *, fires: bool) -> list[str]:
     """Return what stands for a word and the white space before it."""
     if not fires:
         return [space, word]
-    return [] if layer["kind"] == "token_drop" else [space, _said_before(layer, word), word]
+    return [] if layer["kind"] == "token_drop" else [space, _inserted_word(layer, word), word]
 
 
-def _said_before(layer: Mapping[str, Any], word: str) -> str:
+def _inserted_word(layer: Mapping[str, Any], word: str) -> str:
     """Return what an event puts before a word."""
     if layer["kind"] == "word_repetition":
         times = layer["params"].get("times", 1)

@@ -81,7 +81,7 @@ class Displayable(Protocol):
 def card_of(artifact: Displayable) -> str:
     """Return a table of the run's conditions and a player of its audio, as HTML."""
     rows = "".join(
-        f"<tr><th>{html.escape(label)}</th><td>{html.escape(_said(artifact.descriptor.at(pointer)))}</td></tr>"
+        f"<tr><th>{html.escape(label)}</th><td>{html.escape(_in_words(artifact.descriptor.at(pointer)))}</td></tr>"
         for label, pointer in _ROWS
     )
     return f"<div>{_player(artifact)}{_picture(artifact)}<table>{rows}</table></div>"
@@ -141,7 +141,7 @@ def _picture(artifact: Displayable) -> str:
     return f'<img style="max-width: 100%" alt="{words}" src="data:image/png;base64,{base64.b64encode(drawn).decode()}">'
 
 
-def _said(value: Any) -> str:
+def _in_words(value: Any) -> str:
     if is_absent(value):
         return f"({value.get('reason')})"
     return "-" if value is None else str(value)[:500]

@@ -19,7 +19,7 @@ from ttsartifact.recording.statements import (
     input_section,
     optional_sections,
     pins_section,
-    said,
+    stated_value,
     text_bytes,
 )
 from ttsartifact.terms.descriptor import absent
@@ -131,14 +131,14 @@ def assembled(
         **sections,
         "run": {
             "run_id": str(uuid.uuid4()),
-            "session_id": said(stated, "session", "not_applicable", "no session was named"),
+            "session_id": stated_value(stated, "session", "not_applicable", "no session was named"),
             "recorder": tool(),
             "attempt": _attempt(stated),
             **({"preregistered": list(stated["preregistered"])} if stated.get("preregistered") else {}),
             "times": _times(run, stated, submit, delivery),
             "load": _load(run, stated, submit),
             **({} if (cost := getattr(run.sampler, "cost", None)) is None else {"sampling": cost}),
-            "notes": said(stated, "notes", "not_applicable", "none were made"),
+            "notes": stated_value(stated, "notes", "not_applicable", "none were made"),
             **({} if delivery.request is None else {"request": delivery.request}),
         },
         "channels": [
@@ -225,8 +225,8 @@ def _times(run: Run, stated: Stated, submit: int, delivery: Delivery) -> dict[st
         "t_encoded_ns": _or(moments.encoded, absent("not_measured")),
         "first_chunk_frames": chunks[0][2] if chunks else absent("not_measured", "no chunk log"),
         "includes": list(delivery.includes),
-        "warmup_runs": said(stated, "warmup_runs"),
-        "first_call": said(stated, "first_call"),
+        "warmup_runs": stated_value(stated, "warmup_runs"),
+        "first_call": stated_value(stated, "first_call"),
         "stalls": _stalls(chunks, delivery.sample_rate_hz),
     }
 
@@ -248,7 +248,7 @@ def _load(run: Run, stated: Stated, submit: int) -> dict[str, Any]:
         "running_at_start": _or(_step(run.logs.queue, started, 2), silent),
         "batch_size": _or(size, silent),
         "batch_index": _or(index, silent),
-        "concurrency": said(stated, "concurrency"),
+        "concurrency": stated_value(stated, "concurrency"),
     }
 
 

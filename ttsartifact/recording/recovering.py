@@ -113,7 +113,7 @@ def recover(
         delivery = Delivery(
             t_last_ns=t_last_ns,
             sample_rate_hz=None if wave is None else wave.format.sample_rate_hz,
-            audio=_said_of_audio(run),
+            audio=_audio_statements(run),
             observer=run.conditions["observer"],
             semantics=run.conditions["semantics"],
             includes=run.conditions["includes"],
@@ -264,7 +264,7 @@ def _chunks(run: _Journalled, wave: riff.Riff) -> list[tuple[int, int, int]]:
     return found
 
 
-def _said_of_audio(run: _Journalled) -> dict[str, Any]:
+def _audio_statements(run: _Journalled) -> dict[str, Any]:
     encoder = {"encoder": tool()} if run.recorder == "in_process" else {}
     roles = run.conditions.get("roles")
     return encoder | ({"roles": roles} if roles else {})

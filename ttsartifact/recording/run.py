@@ -134,7 +134,7 @@ class Run:
         except BaseException:
             self.journal.remove()
             raise
-        self._tell_absence()
+        self._note_absence()
 
     def end(self) -> None:
         """Stop the sampler and take the last snapshot; nothing of the run happens after it."""
@@ -148,9 +148,9 @@ class Run:
         self.sampler.stop()
         self.timebase.close()
         if sound:
-            self._tell_absence()
+            self._note_absence()
 
-    def _tell_absence(self) -> None:
+    def _note_absence(self) -> None:
         """Say why there is no telemetry, when a sensor was requested."""
         if self.sampler.absence and self._said_sensor:
             self.say(f"no telemetry: {self.sampler.absence}")

@@ -25,7 +25,7 @@ def main(argument: str) -> int:
     wanted = json.loads(argument)
     sensor, period_ns = sensor_from(wanted["sensor"]), wanted["period_ns"]
     why = sensor.open()
-    told = {"why": why} if why is not None else _told(sensor, period_ns)
+    told = {"why": why} if why is not None else _description(sensor, period_ns)
     _say(told)
     if why is not None:
         return 1
@@ -50,7 +50,7 @@ def _read(sensor: Any, period_ns: int) -> None:
             return
 
 
-def _told(sensor: Any, period_ns: int) -> dict[str, Any]:
+def _description(sensor: Any, period_ns: int) -> dict[str, Any]:
     return {"devices": sensor.devices(), "runtime": sensor.runtime(), "channels": sensor.channels(period_ns)}
 
 

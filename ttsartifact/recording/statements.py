@@ -34,8 +34,8 @@ __all__ = [
     "pins_section",
     "require_sound",
     "run_facts",
-    "said",
     "spelled_out",
+    "stated_value",
     "text_bytes",
 ]
 
@@ -122,10 +122,10 @@ class Stated(TypedDict, total=False):
     derived_from: dict[str, Any]
 
 
-_UNSAID = "not stated"
+_NOT_STATED = "not stated"
 
 
-def said(stated: Stated, key: str, reason: str = "unknown", detail: str | None = _UNSAID) -> Any:
+def stated_value(stated: Stated, key: str, reason: str = "unknown", detail: str | None = _NOT_STATED) -> Any:
     """Return what the caller says under `key`, or its absence."""
     value = stated.get(key)
     return absent(reason, detail) if value is None else value
@@ -273,7 +273,7 @@ def _precision(words: str, *, on_cpu: bool) -> dict[str, Any]:
     if words == "not_applicable":
         return absent("not_applicable", "the engine computes with no floating-point tensors")
     dtype, *further = words.split(",")
-    found: dict[str, Any] = {"dtype": dtype, **dict.fromkeys(_PRECISION_WORDS, absent("unknown", _UNSAID))}
+    found: dict[str, Any] = {"dtype": dtype, **dict.fromkeys(_PRECISION_WORDS, absent("unknown", _NOT_STATED))}
     if on_cpu:
         found |= dict.fromkeys(("tf32", "autocast"), absent("not_applicable", "computed on the CPU"))
     for each in further:
@@ -294,7 +294,7 @@ def _seed(entry: Any) -> Any:
     """Return the entry of /generation/seeds that a plain number means; the effective seed is unknown."""
     if isinstance(entry, dict):
         numbers = {key: str(value) for key, value in entry.items() if type(value) is int}
-        silent = dict.fromkeys(("requested", "effective", "generator"), absent("unknown", _UNSAID))
+        silent = dict.fromkeys(("requested", "effective", "generator"), absent("unknown", _NOT_STATED))
         return {"stage": "engine"} | silent | entry | numbers
     unseen = absent("unknown", "the engine does not say")
     requested = str(entry) if type(entry) is int else entry
@@ -356,12 +356,12 @@ def input_section(text: str | bytes, stated: Stated, clips: Sequence[tuple[Refer
             "digest": digest.of(raw),
             "size": len(raw),
             "form": "raw_utf8",
-            "lang": said(stated, "lang"),
+            "lang": stated_value(stated, "lang"),
             "value": absent("withheld") if stated.get("withhold_text") else _embeddable(raw),
         },
-        "normalised_text": said(stated, "normalised_text"),
-        "phonemes": said(stated, "phonemes"),
-        "mode": said(stated, "mode") if clips or "mode" in stated else "plain",
+        "normalised_text": stated_value(stated, "normalised_text"),
+        "phonemes": stated_value(stated, "phonemes"),
+        "mode": stated_value(stated, "mode") if clips or "mode" in stated else "plain",
         "refs_ordered": stated.get("refs_ordered", True),
         "refs": entries,
         "target_speech_ms": _target_ms(entries),
@@ -371,32 +371,32 @@ def input_section(text: str | bytes, stated: Stated, clips: Sequence[tuple[Refer
 def pins_section(stated: Stated, lock: dict[str, Any]) -> dict[str, Any]:
     """Return /pins; `lock` is the recorder's own statement about the installed packages."""
     return {
-        "model": said(stated, "model"),
-        "vocoder": said(stated, "vocoder"),
-        "engine": said(stated, "engine"),
-        "frontend": list(stated["frontend"]) if stated.get("frontend") else absent("unknown", _UNSAID),
-        "adaptation": said(stated, "adaptation"),
+        "model": stated_value(stated, "model"),
+        "vocoder": stated_value(stated, "vocoder"),
+        "engine": stated_value(stated, "engine"),
+        "frontend": list(stated["frontend"]) if stated.get("frontend") else absent("unknown", _NOT_STATED),
+        "adaptation": stated_value(stated, "adaptation"),
         "lock": stated.get("lock", lock),
-        "container_image": said(stated, "container_image"),
+        "container_image": stated_value(stated, "container_image"),
     }
 
 
 def generation_section(stated: Stated, *, command: dict[str, Any], self_repeat: str | dict[str, Any]) -> dict[str, Any]:
     """Return /generation."""
     return {
-        "device": said(stated, "device"),
+        "device": stated_value(stated, "device"),
         "command": command,
-        "runner": said(stated, "runner", "not_applicable", "no runner made this"),
+        "runner": stated_value(stated, "runner", "not_applicable", "no runner made this"),
         "seeds": _listed(stated.get("seeds")),
-        "precision": said(stated, "precision"),
+        "precision": stated_value(stated, "precision"),
         "determinism": {
             "class": stated.get("determinism", "unclaimed"),
             "self_repeat": self_repeat,
             "flags": list(stated.get("determinism_flags", ())),
         },
-        "numerics": said(stated, "numerics"),
-        "stages": list(stated["stages"]) if stated.get("stages") else absent("unknown", _UNSAID),
-        "marking": said(stated, "marking"),
+        "numerics": stated_value(stated, "numerics"),
+        "stages": list(stated["stages"]) if stated.get("stages") else absent("unknown", _NOT_STATED),
+        "marking": stated_value(stated, "marking"),
         "params": stated.get("params", {}),
     }
 
@@ -405,14 +405,14 @@ def _listed(entries: Any) -> Any:
     """Return a list as it is stated, or its absence, stated or not."""
     if entries and is_absent(entries):
         return entries
-    return list(entries) if entries else absent("unknown", _UNSAID)
+    return list(entries) if entries else absent("unknown", _NOT_STATED)
 
 
 def optional_sections(stated: Stated) -> dict[str, Any]:
     """Return the sections at the top that the caller alone decides."""
     sections: dict[str, Any] = {
         "claims": list(stated.get("claims", ())),
-        "imperfection": said(stated, "imperfection"),
+        "imperfection": stated_value(stated, "imperfection"),
         "gate": _gate(stated),
     }
     if "ext" in stated:
@@ -428,7 +428,7 @@ def _gate(stated: Stated) -> Any:
     """Return /gate as far as it is known before there is audio. Raises Refused for a policy that needs a score."""
     policy = stated.get("gate")
     if not isinstance(policy, Policy):
-        return said(stated, "gate", "not_applicable", "the run has no gate")
+        return stated_value(stated, "gate", "not_applicable", "the run has no gate")
     require_scores(policy, {})
     return absent("not_measured", "the policy judges the run when its audio is there")
 

@@ -101,10 +101,10 @@ def _first_of(changes: tuple[Change, ...]) -> str:
     if not changes:
         return ""
     more = f", and {counted(len(changes) - 1, 'more change')}" if len(changes) > 1 else ""
-    return f"{_told(changes[0])}{more}"
+    return f"{_change_words(changes[0])}{more}"
 
 
-def _told(change: Change) -> str:
+def _change_words(change: Change) -> str:
     mine, theirs = _both(change.a, change.b, quoted=change.subject == "text")
     return f"{safe(change.label)}: {mine} -> {theirs}"
 
@@ -114,7 +114,7 @@ def _both(a: Any, b: Any, *, quoted: bool = False) -> tuple[str, str]:
 
     Characters that look alike (composed and decomposed letters, spaces, hyphens) are named by their code points.
     """
-    said = [_said(value) for value in (a, b)]
+    said = [_value_words(value) for value in (a, b)]
     if max(map(len, said)) > _LONGEST:
         alike = next((n for n, (x, y) in enumerate(zip(*said, strict=False)) if x != y), min(map(len, said)))
         start = max(0, alike - _LEADING) if alike > _LEADING else 0
@@ -127,10 +127,10 @@ def _both(a: Any, b: Any, *, quoted: bool = False) -> tuple[str, str]:
 
 
 def _alone(value: Any) -> str:
-    return _cut(_said(value), 0)
+    return _cut(_value_words(value), 0)
 
 
-def _said(value: Any) -> str:
+def _value_words(value: Any) -> str:
     return "nothing" if value is None else _short(spoken(value)) or '""'
 
 
@@ -173,7 +173,7 @@ def _file(side: Side) -> str:
 def _change_lines(title: str, changes: list[Change]) -> Iterator[str]:
     for place, change in enumerate(changes[:_MOST]):
         follow = f" (with {counted(len(change.parts) - 1, 'detail')})" if len(change.parts) > 1 else ""
-        yield f"  {title if place == 0 else '':<10}{_told(change)}{follow}"
+        yield f"  {title if place == 0 else '':<10}{_change_words(change)}{follow}"
     if len(changes) > _MOST:
         yield f"            and {len(changes) - _MOST} more; --format json has all"
 
@@ -306,7 +306,7 @@ def diff_card(diff: Diff) -> Iterator[str]:
         for each in diff.changes[:_MOST]
     ]
     rows += [
-        (span(c.label), "stated by one only", *(code(_alone(v)) if t else "not stated" for v, t in _tellings(c)))
+        (span(c.label), "stated by one only", *(code(_alone(v)) if t else "not stated" for v, t in _both_sides(c)))
         for c in diff.one_sided[:_MOST]
     ]
     for found, how in ((diff.changes, "differ"), (diff.one_sided, "stated by one only")):
@@ -331,5 +331,5 @@ def diff_card(diff: Diff) -> Iterator[str]:
         yield from table(("time", "a", "b"), times)
 
 
-def _tellings(change: Change) -> tuple[tuple[Any, bool], tuple[Any, bool]]:
+def _both_sides(change: Change) -> tuple[tuple[Any, bool], tuple[Any, bool]]:
     return (change.a, change.a_stated), (change.b, change.b_stated)

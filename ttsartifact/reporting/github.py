@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ttsartifact.reporting.phrases import broken_part, reason_line, told
+from ttsartifact.reporting.phrases import broken_part, finding_line, reason_line
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.finding import Outcome, Severity
 from ttsartifact.verifying.catalogue import catalogue
@@ -28,7 +28,7 @@ def annotation_lines(report: Report, differences: Sequence[ReceiptMismatch] = ()
     for finding in report.findings:
         command = "notice" if finding.outcome == Outcome.SUPPRESSED else _COMMANDS[finding.severity]
         title = f"{finding.rule} {catalogue()[finding.rule].name}"
-        yield _command(command, report.where, title, told(finding))
+        yield _command(command, report.where, title, finding_line(finding))
     for finding in report.unchecked:
         if finding.outcome == Outcome.UNVERIFIABLE:
             yield _command("notice", report.where, f"{finding.rule} open", safe(finding.message))

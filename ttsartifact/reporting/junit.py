@@ -53,7 +53,7 @@ def _suite(
         findings = seen.get(rule.id, [])
         if not findings and rule.id not in report.passed and rule.id not in report.not_applicable:
             continue  # `validate` asks a part of the catalogue
-        told = [(_kind(finding, strict=strict), words.told(finding)) for finding in findings]
+        told = [(_kind(finding, strict=strict), words.finding_line(finding)) for finding in findings]
         if rule.id in report.not_applicable:
             told.append(("skipped", "does not apply"))
         failures += any(kind == "failure" for kind, _ in told)

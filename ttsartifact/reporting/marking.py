@@ -95,8 +95,8 @@ def _left_out(artifact: Artifact) -> list[str]:
 
 def _entry_words(entry: dict[str, Any]) -> str:
     words = [stated(entry.get("kind"))]
-    words += [stated(entry["scheme"])] if _is_told(entry.get("scheme")) else []
-    words += [f"at {stated(entry['stage'])}"] if _is_told(entry.get("stage")) else []
+    words += [stated(entry["scheme"])] if _is_stated(entry.get("scheme")) else []
+    words += [f"at {stated(entry['stage'])}"] if _is_stated(entry.get("stage")) else []
     tool, detector = entry.get("tool"), entry.get("detector")
     words += [f"by {_tool_words(tool)}"] if isinstance(tool, dict) and not is_absent(tool) else []
     if isinstance(detector, dict) and not is_absent(detector):
@@ -108,5 +108,5 @@ def _tool_words(tool: Any) -> str:
     return " ".join(stated(tool.get(key)) for key in ("name", "version")) if isinstance(tool, dict) else stated(tool)
 
 
-def _is_told(value: Any) -> bool:
+def _is_stated(value: Any) -> bool:
     return value is not None and not is_absent(value)

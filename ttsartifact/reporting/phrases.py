@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ttsartifact.terms.finding import Finding
     from ttsartifact.verifying.report import Reason
 
-__all__ = ["VERDICTS", "Paint", "broken_part", "counted", "reason_line", "seconds", "spoken", "stated", "told"]
+__all__ = ["VERDICTS", "Paint", "broken_part", "counted", "finding_line", "reason_line", "seconds", "spoken", "stated"]
 
 VERDICTS = {
     Verdict.INTACT: "every byte is as it was sealed",
@@ -85,7 +85,7 @@ def stated(value: Any) -> str:
     return "not stated" if value is None else spoken(value)
 
 
-def told(finding: Finding) -> str:
+def finding_line(finding: Finding) -> str:
     """Return a finding in one safe line: what is wrong, both sides, the address last."""
     found = f": found {spoken(finding.found)}" if finding.found is not None else ""
     expected = f", expected {spoken(finding.expected)}" if finding.expected is not None else ""

@@ -130,7 +130,7 @@ def _unchecked_lines(report: Report, paint: Paint) -> Iterator[str]:
         if finding.outcome == Outcome.UNVERIFIABLE:
             yield f"  {paint('warn', 'unverifiable')}  {finding.rule}  {safe(finding.message)}"
         else:
-            blocked.setdefault(finding.blocked_by or "a different rule", []).append(finding.rule)
+            blocked.setdefault(finding.blocked_by or "another rule", []).append(finding.rule)
     for blocker, rules in blocked.items():
         shown = ", ".join(rules[:8]) + (f" and {len(rules) - 8} more" if len(rules) > 8 else "")
         yield f"  {paint('quiet', 'not run')}   {shown}: blocked by {safe(blocker)}"

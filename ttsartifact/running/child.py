@@ -153,7 +153,7 @@ def run_worker(job: WorkerJob | AdaptJob, *, limits: ChildLimits | None = None) 
             ) from None
         finally:
             _end(child)
-        return _said(job.engine, child.returncode, answer, _tail(errors))
+        return _parsed_answer(job.engine, child.returncode, answer, _tail(errors))
 
 
 def environment(folder: str) -> dict[str, str]:
@@ -201,7 +201,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         child.stdout.close()
 
 
-def _said(engine: str, status: int, answer: bytes, tail: str) -> dict[str, Any]:
+def _parsed_answer(engine: str, status: int, answer: bytes, tail: str) -> dict[str, Any]:
     """Return the child's answer; raises what went wrong there."""
     try:
         said: dict[str, Any] = json.loads(answer.splitlines()[-1]) if answer.strip() else {}

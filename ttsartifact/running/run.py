@@ -214,7 +214,7 @@ def _recorded(
             recorders: list[Recorder] = []
             for request, out, ready in zip(requests, outs, prepared, strict=True):
                 beside = recorders[0] if recorders else None
-                facts = {"concurrency": len(requests)} | _told(ready) | stated
+                facts = {"concurrency": len(requests)} | _runner_statements(ready) | stated
                 recorders.append(stack.enter_context(_recorder(out, request, ready, options, beside, facts)))
             _streamed(name, runner, recorders, prepared[0].format, options.on_audio)
             open_end = False
@@ -337,7 +337,7 @@ def _next(name: str, chunks: Iterator[BatchChunk]) -> BatchChunk | None:
         return next(chunks, None)
 
 
-def _told(prepared: Prepared) -> dict[str, Any]:
+def _runner_statements(prepared: Prepared) -> dict[str, Any]:
     """Return the runner's statements, in the recorder's form."""
     told = prepared.conditions
     sections = {

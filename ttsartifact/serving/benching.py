@@ -58,7 +58,7 @@ class Bench:
     count: int
     """Requests of each load."""
     warmup: int = 0
-    """Requests before each load, one after another; they are in no statistic."""
+    """Requests before each load, one after another; they are excluded from statistics."""
     stated: Stated = field(default_factory=dict)  # type: ignore[assignment]
     pcm: str | None = None
 

@@ -76,7 +76,7 @@ async def gather(
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_S)
     proxy = Proxy(to, folder, heard=keeping.take)
-    ended = until or _asked_to_end()
+    ended = until or _end_requested()
     try:
         listening(await proxy.listen(*listen))
         while not ended.is_set():
@@ -106,7 +106,7 @@ def _free_stem(folder: str) -> str:
     )
 
 
-def _asked_to_end() -> asyncio.Event:
+def _end_requested() -> asyncio.Event:
     """Return an event that a signal to end sets, so that what was heard is written first."""
     event, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -92,11 +92,11 @@ class Keeper:
         Raises Refused for bytes that are not audio. Delivered bytes are never deleted.
         """
         sound = delivered(exchange, self.pcm)
-        told = self._told(exchange, sound, stated)
+        told = self._statements(exchange, sound, stated)
         run = self._run(exchange, sound)
         return Kept(draft=self._draft(run, exchange, sound, told, text, body_digest), sound=sound)
 
-    def _told(self, exchange: Exchange, sound: Delivered, own: dict[str, Any]) -> Stated:
+    def _statements(self, exchange: Exchange, sound: Delivered, own: dict[str, Any]) -> Stated:
         """Return what the server states about itself, and over it what the caller does."""
         server = exchange.stated
         told: dict[str, Any] = {}
@@ -154,7 +154,7 @@ class Keeper:
         return draft_of(run, told, text=text, clips=self.clips, delivery=delivery)
 
     def _request(self, exchange: Exchange, body_digest: str) -> dict[str, Any]:
-        seen = "server" if exchange.stated.tells_load else "client" if exchange.in_flight is not None else "nobody"
+        seen = "server" if exchange.stated.states_load else "client" if exchange.in_flight is not None else "nobody"
         return {
             "method": self.method,
             "url": public_url(self.url),

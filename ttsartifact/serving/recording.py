@@ -82,7 +82,7 @@ def record_http(
     try:
         keeper.sampler.start()
         try:
-            asyncio.run(_asked(wanted, exchange, timebase.now))
+            asyncio.run(_exchanged(wanted, exchange, timebase.now))
         finally:
             keeper.sampler.stop()
             timebase.close()
@@ -96,7 +96,7 @@ def public_params(wanted: SpeechRequest) -> dict[str, object]:
     return {key: value for key, value in wanted.params.items() if isinstance(value, (str, int, float, bool))}
 
 
-async def _asked(wanted: SpeechRequest, exchange: Exchange, now: Callable[[], int]) -> None:
+async def _exchanged(wanted: SpeechRequest, exchange: Exchange, now: Callable[[], int]) -> None:
     async with connected() as client:
         await speak(client, wanted, exchange, now)
 

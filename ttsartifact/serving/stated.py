@@ -36,7 +36,7 @@ class StatedByServer:
     pcm: str | None = None
 
     @property
-    def tells_load(self) -> bool:
+    def states_load(self) -> bool:
         """Whether the server counted its queue."""
         return self.queue_depth is not None
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["judge", "not_verified", "validate", "verify"]
 
 _STRUCTURE = frozenset({"CON", "CAN", "SCH"})  # what `validate` asks: no hashing, no decoding
-_MOST_TOLD = 1_000  # findings of one rule: a trace of a million rows may break it in each
+_MOST_LISTED = 1_000  # findings of one rule: a trace of a million rows may break it in each
 
 
 def verify(
@@ -250,9 +250,9 @@ class _Session:
         if failed:
             outcome = Outcome.SUPPRESSED if rule.id in self.ignore else Outcome.FAIL
         self.outcomes[rule.id] = outcome
-        told = mismatches[:_MOST_TOLD]
-        if len(mismatches) > _MOST_TOLD:
-            more = f"{len(mismatches) - _MOST_TOLD} more findings of this rule are not listed"
+        told = mismatches[:_MOST_LISTED]
+        if len(mismatches) > _MOST_LISTED:
+            more = f"{len(mismatches) - _MOST_LISTED} more findings of this rule are not listed"
             told.append(Mismatch(where="", message=more, severity=mismatches[-1].severity))
         self.findings += [_finding(rule, outcome, mismatch, self.ignore.get(rule.id)) for mismatch in told]
         # A reason not to count a failure does not make the ground under the next question sound.
@@ -324,7 +324,7 @@ def not_verified(path: str, reason: Reason, *, crashed: bool = False, asked: boo
 
     `asked` is False where nothing was to be hashed.
     """
-    return _unasked(path, Verdict.NOT_VERIFIED, None, reason, None if asked else _STRUCTURE, crashed=crashed)
+    return _without_rules(path, Verdict.NOT_VERIFIED, None, reason, None if asked else _STRUCTURE, crashed=crashed)
 
 
 def _unreadable(path: str, error: TtsArtifactError, families: frozenset[str] | None) -> Report:
@@ -334,7 +334,7 @@ def _unreadable(path: str, error: TtsArtifactError, families: frozenset[str] | N
     if rule is None:
         if verdict != Verdict.BROKEN:
             reason = Reason(error.message, error.where, error.found, error.expected)
-            return _unasked(path, verdict, None, reason, families)
+            return _without_rules(path, verdict, None, reason, families)
         rule = next(iter(catalogue()))  # the first asks whether this is a carrier
     finding = Finding(
         rule=rule,
@@ -345,10 +345,10 @@ def _unreadable(path: str, error: TtsArtifactError, families: frozenset[str] | N
         expected=error.expected,
         message=error.message,
     )
-    return _unasked(path, verdict, finding, None, families)
+    return _without_rules(path, verdict, finding, None, families)
 
 
-def _unasked(
+def _without_rules(
     path: str,
     verdict: Verdict,
     finding: Finding | None,

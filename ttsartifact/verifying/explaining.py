@@ -10,7 +10,7 @@ that the instance meant is chosen, and a fault is filed under (clause 4.5)
     SCH02  everything else
 
 An untrusted descriptor may hold an error per two bytes, and locating one costs as much as reading a page of
-it: the search ends after `_MOST_STEPS`, or with more than `_MOST_TOLD`, and reports that it ended.
+it: the search ends after `_MOST_STEPS`, or with more than `_MOST_LISTED`, and reports that it ended.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ValidationError = Any  # the stubs know an error as one whose every field may be
 
 _MOST_STEPS = 300_000  # keywords asked of a value; an honest descriptor of 1 MiB takes fewer
 _STEPS_AN_ERROR = 10  # that is what an error costs, each time that it is handed up
-_MOST_TOLD = 1_000
+_MOST_LISTED = 1_000
 _ORDER = ("SCH03", "SCH07", "SCH06")  # of two causes at one place, the more telling one is reported
 _SENTINELS = frozenset({"", "n/a", "na", "none", "null", "nil", "nan", "unknown", "undefined", "-", "--", "?", "tbd"})
 _SENTINEL_NUMBERS = frozenset({0, -1})
@@ -65,7 +65,7 @@ def _collect(value: Any, found: dict[str, Violation]) -> None:
             held = found.get(violation.where)
             if held is None or _rank(violation) < _rank(held):
                 found[violation.where] = violation
-            if len(found) > _MOST_TOLD:
+            if len(found) > _MOST_LISTED:
                 raise _Enough
 
 
@@ -238,7 +238,7 @@ class _Enough(Exception):  # noqa: N818 - a signal to `explain`, not an error of
 
 
 _asked: ContextVar[list[int]] = ContextVar("_asked")
-"""The steps taken so far, in its one entry; nothing is counted where nobody set it."""
+"""The steps taken so far, in its one entry; without a counter no step is counted."""
 
 
 def _counted(keyword: Any) -> Any:

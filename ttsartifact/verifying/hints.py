@@ -1,6 +1,6 @@
 """Heuristics (hints.toml, clause 10.6): what is seldom true of an honest run. They decide nothing.
 
-A hint that cannot be asked is not given: what it looks at is the business of rules.
+A hint that cannot run is not given: its inputs are checked by rules.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MODULES = ("names", "devices", "parameters", "runs", "power", "sounds")
 
 
 def hints_of(evidence: Evidence) -> tuple[Hint, ...]:
-    """Return what the heuristics say of one artifact, in their order."""
+    """Return the hints of one artifact, in their order."""
     found: list[Hint] = []
     for look in looks().values():
         try:

@@ -67,7 +67,7 @@ def _related(pointer: str, listed: str) -> bool:
 
 
 class Siblings:
-    """Every run of one data set. Its descriptors are read once more, and only when a rule asks."""
+    """Every run of one data set. Its descriptors are read again, and only if a rule needs them."""
 
     def __init__(self, source: Source | None, *, paths: Iterable[str] = ()) -> None:
         """Take the file that is open already, since the path may lead elsewhere by now; or many files, by `paths`."""
@@ -137,7 +137,7 @@ class Siblings:
 
 @lru_cache(maxsize=1)
 def set_of(paths: tuple[str, ...]) -> Siblings:
-    """Return the runs of many files as one data set, read once a process for all that are asked about."""
+    """Return the runs of many files as one data set, read once per process."""
     return Siblings(None, paths=paths)
 
 

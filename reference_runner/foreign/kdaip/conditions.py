@@ -1,4 +1,4 @@
-"""What a run of `kdaip-stabletts` says about itself, in the shapes of the descriptor."""
+"""The conditions of a run of `kdaip-stabletts`, in the shapes of the descriptor."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def of(request: Request, asked: Asked, reading: Reading, acoustic: WeightFile, v
 def finished(
     reading: Reading, asked: Asked, account: Account, files: tuple[WeightFile, WeightFile], self_repeat: str | None
 ) -> Finished:
-    """Return what only the end of a run tells."""
+    """Return the conditions that are known only after a run."""
     found = account.digests()
     stages: list[dict[str, Any]] = [{"stage": stage, "digest": digest} for stage, digest in found.items()]
     stages[1]["margin_nano"] = round(account.margin * 1e9)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["HEADS", "AcousticModel", "AcousticSizes", "Guidance"]
 
 HEADS = 4
-"""Of every attention between symbols or frames; no shape of a tensor tells it."""
+"""Of every attention between symbols or frames; the tensors' shapes do not show it."""
 STYLE_HEADS = 2
 STYLE_KERNEL = 5
 ROTARY_BASE = 10_000.0

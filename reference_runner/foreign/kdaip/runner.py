@@ -1,6 +1,6 @@
 """KdaiP/StableTTS as a runner: text and one clip to 44.1 kHz PCM, from two weight files that the caller holds.
 
-Nothing here imports torch before a run is prepared, so that everybody can ask what the runner takes.
+Nothing here imports torch before a run is prepared, so that its parameters can be listed cheaply.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ class KdaipStableTtsRunner:
                 self._self_repeat = "equal" if again.digests() == account.digests() else "differs"
 
     def finish(self) -> Finished:
-        """Let go of the networks and tell what only the end tells."""
+        """Release the networks and return the final conditions."""
         account, self._account, self._speaker = self._account, None, None
         if account is None or self._reading is None or self._asked is None or self._files is None:
             return Finished()
@@ -173,7 +173,7 @@ def _asked(request: Request) -> Asked:
 
 
 def _files(request: Request) -> tuple[WeightFile, WeightFile]:
-    """Return the files of model and vocoder, told apart by their tensors and held to the digests that were stated."""
+    """Return the files of model and vocoder, distinguished by their tensors and compared with the stated digests."""
     from reference_runner.foreign.kdaip.weights import ACOUSTIC_TENSOR, VOCODER_TENSOR, read_weights
 
     if len(request.weights) != 2:

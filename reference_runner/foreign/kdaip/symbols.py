@@ -1,7 +1,7 @@
 """The symbols that the published model reads, and the way from our phones to them.
 
 The authors' front ends are other programs with other dictionaries. Ours is the lexicon of this package, spelled in
-their English symbols; a run says so. Whoever has their front end hands its symbols over instead.
+their English symbols; a run states this. Users of their front end can pass its symbols instead.
 """
 # ruff: noqa: RUF001 - phonetic letters are meant
 

@@ -130,14 +130,14 @@ def clips_of(target: Target, folder: Path, *, at_least_s: float, noisy: bool) ->
 
 
 def reference_clips(target: Target, folder: Path) -> list[Clip]:
-    """Write clean clips of the target that nothing is adapted to: what its voice is measured by."""
+    """Write clean clips of the target that are not used for adaptation: the reference for its voice."""
     sentences = _grammar_sentences(_CLIP_SENTENCES + _REFERENCE_SENTENCES)[_CLIP_SENTENCES:]
-    return [_said(target.say, folder / f"{target.name}-reference-{n}.wav", text) for n, text in enumerate(sentences)]
+    return [_spoken(target.say, folder / f"{target.name}-reference-{n}.wav", text) for n, text in enumerate(sentences)]
 
 
 def source_clips(target: Target, folder: Path, sentences: Sequence[str]) -> list[Clip]:
-    """Write what the target itself says of the test sentences."""
-    return [_said(target.say, folder / f"{target.name}-source-{n:02d}.wav", text) for n, text in enumerate(sentences)]
+    """Write the target's own recordings of the test sentences."""
+    return [_spoken(target.say, folder / f"{target.name}-source-{n:02d}.wav", text) for n, text in enumerate(sentences)]
 
 
 def stranger_clips(folder: Path) -> list[Clip]:
@@ -145,7 +145,7 @@ def stranger_clips(folder: Path) -> list[Clip]:
     flite = FliteLibrary()
     text = _grammar_sentences(1)[0]
     return [
-        _said(_voice(flite, speaker), folder / f"{name}.wav", text)
+        _spoken(_voice(flite, speaker), folder / f"{name}.wav", text)
         for name in _STRANGERS
         for speaker in TRAINING_SPEAKERS
         if speaker.name == name
@@ -156,7 +156,7 @@ def _voice(flite: FliteLibrary, speaker: VirtualSpeaker) -> Callable[[str], NDAr
     return lambda words: speak(flite, speaker, words, Delivery())[0].samples
 
 
-def _said(say: Callable[[str], NDArray[np.int16]], path: Path, text: str) -> Clip:
+def _spoken(say: Callable[[str], NDArray[np.int16]], path: Path, text: str) -> Clip:
     if not path.exists():
         write_clip(path, say(text))
     return Clip(path=path, text=text)

@@ -1,6 +1,6 @@
 """flite through its C library: speech together with the phones, stresses and breaks it was made from.
 
-This is the one place that speaks to flite. The library is a tool of the corpus builder, installed by whoever builds the
+Only this module uses flite. The library is a tool of the corpus builder and must be installed to build the
 corpus (Debian: `libflite1`); the runner itself never loads it.
 """
 
@@ -48,7 +48,7 @@ class SpokenSegment:
     word: str
     """The word it belongs to, empty in a pause."""
     word_index: int
-    """How many words began before this phone ended; it tells "that that" apart."""
+    """How many words began before this phone ended; it distinguishes "that that"."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -124,7 +124,7 @@
       const exact = row.cells[column].querySelector("data");
       return exact && exact.value !== "" ? Number(exact.value) : row.cells[column].textContent;
     };
-    // Numbers come before words: what is not known stands at the end.
+    // Numbers sort before words; unknown values are last.
     const compare = (a, b) =>
       typeof a === typeof b ? (typeof a === "number" ? a - b : a.localeCompare(b)) : typeof a === "number" ? -1 : 1;
     titles.forEach((title, column) => title.querySelector("button").addEventListener("click", () => {

@@ -1,4 +1,4 @@
-"""Binds each heuristic to its id of hints.toml, in the order in which they are asked and told."""
+"""Binds each heuristic to its id of hints.toml, in the order in which they run and are reported."""
 
 from __future__ import annotations
 

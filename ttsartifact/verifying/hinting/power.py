@@ -102,7 +102,7 @@ def wall_and_device(evidence: Evidence) -> Iterator[Hint]:
 
 
 @hint("TEL23")
-def readings_as_told(evidence: Evidence) -> Iterator[Hint]:
+def readings_as_stated(evidence: Evidence) -> Iterator[Hint]:
     """A channel that could be read has readings, in steps of its resolution (clause 6.4)."""
     for where, channel in entries(evidence, "/channels"):
         name = channel["name"]

@@ -166,7 +166,7 @@ def logged_imperfection(evidence: Evidence) -> Iterator[Hint]:
 
 @hint("HSH21")
 def derived_samples(evidence: Evidence) -> Iterator[Hint]:
-    """What an operation does to samples is what `derived_from` says of them (clause 3.6)."""
+    """The effect of an operation on samples agrees with `derived_from` (clause 3.6)."""
     derived = evidence.known("/derived_from")
     if derived is None:
         return

@@ -1,4 +1,4 @@
-"""Audio facts (clauses 6.1 and 6.2, family AUD): the descriptor says what the file says when it is read back."""
+"""Audio facts (clauses 6.1 and 6.2, family AUD): the descriptor states the properties of the file as read back."""
 
 from __future__ import annotations
 

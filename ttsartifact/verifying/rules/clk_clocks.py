@@ -1,4 +1,4 @@
-"""Clocks (clause 7, family CLK): whether the instants of a run can be told apart and tied to UTC."""
+"""Clocks (clause 7, family CLK): whether the instants of a run are well defined and tied to UTC."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claims and profiles (clause 9.5): whoever claims more than a level shows more than a level needs."""
+"""Claims and profiles (clause 9.5): a claim beyond the level needs evidence beyond the level."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def backed_claims(evidence: Evidence) -> Answer:
                 message=f"the profile {name} depends on {key}",
             )
             for key in profile.rules
-            if evidence.outcomes.get(key) == Outcome.NOT_APPLICABLE and key not in _unasked(evidence)
+            if evidence.outcomes.get(key) == Outcome.NOT_APPLICABLE and key not in _not_run(evidence)
         ]
     if "signed" in evidence.profiles:
         if not any(given.is_signature for given in evidence.attestations):
@@ -64,7 +64,7 @@ def backed_claims(evidence: Evidence) -> Answer:
             return Unverifiable("whether its signature holds (SIG02)")
     rests = {key for name in evidence.profiles for key in profiles()[name].rules}
     faults += _failed_where_they_apply(evidence)
-    return faults or (Unverifiable(_ONE_RUN) if rests & _unasked(evidence) else [])
+    return faults or (Unverifiable(_ONE_RUN) if rests & _not_run(evidence) else [])
 
 
 def _failed_where_they_apply(evidence: Evidence) -> list[Mismatch]:
@@ -202,7 +202,7 @@ def equal_but_for_factors(evidence: Evidence) -> Answer:
     ]
 
 
-def _unasked(evidence: Evidence) -> frozenset[str]:
+def _not_run(evidence: Evidence) -> frozenset[str]:
     """Return the rules of a data set that a run alone leaves open (clause 9.6)."""
     if evidence.siblings is not None:
         return frozenset()

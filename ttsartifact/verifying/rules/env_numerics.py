@@ -1,4 +1,4 @@
-"""What is said of the arithmetic twice (clauses 4.10 and 6.6): profile, parameters, flags, variables."""
+"""Repeated statements about the arithmetic (clauses 4.10 and 6.6): profile, parameters, flags, variables."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def device_kind(value: Any) -> str | None:
 
 
 def _inexact(evidence: Evidence) -> Iterator[Mismatch]:
-    """Yield what is said of the run that no exact arithmetic does."""
+    """Yield statements of the run that contradict exact arithmetic."""
     dtype = evidence.known(f"{_PRECISION}/dtype")
     words: list[str] = _spec.load_json("registry/lists.json")["exact_types"]
     if dtype is not None and not dtype.lower().startswith(tuple(words)):

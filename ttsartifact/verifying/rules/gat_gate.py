@@ -21,7 +21,7 @@ _NO_GATE = NotApplicable("the run has no gate")
 
 
 @rule("GAT01")
-def said_gate(evidence: Evidence) -> Answer:
+def stated_gate(evidence: Evidence) -> Answer:
     return evidence.breaches("GAT01") or ([] if _gated(evidence) else _NO_GATE)
 
 

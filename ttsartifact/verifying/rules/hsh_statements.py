@@ -67,7 +67,7 @@ def recorded_framing(evidence: Evidence) -> Answer:
 
 
 @rule("HSH18")
-def one_size_a_digest(evidence: Evidence) -> Answer:
+def one_size_per_digest(evidence: Evidence) -> Answer:
     sizes = {_NOTHING: ("an empty file", 0)}
     faults = []
     for where, entry in _sized(evidence):
@@ -129,7 +129,7 @@ def _imperfect_stages(evidence: Evidence) -> set[str]:
 
 
 def _extended(evidence: Evidence, stated: dict[str, str]) -> Iterator[Mismatch]:
-    """Yield what a registered extension says of a stage otherwise; of others nothing is known."""
+    """Yield contradicting statements of a registered extension about a stage; unknown extensions are ignored."""
     held = evidence.known("/ext") or {}
     for extension in _spec.load_json("registry/lists.json")["extension"]:
         stations = held.get(extension["name"], {}).get("stations") if isinstance(held, dict) else None

@@ -27,7 +27,7 @@ NONE = NotApplicable("the run has no deliberate imperfection")
 
 
 @rule("IMP01")
-def said_imperfection(evidence: Evidence) -> Answer:
+def stated_imperfection(evidence: Evidence) -> Answer:
     faults = evidence.breaches("IMP01")
     if faults or not layers_of(evidence) or any(layer["enabled"] for _, layer in layers_of(evidence)):
         return faults

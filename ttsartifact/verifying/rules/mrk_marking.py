@@ -47,7 +47,7 @@ def stated_credential(evidence: Evidence) -> Answer:
     return [
         Mismatch(
             where=_MARKING,
-            found=_said(evidence.descriptor.at(_MARKING)),
+            found=_in_words(evidence.descriptor.at(_MARKING)),
             expected=f"an entry of kind c2pa and stage container for the {_place(credential)}",
             message="the bare file carries a C2PA credential that is not stated",
         )
@@ -124,7 +124,7 @@ def _is_credential(entry: dict[str, Any]) -> bool:
     return bool(entry["kind"] == "c2pa" and entry["stage"] == "container")
 
 
-def _said(value: Any) -> str:
+def _in_words(value: Any) -> str:
     if is_absent(value):
         return str(value["reason"])
     return "no word of it" if value is None else "none" if value == "none" else f"{len(value)} other entries"

@@ -1,4 +1,4 @@
-"""An adapted voice (clause 5.5): what it was made of, and whether its chain ties the delta to that."""
+"""An adapted voice (clause 5.5): its origin, and whether its chain binds the delta to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Privacy (clause 11.1): what a descriptor tells of people and machines, and cannot take back once it is published.
+"""Privacy (clause 11.1): information about people and machines that cannot be withdrawn once it is published.
 
 Every pattern is linear: it begins where a word begins, and what it repeats is bounded or ends at a letter that the
 repetition cannot hold. The words are those of registry/privacy.toml.

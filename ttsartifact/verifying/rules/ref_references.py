@@ -51,7 +51,7 @@ def references_of_mode(evidence: Evidence) -> Answer:
 
 
 @rule("REF02")
-def told_origin(evidence: Evidence) -> Answer:
+def stated_origin(evidence: Evidence) -> Answer:
     refs = list(entries(evidence, "/input/refs"))
     faults = []
     for where, entry in refs:

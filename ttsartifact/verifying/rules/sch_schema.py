@@ -74,7 +74,7 @@ def no_outer_white_space(evidence: Evidence) -> Answer:
 
 
 @rule("SCH07")
-def said_absences(evidence: Evidence) -> Answer:
+def stated_absences(evidence: Evidence) -> Answer:
     return evidence.breaches("SCH07")
 
 

@@ -1,4 +1,4 @@
-"""Power, energy and units that are told twice (clauses 4.10, 6.4 and 9.5)."""
+"""Repeated statements about power, energy and units (clauses 4.10, 6.4 and 9.5)."""
 
 from __future__ import annotations
 

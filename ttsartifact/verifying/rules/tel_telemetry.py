@@ -235,7 +235,7 @@ def living_sensors(evidence: Evidence) -> Answer:
 
 
 @rule("TEL09")
-def told_way_of_reading(evidence: Evidence) -> Answer:
+def stated_way_of_reading(evidence: Evidence) -> Answer:
     channels = list(entries(evidence, "/channels"))
     devices = evidence.known("/env/devices") or []
     read = {column.channel["name"] for column in _columns(evidence)}
