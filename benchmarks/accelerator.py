@@ -80,7 +80,10 @@ def ask_nvml(_: argparse.Namespace) -> dict[str, Any] | str:
         return NO_DEVICE
     import pynvml as nv
 
-    nv.nvmlInit()
+    try:
+        nv.nvmlInit()
+    except nv.NVMLError as error:
+        return f"NVML cannot be asked: {error}"
     handle = nv.nvmlDeviceGetHandleByIndex(0)
 
     def instant() -> int:
@@ -147,6 +150,7 @@ def _renewed_ms(call: Callable[[], Any]) -> float | None:
     while time.perf_counter() < end:
         if int(time.perf_counter() * 4) % 2:
             x = functional.normalize(x @ x)
+            finished()  # or the queue would still be worked off while the device should rest
         value = call()
         if value != last:
             last = value

@@ -134,6 +134,9 @@ def child(job: dict) -> None:
             return ExactOps(weights, device=device, reduction=reduction)
         return PlainOps(weights, integer=setting.carrier == "int64", reduction=reduction)
 
+    if setting.tf32:  # before `exact` computes too: that is what the row is for
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+
     def native_ops(device: str) -> NativeOps:
         if setting.tf32:
             torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True

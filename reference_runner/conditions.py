@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import os
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,7 +18,7 @@ from reference_runner.model.config import MODEL_FAMILY
 from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.numerics.ops import ACTIVATION_FRACTION_BITS
 from reference_runner.numerics.weights import MANTISSA_BITS
-from reference_runner.synthesis.decoding import compiler_version
+from reference_runner.synthesis.decoding import Means, compiler_version
 from reference_runner.synthesis.references import LONGEST_MS
 from reference_runner.synthesis.request import Compiled, Numerics, Precision, PromptKind
 from reference_runner.synthesis.stations import Station
@@ -24,10 +26,8 @@ from ttsartifact import Conditions, Finished, Heard, Request, absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from reference_runner.synthesis.arithmetic import Arithmetic
-    from reference_runner.synthesis.decoding import Means
     from reference_runner.synthesis.references import HeardReference
     from reference_runner.synthesis.report import Margin, SynthesisReport
     from reference_runner.synthesis.request import SynthesisRequest
@@ -40,6 +40,7 @@ EXTENSION = "urn:ttsartifact:stable-tts"
 GENERATOR = "splitmix64-irwin-hall-12"
 ALPHABET = "flite"
 LICENSE = "Apache-2.0"
+_DRIVER = Path("/sys/module/nvidia/version")
 _GREATEST_INTEGER = (1 << 53) - 1
 _DECODING_CODE = ("frontend", "model", "numerics", "synthesis", "conditions.py", "stable_tts.py")
 _CODE_SUFFIXES = (".py", ".json", ".gz")
@@ -154,7 +155,8 @@ def fingerprint(arithmetic: Arithmetic, shapes: tuple[tuple[int, int], ...] = ()
         "known_answers": arithmetic.known_answers_digest,
         "shapes": [list(shape) for shape in shapes],
         "precision": str(arithmetic.means.precision),
-        "compiled": _compiled_facts(arithmetic.means),
+        # `exact` gives the same numbers captured or not.
+        "compiled": _compiled_facts(Means() if arithmetic.used is Numerics.EXACT else arithmetic.means),
     }
     return digests.of_json(facts)
 
@@ -329,16 +331,44 @@ def torch_runtime(device: str) -> tuple[dict[str, Any], ...]:
     if torch.version.git_version:
         found[0]["revision"] = torch.version.git_version
     if device == "cuda":
-        found.append({"name": "cuda", "version": str(torch.version.cuda)})
-        found.append({"name": "cudnn", "version": str(torch.backends.cudnn.version())})
+        versions = {
+            "cuda": torch.version.cuda,
+            "cudnn": torch.backends.cudnn.version(),
+            "cublas": cublas_version(),
+            "nvidia-driver": driver_version(),
+        }
+        found += [{"name": name, "version": str(version)} for name, version in versions.items() if version]
     return tuple(found)
 
 
 def _device_facts(device: str) -> list[Any]:
     if device == "cpu":
         return ["cpu"]
-    capability = torch.cuda.get_device_capability()
-    return ["cuda", list(capability), torch.version.cuda, torch.backends.cudnn.version()]
+    properties = torch.cuda.get_device_properties(0)
+    # cuBLAS chooses kernels by the number of multiprocessors too, which parts of one capability do not share.
+    part = [properties.name, [properties.major, properties.minor], properties.multi_processor_count]
+    return ["cuda", *part, torch.version.cuda, torch.backends.cudnn.version(), cublas_version(), driver_version()]
+
+
+def cublas_version() -> str | None:
+    """Return the version of the cuBLAS that this process computes with, or None where it cannot be asked."""
+    major = str(torch.version.cuda).partition(".")[0]
+    try:
+        ask = ctypes.CDLL(f"libcublas.so.{major}").cublasGetProperty
+    except (OSError, AttributeError):
+        return None
+    numbers = [ctypes.c_int(-1) for _ in range(3)]
+    for which, number in enumerate(numbers):
+        ask(which, ctypes.byref(number))
+    return ".".join(str(number.value) for number in numbers)
+
+
+def driver_version() -> str | None:
+    """Return the version of NVIDIA's kernel module, or None where the system does not say."""
+    try:
+        return _DRIVER.read_text(encoding="ascii").strip()
+    except OSError:
+        return None
 
 
 def _stages(report: SynthesisReport) -> Iterator[dict[str, Any]]:
@@ -364,6 +394,7 @@ def _extension(report: SynthesisReport) -> dict[str, Any]:
         "numerics_requested": str(arithmetic.requested),
         "known_answers_failed": list(arithmetic.known_answers_failed),
         "carrier": arithmetic.carrier,
+        "compiled": str(arithmetic.means.compiled),
         "chunk_plan": dict(report.chunk_plan),
         "batch": {"size": report.batch_size, "place": report.batch_place},
         "batch_shapes": [list(shape) for shape in report.batch_shapes],

@@ -7,7 +7,7 @@ RUNNER_COMMIT = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
 TRAINING := $(VENV)/.training
 
-.PHONY: corpus manners lexicon train train-cpu evaluate ablation bench-engines
+.PHONY: corpus manners lexicon train train-cpu evaluate ablation bench-engines gpu-pack gpu-rehearsal
 
 $(TRAINING): $(STAMP)
 	@$(INSTALL) "what training and its evaluation need" --editable . --editable "./reference_runner[training]"
@@ -60,3 +60,11 @@ ablation: $(TRAINING) every-tool
 bench-engines: $(STAMP)
 	$(BIN)/python benchmarks/engines.py --output benchmarks/results
 	$(BIN)/python benchmarks/accelerator.py --output benchmarks/results
+
+# What a borrowed machine with a GPU needs, at most 64 MiB, in $(RUNNER_BUILD)/gpu-pack; docs/gpu.md.
+gpu-pack: $(STAMP)
+	PYTHON=$(BIN)/python tools/gpu/pack --output $(RUNNER_BUILD)/gpu-pack
+
+# Every step that will run there, here, on a pretended device and in small sizes.
+gpu-rehearsal: $(TRAINING)
+	PYTHON=$(BIN)/python tools/gpu/run --pretend --again --output $(RUNNER_BUILD)/gpu-rehearsal

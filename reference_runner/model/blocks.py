@@ -165,6 +165,23 @@ class TransformerBlock(nn.Module):
             key = ops.concat([past[0], key], axis=1)
             value = ops.concat([past[1], value], axis=1)
         seen = ops.attention(query, key, value, self.heads, causal=self.causal, mask=mask)
+        return self._after(ops, x, seen), (key, value)
+
+    def step(
+        self, ops: Ops, x: Activation, keys: Activation, values: Activation, here: Mask, visible: Mask
+    ) -> Activation:
+        """Attend from one position x (B, 1, C) to what is `visible` of keys and values (B, L, C), itself among it.
+
+        Its own key and value are put `here`, in place.
+        """
+        norm = self.attention_norm(ops, x)
+        query = self.query(ops, norm)
+        ops.put(keys, self.key(ops, norm), here)
+        ops.put(values, self.value(ops, norm), here)
+        return self._after(ops, x, ops.attention(query, keys, values, self.heads, mask=visible))
+
+    def _after(self, ops: Ops, x: Activation, seen: Activation) -> Activation:
+        """Add what was seen (B, L, C), and then the two-layer network."""
         x = ops.add(x, self.output(ops, seen))
         inner = ops.gate(self.widen(ops, self.network_norm(ops, x)))
-        return ops.add(x, self.narrow(ops, inner)), (key, value)
+        return ops.add(x, self.narrow(ops, inner))

@@ -11,7 +11,7 @@ from reference_runner.model.blocks import Embedding, LayerNorm, Linear, Transfor
 
 if TYPE_CHECKING:
     from reference_runner.model.config import StableTtsConfig
-    from reference_runner.numerics.ops import Activation, Integers, Ops
+    from reference_runner.numerics.ops import Activation, Integers, Mask, Ops
 
     Past = list[tuple[Activation, Activation] | None]
 
@@ -55,15 +55,19 @@ class GreedyDecoding:
         """Text (B, Q, C) and the codes before each (B, Q), after the past, to logits (B, Q, K) and the longer past."""
         raise NotImplementedError
 
+    def read_prompt(self, ops: Ops, prompt: ProsodyPrompt) -> Past:
+        """Return the keys and values of a prompt's text and codes."""
+        begin = ops.integers([[self.begin_token]])
+        shifted = ops.concat_integers([begin, prompt.codes[:, :-1]], axis=1)
+        _, past = self.extend(ops, prompt.text, shifted, [None] * self.config.language_model_blocks)
+        return past
+
     def decode(self, ops: Ops, text: Activation, prompt: ProsodyPrompt | None = None) -> DecodedProsody:
         """Choose the codes of text vectors (1, P, C), continuing the prompt."""
-        begin = ops.integers([[self.begin_token]])
         past: Past = [None] * self.config.language_model_blocks
-        previous = begin
+        previous = ops.integers([[self.begin_token if prompt is None else self.join_token]])
         if prompt is not None:
-            shifted = ops.concat_integers([begin, prompt.codes[:, :-1]], axis=1)
-            _, past = self.extend(ops, prompt.text, shifted, past)
-            previous = ops.integers([[self.join_token]])
+            past = self.read_prompt(ops, prompt)
         codes: list[Integers] = []
         margins: list[Activation] = []
         for place in range(text.shape[1]):
@@ -105,3 +109,16 @@ class ProsodyLanguageModel(GreedyDecoding, nn.Module):
             x, after = cast("TransformerBlock", block).extend(ops, x, before)
             longer.append(after)
         return self.logits(ops, self.norm(ops, x)), longer
+
+    def step(
+        self, ops: Ops, text: Activation, previous: Integers, cache: list[tuple[Activation, Activation]], here: Mask,
+        visible: Mask,
+    ) -> Activation:  # fmt: skip
+        """Text (1, 1, C) and the code before it (1, 1) to logits (1, 1, K); keys and values are kept in the cache.
+
+        The cache holds (1, L, C) a block and keeps its length: `here` (1, L) is true at this place, `visible` up to it.
+        """
+        x = ops.add(self.text(ops, text), self.previous(ops, previous))
+        for block, (keys, values) in zip(self.blocks, cache, strict=True):
+            x = cast("TransformerBlock", block).step(ops, x, keys, values, here, visible)
+        return self.logits(ops, self.norm(ops, x))

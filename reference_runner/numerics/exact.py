@@ -8,6 +8,7 @@ Nothing is divided by a Python number (CUDA multiplies by the reciprocal), nothi
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -159,7 +160,24 @@ class ExactOps(IntegerOps):
         device: torch.device | str = "cpu",
         reduction: Reduction | None = None,
     ) -> None:
-        super().__init__(TorchCarrier(device=device, reduction=reduction), weights)
+        carrier = TorchCarrier(device=device, reduction=reduction)
+        self.device, self.dtype = carrier.device, torch.float64
+        super().__init__(carrier, weights)
+
+    @torch.inference_mode()
+    def forget_saturated(self) -> None:
+        """Begin counting anew; the counters stay where they are, as captured graphs add to them."""
+        for count in self._saturated.values():
+            count.zero_()
+
+    def _count(self, operation: str, count: Any) -> None:
+        """Add to a counter on the device; nothing waits, and a replayed graph counts too."""
+        if isinstance(count, int) and not count:
+            return
+        with torch.inference_mode():
+            if operation not in self._saturated:
+                self._saturated[operation] = torch.zeros((), dtype=torch.int64, device=self.device)
+            self._saturated[operation].add_(count)
 
 
 def find_device(device: torch.device | str) -> torch.device:
@@ -170,6 +188,9 @@ def find_device(device: torch.device | str) -> torch.device:
     if found.type == "cuda":
         if not torch.cuda.is_available():
             raise DeviceUnavailable("CUDA was asked for and torch sees no CUDA device", where=f"device {device}")
+        if not torch.cuda.is_initialized():
+            # cuBLAS reads it when it computes first; a host program that was there before keeps its own setting.
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         if (found.index or 0) >= torch.cuda.device_count():
             raise DeviceUnavailable(
                 f"got CUDA device {found.index}, torch sees {torch.cuda.device_count()}",

@@ -210,6 +210,9 @@ class IntegerOps:
         self.weights = weights
         self._saturated: dict[str, Any] = {}
         self._carried: dict[tuple[str, str], Any] = {}
+        self._constants: dict[tuple[tuple[int, ...], bytes], Any] = {}
+        self._visible: dict[tuple[int, int, bool], Any] = {}
+        self._places: dict[int, Any] = {}
         self._norm_limits = carrier.array(np.array([1 << bits for bits in range(NORM_DEVIATION_BITS, 38)]))
 
     # The grid
@@ -268,12 +271,20 @@ class IntegerOps:
     # Entering and leaving
 
     def activation(self, values: Any) -> Any:
-        """Round reals to the grid."""
+        """Round reals to the grid; a list of Python numbers is a constant, and is carried once."""
+        if isinstance(values, list):
+            return self._constant(np.asarray(values, np.float64))
         reals = np.asarray(values.detach().cpu().double().numpy() if hasattr(values, "detach") else values, np.float64)
         integers = np.rint(reals * ONE)
         limited = np.clip(integers, -LIMIT, LIMIT)
         self._count("activation", int((limited != integers).sum()))
         return self.carrier.array(limited.astype(np.int64))
+
+    def _constant(self, numbers: np.ndarray) -> Any:
+        key = numbers.shape, numbers.tobytes()
+        if key not in self._constants:
+            self._constants[key] = self.activation(numbers)
+        return self._constants[key]
 
     def activation_from_integers(self, integers: np.ndarray) -> Any:
         """Carry integers times 2**-20, limited to +-2**7."""
@@ -314,6 +325,10 @@ class IntegerOps:
     def pad_length(self, x: Any, left: int, right: int) -> Any:
         """(B, L, C) to (B, left + L + right, C)."""
         return self.carrier.pad(x, 1, left, right)
+
+    def put(self, x: Any, row: Any, here: Any) -> None:
+        """Put a row (B, 1, C) into x (B, L, C), in place, where `here` (B, L) says."""
+        x[...] = self.carrier.where(here[:, :, None], row, x)
 
     # Element by element; the comments bound the intermediates, |activation| <= 2**27
 
@@ -491,8 +506,7 @@ class IntegerOps:
         q, k, v = by_head(carrier.shift_round(q, 5)), by_head(carrier.shift_round(k, 5)), by_head(v)
         logits = carrier.shift_round(carrier.matmul(q, carrier.swap(k, 2, 3)), 10)  # 2**44 * width
         logits = carrier.shift_round(logits * round(attention_scale(width) * 4096), 12)  # 2**46 * width**0.5
-        last = np.arange(queries)[:, None] + (keys - queries) if causal else keys
-        visible = carrier.boolean((np.arange(keys)[None, :] <= last)[None, None])
+        visible = self._visible_keys(queries, keys, causal=causal)
         if mask is not None:
             visible = visible & mask[:, None, None, :]
         peak = carrier.greatest(carrier.where(visible, logits, logits * 0 - (1 << 50)), -1)
@@ -503,6 +517,14 @@ class IntegerOps:
         probability = carrier.divide_round(weight * (1 << SOFTMAX_BITS), total)  # 2**44
         y = carrier.shift_round(carrier.matmul(probability, v), SOFTMAX_BITS)  # 2**47
         return self._saturate(carrier.swap(y, 1, 2).reshape(batch, queries, channels), "attention")
+
+    def _visible_keys(self, queries: int, keys: int, *, causal: bool) -> Any:
+        """(1, 1, Q or 1, L): which keys each query may see; a constant, carried once."""
+        key = (queries if causal else 1, keys, causal)
+        if key not in self._visible:
+            last = np.arange(queries)[:, None] + (keys - queries) if causal else np.array([[keys]])
+            self._visible[key] = self.carrier.boolean((np.arange(keys)[None, :] <= last)[None, None])
+        return self._visible[key]
 
     def embed(self, table: torch.Tensor, ids: Any) -> Any:
         """(K, C) at (B, L) to (B, L, C)."""
@@ -562,11 +584,15 @@ class IntegerOps:
 
     def argmax_with_margin(self, logits: Any) -> tuple[Any, Any]:
         """(B, L, K) to (B, L) and (B, L)."""
-        values = self.carrier.to_int64(logits)
-        best = values.argmax(-1)
-        ordered = np.sort(values, -1)
-        margin = (ordered[..., -1] - ordered[..., -2]) * 2.0**-ACTIVATION_FRACTION_BITS
-        return self.carrier.index(best), self.carrier.reals(margin)
+        carrier, choices = self.carrier, logits.shape[-1]
+        places = carrier.array(np.arange(choices)) if choices not in self._places else self._places[choices]
+        self._places[choices] = places
+        peak = carrier.greatest(logits, -1)
+        # The first of equals; found where the logits lie, so that no code waits for the host.
+        best = -carrier.greatest(carrier.where(logits == peak, -places, places * 0 - choices), -1)
+        second = carrier.greatest(carrier.where(places == best, logits * 0 - 2 * LIMIT, logits), -1)
+        margin = (peak - second)[..., 0] * 2.0**-ACTIVATION_FRACTION_BITS
+        return carrier.index(best[..., 0]), margin
 
     def durations_with_margin(self, log_frames: Any, mask: Any, maximum: int = 100) -> tuple[Any, Any]:
         """(B, P) to (B, P) and (B, P)."""

@@ -230,6 +230,12 @@ def _power(ops: IntegerOps, _: FixedWeights) -> Any:
     return ops.carrier.scale_by_power(ops.carrier.array(_wide(20)), power)
 
 
+def _put(ops: IntegerOps, _: FixedWeights) -> Any:
+    x = _x(ops)
+    ops.put(x, _x(ops, "y")[:, :1], _mask(ops))
+    return x
+
+
 OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     # what the carrier itself does
     "carrier.shift_round": lambda ops, _: ops.carrier.shift_round(ops.carrier.array(_wide(52)), 2),
@@ -242,6 +248,7 @@ OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "carrier.matmul.odd": lambda ops, _: _sums(ops, 1_025),
     "carrier.matmul.few": lambda ops, _: _sums(ops, 5),
     "carrier.total": _totals,
+    "put": _put,
     # element by element
     "add": lambda ops, _: ops.add(_x(ops), _x(ops, "y", 5)),
     "subtract": lambda ops, _: ops.subtract(_x(ops), _x(ops, "y", 5)),

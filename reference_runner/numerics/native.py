@@ -70,6 +70,10 @@ class NativeOps:
         """(B, L, C) to (B, left + L + right, C)."""
         return functional.pad(x, (0, 0, left, right))
 
+    def put(self, x: torch.Tensor, row: torch.Tensor, here: torch.Tensor) -> None:
+        """Put a row (B, 1, C) into x (B, L, C), in place, where `here` (B, L) says."""
+        x.copy_(torch.where(here[:, :, None], row, x))
+
     # Element by element
 
     def add(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -94,6 +94,10 @@ class Ops(Protocol):
         """Extend `x` (B, L, C) to (B, left + L + right, C), zeros outside."""
         ...
 
+    def put(self, x: Activation, row: Activation, here: Mask) -> None:
+        """Put a row (B, 1, C) into x (B, L, C), in place, where `here` (B, L) says; only a cache is changed so."""
+        ...
+
     # Element by element
 
     def add(self, x: Activation, y: Activation) -> Activation:

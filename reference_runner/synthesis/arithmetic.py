@@ -31,9 +31,12 @@ class Setting:
         """Return the setting of the requests of one batch."""
         first = requests[0]
         shape = {}
-        if first.compiled is not Compiled.NONE:
+        compiled = first.compiled
+        if first.numerics is Numerics.EXACT and first.device != "cpu":
+            compiled = Compiled.GRAPHS  # the numbers are the same, and a launch each would take longer than the work
+        if compiled is not Compiled.NONE:
             shape = {"items": len(requests), "frames": first.chunk.window_frames, "steps": first.steps}
-        means = Means(precision=first.precision, compiled=first.compiled, **shape)
+        means = Means(precision=first.precision, compiled=compiled, **shape)
         return cls(numerics=first.numerics, device=first.device, means=means)
 
 
@@ -53,7 +56,7 @@ class Arithmetic:
     partial_sum_bits: float | None
     """The certificate: no partial sum leaves 2**this."""
     means: Means = field(default_factory=Means)
-    """How a native run decodes."""
+    """How the run decodes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

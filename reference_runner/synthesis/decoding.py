@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional
@@ -23,24 +23,25 @@ from reference_runner.model.blocks import Convolution, Depthwise, Linear
 from reference_runner.model.features import FEATURE_SETTINGS
 from reference_runner.model.style_adaptive_encoder import EncodedFrames
 from reference_runner.numerics.native import DecodingOps
+from reference_runner.synthesis.capturing import Captured, CapturedCodes, fitting
 from reference_runner.synthesis.request import Compiled, Precision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from reference_runner.model.model import Parts, StableTts
+    from reference_runner.model.prosody_language_model import DecodedProsody, ProsodyPrompt
     from reference_runner.numerics.ops import Activation, Mask, Ops
 
 __all__ = ["Decoder", "Means", "compiler_version", "make_decoder", "refuse_what_is_not_here"]
 
 TENSOR_CORES = (8, 0)
 """The CUDA compute capability from which on TF32 and bfloat16 are kinds of product and not emulations."""
-GRAPH_WARM_UPS = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Means:
-    """How `native` decodes; `exact` has one precision and computes one operation a kernel."""
+    """How a run decodes; `exact` has one precision, and on CUDA its operations are captured in graphs."""
 
     precision: Precision = Precision.FLOAT32
     compiled: Compiled = Compiled.NONE
@@ -55,6 +56,11 @@ class Decoder:
 
     def __init__(self, model: Parts, ops: Ops) -> None:
         self.model, self.ops = model, ops
+
+    def codes(self, text: Activation, prompt: ProsodyPrompt | None) -> DecodedProsody:
+        """Choose the codes of text vectors (1, P, C), continuing the prompt."""
+        decoded: DecodedProsody = self.model.prosody_language_model.decode(self.ops, text, prompt)
+        return decoded
 
     def shape(self, items: int, frames: int) -> tuple[int, int]:
         """Return the shape that a batch of so many windows is computed in."""
@@ -93,6 +99,8 @@ class FixedDecoder(Decoder):
     def __init__(self, model: StableTts, ops: Ops, means: Means) -> None:
         super().__init__(model, ops)
         self.means = means
+        self._device, self._dtype = ops.device, ops.dtype  # type: ignore[attr-defined]
+        self._captured_codes: dict[int, CapturedCodes] = {}
         self._precisely = _tf32 if means.precision is Precision.TF32 else nullcontext
         self._refine: Callable[..., torch.Tensor] = self._eager_refine
         self._sound: Callable[..., torch.Tensor] = self._eager_sound
@@ -104,8 +112,18 @@ class FixedDecoder(Decoder):
                 # Once without a graph: the schedule's constants must be on the device before anything is captured.
                 self._eager_refine(*examples)
                 if means.steps:
-                    self._refine = _Graph(self._eager_refine, examples)
-                self._sound = _Graph(self._eager_sound, (examples[0], examples[-1]))
+                    self._refine = Captured(self._eager_refine, examples)
+                self._sound = Captured(self._eager_sound, (examples[0], examples[-1]))
+
+    def codes(self, text: Activation, prompt: ProsodyPrompt | None) -> DecodedProsody:
+        """Choose the codes of text vectors (1, P, C), continuing the prompt; a launch a code where graphs are made."""
+        if self.means.compiled is not Compiled.GRAPHS:
+            return super().codes(text, prompt)
+        length = fitting(text.shape[1] + (0 if prompt is None else prompt.text.shape[1]))
+        if length not in self._captured_codes:
+            made = CapturedCodes(self.model, self.ops, length, device=self._device, dtype=self._dtype)
+            self._captured_codes[length] = made
+        return self._captured_codes[length].decode(text, prompt)
 
     def shape(self, items: int, frames: int) -> tuple[int, int]:
         """Return the one shape."""
@@ -150,11 +168,10 @@ class FixedDecoder(Decoder):
         """Return noise, mean, hidden, style and mask of the one shape, all of them nothing."""
         items, length, config = self.means.items, self.means.frames, self.model.config
         bands = FEATURE_SETTINGS.mel_bands
-        device: Any = self.ops.device  # type: ignore[attr-defined]
-        widths = (bands, bands, config.hidden_channels)
-        zeros = [torch.zeros(items, length, width, device=device) for width in widths]
-        style = torch.zeros(items, config.style_channels, device=device)
-        return *zeros, style, torch.ones(items, length, dtype=torch.bool, device=device)
+        place = {"dtype": self._dtype, "device": self._device}
+        zeros = [torch.zeros(items, length, width, **place) for width in (bands, bands, config.hidden_channels)]
+        style = torch.zeros(items, config.style_channels, **place)
+        return *zeros, style, torch.ones(items, length, dtype=torch.bool, device=self._device)
 
     def _padded(self, x: torch.Tensor) -> torch.Tensor:
         items, length = x.shape[:2]
@@ -162,31 +179,8 @@ class FixedDecoder(Decoder):
 
     def _mask(self, items: int, length: int, mask: torch.Tensor | None) -> torch.Tensor:
         if mask is None:
-            device: Any = self.ops.device  # type: ignore[attr-defined]
-            mask = torch.ones(items, length, dtype=torch.bool, device=device)
+            mask = torch.ones(items, length, dtype=torch.bool, device=self._device)
         return functional.pad(mask, (0, self.means.frames - length, 0, self.means.items - items))
-
-
-class _Graph:
-    """A function of tensors as one launch; its inputs are copied in and its output is copied out."""
-
-    def __init__(self, function: Callable[..., torch.Tensor], examples: tuple[torch.Tensor, ...]) -> None:
-        self._inputs = [example.clone() for example in examples]
-        apart = torch.cuda.Stream()
-        apart.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(apart):
-            for _ in range(GRAPH_WARM_UPS):
-                function(*self._inputs)
-        torch.cuda.current_stream().wait_stream(apart)
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self._output = function(*self._inputs)
-
-    def __call__(self, *given: torch.Tensor) -> torch.Tensor:
-        for mine, theirs in zip(self._inputs, given, strict=True):
-            mine.copy_(theirs)
-        self._graph.replay()
-        return self._output.clone()
 
 
 def make_decoder(model: StableTts, device: torch.device, means: Means) -> Decoder:

@@ -33,6 +33,8 @@ __all__ = ["HOP", "Chunk", "Host", "Item", "Run", "to_pcm"]
 HOP = FEATURE_SETTINGS.hop_samples
 MEL_BANDS = FEATURE_SETTINGS.mel_bands
 NOISE_STAGE = "mel"
+SETTLED_CHUNKS = 32
+"""So many chunks of mel wait at most for their digest: about 20 MB of 16 items."""
 DURATION_MAXIMUM = 2_000
 """Frames a hook may give one phone: 32 s, longer than any hesitation."""
 
@@ -83,6 +85,9 @@ class Item:
     code_margin: Margin | None = None
     duration_margin: Margin | None = None
     shapes: list[tuple[int, int]] = field(default_factory=list)
+    unseen: list[tuple[Activation, int, bool]] = field(default_factory=list)
+    """Final frames (1, L, M) that have not passed the mel station, which only hashes them: first frame, and whether
+    they are the last."""
 
     def complete_after(self, frame: int) -> bool:
         """Whether no frame from this one on will exist."""
@@ -138,7 +143,7 @@ class Run:
         last = not item.waiting
         phones = stations.passes(Station.PHONEME, sentence.phones, first=item.phones, last=last)
         text = self.transcriber.text(phones)
-        decoded = model.prosody_language_model.decode(ops, text, item.voice.prompt)
+        decoded = self.decoder.codes(text, item.voice.prompt)
         codes = self._decision(item, Station.CODES, decoded.codes, last, model.config.prosody_codes - 1)
         plan = model.plan(ops, text, codes, decoded.margins, item.voice.style, tempo=item.voice.tempo)
         durations = self._decision(item, Station.DURATION, plan.durations, last, DURATION_MAXIMUM)
@@ -193,6 +198,8 @@ class Run:
             (place, self._finish(self.items[place], waves[i : i + 1], start, low)) for i, place in enumerate(active)
         ]
         self.index += 1
+        if self.index % SETTLED_CHUNKS == 0:
+            self.settle()
         return chunks
 
     def _stack(self, rows: list[Activation], width: int) -> Activation:
@@ -221,17 +228,33 @@ class Run:
         """Let this chunk's own frames pass the mel station; return them (1, <= frames, M)."""
         item = self.items[place]
         end = min(start + self.chunk.frames, item.frames)
-        before = self.ops.to_float64(mel[:, start - low : end - low])[0]
-        after = item.stations.passes(Station.MEL, before, first=start, last=item.complete_after(end))
+        own, last = mel[:, start - low : end - low], item.complete_after(end)
+        if Station.MEL not in self.host.hooks:
+            # It goes on as it is, and is brought to the host for its digest later: no chunk waits for that.
+            item.unseen.append((own, start, last))
+            return own
+        after = self._see(item, self.ops.to_float64(own)[0], start, last)
+        return self.ops.activation(np.array(after, np.float64)[None])
+
+    def _see(self, item: Item, mel: np.ndarray, start: int, last: bool) -> Any:
+        """Let final frames (L, M) pass the mel station, and add their noise to its digest."""
+        after = item.stations.passes(Station.MEL, mel, first=start, last=last)
         stream = Stream(seed=item.request.seed_of(NOISE_STAGE), stage=NOISE_STAGE)
-        values = stream.values(start, end - start, MEL_BANDS)
+        values = stream.values(start, len(mel), MEL_BANDS)
         item.noise.update(np.ascontiguousarray(values, dtype="<i4").tobytes())
-        # An untouched mel goes on as it is: float64 and back would change nothing, but costs a copy from the device.
-        return (
-            mel[:, start - low : end - low]
-            if after is before
-            else self.ops.activation(np.array(after, np.float64)[None])
-        )
+        return after
+
+    @torch.inference_mode()
+    def settle(self) -> None:
+        """Bring what was not yet seen to the host, each item's frames in one copy, and hash it."""
+        for item in self.items:
+            if not item.unseen:
+                continue
+            pieces, item.unseen = item.unseen, []
+            whole = self.ops.to_float64(self.ops.concat([own for own, _, _ in pieces], axis=1))[0]
+            begin = pieces[0][1]
+            for own, start, last in pieces:
+                self._see(item, whole[start - begin : start - begin + own.shape[1]], start, last)
 
     def _sound(
         self,

@@ -57,6 +57,7 @@ class Speech:
         run = self._run
         while not run.finished:
             yield from run.step()
+        run.settle()
         self._reports = tuple(self._report(place, repeated) for place, repeated in enumerate(self._repeat()))
 
     @property
@@ -85,6 +86,7 @@ class Speech:
             while not again.finished:
                 for _ in again.step():
                     pass
+            again.settle()
         return [
             ("equal" if first.stations.records() == second.stations.records() else "differs")
             if request.repeat

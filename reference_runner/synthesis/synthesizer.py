@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,8 +14,8 @@ from reference_runner.numerics.exact import ExactOps, find_device
 from reference_runner.numerics.native import NativeOps
 from reference_runner.numerics.weights import QuantisedWeights
 from reference_runner.synthesis.arithmetic import Arithmetic, Prepared, Setting, settle_native
-from reference_runner.synthesis.decoding import Decoder, Means, make_decoder, refuse_what_is_not_here
-from reference_runner.synthesis.request import Numerics, SynthesisRequest
+from reference_runner.synthesis.decoding import Decoder, FixedDecoder, Means, make_decoder, refuse_what_is_not_here
+from reference_runner.synthesis.request import Compiled, Numerics, SynthesisRequest
 from reference_runner.synthesis.run import Host
 from reference_runner.synthesis.speech import Speech
 
@@ -82,16 +81,16 @@ class Synthesizer:
                     known_answers_failed=(),
                     weights_digest=weights.digest,
                     partial_sum_bits=weights.largest_partial_sum_bits,
+                    means=setting.means,
                 )
-                model = self.checkpoint.model
-                return Prepared(ops=ops, model=model, decoder=Decoder(model, ops), arithmetic=arithmetic)
+                model, captured = self.checkpoint.model, setting.means.compiled is Compiled.GRAPHS
+                decoder = FixedDecoder(model, ops, setting.means) if captured else Decoder(model, ops)
+                return Prepared(ops=ops, model=model, decoder=decoder, arithmetic=arithmetic)
         return self._prepare_native(setting, report)
 
     def _prepare_native(self, setting: Setting, report: kat.KnownAnswerReport | None) -> Prepared:
         device, means = find_device(setting.device), setting.means
         settle_native()
-        if device.type == "cuda":
-            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it is first asked
         if device not in self._placed:
             self._placed[device] = copy.deepcopy(self.checkpoint.model).to(device)
         model = self._placed[device]

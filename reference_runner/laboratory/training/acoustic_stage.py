@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from reference_runner.laboratory.training.batches import masked_mean
 from reference_runner.laboratory.training.stage_loop import StageSettings, StageState, run_stage
 from reference_runner.numerics.native import NativeOps
 
@@ -40,19 +41,19 @@ def language_model_loss(
     ops: NativeOps,
     text: torch.Tensor,
     codes: torch.Tensor,
-    lengths: torch.Tensor,
+    lengths: Sequence[int],
     *,
     prompts: Sequence[int] | None,
 ) -> torch.Tensor:
     """Cross-entropy of codes (B, P) given text (B, P, C); item i continues item prompts[i] of the batch, if any."""
     language_model = model.prosody_language_model
     texts, previous, wanted = [], [], []
-    for item, length in enumerate(lengths.tolist()):
+    for item, length in enumerate(lengths):
         own_text, own_codes = text[item, :length], codes[item, :length]
         start = own_codes.new_full((1,), language_model.begin_token)
         if prompts is not None:
             neighbour = prompts[item]
-            prompt_length = int(lengths[neighbour])
+            prompt_length = lengths[neighbour]
             join = own_codes.new_full((1,), language_model.join_token)
             prompt_codes = codes[neighbour, :prompt_length]
             texts.append(torch.cat([text[neighbour, :prompt_length], own_text]))
@@ -81,28 +82,28 @@ def train_acoustic(
         latents = model.prosody_encoder(ops, batch.prosody, batch.durations, batch.frame_mask)
         codes, _ = model.prosody_quantizer(ops, latents.detach())
         chosen = model.prosody_quantizer.codebook[codes]
-        commitment = ((latents - chosen) ** 2)[batch.phone_mask].mean()
+        commitment = masked_mean((latents - chosen) ** 2, batch.phone_mask)
         # Straight through: the codebook's vector forward, the latent's gradient back.
         quantised = latents + (chosen - latents).detach()
         content = text + model.prosody_quantizer.project(ops, quantised)
-        model.prosody_quantizer.update(latents[batch.phone_mask].detach(), codes[batch.phone_mask], draws)
+        model.prosody_quantizer.update(batch.phones_of(latents).detach(), batch.phones_of(codes), draws)
         log_frames = model.duration_predictor(ops, content, style, batch.phone_mask)
         error = log_frames - batch.durations.clamp(min=1).float().log()
-        duration = (error**2)[batch.phone_mask].mean()
+        duration = masked_mean(error**2, batch.phone_mask)
         frames = model.style_adaptive_encoder(ops, content, batch.durations, style, batch.frame_mask)
-        mean = (frames.mean - batch.mel).abs()[batch.frame_mask].mean()
-        lengths = batch.phone_mask.sum(1)
+        mean = masked_mean((frames.mean - batch.mel).abs(), batch.frame_mask)
+        lengths = batch.phone_counts
         prompts = neighbours(len(lengths)) if torch.rand((), generator=draws) < 0.5 else None
         language = language_model_loss(model, ops, text.detach(), codes, lengths, prompts=prompts)
         total = mean + _QUANTISER_WEIGHT * commitment + _DURATION_WEIGHT * duration + _LANGUAGE_MODEL_WEIGHT * language
-        used = codes[batch.phone_mask].unique().numel()
+        used = functional.one_hot(batch.phones_of(codes), model.config.prosody_codes).amax(0).sum()
         return {
             "total": total,
             "mel_mean": mean,
             "commitment": commitment,
             "duration": duration,
             "language_model": language,
-            "codes_used": torch.tensor(float(used)),
+            "codes_used": used,
         }
 
     parts = nn.ModuleDict({name: getattr(model, name) for name in ACOUSTIC_PARTS})

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from reference_runner.evaluation.corpus_reader import CorpusReader
 
-__all__ = ["AcousticBatch", "UtteranceBatches", "pad_batch"]
+__all__ = ["AcousticBatch", "UtteranceBatches", "masked_mean", "pad_batch"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,10 +37,28 @@ class AcousticBatch:
     """(B, R, M): another utterance of the same speaker."""
     reference_mask: torch.Tensor
     """(B, R) bool."""
+    phone_places: torch.Tensor
+    """(N,) int64: where of the B * P positions a phone is."""
+    phone_counts: tuple[int, ...]
+    """Of each item, known to the host: to ask a device for them is to wait for it."""
+    frame_counts: tuple[int, ...]
 
     def to(self, device: torch.device) -> AcousticBatch:
         """Return the batch on another device."""
-        return AcousticBatch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved = {name: value.to(device) if isinstance(value, torch.Tensor) else value for name, value in values.items()}
+        return AcousticBatch(**moved)
+
+    def phones_of(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, P, ...) to (N, ...): what belongs to a phone."""
+        return x.flatten(0, 1)[self.phone_places]
+
+
+def masked_mean(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return the mean of x (B, L) or (B, L, C) where the mask (B, L) is true; x[mask] would wait for the device."""
+    if x.ndim > mask.ndim:
+        return (x * mask[:, :, None]).sum() / (mask.sum() * x.shape[-1])
+    return (x * mask).sum() / mask.sum()
 
 
 def pad_batch(corpus: CorpusReader, places: Sequence[int], references: Sequence[torch.Tensor]) -> AcousticBatch:
@@ -48,9 +66,14 @@ def pad_batch(corpus: CorpusReader, places: Sequence[int], references: Sequence[
     names = ("phones", "stresses", "breaks", "durations")
     columns = {name: _pad([corpus.phone_values(name, place) for place in places]) for name in names}
     mels = [corpus.mel(place) for place in places]
+    phone_counts = tuple(corpus.utterances[place].phone_count for place in places)
+    phone_mask = _mask(phone_counts)
     return AcousticBatch(
         **columns,
-        phone_mask=_mask([corpus.utterances[place].phone_count for place in places]),
+        phone_mask=phone_mask,
+        phone_places=phone_mask.flatten().nonzero()[:, 0],
+        phone_counts=phone_counts,
+        frame_counts=tuple(len(mel) for mel in mels),
         frame_mask=_mask([len(mel) for mel in mels]),
         mel=_pad(mels),
         prosody=_pad([corpus.prosody(place) for place in places]),
@@ -68,7 +91,7 @@ def _pad(items: list[torch.Tensor]) -> torch.Tensor:
     return torch.nn.utils.rnn.pad_sequence(items, batch_first=True)
 
 
-def _mask(lengths: list[int]) -> torch.Tensor:
+def _mask(lengths: Sequence[int]) -> torch.Tensor:
     return torch.arange(max(lengths))[None, :] < torch.tensor(lengths)[:, None]
 
 

@@ -122,7 +122,9 @@ def train_prosody(
             text = model.text_encoder(ops, *columns, mask.to(ops.device))
         prompted = bool(torch.rand((), generator=draws) >= _UNPROMPTED_SHARE)
         prompts = batch.prompts if prompted else None
-        language = language_model_loss(model, ops, text, batch.codes.to(ops.device), batch.lengths, prompts=prompts)
+        language = language_model_loss(
+            model, ops, text, batch.codes.to(ops.device), batch.lengths.tolist(), prompts=prompts
+        )
         return {"total": language, "language_model": language}
 
     parts = nn.ModuleDict({"prosody_language_model": model.prosody_language_model})

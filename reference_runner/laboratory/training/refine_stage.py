@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from reference_runner.laboratory.training.acoustic_stage import ACOUSTIC_PARTS, language_model_loss, neighbours
+from reference_runner.laboratory.training.batches import masked_mean
 from reference_runner.laboratory.training.stage_loop import StageSettings, StageState, run_stage
 from reference_runner.model.style_adaptive_encoder import EncodedFrames
 from reference_runner.numerics.native import NativeOps
@@ -62,7 +63,7 @@ def train_refinement(
     def losses(batch: AcousticBatch, draws: torch.Generator) -> dict[str, torch.Tensor]:
         batch = batch.to(ops.device)
         encoded = encode_truth(model, ops, batch)
-        lengths = batch.phone_mask.sum(1)
+        lengths = batch.phone_counts
         language = language_model_loss(
             model, ops, encoded.text, encoded.codes, lengths, prompts=neighbours(len(lengths))
         )
@@ -82,7 +83,7 @@ def train_refinement(
         noisy = signal * residual + deviation * noise
         estimate = model.estimate_residual(ops, noisy, frames, encoded.style, time_list, mask)
         # Divided by the answer's size this is the score-matching loss with every time given equal weight.
-        score = (((estimate - residual) / answer) ** 2)[mask].mean()
+        score = masked_mean(((estimate - residual) / answer) ** 2, mask)
         return {"total": score + language, "score": score, "language_model": language}
 
     parts = nn.ModuleDict(
@@ -96,8 +97,8 @@ def _crop(
 ) -> tuple[EncodedFrames, torch.Tensor, torch.Tensor]:
     """Cut the same random stretch out of mean and hidden frames, mel and mask, inside each item where it fits."""
     means, hiddens, mels, masks = [], [], [], []
-    for item, length in enumerate(batch.frame_mask.sum(1).tolist()):
-        latest = max(1, int(length) - _CROP_FRAMES + 1)
+    for item, length in enumerate(batch.frame_counts):
+        latest = max(1, length - _CROP_FRAMES + 1)
         start = int(torch.randint(latest, (), generator=draws))
         stretch = slice(start, start + _CROP_FRAMES)
         means.append(frames.mean[item, stretch])

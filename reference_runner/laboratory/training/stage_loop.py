@@ -114,18 +114,19 @@ def run_stage(
 
 @dataclass(kw_only=True, slots=True)
 class _Losses:
-    """The losses of a stretch of steps, added up."""
+    """The losses of a stretch of steps, added up where they lie: nothing waits for them before the stretch ends."""
 
     count: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
+    sums: dict[str, torch.Tensor] = field(default_factory=dict)
 
     def add(self, values: dict[str, torch.Tensor]) -> None:
         self.count += 1
         for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
+            known = self.sums.get(name)
+            self.sums[name] = value.detach().double() + (0.0 if known is None else known)
 
     def means(self) -> dict[str, float]:
-        return {name: total / self.count for name, total in self.sums.items()}
+        return {name: float(total) / self.count for name, total in self.sums.items()}
 
 
 @torch.no_grad()
@@ -176,7 +177,7 @@ def _save(
         tensors |= {f"optimizer/{place}/{name}": value for name, value in moments.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    contiguous = {name: value.detach().contiguous().clone() for name, value in tensors.items()}
+    contiguous = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     save_file(contiguous, partial, metadata={"state": json.dumps(asdict(state))})
     partial.replace(path)
 

@@ -1,0 +1,284 @@
+"""What each step of a run on a GPU does; `running.py` calls one a process.
+
+    python tools/gpu/steps.py known --results OUT/results [--pretend]
+
+A step writes its files under `results` and what its row of the table says to `steps/NAME.found.json`. Exit code 3: this
+machine, or what was brought along, has not what the step needs; it is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import runpy
+import shutil
+import sys
+import tempfile
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path[:0] = [str(ROOT), str(HERE), str(ROOT / "benchmarks")]
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TEXT = "Two strangers can now argue conditions, not emotion."
+LEFT_OUT = 3
+
+
+class LeftOut(Exception):  # noqa: N818 - no fault of anybody
+    """The step needs what is not here."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """What a step is given."""
+
+    results: Path
+    corpus: Path | None
+    limit_s: int
+    pretend: bool
+
+    @property
+    def checkpoint(self) -> list[str]:
+        """The benchmarks' option: a small model where a device is pretended."""
+        return ["--checkpoint", str(small_checkpoint(self.results.parent))] if self.pretend else []
+
+    @property
+    def sizes(self) -> list[str]:
+        """The benchmarks' rounds and batch."""
+        return ["--rounds", "1", "--batch", "1"] if self.pretend else ["--rounds", "3", "--batch", "16"]
+
+
+def small_checkpoint(folder: Path) -> Path:
+    """Write a checkpoint of a very small model with random weights, once."""
+    path = folder / "small.safetensors"
+    if not path.exists():
+        import numpy as np
+
+        from reference_runner.frontend.text_frontend import TextFrontEnd
+        from reference_runner.model.checkpoint import save_checkpoint
+        from reference_runner.model.model import StableTts
+        from reference_runner.model.prior import PriorSample
+        from reference_runner.numerics.noise import Stream
+
+        torch.manual_seed(3)
+        model = StableTts(_kit().SMALL_CONFIG)
+        phones = TextFrontEnd().read("A prior sample.").sentences[0].phones
+        frames = 4 * len(phones)
+        prior = PriorSample(
+            text="A prior sample.", speaker="nobody", phones=phones, durations=np.full(len(phones), 4),
+            codes=np.arange(len(phones)) % model.config.prosody_codes,
+            log_mel=Stream(seed=1, stage="prior").values(0, frames, 80) * 2.0**-15 - 2.0,
+        )  # fmt: skip
+        save_checkpoint(path, model, [prior, prior], corpus_root_sha256="0" * 64, code_commit="rehearsal", metrics={})
+    return path
+
+
+def _kit() -> Any:
+    """Return the tests' small model and made-up corpus, with which a checkout rehearses."""
+    sys.path.insert(0, str(ROOT / "tests" / "runner"))
+    import runner_corpus
+
+    return runner_corpus
+
+
+def script(name: str, *words: str) -> None:
+    """Run a benchmark in this process, so that a pretended device is there for it too."""
+    sys.argv = [name, *words]
+    try:
+        runpy.run_path(str(ROOT / "benchmarks" / name), run_name="__main__")
+    except SystemExit as ended:
+        if ended.code not in {0, None}:
+            raise RuntimeError(f"{name} ended with {ended.code}") from ended
+
+
+def machine(_: Work) -> dict[str, Any]:
+    """Say what computes."""
+    from reference_runner.conditions import cublas_version, driver_version
+
+    properties = torch.cuda.get_device_properties(0)
+    return {
+        "device": properties.name,
+        "capability": f"{properties.major}.{properties.minor}",
+        "multiprocessors": properties.multi_processor_count,
+        "driver": driver_version(),
+        "CUDA": torch.version.cuda,
+        "cuBLAS": cublas_version(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def known(work: Work) -> dict[str, Any]:
+    """Compare the eight known requests; a difference of `exact` fails the step after all were compared."""
+    import known_digests
+
+    rows = list(known_digests.compared("cuda", ("no steps",) if work.pretend else ()))
+    (work.results / "steps" / "known.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    found = {
+        "exact": f"{sum(row['exact'] == 'equal' for row in rows)} of {len(rows)} equal",
+        "native decisions": f"{sum(row['native decisions'] == 'equal' for row in rows)} of {len(rows)} equal",
+        "native, greatest LSB": max(row.get("native, greatest LSB", -1) for row in rows),
+    }
+    different = [f"{row['request']}: {row['exact']}" for row in rows if row["exact"] != "equal"]
+    if different:
+        raise RuntimeError(f"exact differs: {'; '.join(different)}")
+    return found
+
+
+def benchmark(name: str, parts: str = "") -> Callable[[Work], dict[str, Any]]:
+    """Return a step that runs one of the benchmarks and keeps its files."""
+
+    def step(work: Work) -> dict[str, Any]:
+        folder = work.results / "benchmarks" / (f"{Path(name).stem}-{parts}" if parts else Path(name).stem)
+        words = ["--parts", parts] if parts else ["--without", "kdaip", "--without", "onnx"]
+        script(name, *words, *work.sizes, *work.checkpoint, "--output", str(folder))
+        return {"files": ", ".join(sorted(path.name for path in folder.iterdir()))}
+
+    return step
+
+
+def artifact(work: Work) -> dict[str, Any]:
+    """Record a run on the device, verify it, and make it again on the CPU."""
+    from ttsartifact import Nvml, RunOptions, rerun_runner, run_runner, verify
+
+    folder = work.results / "artifact"
+    folder.mkdir(parents=True, exist_ok=True)
+    out = folder / "stable-tts-exact-cuda.tts.wav"
+    weights = {"small.safetensors": str(small_checkpoint(work.results.parent))} if work.pretend else {}
+    # Without NVML nothing lists the device, and an artifact of CUDA does not verify: the CPU stands in.
+    parameters = {"device": "cpu", "steps": 1} if work.pretend else {"device": "cuda"}
+    options = RunOptions(
+        seed=7, parameters=parameters, weights=weights, replace=True,
+        sensor=None if work.pretend else Nvml(),
+    )  # fmt: skip
+    packed = run_runner("stable-tts", "Oh." if work.pretend else TEXT, out, options, attempt=1)
+    (report,) = verify(out)
+    again = rerun_runner(out, parameters={"device": "cpu"}, weights=work.results.parent if work.pretend else None)
+    if again.verdict != "PCM-EXACT":
+        raise RuntimeError(f"made again on the CPU: {again.verdict}")
+    return {"artifact": packed.artifact_id, "level": report.level_reached, "made again on the CPU": str(again.verdict)}
+
+
+def training(stage: str) -> Callable[[Work], dict[str, Any]]:
+    """Return a step that trains a stage for most of its limit and keeps the averages."""
+
+    def step(work: Work) -> dict[str, Any]:
+        from reference_runner.laboratory.training.__main__ import main, write_averages
+
+        folder = work.results.parent / "states"
+        size = ["--steps", "2", "--batch", "4"] if work.pretend else ["--batch", "64"]
+        minutes = ["--limit-minutes", f"{(work.limit_s - 60) / 60:.2f}"]
+        sys.argv = ["training", stage, "--device", "cuda", "--corpus", str(_corpus(work)), "--output", str(folder)]
+        sys.argv += [*size, *minutes]
+        main()
+        averages = work.results / "training" / f"{stage}.state.safetensors"
+        averages.parent.mkdir(parents=True, exist_ok=True)
+        write_averages(folder / f"{stage}.state.safetensors", averages)
+        shutil.copy(folder / f"{stage}.history.json", averages.parent)
+        history = json.loads((folder / f"{stage}.history.json").read_text(encoding="utf-8"))["history"]
+        last = {name: round(value, 3) for name, value in (history[-1] if history else {}).items()}
+        return {"MiB": round(averages.stat().st_size / (1 << 20), 1), **last}
+
+    return step
+
+
+def _corpus(work: Work) -> Path:
+    if work.pretend:
+        made: Path = work.results.parent / "corpus"
+        if not made.exists():
+            _kit().write_small_corpus(made)
+        return made
+    if work.corpus is None or not (work.corpus / "index.json").is_file():
+        raise LeftOut("no corpus was brought along")
+    if not (work.corpus / "features.npz").is_file():
+        return work.corpus
+    unpacked = work.results.parent / "corpus"
+    if not (unpacked / "index.json").is_file():
+        from corpus_grid import unpack_corpus
+
+        unpack_corpus(work.corpus, unpacked)
+    return unpacked
+
+
+def assemble(work: Work) -> dict[str, Any]:
+    """Make a checkpoint of the stages that were trained."""
+    from reference_runner.laboratory.training.__main__ import main
+
+    folder = work.results.parent / "states"
+    if not (folder / "acoustic.state.safetensors").is_file():
+        raise LeftOut("nothing was trained")
+    path = work.results / "checkpoint.safetensors"
+    sys.argv = ["training", "assemble", "--corpus", str(_corpus(work)), "--output", str(folder)]
+    sys.argv += ["--checkpoint", str(path)]
+    try:
+        main()
+    except SystemExit as ended:
+        if ended.code:
+            raise
+    return {"MiB": round(path.stat().st_size / (1 << 20), 1)}
+
+
+STEPS: dict[str, Callable[[Work], dict[str, Any]]] = {
+    "machine": machine,
+    "known": known,
+    "operations": benchmark("accelerator.py", "cf"),
+    "artifact": artifact,
+    "sensors": benchmark("accelerator.py", "abg"),
+    "precisions": benchmark("accelerator.py", "d"),
+    "engines": benchmark("engines.py"),
+    "train-vocoder": training("vocoder"),
+    "train-acoustic": training("acoustic"),
+    "train-refine": training("refine"),
+    "assemble": assemble,
+}
+
+
+def main() -> int:
+    """Do one step."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("step", choices=list(STEPS))
+    parser.add_argument("--results", type=Path, required=True)
+    parser.add_argument("--corpus", type=Path, default=None)
+    parser.add_argument("--limit-s", type=int, default=540)
+    parser.add_argument("--pretend", action="store_true")
+    asked = parser.parse_args()
+    work = Work(
+        results=asked.results.resolve(), corpus=asked.corpus and asked.corpus.resolve(), limit_s=asked.limit_s,
+        pretend=asked.pretend,
+    )  # fmt: skip
+    (work.results / "steps").mkdir(parents=True, exist_ok=True)
+    if not asked.pretend and not torch.cuda.is_available():
+        print("torch sees no CUDA device")
+        return 1
+    os.chdir(tempfile.gettempdir())  # nothing is left in the checkout
+    with _device(pretend=asked.pretend):
+        try:
+            found = STEPS[asked.step](work)
+        except LeftOut as reason:
+            print(reason)
+            return LEFT_OUT
+    told = json.dumps(found) + "\n"
+    (work.results / "steps" / f"{asked.step}.found.json").write_text(told, encoding="utf-8")
+    return 0
+
+
+def _device(*, pretend: bool) -> Any:
+    if not pretend:
+        return nullcontext()
+    from pretended_cuda import pretended_cuda
+
+    return pretended_cuda()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
