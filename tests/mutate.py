@@ -70,6 +70,7 @@ class Workshop:
         self.tree = folder / "tree"
         self._ticks = 0
         self._sound: dict[str, bool] = {}
+        self._unsound: list[str] = []
         if self.tree.exists():
             shutil.rmtree(self.tree)
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
@@ -83,18 +84,23 @@ class Workshop:
         path = self.tree / file
         before = path.read_text(encoding="utf-8")
         self._put(path, text)
-        try:
-            for tests in steps:
-                failed = self._failing(tests)
-                if failed is not None:
+        for tests in steps:
+            while (failed := self._with(path, text, before, tests)) is not None:
+                if failed == "timeout":
+                    return failed, ""
+                if self._is_sound(failed):
+                    return "killed", failed
+                if failed in self._unsound:
                     break
-            else:
-                return "survived", ""
+                self._unsound.append(failed)  # it fails without the mutant as well; the others are asked
+        return "survived", ""
+
+    def _with(self, path: Path, text: str, before: str, tests: list[str]) -> str | None:
+        self._put(path, text)
+        try:
+            return self._failing(tests)
         finally:
             self._put(path, before)
-        if failed == "timeout":
-            return failed, ""
-        return ("killed", failed) if self._is_sound(failed) else ("survived", f"{failed} fails without it as well")
 
     def _put(self, path: Path, text: str) -> None:
         """Write with a time of its own, so that no bytecode of the text before is taken for this one's."""
@@ -103,7 +109,7 @@ class Workshop:
         os.utime(path, (self._ticks, self._ticks))
 
     def _failing(self, tests: list[str]) -> str | None:
-        skipped = [word for name in NOT_ASKED for word in ("--deselect", name)]
+        skipped = [word for name in (*NOT_ASKED, *self._unsound) for word in ("--deselect", name)]
         words = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider", "--tb=no", *skipped]
         environment = os.environ | {"PYTHONPATH": os.fspath(self.tree), "COLUMNS": "80"}
         try:
