@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -45,8 +45,8 @@ class AcousticBatch:
 
     def to(self, device: torch.device) -> AcousticBatch:
         """Return the batch on another device."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        moved = {name: value.to(device) if isinstance(value, torch.Tensor) else value for name, value in values.items()}
+        moved: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved |= {name: value.to(device) for name, value in moved.items() if isinstance(value, torch.Tensor)}
         return AcousticBatch(**moved)
 
     def phones_of(self, x: torch.Tensor) -> torch.Tensor:
