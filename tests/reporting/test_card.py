@@ -136,3 +136,19 @@ def test_an_energy_says_how_uncertain_it_is(tmp_path: Path) -> None:
     assert 0 < error_mj < energy_mj // 50
     said = dict(card_rows(artifact))["telemetry"]
     assert said.endswith(f", energy {energy_mj / 1000:.1f} ±{error_mj / 1000:.1f} J")
+
+
+@pytest.mark.parametrize("energy", [None, ["1"], [1]], ids=["no column", "text", "too short"])
+def test_an_energy_of_broken_telemetry_is_unknown(tmp_path: Path, energy: list[Any] | None) -> None:
+    """A stranger's trace is read as it is: no uncertainty follows from it, and the card is printed."""
+
+    def broken(traces: dict[str, Any]) -> None:
+        columns = traces["telemetry"]["columns"]
+        if energy is None:
+            del columns["energy_mj"]
+        else:
+            columns["energy_mj"] = energy * (len(columns["t_ns"]) if energy == ["1"] else 1)
+
+    artifact = open_artifact(full_run.artifact(tmp_path, traces=broken))
+    assert derive(artifact)["energy_error_mj"]["reason"] == "unknown"
+    assert list(card_lines(artifact))

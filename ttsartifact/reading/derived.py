@@ -69,10 +69,17 @@ def _energy_error(artifact: Artifact) -> int | dict[str, Any]:
     energy, start, end = (known(where) for where in ("/summary/energy_mj", *_WINDOW))
     if telemetry is None or not all(type(each) is int for each in (energy, start, end)):
         return absent("not_measured", "no energy is stated")
-    updates = updates_within(telemetry.columns["t_ns"], telemetry.columns["energy_mj"], start, end)
+    t_ns, counter_mj = (telemetry.columns.get(name, []) for name in ("t_ns", "energy_mj"))
+    if len(t_ns) != len(counter_mj) or not all(type(each) is int for each in (*t_ns, *filter(_is_there, counter_mj))):
+        return absent("unknown", "the telemetry breaks its schema; `ttsa validate` says where")
+    updates = updates_within(t_ns, counter_mj, start, end)
     if not updates:
         return absent("unknown", "the counter was never renewed within the run")
     return int(-(-energy * energy_error_ppm(updates) // 1_000_000))
+
+
+def _is_there(cell: Any) -> bool:
+    return cell is not None
 
 
 def _channel_bounds(descriptor: Descriptor) -> dict[str, Any]:
