@@ -14,13 +14,16 @@ MEDIAN_BELOW_LINES = 10
 
 
 def lengths(package: str) -> dict[str, int]:
-    """Return the lines of every function of a package, signature and docstring included, by its place."""
+    """Return the lines of every function of a package by its place: signature and body without the docstring."""
     found = {}
     for path in sorted((ROOT / package).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.end_lineno is not None:
                 place = f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
-                found[place] = node.end_lineno - node.lineno + 1
+                first = node.body[0]
+                documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+                described = first.end_lineno - first.lineno + 1 if documented and first.end_lineno is not None else 0
+                found[place] = node.end_lineno - node.lineno + 1 - described
     return found
 
 

@@ -51,7 +51,8 @@ def installed(home: Path, *chosen: Path) -> SimpleNamespace:
     for wheel in chosen:
         subprocess.run([sys.executable, "-m", "zipfile", "-e", wheel, home / SITE], check=True)
     (home / "bin" / "ttsa").write_text(
-        f"#!{home}/bin/python\nimport ttsartifact.cli as cli\nraise SystemExit(cli.main())\n"
+        f"#!{home}/bin/python\nimport ttsartifact.cli as cli\n"
+        "if __name__ == '__main__':\n    raise SystemExit(cli.main())\n"
     )
     (home / "bin" / "ttsa").chmod(0o755)
     (home / SITE / "dependencies.pth").write_text(f"import sys; sys.path.append({DEPENDENCIES!r})\n")

@@ -112,9 +112,9 @@ def _noting(evidence: Watched, name: str, act: Any) -> Any:
 
 
 def generalised(what: str) -> str:
-    """Return a pointer with `*` for each place in a list, a trace of a channel by its kind."""
+    """Return a pointer with `*` for each place in a list, a trace of a channel or of a log by its kind."""
     what = re.sub(r"/[0-9]+(?=/|$)", "/*", what)
-    return re.sub(r"^trace/channel/.*", "trace/channel/*", what)
+    return re.sub(r"^trace/(channel|log)/.*", r"trace/\1/*", what)
 
 
 def read_by(path: Path, asked: dict[str, Any] | None = None) -> Iterator[tuple[str, frozenset[str]]]:

@@ -38,15 +38,15 @@ def test_the_page_holds_every_cell(tmp_path: Path, capsys: pytest.CaptureFixture
     run, out = voiced_run(tmp_path), tmp_path / "g.html"
     (tmp_path / "um.wav").write_bytes(kit.wav(voice(1600)))
     assert main(["gallery", str(run), "-o", str(out), "--clip", str(tmp_path / "um.wav"), "--seed", "4711"]) == 0
-    assert capsys.readouterr().out.startswith(f"{out}: 90 cells of 15 kinds, one file of ")
+    assert capsys.readouterr().out.startswith(f"{out}: 120 cells of 20 kinds, one file of ")
     page = out.read_text()
-    assert len(re.findall("<audio ", page)) == len(re.findall("<svg ", page)) == 90
-    assert len(re.findall('<th scope="row">', page)) == 90
+    assert len(re.findall("<audio ", page)) == len(re.findall("<svg ", page)) == 120
+    assert len(re.findall('<th scope="row">', page)) == 120
     assert not re.search(r'(src|href)="(?!data:)', page)
     assert main(["gallery", str(run), "-o", str(tmp_path / "h.html")]) == 0
     said = capsys.readouterr()
-    assert "72 cells of 12 kinds" in said.out
-    assert "--clip WAV gives them something to insert" in said.err
+    assert "102 cells of 17 kinds" in said.out
+    assert "breath, filled_pause and interjection need --clip WAV and were skipped" in said.err
 
 
 def test_a_long_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

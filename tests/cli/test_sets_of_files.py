@@ -36,7 +36,7 @@ def test_two_copies_of_a_run_are_one(tmp_path: Path, capsys: pytest.CaptureFixtu
         kit.artifact(tmp_path, name=f"{name}.tts.wav")
     assert said(capsys, str(tmp_path))[0] == 0
     code, reports = said(capsys, "--as-set", "--jobs", jobs, str(tmp_path))
-    other = [f"another artifact_id than {tmp_path}/{name}.tts.wav" for name in ("b", "a")]
+    other = [f"a different artifact_id from that of {tmp_path}/{name}.tts.wav" for name in ("b", "a")]
     assert (code, failing(reports)) == (1, [[("SET01", other[0])], [("SET01", other[1])]])
 
 

@@ -98,7 +98,7 @@ def test_what_is_no_answer_is_no_pass(body: str, fault: str | None, tmp_path: Pa
 def test_a_verifier_that_is_not_there() -> None:
     """A name that cannot be started is a failure with its reason."""
     answer = ask(GOOD, ["no-such-verifier-here"])
-    assert answer.faults == ("cannot be started: No such file or directory",)
+    assert answer.faults == ("cannot start: No such file or directory",)
 
 
 def test_a_verifier_leaves_no_child_behind(tmp_path: Path) -> None:

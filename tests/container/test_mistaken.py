@@ -101,14 +101,16 @@ def heads() -> Iterator[tuple[str, NDArray[np.int16]]]:
     yield "any samples at all", draw.integers(-32_768, 32_768, (count, SAMPLES)).astype("<i2")
 
 
-def test_a_million_honest_heads_pass() -> None:
-    """The rate at which honest clips are taken for another format: none of a million.
+@pytest.mark.parametrize("share", [8, pytest.param(1, marks=pytest.mark.exhaustive)])
+def test_a_million_honest_heads_pass(share: int) -> None:
+    """The rate at which honest clips are taken for another format: none of a million, an eighth of them each commit.
 
     A head that opens with a sync word of any format is looked at whole; the other ones cannot begin such a stream.
     """
     suspects, seen, refused = 0, 0, []
     words = {word for words, _ in _SYNC_WORDS.values() for word in words}
-    for name, samples in heads():
+    for name, every in heads():
+        samples = every[::share]
         raw = samples.tobytes()
         seen += len(samples)
         rows = [raw[at : at + 2 * SAMPLES] for at in range(0, len(raw), 2 * SAMPLES)]
@@ -120,7 +122,7 @@ def test_a_million_honest_heads_pass() -> None:
                 if mistaken_pcm(row) is not None:
                     refused.append((name, row[:16].hex()))
     print(f"{seen} heads, {suspects} of which hold a sync word, {len(refused)} refused")  # noqa: T201 - the rate
-    assert seen == HEADS
+    assert seen * share == HEADS
     assert len(refused) <= 1, refused
 
 

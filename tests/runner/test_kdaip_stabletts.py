@@ -303,7 +303,7 @@ def test_weights_that_give_no_number_are_refused(weights, clip, tmp_path):
     path = tmp_path / "checkpoint_0.safetensors"
     save_file(tensors, path)
     files = {path.name: str(path), "vocos.safetensors": str(weights / "vocos.safetensors")}
-    with pytest.raises(Refused, match="durations that are no finite numbers"):
+    with pytest.raises(Refused, match="durations that are not finite"):
         spoken(
             tmp_path / "run.tts.wav",
             weights,

@@ -42,9 +42,7 @@ def bench(
     arrivals: Annotated[str, Option("Distribution of the intervals of an open load.", choices=_LAWS)] = "poisson",
     schedule_seed: Annotated[str, Option("The seed of poisson arrivals.", metavar="WORD")] = "1",
     requests: Annotated[int, Option("Requests of each load.", metavar="N", least=1)] = 20,
-    warmup: Annotated[
-        int, Option("Requests before each load; they are excluded from statistics.", metavar="N", least=0)
-    ] = 1,
+    warmup: Annotated[int, Option("Requests before each load, outside statistics.", metavar="N", least=0)] = 1,
     max_in_flight: Annotated[int, Option("Requests that an open load holds at most.", metavar="N", least=1)] = 256,
     leave_after: LeaveAfter = None,
     timeout: Annotated[float | None, Option("End a request after S seconds.", metavar="S", least=0)] = None,

@@ -166,6 +166,8 @@ def times_of(run: Seen) -> Html:
     ]
     drift = amount(f"{run.key}.show.derived.utc_drift_ppb", derived.get("utc_drift_ppb"), unit="ppb")
     rows.append(("UTC drift", drift, "parts in 10^9 by which UTC gained on the origin's clock"))
+    uncertain = amount(f"{run.key}.show.derived.energy_error_mj", derived.get("energy_error_mj"), unit="mJ")
+    rows.append(("Energy uncertainty", uncertain, "standard uncertainty in mJ that the updates of the counter leave"))
     at = run.artifact.descriptor.at
     taken = (
         ("Submitted (UTC)", derived.get("t_submit_utc"), "start of the axis"),

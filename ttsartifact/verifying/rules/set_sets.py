@@ -32,7 +32,7 @@ def unique_ids(evidence: Evidence) -> Answer:
                 Mismatch(
                     where=where,
                     found=value,
-                    expected=f"a {field} different from that of {others[0].name}",
+                    expected=f"a different {field} from that of {others[0].name}",
                     message="two files or rows hold the same run"
                     if field == "artifact_id"
                     else "two runs share one id",
