@@ -30,7 +30,7 @@ _HEADER_BYTES = (256, 8192, 256 * 1024)  # statistics make some headers long; mo
 _INDEX, _DICTIONARY, _DATA_V2 = 1, 2, 3
 _HEADER_FIELD = {0: 5, _DICTIONARY: 7, _DATA_V2: 8}
 # The delta encodings are not among them: 7 repeats the value before at no cost and without bound, and the decoders of
-# 5 and 6 allocate by counts of their own that are inside the page (apache/arrow #49955). No writer takes them unasked.
+# 5 and 6 allocate by counts of their own inside the page (apache/arrow #49955). No writer has them as its default.
 _ENCODINGS = frozenset({0, 2, 3, 4, 8, 9})
 
 

@@ -70,16 +70,13 @@ def _energy_error(artifact: Artifact) -> int | dict[str, Any]:
     if telemetry is None or not all(type(each) is int for each in (energy, start, end)):
         return absent("not_measured", "no energy is stated")
     t_ns, counter_mj = (telemetry.columns.get(name, []) for name in ("t_ns", "energy_mj"))
-    if len(t_ns) != len(counter_mj) or not all(type(each) is int for each in (*t_ns, *filter(_is_there, counter_mj))):
+    readings = [each for each in counter_mj if each is not None]
+    if len(t_ns) != len(counter_mj) or not all(type(each) is int for each in (*t_ns, *readings)):
         return absent("unknown", "the telemetry breaks its schema; `ttsa validate` says where")
     updates = updates_within(t_ns, counter_mj, start, end)
     if not updates:
         return absent("unknown", "the counter was never renewed within the run")
     return int(-(-energy * energy_error_ppm(updates) // 1_000_000))
-
-
-def _is_there(cell: Any) -> bool:
-    return cell is not None
 
 
 def _channel_bounds(descriptor: Descriptor) -> dict[str, Any]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ttsartifact.verifying.evidence import Evidence
 
     Said = tuple[Any, Any] | None
-    """What the field says, and what the parameter gives where it says another thing; or None."""
+    """The value of a field and that of the parameter that repeats it; None where nothing can be compared."""
 
 _REFUSED = 400  # and above, a server refuses (RFC 9110 section 15)
 _OPTIONS = frozenset({"rate", "device", "seed", "language", "clip"})  # which a command line spells like a parameter

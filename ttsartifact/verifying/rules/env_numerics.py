@@ -93,14 +93,14 @@ def _repeated(evidence: Evidence, params: dict[str, Any]) -> Iterator[Mismatch]:
 
 
 def _stated_twice(evidence: Evidence, key: str, value: Any) -> list[str]:
-    """Return what the field says that parameter `key` repeats, where it says another thing; else nothing."""
+    """Return the value of the field that parameter `key` repeats, where the two differ; else nothing."""
     if key == "device":
         named, device = device_kind(value), evidence.known("/generation/device")
         alike = named == device or {named, device} == {"cuda", "rocm"}
         return [] if named is None or device is None or alike else [f"{device}, as /generation/device"]
     if key == "numerics":
         profile = evidence.known(f"{_NUMERICS}/profile")
-        # Who asks for `exact` on a machine that fails the known answers gets `native`, and both are told.
+        # A request for `exact` on a machine that fails the known answers gives `native`; the run states both.
         return [f"{profile}, as the profile"] if profile == "exact" and value != "exact" else []
     if key == "seed":
         seeds = [seed for _, seed in entries(evidence, "/generation/seeds")]
