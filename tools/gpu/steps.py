@@ -30,7 +30,7 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TEXT = "Two strangers can now argue conditions, not emotion."
+SPOKEN = "Two strangers can now argue conditions, not emotion. The clock, the power and the samples lie in one file."
 LEFT_OUT = 3
 
 
@@ -148,25 +148,32 @@ def benchmark(name: str, parts: str = "") -> Callable[[Work], dict[str, Any]]:
 
 
 def artifact(work: Work) -> dict[str, Any]:
-    """Record a run on the device, verify it, and make it again on the CPU."""
-    from ttsartifact import Nvml, RunOptions, rerun_runner, run_runner, verify
+    """Record a run of each profile on the device by the command, verify it, and make `exact` again on the CPU."""
+    from ttsartifact import rerun_runner, verify
+    from ttsartifact.cli import main as ttsa
 
     folder = work.results / "artifact"
     folder.mkdir(parents=True, exist_ok=True)
-    out = folder / "stable-tts-exact-cuda.tts.wav"
-    weights = {"small.safetensors": str(small_checkpoint(work.results.parent))} if work.pretend else {}
     # Without NVML nothing lists the device, and an artifact of CUDA does not verify: the CPU stands in.
-    parameters = {"device": "cpu", "steps": 1} if work.pretend else {"device": "cuda"}
-    options = RunOptions(
-        seed=7, parameters=parameters, weights=weights, replace=True,
-        sensor=None if work.pretend else Nvml(),
-    )  # fmt: skip
-    packed = run_runner("stable-tts", "Oh." if work.pretend else TEXT, out, options, attempt=1)
-    (report,) = verify(out)
-    again = rerun_runner(out, parameters={"device": "cpu"}, weights=work.results.parent if work.pretend else None)
+    words = ["--device", "cpu", "--sensor", "none", "--steps", "1"] if work.pretend else ["--device", "cuda"]
+    words += ["--weights", str(small_checkpoint(work.results.parent))] if work.pretend else ["--sensor", "nvml"]
+    found: dict[str, Any] = {}
+    for numerics in ("exact", "native"):
+        out = folder / f"stable-tts-{numerics}-{'cpu' if work.pretend else 'cuda'}.tts.wav"
+        if code := ttsa(
+            ["run", "Oh." if work.pretend else SPOKEN, "--runner", "stable-tts", "--seed", "7", "--attempt", "1"]
+            + ["--numerics", numerics, *words, "--out", str(out), "--force"]
+        ):
+            raise RuntimeError(f"ttsa run, {numerics}: exit code {code}")
+        (report,) = verify(out)
+        findings = ", ".join(f"{each.rule}: {each.message}" for each in report.findings)
+        found[numerics] = f"{report.verdict}, {report.level_reached}{findings and f' ({findings})'}"
+        ttsa(["show", str(out)])
+    exact = folder / f"stable-tts-exact-{'cpu' if work.pretend else 'cuda'}.tts.wav"
+    again = rerun_runner(exact, parameters={"device": "cpu"}, weights=work.results.parent if work.pretend else None)
     if again.verdict != "PCM-EXACT":
         raise RuntimeError(f"made again on the CPU: {again.verdict}")
-    return {"artifact": packed.artifact_id, "level": report.level_reached, "made again on the CPU": str(again.verdict)}
+    return found | {"made again on the CPU": str(again.verdict)}
 
 
 def training(stage: str) -> Callable[[Work], dict[str, Any]]:
