@@ -1,7 +1,7 @@
 """A mutation run: small faults are put into the code one at a time, and the tests that should see each are asked.
 
     python tests/mutate.py                    # 400 mutants, as many of each package; goes on where it was
-    python tests/mutate.py --count 40 --only ttsartifact/cli
+    python tests/mutate.py --count 60 --only ttsartifact/verifying ttsartifact/recording
     python tests/mutate.py --named            # those of mutants.toml, by the tests that they name
 
 Mutants live in a copy of the checkout, .build/mutants/tree. A mutant is killed when a test fails that passes without
@@ -24,9 +24,12 @@ import tomllib
 from collections import defaultdict
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mutants
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMED = ROOT / "tests" / "mutants.toml"
@@ -42,10 +45,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=400)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="", help="packages that begin so")
+    parser.add_argument("--only", nargs="+", default=[""], help="packages that begin so")
     parser.add_argument("--named", action="store_true", help="the mutants of mutants.toml")
     parser.add_argument("--report", action="store_true", help="write the summary of what was tried, and try nothing")
     parser.add_argument("--folder", type=Path, default=ROOT / ".build" / "mutants")
+    parser.add_argument("--summary", type=Path, default=SUMMARY, help="the file that the scores are written to")
     arguments = parser.parse_args()
     if arguments.named:
         return _named(Workshop(arguments.folder))
@@ -56,11 +60,14 @@ def main() -> int:
         _try(Workshop(arguments.folder), [each for each in drawn if each.id not in known], log)
         known = {each["id"]: each for each in _lines(log)}
     found = [known[each.id] for each in drawn if each.id in known]
-    said = report(found, len(drawn), arguments.seed)
+    said = report(found, len(drawn), f"--count {arguments.count} --seed {arguments.seed}{_only(arguments.only)}")
     sys.stdout.write(said)
-    if not arguments.only:
-        SUMMARY.write_text(said, encoding="utf-8")
+    arguments.summary.write_text(said, encoding="utf-8")
     return 0
+
+
+def _only(packages: list[str]) -> str:
+    return "" if packages == [""] else f" --only {' '.join(packages)}"
 
 
 class Workshop:
@@ -136,7 +143,7 @@ def _bounded() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 5))
 
 
-def draw(count: int, seed: int, only: str) -> list[mutants.Mutant]:
+def draw(count: int, seed: int, only: Sequence[str]) -> list[mutants.Mutant]:
     """Return `count` mutants, as many of each package as its sites allow, one of each package after the other."""
     sites: dict[str, list[mutants.Mutant]] = defaultdict(list)
     for package in PACKAGES:
@@ -147,7 +154,7 @@ def draw(count: int, seed: int, only: str) -> list[mutants.Mutant]:
     orders = [
         random.Random(f"{seed}/{name}").sample(found, len(found))
         for name, found in sorted(sites.items())
-        if name.startswith(only)
+        if name.startswith(tuple(only))
     ]
     rounds = (order[place] for place in range(max(map(len, orders))) for order in orders if place < len(order))
     sound = (each for each in rounds if mutants.compiles(each, (ROOT / each.file).read_text(encoding="utf-8")))
@@ -198,38 +205,44 @@ def _named(workshop: Workshop) -> int:
     return 1 if alive else 0
 
 
-def report(found: list[dict[str, Any]], drawn: int, seed: int) -> str:
-    """Return the scores as Markdown: killed of tried, with the interval that Wilson gives."""
+def report(found: list[dict[str, Any]], drawn: int, arguments: str) -> str:
+    """Return the scores as Markdown: killed of those that the tests answered, with the interval that Wilson gives."""
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.strip()
     lines = [
         "# Mutation run",
         "",
-        f"`python tests/mutate.py --count {drawn} --seed {seed}`, commit {commit}: {len(found)} of {drawn} tried.",
-        "A mutant that ends by the limit on processor time counts as killed. Equivalent ones are not taken out.",
+        f"`python tests/mutate.py {arguments}`, commit {commit}: {len(found)} of {drawn} tried.",
+        f"A mutant whose tests did not end within {CPU_S} s of processor time is neither killed nor survivor: it is",
+        "listed, and not counted. Equivalent mutants are not taken out.",
         "",
-        "| package | killed | tried | score | 95 % interval |",
+        "| package | killed | answered | score | 95 % interval |",
         "|---|---|---|---|---|",
     ]
     by_package: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for each in found:
         by_package[each["package"]].append(each)
     lines += [_row(name, rows) for name, rows in sorted(by_package.items())]
-    lines += [_row("all", found), "", "Survivors:", ""]
-    lines += [
-        f"- `{each['file']}:{each['line']}` `{each['old']}` -> `{each['new']}`"
-        for each in sorted(found, key=lambda each: (each["file"], each["line"]))
-        if each["outcome"] == "survived"
-    ]
+    lines += [_row("all", found), "", "Survivors:", "", *_listed(found, "survived")]
+    lines += ["", "Without an answer:", "", *_listed(found, "timeout")]
     return "\n".join(lines) + "\n"
 
 
+def _listed(found: list[dict[str, Any]], outcome: str) -> list[str]:
+    return [
+        f"- `{each['file']}:{each['line']}` `{each['old']}` -> `{each['new']}`"
+        for each in sorted(found, key=lambda each: (each["file"], each["line"]))
+        if each["outcome"] == outcome
+    ] or ["- none"]
+
+
 def _row(name: str, rows: list[dict[str, Any]]) -> str:
-    killed = sum(each["outcome"] != "survived" for each in rows)
-    low, high = wilson(killed, len(rows))
-    share = killed / len(rows) if rows else 0.0
-    return f"| {name} | {killed} | {len(rows)} | {share:.0%} | {low:.0%} to {high:.0%} |"
+    answered = [each for each in rows if each["outcome"] != "timeout"]
+    killed = sum(each["outcome"] == "killed" for each in answered)
+    low, high = wilson(killed, len(answered))
+    share = killed / len(answered) if answered else 0.0
+    return f"| {name} | {killed} | {len(answered)} | {share:.0%} | {low:.0%} to {high:.0%} |"
 
 
 def wilson(successes: int, tries: int, z: float = 1.959964) -> tuple[float, float]:

@@ -41,10 +41,15 @@ def test_each_place_is_changed_by_itself():
 
 
 def test_a_score_has_the_interval_of_wilson():
-    """15 of 20: 0.531 to 0.888 (Wilson 1927, without correction); of nothing everything is possible."""
+    """15 of 20: 0.531 to 0.888 (Wilson 1927, without correction); of nothing everything is possible.
+
+    A mutant whose tests did not end is not counted on either side.
+    """
     assert mutate.wilson(15, 20) == pytest.approx((0.5313, 0.8881), abs=1e-4)
     assert mutate.wilson(0, 0) == (0.0, 1.0)
-    row = mutate._row("cli", [{"outcome": "killed"}] * 14 + [{"outcome": "timeout"}] + [{"outcome": "survived"}] * 5)
+    row = mutate._row(
+        "cli", [{"outcome": "killed"}] * 15 + [{"outcome": "timeout"}] * 3 + [{"outcome": "survived"}] * 5
+    )
     assert row == "| cli | 15 | 20 | 75% | 53% to 89% |"
 
 

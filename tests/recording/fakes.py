@@ -53,6 +53,24 @@ class NvmlError(Exception):
         self.value = value
 
 
+def driver_samples(*stamped: tuple[int, float], kind: int = 1) -> Any:
+    """Return nvmlDeviceGetSamples over a ring of (microseconds of UTC, value) that is full from the beginning."""
+    member = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")[kind]
+
+    def samples(_: Any, which: int, seen_us: int) -> tuple[int, list[SimpleNamespace]]:
+        assert which == 0  # NVML_TOTAL_POWER_SAMPLES
+        found = [
+            SimpleNamespace(timeStamp=stamp, sampleValue=SimpleNamespace(**{member: value}))
+            for stamp, value in stamped
+            if stamp > seen_us
+        ]
+        if not found:
+            raise NvmlError(6)
+        return kind, found
+
+    return samples
+
+
 def stub_nvml(*, devices: int = 1, fails: dict[str, int] | None = None, **answers: Any) -> SimpleNamespace:
     """Return a library that answers like nvidia-ml-py; `fails` maps calls to the error they give."""
     refused = fails or {}
@@ -84,6 +102,7 @@ def stub_nvml(*, devices: int = 1, fails: dict[str, int] | None = None, **answer
         "nvmlDeviceGetFieldValues": lambda *_: [
             SimpleNamespace(nvmlReturn=0, value=SimpleNamespace(uiVal=next(powers)))
         ],
+        "nvmlDeviceGetSamples": driver_samples(),
         "nvmlDeviceGetPowerUsage": lambda _: next(powers),
         "nvmlDeviceGetTotalEnergyConsumption": lambda _: next(energies),
         "nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=0),

@@ -45,7 +45,7 @@ def test_every_column_names_its_call_and_scope() -> None:
 
     channels = {entry["name"]: entry for entry in sensor.channels(50_000_000)}
 
-    assert list(channels) == [*TELEMETRY_COLUMNS, "power_average_mw"]
+    assert list(channels) == [*TELEMETRY_COLUMNS, "power_average_mw", "power_samples_mw"]
     power = channels["power_mw"]
     assert power["call"] == "nvmlDeviceGetFieldValues(NVML_FI_DEV_POWER_INSTANT)"
     assert (power["semantics"], power["scope"], power["rate_mhz"], power["device"]) == ("instant", "gpu", 20_000, 0)
@@ -95,7 +95,7 @@ def test_sensors_are_read_every_50_ms_where_nobody_says_otherwise(tmp_path: Path
         recorder.chunk(bytes(320))
         recorder.finish()
     known = open_artifact(out).descriptor.known
-    rates = {entry["rate_mhz"] for entry in known("/channels") if entry["source"] == "nvml"}
+    rates = {entry["rate_mhz"] for entry in known("/channels") if entry["name"] in TELEMETRY_COLUMNS}
     assert (known("/run/sampling/period_ns"), rates) == (50_000_000, {20_000})
     defaults = {
         signature(each).parameters["period_ns"].default
@@ -135,8 +135,58 @@ def test_the_mean_of_a_second_is_a_channel_beside_the_instant() -> None:
     assert (beside.name, set(beside.columns["value"])) == ("channel/power_average_mw", {80_000})
     assert beside.columns["t_ns"] == telemetry.columns["t_ns"]
     assert set(telemetry.columns["power_mw"]) == {95_000}
-    without = opened(fakes.stub_nvml(fails={"nvmlDeviceGetFieldValues": 3}))
+    without = opened(fakes.stub_nvml(fails={"nvmlDeviceGetFieldValues": 3, "nvmlDeviceGetSamples": 3}))
     assert [entry["name"] for entry in without.channels(PERIOD_NS)] == list(TELEMETRY_COLUMNS)
+
+
+class Ring:
+    """A driver's buffer of power samples: each request finds those that were added since the one before."""
+
+    def __init__(self) -> None:
+        self.stamped: list[tuple[int, float]] = []
+        self.kind = 1
+
+    def __call__(self, handle: object, which: int, seen_us: int) -> Any:
+        return fakes.driver_samples(*self.stamped, kind=self.kind)(handle, which, seen_us)
+
+
+def test_the_drivers_own_samples_are_a_channel_by_their_own_stamps() -> None:
+    """6.4: t is the stamp less the first snapshot of UTC; what lies before the run or was no reading has no row."""
+    ring, clock = Ring(), fakes.FakeClock()
+    timebase = Timebase(clock)
+    start_us = -(-(timebase.origin_ns + fakes.BASE_UTC_NS) // 1000)
+    ring.stamped = [(start_us - 5, 70_000)]  # from before the run
+    sampler = Sampler(Nvml(module=fakes.stub_nvml(nvmlDeviceGetSamples=ring)), timebase)
+    sampler.start()
+    clock.t_ns += 60_000_000
+    ring.stamped += [(start_us + 400, 91_000), (start_us + 20_400, 92_500), (start_us + 40_400, 0)]
+    sampler.stop()
+
+    (samples,) = [trace for trace in sampler.beside() if trace.name == "channel/power_samples_mw"]
+    first_ns = timebase.at_utc((start_us + 400) * 1000)
+    assert samples.columns == {"t_ns": [first_ns, first_ns + 20_000_000], "value": [91_000, 92_500]}
+    assert 400_000 <= first_ns < 401_100
+    (entry,) = [each for each in sampler.channels if each["name"] == "power_samples_mw"]
+    assert (entry["clock"], entry["call"], entry["scope"]) == (
+        "host.utc", "nvmlDeviceGetSamples(NVML_TOTAL_POWER_SAMPLES)", "gpu"
+    )  # fmt: skip
+    assert [entry[key]["reason"] for key in ("window_ns", "latency_ns", "rate_mhz")] == ["unknown"] * 3
+
+
+def test_a_drivers_samples_are_taken_once_whatever_their_type() -> None:
+    """Doubles and integers; the last one again is no new one; an unknown type and a refusal leave no channel."""
+    ring = Ring()
+    ring.stamped, ring.kind = [(10, 80_000.4)], 0
+    sensor = opened(fakes.stub_nvml(nvmlDeviceGetSamples=ring))
+    assert sensor.drain() == []
+    ring.stamped += [(30, 82_000.5), (20, 81_000.6)]
+    assert sensor.drain() == [("power_samples_mw", 20_000, 81_001), ("power_samples_mw", 30_000, 82_000)]
+    assert sensor.drain() == []
+    strange = opened(fakes.stub_nvml(nvmlDeviceGetSamples=lambda *_: (99, [])))
+    refused = opened(fakes.stub_nvml(fails={"nvmlDeviceGetSamples": 3}))
+    for each in (strange, refused):
+        assert "power_samples_mw" not in status_of(each)
+        assert each.drain() == []
 
 
 def test_each_call_has_a_status_of_its_own() -> None:

@@ -147,6 +147,10 @@ class Timebase:
         self._read_awake("start")
         _KEEPER.add(self)
 
+    def at_utc(self, utc_ns: int) -> int:
+        """Return where a time of UTC lies on this axis, by the first snapshot of UTC: its t is 0."""
+        return utc_ns - self._snapshots[0][1].value_ns
+
     @property
     def every_s(self) -> float:
         """How long after one snapshot the next is due."""

@@ -1,10 +1,9 @@
 """Reads a sensor at a steady pace while runs happen.
 
-one thread per sensor serves every run of the process that reads it: fifty requests at once are not fifty threads, and
-the
-driver is asked once. It has absolute deadlines: beside a busy interpreter it may be late by a switch interval, which
-does no harm because each row states when its reading began and ended. The first row of a run is older than anything
-the run does, and the last is younger, so that a mean over the run is never extrapolated (TEL03).
+One thread per sensor serves every run of the process that reads it: fifty requests at once are not fifty threads, and
+the driver is asked once. It has absolute deadlines: beside a busy interpreter it may be late by a switch interval,
+which does no harm because each row states when its reading began and ended. The first row of a run is older than
+anything the run does, and the last is younger, so that a mean over the run is never extrapolated (TEL03).
 
 Faster than 20 times a second the readings come from a process of their own (`sampling`), where the sensor can be made
 again in one. What reading cost is kept beside the readings.
@@ -22,7 +21,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.recording.clock import SystemClock
-from ttsartifact.recording.sensors import BESIDE_COLUMNS, TELEMETRY_COLUMNS
+from ttsartifact.recording.sensors import BESIDE_COLUMNS, DRIVER_COLUMNS, TELEMETRY_COLUMNS, Drain
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import Trace
 
@@ -30,14 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from ttsartifact.recording.clock import Clock, Timebase
-    from ttsartifact.recording.sensors import Sensor
+    from ttsartifact.recording.sensors import DriverSample, Sensor
 
 __all__ = ["OWN_PROCESS_BELOW_NS", "PERIOD_NS", "Sampler"]
 
 OWN_PROCESS_BELOW_NS = 50_000_000
 PERIOD_NS = 50_000_000  # NVML answers 0 or nothing when it is asked faster, and the driver's lock is shared
 
-_Row = tuple[int, int, "dict[str, int | None]"]
+_Row = tuple[int, int, "dict[str, int | None]", "list[DriverSample]"]
+"""When the reading began and ended, what it found, and what the driver had sampled by itself until then."""
 
 
 class Sampler:
@@ -76,21 +76,38 @@ class Sampler:
             return None
         origin = self._timebase.origin_ns
         columns: dict[str, list[Any]] = {
-            "t_before_ns": [before - origin for before, _, _ in self._rows],
-            "t_ns": [after - origin for _, after, _ in self._rows],
+            "t_before_ns": [before - origin for before, _, _, _ in self._rows],
+            "t_ns": [after - origin for _, after, _, _ in self._rows],
         }
-        columns |= {name: [row.get(name) for _, _, row in self._rows] for name in TELEMETRY_COLUMNS}
+        columns |= {name: [row.get(name) for _, _, row, _ in self._rows] for name in TELEMETRY_COLUMNS}
         return Trace("telemetry", columns)
 
     def beside(self) -> list[Trace]:
-        """Return a channel for each column of the same rows that is not of telemetry; a lost reading has no row."""
-        origin, found = self._timebase.origin_ns, []
-        for name in BESIDE_COLUMNS if self.trace() is not None else ():
-            read = [(after - origin, row[name]) for _, after, row in self._rows if row.get(name) is not None]
-            if read:
-                t_ns, values = zip(*read, strict=True)
-                found.append(Trace(f"channel/{name}", {"t_ns": list(t_ns), "value": list(values)}))
-        return found
+        """Return a channel for each column that is not of telemetry; a lost reading has no row."""
+        if self.trace() is None:
+            return []
+        origin = self._timebase.origin_ns
+        read: dict[str, list[tuple[int, int]]] = {
+            name: [(after - origin, value) for _, after, row, _ in self._rows if (value := row.get(name)) is not None]
+            for name in BESIDE_COLUMNS
+        }
+        read |= {name: self._sampled(name) for name in DRIVER_COLUMNS}
+        return [
+            Trace(f"channel/{name}", {"t_ns": [t for t, _ in rows], "value": [value for _, value in rows]})
+            for name, rows in read.items()
+            if rows
+        ]
+
+    def _sampled(self, name: str) -> list[tuple[int, int]]:
+        """Return the driver's samples of a column by their own stamps; the others are of no time of this run."""
+        end = self._rows[-1][1] - self._timebase.origin_ns
+        found = {
+            (self._timebase.at_utc(utc_ns), value)
+            for _, _, _, samples in self._rows
+            for column, utc_ns, value in samples
+            if column == name
+        }
+        return sorted(each for each in found if 0 <= each[0] <= end)
 
     def _leave(self, *, wait: bool) -> None:
         if self._reader is None:
@@ -231,36 +248,37 @@ class _Reader:
                     self._broke = "the process that reads the sensor ended"
                     self._changed.notify_all()
                 return
-            before, after, row, self.cpu_ns = json.loads(line)
+            before, after, row, self.cpu_ns, samples = json.loads(line)
             with self._changed:
-                self._hand_on(before, after, row)
+                self._hand_on(before, after, row, samples)
         self._end_child()
 
-    def _hand_on(self, before: int, after: int, row: dict[str, int | None]) -> None:
+    def _hand_on(self, before: int, after: int, row: dict[str, int | None], samples: list[DriverSample]) -> None:
         """Give a row to every run that joined before it was begun; `_changed` is held."""
         self._read_from_ns = before
         for rows, joined_ns in self._listeners:
             if before >= joined_ns:
-                rows.append((before, after, row))
+                rows.append((before, after, row, samples))
         self._wanted = any(not rows for rows, _ in self._listeners)
         self._changed.notify_all()
 
     def _read(self) -> None:
-        deadline = self._now()
+        deadline, drain = self._now(), Drain(self._sensor)
         while not self._stopping:
             before = self._now()
             try:
                 row = self._sensor.read()
+                after = self._now()
+                samples = drain.due(after)
             except Exception as error:  # noqa: BLE001
                 with self._changed:
                     self._broke = _words_of(error)
                     self._changed.notify_all()
                 return
-            after = self._now()
             # A reading that took longer than a period skips deadlines instead of hurrying after them.
             deadline += self._period_ns * max(1, -(-(after - deadline) // self._period_ns))
             with self._changed:
-                self._hand_on(before, after, row)
+                self._hand_on(before, after, row, samples)
                 self.cpu_ns = _thread_cpu_ns()
                 self._changed.wait_for(
                     lambda: self._wanted or self._stopping, timeout=max(0, deadline - self._now()) / 1e9

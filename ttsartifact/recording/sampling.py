@@ -3,8 +3,8 @@
     python -m ttsartifact.recording.sampling '{"sensor": {"kind": "rapl"}, "period_ns": 10000000}'
 
 One JSON line describes the channels, or why there are none; then one line for each reading: begun, ended, values,
-processor
-time. Times are those of the machine's monotonic clock, which all processes share. It ends when its standard input does.
+processor time, the driver's own samples. Times are those of the machine's monotonic clock, which all processes share.
+It ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import time
 from typing import Any
 
+from ttsartifact.recording.sensors import Drain
 from ttsartifact.recording.sensors.choosing import sensor_from
 
 __all__ = ["main"]
@@ -37,12 +38,12 @@ def main(argument: str) -> int:
 
 
 def _read(sensor: Any, period_ns: int) -> None:
-    deadline = time.perf_counter_ns()
+    deadline, drain = time.perf_counter_ns(), Drain(sensor)
     while True:
         before = time.perf_counter_ns()
         row = sensor.read()
         after = time.perf_counter_ns()
-        _say([before, after, row, time.process_time_ns()])
+        _say([before, after, row, time.process_time_ns(), drain.due(after)])
         # A reading that took longer than a period skips deadlines instead of hurrying after them.
         deadline += period_ns * max(1, -(-(after - deadline) // period_ns))
         rest_s = max(0, deadline - time.perf_counter_ns()) / 1e9

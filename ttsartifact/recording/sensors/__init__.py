@@ -8,10 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ttsartifact.recording.clock import MONOTONIC
+from ttsartifact.recording.clock import MONOTONIC, REALTIME
 from ttsartifact.terms import descriptor
 
-__all__ = ["BESIDE_COLUMNS", "TELEMETRY_COLUMNS", "Call", "Reading", "Sensor", "channel"]
+__all__ = [
+    "BESIDE_COLUMNS",
+    "DRIVER_COLUMNS",
+    "TELEMETRY_COLUMNS",
+    "Call",
+    "Drain",
+    "DriverSample",
+    "Reading",
+    "Sensor",
+    "channel",
+    "driver_channel",
+]
 
 # `descriptor.absent`, not `absent`: importing the module sensors.absent would put itself under that name here.
 
@@ -32,6 +43,15 @@ TELEMETRY_COLUMNS: dict[str, tuple[str, str]] = {
 
 BESIDE_COLUMNS: dict[str, tuple[str, str]] = {"power_average_mw": ("mW", "window_mean")}
 """What some sensors read in the same row and the table of telemetry does not hold; each is a `channel/<name>`."""
+
+DRIVER_COLUMNS: dict[str, tuple[str, str]] = {"power_samples_mw": ("mW", "window_mean")}
+"""What a driver samples at its own pace and keeps until it is asked; each is a `channel/<name>` with its own stamps."""
+
+DriverSample = tuple[str, int, int]
+"""A column of `DRIVER_COLUMNS`, the driver's stamp in nanoseconds of UTC, the value."""
+
+_DRAIN_NS = 40_000_000
+"""Between two requests for a driver's samples: each reading at the usual 50 ms, and not each one at a faster pace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +95,33 @@ class Sensor(Protocol):
         ...
 
 
+class Drain:
+    """Takes from a sensor what its driver sampled by itself; most sensors have nothing of the kind."""
+
+    def __init__(self, sensor: Sensor) -> None:
+        self._take = getattr(sensor, "drain", None)
+        self._next_ns = 0
+
+    def due(self, now_ns: int) -> list[DriverSample]:
+        """Return the samples since the last call, or none before it is time for the next one."""
+        if self._take is None or now_ns < self._next_ns:
+            return []
+        self._next_ns = now_ns + _DRAIN_NS
+        return list(self._take())
+
+
+def driver_channel(call: Call, *, source: str, device: int) -> dict[str, Any]:
+    """Return the entry of /channels of samples that the driver took and stamped in UTC, at a pace of its own."""
+    return channel(call, source=source, device=device, period_ns=1) | {
+        "clock": REALTIME,
+        "latency_ns": descriptor.absent("unknown", "the driver does not say when a sample's window ended"),
+        "rate_mhz": descriptor.absent("unknown", "the driver's own pace"),
+    }
+
+
 def channel(call: Call, *, source: str, device: int, period_ns: int) -> dict[str, Any]:
     """Return the entry of /channels that a column's call makes."""
-    unit, semantics = (TELEMETRY_COLUMNS | BESIDE_COLUMNS)[call.column]
+    unit, semantics = (TELEMETRY_COLUMNS | BESIDE_COLUMNS | DRIVER_COLUMNS)[call.column]
     return {
         "name": call.column,
         "unit": unit,

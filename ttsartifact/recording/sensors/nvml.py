@@ -11,7 +11,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.recording.sensors import TELEMETRY_COLUMNS, Call, Reading, channel
+from ttsartifact.recording.sensors import TELEMETRY_COLUMNS, Call, DriverSample, Reading, channel, driver_channel
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Nvml"]
 
+_NOT_SUPPORTED, _NOT_FOUND = 3, 6  # nvmlReturn_t; of samples the second says that none is newer
+_TOTAL_POWER = 0  # NVML_TOTAL_POWER_SAMPLES
+_MEMBERS = dict(enumerate(("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")))
+"""nvmlValueType_t -> member of a sample's value."""
 _STATUS = {3: "not_supported", 4: "no_permission", 13: "function_not_found"}  # nvmlReturn_t
 _POWER_AVERAGE = 185  # NVML_FI_DEV_POWER_AVERAGE: the mean of a second
 _POWER_INSTANT = 186  # NVML_FI_DEV_POWER_INSTANT: instantaneous on every architecture
@@ -65,7 +69,7 @@ _BESIDE: dict[str, tuple[str, Callable[[Any, Any], int], int]] = {
     )
 }
 """Channel -> call, reader and window of what stands beside the table of telemetry, where the driver knows it."""
-_NEVER_ZERO = frozenset({"clock_mhz", "mem_clock_mhz", "power_mw", "power_average_mw", "energy_mj"})
+_NEVER_ZERO = frozenset({"clock_mhz", "mem_clock_mhz", "power_mw", "power_average_mw", "power_samples_mw", "energy_mj"})
 """A device that answers draws power and has a clock; a driver asked too fast gives 0, which is not a reading."""
 
 
@@ -92,6 +96,8 @@ class Nvml:
         self._partition: str | None = None
         self._calls: list[Call] = []
         self._readers: list[tuple[str, Callable[[Any, Any], int]]] = []
+        self._samples: Call | None = None
+        self._seen_us = 0
 
     @property
     def same_as(self) -> tuple[str | None, str | None, str | None] | None:
@@ -142,8 +148,9 @@ class Nvml:
         return [{"name": "cuda_driver", "version": f"{version // 1000}.{version % 1000 // 10}"}]
 
     def channels(self, period_ns: int) -> list[dict[str, Any]]:
-        """Return a channel a telemetry column, those that cannot be read among them."""
-        return [channel(call, source="nvml", device=0, period_ns=period_ns) for call in self._calls]
+        """Return a channel for each telemetry column, those that cannot be read among them, and the driver's own."""
+        read = [channel(call, source="nvml", device=0, period_ns=period_ns) for call in self._calls]
+        return read if self._samples is None else [*read, driver_channel(self._samples, source="nvml", device=0)]
 
     def read(self) -> Reading:
         """Read every column that answered its probe; the driver's timeouts and losses are None."""
@@ -214,6 +221,47 @@ class Nvml:
             if self._status_of(reader) == "ok":
                 self._readers.append((column, reader))
                 self._calls.append(Call(column=column, name=name, window_ns=window_ns, scope=scope))
+
+        self._seen_us = 0
+        # Asked once here, so that the samples from before the run are behind us.
+        status = self._status_of(lambda nv, handle: len(self._newer_samples(nv, handle)))
+        self._samples = (
+            Call(column="power_samples_mw", name="nvmlDeviceGetSamples(NVML_TOTAL_POWER_SAMPLES)", scope=scope)
+            if status == "ok"
+            else None
+        )
+
+    def drain(self) -> list[DriverSample]:
+        """Return the power samples that the driver took since the last call, by its own stamps.
+
+        NVML stamps them in microseconds of the machine's UTC. Raises nothing: where the driver does not answer there
+        are none.
+        """
+        if self._samples is None:
+            return []
+        try:
+            found = self._newer_samples(self._nv, self._handle)
+        except self._nv.NVMLError:
+            return []
+        column = self._samples.column
+        return [(column, stamp_us * 1000, value) for stamp_us, value in found if value > 0]
+
+    def _newer_samples(self, nv: Any, handle: Any) -> list[tuple[int, int]]:
+        """Return stamp in microseconds and milliwatts of each sample newer than the newest that was returned."""
+        try:
+            kind, samples = nv.nvmlDeviceGetSamples(handle, _TOTAL_POWER, self._seen_us)
+        except nv.NVMLError as error:
+            if error.value == _NOT_FOUND:
+                return []
+            raise
+        member = _MEMBERS.get(kind)
+        if member is None:
+            raise nv.NVMLError(_NOT_SUPPORTED)  # a type of values that is newer than this module
+        found = [(int(each.timeStamp), round(getattr(each.sampleValue, member))) for each in samples]
+        # Some drivers return the last one again, or entries of the ring that were never filled.
+        newer = sorted(each for each in found if each[0] > self._seen_us)
+        self._seen_us = newer[-1][0] if newer else self._seen_us
+        return newer
 
     def _status_of(self, reader: Callable[[Any, Any], int]) -> str:
         try:
