@@ -161,8 +161,22 @@ def artifact(work: Work) -> dict[str, Any]:
     for numerics in ("exact", "native"):
         out = folder / f"stable-tts-{numerics}-{'cpu' if work.pretend else 'cuda'}.tts.wav"
         if code := ttsa(
-            ["run", "Oh." if work.pretend else SPOKEN, "--runner", "stable-tts", "--seed", "7", "--attempt", "1"]
-            + ["--numerics", numerics, *words, "--out", str(out), "--force"]
+            [
+                "run",
+                "Oh." if work.pretend else SPOKEN,
+                "--runner",
+                "stable-tts",
+                "--seed",
+                "7",
+                "--attempt",
+                "1",
+                "--numerics",
+                numerics,
+                *words,
+                "--out",
+                str(out),
+                "--force",
+            ]
         ):
             raise RuntimeError(f"ttsa run, {numerics}: exit code {code}")
         (report,) = verify(out)
