@@ -17,6 +17,7 @@ Without a CUDA device a and b say so, and c to g compare this CPU with itself: o
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import statistics
 import sys
@@ -295,16 +296,23 @@ def cost(asked: argparse.Namespace) -> list[dict[str, Any]] | str:
                 single,
                 {"precision": precision, "compiled": Compiled.GRAPHS, "device": device},
             )
+    if asked.compile:
+        for precision in (Precision.FLOAT32, Precision.BF16):
+            conditions = {"precision": precision, "compiled": Compiled.COMPILE, "device": device}
+            ways[f"{precision}, torch.compile"] = single, conditions
     made = [
         engines.torch_engine(synthesizer, name, size, **conditions)
         for size in sorted({1, asked.batch})
         for name, (synthesizer, conditions) in ways.items()
+        if size == 1 or conditions.get("compiled") is not Compiled.COMPILE
     ]
     rows = engines.rows(engines.measure(made, asked.rounds))
     spoken = {name: sound(synthesizer, **conditions) for name, (synthesizer, conditions) in ways.items()}
+    hashes = {name: distinct(synthesizer, asked, **conditions) for name, (synthesizer, conditions) in ways.items()}
     plain = spoken[engines.YARDSTICK]
     for row in rows:
         other = spoken[row["engine"]]
+        row["distinct_pcm"] = hashes[row["engine"]]
         same_length = len(other) == len(plain)
         row["snr_db_to_float32"] = snr_db(plain, other) if same_length and (other != plain).any() else None
         row["engine"] = row["engine"].replace(engines.YARDSTICK, "float32")
@@ -313,9 +321,36 @@ def cost(asked: argparse.Namespace) -> list[dict[str, Any]] | str:
 
 def sound(synthesizer: Synthesizer, **conditions: Any) -> np.ndarray:
     """Return the samples of one run."""
+    (spoken,) = sounds(synthesizer, (0,), **conditions)
+    return spoken.astype(np.float64)
+
+
+def sounds(synthesizer: Synthesizer, seeds: tuple[int, ...], **conditions: Any) -> list[np.ndarray]:
+    """Return the samples of one batch, an item a seed."""
     asked = {"numerics": Numerics.NATIVE, "repeat": False} | conditions
-    speech = synthesizer.speak(SynthesisRequest(text=engines.TEXT, **asked))
-    return np.concatenate([chunk.pcm for chunk in speech]).astype(np.float64)
+    requests = [SynthesisRequest(text=engines.TEXT, seed=seed, **asked) for seed in seeds]
+    chunks: list[list[np.ndarray]] = [[] for _ in seeds]
+    for place, chunk in synthesizer.speak_together(requests).together():
+        chunks[place].append(chunk.pcm)
+    return [np.concatenate(each) for each in chunks]
+
+
+def distinct(synthesizer: Synthesizer, asked: argparse.Namespace, **conditions: Any) -> str:
+    """Return how many different sounds a request gave: alone a few times, then at three places of a batch.
+
+    What torch.compile made has one shape, so there the batch is left out.
+    """
+    found = [sounds(synthesizer, (0,), **conditions)[0] for _ in range(max(2, asked.rounds))]
+    alone = _digests(found)
+    if asked.batch > 1 and conditions.get("compiled") is not Compiled.COMPILE:
+        for place in sorted({0, asked.batch // 2, asked.batch - 1}):
+            seeds = tuple(0 if each == place else 1000 + each for each in range(asked.batch))
+            found.append(sounds(synthesizer, seeds, **conditions)[place])
+    return f"{len(_digests(found))} in {len(found)}, {len(alone)} alone"
+
+
+def _digests(found: list[np.ndarray]) -> set[str]:
+    return {hashlib.sha256(pcm.astype("<i2").tobytes()).hexdigest() for pcm in found}
 
 
 def draw(_: argparse.Namespace) -> dict[str, bool]:
@@ -416,6 +451,7 @@ def main() -> None:
     parser.add_argument("--parts", default="".join(PARTS), help="which questions; all of them")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--compile", action="store_true", help="in d torch.compile too, which takes minutes")
     parser.add_argument("--checkpoint", type=Path, default=None, help="default: the released one")
     parser.add_argument("--output", type=Path, default=None, help="the folder for DEVICE.json and .md")
     asked = parser.parse_args()

@@ -90,7 +90,7 @@ def torch_engine(synthesizer: Synthesizer, name: str, batch: int, **conditions: 
     return Engine(name=name, batch=batch, speak=speak)
 
 
-def torch_engines(checkpoint: Path | None, batch: int, *, compiled: bool) -> Iterator[Engine]:
+def torch_engines(checkpoint: Path | None, batch: int, *, cpu_batch: int, compiled: bool) -> Iterator[Engine]:
     """Yield the checkpoint on every device, in every precision and way that this machine has."""
     synthesizer = Synthesizer(load_checkpoint(checkpoint))
     cpu: dict[str, dict[str, Any]] = {
@@ -107,7 +107,7 @@ def torch_engines(checkpoint: Path | None, batch: int, *, compiled: bool) -> Ite
             cuda[f"torch CUDA, native {precision}, graphs"] = {"precision": precision, "compiled": Compiled.GRAPHS}
         cuda["torch CUDA, exact"] = {"numerics": Numerics.EXACT}
     for size in sorted({1, batch}):
-        for name, conditions in cpu.items():
+        for name, conditions in cpu.items() if size <= cpu_batch else ():
             yield torch_engine(synthesizer, name, size, **conditions)
         for name, conditions in cuda.items():
             yield torch_engine(synthesizer, name, size, device="cuda", **conditions)
@@ -155,10 +155,11 @@ def kdaip_engines(folder: Path) -> Iterator[Engine]:
 def engines(arguments: argparse.Namespace, folder: Path) -> tuple[list[Engine], dict[str, str]]:
     """Return what speaks here, and by name what does not and why."""
     checkpoint, batch = arguments.checkpoint, arguments.batch
-    found: list[Engine] = list(torch_engines(checkpoint, batch, compiled=arguments.compile))
+    cpu_batch = arguments.cpu_batch or batch
+    found: list[Engine] = list(torch_engines(checkpoint, batch, cpu_batch=cpu_batch, compiled=arguments.compile))
     missing = {} if torch.cuda.is_available() else {"torch CUDA": "torch sees no CUDA device"}
     others: dict[str, tuple[str, Callable[[], Iterator[Engine]]]] = {
-        "onnx": ("ONNX Runtime CPU", lambda: onnx_engines(checkpoint, batch, arguments.threads)),
+        "onnx": ("ONNX Runtime CPU", lambda: onnx_engines(checkpoint, cpu_batch, arguments.threads)),
         "kdaip": ("KdaiP/StableTTS", lambda: kdaip_engines(folder)),
     }
     for key, (name, make) in others.items():
@@ -293,6 +294,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--cpu-batch", type=int, default=None, help="of the engines on the CPU; default: as --batch")
     parser.add_argument("--threads", type=int, default=1, help="of torch and of ONNX Runtime")
     parser.add_argument("--compile", action="store_true", help="torch.compile too")
     parser.add_argument("--without", action="append", choices=("onnx", "kdaip"), default=[], help="leave one out")

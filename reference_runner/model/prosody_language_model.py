@@ -26,6 +26,8 @@ class ProsodyPrompt:
 
     text: Activation
     codes: Integers
+    past: Past | None = None
+    """Its keys and values, where they were computed already: the same for every sentence that continues it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +69,7 @@ class GreedyDecoding:
         past: Past = [None] * self.config.language_model_blocks
         previous = ops.integers([[self.begin_token if prompt is None else self.join_token]])
         if prompt is not None:
-            past = self.read_prompt(ops, prompt)
+            past = prompt.past or self.read_prompt(ops, prompt)
         codes: list[Integers] = []
         margins: list[Activation] = []
         for place in range(text.shape[1]):

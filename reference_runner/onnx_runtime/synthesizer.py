@@ -47,9 +47,14 @@ class GraphSynthesizer(Synthesizer):
         if setting.device != self.plan.device:
             raise DeviceUnavailable(f"the graphs were opened for {self.plan.device}, got {setting.device}")
         settle_native()
+        if setting not in self._prepared:
+            self._prepared[setting] = self._opened()
+        return self._prepared[setting]
+
+    def _opened(self) -> Prepared:
         ops = NativeOps()
         arithmetic = Arithmetic(
-            requested=setting.numerics,
+            requested=Numerics.NATIVE,
             used=Numerics.NATIVE,
             device="cpu",  # of the host arithmetic; where the graphs compute is the plan's
             carrier="onnxruntime float32",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reference_runner.model.model import Parts
+    from reference_runner.synthesis.voice import Kept
 
 __all__ = ["Arithmetic", "Prepared", "Setting", "settle_native"]
 
@@ -67,6 +68,8 @@ class Prepared:
     model: Parts
     decoder: Decoder
     arithmetic: Arithmetic
+    voices: Kept = field(default_factory=dict)
+    """Of the prior samples that have spoken."""
 
 
 def settle_native() -> None:

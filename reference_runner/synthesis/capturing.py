@@ -81,7 +81,7 @@ class CapturedCodes:
         model, first = self._model, 0
         self._previous.fill_(model.begin_token)
         if prompt is not None:
-            past, first = model.read_prompt(self._ops, prompt), prompt.text.shape[1]
+            past, first = prompt.past or model.read_prompt(self._ops, prompt), prompt.text.shape[1]
             for (keys, values), (own_keys, own_values) in zip(self._cache, past, strict=True):
                 keys[:, :first] = own_keys
                 values[:, :first] = own_values

@@ -18,6 +18,8 @@ from reference_runner.synthesis.decoding import Decoder, FixedDecoder, Means, ma
 from reference_runner.synthesis.request import Compiled, Numerics, SynthesisRequest
 from reference_runner.synthesis.run import Host
 from reference_runner.synthesis.speech import Speech
+from reference_runner.synthesis.transcription import Transcriber
+from reference_runner.synthesis.voice import find_voice, hears_clips
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,8 +57,17 @@ class Synthesizer:
         return self.ready(Setting(numerics=numerics, device=device)).arithmetic
 
     def prepare_for(self, requests: Sequence[SynthesisRequest]) -> Arithmetic:
-        """Make ready what these requests, as one batch, will need: compiled and warm where they ask for it."""
-        return self.ready(Setting.of(requests)).arithmetic
+        """Make ready what these requests, as one batch, will need: compiled and warm where they ask for it.
+
+        The voice of a prior sample is made too: it is a constant of the checkpoint.
+        """
+        ready = self.ready(Setting.of(requests))
+        transcriber = Transcriber(ready.model, ready.ops, self.front_end)
+        with torch.inference_mode():
+            for request in requests:
+                if not hears_clips(request):
+                    find_voice(self.checkpoint, transcriber, request, ready.voices)
+        return ready.arithmetic
 
     def ready(self, setting: Setting) -> Prepared:
         """Return a setting made ready, now or before; raises DeviceUnavailable for what is not here."""

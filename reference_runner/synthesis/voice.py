@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from reference_runner.numerics.ops import Activation
     from reference_runner.synthesis.transcription import Transcriber
 
-__all__ = ["Voice", "find_voice"]
+__all__ = ["Kept", "Voice", "find_voice", "hears_clips"]
+
+Kept = dict[tuple[PromptKind, int], "Voice"]
+"""Voices that are a prior sample's own, by kind of prompt and prior: constants of the checkpoint."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,11 +41,26 @@ class Voice:
     references: tuple[HeardReference, ...]
 
 
-def find_voice(checkpoint: Checkpoint, transcriber: Transcriber, request: SynthesisRequest) -> Voice:
+def find_voice(checkpoint: Checkpoint, transcriber: Transcriber, request: SynthesisRequest, kept: Kept) -> Voice:
     """Return the voice of a request, heard by the model and the operations of `transcriber`.
 
+    What no clip has part in is computed once and then taken from `kept`, as a server keeps a speaker's embedding.
     Raises RequestError for a prior sample or a prompt that is not there, ReferenceClipError for a clip that is refused.
     """
+    if hears_clips(request):
+        return _heard_voice(checkpoint, transcriber, request)
+    key = request.prompt.kind, request.prompt.prior
+    if key not in kept:
+        kept[key] = _heard_voice(checkpoint, transcriber, request)
+    return kept[key]
+
+
+def hears_clips(request: SynthesisRequest) -> bool:
+    """Return whether a clip has part in the voice or the manner of a request."""
+    return bool(request.references) or request.prompt.kind not in {PromptKind.PRIOR, PromptKind.NONE}
+
+
+def _heard_voice(checkpoint: Checkpoint, transcriber: Transcriber, request: SynthesisRequest) -> Voice:
     heard = tuple(hear(reference) for reference in request.references)
     name, style = _timbre(checkpoint, transcriber, request, heard)
     record, prompt, tempo = _manner(checkpoint, transcriber, request, heard, style)
@@ -88,7 +106,8 @@ def _manner(
         prompt, phones = ProsodyPrompt(text=transcribed.text, codes=transcribed.codes), transcribed.phones
         durations = transcribed.durations
     tempo = prompt_tempo(transcriber.model, transcriber.ops, prompt, phones, durations, style)
-    return record, prompt, tempo
+    past = transcriber.model.prosody_language_model.read_prompt(transcriber.ops, prompt)
+    return record, replace(prompt, past=past), tempo
 
 
 def _prior(checkpoint: Checkpoint, request: SynthesisRequest) -> PriorSample:

@@ -24,6 +24,7 @@ from reference_runner.laboratory.training.refine_stage import train_refinement
 from reference_runner.laboratory.training.stage_loop import StageSettings
 from reference_runner.laboratory.training.vocoder_stage import WaveformCrops, train_vocoder
 from reference_runner.model.model import StableTts
+from reference_runner.synthesis.arithmetic import Setting
 from reference_runner.synthesis.references import Reference
 from reference_runner.synthesis.request import Compiled, Numerics, Precision, Prompt, PromptKind, SynthesisRequest
 from reference_runner.synthesis.synthesizer import Synthesizer
@@ -67,6 +68,22 @@ def test_exact_is_the_same_on_the_device(small_checkpoint):
         found = spoken(small_checkpoint, asked(device="cuda"), asked(OTHER, device="cuda"))
     assert device.counts["replays"] > 2 * device.counts["synchronised"] + 4  # its operations are captured
     assert found == [*spoken(small_checkpoint, asked()), *spoken(small_checkpoint, asked(OTHER))]
+
+
+def test_what_a_prior_lends_is_computed_before_the_clock(small_checkpoint):
+    """Its style, its tempo and its keys and values are a constant: the first chunk does not wait for them."""
+    request = asked(numerics=Numerics.EXACT, device="cuda")
+    with pretended_cuda() as device:
+        synthesizer = Synthesizer(small_checkpoint)
+        synthesizer.prepare_for([request])
+        (voice,) = synthesizer.ready(Setting.of([request])).voices.values()
+        before = device.counts.copy()
+        speech = synthesizer.speak(request)
+        begun = device.since(before)
+        hashes = [dict(speech.report.stage_hashes) for _ in [list(speech)]]
+    assert begun["launches"] == 0
+    assert voice.prompt.past is not None
+    assert hashes == spoken(small_checkpoint, asked(numerics=Numerics.EXACT))
 
 
 def test_a_clip_lends_voice_and_manner_on_the_device(small_checkpoint, tmp_path):

@@ -49,6 +49,7 @@ STEPS = (
     Step(name="sensors", limit_s=180, finds="NVML: latency, renewal, energy beside power, cost of sampling"),
     Step(name="precisions", limit_s=360, finds="what each precision costs and how near it is to float32"),
     Step(name="engines", limit_s=300, finds="engines side by side"),
+    Step(name="compiled", limit_s=300, finds="what torch.compile makes of the precisions"),
     Step(name="train-vocoder", limit_s=540, finds="the vocoder's averages"),
     Step(name="train-acoustic", limit_s=540, finds="the acoustic model's averages"),
     Step(name="train-refine", limit_s=540, finds="the score decoder's averages"),

@@ -135,16 +135,22 @@ def known(work: Work) -> dict[str, Any]:
     return found
 
 
-def benchmark(name: str, parts: str = "") -> Callable[[Work], dict[str, Any]]:
-    """Return a step that runs one of the benchmarks and keeps its files."""
+def benchmark(name: str, folder: str, *words: str) -> Callable[[Work], dict[str, Any]]:
+    """Return a step that runs one of the benchmarks and keeps its files in a folder of its own."""
 
     def step(work: Work) -> dict[str, Any]:
-        folder = work.results / "benchmarks" / (f"{Path(name).stem}-{parts}" if parts else Path(name).stem)
-        words = ["--parts", parts] if parts else ["--without", "kdaip", "--without", "onnx"]
-        script(name, *words, *work.sizes, *work.checkpoint, "--output", str(folder))
-        return {"files": ", ".join(sorted(path.name for path in folder.iterdir()))}
+        output = work.results / "benchmarks" / folder
+        script(name, *words, *work.sizes, *work.checkpoint, "--output", str(output))
+        return {"files": ", ".join(sorted(path.name for path in output.iterdir()))}
 
     return step
+
+
+def compiled(work: Work) -> dict[str, Any]:
+    """Ask for the cost of precisions again, with what torch.compile makes of them."""
+    if work.pretend:
+        raise LeftOut("torch.compile makes code for a device that is there")
+    return benchmark("accelerator.py", "compiled", "--parts", "d", "--compile")(work)
 
 
 def artifact(work: Work) -> dict[str, Any]:
@@ -162,20 +168,8 @@ def artifact(work: Work) -> dict[str, Any]:
         out = folder / f"stable-tts-{numerics}-{'cpu' if work.pretend else 'cuda'}.tts.wav"
         if code := ttsa(
             [
-                "run",
-                "Oh." if work.pretend else SPOKEN,
-                "--runner",
-                "stable-tts",
-                "--seed",
-                "7",
-                "--attempt",
-                "1",
-                "--numerics",
-                numerics,
-                *words,
-                "--out",
-                str(out),
-                "--force",
+                *("run", "Oh." if work.pretend else SPOKEN, "--runner", "stable-tts", "--seed", "7", "--attempt", "1"),
+                *("--numerics", numerics, *words, "--out", str(out), "--force"),
             ]
         ):
             raise RuntimeError(f"ttsa run, {numerics}: exit code {code}")
@@ -252,11 +246,12 @@ def assemble(work: Work) -> dict[str, Any]:
 STEPS: dict[str, Callable[[Work], dict[str, Any]]] = {
     "machine": machine,
     "known": known,
-    "operations": benchmark("accelerator.py", "cf"),
+    "operations": benchmark("accelerator.py", "operations", "--parts", "cf"),
     "artifact": artifact,
-    "sensors": benchmark("accelerator.py", "abg"),
-    "precisions": benchmark("accelerator.py", "d"),
-    "engines": benchmark("engines.py"),
+    "sensors": benchmark("accelerator.py", "sensors", "--parts", "abg"),
+    "precisions": benchmark("accelerator.py", "precisions", "--parts", "d"),
+    "engines": benchmark("engines.py", "engines", "--cpu-batch", "1"),
+    "compiled": compiled,
     "train-vocoder": training("vocoder"),
     "train-acoustic": training("acoustic"),
     "train-refine": training("refine"),
