@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from ttsartifact.perturbing.plan import ImperfectionPlan, load_plan, plan_of
     from ttsartifact.reading.artifact import Artifact, Parts
     from ttsartifact.reading.ranges import read_range
+    from ttsartifact.recording.bursting import SyncBurst
     from ttsartifact.recording.clock import Clock
     from ttsartifact.recording.command import record_command
     from ttsartifact.recording.recorder import Recorder, RecorderOptions
@@ -208,6 +209,7 @@ _PLACES = {
     "ttsartifact.reading.ranges": ("read_range",),
     "ttsartifact.recording.clock": ("Clock",),
     "ttsartifact.recording.command": ("record_command",),
+    "ttsartifact.recording.bursting": ("SyncBurst",),
     "ttsartifact.recording.recorder": ("Recorder", "RecorderOptions"),
     "ttsartifact.recording.recovering": ("recover",),
     "ttsartifact.recording.references": ("Reference",),
@@ -374,6 +376,7 @@ __all__ = [
     "StageComparison",
     "Standing",
     "Stated",
+    "SyncBurst",
     "Tested",
     "Timing",
     "Tolerance",

@@ -120,6 +120,27 @@ def test_the_runs_own_power_shifted_and_resampled_is_found(tmp_path: Path) -> No
     assert found.mapping.ambiguity < 0.9
 
 
+@pytest.mark.parametrize("chip_s", [1.0, 0.5])
+def test_a_steady_run_is_found_by_the_code_around_it(tmp_path: Path, chip_s: float) -> None:
+    """A wall meter at the chips' pace sees 8 W more in each: found within the bound, whatever the run does between."""
+    artifact = runs.between_bursts(tmp_path, chip_s)
+    log = read_log(runs.wall_meter(tmp_path, artifact, late_s=3.21, every_s=chip_s))
+    found = align(artifact, log, Wanted(assumed=Assumed(lag_ns=0)))
+    error = abs(found.mapping.to_run_ns(0) + 3_210_000_000)
+    assert found.mapping.against == "sync_burst"
+    assert error <= found.mapping.bound_ns <= 1.5 * chip_s * S
+    assert error < chip_s * S / 5
+    assert found.load.gaps_ns == ((found.load.t_ns[15], found.load.t_ns[16]),)
+
+
+def test_a_meter_that_does_not_see_the_code_is_aligned_by_the_runs_own_load(tmp_path: Path) -> None:
+    """A GPU's rail knows nothing of a load of the CPU."""
+    artifact = runs.between_bursts(tmp_path, 1.0, telemetry=True)
+    found = align(artifact, read_log(shifted(tmp_path, 1.2345)), Wanted(assumed=Assumed(lag_ns=0)))
+    assert found.mapping.against == "power_mw"
+    assert abs(found.mapping.to_run_ns(0) + 1_234_500_000) <= found.mapping.bound_ns
+
+
 def test_a_run_that_knows_only_its_times_is_found_by_them(tmp_path: Path) -> None:
     """One block of load from t_submit to t_last_token."""
     found = align(runs.minute(tmp_path), read_log(LOGS / "ptdaemon-spl.txt"))

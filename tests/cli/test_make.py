@@ -50,6 +50,19 @@ def test_record_verify_rerun(engine: list[str], tmp_path: Path, capsys: pytest.C
     assert main(["verify", str(tmp_path / "b.tts.wav")]) == 0
 
 
+def test_a_run_is_marked_for_a_meter(engine: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--sync-burst puts a coded load before and after it; a server's meter would not see this machine's load."""
+    out = str(tmp_path / "a.tts.wav")
+    words = ["record", "-o", out, "--text", kit.TEXT, "--sensor", "none", "--sync-burst", "--sync-chip", "10"]
+    assert main([*words, "--", *engine]) == 0
+    code = open_artifact(out).trace("channel/sync_burst")
+    assert code is not None
+    assert code.columns["value"] == 2 * [0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 0, 1, 0, None]
+    capsys.readouterr()
+    assert main([*words, "--http", "http://localhost/v1/audio/speech"]) == 2
+    assert "--sync-burst needs a command" in capsys.readouterr().err
+
+
 def test_what_the_next_level_would_need_is_told(
     engine: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,17 +1,21 @@
-"""What a run recorded of its own load: its power, else its utilisation, else when it computed."""
+"""What a run recorded of its own load: its power, else its utilisation, else when it computed.
+
+A run with a coded load before and after it recorded that as well; a meter that sees it is aligned by it.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from ttsartifact.errors import Refused
+from ttsartifact.terms.trace import SYNC_BURST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["StepFunction", "load_of", "window_of"]
+__all__ = ["StepFunction", "burst_of", "load_of", "window_of"]
 
 _FEWEST_READINGS = 8
 _COLUMNS = ("power_mw", "util_gpu_pct")
@@ -20,12 +24,13 @@ _COLUMNS = ("power_mw", "util_gpu_pct")
 class StepFunction(NamedTuple):
     """A step function on the run's timebase: `level[i]` holds from `t_ns[i]` to `t_ns[i + 1]`.
 
-    It says nothing before the first time and after the last one.
+    It says nothing before the first time, after the last one, and within a gap (begin, end).
     """
 
     name: str
     t_ns: tuple[int, ...]
     level: tuple[float, ...]
+    gaps_ns: tuple[tuple[int, int], ...] = ()
 
 
 def window_of(artifact: Artifact) -> tuple[int, int]:
@@ -46,6 +51,16 @@ def load_of(artifact: Artifact) -> StepFunction:
         if found is not None:
             return found
     return _computed(*window_of(artifact))
+
+
+def burst_of(artifact: Artifact) -> StepFunction | None:
+    """Return the coded load before and after the run, or None where there is none; between the two nothing is known."""
+    trace = artifact.trace(f"channel/{SYNC_BURST}")
+    if trace is None or trace.rows < _FEWEST_READINGS:
+        return None
+    t_ns, values = tuple(trace.columns["t_ns"]), trace.columns["value"][:-1]
+    gaps = tuple((t_ns[n], t_ns[n + 1]) for n, value in enumerate(values) if value is None)
+    return StepFunction(SYNC_BURST, t_ns, tuple(float(value or 0) for value in values), gaps)
 
 
 def _read(name: str, t_ns: Sequence[int], values: Sequence[int | None]) -> StepFunction | None:

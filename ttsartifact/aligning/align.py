@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ttsartifact.aligning.activity import load_of, window_of
+from ttsartifact.aligning.activity import burst_of, load_of, window_of
 from ttsartifact.aligning.log import TimeBase
 from ttsartifact.aligning.mapping import Assumed, Mapping, Method
 from ttsartifact.aligning.methods import by_clock, by_hand, by_load, by_markers
@@ -62,8 +62,14 @@ def align(artifact: Artifact, log: SensorLog, wanted: Wanted | None = None) -> A
         figures=figures_of(log, mapping, submit, last),
         t_submit_ns=submit,
         t_last_token_ns=last,
-        load=load_of(artifact),
+        load=_shown(artifact, mapping),
     )
+
+
+def _shown(artifact: Artifact, mapping: Mapping) -> StepFunction:
+    """Return the load that the log was fitted to, else what the run recorded about itself."""
+    burst = burst_of(artifact)
+    return burst if burst is not None and burst.name == mapping.against else load_of(artifact)
 
 
 def _mapping(artifact: Artifact, log: SensorLog, wanted: Wanted) -> Mapping:

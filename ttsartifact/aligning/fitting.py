@@ -57,6 +57,7 @@ class _Scene(NamedTuple):
 
     t_s: NDArray[np.float64]
     integral: NDArray[np.float64]
+    gaps_s: tuple[tuple[float, float], ...] = ()
 
     def means(self, at_s: NDArray[np.float64], window_s: float) -> NDArray[np.float64]:
         """Return the mean of the load over the window around each time."""
@@ -64,6 +65,14 @@ class _Scene(NamedTuple):
         edges = [np.interp(at_s + side, self.t_s, self.integral) for side in (-half, half)]
         found: NDArray[np.float64] = (edges[1] - edges[0]) / (2 * half)
         return found
+
+    def is_known(self, at_s: NDArray[np.float64], window_s: float) -> NDArray[np.bool_]:
+        """Return for each time whether the load is known throughout the window around it."""
+        half = window_s / 2
+        known: NDArray[np.bool_] = (at_s - half >= self.t_s[0]) & (at_s + half <= self.t_s[-1])
+        for begin, end in self.gaps_s:
+            known &= (at_s + half <= begin) | (at_s - half >= end)
+        return known
 
 
 def fit(load: StepFunction, log: Sampled, *, drift: bool = False, around_s: tuple[float, float] | None = None) -> Fit:
@@ -99,7 +108,8 @@ def fit(load: StepFunction, log: Sampled, *, drift: bool = False, around_s: tupl
 
 def _scene(load: StepFunction) -> _Scene:
     t = np.array(load.t_ns, dtype=np.float64) / 1e9
-    return _Scene(t, np.concatenate([[0.0], np.cumsum(np.diff(t) * np.array(load.level))]))
+    gaps = tuple((begin / 1e9, end / 1e9) for begin, end in load.gaps_ns)
+    return _Scene(t, np.concatenate([[0.0], np.cumsum(np.diff(t) * np.array(load.level))]), gaps)
 
 
 def _shortest(load: StepFunction) -> float:
@@ -147,8 +157,7 @@ def _explained(
     """
     middle = float(log.t_s[len(log.t_s) // 2])
     at = (log.t_s + drift * (log.t_s - middle))[None, :] + offsets[:, None]
-    half = log.window_s / 2
-    inside = (at - half >= scene.t_s[0]) & (at + half <= scene.t_s[-1])
+    inside = scene.is_known(at, log.window_s)
     readings = inside.sum(axis=1)
     count = np.maximum(readings, 1)
     x, y = (np.where(inside, column, 0.0) for column in (scene.means(at, log.window_s), log.value[None, :]))

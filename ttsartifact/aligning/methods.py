@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ttsartifact.aligning.activity import load_of, window_of
+from ttsartifact.aligning.activity import burst_of, load_of, window_of
 from ttsartifact.aligning.log import ReadingKind, TimeBase, middle_step
 from ttsartifact.aligning.mapping import Assumed, Mapping, Method
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.timebase import MAX_DRIFT_PPM, drift_ns, snapshots_of, utc_bound
 
 if TYPE_CHECKING:
+    from ttsartifact.aligning.activity import StepFunction
     from ttsartifact.aligning.log import Marker, SensorLog
     from ttsartifact.reading.artifact import Artifact
 
@@ -59,17 +60,29 @@ def by_clock(artifact: Artifact, log: SensorLog, assumed: Assumed) -> Mapping:
 
 
 def by_load(artifact: Artifact, log: SensorLog, assumed: Assumed, *, drift: bool = False) -> Mapping:
-    """Put a log on the run's timebase by the load that the run recorded about itself.
+    """Put a log on the run's timebase by the coded load around the run, else by the load that it recorded of itself.
 
     Raises Refused where the log follows that load nowhere, or in several places.
     """
+    burst = burst_of(artifact)
+    if burst is not None:
+        try:
+            return _fitted(burst, log, assumed, own_ns=0, drift=drift)
+        except Refused:
+            pass  # the instrument does not see what was loaded: a GPU's rail knows nothing of the CPU
+    load = load_of(artifact)
+    own = (load.t_ns[-1] - load.t_ns[0]) // max(len(load.t_ns) - 1, 1) if len(load.t_ns) > 4 else 0
+    return _fitted(load, log, assumed, own_ns=own, drift=drift)
+
+
+def _fitted(load: StepFunction, log: SensorLog, assumed: Assumed, *, own_ns: int, drift: bool) -> Mapping:
+    """Return where the log follows `load`, whose own times are `own_ns` coarse; raises Refused where it does not."""
     import numpy as np
 
     from ttsartifact.aligning.fitting import Sampled, fit
     from ttsartifact.aligning.power import as_power
 
     t_ns, value = as_power(log)
-    load = load_of(artifact)
     start, period = t_ns[0], middle_step(t_ns)
     window = log.averaged_ns if log.kind is ReadingKind.POWER else period
     t_s = np.array([t - start for t in t_ns], dtype=np.float64) / 1e9
@@ -77,7 +90,6 @@ def by_load(artifact: Artifact, log: SensorLog, assumed: Assumed, *, drift: bool
     found = fit(load, sampled, drift=drift)
     span = t_ns[-1] - start
     middle = t_ns[len(t_ns) // 2]
-    own = (load.t_ns[-1] - load.t_ns[0]) // max(len(load.t_ns) - 1, 1) if len(load.t_ns) > 4 else 0
     return _mapping(
         Method.LOAD_FIT,
         offset_ns=round(found.offset_s * 1e9) - start,
@@ -89,7 +101,7 @@ def by_load(artifact: Artifact, log: SensorLog, assumed: Assumed, *, drift: bool
         terms={
             "offsets as likely as the best": round(found.half_s * 1e9),
             "half a reading's window": _half(window),
-            "a reading of the run's own": own,
+            "a reading of the run's own": own_ns,
             "drift that was not fitted": 0 if drift else _up(MAX_DRIFT_PPM * _within(load.t_ns, span), 2 * _PPM),
             "instruments apart": log.skew_ns,
             "lag of the meter": assumed.lag,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.aligning.power import as_power
 from ttsartifact.container.source import write_whole
 from ttsartifact.errors import Unavailable
+from ttsartifact.terms.trace import SYNC_BURST
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 _WATTS_OF = {"power_mw": 1000.0}
-_LABELS = {"power_mw": "the run's own power (W)", "util_gpu_pct": "the run's own utilisation (%)"}
+_LABELS = {
+    "power_mw": "the run's own power (W)",
+    "util_gpu_pct": "the run's own utilisation (%)",
+    SYNC_BURST: "the coded load around the run (1 is loaded)",
+}
 _MARGIN = 0.6
 
 
@@ -53,7 +59,8 @@ def _fill(axes: Any, found: Aligned) -> None:
     axes.set_ylabel("power of the log (W)")
     axes.set_title(f"{mapping.method} against {mapping.against}", fontsize="medium")
     margin = _MARGIN * (stop - start) + mapping.bound_ns / 1e9
-    axes.set_xlim(start - margin, stop + margin)
+    first, last = (found.load.t_ns[place] / 1e9 for place in (0, -1)) if found.load.gaps_ns else (start, stop)
+    axes.set_xlim(min(first, start - margin), max(last, stop + margin))
     axes.figure.legend(
         [*handles, *own[0]], [*labels, *own[1]], loc="outside lower center", ncols=2, fontsize="small"
     )  # fmt: skip
@@ -68,7 +75,9 @@ def _own(axes: Any, found: Aligned) -> tuple[list[Any], list[str]]:
     if target is not axes:
         target.set_ylabel(label)
     # The level that led up to a time is the one drawn before it.
-    level = [load.level[0], *load.level]
+    unknown = {begin for begin, _ in load.gaps_ns}
+    level = [load.level[0]]
+    level += [math.nan if t in unknown else value for t, value in zip(load.t_ns, load.level, strict=False)]
     (line,) = target.step(
         [t / 1e9 for t in load.t_ns], [value / scale for value in level], where="pre", color="tab:blue", alpha=0.7
     )

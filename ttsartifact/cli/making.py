@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ttsartifact.packing.pack import Packed
+    from ttsartifact.recording.bursting import SyncBurst
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.sensors import Sensor
     from ttsartifact.running.runner_protocol import RunnerInfo
@@ -35,7 +36,10 @@ __all__ = [
     "Ref",
     "SensorName",
     "Session",
+    "SyncBurstFlag",
+    "SyncChip",
     "as_usage",
+    "burst_of",
     "clips_of",
     "given_text",
     "note",
@@ -65,6 +69,11 @@ Preregistered = Annotated[
     ),
 ]
 Ref = Annotated[Sequence[str], Option("A reference clip; may be repeated, in order.", metavar="CLIP")]
+SyncBurstFlag = Annotated[
+    bool,
+    Option("Load the CPU by a code for 15 chips before and after the run; `ttsa align` finds it in a meter's log."),
+]
+SyncChip = Annotated[int, Option("Length of a chip of that code.", metavar="MS", least=10)]
 SensorName = Annotated[
     str,
     Option(
@@ -187,6 +196,15 @@ def origin(words: str, option: str, *, plain: bool = False) -> dict[str, Any]:
             raise Usage(f"{option} {words}: expected KIND:NAME, where KIND is one of {', '.join(_ORIGINS)}")
         kind, name = "other", words
     return {"kind": kind, "name": name.strip()}
+
+
+def burst_of(*, given: bool, chip_ms: int) -> SyncBurst | None:
+    """Return the coded load around a run, where it was asked for."""
+    if not given:
+        return None
+    from ttsartifact.recording.bursting import SyncBurst
+
+    return SyncBurst(chip_s=chip_ms / 1000)
 
 
 def sensor_of(name: str) -> Sensor | None:

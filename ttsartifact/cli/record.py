@@ -15,6 +15,9 @@ from ttsartifact.cli.making import (
     Ref,
     SensorName,
     Session,
+    SyncBurstFlag,
+    SyncChip,
+    burst_of,
     clips_of,
     given_text,
     note,
@@ -133,6 +136,8 @@ class RecordingOptions(NamedTuple):
     repeat: Annotated[bool, Option("Run it twice and record whether the audio was the same.")] = False
     sensor: SensorName = "auto"
     period: Annotated[int, Option("Interval between readings of the sensor.", metavar="MS", least=1)] = 50
+    sync_burst: SyncBurstFlag = False
+    sync_chip: SyncChip = 1000
     include_paths: Annotated[bool, Option("Keep absolute paths of the command.")] = False
 
 
@@ -156,6 +161,8 @@ def record(
     """Run a command once, record it, and say what was written."""
     if bool(command) == (server.http is not None):
         raise Usage("one thing is recorded: a command after `--`, or the server that --http names")
+    if manner.sync_burst and not command:
+        raise Usage("--sync-burst needs a command: this machine's load does not show in a meter of the server")
     if report is not None and (dry_run or STANDARD_OUTPUT in (out, report)):
         raise Usage("--report needs a file for the artifact and one for the page")
     stated = _stated(words, pins, conditions)
@@ -234,6 +241,7 @@ def _recorded(
         repeat=manner.repeat,
         include_paths=manner.include_paths,
         period_ns=manner.period * _NS_PER_MS,
+        sync_burst=burst_of(given=manner.sync_burst, chip_ms=manner.sync_chip),
         replace=force,
         waiting=conditions.queue_depth,
         running=None if conditions.queue_depth is None else 0,

@@ -15,7 +15,10 @@ from ttsartifact.cli.making import (
     Ref,
     SensorName,
     Session,
+    SyncBurstFlag,
+    SyncChip,
     as_usage,
+    burst_of,
     clips_of,
     note,
     numbers,
@@ -92,6 +95,8 @@ def run(
     attempt: Attempt = None,
     preregistered: Preregistered = (),
     sensor: SensorName = "auto",
+    sync_burst: SyncBurstFlag = False,
+    sync_chip: SyncChip = 1000,
     gate: Gate = None,
     force: Force = False,
 ) -> int:
@@ -118,6 +123,7 @@ def run(
         adapted=voice is not None,
         imperfection=_plan(imperfection),
         sensor=sensor_of(sensor),
+        sync_burst=burst_of(given=sync_burst, chip_ms=sync_chip),
         replace=force,
         say=note,
     )

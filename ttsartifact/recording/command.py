@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ttsartifact.packing.pack import Packed
+    from ttsartifact.recording.bursting import SyncBurst
     from ttsartifact.recording.clock import Clock
     from ttsartifact.recording.known_commands import KnownCommand
     from ttsartifact.recording.locks import Lock
@@ -68,6 +69,7 @@ def record_command(
     say: Callable[[str], None] = say_by_logging,
     waiting: int | None = None,
     running: int | None = None,
+    sync_burst: SyncBurst | None = None,
     **stated: Unpack[Stated],
 ) -> Packed:
     """Run a command once, record what it delivers and write the artifact.
@@ -94,6 +96,7 @@ def record_command(
         say: Called with each warning.
         waiting: Requests that waited when this one came, where the command is a client of a server.
         running: Requests that were being served then.
+        sync_burst: A coded load before and after the run, by which a meter's log is aligned.
         **stated: What only the caller can know, such as `notes` or `seeds`.
 
     Raises:
@@ -119,7 +122,9 @@ def record_command(
     pins.executable(order.argv[0])
     recording = _Recording(order, known, stated, repair_header=repair_header, include_paths=include_paths)
     require_sound(stated, text, recording.clips)
-    recording.run = Run(out, sensor=sensor, clock=clock, period_ns=period_ns, replace=replace, say=say)
+    recording.run = Run(
+        out, sensor=sensor, clock=clock, period_ns=period_ns, replace=replace, say=say, sync_burst=sync_burst
+    )
     return recording.made(repeat=repeat, replace=replace, load=(waiting, running))
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from io import FileIO
     from types import TracebackType
 
+    from ttsartifact.recording.bursting import SyncBurst
     from ttsartifact.recording.clock import Clock
     from ttsartifact.recording.run import Channel
     from ttsartifact.recording.sensors import Sensor
@@ -66,6 +67,7 @@ class RecorderOptions(Stated, total=False):
     beside: Recorder | None
     waiting: int | None
     running: int | None
+    sync_burst: SyncBurst | None
 
 
 class Recorder:
@@ -94,6 +96,7 @@ class Recorder:
         beside: Recorder | None = None,
         waiting: int | None = None,
         running: int | None = None,
+        sync_burst: SyncBurst | None = None,
         **stated: Unpack[Stated],
     ) -> None:
         """Take what will be recorded; nothing is opened before the block is entered.
@@ -121,6 +124,7 @@ class Recorder:
                 timebase and with its sensor. All of them are closed before the first one finishes.
             waiting: Requests that waited when this one came, where `submit` does not state it.
             running: Requests that were being served then.
+            sync_burst: A coded load before and after the run, by which a meter's log is aligned.
             **stated: What only the caller can know; `Stated` has the fields.
 
         Raises:
@@ -142,6 +146,7 @@ class Recorder:
             replace=replace,
             say=say,
             beside=None if beside is None else beside._run,  # noqa: SLF001 - its own class
+            sync_burst=sync_burst,
         )
         self._text, self._stated, self._replace = text, _of_this_process(spelled_out(stated)), replace
         self._audio: dict[str, Any] = {"roles": roles} if roles else {}

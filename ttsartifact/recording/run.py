@@ -20,10 +20,12 @@ from ttsartifact.recording.sampler import PERIOD_NS, Sampler
 from ttsartifact.recording.sensors import BESIDE_COLUMNS, TELEMETRY_COLUMNS
 from ttsartifact.recording.sensors.absent import Absent
 from ttsartifact.terms.descriptor import absent
+from ttsartifact.terms.trace import SYNC_BURST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ttsartifact.recording.bursting import SyncBurst
     from ttsartifact.recording.clock import Clock
     from ttsartifact.recording.sensors import Sensor
 
@@ -91,6 +93,7 @@ class Run:
         replace: bool = False,
         say: Callable[[str], None] = say_by_logging,
         beside: Run | None = None,
+        sync_burst: SyncBurst | None = None,
     ) -> None:
         """Check before anything happens that the output can be written; nothing is read or opened yet.
 
@@ -105,6 +108,8 @@ class Run:
         self._said_sensor = sensor is not None and not getattr(sensor, "optional", False)
         self._period_ns = period_ns
         self._beside = beside
+        self._burst = sync_burst
+        self._bursts: Channel | None = None
         self._ended = False
         self.timebase: Timebase
         self.sampler: Sampler
@@ -131,7 +136,13 @@ class Run:
         self.sampler = Sampler(self._sensor, self.timebase, period_ns=self._period_ns)
         try:
             self.sampler.start()
+            if self._burst is not None:
+                self._bursts = self.channel(
+                    SYNC_BURST, unit="count", semantics="step", source="os", call="Barker code of 13 chips"
+                )
+                self._burst.give(self._bursts.sample, self.now)
         except BaseException:
+            self.sampler.abandon()
             self.journal.remove()
             raise
         self._note_absence()
@@ -144,11 +155,21 @@ class Run:
         if self._ended:
             return
         self._ended = True
+        self._burst_again()
         sound = self.sampler.absence is None
         self.sampler.stop()
         self.timebase.close()
         if sound:
             self._note_absence()
+
+    def _burst_again(self) -> None:
+        """Give the second burst; one that fails is a fault of ours, and the run is kept."""
+        if self._burst is None or self._bursts is None:
+            return
+        try:
+            self._burst.give(self._bursts.sample, self.now)
+        except Exception as error:  # noqa: BLE001 - the load is the caller's own
+            self.say(f"no load was made after the run: {type(error).__name__}: {error}")
 
     def _note_absence(self) -> None:
         """Say why there is no telemetry, when a sensor was requested."""

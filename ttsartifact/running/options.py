@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ttsartifact.perturbing.plan import ImperfectionPlan
+    from ttsartifact.recording.bursting import SyncBurst
     from ttsartifact.recording.sensors import Sensor
 
 __all__ = ["RunOptions"]
@@ -41,6 +42,8 @@ class RunOptions:
     """What is made worse on purpose within the runner, at stages that it offers (clause 6.7)."""
     sensor: Sensor | None = None
     """What reads clock, power and utilisation; None reads nothing."""
+    sync_burst: SyncBurst | None = None
+    """A coded load before and after the run, by which a meter's log is aligned."""
     replace: bool = False
     """Replace an output that exists."""
     on_audio: Callable[[float], None] | None = None

@@ -247,6 +247,7 @@ def _recorder(
         replace=options.replace,
         say=options.say,
         beside=beside,
+        sync_burst=options.sync_burst,
         **(facts | {"references": _as_heard(facts["references"], ready.heard)}),
     )
 

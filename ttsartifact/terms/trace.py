@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-__all__ = ["TRACE_COLUMNS", "Trace"]
+__all__ = ["SYNC_BURST", "TRACE_COLUMNS", "Trace"]
+
+SYNC_BURST = "sync_burst"
+"""The channel of the load that was made on purpose before and after a run (clause 6.4)."""
+
 
 # Spelled once more in traces.schema.json; a test holds the two together.
 TRACE_COLUMNS: dict[str, tuple[str, ...]] = {
