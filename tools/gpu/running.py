@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 COMMAND_S = 570.0
 """Ten minutes a command, less what starting and copying take."""
-ORDER = ("table.md", "steps/", "benchmarks/", "artifact/", "checkpoint", "training/")
+ORDER = ("table.md", "steps/", "benchmarks/", "artifact/", "meter/", "checkpoint", "training/")
 """What comes back first where not everything fits."""
 FAILED, AGAIN = 1, 3
 
@@ -47,6 +47,7 @@ STEPS = (
     Step(name="operations", limit_s=120, finds="single operations and known answers on the device"),
     Step(name="artifact", limit_s=180, finds="a run with NVML, verified, and made again on the CPU"),
     Step(name="sensors", limit_s=180, finds="NVML: latency, renewal, energy beside power, cost of sampling"),
+    Step(name="meter", limit_s=120, finds="a run beside another program's power log, aligned by code and by clock"),
     Step(name="precisions", limit_s=360, finds="what each precision costs and how near it is to float32"),
     Step(name="engines", limit_s=300, finds="engines side by side"),
     Step(name="compiled", limit_s=300, finds="what torch.compile makes of the precisions"),

@@ -243,12 +243,21 @@ def assemble(work: Work) -> dict[str, Any]:
     return {"MiB": round(path.stat().st_size / (1 << 20), 1)}
 
 
+def meter(work: Work) -> dict[str, Any]:
+    """Record a run between two coded loads beside another program's log of the power, and align the two."""
+    from metering import meter as metered
+
+    weights = [str(small_checkpoint(work.results.parent))] if work.pretend else []
+    return metered(work, weights, "Oh." if work.pretend else SPOKEN)
+
+
 STEPS: dict[str, Callable[[Work], dict[str, Any]]] = {
     "machine": machine,
     "known": known,
     "operations": benchmark("accelerator.py", "operations", "--parts", "cf"),
     "artifact": artifact,
     "sensors": benchmark("accelerator.py", "sensors", "--parts", "abg"),
+    "meter": meter,
     "precisions": benchmark("accelerator.py", "precisions", "--parts", "d"),
     "engines": benchmark("engines.py", "engines", "--cpu-batch", "1"),
     "compiled": compiled,
