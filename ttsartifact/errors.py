@@ -9,6 +9,7 @@ TtsArtifactError
 ├── InvalidDescriptor   a descriptor that cannot be parsed, or one that may not be written
 ├── TooLarge            a limit on what strangers may make us read
 ├── Refused             a thing we will not do, for safety
+│   └── OutputExists    the file to write is there already
 ├── CommandFailed       the recorded or rerun command did not deliver audio; names its journal
 └── Unavailable         something needed is not installed here
 """
@@ -23,6 +24,7 @@ __all__ = [
     "NotAnArtifact",
     "NotFound",
     "NotReadable",
+    "OutputExists",
     "Refused",
     "TooLarge",
     "TtsArtifactError",
@@ -108,6 +110,13 @@ class TooLarge(TtsArtifactError):  # noqa: N818
 
 class Refused(TtsArtifactError):  # noqa: N818
     """A thing we will not do, for safety."""
+
+
+class OutputExists(Refused):
+    """The file to write is there already; a caller that means to replace it passes `replace=True`."""
+
+    def __init__(self, *, where: str) -> None:
+        super().__init__("the output exists; pass replace=True to replace it", where=where)
 
 
 class CommandFailed(TtsArtifactError):  # noqa: N818

@@ -91,7 +91,7 @@ def test_how_a_time_was_taken_is_a_condition_of_times() -> None:
         value["run"]["times"]["first_call"] = n == 1
 
     found = settled(times, session(times, 24, warm), {"rtf": DRIFTED["pitch"]})
-    assert reasons(found) == [("confounder", "first call changed at run 2: True -> False", 23)]
+    assert reasons(found) == [("confounder", "first call changed at run 2: true -> false", 23)]
 
 
 def test_a_condition_that_one_run_does_not_state_leaves_it_open() -> None:

@@ -9,9 +9,12 @@ import kit
 import pytest
 
 from ttsartifact import diff
-from ttsartifact.reporting.diff import cause_line
+from ttsartifact.formulas.conditions import condition_words
+from ttsartifact.recording.command import record_command
+from ttsartifact.reporting.diff import cause_line, diff_lines
 from ttsartifact.reporting.lookalikes import lookalikes
 from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +53,61 @@ def test_an_engine_that_does_not_repeat_itself_is_blamed_for_nothing(tmp_path: P
     assert cause_line(found).startswith(
         "both state that the engine does not repeat itself, so no condition can be blamed: different audio"
     )
+
+
+def test_a_run_that_promises_no_repeat_is_blamed_for_nothing(tmp_path: Path) -> None:
+    """Piper at its own noise, recorded once: another text does not explain a difference that a repeat shows too."""
+
+    def unpromised(value):
+        value["generation"]["determinism"]["class"] = "none"
+        value["generation"]["determinism"]["self_repeat"] = absent("not_measured")
+
+    def other(value):
+        unpromised(value)
+        value["run"]["run_id"] = "01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e30"
+        value["generation"]["params"] = {"temperature": 0.9}
+
+    a = kit.artifact(tmp_path, name="a.tts.wav", patch=unpromised)
+    b = kit.artifact(tmp_path, name="b.tts.wav", patch=other, audio=kit.wav(kit.tone(800)[::-1]))
+    found = diff(a, b)
+    assert found.blamed == ()
+    assert cause_line(found).startswith(
+        "both state determinism none, so no condition can be blamed: different audio from "
+    )
+
+
+def test_another_format_of_the_audio_is_an_effect_of_the_command(tmp_path: Path) -> None:
+    """A voice of festival has its own rate: the option that chose the voice is named, not the rate."""
+
+    def spoken(*options: str, rate: int) -> Path:
+        out = tmp_path / f"{rate}.tts.wav"
+        (tmp_path / "samples").write_bytes(kit.tone(800))
+        argv = ["sh", "-c", f"cat {tmp_path / 'samples'}", "sh", *options, "{text}"]
+        record_command(argv, text="hi", out=out, pcm=f"s16le:{rate}:1", say=lambda _: None)
+        return out
+
+    found = diff(spoken(rate=8000), spoken("-eval", "(voice_slt)", rate=16000))
+    assert [each.subject for each in found.blamed] == ["command", "audio_format"]
+
+
+def test_what_one_side_has_alone_is_said_in_words(tmp_path: Path) -> None:
+    """Neither JSON nor the text of a Python value stands in a sentence."""
+    seeds = [{"stage": "decoder", "requested": "7", "effective": "7", "generator": "philox"}]
+
+    def seeded(value):
+        value["generation"]["seeds"] = seeds
+
+    def unseeded(value):
+        value["generation"]["seeds"] = absent("not_applicable", "no random numbers")
+        value["generation"]["precision"] = absent("not_applicable", "no tensors")
+
+    sides = [kit.artifact(tmp_path, name=f"{patch.__name__}.tts.wav", patch=patch) for patch in (seeded, unseeded)]
+    said = "\n".join(diff_lines(diff(*sides)))
+    assert "seeds: effective 7, generator philox, requested 7, stage decoder -> nothing" in said
+    assert '{"' not in said
+    assert condition_words({"dtype": "float32", "tf32": absent("unknown")}) == "dtype float32"
+    assert condition_words(absent("not_applicable")) == "not applicable"
+    assert condition_words(["piper", "-m", "a voice"]) == '["piper", "-m", "a voice"]'
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,8 @@ def test_the_three_formats(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
             assert good[-1].endswith(" conform")
             assert bad[0].startswith("fail ")
             assert bad[-1].startswith("0 of ")
+            places = [line.split()[1].rstrip(":") for line in bad if line.startswith("failed ")]
+            assert [place for place in places if not (KIT / place).is_file()] == []
         elif form == "json":
             assert (good["failed"], bad["passed"]) == (0, 0)
             assert bad["cases"][0]["faults"][0].startswith("does not see AUD05")
@@ -161,7 +163,7 @@ def test_an_edited_kit_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[
         load(str(tmp_path))
     assert main(["conform", "--kit", str(tmp_path), "--", "true"]) == 4
     assert main(["conform", "--select", "nothing/", "--", "true"]) == 2
-    assert "no case of the kit begins so" in capsys.readouterr().err
+    assert "no file of the kit begins so" in capsys.readouterr().err
 
 
 def test_the_kit_is_handed_out_and_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -196,7 +196,7 @@ def test_a_file_that_exists_is_written_over_only_where_that_is_said(tmp_path):
     """Without a word nothing is lost; `replace` says it."""
     out = tmp_path / "run.tts.wav"
     out.write_bytes(b"somebody's only copy")
-    with pytest.raises(Refused, match="the output exists; say --force to replace it"):
+    with pytest.raises(Refused, match="the output exists; pass replace=True to replace it"):
         pack.pack(kit.draft(), BytesSource(kit.wav()), out)
     assert out.read_bytes() == b"somebody's only copy"
     packed = pack.pack(kit.draft(), BytesSource(kit.wav()), out, replace=True)

@@ -164,9 +164,14 @@ def found(**facts: Any) -> Diff:
         ),
         (
             {"audio": OTHER, "b": side("b", B, promise="none")},
+            "b states determinism none, so no condition can be blamed: different audio from 25.000 ms on",
+            1,
+        ),
+        (
+            {"audio": OTHER, "b": side("b", B, promise="statistical")},
             (
                 "different audio from 25.000 ms on, but no stated condition differs: repeats of the run "
-                "differ: its determinism is none or not stated"
+                "differ: its determinism is not stated or statistical"
             ),
             1,
         ),

@@ -75,7 +75,7 @@ def test_a_receipt_that_differs_names_the_part() -> None:
     """Both sides of each part, or one line that all is well."""
     assert list(receipt_lines(())) == ["  receipt   matches this file"]
     assert list(receipt_lines((ReceiptMismatch(part="run", found=None, expected="0190"),))) == [
-        "  receipt   run: the file has None",
+        "  receipt   run: the file states none",
         "            the receipt says 0190",
     ]
 

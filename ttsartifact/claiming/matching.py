@@ -16,7 +16,7 @@ from ttsartifact.claiming.obstacles import Obstacle, ObstacleKind, of_attempts, 
 from ttsartifact.comparing.changes import changes_between, stated_by_neither
 from ttsartifact.comparing.conditions import condition_diff
 from ttsartifact.container.canonical import canonical_bytes
-from ttsartifact.formulas.conditions import conditions, instances, subjects
+from ttsartifact.formulas.conditions import condition_words, conditions, instances, subjects
 from ttsartifact.measuring.metrics import MetricKind
 from ttsartifact.terms.cause import Cause
 
@@ -277,5 +277,5 @@ def _shown(values: Sequence[str]) -> str:
 
 
 def _short(value: Any) -> str:
-    text = str(value)
+    text = "nothing" if value is None else condition_words(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

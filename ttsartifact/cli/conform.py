@@ -23,16 +23,17 @@ def conform(
     ] = "text",
     jobs: Annotated[int, Option("Files at a time; 0 is one per processor.", metavar="N", least=0)] = 0,
     select: Annotated[
-        str | None, Option("Only the cases whose id begins with ID, such as fail/HSH.", metavar="ID")
+        str | None,
+        Option("Only the files whose place in the kit begins with PLACE, such as fail/HSH.", metavar="PLACE"),
     ] = None,
     timeout: Annotated[float, Option("Seconds for each answer.", metavar="S", least=0.1)] = 30,
 ) -> int:
-    """Ask `command` about every case of the kit (whose id begins with `select`) and return the exit code."""
+    """Ask `command` about every case of the kit (whose place begins with `select`) and return the exit code."""
     from ttsartifact.reporting import conformance
 
-    cases = [case for case in load(kit) if select is None or case.id.startswith(select)]
+    cases = [case for case in load(kit) if select is None or case.file.startswith(select)]
     if not cases:
-        raise Usage(f"--select {select}: no case of the kit begins so")
+        raise Usage(f"--select {select}: no file of the kit begins so")
     answers = []
     for answer in ask_all(cases, command, jobs=jobs or os.cpu_count() or 1, timeout_s=timeout):
         answers.append(answer)

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ttsartifact.cli.manner import manner
-from ttsartifact.errors import TtsArtifactError, Unavailable
+from ttsartifact.errors import OutputExists, TtsArtifactError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,7 +69,7 @@ def say(lines: str | Iterable[str]) -> None:
 def say_written(out: str, words: str | Iterable[str]) -> None:
     """Print what was written to `out`: on stdout, or on stderr if stdout holds the file itself (`-`)."""
     if out != "-":
-        say(words)
+        show(words)
     elif not manner().quiet:
         sys.stderr.writelines(f"ttsa: {line}\n" for line in ((words,) if isinstance(words, str) else words))
 
@@ -117,6 +117,8 @@ def error_line(error: TtsArtifactError) -> str:
     """Return `ttsa: message: found X, expected Y (at where)`, safe for a terminal."""
     from ttsartifact.reporting.safe import safe
 
+    if isinstance(error, OutputExists):
+        error.message = "the output exists; say --force to replace it"
     return f"ttsa: {safe(str(error), longest=1000)}"
 
 

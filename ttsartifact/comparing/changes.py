@@ -110,8 +110,13 @@ def to_blame(
         and not (exact and _registered(each.subject).exempt_when_exact)
         and _acts_from(each.subject) <= last
     ]
-    # Of one kind, what acts just where the two part explains it better than what could have acted before.
-    return tuple(sorted(found, key=lambda each: (CAUSES.index(each.cause), -_acts_from(each.subject))))
+    return tuple(sorted(found, key=_likeliest))
+
+
+def _likeliest(change: Change) -> tuple[int, bool, int]:
+    # Of one kind, what acts just where the two part explains it better than what could have acted before; but another
+    # format of the audio is an effect of whatever else was changed.
+    return CAUSES.index(change.cause), _registered(change.subject).follows, -_acts_from(change.subject)
 
 
 def stated_by_neither(a: Descriptor, b: Descriptor) -> tuple[Unstated, ...]:

@@ -6,11 +6,10 @@ frames, measurements) are not conditions and are not looked at here.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.formulas.conditions import cause_of_variable, condition_at
+from ttsartifact.formulas.conditions import cause_of_variable, condition_at, condition_words
 from ttsartifact.terms.cause import CAUSES, Cause
 from ttsartifact.terms.descriptor import is_absent
 
@@ -194,7 +193,7 @@ def _label(condition: Condition, pointer: str, *, index: str, name: str, key: st
 
 
 def _plain(value: Any) -> Any:
-    """Return a value short enough for a report: an entry that only one side has shows as its compact JSON."""
+    """Return a value short enough for a report: an entry that only one side has, in words."""
     if value is _NOT_STATED:
         return None
-    return json.dumps(value, sort_keys=True, separators=(",", ":")) if isinstance(value, dict) else value
+    return condition_words(value) if isinstance(value, dict) else value

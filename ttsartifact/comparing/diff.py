@@ -64,6 +64,11 @@ class Side:
         """Whether the samples are the recorded ones, so that the run's statements apply to them."""
         return self.verdict in _SAMPLES_AS_RECORDED
 
+    @property
+    def may_vary(self) -> bool:
+        """Whether a repeat under equal conditions may give different audio, as the run itself states."""
+        return self.repeats is False or (self.repeats is None and self.promise == "none")
+
     def to_value(self) -> dict[str, Any]:
         """Return the JSON form."""
         return {
@@ -101,8 +106,8 @@ class Diff:
 
     @property
     def unrepeated(self) -> bool:
-        """Whether either engine did not repeat itself under one condition, so that no condition can be blamed."""
-        return any(side.repeats is False for side in (self.a, self.b))
+        """Whether either run may vary under equal conditions, so that no condition can be blamed."""
+        return self.a.may_vary or self.b.may_vary
 
     @property
     def exit_code(self) -> int:
@@ -165,7 +170,7 @@ def diff(a: PathLike, b: PathLike, *, on_progress: OnProgress | None = None) -> 
         one_sided=tuple(each for each in changes if not each.known),
         not_stated=stated_by_neither(first.descriptor, second.descriptor),
         blamed=to_blame(known, first.descriptor, second.descriptor, audio, stages)
-        if audio is not None and whole and all(side.repeats is not False for side in sides)
+        if audio is not None and whole and not any(side.may_vary for side in sides)
         else (),
         exact=all(is_exact(side.descriptor) for side in (first, second)),
         stages=stages,

@@ -28,6 +28,8 @@ class Case:
     """One file of the kit and the expected answer of a verifier."""
 
     id: str
+    file: str
+    """Its place in the kit."""
     path: str
     verdict: str
     exit_codes: tuple[int, ...]
@@ -146,6 +148,7 @@ def _case(folder: str, entry: dict[str, Any]) -> Case:
     codes = expect["exit_code"]
     return Case(
         id=entry["id"],
+        file=entry["file"],
         path=path,
         verdict=expect["verdict"],
         exit_codes=tuple(codes) if isinstance(codes, list) else (codes,),

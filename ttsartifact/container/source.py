@@ -16,7 +16,16 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from ttsartifact.container.limits import MAX_INPUT_BYTES, READ_BLOCK_BYTES
-from ttsartifact.errors import Damaged, NotFound, NotReadable, Refused, TooLarge, TtsArtifactError, Unavailable
+from ttsartifact.errors import (
+    Damaged,
+    NotFound,
+    NotReadable,
+    OutputExists,
+    Refused,
+    TooLarge,
+    TtsArtifactError,
+    Unavailable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -231,7 +240,7 @@ def require_room(path: str | os.PathLike[str], *, replace: bool) -> None:
     """Raise Refused where no file can be written: it exists and `replace` is not said, or its folder takes none."""
     target = os.fspath(path)
     if not replace and os.path.lexists(target):
-        raise Refused("the output exists; say --force to replace it", where=target)
+        raise OutputExists(where=target)
     folder = os.path.dirname(os.path.abspath(target))
     if not os.access(folder, os.W_OK | os.X_OK):
         raise Refused("the output's folder is not writable", where=folder, expected="a writable folder")
@@ -284,7 +293,7 @@ def _name(temporary: str, target: str) -> None:
             os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
             os.replace(temporary, target)
     except FileExistsError as error:
-        raise Refused("the output exists; say --force to replace it", where=target) from error
+        raise OutputExists(where=target) from error
 
 
 def copy_pieces(pieces: Iterable[Piece], out: BinaryIO) -> None:

@@ -5,11 +5,13 @@ Levels, data sets, comparisons and reruns ask here, so that each place of a desc
 
 from __future__ import annotations
 
+import json
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact import _spec
 from ttsartifact.terms.cause import Cause
+from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.level import Level
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ __all__ = [
     "Subject",
     "cause_of_variable",
     "condition_at",
+    "condition_words",
     "conditions",
     "instances",
     "needed_at",
@@ -40,6 +43,7 @@ class Subject(NamedTuple):
     acts_from: str
     chosen: bool = False
     exempt_when_exact: bool = False
+    follows: bool = False
 
 
 class Condition(NamedTuple):
@@ -156,3 +160,18 @@ def stages() -> dict[str, Stage]:
 def parts() -> tuple[str, ...]:
     """Return the parts of a decode path, in their order."""
     return tuple(_spec.load_json("registry/stages.json")["parts"])
+
+
+def condition_words(value: Any) -> str:
+    """Return a condition's value for eyes: an object by its members, several by semicolons, words as JSON has them.
+
+    Members that are absent are left out; of an object without others, `not stated` is left.
+    """
+    if is_absent(value):
+        return str(value["reason"]).replace("_", " ")
+    if isinstance(value, dict):
+        known = {key: each for key, each in sorted(value.items()) if each is not None and not is_absent(each)}
+        return ", ".join(f"{key} {condition_words(each)}" for key, each in known.items()) or "not stated"
+    if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+        return "; ".join(map(condition_words, value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -101,7 +101,7 @@ def record_command(
 
     Raises:
         CommandFailed: The command delivers no audio. No artifact is left; what the command wrote is kept beside the
-            journal, which the error names.
+            journal, and the error names it.
         Refused: The order makes no sense, or a condition could not stand in an artifact; nothing was run.
     """
     stated = spelled_out(stated)
@@ -155,10 +155,10 @@ class _Recording:
                 run.end()
                 packed = self._packed(path, done, folder, repeat=repeat, replace=replace)
             except BaseException as error:
-                self._keep(path)
+                kept = self._keep(path)
                 run.abandon(f"{type(error).__name__}: {error}")
                 if isinstance(error, TtsArtifactError):
-                    error.at(f"journal {run.journal.path}")
+                    error.at(kept or f"journal {run.journal.path}")
                 raise
         run.journal.remove()
         return packed
@@ -297,23 +297,26 @@ class _Recording:
             includes=list(delivery.includes),
         )
 
-    def _keep(self, path: str) -> None:
-        """Keep the command's output next to the journal, under a name derived from it."""
+    def _keep(self, path: str) -> str | None:
+        """Keep the command's output next to the journal, under a name derived from it, and return its path."""
         if not os.path.lexists(path):
-            return
+            return None
         start = 0 if self._order.pcm is None else len(riff.header(self._order.pcm, 0))
         suffix = self._order.suffix
         with contextlib.suppress(OSError):
             if os.path.getsize(path) <= start:
                 os.unlink(path)
-                return
+                return None
             if start and _is_foreign(path, start):
                 _cut(path, start)
                 suffix = ".bin"
             kept = self.run.journal.part(suffix)
             os.replace(path, kept)
             self.run.journal.write("kept", file=os.path.basename(kept))
-            self.run.say(f"what the command wrote is kept in {os.path.basename(kept)}")
+            journal = os.path.basename(self.run.journal.path)
+            self.run.say(f"what the command wrote is kept in {os.path.basename(kept)}, its times in {journal}")
+            return kept
+        return None
 
     def _say_if_short(self, wave: riff.Riff) -> None:
         spoken = any(character.isalnum() for character in self._order.text.decode("utf-8", "replace"))

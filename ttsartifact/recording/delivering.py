@@ -86,7 +86,7 @@ def _no_audio(head: bytes) -> CommandFailed:
         return CommandFailed(
             "the command wrote no known audio format; for raw samples, add --pcm s16le:RATE:CHANNELS",
             where="offset 0",
-            found=repr(head[:12]),
+            found=f"bytes {head[:12].hex(' ')}",
             expected=_READ,
         )
     if kind.is_audio:

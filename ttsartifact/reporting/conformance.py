@@ -27,7 +27,7 @@ def lines(answers: Sequence[CaseResult], paint: Paint = Paint()) -> Iterator[str
         yield f"{folder:<12} {sum(a.passed for a in held):>4} of {len(held)}"
     for answer in answers:
         if not answer.passed:
-            yield f"{paint('bad', 'failed')}       {safe(answer.case.id)}: {safe('; '.join(answer.faults))}"
+            yield f"{paint('bad', 'failed')}       {safe(answer.case.file)}: {safe('; '.join(answer.faults))}"
     passed = sum(answer.passed for answer in answers)
     yield f"{paint('good' if passed == len(answers) else 'bad', f'{passed} of {len(answers)}')} conform"
 
@@ -75,7 +75,7 @@ def junit_lines(answers: Sequence[CaseResult]) -> Iterator[str]:
         counts = {"name": folder, "tests": len(held), "failures": sum(not a.passed for a in held)}
         yield f"  <testsuite{attributes(counts)}>"
         for answer in held:
-            head = f"    <testcase{attributes({'classname': folder, 'name': safe(answer.case.id)})}"
+            head = f"    <testcase{attributes({'classname': folder, 'name': safe(answer.case.file)})}"
             if answer.passed:
                 yield f"{head}/>"
             else:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
+from ttsartifact.formulas.conditions import condition_words
 from ttsartifact.reporting.documents import tool
 from ttsartifact.reporting.likeness import likeness
 from ttsartifact.reporting.lookalikes import lookalikes
@@ -45,10 +46,8 @@ def cause_line(diff: Diff) -> str:
         return _cause_of_equal(diff)
     effect = _effect(diff)
     if diff.unrepeated:
-        names = [name for name, side in (("a", diff.a), ("b", diff.b)) if side.repeats is False]
-        who = "both state" if len(names) == 2 else f"{names[0]} states"
         too = f"; {_first_of(diff.changes)}" if diff.changes else ""
-        return f"{who} that the engine does not repeat itself, so no condition can be blamed: {effect}{too}"
+        return f"{_who_varies(diff)}, so no condition can be blamed: {effect}{too}"
     if diff.blamed:
         return f"{_first_of(diff.blamed)} - {effect}"
     if diff.changes:
@@ -64,6 +63,14 @@ def _cause_of_equal(diff: Diff) -> str:
         return f"no difference: all samples and all conditions that both files state are equal{told}"
     yet = "yet every sample is equal" if diff.changes[0].cause in _BELIEVED else "every sample is equal"
     return f"{_first_of(diff.changes)} - {yet}"
+
+
+def _who_varies(diff: Diff) -> str:
+    sides = (("a", diff.a), ("b", diff.b))
+    seen = [name for name, side in sides if side.repeats is False]
+    names = seen or [name for name, side in sides if side.may_vary]
+    who = "both state" if len(names) == 2 else f"{names[0]} states"
+    return f"{who} that the engine does not repeat itself" if seen else f"{who} determinism none"
 
 
 def _unexplained(diff: Diff) -> str:
@@ -131,7 +138,7 @@ def _alone(value: Any) -> str:
 
 
 def _value_words(value: Any) -> str:
-    return "nothing" if value is None else _short(spoken(value)) or '""'
+    return "nothing" if value is None else _short(safe(condition_words(value))) or '""'
 
 
 def _short(text: str) -> str:

@@ -92,8 +92,20 @@ def receipt_lines(differences: tuple[ReceiptMismatch, ...], paint: Paint = Paint
     }:
         yield f"  receipt   {paint('warn', 'the samples match the receipt; no other part could be compared')}"
     for difference in differences:
-        yield f"  {paint('bad', 'receipt')}   {difference.part}: the file has {spoken(difference.found)}"
+        yield f"  {paint('bad', 'receipt')}   {difference.part}: {_found_words(difference)}"
         yield f"            the receipt says {spoken(difference.expected)}"
+
+
+_NOT_FOUND = {
+    "id": "without a capsule the file has none",
+    "pcm": "the file has no samples that can be compared: it is lossy, or cannot be decoded",
+}
+
+
+def _found_words(difference: ReceiptMismatch) -> str:
+    if difference.found is None:
+        return _NOT_FOUND.get(difference.part, "the file states none")
+    return f"the file has {spoken(difference.found)}"
 
 
 def sum_line(reports: list[Report]) -> str:

@@ -161,7 +161,8 @@ def compared(first: Artifact, out: str, plan: Plan, keep: PathLike | None, *, re
     differences = condition_diff(first.descriptor, second.descriptor)
     judgement = judge(first.descriptor, second.descriptor, audio, differences)
     # An engine that differs from itself under one condition tells nothing of another one.
-    blamable = first.descriptor.known("/generation/determinism/self_repeat") != "differs"
+    promise, repeat = (first.descriptor.known(f"/generation/determinism/{of}") for of in ("class", "self_repeat"))
+    blamable = repeat != "differs" and (promise != "none" or repeat == "equal")
     if keep is not None:
         with FileSource(out) as source, write_whole(os.fspath(keep), replace=replace) as file:
             copy_pieces([Span(source, 0, source.size)], file)
