@@ -37,6 +37,8 @@ class CorpusUtterance:
     frame_count: int
     block: int | None = None
     """Utterances of one block are of one speaker in one delivery; None in a corpus without blocks."""
+    has_samples: bool = True
+    """A packed corpus has the sound of a part only."""
 
 
 class CorpusReader:
@@ -45,10 +47,11 @@ class CorpusReader:
     def __init__(self, folder: Path, config: StableTtsConfig) -> None:
         index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
         self.root_sha256: str = index["root_sha256"]
-        self._config = config
-        self.mel_deviation = config.mel_deviation
+        self.config = config
         self._arrays: dict[str, NDArray[Any]] = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r")
+            name: np.load(
+                folder / f"{name}.npy", mmap_mode="c"
+            )  # torch takes no array that cannot be written; the file stays
             for name in ("phones", "stresses", "breaks", "durations", "samples", "log_mel", "prosody")
         }
         self.utterances: list[CorpusUtterance] = []
@@ -64,6 +67,7 @@ class CorpusReader:
                     frame_start=frame_start,
                     frame_count=item["frames"],
                     block=item.get("block"),
+                    has_samples=item.get("has_samples", True),
                 )
             )
             phone_start += item["phones"]
@@ -72,6 +76,10 @@ class CorpusReader:
     def split(self, name: str) -> list[int]:
         """Return the positions of the utterances of one split."""
         return [place for place, utterance in enumerate(self.utterances) if utterance.split == name]
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return the arrays of the whole corpus by name, in the memory of the mapped files."""
+        return {name: torch.from_numpy(array) for name, array in self._arrays.items()}
 
     def phone_values(self, name: str, place: int) -> torch.Tensor:
         """Return phones, stresses, breaks or durations (P,) of one utterance."""
@@ -96,16 +104,16 @@ class CorpusReader:
     def mel(self, place: int) -> torch.Tensor:
         """Return normalised log-mel frames (L, M)."""
         values = torch.from_numpy(self.raw_log_mel(place).astype(np.float32))
-        return (values - self._config.mel_mean) / self._config.mel_deviation
+        return (values - self.config.mel_mean) / self.config.mel_deviation
 
     def prosody(self, place: int) -> torch.Tensor:
         """Return what the prosody encoder hears (L, prosody mel bands + 3), normalised."""
         utterance = self.utterances[place]
         part = self._arrays["prosody"][utterance.frame_start : utterance.frame_start + utterance.frame_count]
         extra = torch.from_numpy(part.astype(np.float32))
-        extra[:, 0] /= self._config.pitch_deviation_octaves
-        extra[:, 2] = (extra[:, 2] - self._config.energy_mean) / self._config.energy_deviation
-        return torch.cat([self.mel(place)[:, : self._config.prosody_mel_bands], extra], dim=1)
+        extra[:, 0] /= self.config.pitch_deviation_octaves
+        extra[:, 2] = (extra[:, 2] - self.config.energy_mean) / self.config.energy_deviation
+        return torch.cat([self.mel(place)[:, : self.config.prosody_mel_bands], extra], dim=1)
 
     def manner(self, place: int) -> float:
         """Return how lively an utterance is: the deviation of its pitch in octaves, on its voiced frames."""

@@ -19,10 +19,12 @@ import ttsartifact
 from reference_runner import conditions
 from reference_runner.evaluation.corpus_reader import CorpusReader
 from reference_runner.laboratory.training.acoustic_stage import train_acoustic
-from reference_runner.laboratory.training.batches import UtteranceBatches
+from reference_runner.laboratory.training.dealing import UtteranceBatches
+from reference_runner.laboratory.training.discriminators import Discriminators
+from reference_runner.laboratory.training.prosody_stage import BlockBatches, CodedBlocks, train_prosody
 from reference_runner.laboratory.training.refine_stage import train_refinement
 from reference_runner.laboratory.training.stage_loop import StageSettings
-from reference_runner.laboratory.training.vocoder_stage import WaveformCrops, train_vocoder
+from reference_runner.laboratory.training.vocoder_stage import WaveformCrops, model_mels, train_vocoder
 from reference_runner.model.model import StableTts
 from reference_runner.synthesis.arithmetic import Setting
 from reference_runner.synthesis.references import Reference
@@ -101,30 +103,52 @@ def test_a_clip_lends_voice_and_manner_on_the_device(small_checkpoint, tmp_path)
     assert found == spoken(small_checkpoint, asked(**conditions))
 
 
-@pytest.mark.parametrize("stage", ["acoustic", "refine", "vocoder"])
+_WAITS_A_STEP = {"acoustic": 3, "refine": 2, "prosody": 0, "vocoder": 0, "opposed vocoder": 0}
+"""The codebook asks once whether a vector is unused, and frames twice how many they are; no loss is waited for."""
+
+
+@pytest.mark.parametrize("stage", list(_WAITS_A_STEP))
 def test_a_stage_learns_on_the_device(stage, tmp_path):
-    """Losses, gradients, optimiser and average."""
-    write_small_corpus(tmp_path / "corpus")
+    """Batches that are gathered and disturbed there, losses, gradients, optimisers and average."""
+    write_small_corpus(tmp_path / "corpus", block_size=4 if stage == "prosody" else None)
     torch.manual_seed(1)
     model = StableTts(SMALL_CONFIG)
     settings = StageSettings(name=stage, steps=2, learning_rate=1e-3)
+    given = {"device": "cuda"}
     with pretended_cuda() as device:
         corpus = CorpusReader(tmp_path / "corpus", SMALL_CONFIG)
         model.to("cuda")
-        batches = UtteranceBatches(corpus, split="train", batch_size=4, seed=1)
-        if stage == "acoustic":
-            train_acoustic(model, batches, settings, tmp_path, device="cuda")
-        elif stage == "refine":
-            train_refinement(model, batches, settings, tmp_path, device="cuda")
+        if "vocoder" in stage:
+            opponents = Discriminators(period_channels=(2, 3), resolution_channels=2).to("cuda")
+            crops = WaveformCrops(corpus, batch_size=2, frames=24, seed=1, **given)
+            given["discriminators"] = opponents if "opposed" in stage else None
+            before = device.counts.copy()
+            train_vocoder(model.vocoder, crops, settings, tmp_path, **given)
+        elif stage == "prosody":
+            batches = BlockBatches(CodedBlocks(model, corpus, splits=["manner"], **given), blocks_a_batch=2, seed=1)
+            before = device.counts.copy()
+            train_prosody(model, batches, settings, tmp_path, **given)
         else:
-            crops = WaveformCrops(corpus, batch_size=2, frames=24, seed=1)
-            train_vocoder(model.vocoder, crops, settings, tmp_path, device="cuda")
-        assert device.counts["launches"] > 500
-        # The codebook asks once a step whether a vector is unused, and frames twice how many they are; no loss is
-        # waited for.
-        assert device.counts["waits"] == settings.steps * {"acoustic": 3, "refine": 2, "vocoder": 0}[stage]
+            batches = UtteranceBatches(corpus, split="train", batch_size=4, seed=1, **given)
+            train = train_acoustic if stage == "acoustic" else train_refinement
+            before = device.counts.copy()
+            train(model, batches, settings, tmp_path, **given)
+        found = device.since(before)
+        assert found["launches"] > 300
+        assert found["waits"] == settings.steps * _WAITS_A_STEP[stage]
         assert all(parameter.device.type == "cuda" for parameter in model.parameters())
         assert math.isfinite(sum(float(value.sum()) for value in model.state_dict().values()))
+
+
+def test_the_model_s_own_mels_stay_on_the_device(tmp_path):
+    """And crops are cut from all three kinds of them."""
+    write_small_corpus(tmp_path / "corpus")
+    corpus, model = CorpusReader(tmp_path / "corpus", SMALL_CONFIG), StableTts(SMALL_CONFIG)
+    with pretended_cuda():
+        mels = model_mels(model.to("cuda"), corpus, utterances=12, seed=1, steps=1, device="cuda")
+        crops = WaveformCrops(corpus, batch_size=2, frames=24, seed=1, device="cuda", mels=mels)
+        batch = next(crops.starting_at(0))
+        assert (batch.mel.device.type, batch.mel.shape) == ("cuda", (2, 24, 80))
 
 
 def test_a_syllable_before_the_clock_is_disclosed(small_checkpoint_path, tmp_path, monkeypatch):

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import pytest
 import torch
 from runner_corpus import SMALL_CONFIG, write_small_corpus
+from safetensors import safe_open
 
 from reference_runner.errors import CheckpointError
 from reference_runner.evaluation.corpus_reader import CorpusReader
-from reference_runner.laboratory.training.acoustic_stage import train_acoustic
+from reference_runner.laboratory.training import __main__ as training_main
+from reference_runner.laboratory.training import stage_loop
+from reference_runner.laboratory.training.acoustic_stage import ACOUSTIC_PARTS, train_acoustic
 from reference_runner.laboratory.training.assembling import choose_priors, exercise
 from reference_runner.laboratory.training.balancing import balance
-from reference_runner.laboratory.training.batches import UtteranceBatches, pad_batch
+from reference_runner.laboratory.training.batches import pad_batch
 from reference_runner.laboratory.training.curves import draw_curves
-from reference_runner.laboratory.training.prosody_stage import BlockBatches, train_prosody
+from reference_runner.laboratory.training.dealing import UtteranceBatches
+from reference_runner.laboratory.training.discriminators import Discriminators
+from reference_runner.laboratory.training.prosody_stage import BlockBatches, CodedBlocks, train_prosody
 from reference_runner.laboratory.training.refine_stage import encode_truth, train_refinement
 from reference_runner.laboratory.training.stage_loop import StageSettings
 from reference_runner.laboratory.training.vocoder_stage import WaveformCrops, model_mels, train_vocoder
@@ -94,21 +100,60 @@ def test_the_language_model_alone_learns_from_blocks(tmp_path):
     write_small_corpus(tmp_path / "manners", utterances=12, block_size=4)
     corpus, model = CorpusReader(tmp_path / "manners", SMALL_CONFIG), small_model()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    batches = BlockBatches(model, corpus, split="manner", blocks_a_batch=2, seed=1)
+    coded = CodedBlocks(model, corpus, splits=["manner"])
+    batches = BlockBatches(coded, blocks_a_batch=2, seed=1)
     stream = batches.starting_at(0)
     for _ in range(3):
-        prompts = next(stream).prompts
+        items, prompts = next(stream)
         assert all(item != prompt and item // 4 == prompt // 4 for item, prompt in enumerate(prompts))
-        assert sorted(prompts) == list(range(8))
-    train_prosody(model, batches, StageSettings(name="prosody", steps=2, learning_rate=1e-3), tmp_path)
+        assert (sorted(prompts), len(items)) == (list(range(8)), 8)
+    settings = StageSettings(name="prosody", steps=50, learning_rate=1e-3)
+    state = train_prosody(model, batches, settings, tmp_path, held_out=coded)
+    assert state.best == state.history[0]["held_out"] < 2.5
     moved = {name.split(".")[0] for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     assert moved == {"prosody_language_model"}
+
+
+def test_text_and_codes_of_blocks_are_those_of_their_utterances(tmp_path):
+    """Found in padded batches, end to end, they are what each utterance has alone."""
+    write_small_corpus(tmp_path / "manners", utterances=12, block_size=4)
+    corpus, model, ops = CorpusReader(tmp_path / "manners", SMALL_CONFIG), small_model(), NativeOps()
+    coded = CodedBlocks(model, corpus, splits=["manner"])
+    for place, (start, length) in enumerate(zip(coded.starts, coded.lengths, strict=True)):
+        alone = encode_truth(model, ops, pad_batch(corpus, [place], [corpus.mel(place)]))
+        assert torch.equal(coded.codes[start : start + length], alone.codes[0])
+        torch.testing.assert_close(coded.text[start : start + length], alone.text[0], atol=1e-5, rtol=1e-4)
 
 
 def test_a_corpus_without_blocks_teaches_no_manner(corpus):
     """The mistake is named."""
     with pytest.raises(ValueError, match="belongs to no block; expected the corpus of manners"):
-        BlockBatches(small_model(), corpus, split="train", blocks_a_batch=2, seed=1)
+        CodedBlocks(small_model(), corpus, splits=["train"])
+
+
+def test_a_vocoder_with_opponents_resumes_with_them(corpus, tmp_path):
+    """Both sides learn, both are in the state, and four steps are two and two; what is left is the vocoder alone."""
+
+    def trained(folder, *steps):
+        model = small_model()
+        for limit in steps:
+            torch.manual_seed(2)
+            opponents = Discriminators(period_channels=(2, 3), resolution_channels=2)
+            crops = WaveformCrops(corpus, batch_size=2, frames=24, seed=1)
+            # The schedule ends with the steps, so a constant one is compared.
+            settings = StageSettings(name="vocoder", steps=limit, learning_rate=1e-3, warm_up_steps=1)
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(stage_loop, "_schedule", lambda *_: 1.0)
+                train_vocoder(model.vocoder, crops, settings, tmp_path / folder, discriminators=opponents)
+        return model, opponents
+
+    unbroken, broken = trained("one", 4), trained("two", 2, 4)
+    for one, two in zip(unbroken, broken, strict=True):
+        for name, value in one.state_dict().items():
+            assert torch.equal(value, two.state_dict()[name]), name
+    training_main.write_averages(tmp_path / "one" / "vocoder.state.safetensors", tmp_path / "averages.safetensors")
+    with safe_open(tmp_path / "averages.safetensors", framework="pt") as stored:
+        assert {name.split("/")[1].split(".")[0] for name in stored.keys()} == {"vocoder"}  # noqa: SIM118
 
 
 def test_balancing_changes_the_numbers_and_not_the_speech(corpus):
@@ -128,6 +173,42 @@ def test_balancing_changes_the_numbers_and_not_the_speech(corpus):
     assert torch.equal(before.codes, after.codes)
     torch.testing.assert_close(before.frames.mean, after.frames.mean, atol=1e-2, rtol=0)
     assert balance(model, lambda: exercise(model, corpus, utterances=3)) == {}
+
+
+def call(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["training", *map(str, words)])
+    training_main.main()
+
+
+@pytest.mark.parametrize("stages", [("prosody", "vocoder"), ("acoustic", "refine")])
+def test_a_base_goes_on_and_is_assembled_with_what_came_back(stages, tmp_path, monkeypatch):
+    """Averages alone travel; parts without a stage are the base's, and so are its priors unless their encoder moved."""
+    write_small_corpus(tmp_path / "manners", utterances=12, block_size=4)
+    corpus, model = CorpusReader(tmp_path / "manners", SMALL_CONFIG), small_model()
+    base, made, back = tmp_path / "base.safetensors", tmp_path / "new.safetensors", tmp_path / "back"
+    priors = choose_priors(model, corpus)[:2]
+    save_checkpoint(base, model, priors, corpus_root_sha256="0" * 64, code_commit="none", metrics={})
+    common = ("--base", base, "--corpus", tmp_path / "manners")
+    size = ("--steps", 2, "--batch", 4, "--crop-frames", 24, "--period-channels", 2, "3", "--opposed")
+    back.mkdir()
+    for stage in stages:
+        call(monkeypatch, stage, *common, *size, "--output", tmp_path / "states")
+        training_main.write_averages(
+            tmp_path / "states" / f"{stage}.state.safetensors", back / f"{stage}.state.safetensors"
+        )
+    monkeypatch.setattr(training_main, "balance", lambda *_: {})  # it scales parts that were not trained, too
+    with pytest.raises(SystemExit) as ended:
+        call(monkeypatch, "assemble", *common, "--output", back, "--checkpoint", made)
+    assert ended.value.code == 0
+    before, after = load_checkpoint(base), load_checkpoint(made)
+    weights = before.model.state_dict()
+    moved = {name.split(".")[0] for name, x in after.model.state_dict().items() if not torch.equal(x, weights[name])}
+    if "acoustic" in stages:
+        assert moved == {*ACOUSTIC_PARTS, "score_decoder"} - {"text_encoder"}
+        assert len(after.priors) == 12
+    else:
+        assert moved == {"prosody_language_model", "vocoder"}
+        assert [prior.digest for prior in after.priors] == [prior.digest for prior in priors]
 
 
 def saved(tmp_path):

@@ -1,67 +1,162 @@
-"""A part of a built corpus as features on a grid, small enough to travel: no synthesiser has to.
+"""A built corpus, small enough to travel: no synthesiser has to.
 
-Log-mels become bytes (steps of 1/16 from -12, a thirty-second at most away), prosody float16, samples FLAC. Utterances
-are taken in turn over the whole corpus, so that every speaker is in it.
+Of some minutes the sound travels (FLAC, bit by bit), and their features are made anew; of some the log-mels and the
+prosody on a grid; of the rest the prosody alone, which is all that the language model learns from. Log-mels become
+bytes in steps of 1/6 (half as fine where only prosody is wanted), packed as differences in time and over bands.
 """
 
 from __future__ import annotations
 
 import json
+import lzma
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soundfile
 
+from reference_runner.model.config import StableTtsConfig
+from reference_runner.model.features import FEATURE_SETTINGS, log_mel, prosody
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["pack_corpus", "unpack_corpus"]
+__all__ = ["is_packed", "pack_corpus", "unpack_corpus"]
 
-LOWEST, STEPS_A_UNIT = -12.0, 16
-RATE_HZ, HOP = 16_000, 256
+RATE_HZ, HOP, BANDS = FEATURE_SETTINGS.sample_rate_hz, FEATURE_SETTINGS.hop_samples, FEATURE_SETTINGS.mel_bands
+PROSODY_BANDS = StableTtsConfig().prosody_mel_bands
+LOWEST = -12.0
+FINE, COARSE = 6, 3
+"""Steps a unit of the natural logarithm."""
+OCTAVE_STEPS, ENERGY_STEPS = 64, 8
+HEARD, SEEN, PROSODY = "heard", "seen", "prosody"
 _BY_PHONE = ("phones", "stresses", "breaks", "durations")
-_BY_FRAME = ("log_mel", "prosody")
+_LEARNT_FROM = ("train", "manner")
 
 
-def pack_corpus(corpus: Path, output: Path, *, minutes: float) -> dict[str, Any]:
-    """Write so many minutes of a corpus; returns how many utterances and frames those are."""
+def pack_corpus(corpus: Path, output: Path, *, minutes: float, seen_minutes: float = 60.0) -> dict[str, Any]:
+    """Write a corpus of which so many minutes are heard and so many more seen; returns the utterances of each kind."""
     index = json.loads((corpus / "index.json").read_text(encoding="utf-8"))
-    items = index["items"]
-    wanted = minutes * 60 * RATE_HZ / HOP
-    stride = max(1, int(sum(item["frames"] for item in items) / wanted))
-    taken = list(range(0, len(items), stride))
-    arrays = {name: np.load(corpus / f"{name}.npy", mmap_mode="r") for name in (*_BY_PHONE, *_BY_FRAME, "samples")}
-    phones, frames = (_starts(items, key) for key in ("phones", "frames"))
+    items: list[dict[str, Any]] = index["items"]
+    kinds = _kinds(items, minutes, seen_minutes)
+    frames = [0, *accumulate(item["frames"] for item in items)]
 
-    def cut(name: str, starts: list[int], scale: int = 1) -> np.ndarray:
-        return np.concatenate([arrays[name][starts[n] * scale : starts[n + 1] * scale] for n in taken])
+    def cut(name: str, kind: str | None = None, scale: int = 1) -> np.ndarray:
+        array = np.load(corpus / f"{name}.npy", mmap_mode="r")
+        parts = [
+            array[a * scale : b * scale]
+            for a, b, is_a in zip(frames, frames[1:], kinds, strict=False)
+            if kind in {None, is_a}
+        ]
+        return np.concatenate([array[:0], *parts])
 
     output.mkdir(parents=True)
-    columns = {name: cut(name, phones) for name in _BY_PHONE}
-    columns["prosody"] = cut("prosody", frames).astype(np.float16)
-    grid = np.rint((cut("log_mel", frames).astype(np.float32) - LOWEST) * STEPS_A_UNIT)
-    columns["log_mel"] = np.clip(grid, 0, 255).astype(np.uint8)
-    np.savez_compressed(output / "features.npz", **columns)
-    soundfile.write(output / "samples.flac", cut("samples", frames, HOP), RATE_HZ, subtype="PCM_16")
-    chosen = {"root_sha256": index["root_sha256"], "items": [items[n] for n in taken]}
-    (output / "index.json").write_text(json.dumps(chosen), encoding="utf-8")
-    return {"utterances": len(taken), "of": len(items), "frames": len(columns["log_mel"])}
+    columns = {name: np.load(corpus / f"{name}.npy") for name in _BY_PHONE}
+    np.savez_compressed(output / "phones.npz", **columns)
+    soundfile.write(output / "samples.flac", cut("samples", HEARD, HOP), RATE_HZ, subtype="PCM_16")
+    parts = {
+        "seen.mel": (cut("log_mel", SEEN), FINE),
+        "prosody.mel": (cut("log_mel", PROSODY)[:, :PROSODY_BANDS], COARSE),
+    }
+    for name, (mel, steps) in parts.items():
+        (output / f"{name}.xz").write_bytes(lzma.compress(_differences(mel, steps).tobytes()))
+    told = np.concatenate([cut("prosody", SEEN), cut("prosody", PROSODY)])
+    (output / "prosody.xz").write_bytes(lzma.compress(_steps_of_prosody(told).tobytes()))
+    index["items"] = [item | {"kind": kind} for item, kind in zip(items, kinds, strict=True)]
+    (output / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    return {kind: kinds.count(kind) for kind in (HEARD, SEEN, PROSODY)}
+
+
+def _kinds(items: Sequence[dict[str, Any]], minutes: float, seen_minutes: float) -> list[str]:
+    """Choose utterances in turn over the whole corpus, so that every speaker is in each kind."""
+    learnt = [place for place, item in enumerate(items) if item["split"] in _LEARNT_FROM]
+    all_minutes = sum(items[place]["frames"] for place in learnt) * HOP / RATE_HZ / 60
+    kinds = [PROSODY] * len(items)
+    shares = {HEARD: minutes / all_minutes, SEEN: seen_minutes / all_minutes}
+    due = dict.fromkeys(shares, 0.0)
+    for place in learnt:
+        for kind, share in shares.items():
+            due[kind] += share
+            if due[kind] >= 1.0 and kinds[place] == PROSODY:
+                kinds[place] = kind
+                due[kind] -= 1.0
+    return kinds
+
+
+def is_packed(folder: Path) -> bool:
+    """Whether the corpus in a folder is to be unpacked before it is read."""
+    return (folder / "phones.npz").is_file()
 
 
 def unpack_corpus(packed: Path, output: Path) -> None:
-    """Write the arrays of a corpus as the trainer reads them."""
+    """Write the arrays of a corpus as the trainer reads them; what did not travel is zero, or the floor of the mel."""
     output.mkdir(parents=True, exist_ok=True)
-    with np.load(packed / "features.npz") as columns:
+    index = json.loads((packed / "index.json").read_text(encoding="utf-8"))
+    items: list[dict[str, Any]] = index["items"]
+    with np.load(packed / "phones.npz") as columns:
         for name in _BY_PHONE:
             np.save(output / f"{name}.npy", columns[name])
-        np.save(output / "prosody.npy", columns["prosody"].astype(np.float32))
-        mel = columns["log_mel"].astype(np.float32) / STEPS_A_UNIT + LOWEST
-        np.save(output / "log_mel.npy", mel.astype(np.float16))
-    samples, _ = soundfile.read(packed / "samples.flac", dtype="int16")
-    np.save(output / "samples.npy", samples)
-    (output / "index.json").write_bytes((packed / "index.json").read_bytes())
+    counts = {kind: sum(item["frames"] for item in items if item["kind"] == kind) for kind in (HEARD, SEEN, PROSODY)}
+    mels = {
+        SEEN: _undone((packed / "seen.mel.xz").read_bytes(), BANDS, counts[SEEN], FINE),
+        PROSODY: _undone((packed / "prosody.mel.xz").read_bytes(), PROSODY_BANDS, counts[PROSODY], COARSE),
+    }
+    told = _prosody_of_steps((packed / "prosody.xz").read_bytes())
+    tellings = {SEEN: told[: counts[SEEN]], PROSODY: told[counts[SEEN] :]}
+    heard, _ = soundfile.read(packed / "samples.flac", dtype="int16")
+    total = sum(counts.values())
+    arrays = {
+        "log_mel": _opened(output, "log_mel", (total, BANDS), np.float16),
+        "prosody": _opened(output, "prosody", (total, 3), np.float32),
+        "samples": _opened(output, "samples", (total * HOP,), np.int16),
+    }
+    place, taken = 0, dict.fromkeys(counts, 0)
+    for item in items:
+        kind, length = item.pop("kind"), item["frames"]
+        here, there = slice(place, place + length), slice(taken[kind], taken[kind] + length)
+        if kind == HEARD:
+            samples = heard[there.start * HOP : there.stop * HOP]
+            arrays["samples"][place * HOP : (place + length) * HOP] = samples
+            arrays["log_mel"][here], arrays["prosody"][here] = log_mel(samples / 32768.0), prosody(samples / 32768.0)
+        else:
+            mel = mels[kind][there]
+            arrays["log_mel"][here] = np.log(FEATURE_SETTINGS.mel_floor)
+            arrays["log_mel"][here, : mel.shape[1]] = mel
+            arrays["prosody"][here] = tellings[kind][there]
+            item["has_samples"] = False
+            if kind == PROSODY and item["split"] in _LEARNT_FROM:
+                item["split"] += "_prosody"
+        place, taken[kind] = here.stop, there.stop
+    for array in arrays.values():
+        array.flush()
+    (output / "index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
-def _starts(items: list[dict[str, Any]], key: str) -> list[int]:
-    return [0, *accumulate(item[key] for item in items)]
+def _opened(folder: Path, name: str, shape: tuple[int, ...], dtype: Any) -> np.memmap:
+    return np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
+
+
+def _differences(mel: np.ndarray, steps: int) -> np.ndarray:
+    """Return log-mels (L, M) as bytes (M, L): differences in time of differences over bands, modulo 256."""
+    grid = np.clip(np.rint((mel.astype(np.float32) - LOWEST) * steps), 0, 255).astype(np.uint8)
+    by_time = np.diff(grid, axis=0, prepend=np.uint8(0))
+    return np.diff(by_time, axis=1, prepend=np.uint8(0)).T.copy()
+
+
+def _undone(data: bytes, bands: int, frames: int, steps: int) -> np.ndarray:
+    """Return the log-mels (L, M) of packed differences."""
+    differences = np.frombuffer(lzma.decompress(data), dtype=np.uint8).reshape(bands, frames).T
+    grid = differences.cumsum(1, dtype=np.uint8).cumsum(0, dtype=np.uint8)
+    return (grid.astype(np.float32) / steps + LOWEST).astype(np.float16)
+
+
+def _steps_of_prosody(values: np.ndarray) -> np.ndarray:
+    """Return octaves, voicing and energy (L, 3) as differences in time (3, L)."""
+    steps = np.rint(values * (OCTAVE_STEPS, 1, ENERGY_STEPS)).clip(-128, 127).astype(np.int8)
+    return np.diff(steps, axis=0, prepend=np.int8(0)).T.copy()
+
+
+def _prosody_of_steps(data: bytes) -> np.ndarray:
+    steps = np.frombuffer(lzma.decompress(data), dtype=np.int8).reshape(3, -1).T.cumsum(0, dtype=np.int8)
+    return (steps / (OCTAVE_STEPS, 1, ENERGY_STEPS)).astype(np.float32)

@@ -95,7 +95,8 @@ def main() -> int:
     parser.add_argument("--without-wheels", action="store_true", help="for a machine that has them, or without network")
     parser.add_argument("--deb", action="append", default=[], help="a Debian package to bring along")
     parser.add_argument("--corpus", type=Path, default=None, help="a built corpus, of which a part is brought along")
-    parser.add_argument("--minutes", type=float, default=20.0, help="how much of the corpus")
+    parser.add_argument("--minutes", type=float, default=15.0, help="how much of the corpus is heard")
+    parser.add_argument("--seen-minutes", type=float, default=60.0, help="how much more of it has log-mels")
     asked: Any = parser.parse_args()
     shutil.rmtree(asked.output, ignore_errors=True)
     asked.output.mkdir(parents=True)
@@ -108,7 +109,9 @@ def main() -> int:
     if asked.corpus:
         from corpus_grid import pack_corpus
 
-        told = pack_corpus(asked.corpus, asked.output / "corpus", minutes=asked.minutes)
+        told = pack_corpus(
+            asked.corpus, asked.output / "corpus", minutes=asked.minutes, seen_minutes=asked.seen_minutes
+        )
         print(json.dumps(told))
     found = sizes(asked.output)
     for name, size in found.items():

@@ -54,6 +54,7 @@ STEPS = (
     Step(name="train-vocoder", limit_s=540, finds="the vocoder's averages"),
     Step(name="train-acoustic", limit_s=540, finds="the acoustic model's averages"),
     Step(name="train-refine", limit_s=540, finds="the score decoder's averages"),
+    Step(name="train-prosody", limit_s=300, finds="the language model's averages"),
     Step(name="assemble", limit_s=240, finds="a checkpoint of what was trained"),
 )
 

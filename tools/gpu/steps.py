@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 SPOKEN = "Two strangers can now argue conditions, not emotion. The clock, the power and the samples lie in one file."
 LEFT_OUT = 3
+BASE = ROOT / "reference_runner" / "weights" / "stable-tts-small.safetensors"
+PRETENDED = ("--steps", "2", "--batch", "4", "--crop-frames", "24", "--period-channels", "2", "3")
+"""Sizes of training where a device is pretended."""
 
 
 class LeftOut(Exception):  # noqa: N818 - no fault of anybody
@@ -51,6 +54,11 @@ class Work:
     def checkpoint(self) -> list[str]:
         """The benchmarks' option: a small model where a device is pretended."""
         return ["--checkpoint", str(small_checkpoint(self.results.parent))] if self.pretend else []
+
+    @property
+    def base(self) -> Path:
+        """The checkpoint that training goes on from."""
+        return small_checkpoint(self.results.parent) if self.pretend else BASE
 
     @property
     def sizes(self) -> list[str]:
@@ -191,10 +199,11 @@ def training(stage: str) -> Callable[[Work], dict[str, Any]]:
         from reference_runner.laboratory.training.__main__ import main, write_averages
 
         folder = work.results.parent / "states"
-        size = ["--steps", "2", "--batch", "4"] if work.pretend else ["--batch", "64"]
+        size = list(PRETENDED) if work.pretend else ["--batch", "64"]
+        size += ["--opposed"] if stage == "vocoder" else []
         minutes = ["--limit-minutes", f"{(work.limit_s - 60) / 60:.2f}"]
         sys.argv = ["training", stage, "--device", "cuda", "--corpus", str(_corpus(work)), "--output", str(folder)]
-        sys.argv += [*size, *minutes]
+        sys.argv += [*size, *minutes, "--base", str(work.base)]
         main()
         averages = work.results / "training" / f"{stage}.state.safetensors"
         averages.parent.mkdir(parents=True, exist_ok=True)
@@ -208,20 +217,20 @@ def training(stage: str) -> Callable[[Work], dict[str, Any]]:
 
 
 def _corpus(work: Work) -> Path:
+    import corpus_grid
+
     if work.pretend:
         made: Path = work.results.parent / "corpus"
         if not made.exists():
-            _kit().write_small_corpus(made)
+            _kit().write_small_corpus(made, block_size=4)
         return made
     if work.corpus is None or not (work.corpus / "index.json").is_file():
         raise LeftOut("no corpus was brought along")
-    if not (work.corpus / "features.npz").is_file():
+    if not corpus_grid.is_packed(work.corpus):
         return work.corpus
     unpacked = work.results.parent / "corpus"
     if not (unpacked / "index.json").is_file():
-        from corpus_grid import unpack_corpus
-
-        unpack_corpus(work.corpus, unpacked)
+        corpus_grid.unpack_corpus(work.corpus, unpacked)
     return unpacked
 
 
@@ -230,11 +239,11 @@ def assemble(work: Work) -> dict[str, Any]:
     from reference_runner.laboratory.training.__main__ import main
 
     folder = work.results.parent / "states"
-    if not (folder / "acoustic.state.safetensors").is_file():
+    if not list(folder.glob("*.state.safetensors")):
         raise LeftOut("nothing was trained")
     path = work.results / "checkpoint.safetensors"
     sys.argv = ["training", "assemble", "--corpus", str(_corpus(work)), "--output", str(folder)]
-    sys.argv += ["--checkpoint", str(path)]
+    sys.argv += ["--checkpoint", str(path), "--base", str(work.base)]
     try:
         main()
     except SystemExit as ended:
@@ -264,6 +273,7 @@ STEPS: dict[str, Callable[[Work], dict[str, Any]]] = {
     "train-vocoder": training("vocoder"),
     "train-acoustic": training("acoustic"),
     "train-refine": training("refine"),
+    "train-prosody": training("prosody"),
     "assemble": assemble,
 }
 

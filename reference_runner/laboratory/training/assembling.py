@@ -9,6 +9,7 @@ import torch
 
 from reference_runner.evaluation.corpus_reader import prior_of
 from reference_runner.laboratory.training.batches import pad_batch
+from reference_runner.laboratory.training.dealing import training_split
 from reference_runner.laboratory.training.refine_stage import encode_truth
 from reference_runner.model.prosody_language_model import ProsodyPrompt
 from reference_runner.numerics.native import NativeOps
@@ -32,7 +33,7 @@ _PLAIN_SPEAKERS = ("slt-100", "rms-100", "awb-100")
 def choose_priors(model: StableTts, corpus: CorpusReader) -> list[PriorSample]:
     """Return the prior samples: middling lively utterances of grammar sentences, speakers in turn."""
     by_speaker: dict[str, list[int]] = {}
-    for place in corpus.split("train"):
+    for place in corpus.split(training_split(corpus)):
         utterance = corpus.utterances[place]
         if _SHORTEST_FRAMES <= utterance.frame_count <= _LONGEST_FRAMES and utterance.text.endswith("."):
             by_speaker.setdefault(utterance.speaker, []).append(place)
@@ -54,7 +55,7 @@ def exercise(model: StableTts, corpus: CorpusReader, *, utterances: int = 24, st
     """Send training utterances of all speakers through every part, as speaking and adapting will."""
     ops = NativeOps()
     draws = torch.Generator().manual_seed(1)
-    places = corpus.split("train")
+    places = corpus.split(training_split(corpus))
     for place in places[:: max(1, len(places) // utterances)]:
         batch = pad_batch(corpus, [place], [corpus.mel(place)])
         encoded = encode_truth(model, ops, batch)

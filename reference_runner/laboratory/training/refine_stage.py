@@ -17,7 +17,8 @@ from reference_runner.numerics.native import NativeOps
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reference_runner.laboratory.training.batches import AcousticBatch, UtteranceBatches
+    from reference_runner.laboratory.training.batches import AcousticBatch
+    from reference_runner.laboratory.training.dealing import UtteranceBatches
     from reference_runner.model.model import StableTts
 
 __all__ = ["Encoded", "encode_truth", "train_refinement"]
@@ -61,7 +62,6 @@ def train_refinement(
         getattr(model, name).requires_grad_(requires_grad=name == "prosody_language_model")
 
     def losses(batch: AcousticBatch, draws: torch.Generator) -> dict[str, torch.Tensor]:
-        batch = batch.to(ops.device)
         encoded = encode_truth(model, ops, batch)
         lengths = batch.phone_counts
         language = language_model_loss(
@@ -96,14 +96,11 @@ def _crop(
     frames: EncodedFrames, batch: AcousticBatch, draws: torch.Generator
 ) -> tuple[EncodedFrames, torch.Tensor, torch.Tensor]:
     """Cut the same random stretch out of mean and hidden frames, mel and mask, inside each item where it fits."""
-    means, hiddens, mels, masks = [], [], [], []
-    for item, length in enumerate(batch.frame_counts):
-        latest = max(1, length - _CROP_FRAMES + 1)
-        start = int(torch.randint(latest, (), generator=draws))
-        stretch = slice(start, start + _CROP_FRAMES)
-        means.append(frames.mean[item, stretch])
-        hiddens.append(frames.hidden[item, stretch])
-        mels.append(batch.mel[item, stretch])
-        masks.append(batch.frame_mask[item, stretch])
-    cut = EncodedFrames(mean=torch.stack(means), hidden=torch.stack(hiddens))
-    return cut, torch.stack(mels), torch.stack(masks)
+    length = batch.mel.shape[1]
+    starts = [int(torch.randint(max(1, count - _CROP_FRAMES + 1), (), generator=draws)) for count in batch.frame_counts]
+    device = batch.mel.device
+    stretch = torch.arange(min(_CROP_FRAMES, length), device=device)
+    at = (torch.tensor(starts).to(device)[:, None] + stretch).clamp(max=length - 1)
+    item = torch.arange(len(starts), device=device)[:, None]
+    cut = EncodedFrames(mean=frames.mean[item, at], hidden=frames.hidden[item, at])
+    return cut, batch.mel[item, at], batch.frame_mask[item, at]

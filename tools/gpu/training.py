@@ -1,0 +1,267 @@
+"""Trains all stages on one GPU, in lanes side by side, over several commands of ten minutes.
+
+    tools/gpu/train --corpus CORPUS --work /tmp/training --output OUT --wait-minutes 9
+    tools/gpu/train --corpus CORPUS --work /tmp/training --output OUT --wait-minutes 8     # again, until it returns 0
+
+The first call starts a process of its own that outlives the command; each call waits, then writes averages, histories
+and logs under OUT/results, shards under OUT/shards, and prints a table. What trains is kept in WORK and goes on from
+there if it is stopped. Exit code 0: all is trained; 1: a stage failed; 3: call it again. `--pretend` rehearses here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sharding import INDEX, MIB, shard
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+FAILED, AGAIN = 1, 3
+RUNNING, DONE, WAITING = "running", "done", "waiting"
+_LOOKS_EVERY_S = 1.0
+_KNOWN = frozenset({"step", "elapsed_s", "steps_a_second"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A stage that is trained for a share of the whole time."""
+
+    name: str
+    stage: str
+    share: float
+    folder: str = "trained"
+    """Where its state lies; stages of one folder build on each other."""
+    needs: tuple[str, ...] = ()
+    """Jobs that must have ended."""
+    options: tuple[str, ...] = ()
+
+
+LANES: tuple[tuple[Job, ...], ...] = (
+    (
+        Job(name="acoustic", stage="acoustic", share=0.25),
+        Job(name="refine", stage="refine", share=0.25, needs=("acoustic",)),
+        Job(name="prosody", stage="prosody", share=0.25, needs=("acoustic", "refine")),
+    ),
+    (
+        Job(name="vocoder", stage="vocoder", share=0.52, options=("--opposed",)),
+        Job(
+            name="vocoder-on-model", stage="vocoder-on-model", share=0.28, needs=("vocoder", "refine"),
+            options=("--opposed",),
+        ),
+    ),
+    (Job(name="prosody-on-base", stage="prosody", share=0.2, folder="on-base"),),
+)  # fmt: skip
+"""The last is the safe one: the released weights with nothing but another language model."""
+
+
+class Schedule:
+    """The lanes at work, in a process of their own."""
+
+    def __init__(self, asked: argparse.Namespace) -> None:
+        self._asked = asked
+        self._lock = threading.Condition()
+        self._jobs: dict[str, dict[str, Any]] = {
+            job.name: {"status": WAITING, "seconds": 0.0} for lane in LANES for job in lane
+        }
+        self._base, self._corpus = self._prepared()
+
+    def run(self) -> None:
+        """Train, lane beside lane, and say in the end that it is the end."""
+        threads = [threading.Thread(target=self._follow, args=(lane,)) for lane in LANES]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self._note(ended=True)
+
+    def _prepared(self) -> tuple[Path, Path]:
+        """Return checkpoint and corpus; a packed one is unpacked first."""
+        import steps
+        from corpus_grid import is_packed, pack_corpus, unpack_corpus
+
+        work, corpus, base = self._asked.work, self._asked.corpus, steps.BASE
+        if self._asked.pretend:
+            base, corpus = _small(work), work / "packed"
+            if not corpus.exists():
+                pack_corpus(work / "small-corpus", corpus, minutes=0.5, seen_minutes=0.3)
+        if not is_packed(corpus):
+            return base, corpus
+        unpacked = work / "corpus"
+        if not (unpacked / "index.json").is_file():
+            unpack_corpus(corpus, unpacked)
+        return base, unpacked
+
+    def _follow(self, lane: tuple[Job, ...]) -> None:
+        for job in lane:
+            with self._lock:
+                self._lock.wait_for(lambda job=job: all(self._has_ended(name) for name in job.needs))
+                able = all(self._jobs[name]["status"] == DONE for name in job.needs)
+            if able:
+                self._train(job)
+            else:
+                self._note(job, status="left out: what it needs failed")
+
+    def _has_ended(self, name: str) -> bool:
+        return self._jobs[name]["status"] not in {WAITING, RUNNING}
+
+    def _train(self, job: Job) -> None:
+        started = time.monotonic()
+        self._note(job, status=RUNNING)
+        log = self._asked.work / f"{job.name}.log"
+        with log.open("a", encoding="utf-8") as said:
+            done = subprocess.run(self._command(job), stdout=said, stderr=subprocess.STDOUT, check=False)
+        status = DONE if done.returncode == 0 else f"failed with {done.returncode}"
+        self._note(job, status=status, seconds=round(time.monotonic() - started, 1))
+
+    def _command(self, job: Job) -> list[str]:
+        asked = self._asked
+        trainer = str(ROOT / "reference_runner" / "laboratory" / "training" / "__main__.py")
+        command = [sys.executable, *([str(HERE / "pretended_cuda.py")] if asked.pretend else []), trainer, job.stage]
+        command += ["--device", "cuda", "--base", str(self._base), "--corpus", str(self._corpus)]
+        command += ["--output", str(asked.work / job.folder), *job.options]
+        if asked.pretend:
+            import steps
+
+            return [*command, *steps.PRETENDED]
+        return [*command, "--batch", "64", "--limit-minutes", f"{job.share * asked.minutes:.2f}"]
+
+    def _note(self, job: Job | None = None, *, ended: bool = False, **facts: Any) -> None:
+        """Write how far everything is, and wake the lanes that wait for it."""
+        with self._lock:
+            if job is not None:
+                self._jobs[job.name] |= facts
+            content = json.dumps({"ended": ended, "jobs": self._jobs}, indent=1)
+            partial = self._asked.work / "status.partial"
+            partial.write_text(content + "\n", encoding="utf-8")
+            partial.replace(self._asked.work / "status.json")
+            self._lock.notify_all()
+
+
+def _small(work: Path) -> Path:
+    """Write a small corpus of manners and a small checkpoint; return the checkpoint."""
+    import steps
+
+    if not (work / "small-corpus").exists():
+        steps._kit().write_small_corpus(work / "small-corpus", block_size=4)
+    return steps.small_checkpoint(work)
+
+
+def start(asked: argparse.Namespace) -> None:
+    """Start the schedule, unless it is at work or has ended."""
+    asked.work.mkdir(parents=True, exist_ok=True)
+    pid = asked.work / "pid"
+    if status(asked.work)["ended"] or (pid.exists() and Path(f"/proc/{pid.read_text()}").exists()):
+        return
+    command = [sys.executable, str(HERE / "training.py"), "--schedule", *sys.argv[1:]]
+    with (asked.work / "schedule.log").open("a", encoding="utf-8") as said:
+        begun = subprocess.Popen(
+            command, stdout=said, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
+            env=os.environ | {"PYTHONPATH": _python_path()},
+        )  # fmt: skip
+    pid.write_text(str(begun.pid), encoding="ascii")
+
+
+def _python_path() -> str:
+    return os.pathsep.join([str(ROOT), str(ROOT / "site"), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def status(work: Path) -> dict[str, Any]:
+    """Return how far everything is."""
+    path = work / "status.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"ended": False, "jobs": {}}
+
+
+def wait(work: Path, minutes: float) -> None:
+    """Wait for the end of the schedule, but no longer than this; it may also have died."""
+    end = time.monotonic() + minutes * 60
+    alive = Path(f"/proc/{(work / 'pid').read_text()}/stat")
+    while time.monotonic() < end and not status(work)["ended"]:
+        # A process that has ended and was not waited for is a zombie.
+        if not alive.exists() or alive.read_text().rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(_LOOKS_EVERY_S)
+
+
+def collect(work: Path, output: Path) -> None:
+    """Write what is trained so far: averages of each stage, histories, logs."""
+    from reference_runner.laboratory.training.__main__ import write_averages
+
+    results = output / "results"
+    for state in sorted(work.glob("*/*.state.safetensors")):
+        folder = results / "training" / state.parent.name
+        folder.mkdir(parents=True, exist_ok=True)
+        write_averages(state, folder / state.name)
+        history = state.with_name(state.name.replace(".state.safetensors", ".history.json"))
+        if history.is_file():
+            shutil.copy(history, folder)
+    logs = results / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    for path in [*work.glob("*.log"), *work.glob("status.json")]:
+        shutil.copy(path, logs)
+
+
+def table(work: Path) -> str:
+    """Return a row a job: status, steps, steps a second, and its latest losses."""
+    lines = ["| job | status | seconds | step | steps/s | latest losses |", "|---|---|---|---|---|---|"]
+    jobs = {job.name: job for lane in LANES for job in lane}
+    for name, found in status(work)["jobs"].items():
+        path = work / jobs[name].folder / f"{jobs[name].stage}.history.json"
+        history = json.loads(path.read_text(encoding="utf-8"))["history"] if path.is_file() else []
+        last = history[-1] if history else {}
+        losses = ", ".join(f"{key} {value:.3f}" for key, value in last.items() if key not in _KNOWN)
+        rate = f"{last['steps_a_second']:.1f}" if last else ""
+        lines.append(
+            f"| {name} | {found['status']} | {found['seconds']} | {last.get('step', '')} | {rate} | {losses} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Start or go on, wait, and write what there is."""
+    asked = _asked()
+    sys.path[:0] = [str(ROOT), str(ROOT / "site"), str(HERE)]
+    if asked.schedule:
+        Schedule(asked).run()
+        return 0
+    start(asked)
+    wait(asked.work, asked.wait_minutes)
+    collect(asked.work, asked.output)
+    words = table(asked.work)
+    (asked.output / "results" / "table.md").write_text(words, encoding="utf-8")
+    shard(asked.output / "results", asked.output / "shards", ("table.md", "logs/", "training/"))
+    sizes = [each["size"] for each in json.loads((asked.output / "shards" / INDEX).read_text("utf-8"))["shards"]]
+    print(words)
+    print(f"{len(sizes)} shards, {sum(sizes) / MIB:.1f} MiB, in {asked.output / 'shards'}")
+    found = status(asked.work)
+    if not found["ended"]:
+        return AGAIN
+    return FAILED if any(job["status"] != DONE for job in found["jobs"].values()) else 0
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--corpus", type=Path, default=ROOT / "corpus", help="built or packed")
+    parser.add_argument("--work", type=Path, default=Path(".build/gpu-training"), help="states; kept between calls")
+    parser.add_argument("--output", type=Path, default=Path(".build/gpu-trained"))
+    parser.add_argument("--minutes", type=float, default=15.0, help="of all training together")
+    parser.add_argument("--wait-minutes", type=float, default=9.0, help="of this call")
+    parser.add_argument("--pretend", action="store_true", help="on the CPU, by a pretended device, in small sizes")
+    parser.add_argument("--schedule", action="store_true", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    for name in ("corpus", "work", "output"):
+        setattr(asked, name, getattr(asked, name).resolve())
+    return asked
+
+
+if __name__ == "__main__":
+    sys.exit(main())
