@@ -21,7 +21,7 @@ FIELDS = (
     *("id", "name", "severity", "level", "class", "grade", "clause", "blocked_by"),
     *("requires", "fails", "why", "mend"),
 )
-OPTIONAL = ("reads", "needs_schema", "asked", "quick", "grades", "inconclusive")
+OPTIONAL = ("reads", "applies_if", "needs_schema", "asked", "quick", "grades", "inconclusive")
 
 
 def rendered(path: Path) -> str:

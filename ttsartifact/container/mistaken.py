@@ -32,12 +32,14 @@ _TRANSPORT = re.compile(rb"(?:G.{187}){10}|(?:G.{191}){10}|(?:G.{203}){10}", re.
 # RIFF sizes that spell the name of a first atom of MP4.
 _ATOMS = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"junk"})
 
-# A header of MPEG audio: sync, an existing version and layer, a bitrate and a rate.
-_MPEG = re.compile(rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\x1b\x20-\x2b\x30-\x3b\x40-\x4b\x50-\x5b\x60-\x6b\x70-\x7b"
-                   rb"\x80-\x8b\x90-\x9b\xa0-\xab\xb0-\xbb\xc0-\xcb\xd0-\xdb\xe0-\xeb].", re.DOTALL)  # fmt: skip
+# A header of MPEG audio: sync, an existing version and layer, a bitrate and a rate. Headers may overlap, so all but the
+# first byte only looks ahead.
+_MPEG = re.compile(rb"\xff(?=[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\x1b\x20-\x2b\x30-\x3b\x40-\x4b\x50-\x5b\x60-\x6b"
+                   rb"\x70-\x7b\x80-\x8b\x90-\x9b\xa0-\xab\xb0-\xbb\xc0-\xcb\xd0-\xdb\xe0-\xeb].)",
+                   re.DOTALL)  # fmt: skip
 _OPENED = re.compile(rb"(?<!\0)\0*+(?=%b)" % _MPEG.pattern, re.DOTALL)  # the zeros before such a header
-_ADTS = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]")
-_LOAS = re.compile(rb"\x56[\xe0-\xff]")
+_ADTS = re.compile(rb"\xff(?=[\xf0\xf1\xf8\xf9])")
+_LOAS = re.compile(rb"\x56(?=[\xe0-\xff])")
 _LEAST_BYTES = 7  # of a frame
 _FIRST_FRAMES, _FRAMES = 3, 40  # FFmpeg wants 7 and 200 of MPEG, 3 and 100 of AAC
 # How often a sync word has to stand in the PCM; FFmpeg wants more of each, or checks more of what follows.
@@ -114,24 +116,17 @@ def followed_frame(data: bytes) -> int | None:
 
 def _has_long_chain(pcm: bytes, sync: re.Pattern[bytes], length: Callable[[bytes], int]) -> bool:
     """Return whether `_FRAMES` frames follow each other; a chain is one longer than that of its second frame."""
-    places = list(_places(pcm, sync))
+    places = [found.start() for found in sync.finditer(pcm)]
     if len(places) < _FRAMES:
         return False
+    ends = {at: end for at in places if (end := at + length(pcm[at : at + 6])) - at >= _LEAST_BYTES}
+    followed = [at for at, end in ends.items() if end in ends]
+    if len(followed) < _FRAMES - 1:  # in honest sound hardly any
+        return False
     chains: dict[int, int] = {}
-    for at in reversed(places):
-        size = length(pcm[at : at + 6])
-        if size >= _LEAST_BYTES:
-            chains[at] = 1 + chains.get(at + size, 0)
-            if chains[at] >= _FRAMES:
-                return True
-    return False
-
-
-def _places(pcm: bytes, sync: re.Pattern[bytes]) -> Iterator[int]:
-    found = sync.search(pcm)
-    while found is not None:
-        yield found.start()
-        found = sync.search(pcm, found.start() + 1)
+    for at in reversed(followed):
+        chains[at] = 1 + chains.get(ends[at], 1)
+    return max(chains.values()) >= _FRAMES
 
 
 def _chain(pcm: bytes, at: int, sync: re.Pattern[bytes], length: Callable[[bytes], int], count: int) -> bool:

@@ -23,7 +23,7 @@ _PLACE = re.compile(r"\{.*\}|\$.*|<.*>|\*+|%.*%|\.\.\.|[xX]+|[+-]?[0-9.]+", re.D
 _LONGEST_NAME = 64
 _ASCII_LOWER = {ord(letter): ord(letter) + 32 for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}  # keeps every place
 _NAME_BEFORE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
-_AFTER_A_NAME = b"\"'=: \\"
+_NAME_END = re.compile(rb"([a-z0-9]+)[\"'=: \\]")  # over folded text
 _MOST_SECRETS = 1_000
 _SPOKEN = "/input/text/value"  # what was spoken is published on purpose
 
@@ -107,6 +107,11 @@ _STEMS = (
 )
 
 
+@lru_cache(maxsize=4096)  # the keys of all descriptors are the same few hundred
+def _ends_like_a_secret(word: bytes) -> bool:
+    return word.endswith(_words().stems)
+
+
 def _folded(name: str) -> str:
     return _FOLD.sub("", name.lower())
 
@@ -118,10 +123,8 @@ def is_marked(raw: bytes) -> bool:
     lower = raw.lower()
     if not any(stem in lower for stem in _STEMS):
         return False
-    words = _words()
-    folded = raw.translate(None, b"_.-").lower()
     # A name that ends there is marked; `t_first_token_ns` goes on.
-    return any(stem in folded and any(stem + bytes((end,)) in folded for end in _AFTER_A_NAME) for stem in words.stems)
+    return any(map(_ends_like_a_secret, set(_NAME_END.findall(lower.translate(None, b"_.-")))))
 
 
 def secrets_of(value: Any, pointer: str = "") -> Iterator[Secret]:

@@ -59,6 +59,7 @@ _MODULES = (
     "sig_attestations",
     "log_runlog",
 )
+_OF_A_DIFFERENT_TYPE = frozenset({"class", "severity", "blocked_by", "reads", "applies_if", "fixtures"})
 _questions: dict[str, Question] = {}
 
 
@@ -78,6 +79,7 @@ class Rule(NamedTuple):
     mend: str
     fails: str = ""
     reads: tuple[str, ...] = ()
+    applies_if: tuple[str, ...] = ()
     needs_schema: bool = False
     asked: str = ""
     quick: bool = False
@@ -118,7 +120,8 @@ def catalogue() -> dict[str, Rule]:
             severity=Severity(entry["severity"]),
             blocked_by=tuple(entry["blocked_by"]),
             reads=tuple(entry.get("reads", ())),
-            **{key: entry[key] for key in entry if key not in {"class", "severity", "blocked_by", "reads", "fixtures"}},
+            applies_if=tuple(entry.get("applies_if", ())),
+            **{key: entry[key] for key in entry if key not in _OF_A_DIFFERENT_TYPE},
         )
         for entry in _spec.load_json("rules.json")["rule"]
     }

@@ -162,8 +162,8 @@ def judge(
         level_reached=level_reached(descriptor),
         findings=tuple(sorted(session.findings, key=lambda finding: (places[finding.rule], finding.where))),
         unchecked=tuple(sorted(session.unchecked, key=lambda finding: places[finding.rule])),
-        passed=tuple(key for key in places if outcomes[key] == Outcome.PASS),
-        not_applicable=tuple(key for key in places if outcomes[key] == Outcome.NOT_APPLICABLE),
+        passed=tuple(key for key in places if outcomes[key] is Outcome.PASS),
+        not_applicable=tuple(key for key in places if outcomes[key] is Outcome.NOT_APPLICABLE),
         unreadable=session.stopped_by is not None,
         hints=hints_of(evidence) if families is None and session.stopped_by is None else (),
         profiles=session.profiles,
@@ -197,6 +197,9 @@ class _Session:
         if blocker is not None:
             self._leave_open(rule, Outcome.NOT_EVALUATED, f"blocked by {blocker}", blocker)
             return
+        if any(map(self.evidence.lacks, rule.applies_if)):
+            self.outcomes[rule.id] = Outcome.NOT_APPLICABLE
+            return
         try:
             answer = self._bound[rule.id](self.evidence)
         except Unsound as unsound:
@@ -227,6 +230,8 @@ class _Session:
             return self.stopped_by
         if rule.needs_schema and self.evidence.misshapen_by is not None:
             return self.evidence.misshapen_by
+        if not self._blocking:
+            return None
         return next((self._blocking[other] for other in rule.blocked_by if other in self._blocking), None)
 
     def hold_to_profiles(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, compress
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import capsule as capsules
@@ -72,6 +72,8 @@ class Evidence:
         self.demanded = tuple(profiles)
         self.level = level
         self._known: dict[str, Any] = {}
+        self._lacking: dict[str, bool] = {}
+        self._readings: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
         self.outcomes: Mapping[str, str] = {}
         """Outcomes of the rules that were already run; the engine fills it."""
         self.siblings = siblings
@@ -100,6 +102,24 @@ class Evidence:
         """Return the value at a JSON pointer as it stands, an absence too; raises Unsound as `known` does."""
         self._require_shape(pointer)
         return self.descriptor.at(pointer)
+
+    def lacks(self, what: str) -> bool:
+        """Return whether an input that `applies_if` of a rule names is absent: nothing known, or an empty list.
+
+        Of a run whose shape does not hold nothing is said to be absent: each rule finds what it can read.
+        """
+        if what not in self._lacking:
+            self._lacking[what] = not self.violations and not self._holds(what)
+        return self._lacking[what]
+
+    def _holds(self, what: str) -> bool:
+        if what.startswith("/"):
+            return self.known(what) not in (None, [])
+        if what.startswith("trace/"):
+            return what.removeprefix("trace/") in self._traces
+        if what == "attestation":
+            return any(name.startswith("attestation/") for name in self.artifact.parts.names())
+        return (self.siblings if what == "set" else self.artifact.file) is not None
 
     def _require_shape(self, pointer: str) -> None:
         for violation in self.violations:
@@ -163,17 +183,12 @@ class Evidence:
 
         What is below /generation/params and /ext is free and is left out.
         """
-        return [
-            (f"{where}/{key}", entry[key])
-            for key in keys
-            for where, entry in self._objects
-            if key in entry and isinstance(entry[key], str)
-        ]
+        return [found for key in keys for found in self._strings.get(key, ())]
 
     @cached_property
-    def _objects(self) -> list[tuple[str, dict[str, Any]]]:
-        """All objects of the descriptor with their pointers. One walk for all: several rules look everywhere."""
-        found: list[tuple[str, dict[str, Any]]] = []
+    def _strings(self) -> dict[str, list[tuple[str, str]]]:
+        """All strings in objects of the descriptor by their keys. One walk for all: several rules look everywhere."""
+        found: dict[str, list[tuple[str, str]]] = {}
         waiting: list[tuple[str, Any]] = [("", self.descriptor.value)]
         while waiting:
             where, value = waiting.pop()
@@ -181,8 +196,10 @@ class Evidence:
                 continue
             steps: Iterable[tuple[Any, Any]] = enumerate(value)
             if isinstance(value, dict):
-                found.append((where, value))
                 steps = value.items()
+                for key, entry in steps:
+                    if isinstance(entry, str):
+                        found.setdefault(key, []).append((f"{where}/{key}", entry))
             waiting += [(f"{where}/{step}", entry) for step, entry in steps if entry and type(entry) in _NESTED]
         return found
 
@@ -267,6 +284,16 @@ class Evidence:
         found = self._traces.get(name)
         if isinstance(found, str):
             raise Unsound(found)
+        return found
+
+    def readings(self, trace: Trace, column: str) -> tuple[list[int], list[int]]:
+        """Return the times and the values of the readings of a column that arrived."""
+        found = self._readings.get((trace.name, column))
+        if found is None:
+            values = trace.columns[column]
+            arrived = [value is not None for value in values]
+            found = list(compress(trace.columns["t_ns"], arrived)), list(compress(values, arrived))
+            self._readings[trace.name, column] = found
         return found
 
     @cached_property
@@ -376,8 +403,11 @@ class Evidence:
     def credentials(self) -> tuple[Credential, ...]:
         """The C2PA credentials in the bare file, each with what became of its hard binding."""
         from ttsartifact.container.credential import places_in
+        from ttsartifact.container.riff import CREDENTIAL_ID
 
-        audio = JoinedSource(self.artifact.audio)
+        wave, audio = self.artifact.wave, JoinedSource(self.artifact.audio)
+        if wave is not None and all(chunk.id != CREDENTIAL_ID for chunk in wave.chunks):
+            return ()
         if not places_in(audio):  # most files; what reads a credential is not imported for them
             return ()
         from ttsartifact.container.hard_binding import credentials_in

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
@@ -57,8 +58,13 @@ def one_machine(evidence: Evidence) -> Iterator[Hint]:
 
 def _holds(model: str, words: list[str]) -> bool:
     """Return whether a model's name holds one of `words`, each as whole words."""
-    folded = f" {re.sub('[^a-z0-9]+', ' ', model.lower())} "
+    folded = _folded(model)
     return any(f" {word} " in folded for word in words)
+
+
+@lru_cache(maxsize=256)  # one name is compared with every device of the table
+def _folded(model: str) -> str:
+    return f" {re.sub('[^a-z0-9]+', ' ', model.lower())} "
 
 
 def _length(entry: dict[str, Any]) -> int:

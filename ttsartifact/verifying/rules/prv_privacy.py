@@ -32,6 +32,8 @@ _HARDWARE = re.compile(
 )
 # One look at the bytes for what every hit holds answers for almost every run; a pattern costs fifty times as much.
 _HOME_MARKS = (b"/home/", b"Users", b"/root", b"file:", b"smb:", b"@", b"\\\\", b"~", b".local", b".lan", b".internal")
+# Within one string: JSON spells one backslash as two.
+_HOME_MARKS_OF_A_STRING = tuple("\\" if mark == b"\\\\" else mark.decode() for mark in _HOME_MARKS)
 _HARDWARE_MARKS = (b"gpu-", b"mig-")
 _MAC_MARK = re.compile(
     rb":[0-9a-fA-F]{2}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}:|-[0-9a-fA-F]{2}-[0-9a-fA-F]{2}-[0-9a-fA-F]{2}-"
@@ -66,6 +68,7 @@ def no_home_paths(evidence: Evidence) -> Answer:
     return [
         Mismatch(where=where, found=text[hit.start() : hit.end() + 40][:80], message=_HOME)
         for where, text in _strings(evidence.descriptor.value)
+        if any(mark in text for mark in _HOME_MARKS_OF_A_STRING)
         if where != _SPOKEN and (hit := pattern.search(text))
     ]
 

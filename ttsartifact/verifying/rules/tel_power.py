@@ -15,7 +15,6 @@ from ttsartifact.verifying.rules.shared import entries
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ttsartifact.terms.trace import Trace
     from ttsartifact.verifying.evidence import Evidence
 
 __all__ = ["late_calibrations", "weaker_walls"]
@@ -209,14 +208,9 @@ def _readings(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any], list[in
         trace = own or evidence.trace("telemetry")
         column = "value" if own is not None else name
         if trace is not None and column in trace.columns and channel["status"] == "ok":
-            t_ns, values = _arrived(trace, column)
+            t_ns, values = evidence.readings(trace, column)
             if values:
                 yield f"trace/{trace.name}/columns/{column}", channel, t_ns, values
-
-
-def _arrived(trace: Trace, column: str) -> tuple[list[int], list[int]]:
-    found = [(t, v) for t, v in zip(trace.columns["t_ns"], trace.columns[column], strict=True) if v is not None]
-    return [t for t, _ in found], [v for _, v in found]
 
 
 def _otherwise(where: str, found: Any, expected: Any, message: str) -> Mismatch:

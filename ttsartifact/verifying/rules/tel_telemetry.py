@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import compress, groupby, pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.formulas.telemetry import SUMMARY_COLUMNS, energy_between, stat
@@ -439,16 +439,16 @@ def _columns(evidence: Evidence) -> Iterator[_Column]:
     """Yield every described column that holds a reading."""
     channels = {channel["name"]: (where, channel) for where, channel in entries(evidence, "/channels")}
     for name, trace in _sampled_traces(evidence):
-        for column, called, values in _measured(name, trace):
-            arrived = [value is not None for value in values]
-            if called in channels and any(arrived):
+        for column, called, _ in _measured(name, trace):
+            t_ns, values = evidence.readings(trace, column) if called in channels else ([], [])
+            if values:
                 where, channel = channels[called]
                 yield _Column(
                     where=f"trace/{name}/columns/{column}",
                     channel=channel,
                     pointer=where,
-                    t_ns=list(compress(trace.columns["t_ns"], arrived)),
-                    values=list(compress(values, arrived)),  # type: ignore[arg-type]  # the Nones are gone
+                    t_ns=t_ns,
+                    values=values,
                 )
 
 
