@@ -288,6 +288,21 @@ def test_a_batch_is_a_condition_of_native_and_nothing_to_exact():
         assert (found.least, found.because) == (least, because)
 
 
+def test_a_device_is_a_condition_of_native_and_nothing_to_exact():
+    """What was made on a GPU is promised of the CPU too, where integers were computed."""
+    for profile, least, because in (
+        ("exact", "PCM-EXACT", "exact numerics give the same samples on every machine"),
+        ("native", None, "no guarantee covers a different parameter device"),
+    ):
+        a, b = (side(numerics=numerics(profile), repeat="equal") for _ in range(2))
+        for each, device in ((a, "cuda"), (b, "cpu")):
+            each.value["generation"]["params"] = {"device": device}
+            each.value["generation"]["device"] = device
+            each.value["env"]["variables"] = [{"name": "CUBLAS_WORKSPACE_CONFIG", "value": device}]
+        found = expectation_of(a, b, condition_diff(a, b))
+        assert (found.least, found.because) == (least, because)
+
+
 def test_the_same_device_is_promised_on_the_same_device():
     """Another C library is another device; the promise shrinks to the tolerance."""
     a = side(claim="same_device")

@@ -50,6 +50,7 @@ _CAN_CAUSE = {
     Nearness.NOT_COMPARABLE: frozenset({Cause.INPUTS, Cause.WEIGHTS, Cause.CODE}),
 }
 # What a promise of equal samples presupposes to be equal.
+_OF_THE_BATCH = frozenset({"batch_size", "batch_index", "running_at_start"})
 _PRESUPPOSED = frozenset({Cause.INPUTS, Cause.WEIGHTS, Cause.CODE, Cause.NUMERICS})
 
 
@@ -140,7 +141,7 @@ def expectation_of(a: Descriptor, b: Descriptor, differences: Sequence[Differenc
     changed = next((each for each in differences if _presupposed(a, b, each)), None)
     if changed is not None:
         size = a.known("/run/load/batch_size")
-        if _is_of_the_batch(changed) and isinstance(size, int) and size > 1:
+        if changed.subject in _OF_THE_BATCH and isinstance(size, int) and size > 1:
             of = f"one of {size} in its batch, and the samples follow from all of them; make the same batch again"
             return Expectation(least=None, because=f"the run was {of}")
         return Expectation(least=None, because=f"no guarantee covers a different {changed.label}")
@@ -152,15 +153,11 @@ def expectation_of(a: Descriptor, b: Descriptor, differences: Sequence[Differenc
 
 def _presupposed(a: Descriptor, b: Descriptor, difference: Difference) -> bool:
     """Return whether a promise of equal samples presupposes that this was equal."""
-    # What is computed in integers does not depend on what is computed beside it.
-    if _is_of_the_batch(difference) and all(is_exact(side) for side in (a, b)):
+    # What is computed in integers does not depend on what is computed beside it, nor on where.
+    exempt = subjects()[difference.subject.partition(":")[0]].exempt_when_exact
+    if exempt and all(is_exact(side) for side in (a, b)):
         return False
     return difference.cause in _PRESUPPOSED and difference.known
-
-
-def _is_of_the_batch(difference: Difference) -> bool:
-    """Return whether this is of what was computed beside the run."""
-    return subjects()[difference.subject.partition(":")[0]].exempt_when_exact
 
 
 def _is_short(side: Descriptor) -> bool:
