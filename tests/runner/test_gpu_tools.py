@@ -113,9 +113,26 @@ def test_a_corpus_travels_as_sound_features_and_prosody(tmp_path):
         elif utterance.split == "manner":
             assert apart.max() <= 1 / 12 + 2e-3
         else:
-            assert apart[:, :bands].max() <= 1 / 6 + 2e-3
+            assert apart[:, :bands].max() <= 1 / 12 + 2e-3
         extra = (part.prosody(place) - whole.prosody(place))[:, bands:]
         assert float(extra.abs().max()) < 0.05
+
+
+def test_of_a_large_corpus_whole_blocks_stay_at_home(tmp_path):
+    """What travels has no block of a single sentence, and every utterance with its own phones."""
+    write_small_corpus(tmp_path / "corpus", block_size=4)
+    told = corpus_grid.pack_corpus(
+        tmp_path / "corpus", tmp_path / "packed", minutes=0.1, seen_minutes=0.1, all_minutes=0.4
+    )
+    assert 0 < sum(told.values()) < 24
+    corpus_grid.unpack_corpus(tmp_path / "packed", tmp_path / "back")
+    whole, part = (CorpusReader(tmp_path / name, SMALL_CONFIG) for name in ("corpus", "back"))
+    texts = [utterance.text for utterance in whole.utterances]
+    blocks = [utterance.block for utterance in part.utterances]
+    assert {blocks.count(block) for block in blocks} == {4}
+    for place, utterance in enumerate(part.utterances):
+        there = texts.index(utterance.text)
+        assert bool((part.phone_values("phones", place) == whole.phone_values("phones", there)).all())
 
 
 def run(monkeypatch, folder, *words):

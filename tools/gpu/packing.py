@@ -97,6 +97,7 @@ def main() -> int:
     parser.add_argument("--corpus", type=Path, default=None, help="a built corpus, of which a part is brought along")
     parser.add_argument("--minutes", type=float, default=15.0, help="how much of the corpus is heard")
     parser.add_argument("--seen-minutes", type=float, default=60.0, help="how much more of it has log-mels")
+    parser.add_argument("--all-minutes", type=float, default=240.0, help="how much of it travels at all")
     asked: Any = parser.parse_args()
     shutil.rmtree(asked.output, ignore_errors=True)
     asked.output.mkdir(parents=True)

@@ -224,7 +224,7 @@ def _corpus(work: Work) -> Path:
         if not made.exists():
             _kit().write_small_corpus(made, block_size=4)
         return made
-    if work.corpus is None or not (work.corpus / "index.json").is_file():
+    if work.corpus is None or not list(work.corpus.glob("index.json*")):
         raise LeftOut("no corpus was brought along")
     if not corpus_grid.is_packed(work.corpus):
         return work.corpus
