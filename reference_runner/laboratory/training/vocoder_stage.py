@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["ModelMels", "WaveformBatch", "WaveformCrops", "model_mels", "train_vocoder"]
 
 _MEL_BATCH = 12
+_LIKENESS_WEIGHT = 2.0
+"""Of the spectral distances, where there are discriminators."""
 _FOOLING_WEIGHT = 0.5
 _FEATURE_WEIGHT = 2.0
 
@@ -159,5 +161,5 @@ def _opposed(
     opponent = telling_loss(true, discriminators(made.detach()))
     judged = discriminators(made)
     fooling, features = fooling_loss(judged), feature_distance(true, judged)
-    total = found["total"] + _FOOLING_WEIGHT * fooling + _FEATURE_WEIGHT * features
+    total = _LIKENESS_WEIGHT * found["total"] + _FOOLING_WEIGHT * fooling + _FEATURE_WEIGHT * features
     return found | {"total": total, "fooling": fooling, "features": features, "opponent": opponent}
