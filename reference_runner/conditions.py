@@ -96,6 +96,7 @@ def of(
         determinism_flags=() if exact else _flags(arithmetic.means),
         numerics=_numerics(arithmetic, saturated=None),
         runtime=_runtime(wanted.device, arithmetic.means),
+        devices=() if wanted.device == "cpu" else (_device_entry(),),
         imperfection="none",
         mode=mode,
         lang="en",
@@ -348,6 +349,23 @@ def _device_facts(device: str) -> list[Any]:
     # cuBLAS chooses kernels by the number of multiprocessors too, which parts of one capability do not share.
     part = [properties.name, [properties.major, properties.minor], properties.multi_processor_count]
     return ["cuda", *part, torch.version.cuda, torch.backends.cudnn.version(), cublas_version(), driver_version()]
+
+
+def _device_entry() -> dict[str, Any]:
+    """Return the CUDA device as torch knows it, for /env/devices; NVML gives its UUID in the same form."""
+    properties, unasked = torch.cuda.get_device_properties(0), absent("not_measured", "no sensor was read")
+    uuid = getattr(properties, "uuid", None)  # since torch 2.5
+    return {
+        "index": 0,
+        "model": properties.name,
+        "uuid_digest": unasked if uuid is None else digests.of_bytes(f"GPU-{uuid}".encode()),
+        "driver": driver_version() or unasked,
+        "firmware": unasked,
+        "partition": unasked,
+        "power_limit_mw": unasked,
+        "max_clock_mhz": unasked,
+        "memory_mib": properties.total_memory >> 20,
+    }
 
 
 def cublas_version() -> str | None:

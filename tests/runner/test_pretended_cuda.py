@@ -160,6 +160,10 @@ def test_a_syllable_before_the_clock_is_disclosed(small_checkpoint_path, tmp_pat
     with pretended_cuda():
         run_runner("stable-tts", TEXT, out, RunOptions(weights=weights, parameters=parameters), attempt=1)
     descriptor = ttsartifact.open(out).descriptor
+    # No sensor lists the device, so the runner does, and the artifact holds.
+    assert descriptor.at("/env/devices/0/model") == "pretended CUDA device"
+    (report,) = ttsartifact.verify(out)
+    assert (report.verdict, report.findings) == ("INTACT", ())
     times = descriptor.at("/run/times")
     assert (times["warmup_runs"], times["first_call"]) == (1, False)
     runtime = {each["name"]: each["version"] for each in descriptor.at("/env/runtime")}

@@ -182,7 +182,9 @@ def pretended_cuda() -> Iterator[PretendedCuda]:
 
 def _answers(device: PretendedCuda) -> dict[str, Any]:
     """Return what torch would otherwise ask a driver."""
-    properties = SimpleNamespace(name=NAME, major=CAPABILITY[0], minor=CAPABILITY[1], multi_processor_count=132)
+    properties = SimpleNamespace(
+        name=NAME, major=CAPABILITY[0], minor=CAPABILITY[1], multi_processor_count=132, total_memory=80 << 30
+    )
     return {
         "_lazy_init": lambda: None,
         "is_available": lambda: True,

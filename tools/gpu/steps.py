@@ -168,12 +168,12 @@ def artifact(work: Work) -> dict[str, Any]:
 
     folder = work.results / "artifact"
     folder.mkdir(parents=True, exist_ok=True)
-    # Without NVML nothing lists the device, and an artifact of CUDA does not verify: the CPU stands in.
-    words = ["--device", "cpu", "--sensor", "none", "--steps", "1"] if work.pretend else ["--device", "cuda"]
-    words += ["--weights", str(small_checkpoint(work.results.parent))] if work.pretend else ["--sensor", "nvml"]
+    words = ["--device", "cuda", "--sensor", "none" if work.pretend else "nvml"]
+    if work.pretend:
+        words += ["--steps", "1", "--weights", str(small_checkpoint(work.results.parent))]
     found: dict[str, Any] = {}
     for numerics in ("exact", "native"):
-        out = folder / f"stable-tts-{numerics}-{'cpu' if work.pretend else 'cuda'}.tts.wav"
+        out = folder / f"stable-tts-{numerics}-cuda.tts.wav"
         if code := ttsa(
             [
                 *("run", "Oh." if work.pretend else SPOKEN, "--runner", "stable-tts", "--seed", "7", "--attempt", "1"),
@@ -185,7 +185,7 @@ def artifact(work: Work) -> dict[str, Any]:
         findings = ", ".join(f"{each.rule}: {each.message}" for each in report.findings)
         found[numerics] = f"{report.verdict}, {report.level_reached}{findings and f' ({findings})'}"
         ttsa(["show", str(out)])
-    exact = folder / f"stable-tts-exact-{'cpu' if work.pretend else 'cuda'}.tts.wav"
+    exact = folder / "stable-tts-exact-cuda.tts.wav"
     again = rerun_runner(exact, parameters={"device": "cpu"}, weights=work.results.parent if work.pretend else None)
     if again.verdict != "PCM-EXACT":
         raise RuntimeError(f"made again on the CPU: {again.verdict}")

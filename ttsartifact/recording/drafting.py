@@ -168,7 +168,7 @@ def _environment(run: Run, stated: Stated, delivery: Delivery, unread: dict[str,
     if delivery.elsewhere:
         return environment.unknown()
     return environment.capture(
-        devices=run.sampler.devices,
+        devices=run.sampler.devices or list(stated.get("devices", ())),
         runtime=[*run.sampler.runtime, *stated.get("runtime", ())],
         no_devices=unread,
         in_process=delivery.in_process,

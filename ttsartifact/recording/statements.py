@@ -97,6 +97,8 @@ class Stated(TypedDict, total=False):
     """Samples that the engine cut to full scale before they reached the recorder."""
     runtime: Sequence[dict[str, Any]]
     """Libraries that computed, beside those that the sensor saw."""
+    devices: Sequence[dict[str, Any]]
+    """Accelerators that computed, as entries of /env/devices; a sensor that is read lists them instead."""
     params: dict[str, Any]
     marking: str | Sequence[str | dict[str, Any]]
     """What marks the audio as generated: `none`, or entries of /generation/marking, as words or whole."""

@@ -358,6 +358,7 @@ def _runner_statements(prepared: Prepared) -> dict[str, Any]:
         "determinism_flags": told.determinism_flags,
         "numerics": told.numerics,
         "runtime": told.runtime or None,
+        "devices": told.devices or None,
         "imperfection": told.imperfection,
         "mode": told.mode,
         "lang": told.lang,

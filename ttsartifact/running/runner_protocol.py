@@ -176,6 +176,8 @@ class Conditions:
     numerics: dict[str, Any] | None = None
     runtime: tuple[dict[str, Any], ...] = ()
     """Libraries that compute, for /env/runtime."""
+    devices: tuple[dict[str, Any], ...] = ()
+    """The accelerator that computes, as an entry of /env/devices; a sensor that is read lists them instead."""
     imperfection: dict[str, Any] | str | None = None
     """What was made worse on purpose; "none" of a runner that knows it did not (clause 6.7)."""
     mode: str | None = None
