@@ -4,9 +4,10 @@
 
 Each trial draws a run (natural utterances, its own power at 10 Hz), and a meter: 1, 2 or 10 Hz, means over its period
 stamped at the start, the middle or the end, up to 200 ms late, a clock up to 400 ms from UTC that drifts by up to
-50 ppm and is stepped by up to 100 ms, and noise of 1 to 20 W on a swing of 250 W. The truth is asked for twice, the
-instant of the stamp and the middle of what the reading averages; the worse of both, over all readings within the run,
-must lie within the bound.
+50 ppm and is stepped by up to 100 ms, and noise of 1 to 20 W on a swing of 250 W. The runs of the row `sync-burst` take
+the same power all the time, and lie between two coded loads of 20 to 100 W more, in chips of a second. The truth is
+asked for twice, the instant of the stamp and the middle of what the reading averages; the worse of both, over all
+readings within the run, must lie within the bound.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ttsartifact.aligning.mapping import Method
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.timebase import to_utc
 from ttsartifact.reading.artifact import Artifact
+from ttsartifact.recording.bursting import BARKER
 from ttsartifact.terms.descriptor import Descriptor
 
 if TYPE_CHECKING:
@@ -77,11 +79,12 @@ class Row(NamedTuple):
 
 def measured(trials: int, seed: int = 1) -> Iterator[Row]:
     """Yield a row for each method; the same seed gives the same rows."""
-    for method in (Method.CLOCK, Method.LOAD_FIT, Method.MARKERS):
-        drawn = random.Random(f"{method} {seed}")
+    for name in (*(str(each) for each in (Method.CLOCK, Method.LOAD_FIT, Method.MARKERS)), "sync-burst"):
+        drawn = random.Random(f"{name} {seed}")
+        method, made = (Method.LOAD_FIT, a_marked_run) if name == "sync-burst" else (Method(name), a_run)
         bounds, within, refused = [], 0, 0
         for _ in range(trials):
-            run, length_s, watts = a_run(drawn)
+            run, length_s, watts = made(drawn)
             meter = a_meter(drawn, method, length_s, watts)
             try:
                 found = align(run, meter.log, Wanted(method=method)).mapping
@@ -94,7 +97,7 @@ def measured(trials: int, seed: int = 1) -> Iterator[Row]:
             worst = max(abs(place - one) for place, truth in inside for one in truth)
             within += worst <= found.bound_ns
             bounds.append(found.bound_ns / S)
-        yield Row(str(method), trials, refused, within, statistics.median(bounds) if bounds else math.nan)
+        yield Row(name, trials, refused, within, statistics.median(bounds) if bounds else math.nan)
 
 
 def a_run(drawn: random.Random) -> tuple[Artifact, float, list[float]]:
@@ -110,12 +113,30 @@ def a_run(drawn: random.Random) -> tuple[Artifact, float, list[float]]:
             level, until = (310.0 if level == 60.0 else 60.0), t + drawn.uniform(0.3, 5)
         watts.append(level)
     own = {"t_ns": [n * S // 10 for n in range(round(end_s * 10))], "power_mw": [int(w * 1000) for w in watts[::10]]}
-    trace = json.dumps({"trace": "telemetry", "rows": len(own["t_ns"]), "columns": own}).encode()
-    value = _descriptor(drawn, length_s, end_s)
-    descriptor = Descriptor(b"", value)
-    parts = Parts({"trace/telemetry": trace})
-    run = Artifact("a run", "wav", descriptor, (), parts, (), None, None, None)  # type: ignore[arg-type]
+    return _artifact("telemetry", own, _descriptor(drawn, length_s, end_s)), length_s, watts
+
+
+def a_marked_run(drawn: random.Random) -> tuple[Artifact, float, list[float]]:
+    """Return a run of steady power between two coded loads, how long it took, and its power in watts every 10 ms."""
+    length_s, more, steady = drawn.uniform(5, 60), drawn.uniform(20, 100), drawn.uniform(60, 310)
+    chips = (0, *BARKER, 0)
+    begins = (0.0, SUBMIT_S + length_s)
+    rows = [(round((begin + n) * S), chip) for begin in begins for n, chip in enumerate((*chips, None))]
+    watts = [steady if SUBMIT_S <= n / 100 < begins[1] else 60.0 for n in range(round((begins[1] + SUBMIT_S) * 100))]
+    for begin in begins:
+        first = round(begin * 100)
+        for n in range(first, min(first + 100 * len(chips), len(watts))):
+            watts[n] = 60.0 + more * chips[(n - first) // 100]
+    code = {"t_ns": [t for t, _ in rows], "value": [chip for _, chip in rows]}
+    run = _artifact("channel/sync_burst", code, _descriptor(drawn, length_s, 2 * SUBMIT_S + length_s))
     return run, length_s, watts
+
+
+def _artifact(trace: str, columns: dict[str, list[Any]], descriptor: dict[str, Any]) -> Artifact:
+    """Return what align asks of an artifact, with one trace."""
+    part = json.dumps({"trace": trace, "rows": len(columns["t_ns"]), "columns": columns}).encode()
+    parts = Parts({f"trace/{trace}": part})
+    return Artifact("a run", "wav", Descriptor(b"", descriptor), (), parts, (), None, None, None)  # type: ignore[arg-type]
 
 
 def _descriptor(drawn: random.Random, length_s: float, end_s: float) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What claims take from here: word errors, phones and voices of runs, as documents of measurements.schema.json.
 
 Word and character error rates are the listener's. Phones are laid along the sound by the released model's own
-alignment, in exact integers, for artifacts of any engine whose text is stated. A voice is how near a trained encoder
+alignment, in exact integers, for artifacts of any engine whose text is stated; those of a run of this runner can be
+the run's own (`own_phones`). A voice is how near a trained encoder
 places a run to clips of the voice that was requested, or to the other runs. Each document is pinned by one tool: by
 its version, and what listens or aligns by name and digest.
 """
@@ -58,6 +59,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--target", nargs="+", type=Path, default=[], metavar="CLIP",
         help="voices: clips of the voice that was asked for; without them the other runs",
     )  # fmt: skip
+    parser.add_argument(
+        "--by", choices=("aligner", "stages"), default="aligner",
+        help="phones: laid along the sound of any engine, or as a run of stable-tts itself placed them",
+    )  # fmt: skip
     parser.add_argument("--output", type=Path, required=True, metavar="JSON")
     parser.set_defaults(act=_act)
 
@@ -66,7 +71,7 @@ def _act(arguments: argparse.Namespace) -> tuple[int, str]:
     """Measure and write."""
     document = {
         "words": lambda: word_errors_document(arguments.files),
-        "phones": lambda: phones_document(arguments.files),
+        "phones": lambda: phones_document(arguments.files, by_stages=arguments.by == "stages"),
         "voices": lambda: voices_document(arguments.files, arguments.target),
     }[arguments.what]()
     arguments.output.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -94,8 +99,16 @@ def word_errors_document(files: Sequence[Path]) -> dict[str, Any]:
     return {"schema": _SCHEMA, "tool": tool, "runs": runs}
 
 
-def phones_document(files: Sequence[Path]) -> dict[str, Any]:
-    """Return the phones of each run; raises RunnerError for a sound that its words cannot be laid along."""
+def phones_document(files: Sequence[Path], *, by_stages: bool = False) -> dict[str, Any]:
+    """Return the phones of each run, laid along its sound, or with `by_stages` as the run itself placed them.
+
+    Raises RunnerError for a sound that its words cannot be laid along, and for a run whose stages do not come out
+    again.
+    """
+    if by_stages:
+        from reference_runner.evaluation.own_phones import own_phones_document
+
+        return own_phones_document(files)
     aligner, runs = Aligner(), {}
     for path in track(files, description="aligning"):
         artifact = open_artifact(path)

@@ -19,10 +19,10 @@ from ttsartifact.verifying.engine import verify
 
 @pytest.fixture
 def metered(tmp_path: Path) -> list[str]:
-    """Return a run of three seconds, and the log of a meter in nanoseconds since 1970."""
+    """Return a run of three seconds, and the log of a meter in nanoseconds since 1970; nobody stopped it in time."""
     run = full_run.artifact(tmp_path)
     origin = from_utc(full_run.ORIGIN)
-    rows = [f"{origin + n * 50_000_000},{300 + n % 3}.5" for n in range(84)]
+    rows = [f"{origin + n * 50_000_000},{300 + n % 3}.5" for n in range(120)]
     log = tmp_path / "power.csv"
     log.write_text("Timestamp (ns),Power Draw (W)\n" + "\n".join(rows) + "\n")
     return [str(run), "--sensor", str(log)]
@@ -77,6 +77,7 @@ def test_appended_readings_verify(metered: list[str], tmp_path: Path, *, named: 
     assert (channel["name"], channel["source"]) == ("outlet", "external_meter" if named else "other")
     trace = artifact.trace("channel/outlet")
     assert trace is not None
+    assert trace.columns["t_ns"][-1] <= value["timebase"]["snapshots"][1]["t_ns"]
     mapping = channel["mapping"]
     log_ns = from_utc(full_run.ORIGIN) + 50_000_000
     drift = mapping["drift_ppb"] * (log_ns - int(mapping["anchor"]["log_ns"])) // 1_000_000_000
@@ -89,6 +90,18 @@ def test_appended_readings_verify(metered: list[str], tmp_path: Path, *, named: 
     words = ["align", *metered, "--append", "--no-keep-log", "-o", str(without), "--name", "outlet", *options]
     assert main(words) == 0
     assert open_artifact(without).trace("log/outlet") is None
+
+
+def test_a_log_of_another_hour_is_not_carried(
+    metered: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A channel without a reading would say nothing."""
+    words = ["--method", "manual", "--offset-ms", "3600000", "--bound-ms", "1"]
+    assert main(["align", *metered, *words, "--append", "-o", str(tmp_path / "a.tts.wav")]) == 4
+    assert capsys.readouterr().err == (
+        "ttsa: no reading of the log lies on the run's timebase: found 3600.000 to 3605.950 s, expected 0.000 to "
+        "4.200 s\n"
+    )
 
 
 def test_a_meter_is_named_whole_or_not_at_all(metered: list[str], capsys: pytest.CaptureFixture[str]) -> None:

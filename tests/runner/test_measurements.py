@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import jsonschema
+import kit
 import pytest
 
+from reference_runner.errors import EvaluationError
 from reference_runner.evaluation.__main__ import main
+from reference_runner.evaluation.own_phones import own_phones
 from ttsartifact import _spec, record_command
 from ttsartifact.claiming.settle import check_claim
 from ttsartifact.measuring.documents import load_measurements
 from ttsartifact.measuring.measure import measure
 from ttsartifact.reading.artifact import open_artifact
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+RELEASED = Path(__file__).resolve().parents[2] / "fixtures" / "released" / "0.1.0"
 TEXT = "The harbor was quiet this morning."
 SCHEMA = jsonschema.Draft202012Validator(_spec.load_json("measurements.schema.json"))
 CLAIM = """
@@ -82,6 +83,47 @@ def test_phones_lie_along_the_sound_and_settle_a_claim(spoken: list[Path], tmp_p
     settled = check_claim(claim, spoken, measurements=[path], exploratory=True)
     assert (settled.answer, settled.decided[0].mean_b) == ("supported", 0.0)
     assert [pin["name"] for pin in settled.instruments] == ["reference_runner.aligner"]
+
+
+def test_a_run_of_the_runner_knows_its_own_phones(tmp_path: Path) -> None:
+    """Its phoneme and duration stages come out again; what they decide fills the sound to its last frame."""
+    sample = RELEASED / "stable-tts-exact.tts.wav"
+    document = json.loads(made([sample], "phones", tmp_path, "--by", "stages").read_text())
+    SCHEMA.validate(document)
+    assert document["tool"]["name"] == "reference_runner.stages"
+    artifact = open_artifact(sample)
+    phones = document["runs"][artifact.artifact_id]["phones"]
+    assert [name for name, _, _ in phones[:3]] == ["t", "uw", "s"]
+    assert all(start % 256 == count % 256 == 0 for _, start, count in phones)
+    ends = [start + count for _, start, count in phones]
+    assert all(end <= start for end, (_, start, _) in zip(ends, phones[1:], strict=False))
+    assert ends[-1] <= artifact.descriptor.known("/audio/frames")
+
+
+@pytest.mark.parametrize(
+    ("patch", "why"),
+    [
+        (
+            {"generation__stages__3__digest": "sha256:" + "0" * 64},
+            "stage duration does not come out again: other weights, or another machine's numerics",
+        ),
+        (
+            {"generation__runner__name": "piper"},
+            "is not a run of stable-tts: its phones are found by the aligner alone",
+        ),
+    ],
+    ids=["another-digest", "another-engine"],
+)
+def test_phones_that_the_run_did_not_decide_are_not_called_its_own(
+    tmp_path: Path, patch: dict[str, str], why: str
+) -> None:
+    """By the digest of the stage, and by the engine's name."""
+    found = open_artifact(RELEASED / "stable-tts-exact.tts.wav")
+    parts = {name: found.parts.part(name) for name in found.parts.names()}
+    path = kit.repacked(found, kit.edited(parts, patch=kit.put(**patch)), tmp_path / "other.tts.wav")
+    with pytest.raises(EvaluationError) as refused:
+        own_phones(path)
+    assert why in str(refused.value)
 
 
 def test_word_errors_are_pinned_by_their_listener(spoken: list[Path], tmp_path: Path) -> None:

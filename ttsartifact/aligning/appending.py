@@ -44,13 +44,20 @@ def append(
 ) -> str:
     """Write a new artifact with the readings as `channel/<name>`, and return its id.
 
-    Readings before the origin of the timebase have no time there and stay in the log, whose digest is kept. `raw` is
-    the log itself, which then travels as `log/<name>`; raises Refused for another log, or one above 24 MiB.
+    Readings before the origin of the timebase and after its last snapshot have no time there and stay in the log, whose
+    digest is kept. `raw` is the log itself, which then travels as `log/<name>`; raises Refused for another log, or one
+    above 24 MiB.
     """
+    taken = [each["t_ns"] for each in artifact.descriptor.known("/timebase/snapshots") or []]
+    begin_ns, end_ns = (min(taken), max(taken)) if len(taken) > 1 else (0, (1 << 53) - 1)
     at = [found.mapping.to_run_ns(t) for t in found.log.t_ns]
-    kept = [(t, value) for t, value in zip(at, found.log.values, strict=True) if t >= 0]
+    kept = [(t, value) for t, value in zip(at, found.log.values, strict=True) if begin_ns <= t <= end_ns]
     if not kept:
-        raise Refused("the log ends before the run's timebase begins", expected="a reading after its origin")
+        raise Refused(
+            "no reading of the log lies on the run's timebase",
+            found=f"{at[0] / 1e9:.3f} to {at[-1] / 1e9:.3f} s",
+            expected=f"{begin_ns / 1e9:.3f} to {end_ns / 1e9:.3f} s",
+        )
     trace = Trace(f"channel/{name}", {"t_ns": [t for t, _ in kept], "value": [value for _, value in kept]})
     clock = artifact.descriptor.known("/timebase/origin/clock")
     traces = [trace] if raw is None else [trace, _log_trace(found.log, name, raw)]
