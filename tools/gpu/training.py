@@ -48,18 +48,18 @@ class Job:
 
 LANES: tuple[tuple[Job, ...], ...] = (
     (
-        Job(name="acoustic", stage="acoustic", share=0.25),
-        Job(name="refine", stage="refine", share=0.25, needs=("acoustic",)),
-        Job(name="prosody", stage="prosody", share=0.25, needs=("acoustic", "refine")),
+        Job(name="acoustic", stage="acoustic", share=0.3),
+        Job(name="refine", stage="refine", share=0.35, needs=("acoustic",)),
+        Job(name="prosody", stage="prosody", share=0.3, needs=("acoustic", "refine")),
     ),
     (
-        Job(name="vocoder", stage="vocoder", share=0.52, options=("--opposed",)),
+        Job(name="vocoder", stage="vocoder", share=0.62, options=("--opposed",)),
         Job(
-            name="vocoder-on-model", stage="vocoder-on-model", share=0.28, needs=("vocoder", "refine"),
+            name="vocoder-on-model", stage="vocoder-on-model", share=0.33, needs=("vocoder", "refine"),
             options=("--opposed",),
         ),
     ),
-    (Job(name="prosody-on-base", stage="prosody", share=0.2, folder="on-base"),),
+    (Job(name="prosody-on-base", stage="prosody", share=0.3, folder="on-base"),),
 )  # fmt: skip
 """The last is the safe one: the released weights with nothing but another language model."""
 
