@@ -5,10 +5,14 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
+import encoded
 import kit
+import numpy as np
 import pytest
 import soundfile
 
+from ttsartifact.container.floats import as_floats, as_stored
+from ttsartifact.container.samples import FORMATS
 from ttsartifact.errors import NotAnArtifact, Refused
 from ttsartifact.packing import carriers
 from ttsartifact.reading.artifact import open_artifact
@@ -69,6 +73,52 @@ def test_a_copy_that_lost_its_capsule_is_made_whole(tmp_path: Path, tool: str) -
     carriers.detach(path, tmp_path / "run.ttsa")
     assert carriers.reattach(copied, tmp_path / "run.ttsa", out) == open_artifact(path).artifact_id
     assert out.read_bytes() == path.read_bytes()
+
+
+COPIES = {
+    "FLAC by ffmpeg": ["ffmpeg", "-loglevel", "error", "-i", "{in}", "{out}.flac"],
+    "FLAC by sox": ["sox", "{in}", "{out}.flac"],
+    "FLAC of 24 bits": ["sox", "{in}", "-b", "24", "{out}.flac"],
+    "WAV of 24 bits": ["sox", "{in}", "-b", "24", "{out}.wav"],
+    "WAV of 32 bits": ["ffmpeg", "-loglevel", "error", "-i", "{in}", "-c:a", "pcm_s32le", "{out}.wav"],
+    "WAV of floats": ["ffmpeg", "-loglevel", "error", "-i", "{in}", "-c:a", "pcm_f32le", "{out}.wav"],
+}
+
+
+@pytest.mark.parametrize("named", COPIES)
+def test_a_copy_in_another_format_gives_the_recorded_file(tmp_path: Path, named: str) -> None:
+    """3.6: the samples are the recorded ones, whatever they are stored in."""
+    path, out = kit.artifact(tmp_path), tmp_path / "whole.tts.wav"
+    words = {"{in}": str(path), "{out}": str(tmp_path / "copy")}
+    command = COPIES[named]
+    subprocess.run([words.get(word, word.replace("{out}", words["{out}"])) for word in command], check=True)
+    (copy,) = tmp_path.glob("copy.*")
+    assert carriers.reattach(copy, path, out) == open_artifact(path).artifact_id
+    assert out.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("subtype", FORMATS)
+def test_samples_are_stored_as_they_were_read(subtype: str) -> None:
+    """8.3: as_stored is the inverse of as_floats, for every code but those of two spellings."""
+    form = FORMATS[subtype]
+    edges = [0.0, -1.0, 1.5, 2.0**-149]
+    raw = np.array(edges, form.stored).tobytes() if form.is_float else bytes(range(256)) * form.width
+    samples = as_floats(raw, subtype, 1)
+    assert as_stored(samples, subtype) == (None if subtype in {"alaw", "mulaw"} else raw)
+    assert as_stored(np.array([[1.0], [0.1]]), "pcm_s16") is None
+    assert as_stored(np.array([[0.1]]), "pcm_f32") is None
+
+
+def test_a_lossy_copy_is_named(tmp_path: Path) -> None:
+    """3.6: what is found is what the copy is, and not the digest of its file."""
+    path, copy = kit.artifact(tmp_path), tmp_path / "copy.mp3"
+    copy.write_bytes(encoded.mp3())
+    with pytest.raises(Refused) as caught:
+        carriers.reattach(copy, path, tmp_path / "whole.tts.wav")
+    assert str(caught.value) == (
+        "a copy as MP3 does not hold the recorded WAV: one of the two encodes with loss: found MP3, expected WAV "
+        f"(at {copy})"
+    )
 
 
 def test_other_audio_is_refused(tmp_path: Path) -> None:

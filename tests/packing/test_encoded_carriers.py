@@ -100,6 +100,42 @@ def test_reattach_and_unpack(tmp_path: Path, carrier: str) -> None:
         carriers.reattach(path, path, tmp_path / f"no.tts.{carrier}")
 
 
+TAGGED = {
+    "before": (encoded.mp3(), encoded.id3(encoded.TITLE) + encoded.mp3()),
+    "behind": (encoded.mp3(), encoded.mp3() + encoded.ape() + encoded.ID3V1),
+    "around": (encoded.mp3(), encoded.id3(encoded.TITLE) + encoded.mp3() + encoded.ID3V1),
+    "before its own": (BARE["mp3-tagged"], encoded.id3(encoded.TITLE) + BARE["mp3-tagged"]),
+}
+
+
+@pytest.mark.parametrize("where", TAGGED)
+def test_a_tagged_mp3_gives_the_recorded_one(tmp_path: Path, where: str) -> None:
+    """3.6: tags that software put before or behind the file are left out."""
+    bare, copy = TAGGED[where]
+    path, out = encoded.artifact(tmp_path, "mp3", audio=bare), tmp_path / "whole.tts.mp3"
+    (tmp_path / "copy.mp3").write_bytes(copy)
+    assert carriers.reattach(tmp_path / "copy.mp3", path, out) == open_artifact(path).artifact_id
+    assert out.read_bytes() == path.read_bytes()
+
+
+def test_what_does_not_give_the_recorded_file_is_said(tmp_path: Path) -> None:
+    """3.6: the same frames with other tags, and the same samples in another file."""
+    mp3, flac = encoded.artifact(tmp_path, "mp3", audio=BARE["mp3-tagged"]), encoded.artifact(tmp_path, "flac")
+    said = {}
+    for name, copy, path in (
+        ("frames", encoded.mp3(), mp3),
+        ("samples", kit.wav(kit.tone(800)), flac),
+        ("blocks", FULL_FLAC, flac),
+    ):
+        (tmp_path / name).write_bytes(copy)
+        with pytest.raises(Refused) as caught:
+            carriers.reattach(tmp_path / name, path, tmp_path / f"no.tts.{path.suffix}")
+        said[name] = caught.value.message
+    samples = "the samples are the recorded ones, but the recorded file is a FLAC that they do not make again"
+    frames = "the frames are the recorded ones, but the tags around them are others"
+    assert said == {"frames": frames, "samples": samples, "blocks": samples}
+
+
 @pytest.mark.parametrize("carrier", ["flac", "mp3"])
 def test_an_artifact_is_not_packed_twice(tmp_path: Path, carrier: str) -> None:
     """3.5: exactly one capsule, in Parquet too."""

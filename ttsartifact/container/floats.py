@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ttsartifact.container import riff
     from ttsartifact.container.source import Piece
 
-__all__ = ["Samples", "as_floats", "samples_of"]
+__all__ = ["Samples", "as_floats", "as_stored", "samples_of"]
 
 _LARGEST_PCM_BYTES = 64 << 20  # 23 minutes of 24 kHz speech; as doubles four times as much
 
@@ -52,6 +52,30 @@ def as_floats(raw: bytes, subtype: str, channels: int) -> NDArray[np.float64]:
         middle = 128 if subtype == "pcm_u8" else 0
         samples = (np.frombuffer(raw, form.stored).astype(np.int64) - middle) / 2.0 ** (8 * form.width - 1)
     return samples.reshape(-1, channels)
+
+
+def as_stored(samples: NDArray[np.float64], subtype: str) -> bytes | None:
+    """Return samples as `subtype` stores them, or None where it does not hold them all exactly.
+
+    The inverse of `as_floats`; None also of A-law and mu-law, which have two codes of one value.
+    """
+    import numpy as np
+
+    form = FORMATS[subtype]
+    if subtype in {"alaw", "mulaw"}:
+        return None
+    if form.is_float:
+        stored = samples.astype(form.stored)
+        return stored.tobytes() if np.array_equal(stored.astype(np.float64), samples) else None
+    full = 2.0 ** (8 * form.width - 1)
+    scaled = samples * full
+    is_within = scaled.min(initial=0) >= -full and scaled.max(initial=0) < full
+    if not (is_within and np.array_equal(scaled, np.rint(scaled))):
+        return None
+    codes = scaled.astype(np.int64) + (128 if subtype == "pcm_u8" else 0)
+    if form.stored is None:
+        return codes.astype("<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+    return codes.astype(form.stored).tobytes()
 
 
 def samples_of(pieces: Sequence[Piece], wave: riff.Riff | None) -> Samples | str:

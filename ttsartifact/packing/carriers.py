@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import dataclasses
 import os
 from typing import TYPE_CHECKING
 
 from ttsartifact.container import capsule, leaves, riff
-from ttsartifact.container.carrier import carrier_named, carrier_of, carries_capsule
+from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.codecs import suffix_of
-from ttsartifact.container.hashing import digest_audio, digest_pieces
-from ttsartifact.container.source import FileSource, JoinedSource, Piece, Span, copy_pieces, length_of, write_whole
-from ttsartifact.errors import NotAnArtifact, Refused
+from ttsartifact.container.hashing import digest_pieces
+from ttsartifact.container.source import FileSource, JoinedSource, Piece, Span, copy_pieces, write_whole
+from ttsartifact.errors import Refused
 from ttsartifact.packing.pack import RunInMemory, write
+from ttsartifact.packing.restoring import recorded_file
 from ttsartifact.reading.artifact import open_artifact, open_artifacts, parse_descriptor
 
 if TYPE_CHECKING:
@@ -159,8 +158,9 @@ def rewrite(
 def reattach(bare: Path | str, source: Path | str, out: Path | str, *, replace: bool = False) -> str:
     """Put a capsule back on a copy of the audio that lost it.
 
-    A copy whose header was rewritten is made whole from `/audio/framing` when its PCM is still the recorded PCM; other
-    audio is refused. An artifact that was framed again, as by a signer, gives its bare file.
+    A lossless copy is made whole from `/audio/framing` if its samples, in whatever format, are the recorded ones; an
+    MP3 with more tags gives the recorded one. Other audio is refused. An artifact that was framed again, as by a
+    signer, gives its bare file.
 
     Args:
         bare: The copy.
@@ -176,8 +176,7 @@ def reattach(bare: Path | str, source: Path | str, out: Path | str, *, replace: 
     """
     parts, descriptor = _source_parts(source)
     kind = carrier_of(out)
-    with FileSource(bare) as audio:
-        whole = _original(audio, descriptor, os.fspath(bare))
+    with FileSource(bare) as audio, recorded_file(audio, descriptor, os.fspath(bare)) as whole:
         wave = riff.walk(whole) if riff.recognise(whole.read_at(0, min(12, whole.size))) else None
         digest = descriptor.known("/audio/digest")
         run = RunInMemory(parts=parts, audio=whole, wave=wave, audio_digest=digest)
@@ -252,44 +251,3 @@ def _folder_parts(folder: str) -> tuple[dict[str, bytes], Descriptor]:
         if reference.get("embedded"):
             parts[f"ref/{index}"] = read(f"ref-{index}")
     return parts, descriptor
-
-
-def _unwrapped(audio: FileSource, where: str) -> FileSource | JoinedSource:
-    """Return a file without capsule as it is, and the bare file of an artifact that was framed differently."""
-    if not carries_capsule(audio):
-        return audio
-    held = open_artifact(audio.path)
-    if not carrier_named(held.carrier).misframed(held.source, held.walked, held.artifact_id):
-        raise NotAnArtifact("carries a capsule already", where=where, expected="a bare file", rule="CON04")
-    return JoinedSource(held.audio)
-
-
-def _original(file: FileSource, descriptor: Descriptor, where: str) -> FileSource | JoinedSource:
-    """Return the bare file that was recorded: `audio` itself, or its PCM inside the recorded framing."""
-    stated = descriptor.known("/audio/digest")
-    audio = _unwrapped(file, where)
-    walked = riff.walk(audio) if riff.recognise(audio.read_at(0, min(12, audio.size))) else None
-    found = digest_audio([Span(audio, 0, audio.size)], walked.bare_pcm if walked else None)
-    if found.encoded == stated:
-        return audio
-    if walked is None or found.pcm != descriptor.known("/audio/pcm"):
-        raise Refused(
-            "this is other audio",
-            where=where,
-            found=found.pcm or found.encoded,
-            expected=descriptor.known("/audio/pcm"),
-        )
-    framing = descriptor.known("/audio/framing")
-    if framing is None:
-        raise Refused(
-            "the samples are the recorded ones, but the descriptor does not keep the bytes around them", where=where
-        )
-    try:
-        head, tail = (base64.b64decode(framing[side], validate=True) for side in ("head", "tail"))
-    except (binascii.Error, KeyError, TypeError) as error:
-        raise Refused("the descriptor's framing is malformed", where="/audio/framing") from error
-    whole = JoinedSource([head, Span(audio, walked.data.body, walked.data.size), tail])
-    again = digest_pieces([Span(whole, 0, whole.size)])
-    if again != stated or length_of([head, tail]) + walked.data.size != descriptor.known("/audio/size"):
-        raise Refused("the recorded framing does not make the recorded file", where=where, found=again, expected=stated)
-    return whole
