@@ -19,7 +19,7 @@ corpus: $(RUNNER_BUILD)/corpus/index.json
 $(RUNNER_BUILD)/corpus/index.json: | $(TRAINING) every-tool
 	$(BIN)/python -m reference_runner.laboratory.corpus.builder --output $(RUNNER_BUILD)/corpus
 
-# Blocks of one delivery each, for the language model (five CPU minutes).
+# Blocks of one delivery each, for the language model (about twenty CPU minutes).
 manners: $(RUNNER_BUILD)/manners/index.json
 
 $(RUNNER_BUILD)/manners/index.json: | $(TRAINING) tools

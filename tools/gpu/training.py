@@ -29,6 +29,7 @@ ROOT = HERE.parent.parent
 FAILED, AGAIN = 1, 3
 RUNNING, DONE, WAITING = "running", "done", "waiting"
 _LOOKS_EVERY_S = 1.0
+_CODE = ("reference_runner", "ttsartifact", "tools/gpu", "site", "tests/runner")
 _KNOWN = frozenset({"step", "elapsed_s", "steps_a_second"})
 
 
@@ -162,17 +163,28 @@ def start(asked: argparse.Namespace) -> None:
     pid = asked.work / "pid"
     if status(asked.work)["ended"] or (pid.exists() and Path(f"/proc/{pid.read_text()}").exists()):
         return
-    command = [sys.executable, str(HERE / "training.py"), "--schedule", *sys.argv[1:]]
+    code = _copied(asked.work / "code")
+    command = [sys.executable, str(code / "tools" / "gpu" / "training.py"), "--schedule", "--corpus", str(asked.corpus)]
+    command += ["--work", str(asked.work), "--output", str(asked.output), "--minutes", str(asked.minutes)]
+    command += ["--pretend"] if asked.pretend else []
     with (asked.work / "schedule.log").open("a", encoding="utf-8") as said:
         begun = subprocess.Popen(
             command, stdout=said, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
-            env=os.environ | {"PYTHONPATH": _python_path()},
+            env=os.environ | {"PYTHONPATH": _python_path(code)},
         )  # fmt: skip
     pid.write_text(str(begun.pid), encoding="ascii")
 
 
-def _python_path() -> str:
-    return os.pathsep.join([str(ROOT), str(ROOT / "site"), *filter(None, [os.environ.get("PYTHONPATH")])])
+def _copied(code: Path) -> Path:
+    """Copy what trains, so that the next command may renew the checkout while stages begin."""
+    for name in _CODE:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, code / name, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    return code
+
+
+def _python_path(code: Path) -> str:
+    return os.pathsep.join([str(code), str(code / "site"), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def status(work: Path) -> dict[str, Any]:

@@ -51,24 +51,32 @@ class MannersPlan:
     sentences_a_block: int = 7
     test_blocks_a_speaker: int = 1
     coverage_share: float = 0.25
+    more_seed: int = 20261127
+    more_blocks_a_speaker: int = 25
+    """For training alone, after the others: few sentences a language model learns by heart."""
 
 
 def plan_manners(plan: MannersPlan) -> Iterator[PlannedUtterance]:
-    """Yield the utterances, block after block; the last blocks of each speaker are the tests."""
+    """Yield the utterances, block after block; the last of each speaker's first blocks are the tests."""
     vocabulary = read_vocabulary()
     lexicon_words = sorted(word for word in read_base().entries if word.isalpha() and len(word) > 1)
     block = 0
-    for number, speaker in enumerate(TRAINING_SPEAKERS):
-        draws = SplitMix64(plan.seed + number)
-        grammar = SentenceGrammar(vocabulary, draws, lexicon_words)
-        for place in range(plan.blocks_a_speaker):
-            delivery = draw_delivery(draws)
-            split = "manner" if place < plan.blocks_a_speaker - plan.test_blocks_a_speaker else "test_manner"
-            for _ in range(plan.sentences_a_block):
-                covers = draws.chance(plan.coverage_share)
-                text = grammar.coverage_phrase() if covers else grammar.sentence()
-                yield PlannedUtterance(split=split, speaker=speaker, text=text, delivery=delivery, block=block)
-            block += 1
+    parts = (
+        (plan.seed, plan.blocks_a_speaker, plan.test_blocks_a_speaker),
+        (plan.more_seed, plan.more_blocks_a_speaker, 0),
+    )
+    for seed, blocks, test_blocks in parts:
+        for number, speaker in enumerate(TRAINING_SPEAKERS):
+            draws = SplitMix64(seed + number)
+            grammar = SentenceGrammar(vocabulary, draws, lexicon_words)
+            for place in range(blocks):
+                delivery = draw_delivery(draws)
+                split = "manner" if place < blocks - test_blocks else "test_manner"
+                for _ in range(plan.sentences_a_block):
+                    covers = draws.chance(plan.coverage_share)
+                    text = grammar.coverage_phrase() if covers else grammar.sentence()
+                    yield PlannedUtterance(split=split, speaker=speaker, text=text, delivery=delivery, block=block)
+                block += 1
 
 
 def draw_delivery(draws: SplitMix64) -> Delivery:
