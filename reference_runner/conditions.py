@@ -98,6 +98,7 @@ def of(
         runtime=_runtime(wanted.device, arithmetic.means),
         devices=() if wanted.device == "cpu" else (_device_entry(),),
         imperfection="none",
+        marking="none",
         mode=mode,
         lang="en",
     )

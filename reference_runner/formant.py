@@ -189,6 +189,7 @@ class EspeakRunner:
             # Measured: equal in new processes of one machine. Other processors and C libraries were not tried.
             determinism="same_device",
             numerics=absent("not_applicable", "no numerics profile"),
+            marking="none",
         )
 
 

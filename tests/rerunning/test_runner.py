@@ -52,6 +52,7 @@ def test_espeak_streams_what_it_decodes_and_pins_itself(spoken):
     assert known("/pins/engine/digest").startswith("sha256:")
     names = {file["path"] for file in known("/pins/model/files")}
     assert {"phondata", "en_dict", "voices/!v/f3", "lang/gmw/en"} <= names
+    assert known("/generation/marking") == "none"
     assert known("/run/load/queue_depth_at_submit") == 0
     assert known("/run/load/running_at_start") == 1
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import ttsartifact
 from ttsartifact import Verdict, rerun_runner, verify
 
 SAMPLES = sorted((Path(__file__).parent.parent.parent / "fixtures" / "released").rglob("*.tts.wav"))
@@ -22,6 +23,7 @@ def test_a_sample_verifies_at_its_level(path):
     (report,) = verify(path)
     assert report.verdict == Verdict.INTACT
     assert (report.findings, report.level_reached) == ((), "L3")
+    assert ttsartifact.open(path).descriptor.known("/generation/marking") == "none"
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: f"{path.parent.name}-{path.name}")

@@ -360,6 +360,7 @@ def _runner_statements(prepared: Prepared) -> dict[str, Any]:
         "runtime": told.runtime or None,
         "devices": told.devices or None,
         "imperfection": told.imperfection,
+        "marking": told.marking,
         "mode": told.mode,
         "lang": told.lang,
     }

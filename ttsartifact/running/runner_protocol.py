@@ -180,6 +180,8 @@ class Conditions:
     """The accelerator that computes, as an entry of /env/devices; a sensor that is read lists them instead."""
     imperfection: dict[str, Any] | str | None = None
     """What was made worse on purpose; "none" of a runner that knows it did not (clause 6.7)."""
+    marking: tuple[dict[str, Any], ...] | str | None = None
+    """What marks the audio as generated; "none" of a runner that knows that it adds nothing (clause 6.10)."""
     mode: str | None = None
     lang: str | None = None
 

@@ -63,6 +63,7 @@ def of(request: Request, asked: Asked, reading: Reading, acoustic: WeightFile, v
         numerics=_numerics(asked.device, []),
         runtime=conditions.torch_runtime(asked.device),
         imperfection="none",
+        marking="none",
         mode="cloned",
         lang="en" if reading.spoken else None,
     )
