@@ -170,6 +170,21 @@ def test_every_step_that_is_planned_can_be_done():
     assert max(step.limit_s for step in running.STEPS) <= 540
 
 
+def test_a_schedule_that_dies_is_told_with_its_last_words(tmp_path, monkeypatch, capsys):
+    """A corpus that came along in part, say; to call again would not help."""
+    write_small_corpus(tmp_path / "corpus", block_size=4)
+    corpus_grid.pack_corpus(tmp_path / "corpus", tmp_path / "packed", minutes=0.2)
+    (tmp_path / "packed" / "index.json.xz").unlink()
+    words = ["train", "--corpus", str(tmp_path / "packed"), "--work", str(tmp_path / "work")]
+    words += ["--output", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", [*words, "--wait-minutes", "1"])
+    monkeypatch.setattr(training, "_CODE", ("tools/gpu",))
+    assert training.main() == training.FAILED
+    said = capsys.readouterr()
+    assert said.err.startswith("the schedule has died:\n")
+    assert "index.json.xz" in said.err.strip().splitlines()[-1]
+
+
 @pytest.mark.exhaustive
 def test_training_in_lanes_outlives_its_command_and_ends(tmp_path, monkeypatch, capsys):
     """A call that ends too early says that it is to be called again; the last one has every stage's averages."""

@@ -160,8 +160,7 @@ def _small(work: Path) -> Path:
 def start(asked: argparse.Namespace) -> None:
     """Start the schedule, unless it is at work or has ended."""
     asked.work.mkdir(parents=True, exist_ok=True)
-    pid = asked.work / "pid"
-    if status(asked.work)["ended"] or (pid.exists() and Path(f"/proc/{pid.read_text()}").exists()):
+    if status(asked.work)["ended"] or is_at_work(asked.work):
         return
     code = _copied(asked.work / "code")
     command = [sys.executable, str(code / "tools" / "gpu" / "training.py"), "--schedule", "--corpus", str(asked.corpus)]
@@ -172,7 +171,8 @@ def start(asked: argparse.Namespace) -> None:
             command, stdout=said, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
             env=os.environ | {"PYTHONPATH": _python_path(code)},
         )  # fmt: skip
-    pid.write_text(str(begun.pid), encoding="ascii")
+    (asked.work / "pid").write_text(str(begun.pid), encoding="ascii")
+    begun.returncode = 0  # it outlives this process, which is not to warn of that
 
 
 def _copied(code: Path) -> Path:
@@ -196,12 +196,17 @@ def status(work: Path) -> dict[str, Any]:
 def wait(work: Path, minutes: float) -> None:
     """Wait for the end of the schedule, but no longer than this; it may also have died."""
     end = time.monotonic() + minutes * 60
-    alive = Path(f"/proc/{(work / 'pid').read_text()}/stat")
-    while time.monotonic() < end and not status(work)["ended"]:
-        # A process that has ended and was not waited for is a zombie.
-        if not alive.exists() or alive.read_text().rpartition(")")[2].split()[0] == "Z":
-            return
+    while time.monotonic() < end and is_at_work(work) and not status(work)["ended"]:
         time.sleep(_LOOKS_EVERY_S)
+
+
+def is_at_work(work: Path) -> bool:
+    """Whether the schedule's process lives; one that has ended and was not waited for is a zombie."""
+    try:
+        words = Path(f"/proc/{(work / 'pid').read_text(encoding='ascii')}/stat").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return words.rpartition(")")[2].split()[0] != "Z"
 
 
 def collect(work: Path, output: Path) -> None:
@@ -255,8 +260,12 @@ def main() -> int:
     print(words)
     print(f"{len(sizes)} shards, {sum(sizes) / MIB:.1f} MiB, in {asked.output / 'shards'}")
     found = status(asked.work)
-    if not found["ended"]:
+    if not found["ended"] and is_at_work(asked.work):
         return AGAIN
+    if not found["ended"]:
+        words = (asked.work / "schedule.log").read_text(encoding="utf-8", errors="replace")
+        print(f"the schedule has died:\n{words[-2_000:]}", file=sys.stderr)
+        return FAILED
     return FAILED if any(job["status"] != DONE for job in found["jobs"].values()) else 0
 
 
