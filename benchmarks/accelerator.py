@@ -296,9 +296,10 @@ def cost(asked: argparse.Namespace) -> list[dict[str, Any]] | str:
                 single,
                 {"precision": precision, "compiled": Compiled.GRAPHS, "device": device},
             )
+    ways = {name: (synthesizer, {"text": asked.text} | given) for name, (synthesizer, given) in ways.items()}
     if asked.compile:
         for precision in (Precision.FLOAT32, Precision.BF16):
-            conditions = {"precision": precision, "compiled": Compiled.COMPILE, "device": device}
+            conditions = {"text": asked.text, "precision": precision, "compiled": Compiled.COMPILE, "device": device}
             ways[f"{precision}, torch.compile"] = single, conditions
     made = [
         engines.torch_engine(synthesizer, name, size, **conditions)
@@ -328,7 +329,7 @@ def sound(synthesizer: Synthesizer, **conditions: Any) -> np.ndarray:
 def sounds(synthesizer: Synthesizer, seeds: tuple[int, ...], **conditions: Any) -> list[np.ndarray]:
     """Return the samples of one batch, an item a seed."""
     asked = {"numerics": Numerics.NATIVE, "repeat": False} | conditions
-    requests = [SynthesisRequest(text=engines.TEXT, seed=seed, **asked) for seed in seeds]
+    requests = [SynthesisRequest(seed=seed, **asked) for seed in seeds]
     chunks: list[list[np.ndarray]] = [[] for _ in seeds]
     for place, chunk in synthesizer.speak_together(requests).together():
         chunks[place].append(chunk.pcm)
@@ -375,7 +376,7 @@ def disturb(asked: argparse.Namespace) -> dict[str, Any]:
     """Return the time of the first chunk while a sensor is read ever more often; without a GPU, one that is played."""
     device = on_device()
     synthesizer = Synthesizer(load_checkpoint(asked.checkpoint))
-    engine = engines.torch_engine(synthesizer, engines.YARDSTICK, 1, device=device)
+    engine = engines.torch_engine(synthesizer, engines.YARDSTICK, 1, text=asked.text, device=device)
     first: dict[int, list[float]] = {period: [] for period in PERIODS_MS}
     engine.spoken()
     with tempfile.TemporaryDirectory() as folder:
@@ -451,6 +452,7 @@ def main() -> None:
     parser.add_argument("--parts", default="".join(PARTS), help="which questions; all of them")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--text", default=engines.TEXT, help="what is spoken; default: a sentence of 14 words")
     parser.add_argument("--compile", action="store_true", help="in d torch.compile too, which takes minutes")
     parser.add_argument("--checkpoint", type=Path, default=None, help="default: the released one")
     parser.add_argument("--output", type=Path, default=None, help="the folder for DEVICE.json and .md")

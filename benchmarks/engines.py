@@ -79,8 +79,8 @@ class Engine:
 
 def torch_engine(synthesizer: Synthesizer, name: str, batch: int, **conditions: Any) -> Engine:
     """Return the checkpoint under these conditions, ready."""
-    asked = {"numerics": Numerics.NATIVE, "repeat": False} | conditions
-    requests = [SynthesisRequest(text=TEXT, seed=seed, **asked) for seed in range(batch)]
+    asked = {"text": TEXT, "numerics": Numerics.NATIVE, "repeat": False} | conditions
+    requests = [SynthesisRequest(seed=seed, **asked) for seed in range(batch)]
     synthesizer.prepare_for(requests)
 
     def speak() -> Iterator[float]:
@@ -90,7 +90,9 @@ def torch_engine(synthesizer: Synthesizer, name: str, batch: int, **conditions: 
     return Engine(name=name, batch=batch, speak=speak)
 
 
-def torch_engines(checkpoint: Path | None, batch: int, *, cpu_batch: int, compiled: bool) -> Iterator[Engine]:
+def torch_engines(
+    checkpoint: Path | None, batch: int, *, cpu_batch: int, text: str, compiled: bool
+) -> Iterator[Engine]:
     """Yield the checkpoint on every device, in every precision and way that this machine has."""
     synthesizer = Synthesizer(load_checkpoint(checkpoint))
     cpu: dict[str, dict[str, Any]] = {
@@ -108,22 +110,22 @@ def torch_engines(checkpoint: Path | None, batch: int, *, cpu_batch: int, compil
         cuda["torch CUDA, exact"] = {"numerics": Numerics.EXACT}
     for size in sorted({1, batch}):
         for name, conditions in cpu.items() if size <= cpu_batch else ():
-            yield torch_engine(synthesizer, name, size, **conditions)
+            yield torch_engine(synthesizer, name, size, text=text, **conditions)
         for name, conditions in cuda.items():
-            yield torch_engine(synthesizer, name, size, device="cuda", **conditions)
+            yield torch_engine(synthesizer, name, size, text=text, device="cuda", **conditions)
 
 
-def onnx_engines(checkpoint: Path | None, batch: int, threads: int) -> Iterator[Engine]:
+def onnx_engines(checkpoint: Path | None, batch: int, text: str, threads: int) -> Iterator[Engine]:
     """Yield the checkpoint by ONNX Runtime."""
     from reference_runner.onnx_runtime.sessions import SessionPlan
     from reference_runner.onnx_runtime.synthesizer import GraphSynthesizer
 
     synthesizer = GraphSynthesizer(load_checkpoint(checkpoint), SessionPlan(threads=threads))
     for size in sorted({1, batch}):
-        yield torch_engine(synthesizer, "ONNX Runtime CPU, native float32", size)
+        yield torch_engine(synthesizer, "ONNX Runtime CPU, native float32", size, text=text)
 
 
-def kdaip_engines(folder: Path) -> Iterator[Engine]:
+def kdaip_engines(folder: Path, text: str) -> Iterator[Engine]:
     """Yield the other model of that name, which speaks a text at a time and a sentence a chunk."""
     from reference_runner.foreign.kdaip.mel import SAMPLE_RATE_HZ
     from reference_runner.foreign.kdaip.speaking import Account, Asked, Speaker, read_text
@@ -131,7 +133,7 @@ def kdaip_engines(folder: Path) -> Iterator[Engine]:
     from reference_runner.synthesis.references import Reference, hear
 
     clip = hear(Reference(path=write_clip(folder / "clip.wav")), to_hz=SAMPLE_RATE_HZ)
-    reading = read_text(TEXT, "")
+    reading = read_text(text, "")
     for device in ("cpu", *(["cuda"] if torch.cuda.is_available() else [])):
         speaker = Speaker(*random_model(1), clip, device)
         asked = Asked(
@@ -154,13 +156,15 @@ def kdaip_engines(folder: Path) -> Iterator[Engine]:
 
 def engines(arguments: argparse.Namespace, folder: Path) -> tuple[list[Engine], dict[str, str]]:
     """Return what speaks here, and by name what does not and why."""
-    checkpoint, batch = arguments.checkpoint, arguments.batch
+    checkpoint, batch, text = arguments.checkpoint, arguments.batch, arguments.text
     cpu_batch = arguments.cpu_batch or batch
-    found: list[Engine] = list(torch_engines(checkpoint, batch, cpu_batch=cpu_batch, compiled=arguments.compile))
+    found: list[Engine] = list(
+        torch_engines(checkpoint, batch, cpu_batch=cpu_batch, text=text, compiled=arguments.compile)
+    )
     missing = {} if torch.cuda.is_available() else {"torch CUDA": "torch sees no CUDA device"}
     others: dict[str, tuple[str, Callable[[], Iterator[Engine]]]] = {
-        "onnx": ("ONNX Runtime CPU", lambda: onnx_engines(checkpoint, cpu_batch, arguments.threads)),
-        "kdaip": ("KdaiP/StableTTS", lambda: kdaip_engines(folder)),
+        "onnx": ("ONNX Runtime CPU", lambda: onnx_engines(checkpoint, cpu_batch, text, arguments.threads)),
+        "kdaip": ("KdaiP/StableTTS", lambda: kdaip_engines(folder, text)),
     }
     for key, (name, make) in others.items():
         if key in arguments.without:
@@ -296,6 +300,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--cpu-batch", type=int, default=None, help="of the engines on the CPU; default: as --batch")
     parser.add_argument("--threads", type=int, default=1, help="of torch and of ONNX Runtime")
+    parser.add_argument("--text", default=TEXT, help="what is spoken; default: a sentence of 14 words")
     parser.add_argument("--compile", action="store_true", help="torch.compile too")
     parser.add_argument("--without", action="append", choices=("onnx", "kdaip"), default=[], help="leave one out")
     parser.add_argument("--checkpoint", type=Path, default=None, help="default: the released one")
@@ -312,7 +317,7 @@ def main() -> None:
         "machine": machine(arguments.threads),
         "rounds": arguments.rounds,
         "others": others,
-        "text": TEXT,
+        "text": arguments.text,
         "rows": table,
         "prices": prices(table),
         "missing": missing,
