@@ -8,9 +8,12 @@ The standard library of any Python from 3.7 on is all it needs, so that an older
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import os
 import queue
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -28,6 +31,9 @@ CUDA_HINT = (
     "  this index gives torch with CUDA, about 2 GB more; a CPU needs none of it. To be spared, stop this and run\n"
     "  it again with PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu in the environment"
 )
+FULL = "the disk is full: {venv} needs about 1 GB, or 300 MB for the verifier alone"
+LEAST_FREE = 64 << 20
+"""Bytes: pip and the environment take no more."""
 WITHOUT = (
     "Without it, from this folder: `{python} -m ttsartifact` shows, explains, strips and unpacks artifacts;"
     " verify needs the packages."
@@ -84,19 +90,32 @@ def _stop(sentence: str) -> int:
 
 
 def _made(venv: str) -> str:
-    """Make an environment; return what stopped it, or nothing."""
-    asked = [sys.executable, "-m", "venv", venv]
+    """Make an environment; return what stopped it, or nothing. Half an environment is not left behind."""
+    asked, was_there = [sys.executable, "-m", "venv", venv], os.path.lexists(venv)
     done = subprocess.run(asked, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode == 0:
         return ""
-    if "ensurepip" in done.stdout or "No module named venv" in done.stdout:
+    is_full = _is_full(venv)
+    if not was_there:
+        shutil.rmtree(venv, ignore_errors=True)
+    if re.search("Permission denied|Read-only file system|No such file or directory", done.stdout):
+        return f"{venv} cannot be written; name another place: make VENV=$HOME/ttsartifact-venv ..."
+    if "No space left on device" in done.stdout or is_full:
+        return FULL.format(venv=venv)
+    # venv names ensurepip whatever stopped it, for it is the command that it runs.
+    if importlib.util.find_spec("ensurepip") is None or "ensurepip is not available" in done.stdout:
         return (
             f"this Python makes no environments, for its module ensurepip is missing: install python3-venv (Debian), or"
             f" name another Python: make PYTHON=/usr/local/bin/python3 ... ({sys.executable})"
         )
-    if re.search("Permission denied|Read-only file system|No such file or directory", done.stdout):
-        return f"{venv} cannot be written; name another place: make VENV=$HOME/ttsartifact-venv ..."
     return f"no environment in {venv}: {done.stdout.strip().splitlines()[-1]}"
+
+
+def _is_full(venv: str) -> bool:
+    place = venv
+    while not os.path.isdir(place):
+        place = os.path.dirname(place)
+    return shutil.disk_usage(place).free < LEAST_FREE
 
 
 def _install(python: str, arguments: list[str], log: str) -> tuple[int, list[str]]:
@@ -105,19 +124,16 @@ def _install(python: str, arguments: list[str], log: str) -> tuple[int, list[str
     command += ["--constraint", os.path.join(ROOT, "constraints.txt"), *arguments]
     environment = dict(os.environ, PIP_NO_COLOR="1", PYTHONUNBUFFERED="1")
     environment.setdefault("PIP_RETRIES", "2")  # a dead proxy is known after ten seconds, not after minutes
-    progress, lines = _Progress(), []
-    with (
-        open(log, "w", encoding="utf-8", errors="replace") as kept,
-        subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        ) as child,
-    ):
+    progress, kept, lines = _Progress(), _Log(log), []
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as child:
         said: queue.Queue[str | None] = queue.Queue()
         reader = threading.Thread(target=_pass_on, args=(child.stdout, said), daemon=True)
         reader.start()
@@ -129,10 +145,23 @@ def _install(python: str, arguments: list[str], log: str) -> tuple[int, list[str
                 continue
             if line is None:
                 break
-            kept.write(line)
+            kept.keep(line)
             lines.append(line.rstrip())
             progress.read(line)
     return child.returncode, lines
+
+
+class _Log:
+    """Keeps what pip says; a disk that is full costs the file and not the sentence about it."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+    def keep(self, line: str) -> None:
+        with contextlib.suppress(OSError), open(self._path, "a", encoding="utf-8", errors="replace") as file:
+            file.write(line)
 
 
 def _pass_on(lines: Iterable[str] | None, said: queue.Queue[str | None]) -> None:
@@ -182,7 +211,7 @@ def _reason(lines: list[str], venv: str) -> tuple[str, bool]:
     """Return in one sentence what stopped pip, and whether that stops every other plan as well."""
     text = "\n".join(lines)
     if "No space left on device" in text:
-        return f"the disk is full: {venv} needs about 1 GB, or 300 MB for the verifier alone", False
+        return FULL.format(venv=venv), False
     if _NETWORK.search(text):
         instead = "packages in a folder do as well: PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER"
         return f"the package index does not answer{_through()}; {instead}", True

@@ -5,11 +5,12 @@ without one; the claim is that the pitch rises, by permutation at alpha 0.05. Ot
 too few runs. Printed: the rate of false `supported` with its one-sided 99.9 % bounds (Clopper and Pearson 1934),
 of which the lower must not lie above alpha, the power, and that confounders and missing runs were named.
 
-python benchmarks/claims.py [SETS, 2000]
+python benchmarks/claims.py [SETS, 2000] [JSON]
 """
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 from pathlib import Path
@@ -63,8 +64,8 @@ def named(sets: int) -> tuple[int, int]:
     return counts[0], counts[1]
 
 
-def main(sets: int) -> None:
-    """Simulate and print."""
+def main(sets: int, out: Path | None) -> None:
+    """Simulate, print, and keep the figures where a file is named."""
     alpha = CLAIM.expectations[0].alpha_ppm / 1e6
     false = supported(sets, 0.0, 0)
     low, high = bounds(false, sets)
@@ -78,7 +79,15 @@ def main(sets: int) -> None:
     print(f"drift {DRIFT}:  supported in {true}, power {true / sets:.4f}")
     print(f"confounder: not decidable and named in {confounded} of {min(sets, 200)}")
     print(f"17 runs:    not decidable, 5 missing, in {few} of {min(sets, 200)}")
+    if out is not None:
+        figures = {
+            "sets": sets, "runs": RUNS, "scatter": SCATTER, "drift": DRIFT, "alpha_percent": 100 * alpha,
+            "false_percent": 100 * false / sets, "low_percent": 100 * low, "high_percent": 100 * high,
+            "power_percent": 100 * true / sets, "planted": min(sets, 200), "confounders_named": confounded,
+            "missing_named": few,
+        }  # fmt: skip
+        out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000, Path(sys.argv[2]) if len(sys.argv) > 2 else None)

@@ -1,6 +1,6 @@
 """What a codec layer does: declared and measured bitrate and loss of espeak-ng's speech sent as Opus packets.
 
-    python benchmarks/codec_layers.py
+    python benchmarks/codec_layers.py [JSON]
 
 Needs the extra `codec`. The distance is that of log spectra (20 ms frames, 0 to 8 kHz, above -60 dB of the loudest)
 between what was sent and what arrived, after the same resampling: Opus at 256 kbit/s without loss.
@@ -8,7 +8,9 @@ between what was sent and what arrived, after the same resampling: Opus at 256 k
 
 from __future__ import annotations
 
+import json
 import subprocess
+import sys
 import tempfile
 import wave
 from pathlib import Path
@@ -30,22 +32,24 @@ def main() -> None:
         with wave.open(str(path)) as file:
             pcm, sound = file.readframes(file.getnframes()), PcmFormat(file.getframerate(), 1, 2)
     best = sent(pcm, sound, 256, {"per_packet_ppm": 0})[0]
-    print(f"{len(pcm) / 2 / sound.rate_hz:.1f} s of espeak-ng; declared and measured")
+    seconds = len(pcm) / 2 / sound.rate_hz
+    print(f"{seconds:.1f} s of espeak-ng; declared and measured")
     print(
         f"{'kbit/s':>7} {'measured':>9} | {'loss':>6} {'measured':>9} {'packets':>8} {'bytes lost':>10} {'LSD dB':>7}"
     )
-    for kbps in KBPS:
-        row(pcm, sound, best, kbps, {"per_packet_ppm": 0}, "0 %")
-    for ppm in LOSSES_PPM[1:]:
-        row(pcm, sound, best, 24, {"per_packet_ppm": ppm}, f"{ppm / 10_000:g} %")
-    row(pcm, sound, best, 24, BURSTS, "bursts 10 %")
-    row(pcm, sound, best, 24, BURSTS, "the same, repeated", conceal="repeat")
+    rows = [row(pcm, sound, best, kbps, {"per_packet_ppm": 0}, "0 %") for kbps in KBPS]
+    rows += [row(pcm, sound, best, 24, {"per_packet_ppm": ppm}, f"{ppm / 10_000:g} %") for ppm in LOSSES_PPM[1:]]
+    rows.append(row(pcm, sound, best, 24, BURSTS, "bursts 10 %"))
+    rows.append(row(pcm, sound, best, 24, BURSTS, "the same, repeated", conceal="repeat"))
     switched = {"kind": "bitrate_switch", "bitrates_bps": [6_000, 64_000]}
-    row(pcm, sound, best, 24, {"per_packet_ppm": 50_000}, "24, 6, 64 by turns", **switched)
+    rows.append(row(pcm, sound, best, 24, {"per_packet_ppm": 50_000}, "24, 6, 64 by turns", **switched))
+    if len(sys.argv) > 1:
+        found = {"seconds": seconds, "rows": rows}
+        Path(sys.argv[1]).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def row(pcm: bytes, sound: PcmFormat, best: np.ndarray, kbps: int, trigger: dict, said: str, **params: object) -> None:
-    """Print one layer's figures."""
+def row(pcm: bytes, sound: PcmFormat, best: np.ndarray, kbps: int, trigger: dict, said: str, **params: object) -> dict:
+    """Print one layer's figures and return them."""
     made, found = sent(pcm, sound, kbps, trigger, **params)
     fired = [event for event in found.rows if event["fired"]]
     rate = len(fired) / len(found.rows)
@@ -54,6 +58,10 @@ def row(pcm: bytes, sound: PcmFormat, best: np.ndarray, kbps: int, trigger: dict
         f"{kbps:7} {found.measured_bps / 1000:9.2f} | {said:>6} {rate:8.2%} {len(found.rows):8} {gone:10} "
         f"{distance(best, made):7.2f}"
     )
+    return {
+        "kbps": kbps, "measured_kbps": found.measured_bps / 1000, "trigger": said, "fired_percent": 100 * rate,
+        "packets": len(found.rows), "bytes_lost": gone, "distance_db": distance(best, made),
+    }  # fmt: skip
 
 
 def sent(

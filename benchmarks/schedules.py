@@ -1,6 +1,6 @@
 """Whether the portable draws do what they say: 10,000 seeded schedules a trigger, counted and held against chance.
 
-    python benchmarks/schedules.py
+    python benchmarks/schedules.py [JSON]
 
 For each trigger the counts of events of all schedules are compared with their exact distribution by chi-square (bins of
 at least 5 expected counts), and the draws of a trigger with the uniform one in 64 bins. A p-value below 1e-3 is told.
@@ -8,7 +8,10 @@ at least 5 expected counts), and the draws of a trigger with the uniform one in 
 
 from __future__ import annotations
 
+import json
+import sys
 from math import comb, exp, lgamma, log
+from pathlib import Path
 from typing import Any
 
 from ttsartifact import draw, schedule
@@ -27,7 +30,7 @@ TRIGGERS: dict[str, dict[str, Any]] = {
 
 
 def main() -> None:
-    worst = 1.0
+    worst, kept = 1.0, []
     print(f"{SEEDS} schedules of {OPPORTUNITIES} opportunities each")
     print(f"{'trigger':22} {'expected':>9} {'measured':>9} {'chi2':>8} {'dof':>4} {'p':>7}")
     for name, trigger in TRIGGERS.items():
@@ -42,6 +45,7 @@ def main() -> None:
         mean = sum(k * chance for k, chance in enumerate(chances))
         measured = sum(k * count for k, count in enumerate(counts)) / SEEDS
         print(f"{name:22} {mean:9.4f} {measured:9.4f} {statistic:8.2f} {freedom:4} {p:7.4f}")
+        kept.append({"name": name, "expected": mean, "measured": measured, "chi2": statistic, "dof": freedom, "p": p})
     bins = [0] * 64
     for seed in range(SEEDS):
         for index in range(16):
@@ -49,7 +53,11 @@ def main() -> None:
     statistic, freedom = chi_square(bins, [sum(bins) / 64] * 64)
     p = upper_tail(statistic, freedom)
     print(f"{'draws in 64 bins':22} {sum(bins) / 64:9.1f} {'':9} {statistic:8.2f} {freedom:4} {p:7.4f}")
+    kept.append({"name": "draws in 64 bins", "chi2": statistic, "dof": freedom, "p": p})
     print("all above" if min(worst, p) > LEVEL else "NOT all above", f"{LEVEL:g}")
+    if len(sys.argv) > 1:
+        found = {"seeds": SEEDS, "opportunities": OPPORTUNITIES, "triggers": kept}
+        Path(sys.argv[1]).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def distribution(trigger: dict[str, Any]) -> list[float]:

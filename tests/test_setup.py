@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
+import threading
+import time
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import kit
+import pytest
 
 ROOT = Path(__file__).parent.parent
 CORE_ONLY = "import sys; sys.path.insert(0, {root!r}); from ttsartifact.cli import main; sys.exit(main())"
@@ -78,6 +85,110 @@ def test_a_folder_that_cannot_be_written_is_named():
     done = run(sys.executable, ".ci/install.py", "/proc/here", "a package", "none-0")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "/proc/here cannot be written; name another place: make VENV=$HOME/ttsartifact-venv ...\n"
+
+
+@pytest.fixture
+def installer() -> ModuleType:
+    """Return .ci/install.py as a module."""
+    spec = importlib.util.spec_from_file_location("install", ROOT / ".ci" / "install.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_full_disk_is_named_while_the_environment_is_made(installer, tmp_path, monkeypatch, capsys):
+    """The module venv speaks of ensurepip whatever stopped it. What it began is not left: it holds no pip."""
+    venv = tmp_path / "venv"
+
+    def stopped(*_: object, **__: object) -> SimpleNamespace:
+        (venv / "bin").mkdir(parents=True)
+        (venv / "bin" / "python").touch()
+        return SimpleNamespace(returncode=1, stdout="Error: Command '[..., '-m', 'ensurepip', ...]' returned 1.")
+
+    monkeypatch.setattr(installer.subprocess, "run", stopped)
+    monkeypatch.setattr(installer.shutil, "disk_usage", lambda _: SimpleNamespace(free=4 << 20))
+    assert installer.main([str(venv), "a package", "none-0"]) == 1
+    assert capsys.readouterr().err == (f"the disk is full: {venv} needs about 1 GB, or 300 MB for the verifier alone\n")
+    assert not venv.exists()
+
+
+def test_a_full_disk_is_named_while_packages_are_unpacked(tmp_path):
+    """The log of what pip said cannot be written either, and that is not what is told."""
+    (tmp_path / "bin").mkdir()
+    pip = tmp_path / "bin" / "python"
+    pip.write_text("#!/bin/sh\necho 'ERROR: Could not install packages: [Errno 28] No space left on device'\nexit 1\n")
+    pip.chmod(0o755)
+    (tmp_path / "install.log").mkdir()  # as little to be written to as a file on a full disk
+    done = run(sys.executable, ".ci/install.py", tmp_path, "a package", "none-0")
+    full = f"  the disk is full: {tmp_path} needs about 1 GB, or 300 MB for the verifier alone"
+    assert (done.returncode, done.stderr.splitlines()) == (1, [full, WITHOUT])
+
+
+class Index(BaseHTTPRequestHandler):
+    """A package index with two wheels, of which each answer takes a while."""
+
+    late_s = 0.6
+    names = ("slowly", "nvidia_cublas_cu12")
+
+    def do_GET(self) -> None:
+        time.sleep(self.late_s)
+        name = self.path.strip("/").split("/")[-1]
+        if name.endswith(".whl"):
+            body, kind = self.server.wheels[name], "application/zip"  # type: ignore[attr-defined]
+        else:
+            file = f"{name.replace('-', '_')}-1.0-py3-none-any.whl"
+            body, kind = f'<a href="/{file}">{file}</a>'.encode(), "text/html"
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def wheel(folder: Path, name: str) -> bytes:
+    """Return a wheel that holds its own description."""
+    path, info = folder / f"{name}.whl", f"{name}-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        file.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: a test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        file.writestr(f"{info}/RECORD", "")
+    return path.read_bytes()
+
+
+def test_a_slow_index_shows_signs_of_life_and_cuda_is_said_to_be_large(installer, tmp_path, monkeypatch, capsys):
+    """A line while nothing comes, one for each download, and the hint before 2 GB are fetched that no CPU needs."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Index)
+    server.wheels = {f"{name}-1.0-py3-none-any.whl": wheel(tmp_path, name) for name in Index.names}  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for name in [each for each in os.environ if "proxy" in each.lower()]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
+    monkeypatch.setattr(installer, "QUIET_S", 0.3)
+    monkeypatch.setattr(installer, "ROOT", str(tmp_path))
+    (tmp_path / "constraints.txt").touch()
+    try:
+        code, lines = installer._install(
+            sys.executable, ["--dry-run", "--no-deps", *Index.names], str(tmp_path / "install.log")
+        )
+    finally:
+        server.shutdown()
+        server.server_close()
+    said = capsys.readouterr().out
+    assert code == 0, lines
+    assert said.count("downloading slowly 1.0") >= 1
+    assert " s  still " in said
+    assert said.index("about 2 GB more") < said.index("downloading nvidia_cublas_cu12 1.0")
+    assert "downloading" in said
+    assert "Downloading" in (tmp_path / "install.log").read_text()
 
 
 def test_missing_programs_are_named_and_only_required_ones_stop(tmp_path):
