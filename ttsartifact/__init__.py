@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ttsartifact._spec import FORMAT_VERSION
+    from ttsartifact._version import __version__ as __version__
     from ttsartifact.attesting.checking import AttestationKind, Attested, Standing
     from ttsartifact.attesting.keys import NoteKey
     from ttsartifact.attesting.notes import Checkpoint
@@ -141,8 +142,6 @@ if TYPE_CHECKING:
     from ttsartifact.terms.trace import Trace
     from ttsartifact.verifying.engine import validate, verify
     from ttsartifact.verifying.report import Reason, Report
-
-__version__ = "0.1.0"
 
 _PLACES = {
     "ttsartifact.claiming.claim": (
@@ -435,6 +434,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("ttsartifact._version").__version__
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), _CALLED_THERE.get(name, name))

@@ -117,3 +117,47 @@ def test_a_list_that_is_none(
         names.write_bytes(data)
     assert main(["verify", f"@{names}"]) == (4 if data is None else 2)
     assert words in capsys.readouterr().err
+
+
+def test_the_new_run_of_a_rerun_goes_to_stdout(run: Path, tmp_path: Path) -> None:
+    """`--keep -`: the plan and the verdict are on stderr, and the artifact alone on stdout."""
+    (tmp_path / "a.wav").write_bytes(kit.wav())
+    command = ["sh", "-c", f"cat {tmp_path / 'a.wav'}", "sh", "{text}"]
+    done = ttsa("rerun", str(run), "--keep", "-", "--", *command)
+    assert ttsa("verify", "-", stdin=done.stdout).stdout.startswith(b"-: INTACT")
+    assert b"PCM-EXACT" in done.stderr
+
+
+def test_documents_of_the_reader_come_from_stdin(run: Path, tmp_path: Path) -> None:
+    """A policy, a trust file and measurements are read like any other document; an imported table is written so."""
+    policy = b'id = "p"\nversion = "1"\n[[check]]\nmetric = "loudness"\noperator = ">="\nthreshold = -90\n'
+    judged = ttsa("gate", str(run), "--policy", "-", "-o", "-", stdin=policy).stdout
+    assert ttsa("verify", "-", stdin=judged).stdout.startswith(b"-: INTACT")
+    key = "AAAAC3NzaC1lZDI1NTE5AAAAIFVBDq7hvTPpWBW1WVZYJ3hUqjLRc5rvOZrGQ+9SRyZk"
+    for trust in (f"a@b ssh-ed25519 {key}\n", "version = 1\n"):
+        assert ttsa("verify", str(run), "--trust", "-", stdin=trust.encode()).stdout.startswith(str(run).encode())
+    said = ttsa("claim", "check", "-", stdin=b"{}", code=4).stderr
+    assert b"not TOML" in said
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("verify", "-", "--trust", "-"), "FILE... and --trust: standard input is one stream; give - once"),
+        (("verify", "-", "-"), "FILE... and FILE...: standard input is one stream; give - once"),
+        (("verify", "-", "--log", "-"), "--log -: a folder cannot be a stream; name a folder"),
+        (("unpack", "-", "-o", "-"), "--out -: a folder cannot be a stream; name a folder"),
+        (("recover", "-"), "a journal names files that lie beside it; name its file"),
+        (
+            ("bench", "http://localhost:1", "-o", "-", "--text", "hi"),
+            "bench writes two files and prints the totals on standard output; name a file instead of -",
+        ),
+    ],
+)
+def test_a_stream_that_cannot_be_one_is_refused(
+    argv: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is read and no file named `-` is left."""
+    assert main(list(argv)) == (4 if argv[0] == "recover" else 2)
+    assert words in capsys.readouterr().err
+    assert not os.path.lexists("-")

@@ -56,7 +56,7 @@ def write_entry_points(site: Path) -> None:
 
 
 def _version() -> str:
-    words = (ROOT / "ttsartifact" / "__init__.py").read_text(encoding="utf-8")
+    words = (ROOT / "ttsartifact" / "_version.py").read_text(encoding="utf-8")
     return next(line.split('"')[1] for line in words.splitlines() if line.startswith("__version__"))
 
 

@@ -39,6 +39,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.attesting.keys import NoteKey, parse_note_key
 from ttsartifact.attesting.sshsig import NAMESPACE
+from ttsartifact.container.source import STANDARD_INPUT, first_bytes
 from ttsartifact.errors import Refused
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["Authority", "Requirements", "Signer", "Trust", "load_trust"]
 
 ROLES = frozenset({"poster", "rerunner"})
+_VERSION = re.compile(rb"^\s*version\s*=", re.MULTILINE)
 _LIMIT_BYTES = 1 << 20
 _OPTION = re.compile(r'(?P<name>[a-zA-Z-]+)(?:="(?P<value>[^"]*)")?(?:,|$)')
 
@@ -119,9 +121,12 @@ class Trust:
 
 
 def load_trust(path: Path | str) -> Trust:
-    """Read a trust file, TOML or OpenSSH's allowed_signers; raises Refused with what is wrong in it."""
+    """Read a trust file, TOML or OpenSSH's allowed_signers; raises Refused with what is wrong in it.
+
+    `-` is standard input, which is TOML where a line gives `version`.
+    """
     data = _read(path)
-    if not os.fspath(path).endswith(".toml"):
+    if not (os.fspath(path).endswith(".toml") or (os.fspath(path) == STANDARD_INPUT and _VERSION.search(data))):
         return Trust(signers=tuple(_allowed_signers(data, os.fspath(path))))
     try:
         value = tomllib.loads(data.decode())
@@ -245,8 +250,7 @@ def _ssh_moment(text: str | None, where: str) -> datetime | None:
 
 def _read(path: Path | str) -> bytes:
     try:
-        with open(path, "rb") as file:
-            data = file.read(_LIMIT_BYTES + 1)
+        data = first_bytes(path, _LIMIT_BYTES + 1)
     except OSError as error:
         raise Refused("cannot read the file", where=os.fspath(path), found=error.strerror) from error
     if len(data) > _LIMIT_BYTES:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.canonical import canonical_bytes
 from ttsartifact.container.schemas import validator
+from ttsartifact.container.source import first_bytes
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.conditions import subjects
 from ttsartifact.measuring.metrics import Metric, MetricKind, metric_named
@@ -194,8 +195,7 @@ def load_claim(path: Path | str) -> Claim:
         'sha256:...'
     """
     try:
-        with open(path, "rb") as file:
-            data = file.read(LIMIT_BYTES + 1)
+        data = first_bytes(path, LIMIT_BYTES + 1)
     except OSError as error:
         raise Refused("cannot read the claim", where=os.fspath(path), found=error.strerror) from error
     return parsed_claim(data, os.fspath(path))

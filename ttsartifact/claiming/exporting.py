@@ -8,12 +8,12 @@ of the drafts of September 2026. A statement is neither a signature nor a proof 
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import operator
 import re
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact._version import __version__
 from ttsartifact.claiming.claim import ClaimProcedure, Direction
 from ttsartifact.comparing.sound import sound_of
 from ttsartifact.errors import Refused
@@ -161,7 +161,7 @@ def computation_receipt(artifact: Artifact) -> dict[str, Any]:
         "output": {"digest": f"sha256:{output}", "shape": shape},
     }
     certificate = hashlib.sha256(_canonical(manifest)).hexdigest()
-    meta = {"artifact_id": artifact.artifact_id, "producer": f"ttsartifact {_version()}"}
+    meta = {"artifact_id": artifact.artifact_id, "producer": f"ttsartifact {__version__}"}
     receipt = {"manifest": manifest, "certificate": f"sha256:{certificate}", "meta": meta}
     return _statement([("pcm", output)], CR, receipt)
 
@@ -180,16 +180,12 @@ def _result(at: str, by: str, claims: list[dict[str, Any]], size: int) -> dict[s
     return {
         "evaluator": {"id": by},
         "evaluatedAt": at,
-        "suite": {"name": "ttsartifact", "version": _version()},
+        "suite": {"name": "ttsartifact", "version": __version__},
         "claims": claims,
         "sampleSize": size,
         "assuranceLevel": "self_attested",
-        "harness": {"name": "ttsartifact", "version": _version()},
+        "harness": {"name": "ttsartifact", "version": __version__},
     }
-
-
-def _version() -> str:
-    return importlib.metadata.version("ttsartifact")
 
 
 def _commitment(digest: str) -> dict[str, str]:

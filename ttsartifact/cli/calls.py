@@ -65,7 +65,8 @@ def for_typer(argv: list[str]) -> list[str]:
 
 def say_version() -> int:
     """Print the versions of the program and of the specification it obeys."""
-    from ttsartifact import __version__, _spec
+    from ttsartifact import _spec
+    from ttsartifact._version import __version__
 
     say(f"ttsartifact {__version__}, specification {_spec.FORMAT_VERSION}")
     return EXIT.OK

@@ -10,7 +10,8 @@ import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
-from ttsartifact import __version__, _spec
+from ttsartifact import _spec
+from ttsartifact._version import __version__
 from ttsartifact.cli.speak import EXIT, show
 from ttsartifact.reporting.phrases import seconds
 from ttsartifact.reporting.safe import safe

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_SELDOM = 20_000
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; no exception caused by an untrusted file passes this point.
@@ -32,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A name that the terminal's encoding lacks is spelled out; it must not stop the verdict.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    if argv is None:
+        gc.set_threshold(_SELDOM)  # imports make few cycles, and the usual 700 looks for them a hundred times
     try:
         code = _run(given)
         sys.stdout.flush()

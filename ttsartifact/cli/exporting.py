@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from ttsartifact.cli.files import files_under
+from ttsartifact.cli.files import delivered, files_under
 from ttsartifact.cli.options import Files, Force, Option
-from ttsartifact.cli.speak import EXIT, Usage, say
+from ttsartifact.cli.speak import EXIT, Usage, say_written
 from ttsartifact.reporting.safe import safe
 
 __all__ = ["export"]
@@ -14,7 +14,7 @@ def export(
     files: Files,
     *,
     perfetto: Annotated[bool, Option("As trace events for ui.perfetto.dev.")] = False,
-    out: Annotated[str, Option("The file to write atomically.", short="-o", metavar="OUT")],
+    out: Annotated[str, Option("The file to write atomically; - is stdout.", short="-o", metavar="OUT")],
     force: Force = False,
 ) -> int:
     """Write the runs of all files into one document."""
@@ -27,7 +27,9 @@ def export(
 
     runs = [run for path in files_under(files) for run in open_artifacts(path)]
     document = perfetto_trace(runs)
-    with write_whole(out, replace=force) as file:
+    with delivered(out) as path, write_whole(path, replace=force) as file:
         file.write(as_json_line(document).encode("ascii"))
-    say(f"{safe(out)}: {len(document['traceEvents'])} events of {len(runs)} runs; open it at ui.perfetto.dev")
+    say_written(
+        out, f"{safe(out)}: {len(document['traceEvents'])} events of {len(runs)} runs; open it at ui.perfetto.dev"
+    )
     return EXIT.OK

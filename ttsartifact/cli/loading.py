@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from ttsartifact.cli.files import lines_of
 from ttsartifact.cli.making import Notes, SensorName, Session, given_text, note, numbers, sensor_of
-from ttsartifact.cli.options import Argument, Force, Option, Out, Params
+from ttsartifact.cli.options import Argument, Force, Option, Params
 from ttsartifact.cli.serving import (
     AllowNet,
     KeyFrom,
@@ -34,7 +34,7 @@ LeaveAfter = Annotated[
 def bench(
     url: Annotated[str, Argument("URL", "A speech server; the default path is /v1/audio/speech.")],
     *,
-    out: Out,
+    out: Annotated[str, Option("The data set to write; its attempts lie beside it.", short="-o", metavar="OUT")],
     text: Annotated[str | None, Option("The text to speak.")] = None,
     text_file: Annotated[str | None, Option("Texts, one per line, used in turn.", metavar="FILE")] = None,
     concurrency: Annotated[str | None, Option("A closed load for each number in flight.", metavar="1,4,8")] = None,
@@ -63,6 +63,8 @@ def bench(
     """Put loads on a server, write the data set and the attempts, and print the totals."""
     from ttsartifact.serving.benching import Bench
 
+    if "-" in (out, report):
+        raise Usage("bench writes two files and prints the totals on standard output; name a file instead of -")
     texts, params = _texts(text, text_file), numbers(param)
     wanted = tuple(
         request_of(

@@ -3,10 +3,11 @@
 import asyncio
 from typing import TYPE_CHECKING, Annotated
 
+from ttsartifact.cli.files import STANDARD_OUTPUT, delivered
 from ttsartifact.cli.making import Notes, Session, note
 from ttsartifact.cli.options import Argument, Force, Option
 from ttsartifact.cli.serving import AllowNet, ServerDevice, ServerEngine, ServerPcm, held_conditions
-from ttsartifact.cli.speak import EXIT, Usage, say
+from ttsartifact.cli.speak import EXIT, Usage, say, say_written
 from ttsartifact.reporting.safe import safe
 
 if TYPE_CHECKING:
@@ -56,19 +57,22 @@ def proxy(
 
 
 def import_(
-    file: Annotated[str, Argument("FILE", "The result file of an external load test.")],
+    file: Annotated[str, Argument("FILE", "The result file of an external load test; - is stdin.")],
     *,
-    out: Annotated[str, Option("The attempts table to write.", short="-o", metavar="NAME.attempts.parquet")],
+    out: Annotated[
+        str, Option("The attempts table to write; - is stdout.", short="-o", metavar="NAME.attempts.parquet")
+    ],
     force: Force = False,
 ) -> int:
     """Read an external result into the attempts table, and print the columns that it lacks."""
     from ttsartifact.serving.attempts import SUFFIX, write_attempts
     from ttsartifact.serving.foreign import imported, missing_columns
 
-    if not out.endswith(SUFFIX):
+    if out != STANDARD_OUTPUT and not out.endswith(SUFFIX):
         raise Usage(f"-o {out}: an attempts table is called NAME{SUFFIX}")
     form, rows = imported(file)
-    write_attempts(rows, out, replace=force)
-    say(f"{safe(out)}: {len(rows)} requests out of {form}")
+    with delivered(out, SUFFIX) as path:
+        write_attempts(rows, path, replace=force)
+    say_written(out, f"{safe(out)}: {len(rows)} requests out of {form}")
     note(f"not in it: audio, and so {', '.join(missing_columns(rows))}")
     return EXIT.OK

@@ -2,16 +2,18 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
+from ttsartifact.cli.files import STANDARD_OUTPUT, delivered
 from ttsartifact.cli.making import given_text, numbers
 from ttsartifact.cli.options import Argument, Force, Option, Params
 from ttsartifact.cli.speak import EXIT, Usage, error_line, paint, passing, say, show
 from ttsartifact.errors import CommandFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ttsartifact.rerunning.plan import Plan
     from ttsartifact.rerunning.workplace import Rerun
@@ -43,11 +45,11 @@ def rerun(
     repair_header: Annotated[bool, Option("As for record.", negatable=True)] = True,
     unsafe_text: Annotated[bool, Option("As for record.")] = False,
     timeout: Annotated[float, Option("End it after S seconds.", metavar="S", least=0)] = 600,
-    keep: Annotated[str | None, Option("Keep the new run as an artifact.", metavar="OUT")] = None,
+    keep: Annotated[str | None, Option("Keep the new run as an artifact; - is stdout.", metavar="OUT")] = None,
     force: Force = False,
 ) -> int:
     """Make a run again and return the exit code of its verdict."""
-    told: dict[str, Any] = {"references": ref, "keep": keep, "replace": force}
+    told: dict[str, Any] = {"references": ref, "replace": force}
     told["on_plan"] = _show_plan if format == "text" else None
     if text is not None or text_file is not None:
         told["text"] = given_text(text, text_file)
@@ -78,7 +80,21 @@ def rerun(
         parameters = numbers(param)
         chosen: dict[str, Any] = {"runner": runner, "weights": weights, "parameters": parameters, "readapt": readapt}
         again = partial(rerun_runner, file, limits=bounds, **chosen, **told)
-    return _printed(again, format)
+    with _kept(file, keep) as path:
+        return _printed(partial(again, keep=path), format)
+
+
+@contextmanager
+def _kept(file: str, keep: str | None) -> "Iterator[str | None]":
+    """Yield the path for the new run; where that goes to standard output, the report goes to stderr."""
+    if keep != STANDARD_OUTPUT:
+        yield keep
+        return
+    from ttsartifact.reading.artifact import open_artifact
+
+    is_wav = open_artifact(file).descriptor.known("/audio/codec") == "wav"
+    with delivered(keep, ".tts.wav" if is_wav else ".tts.parquet") as path, redirect_stdout(sys.stderr):
+        yield path
 
 
 def _printed(again: "Callable[[], Rerun]", format: str) -> int:

@@ -25,6 +25,7 @@ __all__ = ["NO_SETTINGS", "Settings", "find_settings", "ignored", "read_settings
 
 _OWN, _SHARED = "ttsartifact.toml", "pyproject.toml"
 _TABLE = b"ttsartifact"
+_WAYS = (b"tool.ttsartifact", b"[tool]", b"tool=")  # how TOML may spell the table, blanks and quotes aside
 _LONGEST_BYTES = 1 << 20
 _KEYS = ("ignore", "profiles")
 
@@ -126,7 +127,8 @@ def _mentions_us(path: str) -> bool:
     from ttsartifact.errors import Unavailable
 
     try:
-        return _TABLE in _bytes_of(path)
+        keys = _bytes_of(path).translate(None, b" \t\"'")
+        return _TABLE in keys and any(way in keys for way in _WAYS)
     except Unavailable:  # no handle is left: the file to verify cannot be opened either, and its report says so
         return False
 

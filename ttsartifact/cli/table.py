@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.cli.manner import set_manner
 from ttsartifact.cli.options import arguments_of, parameters_of
+from ttsartifact.cli.speak import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,10 +48,41 @@ class Command(NamedTuple):
 
 def call(command: Command, given: dict[str, Any]) -> int:
     """Run a command with the parameters that were given and return its exit code."""
+    if any(_is_stream(value) for value in given.values()):
+        _require_one_stream_each_way(command, given)
     common = {parameter.keyword for parameter in parameters_of(set_manner)}
     set_manner(**{key: value for key, value in given.items() if key in common})
     act = command.act
     return act(**arguments_of(act, {key: value for key, value in given.items() if key not in common}))
+
+
+_READ = frozenset({"FILE", "FILE...", "CLIP", "TOML", "JSON", "TSV", "TSR", "ROOTS", "LOG", "SET", "FILE|DIGEST"})
+_WRITTEN = frozenset({"OUT", "DELTA", "TSQ", "PNG", "PICTURE", "PAGE.html", "NAME.attempts.parquet"})
+
+
+def _is_stream(value: Any) -> bool:
+    return value == "-" or (isinstance(value, list) and "-" in value)
+
+
+def _require_one_stream_each_way(command: Command, given: dict[str, Any]) -> None:
+    """Refuse `-` where a folder is meant, and two of them that would share standard input or output."""
+    streams = [each for each in command.parameters if _is_stream(given.get(each.keyword))]
+    for each in streams:
+        if each.declared.metavar == "DIR":
+            raise Usage(f"{_typed_as(each)} -: a folder cannot be a stream; name a folder")
+    for kind, stream in ((_READ, "standard input"), (_WRITTEN, "standard output")):
+        names = [
+            _typed_as(each)
+            for each in streams
+            if each.declared.metavar in kind
+            for _ in range(given[each.keyword].count("-"))
+        ]
+        if len(names) > 1:
+            raise Usage(f"{' and '.join(names)}: {stream} is one stream; give - once")
+
+
+def _typed_as(parameter: CommandParameter) -> str:
+    return parameter.declared.metavar if parameter.positional else parameter.flag
 
 
 COMMANDS: dict[str, Command] = {

@@ -6,7 +6,6 @@ Encoder and decoder are libopus, pinned by the bytes of the library: another bui
 from __future__ import annotations
 
 import base64
-import platform
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -66,6 +65,8 @@ def pinned() -> dict[str, Any]:
     """Return PyAV with its libopus as a tool of the schema; raises Unavailable where it is not installed."""
     av = _av()
     library = _library(av.__file__)
+    import platform
+
     build = f"ffmpeg {av.ffmpeg_version_info}, {platform.machine()}"
     found = {"name": "PyAV", "version": str(av.__version__), "build": build, "package": "av"}
     return found if library is None else found | {"digest": library}

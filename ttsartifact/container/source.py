@@ -224,6 +224,18 @@ def blocks_of(pieces: Sequence[Piece], block_bytes: int = READ_BLOCK_BYTES) -> I
             done += len(view)
 
 
+def first_bytes(path: str | os.PathLike[str], most: int) -> bytes:
+    """Return at most `most` bytes of a file of the reader's own, from its beginning; `-` is standard input.
+
+    Raises OSError where it cannot be read.
+    """
+    if os.fspath(path) == STANDARD_INPUT:
+        with FileSource(STANDARD_INPUT) as source:
+            return source.read_at(0, min(source.size, most))
+    with open(path, "rb") as file:
+        return file.read(most)
+
+
 def require_regular(paths: Iterable[str | os.PathLike[str]]) -> None:
     """Raise Refused for a FIFO, a device or a folder: engines open what they are given, and could wait on it for ever.
 

@@ -31,6 +31,7 @@ __all__ = [
     "needed_at",
     "parts",
     "stages",
+    "stages_that_count",
     "subjects",
 ]
 
@@ -72,6 +73,7 @@ class Stage(NamedTuple):
     part: str
     choice: bool = False
     drawn: bool = False
+    counts: str | None = None
 
 
 @cache
@@ -154,6 +156,12 @@ def cause_of_variable(name: str) -> Cause:
 def stages() -> dict[str, Stage]:
     """Return all stages of a decode path by name, in their order."""
     return {row["name"]: Stage(**row) for row in _spec.load_json("registry/stages.json")["stage"]}
+
+
+@cache
+def stages_that_count(what: str) -> frozenset[str]:
+    """Return the stages whose imperfections count their opportunities in `what`: phones, frames or packets."""
+    return frozenset(stage.name for stage in stages().values() if stage.counts == what)
 
 
 @cache

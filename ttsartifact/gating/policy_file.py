@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
 from ttsartifact.container import schemas
+from ttsartifact.container.source import first_bytes
 from ttsartifact.errors import InvalidDescriptor, Refused
 from ttsartifact.formulas.promotion import OPERATORS
 from ttsartifact.terms.policy import METRICS_SOURCE, Check, Policy
@@ -52,14 +53,13 @@ def load_policy(path: Path | str) -> Policy:
     """Read a policy of the gate.
 
     Args:
-        path: A TOML file.
+        path: A TOML file; `-` is standard input.
 
     Raises:
         Refused: The file cannot be read, or a check is wrong; the message names the check and the word.
     """
     try:
-        with open(path, "rb") as file:
-            data = file.read(_LIMIT_BYTES + 1)
+        data = first_bytes(path, _LIMIT_BYTES + 1)
         if len(data) > _LIMIT_BYTES:
             raise Refused("the policy is too long", where=os.fspath(path), expected=f"at most {_LIMIT_BYTES} bytes")
         value = tomllib.loads(data.decode(), parse_float=Decimal)

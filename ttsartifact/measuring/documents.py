@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.schemas import validator
+from ttsartifact.container.source import first_bytes
 from ttsartifact.errors import Refused
 from ttsartifact.measuring.metrics import EVALUATED
 
@@ -59,8 +60,7 @@ def load_measurements(paths: Iterable[Path | str]) -> Measurements:
 
 def _load(path: str) -> dict[str, Any]:
     try:
-        with open(path, "rb") as file:
-            data = file.read(_LIMIT_BYTES + 1)
+        data = first_bytes(path, _LIMIT_BYTES + 1)
         value = json.loads(data, parse_constant=str) if len(data) <= _LIMIT_BYTES else None
     except OSError as error:
         raise Refused("cannot read the measurements", where=path, found=error.strerror) from error

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import uuid
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact._version import __version__
 from ttsartifact.formulas.load import depth_at
 from ttsartifact.formulas.secrets import masked
 from ttsartifact.formulas.stalls import stalls
@@ -177,12 +176,7 @@ def _environment(run: Run, stated: Stated, delivery: Delivery, unread: dict[str,
 
 def tool() -> dict[str, Any]:
     """Return this program as a tool of the schema."""
-    return {"name": "ttsartifact", "version": _version()}
-
-
-@cache
-def _version() -> str:
-    return importlib.metadata.version("ttsartifact")  # looks through every folder of the path: several milliseconds
+    return {"name": "ttsartifact", "version": __version__}
 
 
 def _attempt(stated: Stated) -> dict[str, Any]:

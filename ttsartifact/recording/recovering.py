@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import riff
 from ttsartifact.container.samples import FORMATS
-from ttsartifact.container.source import FileSource, JoinedSource, Span, require_room
+from ttsartifact.container.source import STANDARD_INPUT, FileSource, JoinedSource, Span, require_room
 from ttsartifact.errors import CommandFailed, Refused
 from ttsartifact.packing.pack import pack
 from ttsartifact.recording.drafting import Delivery, assembled, lock_of, lock_section, tool
@@ -129,6 +129,8 @@ def recover(
 
 
 def _read(path: str) -> _Journalled:
+    if path == STANDARD_INPUT:
+        raise Refused("a journal names files that lie beside it; name its file", where=path, expected="*.journal.jsonl")
     run = _Journalled(folder=os.path.dirname(os.path.abspath(path)))
     try:
         with open(path, encoding="utf-8") as file:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact import __version__, _spec
+from ttsartifact import _spec
+from ttsartifact._version import __version__
 from ttsartifact.terms.finding import Outcome
 from ttsartifact.verifying.catalogue import catalogue
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.formulas.conditions import stages, stages_that_count
 from ttsartifact.terms.digest import spelled
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
@@ -14,14 +15,6 @@ if TYPE_CHECKING:
     from ttsartifact.terms.trace import Trace
     from ttsartifact.verifying.evidence import Evidence
 
-# The order of a decode path; spelled once more in registry/stages.toml, and a test holds the two together.
-STAGES = (
-    "text", "phoneme", "duration", "prosody", "prosody_tokens", "acoustic_tokens", "mel", "vocoder_state", "pcm",
-    "codec", "transport",
-)  # fmt: skip
-FRAME_STAGES = frozenset({"mel", "vocoder_state"})
-PHONE_STAGES = frozenset({"duration", "prosody_tokens"})
-AFTER_PCM = frozenset({"codec", "transport"})
 _CLIP_KINDS = frozenset({"breath", "filled_pause", "interjection"})
 NONE = NotApplicable("the run has no deliberate imperfection")
 
@@ -64,8 +57,9 @@ def known_kind(evidence: Evidence) -> Answer:
 def stages_in_order(evidence: Evidence) -> Answer:
     faults = evidence.breaches("IMP03")
     layers = [] if faults else layers_of(evidence)
+    order = list(stages())
     for (_, before), (where, layer) in pairwise(layers):
-        if STAGES.index(layer["stage"]) < STAGES.index(before["stage"]):
+        if order.index(layer["stage"]) < order.index(before["stage"]):
             faults.append(
                 Mismatch(
                     where=f"{where}/stage",
@@ -88,7 +82,7 @@ def quantified_trigger(evidence: Evidence) -> Answer:
             message=f"stage {layer['stage']} without a bitrate",
         )
         for where, layer in layers
-        if layer["stage"] in AFTER_PCM and "bitrate_bps" not in layer
+        if layer["stage"] in stages_that_count("packets") and "bitrate_bps" not in layer
     ]
     return faults if layers or faults else NONE
 

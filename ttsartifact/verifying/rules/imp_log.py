@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.formulas.conditions import stages_that_count
 from ttsartifact.formulas.draws import probability, schedule, tails
 from ttsartifact.formulas.text_events import STAGE_METHOD
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
 from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.rules.imp_imperfection import FRAME_STAGES, NONE, at_row, layers_of, log_of
+from ttsartifact.verifying.rules.imp_imperfection import NONE, at_row, layers_of, log_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ def _strange_place(evidence: Evidence, row: int, place: int, log: Trace) -> Mism
     if layer.get("method") != STAGE_METHOD:
         return None
     placed = next((name for name in _RANGE if log.columns[name][row] is not None), None)
-    if layer["stage"] not in FRAME_STAGES:
+    if layer["stage"] not in stages_that_count("frames"):
         message = f"an event of stage {layer['stage']} does not say where it came to lie"
         return None if placed is None else at_row(row, placed, log.columns[placed][row], "null", message)
     hop = layer["params"].get("hop_samples")

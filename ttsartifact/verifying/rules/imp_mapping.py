@@ -7,10 +7,11 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.source import JoinedSource, Span, blocks_of
+from ttsartifact.formulas.conditions import stages_that_count
 from ttsartifact.terms.digest import spelled
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
 from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.rules.imp_imperfection import AFTER_PCM, at_row, layers_of, log_of
+from ttsartifact.verifying.rules.imp_imperfection import at_row, layers_of, log_of
 
 if TYPE_CHECKING:
     from ttsartifact.verifying.evidence import Evidence
@@ -21,7 +22,7 @@ def clean_audio_returns(evidence: Evidence) -> Answer:
     stated, events = evidence.known("/imperfection/clean_pcm") if layers_of(evidence) else None, _pcm_events(evidence)
     if stated is None or not events:
         return NotApplicable("no digest of clean audio, or no logged event of stage pcm")
-    if any(layer["enabled"] and layer["stage"] in AFTER_PCM for _, layer in layers_of(evidence)):
+    if any(layer["enabled"] and layer["stage"] in stages_that_count("packets") for _, layer in layers_of(evidence)):
         return NotApplicable("something acted on the samples after stage pcm")
     if any(source[0] != source[1] for _, source, _ in events) and not _keeps_what_it_replaced(evidence, events):
         return NotApplicable("the log does not keep the frames that were replaced")

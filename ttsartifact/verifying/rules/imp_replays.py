@@ -25,12 +25,14 @@ _LARGEST_REPLAY_BYTES = 64 << 20  # a quarter of an hour of 24 kHz speech, held 
 
 @rule("IMP14")
 def replayed_samples(evidence: Evidence) -> Answer:
-    from ttsartifact.formulas import pcm_events
-
     layers = [layer for _, layer in layers_of(evidence)]
     log = log_of(evidence)
+    if log is None or not any("method" in layer for layer in layers):
+        return NotApplicable("no layer of method ttsa-pcm/1, or no log")
+    from ttsartifact.formulas import pcm_events
+
     ours = {place for place, layer in enumerate(layers) if layer.get("method") == pcm_events.METHOD}
-    if not ours or log is None:
+    if not ours:
         return NotApplicable("no layer of method ttsa-pcm/1, or no log")
     if any(place not in ours and layer["stage"] == "pcm" and layer["enabled"] for place, layer in enumerate(layers)):
         return NotApplicable("a layer of stage pcm was applied with a different method")
@@ -58,6 +60,8 @@ def replayed_samples(evidence: Evidence) -> Answer:
 
 @rule("IMP15")
 def replayed_packets(evidence: Evidence) -> Answer:
+    if not any("method" in layer for _, layer in layers_of(evidence)):
+        return NotApplicable("no layer of method ttsa-opus/1")
     from ttsartifact.container import opus
 
     ours = [

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.errors import Refused
+from ttsartifact.formulas.conditions import stages_that_count
 from ttsartifact.formulas.text_events import STAGE_METHOD, TEXT_KINDS, perturb_text
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
 from ttsartifact.verifying.catalogue import rule
-from ttsartifact.verifying.rules.imp_imperfection import FRAME_STAGES, PHONE_STAGES, layers_of, log_of
+from ttsartifact.verifying.rules.imp_imperfection import layers_of, log_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ def counted_opportunities(evidence: Evidence) -> Answer:
         return NotApplicable("no layer of method ttsa-stages/1, or no log")
     faults = [*_words(evidence, ours, log), *_frames(evidence, ours, log), *_phones(ours, log)]
     shown = {layer["stage"] for _, layer in ours} - {"phoneme"}
-    if not faults and not shown & {"text", *FRAME_STAGES}:
+    if not faults and not shown & {"text", *stages_that_count("frames")}:
         return Unverifiable("how many phones an engine makes of a text is not in the file; a rerun shows it")
     return faults
 
@@ -58,14 +59,19 @@ def _frames(evidence: Evidence, ours: list[tuple[int, dict[str, Any]]], log: Tra
     frames = evidence.known("/audio/frames")
     for place, layer in ours:
         hop, found = layer["params"].get("hop_samples"), log.columns["layer"].count(place)
-        if layer["stage"] in FRAME_STAGES and type(hop) is int and hop > 0 and frames not in {None, found * hop}:
+        if (
+            layer["stage"] in stages_that_count("frames")
+            and type(hop) is int
+            and hop > 0
+            and frames not in {None, found * hop}
+        ):
             yield _other_count(layer, place, found, f"{frames / hop:g}, as {frames} frames of {hop} samples each")
 
 
 def _phones(ours: list[tuple[int, dict[str, Any]]], log: Trace) -> Iterator[Mismatch]:
     """Yield layers that count the same phones and do not come to the same number."""
     counted = [(place, layer, log.columns["layer"].count(place)) for place, layer in ours]
-    same = [entry for entry in counted if entry[1]["stage"] in PHONE_STAGES]
+    same = [entry for entry in counted if entry[1]["stage"] in stages_that_count("phones")]
     for place, layer, found in same[1:]:
         if found != same[0][2]:
             yield _other_count(layer, place, found, f"{same[0][2]}, as layer {same[0][1]['id']} has")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ttsartifact.container import riff
@@ -173,6 +172,8 @@ def target_speech_sum(evidence: Evidence) -> Answer:
     if declared is None:
         return NotApplicable("no amount of target speech is declared")
     clips = [(where, entry) for where, entry in entries(evidence, "/input/refs") if entry["role"] == "target"]
+    from fractions import Fraction
+
     total_ms, slack_ms = Fraction(0), len(clips)
     for where, entry in clips:
         rate, segment = entry["sample_rate_hz"], entry["segment"]
