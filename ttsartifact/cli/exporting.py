@@ -24,12 +24,12 @@ def export(
     from ttsartifact.reading.artifact import open_artifacts
     from ttsartifact.reporting.documents import as_json_line
     from ttsartifact.reporting.perfetto import perfetto_trace
+    from ttsartifact.reporting.phrases import counted
 
     runs = [run for path in files_under(files) for run in open_artifacts(path)]
     document = perfetto_trace(runs)
     with delivered(out) as path, write_whole(path, replace=force) as file:
         file.write(as_json_line(document).encode("ascii"))
-    say_written(
-        out, f"{safe(out)}: {len(document['traceEvents'])} events of {len(runs)} runs; open it at ui.perfetto.dev"
-    )
+    events = counted(len(document["traceEvents"]), "event")
+    say_written(out, f"{safe(out)}: {events} of {counted(len(runs), 'run')}; open it at ui.perfetto.dev")
     return EXIT.OK

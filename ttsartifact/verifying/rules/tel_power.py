@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["late_calibrations", "weaker_walls"]
 
 _BEHIND_THE_DEVICE = frozenset({"wall", "psu"})  # where the device's own power is a part of what a meter reads
-_SENSOR_ERROR_PERCENT = 5  # what NVIDIA documents of its boards' sensors
+_SENSOR_ERROR_PERCENT = 5  # what NVIDIA documents of boards up to Kepler; of newer ones it documents nothing
 _COUNTER_ERROR_PERCENT = 15  # beyond what a window of 25 ms in 100 ms explains over 20 updates
 _MICRO_OF_UNIT = {"mW": 1_000, "W": 1_000_000}
 # 4.3: the unit is part of the name of a telemetry column.
