@@ -8,6 +8,7 @@ from ttsartifact import _spec
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
+from ttsartifact.verifying.rules.repeated import REPEATED, named_by
 from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
-__all__ = ["device_kind", "type_name", "variables"]
+__all__ = ["variables"]
 
 _TF32_VARIABLES = frozenset({"NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"})
 _PRECISION, _NUMERICS, _DETERMINISM = "/generation/precision", "/generation/numerics", "/generation/determinism"
@@ -50,16 +51,6 @@ def variables(evidence: Evidence) -> dict[str, str]:
     return {entry["name"]: entry["value"] for _, entry in entries(evidence, "/env/variables")}
 
 
-def device_kind(value: Any) -> str | None:
-    """Return the kind of /generation/device that a parameter names, or None: `cuda:0` is `cuda`.
-
-    PyTorch calls a ROCm device `cuda`; the caller allows for it.
-    """
-    kind = value.lower().partition(":")[0] if isinstance(value, str) else None
-    kinds: list[str] = _spec.load_json("registry/lists.json")["device_kinds"]
-    return kind if kind in kinds else None
-
-
 def _inexact(evidence: Evidence) -> Iterator[Mismatch]:
     """Yield statements of the run that contradict exact arithmetic."""
     dtype = evidence.known(f"{_PRECISION}/dtype")
@@ -81,47 +72,18 @@ def _no_exact(where: str, found: Any, expected: Any) -> Mismatch:
 
 
 def _repeated(evidence: Evidence, params: dict[str, Any]) -> Iterator[Mismatch]:
-    """Yield each parameter that repeats a field of the descriptor and does not agree with it."""
+    """Yield each parameter of a field's own name that does not agree with the field."""
+    named = named_by("repeated")
     for key, value in params.items():
-        for stated in _stated_twice(evidence, key, value):
+        field = REPEATED.get(named.get(key, ""))
+        said = None if field is None else field.differing(evidence, value)
+        if field is not None and said is not None:
             yield Mismatch(
                 where=f"/generation/params/{key}",
                 found=value,
-                expected=stated,
+                expected=f"{said[0]}, as {field.place}",
                 message="the parameter and the field disagree",
             )
-
-
-def _stated_twice(evidence: Evidence, key: str, value: Any) -> list[str]:
-    """Return the value of the field that parameter `key` repeats, where the two differ; else nothing."""
-    if key == "device":
-        named, device = device_kind(value), evidence.known("/generation/device")
-        alike = named == device or {named, device} == {"cuda", "rocm"}
-        return [] if named is None or device is None or alike else [f"{device}, as /generation/device"]
-    if key == "numerics":
-        profile = evidence.known(f"{_NUMERICS}/profile")
-        # A request for `exact` on a machine that fails the known answers gives `native`; the run states both.
-        return [f"{profile}, as the profile"] if profile == "exact" and value != "exact" else []
-    if key == "seed":
-        seeds = [seed for _, seed in entries(evidence, "/generation/seeds")]
-        told = [seed[side] for seed in seeds for side in ("requested", "effective") if not is_absent(seed[side])]
-        drawn = not str(value).isdecimal() or not told  # -1 and null mean "draw one"
-        return [] if drawn or str(value) in told else [f"one of {', '.join(dict.fromkeys(told))}, as the seeds"]
-    if key == "dtype":
-        dtype = evidence.known(f"{_PRECISION}/dtype")
-        names = [type_name(value), type_name(dtype)]
-        return [] if None in names or names[0] == names[1] else [f"{dtype}, as the precision"]
-    if key == "batch_size":
-        size = evidence.known("/run/load/batch_size")
-        return [] if size is None or size == value else [f"{size}, as /run/load"]
-    return []
-
-
-def type_name(value: Any) -> str | None:
-    """Return the one name of a numeric type that has several, or None of words that name none."""
-    aliases: dict[str, str] = _spec.load_json("registry/lists.json")["types"]
-    first = value.lower().partition(" ")[0] if isinstance(value, str) else ""
-    return aliases.get(first.removeprefix("torch."))
 
 
 def _flagged(evidence: Evidence) -> Iterator[Mismatch]:

@@ -1,0 +1,182 @@
+"""Parameters and options that repeat a field of the run (clause 4.10): one table for the rule and for the hint.
+
+Which names repeat which field is in registry/lists.toml: `repeated` those of a field's own name, whose contradiction is
+an error (ENV09), and `parameters` those of other names, which may mean something else (ENV13).
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ttsartifact import _spec
+from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.verifying.rules.shared import entries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ttsartifact.verifying.evidence import Evidence
+
+    Said = tuple[Any, Any] | None
+    """The value of a field and that of the parameter that repeats it; None where nothing can be compared."""
+
+__all__ = ["REPEATED", "Repeated", "named_by"]
+
+_LANGUAGE = re.compile(r"([a-z]{2})([-_].*)?", re.IGNORECASE)
+_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+_FILE = re.compile(r"\.(onnx|pth?|safetensors|bin|ckpt|json|gguf|ya?ml)$", re.IGNORECASE)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+class Repeated(NamedTuple):
+    """A field that parameters repeat."""
+
+    place: str
+    """Where the run states it."""
+    name: str
+    """What messages call it."""
+    said: Callable[[Evidence, Any], Said]
+
+    def differing(self, evidence: Evidence, value: Any) -> Said:
+        """Return what the field says and what a parameter of this value says, where they contradict each other."""
+        said = self.said(evidence, value)
+        return None if said is None or None in said or said[0] == said[1] else said
+
+
+@cache
+def named_by(table: str) -> dict[str, str]:
+    """Return the field that each parameter of a table of registry/lists.toml repeats."""
+    fields: dict[str, list[str]] = _spec.load_json("registry/lists.json")[table]
+    return {key: field for field, keys in fields.items() for key in keys}
+
+
+def _device_kind(value: Any) -> str | None:
+    """Return the kind of /generation/device that a parameter names, or None: `cuda:0` is `cuda`."""
+    kind = value.lower().partition(":")[0] if isinstance(value, str) else None
+    kinds: list[str] = _spec.load_json("registry/lists.json")["device_kinds"]
+    return kind if kind in kinds else None
+
+
+def _type_name(value: Any) -> str | None:
+    """Return the one name of a numeric type that has several, or None of words that name none."""
+    aliases: dict[str, str] = _spec.load_json("registry/lists.json")["types"]
+    first = value.lower().partition(" ")[0] if isinstance(value, str) else ""
+    return aliases.get(first.removeprefix("torch."))
+
+
+def _number(pointer: str) -> Callable[[Evidence, Any], Said]:
+    def said(evidence: Evidence, value: Any) -> Said:
+        return evidence.known(pointer), int(value) if str(value).isdecimal() else None
+
+    return said
+
+
+def _device(evidence: Evidence, value: Any) -> Said:
+    stated, named = evidence.known("/generation/device"), _device_kind(value)
+    return None if {stated, named} == {"cuda", "rocm"} else (stated, named)
+
+
+def _accelerated(evidence: Evidence, value: Any) -> Said:
+    """Return whether the run computed on an accelerator; CUDA is also what PyTorch calls ROCm."""
+    stated = evidence.known("/generation/device")
+    if stated is None or not isinstance(value, bool):
+        return None
+    return stated, stated if (stated != "cpu") == value else "an accelerator" if value else "cpu"
+
+
+def _seed(evidence: Evidence, value: Any) -> Said:
+    seeds = [seed for _, seed in entries(evidence, "/generation/seeds")]
+    told = {seed[side] for seed in seeds for side in ("requested", "effective") if not is_absent(seed[side])}
+    is_drawn = not told or not str(value).isdecimal()  # -1 and null mean "draw one"
+    return None if is_drawn or str(value) in told else (", ".join(sorted(told)), str(value))
+
+
+def _profile(evidence: Evidence, value: Any) -> Said:
+    profile = evidence.known("/generation/numerics/profile")
+    # A request for `exact` on a machine that fails the known answers gives `native`; the run states both.
+    return (profile, value) if profile == "exact" else None
+
+
+def _type(evidence: Evidence, value: Any) -> Said:
+    return _type_name(evidence.known("/generation/precision/dtype")), _type_name(value)
+
+
+def _of_type(evidence: Evidence, value: Any) -> Said:
+    """Return what a switch says that has the type in its name; under autocast other types are beside it."""
+    return None if evidence.known("/generation/precision/autocast") is True else _type(evidence, value)
+
+
+def _quantised(evidence: Evidence, value: Any) -> Said:
+    stated = evidence.at("/generation/precision/quantisation")
+    without = is_absent(stated) and stated["reason"] == "not_applicable"
+    return ("no quantisation", "a quantised model") if without and value is True else None
+
+
+def _language(evidence: Evidence, value: Any) -> Said:
+    stated, given = evidence.known("/input/text/lang"), _LANGUAGE.fullmatch(value) if isinstance(value, str) else None
+    return (stated.lower()[:2], given[1].lower()) if stated and given else None
+
+
+def _text(evidence: Evidence, value: Any) -> Said:
+    return evidence.known("/input/text/value"), value if isinstance(value, str) else None
+
+
+def _streaming(evidence: Evidence, value: Any) -> Said:
+    return evidence.known("/run/times/streaming"), value if isinstance(value, bool) else None
+
+
+def _threads(evidence: Evidence, value: Any) -> Said:
+    cores = evidence.known("/env/cpu/logical_cores")
+    return cores, value if cores is not None and type(value) is int and value > cores else None
+
+
+def _format(evidence: Evidence, value: Any) -> Said:
+    formats: dict[str, list[str]] = _spec.load_json("registry/lists.json")["formats"]
+    word = re.match(r"mp3|[a-z]*", value.lower())[0] if isinstance(value, str) else ""  # type: ignore[index] # it matches
+    codec = evidence.known("/audio/codec")
+    return None if codec in formats.get(word, [codec]) else (codec, value)
+
+
+def _model(evidence: Evidence, value: Any) -> Said:
+    uri = evidence.known("/pins/model/uri")
+    named = isinstance(value, str) and _REPOSITORY.fullmatch(value) and not _FILE.search(value) and value[0] != "."
+    return (uri, value) if uri and named and value.lower() not in uri.lower() else None
+
+
+def _revision(evidence: Evidence, value: Any) -> Said:
+    named = isinstance(value, str) and _COMMIT.fullmatch(value.lower())
+    return evidence.known("/pins/model/revision"), value.lower() if named else None
+
+
+def _clip(evidence: Evidence, value: Any) -> Said:
+    listed = bool(evidence.known("/input/refs"))
+    return None if listed or not value or value == "{ref}" else ("no clip", value)
+
+
+def _at(pointer: str, name: str, said: Callable[[Evidence, Any], Said] | None = None) -> Repeated:
+    return Repeated(pointer, name, said or _number(pointer))
+
+
+REPEATED: dict[str, Repeated] = {
+    "rate": _at("/audio/sample_rate_hz", "rate"),
+    "depth": _at("/audio/bit_depth", "depth"),
+    "channels": _at("/audio/channels", "number of channels"),
+    "batch": _at("/run/load/batch_size", "batch"),
+    "device": _at("/generation/device", "device", _device),
+    "on_accelerator": _at("/generation/device", "device", _accelerated),
+    "numerics": _at("/generation/numerics/profile", "profile", _profile),
+    "seed": _at("/generation/seeds", "seed", _seed),
+    "type": _at("/generation/precision/dtype", "numeric type", _type),
+    "of_type": _at("/generation/precision/dtype", "numeric type", _of_type),
+    "quantised": _at("/generation/precision/quantisation", "quantisation", _quantised),
+    "language": _at("/input/text/lang", "language", _language),
+    "text": _at("/input/text/value", "text", _text),
+    "streaming": _at("/run/times/streaming", "streaming", _streaming),
+    "threads": _at("/env/cpu/logical_cores", "cores", _threads),
+    "format": _at("/audio/codec", "format", _format),
+    "model": _at("/pins/model/uri", "model", _model),
+    "revision": _at("/pins/model/revision", "revision", _revision),
+    "clip": _at("/input/refs", "list of clips", _clip),
+}
