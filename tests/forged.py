@@ -217,8 +217,9 @@ def _at(value: Any, pointer: str) -> Any:
     return value
 
 
-def _package(name: str, **fields: Any) -> Edit:
-    return _all("/env/packages", key="version", new=fields["version"], where=lambda entry: entry["name"] == name)
+def _package(of: str, **fields: Any) -> Edit:
+    ((key, new),) = fields.items()
+    return _all("/env/packages", key=key, new=new, where=lambda entry: entry["name"] == of)
 
 
 def _gate(decision: int, **more: Any) -> Edit:
@@ -377,6 +378,12 @@ KINDS = [
     cpu("library-of-two-versions", env__runtime__0__version="2.1.0+cpu"),
     cpu("package-twice", _copy_first("/env/packages", version="1.0")),
     cpu("package-range", _package("numpy", version="^2")),
+    cpu("python-of-tomorrow", env__python__version="99.1"),
+    cpu("python-of-yesterday", env__python__version="1.5.2"),
+    cpu("library-of-tomorrow", env__os__libc="glibc 9.1"),
+    cpu("unknown-words-of-another-text", input__phonemes__oov=["zebra"]),
+    cpu("package-that-is-not-listed", _package("numpy", name="numpi")),
+    cpu("package-digest", _package("numpy", digest=OTHER)),
     cpu("package-version", _package("numpy", version="1.26.0")),
     cpu("recorder-version", run__recorder__version="0.0.9"),
     cpu("encoder-version", audio__encoder__version="0.0.9"),
@@ -593,6 +600,11 @@ KINDS = [
     gpu("calibrated-after", channels__8__meter__calibrated="2026-11-22T00:00:00Z"),
     gpu("calibrated-after-claimed", claims=["power"], channels__8__meter__calibrated="2026-11-22T00:00:00Z"),
     gpu("calibrated-in-1970", channels__8__meter__calibrated="1970-01-01T00:00:00Z"),
+    gpu(
+        "wall-stands-still",
+        traces=_trace("channel/wall_power_mw", value=lambda v, _: 460_000 + v % 7_000),
+        edit=_nothing,
+    ),
     gpu("meter-read-too-fast", channels__8__meter__rate_mhz=100),
     gpu("no-meter", lambda value: value["channels"][8].pop("meter")),
     gpu("meter-serial", channels__8__meter__serial_digest=OTHER),
@@ -644,6 +656,12 @@ def _relock(value: dict[str, Any]) -> None:
 
 
 HINTED = {
+    "cpu-engine-version": "PIN23",
+    "cpu-python-of-tomorrow": "ENV12",
+    "cpu-python-of-yesterday": "ENV12",
+    "cpu-library-of-tomorrow": "ENV12",
+    "cpu-unknown-words-of-another-text": "TXT05",
+    "gpu-wall-stands-still": "TEL22",
     "cpu-silence": "AUD11",
     "cpu-text-language-of-another-script": "TXT04",
     "cpu-address-of-odd-scheme": "PIN22",
@@ -679,7 +697,6 @@ HINTED = {
     "cpu-foreign-system": "ENV12",
     "cpu-too-little-memory": "ENV12",
     "cpu-library-of-two-versions": "PIN23",
-    "cpu-package-twice": "PIN23",
     "cpu-recorder-version": "PIN23",
     "cpu-encoder-version": "PIN23",
     "cpu-network-in-a-process": "TIM11",
@@ -748,9 +765,7 @@ MISSED = {
     "cpu-file-size": _PUBLISHED,
     "cpu-license": _PUBLISHED,
     "cpu-tag": _PUBLISHED,
-    "cpu-engine-version": "the engine's package is not among those listed",
     "cpu-front-end-version": _ONE_STATEMENT,
-    "cpu-lock-digest": "the lock is of more packages than are listed",
     "cpu-exact-repeat-equal": "the producer's own word; a rerun tells",
     "cpu-fingerprint": _RERUN,
     "cpu-weights-as-loaded": _RERUN,
@@ -758,7 +773,6 @@ MISSED = {
     "cpu-seed-both": _RERUN,
     "cpu-generator": _RERUN,
     "cpu-kernel": _ONE_STATEMENT,
-    "cpu-package-version": "the lock is of more packages than are listed",
     "cpu-clipped": "what was clipped before encoding is not in the file",
     "cpu-warm": "the producer's own word",
     "cpu-concurrency": "the producer's own word",

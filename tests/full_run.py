@@ -178,7 +178,8 @@ def queue_log() -> Trace:
 def meter_log() -> Trace:
     """Return an external meter's readings, one every 100 ms."""
     t_ns = [100_000_009 + row * 100_000_003 for row in range(36)]
-    return Trace("channel/wall_power_mw", {"t_ns": t_ns, "value": [401_000 + row * 53 % 700 for row in range(36)]})
+    value = [(401_000 if SUBMIT_NS < t < LAST_NS else 221_000) + row * 53 % 700 for row, t in enumerate(t_ns)]
+    return Trace("channel/wall_power_mw", {"t_ns": t_ns, "value": value})
 
 
 def mapping(**edits: Any) -> dict[str, Any]:

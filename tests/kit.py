@@ -288,7 +288,7 @@ def edited(
         }
         traces(loaded)
         others = {f"trace/{name}": canonical.canonical_bytes(trace) for name, trace in loaded.items()}
-        others |= {name: data for name, data in parts.items() if name.startswith("ref/")}
+        others |= {name: data for name, data in parts.items() if name.startswith(("leaves", "lock", "ref/"))}
         if refresh:
             for entry in value["traces"]:
                 data = others[f"trace/{entry['name']}"]

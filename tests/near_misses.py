@@ -103,6 +103,7 @@ def nine_tenths(values: dict[str, Any]) -> None:
 
 
 PARQUET = "run.tts.parquet"
+LISTED = f"numpy==2.0.0 {digest.of(b'one')}\npiper-tts==1.8.0 {digest.of(b'two')}\n"
 _RUN = full_run.draft().descriptor
 TIMBRE, TARGET, OTHER = _RUN["input"]["refs"]
 PRIOR = OTHER | {"role": "prior", "digest": digest.of(b"a prior sample"), "transcript_digest": absent("unknown")}
@@ -258,6 +259,17 @@ NEAR: dict[str, Callable[[Path], Path]] = {
         run=replace(kit.draft(), lock=b"speak=1.0:all\n"),
         patch=kit.put(pins__lock={"kind": "dpkg-closure", "digest": digest.of(b"speak=1.0:all\n"), "packages": 1}),
         name=PARQUET,
+    ),
+    "PIN25": partial(
+        kit.artifact,
+        run=replace(kit.draft(), lock=LISTED.encode()),
+        patch=kit.put(
+            pins__lock={"kind": "pip-record", "digest": digest.of(LISTED.encode()), "packages": 2},
+            env__packages=[
+                {"name": "Piper.TTS", "version": "1.8.0", "digest": digest.of(b"two")},
+                {"name": "numpy", "version": "2.0.0", "digest": absent("unknown")},
+            ],
+        ),
     ),
     # References and text.
     "REF01": full(input__mode="adapted"),

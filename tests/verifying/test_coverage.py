@@ -26,6 +26,7 @@ OF_OTHER_RUNS = {
     "PIN15",
     "PIN19",
     "PIN24",
+    "PIN25",
     "TEL15",
     "TEL17",
     "TEL27",

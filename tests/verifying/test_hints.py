@@ -116,6 +116,7 @@ ODD = {
     "SET05": plain(run__changes=["/pins/moddel"]),
     "REF09": full(input__refs__1__size=44),
     "TXT04": plain(input__text__lang="ru"),
+    "TXT05": full(input__phonemes__oov=["zebra"]),
     "TEL20": full(standing_counter),
     "TEL21": full(unused),
     "TEL22": full(channels__8__meter__calibrated="2026-11-22T00:00:00Z"),

@@ -53,7 +53,9 @@ def family_case(slug, family, *, uri="https://example.org/a-voice", engine="engi
     )
 
 
-LINES = b"numpy==2.0.0 sha256:0\npiper-tts==1.8.0 sha256:1\n"
+CONTENT = digest.of(b"what was installed")
+LINES = f"numpy==2.0.0 {CONTENT}\npiper-tts==1.8.0 {CONTENT}\n".encode()
+PACKAGE = {"name": "Piper.TTS", "version": "1.8.0", "digest": CONTENT}
 LOCK = {"kind": "pip-record", "digest": digest.of(LINES), "packages": 2}
 
 
@@ -67,6 +69,9 @@ FILE = {"path": "config.json", "size": 1, "digest": digest.of(b"another")}
 CASES = [
     kit.Case(rule="PIN24", slug="another-list", make=locked(lambda p: p | {"lock": LINES.replace(b"1.8.0", b"1.7.0")})),
     kit.Case(rule="PIN24", slug="of-no-lock", make=locked(pins__lock=absent("unknown"))),
+    kit.Case(rule="PIN25", slug="another-version", make=locked(env__packages=[PACKAGE | {"version": "1.7.0"}])),
+    kit.Case(rule="PIN25", slug="another-digest", make=locked(env__packages=[PACKAGE | {"digest": FILE["digest"]}])),
+    kit.Case(rule="PIN25", slug="not-listed", make=locked(env__packages=[PACKAGE | {"name": "numpi"}])),
     kit.Case(rule="PIN24", slug="another-count", make=locked(pins__lock__packages=3)),
     case("PIN01", "branch", pins__model__revision="main"),
     case("PIN01", "tag", pins__vocoder__revision="v1.0"),

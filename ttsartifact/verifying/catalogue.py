@@ -31,6 +31,7 @@ _MODULES = (
     "pin_model_families",
     "pin_adaptation",
     "pin_contents",
+    "pin_locks",
     "ref_references",
     "txt_text",
     "clk_clocks",

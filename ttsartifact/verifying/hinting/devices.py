@@ -46,6 +46,7 @@ def one_machine(evidence: Evidence) -> Iterator[Hint]:
     """Processor, system, libraries and driver are of one machine (clause 6.6)."""
     yield from _processor(evidence)
     yield from _libraries(evidence)
+    yield from _unknown_versions(evidence)
     weights = sum(entry["size"] for _, entry in entries(evidence, "/pins/model/files"))
     memory = evidence.known("/env/memory_mib")
     if memory is not None and weights > memory * _MIB:
@@ -126,6 +127,20 @@ def _libraries(evidence: Evidence) -> Iterator[Hint]:
         elif build[2] and cuda is not None and not cuda.startswith(f"{build[2]}.{build[3]}"):
             yield _odd(f"{where}/version", f"{tool['version']} with CUDA {cuda}", "built for a different CUDA version")
     yield from _drivers(evidence, cuda)
+
+
+def _unknown_versions(evidence: Evidence) -> Iterator[Hint]:
+    """Yield versions that nobody published, of Python and of the C library."""
+    majors: dict[str, list[str]] = _spec.load_json("registry/lists.json")["majors"]
+    python, libc = evidence.known("/env/python"), evidence.known("/env/os/libc")
+    found = [] if python is None else [("/env/python/version", python["name"], python["version"])]
+    if libc is not None:
+        name, _, version = libc.rpartition(" ")
+        found.append(("/env/os/libc", name, version))
+    for where, name, version in found:
+        known, major = majors.get(name.lower()), re.match(r"\d+", version)
+        if known is not None and major is not None and major[0] not in known:
+            yield _odd(where, f"{name} {version}", f"no version of {name} begins so")
 
 
 def _drivers(evidence: Evidence, cuda: str | None) -> Iterator[Hint]:

@@ -9,6 +9,7 @@ from ttsartifact import _spec
 from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.hinting.binding import hint
 from ttsartifact.verifying.rules.pin_contents import scheme_of
+from ttsartifact.verifying.rules.pin_locks import locked_lines, normalised
 from ttsartifact.verifying.rules.sch_identifiers import names_of
 from ttsartifact.verifying.rules.shared import entries, repositories
 
@@ -48,13 +49,15 @@ def one_version(evidence: Evidence) -> Iterator[Hint]:
     """What is named as a package, an engine, a library and a recorder has one version (clause 5.3)."""
     versions: dict[str, str] = {}
     for where, package in entries(evidence, "/env/packages"):
-        name, version = _folded(package["name"]), package["version"]
+        name, version = normalised(package["name"]), package["version"]
         if not _alike(versions.setdefault(name, version), version):
             yield _another(f"{where}/version", version, f"{versions[name]} of the same package")
+    for name, (version, _) in locked_lines(evidence).items():
+        versions.setdefault(name, version)
     for where, name, version in _named(evidence):
-        listed = versions.get(_folded(name))
+        listed = versions.get(normalised(name))
         if listed is not None and not _alike(listed, version):
-            yield _another(f"{where}/version", version, f"{listed}, as /env/packages")
+            yield _another(f"{where}/version", version, f"{listed}, as the packages")
     recorder, encoder = evidence.known("/run/recorder"), evidence.known("/audio/encoder") or {}
     written = evidence.known("/audio/encoder/version")
     if encoder.get("name") == recorder["name"] and written is not None and written != recorder["version"]:
@@ -70,10 +73,6 @@ def _named(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
     yield "/run/recorder", recorder["name"], recorder["version"]
     for where, tool in entries(evidence, "/env/runtime"):
         yield where, tool["name"], tool["version"]
-
-
-def _folded(name: str) -> str:
-    return name.lower().replace("_", "-").replace(".", "-")
 
 
 def _alike(one: str, other: str) -> bool:

@@ -10,7 +10,7 @@ from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.hinting.binding import hint
 from ttsartifact.verifying.rules.shared import entries
-from ttsartifact.verifying.rules.tel_power import late_calibrations, weaker_walls
+from ttsartifact.verifying.rules.tel_power import late_calibrations, powers_behind, weaker_walls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,7 @@ _APART_PERCENT = 30
 _NEAR_LIMIT_PERCENT = 70
 _BUSY_PERCENT = 50
 _FEW = 5
+_MOVED_PERCENT = 10  # of what a meter reads; a power supply's own losses move with the load
 _IDLE, _HEAT = 0x1, 0x60  # nvmlClocksEventReasonGpuIdle; SwThermalSlowdown and HwThermalSlowdown
 _COOL_C = 55
 
@@ -94,11 +95,41 @@ def wall_and_device(evidence: Evidence) -> Iterator[Hint]:
     if not {"power", "energy"} & set(evidence.profiles):  # of a claim TEL17 asks it
         for seen in (*weaker_walls(evidence), *late_calibrations(evidence)):
             yield Hint(id="TEL22", where=seen.where, found=seen.found, message=seen.message)
+    yield from _standing_meters(evidence)
     for where, channel in entries(evidence, "/channels"):
         rate = channel.get("rate_mhz")
         if "meter" in channel and type(rate) is int and rate > 2 * channel["meter"]["rate_mhz"]:
             found = f"{rate} mHz of a meter of {channel['meter']['rate_mhz']} mHz"
             yield Hint(id="TEL22", where=f"{where}/rate_mhz", found=found, message="read faster than it measures")
+
+
+def _standing_meters(evidence: Evidence) -> Iterator[Hint]:
+    """Yield each meter that hardly moved while the power of the device behind it did, each averaged as it measures."""
+    read = list(powers_behind(evidence))
+    own = [powers for _, channel, powers in read if channel["source"] == "nvml"]
+    for where, channel, powers in read:
+        if "meter" not in channel or not own:
+            continue
+        start, end = powers[0][0], powers[-1][0]
+        measured = (end - start) * channel["meter"]["rate_mhz"] // 1_000_000_000_000
+        windows = min(measured, len(powers) - 1)
+        if windows < _FEW:
+            continue
+        level, moved = _levels(powers, start, end, windows)
+        caused = max(_levels(each, start, end, windows)[1] for each in own)
+        if caused * 100 > level * _MOVED_PERCENT and moved * 100 < caused * _MOVED_PERCENT:
+            found = f"{moved // 1_000} mW, beside the device's {caused // 1_000} mW"
+            yield Hint(id="TEL22", where=where, found=found, message="the meter hardly moved while the device did")
+
+
+def _levels(powers: list[tuple[int, int]], start: int, end: int, windows: int) -> tuple[int, int]:
+    """Return the least mean power of the windows from start to end, and how much more the greatest is."""
+    held: dict[int, list[int]] = {}
+    for t_ns, power in powers:
+        if start <= t_ns < end:
+            held.setdefault((t_ns - start) * windows // (end - start), []).append(power)
+    means = [sum(window) // len(window) for window in held.values()]
+    return min(means, default=0), max(means, default=0) - min(means, default=0)
 
 
 @hint("TEL23")

@@ -216,6 +216,26 @@ def script_of_language(evidence: Evidence) -> Iterator[Hint]:
         yield Hint(id="TXT04", where="/input/text/lang", found=found, message=f"seldom the script of {lang}")
 
 
+@hint("TXT05")
+def unknown_words(evidence: Evidence) -> Iterator[Hint]:
+    """A word that the front end did not know is in the text (clause 5.7)."""
+    text, phonemes = evidence.known("/input/text/value"), evidence.known("/input/phonemes")
+    if text is None or phonemes is None:
+        return
+    spoken = _letters(text)
+    if not spoken.isascii():  # a front end may write letters of other scripts in its own
+        return
+    for place, word in enumerate(phonemes.get("oov", ())):
+        if (letters := _letters(word)) and letters not in spoken:
+            where = f"/input/phonemes/oov/{place}"
+            yield Hint(id="TXT05", where=where, found=word, message="a word that the text does not have")
+
+
+def _letters(text: str) -> str:
+    """Return the letters of a text without case and accents, one after the other."""
+    return "".join(ch for ch in unicodedata.normalize("NFKD", text.casefold()) if ch.isalpha())
+
+
 def _instant(text: str, otherwise: str) -> int:
     try:
         return from_utc(text)

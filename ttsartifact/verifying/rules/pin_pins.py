@@ -315,17 +315,3 @@ def _moves(where: str, word: str) -> Mismatch:
     return Mismatch(
         where=where, found=word, expected="one exact version", message="a moving reference is not an exact version"
     )
-
-
-@rule("PIN24")
-def true_lock_list(evidence: Evidence) -> Answer:
-    parts = evidence.artifact.parts
-    if "lock" not in parts.names():
-        return NotApplicable("no list of packages is kept")
-    listing, stated = parts.part("lock"), evidence.known("/pins/lock")
-    if not isinstance(stated, dict):
-        return [Mismatch(where="part lock", found="a part", expected="/pins/lock, which digests it")]
-    if digest.of(listing) != stated["digest"]:
-        return [Mismatch(where="/pins/lock/digest", found=digest.of(listing), expected=stated["digest"])]
-    lines, packages = listing.count(b"\n"), stated["packages"]
-    return [] if lines == packages else [Mismatch(where="/pins/lock/packages", found=lines, expected=packages)]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
-__all__ = ["late_calibrations", "weaker_walls"]
+__all__ = ["late_calibrations", "powers_behind", "weaker_walls"]
 
 _BEHIND_THE_DEVICE = frozenset({"wall", "psu"})  # where the device's own power is a part of what a meter reads
 _SENSOR_ERROR_PERCENT = 5  # what NVIDIA documents of boards up to Kepler; of newer ones it documents nothing
@@ -168,6 +168,15 @@ def weaker_walls(evidence: Evidence) -> Iterator[Mismatch]:
                 expected=f"at least the device's own {max(own) // 1_000} mW",
                 message=f"{channel['name']} saw less power than the device that it feeds",
             )
+
+
+def powers_behind(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any], list[tuple[int, int]]]]:
+    """Yield the readings in microwatts, with their times, of the device's own sensor and of each meter behind it."""
+    for where, channel, t_ns, values in _readings(evidence):
+        factor = _MICRO_OF_UNIT.get(channel["unit"])
+        point = channel.get("meter", {}).get("measurement_point")
+        if factor is not None and (channel["source"] == "nvml" or point in _BEHIND_THE_DEVICE):
+            yield where, channel, [(t, value * factor) for t, value in zip(t_ns, values, strict=True)]
 
 
 def late_calibrations(evidence: Evidence) -> Iterator[Mismatch]:

@@ -1,0 +1,69 @@
+"""The dependency lock and the list of packages that it digests (clause 5.8)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
+from ttsartifact.verifying.catalogue import rule
+from ttsartifact.verifying.rules.shared import entries
+
+if TYPE_CHECKING:
+    from ttsartifact.verifying.evidence import Evidence
+
+__all__ = ["locked_lines", "normalised"]
+
+_LOCKED = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,128})==(?P<version>\S{1,128}) (?P<digest>sha256:[0-9a-f]{64})")
+
+
+@rule("PIN24")
+def true_lock_list(evidence: Evidence) -> Answer:
+    parts = evidence.artifact.parts
+    if "lock" not in parts.names():
+        return NotApplicable("no list of packages is kept")
+    listing, stated = parts.part("lock"), evidence.known("/pins/lock")
+    if not isinstance(stated, dict):
+        return [Mismatch(where="part lock", found="a part", expected="/pins/lock, which digests it")]
+    if digest.of(listing) != stated["digest"]:
+        return [Mismatch(where="/pins/lock/digest", found=digest.of(listing), expected=stated["digest"])]
+    lines, packages = listing.count(b"\n"), stated["packages"]
+    return [] if lines == packages else [Mismatch(where="/pins/lock/packages", found=lines, expected=packages)]
+
+
+@rule("PIN25")
+def listed_packages(evidence: Evidence) -> Answer:
+    lines = locked_lines(evidence)
+    if not lines:
+        return NotApplicable("no list of Python packages is kept")
+    faults = []
+    for where, package in entries(evidence, "/env/packages"):
+        version, content = lines.get(normalised(package["name"]), (None, None))
+        is_same = is_absent(package["digest"]) or package["digest"] == content
+        if version != package["version"] or not is_same:
+            faults.append(
+                Mismatch(
+                    where=where,
+                    found=f"{package['name']} {package['version']}",
+                    expected="a package in part lock" if version is None else f"{version} {content}, as in part lock",
+                    message="" if version is not None else "a package that the list of packages does not have",
+                )
+            )
+    return faults
+
+
+def locked_lines(evidence: Evidence) -> dict[str, tuple[str, str]]:
+    """Return version and digest of each package by its normalised name, as part `lock` keeps them of a `pip-record`."""
+    parts, lock = evidence.artifact.parts, evidence.known("/pins/lock")
+    if "lock" not in parts.names() or not isinstance(lock, dict) or lock["kind"] != "pip-record":
+        return {}
+    lines = parts.part("lock").decode("utf-8", "replace").splitlines()
+    found = (_LOCKED.fullmatch(line) for line in lines)
+    return {normalised(match["name"]): (match["version"], match["digest"]) for match in found if match}
+
+
+def normalised(name: str) -> str:
+    """Return a package's name as indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
