@@ -18,6 +18,7 @@ import resource
 import sys
 from functools import partial
 from importlib.machinery import SourceFileLoader
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +58,10 @@ def drawn(count: int, seed: int) -> list[mutants.Mutant]:
     sites: list[mutants.Mutant] = []
     for path in sorted((ROOT / RULES).glob("*.py")):
         text, name = path.read_text(encoding="utf-8"), path.relative_to(ROOT).as_posix()
-        sites += [each for each in mutants.of(name, text) if mutants.compiles(each, text)]
-    return random.Random(seed).sample(sites, count)
+        sites += mutants.of(name, text)
+    order = random.Random(seed).sample(sites, len(sites))
+    sound = (each for each in order if mutants.compiles(each, (ROOT / each.file).read_text(encoding="utf-8")))
+    return list(islice(sound, count))
 
 
 def tried(each: mutants.Mutant, kit: list[dict[str, Any]], expected: dict[str, Any]) -> tuple[str, str]:

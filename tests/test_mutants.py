@@ -7,6 +7,7 @@ from pathlib import Path
 
 import mutants
 import mutate
+import mutate_rules
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,6 +52,15 @@ def test_a_score_has_the_interval_of_wilson():
         "cli", [{"outcome": "killed"}] * 15 + [{"outcome": "timeout"}] * 3 + [{"outcome": "survived"}] * 5
     )
     assert row == "| cli | 15 | 20 | 75% | 53% to 89% |"
+
+
+def test_mutants_of_rules_are_drawn_alike_and_tried_apart():
+    """The same seed draws the same; each is tried in a process of its own, and one that ends says so."""
+    drawn = mutate_rules.drawn(5, 1)
+    assert drawn == mutate_rules.drawn(5, 1)
+    assert all(each.file.startswith("ttsartifact/verifying/rules/") for each in drawn)
+    assert mutate_rules.in_child(lambda: ["a", 1]) == ["a", 1]
+    assert mutate_rules.in_child(lambda: mutate_rules.os._exit(1)) == "the verifier ended"
 
 
 def test_tests_that_name_a_module_are_asked_first():

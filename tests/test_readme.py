@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,11 +21,19 @@ from ttsartifact.terms.descriptor import absent
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = "\n".join(
-    (ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "reference_runner/README.md", "docs/costs.md")
-)
-COMMANDS = re.findall(r"^(?:\$ )?(ttsa (?:[^\n]|(?<=\\)\n)+)", PAGES, re.MULTILINE) + re.findall(
-    r"`(ttsa [^`]+)`", PAGES
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "fixtures/README.md", "examples/claims/README.md")),
+    *sorted((ROOT / "reference_runner").glob("*.md")),
+    *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != "commands.md"),
+    *sorted((ROOT / "spec").rglob("*.md")),
+]
+COMMANDS = sorted(
+    {
+        (page.relative_to(ROOT).as_posix(), command)
+        for page in PAGES
+        for pattern in (r"^ *(?:\$ )?(ttsa (?:[^\n]|(?<=\\)\n)+)", r"`(ttsa [^`]+)`")
+        for command in re.findall(pattern, page.read_text(encoding="utf-8"), re.MULTILINE)
+    }
 )
 
 
@@ -44,15 +53,22 @@ def test_the_python_examples_record_a_real_engine(tmp_path: Path, monkeypatch: p
     assert report.conformant
 
 
-def test_every_command_of_the_readme_exists() -> None:
-    """Each command and each of its options is one that `--help` lists."""
-    assert len(COMMANDS) > 10
-    for command in COMMANDS:
-        words = shlex.split(command.replace("\\\n", " ").partition(" -- ")[0])
-        said = CliRunner().invoke(app, [words[1], "--help"] if len(words) > 1 and words[1][0] != "…" else ["--help"])
-        assert said.exit_code == 0, command
-        for option in (word.partition("=")[0] for word in words if word.startswith("-")):
-            assert re.search(rf"(^|\s|,){re.escape(option)}\b", said.output), f"{option} of {command}"
+@cache
+def help_of(*words: str) -> str:
+    """Return what a command says of itself; raises AssertionError for one that is none."""
+    said = CliRunner().invoke(app, [*words, "--help"])
+    assert said.exit_code == 0, words
+    return said.output
+
+
+def test_every_command_of_our_pages_exists() -> None:
+    """Each command and each of its options, of every page that we write, is one that `--help` lists."""
+    assert len(COMMANDS) > 100
+    for page, command in COMMANDS:
+        words = shlex.split(command.replace("\\\n", " ").partition(" -- ")[0], comments=True)
+        said = help_of(*([words[1]] if len(words) > 1 and words[1].isalpha() else []))
+        for option in (word.partition("=")[0] for word in words if re.match("--?[a-z]", word)):
+            assert re.search(rf"(^|\s|,){re.escape(option)}\b", said), f"{page}: {option} of {command}"
 
 
 def shown(block: str) -> list[tuple[list[str], str]]:
