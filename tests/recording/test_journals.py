@@ -18,6 +18,7 @@ from ttsartifact.cli import main
 from ttsartifact.errors import CommandFailed, Refused
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.command import record_command
+from ttsartifact.recording.journal import Journal
 from ttsartifact.recording.recorder import Recorder
 from ttsartifact.recording.recovering import recover
 from ttsartifact.verifying.engine import verify
@@ -216,3 +217,17 @@ def test_a_forked_child_leaves_the_recording_alone(tmp_path: Path) -> None:
         os.waitpid(child, 0)
         recorder.chunk(PCM)
     assert pcm_of(tmp_path / "a.tts.wav") == PCM * 2
+
+
+def test_a_secret_is_masked_in_every_kind_of_line(tmp_path: Path) -> None:
+    """The quick look that spares the walk lets none through: by name, by form, within a command, in an event."""
+    key = "sk-" + "a1b2" * 10
+    with Journal(tmp_path / "a.tts.wav", lambda: 1) as journal:
+        journal.write("begin", argv=["say", "--token", "q1w2e3r4", f"https://me:{key}@x.org/"])
+        journal.write("conditions", sections={"params": {"api_key": "q1w2e3r4", "voice": "a"}})
+        journal.write_at(2, "event", kind="log", detail=f"sent {key}")
+        journal.write_at(3, "event", kind="log", detail="token=q1w2e3r4")
+    written = Path(journal.path).read_text(encoding="utf-8")
+    assert "q1w2e3r4" not in written
+    assert key not in written
+    assert written.count("{secret}") == 5

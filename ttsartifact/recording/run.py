@@ -129,7 +129,7 @@ class Run:
         self.now = self.timebase.now
         self.journal = Journal(self.out, self.now)
         self.journal.write("begin", format=JOURNAL_FORMAT, out=os.path.basename(self.out), **facts)
-        self.journal.write("timebase", **self.timebase.to_value())
+        self.journal.write_own_at(self.now(), "timebase", **self.timebase.to_value())
         if self._beside is not None:
             self.sampler = self._beside.sampler
             return
@@ -200,12 +200,12 @@ class Run:
     def stamp(self, moment: str, t_ns: int) -> None:
         """Set one of the run's `Moments` to a time that was read before."""
         setattr(self.moments, moment, t_ns)
-        self.journal.write_at(t_ns, "moment", name=moment)
+        self.journal.write_own_at(t_ns, "moment", name=moment)
 
     def arrived(self, t_ns: int, frame_start: int, frame_count: int) -> None:
         """Log the frames that were complete in host memory at `t_ns`, once they are in the file of this run."""
         self.chunks.append((t_ns, frame_start, frame_count))
-        self.journal.write_at(t_ns, "chunk", frame_start=frame_start, frame_count=frame_count)
+        self.journal.write_own_at(t_ns, "chunk", frame_start=frame_start, frame_count=frame_count)
 
     def event(self, kind: str, detail: str = "") -> None:
         """Log that something happened."""
