@@ -44,14 +44,16 @@ def main() -> int:
     asked = parser.parse_args()
     kit = json.loads((ROOT / "fixtures" / "manifest.json").read_text(encoding="utf-8"))["fixtures"]
     expected = in_child(lambda: dict(outcomes(kit)))
+    mutated = drawn(asked.count, asked.seed)
     found: list[dict[str, Any]] = []
-    for each in drawn(asked.count, asked.seed):
-        outcome, by = tried(each, kit, expected)
-        found.append({"package": RULES, "outcome": outcome, "by": by} | each.to_value())
-        said = f"{outcome} {each.file}:{each.line} {each.old!r} -> {each.new!r} {by}"
-        sys.stderr.write(f"{len(found)}/{asked.count} {said}\n")
-        words = mutate.report(found, asked.count, f"{asked.count} {asked.seed}")
-        asked.summary.write_text(words.replace("tests/mutate.py", "tests/mutate_rules.py"), encoding="utf-8")
+    for each in mutated:
+        said = by_the_kit(each, kit, expected)
+        found.append({"package": RULES, "outcome": "killed" if said else "survived", "by": said} | each.to_value())
+        keep(found[-1], found, asked)
+    for each, row in zip(mutated, found, strict=True):
+        if row["outcome"] == "survived":
+            row["outcome"], row["by"] = by_the_tests(each)
+            keep(row, found, asked)
     return 0
 
 
@@ -66,17 +68,30 @@ def drawn(count: int, seed: int) -> list[mutants.Mutant]:
     return list(islice(sound, count))
 
 
-def tried(each: mutants.Mutant, kit: list[dict[str, Any]], expected: dict[str, Any]) -> tuple[str, str]:
-    """Return killed or survived, and by what."""
+def by_the_kit(each: mutants.Mutant, kit: list[dict[str, Any]], expected: dict[str, Any]) -> str:
+    """Return the first file that is judged otherwise, or nothing."""
     text = (ROOT / each.file).read_text(encoding="utf-8")
     own = set(re.findall(r'@rule\("([A-Z]{3}\d\d)"', text))
     near = [entry for entry in kit if own & {entry.get("rule"), *entry["expect"]["fail"]}]
     others = [entry for entry in kit if entry not in near]
-    said = in_child(partial(first_difference, each, text, [*near, *others[::EVERY]], expected))
-    if said:
-        return "killed", said
+    return str(in_child(partial(first_difference, each, text, [*near, *others[::EVERY]], expected)))
+
+
+def by_the_tests(each: mutants.Mutant) -> tuple[str, str]:
+    """Return killed, survived or timeout, and the test that failed."""
     workshop = mutate.Workshop(ROOT / ".build" / "mutants-rules")
+    text = (ROOT / each.file).read_text(encoding="utf-8")
     return workshop.outcome(each.file, each.applied(text), mutate.tests_of(each.file)[:1])
+
+
+def keep(found: list[dict[str, Any]], asked: argparse.Namespace) -> None:
+    """Write what is known so far."""
+    last = found[-1]
+    sys.stderr.write(
+        f"{len(found)} {last['outcome']} {last['file']}:{last['line']} {last['old']!r} -> {last['new']!r}\n"
+    )
+    words = mutate.report(found, asked.count, f"{asked.count} {asked.seed}")
+    asked.summary.write_text(words.replace("tests/mutate.py", "tests/mutate_rules.py"), encoding="utf-8")
 
 
 def outcomes(kit: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:

@@ -33,10 +33,13 @@ nv.nvmlInit()
 handle = nv.nvmlDeviceGetHandleByIndex(0)
 print("Timestamp (ns),Power Draw (W)", flush=True)
 while True:
-    print(f"{time.time_ns()},{nv.nvmlDeviceGetPowerUsage(handle) / 1000}", flush=True)
+    instant = nv.nvmlDeviceGetFieldValues(handle, [nv.NVML_FI_DEV_POWER_INSTANT])[0]
+    print(f"{time.time_ns()},{instant.value.uiVal / 1000}", flush=True)
     time.sleep(0.1)
 """
-"""The meter where nvidia-smi is not installed: the driver's mean of a second, on chips where it is one."""
+"""The meter where nvidia-smi is not installed."""
+LAG_MS = "100"
+"""What a driver shows may be as old as this: an H100 renews its power ten times a second."""
 
 
 def meter(work: Work, weights: list[str], spoken: str) -> dict[str, Any]:
@@ -57,7 +60,21 @@ def meter(work: Work, weights: list[str], spoken: str) -> dict[str, Any]:
     by_code = _aligned(run, log, "load-fit", *zone)
     by_clock = _aligned(run, log, "clock", "--sync-ms", "1", *zone)
     apart = abs(by_code["offset_ns"] - by_clock["offset_ns"])
-    _ttsa("align", run, "--sensor", log, "--method", "load-fit", "--append", "-o", metered, "--force", *zone)
+    _ttsa(
+        "align",
+        run,
+        "--sensor",
+        log,
+        "--method",
+        "load-fit",
+        "--lag-ms",
+        LAG_MS,
+        "--append",
+        "-o",
+        metered,
+        "--force",
+        *zone,
+    )
     if not work.pretend and apart > by_code["bound_ns"] + by_clock["bound_ns"]:
         raise RuntimeError(f"the places by code and by clock are {apart / 1e6:.1f} ms apart, more than their bounds")
     said = json.loads(_ttsa("verify", metered, "--format", "json"))[0]
@@ -105,7 +122,7 @@ def _metered(log: Path) -> Iterator[None]:
 
 
 def _aligned(run: Path, log: Path, method: str, *more: str) -> dict[str, Any]:
-    words = ("align", run, "--sensor", log, "--method", method, "--lag-ms", "0", "--format", "json")
+    words = ("align", run, "--sensor", log, "--method", method, "--lag-ms", LAG_MS, "--format", "json")
     return dict(json.loads(_ttsa(*words, *more))["mapping"])
 
 
