@@ -87,6 +87,10 @@ ABSENT_AT_L3 = {
     "generation__seeds": UNKNOWN,
     "generation__precision": UNKNOWN,
     "env__cpu": UNKNOWN,
+    "pins__engine": UNKNOWN,
+    "generation__device": UNKNOWN,
+    "run__load__queue_depth_at_submit": UNKNOWN,
+    "run__attempt": UNKNOWN,
 }
 
 
@@ -145,11 +149,23 @@ def one_run_twice(folder):
     return out
 
 
+def seal_in_capitals(folder):
+    """Write a run into Parquet whose seal is no digest as they are spelled."""
+    path, out = kit.artifact(folder), folder / "one.tts.parquet"
+    convert([path], out)
+    before, mark, behind = out.read_bytes().rpartition(b"ttsartifact.seal\x18Gsha256:")
+    out.write_bytes(before + mark + behind[:64].upper() + behind[64:])
+    return out
+
+
 CASES = [
     *(
         full("SCH10", f"no-{key.rpartition('__')[2].replace('_', '-')}", **{key: new})
         for key, new in ABSENT_AT_L3.items()
     ),
+    full("SCH10", "no-os", also={"ENV01"}, env__os=UNKNOWN),
+    full("SCH10", "no-frontend", also={"PIN08"}, pins__frontend=UNKNOWN),
+    full("SCH10", "no-arrival", also={"TIM04"}, run__times__t_first_token_semantics=UNKNOWN),
     full("SCH10", "no-utc", patch=unread),
     kit.Case(rule="SCH10", slug="no-telemetry", make=partial(without_trace, "telemetry")),
     kit.Case(rule="SCH10", slug="no-chunks", make=partial(without_trace, "chunks")),
@@ -194,6 +210,7 @@ CASES = [
     plain("HSH07", "root-without-log", run=kit.draft(traces=()), patch=kit.put(audio__chunk_root=OTHER)),
     plain("CLM01", "does-not-apply", run=kit.draft(gate=judged.GATE), patch=kit.put(claims=["gated_set"])),
     kit.Case(rule="AUD06", slug="unknown-at-l3", make=encoded_at_l3),
+    kit.Case(rule="SEA04", slug="capitals", make=seal_in_capitals, exit_code=4),
     kit.Case(rule="SET01", slug="one-artifact-twice", make=one_run_twice),
 ]
 
