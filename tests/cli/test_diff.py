@@ -41,7 +41,7 @@ def test_every_format_names_the_change_and_says_it_twice_alike(
 def test_the_first_line_is_the_answer(pair: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     """It needs no second one."""
     main(["diff", *pair])
-    assert capsys.readouterr().out.splitlines()[0] == "queue depth: 0 -> 12 - every sample is equal"
+    assert capsys.readouterr().out.splitlines()[0] == "queue depth: 0 -> 12 - every sample is the same"
 
 
 def test_a_run_does_not_differ_from_itself(pair: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:

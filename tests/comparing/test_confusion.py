@@ -147,7 +147,7 @@ def test_a_diff_of_lookalike_texts_shows_the_characters(tmp_path: Path) -> None:
     a = kit.artifact(tmp_path, name="a.tts.wav", patch=said("caf\u00e9"))
     b = kit.artifact(tmp_path, name="b.tts.wav", patch=said("cafe\u0301"))
     assert cause_line(diff(a, b)) == (
-        'text: "caf\u00e9" (U+00E9) -> "cafe\u0301" (U+0065 U+0301) - yet every sample is equal'
+        'text: "caf\u00e9" (U+00E9) -> "cafe\u0301" (U+0065 U+0301) - yet every sample is the same'
     )
 
 

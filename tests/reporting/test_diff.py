@@ -113,8 +113,8 @@ def found(**facts: Any) -> Diff:
             ),
             3,
         ),
-        ({"changes": (SEED,)}, "seed of stage mel: 7 -> 8 - yet every sample is equal", 1),
-        ({"changes": (QUEUE,)}, "queue depth: 0 -> 12 - every sample is equal", 1),
+        ({"changes": (SEED,)}, "seed of stage mel: 7 -> 8 - yet every sample is the same", 1),
+        ({"changes": (QUEUE,)}, "queue depth: 0 -> 12 - every sample is the same", 1),
         (
             {"changes": (SEED, QUEUE), "blamed": (SEED,), "audio": OTHER},
             "seed of stage mel: 7 -> 8 - different audio from 25.000 ms on",

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from ttsartifact.comparing.audio import AudioComparison, Divergence
+from typing import TYPE_CHECKING
+
+import kit
+import numpy as np
+import pytest
+
+from ttsartifact.comparing.audio import AudioComparison, Divergence, compare_audio
 from ttsartifact.comparing.conditions import Difference
+from ttsartifact.comparing.diff import diff
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.reporting.diff import cause_line
 from ttsartifact.reporting.rerun import plan_lines, rerun_lines
 from ttsartifact.rerunning.consent import Consent
 from ttsartifact.rerunning.plan import Plan, PlannedInput
-from ttsartifact.rerunning.verdict import Expectation, Judgement, Nearness, not_comparable
+from ttsartifact.rerunning.verdict import Expectation, Judgement, Nearness, judge, not_comparable
 from ttsartifact.rerunning.workplace import Rerun
+from ttsartifact.terms import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+TONE = np.frombuffer(kit.tone(), "<i2")
+FLOATS = (TONE / 2**15).astype("<f4").tobytes()
 
 ID, AGAIN = "sha256:" + "ab" * 32, "sha256:" + "cd" * 32
 
@@ -47,6 +64,53 @@ def test_a_plan_is_told_before_anything_runs() -> None:
         f"  m.safetensors: {AGAIN}, 5 bytes, from you",
         "  network cut off, at most 10.5 s",
     ]
+
+
+def stages(*outputs: str) -> Callable[[dict[str, object]], None]:
+    """Return a patch that states a digest for each of the first stages."""
+    names = ("text", "phoneme", "duration")
+    made = [{"stage": name, "digest": digest.of(output.encode())} for name, output in zip(names, outputs, strict=True)]
+    return kit.put(generation__stages=made)
+
+
+PAIRS: dict[str, tuple[bytes, Callable[[dict[str, object]], None] | None, str]] = {
+    "stored as floats": (kit.wav(FLOATS, bits=32, tag=3), None, "every sample is the same"),
+    "silence behind": (
+        kit.wav(TONE.tobytes() + bytes(160)),
+        None,
+        "the same audio, and 80 frames of silence behind the longer one",
+    ),
+    "rounding": (
+        kit.wav((TONE + (np.arange(len(TONE)) % 100 == 0)).astype("<i2").tobytes()),
+        None,
+        "the same audio up to rounding, at most 1 LSB apart in 1.00% of the samples",
+    ),
+    "from the middle on": (
+        kit.wav(TONE[:400].tobytes() + TONE[:400][::-1].tobytes()),
+        None,
+        "different audio from 25.000 ms on",
+    ),
+    "a choice": (
+        kit.wav(TONE[::-1].tobytes()),
+        stages("a", "b", "d"),
+        "different audio, equal up to phoneme, then duration differs",
+    ),
+    "the first stage": (kit.wav(TONE[::-1].tobytes()), stages("x", "b", "c"), "different audio, text differs"),
+}
+
+
+@pytest.mark.parametrize("named", PAIRS)
+def test_a_rerun_and_a_diff_say_the_same_of_a_pair(tmp_path: Path, named: str) -> None:
+    """10.4, 10.8: one pair, one description of the sound and of where it parts."""
+    audio, patch, words = PAIRS[named]
+    one = kit.artifact(tmp_path, name="a.tts.wav", patch=stages("a", "b", "c"), run=kit.draft(traces=()))
+    frames = patch or stages("a", "b", "c")
+    two = kit.artifact(tmp_path, name="b.tts.wav", audio=audio, patch=frames, run=kit.draft(traces=()))
+    a, b = open_artifact(one), open_artifact(two)
+    compared = compare_audio(a, b)
+    result = Rerun(artifact_id=a.artifact_id, judgement=judge(a.descriptor, b.descriptor, compared, ()), audio=compared)
+    assert next(rerun_lines(result)).partition(" - ")[2] == words
+    assert words in cause_line(diff(one, two))
 
 
 def test_a_rerun_that_differs_says_from_where_and_what_can_explain_it() -> None:
@@ -93,7 +157,7 @@ def test_a_rerun_that_differs_says_from_where_and_what_can_explain_it() -> None:
         kept="b.tts.wav",
     )
     assert "\n".join(rerun_lines(result)) == (
-        "DIFFERENT - different audio\n"
+        "DIFFERENT - different audio from 25.000 ms on\n"
         "  not as expected: determinism is claimed to be bitwise\n"
         f"  first     {ID}\n"
         f"  again     {AGAIN}\n"

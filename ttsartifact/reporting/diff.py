@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact import _spec
 from ttsartifact.formulas.conditions import condition_words
 from ttsartifact.reporting.documents import tool
-from ttsartifact.reporting.likeness import likeness
+from ttsartifact.reporting.likeness import EQUAL, effect
 from ttsartifact.reporting.lookalikes import lookalikes
 from ttsartifact.reporting.markdown import code, span, table
 from ttsartifact.reporting.phrases import Paint, counted, seconds, spoken
@@ -61,7 +61,7 @@ def _cause_of_equal(diff: Diff) -> str:
     if not diff.changes:
         told = f", but {_of_one_side(diff)}" if diff.one_sided else ""
         return f"no difference: all samples and all conditions that both files state are equal{told}"
-    yet = "yet every sample is equal" if diff.changes[0].cause in _BELIEVED else "every sample is equal"
+    yet = f"yet {EQUAL}" if diff.changes[0].cause in _BELIEVED else EQUAL
     return f"{_first_of(diff.changes)} - {yet}"
 
 
@@ -91,17 +91,9 @@ def _of_one_side(diff: Diff) -> str:
 
 
 def _effect(diff: Diff) -> str:
-    audio = diff.audio
-    assert audio is not None
-    sound = likeness(audio)
-    if audio.within() or audio.silence_frames is not None:
-        return sound
-    if diff.stages.first is not None:
-        before = f"equal up to {safe(diff.stages.equal[-1])}, then " if diff.stages.equal else ""
-        return f"{sound}, {before}{safe(diff.stages.first)} differs"
-    if audio.divergence is None:
-        return f"{sound}, {safe(audio.format_a)} and {safe(audio.format_b)}"
-    return f"{sound} from {seconds(audio.divergence.t_ns)} on"
+    assert diff.audio is not None
+    equal = diff.stages.equal
+    return effect(diff.audio, first=diff.stages.first, after=equal[-1] if equal else None)
 
 
 def _first_of(changes: tuple[Change, ...]) -> str:

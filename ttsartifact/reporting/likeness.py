@@ -4,14 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ttsartifact.reporting.phrases import seconds
 from ttsartifact.reporting.safe import safe
 
 if TYPE_CHECKING:
     from ttsartifact.comparing.audio import AudioComparison
 
-__all__ = ["likeness"]
+__all__ = ["EQUAL", "effect", "likeness"]
 
+EQUAL = "every sample is the same"
 _NEAR_DB = 30.0
+
+
+def effect(audio: AudioComparison, *, first: str | None, after: str | None) -> str:
+    """Return what two sounds are to each other, and where they part.
+
+    Args:
+        audio: How they compare.
+        first: The first stage whose digest differs, where both state stages.
+        after: The last stage before it that is equal.
+    """
+    sound = likeness(audio)
+    if audio.within() or audio.silence_frames is not None:
+        return sound
+    if first is not None:
+        before = "" if after is None else f"equal up to {safe(after)}, then "
+        return f"{sound}, {before}{safe(first)} differs"
+    if audio.divergence is None:
+        return f"{sound}, {safe(audio.format_a)} and {safe(audio.format_b)}"
+    return f"{sound} from {seconds(audio.divergence.t_ns)} on"
 
 
 def likeness(audio: AudioComparison) -> str:

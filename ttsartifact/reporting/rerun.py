@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ttsartifact.reporting.likeness import likeness
+from ttsartifact.reporting.likeness import EQUAL, effect
 from ttsartifact.reporting.phrases import Paint, seconds, spoken
 from ttsartifact.reporting.safe import safe
 from ttsartifact.rerunning.verdict import Nearness
@@ -22,14 +22,13 @@ __all__ = ["MEANINGS", "audio_lines", "plan_lines", "rerun_lines"]
 
 MEANINGS = {
     Nearness.FILE_EXACT: "the encoded audio is the same, byte for byte",
-    Nearness.PCM_EXACT: "every sample is the same",
+    Nearness.PCM_EXACT: EQUAL,
     Nearness.STAGE_EXACT: "the first stages are equal, later ones are not",
     Nearness.WITHIN_TOLERANCE: "no sample differs by more than two software stacks may differ on one run",
     Nearness.DIVERGED: "a discrete choice differs, and so does all that follows it",
     Nearness.DIFFERENT: "the audio is different",
     Nearness.NOT_COMPARABLE: "not run, because no comparison was possible",
 }
-_BY_EAR = frozenset({Nearness.DIFFERENT, Nearness.WITHIN_TOLERANCE})
 _MOST_OTHERS = 12
 _LEAST_ALIGNED_DB = 3.0
 
@@ -79,9 +78,10 @@ def rerun_lines(result: Rerun, paint: Paint = Paint()) -> Iterator[str]:  # noqa
 
 def _meaning(result: Rerun) -> str:
     audio = result.audio
-    if audio is None or result.verdict not in _BY_EAR:
+    if audio is None or audio.pcm_equal:
         return MEANINGS[result.verdict]
-    return likeness(audio)  # `diff` says the same of the same pair
+    judged = result.judgement
+    return effect(audio, first=judged.stage, after=judged.after)  # `diff` says the same of the same pair
 
 
 def _delta(readapted: Readaptation, paint: Paint) -> str:

@@ -69,6 +69,8 @@ class Judgement:
     verdict: Nearness
     stage: str | None = None
     """The first stage that differs, for STAGE-EXACT and DIVERGED."""
+    after: str | None = None
+    """The last stage that is equal."""
     stages_equal: int = 0
     encoded_equal: bool = False
     """Whether the audio files are equal byte for byte, too."""
@@ -98,10 +100,12 @@ class Judgement:
 def judge(a: Descriptor, b: Descriptor, audio: AudioComparison, differences: Sequence[Difference]) -> Judgement:
     """Return the best verdict that holds between a run and its rerun."""
     word, stage, equal = _grade(a, b, audio)
+    same = compare_stages(a, b).equal
     expectation = expectation_of(a, b, differences)
     return Judgement(
         verdict=word,
         stage=stage,
+        after=same[-1] if same else None,
         stages_equal=equal,
         encoded_equal=audio.encoded_equal,
         within=audio.pcm_equal or audio.within(),
