@@ -6,11 +6,19 @@ RUNNER_TRAIN = CUBLAS_WORKSPACE_CONFIG=:4096:8 $(BIN)/python -m reference_runner
 RUNNER_COMMIT = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
 TRAINING := $(VENV)/.training
+EVALUATION := $(VENV)/.evaluation
+PERSON = $(if $(wildcard $(RUNNER_BUILD)/person/words.json),--person $(RUNNER_BUILD)/person)
 
-.PHONY: corpus manners lexicon train train-cpu evaluate ablation bench-engines gpu-pack gpu-rehearsal
+.PHONY: corpus manners lexicon train train-cpu evaluate evaluate-quickly evaluate-parts person ablation bench-engines gpu-pack gpu-rehearsal
 
 $(TRAINING): $(STAMP)
 	@$(INSTALL) "what training and its evaluation need" --editable . --editable "./reference_runner[training]"
+	@touch $@
+
+# Of Resemblyzer only the weights are read, so what it would install beside itself is left out.
+$(EVALUATION): $(TRAINING)
+	@$(INSTALL) "what listens and rates" --editable . --editable "./reference_runner[evaluation]"
+	@$(INSTALL) "the weights of an encoder that was trained on people" --no-deps Resemblyzer
 	@touch $@
 
 # Speaks about five hours of corpus (six CPU minutes; needs Debian's libflite1) and compares its root hash with the lock.
@@ -48,9 +56,34 @@ train: corpus manners
 	$(RUNNER_TRAIN) vocoder-on-model --device cuda --limit-minutes 3
 	$(RUNNER_TRAIN) assemble --code-commit $(RUNNER_COMMIT)
 
-# Word errors beside the source audio, gates, steadiness; JSON, Markdown and a few clips.
-evaluate: corpus
-	$(BIN)/python -m reference_runner.evaluation checkpoint --corpus $(RUNNER_BUILD)/corpus --output $(RUNNER_BUILD)/evaluation
+# What users get, by the product's own path: 50 sentences, 3 seeds, every part; about two hours of one core.
+# EVALUATE takes more words: make evaluate EVALUATE="--weights new.safetensors --against old/evaluation.json"
+evaluate: $(EVALUATION) every-tool
+	$(BIN)/python -m reference_runner.laboratory.product --numerics exact --parts $(PARTS) $(PERSON) \
+		--output $(RUNNER_BUILD)/evaluation $(EVALUATE)
+
+PARTS = voice noise adapted priors manner sessions
+
+# The same figures of 8 sentences and one seed, native and without adaptation: minutes, for deciding between weights.
+evaluate-quickly: $(EVALUATION) every-tool
+	$(BIN)/python -m reference_runner.laboratory.product --sentences 8 --seeds 1 $(PERSON) \
+		--output $(RUNNER_BUILD)/evaluation-quick $(EVALUATE)
+
+# Where the quality goes: vocoder alone, mean alone, score decoder, on sentences of the corpus.
+evaluate-parts: corpus
+	$(BIN)/python -m reference_runner.evaluation checkpoint --corpus $(RUNNER_BUILD)/corpus \
+		--output $(RUNNER_BUILD)/evaluation-parts
+
+# A person's voice as target of evaluate and ablation: prompts of Debian's Asterisk (CC-BY-SA-3.0), never trained on.
+person: $(RUNNER_BUILD)/person/words.json
+
+$(RUNNER_BUILD)/person/words.json: | $(SPEAKS) every-tool
+	mkdir -p $(RUNNER_BUILD)/asterisk
+	cd $(RUNNER_BUILD)/asterisk && apt-get download asterisk-core-sounds-en asterisk-core-sounds-en-g722
+	for package in $(RUNNER_BUILD)/asterisk/*.deb; do dpkg -x $$package $(RUNNER_BUILD)/asterisk; done
+	$(BIN)/python -m reference_runner.laboratory.product.human --output $(RUNNER_BUILD)/person \
+		--sounds $(RUNNER_BUILD)/asterisk/usr/share/asterisk/sounds/en_US_f_Allison \
+		--words $(RUNNER_BUILD)/asterisk/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz
 
 # The published idea's ablation on two voices that are not in the corpus: deltas, artifacts, table, picture.
 ablation: $(TRAINING) every-tool

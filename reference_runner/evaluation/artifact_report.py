@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["add_command", "show_interval", "to_markdown", "write_report"]
 
 _VOICE = {
-    "similarity": "similarity, model-free", "encoder_similarity": "similarity, encoder",
-    "pitch_gap_semitones": "pitch gap, semitones",
+    "people_similarity": "similarity, people's encoder", "similarity": "similarity, model-free",
+    "encoder_similarity": "similarity, encoder", "pitch_gap_semitones": "pitch gap, semitones",
+}  # fmt: skip
+_NATURALNESS = {
+    "dnsmos_ovr": "DNSMOS, overall", "dnsmos_sig": "DNSMOS, speech", "dnsmos_bak": "DNSMOS, background",
 }  # fmt: skip
 _SOURCE = {
     "mcd_db": "MCD, dB", "f0_rmse_semitones": "F0 RMSE, semitones",
@@ -48,7 +51,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument("--target", nargs="+", type=Path, default=[], metavar="CLIP", help="clips of the target voice")
     parser.add_argument("--others", nargs="+", type=Path, default=[], metavar="CLIP", help="clips of other voices")
     parser.add_argument("--no-listener", action="store_true", help="leave word errors out")
-    parser.add_argument("--no-encoder", action="store_true", help="leave the trained encoder out, and torch with it")
+    parser.add_argument("--no-naturalness", action="store_true", help="leave DNSMOS out")
+    parser.add_argument("--no-encoder", action="store_true", help="leave the encoders out, and torch with them")
+    parser.add_argument("--no-people", action="store_true", help="leave out the encoder that was trained on people")
     parser.add_argument("--output", type=Path, default=Path(".build/artifacts"))
     parser.set_defaults(act=_act)
 
@@ -63,18 +68,24 @@ def _act(arguments: argparse.Namespace) -> tuple[int, str]:
 
 
 def _inputs(arguments: argparse.Namespace) -> tuple[list[Recording], Yardsticks]:
-    recognizer = encoder = None
+    recognizer = encoder = people = naturalness = None
     if not arguments.no_listener:
         from reference_runner.evaluation.recognizer import Recognizer
 
         recognizer = Recognizer()
+    if not arguments.no_naturalness:
+        from reference_runner.evaluation.naturalness import Naturalness
+
+        naturalness = Naturalness()
     if not arguments.no_encoder:
         import torch
 
+        from reference_runner.evaluation.people_encoder import PeopleEncoder
         from reference_runner.evaluation.speaker_encoder import SpeakerEncoder
 
         torch.set_num_threads(1)
         encoder = SpeakerEncoder()
+        people = None if arguments.no_people else PeopleEncoder()
     texts = _lines(arguments.text, len(arguments.files))
     source_texts = _lines(arguments.source_text, len(arguments.source))
     recordings = [read_artifact(path, text=text) for path, text in zip(arguments.files, texts, strict=True)]
@@ -85,6 +96,8 @@ def _inputs(arguments: argparse.Namespace) -> tuple[list[Recording], Yardsticks]
     yardsticks = Yardsticks(
         recognizer=recognizer,
         encoder=encoder,
+        people=people,
+        naturalness=naturalness,
         target=[_clip(path) for path in arguments.target],
         others=[_clip(path) for path in arguments.others],
         sources=sources,
@@ -139,12 +152,13 @@ def to_markdown(report: Mapping[str, Any]) -> str:
             f"{_number(words.get('cer'))} | {_number(words.get('source_wer'))} | "
             f"{show_interval(words.get('minus_source'))} |"
         )
-    lines += ["", "## Voice", "", f"| system | {' | '.join(_VOICE.values())} |", "|---|---|---|---|"]
+    lines += ["", "## Voice", "", f"| system | {' | '.join(_VOICE.values())} |", "|---" * (len(_VOICE) + 1) + "|"]
     for name, baseline in report["baselines"].items():
         cells = [_number((baseline or {}).get(key)) for key in _VOICE]
         lines.append(f"| *{name.replace('_', ' ')}* | {' | '.join(cells)} |")
     for name, system in systems.items():
         lines.append(f"| {name} | {' | '.join(show_interval(system['voice'][key]) for key in _VOICE)} |")
+    lines += _table("Naturalness", systems, "naturalness", _NATURALNESS)
     lines += _table("Against the source", systems, "against_source", _SOURCE)
     lines += _table("Manner", systems, "manner", _MANNER)
     lines += ["", "## Sessions", "", "| system | sessions | figure | deviation | ICC(2,1) | drift a session |"]

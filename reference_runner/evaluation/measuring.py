@@ -1,4 +1,4 @@
-"""All measures of evaluation/1 over a set of recordings; every number keeps what the instrument gave."""
+"""All measures of evaluation/2 over a set of recordings; every number keeps what the instrument gave."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from reference_runner.errors import RunnerError
 from reference_runner.evaluation.distances import measure_distances
 from reference_runner.evaluation.intervals import mean_interval
+from reference_runner.evaluation.naturalness import NATURALNESS
 from reference_runner.evaluation.prosody_transfer import measure_transfer
 from reference_runner.evaluation.sessions import FIGURES, Manner, measure_consistency, measure_manner
 from reference_runner.evaluation.voices import cepstral_voice, cosine, pitch_gap, read_statistics
@@ -30,13 +31,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from reference_runner.evaluation.frames import Frames
+    from reference_runner.evaluation.naturalness import Naturalness
+    from reference_runner.evaluation.people_encoder import PeopleEncoder
     from reference_runner.evaluation.recognizer import Recognizer
     from reference_runner.evaluation.recordings import Recording
     from reference_runner.evaluation.speaker_encoder import SpeakerEncoder
 
 __all__ = ["EVALUATION_VERSION", "Measured", "Voice", "Yardsticks", "measure", "spoken_words", "summarise"]
 
-EVALUATION_VERSION = "evaluation/1"
+EVALUATION_VERSION = "evaluation/2"
 """Rises with every change of a definition or of pinned data, so that numbers under one word can be compared."""
 
 
@@ -49,22 +52,29 @@ def spoken_words(text: str) -> str:
 
 
 class Voice:
-    """A voice as its clips show it, in both measures."""
+    """A voice as its clips show it, in every measure."""
 
-    def __init__(self, clips: Sequence[Frames], encoder: SpeakerEncoder | None) -> None:
+    def __init__(
+        self, clips: Sequence[Frames], encoder: SpeakerEncoder | None, people: PeopleEncoder | None = None
+    ) -> None:
         self.clips = list(clips)
         self._cepstral = cepstral_voice(self.clips)
         self._embedded: NDArray[np.float32] | None = None if encoder is None else encoder.voice(self.clips)
+        self._among_people: NDArray[np.float32] | None = None if people is None else people.voice(self.clips)
 
     def similarity(self, other: Voice) -> dict[str, float | None]:
-        """Return both similarities and the pitch gap, positive where this one is higher."""
-        heard = self._embedded is not None and other._embedded is not None
+        """Return the similarities and the pitch gap, positive where this one is higher."""
         gap = pitch_gap(self.clips, other.clips)
         return {
             "similarity": cosine(self._cepstral, other._cepstral),
-            "encoder_similarity": cosine(self._embedded, other._embedded) if heard else None,  # type: ignore[arg-type]
+            "encoder_similarity": _likeness(self._embedded, other._embedded),
+            "people_similarity": _likeness(self._among_people, other._among_people),
             "pitch_gap_semitones": None if np.isnan(gap) else gap,
         }
+
+
+def _likeness(one: NDArray[np.float32] | None, other: NDArray[np.float32] | None) -> float | None:
+    return None if one is None or other is None else cosine(one, other)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +83,8 @@ class Yardsticks:
 
     recognizer: Recognizer | None = None
     encoder: SpeakerEncoder | None = None
+    people: PeopleEncoder | None = None
+    naturalness: Naturalness | None = None
     target: Sequence[Recording] = ()
     """Clips of the voice that was requested."""
     others: Sequence[Recording] = ()
@@ -81,6 +93,10 @@ class Yardsticks:
     """The same sentences from a recording."""
     front_end: TextFrontEnd = field(default_factory=TextFrontEnd)
 
+    def voice(self, clips: Sequence[Recording]) -> Voice:
+        """Return the voice of clips as these instruments hear it."""
+        return Voice([each.frames for each in clips], self.encoder, self.people)
+
     def identity(self) -> dict[str, str | None]:
         """Return what the instruments are, by version or digest."""
         front_end = self.front_end.identity()
@@ -88,6 +104,8 @@ class Yardsticks:
             "recognizer": None if self.recognizer is None else self.recognizer.identity,
             "voice_statistics_sha256": read_statistics().sha256,
             "speaker_encoder_sha256": None if self.encoder is None else self.encoder.sha256,
+            "people_encoder": None if self.people is None else self.people.identity,
+            "naturalness": None if self.naturalness is None else self.naturalness.identity,
             "phones": f"{front_end['name']} {front_end['version']}, lexicon {front_end['lexicon_sha256']}",
         }
 
@@ -102,6 +120,7 @@ class Measured:
     heard: str | None
     words: SentenceErrors | None
     characters: SentenceErrors | None
+    naturalness: Mapping[str, float] | None
     voice: Mapping[str, float | None] | None
     distances: Mapping[str, float | None] | None
     manner: Manner
@@ -119,6 +138,7 @@ class Measured:
             "heard": self.heard,
             "word_errors": _errors(self.words),
             "character_errors": _errors(self.characters),
+            "naturalness": self.naturalness,
             "voice": self.voice,
             "against_source": self.distances,
             "manner": self.manner.to_dict(),
@@ -129,7 +149,7 @@ def measure(
     recordings: Iterable[Recording], yardsticks: Yardsticks, *, progress: Callable[[Any], Any] = iter
 ) -> dict[str, Any]:
     """Return the whole report as one dictionary; the same inputs give the same one."""
-    target = Voice([each.frames for each in yardsticks.target], yardsticks.encoder) if yardsticks.target else None
+    target = yardsticks.voice(yardsticks.target) if yardsticks.target else None
     sources = {_sentence(each): each for each in yardsticks.sources if each.text is not None}
     heard_sources = {
         name: _listen(each, name, yardsticks.recognizer) for name, each in sources.items() if name is not None
@@ -164,18 +184,16 @@ def measure(
 
 def baselines(yardsticks: Yardsticks) -> dict[str, Any]:
     """Return reference values of the similarities: each target clip against the rest, each other clip against it."""
-    target = [each.frames for each in yardsticks.target]
+    target, voice = list(yardsticks.target), yardsticks.voice
     found: dict[str, Any] = {"same_speaker": None, "other_speakers": None}
     if len(target) > 1:
-        rest = [Voice([clip for clip in target if clip is not one], yardsticks.encoder) for one in target]
+        rest = [voice([clip for clip in target if clip is not one]) for one in target]
         found["same_speaker"] = _means(
-            [Voice([one], yardsticks.encoder).similarity(other) for one, other in zip(target, rest, strict=True)]
+            [voice([one]).similarity(other) for one, other in zip(target, rest, strict=True)]
         )
     if target and yardsticks.others:
-        voice = Voice(target, yardsticks.encoder)
-        found["other_speakers"] = _means(
-            [Voice([each.frames], yardsticks.encoder).similarity(voice) for each in yardsticks.others]
-        )
+        asked = voice(target)
+        found["other_speakers"] = _means([voice([each]).similarity(asked) for each in yardsticks.others])
     return found
 
 
@@ -185,9 +203,10 @@ def summarise(measured: Sequence[Measured], sources: Mapping[str, SentenceErrors
         "clips": len(measured),
         "sentences": len({one.sentence for one in measured}),
         "word_errors": _word_error_summary(measured, sources),
+        "naturalness": {name: _interval(by_sentence(measured, "naturalness", name)) for name in NATURALNESS},
         "voice": {
             name: _interval(by_sentence(measured, "voice", name))
-            for name in ("similarity", "encoder_similarity", "pitch_gap_semitones")
+            for name in ("similarity", "encoder_similarity", "people_similarity", "pitch_gap_semitones")
         },
         "against_source": {
             name: _interval(by_sentence(measured, "distances", name))
@@ -226,7 +245,8 @@ def _measure_one(
         heard=heard,
         words=words,
         characters=characters,
-        voice=None if target is None else Voice([recording.frames], yardsticks.encoder).similarity(target),
+        naturalness=None if yardsticks.naturalness is None else yardsticks.naturalness.rate(recording.frames.pcm),
+        voice=None if target is None else yardsticks.voice([recording]).similarity(target),
         distances=None if source is None else measure_distances(recording.frames, source.frames).to_dict(),
         manner=measure_manner(recording.frames, _phones(recording.text, yardsticks.front_end)),
     )

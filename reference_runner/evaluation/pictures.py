@@ -17,6 +17,8 @@ __all__ = ["draw_mels", "draw_systems"]
 
 _PANELS = (
     ("word_errors", "minus_source", "WER minus source"),
+    ("naturalness", "dnsmos_ovr", "DNSMOS, overall"),
+    ("voice", "people_similarity", "similarity, people's encoder"),
     ("voice", "similarity", "similarity, model-free"),
     ("voice", "encoder_similarity", "similarity, encoder"),
     ("against_source", "mcd_db", "MCD, dB"),
@@ -42,7 +44,7 @@ def draw_systems(report: Mapping[str, Any], output: Path) -> None:
     panels = [
         (group, name, title)
         for group, name, title in _PANELS
-        if any((system[group] or {}).get(name) for system in systems.values())
+        if any((system.get(group) or {}).get(name) for system in systems.values())
     ]
     figure = load("matplotlib.figure", purpose="the picture").Figure(
         figsize=(3.2 * max(1, len(panels)) + 2.0, 0.32 * len(systems) + 1.6), layout="constrained"
@@ -50,7 +52,7 @@ def draw_systems(report: Mapping[str, Any], output: Path) -> None:
     axes = figure.subplots(1, max(1, len(panels)), squeeze=False, sharey=True)[0]
     for panel, (group, name, title) in zip(axes, panels, strict=False):
         for row, system in enumerate(systems.values()):
-            found = (system[group] or {}).get(name)
+            found = (system.get(group) or {}).get(name)
             if found:
                 spread = [[found["mean"] - found["low"]], [found["high"] - found["mean"]]]
                 panel.errorbar(found["mean"], row, xerr=spread, fmt="o", color="C0", capsize=2)

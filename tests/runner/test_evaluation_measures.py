@@ -1,4 +1,4 @@
-"""The measures of evaluation/1: against values by hand, and relations that any such measure must keep."""
+"""The measures of evaluation/2: against values by hand, and relations that any such measure must keep."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from reference_runner.laboratory.corpus.virtual_speakers import (
 from reference_runner.laboratory.speaker_trainer import equal_error_rate
 
 RATE_HZ = 16_000
+ALONE = ("--no-listener", "--no-encoder", "--no-naturalness")
 SENTENCES = ("The ripe pear fell from the tree.", "Nine men rowed home before the rain.")
 
 
@@ -341,7 +342,8 @@ def test_the_command_gives_the_same_bytes_twice(artifacts, tmp_path, monkeypatch
     ttsartifact.strip(artifacts[0], clip)
     outputs = [tmp_path / "first", tmp_path / "second"]
     for output in outputs:
-        words = ["evaluation", "artifacts", *map(str, artifacts), "--no-listener", "--target", str(clip)]
+        words = ["evaluation", "artifacts", *map(str, artifacts), "--no-listener", "--no-people", "--no-naturalness"]
+        words += ["--target", str(clip)]
         monkeypatch.setattr("sys.argv", [*words, "--output", str(output)])
         with pytest.raises(SystemExit) as stopped:
             main()
@@ -350,8 +352,8 @@ def test_the_command_gives_the_same_bytes_twice(artifacts, tmp_path, monkeypatch
     assert first == second
     assert set(first) == {"evaluation.json", "evaluation.md", "evaluation.png"}
     report = json.loads(first["evaluation.json"])
-    assert report["evaluation"] == "evaluation/1"
-    assert "| low | 1.000 (1.000 to 1.000) |" in artifact_report.to_markdown(report)
+    assert report["evaluation"] == "evaluation/2"
+    assert "| low | - | 1.000 (1.000 to 1.000) |" in artifact_report.to_markdown(report)
     capsys.readouterr()
 
 
@@ -359,7 +361,7 @@ def test_an_input_that_is_none_is_named(tmp_path, monkeypatch, capsys):
     """Exit 2 and the file's name, not a traceback."""
     path = tmp_path / "noise.tts.wav"
     path.write_bytes(b"no sound")
-    monkeypatch.setattr("sys.argv", ["evaluation", "artifacts", str(path), "--no-listener", "--no-encoder"])
+    monkeypatch.setattr("sys.argv", ["evaluation", "artifacts", str(path), *ALONE])
     with pytest.raises(SystemExit) as stopped:
         main()
     assert stopped.value.code == 2
@@ -370,7 +372,7 @@ def test_a_source_without_words_is_refused(artifacts, tmp_path, monkeypatch, cap
     """Otherwise nothing would be held against it, in silence."""
     clip = tmp_path / "read.wav"
     ttsartifact.strip(artifacts[0], clip)
-    words = ["evaluation", "artifacts", str(artifacts[0]), "--no-listener", "--no-encoder", "--source", str(clip)]
+    words = ["evaluation", "artifacts", str(artifacts[0]), *ALONE, "--source", str(clip)]
     monkeypatch.setattr("sys.argv", words)
     with pytest.raises(SystemExit) as stopped:
         main()

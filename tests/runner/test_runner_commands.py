@@ -13,11 +13,18 @@ ROOT = Path(__file__).resolve().parents[2]
 KIT = ROOT / "fixtures" / "valid" / "L1"
 FLAC = str(KIT / "flac" / "flac.tts.flac")
 TRAINING = 'run: pip install "ttsartifact-reference-runner[training]"'
+EVALUATION = TRAINING.replace("training", "evaluation")
+WEIGHTS_ONLY = "run: pip install --no-deps Resemblyzer"
+PEOPLE = "the encoder that was trained on people"
+LISTENER_OUT = ("--no-listener", "--output", "x")
 COMMANDS = (
     ("evaluation", ["measurements", "words", FLAC, "--output", "x.json"], "pocketsphinx", "the listener", TRAINING),
     ("evaluation", ["artifacts", FLAC, "--no-encoder", "--output", "x"], "pocketsphinx", "the listener", TRAINING),
     ("evaluation", ["artifacts", FLAC, "--no-listener", "--output", "x"], "matplotlib", "the picture", TRAINING),
+    ("evaluation", ["artifacts", FLAC, *LISTENER_OUT], "speechmos", "the naturalness figure (DNSMOS)", EVALUATION),
+    ("evaluation", ["artifacts", FLAC, *LISTENER_OUT, "--no-naturalness"], "resemblyzer", PEOPLE, WEIGHTS_ONLY),
     ("evaluation", ["checkpoint", "--output", "x"], "matplotlib", "the picture", TRAINING),
+    ("laboratory.product", ["--output", "x"], "pocketsphinx", "the listener", TRAINING),
     ("laboratory.ablation", ["--output", "x"], "pocketsphinx", "the listener", TRAINING),
     ("laboratory.ablation", ["--output", "x"], "matplotlib", "the picture", TRAINING),
     ("laboratory.training", ["assemble"], "matplotlib", "the picture of the losses", TRAINING),

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from reference_runner.laboratory.corpus.virtual_speakers import VirtualSpeaker
 
 __all__ = [
-    "NOISE_RECIPE", "NOISE_SNR_DB", "Clip", "Target", "add_noise", "clips_of", "make_targets", "stranger_clips",
-    "test_sentences", "write_clip",
+    "NOISE_RECIPE", "NOISE_SNR_DB", "Clip", "Target", "add_noise", "clips_of", "grammar_sentences", "make_targets",
+    "say_as", "spoken", "stranger_clips", "test_sentences", "write_clip",
 ]  # fmt: skip
 
 NOISE_SNR_DB = 10
@@ -116,7 +116,7 @@ def clips_of(target: Target, folder: Path, *, at_least_s: float, noisy: bool) ->
     """Write clips of the target until they last that long, and return them; existing ones are kept."""
     found: list[Clip] = []
     samples = 0
-    for number, text in enumerate(_grammar_sentences(_CLIP_SENTENCES)):
+    for number, text in enumerate(grammar_sentences(_CLIP_SENTENCES)):
         clip = Clip(path=folder / f"{target.name}-{'noisy' if noisy else 'clean'}-{number:02d}.wav", text=text)
         if not clip.path.exists():
             pcm = target.say(text)
@@ -131,38 +131,43 @@ def clips_of(target: Target, folder: Path, *, at_least_s: float, noisy: bool) ->
 
 def reference_clips(target: Target, folder: Path) -> list[Clip]:
     """Write clean clips of the target that are not used for adaptation: the reference for its voice."""
-    sentences = _grammar_sentences(_CLIP_SENTENCES + _REFERENCE_SENTENCES)[_CLIP_SENTENCES:]
-    return [_spoken(target.say, folder / f"{target.name}-reference-{n}.wav", text) for n, text in enumerate(sentences)]
+    sentences = grammar_sentences(_CLIP_SENTENCES + _REFERENCE_SENTENCES)[_CLIP_SENTENCES:]
+    return [spoken(target.say, folder / f"{target.name}-reference-{n}.wav", text) for n, text in enumerate(sentences)]
 
 
 def source_clips(target: Target, folder: Path, sentences: Sequence[str]) -> list[Clip]:
     """Write the target's own recordings of the test sentences."""
-    return [_spoken(target.say, folder / f"{target.name}-source-{n:02d}.wav", text) for n, text in enumerate(sentences)]
+    return [spoken(target.say, folder / f"{target.name}-source-{n:02d}.wav", text) for n, text in enumerate(sentences)]
 
 
 def stranger_clips(folder: Path) -> list[Clip]:
     """Write a clip of each of a few voices of the training corpus: other speakers, to measure by."""
     flite = FliteLibrary()
-    text = _grammar_sentences(1)[0]
+    text = grammar_sentences(1)[0]
     return [
-        _spoken(_voice(flite, speaker), folder / f"{name}.wav", text)
+        spoken(say_as(flite, speaker), folder / f"{name}.wav", text)
         for name in _STRANGERS
         for speaker in TRAINING_SPEAKERS
         if speaker.name == name
     ]
 
 
-def _voice(flite: FliteLibrary, speaker: VirtualSpeaker) -> Callable[[str], NDArray[np.int16]]:
-    return lambda words: speak(flite, speaker, words, Delivery())[0].samples
+def say_as(
+    flite: FliteLibrary, speaker: VirtualSpeaker, delivery: Delivery | None = None
+) -> Callable[[str], NDArray[np.int16]]:
+    """Return what lets a virtual speaker say something, in a delivery other than its habit where one is given."""
+    return lambda words: speak(flite, speaker, words, delivery or Delivery())[0].samples
 
 
-def _spoken(say: Callable[[str], NDArray[np.int16]], path: Path, text: str) -> Clip:
+def spoken(say: Callable[[str], NDArray[np.int16]], path: Path, text: str) -> Clip:
+    """Write what a voice says, if the file is not there yet."""
     if not path.exists():
         write_clip(path, say(text))
     return Clip(path=path, text=text)
 
 
-def _grammar_sentences(count: int) -> list[str]:
+def grammar_sentences(count: int) -> list[str]:
+    """Return the first sentences of more than six words of a grammar that the training saw with other words."""
     grammar = SentenceGrammar(read_vocabulary(), SplitMix64(_SEED))
     found: list[str] = []
     while len(found) < count:
