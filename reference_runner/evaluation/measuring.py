@@ -13,6 +13,7 @@ from reference_runner.evaluation.intervals import mean_interval
 from reference_runner.evaluation.naturalness import NATURALNESS
 from reference_runner.evaluation.prosody_transfer import measure_transfer
 from reference_runner.evaluation.sessions import FIGURES, Manner, measure_consistency, measure_manner
+from reference_runner.evaluation.sharing import shared
 from reference_runner.evaluation.voices import cepstral_voice, cosine, pitch_gap, read_statistics
 from reference_runner.evaluation.word_errors import (
     SentenceErrors,
@@ -146,15 +147,20 @@ class Measured:
 
 
 def measure(
-    recordings: Iterable[Recording], yardsticks: Yardsticks, *, progress: Callable[[Any], Any] = iter
+    recordings: Iterable[Recording],
+    yardsticks: Yardsticks,
+    *,
+    progress: Callable[[Any], Any] = iter,
+    jobs: int = 1,
 ) -> dict[str, Any]:
-    """Return the whole report as one dictionary; the same inputs give the same one."""
+    """Return the whole report as one dictionary; the same inputs give the same one, by however many processes."""
     target = yardsticks.voice(yardsticks.target) if yardsticks.target else None
     sources = {_sentence(each): each for each in yardsticks.sources if each.text is not None}
-    heard_sources = {
-        name: _listen(each, name, yardsticks.recognizer) for name, each in sources.items() if name is not None
-    }
-    measured = [_measure_one(each, yardsticks, target, sources) for each in progress(recordings)]
+    told = [name for name in sources if name is not None]
+    with shared(lambda name: _listen(sources[name], name, yardsticks.recognizer), jobs) as each_of:
+        heard_sources = dict(zip(told, each_of(told), strict=True))
+    with shared(lambda one: _measure_one(one, yardsticks, target, sources), jobs) as each_of:
+        measured = list(each_of(progress(recordings)))
     systems = list(dict.fromkeys(one.recording.system for one in measured))
     by_system = {name: [one for one in measured if one.recording.system == name] for name in systems}
     return {

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Past = list[tuple[Activation, Activation] | None]
 
-__all__ = ["DecodedProsody", "GreedyDecoding", "ProsodyLanguageModel", "ProsodyPrompt"]
+__all__ = ["DecodedProsody", "ProsodyDecoding", "ProsodyLanguageModel", "ProsodyPrompt"]
 
 _EXTRA_TOKENS = 2
 
@@ -38,8 +38,8 @@ class DecodedProsody:
     margins: Activation
 
 
-class GreedyDecoding:
-    """One code after another, each the likeliest after those before it, whoever computes the network."""
+class ProsodyDecoding:
+    """One code after another, each the likeliest after those before it, or drawn, whoever computes the network."""
 
     config: StableTtsConfig
 
@@ -64,8 +64,10 @@ class GreedyDecoding:
         _, past = self.extend(ops, prompt.text, shifted, [None] * self.config.language_model_blocks)
         return past
 
-    def decode(self, ops: Ops, text: Activation, prompt: ProsodyPrompt | None = None) -> DecodedProsody:
-        """Choose the codes of text vectors (1, P, C), continuing the prompt."""
+    def decode(
+        self, ops: Ops, text: Activation, prompt: ProsodyPrompt | None = None, noise: Activation | None = None
+    ) -> DecodedProsody:
+        """Choose the codes of text vectors (1, P, C), continuing the prompt; noise (1, P, K) is added to the logits."""
         past: Past = [None] * self.config.language_model_blocks
         previous = ops.integers([[self.begin_token if prompt is None else self.join_token]])
         if prompt is not None:
@@ -74,13 +76,15 @@ class GreedyDecoding:
         margins: list[Activation] = []
         for place in range(text.shape[1]):
             logits, past = self.extend(ops, text[:, place : place + 1], previous, past)
+            if noise is not None:
+                logits = ops.add(logits, noise[:, place : place + 1])
             previous, margin = ops.argmax_with_margin(logits)
             codes.append(previous)
             margins.append(margin)
         return DecodedProsody(codes=ops.concat_integers(codes, axis=1), margins=ops.concat(margins, axis=1))
 
 
-class ProsodyLanguageModel(GreedyDecoding, nn.Module):
+class ProsodyLanguageModel(ProsodyDecoding, nn.Module):
     """A causal transformer over [text_i + code_(i-1)]; it never hears the speaker."""
 
     def __init__(self, config: StableTtsConfig) -> None:

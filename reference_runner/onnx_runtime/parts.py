@@ -9,7 +9,7 @@ import torch
 from reference_runner.exporting.graphs import draw
 from reference_runner.exporting.weights import weight_arrays
 from reference_runner.model.model import Parts
-from reference_runner.model.prosody_language_model import GreedyDecoding
+from reference_runner.model.prosody_language_model import ProsodyDecoding
 from reference_runner.model.style_adaptive_encoder import EncodedFrames
 from reference_runner.onnx_runtime.sessions import Network
 
@@ -53,7 +53,7 @@ class _Quantizer:
         return ops.argmax_with_margin(self.scores(ops, latents))
 
 
-class _LanguageModel(GreedyDecoding):
+class _LanguageModel(ProsodyDecoding):
     def __init__(self, config: StableTtsConfig, network: Network) -> None:
         self.config, self._network = config, network
 

@@ -72,12 +72,13 @@ class CapturedCodes:
         self._places = torch.arange(length, device=device)[None]
         self._place = torch.zeros(1, dtype=torch.int64, device=device)
         self._previous = torch.zeros(1, 1, dtype=torch.int64, device=device)
+        self._noise = torch.zeros(1, length, model.config.prosody_codes, dtype=dtype, device=device)
         self._codes = torch.zeros(1, length, dtype=torch.int64, device=device)
         self._margins = torch.zeros(1, length, dtype=torch.float64, device=device)
         self._graph, _ = capture(self._step)
 
-    def decode(self, text: Activation, prompt: ProsodyPrompt | None) -> DecodedProsody:
-        """Choose the codes of text vectors (1, P, C), continuing the prompt."""
+    def decode(self, text: Activation, prompt: ProsodyPrompt | None, noise: Activation | None = None) -> DecodedProsody:
+        """Choose the codes of text vectors (1, P, C), continuing the prompt; noise (1, P, K) is added to the logits."""
         model, first = self._model, 0
         self._previous.fill_(model.begin_token)
         if prompt is not None:
@@ -88,6 +89,7 @@ class CapturedCodes:
             self._previous.fill_(model.join_token)
         end = first + text.shape[1]
         self._text[:, first:end] = text
+        self._noise[:, first:end] = 0.0 if noise is None else noise
         self._place.fill_(first)
         for _ in range(first, end):
             self._graph.replay()
@@ -98,6 +100,7 @@ class CapturedCodes:
         here = self._places == self._place
         text = self._text.index_select(1, self._place)
         logits = self._model.step(self._ops, text, self._previous, self._cache, here, self._places <= self._place)
+        logits = self._ops.add(logits, self._noise.index_select(1, self._place))
         code, margin = self._ops.argmax_with_margin(logits)
         self._previous.copy_(code)
         self._codes.copy_(torch.where(here, code, self._codes))

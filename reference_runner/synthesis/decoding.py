@@ -57,9 +57,9 @@ class Decoder:
     def __init__(self, model: Parts, ops: Ops) -> None:
         self.model, self.ops = model, ops
 
-    def codes(self, text: Activation, prompt: ProsodyPrompt | None) -> DecodedProsody:
-        """Choose the codes of text vectors (1, P, C), continuing the prompt."""
-        decoded: DecodedProsody = self.model.prosody_language_model.decode(self.ops, text, prompt)
+    def codes(self, text: Activation, prompt: ProsodyPrompt | None, noise: Activation | None = None) -> DecodedProsody:
+        """Choose the codes of text vectors (1, P, C), continuing the prompt; noise (1, P, K) is added to the logits."""
+        decoded: DecodedProsody = self.model.prosody_language_model.decode(self.ops, text, prompt, noise)
         return decoded
 
     def shape(self, items: int, frames: int) -> tuple[int, int]:
@@ -115,15 +115,15 @@ class FixedDecoder(Decoder):
                     self._refine = Captured(self._eager_refine, examples)
                 self._sound = Captured(self._eager_sound, (examples[0], examples[-1]))
 
-    def codes(self, text: Activation, prompt: ProsodyPrompt | None) -> DecodedProsody:
+    def codes(self, text: Activation, prompt: ProsodyPrompt | None, noise: Activation | None = None) -> DecodedProsody:
         """Choose the codes of text vectors (1, P, C), continuing the prompt; a launch a code where graphs are made."""
         if self.means.compiled is not Compiled.GRAPHS:
-            return super().codes(text, prompt)
+            return super().codes(text, prompt, noise)
         length = fitting(text.shape[1] + (0 if prompt is None else prompt.text.shape[1]))
         if length not in self._captured_codes:
             made = CapturedCodes(self.model, self.ops, length, device=self._device, dtype=self._dtype)
             self._captured_codes[length] = made
-        return self._captured_codes[length].decode(text, prompt)
+        return self._captured_codes[length].decode(text, prompt, noise)
 
     def shape(self, items: int, frames: int) -> tuple[int, int]:
         """Return the one shape."""

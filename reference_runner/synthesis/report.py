@@ -58,6 +58,7 @@ class SynthesisReport:
     stage_seeds: Mapping[str, int]
     steps: int
     temperature: float
+    prosody_temperature: float
     prompt: Mapping[str, object]
     voice: str
     """"references", or which prior sample lent its voice."""
@@ -84,7 +85,7 @@ class SynthesisReport:
     """"equal", "differs", or "not_measured" (an exact run, or one that was not to be repeated)."""
 
     def to_dict(self) -> dict[str, object]:
-        """Return the report as JSON values; margins and temperature are its only fractions."""
+        """Return the report as JSON values; margins and temperatures are its only fractions."""
         values = asdict(self)
         values["references"] = [dict(reference) for reference in self.references]
         values["fragile_decisions"] = self.code_margin.fragile or self.duration_margin.fragile

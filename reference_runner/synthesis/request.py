@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TEXT_CHARACTERS_MAXIMUM = 4_000
 STEPS_MAXIMUM = 200
 TEMPERATURE_MINIMUM, TEMPERATURE_MAXIMUM = 0.5, 100.0
+PROSODY_TEMPERATURE_MAXIMUM = 4.0
 
 
 class Numerics(StrEnum):
@@ -112,6 +113,8 @@ class SynthesisRequest:
     """Of the score decoder; 0 speaks the mel's mean."""
     temperature: float = DEFAULT_TEMPERATURE
     """The noise is divided by it, as in Grad-TTS: higher is calmer."""
+    prosody_temperature: float = 0.0
+    """Of the language model's codes: 0 takes the likeliest, 1 draws from what the model says."""
     prompt: Prompt = field(default_factory=Prompt)
     numerics: Numerics = Numerics.EXACT
     device: str = "cpu"
@@ -132,6 +135,11 @@ class SynthesisRequest:
             raise RequestError(
                 f"got {self.temperature}, expected {TEMPERATURE_MINIMUM} to {TEMPERATURE_MAXIMUM}",
                 where="request.temperature",
+            )
+        if not 0.0 <= self.prosody_temperature <= PROSODY_TEMPERATURE_MAXIMUM:
+            raise RequestError(
+                f"got {self.prosody_temperature}, expected 0.0 to {PROSODY_TEMPERATURE_MAXIMUM}",
+                where="request.prosody_temperature",
             )
         if self.numerics is Numerics.EXACT:
             for where, asked, only in (

@@ -33,6 +33,8 @@ __all__ = ["HOP", "Chunk", "Host", "Item", "Run", "to_pcm"]
 HOP = FEATURE_SETTINGS.hop_samples
 MEL_BANDS = FEATURE_SETTINGS.mel_bands
 NOISE_STAGE = "mel"
+CHOICE_STAGE = "prosody"
+"""Of the seed's streams, the one that codes are drawn with where they are drawn."""
 SETTLED_CHUNKS = 32
 """So many chunks of mel wait at most for their digest: about 20 MB of 16 items."""
 DURATION_MAXIMUM = 2_000
@@ -144,7 +146,7 @@ class Run:
         last = not item.waiting
         phones = stations.passes(Station.PHONEME, sentence.phones, first=item.phones, last=last)
         text = self.transcriber.text(phones)
-        decoded = self.decoder.codes(text, item.voice.prompt)
+        decoded = self.decoder.codes(text, item.voice.prompt, self._draws(item, len(phones)))
         codes = self._decision(item, Station.CODES, decoded.codes, last, model.config.prosody_codes - 1)
         plan = model.plan(ops, text, codes, decoded.margins, item.voice.style, tempo=item.voice.tempo)
         durations = self._decision(item, Station.DURATION, plan.durations, last, DURATION_MAXIMUM)
@@ -156,6 +158,15 @@ class Run:
         item.phones += len(phones)
         item.frames += frames.mean.shape[1]
         item.planned = frames if item.planned is None else self._joined(item.planned, frames)
+
+    def _draws(self, item: Item, phones: int) -> Activation | None:
+        """Return what is added to the logits of the next phones (1, P, K), so that the greatest is a draw from them."""
+        temperature = item.request.prosody_temperature
+        if not temperature:
+            return None
+        stream = Stream(seed=item.request.seed_of(CHOICE_STAGE), stage=CHOICE_STAGE)
+        values = stream.choices(item.phones, phones, self.model.config.prosody_codes)
+        return self.ops.affine(self.ops.activation(values[None] * 2.0**-FRACTION_BITS), temperature)
 
     def _joined(self, before: EncodedFrames, after: EncodedFrames) -> EncodedFrames:
         mean = self.ops.concat([before.mean, after.mean], axis=1)

@@ -109,6 +109,7 @@ class Speech:
             stage_seeds=dict(request.stage_seeds),
             steps=request.steps,
             temperature=request.temperature,
+            prosody_temperature=request.prosody_temperature,
             prompt=item.voice.prompt_record,
             voice=item.voice.name,
             references=tuple(clip.record() for clip in item.voice.references),

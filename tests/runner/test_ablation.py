@@ -9,13 +9,16 @@ import pytest
 
 import ttsartifact
 from reference_runner.errors import EvaluationError
+from reference_runner.evaluation.measuring import Yardsticks
+from reference_runner.evaluation.recognizer import Recognizer
+from reference_runner.evaluation.speaker_encoder import SpeakerEncoder
 from reference_runner.laboratory.ablation import __main__ as command
 from reference_runner.laboratory.ablation import report, targets
-from reference_runner.laboratory.ablation.cells import ADAPTED, UNADAPTED, Cell, ClipSet
+from reference_runner.laboratory.ablation.cells import CELLS, CLIP_SETS, Cell, ClipSet, Condition, chosen
 from reference_runner.laboratory.ablation.making import Plan, file_sha256
 from reference_runner.laboratory.corpus.builder import read_harvard_type
 
-CLEAN, NOISY = ClipSet(noisy=False, seconds=30), ClipSet(noisy=True, seconds=3)
+CLEAN, NOISY = ClipSet(count=10, condition=Condition.CLEAN), ClipSet(count=1, condition=Condition.NOISE_10)
 
 
 def plan(**changes) -> Plan:
@@ -43,17 +46,33 @@ def target(say=tone) -> targets.Target:
 
 
 def test_every_combination_has_its_cell():
-    """Two to the power of four; both prompts share eight deltas; no two cells share a name."""
-    assert len(ADAPTED) == 16
-    assert len({cell.delta for cell in ADAPTED}) == 8
-    names = [cell.name for cell in (*UNADAPTED, *ADAPTED)]
-    assert len(set(names)) == len(names) == 21
-    assert Cell(prompt="self", adaptation="alone", clips=NOISY).name == "alone-noisy-3s-self-prompt"
-    assert all(cell.delta is None for cell in UNADAPTED)
+    """1, 3, 10 clips in four conditions, cloned, or adapted with and without preservation in 200 and 1000 steps."""
+    prior = [cell for cell in CELLS if cell.prompt == "prior" and cell.clips]
+    seen = [(cell.clips.count, str(cell.clips.condition), cell.adaptation, cell.steps) for cell in prior]
+    ways = [("zero-shot", None), *((way, steps) for way in ("kept", "alone") for steps in (200, 1000))]
+    conditions = ("clean", "20dB", "10dB", "clipped")
+    assert set(seen) == {(count, one, *way) for count in (1, 3, 10) for one in conditions for way in ways}
+    assert len(seen) == len(CLIP_SETS) * 5 == 60
+    assert len({cell.name for cell in CELLS}) == len(CELLS) == 1 + 60 + 8
+    assert {cell.delta for cell in CELLS if cell.prompt == "self"} <= {cell.delta for cell in prior}
+    assert Cell(prompt="self", adaptation="alone", clips=NOISY, steps=200).name == "alone-1-10dB-200-self-prompt"
+    assert CELLS[0].name == "none-prior-prompt"
+
+
+def test_a_part_of_the_matrix():
+    """Patterns choose among the names; the unadapted voice is always there; a name that no cell has is refused."""
+    names = [cell.name for cell in chosen(["zero-shot-1-*", "kept-3-clean-200-*"])]
+    assert names == [
+        "none-prior-prompt", *(f"zero-shot-1-{one}-prior-prompt" for one in ("clean", "20dB", "10dB", "clipped")),
+        "kept-3-clean-200-prior-prompt",
+    ]  # fmt: skip
+    assert chosen([]) == list(CELLS)
+    with pytest.raises(EvaluationError, match="no cell is named like kept-2-"):
+        chosen(["kept-2-*"])
 
 
 def test_noise_is_as_loud_as_stated():
-    """10 dB under the clip, another for each clip, the same each time."""
+    """10 dB or 20 dB under the clip, another for each clip, the same each time."""
     clean = tone("a tone of some seconds")
     noisy = targets.add_noise(clean, name="a")
     noise = noisy.astype(float) - clean
@@ -61,26 +80,38 @@ def test_noise_is_as_loud_as_stated():
     assert ratio_db == pytest.approx(10, abs=0.1)
     assert (targets.add_noise(clean, name="a") == noisy).all()
     assert (targets.add_noise(clean, name="b") != noisy).any()
+    quieter = targets.spoil(clean, Condition.NOISE_20, name="a").astype(float) - clean
+    assert 20 * np.log10(noise.std() / quieter.std()) == pytest.approx(10, abs=0.1)
+
+
+def test_clipping_limits_a_fifth_of_the_peak():
+    """What lies below stays as it is; clean is untouched."""
+    clean = tone("a tone")
+    clipped = targets.spoil(clean, Condition.CLIPPED, name="a")
+    assert (clipped.min(), clipped.max()) == (-1600, 1600)
+    quiet = np.abs(clean) < 1600
+    assert (clipped[quiet] == clean[quiet]).all()
+    assert targets.spoil(clean, Condition.CLEAN, name="a") is clean
 
 
 def test_clips_reach_the_length_and_no_further(tmp_path):
     """As many as are needed; a noisy set says the same sentences; what is there is kept."""
-    short = targets.clips_of(target(), tmp_path, at_least_s=3, noisy=False)
-    long = targets.clips_of(target(), tmp_path, at_least_s=30, noisy=False)
+    short = targets.clips_of(target(), tmp_path, at_least_s=3)
+    long = targets.clips_of(target(), tmp_path, at_least_s=30)
     seconds = [len(clip.text) / 10 for clip in long]
     assert len(short) == 1
     assert short[0] == long[0]
     assert sum(seconds) >= 30 > sum(seconds[:-1])
-    noisy = targets.clips_of(target(), tmp_path, at_least_s=3, noisy=True)
-    assert noisy[0].text == short[0].text
+    noisy = targets.first_clips(target(), tmp_path, NOISY)
+    assert [clip.text for clip in noisy] == [short[0].text]
     before = noisy[0].path.read_bytes()
-    targets.clips_of(target(lambda _: 1 / 0), tmp_path, at_least_s=3, noisy=True)
+    targets.first_clips(target(lambda _: 1 / 0), tmp_path, NOISY)
     assert noisy[0].path.read_bytes() == before
 
 
 def test_no_sentence_is_in_two_places(tmp_path):
     """What is adapted to, what the voice is measured by, and what is spoken."""
-    adapted = {clip.text for clip in targets.clips_of(target(), tmp_path, at_least_s=60, noisy=False)}
+    adapted = {clip.text for clip in targets.clips_of(target(), tmp_path, at_least_s=60)}
     measured = {clip.text for clip in targets.reference_clips(target(), tmp_path)}
     spoken = set(targets.test_sentences(10))
     assert len(spoken) == 10
@@ -103,7 +134,9 @@ def clips(cell: Cell, similarity: float, errors: int) -> list[dict]:
     return [
         {
             "system": cell.name, "text": text, "word_errors": {"errors": errors, "of": 10},
-            "voice": {"similarity": similarity, "encoder_similarity": similarity / 2},
+            "voice": {
+                "people_similarity": similarity, "similarity": similarity, "encoder_similarity": similarity / 2,
+            },
             "manner": {
                 "median_pitch_semitones": 80.0 + errors, "pitch_spread_semitones": 2.0, "rate_phones_per_s": 10.0,
             },
@@ -115,24 +148,32 @@ def clips(cell: Cell, similarity: float, errors: int) -> list[dict]:
 def test_gates_by_hand():
     """Each is held against its limit, on the side it says, and none is left out."""
     measured = [
-        *clips(UNADAPTED[0], 0.2, 2),
+        *clips(CELLS[0], 0.2, 2),
         *clips(Cell(prompt="prior", adaptation="zero-shot", clips=CLEAN), 0.57, 2),
-        *clips(Cell(prompt="prior", adaptation="kept", clips=CLEAN), 0.6, 2),
-        *clips(Cell(prompt="prior", adaptation="kept", clips=NOISY), 0.5, 4),
-        *clips(Cell(prompt="prior", adaptation="alone", clips=NOISY), 0.5, 3),
+        *clips(Cell(prompt="prior", adaptation="kept", clips=CLEAN, steps=200), 0.6, 2),
+        *clips(Cell(prompt="prior", adaptation="kept", clips=CLEAN, steps=1000), 0.6, 3),
+        *clips(Cell(prompt="prior", adaptation="kept", clips=NOISY, steps=200), 0.5, 4),
+        *clips(Cell(prompt="prior", adaptation="alone", clips=NOISY, steps=200), 0.5, 3),
     ]
     found = report.gates(measured)
-    assert [(round(gate["measured"]["mean"], 6), gate["holds"]) for gate in found] == [
-        (0.4, True), (0.03, False), (0.2, True), (0.015, False),
-        (0.3, True), (0.15, True), (0.2, False), (0.2, False), (-0.1, False),
+    assert [(round(gate["measured"]["mean"], 6), gate["holds"]) for gate in found if gate["measured"]] == [
+        (0.4, True), (0.03, False), (0.4, True), (0.03, False), (0.2, True), (0.015, False),
+        (0.3, True), (0.3, True), (0.15, True), (0.2, False), (0.2, False), (-0.1, False), (0.1, False),
     ]  # fmt: skip
-    assert all(gate["sure"] for gate in found)
-    assert all(gate["holds"] is None for gate in report.gates(clips(UNADAPTED[0], 0.2, 2)))
+    assert [gate["name"] for gate in found if not gate["measured"]] == [
+        "WER, 10 clean clips, not preserving: 1000 steps above 200"
+    ]
+    assert all(gate["sure"] for gate in found if gate["measured"])
+    assert all(gate["holds"] is None for gate in report.gates(clips(CELLS[0], 0.2, 2)))
 
 
 def test_steadiness_by_hand():
     """A median that moves by one semitone a clip set deviates by sqrt(5 / 4), a manner that stays by nothing."""
-    cells = [cell for cell in ADAPTED if (cell.prompt, cell.adaptation) == ("prior", "kept")]
+    cells = [
+        Cell(prompt="prior", adaptation="kept", clips=ClipSet(count=count, condition=condition), steps=200)
+        for count in (10, 1)
+        for condition in (Condition.CLEAN, Condition.NOISE_10)
+    ]
     measured = [clip for number, cell in enumerate(cells) for clip in clips(cell, 0.5, number)]
     found = report.steadiness(measured, cells)["preserving, prior prompt"]
     assert found["median_pitch_semitones"]["mean"] == pytest.approx(np.sqrt(5 / 4))
@@ -143,20 +184,23 @@ def test_steadiness_by_hand():
 def test_one_cell_from_clip_to_table(small_checkpoint_path, tmp_path):
     """A very small random model: a delta, artifacts that verify, a table with both cells; nothing is made twice."""
     voice = next(one for one in targets.make_targets() if one.name == "virtual")
-    cells = [UNADAPTED[0], Cell(prompt="self", adaptation="alone", clips=NOISY)]
+    cells = [CELLS[0], Cell(prompt="self", adaptation="alone", clips=NOISY, steps=200)]
+    instruments = Yardsticks(recognizer=Recognizer(), encoder=SpeakerEncoder())
     wanted = plan(weights_sha256=file_sha256(small_checkpoint_path))
     weights = {small_checkpoint_path.name: str(small_checkpoint_path)}
-    found = command.ablate(wanted, [voice], weights, tmp_path, cells)
+    found = command.ablate(wanted, [voice], weights, tmp_path, instruments, cells)
     artifacts = sorted(tmp_path.glob("virtual/runs/*/*.tts.wav"))
     assert len(artifacts) == found["artifacts"] == 2
     adapted = ttsartifact.open(next(path for path in artifacts if "self" in path.parent.name)).descriptor
     assert adapted.at("/pins/adaptation/with_prior_preservation") is False
     assert [reference["role"] for reference in adapted.at("/input/refs")].count("prosody") == 1
     text = (tmp_path / "ablation.md").read_text(encoding="utf-8")
-    assert "| none | none | prior |" in text
-    assert "| not preserving | noisy 3s | self |" in text
+    assert "| none | none | - | prior |" in text
+    assert "| not preserving | 1 10dB | 200 | self |" in text
+    assert found["cells"] == [cell.name for cell in cells]
+    assert "2 of the matrix's 69 cells were run; not run: zero-shot-10-clean-prior-prompt, " in text
     assert (tmp_path / "ablation.png").stat().st_size > 1000
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*") if path.parent != tmp_path}
-    assert command.ablate(wanted, [voice], weights, tmp_path, cells) == found
+    assert command.ablate(wanted, [voice], weights, tmp_path, instruments, cells) == found
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*") if path.parent != tmp_path} == before
     assert json.loads((tmp_path / "ablation.json").read_text(encoding="utf-8")) == found

@@ -39,7 +39,8 @@ def test_windows_are_those_of_the_published_script(samples, length, count):
 def test_slices_by_hand():
     """1.6 s at a time, 0.77 s apart; the last only where three quarters of it are there, the first always."""
     assert slices(100) == [slice(0, 160)]
-    assert slices(2 * RATE_HZ) == [slice(0, 160)]
+    assert slices(19 * RATE_HZ // 10) == [slice(0, 160)]
+    assert slices(2 * RATE_HZ) == [slice(0, 160), slice(77, 237)]
     assert slices(3 * RATE_HZ) == [slice(0, 160), slice(77, 237), slice(154, 314)]
 
 

@@ -9,6 +9,7 @@ import pytest
 import ttsartifact
 from reference_runner.errors import EvaluationError
 from reference_runner.evaluation.measuring import Yardsticks
+from reference_runner.evaluation.sharing import shared
 from reference_runner.laboratory.ablation.targets import Clip
 from reference_runner.laboratory.product import __main__ as command
 from reference_runner.laboratory.product import figures, systems
@@ -142,6 +143,14 @@ def test_new_against_old():
     found = {row["figure"]: (row["new_minus_old"]["mean"], row["is"]) for row in figures.changes(new, old)}
     assert found == {"DNSMOS, overall": (-0.5, "worse"), "WER": (pytest.approx(-0.3), "better")}
     assert {row["is"] for row in figures.changes(old, old)} == {"unsure"}
+
+
+def test_shared_work_comes_in_order():
+    """By one process or three, of a function that no process could be sent."""
+    offset = 100
+    for jobs in (1, 3):
+        with shared(lambda number: number + offset, jobs) as each_of:
+            assert list(each_of(range(7))) == list(range(100, 107))
 
 
 @pytest.mark.flite

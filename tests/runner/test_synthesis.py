@@ -165,6 +165,19 @@ def test_a_condition_that_concerns_the_mel_moves_only_what_follows(synthesizer, 
     assert other.stage_hashes["pcm"] != spoken[1].stage_hashes["pcm"]
 
 
+@pytest.mark.parametrize("numerics", list(Numerics))
+def test_drawn_codes_follow_the_seed_and_nothing_else(synthesizer, numerics):
+    """Equal seeds draw equal codes, in a batch as alone; another seed draws others; 0 is what was greedy before."""
+    asked = {"numerics": numerics, "repeat": False, "steps": 0}
+    drawn = [speak(synthesizer, prosody_temperature=1.5, seed=seed, **asked)[1] for seed in (5, 5, 6)]
+    codes = [report.stage_hashes["codes"] for report in drawn]
+    assert codes[0] == codes[1] != codes[2]
+    assert {report.stage_hashes["phones"] for report in drawn} == {drawn[0].stage_hashes["phones"]}
+    greedy = speak(synthesizer, seed=5, **asked)[1]
+    assert greedy.stage_hashes["codes"] == speak(synthesizer, seed=6, **asked)[1].stage_hashes["codes"] != codes[0]
+    assert (drawn[0].prosody_temperature, greedy.prosody_temperature) == (1.5, 0.0)
+
+
 def test_another_prior_is_another_manner_and_voice(synthesizer, spoken):
     """The prompt is a condition with a digest."""
     _, other = speak(synthesizer, prompt=Prompt(prior=0))
@@ -388,6 +401,7 @@ def test_an_unknown_script_is_refused_with_its_letter(synthesizer, text):
         ({"seed": 1 << 64}, r"expected 0 to 2\*\*64-1 \(in request\.seed\)"),
         ({"stage_seeds": {"mel": -3}}, r"got -3, expected 0 to 2\*\*64-1 \(in request\.stage_seeds\.mel\)"),
         ({"temperature": 0.0}, r"got 0\.0, expected 0\.5 to 100\.0 \(in request\.temperature\)"),
+        ({"prosody_temperature": 4.5}, r"got 4\.5, expected 0\.0 to 4\.0 \(in request\.prosody_temperature\)"),
     ],
 )
 def test_numbers_out_of_range_are_refused_with_their_address(conditions, message):

@@ -1,12 +1,16 @@
 """Makes the ablation: voices, deltas, artifacts, measures, a table and a picture. It goes on where it was stopped.
 
 python -m reference_runner.laboratory.ablation --output .build/ablation
+python -m reference_runner.laboratory.ablation --targets virtual --cells "zero-shot-1-*" "kept-1-*-200-*"
+
+A part of the matrix goes into the same folder, and the report says which cells it holds.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +21,12 @@ from rich.progress import track
 import ttsartifact
 from reference_runner.commands import stopping_in_a_sentence
 from reference_runner.evaluation.measuring import EVALUATION_VERSION, Yardsticks, measure
+from reference_runner.evaluation.naturalness import Naturalness
+from reference_runner.evaluation.people_encoder import PeopleEncoder
 from reference_runner.evaluation.recognizer import Recognizer
 from reference_runner.evaluation.recordings import read_artifact, read_clip
 from reference_runner.evaluation.speaker_encoder import SpeakerEncoder
-from reference_runner.laboratory.ablation.cells import ADAPTED, UNADAPTED
+from reference_runner.laboratory.ablation.cells import CELLS, chosen
 from reference_runner.laboratory.ablation.making import Plan, Workshop, code_digest, file_sha256
 from reference_runner.laboratory.ablation.report import draw, summarise_target, to_markdown
 from reference_runner.laboratory.ablation.targets import (
@@ -41,7 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ablate", "main"]
 
-CELLS = (*UNADAPTED, *ADAPTED)
 _SENTENCES, _SEEDS = 8, 1
 
 
@@ -56,9 +61,20 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=_SENTENCES)
     parser.add_argument("--seeds", type=int, default=_SEEDS)
     parser.add_argument("--numerics", choices=("native", "exact"), default="native")
-    parser.add_argument("--steps", type=int, help="of the adaptation at most, instead of the adapter's own number")
+    parser.add_argument("--steps", type=int, help="of every adaptation at most, instead of the cells' own numbers")
+    parser.add_argument(
+        "--cells", nargs="+", default=[], metavar="PATTERN", help="those of the matrix that are made now; * is anything"
+    )
+    parser.add_argument("--targets", nargs="+", choices=("virtual", "espeak"), default=("virtual", "espeak"))
+    parser.add_argument("--list", action="store_true", help="name every cell, and make none")
     arguments = parser.parse_args()
+    cells = chosen(arguments.cells)
+    if arguments.list:
+        parser.exit(0, "".join(f"{cell.name}\n" for cell in cells))
+    # First, for a missing package is better known before hours of work than after them.
+    instruments = Yardsticks(recognizer=Recognizer(), encoder=SpeakerEncoder())
     load("matplotlib.figure", purpose="the picture")
+    instruments = replace(instruments, people=PeopleEncoder(), naturalness=Naturalness())
     torch.set_num_threads(1)
     checkpoint = arguments.weights or released_checkpoint_path()
     plan = Plan(
@@ -67,15 +83,20 @@ def main() -> None:
         numerics=arguments.numerics, steps=arguments.steps,
     )  # fmt: skip
     weights = {checkpoint.name: str(checkpoint)} if arguments.weights else {}
-    report = ablate(plan, make_targets(), weights, arguments.output)
+    targets = [target for target in make_targets() if target.name in arguments.targets]
+    report = ablate(plan, targets, weights, arguments.output, instruments, cells)
     parser.exit(0, to_markdown(report))
 
 
 def ablate(
-    plan: Plan, targets: Sequence[Target], weights: dict[str, str], output: Path, cells: Sequence[Cell] = CELLS
+    plan: Plan,
+    targets: Sequence[Target],
+    weights: dict[str, str],
+    output: Path,
+    instruments: Yardsticks,
+    cells: Sequence[Cell] = CELLS,
 ) -> dict[str, Any]:
     """Make everything that is not there yet, measure it, write ablation.json, .md and .png, and return the report."""
-    recognizer = Recognizer()  # first, for a missing package is better known before hours of work than after them
     plan.keep_in(output)
     console = Console(stderr=True)
     sentences = test_sentences(plan.sentences)
@@ -88,7 +109,7 @@ def ablate(
         speaking = track(cells, description=f"{target.name}: speaking", console=console)
         paths = [path for cell in speaking for path in workshop.runs(cell, sentences)]
         artifacts += len(paths)
-        measured = _measured(workshop, paths, sentences, output / "strangers", recognizer, console)
+        measured = _measured(workshop, paths, sentences, output / "strangers", instruments, console)
         found[target.name] = {
             "description": target.description,
             "deltas": {
@@ -103,6 +124,8 @@ def ablate(
         "evaluation": EVALUATION_VERSION,
         "plan": json.loads((output / "plan.json").read_text(encoding="utf-8")),
         "artifacts": artifacts,
+        "cells": [cell.name for cell in cells],
+        "cells_not_run": [cell.name for cell in CELLS if cell not in cells],
         "targets": found,
     }
     (output / "ablation.json").write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -116,14 +139,13 @@ def _measured(
     paths: Sequence[Path],
     sentences: list[str],
     strangers: Path,
-    recognizer: Recognizer,
+    instruments: Yardsticks,
     console: Console,
 ) -> dict[str, Any]:
     """Measure a target's artifacts, or return what was measured of exactly these."""
     clips = workshop.folder / "clips"
-    yardsticks = Yardsticks(
-        recognizer=recognizer,
-        encoder=SpeakerEncoder(),
+    yardsticks = replace(
+        instruments,
         target=[read_clip(clip.path) for clip in reference_clips(workshop.target, clips)],
         others=[read_clip(clip.path) for clip in stranger_clips(strangers)],
         sources=[read_clip(clip.path, text=clip.text) for clip in source_clips(workshop.target, clips, sentences)],

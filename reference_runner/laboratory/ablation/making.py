@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ttsartifact
 from reference_runner.conditions import source_digest
 from reference_runner.errors import EvaluationError
-from reference_runner.laboratory.ablation.targets import NOISE_RECIPE, clips_of
+from reference_runner.laboratory.ablation.targets import NOISE_RECIPE, first_clips
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ class Plan:
     seeds: int
     numerics: str
     steps: int | None
-    """Of the adaptation at most; None for the adapter's own."""
+    """Of every adaptation at most; None for the cells' own."""
     noise: str = NOISE_RECIPE
 
     def keep_in(self, folder: Path) -> None:
@@ -63,7 +63,7 @@ class Workshop:
         """Return the clips that a cell is given."""
         if cell.clips is None:
             return []
-        return clips_of(self.target, self.folder / "clips", at_least_s=cell.clips.seconds, noisy=cell.clips.noisy)
+        return first_clips(self.target, self.folder / "clips", cell.clips)
 
     def delta(self, cell: Cell) -> Path | None:
         """Adapt, or return the delta that lies there."""
@@ -73,9 +73,8 @@ class Workshop:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             self.tell(f"{self.target.name}: adapting {cell.delta}")
-            parameters: dict[str, Any] = {"preserve": cell.adaptation == "kept"}
-            if self.plan.steps is not None:
-                parameters["steps"] = self.plan.steps
+            steps = min(each for each in (cell.steps, self.plan.steps) if each is not None)
+            parameters: dict[str, Any] = {"preserve": cell.adaptation == "kept", "steps": steps}
             adapted = ttsartifact.adapt_voice(
                 RUNNER,
                 [

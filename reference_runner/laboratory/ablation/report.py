@@ -10,7 +10,7 @@ import numpy as np
 from reference_runner.evaluation.artifact_report import show_interval
 from reference_runner.evaluation.intervals import Interval, difference_interval, mean_interval, spread_interval
 from reference_runner.evaluation.word_errors import SentenceErrors, paired_bootstrap
-from reference_runner.laboratory.ablation.cells import ADAPTED, UNADAPTED, Cell, ClipSet
+from reference_runner.laboratory.ablation.cells import CELLS, CLIP_SETS, STEPS, Cell, ClipSet, Condition
 from reference_runner.optional import load
 
 if TYPE_CHECKING:
@@ -21,18 +21,23 @@ __all__ = ["draw", "gates", "steadiness", "summarise_target", "to_markdown"]
 
 SIMILARITY_GATE = 0.05
 WORDS_GATE = 0.10
-_SIMILARITIES = {"similarity": "model-free", "encoder_similarity": "encoder"}
+_SIMILARITIES = {
+    "people_similarity": "people's encoder", "similarity": "model-free", "encoder_similarity": "encoder",
+}  # fmt: skip
+_STEADY_SETS = tuple(
+    clips for clips in CLIP_SETS if clips.count != 3 and clips.condition in {Condition.CLEAN, Condition.NOISE_10}
+)
 _STEADY = {
     "median_pitch_semitones": "median pitch, semitones", "pitch_spread_semitones": "pitch spread, semitones",
     "rate_phones_per_s": "rate, phones/s",
 }  # fmt: skip
 _COLUMNS = (
-    "adaptation", "clips", "prompt", "similarity, model-free", "similarity, encoder", "pitch gap, st",
-    "WER minus source", "MCD, dB", "F0 spread, st", "rate spread, phones/s",
+    "adaptation", "clips", "steps", "prompt", *(f"similarity, {called}" for called in _SIMILARITIES.values()),
+    "DNSMOS", "pitch gap, st", "WER minus source", "MCD, dB", "F0 spread, st", "rate spread, phones/s",
 )  # fmt: skip
 _SAID = {"none": "none", "zero-shot": "zero-shot", "kept": "preserving", "alone": "not preserving"}
-_BEST, _WORST = ClipSet(noisy=False, seconds=30), ClipSet(noisy=True, seconds=3)
-_NOBODY = Cell(prompt="prior", adaptation="none", clips=None)
+_BEST, _WORST = ClipSet(count=10, condition=Condition.CLEAN), ClipSet(count=1, condition=Condition.NOISE_10)
+_NOBODY = CELLS[0]
 
 
 def summarise_target(report: Mapping[str, Any], cells: Sequence[Cell]) -> dict[str, Any]:
@@ -43,7 +48,9 @@ def summarise_target(report: Mapping[str, Any], cells: Sequence[Cell]) -> dict[s
         "baselines": report["baselines"],
         "instruments": report["instruments"],
         "systems": {
-            name: {key: system[key] for key in ("clips", "word_errors", "voice", "against_source", "manner")}
+            name: {
+                key: system[key] for key in ("clips", "word_errors", "naturalness", "voice", "against_source", "manner")
+            }
             | {"rate_spread_phones_per_s": spread_interval(rates[name]).to_dict()}
             for name, system in report["systems"].items()
         },
@@ -54,27 +61,30 @@ def summarise_target(report: Mapping[str, Any], cells: Sequence[Cell]) -> dict[s
 
 def gates(clips: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Hold the run's numbers against what the project promised; every gate is printed, held or not."""
-    best = Cell(prompt="prior", adaptation="kept", clips=_BEST)
-    worst = Cell(prompt="prior", adaptation="kept", clips=_WORST)
-    alone = Cell(prompt="prior", adaptation="alone", clips=_WORST)
+    best, worst = (Cell(prompt="prior", adaptation="kept", clips=clips, steps=STEPS[0]) for clips in (_BEST, _WORST))
+    alone = Cell(prompt="prior", adaptation="alone", clips=_WORST, steps=STEPS[0])
     clone = Cell(prompt="prior", adaptation="zero-shot", clips=_BEST)
     found = []
     for name, called in _SIMILARITIES.items():
         for other, what in ((_NOBODY, "the unadapted voice"), (clone, "the zero-shot clone of the same clips")):
             rise = _voice_difference(clips, best, other, name)
             found.append(
-                _gate(f"similarity ({called}), adapted to clean 30 s, above {what}", ">", SIMILARITY_GATE, rise)
+                _gate(f"similarity ({called}), adapted to 10 clean clips, above {what}", ">", SIMILARITY_GATE, rise)
             )
     for name, called in _SIMILARITIES.items():
         rise = _voice_difference(clips, worst, _NOBODY, name)
-        what = f"similarity ({called}), adapted to noisy 3 s, above the unadapted voice"
+        what = f"similarity ({called}), adapted to 1 clip at 10 dB, above the unadapted voice"
         found.append(_gate(what, ">", SIMILARITY_GATE, rise))
     cost = _word_difference(clips, worst, _NOBODY)
-    found.append(_gate("WER, adapted to noisy 3 s, above the unadapted voice", "<=", WORDS_GATE, cost))
+    found.append(_gate("WER, adapted to 1 clip at 10 dB, above the unadapted voice", "<=", WORDS_GATE, cost))
     cost = _word_difference(clips, worst, best)
-    found.append(_gate("WER, adapted to noisy 3 s, above adapted to clean 30 s", "<=", WORDS_GATE, cost))
+    found.append(_gate("WER, adapted to 1 clip at 10 dB, above adapted to 10 clean clips", "<=", WORDS_GATE, cost))
     more = _word_difference(clips, alone, worst)
-    found.append(_gate("WER, noisy 3 s: without preservation above with it", ">", 0.0, more))
+    found.append(_gate("WER, 1 clip at 10 dB: without preservation above with it", ">", 0.0, more))
+    for adaptation, relation, limit in (("kept", "<=", WORDS_GATE / 2), ("alone", ">", 0.0)):
+        long, short = (Cell(prompt="prior", adaptation=adaptation, clips=_BEST, steps=steps) for steps in STEPS[::-1])
+        what = f"WER, 10 clean clips, {_SAID[adaptation]}: {STEPS[1]} steps above {STEPS[0]}"
+        found.append(_gate(what, relation, limit, _word_difference(clips, long, short)))
     return found
 
 
@@ -130,12 +140,18 @@ def steadiness(
 ) -> dict[str, dict[str, dict[str, float] | None]]:
     """Return how much a sentence's manner depends on which clips were given: the paper's question of stable prosody.
 
-    Standard deviation over the four clip sets of each figure, a sentence at a time, mean over sentences.
+    Standard deviation over 10 and 1 clips, clean and at 10 dB, of each figure, a sentence at a time, mean over
+    sentences; over those of the four that were run.
     """
     found: dict[str, dict[str, dict[str, float] | None]] = {}
     for prompt, adaptation in (("prior", "kept"), ("prior", "alone"), ("self", "kept"), ("self", "alone")):
-        mine = [cell for cell in cells if (cell.prompt, cell.adaptation) == (prompt, adaptation)]
-        if not mine:
+        mine = [
+            cell
+            for cell in cells
+            if cell.clips in _STEADY_SETS
+            and (cell.prompt, cell.adaptation, cell.steps) == (prompt, adaptation, STEPS[0])
+        ]
+        if len(mine) < 2:
             continue
         figures: dict[str, dict[str, float] | None] = {}
         for figure in _STEADY:
@@ -164,6 +180,7 @@ def to_markdown(report: Mapping[str, Any]) -> str:
         f"sentences (definitions `{report['evaluation']}`, reference_runner/EVALUATION.md); unsure is an answer whose",
         "interval holds the limit. The unadapted voices stand above the adapted ones. Words understood in another",
         "voice are not a success: read WER beside similarity, and that between those of its own clips and of others.",
+        f"{len(report['cells'])} of the matrix's {len(CELLS)} cells were run{_not_run(report)}.",
         "",
         "## Gates",
         "",
@@ -182,13 +199,9 @@ def to_markdown(report: Mapping[str, Any]) -> str:
         lines += [
             f"| {' | '.join(_COLUMNS)} |",
             "|---" * len(_COLUMNS) + "|",
-            *(
-                _cell_line(cell, target["systems"][cell.name])
-                for cell in (*UNADAPTED, *ADAPTED)
-                if cell.name in target["systems"]
-            ),
+            *(_cell_line(cell, target["systems"][cell.name]) for cell in CELLS if cell.name in target["systems"]),
             "",
-            "Steadiness: standard deviation of a sentence over the four clip sets; smaller is steadier.",
+            "Steadiness: standard deviation of a sentence over 10 and 1 clips, clean and at 10 dB; smaller is better.",
             "",
             f"| adaptation | {' | '.join(_STEADY.values())} |",
             "|---|---|---|---|",
@@ -207,7 +220,7 @@ def to_markdown(report: Mapping[str, Any]) -> str:
 def _baseline_lines(target: Mapping[str, Any]) -> list[str]:
     lines = []
     for name, baseline in target["baselines"].items():
-        shown = ", ".join(f"{called} {baseline[key]:.3f}" for key, called in _SIMILARITIES.items())
+        shown = ", ".join(f"{called} {baseline[key]:.3f}" for key, called in _SIMILARITIES.items() if baseline[key])
         lines.append(f"Similarity of {'its own clips' if name == 'same_speaker' else 'other speakers'}: {shown}.")
     wer = next(iter(target["systems"].values()))["word_errors"]["source_wer"]
     return [*lines, f"WER of the target itself: {wer:.3f}.", ""]
@@ -218,8 +231,10 @@ def _cell_line(cell: Cell, system: Mapping[str, Any]) -> str:
     cells = [
         _SAID[cell.adaptation],
         cell.clips.name.replace("-", " ") if cell.clips else "none",
+        str(cell.steps or "-"),
         cell.prompt,
         *(show_interval(voice[name]) for name in _SIMILARITIES),
+        show_interval(system["naturalness"]["dnsmos_ovr"], digits=2),
         show_interval(voice["pitch_gap_semitones"], digits=1, sign=True),
         show_interval(system["word_errors"]["minus_source"], sign=True),
         show_interval(source["mcd_db"], digits=2),
@@ -244,6 +259,12 @@ def _course(losses: Mapping[str, Any], whose: str) -> str:
     return " to ".join(f"{end / 1e6:.3f}" if isinstance(end, int) else "-" for end in ends)
 
 
+def _not_run(report: Mapping[str, Any]) -> str:
+    """Name the cells that this report lacks, or say nothing."""
+    missing = report["cells_not_run"]
+    return f"; not run: {', '.join(missing)}" if missing else ""
+
+
 def _answer(value: object) -> str:
     return {True: "yes", False: "no"}.get(value, "-") if isinstance(value, bool) else "-"
 
@@ -254,6 +275,7 @@ def _doubt(gate: Mapping[str, Any]) -> str:
 
 
 _PANELS = (
+    ("voice", "people_similarity", "similarity, people's encoder"),
     ("voice", "similarity", "similarity, model-free"),
     ("voice", "encoder_similarity", "similarity, encoder"),
     ("word_errors", "minus_source", "WER minus source"),
@@ -267,9 +289,9 @@ def draw(report: Mapping[str, Any], output: Path) -> None:
     """Write a PNG: a row of panels for each target, a line for each cell, its mean and interval."""
     targets = report["targets"]
     made = {name for target in targets.values() for name in target["systems"]}
-    cells = [cell for cell in (*UNADAPTED, *ADAPTED) if cell.name in made]
+    cells = [cell for cell in CELLS if cell.name in made]
     figure = load("matplotlib.figure", purpose="the picture").Figure(
-        figsize=(17, 5.2 * len(targets)), layout="constrained"
+        figsize=(20, (1.5 + 0.18 * len(cells)) * len(targets)), layout="constrained"
     )
     grid = figure.subplots(len(targets), len(_PANELS), squeeze=False, sharey=True)
     for axes, (target, found) in zip(grid, targets.items(), strict=True):
@@ -301,4 +323,4 @@ def draw(report: Mapping[str, Any], output: Path) -> None:
 
 def _label(cell: Cell) -> str:
     clips = f" {cell.clips.name.replace('-', ' ')}" if cell.clips else ""
-    return f"{_SAID[cell.adaptation]}{clips}, {cell.prompt} prompt"
+    return f"{_SAID[cell.adaptation]}{clips}{f', {cell.steps} steps' if cell.steps else ''}, {cell.prompt} prompt"

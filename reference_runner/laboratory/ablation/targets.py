@@ -16,6 +16,7 @@ import numpy as np
 import soundfile
 
 import ttsartifact
+from reference_runner.laboratory.ablation.cells import Condition
 from reference_runner.laboratory.corpus.builder import read_harvard_type
 from reference_runner.laboratory.corpus.flite import FliteLibrary
 from reference_runner.laboratory.corpus.grammar import SentenceGrammar
@@ -31,18 +32,22 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from reference_runner.laboratory.ablation.cells import ClipSet
     from reference_runner.laboratory.corpus.virtual_speakers import VirtualSpeaker
 
 __all__ = [
-    "NOISE_RECIPE", "NOISE_SNR_DB", "Clip", "Target", "add_noise", "clips_of", "grammar_sentences", "make_targets",
-    "say_as", "spoken", "stranger_clips", "test_sentences", "write_clip",
+    "NOISE_RECIPE", "NOISE_SNR_DB", "Clip", "Target", "add_noise", "clips_of", "first_clips", "grammar_sentences",
+    "make_targets", "reference_clips", "say_as", "source_clips", "spoil", "spoken", "stranger_clips", "test_sentences",
+    "write_clip",
 ]  # fmt: skip
 
 NOISE_SNR_DB = 10
 NOISE_RECIPE = (
-    f"white Irwin-Hall noise of the counter generator (reference_runner.numerics.noise), stage 'ablation <clip>', "
-    f"{NOISE_SNR_DB} dB under the mean power of the clip"
+    "white Irwin-Hall noise of the counter generator (reference_runner.numerics.noise), stage 'ablation <clip>', "
+    "20 or 10 dB under the mean power of the clip"
 )
+CLIPPED_SHARE = 0.2
+"""Of its peak, where a clipped clip is limited."""
 _SEED = 7
 _CLIP_SENTENCES = 20
 _REFERENCE_SENTENCES = 6
@@ -112,21 +117,38 @@ def test_sentences(count: int) -> list[str]:
 test_sentences.__test__ = False  # type: ignore[attr-defined]  # pytest takes the name for its own
 
 
-def clips_of(target: Target, folder: Path, *, at_least_s: float, noisy: bool) -> list[Clip]:
+def clips_of(target: Target, folder: Path, *, at_least_s: float) -> list[Clip]:
     """Write clips of the target until they last that long, and return them; existing ones are kept."""
     found: list[Clip] = []
     samples = 0
     for number, text in enumerate(grammar_sentences(_CLIP_SENTENCES)):
-        clip = Clip(path=folder / f"{target.name}-{'noisy' if noisy else 'clean'}-{number:02d}.wav", text=text)
-        if not clip.path.exists():
-            pcm = target.say(text)
-            write_clip(clip.path, add_noise(pcm, name=f"{target.name} {number}") if noisy else pcm)
+        clip = spoken(target.say, folder / f"{target.name}-{Condition.CLEAN}-{number:02d}.wav", text)
         found.append(clip)
         with wave.open(str(clip.path), "rb") as stream:
             samples += stream.getnframes()
         if samples >= at_least_s * FEATURE_SETTINGS.sample_rate_hz:
             return found
     return found
+
+
+def first_clips(target: Target, folder: Path, clips: ClipSet) -> list[Clip]:
+    """Write so many clips of the target, in their condition, and return them; existing ones are kept."""
+    found = []
+    for number, text in enumerate(grammar_sentences(_CLIP_SENTENCES)[: clips.count]):
+        name = f"{target.name} {number}"
+        path = folder / f"{target.name}-{clips.condition}-{number:02d}.wav"
+        found.append(spoken(lambda words, name=name: spoil(target.say(words), clips.condition, name=name), path, text))
+    return found
+
+
+def spoil(pcm: NDArray[np.int16], condition: Condition, *, name: str) -> NDArray[np.int16]:
+    """Return samples (S,) in a condition; the noise follows from the name of the clip."""
+    if condition.snr_db is not None:
+        return add_noise(pcm, name=name, snr_db=condition.snr_db)
+    if condition is Condition.CLIPPED:
+        limit = int(np.abs(pcm.astype(np.int64)).max() * CLIPPED_SHARE)
+        return np.clip(pcm, -limit, limit)
+    return pcm
 
 
 def reference_clips(target: Target, folder: Path) -> list[Clip]:
@@ -177,11 +199,11 @@ def grammar_sentences(count: int) -> list[str]:
     return found
 
 
-def add_noise(pcm: NDArray[np.int16], *, name: str) -> NDArray[np.int16]:
+def add_noise(pcm: NDArray[np.int16], *, name: str, snr_db: int = NOISE_SNR_DB) -> NDArray[np.int16]:
     """Add NOISE_RECIPE to samples (S,)."""
     values = Stream(seed=_SEED, stage=f"ablation {name}").values(0, len(pcm), 1)[:, 0] * 2.0**-FRACTION_BITS
     power = float((pcm.astype(np.int64) ** 2).sum()) / len(pcm)
-    noise = values * np.sqrt(power * 10.0 ** (-NOISE_SNR_DB / 10.0))
+    noise = values * np.sqrt(power * 10.0 ** (-snr_db / 10.0))
     noisy: NDArray[np.int16] = np.clip(np.rint(pcm + noise), -32_768, 32_767).astype(np.int16)
     return noisy
 

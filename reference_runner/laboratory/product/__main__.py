@@ -27,6 +27,7 @@ from reference_runner.evaluation.naturalness import Naturalness
 from reference_runner.evaluation.people_encoder import PeopleEncoder
 from reference_runner.evaluation.recognizer import Recognizer
 from reference_runner.evaluation.recordings import read_artifact, read_clip
+from reference_runner.evaluation.sharing import shared
 from reference_runner.evaluation.speaker_encoder import SpeakerEncoder
 from reference_runner.laboratory.ablation.making import Plan, code_digest, file_sha256
 from reference_runner.laboratory.product import systems
@@ -42,6 +43,7 @@ from reference_runner.model.config import DEFAULT_PRIOR
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reference_runner.evaluation.recordings import Recording
     from reference_runner.laboratory.ablation.targets import Clip
     from reference_runner.laboratory.product.material import Asked
 
@@ -65,6 +67,8 @@ class Wanted:
     person: Path | None
     artifacts: tuple[Path, ...]
     output: Path
+    jobs: int = 1
+    """Processes that speak and measure."""
 
     def plan(self) -> Plan:
         """Return what one folder holds one of."""
@@ -95,6 +99,7 @@ def main() -> None:
     parser.add_argument("--person", type=Path, help="a folder of a person's clips: the voice that is asked for")
     parser.add_argument("--artifacts", nargs="+", type=Path, default=[], metavar="FILE", help="of other engines")
     parser.add_argument("--against", type=Path, metavar="JSON", help="an evaluation to compare with")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that speak and measure; the figures stay")
     parser.add_argument("--output", type=Path, default=Path(".build/evaluation"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -102,7 +107,7 @@ def main() -> None:
         checkpoint=arguments.weights or released_checkpoint_path(), released=arguments.weights is None,
         sentences=arguments.sentences, seeds=arguments.seeds, numerics=arguments.numerics,
         parts=tuple(arguments.parts), person=arguments.person, artifacts=tuple(arguments.artifacts),
-        output=arguments.output,
+        output=arguments.output, jobs=arguments.jobs,
     )  # fmt: skip
     old = json.loads(arguments.against.read_text(encoding="utf-8")) if arguments.against else None
     # First, for a missing package is better known before the work than after it.
@@ -173,7 +178,12 @@ class _Evaluation:
         return self._texts[: systems.few(len(self._texts), share=share, least=least)]
 
     def _speak(self, trials: Sequence[Trial], what: str) -> list[Path]:
-        return [self._studio.speak(trial) for trial in track(trials, description=what, console=self._console)]
+        with shared(self._studio.speak, self._wanted.jobs) as each_of:
+            return list(track(each_of(trials), description=what, total=len(trials), console=self._console))
+
+    def _measure(self, recordings: Sequence[Recording], yardsticks: Yardsticks, what: str) -> dict[str, Any]:
+        progress = track(recordings, description=what, console=self._console)
+        return measure(progress, yardsticks, jobs=self._wanted.jobs)
 
     def _listened(self) -> tuple[dict[str, Any], Speed | None]:
         """Return what is measured by every instrument, beside the source; and how fast the built-in voice was."""
@@ -191,8 +201,8 @@ class _Evaluation:
         speed = speed_of(path for path in paths if path.parent.name == systems.VOICE)
         sources = self._material.sources(self._priors[DEFAULT_PRIOR], texts) or []
         yardsticks = self._with(target=asked.references, others=self._material.strangers(), sources=sources)
-        files = track([*paths, *self._wanted.artifacts], description="listening", console=self._console)
-        return measure((read_artifact(path) for path in files), yardsticks), speed
+        recordings = [read_artifact(path) for path in (*paths, *self._wanted.artifacts)]
+        return self._measure(recordings, yardsticks, "listening"), speed
 
     def _rated(self) -> dict[str, Any]:
         """Return how natural sources, priors and the given clips are."""
@@ -204,8 +214,7 @@ class _Evaluation:
                 recordings += [read_clip(clip.path, text=clip.text) for clip in clips]
             paths = self._speak(systems.prior_trials(few, len(self._priors)), "speaking as each prior")
             recordings += [read_artifact(path) for path in paths]
-        rated = track(recordings, description="rating", console=self._console)
-        return measure(rated, Yardsticks(naturalness=self._instruments.naturalness))
+        return self._measure(recordings, Yardsticks(naturalness=self._instruments.naturalness), "rating")
 
     def _plain(self) -> tuple[dict[str, Any], list[list[tuple[str, str]]]]:
         """Return the manners of prompts and outputs, and which outputs follow the prompts in order."""
@@ -220,7 +229,7 @@ class _Evaluation:
             trials = systems.session_trials(self._few(8, 3), self._material.session_clips())
             paths += self._speak(trials, "speaking over sessions")
         recordings += [read_artifact(path) for path in paths]
-        plain = measure(track(recordings, description="measuring", console=self._console), Yardsticks())
+        plain = self._measure(recordings, Yardsticks(), "measuring")
         return plain, [[(trial.system, Path(trial.file).name) for trial in group] for group in groups]
 
     def _with(self, *, target: Sequence[Clip], others: Sequence[Clip], sources: Sequence[Clip]) -> Yardsticks:

@@ -86,7 +86,7 @@ class Material:
                 origin={"kind": "recording", "name": "Asterisk core sounds, Allison Smith", "license": "CC-BY-SA-3.0"},
             )  # fmt: skip
         target = next(one for one in make_targets() if one.name == "virtual")
-        given = tuple(clips_of(target, clips, at_least_s=_VOICE_S, noisy=False))
+        given = tuple(clips_of(target, clips, at_least_s=_VOICE_S))
         return Asked(
             name=target.name, description=target.description, given=given, noisy=self._noisy(given),
             references=tuple(reference_clips(target, clips)), origin=dict(target.provenance),
