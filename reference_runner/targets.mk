@@ -57,7 +57,8 @@ train: corpus manners
 	$(RUNNER_TRAIN) assemble --code-commit $(RUNNER_COMMIT)
 
 # What users get, by the product's own path: 50 sentences, 3 seeds, every part; about two hours of one core.
-# EVALUATE takes more words: make evaluate EVALUATE="--weights new.safetensors --against old/evaluation.json"
+# EVALUATE takes more words, such as
+# make evaluate EVALUATE="--weights new.safetensors --against old/evaluation.json --material old/material"
 evaluate: $(EVALUATION) every-tool
 	$(BIN)/python -m reference_runner.laboratory.product --numerics exact --parts $(PARTS) $(PERSON) \
 		--output $(RUNNER_BUILD)/evaluation $(EVALUATE)

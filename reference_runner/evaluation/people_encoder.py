@@ -67,13 +67,21 @@ class PeopleEncoder:
         self._network = PeopleNetwork()
         names = self._network.state_dict()
         self._network.load_state_dict({name: kept[name] for name in names})
+        self._known: dict[bytes, NDArray[np.float32]] = {}
         self._network.eval().requires_grad_(requires_grad=False)
         digest = hashlib.sha256(content).hexdigest()
         self.identity = f"Resemblyzer {version('Resemblyzer')}, sha256 {digest}"
 
     def voice(self, clips: Sequence[Frames]) -> NDArray[np.float32]:
         """Return the mean of the clips' embeddings, each the mean of its slices', at length one (E,)."""
-        return _unit(np.mean([self._embed(clip.pcm) for clip in clips], axis=0))
+        return _unit(np.mean([self._embedding(clip.pcm) for clip in clips], axis=0))
+
+    def _embedding(self, pcm: NDArray[np.int16]) -> NDArray[np.float32]:
+        """Return a clip's embedding, found once: the same few clips are what all others are held against."""
+        key = hashlib.sha256(pcm.tobytes()).digest()
+        if key not in self._known:
+            self._known[key] = self._embed(pcm)
+        return self._known[key]
 
     def _embed(self, pcm: NDArray[np.int16]) -> NDArray[np.float32]:
         samples = self._voiced(_levelled(pcm / 32_768.0))

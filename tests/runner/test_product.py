@@ -158,7 +158,7 @@ def test_from_sentence_to_table(small_checkpoint_path, tmp_path):
     """A very small random model: artifacts that verify, a report with every gate; nothing is made twice."""
     wanted = command.Wanted(
         checkpoint=small_checkpoint_path, released=False, sentences=1, seeds=1, numerics="native",
-        parts=(Part.VOICE, Part.PRIORS), person=None, artifacts=(), output=tmp_path,
+        parts=(Part.VOICE, Part.PRIORS), person=None, artifacts=(), output=tmp_path, material=tmp_path / "material",
     )  # fmt: skip
     found = command.evaluate(wanted, Yardsticks())
     made = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/*.tts.wav")}

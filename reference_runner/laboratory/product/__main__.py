@@ -67,6 +67,7 @@ class Wanted:
     person: Path | None
     artifacts: tuple[Path, ...]
     output: Path
+    material: Path
     jobs: int = 1
     """Processes that speak and measure."""
 
@@ -100,6 +101,10 @@ def main() -> None:
     parser.add_argument("--artifacts", nargs="+", type=Path, default=[], metavar="FILE", help="of other engines")
     parser.add_argument("--against", type=Path, metavar="JSON", help="an evaluation to compare with")
     parser.add_argument("--jobs", type=int, default=1, help="processes that speak and measure; the figures stay")
+    parser.add_argument(
+        "--material", type=Path, metavar="FOLDER",
+        help="of sources, prompts and clips; one for evaluations that are compared, for flite never says a thing twice",
+    )  # fmt: skip
     parser.add_argument("--output", type=Path, default=Path(".build/evaluation"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -107,7 +112,7 @@ def main() -> None:
         checkpoint=arguments.weights or released_checkpoint_path(), released=arguments.weights is None,
         sentences=arguments.sentences, seeds=arguments.seeds, numerics=arguments.numerics,
         parts=tuple(arguments.parts), person=arguments.person, artifacts=tuple(arguments.artifacts),
-        output=arguments.output, jobs=arguments.jobs,
+        output=arguments.output, material=arguments.material or arguments.output / "material", jobs=arguments.jobs,
     )  # fmt: skip
     old = json.loads(arguments.against.read_text(encoding="utf-8")) if arguments.against else None
     # First, for a missing package is better known before the work than after it.
@@ -125,7 +130,7 @@ def main() -> None:
 def evaluate(wanted: Wanted, instruments: Yardsticks) -> dict[str, Any]:
     """Make every run that is not there yet, measure all, and return the report."""
     wanted.plan().keep_in(wanted.output)
-    material = Material(wanted.output / "material", sentences=wanted.sentences)
+    material = Material(wanted.material, sentences=wanted.sentences)
     (wanted.output / "sentences.txt").write_text("\n".join(material.sentences) + "\n", encoding="utf-8")
     asked = material.asked(wanted.person)
     studio = Studio(
