@@ -56,7 +56,7 @@ def _voices(report: Mapping[str, Any]) -> list[str]:
     ]  # fmt: skip
     for name, values in report["baselines"].items():
         if values:
-            cells = " | ".join(f"{values[key]:.3f}" for key in ("people_similarity", "encoder_similarity"))
+            cells = " | ".join(_number(values[key]) for key in ("people_similarity", "encoder_similarity"))
             lines.append(f"| *{name.replace('_', ' ')}* | - | - | - | - | {cells} |")
     for name, system in report["systems"].items():
         words = system["word_errors"] or {}
@@ -80,7 +80,11 @@ def _voices(report: Mapping[str, Any]) -> list[str]:
 
 
 def _source(words: Mapping[str, Any]) -> str:
-    return "-" if words["source_wer"] is None else f"{words['source_wer']:.3f}"
+    return _number(words["source_wer"])
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _manners(report: Mapping[str, Any]) -> list[str]:
