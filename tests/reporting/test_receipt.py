@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import kit
@@ -10,6 +11,7 @@ import pytest
 from ttsartifact.errors import NotAnArtifact
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reporting import receipt
+from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor
 from ttsartifact.verifying.engine import verify
 
@@ -54,6 +56,29 @@ def test_every_part_that_differs_is_told(tmp_path: Path) -> None:
     assert [difference.part for difference in found] == ["id", "audio", "pcm"]
     assert found[0].found == other.artifact_id
     assert found[0].expected == first.id
+
+
+LINES = f"numpy==2.0.0 {digest.of(b'numpy')}\n".encode()
+LOCKED = kit.put(pins__lock={"kind": "pip-record", "digest": digest.of(LINES), "packages": 1})
+PARTS = {
+    "a list of packages": ("PIN24 at /pins/lock/digest", {"lock": LINES.replace(b"2.0.0", b"1.0.0")}),
+    "leaves": ("HSH20 at /audio/leaves/root", {"leaves": bytes(32)}),
+    "a clip that nobody listed": ("HSH09 at part ref/0", {"ref/0": b"RIFF"}),
+}
+
+
+@pytest.mark.parametrize("named", PARTS)
+def test_a_file_with_another_part_is_not_the_receipts(tmp_path: Path, named: str) -> None:
+    """The seal was made anew and the verdict is INTACT, but a part is not the one that the id binds."""
+    run = replace(kit.draft(), lock=LINES, leaves=True)
+    found, held = PARTS[named]
+    good = kit.artifact(tmp_path, run=run, patch=LOCKED)
+    written = receipt.of(open_artifact(good).descriptor)
+    assert receipt.differences(written, verify(good)[0]) == ()
+    (report,) = verify(kit.artifact(tmp_path, run=run, patch=LOCKED, parts=lambda parts: parts | held))
+    assert report.verdict == "INTACT"
+    (difference,) = receipt.differences(written, report)
+    assert (difference.part, difference.found) == ("file", found)
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,55 @@ def test_nothing_disagrees_until_a_row_is_changed(
     )
 
 
+FORGED: dict[str, tuple[dict[str, Any], str]] = {
+    "a slow one is called a warm-up": (
+        {"warmup": True},
+        "it is warm-up in the table and has its audio in the data set",
+    ),
+    "a slow one is called refused": (
+        {"status": Status.REFUSED},
+        "it is refused in the table and has its audio in the data set",
+    ),
+    "another text": (
+        {"text_digest": "sha256:" + "0" * 64},
+        "text_digest is sha256:{0} in the table and {own} in its artifact",
+    ),
+    "an end before the audio's": (
+        {"t_end_ns": 1},
+        "t_end_ns is 1 in the table, and the last audio came at {last}",
+    ),
+}
+
+
+@pytest.mark.parametrize("named", FORGED)
+def test_a_row_cannot_hide_its_run(
+    measured: tuple[str, list[Attempt], list[dict[str, Any]]], tmp_path: Path, named: str
+) -> None:
+    """7.9: what a table says of a run that the data set holds is what the run says."""
+    out, rows, _ = measured
+    edits, words = FORGED[named]
+    index = next(place for place, row in enumerate(rows) if row.run_id)
+    changed = replace(rows[index], **edits)
+    beside = tmp_path / "other.attempts.parquet"
+    write_attempts([*rows[:index], changed, *rows[index + 1 :]], beside)
+    run = next(each for each in open_artifacts(out) if each.descriptor.known("/run/run_id") == changed.run_id)
+    last = run.descriptor.known("/run/times/t_last_token_ns")
+    told = words.replace("{0}", "0" * 64).replace("{own}", str(rows[index].text_digest)).replace("{last}", str(last))
+    assert summarise(out, beside).disagreements == (f"request {changed.request_id}: {told}",)
+
+
+def test_a_run_has_one_row(measured: tuple[str, list[Attempt], list[dict[str, Any]]], tmp_path: Path) -> None:
+    """7.9: a fast request that counts twice, and one that nobody made, are named."""
+    out, rows, _ = measured
+    held = next(row for row in rows if row.run_id)
+    beside = tmp_path / "more.attempts.parquet"
+    write_attempts([*rows, replace(held, request_id="again"), replace(held, request_id="made-up", run_id=None)], beside)
+    assert summarise(out, beside).disagreements == (
+        "request made-up: it returned audio, and names no run of the data set",
+        f"run {held.run_id}: 2 rows of the attempts table",
+    )
+
+
 def paused(tmp_path: Path, load: Load, count: int) -> tuple[list[Attempt], int, list[int]]:
     """Bench a server of which request 2 stops the engine for 2 s; return rows, the pause's end, and the runs' times."""
     module = example()

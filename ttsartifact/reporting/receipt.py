@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.errors import NotAnArtifact
-from ttsartifact.terms.finding import Verdict
+from ttsartifact.terms.finding import Outcome, Verdict
 
 if TYPE_CHECKING:
     from ttsartifact.reading.bare_audio import BareAudio
@@ -91,11 +91,22 @@ def differences(receipt: Receipt, report: Report) -> tuple[ReceiptMismatch, ...]
         for part, stated in receipt.stated().items()
         if here[part] != stated
     ]
-    if not found and report.verdict not in {Verdict.INTACT, Verdict.REWRAPPED}:
-        found.append(
-            ReceiptMismatch(part="file", found=report.verdict, expected="every part as the descriptor binds it")
-        )
+    if not found:
+        unlike = report.verdict if report.verdict not in {Verdict.INTACT, Verdict.REWRAPPED} else _unbound(report)
+        if unlike is not None:
+            found.append(ReceiptMismatch(part="file", found=unlike, expected="every part as the descriptor binds it"))
     return tuple(found)
+
+
+def _unbound(report: Report) -> str | None:
+    """Return which part is not the one that the descriptor binds: clips, leaves and lists do not decide the verdict."""
+    from ttsartifact.verifying.catalogue import catalogue
+
+    for finding in report.findings:
+        rule = catalogue()[finding.rule]
+        if finding.outcome in {Outcome.FAIL, Outcome.SUPPRESSED} and rule.klass == "B" and "parts" in rule.reads:
+            return f"{finding.rule} at {finding.where}" if finding.where else finding.rule
+    return None
 
 
 def bare_differences(receipt: Receipt, audio: BareAudio | None) -> tuple[ReceiptMismatch, ...]:

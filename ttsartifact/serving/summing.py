@@ -39,6 +39,7 @@ QUANTITIES = {
 }
 """Keys of what is summed up -> what people read; times in nanoseconds."""
 _OF_BOTH = ("t_submit_ns", "t_first_byte_ns", "t_first_frame_ns", "t_first_audio_ns", "audio_ns", "stall_ns")
+_WHERE_BOTH_STATE = ("t_scheduled_ns", "text_digest", "http_status", "queue_depth")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +190,9 @@ def _as_row(artifact: Artifact) -> Attempt:
         concurrency=known("/run/load/concurrency"),
         place=artifact.row or 0,
         status=Status.OK,
+        text_digest=None if known("/input/text/form") == "salted" else known("/input/text/digest"),
+        http_status=known("/run/request/status"),
+        queue_depth=known("/run/load/queue_depth_at_submit"),
         t_scheduled_ns=scheduled,
         t_submit_ns=known("/run/times/t_submit_ns"),
         t_first_byte_ns=known("/run/times/t_first_byte_ns"),
@@ -235,21 +239,33 @@ def _replaced(request: _Request, row: Attempt, told: dict[str, Any]) -> _Request
 def _disagreements(rows: Sequence[Attempt], held: dict[str, tuple[Attempt, _Request]]) -> Iterable[str]:
     if not rows or not held:
         return
+    with_runs = {row.source for row in rows if row.run_id in held}
     for row in rows:
+        name = f"request {row.request_id}"
         if row.run_id is None:
-            continue
-        if row.run_id not in held:
-            yield f"request {row.request_id}: its run {row.run_id} is not in the data set"
-            continue
-        own, _ = held[row.run_id]
-        for name in _OF_BOTH:
-            said, found = getattr(row, name), getattr(own, name)
-            if said != found:
-                yield f"request {row.request_id}: {name} is {said} in the table and {found} in its artifact"
-    joined = {row.run_id for row in rows}
+            if row.status is Status.OK and not row.warmup and row.source in with_runs:
+                yield f"{name}: it returned audio, and names no run of the data set"
+        elif row.run_id not in held:
+            yield f"{name}: its run {row.run_id} is not in the data set"
+        else:
+            yield from _unlike(name, row, held[row.run_id][0])
+    rows_of = Counter(row.run_id for row in rows)
     for run_id in held:
-        if run_id not in joined:
-            yield f"run {run_id}: no row of the attempts table"
+        if rows_of[run_id] != 1:
+            yield f"run {run_id}: {rows_of[run_id] or 'no'} row{'s' * (rows_of[run_id] > 1)} of the attempts table"
+
+
+def _unlike(name: str, row: Attempt, own: Attempt) -> Iterable[str]:
+    """Yield what a row says of its run that the run does not say of itself."""
+    if row.status is not Status.OK or row.warmup:
+        counted = "warm-up" if row.warmup else str(row.status)
+        yield f"{name}: it is {counted} in the table and has its audio in the data set"
+    for key in (*_OF_BOTH, *_WHERE_BOTH_STATE):
+        said, found = getattr(row, key), getattr(own, key)
+        if said != found and (key in _OF_BOTH or None not in (said, found)):
+            yield f"{name}: {key} is {said} in the table and {found} in its artifact"
+    if row.t_end_ns is not None and own.t_end_ns is not None and row.t_end_ns < own.t_end_ns:
+        yield f"{name}: t_end_ns is {row.t_end_ns} in the table, and the last audio came at {own.t_end_ns}"
 
 
 def _group(members: Sequence[_Request], *, by_engine: bool) -> LoadGroup:
