@@ -50,3 +50,17 @@ def test_a_small_file_stays_a_plain_riff(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(streamed_wav(0xFFFFFFFF))
     repairing.repaired(str(tmp_path / "a.wav"))
     assert (tmp_path / "a.wav").read_bytes() == kit.wav(PCM)
+
+
+@pytest.mark.parametrize("blanks", [b"\n", b"\r\n", bytes(8)])
+def test_blanks_behind_the_end_are_cut_off(blanks: bytes, tmp_path: Path) -> None:
+    """A shell's newline is no part of the sound, and no reason to lose it; other bytes are refused as before."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(kit.wav() + blanks)
+    found = repairing.repaired(str(path))
+    assert found is not None
+    count = "1 byte" if len(blanks) == 1 else f"{len(blanks)} bytes"
+    assert found.words == f"cut off {count} without content behind the end of the WAV"
+    assert path.read_bytes() == kit.wav()
+    path.write_bytes(kit.wav() + b"x" + blanks)
+    assert repairing.repaired(str(path)) is None

@@ -47,7 +47,7 @@ def read_log(path: Path | str, columns: Columns | None = None) -> SensorLog:
     Raises Refused for a form that is not known, a sensor that reads nothing, a reversed clamp, several devices in one
     file; TooLarge for more than 512 MiB.
     """
-    said = columns or Columns()
+    stated = columns or Columns()
     with FileSource(path) as file:
         if file.size > MAX_LOG_BYTES:
             raise TooLarge("the log is too long", where=file.path, found=file.size, expected=MAX_LOG_BYTES)
@@ -56,8 +56,8 @@ def read_log(path: Path | str, columns: Columns | None = None) -> SensorLog:
     binary = reader_of(raw[:16])
     try:
         if binary is not None:
-            return replace(binary(where, said.value, said.unit), digest=digest.of(raw), size=len(raw))
-        return _read(_text(raw), said, raw)
+            return replace(binary(where, stated.value, stated.unit), digest=digest.of(raw), size=len(raw))
+        return _read(_text(raw), stated, raw)
     except Refused as error:
         raise (error if error.where.startswith("--") else error.at(where)) from error.__cause__
 
@@ -69,7 +69,7 @@ def _text(raw: bytes) -> str:
         return raw.decode("latin-1")  # GPU-Z writes its degree sign in the code page of the machine
 
 
-def _read(text: str, said: Columns, raw: bytes) -> SensorLog:
+def _read(text: str, stated: Columns, raw: bytes) -> SensorLog:
     lines = text.splitlines()
     while lines and not lines[0].strip():
         del lines[0]
@@ -77,32 +77,32 @@ def _read(text: str, said: Columns, raw: bytes) -> SensorLog:
         raise Refused("the log is empty", expected="readings")
     dialect = dialect_of(lines[0])
     whole = text.endswith(("\n", "\r"))
-    if said.time is not None or dialect is None:
-        dialect = _stated(said, lines[0])
+    if stated.time is not None or dialect is None:
+        dialect = _stated(stated, lines[0])
     if dialect.family == "table":
-        made = _table(dialect, lines, said, whole=whole)
+        made = _table(dialect, lines, stated, whole=whole)
     else:
-        made = LAYOUTS[dialect.family](dialect, lines if whole else lines[:-1], said.unit)
+        made = LAYOUTS[dialect.family](dialect, lines if whole else lines[:-1], stated.unit)
     made = replace(made, digest=digest.of(raw), size=len(raw))
     _require_alive(made, dialect)
-    return _zoned(made, said.zone)
+    return _zoned(made, stated.zone)
 
 
-def _stated(said: Columns, first: str) -> Dialect:
-    if said.time is None or said.value is None or said.unit is None:
+def _stated(stated: Columns, first: str) -> Dialect:
+    if stated.time is None or stated.value is None or stated.unit is None:
         raise Refused(
             "the form of the log is not known",
             where="line 1",
             found=first[:80],
             expected="a known form (docs/align.md), or --time, --value and --unit",
         )
-    if said.unit not in UNITS:
-        raise Refused("no unit of power or energy", where="--unit", found=said.unit, expected=", ".join(UNITS))
-    form = said.form or "date-time"
+    if stated.unit not in UNITS:
+        raise Refused("no unit of power or energy", where="--unit", found=stated.unit, expected=", ".join(UNITS))
+    form = stated.form or "date-time"
     if form not in FORMATS:
         raise Refused("no such form of time", where="--time-form", found=form, expected=", ".join(FORMATS))
-    value = Value(name=re.escape(said.value), unit=said.unit, kind=UNITS[said.unit][0])
-    return Dialect(name="stated", first="", family="table", time=re.escape(said.time), form=form, values=(value,))
+    value = Value(name=re.escape(stated.value), unit=stated.unit, kind=UNITS[stated.unit][0])
+    return Dialect(name="stated", first="", family="table", time=re.escape(stated.time), form=form, values=(value,))
 
 
 class _Chosen(NamedTuple):
@@ -117,10 +117,10 @@ class _Chosen(NamedTuple):
     only: tuple[int, str] | None
 
 
-def _table(dialect: Dialect, lines: list[str], said: Columns, *, whole: bool) -> SensorLog:
+def _table(dialect: Dialect, lines: list[str], stated: Columns, *, whole: bool) -> SensorLog:
     rows = rows_of(lines)
     header = next(rows)
-    chosen = _chosen(dialect, header, said)
+    chosen = _chosen(dialect, header, stated)
     if chosen.only is None:
         _require_one_device(header, lines)
     found, left_out = [], []
@@ -141,11 +141,11 @@ def _table(dialect: Dialect, lines: list[str], said: Columns, *, whole: bool) ->
     )  # fmt: skip
 
 
-def _chosen(dialect: Dialect, header: list[str], said: Columns) -> _Chosen:
+def _chosen(dialect: Dialect, header: list[str], stated: Columns) -> _Chosen:
     time = _place(header, dialect.time)
     if time is None:
         raise Refused("the log has no such column", where="line 1", found=", ".join(header), expected=dialect.time)
-    values = dialect.values if said.value is None else (_wanted(dialect, said.value),)
+    values = dialect.values if stated.value is None else (_wanted(dialect, stated.value),)
     for value in values:
         place = _place(header, value.name)
         if place is not None:
@@ -157,9 +157,9 @@ def _chosen(dialect: Dialect, header: list[str], said: Columns) -> _Chosen:
             found=", ".join(header),
             expected="one; name it by --value",
         )
-    unit = said.unit or value.unit or unit_in(header[place])
+    unit = stated.unit or value.unit or unit_in(header[place])
     kind = UNITS[unit][0] if unit in UNITS else value.kind
-    return _Chosen(time, place, header[place], unit, kind, value.window_ns, _only(header, said.only))
+    return _Chosen(time, place, header[place], unit, kind, value.window_ns, _only(header, stated.only))
 
 
 def _wanted(dialect: Dialect, name: str) -> Value:

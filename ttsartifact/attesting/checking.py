@@ -243,7 +243,7 @@ def _rfc3161(asked: _Asked) -> Attested:
         if not message:
             return replace(broken, problem="the attestation that it stamps is not here")
     stamp = timestamps.stamp_of(_decoded(asked.value["token"]), message, asked.trust.roots)
-    told = replace(
+    attested = replace(
         broken,
         signer=stamp.authority,
         trusted=stamp.authority,
@@ -252,11 +252,11 @@ def _rfc3161(asked: _Asked) -> Attested:
         stamps=asked.value.get("ref"),
     )
     if stamp.problem:
-        return replace(told, problem=stamp.problem)
+        return replace(attested, problem=stamp.problem)
     if not asked.trust.authorities:
         problem = "no root of a time-stamping authority was given"
-        return replace(told, standing=Standing.UNCHECKED, problem=problem)
-    return replace(told, standing=Standing.HOLDS)
+        return replace(attested, standing=Standing.UNCHECKED, problem=problem)
+    return replace(attested, standing=Standing.HOLDS)
 
 
 def _tlog_proof(asked: _Asked) -> Attested:

@@ -60,15 +60,15 @@ def content_credential(pieces: Sequence[Piece], media_type: str, *, anchors: str
                 c2pa.Context(c2pa.Settings.from_dict(settings)) as context,
                 c2pa.Reader(media_type, file, context=context) as reader,
             ):
-                told = json.loads(reader.json())
+                report = json.loads(reader.json())
         except c2pa.C2paError.ManifestNotFound as error:
             raise Refused("the file carries no C2PA credential", where="the bare file") from error
         except c2pa.C2paError as error:
             raise Damaged("c2pa-python cannot read the credential", where="the bare file", found=str(error)) from error
-    signed = told["manifests"][told["active_manifest"]].get("signature_info") or {}
+    signed = report["manifests"][report["active_manifest"]].get("signature_info") or {}
     return ContentCredential(
-        state=told["validation_state"],
+        state=report["validation_state"],
         signer=signed.get("common_name"),
         issuer=signed.get("issuer"),
-        faults=tuple(sorted({each["code"] for each in told.get("validation_status") or ()})),
+        faults=tuple(sorted({each["code"] for each in report.get("validation_status") or ()})),
     )

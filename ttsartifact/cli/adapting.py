@@ -84,8 +84,8 @@ def _requested(paths: Sequence[str], transcripts: str, provenance: Sequence[str]
 
     words, origins = _transcripts(transcripts, len(paths)), _origins(provenance, len(paths))
     return [
-        AdaptationClip(path=path, transcript=said, provenance=origin_of)
-        for path, said, origin_of in zip(paths, words, origins, strict=True)
+        AdaptationClip(path=path, transcript=spoken, provenance=origin_of)
+        for path, spoken, origin_of in zip(paths, words, origins, strict=True)
     ]
 
 
@@ -120,7 +120,7 @@ def _origins(words: Sequence[str], clips: int) -> list[dict[str, Any]]:
     if len(words) not in {1, clips}:
         raise Usage(f"--provenance: said {len(words)} times for {clips} clips; say it once, or once a clip")
     found = [origin(each, "--provenance", plain=True) for each in words]
-    for each, told in zip(words, found, strict=True):
-        if not holds_as("origin", told):
+    for each, value in zip(words, found, strict=True):
+        if not holds_as("origin", value):
             raise Usage(f"--provenance {each!r}: expected 1 to 256 characters that say where the clip comes from")
     return found * (clips if len(words) == 1 else 1)

@@ -102,8 +102,8 @@ def verify(
     if as_set:
         files = files_under(files)
         asked["among"] = tuple(files)
-    told = voice(format, strict=strict, settings=settings if settings.path else None)
-    return _check(files, asked, told, fail_on=fail_on, jobs=jobs, receipt=receipt)
+    stream = voice(format, strict=strict, settings=settings if settings.path else None)
+    return _check(files, asked, stream, fail_on=fail_on, jobs=jobs, receipt=receipt)
 
 
 def _compared_with(held: Held) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _settings(demanded: Demanded) -> Settings:
 def _check(
     given: Sequence[str],
     asked: dict[str, Any] | None,
-    told: TextStream,
+    stream: TextStream,
     *,
     jobs: int,
     fail_on: str = "error",
@@ -162,18 +162,18 @@ def _check(
 ) -> int:
     files = files_under(given)
     codes: set[int] = set()
-    told.many = len(files) > 1
+    stream.many = len(files) > 1
     for path, found in zip(files, reports_of_all(files, asked, jobs), strict=True):
         for report, differences in zip(found, _differing(receipt, path, found), strict=True):
             code = worst(
                 [
-                    exit_code(report, strict=told.strict, fail_on=Severity(fail_on)),
+                    exit_code(report, strict=stream.strict, fail_on=Severity(fail_on)),
                     EXIT.FINDINGS if differences else EXIT.OK,
                 ]
             )
             codes.add(code)
-            told.tell(report, differences, code)
-    told.end()
+            stream.tell(report, differences, code)
+    stream.end()
     return worst(codes)
 
 

@@ -48,8 +48,8 @@ def gate(
     with delivered(out, whole if out == STANDARD_OUTPUT else "") as path:
         done = judge(paths, asked, path, scores=given, replace=force)
     failed = sum(each.failed for each in done)
-    told = [f"{safe(each.where)}: {safe(decision(each.gate))}" for each in done]
-    say_written(out, [*told, f"{safe(out)}: {counted(len(done), 'run')}, {failed} failed promotion, all kept"])
+    lines = [f"{safe(each.where)}: {safe(decision(each.gate))}" for each in done]
+    say_written(out, [*lines, f"{safe(out)}: {counted(len(done), 'run')}, {failed} failed promotion, all kept"])
     return EXIT.OK
 
 

@@ -251,7 +251,7 @@ def _recorded(
 
 def _stated(words: Words, pins: Pins, conditions: StatedConditions) -> dict[str, Any]:
     """Return what was typed of the run as `Recorder` takes it, and nothing for what was not."""
-    told: dict[str, Any] = {
+    typed: dict[str, Any] = {
         "lang": words.lang,
         "withhold_text": words.withhold_text,
         "references": clips_of(words.ref, words.ref_origin),
@@ -270,7 +270,7 @@ def _stated(words: Words, pins: Pins, conditions: StatedConditions) -> dict[str,
         "leaves": conditions.leaves,
         "gate": policy_of(conditions.gate),
     }
-    stated = {key: value for key, value in told.items() if value} | _pinned(pins)
+    stated = {key: value for key, value in typed.items() if value} | _pinned(pins)
     if not pins.lock_list:
         stated["lock_list"] = False
     if conditions.warmup is not None:

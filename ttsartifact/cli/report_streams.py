@@ -173,10 +173,10 @@ VOICES: dict[str, type[TextStream]] = {
 
 def voice(format: str, *, strict: bool, settings: Settings | None = None) -> TextStream:
     """Return the printer of reports in one format. A settings file that is used is named first, or in the documents."""
-    told = VOICES[format](strict=strict, settings=settings)
+    stream = VOICES[format](strict=strict, settings=settings)
     if settings is not None:
-        told.disclose(settings)
-    return told
+        stream.disclose(settings)
+    return stream
 
 
 def _artifact_of(report: Report) -> Artifact | None:

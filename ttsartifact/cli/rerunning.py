@@ -49,10 +49,10 @@ def rerun(
     force: Force = False,
 ) -> int:
     """Make a run again and return the exit code of its verdict."""
-    told: dict[str, Any] = {"references": ref, "replace": force}
-    told["on_plan"] = _show_plan if format == "text" else None
+    given: dict[str, Any] = {"references": ref, "replace": force}
+    given["on_plan"] = _show_plan if format == "text" else None
     if text is not None or text_file is not None:
-        told["text"] = given_text(text, text_file)
+        given["text"] = given_text(text, text_file)
     if bool(command) + bool(factory) + bool(runner or weights or readapt) > 1:
         raise Usage("a command after `--`, a factory and a runner are three ways; take one")
     if command:
@@ -67,11 +67,11 @@ def rerun(
             "unsafe_text": unsafe_text,
             "wall_s": timeout,
         }
-        again = partial(rerun_command, file, command, **typed, **told)
+        again = partial(rerun_command, file, command, **typed, **given)
     elif factory:
         from ttsartifact.rerunning.factory import rerun_factory
 
-        again = partial(rerun_factory, file, factory, parameters=numbers(param), **told)
+        again = partial(rerun_factory, file, factory, parameters=numbers(param), **given)
     else:
         from ttsartifact.rerunning.rerun import rerun_runner
         from ttsartifact.running.child import ChildLimits
@@ -79,7 +79,7 @@ def rerun(
         bounds = ChildLimits(wall_s=timeout)
         parameters = numbers(param)
         chosen: dict[str, Any] = {"runner": runner, "weights": weights, "parameters": parameters, "readapt": readapt}
-        again = partial(rerun_runner, file, limits=bounds, **chosen, **told)
+        again = partial(rerun_runner, file, limits=bounds, **chosen, **given)
     with _kept(file, keep) as path:
         return _printed(partial(again, keep=path), format)
 

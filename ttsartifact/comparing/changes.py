@@ -226,11 +226,11 @@ def _owner_of(a: str, b: str, groups: dict[str, list[Difference]]) -> str | None
 
 def _says(word: str, value: Any) -> bool:
     """Return whether a word of a command line is a value, alone or as NAME=VALUE; 1 is 1.0."""
-    said = word.rpartition("=")[2]
-    if said == str(value):
+    typed = word.rpartition("=")[2]
+    if typed == str(value):
         return True
     try:
-        return not isinstance(value, bool) and float(said) == float(value)
+        return not isinstance(value, bool) and float(typed) == float(value)
     except (TypeError, ValueError):
         return False
 
@@ -269,21 +269,21 @@ class _Gathering:
 
 def _change(subject: str, cause: Cause, gathered: list[Difference], a: Descriptor, b: Descriptor) -> Change:
     known = [each for each in gathered if each.known]
-    said = known or gathered
+    shown = known or gathered
     label = _registered(subject).label.format(of=_of(subject).replace("_", " "))
     namer = _NAMES.get(_kind(subject))
-    mine, theirs = (None if namer is None else namer(_Named(side, _of(subject), said)) for side in (a, b))
+    mine, theirs = (None if namer is None else namer(_Named(side, _of(subject), shown)) for side in (a, b))
     if mine == theirs:  # what they are called is the same, so the first condition that is not speaks for it
-        mine, theirs = said[0].a, said[0].b
-        label = label if namer is None else said[0].label
+        mine, theirs = shown[0].a, shown[0].b
+        label = label if namer is None else shown[0].label
     if subject == "adaptation" and (link := _parted_link(a, b)) is not None:
         label = f"{label}, with the first difference of its chain at {link}"
     return Change(
         subject=subject,
         label=label,
         cause=cause,
-        a=mine if any(each.a_stated for each in said) else None,
-        b=theirs if any(each.b_stated for each in said) else None,
+        a=mine if any(each.a_stated for each in shown) else None,
+        b=theirs if any(each.b_stated for each in shown) else None,
         a_stated=bool(known) or any(each.a_stated for each in gathered),
         b_stated=bool(known) or any(each.b_stated for each in gathered),
         parts=tuple(gathered),
@@ -364,11 +364,11 @@ def _tool(pointer: str) -> Callable[[_Named], Any]:
 
 def _engine(named: _Named) -> Any:
     """Return the engine with the libraries beneath it; one that is a library itself stands for the others."""
-    said = _tool("/pins/engine")(named)
+    engine = _tool("/pins/engine")(named)
     libraries = {entry.get("name"): entry.get("version") for entry in named.side.known("/env/runtime") or []}
-    if not said or named.side.known("/pins/engine/name") in libraries or not libraries:
-        return said
-    return f"{said} on {', '.join(f'{name} {version}' for name, version in libraries.items())}"
+    if not engine or named.side.known("/pins/engine/name") in libraries or not libraries:
+        return engine
+    return f"{engine} on {', '.join(f'{name} {version}' for name, version in libraries.items())}"
 
 
 def _repository(pointer: str) -> Callable[[_Named], Any]:

@@ -77,9 +77,9 @@ def read(source: Source, place: Place) -> Credential:
     generator: tuple[str, str] | None = None
     try:
         manifest = _active_manifest(source, place)
-        claim, said = _claim_of(source, manifest)
-        generator = _generator(said)
-        binding = _binding(source, manifest, said)
+        claim, claim_fields = _claim_of(source, manifest)
+        generator = _generator(claim_fields)
+        binding = _binding(source, manifest, claim_fields)
     except _Unread as unread:
         binding = Binding(state=State.UNREAD, why=str(unread))
     except TtsArtifactError as error:
@@ -108,16 +108,16 @@ def _claim_of(source: Source, manifest: Box) -> tuple[str, dict[Any, Any]]:
     box = jumbf.child(source, manifest, *_CLAIMS)
     if box is None:
         raise Damaged("a manifest without a claim", where=f"offset {manifest.body}")
-    said = cbor.decode(jumbf.content(source, box, b"cbor"))
-    if not isinstance(said, dict):
+    claim_fields = cbor.decode(jumbf.content(source, box, b"cbor"))
+    if not isinstance(claim_fields, dict):
         raise Damaged("the claim is not a map", where=f"offset {box.body}")
-    return box.label, said
+    return box.label, claim_fields
 
 
 def _generator(claim: dict[Any, Any]) -> tuple[str, str] | None:
-    told = claim.get("claim_generator_info")
-    told = told[0] if isinstance(told, list) and told else told
-    words = (told.get("name"), told.get("version")) if isinstance(told, dict) else (None, None)
+    generator = claim.get("claim_generator_info")
+    generator = generator[0] if isinstance(generator, list) and generator else generator
+    words = (generator.get("name"), generator.get("version")) if isinstance(generator, dict) else (None, None)
     return (words[0], words[1]) if isinstance(words[0], str) and isinstance(words[1], str) else None
 
 

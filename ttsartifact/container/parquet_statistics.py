@@ -97,8 +97,8 @@ def _is_text(kind: Any) -> bool:
 
 def is_checked(column: ColumnChunk) -> bool:
     """Return whether anything is said of a column chunk that is held to its values."""
-    said = column.statistics or column.column_index or column.offset_index or column.has_bloom_filter
-    return bool(said) and column.path not in _UNASKED
+    statements = column.statistics or column.column_index or column.offset_index or column.has_bloom_filter
+    return bool(statements) and column.path not in _UNASKED
 
 
 def leaf_values(array: Any, path: str) -> Values:
@@ -141,18 +141,18 @@ def contradictions(
     yield from _unsorted(group, number, read)
 
 
-def _amiss(where: str, said: dict[int, Any], kind: int, values: Values) -> Iterator[Contradiction]:
+def _amiss(where: str, statistics: dict[int, Any], kind: int, values: Values) -> Iterator[Contradiction]:
     """Yield in what statistics are not those of the values; what they leave out is not asked."""
-    if said.get(_NULLS, values.nulls) != values.nulls:
-        yield Contradiction(f"{where}, null_count", said[_NULLS], values.nulls)
-    if _DISTINCT in said and said[_DISTINCT] != values.distinct:
-        yield Contradiction(f"{where}, distinct_count", said[_DISTINCT], values.distinct)
-    for field in sorted({_MIN_VALUE, _MAX_VALUE, _MIN, _MAX} & said.keys()):
+    if statistics.get(_NULLS, values.nulls) != values.nulls:
+        yield Contradiction(f"{where}, null_count", statistics[_NULLS], values.nulls)
+    if _DISTINCT in statistics and statistics[_DISTINCT] != values.distinct:
+        yield Contradiction(f"{where}, distinct_count", statistics[_DISTINCT], values.distinct)
+    for field in sorted({_MIN_VALUE, _MAX_VALUE, _MIN, _MAX} & statistics.keys()):
         upper = field in {_MAX, _MAX_VALUE}
-        actual, exact = values.ends[upper], said.get(_EXACT[upper]) is True
-        if not _bounds(said[field], actual, kind, upper=upper, exact=exact):
+        actual, exact = values.ends[upper], statistics.get(_EXACT[upper]) is True
+        if not _bounds(statistics[field], actual, kind, upper=upper, exact=exact):
             name = "max" if upper else "min"
-            yield Contradiction(f"{where}, {name}", _word(_value(said[field], kind)), _word(actual))
+            yield Contradiction(f"{where}, {name}", _word(_value(statistics[field], kind)), _word(actual))
 
 
 def _bounds(stated: bytes, actual: Any, kind: int, *, upper: bool, exact: bool) -> bool:
@@ -183,9 +183,9 @@ def _of_pages(source: Source, column: ColumnChunk, values: Values, where: str) -
             yield from _misplaced(places, number, page, None if values.nested and number else row, at)
         part = _part_of(values, row, page.values, whole=len(found) == 1)
         row += page.values
-        for said in (page.statistics, None if index is None else _entry(index, number)):
-            if said and part is not None:
-                yield from _amiss(at, said, column.kind, part)
+        for stated in (page.statistics, None if index is None else _entry(index, number)):
+            if stated and part is not None:
+                yield from _amiss(at, stated, column.kind, part)
     if places is not None and _at(places[0], 1, len(found) - 1) is None:
         yield Contradiction(f"{where}, offset index", "no index of these pages", f"{len(found)} pages")
 
@@ -228,13 +228,13 @@ def _of_index(index: _Index, kind: int, where: str, count: int) -> Iterator[Cont
 def _entry(index: _Index, number: int) -> dict[int, Any]:
     """Return what a column index says of a page, in the fields of Statistics."""
     fields, data = index
-    said: dict[int, Any] = {}
+    bounds: dict[int, Any] = {}
     empty, least, greatest, nulls = (_at(fields, field, number) for field in (1, 2, 3, 5))
     if empty is False and isinstance(least, tuple) and isinstance(greatest, tuple):
-        said |= {_MIN_VALUE: _text(data, least), _MAX_VALUE: _text(data, greatest)}
+        bounds |= {_MIN_VALUE: _text(data, least), _MAX_VALUE: _text(data, greatest)}
     if isinstance(nulls, int):
-        said[_NULLS] = nulls
-    return said
+        bounds[_NULLS] = nulls
+    return bounds
 
 
 def _at(fields: dict[int, Any], field: int, number: int) -> Any:

@@ -46,8 +46,8 @@ def summary_of(telemetry: Trace, start_ns: int, end_ns: int) -> dict[str, Any]:
         for key, (column, milli) in SUMMARY_COLUMNS.items()
     }
     counter = columns["energy_mj"]
-    told = updates_within(t_ns, counter, start_ns, end_ns) >= LEAST_UPDATES
-    return values | {"energy_mj": energy_between(t_ns, counter, start_ns, end_ns) if told else None}
+    is_enough = updates_within(t_ns, counter, start_ns, end_ns) >= LEAST_UPDATES
+    return values | {"energy_mj": energy_between(t_ns, counter, start_ns, end_ns) if is_enough else None}
 
 
 def stat(

@@ -221,11 +221,11 @@ class _Recording:
             )
             notes = [words for words in (self._stated.get("notes"), mended and mended.words) if words]
             facts, lock = self._known_facts()
-            told = facts | self._stated | ({"notes": "\n".join(notes)} if notes else {})
+            statements = facts | self._stated | ({"notes": "\n".join(notes)} if notes else {})
             if delivery.self_repeat == "differs" and "determinism" not in self._stated:
-                told["determinism"] = "none"  # whatever is expected of programs of its kind, this one was seen
+                statements["determinism"] = "none"  # whatever is expected of programs of its kind, this one was seen
             told_by = replaced(delivery, lock=lock)
-            draft = draft_of(run, told, text=self._order.text, clips=self.clips, delivery=told_by)
+            draft = draft_of(run, statements, text=self._order.text, clips=self.clips, delivery=told_by)
             return pack(draft, audio, run.out, replace=replace)
 
     def _delivery(

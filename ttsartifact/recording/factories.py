@@ -74,12 +74,12 @@ def called_with(
     """
     given, is_whole = _arguments_of(function, arguments, keywords)
     plain = {name: value for name, value in given.items() if _is_plain(value)}
-    told = dict(options)
+    combined = dict(options)
     if is_whole and len(plain) == len(given) and not {"factory", "runner"} & options.keys() and name_of(function):
-        told["factory"] = name_of(function)
+        combined["factory"] = name_of(function)
     if not {"seed", "seeds"} & options.keys() and type(plain.get("seed")) is int:
-        told["seed"] = plain.pop("seed")
-    return told | {"params": {**options.get("params", {}), **plain}} if plain else told
+        combined["seed"] = plain.pop("seed")
+    return combined | {"params": {**options.get("params", {}), **plain}} if plain else combined
 
 
 def _arguments_of(

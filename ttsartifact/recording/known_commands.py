@@ -130,26 +130,26 @@ class KnownCommand:
         """Return the model that Debian packages hold, or None where there are no such."""
         if "wheel" in self.shape:
             return self._in_wheel(self.shape["wheel"])
-        told = self.shape.get("package")
-        if told is None:
+        package = self.shape.get("package")
+        if package is None:
             return None
-        voice = self.options.get(told.get("option", ""), (told.get("usual", ""),))[-1]
+        voice = self.options.get(package.get("option", ""), (package.get("usual", ""),))[-1]
         # en-us+f3 is a variant of the language en; its rules are those of the language.
         spoken = re.escape(re.split(r"[-+]", voice)[0]) or "[^/]*"
-        pattern = re.compile(told["files"].replace("{voice}", spoken))
-        files = sorted({path for name in told["names"] for path in package_files(name) if pattern.fullmatch(path)})
+        pattern = re.compile(package["files"].replace("{voice}", spoken))
+        files = sorted({path for name in package["names"] for path in package_files(name) if pattern.fullmatch(path)})
         return by_content(files, below=os.path.commonpath([os.path.dirname(path) for path in files])) if files else None
 
-    def _in_wheel(self, told: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _in_wheel(self, package: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the model that the distribution of this very program holds; None of a program from elsewhere."""
         try:
-            distribution = importlib.metadata.distribution(told["name"])
+            distribution = importlib.metadata.distribution(package["name"])
         except importlib.metadata.PackageNotFoundError:
             return None
         placed = {str(file): os.path.realpath(str(distribution.locate_file(file))) for file in distribution.files or ()}
         if os.path.realpath(executable(self.argv[0])) not in placed.values():
             return None
-        files = sorted(path for name, path in placed.items() if re.fullmatch(told["files"], name))
+        files = sorted(path for name, path in placed.items() if re.fullmatch(package["files"], name))
         return by_content(files, below=os.path.commonpath([os.path.dirname(path) for path in files])) if files else None
 
     def _device(self) -> str:
@@ -175,8 +175,8 @@ class KnownCommand:
 
     def _config_path(self, voice: str) -> list[str]:
         """Return the file of the configuration, or nothing where there is none."""
-        told = self.shape["voice"]
-        path = self.options.get(told["config"], (voice + told["config_suffix"],))[-1]
+        form = self.shape["voice"]
+        path = self.options.get(form["config"], (voice + form["config_suffix"],))[-1]
         return [path] if os.path.isfile(path) else []
 
     def _config(self, voice: str | None) -> Any:

@@ -21,7 +21,7 @@ _FORM = "none, or KIND[:SCHEME][,stage=STAGE][,tool=NAME@VERSION][,message=DIGES
 _MILLI = re.compile(r"-?[0-9]{1,9}")
 
 
-def marking_of(said: str | Iterable[str | dict[str, Any]] | None) -> Any:
+def marking_of(given: str | Iterable[str | dict[str, Any]] | None) -> Any:
     """Return the value of /generation/marking for words or entries; None without a statement.
 
     Words are `none` or `KIND[:SCHEME][,KEY=VALUE]...` with the keys stage, tool, message (a digest), detector (a tool),
@@ -31,11 +31,11 @@ def marking_of(said: str | Iterable[str | dict[str, Any]] | None) -> Any:
     >>> marking_of(["watermark:com.example.wavemark.1,stage=pcm"])[0]["scheme"]
     'com.example.wavemark.1'
     """
-    if said is None or said == "none":
-        return said
-    if isinstance(said, dict):  # an absence with the caller's own reason
-        return said
-    held = [said] if isinstance(said, str) else list(said)
+    if given is None or given == "none":
+        return given
+    if isinstance(given, dict):  # an absence with the caller's own reason
+        return given
+    held = [given] if isinstance(given, str) else list(given)
     if held == ["none"]:
         return "none"
     return [entry if isinstance(entry, dict) else _entry(entry) for entry in held]
@@ -44,35 +44,35 @@ def marking_of(said: str | Iterable[str | dict[str, Any]] | None) -> Any:
 def _entry(words: str) -> dict[str, Any]:
     first, *rest = words.split(",")
     kind, _, scheme = first.partition(":")
-    told: dict[str, str] = {"scheme": scheme} if scheme else {}
+    members: dict[str, str] = {"scheme": scheme} if scheme else {}
     for pair in rest:
         key, mark, value = pair.partition("=")
-        if not mark or not value or key not in _KEYS or key in told:
+        if not mark or not value or key not in _KEYS or key in members:
             raise _refused(words)
-        told[key] = value
+        members[key] = value
     if kind not in _KINDS:
         raise _refused(words)
     unsaid = absent("unknown", "not stated")
     return {
         "kind": kind,
-        "scheme": told.get("scheme", unsaid),
-        "stage": told.get("stage", unsaid),
-        "tool": _tool(words, told["tool"]) if "tool" in told else unsaid,
-        "message_digest": told.get("message", unsaid),
-        "detector": _detector(words, told),
+        "scheme": members.get("scheme", unsaid),
+        "stage": members.get("stage", unsaid),
+        "tool": _tool(words, members["tool"]) if "tool" in members else unsaid,
+        "message_digest": members.get("message", unsaid),
+        "detector": _detector(words, members),
     }
 
 
-def _detector(words: str, told: dict[str, str]) -> dict[str, Any]:
-    if "detector" not in told:
-        if any(key in told for key in _DETECTOR_KEYS):
+def _detector(words: str, members: dict[str, str]) -> dict[str, Any]:
+    if "detector" not in members:
+        if any(key in members for key in _DETECTOR_KEYS):
             raise _refused(words)
         return absent("not_measured", "no detector was run")
-    numbers = {f"{key}_milli": told[key] for key in ("score", "threshold") if key in told}
-    if "result" not in told or not all(_MILLI.fullmatch(number) for number in numbers.values()):
+    numbers = {f"{key}_milli": members[key] for key in ("score", "threshold") if key in members}
+    if "result" not in members or not all(_MILLI.fullmatch(number) for number in numbers.values()):
         raise _refused(words)
     whole = {key: int(number) for key, number in numbers.items()}
-    return {"tool": _tool(words, told["detector"]), "result": told["result"]} | whole
+    return {"tool": _tool(words, members["detector"]), "result": members["result"]} | whole
 
 
 def _tool(words: str, named: str) -> dict[str, Any]:

@@ -209,14 +209,14 @@ def _beside(name: str) -> str:
 
 def _wave_of(entry: dict[str, Any]) -> riff.WaveFormat | None:
     """Return the format of raw samples behind our own header; None of a file that says it itself."""
-    told = entry if "subtype" in entry else entry.get("pcm")
-    if not told:
+    described = entry if "subtype" in entry else entry.get("pcm")
+    if not described:
         return None
-    subtype = told["subtype"]
+    subtype = described["subtype"]
     return riff.WaveFormat(
         subtype=subtype,
-        sample_rate_hz=int(told["sample_rate_hz"]),
-        channels=int(told["channels"]),
+        sample_rate_hz=int(described["sample_rate_hz"]),
+        channels=int(described["channels"]),
         bit_depth=8 * FORMATS[subtype].width,
     )
 
@@ -227,6 +227,8 @@ def _audio(run: _Journalled, delivered: FileSource) -> Source:
         found = streamed(delivered)
         if found is None:
             return delivered
+        if found.blanks:
+            return JoinedSource([Span(delivered, 0, delivered.size - found.blanks)])
         end = found.data_offset + 8 + found.actual
         riff_size = end + (found.actual & 1) - 8
         return JoinedSource(

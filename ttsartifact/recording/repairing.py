@@ -1,7 +1,7 @@
 """A streamed WAV, whose header was written before its length was known, is given the lengths that it has.
 
-Only lengths are changed, and a pad byte may be added; the samples are those that came. What is behind the samples
-and is a chunk of its own stays one, and is never counted as sound.
+Only lengths are changed, a pad byte may be added, and blanks behind the end of the file are cut off; the samples are
+those that came. What is behind the samples and is a chunk of its own stays one, and is never counted as sound.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ __all__ = ["Streamed", "repaired", "streamed"]
 _BEHIND = (b"LIST", b"id3 ", b"ID3 ", b"bext", b"iXML", b"cue ", b"smpl", b"fact", b"PEAK", b"JUNK", b"PAD ")
 """Chunks that programs put behind the samples; another name there may be sound."""
 _LOOKED_AT = 1 << 16
+_MOST_BLANKS = 16
+"""Bytes behind the end that a shell or a logger may have added: line ends, spaces, zeros."""
 _OPEN_ENDED_FROM = 0x7F000000
 """Sizes from here on are written by programs that do not know theirs: 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF."""
 _MOST_RIFF_BYTES = 0xFFFFFFFF - (32 << 20)
@@ -36,10 +38,15 @@ class Streamed:
     declared: int
     actual: int
     """Bytes of samples, up to the end of the file or to the first chunk behind them."""
+    blanks: int = 0
+    """Bytes behind the end of the container that hold nothing."""
 
     @property
     def words(self) -> str:
         """What was done, for a note."""
+        if self.blanks:
+            count = "1 byte" if self.blanks == 1 else f"{self.blanks} bytes"
+            return f"cut off {count} without content behind the end of the WAV"
         return f"the header of the WAV was repaired: {self.declared} data bytes declared, {self.actual} written"
 
 
@@ -62,12 +69,22 @@ def streamed(audio: Source) -> Streamed | None:
         return Streamed(data_offset=offset, declared=declared, actual=declared)
     if riff_size in {0, 0xFFFFFFFF} and end + (declared & 1) <= audio.size:
         return Streamed(data_offset=offset, declared=declared, actual=declared)
+    behind = audio.size - 8 - riff_size
+    if (
+        0 < behind <= _MOST_BLANKS
+        and end <= 8 + riff_size
+        and not audio.read_at(8 + riff_size, behind).strip(b"\0\r\n ")
+    ):
+        return Streamed(data_offset=offset, declared=declared, actual=declared, blanks=behind)
     return None
 
 
 def _repair(path: str, found: Streamed) -> None:
-    """Write the lengths that were found into the file, and the pad byte that an odd one needs."""
+    """Write the lengths that were found into the file, and the pad byte that an odd one needs; or cut off blanks."""
     with open(path, "r+b") as file:
+        if found.blanks:
+            file.truncate(file.seek(0, os.SEEK_END) - found.blanks)
+            return
         size = file.seek(0, os.SEEK_END)
         if found.actual & 1 and found.data_offset + 8 + found.actual == size:
             file.write(b"\0")

@@ -223,11 +223,11 @@ class _Reader:
         line = self._child.stdout.readline()
         if not line:
             return "the process that reads the sensor ended before its first word"
-        told = json.loads(line)
-        if told.get("why") is not None:
+        answer = json.loads(line)
+        if answer.get("why") is not None:
             self._end_child()
-            return str(told["why"])
-        self.devices, self.runtime, self.channels = told["devices"], told["runtime"], told["channels"]
+            return str(answer["why"])
+        self.devices, self.runtime, self.channels = answer["devices"], answer["runtime"], answer["channels"]
         return None
 
     def _end_child(self) -> None:

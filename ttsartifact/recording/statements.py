@@ -141,31 +141,31 @@ def spelled_out(stated: Stated) -> Stated:
     """
     _refuse_unknown(stated)
     stated = cast("Stated", {**stated, **_local_files(stated)})
-    told: dict[str, Any] = {
+    spelled: dict[str, Any] = {
         key: value if key in _KEPT_AS_THEY_ARE or isinstance(value, Policy) else _plain(value, key)
         for key, value in stated.items()
     }
     for key, pin in (("model", pins.repository), ("vocoder", pins.repository), ("engine", pins.tool)):
-        if isinstance(told.get(key), str):
-            told[key] = pin(told[key])
+        if isinstance(spelled.get(key), str):
+            spelled[key] = pin(spelled[key])
     if "factory" in stated:
         if "runner" in stated:
             raise TypeError("factory= names the function that a rerun calls; runner= an installed runner; say one")
-        told["runner"] = factories.runner_of(told.pop("factory"))
-    if "marking" in told:
-        told["marking"] = marking_of(told["marking"])
-    if isinstance(told.get("precision"), str):
-        told["precision"] = _precision(told["precision"], on_cpu=told.get("device") == "cpu")
-    if told.get("frontend"):
-        told["frontend"] = [pins.tool(each) if isinstance(each, str) else each for each in told["frontend"]]
-    if told.get("seed") is not None:
-        if told.get("seeds"):
+        spelled["runner"] = factories.runner_of(spelled.pop("factory"))
+    if "marking" in spelled:
+        spelled["marking"] = marking_of(spelled["marking"])
+    if isinstance(spelled.get("precision"), str):
+        spelled["precision"] = _precision(spelled["precision"], on_cpu=spelled.get("device") == "cpu")
+    if spelled.get("frontend"):
+        spelled["frontend"] = [pins.tool(each) if isinstance(each, str) else each for each in spelled["frontend"]]
+    if spelled.get("seed") is not None:
+        if spelled.get("seeds"):
             raise TypeError("seed= is the one seed of an engine; with seeds= each stage has its own")
-        told["seeds"] = [told["seed"]]
-    told.pop("seed", None)
-    if told.get("seeds") and not is_absent(told["seeds"]):
-        told["seeds"] = [_seed(entry) for entry in told["seeds"]]
-    return cast("Stated", told)
+        spelled["seeds"] = [spelled["seed"]]
+    spelled.pop("seed", None)
+    if spelled.get("seeds") and not is_absent(spelled["seeds"]):
+        spelled["seeds"] = [_seed(entry) for entry in spelled["seeds"]]
+    return cast("Stated", spelled)
 
 
 def _local_files(stated: Stated) -> dict[str, Any]:

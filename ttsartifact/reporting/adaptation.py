@@ -60,24 +60,24 @@ def _of_role(adapted: Adapted, role: str) -> list[dict[str, Any]]:
 def _quality(quality: dict[str, Any]) -> str:
     if not quality:
         return "not measured"
-    said = [f"{quality['duration_ms'] / 1000:.2f} s"]
+    parts = [f"{quality['duration_ms'] / 1000:.2f} s"]
     if isinstance(quality["snr_millidb"], int):
-        said.append(f"SNR {quality['snr_millidb'] / 1000:.1f} dB")
+        parts.append(f"SNR {quality['snr_millidb'] / 1000:.1f} dB")
     if quality["clipped_samples"]:
-        said.append(f"{counted(quality['clipped_samples'], 'sample')} clipped")
+        parts.append(f"{counted(quality['clipped_samples'], 'sample')} clipped")
     if isinstance(quality["alignment_milli"], int):
-        said.append(f"alignment {quality['alignment_milli'] / 1000:.2f}")
-    return ", ".join(said)
+        parts.append(f"alignment {quality['alignment_milli'] / 1000:.2f}")
+    return ", ".join(parts)
 
 
 def _losses(record: dict[str, Any]) -> str:
     losses = record.get("loss_micro", {})
-    said = []
+    parts = []
     for side in ("target", "prior"):
         first, last = (losses.get(f"{side}_{end}") for end in ("first", "last"))
         if isinstance(first, int) and isinstance(last, int):
-            said.append(f"{side} loss {first / 1e6:.4f} to {last / 1e6:.4f}")
-    return "".join(f", {each}" for each in said)
+            parts.append(f"{side} loss {first / 1e6:.4f} to {last / 1e6:.4f}")
+    return "".join(f", {each}" for each in parts)
 
 
 def _count(value: Any) -> int:

@@ -68,8 +68,8 @@ def _ns(value: Any) -> str:
 
 
 def _with(value: Any, **others: Any) -> str:
-    said = [f"{name} {_say(other)}" for name, other in others.items() if other is not None and not is_absent(other)]
-    return ", ".join([_say(value), *said])
+    parts = [f"{name} {_say(other)}" for name, other in others.items() if other is not None and not is_absent(other)]
+    return ", ".join([_say(value), *parts])
 
 
 def _field(value: Any, name: str) -> Any:
@@ -99,10 +99,10 @@ def _repository(repository: Any) -> str:
 
 def _text(text: Any) -> str:
     value = _field(text, "value")
-    said = _say(value) if value is None or is_absent(value) else f'"{safe(value, longest=120)}"'
+    parts = _say(value) if value is None or is_absent(value) else f'"{safe(value, longest=120)}"'
     lang = _field(text, "lang")
     language = f"language {_say(lang)}" if is_absent(lang) else _say(lang)
-    return f"{said}, {language}, {_say(_field(text, 'digest'))}"
+    return f"{parts}, {language}, {_say(_field(text, 'digest'))}"
 
 
 def _references(references: Any) -> str:
@@ -138,10 +138,10 @@ def _times(derived: dict[str, Any]) -> str:
     keys = ["time_to_first_token_ns", "time_to_first_audio_ns", "time_to_last_token_ns"]
     if type(derived.get("time_to_first_byte_ns")) is int:
         keys.insert(0, "time_to_first_byte_ns")
-    said = [f"{name_of(key)} {_ns(derived.get(key))}" for key in keys]
+    parts = [f"{name_of(key)} {_ns(derived.get(key))}" for key in keys]
     silence = derived.get("leading_silence_ns")
     behind = f", {seconds(silence)} of it leading silence" if type(silence) is int and silence else ""
-    return f"from submit: {', '.join(said)}{behind}"
+    return f"from submit: {', '.join(parts)}{behind}"
 
 
 def _speed(derived: dict[str, Any]) -> str:
@@ -199,15 +199,15 @@ def _telemetry(summary: Any, energy_error_mj: Any) -> str:
     if len(set(absences)) == 1 and all(map(is_absent, summary.values())):
         return absences[0]
     units = {"clock_mhz": ("clock", "MHz"), "power_w": ("power", "W"), "util_gpu": ("utilisation", "%")}
-    said = []
+    parts = []
     for key, (name, unit) in units.items():
         mean = _field(summary.get(key), "mean_milli")
-        said.append(f"{name} {mean / 1000:.1f} {unit}" if type(mean) is int else f"{name} {_say(summary.get(key))}")
+        parts.append(f"{name} {mean / 1000:.1f} {unit}" if type(mean) is int else f"{name} {_say(summary.get(key))}")
     energy_mj = summary.get("energy_mj")
     if type(energy_mj) is int:
         error = f" ±{energy_error_mj / 1000:.1f}" if type(energy_error_mj) is int else ""
-        said.append(f"energy {energy_mj / 1000:.1f}{error} J")
-    return ", ".join(said)
+        parts.append(f"energy {energy_mj / 1000:.1f}{error} J")
+    return ", ".join(parts)
 
 
 def _imperfection(imperfection: Any) -> str:

@@ -59,8 +59,8 @@ def _cause_of_equal(diff: Diff) -> str:
     if diff.a.artifact_id == diff.b.artifact_id:
         return "no difference: both files hold the same run"
     if not diff.changes:
-        told = f", but {_of_one_side(diff)}" if diff.one_sided else ""
-        return f"no difference: all samples and all conditions that both files state are equal{told}"
+        rest = f", but {_of_one_side(diff)}" if diff.one_sided else ""
+        return f"no difference: all samples and all conditions that both files state are equal{rest}"
     yet = f"yet {EQUAL}" if diff.changes[0].cause in _BELIEVED else EQUAL
     return f"{_first_of(diff.changes)} - {yet}"
 
@@ -113,14 +113,14 @@ def _both(a: Any, b: Any, *, quoted: bool = False) -> tuple[str, str]:
 
     Characters that look alike (composed and decomposed letters, spaces, hyphens) are named by their code points.
     """
-    said = [_value_words(value) for value in (a, b)]
-    if max(map(len, said)) > _LONGEST:
-        alike = next((n for n, (x, y) in enumerate(zip(*said, strict=False)) if x != y), min(map(len, said)))
+    shown = [_value_words(value) for value in (a, b)]
+    if max(map(len, shown)) > _LONGEST:
+        alike = next((n for n, (x, y) in enumerate(zip(*shown, strict=False)) if x != y), min(map(len, shown)))
         start = max(0, alike - _LEADING) if alike > _LEADING else 0
-        said = [_cut(text, start) for text in said]
+        shown = [_cut(text, start) for text in shown]
     points = lookalikes(a, b) if isinstance(a, str) and isinstance(b, str) else ("", "")
     mine, theirs = (
-        f'"{text}"{point}' if quoted else f"{text}{point}" for text, point in zip(said, points, strict=True)
+        f'"{text}"{point}' if quoted else f"{text}{point}" for text, point in zip(shown, points, strict=True)
     )
     return mine, theirs
 
@@ -267,9 +267,9 @@ def diff_rows(diff: Diff) -> Iterator[str]:
     if diff.audio is not None:
         yield from _audio_rows(diff.audio)
     for each in diff.timing.quantities:
-        told = each.a is not None and each.b is not None
+        both_known = each.a is not None and each.b is not None
         lacks = "; ".join(sorted({lack for lack in (each.a_lacks, each.b_lacks) if lack})) or None
-        yield row(["time", each.label, each.unit, None, told, each.a, each.b, lacks])
+        yield row(["time", each.label, each.unit, None, both_known, each.a, each.b, lacks])
 
 
 def _audio_rows(audio: AudioComparison) -> Iterator[str]:

@@ -37,8 +37,8 @@ def junit_lines(judged: Sequence[tuple[Report, Sequence[ReceiptMismatch]]], *, s
 
 def attributes(values: Mapping[str, object]) -> str:
     """Return XML attributes in ASCII; the values have gone through safe()."""
-    said = "".join(f" {name}={quoteattr(str(value))}" for name, value in values.items())
-    return said.encode("ascii", "xmlcharrefreplace").decode()
+    written = "".join(f" {name}={quoteattr(str(value))}" for name, value in values.items())
+    return written.encode("ascii", "xmlcharrefreplace").decode()
 
 
 def _suite(
@@ -53,12 +53,12 @@ def _suite(
         findings = seen.get(rule.id, [])
         if not findings and rule.id not in report.passed and rule.id not in report.not_applicable:
             continue  # `validate` asks a part of the catalogue
-        told = [(_kind(finding, strict=strict), words.finding_line(finding)) for finding in findings]
+        outcomes = [(_kind(finding, strict=strict), words.finding_line(finding)) for finding in findings]
         if rule.id in report.not_applicable:
-            told.append(("skipped", "does not apply"))
-        failures += any(kind == "failure" for kind, _ in told)
-        skipped += bool(told) and all(kind == "skipped" for kind, _ in told)
-        cases += _case(rule.id, rule.name, told)
+            outcomes.append(("skipped", "does not apply"))
+        failures += any(kind == "failure" for kind, _ in outcomes)
+        skipped += bool(outcomes) and all(kind == "skipped" for kind, _ in outcomes)
+        cases += _case(rule.id, rule.name, outcomes)
     errors = 0
     if report.reason is not None:
         kind = "error" if report.verdict == Verdict.NOT_VERIFIED else "failure"
@@ -84,21 +84,21 @@ def _kind(finding: Finding, *, strict: bool) -> str:
     return "system-out" if finding.outcome == Outcome.PASS else "skipped"
 
 
-def _case(rule: str, name: str, told: list[tuple[str, str]]) -> list[str]:
+def _case(rule: str, name: str, outcomes: list[tuple[str, str]]) -> list[str]:
     head = f"    <testcase{attributes({'classname': rule[:3], 'name': f'{rule} {name}'})}"
-    if not told:
+    if not outcomes:
         return [f"{head}/>"]
     lines = [f"{head}>"]
     # A case has one result; what was only noted follows it.
-    result = next((kind for kind in ("error", "failure") if any(each == kind for each, _ in told)), "skipped")
+    result = next((kind for kind in ("error", "failure") if any(each == kind for each, _ in outcomes)), "skipped")
     kinds = (result, "system-out")
     for kind in kinds:
-        said = [line for each, line in told if each == kind]
-        if said:
-            message = "" if kind == "system-out" else attributes({"message": said[0]})
-            lines.append(f"      <{kind}{message}>{_escaped(said)}</{kind}>")
+        messages = [line for each, line in outcomes if each == kind]
+        if messages:
+            message = "" if kind == "system-out" else attributes({"message": messages[0]})
+            lines.append(f"      <{kind}{message}>{_escaped(messages)}</{kind}>")
     return [*lines, "    </testcase>"]
 
 
-def _escaped(said: list[str]) -> str:
-    return escape("\n".join(said)).encode("ascii", "xmlcharrefreplace").decode()
+def _escaped(messages: list[str]) -> str:
+    return escape("\n".join(messages)).encode("ascii", "xmlcharrefreplace").decode()

@@ -89,13 +89,13 @@ def _chunks(log: Sequence[DeliveredChunk], submit: int, rate_hz: int) -> Iterato
     """Yield when each chunk was made, and when a player that starts with the first one plays it."""
     before, played = submit, None
     for place, chunk in enumerate(log):
-        told = {"frame_start": chunk.frame_start, "frame_count": chunk.frame_count}
-        yield _slice(f"chunk {place}", _CHUNKS, before, chunk.t_ns, told)
+        facts = {"frame_start": chunk.frame_start, "frame_count": chunk.frame_count}
+        yield _slice(f"chunk {place}", _CHUNKS, before, chunk.t_ns, facts)
         began = chunk.t_ns if played is None else max(played, chunk.t_ns)
         if played is not None and began > played:
             yield _slice("stall", _PLAYER, played, began, {})
         played = began + chunk.frame_count * 1_000_000_000 // rate_hz
-        yield _slice(f"plays chunk {place}", _PLAYER, began, played, told)
+        yield _slice(f"plays chunk {place}", _PLAYER, began, played, facts)
         before = chunk.t_ns
 
 
@@ -127,9 +127,9 @@ def _instants(run: Artifact) -> Iterator[dict[str, Any]]:
     for t_ns, kind, detail in rows:
         yield {"name": kind, "ph": "i", "s": "t", "ts": t_ns, "tid": _EVENTS, "args": {"detail": detail}}
     for snapshot in snapshots_of(run.descriptor.at("/timebase")):
-        told = {"at": snapshot.at, "bracket_ns": snapshot.bracket_ns}
-        yield {"name": "UTC was read", "ph": "i", "s": "t", "ts": snapshot.t_ns, "tid": _EVENTS, "args": told}
+        facts = {"at": snapshot.at, "bracket_ns": snapshot.bracket_ns}
+        yield {"name": "UTC was read", "ph": "i", "s": "t", "ts": snapshot.t_ns, "tid": _EVENTS, "args": facts}
 
 
-def _slice(name: str, track: int, start: int, end: int, told: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "ph": "X", "ts": start, "dur": max(0, end - start), "tid": track, "args": told}
+def _slice(name: str, track: int, start: int, end: int, facts: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "ph": "X", "ts": start, "dur": max(0, end - start), "tid": track, "args": facts}

@@ -68,7 +68,7 @@ def rerun_factory(
     require_space(keep, replace=replace)
     function = _imported(factory) if isinstance(factory, str) else factory
     try:
-        said, told = text_of(first, text.encode() if isinstance(text, str) else text)
+        text_bytes, text_input = text_of(first, text.encode() if isinstance(text, str) else text)
         clips, planned = references_of(first, [_read(clip) for clip in references])
     except InputMissing as missing:
         return Rerun(artifact_id=first.artifact_id, judgement=not_comparable(str(missing)))
@@ -78,13 +78,13 @@ def rerun_factory(
         consent=Consent.L1,
         factory=factory if isinstance(factory, str) else _name(function),
         parameters=taken,
-        inputs=(told, *planned),
+        inputs=(text_input, *planned),
         network=True,
         wall_s=None,
     )
     announce(plan, on_plan)
     with workplace(first, clips, keep) as (out, given):
-        _made(first, function, factory, said.decode("utf-8"), taken, given, out)
+        _made(first, function, factory, text_bytes.decode("utf-8"), taken, given, out)
         return compared(first, out, plan, keep, replace=replace)
 
 
@@ -118,10 +118,10 @@ def _wanted(first: Artifact, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the run was made with, by the names under which a function may take it."""
     wanted = {**first.descriptor.value["generation"]["params"], **parameters}
     seeds = first.descriptor.known("/generation/seeds") or []
-    told = [seed for seed in seeds if seed["stage"] == "engine"]
+    engine_seeds = [seed for seed in seeds if seed["stage"] == "engine"]
     for kind in ("requested", "effective"):
-        if told and isinstance(told[0][kind], str) and told[0][kind].lstrip("-").isdigit():
-            wanted.setdefault("seed", int(told[0][kind]))
+        if engine_seeds and isinstance(engine_seeds[0][kind], str) and engine_seeds[0][kind].lstrip("-").isdigit():
+            wanted.setdefault("seed", int(engine_seeds[0][kind]))
     language = first.descriptor.known("/input/text/lang")
     return wanted if language is None else {"lang": language} | wanted
 
@@ -134,11 +134,11 @@ def _taken(function: Callable[..., Any], wanted: Mapping[str, Any]) -> dict[str,
 
 def _named(function: Callable[..., Any]) -> frozenset[str] | None:
     """Return the names under which a function takes what follows the text; None where it takes any."""
-    told = list(inspect.signature(undecorated(function)).parameters.values())
-    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in told):
+    parameters = list(inspect.signature(undecorated(function)).parameters.values())
+    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters):
         return None
     kinds = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
-    return frozenset(each.name for each in told[1:] if each.kind in kinds)
+    return frozenset(each.name for each in parameters[1:] if each.kind in kinds)
 
 
 def _made(

@@ -77,7 +77,7 @@ def rerun_command(
     first = verified(path)
     require_space(keep, replace=replace)
     try:
-        said, told = text_of(first, _encoded(text))
+        text_bytes, text_input = text_of(first, _encoded(text))
         clips, planned = references_of(first, [_read(clip) for clip in references])
     except InputMissing as missing:
         return Rerun(artifact_id=first.artifact_id, judgement=not_comparable(str(missing)))
@@ -85,7 +85,7 @@ def rerun_command(
         artifact_id=first.artifact_id,
         consent=Consent.L1,
         argv=tuple(argv),
-        inputs=(told, *planned),
+        inputs=(text_input, *planned),
         network=True,
         wall_s=wall_s,
     )
@@ -94,7 +94,7 @@ def rerun_command(
     with workplace(first, clips, keep) as (out, given):
         record_command(
             argv,
-            text=said,
+            text=text_bytes,
             out=out,
             references=given,
             pcm=pcm,
@@ -246,10 +246,10 @@ def _gathered(
     consent: Consent,
 ) -> _AtHand:
     """Return what the runner needs; raises Missing for what is not at hand, and Refused for want of consent."""
-    said, told = text_of(first, _encoded(text))
+    text_bytes, text_input = text_of(first, _encoded(text))
     given = [_read(clip) for clip in references]
     clips, planned = references_of(first, given)
-    spoken = _utf8(said)
+    spoken = _utf8(text_bytes)
     if weights is not None and consent < Consent.L2:
         raise Refused("weight files need consent L2", found=consent.name, expected="L2")
     pinned = _weights_at_hand(first, weights)
@@ -262,7 +262,7 @@ def _gathered(
         targets=targets,
         files=files,
         adapter=adapter,
-        inputs=(told, *planned, *planned_targets),
+        inputs=(text_input, *planned, *planned_targets),
         weights=tuple(
             PlannedInput(name=file["path"], digest=file["digest"], size=file["size"], source="given") for file in pinned
         ),

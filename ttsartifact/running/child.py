@@ -204,18 +204,18 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 def _parsed_answer(engine: str, status: int, answer: bytes, tail: str) -> dict[str, Any]:
     """Return the child's answer; raises what went wrong there."""
     try:
-        said: dict[str, Any] = json.loads(answer.splitlines()[-1]) if answer.strip() else {}
+        outcome: dict[str, Any] = json.loads(answer.splitlines()[-1]) if answer.strip() else {}
     except ValueError:
-        said = {}
-    if status == 0 and said.get("done") is True:
-        return said
-    if isinstance(said.get("error"), str):
-        kind: type[TtsArtifactError] = _ERRORS.get(said["error"], CommandFailed)
+        outcome = {}
+    if status == 0 and outcome.get("done") is True:
+        return outcome
+    if isinstance(outcome.get("error"), str):
+        kind: type[TtsArtifactError] = _ERRORS.get(outcome["error"], CommandFailed)
         raise kind(
-            str(said.get("message")),
-            where=str(said.get("where")),
-            found=said.get("found"),
-            expected=said.get("expected"),
+            str(outcome.get("message")),
+            where=str(outcome.get("where")),
+            found=outcome.get("found"),
+            expected=outcome.get("expected"),
         )
     ended = f"exit status {status}" if status >= 0 else f"signal {_signal_name(-status)}"
     raise CommandFailed(

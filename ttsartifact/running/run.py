@@ -340,28 +340,28 @@ def _next(name: str, chunks: Iterator[BatchChunk]) -> BatchChunk | None:
 
 def _runner_statements(prepared: Prepared) -> dict[str, Any]:
     """Return the runner's statements, in the recorder's form."""
-    told = prepared.conditions
+    conditions = prepared.conditions
     sections = {
         # Of a process that was begun for this run we know how warm it was, where the caller does not say.
         "warmup_runs": prepared.warmup_runs,
         "first_call": not prepared.warmup_runs,
-        "engine": told.engine,
-        "model": told.model,
-        "vocoder": told.vocoder,
-        "frontend": told.frontend,
-        "adaptation": told.adaptation,
-        "learnt_from": told.references or None,
-        "device": told.device,
-        "seeds": told.seeds,
-        "precision": told.precision,
-        "determinism": told.determinism,
-        "determinism_flags": told.determinism_flags,
-        "numerics": told.numerics,
-        "runtime": told.runtime or None,
-        "devices": told.devices or None,
-        "imperfection": told.imperfection,
-        "marking": told.marking,
-        "mode": told.mode,
-        "lang": told.lang,
+        "engine": conditions.engine,
+        "model": conditions.model,
+        "vocoder": conditions.vocoder,
+        "frontend": conditions.frontend,
+        "adaptation": conditions.adaptation,
+        "learnt_from": conditions.references or None,
+        "device": conditions.device,
+        "seeds": conditions.seeds,
+        "precision": conditions.precision,
+        "determinism": conditions.determinism,
+        "determinism_flags": conditions.determinism_flags,
+        "numerics": conditions.numerics,
+        "runtime": conditions.runtime or None,
+        "devices": conditions.devices or None,
+        "imperfection": conditions.imperfection,
+        "marking": conditions.marking,
+        "mode": conditions.mode,
+        "lang": conditions.lang,
     }
     return {key: value for key, value in sections.items() if value is not None}

@@ -92,27 +92,29 @@ class Keeper:
         Raises Refused for bytes that are not audio. Delivered bytes are never deleted.
         """
         sound = delivered(exchange, self.pcm)
-        told = self._statements(exchange, sound, stated)
+        statements = self._statements(exchange, sound, stated)
         run = self._run(exchange, sound)
-        return Kept(draft=self._draft(run, exchange, sound, told, text, body_digest), sound=sound)
+        return Kept(draft=self._draft(run, exchange, sound, statements, text, body_digest), sound=sound)
 
     def _statements(self, exchange: Exchange, sound: Delivered, own: dict[str, Any]) -> Stated:
         """Return what the server states about itself, and over it what the caller does."""
         server = exchange.stated
-        told: dict[str, Any] = {}
+        statements: dict[str, Any] = {}
         if server.engine:
-            told["engine"] = pins.tool(server.engine)
+            statements["engine"] = pins.tool(server.engine)
         if server.device:
-            told["device"] = server.device
+            statements["device"] = server.device
         if server.seed:
             asked = self._requested_seed()
             generator = absent("unknown", "the server does not say")
-            told["seeds"] = [{"stage": "engine", "requested": asked, "effective": server.seed, "generator": generator}]
-        told |= dict(self.stated) | own
+            statements["seeds"] = [
+                {"stage": "engine", "requested": asked, "effective": server.seed, "generator": generator}
+            ]
+        statements |= dict(self.stated) | own
         if server.seed and "seeds" in self.stated:
-            told["seeds"] = [dict(told["seeds"][0]) | {"effective": server.seed}, *told["seeds"][1:]]
-        notes = [words for words in (told.get("notes"), sound.note) if words]
-        return spelled_out(told | ({"notes": "\n".join(notes)} if notes else {}))  # type: ignore[arg-type]
+            statements["seeds"] = [dict(statements["seeds"][0]) | {"effective": server.seed}, *statements["seeds"][1:]]
+        notes = [words for words in (statements.get("notes"), sound.note) if words]
+        return spelled_out(statements | ({"notes": "\n".join(notes)} if notes else {}))  # type: ignore[arg-type]
 
     def _requested_seed(self) -> Any:
         """Return the seed that was sent, in the JSON or as the caller states it."""
@@ -138,7 +140,7 @@ class Keeper:
         return run
 
     def _draft(
-        self, run: Run, exchange: Exchange, sound: Delivered, told: Stated, text: str | bytes, body_digest: str
+        self, run: Run, exchange: Exchange, sound: Delivered, statements: Stated, text: str | bytes, body_digest: str
     ) -> Draft:
         delivery = Delivery(
             t_last_ns=sound.chunks[-1][0] if sound.chunks else exchange.reads[-1][0],
@@ -151,7 +153,7 @@ class Keeper:
             request=self._request(exchange, body_digest),
             elsewhere=not is_loopback(self.url),
         )
-        return draft_of(run, told, text=text, clips=self.clips, delivery=delivery)
+        return draft_of(run, statements, text=text, clips=self.clips, delivery=delivery)
 
     def _request(self, exchange: Exchange, body_digest: str) -> dict[str, Any]:
         seen = "server" if exchange.stated.states_load else "client" if exchange.in_flight is not None else "nobody"

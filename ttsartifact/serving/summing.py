@@ -226,14 +226,14 @@ def _joined(rows: Sequence[Attempt], held: dict[str, tuple[Attempt, _Request]]) 
             found.append(_Request(row=row, longest_gap_ns=None, t_last_ns=row.t_end_ns))
             continue
         own, request = held[row.run_id]
-        told = {name: getattr(own, name) for name in _OF_BOTH} | {"stall_count": own.stall_count}
+        recomputed = {name: getattr(own, name) for name in _OF_BOTH} | {"stall_count": own.stall_count}
         engine = own.engine or row.engine
-        found.append(_replaced(request, row, told | {"engine": engine}))
+        found.append(_replaced(request, row, recomputed | {"engine": engine}))
     return found
 
 
-def _replaced(request: _Request, row: Attempt, told: dict[str, Any]) -> _Request:
-    return replace(request, row=replace(row, **told))
+def _replaced(request: _Request, row: Attempt, recomputed: dict[str, Any]) -> _Request:
+    return replace(request, row=replace(row, **recomputed))
 
 
 def _disagreements(rows: Sequence[Attempt], held: dict[str, tuple[Attempt, _Request]]) -> Iterable[str]:
@@ -261,9 +261,9 @@ def _unlike(name: str, row: Attempt, own: Attempt) -> Iterable[str]:
         counted = "warm-up" if row.warmup else str(row.status)
         yield f"{name}: it is {counted} in the table and has its audio in the data set"
     for key in (*_OF_BOTH, *_WHERE_BOTH_STATE):
-        said, found = getattr(row, key), getattr(own, key)
-        if said != found and (key in _OF_BOTH or None not in (said, found)):
-            yield f"{name}: {key} is {said} in the table and {found} in its artifact"
+        stated, found = getattr(row, key), getattr(own, key)
+        if stated != found and (key in _OF_BOTH or None not in (stated, found)):
+            yield f"{name}: {key} is {stated} in the table and {found} in its artifact"
     if row.t_end_ns is not None and own.t_end_ns is not None and row.t_end_ns < own.t_end_ns:
         yield f"{name}: t_end_ns is {row.t_end_ns} in the table, and the last audio came at {own.t_end_ns}"
 

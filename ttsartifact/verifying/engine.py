@@ -255,11 +255,11 @@ class _Session:
         if failed:
             outcome = Outcome.SUPPRESSED if rule.id in self.ignore else Outcome.FAIL
         self.outcomes[rule.id] = outcome
-        told = mismatches[:_MOST_LISTED]
+        listed = mismatches[:_MOST_LISTED]
         if len(mismatches) > _MOST_LISTED:
             more = f"{len(mismatches) - _MOST_LISTED} more findings of this rule are not listed"
-            told.append(Mismatch(where="", message=more, severity=mismatches[-1].severity))
-        self.findings += [_finding(rule, outcome, mismatch, self.ignore.get(rule.id)) for mismatch in told]
+            listed.append(Mismatch(where="", message=more, severity=mismatches[-1].severity))
+        self.findings += [_finding(rule, outcome, mismatch, self.ignore.get(rule.id)) for mismatch in listed]
         # A reason not to count a failure does not make the ground under the next question sound.
         if any((mismatch.severity or rule.severity) == rule.severity for mismatch in mismatches) and failed:
             self._blocking[rule.id] = rule.id

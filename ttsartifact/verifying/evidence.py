@@ -137,10 +137,10 @@ class Evidence:
         numbers = {fault.where: fault.rule for fault in self.artifact.faults if fault.rule in {"CAN03", "CAN04"}}
         if not numbers:
             return found
-        told = {violation.where for violation in found}
+        places = {violation.where for violation in found}
         kept = (v if v.where not in numbers or v.rule == "SCH01" else v._replace(rule=numbers[v.where]) for v in found)
         # `203e6` is an integer to JSON Schema and none to the rules: nobody reads it on.
-        more = (Violation(rule=rule, where=where) for where, rule in numbers.items() if where not in told)
+        more = (Violation(rule=rule, where=where) for where, rule in numbers.items() if where not in places)
         return (*kept, *more)
 
     def _half_characters(self) -> list[Violation]:

@@ -24,21 +24,22 @@ _NEVER_ZERO = frozenset({"clock_mhz", "mem_clock_mhz", "power_mw", "energy_mj"})
 
 
 def _power(smi: Any, handle: Any) -> int:
-    said = smi.amdsmi_get_power_info(handle)
+    reading = smi.amdsmi_get_power_info(handle)
     keys = ("current_socket_power", "average_socket_power", "socket_power")
-    return 1000 * next(_number(said[key]) for key in keys if _is_number(said.get(key)))
+    return 1000 * next(_number(reading[key]) for key in keys if _is_number(reading.get(key)))
 
 
 def _energy(smi: Any, handle: Any) -> int:
-    said = smi.amdsmi_get_energy_count(handle)
-    counter = said["energy_accumulator"] if "energy_accumulator" in said else said["power"]
-    return int(_number(counter) * float(said["counter_resolution"]) / 1000)  # steps of a stated number of microjoules
+    reading = smi.amdsmi_get_energy_count(handle)
+    counter = reading["energy_accumulator"] if "energy_accumulator" in reading else reading["power"]
+    step_uj = float(reading["counter_resolution"])
+    return int(_number(counter) * step_uj / 1000)
 
 
 def _clock(kind: str) -> Callable[[Any, Any], int]:
     def read(smi: Any, handle: Any) -> int:
-        said = smi.amdsmi_get_clock_info(handle, getattr(smi.AmdSmiClkType, kind))
-        return _number(said["clk"] if "clk" in said else said["cur_clk"])
+        reading = smi.amdsmi_get_clock_info(handle, getattr(smi.AmdSmiClkType, kind))
+        return _number(reading["clk"] if "clk" in reading else reading["cur_clk"])
 
     return read
 
@@ -110,11 +111,11 @@ class AmdSmi:
 
     def runtime(self) -> list[dict[str, Any]]:
         """Return the version of the library."""
-        said = self._ask("amdsmi_get_lib_version")
+        version = self._ask("amdsmi_get_lib_version")
         keys = ("major", "minor", "release")
-        if not isinstance(said, dict) or any(key not in said for key in keys):
+        if not isinstance(version, dict) or any(key not in version for key in keys):
             return []
-        return [{"name": "amdsmi", "version": ".".join(str(said[key]) for key in keys)}]
+        return [{"name": "amdsmi", "version": ".".join(str(version[key]) for key in keys)}]
 
     def channels(self, period_ns: int) -> list[dict[str, Any]]:
         """Return a channel a column, those that cannot be read among them."""

@@ -93,7 +93,7 @@ def _lane(title: str, form: str, values: list[tuple[str, float | None]]) -> Html
         return element("p", f"{title}: no run has it.")
     low, high = min(known), max(known)
     span = (high - low) or 1.0
-    marks, place, told = [], 0, []
+    marks, place, medians = [], 0, []
     for session, group in groupby(values, key=lambda each: each[0]):
         part = [value for _, value in group]
         if place:
@@ -106,8 +106,8 @@ def _lane(title: str, form: str, values: list[tuple[str, float | None]]) -> Html
         place += len(part)
         stated = [value for value in part if value is not None]
         if stated:
-            told.append(f"{session} {form.format(statistics.median(stated))}")
-    most = told if len(told) <= 6 else [*told[:3], f"{len(told) - 6} more", *told[-3:]]
+            medians.append(f"{session} {form.format(statistics.median(stated))}")
+    most = medians if len(medians) <= 6 else [*medians[:3], f"{len(medians) - 6} more", *medians[-3:]]
     words = f"{form.format(low)} to {form.format(high)}; medians: {', '.join(most)}"
     svg = element(
         "svg",

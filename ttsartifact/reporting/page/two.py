@@ -26,21 +26,23 @@ _UNITS = {"milli_mhz": (1000, "MHz"), "mw": (1000, "W"), "milli_percent": (1000,
 
 def page_of_two(a: Seen, b: Seen, found: Diff) -> str:
     """Return the page; `found` is the document of `diff`."""
-    told, axis = found.to_value(), joined_axes([a.axis, b.axis])
+    values, axis = found.to_value(), joined_axes([a.axis, b.axis])
     return document(
         f"{parts.name_of(a)} and {parts.name_of(b)}",
         element(
             "header",
             element("h1", "Two runs side by side"),
-            element("p", element("strong", cause_line(found)), data_key="diff.exit_code", data_exit=told["exit_code"]),
+            element(
+                "p", element("strong", cause_line(found)), data_key="diff.exit_code", data_exit=values["exit_code"]
+            ),
             table(("run", "file", "engine", "verdict"), [_file(run) for run in (a, b)]),
         ),
         element(
             "main",
             section("Conditions that differ", _conditions(found)),
             section("Listen", _switch(a, b), *(_heard(run, axis) for run in (a, b)), _difference(a, b)),
-            section("Audio", _audio(told)),
-            section("Times", _times(told)),
+            section("Audio", _audio(values)),
+            section("Times", _times(values)),
             *(joined(_all_of(run)) for run in (a, b)),
         ),
         footer(),
@@ -56,10 +58,10 @@ def _file(run: Seen) -> tuple[object, ...]:
 
 def _conditions(found: Diff) -> Html:
     """Return what both state and differs, the likely causes first, then what one or neither side states."""
-    told = found.to_value()
-    blamed = told["blamed"]
+    values = found.to_value()
+    blamed = values["blamed"]
     ordered = sorted(
-        told["changes"], key=lambda c: blamed.index(c["subject"]) if c["subject"] in blamed else len(blamed)
+        values["changes"], key=lambda c: blamed.index(c["subject"]) if c["subject"] in blamed else len(blamed)
     )
     rows: list[tuple[object, ...]] = [
         (_subject(c), "can explain the sound" if c["subject"] in blamed else "differs", _value(c["a"]), _value(c["b"]))
@@ -67,7 +69,7 @@ def _conditions(found: Diff) -> Html:
     ]
     rows += [
         (_subject(c), "stated by one side", *(_value(c[s]) if c[f"{s}_stated"] else "not stated" for s in "ab"))
-        for c in told["one_sided"]
+        for c in values["one_sided"]
     ]
     rows += [
         (
@@ -142,10 +144,10 @@ def _difference(a: Seen, b: Seen) -> Html:
     return joined(title, image, element("p", words, ".", class_="quiet"))
 
 
-def _audio(told: dict[str, Any]) -> Html:
-    audio = told["audio"]
+def _audio(values: dict[str, Any]) -> Html:
+    audio = values["audio"]
     if audio is None:
-        return element("p", f"The audio could not be compared: {spoken(told['audio_lacks'])}.")
+        return element("p", f"The audio could not be compared: {spoken(values['audio_lacks'])}.")
     rows: list[tuple[object, ...]] = [
         (key.replace("_", " "), element("data", parts.plain(value), data_key=f"diff.audio.{key}", value=_exact(value)))
         for key, value in audio.items()
@@ -158,13 +160,13 @@ def _exact(value: Any) -> str:
     return repr(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else ""
 
 
-def _times(told: dict[str, Any]) -> Html:
+def _times(values: dict[str, Any]) -> Html:
     rows: list[tuple[object, ...]] = []
-    for n, each in enumerate(told["timing"]["quantities"]):
+    for n, each in enumerate(values["timing"]["quantities"]):
         rows.append((each["label"], *(_quantity(f"diff.timing.quantities.{n}.{s}", each, s) for s in "ab")))
     rows += [
         (f"taken otherwise: {each['label']}", *("not stated" if each[s] is None else stated(each[s]) for s in "ab"))
-        for each in told["timing"]["observed"]
+        for each in values["timing"]["observed"]
     ]
     return joined(table(("time", "a", "b"), rows), element("p", "One run each: the spread of repeats is unknown."))
 

@@ -76,12 +76,12 @@ def _repeated(evidence: Evidence, params: dict[str, Any]) -> Iterator[Mismatch]:
     named = named_by("repeated")
     for key, value in params.items():
         field = REPEATED.get(named.get(key, ""))
-        said = None if field is None else field.differing(evidence, value)
-        if field is not None and said is not None:
+        expected_value = None if field is None else field.differing(evidence, value)
+        if field is not None and expected_value is not None:
             yield Mismatch(
                 where=f"/generation/params/{key}",
                 found=value,
-                expected=f"{said[0]}, as {field.place}",
+                expected=f"{expected_value[0]}, as {field.place}",
                 message="the parameter and the field disagree",
             )
 

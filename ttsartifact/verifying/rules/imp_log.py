@@ -147,11 +147,11 @@ def _rows_by_layer(log: Trace) -> dict[int, list[int]]:
 def _replayed(seed: str, layer: dict[str, Any], log: Trace, rows: list[int]) -> Iterator[Mismatch]:
     """Yield the first row of a layer that the seed does not give; rows without a draw were drawn in another way."""
     drawn = log.columns["u"], log.columns["fired"]
-    told = any(drawn[0][row] is not None for row in rows)
-    if not told and "at" not in layer["trigger"]:
+    drew = any(drawn[0][row] is not None for row in rows)
+    if not drew and "at" not in layer["trigger"]:
         return
     for row, (u, fires) in zip(rows, schedule(seed, layer, len(rows)), strict=True):
-        if told and drawn[0][row] != u:
+        if drew and drawn[0][row] != u:
             yield at_row(row, "u", drawn[0][row], u, f"seed and stream {layer['id']}/fire give a different draw")
             return
         if drawn[1][row] != fires:

@@ -37,9 +37,9 @@ def ordered_times(evidence: Evidence) -> Answer:
     byte = evidence.known("/run/times/t_first_byte_ns")
     if byte is not None:
         # It may be of a header, older than any work of the model: only submit and audio lie on its two sides.
-        told = dict(stated)
-        around = (("t_submit_ns", told["t_submit_ns"]), ("t_first_byte_ns", byte))
-        pairs += pairwise((*around, ("t_first_token_ns", told["t_first_token_ns"])))
+        instants = dict(stated)
+        around = (("t_submit_ns", instants["t_submit_ns"]), ("t_first_byte_ns", byte))
+        pairs += pairwise((*around, ("t_first_token_ns", instants["t_first_token_ns"])))
     return [
         Mismatch(
             where=f"/run/times/{later}",
@@ -130,16 +130,16 @@ def fine_times(evidence: Evidence) -> Answer:
         return NotApplicable("the clock resolves no more than a millisecond")
     times = {evidence.known(f"/run/times/{name}") for name in _TIMES}
     times |= set(evidence.chunks.columns["t_ns"]) if evidence.chunks is not None else set()
-    told = times - {None, 0}
-    if len(told) < _COARSE_FROM_TIMES:
+    distinct = times - {None, 0}
+    if len(distinct) < _COARSE_FROM_TIMES:
         return NotApplicable(f"fewer than {_COARSE_FROM_TIMES} times are stated")
-    step = gcd(*told)
+    step = gcd(*distinct)
     if step % COARSE_NS:
         return []
     return [
         Mismatch(
             where="/run/times",
-            found=f"{len(told)} times, all multiples of {step} ns",
+            found=f"{len(distinct)} times, all multiples of {step} ns",
             expected=f"the clock's stated resolution of {resolution} ns",
             message="the times were typed in or come from a coarser clock than the one named",
         )
