@@ -116,8 +116,8 @@ def mel_frames(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     padded = np.pad(samples, _FFT // 2)
     window = np.sin(np.pi * np.arange(_FFT) / _FFT) ** 2
     cut = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::_HOP] * window
-    powers: NDArray[np.float64] = np.abs(np.fft.rfft(cut)) ** 2
-    return powers @ _mel_filters().T
+    mels: NDArray[np.float64] = np.abs(np.fft.rfft(cut)) ** 2 @ _mel_filters().T
+    return mels
 
 
 @cache

@@ -137,7 +137,9 @@ def first_clips(target: Target, folder: Path, clips: ClipSet) -> list[Clip]:
     for number, text in enumerate(grammar_sentences(_CLIP_SENTENCES)[: clips.count]):
         name = f"{target.name} {number}"
         path = folder / f"{target.name}-{clips.condition}-{number:02d}.wav"
-        found.append(spoken(lambda words, name=name: spoil(target.say(words), clips.condition, name=name), path, text))
+        if not path.exists():
+            write_clip(path, spoil(target.say(text), clips.condition, name=name))
+        found.append(Clip(path=path, text=text))
     return found
 
 

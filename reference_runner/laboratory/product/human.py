@@ -62,7 +62,21 @@ def _decode(source: Path, clip: Path) -> None:
     program = shutil.which("ffmpeg")
     if program is None:
         raise EvaluationError("ffmpeg decodes the person's prompts and is not installed")
-    command = [program, "-y", "-loglevel", "error", "-f", "g722", "-i", source, "-ar", "16000", "-ac", "1", clip]
+    command = [
+        program,
+        "-y",
+        "-loglevel",
+        "error",
+        "-f",
+        "g722",
+        "-i",
+        str(source),
+        "-ar",
+        "16000",
+        "-ac",
+        "1",
+        str(clip),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise EvaluationError(f"{source}: {done.stderr.strip() or 'ffmpeg refused it'}")

@@ -104,7 +104,9 @@ class Material:
         for number, (stretch, contour, gain_db) in enumerate(PROMPT_DELIVERIES):
             say = say_as(self._flite, voice, Delivery(stretch_factor=stretch, contour_factor=contour))
             path = self._folder / "prompts" / f"{number}.wav"
-            made.append(spoken(lambda words, say=say, gain=gain_db: _louder(say(words), gain), path, text))
+            if not path.exists():
+                write(path, _louder(say(text), gain_db))
+            made.append(Clip(path=path, text=text))
         return made
 
     def session_clips(self) -> list[Clip]:
