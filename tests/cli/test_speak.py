@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ttsartifact.cli import speak
-from ttsartifact.errors import CommandFailed, Damaged, Refused, TtsArtifactError, Unavailable
+from ttsartifact.errors import CommandFailed, Damaged, OutputExists, Refused, TtsArtifactError, Unavailable
 
 
 class Terminal(io.StringIO):
@@ -56,9 +56,22 @@ def test_progress_is_told_to_a_terminal_only(monkeypatch: pytest.MonkeyPatch) ->
         (Unavailable("no such runner", found="x\x1b"), "ttsa: no such runner: found x\\x1b", 3),
         (Refused("no PCM format", where="--pcm", found="x"), "ttsa: no PCM format: found x (at --pcm)", 2),
         (CommandFailed("line\nbreak", where="argv/0"), "ttsa: line\\nbreak (at argv/0)", 4),
+        (OutputExists(where="a.wav"), "ttsa: the output exists; say --force to replace it (at a.wav)", 4),
     ],
 )
 def test_an_error_is_one_line_with_its_address(error: TtsArtifactError, line: str, code: int) -> None:
     """Message, both sides, place; and the exit code follows from its kind."""
     assert speak.error_line(error) == line
     assert speak.exit_of(error) == code
+
+
+def test_what_was_written_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A digest is shortened on a terminal and never broken; a pipe gets it whole."""
+    line = f"hello.tts.wav: sha256:{'0123456789abcdef' * 4}, level L1"
+    for stream, expected in (
+        (Terminal(), "hello.tts.wav: sha256:0123456789ab…, level L1\n"),
+        (io.StringIO(), f"{line}\n"),
+    ):
+        monkeypatch.setattr(sys, "stdout", stream)
+        speak.say_written("hello.tts.wav", line)
+        assert stream.getvalue() == expected

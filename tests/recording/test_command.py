@@ -471,3 +471,14 @@ def test_the_names_of_packages_can_stay_at_home(tmp_path: Path) -> None:
     assert kept.descriptor.known("/pins/lock") == left_out.descriptor.known("/pins/lock")
     (report,) = verify(paths[1])
     assert report.findings == ()
+
+
+def test_raw_samples_without_a_format_are_named_byte_by_byte(tmp_path: Path) -> None:
+    """The way out, the first bytes as bytes, and the file in which they are kept."""
+    out = tmp_path / "a.tts.wav"
+    with pytest.raises(CommandFailed) as caught:
+        said(["head", "-c", "2000", "/dev/zero"], out, text_on_stdin=True)
+    assert str(caught.value) == (
+        "the command wrote no known audio format; for raw samples, add --pcm s16le:RATE:CHANNELS: found bytes "
+        f"{' '.join(['00'] * 12)}, expected WAV, FLAC, MP3 or Ogg (at {out}.part.wav: offset 0)"
+    )

@@ -78,6 +78,16 @@ def test_a_receipt_that_differs_names_the_part() -> None:
         "  receipt   run: the file states none",
         "            the receipt says 0190",
     ]
+    lossy = (
+        ReceiptMismatch(part="id", found=None, expected="x"),
+        ReceiptMismatch(part="pcm", found=None, expected="y"),
+    )
+    assert list(receipt_lines(lossy)) == [
+        "  receipt   id: without a capsule the file has none",
+        "            the receipt says x",
+        "  receipt   pcm: the file has no samples that can be compared: it is lossy, or cannot be decoded",
+        "            the receipt says y",
+    ]
 
 
 def test_many_runs_are_summed() -> None:
