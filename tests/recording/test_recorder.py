@@ -467,3 +467,13 @@ def test_wrappers_take_what_a_recorder_takes() -> None:
     own = {each.name for each in parameters if each.kind is each.KEYWORD_ONLY} - {"text"}
     assert set(RecorderOptions.__annotations__) - set(Stated.__annotations__) == own
     assert set(Stated.__annotations__) <= set(RecorderOptions.__annotations__)
+
+
+@pytest.mark.parametrize(
+    "stated", [{"engine": "piper"}, {"model": "a@b"}, {"vocoder": "a@b"}, {"marking": "unknown words"}]
+)
+def test_a_fault_in_a_keyword_names_the_keyword(stated: dict[str, Any], tmp_path: Path) -> None:
+    """Python's caller typed no option of a command line."""
+    with pytest.raises(Refused) as caught:
+        Recorder(tmp_path / "a.tts.wav", text="hi", sample_rate_hz=8000, **stated)
+    assert caught.value.where == f"{next(iter(stated))}="

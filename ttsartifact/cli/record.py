@@ -309,7 +309,7 @@ def _pinned(pins: Pins) -> dict[str, Any]:
     if pins.model:
         stated["model"] = repository(pins.model, pins.model_file)
     if pins.vocoder:
-        stated["vocoder"] = repository(pins.vocoder)
+        stated["vocoder"] = repository(pins.vocoder, option="--vocoder")
     if pins.engine:
         stated["engine"] = tool(pins.engine)
     return stated

@@ -76,7 +76,7 @@ def tool(words: str) -> dict[str, Any]:
     return {"name": name, "version": version}
 
 
-def repository(words: str, files: Iterable[str | os.PathLike[str]] = ()) -> dict[str, Any]:
+def repository(words: str, files: Iterable[str | os.PathLike[str]] = (), *, option: str = "--model") -> dict[str, Any]:
     """Return the repository that a flag names: `uri@commit`, with its files where they are at hand.
 
     `files` are files or folders; without any, a snapshot of that very commit in the Hugging Face cache is taken. Names
@@ -86,7 +86,7 @@ def repository(words: str, files: Iterable[str | os.PathLike[str]] = ()) -> dict
     if not mark or not _REVISION.fullmatch(revision):
         raise Refused(
             "a repository is pinned by its full commit",
-            where="--model",
+            where=option,
             found=words,
             expected="REPO@COMMIT with 40 or 64 hex digits",
             rule="PIN01",

@@ -148,7 +148,7 @@ class Recorder:
             beside=None if beside is None else beside._run,  # noqa: SLF001 - its own class
             sync_burst=sync_burst,
         )
-        self._text, self._stated, self._replace = text, _of_this_process(spelled_out(stated)), replace
+        self._text, self._stated, self._replace = text, _of_this_process(_spelled(stated)), replace
         self._audio: dict[str, Any] = {"roles": roles} if roles else {}
         self._observer, self._semantics, self._includes = observer, semantics, tuple(includes)
         self._on_error, self._load = on_error, (waiting, running)
@@ -317,7 +317,7 @@ class Recorder:
         """
         try:
             self._require_no_fault()
-            self._stated |= _of_this_process(spelled_out(stated))
+            self._stated |= _of_this_process(_spelled(stated))
             self._end()
             with FileSource(self._path) as audio:
                 self.packed = pack(self._draft(), audio, self._run.out, replace=self._replace)
@@ -534,6 +534,16 @@ class Recorder:
         self._run.abandon(f"{type(error).__name__}: {error}", chunks=len(self._run.chunks), frames=self._frames)
         if isinstance(error, TtsArtifactError) and not error.where:
             error.where = self._run.journal.path
+
+
+def _spelled(stated: Stated) -> Stated:
+    """Return what is stated in the descriptor's shapes; an error names the keyword, where a command has an option."""
+    try:
+        return spelled_out(stated)
+    except Refused as error:
+        if error.where.startswith("--"):
+            error.where = f"{error.where[2:].replace('-', '_')}="
+        raise
 
 
 def _of_this_process(stated: Stated) -> Stated:

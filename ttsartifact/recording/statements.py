@@ -145,9 +145,11 @@ def spelled_out(stated: Stated) -> Stated:
         key: value if key in _KEPT_AS_THEY_ARE or isinstance(value, Policy) else _plain(value, key)
         for key, value in stated.items()
     }
-    for key, pin in (("model", pins.repository), ("vocoder", pins.repository), ("engine", pins.tool)):
+    for key in ("model", "vocoder"):
         if isinstance(spelled.get(key), str):
-            spelled[key] = pin(spelled[key])
+            spelled[key] = pins.repository(spelled[key], option=f"--{key}")
+    if isinstance(spelled.get("engine"), str):
+        spelled["engine"] = pins.tool(spelled["engine"])
     if "factory" in stated:
         if "runner" in stated:
             raise TypeError("factory= names the function that a rerun calls; runner= an installed runner; say one")
