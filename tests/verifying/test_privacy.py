@@ -57,6 +57,14 @@ def test_breaks(case, tmp_path):
     kit.assert_breaks(case, tmp_path)
 
 
+@pytest.mark.parametrize("place", ["smb://host/share", "cifs://host/share", "afp://host/share", "D:/Users/jo", "~jo/a"])
+def test_a_place_is_found_by_its_own_mark(place, tmp_path):
+    """11.1: alone in a descriptor, and beside a mark of another kind."""
+    for notes in (f"from {place}", f"from {place} at 3 @ noon"):
+        (report,) = verify(kit.artifact(tmp_path, patch=kit.put(run__notes=notes)))
+        assert [(found.rule, found.where) for found in report.findings] == [("PRV01", "/run/notes")]
+
+
 @pytest.mark.parametrize(
     "secret",
     [

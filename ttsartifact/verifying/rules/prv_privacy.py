@@ -31,9 +31,11 @@ _HARDWARE = re.compile(
     r"|(?<![0-9a-fA-F.])(?=[0-9.]{0,13}[a-fA-F])(?:[0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}(?![0-9a-fA-F.])"
 )
 # One look at the bytes for what every hit holds answers for almost every run; a pattern costs fifty times as much.
-_HOME_MARKS = (b"/home/", b"Users", b"/root", b"file:", b"smb:", b"@", b"\\\\", b"~", b".local", b".lan", b".internal")
-# Within one string: JSON spells one backslash as two.
-_HOME_MARKS_OF_A_STRING = tuple("\\" if mark == b"\\\\" else mark.decode() for mark in _HOME_MARKS)
+# The mark in a string follows the one in the descriptor's bytes, where JSON spells one backslash as two.
+_HOME_MARKS = {
+    mark.encode(): mark.replace("\\\\", "\\")
+    for mark in ("/home/", "Users", "/root", "file:", "smb:", "cifs:", "afp:", "@", "\\\\", "~")
+}
 _HARDWARE_MARKS = (b"gpu-", b"mig-")
 _MAC_MARK = re.compile(
     rb":[0-9a-fA-F]{2}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}:|-[0-9a-fA-F]{2}-[0-9a-fA-F]{2}-[0-9a-fA-F]{2}-"
@@ -62,14 +64,14 @@ def _home() -> re.Pattern[str]:
 
 @rule("PRV01")
 def no_home_paths(evidence: Evidence) -> Answer:
-    if not _marked(evidence, _HOME_MARKS):
+    held = [of_string for mark, of_string in _HOME_MARKS.items() if mark in evidence.descriptor.raw]
+    if not held:
         return []
     pattern = _home()
     return [
         Mismatch(where=where, found=text[hit.start() : hit.end() + 40][:80], message=_HOME)
         for where, text in _strings(evidence.descriptor.value)
-        if any(mark in text for mark in _HOME_MARKS_OF_A_STRING)
-        if where != _SPOKEN and (hit := pattern.search(text))
+        if any(mark in text for mark in held) and where != _SPOKEN and (hit := pattern.search(text))
     ]
 
 
@@ -159,10 +161,6 @@ class _Search:
 def _at_word(raw: bytes, place: int) -> bool:
     """Return whether a word begins or ends before the byte at `place`."""
     return place in {0, len(raw)} or not (raw[place - 1 : place].isalnum() and raw[place : place + 1].isalnum())
-
-
-def _marked(evidence: Evidence, marks: tuple[bytes, ...]) -> bool:
-    return any(mark in evidence.descriptor.raw for mark in marks)
 
 
 def _strings(value: Any, *, keys: bool = False) -> Iterator[tuple[str, str]]:
