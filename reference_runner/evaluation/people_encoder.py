@@ -130,7 +130,8 @@ def _mel_filters() -> NDArray[np.float64]:
     rising = (places - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
     falling = (edges[2:, None] - places) / (edges[2:] - edges[1:-1])[:, None]
     area: NDArray[np.float64] = (2.0 / (edges[2:] - edges[:-2]))[:, None]
-    return np.maximum(0.0, np.minimum(rising, falling)) * area
+    filters: NDArray[np.float64] = np.maximum(0.0, np.minimum(rising, falling)) * area
+    return filters
 
 
 def _levelled(samples: NDArray[np.float64]) -> NDArray[np.float64]:
