@@ -1,6 +1,8 @@
 """Make the samples of `fixtures/released/<version>/`, anew until that version is released; a test makes them again.
 
 python tests/write_released.py
+
+`stable-tts-exact-cuda.tts.wav` is not made here: it comes from the step `artifact` of `tools/gpu/run`, on a GPU.
 """
 
 from __future__ import annotations
