@@ -35,11 +35,11 @@ def true_lock_list(evidence: Evidence) -> Answer:
 
 @rule("PIN25")
 def listed_packages(evidence: Evidence) -> Answer:
-    lines = locked_lines(evidence)
-    if not lines:
-        return NotApplicable("no list of Python packages is kept")
+    lines, stated = locked_lines(evidence), list(entries(evidence, "/env/packages"))
+    if not lines or not stated:
+        return NotApplicable("no package is stated, or no list of Python packages is kept")
     faults = []
-    for where, package in entries(evidence, "/env/packages"):
+    for where, package in stated:
         version, content = lines.get(normalised(package["name"]), (None, None))
         is_same = is_absent(package["digest"]) or package["digest"] == content
         if version != package["version"] or not is_same:
