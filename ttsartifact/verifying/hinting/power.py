@@ -119,7 +119,12 @@ def _standing_meters(evidence: Evidence) -> Iterator[Hint]:
         caused = max(_levels(each, start, end, windows)[1] for each in own)
         if caused * 100 > level * _MOVED_PERCENT and moved * 100 < caused * _MOVED_PERCENT:
             found = f"{moved // 1_000} mW, beside the device's {caused // 1_000} mW"
-            yield Hint(id="TEL22", where=where, found=found, message="the meter hardly moved while the device did")
+            yield Hint(
+                id="TEL22",
+                where=where,
+                found=found,
+                message="the power of the meter stands still while that of the device changes",
+            )
 
 
 def _levels(powers: list[tuple[int, int]], start: int, end: int, windows: int) -> tuple[int, int]:
