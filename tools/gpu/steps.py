@@ -132,7 +132,8 @@ def known(work: Work) -> dict[str, Any]:
     import known_digests
 
     rows = list(known_digests.compared("cuda", ("no steps",) if work.pretend else ()))
-    (work.results / "steps" / "known.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    told = {"command": "tools/gpu/run --steps known", "machine": machine(work), "requests": rows}
+    (work.results / "steps" / "known.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     found = {
         "exact": f"{sum(row['exact'] == 'equal' for row in rows)} of {len(rows)} equal",
         "native decisions": f"{sum(row['native decisions'] == 'equal' for row in rows)} of {len(rows)} equal",
