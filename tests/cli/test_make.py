@@ -61,6 +61,12 @@ def test_a_run_is_marked_for_a_meter(engine: list[str], tmp_path: Path, capsys: 
     capsys.readouterr()
     assert main([*words, "--http", "http://localhost/v1/audio/speech"]) == 2
     assert "--sync-burst needs a command" in capsys.readouterr().err
+    for given, expected in (
+        (["--sync-chip", "500"], "--sync-chip is the length of a chip of --sync-burst, which is not given"),
+        (["--sync-burst", "--sync-chip", "70000"], "--sync-chip 70000: expected at most 60000 ms"),
+    ):
+        assert main(["record", "-o", out, "--text", kit.TEXT, *given, "--", *engine]) == 2
+        assert expected in capsys.readouterr().err
 
 
 def test_what_the_next_level_would_need_is_told(

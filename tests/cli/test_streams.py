@@ -9,6 +9,7 @@ from pathlib import Path
 
 import kit
 import pytest
+import soundfile
 
 from ttsartifact.cli import main
 from ttsartifact.cli.files import listed
@@ -39,6 +40,15 @@ def test_strip_and_reattach_through_pipes(run: Path, tmp_path: Path) -> None:
     assert again.stdout == run.read_bytes()
     whole = ttsa("strip", str(run), "-o", str(tmp_path / "bare.wav"), "--capsule", "-").stdout
     assert whole == Path(capsule).read_bytes()
+
+
+def test_reattach_chooses_the_carrier_of_the_run(run: Path, tmp_path: Path) -> None:
+    """A copy as FLAC gives the recorded WAV on standard output as in a file."""
+    bare = tmp_path / "bare.wav"
+    bare.write_bytes(kit.wav())
+    samples, rate = soundfile.read(bare, dtype="int16")
+    soundfile.write(tmp_path / "copy.flac", samples, rate)
+    assert ttsa("reattach", str(tmp_path / "copy.flac"), "--descriptor", str(run), "-o", "-").stdout == run.read_bytes()
 
 
 def test_convert_chooses_the_carrier_of_the_runs(run: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import soundfile
 
 from ttsartifact.container.floats import as_floats, as_stored
 from ttsartifact.container.samples import FORMATS
-from ttsartifact.errors import NotAnArtifact, Refused
+from ttsartifact.errors import InvalidDescriptor, NotAnArtifact, Refused
 from ttsartifact.packing import carriers
 from ttsartifact.reading.artifact import open_artifact
 
@@ -119,6 +120,23 @@ def test_a_lossy_copy_is_named(tmp_path: Path) -> None:
         "a copy as MP3 does not hold the recorded WAV: one of the two encodes with loss: found MP3, expected WAV "
         f"(at {copy})"
     )
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [("codec", None), ("codec", ["wav"]), ("subtype", ["pcm_s16"]), ("framing", {"head": "é", "tail": ""})],
+)
+def test_a_malformed_statement_of_the_audio_is_named(tmp_path: Path, member: str, value: object) -> None:
+    """A descriptor may come from anywhere: what it says of its audio is checked before a copy is restored by it."""
+    parts, copy = tmp_path / "parts", tmp_path / "copy.wav"
+    carriers.unpack(kit.artifact(tmp_path), parts)
+    stated = json.loads((parts / "descriptor.json").read_text())
+    stated["audio"][member] = value
+    (parts / "descriptor.json").write_text(json.dumps(stated))
+    soundfile.write(copy, np.frombuffer(kit.tone(), "<i2"), kit.RATE_HZ, "PCM_24")
+    with pytest.raises(InvalidDescriptor) as caught:
+        carriers.reattach(copy, parts, tmp_path / "whole.tts.wav")
+    assert caught.value.where.startswith(f"/audio/{member}")
 
 
 def test_other_audio_is_refused(tmp_path: Path) -> None:

@@ -58,6 +58,26 @@ def test_every_word_of_the_registry_is_marked() -> None:
         assert all(secrets.masked([start + "7" * 99])[1] for start in key["starts"]), key
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"api key": KEY},
+        {"name": "API KEY", "value": KEY},
+        {"passé": KEY},
+        {"token/": KEY},
+        ["--token,", KEY],
+        ["curl", "-d", f'{{"pass": "{KEY}"}}'],
+        f"{{'sig': '{KEY}'}}",
+        f'{{\n"sas": "{KEY}"}}',
+    ],
+)
+def test_what_is_masked_is_marked(given: object) -> None:
+    """A name is folded before it is judged, so the look at the bytes folds too; else a secret passes unseen."""
+    assert secrets.masked(given)[1]
+    for ensure_ascii in (True, False):
+        assert secrets.is_marked(json.dumps(given, ensure_ascii=ensure_ascii).encode())
+
+
 def test_record_masks_before_it_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Command, notes, parameters and variables: the artifact breaks no privacy rule, and each mask is said."""
     monkeypatch.setenv("TORCH_SECRET_TOKEN", KEY)

@@ -477,3 +477,11 @@ def test_a_fault_in_a_keyword_names_the_keyword(stated: dict[str, Any], tmp_path
     with pytest.raises(Refused) as caught:
         Recorder(tmp_path / "a.tts.wav", text="hi", sample_rate_hz=8000, **stated)
     assert caught.value.where == f"{next(iter(stated))}="
+
+
+def test_none_is_as_if_not_given(tmp_path: Path) -> None:
+    """A caller hands on what it does not know; the run is not lost over it when the sound is already there."""
+    with recorder(tmp_path / "a.tts.wav", devices=None, runtime=None) as rec:
+        rec.submit()
+        rec.chunk(kit.tone())
+    holds(tmp_path / "a.tts.wav")

@@ -64,3 +64,14 @@ def test_blanks_behind_the_end_are_cut_off(blanks: bytes, tmp_path: Path) -> Non
     assert path.read_bytes() == kit.wav()
     path.write_bytes(kit.wav() + b"x" + blanks)
     assert repairing.repaired(str(path)) is None
+
+
+@pytest.mark.parametrize("behind", [b"\0", b"\n", b"\0\n", b"\r\n"])
+def test_the_pad_of_an_odd_sound_is_no_blank(behind: bytes, tmp_path: Path) -> None:
+    """Some writers do not count it in the size of the whole, some do not write it; the file is whole afterwards."""
+    whole = kit.wav(PCM[:-1], bits=8)
+    uncounted = whole[:4] + (len(whole) - 9).to_bytes(4, "little") + whole[8:-1] + behind
+    path = tmp_path / "a.wav"
+    path.write_bytes(uncounted)
+    assert repairing.repaired(str(path)) is not None
+    assert path.read_bytes() == whole

@@ -56,7 +56,7 @@ def reattach(
     """Put a capsule back and say which run it is."""
     from ttsartifact.packing import carriers
 
-    with delivered(out, suffix_for(bare) if out == STANDARD_OUTPUT else "") as path:
+    with delivered(out, carriers.suffix_for_source(descriptor) if out == STANDARD_OUTPUT else "") as path:
         artifact_id = carriers.reattach(bare, descriptor, path, replace=force)
     say_written(out, f"{safe(out)}: {artifact_id}")
     return EXIT.OK

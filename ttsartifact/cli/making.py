@@ -13,6 +13,7 @@ from ttsartifact.cli.files import bytes_of
 from ttsartifact.cli.manner import manner
 from ttsartifact.cli.options import Option
 from ttsartifact.cli.speak import Usage, passing, say_written
+from ttsartifact.errors import Refused
 from ttsartifact.formulas.levels import lacking_for
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.level import LEVELS, Level
@@ -73,7 +74,7 @@ SyncBurstFlag = Annotated[
     bool,
     Option("Load the CPU by a code for 15 chips before and after the run; `ttsa align` finds it in a meter's log."),
 ]
-SyncChip = Annotated[int, Option("Length of a chip of that code.", metavar="MS", least=10)]
+SyncChip = Annotated[int | None, Option("Length of a chip of that code, 1000 if not given.", metavar="MS", least=10)]
 SensorName = Annotated[
     str,
     Option(
@@ -198,13 +199,18 @@ def origin(words: str, option: str, *, plain: bool = False) -> dict[str, Any]:
     return {"kind": kind, "name": name.strip()}
 
 
-def burst_of(*, given: bool, chip_ms: int) -> SyncBurst | None:
+def burst_of(*, given: bool, chip_ms: int | None) -> SyncBurst | None:
     """Return the coded load around a run, where it was asked for."""
     if not given:
+        if chip_ms is not None:
+            raise Usage("--sync-chip is the length of a chip of --sync-burst, which is not given")
         return None
     from ttsartifact.recording.bursting import SyncBurst
 
-    return SyncBurst(chip_s=chip_ms / 1000)
+    try:
+        return SyncBurst() if chip_ms is None else SyncBurst(chip_s=chip_ms / 1000)
+    except Refused as error:
+        raise Usage(f"--sync-chip {chip_ms}: expected at most 60000 ms") from error
 
 
 def sensor_of(name: str) -> Sensor | None:

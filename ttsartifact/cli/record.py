@@ -137,7 +137,7 @@ class RecordingOptions(NamedTuple):
     sensor: SensorName = "auto"
     period: Annotated[int, Option("Interval between readings of the sensor.", metavar="MS", least=1)] = 50
     sync_burst: SyncBurstFlag = False
-    sync_chip: SyncChip = 1000
+    sync_chip: SyncChip = None
     include_paths: Annotated[bool, Option("Keep absolute paths of the command.")] = False
 
 

@@ -96,7 +96,7 @@ def run(
     preregistered: Preregistered = (),
     sensor: SensorName = "auto",
     sync_burst: SyncBurstFlag = False,
-    sync_chip: SyncChip = 1000,
+    sync_chip: SyncChip = None,
     gate: Gate = None,
     force: Force = False,
 ) -> int:

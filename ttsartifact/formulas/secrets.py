@@ -23,7 +23,12 @@ _PLACE = re.compile(r"\{.*\}|\$.*|<.*>|\*+|%.*%|\.\.\.|[xX]+|[+-]?[0-9.]+", re.D
 _LONGEST_NAME = 64
 _ASCII_LOWER = {ord(letter): ord(letter) + 32 for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}  # keeps every place
 _NAME_BEFORE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
-_NAME_END = re.compile(rb"([a-z0-9]+)[\"'=: \\]")  # over folded text
+_LONGEST_WORD = 32  # of a name's end, without blanks
+_ESCAPE = re.compile(rb"\\(?:u[0-9a-f]{4}|[bfnrt])")  # what JSON writes for a letter that no folded name has
+_NAME_ENDS = b"\"'=:\\"
+_KEPT = b"abcdefghijklmnopqrstuvwxyz0123456789" + _NAME_ENDS
+_ENDS_AS_BLANKS = bytes.maketrans(_NAME_ENDS, b" " * len(_NAME_ENDS))
+_NOT_KEPT = bytes(byte for byte in range(256) if byte not in _KEPT)
 _MOST_SECRETS = 1_000
 _SPOKEN = "/input/text/value"  # what was spoken is published on purpose
 
@@ -97,13 +102,14 @@ _STEMS = (
     b"key",
     b"token",
     b"secret",
-    b"passw",
-    b"passphrase",
     b"credential",
     b"auth",
     b"cookie",
-    b"signature",
-    *tuple(mark.encode() for mark in ("bearer", 'pass"', "pass=", "pwd", 'sig"', "sig=", 'sas"', "sas=")),
+    b"bearer",
+    b"pass",
+    b"pwd",
+    b"sig",
+    b"sas",
 )
 
 
@@ -123,8 +129,9 @@ def is_marked(raw: bytes) -> bool:
     lower = raw.lower()
     if not any(stem in lower for stem in _STEMS):
         return False
-    # A name that ends there is marked; `t_first_token_ns` goes on.
-    return any(map(_ends_like_a_secret, set(_NAME_END.findall(lower.translate(None, b"_.-")))))
+    # Folded as names are. A name that ends there is marked; `t_first_token_ns` goes on.
+    folded = _ESCAPE.sub(b"", lower).translate(_ENDS_AS_BLANKS, _NOT_KEPT)
+    return any(_ends_like_a_secret(word[-_LONGEST_WORD:]) for word in set(folded.split()))
 
 
 def secrets_of(value: Any, pointer: str = "") -> Iterator[Secret]:

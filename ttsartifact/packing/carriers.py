@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ttsartifact.container import capsule, leaves, riff
 from ttsartifact.container.carrier import carrier_of
-from ttsartifact.container.codecs import suffix_of
+from ttsartifact.container.codecs import CODECS, suffix_of
 from ttsartifact.container.hashing import digest_pieces
 from ttsartifact.container.source import FileSource, JoinedSource, Piece, Span, copy_pieces, write_whole
 from ttsartifact.errors import Refused
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["convert", "detach", "reattach", "rewrite", "strip", "unpack"]
+__all__ = ["convert", "detach", "reattach", "rewrite", "strip", "suffix_for_source", "unpack"]
 
 
 def strip(
@@ -182,6 +182,13 @@ def reattach(bare: Path | str, source: Path | str, out: Path | str, *, replace: 
         run = RunInMemory(parts=parts, audio=whole, wave=wave, audio_digest=digest)
         write(run, out, carrier=kind, replace=replace)
     return run.artifact_id
+
+
+def suffix_for_source(source: Path | str) -> str:
+    """Return the suffix of the carrier that the run of a source asks for; a source is one that reattach takes."""
+    codec = _source_parts(source)[1].known("/audio/codec")
+    has_carrier = isinstance(codec, str) and codec in CODECS and CODECS[codec].has_carrier
+    return f".tts.{codec}" if has_carrier else ".tts.parquet"
 
 
 def unpack(path: Path | str, folder: Path | str) -> list[str]:

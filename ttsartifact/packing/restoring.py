@@ -20,6 +20,7 @@ from ttsartifact.container.carrier import carrier_named, carries_capsule
 from ttsartifact.container.codecs import CODECS
 from ttsartifact.container.hashing import digest_pieces
 from ttsartifact.container.samples import FORMATS
+from ttsartifact.container.schemas import require_valid_at
 from ttsartifact.container.source import FileSource, JoinedSource, Span, length_of
 from ttsartifact.errors import NotAnArtifact, Refused
 from ttsartifact.reading.artifact import open_artifact
@@ -51,12 +52,16 @@ class _Copy(NamedTuple):
 
 @contextmanager
 def recorded_file(file: FileSource, descriptor: Descriptor, where: str) -> Iterator[Whole]:
-    """Yield the bare file that a run recorded, made of a copy of its audio; Refused where the copy cannot give it."""
+    """Yield the bare file that a run recorded, made of a copy of its audio.
+
+    Raises Refused where the copy cannot give it, InvalidDescriptor where what the run states of its audio is malformed.
+    """
     audio = _unwrapped(file, where)
     found, stated = digest_pieces([Span(audio, 0, audio.size)]), descriptor.known("/audio/digest")
     if found == stated:
         yield audio
         return
+    require_valid_at("/audio", descriptor.value.get("audio"))
     with ExitStack() as files:
         folder = files.enter_context(tempfile.TemporaryDirectory(prefix="ttsa-"))
         copy = _copy_of(audio, folder, files)

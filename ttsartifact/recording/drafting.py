@@ -167,8 +167,8 @@ def _environment(run: Run, stated: Stated, delivery: Delivery, unread: dict[str,
     if delivery.elsewhere:
         return environment.unknown()
     return environment.capture(
-        devices=run.sampler.devices or list(stated.get("devices", ())),
-        runtime=[*run.sampler.runtime, *stated.get("runtime", ())],
+        devices=run.sampler.devices or list(stated.get("devices") or ()),
+        runtime=[*run.sampler.runtime, *(stated.get("runtime") or ())],
         no_devices=unread,
         in_process=delivery.in_process,
     )

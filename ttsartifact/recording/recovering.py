@@ -227,9 +227,9 @@ def _audio(run: _Journalled, delivered: FileSource) -> Source:
         found = streamed(delivered)
         if found is None:
             return delivered
-        if found.blanks:
-            return JoinedSource([Span(delivered, 0, delivered.size - found.blanks)])
         end = found.data_offset + 8 + found.actual
+        if found.blanks and end + (found.actual & 1) < delivered.size - found.blanks:  # chunks behind the samples
+            return JoinedSource([Span(delivered, 0, delivered.size - found.blanks)])
         riff_size = end + (found.actual & 1) - 8
         return JoinedSource(
             [

@@ -49,6 +49,10 @@ class Streamed:
             return f"cut off {count} without content behind the end of the WAV"
         return f"the header of the WAV was repaired: {self.declared} data bytes declared, {self.actual} written"
 
+    def lacks_pad(self, size: int) -> bool:
+        """Return whether a file of `size` bytes ends with an odd number of bytes of samples, and without their pad."""
+        return self.actual & 1 == 1 and self.data_offset + 8 + self.actual == size
+
 
 def streamed(audio: Source) -> Streamed | None:
     """Return the lengths of a WAV that does not know its own, or None of any other file."""
@@ -75,18 +79,19 @@ def streamed(audio: Source) -> Streamed | None:
         and end <= 8 + riff_size
         and not audio.read_at(8 + riff_size, behind).strip(b"\0\r\n ")
     ):
-        return Streamed(data_offset=offset, declared=declared, actual=declared, blanks=behind)
+        # A zero behind an odd number of bytes is their pad, which some writers do not count.
+        is_padded = declared & 1 and end == 8 + riff_size and audio.read_at(end, 1) == b"\0"
+        return Streamed(data_offset=offset, declared=declared, actual=declared, blanks=behind - bool(is_padded))
     return None
 
 
 def _repair(path: str, found: Streamed) -> None:
     """Write the lengths that were found into the file, and the pad byte that an odd one needs; or cut off blanks."""
     with open(path, "r+b") as file:
-        if found.blanks:
-            file.truncate(file.seek(0, os.SEEK_END) - found.blanks)
-            return
-        size = file.seek(0, os.SEEK_END)
-        if found.actual & 1 and found.data_offset + 8 + found.actual == size:
+        size = file.seek(0, os.SEEK_END) - found.blanks
+        file.truncate(size)
+        if found.lacks_pad(size):
+            file.seek(size)
             file.write(b"\0")
             size += 1
         if size > _MOST_RIFF_BYTES:
