@@ -63,8 +63,7 @@ def bench(
     """Put loads on a server, write the data set and the attempts, and print the totals."""
     from ttsartifact.serving.benching import Bench
 
-    if "-" in (out, report):
-        raise Usage("bench writes two files and prints the totals on standard output; name a file instead of -")
+    _refuse_standard_output(out, report)
     texts, params = _texts(text, text_file), numbers(param)
     wanted = tuple(
         request_of(
@@ -93,6 +92,11 @@ def bench(
     if done.path is None:
         return EXIT.FINDINGS
     return _say_compared(done.path, done.attempts_path) if same_seed else EXIT.OK
+
+
+def _refuse_standard_output(*paths: str | None) -> None:
+    if "-" in paths:
+        raise Usage("bench writes two files and prints the totals on standard output; name a file instead of -")
 
 
 def stats(

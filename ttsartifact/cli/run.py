@@ -110,10 +110,8 @@ def run(
     name = runner or usual(RUNNERS, "--runner")
     info = load(name).describe()
     named = {"numerics": numerics, "device": device, "steps": steps, "prompt": prompt, "prompt_text": prompt_text}
-    every, stages = _seeds_of(seed)
+    every, stages = _seeds_of(seed, info)
     asked, clips = _parameters_and_clips(info, _given(named), clips_of(ref, ref_origin), ref_origin)
-    if seed and not info.seed_stages:
-        raise Usage(f"--seed: runner {info.name} draws no random numbers")
     options = RunOptions(
         references=clips,
         seed=every,
@@ -209,8 +207,10 @@ def _batches(text: str | None, out: str, batch: str | None, size: int | None) ->
     return [runs[first : first + together] for first in range(0, len(runs), together)]
 
 
-def _seeds_of(words: Sequence[str]) -> tuple[int | None, dict[str, int]]:
+def _seeds_of(words: Sequence[str], info: "RunnerInfo") -> tuple[int | None, dict[str, int]]:
     """Return the seed for all stages and those for single ones, of words like N and STAGE=N."""
+    if words and not info.seed_stages:
+        raise Usage(f"--seed: runner {info.name} draws no random numbers")
     every: int | None = None
     stages: dict[str, int] = {}
     for stage, digits in seed_words(words):
