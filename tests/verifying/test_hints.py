@@ -6,6 +6,7 @@ import re
 import struct
 import tomllib
 from functools import partial
+from pathlib import Path
 
 import full_run
 import kit
@@ -13,15 +14,19 @@ import pytest
 from near_misses import encoded
 
 from ttsartifact import _spec
+from ttsartifact.formulas.telemetry import summary_of
+from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.command import record_command
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import Trace
 from ttsartifact.verifying.catalogue import catalogue
 from ttsartifact.verifying.engine import verify
+from ttsartifact.verifying.hinting.levels import comparable
 from ttsartifact.verifying.hints import looks
 from ttsartifact.verifying.report import exit_code
 
+CUDA = Path(__file__).resolve().parents[2] / "fixtures" / "released" / "0.1.0" / "stable-tts-exact-cuda.tts.wav"
 TOML = tomllib.loads(_spec.read("hints.toml").decode())["hint"]
 
 
@@ -62,6 +67,29 @@ def unused(values):
 
 def no_clock(values):
     values["telemetry"]["columns"]["clock_mhz"] = [None] * full_run.READINGS
+
+
+def on_gpu(**columns):
+    """Return a maker of the released run of 0.7 s on a GPU whose telemetry is edited by column, its summary with it."""
+    return partial(_on_gpu, columns)
+
+
+def _on_gpu(columns, folder):
+    seen = {}
+
+    def edit_traces(values):
+        held = values["telemetry"]["columns"]
+        held |= {name: [edit(value) for value in held[name]] for name, edit in columns.items()}
+        seen.update(values)
+
+    def resum(value):
+        times = value["run"]["times"]
+        found = summary_of(Trace.from_value(seen["telemetry"]), times["t_submit_ns"], times["t_last_token_ns"])
+        value["summary"]["power_w"] = found["power_w"]
+
+    found = open_artifact(CUDA)
+    parts = {name: found.parts.part(name) for name in found.parts.names()}
+    return kit.repacked(found, kit.edited(parts, patch=resum, traces=edit_traces), folder / "run.tts.wav")
 
 
 def long_text(folder):
@@ -121,6 +149,7 @@ ODD = {
     "TEL21": full(unused),
     "TEL22": full(channels__8__meter__calibrated="2026-11-22T00:00:00Z"),
     "TEL23": full(no_clock),
+    "TEL29": on_gpu(power_mw=lambda milliwatts: milliwatts * 3 // 10),
     "AUD19": sound(b"".join(struct.pack("<i", n % 65_000) for n in range(800)), bits=32),
     "AUD16": partial(kit.artifact, audio=kit.wav(kit.tone(800, 2), channels=2)),
     "AUD17": long_text,
@@ -189,3 +218,58 @@ def test_the_board_of_a_laptop_is_another(tmp_path):
     assert "ENV11" not in {hint.id for report in verify(path) for hint in report.hints}
     path = full_run.artifact(tmp_path, patch=kit.put(env__devices__0__model="NVIDIA GeForce RTX 4090"))
     assert "ENV11" in {hint.id for report in verify(path) for hint in report.hints}
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({}, []),
+        ({"power_mw": lambda milliwatts: milliwatts * 3 // 4}, []),
+        (
+            {"power_mw": lambda milliwatts: milliwatts * 3 // 10},
+            [
+                ("TEL20", "80038 mJ counted, 24219 mJ by the power"),
+                ("TEL29", "39882 mW, beside 126521 mW of power_average_mw"),
+                ("TEL29", "39904 mW, beside 132717 mW of power_samples_mw"),
+            ],
+        ),
+        ({"energy_mj": lambda _: 6_811_042}, [("TEL20", "no rise over 750 ms, 99769 mJ by the power")]),
+        (
+            {"energy_mj": lambda energy: min(energy, 6_823_994)},
+            [("TEL20", "no rise over 649 ms, 87414 mJ by the power")],
+        ),
+    ],
+    ids=["as read", "within the tolerance", "power of a third", "counter stands", "counter stops"],
+)
+def test_power_and_energy_of_a_short_run_agree(columns, expected, tmp_path):
+    """6.4, 6.5: the driver's samples and its counter tell of a power that was edited alone, and the other way round."""
+    (report,) = verify(on_gpu(**columns)(tmp_path))
+    assert [(hint.id, hint.found) for hint in report.hints] == expected
+    assert kit.failed(report) == set()
+
+
+def _channel(**edits):
+    return {"semantics": "instant", "window_ns": 0, "update_period_ns": 100_000_000} | edits
+
+
+@pytest.mark.parametrize(
+    ("second", "level", "seconds", "expected"),
+    [
+        (_channel(), [100], 1, True),
+        (_channel(), [100], 0.3, False),
+        (_channel(), [100, 600], 1, False),
+        (_channel(), [100, 600], 4, True),
+        (_channel(semantics="window_mean", window_ns=1_000_000_000), [100], 0.6, True),
+        (_channel(semantics="window_mean", window_ns=2_000_000_000), [100], 0.6, False),
+        (_channel(semantics="window_mean", window_ns=1_000_000_000), [100, 600], 4, False),
+        (_channel(semantics="window_mean", window_ns=absent("unknown")), [100, 600], 4, False),
+        (_channel(semantics="window_mean", window_ns=100_000_000), [100, 600], 4, True),
+        (_channel(update_period_ns=400_000_000), [100], 1, False),
+    ],
+)
+def test_means_are_compared_where_they_must_agree(second, level, seconds, expected):
+    """6.4: a window holds what was before it, and few readings of a power that moves hit its peaks by chance."""
+    count = round(seconds * 20)
+    powers = [(k * 50_000_000, level[k * len(level) // count]) for k in range(count)]
+    powers.append((count * 50_000_000, level[-1]))
+    assert comparable(((_channel(), powers), (second, powers)), 0, powers[-1][0]) is expected

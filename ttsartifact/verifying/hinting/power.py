@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import combinations, groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.formulas.telemetry import energy_between, stat
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.hinting.binding import hint
+from ttsartifact.verifying.hinting.levels import (
+    FEW,
+    MOVED_PERCENT,
+    UPDATE_NS,
+    comparable,
+    is_steady,
+    levels,
+    mean_power,
+)
 from ttsartifact.verifying.rules.shared import entries
 from ttsartifact.verifying.rules.tel_power import late_calibrations, powers_behind, weaker_walls
 
@@ -19,34 +28,88 @@ if TYPE_CHECKING:
 
 _SECOND_NS = 1_000_000_000
 _APART_PERCENT = 30
+_SHORT_APART_PERCENT = 50
+_MOST_CHANNELS = 8  # of a stranger's file each is compared with each
 _NEAR_LIMIT_PERCENT = 70
 _BUSY_PERCENT = 50
-_FEW = 5
-_MOVED_PERCENT = 10  # of what a meter reads; a power supply's own losses move with the load
 _IDLE, _HEAT = 0x1, 0x60  # nvmlClocksEventReasonGpuIdle; SwThermalSlowdown and HwThermalSlowdown
 _COOL_C = 55
+_STANDING_MJ, _SURE_MJ = 1_000, 20_000  # made beside a counter of known updates that stands; of unknown ones
 
 
 @hint("TEL20")
 def energy_of_power(evidence: Evidence) -> Iterator[Hint]:
-    """An energy counter rises by what the power makes over the run (clause 6.5)."""
+    """An energy counter rises by what the power makes over the run, and never stands while power flows (6.5)."""
     telemetry = evidence.trace("telemetry")
     start, end = evidence.known("/run/times/t_submit_ns"), evidence.known("/run/times/t_last_token_ns")
-    if telemetry is None or end - start < _SECOND_NS:
+    if telemetry is None:
         return
     columns = telemetry.columns
+    stands = _stands(columns)
+    standing = _standing_counter(evidence, columns, stands)
+    if standing is not None:
+        yield standing
+        return
+    is_short = end - start < _SECOND_NS
+    if is_short:
+        if len(stands) <= FEW:
+            return
+        start, end = stands[1][0], stands[-1][0]
+        if not _holds_its_level(columns, start, end):
+            return
     power = stat("power_mw", columns["t_ns"], columns["power_mw"], start, end, milli=1000)
     counted = energy_between(columns["t_ns"], columns["energy_mj"], start, end)
     if power is None or counted is None:
         return
     made_mj = power["mean_milli"] * (end - start) // (1000 * _SECOND_NS)
-    if made_mj and abs(counted - made_mj) * 100 > _APART_PERCENT * made_mj:
+    if made_mj and abs(counted - made_mj) * 100 > (_SHORT_APART_PERCENT if is_short else _APART_PERCENT) * made_mj:
         yield Hint(
             id="TEL20",
             where="trace/telemetry/columns/energy_mj",
             found=f"{counted} mJ counted, {made_mj} mJ by the power",
             message="the energy counter and the power readings disagree",
         )
+
+
+def _stands(columns: dict[str, Any]) -> list[tuple[int, int]]:
+    """Return the times from which and until which the counter was read with one value."""
+    read = [each for each in zip(columns["t_ns"], columns["energy_mj"], strict=True) if each[1] is not None]
+    same = [list(rows) for _, rows in groupby(read, lambda each: each[1])]
+    return [(rows[0][0], rows[-1][0]) for rows in same]
+
+
+def _holds_its_level(columns: dict[str, Any], start: int, end: int) -> bool:
+    read = [each for each in zip(columns["t_ns"], columns["power_mw"], strict=True) if each[1] is not None]
+    return is_steady(read, start, end)
+
+
+def _standing_counter(evidence: Evidence, columns: dict[str, Any], stands: list[tuple[int, int]]) -> Hint | None:
+    """Return the hint on the longest time over which the counter stands, if its updates and the power speak against."""
+    if not stands:
+        return None
+    start, end = max(stands, key=lambda each: each[1] - each[0])
+    period = _counter_period_ns(evidence, stands)
+    power = stat("power_mw", columns["t_ns"], columns["power_mw"], start, end, milli=1)
+    if power is None or end - start < FEW * (period or UPDATE_NS):
+        return None
+    made_mj = power["mean_milli"] * (end - start) // _SECOND_NS
+    if made_mj < (_STANDING_MJ if period else _SURE_MJ):
+        return None
+    return Hint(
+        id="TEL20",
+        where="trace/telemetry/columns/energy_mj",
+        found=f"no rise over {(end - start) // 1_000_000} ms, {made_mj} mJ by the power",
+        message="the energy counter stands still while power flows",
+    )
+
+
+def _counter_period_ns(evidence: Evidence, stands: list[tuple[int, int]]) -> int | None:
+    """Return the time between updates of the counter: as its channel states, else the median of what was seen."""
+    stated = [each.get("update_period_ns") for _, each in entries(evidence, "/channels") if each["name"] == "energy_mj"]
+    if stated and type(stated[0]) is int:
+        return stated[0]
+    seen = sorted(later - sooner for (sooner, _), (later, _) in pairwise(stands[1:]))
+    return seen[len(seen) // 2] if seen else None
 
 
 @hint("TEL21")
@@ -60,7 +123,7 @@ def load_at_limit(evidence: Evidence) -> Iterator[Hint]:
         return
     within = [start <= t <= end for t in telemetry.columns["t_ns"]]
     power, used, clock = (_held(telemetry.columns[key], within) for key in ("power_mw", "util_gpu_pct", "clock_mhz"))
-    if evidence.known("/generation/device") == "cpu" and len(used) >= _FEW and sum(used) >= _BUSY_PERCENT * len(used):
+    if evidence.known("/generation/device") == "cpu" and len(used) >= FEW and sum(used) >= _BUSY_PERCENT * len(used):
         where, found = "/generation/device", f"cpu, while a device was in use for {sum(used) // len(used)} %"
         yield Hint(
             id="TEL21",
@@ -69,19 +132,19 @@ def load_at_limit(evidence: Evidence) -> Iterator[Hint]:
             message="an accelerator was busy although the run states the CPU as its device",
         )
     lowest = min((reading for reading in telemetry.columns["power_mw"] if reading is not None), default=0)
-    hot = len(power) >= _FEW and sum(power) >= len(power) * min(limit * _NEAR_LIMIT_PERCENT // 100, 2 * lowest)
-    if hot and len(used) >= _FEW and not any(used):
+    hot = len(power) >= FEW and sum(power) >= len(power) * min(limit * _NEAR_LIMIT_PERCENT // 100, 2 * lowest)
+    if hot and len(used) >= FEW and not any(used):
         where, found = "trace/telemetry/columns/util_gpu_pct", "0 in all readings of the run"
         yield Hint(id="TEL21", where=where, found=found, message="the device drew the power of work and was not in use")
     most = devices[0]["max_clock_mhz"]
-    if hot and len(clock) >= _FEW and not is_absent(most) and max(clock) * 4 < most:
+    if hot and len(clock) >= FEW and not is_absent(most) and max(clock) * 4 < most:
         where, found = "trace/telemetry/columns/clock_mhz", f"at most {max(clock)} of {most} MHz"
         yield Hint(
             id="TEL21", where=where, found=found, message="the device drew the power of a busy device at a low clock"
         )
     reasons = _held(telemetry.columns["clock_event_reasons"], within)
     where = "trace/telemetry/columns/clock_event_reasons"
-    if hot and len(reasons) >= _FEW and all(each & _IDLE for each in reasons):
+    if hot and len(reasons) >= FEW and all(each & _IDLE for each in reasons):
         yield Hint(id="TEL21", where=where, found="idle in all readings of the run", message="the device drew power")
     warmth = _held(telemetry.columns["temperature_c"], within)
     if warmth and max(warmth) < _COOL_C and any(each & _HEAT for each in reasons):
@@ -113,11 +176,11 @@ def _standing_meters(evidence: Evidence) -> Iterator[Hint]:
         start, end = powers[0][0], powers[-1][0]
         measured = (end - start) * channel["meter"]["rate_mhz"] // 1_000_000_000_000
         windows = min(measured, len(powers) - 1)
-        if windows < _FEW:
+        if windows < FEW:
             continue
-        level, moved = _levels(powers, start, end, windows)
-        caused = max(_levels(each, start, end, windows)[1] for each in own)
-        if caused * 100 > level * _MOVED_PERCENT and moved * 100 < caused * _MOVED_PERCENT:
+        level, moved = levels(powers, start, end, windows)
+        caused = max(levels(each, start, end, windows)[1] for each in own)
+        if caused * 100 > level * MOVED_PERCENT and moved * 100 < caused * MOVED_PERCENT:
             found = f"{moved // 1_000} mW, beside the device's {caused // 1_000} mW"
             yield Hint(
                 id="TEL22",
@@ -125,16 +188,6 @@ def _standing_meters(evidence: Evidence) -> Iterator[Hint]:
                 found=found,
                 message="the power of the meter stands still while that of the device changes",
             )
-
-
-def _levels(powers: list[tuple[int, int]], start: int, end: int, windows: int) -> tuple[int, int]:
-    """Return the least mean power of the windows from start to end, and how much more the greatest is."""
-    held: dict[int, list[int]] = {}
-    for t_ns, power in powers:
-        if start <= t_ns < end:
-            held.setdefault((t_ns - start) * windows // (end - start), []).append(power)
-    means = [sum(window) // len(window) for window in held.values()]
-    return min(means, default=0), max(means, default=0) - min(means, default=0)
 
 
 @hint("TEL23")
@@ -157,6 +210,27 @@ def readings_as_stated(evidence: Evidence) -> Iterator[Hint]:
         step = channel.get("resolution")
         if type(step) is int and any((later - sooner) % step for sooner, later in pairwise(values)):
             yield Hint(id="TEL23", where=f"{where}/resolution", found=step, message=f"{name} has finer steps than that")
+
+
+@hint("TEL29")
+def channels_agree(evidence: Evidence) -> Iterator[Hint]:
+    """Two channels of the power of one device agree over the time that both cover (clause 6.4)."""
+    own = [each for each in powers_behind(evidence) if type(each[1]["device"]) is int and len(each[2]) > 1]
+    for (where, one, powers), (_, other, others) in combinations(own[:_MOST_CHANNELS], 2):
+        if (one["device"], one.get("scope")) != (other["device"], other.get("scope")):
+            continue
+        start, end = max(powers[0][0], others[0][0]), min(powers[-1][0], others[-1][0])
+        if end <= start or not comparable(((one, powers), (other, others)), start, end):
+            continue
+        means = [mean_power(each, start, end) for each in (powers, others)]
+        if 2 * max(means) > 3 * min(means):
+            first, second = (mean // 1_000 for mean in means)
+            yield Hint(
+                id="TEL29",
+                where=where,
+                found=f"{first} mW, beside {second} mW of {other['name']}",
+                message="two channels state different powers of one device",
+            )
 
 
 def _held(values: list[Any], within: list[bool]) -> list[int]:
