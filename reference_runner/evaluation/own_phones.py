@@ -122,6 +122,11 @@ def _request(path: Path, artifact: Artifact, folder: str, runner: StableTtsRunne
     return Request(
         text=known("/input/text/value"),
         parameters=runner.describe().checked(known("/generation/params") | _UNHEARD),
+        seeds={
+            each["stage"]: int(each["effective"])
+            for each in known("/generation/seeds") or []
+            if isinstance(each["effective"], str)  # an absence otherwise
+        },
         references=tuple(clips),
         roles=tuple(roles),
     )

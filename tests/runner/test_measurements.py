@@ -13,11 +13,12 @@ import pytest
 from reference_runner.errors import EvaluationError
 from reference_runner.evaluation.__main__ import main
 from reference_runner.evaluation.own_phones import own_phones
-from ttsartifact import _spec, record_command
+from ttsartifact import RunOptions, _spec, record_command
 from ttsartifact.claiming.settle import check_claim
 from ttsartifact.measuring.documents import load_measurements
 from ttsartifact.measuring.measure import measure
 from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.running.run import run_runner
 
 RELEASED = Path(__file__).resolve().parents[2] / "fixtures" / "released" / "0.1.0"
 TEXT = "The harbor was quiet this morning."
@@ -124,6 +125,14 @@ def test_phones_that_the_run_did_not_decide_are_not_called_its_own(
     with pytest.raises(EvaluationError) as refused:
         own_phones(path)
     assert why in str(refused.value)
+
+
+def test_drawn_codes_are_drawn_again_with_the_runs_seed(tmp_path: Path) -> None:
+    """The phones of a run whose prosody was drawn are its own too, not those of seed 0."""
+    path = tmp_path / "run.tts.wav"
+    parameters = {"prosody_temperature": 2.0, "steps": 0}
+    run_runner("stable-tts", "Boats.", path, RunOptions(parameters=parameters, seed=7))
+    assert [name for name, _, _ in own_phones(path)] == ["b", "ow", "t", "s"]
 
 
 def test_word_errors_are_pinned_by_their_listener(spoken: list[Path], tmp_path: Path) -> None:
