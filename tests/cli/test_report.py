@@ -15,6 +15,7 @@ import full_run
 import kit
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from page_kit import page_of, spoken_run
 from reporting_kit import HOSTILE, poisoned
 
@@ -22,7 +23,10 @@ from ttsartifact.cli import main
 from ttsartifact.comparing.sound import sound_of_pcm
 from ttsartifact.container.riff import WaveFormat
 from ttsartifact.container.source import BytesSource, Span
-from ttsartifact.reporting.page import picture
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.reporting import plot
+from ttsartifact.reporting.page import lanes, picture
+from ttsartifact.reporting.page.axis import Axis, thinned
 from ttsartifact.reporting.page.markup import escaped
 
 if TYPE_CHECKING:
@@ -255,6 +259,24 @@ def test_a_picture_without_a_browser(suffix: str, tmp_path: Path, capsys: pytest
             assert made[0] == made[1]
 
 
+def test_a_line_ends_at_its_last_reading() -> None:
+    """Power that was read until 1 s is not drawn to the end of playback at 10 s; a single reading is seen."""
+    axis = Axis(start_s=0.0, stop_s=10.0)
+    for readings, last in (([(0.5, 70.0), (1.0, 71.0)], 100.0), ([(1.0, 70.0)], 101.5), ([(10.0, 70.0)], 1000.0)):
+        paths = re.findall(r'd="M([^"Z]*)', lanes._curve("Power", readings, "W", axis).svg)
+        assert [max(float(pair.split()[0]) for pair in path.split("L")) for path in paths] == [last, last]
+    assert thinned(list(range(4001))) == [*range(0, 3999, 3), 4000]
+
+
+def test_the_line_of_a_picture_ends_at_its_last_reading(tmp_path: Path) -> None:
+    """`show --plot` holds no reading either."""
+    artifact = open_artifact(full_run.artifact(tmp_path))
+    panel = Figure().subplots()
+    plot._draw_power(panel, artifact)
+    times = [t for t, _ in lanes.readings_of(artifact, "telemetry", "power_mw", 1000)]
+    assert list(panel.lines[0].get_xdata()) == times
+
+
 def test_a_card_for_a_forum_begins_with_its_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`show --format markdown --plot` writes the picture and names it at the head of the card."""
     path, out = kit.artifact(tmp_path), tmp_path / "my run (1).png"
@@ -301,7 +323,12 @@ def test_a_picture_needs_one_run_and_a_format(tmp_path: Path, capsys: pytest.Cap
     path, out = str(kit.artifact(tmp_path)), tmp_path / "out.gif"
     assert main(["show", path, "--plot", str(out)]) == 2
     assert capsys.readouterr().err == (
-        "ttsa: the suffix names no format: found gif, expected .png, .svg, .pdf (at --plot)\n"
+        "ttsa: give a file name that ends in .png, .svg or .pdf: found out.gif (at --plot)\n"
+    )
+    assert main(["show", path, "--plot"]) == 2
+    assert capsys.readouterr().err == (
+        "ttsa: usage: --plot PICTURE needs a value: Draw waveform, spectrogram, chunks and power of one run: .png, "
+        ".svg or .pdf; - is a PNG on stdout (`ttsa show --help` for details)\n"
     )
     assert main(["show", path, path, "--plot", str(tmp_path / "out.png")]) == 2
     assert "--plot draws one run; name one file, or FILE#ROW" in capsys.readouterr().err

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from reporting_kit import ID, report
 
+from ttsartifact.reporting.documents import report_document
+from ttsartifact.reporting.markdown import report_card
 from ttsartifact.reporting.phrases import Paint, seconds
 from ttsartifact.reporting.receipt import ReceiptMismatch
 from ttsartifact.reporting.text import receipt_lines, report_lines, sum_line
@@ -19,6 +21,15 @@ def test_a_clean_run() -> None:
         "  level     L1, as claimed\n"
         "  rules     3 passed, 0 failed, 1 not applicable"
     )
+
+
+def test_no_level_is_established_of_a_broken_file() -> None:
+    """What was not checked is not said to be as claimed; the document keeps the level that the descriptor reaches."""
+    blocked = Finding(rule="SCH10", outcome=Outcome.NOT_EVALUATED, severity=Severity.ERROR, blocked_by="CAN02")
+    for broken in (report(verdict="BROKEN"), report(unchecked=(blocked,))):
+        assert "  level     not established; L1 claimed" in list(report_lines(broken))
+        assert "| level | not established, `L1` claimed |" in list(report_card(broken))
+        assert report_document(broken, exit_code=1)["level"] == {"claimed": "L1", "reached": "L1"}
 
 
 def test_a_run_with_findings() -> None:

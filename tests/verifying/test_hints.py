@@ -212,6 +212,24 @@ def test_an_honest_recording_of_one_engine_alone_is_hinted_at_for_nothing(speak,
     assert [(hint.id, hint.message) for hint in report.hints] == []
 
 
+def test_a_device_that_does_not_fit_its_model_is_named_as_its_maker_does(tmp_path):
+    """10.6: the article fits the name, both sides have one unit, and sizes are words."""
+    put = partial(kit.put, env__devices__0__memory_mib=81559, env__devices__0__power_limit_mw=700_000)
+    told = {
+        "NVIDIA H200": [("79.6 GiB", "an H200 has 141 GiB")],
+        "NVIDIA GeForce RTX 4090": [("79.6 GiB", "an RTX 4090 has 24 GiB"), ("700 W", "an RTX 4090 has 450 W")],
+        "Tesla T4": [("79.6 GiB", "a T4 has 16 GiB"), ("700 W", "a T4 has 70 W")],
+        "NVIDIA GeForce RTX 4060 Ti": [
+            ("79.6 GiB", "an RTX 4060 Ti has 8 or 16 GiB"),
+            ("700 W", "an RTX 4060 Ti has 165 W"),
+        ],
+    }
+    for model, hints in told.items():
+        path = full_run.artifact(tmp_path, patch=put(env__devices__0__model=model))
+        found = [(h.found, h.message) for report in verify(path) for h in report.hints if h.id == "ENV11"]
+        assert [each for each in found if "MHz" not in each[0]] == hints
+
+
 def test_the_board_of_a_laptop_is_another(tmp_path):
     """10.6: a name of a laptop's board is not held to the memory of the desktop's."""
     path = full_run.artifact(tmp_path, patch=kit.put(env__devices__0__model="NVIDIA GeForce RTX 4090 Laptop GPU"))

@@ -127,6 +127,9 @@ def stated_by_neither(a: Descriptor, b: Descriptor) -> tuple[Unstated, ...]:
     return tuple(Unstated(pointer=row.at, label=" ".join(row.label.format(key="").split())) for row in roots)
 
 
+_OF_MEMBERS = frozenset({"environment", "input", "load"})
+"""Subjects called by a member of the descriptor, whose label has spaces; names that people type stay as they are."""
+
 _CLIPS = frozenset({"reference_clip", "reference_clip_as_fed"})
 
 
@@ -270,7 +273,8 @@ class _Gathering:
 def _change(subject: str, cause: Cause, gathered: list[Difference], a: Descriptor, b: Descriptor) -> Change:
     known = [each for each in gathered if each.known]
     shown = known or gathered
-    label = _registered(subject).label.format(of=_of(subject).replace("_", " "))
+    of = _of(subject).replace("_", " ") if _kind(subject) in _OF_MEMBERS else _of(subject)
+    label = _registered(subject).label.format(of=of)
     namer = _NAMES.get(_kind(subject))
     mine, theirs = (None if namer is None else namer(_Named(side, _of(subject), shown)) for side in (a, b))
     if mine == theirs:  # what they are called is the same, so the first condition that is not speaks for it

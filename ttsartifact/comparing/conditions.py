@@ -188,7 +188,8 @@ def _cause(registered: Cause, pointer: str, name: str) -> Cause:
 
 def _label(condition: Condition, pointer: str, *, index: str, name: str, key: str) -> str:
     """Return what people call a place; its last step is added where the pattern does not end with it already."""
-    added = "" if key.isdigit() or pointer == condition.at else key.replace("_", " ")
+    added = "" if key.isdigit() or pointer == condition.at else key
+    added = added if condition.subject == "parameter" else added.replace("_", " ")
     return " ".join(condition.label.format(index=index, name=name, key=added).split())
 
 

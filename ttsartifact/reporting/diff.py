@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
@@ -228,8 +229,15 @@ def _time_lines(diff: Diff) -> Iterator[str]:
 def _growth(each: Quantity) -> str:
     """Return how many times as much it is, where both are more than nothing."""
     return (
-        f"  (x {each.b / each.a:.2f})" if each.a and each.b and each.a > 0 and each.b > 0 and each.a != each.b else ""
+        f"  (x {_factor(each.b / each.a)})"
+        if each.a and each.b and each.a > 0 and each.b > 0 and each.a != each.b
+        else ""
     )
+
+
+def _factor(ratio: float) -> str:
+    """Return a ratio with two digits after the point, a small one with its first digit: 0.94, 0.004."""
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"{Decimal(f'{ratio:.1g}'):f}"
 
 
 def _quantity(each: Quantity, value: float | None, lacks: str | None) -> str:

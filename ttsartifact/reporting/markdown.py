@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.formulas.timebase import utc_bound
 from ttsartifact.reporting.card import card_rows
-from ttsartifact.reporting.phrases import VERDICTS, counted, reason_line, seconds, spoken
+from ttsartifact.reporting.phrases import VERDICTS, counted, is_level_established, reason_line, seconds, spoken
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.finding import Outcome, Severity
 from ttsartifact.terms.members import text
@@ -65,7 +65,8 @@ def report_card(
         yield ""
         yield code(reason_line(report.reason))
     yield ""
-    level = f"{report.level_reached} reached, {code(spoken(report.level_claimed))} claimed"
+    level = f"{report.level_reached} reached" if is_level_established(report) else "not established"
+    level += "" if report.level_claimed is None else f", {code(spoken(report.level_claimed))} claimed"
     rows = [("artifact", span(report.artifact_id or "none")), ("run", span(report.run_id or "none")), ("level", level)]
     yield from table(("", ""), [*rows, ("rules", _sums(report))])
     yield from _findings(report)

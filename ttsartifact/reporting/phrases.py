@@ -11,9 +11,20 @@ from ttsartifact.terms.finding import Outcome, Severity, Verdict
 if TYPE_CHECKING:
     from ttsartifact.reporting.receipt import ReceiptMismatch
     from ttsartifact.terms.finding import Finding
-    from ttsartifact.verifying.report import Reason
+    from ttsartifact.verifying.report import Reason, Report
 
-__all__ = ["VERDICTS", "Paint", "broken_part", "counted", "finding_line", "reason_line", "seconds", "spoken", "stated"]
+__all__ = [
+    "VERDICTS",
+    "Paint",
+    "broken_part",
+    "counted",
+    "finding_line",
+    "is_level_established",
+    "reason_line",
+    "seconds",
+    "spoken",
+    "stated",
+]
 
 VERDICTS = {
     Verdict.INTACT: "every byte is as it was sealed",
@@ -90,6 +101,12 @@ def finding_line(finding: Finding) -> str:
     found = f": found {spoken(finding.found)}" if finding.found is not None else ""
     expected = f", expected {spoken(finding.expected)}" if finding.expected is not None else ""
     return f"{safe(finding.message)}{found}{expected}" + (f" (at {safe(finding.where)})" if finding.where else "")
+
+
+def is_level_established(report: Report) -> bool:
+    """Return whether the reached level is that of a run: the file is the run that it states, and SCH10 was checked."""
+    unchecked = any(finding.rule == "SCH10" for finding in report.unchecked)
+    return report.level_reached is not None and report.verdict != Verdict.BROKEN and not unchecked
 
 
 def reason_line(reason: Reason) -> str:

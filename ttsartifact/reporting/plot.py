@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "plot"]
 
 FORMATS = ("png", "svg", "pdf")
+_SUFFIXES = f"{', '.join(f'.{each}' for each in FORMATS[:-1])} or .{FORMATS[-1]}"
 _INCHES = (11.0, 7.0)
 _HEIGHTS = (2, 3, 1, 2)
 _NS = 10**9
@@ -41,8 +42,7 @@ def plot(artifact: Artifact, file: BinaryIO, name: str) -> None:
     """
     kind = os.path.splitext(name)[1][1:].lower()
     if kind not in FORMATS:
-        suffixes = ", ".join(f".{name}" for name in FORMATS)
-        raise Refused("the suffix names no format", where="--plot", found=kind or "none", expected=suffixes)
+        raise Refused(f"give a file name that ends in {_SUFFIXES}", where="--plot", found=os.path.basename(name))
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -54,7 +54,7 @@ def plot(artifact: Artifact, file: BinaryIO, name: str) -> None:
         wave, spectrum, chunks, power = figure.subplots(len(_HEIGHTS), 1, sharex=True, height_ratios=_HEIGHTS)
         _draw_sound(wave, spectrum, sound, stretches, axis)
     _draw_chunks(chunks, artifact, stretches)
-    _draw_power(power, artifact, axis)
+    _draw_power(power, artifact)
     engine = artifact.descriptor.at("/pins/engine")
     told = stated(engine.get("name")) if isinstance(engine, dict) and engine.get("name") else stated(engine)
     figure.suptitle(_plain(f"{told}, {artifact.artifact_id[:19]}"), fontsize=10, parse_math=False)
@@ -104,12 +104,13 @@ def _draw_chunks(place: Any, artifact: Artifact, stretches: list[Stretch]) -> No
     place.set_yticks([0.22, 0.78], ["played", "arrived"])
 
 
-def _draw_power(place: Any, artifact: Artifact, axis: Axis) -> None:
+def _draw_power(place: Any, artifact: Artifact) -> None:
     readings = readings_of(artifact, "telemetry", "power_mw", 1000)
     place.set_ylabel("power (W)")
     if readings:
         times, watts = zip(*readings, strict=True)
-        place.step([*times, axis.stop_s], [*watts, watts[-1]], where="post")
+        # What follows the last reading was not measured; a single reading has no line, so a dot shows it.
+        place.step(times, watts, where="post", marker="." if len(times) == 1 else "")
         place.set_ylim(bottom=0)
     else:
         why = stated(artifact.descriptor.at("/summary/power_w"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ttsartifact.reporting.adaptation import adaptation_words
 from ttsartifact.reporting.attestations import attestation_words
-from ttsartifact.reporting.phrases import VERDICTS, Paint, counted, reason_line, spoken
+from ttsartifact.reporting.phrases import VERDICTS, Paint, counted, is_level_established, reason_line, spoken
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.finding import Outcome, Verdict
 
@@ -120,6 +120,8 @@ def sum_line(reports: list[Report]) -> str:
 
 
 def _level(report: Report) -> str:
+    if not is_level_established(report):
+        return f"not established; {spoken(report.level_claimed)} claimed"
     if report.level_claimed == report.level_reached:
         return f"{report.level_reached}, as claimed"
     return f"{report.level_reached} reached, {spoken(report.level_claimed)} claimed"

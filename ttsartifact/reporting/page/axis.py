@@ -113,5 +113,6 @@ def joined_axes(axes: list[Axis]) -> Axis:
 
 
 def thinned(rows: list[Any]) -> list[Any]:
-    """Return no more rows than a picture can show, the first and every so many."""
-    return rows[:: max(1, -(-len(rows) // _MOST_MARKS))]
+    """Return no more rows than a picture can show: the first, every so many, and the last."""
+    kept = rows[:: max(1, -(-len(rows) // _MOST_MARKS))]
+    return kept[:-1] + rows[-1:] if len(kept) < len(rows) else kept

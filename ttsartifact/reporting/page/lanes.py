@@ -23,6 +23,7 @@ __all__ = ["Lane", "drawn", "event_words", "lanes_of", "readings_of", "scale"]
 
 WIDTH, HEIGHT = 1000, 60
 _NS = 10**9
+_LEAST_WIDTH = 1.5  # so that a mark, or a single reading, is seen
 _LEAST_FILL = 0.02  # of the height, so that a constant reading is seen above the ground
 
 # What a lane shows: its title, trace, column, how many of the trace's units make one of the unit, the unit, and where
@@ -189,16 +190,21 @@ def readings_of(artifact: Artifact, trace: str, column: str, units: int) -> list
 
 
 def _curve(title: str, readings: list[tuple[float, float]], unit: str, axis: Axis) -> Lane:
-    """Return readings as sample and hold, from zero (or the lowest, below it) to the highest."""
+    """Return readings as sample and hold, from zero (or the lowest, below it) to the highest.
+
+    The line ends at the last reading: what follows it was not measured.
+    """
     values = [value for _, value in readings]
     low, high = min(*values, 0.0) if len(values) > 1 else min(values[0], 0.0), max(values)
     span = (high - low) or 1.0
     steps = []
-    for (t_s, value), (next_s, _) in zip(readings, [*readings[1:], (axis.stop_s, 0.0)], strict=True):
+    places = [axis.x(t_s) for t_s, _ in readings]
+    stop = max(places[-1], min(places[0] + _LEAST_WIDTH, WIDTH))
+    for x, next_x, value in zip(places, [*places[1:], stop], values, strict=True):
         share = max((value - low) / span, _LEAST_FILL)
         y = f"{HEIGHT - share * (HEIGHT - 2):.1f}"
-        steps += [f"{axis.x(t_s):.1f} {y}", f"{axis.x(next_s):.1f} {y}"]
-    ends = [f"{axis.x(readings[0][0]):.1f} {HEIGHT}", f"{axis.x(axis.stop_s):.1f} {HEIGHT}"]
+        steps += [f"{x:.1f} {y}", f"{next_x:.1f} {y}"]
+    ends = [f"{places[0]:.1f} {HEIGHT}", f"{stop:.1f} {HEIGHT}"]
     area = element("path", d=Html(f"M{'L'.join([ends[0], *steps, ends[1]])}Z"), class_="area")
     line = element("path", d=Html(f"M{'L'.join(steps)}"), class_="line", vector_effect="non-scaling-stroke")
     words = f"{min(values):g} to {high:g} {unit}"
@@ -233,8 +239,10 @@ def fired_of(artifact: Artifact) -> list[tuple[float, float, int]]:
 
 def _bar(axis: Axis, start_s: float, stop_s: float | None, kind: str, *, top: int, height: int) -> Html:
     x = axis.x(start_s)
-    width = 1.5 if stop_s is None else max(axis.x(stop_s) - x, 1.0)
-    return element("rect", x=f"{min(x, WIDTH - 1.5):.1f}", y=top, width=f"{width:.1f}", height=height, class_=kind)
+    width = _LEAST_WIDTH if stop_s is None else max(axis.x(stop_s) - x, 1.0)
+    return element(
+        "rect", x=f"{min(x, WIDTH - _LEAST_WIDTH):.1f}", y=top, width=f"{width:.1f}", height=height, class_=kind
+    )
 
 
 def event_words(artifact: Artifact) -> list[tuple[str, str, str]]:

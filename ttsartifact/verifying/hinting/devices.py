@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ttsartifact.verifying.evidence import Evidence
 
 _MIB = 1 << 20
+_WORDS = frozenset({"ada", "ti"})  # of a model's name; all else in it is letters and numbers
+_SPOKEN_WITH_A_VOWEL = frozenset("AEFHILMNORSX")  # letters, as they are spelled out
 _X86 = re.compile(r"x86|amd64|i[3-6]86|x64", re.IGNORECASE)
 _ARM = re.compile(r"aarch64|arm", re.IGNORECASE)
 _X86_WORDS = re.compile(r"^(sse|avx|mmx|ssse|fma|f16c|amx|bmi)", re.IGNORECASE)
@@ -81,15 +83,27 @@ def _beyond_model(where: str, device: dict[str, Any], entry: dict[str, Any], sla
             for gib in entry["memory_gib"]
         ]
         if not any(low <= memory * 100 <= high for low, high in spans):
-            yield _other(f"{where}/memory_mib", f"{memory} MiB", f"{entry['memory_gib']} GiB", entry)
+            sizes = " or ".join(f"{gib}" for gib in entry["memory_gib"])
+            yield _other(f"{where}/memory_mib", f"{memory / 1024:.1f} GiB", f"{sizes} GiB", entry)
     if not is_absent(limit) and limit > entry["power_w"] * 10 * slack["most_power_percent"]:
-        yield _other(f"{where}/power_limit_mw", f"{limit} mW", f"{entry['power_w']} W", entry)
+        yield _other(f"{where}/power_limit_mw", f"{limit / 1000:g} W", f"{entry['power_w']} W", entry)
     if "clock_mhz" in entry and not is_absent(clock) and clock * 100 > entry["clock_mhz"] * slack["most_clock_percent"]:
         yield _other(f"{where}/max_clock_mhz", f"{clock} MHz", f"{entry['clock_mhz']} MHz", entry)
 
 
 def _other(where: str, found: str, usual: str, entry: dict[str, Any]) -> Hint:
-    return Hint(id="ENV11", where=where, found=found, message=f"a {entry['name']} has {usual}")
+    return Hint(id="ENV11", where=where, found=found, message=f"{_title(entry['name'])} has {usual}")
+
+
+def _title(name: str) -> str:
+    """Return a name of the table as its maker spells it, with its article.
+
+    Example:
+        >>> _title("rtx 4070 ti")
+        'an RTX 4070 Ti'
+    """
+    spelled = " ".join(word.title() if word in _WORDS else word.upper() for word in name.split())
+    return f"{'an' if spelled[0] in _SPOKEN_WITH_A_VOWEL else 'a'} {spelled}"
 
 
 def _odd(where: str, found: Any, message: str) -> Hint:
