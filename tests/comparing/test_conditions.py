@@ -74,6 +74,22 @@ def test_each_condition_has_its_pointer_its_name_and_its_class(change, pointer, 
     assert (found.pointer, found.label, found.cause) == (pointer, label, cause)
 
 
+def test_what_one_side_has_alone_is_said_by_its_value():
+    """Its label names a variable already."""
+
+    def change(value):
+        value["env"]["variables"] = [{"name": "CUBLAS_WORKSPACE_CONFIG", "value": ":4096:8"}]
+
+    def before(value):
+        value["env"]["variables"] = []
+
+    a, b = pair(change)
+    before(a.value)
+    assert [(each.label, each.a, each.b) for each in condition_diff(a, b)] == [
+        ("variable CUBLAS_WORKSPACE_CONFIG", None, ":4096:8"),
+    ]
+
+
 def test_a_package_put_in_front_does_not_make_all_behind_it_differ():
     """Lists of named things are compared by name; the pointer is the first run's."""
 

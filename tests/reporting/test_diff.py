@@ -231,9 +231,9 @@ def test_a_diff_says_conditions_then_audio_then_times() -> None:
             "b 0.003360"
         ),
         "  audio     800 frames of pcm_s16 1ch 16000Hz in a",
-        "            790 frames of pcm_s16 1ch 16000Hz in b",
+        "            790 frames of pcm_s16 1ch 16000Hz in b, 10 fewer",
         "  from      chunk 1, frame 400, 25.000 ms on",
-        "  apart     10.00% of the samples, at most 1700 LSB, SNR 12.3 dB",
+        "  apart     10.00% of the samples over the common 790 frames, at most 1700 LSB, SNR 12.3 dB",
         "  aligned   16 frames earlier, SNR 30.0 dB",
         "  spectra   1.50 dB apart on the mel scale",
         "  times     first chunk         200.000 ms -> 300.000 ms  (x 1.50)",

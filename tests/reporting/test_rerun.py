@@ -19,6 +19,7 @@ from ttsartifact.rerunning.plan import Plan, PlannedInput
 from ttsartifact.rerunning.verdict import Expectation, Judgement, Nearness, judge, not_comparable
 from ttsartifact.rerunning.workplace import Rerun
 from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,6 +138,14 @@ def test_a_rerun_that_differs_says_from_where_and_what_can_explain_it() -> None:
     engine = Difference(
         pointer="/pins/engine/version", subject="engine", label="engine", cause="code", a="1.51", b="1.52"
     )
+    devices = Difference(
+        pointer="/env/devices",
+        subject="device",
+        label="device",
+        cause="providers",
+        a=None,
+        b=[{"index": 0, "model": "NVIDIA H100", "partition": absent("not_applicable")}],
+    )
     hidden = Difference(
         pointer="/pins/lock", subject="dependency_lock", label="lock", cause="code", a=None, b="x", a_stated=False
     )
@@ -152,7 +161,7 @@ def test_a_rerun_that_differs_says_from_where_and_what_can_explain_it() -> None:
             expected=False,
         ),
         audio=audio,
-        causes=(engine, hidden),
+        causes=(engine, devices, hidden),
         others=(host,),
         kept="b.tts.wav",
     )
@@ -162,13 +171,14 @@ def test_a_rerun_that_differs_says_from_where_and_what_can_explain_it() -> None:
         f"  first     {ID}\n"
         f"  again     {AGAIN}\n"
         "  audio     800 frames of pcm_s16 1ch 16000Hz first\n"
-        "            790 frames of pcm_s16 1ch 16000Hz again\n"
+        "            790 frames of pcm_s16 1ch 16000Hz again, 10 fewer\n"
         "  from      chunk 1, frame 400, 25.000 ms on\n"
-        "  apart     10.00% of the samples, at most 17 LSB, SNR 12.3 dB\n"
+        "  apart     10.00% of the samples over the common 790 frames, at most 17 LSB, SNR 12.3 dB\n"
         "  aligned   10 frames later, SNR 30.0 dB\n"
         "  spectra   1.50 dB apart on the mel scale\n"
         "  can explain it:\n"
         "    engine: 1.51, now 1.52\n"
+        "    device: nothing, now index 0, model NVIDIA H100\n"
         "  differs too:\n"
         "    kernel: 6.1, now 6.2\n"
         "  kept      b.tts.wav"

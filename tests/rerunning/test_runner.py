@@ -57,6 +57,22 @@ def test_espeak_streams_what_it_decodes_and_pins_itself(spoken):
     assert known("/run/load/running_at_start") == 1
 
 
+@pytest.mark.parametrize(
+    ("package", "how"),
+    [
+        ("ttsartifact-reference-runner", "; it is in ttsartifact's own repository: pip install ./reference_runner"),
+        ("their-tts", "; the run states that its engine is in the package their-tts: install it if you trust it"),
+    ],
+)
+def test_a_runner_that_is_not_installed_is_named_with_its_package(package, how, tmp_path):
+    """10.5: what the run states is said and not fetched."""
+    runner = {"name": "nowhere", "version": "1"}
+    path = kit.artifact(tmp_path, patch=kit.put(generation__runner=runner, pins__engine__package=package))
+    result = rerun_runner(path)
+    assert result.verdict == Nearness.NOT_COMPARABLE
+    assert result.explanation == f"its runner nowhere is not installed{how}"
+
+
 def test_a_run_of_espeak_is_made_again_sample_by_sample(spoken):
     """The same seed in a new process on the same device: PCM-EXACT, as promised."""
     plans = []

@@ -172,8 +172,8 @@ def _difference(pointer: str, name: str, a: Any, b: Any) -> Difference | None:
         label=_label(condition, pointer, index=index, name=name, key=key),
         name=name,
         cause=_cause(condition.cause, pointer, name),
-        a=_plain(a),
-        b=_plain(b),
+        a=_plain(a, name),
+        b=_plain(b, name),
         a_stated=a is not _NOT_STATED,
         b_stated=b is not _NOT_STATED,
     )
@@ -193,8 +193,11 @@ def _label(condition: Condition, pointer: str, *, index: str, name: str, key: st
     return " ".join(condition.label.format(index=index, name=name, key=added).split())
 
 
-def _plain(value: Any) -> Any:
-    """Return a value short enough for a report: an entry that only one side has, in words."""
+def _plain(value: Any, name: str) -> Any:
+    """Return a value short enough for a report: an entry that only one side has, in words, without its known name."""
     if value is _NOT_STATED:
         return None
-    return condition_words(value) if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    rest = [each for each in value.values() if each != name]
+    return condition_words(rest[0] if name and len(rest) == 1 else value)

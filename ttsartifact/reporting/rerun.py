@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ttsartifact.formulas.conditions import condition_words
 from ttsartifact.reporting.likeness import EQUAL, effect
 from ttsartifact.reporting.phrases import Paint, seconds, spoken
 from ttsartifact.reporting.safe import safe
@@ -104,17 +105,28 @@ def audio_lines(audio: AudioComparison, names: tuple[str, str] = ("first", "agai
         yield f"  audio     {audio.frames_a} frames of {safe(audio.format_a)} each"
     else:
         yield f"  audio     {audio.frames_a} frames of {safe(audio.format_a)} {names[0]}"
-        yield f"            {audio.frames_b} frames of {safe(audio.format_b)} {names[1]}"
+        yield f"            {audio.frames_b} frames of {safe(audio.format_b)} {names[1]}{_more_frames(audio)}"
     if (place := audio.divergence) is not None:
         unit = "chunk" if place.located_by == "chunk_log" else "block"
         yield f"  from      {unit} {place.chunk}, frame {place.frame}, {seconds(place.t_ns)} on"
     if audio.differing_share is not None and audio.max_difference_lsb is not None:
-        share = f"{audio.differing_share:.2%} of the samples"
+        over = (
+            "" if audio.frames_a == audio.frames_b else f" over the common {min(audio.frames_a, audio.frames_b)} frames"
+        )
+        share = f"{audio.differing_share:.2%} of the samples{over}"
         yield f"  apart     {share}, at most {audio.max_difference_lsb:g} LSB, SNR {_decibel(audio.snr_db)}"
     if audio.lag_ns:
         yield f"  aligned   {_lag(audio)}"
     if audio.mel_distance_db is not None:
         yield f"  spectra   {audio.mel_distance_db:.2f} dB apart on the mel scale"
+
+
+def _more_frames(audio: AudioComparison) -> str:
+    """Return by how many frames the second sound is longer or shorter, where both count the same frames."""
+    more = audio.frames_b - audio.frames_a
+    if more == 0 or audio.compared_samples is None:
+        return ""
+    return f", {abs(more)} {'more' if more > 0 else 'fewer'}"
 
 
 def _condition_lines(title: str, differences: tuple[Difference, ...]) -> Iterator[str]:
@@ -141,7 +153,7 @@ def _lag(audio: AudioComparison) -> str:
 
 
 def _value(value: object) -> str:
-    return "nothing" if value is None else spoken(value)
+    return "nothing" if value is None else safe(condition_words(value))
 
 
 def _source(source: str) -> str:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["rerun_command", "rerun_runner"]
 
+_OURS = "ttsartifact-reference-runner"
+
 
 def rerun_command(
     path: PathLike,
@@ -292,10 +294,20 @@ def _how_to_name_it(artifact: Artifact, runner: str | None) -> str:
     if factory is not None:
         return f"a function made this run in its own process; name it with --factory, recorded was: {factory}"
     if runner is not None:
-        return f"its runner {runner} is not installed"
+        return f"its runner {runner} is not installed{_how_to_install(artifact)}"
     command = artifact.descriptor.known("/generation/command/argv")
     recorded = f"; recorded was: {shlex.join(map(str, command))}" if isinstance(command, list) else ""
     return f"no runner made this run; give the command after `--`{recorded}"
+
+
+def _how_to_install(artifact: Artifact) -> str:
+    """Return which package brings the engine, as the run states it; nothing is fetched for a file (clause 10.5)."""
+    package = artifact.descriptor.known("/pins/engine/package")
+    if package is None:
+        return ""
+    if package == _OURS:
+        return "; it is in ttsartifact's own repository: pip install ./reference_runner"
+    return f"; the run states that its engine is in the package {package}: install it if you trust it"
 
 
 def _effective_seeds(first: Artifact, stages: Sequence[str]) -> dict[str, int]:
