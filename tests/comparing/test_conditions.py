@@ -90,6 +90,17 @@ def test_what_one_side_has_alone_is_said_by_its_value():
     ]
 
 
+def test_a_lock_and_its_number_of_packages_have_two_labels():
+    """Two differences of one run are not called the same."""
+
+    def change(value):
+        value["pins"]["lock"] = {"kind": "pip-record", "digest": digest.of(b"x"), "packages": 3}
+
+    a, b = pair(change)
+    a.value["pins"]["lock"] = {"kind": "pip-record", "digest": digest.of(b"y"), "packages": 2}
+    assert [each.label for each in condition_diff(a, b)] == ["dependency lock digest", "dependency lock packages"]
+
+
 def test_a_package_put_in_front_does_not_make_all_behind_it_differ():
     """Lists of named things are compared by name; the pointer is the first run's."""
 
