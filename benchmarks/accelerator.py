@@ -296,11 +296,11 @@ def cost(asked: argparse.Namespace) -> list[dict[str, Any]] | str:
                 single,
                 {"precision": precision, "compiled": Compiled.GRAPHS, "device": device},
             )
-    ways = {name: (synthesizer, {"text": asked.text} | given) for name, (synthesizer, given) in ways.items()}
     if asked.compile:
         for precision in (Precision.FLOAT32, Precision.BF16):
-            conditions = {"text": asked.text, "precision": precision, "compiled": Compiled.COMPILE, "device": device}
+            conditions = {"precision": precision, "compiled": Compiled.COMPILE, "device": device}
             ways[f"{precision}, torch.compile"] = single, conditions
+    ways = {name: (synthesizer, {"text": asked.text} | given) for name, (synthesizer, given) in ways.items()}
     made = [
         engines.torch_engine(synthesizer, name, size, **conditions)
         for size in sorted({1, asked.batch})
@@ -308,8 +308,15 @@ def cost(asked: argparse.Namespace) -> list[dict[str, Any]] | str:
         if size == 1 or conditions.get("compiled") is not Compiled.COMPILE
     ]
     rows = engines.rows(engines.measure(made, asked.rounds))
-    spoken = {name: sound(synthesizer, **conditions) for name, (synthesizer, conditions) in ways.items()}
-    hashes = {name: distinct(synthesizer, asked, **conditions) for name, (synthesizer, conditions) in ways.items()}
+    alone = {
+        name: [sounds(synthesizer, (0,), **conditions)[0] for _ in range(max(2, asked.rounds))]
+        for name, (synthesizer, conditions) in ways.items()
+    }
+    hashes = {
+        name: distinct(synthesizer, alone[name], asked.batch, **conditions)
+        for name, (synthesizer, conditions) in ways.items()
+    }
+    spoken = {name: found[0].astype(np.float64) for name, found in alone.items()}
     plain = spoken[engines.YARDSTICK]
     for row in rows:
         other = spoken[row["engine"]]
@@ -318,12 +325,6 @@ def cost(asked: argparse.Namespace) -> list[dict[str, Any]] | str:
         row["snr_db_to_float32"] = snr_db(plain, other) if same_length and (other != plain).any() else None
         row["engine"] = row["engine"].replace(engines.YARDSTICK, "float32")
     return rows
-
-
-def sound(synthesizer: Synthesizer, **conditions: Any) -> np.ndarray:
-    """Return the samples of one run."""
-    (spoken,) = sounds(synthesizer, (0,), **conditions)
-    return spoken.astype(np.float64)
 
 
 def sounds(synthesizer: Synthesizer, seeds: tuple[int, ...], **conditions: Any) -> list[np.ndarray]:
@@ -336,18 +337,17 @@ def sounds(synthesizer: Synthesizer, seeds: tuple[int, ...], **conditions: Any) 
     return [np.concatenate(each) for each in chunks]
 
 
-def distinct(synthesizer: Synthesizer, asked: argparse.Namespace, **conditions: Any) -> str:
-    """Return how many different sounds a request gave: alone a few times, then at three places of a batch.
+def distinct(synthesizer: Synthesizer, alone: list[np.ndarray], batch: int, **conditions: Any) -> str:
+    """Return how many different sounds a request gave: in runs of its own, then at three places of a batch.
 
     What torch.compile made has one shape, so there the batch is left out.
     """
-    found = [sounds(synthesizer, (0,), **conditions)[0] for _ in range(max(2, asked.rounds))]
-    alone = _digests(found)
-    if asked.batch > 1 and conditions.get("compiled") is not Compiled.COMPILE:
-        for place in sorted({0, asked.batch // 2, asked.batch - 1}):
-            seeds = tuple(0 if each == place else 1000 + each for each in range(asked.batch))
+    found = list(alone)
+    if batch > 1 and conditions.get("compiled") is not Compiled.COMPILE:
+        for place in sorted({0, batch // 2, batch - 1}):
+            seeds = tuple(0 if each == place else 1000 + each for each in range(batch))
             found.append(sounds(synthesizer, seeds, **conditions)[place])
-    return f"{len(_digests(found))} in {len(found)}, {len(alone)} alone"
+    return f"{len(_digests(found))} in {len(found)}, {len(_digests(alone))} alone"
 
 
 def _digests(found: list[np.ndarray]) -> set[str]:

@@ -17,7 +17,10 @@ from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from ttsartifact import Diff
 
 
 @pytest.mark.parametrize("kind", confusion.KINDS)
@@ -34,20 +37,26 @@ def test_the_table_says_so() -> None:
     assert last == f"{len(confusion.KINDS)} of {len(confusion.KINDS)} kinds: exactly that one is named"
 
 
+def two_takes(folder: Path, state: Callable[[dict], None]) -> Diff:
+    """Compare two runs that `state` gives their determinism: another parameter, and another sound."""
+
+    def other(value):
+        state(value)
+        value["run"]["run_id"] = "01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e30"
+        value["generation"]["params"] = {"temperature": 0.9}
+
+    a = kit.artifact(folder, name="a.tts.wav", patch=state)
+    b = kit.artifact(folder, name="b.tts.wav", patch=other, audio=kit.wav(kit.tone(800)[::-1]))
+    return diff(a, b)
+
+
 def test_an_engine_that_does_not_repeat_itself_is_blamed_for_nothing(tmp_path: Path) -> None:
     """Another seed and different audio, and yet nobody knows what made the difference."""
 
     def unsteady(value):
         value["generation"]["determinism"] = {"class": "none", "self_repeat": "differs", "flags": []}
 
-    def other(value):
-        unsteady(value)
-        value["run"]["run_id"] = "01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e30"
-        value["generation"]["params"] = {"temperature": 0.9}
-
-    a = kit.artifact(tmp_path, name="a.tts.wav", patch=unsteady)
-    b = kit.artifact(tmp_path, name="b.tts.wav", patch=other, audio=kit.wav(kit.tone(800)[::-1]))
-    found = diff(a, b)
+    found = two_takes(tmp_path, unsteady)
     assert [each.subject for each in found.changes] == ["parameter:temperature"]
     assert found.blamed == ()
     assert cause_line(found).startswith(
@@ -62,14 +71,7 @@ def test_a_run_that_promises_no_repeat_is_blamed_for_nothing(tmp_path: Path) -> 
         value["generation"]["determinism"]["class"] = "none"
         value["generation"]["determinism"]["self_repeat"] = absent("not_measured")
 
-    def other(value):
-        unpromised(value)
-        value["run"]["run_id"] = "01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e30"
-        value["generation"]["params"] = {"temperature": 0.9}
-
-    a = kit.artifact(tmp_path, name="a.tts.wav", patch=unpromised)
-    b = kit.artifact(tmp_path, name="b.tts.wav", patch=other, audio=kit.wav(kit.tone(800)[::-1]))
-    found = diff(a, b)
+    found = two_takes(tmp_path, unpromised)
     assert found.blamed == ()
     assert cause_line(found).startswith(
         "both state determinism none, so no condition can be blamed: different audio from "

@@ -174,8 +174,8 @@ def artifact(work: Work) -> dict[str, Any]:
     if work.pretend:
         words += ["--steps", "1", "--weights", str(small_checkpoint(work.results.parent))]
     found: dict[str, Any] = {}
-    for numerics in ("exact", "native"):
-        out = folder / f"stable-tts-{numerics}-cuda.tts.wav"
+    made = {numerics: folder / f"stable-tts-{numerics}-cuda.tts.wav" for numerics in ("exact", "native")}
+    for numerics, out in made.items():
         if code := ttsa(
             [
                 *("run", "Oh." if work.pretend else SPOKEN, "--runner", "stable-tts", "--seed", "7", "--attempt", "1"),
@@ -187,8 +187,8 @@ def artifact(work: Work) -> dict[str, Any]:
         findings = ", ".join(f"{each.rule}: {each.message}" for each in report.findings)
         found[numerics] = f"{report.verdict}, {report.level_reached}{findings and f' ({findings})'}"
         ttsa(["show", str(out)])
-    exact = folder / "stable-tts-exact-cuda.tts.wav"
-    again = rerun_runner(exact, parameters={"device": "cpu"}, weights=work.results.parent if work.pretend else None)
+    weights = work.results.parent if work.pretend else None
+    again = rerun_runner(made["exact"], parameters={"device": "cpu"}, weights=weights)
     if again.verdict != "PCM-EXACT":
         raise RuntimeError(f"made again on the CPU: {again.verdict}")
     return found | {"made again on the CPU": str(again.verdict)}
