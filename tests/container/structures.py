@@ -55,6 +55,7 @@ def _extra(chance: random.Random) -> bytes:
         _chunk(b"LIST", b"adtl" + chance.randbytes(8)),
         _chunk(b"LIST", chance.choice((b"INFO", b"adtl", b"exif", b"movi", b"")) + b"data" + chance.randbytes(8)),
         _chunk(b"LIST", b"INFO" + _chunk(b"ICMT", b"metadata") + b"ISFT" + chance.randbytes(4)),
+        _chunk(chance.choice((b"INFO", b"adtl", b"exif", b"\1\2\3\4")), b"data\x28\0\0\0" * chance.randrange(9)),
         _chunk(b"fact", struct.pack("<I", chance.choice((0, 1, 500, 99_999)))),
         _chunk(b"bext", chance.randbytes(chance.choice((602, 610, 4)))),
         _chunk(b"JUNK", bytes(28)),

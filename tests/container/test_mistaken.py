@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import struct
 import subprocess
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING
 import kit
 import numpy as np
 import pytest
+import soundfile
 
 from ttsartifact.container.bare import judge
 from ttsartifact.container.mistaken import _ADTS, _LOAS, _MPEG, _PICTURES, _SYNC_WORDS, mistaken_pcm
+from ttsartifact.container.mistaken_mp3 import mistaken_mp3
 from ttsartifact.errors import Damaged
 
 if TYPE_CHECKING:
@@ -59,8 +62,8 @@ def test_a_stream_in_the_place_of_samples_is_seen(name: str, silence: int, tmp_p
         judge([kit.wav(pcm)])
 
 
-def test_other_formats_than_16_bit_hide_nothing() -> None:
-    """FFmpeg looks into 16-bit PCM alone."""
+def test_other_formats_than_16_bit_hide_no_frames() -> None:
+    """FFmpeg looks for compressed frames in 16-bit PCM alone."""
     frame = b"\xff\xfb\x90\x64" + bytes(413)
     assert mistaken_pcm(frame * 12) == "MPEG audio"
     assert judge([kit.wav((frame * 12)[:5_001], bits=24)]).frames == 1667
@@ -73,6 +76,99 @@ def test_a_head_needs_company() -> None:
     assert mistaken_pcm(frame * 3) == "MPEG audio"
     assert mistaken_pcm(bytes(range(1, 200)) * 50 + frame * 39 + bytes(10)) is None
     assert mistaken_pcm(bytes(range(1, 200)) * 50 + frame * 41) == "MPEG audio"
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("bits", [8, 24, 32])
+def test_integers_of_any_width_wrap_no_stream(bits: int, tmp_path: Path) -> None:
+    """FFmpeg plays AC-3 that IEC 61937 passes through PCM of 8, 24 and 32 bits too, and floats as they are."""
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine=d=1:r=48000", *STREAMS["IEC 61937"], "-"]
+    pcm = subprocess.run(command, capture_output=True, check=True).stdout
+    wave = kit.wav(pcm[: len(pcm) // 12 * 12], rate_hz=48_000, bits=bits)
+    (tmp_path / "a.wav").write_bytes(wave)
+    assert _shown(tmp_path / "a.wav", "stream=codec_name") == "ac3"
+    with pytest.raises(Damaged, match=f"take this for IEC 61937.*{bits}-bit PCM"):
+        judge([wave])
+
+
+def _shown(path: Path, what: str) -> str:
+    command = ["ffprobe", "-v", "error", "-show_entries", what, "-of", "default=nk=1:nw=1", path]
+    return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+
+
+def _mp3_around(pieces: list[bytes]) -> bytes:
+    """Return silent frames of 960 bytes whose unused bits hold the pieces, one each."""
+    return b"".join((b"\xff\xfb\xe4\xc4" + bytes(17) + piece).ljust(960, b"\0") for piece in pieces)
+
+
+def _program_packs() -> list[bytes]:
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine=d=2", "-c:a", "mp2", "-f", "mp2", "-"]
+    sound = subprocess.run(command, capture_output=True, check=True).stdout
+    pack = bytes.fromhex("000001ba44000400040100 3003f8 000001bb0009801f4104e17fc0c020")
+    parts = [b"\x80\0\0" + sound[at : at + 800] for at in range(0, len(sound), 800)]
+    return [pack + b"\0\0\x01\xc0" + len(part).to_bytes(2, "big") + part for part in parts]
+
+
+def _transport_frames(lost: int) -> bytes:
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine=d=2", "-c:a", "mp2", "-f", "mpegts", "-"]
+    stream = bytearray(subprocess.run(command, capture_output=True, check=True).stdout)
+    stream[::188] = bytes(0 if number % lost == lost - 1 else 0x47 for number in range(len(stream) // 188))
+    frames = bytearray(_mp3_around([b""] * (len(stream) // 960)))
+    frames[100 : 100 + len(stream)] = stream[: len(frames) - 100]
+    for at in range(0, len(frames), 960):
+        frames[at : at + 21] = b"\xff\xfb\xe4\xc4" + bytes(17)
+    return bytes(frames)
+
+
+@needs_ffmpeg
+def test_an_mp3_that_ffmpeg_plays_as_a_film_is_refused(tmp_path: Path) -> None:
+    """A program stream, or a transport stream with gaps, in the unused bits of MP3 frames is heard in their place."""
+    for name, form, data in (
+        ("program", "mpeg", _mp3_around(_program_packs())),
+        ("transport", "mpegts", _transport_frames(9)),
+    ):
+        (path := tmp_path / f"{name}.mp3").write_bytes(data)
+        assert _shown(path, "format=format_name") == form
+        with pytest.raises(Damaged, match=f"take this for an MPEG {name} stream.*the first bytes of a MP3 file"):
+            judge([data])
+
+
+@pytest.mark.parametrize(
+    ("name", "frames"),
+    [
+        ("an MP4 file", b"\xff\xfb\xe4\xc4moov" + bytes(13)),
+        ("an XMV film", b"\xff\xfa\xe4\xc4" + bytes(8) + b"xobX" + bytes(5)),
+        ("an NSV film", bytes(40) + b"NSVsNONEPCM " + bytes(10) + b"\4\0" + bytes(4) + b"\xef\xbe"),
+        ("a DV film", b"\x1f\7\0\xbf" * 5),
+        ("DTS", bytes.fromhex("7ffe8001") * 4),
+        ("an MPEG program stream", b"\0\0\x01\xc0\0\4\x80\0\0\0" * 13 + bytes(40)),
+        ("an MPEG program stream", b"\0\0\x01\xe0\0\0\x0f" * 4 + bytes(40)),
+    ],
+)
+def test_each_format_that_outbids_mp3_is_named(name: str, frames: bytes) -> None:
+    """What FFmpeg prefers to an MP3 is seen in the frames, and in the tags that an artifact pushes behind its own."""
+    assert mistaken_mp3(b"", frames.ljust(3_000, b"\0")) == name
+    if not name.startswith(("an MP4", "an XMV")):
+        assert mistaken_mp3(frames, bytes(3_000)) == name
+
+
+def test_what_only_begins_like_a_packet_is_none() -> None:
+    """FFmpeg weighs start codes that no packet follows against those that one follows."""
+    packet, other = b"\0\0\x01\xc0\0\0\x80\0\0\0", b"\0\0\x01\xc0\0\0\x40\x00\x00\0"
+    assert mistaken_mp3(b"", packet * 13 + other * 14 + bytes(40)) is None
+    assert mistaken_mp3(b"", packet * 13 + other * 12 + bytes(40)) == "an MPEG program stream"
+    assert mistaken_mp3(b"", b"\0\0\x01\xba\x44" * 2 + bytes(40)) is None
+
+
+def test_honest_mp3_frames_pass() -> None:
+    """Speech-like sound, noise and silence at every rate are no film."""
+    draw = np.random.default_rng(4)
+    fade = np.linspace(0, 0.3, 20_000)
+    for number, rate in enumerate((8_000, 16_000, 22_050, 24_000, 44_100, 48_000)):
+        for samples in (draw.normal(size=20_000) * fade, np.zeros(20_000), np.sin(np.arange(20_000) / 9) * fade):
+            how = {"compression_level": number / 6, "bitrate_mode": "CONSTANT"}
+            soundfile.write(out := io.BytesIO(), samples, rate, format="MP3", **how)
+            assert judge([out.getvalue()]).codec == "mp3"
 
 
 def heads() -> Iterator[tuple[str, NDArray[np.int16]]]:

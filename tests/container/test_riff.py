@@ -140,6 +140,7 @@ BROKEN = {
     "ds64 in a RIFF": (file_of(chunk(b"ds64", bytes(28)), FMT, chunk(b"data", b"ab")), "CON02"),
     "XMA2": (file_of(chunk(b"XMA2", bytes(44)), FMT, chunk(b"data", b"ab")), "CON02"),
     "SMV0": (file_of(FMT, chunk(b"SMV0", b"0200"), chunk(b"data", b"ab")), "CON02"),
+    "INFO outside a list": (file_of(FMT, chunk(b"INFO", b"data\2\0\0\0ab"), chunk(b"data", b"ab")), "CON02"),
     "wavl": (file_of(FMT, chunk(b"LIST", b"wavl" + chunk(b"slnt", bytes(4))), chunk(b"data", b"ab")), "CON02"),
     **{
         f"data in a list: {name}": (file_of(FMT, chunk(b"LIST", listed), chunk(b"data", b"ab")), "CON02")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ttsartifact.container import id3, riff
 from ttsartifact.container.codecs import CODECS, OPENING_BYTES, codec_opening
 from ttsartifact.container.magic import kind_of
-from ttsartifact.container.mistaken import HEAD_BYTES, PCM_BYTES, mistaken_file, mistaken_pcm
+from ttsartifact.container.mistaken import HEAD_BYTES, PCM_BYTES, mistaken_file, mistaken_pcm, wrapped_pcm
 from ttsartifact.container.source import JoinedSource, Piece, Source
 from ttsartifact.errors import Damaged, NotAnArtifact, TtsArtifactError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["OPUS_RATE_HZ", "Bare", "codec_of", "flac_length", "judge"]
 
 OPUS_RATE_HZ = 48_000  # RFC 7845 section 5.1: Opus plays at 48 kHz; the header's other rate is a memory of the input
+_INTEGERS = frozenset({"pcm_u8", "pcm_s16", "pcm_s24", "pcm_s32"})
 _PCM_SUBTYPE = "pcm_s16"  # the format into which compressed streams used to be hidden, so players look for them there
 
 # What stands before a stream where nothing of the kind belongs.
@@ -111,10 +112,11 @@ def judge(pieces: Sequence[Piece], wave: riff.Riff | None = None) -> Bare:
 
 def _judge_wave(source: Source, wave: riff.Riff) -> Bare:
     start, end = wave.bare_pcm
-    if wave.format.subtype == _PCM_SUBTYPE:
-        other = mistaken_pcm(source.read_at(start, min(PCM_BYTES, end - start)))
+    if wave.format.subtype in _INTEGERS:
+        is_usual = wave.format.subtype == _PCM_SUBTYPE
+        other = (mistaken_pcm if is_usual else wrapped_pcm)(source.read_at(start, min(PCM_BYTES, end - start)))
         if other is not None:
-            raise _mistaken(other, start, "16-bit PCM")
+            raise _mistaken(other, start, f"{wave.format.bit_depth}-bit PCM")
     return Bare(
         codec="wav",
         subtype=wave.format.subtype,
@@ -148,9 +150,14 @@ def _judge_flac(source: Source) -> Bare:
 
 def _judge_mp3(source: Source) -> Bare:
     from ttsartifact.container import mp3, mpeg
+    from ttsartifact.container.mistaken_mp3 import FRAMES_BYTES, TAGS_BYTES, mistaken_mp3
 
     tags = mp3.walk(source)
     found = mpeg.walk_frames(source, tags.audio, tags.audio_end)
+    frames = source.read_at(found.start, min(FRAMES_BYTES, found.end - found.start))
+    other = mistaken_mp3(source.read_at(0, min(TAGS_BYTES, found.start)), frames)
+    if other is not None:
+        raise _mistaken(other, 0, CODECS["mp3"].title)
     mpeg.require_silent_tail(source, found, source.size)
     return Bare(
         codec="mp3",

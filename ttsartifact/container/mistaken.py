@@ -14,9 +14,18 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["HEAD_BYTES", "PCM_BYTES", "followed_frame", "mistaken_file", "mistaken_pcm"]
+__all__ = [
+    "HEAD_BYTES",
+    "PCM_BYTES",
+    "followed_frame",
+    "has_long_chain",
+    "has_sync_words",
+    "mistaken_file",
+    "mistaken_pcm",
+    "wrapped_pcm",
+]
 
 HEAD_BYTES = 64 * 1024
 """How much of a file is searched for signatures of other formats."""
@@ -28,7 +37,6 @@ _ANYWHERE = {
     b"Interplay MVE File\x1a\0": "an Interplay film",
     bytes.fromhex("060e2b34020501010d0102010102"): "an MXF file",
 }
-_TRANSPORT = re.compile(rb"(?:G.{187}){10}|(?:G.{191}){10}|(?:G.{203}){10}", re.DOTALL)
 # RIFF sizes that spell the name of a first atom of MP4.
 _ATOMS = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"junk"})
 
@@ -68,8 +76,6 @@ def mistaken_file(head: bytes, codec: str) -> str | None:
     for signature, name in _ANYWHERE.items():
         if signature in head:
             return name
-    if codec in {"mp3", "flac"}:  # either may stand behind a tag
-        return "an MPEG transport stream" if _TRANSPORT.search(head) else None
     if codec != "wav":
         return None
     if head[4:8] in _ATOMS:
@@ -92,7 +98,7 @@ def mistaken_pcm(pcm: bytes) -> str | None:
     ):
         if any(_chain(pcm, at, sync, length, _FIRST_FRAMES) for at in {0, start}):
             return name
-        if _has_long_chain(pcm, sync, length):
+        if _has_long_chain(pcm, sync, length, _FRAMES):
             return name
     for name, (words, often) in _SYNC_WORDS.items():
         # FFmpeg wants fewer frames of AC-3 where the PCM begins with one.
@@ -100,6 +106,25 @@ def mistaken_pcm(pcm: bytes) -> str | None:
         if sum(map(pcm.count, words)) >= enough:
             return name
     return "a stream of pictures" if _PICTURES.match(pcm) else None
+
+
+def wrapped_pcm(pcm: bytes) -> str | None:
+    """Return what a player takes integer PCM of any width for, in words, or None.
+
+    FFmpeg looks for IEC 61937, which passes compressed sound through PCM, in the bytes of a WAV of format tag 1.
+    """
+    return has_sync_words(pcm, ("IEC 61937",))
+
+
+def has_sync_words(data: bytes, names: Sequence[str]) -> str | None:
+    """Return the first of the formats `names` whose sync word stands in `data` often enough, or None."""
+    return next((name for name in names if sum(map(data.count, _SYNC_WORDS[name][0])) >= _SYNC_WORDS[name][1]), None)
+
+
+def has_long_chain(data: bytes, frames: int) -> str | None:
+    """Return "AAC" where so many of its frames follow each other anywhere in `data`, or None."""
+    is_chain = any(_has_long_chain(data, *each, frames) for each in ((_ADTS, _adts_bytes), (_LOAS, _loas_bytes)))
+    return "AAC" if is_chain else None
 
 
 def followed_frame(data: bytes) -> int | None:
@@ -114,19 +139,19 @@ def followed_frame(data: bytes) -> int | None:
     return None
 
 
-def _has_long_chain(pcm: bytes, sync: re.Pattern[bytes], length: Callable[[bytes], int]) -> bool:
-    """Return whether `_FRAMES` frames follow each other; a chain is one longer than that of its second frame."""
+def _has_long_chain(pcm: bytes, sync: re.Pattern[bytes], length: Callable[[bytes], int], frames: int) -> bool:
+    """Return whether so many frames follow each other; a chain is one longer than that of its second frame."""
     places = [found.start() for found in sync.finditer(pcm)]
-    if len(places) < _FRAMES:
+    if len(places) < frames:
         return False
     ends = {at: end for at in places if (end := at + length(pcm[at : at + 6])) - at >= _LEAST_BYTES}
     followed = [at for at, end in ends.items() if end in ends]
-    if len(followed) < _FRAMES - 1:  # in honest sound hardly any
+    if len(followed) < frames - 1:  # in honest sound hardly any
         return False
     chains: dict[int, int] = {}
     for at in reversed(followed):
         chains[at] = 1 + chains.get(ends[at], 1)
-    return max(chains.values()) >= _FRAMES
+    return max(chains.values()) >= frames
 
 
 def _chain(pcm: bytes, at: int, sync: re.Pattern[bytes], length: Callable[[bytes], int], count: int) -> bool:

@@ -77,6 +77,7 @@ _FOREIGN_CHUNKS = {
     b"SMV0": "SMV pictures",
     b"xobX": "an XMV film",
     b"slnt": "silence that is stored as a number",
+    b"INFO": "a list's items outside a list, where libsndfile looks for data",
 }
 # Of a list, the items whose place every reader finds, and how long they are at least; `I...` is any that begins so.
 _LISTED = {b"INFO": {b"I...": 0}, b"adtl": {b"labl": 4, b"note": 4, b"ltxt": 20}}
