@@ -22,6 +22,7 @@ from ttsartifact.errors import TtsArtifactError
 from ttsartifact.packing.carriers import convert, strip
 from ttsartifact.reading.artifact import open_artifact, open_artifacts
 from ttsartifact.verifying import explaining
+from ttsartifact.verifying.fitting import fits
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 WHOLE = json.loads((FIXTURES / "manifest.json").read_text(encoding="utf-8"))
@@ -100,6 +101,7 @@ def test_two_libraries_of_json_schema_agree(every: int) -> None:
     # Python's `$` matches before a final newline and Rust's does not: one difference, mended in one place.
     kind = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"pattern": explaining._pattern})
     python = {name: kind(_spec.load_json(f"{name}.schema.json")) for name in ("descriptor", "traces")}
+    whole = _spec.load_json("descriptor.schema.json")
     answers: dict[tuple[str, bytes], bool] = {}
     for entry in MANIFEST[::every]:
         try:
@@ -121,6 +123,8 @@ def test_two_libraries_of_json_schema_agree(every: int) -> None:
                         continue  # half a surrogate pair is CAN05, and no schema is asked of it
                     answers[key] = validator(schema).is_valid(value)
                     assert python[schema].is_valid(value) is answers[key], (entry["file"], name)
+                    if name == "descriptor" and not artifact.faults:
+                        assert fits(value, whole, whole["$defs"]) is answers[key], (entry["file"], name)
     assert len(answers) > 300 // every
     assert list(answers.values()).count(False) > 30 // every
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,9 @@ from ttsartifact.container.source import BytesSource
 from ttsartifact.packing.pack import build
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import TRACE_COLUMNS
-from ttsartifact.verifying import explaining
+from ttsartifact.verifying import explaining, schema
 from ttsartifact.verifying.catalogue import catalogue
+from ttsartifact.verifying.fitting import fits
 from ttsartifact.verifying.schema import Unparsed, holds, trace_value, violations_of
 from ttsartifact.verifying.violation import Violation
 
@@ -49,6 +51,7 @@ VALUES: tuple[Any, ...] = (
 )
 
 
+SCHEMA = _spec.load_json("descriptor.schema.json")
 MOVING = {"uri": "hf:a", "revision": "main", "files": absent("unknown")}
 EMPTY = {"trace": "chunks", "rows": 1, "columns": {}}
 
@@ -91,6 +94,44 @@ def test_the_libraries_agree(part: int):
         found = explaining.explain(value)
         assert bool(found) != answer, (path, new)
         assert {violation.rule for violation in found} <= set(catalogue()), (path, new)
+        # What is looked at without a library: its yes is theirs, and it leaves only floats and line feeds open.
+        sure = fits(value, SCHEMA, SCHEMA["$defs"])
+        assert sure == answer or (not sure and (new == 1.5 or "\n" in str(new))), (path, new)
+
+
+@pytest.mark.parametrize(
+    ("value", "schema"),
+    [
+        (1, {"const": True}),
+        (True, {"enum": [1]}),
+        ([1], {"const": [True]}),
+        (1.0, {"type": "integer"}),
+        (True, {"type": "integer"}),
+        ("a\n", {"pattern": "^a$"}),
+        ([1, True], {"uniqueItems": True}),
+        ([{}, {}], {"uniqueItems": True}),
+        ("1", {"not": {"pattern": "^1$"}}),
+        (1, {"not": {"enum": [1]}}),
+        (5, {"multipleOf": 5}),
+        ({"a": 1}, {"patternProperties": {"^a": False}}),
+        ({}, {"$ref": "#/$defs/absent"}),
+        ({"a": 1}, {"additionalProperties": {"type": "string"}}),
+    ],
+)
+def test_a_first_look_is_never_sure_of_more_than_it_knows(value: Any, schema: dict[str, Any]):
+    """An unknown keyword, and values that are equal to Python or to JSON alone, are left to the library."""
+    assert not fits(value, schema, {})
+
+
+def test_a_first_look_calls_for_no_library(monkeypatch):
+    """The first descriptors of a process are judged without it, one that does not fit and the later ones with it."""
+    monkeypatch.setattr(schema, "_looked_at", itertools.count(schema._FIRST - 2))
+    asked: list[Any] = []
+    monkeypatch.setattr(schema, "_answer", lambda value: asked.append(value) or True)
+    whole, broken = descriptor(), edited(("level",), "L9")
+    for value, canonical in [(whole, False), (whole, True), (broken, True), (whole, True)]:
+        violations_of(value, {}, canonical=canonical)
+    assert asked == [whole, broken, whole]
 
 
 @pytest.mark.parametrize("part", range(2))

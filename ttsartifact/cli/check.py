@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
+from ttsartifact._starting import NamedTuple
 from ttsartifact.cli.asking import reports_of_all
 from ttsartifact.cli.files import bytes_of, files_under
 from ttsartifact.cli.options import Files, Option

@@ -1,7 +1,8 @@
 """How one call of the program speaks: quietly, at length, in colours. Every command takes these options."""
 
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
+from ttsartifact._starting import NamedTuple
 from ttsartifact.cli.options import Option
 
 __all__ = ["Manner", "manner", "set_manner"]

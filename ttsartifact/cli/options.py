@@ -28,7 +28,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+
+from ttsartifact._starting import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,9 @@ with: nothing is suppressed in silence.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from ttsartifact._starting import NamedTuple
 from ttsartifact.cli.speak import Usage
 
 if TYPE_CHECKING:

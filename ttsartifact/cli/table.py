@@ -6,8 +6,9 @@ Its rows say what each command is for and where it is; its parameters are declar
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from ttsartifact._starting import NamedTuple
 from ttsartifact.cli.manner import set_manner
 from ttsartifact.cli.options import arguments_of, parameters_of
 from ttsartifact.cli.speak import Usage

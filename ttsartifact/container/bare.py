@@ -7,8 +7,9 @@ and check sums.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from ttsartifact._starting import NamedTuple
 from ttsartifact.container import id3, riff
 from ttsartifact.container.codecs import CODECS, OPENING_BYTES, codec_opening
 from ttsartifact.container.magic import kind_of

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from ttsartifact._starting import NamedTuple, late_pattern
 from ttsartifact.container.limits import MAX_JSON_DEPTH, MAX_SAFE_INTEGER
 from ttsartifact.errors import InvalidDescriptor, TooLarge
 
@@ -30,15 +31,15 @@ __all__ = [
     "require_shallow",
 ]
 
-_KEY = re.compile(r"[a-z][a-z0-9_]*")
+_KEY = late_pattern(r"[a-z][a-z0-9_]*")
 _NO_NUMBERS = frozenset({str, bool, type(None)})
 _SORTED_AND_COMPACT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _LONGEST_KEPT_KEY = 64  # longer ones are a stranger's, and thousands of them must not stay in memory
-_HALF = re.compile("[\ud800-\udfff]")  # a surrogate that JSON escaped and no pair
+_HALF = late_pattern("[\ud800-\udfff]")  # a surrogate that JSON escaped and no pair
 _LARGE_BYTES = 1 << 20
 _PIECE_ENTRIES = 1 << 14
 _LONGEST_INTEGER = 400  # CPython refuses 4,300 digits with a bare ValueError; nothing honest has 400
-_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|([\[{])|[\]}]', re.DOTALL)  # a string whole, so that none is seen within
+_BRACKET = late_pattern(r'"(?:[^"\\]|\\.)*+"?|([\[{])|[\]}]', re.DOTALL)  # a string whole, so that none is seen within
 
 
 class Fault(NamedTuple):

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import NamedTuple
 
+from ttsartifact._starting import NamedTuple, late_pattern
 from ttsartifact.container.limits import (
     MAX_DESCRIPTOR_BYTES,
     MAX_HEADER_BYTES,
@@ -31,7 +31,7 @@ __all__ = ["SEAL_DIGITS", "Capsule", "Misframing", "build", "parse", "seal_of"]
 _MAGIC = b"TTSA/1\nseal sha256:"
 SEAL_DIGITS = slice(len(_MAGIC), len(_MAGIC) + 64)
 _SEAL_PREFIX = b"ttsa-seal/1\0"
-_PART = re.compile(rb"part ([a-z][a-z0-9_/]{0,62}) (0|[1-9][0-9]{0,10})\n")
+_PART = late_pattern(rb"part ([a-z][a-z0-9_/]{0,62}) (0|[1-9][0-9]{0,10})\n")
 
 
 class Capsule(NamedTuple):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
+
+from ttsartifact._starting import NamedTuple, late_pattern
 
 __all__ = ["CODECS", "LOSSY", "OPENING_BYTES", "Codec", "codec_opening", "suffix_of"]
 
@@ -34,7 +36,7 @@ CODECS: Final = {
             title="WAV",
             suffix=".wav",
             media_type="audio/wav",
-            opening=re.compile(rb"(?:RIFF|RF64|BW64).{4}WAVE", re.DOTALL),
+            opening=late_pattern(rb"(?:RIFF|RF64|BW64).{4}WAVE", re.DOTALL),
             has_carrier=True,
         ),
         Codec(
@@ -42,7 +44,7 @@ CODECS: Final = {
             title="FLAC",
             suffix=".flac",
             media_type="audio/flac",
-            opening=re.compile(rb"fLaC"),
+            opening=late_pattern(rb"fLaC"),
             has_carrier=True,
         ),
         Codec(
@@ -51,7 +53,7 @@ CODECS: Final = {
             suffix=".mp3",
             media_type="audio/mpeg",
             # A tag, or eleven sync bits of MPEG-1, 2 or 2.5 and the two bits of layer III.
-            opening=re.compile(rb"ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]"),
+            opening=late_pattern(rb"ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]"),
             is_lossy=True,
             has_carrier=True,
         ),
@@ -60,7 +62,7 @@ CODECS: Final = {
             title="Ogg Vorbis",
             suffix=".ogg",
             media_type="audio/ogg",
-            opening=re.compile(_OGG_FIRST_PACKET + rb"\x01vorbis", re.DOTALL),
+            opening=late_pattern(_OGG_FIRST_PACKET + rb"\x01vorbis", re.DOTALL),
             is_lossy=True,
         ),
         Codec(
@@ -68,7 +70,7 @@ CODECS: Final = {
             title="Ogg Opus",
             suffix=".opus",
             media_type="audio/ogg",
-            opening=re.compile(_OGG_FIRST_PACKET + rb"OpusHead", re.DOTALL),
+            opening=late_pattern(_OGG_FIRST_PACKET + rb"OpusHead", re.DOTALL),
             is_lossy=True,
         ),
     )

@@ -5,8 +5,9 @@ What one says is for `hard_binding`, which is imported only where there is one: 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from ttsartifact._starting import NamedTuple
 from ttsartifact.container import id3, riff
 
 if TYPE_CHECKING:

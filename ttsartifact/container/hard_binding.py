@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 from enum import StrEnum
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from ttsartifact._starting import NamedTuple
 from ttsartifact.container import cbor, id3, jumbf, riff
 from ttsartifact.container.credential import places_in
 from ttsartifact.container.limits import MAX_SMALL_CHUNK_BYTES

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import threading
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from ttsartifact._starting import NamedTuple
 from ttsartifact.container.limits import LEAF_BYTES, READ_BLOCK_BYTES
 from ttsartifact.container.source import Piece, blocks_of, length_of
 from ttsartifact.terms.digest import spelled

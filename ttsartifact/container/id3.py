@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from ttsartifact._starting import NamedTuple
 from ttsartifact.container.limits import MAX_ID3_TAGS
 
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from ttsartifact._starting import NamedTuple
 from ttsartifact.errors import Damaged, TooLarge
 
 if TYPE_CHECKING:

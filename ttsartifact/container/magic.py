@@ -8,7 +8,9 @@ and more are not taken for something else: it reads at least four fixed bytes, o
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from ttsartifact._starting import NamedTuple, late_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +66,7 @@ _BIT_RATES = {
 }
 _SAMPLE_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _TEXT_BYTES = b"\t\n\r\f" + bytes(range(0x20, 0x7F))
-_MARKUP = re.compile(
+_MARKUP = late_pattern(
     rb"\s*(<(!doctype|html|\?xml|head|body|title)\b|[{\[]\s*[\"{\[]|(data|event|id|retry):\s)", re.IGNORECASE
 )
 

@@ -13,6 +13,8 @@ from bisect import bisect_right
 from functools import cache
 from typing import TYPE_CHECKING
 
+from ttsartifact._starting import late_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -42,12 +44,14 @@ _ATOMS = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot
 
 # A header of MPEG audio: sync, an existing version and layer, a bitrate and a rate. Headers may overlap, so all but the
 # first byte only looks ahead.
-_MPEG = re.compile(rb"\xff(?=[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\x1b\x20-\x2b\x30-\x3b\x40-\x4b\x50-\x5b\x60-\x6b"
-                   rb"\x70-\x7b\x80-\x8b\x90-\x9b\xa0-\xab\xb0-\xbb\xc0-\xcb\xd0-\xdb\xe0-\xeb].)",
-                   re.DOTALL)  # fmt: skip
-_OPENED = re.compile(rb"(?<!\0)\0*+(?=%b)" % _MPEG.pattern, re.DOTALL)  # the zeros before such a header
-_ADTS = re.compile(rb"\xff(?=[\xf0\xf1\xf8\xf9])")
-_LOAS = re.compile(rb"\x56(?=[\xe0-\xff])")
+_HEADER = (
+    rb"\xff(?=[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\x1b\x20-\x2b\x30-\x3b\x40-\x4b\x50-\x5b\x60-\x6b"
+    rb"\x70-\x7b\x80-\x8b\x90-\x9b\xa0-\xab\xb0-\xbb\xc0-\xcb\xd0-\xdb\xe0-\xeb].)"
+)
+_MPEG = late_pattern(_HEADER, re.DOTALL)
+_OPENED = late_pattern(rb"(?<!\0)\0*+(?=%b)" % _HEADER, re.DOTALL)  # the zeros before such a header
+_ADTS = late_pattern(rb"\xff(?=[\xf0\xf1\xf8\xf9])")
+_LOAS = late_pattern(rb"\x56(?=[\xe0-\xff])")
 _LEAST_BYTES = 7  # of a frame
 _FIRST_FRAMES, _FRAMES = 3, 40  # FFmpeg wants 7 and 200 of MPEG, 3 and 100 of AAC
 # How often a sync word has to stand in the PCM; FFmpeg wants more of each, or checks more of what follows.
@@ -58,7 +62,7 @@ _SYNC_WORDS = {
     "IEC 61937": ((b"\x72\xf8\x1f\x4e", b"\xf8\x72\x4e\x1f"), 3),
 }
 # A stream of pictures that begins with the PCM: sequence, pack and parameter headers of MPEG, H.264 and H.265.
-_PICTURES = re.compile(rb"\0{0,4}\x00\x00\x01[\xb0\xb3\xb5\xba\x09\x27\x47\x67\x40\x42\x46]")
+_PICTURES = late_pattern(rb"\0{0,4}\x00\x00\x01[\xb0\xb3\xb5\xba\x09\x27\x47\x67\x40\x42\x46]")
 # MPEG-1, 2 and 2.5 by version bits; layer I, II and III by layer bits: kbit/s and samples of a frame.
 _KBITS = {
     (True, 3): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),

@@ -11,8 +11,8 @@ Only the RIFF size differs in the bare part, and it follows from the length. No 
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
+from ttsartifact._starting import NamedTuple
 from ttsartifact.container import capsule as capsules
 from ttsartifact.container.limits import MAX_RIFF_CHUNKS, MAX_SMALL_CHUNK_BYTES
 from ttsartifact.container.source import Piece, Source, Span

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Final
+
+from ttsartifact._starting import NamedTuple
 
 __all__ = ["FORMATS", "SampleFormat", "g711"]
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 from _thread import allocate_lock  # threading would cost a reader a millisecond
 from contextlib import contextmanager, suppress
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
+from ttsartifact._starting import NamedTuple, late_pattern
 from ttsartifact.container.limits import MAX_INPUT_BYTES, READ_BLOCK_BYTES
 from ttsartifact.errors import (
     Damaged,
@@ -52,7 +52,7 @@ __all__ = [
 
 
 _OUT_OF_HANDLES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{1,20}://")
+_ADDRESS = late_pattern(r"[a-z][a-z0-9+.-]{1,20}://")
 
 
 class Source(Protocol):

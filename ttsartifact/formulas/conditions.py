@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
+from ttsartifact._starting import NamedTuple
 from ttsartifact.terms.cause import Cause
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.level import Level

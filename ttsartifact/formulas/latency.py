@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from ttsartifact import _spec
+from ttsartifact._starting import NamedTuple
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:

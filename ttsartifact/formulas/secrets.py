@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
+from ttsartifact._starting import NamedTuple, late_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["MASK", "Secret", "is_marked", "masked", "secrets_of"]
 
 MASK = "{secret}"
-_FOLD = re.compile(r"[^a-z0-9]+")
-_PLACE = re.compile(r"\{.*\}|\$.*|<.*>|\*+|%.*%|\.\.\.|[xX]+|[+-]?[0-9.]+", re.DOTALL)
+_FOLD = late_pattern(r"[^a-z0-9]+")
+_PLACE = late_pattern(r"\{.*\}|\$.*|<.*>|\*+|%.*%|\.\.\.|[xX]+|[+-]?[0-9.]+", re.DOTALL)
 _LONGEST_NAME = 64
 _ASCII_LOWER = {ord(letter): ord(letter) + 32 for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}  # keeps every place
-_NAME_BEFORE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
+_NAME_BEFORE = late_pattern(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
 _LONGEST_WORD = 32  # of a name's end, without blanks
-_ESCAPE = re.compile(rb"\\(?:u[0-9a-f]{4}|[bfnrt])")  # what JSON writes for a letter that no folded name has
+_ESCAPE = late_pattern(rb"\\(?:u[0-9a-f]{4}|[bfnrt])")  # what JSON writes for a letter that no folded name has
 _NAME_ENDS = b"\"'=:\\"
 _KEPT = b"abcdefghijklmnopqrstuvwxyz0123456789" + _NAME_ENDS
 _ENDS_AS_BLANKS = bytes.maketrans(_NAME_ENDS, b" " * len(_NAME_ENDS))
@@ -75,13 +76,13 @@ def _words() -> _Words:
         harmless=tuple(held["harmless"]),
         loud=tuple(map(_folded, held["loud"])),
         values=frozenset(held["values"]),
-        keys=re.compile(
+        keys=late_pattern(
             rf"(?<![A-Za-z0-9])(?:{own})|(?<![\w-])(eyJ[\w-]{{10,}}\.eyJ[\w-]{{10,}}\.[\w-]*)"
             r"|(-----BEGIN [A-Z ]{0,32}PRIVATE KEY[^\0]*)"
             r"|(?<=://)[^/\s:@\"{}]{1,256}:([^/\s:@\"{}]{1,1024})@"
         ),
         owners=(*(key["of"] for key in keys), "a JSON Web Token", "a private key", "an address"),
-        named=re.compile(
+        named=late_pattern(
             rf"(?:{spelled})(?P<mark>=|[\"'] ?: ?(?=[\"'])|: {{0,2}})(?:(?:{schemes}) {{1,2}})?"
             r"(?:[\"'](?P<quoted>[^\"']+)|(?P<plain>[^\s\"'&;,<>]+))"
         ),

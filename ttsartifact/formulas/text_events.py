@@ -5,9 +5,9 @@ What an engine makes of `um,` is its own business: requested is exact, realised 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact._starting import late_pattern
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.draws import schedule
 from ttsartifact.terms.trace import TRACE_COLUMNS
@@ -20,7 +20,7 @@ __all__ = ["STAGE_METHOD", "TEXT_KINDS", "event_row", "perturb_text"]
 STAGE_METHOD = "ttsa-stages/1"
 """Layers of stages before `pcm`, as clause 6.7 defines them."""
 TEXT_KINDS = ("filled_pause", "word_repetition", "token_drop")
-_WORD = re.compile(r"\S+")
+_WORD = late_pattern(r"\S+")
 _LONGEST_TEXT = 4_000_000
 _TRIGGERS = frozenset({"per_word_ppm", "at", "markov"})
 

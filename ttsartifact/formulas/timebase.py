@@ -5,11 +5,11 @@ All arithmetic is on integers. A bound rounds up, term by term, so that it never
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from ttsartifact._starting import NamedTuple, late_pattern
 from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.members import integer, mapping, mappings, text
@@ -36,7 +36,7 @@ NS_PER_S = 1_000_000_000
 MAX_DRIFT_PPM = 500
 """What is assumed of an oscillator that was read once; real ones stay under 100."""
 
-_UTC = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?Z")
+_UTC = late_pattern(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?Z")
 _EPOCH_DAY = 719_468  # days from 0000-03-01 to 1970-01-01
 _CYCLE_DAYS = 146_097  # the calendar repeats every 400 years
 _DAY_S = 86_400

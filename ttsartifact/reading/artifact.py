@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from ttsartifact._starting import NamedTuple
 from ttsartifact.container import canonical, capsule
 from ttsartifact.container.carrier import carries_capsule, recognised
 from ttsartifact.container.source import BytesSource, FileSource, Piece, Source, Span

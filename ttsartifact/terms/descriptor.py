@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
+from ttsartifact._starting import NamedTuple
 from ttsartifact.terms import digest
 
 __all__ = ["REASONS", "Descriptor", "absent", "is_absent"]

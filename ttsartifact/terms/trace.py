@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
+
+from ttsartifact._starting import NamedTuple
 
 __all__ = ["SYNC_BURST", "TRACE_COLUMNS", "Trace"]
 

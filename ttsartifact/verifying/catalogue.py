@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ttsartifact import _spec
+from ttsartifact._starting import NamedTuple
 from ttsartifact.terms.finding import Severity
 
 if TYPE_CHECKING:

@@ -132,7 +132,9 @@ class Evidence:
     @cached_property
     def violations(self) -> tuple[Violation, ...]:
         """Where the descriptor or a trace breaks its schema, each under the rule that the schema names."""
-        found = (*violations_of(self.descriptor.value, self.trace_values), *self._half_characters())
+        canonical = not self.artifact.faults
+        shape = violations_of(self.descriptor.value, self.trace_values, canonical=canonical)
+        found = (*shape, *self._half_characters())
         # A number that JSON forbids or rounds has its finding already; the schema's complaint is the same mistake.
         numbers = {fault.where: fault.rule for fault in self.artifact.faults if fault.rule in {"CAN03", "CAN04"}}
         if not numbers:

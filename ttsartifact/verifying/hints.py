@@ -5,12 +5,12 @@ A hint that cannot run is not given: its inputs are checked by rules.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ttsartifact._starting import late_pattern
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["hints_of", "looks"]
 
-_CONTROL = re.compile(r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]")
+_CONTROL = late_pattern(r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]")
 _MIB = 1 << 20
 _GUESSABLE_BYTES = 80
 _MODULES = ("names", "devices", "parameters", "runs", "power", "sounds")

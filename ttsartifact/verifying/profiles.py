@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
 
 from ttsartifact import _spec
+from ttsartifact._starting import NamedTuple
 
 __all__ = ["Profile", "claimed", "profiles"]
 

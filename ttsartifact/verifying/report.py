@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from ttsartifact._starting import NamedTuple
 from ttsartifact.terms.finding import Finding, Hint, Outcome, Recomputed, Severity, Verdict
 from ttsartifact.verifying.catalogue import inconclusive
 

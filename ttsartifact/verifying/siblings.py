@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import cached_property, lru_cache, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from ttsartifact._starting import NamedTuple
 from ttsartifact.container.canonical import canonical_bytes, read_json
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.formulas.conditions import conditions, instances

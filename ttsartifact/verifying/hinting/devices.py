@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
+from ttsartifact._starting import late_pattern
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.hinting.binding import hint
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 _MIB = 1 << 20
 _WORDS = frozenset({"ada", "ti"})  # of a model's name; all else in it is letters and numbers
 _SPOKEN_WITH_A_VOWEL = frozenset("AEFHILMNORSX")  # letters, as they are spelled out
-_X86 = re.compile(r"x86|amd64|i[3-6]86|x64", re.IGNORECASE)
-_ARM = re.compile(r"aarch64|arm", re.IGNORECASE)
-_X86_WORDS = re.compile(r"^(sse|avx|mmx|ssse|fma|f16c|amx|bmi)", re.IGNORECASE)
-_ARM_WORDS = re.compile(r"^(neon|asimd|sve|sme|i8mm|fphp|bf16mm)", re.IGNORECASE)
-_X86_MODELS = re.compile(r"\b(intel|amd|xeon|epyc|ryzen|core\(tm\)|celeron|pentium)\b", re.IGNORECASE)
-_ARM_MODELS = re.compile(r"\b(apple m\d|neoverse|cortex|graviton|ampere|snapdragon)\b", re.IGNORECASE)
+_X86 = late_pattern(r"x86|amd64|i[3-6]86|x64", re.IGNORECASE)
+_ARM = late_pattern(r"aarch64|arm", re.IGNORECASE)
+_X86_WORDS = late_pattern(r"^(sse|avx|mmx|ssse|fma|f16c|amx|bmi)", re.IGNORECASE)
+_ARM_WORDS = late_pattern(r"^(neon|asimd|sve|sme|i8mm|fphp|bf16mm)", re.IGNORECASE)
+_X86_MODELS = late_pattern(r"\b(intel|amd|xeon|epyc|ryzen|core\(tm\)|celeron|pentium)\b", re.IGNORECASE)
+_ARM_MODELS = late_pattern(r"\b(apple m\d|neoverse|cortex|graviton|ampere|snapdragon)\b", re.IGNORECASE)
 
 
 @hint("ENV11")

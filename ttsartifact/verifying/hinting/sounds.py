@@ -6,6 +6,7 @@ import re
 from array import array
 from typing import TYPE_CHECKING
 
+from ttsartifact._starting import late_pattern
 from ttsartifact.container.source import JoinedSource
 from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.hinting.binding import hint
@@ -19,7 +20,7 @@ _WIDTHS = {"pcm_s16": 2, "pcm_s24": 3, "pcm_s32": 4, "pcm_f32": 4}
 _SLOWEST, _FASTEST = 1, 60  # characters a second
 _SHORTEST_TENTHS = 1  # of a second: less is a test signal, and no words
 _HEADER_BYTES = 1 << 16
-_ENCODERS = re.compile(rb"(LAME|libFLAC|libVorbis|libopus)[ ]?v?([0-9]+(?:\.[0-9]+)+)", re.IGNORECASE)
+_ENCODERS = late_pattern(rb"(LAME|libFLAC|libVorbis|libopus)[ ]?v?([0-9]+(?:\.[0-9]+)+)", re.IGNORECASE)
 
 
 @hint("AUD19")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact._starting import late_pattern
 from ttsartifact.container import leaves
 from ttsartifact.container.codecs import LOSSY
 from ttsartifact.container.hashing import chunk_root
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 # A unit of up to 16 digits over and over, or the digest of nothing. No honest digest looks like this: 1 in 2^192.
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = late_pattern(
     rb'"sha256:(?:([0-9a-f])\1{63}|([0-9a-f]{2})\2{31}|([0-9a-f]{4})\3{15}|([0-9a-f]{8})\4{7}|([0-9a-f]{16})\5{3}|'
     + digest.EMPTY_SHA256.removeprefix("sha256:").encode()
     + rb')"'

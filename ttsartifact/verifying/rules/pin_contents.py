@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
+from ttsartifact._starting import late_pattern
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 __all__ = ["commits_of", "is_made_up_commit", "list_digest", "named_revision", "scheme_of"]
 
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_COMMIT_WITHIN = re.compile(r"(?<![0-9a-zA-Z])(?:[0-9a-f]{64}|[0-9a-f]{40})(?![0-9a-zA-Z])")
+_COMMIT = late_pattern(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_COMMIT_WITHIN = late_pattern(r"(?<![0-9a-zA-Z])(?:[0-9a-f]{64}|[0-9a-f]{40})(?![0-9a-zA-Z])")
 # What follows these in an address is a branch, a tag or a commit (clause 5.2).
-_NAMED = re.compile(
+_NAMED = late_pattern(
     r"/(?:-/)?(?:tree|blob|raw|resolve|commits?|src/(?:branch|tag|commit)|refs/(?:heads|tags)|releases/tag)/([^/?#]+)"
     r"|/archive/(?:refs/(?:heads|tags)/)?([^/?#]+?)(?:\.(?:zip|tar(?:\.\w+)?|tgz))"
     r"|[?&](?:ref|branch|tag|rev|revision|commit|sha|version)=([^&#]+)"
 )
-_AT_END = re.compile(r"^(?!pkg:|urn:)[a-z+]*:?/*[^/@]*/[^@]*@([^/@?#]+)(?:[?#].*)?$|^hf:[^@]*@([^/@?#]+)$")
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_AT_END = late_pattern(r"^(?!pkg:|urn:)[a-z+]*:?/*[^/@]*/[^@]*@([^/@?#]+)(?:[?#].*)?$|^hf:[^@]*@([^/@?#]+)$")
+_SCHEME = late_pattern(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _CLIP_SLACK_MS = 1  # a duration is a whole number of milliseconds
 
 

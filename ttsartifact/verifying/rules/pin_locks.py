@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from ttsartifact._starting import late_pattern
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["locked_lines", "normalised"]
 
-_LOCKED = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,128})==(?P<version>\S{1,128}) (?P<digest>sha256:[0-9a-f]{64})")
+_LOCKED = late_pattern(r"(?P<name>[A-Za-z0-9._-]{1,128})==(?P<version>\S{1,128}) (?P<digest>sha256:[0-9a-f]{64})")
 
 
 @rule("PIN24")

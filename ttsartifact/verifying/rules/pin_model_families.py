@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ttsartifact import _spec
+from ttsartifact._starting import NamedTuple, late_pattern
 from ttsartifact.terms.finding import Answer, Hint, Mismatch, NotApplicable, Severity
 from ttsartifact.verifying.catalogue import rule
 
@@ -19,8 +19,8 @@ __all__ = ["confusable_names", "families", "family_of_address", "family_of_engin
 
 _FAMILY = "/pins/model/family"
 _NAMES = ("/pins/engine/name", "/pins/engine/package", "/generation/runner/name")
-_SEPARATORS = re.compile(r"[/:@#?&]")
-_NOT_FOLDED = re.compile(r"[^a-z0-9]")
+_SEPARATORS = late_pattern(r"[/:@#?&]")
+_NOT_FOLDED = late_pattern(r"[^a-z0-9]")
 
 
 class Families(NamedTuple):

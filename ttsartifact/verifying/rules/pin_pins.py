@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
+from ttsartifact._starting import late_pattern
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ttsartifact.verifying.evidence import Evidence
 
 # Debian versions carry a tilde inside ("1.51+dfsg-10~bpo12+1"), so only a leading one is a range.
-_RANGE = re.compile(r"^[~^=!]|[<>*]|\|\||(^|\.)[xX](\.|$)|\s-\s")
+_RANGE = late_pattern(r"^[~^=!]|[<>*]|\|\||(^|\.)[xX](\.|$)|\s-\s")
 _NO_COMMIT = "not an exact commit: a pattern, a word, or the digest of empty input"
 
 

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
+from ttsartifact._starting import late_pattern
 from ttsartifact.formulas.secrets import is_marked, secrets_of
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import is_absent
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
-_HARDWARE = re.compile(
+_HARDWARE = late_pattern(
     r"(?<![A-Za-z0-9])(?i:gpu|mig)-[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
     r"|(?<![0-9a-fA-F:])(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}(?![0-9a-fA-F:])"
     # With dashes or dots a date of digits alone could be meant.
@@ -37,7 +38,7 @@ _HOME_MARKS = {
     for mark in ("/home/", "Users", "/root", "file:", "smb:", "cifs:", "afp:", "@", "\\\\", "~")
 }
 _HARDWARE_MARKS = (b"gpu-", b"mig-")
-_MAC_MARK = re.compile(
+_MAC_MARK = late_pattern(
     rb":[0-9a-fA-F]{2}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}:|-[0-9a-fA-F]{2}-[0-9a-fA-F]{2}-[0-9a-fA-F]{2}-"
     rb"|\.[0-9a-fA-F]{4}\."
 )

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
+from ttsartifact._starting import NamedTuple, late_pattern
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.verifying.rules.shared import entries
 
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["REPEATED", "Repeated", "named_by"]
 
-_LANGUAGE = re.compile(r"([a-z]{2})([-_].*)?", re.IGNORECASE)
-_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
-_FILE = re.compile(r"\.(onnx|pth?|safetensors|bin|ckpt|json|gguf|ya?ml)$", re.IGNORECASE)
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+_LANGUAGE = late_pattern(r"([a-z]{2})([-_].*)?", re.IGNORECASE)
+_REPOSITORY = late_pattern(r"[\w.-]+/[\w.-]+")
+_FILE = late_pattern(r"\.(onnx|pth?|safetensors|bin|ckpt|json|gguf|ya?ml)$", re.IGNORECASE)
+_COMMIT = late_pattern(r"[0-9a-f]{40}")
 
 
 class Repeated(NamedTuple):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from ttsartifact._starting import NamedTuple
 from ttsartifact.formulas.telemetry import SUMMARY_COLUMNS, energy_between, stat
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable

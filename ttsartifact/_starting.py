@@ -1,0 +1,89 @@
+"""What keeps the start of a command short: classes made without source text, patterns compiled when they are used.
+
+`typing.NamedTuple` compiles source text for each class and an expression for each annotation: on the road of every
+`verify` that was an empty interpreter. To a type checker these are the ones of `typing`. The price is paid where values
+are made: a microsecond each, where it was half of one. A regular expression costs as much as a class, and most of
+those that a module holds are for files that are odd.
+"""
+
+from __future__ import annotations
+
+import collections
+import re
+import sys
+from typing import TYPE_CHECKING, Any, AnyStr, cast
+
+__all__ = ["NamedTuple", "late_pattern"]
+
+
+class _Pattern:
+    """Stands for a compiled pattern until a method of it is asked for."""
+
+    def __init__(self, text: Any, flags: int) -> None:
+        self._given = text, flags
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(re.compile(*self._given), name)
+        setattr(self, name, found)  # found without this function from now on
+        return found
+
+
+def late_pattern(text: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
+    """Return what `re.compile` returns for `text`, compiled when it is first used."""
+    return cast("re.Pattern[AnyStr]", _Pattern(text, flags))
+
+
+if TYPE_CHECKING or sys.version_info >= (3, 14):  # from 3.14 on, annotations are not among what a class body leaves
+    from typing import NamedTuple
+else:
+
+    class _Fields(type):
+        """Makes a class of named fields out of the annotations in its body."""
+
+        def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> type:
+            names = tuple(body.get("__annotations__", ()))
+            body["__slots__"] = ()
+            if bases == (tuple,) or not names:  # NamedTuple itself, or a class with methods more
+                return super().__new__(cls, name, bases, body)
+            body |= {"_fields": names, "__match_args__": names}
+            body["_field_defaults"] = {field: body[field] for field in names if field in body}
+            body |= {field: collections._tuplegetter(place, "") for place, field in enumerate(names)}  # noqa: SLF001
+            return super().__new__(cls, name, bases, body)
+
+    class NamedTuple(tuple, metaclass=_Fields):
+        """The base of a class with named fields; what it can do is described with `collections.namedtuple`."""
+
+        __slots__ = ()
+
+        def __new__(cls, /, *values: Any, **named: Any) -> Any:
+            if named or len(values) != len(cls._fields):
+                values = _completed(cls, values, named)
+            return tuple.__new__(cls, values)
+
+        @classmethod
+        def _make(cls, values: Any) -> Any:
+            return cls(*values)
+
+        def _replace(self, /, **named: Any) -> Any:
+            return type(self)(**(self._asdict() | named))
+
+        def _asdict(self) -> dict[str, Any]:
+            return dict(zip(self._fields, self, strict=True))
+
+        def __getnewargs__(self) -> tuple[Any, ...]:
+            return tuple(self)
+
+        def __repr__(self) -> str:
+            return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._asdict().items())})"
+
+    def _completed(cls: Any, values: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
+        fields = cls._fields
+        if len(values) > len(fields):
+            raise TypeError(f"{cls.__name__} has {len(fields)} fields, and {len(values)} values were given")
+        held = cls._field_defaults | dict(zip(fields, values, strict=False)) | named
+        twice = named.keys() & set(fields[: len(values)])
+        lacking = [name for name in fields if name not in held]
+        if twice or lacking or len(held) != len(fields):
+            wrong = [*twice, *lacking, *(held.keys() - set(fields))]
+            raise TypeError(f"{cls.__name__} was not given each of its fields once: {', '.join(wrong)}")
+        return [held[name] for name in fields]
