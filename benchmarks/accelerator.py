@@ -178,17 +178,14 @@ def weigh_energy(_: argparse.Namespace) -> dict[str, Any] | str:
     sampler.stop()
     trace = sampler.trace()
     columns = {} if trace is None else trace.columns
-    rows = [
-        (t, power, energy)
-        for t, power, energy in zip(
-            columns.get("t_ns", ()), columns.get("power_mw", ()), columns.get("energy_mj", ()), strict=True
-        )
-        if power is not None and energy is not None
-    ]
-    if len(rows) < 2:
+    t_ns, power, energy = (columns.get(name, ()) for name in ("t_ns", "power_mw", "energy_mj"))
+    counted = [(t, joules) for t, joules in zip(t_ns, energy, strict=True) if joules is not None]
+    if len(counted) < 2 or all(each is None for each in power):
         return "power or energy cannot be read"
+    (begin, first), (end, last) = counted[0], counted[-1]
+    rows = [(t, watts) for t, watts in zip(t_ns, power, strict=True) if watts is not None and begin <= t <= end]
     integral = sum((b[0] - a[0]) * (a[1] + b[1]) / 2e12 for a, b in pairwise(rows))
-    counter = (rows[-1][2] - rows[0][2]) / 1e3
+    counter = (last - first) / 1e3
     return {"counter_j": counter, "integral_j": integral, "ratio": integral / counter if counter else None}
 
 

@@ -20,6 +20,7 @@ from ttsartifact.recording.sampler import Sampler
 from ttsartifact.recording.sensors import TELEMETRY_COLUMNS
 from ttsartifact.recording.sensors.absent import Absent
 from ttsartifact.recording.sensors.nvml import Nvml
+from ttsartifact.recording.sensors.pacing import Pace
 from ttsartifact.recording.sensors.replay import Replay, write_recording
 from ttsartifact.terms import digest
 
@@ -79,8 +80,8 @@ def test_every_column_holds_what_its_own_call_answered() -> None:
     )
     older = opened(fakes.stub_nvml(fails=fails, nvmlDeviceGetPowerUsage=81_500, **answers)).read()
 
-    # The fields' counter gave its first two values to the probes.
-    powers = {"power_mw": 92_000, "power_average_mw": 93_000}
+    # The fields' counter gave its first four values to the probes, which call twice.
+    powers = {"power_mw": 94_000, "power_average_mw": 95_000}
     assert newer == rest | powers | {"temperature_c": 58, "clock_event_reasons": 4}
     assert older == rest | {"power_mw": 81_500, "temperature_c": 59, "clock_event_reasons": 8}
 
@@ -95,8 +96,9 @@ def test_sensors_are_read_every_50_ms_where_nobody_says_otherwise(tmp_path: Path
         recorder.chunk(bytes(320))
         recorder.finish()
     known = open_artifact(out).descriptor.known
-    rates = {entry["rate_mhz"] for entry in known("/channels") if entry["name"] in TELEMETRY_COLUMNS}
-    assert (known("/run/sampling/period_ns"), rates) == (50_000_000, {20_000})
+    rates = {entry["name"]: entry["rate_mhz"] for entry in known("/channels") if entry["name"] in TELEMETRY_COLUMNS}
+    assert known("/run/sampling/period_ns") == 50_000_000
+    assert rates == dict.fromkeys(TELEMETRY_COLUMNS, 20_000) | {"energy_mj": 10_000}
     defaults = {
         signature(each).parameters["period_ns"].default
         for each in (Recorder.__init__, record_command, Sampler.__init__)
@@ -357,3 +359,59 @@ def test_a_recording_that_is_none_has_an_address(tmp_path: Path) -> None:
 
     with pytest.raises(InvalidDescriptor, match=r"a reading is not an integer: .*12 W.* \(at .*bad\.csv: line 2\)"):
         Replay(path).open()
+
+
+def test_a_slow_call_is_made_less_often() -> None:
+    """6.4: NVML's energy counter takes 3 ms on an H100; each channel states the rate of its own readings."""
+    pace = Pace({"power_mw": 3_200, "energy_mj": 2_932_000, "util_gpu_pct": 1_200_000}, 10_000_000)
+    periods = {"power_mw": 10_000_000, "energy_mj": 100_000_000, "util_gpu_pct": 30_000_000}
+    assert {column: pace.period_ns(column) for column in periods} == periods
+    rested = [pace.resting() for _ in range(20)]
+    assert rested[0] == set()
+    assert [turn for turn, each in enumerate(rested) if "energy_mj" not in each] == [0, 10]
+    assert [turn for turn, each in enumerate(rested) if "util_gpu_pct" not in each] == [0, 3, 6, 9, 12, 15, 18]
+    assert Pace({"energy_mj": 16_388_000}, 50_000_000).period_ns("energy_mj") == 350_000_000
+
+
+def test_a_column_that_rests_has_a_rate_of_its_own() -> None:
+    """6.4: a row of a fast sampler holds the counter once in 100 ms, and null, not a repetition, between."""
+    sensor = opened(fakes.stub_nvml())
+    channels = {entry["name"]: entry["rate_mhz"] for entry in sensor.channels(10_000_000)}
+    assert (channels["power_mw"], channels["energy_mj"]) == (100_000, 10_000)
+    rows = [sensor.read_due() for _ in range(20)]
+    assert [turn for turn, row in enumerate(rows) if "energy_mj" in row] == [0, 10]
+    assert all("power_mw" in row for row in rows)
+    assert "energy_mj" in sensor.read()
+
+
+def test_the_first_reading_of_a_run_is_whole_and_disturbs_no_other() -> None:
+    """6.4: a run that joins is not held up for a period and knows every column; the others keep their pace."""
+    sensor, timebase = opened(fakes.stub_nvml()), Timebase(SystemClock())
+    first = Sampler(sensor, timebase, period_ns=60_000_000)
+    others = [Sampler(sensor, timebase, period_ns=60_000_000) for _ in range(5)]
+    first.start()
+    for other in others:
+        other.start()
+    for sampler in (*others, first):
+        sampler.stop()
+    taken = [each.trace() for each in (first, *others)]
+    assert all(trace is not None and trace.columns["energy_mj"][0] is not None for trace in taken)
+    firsts = [trace.columns["t_ns"][0] for trace in taken if trace is not None]
+    assert len(set(firsts)) == 6
+    assert taken[0] is not None
+    assert set(taken[0].columns["t_ns"][1:]).isdisjoint(firsts)
+
+
+def test_an_update_period_is_the_median_and_not_the_least(tmp_path: Path) -> None:
+    """6.4: one short gap between the driver's samples is chance; equal samples are updates as well."""
+    ring, clock = Ring(), fakes.FakeClock(1_000)
+    sensor = Nvml(module=fakes.stub_nvml(nvmlDeviceGetSamples=ring), environ={})
+    out = tmp_path / "run.tts.wav"
+    with Recorder(out, text="Ah.", sample_rate_hz=16_000, sensor=sensor, clock=clock) as recorder:
+        recorder.submit()
+        began_us = clock.utc_ns() // 1000
+        clock.t_ns += 500_000_000
+        ring.stamped = [(began_us + each, 70_000) for each in (*range(0, 200_000, 20_000), 181_000, 200_000, 220_000)]
+        recorder.chunk(bytes(640))
+    channels = {entry["name"]: entry for entry in open_artifact(out).descriptor.known("/channels")}
+    assert channels["power_samples_mw"]["update_period_ns"] == 20_000_000

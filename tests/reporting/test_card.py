@@ -129,7 +129,7 @@ def test_a_card_says_which_model_of_a_name(tmp_path: Path) -> None:
 
 
 def test_an_energy_says_how_uncertain_it_is(tmp_path: Path) -> None:
-    """6.5: of n updates of the counter, E / (n * sqrt 6), beside the energy."""
+    """6.5: of n updates of the counter, E / (n * sqrt 3), beside the energy."""
     artifact = open_artifact(full_run.artifact(tmp_path))
     energy_mj = artifact.descriptor.known("/summary/energy_mj")
     error_mj = derive(artifact)["energy_error_mj"]

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from fractions import Fraction
 
-__all__ = ["interval_ranks", "quantile_cont"]
+__all__ = ["interval_ranks", "median_int", "quantile_cont"]
 
 _TAIL = 0.025
 """On either side of an interval of 95 %."""
@@ -32,6 +32,18 @@ def quantile_cont(values: Sequence[float], probability: Fraction) -> float:
         return float(held[low])
     between = float(place - low)
     return held[low] + (held[low + 1] - held[low]) * between
+
+
+def median_int(values: Sequence[int]) -> int:
+    """Return the median of integers, of an even number of them the mean of the middle two, rounded down.
+
+    Raises IndexError for none.
+
+    >>> median_int([20, 10, 45, 31])
+    25
+    """
+    held = sorted(values)
+    return (held[(len(held) - 1) // 2] + held[len(held) // 2]) // 2
 
 
 def interval_ranks(count: int, probability: Fraction) -> tuple[int, int] | None:

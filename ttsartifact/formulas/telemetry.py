@@ -92,10 +92,11 @@ def updates_within(t_ns: Sequence[int], counter_mj: Sequence[int | None], start_
 def energy_error_ppm(updates: int) -> int:
     """Return the standard uncertainty of a counter's difference over a window of so many updates, in millionths.
 
-    Each end is late by up to one update, evenly distributed, and power is taken as steady: u(E) / E = 1 / (n * sqrt 6),
-    rounded up. The sensor's own error is not included; vendors do not document it for newer devices.
+    Each end is late by up to one update and up to one reading, both evenly distributed and at most the time between two
+    updates that were seen, and power is taken as steady: u(E) / E = 1 / (n * sqrt 3), rounded up (clause 6.5). The
+    sensor's own error is not included; vendors do not document it for newer devices.
     """
-    exact = 10**12 // (6 * updates * updates)
+    exact = 10**12 // (3 * updates * updates)
     root = math.isqrt(exact)
     return root + (root * root < exact)
 

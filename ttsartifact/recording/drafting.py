@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact._version import __version__
 from ttsartifact.formulas.load import depth_at
+from ttsartifact.formulas.quantiles import median_int
 from ttsartifact.formulas.secrets import masked
 from ttsartifact.formulas.stalls import stalls
 from ttsartifact.formulas.telemetry import summary_of
 from ttsartifact.recording import environment
+from ttsartifact.recording.sensors import DRIVER_COLUMNS
 from ttsartifact.recording.statements import (
     generation_section,
     input_section,
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Delivery", "assembled", "draft_of", "lock_of", "lock_section", "statement_sections", "tool"]
 
 
-_CHANGES_FOR_A_PERIOD = 8  # of fewer, the shortest gap is chance
+_UPDATES_FOR_A_PERIOD = 8  # of fewer, the median is chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,15 +263,19 @@ def _summary(found: dict[str, Any], unread: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_update_period(channel: dict[str, Any], traces: Sequence[Trace]) -> dict[str, Any]:
-    """Return `channel` with the shortest time between two changes of its value: it is not renewed more often."""
+    """Return `channel` with the median time between two updates (clause 6.4), where enough of them were seen.
+
+    What a driver stamped are updates, equal ones too; of what was read at our own pace only a change shows one.
+    """
     if channel["status"] != "ok":
         return channel
     readings = _readings_of(channel["name"], traces)
     arrived = [(t, value) for t, value in readings if value is not None]
-    changes = [t for (_, before), (t, after) in pairwise(arrived) if before != after]
-    if len(changes) < _CHANGES_FOR_A_PERIOD:
+    stamped = channel["name"] in DRIVER_COLUMNS
+    updates = [t for (_, before), (t, after) in pairwise(arrived) if stamped or before != after]
+    if len(updates) < _UPDATES_FOR_A_PERIOD:
         return channel
-    return channel | {"update_period_ns": min(b - a for a, b in pairwise(changes))}
+    return channel | {"update_period_ns": median_int([b - a for a, b in pairwise(updates)])}
 
 
 def _readings_of(name: str, traces: Sequence[Trace]) -> list[tuple[int, Any]]:

@@ -6,7 +6,11 @@ which does no harm because each row states when its reading began and ended. The
 anything the run does, and the last is younger, so that a mean over the run is never extrapolated (TEL03).
 
 Faster than 20 times a second the readings come from a process of their own (`sampling`), where the sensor can be made
-again in one. What reading cost is kept beside the readings.
+again in one, and some hundred milliseconds of them at a time: a thread that is woken for each reading takes the
+interpreter from the engine each time. What reading cost is kept beside the readings.
+
+The first reading of a run is of every column, taken as soon as the run asks for it, and is of no other run: theirs go
+on at their pace. In the others a column whose call is slow takes its turns (`sensors.pacing`).
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.recording.clock import SystemClock
+from ttsartifact.recording.sampling import AT_ONCE, IN_TURN, words_of
 from ttsartifact.recording.sensors import BESIDE_COLUMNS, DRIVER_COLUMNS, TELEMETRY_COLUMNS, Drain
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import Trace
@@ -137,7 +142,11 @@ class _Reader:
         self._listeners: list[tuple[list[_Row], int]] = []
         self._stopping = False
         self._wanted = False
+        """Whether a run waits for its first reading."""
+        self._ending = False
+        """Whether a run waits for its last reading, which comes in its turn with all that the driver sampled."""
         self._read_from_ns = 0
+        """When the last reading in its turn began."""
         self._broke: str | None = None
         self._thread: threading.Thread | None = None
         spec = getattr(sensor, "spec", None)
@@ -165,7 +174,7 @@ class _Reader:
             with self._changed:
                 self._listeners.append((rows, self._now()))
                 self._wanted = True  # at once: a request is not held up for a period
-                self._changed.notify_all()
+                self._order(AT_ONCE)
         with self._changed:
             self._changed.wait_for(lambda: rows or self._broke)
             broke = self._broke
@@ -174,17 +183,20 @@ class _Reader:
         return broke
 
     def leave(self, rows: list[_Row], *, wait: bool) -> str | None:
-        """Let go, with `wait` after one more row that began later than this call; return why the sensor broke."""
-        asked_ns = self._now()
+        """Let go, with `wait` after one more row that began after this call; return why the sensor broke."""
         with self._changed:
             if wait:
-                self._changed.wait_for(lambda: self._broke or self._read_from_ns > asked_ns)
+                self._ending = True
+                asked_ns = self._now()
+                self._order(IN_TURN)
+                self._changed.wait_for(lambda: self._broke or self._read_from_ns >= asked_ns)
         with self._gate:
             with self._changed:
                 self._listeners = [each for each in self._listeners if each[0] is not rows]
                 self._stopping = not self._listeners
                 self._changed.notify_all()
             if self._stopping and self._thread is not None:
+                self._close_orders()
                 self._thread.join()
                 self._thread = None
                 _READERS.pop(self._key, None)
@@ -198,7 +210,8 @@ class _Reader:
             why = self._open_child(self._spec) if self._spec is not None else self._open_here()
         except Exception as error:  # noqa: BLE001
             _quietly(self._sensor.close)
-            why = _words_of(error)
+            self._end_child()
+            why = words_of(error)
         if why is None:
             self._thread = threading.Thread(
                 target=self._take_from_child if self._spec is not None else self._read,
@@ -230,61 +243,96 @@ class _Reader:
         self.devices, self.runtime, self.channels = answer["devices"], answer["runtime"], answer["channels"]
         return None
 
+    def _order(self, order: bytes) -> None:
+        """Say to whoever reads that a reading is awaited; `_changed` is held."""
+        self._changed.notify_all()
+        child = self._child
+        if child is not None and child.stdin is not None:
+            with suppress(OSError, ValueError):  # a child that ended shows in what it does not say any more
+                child.stdin.write(order)
+                child.stdin.flush()
+
+    def _close_orders(self) -> None:
+        """Tell the child, if there is one, to end: its input ends."""
+        child = self._child
+        if child is not None and child.stdin is not None:
+            with suppress(OSError):
+                child.stdin.close()
+
     def _end_child(self) -> None:
-        """End the child by ending its input, and wait for it."""
-        if self._child is not None:
-            self._child.communicate()
-            self._child = None
+        """End the child, if there is one, and wait for it."""
+        self._close_orders()
+        child, self._child = self._child, None
+        if child is not None:
+            assert child.stdout is not None
+            child.stdout.close()
+            child.wait()
 
     def _take_from_child(self) -> None:
-        """Hand on what the child reads; rows that are no longer needed are left unread."""
+        """Hand on what the child reads, as often as it says something."""
         child = self._child
         assert child is not None
         assert child.stdout is not None
-        while not self._stopping:
-            line = child.stdout.readline()
-            if not line:
-                with self._changed:
-                    self._broke = "the process that reads the sensor ended"
-                    self._changed.notify_all()
-                return
-            before, after, row, self.cpu_ns, samples = json.loads(line)
-            with self._changed:
-                self._hand_on(before, after, row, samples)
+        broke = "the process that reads the sensor ended"
+        try:
+            for line in child.stdout:
+                broke = self._take(*json.loads(line)) or broke
+        except (TypeError, ValueError) as error:
+            broke = words_of(error)
+        with self._changed:
+            if not self._stopping:
+                self._broke = broke
+                self._changed.notify_all()
         self._end_child()
 
-    def _hand_on(self, before: int, after: int, row: dict[str, int | None], samples: list[DriverSample]) -> None:
-        """Give a row to every run that joined before it was begun; `_changed` is held."""
-        self._read_from_ns = before
+    def _take(self, cpu_ns: int, rows: list[tuple[Any, ...]], broke: str | None) -> str | None:
+        """Hand on what one line of the child's holds; return why its sensor broke, if it did."""
+        with self._changed:
+            self.cpu_ns = cpu_ns
+            for before, after, row, samples, first in rows:
+                self._hand_on((before, after, row, samples), first=first)
+            self._changed.notify_all()
+        return broke
+
+    def _hand_on(self, row: _Row, *, first: bool) -> None:
+        """Give the first row to the runs that joined before it was begun, others to those that have one.
+
+        `_changed` is held.
+        """
         for rows, joined_ns in self._listeners:
-            if before >= joined_ns:
-                rows.append((before, after, row, samples))
+            if first is not bool(rows) and row[0] >= joined_ns:
+                rows.append(row)
+        if not first:
+            self._read_from_ns = row[0]
         self._wanted = any(not rows for rows, _ in self._listeners)
-        self._changed.notify_all()
 
     def _read(self) -> None:
         deadline, drain = self._now(), Drain(self._sensor)
+        read_due = getattr(self._sensor, "read_due", self._sensor.read)
         while not self._stopping:
+            with self._changed:
+                first, ending = self._wanted, self._ending
+                self._ending = ending and first
             before = self._now()
             try:
-                row = self._sensor.read()
+                row = self._sensor.read() if first else read_due()
                 after = self._now()
-                samples = drain.due(after)
+                samples = drain.due(after, at_once=first or ending)
             except Exception as error:  # noqa: BLE001
                 with self._changed:
-                    self._broke = _words_of(error)
+                    self._broke = words_of(error)
                     self._changed.notify_all()
                 return
-            # A reading that took longer than a period skips deadlines instead of hurrying after them.
-            deadline += self._period_ns * max(1, -(-(after - deadline) // self._period_ns))
+            if not first:
+                # A reading that took longer than a period skips deadlines instead of hurrying after them.
+                deadline += self._period_ns * max(1, -(-(after - deadline) // self._period_ns))
             with self._changed:
-                self._hand_on(before, after, row, samples)
+                self._hand_on((before, after, row, samples), first=first)
+                self._changed.notify_all()
                 self.cpu_ns = _thread_cpu_ns()
                 self._changed.wait_for(
                     lambda: self._wanted or self._stopping, timeout=max(0, deadline - self._now()) / 1e9
                 )
-                if self._wanted:
-                    deadline = self._now()
 
 
 _READERS: dict[Hashable, _Reader] = {}
@@ -314,10 +362,6 @@ def _thread_cpu_ns() -> int:
         return time.thread_time_ns()
     except (AttributeError, OSError):
         return 0
-
-
-def _words_of(error: Exception) -> str:
-    return f"the sensor broke: {type(error).__name__}: {error}"[:480]
 
 
 def _quietly(close: Callable[[], object]) -> None:

@@ -5,10 +5,12 @@ A reading that did not arrive is None and never 0. A sensor that cannot be read 
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ttsartifact.recording.clock import MONOTONIC, REALTIME
+from ttsartifact.recording.sensors.pacing import SHARE
 from ttsartifact.terms import descriptor
 
 __all__ = [
@@ -52,6 +54,7 @@ DriverSample = tuple[str, int, int]
 
 _DRAIN_NS = 40_000_000
 """Between two requests for a driver's samples: each reading at the usual 50 ms, and not each one at a faster pace."""
+_LONGEST_DRAIN_NS = 1_000_000_000  # drivers keep two seconds of samples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,11 @@ class Call:
 
 
 class Sensor(Protocol):
-    """One device that is read while a run happens."""
+    """One device that is read while a run happens.
+
+    A sensor may have two methods more: `read_due`, which reads only the columns whose turn it is (`pacing`), and
+    `drain`, which returns what the driver sampled by itself since the last call.
+    """
 
     def open(self) -> str | None:
         """Make ready to read. Return None, or the reason why there is nothing to read."""
@@ -102,12 +109,15 @@ class Drain:
         self._take = getattr(sensor, "drain", None)
         self._next_ns = 0
 
-    def due(self, now_ns: int) -> list[DriverSample]:
-        """Return the samples since the last call, or none before it is time for the next one."""
-        if self._take is None or now_ns < self._next_ns:
+    def due(self, now_ns: int, *, at_once: bool = False) -> list[DriverSample]:
+        """Return the samples since the last call; none before it is time for the next one, or `at_once`."""
+        if self._take is None or (now_ns < self._next_ns and not at_once):
             return []
-        self._next_ns = now_ns + _DRAIN_NS
-        return list(self._take())
+        began_ns = time.perf_counter_ns()
+        samples = list(self._take())
+        cost_ns = time.perf_counter_ns() - began_ns
+        self._next_ns = now_ns + min(max(_DRAIN_NS, SHARE * cost_ns), _LONGEST_DRAIN_NS)
+        return samples
 
 
 def driver_channel(call: Call, *, source: str, device: int) -> dict[str, Any]:

@@ -10,11 +10,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.recording.sensors import TELEMETRY_COLUMNS, Call, channel
+from ttsartifact.recording.sensors.pacing import Pace, cost_ns
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from ttsartifact.recording.sensors import Reading
 
@@ -76,6 +77,8 @@ class AmdSmi:
         self._handles: list[Any] = []
         self._handle: Any = None
         self._calls: list[Call] = []
+        self._costs_ns: dict[str, int] = {}
+        self._pace = Pace({}, 1)
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -119,11 +122,23 @@ class AmdSmi:
 
     def channels(self, period_ns: int) -> list[dict[str, Any]]:
         """Return a channel a column, those that cannot be read among them."""
-        return [channel(call, source="amdsmi", device=0, period_ns=period_ns) for call in self._calls]
+        self._pace = Pace(self._costs_ns, period_ns)
+        return [
+            channel(call, source="amdsmi", device=0, period_ns=self._pace.period_ns(call.column))
+            for call in self._calls
+        ]
 
     def read(self) -> Reading:
         """Read every column that answered its probe; a fault and the words N/A are None, and never 0."""
-        return {call.column: self._value(call.column) for call in self._calls if call.status == "ok"}
+        return self._read(frozenset())
+
+    def read_due(self) -> Reading:
+        """Read the columns whose turn it is, once a period."""
+        return self._read(self._pace.resting())
+
+    def _read(self, resting: Collection[str]) -> Reading:
+        wanted = [call.column for call in self._calls if call.status == "ok" and call.column not in resting]
+        return {column: self._value(column) for column in wanted}
 
     def close(self) -> None:
         """Let go of the library."""
@@ -132,7 +147,7 @@ class AmdSmi:
     def _probed(self, column: str) -> Call:
         name, read, semantics = _WAYS[column]
         try:
-            read(self._smi, self._handle)
+            self._costs_ns[column] = cost_ns(lambda: read(self._smi, self._handle))
         except AttributeError:
             return Call(column=column, name=name, status="function_not_found")
         except (ValueError, KeyError, StopIteration):

@@ -12,11 +12,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.recording.sensors import TELEMETRY_COLUMNS, Call, DriverSample, Reading, channel, driver_channel
+from ttsartifact.recording.sensors.pacing import Pace, cost_ns
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 __all__ = ["Nvml"]
 
@@ -96,6 +97,8 @@ class Nvml:
         self._partition: str | None = None
         self._calls: list[Call] = []
         self._readers: list[tuple[str, Callable[[Any, Any], int]]] = []
+        self._costs_ns: dict[str, int] = {}
+        self._pace = Pace({}, 1)
         self._samples: Call | None = None
         self._seen_us = 0
 
@@ -149,13 +152,25 @@ class Nvml:
 
     def channels(self, period_ns: int) -> list[dict[str, Any]]:
         """Return a channel for each telemetry column, those that cannot be read among them, and the driver's own."""
-        read = [channel(call, source="nvml", device=0, period_ns=period_ns) for call in self._calls]
+        self._pace = Pace(self._costs_ns, period_ns)
+        read = [
+            channel(call, source="nvml", device=0, period_ns=self._pace.period_ns(call.column)) for call in self._calls
+        ]
         return read if self._samples is None else [*read, driver_channel(self._samples, source="nvml", device=0)]
 
     def read(self) -> Reading:
         """Read every column that answered its probe; the driver's timeouts and losses are None."""
+        return self._read(frozenset())
+
+    def read_due(self) -> Reading:
+        """Read the columns whose turn it is, once a period."""
+        return self._read(self._pace.resting())
+
+    def _read(self, resting: Collection[str]) -> Reading:
         reading: Reading = {}
         for column, reader in self._readers:
+            if column in resting:
+                continue
             try:
                 value = reader(self._nv, self._handle)
             except self._nv.NVMLError:
@@ -200,13 +215,12 @@ class Nvml:
     def _probe(self) -> None:
         # Power and clocks of a MIG slice are those of the whole device, other tenants included.
         scope = "gpu" if self._partition is None else "parent_gpu_shared"
-        self._calls, self._readers = [], []
+        self._calls, self._readers, self._costs_ns = [], [], {}
         for column in TELEMETRY_COLUMNS:
             failed: list[tuple[str, str]] = []
             for name, reader, semantics, window_ns in _WAYS[column]:
-                status = self._status_of(reader)
+                status = self._probed(column, reader)
                 if status == "ok":
-                    self._readers.append((column, reader))
                     self._calls.append(
                         Call(column=column, name=name, semantics=semantics, window_ns=window_ns, scope=scope)
                     )
@@ -218,8 +232,7 @@ class Nvml:
                 self._calls.append(Call(column=column, name=name, status=status, scope=scope))
 
         for column, (name, reader, window_ns) in _BESIDE.items():
-            if self._status_of(reader) == "ok":
-                self._readers.append((column, reader))
+            if self._probed(column, reader) == "ok":
                 self._calls.append(Call(column=column, name=name, window_ns=window_ns, scope=scope))
 
         self._seen_us = 0
@@ -263,7 +276,18 @@ class Nvml:
         self._seen_us = newer[-1][0] if newer else self._seen_us
         return newer
 
-    def _status_of(self, reader: Callable[[Any, Any], int]) -> str:
+    def _probed(self, column: str, reader: Callable[[Any, Any], int]) -> str:
+        """Return the status of a call; one that answers reads the column from now on, and its cost is known."""
+
+        def call(nv: Any, handle: Any) -> None:
+            self._costs_ns[column] = cost_ns(lambda: reader(nv, handle))
+
+        status = self._status_of(call)
+        if status == "ok":
+            self._readers.append((column, reader))
+        return status
+
+    def _status_of(self, reader: Callable[[Any, Any], object]) -> str:
         try:
             reader(self._nv, self._handle)
         except AttributeError:

@@ -6,6 +6,7 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact._starting import NamedTuple
+from ttsartifact.formulas.quantiles import median_int
 from ttsartifact.formulas.telemetry import SUMMARY_COLUMNS, energy_between, stat
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
@@ -13,7 +14,7 @@ from ttsartifact.verifying.catalogue import rule
 from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from ttsartifact.terms.trace import Trace
     from ttsartifact.verifying.evidence import Evidence
@@ -142,7 +143,7 @@ def declared_rate(evidence: Evidence) -> Answer:
         if rate is None or is_absent(rate) or len(column.t_ns) < _RATE_FROM_READINGS:
             continue
         asked = True
-        median_ns = _median([b - a for a, b in pairwise(column.t_ns)])
+        median_ns = median_int([b - a for a, b in pairwise(column.t_ns)])
         # |median - period| <= period / 5 without a division, in units of ns * mHz.
         if 5 * abs(median_ns * rate - _MILLIHERTZ_NS) > _MILLIHERTZ_NS:
             faults.append(
@@ -165,7 +166,7 @@ def no_gaps(evidence: Evidence) -> Answer:
             continue
         asked = True
         intervals = [b - a for a, b in pairwise(t_ns)]
-        limit_ns = GAP_INTERVALS * _median(intervals)
+        limit_ns = GAP_INTERVALS * median_int(intervals)
         faults += [
             Mismatch(
                 where=f"trace/{name}/columns/t_ns/{row}",
@@ -484,8 +485,3 @@ def _beyond(column: _Column, value: int, expected: str) -> Mismatch:
         expected=expected,
         message="a reading that the device cannot give",
     )
-
-
-def _median(values: Sequence[int]) -> int:
-    ordered = sorted(values)
-    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) // 2
