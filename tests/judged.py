@@ -176,12 +176,12 @@ def sent(
     return kit.artifact(folder, audio=kit.wav(kit.tone(2400), rate_hz=48_000), run=run, traces=traces)
 
 
-def staged(folder: Path, *, stage: str = "text", kind: str = "token_drop", missing: int = 0) -> Path:
+def staged(folder: Path, *, stage: str = "text", kind: str = "token_drop", missing: int = 0, hop: int = 100) -> Path:
     """Write a run made imperfect within its engine, whose log and count leave out the last opportunities."""
     framed = stage in {"mel", "vocoder_state"}
     layer = {
         "id": "it", "stage": stage, "kind": kind, "trigger": {"at": [1]}, "shape": {}, "enabled": True,
-        "method": "ttsa-stages/1", "params": {"hop_samples": 100} if framed else {},
+        "method": "ttsa-stages/1", "params": {"hop_samples": hop} if framed else {},
     }  # fmt: skip
     count = (len(kit.TEXT.split()) if stage == "text" else 8) - missing
     place = {"out_start": 100, "out_end": 200} if framed else {}

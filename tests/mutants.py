@@ -132,6 +132,11 @@ class _Finder(ast.NodeVisitor):
             self._add(self._begin(node.value), self._end(node.value), "None")
         self.generic_visit(node)
 
+    def visit_Call(self, node: ast.Call) -> None:
+        """Leave out why a rule is not applicable: the code says it, no report does."""
+        if not (isinstance(node.func, ast.Name) and node.func.id == "NotApplicable"):
+            self.generic_visit(node)
+
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
         """Leave f-strings as they are: positions within them are known since Python 3.12 alone."""
 

@@ -4,8 +4,9 @@
     python tests/mutate.py --count 60 --only ttsartifact/verifying ttsartifact/recording
     python tests/mutate.py --named            # those of mutants.toml, by the tests that they name
 
-Mutants live in a copy of the checkout, .build/mutants/tree. A mutant is killed when a test fails that passes without
-it. Killing by nothing but the fixtures' bytes does not count: their repair is to make them anew.
+Mutants live in a copy of the checkout, .build/mutants/tree. A mutant is asked of the tests that run its line
+(reached.py), and is killed when one fails that passes without it. Killing by nothing but the fixtures' bytes does not
+count: their repair is to make them anew. What no test can kill is listed, with the reason, in equivalents.toml.
 """
 
 from __future__ import annotations
@@ -16,28 +17,30 @@ import math
 import os
 import random
 import re
-import resource
 import shutil
 import subprocess
 import sys
 import tomllib
 from collections import defaultdict
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mutants
+import reached
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
+EQUIVALENTS = ROOT / "tests" / "equivalents.toml"
 NAMED = ROOT / "tests" / "mutants.toml"
 SUMMARY = ROOT / "benchmarks" / "results" / "mutation.md"
 PACKAGES = ("ttsartifact", "reference_runner")
-CPU_S, WALL_S = 180, 1_800
-NOT_ASKED = ("tests/test_fixtures.py::test_the_recipes_make_the_same_bytes",)
-"""What would see any change of a fixture, and say nothing of it."""
+CPU_S, WALL_S = 120, 600
+ASKED, AT_ONCE = 8, 4
+"""How many test files a mutant is asked of at most, and so many at a time."""
 
 
 def main() -> int:
@@ -57,7 +60,7 @@ def main() -> int:
     log = arguments.folder / f"results-{arguments.seed}.jsonl"
     known = {each["id"]: each for each in _lines(log)}
     if not arguments.report:
-        _try(Workshop(arguments.folder), [each for each in drawn if each.id not in known], log)
+        _try(arguments.folder, [each for each in drawn if each.id not in known], log)
         known = {each["id"]: each for each in _lines(log)}
     found = [known[each.id] for each in drawn if each.id in known]
     said = report(found, len(drawn), f"--count {arguments.count} --seed {arguments.seed}{_only(arguments.only)}")
@@ -78,6 +81,7 @@ class Workshop:
         self._ticks = 0
         self._sound: dict[str, bool] = {}
         self._unsound: list[str] = []
+        reached.warm()
         if self.tree.exists():
             shutil.rmtree(self.tree)
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
@@ -116,31 +120,16 @@ class Workshop:
         os.utime(path, (self._ticks, self._ticks))
 
     def _failing(self, tests: list[str]) -> str | None:
-        skipped = [word for name in (*NOT_ASKED, *self._unsound) for word in ("--deselect", name)]
-        words = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider", "--tb=no", *skipped]
-        environment = os.environ | {"PYTHONPATH": os.fspath(self.tree), "COLUMNS": "80"}
-        try:
-            done = subprocess.run(
-                [*words, *tests], cwd=self.tree, env=environment, capture_output=True, text=True,
-                timeout=WALL_S, check=False, preexec_fn=_bounded,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
+        skipped = [word for name in (*reached.NOT_ASKED, *self._unsound) for word in ("--deselect", name)]
+        said = reached.asked(self.tree, ["-x", *skipped, *tests], CPU_S, WALL_S)
+        if said is None:
             return "timeout"
-        if done.returncode < 0:
-            return "timeout"
-        found = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
-        if found:
-            return found[1]
-        return None if done.returncode in {0, 5} else tests[0]
+        return said["failed"] or (None if said["code"] in {0, 5} else tests[0])
 
     def _is_sound(self, test: str) -> bool:
         if test not in self._sound:
             self._sound[test] = self._failing([test]) is None
         return self._sound[test]
-
-
-def _bounded() -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S + 5))
 
 
 def draw(count: int, seed: int, only: Sequence[str]) -> list[mutants.Mutant]:
@@ -167,27 +156,39 @@ def package_of(file: str) -> str:
     return "/".join(parts[:3] if "laboratory" in parts else parts[:2])
 
 
-def tests_of(file: str) -> list[list[str]]:
-    """Return the test files worth asking: those that name the module, then those of its stage."""
+def tests_of(file: str) -> list[str]:
+    """Return the test files worth asking, the likeliest first: they name the module, its package or its command."""
     module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     parent, _, stem = module.rpartition(".")
     naming = re.compile(rf"\b{re.escape(module)}\b|from {re.escape(parent)} import [^\n]*\b{stem}\b")
-    everywhere = sorted((ROOT / "tests").rglob("test_*.py"))
-    first = [path for path in everywhere if naming.search(path.read_text(encoding="utf-8"))]
-    stage = "runner" if file.startswith("reference_runner") else file.split("/")[1]
-    then = [path for path in everywhere if path.parent.name == stage and path not in first]
-    if stage == "runner":
-        then = [path for path in then if package_of(file).rsplit("/", 1)[-1][:5] in path.name]
-    then += [] if stage in {"runner", "cli"} else [ROOT / "tests" / "test_fixtures.py"]
-    if not first and not then:
-        then = [ROOT / "tests" / "runner" / "test_stable_tts.py"]
-    return [[path.relative_to(ROOT).as_posix() for path in step] for step in (first, then) if step]
+    stage = file.split("/")[1]
+    scores = {}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        text = path.read_text(encoding="utf-8")
+        score = (
+            4 * bool(naming.search(text))
+            + 4 * (path.stem == f"test_{stem.strip('_')}")
+            + 2 * (stage == "cli" and f'"{stem}"' in text)
+            + 2 * (stem.partition("_")[0] in path.stem and len(stem) > 2)
+            + 2 * (path.parent.name == stage)
+            + bool(re.search(rf"\b{re.escape(parent)}\b", text))
+        )
+        scores[path.relative_to(ROOT).as_posix()] = (-score, len(text))
+    return [name for name, (score, _) in sorted(scores.items(), key=lambda each: each[1]) if score < 0][:ASKED]
 
 
-def _try(workshop: Workshop, drawn: list[mutants.Mutant], log: Path) -> None:
+def _try(folder: Path, drawn: list[mutants.Mutant], log: Path) -> None:
+    workshop = Workshop(folder)
+    reach = reached.Reached(workshop.tree, folder / "reached")
     for number, each in enumerate(drawn, start=1):
         before = (workshop.tree / each.file).read_text(encoding="utf-8")
-        outcome, by = workshop.outcome(each.file, each.applied(before), tests_of(each.file))
+        candidates = tests_of(each.file)
+        outcome, by = "survived", ""
+        for first in range(0, len(candidates), AT_ONCE):
+            steps = reach.tests_of(each.file, each.line, candidates[first : first + AT_ONCE])
+            outcome, by = workshop.outcome(each.file, each.applied(before), steps)
+            if outcome != "survived":
+                break
         row = {"package": package_of(each.file), "outcome": outcome, "by": by} | each.to_value()
         with log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, sort_keys=True) + "\n")
@@ -214,19 +215,39 @@ def report(found: list[dict[str, Any]], drawn: int, arguments: str) -> str:
         "# Mutation run",
         "",
         f"`python tests/mutate.py {arguments}`, commit {commit}: {len(found)} of {drawn} tried.",
-        f"A mutant whose tests did not end within {CPU_S} s of processor time is neither killed nor survivor: it is",
-        "listed, and not counted. Equivalent mutants are not taken out.",
+        f"Each was asked of the tests that run its line, in the {ASKED} likeliest test files at most. Not counted are",
+        f"mutants whose tests did not end within {CPU_S} s of processor time, and those that no test can kill, of",
+        "tests/equivalents.toml; both are listed.",
         "",
         "| package | killed | answered | score | 95 % interval |",
         "|---|---|---|---|---|",
     ]
+    found = [each | {"outcome": "equivalent"} if _is_equivalent(each) else each for each in found]
     by_package: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for each in found:
         by_package[each["package"]].append(each)
     lines += [_row(name, rows) for name, rows in sorted(by_package.items())]
     lines += [_row("all", found), "", "Survivors:", "", *_listed(found, "survived")]
     lines += ["", "Without an answer:", "", *_listed(found, "timeout")]
+    lines += ["", "Equivalent:", "", *_listed(found, "equivalent")]
     return "\n".join(lines) + "\n"
+
+
+def _is_equivalent(row: dict[str, Any]) -> bool:
+    """Tell whether a survivor is one of equivalents.toml."""
+    if row["outcome"] != "survived":
+        return False
+    line = (ROOT / row["file"]).read_text(encoding="utf-8").splitlines()[row["line"] - 1]
+    return any(
+        (each["file"], each["old"], each["new"]) == (row["file"], row["old"], row["new"]) and each["line"] in line
+        for each in equivalents()
+    )
+
+
+@cache
+def equivalents() -> tuple[dict[str, str], ...]:
+    """Return the rows of equivalents.toml."""
+    return tuple(tomllib.loads(EQUIVALENTS.read_text(encoding="utf-8"))["equivalent"])
 
 
 def _listed(found: list[dict[str, Any]], outcome: str) -> list[str]:
@@ -238,7 +259,7 @@ def _listed(found: list[dict[str, Any]], outcome: str) -> list[str]:
 
 
 def _row(name: str, rows: list[dict[str, Any]]) -> str:
-    answered = [each for each in rows if each["outcome"] != "timeout"]
+    answered = [each for each in rows if each["outcome"] in {"killed", "survived"}]
     killed = sum(each["outcome"] == "killed" for each in answered)
     low, high = wilson(killed, len(answered))
     share = killed / len(answered) if answered else 0.0

@@ -9,6 +9,7 @@ import mutants
 import mutate
 import mutate_rules
 import pytest
+import reached
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = '''
@@ -64,10 +65,10 @@ def test_mutants_of_rules_are_drawn_alike_and_tried_apart():
 
 
 def test_tests_that_name_a_module_are_asked_first():
-    """Then those of its stage."""
-    first, then = mutate.tests_of("ttsartifact/recording/clock.py")
-    assert "tests/recording/test_clock.py" in first
-    assert "tests/recording/test_recorder.py" in [*first, *then]
+    """The test file of its name first, then those of its stage."""
+    asked = mutate.tests_of("ttsartifact/recording/clock.py")
+    assert asked[0] == "tests/recording/test_clock.py"
+    assert len(asked) == mutate.ASKED
     assert mutate.package_of("ttsartifact/verifying/rules/shared.py") == "ttsartifact/verifying"
     assert mutate.package_of("reference_runner/laboratory/training/curves.py") == "reference_runner/laboratory/training"
 
@@ -83,3 +84,41 @@ def test_a_named_mutant_is_of_the_code_as_it_is(row):
     for test in row["tests"]:
         path, _, function = test.partition("::")
         assert f"def {function}(" in (ROOT / path).read_text(encoding="utf-8") if function else (ROOT / path).is_file()
+
+
+@pytest.mark.parametrize("row", mutate.equivalents(), ids=lambda row: f"{row['file']}: {row['line'][:30]}")
+def test_an_equivalent_mutant_is_of_the_code_as_it_is(row):
+    """Its line occurs once and gives that mutant; a survivor of that line is not counted, and another one is."""
+    text = (ROOT / row["file"]).read_text(encoding="utf-8")
+    assert text.count(row["line"]) == 1
+    line = text[: text.index(row["line"])].count("\n") + 1
+    (mutant,) = [
+        each
+        for each in mutants.of(row["file"], text)
+        if (each.line, each.old, each.new) == (line, row["old"], row["new"])
+    ]
+    row = {"package": "rules", "outcome": "survived", "by": ""} | mutant.to_value()
+    assert mutate._is_equivalent(row)
+    assert not mutate._is_equivalent(row | {"new": "=="})
+    assert row["file"] in mutate.report([row], 1, "").partition("Equivalent:")[2]
+    assert "| all | 0 | 0 |" in mutate.report([row], 1, "")
+
+
+def test_a_line_is_asked_of_the_tests_that_run_it(tmp_path):
+    """Quickest first; a test file is run once for all of its lines."""
+    for name, text in {
+        "ttsartifact/__init__.py": "",
+        "ttsartifact/a.py": "def f():\n    return 1\n\n\ndef g():\n    return 2\n",
+        "tests/test_a.py": "from ttsartifact import a\n\n\ndef test_f():\n    a.f()\n\n\ndef test_g():\n    a.g()\n",
+        "pyproject.toml": "",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    for folder in ("known", "known"):
+        reach = reached.Reached(tmp_path, tmp_path / folder)
+        assert reach.tests_of("ttsartifact/a.py", 2, ["tests/test_a.py"]) == [["tests/test_a.py::test_f"]]
+        assert reach.tests_of("ttsartifact/a.py", 6, ["tests/test_a.py"]) == [["tests/test_a.py::test_g"]]
+        (tests,) = reach.tests_of("ttsartifact/a.py", 1, ["tests/test_a.py"])
+        assert sorted(tests) == ["tests/test_a.py::test_f", "tests/test_a.py::test_g"]
+    assert len(list((tmp_path / "known").glob("*.json"))) == 1
+    assert reached.asked(tmp_path, ["tests/test_a.py"], 60, 60) == {"code": 0, "failed": ""}

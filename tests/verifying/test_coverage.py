@@ -6,8 +6,10 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import answers
 import full_run
 import pytest
+import write_fixtures
 
 from ttsartifact.verifying.catalogue import catalogue
 from ttsartifact.verifying.engine import verify
@@ -49,6 +51,11 @@ def test_each_rule_fails_somewhere():
     names = ("pins", "pins_adaptation", "references", "timeline", "audio", "telemetry", "environment", "statements")
     broken = {case.rule for name in names for case in cases(name)}
     assert RULES - broken == {"ENV04", "TEL15"}
+
+
+def test_the_words_of_every_case_are_listed():
+    """Message, place and both sides of each finding are read by a person when they change."""
+    assert {str(case) for case in write_fixtures.cases()} == set(answers.approved()["cases"]), answers.HOW
 
 
 def test_each_rule_passes_somewhere(tmp_path):
