@@ -10,7 +10,8 @@ import pytest
 
 from ttsartifact.errors import Refused
 from ttsartifact.recording.command import record_command
-from ttsartifact.recording.filling import Filling, require_inert
+from ttsartifact.recording.filling import Filling
+from ttsartifact.recording.inert import require_inert
 from ttsartifact.rerunning.rerun import rerun_command
 from ttsartifact.terms import digest
 
@@ -32,10 +33,36 @@ if TYPE_CHECKING:
         (
             ["env", "-i", "/bin/bash", "-lc", "say {text}"],
             "plain",
-            "{text} is inside the program text that env is given",
+            "{text} is inside the program text that bash is given",
         ),
         (["python3", "-c", "print('{text}')"], "plain", "{text} is inside the program text that python3 is given"),
         (["node", "-e", "say('{text}')"], "plain", "{text} is inside the program text that node is given"),
+        *(
+            (argv, "plain", f"{{text}} is inside the program text that {program} is given")
+            for program, argv in {
+                "bash": ["bash", "-c", "-e", "say {text}"],
+                "perl": ["perl", "-E", "say '{text}'"],
+                "node": ["node", "--print", "'{text}'"],
+                "deno": ["deno", "--eval='{text}'"],
+                "su": ["su", "speaker", "-c", "espeak-ng {text}"],
+                "ssh": ["ssh", "gpu", "espeak-ng", "{text}"],
+                "adb": ["adb", "shell", "say", "{text}"],
+                "festival": ["festival", "-b", '(SayText "{text}")'],
+                "gawk": ["gawk", 'BEGIN { print "{text}" }'],
+                "jq": ["jq", "-n", '{input: "{text}"}'],
+                "sed": ["sed", "s/x/{text}/", "words.txt"],
+                "sox": ["sox", "|espeak-ng --stdout {text}", "{out}"],
+                "ffmpeg": ["ffmpeg", "-f", "lavfi", "-i", "flite=text='{text}'", "{out}"],
+            }.items()
+        ),
+        (["ffmpeg", "-i", "in.wav", "-af", "drawtext={text}", "{out}"], "plain", "{text} is inside the program text"),
+        (["env", "--", "espeak-ng", "{text}"], "-fnotes", "{text} would be read as an option"),
+        (["sh", "-c", 'espeak-ng "$@"', "--", "{text}"], "-fnotes", "{text} would be read as an option"),
+        (["curl", "-F", "text={text}", "http://127.0.0.1"], "</etc/passwd", "{text} would be read from a file"),
+        (["curl", "-F", "text={text}", "http://127.0.0.1"], "@/etc/passwd", "{text} would be read from a file"),
+        (["curl", "--data-urlencode", "{text}", "http://127.0.0.1"], "a@/etc/passwd", "{text} would be read from a"),
+        (["http", "127.0.0.1/speak", "text={text}"], "@/etc/passwd", "{text} would be read from a file"),
+        (["flite", "{text}", "{out}"], __file__, "{text} is the name of a file here"),
     ],
 )
 def test_a_text_that_would_be_more_is_refused(argv: list[str], text: str, said: str) -> None:
@@ -56,6 +83,17 @@ def test_a_text_that_would_be_more_is_refused(argv: list[str], text: str, said: 
         (["say", "{text}"], "-"),
         (["sh", "-c", 'espeak-ng -- "$1"', "sh", "{text}"], "plain"),
         (["gcc", "-c", "{text}"], "plain"),
+        (["say", "-o", "{out}", "--", "{out}", "{text}"], "-40 degrees"),
+        (["flite", "-t", "{text}", "{out}"], __file__),
+        (["flite", "{text}", "{out}"], "a" * 9_000),
+        (["say", "--ssml={text}"], "<speak>plain</speak>"),
+        (["python3", "-W", "ignore", "speak.py", "-e", "{text}"], "plain"),
+        (["sh", "-c", 'espeak-ng -w "$1" -- "$2"', "sh", "{out}", "{text}"], "plain"),
+        (["gawk", "-v", "words={text}", "BEGIN { print words }"], "plain"),
+        (["jq", "-n", "--arg", "words", "{text}", "{input: $words}"], "plain"),
+        (["jq", ".input", "{text}"], "plain"),
+        (["ffmpeg", "-i", "in.wav", "-metadata", "title={text}", "{out}"], "plain"),
+        (["curl", "--data-urlencode", "text={text}", "http://127.0.0.1"], "me@home"),
     ],
 )
 def test_a_text_that_is_a_text_passes(argv: list[str], text: str) -> None:

@@ -128,7 +128,7 @@ class RecordingOptions(NamedTuple):
     ] = None
     suffix: Annotated[str | None, Option("The suffix of {out}; default .flac, .mp3 or .wav, as OUT needs it.")] = None
     text_on_stdin: Annotated[bool, Option("Give the text on stdin too.")] = False
-    unsafe_text: Annotated[bool, Option("Let {text} be an option, a response file or a shell's code.")] = False
+    unsafe_text: Annotated[bool, Option("Let {text} be an option, a file's name or code.")] = False
     repair_header: Annotated[
         bool, Option("Write the lengths into a streamed WAV's header that lacks them.", negatable=True)
     ] = True

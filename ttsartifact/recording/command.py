@@ -86,7 +86,7 @@ def record_command(
         text_on_stdin: Whether the command reads the text from stdin.
         timeout_s: Seconds after which the command is ended; no limit by default.
         repair_header: Whether a streamed WAV gets its lengths, which the artifact states.
-        unsafe_text: Whether a text may begin with `-` or `@`, or stand in a shell's program.
+        unsafe_text: Whether a text may begin with `-` or `@`, name a file, or stand in a program.
         repeat: Whether the command is run a second time to state whether the audio was the same.
         include_paths: Whether absolute paths stay in the recorded argv.
         sensor: What is sampled; the GPU's by default.
