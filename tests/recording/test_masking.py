@@ -38,6 +38,27 @@ KEY = "q1w2e3r4t5"
         (["hf_" + "a1" * 17], ["{secret}"]),
         ({"name": "TORCH_SECRET_TOKEN", "value": KEY}, {"name": "TORCH_SECRET_TOKEN", "value": "{secret}"}),
         ({"openai_api_key": KEY, "max_tokens": 7}, {"openai_api_key": "{secret}", "max_tokens": 7}),
+        (["curl", "-u", f"me:{KEY}", "https://x.org"], ["curl", "-u", "me:{secret}", "https://x.org"]),
+        (["/usr/bin/curl", f"--proxy-user=me:{KEY}"], ["/usr/bin/curl", "--proxy-user=me:{secret}"]),
+        (["curl", f"-ume:{KEY}", "https://x.org"], ["curl", "-ume:{secret}", "https://x.org"]),
+        (["curl", "-b", f"sid={KEY}"], ["curl", "-b", "{secret}"]),
+        (["docker", "run", "-u", "1000:1000", "-b", "a=b"], ["docker", "run", "-u", "1000:1000", "-b", "a=b"]),
+        (["-H", f"Cookie: a=b; sid={KEY}"], ["-H", "Cookie: {secret}"]),
+        (["-H", f"Authorization: Key 0a1b:{KEY}"], ["-H", "Authorization: Key {secret}"]),
+        (["-H", f"X-Auth-Token: {KEY}"], ["-H", "X-Auth-Token: {secret}"]),
+        (["-H", f"token: {KEY * 3}"], ["-H", "token: {secret}"]),
+        ([f"redis://:{KEY}@db:6379"], ["redis://:{secret}@db:6379"]),
+        ([f"https://{KEY * 3}@x.org/"], ["https://{secret}@x.org/"]),
+        ([f"https://x.org/speak?key={KEY * 3}&text=a"], ["https://x.org/speak?key={secret}&text=a"]),
+        ([f"https://x.org/speak?code={KEY * 3}"], ["https://x.org/speak?code={secret}"]),
+        (["https://x.org/speak?key=minor&code=en"], ["https://x.org/speak?key=minor&code=en"]),
+        ([f"Bearer {KEY * 3}"], ["{secret}"]),
+        ([f"aws_secret_access_key = {KEY}"], ["aws_secret_access_key = {secret}"]),
+        (["env", f"AZURE_SPEECH_KEY={KEY}"], ["env", "AZURE_SPEECH_KEY={secret}"]),
+        (["env", f"API_\u212aEY={KEY}"], ["env", "API_\u212aEY={secret}"]),
+        ([["api_key", KEY]], [["api_key", "{secret}"]]),
+        ({"key": "API_KEY", "value": KEY}, {"key": "API_KEY", "value": "{secret}"}),
+        ("the token: what a model reads", "the token: what a model reads"),
         (["--eos-token", KEY, "--n-tokens", "12"], ["--eos-token", KEY, "--n-tokens", "12"]),
         (["--token", "{text}", "--password", "$PASSWORD"], ["--token", "{text}", "--password", "$PASSWORD"]),
     ],
@@ -56,6 +77,8 @@ def test_every_word_of_the_registry_is_marked() -> None:
     for key in words["keys"]:
         assert all(secrets.is_marked(start.encode()) for start in key["starts"]), key
         assert all(secrets.masked([start + "7" * 99])[1] for start in key["starts"]), key
+    for option in (*words["pairs"], *words["jars"]):
+        assert secrets.is_marked(f'["curl","{option}","a:b=c"]'.encode()), option
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,12 @@ LONG = [
     "a=b&",
     "eyJ",
     "-----BEGIN ",
+    "?key=",
+    "://a",
+    "Bearer ",
+    "token: a",
+    "cookie: ",
+    "token = ",
 ]
 
 

@@ -22,7 +22,12 @@ MASK = "{secret}"
 _FOLD = late_pattern(r"[^a-z0-9]+")
 _PLACE = late_pattern(r"\{.*\}|\$.*|<.*>|\*+|%.*%|\.\.\.|[xX]+|[+-]?[0-9.]+", re.DOTALL)
 _LONGEST_NAME = 64
-_ASCII_LOWER = {ord(letter): ord(letter) + 32 for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}  # keeps every place
+_RANDOM = late_pattern(r"(?=[A-Za-z_+/=.-]*\d)(?=[\d_+/=.-]*[A-Za-z])[\w+/=.-]{20,1024}")
+_LINE = late_pattern(r"[^\r\n\"']*")
+# Keeps every place. Unicode has two more letters of which the lower case is one of ASCII.
+_ALIKE = {0x212A: "k", 0x17F: "s"}
+_ASCII_LOWER: dict[int, int | str] = {**{ord(each): ord(each) + 32 for each in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}, **_ALIKE}
+_OPTION = late_pattern(r"--?[A-Za-z][\w.-]*")
 _NAME_BEFORE = late_pattern(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
 _LONGEST_WORD = 32  # of a name's end, without blanks
 _ESCAPE = late_pattern(rb"\\(?:u[0-9a-f]{4}|[bfnrt])")  # what JSON writes for a letter that no folded name has
@@ -55,6 +60,10 @@ class _Words(NamedTuple):
     values: frozenset[str]
     keys: re.Pattern[str]
     owners: tuple[str, ...]
+    whole: tuple[str, ...]
+    clients: frozenset[str]
+    pairs: tuple[str, ...]
+    jars: frozenset[str]
     named: re.Pattern[str]
     """The end of a name, its mark, and the value; over text in lower case."""
     stems: tuple[bytes, ...]
@@ -78,12 +87,18 @@ def _words() -> _Words:
         values=frozenset(held["values"]),
         keys=late_pattern(
             rf"(?<![A-Za-z0-9])(?:{own})|(?<![\w-])(eyJ[\w-]{{10,}}\.eyJ[\w-]{{10,}}\.[\w-]*)"
-            r"|(-----BEGIN [A-Z ]{0,32}PRIVATE KEY[^\0]*)"
-            r"|(?<=://)[^/\s:@\"{}]{1,256}:([^/\s:@\"{}]{1,1024})@"
+            r"|(-----BEGIN [A-Z ]{0,32}PRIVATE KEY[^\0]*|PuTTY-User-Key-File-[^\0]*)"
+            r"|(?<=://)[^/\s:@\"{}]{0,256}:([^/\s:@\"{}]{1,1024})@"
+            r"|(?<=://)((?=[A-Za-z_.~-]{0,256}\d)[\w.~-]{20,256})@"
+            r"|(?<=[?&])(?:key|code)=([\w~+/%=-]{20,1024})"
         ),
-        owners=(*(key["of"] for key in keys), "a JSON Web Token", "a private key", "an address"),
+        owners=(*(key["of"] for key in keys), "a JSON Web Token", "a private key", *["an address"] * 3),
+        whole=tuple(map(_folded, held["whole"])),
+        clients=frozenset(held["clients"]),
+        pairs=tuple(held["pairs"]),
+        jars=frozenset(held["jars"]),
         named=late_pattern(
-            rf"(?:{spelled})(?P<mark>=|[\"'] ?: ?(?=[\"'])|: {{0,2}})(?:(?:{schemes}) {{1,2}})?"
+            rf"(?:{spelled})(?P<mark> = |=|[\"'] ?: ?(?=[\"'])|: {{0,2}})(?:(?:{schemes}) {{1,2}})?"
             r"(?:[\"'](?P<quoted>[^\"']+)|(?P<plain>[^\s\"'&;,<>]+))"
         ),
         stems=tuple(sorted({_folded(name).encode() for name in names})),
@@ -95,10 +110,27 @@ _MARKS = tuple(
     mark.encode()
     for mark in (
         *("hf_", "ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "sk-", "sk_", "AKIA", "ASIA", "AIza"),
-        *("ya29.", "xox", "r8_", "nvapi-", "npm_", "pypi-", "eyJ", "PRIVATE KEY", "@"),
+        *("ya29.", "xox", "r8_", "nvapi-", "npm_", "pypi-", "eyJ", "PRIVATE KEY", "@", "api_org_", "gldt-", "glrt-"),
+        *("gloas-", "GOCSPX-", "AQ.Ab", "1//0", "xapp-", ".slack.com/services/", "/api/webhooks/", "telegram.org/bot"),
+        *(
+            "rk_live_",
+            "dop_v1_",
+            "doo_v1_",
+            "dor_v1_",
+            "SG.",
+            "dapi",
+            "xai-",
+            "rpa_",
+            "dp.pt.",
+            "dp.st.",
+            "hvs.",
+            "hvb.",
+        ),
+        *("AGE-SECRET-KEY-1", "earer ", "PuTTY-User-Key", "?key=", "&key=", "?code=", "&code="),
     )
 )
 _KEY_MARKS = tuple(mark.decode() for mark in _MARKS)
+_CLIENTS = tuple(f'"{option}' for option in ("-u", "-U", "--user", "--proxy-user", "-a", "--auth", "-b"))
 _STEMS = (
     b"key",
     b"token",
@@ -111,6 +143,7 @@ _STEMS = (
     b"pwd",
     b"sig",
     b"sas",
+    b"string",
 )
 
 
@@ -120,14 +153,16 @@ def _ends_like_a_secret(word: bytes) -> bool:
 
 
 def _folded(name: str) -> str:
-    return _FOLD.sub("", name.lower())
+    return _FOLD.sub("", name.translate(_ASCII_LOWER).lower())
 
 
 def is_marked(raw: bytes) -> bool:
     """Return whether bytes hold anything that every secret has; almost none do, and one look spares the walk."""
-    if any(mark in raw for mark in _MARKS):
+    if any(mark in raw for mark in _MARKS) or any(option.encode() in raw for option in _CLIENTS):
         return True
     lower = raw.lower()
+    for letter, alike in _ALIKE.items() if not lower.isascii() else ():
+        lower = lower.replace(chr(letter).encode(), alike.encode())
     if not any(stem in lower for stem in _STEMS):
         return False
     # Folded as names are. A name that ends there is marked; `t_first_token_ns` goes on.
@@ -145,15 +180,33 @@ def secrets_of(value: Any, pointer: str = "") -> Iterator[Secret]:
                 yield from _in_string(where, name, held)
         elif isinstance(held, dict):
             # What is said of a variable stands in two fields: its name, and its value.
-            of = held.get("name")
-            told: dict[str, str] = {"value": of} if isinstance(of, str) else {}
+            of = next((held[key] for key in ("name", "key", "header") if isinstance(held.get(key), str)), None)
+            told: dict[str, str] = {"value": of} if of is not None else {}
             waiting += [(f"{where}/{key}", str(told.get(key, key)), entry) for key, entry in reversed(held.items())]
         elif isinstance(held, list):
-            names = [
-                "",
-                *(word if isinstance(word, str) and word[:1] == "-" and "=" not in word else "" for word in held),
-            ]
+            yield from _of_clients(where, held)
+            names = ["", *(word if isinstance(word, str) and _OPTION.fullmatch(word) else "" for word in held)]
+            if len(held) == 2 and isinstance(held[0], str):
+                names[1] = held[0]  # a pair of a name and its value
             waiting += [(f"{where}/{n}", names[n], entry) for n, entry in reversed(list(enumerate(held)))]
+
+
+def _of_clients(where: str, words: list[Any]) -> Iterator[Secret]:
+    """Yield the passwords that a client's command line states as `name:secret`, and its cookies."""
+    held = _words()
+    is_client = False
+    for place, word in enumerate(words):
+        if not isinstance(word, str):
+            continue
+        before = words[place - 1] if place else None
+        option = next((each for each in held.pairs if before == each or word.startswith(each)), None)
+        if is_client and before in held.jars and "=" in word:
+            yield Secret(f"{where}/{place}", f"the value of {before}", 0, len(word))
+        elif is_client and option is not None and (before == option or word[: len(option)] == option):
+            start = word.find(":") + 1
+            if start and _is_value(word[start:]):
+                yield Secret(f"{where}/{place}", f"the value of {option}", start, len(word))
+        is_client = is_client or word.rpartition("/")[2] in held.clients
 
 
 def masked(value: Any, pointer: str = "", *, withheld: str | None = None) -> tuple[Any, list[str]]:
@@ -187,7 +240,7 @@ def _in_string(where: str, name: str, text: str) -> Iterator[Secret]:
     if name and _is_secret_name(name) and _is_value(text):
         yield Secret(where, f"the value of {name[:_LONGEST_NAME]}", 0, len(text))
         return
-    words, covered = _words(), 0
+    words, covered, line_end = _words(), 0, 0
     found: list[Secret] = []
     # Most strings are a few plain words: what every key and every named value has is looked for first.
     has_key = any(mark in text for mark in _KEY_MARKS)
@@ -198,9 +251,15 @@ def _in_string(where: str, name: str, text: str) -> Iterator[Secret]:
     for match in words.named.finditer(text.translate(_ASCII_LOWER)) if has_named else ():
         kind = "quoted" if match["quoted"] is not None else "plain"
         name = _name_before(text, match.start("mark"))
-        believed = _is_loud(name) if match["mark"].startswith(":") else _is_secret_name(name)
-        if believed and _is_value(text[slice(*match.span(kind))]):
-            found.append(Secret(where, f"the value of {name}", *match.span(kind)))
+        start, end = match.span(kind)
+        if start < line_end:
+            continue
+        is_plain = match["mark"][0] in ": " and not _RANDOM.fullmatch(text, start, end)  # prose has colons too
+        believed = _is_loud(name) if is_plain else _is_secret_name(name)
+        if believed and _is_value(text[start:end]):
+            if match["mark"][0] == ":" and _folded(name).endswith(words.whole):
+                end = line_end = _line_end(text, start)
+            found.append(Secret(where, f"the value of {name}", start, end))
         if len(found) > _MOST_SECRETS:
             break
     for secret in sorted(found, key=lambda secret: (secret.start, -secret.end)):
@@ -209,9 +268,14 @@ def _in_string(where: str, name: str, text: str) -> Iterator[Secret]:
             covered = secret.end
 
 
+def _line_end(text: str, start: int) -> int:
+    found = _LINE.match(text, start)
+    return found.end() if found else start
+
+
 def _name_before(text: str, end: int) -> str:
     """Return the name that ends there, as far as it begins within a name's length."""
-    found = _NAME_BEFORE.search(text[max(0, end - _LONGEST_NAME) : end])
+    found = _NAME_BEFORE.search(text[max(0, end - _LONGEST_NAME) : end].translate(_ALIKE))
     return found[0] if found else ""
 
 
