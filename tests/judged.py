@@ -356,6 +356,12 @@ def counted(updates: int) -> Callable[[Path], Path]:
     return partial(full_run.artifact, traces=edit, resum=True, patch=patch)
 
 
+def metered_within(bound_ns: int) -> Callable[[Path], Path]:
+    """Return a run that claims power on a meter whose log may be so far from its place."""
+    placed = full_run.mapping(bound_ns=bound_ns, terms=[{"of": "the log's distance from UTC", "ns": bound_ns}])
+    return partial(full_run.artifact, patch=kit.put(claims=["power"], channels__8__mapping=placed))
+
+
 def prosody(**edits: Any) -> Callable[[Path], Path]:
     aligned = {"name": "montreal-forced-aligner", "version": "3.2.1"}
     base = {"claims": ["prosody_transfer"], "input__refs__0__role": "prosody", "input__refs__0__alignment": aligned}
@@ -435,6 +441,7 @@ PAIRS = (
     ),
     ("GAT09", "tolerance", measured_peak(1), measured_peak(2), 1),
     ("CLM02", "updates", counted(20), counted(19), 1),
+    ("CLM02", "bound", *(metered_within(full_run.LAST_NS - full_run.SUBMIT_NS + more) for more in (-1, 0)), 1),
     ("CLM03", "runs", latency(5), latency(4), 1),
 )
 """Rule, name, the last file that holds, the first that does not, and the exit code of that."""

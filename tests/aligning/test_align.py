@@ -14,6 +14,7 @@ from ttsartifact.aligning.mapping import Assumed, Method
 from ttsartifact.aligning.parsing import Columns, read_log
 from ttsartifact.errors import Refused
 from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.reporting.alignment import alignment_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,6 +94,53 @@ def test_a_log_is_put_by_hand_within_the_stated_bound(tmp_path: Path) -> None:
     log = read_log(LOGS / "powersensor3.txt")
     found = align(runs.minute(tmp_path), log, Wanted(method=Method.MANUAL, offset_ns=S, bound_ns=S // 2))
     assert (found.mapping.to_run_ns(0), found.mapping.bound_ns, found.mapping.against) == (S, S // 2, "the user's word")
+
+
+@pytest.mark.parametrize(
+    ("bound_s", "why"),
+    [
+        (18.5, ""),
+        (25, "the log may lie 25.000 s from here, and reaches 19.000 s beyond the run: it may not cover it"),
+        (60, "the log may lie 60.000 s from here, and the run took 60.000 s: it may be of another time"),
+        (3_600, "the log may lie 3600.000 s from here, and the run took 60.000 s: it may be of another time"),
+    ],
+)
+def test_a_bound_that_swallows_the_run_leaves_no_figure(tmp_path: Path, bound_s: float, why: str) -> None:
+    """A log that may be of another time says nothing of the run's power, peak and energy."""
+    log = read_log(LOGS / "powersensor3.txt")
+    found = align(runs.minute(tmp_path), log, Wanted(method=Method.MANUAL, offset_ns=0, bound_ns=round(bound_s * S)))
+    figures = found.figures
+    assert (figures.why, figures.covered) == (why, True)
+    said = (figures.mean_mw, figures.mean_error_mw, figures.peak_mw, figures.peak_error_mw, figures.energy_mj)
+    assert all(each is None for each in said) == bool(why)
+    assert any(line == f"power     none: {why}" for line in alignment_lines(found)) == bool(why)
+
+
+def test_an_error_as_great_as_the_figure_leaves_none(tmp_path: Path) -> None:
+    """Half a run of rest within the bound: the mean of 12 W may as well be one of 260 W."""
+    rows = [f"{n},0,12,{4 if 20 <= n < 80 else 1_000}" for n in range(101)]
+    (tmp_path / "m.csv").write_text("\n".join(["time,i,v,p", *rows]) + "\n")
+    wanted = Wanted(method=Method.MANUAL, offset_ns=0, bound_ns=15 * S)
+    figures = align(runs.minute(tmp_path), read_log(tmp_path / "m.csv"), wanted).figures
+    assert figures.why == "within the bound the mean of 12.300 W moves by 249.000 W"
+    assert figures.mean_mw is None
+
+
+@pytest.mark.parametrize("ppm", [0, 400])
+def test_a_fitted_drift_has_its_limit(tmp_path: Path, ppm: int) -> None:
+    """Those drifts that noise does not distinguish from the best lie within the error; below it none is resolved."""
+    rows = shifted(tmp_path, 1.2345, noise_w=0.5).read_text().splitlines()
+    cells = [row.split(",") for row in rows[1:]]
+    moved = [",".join([f"{float(t) * (1 - ppm / 1e6):.5f}", *rest]) for t, *rest in cells]
+    (tmp_path / "m.csv").write_text("\n".join([rows[0], *moved]) + "\n")
+    wanted = Wanted(assumed=Assumed(lag_ns=0), drift=True)
+    found = align(runs.minute(tmp_path, telemetry=True), read_log(tmp_path / "m.csv"), wanted)
+    mapping = found.mapping
+    assert mapping.drift_error_ppb is not None
+    assert abs(mapping.drift_ppb - ppm * 1000) <= mapping.drift_error_ppb
+    (line,) = [line for line in alignment_lines(found) if line.startswith("drift")]
+    assert ("not resolved, within ±" in line) == (abs(mapping.drift_ppb) <= mapping.drift_error_ppb)
+    assert not ppm or "not resolved" not in line, line
 
 
 def shifted(folder: Path, shift_s: float, *, noise_w: float = 2.0, watts: list[int] | None = None) -> Path:

@@ -41,8 +41,10 @@ def test_it_says_where_the_log_lies_and_how_sure_that_is(tmp_path: Path, capsys:
         "          0.0010 s  resolution of the log\n"
         "          0.5000 s  half a reading's window\n"
         "          0.2000 s  lag of the meter\n"
+        "drift     not resolved, within ±0.004 ppm\n"
         "run       60.0000 s, 60 readings within it\n"
-        "power     mean 300.618 W ±3.306 W, peak 302.000 W\n"
+        "power     mean 300.618 W ±3.306 W\n"
+        "peak      302.000 W ±0.000 W\n"
         "energy    18037.058 J ±198.342 J\n"
         "          mean of the whole log, which is not the run's: 228.990 W\n"
     )

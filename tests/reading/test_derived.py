@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any
 
+import full_run
 import kit
 import pytest
 
@@ -19,11 +20,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def test_a_drift_has_its_limit(tmp_path: Path) -> None:
+    """7.6: half the brackets of the outer snapshots and a step of their clock, over the time between them."""
+    derived = derive(open_artifact(full_run.artifact(tmp_path)))
+    # 2,100 ns in 4.2 s; brackets of 310 and 290 ns, and a clock of 1 ns.
+    assert (derived["utc_drift_ppb"], derived["utc_drift_error_ppb"]) == (500, 72)
+    coarse = derive(
+        open_artifact(full_run.artifact(tmp_path, patch=kit.put(timebase__clocks__1__resolution_ns=10_000)))
+    )
+    assert (coarse["utc_drift_ppb"]["reason"], coarse["utc_drift_error_ppb"]) == ("not_measured", 2_453)
+
+
 def test_the_figures_of_the_small_run(tmp_path: Path) -> None:
     """800 frames at 16 kHz last 50 ms; the rest is subtraction."""
     derived = derive(open_artifact(kit.artifact(tmp_path)))
     bound = derived.pop("alignment_bound_ns")
-    assert (derived.pop("utc_drift_ppb"), derived.pop("channel_bounds")) == (240, {})
+    drift = (derived.pop("utc_drift_ppb")["detail"], derived.pop("utc_drift_error_ppb"))
+    assert drift == ("below 6.02 ppm, which the snapshots do not resolve", 6_020)
+    assert derived.pop("channel_bounds") == {}
     unknown = absent("unknown", "one of its times is not known")
     assert derived == {
         "duration_ns": 50_000_000,

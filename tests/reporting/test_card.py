@@ -48,7 +48,7 @@ def test_the_card_of_the_small_run(tmp_path: Path) -> None:
         "  chunks       2, median gap 20.000 ms, longest gap 20.000 ms, underrun margin 5.000 ms\n"
         "  load         0 queued, 1 running, 1 in the batch, 1 at once\n"
         "  telemetry    not applicable\n"
-        "  clock        synchronised, 2 snapshots of UTC, drift +0.2 ppm\n"
+        "  clock        synchronised, 2 snapshots of UTC, drift below 6 ppm, not resolved\n"
         "  marking      not stated\n"
         "  seeds        unknown\n"
         "  parameters   none\n"

@@ -42,11 +42,12 @@ class Sampled(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """The best offset and drift, the half width of those that are as likely, and how good they are."""
+    """The best offset and drift, the half widths of those that are as likely, and how good they are."""
 
     offset_s: float
     half_s: float
     drift: float
+    drift_half: float
     ambiguity: float
     residual: float
     readings: int
@@ -86,7 +87,7 @@ def fit(load: StepFunction, log: Sampled, *, drift: bool = False, around_s: tupl
     low, high = around_s or _reach(scene, log)
     count = min(max(int((high - low) / step) + 1, 2), _MOST_OFFSETS)
     offsets = np.linspace(low, high, count)
-    pace = _best_drift(scene, log, offsets) if drift else 0.0
+    pace, pace_half = _best_drift(scene, log, offsets) if drift else (0.0, 0.0)
     costs = _costs(scene, log, offsets, pace)
     if not np.isfinite(costs).any():
         raise Refused("the log and the run have too little time in common for a fit", expected="8 readings of the run")
@@ -103,7 +104,7 @@ def fit(load: StepFunction, log: Sampled, *, drift: bool = False, around_s: tupl
     half = _half_width(
         np.concatenate([offsets, fine]), np.concatenate([costs, near]), float(fine[top]), float(near[top])
     )
-    return Fit(float(fine[top]), half + float(fine[1] - fine[0]), pace, ambiguity, left, int(readings))
+    return Fit(float(fine[top]), half + float(fine[1] - fine[0]), pace, pace_half, ambiguity, left, int(readings))
 
 
 def _scene(load: StepFunction) -> _Scene:
@@ -169,16 +170,19 @@ def _explained(
     return residual, explained, readings
 
 
-def _best_drift(scene: _Scene, log: Sampled, offsets: NDArray[np.float64]) -> float:
-    """Return the drift whose best offset leaves least; coarse, then fine."""
+def _best_drift(scene: _Scene, log: Sampled, offsets: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the drift whose best offset leaves least, coarse, then fine, and how far those as likely lie from it."""
     start = float(offsets[int(np.argmin(_costs(scene, log, offsets, 0.0)))])
     near = start + np.linspace(-log.period_s, log.period_s, 41)
-    pace, width = 0.0, _MAX_DRIFT
+    pace, width, step = 0.0, _MAX_DRIFT, 0.0
+    costs: dict[float, float] = {}
     for _ in range(3):
         tried = pace + np.linspace(-width, width, 21)
-        pace = float(min(tried, key=lambda one: float(_costs(scene, log, near, float(one)).min())))
+        costs |= {float(one): float(_costs(scene, log, near, float(one)).min()) for one in tried}
+        pace, step = min(costs, key=lambda one: costs[one]), width / 10
         width /= 8
-    return pace
+    likely = [one for one, cost in costs.items() if cost - costs[pace] <= _LIKELY]
+    return pace, max(abs(one - pace) for one in likely) + step
 
 
 def _require_likeness(explained: float, readings: int) -> None:

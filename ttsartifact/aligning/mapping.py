@@ -49,8 +49,9 @@ class Assumed:
 class Mapping:
     """t_run = t_log + offset + drift * (t_log - anchor), within `bound_ns` for every reading within the run.
 
-    `ambiguity` is the second-best place of a fit as a share of the best one: 0 where there is no other, 1 where they
-    are equal. `residual_mw` is the root mean square of what the fit leaves. `terms` names what the bound is
+    `drift_error_ppb` is how far the drift may be off: one that is not greater is not resolved. None where no drift was
+    measured. `ambiguity` is the second-best place of a fit as a share of the best one: 0 where there is no other, 1
+    where they are equal. `residual_mw` is the root mean square of what the fit leaves. `terms` names what the bound is
     the sum of, and `lacks` the terms that were not measured: with any of them the true bound is larger.
     """
 
@@ -59,6 +60,7 @@ class Mapping:
     anchor_ns: int
     bound_ns: int
     drift_ppb: int = 0
+    drift_error_ppb: int | None = None
     ambiguity: float | None = None
     residual_mw: int | None = None
     against: str = ""

@@ -8,7 +8,7 @@ from ttsartifact.aligning.activity import burst_of, load_of, window_of
 from ttsartifact.aligning.log import ReadingKind, TimeBase, middle_step
 from ttsartifact.aligning.mapping import Assumed, Mapping, Method
 from ttsartifact.errors import Refused
-from ttsartifact.formulas.timebase import MAX_DRIFT_PPM, drift_ns, snapshots_of, utc_bound
+from ttsartifact.formulas.timebase import MAX_DRIFT_PPM, drift_ns, snapshots_of, utc_bound, utc_drift_ppb
 
 if TYPE_CHECKING:
     from ttsartifact.aligning.activity import StepFunction
@@ -41,11 +41,13 @@ def by_clock(artifact: Artifact, log: SensorLog, assumed: Assumed) -> Mapping:
         raise Refused("the run never read UTC", where="/timebase/snapshots", expected="--method load-fit")
     places = snapshots_of(timebase)
     gained, over = drift_ns(places[0], places[-1]), places[-1].t_ns - places[0].t_ns
+    drift = utc_drift_ppb(timebase)
     return _mapping(
         Method.CLOCK,
         offset_ns=-places[0].offset_ns,
         anchor_ns=places[0].value_ns,
         drift_ppb=-gained * _PPB // over if over else 0,
+        drift_error_ppb=None if drift is None else drift[1],
         against="UTC",
         lacks=bound.lacks,
         terms={
@@ -95,6 +97,7 @@ def _fitted(load: StepFunction, log: SensorLog, assumed: Assumed, *, own_ns: int
         offset_ns=round(found.offset_s * 1e9) - start,
         anchor_ns=middle,
         drift_ppb=round(found.drift * _PPB),
+        drift_error_ppb=round(found.drift_half * _PPB) if drift else None,
         against=load.name,
         ambiguity=found.ambiguity,
         residual_mw=round(found.residual),
@@ -175,6 +178,7 @@ def _mapping(
     terms: dict[str, int],
     against: str,
     drift_ppb: int = 0,
+    drift_error_ppb: int | None = None,
     ambiguity: float | None = None,
     residual_mw: int | None = None,
     lacks: tuple[str, ...] = (),
@@ -185,6 +189,7 @@ def _mapping(
         offset_ns=offset_ns,
         anchor_ns=anchor_ns,
         drift_ppb=drift_ppb,
+        drift_error_ppb=drift_error_ppb,
         bound_ns=sum(terms.values()),
         ambiguity=ambiguity,
         residual_mw=residual_mw,

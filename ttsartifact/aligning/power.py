@@ -2,13 +2,14 @@
 
 A reading of power holds from the middle between it and the one before to the middle between it and the one after:
 which side of its window a meter stamps is rarely known, and half a window is in the bound. The error is how far the
-figure moves when the log is moved by its bound.
+figure moves when the log is moved by its bound. There is no figure where the bound is as long as the run, where the log
+moved by it does not cover the run, and where the error is as great as the figure: the readings may be of another time.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from ttsartifact.aligning.log import ReadingKind
 from ttsartifact.errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ttsartifact.aligning.log import SensorLog
     from ttsartifact.aligning.mapping import Mapping
@@ -34,13 +35,14 @@ class Figures:
 
     readings: int
     covered: bool
-    mean_mw: int | None
-    mean_error_mw: int | None
-    peak_mw: int | None
-    energy_mj: int | None
-    energy_error_mj: int | None
     naive_mean_mw: int
     """The mean of every reading of the file: what it gives who does not align."""
+    mean_mw: int | None = None
+    mean_error_mw: int | None = None
+    peak_mw: int | None = None
+    peak_error_mw: int | None = None
+    energy_mj: int | None = None
+    energy_error_mj: int | None = None
     why: str = ""
 
 
@@ -65,45 +67,64 @@ def updates_of(log: SensorLog) -> list[tuple[int, int]]:
 
 
 def figures_of(log: SensorLog, mapping: Mapping, submit: int, last: int) -> Figures:
-    """Return mean, peak and energy of the run by the log."""
+    """Return mean, peak and energy of the run by the log, or why it does not give them."""
     times, values = as_power(log)
     at = [mapping.to_run_ns(t) for t in times]
-    naive = round(sum(values) / len(values))
-    low, high = bisect_left(at, submit), bisect_right(at, last)
-    covered = at[0] <= submit and at[-1] >= last
-    why = _refusal(log, mapping, covered=covered, submit=submit, last=last)
+    figures = Figures(
+        readings=bisect_right(at, last) - bisect_left(at, submit),
+        covered=at[0] <= submit and at[-1] >= last,
+        naive_mean_mw=round(sum(values) / len(values)),
+    )
+    why = _refusal(log, mapping, at, submit=submit, last=last)
     if why:
-        return Figures(
-            readings=high - low, covered=covered, mean_mw=None, mean_error_mw=None, peak_mw=None, energy_mj=None,
-            energy_error_mj=None, naive_mean_mw=naive, why=why,
-        )  # fmt: skip
+        return replace(figures, why=why)
     steps = _Steps(at, values)
-    mean = steps.mean(submit, last)
     shifts = [mapping.bound_ns * n // _SHIFTS for n in range(-_SHIFTS, _SHIFTS + 1)]
-    error = max(abs(steps.mean(submit + shift, last + shift) - mean) for shift in shifts)
-    peak = max(values[low:high], default=round(mean))
+    mean, error = _moved(lambda shift: steps.mean(submit + shift, last + shift), shifts)
+    if error >= mean:
+        return replace(figures, why=f"within the bound the mean of {_w(mean)} moves by {_w(error)}")
+    peak, peak_error = _moved(lambda shift: steps.peak(submit + shift, last + shift), shifts)
     seconds = (last - submit) / 1e9
-    return Figures(
-        readings=high - low,
-        covered=True,
+    return replace(
+        figures,
         mean_mw=round(mean),
         mean_error_mw=round(error),
-        peak_mw=peak,
+        peak_mw=round(peak),
+        peak_error_mw=round(peak_error),
         energy_mj=round(mean * seconds),
         energy_error_mj=round(error * seconds),
-        naive_mean_mw=naive,
     )
 
 
-def _refusal(log: SensorLog, mapping: Mapping, *, covered: bool, submit: int, last: int) -> str:
+def _moved(figure: Callable[[int], float], shifts: Sequence[int]) -> tuple[float, float]:
+    """Return a figure of the run, and by how much it moves at most with the log."""
+    here = figure(0)
+    return here, max(abs(figure(shift) - here) for shift in shifts)
+
+
+def _refusal(log: SensorLog, mapping: Mapping, at: Sequence[int], *, submit: int, last: int) -> str:
     """Say why the log gives no figure of the run, or nothing."""
-    if not covered:
+    bound, length = mapping.bound_ns, last - submit
+    if at[0] > submit or at[-1] < last:
         return "the log does not cover the run"
+    if bound >= length:
+        return f"the log may lie {_s(bound)} from here, and the run took {_s(length)}: it may be of another time"
+    if at[0] > submit - bound or at[-1] < last + bound:
+        spare = min(submit - at[0], at[-1] - last)
+        return f"the log may lie {_s(bound)} from here, and reaches {_s(spare)} beyond the run: it may not cover it"
     if log.kind is ReadingKind.COUNTER:
         renewed = sum(submit <= mapping.to_run_ns(t) <= last for t, _ in updates_of(log))
         if renewed < LEAST_UPDATES:
             return f"the counter was renewed {renewed} times within the run, fewer than {LEAST_UPDATES}"
     return ""
+
+
+def _s(ns: int) -> str:
+    return f"{ns / 1e9:.3f} s"
+
+
+def _w(mw: float) -> str:
+    return f"{mw / 1000:.3f} W"
 
 
 class _Steps:
@@ -120,6 +141,11 @@ class _Steps:
     def _integral(self, moment: int) -> int:
         place = max(bisect_right(self._edges, moment) - 1, 0)
         return self._sums[place] + self._values[place] * (moment - self._edges[place])
+
+    def peak(self, start: int, stop: int) -> float:
+        """Return the highest reading that holds somewhere within a time."""
+        first, end = bisect_right(self._edges, start) - 1, bisect_left(self._edges, stop)
+        return max(self._values[max(first, 0) : max(end, 1)])
 
     def mean(self, start: int, stop: int) -> float:
         """Return the mean over a time; the first and the last reading hold beyond the ends."""

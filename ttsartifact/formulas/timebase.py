@@ -30,6 +30,7 @@ __all__ = [
     "snapshots_of",
     "to_utc",
     "utc_bound",
+    "utc_drift_ppb",
 ]
 
 NS_PER_S = 1_000_000_000
@@ -160,6 +161,23 @@ def snapshots_of(timebase: dict[str, Any], clock: str | None = None) -> tuple[Sn
 def drift_ns(first: Snapshot, second: Snapshot) -> int:
     """Return by how much the clock of two snapshots gained on the origin's clock between them."""
     return second.offset_ns - first.offset_ns
+
+
+def utc_drift_ppb(timebase: dict[str, Any]) -> tuple[int, int] | None:
+    """Return by how many parts in 10^9 UTC gained on the origin's clock, and how far that may be off.
+
+    Each of the two outer snapshots lies within half its bracket, and has the steps of its clock. A drift that is not
+    greater than what it may be off is not resolved. None where UTC was read at one instant, or never. Raises
+    InvalidDescriptor for a timebase that breaks its schema.
+    """
+    places = snapshots_of(timebase)
+    over = places[-1].t_ns - places[0].t_ns if places else 0
+    if not over:
+        return None
+    first, last = places[0], places[-1]
+    steps = [each.get("resolution_ns") for each in mappings(timebase, "clocks") if each.get("id") == first.clock]
+    error_ns = _up(first.bracket_ns + last.bracket_ns, 2) + sum(step for step in steps if type(step) is int)
+    return round(drift_ns(first, last) * 10**9 / over), _up(error_ns * 10**9, over)
 
 
 def drift_allowance_ns(first: Snapshot, second: Snapshot) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.container.figures import ENCODED, chunks_of, figures_of, onset_of
 from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.formulas.telemetry import energy_error_ppm, updates_within
-from ttsartifact.formulas.timebase import drift_ns, from_utc, snapshots_of, to_utc, utc_bound
+from ttsartifact.formulas.timebase import from_utc, to_utc, utc_bound, utc_drift_ppb
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
@@ -25,8 +25,10 @@ _BROKEN = "the timebase breaks its schema; `ttsa validate` says where"
 def derive(artifact: Artifact, decoded: tuple[Span, WaveFormat] | None = None) -> dict[str, Any]:
     """Return the values recomputed from one artifact, by name; those of sound need WAV, or its samples `decoded`."""
     known = artifact.descriptor.known
+    drift, drift_error = _utc_drift(artifact.descriptor)
     return figures_of_artifact(artifact, decoded) | {
-        "utc_drift_ppb": _utc_drift(artifact.descriptor),
+        "utc_drift_ppb": drift,
+        "utc_drift_error_ppb": drift_error,
         "alignment_bound_ns": _alignment_bound(artifact.descriptor),
         "channel_bounds": _channel_bounds(artifact.descriptor),
         "energy_error_mj": _energy_error(artifact),
@@ -89,15 +91,21 @@ def _channel_bounds(descriptor: Descriptor) -> dict[str, Any]:
     }
 
 
-def _utc_drift(descriptor: Descriptor) -> int | dict[str, Any]:
-    """Return by how many parts in 10^9 UTC gained on the origin's clock from its first snapshot to its last."""
+def _utc_drift(descriptor: Descriptor) -> tuple[int | dict[str, Any], int | dict[str, Any]]:
+    """Return by how many parts in 10^9 UTC gained on the origin's clock, and how far off that may be.
+
+    There is no drift where the snapshots do not resolve it.
+    """
     try:
-        places = snapshots_of(descriptor.at("/timebase"))
+        drift = utc_drift_ppb(descriptor.at("/timebase"))
     except InvalidDescriptor:
-        return absent("unknown", _BROKEN)
-    if len(places) < 2 or places[-1].t_ns == places[0].t_ns:
-        return absent("not_measured", "UTC was read at one instant")
-    return round(drift_ns(places[0], places[-1]) * 10**9 / (places[-1].t_ns - places[0].t_ns))
+        return (absent("unknown", _BROKEN),) * 2
+    if drift is None:
+        return (absent("not_measured", "UTC was read at one instant"),) * 2
+    found, error = drift
+    if abs(found) > error:
+        return found, error
+    return absent("not_measured", f"below {error / 1000:.3g} ppm, which the snapshots do not resolve"), error
 
 
 def _utc_of(origin: Any, submit: Any) -> str | dict[str, Any]:

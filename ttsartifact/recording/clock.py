@@ -137,7 +137,7 @@ class Timebase:
         self.clock = clock
         self._every_ns = every_ns
         self._lock = threading.Lock()
-        self._sync_at_start = clock.clocks()[1]["sync"]
+        self._clocks_at_start = clock.clocks()
         self._snapshots = [("start", ClockReading.take(clock.now_ns, clock.utc_ns))]
         self._awake: list[tuple[str, ClockReading]] = []
         self._awake_ns: Callable[[], int | None] = getattr(clock, "awake_ns", lambda: None)
@@ -177,8 +177,8 @@ class Timebase:
 
     def to_value(self) -> dict[str, Any]:
         """Return /timebase. The verifier computes the alignment bound; none is declared."""
-        clocks = self.clock.clocks()
-        clocks[1]["sync"] = worse_sync(self._sync_at_start, clocks[1]["sync"])
+        clocks = self.clock.clocks() if self._snapshots[1:] else [dict(each) for each in self._clocks_at_start]
+        clocks[1]["sync"] = worse_sync(self._clocks_at_start[1]["sync"], clocks[1]["sync"])
         resolution_ns = clocks[1]["resolution_ns"]
         snapshots = [
             self._entry(at, taken) | {"clock": REALTIME, "utc": utc_string(taken.value_ns, resolution_ns)}
@@ -210,8 +210,14 @@ class Timebase:
         return {"at": at, "t_ns": taken.monotonic_ns - self.origin_ns, "bracket_ns": taken.bracket_ns}
 
 
+_LINGER_S = 30.0
+
+
 class _Keeper:
-    """One sleeping thread that reminds every open timebase of its snapshots, whatever the engine does meanwhile."""
+    """One sleeping thread that reminds every open timebase of its snapshots, whatever the engine does meanwhile.
+
+    It ends when there was none for a while: to start it anew for each run would keep the run's engine waiting.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -234,18 +240,17 @@ class _Keeper:
         """Remind it no more."""
         with self._changed:
             self._open.discard(timebase)
-            if not self._open:
-                self._changed.notify_all()
 
     def _remind(self) -> None:
         while True:
             with self._changed:
-                if not self._open:
-                    self._runs = False
-                    return
-                self._waits_s = min(timebase.every_s for timebase in self._open)
+                self._waits_s = min((timebase.every_s for timebase in self._open), default=_LINGER_S)
+                was_idle = not self._open
                 self._changed.wait(timeout=self._waits_s)
                 waiting = list(self._open)
+                if was_idle and not waiting:
+                    self._runs = False
+                    return
             for timebase in waiting:
                 try:
                     timebase.keep(timebase.now())

@@ -48,15 +48,17 @@ class Journal:
 
     def write_at(self, t_ns: int, what: str, **facts: Any) -> None:
         """Append one line about a time that was read before."""
+        line = _line(t_ns, what, facts)
         # Few lines can hold a secret, and the walk costs more than all else that happens before the first chunk.
-        is_plain = not is_marked(json.dumps(facts).encode())
-        self.write_own_at(t_ns, what, **(facts if is_plain else masked(facts)[0]))
+        self._append(_line(t_ns, what, masked(facts)[0]) if is_marked(line.encode()) else line)
 
     def write_own_at(self, t_ns: int, what: str, **facts: Any) -> None:
         """Append one line of numbers and of words that are the recorder's own, so that it holds no secret."""
-        line = json.dumps({"t_ns": t_ns, "what": what, **facts})
+        self._append(_line(t_ns, what, facts))
+
+    def _append(self, line: str) -> None:
         with suppress(OSError, ValueError):  # ValueError: a journal that was closed
-            self._file.write(line + "\n")
+            self._file.write(line)
 
     def remove(self) -> None:
         """Close and delete: the artifact now holds everything."""
@@ -76,6 +78,10 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _line(t_ns: int, what: str, facts: dict[str, Any]) -> str:
+    return json.dumps({"t_ns": t_ns, "what": what, **facts}) + "\n"
 
 
 def _unused(out: str) -> tuple[str, str, int]:

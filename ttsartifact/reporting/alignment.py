@@ -31,8 +31,8 @@ def alignment_lines(found: Aligned) -> Iterator[str]:
         yield f"          {_s(ns)}  {name}"
     if mapping.lacks:
         yield f"          not measured, so the true bound is larger: {', '.join(map(safe, mapping.lacks))}"
-    if mapping.drift_ppb:
-        yield f"drift     {mapping.drift_ppb / 1000:+.3f} ppm"
+    if mapping.drift_error_ppb is not None:
+        yield f"drift     {_drift(mapping.drift_ppb, mapping.drift_error_ppb)}"
     if mapping.ambiguity is not None and mapping.residual_mw is not None:
         yield f"fit       residual {mapping.residual_mw / 1000:.3f} W, second place {mapping.ambiguity:.0%} of the best"
     yield from _figures(found)
@@ -44,7 +44,8 @@ def _figures(found: Aligned) -> Iterator[str]:
     if figures.why:
         yield f"power     none: {figures.why}"
     else:
-        yield f"power     mean {_pm(figures.mean_mw, figures.mean_error_mw, 'W')}, peak {_milli(figures.peak_mw)} W"
+        yield f"power     mean {_pm(figures.mean_mw, figures.mean_error_mw, 'W')}"
+        yield f"peak      {_pm(figures.peak_mw, figures.peak_error_mw, 'W')}"
         yield f"energy    {_pm(figures.energy_mj, figures.energy_error_mj, 'J')}"
     yield f"          mean of the whole log, which is not the run's: {_milli(figures.naive_mean_mw)} W"
 
@@ -67,6 +68,7 @@ def alignment_document(found: Aligned) -> dict[str, Any]:
             "offset_ns": mapping.offset_ns,
             "anchor_ns": mapping.anchor_ns,
             "drift_ppb": mapping.drift_ppb,
+            "drift_error_ppb": mapping.drift_error_ppb,
             "bound_ns": mapping.bound_ns,
             "terms": [{"of": name, "ns": ns} for name, ns in mapping.terms],
             "lacks": list(mapping.lacks),
@@ -80,12 +82,21 @@ def alignment_document(found: Aligned) -> dict[str, Any]:
             "mean_mw": figures.mean_mw,
             "mean_error_mw": figures.mean_error_mw,
             "peak_mw": figures.peak_mw,
+            "peak_error_mw": figures.peak_error_mw,
             "energy_mj": figures.energy_mj,
             "energy_error_mj": figures.energy_error_mj,
             "naive_mean_mw": figures.naive_mean_mw,
             "why": figures.why or None,
         },
     }
+
+
+def _drift(ppb: int, error_ppb: int) -> str:
+    """Return a drift with how far it may be off, or what would have to be exceeded for there to be one."""
+    error = f"{error_ppb / 1000:.3f} ppm"
+    if abs(ppb) <= error_ppb:
+        return f"not resolved, within ±{error}"
+    return f"{ppb / 1000:+.3f} ppm ±{error}"
 
 
 def _s(ns: int) -> str:

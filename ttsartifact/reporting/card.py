@@ -179,9 +179,14 @@ def _clock(timebase: Any, derived: dict[str, Any]) -> str:
     sync = next((_field(clock, "sync") for clock in clocks if _field(clock, "id") == name), None)
     synced = _field(sync, "synced")
     words = {True: "synchronised", False: "not synchronised"}.get(synced, _say(sync)) if read else "UTC was never read"
-    drift = derived.get("utc_drift_ppb")
-    ppm = f"{drift / 1000:+.1f} ppm" if type(drift) is int else _say(drift)
-    return f"{words}, {counted(len(read), 'snapshot')} of UTC, drift {ppm}"
+    drift, error = derived.get("utc_drift_ppb"), derived.get("utc_drift_error_ppb")
+    if type(error) is not int:
+        said = _say(drift)
+    elif type(drift) is int:
+        said = f"{drift / 1000:+.3g} ±{error / 1000:.2g} ppm"
+    else:
+        said = f"below {error / 1000:.2g} ppm, not resolved"
+    return f"{words}, {counted(len(read), 'snapshot')} of UTC, drift {said}"
 
 
 def _load(load: Any) -> str:

@@ -11,6 +11,7 @@ from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Outcome, 
 from ttsartifact.verifying.catalogue import catalogue, rule
 from ttsartifact.verifying.profiles import profiles
 from ttsartifact.verifying.rules.shared import entries
+from ttsartifact.verifying.rules.tel_power import is_of_this_run
 from ttsartifact.verifying.siblings import differing
 
 if TYPE_CHECKING:
@@ -214,10 +215,10 @@ def _not_run(evidence: Evidence) -> frozenset[str]:
 
 
 def _metered(evidence: Evidence) -> list[str]:
-    """Return the external meters whose trace has readings."""
+    """Return the external meters that read something which can be told from other times."""
     found = []
     for _, channel in entries(evidence, "/channels"):
-        if channel["source"] == "external_meter" and channel["status"] == "ok":
+        if channel["source"] == "external_meter" and channel["status"] == "ok" and is_of_this_run(evidence, channel):
             trace = evidence.trace(f"channel/{channel['name']}")
             if trace is not None and any(value is not None for value in trace.columns["value"]):
                 found.append(channel["name"])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
-__all__ = ["late_calibrations", "powers_behind", "weaker_walls"]
+__all__ = ["is_of_this_run", "late_calibrations", "powers_behind", "weaker_walls"]
 
 _BEHIND_THE_DEVICE = frozenset({"wall", "psu"})  # where the device's own power is a part of what a meter reads
 _SENSOR_ERROR_PERCENT = 5  # what NVIDIA documents of boards up to Kepler; of newer ones it documents nothing
@@ -175,8 +175,15 @@ def powers_behind(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any], lis
     for where, channel, t_ns, values in _readings(evidence):
         factor = _MICRO_OF_UNIT.get(channel["unit"])
         point = channel.get("meter", {}).get("measurement_point")
-        if factor is not None and (channel["source"] == "nvml" or point in _BEHIND_THE_DEVICE):
+        is_power = factor is not None and (channel["source"] == "nvml" or point in _BEHIND_THE_DEVICE)
+        if is_power and is_of_this_run(evidence, channel):
             yield where, channel, [(t, value * factor) for t, value in zip(t_ns, values, strict=True)]
+
+
+def is_of_this_run(evidence: Evidence, channel: dict[str, Any]) -> bool:
+    """Return whether the readings of a channel can be told from those of other times, by the bound of their mapping."""
+    start, end = evidence.known("/run/times/t_submit_ns"), evidence.known("/run/times/t_last_token_ns")
+    return "mapping" not in channel or None in (start, end) or channel["mapping"]["bound_ns"] < end - start
 
 
 def late_calibrations(evidence: Evidence) -> Iterator[Mismatch]:
@@ -204,7 +211,8 @@ def _mean_powers(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any], int]
     start, end = evidence.known("/run/times/t_submit_ns"), evidence.known("/run/times/t_last_token_ns")
     for where, channel, t_ns, values in _readings(evidence):
         factor = _MICRO_OF_UNIT.get(channel["unit"])
-        found = stat(channel["name"], t_ns, values, start, end, milli=factor) if factor else None
+        is_power = factor is not None and is_of_this_run(evidence, channel)
+        found = stat(channel["name"], t_ns, values, start, end, milli=factor) if is_power else None
         if found is not None:
             yield where, channel, found["mean_milli"]
 
