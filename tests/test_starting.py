@@ -72,9 +72,9 @@ def test_a_value_travels_between_processes():
 @pytest.mark.parametrize(
     ("given", "named", "message"),
     [
-        ((), {}, "Ours was not given each of its fields once: where"),
-        (("a",), {"where": "b"}, "Ours was not given each of its fields once: where"),
-        (("a",), {"colour": 1}, "Ours was not given each of its fields once: colour"),
+        ((), {}, "Ours was not given its field where"),
+        (("a",), {"where": "b"}, "Ours was given a field that it has not, or one twice: where"),
+        (("a",), {"colour": 1}, "Ours was given a field that it has not, or one twice: colour"),
         (("a", 1, 2, 3), {}, "Ours has 3 fields, and 4 values were given"),
     ],
 )

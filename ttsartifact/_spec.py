@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 from functools import cache
@@ -45,7 +44,9 @@ def load_json(name: str) -> Any:
 
 def kit_folder() -> str | None:
     """Return the folder of the conformance kit: fixtures/ of the checkout, else the installed one, else None."""
+    from importlib.util import find_spec
+
     beside = os.path.join(os.path.dirname(SPEC_DIR), "fixtures")
-    found = importlib.util.find_spec(_KIT)
+    found = find_spec(_KIT)
     places = [beside, *((found.submodule_search_locations or ()) if found else ())]
     return next((place for place in places if os.path.isfile(os.path.join(place, "manifest.json"))), None)

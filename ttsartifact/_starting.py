@@ -76,14 +76,14 @@ else:
         def __repr__(self) -> str:
             return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._asdict().items())})"
 
-    def _completed(cls: Any, values: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
-        fields = cls._fields
+    def _completed(cls: Any, values: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        fields, defaults = cls._fields, cls._field_defaults
+        try:
+            rest = [named.pop(name) if name in named else defaults[name] for name in fields[len(values) :]]
+        except KeyError as lacking:
+            raise TypeError(f"{cls.__name__} was not given its field {lacking.args[0]}") from None
+        if named:
+            raise TypeError(f"{cls.__name__} was given a field that it has not, or one twice: {', '.join(named)}")
         if len(values) > len(fields):
             raise TypeError(f"{cls.__name__} has {len(fields)} fields, and {len(values)} values were given")
-        held = cls._field_defaults | dict(zip(fields, values, strict=False)) | named
-        twice = named.keys() & set(fields[: len(values)])
-        lacking = [name for name in fields if name not in held]
-        if twice or lacking or len(held) != len(fields):
-            wrong = [*twice, *lacking, *(held.keys() - set(fields))]
-            raise TypeError(f"{cls.__name__} was not given each of its fields once: {', '.join(wrong)}")
-        return [held[name] for name in fields]
+        return (*values, *rest)

@@ -45,7 +45,9 @@ def test_verify_of_a_wav_imports_nothing_heavy(form: str, tmp_path: Path) -> Non
     interpreters, so what lies on it is named tuples, and not those of typing.
     """
     found = imported_by("verify", str(kit.artifact(tmp_path)), "--format", form)
-    assert found & {*HEAVY, "jsonschema_rs", "typer", "click", "argparse", "dataclasses", "pathlib"} == set()
+    assert (
+        found & {*HEAVY, "jsonschema_rs", "typer", "click", "argparse", "dataclasses", "pathlib", "threading"} == set()
+    )
 
 
 @pytest.mark.parametrize("form", ["text", "json", "tsv"])
@@ -53,6 +55,20 @@ def test_show_imports_no_validator(form: str, tmp_path: Path) -> None:
     """A card checks nothing."""
     found = imported_by("show", str(kit.artifact(tmp_path)), "--format", form)
     assert found & {*HEAVY, "jsonschema_rs", "typer", "click"} == set()
+
+
+def test_a_process_ends_at_once_unless_something_asks_to_be_called_at_its_end(tmp_path: Path) -> None:
+    """What is registered for the end of the process is called; the exit code and all output are as they are without."""
+    path = str(kit.artifact(tmp_path))
+    registered = "import atexit; atexit.register(print, 'at the end'); "
+    said = []
+    for more in ("", registered):
+        code = f"{more}import sys; sys.argv = ['ttsa', 'verify', {path!r}]; from ttsartifact.cli import main"
+        call = [sys.executable, "-c", f"{code}; sys.exit(main())"]
+        done = subprocess.run(call, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        said.append(done.stdout)
+    assert said[1] == said[0] + "at the end\n"
 
 
 def test_python_m_is_the_command() -> None:

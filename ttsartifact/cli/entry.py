@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_SELDOM = 20_000
+_SELDOM = 200_000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,8 +49,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         set_manner()  # whoever calls twice in one process begins again
     if argv is None:
-        gc.freeze()  # the process ends here: to look once more for cycles in all it loaded is a tenth of a cold verify
+        _end(code)
     return code
+
+
+def _end(code: int) -> None:
+    """End the process where nothing is left to be done: taking the interpreter apart is a tenth of a cold verify.
+
+    It returns where something may want to be asked at the end, or waits for it.
+    """
+    gc.freeze()
+    asks = {"atexit", "threading"} & sys.modules.keys() or sys.flags.interactive or sys.getprofile() or sys.gettrace()
+    if not asks:
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _run(argv: list[str]) -> int:

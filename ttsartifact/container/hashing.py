@@ -7,8 +7,6 @@ its own (hashlib lets go of the interpreter), so that two digests cost little mo
 from __future__ import annotations
 
 import hashlib
-import threading
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from ttsartifact._starting import NamedTuple
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["AudioDigests", "chunk_root", "digest_audio", "digest_pieces", "leaf_ranges"]
 
 _THREADS_FROM_BYTES = 8 * READ_BLOCK_BYTES  # below, starting threads costs more than it saves
-_RING_BLOCKS = 6
-_PAGE_BYTES = 4096
 
 
 class AudioDigests(NamedTuple):
@@ -124,7 +120,9 @@ def _digest_ranges(
             lanes.append(lane)
         lane.ranges.append(span)
     if threads and len(lanes) > 1:
-        _feed_in_threads(pieces, lanes)
+        from ttsartifact.container.ring import feed_in_threads  # what a short file never needs
+
+        feed_in_threads(pieces, lanes)
     else:
         offset = 0
         for view in blocks_of(pieces):
@@ -134,65 +132,3 @@ def _digest_ranges(
     for lane in lanes:
         lane.finish()
     return {span: hex_digits for lane in lanes for span, hex_digits in lane.digests.items()}
-
-
-class _Block:
-    """A filled buffer that goes back to the ring when the last lane has read it."""
-
-    __slots__ = ("_home", "_left", "_lock", "buffer", "offset", "size")
-
-    def __init__(
-        self, buffer: bytearray, home: SimpleQueue[bytearray], *, offset: int, size: int, readers: int
-    ) -> None:
-        self.buffer, self.offset, self.size = buffer, offset, size
-        self._home, self._left, self._lock = home, readers, threading.Lock()
-
-    def done(self) -> None:
-        with self._lock:
-            self._left -= 1
-            last = self._left == 0
-        if last:
-            self._home.put(self.buffer)
-
-
-def _feed_in_threads(pieces: Sequence[Piece], lanes: list[_Lane]) -> None:
-    ring: SimpleQueue[bytearray] = SimpleQueue()
-    for _ in range(_RING_BLOCKS):
-        ring.put(bytearray(READ_BLOCK_BYTES))
-    queues: list[SimpleQueue[_Block | None]] = [SimpleQueue() for _ in lanes]
-    workers = [
-        threading.Thread(target=_consume, args=(lane, queue), daemon=True)
-        for lane, queue in zip(lanes, queues, strict=True)
-    ]
-    for worker in workers:
-        worker.start()
-    try:
-        offset = 0
-        for piece in pieces:
-            done = 0
-            total = length_of([piece])
-            while done < total:
-                buffer = ring.get()
-                # Reads that begin within a page copy at two thirds of the speed: the first block ends at a page's end.
-                start = 0 if isinstance(piece, bytes) else piece.offset + done
-                view = memoryview(buffer)[: min(READ_BLOCK_BYTES - start % _PAGE_BYTES, total - done)]
-                if isinstance(piece, bytes):
-                    view[:] = piece[done : done + len(view)]
-                else:
-                    piece.source.read_into(piece.offset + done, view)
-                block = _Block(buffer, ring, offset=offset, size=len(view), readers=len(lanes))
-                for queue in queues:
-                    queue.put(block)
-                offset += len(view)
-                done += len(view)
-    finally:
-        for queue in queues:
-            queue.put(None)
-        for worker in workers:
-            worker.join()
-
-
-def _consume(lane: _Lane, queue: SimpleQueue[_Block | None]) -> None:
-    while (block := queue.get()) is not None:
-        lane.feed(block.offset, memoryview(block.buffer)[: block.size])
-        block.done()

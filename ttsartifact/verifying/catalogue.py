@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     Question = Callable[[Evidence], Answer]
 
-__all__ = ["Agenda", "Rule", "agenda", "catalogue", "grading", "inconclusive", "questions", "rule"]
+__all__ = ["Agenda", "Rule", "agenda", "catalogue", "grading", "inconclusive", "question_of", "questions", "rule"]
 
+# Of a family the module that almost every run asks first: the others are imported when one of their rules is asked.
 _MODULES = (
     "con_containers",
     "can_canonical",
@@ -50,8 +51,8 @@ _MODULES = (
     "prj_projection",
     "imp_imperfection",
     "imp_log",
-    "imp_mapping",
     "imp_replays",
+    "imp_mapping",
     "imp_stages",
     "gat_gate",
     "mrk_marking",
@@ -161,9 +162,20 @@ def rule(rule_id: str) -> Callable[[Question], Question]:
     return bind
 
 
+def question_of(rule_id: str) -> Question:
+    """Return the function bound to a rule; the modules of its family are imported as far as it takes to find it."""
+    if rule_id not in _questions:
+        family = f"{rule_id[:3].lower()}_"
+        for module in (each for each in _MODULES if each.startswith(family)):
+            import_module(f"ttsartifact.verifying.rules.{module}")
+            if rule_id in _questions:
+                break
+    return _questions[rule_id]
+
+
 @cache
 def questions() -> dict[str, Question]:
-    """Return the bound functions by rule id."""
+    """Return the bound functions by rule id, all of them."""
     for module in _MODULES:
         import_module(f"ttsartifact.verifying.rules.{module}")
     return _questions

@@ -8,7 +8,7 @@ from ttsartifact.errors import CapsuleLost, NotAnArtifact, NotFound, NotReadable
 from ttsartifact.formulas.levels import level_reached
 from ttsartifact.reading.artifact import open_artifacts
 from ttsartifact.terms.finding import Finding, Mismatch, NotApplicable, Outcome, Severity, Unverifiable, Verdict
-from ttsartifact.verifying.catalogue import Rule, agenda, catalogue, grading, inconclusive, questions
+from ttsartifact.verifying.catalogue import Rule, agenda, catalogue, grading, inconclusive, question_of
 from ttsartifact.verifying.evidence import Evidence, Unsound
 from ttsartifact.verifying.hints import hints_of
 from ttsartifact.verifying.report import Reason, Report
@@ -186,7 +186,6 @@ class _Session:
         """The fatal rule that failed; nothing after it has a sound question."""
         self._blocking: dict[str, str] = {}
         """Rules whose question or answer is missing, and the failure at the root of each."""
-        self._bound = questions()
         self.profiles: tuple[str, ...] = ()
         self.required: tuple[str, ...] = ()
         self.lacking: list[str] = []
@@ -201,7 +200,7 @@ class _Session:
             self.outcomes[rule.id] = Outcome.NOT_APPLICABLE
             return
         try:
-            answer = self._bound[rule.id](self.evidence)
+            answer = question_of(rule.id)(self.evidence)
         except Unsound as unsound:
             # A rule that trips over a shape that is its own to judge has its answer in it.
             if unsound.rule == rule.id:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
@@ -62,7 +62,7 @@ def recorded_framing(evidence: Evidence) -> Answer:
         )
         for side, (at, length) in sides.items()
         if len(framing[side]) != (length + 2) // 3 * 4
-        or framing[side].encode() != base64.b64encode(whole.read_at(at, length))
+        or framing[side].encode() != binascii.b2a_base64(whole.read_at(at, length), newline=False)
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Verdict
-from ttsartifact.verifying.catalogue import grading, questions, rule
+from ttsartifact.verifying.catalogue import grading, question_of, rule
 from ttsartifact.verifying.rules.shared import compared
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def seal_place(evidence: Evidence) -> Answer:
 
 def _answers(evidence: Evidence, part: str) -> list[Answer]:
     """Ask the rules that recompute this part of the bytes, whatever family they are of."""
-    return [questions()[key](evidence) for key in grading(part)]
+    return [question_of(key)(evidence) for key in grading(part)]
 
 
 def _hold(evidence: Evidence, part: str) -> bool:
