@@ -35,13 +35,15 @@ def marking_of(given: str | Iterable[str | dict[str, Any]] | None) -> Any:
         return given
     if isinstance(given, dict):  # an absence with the caller's own reason
         return given
-    held = [given] if isinstance(given, str) else list(given)
+    held = list(given) if isinstance(given, (list, tuple, set, frozenset)) else [given]
     if held == ["none"]:
         return "none"
     return [entry if isinstance(entry, dict) else _entry(entry) for entry in held]
 
 
-def _entry(words: str) -> dict[str, Any]:
+def _entry(words: Any) -> dict[str, Any]:
+    if not isinstance(words, str):
+        raise _refused(repr(words)[:200])
     first, *rest = words.split(",")
     kind, _, scheme = first.partition(":")
     members: dict[str, str] = {"scheme": scheme} if scheme else {}

@@ -28,6 +28,7 @@ from ttsartifact.recording.factories import installed
 from ttsartifact.recording.pcm_stream import PcmStream
 from ttsartifact.recording.run import Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS
+from ttsartifact.recording.shapes import require_lists, require_text, whole_number
 from ttsartifact.recording.statements import Stated, require_sound, run_facts, spelled_out
 from ttsartifact.terms.descriptor import absent
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorder", "RecorderOptions"]
 
+_MOST_HZ, _MOST_CHANNELS = (1 << 32) - 1, (1 << 16) - 1  # what a WAV header holds
 _SHORT_NS = 20_000_000
 """Less sound than this is not a word: the shortest that engines speak are ten times as long."""
 
@@ -134,6 +136,15 @@ class Recorder:
             `with Recorder("run.tts.wav", text="Hello.", sample_rate_hz=24_000) as recorder: ...`
         """
         _require_call(out, subtype, on_error)
+        require_text(text)
+        require_lists({"includes": includes, "roles": roles})
+        if beside is not None and not isinstance(beside, Recorder):
+            raise Refused(
+                "a run lies beside one that a Recorder records",
+                where="beside=",
+                found=repr(beside)[:200],
+                expected="beside=recorder, one that was entered before",
+            )
         self.packed: Packed | None = None
         self.fault: Exception | None = None
         """What went wrong with the recording, and not with the engine; None as long as nothing did."""
@@ -167,7 +178,7 @@ class Recorder:
             Refused: A condition could not stand in an artifact; the error has an example of the right form.
         """
         self._clips = [(reference, reference.read()) for reference in self._stated.get("references", ())]
-        require_sound(self._stated, self._text, self._clips)
+        self._require_sound()
         self._run.begin(recorder="in_process")
         try:
             self._open()
@@ -192,6 +203,20 @@ class Recorder:
             self._abandon(error)
             return
         self._quietly(self.finish)
+
+    def _require_sound(self) -> None:
+        """Raise Refused where an artifact could not hold what is stated or observed."""
+        waiting, running = self._load
+        observed = {
+            "/run/times/observer": self._observer,
+            "/run/times/t_first_token_semantics": self._semantics,
+            "/run/times/includes": list(self._includes),
+            "/run/load/queue_depth_at_submit": waiting,
+            "/run/load/running_at_start": running,
+            "/audio/roles": self._audio.get("roles"),
+        }
+        known = {place: value for place, value in observed.items() if value is not None}
+        require_sound(self._stated, self._text, self._clips, known)
 
     def _is_over(self) -> bool:
         """Return whether the run has ended here; a forked child's end is not ours."""
@@ -317,7 +342,9 @@ class Recorder:
         """
         try:
             self._require_no_fault()
-            self._stated |= _of_this_process(_spelled(stated))
+            if stated:
+                self._stated |= _of_this_process(_spelled(stated))
+                self._require_sound()
             self._end()
             with FileSource(self._path) as audio:
                 self.packed = pack(self._draft(), audio, self._run.out, replace=self._replace)
@@ -558,33 +585,22 @@ def _of_this_process(stated: Stated) -> Stated:
 
 def _require_call(out: str | os.PathLike[str], subtype: str, on_error: str) -> None:
     """Refuse what a Recorder does not write or know."""
-    if subtype not in DEPTHS:
-        raise Refused("a sample format that is not written", found=subtype, expected=", ".join(DEPTHS))
+    if not isinstance(subtype, str) or subtype not in DEPTHS:
+        raise Refused("a sample format that is not written", found=repr(subtype)[:200], expected=", ".join(DEPTHS))
     if carrier_of(out) in {"flac", "mp3"}:
         raise Refused("a Recorder keeps samples as WAV", where=os.fspath(out), expected=".tts.wav or .tts.parquet")
-    if on_error not in {"log", "raise"}:
-        raise Refused("unknown value of on_error", found=on_error, expected="log or raise")
+    if on_error not in ("log", "raise"):
+        raise Refused("unknown value of on_error", found=repr(on_error)[:200], expected="log or raise")
 
 
 def _wave_format(subtype: str, sample_rate_hz: int | None, channels: int) -> riff.WaveFormat:
     """Return the format of the audio; a rate of 0 must be stated by the chunks."""
     return riff.WaveFormat(
         subtype=subtype,
-        sample_rate_hz=_whole(sample_rate_hz or 0, "sample_rate_hz", 0),
-        channels=_whole(channels, "channels", 1),
+        sample_rate_hz=whole_number(0 if sample_rate_hz is None else sample_rate_hz, "sample_rate_hz", 0, _MOST_HZ),
+        channels=whole_number(channels, "channels", 1, _MOST_CHANNELS),
         bit_depth=DEPTHS[subtype],
     )
-
-
-def _whole(value: Any, name: str, least: int) -> int:
-    """Return a whole number of a call's keywords; 24000.0 and a scalar of numpy are whole too."""
-    try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError):
-        number = least - 1
-    if number < least or number != value:
-        raise Refused(f"{name} is a whole number", where=name, found=repr(value), expected=f"at least {max(least, 1)}")
-    return number
 
 
 def _words(text: str | bytes) -> str:

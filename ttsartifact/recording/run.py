@@ -19,6 +19,7 @@ from ttsartifact.recording.journal import Journal
 from ttsartifact.recording.sampler import PERIOD_NS, Sampler
 from ttsartifact.recording.sensors import BESIDE_COLUMNS, TELEMETRY_COLUMNS
 from ttsartifact.recording.sensors.absent import Absent
+from ttsartifact.recording.shapes import require_parts, whole_number
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import SYNC_BURST
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JOURNAL_FORMAT", "Channel", "Logs", "Moments", "Run", "say_by_logging"]
 
+_LONGEST_PERIOD_NS = 3_600_000_000_000  # an hour
 JOURNAL_FORMAT = 1
 """Of the lines of a journal; `recovering` reads this one."""
 
@@ -99,6 +101,7 @@ class Run:
 
         A run `beside` another is computed in the same batch: one timebase and one sampler serve both.
         """
+        require_parts(sensor=sensor, clock=clock, sync_burst=sync_burst, say=say)
         self.out = os.fspath(out)
         self._say = say
         self.moments = Moments()
@@ -106,7 +109,7 @@ class Run:
         self._clock = clock or SystemClock()
         self._sensor = sensor or Absent()
         self._said_sensor = sensor is not None and not getattr(sensor, "optional", False)
-        self._period_ns = period_ns
+        self._period_ns = whole_number(period_ns, "period_ns", 1, _LONGEST_PERIOD_NS)
         self._beside = beside
         self._burst = sync_burst
         self._bursts: Channel | None = None

@@ -12,17 +12,16 @@ import math
 import os
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from ttsartifact.container import schemas
-from ttsartifact.errors import InvalidDescriptor, Refused
+from ttsartifact.errors import Refused
 from ttsartifact.gating.deciding import require_scores
-from ttsartifact.recording import factories, pins
+from ttsartifact.recording import factories, pins, shapes
 from ttsartifact.recording.marking import marking_of
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent, is_absent
 from ttsartifact.terms.policy import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ttsartifact.recording.references import Reference
 
@@ -137,14 +136,18 @@ def spelled_out(stated: Stated) -> Stated:
     """Return what is stated in the descriptor's own shapes: pins in words made whole, `seed` as `seeds`.
 
     Values of numpy, paths and members of an Enum become what JSON holds. Raises TypeError for a name that is none of
-    `Stated`, with the nearest one, and Refused for a pin that pins nothing and for a value that JSON cannot hold.
+    `Stated`, with the nearest one, and Refused for a pin that pins nothing, for one thing where a list is taken, and
+    for a value that JSON cannot hold. None is as if not stated.
     """
     _refuse_unknown(stated)
+    stated = cast("Stated", {key: value for key, value in stated.items() if value is not None})
+    shapes.require_lists(stated)
     stated = cast("Stated", {**stated, **_local_files(stated)})
     spelled: dict[str, Any] = {
         key: value if key in _KEPT_AS_THEY_ARE or isinstance(value, Policy) else _plain(value, key)
         for key, value in stated.items()
     }
+    shapes.require_flags(spelled)
     for key in ("model", "vocoder"):
         if isinstance(spelled.get(key), str):
             spelled[key] = pins.repository(spelled[key], option=f"--{key}")
@@ -180,33 +183,15 @@ def _local_files(stated: Stated) -> dict[str, Any]:
             try:
                 pinned[key] = pins.by_content(places)
             except (OSError, TypeError) as error:
-                raise Refused(f"cannot read a file of the {key}: {error}", where=f"/pins/{key}") from error
+                raise Refused(
+                    f"cannot read a file of the {key}: {error}",
+                    where=f"/pins/{key}",
+                    expected=f'{key}=["weights.safetensors", ...], files on this machine',
+                ) from error
     return pinned
 
 
 _KEPT_AS_THEY_ARE = frozenset({"references", "factory"})
-_EXAMPLES = {
-    "/generation/seeds": 'seed=7, or seeds=[{"stage": "decoder", "requested": "7", "effective": "7", "generator": '
-    '"philox"}]',
-    "/generation/device": 'device="cuda"; one of cpu, cuda, rocm, mps, xpu, npu, other',
-    "/generation/precision": 'precision={"dtype": "float16", "quantisation": absent("not_applicable"), "attention": '
-    'absent("unknown"), "tf32": False, "autocast": True}',
-    "/generation/determinism": 'determinism="bitwise"; one of bitwise, same_device, statistical, none',
-    "/generation/params": 'params={"temperature": 0.3}',
-    "/generation/runner": 'runner={"name": "my-engine", "version": "1.2.0"}',
-    "/generation/stages": "entries of /generation/stages in descriptor.schema.json",
-    "/input/text/lang": 'lang="en-GB"; a tag of BCP 47',
-    "/input/mode": 'mode="cloned"; one of plain, prompted, cloned, adapted',
-    "/input/refs": 'references=[Reference(path="clip.wav", origin={"kind": "recording", "name": "the author"})]',
-    "/pins/model": 'model="hf:owner/name@COMMIT", with all 40 digits of the commit',
-    "/pins/vocoder": 'vocoder="hf:owner/name@COMMIT"',
-    "/pins/engine": 'engine="my-engine@2.3.1"',
-    "/pins/frontend": 'frontend=[{"name": "espeak-ng", "version": "1.52.0"}]',
-    "/pins/lock": 'lock={"kind": "pip-freeze", "digest": "sha256:...", "packages": 120}',
-    "/run/session_id": 'session="evening-1"; omit it instead of writing a word such as N/A',
-    "/run/preregistered": 'preregistered=["sha256:..."], the digest of each claim or policy file',
-    "/claims": 'claims=["latency"]',
-}
 _PLACES = {
     "session": "/run/session_id",
     "preregistered": "/run/preregistered",
@@ -214,7 +199,9 @@ _PLACES = {
     "concurrency": "/run/load/concurrency",
     "warmup_runs": "/run/times/warmup_runs",
     "first_call": "/run/times/first_call",
+    "clipped_samples": "/audio/clipped_samples",
 }
+_LISTED = {"devices": "/env/devices", "runtime": "/env/runtime"}
 
 
 def _refuse_unknown(stated: Stated) -> None:
@@ -305,11 +292,19 @@ def _seed(entry: Any) -> Any:
     return {"stage": "engine", "requested": requested, "effective": unseen, "generator": unseen}
 
 
-def require_sound(stated: Stated, text: str | bytes, clips: Sequence[tuple[Reference, bytes]]) -> None:
+def require_sound(
+    stated: Stated,
+    text: str | bytes,
+    clips: Sequence[tuple[Reference, bytes]],
+    observed: Mapping[str, Any] | None = None,
+) -> None:
     """Raise Refused where what is stated breaks the descriptor's schema, with an example of the right form.
 
-    Asked before an engine runs: afterwards its sound would be there, and no artifact of it.
+    `observed` are values by their places that the recorder was told in other ways.
     """
+    shapes.require_rows(stated.get("imperfection_log"))
+    if stated.get("learnt_from"):
+        shapes.require_sections({"/input/refs": list(stated["learnt_from"])})
     sections = {
         "/input": input_section(text, stated, clips),
         "/pins": pins_section(stated, absent("not_measured")),
@@ -318,15 +313,11 @@ def require_sound(stated: Stated, text: str | bytes, clips: Sequence[tuple[Refer
         ),
         **{f"/{key}": value for key, value in optional_sections(stated).items()},
         **{place: stated[key] for key, place in _PLACES.items() if key in stated},  # type: ignore[literal-required]
+        **{place: list(stated[key]) for key, place in _LISTED.items() if stated.get(key)},  # type: ignore[literal-required]
+        **({"/run/attempt": {"index": stated["attempt"], "retries": 0}} if "attempt" in stated else {}),
+        **(observed or {}),
     }
-    for place, value in sections.items():
-        try:
-            schemas.require_valid_at(place, value)
-        except InvalidDescriptor as error:
-            example = next((words for at, words in _EXAMPLES.items() if error.where.startswith(at)), None)
-            raise Refused(
-                "this condition cannot be recorded", where=error.where, found=error.found, expected=example
-            ) from error
+    shapes.require_sections(sections)
 
 
 def run_facts(stated: Stated) -> dict[str, Any]:

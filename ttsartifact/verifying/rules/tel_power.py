@@ -175,8 +175,9 @@ def powers_behind(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any], lis
     for where, channel, t_ns, values in _readings(evidence):
         factor = _MICRO_OF_UNIT.get(channel["unit"])
         point = channel.get("meter", {}).get("measurement_point")
-        is_power = factor is not None and (channel["source"] == "nvml" or point in _BEHIND_THE_DEVICE)
-        if is_power and is_of_this_run(evidence, channel):
+        if factor is None or not is_of_this_run(evidence, channel):
+            continue
+        if channel["source"] == "nvml" or point in _BEHIND_THE_DEVICE:
             yield where, channel, [(t, value * factor) for t, value in zip(t_ns, values, strict=True)]
 
 
@@ -211,8 +212,9 @@ def _mean_powers(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any], int]
     start, end = evidence.known("/run/times/t_submit_ns"), evidence.known("/run/times/t_last_token_ns")
     for where, channel, t_ns, values in _readings(evidence):
         factor = _MICRO_OF_UNIT.get(channel["unit"])
-        is_power = factor is not None and is_of_this_run(evidence, channel)
-        found = stat(channel["name"], t_ns, values, start, end, milli=factor) if is_power else None
+        if factor is None or not is_of_this_run(evidence, channel):
+            continue
+        found = stat(channel["name"], t_ns, values, start, end, milli=factor)
         if found is not None:
             yield where, channel, found["mean_milli"]
 
