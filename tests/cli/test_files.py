@@ -40,6 +40,27 @@ def test_links_inside_a_folder_are_files_of_it(folder: Path) -> None:
     assert len(files_under([str(folder)])) == 2
 
 
+def test_a_locked_folder_is_not_passed_over(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What cannot be read is reported in its place, and the rest is verified."""
+    (folder / "locked").mkdir()
+    scan = os.scandir
+
+    def scandir(path: str) -> object:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert files_under([str(folder)]) == [str(folder / "deep" / "run.tts.wav"), str(folder / "locked")]
+    assert files_under([str(folder / "locked")]) == [str(folder / "locked")]
+    assert main(["verify", str(folder)]) == 4
+    told = capsys.readouterr().out
+    assert "locked: UNREADABLE" in told
+    assert "run.tts.wav: INTACT" in told
+
+
 def test_a_link_that_the_user_names_is_read(folder: Path) -> None:
     """The path is the user's own; what it leads to must still be a regular file."""
     link = folder / "named.tts.wav"

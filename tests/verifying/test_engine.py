@@ -222,3 +222,29 @@ def test_verifying_a_wav_loads_nothing_heavy(tmp_path: Path):
     )
     command = [sys.executable, "-c", script, str(kit.artifact(tmp_path))]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == ["INTACT"]
+
+
+def test_a_file_that_is_written_meanwhile_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """10.2: what was read of it is no file that exists; another file in its place is none of ours."""
+    path = kit.artifact(tmp_path)
+    held, judged = path.read_bytes(), engine.judge
+
+    def while_written(*given: object, **more: object) -> Report:
+        with path.open("ab") as file:
+            file.write(b"more")
+        return judged(*given, **more)
+
+    monkeypatch.setattr(engine, "judge", while_written)
+    (report,) = verify(path)
+    assert (report.verdict, report.findings, exit_code(report)) == ("UNREADABLE", (), 4)
+    assert report.reason is not None
+    assert report.reason.message == "the file changed while it was read"
+
+    def while_replaced(*given: object, **more: object) -> Report:
+        (tmp_path / "next").write_bytes(held + b"x")
+        (tmp_path / "next").replace(path)
+        return judged(*given, **more)
+
+    path.write_bytes(held)
+    monkeypatch.setattr(engine, "judge", while_replaced)
+    assert verify(path)[0].verdict == "INTACT"

@@ -25,28 +25,36 @@ def files_under(paths: Sequence[str]) -> list[str]:
     """Return files as they were given, those of each `@LIST`, and for each folder the artifacts below it, sorted.
 
     A link that leads out of its folder is left out, and a line on stderr says so: an unpacked archive does not choose
-    what we read. Named by the user, it is read like any file.
+    what we read. Named by the user, it is read like any file. A folder that cannot be read stands in the place of what
+    is in it, so that it is reported and not passed over.
     """
     found: list[str] = []
     for path in listed(paths):
         if not os.path.isdir(path):
             found.append(path)
             continue
-        below = [
-            os.path.join(folder, name)
-            for folder, _, names in os.walk(path)
-            for name in names
-            if name.lower().endswith(SUFFIXES)
-        ]
+        below, locked = _below(path)
         inside = os.path.join(os.path.realpath(path), "")
         leading_out = [link for link in below if os.path.islink(link) and not _is_below(link, inside)]
         if leading_out:
             _note_skipped(leading_out)
             below = sorted(set(below) - set(leading_out))
-        if not below:
+        if not below and not locked:
             raise Usage(f"no {' or '.join(SUFFIXES)} below {path}")
-        found += sorted(below)
+        found += sorted(below + locked)
     return found
+
+
+def _below(path: str) -> tuple[list[str], list[str]]:
+    """Return the artifacts below a folder by their names, and the folders that could not be read."""
+    errors: list[OSError] = []
+    found = [
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(path, onerror=errors.append)
+        for name in names
+        if name.lower().endswith(SUFFIXES)
+    ]
+    return found, [os.fsdecode(error.filename) for error in errors]
 
 
 def listed(paths: Sequence[str]) -> list[str]:

@@ -47,6 +47,7 @@ __all__ = [
     "length_of",
     "require_regular",
     "require_room",
+    "stamp_of",
     "write_whole",
 ]
 
@@ -88,6 +89,15 @@ class BytesSource:
         """Fill `buffer` from `offset`."""
         _require(offset, len(buffer), self.size)
         buffer[:] = self._data[offset : offset + len(buffer)]
+
+
+def stamp_of(path: str | os.PathLike[str]) -> tuple[int, int, int] | None:
+    """Return what shows that a file was written meanwhile: its number, size and time; None where there is none."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 class FileSource:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ttsartifact.container.source import stamp_of
 from ttsartifact.errors import CapsuleLost, NotAnArtifact, NotFound, NotReadable, TtsArtifactError, Unavailable
 from ttsartifact.formulas.levels import level_reached
 from ttsartifact.reading.artifact import open_artifacts
@@ -100,7 +101,23 @@ def validate(path: str | os.PathLike[str], *, rows: tuple[int, int] | None = Non
     return tuple(_reports(path, families=_STRUCTURE, rows=rows))
 
 
-def _reports(
+def _reports(path: str | os.PathLike[str], *, families: frozenset[str] | None, **asked: Any) -> Iterator[Report]:
+    """Yield a report per run, or one that the file was written meanwhile: what was read is then no file that exists."""
+    before = stamp_of(path)
+    for report in _judged(path, families=families, **asked):
+        if _is_written(before, stamp_of(path)):
+            changed = NotReadable("the file changed while it was read", expected="a file that nothing writes")
+            yield _unreadable(str(path), changed, families)
+            return
+        yield report
+
+
+def _is_written(before: tuple[int, int, int] | None, after: tuple[int, int, int] | None) -> bool:
+    """Return whether one file has two stamps; another file in its place does not change the one that was opened."""
+    return before is not None and after is not None and before[0] == after[0] and before != after
+
+
+def _judged(
     path: str | os.PathLike[str],
     *,
     families: frozenset[str] | None,
