@@ -44,7 +44,8 @@ def asked(tmp_path: Path, monkeypatch):
             return ask
 
         monkeypatch.setattr(engine, "agenda", lambda _: Agenda.of(rules))
-        monkeypatch.setattr(engine, "questions", lambda: {rule.id: question(answer) for rule, answer in rules.items()})
+        asks = {rule.id: question(answer) for rule, answer in rules.items()}
+        monkeypatch.setattr(engine, "question_of", asks.__getitem__)
         return judge(Evidence(open_artifact(kit.artifact(tmp_path, patch=patch))), **options)
 
     return judged
