@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.comparing.audio import compare_pcm
 from ttsartifact.comparing.changes import changes_between, stated_by_neither, to_blame
 from ttsartifact.comparing.conditions import condition_diff, is_exact
+from ttsartifact.comparing.copies import Copy, copy_at
 from ttsartifact.comparing.packages import with_packages
 from ttsartifact.comparing.sound import sound_of
-from ttsartifact.comparing.stages import compare_stages
-from ttsartifact.comparing.timing import compare_timing
+from ttsartifact.comparing.stages import StageComparison, compare_stages
+from ttsartifact.comparing.timing import Timing, compare_timing
 from ttsartifact.container.schemas import validator
-from ttsartifact.errors import Refused, TtsArtifactError
+from ttsartifact.errors import NotAnArtifact, Refused, TtsArtifactError
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms.finding import Verdict
 from ttsartifact.verifying.engine import judge
@@ -23,13 +24,12 @@ from ttsartifact.verifying.siblings import Siblings
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from ttsartifact.comparing.audio import AudioComparison
     from ttsartifact.comparing.changes import Change, Unstated
     from ttsartifact.comparing.sound import Sound
-    from ttsartifact.comparing.stages import StageComparison
-    from ttsartifact.comparing.timing import Timing
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.verifying.report import Report
 
@@ -47,17 +47,22 @@ class Side:
     """One of the two runs, with the verdict on its file."""
 
     where: str
-    carrier: str
-    artifact_id: str
+    carrier: str | None
+    """None of a sound file without a capsule."""
+    artifact_id: str | None
     run_id: str | None
     verdict: Verdict
     """The verdict over the bytes (clause 10.2)."""
-    broken: tuple[str, ...]
+    broken: tuple[str, ...] = ()
     """The rules that do not hold, errors only."""
-    promise: str | None
+    promise: str | None = None
     """The determinism class that the run claims."""
-    repeats: bool | None
+    repeats: bool | None = None
     """Whether the engine gave the same audio when the run was made twice; None where it was made once."""
+    kind: str | None = None
+    """What a sound file without a capsule is, with its article; None of an artifact."""
+    names: str | None = None
+    """The artifact that a comment of such a file names."""
 
     @property
     def is_as_recorded(self) -> bool:
@@ -75,6 +80,7 @@ class Side:
             "file": self.where,
             "carrier": self.carrier,
             "artifact_id": self.artifact_id,
+            "names": self.names,
             "run_id": self.run_id,
             "verdict": self.verdict,
             "broken": list(self.broken),
@@ -105,6 +111,11 @@ class Diff:
     timing: Timing
 
     @property
+    def copies(self) -> tuple[str, ...]:
+        """Which of `a` and `b` is a sound file without a capsule, which states nothing."""
+        return tuple(name for name, side in (("a", self.a), ("b", self.b)) if side.kind is not None)
+
+    @property
     def unrepeated(self) -> bool:
         """Whether either run may vary under equal conditions, so that no condition can be blamed."""
         return self.a.may_vary or self.b.may_vary
@@ -112,6 +123,8 @@ class Diff:
     @property
     def exit_code(self) -> int:
         """0 at most times differ, 1 a condition or sample differs, 3 only one side states a condition (10.8)."""
+        if self.copies:
+            return 3 if self.audio is None or self.audio.pcm_equal else 1
         whole = self.a.is_as_recorded and self.b.is_as_recorded
         if self.changes or not whole or (self.audio is not None and not self.audio.pcm_equal):
             return 1
@@ -142,11 +155,12 @@ def diff(a: PathLike, b: PathLike, *, on_progress: OnProgress | None = None) -> 
 
     Args:
         a: An artifact; `set.tts.parquet#3` is row 3 of a data set, counted from 0.
-        b: The other artifact, likewise.
+        b: The other artifact, likewise. One of the two may be a sound file without a capsule: then the sounds are
+            compared, and nothing else.
         on_progress: Called with the frames compared and all frames, when there are many.
 
     Raises:
-        NotAnArtifact: A file carries no artifact.
+        NotAnArtifact: A file carries no artifact and no sound, or neither file carries an artifact.
         Damaged: The structure of a file does not hold.
         InvalidDescriptor: A descriptor breaks the schema.
         TooLarge: A file is over a limit of the reader.
@@ -155,7 +169,9 @@ def diff(a: PathLike, b: PathLike, *, on_progress: OnProgress | None = None) -> 
     Example:
         `diff("a.tts.wav", "b.tts.wav").exit_code`
     """
-    first, second = _shaped(open_artifact(a)), _shaped(open_artifact(b))
+    first, second = _opened(a), _opened(b)
+    if isinstance(first, Copy) or isinstance(second, Copy):
+        return _sounds_alone(first, second, on_progress)
     sides = _side(first), _side(second)
     differences = condition_diff(first.descriptor, second.descriptor)
     changes = with_packages(changes_between(first.descriptor, second.descriptor, differences), first, second)
@@ -178,6 +194,56 @@ def diff(a: PathLike, b: PathLike, *, on_progress: OnProgress | None = None) -> 
         audio_lacks=lacks,
         timing=timing,
     )
+
+
+def _opened(path: PathLike) -> Artifact | Copy:
+    """Return a run, or the sound file that is no artifact of one."""
+    try:
+        return _shaped(open_artifact(path))
+    except NotAnArtifact as error:
+        copy = copy_at(path, error)
+        if copy is None:
+            raise
+        return copy
+
+
+def _sounds_alone(first: Artifact | Copy, second: Artifact | Copy, on_progress: OnProgress | None) -> Diff:
+    """Return what can be said where one side is sound alone; raises NotAnArtifact where both are."""
+    if isinstance(first, Copy) and isinstance(second, Copy):
+        raise first.error
+    sides = _side_of(first), _side_of(second)
+    audio, lacks = None, None
+    try:
+        with _sound(first) as left, _sound(second) as right:
+            audio = compare_pcm(_trusted(left, sides[0]), _trusted(right, sides[1]), on_progress=on_progress)
+    except TtsArtifactError as error:
+        lacks = str(error)
+    return Diff(
+        a=sides[0],
+        b=sides[1],
+        changes=(),
+        one_sided=(),
+        not_stated=(),
+        blamed=(),
+        exact=False,
+        stages=StageComparison(count_a=0, count_b=0, equal=()),
+        audio=audio,
+        audio_lacks=lacks,
+        timing=Timing(quantities=(), observed=()),
+    )
+
+
+def _side_of(found: Artifact | Copy) -> Side:
+    if isinstance(found, Copy):
+        return Side(
+            where=found.where, carrier=None, artifact_id=None, run_id=None, verdict=found.verdict, kind=found.kind,
+            names=found.names,
+        )  # fmt: skip
+    return _side(found)
+
+
+def _sound(found: Artifact | Copy) -> AbstractContextManager[Sound]:
+    return found.sound() if isinstance(found, Copy) else sound_of(found)
 
 
 def _shaped(artifact: Artifact) -> Artifact:

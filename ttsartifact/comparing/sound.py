@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ttsartifact.container import riff
+from ttsartifact.container.codecs import OPENING_BYTES
 from ttsartifact.container.floats import as_floats
 from ttsartifact.container.riff import WaveFormat
 from ttsartifact.container.samples import FORMATS
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.trace import Trace
 
-__all__ = ["BLOCK_FRAMES", "Sound", "sound_of", "sound_of_clip", "sound_of_pcm"]
+__all__ = ["BLOCK_FRAMES", "Sound", "sound_of", "sound_of_clip", "sound_of_file", "sound_of_pcm"]
 
 BLOCK_FRAMES = 4096
 _MAX_KEPT_FRAMES = 1 << 28  # an hour and a half at 48 kHz, a gigabyte a channel on disk
@@ -121,6 +122,23 @@ def sound_of_clip(data: bytes) -> Iterator[Sound]:
         return
     with _decoded((data,)) as sound:
         yield sound
+
+
+@contextmanager
+def sound_of_file(path: str | os.PathLike[str]) -> Iterator[Sound]:
+    """Yield the samples of a sound file that is no artifact, of any codec that is read here.
+
+    Raises NotAnArtifact for one of a different codec, Damaged where players may play different sound, and TooLarge
+    beyond the limits.
+    """
+    with FileSource(path) as source:
+        head = source.read_at(0, min(OPENING_BYTES, source.size))
+        wave = riff.walk(source) if riff.recognise(head[:12]) else None
+        if wave is not None and wave.format.subtype in FORMATS:
+            yield sound_of_pcm(Span(source, wave.data.body, wave.data.size), wave.format)
+            return
+        with _decoded((Span(source, 0, source.size),)) as sound:
+            yield sound
 
 
 @contextmanager

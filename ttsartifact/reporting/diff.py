@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact import _spec
 from ttsartifact.formulas.conditions import condition_words
 from ttsartifact.reporting.documents import tool
-from ttsartifact.reporting.likeness import EQUAL, effect
+from ttsartifact.reporting.likeness import DIFFERENT, EQUAL, effect, likeness
 from ttsartifact.reporting.lookalikes import lookalikes
 from ttsartifact.reporting.markdown import code, span, table
 from ttsartifact.reporting.phrases import Paint, counted, seconds, spoken
@@ -38,6 +38,8 @@ _BELIEVED = frozenset({"inputs", "weights", "code", "numerics"})  # of these an 
 
 def cause_line(diff: Diff) -> str:
     """Return in one line what is likely to have made the two runs differ, and what came of it."""
+    if diff.copies:
+        return _beside_a_copy(diff)
     for name, side in (("a", diff.a), ("b", diff.b)):
         if not side.is_as_recorded:
             return f"{name} is not what was recorded ({side.verdict}), so its conditions do not explain a difference"
@@ -54,6 +56,25 @@ def cause_line(diff: Diff) -> str:
     if diff.changes:
         return f"{effect}; no known difference explains it: {_first_of(diff.changes)}"
     return f"{effect}, but no stated condition differs: {_unexplained(diff)}"
+
+
+def _beside_a_copy(diff: Diff) -> str:
+    """Return what the sound of a file without a capsule is to that of the run beside it."""
+    (copy,) = diff.copies
+    alone = f"{copy} has no capsule, so only the sounds can be compared"
+    if diff.audio is None:
+        return f"{copy} has no capsule, and its sound could not be compared"
+    sound = likeness(diff.audio)
+    return f"{alone}: {sound if sound != DIFFERENT else _how_far(diff.audio)}"
+
+
+def _how_far(audio: AudioComparison) -> str:
+    """Return how far two sounds of different samples are apart; whether one is a copy of the other is for ears."""
+    lag = ", aligned" if audio.lag_frames else ""
+    snr = audio.aligned_snr_db if lag else audio.snr_db
+    found = [f"SNR {snr:.1f} dB{lag}"] if snr is not None else []
+    found += [f"{audio.mel_distance_db:.2f} dB apart on the mel scale"] if audio.mel_distance_db is not None else []
+    return ", ".join(["different samples", *found])
 
 
 def _cause_of_equal(diff: Diff) -> str:
@@ -149,7 +170,9 @@ def diff_lines(diff: Diff, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B0
     kind = {0: "good", 3: "warn"}.get(diff.exit_code, "bad")
     yield paint(kind, cause_line(diff))
     for name, side in (("a", diff.a), ("b", diff.b)):
-        yield f"  {name:<10}{_file(side)}"
+        yield f"  {name:<10}{_file(side, diff)}"
+    for name in diff.copies:
+        yield f"  unstated  conditions, stages and times: {name} states none, so they are not compared"
     innocent = [each for each in diff.changes if each not in diff.blamed]
     yield from _change_lines("suspect", list(diff.blamed))
     yield from _change_lines("changed", innocent)
@@ -162,12 +185,26 @@ def diff_lines(diff: Diff, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B0
         yield from audio_lines(diff.audio, ("in a", "in b"))
     else:
         yield f"  audio     not compared: {safe(diff.audio_lacks)}"
-    yield from _time_lines(diff)
+    if not diff.copies:
+        yield from _time_lines(diff)
 
 
-def _file(side: Side) -> str:
+def _file(side: Side, diff: Diff) -> str:
+    if side.kind is not None:
+        return f"{safe(side.where)}: {side.kind} without a capsule; {_named(side, diff)}"
     broken = f", {counted(len(side.broken), 'rule')} failed: {', '.join(side.broken[:6])}" if side.broken else ""
-    return f"{safe(side.where)}: {side.verdict}{broken}, {_short(side.artifact_id)}"
+    return f"{safe(side.where)}: {side.verdict}{broken}, {_short(side.artifact_id or '')}"
+
+
+def _named(side: Side, diff: Diff) -> str:
+    """Return whose sound a file without a capsule says that it is."""
+    if side.names is None:
+        return "nothing in it names a run"
+    others = {other.artifact_id: name for name, other in (("a", diff.a), ("b", diff.b))}
+    known = others.get(side.names)
+    return (
+        f"its comment names the run of {known}" if known else f"its comment names a different run, {_short(side.names)}"
+    )
 
 
 def _change_lines(title: str, changes: list[Change]) -> Iterator[str]:
@@ -263,6 +300,8 @@ def diff_rows(diff: Diff) -> Iterator[str]:
     yield row(DIFF_COLUMNS)
     yield row(["file", "file", None, None, None, diff.a.where, diff.b.where, None])
     yield row(["file", "artifact_id", None, None, None, diff.a.artifact_id, diff.b.artifact_id, None])
+    if diff.copies:
+        yield row(["file", "names", None, None, None, diff.a.names, diff.b.names, None])
     yield row(["file", "verdict", None, None, None, diff.a.verdict, diff.b.verdict, None])
     yield row(["cause", diff.blamed[0].subject if diff.blamed else None, *[None] * 5, cause_line(diff)])
     for change in (*diff.changes, *diff.one_sided):
@@ -306,7 +345,10 @@ def diff_card(diff: Diff) -> Iterator[str]:
     yield ""
     yield from table(
         ("", "file", "", "artifact"),
-        [(name, span(s.where), s.verdict, span(s.artifact_id)) for name, s in (("a", diff.a), ("b", diff.b))],
+        [
+            (name, span(s.where), s.verdict, "none" if s.artifact_id is None else span(s.artifact_id))
+            for name, s in (("a", diff.a), ("b", diff.b))
+        ],
     )
     rows = [
         (span(each.label), "can explain it" if each in diff.blamed else "", *map(code, _both(each.a, each.b)))

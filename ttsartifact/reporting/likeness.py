@@ -10,9 +10,10 @@ from ttsartifact.reporting.safe import safe
 if TYPE_CHECKING:
     from ttsartifact.comparing.audio import AudioComparison
 
-__all__ = ["EQUAL", "effect", "likeness"]
+__all__ = ["DIFFERENT", "EQUAL", "effect", "likeness"]
 
 EQUAL = "every sample is the same"
+DIFFERENT = "different audio"
 _NEAR_DB = 30.0
 
 
@@ -53,4 +54,4 @@ def likeness(audio: AudioComparison) -> str:
         share = f" in {audio.differing_share:.2%} of the samples" if audio.differing_share is not None else ""
         return f"the same audio up to rounding, at most {audio.worst_16bit_lsb:g} LSB apart{share}"
     is_near = audio.snr_db is not None and audio.snr_db >= _NEAR_DB and audio.frames_a == audio.frames_b
-    return f"nearly the same audio (SNR {audio.snr_db:.1f} dB)" if is_near else "different audio"
+    return f"nearly the same audio (SNR {audio.snr_db:.1f} dB)" if is_near else DIFFERENT
