@@ -128,6 +128,14 @@ def test_a_card_says_which_model_of_a_name(tmp_path: Path) -> None:
     assert told["vocoder"] == f"kdaip-stabletts, hf:a/b@{DIGEST}"
 
 
+def test_a_parameter_that_looks_like_another_stands_in_quotes(tmp_path: Path) -> None:
+    """Words that are none, or hold a comma, are told from the members around them."""
+    given = {"prompt": "", "text": "a, steps 9", "voice": "slow one", "steps": 8}
+    artifact = open_artifact(kit.artifact(tmp_path, patch=kit.put(generation__params=given)))
+    said = dict(card_rows(artifact))["parameters"]
+    assert said == 'prompt "", steps 8, text "a, steps 9", voice slow one'
+
+
 def test_an_energy_says_how_uncertain_it_is(tmp_path: Path) -> None:
     """6.5: of n updates of the counter, E / (n * sqrt 3), beside the energy."""
     artifact = open_artifact(full_run.artifact(tmp_path))

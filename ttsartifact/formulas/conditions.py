@@ -29,6 +29,7 @@ __all__ = [
     "condition_words",
     "conditions",
     "instances",
+    "member_words",
     "needed_at",
     "parts",
     "stages",
@@ -171,6 +172,13 @@ def parts() -> tuple[str, ...]:
     return tuple(_spec.load_json("registry/stages.json")["parts"])
 
 
+def member_words(value: Any) -> str:
+    """Return the value of one member; words that are none, or look like another member, stand in quotes."""
+    words = condition_words(value)
+    is_plain = not isinstance(value, str) or (words and not set(words) & set(',;"'))
+    return words if is_plain else json.dumps(words, ensure_ascii=False)
+
+
 def condition_words(value: Any) -> str:
     """Return a condition's value for eyes: an object by its members, several by semicolons, words as JSON has them.
 
@@ -180,7 +188,7 @@ def condition_words(value: Any) -> str:
         return str(value["reason"]).replace("_", " ")
     if isinstance(value, dict):
         known = {key: each for key, each in sorted(value.items()) if each is not None and not is_absent(each)}
-        return ", ".join(f"{key} {condition_words(each)}" for key, each in known.items()) or "not stated"
+        return ", ".join(f"{key} {member_words(each)}" for key, each in known.items()) or "not stated"
     if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
         return "; ".join(map(condition_words, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

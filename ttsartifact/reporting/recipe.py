@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.formulas.conditions import member_words
 from ttsartifact.reporting.phrases import counted, stated
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.descriptor import is_absent
@@ -61,7 +62,8 @@ def _seed(seed: Any) -> str:
 def _pairs(value: Any) -> str:
     if not isinstance(value, dict) or is_absent(value):
         return stated(value)
-    said = [f"{safe(key)} {stated(each)}" for key, each in list(value.items())[:_MOST]]
+    words = {key: stated(member_words(each) if isinstance(each, str) else each) for key, each in value.items()}
+    said = [f"{safe(key)} {each}" for key, each in list(words.items())[:_MOST]]
     more = [f"and {len(value) - _MOST} more"] if len(value) > _MOST else []
     return ", ".join([*said, *more]) or "none"
 
