@@ -148,6 +148,17 @@ def _telemetry(**columns: Any) -> Edit:
     return edit
 
 
+def _without(rows: range) -> Edit:
+    """Return an edit that takes readings out of telemetry."""
+
+    def edit(values: dict[str, Any]) -> None:
+        held = values["telemetry"]["columns"]
+        for name, column in held.items():
+            held[name] = [value for row, value in enumerate(column) if row not in rows]
+
+    return edit
+
+
 def _trace(name: str, **columns: Any) -> Edit:
     def edit(values: dict[str, Any]) -> None:
         held = values[name]["columns"]
@@ -251,6 +262,7 @@ def gpu(name: str, edit: Edit | None = None, *, traces: Any = None, **edits: Any
 
 
 LOADED = range(4, 60)
+EXTENSION = "urn:ttsartifact:stable-tts"
 REF, FED = "input__refs__0__", "input__refs__0__fed__"
 DEV, CH = "env__devices__0__", "channels__"
 KINDS = [
@@ -646,6 +658,73 @@ KINDS = [
     gpu("clip-smaller-than-its-frames", input__refs__1__size=44),
     gpu("encoded-before-the-end", run__times__t_encoded_ns=full_run.LAST_NS - 9),
     gpu("comparison-of-nothing", run__comparison={"id": "c", "factors": ["/pins/nothing"]}),
+    cpu("first-byte-after-first-token", run__times__t_first_byte_ns=600_000_000),
+    cpu("first-byte-before-start", run__times__t_first_byte_ns=1),
+    cpu("scheduled-after-submit", run__times__t_scheduled_ns=2_000_000_000),
+    cpu("model-token-after-first", run__times__t_first_model_token_ns=2_000_000_000),
+    cpu("encoded-after-the-timebase", run__times__t_encoded_ns=9_000_000_000_000),
+    *(
+        cpu(f"parameter-{name}", _merge("/generation/params", **given))
+        for name, given in {
+            "warmup": {"warmup": 5},
+            "concurrency": {"concurrency": 8},
+            "deterministic": {"deterministic": False},
+            "sampling": {"do_sample": True},
+            "engine": {"engine": "piper"},
+            "speed": {"speed": 2},
+        }.items()
+    ),
+    cpu("attempt-without-retry", run__attempt__index=5),
+    cpu("boot-clock-runs-away", timebase__snapshots__3__value_ns=9_401_820_115),
+    cpu("monotonic-counts-suspend", timebase__clocks__0__counts_suspend=True),
+    cpu("encoder-of-another-codec", audio__encoder={"name": "LAME", "version": "3.100"}),
+    cpu("cores-of-a-million", env__cpu__logical_cores=1_000_000),
+    cpu("memory-beyond-all", env__memory_mib=1 << 40),
+    cpu("python-built-tomorrow", env__python__build="main May  9 2099 07:35:25 GCC 12.2.0"),
+    cpu("library-of-another-system", env__os__libc="musl 1.2.5"),
+    cpu("sound-library-of-tomorrow", env__sound_library__version="99.0.0"),
+    cpu("adapted-without-adaptation", input__mode="adapted"),
+    cpu("runner-version", generation__runner__version="7.0.0"),
+    cpu("extension-batch", lambda value: value["ext"][EXTENSION].update(batch={"place": 7, "size": 8})),
+    cpu("extension-known-answers", lambda value: value["ext"][EXTENSION].update(known_answers_failed=["mel"])),
+    cpu("extension-phones", lambda value: value["ext"][EXTENSION].update(phones=999)),
+    cpu("quantised-in-words", generation__precision__quantisation="int4 weights"),
+    cpu("language-of-nobody", input__text__lang="xx"),
+    gpu(
+        "busy-at-idle-power",
+        traces=_telemetry(power_mw=lambda _, row: 60_000 + row % 5, util_gpu_pct=lambda *_: 100),
+        edit=_nothing,
+    ),
+    gpu("hot-at-once", traces=_telemetry(temperature_c=lambda _, row: 95 if row in LOADED else 30), edit=_nothing),
+    gpu("memory-of-nothing", traces=_telemetry(mem_used_mib=lambda *_: 0), edit=_nothing),
+    gpu("memory-clock-of-nothing", traces=_telemetry(mem_clock_mhz=lambda *_: 0), edit=_nothing),
+    gpu("memory-clock-beyond", traces=_telemetry(mem_clock_mhz=lambda *_: 99_000), edit=_nothing),
+    gpu("power-cap-far-away", traces=_telemetry(clock_event_reasons=lambda *_: 4), edit=_nothing),
+    gpu("clock-low-under-load", traces=_telemetry(clock_mhz=lambda *_: 210), edit=_nothing),
+    gpu(
+        "power-and-energy-halved",
+        traces=_telemetry(power_mw=lambda p, _: p // 2, energy_mj=lambda e, _: 9_000_000 + (e - 9_000_000) // 2),
+        edit=_nothing,
+    ),
+    gpu("readings-missing", traces=_without(range(20, 50)), edit=_nothing),
+    gpu("readings-end", traces=_without(range(30, 80)), edit=_nothing),
+    gpu("no-reading-before", traces=_without(range(5)), edit=_nothing),
+    gpu("summary-max", summary__power_w__max_milli=999_999),
+    gpu("summary-of-another-channel", summary__power_w__channel="wall_power_mw"),
+    gpu(
+        "renewed-more-often",
+        _all("/channels", "update_period_ns", 60_000_000_000, lambda channel: channel["name"] == "power_mw"),
+    ),
+    gpu("driver-of-another-maker", _all("/env/devices", "driver", "ROCm 6.2")),
+    gpu("answered-with-more", run__request=full_run.request(body_bytes=96_000_000)),
+    gpu("head-after-body", run__request=full_run.request(t_head_ns=2_900_000_000)),
+    gpu("asked-elsewhere", run__request=full_run.request(url="https://tts.example.org/v1/audio/speech")),
+    gpu(
+        "server-slower-than-its-answer",
+        run__request=full_run.request(stated=[{"name": "server-timing", "value": "synth;dur=99212.5"}]),
+    ),
+    gpu("wall-above-any-plug", traces=_trace("channel/wall_power_mw", value=lambda v, _: v * 1_000), edit=_nothing),
+    gpu("queue-beyond-depth", traces=_trace("queue", waiting=lambda _, row: (0, 900, 0)[row]), edit=_nothing),
 ]
 
 
@@ -709,6 +788,7 @@ HINTED = {
     "cpu-id-of-version-1": "CLK12",
     "cpu-ulid-of-another-year": "CLK12",
     "cpu-year-1970": "CLK10",
+    "cpu-year-2025": "ENV12",
     "cpu-year-2099": "CLK10",
     "cpu-error-beyond-its-greatest": "CLK13",
     "cpu-perfect-clock": "CLK13",
@@ -746,6 +826,27 @@ HINTED = {
     "gpu-running-beyond-concurrency": "TIM11",
     "gpu-clip-smaller-than-its-frames": "REF09",
     "gpu-comparison-of-nothing": "SET05",
+    "cpu-parameter-warmup": "ENV13",
+    "cpu-parameter-concurrency": "ENV13",
+    "cpu-parameter-deterministic": "ENV13",
+    "cpu-encoder-of-another-codec": "AUD18",
+    "cpu-cores-of-a-million": "ENV12",
+    "cpu-memory-beyond-all": "ENV12",
+    "cpu-python-built-tomorrow": "ENV12",
+    "cpu-library-of-another-system": "ENV12",
+    "cpu-sound-library-of-tomorrow": "ENV12",
+    "cpu-extension-batch": "ENV13",
+    "cpu-extension-known-answers": "ENV13",
+    "gpu-hot-at-once": "TEL21",
+    "gpu-memory-of-nothing": "TEL16",
+    "gpu-memory-clock-beyond": "TEL21",
+    "gpu-power-cap-far-away": "TEL21",
+    "gpu-clock-low-under-load": "TEL21",
+    "gpu-renewed-more-often": "TEL23",
+    "gpu-driver-of-another-maker": "ENV12",
+    "gpu-answered-with-more": "TIM13",
+    "gpu-server-slower-than-its-answer": "TIM13",
+    "gpu-wall-above-any-plug": "TEL22",
 }
 
 _ONE_STATEMENT = "it is said once, and nothing in the file speaks of it again"
@@ -753,6 +854,17 @@ _RERUN = "the file agrees with itself; only a rerun of the pinned model tells"
 _PUBLISHED = "the file agrees with itself; only the published files tell"
 _WITHIN = "it is within what an honest sensor shows"
 MISSED = {
+    "cpu-parameter-sampling": "seeded draws repeat",
+    "cpu-parameter-engine": "what an engine calls its parts is its own",
+    "cpu-parameter-speed": _RERUN,
+    "cpu-attempt-without-retry": "attempts are the caller's, retries are the recorder's",
+    "cpu-monotonic-counts-suspend": "it does on some systems, and no machine was suspended in two seconds",
+    "cpu-runner-version": _PUBLISHED,
+    "cpu-extension-phones": "an extension's own words",
+    "cpu-quantised-in-words": "words for people beside a type of 64 bits",
+    "cpu-language-of-nobody": "no list of all languages is kept",
+    "gpu-power-and-energy-halved": _WITHIN,
+    "gpu-asked-elsewhere": "any address may be a server of any engine",
     "cpu-seed-unknown": "the requested seed alone lets the run be asked for again",
     "gpu-adaptation-loss-of-no-prior": "a base may bring prior samples, over which losses are measured",
     "cpu-other-speech-and-stages": _RERUN,
@@ -777,7 +889,6 @@ MISSED = {
     "cpu-warm": "the producer's own word",
     "cpu-concurrency": "the producer's own word",
     "cpu-other-id": "an id joins and identifies nothing; artifact_id does",
-    "cpu-year-2025": "the whole timebase was moved; only a timestamp or a log tells",
     "cpu-claims-latency-of-one": "unverifiable of one run alone (CLM03 is left open)",
     "cpu-gate-value": "what measured it is not in the file",
     "cpu-notes": "words for people",

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ttsartifact.verifying.evidence import Evidence
 
 _MIB = 1 << 20
+_MOST_CORES = 8_192  # of one Linux kernel on x86-64, the most that any is built for
+_MOST_MIB = 1 << 28  # 256 TiB, all that 48 bits of address reach
+_YEAR = late_pattern(r"\b20\d\d\b")
 _WORDS = frozenset({"ada", "ti"})  # of a model's name; all else in it is letters and numbers
 _SPOKEN_WITH_A_VOWEL = frozenset("AEFHILMNORSX")  # letters, as they are spelled out
 _X86 = late_pattern(r"x86|amd64|i[3-6]86|x64", re.IGNORECASE)
@@ -51,7 +54,11 @@ def one_machine(evidence: Evidence) -> Iterator[Hint]:
     yield from _libraries(evidence)
     yield from _unknown_versions(evidence)
     weights = sum(entry["size"] for _, entry in entries(evidence, "/pins/model/files"))
-    memory = evidence.known("/env/memory_mib")
+    memory, cores = evidence.known("/env/memory_mib"), evidence.known("/env/cpu/logical_cores")
+    if cores is not None and cores > _MOST_CORES:
+        yield _odd("/env/cpu/logical_cores", cores, f"no system has more than {_MOST_CORES}")
+    if memory is not None and memory > _MOST_MIB:
+        yield _odd("/env/memory_mib", f"{memory} MiB", "no machine has so much")
     if memory is not None and weights > memory * _MIB:
         yield _odd("/env/memory_mib", f"{memory} MiB", f"less than the {weights} bytes of the model")
     devices = evidence.known("/env/devices") or []
@@ -128,6 +135,9 @@ def _processor(evidence: Evidence) -> Iterator[Hint]:
 def _libraries(evidence: Evidence) -> Iterator[Hint]:
     kind, libc = evidence.known("/generation/device"), evidence.known("/env/os/libc") or ""
     system = (evidence.known("/env/os/name") or "").lower()
+    glibc: list[str] = _spec.load_json("registry/lists.json")["glibc_systems"]
+    if libc.lower().startswith("musl") and system.startswith(tuple(glibc)):
+        yield _odd("/env/os/libc", libc, f"not the C library of {system}")
     if libc.lower().startswith(("glibc", "musl")) and system.startswith(("windows", "macos", "darwin")):
         yield _odd("/env/os/libc", libc, f"not the C library of {system}")
     found = [(where, tool) for place in ("/env/runtime", "/env/packages") for where, tool in entries(evidence, place)]
@@ -149,6 +159,11 @@ def _unknown_versions(evidence: Evidence) -> Iterator[Hint]:
     majors: dict[str, list[str]] = _spec.load_json("registry/lists.json")["majors"]
     python, libc = evidence.known("/env/python"), evidence.known("/env/os/libc")
     found = [] if python is None else [("/env/python/version", python["name"], python["version"])]
+    if python is not None and (built := _YEAR.search(python.get("build", ""))) and built[0] > _year_of(evidence):
+        yield _odd("/env/python/build", python["build"], "built after the run")
+    library = evidence.known("/env/sound_library")
+    if library is not None:
+        found.append(("/env/sound_library/version", library["name"], library["version"]))
     if libc is not None:
         name, _, version = libc.rpartition(" ")
         found.append(("/env/os/libc", name, version))
@@ -158,10 +173,17 @@ def _unknown_versions(evidence: Evidence) -> Iterator[Hint]:
             yield _odd(where, f"{name} {version}", f"no version of {name} begins so")
 
 
+def _year_of(evidence: Evidence) -> str:
+    began: str = evidence.known("/timebase/origin/utc") or "9999"
+    return began[:4]
+
+
 def _drivers(evidence: Evidence, cuda: str | None) -> Iterator[Hint]:
     least = _spec.load_json("registry/devices.json")["cuda_drivers"].get((cuda or "").partition(".")[0])
     for where, device in entries(evidence, "/env/devices"):
         driver = device["driver"]
+        if not is_absent(driver) and _holds(device["model"], ["nvidia"]) and not driver[:1].isdecimal():
+            yield _odd(f"{where}/driver", driver, "no driver of NVIDIA begins so")
         major = 0 if is_absent(driver) else int((re.match(r"\d+", driver) or ["0"])[0])
         if least is not None and 0 < major < least:
             yield _odd(f"{where}/driver", driver, f"CUDA {cuda} needs driver {least}")

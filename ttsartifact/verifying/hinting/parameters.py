@@ -36,6 +36,7 @@ def other_parameters(evidence: Evidence) -> Iterator[Hint]:
         if options.get(key) in _OPTIONS:
             yield from _told(evidence, f"/generation/command/argv/{place}", options[key], value)
     yield from _loose(evidence)
+    yield from _extended(evidence)
     stages = [entry["stage"] for _, entry in entries(evidence, "/generation/seeds")]
     for stage in sorted({stage for stage in stages if stages.count(stage) > 1}):
         yield Hint(id="ENV13", where="/generation/seeds", found=stage, message="a stage with two seeds")
@@ -55,6 +56,26 @@ def _told(evidence: Evidence, where: str, field: str, value: Any) -> Iterator[Hi
     said = REPEATED[field].differing(evidence, value)
     if said is not None:
         yield Hint(id="ENV13", where=where, found=said[1], message=f"the run states a different {REPEATED[field].name}")
+
+
+def _extended(evidence: Evidence) -> Iterator[Hint]:
+    """Yield what a registered extension says of a field that says something else."""
+    held = evidence.at("/ext") or {}
+    for extension in _spec.load_json("registry/lists.json")["extension"]:
+        given = held.get(extension["name"], {}) if isinstance(held, dict) else {}
+        pairs = [*extension["repeats"].items(), *extension["empty"].items()]
+        for path, pointer in pairs:
+            said, stated = _within(given, path), evidence.known(pointer)
+            is_other = type(said) is int and stated is not None and said != stated
+            if is_other or (isinstance(said, list) and said and stated is True):
+                where = f"/ext/{extension['name']}/{path}"
+                yield Hint(id="ENV13", where=where, found=said, message=f"{pointer} states {stated}")
+
+
+def _within(held: Any, path: str) -> Any:
+    for step in path.split("/"):
+        held = held.get(step) if isinstance(held, dict) else None
+    return held
 
 
 def _loose(evidence: Evidence) -> Iterator[Hint]:

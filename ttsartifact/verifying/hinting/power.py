@@ -34,6 +34,10 @@ _NEAR_LIMIT_PERCENT = 70
 _BUSY_PERCENT = 50
 _IDLE, _HEAT = 0x1, 0x60  # nvmlClocksEventReasonGpuIdle; SwThermalSlowdown and HwThermalSlowdown
 _COOL_C = 55
+_POWER_CAP, _CAPPED_PERCENT = 0x4, 50  # nvmlClocksEventReasonSwPowerCap
+_LEAP_C, _MEMORY_MHZ = 30, 40_000
+_MOST_WALL_MW = 100_000_000  # of a rack
+_FEW_CHANGES = 5
 _STANDING_MJ, _SURE_MJ = 1_000, 20_000  # made beside a counter of known updates that stands; of unknown ones
 
 
@@ -146,10 +150,29 @@ def load_at_limit(evidence: Evidence) -> Iterator[Hint]:
     where = "trace/telemetry/columns/clock_event_reasons"
     if hot and len(reasons) >= FEW and all(each & _IDLE for each in reasons):
         yield Hint(id="TEL21", where=where, found="idle in all readings of the run", message="the device drew power")
+    capped = [limit * _CAPPED_PERCENT // 100 > each for each in power]
+    if len(reasons) >= FEW and capped and all(capped) and all(each & _POWER_CAP for each in reasons):
+        found = f"slowed by its power limit at {max(power) // 1000} of {limit // 1000} W"
+        yield Hint(id="TEL21", where=where, found=found, message="the device was far from that limit")
+    yield from _leaps(telemetry.columns)
     warmth = _held(telemetry.columns["temperature_c"], within)
     if warmth and max(warmth) < _COOL_C and any(each & _HEAT for each in reasons):
         found = f"slowed by heat at {max(warmth)} degC at most"
         yield Hint(id="TEL21", where=where, found=found, message="no device is too hot at that")
+
+
+def _leaps(columns: dict[str, Any]) -> Iterator[Hint]:
+    """Yield temperatures that no cooler can change so fast, and clocks of a memory that nobody makes."""
+    read = [each for each in zip(columns["t_ns"], columns["temperature_c"], strict=True) if each[1] is not None]
+    for (sooner, cold), (later, warm) in pairwise(read):
+        if later - sooner <= _SECOND_NS and abs(warm - cold) > _LEAP_C:
+            where, found = "trace/telemetry/columns/temperature_c", f"{cold} and {warm} degC within a second"
+            yield Hint(id="TEL21", where=where, found=found, message="no device warms or cools so fast")
+            break
+    clocks = [clock for clock in columns["mem_clock_mhz"] if clock is not None]
+    if clocks and max(clocks) > _MEMORY_MHZ:
+        where, found = "trace/telemetry/columns/mem_clock_mhz", f"{max(clocks)} MHz"
+        yield Hint(id="TEL21", where=where, found=found, message="no memory is clocked so high")
 
 
 @hint("TEL22")
@@ -161,6 +184,11 @@ def wall_and_device(evidence: Evidence) -> Iterator[Hint]:
     yield from _standing_meters(evidence)
     for where, channel in entries(evidence, "/channels"):
         rate = channel.get("rate_mhz")
+        own = evidence.trace(f"channel/{channel['name']}") if "meter" in channel else None
+        drawn = [] if own is None or channel["unit"] != "mW" else [each for each in own.columns["value"] if each]
+        if drawn and sum(drawn) > len(drawn) * _MOST_WALL_MW:
+            found = f"{sum(drawn) // len(drawn) // 1000} W in the mean"
+            yield Hint(id="TEL22", where=where, found=found, message="no machine draws so much")
         if "meter" in channel and type(rate) is int and rate > 2 * channel["meter"]["rate_mhz"]:
             found = f"{rate} mHz of a meter of {channel['meter']['rate_mhz']} mHz"
             yield Hint(id="TEL22", where=f"{where}/rate_mhz", found=found, message="read faster than it measures")
@@ -207,9 +235,24 @@ def readings_as_stated(evidence: Evidence) -> Iterator[Hint]:
             yield Hint(
                 id="TEL23", where=f"{where}/status", found="no reading", message=f"{name} was read, and is empty"
             )
+        yield from _too_often(where, channel, telemetry if own is None else own, held)
         step = channel.get("resolution")
         if type(step) is int and any((later - sooner) % step for sooner, later in pairwise(values)):
             yield Hint(id="TEL23", where=f"{where}/resolution", found=step, message=f"{name} has finer steps than that")
+
+
+def _too_often(where: str, channel: dict[str, Any], trace: Any, held: list[Any]) -> Iterator[Hint]:
+    """Yield a hint where a channel changes again and again within half the time in which it is said to be renewed."""
+    period = channel.get("update_period_ns")
+    read = [each for each in zip(trace.columns["t_ns"], held, strict=True) if each[1] is not None]
+    if type(period) is not int or len(read) < FEW:
+        return
+    changes = [rows[0] for rows in (list(group) for _, group in groupby(read, lambda each: each[1]))]
+    gaps = [later[0] - sooner[0] for sooner, later in pairwise(changes)]
+    if sum(2 * gap < period for gap in gaps) > max(_FEW_CHANGES, len(gaps) // 2):
+        found = f"{len(gaps)} changes in {(read[-1][0] - read[0][0]) // 1_000_000} ms"
+        message = f"{channel['name']} is renewed more often than that"
+        yield Hint(id="TEL23", where=f"{where}/update_period_ns", found=found, message=message)
 
 
 @hint("TEL29")

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ttsartifact import _spec
+from ttsartifact._starting import late_pattern
 from ttsartifact.errors import InvalidDescriptor, TtsArtifactError
 from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.terms.descriptor import is_absent
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
+_SECOND_NS = 1_000_000_000
+_ENVELOPE_BYTES = 1 << 20  # what may be around the sound of an answer
+_TIMING = late_pattern(r";\s*dur=(\d{1,15})")
 _DAY_NS = 86_400_000_000_000
 _OLDEST = "2000-01-01T00:00:00Z"
 # A clock before the day this was written is wrong, and judges no date.
@@ -142,6 +146,15 @@ def served_audio(evidence: Evidence) -> Iterator[Hint]:
     if request["content_encoding"] == "identity" and request["body_bytes"] < sound:
         found = f"{request['body_bytes']} bytes, for {sound} of sound"
         yield Hint(id="TIM13", where="/run/request/body_bytes", found=found, message="less came than was kept")
+    if request["content_encoding"] == "identity" and sound and request["body_bytes"] > 4 * sound + _ENVELOPE_BYTES:
+        found = f"{request['body_bytes']} bytes, for {sound} of sound"
+        yield Hint(id="TIM13", where="/run/request/body_bytes", found=found, message="far more came than was kept")
+    took_ns = evidence.known("/run/times/t_last_token_ns") - evidence.known("/run/times/t_submit_ns")
+    for place, told in enumerate(request.get("stated", ())):
+        longest_ms = max((int(ms) for ms in _TIMING.findall(told["value"])), default=0)
+        if told["name"].lower() == "server-timing" and longest_ms * 1_000_000 > 2 * took_ns + _SECOND_NS:
+            where = f"/run/request/stated/{place}/value"
+            yield Hint(id="TIM13", where=where, found=f"{longest_ms} ms", message="longer than the run took")
 
 
 @hint("CHK08")

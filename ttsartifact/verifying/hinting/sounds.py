@@ -6,6 +6,7 @@ import re
 from array import array
 from typing import TYPE_CHECKING
 
+from ttsartifact import _spec
 from ttsartifact._starting import late_pattern
 from ttsartifact.container.source import JoinedSource
 from ttsartifact.terms.finding import Hint
@@ -66,7 +67,10 @@ def rate_of_speech(evidence: Evidence) -> Iterator[Hint]:
 def encoder_of_the_stream(evidence: Evidence) -> Iterator[Hint]:
     """The stated encoder, its bitrate and level are what the stream shows (clause 6.2)."""
     encoder = evidence.known("/audio/encoder")
-    if encoder is None or evidence.artifact.wave is not None:
+    if encoder is None:
+        return
+    yield from _other_codec(encoder["name"], evidence.known("/audio/codec"))
+    if evidence.artifact.wave is not None:
         return
     source = JoinedSource(evidence.artifact.audio)
     head = source.read_at(0, min(_HEADER_BYTES, source.size))
@@ -94,6 +98,17 @@ def encoder_of_the_stream(evidence: Evidence) -> Iterator[Hint]:
                 message="the stream names a different encoder version",
             )
     yield from _flac_level(encoder.get("level"), encoder["name"], head)
+
+
+def _other_codec(name: str, codec: str | None) -> Iterator[Hint]:
+    """Yield a hint where an encoder of one codec is stated for another."""
+    encoders: dict[str, list[str]] = _spec.load_json("registry/lists.json")["encoders"]
+    words = re.findall(r"[a-z0-9]+", name.lower())
+    known = next((encoders[word] for word in words if word in encoders), None)
+    if known is not None and codec is not None and codec not in known:
+        yield Hint(
+            id="AUD18", where="/audio/encoder/name", found=name, message=f"an encoder of {known[0]}, not {codec}"
+        )
 
 
 def _below_a_step(pcm: bytes, subtype: str) -> bool:

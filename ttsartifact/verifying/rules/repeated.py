@@ -28,6 +28,7 @@ __all__ = ["REPEATED", "Repeated", "named_by"]
 _LANGUAGE = late_pattern(r"([a-z]{2})([-_].*)?", re.IGNORECASE)
 _REPOSITORY = late_pattern(r"[\w.-]+/[\w.-]+")
 _FILE = late_pattern(r"\.(onnx|pth?|safetensors|bin|ckpt|json|gguf|ya?ml)$", re.IGNORECASE)
+_NARROW = late_pattern(r"\b(u?int|nf|fp|q)[2-8](?!\d)", re.IGNORECASE)
 _COMMIT = late_pattern(r"[0-9a-f]{40}")
 
 
@@ -112,7 +113,25 @@ def _of_type(evidence: Evidence, value: Any) -> Said:
 def _quantised(evidence: Evidence, value: Any) -> Said:
     stated = evidence.at("/generation/precision/quantisation")
     without = is_absent(stated) and stated["reason"] == "not_applicable"
-    return ("no quantisation", "a quantised model") if without and value is True else None
+    is_quantised = value is True or (isinstance(value, str) and _NARROW.search(value) is not None)
+    return ("no quantisation", "a quantised model") if without and is_quantised else None
+
+
+def _precision(evidence: Evidence, value: Any) -> Said:
+    """Return what a request for a type says; `exact` computes in its own, whatever was asked for."""
+    return None if evidence.known("/generation/numerics/profile") == "exact" else _of_type(evidence, value)
+
+
+def _warmups(evidence: Evidence, value: Any) -> Said:
+    """Return the warm-up runs that were asked for where fewer took place; runs before in one process count too."""
+    stated = evidence.known("/run/times/warmup_runs")
+    return (stated, value) if type(value) is int and stated is not None and value > stated else None
+
+
+def _deterministic(evidence: Evidence, value: Any) -> Said:
+    promised = evidence.known("/generation/determinism/class")
+    is_promised = promised in {"bitwise", "same_device"}
+    return (promised, "nothing promised") if is_promised and value is False else None
 
 
 def _language(evidence: Evidence, value: Any) -> Said:
@@ -171,6 +190,10 @@ REPEATED: dict[str, Repeated] = {
     "seed": _at("/generation/seeds", "seed", _seed),
     "type": _at("/generation/precision/dtype", "numeric type", _type),
     "of_type": _at("/generation/precision/dtype", "numeric type", _of_type),
+    "precision": _at("/generation/precision/dtype", "numeric type", _precision),
+    "warmups": _at("/run/times/warmup_runs", "number of warm-up runs", _warmups),
+    "concurrency": _at("/run/load/concurrency", "concurrency"),
+    "deterministic": _at("/generation/determinism/class", "determinism", _deterministic),
     "quantised": _at("/generation/precision/quantisation", "quantisation", _quantised),
     "language": _at("/input/text/lang", "language", _language),
     "text": _at("/input/text/value", "text", _text),
