@@ -9,6 +9,7 @@ import kit
 import pytest
 
 from ttsartifact.errors import Refused
+from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.command import record_command
 from ttsartifact.recording.filling import Filling
 from ttsartifact.recording.inert import require_inert
@@ -138,3 +139,4 @@ def test_the_caller_may_allow_it(tmp_path: Path) -> None:
     (tmp_path / "engine.py").write_text(copy)
     argv = [sys.executable, str(tmp_path / "engine.py"), "{text}", "{out}"]
     record_command(argv, text="--x", out=tmp_path / "a.tts.wav", unsafe_text=True)
+    assert open_artifact(tmp_path / "a.tts.wav").descriptor.known("/input/text/value") == "--x"
