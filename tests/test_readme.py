@@ -65,8 +65,11 @@ def test_every_command_of_our_pages_exists() -> None:
     """Each command and each of its options, of every page that we write, is one that `--help` lists."""
     assert len(COMMANDS) > 100
     for page, command in COMMANDS:
-        words = shlex.split(command.replace("\\\n", " ").partition(" -- ")[0], comments=True)
+        own, _, engine = command.replace("\\\n", " ").partition(" -- ")
+        words = shlex.split(own, comments=True)
         said = help_of(*([words[1]] if len(words) > 1 and words[1].isalpha() else []))
+        for place in re.findall(r"\{[a-z]+\}", engine):
+            assert words[1] in {"record", "rerun"}, f"{page}: {words[1]} fills no {place}"
         for option in (word.partition("=")[0] for word in words if re.match("--?[a-z]", word)):
             assert re.search(rf"(^|\s|,){re.escape(option)}\b", said), f"{page}: {option} of {command}"
 

@@ -1,7 +1,9 @@
-"""Writes docs/commands.md, a page of every command and option, from the table that the command line is made from."""
+"""Writes the pages that follow from tables in the code: docs/commands.md, and the commands in docs/engines.md."""
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,8 @@ if TYPE_CHECKING:
     from ttsartifact.cli.options import CommandParameter
     from ttsartifact.cli.table import Command
 
-PAGE = Path(__file__).parent.parent / "docs" / "commands.md"
+ROOT = Path(__file__).parent.parent
+PAGE, ENGINES = ROOT / "docs" / "commands.md", ROOT / "docs" / "engines.md"
 
 
 def text() -> str:
@@ -41,6 +44,17 @@ def row(parameter: CommandParameter) -> str:
     return f"| `{typed}` | {parameter.declared.help}{words}{default}{needed} |"
 
 
+def engines() -> str:
+    """Return docs/engines.md with the table of the commands whose options are read."""
+    shapes = tomllib.loads((ROOT / "ttsartifact" / "recording" / "shapes.toml").read_text(encoding="utf-8"))["shape"]
+    rows = [f"| {', '.join(f'`{each}`' for each in shape['programs'])} | {shape['about']} |" for shape in shapes]
+    table = "\n".join(["", "", "| command | what it is |", "| --- | --- |", *rows, "", ""])
+    return re.sub(
+        r"(?<=write_help.py -->).*?(?=<!-- end -->)", table, ENGINES.read_text(encoding="utf-8"), flags=re.DOTALL
+    )
+
+
 if __name__ == "__main__":
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(text(), encoding="utf-8")
+    ENGINES.write_text(engines(), encoding="utf-8")

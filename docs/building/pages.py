@@ -7,7 +7,6 @@ Python reference names what `ttsartifact` exports. Nothing is written into the r
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,11 +59,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, **_: object) -> str:
-    """Put the table of recognised commands where a page names it."""
-    return markdown.replace("{{ recognised }}", recognised())
-
-
 def pages() -> Iterator[tuple[str, str]]:
     """Yield the name and the Markdown of each page."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -103,13 +97,6 @@ def api() -> str:
     return (
         f"# Python\n\n`import ttsartifact` gives these names. It imports no model and touches no network.\n\n{names}\n"
     )
-
-
-def recognised() -> str:
-    """Return the table of the commands whose options are read."""
-    shapes = tomllib.loads((ROOT / "ttsartifact" / "recording" / "shapes.toml").read_text(encoding="utf-8"))["shape"]
-    rows = [f"| {', '.join(f'`{each}`' for each in shape['programs'])} | {shape['about']} |" for shape in shapes]
-    return "\n".join(["| command | what it is |", "| --- | --- |", *rows])
 
 
 def rule_list() -> str:

@@ -57,6 +57,13 @@ def test_the_page_of_commands_is_the_table() -> None:
     assert write_help.PAGE.read_text(encoding="utf-8") == write_help.text()
 
 
+def test_the_page_of_engines_lists_every_recognised_command():
+    """docs/engines.md has a row for each shape of shapes.toml; `make spec` renews it."""
+    page = write_help.ENGINES.read_text(encoding="utf-8")
+    assert page == write_help.engines()
+    assert "| `piper`, `piper-tts` | Piper's command line |" in page
+
+
 @pytest.mark.parametrize("call", [[], ["help"], ["-h"], ["--help"], ["-q", "--help"]], ids=" ".join)
 def test_help_is_shown_to_whoever_asks_or_says_nothing(
     call: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
