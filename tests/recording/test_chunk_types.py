@@ -77,6 +77,11 @@ CHUNKS = {
     "a result object": (Result("hi", Tensor(FLOATS)), True),
     "a result object without a rate": (Result("hi", FLOATS, None), False),
     "a dictionary": ({"audio": FLOATS[None], "sampling_rate": RATE_HZ}, True),
+    "a dictionary within one": ({"audio": {"array": FLOATS, "sampling_rate": RATE_HZ}, "text": "Hi."}, True),
+    "bytes of a data set's column": ({"audio": {"bytes": SAMPLES.tobytes(), "path": None}}, False),
+    "a list of integers": (SAMPLES.tolist(), False),
+    "int64": (SAMPLES.astype(np.int64), False),
+    "a list of bytes": ([SAMPLES[:100].tobytes(), SAMPLES[100:].tobytes()], False),
 }
 
 
@@ -119,12 +124,31 @@ def test_real_tensors(tmp_path: Path) -> None:
         ([(RATE_HZ, FLOATS), (16_000, FLOATS)], "a chunk has a different sample rate"),
         ([(FLOATS, FLOATS)], "a chunk does not say which of its parts is the audio"),
         ([(RATE_HZ, 16_000, FLOATS)], "a chunk does not say which of its parts is the audio"),
-        ([("only", "words")], "the engine delivered no audio, and 1 items without audio, the first of type tuple"),
-        ([object()], "the engine delivered no audio, and 1 items without audio, the first of type object"),
+        ([("only", "words")], "the engine delivered no audio, and 1 item without audio, the first of type tuple"),
+        ([object()], "the engine delivered no audio, and 1 item without audio, the first of type object"),
         (
             [{"text": "no audio"}, None],
             "the engine delivered no audio, and 2 items without audio, the first of type dict",
         ),
+        (
+            [ValueError("no such voice")],
+            "the engine delivered no audio, and 1 item without audio, the first of type ValueError: no such voice",
+        ),
+        (
+            [{"audio": "UklG" * 80}],
+            (
+                r"a chunk is base64, and what it encodes is not stated: found UklGUklGUklGUklG\.\.\. of 320 "
+                r"characters, expected base64\.b64decode\(\) of it, where those bytes are samples"
+            ),
+        ),
+        (
+            [(RATE_HZ, SAMPLES.astype("f4"))],
+            (
+                r"floats are within -1 and 1 at full scale, and these are not: found a peak of \d+, expected integers "
+                r"as integers: samples\.astype\('int16'\), or samples / 32768"
+            ),
+        ),
+        ([(RATE_HZ, [0, 40_000])], "a sample lies outside 16 bits: found 0 to 40000, expected -32768 to 32767"),
     ],
 )
 def test_what_is_not_clear_is_refused(tmp_path: Path, chunks: list[Any], message: str) -> None:

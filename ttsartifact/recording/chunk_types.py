@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import numbers
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["HostChunk", "in_host_memory"]
 
-_AUDIO = ("audio", "audio_int16_array", "samples", "wav", "waveform", "audio_data", "audio_bytes", "pcm")
+_AUDIO = ("audio", "audio_int16_array", "array", "samples", "wav", "waveform", "audio_data", "audio_bytes", "pcm")
 """Attributes, or keys, under which speech libraries hold the samples of a chunk or a result."""
 _CHANNELS_FIRST = "waveform"
 """The name under which torchaudio and ComfyUI hold (batch, channels, frames)."""
 _RATES = ("sample_rate", "sampling_rate", "sr", "sample_rate_hz", "frame_rate")
 _BYTE_FORMATS = frozenset("Bbc")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{256,}={0,2}")
+"""The words of a text are parted by blanks, and digests and identifiers are shorter."""
 
 
 class HostChunk(NamedTuple):
@@ -47,6 +50,12 @@ def in_host_memory(chunk: Any) -> HostChunk:
     """
     if isinstance(chunk, (bytes, bytearray)):
         return HostChunk(chunk)
+    if isinstance(chunk, str) and _BASE64.fullmatch(chunk):
+        raise Refused(
+            "a chunk is base64, and what it encodes is not stated",
+            found=f"{chunk[:16]}... of {len(chunk)} characters",
+            expected="base64.b64decode() of it, where those bytes are samples",
+        )
     if chunk is None or isinstance(chunk, (str, bool, numbers.Number)):
         return _NOTHING
     if isinstance(chunk, memoryview):
@@ -55,12 +64,14 @@ def in_host_memory(chunk: Any) -> HostChunk:
         return HostChunk(chunk.getvalue())
     if hasattr(chunk, "detach") and hasattr(chunk, "cpu"):
         return HostChunk(_from_tensor(chunk))
+    if isinstance(chunk, list) and chunk and all(isinstance(each, (bytes, bytearray)) for each in chunk):
+        return HostChunk(b"".join(chunk))
     if hasattr(chunk, "__array__") or isinstance(chunk, list):
         return HostChunk(chunk)
     if isinstance(chunk, tuple):
         return _from_parts(chunk)
     if isinstance(chunk, Mapping):
-        return _from_names(chunk.get)
+        return _from_names(chunk.get, (*_AUDIO, "bytes"))
     try:
         return HostChunk(_from_view(memoryview(chunk)))  # array.array, ctypes, mmap
     except TypeError:
@@ -73,7 +84,12 @@ def _from_view(view: memoryview) -> Any:
 
 
 def _from_tensor(tensor: Any) -> Any:
-    host = tensor.detach().cpu()
+    try:
+        host = tensor.detach().cpu()
+    except (RuntimeError, NotImplementedError) as error:  # on no device, or on one that was lost
+        raise Refused(
+            "a tensor cannot be copied to host memory", found=str(error)[:200], expected="a tensor with values"
+        ) from error
     # numpy has no bfloat16; float32 holds all of it.
     return host.float() if str(host.dtype).endswith("bfloat16") else host
 
@@ -94,8 +110,8 @@ def _from_parts(parts: tuple[Any, ...]) -> HostChunk:
     return found[0] if not rates else found[0]._replace(rate=rates[0])
 
 
-def _from_names(get: Callable[[str], Any]) -> HostChunk:
-    for name in _AUDIO:
+def _from_names(get: Callable[[str], Any], names: tuple[str, ...] = _AUDIO) -> HostChunk:
+    for name in names:
         held = get(name)
         if held is None or callable(held):
             continue

@@ -13,6 +13,8 @@ __all__ = ["DEPTHS", "Encoded", "encoded"]
 
 DEPTHS = {"pcm_s16": 16, "pcm_s24": 24, "pcm_s32": 32, "pcm_f32": 32}
 """Sample formats that a recorder writes -> bits of a sample."""
+_NO_LEVEL = 100.0
+"""A peak of 40 dB over full scale is no loud voice: the numbers are integers in the type of floats."""
 _INTEGERS = {"pcm_s16": "<i2", "pcm_s32": "<i4"}
 
 
@@ -40,6 +42,8 @@ def encoded(samples: Any, wave: WaveFormat, where: str, *, channels_first: bool 
     except (TypeError, ValueError, RuntimeError) as error:  # a ragged list; a tensor of a strange kind
         raise Refused(f"a chunk is not an array: {error}", where=where, expected="numbers of one shape") from error
     array, order = _frames_first(array, wave.channels, where, channels_first)
+    if array.dtype.str[1:] == "i8" and wave.subtype in _INTEGERS:
+        array = _narrowed(array, wave, where)
     if array.dtype.kind == "f":
         return Encoded(*_from_floats(array, wave, where), order)
     wanted = _INTEGERS.get(wave.subtype)
@@ -48,6 +52,22 @@ def encoded(samples: Any, wave: WaveFormat, where: str, *, channels_first: bool 
     raise Refused(
         "a chunk has the wrong sample type", where=where, found=array.dtype, expected=f"floats, or {wave.subtype}"
     )
+
+
+def _narrowed(array: Any, wave: WaveFormat, where: str) -> Any:
+    """Return integers of 64 bits, as a list of numbers has them, in the samples of the recording: none has 64."""
+    import numpy as np
+
+    wanted = np.dtype(_INTEGERS[wave.subtype])
+    limits = np.iinfo(wanted)
+    if array.size and not (limits.min <= int(array.min()) and int(array.max()) <= limits.max):
+        raise Refused(
+            f"a sample lies outside {wave.bit_depth} bits",
+            where=where,
+            found=f"{int(array.min())} to {int(array.max())}",
+            expected=f"{limits.min} to {limits.max}, or subtype= of a greater depth",
+        )
+    return array.astype(wanted)
 
 
 def _frames_first(array: Any, channels: int, where: str, known_first: bool | None) -> tuple[Any, bool | None]:
@@ -81,6 +101,14 @@ def _from_floats(array: Any, wave: WaveFormat, where: str) -> tuple[bytes, int]:
     if not np.isfinite(array).all():
         frame = int(np.argwhere(~np.isfinite(array))[0][0])
         raise Refused("a sample is not finite", where=f"{where}, frame {frame}", found=array[frame])
+    peak = float(np.abs(array).max(initial=0.0))
+    if peak >= _NO_LEVEL:
+        raise Refused(
+            "floats are within -1 and 1 at full scale, and these are not",
+            where=where,
+            found=f"a peak of {peak:g}",
+            expected="integers as integers: samples.astype('int16'), or samples / 32768",
+        )
     clipped = int(np.count_nonzero(np.abs(array) > 1))
     if wave.subtype == "pcm_f32":
         return bytes(np.ascontiguousarray(array, dtype="<f4").tobytes()), clipped

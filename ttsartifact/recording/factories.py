@@ -21,7 +21,7 @@ from ttsartifact.recording.pins import file_digest
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["NAME", "called_with", "installed", "name_of", "runner_of"]
+__all__ = ["NAME", "called_with", "installed", "name_of", "runner_of", "spoken_in"]
 
 _GREATEST_INTEGER = (1 << 53) - 1
 _MOST_CHARACTERS = 256
@@ -69,8 +69,9 @@ def called_with(
 ) -> dict[str, Any]:
     """Return the options of a `Recorder` for one call of a function: those given, and those derived from the call.
 
-    Of the arguments behind the text, numbers and words become `params`, and a `seed` the seed. The function is the
-    factory where these are all that it was given: with an argument that no file holds, it cannot be called again.
+    Of the arguments beside the text, numbers and words become `params`, and a `seed` the seed. The function is the
+    factory where the text is its first argument and these are all others: with one that no file holds, such as the
+    object of a method, it cannot be called again.
     """
     given, is_whole = _arguments_of(function, arguments, keywords)
     plain = {name: value for name, value in given.items() if _is_plain(value)}
@@ -82,17 +83,47 @@ def called_with(
     return combined | {"params": {**options.get("params", {}), **plain}} if plain else combined
 
 
+def spoken_in(function: Callable[..., Any], arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    """Return the text of a call: the argument named `text`, else the first that is one.
+
+    Raises TypeError for a call that the function does not take, and Refused for one without a text.
+    """
+    given: Mapping[Any, Any]
+    try:
+        given = inspect.signature(function).bind(*arguments, **keywords).arguments
+    except ValueError:  # a function of a library in C may not say what it takes
+        given = dict(enumerate(arguments)) | dict(keywords)
+    place = _text_in(given)
+    if place is None:
+        raise Refused(
+            "a recorded function is called with its text",
+            found=f"arguments of type {', '.join(type(each).__name__ for each in given.values()) or 'none'}",
+            expected='an argument text="Hello."',
+        )
+    return given[place]
+
+
+def _text_in(given: Mapping[Any, Any]) -> Any:
+    """Return the name of the text among the arguments of a call, or None."""
+    if isinstance(given.get("text"), (str, bytes)):
+        return "text"
+    return next((name for name, value in given.items() if isinstance(value, (str, bytes))), None)
+
+
 def _arguments_of(
     function: Callable[..., Any], arguments: Sequence[Any], keywords: Mapping[str, Any]
 ) -> tuple[dict[str, Any], bool]:
-    """Return the arguments behind the first by name, and whether these are all; None is the same as none given."""
+    """Return the arguments beside the text by name, and whether these are all; None is the same as none given."""
     try:
         bound = inspect.signature(function).bind(*arguments, **keywords)
     except (TypeError, ValueError):  # the call itself says what is wrong with it
         return {}, False
     given: dict[str, Any] = {}
-    is_whole = True
-    for name, value in list(bound.arguments.items())[1:]:
+    text = _text_in(bound.arguments)
+    is_whole = text == next(iter(bound.arguments), None)
+    for name, value in bound.arguments.items():
+        if name == text:
+            continue
         kind = bound.signature.parameters[name].kind
         if kind is inspect.Parameter.VAR_KEYWORD:
             given |= value

@@ -11,6 +11,7 @@ packed; one that ends by an exception leaves that file and a journal, of which `
 
 from __future__ import annotations
 
+import inspect
 import os
 import threading
 from contextlib import suppress
@@ -29,11 +30,11 @@ from ttsartifact.recording.pcm_stream import PcmStream
 from ttsartifact.recording.run import Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS
 from ttsartifact.recording.shapes import require_lists, require_text, whole_number
-from ttsartifact.recording.statements import Stated, require_sound, run_facts, spelled_out
+from ttsartifact.recording.statements import Stated, refuse_unknown, require_sound, run_facts, spelled_out
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from io import FileIO
     from types import TracebackType
 
@@ -43,9 +44,10 @@ if TYPE_CHECKING:
     from ttsartifact.recording.sensors import Sensor
     from ttsartifact.terms.draft import Draft
 
-__all__ = ["Recorder", "RecorderOptions"]
+__all__ = ["Recorder", "RecorderOptions", "require_options"]
 
 _MOST_HZ, _MOST_CHANNELS = (1 << 32) - 1, (1 << 16) - 1  # what a WAV header holds
+_LONGEST_WORDS = 200  # of an error that an engine hands over in place of audio
 _SHORT_NS = 20_000_000
 """Less sound than this is not a word: the shortest that engines speak are ten times as long."""
 
@@ -168,7 +170,7 @@ class Recorder:
         self._frames = self._clipped = self._silent_items = 0
         self._first_silent_item = ""
         self._channels_first: bool | None = None
-        self._over, self._process = False, os.getpid()
+        self._begun, self._over, self._process = False, False, os.getpid()
         self._header_bytes = len(riff.header(self._wave._replace(sample_rate_hz=1), 0))
 
     def __enter__(self) -> Self:
@@ -177,6 +179,8 @@ class Recorder:
         Raises:
             Refused: A condition could not stand in an artifact; the error has an example of the right form.
         """
+        if self._begun:
+            self._refuse_ended()
         self._clips = [(reference, reference.read()) for reference in self._stated.get("references", ())]
         self._require_sound()
         self._run.begin(recorder="in_process")
@@ -192,6 +196,7 @@ class Recorder:
             self._file = open(os.devnull, "r+b", buffering=0)
             self._give_up(fault, None)
         self._journal_conditions()
+        self._begun = True
         return self
 
     def __exit__(
@@ -203,6 +208,25 @@ class Recorder:
             self._abandon(error)
             return
         self._quietly(self.finish)
+
+    def _require_begun(self) -> None:
+        if not self._begun:
+            raise Refused(
+                "the recording has not begun", where=self._run.out, expected="with Recorder(...) as recorder: ..."
+            )
+
+    def _refuse_ended(self) -> None:
+        raise Refused("the recording has ended", where=self._run.out, expected="a Recorder for each run")
+
+    def _log(self, act: Callable[[], object]) -> None:
+        """Log what the caller states meanwhile; where it cannot be, it is raised or said, as `on_error` wants it."""
+        self._require_begun()
+        try:
+            act()
+        except Refused as fault:
+            if self._on_error == "raise":
+                raise
+            self._run.say(f"not recorded: {fault}")
 
     def _require_sound(self) -> None:
         """Raise Refused where an artifact could not hold what is stated or observed."""
@@ -254,16 +278,19 @@ class Recorder:
             running: Requests that are being served.
         """
         load = (waiting, running) if (waiting, running) != (None, None) else self._load
+        self._require_begun()
         if load != (None, None):
-            self._run.queue_depth(*load)
+            self._log(lambda: self._run.queue_depth(*load))
         self._run.submit()
 
     def start(self) -> None:
         """Stamp the moment at which the engine begins to compute this request."""
+        self._require_begun()
         self._run.mark("start")
 
     def first_model_token(self) -> None:
         """Stamp the first acoustic or semantic token on the host, before any audio."""
+        self._require_begun()
         self._run.mark("first_model_token")
 
     def chunk(self, pcm: Any, frames: int | None = None) -> None:
@@ -277,7 +304,11 @@ class Recorder:
                 too; an item without audio is logged as an event.
             frames: How many frames the caller states that there are, to be checked.
         """
+        self._require_begun()
         if os.getpid() != self._process:
+            return
+        if self._over or self.packed is not None:
+            self._log(self._refuse_ended)
             return
         try:
             with self._lock:
@@ -296,7 +327,7 @@ class Recorder:
             waiting: Requests that wait, without this one; None is not known.
             running: Requests that are being served; None is not known.
         """
-        self._run.queue_depth(waiting, running)
+        self._log(lambda: self._run.queue_depth(waiting, running))
 
     def batch(self, size: int, index: int) -> None:
         """State the batch that this request was computed in; both facts change the samples.
@@ -305,7 +336,7 @@ class Recorder:
             size: Requests in the batch.
             index: This request's place, counted from 0.
         """
-        self._run.batch(size, index)
+        self._log(lambda: self._run.batch(size, index))
 
     def event(self, kind: str, detail: str = "") -> None:
         """Log that something happened now.
@@ -314,7 +345,7 @@ class Recorder:
             kind: What happened, in one word for programs.
             detail: A sentence for people.
         """
-        self._run.event(kind, detail)
+        self._log(lambda: self._run.event(kind, detail))
 
     def channel(self, name: str, *, unit: str, **facts: Any) -> Channel:
         """Return a trace of the caller's own, on the run's timebase.
@@ -324,6 +355,7 @@ class Recorder:
             unit: Its unit, such as `mW` or `count`.
             **facts: Further members of its entry in `/channels`.
         """
+        self._require_begun()
         return self._run.channel(name, unit=unit, **facts)
 
     def close(self) -> None:
@@ -340,6 +372,9 @@ class Recorder:
         Raises:
             TtsArtifactError: The recording failed, now or before; what was delivered is kept beside the journal.
         """
+        self._require_begun()
+        if self.packed is not None:
+            return self.packed
         try:
             self._require_no_fault()
             if stated:
@@ -420,9 +455,10 @@ class Recorder:
         return t_ns
 
     def _without_audio(self, item: Any) -> None:
+        said = f"{type(item).__name__}: {item}"[:_LONGEST_WORDS] if isinstance(item, Exception) else type(item).__name__
         self._silent_items += 1
-        self._first_silent_item = self._first_silent_item or type(item).__name__
-        self._run.event("no_audio", type(item).__name__)
+        self._first_silent_item = self._first_silent_item or said
+        self._run.event("no_audio", said)
 
     def _settle(self, rate: int | None, where: str, *, needed: bool = True) -> None:
         """Take the rate that a chunk states, or compare it with the known one."""
@@ -508,7 +544,8 @@ class Recorder:
             self._run.event("cut_frame", f"{left} bytes behind the last whole frame")
             self._run.say(f"{left} bytes after the last whole frame do not form a sample and were dropped")
         if not self._frames:
-            passed = f", and {self._silent_items} items without audio, the first of type {self._first_silent_item}"
+            items = f"{self._silent_items} item{'s' if self._silent_items > 1 else ''}"
+            passed = f", and {items} without audio, the first of type {self._first_silent_item}"
             raise CommandFailed(
                 "the engine delivered no audio" + (passed if self._silent_items else ""),
                 where=self._run.journal.path,
@@ -581,6 +618,12 @@ def _of_this_process(stated: Stated) -> Stated:
     if front_ends := stated.get("frontend"):
         found["frontend"] = [installed(each) if isinstance(each, dict) else each for each in front_ends]
     return stated | found
+
+
+def require_options(options: Mapping[str, Any]) -> None:
+    """Raise TypeError, with the nearest name, for an option that a Recorder does not have."""
+    own = inspect.signature(Recorder.__init__).parameters
+    refuse_unknown({name: value for name, value in options.items() if name not in own})
 
 
 def _require_call(out: str | os.PathLike[str], subtype: str, on_error: str) -> None:

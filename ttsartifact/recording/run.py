@@ -19,7 +19,7 @@ from ttsartifact.recording.journal import Journal
 from ttsartifact.recording.sampler import PERIOD_NS, Sampler
 from ttsartifact.recording.sensors import BESIDE_COLUMNS, TELEMETRY_COLUMNS
 from ttsartifact.recording.sensors.absent import Absent
-from ttsartifact.recording.shapes import require_parts, whole_number
+from ttsartifact.recording.shapes import require_parts, require_sections, whole_number
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import SYNC_BURST
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JOURNAL_FORMAT", "Channel", "Logs", "Moments", "Run", "say_by_logging"]
 
+_MOST = (1 << 53) - 1  # the greatest integer of an artifact
 _LONGEST_PERIOD_NS = 3_600_000_000_000  # an hour
 JOURNAL_FORMAT = 1
 """Of the lines of a journal; `recovering` reads this one."""
@@ -65,9 +66,13 @@ class Channel:
         self.values: list[int | None] = []
 
     def sample(self, value: int | None, *, t_ns: int | None = None) -> None:
-        """Log one value, now or at a time that was read before; None is a reading that did not arrive."""
-        self.t_ns.append(self._now() if t_ns is None else t_ns)
-        self.values.append(value)
+        """Log one value, now or at a time that was read before; None is a reading that did not arrive.
+
+        Raises Refused for a value that is not whole: choose a unit in which it is, such as mW for W.
+        """
+        moment = self._now() if t_ns is None else whole_number(t_ns, "t_ns", -_MOST, _MOST)
+        self.values.append(None if value is None else whole_number(value, f"channel {self.name}", -_MOST, _MOST))
+        self.t_ns.append(moment)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -211,19 +216,28 @@ class Run:
         self.journal.write_own_at(t_ns, "chunk", frame_start=frame_start, frame_count=frame_count)
 
     def event(self, kind: str, detail: str = "") -> None:
-        """Log that something happened."""
-        t_ns = self.now()
+        """Log that something happened. Raises Refused for a kind that is not a word."""
+        if not isinstance(kind, str) or not kind:
+            raise Refused("an event is of a kind", where="event", found=repr(kind)[:200], expected='event("barge_in")')
+        t_ns, detail = self.now(), "" if detail is None else str(detail)
         self.logs.events.append((t_ns, kind, detail[:4096]))
         self.journal.write_at(t_ns, "event", kind=kind, detail=detail[:4096])
 
     def queue_depth(self, waiting: int | None, running: int | None) -> None:
-        """Log the load as a step: requests accepted and unfinished without this one, and those that compute."""
+        """Log the load as a step: requests accepted and unfinished without this one, and those that compute.
+
+        Raises Refused for what is no number of requests.
+        """
+        waiting = None if waiting is None else whole_number(waiting, "waiting", 0, _MOST)
+        running = None if running is None else whole_number(running, "running", 0, _MOST)
         t_ns = self.now()
         self.logs.queue.append((t_ns, waiting, running))
         self.journal.write_at(t_ns, "queue", waiting=waiting, running=running)
 
     def batch(self, size: int, index: int) -> None:
-        """State the batch that this request computed in, and its place there."""
+        """State the batch that this request computed in, and its place there. Raises Refused for a place beyond it."""
+        size = whole_number(size, "size", 1, _MOST)
+        index = whole_number(index, "index", 0, size - 1)
         self.logs.batch = (size, index)
         self.journal.write("batch", size=size, index=index)
 
@@ -256,5 +270,6 @@ class Run:
             "status": "ok",
             "device": absent("not_applicable", "no device of /env/devices"),
         } | facts
+        require_sections({"/channels": [described]})
         self.logs.channels[name] = Channel(name, described, self.now)
         return self.logs.channels[name]

@@ -88,6 +88,7 @@ _EXAMPLES = {
     "/audio/clipped_samples": "clipped_samples=0, a whole number",
     "/env/devices": _LISTS["devices"],
     "/env/runtime": _LISTS["runtime"],
+    "/channels": 'channel("queue_len", unit="count"), with further members as /channels in descriptor.schema.json',
     "/claims": _LISTS["claims"],
     "/imperfection": 'imperfection="none", or the parameter set of clause 6.7',
     "/gate": "gate=load_policy(FILE), or /gate as a third party decided it",
@@ -183,7 +184,7 @@ def whole_number(value: Any, name: str, least: int, most: int) -> int:
     except (TypeError, ValueError, OverflowError):
         is_whole = False
     if not is_whole:
-        expected = f"at least {max(least, 1)}, at most {most}"
+        expected = f"{least} to {most}" if most < 1 << 32 else f"at least {least}" if least >= 0 else "a whole number"
         raise Refused(f"{name} is a whole number", where=name, found=repr(value)[:200], expected=expected)
     return number
 

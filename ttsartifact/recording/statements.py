@@ -31,6 +31,7 @@ __all__ = [
     "input_section",
     "optional_sections",
     "pins_section",
+    "refuse_unknown",
     "require_sound",
     "run_facts",
     "spelled_out",
@@ -139,7 +140,7 @@ def spelled_out(stated: Stated) -> Stated:
     `Stated`, with the nearest one, and Refused for a pin that pins nothing, for one thing where a list is taken, and
     for a value that JSON cannot hold. None is as if not stated.
     """
-    _refuse_unknown(stated)
+    refuse_unknown(stated)
     stated = cast("Stated", {key: value for key, value in stated.items() if value is not None})
     shapes.require_lists(stated)
     stated = cast("Stated", {**stated, **_local_files(stated)})
@@ -204,7 +205,8 @@ _PLACES = {
 _LISTED = {"devices": "/env/devices", "runtime": "/env/runtime"}
 
 
-def _refuse_unknown(stated: Stated) -> None:
+def refuse_unknown(stated: Mapping[str, Any]) -> None:
+    """Raise TypeError, with the nearest name, for a keyword that is none of `Stated`."""
     known = Stated.__annotations__
     for name in stated:
         if name in known:

@@ -13,8 +13,8 @@ import inspect
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack, cast
 
 from ttsartifact.errors import Refused
-from ttsartifact.recording.factories import called_with
-from ttsartifact.recording.recorder import Recorder
+from ttsartifact.recording.factories import called_with, spoken_in
+from ttsartifact.recording.recorder import Recorder, require_options
 
 if TYPE_CHECKING:
     import os
@@ -50,6 +50,7 @@ def wrap_iterator(
     Example:
         `for chunk in wrap_iterator(engine.stream, "run.tts.wav", text="Hello.", sample_rate_hz=24_000): ...`
     """
+    _require_no_await(chunks)
     return _recorded(chunks, Recorder(out, text=text, **options))
 
 
@@ -59,6 +60,18 @@ def _recorded(
     with recorder:
         recorder.submit()
         yield from _passed(_iterable(chunks() if callable(chunks) else chunks), recorder)
+
+
+def _require_no_await(chunks: Any) -> None:
+    """Raise Refused for chunks that are awaited: taken for one chunk, they would be recorded as no audio."""
+    is_awaited = hasattr(chunks, "__aiter__") and not hasattr(chunks, "__iter__")
+    if is_awaited or inspect.isawaitable(chunks):
+        raise Refused(
+            "these chunks are awaited",
+            where="chunks",
+            found=type(chunks).__name__,
+            expected="wrap_async_iterator(), which takes this one",
+        )
 
 
 def _passed(chunks: Iterable[Chunk], recorder: Recorder) -> Generator[Chunk, None, None]:
@@ -80,6 +93,7 @@ def _close(chunks: Any) -> None:
 
 def _iterable(given: Any) -> Any:
     """Return the chunks of an engine; a sound that is there at once is one chunk."""
+    _require_no_await(given)
     is_array = hasattr(given, "__array__") or hasattr(given, "detach")
     alone = isinstance(given, (bytes, bytearray, dict)) or is_array or not hasattr(given, "__iter__")
     return (given,) if alone else given
@@ -192,12 +206,13 @@ class _Awaited:
 def record_tts(
     out: str | os.PathLike[str] | Callable[[str], str | os.PathLike[str]], **options: Unpack[RecorderOptions]
 ) -> Callable[[Speak], Speak]:
-    """Decorate a function that takes a text first: each completed call writes one artifact.
+    """Decorate a function or a method that takes a text: each completed call writes one artifact.
 
-    A generator stays a generator, an async one too, and is recorded chunk by chunk. A function that returns its sound
-    (bytes, an array, a pair with the rate, a result object) is recorded as one chunk and returns what it returned; one
-    that returns an iterator returns an iterator. The function is stated as the run's factory, by which
-    `rerun --factory` makes the run again; the other arguments of a call are its parameters, and a `seed` its seed.
+    The text is the argument named `text`, else the first that is one. A generator stays a generator, an async one too,
+    and is recorded chunk by chunk. A function that returns its sound (bytes, an array, a pair with the rate, a result
+    object) is recorded as one chunk and returns what it returned; one that returns an iterator returns an iterator. The
+    function is stated as the run's factory, by which `rerun --factory` makes the run again, where it takes the text
+    first and is no method; the other arguments of a call are its parameters, and a `seed` its seed.
 
     Args:
         out: A path, or a function from the text to one.
@@ -206,15 +221,17 @@ def record_tts(
     Example:
         `@record_tts("run.tts.wav", sample_rate_hz=24_000)`
     """
+    require_options(options)
 
     def decorate(function: Speak) -> Speak:
         record = _recording_of(function)
 
         @functools.wraps(function)
-        def recorded(text: str, *arguments: Any, **keywords: Any) -> Any:
-            told = called_with(function, (text, *arguments), keywords, options)
+        def recorded(*arguments: Any, **keywords: Any) -> Any:
+            text = spoken_in(function, arguments, keywords)
+            told = called_with(function, arguments, keywords, options)
             recorder = Recorder(out(text) if callable(out) else out, text=text, **told)
-            return record(lambda: function(text, *arguments, **keywords), recorder)
+            return record(lambda: function(*arguments, **keywords), recorder)
 
         setattr(recorded, _UNDECORATED, function)
         return cast("Speak", recorded)
@@ -257,11 +274,20 @@ def recorded_call(call: Callable[[], Any], recorder: Recorder) -> Any:
 
 
 async def _returned_async(call: Callable[[], Awaitable[Any]], recorder: Recorder) -> Any:
-    async with _Awaited(recorder):
+    async with contextlib.AsyncExitStack() as run:
+        await run.enter_async_context(_Awaited(recorder))
         recorder.submit()
         result = await call()
+        if hasattr(result, "__aiter__"):
+            return _awaited_rest(result, recorder, run.pop_all())
         recorder.chunk(result)
     return result
+
+
+async def _awaited_rest(chunks: Any, recorder: Recorder, run: contextlib.AsyncExitStack) -> AsyncGenerator[Any, None]:
+    async with run:
+        async for chunk in _passed_async(chunks, recorder):
+            yield chunk
 
 
 def _rest_of(chunks: Any, recorder: Recorder, run: contextlib.ExitStack) -> Generator[Any, None, None]:

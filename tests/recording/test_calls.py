@@ -1,0 +1,141 @@
+"""Calls in an order, or of a kind, that was not thought of: recorded as what they are, or refused in words."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from ttsartifact import Recorder, record_tts, wrap_iterator
+from ttsartifact.errors import Refused
+from ttsartifact.reading.artifact import open_artifact
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
+
+SOUND = (np.sin(np.arange(2_400) / 9) * 9_000).astype("<i2")
+OPTIONS: dict[str, Any] = {"sample_rate_hz": 24_000, "replace": True, "on_error": "raise", "say": lambda _: None}
+
+
+def decorated(out: Path) -> Any:
+    class Engine:
+        @record_tts(out, **OPTIONS)
+        def say(self, text: str, voice: str = "a") -> Any:
+            return SOUND
+
+        @record_tts(out, **OPTIONS)
+        def stream(self, voice: str, text: str) -> Iterator[Any]:
+            yield SOUND
+
+    return Engine()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda engine: engine.say("Hello."),
+        lambda engine: engine.say(text="Hello."),
+        lambda engine: engine.say("Hello.", voice="b"),
+        lambda engine: list(engine.stream("b", "Hello.")),
+        lambda engine: list(engine.stream(text="Hello.", voice="b")),
+    ],
+)
+def test_the_text_of_a_call_is_found_wherever_it_stands(tmp_path: Path, call: Callable[[Any], object]) -> None:
+    """A method, a keyword, a voice before the text: what is recorded as spoken is the text."""
+    out = tmp_path / "run.tts.wav"
+    call(decorated(out))
+    value = open_artifact(out).descriptor.value
+    assert value["input"]["text"]["value"] == "Hello."
+    assert value["generation"]["params"].get("voice") in {None, "b"}
+    assert "factory" not in value["generation"]["runner"]  # neither is called with a text alone
+
+
+def test_a_misspelled_option_is_an_error_where_it_is_written(tmp_path: Path) -> None:
+    """At the decorator, and not at the first call in production."""
+    with pytest.raises(TypeError, match=r"unknown keyword sample_rat=; did you mean sample_rate_hz=\?"):
+        record_tts(tmp_path / "run.tts.wav", sample_rat=24_000)  # type: ignore[call-arg]
+
+
+def test_awaited_chunks_are_not_taken_for_one(tmp_path: Path) -> None:
+    """`wrap_iterator` recorded an asynchronous generator as an item without audio."""
+
+    async def stream() -> AsyncIterator[Any]:
+        yield SOUND
+
+    out: Any = tmp_path / "run.tts.wav"
+    for chunks in (stream(), stream):
+        with pytest.raises(Refused, match=r"these chunks are awaited: found async_generator, expected wrap_async_iter"):
+            list(wrap_iterator(chunks, out, text="Hi.", **OPTIONS))  # type: ignore[arg-type]
+
+
+def test_a_coroutine_that_returns_a_stream_is_recorded_as_it_is_taken(tmp_path: Path) -> None:
+    """What it returns has no samples yet."""
+
+    async def stream() -> AsyncIterator[Any]:
+        yield SOUND
+        yield SOUND
+
+    @record_tts(tmp_path / "run.tts.wav", **OPTIONS)
+    async def speak(text: str) -> AsyncIterator[Any]:
+        return stream()
+
+    async def listen() -> int:
+        return len([chunk async for chunk in await speak("Hi.")])
+
+    assert asyncio.run(listen()) == 2
+    assert open_artifact(tmp_path / "run.tts.wav").descriptor.at("/audio/frames") == 2 * len(SOUND)
+
+
+def test_a_recorder_records_one_run_from_its_begin_to_its_end(tmp_path: Path) -> None:
+    """Before and after it says so; finishing again returns what was written."""
+    recorder = Recorder(tmp_path / "run.tts.wav", text="Hi.", **OPTIONS)
+    early: list[Callable[[], object]] = [
+        recorder.submit, recorder.start, recorder.first_model_token, recorder.finish, lambda: recorder.chunk(SOUND),
+        lambda: recorder.event("a"), lambda: recorder.channel("a", unit="count"), lambda: recorder.batch(1, 0),
+    ]  # fmt: skip
+    for act in early:
+        with pytest.raises(Refused, match=r"the recording has not begun: expected with Recorder\(\.\.\.\) as recorder"):
+            act()
+    with recorder:
+        recorder.submit()
+        recorder.chunk(SOUND)
+    assert recorder.finish() is recorder.packed
+    for again in (lambda: recorder.chunk(SOUND), recorder.__enter__):
+        with pytest.raises(Refused, match="the recording has ended: expected a Recorder for each run"):
+            again()
+
+
+def test_what_is_logged_meanwhile_has_its_shape(tmp_path: Path) -> None:
+    """A count, a place in a batch, a kind of event and a whole value; they failed when the audio was there."""
+    with Recorder(tmp_path / "run.tts.wav", text="Hi.", **OPTIONS) as recorder:
+        own = recorder.channel("queue_len", unit="count")
+        for act in (
+            lambda: recorder.submit(waiting="3"),  # type: ignore[arg-type]
+            lambda: recorder.queue_depth(-1, None),
+            lambda: recorder.batch(2, 2),
+            lambda: recorder.event(5),  # type: ignore[arg-type]
+            lambda: own.sample(1.5),  # type: ignore[arg-type]
+            lambda: recorder.channel("other", unit=5),  # type: ignore[arg-type]
+        ):
+            with pytest.raises(Refused):
+                act()
+        own.sample(np.int64(3))
+        recorder.submit()
+        recorder.chunk(SOUND)
+    assert open_artifact(tmp_path / "run.tts.wav").trace("channel/queue_len").columns["value"] == [3]
+
+
+def test_what_cannot_be_logged_ends_no_stream(tmp_path: Path) -> None:
+    """With `on_error` as it is by default it is said, and the run is recorded without it."""
+    said: list[str] = []
+    options = OPTIONS | {"on_error": "log", "say": said.append}
+    with Recorder(tmp_path / "run.tts.wav", text="Hi.", **options) as recorder:
+        recorder.submit(waiting=-1)
+        recorder.event("")
+        recorder.chunk(SOUND)
+    recorder.chunk(SOUND)
+    assert recorder.packed is not None
+    assert [each.partition(": ")[0] for each in said] == ["not recorded"] * 3
