@@ -456,3 +456,42 @@ def test_what_is_not_read_is_called_by_its_name(data: bytes, name: str) -> None:
     """Audio that is not read is not no audio."""
     error = refused(data)
     assert (error.rule, error.found) == ("AUD04", name)
+
+
+def refused_or_none(data: bytes) -> str | None:
+    try:
+        judge([data])
+    except TtsArtifactError as error:
+        return error.message
+    return None
+
+
+def _mp3_frames(data: bytes) -> list[bytes]:
+    frames, at = [], 0
+    while (size := mpeg.frame_bytes(int.from_bytes(data[at : at + 4].ljust(4, b"\0"), "big"))) is not None:
+        frames.append(data[at : at + size])
+        at += size
+    return frames
+
+
+@pytest.mark.parametrize(("bits", "name"), [(0x08, "copyright"), (0x04, "original"), (0x03, "emphasis")])
+def test_the_first_two_frames_of_an_mp3_are_alike(bits: int, name: str) -> None:
+    """3.10: FFmpeg begins with the first two frames that agree in mode, rights and emphasis; later ones may differ."""
+    _, *frames = _mp3_frames(MP3)
+    changed = [frame[:3] + bytes([frame[3] ^ bits]) + frame[4:] for frame in frames]
+    assert "FFmpeg leaves the first out" in refused(b"".join([frames[0], *changed[1:]])).message, name
+    assert judge([b"".join([*frames[:2], *changed[2:]])]).frames == len(frames) * 576
+
+
+def test_bits_of_an_mp3_are_where_its_frames_say() -> None:
+    """3.10: each decoder conceals a lost frame in its own way; where a stream was cut first, all are silent."""
+    _, *frames = _mp3_frames(MP3)
+    middle = next(number for number, frame in enumerate(frames) if number > 5 and frame[4])
+    told = "the bits of a frame are not where it says: frames were lost or joined, and players differ there"
+    borrowing = [number for number in range(3, len(frames)) if frames[number][4]]
+    losses = [refused_or_none(b"".join(frames[: number - 1] + frames[number:])) for number in borrowing]
+    assert losses.count(told) > 3
+    assert set(losses) <= {told, None}
+    back = frames[middle][:4] + b"\xff" + frames[middle][5:]
+    assert refused(b"".join([*frames[:middle], back, *frames[middle + 1 :]])).message == told
+    assert judge([b"".join(frames[middle:])]).frames == (len(frames) - middle) * 576

@@ -23,6 +23,7 @@ _KBITS_1 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KBITS_2 = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 _SAME = 0xFFFE_0C00  # sync, version, layer and rate, which no frame of one stream changes
+_OPENING = 0xCF  # mode, copyright, original and emphasis, by which FFmpeg finds the first frame of a file
 _MONO = 3
 
 _DECODER_DELAY = 529  # frames that the synthesis of every layer III decoder adds, which LAME's padding reckons with
@@ -94,7 +95,7 @@ def walk_frames(source: Source, start: int, end: int) -> Mpeg:
     if first is None or frame_bytes(first) is None:
         raise _no_frame(source, start, end)
     info = _info(source.read_at(start, min(frame_bytes(first) or 0, end - start)), first, start)
-    count, place = 0, start
+    count, place, main = 0, start, _MainData()
     while place < end:
         word = reader.word(place)
         size = None if word is None else frame_bytes(word)
@@ -107,7 +108,9 @@ def walk_frames(source: Source, start: int, end: int) -> Mpeg:
         if count and reader.opens_count(place, word):
             raise _refused("a second Xing or Info header: two MP3 files in a row", place, "a second file", "one stream")
         if count or info is None:
-            _require_side(reader.side(place, word), place, word)
+            side = reader.side(place, word)
+            _require_side(side, place, word)
+            main.take(side, place, word, size)
         count += 1
         place += size
     held = count - (info is not None)
@@ -138,6 +141,44 @@ def _require_counted(info: _Info, held: int, size: int, start: int) -> None:
     if info.delay is not None and info.file_bytes and more > info.file_bytes >> 4:
         what = "an MP3 is longer than its own header states: players take the rest for a second file"
         raise _refused(what, start, f"{size} bytes", f"{info.file_bytes} bytes")
+
+
+class _MainData:
+    """Where the bits of each frame lie in what the frames before it left free (ISO 11172-3, 2.4.3.1 and annex A).
+
+    A frame states how far before its own room its bits begin. Where they overlap those of another frame, or run on
+    into the next one, frames were lost or joined, and each decoder conceals that in its own way.
+    """
+
+    def __init__(self) -> None:
+        self._room = self._used = 0
+        self._opening: int | None = None
+        self._frames = 0
+
+    def take(self, side: bytes, place: int, word: int, size: int) -> None:
+        self._frames += 1
+        if self._opening is not None and self._frames == 2 and (word ^ self._opening) & _OPENING:
+            what = "the first two frames differ in mode, rights or emphasis: FFmpeg leaves the first out"
+            raise _refused(what, place, f"{word & _OPENING:#04x}", f"{self._opening & _OPENING:#04x}")
+        self._opening = self._opening or word
+        begins, bits = _main_bits(side, word)
+        room = size - len(side) - (4 if word >> 16 & 1 else 6)
+        first, last = self._room - begins, self._room - begins + (bits + 7) // 8
+        self._room += room
+        # Of a stream that was cut at its beginning, all decoders leave the first frames silent.
+        if bits and first >= 0 and (first < self._used or last > self._room):
+            what = "the bits of a frame are not where it says: frames were lost or joined, and players differ there"
+            raise _refused(what, place, f"byte {first} to {last}", f"byte {self._used} to {self._room}")
+        self._used = max(self._used, last)
+
+
+def _main_bits(side: bytes, word: int) -> tuple[int, int]:
+    """Return how many bytes back the bits of a frame begin, and how many they are."""
+    is_mpeg1, channels = word >> 19 & 3 == 3, _channels(word)
+    wide, value = 59 if is_mpeg1 else 63, int.from_bytes(side, "big")
+    begins = value >> len(side) * 8 - (9 if is_mpeg1 else 8)
+    granules = 2 * channels if is_mpeg1 else channels
+    return begins, sum(value >> wide * (number + 1) - 12 & 0xFFF for number in range(granules))
 
 
 def _require_side(side: bytes, place: int, word: int) -> None:
