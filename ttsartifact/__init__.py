@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from ttsartifact.comparing.changes import Change, Unstated
     from ttsartifact.comparing.conditions import Difference, condition_diff
     from ttsartifact.comparing.diff import Diff, Side, diff
+    from ttsartifact.comparing.parts import FaultyPart
     from ttsartifact.comparing.stages import StageComparison
     from ttsartifact.comparing.timing import Quantity, Timing
     from ttsartifact.container.canonical import Fault
@@ -184,6 +185,7 @@ _PLACES = {
     "ttsartifact.comparing.changes": ("Change", "Unstated"),
     "ttsartifact.comparing.conditions": ("Difference", "condition_diff"),
     "ttsartifact.comparing.diff": ("Diff", "Side", "diff"),
+    "ttsartifact.comparing.parts": ("FaultyPart",),
     "ttsartifact.comparing.stages": ("StageComparison",),
     "ttsartifact.comparing.timing": ("Quantity", "Timing"),
     "ttsartifact.container.canonical": ("Fault",),
@@ -313,6 +315,7 @@ __all__ = [
     "Evaluation",
     "Expectation",
     "Fault",
+    "FaultyPart",
     "Finding",
     "Finished",
     "Heard",

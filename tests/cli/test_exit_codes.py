@@ -78,10 +78,17 @@ def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 
 
 WRONG_CALLS: tuple[tuple[list[str], str], ...] = (
-    (["verify"], "Missing argument 'FILE...'"),
-    (["verify", "--nonsense", "x"], "--nonsense"),
+    (["verify"], "FILE... is missing: Artifacts, folders of them, or @LIST"),
+    (["verify", "--nonsense", "x"], "there is no option --nonsense ("),
+    (["verify", "--txt", "x"], "there is no option --txt; did you mean --text, --text-file or --trust? ("),
+    (["verify", "x", "--level"], "--level needs a value: The required level ("),
+    (["verify", "x", "--quiet=3"], "--quiet takes no value ("),
+    (["verify", "x", "--jobs", "zz"], "--jobs: found 'zz', expected a whole number of at least 0 ("),
+    (["verify", "x", "--jobs=-1"], "--jobs: found '-1', expected a whole number of at least 0 ("),
+    (["convert", "x"], "-o, --out OUT is missing: The file to write atomically; - is stdout ("),
+    (["diff", "x"], "B is missing: The run to compare it with ("),
     (["nonsense"], "unknown command nonsense"),
-    (["verify", "x", "--format", "yaml"], "Invalid value for '--format'"),
+    (["verify", "x", "--format", "yaml"], "--format: found 'yaml', expected one of text, "),
     (["verify", "x", "--ignore", "HSH02"], "--ignore HSH02: a suppression needs a reason; write HSH02=REASON"),
     (["verify", "x", "--ignore", "XXX99=why"], "--ignore XXX99: unknown rule XXX99"),
     (["verify", "x", "--receipt", "hello"], "--receipt: not a receipt: expected `ttsa1 id=sha256:"),
@@ -94,7 +101,10 @@ WRONG_CALLS: tuple[tuple[list[str], str], ...] = (
         ["record", "-o", "x.tts.wav", "--text", "t", "--seed", "many", "--", "true"],
         "--seed many: expected a whole number",
     ),
-    (["record", "-o", "x.tts.wav", "--text", "t", "--device", "abacus", "--", "true"], "'abacus' is not one of 'cpu'"),
+    (
+        ["record", "-o", "x.tts.wav", "--text", "t", "--device", "abacus", "--", "true"],
+        "found 'abacus', expected one of cpu, ",
+    ),
     (["record", "-o", "x.tts.wav", "--text", "t", "--engine", "e", "--", "true", "{text}"], "one exact version"),
 )
 

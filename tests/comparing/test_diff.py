@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import encoded
 import jsonschema
@@ -14,11 +15,8 @@ import pytest
 from ttsartifact import NotAnArtifact, Refused, _spec, convert, diff
 from ttsartifact.comparing.timing import compare_timing
 from ttsartifact.reading.artifact import open_artifact
-from ttsartifact.reporting.diff import cause_line, diff_document
+from ttsartifact.reporting.diff import cause_line, diff_card, diff_document, diff_lines, diff_rows
 from ttsartifact.terms import digest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SCHEMA = jsonschema.Draft202012Validator(_spec.load_json("diff.schema.json"))
 
@@ -54,6 +52,27 @@ def test_a_condition_that_changes_no_sample_is_a_change(tmp_path: Path, first: P
     assert found.exit_code == 1
     assert [(each.subject, each.a, each.b) for each in found.changes] == [("queue_depth", 0, 12)]
     assert found.blamed == ()
+
+
+def test_a_broken_file_names_its_parts(tmp_path: Path, first: Path) -> None:
+    """Which trace, clip or sound does not hold is in the lines, in the table and in the document."""
+    fixtures = Path(__file__).resolve().parents[2] / "fixtures" / "fail"
+    found = diff(fixtures / "HSH06" / "digest.tts.wav", fixtures / "HSH09" / "digest.tts.wav")
+    assert [line for line in diff_lines(found) if line.startswith("  faulty")] == [
+        "  faulty    trace chunks of a: HSH06 failed",
+        "  faulty    reference clip 1 of b: HSH09 failed",
+    ]
+    assert "faulty: `trace chunks of a: HSH06 failed`; `reference clip 1 of b: HSH09 failed`" in list(diff_card(found))
+    rows = [line.split("\t")[:7] for line in diff_rows(found) if "faulty" in line]
+    assert [(row[1], row[5], row[6]) for row in rows] == [
+        ("faulty trace chunks", "HSH06", "\\N"),
+        ("faulty reference clip 1", "\\N", "HSH09"),
+    ]
+    document = json.loads(json.dumps(diff_document(found)))
+    SCHEMA.validate(document)
+    assert document["a"]["faulty_parts"] == [{"part": "trace chunks", "rules": ["HSH06"]}]
+    whole = diff(first, first)
+    assert whole.a.faulty == () == whole.b.faulty
 
 
 def test_what_one_side_withholds_leaves_it_open(tmp_path: Path, first: Path) -> None:

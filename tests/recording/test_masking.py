@@ -69,6 +69,16 @@ def test_a_secret_is_masked_by_its_name_or_its_look(given: object, kept: object)
     assert secrets.masked(kept) == (kept, [])
 
 
+def test_a_name_in_other_letters_is_the_same_name() -> None:
+    """Names are folded by NFKC and case (clause 11.1), and what lies beside the value stays as it was written."""
+    given = f"\uff34emperature \u0130=\u212a; to\u212aen={KEY}\uff06\u212a&\ufb01"
+    assert secrets.masked(given) == (
+        "\uff34emperature \u0130=\u212a; to\u212aen={secret}&\ufb01",
+        [": the value of to\u212aen"],
+    )
+    assert secrets.masked({"\u212aey": "\u212aelvin", "to\u212aens": "three"})[1] == []
+
+
 def test_every_word_of_the_registry_is_marked() -> None:
     """The look at the bytes that spares the walk sees every name and every key."""
     words = _spec.load_json("registry/privacy.json")
@@ -87,6 +97,11 @@ def test_every_word_of_the_registry_is_marked() -> None:
         {"api key": KEY},
         {"name": "API KEY", "value": KEY},
         {"passé": KEY},
+        {"to\u212aen": KEY},
+        {"\uff34\uff4f\uff4b\uff45\uff4e": KEY},
+        ["--\u017fecret", KEY],
+        [f"API_\u212aEY={KEY}"],
+        f"x {chr(0x1D42D)}o{chr(0x1D424)}en={KEY}&c=d",
         {"token/": KEY},
         ["--token,", KEY],
         ["curl", "-d", f'{{"pass": "{KEY}"}}'],

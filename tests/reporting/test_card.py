@@ -59,6 +59,7 @@ def test_the_card_of_the_small_run(tmp_path: Path) -> None:
         f"  rerun with   ttsa rerun {artifact.where} -- espeak-ng -w '{{out}}' '{{text}}'\n"
         "  imperfection none\n"
         "  promotion    not applicable\n"
+        "  attested     not signed: no signature, time-stamp or log proof says who made the file, or when\n"
         "  notes        not applicable"
     )
 
@@ -115,7 +116,7 @@ def test_a_card_is_drawn_of_any_shape(value: Any, tmp_path: Path) -> None:
             descriptor[path[-1]] = value
 
         lines = list(card_lines(open_artifact(kit.artifact(tmp_path, patch=patch))))
-        assert len(lines) == 30, path
+        assert len(lines) == 31, path
         assert all(line.isprintable() for line in lines)
 
 

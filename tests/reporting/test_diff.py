@@ -24,6 +24,7 @@ def side(name: str, artifact_id: str, **facts: Any) -> Side:
         "run_id": None,
         "verdict": "INTACT",
         "broken": (),
+        "faulty": (),
         "promise": None,
         "repeats": None,
     }

@@ -23,6 +23,14 @@ def test_a_clean_run() -> None:
     )
 
 
+def test_a_run_that_nobody_signed() -> None:
+    """The long report says so, and that it is no finding; one of the structure alone looked at no signature."""
+    line = "  attested  not signed: no signature, time-stamp or log proof says who made the file, or when"
+    assert line in list(report_lines(report(), whole=True))
+    assert line not in list(report_lines(report()))
+    assert line not in list(report_lines(report(verdict="NOT_HASHED"), whole=True))
+
+
 def test_no_level_is_established_of_a_broken_file() -> None:
     """What was not checked is not said to be as claimed; the document keeps the level that the descriptor reaches."""
     blocked = Finding(rule="SCH10", outcome=Outcome.NOT_EVALUATED, severity=Severity.ERROR, blocked_by="CAN02")

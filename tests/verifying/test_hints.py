@@ -7,6 +7,7 @@ import struct
 import tomllib
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import full_run
 import kit
@@ -210,6 +211,32 @@ def test_an_honest_recording_of_one_engine_alone_is_hinted_at_for_nothing(speak,
     record_command(speak, text="Nothing is odd about this one.", out=out, waiting=0, running=0)
     (report,) = verify(out)
     assert [(hint.id, hint.message) for hint in report.hints] == []
+
+
+def _unknown_words(text: str, word: str) -> list[str]:
+    value = {"/input/text/value": text, "/input/phonemes": {"oov": [word]}}
+    return [found.found for found in looks()["TXT05"](SimpleNamespace(known=value.get))]
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("It weighs 3 kg", "kilogrammes"),
+        ("Ask Dr. Brown", "doctor"),
+        ("Ask Dr Brown", "doctor"),
+        ("fish & chips", "ampersand"),
+        ("NASA said so", "enn"),
+        ("e.g. this one", "example"),
+        ("Zebras ran", "zebra"),
+        ("two cities", "city"),
+        ("a well-Zorbed one", "zorb"),
+        ("No one didn't", "didnt"),
+    ],
+)
+def test_a_word_that_a_front_end_wrote_out_is_not_hinted_at(text, word):
+    """Digits, signs, capitals and abbreviations are said in other words, and words are listed by their stems."""
+    assert _unknown_words(text, word) == []
+    assert _unknown_words("Two strangers argue conditions. The clock stands still.", word) == [word]
 
 
 def test_a_device_that_does_not_fit_its_model_is_named_as_its_maker_does(tmp_path):

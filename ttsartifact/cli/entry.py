@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ttsartifact.cli import calls
 from ttsartifact.cli.manner import set_manner
@@ -113,6 +113,7 @@ def _typer(argv: list[str]) -> int:
     import typer
 
     from ttsartifact.cli.app import UsageError, app
+    from ttsartifact.cli.misuse import usage_words
 
     try:
         code = app(argv, prog_name="ttsa", standalone_mode=False)
@@ -126,22 +127,10 @@ def _typer(argv: list[str]) -> int:
             if error.ctx is not None
             else " ".join(["ttsa", *(word for word in argv[:1] if word in COMMANDS)])
         )
-        return _complain(usage_line(_lacking_value(error, argv) or error.format_message(), path), EXIT.USAGE)
+        return _complain(usage_line(usage_words(error, argv), path), EXIT.USAGE)
     if code == EXIT.INTERRUPTED:  # typer's own word for an interrupt
         raise KeyboardInterrupt
     return code if isinstance(code, int) else EXIT.OK
-
-
-def _lacking_value(error: Any, argv: list[str]) -> str | None:
-    """Return what to give to an option that stands without its value; None for any other error."""
-    flag = getattr(error, "option_name", None)
-    if not (argv and argv[0] in COMMANDS and "requires an argument" in error.format_message()):
-        return None
-    found = [each.declared for each in COMMANDS[argv[0]].parameters if flag in (each.flag, each.short)]
-    if not found:
-        return None
-    called = f"{flag} {found[0].metavar}".strip()
-    return f"{called} needs a value: {found[0].help.rstrip('.')}"
 
 
 def _complain(line: str, code: int) -> int:

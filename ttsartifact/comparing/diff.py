@@ -10,6 +10,7 @@ from ttsartifact.comparing.changes import changes_between, stated_by_neither, to
 from ttsartifact.comparing.conditions import condition_diff, is_exact
 from ttsartifact.comparing.copies import Copy, copy_at
 from ttsartifact.comparing.packages import with_packages
+from ttsartifact.comparing.parts import faulty_parts
 from ttsartifact.comparing.sound import sound_of
 from ttsartifact.comparing.stages import StageComparison, compare_stages
 from ttsartifact.comparing.timing import Timing, compare_timing
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.comparing.audio import AudioComparison
     from ttsartifact.comparing.changes import Change, Unstated
+    from ttsartifact.comparing.parts import FaultyPart
     from ttsartifact.comparing.sound import Sound
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.verifying.report import Report
@@ -55,6 +57,8 @@ class Side:
     """The verdict over the bytes (clause 10.2)."""
     broken: tuple[str, ...] = ()
     """The rules that do not hold, errors only."""
+    faulty: tuple[FaultyPart, ...] = ()
+    """The parts in which one of these rules found a fault."""
     promise: str | None = None
     """The determinism class that the run claims."""
     repeats: bool | None = None
@@ -84,6 +88,7 @@ class Side:
             "run_id": self.run_id,
             "verdict": self.verdict,
             "broken": list(self.broken),
+            "faulty_parts": [{"part": each.part, "rules": list(each.rules)} for each in self.faulty],
             "determinism": self.promise,
         }
 
@@ -267,6 +272,7 @@ def _side(artifact: Artifact) -> Side:
         run_id=run_id if isinstance(run_id, str) else None,
         verdict=report.verdict,
         broken=tuple(sorted({finding.rule for finding in report.failures})),
+        faulty=faulty_parts(report.failures, artifact.descriptor),
         promise=promise if isinstance(promise, str) else None,
         repeats={"equal": True, "differs": False}.get(str(repeated)),
     )

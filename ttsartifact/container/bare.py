@@ -191,13 +191,14 @@ def _judge_ogg(source: Source) -> Bare:
 def _unread(head: bytes, offset: int) -> NotAnArtifact:
     kind = kind_of(head)
     found = kind.name if kind is not None else head[:4].hex() or "nothing"
+    conversion = kind.conversion if kind is not None else None
     if offset and codec_opening(head) is not None and not head.startswith(b"ID3"):
         found += " behind an ID3v2 tag"
     return NotAnArtifact(
         "audio in a codec that is not read",
         where=f"offset {offset}",
         found=next((name for start, name in _STRANGE_STARTS.items() if head.startswith(start)), found),
-        expected="WAV, FLAC, MP3, Ogg Vorbis or Ogg Opus",
+        expected="WAV, FLAC, MP3, Ogg Vorbis or Ogg Opus" + (f"; {conversion}" if conversion else ""),
         rule="AUD04",
     )
 

@@ -30,6 +30,11 @@ class Signature(NamedTuple):
     is_audio: bool
     """Whether a decoder would make sound of it."""
 
+    @property
+    def conversion(self) -> str | None:
+        """The command that makes a WAV of the same samples, in words; None where there is no such command."""
+        return _CONVERSIONS.get(self.name)
+
 
 # Offset, bytes, name, whether it is audio. RIFF: IBM and Microsoft, Multimedia Programming Interface 1.0. RF64: EBU
 # Tech 3306. BW64: ITU-R BS.2088. FLAC: RFC 9639, 6. Ogg: RFC 3533, 6. ID3: id3.org, 2.4.0. ftyp: ISO/IEC 14496-12.
@@ -53,6 +58,13 @@ _PREFIXES: tuple[tuple[int, bytes, str, bool], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", "a PNG image", False),
     (0, b"version https://git-lfs", "a Git LFS pointer", False),
 )
+# How what is not read becomes a WAV of the same samples; tests/container/test_conversions.py holds them to that.
+_CONVERSIONS = {
+    "an AIFF file": "`sox FILE.aiff FILE.wav` keeps every sample",
+    "an AIFF-C file": "`ffmpeg -i FILE.aifc -c:a pcm_f64le FILE.wav` keeps every sample",
+    "a Sun AU file": "`ffmpeg -i FILE.au -c:a pcm_f64le FILE.wav` keeps every sample",
+    "a CAF file": "`ffmpeg -i FILE.caf -c:a pcm_f64le FILE.wav` keeps every sample of PCM",
+}
 _FORMS = {8: (b"RIFF", b"RF64", b"BW64", b"FORM")}  # a type at offset 8 counts inside one of these only
 _ID3_VERSIONS = range(2, 5)
 

@@ -24,9 +24,8 @@ _PLACE = late_pattern(r"\{.*\}|\$.*|<.*>|\*+|%.*%|\.\.\.|[xX]+|[+-]?[0-9.]+", re
 _LONGEST_NAME = 64
 _RANDOM = late_pattern(r"(?=[A-Za-z_+/=.-]*\d)(?=[\d_+/=.-]*[A-Za-z])[\w+/=.-]{20,1024}")
 _LINE = late_pattern(r"[^\r\n\"']*")
-# Keeps every place. Unicode has two more letters of which the lower case is one of ASCII.
-_ALIKE = {0x212A: "k", 0x17F: "s"}
-_ASCII_LOWER: dict[int, int | str] = {**{ord(each): ord(each) + 32 for each in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}, **_ALIKE}
+_OF_NAMES = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_.-")
+_SPELLED_OUT = late_pattern(r"(?:\\u[0-9a-fA-F]{4})+")  # the letters that JSON in ASCII escapes
 _OPTION = late_pattern(r"--?[A-Za-z][\w.-]*")
 _NAME_BEFORE = late_pattern(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
 _LONGEST_WORD = 32  # of a name's end, without blanks
@@ -37,6 +36,21 @@ _ENDS_AS_BLANKS = bytes.maketrans(_NAME_ENDS, b" " * len(_NAME_ENDS))
 _NOT_KEPT = bytes(byte for byte in range(256) if byte not in _KEPT)
 _MOST_SECRETS = 1_000
 _SPOKEN = "/input/text/value"  # what was spoken is published on purpose
+
+
+class _Letters(dict[int, str]):
+    """What each letter is when names are compared (clause 11.1), one for one, so that every place is kept."""
+
+    def __missing__(self, point: int) -> str:
+        import unicodedata
+
+        letter = chr(point)
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", letter).casefold())
+        self[point] = folded if folded in _OF_NAMES else letter
+        return self[point]
+
+
+_LETTERS = _Letters({point: chr(point).lower() for point in range(128)})
 
 
 class Secret(NamedTuple):
@@ -153,16 +167,24 @@ def _ends_like_a_secret(word: bytes) -> bool:
 
 
 def _folded(name: str) -> str:
-    return _FOLD.sub("", name.translate(_ASCII_LOWER).lower())
+    return _FOLD.sub("", name.lower() if name.isascii() else name.translate(_LETTERS))
+
+
+def _plain(raw: bytes) -> bytes:
+    """Return JSON in lower case, with letters that fold to ASCII as what they fold to."""
+    if raw.isascii() and b"\\u" not in raw:
+        return raw.lower()
+    import json
+
+    text = _SPELLED_OUT.sub(lambda found: json.loads(f'"{found[0]}"'), raw.decode("utf-8", "surrogateescape"))
+    return text.translate(_LETTERS).encode("utf-8", "surrogatepass")
 
 
 def is_marked(raw: bytes) -> bool:
     """Return whether bytes hold anything that every secret has; almost none do, and one look spares the walk."""
     if any(mark in raw for mark in _MARKS) or any(option.encode() in raw for option in _CLIENTS):
         return True
-    lower = raw.lower()
-    for letter, alike in _ALIKE.items() if not lower.isascii() else ():
-        lower = lower.replace(chr(letter).encode(), alike.encode())
+    lower = _plain(raw)
     if not any(stem in lower for stem in _STEMS):
         return False
     # Folded as names are. A name that ends there is marked; `t_first_token_ns` goes on.
@@ -248,7 +270,7 @@ def _in_string(where: str, name: str, text: str) -> Iterator[Secret]:
     for match in words.keys.finditer(text) if has_key else ():
         place = match.lastindex or 0
         found.append(Secret(where, f"a key of {words.owners[place - 1]}", *match.span(place)))
-    for match in words.named.finditer(text.translate(_ASCII_LOWER)) if has_named else ():
+    for match in words.named.finditer(text.translate(_LETTERS)) if has_named else ():
         kind = "quoted" if match["quoted"] is not None else "plain"
         name = _name_before(text, match.start("mark"))
         start, end = match.span(kind)
@@ -275,8 +297,8 @@ def _line_end(text: str, start: int) -> int:
 
 def _name_before(text: str, end: int) -> str:
     """Return the name that ends there, as far as it begins within a name's length."""
-    found = _NAME_BEFORE.search(text[max(0, end - _LONGEST_NAME) : end].translate(_ALIKE))
-    return found[0] if found else ""
+    found = _NAME_BEFORE.search(text[max(0, end - _LONGEST_NAME) : end].translate(_LETTERS))
+    return text[end - len(found[0]) : end] if found else ""
 
 
 def _is_secret_name(name: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from ttsartifact.container.magic import kind_of
 from ttsartifact.errors import CapsuleLost, NotAnArtifact
 
 if TYPE_CHECKING:
@@ -44,10 +45,7 @@ _KINDS = (
     _Kind(b"TTSA/1\n", "a capsule without its audio", "an artifact: `ttsa reattach AUDIO --descriptor FILE` makes one"),
     _Kind(b"OggS", "plain Ogg audio", _AUDIO),
     _Kind(b"ftyp", "plain MP4 audio", _AUDIO, 4),
-    _Kind(b"FORM", "plain AIFF audio", _AUDIO),
-    _Kind(b"caff", "plain CAF audio", _AUDIO),
     _Kind(b"\x1a\x45\xdf\xa3", "plain WebM or Matroska audio", _AUDIO),
-    _Kind(b".snd", "plain AU audio", _AUDIO),
     _Kind(b"%PDF", "a PDF document", _AUDIO),
     _Kind(b"\x7fELF", "a program", _AUDIO),
 )
@@ -80,6 +78,9 @@ def _described(source: Source) -> tuple[str, str]:
     for kind in _KINDS:
         if head.startswith(kind.magic, kind.offset):
             return kind.name, kind.advice
+    audio = kind_of(head)
+    if audio is not None and audio.conversion is not None:
+        return f"{audio.name} without a capsule", f"{_AUDIO}; {audio.conversion}"
     words = head.removeprefix(_MARK).lstrip()
     if words.startswith(b"<"):
         return "a page of HTML or XML", "the file itself: the server sent a page in its place"

@@ -92,7 +92,7 @@ def _no_audio(head: bytes) -> CommandFailed:
     if kind.is_audio:
         return CommandFailed(
             f"the command wrote {kind.name}, which is not read; let it write one of the others, "
-            "or put `ffmpeg -i - -f wav -` behind it",
+            f"or convert it: {kind.conversion or '`ffmpeg -i FILE FILE.wav`'}",
             where="offset 0",
             found=kind.name,
             expected=_READ,

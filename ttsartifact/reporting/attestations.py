@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ttsartifact.reporting.phrases import Paint
+from ttsartifact.reporting.phrases import Paint, counted
 from ttsartifact.reporting.safe import safe
 
 if TYPE_CHECKING:
     from ttsartifact.attesting.checking import Attested
 
-__all__ = ["attestation_words"]
+__all__ = ["NOT_ATTESTED", "attestation_words", "unchecked_attestations"]
+
+NOT_ATTESTED = "not signed: no signature, time-stamp or log proof says who made the file, or when"
 
 _NAMES = {"dsse": "signature", "sshsig": "SSH signature", "rfc3161": "time-stamp", "tlog_proof": "run log"}
 _STANDINGS = {
@@ -19,6 +21,11 @@ _STANDINGS = {
     "unchecked": ("quiet", "not checked"),
     "unavailable": ("quiet", "not checked"),
 }
+
+
+def unchecked_attestations(count: int) -> str:
+    """Return the line about `count` attestations that nobody has checked."""
+    return f"{counted(count, 'attestation')}, not checked; run `ttsa verify`" if count else NOT_ATTESTED
 
 
 def attestation_words(given: Attested, paint: Paint = Paint()) -> str:  # noqa: B008 - frozen

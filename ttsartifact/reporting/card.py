@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.formulas.latency import name_of
 from ttsartifact.reporting.adaptation import adaptation_words
+from ttsartifact.reporting.attestations import unchecked_attestations
 from ttsartifact.reporting.documents import derived_of
 from ttsartifact.reporting.marking import marking_words
 from ttsartifact.reporting.phrases import Paint, counted, seconds
@@ -59,6 +60,7 @@ def card_rows(artifact: Artifact) -> tuple[tuple[str, str], ...]:
         *recipe_rows(at, artifact.where),
         ("imperfection", _imperfection(at("/imperfection"))),
         ("promotion", _gate(at("/gate"))),
+        ("attested", unchecked_attestations(sum(name.startswith("attestation/") for name in artifact.parts.names()))),
         ("notes", _say(at("/run/notes"))),
     )
 

@@ -173,6 +173,7 @@ def diff_lines(diff: Diff, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B0
         yield f"  {name:<10}{_file(side, diff)}"
     for name in diff.copies:
         yield f"  unstated  conditions, stages and times: {name} states none, so they are not compared"
+    yield from _faulty_lines(diff)
     innocent = [each for each in diff.changes if each not in diff.blamed]
     yield from _change_lines("suspect", list(diff.blamed))
     yield from _change_lines("changed", innocent)
@@ -205,6 +206,15 @@ def _named(side: Side, diff: Diff) -> str:
     return (
         f"its comment names the run of {known}" if known else f"its comment names a different run, {_short(side.names)}"
     )
+
+
+def _faulty_lines(diff: Diff) -> Iterator[str]:
+    """Yield the parts of either side that do not hold: what is compared below may not be what was recorded."""
+    for name, side in (("a", diff.a), ("b", diff.b)):
+        for part, rules in side.faulty[:_MOST]:
+            yield f"  {'faulty':<10}{safe(part)} of {name}: {', '.join(rules)} failed"
+        if len(side.faulty) > _MOST:
+            yield f"            and {counted(len(side.faulty) - _MOST, 'more part')} of {name}; --format json has all"
 
 
 def _change_lines(title: str, changes: list[Change]) -> Iterator[str]:
@@ -303,6 +313,10 @@ def diff_rows(diff: Diff) -> Iterator[str]:
     if diff.copies:
         yield row(["file", "names", None, None, None, diff.a.names, diff.b.names, None])
     yield row(["file", "verdict", None, None, None, diff.a.verdict, diff.b.verdict, None])
+    for name, side in (("a", diff.a), ("b", diff.b)):
+        for part, rules in side.faulty:
+            sides = [" ".join(rules) if name == each else None for each in ("a", "b")]
+            yield row(["file", f"faulty {part}", None, None, None, *sides, None])
     yield row(["cause", diff.blamed[0].subject if diff.blamed else None, *[None] * 5, cause_line(diff)])
     for change in (*diff.changes, *diff.one_sided):
         blamed = change in diff.blamed
@@ -350,6 +364,9 @@ def diff_card(diff: Diff) -> Iterator[str]:
             for name, s in (("a", diff.a), ("b", diff.b))
         ],
     )
+    if faulty := [line[12:] for line in _faulty_lines(diff)]:
+        yield ""
+        yield f"faulty: {'; '.join(map(code, faulty))}"
     rows = [
         (span(each.label), "can explain it" if each in diff.blamed else "", *map(code, _both(each.a, each.b)))
         for each in diff.changes[:_MOST]

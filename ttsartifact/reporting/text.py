@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ttsartifact.reporting.adaptation import adaptation_words
-from ttsartifact.reporting.attestations import attestation_words
+from ttsartifact.reporting.attestations import NOT_ATTESTED, attestation_words
 from ttsartifact.reporting.phrases import VERDICTS, Paint, counted, is_level_established, reason_line, spoken
 from ttsartifact.reporting.safe import safe
 from ttsartifact.terms.finding import Outcome, Verdict
@@ -59,6 +59,8 @@ def report_lines(
         yield f"  voice     adapted: {adaptation_words(report.adaptation)}"
     for given in report.attestations:
         yield f"  attested  {attestation_words(given, paint)}"
+    if whole and is_artifact and not report.attestations and report.verdict != Verdict.NOT_HASHED:
+        yield f"  attested  {NOT_ATTESTED}"
     if report.reason is not None:
         yield f"  {reason_line(report.reason)}"
     for finding in report.findings[:_MOST_FINDINGS]:

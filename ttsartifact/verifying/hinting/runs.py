@@ -229,19 +229,34 @@ def script_of_language(evidence: Evidence) -> Iterator[Hint]:
         yield Hint(id="TXT04", where="/input/text/lang", found=found, message=f"seldom the script of {lang}")
 
 
+_BEGINNING = 3  # letters that a word has in common with its plural, its stem and most of its contractions
+
+
 @hint("TXT05")
 def unknown_words(evidence: Evidence) -> Iterator[Hint]:
     """A word that the front end did not know is in the text (clause 5.7)."""
     text, phonemes = evidence.known("/input/text/value"), evidence.known("/input/phonemes")
-    if text is None or phonemes is None:
+    unknown = None if phonemes is None else phonemes.get("oov")
+    if text is None or not unknown or _is_written_out(text):
         return
     spoken = _letters(text)
     if not spoken.isascii():  # a front end may write letters of other scripts in its own
         return
-    for place, word in enumerate(phonemes.get("oov", ())):
-        if (letters := _letters(word)) and letters not in spoken:
+    beginnings = {_letters(word)[:_BEGINNING] for word in text.replace("-", " ").split()}
+    for place, word in enumerate(unknown):
+        if (letters := _letters(word)) and letters not in spoken and letters[:_BEGINNING] not in beginnings:
             where = f"/input/phonemes/oov/{place}"
             yield Hint(id="TXT05", where=where, found=word, message="a word that the text does not have")
+
+
+def _is_written_out(text: str) -> bool:
+    """Return whether a front end may say other words than the text has: of digits, signs, initials, "Dr." and "kg"."""
+    import re
+
+    plain = re.fullmatch(r"(?:[^\W\d_]|[\s.,;:!?'\"()\u2019\u201c\u201d-])*", text)
+    initials = r"\b(?:[A-Z]{2,}|[b-df-hj-np-tv-xzB-DF-HJ-NP-TV-XZ]+)\b"  # or letters without a vowel
+    short = re.search(rf"{initials}|\b[^\W\d_]{{1,4}}\.(?=\s*[^\W_])", text)
+    return plain is None or short is not None
 
 
 def _letters(text: str) -> str:
