@@ -12,7 +12,7 @@ from reference_runner.errors import PackageMissing
 __all__ = ["load", "package_file"]
 
 _EXTRAS = {
-    "matplotlib": "training", "onnx": "onnx", "onnxruntime": "onnx", "pocketsphinx": "training",
+    "hibari": "training", "matplotlib": "training", "onnx": "onnx", "onnxruntime": "onnx", "pocketsphinx": "training",
     "speechmos": "evaluation", "webrtcvad": "evaluation",
 }  # fmt: skip
 _ALONE = {"resemblyzer": "--no-deps Resemblyzer"}

@@ -9,7 +9,7 @@ TRAINING := $(VENV)/.training
 EVALUATION := $(VENV)/.evaluation
 PERSON = $(if $(wildcard $(RUNNER_BUILD)/person/words.json),--person $(RUNNER_BUILD)/person)
 
-.PHONY: corpus manners lexicon train train-cpu evaluate evaluate-quickly evaluate-parts person ablation bench-engines gpu-pack gpu-rehearsal
+.PHONY: corpus manners teacher lexicon train train-cpu evaluate evaluate-quickly evaluate-parts person ablation bench-engines gpu-pack gpu-rehearsal
 
 $(TRAINING): $(STAMP)
 	@$(INSTALL) "what training and its evaluation need" --editable . --editable "./reference_runner[training]"
@@ -32,6 +32,12 @@ manners: $(RUNNER_BUILD)/manners/index.json
 
 $(RUNNER_BUILD)/manners/index.json: | $(TRAINING) tools
 	$(BIN)/python -m reference_runner.laboratory.corpus.builder --plan manners --jobs 2 --output $(RUNNER_BUILD)/manners
+
+# Blocks by the neural teacher (about four CPU minutes); says how many utterances differ from the lock.
+teacher: $(RUNNER_BUILD)/teacher/index.json
+
+$(RUNNER_BUILD)/teacher/index.json: | $(TRAINING)
+	$(BIN)/python -m reference_runner.laboratory.corpus.builder --plan teacher --jobs 2 --output $(RUNNER_BUILD)/teacher
 
 # Only when the word list changes; a new lexicon makes a new corpus.
 lexicon: $(TRAINING) every-tool

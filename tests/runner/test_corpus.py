@@ -13,15 +13,13 @@ from reference_runner.errors import PackageMissing
 from reference_runner.laboratory.corpus.builder import (
     CorpusPlan,
     align,
-    compare_with_lock,
     phones_of,
     plan_corpus,
     read_harvard_type,
-    root_hash,
-    short_hash,
 )  # fmt: skip
 from reference_runner.laboratory.corpus.flite import SpokenSegment
 from reference_runner.laboratory.corpus.grammar import SentenceGrammar
+from reference_runner.laboratory.corpus.locks import compare_with_lock, root_hash, short_hash
 from reference_runner.laboratory.corpus.manners import MannersPlan, PlannedUtterance, plan_manners
 from reference_runner.laboratory.corpus.splitmix import SplitMix64
 from reference_runner.laboratory.corpus.virtual_speakers import TARGET_SPEAKERS, TRAINING_SPEAKERS, resample
@@ -151,8 +149,9 @@ def test_flite_speaks_the_locked_items():
 
     lock = files("reference_runner.laboratory.corpus").joinpath("corpus_lock.txt").read_text(encoding="ascii").split()
     script = (
-        "from reference_runner.laboratory.corpus.builder import CorpusPlan, build_item, plan_corpus, short_hash\n"
+        "from reference_runner.laboratory.corpus.builder import CorpusPlan, build_item, plan_corpus\n"
         "from reference_runner.laboratory.corpus.flite import FliteLibrary\n"
+        "from reference_runner.laboratory.corpus.locks import short_hash\n"
         "item = build_item(FliteLibrary(), next(iter(plan_corpus(CorpusPlan()))))\n"
         "assert item.durations.sum() == len(item.log_mel) == len(item.prosody)\n"
         "print(short_hash(item.manifest_line()))\n"

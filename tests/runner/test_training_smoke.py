@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import sys
 
+import numpy as np
 import pytest
 import torch
 from runner_corpus import SMALL_CONFIG, write_small_corpus
@@ -12,8 +15,10 @@ from safetensors import safe_open
 
 from reference_runner.errors import CheckpointError
 from reference_runner.evaluation.corpus_reader import CorpusReader
+from reference_runner.frontend.phones import PAUSE, PHONES
+from reference_runner.laboratory.corpus.joining import join_corpora
 from reference_runner.laboratory.training import __main__ as training_main
-from reference_runner.laboratory.training import stage_loop
+from reference_runner.laboratory.training import assembling, stage_loop
 from reference_runner.laboratory.training.acoustic_stage import ACOUSTIC_PARTS, train_acoustic
 from reference_runner.laboratory.training.assembling import choose_priors, exercise
 from reference_runner.laboratory.training.balancing import balance
@@ -28,6 +33,12 @@ from reference_runner.laboratory.training.vocoder_stage import WaveformCrops, mo
 from reference_runner.model.checkpoint import load_checkpoint, save_checkpoint
 from reference_runner.model.model import StableTts
 from reference_runner.numerics.native import NativeOps
+
+
+@pytest.fixture(autouse=True)
+def short_priors(monkeypatch):
+    """Take the bursts of the small corpus for prior samples, though they have ten phones."""
+    monkeypatch.setattr(assembling, "_FEWEST_PHONES", 10)
 
 
 @pytest.fixture
@@ -68,6 +79,59 @@ def test_all_stages_end_in_a_checkpoint_that_loads(corpus, tmp_path):
     for name, value in model.state_dict().items():
         assert torch.equal(value, loaded.model.state_dict()[name]), name
     assert torch.equal(model.vocoder.table, loaded.model.vocoder.table)
+
+
+def test_joined_corpora_keep_every_utterance_and_their_blocks_apart(tmp_path):
+    """Arrays end to end, blocks numbered on, a root hash over both roots; what is there is not written over."""
+    for name, size in (("a", 3), ("b", 5)):
+        write_small_corpus(tmp_path / name, utterances=10, block_size=size)
+    root = join_corpora([tmp_path / "a", tmp_path / "b"], tmp_path / "both")
+    assert root == hashlib.sha256(("0" * 64 + "\n").encode() * 2).hexdigest()
+    parts = [CorpusReader(tmp_path / name, SMALL_CONFIG) for name in ("a", "b")]
+    both = CorpusReader(tmp_path / "both", SMALL_CONFIG)
+    assert both.root_sha256 == root
+    assert [each.block for each in both.utterances] == [*(n // 3 for n in range(10)), *(4 + n // 5 for n in range(10))]
+    for place in range(20):
+        part = parts[place // 10]
+        assert both.utterances[place].text == part.utterances[place % 10].text
+        assert torch.equal(both.samples(place), part.samples(place % 10))
+        assert torch.equal(both.prosody(place), part.prosody(place % 10))
+    with pytest.raises(FileExistsError):
+        join_corpora([tmp_path / "a"], tmp_path / "both")
+
+
+def test_a_prior_is_neither_fast_nor_slow_and_pauses_do_not_count(tmp_path, monkeypatch):
+    """Of one speaker's utterances the middle one by the rate of its phones is first, however long its pauses are."""
+    write_small_corpus(tmp_path / "corpus", utterances=9)
+    index = json.loads((tmp_path / "corpus" / "index.json").read_text())
+    index["items"] = [item | {"speaker": "slt-100"} for item in index["items"]]
+    (tmp_path / "corpus" / "index.json").write_text(json.dumps(index))
+    phones = np.load(tmp_path / "corpus" / "phones.npy").reshape(9, 10)
+    phones[:] = PHONES.index("ax")
+    phones[:, [0, -1]] = PHONES.index(PAUSE)
+    np.save(tmp_path / "corpus" / "phones.npy", phones.reshape(-1))
+    corpus = CorpusReader(tmp_path / "corpus", SMALL_CONFIG)
+    monkeypatch.setattr(assembling, "_LONGEST_FRAMES", 1000)
+    monkeypatch.setattr(CorpusReader, "manner", lambda _, place: 0.001 * rate(place))
+    rate = dict(enumerate(8 / np.load(tmp_path / "corpus" / "durations.npy").reshape(9, 10)[:, 1:-1].sum(1))).get
+    middle = sorted(range(9), key=rate)[4]
+    assert choose_priors(small_model(), corpus)[0].text == f"burst {middle}."
+
+
+def test_a_speaker_of_many_utterances_is_not_all_that_the_vocoder_hears(tmp_path):
+    """Sixteen utterances weigh four times as much as one, not sixteen times."""
+    write_small_corpus(tmp_path / "corpus", utterances=17)
+    index = json.loads((tmp_path / "corpus" / "index.json").read_text())
+    speakers = ["few", *["many"] * 16]
+    index["items"] = [item | {"speaker": speaker} for item, speaker in zip(index["items"], speakers, strict=True)]
+    (tmp_path / "corpus" / "index.json").write_text(json.dumps(index))
+    crops = WaveformCrops(CorpusReader(tmp_path / "corpus", SMALL_CONFIG), batch_size=1, frames=24, seed=1)
+    first = torch.from_numpy(np.load(tmp_path / "corpus" / "samples.npy")).float() / 32768.0
+    length = index["items"][0]["frames"] * 256
+    few = first[:length].unfold(0, 24 * 256, 256)
+    heard = [next(crops.starting_at(step)).waveform[0] for step in range(200)]
+    share = sum(bool((few == each).all(1).any()) for each in heard) / 200
+    assert 0.12 < share < 0.29
 
 
 def test_a_resumed_stage_ends_like_an_unbroken_one(corpus, tmp_path):

@@ -44,25 +44,26 @@ class Job:
     """Where its state lies; stages of one folder build on each other."""
     needs: tuple[str, ...] = ()
     """Jobs that must have ended."""
+    batch: int = 64
+    """Items a step."""
     options: tuple[str, ...] = ()
 
 
 LANES: tuple[tuple[Job, ...], ...] = (
     (
-        Job(name="acoustic", stage="acoustic", share=0.3),
-        Job(name="refine", stage="refine", share=0.35, needs=("acoustic",)),
-        Job(name="prosody", stage="prosody", share=0.3, needs=("acoustic", "refine")),
+        Job(name="acoustic", stage="acoustic", share=0.4),
+        Job(name="refine", stage="refine", share=0.28, needs=("acoustic",)),
+        Job(name="prosody", stage="prosody", share=0.25, needs=("acoustic", "refine")),
     ),
     (
-        Job(name="vocoder", stage="vocoder", share=0.62, options=("--opposed",)),
+        Job(name="vocoder", stage="vocoder", share=0.68, batch=24, options=("--opposed",)),
         Job(
-            name="vocoder-on-model", stage="vocoder-on-model", share=0.33, needs=("vocoder", "refine"),
+            name="vocoder-on-model", stage="vocoder-on-model", share=0.3, needs=("vocoder", "refine"), batch=24,
             options=("--opposed",),
         ),
     ),
-    (Job(name="prosody-on-base", stage="prosody", share=0.3, folder="on-base"),),
 )  # fmt: skip
-"""The last is the safe one: the released weights with nothing but another language model."""
+"""Discriminators learn by the number of steps rather than by their size."""
 
 
 class Schedule:
@@ -86,21 +87,25 @@ class Schedule:
         self._note(ended=True)
 
     def _prepared(self) -> tuple[Path, Path]:
-        """Return checkpoint and corpus; a packed one is unpacked first."""
+        """Return checkpoint and corpus; packed ones are unpacked first, and several are joined."""
         import steps
-        from corpus_grid import is_packed, pack_corpus, unpack_corpus
+        from corpus_grid import pack_corpus
 
-        work, corpus, base = self._asked.work, self._asked.corpus, steps.BASE
+        work, corpora, base = self._asked.work, self._asked.corpus, self._asked.base or steps.BASE
         if self._asked.pretend:
-            base, corpus = _small(work), work / "packed"
-            if not corpus.exists():
-                pack_corpus(work / "small-corpus", corpus, minutes=0.5, seen_minutes=0.3)
-        if not is_packed(corpus):
-            return base, corpus
-        unpacked = work / "corpus"
-        if not (unpacked / "index.json").is_file():
-            unpack_corpus(corpus, unpacked)
-        return base, unpacked
+            base, packed = _small(work), work / "packed"
+            if not packed.exists():
+                pack_corpus(work / "small-corpus", packed, minutes=0.5, seen_minutes=0.3)
+            corpora = [packed, work / "small-corpus"]
+        unpacked = [_unpacked(corpus, work / f"corpus-{number}") for number, corpus in enumerate(corpora)]
+        if len(unpacked) == 1:
+            return base, unpacked[0]
+        from reference_runner.laboratory.corpus.joining import join_corpora
+
+        joined = work / "corpus"
+        if not (joined / "index.json").is_file():
+            join_corpora(unpacked, joined)
+        return base, joined
 
     def _follow(self, lane: tuple[Job, ...]) -> None:
         for job in lane:
@@ -134,7 +139,7 @@ class Schedule:
             import steps
 
             return [*command, *steps.PRETENDED]
-        return [*command, "--batch", "64", "--limit-minutes", f"{job.share * asked.minutes:.2f}"]
+        return [*command, "--batch", str(job.batch), "--limit-minutes", f"{job.share * asked.minutes:.2f}"]
 
     def _note(self, job: Job | None = None, *, ended: bool = False, **facts: Any) -> None:
         """Write how far everything is, and wake the lanes that wait for it."""
@@ -146,6 +151,16 @@ class Schedule:
             partial.write_text(content + "\n", encoding="utf-8")
             partial.replace(self._asked.work / "status.json")
             self._lock.notify_all()
+
+
+def _unpacked(corpus: Path, folder: Path) -> Path:
+    from corpus_grid import is_packed, unpack_corpus
+
+    if not is_packed(corpus):
+        return corpus
+    if not (folder / "index.json").is_file():
+        unpack_corpus(corpus, folder)
+    return folder
 
 
 def _small(work: Path) -> Path:
@@ -163,7 +178,9 @@ def start(asked: argparse.Namespace) -> None:
     if status(asked.work)["ended"] or is_at_work(asked.work):
         return
     code = _copied(asked.work / "code")
-    command = [sys.executable, str(code / "tools" / "gpu" / "training.py"), "--schedule", "--corpus", str(asked.corpus)]
+    command = [sys.executable, str(code / "tools" / "gpu" / "training.py"), "--schedule"]
+    command += [word for corpus in asked.corpus for word in ("--corpus", str(corpus))]
+    command += ["--base", str(asked.base)] if asked.base else []
     command += ["--work", str(asked.work), "--output", str(asked.output), "--minutes", str(asked.minutes)]
     command += ["--pretend"] if asked.pretend else []
     with (asked.work / "schedule.log").open("a", encoding="utf-8") as said:
@@ -271,7 +288,8 @@ def main() -> int:
 
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--corpus", type=Path, default=ROOT / "corpus", help="built or packed")
+    parser.add_argument("--corpus", type=Path, action="append", help="built or packed; may be given several times")
+    parser.add_argument("--base", type=Path, default=None, help="a checkpoint to go on from instead of the shipped one")
     parser.add_argument("--work", type=Path, default=Path(".build/gpu-training"), help="states; kept between calls")
     parser.add_argument("--output", type=Path, default=Path(".build/gpu-trained"))
     parser.add_argument("--minutes", type=float, default=15.0, help="of all training together")
@@ -279,8 +297,9 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--pretend", action="store_true", help="on the CPU, by a pretended device, in small sizes")
     parser.add_argument("--schedule", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    for name in ("corpus", "work", "output"):
-        setattr(asked, name, getattr(asked, name).resolve())
+    asked.corpus = [corpus.resolve() for corpus in asked.corpus or [ROOT / "corpus"]]
+    asked.base = asked.base and asked.base.resolve()
+    asked.work, asked.output = asked.work.resolve(), asked.output.resolve()
     return asked
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.comparing.conditions import is_exact
-from ttsartifact.container.schemas import require_shape
-from ttsartifact.errors import InvalidDescriptor
+from ttsartifact.container.schemas import validator
+from ttsartifact.errors import InvalidDescriptor, Refused
 from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.terms.finding import Verdict
 from ttsartifact.verifying.engine import judge
@@ -79,7 +79,8 @@ class ClaimedRun:
 
 def shown_of(artifact: Artifact) -> ClaimedRun:
     """Verify a run and return the parts that count; raises Refused for a descriptor that breaks its schema."""
-    require_shape(artifact.descriptor.value, artifact.where)
+    if not validator("descriptor").is_valid(artifact.descriptor.value):
+        raise Refused("the descriptor breaks its schema; `ttsa validate` says where", where=artifact.where)
     report = judge(Evidence(artifact))
     return ClaimedRun(
         descriptor=artifact.descriptor,

@@ -20,7 +20,6 @@ def export(
     """Write the runs of all files into one document."""
     if not perfetto:
         raise Usage("say which form: --perfetto")
-    from ttsartifact.container.schemas import require_shape
     from ttsartifact.container.source import write_whole
     from ttsartifact.reading.artifact import open_artifacts
     from ttsartifact.reporting.documents import as_json_line
@@ -28,8 +27,6 @@ def export(
     from ttsartifact.reporting.phrases import counted
 
     runs = [run for path in files_under(files) for run in open_artifacts(path)]
-    for run in runs:
-        require_shape(run.descriptor.value, run.where)
     document = perfetto_trace(runs)
     with delivered(out) as path, write_whole(path, replace=force) as file:
         file.write(as_json_line(document).encode("ascii"))

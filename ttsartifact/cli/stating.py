@@ -66,11 +66,13 @@ def _receipt(file: str) -> dict[str, Any]:
 
 
 def _run(file: str) -> "Artifact":
-    from ttsartifact.container.schemas import require_shape
+    from ttsartifact.container.schemas import validator
+    from ttsartifact.errors import Refused
     from ttsartifact.reading.artifact import open_artifact
 
     artifact = open_artifact(file)
-    require_shape(artifact.descriptor.value, file)
+    if not validator("descriptor").is_valid(artifact.descriptor.value):
+        raise Refused("the descriptor breaks its schema; `ttsa validate` says where", where=file)
     return artifact
 
 

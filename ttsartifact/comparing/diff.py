@@ -14,8 +14,8 @@ from ttsartifact.comparing.parts import faulty_parts
 from ttsartifact.comparing.sound import sound_of
 from ttsartifact.comparing.stages import StageComparison, compare_stages
 from ttsartifact.comparing.timing import Timing, compare_timing
-from ttsartifact.container.schemas import require_shape
-from ttsartifact.errors import NotAnArtifact, TtsArtifactError
+from ttsartifact.container.schemas import validator
+from ttsartifact.errors import NotAnArtifact, Refused, TtsArtifactError
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms.finding import Verdict
 from ttsartifact.verifying.engine import judge
@@ -253,7 +253,8 @@ def _sound(found: Artifact | Copy) -> AbstractContextManager[Sound]:
 
 def _shaped(artifact: Artifact) -> Artifact:
     """Return a run whose descriptor satisfies its schema."""
-    require_shape(artifact.descriptor.value, artifact.where)
+    if not validator("descriptor").is_valid(artifact.descriptor.value):
+        raise Refused("the descriptor breaks its schema; `ttsa validate` says where", where=artifact.where)
     return artifact
 
 

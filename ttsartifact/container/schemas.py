@@ -6,12 +6,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
-from ttsartifact.errors import InvalidDescriptor, Refused
+from ttsartifact.errors import InvalidDescriptor
 
 if TYPE_CHECKING:
     import jsonschema_rs
 
-__all__ = ["holds_as", "require_kind", "require_shape", "require_valid", "require_valid_at", "validator"]
+__all__ = ["holds_as", "require_kind", "require_valid", "require_valid_at", "validator"]
 
 
 @cache
@@ -52,16 +52,6 @@ def require_valid(name: str, value: Any) -> None:
     error = next(compiled.iter_errors(value))
     pointer = "".join(f"/{step}" for step in error.instance_path)
     raise InvalidDescriptor(f"the {name} would not be valid: {error.message[:300]}", where=pointer or "/", rule="SCH02")
-
-
-def require_shape(value: Any, where: str) -> None:
-    """Raise Refused where a descriptor's `value` breaks its schema: what reads its parts relies on their shape."""
-    try:
-        holds = validator("descriptor").is_valid(value)
-    except ValueError:  # half a surrogate pair, which the library's strings cannot carry
-        holds = False
-    if not holds:
-        raise Refused("the descriptor breaks its schema; `ttsa validate` says where", where=where)
 
 
 def require_valid_at(pointer: str, value: Any) -> None:

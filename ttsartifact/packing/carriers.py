@@ -10,7 +10,6 @@ from ttsartifact.container import capsule, leaves, riff
 from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.codecs import CODECS, suffix_of
 from ttsartifact.container.hashing import digest_pieces
-from ttsartifact.container.schemas import require_valid_at
 from ttsartifact.container.source import FileSource, JoinedSource, Piece, Span, copy_pieces, write_whole
 from ttsartifact.errors import Refused
 from ttsartifact.packing.pack import RunInMemory, write
@@ -250,8 +249,6 @@ def _folder_parts(folder: str) -> tuple[dict[str, bytes], Descriptor]:
 
     raw = read("descriptor.json")
     descriptor, _ = parse_descriptor(raw)
-    for member in ("traces", "audio", "input"):  # they name the other files
-        require_valid_at(f"/{member}", descriptor.value.get(member))
     parts = {"descriptor": raw}
     for trace in descriptor.known("/traces") or []:
         parts[f"trace/{trace['name']}"] = read(_file_name(f"trace/{trace['name']}"))

@@ -2,6 +2,7 @@
 
     python -m reference_runner.laboratory.corpus.builder --output .build/corpus
     python -m reference_runner.laboratory.corpus.builder --plan manners --output .build/manners
+    python -m reference_runner.laboratory.corpus.builder --plan teacher --jobs 2 --output .build/teacher
 
 Every array is one `.npy` file with the items end to end; `index.json` says where each item lies.
 """
@@ -11,7 +12,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
@@ -19,16 +19,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.progress import track
 
 from reference_runner.commands import stopping_in_a_sentence
 from reference_runner.frontend.lexicon import read_base
 from reference_runner.frontend.phones import PAUSE, Phone, PhoneSequence, is_vowel
+from reference_runner.frontend.text_frontend import TextFrontEnd
 from reference_runner.laboratory.corpus.flite import FliteLibrary
 from reference_runner.laboratory.corpus.grammar import SentenceGrammar
+from reference_runner.laboratory.corpus.hibari import HeartSpeaker, HibariTeacher
+from reference_runner.laboratory.corpus.locks import (
+    LOCK_FILES,
+    built,
+    coarse_digest,
+    hold_against_lock,
+    root_hash,
+    write_lock,
+)
 from reference_runner.laboratory.corpus.manners import MannersPlan, PlannedUtterance, plan_manners
+from reference_runner.laboratory.corpus.processes import in_processes, with_progress
 from reference_runner.laboratory.corpus.splitmix import SplitMix64
-from reference_runner.laboratory.corpus.virtual_speakers import TARGET_SPEAKERS, TRAINING_SPEAKERS, Delivery, speak
+from reference_runner.laboratory.corpus.teaching import TeacherPlan, plan_teacher
+from reference_runner.laboratory.corpus.virtual_speakers import (
+    TARGET_SPEAKERS,
+    TRAINING_SPEAKERS,
+    Delivery,
+    VirtualSpeaker,
+    speak,
+)
 from reference_runner.laboratory.corpus.vocabulary import read_vocabulary
 from reference_runner.model.features import FEATURE_SETTINGS, frame_count, log_mel, pad_to_frames, prosody
 
@@ -39,11 +56,8 @@ if TYPE_CHECKING:
 
     from reference_runner.laboratory.corpus.flite import SpokenSegment
 
-__all__ = [
-    "LOCK_FILES", "CorpusItem", "CorpusPlan", "PlannedUtterance", "align", "main", "phones_of", "plan_corpus",
-]  # fmt: skip
+__all__ = ["CorpusItem", "CorpusPlan", "PlannedUtterance", "align", "main", "phones_of", "plan_corpus"]
 
-LOCK_FILES = {"corpus": "corpus_lock.txt", "manners": "manners_lock.txt"}
 LOUDNESS_RMS = 0.1
 """Every utterance is scaled to this root mean square, full scale being 1."""
 
@@ -73,7 +87,10 @@ class CorpusItem:
     """A whole number of hops."""
     log_mel: NDArray[np.float16]
     prosody: NDArray[np.float32]
-    flite_sha256: str
+    source: str
+    """Who spoke: flite or hibari."""
+    source_sha256: str
+    """Of its own samples, before resampling."""
 
     def manifest_line(self) -> str:
         """Return what the manifest says of this item, one canonical line of JSON."""
@@ -81,13 +98,15 @@ class CorpusItem:
         record = {
             "delivery": {name: value for name, value in asdict(planned.delivery).items() if value is not None},
             "durations": self.durations.tolist(),
-            "flite_pcm_sha256": self.flite_sha256,
+            f"{self.source}_pcm_sha256": self.source_sha256,
             "pcm_sha256": hashlib.sha256(self.samples.tobytes()).hexdigest(),
             "phones": [phone.name for phone in self.phones.phones],
             "speaker": planned.speaker.name,
             "split": planned.split,
             "text": planned.text,
         }
+        if isinstance(planned.speaker, HeartSpeaker):
+            record["coarse_sha256"] = coarse_digest(self.phones, self.durations, self.log_mel)
         return json.dumps(record, sort_keys=True, separators=(",", ":"))
 
 
@@ -170,38 +189,72 @@ def align(end_s: Sequence[float], frames: int) -> NDArray[np.int16]:
 
 
 def build_item(flite: FliteLibrary, planned: PlannedUtterance) -> CorpusItem:
-    """Speak one utterance and analyse it."""
+    """Have flite speak one utterance and analyse it."""
+    assert isinstance(planned.speaker, VirtualSpeaker)
     spoken, before_resampling = speak(flite, planned.speaker, planned.text, planned.delivery)
-    loudness = np.sqrt(np.mean((spoken.samples / 32768.0) ** 2))
-    scaled = pad_to_frames(spoken.samples * (LOUDNESS_RMS / loudness))
+    return _analysed(
+        planned,
+        spoken.samples,
+        phones=phones_of(spoken.segments, planned.text),
+        end_s=[segment.end_s for segment in spoken.segments],
+        source="flite",
+        source_sha256=hashlib.sha256(before_resampling.tobytes()).hexdigest(),
+    )
+
+
+def build_taught_item(teacher: HibariTeacher, front_end: TextFrontEnd, planned: PlannedUtterance) -> CorpusItem:
+    """Have the neural teacher speak one utterance, as our front end reads it, and analyse it."""
+    assert isinstance(planned.speaker, HeartSpeaker)
+    (read,) = front_end.read(planned.text).sentences
+    said = teacher.say(read, planned.speaker, planned.delivery, seed=planned.number)
+    return _analysed(
+        planned,
+        said.waveform * 32768.0,
+        phones=said.phones,
+        end_s=said.end_s,
+        source="hibari",
+        source_sha256=said.source_sha256,
+    )
+
+
+def _analysed(
+    planned: PlannedUtterance,
+    spoken: NDArray[np.integer | np.floating],
+    *,
+    phones: PhoneSequence,
+    end_s: Sequence[float],
+    source: str,
+    source_sha256: str,
+) -> CorpusItem:
+    """Return the item of what was spoken (S,), full scale being 32768."""
+    loudness = np.sqrt(np.mean((spoken / 32768.0) ** 2))
+    scaled = pad_to_frames(spoken * (LOUDNESS_RMS / loudness))
     samples = np.clip(np.rint(scaled), -32768, 32767).astype(np.int16)
     waveform = samples / 32768.0
     return CorpusItem(
         planned=planned,
-        phones=phones_of(spoken.segments, planned.text),
-        durations=align([segment.end_s for segment in spoken.segments], frame_count(len(samples))),
+        phones=phones,
+        durations=align(end_s, frame_count(len(samples))),
         samples=samples,
         log_mel=log_mel(waveform).astype(np.float16),
         prosody=prosody(waveform).astype(np.float32),
-        flite_sha256=hashlib.sha256(before_resampling.tobytes()).hexdigest(),
+        source=source,
+        source_sha256=source_sha256,
     )
 
 
 def build_items(planned: Sequence[PlannedUtterance], jobs: int) -> Iterator[CorpusItem]:
     """Yield the items in the order of the plan, spoken by so many processes.
 
-    More than one is for utterances whose contour is scaled: their excitation is seeded. The others' follows from the
-    utterances before them.
+    More than one is for the teacher, and for utterances of flite whose contour is scaled: their excitation is seeded.
+    The others' follows from the utterances before them.
     """
-    if jobs == 1:
-        flite = FliteLibrary()
-        yield from (build_item(flite, one) for one in planned)
-        return
-    with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(_build_alone, planned, chunksize=7)
+    return map(_build_alone, planned) if jobs == 1 else in_processes(_build_alone, planned, jobs=jobs)
 
 
 def _build_alone(planned: PlannedUtterance) -> CorpusItem:
+    if isinstance(planned.speaker, HeartSpeaker):
+        return build_taught_item(*_own_teacher(), planned)
     return build_item(_own_flite(), planned)
 
 
@@ -211,28 +264,10 @@ def _own_flite() -> FliteLibrary:
     return FliteLibrary()
 
 
-def compare_with_lock(lines: Sequence[str], lock: str) -> str:
-    """Return "" when the manifest is the locked one, else a sentence naming the first item that differs."""
-    expected = lock.split()
-    for place, line in enumerate(lines):
-        found = short_hash(line)
-        if place >= len(expected) - 1:
-            return f"item {place} is not in the lock, which ends after {len(expected) - 1} items"
-        if found != expected[place + 1]:
-            return f"item {place} differs: got {found}, expected {expected[place + 1]}; it is {line[:200]}"
-    if len(lines) != len(expected) - 1:
-        return f"the manifest ends after {len(lines)} items, the lock has {len(expected) - 1}"
-    return ""
-
-
-def short_hash(line: str) -> str:
-    """Return the first ten hex digits of a line's sha256: enough to name an item, the root hash is the proof."""
-    return hashlib.sha256(line.encode("utf-8")).hexdigest()[:10]
-
-
-def root_hash(lines: Sequence[str]) -> str:
-    """Return the sha256 over the manifest's bytes."""
-    return hashlib.sha256("".join(line + "\n" for line in lines).encode("utf-8")).hexdigest()
+@cache
+def _own_teacher() -> tuple[HibariTeacher, TextFrontEnd]:
+    """Return this process's neural teacher and what reads for it."""
+    return HibariTeacher(), TextFrontEnd()
 
 
 def write_corpus(items: Iterable[CorpusItem], output: Path) -> list[str]:
@@ -277,21 +312,29 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path(".build/corpus"))
     parser.add_argument("--write-lock", action="store_true", help="accept this corpus as the expected one")
     parser.add_argument("--plan", choices=tuple(LOCK_FILES), default="corpus")
-    parser.add_argument("--jobs", type=int, default=1, help="processes that speak the manners; the corpus needs one")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that speak in blocks; the corpus needs one")
     parser.add_argument("--sentences-a-speaker", type=int, default=CorpusPlan().sentences_a_speaker)
+    parser.add_argument(
+        "--blocks", type=int, default=TeacherPlan().blocks_a_speaker,
+        help="plan teacher: blocks for each speaker to train on, four times as many for the teacher's own voice",
+    )  # fmt: skip
     arguments = parser.parse_args()
-    corpus = CorpusPlan(sentences_a_speaker=arguments.sentences_a_speaker)
-    planned = list(plan_corpus(corpus) if arguments.plan == "corpus" else plan_manners(MannersPlan()))
+    planned = _planned(arguments)
     items = build_items(planned, 1 if arguments.plan == "corpus" else arguments.jobs)
-    lines = write_corpus(track(items, description="speaking", total=len(planned)), arguments.output)
-    lock_path = Path(__file__).resolve().parent / LOCK_FILES[arguments.plan]
+    lines = write_corpus(with_progress(items, total=len(planned)), arguments.output)
     if arguments.write_lock:
-        words = [root_hash(lines), *(short_hash(line) for line in lines)]
-        lock_path.write_text("\n".join(words) + "\n", encoding="ascii")
-    difference = compare_with_lock(lines, lock_path.read_text(encoding="ascii"))
-    if difference:
-        parser.exit(1, f"the corpus is not the committed one: {difference}\n")
-    parser.exit(0, f"corpus root sha256 {root_hash(lines)}, {len(lines)} utterances\n")
+        write_lock(arguments.plan, lines)
+    if arguments.plan == "teacher" and arguments.blocks != TeacherPlan().blocks_a_speaker:
+        parser.exit(0, f"{built(lines)}; not compared, the lock has --blocks {TeacherPlan().blocks_a_speaker}\n")
+    parser.exit(*hold_against_lock(arguments.plan, lines))
+
+
+def _planned(arguments: argparse.Namespace) -> list[PlannedUtterance]:
+    if arguments.plan == "teacher":
+        return list(plan_teacher(TeacherPlan(blocks_a_speaker=arguments.blocks)))
+    if arguments.plan == "manners":
+        return list(plan_manners(MannersPlan()))
+    return list(plan_corpus(CorpusPlan(sentences_a_speaker=arguments.sentences_a_speaker)))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from reference_runner.laboratory.corpus.vocabulary import read_vocabulary
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reference_runner.laboratory.corpus.hibari import HeartSpeaker
     from reference_runner.laboratory.corpus.virtual_speakers import VirtualSpeaker
 
 __all__ = ["MannersPlan", "PlannedUtterance", "draw_delivery", "plan_manners"]
@@ -34,12 +35,14 @@ class PlannedUtterance:
     """One sentence for one speaker."""
 
     split: str
-    """train, test_grammar, test_harvard or target; manner and test_manner in the corpus of manners."""
-    speaker: VirtualSpeaker
+    """train, test_grammar, test_harvard or target; manner and test_manner in the corpora of blocks."""
+    speaker: VirtualSpeaker | HeartSpeaker
     text: str
     delivery: Delivery
     block: int | None = None
     """Utterances of one block are of one speaker and one delivery; None in a corpus without blocks."""
+    number: int = 0
+    """Its place in the plan: what is random in the neural teacher's sound is drawn from it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,10 +22,12 @@ from reference_runner.laboratory.ablation.targets import (
 )
 from reference_runner.laboratory.ablation.targets import write_clip as write
 from reference_runner.laboratory.corpus.flite import FliteLibrary
+from reference_runner.laboratory.corpus.hibari import HEART_SPEAKERS, HibariTeacher, say_as_taught
 from reference_runner.laboratory.corpus.virtual_speakers import TARGET_SPEAKERS, TRAINING_SPEAKERS, Delivery
 from reference_runner.laboratory.product.human import read_person
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -66,13 +68,22 @@ class Material:
         self.sentences = test_sentences(sentences)
 
     def sources(self, speaker: str, sentences: list[str]) -> list[Clip] | None:
-        """Return a training speaker's own sound of the sentences; None for a speaker that flite does not have."""
-        found = [one for one in TRAINING_SPEAKERS if one.name == speaker]
-        if not found:
+        """Return a training speaker's own sound of the sentences; None for one that neither teacher has.
+
+        Raises PackageMissing for a speaker of the neural teacher where hibari-tts is not installed.
+        """
+        say = self._own_sound(speaker)
+        if say is None:
             return None
-        say = say_as(self._flite, found[0])
         places = {text: number for number, text in enumerate(self.sentences)}
         return [spoken(say, self._folder / f"source-{speaker}" / f"{places[text]:03d}.wav", text) for text in sentences]
+
+    def _own_sound(self, speaker: str) -> Callable[[str], NDArray[np.int16]] | None:
+        taught = [one for one in HEART_SPEAKERS if one.name == speaker]
+        if taught:
+            return say_as_taught(HibariTeacher(), taught[0])
+        found = [one for one in TRAINING_SPEAKERS if one.name == speaker]
+        return say_as(self._flite, found[0]) if found else None
 
     def asked(self, person: Path | None) -> Asked:
         """Return the voice that is asked for: a person's where there are clips, else a virtual speaker's."""

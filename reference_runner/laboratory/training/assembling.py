@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from reference_runner.evaluation.corpus_reader import prior_of
+from reference_runner.frontend.phones import PAUSE, PHONES
 from reference_runner.laboratory.training.batches import pad_batch
 from reference_runner.laboratory.training.dealing import training_split
 from reference_runner.laboratory.training.refine_stage import encode_truth
@@ -22,32 +23,48 @@ if TYPE_CHECKING:
 __all__ = ["choose_priors", "exercise"]
 
 PRIOR_SAMPLES = 16
+_FEWEST_PHONES = 28
 _SHORTEST_FRAMES = 110
 _LONGEST_FRAMES = 250
 """Under four seconds, long enough to have a manner."""
 
-_PLAIN_SPEAKERS = ("slt-100", "rms-100", "awb-100")
-"""Unaltered voices, first in the list: the first prior is the built-in voice."""
+_PAUSE_ID = PHONES.index(PAUSE)
+_PLAIN_SPEAKERS = ("slt-100", "heart-100", "rms-100", "awb-100")
+"""Unaltered voices, first in the list; `config.DEFAULT_PRIOR` says which of them is the built-in voice."""
 
 
 def choose_priors(model: StableTts, corpus: CorpusReader) -> list[PriorSample]:
-    """Return the prior samples: middling lively utterances of grammar sentences, speakers in turn."""
+    """Return the prior samples: utterances of sentences in a middling manner, speakers in turn."""
     by_speaker: dict[str, list[int]] = {}
     for place in corpus.split(training_split(corpus)):
         utterance = corpus.utterances[place]
-        if _SHORTEST_FRAMES <= utterance.frame_count <= _LONGEST_FRAMES and utterance.text.endswith("."):
+        lasting = _SHORTEST_FRAMES <= utterance.frame_count <= _LONGEST_FRAMES
+        if (
+            lasting
+            and utterance.phone_count >= _FEWEST_PHONES
+            and utterance.has_samples
+            and utterance.text.endswith(".")
+        ):
             by_speaker.setdefault(utterance.speaker, []).append(place)
     others = sorted(set(by_speaker) - set(_PLAIN_SPEAKERS))
     speakers = [*_PLAIN_SPEAKERS, *others[:: max(1, len(others) // PRIOR_SAMPLES)]]
-    queues = [_middle_first(sorted(by_speaker.get(speaker, []), key=corpus.manner)) for speaker in speakers]
+    queues = [_middle_first(corpus, by_speaker.get(speaker, [])) for speaker in speakers]
     in_turn = [place for row in zip_longest(*queues) for place in row if place is not None]
     return [prior_of(model, corpus, place) for place in in_turn[:PRIOR_SAMPLES]]
 
 
-def _middle_first(places: list[int]) -> list[int]:
-    middle = (len(places) - 1) / 2
-    order = sorted(range(len(places)), key=lambda number: (abs(number - middle), number))
-    return [places[number] for number in order]
+def _middle_first(corpus: CorpusReader, places: list[int]) -> list[int]:
+    """Sort by how far an utterance ranks from the middle of its speaker's, in tempo and in liveliness together."""
+
+    def rate(place: int) -> float:
+        spoken = corpus.phone_values("phones", place) != _PAUSE_ID
+        return float(spoken.sum() / corpus.phone_values("durations", place)[spoken].sum())
+
+    away = dict.fromkeys(places, 0.0)
+    for key in (rate, corpus.manner):
+        for rank, place in enumerate(sorted(places, key=key)):
+            away[place] += abs(rank - (len(places) - 1) / 2)
+    return sorted(places, key=lambda place: (away[place], place))
 
 
 @torch.no_grad()

@@ -45,10 +45,10 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe(
-            name="vocoder", steps=12_000, learning_rate=1.5e-3, continued_steps=60_000, continued_rate=1e-4,
+            name="vocoder", steps=12_000, learning_rate=1.5e-3, continued_steps=60_000, continued_rate=2e-4,
             betas=(0.8, 0.99),
         ),
-        Recipe(name="acoustic", steps=8_000, learning_rate=2e-3, continued_steps=3_000, continued_rate=2e-4),
+        Recipe(name="acoustic", steps=8_000, learning_rate=2e-3, continued_steps=12_000, continued_rate=4e-4),
         Recipe(
             name="refine", steps=6_000, learning_rate=1.5e-3, continued_steps=6_000, continued_rate=3e-4,
             after=("acoustic",),

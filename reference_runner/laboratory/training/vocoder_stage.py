@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -61,7 +62,8 @@ class ModelMels:
 class WaveformCrops:
     """An endless, seeded stream of crops of the training part, gathered on the device.
 
-    With `mels` only those utterances are used, each time with one of its three mels.
+    A speaker is heard as often as the root of its number of utterances: neither are the many lost for the few, nor the
+    few for the many. With `mels` only those utterances are used, each time with one of its three mels.
     """
 
     def __init__(
@@ -76,6 +78,9 @@ class WaveformCrops:
             for place in (corpus.split(training_split(corpus)) if mels is None else mels.starts)
             if corpus.utterances[place].has_samples and corpus.utterances[place].frame_count > frames
         ]
+        heard = Counter(corpus.utterances[place].speaker for place in self._places)
+        shares = np.array([heard[corpus.utterances[place].speaker] ** -0.5 for place in self._places])
+        self._chances = shares / shares.sum()
         self._batch_size = batch_size
         self._frames = frames
         self._seed = seed
@@ -89,7 +94,8 @@ class WaveformCrops:
 
     def _batch(self, draws: np.random.Generator) -> WaveformBatch:
         resident, frames = self._resident, self._frames
-        places = [self._places[number] for number in draws.integers(len(self._places), size=self._batch_size)]
+        chosen = draws.choice(len(self._places), size=self._batch_size, p=self._chances)
+        places = [self._places[number] for number in chosen]
         latest = np.array([self._utterances[place].frame_count - frames + 1 for place in places])
         starts = draws.integers(latest)
         stretch = torch.arange(frames, device=resident.device)
