@@ -495,3 +495,34 @@ def test_bits_of_an_mp3_are_where_its_frames_say() -> None:
     back = frames[middle][:4] + b"\xff" + frames[middle][5:]
     assert refused(b"".join([*frames[:middle], back, *frames[middle + 1 :]])).message == told
     assert judge([b"".join(frames[middle:])]).frames == (len(frames) - middle) * 576
+
+
+@pytest.mark.parametrize(
+    ("stream", "number", "at", "value", "name"),
+    [
+        ("opus", 0, 8, b"\x10", "OpusHead"),
+        ("opus", 0, 9, b"\0", "OpusHead"),
+        ("opus", 0, 9, b"\3", "OpusHead"),
+        ("opus", 0, 18, b"\1", "OpusHead"),
+        ("opus", 0, 18, b"\2", "OpusHead"),
+        ("opus", 1, 0, b"X", "OpusTags"),
+        ("vorbis", 0, 7, b"\1", "Vorbis identification"),
+        ("vorbis", 0, 29, b"\0", "Vorbis identification"),
+        ("vorbis", 1, 0, b"\5", "Vorbis comment"),
+    ],
+)
+def test_headers_of_an_ogg_are_those_that_players_read(
+    stream: str, number: int, at: int, value: bytes, name: str
+) -> None:
+    """3.10: no decoder has to be here to say that none opens the file."""
+    pages = pages_of(OPUS if stream == "opus" else VORBIS)
+    place = 27 + pages[number][26] + at
+    pages[number] = page(pages[number][:place] + value + pages[number][place + 1 :])
+    assert refused(b"".join(pages)).message == f"the {name} header is not one that players read"
+
+
+@needs_ffmpeg
+def test_opus_of_six_channels_is_read() -> None:
+    """3.10: a table of channels that RFC 7845 allows is as good as none."""
+    made = by_ffmpeg("-ac", "6", "-c:a", "libopus", "-f", "ogg")
+    assert (judge([made]).codec, judge([made]).channels) == ("ogg_opus", 6)

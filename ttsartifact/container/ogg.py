@@ -213,10 +213,36 @@ def _timing(heads: list[bytes], page: _Page) -> _Opus | _Vorbis | None:
     """Return what tells the length of packets once all header packets are there, else None."""
     first = heads[0]
     if first.startswith(b"OpusHead") and len(first) >= 19:
+        _require_head(_is_opus_head(first), "OpusHead", page)
+        _require_head(len(heads) < 2 or heads[1].startswith(b"OpusTags"), "OpusTags", page)
         return _Opus(int.from_bytes(first[10:12], "little")) if len(heads) == 2 else None
     if first.startswith(b"\x01vorbis") and len(first) >= 30:
+        _require_head(first[7:11] == bytes(4) and first[29] == 1, "Vorbis identification", page)
+        _require_head(len(heads) < 2 or heads[1].startswith(b"\x03vorbis"), "Vorbis comment", page)
         return _Vorbis(first[28], _block_flags(heads[2], page)) if len(heads) == 3 else None
     raise _refused("an Ogg stream that is neither Vorbis nor Opus", page.offset, first[:8].hex(), "Vorbis or Opus")
+
+
+def _is_opus_head(head: bytes) -> bool:
+    """Return whether the identification header has version 0 or 1 and channels of its own streams (RFC 7845, 5.1).
+
+    Families 0 and 1 are speakers that every player has; 255 leaves channels without a meaning.
+    """
+    channels, family = head[9], head[18]
+    if head[8] > 1 or channels == 0:
+        return False
+    if family == 0:
+        return channels <= 2
+    table = head[21 : 21 + channels]
+    if family not in {1, 255} or len(table) != channels or (family == 1 and channels > 8):
+        return False
+    streams, coupled = head[19], head[20]
+    return streams > 0 and coupled <= streams and all(each < streams + coupled or each == 255 for each in table)
+
+
+def _require_head(holds: bool, name: str, page: _Page) -> None:
+    if not holds:
+        raise _refused(f"the {name} header is not one that players read", page.offset, "a different header", name)
 
 
 class _Opus:
