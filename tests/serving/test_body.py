@@ -13,7 +13,7 @@ import pytest
 from ttsartifact import Refused
 from ttsartifact.errors import TooLarge
 from ttsartifact.serving import body
-from ttsartifact.serving.body import BodyReader, Said, error_words
+from ttsartifact.serving.body import BodyReader, ServerMessage, error_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +77,7 @@ def test_an_event_may_lie_in_several_lines_and_lack_its_end() -> None:
 )
 def test_errors_in_events(event: str, words: str) -> None:
     """An error that a server puts into its stream is said, and is no audio."""
-    with pytest.raises(Said) as caught:
+    with pytest.raises(ServerMessage) as caught:
         BodyReader("text/event-stream", None).take(f"data: {event}\n\n".encode())
     assert str(caught.value) == words
 

@@ -183,7 +183,7 @@ def _mapping(
     residual_mw: int | None = None,
     lacks: tuple[str, ...] = (),
 ) -> Mapping:
-    told = tuple((name, ns) for name, ns in terms.items() if ns)
+    known_terms = tuple((name, ns) for name, ns in terms.items() if ns)
     return Mapping(
         method=method,
         offset_ns=offset_ns,
@@ -194,7 +194,7 @@ def _mapping(
         ambiguity=ambiguity,
         residual_mw=residual_mw,
         against=against,
-        terms=told,
+        terms=known_terms,
         lacks=lacks,
     )
 

@@ -93,8 +93,8 @@ def align(
     meter = meter_of(_pairs(channel.meter), readings)
     artifact = open_artifact(file)
     found = put(artifact, readings, _wanted(way))
-    said = _document_lines(found) if format == "json" else _text_lines(found)
-    say_written(STANDARD_OUTPUT if STANDARD_OUTPUT in {plot, channel.out} else "", said)
+    lines = _document_lines(found) if format == "json" else _text_lines(found)
+    say_written(STANDARD_OUTPUT if STANDARD_OUTPUT in {plot, channel.out} else "", lines)
     if plot is not None:
         _draw(found, plot, force=force)
     if channel.out is not None:

@@ -93,10 +93,10 @@ def _programs() -> Iterator[str | Unusable]:
 
 def _version_of(path: str, flag: str) -> str:
     """Return the version that a program prints: its first number with a point, or the line that has none."""
-    said = subprocess.run(
+    finished = subprocess.run(
         [path, flag], capture_output=True, text=True, errors="replace", timeout=_PATIENCE_SECONDS, check=False
     )
-    words = f"{said.stdout}\n{said.stderr}".strip()
+    words = f"{finished.stdout}\n{finished.stderr}".strip()
     number = _VERSION.search(words)
     return number[0] if number else (words.splitlines() or ["states no version"])[0].strip()
 

@@ -185,8 +185,8 @@ def clips_of(paths: Sequence[str], words: str | None = None, role: str = "timbre
     """Return reference clips, with where they come from in `words` like `recording:WHO`."""
     from ttsartifact.recording.references import Reference
 
-    told = None if words is None else origin(words, "--ref-origin")
-    return [Reference(path=path, origin=told, role=role) for path in paths]
+    clip_origin = None if words is None else origin(words, "--ref-origin")
+    return [Reference(path=path, origin=clip_origin, role=role) for path in paths]
 
 
 def origin(words: str, option: str, *, plain: bool = False) -> dict[str, Any]:

@@ -53,11 +53,11 @@ def _entry(line: str) -> tuple[str, tuple[str, str]]:
 
 def _words(names: list[str], mine: dict[str, tuple[str, str]], theirs: dict[str, tuple[str, str]]) -> str:
     """Return what one side has of the packages that differ; for equal versions the content's digest."""
-    said = []
+    changed = []
     for name in names[:_MOST]:
         version, rest = mine.get(name, ("", ""))
         same_version = name in theirs and theirs[name][0] == version
-        said.append(
+        changed.append(
             f"{name} {version} ({rest[:19]})" if same_version else f"{name} {version}" if version else f"no {name}"
         )
-    return ", ".join(said + ([f"and {len(names) - _MOST} more"] if len(names) > _MOST else []))
+    return ", ".join(changed + ([f"and {len(names) - _MOST} more"] if len(names) > _MOST else []))

@@ -69,12 +69,12 @@ def ask(case: Case, command: Sequence[str], *, timeout_s: float = 30) -> CaseRes
             return CaseResult(case=case, faults=(f"no answer within {timeout_s:g} s",))
         finally:
             _end(child)
-        said, complaint = _read(out), _read(err, most=2000).decode("utf-8", "replace").strip()
+        answer, complaint = _read(out), _read(err, most=2000).decode("utf-8", "replace").strip()
     if code not in _EXIT_CODES:
         died = f"was ended by signal {-code}" if code < 0 else f"exit code {code}, which is not a verdict"
         return CaseResult(case=case, faults=(died + (f": {complaint[-300:]}" if complaint else ""),), exit_code=code)
     try:
-        reports = _reports(said)
+        reports = _reports(answer)
     except ValueError as error:
         return CaseResult(case=case, faults=(f"its output is not a report: {error}",), exit_code=code)
     return _compared(case, code, reports)
@@ -95,11 +95,11 @@ def _read(file: Any, *, most: int = MAX_ANSWER_BYTES + 1) -> bytes:
     return bytes(file.read(most))
 
 
-def _reports(said: bytes) -> list[dict[str, Any]]:
-    if len(said) > MAX_ANSWER_BYTES:
+def _reports(answer: bytes) -> list[dict[str, Any]]:
+    if len(answer) > MAX_ANSWER_BYTES:
         raise ValueError(f"more than {MAX_ANSWER_BYTES} bytes")
     try:
-        value = read_json(said)
+        value = read_json(answer)
     except TtsArtifactError as error:
         raise ValueError(str(error)) from error
     reports = value if isinstance(value, list) else [value]

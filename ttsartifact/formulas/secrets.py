@@ -203,8 +203,10 @@ def secrets_of(value: Any, pointer: str = "") -> Iterator[Secret]:
         elif isinstance(held, dict):
             # What is said of a variable stands in two fields: its name, and its value.
             of = next((held[key] for key in ("name", "key", "header") if isinstance(held.get(key), str)), None)
-            told: dict[str, str] = {"value": of} if of is not None else {}
-            waiting += [(f"{where}/{key}", str(told.get(key, key)), entry) for key, entry in reversed(held.items())]
+            names_of_values: dict[str, str] = {"value": of} if of is not None else {}
+            waiting += [
+                (f"{where}/{key}", str(names_of_values.get(key, key)), entry) for key, entry in reversed(held.items())
+            ]
         elif isinstance(held, list):
             yield from _of_clients(where, held)
             names = ["", *(word if isinstance(word, str) and _OPTION.fullmatch(word) else "" for word in held)]
@@ -239,7 +241,7 @@ def masked(value: Any, pointer: str = "", *, withheld: str | None = None) -> tup
     found: dict[str, list[Secret]] = {}
     for secret in secrets_of(value, pointer):
         found.setdefault(secret.where, []).append(secret)
-    said = [f"{secret.where}: {secret.name}" for secrets in found.values() for secret in secrets]
+    reported = [f"{secret.where}: {secret.name}" for secrets in found.values() for secret in secrets]
 
     def replaced(where: str, held: Any) -> Any:
         if isinstance(held, dict):
@@ -251,11 +253,11 @@ def masked(value: Any, pointer: str = "", *, withheld: str | None = None) -> tup
         for secret in sorted(found.get(where, ()), key=lambda secret: secret.start, reverse=True):
             held = held[: secret.start] + MASK + held[secret.end :]
         if withheld and withheld in held:
-            said.append(f"{where}: the withheld text")
+            reported.append(f"{where}: the withheld text")
             held = held.replace(withheld, "{text}")
         return held
 
-    return replaced(pointer, value), said
+    return replaced(pointer, value), reported
 
 
 def _in_string(where: str, name: str, text: str) -> Iterator[Secret]:

@@ -152,12 +152,12 @@ def open_artifacts(path: str | os.PathLike[str], *, rows: tuple[int, int] | None
         if head[:4] == b"PAR1":
             from ttsartifact.container.parquet_rows import Shelf
 
-            shelf = Shelf(source)
-            if wanted is not None and wanted >= shelf.rows:
-                raise NotFound("the file has no such row", found=wanted, expected=f"0 to {shelf.rows - 1}")
-            first, end = rows or (0, shelf.rows) if wanted is None else (wanted, wanted + 1)
-            for row in shelf.between(first, end):
-                yield _from_row(source, shelf, row)
+            table = Shelf(source)
+            if wanted is not None and wanted >= table.rows:
+                raise NotFound("the file has no such row", found=wanted, expected=f"0 to {table.rows - 1}")
+            first, end = rows or (0, table.rows) if wanted is None else (wanted, wanted + 1)
+            for row in table.between(first, end):
+                yield _from_row(source, table, row)
         elif (found := recognised(source)) is not None:
             yield _from_carrier(source, *found)
         else:
@@ -228,7 +228,7 @@ class _RowParts(NamedTuple):
         return self.parts[name]
 
 
-def _from_row(source: FileSource, shelf: Shelf, row: Row) -> Artifact:
+def _from_row(source: FileSource, table: Shelf, row: Row) -> Artifact:
     """Return the run of a row, which is let go before the next one is decoded."""
     try:
         descriptor, faults = parse_descriptor(row.descriptor)
@@ -237,7 +237,7 @@ def _from_row(source: FileSource, shelf: Shelf, row: Row) -> Artifact:
     except TtsArtifactError as error:
         raise error.at(f"row {row.index}") from error.__cause__
     return Artifact(
-        where=source.path if shelf.rows == 1 else f"{source.path}#{row.index}",
+        where=source.path if table.rows == 1 else f"{source.path}#{row.index}",
         carrier="parquet",
         descriptor=descriptor,
         faults=faults,
@@ -249,7 +249,7 @@ def _from_row(source: FileSource, shelf: Shelf, row: Row) -> Artifact:
         row=row.index,
         columns=row.columns,
         tables=row.tables,
-        file=shelf,
+        file=table,
     )
 
 

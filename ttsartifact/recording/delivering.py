@@ -25,18 +25,20 @@ _INSIDE = b"WAVEfmt "
 
 def require_audio(order: Order, path: str, done: CommandEnd) -> None:
     """Raise CommandFailed unless the command ended well and left audio; give raw PCM the header of its length."""
-    said = _last_line(done.tail)
+    last_line = _last_line(done.tail)
     if done.status != 0:
         how = f"exit status {done.status}" if done.status > 0 else f"signal {-done.status}"
-        raise CommandFailed(f"the command failed{said}", where="argv/0", found=how, expected="exit status 0")
+        raise CommandFailed(f"the command failed{last_line}", where="argv/0", found=how, expected="exit status 0")
     if order.pcm is not None:
-        _close_raw(order.pcm, path, said)
+        _close_raw(order.pcm, path, last_line)
         return
     place = "{out}" if order.writes_file else "stdout"
     if not os.path.lexists(path):
-        raise CommandFailed(f"the command wrote no file{said}", where=place, expected="audio")
+        raise CommandFailed(f"the command wrote no file{last_line}", where=place, expected="audio")
     if os.path.getsize(path) == 0:
-        raise CommandFailed(f"the command wrote an empty file{said}", where=place, found="0 bytes", expected="audio")
+        raise CommandFailed(
+            f"the command wrote an empty file{last_line}", where=place, found="0 bytes", expected="audio"
+        )
 
 
 def walked(audio: FileSource) -> riff.Riff | None:
@@ -103,14 +105,14 @@ def _no_audio(head: bytes) -> CommandFailed:
     )
 
 
-def _close_raw(pcm: riff.WaveFormat, path: str, said: str) -> None:
+def _close_raw(pcm: riff.WaveFormat, path: str, last_line: str) -> None:
     start = len(riff.header(pcm, 0))
     with FileSource(path) as audio:
         _require_samples(audio, start, pcm)
         size = audio.size - start
     if size == 0 or size % pcm.frame_bytes:
         raise CommandFailed(
-            f"the command wrote no whole number of frames{said}",
+            f"the command wrote no whole number of frames{last_line}",
             where="stdout",
             found=f"{size} bytes",
             expected=f"a positive multiple of {pcm.frame_bytes}",

@@ -147,8 +147,8 @@ def engine_of(argv: Sequence[str]) -> dict[str, Any]:
     """Return the tool that `argv` runs: the executable, or the script that an interpreter runs."""
     path = executable(argv[0])
     name = os.path.basename(path)
-    if _INTERPRETER.fullmatch(name) and (told := _program_of(argv, path)) is not None:
-        return told
+    if _INTERPRETER.fullmatch(name) and (program := _program_of(argv, path)) is not None:
+        return program
     facts = _by_package(path) or _by_distribution(path) or _by_asking(path)
     pinned = {"name": os.path.basename(argv[0]), **facts}
     if os.access(path, os.R_OK):  # a program may be there to run and not to read
@@ -243,8 +243,8 @@ def _interpreter_of(path: str) -> str | None:
 
 def _by_asking(path: str) -> dict[str, Any]:
     """Ask the program itself; without an answer, its digest is its version."""
-    said = _first_line_of([path, "--version"], either=True)
-    found = _VERSION.search(said) if said else None
+    version_line = _first_line_of([path, "--version"], either=True)
+    found = _VERSION.search(version_line) if version_line else None
     return {"version": found[0][:128] if found else file_digest(path)}
 
 

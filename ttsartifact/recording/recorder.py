@@ -430,8 +430,8 @@ class Recorder:
                 return t_ns
             if self._run.moments.first_byte is None:
                 self._run.stamp("first_byte", t_ns)
-            data, told = self._stream.take(bytes(held.samples), where)
-            self._settle(held.rate if told is None else told, where, needed=bool(data))
+            data, header_rate_hz = self._stream.take(bytes(held.samples), where)
+            self._settle(held.rate if header_rate_hz is None else header_rate_hz, where, needed=bool(data))
         else:
             self._settle(held.rate, where)
             known = held.channels_first or self._channels_first

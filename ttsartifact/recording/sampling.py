@@ -34,8 +34,8 @@ def main(argument: str) -> int:
     wanted = json.loads(argument)
     sensor, period_ns = sensor_from(wanted["sensor"]), wanted["period_ns"]
     why = sensor.open()
-    told = {"why": why} if why is not None else _description(sensor, period_ns)
-    _say(told)
+    sensor_facts = {"why": why} if why is not None else _description(sensor, period_ns)
+    _say(sensor_facts)
     if why is not None:
         return 1
     try:

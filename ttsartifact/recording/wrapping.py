@@ -229,8 +229,8 @@ def record_tts(
         @functools.wraps(function)
         def recorded(*arguments: Any, **keywords: Any) -> Any:
             text = spoken_in(function, arguments, keywords)
-            told = called_with(function, arguments, keywords, options)
-            recorder = Recorder(out(text) if callable(out) else out, text=text, **told)
+            recorder_options = called_with(function, arguments, keywords, options)
+            recorder = Recorder(out(text) if callable(out) else out, text=text, **recorder_options)
             return record(lambda: function(*arguments, **keywords), recorder)
 
         setattr(recorded, _UNDECORATED, function)

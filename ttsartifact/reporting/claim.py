@@ -94,11 +94,11 @@ def _expected(each: ClaimTest) -> str:
 def _runs(found: Evaluation) -> str:
     groups = found.matched.groups
     named = [(group, groups.count(group)) for group in (RunGroup.A, RunGroup.B, RunGroup.ALL) if group in groups]
-    said = (
+    line = (
         ", ".join(f"{count} {'in all' if group is RunGroup.ALL else f'in {group}'}" for group, count in named) or "none"
     )
     left = groups.count(RunGroup.NONE)
-    return said + (f"; {left} in neither group, not counted" if left else "")
+    return line + (f"; {left} in neither group, not counted" if left else "")
 
 
 def _conditions(found: Evaluation) -> Iterator[str]:

@@ -31,9 +31,9 @@ def span(value: object, *, longest: int = 300) -> str:
     return code(safe(value, longest=longest))
 
 
-def code(said: str) -> str:
+def code(plain: str) -> str:
     """Return a code span of what has gone through safe(); a bar is spelled in it, a backtick becomes an apostrophe."""
-    text = said.replace("`", "'").replace("|", r"\x7c")
+    text = plain.replace("`", "'").replace("|", r"\x7c")
     return f"`{text}`" if text.strip() else "` `"
 
 
@@ -104,8 +104,8 @@ def _word(outcome: str, severity: str) -> str:
 
 
 def _both(found: object, expected: object) -> str:
-    said = code(spoken(found)) if found is not None else "nothing"
-    return said if expected is None else f"{said}, {code(spoken(expected))}"
+    plain = code(spoken(found)) if found is not None else "nothing"
+    return plain if expected is None else f"{plain}, {code(spoken(expected))}"
 
 
 def _sums(report: Report) -> str:

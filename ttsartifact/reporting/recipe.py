@@ -63,9 +63,9 @@ def _pairs(value: Any) -> str:
     if not isinstance(value, dict) or is_absent(value):
         return stated(value)
     words = {key: stated(member_words(each) if isinstance(each, str) else each) for key, each in value.items()}
-    said = [f"{safe(key)} {each}" for key, each in list(words.items())[:_MOST]]
+    pairs = [f"{safe(key)} {each}" for key, each in list(words.items())[:_MOST]]
     more = [f"and {len(value) - _MOST} more"] if len(value) > _MOST else []
-    return ", ".join([*said, *more]) or "none"
+    return ", ".join([*pairs, *more]) or "none"
 
 
 def _numerics(value: Any) -> str:

@@ -91,8 +91,8 @@ def report_rows(report: Report, differences: Sequence[ReceiptMismatch] = ()) -> 
     for part in differences:
         yield row([*head, "receipt", "fail", "error", part.part, _cell(part.found), part.expected, "differs"])
     if (reason := report.reason) is not None:
-        told = (reason.where, _cell(reason.found), _cell(reason.expected), reason.message)
-        yield row([*head, None, None, None, *told])
+        why = (reason.where, _cell(reason.found), _cell(reason.expected), reason.message)
+        yield row([*head, None, None, None, *why])
     elif not report.findings and not differences:
         yield row([*head, *[None] * 7])
 

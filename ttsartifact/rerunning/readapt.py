@@ -96,9 +96,9 @@ def adapt_again(
             out=os.path.join(folder, "again.safetensors"),
             weights={key: path for key, path in weights.items() if key != name},
         )
-        said = run_worker(job, limits=limits)
+        readapted = run_worker(job, limits=limits)
         with open(job.out, "rb") as file:
             found = digest.of(file.read())
     stated = artifact.descriptor.known("/pins/adaptation")
-    link = None if found == stated["delta"] else first_difference(stated["chain"], said["chain"]) or TENSORS
+    link = None if found == stated["delta"] else first_difference(stated["chain"], readapted["chain"]) or TENSORS
     return Readaptation(stated=stated["delta"], found=found, link=link)

@@ -312,5 +312,5 @@ def translated(who: str) -> Iterator[None]:
     except TtsArtifactError:
         raise
     except Exception as error:
-        said = f": {error}" if str(error) else ""
-        raise CommandFailed(f"{who} failed: {type(error).__name__}{said}") from error
+        detail = f": {error}" if str(error) else ""
+        raise CommandFailed(f"{who} failed: {type(error).__name__}{detail}") from error

@@ -19,7 +19,7 @@ def main() -> int:
     os.dup2(2, 1)  # what an engine prints is not an answer
     _bound(job["limits"])
     try:
-        told = _adapt(job) if "adapter" in job else _make(job)
+        result = _adapt(job) if "adapter" in job else _make(job)
     except TtsArtifactError as error:
         answer = {
             "error": type(error).__name__,
@@ -30,7 +30,7 @@ def main() -> int:
         }
         print(json.dumps(answer), file=answers, flush=True)
         return 1
-    print(json.dumps({"done": True, **told}), file=answers, flush=True)
+    print(json.dumps({"done": True, **result}), file=answers, flush=True)
     return 0
 
 

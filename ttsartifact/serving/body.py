@@ -16,14 +16,14 @@ from ttsartifact.errors import Refused, TooLarge
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["BodyReader", "Said", "error_words"]
+__all__ = ["BodyReader", "ServerMessage", "error_words"]
 
 _MOST_BYTES = 1 << 30
 _LONGEST_EVENT = 32 << 20
 _ENCODINGS = {"": "identity", "identity": "identity", "gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
 
 
-class Said(Exception):  # noqa: N818 - what the server said, in place of audio
+class ServerMessage(Exception):  # noqa: N818 - what the server said, in place of audio
     """The body is an error message instead of audio."""
 
 
@@ -52,7 +52,7 @@ class BodyReader:
         self._first_deflated = self.encoding == "deflate"
 
     def take(self, data: bytes) -> bytes:
-        """Return the audio that `data` completed. Raises Said for an error in words, Refused for a broken encoding."""
+        """Return the audio that `data` completed; raises ServerMessage for words, Refused for a broken encoding."""
         plain = self._plain(data)
         self._decoded += len(plain)
         if self._decoded > _MOST_BYTES:
@@ -104,7 +104,7 @@ class _Json:
         value = _parsed(raw, "body")
         audio = _audio_in(value)
         if audio is None:
-            raise Said(_words_of(value, raw))
+            raise ServerMessage(_words_of(value, raw))
         yield _decoded(audio, "body")
 
 
@@ -149,7 +149,7 @@ class _Events:
         if audio:
             yield _decoded(audio, "event")
         elif isinstance(value, dict) and ("error" in value or value.get("type") == "error"):
-            raise Said(_words_of(value, held))
+            raise ServerMessage(_words_of(value, held))
 
     def _bounded(self, size: int) -> None:
         if size > _LONGEST_EVENT:
@@ -201,7 +201,7 @@ def _parsed(data: bytes, what: str) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise Said(f"{what} is not JSON: {data[:80].decode('utf-8', 'replace')!r}") from error
+        raise ServerMessage(f"{what} is not JSON: {data[:80].decode('utf-8', 'replace')!r}") from error
 
 
 def _decoded(words: str, where: str) -> bytes:

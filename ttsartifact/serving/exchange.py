@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import IO, TYPE_CHECKING
 
 from ttsartifact.errors import TtsArtifactError
-from ttsartifact.serving.body import BodyReader, Said, error_words
+from ttsartifact.serving.body import BodyReader, ServerMessage, error_words
 from ttsartifact.serving.stated import StatedByServer, stated_by
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Exchange:
             return
         try:
             self._keep(t_ns, self._reader.take(data))
-        except (Said, TtsArtifactError) as error:
+        except (ServerMessage, TtsArtifactError) as error:
             self._fail(t_ns, error)
 
     def end(self, t_ns: int) -> None:
@@ -100,7 +100,7 @@ class Exchange:
         if self._reader is not None:
             try:
                 self._keep(t_ns, self._reader.end())
-            except (Said, TtsArtifactError) as error:
+            except (ServerMessage, TtsArtifactError) as error:
                 empty = self.body_bytes == 0
                 self.close(t_ns, Status.EMPTY if empty else Status.NOT_AUDIO, "no body" if empty else str(error))
                 return

@@ -75,7 +75,9 @@ def _vllm(text: str, where: str) -> list[Attempt] | None:
     firsts = _per_request(held, ("audio_ttfps", "ttfts"), failed, where)
     lengths = _per_request(held, ("audio_durations",), failed, where)
     zero = min((each for each in starts if each is not None), default=0.0)
-    said = {key: held[key] for key in ("model_id", "backend", "endpoint_type", "burstiness", "date") if key in held}
+    run_facts = {
+        key: held[key] for key in ("model_id", "backend", "endpoint_type", "burstiness", "date") if key in held
+    }
     rows = []
     for place in range(total):
         start = starts[place]
@@ -94,7 +96,7 @@ def _vllm(text: str, where: str) -> list[Attempt] | None:
                 audio_ns=None if lengths[place] is None or failed[place] else _ns(lengths[place] or 0.0),
                 status=Status.FAILED if failed[place] else Status.OK,
                 reason=_reason(errors, place) if detailed and failed[place] else None,
-                stated=json.dumps(said, ensure_ascii=False) if said else None,
+                stated=json.dumps(run_facts, ensure_ascii=False) if run_facts else None,
             )
         )
     return rows
@@ -123,7 +125,7 @@ def _sglang_rows(reader: csv.DictReader[str], where: str) -> Iterator[Attempt]:
         at = f"{where}, line {reader.line_num}"
         done = line["is_success"].strip().lower() == "true"
         first = next((line[name] for name in _FIRST_BYTES if line.get(name)), None)
-        told = {
+        request_facts = {
             key: line[key]
             for key in ("prompt_tokens", "completion_tokens", "tok_per_s", "engine_time_s", "rtf")
             if line.get(key)
@@ -140,7 +142,7 @@ def _sglang_rows(reader: csv.DictReader[str], where: str) -> Iterator[Attempt]:
             audio_ns=_ns(_number(line["audio_duration_s"], at)) if done and line["audio_duration_s"] else None,
             status=Status.OK if done else Status.FAILED,
             reason=(line.get("error") or "not stated")[:_LONGEST_REASON] if not done else None,
-            stated=json.dumps(told, ensure_ascii=False) if told else None,
+            stated=json.dumps(request_facts, ensure_ascii=False) if request_facts else None,
         )
 
 

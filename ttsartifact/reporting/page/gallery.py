@@ -26,8 +26,8 @@ _SUBTYPES = {2: "pcm_s16", 3: "pcm_s24", 4: "pcm_s32"}
 
 def page_of_gallery(name: str, cells: Sequence[Cell], sound: PcmFormat, seed: str) -> str:
     """Return the whole page, which loads no other resource."""
-    said = f"Seed {seed}. One opportunity every 10 ms; events are red; lengths are random (clause 6.7)."
-    parts = [element("h1", f"Imperfections of {name}"), element("p", said), _summary(cells, sound)]
+    introduction = f"Seed {seed}. One opportunity every 10 ms; events are red; lengths are random (clause 6.7)."
+    parts = [element("h1", f"Imperfections of {name}"), element("p", introduction), _summary(cells, sound)]
     for kind, group in groupby(cells, key=lambda cell: cell.kind):
         parts += [element("h2", kind), *(_drawn(cell, sound) for cell in group)]
     return document(f"Imperfections of {name}", *parts, data={})

@@ -251,7 +251,11 @@ def event_words(artifact: Artifact) -> list[tuple[str, str, str]]:
     found = []
     for start, stop, layer in fired_of(artifact)[:200]:
         inside = isinstance(layers, list) and type(layer) is int and 0 <= layer < len(layers)
-        told = layers[layer] if inside and isinstance(layers[layer], dict) else {}
-        kind = f"{stated(told.get('kind'))} in {stated(told.get('stage'))}" if told else f"layer {stated(layer)}"
+        layer_facts = layers[layer] if inside and isinstance(layers[layer], dict) else {}
+        kind = (
+            f"{stated(layer_facts.get('kind'))} in {stated(layer_facts.get('stage'))}"
+            if layer_facts
+            else f"layer {stated(layer)}"
+        )
         found.append((seconds(round(start * _NS)), seconds(round(stop * _NS)), kind))
     return found

@@ -102,8 +102,8 @@ def amount(key: str, value: Any, *, unit: str | None = None) -> Html:
         return element("data", stated(value), data_key=key, value="")
     figure = definitions().get(key.rpartition(".")[2])
     unit = unit or (figure.unit if figure else "ns" if key.endswith("_ns") else "ratio")
-    said = seconds(int(value)) if unit == "ns" else f"{value:.3f}" if unit == "ratio" else f"{value}"
-    return element("data", said, data_key=key, value=repr(value))
+    shown = seconds(int(value)) if unit == "ns" else f"{value:.3f}" if unit == "ratio" else f"{value}"
+    return element("data", shown, data_key=key, value=repr(value))
 
 
 def name_of(run: Seen) -> str:

@@ -53,9 +53,11 @@ def sound_exit(evidence: Evidence) -> Iterator[Hint]:
 
 
 def _told(evidence: Evidence, where: str, field: str, value: Any) -> Iterator[Hint]:
-    said = REPEATED[field].differing(evidence, value)
-    if said is not None:
-        yield Hint(id="ENV13", where=where, found=said[1], message=f"the run states a different {REPEATED[field].name}")
+    statements = REPEATED[field].differing(evidence, value)
+    if statements is not None:
+        yield Hint(
+            id="ENV13", where=where, found=statements[1], message=f"the run states a different {REPEATED[field].name}"
+        )
 
 
 def _extended(evidence: Evidence) -> Iterator[Hint]:
@@ -65,11 +67,11 @@ def _extended(evidence: Evidence) -> Iterator[Hint]:
         given = held.get(extension["name"], {}) if isinstance(held, dict) else {}
         pairs = [*extension["repeats"].items(), *extension["empty"].items()]
         for path, pointer in pairs:
-            said, stated = _within(given, path), evidence.known(pointer)
-            is_other = type(said) is int and stated is not None and said != stated
-            if is_other or (isinstance(said, list) and said and stated is True):
+            value, stated = _within(given, path), evidence.known(pointer)
+            is_other = type(value) is int and stated is not None and value != stated
+            if is_other or (isinstance(value, list) and value and stated is True):
                 where = f"/ext/{extension['name']}/{path}"
-                yield Hint(id="ENV13", where=where, found=said, message=f"{pointer} states {stated}")
+                yield Hint(id="ENV13", where=where, found=value, message=f"{pointer} states {stated}")
 
 
 def _within(held: Any, path: str) -> Any:

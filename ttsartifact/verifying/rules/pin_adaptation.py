@@ -112,12 +112,12 @@ def adaptation_chain(evidence: Evidence) -> Answer:
 
 
 def _broken_link(adaptation: dict[str, Any], targets: list[dict[str, Any]]) -> list[Mismatch]:
-    said: dict[str, list[str]] = {}
+    transcripts: dict[str, list[str]] = {}
     for entry in targets:
-        said.setdefault(entry["digest"], []).append(entry["transcript_digest"])
+        transcripts.setdefault(entry["digest"], []).append(entry["transcript_digest"])
     found = chains.adaptation_chain(
         base=adaptation["base"],
-        clips=[(clip, said[clip].pop(0)) for clip in adaptation["target_refs"]],
+        clips=[(clip, transcripts[clip].pop(0)) for clip in adaptation["target_refs"]],
         priors=adaptation["prior_refs"],
         config_digest=adaptation["config_digest"],
         seed=adaptation["seed"],

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
-    Said = tuple[Any, Any] | None
+    Statements = tuple[Any, Any] | None
     """The value of a field and that of the parameter that repeats it; None where nothing can be compared."""
 
 __all__ = ["REPEATED", "Repeated", "named_by"]
@@ -39,12 +39,12 @@ class Repeated(NamedTuple):
     """Where the run states it."""
     name: str
     """What messages call it."""
-    said: Callable[[Evidence, Any], Said]
+    statements: Callable[[Evidence, Any], Statements]
 
-    def differing(self, evidence: Evidence, value: Any) -> Said:
+    def differing(self, evidence: Evidence, value: Any) -> Statements:
         """Return what the field says and what a parameter of this value says, where they contradict each other."""
-        said = self.said(evidence, value)
-        return None if said is None or None in said or said[0] == said[1] else said
+        statements = self.statements(evidence, value)
+        return None if statements is None or None in statements or statements[0] == statements[1] else statements
 
 
 @cache
@@ -68,19 +68,19 @@ def _type_name(value: Any) -> str | None:
     return aliases.get(first.removeprefix("torch."))
 
 
-def _number(pointer: str) -> Callable[[Evidence, Any], Said]:
-    def said(evidence: Evidence, value: Any) -> Said:
+def _number(pointer: str) -> Callable[[Evidence, Any], Statements]:
+    def statements(evidence: Evidence, value: Any) -> Statements:
         return evidence.known(pointer), int(value) if str(value).isdecimal() else None
 
-    return said
+    return statements
 
 
-def _device(evidence: Evidence, value: Any) -> Said:
+def _device(evidence: Evidence, value: Any) -> Statements:
     stated, named = evidence.known("/generation/device"), _device_kind(value)
     return None if {stated, named} == {"cuda", "rocm"} else (stated, named)
 
 
-def _accelerated(evidence: Evidence, value: Any) -> Said:
+def _accelerated(evidence: Evidence, value: Any) -> Statements:
     """Return whether the run computed on an accelerator; CUDA is also what PyTorch calls ROCm."""
     stated = evidence.known("/generation/device")
     if stated is None or not isinstance(value, bool):
@@ -88,95 +88,95 @@ def _accelerated(evidence: Evidence, value: Any) -> Said:
     return stated, stated if (stated != "cpu") == value else "an accelerator" if value else "cpu"
 
 
-def _seed(evidence: Evidence, value: Any) -> Said:
+def _seed(evidence: Evidence, value: Any) -> Statements:
     seeds = [seed for _, seed in entries(evidence, "/generation/seeds")]
-    told = {seed[side] for seed in seeds for side in ("requested", "effective") if not is_absent(seed[side])}
-    is_drawn = not told or not str(value).isdecimal()  # -1 and null mean "draw one"
-    return None if is_drawn or str(value) in told else (", ".join(sorted(told)), str(value))
+    known_seeds = {seed[side] for seed in seeds for side in ("requested", "effective") if not is_absent(seed[side])}
+    is_drawn = not known_seeds or not str(value).isdecimal()  # -1 and null mean "draw one"
+    return None if is_drawn or str(value) in known_seeds else (", ".join(sorted(known_seeds)), str(value))
 
 
-def _profile(evidence: Evidence, value: Any) -> Said:
+def _profile(evidence: Evidence, value: Any) -> Statements:
     profile = evidence.known("/generation/numerics/profile")
     # A request for `exact` on a machine that fails the known answers gives `native`; the run states both.
     return (profile, value) if profile == "exact" else None
 
 
-def _type(evidence: Evidence, value: Any) -> Said:
+def _type(evidence: Evidence, value: Any) -> Statements:
     return _type_name(evidence.known("/generation/precision/dtype")), _type_name(value)
 
 
-def _of_type(evidence: Evidence, value: Any) -> Said:
+def _of_type(evidence: Evidence, value: Any) -> Statements:
     """Return what a switch says that has the type in its name; under autocast other types are beside it."""
     return None if evidence.known("/generation/precision/autocast") is True else _type(evidence, value)
 
 
-def _quantised(evidence: Evidence, value: Any) -> Said:
+def _quantised(evidence: Evidence, value: Any) -> Statements:
     stated = evidence.at("/generation/precision/quantisation")
     without = is_absent(stated) and stated["reason"] == "not_applicable"
     is_quantised = value is True or (isinstance(value, str) and _NARROW.search(value) is not None)
     return ("no quantisation", "a quantised model") if without and is_quantised else None
 
 
-def _precision(evidence: Evidence, value: Any) -> Said:
+def _precision(evidence: Evidence, value: Any) -> Statements:
     """Return what a request for a type says; `exact` computes in its own, whatever was asked for."""
     return None if evidence.known("/generation/numerics/profile") == "exact" else _of_type(evidence, value)
 
 
-def _warmups(evidence: Evidence, value: Any) -> Said:
+def _warmups(evidence: Evidence, value: Any) -> Statements:
     """Return the warm-up runs that were asked for where fewer took place; runs before in one process count too."""
     stated = evidence.known("/run/times/warmup_runs")
     return (stated, value) if type(value) is int and stated is not None and value > stated else None
 
 
-def _deterministic(evidence: Evidence, value: Any) -> Said:
+def _deterministic(evidence: Evidence, value: Any) -> Statements:
     promised = evidence.known("/generation/determinism/class")
     is_promised = promised in {"bitwise", "same_device"}
     return (promised, "nothing promised") if is_promised and value is False else None
 
 
-def _language(evidence: Evidence, value: Any) -> Said:
+def _language(evidence: Evidence, value: Any) -> Statements:
     stated, given = evidence.known("/input/text/lang"), _LANGUAGE.fullmatch(value) if isinstance(value, str) else None
     return (stated.lower()[:2], given[1].lower()) if stated and given else None
 
 
-def _text(evidence: Evidence, value: Any) -> Said:
+def _text(evidence: Evidence, value: Any) -> Statements:
     return evidence.known("/input/text/value"), value if isinstance(value, str) else None
 
 
-def _streaming(evidence: Evidence, value: Any) -> Said:
+def _streaming(evidence: Evidence, value: Any) -> Statements:
     return evidence.known("/run/times/streaming"), value if isinstance(value, bool) else None
 
 
-def _threads(evidence: Evidence, value: Any) -> Said:
+def _threads(evidence: Evidence, value: Any) -> Statements:
     cores = evidence.known("/env/cpu/logical_cores")
     return cores, value if cores is not None and type(value) is int and value > cores else None
 
 
-def _format(evidence: Evidence, value: Any) -> Said:
+def _format(evidence: Evidence, value: Any) -> Statements:
     formats: dict[str, list[str]] = _spec.load_json("registry/lists.json")["formats"]
     word = re.match(r"mp3|[a-z]*", value.lower())[0] if isinstance(value, str) else ""  # type: ignore[index] # it matches
     codec = evidence.known("/audio/codec")
     return None if codec in formats.get(word, [codec]) else (codec, value)
 
 
-def _model(evidence: Evidence, value: Any) -> Said:
+def _model(evidence: Evidence, value: Any) -> Statements:
     uri = evidence.known("/pins/model/uri")
     named = isinstance(value, str) and _REPOSITORY.fullmatch(value) and not _FILE.search(value) and value[0] != "."
     return (uri, value) if uri and named and value.lower() not in uri.lower() else None
 
 
-def _revision(evidence: Evidence, value: Any) -> Said:
+def _revision(evidence: Evidence, value: Any) -> Statements:
     named = isinstance(value, str) and _COMMIT.fullmatch(value.lower())
     return evidence.known("/pins/model/revision"), value.lower() if named else None
 
 
-def _clip(evidence: Evidence, value: Any) -> Said:
+def _clip(evidence: Evidence, value: Any) -> Statements:
     listed = bool(evidence.known("/input/refs"))
     return None if listed or not value or value == "{ref}" else ("no clip", value)
 
 
-def _at(pointer: str, name: str, said: Callable[[Evidence, Any], Said] | None = None) -> Repeated:
-    return Repeated(pointer, name, said or _number(pointer))
+def _at(pointer: str, name: str, statements: Callable[[Evidence, Any], Statements] | None = None) -> Repeated:
+    return Repeated(pointer, name, statements or _number(pointer))
 
 
 REPEATED: dict[str, Repeated] = {
