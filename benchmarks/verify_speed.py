@@ -111,7 +111,7 @@ def measure(folder: Path, rounds: int, size: int) -> None:
         "ttsa --version": [ttsa, "--version"],
     }
     seconds = medians(commands, rounds * 2 + 1, environment=compiled)
-    say("cold verify of a short clip", seconds, "ttsa verify (5 s clip)", "python -c pass", "at most 15, stretch 6")
+    say("cold verify of a short clip", seconds, "ttsa verify (5 s clip)", "python -c pass", "at most 6")
     say("cold show of a short clip", seconds, "ttsa show (5 s clip)", "python -c pass", "none")
     say("help", seconds, "ttsa --help", "python -c pass", "at most 3")
     say("version", seconds, "ttsa --version", "python -c pass", "at most 3")
