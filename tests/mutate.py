@@ -39,7 +39,7 @@ NAMED = ROOT / "tests" / "mutants.toml"
 SUMMARY = ROOT / "benchmarks" / "results" / "mutation.md"
 PACKAGES = ("ttsartifact", "reference_runner")
 CPU_S, WALL_S = 120, 600
-ASKED, AT_ONCE = 8, 4
+ASKED, AT_ONCE = 16, 4
 """How many test files a mutant is asked of at most, and so many at a time."""
 
 
@@ -156,17 +156,21 @@ def package_of(file: str) -> str:
     return "/".join(parts[:3] if "laboratory" in parts else parts[:2])
 
 
-def tests_of(file: str) -> list[str]:
-    """Return the test files worth asking, the likeliest first: they name the module, its package or its command."""
+def tests_of(file: str, old: str) -> list[str]:
+    """Return the test files worth asking, likeliest first: they name the module, its command, or the changed words."""
+    words = old.strip("frb\"'")
     module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     parent, _, stem = module.rpartition(".")
     naming = re.compile(rf"\b{re.escape(module)}\b|from {re.escape(parent)} import [^\n]*\b{stem}\b")
     stage = file.split("/")[1]
+    rules = [f'"{name}"' for name in re.findall(r'@rule\("(\w+)"', (ROOT / file).read_text(encoding="utf-8"))]
     scores = {}
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         text = path.read_text(encoding="utf-8")
         score = (
             4 * bool(naming.search(text))
+            + 4 * (len(words) > 3 and words in text)
+            + 2 * min(4, sum(rule in text for rule in rules))
             + 4 * (path.stem == f"test_{stem.strip('_')}")
             + 2 * (stage == "cli" and f'"{stem}"' in text)
             + 2 * (stem.partition("_")[0] in path.stem and len(stem) > 2)
@@ -182,7 +186,7 @@ def _try(folder: Path, drawn: list[mutants.Mutant], log: Path) -> None:
     reach = reached.Reached(workshop.tree, folder / "reached")
     for number, each in enumerate(drawn, start=1):
         before = (workshop.tree / each.file).read_text(encoding="utf-8")
-        candidates = tests_of(each.file)
+        candidates = tests_of(each.file, each.old)
         outcome, by = "survived", ""
         for first in range(0, len(candidates), AT_ONCE):
             steps = reach.tests_of(each.file, each.line, candidates[first : first + AT_ONCE])

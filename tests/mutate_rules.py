@@ -83,7 +83,7 @@ def by_the_tests(each: mutants.Mutant) -> tuple[str, str]:
     """Return killed, survived or timeout, and the test that failed."""
     workshop = mutate.Workshop(ROOT / ".build" / "mutants-rules")
     text = (ROOT / each.file).read_text(encoding="utf-8")
-    return workshop.outcome(each.file, each.applied(text), [mutate.tests_of(each.file)[: mutate.AT_ONCE]])
+    return workshop.outcome(each.file, each.applied(text), [mutate.tests_of(each.file, each.old)[: mutate.AT_ONCE]])
 
 
 def keep(row: dict[str, Any], found: list[dict[str, Any]], asked: argparse.Namespace) -> None:

@@ -159,13 +159,13 @@ class Reached:
         folder.mkdir(parents=True, exist_ok=True)
 
     def tests_of(self, file: str, line: int, candidates: Iterable[str]) -> list[list[str]]:
-        """Return the candidates' tests that run a line, in two steps; all of its file's for a line run at import."""
+        """Return the candidates' tests that run a line, in two steps; all of them for a line that import runs alone."""
         rows = [row for name in candidates for row in self._rows_of(name).get(file, ())]
         for near in range(line, max(0, line - LINES_BACK), -1):
             names = {context for context, bits in rows if num_in_numbits(near, bits)}
             if names:
                 return self._in_steps(names)
-        return self._in_steps({context for context, _ in rows})
+        return [list(candidates)]
 
     def _rows_of(self, name: str) -> dict[str, list[tuple[str, bytes]]]:
         if name not in self._rows:

@@ -131,6 +131,22 @@ def test_an_id_names_one_element(tmp_path: Path, count: int) -> None:
     assert sorted(ids) == sorted(set(ids))
 
 
+@pytest.mark.parametrize(("count", "asked"), [(1, {"now"}), (2, {"now"}), (3, {"run-table", "filter", "shown"})])
+def test_the_script_finds_what_it_looks_for(tmp_path: Path, count: int, asked: set[str]) -> None:
+    """Each id that page.js names is that of an element; a player, its cursor and its pictures have one key."""
+    page = page_of(tmp_path, *(kit.artifact(tmp_path, name=f"{n}.tts.wav") for n in range(count)))
+    ids = set(re.findall(r' id="([^"]+)"', page))
+    (data,) = re.findall(r'<script[^>]* id="data"[^>]*>(.*?)</script>', page, re.DOTALL)
+    keys = {player["key"] for player in json.loads(data)["players"]}
+    assert len(keys) == (count if count < 3 else 0)
+    assert {"data", *asked} <= ids
+    assert {f"{part}-{key}" for part in ("audio", "cursor", "plots") for key in keys} <= ids
+    assert set(re.findall(r' data-copies="([^"]+)"', page)) <= ids
+    assert set(re.findall(r' data-player="([^"]+)"', page)) <= keys
+    named = set(re.findall(r'getElementById\("([^"]+)"\)', page))
+    assert named == {"data", "now", "run-table", "filter", "shown"}
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_nothing_is_loaded_and_the_policy_names_what_may_act(tmp_path: Path, count: int) -> None:
     """Every address is data; the policy denies all else and holds the digests of the one style and the one script."""
