@@ -5,12 +5,14 @@
 A round measures each pace and the bare program in turn, half a second each: matrix products in numpy, the nearest to an
 engine that every machine has. The sensor is a file in the form of a RAPL counter, so that the driver's own time is not
 in the figures. Throughput is products for a second of processor time of the program's thread, so that other programs of
-a shared machine do not count; what a sampler takes from it by the interpreter's lock and the caches does.
+a shared machine do not count; what a sampler takes from it by the interpreter's lock and the caches does. What a
+sampler costs a process that does nothing, in processor time and in wake-ups, is what a busy machine moves least.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import sys
 import tempfile
@@ -27,6 +29,7 @@ from ttsartifact.recording.sensors.rapl import Rapl
 PACES_HZ = (10, 50, 100)
 GOALS = {10: 0.99, 50: 0.98, 100: 0.97}
 _LENGTH_S = 0.5
+_SETTLE_S, _IDLE_S = 0.3, 4.0
 
 
 def main() -> None:
@@ -51,6 +54,26 @@ def main() -> None:
         where = "process" if pace > 20 else "thread"
         print(f"{pace:4} Hz {where:8} {ratio:10.3f} {GOALS[pace]:5.2f} {p99:17.2f} ms")
     print(f"bare: {bare:.0f} products a second of processor time")
+    with tempfile.TemporaryDirectory() as folder:
+        _counter(Path(folder))
+        for pace in PACES_HZ:
+            cpu_us, wakes = idle_cost(folder, pace)
+            print(
+                f"{pace:4} Hz in the program's process: {cpu_us:.0f} us of processor and {wakes:.1f} wake-ups a second"
+            )
+
+
+def idle_cost(folder: str, pace_hz: int) -> tuple[float, float]:
+    """Return processor time in us and wake-ups, both a second, that a sampler costs a process that waits."""
+    sampler = Sampler(Rapl(folder), Timebase(SystemClock()), period_ns=1_000_000_000 // pace_hz)
+    sampler.start()
+    time.sleep(_SETTLE_S)
+    before, begun = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    time.sleep(_IDLE_S)
+    after, took_s = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter() - begun
+    sampler.stop()
+    spent_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return spent_s / took_s * 1e6, (after.ru_nvcsw - before.ru_nvcsw) / took_s
 
 
 def measured(folder: str, pace_hz: int) -> tuple[float, list[float]]:

@@ -75,3 +75,24 @@ def test_the_pad_of_an_odd_sound_is_no_blank(behind: bytes, tmp_path: Path) -> N
     path.write_bytes(uncounted)
     assert repairing.repaired(str(path)) is not None
     assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("counted", [4, 36, 9_999_999, 0x7FFFFFFF])
+@pytest.mark.parametrize("behind", [b"", b"LIST\x04\0\0\0INFO"])
+def test_a_riff_that_miscounts_itself_is_mended(tmp_path: Path, counted: int, behind: bytes) -> None:
+    """The size of the whole is wrong, that of the samples is right: nothing is cut off, added or called sound."""
+    whole, path = kit.wav(PCM) + behind, tmp_path / "a.wav"
+    path.write_bytes(whole[:4] + struct.pack("<I", counted) + whole[8:])
+    found = repairing.repaired(str(path))
+    assert found is not None
+    assert found.words == "the header of the WAV was repaired: its RIFF size was not that of the file"
+    assert path.read_bytes() == whole[:4] + struct.pack("<I", len(whole) - 8) + whole[8:]
+
+
+@pytest.mark.parametrize("behind", [kit.wav(PCM), b"<html>an error</html>", b"data\x04\0\0\0\1\2\3\4"])
+def test_what_may_be_sound_or_an_answer_behind_the_end_is_not_taken_in(tmp_path: Path, behind: bytes) -> None:
+    """A second file, a page, a second data chunk: refused as before."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(kit.wav(PCM) + behind)
+    assert repairing.repaired(str(path)) is None
+    assert path.read_bytes() == kit.wav(PCM) + behind

@@ -47,6 +47,8 @@ class Streamed:
         if self.blanks:
             count = "1 byte" if self.blanks == 1 else f"{self.blanks} bytes"
             return f"cut off {count} without content behind the end of the WAV"
+        if self.declared == self.actual and not self.actual & 1:
+            return "the header of the WAV was repaired: its RIFF size was not that of the file"
         return f"the header of the WAV was repaired: {self.declared} data bytes declared, {self.actual} written"
 
     def lacks_pad(self, size: int) -> bool:
@@ -82,6 +84,9 @@ def streamed(audio: Source) -> Streamed | None:
         # A zero behind an odd number of bytes is their pad, which some writers do not count.
         is_padded = declared & 1 and end == 8 + riff_size and audio.read_at(end, 1) == b"\0"
         return Streamed(data_offset=offset, declared=declared, actual=declared, blanks=behind - bool(is_padded))
+    padded = end + (declared & 1)
+    if behind and declared and padded <= audio.size and _are_chunks(audio, padded):
+        return Streamed(data_offset=offset, declared=declared, actual=declared)
     return None
 
 
@@ -154,6 +159,17 @@ def _samples(audio: Source, start: int, there: int, align: int) -> int:
         if padded and _chunks_to_end(tail, place):
             return samples if samples % align == 0 else samples - 1
     return there
+
+
+def _are_chunks(audio: Source, start: int) -> bool:
+    """Return whether from `start` to the end there is nothing, or chunks that programs put behind the samples."""
+    place = start
+    while place + 8 <= audio.size:
+        name, size = struct.unpack("<4sI", audio.read_at(place, 8))
+        if name not in _BEHIND:
+            return False
+        place += 8 + size + (size & 1)
+    return place == audio.size
 
 
 def _places(tail: bytes, name: bytes) -> list[int]:

@@ -121,12 +121,13 @@ def require_text(text: Any) -> None:
 
 def require_lists(stated: Mapping[str, Any]) -> None:
     """Raise Refused where a keyword that takes a list is given a word, a number or one entry of it."""
-    for key, example in _LISTS.items():
-        value = stated.get(key)
+    for key, value in stated.items():
+        if value is None or key not in _LISTS:
+            continue
         is_one = isinstance(value, (str, bytes, bytearray, dict, numbers.Number)) or not hasattr(value, "__iter__")
         is_absence = isinstance(value, dict) and "reason" in value
-        if value is not None and is_one and not is_absence:
-            raise _refused(f"{key}=", value, example)
+        if is_one and not is_absence:
+            raise _refused(f"{key}=", value, _LISTS[key])
     for each in stated.get("references") or ():
         if not hasattr(each, "to_value"):
             raise _refused("references=", each, _LISTS["references"])
