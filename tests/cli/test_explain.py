@@ -9,6 +9,7 @@ import pytest
 
 from ttsartifact import _spec
 from ttsartifact.cli import main
+from ttsartifact.cli.speak import EXIT
 from ttsartifact.verifying.catalogue import catalogue
 
 if TYPE_CHECKING:
@@ -62,3 +63,11 @@ def test_the_doctor_never_fails(capsys: pytest.CaptureFixture[str], monkeypatch:
     assert capsys.readouterr().out == (
         "\nnot usable here:\nsound          its state: OSError: \\x1b[31mno such thing\n"
     )
+
+
+def test_every_exit_code_and_grade_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    """Those that the program returns, and those of the catalogue."""
+    codes = {value for name, value in vars(EXIT).items() if name.isupper()}
+    for topic in (*map(str, sorted(codes | {128 + 13})), *sorted({rule.grade for rule in catalogue().values()})):
+        assert main(["explain", topic]) == 0
+        assert capsys.readouterr().out.startswith(f"{topic}  ")

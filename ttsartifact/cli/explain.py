@@ -47,6 +47,15 @@ _CODES = {
     3: "inconclusive: a required check could not run",
     4: "unreadable, not an artifact, or refused for safety",
     5: "internal error: a fault of this program, never a verdict on the file",
+    130: "interrupted from the keyboard; nothing is said of the file",
+    141: "whoever read the output closed it before its end; nothing is said of the file",
+}
+_GRADES = {
+    "declared": "the run states it, and nothing confirms it",
+    "consistent": "two statements of the run agree",
+    "recomputed": "it follows from the bytes of the file",
+    "witnessed": "a third party signed it",
+    "reproduced": "a rerun gave the same",
 }
 
 
@@ -59,7 +68,7 @@ def explain(
         str,
         Argument(
             "[TOPIC]",
-            "A rule's id, a level, verdict, outcome, profile, column or exit code.",
+            "A rule's id, a level, verdict, outcome, profile, column, exit code or grade of evidence.",
             words=lambda: [name for known in _pages().values() for name in known],
         ),
     ] = "",
@@ -103,6 +112,7 @@ def _pages() -> dict[str, dict[str, Callable[[], _Page]]]:
         "verdicts of a rerun": {str(word): partial(_word, str(word), says) for word, says in MEANINGS.items()},
         "outcomes": {word: partial(_word, word, says) for word, says in _OUTCOMES.items()},
         "exit codes": {str(code): partial(_word, str(code), says) for code, says in _CODES.items()},
+        "evidence": {grade: partial(_word, grade, says) for grade, says in _GRADES.items()},
         "profiles": {name: partial(_profile, name) for name in profiles()},
         "columns": {column["name"]: partial(_column, column) for column in layout()},
         "rules": {rule.id: partial(_rule, rule) for rule in catalogue().values()},
