@@ -53,7 +53,7 @@ def test_a_run_does_not_differ_from_itself(pair: tuple[str, str], capsys: pytest
 
 def test_what_is_no_artifact_is_4(pair: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing is compared with what cannot be read."""
-    plain = tmp_path / "plain.wav"
-    plain.write_bytes(kit.wav())
-    assert main(["diff", pair[0], str(plain)]) == 4
-    assert capsys.readouterr().err.startswith("ttsa: a WAV without a capsule")
+    letter = tmp_path / "letter.txt"
+    letter.write_text("The run was fine.\n")
+    assert main(["diff", pair[0], str(letter)]) == 4
+    assert capsys.readouterr().err.startswith("ttsa: text: found The run was fine., expected WAV, FLAC, MP3")
