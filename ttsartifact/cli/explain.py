@@ -48,7 +48,7 @@ _CODES = {
     4: "unreadable, not an artifact, or refused for safety",
     5: "internal error: a fault of this program, never a verdict on the file",
     130: "interrupted from the keyboard; nothing is said of the file",
-    141: "whoever read the output closed it before its end; nothing is said of the file",
+    141: "the reader of the output closed it before its end; nothing is said of the file",
 }
 _GRADES = {
     "declared": "the run states it, and nothing confirms it",
