@@ -272,7 +272,8 @@ def test_native_on_another_stack_is_within_tolerance_and_names_it(
     result = json.loads(capsys.readouterr().out)
     assert (result["promised"], result["expected"]) == ("WITHIN-TOLERANCE", True)
     told = {each["label"]: each for each in (*result["causes"], *result["others"])}
-    assert told["runtime torch"]["b"] == "DEFAULT kernels, threads 1"
+    # torch 2.6 calls them otherwise
+    assert told["runtime torch"]["b"] in {"DEFAULT kernels, threads 1", "NO AVX kernels, threads 1"}
     assert "numerics fingerprint" in told
 
 
