@@ -131,7 +131,7 @@ def test_the_road_through_the_door(tmp_path: Path) -> None:
 
 
 # What carriers and their credentials are made of: an Artifact holds it, and its methods speak of it.
-CARRIER_PARTS = {"Binding", "Capsule", "Chunk", "Place", "Riff", "Shelf", "State", "WaveFormat"}
+CARRIER_PARTS = {"Binding", "Capsule", "Chunk", "Place", "Riff", "RunTable", "State", "WaveFormat"}
 ALIASES = {"DriverSample", "Piece", "Reading"}  # other names for a tuple, for bytes | Span and for a dict
 
 

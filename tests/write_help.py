@@ -46,7 +46,9 @@ def row(parameter: CommandParameter) -> str:
 
 def engines() -> str:
     """Return docs/engines.md with the table of the commands whose options are read."""
-    shapes = tomllib.loads((ROOT / "ttsartifact" / "recording" / "shapes.toml").read_text(encoding="utf-8"))["shape"]
+    shapes = tomllib.loads((ROOT / "ttsartifact" / "recording" / "known_commands.toml").read_text(encoding="utf-8"))[
+        "shape"
+    ]
     rows = [f"| {', '.join(f'`{each}`' for each in shape['programs'])} | {shape['about']} |" for shape in shapes]
     table = "\n".join(["", "", "| command | what it is |", "| --- | --- |", *rows, "", ""])
     return re.sub(

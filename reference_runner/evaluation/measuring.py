@@ -14,7 +14,7 @@ from reference_runner.evaluation.naturalness import NATURALNESS
 from reference_runner.evaluation.prosody_transfer import measure_transfer
 from reference_runner.evaluation.sessions import FIGURES, Manner, measure_consistency, measure_manner
 from reference_runner.evaluation.sharing import shared
-from reference_runner.evaluation.voices import cepstral_voice, cosine, pitch_gap, read_statistics
+from reference_runner.evaluation.voice_distances import cepstral_voice, cosine, pitch_gap, read_statistics
 from reference_runner.evaluation.word_errors import (
     SentenceErrors,
     count_character_errors,

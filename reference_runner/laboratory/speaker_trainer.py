@@ -24,7 +24,7 @@ from reference_runner.commands import stopping_in_a_sentence
 from reference_runner.evaluation.corpus_reader import CorpusReader
 from reference_runner.evaluation.frames import LOUDNESS_RMS, Frames
 from reference_runner.evaluation.speaker_encoder import CROP_FRAMES, WEIGHTS_FILE, SpeakerEncoder, SpeakerNetwork
-from reference_runner.evaluation.voices import cepstral_voice, cosine
+from reference_runner.evaluation.voice_distances import cepstral_voice, cosine
 from reference_runner.laboratory.corpus.builder import read_harvard_type
 from reference_runner.laboratory.corpus.flite import FliteLibrary
 from reference_runner.laboratory.corpus.virtual_speakers import Delivery, VirtualSpeaker, resample, speak

@@ -16,7 +16,7 @@ from reference_runner import evaluation
 from reference_runner.commands import stopping_in_a_sentence
 from reference_runner.evaluation.corpus_reader import CorpusReader
 from reference_runner.evaluation.frames import Frames
-from reference_runner.evaluation.voices import STATISTICS_FILE, raw_voice
+from reference_runner.evaluation.voice_distances import STATISTICS_FILE, raw_voice
 from reference_runner.model.config import StableTtsConfig
 
 __all__ = ["main"]

@@ -64,8 +64,8 @@ def test_a_row_is_read_without_the_others(tmp_path: Path, monkeypatch: pytest.Mo
     path = data_set(tmp_path, *({"run__run_id": run_id(n)} for n in range(4)))
     whole = [artifact.artifact_id for artifact in open_artifacts(path)]
     walked: list[int] = []
-    walk = parquet_rows.Shelf._walk_pages
-    monkeypatch.setattr(parquet_rows.Shelf, "_walk_pages", lambda self, n: walked.append(n) or walk(self, n))
+    walk = parquet_rows.RunTable._walk_pages
+    monkeypatch.setattr(parquet_rows.RunTable, "_walk_pages", lambda self, n: walked.append(n) or walk(self, n))
     assert open_artifact(f"{path}#2").artifact_id == whole[2]
     assert walked == [2]
 

@@ -23,7 +23,7 @@ from ttsartifact.container import parquet_footer as footer
 from ttsartifact.container import parquet_pages as pages
 from ttsartifact.container import parquet_rows as shelf
 from ttsartifact.container.columns import flat_columns, layout
-from ttsartifact.container.parquet_rows import Shelf
+from ttsartifact.container.parquet_rows import RunTable
 from ttsartifact.container.source import BytesSource, FileSource, Span, blocks_of
 from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge, TtsArtifactError
 from ttsartifact.formulas.latency import column_keys
@@ -44,7 +44,7 @@ def shelved(rows):
 
 
 def seal_of(data):
-    return Shelf(BytesSource(data)).seal
+    return RunTable(BytesSource(data)).seal
 
 
 SEED_COLUMNS = [column["name"] for column in layout() if column["seed"]]
@@ -127,7 +127,7 @@ def test_nested_columns_are_queried(tmp_path):
     """A telemetry reading and a chunk are reached by SQL, without this library."""
     path = full_run.artifact(tmp_path, name="run.tts.parquet")
     rows = duckdb.sql(f"select max(r.power_mw) from (select unnest(telemetry) as r from '{path}')").fetchall()[0]
-    telemetry = next(iter(Shelf(FileSource(path)))).tables["telemetry"]
+    telemetry = next(iter(RunTable(FileSource(path)))).tables["telemetry"]
     assert rows[0] == max(power for power in telemetry.columns["power_mw"] if power is not None)
 
 
@@ -175,7 +175,7 @@ def _descriptor(parts):
 def test_every_byte_comes_back():
     """3.6: descriptor, parts and audio are those that went in, in their order."""
     written = [run(), run(traces=()), run(claims=["latency"])]
-    for row, (parts, audio) in zip(Shelf(BytesSource(shelved(written))), written, strict=True):
+    for row, (parts, audio) in zip(RunTable(BytesSource(shelved(written))), written, strict=True):
         assert {"descriptor": row.descriptor} | row.parts == parts
         assert list(row.parts) == list(parts)[1:]
         assert bytes(row.audio) == b"".join(bytes(block) for block in blocks_of(audio))
@@ -183,7 +183,7 @@ def test_every_byte_comes_back():
 
 def test_columns_come_back_as_they_follow():
     """What is read from the columns is what `flat_columns` derives, of a descriptor and of the figures of its run."""
-    (row,) = Shelf(BytesSource(SMALL))
+    (row,) = RunTable(BytesSource(SMALL))
     figures = dict.fromkeys(column_keys())
     flat = {k: v for k, v in row.columns.items() if k not in {"audio.path", *figures}}
     assert flat | figures == flat_columns(_descriptor(run()[0]))
@@ -191,7 +191,7 @@ def test_columns_come_back_as_they_follow():
 
 def test_figures_are_columns(tmp_path):
     """7.7: TTFA, RTF and gaps are columns in the units of `show`, so that a query needs no reader of ours."""
-    (row,) = Shelf(BytesSource(SMALL))
+    (row,) = RunTable(BytesSource(SMALL))
     derived = derive(open_artifact(kit.artifact(tmp_path)))
     expected = {key: None if isinstance(derived[key], dict) else derived[key] for key in column_keys()}
     assert {key: row.columns[key] for key in column_keys()} == expected
@@ -201,7 +201,7 @@ def test_figures_are_columns(tmp_path):
 def test_bytes_that_are_no_text_are_kept():
     """A writer keeps a descriptor as it is; that it is no UTF-8 is CAN01's word."""
     _, audio = run()
-    (row,) = Shelf(BytesSource(shelved([({"descriptor": b"\xff{}"}, audio)])))
+    (row,) = RunTable(BytesSource(shelved([({"descriptor": b"\xff{}"}, audio)])))
     assert row.descriptor == b"\xff{}"
     assert row.columns["run_id"] is None
 
@@ -224,7 +224,7 @@ def test_rewriting_keeps_the_run(tool, make, tmp_path):
         pd.read_parquet(path).to_parquet(again)
     else:
         duckdb.sql(f"copy (from '{path}') to '{again}' (format parquet)")
-    (before,), rewritten = list(Shelf(FileSource(path))), Shelf(FileSource(again))
+    (before,), rewritten = list(RunTable(FileSource(path))), RunTable(FileSource(again))
     (after,) = list(rewritten)
     assert (rewritten.seal.stated, rewritten.seal.expected, rewritten.misfits) == (None, None, ())
     assert (after.descriptor, after.parts, bytes(after.audio)) == (before.descriptor, before.parts, bytes(before.audio))
@@ -260,7 +260,7 @@ def test_two_seals(tmp_path):
         writer.add_key_value_metadata({footer.SEAL_KEY: "sha256:" + "0" * 64, "ttsartifact.sea1": "sha256:" + "0" * 64})
     twice = out.getvalue().replace(b"ttsartifact.sea1", b"ttsartifact.seal")
     with pytest.raises(Damaged) as raised:
-        Shelf(BytesSource(twice))
+        RunTable(BytesSource(twice))
     assert raised.value.rule == "SEA04"
 
 
@@ -286,7 +286,7 @@ def test_no_change_goes_unseen():
 
 def _is_noticed(data):
     try:
-        opened = Shelf(BytesSource(data))
+        opened = RunTable(BytesSource(data))
         for row in opened:
             dict(row.tables)
     except TtsArtifactError:
@@ -301,14 +301,14 @@ def test_many_pages_that_swell(monkeypatch):
     """The whole file is held to a bound, page by page, before each row group is decoded."""
     monkeypatch.setattr(shelf, "_SMALL_FILE_BYTES", 0)
     with pytest.raises(TooLarge, match="swells too far"):
-        list(Shelf(BytesSource(replaced("notes", [MEGABYTE * 2], use_dictionary=False))))
+        list(RunTable(BytesSource(replaced("notes", [MEGABYTE * 2], use_dictionary=False))))
 
 
 def test_rows_that_were_repeated_for_nothing():
     """A thousand rows, or one for each 256 bytes: more are one run said again, at a verifier's cost."""
-    assert Shelf(BytesSource(replaced("notes", ["x"] * 1000))).rows == 1000
+    assert RunTable(BytesSource(replaced("notes", ["x"] * 1000))).rows == 1000
     with pytest.raises(TooLarge, match="more rows than a file of this size holds runs"):
-        Shelf(BytesSource(replaced("notes", ["x"] * 1001)))
+        RunTable(BytesSource(replaced("notes", ["x"] * 1001)))
 
 
 @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ def test_delta_encodings(encoding):
     """Encodings whose decoder allocates by a count inside the page are not read (apache/arrow #49955)."""
     data = replaced("notes", ["x"], use_dictionary=False, column_encoding={"notes": encoding})
     with pytest.raises(Damaged, match="a page that is not read"):
-        list(Shelf(BytesSource(data)))
+        list(RunTable(BytesSource(data)))
 
 
 @pytest.mark.parametrize("page", ["1c00150c151e2c1502150015061506000000", "1500150c151e2c15021c00150615060000"])
@@ -368,7 +368,7 @@ def test_page_headers_of_other_types(page):
 def test_needed_columns(name, values, kind):
     """CON11: without the columns that carry the run itself nothing is read."""
     with pytest.raises(Damaged) as raised:
-        Shelf(BytesSource(replaced(name, values, kind)))
+        RunTable(BytesSource(replaced(name, values, kind)))
     assert raised.value.rule == "CON11"
 
 
@@ -376,7 +376,7 @@ def test_needed_columns(name, values, kind):
 def test_missing_values(name, value):
     """CON11: a row lacks nothing of the run itself."""
     with pytest.raises(Damaged) as raised:
-        list(Shelf(BytesSource(replaced(name, [value]))))
+        list(RunTable(BytesSource(replaced(name, [value]))))
     assert raised.value.rule == "CON11"
 
 
@@ -384,7 +384,7 @@ def test_missing_values(name, value):
 def test_names_of_parts(parts):
     """CON04: a part has a name of the capsule's grammar, once."""
     with pytest.raises(Damaged) as raised:
-        list(Shelf(BytesSource(replaced("parts", [[{"name": name, "bytes": b"{}"} for name in parts]]))))
+        list(RunTable(BytesSource(replaced("parts", [[{"name": name, "bytes": b"{}"} for name in parts]]))))
     assert raised.value.rule == "CON04"
 
 
@@ -393,7 +393,7 @@ def test_compressions():
     out = io.BytesIO()
     pq.write_table(pq.read_table(pa.BufferReader(SMALL)), out, compression="gzip")
     with pytest.raises(Damaged, match="a compression that is not read"):
-        Shelf(BytesSource(out.getvalue()))
+        RunTable(BytesSource(out.getvalue()))
 
 
 def test_extension_types(tmp_path):
@@ -403,7 +403,7 @@ def test_extension_types(tmp_path):
     field = pa.field("notes", pa.string(), metadata={"ARROW:extension:name": "arrow.py_extension_type"})
     out = io.BytesIO()
     pq.write_table(table.set_column(place, field, table["notes"]), out)
-    assert [misfit.column for misfit in Shelf(BytesSource(out.getvalue())).misfits] == ["notes"]
+    assert [misfit.column for misfit in RunTable(BytesSource(out.getvalue())).misfits] == ["notes"]
 
 
 @pytest.mark.parametrize(
@@ -420,7 +420,7 @@ def test_extension_types(tmp_path):
 def test_frames(data, error):
     """CON01, CON02: what is no Parquet, or is cut, says so in one line."""
     with pytest.raises(error):
-        Shelf(BytesSource(data))
+        RunTable(BytesSource(data))
 
 
 @pytest.mark.parametrize(

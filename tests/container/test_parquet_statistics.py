@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import sealing
 
-from ttsartifact.container.parquet_rows import Shelf
+from ttsartifact.container.parquet_rows import RunTable
 from ttsartifact.container.source import BytesSource
 from ttsartifact.verifying.engine import verify
 
@@ -37,7 +37,7 @@ def written(rows: int = 1, **how: Any) -> bytes:
 
 def all_of(data: bytes) -> tuple[Contradiction, ...]:
     """Return the contradictions of every row group, each once."""
-    shelf = Shelf(BytesSource(data))
+    shelf = RunTable(BytesSource(data))
     return tuple(dict.fromkeys(found for row in range(shelf.rows) for found in shelf.contradictions(row)))
 
 

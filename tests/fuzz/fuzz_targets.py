@@ -36,7 +36,7 @@ from ttsartifact.container import (
 from ttsartifact.container import parquet_footer as footer
 from ttsartifact.container import parquet_pages as pages
 from ttsartifact.container.credential import places_in
-from ttsartifact.container.parquet_rows import Shelf
+from ttsartifact.container.parquet_rows import RunTable
 from ttsartifact.container.source import BytesSource
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.reading.artifact import parse_descriptor
@@ -171,7 +171,7 @@ def credential_read(data: bytes) -> None:
 
 def parquet_read(data: bytes) -> None:
     """Read every row of a Parquet file, and every nested column of each."""
-    for row in Shelf(BytesSource(data)):
+    for row in RunTable(BytesSource(data)):
         dict(row.tables)
 
 

@@ -12,10 +12,9 @@ import kit
 import pytest
 
 from ttsartifact import _spec
-from ttsartifact.container import limits, riff, sound
+from ttsartifact.container import limits, parquet_rows, riff, sound
 from ttsartifact.container import parquet_footer as footer
 from ttsartifact.container import parquet_pages as pages
-from ttsartifact.container import parquet_rows as shelf
 from ttsartifact.container.source import BytesSource
 from ttsartifact.formulas.conditions import needed_at
 from ttsartifact.packing.pack import build
@@ -127,12 +126,12 @@ def test_limits_are_those_of_the_prose() -> None:
         limits.MAX_PARQUET_ROW_GROUPS,
         pages._SMALL_PAGE_BYTES // mib,
         pages.SWELL,
-        shelf._SMALL_FILE_BYTES // mib,
-        shelf._FILE_SWELL,
-        shelf._FEW_ROWS,
-        shelf._ROW_BYTES,
-        shelf._FEW_PAGES,
-        shelf._PAGE_BYTES,
+        parquet_rows._SMALL_FILE_BYTES // mib,
+        parquet_rows._FILE_SWELL,
+        parquet_rows._FEW_ROWS,
+        parquet_rows._ROW_BYTES,
+        parquet_rows._FEW_PAGES,
+        parquet_rows._PAGE_BYTES,
         *(2, sound._FEW_SAMPLES.bit_length() - 1),  # written as a power
         sound._SAMPLES_A_BYTE,
         sound._LOSSY_SAMPLES_A_BYTE,

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from ttsartifact._starting import NamedTuple
-from ttsartifact.cli.asking import reports_of_all
 from ttsartifact.cli.files import bytes_of, files_under
+from ttsartifact.cli.many_files import reports_of_all
 from ttsartifact.cli.options import Files, Option
 from ttsartifact.cli.report_streams import VOICES, TextStream, voice
 from ttsartifact.cli.settings import NO_SETTINGS, Settings, find_settings, read_settings

@@ -1,6 +1,6 @@
 """Parquet as we write it: one row per run in the columns of parquet-layout.json, and a seal over the whole file.
 
-Where the seal lies says footer.py; reading rows is shelf.py's.
+`parquet_footer` says where the seal lies, `parquet_rows` reads rows.
 """
 
 from __future__ import annotations

@@ -101,8 +101,8 @@ def data_pages(source: Source, start: int, end: int) -> Iterator[DataPage]:
         kind, size = header[1], used + header[3]
         if kind not in {_INDEX, _DICTIONARY}:
             inner = header[_HEADER_FIELD[kind]]
-            said = statistics_of(data, inner.get(8 if kind == _DATA_V2 else 5))
-            yield DataPage(position, size, inner[1], said)
+            statistics = statistics_of(data, inner.get(8 if kind == _DATA_V2 else 5))
+            yield DataPage(position, size, inner[1], statistics)
         position += size
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.container.source import Source
 
-__all__ = ["Misfit", "Row", "Shelf"]
+__all__ = ["Misfit", "Row", "RunTable"]
 
 _NEEDED = frozenset({"descriptor_json", "parts", "audio"})
 _PART_NAME = re.compile(
@@ -82,7 +82,7 @@ class Row:
 _LARGEST_ASKED_BYTES = 4 << 20  # of a column in a row group
 
 
-class Shelf:
+class RunTable:
     """An opened Parquet file of runs: its frame is checked, its rows are read when they are requested."""
 
     def __init__(self, source: Source) -> None:

@@ -43,8 +43,8 @@ def _may_state(entry: dict[str, Any], credential: Credential) -> bool:
     """Return whether an entry states this credential, or one whose digest it leaves out."""
     if (entry.get("kind"), entry.get("stage")) != ("c2pa", "container"):
         return False
-    told = entry.get("message_digest")
-    return not isinstance(told, str) or told == credential.digest
+    stated = entry.get("message_digest")
+    return not isinstance(stated, str) or stated == credential.digest
 
 
 def _entry_of(credential: Credential) -> dict[str, Any]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.container import riff
     from ttsartifact.container.carrier import Carrier
-    from ttsartifact.container.parquet_rows import Row, Shelf
+    from ttsartifact.container.parquet_rows import Row, RunTable
 
 __all__ = ["Artifact", "Parts", "open_artifact", "open_artifacts", "parse_descriptor"]
 
@@ -60,7 +60,7 @@ class Artifact(NamedTuple):
     """The typed columns as read from Parquet."""
     tables: Mapping[str, Trace | None] | None = None
     """The nested columns as read from Parquet, as the traces that they project."""
-    file: Shelf | None = None
+    file: RunTable | None = None
     """The Parquet file around the row: its seal, its metadata, its misfitting columns."""
 
     def __repr__(self) -> str:
@@ -150,9 +150,9 @@ def open_artifacts(path: str | os.PathLike[str], *, rows: tuple[int, int] | None
         if wanted is not None and head[:4] != b"PAR1":
             raise NotFound("one run alone has no rows", found=f"#{wanted}", expected="a Parquet data set")
         if head[:4] == b"PAR1":
-            from ttsartifact.container.parquet_rows import Shelf
+            from ttsartifact.container.parquet_rows import RunTable
 
-            table = Shelf(source)
+            table = RunTable(source)
             if wanted is not None and wanted >= table.rows:
                 raise NotFound("the file has no such row", found=wanted, expected=f"0 to {table.rows - 1}")
             first, end = rows or (0, table.rows) if wanted is None else (wanted, wanted + 1)
@@ -228,7 +228,7 @@ class _RowParts(NamedTuple):
         return self.parts[name]
 
 
-def _from_row(source: FileSource, table: Shelf, row: Row) -> Artifact:
+def _from_row(source: FileSource, table: RunTable, row: Row) -> Artifact:
     """Return the run of a row, which is let go before the next one is decoded."""
     try:
         descriptor, faults = parse_descriptor(row.descriptor)

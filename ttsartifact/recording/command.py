@@ -74,8 +74,8 @@ def record_command(
 ) -> Packed:
     """Run a command once, record what it delivers and write the artifact.
 
-    A command of a known shape (shapes.toml) gets its text on stdin where no argument holds it, and states itself what
-    its options and the files of its voice say.
+    A command of a known shape (known_commands.toml) gets its text on stdin where no argument holds it, and states
+    itself what its options and the files of its voice say.
 
     Args:
         argv: The command; `{text}` and `{out}` in it stand for the text and for the file that it writes.

@@ -63,9 +63,9 @@ class _Program(NamedTuple):
 
 def require_inert(argv: Sequence[str], text: str, references: Sequence[str]) -> None:
     """Raise Refused where `text` or a clip's path would be an option, a file's name or code in the filled `argv`."""
-    said = {"text": (text,), "ref": tuple(references)}
+    values = {"text": (text,), "ref": tuple(references)}
     for place, word in enumerate(argv):
-        for name in sorted({found[1] for found in PLACES.finditer(word)} & said.keys()):
+        for name in sorted({found[1] for found in PLACES.finditer(word)} & values.keys()):
             given = _given_as_code(argv, place)
             if given is not None:
                 raise Refused(
@@ -73,7 +73,7 @@ def require_inert(argv: Sequence[str], text: str, references: Sequence[str]) -> 
                     where=f"argv/{place}",
                     expected=f"{{{name}}} as an argument of its own of another command, or {_INSTEAD}",
                 )
-            for value in said[name]:
+            for value in values[name]:
                 _require_plain(name, value, argv, place)
         if word == "{text}":
             _require_no_file(text, argv, place)

@@ -1,6 +1,6 @@
 """Commands that are recognised by their argv: their options and their voice's files say what a caller would have to.
 
-Only data is read, within limits; only the command itself is executed. The table is shapes.toml.
+Only data is read, within limits; only the command itself is executed. The table is known_commands.toml.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class KnownCommand:
     """A command of a known shape, its options read."""
 
     shape: Mapping[str, Any]
-    """Its entry of shapes.toml."""
+    """Its entry of known_commands.toml."""
     options: Mapping[str, tuple[str, ...]]
     """Every value of every option that was given, by the name that a run gives it; none of a switch."""
     argv: tuple[str, ...] = ()
@@ -253,7 +253,9 @@ def _shapes() -> list[dict[str, Any]]:
     import pkgutil
     import tomllib
 
-    found: list[dict[str, Any]] = tomllib.loads((pkgutil.get_data(__package__, "shapes.toml") or b"").decode())["shape"]
+    found: list[dict[str, Any]] = tomllib.loads((pkgutil.get_data(__package__, "known_commands.toml") or b"").decode())[
+        "shape"
+    ]
     return found
 
 

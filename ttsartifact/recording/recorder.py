@@ -26,10 +26,10 @@ from ttsartifact.recording.chunk_types import in_host_memory
 from ttsartifact.recording.drafting import Delivery, draft_of, statement_sections, tool
 from ttsartifact.recording.encoding import DEPTHS, encoded
 from ttsartifact.recording.factories import installed
+from ttsartifact.recording.keyword_checks import require_lists, require_text, whole_number
 from ttsartifact.recording.pcm_stream import PcmStream
 from ttsartifact.recording.run import Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS
-from ttsartifact.recording.shapes import require_lists, require_text, whole_number
 from ttsartifact.recording.statements import Stated, refuse_unknown, require_sound, run_facts, spelled_out
 from ttsartifact.terms.descriptor import absent
 
@@ -455,10 +455,10 @@ class Recorder:
         return t_ns
 
     def _without_audio(self, item: Any) -> None:
-        said = f"{type(item).__name__}: {item}"[:_LONGEST_WORDS] if isinstance(item, Exception) else type(item).__name__
+        kind = f"{type(item).__name__}: {item}"[:_LONGEST_WORDS] if isinstance(item, Exception) else type(item).__name__
         self._silent_items += 1
-        self._first_silent_item = self._first_silent_item or said
-        self._run.event("no_audio", said)
+        self._first_silent_item = self._first_silent_item or kind
+        self._run.event("no_audio", kind)
 
     def _settle(self, rate: int | None, where: str, *, needed: bool = True) -> None:
         """Take the rate that a chunk states, or compare it with the known one."""

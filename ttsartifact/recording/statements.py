@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from ttsartifact.errors import Refused
 from ttsartifact.gating.deciding import require_scores
-from ttsartifact.recording import factories, pins, shapes
+from ttsartifact.recording import factories, keyword_checks, pins
 from ttsartifact.recording.marking import marking_of
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent, is_absent
@@ -142,13 +142,13 @@ def spelled_out(stated: Stated) -> Stated:
     """
     refuse_unknown(stated)
     stated = cast("Stated", {key: value for key, value in stated.items() if value is not None})
-    shapes.require_lists(stated)
+    keyword_checks.require_lists(stated)
     stated = cast("Stated", {**stated, **_local_files(stated)})
     spelled: dict[str, Any] = {
         key: value if key in _KEPT_AS_THEY_ARE or isinstance(value, Policy) else _plain(value, key)
         for key, value in stated.items()
     }
-    shapes.require_flags(spelled)
+    keyword_checks.require_flags(spelled)
     for key in ("model", "vocoder"):
         if isinstance(spelled.get(key), str):
             spelled[key] = pins.repository(spelled[key], option=f"--{key}")
@@ -304,9 +304,9 @@ def require_sound(
 
     `observed` are values by their places that the recorder was told in other ways.
     """
-    shapes.require_rows(stated.get("imperfection_log"))
+    keyword_checks.require_rows(stated.get("imperfection_log"))
     if stated.get("learnt_from"):
-        shapes.require_sections({"/input/refs": list(stated["learnt_from"])})
+        keyword_checks.require_sections({"/input/refs": list(stated["learnt_from"])})
     sections = {
         "/input": input_section(text, stated, clips),
         "/pins": pins_section(stated, absent("not_measured")),
@@ -319,7 +319,7 @@ def require_sound(
         **({"/run/attempt": {"index": stated["attempt"], "retries": 0}} if "attempt" in stated else {}),
         **(observed or {}),
     }
-    shapes.require_sections(sections)
+    keyword_checks.require_sections(sections)
 
 
 def run_facts(stated: Stated) -> dict[str, Any]:

@@ -183,12 +183,12 @@ def _clock(timebase: Any, derived: dict[str, Any]) -> str:
     words = {True: "synchronised", False: "not synchronised"}.get(synced, _say(sync)) if read else "UTC was never read"
     drift, error = derived.get("utc_drift_ppb"), derived.get("utc_drift_error_ppb")
     if type(error) is not int:
-        said = _say(drift)
+        line = _say(drift)
     elif type(drift) is int:
-        said = f"{drift / 1000:+.3g} ±{error / 1000:.2g} ppm"
+        line = f"{drift / 1000:+.3g} ±{error / 1000:.2g} ppm"
     else:
-        said = f"below {error / 1000:.2g} ppm, not resolved"
-    return f"{words}, {counted(len(read), 'snapshot')} of UTC, drift {said}"
+        line = f"below {error / 1000:.2g} ppm, not resolved"
+    return f"{words}, {counted(len(read), 'snapshot')} of UTC, drift {line}"
 
 
 def _load(load: Any) -> str:

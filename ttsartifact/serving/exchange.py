@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.serving.body import BodyReader, ServerMessage, error_words
-from ttsartifact.serving.stated import StatedByServer, stated_by
+from ttsartifact.serving.response_headers import StatedByServer, stated_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

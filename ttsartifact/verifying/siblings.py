@@ -143,10 +143,10 @@ def set_of(paths: tuple[str, ...]) -> Siblings:
 
 
 def _rows_of(source: Source) -> Iterator[tuple[str, Descriptor]]:
-    from ttsartifact.container.parquet_rows import Shelf
+    from ttsartifact.container.parquet_rows import RunTable
 
     with suppress(TtsArtifactError):
-        for row, raw in enumerate(Shelf(source).descriptors()):
+        for row, raw in enumerate(RunTable(source).descriptors()):
             yield f"row {row}", _read(raw)
 
 

@@ -150,9 +150,9 @@ def served_audio(evidence: Evidence) -> Iterator[Hint]:
         found = f"{request['body_bytes']} bytes, for {sound} of sound"
         yield Hint(id="TIM13", where="/run/request/body_bytes", found=found, message="far more came than was kept")
     took_ns = evidence.known("/run/times/t_last_token_ns") - evidence.known("/run/times/t_submit_ns")
-    for place, told in enumerate(request.get("stated", ())):
-        longest_ms = max((int(ms) for ms in _TIMING.findall(told["value"])), default=0)
-        if told["name"].lower() == "server-timing" and longest_ms * 1_000_000 > 2 * took_ns + _SECOND_NS:
+    for place, header in enumerate(request.get("stated", ())):
+        longest_ms = max((int(ms) for ms in _TIMING.findall(header["value"])), default=0)
+        if header["name"].lower() == "server-timing" and longest_ms * 1_000_000 > 2 * took_ns + _SECOND_NS:
             where = f"/run/request/stated/{place}/value"
             yield Hint(id="TIM13", where=where, found=f"{longest_ms} ms", message="longer than the run took")
 
