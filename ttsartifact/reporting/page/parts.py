@@ -164,10 +164,15 @@ def times_of(run: Seen) -> Html:
     rows: list[tuple[object, ...]] = [
         (term, amount(f"{run.key}.show.derived.{key}", derived.get(key)), what) for term, key, what in terms()
     ]
-    drift = amount(f"{run.key}.show.derived.utc_drift_ppb", derived.get("utc_drift_ppb"), unit="ppb")
-    rows.append(("UTC drift", drift, "parts in 10^9 by which UTC gained on the origin's clock"))
-    uncertain = amount(f"{run.key}.show.derived.energy_error_mj", derived.get("energy_error_mj"), unit="mJ")
-    rows.append(("Energy uncertainty", uncertain, "standard uncertainty in mJ that the updates of the counter leave"))
+    measured = (
+        ("UTC drift", "utc_drift_ppb", "ppb", "parts in 10^9 by which UTC gained on the origin's clock"),
+        ("UTC drift uncertainty", "utc_drift_error_ppb", "ppb", "parts in 10^9 by which the drift may be off"),
+        ("Energy uncertainty", "energy_error_mj", "mJ", "standard uncertainty that the updates of the counter leave"),
+    )
+    rows += [
+        (term, amount(f"{run.key}.show.derived.{key}", derived.get(key), unit=unit), what)
+        for term, key, unit, what in measured
+    ]
     at = run.artifact.descriptor.at
     taken = (
         ("Submitted (UTC)", derived.get("t_submit_utc"), "start of the axis"),
