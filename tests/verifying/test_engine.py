@@ -226,7 +226,7 @@ def test_verifying_a_wav_loads_nothing_heavy(tmp_path: Path):
 
 
 def test_a_file_that_is_written_meanwhile_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """10.2: what was read of it is no file that exists; another file in its place is none of ours."""
+    """10.2: a half of a file that is being written is not judged; one that was replaced by another is."""
     path = kit.artifact(tmp_path)
     held, judged = path.read_bytes(), engine.judge
 

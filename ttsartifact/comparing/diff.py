@@ -202,7 +202,7 @@ def diff(a: PathLike, b: PathLike, *, on_progress: OnProgress | None = None) -> 
 
 
 def _opened(path: PathLike) -> Artifact | Copy:
-    """Return a run, or the sound file that is no artifact of one."""
+    """Return a run, or a sound file that holds no run."""
     try:
         return _shaped(open_artifact(path))
     except NotAnArtifact as error:

@@ -126,7 +126,7 @@ def sound_of_clip(data: bytes) -> Iterator[Sound]:
 
 @contextmanager
 def sound_of_file(path: str | os.PathLike[str]) -> Iterator[Sound]:
-    """Yield the samples of a sound file that is no artifact, of any codec that is read here.
+    """Yield the samples of a sound file without a capsule, of any codec that is read here.
 
     Raises NotAnArtifact for one of a different codec, Damaged where players may play different sound, and TooLarge
     beyond the limits.

@@ -226,7 +226,7 @@ class Run:
     def queue_depth(self, waiting: int | None, running: int | None) -> None:
         """Log the load as a step: requests accepted and unfinished without this one, and those that compute.
 
-        Raises Refused for what is no number of requests.
+        Raises Refused for a value that is not a number of requests.
         """
         waiting = None if waiting is None else whole_number(waiting, "waiting", 0, _MOST)
         running = None if running is None else whole_number(running, "running", 0, _MOST)

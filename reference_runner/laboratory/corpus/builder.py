@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reference_runner.commands import stopping_in_a_sentence
-from reference_runner.frontend.lexicon import read_base
 from reference_runner.frontend.phones import PAUSE, Phone, PhoneSequence, is_vowel
 from reference_runner.frontend.text_frontend import TextFrontEnd
 from reference_runner.laboratory.corpus.flite import FliteLibrary
@@ -46,7 +45,7 @@ from reference_runner.laboratory.corpus.virtual_speakers import (
     VirtualSpeaker,
     speak,
 )
-from reference_runner.laboratory.corpus.vocabulary import read_vocabulary
+from reference_runner.laboratory.corpus.vocabulary import lexicon_words, read_vocabulary
 from reference_runner.model.features import FEATURE_SETTINGS, frame_count, log_mel, pad_to_frames, prosody
 
 if TYPE_CHECKING:
@@ -113,7 +112,6 @@ class CorpusItem:
 def plan_corpus(plan: CorpusPlan) -> Iterator[PlannedUtterance]:
     """Yield the utterances in the order of the manifest; no sentence of the tests is in the training part."""
     vocabulary = read_vocabulary()
-    lexicon_words = sorted(word for word in read_base().entries if word.isalpha() and len(word) > 1)
     held_out = SentenceGrammar(vocabulary, SplitMix64(plan.seed))
     test_sentences: list[str] = []
     while len(test_sentences) < plan.held_out_grammar_sentences:
@@ -128,7 +126,7 @@ def plan_corpus(plan: CorpusPlan) -> Iterator[PlannedUtterance]:
     forbidden = set(test_sentences)
     for number, speaker in enumerate((*TRAINING_SPEAKERS, *TARGET_SPEAKERS)):
         draws = SplitMix64(plan.seed + 1 + number)
-        grammar = SentenceGrammar(vocabulary, draws, lexicon_words)
+        grammar = SentenceGrammar(vocabulary, draws, lexicon_words())
         split = "train" if number < len(TRAINING_SPEAKERS) else "target"
         wanted = plan.sentences_a_speaker if split == "train" else plan.target_sentences
         while wanted:

@@ -10,19 +10,18 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reference_runner.frontend.lexicon import read_base
 from reference_runner.laboratory.corpus.grammar import SentenceGrammar
 from reference_runner.laboratory.corpus.splitmix import SplitMix64
 from reference_runner.laboratory.corpus.virtual_speakers import TRAINING_SPEAKERS, Delivery
-from reference_runner.laboratory.corpus.vocabulary import read_vocabulary
+from reference_runner.laboratory.corpus.vocabulary import lexicon_words, read_vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from reference_runner.laboratory.corpus.hibari import HeartSpeaker
     from reference_runner.laboratory.corpus.virtual_speakers import VirtualSpeaker
 
-__all__ = ["MannersPlan", "PlannedUtterance", "draw_delivery", "plan_manners"]
+__all__ = ["MannersPlan", "PlannedUtterance", "draw_delivery", "plan_blocks", "plan_manners", "splits_of"]
 
 _SLOWEST, _FASTEST = 1.45, 0.7
 """Factors of the durations."""
@@ -61,25 +60,45 @@ class MannersPlan:
 
 def plan_manners(plan: MannersPlan) -> Iterator[PlannedUtterance]:
     """Yield the utterances, block after block; the last of each speaker's first blocks are the tests."""
-    vocabulary = read_vocabulary()
-    lexicon_words = sorted(word for word in read_base().entries if word.isalpha() and len(word) > 1)
-    block = 0
+    first = 0
     parts = (
         (plan.seed, plan.blocks_a_speaker, plan.test_blocks_a_speaker),
         (plan.more_seed, plan.more_blocks_a_speaker, 0),
     )
     for seed, blocks, test_blocks in parts:
+        splits = splits_of(blocks - test_blocks, test_blocks)
         for number, speaker in enumerate(TRAINING_SPEAKERS):
-            draws = SplitMix64(seed + number)
-            grammar = SentenceGrammar(vocabulary, draws, lexicon_words)
-            for place in range(blocks):
-                delivery = draw_delivery(draws)
-                split = "manner" if place < blocks - test_blocks else "test_manner"
-                for _ in range(plan.sentences_a_block):
-                    covers = draws.chance(plan.coverage_share)
-                    text = grammar.coverage_phrase() if covers else grammar.sentence()
-                    yield PlannedUtterance(split=split, speaker=speaker, text=text, delivery=delivery, block=block)
-                block += 1
+            yield from plan_blocks(
+                speaker, splits, SplitMix64(seed + number), first=first, sentences=plan.sentences_a_block,
+                coverage_share=plan.coverage_share,
+            )  # fmt: skip
+            first += blocks
+
+
+def splits_of(training: int, tests: int) -> list[str]:
+    """Return the split of each block of a speaker: those to learn from, then the tests."""
+    return ["manner"] * training + ["test_manner"] * tests
+
+
+def plan_blocks(
+    speaker: VirtualSpeaker | HeartSpeaker, splits: Sequence[str], draws: SplitMix64, *, first: int, sentences: int,
+    coverage_share: float,
+) -> Iterator[PlannedUtterance]:  # fmt: skip
+    """Yield a block of one delivery for each of the splits, numbered from `first`, each of so many sentences."""
+    grammar = SentenceGrammar(read_vocabulary(), draws, lexicon_words())
+    for block, split in enumerate(splits, start=first):
+        delivery = draw_delivery(draws)
+        for place in range(sentences):
+            covers = draws.chance(coverage_share)
+            text = grammar.coverage_phrase() if covers else grammar.sentence()
+            yield PlannedUtterance(
+                split=split,
+                speaker=speaker,
+                text=text,
+                delivery=delivery,
+                block=block,
+                number=block * sentences + place,
+            )
 
 
 def draw_delivery(draws: SplitMix64) -> Delivery:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import count
 from typing import TYPE_CHECKING
 
-from reference_runner.frontend.lexicon import read_base
-from reference_runner.laboratory.corpus.grammar import SentenceGrammar
 from reference_runner.laboratory.corpus.hibari import HEART_SPEAKERS
-from reference_runner.laboratory.corpus.manners import PlannedUtterance, draw_delivery
+from reference_runner.laboratory.corpus.manners import plan_blocks, splits_of
 from reference_runner.laboratory.corpus.splitmix import SplitMix64
-from reference_runner.laboratory.corpus.vocabulary import read_vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from reference_runner.laboratory.corpus.manners import PlannedUtterance
 
 __all__ = ["OWN_VOICE", "TeacherPlan", "plan_teacher"]
 
@@ -37,18 +35,12 @@ class TeacherPlan:
 
 def plan_teacher(plan: TeacherPlan) -> Iterator[PlannedUtterance]:
     """Yield the utterances, block after block; the last blocks of each speaker are the tests."""
-    vocabulary = read_vocabulary()
-    lexicon_words = sorted(word for word in read_base().entries if word.isalpha() and len(word) > 1)
-    blocks, numbers = count(), count()
+    first = 0
     for place, speaker in enumerate(HEART_SPEAKERS):
-        draws = SplitMix64(plan.seed + place)
-        grammar = SentenceGrammar(vocabulary, draws, lexicon_words)
         training = plan.blocks_a_speaker * (plan.own_voice_share if speaker.name == OWN_VOICE else 1)
-        for split in ["manner"] * training + ["test_manner"] * plan.test_blocks_a_speaker:
-            delivery, block = draw_delivery(draws), next(blocks)
-            for _ in range(plan.sentences_a_block):
-                covers = draws.chance(plan.coverage_share)
-                text = grammar.coverage_phrase() if covers else grammar.sentence()
-                yield PlannedUtterance(
-                    split=split, speaker=speaker, text=text, delivery=delivery, block=block, number=next(numbers)
-                )
+        splits = splits_of(training, plan.test_blocks_a_speaker)
+        yield from plan_blocks(
+            speaker, splits, SplitMix64(plan.seed + place), first=first, sentences=plan.sentences_a_block,
+            coverage_share=plan.coverage_share,
+        )  # fmt: skip
+        first += len(splits)

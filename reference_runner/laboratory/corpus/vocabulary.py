@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["Verb", "Vocabulary", "gerund", "past", "plural", "read_vocabulary"]
+from reference_runner.frontend.lexicon import read_base
+
+__all__ = ["Verb", "Vocabulary", "gerund", "lexicon_words", "past", "plural", "read_vocabulary"]
 
 _VOWELS = "aeiou"
 
@@ -119,6 +121,12 @@ def _sections(text: str) -> dict[str, list[str]]:
         elif line and not line.startswith("#"):
             sections[current].append(line)
     return sections
+
+
+@cache
+def lexicon_words() -> tuple[str, ...]:
+    """Return the words of the lexicon that phrases are made of so that every sound is met: of letters, two or more."""
+    return tuple(sorted(word for word in read_base().entries if word.isalpha() and len(word) > 1))
 
 
 @cache
