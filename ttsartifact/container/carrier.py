@@ -85,10 +85,6 @@ def carrier_named(name: str) -> Carrier:
         from ttsartifact.container import mp3
 
         return mp3
-    if name == "ogg_vorbis":
-        from ttsartifact.container import ogg_carrier
-
-        return ogg_carrier
     raise KeyError(name)
 
 

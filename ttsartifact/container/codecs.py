@@ -64,7 +64,6 @@ CODECS: Final = {
             media_type="audio/ogg",
             opening=late_pattern(_OGG_FIRST_PACKET + rb"\x01vorbis", re.DOTALL),
             is_lossy=True,
-            has_carrier=True,
         ),
         Codec(
             name="ogg_opus",
