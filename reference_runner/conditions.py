@@ -90,7 +90,7 @@ def of(
         adaptation=adaptation.record() if adaptation else absent("not_applicable", "the model is not adapted"),
         references=adaptation.references if adaptation else (),
         device=wanted.device,
-        seeds=(_seed(request, wanted),),
+        seeds=tuple(_seed(request, wanted, stage) for stage in (*wanted.stage_seeds, "mel")),
         precision=_precision(arithmetic),
         determinism="bitwise" if exact else "same_device",
         determinism_flags=() if exact else _flags(arithmetic.means),
@@ -244,12 +244,12 @@ def front_end(identity: dict[str, str]) -> tuple[dict[str, Any], ...]:
     )
 
 
-def _seed(request: Request, wanted: SynthesisRequest) -> dict[str, Any]:
-    asked = request.seeds.get("mel")
+def _seed(request: Request, wanted: SynthesisRequest, stage: str) -> dict[str, Any]:
+    requested = request.seeds.get(stage)
     return {
-        "stage": "mel",
-        "requested": absent("not_applicable", "none was asked for") if asked is None else str(asked),
-        "effective": str(wanted.seed),
+        "stage": stage,
+        "requested": absent("not_applicable", "none was requested") if requested is None else str(requested),
+        "effective": str(wanted.seed_of(stage)),
         "generator": GENERATOR,
     }
 
@@ -354,17 +354,17 @@ def _device_facts(device: str) -> list[Any]:
 
 def _device_entry() -> dict[str, Any]:
     """Return the CUDA device as torch knows it, for /env/devices; NVML gives its UUID in the same form."""
-    properties, unasked = torch.cuda.get_device_properties(0), absent("not_measured", "no sensor was read")
+    properties, unread = torch.cuda.get_device_properties(0), absent("not_measured", "no sensor was read")
     uuid = getattr(properties, "uuid", None)  # since torch 2.5
     return {
         "index": 0,
         "model": properties.name,
-        "uuid_digest": unasked if uuid is None else digests.of_bytes(f"GPU-{uuid}".encode()),
-        "driver": driver_version() or unasked,
-        "firmware": unasked,
-        "partition": unasked,
-        "power_limit_mw": unasked,
-        "max_clock_mhz": unasked,
+        "uuid_digest": unread if uuid is None else digests.of_bytes(f"GPU-{uuid}".encode()),
+        "driver": driver_version() or unread,
+        "firmware": unread,
+        "partition": unread,
+        "power_limit_mw": unread,
+        "max_clock_mhz": unread,
         "memory_mib": properties.total_memory >> 20,
     }
 

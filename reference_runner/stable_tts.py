@@ -170,7 +170,7 @@ class StableTtsRunner:
             name=self.name,
             version="1.0.0",
             parameters=self.parameters,
-            seed_stages=("mel",),
+            seed_stages=("prosody_tokens", "mel"),
             references=(0, 17),
             batch=_BATCH_MAXIMUM,
             imperfection_stages=self.imperfection_stages,
@@ -353,6 +353,7 @@ def _checkpoint(request: Request) -> tuple[Any, Any]:
 def _asked(request: Request) -> SynthesisRequest:
     """Return the request in the runner's own terms; raises RequestError for one that cannot be."""
     from reference_runner.synthesis.request import (
+        CHOICE_STAGE,
         Compiled,
         Numerics,
         Precision,
@@ -369,14 +370,15 @@ def _asked(request: Request) -> SynthesisRequest:
             f"got {len(manners)} clips of role {_PROSODY}, expected one with the prompt clip and none with another",
             where="request.prompt",
         )
-    seed = request.seeds.get("mel", 0)
+    seed, drawn = request.seeds.get("mel", 0), float(parameters["prosody_temperature"])
     return SynthesisRequest(
         text=request.text,
         references=tuple(voices),
         seed=seed,
+        stage_seeds={CHOICE_STAGE: request.seeds.get("prosody_tokens", seed)} if drawn else {},
         steps=parameters["steps"],
         temperature=float(parameters["temperature"]),
-        prosody_temperature=float(parameters["prosody_temperature"]),
+        prosody_temperature=drawn,
         prompt=Prompt(kind=kind, prior=parameters["prior"], clip=manners[0] if manners else None),
         numerics=Numerics(parameters["numerics"]),
         device=parameters["device"],

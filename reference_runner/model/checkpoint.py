@@ -38,6 +38,9 @@ HASH_SUFFIX = ".sha256"
 MAXIMUM_BYTES = 64 * 1024 * 1024
 """A larger file is not read: this model is a few tens of megabytes, and a stranger's file is not to fill the memory."""
 
+MAXIMUM_HEADER_BYTES = 4 * 1024 * 1024
+"""A longer list of tensors is not parsed: this model's takes tens of kilobytes, and each entry many times its text."""
+
 _READ_BLOCK = 1 << 20
 
 
@@ -137,6 +140,7 @@ def load_checkpoint(path: Path | None = None, *, expected_sha256: str | None = N
     if size > MAXIMUM_BYTES:
         message = f"too large: got {size} bytes, expected at most {MAXIMUM_BYTES}"
         raise CheckpointError(message, where=str(path))
+    _require_short_header(path)
     found = checkpoint_sha256(path)
     if expected_sha256 is not None and found != expected_sha256:
         message = f"wrong weights: got sha256:{found}, expected sha256:{expected_sha256}"
@@ -156,6 +160,15 @@ def load_checkpoint(path: Path | None = None, *, expected_sha256: str | None = N
     except (KeyError, ValueError, TypeError, RuntimeError, ConfigError) as error:
         raise CheckpointError(f"not a checkpoint of this model: {error}", where=str(path)) from error
     return Checkpoint(name=path.stem, digest=found, model=model, priors=priors, metadata=metadata)
+
+
+def _require_short_header(path: Path) -> None:
+    """Raise CheckpointError where the file states a header that is too long; its first eight bytes say how long."""
+    with path.open("rb") as file:
+        stated = int.from_bytes(file.read(8), "little")
+    if stated > MAXIMUM_HEADER_BYTES:
+        message = f"header too long: got {stated} bytes, expected at most {MAXIMUM_HEADER_BYTES}"
+        raise CheckpointError(message, where=str(path))
 
 
 def _read_metadata(container: Mapping[str, str]) -> dict[str, str]:

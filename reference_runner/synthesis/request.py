@@ -20,6 +20,8 @@ TEXT_CHARACTERS_MAXIMUM = 4_000
 STEPS_MAXIMUM = 200
 TEMPERATURE_MINIMUM, TEMPERATURE_MAXIMUM = 0.5, 100.0
 PROSODY_TEMPERATURE_MAXIMUM = 4.0
+CHOICE_STAGE = "prosody_tokens"
+"""The stage whose seed draws the codes, where they are drawn."""
 
 
 class Numerics(StrEnum):

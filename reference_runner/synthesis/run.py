@@ -14,6 +14,7 @@ from reference_runner.model.style_adaptive_encoder import EncodedFrames
 from reference_runner.numerics.integers import host
 from reference_runner.numerics.noise import FRACTION_BITS, Stream
 from reference_runner.synthesis.report import Margin
+from reference_runner.synthesis.request import CHOICE_STAGE
 from reference_runner.synthesis.stations import Station, Stations
 from reference_runner.synthesis.transcription import Transcriber
 from reference_runner.synthesis.voice import Voice, find_voice
@@ -33,8 +34,6 @@ __all__ = ["HOP", "Chunk", "Host", "Item", "Run", "to_pcm"]
 HOP = FEATURE_SETTINGS.hop_samples
 MEL_BANDS = FEATURE_SETTINGS.mel_bands
 NOISE_STAGE = "mel"
-CHOICE_STAGE = "prosody"
-"""Of the seed's streams, the one that codes are drawn with where they are drawn."""
 SETTLED_CHUNKS = 32
 """So many chunks of mel wait at most for their digest: about 20 MB of 16 items."""
 DURATION_MAXIMUM = 2_000

@@ -18,6 +18,7 @@ from reference_runner.numerics import integers, kat
 from reference_runner.stable_tts import StableTtsRunner
 from ttsartifact import Reference, RunOptions, Unavailable, run_runner, verify
 from ttsartifact.cli import main
+from ttsartifact.reporting.diff import cause_line
 
 TEXT = "Hello there. The harbor was quiet, and we waited for zorblax."
 SYNTHETIC = {"kind": "synthetic", "name": "a buzz of the test"}
@@ -125,6 +126,20 @@ def test_the_same_seed_gives_the_same_audio_and_another_does_not(made, tmp_path,
     assert read(other).at("/generation/seeds/0/effective") == "0"
 
 
+def test_drawn_codes_have_a_seed_of_their_own_and_a_difference_is_explained_by_it(tmp_path, weights):
+    """Only a run that draws codes states their seed; `--seed` is both; diff names the one that differs."""
+    drawn = {"parameters": {"prosody_temperature": 2.0}}
+    first, second = (
+        spoken(tmp_path, weights, name=f"{seed}.tts.wav", seeds={"prosody_tokens": seed, "mel": 5}, **drawn)
+        for seed in (5, 6)
+    )
+    seeds = read(second).at("/generation/seeds")
+    stated = [(each["stage"], each["requested"], each["effective"]) for each in seeds]
+    assert stated == [("prosody_tokens", "6", "6"), ("mel", "5", "5")]
+    line = cause_line(ttsartifact.diff(first, second))
+    assert line.startswith("seed of stage prosody_tokens: 5 -> 6 - ")
+
+
 # -- references
 
 
@@ -223,7 +238,7 @@ def test_no_gpu_is_no_cpu(tmp_path, small_checkpoint_path, capsys):
 def test_without_torch_it_says_what_to_install(tmp_path, monkeypatch):
     """And can still be asked what it takes."""
     monkeypatch.setitem(sys.modules, "torch", None)
-    assert StableTtsRunner().describe().seed_stages == ("mel",)
+    assert StableTtsRunner().describe().seed_stages == ("prosody_tokens", "mel")
     with pytest.raises(Unavailable) as caught:
         run_runner("stable-tts", "Hello.", tmp_path / "x.tts.wav")
     assert caught.value.message == (

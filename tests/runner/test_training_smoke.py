@@ -297,6 +297,16 @@ def test_a_truncated_checkpoint_says_so(tmp_path):
     assert str(path) in str(caught.value)
 
 
+def test_a_header_that_would_fill_the_memory_is_not_parsed(tmp_path):
+    """Each of its entries costs many times its text; this model's takes tens of kilobytes."""
+    path, _ = saved(tmp_path)
+    stated = (4 << 20) + 1
+    path.write_bytes(stated.to_bytes(8, "little") + path.read_bytes()[8:])
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(path)
+    assert str(caught.value) == f"header too long: got {stated} bytes, expected at most {4 << 20} (in {path})"
+
+
 def test_a_checkpoint_with_another_hash_is_refused(tmp_path):
     """Both hashes are named."""
     path, digest = saved(tmp_path)
