@@ -7,6 +7,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from ttsartifact.container.source import (
@@ -16,6 +17,7 @@ from ttsartifact.container.source import (
     Span,
     blocks_of,
     copy_pieces,
+    read_buffer,
     require_regular,
     write_whole,
 )
@@ -96,6 +98,15 @@ def test_reads_stay_inside() -> None:
     for offset, size in ((2, 2), (-1, 1), (0, -1), (4, 0)):
         with pytest.raises(Damaged):
             source.read_at(offset, size)
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 4096, 164_578, 1 << 20])
+def test_what_is_read_into_begins_at_a_line_of_the_cache(size: int) -> None:
+    """Elsewhere a kernel copies at a fifth of the speed; however large it is, it is as large as was requested."""
+    held = [read_buffer(size) for _ in range(5)]  # at five places
+    assert [len(buffer) for buffer in held] == [size] * 5
+    assert {np.frombuffer(buffer, np.uint8).ctypes.data % 64 for buffer in held if size} <= {0}
+    assert not any(map(any, held))
 
 
 def test_joined_pieces_read_as_one_file(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 from ttsartifact.container.limits import READ_BLOCK_BYTES
-from ttsartifact.container.source import Piece, length_of
+from ttsartifact.container.source import Piece, length_of, read_buffer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ class _Block:
     __slots__ = ("_home", "_left", "_lock", "buffer", "offset", "size")
 
     def __init__(
-        self, buffer: bytearray, home: SimpleQueue[bytearray], *, offset: int, size: int, readers: int
+        self, buffer: memoryview, home: SimpleQueue[memoryview], *, offset: int, size: int, readers: int
     ) -> None:
         self.buffer, self.offset, self.size = buffer, offset, size
         self._home, self._left, self._lock = home, readers, threading.Lock()
@@ -49,9 +49,9 @@ class _Block:
 
 def feed_in_threads(pieces: Sequence[Piece], lanes: Sequence[_Reader]) -> None:
     """Read `pieces` once and feed every block of them to each of `lanes`."""
-    ring: SimpleQueue[bytearray] = SimpleQueue()
+    ring: SimpleQueue[memoryview] = SimpleQueue()
     for _ in range(_RING_BLOCKS):
-        ring.put(bytearray(READ_BLOCK_BYTES))
+        ring.put(read_buffer(READ_BLOCK_BYTES))
     queues: list[SimpleQueue[_Block | None]] = [SimpleQueue() for _ in lanes]
     workers = [
         threading.Thread(target=_consume, args=(lane, queue), daemon=True)
@@ -68,7 +68,7 @@ def feed_in_threads(pieces: Sequence[Piece], lanes: Sequence[_Reader]) -> None:
                 buffer = ring.get()
                 # Reads that begin within a page copy at two thirds of the speed: the first block ends at a page's end.
                 start = 0 if isinstance(piece, bytes) else piece.offset + done
-                view = memoryview(buffer)[: min(READ_BLOCK_BYTES - start % _PAGE_BYTES, total - done)]
+                view = buffer[: min(READ_BLOCK_BYTES - start % _PAGE_BYTES, total - done)]
                 if isinstance(piece, bytes):
                     view[:] = piece[done : done + len(view)]
                 else:
@@ -87,5 +87,5 @@ def feed_in_threads(pieces: Sequence[Piece], lanes: Sequence[_Reader]) -> None:
 
 def _consume(lane: _Reader, queue: SimpleQueue[_Block | None]) -> None:
     while (block := queue.get()) is not None:
-        lane.feed(block.offset, memoryview(block.buffer)[: block.size])
+        lane.feed(block.offset, block.buffer[: block.size])
         block.done()
