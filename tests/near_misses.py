@@ -1,6 +1,7 @@
 """A near miss for every rule: a sound run that a careless implementation of the rule would call broken.
 
-Rules with a threshold have theirs in boundaries.py; a rule that no single file can fail has none.
+A case of a family's test may hold that of its rule (`kit.Case.near`); rules with a threshold have theirs in
+boundaries.py; a rule that no single file can fail has none.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "fixtures/README.md", "examples/claims/README.md")),
     *sorted((ROOT / "reference_runner").glob("*.md")),
-    *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != "commands.md"),
+    *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "spec").rglob("*.md")),
 ]
 COMMANDS = sorted(

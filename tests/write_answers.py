@@ -28,7 +28,7 @@ def main() -> int:
         idle = {key: sorted(_reports(make, folder)[0].not_applicable) for key, make in SOUND.items()}
         idle["nothing"] = []
         found = {}
-        for place, case in enumerate(write_fixtures.cases()):
+        for place, case in enumerate(case for case in write_fixtures.cases() if case.says is None):
             own = folder / str(place)
             own.mkdir()
             found[str(case)] = answers.said(_reports(case.make, own), own, idle)

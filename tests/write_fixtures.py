@@ -128,7 +128,8 @@ def recipes() -> Iterator[tuple[str, str | None, Any, set[str], list[int]]]:
     found = cases()
     for case in [*found, *in_parquet(found)]:
         yield f"fail/{case.rule}/{case.slug}", case.rule, case.make, {case.rule} | case.also, [case.exit_code]
-    for rule, make in near_misses.NEAR.items():
+    beside = {case.rule: case.near for case in found if case.near is not None}
+    for rule, make in (near_misses.NEAR | beside).items():
         yield f"near/{rule}/near", rule, make, set(), [0]
     for pair in boundaries.PAIRS:
         name = f"boundary/{pair.rule}/{pair.name + '-' if pair.name else ''}just"

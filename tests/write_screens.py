@@ -47,7 +47,9 @@ def screen(call: list[str], columns: int) -> str:
     ):
         main(call)
     said = terminal.getvalue().replace("\r\x1b[K", "").replace("verifying both", "")
-    # How many rules there are, and which one stands in the way of which, is not what a screen is kept for.
+    # Which rules and which commands there are, and what stands in the way of a rule, is not what a screen is kept for.
+    begun, heading, listed = said.partition("\nCommands:\n")
+    said = begun + heading + re.sub(r"(?<=\n)(?:  \w+  .*\n(?: {8}.*\n)*)+(?=  doctor)", "  …\n", listed)
     kept = [line for line in said.splitlines() if not line.startswith("  not run ")]
     return "".join(f"{re.sub('[0-9]+', 'N', line) if line.startswith('  rules ') else line}\n" for line in kept)
 

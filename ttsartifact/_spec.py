@@ -7,13 +7,14 @@ import os
 from functools import cache
 from typing import Any
 
-__all__ = ["FORMAT_VERSION", "SPEC_DIR", "kit_folder", "load_json", "read"]
+__all__ = ["FORMAT_VERSION", "SPEC_DIR", "kit_folder", "load_json", "read", "table"]
 
 FORMAT_VERSION = "1.0"
 
+_TABLES = "tables.json"  # every TOML file; hatch_build.py writes it when the package is built or installed
 _KIT = "ttsartifact_conformance"  # the distribution that is built from fixtures/; a folder of data, no code
 _PACKAGE = os.path.dirname(os.path.realpath(__file__))
-# The wheel carries spec/ inside the package (force-include); a checkout has it beside the package.
+# The wheel carries spec/ inside the package; a checkout has it beside the package.
 SPEC_DIR = next(
     (
         place
@@ -40,6 +41,17 @@ def read(name: str) -> bytes:
 def load_json(name: str) -> Any:
     """Return spec/1.0/`name`, parsed once a process. Callers must not change it."""
     return json.loads(read(name))
+
+
+@cache
+def table(name: str) -> Any:
+    """Return the table spec/1.0/`name`.toml, parsed once a process. Callers must not change it."""
+    toml, built = (os.path.join(SPEC_DIR, FORMAT_VERSION, each) for each in (f"{name}.toml", _TABLES))
+    if os.path.isfile(toml) and not (os.path.isfile(built) and os.path.getmtime(built) >= os.path.getmtime(toml)):
+        import tomllib  # a checkout whose table was edited, or that was never installed
+
+        return tomllib.loads(read(f"{name}.toml").decode())
+    return load_json(_TABLES)[name]
 
 
 def kit_folder() -> str | None:

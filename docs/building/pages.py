@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import commands
 from mkdocs.structure.files import File
 
 import ttsartifact
@@ -70,6 +71,7 @@ def pages() -> Iterator[tuple[str, str]]:
         yield name, moved(f"# {title}\n{sections[title]}")
     for name, source in WHOLE.items():
         yield name, moved((ROOT / source).read_text(encoding="utf-8"), Path(source).parent.as_posix())
+    yield "commands.md", commands.text()
     yield "api.md", api()
     yield "rules/index.md", rule_list()
     for rule in catalogue().values():

@@ -81,7 +81,7 @@ def test_a_name_in_other_letters_is_the_same_name() -> None:
 
 def test_every_word_of_the_registry_is_marked() -> None:
     """The look at the bytes that spares the walk sees every name and every key."""
-    words = _spec.load_json("registry/privacy.json")
+    words = _spec.table("registry/privacy")
     for name in (*words["endings"], *words["exact"]):
         assert secrets.is_marked(f'"my-{name.replace(" ", "-")}"'.encode()), name
     for key in words["keys"]:

@@ -75,7 +75,7 @@ def test_sarif_lists_the_whole_catalogue() -> None:
     """A scanner shows what was asked, and a result points at its rule by name and by place."""
     (run,) = sarif_of((BAD, RECEIPT), (report(), ()))["runs"]
     rules = run["tool"]["driver"]["rules"]
-    assert [rule["id"] for rule in rules] == [rule["id"] for rule in _spec.load_json("rules.json")["rule"]]
+    assert [rule["id"] for rule in rules] == [rule["id"] for rule in _spec.table("rules")["rule"]]
     told = [(r.get("ruleId"), r["kind"], r["level"], len(r.get("suppressions", []))) for r in run["results"]]
     assert told == [
         ("HSH02", "fail", "error", 0),

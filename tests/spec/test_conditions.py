@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def test_subjects_causes_and_parts_are_registered() -> None:
     """Every name that a row uses is declared once, in the same file or in stages.toml."""
-    assert _spec.load_json("registry/conditions.json")["causes"] == [cause.value for cause in Cause]
+    assert _spec.table("registry/conditions")["causes"] == [cause.value for cause in Cause]
     assert {row.subject for row in conditions().values()} - {None} <= set(subjects())
     assert {subject.acts_from for subject in subjects().values()} <= set(parts())
     assert {stage.part for stage in stages().values()} <= set(parts())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from collections import Counter
@@ -10,8 +11,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-import write_rules_json
 
+import hatch_build
 from ttsartifact import _spec, verifying
 from ttsartifact.verifying.catalogue import catalogue, questions, rule
 
@@ -20,17 +21,35 @@ PROSE = _spec.read("ttsartifact.md").decode()
 
 
 def test_catalogue_satisfies_its_schema():
-    """spec/1.0/rules.schema.json describes both spellings."""
+    """spec/1.0/rules.schema.json describes it."""
     schema = json.loads(_spec.read("rules.schema.json"))
     jsonschema.Draft202012Validator.check_schema(schema)
-    for value in (TOML, _spec.load_json("rules.json")):
-        jsonschema.Draft202012Validator(schema).validate(value)
+    jsonschema.Draft202012Validator(schema).validate(TOML)
 
 
-@pytest.mark.parametrize("name", write_rules_json.TWINS)
-def test_a_json_twin_is_its_toml(name):
-    """`make spec` writes the one from the other."""
-    assert _spec.read(name).decode() == write_rules_json.TWINS[name]()
+def test_a_table_that_was_edited_is_read_from_its_toml(monkeypatch, tmp_path):
+    """tables.json is read as long as it is not older than the TOML file beside it; alone, as in a wheel, always."""
+    folder = tmp_path / _spec.FORMAT_VERSION
+    folder.mkdir()
+    monkeypatch.setattr(_spec, "SPEC_DIR", str(tmp_path))
+    monkeypatch.setattr(_spec, "load_json", lambda name: json.loads((folder / name).read_text()))
+    table = _spec.table.__wrapped__
+    (folder / "colours.toml").write_text('red = "new"')
+    assert table("colours") == {"red": "new"}
+    (folder / "tables.json").write_text('{"colours": {"red": "built"}}')
+    os.utime(folder / "tables.json", (0, 0))
+    assert table("colours") == {"red": "new"}
+    os.utime(folder / "colours.toml", (0, 0))
+    assert table("colours") == {"red": "built"}
+    (folder / "colours.toml").unlink()
+    assert table("colours") == {"red": "built"}
+
+
+def test_tables_hold_every_toml_file():
+    """What an installation writes is what the TOML files say."""
+    built = json.loads(hatch_build.tables())
+    assert built["rules"] == TOML
+    assert built["registry/lists"] == tomllib.loads(_spec.read("registry/lists.toml").decode())
 
 
 def test_ids_and_names_are_unique():

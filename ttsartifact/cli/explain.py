@@ -218,9 +218,9 @@ def _other_ids() -> dict[str, _Page]:
                 ("note", "a heuristic never decides conformance, a verdict or an exit code"),
             ],
         )
-        for hint in _spec.load_json("hints.json")["hint"]
+        for hint in _spec.table("hints")["hint"]
     }
-    left_out = _spec.load_json("rules.json")["left_out"]
+    left_out = _spec.table("rules")["left_out"]
     return hints | {entry["id"]: (f"{entry['id']}  left out", [("why", entry["reason"])]) for entry in left_out}
 
 

@@ -1,4 +1,4 @@
-"""What a condition is: registry/conditions.toml and registry/stages.toml, read by their JSON twins.
+"""What a condition is: registry/conditions.toml and registry/stages.toml.
 
 Levels, data sets, comparisons and reruns ask here, so that each place of a descriptor has one subject and one class.
 """
@@ -81,13 +81,13 @@ class Stage(NamedTuple):
 @cache
 def subjects() -> dict[str, Subject]:
     """Return all subjects by id, in the registry's order."""
-    return {entry["id"]: Subject(**entry) for entry in _spec.load_json("registry/conditions.json")["subject"]}
+    return {entry["id"]: Subject(**entry) for entry in _spec.table("registry/conditions")["subject"]}
 
 
 @cache
 def conditions() -> dict[str, Condition]:
     """Return all conditions by their pointer pattern, in the registry's order."""
-    rows = _spec.load_json("registry/conditions.json")["condition"]
+    rows = _spec.table("registry/conditions")["condition"]
     return {row["at"]: _condition(rank, row) for rank, row in enumerate(rows)}
 
 
@@ -148,7 +148,7 @@ def needed_at(level: Level) -> tuple[str, ...]:
 @cache
 def cause_of_variable(name: str) -> Cause:
     """Return the causal class of an environment variable."""
-    for row in _spec.load_json("registry/conditions.json")["variable"]:
+    for row in _spec.table("registry/conditions")["variable"]:
         if name.startswith(tuple(row.get("begins", ()))) or name.endswith(tuple(row.get("ends", ()))):
             return Cause(row["cause"])
     return Cause.OTHER
@@ -157,7 +157,7 @@ def cause_of_variable(name: str) -> Cause:
 @cache
 def stages() -> dict[str, Stage]:
     """Return all stages of a decode path by name, in their order."""
-    return {row["name"]: Stage(**row) for row in _spec.load_json("registry/stages.json")["stage"]}
+    return {row["name"]: Stage(**row) for row in _spec.table("registry/stages")["stage"]}
 
 
 @cache
@@ -169,7 +169,7 @@ def stages_that_count(what: str) -> frozenset[str]:
 @cache
 def parts() -> tuple[str, ...]:
     """Return the parts of a decode path, in their order."""
-    return tuple(_spec.load_json("registry/stages.json")["parts"])
+    return tuple(_spec.table("registry/stages")["parts"])
 
 
 def member_words(value: Any) -> str:

@@ -62,7 +62,7 @@ class Definition(NamedTuple):
 @cache
 def definitions() -> dict[str, Definition]:
     """Return the definitions of all figures by key, in the order in which they are shown."""
-    entries = _spec.load_json("registry/figures.json")["figure"]
+    entries = _spec.table("registry/figures")["figure"]
     return {entry["key"]: Definition(**entry) for entry in entries}
 
 

@@ -85,7 +85,7 @@ class _Words(NamedTuple):
 
 @cache
 def _words() -> _Words:
-    held = _spec.load_json("registry/privacy.json")
+    held = _spec.table("registry/privacy")
     keys = held["keys"]
     own = "|".join(
         rf"((?:{'|'.join(map(re.escape, key['starts']))})[{key['letters']}]{{{key['least']},}})" for key in keys

@@ -110,7 +110,7 @@ def milli(value: Any, where: str) -> int:
 
 def _require_recordable(policy: Policy) -> None:
     """Raise Refused for a policy that no artifact could state, before anything is made under it."""
-    lists = _spec.load_json("registry/lists.json")
+    lists = _spec.table("registry/lists")
     pinned = {"version": policy.version} | {check.metric: check.source.partition("@")[2] for check in policy.scores}
     for where, version in pinned.items():
         if not version or version.lower() in lists["moving_words"]:
@@ -151,7 +151,7 @@ def _check(entry: dict[str, Any], number: int) -> Check:
 
 
 def _require_source(check: Check) -> None:
-    known = [metric["name"] for metric in _spec.load_json("registry/metrics.json")["metric"]]
+    known = [metric["name"] for metric in _spec.table("registry/metrics")["metric"]]
     if check.source == METRICS_SOURCE and check.metric not in known:
         raise Refused(
             f"{check.metric}: not a metric that is computed here",

@@ -57,7 +57,7 @@ def shown(value: int, decimals: int) -> float:
 @cache
 def metrics() -> dict[str, Metric]:
     """Return all metrics of the registry by name, in its order."""
-    rows = _spec.load_json("registry/claim_metrics.json")["metric"]
+    rows = _spec.table("registry/claim_metrics")["metric"]
     return {row["name"]: Metric(**{**row, "of": MetricKind(row["of"])}) for row in rows}
 
 

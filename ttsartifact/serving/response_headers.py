@@ -63,7 +63,7 @@ def stated_by(headers: Iterable[tuple[str, str]]) -> StatedByServer:
 
 @cache
 def _names() -> tuple[dict[str, str], frozenset[str]]:
-    held = _spec.load_json("registry/serving.json")
+    held = _spec.table("registry/serving")
     return {entry["name"]: entry["states"] for entry in held["header"]}, frozenset(held["kept"])
 
 

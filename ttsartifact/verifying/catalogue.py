@@ -1,4 +1,4 @@
-"""The rule catalogue as data (spec/1.0/rules.toml, here by its JSON twin), and the functions bound to it one to one."""
+"""The rule catalogue as data (spec/1.0/rules.toml), and the functions bound to it one to one."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Agenda(NamedTuple):
 
 @cache
 def catalogue() -> dict[str, Rule]:
-    """Return all rules by id, in the catalogue's order; a test holds rules.json to rules.toml."""
+    """Return all rules by id, in the catalogue's order."""
     return {
         entry["id"]: Rule(
             klass=entry["class"],
@@ -126,7 +126,7 @@ def catalogue() -> dict[str, Rule]:
             applies_if=tuple(entry.get("applies_if", ())),
             **{key: entry[key] for key in entry if key not in _OF_A_DIFFERENT_TYPE},
         )
-        for entry in _spec.load_json("rules.json")["rule"]
+        for entry in _spec.table("rules")["rule"]
     }
 
 

@@ -35,7 +35,7 @@ def profiles() -> dict[str, Profile]:
             where=tuple(entry.get("where", ())),
             runs=entry.get("runs", 1),
         )
-        for entry in _spec.load_json("registry/profiles.json")["profile"]
+        for entry in _spec.table("registry/profiles")["profile"]
     }
 
 

@@ -35,7 +35,7 @@ _ARM_MODELS = late_pattern(r"\b(apple m\d|neoverse|cortex|graviton|ampere|snapdr
 @hint("ENV11")
 def known_model(evidence: Evidence) -> Iterator[Hint]:
     """A device's memory, power limit and clock are those of its model (registry/devices.toml)."""
-    table = _spec.load_json("registry/devices.json")
+    table = _spec.table("registry/devices")
     kind = evidence.known("/generation/device")
     for where, device in entries(evidence, "/env/devices"):
         vendor = next((name for name, words in table["vendors"].items() if _holds(device["model"], words)), None)
@@ -135,7 +135,7 @@ def _processor(evidence: Evidence) -> Iterator[Hint]:
 def _libraries(evidence: Evidence) -> Iterator[Hint]:
     kind, libc = evidence.known("/generation/device"), evidence.known("/env/os/libc") or ""
     system = (evidence.known("/env/os/name") or "").lower()
-    glibc: list[str] = _spec.load_json("registry/lists.json")["glibc_systems"]
+    glibc: list[str] = _spec.table("registry/lists")["glibc_systems"]
     if libc.lower().startswith("musl") and system.startswith(tuple(glibc)):
         yield _odd("/env/os/libc", libc, f"not the C library of {system}")
     if libc.lower().startswith(("glibc", "musl")) and system.startswith(("windows", "macos", "darwin")):
@@ -156,7 +156,7 @@ def _libraries(evidence: Evidence) -> Iterator[Hint]:
 
 def _unknown_versions(evidence: Evidence) -> Iterator[Hint]:
     """Yield versions that nobody published, of Python and of the C library."""
-    majors: dict[str, list[str]] = _spec.load_json("registry/lists.json")["majors"]
+    majors: dict[str, list[str]] = _spec.table("registry/lists")["majors"]
     python, libc = evidence.known("/env/python"), evidence.known("/env/os/libc")
     found = [] if python is None else [("/env/python/version", python["name"], python["version"])]
     if python is not None and (built := _YEAR.search(python.get("build", ""))) and built[0] > _year_of(evidence):
@@ -179,7 +179,7 @@ def _year_of(evidence: Evidence) -> str:
 
 
 def _drivers(evidence: Evidence, cuda: str | None) -> Iterator[Hint]:
-    least = _spec.load_json("registry/devices.json")["cuda_drivers"].get((cuda or "").partition(".")[0])
+    least = _spec.table("registry/devices")["cuda_drivers"].get((cuda or "").partition(".")[0])
     for where, device in entries(evidence, "/env/devices"):
         driver = device["driver"]
         if not is_absent(driver) and _holds(device["model"], ["nvidia"]) and not driver[:1].isdecimal():

@@ -35,7 +35,7 @@ def one_script(evidence: Evidence) -> Iterator[Hint]:
 @hint("PIN22")
 def known_scheme(evidence: Evidence) -> Iterator[Hint]:
     """An address has a scheme that common tools can follow, or none (clause 5.2)."""
-    lists = _spec.load_json("registry/lists.json")
+    lists = _spec.table("registry/lists")
     for where, repository in repositories(evidence):
         scheme = scheme_of(repository["uri"])
         if scheme is None or len(scheme) == 1 or "." in scheme:

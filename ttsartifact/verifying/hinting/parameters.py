@@ -63,7 +63,7 @@ def _told(evidence: Evidence, where: str, field: str, value: Any) -> Iterator[Hi
 def _extended(evidence: Evidence) -> Iterator[Hint]:
     """Yield what a registered extension says of a field that says something else."""
     held = evidence.at("/ext") or {}
-    for extension in _spec.load_json("registry/lists.json")["extension"]:
+    for extension in _spec.table("registry/lists")["extension"]:
         given = held.get(extension["name"], {}) if isinstance(held, dict) else {}
         pairs = [*extension["repeats"].items(), *extension["empty"].items()]
         for path, pointer in pairs:
@@ -82,7 +82,7 @@ def _within(held: Any, path: str) -> Any:
 
 def _loose(evidence: Evidence) -> Iterator[Hint]:
     """Yield flags that let kernels differ from call to call, beside the promise of the same samples."""
-    loose: list[str] = _spec.load_json("registry/lists.json")["loose_flags"]
+    loose: list[str] = _spec.table("registry/lists")["loose_flags"]
     promised = evidence.known("/generation/determinism/class")
     if promised not in {"bitwise", "same_device"}:
         return

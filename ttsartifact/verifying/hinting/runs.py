@@ -222,7 +222,7 @@ def script_of_language(evidence: Evidence) -> Iterator[Hint]:
     if text is None or lang is None:
         return
     written = Counter(unicodedata.name(ch, "").partition(" ")[0] for ch in text[:4096] if ch.isalpha())
-    scripts: dict[str, list[str]] = _spec.load_json("registry/lists.json")["scripts"]
+    scripts: dict[str, list[str]] = _spec.table("registry/lists")["scripts"]
     of_language = {script for script, languages in scripts.items() if lang.lower().split("-")[0] in languages}
     if written and of_language and not of_language & set(written):
         found = f"{written.most_common(1)[0][0].capitalize()} letters"

@@ -102,7 +102,7 @@ def encoder_of_the_stream(evidence: Evidence) -> Iterator[Hint]:
 
 def _other_codec(name: str, codec: str | None) -> Iterator[Hint]:
     """Yield a hint where an encoder of one codec is stated for another."""
-    encoders: dict[str, list[str]] = _spec.load_json("registry/lists.json")["encoders"]
+    encoders: dict[str, list[str]] = _spec.table("registry/lists")["encoders"]
     words = re.findall(r"[a-z0-9]+", name.lower())
     known = next((encoders[word] for word in words if word in encoders), None)
     if known is not None and codec is not None and codec not in known:

@@ -42,7 +42,7 @@ def _read_by_another(evidence: Evidence, device: str) -> Iterator[Mismatch]:
 
 def _hidden(evidence: Evidence, device: str) -> Iterator[Mismatch]:
     """Yield each variable that hides every device of the kind that is said to have computed."""
-    hiding: list[str] = _spec.load_json("registry/lists.json")["hiding_variables"].get(device, [])
+    hiding: list[str] = _spec.table("registry/lists")["hiding_variables"].get(device, [])
     for place, (name, value) in enumerate(variables(evidence).items()):
         if name in hiding and value.strip().lower() in _NOTHING_VISIBLE:
             yield Mismatch(

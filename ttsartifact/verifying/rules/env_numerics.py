@@ -54,7 +54,7 @@ def variables(evidence: Evidence) -> dict[str, str]:
 def _inexact(evidence: Evidence) -> Iterator[Mismatch]:
     """Yield statements of the run that contradict exact arithmetic."""
     dtype = evidence.known(f"{_PRECISION}/dtype")
-    words: list[str] = _spec.load_json("registry/lists.json")["exact_types"]
+    words: list[str] = _spec.table("registry/lists")["exact_types"]
     if dtype is not None and not dtype.lower().startswith(tuple(words)):
         yield _no_exact(f"{_PRECISION}/dtype", dtype, f"a type that holds integers exactly: {', '.join(words)}")
     for key in ("tf32", "autocast"):

@@ -121,7 +121,7 @@ def deterministic_policy(evidence: Evidence) -> Answer:
             message="the input cannot be reproduced",
         )
         for where, entry in entries(evidence, "/gate/inputs")
-        if entry["source"].partition("@")[0].lower() in _spec.load_json("registry/lists.json")["unrepeatable"]
+        if entry["source"].partition("@")[0].lower() in _spec.table("registry/lists")["unrepeatable"]
     ]
 
 
@@ -132,7 +132,7 @@ def recomputed_metrics(evidence: Evidence) -> Answer:
     ] if _gated(evidence) else []  # fmt: skip
     if not asked:
         return NotApplicable("no input is a metric of the registry")
-    known = {metric["name"]: metric for metric in _spec.load_json("registry/metrics.json")["metric"]}
+    known = {metric["name"]: metric for metric in _spec.table("registry/metrics")["metric"]}
     run, faults = _measured(evidence), []
     for where, entry in asked:
         metric = known.get(entry["metric"])

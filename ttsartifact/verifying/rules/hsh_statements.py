@@ -131,7 +131,7 @@ def _imperfect_stages(evidence: Evidence) -> set[str]:
 def _extended(evidence: Evidence, stated: dict[str, str]) -> Iterator[Mismatch]:
     """Yield contradicting statements of a registered extension about a stage; unknown extensions are ignored."""
     held = evidence.known("/ext") or {}
-    for extension in _spec.load_json("registry/lists.json")["extension"]:
+    for extension in _spec.table("registry/lists")["extension"]:
         stations = held.get(extension["name"], {}).get("stations") if isinstance(held, dict) else None
         for place, station in enumerate(stations if isinstance(stations, list) else []):
             stage = extension["stations"].get(station.get("station")) if isinstance(station, dict) else None

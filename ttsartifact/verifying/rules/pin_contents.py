@@ -74,7 +74,7 @@ def address_of_a_place(evidence: Evidence) -> Answer:
         for where, entry in entries(evidence, "/input/refs")
         if not is_absent(entry["origin"]) and entry["origin"]["kind"] == "url"
     ]
-    refused: list[str] = _spec.load_json("registry/lists.json")["refused_schemes"]
+    refused: list[str] = _spec.table("registry/lists")["refused_schemes"]
     return [
         Mismatch(
             where=where,
@@ -110,7 +110,7 @@ def is_made_up_commit(revision: str) -> bool:
     bare = revision.removeprefix("sha256:").lower()
     if not _COMMIT.fullmatch(bare):
         return False
-    lists = _spec.load_json("registry/lists.json")
+    lists = _spec.table("registry/lists")
     periodic = any(bare == (bare[:unit] * len(bare))[: len(bare)] for unit in (1, 2, 4, 8, 16))
     return periodic or bare in lists["empty_digests"] or bare.startswith(tuple(lists["made_up_commits"]))
 

@@ -24,7 +24,7 @@ _NOT_FOLDED = late_pattern(r"[^a-z0-9]")
 
 
 class Families(NamedTuple):
-    """registry/families.toml, by its JSON twin; the fields are described at its head."""
+    """registry/families.toml; the fields are described at its head."""
 
     names: frozenset[str]
     confused: tuple[str, ...]
@@ -35,7 +35,7 @@ class Families(NamedTuple):
 @cache
 def families() -> Families:
     """Return the registry of families, read once a process."""
-    value = _spec.load_json("registry/families.json")
+    value = _spec.table("registry/families")
     known = value["family"]
     return Families(
         names=frozenset(entry["name"] for entry in known),

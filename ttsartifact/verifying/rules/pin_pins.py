@@ -304,7 +304,7 @@ def is_exact(version: str) -> bool:
 
 @cache
 def _moving_words() -> frozenset[str]:
-    return frozenset(_spec.load_json("registry/lists.json")["moving_words"])
+    return frozenset(_spec.table("registry/lists")["moving_words"])
 
 
 def _is_moving(word: str) -> bool:

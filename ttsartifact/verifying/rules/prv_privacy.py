@@ -49,7 +49,7 @@ _MOST_HASHED_BYTES = 64 << 20  # of windows, in all; the whole of an honest desc
 
 @cache
 def _home() -> re.Pattern[str]:
-    words = _spec.load_json("registry/privacy.json")
+    words = _spec.table("registry/privacy")
     roots, names = ("|".join(map(re.escape, words[key])) for key in ("home_roots", "local_names"))
     private = r"(?:10|127)(?:\.\d{1,3}){3}|192\.168(?:\.\d{1,3}){2}|172\.(?:1[6-9]|2\d|3[01])(?:\.\d{1,3}){2}"
     return re.compile(

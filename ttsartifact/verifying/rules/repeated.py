@@ -50,20 +50,20 @@ class Repeated(NamedTuple):
 @cache
 def named_by(table: str) -> dict[str, str]:
     """Return the field that each parameter of a table of registry/lists.toml repeats."""
-    fields: dict[str, list[str]] = _spec.load_json("registry/lists.json")[table]
+    fields: dict[str, list[str]] = _spec.table("registry/lists")[table]
     return {key: field for field, keys in fields.items() for key in keys}
 
 
 def _device_kind(value: Any) -> str | None:
     """Return the kind of /generation/device that a parameter names, or None: `cuda:0` is `cuda`."""
     kind = value.lower().partition(":")[0] if isinstance(value, str) else None
-    kinds: list[str] = _spec.load_json("registry/lists.json")["device_kinds"]
+    kinds: list[str] = _spec.table("registry/lists")["device_kinds"]
     return kind if kind in kinds else None
 
 
 def _type_name(value: Any) -> str | None:
     """Return the one name of a numeric type that has several, or None of words that name none."""
-    aliases: dict[str, str] = _spec.load_json("registry/lists.json")["types"]
+    aliases: dict[str, str] = _spec.table("registry/lists")["types"]
     first = value.lower().partition(" ")[0] if isinstance(value, str) else ""
     return aliases.get(first.removeprefix("torch."))
 
@@ -153,7 +153,7 @@ def _threads(evidence: Evidence, value: Any) -> Statements:
 
 
 def _format(evidence: Evidence, value: Any) -> Statements:
-    formats: dict[str, list[str]] = _spec.load_json("registry/lists.json")["formats"]
+    formats: dict[str, list[str]] = _spec.table("registry/lists")["formats"]
     word = re.match(r"mp3|[a-z]*", value.lower())[0] if isinstance(value, str) else ""  # type: ignore[index] # it matches
     codec = evidence.known("/audio/codec")
     return None if codec in formats.get(word, [codec]) else (codec, value)
