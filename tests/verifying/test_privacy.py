@@ -151,6 +151,12 @@ LONG = [
     "token: a",
     "cookie: ",
     "token = ",
+    "a -p \"'",
+    "%25",
+    "echo a|",
+    "login a ",
+    "--key a1b2 ",
+    "mysql -p",
 ]
 
 

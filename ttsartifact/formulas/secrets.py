@@ -6,27 +6,46 @@ begins where a word begins, and what it repeats without a bound ends at a letter
 
 from __future__ import annotations
 
-import re
-from functools import cache, lru_cache
+from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact import _spec
 from ttsartifact._starting import NamedTuple, late_pattern
+from ttsartifact.formulas import command_lines
+from ttsartifact.formulas.percent import decoded
+from ttsartifact.formulas.secret_names import (
+    LETTERS,
+    LONGEST_NAME,
+    folded,
+    is_doubtful_name,
+    is_drawn,
+    is_header_name,
+    is_holder,
+    is_loud,
+    is_stated,
+    is_value,
+    words,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import re
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["MASK", "Secret", "is_marked", "masked", "secrets_of"]
 
 MASK = "{secret}"
-_FOLD = late_pattern(r"[^a-z0-9]+")
-_PLACE = late_pattern(r"\{.*\}|\$.*|<.*>|\*+|%.*%|\.\.\.|[xX]+|[+-]?[0-9.]+", re.DOTALL)
-_LONGEST_NAME = 64
 _RANDOM = late_pattern(r"(?=[A-Za-z_+/=.-]*\d)(?=[\d_+/=.-]*[A-Za-z])[\w+/=.-]{20,1024}")
+_SCHEMES = late_pattern(r"(?<![A-Za-z])(?:[Bb]earer|[Tt]oken|Basic|Api-?Key|Key) {1,2}([\w.~+/=-]{8,1024})")
+_NETRC = late_pattern(r"(?<!\w)(?:machine|login|account)\s{1,8}\S{1,256}\s{1,8}password\s{1,8}(\S{1,1024})")
+_ECHO = late_pattern(
+    r"(?<!\w)(?:echo|printf) {1,4}(?:-n {1,4})?([\"']?)(?P<said>[^\s\"'|]{1,1024})\1 {0,4}\|(?P<to>[^|]{1,256})"
+)
 _LINE = late_pattern(r"[^\r\n\"']*")
-_OF_NAMES = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_.-")
 _SPELLED_OUT = late_pattern(r"(?:\\u[0-9a-fA-F]{4})+")  # the letters that JSON in ASCII escapes
+_PERCENT = late_pattern(rb"%(?:25)*([0-7][0-9A-Fa-f])")
 _OPTION = late_pattern(r"--?[A-Za-z][\w.-]*")
+_OF_HEADERS = frozenset({"-H", "--header"})
+_OF_SHELLS = frozenset({"-c", "-lc", "-ec", "-ic"})
 _NAME_BEFORE = late_pattern(r"[A-Za-z][A-Za-z0-9_.-]{0,63}\Z")
 _LONGEST_WORD = 32  # of a name's end, without blanks
 _ESCAPE = late_pattern(rb"\\(?:u[0-9a-f]{4}|[bfnrt])")  # what JSON writes for a letter that no folded name has
@@ -35,22 +54,8 @@ _KEPT = b"abcdefghijklmnopqrstuvwxyz0123456789" + _NAME_ENDS
 _ENDS_AS_BLANKS = bytes.maketrans(_NAME_ENDS, b" " * len(_NAME_ENDS))
 _NOT_KEPT = bytes(byte for byte in range(256) if byte not in _KEPT)
 _MOST_SECRETS = 1_000
+_SHORTEST = 9  # bytes of a string that holds a mark, as 7z -pabcd
 _SPOKEN = "/input/text/value"  # what was spoken is published on purpose
-
-
-class _Letters(dict[int, str]):
-    """What each letter is when names are compared (clause 11.1), one for one, so that every place is kept."""
-
-    def __missing__(self, point: int) -> str:
-        import unicodedata
-
-        letter = chr(point)
-        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", letter).casefold())
-        self[point] = folded if folded in _OF_NAMES else letter
-        return self[point]
-
-
-_LETTERS = _Letters({point: chr(point).lower() for point in range(128)})
 
 
 class Secret(NamedTuple):
@@ -64,88 +69,35 @@ class Secret(NamedTuple):
     """Its place within the string at `where`."""
 
 
-class _Words(NamedTuple):
-    """registry/privacy.toml, compiled."""
-
-    endings: tuple[str, ...]
-    exact: frozenset[str]
-    harmless: tuple[str, ...]
-    loud: tuple[str, ...]
-    values: frozenset[str]
-    keys: re.Pattern[str]
-    owners: tuple[str, ...]
-    whole: tuple[str, ...]
-    clients: frozenset[str]
-    pairs: tuple[str, ...]
-    jars: frozenset[str]
-    named: re.Pattern[str]
-    """The end of a name, its mark, and the value; over text in lower case."""
-    stems: tuple[bytes, ...]
-
-
-@cache
-def _words() -> _Words:
-    held = _spec.table("registry/privacy")
-    keys = held["keys"]
-    own = "|".join(
-        rf"((?:{'|'.join(map(re.escape, key['starts']))})[{key['letters']}]{{{key['least']},}})" for key in keys
-    )
-    schemes = "|".join(held["schemes"]).lower()
-    names = sorted({*held["endings"], *held["exact"]}, key=len, reverse=True)
-    spelled = "|".join(name.replace(" ", "[_.-]?") for name in names)
-    return _Words(
-        endings=tuple(map(_folded, held["endings"])),
-        exact=frozenset(held["exact"]),
-        harmless=tuple(held["harmless"]),
-        loud=tuple(map(_folded, held["loud"])),
-        values=frozenset(held["values"]),
-        keys=late_pattern(
-            rf"(?<![A-Za-z0-9])(?:{own})|(?<![\w-])(eyJ[\w-]{{10,}}\.eyJ[\w-]{{10,}}\.[\w-]*)"
-            r"|(-----BEGIN [A-Z ]{0,32}PRIVATE KEY[^\0]*|PuTTY-User-Key-File-[^\0]*)"
-            r"|(?<=://)[^/\s:@\"{}]{0,256}:([^/\s:@\"{}]{1,1024})@"
-            r"|(?<=://)((?=[A-Za-z_.~-]{0,256}\d)[\w.~-]{20,256})@"
-            r"|(?<=[?&])(?:key|code)=([\w~+/%=-]{20,1024})"
-        ),
-        owners=(*(key["of"] for key in keys), "a JSON Web Token", "a private key", *["an address"] * 3),
-        whole=tuple(map(_folded, held["whole"])),
-        clients=frozenset(held["clients"]),
-        pairs=tuple(held["pairs"]),
-        jars=frozenset(held["jars"]),
-        named=late_pattern(
-            rf"(?:{spelled})(?P<mark> = |=|[\"'] ?: ?(?=[\"'])|: {{0,2}})(?:(?:{schemes}) {{1,2}})?"
-            r"(?:[\"'](?P<quoted>[^\"']+)|(?P<plain>[^\s\"'&;,<>]+))"
-        ),
-        stems=tuple(sorted({_folded(name).encode() for name in names})),
-    )
-
-
 # What every key starts with and what every name holds; a test holds them to the registry.
-_MARKS = tuple(
-    mark.encode()
-    for mark in (
-        *("hf_", "ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "sk-", "sk_", "AKIA", "ASIA", "AIza"),
-        *("ya29.", "xox", "r8_", "nvapi-", "npm_", "pypi-", "eyJ", "PRIVATE KEY", "@", "api_org_", "gldt-", "glrt-"),
-        *("gloas-", "GOCSPX-", "AQ.Ab", "1//0", "xapp-", ".slack.com/services/", "/api/webhooks/", "telegram.org/bot"),
-        *(
-            "rk_live_",
-            "dop_v1_",
-            "doo_v1_",
-            "dor_v1_",
-            "SG.",
-            "dapi",
-            "xai-",
-            "rpa_",
-            "dp.pt.",
-            "dp.st.",
-            "hvs.",
-            "hvb.",
-        ),
-        *("AGE-SECRET-KEY-1", "earer ", "PuTTY-User-Key", "?key=", "&key=", "?code=", "&code="),
-    )
+_KEY_MARKS = (
+    *("hf_", "ghp_", "gho_", "ghs_", "ghu_", "ghr_", "pat_", "glpat-", "sk-", "sk_", "AKIA", "ASIA", "AIza", "_v1_"),
+    *("ya29.", "xox", "r8_", "nvapi-", "npm_", "pypi-", "eyJ", "PRIVATE KEY", "@", "api_org_", "gldt-", "glrt-"),
+    *("gloas-", "GOCSPX-", "AQ.Ab", "1//0", "xapp-", ".slack.com/services/", "/api/webhooks/", "telegram.org/bot"),
+    *("rk_live_", "SG.", "dapi", "xai-", "rpa_", "dp.pt.", "dp.st.", "hvs.", "hvb.", "AGE-SECRET-KEY-1", "earer "),
+    *(
+        "PuTTY-User-Key",
+        "?key=",
+        "&key=",
+        "?code=",
+        "&code=",
+        "pplx-",
+        "fw_",
+        "csk-",
+        "jina_",
+        "lsv2_",
+        "tvly-",
+        "sbp_",
+    ),
+    *("sntrys_", "glsa_", "PMAK-", "ntn_", "figd_", "lin_api_", "ATATT3", "shpss_", "whsec_", "NRAK-"),
 )
-_KEY_MARKS = tuple(mark.decode() for mark in _MARKS)
-_CLIENTS = tuple(f'"{option}' for option in ("-u", "-U", "--user", "--proxy-user", "-a", "--auth", "-b"))
-_ALL_MARKS = (*_MARKS, *(option.encode() for option in _CLIENTS))
+# What strings hold that are read in other ways: schemes, netrc, lines of a shell, headers, escapes within escapes.
+_LINE_MARKS = (
+    *("oken ", "Basic ", "piKey ", "pi-Key ", "Key ", "ssword ", '"--', " --", '"X-', '"x-', " X-", " x-", "\\\\u00"),
+    *(" -p", " -P", " -a", " -k", " -K", " -u", " -U", " -b", " -w", "-stdin", "-token ", "sudo -S", "hrase-fd"),
+)
+_ALL_MARKS = tuple(mark.encode() for mark in (*_KEY_MARKS, *_LINE_MARKS) if mark != "@")
+_SHORT_OPTIONS = (b"-p", b"-P", b"-a", b"-k", b"-K", b"-u", b"-U", b"-b", b"-w", b"--")
 _STEMS = (
     b"key",
     b"token",
@@ -159,80 +111,93 @@ _STEMS = (
     b"sig",
     b"sas",
     b"string",
+    b"jwt",
 )
 
 
 @lru_cache(maxsize=4096)  # the keys of all descriptors are the same few hundred
 def _ends_like_a_secret(word: bytes) -> bool:
-    return word.endswith(_words().stems)
-
-
-def _folded(name: str) -> str:
-    return _FOLD.sub("", name.lower() if name.isascii() else name.translate(_LETTERS))
+    return word.rstrip(b"0123456789").endswith(words().stems)
 
 
 def _plain(raw: bytes) -> bytes:
     """Return JSON in lower case, with letters that fold to ASCII as what they fold to."""
+    if b"%" in raw:
+        raw = _PERCENT.sub(lambda found: bytes.fromhex(found[1].decode()), raw)
     if raw.isascii() and b"\\u" not in raw:
         return raw.lower()
     import json
 
     text = _SPELLED_OUT.sub(lambda found: json.loads(f'"{found[0]}"'), raw.decode("utf-8", "surrogateescape"))
-    return text.translate(_LETTERS).encode("utf-8", "surrogatepass")
+    return text.translate(LETTERS).encode("utf-8", "surrogatepass")
 
 
 def is_marked(raw: bytes) -> bool:
     """Return whether bytes hold anything that every secret has; almost none do, and one look spares the walk."""
+    if b"://" in raw and b"@" in raw:
+        return True
+    apart = set(raw.split(b'"'))
+    long = b'"'.join([word for word in apart if len(word) >= _SHORTEST and word[:7] != b"sha256:"])
     for mark in _ALL_MARKS:  # a loop: this is on the way to the first chunk of every recording, three times
-        if mark in raw:
+        if mark in long:
             return True
+    if any(_is_marked_option(word, apart) for word in apart if word[:1] == b"-"):
+        return True
     lower = _plain(raw)
     if not any(stem in lower for stem in _STEMS):
         return False
     # Folded as names are. A name that ends there is marked; `t_first_token_ns` goes on.
-    folded = _ESCAPE.sub(b"", lower).translate(_ENDS_AS_BLANKS, _NOT_KEPT)
-    return any(_ends_like_a_secret(word[-_LONGEST_WORD:]) for word in set(folded.split()))
+    kept = _ESCAPE.sub(b"", lower).translate(_ENDS_AS_BLANKS, _NOT_KEPT)
+    return any(_ends_like_a_secret(word[-_LONGEST_WORD:]) for word in set(kept.split()))
+
+
+def _is_marked_option(word: bytes, apart: set[bytes]) -> bool:
+    option = word.partition(b"=")[0].decode("utf-8", "replace")
+    if option in _OF_HEADERS or is_doubtful_name(option):
+        return True
+    return word[:2] in _SHORT_OPTIONS and not command_lines.programs().isdisjoint(
+        each.rpartition(b"/")[2] for each in apart
+    )
 
 
 def secrets_of(value: Any, pointer: str = "") -> Iterator[Secret]:
     """Yield every secret of a JSON value, in its order; the spoken text is left out."""
-    waiting: list[tuple[str, str, Any]] = [(pointer, "", value)]
+    waiting: list[tuple[str, str, Any, list[tuple[str, int]]]] = [(pointer, "", value, [])]
     while waiting:
-        where, name, held = waiting.pop()
+        where, name, held, stated = waiting.pop()
         if isinstance(held, str):
             if not where.endswith(_SPOKEN):
-                yield from _in_string(where, name, held)
+                yield from _in_string(where, name, held, stated)
         elif isinstance(held, dict):
-            # What is said of a variable stands in two fields: its name, and its value.
-            of = next((held[key] for key in ("name", "key", "header") if isinstance(held.get(key), str)), None)
-            names_of_values: dict[str, str] = {"value": of} if of is not None else {}
-            waiting += [
-                (f"{where}/{key}", str(names_of_values.get(key, key)), entry) for key, entry in reversed(held.items())
-            ]
+            names = _names_in_fields(name, held)
+            waiting += [(f"{where}/{key}", names[key], entry, []) for key, entry in reversed(held.items())]
         elif isinstance(held, list):
-            yield from _of_clients(where, held)
-            names = ["", *(word if isinstance(word, str) and _OPTION.fullmatch(word) else "" for word in held)]
-            if len(held) == 2 and isinstance(held[0], str):
-                names[1] = held[0]  # a pair of a name and its value
-            waiting += [(f"{where}/{n}", names[n], entry) for n, entry in reversed(list(enumerate(held)))]
+            by_place: dict[int, list[tuple[str, int]]] = {}
+            for place, option, start in command_lines.secrets_in(held):
+                by_place.setdefault(place, []).append((option, start))
+            listed = _names_in_list(name, held)
+            waiting += [
+                (f"{where}/{n}", listed[n], entry, by_place.get(n, [])) for n, entry in reversed(list(enumerate(held)))
+            ]
 
 
-def _of_clients(where: str, words: list[Any]) -> Iterator[Secret]:
-    """Yield the passwords that a client's command line states as `name:secret`, and its cookies."""
-    held = _words()
-    is_client = False
-    for place, word in enumerate(words):
-        if not isinstance(word, str):
-            continue
-        before = words[place - 1] if place else None
-        option = next((each for each in held.pairs if before == each or word.startswith(each)), None)
-        if is_client and before in held.jars and "=" in word:
-            yield Secret(f"{where}/{place}", f"the value of {before}", 0, len(word))
-        elif is_client and option is not None and (before == option or word[: len(option)] == option):
-            start = word.find(":") + 1
-            if start and _is_value(word[start:]):
-                yield Secret(f"{where}/{place}", f"the value of {option}", start, len(word))
-        is_client = is_client or word.rpartition("/")[2] in held.clients
+def _names_in_fields(name: str, held: dict[str, Any]) -> dict[str, str]:
+    """Return of what each field is the value: of its own name, of the holder's, or of the one that a field states."""
+    if is_holder(name):
+        return dict.fromkeys(held, name)
+    # What is said of a variable stands in two fields: its name, and its value.
+    of = next((held[key] for key in ("name", "key", "header") if isinstance(held.get(key), str)), None)
+    return {key: of if key == "value" and of is not None else str(key) for key in held}
+
+
+def _names_in_list(name: str, held: list[Any]) -> list[str]:
+    """Return of what each entry is the value: of the option before it, or of the list's own name."""
+    if is_holder(name) or is_loud(name):
+        return [name] * len(held)
+    names = ["", *(word if isinstance(word, str) and _OPTION.fullmatch(word) else "" for word in held)]
+    if len(held) == 2 and isinstance(held[0], str):  # a pair of a name and its value
+        names[1] = name if folded(name) == "auth" else held[0]
+    return names
 
 
 def masked(value: Any, pointer: str = "", *, withheld: str | None = None) -> tuple[Any, list[str]]:
@@ -262,36 +227,99 @@ def masked(value: Any, pointer: str = "", *, withheld: str | None = None) -> tup
     return replaced(pointer, value), reported
 
 
-def _in_string(where: str, name: str, text: str) -> Iterator[Secret]:
-    if name and _is_secret_name(name) and _is_value(text):
-        yield Secret(where, f"the value of {name[:_LONGEST_NAME]}", 0, len(text))
+def _in_string(where: str, name: str, text: str, stated: Sequence[tuple[str, int]]) -> Iterator[Secret]:
+    """Yield the secrets of one string, each letter once; `stated` are those that its command line knows of."""
+    is_option = name.startswith("-")
+    if name and (is_stated(name, text) or (is_option and is_doubtful_name(name) and is_drawn(text))):
+        yield Secret(where, f"the value of {name[:LONGEST_NAME]}", 0, len(text))
         return
-    words, covered, line_end = _words(), 0, 0
-    found: list[Secret] = []
-    # Most strings are a few plain words: what every key and every named value has is looked for first.
-    has_key = any(mark in text for mark in _KEY_MARKS)
-    has_named = "=" in text or ":" in text
-    for match in words.keys.finditer(text) if has_key else ():
-        place = match.lastindex or 0
-        found.append(Secret(where, f"a key of {words.owners[place - 1]}", *match.span(place)))
-    for match in words.named.finditer(text.translate(_LETTERS)) if has_named else ():
-        kind = "quoted" if match["quoted"] is not None else "plain"
+    found = [(start, len(text), f"the value of {option}") for option, start in stated if is_value(text[start:])]
+    found += _keys(text)
+    found += _named(text, is_header=name in _OF_HEADERS)
+    if (plain := decoded(text)) is not None:
+        letters, places = plain
+        found += [(places[start], places[end], of) for start, end, of in _named(letters, is_header=name in _OF_HEADERS)]
+    if " " in text or "\n" in text:
+        found += _in_prose(text)
+    if " -" in text or text.startswith("-"):
+        found += _in_line(text, is_shell=name in _OF_SHELLS)
+    covered = 0
+    for start, end, of in sorted(found, key=lambda each: (each[0], -each[1])):
+        if start >= covered:
+            yield Secret(where, of, start, end)
+            covered = end
+
+
+def _keys(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield the secrets that say themselves what they are."""
+    if len(text) >= _SHORTEST and text[:7] != "sha256:" and any(mark in text for mark in _KEY_MARKS):
+        for match in words().keys.finditer(text):
+            place = match.lastindex or 0
+            yield *match.span(place), f"a key of {words().owners[place - 1]}"
+
+
+def _in_prose(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield what follows a scheme of authorization, a netrc's password, and what a pipe tells a command."""
+    for match in _SCHEMES.finditer(text):
+        if is_drawn(match[1].replace(".", "")):
+            yield *match.span(1), "what follows a scheme of authorization"
+    for match in _NETRC.finditer(text) if "password" in text else ():
+        if is_value(match[1]):
+            yield *match.span(1), "the value of password"
+    for match in _ECHO.finditer(text) if "|" in text else ():
+        if any(mark in match["to"] for mark in words().stdin) and is_value(match["said"]):
+            yield *match.span("said"), "what a command is told"
+
+
+def _named(text: str, *, is_header: bool) -> Iterator[tuple[int, int, str]]:
+    """Yield the values behind names that mark them as secrets, in assignments, headers, queries and JSON."""
+    if "=" not in text and ":" not in text:
+        return
+    count = line_end = 0
+    for match in words().named.finditer(text.translate(LETTERS)):
         name = _name_before(text, match.start("mark"))
-        start, end = match.span(kind)
-        if start < line_end:
+        start, end = match.span("plain" if match["quoted"] is None else "quoted")
+        if start < line_end or not _is_believed(text, name, match, is_header=is_header):
             continue
-        is_plain = match["mark"][0] in ": " and not _RANDOM.fullmatch(text, start, end)  # prose has colons too
-        believed = _is_loud(name) if is_plain else _is_secret_name(name)
-        if believed and _is_value(text[start:end]):
-            if match["mark"][0] == ":" and _folded(name).endswith(words.whole):
-                end = line_end = _line_end(text, start)
-            found.append(Secret(where, f"the value of {name}", start, end))
-        if len(found) > _MOST_SECRETS:
+        if match["mark"][0] == ":" and folded(name).endswith(words().whole):
+            end = line_end = _line_end(text, start)
+        yield start, end, f"the value of {name}"
+        count += 1
+        if count > _MOST_SECRETS:
             break
-    for secret in sorted(found, key=lambda secret: (secret.start, -secret.end)):
-        if secret.start >= covered:
-            yield secret
-            covered = secret.end
+
+
+def _is_believed(text: str, name: str, match: re.Match[str], *, is_header: bool) -> bool:
+    """Return whether a name and what follows it are a secret; prose has colons too."""
+    value = match["quoted"] or match["plain"]
+    at = match.start("mark") - len(name)
+    if is_doubtful_name(name) and match["mark"] == "=":
+        return text[at - 1 : at] == "-" and is_drawn(value)
+    if not is_value(value):
+        return False
+    if match["mark"][0] == ":" and (is_header or name[:2] in {"X-", "x-"}):
+        return is_header_name(name)
+    if match["mark"][0] in ": " and not _RANDOM.fullmatch(
+        text, *match.span("plain" if match["quoted"] is None else "quoted")
+    ):
+        return is_loud(name)
+    return is_stated(name, value)
+
+
+def _in_line(text: str, *, is_shell: bool) -> Iterator[tuple[int, int, str]]:
+    """Yield what the options of a shell's line state; in prose a plain word after an option is none."""
+    line = command_lines.words_of(text)
+    for place, option, start in command_lines.secrets_in([word.text for word in line]):
+        word = line[place]
+        if is_value(word.text[start:]):
+            yield word.start + start, word.start + len(word.text), f"the value of {option}"
+    for before, word in pairwise(line):
+        option, value = before.text, word.text
+        if not _OPTION.fullmatch(option) or value.startswith("-"):
+            continue
+        is_sure = is_stated(option, value) and (is_shell or not value.isalpha())
+        if is_sure or (is_doubtful_name(option) and is_drawn(value)):
+            yield word.start, word.start + len(value), f"the value of {option}"
 
 
 def _line_end(text: str, start: int) -> int:
@@ -301,24 +329,5 @@ def _line_end(text: str, start: int) -> int:
 
 def _name_before(text: str, end: int) -> str:
     """Return the name that ends there, as far as it begins within a name's length."""
-    found = _NAME_BEFORE.search(text[max(0, end - _LONGEST_NAME) : end].translate(_LETTERS))
+    found = _NAME_BEFORE.search(text[max(0, end - LONGEST_NAME) : end].translate(LETTERS))
     return text[end - len(found[0]) : end] if found else ""
-
-
-def _is_secret_name(name: str) -> bool:
-    return _is_secret_ending(name[-2 * _LONGEST_NAME :])
-
-
-@lru_cache(maxsize=1024)
-def _is_secret_ending(name: str) -> bool:
-    words = _words()
-    folded = _folded(name)
-    return folded in words.exact or (folded.endswith(words.endings) and not folded.endswith(words.harmless))
-
-
-def _is_loud(name: str) -> bool:
-    return _folded(name).endswith(_words().loud)
-
-
-def _is_value(value: str) -> bool:
-    return len(value) >= 3 and value.lower() not in _words().values and not _PLACE.fullmatch(value)
