@@ -27,6 +27,7 @@ from ttsartifact.recording.drafting import Delivery, draft_of, statement_section
 from ttsartifact.recording.encoding import DEPTHS, encoded
 from ttsartifact.recording.factories import installed
 from ttsartifact.recording.keyword_checks import require_lists, require_text, whole_number
+from ttsartifact.recording.meanwhile import Meanwhile
 from ttsartifact.recording.pcm_stream import PcmStream
 from ttsartifact.recording.run import Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS
@@ -76,8 +77,6 @@ class RecorderOptions(Stated, total=False):
 
 class Recorder:
     """One run of an engine in this process."""
-
-    _file: FileIO
 
     def __init__(
         self,
@@ -168,13 +167,20 @@ class Recorder:
         self._stream = PcmStream(self._wave)
         self._lock = threading.Lock()
         self._frames = self._clipped = self._silent_items = 0
+        self._foreign_path = ""  # of bytes that came and are not samples
         self._first_silent_item = ""
         self._channels_first: bool | None = None
         self._begun, self._over, self._process = False, False, os.getpid()
+        self._opening: Meanwhile | None = None
+        self._path = ""
+        self._file: FileIO | None = None
+        """Of the samples; None until it is opened, and where it cannot be."""
         self._header_bytes = len(riff.header(self._wave._replace(sample_rate_hz=1), 0))
 
     def __enter__(self) -> Self:
-        """Check what is stated, open the files and start the sensors; the clock runs from here.
+        """Check what is stated and start the clock and the sensors; a thread creates the files meanwhile.
+
+        The first chunk waits for the files. With `on_error="raise"` this call does.
 
         Raises:
             Refused: A condition could not stand in an artifact; the error has an example of the right form.
@@ -183,20 +189,18 @@ class Recorder:
             self._refuse_ended()
         self._clips = [(reference, reference.read()) for reference in self._stated.get("references", ())]
         self._require_sound()
-        self._run.begin(recorder="in_process")
-        try:
-            self._open()
-        except OSError as fault:
-            if self._on_error == "raise":
-                self._run.sampler.abandon()
-                self._run.journal.remove()
-                raise
-            if hasattr(self, "_file"):
-                self._file.close()
-            self._file = open(os.devnull, "r+b", buffering=0)
-            self._give_up(fault, None)
+        self._run.start(recorder="in_process")
         self._journal_conditions()
+        self._opening = Meanwhile(self._open)
+        if self._on_error == "raise":
+            self._require_open()
         self._begun = True
+        return self
+
+    def _enter_whole(self) -> Self:
+        """Enter, and return when the files are there: for a caller whose chunks must not wait for them."""
+        self.__enter__()
+        self._require_open()
         return self
 
     def __exit__(
@@ -221,6 +225,8 @@ class Recorder:
     def _log(self, act: Callable[[], object]) -> None:
         """Log what the caller states meanwhile; where it cannot be, it is raised or said, as `on_error` wants it."""
         self._require_begun()
+        if os.getpid() != self._process:
+            return
         try:
             act()
         except Refused as fault:
@@ -234,7 +240,7 @@ class Recorder:
         observed = {
             "/run/times/observer": self._observer,
             "/run/times/t_first_token_semantics": self._semantics,
-            "/run/times/includes": list(self._includes),
+            "/run/times/includes": list(self._includes) or None,
             "/run/load/queue_depth_at_submit": waiting,
             "/run/load/running_at_start": running,
             "/audio/roles": self._audio.get("roles"),
@@ -360,7 +366,8 @@ class Recorder:
 
     def close(self) -> None:
         """Close the audio: no chunk follows. `finish` does it for a run that is recorded alone."""
-        if not self._file.closed:
+        self._require_open()
+        if self._file is not None and not self._file.closed:
             self._close_wave()
 
     def finish(self, **stated: Unpack[Stated]) -> Packed:
@@ -406,9 +413,40 @@ class Recorder:
             raise
 
     def _open(self) -> None:
-        self._path = self._run.journal.part(".wav")
-        self._file = open(self._path, "x+b", buffering=0)  # noqa: SIM115 - lives as long as the run
-        self._write(riff.header(self._wave._replace(sample_rate_hz=self._wave.sample_rate_hz or 1), 0))
+        """Create the journal and the file of the audio, on a thread of their own."""
+        journal = self._run.journal
+        try:
+            journal.create()
+            path = journal.part(".wav")
+            file = open(path, "x+b", buffering=0)  # noqa: SIM115 - lives as long as the run
+            self._path, self._file = path, file
+            self._write(riff.header(self._wave._replace(sample_rate_hz=self._wave.sample_rate_hz or 1), 0))
+        finally:
+            journal.release()
+
+    def _require_open(self) -> None:
+        """Wait until the files are there. What went wrong is raised or said, as `on_error` wants it."""
+        if self._opening is None:
+            return
+        try:
+            self._opening.wait()
+        except Exception as fault:
+            self._opening = None
+            self._remove_audio()
+            if self._on_error == "raise":
+                self._run.sampler.abandon()
+                self._run.journal.remove()
+                raise
+            self._give_up(fault, None)
+        self._opening = None
+
+    def _remove_audio(self) -> None:
+        """Remove the file of a run without audio, if there is one."""
+        if self._file is not None:
+            self._file.close()
+            with suppress(OSError):
+                os.unlink(self._path)
+            self._file = None
 
     def _take(self, item: Any, frames: int | None) -> int:
         """Write one chunk and return when it came."""
@@ -419,6 +457,7 @@ class Recorder:
             error.where = error.where or where
             raise
         t_ns = self._run.now()  # before anything else is done with it
+        self._require_open()
         if self._run.moments.submit is None:
             raise Refused("audio came before the request was submitted", where=where, expected="submit() first")
         if held.samples is None:
@@ -477,23 +516,28 @@ class Recorder:
     def _write(self, data: bytes) -> None:
         """Write all of `data`: without a buffer, so that a process that is killed loses no chunk before the last."""
         view = memoryview(data)
-        while view:
+        while view and self._file is not None:
             view = view[self._file.write(view) :]
 
     def _give_up(self, fault: Exception, item: Any) -> None:
         """Go on without an artifact: say so once, and keep the bytes that are not samples in a file of their own."""
+        self._require_open()
         self._run.journal.write("fault", why=f"{type(fault).__name__}: {fault}", chunk=len(self._run.chunks))
         if self.fault is None:
             self.fault = fault
             name = os.path.basename(self._run.out)
             self._run.say(f"{name} is not going to be written, and the audio goes on: {fault}")
+        if self._file is None:
+            return
         with suppress(OSError):
             self._file.seek(self._header_bytes + self._frames * self._wave.frame_bytes)  # behind the last whole chunk
             if isinstance(item, (bytes, bytearray)):
-                with open(self._run.journal.part(".bin"), "ab") as file:
+                self._foreign_path = self._foreign_path or self._run.journal.part(".bin")
+                with open(self._foreign_path, "ab") as file:
                     file.write(item)
 
     def _require_no_fault(self) -> None:
+        self._require_open()
         if self.fault is not None:
             raise self.fault
 
@@ -516,28 +560,36 @@ class Recorder:
         )
 
     def _journal_conditions(self) -> None:
-        """Write down what a recovery needs and only the caller knows."""
+        """Write down what a recovery needs and only the caller knows, when there is a file to write it to."""
+        self._run.journal.write_later("audio", self._file_facts)
+        self._run.journal.write_later("conditions", self._conditions)
+
+    def _file_facts(self) -> dict[str, Any]:
         wave = self._wave
-        self._run.journal.write(
-            "audio",
-            file=os.path.basename(self._path),
-            subtype=wave.subtype,
-            sample_rate_hz=wave.sample_rate_hz,
-            channels=wave.channels,
-            header_bytes=self._header_bytes,
+        return {
+            "file": os.path.basename(self._path),
+            "subtype": wave.subtype,
+            "sample_rate_hz": wave.sample_rate_hz,
+            "channels": wave.channels,
+            "header_bytes": self._header_bytes,
+        }
+
+    def _conditions(self) -> dict[str, Any]:
+        sections = statement_sections(
+            self._stated,
+            text=self._text,
+            clips=self._clips,
+            delivery=self._delivery(0),
+            lock=absent("not_measured"),
         )
-        delivery = self._delivery(0)
-        self._run.journal.write(
-            "conditions",
-            sections=statement_sections(
-                self._stated, text=self._text, clips=self._clips, delivery=delivery, lock=absent("not_measured")
-            ),
-            run=run_facts(self._stated),
-            observer=self._observer,
-            semantics=self._semantics,
-            includes=list(self._includes),
-            roles=self._audio.get("roles"),
-        )
+        return {
+            "sections": sections,
+            "run": run_facts(self._stated),
+            "observer": self._observer,
+            "semantics": self._semantics,
+            "includes": list(self._includes),
+            "roles": self._audio.get("roles"),
+        }
 
     def _close_wave(self) -> None:
         if left := self._stream.left_over:
@@ -556,6 +608,7 @@ class Recorder:
 
     def _end_file(self) -> None:
         """Give the WAV the lengths that it has, and close it."""
+        assert self._file is not None
         size = self._frames * self._wave.frame_bytes
         start = self._file.seek(0, os.SEEK_SET)
         header = riff.header(self._wave, size)
@@ -580,14 +633,17 @@ class Recorder:
         if self._over:
             return
         self._over = True
-        delivered = self._frames > 0 and os.path.lexists(self._path)
+        self._require_open()
+        file = self._file
+        delivered = self._frames > 0 and file is not None and os.path.lexists(self._path)
         with suppress(OSError, ValueError):
-            if delivered and not self._file.closed:
+            if file is not None and delivered and not file.closed:
                 self._end_file()
         with suppress(OSError):
-            self._file.close()
+            if file is not None:
+                file.close()
             if not delivered:
-                os.unlink(self._path)
+                self._remove_audio()
         if delivered:
             kept = os.path.basename(self._path)
             self._run.journal.write("kept", file=kept, frames=self._frames)

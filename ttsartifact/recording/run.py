@@ -132,12 +132,22 @@ class Run:
             logging.getLogger("ttsartifact").exception("the recorder's message callback failed on: %s", words)
 
     def begin(self, **facts: Any) -> None:
-        """Start the timebase, the journal and the sampler."""
+        """Start the timebase, the sensor and the journal, whose file is there when this returns."""
+        self.start(**facts)
+        try:
+            self.journal.create()
+        except BaseException:
+            self.sampler.abandon()
+            raise
+        self.journal.release()
+
+    def start(self, **facts: Any) -> None:
+        """Start the timebase and the sensor, and a journal that holds its lines until somebody creates its file."""
         self.timebase = Timebase(self._clock) if self._beside is None else self._beside.timebase
         self.now = self.timebase.now
         self.journal = Journal(self.out, self.now)
         self.journal.write("begin", format=JOURNAL_FORMAT, out=os.path.basename(self.out), **facts)
-        self.journal.write_own_at(self.now(), "timebase", **self.timebase.to_value())
+        self.journal.write_later("timebase", self.timebase.to_value)
         if self._beside is not None:
             self.sampler = self._beside.sampler
             return
@@ -151,7 +161,6 @@ class Run:
                 self._burst.give(self._bursts.sample, self.now)
         except BaseException:
             self.sampler.abandon()
-            self.journal.remove()
             raise
         self._note_absence()
 
@@ -208,12 +217,12 @@ class Run:
     def stamp(self, moment: str, t_ns: int) -> None:
         """Set one of the run's `Moments` to a time that was read before."""
         setattr(self.moments, moment, t_ns)
-        self.journal.write_own_at(t_ns, "moment", name=moment)
+        self.journal.write_moment(t_ns, moment)
 
     def arrived(self, t_ns: int, frame_start: int, frame_count: int) -> None:
         """Log the frames that were complete in host memory at `t_ns`, once they are in the file of this run."""
         self.chunks.append((t_ns, frame_start, frame_count))
-        self.journal.write_own_at(t_ns, "chunk", frame_start=frame_start, frame_count=frame_count)
+        self.journal.write_chunk(t_ns, frame_start, frame_count)
 
     def event(self, kind: str, detail: str = "") -> None:
         """Log that something happened. Raises Refused for a kind that is not a word."""

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.recording.clock import SystemClock
 from ttsartifact.recording.sampling import AT_ONCE, IN_TURN, words_of
 from ttsartifact.recording.sensors import BESIDE_COLUMNS, DRIVER_COLUMNS, TELEMETRY_COLUMNS, Drain
+from ttsartifact.recording.sensors.absent import Absent
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import Trace
 
@@ -61,6 +62,9 @@ class Sampler:
 
     def start(self) -> None:
         """Open the sensor where no other run has, and return when the first row of this run is there."""
+        if isinstance(self._sensor, Absent):  # no thread is there to be joined
+            self.absence = self._sensor.open()
+            return
         reader = _reader_of(self._sensor, self._timebase.clock, self._period_ns)
         self.absence = reader.join(self._rows)
         if self.absence is None:

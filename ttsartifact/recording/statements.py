@@ -203,6 +203,13 @@ _PLACES = {
     "clipped_samples": "/audio/clipped_samples",
 }
 _LISTED = {"devices": "/env/devices", "runtime": "/env/runtime"}
+STATED_IN = {
+    "input": {"withhold_text", "lang", "normalised_text", "phonemes", "mode", "refs_ordered", "learnt_from"},
+    "pins": {"model", "vocoder", "engine", "frontend", "adaptation", "lock", "container_image"},
+    "generation": {"device", "runner", "seeds", "precision", "determinism", "self_repeat", "determinism_flags"}
+    | {"numerics", "stages", "marking", "params"},
+}
+"""Section -> the keywords that it is made of; one of which nothing is stated has no fault to look for."""
 
 
 def refuse_unknown(stated: Mapping[str, Any]) -> None:
@@ -307,19 +314,23 @@ def require_sound(
     keyword_checks.require_rows(stated.get("imperfection_log"))
     if stated.get("learnt_from"):
         keyword_checks.require_sections({"/input/refs": list(stated["learnt_from"])})
+    _spoken(text)
     sections = {
-        "/input": input_section(text, stated, clips),
-        "/pins": pins_section(stated, absent("not_measured")),
-        "/generation": generation_section(
-            stated, command=absent("not_applicable"), self_repeat=stated.get("self_repeat") or absent("not_measured")
-        ),
-        **{f"/{key}": value for key, value in optional_sections(stated).items()},
+        **({"/input": input_section(text, stated, clips)} if clips or STATED_IN["input"] & stated.keys() else {}),
+        **({"/pins": pins_section(stated, absent("not_measured"))} if STATED_IN["pins"] & stated.keys() else {}),
+        **({"/generation": _generation_as_stated(stated)} if STATED_IN["generation"] & stated.keys() else {}),
+        **{f"/{key}": value for key, value in optional_sections(stated).items() if key in stated},
         **{place: stated[key] for key, place in _PLACES.items() if key in stated},  # type: ignore[literal-required]
         **{place: list(stated[key]) for key, place in _LISTED.items() if stated.get(key)},  # type: ignore[literal-required]
         **({"/run/attempt": {"index": stated["attempt"], "retries": 0}} if "attempt" in stated else {}),
         **(observed or {}),
     }
     keyword_checks.require_sections(sections)
+
+
+def _generation_as_stated(stated: Stated) -> dict[str, Any]:
+    self_repeat = stated.get("self_repeat") or absent("not_measured")
+    return generation_section(stated, command=absent("not_applicable"), self_repeat=self_repeat)
 
 
 def run_facts(stated: Stated) -> dict[str, Any]:
@@ -342,11 +353,17 @@ def text_bytes(text: str | bytes) -> bytes:
         ) from error
 
 
-def input_section(text: str | bytes, stated: Stated, clips: Sequence[tuple[Reference, bytes]]) -> dict[str, Any]:
-    """Return /input. The text is digested as it was given to the engine (clause 5.7)."""
+def _spoken(text: str | bytes) -> bytes:
+    """Return a text as it is digested; raises Refused for an empty one too."""
     raw = text_bytes(text)
     if not raw:
         raise Refused("the text is empty", where="/input/text", expected="at least one byte")
+    return raw
+
+
+def input_section(text: str | bytes, stated: Stated, clips: Sequence[tuple[Reference, bytes]]) -> dict[str, Any]:
+    """Return /input. The text is digested as it was given to the engine (clause 5.7)."""
+    raw = _spoken(text)
     entries = [*(reference.to_value(data) for reference, data in clips), *stated.get("learnt_from", ())]
     return {
         "text": {

@@ -64,8 +64,8 @@ def _recorded(
 
 def _require_no_await(chunks: Any) -> None:
     """Raise Refused for chunks that are awaited: taken for one chunk, they would be recorded as no audio."""
-    is_awaited = hasattr(chunks, "__aiter__") and not hasattr(chunks, "__iter__")
-    if is_awaited or inspect.isawaitable(chunks):
+    is_awaited = not hasattr(chunks, "__iter__") and (hasattr(chunks, "__aiter__") or inspect.isawaitable(chunks))
+    if is_awaited:
         raise Refused(
             "these chunks are awaited",
             where="chunks",
@@ -181,7 +181,7 @@ class _Awaited:
 
     async def __aenter__(self) -> Recorder:
         async with _turns().opening:
-            return await asyncio.to_thread(self._recorder.__enter__)
+            return await asyncio.to_thread(self._recorder._enter_whole)  # noqa: SLF001 - the whole of its __enter__
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
