@@ -37,6 +37,18 @@ def test_every_range_has_its_own_digest(data: bytes, draw: st.DataObject) -> Non
     assert list(found.chunks) == [sha256(data[start:stop][a:b]) for a, b in chunks]
 
 
+def test_pieces_of_several_places_are_one_file() -> None:
+    """A capsule before the audio leaves two spans of the bare file, with a header before them."""
+    data = bytes(range(256)) * 8
+    source = BytesSource(data)
+    found = digest_audio([b"head", Span(source, 9, 700), Span(source, 1000, 900)], (4, 1604), [(600, 800)], leaves=True)
+    whole = b"head" + data[9:709] + data[1000:1900]
+    assert found.encoded == "sha256:" + sha256(whole)
+    assert found.pcm == "sha256:" + sha256(whole[4:1604])
+    assert found.chunks == (sha256(whole[604:804]),)
+    assert found.leaves == (sha256(whole),)
+
+
 def test_threads_find_what_one_lane_finds(tmp_path: Path) -> None:
     """A long file is read once by a ring of buffers; its digests are those of its bytes."""
     data = bytes(range(256)) * 4 * 9000

@@ -78,6 +78,17 @@ def test_a_head_needs_company() -> None:
     assert mistaken_pcm(bytes(range(1, 200)) * 50 + frame * 41) == "MPEG audio"
 
 
+@pytest.mark.parametrize("name", _SYNC_WORDS)
+def test_as_many_sync_words_as_are_wanted(name: str) -> None:
+    """Each word of a format counts, beside others of its kind and at both ends; one fewer passes."""
+    words, often = _SYNC_WORDS[name]
+    for first in range(len(words)):
+        held = [words[(first + n) % len(words)] for n in range(often)]
+        for between in (b"\x05\x06\x07", b"\x05"):
+            assert mistaken_pcm(b"\x05\x05" + between.join(held)) == name
+            assert mistaken_pcm(b"\x05\x05" + between.join(held[:-1])) is None
+
+
 @needs_ffmpeg
 @pytest.mark.parametrize("bits", [8, 24, 32])
 def test_integers_of_any_width_wrap_no_stream(bits: int, tmp_path: Path) -> None:

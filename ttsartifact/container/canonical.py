@@ -17,7 +17,7 @@ from ttsartifact.container.limits import MAX_JSON_DEPTH, MAX_SAFE_INTEGER
 from ttsartifact.errors import InvalidDescriptor, TooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 __all__ = [
     "Fault",
@@ -32,8 +32,12 @@ __all__ = [
 ]
 
 _KEY = late_pattern(r"[a-z][a-z0-9_]*")
+_NESTED = frozenset({dict, list})
 _NO_NUMBERS = frozenset({str, bool, type(None)})
-_SORTED_AND_COMPACT = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+# Of what was parsed, which has no circles to look for.
+_SORTED_AND_COMPACT = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
+)
 _LONGEST_KEPT_KEY = 64  # longer ones are a stranger's, and thousands of them must not stay in memory
 _HALF = late_pattern("[\ud800-\udfff]")  # a surrogate that JSON escaped and no pair
 _LARGE_BYTES = 1 << 20
@@ -176,14 +180,56 @@ def parse_descriptor(data: bytes) -> tuple[Any, list[Fault]]:
 
 def _faultless(data: bytes, text: str, fractions_under: tuple[str, ...], free_keys_under: tuple[str, ...]) -> list[Any]:
     """Return the value of a text as a list of one, or an empty list when there is anything to say against it."""
-    faults: list[Fault] = []
-    fractions: list[float] = []
     try:
-        value = json.loads(text, parse_float=lambda digits: _fraction(digits, fractions))
-        _walk(value, "", 0, faults, fractions_under, free_keys_under)
-    except (ValueError, RecursionError, TooLarge):
+        value = json.loads(text)
+        free = [_at(value, pointer) for pointer in free_keys_under]
+        fractions = _fractions_of([value], free)
+        if fractions and len(fractions) > len(_fractions_of([_at(value, at[:-1]) for at in fractions_under], free)):
+            return []
+    except (ValueError, RecursionError):
         return []
-    return [value] if not faults and is_canonical(data, value, has_fractions=_needs_reference(fractions)) else []
+    return [value] if is_canonical(data, value, has_fractions=_needs_reference(fractions)) else []
+
+
+def _at(value: Any, pointer: str) -> Any:
+    """Return the object at a pointer of plain names, or None."""
+    for step in pointer.split("/")[1:]:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def _fractions_of(values: list[Any], free: Sequence[Any]) -> list[float]:
+    """Return the fractions in objects and lists, a depth at a time: one look at each entry, and no address made up.
+
+    Raises ValueError for what `_walk` knows the place and the rule of. `free` are objects whose keys may be any.
+    """
+    fractions: list[float] = []
+    keys: set[str] = set()
+    any_keys = set(map(id, free))
+    level = [value for value in values if type(value) in _NESTED]
+    for _ in range(MAX_JSON_DEPTH):
+        below: list[Any] = []
+        for held in level:
+            if type(held) is dict:
+                if id(held) not in any_keys:
+                    keys.update(held)
+                held = held.values()  # noqa: PLW2901 - its entries, as of a list
+            for entry in held:
+                kind = type(entry)
+                if kind is str:
+                    continue
+                if kind in _NESTED:
+                    below.append(entry)
+                elif kind is float:
+                    fractions.append(entry)
+                elif kind is int and not -MAX_SAFE_INTEGER <= entry <= MAX_SAFE_INTEGER:
+                    raise ValueError
+        level = below
+        if not level:
+            break
+    if level or max(map(len, keys), default=0) > _LONGEST_KEPT_KEY or not all(map(_is_plain, keys)):
+        raise ValueError
+    return fractions
 
 
 def require_shallow(text: str, most: int = MAX_JSON_DEPTH) -> None:

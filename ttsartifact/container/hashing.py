@@ -1,7 +1,7 @@
 """All digests of an audio file in one read: the encoded bytes, the PCM inside them, each chunk of it, and each leaf.
 
-A short file is hashed where it is read. A long one is read once into a ring of buffers and each digest has a thread of
-its own (hashlib lets go of the interpreter), so that two digests cost little more than the slower of the two.
+A short file is read whole and hashed range by range. A long one is read once into a ring of buffers and each digest
+has a thread of its own (hashlib lets go of the interpreter), so that two cost little more than the slower of the two.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ttsartifact._starting import NamedTuple
 from ttsartifact.container.limits import LEAF_BYTES, READ_BLOCK_BYTES
-from ttsartifact.container.source import Piece, blocks_of, length_of
+from ttsartifact.container.source import JoinedSource, Piece, blocks_of, length_of
 from ttsartifact.terms.digest import spelled
 
 if TYPE_CHECKING:
@@ -50,7 +50,12 @@ def digest_audio(
     start = pcm[0] if pcm else 0
     wanted = {(0, size), *([pcm] if pcm else []), *((start + a, start + b) for a, b in chunks)}
     cut = leaf_ranges(size) if leaves else []
-    digests = _digest_ranges(pieces, sorted(wanted), cut, threads=size >= _THREADS_FROM_BYTES)
+    if size <= READ_BLOCK_BYTES:
+        whole = memoryview(bytearray(size))
+        JoinedSource(pieces).read_into(0, whole)
+        digests = {span: hashlib.sha256(whole[slice(*span)]).hexdigest() for span in wanted.union(cut)}
+    else:
+        digests = _digest_ranges(pieces, sorted(wanted), cut, threads=size >= _THREADS_FROM_BYTES)
     return AudioDigests(
         encoded=spelled(digests[0, size]),
         size=size,

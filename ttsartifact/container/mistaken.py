@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ttsartifact._starting import late_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 __all__ = [
     "HEAD_BYTES",
@@ -44,14 +44,16 @@ _ATOMS = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot
 
 # A header of MPEG audio: sync, an existing version and layer, a bitrate and a rate. Headers may overlap, so all but the
 # first byte only looks ahead.
-_HEADER = (
-    rb"\xff(?=[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\x1b\x20-\x2b\x30-\x3b\x40-\x4b\x50-\x5b\x60-\x6b"
-    rb"\x70-\x7b\x80-\x8b\x90-\x9b\xa0-\xab\xb0-\xbb\xc0-\xcb\xd0-\xdb\xe0-\xeb].)"
+_BEHIND_SYNC = (
+    rb"[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\x1b\x20-\x2b\x30-\x3b\x40-\x4b\x50-\x5b\x60-\x6b"
+    rb"\x70-\x7b\x80-\x8b\x90-\x9b\xa0-\xab\xb0-\xbb\xc0-\xcb\xd0-\xdb\xe0-\xeb]."
 )
-_MPEG = late_pattern(_HEADER, re.DOTALL)
-_OPENED = late_pattern(rb"(?<!\0)\0*+(?=%b)" % _HEADER, re.DOTALL)  # the zeros before such a header
+_MPEG = late_pattern(rb"\xff(?=%b)" % _BEHIND_SYNC, re.DOTALL)
+_OPENED = late_pattern(rb"(?<!\0)\0*+(?=\xff%b)" % _BEHIND_SYNC, re.DOTALL)  # the zeros before such a header
 _ADTS = late_pattern(rb"\xff(?=[\xf0\xf1\xf8\xf9])")
 _LOAS = late_pattern(rb"\x56(?=[\xe0-\xff])")
+_MPEG_OR_ADTS = late_pattern(rb"\xff(?=[\xf0\xf1\xf8\xf9]|%b)" % _BEHIND_SYNC, re.DOTALL)  # one look for both
+_OF_ADTS = frozenset(b"\xf0\xf1\xf8\xf9")
 _LEAST_BYTES = 7  # of a frame
 _FIRST_FRAMES, _FRAMES = 3, 40  # FFmpeg wants 7 and 200 of MPEG, 3 and 100 of AAC
 # How often a sync word has to stand in the PCM; FFmpeg wants more of each, or checks more of what follows.
@@ -61,6 +63,9 @@ _SYNC_WORDS = {
     "TrueHD": ((b"\xf8\x72\x6f\xba", b"\xf8\x72\x6f\xbb"), 2),
     "IEC 61937": ((b"\x72\xf8\x1f\x4e", b"\xf8\x72\x4e\x1f"), 3),
 }
+# Every sync word holds one of these, and sound holds each of them seldom: to look around each place of one byte costs
+# less than to count a word, and one byte serves the words of several formats.
+_ANCHORS = b"\x72\x77\x7f\xe8\x64"
 # A stream of pictures that begins with the PCM: sequence, pack and parameter headers of MPEG, H.264 and H.265.
 _PICTURES = late_pattern(rb"\0{0,4}\x00\x00\x01[\xb0\xb3\xb5\xba\x09\x27\x47\x67\x40\x42\x46]")
 # MPEG-1, 2 and 2.5 by version bits; layer I, II and III by layer bits: kbit/s and samples of a frame.
@@ -95,21 +100,22 @@ def mistaken_file(head: bytes, codec: str) -> str | None:
 def mistaken_pcm(pcm: bytes) -> str | None:
     """Return what a player takes the first `PCM_BYTES` of 16-bit PCM for, in words, or None."""
     start = len(pcm) - len(pcm.lstrip(b"\0"))
-    for name, sync, length in (
-        ("MPEG audio", _MPEG, _mpeg_bytes),
-        ("AAC", _ADTS, _adts_bytes),
-        ("AAC", _LOAS, _loas_bytes),
+    places = [found.start() for found in _MPEG_OR_ADTS.finditer(pcm)]
+    aac = [at for at in places if pcm[at + 1] in _OF_ADTS]
+    mpeg = places if not aac else [at for at in places if pcm[at + 1] not in _OF_ADTS]
+    for name, sync, length, found in (
+        ("MPEG audio", _MPEG, _mpeg_bytes, mpeg),
+        ("AAC", _ADTS, _adts_bytes, aac),
+        ("AAC", _LOAS, _loas_bytes, None),
     ):
         if any(_chain(pcm, at, sync, length, _FIRST_FRAMES) for at in {0, start}):
             return name
-        if _has_long_chain(pcm, sync, length, _FRAMES):
+        if _has_long_chain(pcm, _places(sync, pcm) if found is None else found, length, _FRAMES):
             return name
-    for name, (words, often) in _SYNC_WORDS.items():
-        # FFmpeg wants fewer frames of AC-3 where the PCM begins with one.
-        enough = 7 if pcm.startswith(words) and often > 7 else often
-        if sum(map(pcm.count, words)) >= enough:
-            return name
-    return "a stream of pictures" if _PICTURES.match(pcm) else None
+    # FFmpeg wants fewer frames of AC-3 where the PCM begins with one.
+    begun = {"AC-3": 7} if pcm.startswith(_SYNC_WORDS["AC-3"][0]) else {}
+    wrapped = has_sync_words(pcm, tuple(_SYNC_WORDS), begun)
+    return wrapped or ("a stream of pictures" if _PICTURES.match(pcm) else None)
 
 
 def wrapped_pcm(pcm: bytes) -> str | None:
@@ -120,14 +126,46 @@ def wrapped_pcm(pcm: bytes) -> str | None:
     return has_sync_words(pcm, ("IEC 61937",))
 
 
-def has_sync_words(data: bytes, names: Sequence[str]) -> str | None:
-    """Return the first of the formats `names` whose sync word stands in `data` often enough, or None."""
-    return next((name for name in names if sum(map(data.count, _SYNC_WORDS[name][0])) >= _SYNC_WORDS[name][1]), None)
+def has_sync_words(data: bytes, names: Sequence[str], enough: Mapping[str, int] | None = None) -> str | None:
+    """Return the first of the formats `names` whose sync word stands in `data` often enough, or None.
+
+    `enough` says how often that is where it is not as often as usual.
+    """
+    around: dict[int, int] = {}
+    for name in names:
+        words, often = _SYNC_WORDS[name]
+        often = (enough or {}).get(name, often)
+        most = 0
+        for anchor, held in _anchors(words).items():
+            if anchor not in around:
+                around[anchor] = len(_around(anchor).findall(data))
+            most += around[anchor] * held
+        if most >= often and sum(map(data.count, words)) >= often:
+            return name
+    return None
+
+
+@cache
+def _anchors(words: tuple[bytes, ...]) -> dict[int, int]:
+    """Return the anchors in some sync words, each with the number of those words."""
+    held = {anchor: sum(anchor in word for word in words) for anchor in _ANCHORS}
+    return {anchor: count for anchor, count in held.items() if count}
+
+
+@cache
+def _around(anchor: int) -> re.Pattern[bytes]:
+    """Return the pattern of an anchor with any of its words around it."""
+    halves = [word.split(bytes([anchor])) for words, _ in _SYNC_WORDS.values() for word in words if anchor in word]
+    around = b"|".join(
+        b"(?<=%b)(?=%b)" % (re.escape(before + bytes([anchor])), re.escape(behind)) for before, behind in halves
+    )
+    return re.compile(b"%b(?:%b)" % (re.escape(bytes([anchor])), around))
 
 
 def has_long_chain(data: bytes, frames: int) -> str | None:
     """Return "AAC" where so many of its frames follow each other anywhere in `data`, or None."""
-    is_chain = any(_has_long_chain(data, *each, frames) for each in ((_ADTS, _adts_bytes), (_LOAS, _loas_bytes)))
+    kinds = ((_ADTS, _adts_bytes), (_LOAS, _loas_bytes))
+    is_chain = any(_has_long_chain(data, _places(sync, data), length, frames) for sync, length in kinds)
     return "AAC" if is_chain else None
 
 
@@ -136,45 +174,49 @@ def followed_frame(data: bytes) -> int | None:
     opened = [found.span() for found in _OPENED.finditer(data)]
     starts = [start for start, _ in opened]
     for _, at in opened:
-        end = at + _mpeg_bytes(data[at : at + 4])
+        end = at + _mpeg_bytes(data, at)
         place = bisect_right(starts, end) - 1
         if place >= 0 and opened[place][1] >= end:
             return at
     return None
 
 
-def _has_long_chain(pcm: bytes, sync: re.Pattern[bytes], length: Callable[[bytes], int], frames: int) -> bool:
+def _places(sync: re.Pattern[bytes], data: bytes) -> list[int]:
+    return [found.start() for found in sync.finditer(data)]
+
+
+def _has_long_chain(pcm: bytes, places: Sequence[int], length: Callable[[bytes, int], int], frames: int) -> bool:
     """Return whether so many frames follow each other; a chain is one longer than that of its second frame."""
-    places = [found.start() for found in sync.finditer(pcm)]
     if len(places) < frames:
         return False
-    ends = {at: end for at in places if (end := at + length(pcm[at : at + 6])) - at >= _LEAST_BYTES}
-    followed = [at for at, end in ends.items() if end in ends]
-    if len(followed) < frames - 1:  # in honest sound hardly any
+    known = set(places)
+    followed = sum(at + length(pcm, at) in known for at in places)
+    if followed < frames - 1:  # in honest sound hardly any is
         return False
+    ends = {at: end for at in places if (end := at + length(pcm, at)) - at >= _LEAST_BYTES}
     chains: dict[int, int] = {}
-    for at in reversed(followed):
+    for at in reversed([at for at, end in ends.items() if end in ends]):
         chains[at] = 1 + chains.get(ends[at], 1)
-    return max(chains.values()) >= frames
+    return max(chains.values(), default=0) >= frames
 
 
-def _chain(pcm: bytes, at: int, sync: re.Pattern[bytes], length: Callable[[bytes], int], count: int) -> bool:
+def _chain(pcm: bytes, at: int, sync: re.Pattern[bytes], length: Callable[[bytes, int], int], count: int) -> bool:
     frames = _frames(pcm, at, sync, length)
     return all(next(frames, None) is not None for _ in range(count))
 
 
-def _frames(pcm: bytes, at: int, sync: re.Pattern[bytes], length: Callable[[bytes], int]) -> Iterator[int]:
+def _frames(pcm: bytes, at: int, sync: re.Pattern[bytes], length: Callable[[bytes, int], int]) -> Iterator[int]:
     """Yield where frames stand, each of which ends where the next one begins."""
     while sync.match(pcm, at):
-        size = length(pcm[at : at + 6])
+        size = length(pcm, at)
         if size < _LEAST_BYTES:
             return
         yield at
         at += size
 
 
-def _mpeg_bytes(head: bytes) -> int:
-    return _frame_bytes(head[1:3])
+def _mpeg_bytes(data: bytes, at: int) -> int:
+    return _frame_bytes(data[at + 1 : at + 3])
 
 
 @cache
@@ -190,9 +232,9 @@ def _frame_bytes(codes: bytes) -> int:
     return (72 if layer == 1 and version != 3 else 144) * bits_s // rate + padding
 
 
-def _adts_bytes(head: bytes) -> int:
-    return int.from_bytes(head[3:6].ljust(3, b"\0"), "big") >> 5 & 0x1FFF
+def _adts_bytes(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at + 3 : at + 6].ljust(3, b"\0")) >> 5 & 0x1FFF
 
 
-def _loas_bytes(head: bytes) -> int:
-    return (int.from_bytes(head[1:3].ljust(2, b"\0"), "big") & 0x1FFF) + 3
+def _loas_bytes(data: bytes, at: int) -> int:
+    return (int.from_bytes(data[at + 1 : at + 3].ljust(2, b"\0")) & 0x1FFF) + 3

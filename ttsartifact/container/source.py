@@ -54,6 +54,7 @@ __all__ = [
 ]
 
 
+_SHORT_BYTES = READ_BLOCK_BYTES
 _OUT_OF_HANDLES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _LINE_BYTES = 64
 _ADDRESS = late_pattern(r"[a-z][a-z0-9+.-]{1,20}://")
@@ -107,6 +108,7 @@ class FileSource:
     """A source over one open descriptor: what is hashed is what was parsed, whatever happens to the path."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._held: bytes | None = None
         # O_NONBLOCK: opening a FIFO without a writer would wait for ever before we could refuse it.
         if path == STANDARD_INPUT:
             self._fd, self.path, self.size = _standard_input()
@@ -123,9 +125,17 @@ class FileSource:
         self.path = os.fspath(path)
         self.size = status.st_size
 
+    def hold(self) -> None:
+        """Read a short file whole, once: who looks at all of it otherwise asks the system for it in thirty pieces."""
+        if self.size <= _SHORT_BYTES:
+            held = _read_some(self._fd, self.size, 0)
+            self._held = held if len(held) == self.size else None
+
     def read_at(self, offset: int, size: int) -> bytes:
         """Return exactly `size` bytes from `offset`."""
         _require(offset, size, self.size)
+        if self._held is not None:
+            return self._held[offset : offset + size]
         data = _read_some(self._fd, size, offset)
         while len(data) < size:  # a short read is legal, and Linux stops at 2 GiB
             more = _read_some(self._fd, size - len(data), offset + len(data))
@@ -137,6 +147,9 @@ class FileSource:
     def read_into(self, offset: int, buffer: memoryview) -> None:
         """Fill `buffer` from `offset`."""
         _require(offset, len(buffer), self.size)
+        if self._held is not None:
+            buffer[:] = self._held[offset : offset + len(buffer)]
+            return
         done = 0
         while done < len(buffer):
             got = _read_some_into(self._fd, buffer[done:], offset + done)

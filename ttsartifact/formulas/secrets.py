@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterator, Sequence
 
-__all__ = ["MASK", "Secret", "is_marked", "masked", "secrets_of"]
+__all__ = ["MASK", "Secret", "has_mark", "is_marked", "is_marked_together", "masked", "secrets_of"]
 
 MASK = "{secret}"
 _RANDOM = late_pattern(r"(?=[A-Za-z_+/=.-]*\d)(?=[\d_+/=.-]*[A-Za-z])[\w+/=.-]{20,1024}")
@@ -134,15 +134,26 @@ def _plain(raw: bytes) -> bytes:
 
 def is_marked(raw: bytes) -> bool:
     """Return whether bytes hold anything that every secret has; almost none do, and one look spares the walk."""
+    return is_marked_together(raw) or has_mark(raw)
+
+
+def is_marked_together(raw: bytes) -> bool:
+    """Return whether words that are harmless alone are a mark in one text: parts of an address, a program's option."""
     if b"://" in raw and b"@" in raw:
         return True
+    if b'"-' not in raw and raw[:1] != b"-":
+        return False
     apart = set(raw.split(b'"'))
-    long = b'"'.join([word for word in apart if len(word) >= _SHORTEST and word[:7] != b"sha256:"])
+    return any(_is_marked_option(word, apart) for word in apart if word[:1] == b"-")
+
+
+def has_mark(raw: bytes) -> bool:
+    """Return whether any word between quotes is marked, whatever stands beside it."""
+    apart = set(raw.split(b'"'))
+    long = b'"' + b'"'.join([word for word in apart if len(word) >= _SHORTEST and word[:7] != b"sha256:"])
     for mark in _ALL_MARKS:  # a loop: this is on the way to the first chunk of every recording, three times
         if mark in long:
             return True
-    if any(_is_marked_option(word, apart) for word in apart if word[:1] == b"-"):
-        return True
     lower = _plain(raw)
     if not any(stem in lower for stem in _STEMS):
         return False

@@ -145,6 +145,7 @@ def open_artifacts(path: str | os.PathLike[str], *, rows: tuple[int, int] | None
     """
     file, wanted = _row_named(path)
     source = FileSource(file)
+    source.hold()
     try:
         head = source.read_at(0, min(12, source.size))
         if wanted is not None and head[:4] != b"PAR1":

@@ -19,7 +19,7 @@ from ttsartifact.verifying.schema import trace_values, violations_of
 from ttsartifact.verifying.violation import Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from ttsartifact.attesting.checking import Attested
     from ttsartifact.attesting.runlog import RunLog
@@ -74,6 +74,7 @@ class Evidence:
         self._known: dict[str, Any] = {}
         self._lacking: dict[str, bool] = {}
         self._readings: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
+        self._once: dict[Callable[[Evidence], Any], Any] = {}
         self.outcomes: Mapping[str, str] = {}
         """Outcomes of the rules that were already run; the engine fills it."""
         self.siblings = siblings
@@ -102,6 +103,12 @@ class Evidence:
         """Return the value at a JSON pointer as it stands, an absence too; raises Unsound as `known` does."""
         self._require_shape(pointer)
         return self.descriptor.at(pointer)
+
+    def once(self, fact: Callable[[Evidence], Any]) -> Any:
+        """Return what a function finds in this evidence; several rules may want it, and the first has it computed."""
+        if fact not in self._once:
+            self._once[fact] = fact(self)
+        return self._once[fact]
 
     def lacks(self, what: str) -> bool:
         """Return whether an input that `applies_if` of a rule names is absent: nothing known, or an empty list.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ttsartifact._starting import late_pattern
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["locked_lines", "normalised"]
 
-_LOCKED = late_pattern(r"(?P<name>[A-Za-z0-9._-]{1,128})==(?P<version>\S{1,128}) (?P<digest>sha256:[0-9a-f]{64})")
+_LOCKED = late_pattern(r"([A-Za-z0-9._-]{1,128})==(\S{1,128}) (sha256:[0-9a-f]{64})")  # name, version, digest
+_SEPARATORS = late_pattern(r"[-_.]+")
 
 
 @rule("PIN24")
@@ -57,14 +58,20 @@ def listed_packages(evidence: Evidence) -> Answer:
 
 def locked_lines(evidence: Evidence) -> dict[str, tuple[str, str]]:
     """Return version and digest of each package by its normalised name, as part `lock` keeps them of a `pip-record`."""
+    lines: dict[str, tuple[str, str]] = evidence.once(_locked_lines)
+    return lines
+
+
+def _locked_lines(evidence: Evidence) -> dict[str, tuple[str, str]]:
     parts, lock = evidence.artifact.parts, evidence.known("/pins/lock")
     if "lock" not in parts.names() or not isinstance(lock, dict) or lock["kind"] != "pip-record":
         return {}
     lines = parts.part("lock").decode("utf-8", "replace").splitlines()
     found = (_LOCKED.fullmatch(line) for line in lines)
-    return {normalised(match["name"]): (match["version"], match["digest"]) for match in found if match}
+    return {normalised(match[1]): (match[2], match[3]) for match in found if match}
 
 
+@lru_cache(maxsize=1024)
 def normalised(name: str) -> str:
     """Return a package's name as indexes compare it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return _SEPARATORS.sub("-", name).lower()

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
 from ttsartifact._starting import late_pattern
-from ttsartifact.formulas.secrets import is_marked, secrets_of
+from ttsartifact.formulas.screening import Screen
+from ttsartifact.formulas.secrets import has_mark, is_marked, is_marked_together, secrets_of
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
@@ -47,6 +48,24 @@ _WINDOWS_FROM_BYTES, _ANYWHERE_FROM_BYTES = 4, 8  # a shorter text stands in oth
 _MOST_HASHED_BYTES = 64 << 20  # of windows, in all; the whole of an honest descriptor takes less
 
 
+def _home_marks(raw: bytes) -> list[str]:
+    return [of_string for mark, of_string in _HOME_MARKS.items() if mark in raw]
+
+
+def _has_hardware_mark(raw: bytes) -> bool:
+    lower = raw.lower()
+    return any(mark in lower for mark in _HARDWARE_MARKS) or _MAC_MARK.search(raw) is not None
+
+
+_SCREEN = Screen(lambda words: bool(_home_marks(words)) or _has_hardware_mark(words) or has_mark(words))
+
+
+def _is_marked(evidence: Evidence) -> bool:
+    """Return whether PRV01, PRV02 or PRV04 may have anything to say; of most runs one look answers for all three."""
+    raw = evidence.descriptor.raw
+    return is_marked_together(raw) or _SCREEN.finds(raw)
+
+
 @cache
 def _home() -> re.Pattern[str]:
     words = _spec.table("registry/privacy")
@@ -65,7 +84,7 @@ def _home() -> re.Pattern[str]:
 
 @rule("PRV01")
 def no_home_paths(evidence: Evidence) -> Answer:
-    held = [of_string for mark, of_string in _HOME_MARKS.items() if mark in evidence.descriptor.raw]
+    held = _home_marks(evidence.descriptor.raw) if evidence.once(_is_marked) else []
     if not held:
         return []
     pattern = _home()
@@ -81,8 +100,7 @@ _HOME = "a path or account that names its owner"
 
 @rule("PRV02")
 def no_hardware_ids(evidence: Evidence) -> Answer:
-    raw = evidence.descriptor.raw
-    if not (any(mark in raw.lower() for mark in _HARDWARE_MARKS) or _MAC_MARK.search(raw)):
+    if not (evidence.once(_is_marked) and _has_hardware_mark(evidence.descriptor.raw)):
         return []
     return [
         Mismatch(where=where, found=hit[0][:80], message="an identifier of one piece of hardware")
@@ -117,7 +135,7 @@ def withheld_text(evidence: Evidence) -> Answer:
 
 @rule("PRV04")
 def no_secrets(evidence: Evidence) -> Answer:
-    if not is_marked(evidence.descriptor.raw):
+    if not (evidence.once(_is_marked) and is_marked(evidence.descriptor.raw)):
         return []
     return [
         Mismatch(
