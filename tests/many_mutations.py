@@ -1,5 +1,7 @@
 """`make mutations`: MUTATIONS (100,000) damaged or forged files, of which none may crash, hang or end a batch.
 
+With MUTATION_SECONDS it ends then, and says how many it tried; MUTATION_FIRST is the number of the first.
+
 Half are bytes of sound runs cut, flipped, doubled or moved, each carrier in its turn; half are rich runs with values
 that do not belong, their digests and seal made anew, so that every rule is reached. A table says what became of them.
 """
@@ -38,7 +40,10 @@ BUILT = build(full_run.draft(), BytesSource(kit.wav()))
 
 def main() -> int:
     """Verify every mutation and print the table; the exit code is the number of crashes and hangs."""
-    count = int(os.environ.get("MUTATIONS", "100000"))
+    first, count = (
+        int(os.environ.get(name, known)) for name, known in (("MUTATION_FIRST", "0"), ("MUTATIONS", "100000"))
+    )
+    ends = time.monotonic() + float(os.environ.get("MUTATION_SECONDS", "inf"))
     seeds = [path.read_bytes() for family in SOUND for path in sorted((FIXTURES / family).rglob("*.tts.*"))]
     verdicts: Counter[str] = Counter()
     bad: list[str] = []
@@ -46,7 +51,10 @@ def main() -> int:
     signal.signal(signal.SIGALRM, _late)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "run.tts.wav"
-        for number in range(count):
+        for number in range(first, first + count):
+            if time.monotonic() > ends:
+                count = number - first
+                break
             draw = random.Random(f"{SEED}/{number}")
             try:
                 kind = forged(path, draw) if number % 2 else damaged(path, draw, seeds)
@@ -58,7 +66,9 @@ def main() -> int:
             except Exception as error:  # noqa: BLE001 - what is counted here
                 signal.alarm(0)
                 bad.append(f"{number}: {type(error).__name__}: {error}"[:200])
-    sys.stdout.write(f"{count} mutations, seed {SEED}: {len(bad)} crashes or hangs, the slowest {slowest:.2f} s\n")
+    sys.stdout.write(
+        f"{count} mutations from {first} on, seed {SEED}: {len(bad)} crashes or hangs, the slowest {slowest:.2f} s\n"
+    )
     sys.stdout.writelines(f"  {kind:<28}{found:>8}\n" for kind, found in sorted(verdicts.items()))
     sys.stdout.writelines(f"  {line}\n" for line in bad[:50])
     return min(len(bad), 100)

@@ -269,6 +269,16 @@ def with_side(edit: Callable[[int], int]) -> bytes:
     return RAW[:at] + side + RAW[at + 9 :]
 
 
+def protected(*, wrong: int | None = None) -> bytes:
+    """Return eight silent frames with check sums, of which one does not hold."""
+    frames = []
+    for number in range(8):
+        held = crc.crc16(0xFFFF, b"\x88\xc4" + bytes(9)) ^ (number == wrong)
+        frames.append(b"\xff\xf2\x88\xc4" + held.to_bytes(2) + bytes(9))
+    size = mpeg.frame_bytes(int.from_bytes(frames[0][:4])) or 0
+    return b"".join(frame.ljust(size, b"\0") for frame in frames)
+
+
 MP3_CASES = {
     "a header without a count": (counted(flags=2), "counts no frames: players choose whether it is one itself"),
     "a header with sound": (counted(side=b"\1\2"), "a frame with sound and a header that counts frames"),
@@ -280,6 +290,15 @@ MP3_CASES = {
     "more bytes than are stated": (counted(writer=b"LAME3", file_bytes=500), "players take the rest for a second file"),
     "too many values": (with_side(lambda side: side | 0x1FF << 42), "a frame with more values than it has lines"),
     "another window": (with_side(lambda side: side & ~(3 << 22) | 1 << 24), "a frame that switches to no other window"),
+    "a table that does not exist": (
+        with_side(lambda side: side & ~(1 << 24 | 31 << 19) | 14 << 19),
+        "a frame with a Huffman table that does not exist",
+    ),
+    "more values than bits": (
+        with_side(lambda side: side & ~(0xFFF << 51 | 1 << 24) | 1 << 51 | 7 << 42 | 0x421 << 9),
+        "a frame with more values than bits",
+    ),
+    "a check sum that does not hold": (protected(wrong=5), "the check sum of an MPEG frame does not hold"),
     "two files": (MP3 + MP3, "a second Xing or Info header: two MP3 files in a row"),
     "two files, one tagged": (MP3 + encoded.id3((b"TIT2", b"\0x")) + MP3, "a tag between the frames: a second file"),
     "mono, stereo, mono": (RAW + STEREO + RAW, "an MPEG frame of a different kind"),
@@ -298,6 +317,11 @@ def test_mp3_frames_are_one_stream(name: str) -> None:
     """MP3: one version, rate and channel count, nothing between frames, and one header that counts all of them."""
     data, words = MP3_CASES[name]
     assert words in refused(data).message
+
+
+def test_a_protected_frame_is_read() -> None:
+    """3.10: check sums that hold change nothing."""
+    assert judge([protected()]).frames == 8 * 576
 
 
 @pytest.mark.parametrize(
