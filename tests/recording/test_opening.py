@@ -74,7 +74,8 @@ def test_an_act_is_done_once_and_whoever_waits_is_told_what_it_raised() -> None:
 
 def test_a_folder_that_goes_away_ends_the_recording_and_not_the_stream(tmp_path: Path) -> None:
     """Between the call and the first chunk; with `on_error="raise"` it is raised before the engine begins."""
-    folder, said = tmp_path / "folder", []
+    folder = tmp_path / "folder"
+    said: list[str] = []
     folder.mkdir()
     chunks = wrap_iterator([PCM, PCM], folder / "a.tts.wav", say=said.append, **TOLD)
     recorder = Recorder(folder / "b.tts.wav", on_error="raise", **TOLD)

@@ -40,6 +40,7 @@ MONOTONIC = "host.monotonic"
 REALTIME = "host.utc"
 BOOTTIME = "host.boottime"
 SNAPSHOT_TRIES = 21  # the narrowest of 21 triples: 310 ns here, repeatable to 15 ns
+_AWAKE_TRIES = 5  # it tells suspends, which last longer than any bracket
 SNAPSHOT_EVERY_NS = 30_000_000_000
 _DENSE_SNAPSHOTS = 1000  # of a run of many hours they become rarer, so that a descriptor never holds too many
 _STA_UNSYNC = 0x0040  # linux/timex.h
@@ -204,7 +205,8 @@ class Timebase:
 
     def _read_awake(self, at: str) -> None:
         if self._awake_ns() is not None:
-            self._awake.append((at, ClockReading.take(self.clock.now_ns, cast("Callable[[], int]", self._awake_ns))))
+            awake_ns = cast("Callable[[], int]", self._awake_ns)
+            self._awake.append((at, ClockReading.take(self.clock.now_ns, awake_ns, _AWAKE_TRIES)))
 
     def _entry(self, at: str, taken: ClockReading) -> dict[str, Any]:
         return {"at": at, "t_ns": taken.monotonic_ns - self.origin_ns, "bracket_ns": taken.bracket_ns}

@@ -40,7 +40,7 @@ class Journal:
         self.path, self._stem = "", ""
         self._file: FileIO | None = None
         self._unwritten = b""
-        """What a full disk did not take; it goes before the next line, so that each line is whole."""
+        """What a full disk did not take, or waits for a line that follows; each line is written whole."""
         self._lock = threading.Lock()
         """Guards what follows, and the order of the lines."""
         self._held: deque[Callable[[], str]] | None = deque()
@@ -83,9 +83,13 @@ class Journal:
         t_ns = self._now()
         self._append(lambda: _masked_line(t_ns, what, facts()))
 
-    def write_moment(self, t_ns: int, name: str) -> None:
-        """Append one line about a moment of the run."""
-        self._append(lambda: f'{{"t_ns": {t_ns}, "what": "moment", "name": "{name}"}}\n')
+    def write_moment(self, t_ns: int, name: str, *, is_followed: bool = False) -> None:
+        """Append one line about a moment of the run; where a line follows at once, the two are written together."""
+        line = f'{{"t_ns": {t_ns}, "what": "moment", "name": "{name}"}}\n'
+        if is_followed and self._held is None:
+            self._unwritten += line.encode()
+        else:
+            self._append(lambda: line)
 
     def write_chunk(self, t_ns: int, frame_start: int, frame_count: int) -> None:
         """Append one line about frames that are in the file of the audio."""

@@ -1,9 +1,11 @@
-"""One act on a thread of its own, so that an engine begins its work before ours is done."""
+"""Acts on a thread of their own, so that an engine begins its work before ours is done."""
 
 from __future__ import annotations
 
+import os
 from _thread import allocate_lock, start_new_thread
 from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,34 +13,86 @@ if TYPE_CHECKING:
 
 __all__ = ["Meanwhile"]
 
+_LINGER_S = 30.0
+
 
 class Meanwhile:
     """An act that goes on beside the caller; `wait` returns when it has ended, and raises what it raised."""
 
     def __init__(self, act: Callable[[], object]) -> None:
-        """Have a thread of its own begin `act`."""
-        self._act = act
+        """Hand `act` to the thread that does what others do not wait for."""
+        self._act: Callable[[], object] | None = act
         self._fault: Exception | None = None
         self._begun, self._ended = allocate_lock(), allocate_lock()
         self._ended.acquire()
-        with suppress(RuntimeError):  # the system gives no more threads: whoever waits does it
-            # Thread.start() waits until the new thread was given a turn: milliseconds beside a busy engine.
-            start_new_thread(self._do, ())
+        _WORKER.take(self.do)
 
     def wait(self) -> None:
-        """Wait for the end of the act, or do it where its thread had no turn yet. Raises what the act raised."""
-        self._do()
+        """Wait for the end of the act, or do it where the thread had no turn yet. Raises what the act raised."""
+        self.do()
         with self._ended:
             pass
         if self._fault is not None:
             raise self._fault
 
-    def _do(self) -> None:
+    def do(self) -> None:
+        """Do the act, unless somebody has begun it."""
         if not self._begun.acquire(blocking=False):
             return
+        act, self._act = self._act, None
+        assert act is not None
         try:
-            self._act()
+            act()
         except Exception as fault:  # noqa: BLE001 - handed to whoever waits
             self._fault = fault
         finally:
             self._ended.release()
+
+
+class _Worker:
+    """One thread for the acts of all recordings, which ends when there was none for a while.
+
+    To start one for each recording would cost its engine a tenth of a millisecond.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._lock = allocate_lock()
+        self._runs = False
+
+    def take(self, act: Callable[[], None]) -> None:
+        """Have the thread do `act` when it is its turn; where the system gives no thread, nobody does."""
+        with self._lock:
+            self._waiting.put(act)
+            if self._runs:
+                return
+            with suppress(RuntimeError):
+                # Thread.start() waits until the new thread was given a turn: milliseconds beside a busy engine.
+                start_new_thread(self._work, ())
+                self._runs = True
+
+    def _work(self) -> None:
+        while True:
+            try:
+                act = self._waiting.get(timeout=_LINGER_S)
+            except Empty:
+                with self._lock:
+                    if self._waiting.empty():
+                        self._runs = False
+                        return
+                continue
+            act()
+            del act  # a recording that has ended is not kept alive
+
+
+_WORKER = _Worker()
+
+
+def _work_anew() -> None:
+    """Begin again in a forked child, which has none of its parent's threads."""
+    global _WORKER  # noqa: PLW0603
+    _WORKER = _Worker()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_work_anew)

@@ -136,6 +136,7 @@ class Recorder:
         Example:
             `with Recorder("run.tts.wav", text="Hello.", sample_rate_hz=24_000) as recorder: ...`
         """
+        out = os.fspath(out)
         _require_call(out, subtype, on_error)
         require_text(text)
         require_lists({"includes": includes, "roles": roles})
@@ -175,7 +176,7 @@ class Recorder:
         self._path = ""
         self._file: FileIO | None = None
         """Of the samples; None until it is opened, and where it cannot be."""
-        self._header_bytes = len(riff.header(self._wave._replace(sample_rate_hz=1), 0))
+        self._header_bytes = 0
 
     def __enter__(self) -> Self:
         """Check what is stated and start the clock and the sensors; a thread creates the files meanwhile.
@@ -420,7 +421,9 @@ class Recorder:
             path = journal.part(".wav")
             file = open(path, "x+b", buffering=0)  # noqa: SIM115 - lives as long as the run
             self._path, self._file = path, file
-            self._write(riff.header(self._wave._replace(sample_rate_hz=self._wave.sample_rate_hz or 1), 0))
+            header = riff.header(self._wave._replace(sample_rate_hz=self._wave.sample_rate_hz or 1), 0)
+            self._header_bytes = len(header)
+            self._write(header)
         finally:
             journal.release()
 
@@ -468,7 +471,7 @@ class Recorder:
                 self._run.event("empty_chunk")
                 return t_ns
             if self._run.moments.first_byte is None:
-                self._run.stamp("first_byte", t_ns)
+                self._run.stamp("first_byte", t_ns, is_followed=True)
             data, header_rate_hz = self._stream.take(bytes(held.samples), where)
             self._settle(held.rate if header_rate_hz is None else header_rate_hz, where, needed=bool(data))
         else:
@@ -682,12 +685,12 @@ def require_options(options: Mapping[str, Any]) -> None:
     refuse_unknown({name: value for name, value in options.items() if name not in own})
 
 
-def _require_call(out: str | os.PathLike[str], subtype: str, on_error: str) -> None:
+def _require_call(out: str, subtype: str, on_error: str) -> None:
     """Refuse what a Recorder does not write or know."""
     if not isinstance(subtype, str) or subtype not in DEPTHS:
         raise Refused("a sample format that is not written", found=repr(subtype)[:200], expected=", ".join(DEPTHS))
     if carrier_of(out) in {"flac", "mp3"}:
-        raise Refused("a Recorder keeps samples as WAV", where=os.fspath(out), expected=".tts.wav or .tts.parquet")
+        raise Refused("a Recorder keeps samples as WAV", where=out, expected=".tts.wav or .tts.parquet")
     if on_error not in ("log", "raise"):
         raise Refused("unknown value of on_error", found=repr(on_error)[:200], expected="log or raise")
 

@@ -214,10 +214,10 @@ class Run:
         """Stamp one of the run's `Moments` with the time that it is."""
         self.stamp(moment, self.now())
 
-    def stamp(self, moment: str, t_ns: int) -> None:
-        """Set one of the run's `Moments` to a time that was read before."""
+    def stamp(self, moment: str, t_ns: int, *, is_followed: bool = False) -> None:
+        """Set one of the run's `Moments` to a time that was read before; its line may wait for one that follows."""
         setattr(self.moments, moment, t_ns)
-        self.journal.write_moment(t_ns, moment)
+        self.journal.write_moment(t_ns, moment, is_followed=is_followed)
 
     def arrived(self, t_ns: int, frame_start: int, frame_count: int) -> None:
         """Log the frames that were complete in host memory at `t_ns`, once they are in the file of this run."""

@@ -319,13 +319,17 @@ def require_sound(
         **({"/input": input_section(text, stated, clips)} if clips or STATED_IN["input"] & stated.keys() else {}),
         **({"/pins": pins_section(stated, absent("not_measured"))} if STATED_IN["pins"] & stated.keys() else {}),
         **({"/generation": _generation_as_stated(stated)} if STATED_IN["generation"] & stated.keys() else {}),
-        **{f"/{key}": value for key, value in optional_sections(stated).items() if key in stated},
+        **(_optional_as_stated(stated) if stated else {}),
         **{place: stated[key] for key, place in _PLACES.items() if key in stated},  # type: ignore[literal-required]
         **{place: list(stated[key]) for key, place in _LISTED.items() if stated.get(key)},  # type: ignore[literal-required]
         **({"/run/attempt": {"index": stated["attempt"], "retries": 0}} if "attempt" in stated else {}),
         **(observed or {}),
     }
     keyword_checks.require_sections(sections)
+
+
+def _optional_as_stated(stated: Stated) -> dict[str, Any]:
+    return {f"/{key}": value for key, value in optional_sections(stated).items() if key in stated}
 
 
 def _generation_as_stated(stated: Stated) -> dict[str, Any]:
