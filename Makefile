@@ -70,7 +70,6 @@ audit: $(STAMP) every-tool
 # Those that a promise stands on are named in tests/mutants.toml, and are tried first.
 mutants: $(STAMP) every-tool
 	$(BIN)/python tests/mutate.py --named
-	$(BIN)/python tests/mutate_rules.py
 	$(BIN)/python tests/mutate.py --count $(or $(MUTANTS),400)
 
 fixtures: $(STAMP) every-tool

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,7 @@ _LEFT_ALONE = {"__all__", "TypeAlias"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mutant:
-    """One change of one place; `start` and `end` count bytes of UTF-8."""
+    """One change of one place; `start` and `end` count bytes of UTF-8, `source` is the line without its margin."""
 
     file: str
     line: int
@@ -33,12 +35,19 @@ class Mutant:
     end: int
     old: str
     new: str
+    source: str
+    twin: int
+    """How many mutants of this file before it have the same words and the same line."""
 
     @property
     def id(self) -> str:
         """What names it as long as the line stays as it is, wherever it moves."""
-        words = f"{self.file}\0{self.start}\0{self.old}\0{self.new}"
+        words = f"{self.file}\0{self.source}\0{self.old}\0{self.new}\0{self.twin}"
         return hashlib.sha256(words.encode()).hexdigest()[:16]
+
+    def rank(self, seed: int) -> bytes:
+        """Return what orders the mutants of a package; no other line's change moves it."""
+        return hashlib.sha256(f"{seed}/{self.id}".encode()).digest()
 
     def applied(self, text: str) -> str:
         """Return the file with the change in it."""
@@ -47,7 +56,8 @@ class Mutant:
 
     def to_value(self) -> dict[str, Any]:
         """Return what a log line holds."""
-        return {"id": self.id, "file": self.file, "line": self.line, "old": self.old, "new": self.new}
+        names = ("id", "file", "line", "source", "old", "new")
+        return {name: getattr(self, name) for name in names}
 
 
 def of(file: str, text: str) -> Iterator[Mutant]:
@@ -72,6 +82,7 @@ class _Finder(ast.NodeVisitor):
     def __init__(self, file: str, text: str) -> None:
         self.file, self.data = file, text.encode()
         self.found: list[Mutant] = []
+        self._twins: Counter[tuple[str, str, str]] = Counter()
         self._lines = [0]
         for line in self.data.splitlines(keepends=True):
             self._lines.append(self._lines[-1] + len(line))
@@ -83,9 +94,16 @@ class _Finder(ast.NodeVisitor):
         return self._lines[node.end_lineno - 1] + node.end_col_offset
 
     def _add(self, start: int, end: int, new: str) -> None:
-        line = self.data.count(b"\n", 0, start) + 1
-        old = self.data[start:end].decode()
-        self.found.append(Mutant(file=self.file, line=line, start=start, end=end, old=old, new=new))
+        line = bisect_right(self._lines, start)
+        old, source = (
+            self.data[start:end].decode(),
+            self.data[slice(*self._lines[line - 1 : line + 1])].decode().strip(),
+        )
+        twin = self._twins[source, old, new]
+        self._twins[source, old, new] += 1
+        self.found.append(
+            Mutant(file=self.file, line=line, start=start, end=end, old=old, new=new, source=source, twin=twin)
+        )
 
     def _between(self, left: ast.AST, right: ast.AST, operator: ast.AST) -> None:
         """Change the operator that stands between two operands."""

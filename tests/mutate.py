@@ -2,45 +2,58 @@
 
     python tests/mutate.py                    # 400 mutants, as many of each package; goes on where it was
     python tests/mutate.py --count 60 --only ttsartifact/verifying ttsartifact/recording
+    python tests/mutate.py --again 60         # survivors once more, for 60 s of tests each
     python tests/mutate.py --named            # those of mutants.toml, by the tests that they name
 
-Mutants live in a copy of the checkout, .build/mutants/tree. A mutant is asked of the tests that run its line
-(reached.py), and is killed when one fails that passes without it. Killing by nothing but the fixtures' bytes does not
-count: their repair is to make them anew. What no test can kill is listed, with the reason, in equivalents.toml.
+Our modules are loaded with all mutants in them, each behind a switch (schemata.py). One process collects all tests; the
+tests of each file are run once to see which mutants they reach (reached.py); then each mutant is switched on in a fork
+of that process, and the quickest tests that reach it are asked until one fails. A mutant of code that import runs gets
+a process that imports anew. One that no test reaches survives at once. Killing by nothing but the fixtures' bytes does
+not count: their repair is to make them anew. What no test can kill is listed, with the reason, in equivalents.toml.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
-import math
 import os
-import random
-import re
 import shutil
 import subprocess
 import sys
 import tomllib
 from collections import defaultdict
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import forked
+import mutant_switch
 import mutants
+import mutation_report
 import reached
+import schemata
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+
+    import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-EQUIVALENTS = ROOT / "tests" / "equivalents.toml"
 NAMED = ROOT / "tests" / "mutants.toml"
 SUMMARY = ROOT / "benchmarks" / "results" / "mutation.md"
 PACKAGES = ("ttsartifact", "reference_runner")
-CPU_S, WALL_S = 120, 600
-ASKED, AT_ONCE = 16, 4
-"""How many test files a mutant is asked of at most, and so many at a time."""
+SECONDS = 6.0
+"""So many seconds of tests are asked of a mutant."""
+CPU_S, TIMES = 1.5, 4.0
+"""A test has not ended when it takes this, and so many times what it takes by itself, of processor time."""
+NEAR = 4
+"""So many test files are near a module."""
+FILES_AFRESH = 4
+"""Of so many test files, where a process has to import and collect for one mutant."""
+LONGEST_S = 600.0
 
 
 def main() -> int:
@@ -49,102 +62,52 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=400)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="+", default=[""], help="packages that begin so")
+    parser.add_argument("--again", type=float, default=0.0, metavar="SECONDS", help="ask survivors for so long")
     parser.add_argument("--named", action="store_true", help="the mutants of mutants.toml")
     parser.add_argument("--report", action="store_true", help="write the summary of what was tried, and try nothing")
     parser.add_argument("--folder", type=Path, default=ROOT / ".build" / "mutants")
     parser.add_argument("--summary", type=Path, default=SUMMARY, help="the file that the scores are written to")
     arguments = parser.parse_args()
-    if arguments.named:
-        return _named(Workshop(arguments.folder))
     drawn = draw(arguments.count, arguments.seed, arguments.only)
+    if arguments.named:
+        return _named(arguments.folder)
     log = arguments.folder / f"results-{arguments.seed}.jsonl"
-    known = {each["id"]: each for each in _lines(log)}
     if not arguments.report:
-        _try(arguments.folder, [each for each in drawn if each.id not in known], log)
-        known = {each["id"]: each for each in _lines(log)}
-    found = [known[each.id] for each in drawn if each.id in known]
-    said = report(found, len(drawn), f"--count {arguments.count} --seed {arguments.seed}{_only(arguments.only)}")
+        Run(arguments.folder, drawn, log, arguments.again or SECONDS, again=bool(arguments.again)).all()
+    known = _results(log)
+    found = [known[each.id] | each.to_value() for each in drawn if each.id in known]
+    only = "" if arguments.only == [""] else f" --only {' '.join(arguments.only)}"
+    words = f"--count {arguments.count} --seed {arguments.seed}{only}"
+    said = mutation_report.report(found, len(drawn), words, sites(arguments.only))
     sys.stdout.write(said)
     arguments.summary.write_text(said, encoding="utf-8")
     return 0
 
 
-def _only(packages: list[str]) -> str:
-    return "" if packages == [""] else f" --only {' '.join(packages)}"
+def _results(log: Path) -> dict[str, dict[str, Any]]:
+    """Return what became of each mutant at last."""
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    return {each["id"]: each for each in map(json.loads, lines)}
 
 
-class Workshop:
-    """A copy of the checkout, with one mutant in it at a time."""
+@cache
+def _all_mutants(only: tuple[str, ...]) -> dict[str, list[mutants.Mutant]]:
+    found: dict[str, list[mutants.Mutant]] = defaultdict(list)
+    for name in _files(ROOT):
+        package = package_of(name)
+        if package.startswith(only):
+            found[package] += mutants.of(name, (ROOT / name).read_text(encoding="utf-8"))
+    return found
 
-    def __init__(self, folder: Path) -> None:
-        self.tree = folder / "tree"
-        self._ticks = 0
-        self._sound: dict[str, bool] = {}
-        self._unsound: list[str] = []
-        reached.warm()
-        if self.tree.exists():
-            shutil.rmtree(self.tree)
-        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
-        for name in listed.decode().split("\0"):
-            if name and (ROOT / name).is_file():
-                (self.tree / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(ROOT / name, self.tree / name)
 
-    def outcome(self, file: str, text: str, steps: list[list[str]]) -> tuple[str, str]:
-        """Return killed, survived or timeout, and the test that failed; `steps` are asked one after another."""
-        path = self.tree / file
-        before = path.read_text(encoding="utf-8")
-        self._put(path, text)
-        for tests in steps:
-            while (failed := self._with(path, text, before, tests)) is not None:
-                if failed == "timeout":
-                    return failed, ""
-                if self._is_sound(failed):
-                    return "killed", failed
-                if failed in self._unsound:
-                    break
-                self._unsound.append(failed)  # it fails without the mutant as well; the others are asked
-        return "survived", ""
-
-    def _with(self, path: Path, text: str, before: str, tests: list[str]) -> str | None:
-        self._put(path, text)
-        try:
-            return self._failing(tests)
-        finally:
-            self._put(path, before)
-
-    def _put(self, path: Path, text: str) -> None:
-        """Write with a time of its own, so that no bytecode of the text before is taken for this one's."""
-        path.write_text(text, encoding="utf-8")
-        self._ticks += 2
-        os.utime(path, (self._ticks, self._ticks))
-
-    def _failing(self, tests: list[str]) -> str | None:
-        skipped = [word for name in (*reached.NOT_ASKED, *self._unsound) for word in ("--deselect", name)]
-        said = reached.asked(self.tree, ["-x", *skipped, *tests], CPU_S, WALL_S)
-        if said is None:
-            return "timeout"
-        return said["failed"] or (None if said["code"] in {0, 5} else tests[0])
-
-    def _is_sound(self, test: str) -> bool:
-        if test not in self._sound:
-            self._sound[test] = self._failing([test]) is None
-        return self._sound[test]
+def sites(only: Sequence[str]) -> dict[str, int]:
+    """Return how many mutants each package has."""
+    return {package: len(found) for package, found in _all_mutants(tuple(only)).items()}
 
 
 def draw(count: int, seed: int, only: Sequence[str]) -> list[mutants.Mutant]:
     """Return `count` mutants, as many of each package as its sites allow, one of each package after the other."""
-    sites: dict[str, list[mutants.Mutant]] = defaultdict(list)
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            name = path.relative_to(ROOT).as_posix()
-            for each in mutants.of(name, path.read_text(encoding="utf-8")):
-                sites[package_of(name)].append(each)
-    orders = [
-        random.Random(f"{seed}/{name}").sample(found, len(found))
-        for name, found in sorted(sites.items())
-        if name.startswith(tuple(only))
-    ]
+    orders = [sorted(found, key=lambda each: each.rank(seed)) for _, found in sorted(_all_mutants(tuple(only)).items())]
     rounds = (order[place] for place in range(max(map(len, orders))) for order in orders if place < len(order))
     sound = (each for each in rounds if mutants.compiles(each, (ROOT / each.file).read_text(encoding="utf-8")))
     return list(islice(sound, count))
@@ -156,132 +119,224 @@ def package_of(file: str) -> str:
     return "/".join(parts[:3] if "laboratory" in parts else parts[:2])
 
 
-def tests_of(file: str, old: str) -> list[str]:
-    """Return the test files worth asking, likeliest first: they name the module, its command, or the changed words."""
-    words = old.strip("frb\"'")
-    module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    parent, _, stem = module.rpartition(".")
-    naming = re.compile(rf"\b{re.escape(module)}\b|from {re.escape(parent)} import [^\n]*\b{stem}\b")
-    stage = file.split("/")[1]
-    rules = [f'"{name}"' for name in re.findall(r'@rule\("(\w+)"', (ROOT / file).read_text(encoding="utf-8"))]
-    scores = {}
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        text = path.read_text(encoding="utf-8")
-        score = (
-            4 * bool(naming.search(text))
-            + 4 * (len(words) > 3 and words in text)
-            + 2 * min(4, sum(rule in text for rule in rules))
-            + 4 * (path.stem == f"test_{stem.strip('_')}")
-            + 2 * (stage == "cli" and f'"{stem}"' in text)
-            + 2 * (stem.partition("_")[0] in path.stem and len(stem) > 2)
-            + 2 * (path.parent.name == stage)
-            + bool(re.search(rf"\b{re.escape(parent)}\b", text))
-        )
-        scores[path.relative_to(ROOT).as_posix()] = (-score, len(text))
-    return [name for name, (score, _) in sorted(scores.items(), key=lambda each: each[1]) if score < 0][:ASKED]
+def _files(tree: Path) -> list[str]:
+    return [
+        path.relative_to(tree).as_posix() for package in PACKAGES for path in sorted((tree / package).rglob("*.py"))
+    ]
 
 
-def _try(folder: Path, drawn: list[mutants.Mutant], log: Path) -> None:
-    workshop = Workshop(folder)
-    reach = reached.Reached(workshop.tree, folder / "reached")
-    for number, each in enumerate(drawn, start=1):
-        before = (workshop.tree / each.file).read_text(encoding="utf-8")
-        candidates = tests_of(each.file, each.old)
-        outcome, by = "survived", ""
-        for first in range(0, len(candidates), AT_ONCE):
-            steps = reach.tests_of(each.file, each.line, candidates[first : first + AT_ONCE])
-            outcome, by = workshop.outcome(each.file, each.applied(before), steps)
-            if outcome != "survived":
-                break
-        row = {"package": package_of(each.file), "outcome": outcome, "by": by} | each.to_value()
-        with log.open("a", encoding="utf-8") as file:
+def copy_of_the_checkout(tree: Path) -> None:
+    """Copy what git follows, so that the work on the checkout can go on."""
+    if tree.exists():
+        shutil.rmtree(tree)
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    for name in listed.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, tree / name)
+
+
+def be_ready(tree: Path, folder: Path) -> None:
+    """Let every process of this run load our modules with switches."""
+    (folder / "start").mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(mutant_switch.__file__, folder / "start" / "sitecustomize.py")
+    os.environ |= {
+        mutant_switch.TREE: os.fspath(tree),
+        mutant_switch.CODE: os.fspath(folder / "code"),
+        "PYTHONPATH": os.pathsep.join(map(os.fspath, (folder / "start", tree))),
+        "COLUMNS": "80",
+    }
+    forked.warm()
+
+
+class Run:
+    """All of the mutants that have no answer yet: each package's by the tests near it, then survivors by all tests."""
+
+    def __init__(self, folder: Path, drawn: list[mutants.Mutant], log: Path, seconds: float, *, again: bool) -> None:
+        self._tree, self._folder, self._log, self._seconds = folder / "tree", folder, log, seconds
+        copy_of_the_checkout(self._tree)
+        be_ready(self._tree, folder)
+        files = _files(self._tree)
+        self._switched = schemata.prepare(self._tree, files, drawn, folder / "code")
+        self._reach = reached.Reach(self._tree, folder / "reached", drawn, files)
+        self._importers = reached.importers(self._tree, files)
+        self._drawn, self._again = drawn, again
+        self._tests = sorted(path.relative_to(self._tree).as_posix() for path in self._tree.glob("tests/**/test_*.py"))
+        self._imports = {
+            name: reached.imported((self._tree / name).read_text(encoding="utf-8")) for name in self._tests
+        }
+
+    def all(self) -> None:
+        """Try what is left of each package, then the survivors."""
+        known = _results(self._log)
+        of_package: dict[str, list[int]] = defaultdict(list)
+        for number, each in enumerate(self._drawn):
+            if each.id not in known:
+                of_package[package_of(each.file)].append(number)
+        for numbers in of_package.values():
+            self._try(numbers, self._near(numbers), is_last=False)
+        known = _results(self._log)
+        alive = [each for each in known.values() if each["outcome"] == "survived" and (self._again or not each["last"])]
+        names = {each["id"] for each in alive}
+        left = [number for number, each in enumerate(self._drawn) if each.id in names]
+        if left:
+            self._try(left, self._tests, is_last=True)
+
+    def _near(self, numbers: Sequence[int]) -> list[str]:
+        """Return the test files that are likeliest about some mutants."""
+        found: set[str] = set()
+        for file in {self._drawn[number].file for number in numbers}:
+            score = {name: nearness(name, file, self._imports[name]) for name in self._tests}
+            found |= set(sorted((name for name in score if score[name]), key=lambda name: (-score[name], name))[:NEAR])
+        return sorted(found)
+
+    def _try(self, numbers: list[int], tests: list[str], *, is_last: bool) -> None:
+        """Try what can be switched in one session, then the others; note each."""
+        act = partial(self._collected, numbers, tests, is_last)
+        skipped = [f"--deselect={each}" for each in reached.NOT_ASKED]
+        late = forked.in_child(lambda: forked.Session(self._tree, act).run([*tests, *skipped]), wall_s=1e6)
+        for number in [each for each in numbers if each not in self._switched or each in (late or ())]:
+            self._note(number, self._afresh(number, tests), is_last=is_last)
+
+    def _collected(
+        self, numbers: list[int], tests: list[str], is_last: bool, items: list[pytest.Item], session: forked.Session
+    ) -> list[int]:
+        """Return the numbers of mutants that collecting has run already."""
+        gc.freeze()
+        late = sorted(set(numbers) & mutant_switch.reached)
+        of_file: dict[str, list[pytest.Item]] = defaultdict(list)
+        for item in items:
+            of_file[item.nodeid.partition("::")[0]].append(item)
+        unknown = [name for name in of_file if self._reach.of_file(name) is None]
+        for place, name in enumerate(unknown, start=1):
+            self._reach.measure(name, of_file[name], session)
+            _say(f"{place}/{len(unknown)} {name}, {forked.spent():.0f} s")
+        by_name = {item.nodeid: item for item in items}
+        for number in [each for each in numbers if each in self._switched and each not in late]:
+            chosen, known = self._chosen(number, tests)
+            there = [by_name[name] for name in chosen if name in by_name]
+            row = {"outcome": "survived", "by": ""}
+            if there:
+                row = forked.in_child(partial(self._switch, number, there, chosen, session), LONGEST_S) or _NO_END
+            self._note(number, row | {"asked": len(chosen), "known": known}, is_last=is_last)
+        return late
+
+    def _switch(self, number: int, items: list[pytest.Item], seconds: Mapping[str, float], session: Any) -> Any:
+        mutant_switch.state["active"] = number
+        os.environ[mutant_switch.ACTIVE] = str(number)
+        return _first_failure(items, seconds, session)
+
+    def _chosen(self, number: int, tests: list[str], most_files: int = 1000) -> tuple[dict[str, float], int]:
+        """Return the tests to ask, with their seconds, and how many there are."""
+        each = self._drawn[number]
+        is_switched = number in self._switched
+        around = self._importers.get(each.file, set())
+        reaching = self._reach.tests_of(each, tests, is_switched=is_switched, around=around)
+        nearest = {name: nearness(name, each.file, self._imports[name]) for name in tests}
+        return chosen(reaching, nearest, self._seconds, most_files), len(reaching)
+
+    def _afresh(self, number: int, tests: list[str]) -> dict[str, Any]:
+        each = self._drawn[number]
+        asked, known = self._chosen(number, tests, FILES_AFRESH)
+        if not asked:
+            return {"outcome": "survived", "by": "", "asked": 0, "known": 0}
+        text = each.applied((self._tree / each.file).read_text(encoding="utf-8"))
+        row = afresh(self._tree, self._folder / "alone", each.file, text, asked)
+        return row | {"asked": len(asked), "known": known}
+
+    def _note(self, number: int, said: dict[str, Any], *, is_last: bool) -> None:
+        each = self._drawn[number]
+        row = {"package": package_of(each.file), "last": is_last} | said | each.to_value()
+        with self._log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, sort_keys=True) + "\n")
-        sys.stderr.write(f"{number}/{len(drawn)} {outcome} {each.file}:{each.line} {each.old!r} -> {each.new!r} {by}\n")
+        _say(f"{row['outcome']} {each.file}:{each.line} {each.old!r} -> {each.new!r} {row['by']}")
 
 
-def _named(workshop: Workshop) -> int:
+_NO_END = {"outcome": "timeout", "by": ""}
+
+
+def afresh(tree: Path, folder: Path, file: str, text: str, tests: Mapping[str, float]) -> dict[str, Any]:
+    """Ask tests in a process that imports a module with another text; `tests` may be whole files."""
+    shutil.rmtree(folder, ignore_errors=True)
+    schemata.put_alone(tree, file, text, folder)
+    os.environ[mutant_switch.OTHER] = os.fspath(folder)
+
+    def collected(items: list[pytest.Item], session: forked.Session) -> Any:
+        if session.failed:
+            return {"outcome": "killed", "by": session.failed}
+        there = [each for each in items if each.nodeid in tests or each.nodeid.partition("::")[0] in tests]
+        return _first_failure(there, tests, session)
+
+    names = sorted({name.partition("::")[0] for name in tests})
+    skipped = [f"--deselect={each}" for each in reached.NOT_ASKED]
+    try:
+        said = forked.in_child(lambda: forked.Session(tree, collected).run([*names, *skipped]), LONGEST_S)
+    finally:
+        del os.environ[mutant_switch.OTHER]
+    return said or {"outcome": "killed", "by": f"{names[0]} cannot be collected"}
+
+
+def _first_failure(items: list[pytest.Item], seconds: Mapping[str, float], session: forked.Session) -> dict[str, str]:
+    with forked.own_folder(items[0]):
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            outcome = forked.ask(item, following, session, CPU_S + TIMES * seconds.get(item.nodeid, 5.0))
+            if outcome in {"failed", "timeout"}:
+                return {"outcome": "killed" if outcome == "failed" else "timeout", "by": item.nodeid}
+    return {"outcome": "survived", "by": ""}
+
+
+def chosen(
+    reaching: Mapping[str, float], nearest: Mapping[str, int], seconds: float, most_files: int
+) -> dict[str, float]:
+    """Return so many seconds of tests: the quickest of each file before the second of any, the nearest files first.
+
+    Tests of one file stand together, as they share what was set up for them.
+    """
+    of_file: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(reaching, key=lambda each: (reaching[each], each)):
+        of_file[name.partition("::")[0]].append(name)
+    files = sorted(of_file, key=lambda name: (-nearest.get(name, 0), reaching[of_file[name][0]], name))[:most_files]
+    taken: list[str] = []
+    spent = 0.0
+    for place in range(max((len(each) for each in of_file.values()), default=0)):
+        for name in (of_file[each][place] for each in files if place < len(of_file[each])):
+            spent += reaching[name]
+            if taken and spent > seconds:
+                break
+            taken.append(name)
+    order = {name: place for place, name in enumerate(files)}
+    return {name: reaching[name] for name in sorted(taken, key=lambda each: order[each.partition("::")[0]])}
+
+
+def nearness(test: str, file: str, imports: AbstractSet[str]) -> int:
+    """Return how likely the tests of a file are about a module, by their name and what they import."""
+    folder, _, name = test.removesuffix(".py").rpartition("/")
+    stem = Path(file).stem.strip("_")
+    words = {each for each in set(name.split("_")) & set(stem.split("_")) if len(each) > 2}
+    module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    is_beside = folder.rpartition("/")[2] in file.split("/")
+    return 4 * (name == f"test_{stem}") + 4 * (module in imports) + 2 * bool(words) + is_beside
+
+
+def _named(folder: Path) -> int:
+    tree = folder / "tree"
+    copy_of_the_checkout(tree)
+    be_ready(tree, folder)
+    del os.environ[mutant_switch.CODE]  # the other modules as they are
     alive = 0
     for row in tomllib.loads(NAMED.read_text(encoding="utf-8"))["mutant"]:
-        before = (workshop.tree / row["file"]).read_text(encoding="utf-8")
-        outcome, by = workshop.outcome(row["file"], before.replace(row["old"], row["new"]), [row["tests"]])
-        alive += outcome == "survived"
-        sys.stdout.write(f"{outcome:8} {row['what']}{': ' + by if by else ''}\n")
+        before = (tree / row["file"]).read_text(encoding="utf-8")
+        text = before.replace(row["old"], row["new"])
+        said = afresh(tree, folder / "alone", row["file"], text, dict.fromkeys(row["tests"], 20.0))
+        alive += said["outcome"] == "survived"
+        sys.stdout.write(f"{said['outcome']:8} {row['what']}{': ' + said['by'] if said['by'] else ''}\n")
         sys.stdout.flush()
     return 1 if alive else 0
 
 
-def report(found: list[dict[str, Any]], drawn: int, arguments: str) -> str:
-    """Return the scores as Markdown: killed of those that the tests answered, with the interval that Wilson gives."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
-    lines = [
-        "# Mutation run",
-        "",
-        f"`python tests/mutate.py {arguments}`, commit {commit}: {len(found)} of {drawn} tried.",
-        f"Each was asked of the tests that run its line, in the {ASKED} likeliest test files at most. Not counted are",
-        f"mutants whose tests did not end within {CPU_S} s of processor time, and those that no test can kill, of",
-        "tests/equivalents.toml; both are listed.",
-        "",
-        "| package | killed | answered | score | 95 % interval |",
-        "|---|---|---|---|---|",
-    ]
-    found = [each | {"outcome": "equivalent"} if _is_equivalent(each) else each for each in found]
-    by_package: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for each in found:
-        by_package[each["package"]].append(each)
-    lines += [_row(name, rows) for name, rows in sorted(by_package.items())]
-    lines += [_row("all", found), "", "Survivors:", "", *_listed(found, "survived")]
-    lines += ["", "Without an answer:", "", *_listed(found, "timeout")]
-    lines += ["", "Equivalent:", "", *_listed(found, "equivalent")]
-    return "\n".join(lines) + "\n"
-
-
-def _is_equivalent(row: dict[str, Any]) -> bool:
-    """Tell whether a survivor is one of equivalents.toml."""
-    if row["outcome"] != "survived":
-        return False
-    line = (ROOT / row["file"]).read_text(encoding="utf-8").splitlines()[row["line"] - 1]
-    return any(
-        (each["file"], each["old"], each["new"]) == (row["file"], row["old"], row["new"]) and each["line"] in line
-        for each in equivalents()
-    )
-
-
-@cache
-def equivalents() -> tuple[dict[str, str], ...]:
-    """Return the rows of equivalents.toml."""
-    return tuple(tomllib.loads(EQUIVALENTS.read_text(encoding="utf-8"))["equivalent"])
-
-
-def _listed(found: list[dict[str, Any]], outcome: str) -> list[str]:
-    return [
-        f"- `{each['file']}:{each['line']}` `{each['old']}` -> `{each['new']}`"
-        for each in sorted(found, key=lambda each: (each["file"], each["line"]))
-        if each["outcome"] == outcome
-    ] or ["- none"]
-
-
-def _row(name: str, rows: list[dict[str, Any]]) -> str:
-    answered = [each for each in rows if each["outcome"] in {"killed", "survived"}]
-    killed = sum(each["outcome"] == "killed" for each in answered)
-    low, high = wilson(killed, len(answered))
-    share = killed / len(answered) if answered else 0.0
-    return f"| {name} | {killed} | {len(answered)} | {share:.0%} | {low:.0%} to {high:.0%} |"
-
-
-def wilson(successes: int, tries: int, z: float = 1.959964) -> tuple[float, float]:
-    """Return Wilson's interval of a share (1927); of no tries, everything is possible."""
-    if tries == 0:
-        return 0.0, 1.0
-    share, square = successes / tries, z * z
-    middle = (share + square / (2 * tries)) / (1 + square / tries)
-    half = z * math.sqrt(share * (1 - share) / tries + square / (4 * tries * tries)) / (1 + square / tries)
-    return middle - half, middle + half
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+def _say(words: str) -> None:
+    sys.stderr.write(words + "\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":

@@ -1,224 +1,145 @@
-"""Which tests run which lines: the mutation run asks a mutant of the tests that reach it, the quickest first.
+"""Which tests reach which mutants: each test file is run once, with every mutant switched off.
 
-Each test file is run once under coverage.py, in a process of its own, one context per test. What a test does in yet
-another process is not seen; the tests that name a module are asked as well (`mutate.tests_of`).
+What is kept of a test file (`Reach`) is used again as long as its text is the same. A mutant that was drawn since then
+is asked of the tests that reach its module.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
-import resource
-import sqlite3
-import sys
-import tempfile
-import time
 from collections import defaultdict
-from pathlib import Path
-from types import ModuleType
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import coverage
-import pytest
-from coverage.numbits import num_in_numbits
+import forked
+import mutant_switch
+import schemata
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
-__all__ = ["NOT_ASKED", "Reached", "asked", "warm"]
+    import pytest
+    from mutants import Mutant
 
-NOT_ASKED = ("tests/test_fixtures.py::test_the_recipes_make_the_same_bytes",)
-"""What would see any change of a fixture, and say nothing of it."""
-HERE = Path(__file__).resolve().parent
-HEAVY = ("numpy", "pyarrow.parquet", "soundfile", "jsonschema", "typer", "rich.console", "cryptography.x509", "torch")
-"""Imported before a process is forked for each mutant; nothing of ours."""
-FILES, SECONDS, MOST_SECONDS = 4, 8.0, 60.0
-"""How many test files, and how many seconds of tests, are asked first; how many seconds in all."""
-LINES_BACK = 12
-"""How far above a line of an expression the line may stand that Python counts it under."""
+__all__ = ["NOT_ASKED", "Reach", "imported", "importers"]
 
-
-def warm() -> None:
-    """Import what every test process would otherwise import again."""
-    for name in HEAVY:
-        try:
-            __import__(name)
-        except ImportError:
-            continue
+NOT_ASKED = ("tests/test_fixtures.py::test_the_recipes_make_the_same_bytes", "tests/test_mutants.py")
+"""What would see any change of a fixture, and say nothing of it; and the tests of this run."""
+CASES = 5
+"""So many cases of a parametrised test are run, spread over all of them."""
+TEST_S, FILE_S, FILE_WALL_S = 1.0, 5.0, 600.0
+"""A test that takes more processor time than this is not asked, nor what is left of a file after so much."""
 
 
-def asked(tree: Path, words: list[str], cpu_s: int, wall_s: int, plugin: Any = None) -> dict[str, Any] | None:
-    """Run pytest in a forked process in `tree`: its exit code and first failure, or None if it did not end.
+class Reach:
+    """What the tests of a checkout reach."""
 
-    A `plugin` is registered there, and what its `answer()` returns is added.
-    """
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as answer:
-        child = os.fork()
-        if child == 0:
-            _be_the_child(tree, words, cpu_s, plugin or _Plugin(), answer)
-        if not _ended(child, wall_s):
-            return None
-        answer.seek(0)
-        text = answer.read()
-        return json.loads(text) if text else None
-
-
-def _be_the_child(tree: Path, words: list[str], cpu_s: int, plugin: _Plugin, answer: Any) -> None:
-    try:
-        os.setsid()
-        resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 5))
-        os.chdir(tree)
-        sys.path[:] = [os.fspath(tree), *(each for each in sys.path if Path(each or ".").resolve() != HERE)]
-        for name in [name for name, module in sys.modules.items() if _is_ours(name, module)]:
-            del sys.modules[name]
-        sys.modules["__main__"] = ModuleType("__main__")  # multiprocessing would import ours again
-        sys.dont_write_bytecode, sys.pycache_prefix = False, os.fspath(tree / ".pyc")
-        os.environ |= {"PYTHONPATH": os.fspath(tree), "COLUMNS": "80"}
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for number in range(3):
-            os.dup2(nothing, number)
-        code = pytest.main(["-q", "-n0", "-p", "no:cacheprovider", "--tb=no", *words], plugins=[plugin])
-        json.dump({"code": int(code), "failed": plugin.failed, **plugin.answer()}, answer)
-        answer.flush()
-    finally:
-        os._exit(0)
-
-
-def _is_ours(name: str, module: object) -> bool:
-    return (
-        name.partition(".")[0] in {"ttsartifact", "reference_runner"}
-        or Path(getattr(module, "__file__", None) or "/").resolve().parent == HERE
-    )
-
-
-def _ended(child: int, wall_s: int) -> bool:
-    until = time.monotonic() + wall_s
-    while time.monotonic() < until:
-        if os.waitpid(child, os.WNOHANG)[0]:
-            return True
-        time.sleep(0.02)
-    os.killpg(child, 9)
-    os.waitpid(child, 0)
-    return False
-
-
-class _Plugin:
-    """Remembers the first test, or test file, that failed."""
-
-    failed = ""
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self._note(report)
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        self._note(report)
-
-    def _note(self, report: pytest.TestReport | pytest.CollectReport) -> None:
-        if report.failed and not self.failed:
-            self.failed = report.nodeid
-
-    def answer(self) -> dict[str, Any]:
-        return {}
-
-
-class _Watch(_Plugin):
-    """Times each test, and gives the lines that it runs a context of its own."""
-
-    def __init__(self, data: Path, tree: Path) -> None:
-        self._seconds: dict[str, float] = {}
-        ours = [f"{tree}/ttsartifact/*", f"{tree}/reference_runner/*"]
-        self._lines = coverage.Coverage(data_file=os.fspath(data), include=ours, config_file=False)
-
-    def pytest_configure(self) -> None:
-        self._lines.start()
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        began = time.monotonic()
-        self._lines.switch_context(item.nodeid)
-        try:
-            return (yield)
-        finally:
-            self._lines.switch_context("")
-            self._seconds[item.nodeid] = round(time.monotonic() - began, 3)
-
-    def answer(self) -> dict[str, Any]:
-        self._lines.stop()
-        self._lines.save()
-        return {"seconds": self._seconds}
-
-
-class Reached:
-    """What the test files of a checkout reach: each is measured once, when it is first asked about."""
-
-    def __init__(self, tree: Path, folder: Path, cpu_s: int = 30) -> None:
-        self._tree, self._folder, self._cpu_s = tree, folder, cpu_s
-        self._seconds: dict[str, float] = {}
-        self._rows: dict[str, dict[str, list[tuple[str, bytes]]]] = {}
+    def __init__(self, tree: Path, folder: Path, drawn: Sequence[Mutant], files: Sequence[str]) -> None:
+        self._tree, self._folder, self._drawn, self._files = tree, folder, drawn, files
+        self._known: dict[str, dict[str, Any]] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
-    def tests_of(self, file: str, line: int, candidates: Iterable[str]) -> list[list[str]]:
-        """Return the candidates' tests that run a line, in two steps; all of them for a line that import runs alone."""
-        rows = [row for name in candidates for row in self._rows_of(name).get(file, ())]
-        for near in range(line, max(0, line - LINES_BACK), -1):
-            names = {context for context, bits in rows if num_in_numbits(near, bits)}
-            if names:
-                return self._in_steps(names)
-        return [list(candidates)]
+    def of_file(self, name: str) -> dict[str, Any] | None:
+        """Return what is known of a test file: the mutants that were looked for, and for each test what it reached."""
+        if name not in self._known and (path := self._path(name)).exists():
+            self._known[name] = json.loads(path.read_text(encoding="utf-8"))
+        return self._known.get(name)
 
-    def _rows_of(self, name: str) -> dict[str, list[tuple[str, bytes]]]:
-        if name not in self._rows:
-            text = (self._tree / name).read_bytes()
-            known = self._folder / f"{hashlib.sha256(name.encode() + text).hexdigest()[:16]}.json"
-            if not known.exists():
-                self._measure(name, known)
-            said = json.loads(known.read_text(encoding="utf-8"))
-            self._seconds |= said["seconds"]
-            self._rows[name] = dict(self._read(known.with_suffix(".cov")))
-        return self._rows[name]
+    def measure(self, name: str, items: list[pytest.Item], session: forked.Session) -> None:
+        """Run the tests of a file in a process of its own, and keep what they reach."""
+        hits = self._folder / "hits"
+        hits.write_text("")
+        rows = forked.in_child(partial(self._run, spread(items), session, hits), FILE_WALL_S)
+        drawn = [each.id for each in self._drawn]
+        self._path(name).write_text(json.dumps({"drawn": drawn, "tests": rows or {}}), encoding="utf-8")
 
-    def _measure(self, name: str, known: Path) -> None:
-        data = known.with_suffix(".cov")
-        data.unlink(missing_ok=True)
-        said = asked(
-            self._tree,
-            [name, *(f"--deselect={each}" for each in NOT_ASKED)],
-            self._cpu_s,
-            3 * self._cpu_s,
-            _Watch(data, self._tree),
-        )
-        known.write_text(json.dumps(said or {"seconds": {}}), encoding="utf-8")
+    def _run(self, items: list[pytest.Item], session: forked.Session, hits: Path) -> dict[str, Any]:
+        os.environ |= {mutant_switch.HITS: os.fspath(hits), mutant_switch.OWNER: str(os.getpid())}
+        rows = {}
+        began = forked.spent()
+        with forked.own_folder(items[0]):
+            for item, following in zip(items, [*items[1:], None], strict=True):
+                mutant_switch.reached.clear()
+                before = forked.spent()
+                outcome = forked.ask(item, following, session, TEST_S)
+                numbers = mutant_switch.reached | {int(each) for each in hits.read_text().split()}
+                os.truncate(hits, 0)
+                rows[item.nodeid] = self._row(outcome, forked.spent() - before, numbers)
+                if forked.spent() - began > FILE_S:
+                    break
+        return rows
 
-    def _read(self, data: Path) -> dict[str, list[tuple[str, bytes]]]:
-        """Read a database of coverage.py (its documented schema, version 7)."""
-        found: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
-        if not data.exists():
-            return found
-        base = sqlite3.connect(data)
-        listed = base.execute(
-            "select file.path, context.context, line_bits.numbits from line_bits"
-            " join file on file.id = line_bits.file_id join context on context.id = line_bits.context_id"
-        )
-        for path, context, bits in listed:
-            if context:
-                found[Path(path).relative_to(self._tree).as_posix()].append((context, bits))
-        base.close()
-        return found
+    def _row(self, outcome: str, seconds: float, numbers: Iterable[int]) -> dict[str, Any]:
+        numbers = sorted(numbers)
+        return {
+            "outcome": outcome,
+            "seconds": round(seconds, 3),
+            "mutants": [self._drawn[each].id for each in numbers if each < schemata.MODULES],
+            "modules": [self._files[each - schemata.MODULES] for each in numbers if each >= schemata.MODULES],
+        }
 
-    def _in_steps(self, names: Iterable[str]) -> list[list[str]]:
-        first: list[str] = []
-        then: list[str] = []
-        files: set[str] = set()
-        spent = 0.0
-        for name in sorted(names, key=lambda each: (self._seconds.get(each, 1.0), each)):
-            seconds, file = self._seconds.get(name, 1.0), name.partition("::")[0]
-            spent += seconds
-            if spent > MOST_SECONDS:
-                break
-            if spent <= SECONDS and (file in files or len(files) < FILES):
-                files.add(file)
-                first.append(name)
-            else:
-                then.append(name)
-        return [step for step in (first, then) if step]
+    def _path(self, name: str) -> Path:
+        text = (self._tree / name).read_bytes()
+        return self._folder / f"{hashlib.sha256(name.encode() + text).hexdigest()[:16]}.json"
+
+    def tests_of(
+        self, mutant: Mutant, names: Iterable[str], *, is_switched: bool, around: Iterable[str]
+    ) -> dict[str, float]:
+        """Return the tests that reach a mutant, each with its seconds: those of its module if no place says it.
+
+        If none reaches the module itself, those that reach a module that imports it (`around`).
+        """
+        exact: dict[str, float] = {}
+        module: dict[str, float] = {}
+        near: dict[str, float] = {}
+        for name in names:
+            known = self.of_file(name) or {"drawn": [], "tests": {}}
+            is_exact = is_switched and mutant.id in known["drawn"]
+            for test, row in known["tests"].items():
+                if row["outcome"] != "passed":
+                    continue
+                if is_exact and mutant.id in row["mutants"]:
+                    exact[test] = row["seconds"]
+                elif not is_exact and mutant.file in row["modules"]:
+                    module[test] = row["seconds"]
+                elif not is_switched and not set(around).isdisjoint(row["modules"]):
+                    near[test] = row["seconds"]
+        return exact | module or near
+
+
+def spread(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """Return so many cases of each test function, from its first to its last."""
+    of_function: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        of_function[item.nodeid.partition("[")[0]].append(item)
+    kept = {
+        id(cases[place * (len(cases) - 1) // max(1, CASES - 1)] if len(cases) > CASES else cases[place])
+        for cases in of_function.values()
+        for place in range(min(CASES, len(cases)))
+    }
+    return [item for item in items if id(item) in kept]
+
+
+def imported(text: str) -> set[str]:
+    """Return the dotted names that a file imports, each with the modules that it is taken from."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{each.name}" for each in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {each.name for each in node.names}
+    return found
+
+
+def importers(tree: Path, files: Sequence[str]) -> Mapping[str, set[str]]:
+    """Return for each file those that import it."""
+    found: dict[str, set[str]] = defaultdict(set)
+    of_module = {each.removesuffix(".py").removesuffix("/__init__").replace("/", "."): each for each in files}
+    for file in files:
+        for name in imported((tree / file).read_text(encoding="utf-8")) & set(of_module):
+            found[of_module[name]].add(file)
+    return found
