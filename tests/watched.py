@@ -138,7 +138,7 @@ def read_by(path: Path, asked: dict[str, Any] | None = None) -> Iterator[tuple[s
         siblings = None
         for artifact in open_artifacts(path):
             if artifact.file is not None and artifact.file.rows > 1:
-                siblings = siblings or Siblings(artifact.source)
+                siblings = siblings or Siblings(artifact.file)
             judge(Watched(artifact, siblings=siblings, **(asked or {})))
     except TtsArtifactError:
         pass

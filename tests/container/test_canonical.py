@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttsartifact.container import canonical
+from ttsartifact.container import canonical, nesting
 from ttsartifact.errors import InvalidDescriptor, TooLarge
 
 keys = st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True)
@@ -165,3 +165,26 @@ def test_pieces_are_the_canonical_form(value, entries):
         assert canonical.is_spelled_so(written, value)
         assert not canonical.is_spelled_so(written + b" ", value)
         assert not canonical.is_spelled_so(b" " + written, value)
+
+
+def _depth(text: str) -> int:
+    """Return how deep a text's brackets stand, by a reader of single characters."""
+    deepest = depth = place = 0
+    while place < len(text):
+        character = text[place]
+        if character == '"':
+            place += 1
+            while place < len(text) and text[place] != '"':
+                place += 1 + (text[place] == "\\" and place + 1 < len(text))
+        depth += (character in "[{") - (character in "]}")
+        deepest = max(deepest, depth)
+        place += 1
+    return deepest
+
+
+@pytest.mark.property
+@given(st.text('[]{}"\\a,', max_size=40), st.integers(1, 4))
+def test_brackets_are_counted_as_one_reads_them(text: str, most: int) -> None:
+    """3.8: the quick answer and the one that says where agree with a reader of single characters."""
+    with pytest.raises(TooLarge) if _depth(text) > most else nullcontext():
+        nesting.require_shallow(text, most)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import full_run
 import kit
 import pytest
@@ -9,7 +12,7 @@ from judged import BITWISE, LAST_SAMPLE, data_set, run_id, session
 
 from ttsartifact.terms import digest
 from ttsartifact.verifying.engine import verify
-from ttsartifact.verifying.siblings import differing
+from ttsartifact.verifying.siblings import Siblings, differing
 
 OTHER_WORDS = {
     "input__text": {
@@ -85,3 +88,31 @@ def test_what_is_listed_is_free():
     assert differing(one, other) == ["/pins/model", "/pins/engine", "/generation/params/x"]
     assert differing(one, other, ["/pins/model", "/generation/params"]) == ["/pins/engine"]
     assert differing(one, other, ["/pins"]) == ["/generation/params/x"]
+
+
+def test_takes_are_counted_as_runs_between_which_nothing_differs():
+    """CLM03, 9.5: as many as a comparison with each run finds, whichever conditions are free."""
+    runs = Siblings(None)
+    kinds = ({"/a": "1", "/b/c": "1"}, {"/a": "1", "/b/c": "2"}, {"/a": "1"}, {"/a": "2", "/b/c": "1"})
+    runs.__dict__["conditions"] = [{"": str(number), **kinds[number % 4]} for number in range(9)]
+    for free in ((), ("/b",), ("/b/c",), ("/b/c/d",), ("/a", "/b"), ("/c",)):
+        for row, mine in enumerate(runs.conditions):
+            assert runs.takes(row, free) == sum(not differing(mine, theirs, free) for theirs in runs.conditions)
+
+
+NO_PANDAS = """
+import sys
+class Asked:
+    def find_spec(self, name, path=None, target=None):
+        if name == "pandas":
+            raise SystemExit("pandas is imported")
+sys.meta_path.insert(0, Asked())
+from ttsartifact.verifying.engine import verify
+assert [report.verdict for report in verify(sys.argv[1])] == ["INTACT"] * 2
+"""
+
+
+def test_a_data_set_is_verified_without_pandas(tmp_path):
+    """PyArrow imports it, where there is one, for a scalar of ours: half a second in each process."""
+    path = data_set(tmp_path, {}, {}, draft=full_run.draft)
+    subprocess.run([sys.executable, "-c", NO_PANDAS, str(path)], check=True)

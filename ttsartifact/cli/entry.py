@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from ttsartifact._starting import look_seldom_for_cycles
 from ttsartifact.cli import calls
 from ttsartifact.cli.manner import set_manner
 from ttsartifact.cli.speak import EXIT, Usage, columns, error_line, exit_of, place_of, usage_line
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["main"]
-
-_SELDOM = 200_000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     if argv is None:
-        gc.set_threshold(_SELDOM)  # imports make few cycles, and the usual 700 looks for them a hundred times
+        look_seldom_for_cycles()
     try:
         code = _run(given)
         sys.stdout.flush()

@@ -6,6 +6,7 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact._starting import look_seldom_for_cycles
 from ttsartifact.cli.speak import place_of, progress
 from ttsartifact.container.source import STANDARD_INPUT
 from ttsartifact.errors import TtsArtifactError
@@ -170,4 +171,5 @@ def _pool(jobs: int) -> Executor:
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
-    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(jobs, mp_context=context, initializer=look_seldom_for_cycles)

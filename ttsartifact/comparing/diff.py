@@ -260,7 +260,7 @@ def _shaped(artifact: Artifact) -> Artifact:
 
 def _side(artifact: Artifact) -> Side:
     rows = artifact.file.rows if artifact.file is not None else 1
-    report: Report = judge(Evidence(artifact, siblings=Siblings(artifact.source) if rows > 1 else None))
+    report: Report = judge(Evidence(artifact, siblings=Siblings(artifact.file) if rows > 1 else None))
     run_id, promise, repeated = (
         artifact.descriptor.known(place)
         for place in ("/run/run_id", "/generation/determinism/class", "/generation/determinism/self_repeat")

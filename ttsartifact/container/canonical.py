@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact._starting import NamedTuple, late_pattern
 from ttsartifact.container.limits import MAX_JSON_DEPTH, MAX_SAFE_INTEGER
+from ttsartifact.container.nesting import require_shallow
 from ttsartifact.errors import InvalidDescriptor, TooLarge
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ __all__ = [
     "parse",
     "parse_descriptor",
     "read_json",
-    "require_shallow",
 ]
 
 _KEY = late_pattern(r"[a-z][a-z0-9_]*")
@@ -43,7 +43,6 @@ _HALF = late_pattern("[\ud800-\udfff]")  # a surrogate that JSON escaped and no 
 _LARGE_BYTES = 1 << 20
 _PIECE_ENTRIES = 1 << 14
 _LONGEST_INTEGER = 400  # CPython refuses 4,300 digits with a bare ValueError; nothing honest has 400
-_BRACKET = late_pattern(r'"(?:[^"\\]|\\.)*+"?|([\[{])|[\]}]', re.DOTALL)  # a string whole, so that none is seen within
 
 
 class Fault(NamedTuple):
@@ -136,8 +135,7 @@ def read_json(data: bytes) -> Any:
     Raises InvalidDescriptor (CAN01, CAN02) or TooLarge.
     """
     text = _text_of(data)
-    if text.count("[") + text.count("{") > MAX_JSON_DEPTH:
-        require_shallow(text)
+    require_shallow(text)
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
@@ -230,22 +228,6 @@ def _fractions_of(values: list[Any], free: Sequence[Any]) -> list[float]:
     if level or max(map(len, keys), default=0) > _LONGEST_KEPT_KEY or not all(map(_is_plain, keys)):
         raise ValueError
     return fractions
-
-
-def require_shallow(text: str, most: int = MAX_JSON_DEPTH) -> None:
-    """Raise TooLarge where brackets stand deeper than `most` levels in a text that need not be JSON.
-
-    They are counted before anything is parsed: how deep a parser goes differs from one Python to the next.
-    """
-    depth = 0
-    for found in _BRACKET.finditer(text):
-        if found[1]:
-            depth += 1
-            if depth > most:
-                place = len(text[: found.start()].encode())
-                raise TooLarge("is nested too deeply", where=f"offset {place}", expected=f"at most {most} levels")
-        elif found[0] in {"]", "}"}:
-            depth -= 1
 
 
 def _not_json(text: str, error: json.JSONDecodeError) -> InvalidDescriptor:

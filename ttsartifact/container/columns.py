@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
+from ttsartifact._starting import late_pattern
 from ttsartifact.container.codecs import suffix_of
 from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.formulas.latency import column_keys
@@ -18,15 +19,17 @@ from ttsartifact.formulas.timebase import from_utc, to_utc
 from ttsartifact.terms.members import integer, mapping, mappings, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["INTEGER_BITS", "TRACE_TABLES", "audio_path", "flat_columns", "layout", "table_rows", "utc_of"]
+__all__ = ["INTEGER_BITS", "TRACE_TABLES", "audio_path", "flat_columns", "flat_names", "layout", "table_rows", "utc_of"]
 
 INTEGER_BITS = {"int8": 8, "int16": 16, "int32": 32, "int64": 64}
 TRACE_TABLES = ("chunks", "telemetry", "events")
 """The traces that have a nested column of their own; all traces are in `parts`, byte for byte."""
+
+_HALF = late_pattern("[\ud800-\udfff]")
 
 
 @cache
@@ -35,17 +38,23 @@ def layout() -> tuple[dict[str, Any], ...]:
     return tuple(_spec.load_json("parquet-layout.json")["columns"])
 
 
-def flat_columns(descriptor: Descriptor, figures: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the flat columns of a run by name; None where the descriptor says that a value is absent.
+@cache
+def flat_names() -> tuple[str, ...]:
+    """Return the names of the flat columns in the order of the layout."""
+    return tuple(column["name"] for column in layout() if column["name"] in {*_DERIVED, *column_keys()})
+
+
+def flat_columns(
+    descriptor: Descriptor, figures: Mapping[str, Any] | None = None, names: Iterable[str] | None = None
+) -> dict[str, Any]:
+    """Return the flat columns of a run by name, or those of `names`; None where the descriptor calls a value absent.
 
     UTC times are RFC 3339 strings with nine fractional digits; `ref_audio_hashes` is a list of strings. `figures` are
     those of clause 7.7, which follow from the whole run; without them their columns are None.
     """
-    keys = column_keys()
     return {
-        column["name"]: _figure(column, figures or {}) if column["name"] in keys else _projected(column, descriptor)
-        for column in layout()
-        if column["name"] in _DERIVED or column["name"] in keys
+        name: _projected(name, descriptor) if name in _DERIVED else _figure(name, figures or {})
+        for name in (flat_names() if names is None else names)
     }
 
 
@@ -83,20 +92,32 @@ def audio_path(descriptor: Descriptor) -> str:
     return name + suffix_of(codec)
 
 
-def _projected(column: Mapping[str, Any], descriptor: Descriptor) -> Any:
+def _projected(name: str, descriptor: Descriptor) -> Any:
     try:
-        value = _DERIVED[column["name"]](descriptor)
+        value = _DERIVED[name](descriptor)
     except InvalidDescriptor:  # a member breaks its schema, and a finding says where
         return None
-    kind = column["of"] if column["type"] == "list" else column.get("logical") or column["type"]
+    kind, is_list = _kinds()[name]
     if isinstance(value, list):
-        return value if column["type"] == "list" and all(isinstance(v, str) and _fits(v, kind) for v in value) else None
-    return value if column["type"] != "list" and _fits(value, kind) else None
+        return value if is_list and all(isinstance(v, str) and _fits(v, kind) for v in value) else None
+    return value if value is None or (not is_list and _fits(value, kind)) else None
 
 
-def _figure(column: Mapping[str, Any], figures: Mapping[str, Any]) -> Any:
-    value = figures.get(column["name"])
-    return value if not isinstance(value, dict) and _fits(value, column["type"]) else None
+def _figure(name: str, figures: Mapping[str, Any]) -> Any:
+    value = figures.get(name)
+    return value if not isinstance(value, dict) and _fits(value, _kinds()[name][0]) else None
+
+
+@cache
+def _kinds() -> dict[str, tuple[str, bool]]:
+    """Return what each flat column holds, and whether it holds a list of them."""
+    return {
+        column["name"]: (column["of"], True)
+        if column["type"] == "list"
+        else (column.get("logical") or column["type"], False)
+        for column in layout()
+        if column["name"] in flat_names()
+    }
 
 
 def _fits(value: Any, kind: str) -> bool:
@@ -111,7 +132,7 @@ def _fits(value: Any, kind: str) -> bool:
     if kind.startswith("timestamp"):
         return isinstance(value, str) and _is_int64_utc(value)
     # A lone surrogate parses as JSON but is not text.
-    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+    return isinstance(value, str) and (value.isascii() or not _HALF.search(value))
 
 
 def _is_int64_utc(value: str) -> bool:

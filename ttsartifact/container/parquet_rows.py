@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -108,14 +108,14 @@ class RunTable:
         self._pages: dict[int, int] = {}
         self._contradictions: dict[int, tuple[Contradiction, ...]] = {}
 
-    @property
+    @cached_property
     def metadata(self) -> dict[str, bytes]:
         """The file's key-value metadata, with what its Arrow schema alone holds."""
         with _foreign():
             within = self._file.schema_arrow.metadata or {}
         return {key.decode("utf-8", "backslashreplace"): value for key, value in within.items()} | self._footer.metadata
 
-    @property
+    @cached_property
     def column_metadata(self) -> tuple[tuple[str, str], ...]:
         """Column and key of what is said of one column."""
         with _foreign():
@@ -481,13 +481,13 @@ def _plain(array: Any, *, whole: bool) -> list[Any]:
     import pyarrow.types as t
 
     if t.is_dictionary(array.type):
-        # Each value once, however often it stands in the column.
+        # Each value once, however often it stands in the column. To take them at once would import pandas, if there is
+        # one, which takes longer than to verify a hundred rows.
         places = array.indices.to_pylist()
-        used = sorted({place for place in places if place is not None})
-        values = dict(zip(used, array.dictionary.take(pa.array(used, pa.int64())).to_pylist(), strict=True))
+        values = {place: array.dictionary[place].as_py() for place in set(places) if place is not None}
         return [None if place is None else values[place] for place in places]
     if t.is_timestamp(array.type):
-        counts = array.cast(pa.int64()).to_pylist()
+        counts = array.view(pa.int64()).to_pylist()  # a cast would import all functions of PyArrow
         if array.type.unit == "ns":
             return [None if count is None else to_utc(count) for count in counts]
         return [None if count is None else to_utc(count * 1000)[:-4] + "Z" for count in counts]

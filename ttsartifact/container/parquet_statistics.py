@@ -112,8 +112,10 @@ def leaf_values(array: Any, path: str) -> Values:
             array = array.flatten()[array.type.get_field_index(path.rpartition(".")[2])]
         else:
             nested = True
-            lengths = pc.fill_null(pc.list_value_length(array), 0)
-            entries = pc.sum(pc.max_element_wise(lengths, 1)).as_py() or 0  # an empty list counts as one
+            # An empty list counts as one, and so does a null. A scalar of ours in a formula would import pandas.
+            lengths = pc.list_value_length(array)
+            filled, held = (pc.sum(each).as_py() or 0 for each in (pc.sign(lengths), lengths))
+            entries = len(array) - filled + held
             array = pc.list_flatten(array)
     return Values(array, entries, nested=nested)
 

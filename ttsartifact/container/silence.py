@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import sys
 from array import array
+from itertools import chain
+from operator import mul
 from typing import TYPE_CHECKING
 
 from ttsartifact.container.samples import FORMATS, g711
@@ -43,11 +45,13 @@ def leading_silence(pcm: Span, wave: WaveFormat, channels: Sequence[int]) -> int
 
 def _is_audible(data: bytes, wave: WaveFormat, channels: Sequence[int]) -> bool:
     samples, full_scale = _samples(data, wave.subtype)
-    picked = [sample for channel in channels for sample in samples[channel :: wave.channels]]
+    picked = [samples[channel :: wave.channels] for channel in channels]
+    count = sum(map(len, picked))
+    squares = chain.from_iterable(map(mul, each, each) for each in picked)
     if FORMATS[wave.subtype].is_float:
         # Squares of float32 are exact in float64 and fsum rounds once, so every machine gets the same sum.
-        return math.fsum(sample * sample for sample in picked) * _GATE_INVERSE > len(picked)
-    return sum(sample * sample for sample in picked) * _GATE_INVERSE > full_scale * full_scale * len(picked)
+        return math.fsum(squares) * _GATE_INVERSE > count
+    return bool(sum(squares) * _GATE_INVERSE > full_scale * full_scale * count)
 
 
 def _samples(data: bytes, subtype: str) -> tuple[Sequence[int] | Sequence[float], int]:

@@ -108,7 +108,7 @@ def verified(path: PathLike) -> Artifact:
     Raises Refused when a rule does not hold, because the run's conditions are then unknown.
     """
     artifact = open_artifact(path)
-    report = judge_artifact(Evidence(artifact, siblings=None if artifact.row is None else Siblings(artifact.source)))
+    report = judge_artifact(Evidence(artifact, siblings=None if artifact.row is None else Siblings(artifact.file)))
     if not report.conformant:
         reason = report.failures[0] if report.failures else None
         raise Refused(

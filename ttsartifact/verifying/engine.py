@@ -135,7 +135,7 @@ def _judged(
         siblings = whole = set_of(tuple(among)) if among else None
         for artifact in open_artifacts(path, rows=rows):
             if siblings is None and artifact.file is not None and artifact.file.rows > 1:
-                siblings = Siblings(artifact.source)
+                siblings = Siblings(artifact.file)
             evidence = Evidence(
                 artifact,
                 text=text,

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from bisect import bisect_left
+from collections import Counter
 from contextlib import suppress
 from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact._starting import NamedTuple
-from ttsartifact.container.canonical import canonical_bytes, read_json
+from ttsartifact.container.canonical import read_json
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.formulas.conditions import conditions, instances
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from ttsartifact.container.source import Source
+    from ttsartifact.container.parquet_rows import RunTable
     from ttsartifact.reading.artifact import Artifact
 
 __all__ = ["Sibling", "Siblings", "conditions_of", "differing", "set_of"]
@@ -41,9 +44,19 @@ class Sibling(NamedTuple):
     comparison: Any
 
 
+_Held = frozenset[tuple[str, str]]
+_ENOUGH = 2  # runs of one sound: one of them is not the run that asks
+_SORTED = json.JSONEncoder(sort_keys=True, check_circular=False)  # of what was parsed; whatever its numbers and texts
+
+
 def conditions_of(descriptor: Descriptor) -> str:
     """Return a digest that two runs share when nothing that a bitwise repeat follows from differs between them."""
-    return digest.of(canonical_bytes(dict(_of_a_repeat(descriptor))))
+    return _digest_of(dict(_of_a_repeat(descriptor)))
+
+
+def _digest_of(value: Any) -> str:
+    """Return what equal values share in this process alone, at a tenth of the price of RFC 8785."""
+    return digest.of(_SORTED.encode(value).encode())
 
 
 def _of_a_repeat(descriptor: Descriptor) -> Iterator[tuple[str, Any]]:
@@ -63,6 +76,15 @@ def differing(one: Mapping[str, str], other: Mapping[str, str], allowed: Iterabl
     ]
 
 
+def _but_for(allowed: Sequence[str], each: Mapping[str, str]) -> _Held:
+    """Return what two runs share where `differing` finds nothing between them."""
+    return frozenset(
+        (pointer, found)
+        for pointer, found in each.items()
+        if pointer and not any(_related(pointer, listed) for listed in allowed)
+    )
+
+
 def _related(pointer: str, listed: str) -> bool:
     return pointer == listed or pointer.startswith(listed + "/")
 
@@ -70,11 +92,12 @@ def _related(pointer: str, listed: str) -> bool:
 class Siblings:
     """Every run of one data set. Its descriptors are read again, and only if a rule needs them."""
 
-    def __init__(self, source: Source | None, *, paths: Iterable[str] = ()) -> None:
-        """Take the file that is open already, since the path may lead elsewhere by now; or many files, by `paths`."""
+    def __init__(self, table: RunTable | None, *, paths: Iterable[str] = ()) -> None:
+        """Take the data set that is open, since the path may lead elsewhere by now; or many files, by `paths`."""
         self._named: Callable[[], Iterator[tuple[str, Descriptor]]] = (
-            partial(_files_of, tuple(dict.fromkeys(paths))) if source is None else partial(_rows_of, source)
+            partial(_files_of, tuple(dict.fromkeys(paths))) if table is None else partial(_rows_of, table)
         )
+        self._takes: dict[tuple[str, ...], tuple[list[_Held], Counter[_Held]]] = {}
 
     def place_of(self, artifact: Artifact) -> int | None:
         """Return which of the runs an artifact is; None for one that is not among them."""
@@ -96,12 +119,31 @@ class Siblings:
 
     def sharing(self, field: str, value: Any, *, but: int | None = None) -> list[Sibling]:
         """Return the runs with this value but for the one in row `but`, in file order."""
-        return [run for run in self._by_value.get((field, value), []) if but is None or run.row != but]
+        found = self._by_value.get((field, value), [])
+        return found if but is None else [run for run in found if run.row != but]
+
+    def before(self, row: int, session: str) -> Sibling | None:
+        """Return the last run of a session that stands before `row`."""
+        held = self.sharing("session", session)
+        place = bisect_left(held, row, key=lambda run: run.row)
+        return held[place - 1] if place else None
 
     def alike(self, descriptor: Descriptor) -> list[tuple[str, Any]]:
-        """Return run id and PCM digest of the other bitwise runs with the conditions of this one, in file order."""
+        """Return run id and PCM digest of other bitwise runs with the conditions of this one, in file order.
+
+        Of many with one sound there are two.
+        """
         this = descriptor.known("/run/run_id")
         return [run for run in self._by_conditions.get(conditions_of(descriptor), []) if run[0] != this]
+
+    def takes(self, row: int, free: Iterable[str]) -> int:
+        """Return how many runs, that of `row` included, differ from it in nothing but what `free` allows."""
+        allowed = tuple(free)
+        if allowed not in self._takes:
+            found = [_but_for(allowed, each) for each in self.conditions]
+            self._takes[allowed] = found, Counter(found)
+        found, often = self._takes[allowed]
+        return often[found[row]]
 
     @cached_property
     def _by_value(self) -> dict[tuple[str, Any], list[Sibling]]:
@@ -130,9 +172,12 @@ class Siblings:
     @cached_property
     def _by_conditions(self) -> dict[str, list[tuple[str, Any]]]:
         found: dict[str, list[tuple[str, Any]]] = {}
+        held: Counter[tuple[str, Any]] = Counter()
         for run, digests in zip(self.runs, self.conditions, strict=True):
-            if run.repeats and run.pcm is not None:
-                found.setdefault(digests[""], []).append((str(run.run_id), run.pcm))
+            if run.repeats and isinstance(run.pcm, str):
+                held[digests[""], run.pcm] += 1
+                if held[digests[""], run.pcm] <= _ENOUGH:
+                    found.setdefault(digests[""], []).append((str(run.run_id), run.pcm))
         return found
 
 
@@ -142,11 +187,9 @@ def set_of(paths: tuple[str, ...]) -> Siblings:
     return Siblings(None, paths=paths)
 
 
-def _rows_of(source: Source) -> Iterator[tuple[str, Descriptor]]:
-    from ttsartifact.container.parquet_rows import RunTable
-
+def _rows_of(table: RunTable) -> Iterator[tuple[str, Descriptor]]:
     with suppress(TtsArtifactError):
-        for row, raw in enumerate(RunTable(source).descriptors()):
+        for row, raw in enumerate(table.descriptors()):
             yield f"row {row}", _read(raw)
 
 
@@ -193,5 +236,5 @@ def _sibling(row: int, name: str, descriptor: Descriptor) -> Sibling:
 
 def _conditions(descriptor: Descriptor) -> dict[str, str]:
     """Return a digest for each condition; "" is that of all together. Equal values share one string in memory."""
-    each = {pointer: digest.of(canonical_bytes(value))[7:23] for pointer, value in _of_a_repeat(descriptor)}
+    each = {pointer: _digest_of(value)[7:23] for pointer, value in _of_a_repeat(descriptor)}
     return {"": conditions_of(descriptor)} | each

@@ -112,10 +112,8 @@ def repeated_latency(evidence: Evidence) -> Answer:
     if siblings is None or row is None:
         return Unverifiable(_ONE_RUN)
     needed = profiles()["latency"].runs
-    mine = siblings.conditions[row]
     # The words, what follows from them, and the draws: takes of one measurement may differ in these.
-    free = [condition.at for condition in conditions().values() if condition.takes]
-    alike = sum(not differing(mine, theirs, free) for theirs in siblings.conditions)
+    alike = siblings.takes(row, [condition.at for condition in conditions().values() if condition.takes])
     if alike >= needed:
         return []
     return [

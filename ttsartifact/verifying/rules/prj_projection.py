@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.container.columns import TRACE_TABLES, audio_path, flat_columns
+from ttsartifact.container.columns import TRACE_TABLES, audio_path, flat_columns, flat_names
 from ttsartifact.reading.derived import figures_of_artifact
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ttsartifact.terms.trace import Trace
     from ttsartifact.verifying.evidence import Evidence
 
@@ -20,14 +19,23 @@ _NO_COLUMNS = NotApplicable("the carrier has no columns")
 
 @rule("PRJ01")
 def columns_follow(evidence: Evidence) -> Answer:
-    # artifact_id is HSH05's, times in UTC are PRJ02's.
-    figures = figures_of_artifact(evidence.artifact) if evidence.artifact.columns is not None else None
-    return _projected(evidence, lambda name: name != "artifact_id" and not name.endswith("_utc"), figures)
+    if evidence.artifact.columns is None:
+        return _NO_COLUMNS
+    expected = flat_columns(evidence.descriptor, figures_of_artifact(evidence.artifact), _names(in_utc=False))
+    return _compared(evidence.artifact.columns, expected | {"audio.path": audio_path(evidence.descriptor)})
 
 
 @rule("PRJ02")
 def utc_columns_follow(evidence: Evidence) -> Answer:
-    return _projected(evidence, lambda name: name.endswith("_utc"))
+    if evidence.artifact.columns is None:
+        return _NO_COLUMNS
+    return _compared(evidence.artifact.columns, flat_columns(evidence.descriptor, names=_names(in_utc=True)))
+
+
+@cache
+def _names(*, in_utc: bool) -> tuple[str, ...]:
+    """Return the names of the flat columns that one of the two rules is about; artifact_id is HSH05's."""
+    return tuple(name for name in flat_names() if name.endswith("_utc") == in_utc and name != "artifact_id")
 
 
 @rule("PRJ03")
@@ -42,16 +50,12 @@ def nested_columns_follow(evidence: Evidence) -> Answer:
     return found
 
 
-def _projected(evidence: Evidence, concerns: Callable[[str], bool], figures: dict[str, Any] | None = None) -> Answer:
-    """Compare the columns of these names with what the descriptor and the figures of clause 7.7 make of them."""
-    columns = evidence.artifact.columns
-    if columns is None:
-        return _NO_COLUMNS
-    expected = flat_columns(evidence.descriptor, figures) | {"audio.path": audio_path(evidence.descriptor)}
+def _compared(columns: dict[str, Any], expected: dict[str, Any]) -> Answer:
+    """Compare the columns of a row with what the descriptor and the figures of clause 7.7 make of them."""
     return [
         Mismatch(where=f"column {name}", found=columns[name], expected=value)
         for name, value in expected.items()
-        if concerns(name) and name in columns and not _same(columns[name], value)
+        if name in columns and not _same(columns[name], value)
     ]
 
 

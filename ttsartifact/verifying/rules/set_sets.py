@@ -73,7 +73,7 @@ def own_words(evidence: Evidence) -> Answer:
 def _drifted(evidence: Evidence, siblings: Siblings, session: str) -> list[Mismatch]:
     """Return what differs from the run before this one in its session and is not listed as changed."""
     row = evidence.place
-    before = next((run for run in reversed(siblings.sharing("session", session)) if run.row < (row or 0)), None)
+    before = None if row is None else siblings.before(row, session)
     if before is None or row is None:
         return []
     mine, theirs = siblings.conditions[row], siblings.conditions[before.row]
