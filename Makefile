@@ -25,6 +25,7 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/verify_speed.py
+	$(BIN)/python benchmarks/verify_stages.py
 	$(BIN)/python benchmarks/walking_speed.py
 	$(BIN)/python benchmarks/parquet_pruning.py
 	$(BIN)/python benchmarks/recorder_overhead.py

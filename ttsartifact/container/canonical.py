@@ -74,7 +74,7 @@ def is_canonical(data: bytes, value: Any, *, has_fractions: bool = True) -> bool
     try:
         if not has_fractions:
             quick = _SORTED_AND_COMPACT.encode(value)
-            if quick.isascii() or max(quick) <= "\uffff":
+            if quick.isascii() or len(quick.encode("utf-16-le")) == 2 * len(quick):
                 return quick.encode() == data
         return canonical_bytes(value) == data
     except (InvalidDescriptor, ValueError):

@@ -232,7 +232,7 @@ def _chunks(source: Source, end: int, data_bytes: int | None) -> tuple[RiffChunk
                 found=f"{size} bytes",
                 expected=f"at most {MAX_SMALL_CHUNK_BYTES} bytes",
             )
-        chunks.append(RiffChunk(id=chunk_id, offset=offset, size=size))
+        chunks.append(RiffChunk(chunk_id, offset, size))
         offset = chunks[-1].end
     return tuple(chunks)
 
@@ -549,9 +549,9 @@ def misframed(source: Source, riff: Riff, artifact_id: str) -> list[capsules.Mis
     held = source.read_at(riff.pointer.offset, riff.pointer.end - riff.pointer.offset)
     written = pointer_chunk(artifact_id)
     # Which run the pointer names is asked by HSH05.
-    pairs = enumerate(zip(_without_digits(held), _without_digits(written), strict=True))
-    place = next((place for place, (a, b) in pairs if a != b), None)
-    if place is not None:
+    held, written = _without_digits(held), _without_digits(written)
+    if held != written:
+        place = next(place for place, (a, b) in enumerate(zip(held, written, strict=True)) if a != b)
         what, wanted = f"{held[place]:#04x}", f"{written[place]:#04x}"
         found.append(capsules.Misframing(riff.pointer.offset, what, wanted, "the pointer is framed otherwise"))
     return found

@@ -10,7 +10,7 @@ from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.level import LEVELS, Level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from ttsartifact.terms.descriptor import Descriptor
 
@@ -21,11 +21,11 @@ _MAY_NOT_APPLY = frozenset({"/generation/seeds", "/generation/precision"})
 """Of these, that they do not apply is an answer: an engine of tables and integers draws nothing and rounds nothing."""
 
 
-def level_reached(descriptor: Descriptor) -> Level:
-    """Return the highest level of which this descriptor misses nothing."""
+def level_reached(descriptor: Descriptor, missing: Callable[[Level], Sequence[str]] | None = None) -> Level:
+    """Return the highest level of which this descriptor misses nothing, as `missing` says of a level if it is known."""
     reached = LEVELS[0]
     for level in LEVELS[1:]:
-        if missing_for(level, descriptor):
+        if missing_for(level, descriptor) if missing is None else missing(level):
             break
         reached = level
     return reached

@@ -34,7 +34,8 @@ class Screen:
         pieces = raw.split(b'"')
         known = self._harmless
         new = {word for word in (pieces if b"\\" in raw else pieces[1::2]) if word not in known}
-        if self._test(b'"%b"' % b'"'.join(word for word in new if not _DIGEST.fullmatch(word))):
+        text = b'"'.join([word for word in new if not _DIGEST.fullmatch(word)])
+        if text and self._test(b'"%b"' % text):
             return True
         if len(known) < _MOST_KEPT:
             known.update(word for word in new if len(word) <= _LONGEST_KEPT)

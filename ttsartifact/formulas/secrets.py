@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterator, Sequence
 
-__all__ = ["MASK", "Secret", "has_mark", "is_marked", "is_marked_together", "masked", "secrets_of"]
+__all__ = ["MASK", "Secret", "is_marked", "masked", "may_be_marked", "secrets_of"]
 
 MASK = "{secret}"
 _RANDOM = late_pattern(r"(?=[A-Za-z_+/=.-]*\d)(?=[\d_+/=.-]*[A-Za-z])[\w+/=.-]{20,1024}")
@@ -134,22 +134,22 @@ def _plain(raw: bytes) -> bytes:
 
 def is_marked(raw: bytes) -> bool:
     """Return whether bytes hold anything that every secret has; almost none do, and one look spares the walk."""
-    return is_marked_together(raw) or has_mark(raw)
-
-
-def is_marked_together(raw: bytes) -> bool:
-    """Return whether words that are harmless alone are a mark in one text: parts of an address, a program's option."""
     if b"://" in raw and b"@" in raw:
         return True
-    if b'"-' not in raw and raw[:1] != b"-":
-        return False
     apart = set(raw.split(b'"'))
-    return any(_is_marked_option(word, apart) for word in apart if word[:1] == b"-")
+    if _has_mark(raw, apart):
+        return True
+    options = [word for word in apart if word[:1] == b"-"]
+    return any(map(_is_named_option, options)) or (any(map(_is_short_option, options)) and _runs_program(apart))
 
 
-def has_mark(raw: bytes) -> bool:
-    """Return whether any word between quotes is marked, whatever stands beside it."""
-    apart = set(raw.split(b'"'))
+def may_be_marked(words: bytes) -> bool:
+    """Return whether any word between quotes is marked, or would be beside a second one of another part of the text."""
+    apart = set(words.split(b'"'))
+    return b"@" in words or _has_mark(words, apart) or any(map(_is_named_option, apart)) or _runs_program(apart)
+
+
+def _has_mark(raw: bytes, apart: set[bytes]) -> bool:
     long = b'"' + b'"'.join([word for word in apart if len(word) >= _SHORTEST and word[:7] != b"sha256:"])
     for mark in _ALL_MARKS:  # a loop: this is on the way to the first chunk of every recording, three times
         if mark in long:
@@ -162,13 +162,19 @@ def has_mark(raw: bytes) -> bool:
     return any(_ends_like_a_secret(word[-_LONGEST_WORD:]) for word in set(kept.split()))
 
 
-def _is_marked_option(word: bytes, apart: set[bytes]) -> bool:
+def _is_named_option(word: bytes) -> bool:
+    if word[:1] != b"-":
+        return False
     option = word.partition(b"=")[0].decode("utf-8", "replace")
-    if option in _OF_HEADERS or is_doubtful_name(option):
-        return True
-    return word[:2] in _SHORT_OPTIONS and not command_lines.programs().isdisjoint(
-        each.rpartition(b"/")[2] for each in apart
-    )
+    return option in _OF_HEADERS or is_doubtful_name(option)
+
+
+def _is_short_option(word: bytes) -> bool:
+    return word[:2] in _SHORT_OPTIONS
+
+
+def _runs_program(apart: set[bytes]) -> bool:
+    return not command_lines.programs().isdisjoint(word.rpartition(b"/")[2] for word in apart)
 
 
 def secrets_of(value: Any, pointer: str = "") -> Iterator[Secret]:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.source import stamp_of
 from ttsartifact.errors import CapsuleLost, NotAnArtifact, NotFound, NotReadable, TtsArtifactError, Unavailable
-from ttsartifact.formulas.levels import level_reached
 from ttsartifact.reading.artifact import open_artifacts
 from ttsartifact.terms.finding import Finding, Mismatch, NotApplicable, Outcome, Severity, Unverifiable, Verdict
 from ttsartifact.verifying.catalogue import Rule, agenda, catalogue, grading, inconclusive, question_of
@@ -17,10 +16,11 @@ from ttsartifact.verifying.siblings import Siblings, set_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from ttsartifact.attesting.runlog import RunLog
     from ttsartifact.attesting.trust import Trust
+    from ttsartifact.terms.finding import Answer
 
 __all__ = ["judge", "not_verified", "validate", "verify"]
 
@@ -163,8 +163,7 @@ def judge(
     places, asked = agenda(families)
     session = _Session(evidence, ignore or {})
     evidence.outcomes = session.outcomes
-    for rule in asked:
-        session.ask(rule)
+    session.run(asked)
     if families is None:
         session.hold_to_profiles()
     descriptor = evidence.descriptor
@@ -172,11 +171,11 @@ def judge(
     return Report(
         where=evidence.artifact.where,
         carrier=evidence.artifact.carrier,
-        artifact_id=evidence.artifact.artifact_id,
+        artifact_id=evidence.artifact_id,
         run_id=_word(descriptor.known("/run/run_id")),
         verdict=_verdict(outcomes, stopped=session.stopped_by) if families is None else Verdict.NOT_HASHED,
         level_claimed=_word(descriptor.known("/level")),
-        level_reached=level_reached(descriptor),
+        level_reached=evidence.level_reached,
         findings=tuple(sorted(session.findings, key=lambda finding: (places[finding.rule], finding.where))),
         unchecked=tuple(sorted(session.unchecked, key=lambda finding: places[finding.rule])),
         passed=tuple(key for key in places if outcomes[key] is Outcome.PASS),
@@ -208,30 +207,24 @@ class _Session:
         self.lacking: list[str] = []
         """Rules that could not be answered for want of something on this machine."""
 
-    def ask(self, rule: Rule) -> None:
-        blocker = self._blocker_of(rule)
-        if blocker is not None:
-            self._leave_open(rule, Outcome.NOT_EVALUATED, f"blocked by {blocker}", blocker)
-            return
-        if any(map(self.evidence.lacks, rule.applies_if)):
-            self.outcomes[rule.id] = Outcome.NOT_APPLICABLE
-            return
-        try:
-            answer = question_of(rule.id)(self.evidence)
-        except Unsound as unsound:
-            # A rule that trips over a shape that is its own to judge has its answer in it.
-            if unsound.rule == rule.id:
-                answer = self.evidence.breaches(rule.id)
+    def run(self, asked: Iterable[Rule]) -> None:
+        """Ask each rule whose subject is there, unless what failed before leaves its question open."""
+        evidence, outcomes, blocking = self.evidence, self.outcomes, self._blocking
+        lacks = evidence.lacks
+        for rule in asked:
+            if (blocking or rule.needs_schema) and (blocker := self._blocker_of(rule)) is not None:
+                self._leave_open(rule, Outcome.NOT_EVALUATED, f"blocked by {blocker}", blocker)
+            elif rule.applies_if and any(map(lacks, rule.applies_if)):
+                outcomes[rule.id] = Outcome.NOT_APPLICABLE
             else:
-                self._leave_open(rule, Outcome.NOT_EVALUATED, f"blocked by {unsound.rule}", unsound.rule)
-                return
-        except Unavailable as lacking:
-            # What is missing here is not the fault of the file; the report stays inconclusive.
-            self.lacking.append(rule.id)
-            self._leave_open(rule, Outcome.UNVERIFIABLE, str(lacking))
-            return
-        except TtsArtifactError as error:
-            answer = [Mismatch(where=error.where, found=error.found, expected=error.expected, message=error.message)]
+                try:
+                    answer = question_of(rule.id)(evidence)
+                except (Unsound, TtsArtifactError) as error:
+                    self._take_error(rule, error)
+                else:
+                    self._take(rule, answer)
+
+    def _take(self, rule: Rule, answer: Answer) -> None:
         if not answer:
             self.outcomes[rule.id] = Outcome.PASS
         elif isinstance(answer, NotApplicable):
@@ -240,6 +233,21 @@ class _Session:
             self._leave_open(rule, Outcome.UNVERIFIABLE, answer.needs)
         else:
             self._file(rule, answer)
+
+    def _take_error(self, rule: Rule, error: Unsound | TtsArtifactError) -> None:
+        if isinstance(error, Unsound):
+            # A rule that trips over a shape that is its own to judge has its answer in it.
+            if error.rule == rule.id:
+                self._take(rule, self.evidence.breaches(rule.id))
+            else:
+                self._leave_open(rule, Outcome.NOT_EVALUATED, f"blocked by {error.rule}", error.rule)
+        elif isinstance(error, Unavailable):
+            # What is missing here is not the fault of the file; the report stays inconclusive.
+            self.lacking.append(rule.id)
+            self._leave_open(rule, Outcome.UNVERIFIABLE, str(error))
+        else:
+            fault = Mismatch(where=error.where, found=error.found, expected=error.expected, message=error.message)
+            self._take(rule, [fault])
 
     def _blocker_of(self, rule: Rule) -> str | None:
         if self.stopped_by is not None:

@@ -12,6 +12,7 @@ from ttsartifact.container.canonical import half_characters
 from ttsartifact.container.hashing import AudioDigests, digest_audio
 from ttsartifact.container.source import JoinedSource, length_of
 from ttsartifact.errors import TtsArtifactError, Unavailable
+from ttsartifact.formulas import levels
 from ttsartifact.terms import digest
 from ttsartifact.terms.finding import Mismatch, Recomputed
 from ttsartifact.terms.trace import Trace
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ttsartifact.container.sound import SoundFacts
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
+    from ttsartifact.terms.level import Level
     from ttsartifact.verifying.siblings import Siblings
 
 __all__ = ["Evidence", "Unsound"]
@@ -74,6 +76,7 @@ class Evidence:
         self._known: dict[str, Any] = {}
         self._lacking: dict[str, bool] = {}
         self._readings: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
+        self._missing: dict[Level, list[str]] = {}
         self._once: dict[Callable[[Evidence], Any], Any] = {}
         self.outcomes: Mapping[str, str] = {}
         """Outcomes of the rules that were already run; the engine fills it."""
@@ -93,10 +96,12 @@ class Evidence:
         Raises Unsound where the value, or one around it or in it, has not the shape of the schema: a list that stands
         for a number may be multiplied by another until memory ends. An additional field does no harm.
         """
-        if pointer in self._known:  # some are requested by twenty rules
-            return self._known[pointer]
-        self._require_shape(pointer)
-        value = self._known[pointer] = self.descriptor.known(pointer)
+        known = self._known
+        if pointer in known:  # some are requested by twenty rules
+            return known[pointer]
+        if self.violations:
+            self._require_shape(pointer)
+        value = known[pointer] = self.descriptor.known(pointer)
         return value
 
     def at(self, pointer: str) -> Any:
@@ -169,7 +174,7 @@ class Evidence:
         from ttsartifact.attesting.checking import attested
         from ttsartifact.attesting.trust import Trust
 
-        return attested(held, self.artifact.artifact_id, self.trust or Trust())
+        return attested(held, self.artifact_id, self.trust or Trust())
 
     @cached_property
     def misshapen_by(self) -> str | None:
@@ -192,25 +197,43 @@ class Evidence:
 
         What is below /generation/params and /ext is free and is left out.
         """
-        return [found for key in keys for found in self._strings.get(key, ())]
+        return [
+            (f"{where}/{key}", held[key])
+            for key in keys
+            for where, held in self._objects
+            if key in held and isinstance(held[key], str)
+        ]
 
     @cached_property
-    def _strings(self) -> dict[str, list[tuple[str, str]]]:
-        """All strings in objects of the descriptor by their keys. One walk for all: several rules look everywhere."""
-        found: dict[str, list[tuple[str, str]]] = {}
+    def _objects(self) -> list[tuple[str, dict[str, Any]]]:
+        """All objects of the descriptor with their pointers. One walk for all: several rules look everywhere."""
+        found: list[tuple[str, dict[str, Any]]] = []
         waiting: list[tuple[str, Any]] = [("", self.descriptor.value)]
         while waiting:
             where, value = waiting.pop()
             if where in {"/generation/params", "/ext"}:
                 continue
-            steps: Iterable[tuple[Any, Any]] = enumerate(value)
             if isinstance(value, dict):
-                steps = value.items()
-                for key, entry in steps:
-                    if isinstance(entry, str):
-                        found.setdefault(key, []).append((f"{where}/{key}", entry))
-            waiting += [(f"{where}/{step}", entry) for step, entry in steps if entry and type(entry) in _NESTED]
+                found.append((where, value))
+            steps: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
+            waiting += [(f"{where}/{step}", entry) for step, entry in steps if type(entry) in _NESTED and entry]
         return found
+
+    @cached_property
+    def artifact_id(self) -> str:
+        """The identity of the run, digested once."""
+        return self.artifact.artifact_id
+
+    def missing_for(self, level: Level) -> list[str]:
+        """Return what the run misses for `level` alone."""
+        if level not in self._missing:
+            self._missing[level] = levels.missing_for(level, self.descriptor)
+        return self._missing[level]
+
+    @cached_property
+    def level_reached(self) -> Level:
+        """The highest level of which the run misses nothing."""
+        return levels.level_reached(self.descriptor, self.missing_for)
 
     def breaches(self, rule: str) -> list[Mismatch]:
         """Return the violations of the schema that fall under `rule`; a rule that the schema names reports its own."""
@@ -414,7 +437,7 @@ class Evidence:
         from ttsartifact.container.credential import places_in
         from ttsartifact.container.riff import CREDENTIAL_ID
 
-        wave, audio = self.artifact.wave, JoinedSource(self.artifact.audio)
+        wave, audio = self.artifact.wave, self.audio
         if wave is not None and all(chunk.id != CREDENTIAL_ID for chunk in wave.chunks):
             return ()
         if not places_in(audio):  # most files; what reads a credential is not imported for them
@@ -447,7 +470,12 @@ class Evidence:
             return b""
         start, _ = wave.bare_pcm
         size = min(wave.data.size, _OPENING_BYTES)
-        return JoinedSource(self.artifact.audio).read_at(start, size - size % wave.format.frame_bytes)
+        return self.audio.read_at(start, size - size % wave.format.frame_bytes)
+
+    @cached_property
+    def audio(self) -> JoinedSource:
+        """The bare file, wherever its pieces lie."""
+        return JoinedSource(self.artifact.audio)
 
     @cached_property
     def audio_bytes(self) -> int:

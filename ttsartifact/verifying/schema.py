@@ -101,8 +101,9 @@ def trace_values(parts: Mapping[str, bytes]) -> dict[str, Any]:
     What they hold is counted before it is parsed: an entry of four bytes takes eighty in memory.
     """
     left, found = MAX_TRACE_MARKS, {}
+    is_much = sum(map(len, parts.values())) > left  # fewer bytes hold no more marks
     for name, data in parts.items():
-        left -= sum(map(data.count, (b",", b'"', b"[", b"{")))
+        left -= sum(map(data.count, (b",", b'"', b"[", b"{"))) if is_much else 0
         found[name] = trace_value(data) if left >= 0 else _TOO_MANY
     return found
 

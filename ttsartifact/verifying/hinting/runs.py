@@ -221,7 +221,9 @@ def script_of_language(evidence: Evidence) -> Iterator[Hint]:
     text, lang = evidence.known("/input/text/value"), evidence.known("/input/text/lang")
     if text is None or lang is None:
         return
-    written = Counter(unicodedata.name(ch, "").partition(" ")[0] for ch in text[:4096] if ch.isalpha())
+    written: Counter[str] = Counter()
+    for letter, count in Counter(filter(str.isalpha, text[:4096])).items():
+        written[unicodedata.name(letter, "").partition(" ")[0]] += count
     scripts: dict[str, list[str]] = _spec.table("registry/lists")["scripts"]
     of_language = {script for script, languages in scripts.items() if lang.lower().split("-")[0] in languages}
     if written and of_language and not of_language & set(written):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
+_STEP_BYTES = 2  # of 16 bits, of which every step can be heard
 _WIDTHS = {"pcm_s16": 2, "pcm_s24": 3, "pcm_s32": 4, "pcm_f32": 4}
 _SLOWEST, _FASTEST = 1, 60  # characters a second
 _SHORTEST_TENTHS = 1  # of a second: less is a test signal, and no words
@@ -28,7 +29,7 @@ _ENCODERS = late_pattern(rb"(LAME|libFLAC|libVorbis|libopus)[ ]?v?([0-9]+(?:\.[0
 def audible(evidence: Evidence) -> Iterator[Hint]:
     """Some sample is at least one step of 16 bits (clause 6.1)."""
     subtype = evidence.known("/audio/subtype")
-    pcm = evidence.pcm_opening if subtype in _WIDTHS else b""
+    pcm = evidence.pcm_opening if _WIDTHS.get(subtype, 0) > _STEP_BYTES else b""
     if len(set(pcm[:4096])) > 1 and _below_a_step(pcm[: len(pcm) // 12 * 12], subtype):
         yield Hint(
             id="AUD19", where="/audio", found="less than 1 LSB of 16 bits", message="the audio is too quiet to be heard"
@@ -116,7 +117,7 @@ def _below_a_step(pcm: bytes, subtype: str) -> bool:
         samples = array("f", pcm)
         return all(abs(sample) < 1 / 32768 for sample in (max(samples, default=1), min(samples, default=1)))
     width = _WIDTHS[subtype]
-    return width > 2 and not any(pcm[k::width].translate(None, b"\0\xff") for k in range(width - 2, width))
+    return not any(pcm[k::width].translate(None, b"\0\xff") for k in range(width - 2, width))
 
 
 def _flac_level(level: str | None, name: str, head: bytes) -> Iterator[Hint]:

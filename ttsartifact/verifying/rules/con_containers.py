@@ -81,7 +81,7 @@ def canonical_framing(evidence: Evidence) -> Answer:
     artifact = evidence.artifact
     if artifact.walked is None:
         return NotApplicable("Parquet has columns for it")
-    wrong = carrier_named(artifact.carrier).misframed(artifact.source, artifact.walked, artifact.artifact_id)
+    wrong = carrier_named(artifact.carrier).misframed(artifact.source, artifact.walked, evidence.artifact_id)
     return [
         Mismatch(where=f"offset {place.offset}", found=place.found, expected=place.expected, message=place.message)
         for place in wrong

@@ -67,9 +67,9 @@ def true_pointers(evidence: Evidence) -> Answer:
     if artifact.carrier == "wav" and wave is not None and wave.pointer is not None:
         start = wave.pointer.body + 12 + len(POINTER_PREFIX)
         named = artifact.source.read_at(start, 71).decode("ascii", "backslashreplace")
-        found += compared(f"offset {start}", named, artifact.artifact_id)
+        found += compared(f"offset {start}", named, evidence.artifact_id)
     if artifact.columns is not None and "artifact_id" in artifact.columns:
-        found += compared("column artifact_id", artifact.columns["artifact_id"], artifact.artifact_id)
+        found += compared("column artifact_id", artifact.columns["artifact_id"], evidence.artifact_id)
     return found
 
 

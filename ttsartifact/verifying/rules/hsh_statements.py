@@ -6,7 +6,6 @@ import binascii
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
-from ttsartifact.container.source import JoinedSource
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
@@ -51,7 +50,7 @@ def recorded_framing(evidence: Evidence) -> Answer:
     if wave is None:
         return NotApplicable("the audio is not a WAV file, so it has no framing")
     start, end = wave.bare_pcm
-    whole = JoinedSource(evidence.artifact.audio)
+    whole = evidence.audio
     sides = {"head": (0, start), "tail": (end, whole.size - end)}
     return [
         Mismatch(

@@ -22,7 +22,7 @@ def registered_before(evidence: Evidence) -> Answer:
     if stated is None:
         return NotApplicable("the run states no registration")
     proofs = _proofs(evidence)
-    own = next((proof for proof in proofs if _names(proof, evidence.artifact.artifact_id)), None)
+    own = next((proof for proof in proofs if _names(proof, evidence.artifact_id)), None)
     faults, unknown = [], []
     for place, wanted in enumerate(stated):
         where = f"/run/preregistered/{place}"
@@ -75,9 +75,9 @@ def nothing_withheld(evidence: Evidence) -> Answer:
         logged = evidence.log.runs()
     except TtsArtifactError as error:
         return Unverifiable(str(error))
-    if evidence.artifact.artifact_id not in logged.values():
+    if evidence.artifact_id not in logged.values():
         return NotApplicable("the log does not name this run")
-    shown = {evidence.artifact.artifact_id}
+    shown = {evidence.artifact_id}
     if evidence.siblings is not None:
         shown |= {sibling.artifact_id for sibling in evidence.siblings.runs}
     missing = {index: digest for index, digest in logged.items() if digest not in shown}

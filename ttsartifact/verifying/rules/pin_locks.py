@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["locked_lines", "normalised"]
 
-_LOCKED = late_pattern(r"([A-Za-z0-9._-]{1,128})==(\S{1,128}) (sha256:[0-9a-f]{64})")  # name, version, digest
+_LOCKED = late_pattern(r"^([A-Za-z0-9._-]{1,128})==(\S{1,128}) (sha256:[0-9a-f]{64})$", re.MULTILINE)
 _SEPARATORS = late_pattern(r"[-_.]+")
 
 
@@ -66,9 +67,9 @@ def _locked_lines(evidence: Evidence) -> dict[str, tuple[str, str]]:
     parts, lock = evidence.artifact.parts, evidence.known("/pins/lock")
     if "lock" not in parts.names() or not isinstance(lock, dict) or lock["kind"] != "pip-record":
         return {}
-    lines = parts.part("lock").decode("utf-8", "replace").splitlines()
-    found = (_LOCKED.fullmatch(line) for line in lines)
-    return {normalised(match[1]): (match[2], match[3]) for match in found if match}
+    # One line feed ends each line, whatever else ends a line to Python.
+    lines = "\n".join(parts.part("lock").decode("utf-8", "replace").splitlines())
+    return {normalised(name): (version, content) for name, version, content in _LOCKED.findall(lines)}
 
 
 @lru_cache(maxsize=1024)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact import _spec
 from ttsartifact._starting import late_pattern
 from ttsartifact.formulas.screening import Screen
-from ttsartifact.formulas.secrets import has_mark, is_marked, is_marked_together, secrets_of
+from ttsartifact.formulas.secrets import is_marked, may_be_marked, secrets_of
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
@@ -57,13 +57,12 @@ def _has_hardware_mark(raw: bytes) -> bool:
     return any(mark in lower for mark in _HARDWARE_MARKS) or _MAC_MARK.search(raw) is not None
 
 
-_SCREEN = Screen(lambda words: bool(_home_marks(words)) or _has_hardware_mark(words) or has_mark(words))
+_SCREEN = Screen(lambda words: bool(_home_marks(words)) or _has_hardware_mark(words) or may_be_marked(words))
 
 
 def _is_marked(evidence: Evidence) -> bool:
     """Return whether PRV01, PRV02 or PRV04 may have anything to say; of most runs one look answers for all three."""
-    raw = evidence.descriptor.raw
-    return is_marked_together(raw) or _SCREEN.finds(raw)
+    return _SCREEN.finds(evidence.descriptor.raw)
 
 
 @cache

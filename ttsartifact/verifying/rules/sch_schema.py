@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ttsartifact._spec import FORMAT_VERSION
-from ttsartifact.formulas.levels import level_reached, missing_for
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Unverifiable
 from ttsartifact.terms.level import LEVELS, Level
 from ttsartifact.verifying.catalogue import rule
@@ -95,7 +94,7 @@ def reached_level(evidence: Evidence) -> Answer:
             message=f"the claimed level {claimed} is not reached",
         )
         for level in asked
-        for missing in missing_for(level, evidence.descriptor)
+        for missing in evidence.missing_for(level)
     ]
     if not faults and "L2" in asked and not _was_read(evidence):
         message = f"the claimed level {claimed} is not reached"
@@ -120,11 +119,11 @@ def _was_read(evidence: Evidence) -> bool:
 
 
 def _below_demand(evidence: Evidence) -> list[Mismatch]:
-    reached = level_reached(evidence.descriptor)
+    reached = evidence.level_reached
     if evidence.level is None or LEVELS.index(Level(evidence.level)) <= LEVELS.index(reached):
         return []
     wanted = LEVELS[LEVELS.index(reached) + 1 : LEVELS.index(Level(evidence.level)) + 1]
-    lacks = dict.fromkeys(pointer for level in wanted for pointer in missing_for(level, evidence.descriptor))
+    lacks = dict.fromkeys(pointer for level in wanted for pointer in evidence.missing_for(level))
     message = f"the run does not reach the requested level; missing: {', '.join(lacks)}"
     return [Mismatch(where="/level", found=reached, expected=f"{evidence.level}, as requested", message=message)]
 

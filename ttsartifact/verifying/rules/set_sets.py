@@ -23,7 +23,7 @@ def unique_ids(evidence: Evidence) -> Answer:
         return _ALONE
     faults = []
     for field, where, value in (
-        ("artifact_id", "", evidence.artifact.artifact_id),
+        ("artifact_id", "", evidence.artifact_id),
         ("run_id", "/run/run_id", evidence.known("/run/run_id")),
     ):
         others = siblings.sharing(field, value, but=evidence.place)
