@@ -177,13 +177,71 @@ def test_a_picture_ends_with_its_block() -> None:
     assert judge([of_stored(noise, blocks=picture(40))]).frames == 4096
     for stated in (41, 40 + (1 << 24)):
         error = refused(of_stored(noise, blocks=picture(stated)))
-        assert "a picture is longer than its metadata block" in error.message
+        assert error.message.startswith("a picture does not fit its metadata block: ")
+
+
+def cue_sheet(*points: int, count: int | None = None) -> bytes:
+    """Return a cue sheet whose tracks, the lead-out among them, have so many index points each."""
+    tracks = [
+        struct.pack(">QB", 0, 170 if number == len(points) else number) + bytes(26) + bytes([each]) + bytes(12 * each)
+        for number, each in enumerate(points, 1)
+    ]
+    return bytes(395) + bytes([len(points) if count is None else count]) + b"".join(tracks)
+
+
+def comments(*stated: int, held: bytes = b"") -> bytes:
+    """Return comments by the lengths that they state: of the vendor, how many there are, and of each."""
+    return b"".join(size.to_bytes(4, "little") for size in stated) + held
+
+
+WHOLE = {
+    "an id": (encoded.APPLICATION, b"abcd"),
+    "no points": (encoded.SEEKTABLE, b""),
+    "points that lead nowhere": (encoded.SEEKTABLE, struct.pack(">QQHQQH", 0, 0, 0, 400, 99, 1)),
+    "no comments": (encoded.COMMENT, comments(0, 0)),
+    "a comment": (encoded.COMMENT, comments(0, 1, 3, held=b"a=b")),
+    "a track": (encoded.CUESHEET, cue_sheet(1, 0)),
+    "tracks": (encoded.CUESHEET, cue_sheet(2, 1, 0)),
+}
+NOT_WHOLE = {
+    "an id of three bytes": (encoded.APPLICATION, b"abc", "4 bytes"),
+    "no id": (encoded.APPLICATION, b"", "4 bytes"),
+    "half a point": (encoded.SEEKTABLE, bytes(27), "36 bytes"),
+    "nothing of comments": (encoded.COMMENT, b"", "8 bytes"),
+    "a vendor beyond the block": (encoded.COMMENT, comments(5), "13 bytes"),
+    "a comment beyond the block": (encoded.COMMENT, comments(0, 1, 4, held=b"a=b"), "16 bytes"),
+    "bytes behind the comments": (encoded.COMMENT, comments(0, 0, held=b"junk"), "8 bytes"),
+    "nothing of a cue sheet": (encoded.CUESHEET, b"", "480 bytes"),
+    "no tracks": (encoded.CUESHEET, cue_sheet(), "480 bytes"),
+    "a lead-out alone": (encoded.CUESHEET, cue_sheet(0), "480 bytes"),
+    "a track too many": (encoded.CUESHEET, cue_sheet(1, 0, count=3), "528 bytes"),
+    "a track too few": (encoded.CUESHEET, cue_sheet(1, 1, 0, count=2), "492 bytes"),
+    "a track without an index": (encoded.CUESHEET, cue_sheet(0, 0), "480 bytes"),
+    "half a track": (encoded.CUESHEET, cue_sheet(1, 0)[:-1], "480 bytes"),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_blocks_that_are_whole_are_accepted(name: str) -> None:
+    """FLAC: SoX leaves points to the first frame when it writes into a pipe; libsndfile opens all of these."""
+    data = encoded.bare_flac(WHOLE[name])
+    assert judge([data]).frames == 800
+    assert soundfile.info(io.BytesIO(data)).frames == 800
+
+
+@pytest.mark.parametrize("name", NOT_WHOLE)
+def test_blocks_that_are_not_whole_are_refused(name: str) -> None:
+    """FLAC: libsndfile, SoX or FFmpeg do not open such a file, or cannot seek in it."""
+    kind, body, expected = NOT_WHOLE[name]
+    error = refused(encoded.bare_flac((kind, body)))
+    assert "does not fit its metadata block: players read on behind it, or open no such file" in error.message
+    assert (error.where, error.found, error.expected) == ("offset 42", f"{len(body)} bytes", expected)
 
 
 def test_a_decoder_sees_frames_alone() -> None:
     """FLAC: what libsndfile makes of tags, seek tables and pictures is no fact about the sound."""
     frames = HEAD[4 + 38 :] + b"".join(BLOCKS)
-    odd = b"fLaC\0" + HEAD[5 : 4 + 38] + b"\3\0\0\x11" + bytes(17) + frames
+    odd = b"fLaC\0" + HEAD[5 : 4 + 38] + b"\3\0\0\x12" + struct.pack(">QQH", 0, 77, 9) + frames
     assert facts_of([odd + b"TAG" + bytes(125)]).pcm == facts_of([FLAC]).pcm
 
 

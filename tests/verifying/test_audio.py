@@ -52,6 +52,11 @@ def flac():
     return encoded("FLAC", "PCM_16")
 
 
+def without_tracks():
+    """Return a FLAC with a cue sheet of no tracks behind STREAMINFO: only flac itself opens it."""
+    return flac()[:42] + b"\5" + (396).to_bytes(3) + bytes(396) + flac()[42:]
+
+
 def other_md5(data, md5):
     return data[: FLAC_MD5.start] + md5 + data[FLAC_MD5.stop :]
 
@@ -241,6 +246,13 @@ CASES += [  # these are decoded
     ),
     swapped("AUD15", "flac-rate", flac, other_rate, name="run.tts.flac"),
     swapped("AUD15", "flac-rate-in-parquet", flac, other_rate),
+    swapped(
+        "AUD15",
+        "cue-sheet-without-tracks",
+        flac,
+        without_tracks,
+        name="run.tts.flac",
+    ),
     swapped("AUD15", "two-mp3-in-a-row", lambda: encoded("MP3"), two_in_a_row, name="run.tts.mp3"),
     swapped("AUD15", "two-mp3-in-a-row-in-parquet", lambda: encoded("MP3"), two_in_a_row),
     swapped("AUD15", "chained-ogg", lambda: encoded("OGG", "OPUS"), chained),

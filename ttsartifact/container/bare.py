@@ -131,10 +131,10 @@ def _judge_wave(source: Source, wave: riff.Riff) -> Bare:
 
 
 def _judge_flac(source: Source) -> Bare:
-    from ttsartifact.container import flac, flac_frames
+    from ttsartifact.container import flac, flac_blocks, flac_frames
 
     walked = flac.walk(source)
-    flac.require_own_pictures(source, walked)
+    flac_blocks.require_whole_blocks(source, walked.blocks)
     start, end, info = walked.audio, walked.audio_end, flac_frames.stream_info(source, walked.start)
     flac_frames.require_no_frame(source, end)
     return Bare(

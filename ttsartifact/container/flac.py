@@ -34,7 +34,6 @@ __all__ = [
     "framing",
     "misframed",
     "recognise",
-    "require_own_pictures",
     "settled",
     "walk",
 ]
@@ -42,7 +41,7 @@ __all__ = [
 APPLICATION_ID = b"ttsa"
 _FOREIGN_ID = b"riff"  # under which `flac --keep-foreign-metadata` keeps the chunks of a WAV
 _MAGIC = b"fLaC"
-_STREAMINFO, _APPLICATION, _SEEKTABLE, _COMMENT, _PICTURE, _FORBIDDEN = 0, 2, 3, 4, 6, 127
+_STREAMINFO, _APPLICATION, _SEEKTABLE, _COMMENT, _FORBIDDEN = 0, 2, 3, 4, 127
 _ID3V1_BYTES = 128
 _LAST = 0x80
 _HEAD_BYTES = 8  # of a capsule block: the id, its number and how many there are, two bytes each
@@ -104,26 +103,6 @@ def walk(source: Source) -> Flac:
     found = _metadata(source)
     require_last_frame(source, found.audio, found.audio_end, stream_info(source, found.start))
     return found
-
-
-def require_own_pictures(source: Source, flac: Flac) -> None:
-    """Raise Damaged (CON02) for a picture that is longer than its block: FFmpeg takes what follows for the rest of it.
-
-    A block holds type, media type, description, four numbers and the picture, three of them behind their lengths
-    (RFC 9639 section 8.8).
-    """
-    for block in (block for block in flac.blocks if block.type == _PICTURE):
-        at = block.body + 4
-        for room in (0, 16, 0):  # behind the media type, the description and the picture
-            stated = int.from_bytes(source.read_at(at, 4), "big") if at + 4 <= block.end else block.size
-            at += 4 + stated + room
-            if at > block.end:
-                raise Damaged(
-                    "a picture is longer than its metadata block: players disagree where the next one begins",
-                    where=f"offset {block.offset}",
-                    found=f"{at - block.body} bytes",
-                    expected=f"at most {block.size} bytes",
-                )
 
 
 def settled(flac: Flac, bare_bytes: int | None) -> Flac:
