@@ -26,7 +26,7 @@ MEASURED = (
     *(f"reference_runner/{name}.md" for name in ("README", "MODEL", "ADAPTATION", "EXACT", "EVALUATION")),
     *(f"docs/{name}.md" for name in ("align", "claims", "gpu", "imperfection", "looking", "publishing", "servers")),
 )
-"""Pages on which every measured figure has a row, or is one of the table's `definitions`, or is listed as `unkept`."""
+"""Pages on which every measured figure has a row, or is one of the table's `definitions`."""
 _FIGURE = re.compile(
     r"(?<![\w.,/-])[+-]?(?:\d+\.\d+(?!\.\d)|\d[\d,]*(?= (?:ms|s|%|MB|GB|dB|times|artifacts|hours|minutes|of \d)))"
 )
@@ -86,12 +86,11 @@ def untied(page: str) -> list[str]:
 
 
 def known_words(page: str) -> list[str]:
-    """Return the words of a page in which each number is tied to a file, is set, or is listed as unkept."""
+    """Return the words of a page in which each number is tied to a file or is set."""
     known: list[str] = [each["says"] for each in table()["claim"] if each["where"] == page]
-    for kind in ("definition", "unkept"):
-        for each in table()[kind]:
-            if each["where"] == page:
-                known += each["says"] if isinstance(each["says"], list) else [each["says"]]
+    for each in table()["definition"]:
+        if each["where"] == page:
+            known += each["says"] if isinstance(each["says"], list) else [each["says"]]
     return known
 
 
@@ -107,8 +106,6 @@ def main() -> int:
     for row in table()["claim"]:
         sys.stdout.write(f'{row["where"]}\n  "{row["says"]}"\n')
         sys.stdout.writelines(f"    {holder}\n" for holder in held_by(row))
-    sys.stdout.write("figures whose file was not kept:\n")
-    sys.stdout.writelines(f"    {row['where']}: {row['why']}\n" for row in table()["unkept"])
     tests = sorted({holder for row in table()["claim"] for holder in held_by(row) if "::" in holder})
     sys.stdout.write(f"{len(table()['claim'])} claims, {len(tests)} tests\n")
     sys.stdout.flush()

@@ -33,7 +33,7 @@ def test_a_figure_is_that_of_its_file(row, figure):
 
 @pytest.mark.parametrize("page", audit.MEASURED)
 def test_no_measured_figure_is_without_a_row(page):
-    """A number that was measured is compared with its file, is one that is set, or is listed as one without a file."""
+    """A number that was measured is compared with its file, or is one that is set."""
     assert audit.untied(page) == []
     text = (audit.ROOT / page).read_text(encoding="utf-8")
     assert [words for words in audit.known_words(page) if words not in text] == []
