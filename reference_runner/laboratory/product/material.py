@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,9 +82,14 @@ class Material:
     def _own_sound(self, speaker: str) -> Callable[[str], NDArray[np.int16]] | None:
         taught = [one for one in HEART_SPEAKERS if one.name == speaker]
         if taught:
-            return say_as_taught(HibariTeacher(), taught[0])
+            return say_as_taught(self._teacher, taught[0])
         found = [one for one in TRAINING_SPEAKERS if one.name == speaker]
         return say_as(self._flite, found[0]) if found else None
+
+    @cached_property
+    def _teacher(self) -> HibariTeacher:
+        """The network, loaded once for all of its speakers."""
+        return HibariTeacher()
 
     def asked(self, person: Path | None) -> Asked:
         """Return the voice that is asked for: a person's where there are clips, else a virtual speaker's."""
