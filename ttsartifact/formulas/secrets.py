@@ -285,7 +285,7 @@ def _in_prose(text: str) -> Iterator[tuple[int, int, str]]:
             yield *match.span(1), "the value of password"
     for match in _ECHO.finditer(text) if "|" in text else ():
         if any(mark in match["to"] for mark in words().stdin) and is_value(match["said"]):
-            yield *match.span("said"), "what a command is told"
+            yield *match.span("said"), "what a command reads from a pipe"
 
 
 def _named(text: str, *, is_header: bool) -> Iterator[tuple[int, int, str]]:
