@@ -64,11 +64,11 @@ def test_a_word_is_looked_at_once() -> None:
     """What was harmless is not shown to the test again; long words and marked texts are."""
     seen: list[bytes] = []
 
-    def test(words: bytes) -> bool:
+    def look(words: bytes) -> bool:
         seen.append(words)
         return b"bad" in words
 
-    screen, long = Screen(test), b"x" * 100
+    screen, long = Screen(look), b"x" * 100
     assert not screen.finds(b'{"good":"fine"}')
     assert not screen.finds(b'{"good":"%b"}' % long)
     assert not screen.finds(b'{"good":"%b"}' % long)

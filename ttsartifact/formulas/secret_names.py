@@ -11,7 +11,7 @@ from ttsartifact._starting import NamedTuple, late_pattern
 __all__ = [
     "LETTERS",
     "LONGEST_NAME",
-    "Words",
+    "SecretWords",
     "folded",
     "is_doubtful_name",
     "is_drawn",
@@ -47,7 +47,7 @@ class _Letters(dict[int, str]):
 LETTERS = _Letters({point: chr(point).lower() for point in range(128)})
 
 
-class Words(NamedTuple):
+class SecretWords(NamedTuple):
     """registry/privacy.toml, compiled."""
 
     endings: tuple[str, ...]
@@ -72,7 +72,7 @@ class Words(NamedTuple):
 
 
 @cache
-def words() -> Words:
+def words() -> SecretWords:
     """Return the words of the registry, once."""
     held = _spec.table("registry/privacy")
     keys = held["keys"]
@@ -84,7 +84,7 @@ def words() -> Words:
     marks = "|".join((*held["forms"], *held["marks"]))
     spelled = "|".join(name.replace(" ", "[_.-]?") for name in names)
     named = rf"(?:{spelled})(?:[_.-]?(?:{marks}|\d{{1,3}}))?"
-    return Words(
+    return SecretWords(
         endings=tuple(map(folded, held["endings"])),
         exact=frozenset(held["exact"]),
         harmless=tuple(held["harmless"]),

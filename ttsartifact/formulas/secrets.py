@@ -276,7 +276,7 @@ def _keys(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _in_prose(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yield what follows a scheme of authorization, a netrc's password, and what a pipe tells a command."""
+    """Yield what follows a scheme of authorization, a netrc's password, and what a pipe passes to a command."""
     for match in _SCHEMES.finditer(text):
         if is_drawn(match[1].replace(".", "")):
             yield *match.span(1), "what follows a scheme of authorization"
