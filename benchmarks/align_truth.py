@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.aligning.align import Wanted, align
 from ttsartifact.aligning.log import Marker, ReadingKind, SensorLog, TimeBase
-from ttsartifact.aligning.mapping import Method
+from ttsartifact.aligning.power import Method
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.timebase import to_utc
 from ttsartifact.reading.artifact import Artifact

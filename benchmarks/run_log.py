@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ttsartifact.attesting import proofs
+from ttsartifact.attesting import runlog
 from ttsartifact.attesting.keys import generate_key, note_key
 from ttsartifact.attesting.runlog import Entry, EntryKind, RunLog
 from ttsartifact.terms import digest
@@ -28,10 +28,10 @@ def main() -> None:
         added = time.process_time()
         log.sign(private)
         signed = time.process_time()
-        text = str(proofs.prove(log, ENTRIES * 3 // 4))
+        text = str(runlog.prove(log, ENTRIES * 3 // 4))
         proved = time.process_time()
         for _ in range(REPEATS):
-            proof = proofs.parse_proof(text)
+            proof = runlog.parse_proof(text)
             assert proof.holds(entries[proof.index].to_bytes())
             assert proof.checkpoint.is_signed_by(note_key(ORIGIN, private))
         verify_ms = (time.process_time() - proved) / REPEATS * 1000

@@ -10,8 +10,7 @@ import kit
 from ttsartifact.claiming.claim import Claim, claim_of
 from ttsartifact.claiming.shown import ClaimedRun
 from ttsartifact.container.canonical import canonical_bytes
-from ttsartifact.measuring.metrics import metric_named
-from ttsartifact.measuring.values import Measured
+from ttsartifact.measuring.metrics import Measured, metric_named
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor
 

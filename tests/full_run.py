@@ -16,7 +16,7 @@ from ttsartifact.formulas.chain import adaptation_chain
 from ttsartifact.formulas.stalls import stalls
 from ttsartifact.formulas.telemetry import summary_of
 from ttsartifact.formulas.timebase import from_utc, to_utc
-from ttsartifact.packing.multichannel import render
+from ttsartifact.packing.derived import render
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from ttsartifact.attesting.checking import AttestationKind, Attested, Standing
     from ttsartifact.attesting.keys import NoteKey
     from ttsartifact.attesting.notes import Checkpoint
-    from ttsartifact.attesting.proofs import Proof
-    from ttsartifact.attesting.runlog import Entry, EntryKind, RunLog
+    from ttsartifact.attesting.runlog import Entry, EntryKind, Proof, RunLog
     from ttsartifact.attesting.trust import Authority, Requirements, Signer, Trust
     from ttsartifact.claiming.claim import (
         Aspect,
@@ -55,8 +54,7 @@ if TYPE_CHECKING:
     from ttsartifact.comparing.changes import Change, Unstated
     from ttsartifact.comparing.conditions import Difference, condition_diff
     from ttsartifact.comparing.diff import Diff, Side, diff
-    from ttsartifact.comparing.parts import FaultyPart
-    from ttsartifact.comparing.stages import StageComparison
+    from ttsartifact.comparing.parts import FaultyPart, StageComparison
     from ttsartifact.comparing.timing import Quantity, Timing
     from ttsartifact.container.canonical import Fault
     from ttsartifact.container.hard_binding import Credential
@@ -107,14 +105,14 @@ if TYPE_CHECKING:
     from ttsartifact.rerunning.rerun import rerun_command, rerun_runner
     from ttsartifact.rerunning.verdict import Expectation, Judgement, Nearness
     from ttsartifact.rerunning.workplace import Rerun
-    from ttsartifact.running.adapt import adapt_voice
-    from ttsartifact.running.adapter_protocol import (
+    from ttsartifact.running.adapt import (
         AdaptationClip,
         AdaptationRecipe,
         AdaptationRequest,
         Adapted,
         Adapter,
         RecordedClip,
+        adapt_voice,
     )
     from ttsartifact.running.child import ChildLimits
     from ttsartifact.running.options import RunOptions
@@ -132,7 +130,7 @@ if TYPE_CHECKING:
         RunnerInfo,
         SoundFormat,
     )
-    from ttsartifact.serving.recording import record_http
+    from ttsartifact.serving.keeping import record_http
     from ttsartifact.serving.request import SpeechRequest
     from ttsartifact.terms.cause import Cause
     from ttsartifact.terms.descriptor import Descriptor, absent
@@ -166,7 +164,7 @@ _PLACES = {
     "ttsartifact.measuring.metrics": ("Metric", "MetricKind"),
     "ttsartifact.gating.policy_file": ("load_policy", "policy_of"),
     "ttsartifact.packing.judging": ("Judged", "gate"),
-    "ttsartifact.serving.recording": ("record_http",),
+    "ttsartifact.serving.keeping": ("record_http",),
     "ttsartifact.serving.request": ("SpeechRequest",),
     "ttsartifact.terms.policy": ("Check", "Policy"),
     "ttsartifact.formulas.draws": ("draw", "schedule"),
@@ -174,19 +172,17 @@ _PLACES = {
     "ttsartifact.formulas.text_events": ("event_row", "perturb_text"),
     "ttsartifact.perturbing.plan": ("ImperfectionPlan", "load_plan", "plan_of"),
     "ttsartifact.perturbing.perturb": ("LayerCount", "Perturbed", "perturb", "perturb_wav"),
-    "ttsartifact.attesting.checking": ("Attested", "AttestationKind", "Standing"),
+    "ttsartifact.attesting.checking": ("AttestationKind", "Attested", "Standing"),
     "ttsartifact._spec": ("FORMAT_VERSION",),
     "ttsartifact.attesting.keys": ("NoteKey",),
     "ttsartifact.attesting.notes": ("Checkpoint",),
-    "ttsartifact.attesting.proofs": ("Proof",),
-    "ttsartifact.attesting.runlog": ("Entry", "EntryKind", "RunLog"),
+    "ttsartifact.attesting.runlog": ("Entry", "EntryKind", "Proof", "RunLog"),
     "ttsartifact.attesting.trust": ("Authority", "Requirements", "Signer", "Trust"),
     "ttsartifact.comparing.audio": ("AudioComparison", "Divergence", "Tolerance", "compare_audio"),
     "ttsartifact.comparing.changes": ("Change", "Unstated"),
     "ttsartifact.comparing.conditions": ("Difference", "condition_diff"),
     "ttsartifact.comparing.diff": ("Diff", "Side", "diff"),
-    "ttsartifact.comparing.parts": ("FaultyPart",),
-    "ttsartifact.comparing.stages": ("StageComparison",),
+    "ttsartifact.comparing.parts": ("FaultyPart", "StageComparison"),
     "ttsartifact.comparing.timing": ("Quantity", "Timing"),
     "ttsartifact.container.canonical": ("Fault",),
     "ttsartifact.container.hard_binding": ("Credential",),
@@ -229,14 +225,14 @@ _PLACES = {
     "ttsartifact.rerunning.rerun": ("rerun_command", "rerun_runner"),
     "ttsartifact.rerunning.verdict": ("Expectation", "Judgement", "Nearness"),
     "ttsartifact.rerunning.workplace": ("Rerun",),
-    "ttsartifact.running.adapt": ("adapt_voice",),
-    "ttsartifact.running.adapter_protocol": (
+    "ttsartifact.running.adapt": (
         "AdaptationClip",
         "AdaptationRecipe",
         "AdaptationRequest",
         "Adapted",
         "Adapter",
         "RecordedClip",
+        "adapt_voice",
     ),
     "ttsartifact.running.child": ("ChildLimits",),
     "ttsartifact.running.options": ("RunOptions",),

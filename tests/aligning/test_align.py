@@ -10,8 +10,8 @@ import pytest
 import runs
 
 from ttsartifact.aligning.align import Wanted, align
-from ttsartifact.aligning.mapping import Assumed, Method
 from ttsartifact.aligning.parsing import Columns, read_log
+from ttsartifact.aligning.power import Assumed, Method
 from ttsartifact.errors import Refused
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reporting.alignment import alignment_lines

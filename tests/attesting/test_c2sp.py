@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ttsartifact.attesting import proofs
+from ttsartifact.attesting import runlog
 from ttsartifact.attesting.keys import generate_key, note_key, parse_note_key
 from ttsartifact.attesting.notes import cosigners
 from ttsartifact.attesting.runlog import Entry, EntryKind, RunLog
@@ -39,7 +39,7 @@ def test_a_log_that_another_implementation_wrote_is_read_and_proved(tmp_path: Pa
     assert log.commits_to(checkpoint)
     entries = log.entries()
     assert [Entry.from_bytes(entry).digest for entry in entries] == [f"sha256:{n:064x}" for n in range(300)]
-    assert all(proofs.prove(log, index).holds(entry) for index, entry in enumerate(entries))
+    assert all(runlog.prove(log, index).holds(entry) for index, entry in enumerate(entries))
 
 
 def test_a_changed_byte_of_their_log_is_seen(tmp_path: Path) -> None:

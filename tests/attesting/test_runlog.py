@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from authority import stamp
 
-from ttsartifact.attesting import attach, proofs, runlog
+from ttsartifact.attesting import attach, runlog
 from ttsartifact.attesting.checking import Standing, attested
 from ttsartifact.attesting.keys import NoteKey, generate_key, note_key, parse_note_key
 from ttsartifact.attesting.notes import parse_checkpoint, sign_checkpoint
@@ -54,7 +54,7 @@ def test_every_entry_is_proved_under_a_signed_checkpoint(log: RunLog, tmp_path: 
     checkpoint = log.sign(private)
     assert checkpoint.is_signed_by(note_key(ORIGIN, private))
     for index in (0, 1, 255, 256, 299):
-        proof = proofs.parse_proof(str(proofs.prove(log, index)))
+        proof = runlog.parse_proof(str(runlog.prove(log, index)))
         assert proof.holds(log.entries()[index])
         assert not proof.holds(log.entries()[(index + 1) % 300])
         assert len(str(proof)) < 1200
@@ -66,7 +66,7 @@ def test_an_entry_without_a_checkpoint_has_no_proof_yet(log: RunLog, tmp_path: P
     log.sign(generate_key(tmp_path / "key.pem"))
     log.add(runs(1))
     with pytest.raises(Refused, match=r"not under the newest checkpoint.*index 1, expected 0 to 0"):
-        proofs.prove(log, 1)
+        runlog.prove(log, 1)
 
 
 def test_an_entry_is_logged_once(log: RunLog) -> None:
@@ -88,7 +88,7 @@ def test_a_rewritten_entry_is_seen_by_tiles_and_checkpoint(log: RunLog, tmp_path
         log.leaves()
     forged = [merkle.leaf_hash(entry) for entry in log.entries()]
     Path(log.folder, "tile/0/000.p/3").write_bytes(b"".join(forged))
-    for act in (lambda: log.sign(private), lambda: proofs.prove(log, 0)):
+    for act in (lambda: log.sign(private), lambda: runlog.prove(log, 0)):
         with pytest.raises(Damaged, match="the log was rewritten"):
             act()
 
@@ -139,7 +139,7 @@ def test_a_public_key_line_is_checked_by_its_id(tmp_path: Path) -> None:
 
 
 def proof_of(log: RunLog, index: int, run: str, reply: bytes | None = None) -> bytes:
-    return attach.proof_part(run, Entry.from_bytes(log.entries()[index]), proofs.prove(log, index), reply)
+    return attach.proof_part(run, Entry.from_bytes(log.entries()[index]), runlog.prove(log, index), reply)
 
 
 def test_a_proof_holds_under_the_key_of_its_log(log: RunLog, tmp_path: Path, authority: Path) -> None:
@@ -178,7 +178,7 @@ def test_cheating_with_proofs(log: RunLog, tmp_path: Path, authority: Path) -> N
     head = honest["proof"].partition("\n\n")[0]
     assert problem(proof=f"{head}\n\n{fork.note}") == "the checkpoint is not signed by the log's key"
     reply = stamp(authority, request_for(b"another checkpoint"))
-    part = attach.proof_part(run_id(1), runs(1)[0], proofs.prove(log, 1), reply)
+    part = attach.proof_part(run_id(1), runs(1)[0], runlog.prove(log, 1), reply)
     other = attested({"attestation/0": part}, run_id(1), trust)[0]
     assert other.problem == "its time-stamp: the time-stamp is over other bytes"
 

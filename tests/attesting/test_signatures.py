@@ -108,7 +108,7 @@ def test_a_statement_about_another_run_is_seen(tmp_path: Path) -> None:
     """An envelope moved to another artifact is broken, whether or not its wrapping is adapted."""
     generate_key(tmp_path / "key.pem")
     part = attach.sign_dsse(OTHER, tmp_path / "key.pem")
-    assert one(part).problem == f"it is about a different run, {OTHER}"
+    assert one(part).problem == f"the attestation is about a different run, {OTHER}"
     moved = json.dumps(json.loads(part) | {"artifact_id": RUN}).encode()
     assert one(moved).problem == "the signed statement is about something else"
 
@@ -129,7 +129,7 @@ def test_what_is_not_an_attestation_is_broken_and_never_an_exception(part: bytes
     """Anything may stand in a part; it is called by its name."""
     given = one(part)
     assert (given.kind, given.standing) == (None, Standing.BROKEN)
-    assert given.problem == "it does not satisfy attestation.schema.json"
+    assert given.problem == "the attestation does not satisfy attestation.schema.json"
 
 
 def test_keys_that_cannot_sign(tmp_path: Path, ssh_keys: dict[str, Path]) -> None:

@@ -12,7 +12,7 @@ from claim_kit import drift_claim, measured, run, session, speed_claim
 
 from ttsartifact import _spec
 from ttsartifact.claiming.evaluate import evaluate
-from ttsartifact.reporting.claim import claim_document, evaluation_lines
+from ttsartifact.reporting.claiming import claim_document, evaluation_lines
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 

@@ -17,7 +17,7 @@ from ttsartifact.claiming.exporting import computation_receipt, eval_result, gat
 from ttsartifact.cli import main
 from ttsartifact.errors import Refused
 from ttsartifact.reading.artifact import open_artifact
-from ttsartifact.reporting.claim import claim_document
+from ttsartifact.reporting.claiming import claim_document
 from ttsartifact.terms import digest
 
 if TYPE_CHECKING:

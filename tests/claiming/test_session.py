@@ -10,8 +10,8 @@ from claim_kit import drift_claim, measured, session
 
 from ttsartifact import _spec
 from ttsartifact.claiming.session import change_points, session_of
-from ttsartifact.reporting.session import session_document, session_lines, session_rows
-from ttsartifact.reporting.session_picture import draw
+from ttsartifact.reporting.claiming import session_document, session_lines, session_rows
+from ttsartifact.reporting.plot import draw
 
 SCHEMA = jsonschema.Draft202012Validator(_spec.load_json("session.schema.json"))
 CLAIM = drift_claim()

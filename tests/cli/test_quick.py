@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from ttsartifact.cli import calls, main
 from ttsartifact.cli.app import app
+from ttsartifact.cli.calls import parsed
 from ttsartifact.cli.options import Option, parameters_of
-from ttsartifact.cli.quick import parsed
 from ttsartifact.cli.table import COMMANDS
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import write_screens
 
-from ttsartifact.reporting.fitting import fitted, shortened
+from ttsartifact.reporting.terminal import fitted, shortened
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ import pytest
 from ttsartifact.cli import main
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reporting.receipt import of
-from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.terminal import safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

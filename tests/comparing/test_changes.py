@@ -11,7 +11,7 @@ import pytest
 from ttsartifact.comparing.audio import AudioComparison, Divergence
 from ttsartifact.comparing.changes import Change, changes_between, stated_by_neither, to_blame
 from ttsartifact.comparing.conditions import condition_diff
-from ttsartifact.comparing.stages import compare_stages
+from ttsartifact.comparing.parts import compare_stages
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor, absent
 

@@ -12,7 +12,7 @@ from ttsartifact import diff
 from ttsartifact.formulas.conditions import condition_words
 from ttsartifact.recording.command import record_command
 from ttsartifact.reporting.diff import cause_line, diff_lines
-from ttsartifact.reporting.lookalikes import lookalikes
+from ttsartifact.reporting.likeness import lookalikes
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 

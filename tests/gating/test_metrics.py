@@ -17,9 +17,7 @@ import pytest
 from ttsartifact.container.floats import Samples, as_floats, samples_of
 from ttsartifact.container.riff import walk
 from ttsartifact.container.source import BytesSource, Span
-from ttsartifact.gating.loudness import biquads, integrated
-from ttsartifact.gating.metrics import GatedRun
-from ttsartifact.gating.repeats import longest_repeat
+from ttsartifact.gating.metrics import GatedRun, biquads, integrated, longest_repeat
 from ttsartifact.terms.descriptor import Descriptor
 from ttsartifact.terms.trace import Trace
 

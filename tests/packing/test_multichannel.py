@@ -14,8 +14,7 @@ import soundfile
 from ttsartifact.cli import main
 from ttsartifact.container.source import BytesSource, JoinedSource
 from ttsartifact.errors import Refused
-from ttsartifact.packing.derived import derived_draft, trace_of
-from ttsartifact.packing.multichannel import render
+from ttsartifact.packing.derived import derived_draft, render, trace_of
 from ttsartifact.packing.pack import pack
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.verifying.engine import verify

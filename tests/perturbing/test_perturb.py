@@ -149,7 +149,7 @@ def test_samples_changed_outside_the_log_are_seen(run: Path, tmp_path: Path) -> 
     (report,) = verify(tmp_path / "forged.tts.wav")
     assert kit.failed(report) == {"IMP14"}
     (finding,) = report.findings
-    assert finding.message == "the plan gives other samples than these"
+    assert finding.message == "the plan does not give these samples"
 
 
 def test_the_same_plan_gives_the_same_file(run: Path, tmp_path: Path) -> None:

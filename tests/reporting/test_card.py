@@ -82,7 +82,9 @@ def test_a_card_with_pins_telemetry_and_a_gate(tmp_path: Path) -> None:
         value["gate"] = {"failed_promotion": 1, "policy": {"id": "wer", "version": "2"}}
         value["imperfection"] = {"layers": [{"kind": "dropout", "stage": "pcm"}]}
         value["generation"]["marking"] = [credentials.watermark()]
-        value["input"]["refs"] = [{"role": "timbre", "digest": f"sha256:{n:064x}"} for n in range(6)]
+        value["input"]["refs"] = [
+            {"role": "other" if n == 1 else "timbre", "digest": f"sha256:{n:064x}"} for n in range(6)
+        ]
 
     told = {line[2:15].strip(): line[15:] for line in card_lines(open_artifact(kit.artifact(tmp_path, patch=patch)))}
     assert told["model"] == f"org/model@{'ab' * 20} (v1.1), 1 file pinned"
@@ -93,7 +95,7 @@ def test_a_card_with_pins_telemetry_and_a_gate(tmp_path: Path) -> None:
     assert told["promotion"] == "failed by wer 2"
     assert told["imperfection"] == "dropout in pcm"
     assert told["marking"] == "watermark com.example.wavemark.1 at pcm by wavemark 1.2.0 (present to wavemark 1.2.0)"
-    assert told["references"].startswith(f"timbre sha256:{0:064x}; timbre ")
+    assert told["references"].startswith(f"timbre sha256:{0:064x}; role other: sha256:{1:064x}; timbre ")
     assert told["references"].endswith(" and 2 more")
 
 

@@ -11,7 +11,7 @@ from ttsartifact.comparing.audio import AudioComparison, Divergence
 from ttsartifact.comparing.changes import Change, Unstated
 from ttsartifact.comparing.conditions import Difference
 from ttsartifact.comparing.diff import Diff, Side
-from ttsartifact.comparing.stages import StageComparison
+from ttsartifact.comparing.parts import StageComparison
 from ttsartifact.comparing.timing import Quantity, Timing
 from ttsartifact.reporting.diff import DIFF_COLUMNS, cause_line, diff_card, diff_lines, diff_rows
 

@@ -16,11 +16,9 @@ from reporting_kit import HOSTILE, ID, report
 from ttsartifact import _spec
 from ttsartifact.cli import main
 from ttsartifact.reading.artifact import open_artifact
-from ttsartifact.reporting.github import annotation_lines
-from ttsartifact.reporting.junit import junit_lines
+from ttsartifact.reporting.machines import annotation_lines, junit_lines, sarif_document
 from ttsartifact.reporting.markdown import card, report_card, span
 from ttsartifact.reporting.receipt import ReceiptMismatch
-from ttsartifact.reporting.sarif import sarif_document
 from ttsartifact.terms.finding import Finding, Outcome, Severity
 from ttsartifact.verifying.engine import verify
 

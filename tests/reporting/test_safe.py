@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reporting_kit import HOSTILE
 
-from ttsartifact.reporting.safe import LONGEST, safe, safe_tsv
+from ttsartifact.reporting.terminal import LONGEST, safe, safe_tsv
 
 FORBIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 

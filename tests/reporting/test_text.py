@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import kit
 from reporting_kit import ID, report
 
 from ttsartifact.reporting.documents import report_document
@@ -10,6 +11,7 @@ from ttsartifact.reporting.phrases import Paint, seconds
 from ttsartifact.reporting.receipt import ReceiptMismatch
 from ttsartifact.reporting.text import receipt_lines, report_lines, sum_line
 from ttsartifact.terms.finding import Finding, Outcome, Severity
+from ttsartifact.verifying.engine import verify
 
 
 def test_a_clean_run() -> None:
@@ -29,6 +31,27 @@ def test_a_run_that_nobody_signed() -> None:
     assert line in list(report_lines(report(), whole=True))
     assert line not in list(report_lines(report()))
     assert line not in list(report_lines(report(verdict="NOT_HASHED"), whole=True))
+
+
+def test_the_long_report_says_why_rules_do_not_apply() -> None:
+    """Rules with one reason share a line; where every rule applies there is none, and where none passed it is said."""
+    idle = (("CON08", "no RF64"), ("PIN01", "no repository is pinned"), ("PIN03", "no repository is pinned"))
+    lines = list(report_lines(report(not_applicable_because=idle, passed=()), whole=True))
+    assert lines[-4:-1] == [
+        "  passed    no rule",
+        "  skipped   CON08: no RF64",
+        "            PIN01, PIN03: no repository is pinned",
+    ]
+    assert not [line for line in report_lines(report(), whole=True) if "skipped" in line]
+
+
+def test_every_rule_that_does_not_apply_has_a_reason(tmp_path) -> None:
+    """Its own, or the absence of what the catalogue says that it reads."""
+    (found,) = verify(kit.artifact(tmp_path))
+    assert tuple(rule for rule, _ in found.not_applicable_because) == found.not_applicable
+    why = dict(found.not_applicable_because)
+    assert (why["CON08"], why["SIG01"]) == ("no RF64", "the run has no attestation")
+    assert why["REF02"] == "/input/refs is not stated, or empty"
 
 
 def test_no_level_is_established_of_a_broken_file() -> None:

@@ -17,8 +17,7 @@ from ttsartifact.recording.references import Reference
 from ttsartifact.reporting.documents import rerun_document
 from ttsartifact.rerunning.rerun import rerun_runner
 from ttsartifact.rerunning.verdict import Nearness
-from ttsartifact.running.adapt import adapt_voice
-from ttsartifact.running.adapter_protocol import AdaptationClip
+from ttsartifact.running.adapt import AdaptationClip, adapt_voice
 from ttsartifact.running.options import RunOptions
 from ttsartifact.running.run import run_runner
 from ttsartifact.verifying.engine import verify

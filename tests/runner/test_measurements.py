@@ -15,8 +15,7 @@ from reference_runner.evaluation.__main__ import main
 from reference_runner.evaluation.own_phones import own_phones
 from ttsartifact import RunOptions, _spec, record_command
 from ttsartifact.claiming.settle import check_claim
-from ttsartifact.measuring.documents import load_measurements
-from ttsartifact.measuring.measure import measure
+from ttsartifact.measuring.measure import load_measurements, measure
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.running.run import run_runner
 

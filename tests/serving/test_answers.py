@@ -16,7 +16,7 @@ from ttsartifact.cli import main
 from ttsartifact.errors import CommandFailed
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reading.derived import derive
-from ttsartifact.serving.recording import record_http
+from ttsartifact.serving.keeping import record_http
 from ttsartifact.serving.request import is_loopback, require_allowed
 
 if TYPE_CHECKING:
@@ -187,8 +187,7 @@ def test_connections_are_kept_alive(tmp_path: Path) -> None:
     import asyncio
 
     from ttsartifact.recording.clock import SystemClock, Timebase
-    from ttsartifact.serving.client import connected, speak
-    from ttsartifact.serving.exchange import Exchange
+    from ttsartifact.serving.exchange import Exchange, connected, speak
 
     seen: list[int] = []
     found = []

@@ -23,7 +23,7 @@ from ttsartifact.serving.attempts import Attempt, Law, attempts_beside, read_att
 from ttsartifact.serving.benching import Bench, bench
 from ttsartifact.serving.company import BatchEffect, compared
 from ttsartifact.serving.exchange import Status
-from ttsartifact.serving.schedule import Load, arrivals_ns, loads_of
+from ttsartifact.serving.loading import Load, arrivals_ns, loads_of
 from ttsartifact.serving.summing import PROBABILITIES, summarise
 
 if TYPE_CHECKING:

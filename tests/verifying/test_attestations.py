@@ -12,7 +12,7 @@ import signed
 from authority import make_authority, stamp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ttsartifact.attesting import attach, proofs, statements
+from ttsartifact.attesting import attach, runlog, statements
 from ttsartifact.attesting.keys import note_key
 from ttsartifact.attesting.runlog import Entry, EntryKind, RunLog
 from ttsartifact.attesting.timestamps import request_for
@@ -20,8 +20,8 @@ from ttsartifact.attesting.trust import Authority, Requirements, Signer, Trust
 from ttsartifact.container.source import FileSource
 from ttsartifact.packing.carriers import convert
 from ttsartifact.reading.artifact import open_artifact
-from ttsartifact.reporting.attestations import attestation_words
 from ttsartifact.reporting.documents import report_document
+from ttsartifact.reporting.statements import attestation_words
 from ttsartifact.terms import digest
 from ttsartifact.verifying.engine import verify
 from ttsartifact.verifying.report import exit_code
@@ -164,7 +164,7 @@ def test_a_trust_file_decides_what_counts(tmp_path: Path, authority: Path) -> No
     log.add([Entry(kind=EntryKind.RUN, digest=run)])
     note = log.sign(signed.KEY).note
     reply = stamp(authority, request_for(note.encode()))
-    proof = attach.proof_part(run, Entry(kind=EntryKind.RUN, digest=run), proofs.prove(log, 0), reply)
+    proof = attach.proof_part(run, Entry(kind=EntryKind.RUN, digest=run), runlog.prove(log, 0), reply)
     rerun = signed.rerun_envelope(run, BOB)
     attach.attach(path, {run: [proof, rerun]}, tmp_path / "all.tts.wav")
     full = replace(
@@ -229,10 +229,10 @@ def registered(folder: Path, authority: Path, *, order: tuple[EntryKind, EntryKi
     entries = [Entry(kind=kind, digest=digests[kind]) for kind in order]
     log.add(entries[:1])
     first = log.sign(signed.KEY).note
-    early = attach.proof_part(run, entries[0], proofs.prove(log, 0), stamp(authority, request_for(first.encode())))
+    early = attach.proof_part(run, entries[0], runlog.prove(log, 0), stamp(authority, request_for(first.encode())))
     log.add(entries[1:])
     second = log.sign(signed.KEY).note
-    late = attach.proof_part(run, entries[1], proofs.prove(log, 1), stamp(authority, request_for(second.encode())))
+    late = attach.proof_part(run, entries[1], runlog.prove(log, 1), stamp(authority, request_for(second.encode())))
     attach.attach(path, {run: [early, late]}, folder / "proved.tts.wav")
     roots = (authority / "root.pem").read_bytes()
     trust = Trust(logs=(note_key("example.org/runs", signed.KEY),), authorities=(Authority(id="lab", roots=roots),))
@@ -273,7 +273,7 @@ def test_a_rewritten_log_is_seen_by_the_proof_that_somebody_kept(tmp_path: Path)
         log.add([Entry(kind=EntryKind.REJECT, digest=first), entry])
         log.sign(signed.KEY)
         logs.append(log)
-    out = signed.attached(path, attach.proof_part(run, entry, proofs.prove(logs[0], 1)), tmp_path / "out.tts.wav")
+    out = signed.attached(path, attach.proof_part(run, entry, runlog.prove(logs[0], 1)), tmp_path / "out.tts.wav")
     assert told(out, "LOG02", log=logs[0]) == []
     assert told(out, "LOG02", log=logs[1]) == [
         "the log was rewritten after the proof was made, or it is a different log"

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ttsartifact.aligning.activity import burst_of, load_of, window_of
+from ttsartifact.aligning.fitting import burst_of, load_of, window_of
 from ttsartifact.aligning.log import TimeBase
-from ttsartifact.aligning.mapping import Assumed, Mapping, Method
 from ttsartifact.aligning.methods import by_clock, by_hand, by_load, by_markers
-from ttsartifact.aligning.power import Figures, figures_of
+from ttsartifact.aligning.power import Assumed, Figures, Mapping, Method, figures_of
 from ttsartifact.errors import Refused
 
 if TYPE_CHECKING:
-    from ttsartifact.aligning.activity import StepFunction
+    from ttsartifact.aligning.fitting import StepFunction
     from ttsartifact.aligning.log import SensorLog
     from ttsartifact.reading.artifact import Artifact
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.aligning.log import ReadingKind
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.timebase import from_utc
-from ttsartifact.packing.appending import append_channel
+from ttsartifact.packing.derived import append_channel
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import Trace

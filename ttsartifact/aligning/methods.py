@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ttsartifact.aligning.activity import burst_of, load_of, window_of
+from ttsartifact.aligning.fitting import burst_of, load_of, window_of
 from ttsartifact.aligning.log import ReadingKind, TimeBase, middle_step
-from ttsartifact.aligning.mapping import Assumed, Mapping, Method
+from ttsartifact.aligning.power import Assumed, Mapping, Method
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.timebase import MAX_DRIFT_PPM, drift_ns, snapshots_of, utc_bound, utc_drift_ppb
 
 if TYPE_CHECKING:
-    from ttsartifact.aligning.activity import StepFunction
+    from ttsartifact.aligning.fitting import StepFunction
     from ttsartifact.aligning.log import Marker, SensorLog
     from ttsartifact.reading.artifact import Artifact
 

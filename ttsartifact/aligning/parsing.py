@@ -6,13 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ttsartifact.aligning.binary import reader_of
-from ttsartifact.aligning.cells import UNITS, milli, rows_of, unit_in
+from ttsartifact.aligning.cells import FORMATS, UNITS, Reading, gathered, milli, rows_of, stamp_of, to_utc_ns, unit_in
 from ttsartifact.aligning.dialects import Dialect, Value, dialect_of
-from ttsartifact.aligning.instruments import LAYOUTS
+from ttsartifact.aligning.instruments import LAYOUTS, reader_of
 from ttsartifact.aligning.log import Marker, ReadingKind, SensorLog, TimeBase
-from ttsartifact.aligning.readings import Reading, gathered
-from ttsartifact.aligning.stamps import FORMATS, stamp_of, to_utc_ns
 from ttsartifact.container.source import FileSource
 from ttsartifact.errors import Refused, TooLarge
 from ttsartifact.terms import digest

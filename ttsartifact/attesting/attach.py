@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from ttsartifact.attesting.proofs import Proof
-    from ttsartifact.attesting.runlog import Entry
+    from ttsartifact.attesting.runlog import Entry, Proof
 
 __all__ = ["attach", "proof_part", "sign_dsse", "sign_ssh", "timestamp_part"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ttsartifact.attesting import proofs, sshsig, statements, timestamps
+from ttsartifact.attesting import runlog, sshsig, statements, timestamps
 from ttsartifact.attesting.notes import cosigners
 from ttsartifact.attesting.runlog import Entry, EntryKind
 from ttsartifact.container import schemas
@@ -71,7 +71,7 @@ class Attested:
     predicate_type: str | None = None
     predicate: Mapping[str, Any] | None = None
     entry: Entry | None = None
-    proof: proofs.Proof | None = None
+    proof: runlog.Proof | None = None
     witnesses: tuple[str, ...] = ()
     is_foreign: bool = False
     """The attestation names another artifact."""
@@ -162,7 +162,10 @@ def check_attestation(
     value = _read(data)
     if value is None:
         return Attested(
-            part=part, kind=None, standing=Standing.BROKEN, problem="it does not satisfy attestation.schema.json"
+            part=part,
+            kind=None,
+            standing=Standing.BROKEN,
+            problem="the attestation does not satisfy attestation.schema.json",
         )
     kind = AttestationKind(value["type"])
     signed_at = (times or {}).get(digest.of(data))
@@ -173,7 +176,7 @@ def check_attestation(
                 kind=kind,
                 standing=Standing.BROKEN,
                 is_foreign=True,
-                problem=f"it is about a different run, {value['artifact_id']}",
+                problem=f"the attestation is about a different run, {value['artifact_id']}",
             )
         return _CHECKS[kind](_Asked(part=part, value=value, trust=trust, parts=parts, signed_at=signed_at))
     except Unavailable as error:
@@ -261,7 +264,7 @@ def _rfc3161(asked: _Asked) -> Attested:
 
 def _tlog_proof(asked: _Asked) -> Attested:
     entry = asked.value["entry"].encode()
-    proof, named = proofs.parse_proof(asked.value["proof"]), Entry.from_bytes(entry)
+    proof, named = runlog.parse_proof(asked.value["proof"]), Entry.from_bytes(entry)
     broken = replace(
         _broken(asked, AttestationKind.TLOG_PROOF, signer=proof.checkpoint.origin), entry=named, proof=proof
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ttsartifact.claiming.matching import Matched
     from ttsartifact.claiming.shown import ClaimedRun
     from ttsartifact.claiming.testing import Tested
-    from ttsartifact.measuring.values import Measured
+    from ttsartifact.measuring.metrics import Measured
 
 __all__ = ["Answer", "Decided", "Evaluation", "Registered", "evaluate"]
 

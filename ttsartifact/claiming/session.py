@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.claiming.matching import Confounder
     from ttsartifact.claiming.shown import ClaimedRun
-    from ttsartifact.measuring.metrics import Metric
-    from ttsartifact.measuring.values import Measured
+    from ttsartifact.measuring.metrics import Measured, Metric
 
 __all__ = ["DEFAULT_METRICS", "ChangePoint", "Course", "Session", "SessionRow", "change_points", "session_of"]
 

@@ -9,8 +9,7 @@ from ttsartifact.claiming.claim import load_claim
 from ttsartifact.claiming.evaluate import evaluate
 from ttsartifact.claiming.session import DEFAULT_METRICS, session_of
 from ttsartifact.claiming.shown import shown_of
-from ttsartifact.measuring.documents import load_measurements
-from ttsartifact.measuring.measure import measure, measure_stretches
+from ttsartifact.measuring.measure import load_measurements, measure, measure_stretches
 from ttsartifact.measuring.metrics import metric_named
 from ttsartifact.reading.artifact import open_artifact, open_artifacts
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from ttsartifact.claiming.evaluate import Evaluation
     from ttsartifact.claiming.session import Session
     from ttsartifact.claiming.shown import ClaimedRun
-    from ttsartifact.measuring.values import Measured
+    from ttsartifact.measuring.metrics import Measured
 
 __all__ = ["check_claim", "session_over"]
 

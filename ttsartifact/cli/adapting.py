@@ -8,10 +8,10 @@ from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, lines_of, listed
 from ttsartifact.cli.making import as_usage, numbers, origin, refuse_strange, usual
 from ttsartifact.cli.options import Argument, Force, Option, Params
 from ttsartifact.cli.speak import EXIT, Usage, paint, passing, progress, say_written, show
-from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.terminal import safe
 
 if TYPE_CHECKING:
-    from ttsartifact.running.adapter_protocol import AdaptationClip, Adapted
+    from ttsartifact.running.adapt import AdaptationClip, Adapted
 
 __all__ = ["adapt"]
 
@@ -47,7 +47,7 @@ def adapt(
     force: Force = False,
 ) -> int:
     """Adapt to a voice, write the delta, and print its origin."""
-    from ttsartifact.running.adapter_protocol import ADAPTERS, load_adapter
+    from ttsartifact.running.adapt import ADAPTERS, load_adapter
 
     paths = listed(clips)
     name = adapter or usual(ADAPTERS, "--adapter")
@@ -73,14 +73,14 @@ def adapt(
     elif out == STANDARD_OUTPUT:
         say_written(out, f"{safe(out)}: {adapted.delta}")
     else:
-        from ttsartifact.reporting.adaptation import adapted_lines
+        from ttsartifact.reporting.statements import adapted_lines
 
         show(adapted_lines(adapted, paths, out, paint()))
     return EXIT.OK
 
 
 def _requested(paths: Sequence[str], transcripts: str, provenance: Sequence[str]) -> "list[AdaptationClip]":
-    from ttsartifact.running.adapter_protocol import AdaptationClip
+    from ttsartifact.running.adapt import AdaptationClip
 
     words, origins = _transcripts(transcripts, len(paths)), _origins(provenance, len(paths))
     return [

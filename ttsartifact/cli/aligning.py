@@ -7,7 +7,7 @@ from ttsartifact.cli.files import STANDARD_OUTPUT, bytes_of, delivered
 from ttsartifact.cli.making import note
 from ttsartifact.cli.options import File, Force, Option
 from ttsartifact.cli.speak import EXIT, Usage, say_written
-from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.terminal import safe
 
 if TYPE_CHECKING:
     from ttsartifact.aligning.align import Aligned, Wanted
@@ -152,7 +152,7 @@ def _append(
 
 def _wanted(way: Way) -> "Wanted":
     from ttsartifact.aligning.align import Wanted
-    from ttsartifact.aligning.mapping import Assumed, Method
+    from ttsartifact.aligning.power import Assumed, Method
 
     names = None if way.marks is None else way.marks.split(",")
     if names is not None and len(names) != 2:

@@ -1,19 +1,19 @@
 """The acts behind sign, timestamp and publish: attestations of a run become parts of its file."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 from ttsartifact.cli.files import STANDARD_OUTPUT, bytes_of, delivered, suffix_for
 from ttsartifact.cli.options import File, Force, Option
-from ttsartifact.cli.speak import EXIT, Usage, say_written
-from ttsartifact.cli.stamping import stamp_step
-from ttsartifact.reporting.safe import safe
+from ttsartifact.cli.speak import EXIT, Usage, say, say_written
+from ttsartifact.reporting.terminal import safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["publish", "sign", "timestamp"]
+__all__ = ["publish", "sign", "stamp_step", "timestamp"]
 
 Out = Annotated[
     str | None,
@@ -117,8 +117,7 @@ def _log(artifacts: "Sequence[Artifact]", parts: dict[str, list[bytes]], folder:
     """Add each run, or reject, to the log; sign one checkpoint over them; prove each."""
     from ttsartifact.attesting.attach import proof_part
     from ttsartifact.attesting.keys import load_private_key
-    from ttsartifact.attesting.proofs import prove
-    from ttsartifact.attesting.runlog import Entry, EntryKind, RunLog
+    from ttsartifact.attesting.runlog import Entry, EntryKind, RunLog, prove
 
     opened, private = RunLog(folder), load_private_key(key)
     entries = [
@@ -172,3 +171,35 @@ def _only(file: str) -> "Artifact":
     if len(artifacts) != 1:
         raise Usage(f"{file} holds {len(artifacts)} runs; a time-stamp is over one, or over a run log's checkpoint")
     return artifacts[0]
+
+
+_LONGEST_REPLY_BYTES = 1 << 20
+
+
+def stamp_step(
+    message: bytes, request: str | None, reply: str | None, keep: Callable[[bytes], None], *, replace: bool
+) -> None:
+    """Write a request over `message`, or read the reply to one and pass it to `keep`; no network is used.
+
+    Raises:
+        Usage: neither file or both are named, or the reply stamps something else.
+
+    """
+    from ttsartifact.attesting import timestamps
+    from ttsartifact.container.source import write_whole
+
+    if reply is None and request is not None:
+        with delivered(request) as path, write_whole(path, replace=replace) as file:
+            file.write(timestamps.request_for(message))
+        say_written(
+            request, f"{safe(request)}: send it to a time-stamping authority, then attach the reply with --reply"
+        )
+    elif reply is not None and request is None:
+        raw = bytes_of(reply, _LONGEST_REPLY_BYTES)
+        stamp = timestamps.stamp_of(raw, message)
+        if stamp.problem:
+            raise Usage(f"{reply}: {stamp.problem}")
+        keep(raw)
+        say(f"stamped at {stamp.time:%Y-%m-%dT%H:%M:%SZ}, says the reply; verify --trust checks by whom")
+    else:
+        raise Usage("give one of --request and --reply")

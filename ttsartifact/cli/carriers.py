@@ -9,7 +9,7 @@ from ttsartifact.cli.manner import manner
 from ttsartifact.cli.options import Argument, File, Files, Force, Option, Out
 from ttsartifact.cli.speak import EXIT, Usage, progress, say, say_written
 from ttsartifact.errors import InvalidDescriptor
-from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.terminal import safe
 
 if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
@@ -30,7 +30,7 @@ def strip(
 ) -> int:
     """Write the bare audio and say its digest."""
     from ttsartifact.packing import carriers
-    from ttsartifact.reporting.marking import stripped_words
+    from ttsartifact.reporting.statements import stripped_words
 
     if capsule == out == STANDARD_OUTPUT:
         raise Usage("--out and --capsule: only one of them can be standard output")
@@ -75,7 +75,7 @@ def convert(
     if multichannel:
         return _render(files, out, force=force)
     from ttsartifact.packing import carriers
-    from ttsartifact.reporting.marking import converted_words
+    from ttsartifact.reporting.statements import converted_words
 
     kept: list[str] = []
 
@@ -95,7 +95,7 @@ def convert(
 
 
 def _render(files: Sequence[str], out: str, *, force: bool) -> int:
-    from ttsartifact.packing.multichannel import render
+    from ttsartifact.packing.derived import render
 
     paths = files_under(files)
     if len(paths) != 1:

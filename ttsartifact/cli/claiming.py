@@ -1,13 +1,16 @@
-"""The act behind claim: a claim written before its runs, and its test on those runs."""
+"""The acts behind claim and session: a claim written before its runs and its test; the runs of a session."""
 
+import sys
 from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
 from typing import Annotated
 
-from ttsartifact.cli.options import Argument, Force, Option
+from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, files_under
+from ttsartifact.cli.options import Argument, Files, Force, Option
 from ttsartifact.cli.speak import EXIT, Usage, paint, passing, progress, say, show
-from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.terminal import safe
 
-__all__ = ["claim"]
+__all__ = ["claim", "session"]
 
 _ACTS = ("new", "check")
 
@@ -46,7 +49,7 @@ def claim(
         return _read(file, format)
     from ttsartifact.claiming.settle import check_claim
     from ttsartifact.cli.files import files_under
-    from ttsartifact.reporting import claim as spoken
+    from ttsartifact.reporting import claiming as spoken
 
     passing("verifying the runs")
     try:
@@ -83,7 +86,7 @@ def _begin(path: str, template: str | None, *, replace: bool) -> int:
 
 def _read(path: str, format: str) -> int:
     from ttsartifact.claiming.claim import load_claim
-    from ttsartifact.reporting.claim import claim_lines
+    from ttsartifact.reporting.claiming import claim_lines
 
     found = load_claim(path)
     if format == "json":
@@ -92,4 +95,56 @@ def _read(path: str, format: str) -> int:
         say(as_json(found.value | {"digest": found.digest}))
     else:
         say(claim_lines(found))
+    return EXIT.OK
+
+
+def session(
+    files: Files,
+    *,
+    metric: Annotated[
+        Sequence[str],
+        Option("A metric of registry/claim_metrics.toml, or evaluated:NAME; may be repeated.", metavar="NAME"),
+    ] = (),
+    stretches: Annotated[bool, Option("Also tabulate each run second by second, in whole chunks.")] = False,
+    measurements: Annotated[
+        Sequence[str], Option("Measurements of other tools; may be repeated.", metavar="JSON")
+    ] = (),
+    plot: Annotated[
+        str | None, Option("Write a picture; - is stdout, and the table then goes to stderr.", metavar="PNG")
+    ] = None,
+    format: Annotated[str, Option("Output format.", choices=("text", "json", "tsv"))] = "text",
+    force: Force = False,
+) -> int:
+    """Measure a session and say where it changes."""
+    from ttsartifact.claiming.session import DEFAULT_METRICS
+    from ttsartifact.claiming.settle import session_over
+    from ttsartifact.cli.making import note
+    from ttsartifact.reporting import claiming as spoken
+
+    passing("verifying the runs")
+    try:
+        found = session_over(
+            files_under(files),
+            tuple(metric) or DEFAULT_METRICS,
+            stretches=stretches,
+            measurements=measurements,
+            on_progress=lambda done, total: progress(done, total, "runs measured"),
+        )
+    finally:
+        passing()
+    with nullcontext() if plot != STANDARD_OUTPUT else redirect_stdout(sys.stderr):
+        if format == "json":
+            from ttsartifact.reporting.documents import as_json
+
+            say(as_json(spoken.session_document(found)))
+        elif format == "tsv":
+            say(spoken.session_rows(found))
+        else:
+            show(spoken.session_lines(found))
+    if plot is not None:
+        from ttsartifact.reporting.plot import draw
+
+        with delivered(plot, ".png") as path:
+            draw(found, path, replace=force)
+        note(f"{safe(plot)}: the picture")
     return EXIT.OK

@@ -55,7 +55,7 @@ def fixtures(
     check: Annotated[bool, Option("Only print where DIR differs from the kit.")] = False,
 ) -> int:
     """Write the kit into the folder `out`, or print how `out` differs from the kit; return the exit code."""
-    from ttsartifact.reporting.safe import safe
+    from ttsartifact.reporting.terminal import safe
 
     if not check:
         say(f"{hand_out(out)} files in {safe(out)}")

@@ -14,7 +14,7 @@ from ttsartifact import _spec
 from ttsartifact._version import __version__
 from ttsartifact.cli.speak import EXIT, show
 from ttsartifact.reporting.phrases import seconds
-from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.terminal import safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -151,7 +151,7 @@ def _runners() -> Iterator[str | Unusable]:
 
 
 def _adapters() -> Iterator[str | Unusable]:
-    from ttsartifact.running.adapter_protocol import ADAPTERS
+    from ttsartifact.running.adapt import ADAPTERS
 
     yield from _loadable(ADAPTERS, "none installed; only `adapt` needs one")
 

@@ -85,7 +85,7 @@ def _run(argv: list[str]) -> int:
 
 
 def _crashed(error: Exception) -> int:
-    from ttsartifact.reporting.safe import safe
+    from ttsartifact.reporting.terminal import safe
 
     if os.environ.get("TTSARTIFACT_TRACEBACK"):
         import traceback
@@ -102,7 +102,7 @@ def _of_ours(module: str | None) -> bool:
 
 
 def _missing(error: ImportError) -> str:
-    from ttsartifact.reporting.safe import safe
+    from ttsartifact.reporting.terminal import safe
 
     why = "is not installed" if isinstance(error, ModuleNotFoundError) else f"cannot be loaded: {safe(error)}"
     return f"ttsa: this command needs the Python module {safe(error.name)}, which {why}; run: pip install ttsartifact"
@@ -135,7 +135,7 @@ def _typer(argv: list[str]) -> int:
 def _complain(line: str, code: int) -> int:
     lines = [line]
     if sys.stderr.isatty():
-        from ttsartifact.reporting.fitting import fitted
+        from ttsartifact.reporting.terminal import fitted
 
         lines = fitted(line, columns(sys.stderr))
     sys.stderr.writelines(f"{each}\n" for each in lines)

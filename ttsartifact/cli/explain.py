@@ -9,7 +9,7 @@ from typing import Annotated
 from ttsartifact import _spec
 from ttsartifact.cli.options import Argument
 from ttsartifact.cli.speak import EXIT, Usage, columns, say
-from ttsartifact.reporting.fitting import fitted_lines
+from ttsartifact.reporting.terminal import fitted_lines
 from ttsartifact.verifying.catalogue import Rule, catalogue
 
 __all__ = ["explain", "schema"]

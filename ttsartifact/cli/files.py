@@ -176,7 +176,7 @@ def _is_below(link: str, inside: str) -> bool:
 
 
 def _note_skipped(links: list[str]) -> None:
-    from ttsartifact.reporting.safe import safe
+    from ttsartifact.reporting.terminal import safe
 
     first = safe(min(links))
     sys.stderr.write(

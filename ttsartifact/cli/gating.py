@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from ttsartifact.cli.files import lines_of
 from ttsartifact.cli.options import Files, Force, Option, Out
 from ttsartifact.cli.speak import EXIT, Usage, say_written
-from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.terminal import safe
 
 if TYPE_CHECKING:
     from ttsartifact.terms.policy import Scores
@@ -34,7 +34,7 @@ def gate(
     from ttsartifact.packing.judging import gate as judge
     from ttsartifact.reading.artifact import open_artifact
     from ttsartifact.reporting.phrases import counted
-    from ttsartifact.reporting.promotion import decision
+    from ttsartifact.reporting.statements import decision
 
     paths = files_under(files)
     asked = load_policy(policy)

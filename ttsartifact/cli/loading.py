@@ -1,9 +1,10 @@
-"""The acts behind bench and stats: loads on a speech server, and what they came to."""
+"""The acts behind bench, stats, proxy and import: loads on a speech server, and what they came to."""
 
+import asyncio
 import os
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ttsartifact.cli.files import lines_of
+from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, lines_of
 from ttsartifact.cli.making import Notes, SensorName, Session, given_text, note, numbers, sensor_of
 from ttsartifact.cli.options import Argument, Force, Option, Params
 from ttsartifact.cli.serving import (
@@ -15,15 +16,16 @@ from ttsartifact.cli.serving import (
     held_conditions,
     request_of,
 )
-from ttsartifact.cli.speak import EXIT, Usage, progress, say, show
-from ttsartifact.reporting.safe import safe
+from ttsartifact.cli.speak import EXIT, Usage, progress, say, say_written, show
+from ttsartifact.reporting.terminal import safe
 
 if TYPE_CHECKING:
     from ttsartifact.serving.benching import Bench, Benched
-    from ttsartifact.serving.schedule import Load
+    from ttsartifact.serving.gathering import Gathered
+    from ttsartifact.serving.loading import Load
     from ttsartifact.terms.policy import Policy
 
-__all__ = ["bench", "stats"]
+__all__ = ["bench", "import_", "proxy", "stats"]
 
 _LAWS = ("poisson", "constant")
 LeaveAfter = Annotated[
@@ -163,7 +165,7 @@ def _benched(
     if done.kept is not None:
         note(f"what was delivered and became no artifact is kept in {done.kept}")
     if done.path is not None and page is not None:
-        from ttsartifact.cli.reporting_page import write_page
+        from ttsartifact.cli.exporting import write_page
 
         write_page([done.path], page, force=force)
     return done
@@ -195,7 +197,7 @@ def _loads(
 ) -> "tuple[Load, ...]":
     """Return the loads that were requested; without any, one request in flight."""
     from ttsartifact.serving.attempts import Law
-    from ttsartifact.serving.schedule import loads_of
+    from ttsartifact.serving.loading import loads_of
 
     flights = tuple(int(number) for number in _listed(concurrency, "--concurrency", int))
     rates = tuple(_listed(rate, "--rate", float))
@@ -222,3 +224,65 @@ def _listed(words: str | None, option: str, kind: type[int] | type[float]) -> li
     if any(number <= 0 for number in found):
         raise Usage(f"{option} {words}: expected numbers above 0")
     return list(found)
+
+
+def proxy(
+    *,
+    to: Annotated[str, Option("The server that answers.", metavar="URL")],
+    out: Annotated[str, Option("The folder for artifacts and attempts.", short="-o", metavar="DIR")],
+    listen: Annotated[
+        str, Option("Address for the clients; port 0 takes a free one.", metavar="HOST:PORT")
+    ] = "127.0.0.1:0",
+    pcm: ServerPcm = None,
+    engine: ServerEngine = None,
+    device: ServerDevice = None,
+    session: Session = None,
+    notes: Notes = None,
+    allow_net: AllowNet = False,
+) -> int:
+    """Pass on what clients ask for until it is ended, and keep an artifact of each answer."""
+    from ttsartifact.serving.gathering import gather
+    from ttsartifact.serving.request import is_loopback, require_allowed
+
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise Usage(f"--listen {listen}: expected HOST:PORT")
+    if not allow_net and not is_loopback(f"http://{host}"):
+        raise Usage(f"--listen {listen}: other machines could ask; say --allow-net")
+    require_allowed(to, allow_net=allow_net, where="--to")
+    gathered: Gathered = asyncio.run(
+        gather(
+            to,
+            (host.strip("[]"), int(port)),
+            out,
+            stated=held_conditions(engine=engine, device=device, session=session, notes=notes),  # type: ignore[arg-type]
+            pcm=pcm,
+            say=note,
+            listening=lambda free: say(f"http://{host}:{free} -> {safe(to)}, until Ctrl-C"),
+        )
+    )
+    heard = sum(attempt.run_id is not None for attempt in gathered.attempts)
+    say(f"{safe(out)}: {heard} artifacts; {safe(gathered.attempts_path)}: {len(gathered.attempts)} rows")
+    return EXIT.OK
+
+
+def import_(
+    file: Annotated[str, Argument("FILE", "The result file of an external load test; - is stdin.")],
+    *,
+    out: Annotated[
+        str, Option("The attempts table to write; - is stdout.", short="-o", metavar="NAME.attempts.parquet")
+    ],
+    force: Force = False,
+) -> int:
+    """Read an external result into the attempts table, and print the columns that it lacks."""
+    from ttsartifact.serving.attempts import SUFFIX, write_attempts
+    from ttsartifact.serving.foreign import imported, missing_columns
+
+    if out != STANDARD_OUTPUT and not out.endswith(SUFFIX):
+        raise Usage(f"-o {out}: an attempts table is called NAME{SUFFIX}")
+    form, rows = imported(file)
+    with delivered(out, SUFFIX) as path:
+        write_attempts(rows, path, replace=force)
+    say_written(out, f"{safe(out)}: {len(rows)} requests out of {form}")
+    note(f"not in it: audio, and so {', '.join(missing_columns(rows))}")
+    return EXIT.OK

@@ -15,7 +15,7 @@ from ttsartifact.cli.options import Option
 from ttsartifact.cli.speak import Usage, passing, say_written
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.levels import lacking_for
-from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.terminal import safe
 from ttsartifact.terms.level import LEVELS, Level
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ def note(words: str) -> None:
 def note_credentials(packed: Packed) -> None:
     """Say on stderr what becomes of the C2PA credentials that the audio carries."""
     if packed.credentials:
-        from ttsartifact.reporting.marking import kept_words
+        from ttsartifact.reporting.statements import kept_words
 
         for credential in packed.credentials:
             note(kept_words(credential))
@@ -258,7 +258,7 @@ def print_written(packed: Packed, level: str | None = None, out: str | None = No
     say_written(out, f"{safe(out)}: {packed.artifact_id}, level {packed.level}")
     gate = packed.descriptor.known("/gate")
     if gate is not None:
-        from ttsartifact.reporting.promotion import decision
+        from ttsartifact.reporting.statements import decision
 
         say_written(out, f"  {safe(decision(gate))}")
     reached = LEVELS.index(packed.level)

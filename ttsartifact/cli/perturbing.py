@@ -7,7 +7,7 @@ from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, suffix_for
 from ttsartifact.cli.making import note
 from ttsartifact.cli.options import File, Force, Option, Out
 from ttsartifact.cli.speak import EXIT, say, say_written
-from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.terminal import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

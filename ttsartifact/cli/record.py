@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+from ttsartifact.cli.exporting import write_page
 from ttsartifact.cli.files import STANDARD_OUTPUT, delivered
 from ttsartifact.cli.making import (
     Attempt,
@@ -29,7 +30,6 @@ from ttsartifact.cli.making import (
     sensor_of,
 )
 from ttsartifact.cli.options import Argument, Force, Option, Out, Params
-from ttsartifact.cli.reporting_page import write_page
 from ttsartifact.cli.serving import AllowNet, KeyFrom, print_recorded, record_answer, request_of
 from ttsartifact.cli.speak import EXIT, Usage
 from ttsartifact.terms.descriptor import absent

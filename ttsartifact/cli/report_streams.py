@@ -122,14 +122,14 @@ class _Kept(TextStream):
 class _Sarif(_Kept):
     def end(self) -> None:
         from ttsartifact.reporting.documents import as_json
-        from ttsartifact.reporting.sarif import sarif_document
+        from ttsartifact.reporting.machines import sarif_document
 
         say(as_json(sarif_document(self.judged)))
 
 
 class _Junit(_Kept):
     def end(self) -> None:
-        from ttsartifact.reporting.junit import junit_lines
+        from ttsartifact.reporting.machines import junit_lines
 
         say(junit_lines(self.judged, strict=self.strict))
 
@@ -138,7 +138,7 @@ class _Github(TextStream):
     takes_words = False
 
     def tell(self, report: Report, differences: Differences, code: int) -> None:  # noqa: ARG002
-        from ttsartifact.reporting.github import annotation_lines
+        from ttsartifact.reporting.machines import annotation_lines
 
         say(annotation_lines(report, differences or ()))
 

@@ -9,7 +9,7 @@ from ttsartifact.cli.making import registered
 from ttsartifact.cli.options import Argument, Force, Option
 from ttsartifact.cli.speak import EXIT, Usage, say
 from ttsartifact.reporting.phrases import counted
-from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.terminal import safe
 
 if TYPE_CHECKING:
     from ttsartifact.attesting.runlog import Entry, RunLog
@@ -120,20 +120,20 @@ def _sign(opened: "RunLog", key: str | None) -> int:
 
 
 def _stamp(opened: "RunLog", request: str | None, reply: str | None, *, force: bool) -> int:
-    from ttsartifact.cli.stamping import stamp_step
+    from ttsartifact.cli.attesting import stamp_step
 
     stamp_step(opened.checkpoint().note.encode(), request, reply, opened.stamp, replace=force)
     return EXIT.OK
 
 
 def _prove(opened: "RunLog", index: int | None, out: str | None) -> int:
-    from ttsartifact.attesting import attach, proofs
+    from ttsartifact.attesting import attach, runlog
     from ttsartifact.attesting.runlog import Entry
     from ttsartifact.reading.artifact import open_artifacts
 
     if index is None:
         raise Usage("prove needs --index N")
-    proof = proofs.prove(opened, index)
+    proof = runlog.prove(opened, index)
     if out is None:
         say(str(proof).rstrip("\n"))
         return EXIT.OK

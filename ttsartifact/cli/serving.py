@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from ttsartifact.cli.making import note, print_written, sensor_of
 from ttsartifact.cli.options import Option
 from ttsartifact.cli.speak import EXIT, Usage, say
-from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.terminal import safe
 
 if TYPE_CHECKING:
     from ttsartifact.packing.pack import Packed
@@ -86,7 +86,7 @@ def record_answer(
     force: bool,
 ) -> "Packed":
     """Ask the server once and record its answer."""
-    from ttsartifact.serving.recording import record_http
+    from ttsartifact.serving.keeping import record_http
 
     return record_http(
         wanted, out, pcm=pcm, in_flight=in_flight, sensor=sensor_of(sensor), replace=force, say=note, **stated

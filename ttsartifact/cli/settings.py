@@ -40,7 +40,7 @@ class Settings(NamedTuple):
 
     def words(self) -> str:
         """Return the file and what of it was used, for a report."""
-        from ttsartifact.reporting.safe import safe
+        from ttsartifact.reporting.terminal import safe
 
         parts = [f"{rule} ignored ({safe(reason)})" for rule, reason in self.ignore.items()]
         parts += [f"profile {safe(name)} required" for name in self.profiles]

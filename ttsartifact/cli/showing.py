@@ -101,7 +101,7 @@ def _lines(artifact: Artifact, format: str, *, receipt: bool) -> "Iterator[str]"
 def _say_signer(artifact: Artifact, roots: str) -> int:
     """Print who signed the credential of a run's audio, and return 0 where a trusted root vouches for them."""
     from ttsartifact.attesting.content_credentials import content_credential
-    from ttsartifact.reporting.marking import signer_words
+    from ttsartifact.reporting.statements import signer_words
 
     found = content_credential(artifact.audio, artifact.descriptor.known("/audio/media_type"), anchors=roots)
     show_lines([f"  credential   {signer_words(found)}"])
@@ -111,7 +111,7 @@ def _say_signer(artifact: Artifact, roots: str) -> int:
 def _quoted(path: str) -> str:
     import shlex
 
-    from ttsartifact.reporting.safe import safe
+    from ttsartifact.reporting.terminal import safe
 
     return safe(shlex.quote(path))
 
@@ -121,7 +121,7 @@ def _plot(files: "Sequence[str]", out: str, format: str, *, force: bool) -> int:
     from ttsartifact.container.source import require_room, write_whole
     from ttsartifact.reading.artifact import open_artifact
     from ttsartifact.reporting.plot import plot
-    from ttsartifact.reporting.safe import safe
+    from ttsartifact.reporting.terminal import safe
 
     if len(files) != 1:
         raise Usage("--plot draws one run; name one file, or FILE#ROW")

@@ -79,7 +79,7 @@ def show(lines: str | Iterable[str]) -> None:
     if isinstance(lines, str):
         lines = (lines,)
     if sys.stdout.isatty():
-        from ttsartifact.reporting.fitting import fitted_lines
+        from ttsartifact.reporting.terminal import fitted_lines
 
         lines = fitted_lines(lines, columns(), whole_digests=manner().verbose)
     say(lines)
@@ -115,7 +115,7 @@ def columns(stream: TextIO | None = None) -> int:
 
 def error_line(error: TtsArtifactError) -> str:
     """Return `ttsa: message: found X, expected Y (at where)`, safe for a terminal."""
-    from ttsartifact.reporting.safe import safe
+    from ttsartifact.reporting.terminal import safe
 
     if isinstance(error, OutputExists):
         error.message = "the output exists; say --force to replace it"
@@ -124,7 +124,7 @@ def error_line(error: TtsArtifactError) -> str:
 
 def usage_line(message: str, command: str = "ttsa") -> str:
     """Return the one line for a wrong call; it may echo what was typed, and that is a stranger's too."""
-    from ttsartifact.reporting.safe import safe
+    from ttsartifact.reporting.terminal import safe
 
     return f"ttsa: usage: {safe(message.rstrip('.'), longest=1000)} (`{safe(command)} --help` for details)"
 

@@ -117,7 +117,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             "proxy",
-            "proxying:proxy",
+            "loading:proxy",
             "Record the requests of other clients to a speech server.",
             "Clients use the proxy's address. Bytes are passed on as they arrive; each answer becomes an artifact "
             "in DIR, each request a row of DIR/proxy.attempts.parquet, including abandoned and refused ones. Only "
@@ -173,7 +173,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             "rerun",
-            "rerunning:rerun",
+            "comparing:rerun",
             "Repeat a run and compare the results.",
             "The plan is printed before anything runs. No code that the file names is executed: a command is "
             "the one that you type after `--`, and a runner is one that you installed. Verdicts, best first: "
@@ -193,7 +193,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             "session",
-            "sessions:session",
+            "claiming:session",
             "Tabulate the runs of a session and find changes.",
             "Runs are listed in the order of submission. Each metric is given with its mean, its standard deviation, "
             "the difference between the second and the first half with an interval, and its change points. Each "
@@ -212,7 +212,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             "report",
-            "reporting_page:report",
+            "exporting:report",
             "Write an HTML page with sound and pictures.",
             "One run: its audio, pictures, verdict, times and conditions. Two files: their differences, and both "
             "audios in "
@@ -251,7 +251,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             "import",
-            "proxying:import_",
+            "loading:import_",
             "Import an external load test's result into an attempts table.",
             "The JSON of `vllm bench serve --omni --save-result` (with `--save-detailed` a row for each request) and "
             "the CSV of sglang-omni. They hold no audio and no schedule; other missing values are listed.",
@@ -333,7 +333,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             "statement",
-            "stating:statement",
+            "exporting:statement",
             "Export a claim, a result, a gate or an exact run as a statement.",
             "An in-toto statement in one of three forms: prml for a claim (before its runs), eval-result for the "
             "output of `claim check "

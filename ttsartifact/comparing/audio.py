@@ -316,7 +316,7 @@ def _snr_at(a: Sound, b: Sound, lag: int) -> float | None:
 
 
 def _mel(a: Sound, b: Sound, lag_ns: int) -> float | None:
-    from ttsartifact.comparing.mel import mel_distance_db
+    from ttsartifact.comparing.sound import mel_distance_db
 
     starts = round(max(0, -lag_ns) * a.rate_hz / _NS), round(max(0, lag_ns) * b.rate_hz / _NS)
     frames = max(0, a.frames - starts[0]), max(0, b.frames - starts[1])

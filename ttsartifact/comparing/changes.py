@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.comparing.conditions import is_exact
 from ttsartifact.formulas.chain import TRAINING_ROLES, first_difference
-from ttsartifact.formulas.conditions import conditions, parts, stages, subjects
+from ttsartifact.formulas.conditions import conditions, parts, role_words, stages, subjects
 from ttsartifact.terms.cause import CAUSES, Cause
 from ttsartifact.terms.descriptor import is_absent
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.comparing.audio import AudioComparison
     from ttsartifact.comparing.conditions import Difference
-    from ttsartifact.comparing.stages import StageComparison
+    from ttsartifact.comparing.parts import StageComparison
     from ttsartifact.formulas.conditions import Subject
     from ttsartifact.terms.descriptor import Descriptor
 
@@ -353,7 +353,8 @@ def _clip(named: _Named) -> Any:
     if not isinstance(entry, dict):
         return None
     name = entry["origin"].get("name") if isinstance(entry.get("origin"), dict) else None
-    return " ".join(str(word) for word in (entry.get("role"), entry.get("digest"), f"({name})" if name else "") if word)
+    role = role_words(str(entry["role"])) if entry.get("role") else ""
+    return " ".join(str(word) for word in (role, entry.get("digest"), f"({name})" if name else "") if word)
 
 
 def _tool(pointer: str) -> Callable[[_Named], Any]:

@@ -10,9 +10,8 @@ from ttsartifact.comparing.changes import changes_between, stated_by_neither, to
 from ttsartifact.comparing.conditions import condition_diff, is_exact
 from ttsartifact.comparing.copies import Copy, copy_at
 from ttsartifact.comparing.packages import with_packages
-from ttsartifact.comparing.parts import faulty_parts
+from ttsartifact.comparing.parts import StageComparison, compare_stages, faulty_parts
 from ttsartifact.comparing.sound import sound_of
-from ttsartifact.comparing.stages import StageComparison, compare_stages
 from ttsartifact.comparing.timing import Timing, compare_timing
 from ttsartifact.container.schemas import validator
 from ttsartifact.errors import NotAnArtifact, Refused, TtsArtifactError

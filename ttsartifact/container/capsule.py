@@ -60,7 +60,7 @@ class Misframing(NamedTuple):
     offset: int
     found: object
     expected: str
-    message: str = "the capsule is framed otherwise"
+    message: str = "the capsule is not framed as specified"
 
 
 def build(parts: dict[str, bytes], audio_digest: str) -> bytes:

@@ -66,7 +66,7 @@ class Carrier(Protocol):
         ...
 
     def misframed(self, source: Source, walked: Any, artifact_id: str, /) -> Sequence[Misframing]:
-        """Return where the capsule is framed otherwise than `embed` frames it (CON07)."""
+        """Return where the capsule is not framed as specified than `embed` frames it (CON07)."""
         ...
 
 

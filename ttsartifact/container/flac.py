@@ -205,7 +205,7 @@ def _require_continuation(source: Source, ours: list[Block]) -> None:
         place = int.from_bytes(head[:2], "big"), int.from_bytes(head[2:], "big")
         if place != (number, len(ours)):
             raise Damaged(
-                "the capsule's blocks are not whole or not in order",
+                "the capsule's blocks are incomplete or out of order",
                 where=where,
                 found=f"block {place[0]} of {place[1]}",
                 expected=f"block {number} of {len(ours)}",

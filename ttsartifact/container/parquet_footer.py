@@ -230,7 +230,7 @@ def _seal_digits(data: bytes, offset: int, places: list[tuple[int, int] | None])
         raise Damaged("the footer carries two seals", expected="one", rule="SEA04")
     place = places[0]
     if place is None or not re.fullmatch(rb"sha256:[0-9a-f]{64}", data[place[0] : sum(place)]):
-        raise Damaged("the seal in the footer is none", expected="sha256: and 64 hex digits", rule="SEA04")
+        raise Damaged("the footer holds no valid seal", expected="sha256: and 64 hex digits", rule="SEA04")
     return offset + place[0] + len("sha256:")
 
 

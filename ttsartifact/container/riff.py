@@ -316,7 +316,7 @@ def _assemble(source: Source, form: bytes, chunks: tuple[RiffChunk, ...], ds64_f
     # Encoders write 0 where they do not count; a count that is there must be right.
     if ds64_frames and ds64_frames != data.size // wave.frame_bytes:
         raise Damaged(
-            "ds64 counts other samples",
+            "ds64 states a different number of samples",
             where="offset 36",
             found=ds64_frames,
             expected=data.size // wave.frame_bytes,
@@ -553,7 +553,7 @@ def misframed(source: Source, riff: Riff, artifact_id: str) -> list[capsules.Mis
     if held != written:
         place = next(place for place, (a, b) in enumerate(zip(held, written, strict=True)) if a != b)
         what, wanted = f"{held[place]:#04x}", f"{written[place]:#04x}"
-        found.append(capsules.Misframing(riff.pointer.offset, what, wanted, "the pointer is framed otherwise"))
+        found.append(capsules.Misframing(riff.pointer.offset, what, wanted, "the pointer is not framed as specified"))
     return found
 
 

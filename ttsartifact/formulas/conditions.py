@@ -32,10 +32,16 @@ __all__ = [
     "member_words",
     "needed_at",
     "parts",
+    "role_words",
     "stages",
     "stages_that_count",
     "subjects",
 ]
+
+
+def role_words(role: str) -> str:
+    """Return what to write before a reference clip of this role; `other` alone would read as "a different clip"."""
+    return "role other:" if role == "other" else role
 
 
 class Subject(NamedTuple):

@@ -1,23 +1,41 @@
-"""A policy applied to one run: every input with its value, and what they decide."""
+"""A policy applied to one run, written or not: every input with its value, and what they decide."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import canonical
+from ttsartifact.container.floats import samples_of
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.promotion import failed, median
+from ttsartifact.gating.metrics import GatedRun
 from ttsartifact.terms import digest
-from ttsartifact.terms.descriptor import absent
+from ttsartifact.terms.descriptor import Descriptor, absent
 from ttsartifact.terms.policy import METRICS_SOURCE, POLICY_SPEC
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from ttsartifact.gating.metrics import GatedRun
+    from ttsartifact.container import riff
+    from ttsartifact.container.source import Piece
     from ttsartifact.terms.policy import Check, Policy
+    from ttsartifact.terms.trace import Trace
 
-__all__ = ["digest_of_policy", "gate_of", "require_scores", "stated_policy"]
+__all__ = ["digest_of_policy", "gate_of", "judged", "measured", "require_scores", "stated_policy"]
+
+
+def judged(
+    policy: Policy, value: dict[str, Any], chunks: Trace | None, audio: Sequence[Piece], wave: riff.Riff | None
+) -> dict[str, Any]:
+    """Return /gate of a run that is being packed; `value` is its descriptor with /audio. No score is known yet."""
+    return gate_of(policy, measured(value, chunks, audio, wave))
+
+
+def measured(value: dict[str, Any], chunks: Trace | None, audio: Sequence[Piece], wave: riff.Riff | None) -> GatedRun:
+    """Return a run as the metrics look at it; its samples are read once, when first needed."""
+    return GatedRun(descriptor=Descriptor(b"", value), chunks=chunks, samples=cache(lambda: samples_of(audio, wave)))
+
 
 _FEWEST_REPEATS = 2
 

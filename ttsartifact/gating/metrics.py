@@ -1,24 +1,166 @@
-"""The metrics of registry/metrics.toml: what a gate measures of a run by itself, in thousandths of each one's unit."""
+"""The metrics of registry/metrics.toml: what a gate measures by itself, in thousandths of each one's unit.
+
+The filters are those of its tables 1 and 2, which are given for 48 kHz, as the bilinear transforms of the analog
+filters that give these tables; other rates then follow. Their response dies within a fraction of a second, so that it
+is applied as a convolution.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import floor, log10
+from math import floor, log10, pi, tan
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.formulas.stalls import stalls
-from ttsartifact.gating.loudness import integrated
-from ttsartifact.gating.repeats import longest_repeat
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ttsartifact.container.floats import Samples
     from ttsartifact.terms.descriptor import Descriptor
     from ttsartifact.terms.trace import Trace
 
-__all__ = ["GatedRun", "Value"]
+__all__ = ["GatedRun", "Value", "biquads", "integrated", "longest_repeat"]
+
+_ABSOLUTE_GATE = -70.0
+_RELATIVE_GATE = -10.0
+_OFFSET = -0.691
+_RESPONSE_SECONDS = 0.5  # the double pole at 38 Hz has fallen below 10^-50 by then
+_MOST_CHANNELS = 2
+
+
+def biquads(rate_hz: int) -> tuple[tuple[tuple[float, ...], tuple[float, ...]], ...]:
+    """Return numerator and denominator of both filters of the K weighting: the shelf of the head, and the high pass."""
+    k, q, gain = tan(pi * 1681.974450955533 / rate_hz), 0.7071752369554196, 10 ** (3.999843853973347 / 20)
+    bend, whole = gain**0.4996667741545416, 1 + k / q + k * k
+    shelf = (
+        tuple(x / whole for x in (gain + bend * k / q + k * k, 2 * (k * k - gain), gain - bend * k / q + k * k)),
+        (1.0, 2 * (k * k - 1) / whole, (1 - k / q + k * k) / whole),
+    )
+    k, q = tan(pi * 38.13547087602444 / rate_hz), 0.5003270373238773
+    whole = 1 + k / q + k * k
+    return shelf, ((1.0, -2.0, 1.0), (1.0, 2 * (k * k - 1) / whole, (1 - k / q + k * k) / whole))
+
+
+def integrated(samples: NDArray[np.float64], rate_hz: int) -> float | None:
+    """Return the loudness in LUFS of (frames, channels) within ±1; None where no block of 400 ms passes the gates.
+
+    Raises ValueError for more than two channels, whose weights follow from positions that are not stated.
+    """
+    import numpy as np
+
+    if samples.shape[1] > _MOST_CHANNELS:
+        raise ValueError("loudness is defined here for one or two channels")
+    power = sum(_weighted(samples[:, place], rate_hz) ** 2 for place in range(samples.shape[1]))
+    block, step = 4 * rate_hz // 10, rate_hz / 10
+    starts = [int(step * n) for n in range(max(0, int((len(samples) - block) / step) + 1))]
+    if not starts:
+        return None
+    sums = np.concatenate(([0.0], np.cumsum(power)))
+    blocks = np.array([(sums[start + block] - sums[start]) / block for start in starts])
+    loud = blocks[blocks > _power(_ABSOLUTE_GATE)]
+    if not len(loud):
+        return None
+    kept = loud[loud > _power(_loudness(float(loud.mean())) + _RELATIVE_GATE)]
+    return _loudness(float(kept.mean()))
+
+
+def _loudness(power: float) -> float:
+    return _OFFSET + 10 * log10(power)
+
+
+def _power(loudness: float) -> float:
+    return float(10 ** ((loudness - _OFFSET) / 10))
+
+
+def _weighted(samples: NDArray[np.float64], rate_hz: int) -> NDArray[np.float64]:
+    """Return one channel through both filters."""
+    import numpy as np
+
+    response = np.array(_response(rate_hz))
+    size = 1 << (len(samples) + len(response) - 1).bit_length()
+    found = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(response, size), size)[: len(samples)]
+    return np.asarray(found, np.float64)
+
+
+def _response(rate_hz: int) -> list[float]:
+    """Return what both filters make of a single sample of 1 (direct form I)."""
+    signal = [1.0] + [0.0] * (int(_RESPONSE_SECONDS * rate_hz) - 1)
+    for (b0, b1, b2), (_, a1, a2) in biquads(rate_hz):
+        x1 = x2 = y1 = y2 = 0.0
+        made = []
+        for x in signal:
+            y = b0 * x + b1 * x1 + b2 * x2 - a1 * y1 - a2 * y2
+            x1, x2, y1, y2 = x, x1, y, y1
+            made.append(y)
+        signal = made
+    return signal
+
+
+_BASE = 0x9E37_79B9_7F4A_7C15  # odd, so that it has an inverse modulo 2^64
+
+
+def longest_repeat(samples: NDArray[np.float64], quiet: float) -> int:
+    """Return the most frames in a row that lie twice in (frames, channels) without overlap, not all below `quiet`.
+
+    If a stretch repeats, so do its two parts that are shorter by a frame, of which one is not quiet; therefore the
+    length is found by bisection. Stretches of one length are found by a rolling hash, and compared sample by sample.
+    """
+    import numpy as np
+
+    codes: NDArray[Any] = np.ascontiguousarray(samples + 0.0).view(np.uint64)  # + 0.0: both zeros are one sample
+    frames = len(samples)
+    powers = _powers(_BASE, frames)
+    folded = (codes ^ (codes >> np.uint64(29))) * _powers(0xD134_2543_DE82_EF95, codes.shape[1])[None, :]
+    sums = _running(folded.sum(axis=1, dtype=np.uint64) * powers)
+    loud = _running((np.abs(samples).max(axis=1) >= quiet).astype(np.uint64))
+    inverse = _powers(pow(_BASE, -1, 1 << 64), frames)
+    low, high = 0, frames // 2
+    while low < high:
+        length = (low + high + 1) // 2
+        hashes = (sums[length:] - sums[:-length]) * inverse[: frames - length + 1]
+        heard = loud[length:] > loud[:-length]
+        if _lies_twice(codes, hashes, heard, length):
+            low = length
+        else:
+            high = length - 1
+    return low
+
+
+def _lies_twice(codes: NDArray[Any], hashes: NDArray[Any], heard: NDArray[Any], length: int) -> bool:
+    """Return whether two stretches of one hash that do not overlap are equal."""
+    import numpy as np
+
+    places = np.flatnonzero(heard)
+    order = places[np.argsort(hashes[places], kind="stable")]
+    if not len(order):
+        return False
+    begins = np.flatnonzero(np.concatenate(([True], np.diff(hashes[order]) != 0)))
+    ends = np.concatenate((begins[1:], [len(order)])) - 1
+    first, last = order[begins], order[ends]
+    for one, other in zip(first[last - first >= length], last[last - first >= length], strict=True):
+        if np.array_equal(codes[one : one + length], codes[other : other + length]):
+            return True
+    return False
+
+
+def _powers(base: int, count: int) -> NDArray[Any]:
+    import numpy as np
+
+    each = np.full(count, base, np.uint64)
+    each[:1] = 1
+    return np.multiply.accumulate(each)
+
+
+def _running(values: NDArray[Any]) -> NDArray[Any]:
+    import numpy as np
+
+    return np.concatenate((np.zeros(1, np.uint64), np.cumsum(values, dtype=np.uint64)))
+
 
 Value = int | dict[str, Any]
 """Thousandths, or an absence with its reason."""
@@ -87,7 +229,7 @@ def _silence_ratio(run: GatedRun) -> Value:
     return int(np.count_nonzero(loud[edges[1:]] == loud[edges[:-1]])) * _SCALE // blocks
 
 
-def _loudness(run: GatedRun) -> Value:
+def _loudness_of(run: GatedRun) -> Value:
     output = run.output
     if isinstance(output, dict):
         return output
@@ -162,7 +304,7 @@ _METRICS: dict[str, Callable[[GatedRun], Value]] = {
     "peak": _peak,
     "clipping": _clipping,
     "silence_ratio": _silence_ratio,
-    "loudness": _loudness,
+    "loudness": _loudness_of,
     "repeated_segment": _repeated_segment,
     "duration": _duration,
     "duration_per_character": _duration_per_character,

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+import json
+import os
 import unicodedata
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.comparing.sound import sound_of, sound_of_clip
-from ttsartifact.errors import TtsArtifactError, Unavailable
-from ttsartifact.gating.loudness import integrated
-from ttsartifact.measuring.documents import Measurements
-from ttsartifact.measuring.metrics import MetricKind, metric_named
-from ttsartifact.measuring.pitch import contour_of
-from ttsartifact.measuring.pitch import instrument as pitch_tracker
-from ttsartifact.measuring.speech import INSTRUMENT, speech_of
-from ttsartifact.measuring.values import Measured
+from ttsartifact.container.schemas import validator
+from ttsartifact.container.source import first_bytes
+from ttsartifact.errors import Refused, TtsArtifactError, Unavailable
+from ttsartifact.gating.metrics import integrated
+from ttsartifact.measuring.metrics import EVALUATED, Measured, MetricKind, metric_named
+from ttsartifact.measuring.speech import INSTRUMENT, contour_of, speech_of
+from ttsartifact.measuring.speech import instrument as pitch_tracker
 from ttsartifact.reading.derived import derive
 from ttsartifact.terms.descriptor import is_absent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
     from ttsartifact.comparing.sound import Sound
-    from ttsartifact.measuring.pitch import Contour
+    from ttsartifact.measuring.speech import Contour
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["measure", "measure_samples", "measure_stretches"]
+__all__ = ["Measurements", "load_measurements", "measure", "measure_samples", "measure_stretches"]
 
 _LONGEST_S = 600
 _NS_PER_MS = 1_000_000
@@ -251,3 +253,60 @@ def _pins(names: Sequence[str]) -> list[Mapping[str, Any]]:
 
 def _distinct(pins: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return list({str(pin): pin for pin in pins}.values())
+
+
+_LIMIT_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurements:
+    """Documents of other tools, in the order in which they were given; the first that holds a value decides."""
+
+    documents: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    tools: Mapping[str, str] = field(default_factory=dict)
+    """NAME@VERSION of the one tool that counts for a metric."""
+
+    def value_of(self, artifact_id: str, name: str) -> tuple[float | None, Mapping[str, Any] | None]:
+        """Return a value of a run by the metric's name, `evaluated:` in front, and the tool that measured it."""
+        for document in self.documents:
+            tool = f"{document['tool']['name']}@{document['tool']['version']}"
+            if self.tools.get(name, tool) != tool:
+                continue
+            value = document["runs"].get(artifact_id, {}).get("values", {}).get(name.removeprefix(EVALUATED))
+            if value is not None:
+                return value, document["tool"]
+        return None, None
+
+    def phones_of(self, artifact_id: str) -> tuple[list[tuple[str, int, int]], Mapping[str, Any] | None]:
+        """Return the phones of a run as (phone, first frame, frames), and the tool that found them."""
+        for document in self.documents:
+            phones = document["runs"].get(artifact_id, {}).get("phones")
+            if phones:
+                return [(name, start, count) for name, start, count in phones], document["tool"]
+        return [], None
+
+    def of_tools(self, tools: Mapping[str, str]) -> Measurements:
+        """Return the same documents, in which a metric that has a tool here is taken from that tool alone."""
+        return Measurements(documents=self.documents, tools=tools)
+
+
+def load_measurements(paths: Iterable[Path | str]) -> Measurements:
+    """Read documents; raises Refused for one that cannot be read or is of another shape."""
+    return Measurements(documents=tuple(_load(os.fspath(path)) for path in paths))
+
+
+def _load(path: str) -> dict[str, Any]:
+    try:
+        data = first_bytes(path, _LIMIT_BYTES + 1)
+        value = json.loads(data, parse_constant=str) if len(data) <= _LIMIT_BYTES else None
+    except OSError as error:
+        raise Refused("cannot read the measurements", where=path, found=error.strerror) from error
+    except (ValueError, RecursionError) as error:
+        raise Refused("the measurements are not JSON", where=path, found=str(error)[:200]) from error
+    compiled = validator("measurements")
+    if not compiled.is_valid(value):
+        found = next(compiled.iter_errors(value))
+        place = "".join(f"/{step}" for step in found.instance_path)
+        raise Refused(f"not measurements: {found.message[:300]}", where=path + place)
+    assert isinstance(value, dict)
+    return value

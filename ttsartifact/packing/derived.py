@@ -1,20 +1,34 @@
-"""A run that was made from another one's samples: what is kept of it, and what it is from then on (clause 3.6)."""
+"""Runs that are made from another: with a channel more, or with traces as channels of sound (clauses 3.6, 6.4, 6.9)."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ttsartifact.container import canonical, leaves, riff, schemas
+from ttsartifact.container.carrier import carrier_of
+from ttsartifact.container.hashing import digest_pieces
+from ttsartifact.container.source import BytesSource, JoinedSource
+from ttsartifact.errors import Refused
+from ttsartifact.formulas.rendering import channels_of_traces, held_ranges
+from ttsartifact.packing.pack import RunInMemory, pack, write
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.draft import Draft
 from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ttsartifact.packing.pack import Packed
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["derived_draft", "derived_run_id", "trace_of"]
+__all__ = ["Rendered", "append_channel", "derived_draft", "derived_run_id", "render", "trace_of"]
 
 _COMPUTED = ("spec_version", "level", "audio", "traces")
 
@@ -58,3 +72,133 @@ def trace_of(artifact: Artifact, name: str) -> Trace | None:
     if found is None or name != "chunks":
         return found  # type: ignore[no-any-return]
     return Trace(name, {column: values for column, values in found.columns.items() if column != "pcm_sha256"})
+
+
+def append_channel(
+    artifact: Artifact,
+    channel: dict[str, Any],
+    traces: Sequence[Trace],
+    out: Path | str,
+    *,
+    replace: bool = False,
+) -> str:
+    """Write the run with `channel` and its `traces`, `channel/<name>` among them; return the new artifact id.
+
+    Attestations speak of the old descriptor and are left out. Raises Refused where the run has such a channel, where
+    its audio is not the recorded one, or `out` exists.
+    """
+    made = {trace.name: (canonical.canonical_bytes(trace.to_value()), trace.rows) for trace in traces}
+    value = _with_channel(artifact, channel, made)
+    parts = {"descriptor": canonical.canonical_bytes(value)}
+    for entry in value["traces"]:
+        name = f"trace/{entry['name']}"
+        parts[name] = made[entry["name"]][0] if entry["name"] in made else artifact.parts.part(name)
+    kept = [name for name in artifact.parts.names() if name == leaves.PART or name.startswith("ref/")]
+    parts |= {name: artifact.parts.part(name) for name in kept}
+    stated, found = artifact.descriptor.known("/audio/digest"), digest_pieces(artifact.audio)
+    if found != stated:
+        raise Refused("the audio is not the recorded audio", where=artifact.where, found=found, expected=stated)
+    audio = JoinedSource(artifact.audio)
+    wave = riff.walk(audio) if artifact.wave is not None else None
+    run = RunInMemory(parts=parts, audio=audio, wave=wave, audio_digest=found)
+    write(run, out, carrier=carrier_of(out), replace=replace)
+    return run.artifact_id
+
+
+def _with_channel(artifact: Artifact, channel: dict[str, Any], made: Mapping[str, tuple[bytes, int]]) -> dict[str, Any]:
+    """Return the new descriptor, held against the schemas."""
+    before = artifact.descriptor.value
+    if any(one["name"] == channel["name"] for one in before["channels"]):
+        raise Refused("the run has a channel of this name", where="/channels", found=channel["name"])
+    added = [
+        {"name": name, "media_type": "application/json", "size": len(data), "digest": digest.of(data), "rows": rows}
+        for name, (data, rows) in made.items()
+    ]
+    value = before | {
+        "channels": [*before["channels"], channel],
+        "traces": [*before["traces"], *added],
+        "derived_from": {"artifact_id": artifact.artifact_id, "operation": "append_trace", "pcm_equal": True},
+    }
+    schemas.require_valid("descriptor", value)
+    return value
+
+
+_WIDTHS = {"pcm_s16": 2, "pcm_s24": 3, "pcm_s32": 4}
+_LARGEST_BYTES = 1 << 30
+
+
+class Rendered(NamedTuple):
+    """The new artifact, and what it shows."""
+
+    packed: Packed
+    channels: tuple[str, ...]
+    left_out: tuple[str, ...]
+    """Columns without a reading, or with readings that 32 bits do not hold."""
+
+
+def render(path: Path | str, out: Path | str, *, replace: bool = False) -> Rendered:
+    """Write the one run of `path` as WAV of 32 bits: its own channels, and one for each column of its traces.
+
+    The traces themselves stay in the artifact, so that no reading is lost, those before and behind the sound among
+    them. Raises Refused for audio that is not WAV of signed integers, a run without the time of its first audio or
+    without a trace, one that was made imperfect or carries a credential, and a result above 1 GiB.
+    """
+    artifact = open_artifact(path)
+    known = artifact.descriptor.known
+    _require_plain(artifact)
+    found, left_out = channels_of_traces(_traces(artifact), known("/channels") or ())
+    if not found:
+        raise Refused("the run has no trace to show", where=artifact.where, found=", ".join(left_out) or "no trace")
+    assert artifact.wave is not None
+    start, rate = known("/run/times/t_first_token_ns"), artifact.wave.format.sample_rate_hz
+    frames, voices = artifact.wave.frames, artifact.wave.format.channels
+    if 4 * frames * (voices + len(found)) > _LARGEST_BYTES:
+        raise Refused("the result would be too large", where=artifact.where, expected="at most 1 GiB")
+    samples = _voices(artifact, voices + len(found))
+    for place, channel in enumerate(found, voices):
+        for begin, end, sample in held_ranges(channel, start, rate, frames):
+            samples[begin:end, place] = sample
+    draft = derived_draft(artifact, "multichannel", trace_of(artifact, "chunks"), run_words=("multichannel",))
+    gate = draft.descriptor["gate"]
+    if isinstance(gate, dict) and "inputs" in gate:
+        draft.descriptor["gate"] = absent("not_applicable", "the gate judged the run without its traces as channels")
+    draft.audio["roles"] = [*known("/audio/roles"), *(channel.to_role() for channel in found)]
+    form = riff.WaveFormat("pcm_s32", rate, voices + len(found), 32)
+    pcm = samples.tobytes()
+    packed = pack(draft, BytesSource(riff.header(form, len(pcm)) + pcm), out, replace=replace)
+    return Rendered(packed, tuple(channel.name for channel in found), tuple(left_out))
+
+
+def _require_plain(artifact: Artifact) -> None:
+    known, wave = artifact.descriptor.known, artifact.wave
+    subtype = None if wave is None else wave.format.subtype
+    if wave is None or subtype not in _WIDTHS:
+        codec = subtype or known("/audio/codec")
+        raise Refused("only WAV of signed integers is shown beside traces", where=artifact.where, found=codec)
+    if type(known("/run/times/t_first_token_ns")) is not int:
+        raise Refused("when the audio began is not known", where=f"{artifact.where}: /run/times/t_first_token_ns")
+    if known("/imperfection") not in (None, "none"):
+        raise Refused("a run that was made imperfect stays as it is", where=artifact.where, found="/imperfection")
+    if any(isinstance(mark, dict) and mark.get("kind") == "c2pa" for mark in known("/generation/marking") or ()):
+        raise Refused("the run carries a credential, which would not hold of other audio", where=artifact.where)
+
+
+def _traces(artifact: Artifact) -> list[Any]:
+    names = [name.removeprefix("trace/") for name in artifact.parts.names() if name.startswith("trace/")]
+    return [trace for name in names if (trace := artifact.trace(name)) is not None]
+
+
+def _voices(artifact: Artifact, channels: int) -> NDArray[np.int32]:
+    """Return room for all channels, in which those of the run stand, shifted to 32 bits."""
+    import numpy as np
+
+    wave = artifact.wave
+    assert wave is not None
+    width, count = _WIDTHS[wave.format.subtype], wave.format.channels
+    start, _ = wave.bare_pcm
+    data = JoinedSource(artifact.audio).read_at(start, wave.data.size)
+    wide = np.zeros((wave.frames * count, 4), np.uint8)
+    wide[:, 4 - width :] = np.frombuffer(data, np.uint8).reshape(-1, width)
+    room = np.zeros((wave.frames, channels), "<i4")
+    room[:, :count] = wide.view("<i4").reshape(-1, count)
+    return room

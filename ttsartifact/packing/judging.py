@@ -11,8 +11,7 @@ from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.hashing import digest_pieces
 from ttsartifact.container.source import JoinedSource, Piece, write_whole
 from ttsartifact.errors import Refused
-from ttsartifact.gating.deciding import digest_of_policy, gate_of
-from ttsartifact.gating.judging import measured
+from ttsartifact.gating.deciding import digest_of_policy, gate_of, measured
 from ttsartifact.packing.pack import RunInMemory, write
 from ttsartifact.reading.artifact import open_artifacts
 from ttsartifact.terms import digest

@@ -17,7 +17,7 @@ from ttsartifact.container.limits import LEAF_BYTES
 from ttsartifact.container.source import FileSource, Source, Span, copy_pieces, keep, write_whole
 from ttsartifact.errors import Damaged, InvalidDescriptor, Refused
 from ttsartifact.formulas.levels import level_to_claim
-from ttsartifact.gating.judging import judged
+from ttsartifact.gating.deciding import judged
 from ttsartifact.packing.marking import with_credentials
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor, absent

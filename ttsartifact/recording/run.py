@@ -19,7 +19,7 @@ from ttsartifact.recording.journal import Journal
 from ttsartifact.recording.keyword_checks import require_parts, require_sections, whole_number
 from ttsartifact.recording.sampler import PERIOD_NS, Sampler
 from ttsartifact.recording.sensors import BESIDE_COLUMNS, TELEMETRY_COLUMNS
-from ttsartifact.recording.sensors.absent import Absent
+from ttsartifact.recording.sensors.choosing import Absent
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import SYNC_BURST
 

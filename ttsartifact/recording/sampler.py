@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.recording.clock import SystemClock
 from ttsartifact.recording.sampling import AT_ONCE, IN_TURN, words_of
 from ttsartifact.recording.sensors import BESIDE_COLUMNS, DRIVER_COLUMNS, TELEMETRY_COLUMNS, Drain
-from ttsartifact.recording.sensors.absent import Absent
+from ttsartifact.recording.sensors.choosing import Absent
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import Trace
 

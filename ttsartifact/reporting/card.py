@@ -1,26 +1,25 @@
-"""The card of one run: what it was made of and under which conditions, as the file states it. No rule is checked."""
+"""The card of one run: what it was made of, under which conditions, and what would make it again."""
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.formulas.conditions import member_words, role_words
 from ttsartifact.formulas.latency import name_of
-from ttsartifact.reporting.adaptation import adaptation_words
-from ttsartifact.reporting.attestations import unchecked_attestations
 from ttsartifact.reporting.documents import derived_of
-from ttsartifact.reporting.marking import marking_words
-from ttsartifact.reporting.phrases import Paint, counted, seconds
+from ttsartifact.reporting.phrases import Paint, counted, seconds, stated
 from ttsartifact.reporting.phrases import stated as _say
-from ttsartifact.reporting.recipe import recipe_rows
-from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.statements import adaptation_words, marking_words, unchecked_attestations
+from ttsartifact.reporting.terminal import safe
 from ttsartifact.terms.descriptor import is_absent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["card_lines", "card_rows"]
+__all__ = ["card_lines", "card_rows", "recipe_rows", "recorded_command"]
 
 
 def card_lines(artifact: Artifact, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
@@ -112,8 +111,13 @@ def _references(references: Any) -> str:
         return _say(references)
     if not references:
         return "none"
-    shown = [f"{_say(_field(entry, 'role'))} {_say(_field(entry, 'digest'))}" for entry in references[:4]]
+    shown = [f"{_role(entry)} {_say(_field(entry, 'digest'))}" for entry in references[:4]]
     return "; ".join(shown) + (f" and {len(references) - 4} more" if len(references) > 4 else "")
+
+
+def _role(entry: Any) -> str:
+    role = _field(entry, "role")
+    return _say(role_words(role) if isinstance(role, str) else role)
 
 
 def _device(artifact: Artifact) -> str:
@@ -235,3 +239,78 @@ def _gate(gate: Any) -> str:
 
 def _ratio(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else _say(value)
+
+
+_MOST = 24
+
+
+def recipe_rows(at: Callable[[str], Any], where: str) -> tuple[tuple[str, str], ...]:
+    """Return the rows of a card, each a label and words; `at` reads a descriptor by pointer."""
+    return (
+        ("seeds", _seeds(at("/generation/seeds"))),
+        ("parameters", _pairs(at("/generation/params"))),
+        ("numerics", _numerics(at("/generation/numerics"))),
+        ("precision", _pairs(at("/generation/precision"))),
+        ("promise", _promise(at("/generation/determinism"))),
+        ("lock", _lock(at("/pins/lock"))),
+        ("rerun with", recorded_command(at, where)),
+    )
+
+
+def recorded_command(at: Callable[[str], Any], where: str) -> str:
+    """Return the line that makes the run again, of what the run states; nothing here ever runs it."""
+    command, runner = at("/generation/command"), at("/generation/runner")
+    argv = command.get("argv") if isinstance(command, dict) else None
+    if isinstance(argv, list) and argv:
+        return safe(f"ttsa rerun {shlex.quote(where)} -- {shlex.join(map(str, argv))}", longest=1000)
+    if isinstance(runner, dict) and isinstance(runner.get("factory"), str):
+        return safe(f"ttsa rerun {shlex.quote(where)} --factory {shlex.quote(runner['factory'])}")
+    if isinstance(runner, dict) and isinstance(runner.get("name"), str):
+        return f"ttsa rerun {safe(shlex.quote(where))} (runner {safe(runner['name'])} {stated(runner.get('version'))})"
+    return f"not stated: no runner, and the command is {stated(command)}"
+
+
+def _seeds(seeds: Any) -> str:
+    if not isinstance(seeds, list):
+        return stated(seeds)
+    return ", ".join(map(_seed, seeds[:_MOST])) or "none: no random numbers are used"
+
+
+def _seed(seed: Any) -> str:
+    if not isinstance(seed, dict):
+        return stated(seed)
+    asked, used = seed.get("requested"), seed.get("effective")
+    value = stated(used) if is_absent(asked) else stated(asked)
+    other = f" (used: {stated(used)})" if asked != used and not is_absent(asked) else ""
+    return f"{stated(seed.get('stage'))} {value}{other}"
+
+
+def _pairs(value: Any) -> str:
+    if not isinstance(value, dict) or is_absent(value):
+        return stated(value)
+    words = {key: stated(member_words(each) if isinstance(each, str) else each) for key, each in value.items()}
+    pairs = [f"{safe(key)} {each}" for key, each in list(words.items())[:_MOST]]
+    more = [f"and {len(value) - _MOST} more"] if len(value) > _MOST else []
+    return ", ".join([*pairs, *more]) or "none"
+
+
+def _numerics(value: Any) -> str:
+    if not isinstance(value, dict) or is_absent(value):
+        return stated(value)
+    test = value.get("kat_passed")
+    passed = "passed" if test is True else "failed" if test is False else stated(test)
+    return f"{stated(value.get('profile'))}, known-answer test {passed}, fingerprint {stated(value.get('fingerprint'))}"
+
+
+def _promise(value: Any) -> str:
+    if not isinstance(value, dict) or is_absent(value):
+        return stated(value)
+    return f"determinism {stated(value.get('class'))}; own repeat {stated(value.get('self_repeat'))}"
+
+
+def _lock(value: Any) -> str:
+    if not isinstance(value, dict) or is_absent(value):
+        return stated(value)
+    packages = value.get("packages")
+    count = counted(packages, "package") if type(packages) is int else f"{stated(packages)} packages"
+    return f"{stated(value.get('kind'))}, {count}, {stated(value.get('digest'))}"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
 from ttsartifact.reporting.documents import tool
-from ttsartifact.reporting.junit import attributes
+from ttsartifact.reporting.machines import attributes
 from ttsartifact.reporting.phrases import Paint
-from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.terminal import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact import _spec
 from ttsartifact.formulas.conditions import condition_words
 from ttsartifact.reporting.documents import tool
-from ttsartifact.reporting.likeness import DIFFERENT, EQUAL, effect, likeness
-from ttsartifact.reporting.lookalikes import lookalikes
+from ttsartifact.reporting.likeness import DIFFERENT, EQUAL, effect, likeness, lookalikes
 from ttsartifact.reporting.markdown import code, span, table
 from ttsartifact.reporting.phrases import Paint, counted, seconds, spoken
 from ttsartifact.reporting.rerun import audio_lines
-from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.terminal import safe
 from ttsartifact.reporting.tsv import row
 
 if TYPE_CHECKING:

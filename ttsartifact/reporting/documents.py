@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.reporting.receipt import ReceiptMismatch
     from ttsartifact.rerunning.workplace import Rerun
-    from ttsartifact.running.adapter_protocol import Adapted
+    from ttsartifact.running.adapt import Adapted
     from ttsartifact.terms.finding import Finding
     from ttsartifact.verifying.report import Reason, Report
 

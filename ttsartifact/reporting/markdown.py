@@ -9,7 +9,7 @@ from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.formulas.timebase import utc_bound
 from ttsartifact.reporting.card import card_rows
 from ttsartifact.reporting.phrases import VERDICTS, counted, is_level_established, reason_line, seconds, spoken
-from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.terminal import safe
 from ttsartifact.terms.finding import Outcome, Severity
 from ttsartifact.terms.members import text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact._starting import NamedTuple
-from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.terminal import safe
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Outcome, Severity, Verdict
 

@@ -1,4 +1,4 @@
-"""A picture without a browser: waveform, spectrogram, chunks and power of one run on one axis, as PNG, SVG or PDF."""
+"""Pictures without a browser, by matplotlib: a run on one axis, and the metrics of a session over its runs."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.comparing.sound import sound_of
+from ttsartifact.container.source import write_whole
 from ttsartifact.errors import Refused, Unavailable
+from ttsartifact.measuring.metrics import shown
 from ttsartifact.reporting.page import axis as axes
 from ttsartifact.reporting.page import picture
 from ttsartifact.reporting.page.lanes import readings_of
 from ttsartifact.reporting.phrases import stated
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import BinaryIO
 
+    from ttsartifact.claiming.session import Course, Session
     from ttsartifact.comparing.sound import Sound
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.reporting.page.axis import Axis, Stretch
 
-__all__ = ["FORMATS", "plot"]
+__all__ = ["FORMATS", "draw", "plot"]
 
 FORMATS = ("png", "svg", "pdf")
 _SUFFIXES = f"{', '.join(f'.{each}' for each in FORMATS[:-1])} or .{FORMATS[-1]}"
@@ -69,7 +73,7 @@ def _undated(kind: str) -> dict[str, Any]:
 
 
 def _plain(words: str) -> str:
-    """Return words in characters that every font has."""
+    """Return words in characters that every font has; line feeds stay."""
     return words.encode("ascii", "backslashreplace").decode()
 
 
@@ -117,3 +121,76 @@ def _draw_power(place: Any, artifact: Artifact) -> None:
         middle = {"ha": "center", "va": "center", "transform": place.transAxes}
         place.text(0.5, 0.5, _plain(f"power: {why}"), parse_math=False, **middle)
         place.set_yticks([])
+
+
+_WIDTH_INCHES, _DPI = 10.0, 120  # 1,200 pixels
+_ROW_INCHES = 1.7
+_MOST_MARKS = 8
+
+
+def draw(found: Session, out: Path | str, *, replace: bool = False) -> None:
+    """Write a PNG; raises Unavailable without matplotlib, Refused where `out` exists."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise Unavailable("a picture needs matplotlib", expected="pip install 'ttsartifact[analysis]'") from error
+    count = len(found.courses)
+    figure = Figure(figsize=(_WIDTH_INCHES, _ROW_INCHES * count + 1.3), layout="constrained")
+    panels = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0]
+    for panel, course in zip(panels, found.courses, strict=True):
+        _fill(panel, found, course)
+    panels[-1].set_xlabel("run, in the order of t_submit")
+    panels[-1].xaxis.get_major_locator().set_params(integer=True)
+    panels[-1].set_xlim(0.5, len(found.runs) + 0.5)
+    _name_conditions(panels[0], found)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize="small")
+    of = f" of session {', '.join(found.sessions)}" if found.sessions else ""
+    figure.suptitle(_plain(f"{len(found.runs)} runs{of}"), fontsize="medium", parse_math=False)
+    with write_whole(out, replace=replace) as file:
+        figure.savefig(file, format="png", dpi=_DPI, metadata={"Software": None})
+
+
+def _fill(panel: Any, found: Session, course: Course) -> None:
+    decimals = course.metric.decimals
+    known = [(row.run, value) for row in found.runs if (value := row.values.get(course.metric.name)) is not None]
+    runs, values = [run for run, _ in known], [shown(value, decimals) for _, value in known]
+    panel.plot(runs, values, "o", color="tab:blue", markersize=4, label="a run")
+    points = course.change_points
+    edges = [0.5, *(each.run - 0.5 for each in points), len(found.runs) + 0.5]
+    levels = [points[0].before, *(each.after for each in points)] if points else [course.mean]
+    for place, level in enumerate(levels):
+        if level is not None:
+            label = "mean between change points" if place == 0 else None
+            panel.plot([edges[place], edges[place + 1]], [level, level], color="tab:orange", linewidth=2, label=label)
+    marks = {"change point": ("tab:red", "-", [each.run for each in points])}
+    marks["a condition changed"] = ("black", "--", [each.run for each in found.changed[:_MOST_MARKS]])
+    for name, (color, style, runs) in marks.items():
+        for place, run in enumerate(runs):
+            label = name if place == 0 else None
+            panel.axvline(run - 0.5, color=color, linewidth=1, linestyle=style, label=label)
+    panel.set_ylabel(_plain(f"{course.metric.label}\n({course.metric.unit})"), fontsize="small")
+    panel.tick_params(labelsize="small")
+    panel.margins(y=0.2)
+    panel.grid(visible=True, color="0.9")
+
+
+def _name_conditions(panel: Any, found: Session) -> None:
+    """Write the conditions above the first panel, those of one run together, where they changed."""
+    named: dict[int, list[str]] = {}
+    for each in found.changed[:_MOST_MARKS]:
+        named.setdefault(each.run, []).append(each.label)
+    for run, labels in named.items():
+        words = _plain(f"run {run}: {', '.join(labels)}")
+        words = words if len(words) <= 48 else words[:45] + "..."
+        right = run > len(found.runs) / 2
+        panel.annotate(
+            words,
+            (run - 0.5, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(-3 if right else 3, 3),
+            textcoords="offset points",
+            ha="right" if right else "left",
+            fontsize="x-small",
+            parse_math=False,
+        )

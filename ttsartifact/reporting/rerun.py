@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ttsartifact.formulas.conditions import condition_words
 from ttsartifact.reporting.likeness import EQUAL, effect
 from ttsartifact.reporting.phrases import Paint, seconds, spoken
-from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.terminal import safe
 from ttsartifact.rerunning.verdict import Nearness
 
 if TYPE_CHECKING:

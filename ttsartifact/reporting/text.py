@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ttsartifact.reporting.adaptation import adaptation_words
-from ttsartifact.reporting.attestations import NOT_ATTESTED, attestation_words
 from ttsartifact.reporting.phrases import VERDICTS, Paint, counted, is_level_established, reason_line, spoken
-from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.statements import NOT_ATTESTED, adaptation_words, attestation_words
+from ttsartifact.reporting.terminal import safe
 from ttsartifact.terms.finding import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -76,8 +75,8 @@ def report_lines(
     if len(report.hints) > _MOST_HINTS:
         yield f"  ... and {len(report.hints) - _MOST_HINTS} more hints; --format json lists all"
     if whole:
-        yield f"  passed    {', '.join(report.passed)}"
-        yield f"  skipped   {', '.join(report.not_applicable)} do not apply"
+        yield f"  passed    {', '.join(report.passed) or 'no rule'}"
+        yield from _not_applicable_lines(report)
     yield f"  rules     {_sums(report)}"
     if failed := [*report.failures, *report.warnings]:
         yield f"  `ttsa explain {failed[0].rule}` explains the rule and how to fix it"
@@ -150,6 +149,14 @@ def _unchecked_lines(report: Report, paint: Paint) -> Iterator[str]:
     for blocker, rules in blocked.items():
         shown = ", ".join(rules[:8]) + (f" and {len(rules) - 8} more" if len(rules) > 8 else "")
         yield f"  {paint('quiet', 'not run')}   {shown}: blocked by {safe(blocker)}"
+
+
+def _not_applicable_lines(report: Report) -> Iterator[str]:
+    rules_by_reason: dict[str, list[str]] = {}
+    for rule, why in report.not_applicable_because:
+        rules_by_reason.setdefault(why, []).append(rule)
+    for place, (why, rules) in enumerate(rules_by_reason.items()):
+        yield f"  {'' if place else 'skipped':10}{', '.join(rules)}: {safe(why)}"
 
 
 def _sums(report: Report) -> str:

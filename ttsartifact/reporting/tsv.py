@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.reporting.safe import safe_tsv
+from ttsartifact.reporting.terminal import safe_tsv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.formulas.chain import first_difference
 from ttsartifact.rerunning.plan import InputMissing
-from ttsartifact.running.adapter_protocol import ADAPTERS
+from ttsartifact.running.adapt import ADAPTERS
 from ttsartifact.running.child import AdaptJob, run_worker
 from ttsartifact.running.runner_protocol import installed
 from ttsartifact.terms import digest

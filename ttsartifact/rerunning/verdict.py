@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ttsartifact.comparing.conditions import is_exact
-from ttsartifact.comparing.stages import compare_stages
+from ttsartifact.comparing.parts import compare_stages
 from ttsartifact.formulas.conditions import stages, subjects
 from ttsartifact.terms.cause import CAUSES, Cause
 

@@ -59,8 +59,7 @@ def _make(job: dict[str, Any]) -> dict[str, Any]:
 def _adapt(job: dict[str, Any]) -> dict[str, Any]:
     """Make the adaptation again from what its delta says; the clips alone come from elsewhere, by their digests."""
     from ttsartifact.errors import Refused
-    from ttsartifact.running.adapt import adapt_voice
-    from ttsartifact.running.adapter_protocol import AdaptationClip, load_adapter
+    from ttsartifact.running.adapt import AdaptationClip, adapt_voice, load_adapter
     from ttsartifact.running.runner_protocol import translated
 
     name, paths = job["adapter"], job["clips"]

@@ -22,15 +22,13 @@ from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.packing.pack import build
 from ttsartifact.recording.clock import SystemClock, Timebase
 from ttsartifact.recording.sampler import PERIOD_NS, Sampler
-from ttsartifact.recording.sensors.absent import Absent
+from ttsartifact.recording.sensors.choosing import Absent
 from ttsartifact.recording.statements import spelled_out
 from ttsartifact.serving.attempts import SUFFIX, Attempt, attempt_of, attempts_beside, write_attempts
-from ttsartifact.serving.client import connected, speak
-from ttsartifact.serving.exchange import Exchange, Status
+from ttsartifact.serving.exchange import Exchange, Status, connected, speak
 from ttsartifact.serving.keeping import Keeper
-from ttsartifact.serving.loading import run_load
+from ttsartifact.serving.loading import arrivals_ns, run_load
 from ttsartifact.serving.request import public_url, require_library
-from ttsartifact.serving.schedule import arrivals_ns
 from ttsartifact.serving.summing import figures_of
 from ttsartifact.terms import digest
 
@@ -42,8 +40,8 @@ if TYPE_CHECKING:
     from ttsartifact.recording.sensors import Sensor
     from ttsartifact.recording.statements import Stated
     from ttsartifact.serving.keeping import Kept
+    from ttsartifact.serving.loading import Load
     from ttsartifact.serving.request import SpeechRequest
-    from ttsartifact.serving.schedule import Load
 
 __all__ = ["Bench", "Benched", "bench"]
 

@@ -19,7 +19,7 @@ from ttsartifact.errors import TtsArtifactError, Unavailable
 from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.packing.pack import pack
 from ttsartifact.recording.sampler import Sampler
-from ttsartifact.recording.sensors.absent import Absent
+from ttsartifact.recording.sensors.choosing import Absent
 from ttsartifact.recording.statements import spelled_out
 from ttsartifact.serving.attempts import SUFFIX, Attempt, Law, attempt_of, write_attempts
 from ttsartifact.serving.exchange import Status

@@ -168,6 +168,7 @@ def judge(
         session.hold_to_profiles()
     descriptor = evidence.descriptor
     outcomes = session.outcomes
+    idle = tuple((key, session.idle[key]) for key in places if outcomes[key] is Outcome.NOT_APPLICABLE)
     return Report(
         where=evidence.artifact.where,
         carrier=evidence.artifact.carrier,
@@ -179,7 +180,7 @@ def judge(
         findings=tuple(sorted(session.findings, key=lambda finding: (places[finding.rule], finding.where))),
         unchecked=tuple(sorted(session.unchecked, key=lambda finding: places[finding.rule])),
         passed=tuple(key for key in places if outcomes[key] is Outcome.PASS),
-        not_applicable=tuple(key for key in places if outcomes[key] is Outcome.NOT_APPLICABLE),
+        not_applicable=tuple(key for key, _ in idle),
         unreadable=session.stopped_by is not None,
         hints=hints_of(evidence) if families is None and session.stopped_by is None else (),
         profiles=session.profiles,
@@ -187,7 +188,19 @@ def judge(
         recomputed=None if families is not None or session.stopped_by is not None else evidence.recomputed,
         adaptation=adapted if isinstance(adapted := descriptor.known("/pins/adaptation"), dict) else None,
         attestations=evidence.attestations if families is None and session.stopped_by is None else (),
+        not_applicable_because=idle,
     )
+
+
+_WITHOUT = {
+    "attestation": "the run has no attestation",
+    "columns": "the carrier is not Parquet",
+    "set": "the run was verified alone",
+    "trace/chunks": "the run has no chunk log",
+    "trace/imperfection": "the run has no log of imperfections",
+    "trace/telemetry": "the run has no telemetry",
+}
+"""Why a rule does not apply, by what `applies_if` names; of a pointer it is said that it is not stated."""
 
 
 class _Session:
@@ -198,6 +211,8 @@ class _Session:
         self.outcomes: dict[str, Outcome] = {}
         self.findings: list[Finding] = []
         self.unchecked: list[Finding] = []
+        self.idle: dict[str, str] = {}
+        """Rules that do not apply, and why."""
         self.stopped_by: str | None = None
         """The fatal rule that failed; nothing after it has a sound question."""
         self._blocking: dict[str, str] = {}
@@ -209,13 +224,13 @@ class _Session:
 
     def run(self, asked: Iterable[Rule]) -> None:
         """Ask each rule whose subject is there, unless what failed before leaves its question open."""
-        evidence, outcomes, blocking = self.evidence, self.outcomes, self._blocking
+        evidence, blocking = self.evidence, self._blocking
         lacks = evidence.lacks
         for rule in asked:
             if (blocking or rule.needs_schema) and (blocker := self._blocker_of(rule)) is not None:
                 self._leave_open(rule, Outcome.NOT_EVALUATED, f"blocked by {blocker}", blocker)
-            elif rule.applies_if and any(map(lacks, rule.applies_if)):
-                outcomes[rule.id] = Outcome.NOT_APPLICABLE
+            elif rule.applies_if and (lacking := next(filter(lacks, rule.applies_if), None)) is not None:
+                self._leave_idle(rule, _WITHOUT.get(lacking) or f"{lacking} is not stated, or empty")
             else:
                 try:
                     answer = question_of(rule.id)(evidence)
@@ -228,7 +243,7 @@ class _Session:
         if not answer:
             self.outcomes[rule.id] = Outcome.PASS
         elif isinstance(answer, NotApplicable):
-            self.outcomes[rule.id] = Outcome.NOT_APPLICABLE
+            self._leave_idle(rule, answer.why)
         elif isinstance(answer, Unverifiable):
             self._leave_open(rule, Outcome.UNVERIFIABLE, answer.needs)
         else:
@@ -289,6 +304,10 @@ class _Session:
             self._blocking[rule.id] = rule.id
             if rule.severity == Severity.FATAL:
                 self.stopped_by = self.stopped_by or rule.id
+
+    def _leave_idle(self, rule: Rule, why: str) -> None:
+        self.outcomes[rule.id] = Outcome.NOT_APPLICABLE
+        self.idle[rule.id] = why
 
     def _leave_open(self, rule: Rule, outcome: Outcome, message: str, blocked_by: str | None = None) -> None:
         self.outcomes[rule.id] = outcome

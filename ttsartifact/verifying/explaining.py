@@ -98,8 +98,8 @@ def _explained(error: ValidationError, *, absentable: bool) -> Iterator[Violatio
 _SENTINEL = "a sentinel where a value or its absence belongs"
 _MESSAGES = {
     "SCH02": "does not fit its schema",
-    "SCH06": "white space at an end",
-    "HSH01": "no digest of the known grammar",
+    "SCH06": "white space at the beginning or end",
+    "HSH01": "not a digest in a known form",
 }
 
 

@@ -56,6 +56,8 @@ class Report(NamedTuple):
     """What the run states of the adaptation of its voice; None where it states none."""
     attestations: tuple[Attested, ...] = ()
     """What each attestation is worth (clause 10.7)."""
+    not_applicable_because: tuple[tuple[str, str], ...] = ()
+    """Each rule of `not_applicable`, and why it does not apply."""
 
     @property
     def failures(self) -> tuple[Finding, ...]:

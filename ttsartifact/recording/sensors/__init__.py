@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from ttsartifact.recording.clock import MONOTONIC, REALTIME
 from ttsartifact.recording.sensors.pacing import SHARE
-from ttsartifact.terms import descriptor
+from ttsartifact.terms.descriptor import absent
 
 __all__ = [
     "BESIDE_COLUMNS",
@@ -26,7 +26,6 @@ __all__ = [
     "driver_channel",
 ]
 
-# `descriptor.absent`, not `absent`: importing the module sensors.absent would put itself under that name here.
 
 Reading = dict[str, int | None]
 """One row: telemetry columns by name; a column that is missing reads as None."""
@@ -124,8 +123,8 @@ def driver_channel(call: Call, *, source: str, device: int) -> dict[str, Any]:
     """Return the entry of /channels of samples that the driver took and stamped in UTC, at a pace of its own."""
     return channel(call, source=source, device=device, period_ns=1) | {
         "clock": REALTIME,
-        "latency_ns": descriptor.absent("unknown", "the driver does not say when a sample's window ended"),
-        "rate_mhz": descriptor.absent("unknown", "the driver's own pace"),
+        "latency_ns": absent("unknown", "the driver does not say when a sample's window ended"),
+        "rate_mhz": absent("unknown", "the driver's own pace"),
     }
 
 
@@ -138,14 +137,12 @@ def channel(call: Call, *, source: str, device: int, period_ns: int) -> dict[str
         "clock": MONOTONIC,
         "semantics": call.semantics or semantics,
         "stamp": "window_end",
-        "window_ns": descriptor.absent("unknown", "the driver does not say")
-        if call.window_ns is None
-        else call.window_ns,
-        "latency_ns": descriptor.absent("unknown", "each row states when its reading began and ended"),
+        "window_ns": absent("unknown", "the driver does not say") if call.window_ns is None else call.window_ns,
+        "latency_ns": absent("unknown", "each row states when its reading began and ended"),
         "rate_mhz": max(1, 1_000_000_000_000 // period_ns),
         "source": source,
-        "call": descriptor.absent("unknown") if call.name is None else call.name,
-        "scope": descriptor.absent("unknown") if call.scope is None else call.scope,
+        "call": absent("unknown") if call.name is None else call.name,
+        "scope": absent("unknown") if call.scope is None else call.scope,
         "status": call.status,
         "device": device,
     }

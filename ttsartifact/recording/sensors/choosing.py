@@ -1,4 +1,4 @@
-"""A sensor by its words on a command line, or by the values that another process is handed."""
+"""Which sensor a run gets, and the one that is not there and says why."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.errors import Refused
 
 if TYPE_CHECKING:
-    from ttsartifact.recording.sensors import Sensor
+    from ttsartifact.recording.sensors import Reading, Sensor
 
-__all__ = ["WORDS", "named_sensor", "sensor_from"]
+__all__ = ["WORDS", "Absent", "named_sensor", "sensor_from"]
 
 WORDS = "auto, nvml, amdsmi, rapl, none, replay:FILE, meter:FILE[,COLUMN[,UNIT[,BAUD]]]"
 """What --sensor takes."""
@@ -66,3 +66,33 @@ def _meter(words: str) -> dict[str, Any]:
         raise Refused(
             "the meter is not described", where="--sensor", found=words, expected="meter:FILE[,COLUMN[,UNIT[,BAUD]]]"
         ) from error
+
+
+class Absent:
+    """Nothing to read, for a reason that the artifact will carry."""
+
+    def __init__(self, reason: str = "no sensor was requested") -> None:
+        self._reason = reason
+
+    def open(self) -> str | None:
+        """Return the reason."""
+        return self._reason
+
+    def devices(self) -> list[dict[str, Any]]:
+        """Return none."""
+        return []
+
+    def runtime(self) -> list[dict[str, Any]]:
+        """Return none."""
+        return []
+
+    def channels(self, period_ns: int) -> list[dict[str, Any]]:  # noqa: ARG002 - the protocol's signature
+        """Return none."""
+        return []
+
+    def read(self) -> Reading:
+        """Read nothing."""
+        return {}
+
+    def close(self) -> None:
+        """Do nothing."""

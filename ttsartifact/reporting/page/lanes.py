@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ttsartifact.reporting.page import axis as axes
-from ttsartifact.reporting.page import picture, png
+from ttsartifact.reporting.page import picture
 from ttsartifact.reporting.page.markup import Html, element
 from ttsartifact.reporting.phrases import counted, seconds, stated
 
@@ -111,7 +111,7 @@ def _wave(sound: Sound, stretches: list[Stretch], axis: Axis) -> Lane:
 
 def _spectrum(sound: Sound, stretches: list[Stretch], axis: Axis) -> Lane:
     levels = picture.spectrogram(sound, picture.media_of(axis, stretches))
-    image = png.data_uri("image/png", png.png(picture.shades(levels), png.SEQUENTIAL))
+    image = picture.data_uri("image/png", picture.png(picture.shades(levels), picture.SEQUENTIAL))
     words = f"0 to {sound.rate_hz / 2000:g} kHz, {picture.FLOOR_DB:g} to 0 dBFS"
     drawn_in = element("image", href=Html(image), width=WIDTH, height=HEIGHT * 2, preserveAspectRatio="none")
     svg = _svg(f"Spectrogram: {words}", drawn_in, height=HEIGHT * 2)

@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.reporting.safe import safe
+from ttsartifact.reporting.terminal import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ttsartifact.container.source import Span
-from ttsartifact.reporting.page.png import data_uri
+from ttsartifact.reporting.page.picture import data_uri
 
 if TYPE_CHECKING:
     from ttsartifact.comparing.sound import Sound

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.reporting.diff import cause_line
-from ttsartifact.reporting.page import parts, picture, png
+from ttsartifact.reporting.page import parts, picture
 from ttsartifact.reporting.page.axis import joined_axes
 from ttsartifact.reporting.page.markup import Html, document, element, joined, table
 from ttsartifact.reporting.page.one import footer, receipt_of, section
@@ -139,7 +139,10 @@ def _difference(a: Seen, b: Seen) -> Html:
         f"0 to {length_s:.3f} s of the audio"
     )
     image = element(
-        "img", src=Html(png.data_uri("image/png", png.png(shades, png.DIVERGING))), alt=words, class_="difference"
+        "img",
+        src=Html(picture.data_uri("image/png", picture.png(shades, picture.DIVERGING))),
+        alt=words,
+        class_="difference",
     )
     return joined(title, image, element("p", words, ".", class_="quiet"))
 

@@ -53,14 +53,14 @@ def possible_counts(evidence: Evidence) -> Answer:
                 where="/audio/clipped_samples",
                 found=clipped,
                 expected=f"at most {frames * evidence.known('/audio/channels')}, all of them",
-                message="more samples are clipped than there are",
+                message="more clipped samples are stated than the audio has",
             )
         )
     return faults + [
         Mismatch(
             where=f"/audio/roles/{place}/{key}",
             expected="a value",
-            message="a sensor's channel says neither in which unit nor at which scale it is",
+            message="a sensor's channel does not state its unit or its scale",
         )
         for place, entry in enumerate(evidence.known("/audio/roles"))
         for key in ("unit", "scale")
@@ -124,7 +124,7 @@ def named_encoder(evidence: Evidence) -> Answer:
                 where="/audio/encoder",
                 found="absent",
                 expected="name, version and settings",
-                message=f"what encoded this {stated} is not known",
+                message=f"the encoder of this {stated} is not stated",
             )
         ]
     wanted: list[tuple[str, ...]] = [("level",)]
@@ -134,7 +134,7 @@ def named_encoder(evidence: Evidence) -> Answer:
         Mismatch(
             where=f"/audio/encoder/{keys[0]}",
             expected=" or ".join(keys),
-            message=f"the settings of a {stated} encoder are not whole",
+            message=f"a setting of the {stated} encoder is missing",
         )
         for keys in wanted
         if all(evidence.known(f"/audio/encoder/{key}") is None for key in keys)
@@ -171,7 +171,7 @@ def finite_samples(evidence: Evidence) -> Answer:
                 where="/audio/subtype",
                 found=f"{facts.not_finite} samples that are NaN or infinite",
                 expected="numbers",
-                message="samples that no ear and no player can use",
+                message="samples that are not finite numbers",
             )
         ]
     counted = evidence.known("/audio/clipped_samples")

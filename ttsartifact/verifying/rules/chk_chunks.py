@@ -57,7 +57,7 @@ def chunks_add_up(evidence: Evidence) -> Answer:
             where="trace/chunks/columns/frame_count",
             found=f"{logged} frames in all",
             expected=total,
-            message="the log and the file hold two lengths",
+            message="the chunk log and the audio differ in length",
         )
     ]
 

@@ -76,7 +76,9 @@ def narrow_bracket(evidence: Evidence) -> Answer:
                 where=f"{where}/bracket_ns",
                 found=bracket,
                 expected=f"0 to {WIDE_BRACKET_NS if sound else MAX_BRACKET_NS}",
-                message="the snapshot is wide" if sound else "the snapshot does not say when it was taken",
+                message="the bracket of the snapshot is wide, so its time is uncertain"
+                if sound
+                else "the bracket is negative, or too wide to say when the snapshot was taken",
                 severity=Severity.WARN if sound else None,
             )
         )
@@ -229,7 +231,7 @@ def remote_round_trip(evidence: Evidence) -> Answer:
         Mismatch(
             where=f"{where}/round_trip_ns",
             expected="the round trip in ns",
-            message=f"when {entry['clock']} was read is not known",
+            message=f"the round trip of reading clock {entry['clock']} is not stated",
         )
         for where, entry in found
         if "round_trip_ns" not in entry

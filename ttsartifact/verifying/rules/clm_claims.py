@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ttsartifact.verifying.siblings import Sibling
 
 MIN_COUNTER_UPDATES = LEAST_UPDATES
-_ONE_RUN = "the other runs of the data set: this is one alone"
+_ONE_RUN = "the other runs of the data set; this run was verified alone"
 
 
 @rule("CLM01")
@@ -121,7 +121,7 @@ def repeated_latency(evidence: Evidence) -> Answer:
             where="/claims",
             found=f"{alike} runs of these conditions",
             expected=f"at least {needed}",
-            message="so few runs show no distribution",
+            message="too few runs to show a distribution",
         )
     ]
 
@@ -165,7 +165,7 @@ def consistent_session(evidence: Evidence) -> Answer:
             where="/run/session_id",
             found=f"{runs} run of session {session}",
             expected=f"at least {needed}",
-            message="one run is consistent with anything",
+            message="one run alone shows no consistency",
         )
     ]
 

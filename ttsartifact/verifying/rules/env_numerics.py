@@ -68,7 +68,7 @@ def _inexact(evidence: Evidence) -> Iterator[Mismatch]:
 
 
 def _no_exact(where: str, found: Any, expected: Any) -> Mismatch:
-    return Mismatch(where=where, found=found, expected=expected, message="this is not what `exact` numerics are")
+    return Mismatch(where=where, found=found, expected=expected, message="this contradicts the profile `exact`")
 
 
 def _repeated(evidence: Evidence, params: dict[str, Any]) -> Iterator[Mismatch]:

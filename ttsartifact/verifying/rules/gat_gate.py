@@ -90,7 +90,7 @@ def complete_set(evidence: Evidence) -> Answer:
                 where="/gate/set/failed",
                 found=stated["failed"],
                 expected=f"{evidence.known('/gate/failed_promotion')} to {stated['submitted']}",
-                message="the set fails more runs than it holds, or not this one",
+                message="the counts of the set contradict each other or this run",
             )
         ]
     if evidence.siblings is None:
@@ -110,7 +110,7 @@ def deterministic_policy(evidence: Evidence) -> Answer:
                 where="/gate/policy/deterministic",
                 found=False,
                 expected=True,
-                message="the same inputs may be decided otherwise tomorrow",
+                message="the policy is not deterministic: the same inputs may be decided differently later",
             )
         )
     return faults + [

@@ -246,7 +246,9 @@ def flac_witness(evidence: Evidence) -> Answer:
             where="STREAMINFO",
             found="no MD5" if left_out else facts.stated_md5,
             expected=facts.pcm_md5,
-            message="the encoder left its own witness out" if left_out else "the samples are not what the encoder saw",
+            message="the encoder did not write the MD5 of its samples"
+            if left_out
+            else "the samples do not match the MD5 that the encoder wrote",
             severity=Severity.WARN if left_out else None,
         )
     ]

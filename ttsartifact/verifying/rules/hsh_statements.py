@@ -86,7 +86,7 @@ def one_size_per_digest(evidence: Evidence) -> Answer:
                     where=f"{where}/digest",
                     found=entry["digest"],
                     expected=_NOTHING,
-                    message="an empty file has the digest of nothing",
+                    message="an empty file must have the digest of no bytes",
                 )
             )
     return faults

@@ -131,7 +131,7 @@ def likely_count(evidence: Evidence) -> Answer:
                     where=f"{where}/trigger",
                     found=f"{events} events at {len(rows)} opportunities",
                     expected=f"about {len(rows) * chance[0] / chance[1]:.1f}",
-                    message="so many events are not likely at the stated probability",
+                    message="this number of events is not likely at the stated probability",
                 )
             )
     return faults if asked else NotApplicable("every draw is replayed, or none has a single probability")
@@ -155,5 +155,5 @@ def _replayed(seed: str, layer: dict[str, Any], log: Trace, rows: list[int]) -> 
             yield at_row(row, "u", drawn[0][row], u, f"seed and stream {layer['id']}/fire give a different draw")
             return
         if drawn[1][row] != fires:
-            yield at_row(row, "fired", drawn[1][row], int(fires), "the draw decides otherwise")
+            yield at_row(row, "fired", drawn[1][row], int(fires), "the draw gives a different decision")
             return

@@ -68,7 +68,7 @@ def mapped_media_time(evidence: Evidence) -> Answer:
             where="/imperfection/clean_frames",
             found=clean,
             expected=f"{frames - shift}, as {frames} frames were made longer by {shift}",
-            message="the events do not make this audio out of the clean one",
+            message="the events do not turn the clean audio into this audio",
         )
     ]
 

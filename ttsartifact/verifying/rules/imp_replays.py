@@ -54,7 +54,7 @@ def replayed_samples(evidence: Evidence) -> Answer:
     return _first_difference(rows, expected, log) or (
         []
         if again == audio
-        else [Mismatch(where="/audio", message="the plan gives other samples than these", found="other samples")]
+        else [Mismatch(where="/audio", message="the plan does not give these samples", found="other samples")]
     )
 
 

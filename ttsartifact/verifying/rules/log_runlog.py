@@ -28,7 +28,9 @@ def registered_before(evidence: Evidence) -> Answer:
         where = f"/run/preregistered/{place}"
         proof = next((proof for proof in proofs if _names(proof, wanted)), None)
         if proof is None:
-            faults.append(Mismatch(where=where, found="no proof", message="no proof shows when it was registered"))
+            faults.append(
+                Mismatch(where=where, found="no proof", message="no proof shows when the claim was registered")
+            )
         elif own is not None and _index(proof) >= _index(own) and _origin(proof) == _origin(own):
             faults.append(
                 Mismatch(

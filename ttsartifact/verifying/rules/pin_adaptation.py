@@ -93,7 +93,7 @@ def adaptation_chain(evidence: Evidence) -> Answer:
             where=f"/pins/adaptation/{key}",
             found=f"{len(adaptation[key])} clips",
             expected=f"all {len(listed)} of role {role} in /input/refs",
-            message="a listed clip is none that the chain binds",
+            message="the chain does not bind a listed clip",
         )
         for key, role in (("target_refs", "target"), ("prior_refs", "prior"))
         if sorted(adaptation[key]) != sorted(listed := [entry["digest"] for _, entry in refs if entry["role"] == role])

@@ -130,12 +130,12 @@ def _measured(where: str, quality: dict[str, Any], clip: dict[str, Any] | None) 
             where=f"{where}/duration_ms",
             found=quality["duration_ms"],
             expected=f"at most {lasts_ms}, the length of the clip",
-            message="more was learnt from than there is",
+            message="more of the clip was used for training than it has",
         )
     if quality["clipped_samples"] > clip["frames"] * 1024:
         yield Mismatch(
             where=f"{where}/clipped_samples",
             found=quality["clipped_samples"],
             expected=f"at most one for each sample of {clip['frames']} frames",
-            message="more samples are clipped than there are",
+            message="more clipped samples are stated than the audio has",
         )

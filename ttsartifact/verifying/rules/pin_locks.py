@@ -51,7 +51,7 @@ def listed_packages(evidence: Evidence) -> Answer:
                     where=where,
                     found=f"{package['name']} {package['version']}",
                     expected="a package in part lock" if version is None else f"{version} {content}, as in part lock",
-                    message="" if version is not None else "a package that the list of packages does not have",
+                    message="" if version is not None else "a package is not in the list of packages",
                 )
             )
     return faults

@@ -77,7 +77,7 @@ def pinned_vocoder(evidence: Evidence) -> Answer:
                 where="/pins/vocoder",
                 found="not_applicable",
                 expected='a repository, or {"integrated": true, "detail": ...}',
-                message="something turned the model's output into samples",
+                message="the vocoder is not stated, but something turned the model's output into samples",
             )
         ]
     return []
@@ -184,7 +184,7 @@ def stated_precision(evidence: Evidence) -> Answer:
             where=f"/generation/precision/{key}",
             found=precision[key].get("reason"),
             expected="a value, or not_applicable",
-            message="what changes samples is not known",
+            message="a condition that changes samples is not known",
         )
         for key in wanted
         if is_unknown(precision[key])
@@ -195,7 +195,7 @@ def stated_precision(evidence: Evidence) -> Answer:
                 where="/generation/precision/quantisation",
                 found=f"absent with {precision['dtype']}",
                 expected="the method",
-                message="a type this narrow needs a stated quantisation",
+                message="this data type needs a stated quantisation",
             )
         )
     return faults

@@ -141,7 +141,7 @@ def no_secrets(evidence: Evidence) -> Answer:
             where=secret.where,
             found=f"{secret.name}, {secret.end - secret.start} characters",
             expected="{secret}",
-            message="what looks like a secret",
+            message="this looks like a secret",
         )
         for secret in secrets_of(evidence.descriptor.value)
     ]

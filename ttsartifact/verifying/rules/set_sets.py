@@ -65,7 +65,7 @@ def own_words(evidence: Evidence) -> Answer:
             where="/input/text/digest",
             found=text,
             expected=f"{other.text}, as {other.name} with the same samples",
-            message="two texts cannot have been spoken by the same samples",
+            message="the same samples cannot speak two texts",
         )
     ]
 

@@ -53,7 +53,7 @@ def carried_log(evidence: Evidence) -> Answer:
         found = {"digest": digest.of(data), "size": len(data)}
         expected = None if stated is None else {key: stated[key] for key in found}
         if found != expected:
-            message = "the log is not the one that the mapping is of"
+            message = "the mapping belongs to a different log"
             faults.append(Mismatch(where=f"trace/{name}", found=found, expected=expected, message=message))
     return faults if held else NotApplicable("no log travels in the artifact")
 

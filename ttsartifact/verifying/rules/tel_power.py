@@ -81,7 +81,7 @@ def one_description(evidence: Evidence) -> Answer:
         if unit != wanted:
             faults.append(_otherwise(f"{where}/unit", unit, wanted, f"the name {name} says its unit"))
         if channel["semantics"] == "instant" and not is_absent(window) and window > 0:
-            faults.append(_otherwise(f"{where}/window_ns", window, 0, f"{name} is read in an instant"))
+            faults.append(_otherwise(f"{where}/window_ns", window, 0, f"{name} is an instantaneous reading"))
         if channel["semantics"] == "window_mean" and window == 0:
             faults.append(
                 _otherwise(f"{where}/window_ns", 0, "a window, or unknown", f"{name} is a mean over a window")

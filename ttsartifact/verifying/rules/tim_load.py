@@ -52,7 +52,7 @@ def _counted(evidence: Evidence) -> Iterator[Mismatch]:
             where=f"trace/queue/columns/{name}/{row}",
             found=value,
             expected="0 or more",
-            message="fewer requests than none",
+            message="a negative number of requests",
         )
     t_ns = columns["t_ns"]
     back = next((row for row in range(1, queue.rows) if t_ns[row] < t_ns[row - 1]), None)
@@ -72,7 +72,7 @@ def _warm(evidence: Evidence) -> Iterator[Mismatch]:
             where="/run/times/first_call",
             found=f"true, after {warmups} warm-up runs",
             expected="false, or no warm-up run",
-            message="a run that others warmed up was not the first call",
+            message="a run after warm-up runs cannot be the first call",
         )
 
 

@@ -117,7 +117,7 @@ def meant_first_token(evidence: Evidence) -> Answer:
             where="/run/times/t_first_token_semantics",
             found="absent",
             expected="host, device or socket",
-            message="a first token that arrived nowhere is not a latency",
+            message="where the first token arrived is not stated, so its time is not a latency",
         )
     ]
 

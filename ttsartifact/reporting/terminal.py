@@ -1,0 +1,110 @@
+"""What reaches a terminal: a stranger's words made harmless, digests shortened, long lines wrapped.
+
+Terminals obey ESC, OSC and C1 bytes, right-to-left marks reorder a line, a spreadsheet runs `=cmd`. What a reader sees
+is therefore spelled: control, format, surrogate, private, unassigned and line-breaking characters, and the backslash
+that spells them, become escapes (security design S8, S9; clause 11).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["LONGEST", "fitted", "fitted_lines", "safe", "safe_tsv", "shortened"]
+
+LONGEST = 400
+_NAMED = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_FORMULA = ("=", "+", "-", "@", "\t")
+
+
+def safe(value: object, *, longest: int = LONGEST) -> str:
+    """Return `value` as one line of printable characters, at most about `longest` of them."""
+    text = value if isinstance(value, str) else str(value)
+    more = len(text) - longest
+    if more > 0:
+        text = text[:longest]
+    if not text.isprintable() or "\\" in text:
+        text = "".join(map(_spelled, text))
+    return f"{text}... ({more} more)" if more > 0 else text
+
+
+def safe_tsv(value: object) -> str:
+    r"""Return one cell: null is \N, tab and newline are escaped, and nothing begins like a spreadsheet's formula."""
+    if value is None or value == "":
+        return r"\N"
+    text = str(value).lower() if isinstance(value, bool) else value if isinstance(value, str) else str(value)
+    quoted = isinstance(value, str) and text.startswith(_FORMULA)
+    if not text.isprintable() or "\\" in text:
+        text = "".join(map(_spelled, text))
+    return f"'{text}" if quoted else text
+
+
+def _spelled(character: str) -> str:
+    # isprintable() refuses exactly Cc Cf Cs Co Cn Zl Zp and the spaces of Zs; the spaces are harmless.
+    if character == "\\" or not (character.isprintable() or _is_space(character)):
+        return _NAMED.get(character) or _escape(ord(character))
+    return character
+
+
+def _is_space(character: str) -> bool:
+    import unicodedata
+
+    return unicodedata.category(character) == "Zs"
+
+
+def _escape(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+_DIGEST = re.compile(r"\b(sha256:)?([0-9a-f]{12})[0-9a-f]{52}\b")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_LABEL = re.compile(r" *\S+(?: \S+)*? {2,}(?=\S)")
+_PREFIX = re.compile(r" *")
+
+
+def shortened(line: str) -> str:
+    """Return a line whose digests are as long as eyes need them: twelve digits of sixty-four."""
+    return _DIGEST.sub(r"\1\2…", line)
+
+
+def fitted(line: str, width: int) -> list[str]:
+    """Return a line as lines of at most `width` columns; only a word that is longer stays whole beyond.
+
+    Continuation lines begin under the words behind the label, which two spaces set off, or two columns further in than
+    the line itself. Colours take no room.
+    """
+    if len(_COLOUR.sub("", line)) <= width:
+        return [line]
+    start = _hanging(_COLOUR.sub("", line), width)
+    head = _PREFIX.match(line)
+    assert head is not None
+    lines, current, room = [], head[0], len(head[0])
+    for word in _words(line[head.end() :]):
+        long = len(_COLOUR.sub("", word))
+        if room + len(_COLOUR.sub("", word.rstrip())) > width and room > start:
+            lines.append(current.rstrip())
+            current, room = " " * start, start
+            if not word.strip():
+                continue
+        current, room = current + word, room + long
+    return [*lines, current.rstrip()]
+
+
+def fitted_lines(lines: Iterable[str], width: int, *, whole_digests: bool = False) -> Iterator[str]:
+    """Yield lines as a terminal of `width` columns shows them."""
+    for line in lines:
+        yield from fitted(line if whole_digests else shortened(line), width)
+
+
+def _hanging(visible: str, width: int) -> int:
+    label = _LABEL.match(visible)
+    indent = label.end() if label else len(visible) - len(visible.lstrip()) + 2
+    return indent if indent <= width // 2 else 4
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a text, each with the spaces behind it."""
+    return re.findall(r"\S+ *| +", text)
