@@ -70,6 +70,8 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=9)
     options.add_argument("--gigabytes", type=float, default=1.0, help="of the long file; 0 leaves it out")
+    options.add_argument("--clips", type=int, default=5000, help="of the folder beside bagit; 0 leaves it out")
+    options.add_argument("--runs", type=int, default=4000, help="of the data set; 0 leaves it out")
     options.add_argument("--output", type=Path, help="a JSON file of the ratios, for docs/costs.md")
     asked = options.parse_args()
     others = busy_share()
@@ -77,12 +79,13 @@ def main() -> None:
     commit = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
     folder = Path(tempfile.mkdtemp(prefix="ttsa-bench-"))
     try:
-        measure(folder, asked.rounds, int(asked.gigabytes * 1e9))
+        measure(folder, asked.rounds, asked)
     finally:
         shutil.rmtree(folder)
     if asked.output is not None:
         found = {
-            "command": f"python benchmarks/verify_speed.py --rounds {asked.rounds} --gigabytes {asked.gigabytes:g}",
+            "command": f"python benchmarks/verify_speed.py --rounds {asked.rounds} --gigabytes {asked.gigabytes:g}"
+            f" --clips {asked.clips} --runs {asked.runs}",
             "commit": commit,
             "python": platform.python_version(),
             "processors": os.cpu_count(),
@@ -92,7 +95,7 @@ def main() -> None:
         asked.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def measure(folder: Path, rounds: int, size: int) -> None:
+def measure(folder: Path, rounds: int, asked: argparse.Namespace) -> None:
     """Write the files, run the rounds, print."""
     print(
         f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, {rounds} interleaved rounds"
@@ -115,7 +118,13 @@ def measure(folder: Path, rounds: int, size: int) -> None:
     say("cold show of a short clip", seconds, "ttsa show (5 s clip)", "python -c pass", "none")
     say("help", seconds, "ttsa --help", "python -c pass", "at most 3")
     say("version", seconds, "ttsa --version", "python -c pass", "at most 3")
-    many_clips(folder, clip, rounds, [ttsa, "verify", "--format", "jsonl"], compiled)
+    command = [ttsa, "verify", "--format", "jsonl"]
+    many_clips(folder, clip, rounds, command, compiled)
+    if asked.clips:
+        beside_bagit(folder, clip, rounds, asked.clips, command, compiled)
+    if asked.runs:
+        one_data_set(folder, rounds, asked.runs, command, compiled)
+    size = int(asked.gigabytes * 1e9)
     if size:
         long_files(folder, clip, rounds, size, ttsa, compiled)
 
@@ -209,6 +218,63 @@ def many_clips(folder: Path, clip: Path, rounds: int, command: list[str], compil
         "ttsa verify DIR --jobs 2",
         "ttsa verify DIR --jobs 1",
         "at most 0.6 on two idle cores",
+    )
+
+
+def beside_bagit(
+    folder: Path, clip: Path, rounds: int, count: int, command: list[str], compiled: Mapping[str, str]
+) -> None:
+    """Compare two processes over a folder of clips with two of bagit, which hashes each file once."""
+    bag = folder / "bag"
+    bag.mkdir()
+    for number in range(count):
+        shutil.copyfile(clip, bag / f"{number}.tts.wav")
+    bagit = [sys.executable, "-m", "bagit", "--quiet", "--processes", "2"]
+    subprocess.run([*bagit, "--sha256", str(bag)], check=True)
+    jobs = {
+        "ttsa verify DIR --jobs 2": [*command, "--jobs", "2", str(bag / "data")],
+        "bagit --validate --processes 2": [*bagit, "--validate", str(bag)],
+    }
+    seconds = medians(jobs, rounds, environment=compiled)
+    shutil.rmtree(bag)
+    say(
+        f"{count:,} clips in two processes",
+        seconds,
+        "ttsa verify DIR --jobs 2",
+        "bagit --validate --processes 2",
+        "at most 2.5",
+    )
+
+
+def one_data_set(folder: Path, rounds: int, count: int, command: list[str], compiled: Mapping[str, str]) -> None:
+    """Compare runs of a second each in one Parquet with the same runs as files, and two processes with one."""
+    runs, table = folder / "runs", folder / "runs.tts.parquet"
+    runs.mkdir()
+    tone = kit.tone(16_000)
+    for number in range(count):
+        kit.artifact(
+            runs,
+            name=f"{number:06d}.tts.wav",
+            audio=kit.wav(number.to_bytes(4, "little") + tone[4:]),
+            run=kit.draft(traces=()),
+            patch=kit.put(run__run_id=kit.RUN_ID[:-6] + f"{number:06d}"),
+        )
+    subprocess.run([command[0], "convert", "--quiet", str(runs), "--out", str(table)], check=True)
+    jobs = {
+        "ttsa verify DIR --jobs 1": [*command, "--jobs", "1", str(runs)],
+        "ttsa verify PARQUET --jobs 1": [*command, "--jobs", "1", str(table)],
+        "ttsa verify PARQUET --jobs 2": [*command, "--jobs", "2", str(table)],
+    }
+    seconds = medians(jobs, rounds, environment=compiled)
+    shutil.rmtree(runs)
+    title = f"{count:,} runs in one Parquet"
+    say(title, seconds, "ttsa verify PARQUET --jobs 1", "ttsa verify DIR --jobs 1", "at most 1.4")
+    say(
+        f"{title} by two processes",
+        seconds,
+        "ttsa verify PARQUET --jobs 2",
+        "ttsa verify PARQUET --jobs 1",
+        "below 1 in wall time",
     )
 
 
