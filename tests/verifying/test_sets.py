@@ -11,8 +11,9 @@ import pytest
 from judged import BITWISE, LAST_SAMPLE, data_set, run_id, session
 
 from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import Descriptor
 from ttsartifact.verifying.engine import verify
-from ttsartifact.verifying.siblings import Siblings, differing
+from ttsartifact.verifying.siblings import Siblings, conditions_of, differing
 
 OTHER_WORDS = {
     "input__text": {
@@ -116,3 +117,13 @@ def test_a_data_set_is_verified_without_pandas(tmp_path):
     """PyArrow imports it, where there is one, for a scalar of ours: half a second in each process."""
     path = data_set(tmp_path, {}, {}, draft=full_run.draft)
     subprocess.run([sys.executable, "-c", NO_PANDAS, str(path)], check=True)
+
+
+def test_a_run_that_is_nested_too_deeply_does_not_end_the_others():
+    """3.8: it has a report of its own; what the others are compared with is a digest whatever it holds."""
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    known = [conditions_of(Descriptor(b"", {"generation": {"params": {"steps": value}}})) for value in (deep, 1, 1, 2)]
+    assert known[1] == known[2]
+    assert len(set(known)) == 3

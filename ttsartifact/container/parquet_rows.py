@@ -28,6 +28,7 @@ from ttsartifact.container.limits import (
     MAX_SMALL_CHUNK_BYTES,
     MIB,
 )
+from ttsartifact.container.parquet_metadata import Foreign, foreign
 from ttsartifact.container.parquet_statistics import Contradiction, Values, contradictions, is_checked, leaf_values
 from ttsartifact.errors import Damaged, TooLarge, TtsArtifactError, Unavailable
 from ttsartifact.formulas.timebase import to_utc
@@ -107,6 +108,11 @@ class RunTable:
         self._whole = 0
         self._pages: dict[int, int] = {}
         self._contradictions: dict[int, tuple[Contradiction, ...]] = {}
+
+    @cached_property
+    def foreign(self) -> tuple[Foreign, ...]:
+        """What the metadata of the file and of its columns say beyond clause 3.4."""
+        return tuple(foreign(self.metadata, self.column_metadata))
 
     @cached_property
     def metadata(self) -> dict[str, bytes]:
@@ -394,7 +400,10 @@ class _Tables(Mapping[str, Trace | None]):
         if name not in self._names:
             raise KeyError(name)
         with _foreign(f"column {name}"):
-            scalar = self._batch.column(name)[self._place]
+            column = self._batch.column(name)
+            if column.null_count == len(column):  # in no row of the batch
+                return None
+            scalar = column[self._place]
             if not scalar.is_valid:
                 return None
             rows = scalar.values

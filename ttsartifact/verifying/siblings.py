@@ -10,7 +10,6 @@ from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact._starting import NamedTuple
-from ttsartifact.container.canonical import read_json
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.formulas.conditions import conditions, instances
 from ttsartifact.terms import digest
@@ -56,7 +55,10 @@ def conditions_of(descriptor: Descriptor) -> str:
 
 def _digest_of(value: Any) -> str:
     """Return what equal values share in this process alone, at a tenth of the price of RFC 8785."""
-    return digest.of(_SORTED.encode(value).encode())
+    try:
+        return digest.of(_SORTED.encode(value).encode())
+    except RecursionError:  # far beyond the depth that its own report allows
+        return digest.of(b"")
 
 
 def _of_a_repeat(descriptor: Descriptor) -> Iterator[tuple[str, Any]]:
@@ -206,8 +208,8 @@ def _files_of(paths: Iterable[str]) -> Iterator[tuple[str, Descriptor]]:
 def _read(raw: bytes) -> Descriptor:
     """Return what a row states; nothing where that cannot be read, which its own report says."""
     try:
-        value = read_json(raw)
-    except TtsArtifactError:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
         value = None
     return Descriptor(raw, value if isinstance(value, dict) else {})
 

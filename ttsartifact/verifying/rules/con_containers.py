@@ -115,12 +115,7 @@ def nothing_only_in_metadata(evidence: Evidence) -> Answer:
     file = evidence.artifact.file
     if file is None:
         return NotApplicable("no Parquet file")
-    from ttsartifact.container.parquet_metadata import foreign
-
-    return [
-        Mismatch(where=place.where, found=place.found, expected=place.expected)
-        for place in foreign(file.metadata, file.column_metadata)
-    ]
+    return [Mismatch(where=place.where, found=place.found, expected=place.expected) for place in file.foreign]
 
 
 @rule("CON17")
