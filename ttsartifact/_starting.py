@@ -89,6 +89,8 @@ else:
 
     def _completed(cls: Any, values: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
         fields, defaults = cls._fields, cls._field_defaults
+        if not values and (*named,) == fields:  # all of them by name, in their order: how most are made
+            return tuple(named.values())
         try:
             rest = [named.pop(name) if name in named else defaults[name] for name in fields[len(values) :]]
         except KeyError as lacking:

@@ -19,6 +19,7 @@ from ttsartifact.container.source import (
     copy_pieces,
     read_buffer,
     require_regular,
+    views_of,
     write_whole,
 )
 from ttsartifact.errors import Damaged, NotFound, NotReadable, Refused
@@ -159,3 +160,26 @@ def test_the_umask_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(os, "umask", None)
     with write_whole(tmp_path / "out.wav") as file:
         file.write(b"x")
+
+
+def test_a_short_file_is_held_and_a_long_one_is_not(tmp_path: Path) -> None:
+    """What is held is what was opened, whatever becomes of the file; a longer one is read where it lies."""
+    path, data = tmp_path / "a.bin", bytes(range(256)) * 16
+    path.write_bytes(data)
+    with FileSource(path) as source:
+        source.hold()
+        path.write_bytes(b"")
+        assert source.read_at(250, 12) == data[250:262]
+        source.read_into(3, memoryview(buffer := bytearray(5)))
+        assert buffer == data[3:8]
+        pieces = [b"head", Span(source, 256, 256), Span(source, 1, 2)]
+        assert b"".join(views_of(pieces)) == b"head" + data[256:512] + b"\1\2"
+        with pytest.raises(Damaged, match="ends too early"):
+            source.read_at(4095, 2)
+        with pytest.raises(Damaged, match="ends too early"):
+            views_of([Span(source, 4095, 2)])
+    path.write_bytes(bytes((1 << 20) + 1))
+    with FileSource(path) as source:
+        source.hold()
+        assert source.held is None
+        assert views_of([Span(source, 0, 3)]) == [b"\0\0\0"]

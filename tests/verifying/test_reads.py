@@ -129,6 +129,11 @@ def test_the_answers_are_those_of_every_rule(monkeypatch: pytest.MonkeyPatch) ->
     """10.1: a report for which every rule was run is the same; over the richest run and one failure of each family."""
     first = {entry["id"].split("/")[1][:3]: entry for entry in reversed(ENTRIES) if entry["id"].startswith("fail/")}
     paths = [FIXTURES / "valid/L3/wav/full.tts.wav", *(FIXTURES / entry["file"] for entry in first.values())]
-    reports = [verify(path) for path in paths]
+
+    def answers() -> list:
+        """Return the reports but for why a rule does not apply, which a rule says in words of its own."""
+        return [report._replace(not_applicable_because=()) for path in paths for report in verify(path)]
+
+    reports = answers()
     monkeypatch.setattr(Evidence, "lacks", lambda self, what: False)
-    assert [verify(path) for path in paths] == reports
+    assert answers() == reports

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ttsartifact._starting import NamedTuple
 from ttsartifact.container.limits import LEAF_BYTES, READ_BLOCK_BYTES
-from ttsartifact.container.source import JoinedSource, Piece, blocks_of, length_of
+from ttsartifact.container.source import Piece, blocks_of, length_of, views_of
 from ttsartifact.terms.digest import spelled
 
 if TYPE_CHECKING:
@@ -51,9 +51,8 @@ def digest_audio(
     wanted = {(0, size), *([pcm] if pcm else []), *((start + a, start + b) for a, b in chunks)}
     cut = leaf_ranges(size) if leaves else []
     if size <= READ_BLOCK_BYTES:
-        whole = memoryview(bytearray(size))
-        JoinedSource(pieces).read_into(0, whole)
-        digests = {span: hashlib.sha256(whole[slice(*span)]).hexdigest() for span in wanted.union(cut)}
+        views = views_of(pieces)
+        digests = {span: _digest_of(views, *span) for span in wanted.union(cut)}
     else:
         digests = _digest_ranges(pieces, sorted(wanted), cut, threads=size >= _THREADS_FROM_BYTES)
     return AudioDigests(
@@ -63,6 +62,16 @@ def digest_audio(
         chunks=tuple(digests[start + a, start + b] for a, b in chunks),
         leaves=tuple(digests[span] for span in cut),
     )
+
+
+def _digest_of(views: Iterable[memoryview], start: int, end: int) -> str:
+    """Return the hex digest of the half-open range of the views' bytes, one after the other."""
+    state, offset = hashlib.sha256(), 0
+    for view in views:
+        if offset < end and offset + len(view) > start:
+            state.update(view[max(start - offset, 0) : end - offset])
+        offset += len(view)
+    return state.hexdigest()
 
 
 def leaf_ranges(size: int) -> list[tuple[int, int]]:

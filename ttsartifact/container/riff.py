@@ -11,6 +11,7 @@ Only the RIFF size differs in the bare part, and it follows from the length. No 
 from __future__ import annotations
 
 import struct
+from functools import cache
 
 from ttsartifact._starting import NamedTuple
 from ttsartifact.container import capsule as capsules
@@ -567,10 +568,15 @@ def _without_digits(pointer: bytes) -> bytes:
     return pointer[:start] + pointer[stop:]
 
 
+@cache
+def _pointer_bytes() -> int:
+    return len(pointer_chunk("sha256:" + "0" * 64))
+
+
 def _is_pointer(source: Source, chunk: RiffChunk) -> bool:
     return (
         chunk.id == b"LIST"
-        and chunk.size == len(pointer_chunk("sha256:" + "0" * 64)) - 8
+        and chunk.size == _pointer_bytes() - 8
         and source.read_at(chunk.body + 12, len(POINTER_PREFIX)) == POINTER_PREFIX
     )
 

@@ -50,6 +50,7 @@ __all__ = [
     "require_regular",
     "require_room",
     "stamp_of",
+    "views_of",
     "write_whole",
 ]
 
@@ -108,7 +109,7 @@ class FileSource:
     """A source over one open descriptor: what is hashed is what was parsed, whatever happens to the path."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._held: bytes | None = None
+        self.held: memoryview | None = None
         # O_NONBLOCK: opening a FIFO without a writer would wait for ever before we could refuse it.
         if path == STANDARD_INPUT:
             self._fd, self.path, self.size = _standard_input()
@@ -129,13 +130,13 @@ class FileSource:
         """Read a short file whole, once: who looks at all of it otherwise asks the system for it in thirty pieces."""
         if self.size <= _SHORT_BYTES:
             held = _read_some(self._fd, self.size, 0)
-            self._held = held if len(held) == self.size else None
+            self.held = memoryview(held) if len(held) == self.size else None
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return exactly `size` bytes from `offset`."""
         _require(offset, size, self.size)
-        if self._held is not None:
-            return self._held[offset : offset + size]
+        if self.held is not None:
+            return bytes(self.held[offset : offset + size])
         data = _read_some(self._fd, size, offset)
         while len(data) < size:  # a short read is legal, and Linux stops at 2 GiB
             more = _read_some(self._fd, size - len(data), offset + len(data))
@@ -147,8 +148,8 @@ class FileSource:
     def read_into(self, offset: int, buffer: memoryview) -> None:
         """Fill `buffer` from `offset`."""
         _require(offset, len(buffer), self.size)
-        if self._held is not None:
-            buffer[:] = self._held[offset : offset + len(buffer)]
+        if self.held is not None:
+            buffer[:] = self.held[offset : offset + len(buffer)]
             return
         done = 0
         while done < len(buffer):
@@ -259,6 +260,21 @@ def blocks_of(pieces: Sequence[Piece], block_bytes: int = READ_BLOCK_BYTES) -> I
             piece.source.read_into(piece.offset + done, view)
             yield view
             done += len(view)
+
+
+def views_of(pieces: Iterable[Piece]) -> list[memoryview]:
+    """Return the pieces' bytes in memory, without a copy of what is there already; for short files."""
+    return [memoryview(piece) if isinstance(piece, bytes) else _view_of(piece) for piece in pieces]
+
+
+def _view_of(span: Span) -> memoryview:
+    source, offset, size = span
+    if isinstance(source, FileSource) and source.held is not None:
+        _require(offset, size, source.size)
+        return source.held[offset : offset + size]
+    view = memoryview(bytearray(size))
+    source.read_into(offset, view)
+    return view
 
 
 def first_bytes(path: str | os.PathLike[str], most: int) -> bytes:

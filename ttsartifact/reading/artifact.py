@@ -138,15 +138,19 @@ def open_artifact(path: str | os.PathLike[str]) -> Artifact:
     return first
 
 
-def open_artifacts(path: str | os.PathLike[str], *, rows: tuple[int, int] | None = None) -> Iterator[Artifact]:
+def open_artifacts(
+    path: str | os.PathLike[str], *, rows: tuple[int, int] | None = None, held: bool = False
+) -> Iterator[Artifact]:
     """Yield the runs of `path`: one per row of Parquet, otherwise one; `FILE#ROW` is one row, counted from 0.
 
-    `rows` names a first row and the one behind the last, where not all are wanted.
+    `rows` names a first row and the one behind the last, where not all are wanted. `held` keeps a short file in memory,
+    for who looks at all of it.
     """
     file, wanted = _row_named(path)
     source = FileSource(file)
-    source.hold()
     try:
+        if held:
+            source.hold()
         head = source.read_at(0, min(12, source.size))
         if wanted is not None and head[:4] != b"PAR1":
             raise NotFound("one run alone has no rows", found=f"#{wanted}", expected="a Parquet data set")

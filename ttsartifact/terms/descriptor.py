@@ -75,4 +75,4 @@ class Descriptor(NamedTuple):
     def known(self, pointer: str) -> Any:
         """Return what stands at a JSON pointer, or None where nothing does or where it says that it is absent."""
         value = self.at(pointer)
-        return None if is_absent(value) else value
+        return None if type(value) is dict and is_absent(value) else value

@@ -133,7 +133,7 @@ def _judged(
 ) -> Iterator[Report]:
     try:
         siblings = whole = set_of(tuple(among)) if among else None
-        for artifact in open_artifacts(path, rows=rows):
+        for artifact in open_artifacts(path, rows=rows, held=True):
             if siblings is None and artifact.file is not None and artifact.file.rows > 1:
                 siblings = Siblings(artifact.file)
             evidence = Evidence(
@@ -227,7 +227,8 @@ class _Session:
         evidence, blocking = self.evidence, self._blocking
         lacks = evidence.lacks
         for rule in asked:
-            if (blocking or rule.needs_schema) and (blocker := self._blocker_of(rule)) is not None:
+            is_doubtful = blocking or (rule.needs_schema and evidence.misshapen_by is not None)
+            if is_doubtful and (blocker := self._blocker_of(rule)) is not None:
                 self._leave_open(rule, Outcome.NOT_EVALUATED, f"blocked by {blocker}", blocker)
             elif rule.applies_if and (lacking := next(filter(lacks, rule.applies_if), None)) is not None:
                 self._leave_idle(rule, _WITHOUT.get(lacking) or f"{lacking} is not stated, or empty")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["locked_lines", "normalised"]
 
 _LOCKED = late_pattern(r"^([A-Za-z0-9._-]{1,128})==(\S{1,128}) (sha256:[0-9a-f]{64})$", re.MULTILINE)
+_LONGEST_KEPT = 1 << 18  # of a list, in bytes; an environment of a thousand packages has half of it
 _SEPARATORS = late_pattern(r"[-_.]+")
 
 
@@ -67,8 +68,14 @@ def _locked_lines(evidence: Evidence) -> dict[str, tuple[str, str]]:
     parts, lock = evidence.artifact.parts, evidence.known("/pins/lock")
     if "lock" not in parts.names() or not isinstance(lock, dict) or lock["kind"] != "pip-record":
         return {}
+    listing = parts.part("lock")
+    return _listed(listing) if len(listing) <= _LONGEST_KEPT else _listed.__wrapped__(listing)
+
+
+@lru_cache(maxsize=4)  # the runs of one machine have one list
+def _listed(listing: bytes) -> dict[str, tuple[str, str]]:
     # One line feed ends each line, whatever else ends a line to Python.
-    lines = "\n".join(parts.part("lock").decode("utf-8", "replace").splitlines())
+    lines = "\n".join(listing.decode("utf-8", "replace").splitlines())
     return {normalised(name): (version, content) for name, version, content in _LOCKED.findall(lines)}
 
 
