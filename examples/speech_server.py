@@ -140,7 +140,8 @@ async def espeak(text: str, asked: dict[str, Any]) -> AsyncIterator[bytes]:
         while samples := await program.stdout.read(4096):
             yield samples
     except BaseException:  # the client left
-        program.kill()
+        with contextlib.suppress(ProcessLookupError):  # it may have ended meanwhile
+            program.kill()
         raise
     finally:
         await program.wait()

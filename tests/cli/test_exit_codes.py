@@ -80,6 +80,11 @@ def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 WRONG_CALLS: tuple[tuple[list[str], str], ...] = (
     (["verify"], "FILE... is missing: Artifacts, folders of them, or @LIST"),
     (["verify", "--nonsense", "x"], "there is no option --nonsense ("),
+    (
+        ["record", "-o", "x.tts.wav", "--text", "t", "espeak-ng", "-w", "{out}", "{text}"],
+        "there is no option -w; where it is one of the command's, put -- before the command (",
+    ),
+    (["record", "-w", "--", "true"], "there is no option -w ("),
     (["verify", "--txt", "x"], "there is no option --txt; did you mean --text, --text-file or --trust? ("),
     (["verify", "x", "--level"], "--level needs a value: The required level ("),
     (["verify", "x", "--quiet=3"], "--quiet takes no value ("),

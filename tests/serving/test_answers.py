@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import socket
@@ -144,7 +145,7 @@ def test_what_is_no_audio_is_said(url: str, tmp_path: Path, ending: str) -> None
 def test_an_answer_that_is_cut_is_kept(url: str, tmp_path: Path) -> None:
     """What was delivered before a connection was lost is never deleted."""
     said: list[str] = []
-    with pytest.raises(CommandFailed, match="found broken, HTTP 200"):
+    with pytest.raises(CommandFailed, match="no audio: the connection was lost: .*: found broken, HTTP 200"):
         record_http(
             asked(url, response_format="pcm", inject={"cut_after": 9000}), tmp_path / "run.tts.wav", say=said.append
         )
@@ -156,7 +157,7 @@ def test_an_answer_that_is_cut_is_kept(url: str, tmp_path: Path) -> None:
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(CommandFailed, match="ConnectError"):
+    with pytest.raises(CommandFailed, match="no audio: cannot connect: "):
         record_http(asked(f"http://127.0.0.1:{port}"), tmp_path / "run.tts.wav")
 
 
@@ -169,6 +170,26 @@ def test_raw_samples_need_a_format(tmp_path: Path) -> None:
         assert (tmp_path / "run.tts.wav.answer").stat().st_size == 8000
         packed = record_http(asked(address), tmp_path / "again.tts.wav", pcm="s16le:24000:1")
     assert packed.descriptor.known("/audio/frames") == 4000
+
+
+def test_a_server_that_redirects_is_not_followed_and_its_address_is_named(tmp_path: Path) -> None:
+    """Whom to ask is the caller's choice; with a body or without, and without a query that may hold a secret."""
+    status = "307 Temporary Redirect\r\nlocation: https://speech.example/v2/speak?key=abc"
+    for body in (b"", b"<html><body>Moved</body></html>"):
+        with canned(body, "text/html", status=status) as address, pytest.raises(CommandFailed) as caught:
+            record_http(asked(address), tmp_path / "run.tts.wav", say=lambda _: None)
+        assert caught.value.message == (
+            "the server delivered no audio: it redirects to https://speech.example/v2/speak; request that address"
+        )
+
+
+def test_bytes_that_are_no_text_are_not_quoted(tmp_path: Path) -> None:
+    """A server that compresses without saying so: the kind of its answer is named."""
+    with canned(gzip.compress(bytes(4000)), "audio/pcm") as address, pytest.raises(Refused) as caught:
+        record_http(asked(address), tmp_path / "run.tts.wav", say=lambda _: None)
+    assert str(caught.value) == (
+        "the server sent gzip-compressed data: found gzip-compressed data, expected audio (at body)"
+    )
 
 
 def test_base64_in_one_document_is_audio(tmp_path: Path) -> None:
@@ -263,9 +284,16 @@ class canned:  # noqa: N801 - reads as an act
     """A server of one answer to every request, in a thread; it keeps connections alive."""
 
     def __init__(
-        self, body: bytes, kind: str, *, seen: list[int] | None = None, heard: list[bytes] | None = None
+        self,
+        body: bytes,
+        kind: str,
+        *,
+        status: str = "200 OK",
+        seen: list[int] | None = None,
+        heard: list[bytes] | None = None,
     ) -> None:
-        self._answer = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+        head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
+        self._answer = head.encode() + body
         self._seen, self._heard = [] if seen is None else seen, [] if heard is None else heard
 
     def __enter__(self) -> str:

@@ -35,10 +35,11 @@ def usage_words(error: Any, argv: Sequence[str]) -> str:
 
 
 def _unknown_option(error: Any, parameters: Sequence[CommandParameter], argv: Sequence[str]) -> str:
-    del parameters, argv
     *others, last = sorted(error.possibilities or ()) or [""]
     near = f"{', '.join(others)} or {last}" if others else last
-    return f"there is no option {error.option_name}" + (f"; did you mean {near}?" if near else "")
+    runs = any(each.positional and "-- CMD" in each.declared.metavar for each in parameters)
+    own = "; where it is one of the command's, put -- before the command" if runs and "--" not in argv else ""
+    return f"there is no option {error.option_name}" + (f"; did you mean {near}?" if near else own)
 
 
 def _misused_option(error: Any, parameters: Sequence[CommandParameter], argv: Sequence[str]) -> str | None:

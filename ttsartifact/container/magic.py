@@ -31,6 +31,11 @@ class Signature(NamedTuple):
     """Whether a decoder would make sound of it."""
 
     @property
+    def is_text(self) -> bool:
+        """Whether its first line says something to people."""
+        return self.name in {"JSON", "HTML or XML", "text"}
+
+    @property
     def conversion(self) -> str | None:
         """The command that makes a WAV of the same samples, in words; None where there is no such command."""
         return _CONVERSIONS.get(self.name)

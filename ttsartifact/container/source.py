@@ -307,8 +307,12 @@ def require_room(path: str | os.PathLike[str], *, replace: bool) -> None:
     if not replace and os.path.lexists(target):
         raise OutputExists(where=target)
     folder = os.path.dirname(os.path.abspath(target))
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise Refused("the output's folder is not writable", where=folder, expected="a writable folder")
+    if os.access(folder, os.W_OK | os.X_OK):
+        return
+    if not os.path.isdir(folder):
+        what = "is not a folder" if os.path.lexists(folder) else "does not exist"
+        raise Refused(f"the output's folder {what}", where=folder, expected="a folder that is there")
+    raise Refused("the output's folder is not writable", where=folder, expected="a writable folder")
 
 
 @contextmanager

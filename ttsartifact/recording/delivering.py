@@ -99,7 +99,7 @@ def _no_audio(head: bytes) -> CommandFailed:
             found=kind.name,
             expected=_READ,
         )
-    words = f": {first_line(head)!r}" if kind.name in {"JSON", "HTML or XML", "text"} else ""
+    words = f": {first_line(head)!r}" if kind.is_text else ""
     return CommandFailed(
         f"the command wrote {kind.name} and no audio{words}", where="offset 0", found=kind.name, expected=_READ
     )

@@ -118,7 +118,7 @@ def refuse_foreign(data: bytes, where: str, *, sample_bytes: int, but: str | Non
             found=kind.name,
             expected="raw samples",
         )
-    opening_line = first_line(data) if kind.name in {"JSON", "HTML or XML", "text"} else ""
+    opening_line = first_line(data) if kind.is_text else ""
     raise Refused(
         f"raw samples were promised and {kind.name} came" + (f": {opening_line!r}" if opening_line else ""),
         where=where,

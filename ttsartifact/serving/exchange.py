@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.serving.body import BodyReader, ServerMessage, error_words
-from ttsartifact.serving.request import StatedByServer, stated_by
+from ttsartifact.serving.request import StatedByServer, public_url, stated_by
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Exchange", "Status", "connected", "speak"]
 
 _LONGEST_REASON = 1000
-_LEAST_ERROR = 400
+_LEAST_ERROR, _LEAST_REDIRECT = 400, 300
 _MOST_WORDS = 1 << 16
 
 
@@ -72,6 +72,7 @@ class Exchange:
     _reader: BodyReader | None = None
     _file: IO[bytes] | None = None
     _words: bytes = b""
+    _leads_to: str = ""
 
     def head(self, t_ns: int, status: int, headers: Iterable[tuple[str, str]]) -> None:
         """Take the head of the response."""
@@ -80,6 +81,9 @@ class Exchange:
         by_name = dict(held)
         self.content_type = by_name.get("content-type")
         if status >= _LEAST_ERROR:
+            return
+        if status >= _LEAST_REDIRECT and "location" in by_name:  # never followed: the caller chooses who is asked
+            self._leads_to = f"it redirects to {public_url(by_name['location'])}; request that address"
             return
         try:
             self._reader = BodyReader(self.content_type, by_name.get("content-encoding"))
@@ -106,6 +110,9 @@ class Exchange:
         """Take the end of the answer as the server gave it."""
         if self.http_status is not None and self.http_status >= _LEAST_ERROR:
             self.close(t_ns, Status.REFUSED, error_words(self._words) or f"HTTP {self.http_status}")
+            return
+        if self._leads_to:
+            self.close(t_ns, Status.NOT_AUDIO if self.body_bytes else Status.EMPTY, self._leads_to)
             return
         if self._reader is not None:
             try:
@@ -189,12 +196,24 @@ async def speak(
     except TimeoutError:
         exchange.close(now(), Status.TIMEOUT, f"no end within {wanted.timeout_s:g} s")
     except httpx.HTTPError as error:
-        exchange.close(now(), Status.BROKEN, f"{type(error).__name__}: {error}".removesuffix(": "))
+        exchange.close(now(), Status.BROKEN, _broken(error))
     except asyncio.CancelledError:
         exchange.close(now(), Status.CANCELLED, "the load was ended")
         raise
     exchange.close(now(), Status.BROKEN, "the answer did not end")  # of no effect where a status is set
     return exchange
+
+
+def _broken(error: httpx.HTTPError) -> str:
+    """Return why there was no answer, or no end of it."""
+    import httpx
+
+    words = type(error).__name__
+    if isinstance(error, httpx.ConnectError):
+        words = "cannot connect"
+    elif isinstance(error, (httpx.NetworkError, httpx.RemoteProtocolError)):
+        words = "the connection was lost"
+    return f"{words}: {error}".removesuffix(": ")
 
 
 async def _answered(

@@ -79,7 +79,8 @@ def _raw(exchange: Exchange, head: bytes, words: str | None) -> Delivered:
     if words is None:
         kind = kind_of(head)
         if kind is not None and not kind.is_audio:
-            raise Refused(f"the server sent {kind.name}", where="body", found=first_line(head), expected="audio")
+            words = first_line(head) if kind.is_text else kind.name
+            raise Refused(f"the server sent {kind.name}", where="body", found=words, expected="audio")
         raise Refused(
             "the server sent raw samples, and their format is not stated",
             where="body",
