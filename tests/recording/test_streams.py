@@ -187,10 +187,14 @@ def test_the_order_of_the_axes_is_remembered(tmp_path: Path) -> None:
         ({"modell": "x"}, TypeError, "unknown keyword modell=; did you mean model=?"),
         ({"temperature": 0.3}, TypeError, "unknown keyword temperature=; a parameter of the engine goes into params="),
         ({"sample_rate": 8000}, TypeError, "did you mean sample_rate_hz=?"),
+        ({"rate": 8000}, TypeError, "unknown keyword rate=; did you mean sample_rate_hz=?"),
+        ({"speed": 1.2}, TypeError, "did you mean seed=? Else a parameter of the engine goes into params={'speed': "),
+        ({"seed": 7.5}, Refused, "a seed is a whole number: found 7.5, expected seed=7, or a text of digits"),
         ({"lang": "!!"}, Refused, 'found !!, expected lang="en-GB"'),
         ({"session": "N/A"}, Refused, 'found N/A, expected session="evening-1"'),
         ({"device": "gpu"}, Refused, 'expected device="cuda"; one of cpu, cuda'),
-        ({"seeds": [[]]}, Refused, "expected seed=7, or seeds="),
+        ({"seeds": [[]]}, Refused, "a seed is a whole number: found [], expected seed=7, or a text of digits"),
+        ({"seeds": [{"stage": [3]}]}, Refused, "expected seed=7, or seeds="),
         ({"params": {"temperature": float("nan")}}, Refused, "a stated value is not finite"),
         ({"params": {"voice": object()}}, Refused, "a stated value is not representable in JSON"),
         ({"text": "a\ud83d"}, Refused, "half of a surrogate pair"),
@@ -211,6 +215,35 @@ def test_conditions_are_checked_before_the_engine_is_asked(
         recorded(tmp_path / "a.tts.wav", speak, **options)
     assert words in str(caught.value)
     assert (asked, os.listdir(tmp_path)) == ([], [])
+
+
+def test_a_line_of_a_log_before_the_samples_is_no_sound(tmp_path: Path) -> None:
+    """It would be heard as a click; eight samples of letters in a row are no sound."""
+    _, said = recorded(tmp_path / "a.tts.wav", [b"Loading the model\n" + PCM])
+    assert "raw samples were promised and text came: 'Loading the model'" in said[0]
+
+
+def test_an_output_is_a_path() -> None:
+    """In the words of every other wrong value, whoever is given it."""
+    words = 'found None, expected "run.tts.wav", or a Path (at out)'
+    for record in (
+        lambda out: Recorder(out, text="Hello.", sample_rate_hz=RATE_HZ),
+        lambda out: record_command(["espeak-ng", "-w", "{out}", "{text}"], text="Hello.", out=out),
+    ):
+        with pytest.raises(Refused) as caught:
+            record(None)
+        assert words in str(caught.value)
+
+
+def test_a_pipe_is_iterated_and_not_one_item(tmp_path: Path) -> None:
+    """The stdout of a program has a `detach` of its own, and is no tensor."""
+    read, write = os.pipe()
+    os.write(write, PCM)
+    os.close(write)
+    with open(read, "rb") as pipe:
+        heard, said = recorded(tmp_path / "a.tts.wav", pipe)
+    assert (b"".join(heard), said) == (PCM, [])
+    assert samples(tmp_path / "a.tts.wav") == PCM
 
 
 def test_values_of_numpy_paths_and_enums_are_taken(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from ttsartifact._starting import NamedTuple, late_pattern
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["HEAD_BYTES", "Signature", "first_line", "kind_of"]
+__all__ = ["HEAD_BYTES", "Signature", "first_line", "kind_of", "line_before"]
 
 HEAD_BYTES = 2048
 """How many bytes from the start of a block are looked at."""
@@ -107,6 +107,16 @@ def kind_of(head: bytes, *, sample_bytes: int = 2) -> Signature | None:
     return _text(head, sample_bytes)
 
 
+def line_before(head: bytes) -> str:
+    """Return the line of text that a block begins with and that something else follows, or nothing.
+
+    Engines that log to their stdout write one before the audio. Sound is no text that long: see `_LEAST_TEXT`.
+    """
+    line, _, rest = head[:HEAD_BYTES].partition(b"\n")
+    is_text = len(line) >= _LEAST_TEXT and not line.translate(None, _TEXT_BYTES) and rest and not _is_written(rest)
+    return line.decode("ascii").strip() if is_text else ""
+
+
 def first_line(data: bytes, *, limit: int = 200) -> str:
     """Return the first line of a text with something in it, for a message; empty where there is none."""
     lines = data[: 8 * HEAD_BYTES].decode("utf-8", "backslashreplace").splitlines()
@@ -117,6 +127,8 @@ def _text(head: bytes, sample_bytes: int) -> Signature | None:
     markup = _MARKUP.match(head)
     if not markup and (sample_bytes < 2 or len(head) < _LEAST_TEXT):
         return None
+    if sample_bytes >= 2 and line_before(head):
+        return Signature("text", False)
     if not _is_written(head):
         return None
     if markup and markup[2]:

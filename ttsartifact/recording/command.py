@@ -19,7 +19,7 @@ from ttsartifact.container.magic import kind_of
 from ttsartifact.container.source import FileSource
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.packing.pack import pack
-from ttsartifact.recording import pins
+from ttsartifact.recording import keyword_checks, pins
 from ttsartifact.recording.delivering import chunk_log, require_audio, walked
 from ttsartifact.recording.drafting import Delivery, draft_of, statement_sections
 from ttsartifact.recording.known_commands import is_shell, known_command
@@ -109,7 +109,7 @@ def record_command(
     order = order_of(
         argv,
         text,
-        os.fspath(out),
+        keyword_checks.path_of(out),
         stated,
         known,
         pcm=pcm,
@@ -314,7 +314,12 @@ class _Recording:
             os.replace(path, kept)
             self.run.journal.write("kept", file=os.path.basename(kept))
             journal = os.path.basename(self.run.journal.path)
-            self.run.say(f"what the command wrote is kept in {os.path.basename(kept)}, its times in {journal}")
+            with open(kept, "rb") as file:
+                kind = kind_of(file.read(4096))
+            made = f"its times in {journal}"
+            if suffix != ".bin" and kind is not None and kind.is_audio:
+                made = f"and `ttsa recover {journal}` makes an artifact of it"
+            self.run.say(f"what the command wrote is kept in {os.path.basename(kept)}, {made}")
             return kept
         return None
 

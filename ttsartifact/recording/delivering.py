@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 from ttsartifact.container import riff
 from ttsartifact.container.codecs import codec_opening
-from ttsartifact.container.magic import HEAD_BYTES, first_line, kind_of
+from ttsartifact.container.magic import HEAD_BYTES, first_line, kind_of, line_before
 from ttsartifact.container.source import FileSource
 from ttsartifact.errors import CommandFailed, Damaged
 from ttsartifact.recording.pcm_stream import refuse_foreign
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ttsartifact.recording.ordering import Order
     from ttsartifact.recording.process import CommandEnd
 
-__all__ = ["chunk_log", "require_audio", "walked"]
+__all__ = ["chunk_log", "require_audio", "signal_name", "walked"]
 
 _READ = "WAV, FLAC, MP3 or Ogg"
 _INSIDE = b"WAVEfmt "
@@ -27,7 +28,7 @@ def require_audio(order: Order, path: str, done: CommandEnd) -> None:
     """Raise CommandFailed unless the command ended well and left audio; give raw PCM the header of its length."""
     last_line = _last_line(done.tail)
     if done.status != 0:
-        how = f"exit status {done.status}" if done.status > 0 else f"signal {-done.status}"
+        how = f"exit status {done.status}" if done.status > 0 else f"signal {signal_name(-done.status)}"
         raise CommandFailed(f"the command failed{last_line}", where="argv/0", found=how, expected="exit status 0")
     if order.pcm is not None:
         _close_raw(order.pcm, path, last_line)
@@ -36,9 +37,9 @@ def require_audio(order: Order, path: str, done: CommandEnd) -> None:
     if not os.path.lexists(path):
         raise CommandFailed(f"the command wrote no file{last_line}", where=place, expected="audio")
     if os.path.getsize(path) == 0:
-        raise CommandFailed(
-            f"the command wrote an empty file{last_line}", where=place, found="0 bytes", expected="audio"
-        )
+        what = "an empty file" if order.writes_file else "nothing to stdout"
+        instead = "audio" if order.writes_file else "audio, or {out} where the command takes the name of its file"
+        raise CommandFailed(f"the command wrote {what}{last_line}", where=place, found="0 bytes", expected=instead)
 
 
 def walked(audio: FileSource) -> riff.Riff | None:
@@ -84,6 +85,13 @@ def chunk_log(order: Order, done: CommandEnd, wave: riff.Riff | None, flac_frame
 def _no_audio(head: bytes) -> CommandFailed:
     """Return the refusal of bytes that are not audio this version reads, with the kind of file that they are."""
     kind = kind_of(head)
+    if line := line_before(head):
+        return CommandFailed(
+            f"the command wrote a line of text before its audio: {line!r}; let it write that to stderr, or use {{out}}",
+            where="offset 0",
+            found="text",
+            expected=_READ,
+        )
     if kind is None:
         return CommandFailed(
             "the command wrote no known audio format; for raw samples, add --pcm s16le:RATE:CHANNELS",
@@ -157,6 +165,14 @@ def _find(audio: Source, start: int, mark: bytes) -> int | None:
             return offset + place - start
         offset += block
     return None
+
+
+def signal_name(number: int) -> str:
+    """Return what a signal is called, such as SIGSEGV; of one without a name, its number."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
 
 
 def _last_line(tail: str) -> str:

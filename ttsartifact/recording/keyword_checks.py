@@ -6,6 +6,7 @@ Asked before an engine runs: afterwards its sound would be there, and no artifac
 from __future__ import annotations
 
 import numbers
+import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "path_of",
     "require_flags",
     "require_lists",
     "require_parts",
@@ -113,6 +115,14 @@ _PARTS = {
 _FLAGS = ("withhold_text", "lock_list", "leaves")
 _REFUSED = "this condition cannot be recorded"
 _LONGEST_WORD = 64
+
+
+def path_of(out: Any) -> str:
+    """Return the path of an output as text. Raises Refused for what is no path."""
+    try:
+        return os.fsdecode(out)
+    except TypeError:
+        raise _refused("out", out, '"run.tts.wav", or a Path') from None
 
 
 def require_text(text: Any) -> None:

@@ -26,7 +26,7 @@ from ttsartifact.recording.chunk_types import in_host_memory
 from ttsartifact.recording.drafting import Delivery, draft_of, statement_sections, tool
 from ttsartifact.recording.encoding import DEPTHS, encoded
 from ttsartifact.recording.factories import installed
-from ttsartifact.recording.keyword_checks import require_lists, require_text, whole_number
+from ttsartifact.recording.keyword_checks import path_of, require_lists, require_text, whole_number
 from ttsartifact.recording.meanwhile import Meanwhile
 from ttsartifact.recording.pcm_stream import PcmStream
 from ttsartifact.recording.run import Run, say_by_logging
@@ -136,7 +136,7 @@ class Recorder:
         Example:
             `with Recorder("run.tts.wav", text="Hello.", sample_rate_hz=24_000) as recorder: ...`
         """
-        out = os.fspath(out)
+        out = path_of(out)
         _require_call(out, subtype, on_error)
         require_text(text)
         require_lists({"includes": includes, "roles": roles})

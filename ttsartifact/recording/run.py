@@ -16,7 +16,7 @@ from ttsartifact.container.source import require_room
 from ttsartifact.errors import Refused
 from ttsartifact.recording.clock import MONOTONIC, SystemClock, Timebase
 from ttsartifact.recording.journal import Journal
-from ttsartifact.recording.keyword_checks import require_parts, require_sections, whole_number
+from ttsartifact.recording.keyword_checks import path_of, require_parts, require_sections, whole_number
 from ttsartifact.recording.sampler import PERIOD_NS, Sampler
 from ttsartifact.recording.sensors import BESIDE_COLUMNS, TELEMETRY_COLUMNS
 from ttsartifact.recording.sensors.choosing import Absent
@@ -107,7 +107,7 @@ class Run:
         A run `beside` another is computed in the same batch: one timebase and one sampler serve both.
         """
         require_parts(sensor=sensor, clock=clock, sync_burst=sync_burst, say=say)
-        self.out = os.fspath(out)
+        self.out = path_of(out)
         self._say = say
         self.moments = Moments()
         self.chunks: list[tuple[int, int, int]] = []

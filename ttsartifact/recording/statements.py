@@ -218,11 +218,19 @@ def refuse_unknown(stated: Mapping[str, Any]) -> None:
     for name in stated:
         if name in known:
             continue
-        near = difflib.get_close_matches(name, [*known, *_OF_RECORDERS], n=1)
-        hint = f"did you mean {near[0]}=?" if near else f"a parameter of the engine goes into params={{{name!r}: ...}}"
-        raise TypeError(f"unknown keyword {name}=; {hint}")
+        usual = [_ALSO_CALLED[name]] if name in _ALSO_CALLED else []
+        near = usual or difflib.get_close_matches(name, [*known, *_OF_RECORDERS], n=1)
+        hint = f"did you mean {near[0]}=? Else " if near else ""
+        # `speed` is near `seed`, and what most callers mean by it is the engine's own.
+        raise TypeError(f"unknown keyword {name}=; {hint}a parameter of the engine goes into params={{{name!r}: ...}}")
 
 
+_ALSO_CALLED = {
+    **dict.fromkeys(("rate", "sr", "fs", "sample_rate", "sampling_rate", "framerate"), "sample_rate_hz"),
+    **dict.fromkeys(("language", "locale"), "lang"),
+    **dict.fromkeys(("force", "overwrite"), "replace"),
+}
+"""What other libraries call a keyword -> its name here."""
 _OF_RECORDERS = (
     "sample_rate_hz",
     "channels",
@@ -296,6 +304,9 @@ def _seed(entry: Any) -> Any:
         numbers = {key: str(value) for key, value in entry.items() if type(value) is int}
         silent = dict.fromkeys(("requested", "effective", "generator"), absent("unknown", _NOT_STATED))
         return {"stage": "engine"} | silent | entry | numbers
+    if not isinstance(entry, str) and type(entry) is not int:
+        expected = "seed=7, or a text of digits"
+        raise Refused("a seed is a whole number", where="seed=", found=repr(entry)[:200], expected=expected)
     unseen = absent("unknown", "the engine does not say")
     requested = str(entry) if type(entry) is int else entry
     return {"stage": "engine", "requested": requested, "effective": unseen, "generator": unseen}

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import functools
 import inspect
+import io
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack, cast
 
 from ttsartifact.errors import Refused
@@ -94,8 +95,9 @@ def _close(chunks: Any) -> None:
 def _iterable(given: Any) -> Any:
     """Return the chunks of an engine; a sound that is there at once is one chunk."""
     _require_no_await(given)
-    is_array = hasattr(given, "__array__") or hasattr(given, "detach")
-    alone = isinstance(given, (bytes, bytearray, dict)) or is_array or not hasattr(given, "__iter__")
+    # A file, such as the stdout of a program, can detach what it buffers, and is no tensor.
+    is_array = hasattr(given, "__array__") or (hasattr(given, "detach") and hasattr(given, "cpu"))
+    alone = isinstance(given, (bytes, bytearray, dict, io.BytesIO)) or is_array or not hasattr(given, "__iter__")
     return (given,) if alone else given
 
 

@@ -19,6 +19,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError, Unavailable
+from ttsartifact.recording.delivering import signal_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -217,19 +218,12 @@ def _parsed_answer(engine: str, status: int, answer: bytes, tail: str) -> dict[s
             found=outcome.get("found"),
             expected=outcome.get("expected"),
         )
-    ended = f"exit status {status}" if status >= 0 else f"signal {_signal_name(-status)}"
+    ended = f"exit status {status}" if status >= 0 else f"signal {signal_name(-status)}"
     raise CommandFailed(
         f"{engine} ended without a result" + (f"; it last said: {tail}" if tail else ""),
         found=ended,
         expected="exit status 0",
     )
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return str(number)
 
 
 def _tail(errors: Any) -> str:
