@@ -32,14 +32,12 @@ import forked
 import mutant_switch
 import mutants
 import mutation_report
+import pytest
 import reached
 import schemata
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from collections.abc import Set as AbstractSet
-
-    import pytest
+    from collections.abc import Callable, Collection, Sequence
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMED = ROOT / "tests" / "mutants.toml"
@@ -47,8 +45,8 @@ SUMMARY = ROOT / "benchmarks" / "results" / "mutation.md"
 PACKAGES = ("ttsartifact", "reference_runner")
 SECONDS = 6.0
 """So many seconds of tests are asked of a mutant."""
-CPU_S, TIMES = 1.5, 4.0
-"""A test has not ended when it takes this, and so many times what it takes by itself, of processor time."""
+CPU_S, TIMES = 3.0, 4.0
+"""A test has not ended when it takes this, and so many times what the longest of its file takes, of processor time."""
 NEAR = 4
 """So many test files are near a module."""
 FILES_AFRESH = 4
@@ -161,6 +159,7 @@ class Run:
         self._reach = reached.Reach(self._tree, folder / "reached", drawn, files)
         self._importers = reached.importers(self._tree, files)
         self._drawn, self._again = drawn, again
+        self._sound: dict[str, bool] = {}
         self._tests = sorted(path.relative_to(self._tree).as_posix() for path in self._tree.glob("tests/**/test_*.py"))
         self._imports = {
             name: reached.imported((self._tree / name).read_text(encoding="utf-8")) for name in self._tests
@@ -186,7 +185,7 @@ class Run:
         """Return the test files that are likeliest about some mutants."""
         found: set[str] = set()
         for file in {self._drawn[number].file for number in numbers}:
-            score = {name: nearness(name, file, self._imports[name]) for name in self._tests}
+            score = {name: reached.nearness(name, file, self._imports[name]) for name in self._tests}
             found |= set(sorted((name for name in score if score[name]), key=lambda name: (-score[name], name))[:NEAR])
         return sorted(found)
 
@@ -210,21 +209,40 @@ class Run:
         unknown = [name for name in of_file if self._reach.of_file(name) is None]
         for place, name in enumerate(unknown, start=1):
             self._reach.measure(name, of_file[name], session)
-            _say(f"{place}/{len(unknown)} {name}, {forked.spent():.0f} s")
+            forked.say(f"{place}/{len(unknown)} {name}, {forked.spent():.0f} s")
         by_name = {item.nodeid: item for item in items}
+
+        def ask(number: int, names: Collection[str]) -> dict[str, Any]:
+            there = [by_name[name] for name in names if name in by_name]
+            return forked.in_child(partial(self._switch, number, there, session), LONGEST_S) or _NO_END
+
         for number in [each for each in numbers if each in self._switched and each not in late]:
             chosen, known = self._chosen(number, tests)
-            there = [by_name[name] for name in chosen if name in by_name]
-            row = {"outcome": "survived", "by": ""}
-            if there:
-                row = forked.in_child(partial(self._switch, number, there, chosen, session), LONGEST_S) or _NO_END
+            row = self._soundly(chosen, partial(ask, number), partial(ask, mutant_switch.NONE))
             self._note(number, row | {"asked": len(chosen), "known": known}, is_last=is_last)
         return late
 
-    def _switch(self, number: int, items: list[pytest.Item], seconds: Mapping[str, float], session: Any) -> Any:
+    def _soundly(
+        self, names: Collection[str], ask: Callable[[Collection[str]], Any], ask_without: Callable[[list[str]], Any]
+    ) -> dict[str, Any]:
+        """Ask until a test fails that passes without the mutant, alone as well; one that does not is left out."""
+        left = [name for name in names if self._sound.get(name, True)]
+        while left:
+            row: dict[str, Any] = ask(left)
+            by = row["by"]
+            if row["outcome"] != "killed" or by not in left:
+                return row
+            if by not in self._sound:
+                self._sound[by] = ask_without([by])["outcome"] == "survived"
+            if self._sound[by]:
+                return row
+            left.remove(by)
+        return {"outcome": "survived", "by": ""}
+
+    def _switch(self, number: int, items: list[pytest.Item], session: forked.Session) -> Any:
         mutant_switch.state["active"] = number
         os.environ[mutant_switch.ACTIVE] = str(number)
-        return _first_failure(items, seconds, session)
+        return _first_failure(items, self._reach.longest, session)
 
     def _chosen(self, number: int, tests: list[str], most_files: int = 1000) -> tuple[dict[str, float], int]:
         """Return the tests to ask, with their seconds, and how many there are."""
@@ -232,16 +250,18 @@ class Run:
         is_switched = number in self._switched
         around = self._importers.get(each.file, set())
         reaching = self._reach.tests_of(each, tests, is_switched=is_switched, around=around)
-        nearest = {name: nearness(name, each.file, self._imports[name]) for name in tests}
-        return chosen(reaching, nearest, self._seconds, most_files), len(reaching)
+        nearest = {name: reached.nearness(name, each.file, self._imports[name]) for name in tests}
+        return reached.chosen(reaching, nearest, self._seconds, most_files), len(reaching)
 
     def _afresh(self, number: int, tests: list[str]) -> dict[str, Any]:
         each = self._drawn[number]
         asked, known = self._chosen(number, tests, FILES_AFRESH)
-        if not asked:
-            return {"outcome": "survived", "by": "", "asked": 0, "known": 0}
-        text = each.applied((self._tree / each.file).read_text(encoding="utf-8"))
-        row = afresh(self._tree, self._folder / "alone", each.file, text, asked)
+        text = (self._tree / each.file).read_text(encoding="utf-8")
+
+        def ask(text: str, names: Collection[str]) -> dict[str, Any]:
+            return afresh(self._tree, self._folder / "alone", each.file, text, names, self._reach.longest)
+
+        row = self._soundly(asked, partial(ask, each.applied(text)), partial(ask, text))
         return row | {"asked": len(asked), "known": known}
 
     def _note(self, number: int, said: dict[str, Any], *, is_last: bool) -> None:
@@ -249,13 +269,15 @@ class Run:
         row = {"package": package_of(each.file), "last": is_last} | said | each.to_value()
         with self._log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, sort_keys=True) + "\n")
-        _say(f"{row['outcome']} {each.file}:{each.line} {each.old!r} -> {each.new!r} {row['by']}")
+        forked.say(f"{row['outcome']} {each.file}:{each.line} {each.old!r} -> {each.new!r} {row['by']}")
 
 
-_NO_END = {"outcome": "timeout", "by": ""}
+_NO_END: dict[str, Any] = {"outcome": "timeout", "by": ""}
 
 
-def afresh(tree: Path, folder: Path, file: str, text: str, tests: Mapping[str, float]) -> dict[str, Any]:
+def afresh(
+    tree: Path, folder: Path, file: str, text: str, tests: Collection[str], longest: Callable[[str], float]
+) -> dict[str, Any]:
     """Ask tests in a process that imports a module with another text; `tests` may be whole files."""
     shutil.rmtree(folder, ignore_errors=True)
     schemata.put_alone(tree, file, text, folder)
@@ -265,57 +287,31 @@ def afresh(tree: Path, folder: Path, file: str, text: str, tests: Mapping[str, f
         if session.failed:
             return {"outcome": "killed", "by": session.failed}
         there = [each for each in items if each.nodeid in tests or each.nodeid.partition("::")[0] in tests]
-        return _first_failure(there, tests, session)
+        return _first_failure(there or items, longest, session)
+
+    def act() -> Any:
+        session = forked.Session(tree, collected)
+        answer = session.run([*names, *(f"--deselect={each}" for each in reached.NOT_ASKED)])
+        is_refused = answer is None and session.code == pytest.ExitCode.USAGE_ERROR
+        return {"outcome": "killed", "by": "what the tests share cannot be imported"} if is_refused else answer
 
     names = sorted({name.partition("::")[0] for name in tests})
-    skipped = [f"--deselect={each}" for each in reached.NOT_ASKED]
     try:
-        said = forked.in_child(lambda: forked.Session(tree, collected).run([*names, *skipped]), LONGEST_S)
+        return forked.in_child(act, LONGEST_S) or _NO_END
     finally:
         del os.environ[mutant_switch.OTHER]
-    return said or {"outcome": "killed", "by": f"{names[0]} cannot be collected"}
 
 
-def _first_failure(items: list[pytest.Item], seconds: Mapping[str, float], session: forked.Session) -> dict[str, str]:
+def _first_failure(
+    items: list[pytest.Item], longest: Callable[[str], float], session: forked.Session
+) -> dict[str, str]:
+    """Return killed, timeout or survived; `longest` says what a file's longest test takes: it makes what they share."""
     with forked.own_folder(items[0]):
         for item, following in zip(items, [*items[1:], None], strict=True):
-            outcome = forked.ask(item, following, session, CPU_S + TIMES * seconds.get(item.nodeid, 5.0))
+            outcome = forked.ask(item, following, session, CPU_S + TIMES * longest(item.nodeid.partition("::")[0]))
             if outcome in {"failed", "timeout"}:
                 return {"outcome": "killed" if outcome == "failed" else "timeout", "by": item.nodeid}
     return {"outcome": "survived", "by": ""}
-
-
-def chosen(
-    reaching: Mapping[str, float], nearest: Mapping[str, int], seconds: float, most_files: int
-) -> dict[str, float]:
-    """Return so many seconds of tests: the quickest of each file before the second of any, the nearest files first.
-
-    Tests of one file stand together, as they share what was set up for them.
-    """
-    of_file: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(reaching, key=lambda each: (reaching[each], each)):
-        of_file[name.partition("::")[0]].append(name)
-    files = sorted(of_file, key=lambda name: (-nearest.get(name, 0), reaching[of_file[name][0]], name))[:most_files]
-    taken: list[str] = []
-    spent = 0.0
-    for place in range(max((len(each) for each in of_file.values()), default=0)):
-        for name in (of_file[each][place] for each in files if place < len(of_file[each])):
-            spent += reaching[name]
-            if taken and spent > seconds:
-                break
-            taken.append(name)
-    order = {name: place for place, name in enumerate(files)}
-    return {name: reaching[name] for name in sorted(taken, key=lambda each: order[each.partition("::")[0]])}
-
-
-def nearness(test: str, file: str, imports: AbstractSet[str]) -> int:
-    """Return how likely the tests of a file are about a module, by their name and what they import."""
-    folder, _, name = test.removesuffix(".py").rpartition("/")
-    stem = Path(file).stem.strip("_")
-    words = {each for each in set(name.split("_")) & set(stem.split("_")) if len(each) > 2}
-    module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    is_beside = folder.rpartition("/")[2] in file.split("/")
-    return 4 * (name == f"test_{stem}") + 4 * (module in imports) + 2 * bool(words) + is_beside
 
 
 def _named(folder: Path) -> int:
@@ -327,16 +323,11 @@ def _named(folder: Path) -> int:
     for row in tomllib.loads(NAMED.read_text(encoding="utf-8"))["mutant"]:
         before = (tree / row["file"]).read_text(encoding="utf-8")
         text = before.replace(row["old"], row["new"])
-        said = afresh(tree, folder / "alone", row["file"], text, dict.fromkeys(row["tests"], 20.0))
+        said = afresh(tree, folder / "alone", row["file"], text, row["tests"], lambda _: 20.0)
         alive += said["outcome"] == "survived"
         sys.stdout.write(f"{said['outcome']:8} {row['what']}{': ' + said['by'] if said['by'] else ''}\n")
         sys.stdout.flush()
     return 1 if alive else 0
-
-
-def _say(words: str) -> None:
-    sys.stderr.write(words + "\n")
-    sys.stderr.flush()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import json
 import os
 from collections import defaultdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import forked
@@ -20,18 +21,18 @@ import schemata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Set as AbstractSet
 
     import pytest
     from mutants import Mutant
 
-__all__ = ["NOT_ASKED", "Reach", "imported", "importers"]
+__all__ = ["NOT_ASKED", "Reach", "chosen", "imported", "importers", "nearness"]
 
 NOT_ASKED = ("tests/test_fixtures.py::test_the_recipes_make_the_same_bytes", "tests/test_mutants.py")
 """What would see any change of a fixture, and say nothing of it; and the tests of this run."""
 CASES = 5
 """So many cases of a parametrised test are run, spread over all of them."""
-TEST_S, FILE_S, FILE_WALL_S = 1.0, 5.0, 600.0
+TEST_S, FILE_S, FILE_WALL_S = 4.0, 10.0, 1200.0
 """A test that takes more processor time than this is not asked, nor what is left of a file after so much."""
 
 
@@ -48,6 +49,11 @@ class Reach:
         if name not in self._known and (path := self._path(name)).exists():
             self._known[name] = json.loads(path.read_text(encoding="utf-8"))
         return self._known.get(name)
+
+    def longest(self, name: str) -> float:
+        """Return the seconds of the longest test of a file."""
+        rows = (self.of_file(name) or {"tests": {}})["tests"].values()
+        return max((float(each["seconds"]) for each in rows), default=TEST_S)
 
     def measure(self, name: str, items: list[pytest.Item], session: forked.Session) -> None:
         """Run the tests of a file in a process of its own, and keep what they reach."""
@@ -143,3 +149,36 @@ def importers(tree: Path, files: Sequence[str]) -> Mapping[str, set[str]]:
         for name in imported((tree / file).read_text(encoding="utf-8")) & set(of_module):
             found[of_module[name]].add(file)
     return found
+
+
+def chosen(
+    reaching: Mapping[str, float], nearest: Mapping[str, int], seconds: float, most_files: int
+) -> dict[str, float]:
+    """Return so many seconds of tests: the quickest of each file before the second of any, the nearest files first.
+
+    Tests of one file stand together, as they share what was set up for them.
+    """
+    of_file: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(reaching, key=lambda each: (reaching[each], each)):
+        of_file[name.partition("::")[0]].append(name)
+    files = sorted(of_file, key=lambda name: (-nearest.get(name, 0), reaching[of_file[name][0]], name))[:most_files]
+    taken: list[str] = []
+    spent = 0.0
+    for place in range(max((len(each) for each in of_file.values()), default=0)):
+        for name in (of_file[each][place] for each in files if place < len(of_file[each])):
+            spent += reaching[name]
+            if taken and spent > seconds:
+                break
+            taken.append(name)
+    order = {name: place for place, name in enumerate(files)}
+    return {name: reaching[name] for name in sorted(taken, key=lambda each: order[each.partition("::")[0]])}
+
+
+def nearness(test: str, file: str, imports: AbstractSet[str]) -> int:
+    """Return how likely the tests of a file are about a module, by their name and what they import."""
+    folder, _, name = test.removesuffix(".py").rpartition("/")
+    stem = Path(file).stem.strip("_")
+    words = {each for each in set(name.split("_")) & set(stem.split("_")) if len(each) > 2}
+    module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    is_beside = folder.rpartition("/")[2] in file.split("/")
+    return 4 * (name == f"test_{stem}") + 4 * (module in imports) + 2 * bool(words) + is_beside

@@ -63,17 +63,17 @@ def test_the_quickest_test_of_each_file_is_asked_first():
     clock = "tests/recording/test_clock.py::z"
     reaching = {"tests/cli/test_a.py::x": 0.1, "tests/cli/test_a.py::y": 0.3, clock: 1.0}
     nearest = {"tests/recording/test_clock.py": 5}
-    asked = mutate.chosen(reaching, nearest, 1.2, 9)
+    asked = reached.chosen(reaching, nearest, 1.2, 9)
     assert list(asked) == [clock, "tests/cli/test_a.py::x"]
-    assert mutate.chosen(reaching, nearest, 0.5, 9) == {"tests/recording/test_clock.py::z": 1.0}
-    assert list(mutate.chosen(reaching, {}, 2.0, 1)) == [
+    assert reached.chosen(reaching, nearest, 0.5, 9) == {"tests/recording/test_clock.py::z": 1.0}
+    assert list(reached.chosen(reaching, {}, 2.0, 1)) == [
         "tests/cli/test_a.py::x",
         "tests/cli/test_a.py::y",
     ]
     imports = reached.imported("from ttsartifact.recording import clock\nimport os.path\n")
     assert imports == {"ttsartifact.recording", "ttsartifact.recording.clock", "os.path"}
-    assert mutate.nearness("tests/recording/test_clock.py", "ttsartifact/recording/clock.py", imports) == 11
-    assert mutate.nearness("tests/cli/test_page.py", "ttsartifact/recording/clock.py", set()) == 0
+    assert reached.nearness("tests/recording/test_clock.py", "ttsartifact/recording/clock.py", imports) == 11
+    assert reached.nearness("tests/cli/test_page.py", "ttsartifact/recording/clock.py", set()) == 0
     assert mutate.package_of("ttsartifact/verifying/rules/shared.py") == "ttsartifact/verifying"
     assert mutate.package_of("reference_runner/laboratory/training/curves.py") == "reference_runner/laboratory/training"
 
