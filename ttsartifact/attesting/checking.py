@@ -309,7 +309,7 @@ def _read(data: bytes) -> dict[str, Any] | None:
         value = read_json(data)
     except TtsArtifactError:
         return None
-    return value if schemas.validator("attestation").is_valid(value) else None
+    return value if schemas.fault_of(schemas.validator("attestation"), value) is None else None
 
 
 def _wire(line: str) -> bytes:

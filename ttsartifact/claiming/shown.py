@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.comparing.conditions import is_exact
-from ttsartifact.container.schemas import validator
-from ttsartifact.errors import InvalidDescriptor, Refused
+from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.formulas.timebase import from_utc
+from ttsartifact.reading.artifact import shaped
 from ttsartifact.terms.finding import Verdict
 from ttsartifact.verifying.engine import judge
 from ttsartifact.verifying.evidence import Evidence
@@ -79,9 +79,7 @@ class ClaimedRun:
 
 def shown_of(artifact: Artifact) -> ClaimedRun:
     """Verify a run and return the parts that count; raises Refused for a descriptor that breaks its schema."""
-    if not validator("descriptor").is_valid(artifact.descriptor.value):
-        raise Refused("the descriptor breaks its schema; `ttsa validate` says where", where=artifact.where)
-    report = judge(Evidence(artifact))
+    report = judge(Evidence(shaped(artifact)))
     return ClaimedRun(
         descriptor=artifact.descriptor,
         verdict=str(report.verdict),

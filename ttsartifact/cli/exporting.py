@@ -131,24 +131,19 @@ def _receipt(file: str) -> dict[str, Any]:
 
 
 def _run(file: str) -> "Artifact":
-    from ttsartifact.container.schemas import validator
-    from ttsartifact.errors import Refused
-    from ttsartifact.reading.artifact import open_artifact
+    from ttsartifact.reading.artifact import open_artifact, shaped
 
-    artifact = open_artifact(file)
-    if not validator("descriptor").is_valid(artifact.descriptor.value):
-        raise Refused("the descriptor breaks its schema; `ttsa validate` says where", where=file)
-    return artifact
+    return shaped(open_artifact(file))
 
 
 def _result(file: str, data: bytes) -> dict[str, Any]:
-    from ttsartifact.container.schemas import validator
+    from ttsartifact.container.schemas import fault_of, validator
 
     try:
         value = json.loads(data, parse_constant=str)
     except (ValueError, RecursionError) as error:
         raise Usage(f"{file}: not JSON") from error
-    if not validator("claim-result").is_valid(value):
+    if fault_of(validator("claim-result"), value) is not None:
         raise Usage(f"{file}: not what `ttsa claim check --format json` prints")
     return dict(value)
 

@@ -13,9 +13,8 @@ from ttsartifact.comparing.packages import with_packages
 from ttsartifact.comparing.parts import StageComparison, compare_stages, faulty_parts
 from ttsartifact.comparing.sound import sound_of
 from ttsartifact.comparing.timing import Timing, compare_timing
-from ttsartifact.container.schemas import validator
-from ttsartifact.errors import NotAnArtifact, Refused, TtsArtifactError
-from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.errors import NotAnArtifact, TtsArtifactError
+from ttsartifact.reading.artifact import open_artifact, shaped
 from ttsartifact.terms.finding import Verdict
 from ttsartifact.verifying.engine import judge
 from ttsartifact.verifying.evidence import Evidence
@@ -203,7 +202,7 @@ def diff(a: PathLike, b: PathLike, *, on_progress: OnProgress | None = None) -> 
 def _opened(path: PathLike) -> Artifact | Copy:
     """Return a run, or a sound file that holds no run."""
     try:
-        return _shaped(open_artifact(path))
+        return shaped(open_artifact(path))
     except NotAnArtifact as error:
         copy = copy_at(path, error)
         if copy is None:
@@ -248,13 +247,6 @@ def _side_of(found: Artifact | Copy) -> Side:
 
 def _sound(found: Artifact | Copy) -> AbstractContextManager[Sound]:
     return found.sound() if isinstance(found, Copy) else sound_of(found)
-
-
-def _shaped(artifact: Artifact) -> Artifact:
-    """Return a run whose descriptor satisfies its schema."""
-    if not validator("descriptor").is_valid(artifact.descriptor.value):
-        raise Refused("the descriptor breaks its schema; `ttsa validate` says where", where=artifact.where)
-    return artifact
 
 
 def _side(artifact: Artifact) -> Side:

@@ -6,12 +6,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
+from ttsartifact._starting import NamedTuple
 from ttsartifact.errors import InvalidDescriptor
 
 if TYPE_CHECKING:
     import jsonschema_rs
 
-__all__ = ["holds_as", "require_kind", "require_valid", "require_valid_at", "validator"]
+__all__ = ["Fault", "fault_of", "holds_as", "require_kind", "require_valid", "require_valid_at", "validator"]
 
 
 @cache
@@ -22,18 +23,56 @@ def validator(name: str) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(_spec.load_json(f"{name}.schema.json"))
 
 
+class Fault(NamedTuple):
+    """The first place where a value breaks a schema."""
+
+    where: str
+    message: str
+    found: str
+
+
+def fault_of(compiled: jsonschema_rs.Draft202012Validator, value: Any) -> Fault | None:
+    """Return the first fault of a value, or None; a lone surrogate is one, since Rust's strings hold none."""
+    try:
+        if compiled.is_valid(value):
+            return None
+        error = next(compiled.iter_errors(value))
+    except UnicodeEncodeError:
+        return Fault(_surrogate_in(value), "a string holds a lone surrogate", "no Unicode text")
+    where = "".join(f"/{step}" for step in error.instance_path)
+    return Fault(where, error.message[:300], str(error.instance)[:200])
+
+
+def _surrogate_in(value: Any) -> str:
+    """Return where a string or a key with a lone surrogate stands."""
+    waiting: list[tuple[str, Any]] = [("", value)]
+    while waiting:
+        where, held = waiting.pop()
+        if isinstance(held, str) and not _is_text(held):
+            return where
+        if isinstance(held, dict):
+            if not all(map(_is_text, held)):
+                return where
+            waiting += [(f"{where}/{key}", entry) for key, entry in held.items()]
+        elif isinstance(held, list):
+            waiting += [(f"{where}/{place}", entry) for place, entry in enumerate(held)]
+    return ""
+
+
+def _is_text(words: str) -> bool:
+    return words.isascii() or words.encode("utf-8", "ignore").decode() == words
+
+
 def holds_as(kind: str, value: Any) -> bool:
     """Return whether `value` is a sound `kind` of the descriptor: a name below its schema's $defs."""
-    return _definition(kind).is_valid(value)
+    return fault_of(_definition(kind), value) is None
 
 
 def require_kind(kind: str, value: Any, message: str) -> None:
     """Raise InvalidDescriptor with the first place where `value` is not a sound `kind` of the descriptor."""
-    compiled = _definition(kind)
-    if not compiled.is_valid(value):
-        error = next(compiled.iter_errors(value))
-        pointer = "".join(f"/{step}" for step in error.instance_path)
-        raise InvalidDescriptor(f"{message}: {error.message[:300]}", where=pointer or "/", rule="SCH02")
+    fault = fault_of(_definition(kind), value)
+    if fault is not None:
+        raise InvalidDescriptor(f"{message}: {fault.message}", where=fault.where or "/", rule="SCH02")
 
 
 @cache
@@ -46,12 +85,11 @@ def _definition(kind: str) -> jsonschema_rs.Draft202012Validator:
 
 def require_valid(name: str, value: Any) -> None:
     """Raise InvalidDescriptor with the first place where `value` breaks the schema; nothing invalid is written."""
-    compiled = validator(name)
-    if compiled.is_valid(value):
-        return
-    error = next(compiled.iter_errors(value))
-    pointer = "".join(f"/{step}" for step in error.instance_path)
-    raise InvalidDescriptor(f"the {name} would not be valid: {error.message[:300]}", where=pointer or "/", rule="SCH02")
+    fault = fault_of(validator(name), value)
+    if fault is not None:
+        raise InvalidDescriptor(
+            f"the {name} would not be valid: {fault.message}", where=fault.where or "/", rule="SCH02"
+        )
 
 
 def require_valid_at(pointer: str, value: Any) -> None:
@@ -59,12 +97,9 @@ def require_valid_at(pointer: str, value: Any) -> None:
 
     `pointer` names properties only: `/generation/seeds`, not an entry of it.
     """
-    compiled = _section(pointer)
-    if compiled.is_valid(value):
-        return
-    error = next(compiled.iter_errors(value))
-    inner = "".join(f"/{step}" for step in error.instance_path)
-    raise InvalidDescriptor(error.message[:300], where=pointer + inner, found=str(error.instance)[:200], rule="SCH02")
+    fault = fault_of(_section(pointer), value)
+    if fault is not None:
+        raise InvalidDescriptor(fault.message, where=pointer + fault.where, found=fault.found, rule="SCH02")
 
 
 @cache

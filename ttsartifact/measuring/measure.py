@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.comparing.sound import sound_of, sound_of_clip
-from ttsartifact.container.schemas import validator
+from ttsartifact.container.schemas import fault_of, validator
 from ttsartifact.container.source import first_bytes
 from ttsartifact.errors import Refused, TtsArtifactError, Unavailable
 from ttsartifact.gating.metrics import integrated
@@ -303,10 +303,8 @@ def _load(path: str) -> dict[str, Any]:
         raise Refused("cannot read the measurements", where=path, found=error.strerror) from error
     except (ValueError, RecursionError) as error:
         raise Refused("the measurements are not JSON", where=path, found=str(error)[:200]) from error
-    compiled = validator("measurements")
-    if not compiled.is_valid(value):
-        found = next(compiled.iter_errors(value))
-        place = "".join(f"/{step}" for step in found.instance_path)
-        raise Refused(f"not measurements: {found.message[:300]}", where=path + place)
+    fault = fault_of(validator("measurements"), value)
+    if fault is not None:
+        raise Refused(f"not measurements: {fault.message}", where=path + fault.where)
     assert isinstance(value, dict)
     return value

@@ -11,7 +11,7 @@ from ttsartifact._starting import NamedTuple
 from ttsartifact.container import canonical, capsule
 from ttsartifact.container.carrier import carries_capsule, recognised
 from ttsartifact.container.source import BytesSource, FileSource, Piece, Source, Span
-from ttsartifact.errors import Damaged, NotAnArtifact, NotFound, TtsArtifactError
+from ttsartifact.errors import Damaged, NotAnArtifact, NotFound, Refused, TtsArtifactError
 from ttsartifact.terms.descriptor import Descriptor
 from ttsartifact.terms.trace import Trace
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ttsartifact.container.carrier import Carrier
     from ttsartifact.container.parquet_rows import Row, RunTable
 
-__all__ = ["Artifact", "Parts", "open_artifact", "open_artifacts", "parse_descriptor"]
+__all__ = ["Artifact", "Parts", "open_artifact", "open_artifacts", "parse_descriptor", "shaped"]
 
 
 class Parts(Protocol):
@@ -175,6 +175,18 @@ def open_artifacts(
         raise capsule_lost(source, error).at(source.path) from error.__cause__
     except TtsArtifactError as error:
         raise error.at(source.path) from error.__cause__
+
+
+def shaped(artifact: Artifact) -> Artifact:
+    """Return a run whose descriptor satisfies its schema; raises Refused for another one.
+
+    Who does more with a descriptor than to check it may then rely on every field's type.
+    """
+    from ttsartifact.container.schemas import fault_of, validator
+
+    if fault_of(validator("descriptor"), artifact.descriptor.value) is not None:
+        raise Refused("the descriptor breaks its schema; `ttsa validate` says where", where=artifact.where)
+    return artifact
 
 
 def _row_named(path: str | os.PathLike[str]) -> tuple[str | os.PathLike[str], int | None]:

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.container.carrier import SUFFIXES
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.quantiles import interval_ranks, quantile_cont
-from ttsartifact.reading.artifact import open_artifacts
+from ttsartifact.reading.artifact import open_artifacts, shaped
 from ttsartifact.reading.derived import figures_of_artifact
 from ttsartifact.serving.attempts import SUFFIX, Attempt, Law, attempts_beside, read_attempts
 from ttsartifact.serving.exchange import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ttsartifact.reading.artifact import Artifact
 
@@ -81,7 +81,7 @@ class Summary:
 
 def figures_of(path: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
     """Return by run_id what the artifacts of a data set say for the columns of the attempts table."""
-    return {str(artifact.descriptor.known("/run/run_id")): _columns(artifact) for artifact in open_artifacts(path)}
+    return {str(artifact.descriptor.known("/run/run_id")): _columns(artifact) for artifact in _runs_of(path)}
 
 
 def summarise(
@@ -159,10 +159,15 @@ class _Request:
         return self.longest_gap_ns if key == "longest_gap_ns" else row.stall_ns
 
 
+def _runs_of(path: str | os.PathLike[str]) -> Iterator[Artifact]:
+    """Yield the artifacts of a file, whose descriptors fit their schema."""
+    return map(shaped, open_artifacts(path))
+
+
 def _runs(path: str | os.PathLike[str]) -> dict[str, tuple[Attempt, _Request]]:
     """Return by run_id each artifact as if it were a row, and as a request."""
     found = {}
-    for artifact in open_artifacts(path):
+    for artifact in _runs_of(path):
         row = _as_row(artifact)
         found[str(row.run_id)] = (row, _request(row, artifact))
     return found
