@@ -38,6 +38,14 @@ def test_strip_refuses_other_audio(tmp_path: Path) -> None:
     assert not (tmp_path / "bare.wav").exists()
 
 
+def test_strip_keeps_the_artifact(tmp_path: Path) -> None:
+    """A bare file in the artifact's place would leave no capsule anywhere."""
+    path = kit.artifact(tmp_path)
+    with pytest.raises(Refused, match="whose capsule would be lost"):
+        carriers.strip(path, path, replace=True)
+    assert open_artifact(path).capsule is not None
+
+
 def test_there_and_back_gives_the_same_bytes(tmp_path: Path) -> None:
     """3.6: WAV to Parquet and back, seal included."""
     path = kit.artifact(tmp_path)

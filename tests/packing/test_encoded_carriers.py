@@ -82,6 +82,31 @@ def test_a_converter_transcodes_nothing(tmp_path: Path, held: str, asked: str) -
     assert not (tmp_path / f"other.tts.{asked}").exists()
 
 
+@pytest.mark.parametrize("carrier", ["wav", "flac", "mp3"])
+def test_a_run_that_changed_is_not_sealed_again(tmp_path: Path, carrier: str) -> None:
+    """3.6: a new seal around another descriptor would make an INTACT file of a damaged one, under another identity."""
+    make = kit.artifact if carrier == "wav" else lambda folder: encoded.artifact(folder, carrier)
+    sound = make(tmp_path)
+    bare, capsule = tmp_path / f"bare.{carrier}", tmp_path / "capsule"
+    carriers.strip(sound, bare)
+    carriers.detach(sound, capsule)
+    for path, part in ((sound, b'"run_id":"'), (capsule, b'"run_id":"')):
+        data = bytearray(path.read_bytes())
+        data[data.index(part) + 12] ^= 1
+        path.write_bytes(data)
+    again, out = tmp_path / f"again.tts.{carrier}", tmp_path / "runs.tts.parquet"
+    for act in (
+        lambda: carriers.convert([sound], out),
+        lambda: carriers.rewrite(sound, again, lambda _, parts: parts),
+        lambda: carriers.detach(sound, tmp_path / "other"),
+        lambda: carriers.reattach(bare, sound, again),
+        lambda: carriers.reattach(bare, capsule, again),
+    ):
+        with pytest.raises(Refused, match="the descriptor or a part is not as it was sealed"):
+            act()
+    assert not {out, again, tmp_path / "other"} & set(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("carrier", ["flac", "mp3"])
 def test_reattach_and_unpack(tmp_path: Path, carrier: str) -> None:
     """3.6: what lost its capsule gets it back, from a capsule, an artifact or a folder; other audio does not."""

@@ -65,6 +65,12 @@ def audio_of(data: bytes) -> int:
     return mp3.walk(BytesSource(data)).audio
 
 
+def other_run(data: bytes) -> bytes:
+    """Return the artifact with a letter of its descriptor changed, as a bad disk or a hasty hand would."""
+    place = data.index(b'"model":"') + 9
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
 TAG = encoded.id3(encoded.TITLE)
 SEEN_TOO = frozenset({"HSH02", "HSH04", "SEA02"})
 
@@ -86,6 +92,8 @@ CASES = [
     kit.Case(rule="CON07", slug="mp3-padding", make=edited("mp3", lambda b: merged(b, padding=10))),
     kit.Case(rule="CON07", slug="mp3-flag", make=edited("mp3", octet(5, 0x20))),
     kit.Case(rule="CON07", slug="mp3-behind", make=edited("mp3", lambda b: TAG + b), also=SEEN_TOO),
+    kit.Case(rule="HSH05", slug="flac-descriptor", make=edited("flac", other_run), also=frozenset({"SEA02"})),
+    kit.Case(rule="HSH05", slug="mp3-descriptor", make=edited("mp3", other_run), also=frozenset({"SEA02"})),
     kit.Case(rule="CON09", slug="out-of-order", make=edited("flac", lambda b: in_two(b, (2, 1))), exit_code=4),
     kit.Case(rule="CON09", slug="block-lost", make=edited("flac", lambda b: in_two(b, (1,))), exit_code=4),
     kit.Case(rule="CON09", slug="block-twice", make=edited("flac", lambda b: in_two(b, (1, 2, 2))), exit_code=4),
@@ -101,6 +109,8 @@ def test_rule_fails_alone(case: kit.Case, tmp_path: Path):
     report = kit.assert_breaks(case, tmp_path)
     if report.unreadable:
         assert {f.blocked_by for f in report.unchecked} == {case.rule}
+    elif case.rule == "HSH05":
+        assert report.verdict == "BROKEN"
     elif not case.also:
         assert report.verdict == "REWRAPPED"
 

@@ -15,6 +15,7 @@ from ttsartifact.errors import Refused
 from ttsartifact.packing.pack import RunInMemory, write
 from ttsartifact.packing.restoring import recorded_file
 from ttsartifact.reading.artifact import open_artifact, open_artifacts, parse_descriptor
+from ttsartifact.reading.identity import require_named, require_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -43,10 +44,12 @@ def strip(
         The digest of the bare file.
 
     Raises:
-        Refused: The audio does not have the digest that the descriptor states, or `out` exists.
+        Refused: The audio does not have the digest that the descriptor states, `out` exists, or is the artifact.
     """
     artifact = open_artifact(path)
     found = _recorded_digest(artifact)
+    if os.path.exists(out) and os.path.exists(path) and os.path.samefile(path, out):
+        raise Refused("the output is the artifact itself, whose capsule would be lost", where=os.fspath(out))
     with write_whole(out, replace=replace) as file:
         copy_pieces(artifact.audio, file)
     tell(artifact)
@@ -63,7 +66,7 @@ def _recorded_digest(artifact: Artifact) -> str:
 
 def detach(path: Path | str, out: Path | str, *, replace: bool = False) -> None:
     """Write the capsule of an artifact alone, for `reattach` to put back."""
-    run = _run_of(open_artifact(path))
+    run = _run_of(require_named(open_artifact(path)))
     with write_whole(out, replace=replace) as file:
         file.write(capsule.build(run.parts, run.audio_digest))
 
@@ -89,8 +92,8 @@ def convert(
         The artifact ids, in the order of the runs.
 
     Raises:
-        Refused: The audio of a run is not the recorded audio (a new seal around it would hide that), the carrier does
-            not hold it, or `out` exists.
+        Refused: The audio of a run is not the recorded audio, or its descriptor or parts are not as they were sealed (a
+            new seal would hide either), the carrier does not hold it, or `out` exists.
     """
     kind = carrier_of(out)
     if kind == "parquet":
@@ -102,7 +105,7 @@ def convert(
             for done, path in enumerate(paths):
                 on_file(done, len(paths))
                 for artifact in open_artifacts(path):
-                    _recorded_digest(artifact)
+                    _recorded_digest(require_named(artifact))
                     found.append(artifact.artifact_id)
                     yield _parts_of(artifact), artifact.audio
                     tell(artifact)
@@ -116,7 +119,7 @@ def convert(
         raise Refused(
             "this carrier holds one run", found=f"{len(artifacts)} runs", expected="one run, or a .tts.parquet"
         )
-    write(_run_of(artifacts[0], _recorded_digest(artifacts[0])), out, carrier=kind, replace=replace)
+    write(_run_of(artifacts[0], _recorded_digest(require_named(artifacts[0]))), out, carrier=kind, replace=replace)
     tell(artifacts[0])
     return [artifacts[0].artifact_id]
 
@@ -134,7 +137,7 @@ def rewrite(
     """
 
     def changed(artifact: Artifact) -> dict[str, bytes]:
-        before = _parts_of(artifact)
+        before = _parts_of(require_named(artifact))
         after = change(artifact.artifact_id, dict(before))
         if after["descriptor"] != before["descriptor"]:
             raise Refused("the descriptor is the run's identity and is not rewritten", where=os.fspath(path))
@@ -172,7 +175,7 @@ def reattach(bare: Path | str, source: Path | str, out: Path | str, *, replace: 
         The artifact id.
 
     Raises:
-        Refused: The audio is not the recorded audio, or `out` exists.
+        Refused: The audio is not the recorded audio, the capsule is not as it was sealed, or `out` exists.
     """
     parts, descriptor = _source_parts(source)
     kind = carrier_of(out)
@@ -237,8 +240,10 @@ def _source_parts(source: Path | str) -> tuple[dict[str, bytes], Descriptor]:
         if opened.read_at(0, min(7, opened.size)) == b"TTSA/1\n":
             held = capsule.parse(opened)
             parts = capsule.parts_of(held)
-            return parts, parse_descriptor(parts["descriptor"])[0]
-    artifact = open_artifact(source)
+            descriptor = parse_descriptor(parts["descriptor"])[0]
+            require_sealed(held, descriptor, os.fspath(source))
+            return parts, descriptor
+    artifact = require_named(open_artifact(source))
     return _parts_of(artifact), artifact.descriptor
 
 

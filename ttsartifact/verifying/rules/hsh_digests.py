@@ -8,8 +8,8 @@ from ttsartifact._starting import late_pattern
 from ttsartifact.container import leaves
 from ttsartifact.container.codecs import LOSSY
 from ttsartifact.container.hashing import chunk_root
-from ttsartifact.container.riff import POINTER_PREFIX
 from ttsartifact.errors import TtsArtifactError
+from ttsartifact.reading.identity import misnamings
 from ttsartifact.terms import digest
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Unverifiable
 from ttsartifact.verifying.catalogue import rule
@@ -61,16 +61,14 @@ def audio_size(evidence: Evidence) -> Answer:
 
 @rule("HSH05")
 def true_pointers(evidence: Evidence) -> Answer:
-    artifact = evidence.artifact
-    found = []
-    wave = artifact.wave
-    if artifact.carrier == "wav" and wave is not None and wave.pointer is not None:
-        start = wave.pointer.body + 12 + len(POINTER_PREFIX)
-        named = artifact.source.read_at(start, 71).decode("ascii", "backslashreplace")
-        found += compared(f"offset {start}", named, evidence.artifact_id)
-    if artifact.columns is not None and "artifact_id" in artifact.columns:
-        found += compared("column artifact_id", artifact.columns["artifact_id"], evidence.artifact_id)
-    return found
+    is_sealed = evidence.artifact.capsule is not None and evidence.seal == evidence.seal_expected
+    return [
+        Mismatch(where=each.where, found=each.found, expected=each.expected, message=_OF_ANOTHER.get(each.where, ""))
+        for each in misnamings(evidence.artifact, evidence.digests.encoded, is_sealed=is_sealed)
+    ]
+
+
+_OF_ANOTHER = {"seal": "the seal is of another capsule: nothing shows that the descriptor is the one that was sealed"}
 
 
 @rule("HSH06")
