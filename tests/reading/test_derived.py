@@ -109,6 +109,13 @@ def test_the_gate_is_the_same_in_every_sample_format(subtype: str) -> None:
     assert heard([0] * 480 + [soft] * 480, subtype) is None
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_one_sample_may_be_a_hop_above_the_gate(sign: int) -> None:
+    """7.4: its square alone stands above 160 times 2^30 / 10^5, or does not."""
+    assert heard(([sign * 1311] + [0] * 159) * 3, "pcm_s16") == 0
+    assert heard(([sign * 1310] + [0] * 159) * 3, "pcm_s16") is None
+
+
 def test_two_loud_hops_are_a_click() -> None:
     """The voice begins with the third hop in a row."""
     click = [20_000] * 320

@@ -51,7 +51,11 @@ def _is_audible(data: bytes, wave: WaveFormat, channels: Sequence[int]) -> bool:
     if FORMATS[wave.subtype].is_float:
         # Squares of float32 are exact in float64 and fsum rounds once, so every machine gets the same sum.
         return math.fsum(squares) * _GATE_INVERSE > count
-    return bool(sum(squares) * _GATE_INVERSE > full_scale * full_scale * count)
+    gate = full_scale * full_scale * count
+    ends = [end for each in picked if each for end in (max(each), -min(each))]
+    loudest = max(ends, default=0) ** 2 * _GATE_INVERSE
+    # One sample alone may be loud enough, and all of them together too quiet: then there is nothing to add up.
+    return loudest > gate or (loudest * count > gate and sum(squares) * _GATE_INVERSE > gate)
 
 
 def _samples(data: bytes, subtype: str) -> tuple[Sequence[int] | Sequence[float], int]:
