@@ -91,6 +91,25 @@ def test_a_block_that_raises_can_be_recovered_by_one_command(
     assert str(tmp_path / "a.tts.wav") in capsys.readouterr().out
 
 
+def test_a_journal_that_a_full_disk_cut_short_finds_its_audio(tmp_path: Path) -> None:
+    """The line about where it was moved takes room; a move takes none."""
+    out = tmp_path / "a.tts.wav"
+    said: list[str] = []
+    command = ["sh", "-c", f"cat {tmp_path}/s.wav; exit 1"]
+    (tmp_path / "s.wav").write_bytes(kit.wav(PCM))
+    with pytest.raises(CommandFailed):
+        record_command(command, text="Hello.", out=out, text_on_stdin=True, say=said.append)
+    assert said[-1] == (
+        "what the command wrote is kept in a.tts.wav.part.wav, "
+        "and `ttsa recover a.tts.wav.journal.jsonl` makes an artifact of it"
+    )
+    journal = Path(f"{out}.journal.jsonl")
+    lines = journal.read_text(encoding="utf-8").splitlines(keepends=True)
+    journal.write_text("".join(line for line in lines if '"kept"' not in line), encoding="utf-8")
+    recover(journal)
+    assert pcm_of(out) == PCM
+
+
 def test_two_writers_keep_a_journal_each(tmp_path: Path) -> None:
     """The faster one takes the name; the slower one's audio is kept, and neither touches the other's journal."""
     out = tmp_path / "a.tts.wav"

@@ -100,6 +100,8 @@ def recover(
     target = os.fspath(out) if out is not None else os.path.join(run.folder, run.out)
     require_room(target, replace=replace)
     path = os.path.join(run.folder, run.file)
+    if not os.path.isfile(path):
+        path = _moved(os.fspath(journal)) or path
     if not run.file or not os.path.isfile(path):
         raise CommandFailed(
             "what was delivered is not there", where=os.fspath(journal), found=run.file or "no file", expected="audio"
@@ -126,6 +128,14 @@ def recover(
         stated: Any = run.stated | {"notes": "\n".join(notes)}
         draft = assembled(run, run.sections, stated, delivery=delivery, references={}, lock=lock)  # type: ignore[arg-type]
         return pack(draft, audio, target, replace=replace)
+
+
+def _moved(journal: str) -> str | None:
+    """Return where the audio was moved to beside its journal, whose disk was too full to take a line about that."""
+    folder, name = os.path.split(os.path.abspath(journal))
+    start = f"{name.removesuffix('.journal.jsonl')}.part"
+    found = [each for each in os.listdir(folder) if each.startswith(f"{start}.") and not each.endswith(".bin")]
+    return os.path.join(folder, found[0]) if len(found) == 1 else None
 
 
 def _read(path: str) -> _Journalled:
