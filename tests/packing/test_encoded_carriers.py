@@ -12,7 +12,11 @@ import pytest
 import soundfile
 
 from ttsartifact.errors import Damaged, NotAnArtifact, Refused
+from ttsartifact.gating.policy_file import load_policy
 from ttsartifact.packing import carriers
+from ttsartifact.packing.judging import gate
+from ttsartifact.perturbing.perturb import perturb
+from ttsartifact.perturbing.plan import load_plan
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.verifying.engine import verify
 
@@ -95,12 +99,18 @@ def test_a_run_that_changed_is_not_sealed_again(tmp_path: Path, carrier: str) ->
         data[data.index(part) + 12] ^= 1
         path.write_bytes(data)
     again, out = tmp_path / f"again.tts.{carrier}", tmp_path / "runs.tts.parquet"
+    policy, plan = tmp_path / "policy.toml", tmp_path / "plan.toml"
+    check = 'id = "house"\nversion = "1.0"\n[[check]]\nmetric = "clipping"\noperator = "=="\nthreshold = 0\n'
+    policy.write_text(check)
+    plan.write_text('seed = "1"\n[[layer]]\nid = "a"\nstage = "pcm"\nkind = "dropout"\nper_word = 0.5\n')
     for act in (
         lambda: carriers.convert([sound], out),
         lambda: carriers.rewrite(sound, again, lambda _, parts: parts),
         lambda: carriers.detach(sound, tmp_path / "other"),
         lambda: carriers.reattach(bare, sound, again),
         lambda: carriers.reattach(bare, capsule, again),
+        lambda: gate([sound], load_policy(policy), again),
+        lambda: perturb(sound, load_plan(plan), again),
     ):
         with pytest.raises(Refused, match="the descriptor or a part is not as it was sealed"):
             act()

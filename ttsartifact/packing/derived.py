@@ -13,6 +13,7 @@ from ttsartifact.errors import Refused
 from ttsartifact.formulas.rendering import channels_of_traces, held_ranges
 from ttsartifact.packing.pack import RunInMemory, pack, write
 from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.reading.identity import require_named
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.draft import Draft
@@ -143,7 +144,7 @@ def render(path: Path | str, out: Path | str, *, replace: bool = False) -> Rende
     them. Raises Refused for audio that is not WAV of signed integers, a run without the time of its first audio or
     without a trace, one that was made imperfect or carries a credential, and a result above 1 GiB.
     """
-    artifact = open_artifact(path)
+    artifact = require_named(open_artifact(path))
     known = artifact.descriptor.known
     _require_plain(artifact)
     found, left_out = channels_of_traces(_traces(artifact), known("/channels") or ())

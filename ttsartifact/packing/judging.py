@@ -14,6 +14,7 @@ from ttsartifact.errors import Refused
 from ttsartifact.gating.deciding import digest_of_policy, gate_of, measured
 from ttsartifact.packing.pack import RunInMemory, write
 from ttsartifact.reading.artifact import open_artifacts
+from ttsartifact.reading.identity import require_named
 from ttsartifact.terms import digest
 
 if TYPE_CHECKING:
@@ -65,10 +66,10 @@ def gate(
         One judgement per run, in order.
 
     Raises:
-        Refused: Another policy judged a run, its audio is not the recorded audio, a score is missing, or many runs are
-            to be written in a carrier of one.
+        Refused: Another policy judged a run, its audio is not the recorded audio or its descriptor the sealed one, a
+            score is missing, or many runs are to be written in a carrier of one.
     """
-    runs = [artifact for path in paths for artifact in open_artifacts(path)]
+    runs = [require_named(artifact) for path in paths for artifact in open_artifacts(path)]
     if not runs:
         raise Refused("no run to judge", expected="at least one artifact")
     given = scores or {}

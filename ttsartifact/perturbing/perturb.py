@@ -20,6 +20,7 @@ from ttsartifact.formulas.stalls import stalls
 from ttsartifact.packing.derived import derived_draft
 from ttsartifact.packing.pack import Packed, pack
 from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.reading.identity import require_named
 from ttsartifact.terms import digest
 from ttsartifact.terms.trace import Trace
 
@@ -72,7 +73,7 @@ def perturb(path: Path | str, plan: ImperfectionPlan, out: Path | str, *, replac
         Refused: The audio is not WAV of signed integers, the run was made imperfect already, a layer is of a stage that
             samples do not have, or a clip has another format.
     """
-    artifact = open_artifact(path)
+    artifact = require_named(open_artifact(path))
     if artifact.descriptor.known("/imperfection") not in (None, "none"):
         raise Refused("the run was made imperfect already", where=str(path), expected='"none" at /imperfection')
     pcm, sound, head, tail = _samples(artifact)
