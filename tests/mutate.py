@@ -244,18 +244,26 @@ class Run:
         os.environ[mutant_switch.ACTIVE] = str(number)
         return _first_failure(items, self._reach.longest, session)
 
-    def _chosen(self, number: int, tests: list[str], most_files: int = 1000) -> tuple[dict[str, float], int]:
+    def _chosen(
+        self, number: int, tests: list[str], most_files: int = 1000, *, is_switched: bool = True
+    ) -> tuple[dict[str, float], int]:
         """Return the tests to ask, with their seconds, and how many there are."""
         each = self._drawn[number]
-        is_switched = number in self._switched
-        around = self._importers.get(each.file, set())
-        reaching = self._reach.tests_of(each, tests, is_switched=is_switched, around=around)
+        reaching = self._reach.tests_of(
+            each, tests, is_switched=is_switched, **({} if is_switched else self._beside(each))
+        )
         nearest = {name: reached.nearness(name, each.file, self._imports[name]) for name in tests}
         return reached.chosen(reaching, nearest, self._seconds, most_files), len(reaching)
 
+    def _beside(self, mutant: mutants.Mutant) -> dict[str, set[str]]:
+        """Return the modules that import a mutant's module, and the test files that do."""
+        module = reached.module_of(mutant.file)
+        naming = {name for name, imports in self._imports.items() if module in imports}
+        return {"around": self._importers.get(mutant.file, set()), "naming": naming}
+
     def _afresh(self, number: int, tests: list[str]) -> dict[str, Any]:
         each = self._drawn[number]
-        asked, known = self._chosen(number, tests, FILES_AFRESH)
+        asked, known = self._chosen(number, tests, FILES_AFRESH, is_switched=False)  # import may be what reaches it
         text = (self._tree / each.file).read_text(encoding="utf-8")
 
         def ask(text: str, names: Collection[str]) -> dict[str, Any]:
@@ -286,7 +294,11 @@ def afresh(
     def collected(items: list[pytest.Item], session: forked.Session) -> Any:
         if session.failed:
             return {"outcome": "killed", "by": session.failed}
-        there = [each for each in items if each.nodeid in tests or each.nodeid.partition("::")[0] in tests]
+        there = [
+            each
+            for each in items
+            if not {each.nodeid, each.nodeid.partition("[")[0], each.nodeid.partition("::")[0]}.isdisjoint(tests)
+        ]
         return _first_failure(there or items, longest, session)
 
     def act() -> Any:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pytest
     from mutants import Mutant
 
-__all__ = ["NOT_ASKED", "Reach", "chosen", "imported", "importers", "nearness"]
+__all__ = ["NOT_ASKED", "Reach", "chosen", "imported", "importers", "module_of", "nearness"]
 
 NOT_ASKED = ("tests/test_fixtures.py::test_the_recipes_make_the_same_bytes", "tests/test_mutants.py")
 """What would see any change of a fixture, and say nothing of it; and the tests of this run."""
@@ -93,11 +93,18 @@ class Reach:
         return self._folder / f"{hashlib.sha256(name.encode() + text).hexdigest()[:16]}.json"
 
     def tests_of(
-        self, mutant: Mutant, names: Iterable[str], *, is_switched: bool, around: Iterable[str]
+        self,
+        mutant: Mutant,
+        names: Iterable[str],
+        *,
+        is_switched: bool,
+        around: Iterable[str] = (),
+        naming: Iterable[str] = (),
     ) -> dict[str, float]:
         """Return the tests that reach a mutant, each with its seconds: those of its module if no place says it.
 
-        If none reaches the module itself, those that reach a module that imports it (`around`).
+        Of what import runs, the tests of files that import the module (`naming`) count as well; if there is none of
+        either, those that reach a module that imports it (`around`).
         """
         exact: dict[str, float] = {}
         module: dict[str, float] = {}
@@ -110,7 +117,7 @@ class Reach:
                     continue
                 if is_exact and mutant.id in row["mutants"]:
                     exact[test] = row["seconds"]
-                elif not is_exact and mutant.file in row["modules"]:
+                elif not is_exact and (mutant.file in row["modules"] or name in naming):
                     module[test] = row["seconds"]
                 elif not is_switched and not set(around).isdisjoint(row["modules"]):
                     near[test] = row["seconds"]
@@ -144,7 +151,7 @@ def imported(text: str) -> set[str]:
 def importers(tree: Path, files: Sequence[str]) -> Mapping[str, set[str]]:
     """Return for each file those that import it."""
     found: dict[str, set[str]] = defaultdict(set)
-    of_module = {each.removesuffix(".py").removesuffix("/__init__").replace("/", "."): each for each in files}
+    of_module = {module_of(each): each for each in files}
     for file in files:
         for name in imported((tree / file).read_text(encoding="utf-8")) & set(of_module):
             found[of_module[name]].add(file)
@@ -174,11 +181,16 @@ def chosen(
     return {name: reaching[name] for name in sorted(taken, key=lambda each: order[each.partition("::")[0]])}
 
 
+def module_of(file: str) -> str:
+    """Return the dotted name of a module."""
+    return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
 def nearness(test: str, file: str, imports: AbstractSet[str]) -> int:
     """Return how likely the tests of a file are about a module, by their name and what they import."""
     folder, _, name = test.removesuffix(".py").rpartition("/")
     stem = Path(file).stem.strip("_")
     words = {each for each in set(name.split("_")) & set(stem.split("_")) if len(each) > 2}
-    module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    module = module_of(file)
     is_beside = folder.rpartition("/")[2] in file.split("/")
     return 4 * (name == f"test_{stem}") + 4 * (module in imports) + 2 * bool(words) + is_beside

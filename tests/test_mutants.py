@@ -177,11 +177,15 @@ def test_a_run_asks_the_tests_that_reach_a_mutant(tmp_path):
     for name, text in {
         "ttsartifact/__init__.py": "",
         "reference_runner/__init__.py": "",
-        "ttsartifact/a.py": "A = 3\n\n\ndef f(x):\n    return A - x\n\n\ndef g(x):\n    return x or 5\n",
+        "ttsartifact/a.py": (
+            "A = 3\n\n\ndef f(x):\n    return A - x\n\n\ndef g(x):\n    return x or 5\n\n\n"
+            "def k():\n    return 9\n\n\nB = k()\n"
+        ),
         "ttsartifact/b.py": "import sys\n\n\ndef h():\n    sys.exit(4)\n",
         "tests/test_a.py": (
             "import subprocess\nimport sys\n\nfrom ttsartifact import a\n\n\n"
             "def test_f():\n    assert a.f(1) == 2\n\n\n"
+            "def test_b():\n    assert a.B == 9\n\n\n"
             "def test_h():\n    code = 'from ttsartifact.b import h; h()'\n"
             "    assert subprocess.run([sys.executable, '-c', code]).returncode == 4\n"
         ),
@@ -195,6 +199,8 @@ def test_a_run_asks_the_tests_that_reach_a_mutant(tmp_path):
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert sorted(said.splitlines()) == [
         "A = 3; 4; killed; test_f",
+        "return 9; 10; killed; test_b",
+        "return 9; None; killed; test_b",
         "return A - x; +; killed; test_f",
         "return A - x; None; killed; test_f",
         "return x or 5; 6; survived; ",
