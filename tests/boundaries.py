@@ -12,7 +12,7 @@ import full_run
 import judged
 import kit
 
-from ttsartifact.formulas.stalls import stalls
+from ttsartifact.formulas.logs import stalls
 from ttsartifact.formulas.timebase import from_utc, to_utc, utc_bound
 
 if TYPE_CHECKING:

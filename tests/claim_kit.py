@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import kit
 
 from ttsartifact.claiming.claim import Claim, claim_of
-from ttsartifact.claiming.shown import ClaimedRun
+from ttsartifact.claiming.obstacles import ClaimedRun
 from ttsartifact.container.canonical import canonical_bytes
 from ttsartifact.measuring.metrics import Measured, metric_named
 from ttsartifact.terms import digest

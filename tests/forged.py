@@ -20,7 +20,7 @@ import kit
 from ttsartifact.container import riff
 from ttsartifact.container.hashing import chunk_root
 from ttsartifact.container.source import BytesSource
-from ttsartifact.formulas.telemetry import summary_of
+from ttsartifact.formulas.logs import summary_of
 from ttsartifact.packing.pack import RunInMemory, write
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms import digest

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import kit
 
 from ttsartifact.formulas.chain import adaptation_chain
-from ttsartifact.formulas.stalls import stalls
-from ttsartifact.formulas.telemetry import summary_of
+from ttsartifact.formulas.logs import stalls, summary_of
 from ttsartifact.formulas.timebase import from_utc, to_utc
 from ttsartifact.packing.derived import render
 from ttsartifact.reading.artifact import open_artifact

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import kit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ttsartifact.attesting import attach, statements
+from ttsartifact.attesting import attach
 from ttsartifact.container.canonical import canonical_bytes
 from ttsartifact.terms import digest
 
@@ -42,7 +42,7 @@ def envelope(artifact_id: str, **changes: Any) -> bytes:
         "type": "dsse",
         "over": "artifact_id",
         "artifact_id": artifact_id,
-        "dsse": statements.sign_statement(artifact_id, KEY),
+        "dsse": attach.sign_statement(artifact_id, KEY),
         "key": "ssh-ed25519 " + base64.b64encode(WIRE).decode(),
     }
     return canonical_bytes(value | changes)
@@ -79,7 +79,7 @@ def rerun_envelope(
 ) -> bytes:
     """Return a DSSE attestation in which `private` signs that the run, or the one of `about`, was made again."""
     report = rerun_report(about or artifact_id, verdict)
-    signed = statements.sign_statement(artifact_id, private, predicate_type=statements.RERUN, predicate=report)
+    signed = attach.sign_statement(artifact_id, private, predicate_type=attach.RERUN, predicate=report)
     wire = WIRE[: -len(PUBLIC)] + private.public_key().public_bytes_raw()
     return envelope(artifact_id, dsse=signed, key="ssh-ed25519 " + base64.b64encode(wire).decode())
 

@@ -14,12 +14,12 @@ from types import SimpleNamespace
 import kit
 import pytest
 
+import hatch_build
 from ttsartifact.conforming.kit import differences
 
 ROOT = Path(__file__).parent.parent
 PROJECTS = {"ttsartifact": ROOT, "runner": ROOT / "reference_runner", "kit": ROOT / "fixtures"}
 LIMITS_BYTES = {"ttsartifact": 1_000_000, "runner": 30_000_000, "kit": 20_000_000}
-OF_THE_SOURCE = {"rules.schema.json", "fixture-manifest.schema.json"}  # they describe what tests compare
 SITE = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 # What pip installs from the wheels' requirements lies where the tests have it. It is appended as a path, so that no
 # .pth there, an editable install for example, is followed; and entry points are found in the order of the path.
@@ -85,10 +85,10 @@ def test_each_wheel_is_as_small_as_promised(wheels):
 
 
 def test_the_core_carries_the_specification_as_json(wheels):
-    """Every schema of an artifact or a document as it is, the tables in one file; neither prose nor TOML."""
+    """Every schema of an artifact or a document, and the tables in one file; neither prose nor TOML."""
     names = set(zipfile.ZipFile(wheels["ttsartifact"]).namelist())
     spec = {path.name for path in (ROOT / "spec" / "1.0").glob("*.json")} | {"tables.json"}
-    expected = {f"ttsartifact/spec/1.0/{name}" for name in spec - OF_THE_SOURCE}
+    expected = {f"ttsartifact/spec/1.0/{name}" for name in spec - hatch_build.OF_THE_SOURCE}
     assert {name for name in names if name.startswith("ttsartifact/spec/")} == expected
 
 

@@ -45,10 +45,9 @@ if TYPE_CHECKING:
     )
     from ttsartifact.claiming.evaluate import Answer, Decided, Evaluation, Registered
     from ttsartifact.claiming.matching import Confounder, Matched
-    from ttsartifact.claiming.obstacles import Obstacle, ObstacleKind
+    from ttsartifact.claiming.obstacles import ClaimedRun, Obstacle, ObstacleKind
     from ttsartifact.claiming.session import ChangePoint, Course, Session, SessionRow
     from ttsartifact.claiming.settle import check_claim, session_over
-    from ttsartifact.claiming.shown import ClaimedRun
     from ttsartifact.claiming.testing import Tested
     from ttsartifact.comparing.audio import AudioComparison, Divergence, Tolerance, compare_audio
     from ttsartifact.comparing.changes import Change, Unstated
@@ -97,10 +96,9 @@ if TYPE_CHECKING:
     from ttsartifact.recording.sensors.nvml import Nvml
     from ttsartifact.recording.statements import Stated
     from ttsartifact.recording.wrapping import record_tts, wrap_async_iterator, wrap_iterator
-    from ttsartifact.reporting.opening import open_artifact as open  # noqa: A004 - as in gzip and wave
-    from ttsartifact.rerunning.consent import Consent
+    from ttsartifact.reporting.plot import open_artifact as open  # noqa: A004 - as in gzip and wave
     from ttsartifact.rerunning.factory import rerun_factory
-    from ttsartifact.rerunning.plan import Plan, PlannedInput
+    from ttsartifact.rerunning.plan import Consent, Plan, PlannedInput
     from ttsartifact.rerunning.readapt import Readaptation
     from ttsartifact.rerunning.rerun import rerun_command, rerun_runner
     from ttsartifact.rerunning.verdict import Expectation, Judgement, Nearness
@@ -156,10 +154,9 @@ _PLACES = {
     ),
     "ttsartifact.claiming.evaluate": ("Answer", "Decided", "Evaluation", "Registered"),
     "ttsartifact.claiming.matching": ("Confounder", "Matched"),
-    "ttsartifact.claiming.obstacles": ("Obstacle", "ObstacleKind"),
+    "ttsartifact.claiming.obstacles": ("ClaimedRun", "Obstacle", "ObstacleKind"),
     "ttsartifact.claiming.session": ("ChangePoint", "Course", "Session", "SessionRow"),
     "ttsartifact.claiming.settle": ("check_claim", "session_over"),
-    "ttsartifact.claiming.shown": ("ClaimedRun",),
     "ttsartifact.claiming.testing": ("Tested",),
     "ttsartifact.measuring.metrics": ("Metric", "MetricKind"),
     "ttsartifact.gating.policy_file": ("load_policy", "policy_of"),
@@ -217,10 +214,9 @@ _PLACES = {
     "ttsartifact.recording.sensors.nvml": ("Nvml",),
     "ttsartifact.recording.statements": ("Stated",),
     "ttsartifact.recording.wrapping": ("record_tts", "wrap_async_iterator", "wrap_iterator"),
-    "ttsartifact.reporting.opening": ("open",),
-    "ttsartifact.rerunning.consent": ("Consent",),
+    "ttsartifact.reporting.plot": ("open",),
+    "ttsartifact.rerunning.plan": ("Consent", "Plan", "PlannedInput"),
     "ttsartifact.rerunning.factory": ("rerun_factory",),
-    "ttsartifact.rerunning.plan": ("Plan", "PlannedInput"),
     "ttsartifact.rerunning.readapt": ("Readaptation",),
     "ttsartifact.rerunning.rerun": ("rerun_command", "rerun_runner"),
     "ttsartifact.rerunning.verdict": ("Expectation", "Judgement", "Nearness"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ttsartifact.attesting import attach, sshsig, statements
+from ttsartifact.attesting import attach, sshsig
 from ttsartifact.attesting.checking import AttestationKind, Standing, attested
 from ttsartifact.attesting.keys import generate_key, load_private_key
 from ttsartifact.attesting.trust import Signer, Trust, load_trust
@@ -78,7 +78,7 @@ def test_an_envelope_holds_and_names_its_signer(tmp_path: Path) -> None:
     part = attach.sign_dsse(RUN, tmp_path / "key.pem")
     given = one(part)
     assert (given.kind, given.standing, given.trusted) == (AttestationKind.DSSE, Standing.HOLDS, None)
-    assert given.predicate_type == statements.RUN
+    assert given.predicate_type == attach.RUN
     wire = base64.b64decode(json.loads(part)["key"].split()[1])
     trusted = one(part, Trust(signers=(Signer(id="alice", keys=(wire,)),)))
     assert (trusted.standing, trusted.trusted) == (Standing.HOLDS, "alice")
@@ -96,12 +96,10 @@ def test_securesystemslib_agrees_about_envelopes(tmp_path: Path) -> None:
         | {"signatures": [{"keyid": theirs.public_key.keyid, "sig": envelope["signatures"][0]["sig"]}]}
     )
     assert envelope_there.verify([theirs.public_key], 1)
-    made = dsse.Envelope(
-        payload=base64.b64decode(envelope["payload"]), payload_type=statements.PAYLOAD_TYPE, signatures={}
-    )
+    made = dsse.Envelope(payload=base64.b64decode(envelope["payload"]), payload_type=attach.PAYLOAD_TYPE, signatures={})
     made.sign(theirs)
     raw = private.public_key().public_bytes_raw()
-    assert statements.signers_of(made.to_dict(), [raw]) == (raw,)
+    assert attach.signers_of(made.to_dict(), [raw]) == (raw,)
 
 
 def test_a_statement_about_another_run_is_seen(tmp_path: Path) -> None:

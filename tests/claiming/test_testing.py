@@ -11,7 +11,7 @@ from scipy import stats
 
 from ttsartifact.claiming.claim import Aspect, ClaimProcedure, ClaimTest, Direction, Effect
 from ttsartifact.claiming.testing import Comparison, put_to_test
-from ttsartifact.formulas.keys import indices, keys, seed_of
+from ttsartifact.formulas.draws import indices, keys, seed_of
 from ttsartifact.measuring.metrics import metric_named
 
 A = (112, 96, 130, 88, 101, 119, 95, 140, 99, 107, 93, 126)

@@ -11,7 +11,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttsartifact.container import canonical, nesting
+from ttsartifact.container import canonical, limits
 from ttsartifact.errors import InvalidDescriptor, TooLarge
 
 keys = st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True)
@@ -187,4 +187,4 @@ def _depth(text: str) -> int:
 def test_brackets_are_counted_as_one_reads_them(text: str, most: int) -> None:
     """3.8: the quick answer and the one that says where agree with a reader of single characters."""
     with pytest.raises(TooLarge) if _depth(text) > most else nullcontext():
-        nesting.require_shallow(text, most)
+        limits.require_shallow(text, most)

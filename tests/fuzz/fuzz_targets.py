@@ -18,24 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import soundfile
 
-from ttsartifact.container import (
-    bare,
-    canonical,
-    capsule,
-    cbor,
-    flac,
-    hard_binding,
-    id3,
-    jumbf,
-    mp3,
-    mpeg,
-    ogg,
-    riff,
-    thrift,
-)
+from ttsartifact.container import bare, canonical, capsule, flac, hard_binding, id3, jumbf, mp3, mpeg, ogg, riff, thrift
 from ttsartifact.container import parquet_footer as footer
 from ttsartifact.container import parquet_pages as pages
-from ttsartifact.container.credential import places_in
+from ttsartifact.container.hard_binding import places_in
 from ttsartifact.container.parquet_rows import RunTable
 from ttsartifact.container.source import BytesSource
 from ttsartifact.errors import TtsArtifactError
@@ -153,7 +139,7 @@ def id3_frames(data: bytes) -> None:
 
 def cbor_decode(data: bytes) -> None:
     """Decode CBOR."""
-    cbor.decode(data)
+    jumbf.decode(data)
 
 
 def jumbf_walk(data: bytes) -> None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ttsartifact.container.floats import Samples, as_floats, samples_of
 from ttsartifact.container.riff import walk
+from ttsartifact.container.samples import Samples, as_floats, samples_of
 from ttsartifact.container.source import BytesSource, Span
 from ttsartifact.gating.metrics import GatedRun, biquads, integrated, longest_repeat
 from ttsartifact.terms.descriptor import Descriptor

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ttsartifact.container.floats import as_floats, as_stored
-from ttsartifact.container.samples import FORMATS
+from ttsartifact.container.samples import FORMATS, as_floats, as_stored
 from ttsartifact.errors import InvalidDescriptor, NotAnArtifact, Refused
 from ttsartifact.packing import carriers
 from ttsartifact.reading.artifact import open_artifact

@@ -9,8 +9,8 @@ import full_run
 import kit
 import pytest
 
+from ttsartifact.container.figures import leading_silence
 from ttsartifact.container.riff import WaveFormat
-from ttsartifact.container.silence import leading_silence
 from ttsartifact.container.source import BytesSource, Span
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reading.derived import derive

@@ -9,7 +9,7 @@ import pytest
 
 from ttsartifact import open as open_artifact
 from ttsartifact import read_range
-from ttsartifact.container import leaves
+from ttsartifact.container import hashing
 from ttsartifact.errors import Damaged, Refused
 
 MIB = 1 << 20
@@ -60,6 +60,6 @@ def test_what_cannot_be_read_by_ranges(path, tmp_path):
 
 def test_runs_of_leaves_in_words():
     """8.10: damage side by side is one run, up to the end where it lasts."""
-    assert leaves.differing("abcdefg", "aXXdeXX") == [(1, 3), (5, 7)]
-    assert leaves.span_words(1, 3, 7 * MIB) == "bytes 1 to 3 MiB"
-    assert leaves.span_words(5, 7, 6 * MIB + 1) == "bytes 5 MiB to the end"
+    assert hashing.differing("abcdefg", "aXXdeXX") == [(1, 3), (5, 7)]
+    assert hashing.span_words(1, 3, 7 * MIB) == "bytes 1 to 3 MiB"
+    assert hashing.span_words(5, 7, 6 * MIB + 1) == "bytes 5 MiB to the end"

@@ -11,8 +11,7 @@ import pytest
 from ttsartifact.errors import Refused
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.command import record_command
-from ttsartifact.recording.filling import Filling
-from ttsartifact.recording.inert import require_inert
+from ttsartifact.recording.filling import Filling, require_inert
 from ttsartifact.rerunning.rerun import rerun_command
 from ttsartifact.terms import digest
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ttsartifact.errors import Refused, Unavailable
-from ttsartifact.recording import debian, pins
+from ttsartifact.recording import packages, pins
 from ttsartifact.terms import digest
 
 if TYPE_CHECKING:
@@ -144,13 +144,15 @@ def test_the_lock_of_a_package_is_its_installed_closure() -> None:
     lines = ["libc6=2.36:amd64", "libgcc=12:amd64", "libspeak=1.0-1:amd64", "speak=1.0-1:amd64", "voice-two=3:all"]
     expected = digest.of("".join(f"{line}\n" for line in lines).encode())
 
-    lock = debian.lock_of("speak", LISTING)
+    lock = packages.lock_of("speak", LISTING)
     assert lock is not None
     assert lock.to_value() == {"kind": "dpkg-closure", "digest": expected, "packages": 5}
     assert lock.listing.decode().splitlines() == lines
-    assert debian.lock_of("speak", LISTING.replace("voice-two\t3", "voice-two\t4")) != debian.lock_of("speak", LISTING)
-    assert debian.lock_of("speak", LISTING.replace("editor\t9", "editor\t10")) == debian.lock_of("speak", LISTING)
-    assert debian.lock_of("mute", LISTING) is None
+    assert packages.lock_of("speak", LISTING.replace("voice-two\t3", "voice-two\t4")) != packages.lock_of(
+        "speak", LISTING
+    )
+    assert packages.lock_of("speak", LISTING.replace("editor\t9", "editor\t10")) == packages.lock_of("speak", LISTING)
+    assert packages.lock_of("mute", LISTING) is None
 
 
 def test_an_installed_program_is_locked_with_its_voice() -> None:

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 
 from ttsartifact.errors import CommandFailed, Refused
-from ttsartifact.formulas.stalls import stalls
-from ttsartifact.formulas.telemetry import summary_of
+from ttsartifact.formulas.logs import stalls, summary_of
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.recorder import Recorder, RecorderOptions
 from ttsartifact.recording.references import Reference

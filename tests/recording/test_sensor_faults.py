@@ -14,7 +14,7 @@ import fakes
 import pytest
 
 from ttsartifact.errors import Refused
-from ttsartifact.formulas.telemetry import energy_error_ppm, summary_of
+from ttsartifact.formulas.logs import energy_error_ppm, summary_of
 from ttsartifact.recording.clock import SystemClock, Timebase
 from ttsartifact.recording.sampler import Sampler
 from ttsartifact.recording.sampling import AT_ONCE, IN_TURN

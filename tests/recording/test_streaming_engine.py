@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ttsartifact.formulas.stalls import stalls
+from ttsartifact.formulas.logs import stalls
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.recorder import Recorder
 from ttsartifact.recording.wrapping import wrap_iterator

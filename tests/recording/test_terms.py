@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ttsartifact.formulas.stalls import stalls
-from ttsartifact.formulas.telemetry import energy_between, stat
+from ttsartifact.formulas.logs import energy_between, stalls, stat
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from reporting_kit import HOSTILE, report
 
 from ttsartifact import _spec
 from ttsartifact.reading.artifact import open_artifact
-from ttsartifact.reporting import documents, tsv
+from ttsartifact.reporting import documents, tables
 from ttsartifact.reporting.receipt import ReceiptMismatch
 from ttsartifact.terms.finding import Finding, Outcome, Severity
 
@@ -73,7 +73,7 @@ def test_a_card_is_valid_and_complete(tmp_path: Path) -> None:
     document = documents.show_document(open_artifact(kit.artifact(tmp_path)))
     require_valid("show", document)
     columns = document["columns"]
-    assert set(tsv.SEED_COLUMNS) <= set(columns)
+    assert set(tables.SEED_COLUMNS) <= set(columns)
     assert columns["pcm_hash"] == document["descriptor"]["audio"]["pcm"]
     assert columns["run_id"] == kit.RUN_ID
     assert columns["model_repo"] is None
@@ -101,8 +101,8 @@ def test_infinity_in_the_parameters_is_spelled(tmp_path: Path) -> None:
 def test_the_line_of_a_run_has_the_columns_of_the_post(tmp_path: Path) -> None:
     """One line, seed columns in order, artifact_id last, no cell empty."""
     found = open_artifact(kit.artifact(tmp_path))
-    cells = tsv.show_row(documents.columns_of(found), found.artifact_id).split("\t")
-    assert len(cells) == len(tsv.SEED_COLUMNS) + 1
+    cells = tables.show_row(documents.columns_of(found), found.artifact_id).split("\t")
+    assert len(cells) == len(tables.SEED_COLUMNS) + 1
     assert cells[0] == kit.RUN_ID
     assert cells[-1] == found.artifact_id
     assert all(cells)
@@ -113,7 +113,7 @@ def test_a_report_as_lines() -> None:
     finding = Finding(
         rule="SCH02", outcome=Outcome.FAIL, severity=Severity.ERROR, where="/a\tb", found="=1", message="m\nn"
     )
-    lines = [*tsv.report_rows(report(findings=(finding,))), *tsv.report_rows(report())]
-    assert [len(line.split("\t")) for line in lines] == [len(tsv.REPORT_COLUMNS)] * 2
+    lines = [*tables.report_rows(report(findings=(finding,))), *tables.report_rows(report())]
+    assert [len(line.split("\t")) for line in lines] == [len(tables.REPORT_COLUMNS)] * 2
     assert lines[0].endswith("SCH02\tfail\terror\t/a\\tb\t'=1\t\\N\tm\\nn")
     assert lines[1].endswith("\t\\N" * 7)

@@ -14,8 +14,7 @@ from ttsartifact.comparing.diff import diff
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reporting.diff import cause_line
 from ttsartifact.reporting.rerun import plan_lines, rerun_lines
-from ttsartifact.rerunning.consent import Consent
-from ttsartifact.rerunning.plan import Plan, PlannedInput
+from ttsartifact.rerunning.plan import Consent, Plan, PlannedInput
 from ttsartifact.rerunning.verdict import Expectation, Judgement, Nearness, judge, not_comparable
 from ttsartifact.rerunning.workplace import Rerun
 from ttsartifact.terms import digest

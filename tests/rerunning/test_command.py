@@ -16,7 +16,7 @@ from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
 from ttsartifact.recording.command import record_command
 from ttsartifact.recording.references import Reference
 from ttsartifact.reporting.documents import rerun_document
-from ttsartifact.rerunning.consent import Consent
+from ttsartifact.rerunning.plan import Consent
 from ttsartifact.rerunning.rerun import rerun_command, rerun_runner
 from ttsartifact.rerunning.verdict import Nearness
 from ttsartifact.terms import digest

@@ -9,7 +9,7 @@ import kit
 import pytest
 
 from ttsartifact.errors import Refused
-from ttsartifact.rerunning.consent import Consent, match_weights, require, weights_of
+from ttsartifact.rerunning.plan import Consent, match_weights, require, weights_of
 from ttsartifact.rerunning.rerun import rerun_runner
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor

@@ -17,13 +17,12 @@ from serving_kit import TEXT, asked, example, serving
 
 from ttsartifact import NotAnArtifact, Refused, _spec, verify
 from ttsartifact.cli import main
-from ttsartifact.formulas.quantiles import interval_ranks, quantile_cont
+from ttsartifact.formulas.latency import interval_ranks, quantile_cont
 from ttsartifact.reading.artifact import open_artifacts
 from ttsartifact.serving.attempts import Attempt, Law, attempts_beside, read_attempts, write_attempts
 from ttsartifact.serving.benching import Bench, bench
-from ttsartifact.serving.company import BatchEffect, compared
 from ttsartifact.serving.exchange import Status
-from ttsartifact.serving.loading import Load, arrivals_ns, loads_of
+from ttsartifact.serving.loading import BatchEffect, Load, arrivals_ns, compared, loads_of
 from ttsartifact.serving.summing import PROBABILITIES, summarise
 
 if TYPE_CHECKING:

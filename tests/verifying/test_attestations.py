@@ -12,7 +12,7 @@ import signed
 from authority import make_authority, stamp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ttsartifact.attesting import attach, runlog, statements
+from ttsartifact.attesting import attach, runlog
 from ttsartifact.attesting.keys import note_key
 from ttsartifact.attesting.runlog import Entry, EntryKind, RunLog
 from ttsartifact.attesting.timestamps import request_for
@@ -42,9 +42,7 @@ CASES = [
     kit.Case(
         rule="SIG02",
         slug="statement-of-another-run",
-        make=partial(
-            signed.run, make=lambda run: signed.envelope(run, dsse=statements.sign_statement(OTHER, signed.KEY))
-        ),
+        make=partial(signed.run, make=lambda run: signed.envelope(run, dsse=attach.sign_statement(OTHER, signed.KEY))),
     ),
     kit.Case(
         rule="SIG02",
@@ -57,7 +55,7 @@ CASES = [
         make=partial(
             signed.run,
             make=lambda run: signed.envelope(
-                run, dsse=statements.sign_statement(run, signed.KEY, predicate_type=statements.RERUN)
+                run, dsse=attach.sign_statement(run, signed.KEY, predicate_type=attach.RERUN)
             ),
         ),
     ),

@@ -15,7 +15,7 @@ import pytest
 from near_misses import encoded
 
 from ttsartifact import _spec
-from ttsartifact.formulas.telemetry import summary_of
+from ttsartifact.formulas.logs import summary_of
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.command import record_command
 from ttsartifact.terms import digest

@@ -18,9 +18,8 @@ from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import TRACE_COLUMNS
 from ttsartifact.verifying import explaining, schema
 from ttsartifact.verifying.catalogue import catalogue
-from ttsartifact.verifying.fitting import fits
+from ttsartifact.verifying.fitting import Violation, fits
 from ttsartifact.verifying.schema import Unparsed, holds, trace_value, violations_of
-from ttsartifact.verifying.violation import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ import full_run
 import kit
 import pytest
 
-from ttsartifact.formulas.telemetry import energy_between
+from ttsartifact.formulas.logs import energy_between
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.verifying.engine import verify
 

@@ -1,22 +1,27 @@
-"""Align one log with one run: the mapping, and the power and energy within the run."""
+"""Align one log with one run: the mapping, power and energy within it, and the picture of both."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ttsartifact.aligning.fitting import burst_of, load_of, window_of
 from ttsartifact.aligning.log import TimeBase
 from ttsartifact.aligning.methods import by_clock, by_hand, by_load, by_markers
-from ttsartifact.aligning.power import Assumed, Figures, Mapping, Method, figures_of
-from ttsartifact.errors import Refused
+from ttsartifact.aligning.power import Assumed, Figures, Mapping, Method, as_power, figures_of
+from ttsartifact.container.source import write_whole
+from ttsartifact.errors import Refused, Unavailable
+from ttsartifact.terms.trace import SYNC_BURST
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ttsartifact.aligning.fitting import StepFunction
     from ttsartifact.aligning.log import SensorLog
     from ttsartifact.reading.artifact import Artifact
 
-__all__ = ["Aligned", "Wanted", "align"]
+__all__ = ["Aligned", "Wanted", "align", "draw"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,3 +91,70 @@ def _mapping(artifact: Artifact, log: SensorLog, wanted: Wanted) -> Mapping:
             expected="--offset-ms, --bound-ms",
         )
     return by_hand(log, wanted.offset_ns, wanted.bound_ns)
+
+
+_WATTS_OF = {"power_mw": 1000.0}
+_LABELS = {
+    "power_mw": "the run's own power (W)",
+    "util_gpu_pct": "the run's own utilisation (%)",
+    SYNC_BURST: "the coded load around the run (1 is loaded)",
+}
+_MARGIN = 0.6
+
+
+def draw(found: Aligned, out: Path | str, *, replace: bool = False) -> None:
+    """Write a PNG: the log's power on the run's time axis, the run's own load, the window and the bound.
+
+    Raises Unavailable without matplotlib, Refused when `out` exists.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise Unavailable("a picture needs matplotlib", expected="pip install 'ttsartifact[analysis]'") from error
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    _fill(figure.add_subplot(), found)
+    with write_whole(out, replace=replace) as file:
+        figure.savefig(file, format="png", dpi=110)
+
+
+def _fill(axes: Any, found: Aligned) -> None:
+    mapping, log = found.mapping, found.log
+    start, stop = found.t_submit_ns / 1e9, found.t_last_token_ns / 1e9
+    times, values = as_power(log)
+    at = [mapping.to_run_ns(t) / 1e9 for t in times]
+    axes.axvspan(start, stop, color="0.92", label="t_submit to t_last_token")
+    for edge in (start, stop):
+        reach = mapping.bound_ns / 1e9
+        label = f"bound: \N{PLUS-MINUS SIGN}{reach:.3f} s" if edge == start else None
+        axes.axvspan(edge - reach, edge + reach, color="tab:orange", alpha=0.15, linewidth=0, label=label)
+    marker = "." if len(at) < 2000 else ""
+    axes.plot(at, [v / 1000 for v in values], color="tab:red", marker=marker, label=f"{log.dialect}: {log.column}")
+    handles, labels = axes.get_legend_handles_labels()
+    own = _own(axes, found)
+    axes.set_xlabel("time on the run's timebase (s)")
+    axes.set_ylabel("power of the log (W)")
+    axes.set_title(f"{mapping.method} against {mapping.against}", fontsize="medium")
+    margin = _MARGIN * (stop - start) + mapping.bound_ns / 1e9
+    first, last = (found.load.t_ns[place] / 1e9 for place in (0, -1)) if found.load.gaps_ns else (start, stop)
+    axes.set_xlim(min(first, start - margin), max(last, stop + margin))
+    axes.figure.legend(
+        [*handles, *own[0]], [*labels, *own[1]], loc="outside lower center", ncols=2, fontsize="small"
+    )  # fmt: skip
+
+
+def _own(axes: Any, found: Aligned) -> tuple[list[Any], list[str]]:
+    """Draw what the run recorded about itself: power on the same axis, anything else on an axis of its own."""
+    load = found.load
+    label = _LABELS.get(load.name, f"the run's load: {load.name} (1 is computing)")
+    scale = _WATTS_OF.get(load.name, 1.0)
+    target = axes if load.name in _WATTS_OF else axes.twinx()
+    if target is not axes:
+        target.set_ylabel(label)
+    # The level that led up to a time is the one drawn before it.
+    unknown = {begin for begin, _ in load.gaps_ns}
+    level = [load.level[0]]
+    level += [math.nan if t in unknown else value for t, value in zip(load.t_ns, load.level, strict=False)]
+    (line,) = target.step(
+        [t / 1e9 for t in load.t_ns], [value / scale for value in level], where="pre", color="tab:blue", alpha=0.7
+    )
+    return [line], [label]

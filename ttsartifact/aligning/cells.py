@@ -15,7 +15,7 @@ from ttsartifact.errors import Refused
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ttsartifact.aligning.dialects import Dialect
+    from ttsartifact.aligning.log import Dialect
 
 __all__ = [
     "FORMATS",

@@ -9,8 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.aligning.cells import NS_PER_S, UNITS, Reading, WrittenTime, gathered, milli, rows_of, stamp_of
-from ttsartifact.aligning.dialects import Dialect
-from ttsartifact.aligning.log import Marker, SensorLog, TimeBase
+from ttsartifact.aligning.log import Dialect, Marker, SensorLog, TimeBase
 from ttsartifact.errors import Refused, Unavailable
 
 if TYPE_CHECKING:

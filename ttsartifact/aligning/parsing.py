@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ttsartifact.aligning.cells import FORMATS, UNITS, Reading, gathered, milli, rows_of, stamp_of, to_utc_ns, unit_in
-from ttsartifact.aligning.dialects import Dialect, Value, dialect_of
 from ttsartifact.aligning.instruments import LAYOUTS, reader_of
-from ttsartifact.aligning.log import Marker, ReadingKind, SensorLog, TimeBase
+from ttsartifact.aligning.log import Dialect, Marker, ReadingKind, SensorLog, TimeBase, Value, dialect_of
 from ttsartifact.container.source import FileSource
 from ttsartifact.errors import Refused, TooLarge
 from ttsartifact.terms import digest

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ttsartifact.attesting import runlog, sshsig, statements, timestamps
+from ttsartifact.attesting import attach, runlog, sshsig, timestamps
 from ttsartifact.attesting.notes import cosigners
 from ttsartifact.attesting.runlog import Entry, EntryKind
 from ttsartifact.container import schemas
@@ -79,7 +79,7 @@ class Attested:
     @property
     def rerun(self) -> str | None:
         """The verdict of a signed rerun report (PCM-EXACT); None without a report."""
-        return self.predicate["words"] if self.predicate_type == statements.RERUN and self.predicate else None
+        return self.predicate["words"] if self.predicate_type == attach.RERUN and self.predicate else None
 
     @property
     def is_reproduction(self) -> bool:
@@ -108,7 +108,7 @@ def lacking(given: Iterable[Attested], trust: Trust) -> list[tuple[str, str, str
     given = tuple(given)
     counted = [one for one in given if one.standing is Standing.HOLDS and one.trusted is not None]
     posters = {signer.id for signer in trust.signers if "poster" in signer.roles}
-    signed = [one for one in counted if one.is_signature and one.predicate_type != statements.RERUN]
+    signed = [one for one in counted if one.is_signature and one.predicate_type != attach.RERUN]
     reruns = {one.trusted for one in second_party_reruns(given, trust) if one.is_reproduction}
     unlisted = sorted({one.signer for one in given if one.is_signature and one.trusted is None and one.signer})
     require, found = trust.require, []
@@ -196,7 +196,7 @@ class _Asked(NamedTuple):
 
 
 def _dsse(asked: _Asked) -> Attested:
-    statement = statements.read_statement(asked.value["dsse"])
+    statement = attach.read_statement(asked.value["dsse"])
     wire = _wire(asked.value.get("key", ""))
     broken = _broken(asked, AttestationKind.DSSE, signer=sshsig.ssh_fingerprint(wire) if wire else None)
     hexadecimal = asked.value["artifact_id"].removeprefix("sha256:")
@@ -204,7 +204,7 @@ def _dsse(asked: _Asked) -> Attested:
         return replace(broken, problem="the signed statement is about something else")
     known = [key for signer in asked.trust.signers for key in signer.keys]
     raw = {_raw(key): key for key in ([wire] if wire else []) + known if _raw(key)}
-    signing = statements.signers_of(asked.value["dsse"], raw)
+    signing = attach.signers_of(asked.value["dsse"], raw)
     if not signing and not wire:
         problem = "no key is named, and no listed key signed it"
         return replace(broken, standing=Standing.UNCHECKED, problem=problem)
@@ -212,8 +212,8 @@ def _dsse(asked: _Asked) -> Attested:
         return replace(broken, problem="the signature does not hold")
     key = raw[signing[0]]
     predicate = statement.get("predicate")
-    if statement["predicateType"] == statements.RERUN:
-        problem = statements.rerun_problem(predicate, asked.value["artifact_id"])
+    if statement["predicateType"] == attach.RERUN:
+        problem = attach.rerun_problem(predicate, asked.value["artifact_id"])
         if problem:
             return replace(broken, signer=sshsig.ssh_fingerprint(key), problem=problem)
     return replace(
@@ -235,7 +235,7 @@ def _sshsig(asked: _Asked) -> Attested:
     if not signature.holds(asked.value["artifact_id"].encode()):
         return replace(broken, problem="the signature does not hold")
     trusted = _trusted(asked, signature.public)
-    return replace(broken, standing=Standing.HOLDS, trusted=trusted, predicate_type=statements.RUN)
+    return replace(broken, standing=Standing.HOLDS, trusted=trusted, predicate_type=attach.RUN)
 
 
 def _rfc3161(asked: _Asked) -> Attested:

@@ -11,7 +11,7 @@ import json
 import tempfile
 from typing import TYPE_CHECKING, NamedTuple
 
-from ttsartifact.attesting.optional import load
+from ttsartifact.attesting.keys import load
 from ttsartifact.container.source import copy_pieces
 from ttsartifact.errors import Damaged, Refused
 

@@ -1,20 +1,44 @@
-"""Ed25519 keys as files, and the one-line form in which C2SP notes name a public key (c2sp.org/signed-note)."""
+"""Ed25519 keys as files and in the one-line form of signed notes (c2sp.org/signed-note), and the optional libraries."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hashlib
+import importlib
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ttsartifact.attesting.optional import load
-from ttsartifact.errors import Refused
+from ttsartifact.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["NoteKey", "fingerprint", "generate_key", "holds_ed25519", "load_private_key", "note_key", "parse_note_key"]
+__all__ = [
+    "NoteKey",
+    "fingerprint",
+    "generate_key",
+    "holds_ed25519",
+    "load",
+    "load_private_key",
+    "note_key",
+    "parse_note_key",
+]
+
+_EXTRAS = {"c2pa": "c2pa", "cryptography": "sign", "rfc3161_client": "timestamp"}
+
+
+def load(module: str) -> Any:
+    """Return an optional module; raises Unavailable with the extra that brings it."""
+    package = module.partition(".")[0]
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        extra = _EXTRAS[package]
+        raise Unavailable(
+            f"{package.replace('_', '-')} is not installed", expected=f'pip install "ttsartifact[{extra}]"'
+        ) from error
+
 
 _ED25519 = 1
 _COSIGNATURE = 4

@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ttsartifact.attesting.optional import load
+from ttsartifact.attesting.keys import load
 from ttsartifact.errors import Damaged, Refused, Unavailable
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.attesting.optional import load
+from ttsartifact.attesting.keys import load
 from ttsartifact.errors import Damaged, Refused
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.claiming.claim import Aspect, Effect, RunGroup
 from ttsartifact.claiming.matching import match
-from ttsartifact.claiming.obstacles import Obstacle, ObstacleKind
-from ttsartifact.claiming.shown import in_order
+from ttsartifact.claiming.obstacles import Obstacle, ObstacleKind, in_order
 from ttsartifact.claiming.testing import Comparison, put_to_test
 from ttsartifact.measuring.metrics import MetricKind, shown
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.claiming.claim import Claim, ClaimTest
     from ttsartifact.claiming.matching import Matched
-    from ttsartifact.claiming.shown import ClaimedRun
+    from ttsartifact.claiming.obstacles import ClaimedRun
     from ttsartifact.claiming.testing import Tested
     from ttsartifact.measuring.metrics import Measured
 

@@ -17,7 +17,7 @@ from ttsartifact._version import __version__
 from ttsartifact.claiming.claim import ClaimProcedure, Direction
 from ttsartifact.comparing.sound import sound_of
 from ttsartifact.errors import Refused
-from ttsartifact.formulas.keys import seed_of
+from ttsartifact.formulas.draws import seed_of
 from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.measuring.metrics import shown
 

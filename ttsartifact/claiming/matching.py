@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ttsartifact.claiming.claim import Claim
-    from ttsartifact.claiming.shown import ClaimedRun
+    from ttsartifact.claiming.obstacles import ClaimedRun
     from ttsartifact.comparing.changes import Change
 
 __all__ = ["Confounder", "Matched", "changes_at", "differing", "match"]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.claiming.claim import Aspect, ClaimProcedure, ClaimTest, Direction, Effect
 from ttsartifact.claiming.matching import changes_at
-from ttsartifact.claiming.shown import in_order
+from ttsartifact.claiming.obstacles import in_order
 from ttsartifact.claiming.testing import Comparison, put_to_test
 from ttsartifact.errors import Refused
-from ttsartifact.formulas.keys import keys, seed_of
+from ttsartifact.formulas.draws import keys, seed_of
 from ttsartifact.measuring.metrics import metric_named, shown
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ttsartifact.claiming.matching import Confounder
-    from ttsartifact.claiming.shown import ClaimedRun
+    from ttsartifact.claiming.obstacles import ClaimedRun
     from ttsartifact.measuring.metrics import Measured, Metric
 
 __all__ = ["DEFAULT_METRICS", "ChangePoint", "Course", "Session", "SessionRow", "change_points", "session_of"]

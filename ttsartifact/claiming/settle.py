@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ttsartifact.claiming.claim import load_claim
 from ttsartifact.claiming.evaluate import evaluate
+from ttsartifact.claiming.obstacles import shown_of
 from ttsartifact.claiming.session import DEFAULT_METRICS, session_of
-from ttsartifact.claiming.shown import shown_of
 from ttsartifact.measuring.measure import load_measurements, measure, measure_stretches
 from ttsartifact.measuring.metrics import metric_named
 from ttsartifact.reading.artifact import open_artifact, open_artifacts
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ttsartifact.claiming.evaluate import Evaluation
+    from ttsartifact.claiming.obstacles import ClaimedRun
     from ttsartifact.claiming.session import Session
-    from ttsartifact.claiming.shown import ClaimedRun
     from ttsartifact.measuring.metrics import Measured
 
 __all__ = ["check_claim", "session_over"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.claiming.claim import ClaimProcedure, Direction, Effect
 from ttsartifact.errors import Unavailable
-from ttsartifact.formulas.keys import indices, keys, seed_of
+from ttsartifact.formulas.draws import indices, keys, seed_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -116,7 +116,7 @@ def _text_lines(found: "Aligned") -> list[str]:
 
 
 def _draw(found: "Aligned", out: str, *, force: bool) -> None:
-    from ttsartifact.aligning.picture import draw
+    from ttsartifact.aligning.align import draw
 
     with delivered(out, ".png") as path:
         draw(found, path, replace=force)

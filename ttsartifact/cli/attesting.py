@@ -134,7 +134,7 @@ def _log(artifacts: "Sequence[Artifact]", parts: dict[str, list[bytes]], folder:
 
 
 def _signed(artifact_id: str, key: str, rerun: str | None) -> bytes:
-    from ttsartifact.attesting import attach, statements
+    from ttsartifact.attesting import attach
 
     if rerun is None:
         return attach.sign_dsse(artifact_id, key)
@@ -144,10 +144,10 @@ def _signed(artifact_id: str, key: str, rerun: str | None) -> bytes:
         document = json.loads(bytes_of(rerun))
     except ValueError as error:
         raise Usage(f"{rerun} is not JSON") from error
-    problem = statements.rerun_problem(document, artifact_id)
+    problem = attach.rerun_problem(document, artifact_id)
     if problem:
         raise Usage(f"{rerun}: {problem}")
-    return attach.sign_dsse(artifact_id, key, predicate_type=statements.RERUN, predicate=document)
+    return attach.sign_dsse(artifact_id, key, predicate_type=attach.RERUN, predicate=document)
 
 
 def _attach(file: str, parts: dict[str, list[bytes]], out: str | None, *, force: bool) -> int:

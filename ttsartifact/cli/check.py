@@ -187,7 +187,7 @@ def _differing(
     from ttsartifact.reporting.receipt import bare_differences, differences
 
     if [report.verdict for report in reports] in ([Verdict.NOT_AN_ARTIFACT], [Verdict.CAPSULE_LOST]):
-        from ttsartifact.reading.bare_audio import bare_audio
+        from ttsartifact.reading.recognising import bare_audio
 
         return [bare_differences(receipt, bare_audio(path))]
     found: list[tuple[ReceiptMismatch, ...] | None] = [differences(receipt, report) for report in reports]

@@ -91,11 +91,11 @@ def explain(
 def schema(
     name: Annotated[str, Argument("[NAME]", "descriptor, traces, report, show, ...", words=_schemas)] = "descriptor",
 ) -> int:
-    """Print one schema as it stands in the specification."""
+    """Print one schema of the specification."""
     names = _schemas()
     if name not in names:
         raise Usage(f"unknown schema {name}; expected one of {', '.join(names)}")
-    say(_spec.read(f"{name}.schema.json").decode().rstrip("\n"))
+    say(json.dumps(_spec.load_json(f"{name}.schema.json"), indent=2, ensure_ascii=False))
     return EXIT.OK
 
 

@@ -29,8 +29,8 @@ def export(
     from ttsartifact.container.source import write_whole
     from ttsartifact.reading.artifact import open_artifacts
     from ttsartifact.reporting.documents import as_json_line
-    from ttsartifact.reporting.perfetto import perfetto_trace
     from ttsartifact.reporting.phrases import counted
+    from ttsartifact.reporting.tables import perfetto_trace
 
     runs = [run for path in files_under(files) for run in open_artifacts(path)]
     document = perfetto_trace(runs)
@@ -97,8 +97,8 @@ def statement(
         raise Usage(f"unknown form {form}; expected one of {', '.join(_FORMS)}")
     made = _receipt(file) if form == "computation-receipt" else _stated(form, file, at, by, dataset, expectation)
     if key is not None:
+        from ttsartifact.attesting.attach import enveloped
         from ttsartifact.attesting.keys import load_private_key
-        from ttsartifact.attesting.statements import enveloped
 
         made = enveloped(json.dumps(made, sort_keys=True).encode(), load_private_key(key))
     say(json.dumps(made, indent=2, sort_keys=True))

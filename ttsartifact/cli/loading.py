@@ -113,12 +113,12 @@ def stats(
 
     found = summarise(file, attempts, by_engine=by == "engine")
     if format == "json":
+        from ttsartifact.reporting.alignment import summary_value
         from ttsartifact.reporting.documents import as_json
-        from ttsartifact.reporting.loads import summary_value
 
         say(as_json(summary_value(found)))
     else:
-        from ttsartifact.reporting.loads import summary_lines
+        from ttsartifact.reporting.alignment import summary_lines
 
         show(summary_lines(found))
     return EXIT.FINDINGS if found.disagreements else EXIT.OK
@@ -136,7 +136,7 @@ def _policy(path: str | None) -> "Policy | None":
 def _benched(
     plan: "Bench", out: str, sensor: str, policy: "Policy | None", page: str | None, *, force: bool
 ) -> "Benched":
-    from ttsartifact.reporting.loads import summary_lines
+    from ttsartifact.reporting.alignment import summary_lines
     from ttsartifact.serving.benching import bench as benched
     from ttsartifact.serving.summing import summarise
 
@@ -173,8 +173,8 @@ def _benched(
 
 def _say_compared(path: str, attempts: str) -> int:
     """Print for each text whether its samples depend on the load; 1 if one does or is not repeatable."""
-    from ttsartifact.reporting.loads import company_lines
-    from ttsartifact.serving.company import BatchEffect, compared
+    from ttsartifact.reporting.alignment import company_lines
+    from ttsartifact.serving.loading import BatchEffect, compared
 
     found = compared(path, attempts)
     show(company_lines(found))

@@ -66,14 +66,14 @@ class _Tsv(TextStream):
 
     def __init__(self, *, strict: bool, settings: Settings | None) -> None:
         super().__init__(strict=strict, settings=settings)
-        from ttsartifact.reporting import tsv
+        from ttsartifact.reporting import tables
 
-        say(tsv.row(tsv.REPORT_COLUMNS))
+        say(tables.row(tables.REPORT_COLUMNS))
 
     def tell(self, report: Report, differences: Differences, code: int) -> None:  # noqa: ARG002
-        from ttsartifact.reporting import tsv
+        from ttsartifact.reporting import tables
 
-        say(tsv.report_rows(report, differences or ()))
+        say(tables.report_rows(report, differences or ()))
 
     def end(self) -> None:
         pass

@@ -53,9 +53,9 @@ def show(
     documents = []
     codes = []
     if format == "tsv" and not receipt:
-        from ttsartifact.reporting import tsv
+        from ttsartifact.reporting import tables
 
-        say(tsv.row([*tsv.SEED_COLUMNS, "artifact_id"]))
+        say(tables.row([*tables.SEED_COLUMNS, "artifact_id"]))
     for path in files_under(files):
         try:
             for artifact in open_artifacts(path):
@@ -84,7 +84,7 @@ def _lines(artifact: Artifact, format: str, *, receipt: bool) -> "Iterator[str]"
         yield str(of(artifact.descriptor))
     elif format == "tsv":
         from ttsartifact.reporting.documents import columns_of
-        from ttsartifact.reporting.tsv import show_row
+        from ttsartifact.reporting.tables import show_row
 
         yield show_row(columns_of(artifact), artifact.artifact_id)
     elif format == "markdown":

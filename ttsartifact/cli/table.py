@@ -278,7 +278,7 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             "perturb",
-            "perturbing:perturb",
+            "imperfection:perturb",
             "Add planned imperfections to a run.",
             "The plan states the stage, kind, rate and probability of each imperfection (clause 6.7). Equal input "
             "gives equal bytes. The new file names its source and logs every opportunity, so that verify "
@@ -286,14 +286,14 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             "gallery",
-            "perturbing:gallery",
+            "imperfection:gallery",
             "Show every kind of imperfection on one page.",
             "Each kind of stage pcm at 1, 3 and 10 % every 10 ms and at 30, 120 and 300 a minute: its waveform with "
             "the events, its sound, and a table of declared and measured values. The page loads no other resource.",
         ),
         Command(
             "gate",
-            "gating:gate",
+            "imperfection:gate",
             "Judge runs by a policy and keep the rejected ones.",
             "A policy is a list of checks: a metric against a threshold (clause 6.8). Peak, clipping, silence, "
             "loudness, repeats, duration and RTF are measured here and again by verify; scores of "

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from ttsartifact.container import riff
 from ttsartifact.container.codecs import OPENING_BYTES
-from ttsartifact.container.floats import as_floats
 from ttsartifact.container.riff import WaveFormat
-from ttsartifact.container.samples import FORMATS
+from ttsartifact.container.samples import FORMATS, as_floats
 from ttsartifact.container.sound import facts_of
 from ttsartifact.container.source import BytesSource, FileSource, Source, Span
 

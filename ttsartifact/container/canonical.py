@@ -13,8 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact._starting import NamedTuple, late_pattern
-from ttsartifact.container.limits import MAX_JSON_DEPTH, MAX_SAFE_INTEGER
-from ttsartifact.container.nesting import require_shallow
+from ttsartifact.container.limits import MAX_JSON_DEPTH, MAX_SAFE_INTEGER, require_shallow
 from ttsartifact.errors import InvalidDescriptor, TooLarge
 
 if TYPE_CHECKING:

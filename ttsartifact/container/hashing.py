@@ -1,4 +1,4 @@
-"""All digests of an audio file in one read: the encoded bytes, the PCM inside them, each chunk of it, and each leaf.
+"""All digests of an audio file in one read: the encoded bytes, the PCM in them, each chunk, each leaf (clause 8.10).
 
 A short file is read whole and hashed range by range. A long one is read once into a ring of buffers and each digest
 has a thread of its own (hashlib lets go of the interpreter), so that two cost little more than the slower of the two.
@@ -10,14 +10,26 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from ttsartifact._starting import NamedTuple
-from ttsartifact.container.limits import LEAF_BYTES, READ_BLOCK_BYTES
+from ttsartifact.container.limits import LEAF_BYTES, MIB, READ_BLOCK_BYTES
 from ttsartifact.container.source import Piece, blocks_of, length_of, views_of
+from ttsartifact.terms import digest
 from ttsartifact.terms.digest import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["AudioDigests", "chunk_root", "digest_audio", "digest_pieces", "leaf_ranges"]
+__all__ = [
+    "LEAVES_PART",
+    "AudioDigests",
+    "chunk_root",
+    "differing",
+    "digest_audio",
+    "digest_pieces",
+    "hex_digests",
+    "leaf_ranges",
+    "span_words",
+]
+
 
 _THREADS_FROM_BYTES = 8 * READ_BLOCK_BYTES  # below, starting threads costs more than it saves
 
@@ -146,3 +158,39 @@ def _digest_ranges(
     for lane in lanes:
         lane.finish()
     return {span: hex_digits for lane in lanes for span, hex_digits in lane.digests.items()}
+
+
+LEAVES_PART = "leaves"
+_DIGEST_BYTES = 32
+
+
+def hex_digests(part: bytes, root: str | None) -> tuple[str, ...] | None:
+    """Return the leaf digests in a part in hex, or None where they are not the ones that `root` binds."""
+    if len(part) % _DIGEST_BYTES or digest.of(part) != root:
+        return None
+    return tuple(part[at : at + _DIGEST_BYTES].hex() for at in range(0, len(part), _DIGEST_BYTES))
+
+
+def differing(found: Sequence[str], stated: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the half-open runs of leaves whose digests differ, as far as both sides have them."""
+    runs: list[tuple[int, int]] = []
+    for place, (mine, theirs) in enumerate(zip(found, stated, strict=False)):
+        if mine == theirs:
+            continue
+        if runs and runs[-1][1] == place:
+            runs[-1] = runs[-1][0], place + 1
+        else:
+            runs.append((place, place + 1))
+    return runs
+
+
+def span_words(first: int, end: int, size: int) -> str:
+    """Return leaves `first` to before `end` of a file of `size` bytes in words.
+
+    >>> span_words(37, 38, 1 << 30)
+    'bytes 37 to 38 MiB'
+    """
+    scale = LEAF_BYTES // MIB
+    if end * LEAF_BYTES >= size:
+        return f"bytes {first * scale} MiB to the end"
+    return f"bytes {first * scale} to {end * scale} MiB"

@@ -28,7 +28,7 @@ from ttsartifact.container.limits import (
     MAX_SMALL_CHUNK_BYTES,
     MIB,
 )
-from ttsartifact.container.parquet_metadata import Foreign, foreign
+from ttsartifact.container.parquet_footer import Foreign, foreign
 from ttsartifact.container.parquet_statistics import Contradiction, Values, contradictions, is_checked, leaf_values
 from ttsartifact.errors import Damaged, TooLarge, TtsArtifactError, Unavailable
 from ttsartifact.formulas.timebase import to_utc

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact._starting import NamedTuple, late_pattern
 from ttsartifact.formulas import command_lines
-from ttsartifact.formulas.percent import decoded
+from ttsartifact.formulas.screening import decoded
 from ttsartifact.formulas.secret_names import (
     LETTERS,
     LONGEST_NAME,

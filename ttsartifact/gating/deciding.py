@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import canonical
-from ttsartifact.container.floats import samples_of
+from ttsartifact.container.samples import samples_of
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.promotion import failed, median
 from ttsartifact.gating.metrics import GatedRun

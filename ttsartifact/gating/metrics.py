@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import floor, log10, pi, tan
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.formulas.stalls import stalls
+from ttsartifact.formulas.logs import stalls
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ttsartifact.container.floats import Samples
+    from ttsartifact.container.samples import Samples
     from ttsartifact.terms.descriptor import Descriptor
     from ttsartifact.terms.trace import Trace
 

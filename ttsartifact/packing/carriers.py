@@ -6,7 +6,7 @@ import dataclasses
 import os
 from typing import TYPE_CHECKING
 
-from ttsartifact.container import capsule, leaves, riff
+from ttsartifact.container import capsule, hashing, riff
 from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.codecs import CODECS, suffix_of
 from ttsartifact.container.hashing import digest_pieces
@@ -211,7 +211,7 @@ def unpack(path: Path | str, folder: Path | str) -> list[str]:
 
 
 def _file_name(part: str) -> str:
-    suffix = "" if part.startswith("ref/") else ".bin" if part == leaves.PART else ".json"
+    suffix = "" if part.startswith("ref/") else ".bin" if part == hashing.LEAVES_PART else ".json"
     return part.replace("/", "-") + suffix
 
 
@@ -258,7 +258,7 @@ def _folder_parts(folder: str) -> tuple[dict[str, bytes], Descriptor]:
     for trace in descriptor.known("/traces") or []:
         parts[f"trace/{trace['name']}"] = read(_file_name(f"trace/{trace['name']}"))
     if descriptor.known("/audio/leaves") is not None:
-        parts[leaves.PART] = read(_file_name(leaves.PART))
+        parts[hashing.LEAVES_PART] = read(_file_name(hashing.LEAVES_PART))
     for index, reference in enumerate(descriptor.known("/input/refs") or []):
         if reference.get("embedded"):
             parts[f"ref/{index}"] = read(f"ref-{index}")

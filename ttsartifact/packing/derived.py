@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ttsartifact.container import canonical, leaves, riff, schemas
+from ttsartifact.container import canonical, hashing, riff, schemas
 from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.hashing import digest_pieces
 from ttsartifact.container.source import BytesSource, JoinedSource
@@ -94,7 +94,7 @@ def append_channel(
     for entry in value["traces"]:
         name = f"trace/{entry['name']}"
         parts[name] = made[entry["name"]][0] if entry["name"] in made else artifact.parts.part(name)
-    kept = [name for name in artifact.parts.names() if name == leaves.PART or name.startswith("ref/")]
+    kept = [name for name in artifact.parts.names() if name == hashing.LEAVES_PART or name.startswith("ref/")]
     parts |= {name: artifact.parts.part(name) for name in kept}
     stated, found = artifact.descriptor.known("/audio/digest"), digest_pieces(artifact.audio)
     if found != stated:

@@ -109,7 +109,7 @@ def _as_recorded(copy: _Copy, descriptor: Descriptor, folder: str, files: ExitSt
     layout = descriptor.known("/audio/channels"), descriptor.known("/audio/sample_rate_hz")
     if own == wanted or wanted not in FORMATS or layout != (copy.channels, copy.rate_hz):
         return copy.pcm, digest_pieces([copy.pcm])
-    from ttsartifact.container.floats import as_floats, as_stored
+    from ttsartifact.container.samples import as_floats, as_stored
 
     state = hashlib.sha256()
     path, block = os.path.join(folder, "recorded"), _BLOCK_SAMPLES * FORMATS[own].width

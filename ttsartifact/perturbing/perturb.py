@@ -14,9 +14,9 @@ from ttsartifact.container import riff
 from ttsartifact.container.opus import RATE_HZ as OPUS_RATE_HZ
 from ttsartifact.container.source import BytesSource, JoinedSource
 from ttsartifact.errors import Refused
+from ttsartifact.formulas.logs import stalls
 from ttsartifact.formulas.pcm_events import COLUMNS, METHOD, apply, opportunities_of
 from ttsartifact.formulas.pcm_kinds import PcmFormat, digest_of_clip
-from ttsartifact.formulas.stalls import stalls
 from ttsartifact.packing.derived import derived_draft
 from ttsartifact.packing.pack import Packed, pack
 from ttsartifact.reading.artifact import open_artifact

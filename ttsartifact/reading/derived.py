@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.figures import ENCODED, chunks_of, figures_of, onset_of
 from ttsartifact.errors import InvalidDescriptor
-from ttsartifact.formulas.telemetry import energy_error_ppm, updates_within
+from ttsartifact.formulas.logs import energy_error_ppm, updates_within
 from ttsartifact.formulas.timebase import from_utc, to_utc, utc_bound, utc_drift_ppb
 from ttsartifact.terms.descriptor import absent
 

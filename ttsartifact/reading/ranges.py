@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from ttsartifact.container import leaves
+from ttsartifact.container import hashing
 from ttsartifact.container.limits import LEAF_BYTES
 from ttsartifact.container.source import JoinedSource
 from ttsartifact.errors import Damaged, Refused
@@ -55,7 +55,7 @@ def read_range(artifact: Artifact, offset: int, size: int) -> bytes:
         data = audio.read_at(start, min(LEAF_BYTES, audio.size - start))
         found = hashlib.sha256(data).hexdigest()
         if found != stated[leaf]:
-            words = leaves.span_words(leaf, leaf + 1, audio.size)
+            words = hashing.span_words(leaf, leaf + 1, audio.size)
             raise Damaged(
                 f"{words} differ", where=f"/audio/leaves leaf {leaf}", found=found, expected=stated[leaf], rule="HSH02"
             )
@@ -65,9 +65,9 @@ def read_range(artifact: Artifact, offset: int, size: int) -> bytes:
 
 def _stated(artifact: Artifact) -> tuple[str, ...]:
     root = artifact.descriptor.known("/audio/leaves/root")
-    if root is None or leaves.PART not in artifact.parts.names():
+    if root is None or hashing.LEAVES_PART not in artifact.parts.names():
         raise Refused("the run states no leaves", where="/audio/leaves", expected="part leaves and its root")
-    held = leaves.hex_digests(artifact.parts.part(leaves.PART), root)
+    held = hashing.hex_digests(artifact.parts.part(hashing.LEAVES_PART), root)
     if held is None:
         raise Damaged("the leaves are not those that the descriptor binds", where="part leaves", rule="HSH20")
     return held

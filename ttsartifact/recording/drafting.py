@@ -8,11 +8,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact._version import __version__
-from ttsartifact.formulas.load import depth_at
-from ttsartifact.formulas.quantiles import median_int
+from ttsartifact.formulas.latency import median_int
+from ttsartifact.formulas.logs import depth_at, stalls, summary_of
 from ttsartifact.formulas.secrets import masked
-from ttsartifact.formulas.stalls import stalls
-from ttsartifact.formulas.telemetry import summary_of
 from ttsartifact.recording import environment
 from ttsartifact.recording.sensors import DRIVER_COLUMNS
 from ttsartifact.recording.statements import (
@@ -31,7 +29,7 @@ from ttsartifact.terms.trace import TRACE_COLUMNS, Trace
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ttsartifact.recording.locks import Lock
+    from ttsartifact.recording.packages import Lock
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.run import Run
     from ttsartifact.recording.statements import Stated

@@ -16,7 +16,7 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.recording.locks import Lock
+from ttsartifact.recording.packages import Lock
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent, is_absent
 

@@ -11,8 +11,7 @@ from ttsartifact.container import riff
 from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.samples import FORMATS
 from ttsartifact.errors import Refused
-from ttsartifact.recording.filling import PLACES, Filling
-from ttsartifact.recording.inert import require_inert
+from ttsartifact.recording.filling import PLACES, Filling, require_inert
 from ttsartifact.recording.statements import text_bytes
 
 if TYPE_CHECKING:

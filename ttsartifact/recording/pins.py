@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from ttsartifact.errors import Refused, Unavailable
-from ttsartifact.recording import debian
+from ttsartifact.recording import packages
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ttsartifact.recording.locks import Lock
+    from ttsartifact.recording.packages import Lock
 
 __all__ = [
     "by_content",
@@ -166,8 +166,8 @@ def lock_of(engine: dict[str, Any], argv: Sequence[str] = ()) -> Lock | None:
         return _lock_of_interpreter(executable(argv[0]))
     if not build.startswith("deb "):
         return None
-    listing = _answer(["dpkg-query", "-W", "-f", debian.FIELDS])
-    return debian.lock_of(str(engine["package"]), listing.decode("utf-8", "replace")) if listing else None
+    listing = _answer(["dpkg-query", "-W", "-f", packages.FIELDS])
+    return packages.lock_of(str(engine["package"]), listing.decode("utf-8", "replace")) if listing else None
 
 
 def _lock_of_interpreter(path: str) -> Lock | None:

@@ -22,9 +22,8 @@ from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.source import FileSource
 from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
 from ttsartifact.packing.pack import Packed, pack
-from ttsartifact.recording.chunk_types import in_host_memory
 from ttsartifact.recording.drafting import Delivery, draft_of, statement_sections, tool
-from ttsartifact.recording.encoding import DEPTHS, encoded
+from ttsartifact.recording.encoding import DEPTHS, encoded, in_host_memory
 from ttsartifact.recording.factories import installed
 from ttsartifact.recording.keyword_checks import path_of, require_lists, require_text, whole_number
 from ttsartifact.recording.meanwhile import Meanwhile

@@ -10,8 +10,8 @@ from ttsartifact.claiming.evaluate import Answer, Registered
 from ttsartifact.measuring.metrics import metric_named, shown
 from ttsartifact.reporting.documents import tool
 from ttsartifact.reporting.phrases import Paint, counted
+from ttsartifact.reporting.tables import row
 from ttsartifact.reporting.terminal import safe
-from ttsartifact.reporting.tsv import row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,8 @@ from ttsartifact.reporting.likeness import DIFFERENT, EQUAL, effect, likeness, l
 from ttsartifact.reporting.markdown import code, span, table
 from ttsartifact.reporting.phrases import Paint, counted, seconds, spoken
 from ttsartifact.reporting.rerun import audio_lines
+from ttsartifact.reporting.tables import row
 from ttsartifact.reporting.terminal import safe
-from ttsartifact.reporting.tsv import row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,15 +1,18 @@
-"""Pictures without a browser, by matplotlib: a run on one axis, and the metrics of a session over its runs."""
+"""Pictures without a browser, by matplotlib: a run on one axis, a session, and what a notebook opens."""
 
 from __future__ import annotations
 
+import io
 import os
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.comparing.sound import sound_of
 from ttsartifact.container.source import write_whole
-from ttsartifact.errors import Refused, Unavailable
+from ttsartifact.errors import Refused, TtsArtifactError, Unavailable
 from ttsartifact.measuring.metrics import shown
+from ttsartifact.reading import artifact as reading
+from ttsartifact.reading.notebook import draws_with
 from ttsartifact.reporting.page import axis as axes
 from ttsartifact.reporting.page import picture
 from ttsartifact.reporting.page.lanes import readings_of
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.reporting.page.axis import Axis, Stretch
 
-__all__ = ["FORMATS", "draw", "plot"]
+__all__ = ["FORMATS", "draw", "open_artifact", "plot"]
 
 FORMATS = ("png", "svg", "pdf")
 _SUFFIXES = f"{', '.join(f'.{each}' for each in FORMATS[:-1])} or .{FORMATS[-1]}"
@@ -194,3 +197,36 @@ def _name_conditions(panel: Any, found: Session) -> None:
             fontsize="x-small",
             parse_math=False,
         )
+
+
+def open_artifact(path: str | os.PathLike[str]) -> Artifact:
+    """Open the one run of a file. Nothing is verified.
+
+    As the last line of a cell, a notebook shows the run: player, picture and conditions; the picture needs
+    `pip install "ttsartifact[analysis]"`.
+
+    Args:
+        path: An artifact in any carrier; `set.tts.parquet#3` is row 3 of a data set, counted from 0.
+
+    Raises:
+        NotAnArtifact: The file carries no artifact.
+        Damaged: The structure of the file does not hold.
+        InvalidDescriptor: The descriptor breaks the schema.
+        TooLarge: The file is over a limit of the reader.
+        Refused: The file holds several runs and no row is named.
+
+    Example:
+        `open("run.tts.wav").descriptor.at("/pins/engine")`
+    """
+    draws_with(_drawn)
+    return reading.open_artifact(path)
+
+
+def _drawn(artifact: Artifact) -> bytes | None:
+    """Return the picture of a run as PNG; None where it cannot be drawn, which a card does not say."""
+    file = io.BytesIO()
+    try:
+        plot(artifact, file, "run.png")
+    except TtsArtifactError:
+        return None
+    return file.getvalue()

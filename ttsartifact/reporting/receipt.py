@@ -14,7 +14,7 @@ from ttsartifact.errors import NotAnArtifact
 from ttsartifact.terms.finding import Outcome, Verdict
 
 if TYPE_CHECKING:
-    from ttsartifact.reading.bare_audio import BareAudio
+    from ttsartifact.reading.recognising import BareAudio
     from ttsartifact.terms.descriptor import Descriptor
     from ttsartifact.verifying.report import Report
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.container.credential import places_in
-from ttsartifact.container.hard_binding import State, credentials_in
+from ttsartifact.container.hard_binding import State, credentials_in, places_in
 from ttsartifact.container.source import JoinedSource
 from ttsartifact.formulas.chain import LINKS
 from ttsartifact.formulas.promotion import holds

@@ -17,8 +17,7 @@ from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError, Unavail
 from ttsartifact.recording.factories import NAME, name_of
 from ttsartifact.recording.recorder import Recorder
 from ttsartifact.recording.wrapping import recorded_call, undecorated
-from ttsartifact.rerunning.consent import Consent
-from ttsartifact.rerunning.plan import InputMissing, Plan, references_of, text_of
+from ttsartifact.rerunning.plan import Consent, InputMissing, Plan, references_of, text_of
 from ttsartifact.rerunning.verdict import not_comparable
 from ttsartifact.rerunning.workplace import Rerun, announce, compared, require_space, verified, workplace
 

@@ -17,8 +17,18 @@ from ttsartifact.container.codecs import suffix_of
 from ttsartifact.container.source import FileSource
 from ttsartifact.errors import Refused, Unavailable
 from ttsartifact.recording.command import record_command
-from ttsartifact.rerunning.consent import Consent, match_weights, require, weights_of
-from ttsartifact.rerunning.plan import InputMissing, Plan, PlannedInput, references_of, targets_of, text_of
+from ttsartifact.rerunning.plan import (
+    Consent,
+    InputMissing,
+    Plan,
+    PlannedInput,
+    match_weights,
+    references_of,
+    require,
+    targets_of,
+    text_of,
+    weights_of,
+)
 from ttsartifact.rerunning.readapt import adapt_again, adapter_of, delta_name
 from ttsartifact.rerunning.verdict import not_comparable
 from ttsartifact.rerunning.workplace import Rerun, announce, compared, require_space, verified, workplace

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.carrier import SUFFIXES
 from ttsartifact.errors import Refused
-from ttsartifact.formulas.quantiles import interval_ranks, quantile_cont
+from ttsartifact.formulas.latency import interval_ranks, quantile_cont
 from ttsartifact.reading.artifact import open_artifacts, shaped
 from ttsartifact.reading.derived import figures_of_artifact
 from ttsartifact.serving.attempts import SUFFIX, Attempt, Law, attempts_beside, read_attempts

@@ -7,7 +7,7 @@ from itertools import accumulate, compress
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import capsule as capsules
-from ttsartifact.container import leaves
+from ttsartifact.container import hashing
 from ttsartifact.container.canonical import half_characters
 from ttsartifact.container.hashing import AudioDigests, digest_audio
 from ttsartifact.container.source import JoinedSource, length_of
@@ -16,8 +16,8 @@ from ttsartifact.formulas import levels
 from ttsartifact.terms import digest
 from ttsartifact.terms.finding import Mismatch, Recomputed
 from ttsartifact.terms.trace import Trace
+from ttsartifact.verifying.fitting import Violation
 from ttsartifact.verifying.schema import trace_values, violations_of
-from ttsartifact.verifying.violation import Violation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -264,9 +264,9 @@ class Evidence:
     def leaves(self) -> tuple[str, ...] | None:
         """The hex digests in part `leaves`, or None where there is none or it is not what its root binds."""
         parts = self.artifact.parts
-        if leaves.PART not in parts.names():
+        if hashing.LEAVES_PART not in parts.names():
             return None
-        return leaves.hex_digests(parts.part(leaves.PART), self.known("/audio/leaves/root"))
+        return hashing.hex_digests(parts.part(hashing.LEAVES_PART), self.known("/audio/leaves/root"))
 
     @cached_property
     def unbound(self) -> frozenset[str]:
@@ -434,7 +434,7 @@ class Evidence:
     @cached_property
     def credentials(self) -> tuple[Credential, ...]:
         """The C2PA credentials in the bare file, each with what became of its hard binding."""
-        from ttsartifact.container.credential import places_in
+        from ttsartifact.container.hard_binding import places_in
         from ttsartifact.container.riff import CREDENTIAL_ID
 
         wave, audio = self.artifact.wave, self.audio

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 
 from ttsartifact import _spec
-from ttsartifact.verifying.violation import Violation, shortened
+from ttsartifact.verifying.fitting import Violation, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

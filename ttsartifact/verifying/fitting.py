@@ -1,4 +1,4 @@
-"""Whether a value satisfies a JSON Schema, answered by yes or by "ask the library", and without loading one.
+"""Whether a value satisfies a JSON Schema, answered by yes or by `ask the library`, and where it does not.
 
 jsonschema-rs answers twenty times faster, and loading it and compiling the schema costs two empty interpreters: more
 than all else that is done for one file. So the first descriptors of a process are looked at here. A yes is a yes; what
@@ -11,13 +11,40 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact._starting import NamedTuple
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     Schema = Mapping[str, Any]
     Definitions = Mapping[str, Schema]
 
-__all__ = ["fits"]
+__all__ = ["Violation", "fits", "shortened"]
+
+
+class Violation(NamedTuple):
+    """One place where the shape does not hold, under the rule that it breaks.
+
+    `where` is a JSON pointer into the descriptor, or `trace/<name>` and a pointer into that trace.
+    """
+
+    rule: str
+    where: str
+    found: Any = None
+    expected: Any = None
+    message: str = ""
+
+
+def shortened(value: Any) -> Any:
+    """Return `value` as a finding may carry it: scalars as they are, long ones cut, containers by their kind."""
+    if isinstance(value, str):
+        return value if len(value) <= 80 else f"{value[:77]}..."
+    if isinstance(value, dict):
+        return f"an object of {len(value)} fields"
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    return str(value)[:40] if isinstance(value, int) and abs(value) > 1 << 63 else value
+
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "array": (list,),

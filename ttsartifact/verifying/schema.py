@@ -19,8 +19,7 @@ from ttsartifact.container.canonical import is_spelled_so, read_json
 from ttsartifact.container.limits import MAX_SAFE_INTEGER, MAX_TRACE_BYTES, MAX_TRACE_MARKS
 from ttsartifact.container.schemas import validator
 from ttsartifact.errors import InvalidDescriptor, TooLarge
-from ttsartifact.verifying.fitting import fits
-from ttsartifact.verifying.violation import Violation, shortened
+from ttsartifact.verifying.fitting import Violation, fits, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

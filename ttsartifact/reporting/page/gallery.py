@@ -7,8 +7,8 @@ from itertools import groupby
 from math import log10
 from typing import TYPE_CHECKING
 
-from ttsartifact.container.floats import as_floats
 from ttsartifact.container.riff import WaveFormat, header
+from ttsartifact.container.samples import as_floats
 from ttsartifact.reporting.page.markup import Html, document, element, joined, table
 from ttsartifact.reporting.phrases import counted
 

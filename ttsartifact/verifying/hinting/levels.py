@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ttsartifact.formulas.telemetry import stat
+from ttsartifact.formulas.logs import stat
 
 __all__ = ["FEW", "MOVED_PERCENT", "UPDATE_NS", "comparable", "is_steady", "levels", "mean_power"]
 

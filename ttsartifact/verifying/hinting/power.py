@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations, groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.formulas.telemetry import energy_between, stat
+from ttsartifact.formulas.logs import energy_between, stat
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.hinting.binding import hint

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from ttsartifact.formulas.stalls import least_stalls_ns, stalls
+from ttsartifact.formulas.logs import least_stalls_ns, stalls
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ttsartifact.formulas.conditions import conditions
-from ttsartifact.formulas.telemetry import LEAST_UPDATES, updates_within
+from ttsartifact.formulas.logs import LEAST_UPDATES, updates_within
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Outcome, Severity, Unverifiable
 from ttsartifact.verifying.catalogue import catalogue, rule

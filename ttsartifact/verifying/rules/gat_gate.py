@@ -157,7 +157,7 @@ def _measured(evidence: Evidence) -> GatedRun:
     """Return the run as the metrics look at it; its samples are read once, when one asks."""
     from functools import cache
 
-    from ttsartifact.container.floats import samples_of
+    from ttsartifact.container.samples import samples_of
     from ttsartifact.gating.metrics import GatedRun
 
     samples = cache(lambda: samples_of(evidence.artifact.audio, evidence.artifact.wave))

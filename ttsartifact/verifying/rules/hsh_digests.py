@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact._starting import late_pattern
-from ttsartifact.container import leaves
+from ttsartifact.container import hashing
 from ttsartifact.container.codecs import LOSSY
 from ttsartifact.container.hashing import chunk_root
 from ttsartifact.errors import TtsArtifactError
@@ -210,21 +210,21 @@ def named_decoder(evidence: Evidence) -> Answer:
 
 @rule("HSH20")
 def true_leaves(evidence: Evidence) -> Answer:
-    stated, held = evidence.known("/audio/leaves"), leaves.PART in evidence.artifact.parts.names()
+    stated, held = evidence.known("/audio/leaves"), hashing.LEAVES_PART in evidence.artifact.parts.names()
     if stated is None:
         extra = Mismatch(where="part leaves", found="a part", expected="/audio/leaves, which binds it")
         return [extra] if held else NotApplicable("no leaves are stated")
     if not held:
         return [Mismatch(where="/audio/leaves", found="no part", expected="part leaves")]
     if evidence.leaves is None:
-        data = evidence.artifact.parts.part(leaves.PART)
+        data = evidence.artifact.parts.part(hashing.LEAVES_PART)
         return [Mismatch(where="/audio/leaves/root", found=digest.of(data), expected=stated["root"])]
     found = evidence.digests.leaves
     if len(found) != len(evidence.leaves):
         return [Mismatch(where="part leaves", found=f"{len(evidence.leaves)} leaves", expected=f"{len(found)}")]
     return [
         Mismatch(where=f"part leaves, leaf {place}", found=evidence.leaves[place], expected=found[place])
-        for first, end in leaves.differing(found, evidence.leaves)
+        for first, end in hashing.differing(found, evidence.leaves)
         for place in range(first, end)
     ]
 
@@ -295,9 +295,9 @@ def _damage(evidence: Evidence) -> list[Mismatch]:
             where=f"/audio/leaves, leaf {first}",
             found=found[first],
             expected=stated[first],
-            message=f"{leaves.span_words(first, end, size)} differ",
+            message=f"{hashing.span_words(first, end, size)} differ",
         )
-        for first, end in leaves.differing(found, stated)
+        for first, end in hashing.differing(found, stated)
     ]
 
 

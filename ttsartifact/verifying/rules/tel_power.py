@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.formulas.telemetry import LEAST_UPDATES, energy_between, stat, updates_within
+from ttsartifact.formulas.logs import LEAST_UPDATES, energy_between, stat, updates_within
 from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable

@@ -6,8 +6,8 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact._starting import NamedTuple
-from ttsartifact.formulas.quantiles import median_int
-from ttsartifact.formulas.telemetry import SUMMARY_COLUMNS, energy_between, stat
+from ttsartifact.formulas.latency import median_int
+from ttsartifact.formulas.logs import SUMMARY_COLUMNS, energy_between, stat
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
-from ttsartifact.formulas.load import running_at
+from ttsartifact.formulas.logs import running_at
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import gcd
 from typing import TYPE_CHECKING
 
-from ttsartifact.formulas.load import depth_at
+from ttsartifact.formulas.logs import depth_at
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
 from ttsartifact.verifying.rules.shared import entries

@@ -1,4 +1,4 @@
-"""The post's telemetry columns, recomputed from a trace (clause 6.5). The recorder and the rule TEL11 both ask here.
+"""What follows from the logs of a run alone: stalls, load and the telemetry columns (clauses 6.3, 6.5 and 7.5).
 
 A reading holds from its own t_ns until the next reading that arrived; None holds nothing and ends nothing. Over the
 window [t_submit, t_last_token] each reading weighs as long as it holds inside it. Nothing is extrapolated backwards:
@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 __all__ = [
     "LEAST_UPDATES",
     "SUMMARY_COLUMNS",
+    "depth_at",
     "energy_between",
     "energy_error_ppm",
+    "least_stalls_ns",
+    "running_at",
+    "stalls",
     "stat",
     "summary_of",
     "updates_within",
@@ -125,3 +129,62 @@ def _held_at(t_ns: Sequence[int], values: Sequence[int | None], moment: int) -> 
 
 def _nearest(numerator: int, denominator: int) -> int:
     return (2 * numerator + denominator) // (2 * denominator)
+
+
+def stalls(
+    t_ns: Sequence[int], frame_start: Sequence[int], frame_count: Sequence[int], sample_rate_hz: int
+) -> tuple[int, int]:
+    """Return how often and for how long in all a player that starts at the first chunk would have run dry.
+
+    The player begins when the first chunk of at least one frame is there and plays without pause. It needs frame f at
+    start + floor(f * 10^9 / rate) + what it has waited so far; a chunk that comes later is one stall of the difference.
+    """
+    count, waited_ns, began_ns, first_frame = 0, 0, None, 0
+    for t, start, frames in zip(t_ns, frame_start, frame_count, strict=True):
+        if frames == 0:
+            continue
+        if began_ns is None:
+            began_ns, first_frame = t, start
+            continue
+        due_ns = began_ns + (start - first_frame) * 1_000_000_000 // sample_rate_hz + waited_ns
+        if t > due_ns:
+            count += 1
+            waited_ns += t - due_ns
+    return count, waited_ns
+
+
+def least_stalls_ns(
+    t_ns: Sequence[int], frame_start: Sequence[int], frame_count: Sequence[int], sample_rate_hz: int
+) -> int:
+    """Return the total of `stalls` rounded down.
+
+    What is waited in all is the time of the last stall less when its frame would have been due without any wait, and
+    has therefore one fraction only.
+    """
+    count, total_ns = stalls(t_ns, frame_start, frame_count, sample_rate_hz)
+    chunks = [chunk for chunk in zip(t_ns, frame_start, frame_count, strict=True) if chunk[2]]
+    for t, start, _ in chunks[1:] if count else ():
+        due, fraction = divmod((start - chunks[0][1]) * 1_000_000_000, sample_rate_hz)
+        if t - chunks[0][0] - due == total_ns:
+            return total_ns - bool(fraction)
+    return total_ns
+
+
+def depth_at(
+    moment: int, t_ns: Sequence[int], waiting: Sequence[int | None], running: Sequence[int | None]
+) -> int | None:
+    """Return how many requests are accepted and unfinished at `moment`, or None before the first row or where unknown.
+
+    The rows are steps. Where an engine does not say how many run, the depth is not known.
+    """
+    held = None
+    for t, waits, runs in zip(t_ns, waiting, running, strict=True):
+        if t > moment:
+            break
+        held = None if waits is None or runs is None else waits + runs
+    return held
+
+
+def running_at(moment: int, t_ns: Sequence[int], running: Sequence[int | None]) -> int | None:
+    """Return how many requests run at `moment`, or None before the first row or where unknown."""
+    return next((runs for t, runs in zip(reversed(t_ns), reversed(running), strict=True) if t <= moment), None)

@@ -1,4 +1,4 @@
-"""The installed closure of a Debian package: what an executable's few kilobytes really consist of (clause 5.8).
+"""What is installed around an engine, line by line, and the installed closure of a Debian package (clause 5.8).
 
 espeak-ng is 28 KB; its voice is in libespeak-ng1 and espeak-ng-data. The lock changes when any of them does.
 """
@@ -6,14 +6,33 @@ espeak-ng is 28 KB; its voice is in libespeak-ng1 and espeak-ng-data. The lock c
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ttsartifact.recording.locks import Lock
+from ttsartifact.terms import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["FIELDS", "lock_of"]
+__all__ = ["FIELDS", "Lock", "lock_of"]
+
+
+class Lock(NamedTuple):
+    """An installed set of packages."""
+
+    kind: str
+    """How the lines are made: `pip-record` or `dpkg-closure`."""
+    listing: bytes
+    """The sorted lines."""
+
+    @classmethod
+    def of(cls, kind: str, lines: Iterable[str]) -> Lock:
+        """Return the lock over `lines`, each without its end."""
+        return cls(kind, "".join(f"{line}\n" for line in sorted(lines)).encode())
+
+    def to_value(self) -> dict[str, Any]:
+        """Return /pins/lock."""
+        return {"kind": self.kind, "digest": digest.of(self.listing), "packages": self.listing.count(b"\n")}
+
 
 FIELDS = "${Package}\t${Version}\t${Architecture}\t${Pre-Depends}, ${Depends}\t${Provides}\n"
 """What `dpkg-query -W -f` is to print of every package."""
