@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import kit
 import pytest
 
-from ttsartifact.cli import main
-from ttsartifact.cli.speak import worst
+from ttsartifact.cli import main, table
+from ttsartifact.cli.speak import Usage, worst
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,6 +125,20 @@ def test_a_wrong_call_is_2(argv: list[str], words: str, capsys: pytest.CaptureFi
     assert words in said.err
     assert said.err.startswith("ttsa: ")
     assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        ("diff", {"a": "x"}, "B is missing: The run to compare it with"),
+        ("convert", {"files": ["x"]}, "-o, --out OUT is missing: The file to write atomically; - is stdout"),
+    ],
+)
+def test_what_a_parser_lets_pass_is_missing_all_the_same(name: str, given: dict[str, Any], words: str) -> None:
+    """The oldest typer beside the newest click hands over None for what has to be given."""
+    with pytest.raises(Usage) as caught:
+        table.call(table.COMMANDS[name], given)
+    assert str(caught.value) == words
 
 
 def test_what_cannot_be_answered_is_3(tmp_path: Path) -> None:

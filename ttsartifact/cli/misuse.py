@@ -54,10 +54,7 @@ def _misused_option(error: Any, parameters: Sequence[CommandParameter], argv: Se
 def _missing(error: Any, parameters: Sequence[CommandParameter], argv: Sequence[str]) -> str | None:
     del argv
     found = _parameter(error, parameters)
-    if found is None:
-        return None
-    called = found.declared.metavar if found.positional else found.spelled
-    return f"{called} is missing: {found.declared.help.rstrip('.')}"
+    return None if found is None else found.missing
 
 
 def _bad_value(error: Any, parameters: Sequence[CommandParameter], argv: Sequence[str]) -> str | None:

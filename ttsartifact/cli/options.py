@@ -121,6 +121,12 @@ class CommandParameter(NamedTuple):
         return f"{names} {self.declared.metavar or _VALUES[self.kind]}" if self.takes else names
 
     @property
+    def missing(self) -> str:
+        """Return what is said where it is required and not given."""
+        called = self.declared.metavar if self.positional else self.spelled
+        return f"{called} is missing: {self.declared.help.rstrip('.')}"
+
+    @property
     def choices(self) -> tuple[str, ...]:
         """Return the words that it may take; none where any will do."""
         if isinstance(self.declared, Argument):

@@ -48,7 +48,13 @@ class Command(NamedTuple):
 
 
 def call(command: Command, given: dict[str, Any]) -> int:
-    """Run a command with the parameters that were given and return its exit code."""
+    """Run a command with the parameters that were given and return its exit code.
+
+    Raises Usage where one is missing that has to be given: typer before 0.19 passes None for it beside click 8.5.
+    """
+    for parameter in command.parameters:
+        if parameter.required and parameter.keyword not in given:
+            raise Usage(parameter.missing)
     if any(_is_stream(value) for value in given.values()):
         _require_one_stream_each_way(command, given)
     common = {parameter.keyword for parameter in parameters_of(set_manner)}
