@@ -130,11 +130,10 @@ if TYPE_CHECKING:
     )
     from ttsartifact.serving.keeping import record_http
     from ttsartifact.serving.request import SpeechRequest
-    from ttsartifact.terms.cause import Cause
     from ttsartifact.terms.descriptor import Descriptor, absent
     from ttsartifact.terms.draft import Draft
     from ttsartifact.terms.finding import Finding, Hint, Outcome, Recomputed, Severity, Verdict
-    from ttsartifact.terms.level import Level
+    from ttsartifact.terms.level import Cause, Level
     from ttsartifact.terms.policy import Check, Policy
     from ttsartifact.terms.trace import Trace
     from ttsartifact.verifying.engine import validate, verify
@@ -246,11 +245,10 @@ _PLACES = {
         "RunnerInfo",
         "SoundFormat",
     ),
-    "ttsartifact.terms.cause": ("Cause",),
+    "ttsartifact.terms.level": ("Cause", "Level"),
     "ttsartifact.terms.descriptor": ("Descriptor", "absent"),
     "ttsartifact.terms.draft": ("Draft",),
     "ttsartifact.terms.finding": ("Finding", "Hint", "Outcome", "Recomputed", "Severity", "Verdict"),
-    "ttsartifact.terms.level": ("Level",),
     "ttsartifact.terms.trace": ("Trace",),
     "ttsartifact.verifying.engine": ("validate", "verify"),
     "ttsartifact.verifying.report": ("Reason", "Report"),

@@ -7,7 +7,7 @@ import encoded
 import kit
 import pytest
 
-from ttsartifact.attesting.content_credentials import content_credential
+from ttsartifact.attesting.trust import content_credential
 from ttsartifact.cli import main
 from ttsartifact.errors import Refused
 from ttsartifact.reading.artifact import open_artifact

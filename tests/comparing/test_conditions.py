@@ -11,8 +11,8 @@ import pytest
 from ttsartifact import _spec
 from ttsartifact.comparing.conditions import condition_diff
 from ttsartifact.terms import digest
-from ttsartifact.terms.cause import CAUSES
 from ttsartifact.terms.descriptor import Descriptor, absent
+from ttsartifact.terms.level import CAUSES
 
 
 def pair(change):

@@ -24,8 +24,8 @@ from ttsartifact.rerunning.verdict import (
     not_comparable,
 )
 from ttsartifact.terms import digest
-from ttsartifact.terms.cause import CAUSES
 from ttsartifact.terms.descriptor import Descriptor, absent
+from ttsartifact.terms.level import CAUSES
 
 FACTS = {
     "pcm_a": digest.of(b"a"),

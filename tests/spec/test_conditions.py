@@ -17,8 +17,8 @@ from ttsartifact.formulas import conditions as registry
 from ttsartifact.formulas.conditions import condition_at, conditions, parts, stages, subjects
 from ttsartifact.rerunning.verdict import can_cause, judge
 from ttsartifact.terms import digest
-from ttsartifact.terms.cause import Cause
 from ttsartifact.terms.descriptor import Descriptor, absent
+from ttsartifact.terms.level import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

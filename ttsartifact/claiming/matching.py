@@ -18,7 +18,7 @@ from ttsartifact.comparing.conditions import condition_diff
 from ttsartifact.container.canonical import canonical_bytes
 from ttsartifact.formulas.conditions import condition_words, conditions, instances, subjects
 from ttsartifact.measuring.metrics import MetricKind
-from ttsartifact.terms.cause import Cause
+from ttsartifact.terms.level import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

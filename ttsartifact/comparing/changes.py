@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ttsartifact.comparing.conditions import is_exact
 from ttsartifact.formulas.chain import TRAINING_ROLES, first_difference
 from ttsartifact.formulas.conditions import conditions, parts, role_words, stages, subjects
-from ttsartifact.terms.cause import CAUSES, Cause
 from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.level import CAUSES, Cause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.formulas.conditions import cause_of_variable, condition_at, condition_words
-from ttsartifact.terms.cause import CAUSES, Cause
 from ttsartifact.terms.descriptor import is_absent
+from ttsartifact.terms.level import CAUSES, Cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
 from ttsartifact._starting import NamedTuple
-from ttsartifact.terms.cause import Cause
 from ttsartifact.terms.descriptor import is_absent
-from ttsartifact.terms.level import Level
+from ttsartifact.terms.level import Cause, Level
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

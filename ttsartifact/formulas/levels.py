@@ -1,7 +1,8 @@
-"""The conformance levels: what a descriptor must know to reach each (clauses 9.1 to 9.4)."""
+"""What a descriptor must know to reach each level (clauses 9.1 to 9.4), and what a gate decides (clause 6.8)."""
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.formulas.chain import TRAINING_ROLES
@@ -10,12 +11,21 @@ from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.level import LEVELS, Level
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["lacking_for", "level_reached", "level_to_claim", "missing_for"]
-
+__all__ = [
+    "OPERATORS",
+    "OTHER_SIDE",
+    "failed",
+    "holds",
+    "lacking_for",
+    "level_reached",
+    "level_to_claim",
+    "median",
+    "missing_for",
+]
 
 _MAY_NOT_APPLY = frozenset({"/generation/seeds", "/generation/precision"})
 """Of these, that they do not apply is an answer: an engine of tables and integers draws nothing and rounds nothing."""
@@ -139,3 +149,36 @@ def _only_replayed(descriptor: Descriptor) -> bool:
 def _unseen_ends(descriptor: Descriptor) -> list[str]:
     seen = _utc_snapshots(descriptor)
     return [end for end in ("start", "end") if end not in seen]
+
+
+OPERATORS: dict[str, Callable[[int, int], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+OTHER_SIDE = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
+"""Each operator with its boundary on the other side."""
+
+
+def median(repeats: Sequence[int]) -> int:
+    """Return the lower median of repeated measurements: one that was measured, and none between two."""
+    return sorted(repeats)[(len(repeats) - 1) // 2]
+
+
+def holds(entry: Mapping[str, Any], *, other_side: bool = False) -> bool:
+    """Return whether an input of /gate holds: its value is known, its repeats agree, and the comparison is true."""
+    value, repeats = entry["value_milli"], entry.get("repeats_milli", ())
+    if type(value) is not int:
+        return False
+    if repeats and max(repeats) - min(repeats) > entry.get("spread_milli", 0):
+        return False
+    word = entry["operator"]
+    return OPERATORS[OTHER_SIDE.get(word, word) if other_side else word](value, entry["threshold_milli"])
+
+
+def failed(inputs: Iterable[Mapping[str, Any]], *, other_side: bool = False) -> int:
+    """Return failed_promotion: 0 where every input holds."""
+    return int(not all(holds(entry, other_side=other_side) for entry in inputs))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.container import canonical
 from ttsartifact.container.samples import samples_of
 from ttsartifact.errors import Refused
-from ttsartifact.formulas.promotion import failed, median
+from ttsartifact.formulas.levels import failed, median
 from ttsartifact.gating.metrics import GatedRun
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor, absent

@@ -36,7 +36,7 @@ from ttsartifact import _spec
 from ttsartifact.container import schemas
 from ttsartifact.container.source import first_bytes
 from ttsartifact.errors import InvalidDescriptor, Refused
-from ttsartifact.formulas.promotion import OPERATORS
+from ttsartifact.formulas.levels import OPERATORS
 from ttsartifact.terms.policy import METRICS_SOURCE, Check, Policy
 
 if TYPE_CHECKING:

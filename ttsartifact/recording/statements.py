@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 from ttsartifact.errors import Refused
 from ttsartifact.gating.deciding import require_scores
 from ttsartifact.recording import factories, keyword_checks, pins
-from ttsartifact.recording.marking import marking_of
+from ttsartifact.recording.references import marking_of
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent, is_absent
 from ttsartifact.terms.policy import Policy

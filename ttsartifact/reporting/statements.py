@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.container.hard_binding import State, credentials_in, places_in
 from ttsartifact.container.source import JoinedSource
 from ttsartifact.formulas.chain import LINKS
-from ttsartifact.formulas.promotion import holds
+from ttsartifact.formulas.levels import holds
 from ttsartifact.reporting.phrases import Paint, counted, spoken, stated
 from ttsartifact.reporting.terminal import safe
 from ttsartifact.terms.descriptor import is_absent
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ttsartifact.attesting.checking import Attested
-    from ttsartifact.attesting.content_credentials import ContentCredential
+    from ttsartifact.attesting.trust import ContentCredential
     from ttsartifact.container.hard_binding import Credential
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.running.adapt import Adapted

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ttsartifact.comparing.conditions import is_exact
 from ttsartifact.comparing.parts import compare_stages
 from ttsartifact.formulas.conditions import stages, subjects
-from ttsartifact.terms.cause import CAUSES, Cause
+from ttsartifact.terms.level import CAUSES, Cause
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,10 +1,10 @@
-"""The conformance levels (clause 9), lowest first."""
+"""The conformance levels (clause 9), lowest first, and the causal classes of conditions (clause 10.8)."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["LEVELS", "Level"]
+__all__ = ["CAUSES", "LEVELS", "Cause", "Level"]
 
 
 class Level(StrEnum):
@@ -17,3 +17,18 @@ class Level(StrEnum):
 
 
 LEVELS: tuple[Level, ...] = tuple(Level)
+
+
+class Cause(StrEnum):
+    """What kind of condition differs, the kind that changes samples most surely first."""
+
+    INPUTS = "inputs"
+    WEIGHTS = "weights"
+    CODE = "code"
+    NUMERICS = "numerics"
+    PROVIDERS = "providers"
+    CPU = "cpu"
+    OTHER = "other"
+
+
+CAUSES: tuple[Cause, ...] = tuple(Cause)

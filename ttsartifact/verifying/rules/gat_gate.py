@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
-from ttsartifact.formulas.promotion import failed, median
+from ttsartifact.formulas.levels import failed, median
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
 from ttsartifact.terms.policy import METRICS_SOURCE
