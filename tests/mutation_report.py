@@ -40,6 +40,7 @@ def report(found: Sequence[dict[str, Any]], drawn: int, arguments: str, sites: M
         _row("all", found),
         "",
         f"Weighted by the number of mutants that each package has: {_weighted(by_package, sites):.1%}.",
+        f"Survivors that were asked of the tests near their package alone so far: {sum(map(_is_half_asked, found))}.",
     ]
     for title, outcome in (("Survivors", "survived"), ("Did not end", "timeout"), ("Equivalent", "equivalent")):
         lines += ["", f"{title}:", "", *_listed(found, outcome)]
@@ -79,6 +80,10 @@ def _listed(found: Sequence[dict[str, Any]], outcome: str) -> list[str]:
         for each in sorted(found, key=lambda each: (each["file"], each["line"]))
         if each["outcome"] == outcome
     ] or ["- none"]
+
+
+def _is_half_asked(row: dict[str, Any]) -> bool:
+    return row["outcome"] == "survived" and not row.get("last", True)
 
 
 def _counts(rows: Sequence[dict[str, Any]]) -> tuple[int, int]:

@@ -32,7 +32,7 @@ NOT_ASKED = ("tests/test_fixtures.py::test_the_recipes_make_the_same_bytes", "te
 """What would see any change of a fixture, and say nothing of it; and the tests of this run."""
 CASES = 5
 """So many cases of a parametrised test are run, spread over all of them."""
-TEST_S, FILE_S, FILE_WALL_S = 4.0, 10.0, 1200.0
+TEST_S, FILE_S, FILE_WALL_S = 8.0, 40.0, 2400.0
 """A test that takes more processor time than this is not asked, nor what is left of a file after so much."""
 
 
