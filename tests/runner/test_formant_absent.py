@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from reference_runner import conditions, formant
 from ttsartifact import Request
 from ttsartifact.errors import Unavailable
+from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import absent
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_library_without_voices_names_their_package(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,6 +46,28 @@ def test_the_device_has_the_memory_that_torch_counts(monkeypatch: pytest.MonkeyP
     """81,559 MiB of an H100, in MiB."""
     properties = SimpleNamespace(name="NVIDIA H100", total_memory=81_559 * 1024 * 1024, uuid="ab-cd")
     monkeypatch.setattr(conditions.torch.cuda, "get_device_properties", lambda _index: properties)
-    entry = conditions._device_entry()
-    assert (entry["index"], entry["model"], entry["memory_mib"]) == (0, "NVIDIA H100", 81_559)
-    assert entry["uuid_digest"] == conditions.digests.of_bytes(b"GPU-ab-cd")
+    monkeypatch.setattr(conditions, "driver_version", lambda: "580.1")
+    unread = absent("not_measured", "no sensor was read")
+    assert conditions._device_entry() == {
+        "index": 0,
+        "model": "NVIDIA H100",
+        "uuid_digest": digest.of(b"GPU-ab-cd"),
+        "driver": "580.1",
+        "firmware": unread,
+        "partition": unread,
+        "power_limit_mw": unread,
+        "max_clock_mhz": unread,
+        "memory_mib": 81_559,
+    }
+
+
+def test_the_files_that_a_voice_speaks_from_are_pinned(tmp_path: Path) -> None:
+    """Its own, its language's dictionary and its variant, by path; no other voice's."""
+    texts = {"en_dict": b"1", "de_dict": b"2", "lang/gmw/en": b"3", "lang/gmw/de": b"4", "voices/!v/f3": b"5"}
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(text)
+    for voice, names in (("en", ["en_dict", "lang/gmw/en"]), ("en+f3", ["en_dict", "lang/gmw/en", "voices/!v/f3"])):
+        assert formant._voice_data(str(tmp_path), voice)["files"] == [
+            {"path": name, "size": 1, "digest": digest.of(texts[name])} for name in names
+        ]
