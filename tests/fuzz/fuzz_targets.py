@@ -21,7 +21,7 @@ import soundfile
 from ttsartifact.container import bare, canonical, capsule, flac, hard_binding, id3, jumbf, mp3, mpeg, ogg, riff, thrift
 from ttsartifact.container import parquet_footer as footer
 from ttsartifact.container import parquet_pages as pages
-from ttsartifact.container.hard_binding import places_in
+from ttsartifact.container.credential import places_in
 from ttsartifact.container.parquet_rows import RunTable
 from ttsartifact.container.source import BytesSource
 from ttsartifact.errors import TtsArtifactError

@@ -1,6 +1,4 @@
-"""Where C2PA credentials are in a bare file, what they state, and whether their hash holds over it (clause 3.10).
-
-What one says is for `hard_binding`, which is imported only where there is one: most files carry none.
+"""The statements of a C2PA credential, and whether its hash holds over the bare file that carries it (clause 6.10).
 
 No signature is checked here: a rewritten credential has a new hash. A valid hash shows that
 credential and file belong together; who signed it is for a verifier of C2PA to say. The shapes are those of the C2PA
@@ -16,71 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact._starting import NamedTuple
 from ttsartifact.container import id3, jumbf, riff
+from ttsartifact.container.credential import Place, places_in
 from ttsartifact.container.limits import MAX_SMALL_CHUNK_BYTES
 from ttsartifact.container.source import Span, blocks_of
 from ttsartifact.errors import Damaged, TooLarge, TtsArtifactError
 from ttsartifact.terms.digest import spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ttsartifact.container.jumbf import Box
     from ttsartifact.container.source import Source
 
-__all__ = ["MEDIA_TYPES", "Binding", "Credential", "Place", "State", "credentials_in", "places_in", "read"]
-
-MEDIA_TYPES = frozenset({b"application/c2pa", b"application/x-c2pa-manifest-store"})
-"""Of the ID3v2 frame; the second is what the specification named before."""
-
-
-class Place(NamedTuple):
-    """Where a manifest store is in a bare file."""
-
-    offset: int
-    size: int
-    within: str
-    """What holds it: `chunk C2PA` or `ID3v2 frame GEOB`."""
-    is_plain: bool = True
-    """Whether the bytes there are the store's own, and neither unsynchronised nor grouped."""
-
-
-def places_in(source: Source) -> tuple[Place, ...]:
-    """Return where manifest stores are in a bare WAV, FLAC or MP3: none, one, or more than the specification allows.
-
-    Raises Damaged for a structure that does not hold.
-    """
-    head = source.read_at(0, min(12, source.size))
-    if riff.recognise(head):
-        return tuple(
-            Place(chunk.body, chunk.size, "chunk C2PA")
-            for chunk in riff.walk(source).chunks
-            if chunk.id == riff.CREDENTIAL_ID
-        )
-    return tuple(_in_tags(source)) if head[:3] == b"ID3" else ()
-
-
-def _in_tags(source: Source) -> Iterator[Place]:
-    for tag in id3.leading_tags(source):
-        for frame in id3.frames_of(source, tag):
-            place = _object_in(source, frame.body, frame.end) if frame.id == b"GEOB" else None
-            if place is not None:
-                yield place._replace(is_plain=not frame.flags and not tag.is_unsynchronised)
-
-
-def _object_in(source: Source, start: int, end: int) -> Place | None:
-    """Return the object of a GEOB frame whose media type is C2PA's: encoding, type, file name, description, object."""
-    head = source.read_at(start, min(end - start, 4096))
-    mime, nul, _ = head[1:].partition(b"\0")
-    if not nul or mime not in MEDIA_TYPES:
-        return None
-    wide = 2 if head[0] in {1, 2} else 1  # UTF-16 ends its texts with two zero bytes
-    at = 1 + len(mime) + 1
-    for _ in range(2):
-        while head[at : at + wide] not in {bytes(wide), b""}:
-            at += wide
-        at += wide
-    return Place(start + at, end - start - at, "ID3v2 frame GEOB") if at <= len(head) and start + at < end else None
-
+__all__ = ["Binding", "Credential", "State", "credentials_in", "read"]
 
 _ALGORITHMS = {"sha256": "sha256", "sha384": "sha384", "sha512": "sha512"}
 _MAX_EXCLUSIONS = 64

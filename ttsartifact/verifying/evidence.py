@@ -434,7 +434,7 @@ class Evidence:
     @cached_property
     def credentials(self) -> tuple[Credential, ...]:
         """The C2PA credentials in the bare file, each with what became of its hard binding."""
-        from ttsartifact.container.hard_binding import places_in
+        from ttsartifact.container.credential import places_in
         from ttsartifact.container.riff import CREDENTIAL_ID
 
         wave, audio = self.artifact.wave, self.audio
