@@ -40,7 +40,7 @@ class Tables(BuildHookInterface):  # type: ignore[type-arg]
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Write spec/1.0/tables.json, for a wheel as for an editable install, and the compact files of a wheel."""
         (SPEC / "tables.json").write_text(tables(), encoding="utf-8")
-        if version != "standard":
+        if version != "standard" or self.target_name != "wheel":
             return
         folder = Path(self.root) / ".build" / "spec"
         folder.mkdir(parents=True, exist_ok=True)
