@@ -12,7 +12,7 @@ import pytest
 from ttsartifact.errors import Damaged, NotAnArtifact, Refused
 from ttsartifact.packing.carriers import convert, reattach, strip
 from ttsartifact.reading.artifact import open_artifact
-from ttsartifact.reporting.credentials import converted_words, kept_words, stripped_words
+from ttsartifact.reporting.statements import converted_words, kept_words, stripped_words
 from ttsartifact.verifying.engine import verify
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ def strip(
 ) -> int:
     """Write the bare audio and say its digest."""
     from ttsartifact.packing import carriers
-    from ttsartifact.reporting.credentials import stripped_words
+    from ttsartifact.reporting.statements import stripped_words
 
     if capsule == out == STANDARD_OUTPUT:
         raise Usage("--out and --capsule: only one of them can be standard output")
@@ -75,7 +75,7 @@ def convert(
     if multichannel:
         return _render(files, out, force=force)
     from ttsartifact.packing import carriers
-    from ttsartifact.reporting.credentials import converted_words
+    from ttsartifact.reporting.statements import converted_words
 
     kept: list[str] = []
 

@@ -243,7 +243,7 @@ def note(words: str) -> None:
 def note_credentials(packed: Packed) -> None:
     """Say on stderr what becomes of the C2PA credentials that the audio carries."""
     if packed.credentials:
-        from ttsartifact.reporting.credentials import kept_words
+        from ttsartifact.reporting.statements import kept_words
 
         for credential in packed.credentials:
             note(kept_words(credential))

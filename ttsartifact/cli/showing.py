@@ -101,7 +101,7 @@ def _lines(artifact: Artifact, format: str, *, receipt: bool) -> "Iterator[str]"
 def _say_signer(artifact: Artifact, roots: str) -> int:
     """Print who signed the credential of a run's audio, and return 0 where a trusted root vouches for them."""
     from ttsartifact.attesting.trust import content_credential
-    from ttsartifact.reporting.credentials import signer_words
+    from ttsartifact.reporting.statements import signer_words
 
     found = content_credential(artifact.audio, artifact.descriptor.known("/audio/media_type"), anchors=roots)
     show_lines([f"  credential   {signer_words(found)}"])

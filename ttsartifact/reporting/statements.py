@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.container.credential import places_in
+from ttsartifact.container.source import JoinedSource
 from ttsartifact.formulas.chain import LINKS
 from ttsartifact.formulas.levels import holds
 from ttsartifact.reporting.phrases import Paint, counted, spoken, stated
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ttsartifact.attesting.checking import Attested
+    from ttsartifact.attesting.trust import ContentCredential
+    from ttsartifact.container.hard_binding import Credential
+    from ttsartifact.reading.artifact import Artifact
     from ttsartifact.running.adapt import Adapted
 
 __all__ = [
@@ -21,9 +26,14 @@ __all__ = [
     "adaptation_words",
     "adapted_lines",
     "attestation_words",
+    "converted_words",
+    "credential_words",
     "decision",
     "in_units",
+    "kept_words",
     "marking_words",
+    "signer_words",
+    "stripped_words",
     "unchecked_attestations",
 ]
 
@@ -138,6 +148,75 @@ def marking_words(marking: Any) -> str:
     shown = [_entry_words(entry) for entry in marking[:_MOST_SHOWN] if isinstance(entry, dict)]
     more = [f"and {len(marking) - _MOST_SHOWN} more"] if len(marking) > _MOST_SHOWN else []
     return "; ".join([*shown, *more])
+
+
+def credential_words(credential: Credential) -> str:
+    """Return what a credential is and whether its hash holds over the bare file."""
+    from ttsartifact.container.hard_binding import State  # not on the way of verify
+
+    by = f" by {safe(' '.join(credential.generator))}" if credential.generator else ""
+    binding = credential.binding
+    holds = {
+        State.HOLDS: "whose hash matches the bare file",
+        State.BROKEN: f"whose hash does not match the bare file: {safe(binding.why)}",
+        State.UNREAD: f"whose hash was not checked: {safe(binding.why)}",
+    }[binding.state]
+    return f"a C2PA credential{by} ({credential.place.within}), {holds}"
+
+
+def signer_words(found: ContentCredential) -> str:
+    """Return who signed a credential, whether a trusted root vouches for them, and what C2PA finds wrong with it."""
+    who = " of ".join(safe(name) for name in (found.signer, found.issuer) if name) or "a signer without a name"
+    state = {
+        "Trusted": f"signed by {who}, whom a trusted root vouches for",
+        "Valid": f"signed by {who}, whom no trusted root vouches for",
+    }.get(found.state, f"invalid, signed by {who}")
+    return state + (f" ({safe(', '.join(found.faults))})" if found.faults else "")
+
+
+def kept_words(credential: Credential) -> str:
+    """Return what becomes of a credential when its file becomes an artifact."""
+    from ttsartifact.container.hard_binding import State
+
+    if credential.binding.state == State.BROKEN:
+        return f"the audio carries {credential_words(credential)}; it is kept as it was delivered"
+    return (
+        f"the audio carries {credential_words(credential)}; readers of C2PA find it whole on the stripped file "
+        "(`ttsa strip`) and not on the artifact"
+    )
+
+
+def stripped_words(artifact: Artifact) -> list[str]:
+    """Return what becomes of the credentials of an artifact whose bare file was written."""
+    from ttsartifact.container.hard_binding import credentials_in
+
+    held = credentials_in(JoinedSource(artifact.audio))
+    return [*_left_out(artifact), *(f"the file carries {credential_words(credential)}" for credential in held)]
+
+
+def converted_words(artifact: Artifact) -> list[str]:
+    """Return what becomes of the credentials of an artifact that goes into another carrier."""
+    audio = JoinedSource(artifact.audio)
+    return [
+        *_left_out(artifact),
+        *(
+            f"{safe(artifact.where)}: the C2PA credential of the audio is kept; readers of C2PA find it on the "
+            "stripped file (`ttsa strip`)"
+            for _ in places_in(audio)
+        ),
+    ]
+
+
+def _left_out(artifact: Artifact) -> list[str]:
+    if artifact.capsule is None:
+        return []  # a row of Parquet has nothing around it
+    outer = len(places_in(artifact.source)) > len(places_in(JoinedSource(artifact.audio)))
+    if not outer and not artifact.is_wrapped:
+        return []
+    what = "C2PA credential" if outer else "tag"
+    return [
+        f"{safe(artifact.where)}: the {what} that was added to the artifact is dropped; it describes that file only"
+    ]
 
 
 def _entry_words(entry: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from ttsartifact.errors import TtsArtifactError
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.evidence import Unsound
-from ttsartifact.verifying.hinting.binding import LOOKS, hint
+from ttsartifact.verifying.hinting import LOOKS, hint
 from ttsartifact.verifying.rules.pin_model_families import confusable_names
 from ttsartifact.verifying.rules.shared import entries
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ttsartifact.verifying.evidence import Evidence
-    from ttsartifact.verifying.hinting.binding import Look
+    from ttsartifact.verifying.hinting import Look
 
 __all__ = ["hints_of", "looks"]
 

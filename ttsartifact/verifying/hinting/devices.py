@@ -10,7 +10,7 @@ from ttsartifact import _spec
 from ttsartifact._starting import late_pattern
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
-from ttsartifact.verifying.hinting.binding import hint
+from ttsartifact.verifying.hinting import hint
 from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:

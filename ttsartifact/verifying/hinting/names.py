@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ttsartifact import _spec
 from ttsartifact.terms.finding import Hint
-from ttsartifact.verifying.hinting.binding import hint
+from ttsartifact.verifying.hinting import hint
 from ttsartifact.verifying.rules.pin_contents import scheme_of
 from ttsartifact.verifying.rules.pin_locks import locked_lines, normalised
 from ttsartifact.verifying.rules.sch_identifiers import names_of

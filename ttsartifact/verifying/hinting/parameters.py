@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
 from ttsartifact.terms.finding import Hint
-from ttsartifact.verifying.hinting.binding import hint
+from ttsartifact.verifying.hinting import hint
 from ttsartifact.verifying.rules.repeated import REPEATED, named_by
 from ttsartifact.verifying.rules.shared import entries
 

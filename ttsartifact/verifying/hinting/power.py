@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.formulas.logs import energy_between, stat
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
-from ttsartifact.verifying.hinting.binding import hint
+from ttsartifact.verifying.hinting import hint
 from ttsartifact.verifying.hinting.levels import (
     FEW,
     MOVED_PERCENT,

@@ -13,7 +13,7 @@ from ttsartifact.errors import InvalidDescriptor, TtsArtifactError
 from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
-from ttsartifact.verifying.hinting.binding import hint
+from ttsartifact.verifying.hinting import hint
 from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:

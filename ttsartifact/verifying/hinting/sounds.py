@@ -10,7 +10,7 @@ from ttsartifact import _spec
 from ttsartifact._starting import late_pattern
 from ttsartifact.container.source import JoinedSource
 from ttsartifact.terms.finding import Hint
-from ttsartifact.verifying.hinting.binding import hint
+from ttsartifact.verifying.hinting import hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
