@@ -139,13 +139,7 @@ class Recorder:
         _require_call(out, subtype, on_error)
         require_text(text)
         require_lists({"includes": includes, "roles": roles})
-        if beside is not None and not isinstance(beside, Recorder):
-            raise Refused(
-                "a run lies beside one that a Recorder records",
-                where="beside=",
-                found=repr(beside)[:200],
-                expected="beside=recorder, one that was entered before",
-            )
+        _require_recorder(beside)
         self.packed: Packed | None = None
         self.fault: Exception | None = None
         """What went wrong with the recording, and not with the engine; None as long as nothing did."""
@@ -682,6 +676,16 @@ def require_options(options: Mapping[str, Any]) -> None:
     """Raise TypeError, with the nearest name, for an option that a Recorder does not have."""
     own = inspect.signature(Recorder.__init__).parameters
     refuse_unknown({name: value for name, value in options.items() if name not in own})
+
+
+def _require_recorder(beside: object) -> None:
+    if beside is not None and not isinstance(beside, Recorder):
+        raise Refused(
+            "a run lies beside one that a Recorder records",
+            where="beside=",
+            found=repr(beside)[:200],
+            expected="beside=recorder, one that was entered before",
+        )
 
 
 def _require_call(out: str, subtype: str, on_error: str) -> None:
