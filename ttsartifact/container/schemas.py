@@ -12,7 +12,7 @@ from ttsartifact.errors import InvalidDescriptor
 if TYPE_CHECKING:
     import jsonschema_rs
 
-__all__ = ["Fault", "fault_of", "holds_as", "require_kind", "require_valid", "require_valid_at", "validator"]
+__all__ = ["SchemaFault", "fault_of", "holds_as", "require_kind", "require_valid", "require_valid_at", "validator"]
 
 
 @cache
@@ -23,7 +23,7 @@ def validator(name: str) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(_spec.load_json(f"{name}.schema.json"))
 
 
-class Fault(NamedTuple):
+class SchemaFault(NamedTuple):
     """The first place where a value breaks a schema."""
 
     where: str
@@ -31,16 +31,16 @@ class Fault(NamedTuple):
     found: str
 
 
-def fault_of(compiled: jsonschema_rs.Draft202012Validator, value: Any) -> Fault | None:
+def fault_of(compiled: jsonschema_rs.Draft202012Validator, value: Any) -> SchemaFault | None:
     """Return the first fault of a value, or None; a lone surrogate is one, since Rust's strings hold none."""
     try:
         if compiled.is_valid(value):
             return None
         error = next(compiled.iter_errors(value))
     except UnicodeEncodeError:
-        return Fault(_surrogate_in(value), "a string holds a lone surrogate", "no Unicode text")
+        return SchemaFault(_surrogate_in(value), "a string holds a lone surrogate", "no Unicode text")
     where = "".join(f"/{step}" for step in error.instance_path)
-    return Fault(where, error.message[:300], str(error.instance)[:200])
+    return SchemaFault(where, error.message[:300], str(error.instance)[:200])
 
 
 def _surrogate_in(value: Any) -> str:
