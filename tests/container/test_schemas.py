@@ -9,7 +9,7 @@ import kit
 import pytest
 
 from ttsartifact.cli import main
-from ttsartifact.container.schemas import Fault, fault_of, holds_as, validator
+from ttsartifact.container.schemas import SchemaFault, fault_of, holds_as, validator
 from ttsartifact.container.source import BytesSource
 from ttsartifact.packing.pack import RunInMemory, build, write
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 )
 def test_a_lone_surrogate_is_a_fault_with_a_place(value: object, where: str) -> None:
     """4.1: UTF-8 holds none; jsonschema-rs raises where it meets one."""
-    fault = Fault(where, "a string holds a lone surrogate", "no Unicode text")
+    fault = SchemaFault(where, "a string holds a lone surrogate", "no Unicode text")
     assert fault_of(validator("claim-result"), value) == fault
     assert not holds_as("digest", value)
 
