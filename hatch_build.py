@@ -16,7 +16,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-OF_THE_SOURCE = {"rules.schema.json", "fixture-manifest.schema.json"}  # they describe what tests compare
+OF_THE_SOURCE = {"rules.schema.json"}  # it describes what tests compare
 SPEC = Path(__file__).resolve().parent / "spec" / "1.0"
 
 

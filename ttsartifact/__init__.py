@@ -51,9 +51,9 @@ if TYPE_CHECKING:
     from ttsartifact.claiming.testing import Tested
     from ttsartifact.comparing.audio import AudioComparison, Divergence, Tolerance, compare_audio
     from ttsartifact.comparing.changes import Change, Unstated
-    from ttsartifact.comparing.conditions import Difference, condition_diff
+    from ttsartifact.comparing.conditions import Difference, StageComparison, condition_diff
     from ttsartifact.comparing.diff import Diff, Side, diff
-    from ttsartifact.comparing.parts import FaultyPart, StageComparison
+    from ttsartifact.comparing.parts import FaultyPart
     from ttsartifact.comparing.timing import Quantity, Timing
     from ttsartifact.container.canonical import Fault
     from ttsartifact.container.hard_binding import Credential
@@ -176,9 +176,9 @@ _PLACES = {
     "ttsartifact.attesting.trust": ("Authority", "Requirements", "Signer", "Trust"),
     "ttsartifact.comparing.audio": ("AudioComparison", "Divergence", "Tolerance", "compare_audio"),
     "ttsartifact.comparing.changes": ("Change", "Unstated"),
-    "ttsartifact.comparing.conditions": ("Difference", "condition_diff"),
+    "ttsartifact.comparing.conditions": ("Difference", "StageComparison", "condition_diff"),
     "ttsartifact.comparing.diff": ("Diff", "Side", "diff"),
-    "ttsartifact.comparing.parts": ("FaultyPart", "StageComparison"),
+    "ttsartifact.comparing.parts": ("FaultyPart",),
     "ttsartifact.comparing.timing": ("Quantity", "Timing"),
     "ttsartifact.container.canonical": ("Fault",),
     "ttsartifact.container.hard_binding": ("Credential",),

@@ -184,7 +184,7 @@ def test_a_fifo_is_no_clip(work: Path, capsys: Captured) -> None:
 def test_a_folder_that_is_not_there(work: Path, capsys: Captured) -> None:
     """Its own name is told, and not that of a file that we would have made in it."""
     assert main([*CALL[:-1], "nowhere/mine.safetensors"]) == 4
-    told = f"expected a writable folder (at {work / 'nowhere'})"
+    told = f"expected a folder that is there (at {work / 'nowhere'})"
     assert told in capsys.readouterr().err
 
 

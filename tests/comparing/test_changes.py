@@ -10,8 +10,7 @@ import pytest
 
 from ttsartifact.comparing.audio import AudioComparison, Divergence
 from ttsartifact.comparing.changes import Change, changes_between, stated_by_neither, to_blame
-from ttsartifact.comparing.conditions import condition_diff
-from ttsartifact.comparing.parts import compare_stages
+from ttsartifact.comparing.conditions import compare_stages, condition_diff
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor, absent
 

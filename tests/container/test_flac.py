@@ -126,7 +126,7 @@ def test_a_long_capsule_takes_several_blocks(monkeypatch: pytest.MonkeyPatch) ->
         assert flac.capsule(BytesSource(whole), walked).part("trace/chunks") == b"[]"
         last = len(encoded.blocks_of(whole)[0])
         for order in ([0, 2, 1, *range(3, last)], [0, *range(2, last)], [0, 1, 1, *range(2, last)]):
-            with pytest.raises(Damaged, match="not whole or not in order") as caught:
+            with pytest.raises(Damaged, match="incomplete or out of order") as caught:
                 flac.walk(BytesSource(reordered(whole, order)))
             assert caught.value.rule == "CON09"
 

@@ -1,4 +1,4 @@
-"""RFC 6962 and RFC 9162: roots, inclusion and consistency."""
+"""RFC 6962 and RFC 9162: roots and inclusion."""
 
 from __future__ import annotations
 
@@ -73,42 +73,11 @@ def test_another_leaf_index_size_root_or_proof_does_not_hold() -> None:
             assert not merkle.holds_inclusion(leaf, size, size, proof, root)
 
 
-def test_every_pair_of_sizes_to_64_is_consistent_and_a_fork_is_not() -> None:
-    """A tree is consistent with each of its beginnings, and with no rewritten one."""
-    forked = [merkle.leaf_hash(b"rewritten"), *LEAVES[1:]]
-    for new in range(1, 65):
-        for old in range(1, new + 1):
-            proof = merkle.consistency_proof(old, LEAVES[:new])
-            assert merkle.holds_consistency(old, new, ROOTS[old], ROOTS[new], proof)
-            other = merkle.consistency_proof(old, forked[:new])
-            assert not merkle.holds_consistency(old, new, ROOTS[old], merkle.root_hash(forked[:new]), other)
-            if proof:
-                assert not merkle.holds_consistency(old, new, ROOTS[old], ROOTS[new], proof[:-1])
-                assert not merkle.holds_consistency(old, new, ROOTS[old], ROOTS[new], [])
-
-
-@pytest.mark.exhaustive
-def test_every_pair_of_sizes_to_256_is_consistent() -> None:
-    """All 32,896 pairs of an old and a new size."""
-    for new in range(1, 257):
-        for old in range(1, new + 1):
-            proof = merkle.consistency_proof(old, LEAVES[:new])
-            assert merkle.holds_consistency(old, new, ROOTS[old], ROOTS[new], proof)
-
-
 @pytest.mark.parametrize("index", [-1, 3])
 def test_no_proof_of_a_leaf_that_is_not_there(index: int) -> None:
     """An index outside the tree is refused."""
     with pytest.raises(IndexError):
         merkle.inclusion_proof(index, LEAVES[:3])
-
-
-def test_no_consistency_with_nothing_or_with_more() -> None:
-    """A size of 0 or beyond the tree has no proof."""
-    for old in (0, 4):
-        with pytest.raises(IndexError):
-            merkle.consistency_proof(old, LEAVES[:3])
-        assert not merkle.holds_consistency(old, 3, ROOTS[3], ROOTS[3], [])
 
 
 def test_a_node_is_no_leaf() -> None:

@@ -77,6 +77,7 @@ def test_a_folder_that_goes_away_ends_the_recording_and_not_the_stream(tmp_path:
     folder = tmp_path / "folder"
     said: list[str] = []
     folder.mkdir()
+    before = threading.active_count()
     chunks = wrap_iterator([PCM, PCM], folder / "a.tts.wav", say=said.append, **TOLD)
     recorder = Recorder(folder / "b.tts.wav", on_error="raise", **TOLD)
     shutil.rmtree(folder)
@@ -86,7 +87,7 @@ def test_a_folder_that_goes_away_ends_the_recording_and_not_the_stream(tmp_path:
     assert said == [f"a.tts.wav is not going to be written, and the audio goes on: {missing}"]
     with pytest.raises(FileNotFoundError):
         recorder.__enter__()
-    assert threading.active_count() == 1
+    assert threading.active_count() <= before, "each sampler has ended"
 
 
 def test_a_process_without_a_free_handle_keeps_its_stream(tmp_path: Path) -> None:

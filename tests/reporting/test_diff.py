@@ -9,9 +9,8 @@ import pytest
 
 from ttsartifact.comparing.audio import AudioComparison, Divergence
 from ttsartifact.comparing.changes import Change, Unstated
-from ttsartifact.comparing.conditions import Difference
+from ttsartifact.comparing.conditions import Difference, StageComparison
 from ttsartifact.comparing.diff import Diff, Side
-from ttsartifact.comparing.parts import StageComparison
 from ttsartifact.comparing.timing import Quantity, Timing
 from ttsartifact.reporting.diff import DIFF_COLUMNS, cause_line, diff_card, diff_lines, diff_rows
 

@@ -11,8 +11,7 @@ import pytest
 from ttsartifact import _spec
 from ttsartifact.cli import making
 from ttsartifact.comparing.changes import changes_between, to_blame
-from ttsartifact.comparing.conditions import condition_diff
-from ttsartifact.comparing.parts import compare_stages
+from ttsartifact.comparing.conditions import compare_stages, condition_diff
 from ttsartifact.formulas import conditions as registry
 from ttsartifact.formulas.conditions import condition_at, conditions, parts, stages, subjects
 from ttsartifact.rerunning.verdict import can_cause, judge

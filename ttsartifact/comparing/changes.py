@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ttsartifact.comparing.audio import AudioComparison
-    from ttsartifact.comparing.conditions import Difference
-    from ttsartifact.comparing.parts import StageComparison
+    from ttsartifact.comparing.conditions import Difference, StageComparison
     from ttsartifact.formulas.conditions import Subject
     from ttsartifact.terms.descriptor import Descriptor
 

@@ -1,4 +1,4 @@
-"""Which conditions of two runs differ, and how near each stands to the samples.
+"""Which conditions of two runs differ, how near each stands to the samples, and at which stage two decode paths part.
 
 A condition is what a run was made under (registry/conditions.toml). Identities, times and results (digests,
 frames, measurements) are not conditions and are not looked at here.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ttsartifact.formulas.conditions import Condition
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["Difference", "condition_diff", "is_exact"]
+__all__ = ["Difference", "StageComparison", "compare_stages", "condition_diff", "is_exact"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,3 +201,53 @@ def _plain(value: Any, name: str) -> Any:
         return value
     rest = [each for each in value.values() if each != name]
     return condition_words(rest[0] if name and len(rest) == 1 else value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageComparison:
+    """The stage digests of two runs, in the order of the first."""
+
+    count_a: int
+    count_b: int
+    equal: tuple[str, ...]
+    """The stages from the beginning on whose digests are equal."""
+    first: str | None = None
+    """The first stage that differs; None where none of those does that both have, or if one side states none."""
+    margin_a_nano: int | None = None
+    """In billionths: by how much the nearest choice of that stage was made, where the run says so."""
+    margin_b_nano: int | None = None
+
+    def to_value(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "count_a": self.count_a,
+            "count_b": self.count_b,
+            "equal": list(self.equal),
+            "first": self.first,
+            "margin_a_nano": self.margin_a_nano,
+            "margin_b_nano": self.margin_b_nano,
+        }
+
+
+def compare_stages(a: Descriptor, b: Descriptor) -> StageComparison:
+    """Compare `/generation/stages` of two runs from the beginning to where they part."""
+    mine, theirs = (side.known("/generation/stages") or [] for side in (a, b))
+    equal = 0
+    for left, right in zip(mine, theirs, strict=False):
+        if (left.get("stage"), left.get("digest")) != (right.get("stage"), right.get("digest")):
+            break
+        equal += 1
+    parted = equal < min(len(mine), len(theirs))
+    return StageComparison(
+        count_a=len(mine),
+        count_b=len(theirs),
+        equal=tuple(stage["stage"] for stage in mine[:equal]),
+        first=mine[equal]["stage"] if parted else None,
+        margin_a_nano=_margin(mine[equal]) if parted else None,
+        margin_b_nano=_margin(theirs[equal]) if parted else None,
+    )
+
+
+def _margin(stage: dict[str, Any]) -> int | None:
+    margin = stage.get("margin_nano")
+    return margin if type(margin) is int else None

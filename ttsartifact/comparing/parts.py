@@ -1,21 +1,29 @@
-"""Which parts of a run the failures of a verification lie in, and at which stage two decode paths part."""
+"""Parts of runs: those that the failures of a verification lie in, and the packages by which two locks differ."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from ttsartifact.terms import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ttsartifact.comparing.changes import Change
+    from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
     from ttsartifact.terms.finding import Finding
 
-__all__ = ["FaultyPart", "StageComparison", "compare_stages", "faulty_parts"]
+__all__ = ["FaultyPart", "faulty_parts", "with_packages"]
 
 _TRACE = re.compile(r"(?:part )?trace/([^/]+(?:/[^/]+)?)(?=/columns|$)|/traces/([0-9]+)")
 _CLIP = re.compile(r"/input/refs/([0-9]+)|(?:part )?ref/([0-9]+)")
+
+
+_LOCK = "dependency_lock"
+_MOST_PACKAGES = 12
 
 
 class FaultyPart(NamedTuple):
@@ -47,51 +55,48 @@ def _part(finding: Finding, descriptor: Descriptor) -> str | None:
     return "audio" if where.startswith(("/audio", "frame ")) else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageComparison:
-    """The stage digests of two runs, in the order of the first."""
+def with_packages(changes: Iterable[Change], a: Artifact, b: Artifact) -> tuple[Change, ...]:
+    """Return the changes; a lock that differs is shown by its packages instead of its digest (clause 5.8).
 
-    count_a: int
-    count_b: int
-    equal: tuple[str, ...]
-    """The stages from the beginning on whose digests are equal."""
-    first: str | None = None
-    """The first stage that differs; None where none of those does that both have, or if one side states none."""
-    margin_a_nano: int | None = None
-    """In billionths: by how much the nearest choice of that stage was made, where the run says so."""
-    margin_b_nano: int | None = None
-
-    def to_value(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return {
-            "count_a": self.count_a,
-            "count_b": self.count_b,
-            "equal": list(self.equal),
-            "first": self.first,
-            "margin_a_nano": self.margin_a_nano,
-            "margin_b_nano": self.margin_b_nano,
-        }
-
-
-def compare_stages(a: Descriptor, b: Descriptor) -> StageComparison:
-    """Compare `/generation/stages` of two runs from the beginning to where they part."""
-    mine, theirs = (side.known("/generation/stages") or [] for side in (a, b))
-    equal = 0
-    for left, right in zip(mine, theirs, strict=False):
-        if (left.get("stage"), left.get("digest")) != (right.get("stage"), right.get("digest")):
-            break
-        equal += 1
-    parted = equal < min(len(mine), len(theirs))
-    return StageComparison(
-        count_a=len(mine),
-        count_b=len(theirs),
-        equal=tuple(stage["stage"] for stage in mine[:equal]),
-        first=mine[equal]["stage"] if parted else None,
-        margin_a_nano=_margin(mine[equal]) if parted else None,
-        margin_b_nano=_margin(theirs[equal]) if parted else None,
+    Where both runs keep the list.
+    """
+    return tuple(
+        _with_changes(change, a, b) if change.subject == _LOCK and change.known else change for change in changes
     )
 
 
-def _margin(stage: dict[str, Any]) -> int | None:
-    margin = stage.get("margin_nano")
-    return margin if type(margin) is int else None
+def _with_changes(change: Change, a: Artifact, b: Artifact) -> Change:
+    mine, theirs = _packages(a), _packages(b)
+    if mine is None or theirs is None:
+        return change
+    names = [name for name in sorted(mine.keys() | theirs.keys()) if mine.get(name) != theirs.get(name)]
+    return replace(change, a=_words(names, mine, theirs), b=_words(names, theirs, mine))
+
+
+def _packages(artifact: Artifact) -> dict[str, tuple[str, str]] | None:
+    """Return version and the rest of each line by name; None where there is no list, or not the one that is locked."""
+    if "lock" not in artifact.parts.names():
+        return None
+    listing = artifact.parts.part("lock")
+    if digest.of(listing) != artifact.descriptor.known("/pins/lock/digest"):
+        return None
+    return dict(map(_entry, listing.decode("utf-8", "replace").splitlines()))
+
+
+def _entry(line: str) -> tuple[str, tuple[str, str]]:
+    """Return name and version of `name==version sha256:...` or of `name=version:architecture`, and what follows."""
+    name, _, rest = line.partition("=")
+    ends = rest.removeprefix("=").rpartition(" " if rest.startswith("=") else ":")
+    return name, (ends[0], ends[2])
+
+
+def _words(names: list[str], mine: dict[str, tuple[str, str]], theirs: dict[str, tuple[str, str]]) -> str:
+    """Return what one side has of the packages that differ; for equal versions the content's digest."""
+    changed = []
+    for name in names[:_MOST_PACKAGES]:
+        version, rest = mine.get(name, ("", ""))
+        same_version = name in theirs and theirs[name][0] == version
+        changed.append(
+            f"{name} {version} ({rest[:19]})" if same_version else f"{name} {version}" if version else f"no {name}"
+        )
+    return ", ".join(changed + ([f"and {len(names) - _MOST_PACKAGES} more"] if len(names) > _MOST_PACKAGES else []))

@@ -16,7 +16,7 @@ from ttsartifact.container.codecs import suffix_of
 from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.formulas.latency import column_keys
 from ttsartifact.formulas.timebase import from_utc, to_utc
-from ttsartifact.terms.members import integer, mapping, mappings, text
+from ttsartifact.terms.descriptor import integer, mapping, mappings, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

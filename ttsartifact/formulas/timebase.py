@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact._starting import NamedTuple, late_pattern
 from ttsartifact.errors import InvalidDescriptor
-from ttsartifact.terms.descriptor import is_absent
-from ttsartifact.terms.members import integer, mapping, mappings, text
+from ttsartifact.terms.descriptor import integer, is_absent, mapping, mappings, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

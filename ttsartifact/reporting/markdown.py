@@ -10,8 +10,8 @@ from ttsartifact.formulas.timebase import utc_bound
 from ttsartifact.reporting.card import card_rows
 from ttsartifact.reporting.phrases import VERDICTS, counted, is_level_established, reason_line, seconds, spoken
 from ttsartifact.reporting.terminal import safe
+from ttsartifact.terms.descriptor import text
 from ttsartifact.terms.finding import Outcome, Severity
-from ttsartifact.terms.members import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

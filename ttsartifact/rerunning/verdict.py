@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from ttsartifact.comparing.conditions import is_exact
-from ttsartifact.comparing.parts import compare_stages
+from ttsartifact.comparing.conditions import compare_stages, is_exact
 from ttsartifact.formulas.conditions import stages, subjects
 from ttsartifact.terms.level import CAUSES, Cause
 

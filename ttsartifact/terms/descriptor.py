@@ -1,4 +1,4 @@
-"""The descriptor of a run: the bytes that were hashed, and a view of them."""
+"""The descriptor of a run: the bytes that were hashed, a view of them, and members of a stranger's JSON by type."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from functools import lru_cache
 from typing import Any
 
 from ttsartifact._starting import NamedTuple
+from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.terms import digest
 
-__all__ = ["REASONS", "Descriptor", "absent", "is_absent"]
+__all__ = ["REASONS", "Descriptor", "absent", "integer", "is_absent", "mapping", "mappings", "text"]
 
 REASONS = ("not_measured", "not_applicable", "withheld", "unknown")
+_INT64 = 1 << 63
 
 
 def absent(reason: str, detail: str | None = None) -> dict[str, Any]:
@@ -76,3 +78,41 @@ class Descriptor(NamedTuple):
         """Return what stands at a JSON pointer, or None where nothing does or where it says that it is absent."""
         value = self.at(pointer)
         return None if type(value) is dict and is_absent(value) else value
+
+
+def integer(holder: Any, key: str) -> int:
+    """Return an integer of 64 bits that an object holds; raises InvalidDescriptor for anything else."""
+    value = _member(holder, key)
+    if type(value) is not int or not -_INT64 <= value < _INT64:
+        raise InvalidDescriptor("not an integer of 64 bits", found=value, where=key)
+    return value
+
+
+def text(holder: Any, key: str) -> str:
+    """Return a text that an object holds; raises InvalidDescriptor for anything else."""
+    value = _member(holder, key)
+    if not isinstance(value, str):
+        raise InvalidDescriptor("not a text", found=value, where=key)
+    return value
+
+
+def mapping(holder: Any, key: str) -> dict[str, Any]:
+    """Return an object that an object holds; raises InvalidDescriptor for anything else."""
+    value = _member(holder, key)
+    if not isinstance(value, dict):
+        raise InvalidDescriptor("not an object", found=value, where=key)
+    return value
+
+
+def mappings(holder: Any, key: str) -> list[dict[str, Any]]:
+    """Return a list of objects that an object holds; raises InvalidDescriptor for anything else."""
+    value = _member(holder, key)
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise InvalidDescriptor("not a list of objects", found=value, where=key)
+    return value
+
+
+def _member(holder: Any, key: str) -> Any:
+    if not isinstance(holder, dict):
+        raise InvalidDescriptor("not an object", found=holder, where=key)
+    return holder.get(key)
