@@ -39,10 +39,11 @@ def table(found: dict[str, Any]) -> list[str]:
 
 
 def _goal(row: dict[str, Any]) -> str:
-    bound = re.match(r"at most ([\d.]+)", row["goal"])
+    bound = re.match(r"at most ([\d.]+)(?:, of processors ([\d.]+))?", row["goal"])
     if bound is None:
         return row["goal"]
-    missed = [name for name in ("wall", "processors") if row[name] > float(bound[1])]
+    most = {"wall": float(bound[1]), "processors": float(bound[2] or bound[1])}
+    missed = [name for name, ratio in most.items() if row[name] > ratio]
     return f"{row['goal']}; **missed** by {' and '.join(missed)}" if missed else row["goal"]
 
 
