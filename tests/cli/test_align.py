@@ -110,8 +110,8 @@ def test_a_meter_is_named_whole_or_not_at_all(metered: list[str], capsys: pytest
     """Half a name is no witness."""
     assert main(["align", *metered, "--meter", "model=WT310"]) == 2
     assert capsys.readouterr().err == (
-        "ttsa: the meter is not named whole: found no serial, no calibrated, no point, expected model, serial, "
-        "calibrated, point (at --meter)\n"
+        "ttsa: the description of the meter is incomplete: found no serial, no calibrated, no point, "
+        "expected model, serial, calibrated, point (at --meter)\n"
     )
 
 

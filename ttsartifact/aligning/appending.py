@@ -69,7 +69,11 @@ def _log_trace(log: SensorLog, name: str, raw: bytes) -> Trace:
     if digest.of(raw) != log.digest:
         raise Refused("the log changed while it was read", found=digest.of(raw), expected=log.digest)
     if len(raw) > MOST_LOG_BYTES:
-        raise Refused("the log is too long to travel", found=f"{len(raw)} bytes", expected=f"at most {MOST_LOG_BYTES}")
+        raise Refused(
+            "the log is too long to be kept in the artifact",
+            found=f"{len(raw)} bytes",
+            expected=f"at most {MOST_LOG_BYTES}",
+        )
     pieces = [raw[start : start + _ENTRY_BYTES] for start in range(0, len(raw), _ENTRY_BYTES)]
     return Trace(f"log/{name}", {"bytes": [base64.b64encode(piece).decode() for piece in pieces]})
 
@@ -92,7 +96,7 @@ def meter_of(stated: Named[str, str], log: SensorLog) -> dict[str, Any] | None:
     lacking = [key for key in _NEEDED if key not in stated]
     if lacking:
         raise Refused(
-            "the meter is not named whole",
+            "the description of the meter is incomplete",
             where="--meter",
             found=f"no {', no '.join(lacking)}",
             expected=", ".join(_NEEDED),

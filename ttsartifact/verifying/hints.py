@@ -131,7 +131,10 @@ def plausible_first_sound(evidence: Evidence) -> Iterator[Hint]:
     took = evidence.known("/run/times/t_first_token_ns") - evidence.known("/run/times/t_submit_ns")
     if 0 <= took < 1_000_000:
         yield Hint(
-            id="TIM07", where="/run/times/t_first_token_ns", found=f"{took} ns", message="the first audio came at once"
+            id="TIM07",
+            where="/run/times/t_first_token_ns",
+            found=f"{took} ns",
+            message="the first audio came sooner than an engine can answer",
         )
 
 
@@ -180,7 +183,7 @@ def no_silence(evidence: Evidence) -> Iterator[Hint]:
     begins = len(pcm) > len(frame) and pcm[: 32 * len(frame)] == (frame * 32)[: len(pcm)]
     if begins and pcm == frame * (len(pcm) // len(frame)):
         found = f"0x{frame[:8][::-1].hex()} in every frame"
-        yield Hint(id="AUD11", where="/audio", found=found, message="the audio is one level")
+        yield Hint(id="AUD11", where="/audio", found=found, message="every sample has the same value")
 
 
 @hint("TEL08")

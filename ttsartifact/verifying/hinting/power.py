@@ -149,16 +149,31 @@ def load_at_limit(evidence: Evidence) -> Iterator[Hint]:
     reasons = _held(telemetry.columns["clock_event_reasons"], within)
     where = "trace/telemetry/columns/clock_event_reasons"
     if hot and len(reasons) >= FEW and all(each & _IDLE for each in reasons):
-        yield Hint(id="TEL21", where=where, found="idle in all readings of the run", message="the device drew power")
+        yield Hint(
+            id="TEL21",
+            where=where,
+            found="idle in all readings of the run",
+            message="the device drew power while its clocks state that it was idle",
+        )
     capped = [limit * _CAPPED_PERCENT // 100 > each for each in power]
     if len(reasons) >= FEW and capped and all(capped) and all(each & _POWER_CAP for each in reasons):
         found = f"slowed by its power limit at {max(power) // 1000} of {limit // 1000} W"
-        yield Hint(id="TEL21", where=where, found=found, message="the device was far from that limit")
+        yield Hint(
+            id="TEL21",
+            where=where,
+            found=found,
+            message="a power limit is the stated reason, but the power was far below it",
+        )
     yield from _leaps(telemetry.columns)
     warmth = _held(telemetry.columns["temperature_c"], within)
     if warmth and max(warmth) < _COOL_C and any(each & _HEAT for each in reasons):
         found = f"slowed by heat at {max(warmth)} degC at most"
-        yield Hint(id="TEL21", where=where, found=found, message="no device is too hot at that")
+        yield Hint(
+            id="TEL21",
+            where=where,
+            found=found,
+            message="heat is the stated reason, but no device slows down at this temperature",
+        )
 
 
 def _leaps(columns: dict[str, Any]) -> Iterator[Hint]:
@@ -167,12 +182,12 @@ def _leaps(columns: dict[str, Any]) -> Iterator[Hint]:
     for (sooner, cold), (later, warm) in pairwise(read):
         if later - sooner <= _SECOND_NS and abs(warm - cold) > _LEAP_C:
             where, found = "trace/telemetry/columns/temperature_c", f"{cold} and {warm} degC within a second"
-            yield Hint(id="TEL21", where=where, found=found, message="no device warms or cools so fast")
+            yield Hint(id="TEL21", where=where, found=found, message="no device warms up or cools down this fast")
             break
     clocks = [clock for clock in columns["mem_clock_mhz"] if clock is not None]
     if clocks and max(clocks) > _MEMORY_MHZ:
         where, found = "trace/telemetry/columns/mem_clock_mhz", f"{max(clocks)} MHz"
-        yield Hint(id="TEL21", where=where, found=found, message="no memory is clocked so high")
+        yield Hint(id="TEL21", where=where, found=found, message="no device has a memory clock this high")
 
 
 @hint("TEL22")
@@ -191,7 +206,12 @@ def wall_and_device(evidence: Evidence) -> Iterator[Hint]:
             yield Hint(id="TEL22", where=where, found=found, message="no machine draws so much")
         if "meter" in channel and type(rate) is int and rate > 2 * channel["meter"]["rate_mhz"]:
             found = f"{rate} mHz of a meter of {channel['meter']['rate_mhz']} mHz"
-            yield Hint(id="TEL22", where=f"{where}/rate_mhz", found=found, message="read faster than it measures")
+            yield Hint(
+                id="TEL22",
+                where=f"{where}/rate_mhz",
+                found=found,
+                message="the channel was read faster than it measures",
+            )
 
 
 def _standing_meters(evidence: Evidence) -> Iterator[Hint]:

@@ -107,7 +107,9 @@ def bounded_load(evidence: Evidence) -> Iterator[Hint]:
     for key in ("running_at_start", "batch_size"):
         if None not in (load[key], load["concurrency"]) and load[key] > load["concurrency"]:
             found = f"{load[key]}, of {load['concurrency']} at once"
-            yield Hint(id="TIM11", where=f"/run/load/{key}", found=found, message="more than may run at once")
+            yield Hint(
+                id="TIM11", where=f"/run/load/{key}", found=found, message="more requests than the stated concurrency"
+            )
     includes, observer = evidence.known("/run/times/includes"), evidence.known("/run/times/observer")
     if evidence.known("/run/times/first_call") is False and {"process_start", "model_load"} & set(includes):
         yield Hint(
@@ -128,7 +130,9 @@ def bounded_load(evidence: Evidence) -> Iterator[Hint]:
         semantics == "socket" and observer == "in_process"
     ):
         where = "/run/times/t_first_token_semantics"
-        yield Hint(id="TIM11", where=where, found=semantics, message="the run has no such place to arrive at")
+        yield Hint(
+            id="TIM11", where=where, found=semantics, message="this run has no such place at which a token could arrive"
+        )
 
 
 @hint("TIM13")
@@ -145,16 +149,28 @@ def served_audio(evidence: Evidence) -> Iterator[Hint]:
     sound = 0 if isinstance(bare, TtsArtifactError) else bare.audio[1] - bare.audio[0]
     if request["content_encoding"] == "identity" and request["body_bytes"] < sound:
         found = f"{request['body_bytes']} bytes, for {sound} of sound"
-        yield Hint(id="TIM13", where="/run/request/body_bytes", found=found, message="less came than was kept")
+        yield Hint(
+            id="TIM13",
+            where="/run/request/body_bytes",
+            found=found,
+            message="the body is shorter than the audio kept from it",
+        )
     if request["content_encoding"] == "identity" and sound and request["body_bytes"] > 4 * sound + _ENVELOPE_BYTES:
         found = f"{request['body_bytes']} bytes, for {sound} of sound"
-        yield Hint(id="TIM13", where="/run/request/body_bytes", found=found, message="far more came than was kept")
+        yield Hint(
+            id="TIM13",
+            where="/run/request/body_bytes",
+            found=found,
+            message="the body is far longer than the audio kept from it",
+        )
     took_ns = evidence.known("/run/times/t_last_token_ns") - evidence.known("/run/times/t_submit_ns")
     for place, header in enumerate(request.get("stated", ())):
         longest_ms = max((int(ms) for ms in _TIMING.findall(header["value"])), default=0)
         if header["name"].lower() == "server-timing" and longest_ms * 1_000_000 > 2 * took_ns + _SECOND_NS:
             where = f"/run/request/stated/{place}/value"
-            yield Hint(id="TIM13", where=where, found=f"{longest_ms} ms", message="longer than the run took")
+            yield Hint(
+                id="TIM13", where=where, found=f"{longest_ms} ms", message="a server time longer than the whole run"
+            )
 
 
 @hint("CHK08")
@@ -162,7 +178,12 @@ def several_chunks(evidence: Evidence) -> Iterator[Hint]:
     """What streams arrives in several chunks (clause 6.3)."""
     log = evidence.chunks
     if log is not None and log.rows == 1 and evidence.known("/run/times/streaming"):
-        yield Hint(id="CHK08", where="/run/times/streaming", found="one chunk", message="it streamed, and came at once")
+        yield Hint(
+            id="CHK08",
+            where="/run/times/streaming",
+            found="one chunk",
+            message="the run states streaming, but all audio came together",
+        )
 
 
 @hint("IMP13")
@@ -188,7 +209,12 @@ def derived_samples(evidence: Evidence) -> Iterator[Hint]:
     keeps = False if derived["operation"] == "transcode" and lossy else keeps
     if keeps is not None and keeps != derived["pcm_equal"]:
         found = f"{derived['operation']}, pcm_equal {str(derived['pcm_equal']).lower()}"
-        yield Hint(id="HSH21", where="/derived_from/pcm_equal", found=found, message="the operation does otherwise")
+        yield Hint(
+            id="HSH21",
+            where="/derived_from/pcm_equal",
+            found=found,
+            message="this operation has the opposite effect on the samples",
+        )
 
 
 @hint("SET05")
@@ -197,7 +223,12 @@ def named_places(evidence: Evidence) -> Iterator[Hint]:
     for where in ("/run/changes", "/run/comparison/factors"):
         for place, pointer in enumerate(evidence.known(where) or []):
             if evidence.descriptor.at(pointer) is None:
-                yield Hint(id="SET05", where=f"{where}/{place}", found=pointer, message="the run has no such place")
+                yield Hint(
+                    id="SET05",
+                    where=f"{where}/{place}",
+                    found=pointer,
+                    message="the descriptor has nothing at this pointer",
+                )
 
 
 @hint("REF09")

@@ -46,7 +46,9 @@ def channels_differ(evidence: Evidence) -> Iterator[Hint]:
     for place in spoken[1:] if any(pcm) else []:
         if all(pcm[width * spoken[0] + k :: step] == pcm[width * place + k :: step] for k in range(width)):
             found = f"channels {spoken[0]} and {place}"
-            yield Hint(id="AUD16", where=f"/audio/roles/{place}", found=found, message="two channels are one")
+            yield Hint(
+                id="AUD16", where=f"/audio/roles/{place}", found=found, message="two channels hold the same samples"
+            )
             return
 
 
