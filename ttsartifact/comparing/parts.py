@@ -74,7 +74,7 @@ def _with_changes(change: Change, a: Artifact, b: Artifact) -> Change:
 
 
 def _packages(artifact: Artifact) -> dict[str, tuple[str, str]] | None:
-    """Return version and the rest of each line by name; None where there is no list, or not the one that is locked."""
+    """Return version and rest of each line by name; None if the artifact lacks the list that its lock digests."""
     if "lock" not in artifact.parts.names():
         return None
     listing = artifact.parts.part("lock")

@@ -30,7 +30,8 @@ __all__ = [
     "span_words",
 ]
 
-
+LEAVES_PART = "leaves"
+_DIGEST_BYTES = 32
 _THREADS_FROM_BYTES = 8 * READ_BLOCK_BYTES  # below, starting threads costs more than it saves
 
 
@@ -158,10 +159,6 @@ def _digest_ranges(
     for lane in lanes:
         lane.finish()
     return {span: hex_digits for lane in lanes for span, hex_digits in lane.digests.items()}
-
-
-LEAVES_PART = "leaves"
-_DIGEST_BYTES = 32
 
 
 def hex_digests(part: bytes, root: str | None) -> tuple[str, ...] | None:

@@ -55,7 +55,6 @@ __all__ = [
 ]
 
 
-_SHORT_BYTES = READ_BLOCK_BYTES
 _OUT_OF_HANDLES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _LINE_BYTES = 64
 _ADDRESS = late_pattern(r"[a-z][a-z0-9+.-]{1,20}://")
@@ -128,7 +127,7 @@ class FileSource:
 
     def hold(self) -> None:
         """Read a short file whole, once: who looks at all of it otherwise asks the system for it in thirty pieces."""
-        if self.size <= _SHORT_BYTES:
+        if self.size <= READ_BLOCK_BYTES:
             held = _read_some(self._fd, self.size, 0)
             self.held = memoryview(held) if len(held) == self.size else None
 

@@ -174,7 +174,7 @@ def is_doubtful_name(name: str) -> bool:
 
 
 def is_drawn(value: str) -> bool:
-    """Return whether a value looks drawn at random: letters and digits take turns, and it is no path."""
+    """Return whether a value looks drawn at random: letters and digits alternate, and it is not a path."""
     if value.startswith("/") or not _DRAWN.fullmatch(value):
         return False
     return len(_TURN.findall(value)) > (1 if len(value) >= 20 else 2)

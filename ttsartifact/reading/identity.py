@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ttsartifact._starting import NamedTuple, late_pattern
+from ttsartifact._starting import late_pattern
 from ttsartifact.container import capsule
 from ttsartifact.container.riff import POINTER_PREFIX
 from ttsartifact.errors import Refused
+from ttsartifact.terms.finding import Mismatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,21 +16,13 @@ if TYPE_CHECKING:
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
 
-__all__ = ["Misnaming", "misnamings", "require_named", "require_sealed"]
+__all__ = ["misnamings", "require_named", "require_sealed"]
 
 
 _DIGEST = late_pattern(r"sha256:[0-9a-f]{64}")
 
 
-class Misnaming(NamedTuple):
-    """A place that names another descriptor than the one in the file."""
-
-    where: str
-    found: object
-    expected: str
-
-
-def misnamings(artifact: Artifact, found: str | None = None, *, is_sealed: bool = False) -> Iterator[Misnaming]:
+def misnamings(artifact: Artifact, found: str | None = None, *, is_sealed: bool = False) -> Iterator[Mismatch]:
     """Yield each place that names another descriptor.
 
     Where nothing names it, as in FLAC and MP3, the seal does: its digits follow from the capsule and the digest of the
@@ -40,21 +33,22 @@ def misnamings(artifact: Artifact, found: str | None = None, *, is_sealed: bool 
         start = wave.pointer.body + 12 + len(POINTER_PREFIX)
         named = artifact.source.read_at(start, 71).decode("ascii", "backslashreplace")
         if named != artifact.artifact_id:
-            yield Misnaming(f"offset {start}", named, artifact.artifact_id)
+            yield Mismatch(f"offset {start}", named, artifact.artifact_id)
     elif held is not None and not is_sealed:
         yield from _seal_of_another(held, artifact.descriptor, found)
     if artifact.columns is not None and "artifact_id" in artifact.columns:
         named = artifact.columns["artifact_id"]
         if named != artifact.artifact_id:
-            yield Misnaming("column artifact_id", named, artifact.artifact_id)
+            yield Mismatch("column artifact_id", named, artifact.artifact_id)
 
 
-def _seal_of_another(held: capsule.Capsule, descriptor: Descriptor, found: str | None) -> Iterator[Misnaming]:
+def _seal_of_another(held: capsule.Capsule, descriptor: Descriptor, found: str | None) -> Iterator[Mismatch]:
     stated = descriptor.known("/audio/digest")
     sound = [each for each in (found, stated) if isinstance(each, str) and _DIGEST.fullmatch(each)]
     expected = [f"sha256:{capsule.seal_of(held.raw, each)}" for each in dict.fromkeys(sound)]
     if expected and held.seal not in expected:
-        yield Misnaming("seal", held.seal, expected[0])
+        what = "the seal is of another capsule: nothing shows that the descriptor is the one that was sealed"
+        yield Mismatch("seal", held.seal, expected[0], what)
 
 
 def require_named(artifact: Artifact) -> Artifact:
@@ -70,6 +64,6 @@ def require_sealed(held: capsule.Capsule, descriptor: Descriptor, where: str) ->
         raise _changed(where, each)
 
 
-def _changed(where: str, each: Misnaming) -> Refused:
+def _changed(where: str, each: Mismatch) -> Refused:
     what = "the descriptor or a part is not as it was sealed"
     return Refused(what, where=where, found=each.found, expected=each.expected)

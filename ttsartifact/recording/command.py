@@ -34,6 +34,7 @@ from ttsartifact.terms.descriptor import absent
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from ttsartifact.container.magic import Signature
     from ttsartifact.packing.pack import Packed
     from ttsartifact.recording.bursting import SyncBurst
     from ttsartifact.recording.clock import Clock
@@ -307,15 +308,14 @@ class _Recording:
             if os.path.getsize(path) <= start:
                 os.unlink(path)
                 return None
-            if start and _is_foreign(path, start):
+            if start and _kind_at(path, start) is not None:
                 _cut(path, start)
                 suffix = ".bin"
             kept = self.run.journal.part(suffix)
             os.replace(path, kept)
             self.run.journal.write("kept", file=os.path.basename(kept))
             journal = os.path.basename(self.run.journal.path)
-            with open(kept, "rb") as file:
-                kind = kind_of(file.read(4096))
+            kind = _kind_at(kept, 0)
             made = f"its times in {journal}"
             if suffix != ".bin" and kind is not None and kind.is_audio:
                 made = f"and `ttsa recover {journal}` makes an artifact of it"
@@ -361,10 +361,10 @@ def _nothing(*_: int) -> None:
     """Discard the messages of the second run."""
 
 
-def _is_foreign(path: str, start: int) -> bool:
+def _kind_at(path: str, start: int) -> Signature | None:
     with open(path, "rb") as file:
         file.seek(start)
-        return kind_of(file.read(4096)) is not None
+        return kind_of(file.read(4096))
 
 
 def _cut(path: str, start: int) -> None:

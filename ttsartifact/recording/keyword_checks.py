@@ -118,7 +118,7 @@ _LONGEST_WORD = 64
 
 
 def path_of(out: Any) -> str:
-    """Return the path of an output as text. Raises Refused for what is no path."""
+    """Return the path of an output as text. Raises Refused for a value of another type."""
     try:
         return os.fsdecode(out)
     except TypeError:

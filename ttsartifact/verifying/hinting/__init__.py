@@ -1,4 +1,4 @@
-"""What heuristics look at (hints.toml, clause 10.6), a file a kind; `hints` asks them all.
+"""What heuristics look at (hints.toml, clause 10.6), one file for each kind; `hints` asks them all.
 
 Each heuristic is bound to its id of hints.toml, in the order in which they run and are reported.
 """
