@@ -1,6 +1,7 @@
 """Build hook: writes spec/1.0/tables.json, every TOML table of the specification in one JSON document.
 
-In a wheel the JSON files of the specification stand without white space; `ttsa schema` lays them out again.
+In a wheel the JSON files of the specification have no white space, and those that few commands read are one file,
+documents.json; `ttsa schema` prints each of them as the specification has it.
 
 A verifier reads the tables whenever it starts, and JSON parses thirty times faster than TOML. A wheel carries this
 file and no TOML; in a checkout it is written when the project is installed, and `make spec` writes it anew. git
@@ -17,6 +18,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 OF_THE_SOURCE = {"rules.schema.json"}  # it describes what tests compare
+OF_EVERY_RUN = ("descriptor.schema.json", "traces.schema.json")
 SPEC = Path(__file__).resolve().parent / "spec" / "1.0"
 
 
@@ -29,9 +31,14 @@ def tables(spec: Path = SPEC) -> str:
     return json.dumps(found, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def compact(path: Path) -> str:
-    """Return a JSON file without white space."""
-    return json.dumps(json.loads(path.read_text(encoding="utf-8")), ensure_ascii=False, separators=(",", ":")) + "\n"
+def documents(spec: Path = SPEC) -> dict[str, str]:
+    """Return the JSON files that a wheel carries, without white space, each under its name."""
+    found = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(spec.glob("*.json"))}
+    rare = {name: found[name] for name in found if name not in {*OF_EVERY_RUN, *OF_THE_SOURCE, "tables.json"}}
+    carried = {name: found[name] for name in OF_EVERY_RUN} | {"documents.json": rare}
+    return {
+        name: json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n" for name, value in carried.items()
+    }
 
 
 class Tables(BuildHookInterface):  # type: ignore[type-arg]
@@ -44,7 +51,6 @@ class Tables(BuildHookInterface):  # type: ignore[type-arg]
             return
         folder = Path(self.root) / ".build" / "spec"
         folder.mkdir(parents=True, exist_ok=True)
-        for path in sorted(SPEC.glob("*.json")):
-            if path.name not in OF_THE_SOURCE:
-                (folder / path.name).write_text(compact(path), encoding="utf-8")
-                build_data["force_include"][str(folder / path.name)] = f"ttsartifact/spec/1.0/{path.name}"
+        for name, text in {"tables.json": tables(), **documents()}.items():
+            (folder / name).write_text(text, encoding="utf-8")
+            build_data["force_include"][str(folder / name)] = f"ttsartifact/spec/1.0/{name}"

@@ -84,12 +84,18 @@ def test_each_wheel_is_as_small_as_promised(wheels):
     assert {name for name, size in sizes.items() if size > LIMITS_BYTES[name]} == set(), sizes
 
 
-def test_the_core_carries_the_specification_as_json(wheels):
-    """Every schema of an artifact or a document, and the tables in one file; neither prose nor TOML."""
+def test_the_core_carries_the_specification_as_json(wheels, tmp_path):
+    """Every schema of an artifact or a document, and the tables; what few commands read is one file."""
     names = set(zipfile.ZipFile(wheels["ttsartifact"]).namelist())
-    spec = {path.name for path in (ROOT / "spec" / "1.0").glob("*.json")} | {"tables.json"}
-    expected = {f"ttsartifact/spec/1.0/{name}" for name in spec - hatch_build.OF_THE_SOURCE}
+    expected = {f"ttsartifact/spec/1.0/{name}" for name in ("tables.json", *hatch_build.documents())}
     assert {name for name in names if name.startswith("ttsartifact/spec/")} == expected
+    alone = installed(tmp_path / "alone", wheels["ttsartifact"])
+    code = "import json, ttsartifact._spec as s; "
+    code += "print(json.dumps({name: s.load_json(name + '.schema.json') for name in s.schemas()}))"
+    files = {path.name.removesuffix(".schema.json"): path for path in (ROOT / "spec" / "1.0").glob("*.schema.json")}
+    held = {name: json.loads(path.read_text()) for name, path in files.items() if name != "rules"}
+    assert json.loads(alone.python(code).stdout) == held
+    assert json.loads(alone.ttsa("schema", "rerun")) == held["rerun"]
 
 
 def test_the_laboratory_is_in_no_wheel(wheels):

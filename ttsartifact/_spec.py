@@ -7,11 +7,13 @@ import os
 from functools import cache
 from typing import Any
 
-__all__ = ["FORMAT_VERSION", "SPEC_DIR", "kit_folder", "load_json", "read", "table"]
+__all__ = ["FORMAT_VERSION", "SPEC_DIR", "kit_folder", "load_json", "read", "schemas", "table"]
 
 FORMAT_VERSION = "1.0"
 
-_TABLES = "tables.json"  # every TOML file; hatch_build.py writes it when the package is built or installed
+# hatch_build.py writes both: every TOML file when the package is built or installed, and in a wheel the JSON files that
+# few commands read.
+_TABLES, _DOCUMENTS = "tables.json", "documents.json"
 _KIT = "ttsartifact_conformance"  # the distribution that is built from fixtures/; a folder of data, no code
 _PACKAGE = os.path.dirname(os.path.realpath(__file__))
 # The wheel carries spec/ inside the package; a checkout has it beside the package.
@@ -40,7 +42,20 @@ def read(name: str) -> bytes:
 @cache
 def load_json(name: str) -> Any:
     """Return spec/1.0/`name`, parsed once a process. Callers must not change it."""
-    return json.loads(read(name))
+    try:
+        return json.loads(read(name))
+    except OSError:
+        if name == _DOCUMENTS:
+            raise
+        return load_json(_DOCUMENTS)[name]
+
+
+def schemas() -> list[str]:
+    """Return the names of the JSON schemas, without `.schema.json`."""
+    folder = os.path.join(SPEC_DIR, FORMAT_VERSION)
+    files = os.listdir(folder)
+    names = {*files, *(load_json(_DOCUMENTS) if _DOCUMENTS in files else ())}
+    return sorted(name.removesuffix(".schema.json") for name in names if name.endswith(".schema.json"))
 
 
 @cache

@@ -59,10 +59,6 @@ _GRADES = {
 }
 
 
-def _schemas() -> list[str]:
-    return sorted(path.name.removesuffix(".schema.json") for path in Path(_spec.SPEC_DIR).rglob("*.schema.json"))
-
-
 def explain(
     topic: Annotated[
         str,
@@ -89,10 +85,12 @@ def explain(
 
 
 def schema(
-    name: Annotated[str, Argument("[NAME]", "descriptor, traces, report, show, ...", words=_schemas)] = "descriptor",
+    name: Annotated[
+        str, Argument("[NAME]", "descriptor, traces, report, show, ...", words=_spec.schemas)
+    ] = "descriptor",
 ) -> int:
     """Print one schema of the specification."""
-    names = _schemas()
+    names = _spec.schemas()
     if name not in names:
         raise Usage(f"unknown schema {name}; expected one of {', '.join(names)}")
     say(json.dumps(_spec.load_json(f"{name}.schema.json"), indent=2, ensure_ascii=False))
