@@ -83,6 +83,8 @@ FAULTY = {
     "fraction": (b'{"a":1.5}', ["CAN03"]),
     "an integer with a point": (b'{"a":1.0}', ["CAN03"]),
     "exponent": (b'{"a":1e3}', ["CAN03"]),
+    "a fraction alone": (b"7.0", ["CAN03"]),
+    "an integer alone": (b"9007199254740992", ["CAN04"]),
     "minus zero": (b'{"a":-0}', ["CAN03"]),
     "too large": (b'{"a":9007199254740992}', ["CAN04"]),
     "far too large": (b'{"a":' + b"9" * 5000 + b"}", ["CAN04"]),
@@ -100,6 +102,13 @@ def test_what_can_be_read_is_reported(name: str) -> None:
     data, rules = FAULTY[name]
     _, faults = canonical.parse(data)
     assert [fault.rule for fault in faults if fault.rule != "CAN05" or rules == ["CAN05"]] == rules
+
+
+def test_a_value_alone_is_read_as_one_in_a_list() -> None:
+    """4.1: faults of fractions, integers and spelling do not depend on what holds a value."""
+    for alone in (b"7.0", b"0.5", b"1e400", b"-0", b"9007199254740992", b'"\\u0041"', b"7", b'"a"', b"null"):
+        rules = [[fault.rule for fault in canonical.parse(data)[1]] for data in (alone, b"[" + alone + b"]")]
+        assert rules[0] == rules[1]
 
 
 def test_fractions_are_allowed_below_the_parameters() -> None:

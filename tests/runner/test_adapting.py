@@ -17,7 +17,7 @@ from safetensors.torch import load, save
 
 from reference_runner.adapter import StableTtsAdapter
 from reference_runner.adapting import fine_tuning
-from reference_runner.adapting.adapt import adapt
+from reference_runner.adapting.adapt import adapt, learn
 from reference_runner.adapting.clips import (
     CLIPS_MAXIMUM,
     TargetClip,
@@ -181,6 +181,52 @@ def test_the_style_that_spoke_is_found(opposites):
     assert not learn_style(model, [], strange, steps=10).any()
 
 
+def test_what_is_under_a_clips_noise_may_be_quieter_and_not_louder(opposites):
+    """There a voice is wrong by what it says above the clip; where the clip is audible, by the whole distance."""
+    model, _, kept = opposites
+    own, strange = kept[0].style, kept[0].style + 0.5
+    unheard = replace(kept[0], mel=kept[0].mel + 100.0, audible=torch.zeros_like(kept[0].audible))
+    assert nearest_style(model, [unheard], [strange, own]) == 0  # equal: neither is louder than the noise
+    below = replace(unheard, mel=kept[0].mean - 0.25)
+    assert nearest_style(model, [below], [strange, own]) == 1
+
+
+@pytest.fixture
+def rates(monkeypatch):
+    """Return the rates that the optimiser is asked for, as they come."""
+    taken = []
+
+    class Watched(fine_tuning.Adam):
+        def step(self, gradients, rate):
+            taken.append(rate)
+            super().step(gradients, rate)
+
+    monkeypatch.setattr(fine_tuning, "Adam", Watched)
+    return taken
+
+
+def test_the_style_is_learnt_in_smaller_and_smaller_steps(opposites, rates):
+    """From 0.05 down by the same amount a step, to a last one that still moves."""
+    model, _, kept = opposites
+    learn_style(model, kept[:1], kept[0].style, steps=4)
+    assert rates == pytest.approx([0.05, 0.0375, 0.025, 0.0125])
+
+
+def test_the_rate_of_fine_tuning_rises_for_twenty_steps_and_falls_to_its_last(opposites, rates, monkeypatch):
+    """With a quarter of it where the words may not be where they were found; every step is told."""
+    model, targets, kept = opposites
+    monkeypatch.setattr(fine_tuning, "RISE_STOPS", float("inf"))
+    settings = AdaptationSettings(steps=24, rank=1, learning_rate_micro=8_000, preserve=False)
+    told = []
+    fine_tune(model, targets, kept, settings, 1, lambda *step: told.append(step))
+    rising, falling = [0.008 * step / 20 for step in range(1, 21)], [0.008, 0.006, 0.004, 0.002]
+    assert rates == pytest.approx(rising + falling)
+    assert told == [(step, 24) for step in range(1, 25)]
+    rates.clear()
+    fine_tune(model, targets, kept, replace(settings, steps=1), 1, carefully=True)
+    assert rates == pytest.approx([0.002 / 20])
+
+
 def test_the_adapter_offers_what_the_settings_take():
     """Every field is offered, in its range, and the refusals of both stand at the same place."""
     offered = {parameter.name: parameter for parameter in StableTtsAdapter().describe().parameters}
@@ -236,8 +282,31 @@ def test_too_little_too_much_and_nameless_clips_are_refused(tmp_path, clips):
         with pytest.raises(ReferenceClipError) as refused:
             hear_clips(given)
         assert said in str(refused.value)
+    with pytest.raises(ReferenceClipError, match=r"the same as clip 1 \(in clip 2\)"):
+        hear_clips([clips[1]] * CLIPS_MAXIMUM)  # not too many
     with pytest.raises(RequestError, match=r"got 0, expected 1 to 2000 \(in adaptation.steps\)"):
         AdaptationSettings(steps=0)
+
+
+def test_a_transcript_has_at_most_a_thousand_characters(clips):
+    """White space around it does not count; a thousand and one are refused before anything is heard."""
+    whole = "a" * 1_000
+    assert len(hear_clips([replace(clips[0], transcript=f" {whole} "), clips[1]])) == 2
+    with pytest.raises(
+        ReferenceClipError, match=r"got a transcript of 1001 characters, expected 1 to 1000 \(in clip 1\)"
+    ):
+        hear_clips([replace(clips[0], transcript=whole + "a")])
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64])
+def test_a_seed_of_another_size_is_refused(small_checkpoint, clips, seed):
+    """Of 64 bits; zero is a seed like any other."""
+    with pytest.raises(RequestError) as refused:
+        learn(small_checkpoint, clips, QUICK, seed=seed)
+    assert str(refused.value) == f"got {seed}, expected 0 to 2**64-1 (in adaptation.seed)"
+    for sound in (0, 2**64 - 1):
+        with pytest.raises(ReferenceClipError, match="got 0 clips"):
+            learn(small_checkpoint, [], QUICK, seed=sound)
 
 
 def _clip_changed(facts, _):

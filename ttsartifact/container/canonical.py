@@ -196,15 +196,15 @@ def _at(value: Any, pointer: str) -> Any:
 
 
 def _fractions_of(values: list[Any], free: Sequence[Any]) -> list[float]:
-    """Return the fractions in objects and lists, a depth at a time: one look at each entry, and no address made up.
+    """Return the fractions among values and within, a depth at a time: one look at each entry, no address made up.
 
     Raises ValueError for what `_walk` knows the place and the rule of. `free` are objects whose keys may be any.
     """
     fractions: list[float] = []
     keys: set[str] = set()
     any_keys = set(map(id, free))
-    level = [value for value in values if type(value) in _NESTED]
-    for _ in range(MAX_JSON_DEPTH):
+    level: list[Any] = [values]
+    for _ in range(MAX_JSON_DEPTH + 1):
         below: list[Any] = []
         for held in level:
             if type(held) is dict:
