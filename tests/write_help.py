@@ -12,9 +12,7 @@ ENGINES = ROOT / "docs" / "engines.md"
 
 def engines() -> str:
     """Return docs/engines.md with the table of the commands whose options are read."""
-    shapes = tomllib.loads((ROOT / "ttsartifact" / "recording" / "known_commands.toml").read_text(encoding="utf-8"))[
-        "shape"
-    ]
+    shapes = tomllib.loads((ROOT / "spec" / "1.0" / "registry" / "commands.toml").read_text(encoding="utf-8"))["shape"]
     rows = [f"| {', '.join(f'`{each}`' for each in shape['programs'])} | {shape['about']} |" for shape in shapes]
     table = "\n".join(["", "", "| command | what it is |", "| --- | --- |", *rows, "", ""])
     return re.sub(

@@ -64,7 +64,7 @@ def test_the_page_of_commands_is_the_table() -> None:
 
 
 def test_the_page_of_engines_lists_every_recognised_command():
-    """docs/engines.md has a row for each shape of known_commands.toml; `make spec` renews it."""
+    """docs/engines.md has a row for each shape of registry/commands.toml; `make spec` renews it."""
     page = write_help.ENGINES.read_text(encoding="utf-8")
     assert page == write_help.engines()
     assert "| `piper`, `piper-tts` | Piper's command line |" in page

@@ -188,6 +188,67 @@ def test_text_from_a_file_of_the_commands_own_is_not_ours(place: Path) -> None:
         recorded("piper", "-m", "voice.onnx", "-f", "{out}", "-i", "lines.txt")
 
 
+FILE = "{} would take the text for the name of a file: found {{text}}, expected {} (at argv)"
+PIPED = "`--text-on-stdin` and the command without it"
+
+
+@pytest.mark.parametrize(
+    ("argv", "text", "words"),
+    [
+        ("text2wave {text} -o {out}", "Hello there.", FILE.format("text2wave", PIPED)),
+        ("festival --tts {text}", "Hello there.", FILE.format("festival", PIPED)),
+        ("flite {text} {out}", "Hello", FILE.format("flite", f"`-t {{text}}` or {PIPED}")),
+        ("flite -f {text} -o {out}", "Hello there.", FILE.format("flite", f"`-t {{text}}` or {PIPED}")),
+        ("espeak-ng -f {text} -w {out}", "Hello there.", FILE.format("espeak-ng", PIPED)),
+        ("piper -m v.onnx -i {text} -f {out}", "Hello there.", FILE.format("piper", PIPED)),
+        ("kokoro -i {text} -o {out}", "Hello there.", FILE.format("kokoro", f"`-t {{text}}` or {PIPED}")),
+        (
+            "kokoro-tts {text} {out}",
+            "Hello there.",
+            FILE.format("kokoro-tts", "`--text-on-stdin` and the command with /dev/stdin in its place"),
+        ),
+        (
+            "sherpa-onnx-offline-tts --output-filename={out}",
+            "Hello there.",
+            "sherpa-onnx-offline-tts does not read a text from stdin: expected {text} in the command (at argv)",
+        ),
+    ],
+)
+def test_a_text_where_the_program_reads_none(argv: str, text: str, words: str) -> None:
+    """The name of a file, or a pipe that nobody reads: refused before it runs, with the way that works."""
+    given: Any = {"text": text, "out": "run.tts.wav", "text_on_stdin": "{text}" not in argv}
+    with pytest.raises(Refused) as refused:
+        record_command(argv.split(), **given)
+    assert str(refused.value) == words
+
+
+@pytest.mark.parametrize(
+    ("argv", "is_piped"),
+    [
+        ("text2wave -o {out}", True),
+        ("text2wave -", True),
+        ("text2wave words.txt", False),
+        ("espeak-ng --stdout -v en", True),
+        ("espeak-ng --stdout Hello", False),
+        ("flite -ssml -o {out}", True),
+        ("flite -t Hello -o {out}", False),
+        ("kokoro -o {out}", True),
+        ("kokoro -t Hello -o {out}", False),
+        ("hibari -o {out} --unheard-of value", True),
+        ("hibari Hello -o {out}", False),
+        ("piper -m v.onnx -d folder", True),
+        ("piper -m v.onnx -- Hello", False),
+        ("sherpa-onnx-offline-tts --output-filename={out}", False),
+        ("sh -c text2wave", False),
+    ],
+)
+def test_who_gets_the_text_on_stdin(argv: str, is_piped: bool) -> None:
+    """A program that reads it there, unless its command line says what is spoken: that would be false."""
+    known = known_command(argv.split())
+    assert known is not None
+    assert known.text_on_stdin is is_piped
+
+
 @pytest.mark.skipif(not (find_spec("piper") and find_spec("onnx")), reason="piper-tts and onnx are not installed")
 def test_the_real_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Piper itself, with a voice that has a tone for each phoneme: recorded, verified, streamed."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
+import subprocess
 from typing import TYPE_CHECKING
 
 import kit
@@ -11,6 +13,9 @@ import pytest
 from ttsartifact.container import riff
 from ttsartifact.container.source import FileSource
 from ttsartifact.recording import repairing
+from ttsartifact.recording.command import record_command
+from ttsartifact.recording.recorder import Recorder
+from ttsartifact.verifying.engine import verify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,3 +101,36 @@ def test_what_may_be_sound_or_an_answer_behind_the_end_is_not_taken_in(tmp_path:
     path.write_bytes(kit.wav(PCM) + behind)
     assert repairing.repaired(str(path)) is None
     assert path.read_bytes() == kit.wav(PCM) + behind
+
+
+@pytest.mark.parametrize("declared", [len(PCM), 0])
+def test_a_count_of_bytes_per_second_that_is_wrong_is_mended(tmp_path: Path, declared: int) -> None:
+    """Version 2.2 of flite writes twice the number when it reads a file or a pipe; no player looks at it."""
+    right = kit.wav(PCM)
+    wrong = right[:28] + struct.pack("<I", 2 * int.from_bytes(right[28:32], "little")) + right[32:]
+    place = wrong.index(b"data") + 4
+    path = tmp_path / "a.wav"
+    path.write_bytes(wrong[:place] + struct.pack("<I", declared) + wrong[place + 4 :])
+    found = repairing.repaired(str(path))
+    assert found is not None
+    begins = "the header of the WAV was repaired: 64000 bytes per second declared, 32000 by its rate and frame"
+    lengths = f"; the header of the WAV was repaired: 0 data bytes declared, {len(PCM)} written"
+    assert found.words == begins + ("" if declared else lengths)
+    assert path.read_bytes() == right
+
+
+@pytest.mark.skipif(not shutil.which("flite"), reason="flite is not installed")
+def test_flite_from_a_pipe_by_each_way(tmp_path: Path) -> None:
+    """Its own header of a text that it read, not as an argument: recorded, in process too."""
+    out, text = tmp_path / "a.tts.wav", "Hello there."
+    said: list[str] = []
+    packed = record_command(["flite", "-o", "{out}"], text=text, out=out, say=said.append)
+    assert said == ["the header of the WAV was repaired: 32000 bytes per second declared, 16000 by its rate and frame"]
+    assert packed.descriptor.at("/run/notes") == said[0]
+    (report,) = verify(out)
+    assert (report.verdict, report.findings) == ("INTACT", ())
+    subprocess.run(["flite", "-o", tmp_path / "b.wav"], input=text.encode(), check=True)
+    with Recorder(tmp_path / "b.tts.wav", text=text, on_error="raise") as recorder:
+        recorder.submit()
+        recorder.chunk((tmp_path / "b.wav").read_bytes())
+    assert recorder.result.descriptor.at("/audio/frames") == packed.descriptor.at("/audio/frames")

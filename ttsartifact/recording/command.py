@@ -75,7 +75,7 @@ def record_command(
 ) -> Packed:
     """Run a command once, record what it delivers and write the artifact.
 
-    A command of a known shape (known_commands.toml) gets its text on stdin where no argument holds it, and states
+    A command of a known shape (registry/commands.toml) gets its text on stdin where no argument holds it, and states
     itself what its options and the files of its voice say.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ __all__ = ["chunk_log", "require_audio", "signal_name", "walked"]
 
 _READ = "WAV, FLAC, MP3 or Ogg"
 _INSIDE = b"WAVEfmt "
+_NO_FILE = re.compile("no such file|(cannot|can't|could not|failed to) (open|read)|not found", re.IGNORECASE)
 
 
 def require_audio(order: Order, path: str, done: CommandEnd) -> None:
@@ -29,7 +31,10 @@ def require_audio(order: Order, path: str, done: CommandEnd) -> None:
     last_line = _last_line(done.tail)
     if done.status != 0:
         how = f"exit status {done.status}" if done.status > 0 else f"signal {signal_name(-done.status)}"
-        raise CommandFailed(f"the command failed{last_line}", where="argv/0", found=how, expected="exit status 0")
+        expected = "exit status 0"
+        if "{text}" in order.argv and _NO_FILE.search(done.tail) and order.text.decode("utf-8", "replace") in done.tail:
+            expected += "; it may have taken the text for the name of a file: try --text-on-stdin without {text}"
+        raise CommandFailed(f"the command failed{last_line}", where="argv/0", found=how, expected=expected)
     if order.pcm is not None:
         _close_raw(order.pcm, path, last_line)
         return

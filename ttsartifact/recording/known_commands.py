@@ -1,6 +1,6 @@
 """Commands that are recognised by their argv: their options and their voice's files say what a caller would have to.
 
-Only data is read, within limits; only the command itself is executed. The table is known_commands.toml.
+Only data is read, within limits; only the command itself is executed. The table is registry/commands.toml.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import os
 import re
 import shlex
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact._spec import table
+from ttsartifact.errors import Refused
 from ttsartifact.recording.pins import by_content, executable, package_files
 from ttsartifact.terms.descriptor import absent
 
@@ -31,6 +32,7 @@ _MAX_WORD = 256
 _GREATEST_INTEGER = (1 << 53) - 1
 _PYTHON = re.compile(r"(python|pypy)[\d.]*")
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})
+_STDIN_NAMES = frozenset({"-", "@-", "/dev/stdin"})
 _UNSEEDED = {
     "stage": "engine",
     "requested": absent("not_applicable", "the command takes no seed"),
@@ -44,9 +46,11 @@ class KnownCommand:
     """A command of a known shape, its options read."""
 
     shape: Mapping[str, Any]
-    """Its entry of known_commands.toml."""
+    """Its entry of registry/commands.toml."""
     options: Mapping[str, tuple[str, ...]]
     """Every value of every option that was given, by the name that a run gives it; none of a switch."""
+    plain: tuple[str, ...] = ()
+    """The words that are neither options nor their values."""
     argv: tuple[str, ...] = ()
     """The words of the program itself: those of the command, or of one within a shell's."""
     within: bool = False
@@ -70,7 +74,28 @@ class KnownCommand:
     @property
     def text_on_stdin(self) -> bool:
         """Whether the command reads its text there when no argument holds it."""
-        return bool(self.shape.get("stdin")) and not self.within and self.shape.get("elsewhere") not in self.options
+        given = {*self.shape.get("text", ()), self.shape.get("text_file")} & self.options.keys()
+        return bool(self.shape.get("stdin")) and not self.within and not given and set(self.plain) <= _STDIN_NAMES
+
+    def require_text_place(self, text: str, *, on_stdin: bool) -> None:
+        """Raise Refused where the text is given in a way in which the program does not read one."""
+        shape, name = self.shape, os.path.basename(self.argv[0])
+        name = name if name in shape["programs"] else self.name
+        if self.within:
+            return
+        in_file = "{text}" in self.options.get(shape.get("text_file", ""), ())
+        is_name = {"file": True, "file if one word": not re.search(r"\s", text)}.get(shape.get("argument", ""), False)
+        if in_file or (is_name and "{text}" in self.plain):
+            options = [f"`{shape['options'][name][0]} {{text}}`" for name in shape.get("text", ())[:1]]
+            piped = "without it" if shape.get("stdin") else "with /dev/stdin in its place"
+            raise Refused(
+                f"{name} would take the text for the name of a file",
+                where="argv",
+                found="{text}",
+                expected=" or ".join([*options, f"`--text-on-stdin` and the command {piped}"]),
+            )
+        if on_stdin and shape.get("stdin") is False and "{text}" not in self.argv:
+            raise Refused(f"{name} does not read a text from stdin", where="argv", expected="{text} in the command")
 
     @property
     def pcm(self) -> str | None:
@@ -211,9 +236,9 @@ def _known(argv: Sequence[str], *, within: bool) -> KnownCommand | None:
     for shape in _shapes():
         words = _arguments(argv, shape)
         if words is not None:
-            options = _options(words, shape)
+            options, plain = _read(words, shape)
             if "needs" not in shape or shape["needs"] in options:
-                return KnownCommand(shape=shape, options=options, argv=tuple(argv), within=within)
+                return KnownCommand(shape=shape, options=options, plain=plain, argv=tuple(argv), within=within)
     return None
 
 
@@ -248,14 +273,8 @@ def _commands_in(script: str) -> list[list[str]]:
     return [command for command in commands if command]
 
 
-@cache
 def _shapes() -> list[dict[str, Any]]:
-    import pkgutil
-    import tomllib
-
-    found: list[dict[str, Any]] = tomllib.loads((pkgutil.get_data(__package__, "known_commands.toml") or b"").decode())[
-        "shape"
-    ]
+    found: list[dict[str, Any]] = table("registry/commands")["shape"]
     return found
 
 
@@ -273,16 +292,23 @@ def _arguments(argv: Sequence[str], shape: Mapping[str, Any]) -> Sequence[str] |
     return None
 
 
-def _options(words: Sequence[str], shape: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def _read(words: Sequence[str], shape: Mapping[str, Any]) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """Return the options that are known, and the plain words.
+
+    A word behind an unknown option may be its value, and is not counted among the plain ones.
+    """
     named = {flag: name for name, flags in shape["options"].items() for flag in flags}
     switches = {flag: name for name, flags in shape["switches"].items() for flag in flags}
     found: dict[str, tuple[str, ...]] = {}
-    waiting = list(words)
+    plain: list[str] = []
+    waiting, unknown = list(words), False
     while waiting:
         word = waiting.pop(0)
         flag, mark, value = word.partition("=")
         if word == "--":
+            plain += waiting
             break
+        behind_unknown, unknown = unknown, False
         if word in switches:
             found.setdefault(switches[word], ())
         elif word in named and waiting:
@@ -291,7 +317,11 @@ def _options(words: Sequence[str], shape: Mapping[str, Any]) -> dict[str, tuple[
             found[named[flag]] = (*found.get(named[flag], ()), value)
         elif word[:2] in named and not word.startswith("--"):
             found[named[word[:2]]] = (*found.get(named[word[:2]], ()), word[2:])
-    return found
+        elif word.startswith("-") and word != "-":
+            unknown = True
+        elif not behind_unknown and "{out}" not in word:
+            plain.append(word)
+    return found, tuple(plain)
 
 
 def _value(word: str) -> Any:

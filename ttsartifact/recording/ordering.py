@@ -108,6 +108,8 @@ def order_of(
         timeout_s=timeout_s,
     )
     _require_true(order, places, carrier, own, out)
+    if known is not None:
+        known.require_text_place(order.text.decode("utf-8", "replace"), on_stdin=text_on_stdin)
     if known is not None and known.writes is not None and carrier != "parquet" and known.writes != own:
         name = own[1:].upper()
         raise Refused(
@@ -121,7 +123,7 @@ def order_of(
 
 def _require_true(order: Order, places: set[str], carrier: str, own: str, out: str) -> None:
     if "text" not in places and not order.text_on_stdin:
-        raise Refused("the command is never given the text", where="argv", expected="{text}, or the text on stdin")
+        raise Refused("the command is never given the text", where="argv", expected="{text}, or --text-on-stdin")
     if "ref" in places and not order.references:
         raise Refused("the command takes a reference and none was given", where="argv", found="{ref}")
     if order.references and "ref" not in places:

@@ -150,7 +150,9 @@ def header_of(data: bytes, where: str) -> WaveHeader | None:
 
 def _format_of(fmt: bytes, where: str) -> riff.WaveFormat:
     """Return what a fmt chunk says, read as that of a whole file of one frame is."""
-    align = struct.unpack_from("<H", fmt, 12)[0] if len(fmt) >= 16 else 0
+    rate, _, align = struct.unpack_from("<IIH", fmt, 4) if len(fmt) >= 16 else (0, 0, 0)
+    if 0 < rate * align <= 0xFFFFFFFF:  # flite counts twice the bytes per second, which no player reads
+        fmt = fmt[:8] + struct.pack("<I", rate * align) + fmt[12:]
     chunks = struct.pack("<4sI", b"fmt ", len(fmt)) + fmt + struct.pack("<4sI", b"data", align) + bytes(align)
     whole = struct.pack("<4sI4s", b"RIFF", 4 + len(chunks) + (align & 1), b"WAVE") + chunks + bytes(align & 1)
     try:

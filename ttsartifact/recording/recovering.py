@@ -231,11 +231,17 @@ def _wave_of(entry: dict[str, Any]) -> riff.WaveFormat | None:
     )
 
 
-def _audio(run: _Journalled, delivered: FileSource) -> Source:
+def _audio(run: _Journalled, delivered: Source) -> Source:
     """Return the delivered audio as a file whose header states its true length."""
     if run.wave is None:
         found = streamed(delivered)
         if found is None:
+            return delivered
+        if found.byte_rate is not None:
+            place, right = found.byte_rate.place, found.byte_rate.right.to_bytes(4, "little")
+            rest = Span(delivered, place + 4, delivered.size - place - 4)
+            delivered = JoinedSource([Span(delivered, 0, place), right, rest])
+        if found.only_rate:
             return delivered
         end = found.data_offset + 8 + found.actual
         if found.blanks and end + (found.actual & 1) < delivered.size - found.blanks:  # chunks behind the samples

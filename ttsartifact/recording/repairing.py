@@ -1,15 +1,16 @@
 """A streamed WAV, whose header was written before its length was known, is given the lengths that it has.
 
-Only lengths are changed, a pad byte may be added, and blanks behind the end of the file are cut off; the samples are
-those that came. What is behind the samples and is a chunk of its own stays one, and is never counted as sound.
+Only lengths and the number of bytes per second are changed, a pad byte may be added, and blanks behind the end of the
+file are cut off; the samples are those that came. What is behind the samples and is a chunk of its own stays one, and
+is never counted as sound.
 """
 
 from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from ttsartifact.container import riff
 from ttsartifact.container.source import FileSource, Span, copy_pieces, write_whole
@@ -30,6 +31,14 @@ _MOST_RIFF_BYTES = 0xFFFFFFFF - (32 << 20)
 """Of a plain RIFF, with room for a capsule behind it."""
 
 
+class ByteRate(NamedTuple):
+    """A count of bytes per second that contradicts the rest of `fmt`: flite writes twice the true one of a file."""
+
+    place: int
+    declared: int
+    right: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streamed:
     """A plain RIFF whose lengths are not those of the file."""
@@ -40,10 +49,18 @@ class Streamed:
     """Bytes of samples, up to the end of the file or to the first chunk behind them."""
     blanks: int = 0
     """Bytes behind the end of the container that hold nothing."""
+    byte_rate: ByteRate | None = None
+    """What stands in `fmt` for the bytes per second, where it does not follow from rate and frame."""
+    only_rate: bool = False
+    """Whether the lengths are right, and the byte rate alone is not."""
 
     @property
     def words(self) -> str:
         """What was done, for a note."""
+        if self.byte_rate is not None:
+            rate = f"{self.byte_rate.declared} bytes per second declared, {self.byte_rate.right} by its rate and frame"
+            mended = f"the header of the WAV was repaired: {rate}"
+            return mended if self.only_rate else f"{mended}; {replace(self, byte_rate=None).words}"
         if self.blanks:
             count = "1 byte" if self.blanks == 1 else f"{self.blanks} bytes"
             return f"cut off {count} without content behind the end of the WAV"
@@ -63,7 +80,15 @@ def streamed(audio: Source) -> Streamed | None:
     found = _data_chunk(audio)
     if found is None:
         return None
-    offset, declared, align = found
+    offset, declared, align, rate = found
+    lengths = _lengths(audio, offset, declared, align)
+    if rate is None:
+        return lengths
+    alone = Streamed(data_offset=offset, declared=declared, actual=declared, only_rate=True)
+    return replace(lengths or alone, byte_rate=rate)
+
+
+def _lengths(audio: Source, offset: int, declared: int, align: int) -> Streamed | None:
     there = audio.size - offset - 8
     riff_size = struct.unpack("<I", audio.read_at(4, 4))[0]
     # A size that a writer could have known and that is not there is a file that was cut, and no stream.
@@ -93,6 +118,11 @@ def streamed(audio: Source) -> Streamed | None:
 def _repair(path: str, found: Streamed) -> None:
     """Write the lengths that were found into the file, and the pad byte that an odd one needs; or cut off blanks."""
     with open(path, "r+b") as file:
+        if found.byte_rate is not None:
+            file.seek(found.byte_rate.place)
+            file.write(struct.pack("<I", found.byte_rate.right))
+        if found.only_rate:
+            return
         size = file.seek(0, os.SEEK_END) - found.blanks
         file.truncate(size)
         if found.lacks_pad(size):
@@ -135,15 +165,17 @@ def repaired(path: str) -> Streamed | None:
     return found
 
 
-def _data_chunk(audio: Source) -> tuple[int, int, int] | None:
-    """Return offset and declared size of the data chunk, and the bytes of a frame."""
-    offset, align = 12, 1
+def _data_chunk(audio: Source) -> tuple[int, int, int, ByteRate | None] | None:
+    """Return offset and declared size of the data chunk, the bytes of a frame, and a byte rate that is wrong."""
+    offset, align, wrong = 12, 1, None
     while offset + 8 <= audio.size:
         chunk_id, size = struct.unpack("<4sI", audio.read_at(offset, 8))
         if chunk_id == b"data":
-            return offset, size, align
+            return offset, size, align, wrong
         if chunk_id == b"fmt " and size >= 16 and offset + 24 <= audio.size:
-            align = max(1, struct.unpack("<H", audio.read_at(offset + 20, 2))[0])
+            rate, declared, frame = struct.unpack("<IIH", audio.read_at(offset + 12, 10))
+            align, right = max(1, frame), rate * frame
+            wrong = ByteRate(offset + 16, declared, right) if declared != right <= 0xFFFFFFFF else None
         offset += 8 + size + (size & 1)
     return None
 
