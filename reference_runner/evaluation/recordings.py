@@ -20,9 +20,9 @@ from reference_runner.evaluation.frames import Frames
 from reference_runner.synthesis.references import to_fed_pcm
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["Recording", "read_artifact", "read_clip", "read_source"]
+__all__ = ["Recording", "prompt_name", "read_artifact", "read_clip", "read_source"]
 
 _NOT_COMPARED = ("device", "numerics", "threads", "repeat")
 """Parameters that say how the run was computed, not what was requested."""
@@ -67,7 +67,7 @@ def read_artifact(path: Path, *, text: str | None = None) -> Recording:
         text=descriptor.known("/input/text/value") or text,
         artifact_id=artifact.artifact_id,
         session=descriptor.known("/run/session_id") or _seed_name(seeds),
-        prompt=_prompt_name(parameters, descriptor.known("/input/refs") or []),
+        prompt=prompt_name(parameters, descriptor.known("/input/refs") or []),
         conditions=_conditions(descriptor, seeds, parameters),
     )
 
@@ -108,7 +108,8 @@ def _seed_name(seeds: Sequence[dict[str, Any]]) -> str | None:
     return ", ".join(named) or None
 
 
-def _prompt_name(parameters: dict[str, Any], references: Sequence[dict[str, Any]]) -> str | None:
+def prompt_name(parameters: Mapping[str, Any], references: Sequence[Mapping[str, Any]]) -> str | None:
+    """Name whose manner a run continues, by its parameters and references; None where its engine takes no prompt."""
     if "prompt" not in parameters:
         return None
     lender = {"prior": str(parameters.get("prior", 0)), "none": ""}.get(parameters["prompt"])

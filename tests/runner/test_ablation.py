@@ -71,6 +71,19 @@ def test_a_part_of_the_matrix():
         chosen(["kept-2-*"])
 
 
+def test_every_cell_is_named_and_none_is_made(monkeypatch, capsys, tmp_path):
+    """`--list` with a pattern, on a machine without instruments."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["ablation", "--list", "--cells", "kept-1-*-200-self-*", "none-*"])
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    assert ended.value.code == 0
+    named = [cell.name for cell in chosen(["kept-1-*-200-self-*", "none-*"])]
+    assert capsys.readouterr().err.splitlines() == named
+    assert named == ["none-prior-prompt", "kept-1-clean-200-self-prompt", "kept-1-10dB-200-self-prompt"]
+    assert not list(tmp_path.iterdir())
+
+
 def test_noise_is_as_loud_as_stated():
     """10 dB or 20 dB under the clip, another for each clip, the same each time."""
     clean = tone("a tone of some seconds")
@@ -145,6 +158,19 @@ def clips(cell: Cell, similarity: float, errors: int) -> list[dict]:
     ]  # fmt: skip
 
 
+OF = ("people's encoder", "model-free", "encoder")
+GATES = [
+    *((f"similarity ({of}), adapted to 10 clean clips, above {what}", ">", 0.05)
+      for of in OF for what in ("the unadapted voice", "the zero-shot clone of the same clips")),
+    *((f"similarity ({of}), adapted to 1 clip at 10 dB, above the unadapted voice", ">", 0.05) for of in OF),
+    ("WER, adapted to 1 clip at 10 dB, above the unadapted voice", "<=", 0.1),
+    ("WER, adapted to 1 clip at 10 dB, above adapted to 10 clean clips", "<=", 0.1),
+    ("WER, 1 clip at 10 dB: without preservation above with it", ">", 0.0),
+    ("WER, 10 clean clips, preserving: 1000 steps above 200", "<=", 0.05),
+    ("WER, 10 clean clips, not preserving: 1000 steps above 200", ">", 0.0),
+]  # fmt: skip
+
+
 def test_gates_by_hand():
     """Each is held against its limit, on the side it says, and none is left out."""
     measured = [
@@ -163,6 +189,12 @@ def test_gates_by_hand():
     assert [gate["name"] for gate in found if not gate["measured"]] == [
         "WER, 10 clean clips, not preserving: 1000 steps above 200"
     ]
+    missing = next(gate for gate in found if not gate["measured"])
+    assert missing == {
+        "name": "WER, 10 clean clips, not preserving: 1000 steps above 200", "relation": ">", "limit": 0.0,
+        "measured": None, "holds": None, "sure": None,
+    }  # fmt: skip
+    assert [(gate["name"], gate["relation"], gate["limit"]) for gate in found] == GATES
     assert all(gate["sure"] for gate in found if gate["measured"])
     assert all(gate["holds"] is None for gate in report.gates(clips(CELLS[0], 0.2, 2)))
 

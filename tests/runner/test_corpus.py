@@ -22,7 +22,14 @@ from reference_runner.laboratory.corpus.grammar import SentenceGrammar
 from reference_runner.laboratory.corpus.locks import compare_with_lock, root_hash, short_hash
 from reference_runner.laboratory.corpus.manners import MannersPlan, PlannedUtterance, plan_manners
 from reference_runner.laboratory.corpus.splitmix import SplitMix64
-from reference_runner.laboratory.corpus.virtual_speakers import TARGET_SPEAKERS, TRAINING_SPEAKERS, resample
+from reference_runner.laboratory.corpus.virtual_speakers import (
+    TARGET_SPEAKERS,
+    TRAINING_SPEAKERS,
+    Delivery,
+    VirtualSpeaker,
+    resample,
+    speak,
+)
 from reference_runner.laboratory.corpus.vocabulary import gerund, past, plural, read_vocabulary
 
 
@@ -102,6 +109,28 @@ def test_alignment_gives_every_phone_a_frame():
 
 def segment(phone: str, word: str = "", word_index: int = -1, stress: int = 0) -> SpokenSegment:
     return SpokenSegment(phone=phone, end_s=0.0, stress=stress, word=word, word_index=word_index)
+
+
+def test_a_virtual_speaker_is_asked_for_what_resampling_then_shifts():
+    """Flite speaks lower and longer by the tract's factor, by the speaker's habit times the delivery's."""
+    asked = {}
+
+    class Asked:
+        @staticmethod
+        def speak(text, **how):
+            asked.update(how, text=text)
+            raise LookupError
+
+    speaker = VirtualSpeaker(
+        name="one", flite_voice="slt", formant_percent=80, f0_mean_hz=120.0, f0_deviation_hz=12.0, duration_stretch=1.5
+    )
+    delivery = Delivery(f0_deviation_factor=0.5, stretch_factor=1.25, contour_factor=1.75)
+    with pytest.raises(LookupError):
+        speak(Asked(), speaker, "Hm.", delivery)
+    assert asked == {
+        "text": "Hm.", "voice": "slt", "f0_mean_hz": pytest.approx(150.0), "f0_deviation_hz": pytest.approx(7.5),
+        "duration_stretch": pytest.approx(1.5), "contour_factor": 1.75,
+    }  # fmt: skip
 
 
 def test_marks_of_phones():

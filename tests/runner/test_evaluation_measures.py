@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import ttsartifact
-from reference_runner.evaluation import artifact_report
+from reference_runner.evaluation import artifact_report, recordings
 from reference_runner.evaluation.__main__ import main
 from reference_runner.evaluation.distances import DECIBELS, measure_distances, warp
 from reference_runner.evaluation.frames import Frames, cosine_transform
@@ -322,6 +322,30 @@ def test_any_carrier_is_read():
         assert alone.frames.pcm.any()
 
 
+def test_a_run_of_the_runner_says_whose_manner_it_continues():
+    """Its prompt, its seed and its conditions, which are those of a rerun and not those of another voice."""
+    released = Path(__file__).resolve().parents[2] / "fixtures" / "released" / "0.1.0"
+    exact, cloned = (read_artifact(released / f"stable-tts-{name}.tts.wav") for name in ("exact", "exact-cloned"))
+    assert [(one.prompt, one.session) for one in (exact, cloned)] == [("prior 1", "mel 7")] * 2
+    assert exact.conditions != cloned.conditions
+    assert exact.text == cloned.text
+
+
+def test_whose_manner_is_continued_follows_from_the_prompt():
+    """A prior's number, the clip that lends its prosody, or nobody's; an engine without prompts has none."""
+    timbre, prosody = ({"role": role, "digest": f"sha256:{role}"} for role in ("timbre", "prosody"))
+    for parameters, references, named in (
+        ({}, [timbre], None),
+        ({"prompt": "prior"}, [], "prior 0"),
+        ({"prompt": "prior", "prior": 3}, [timbre], "prior 3"),
+        ({"prompt": "none"}, [timbre], "none"),
+        ({"prompt": "clip"}, [timbre, prosody], "clip sha256:prosody"),
+        ({"prompt": "clip"}, [timbre], "clip"),
+        ({"prompt": "reference"}, [timbre, prosody], "reference sha256:timbre"),
+    ):
+        assert recordings.prompt_name(parameters, references) == named
+
+
 def test_runs_are_compared_within_their_folders(artifacts):
     """Equal conditions are found and differ by nothing; sessions are told by their seeds; the source is no distance."""
     low, again, high, parquet = (read_artifact(path) for path in artifacts)
@@ -353,7 +377,37 @@ def test_the_command_gives_the_same_bytes_twice(artifacts, tmp_path, monkeypatch
     assert set(first) == {"evaluation.json", "evaluation.md", "evaluation.png"}
     report = json.loads(first["evaluation.json"])
     assert report["evaluation"] == "evaluation/2"
-    assert "| low | - | 1.000 (1.000 to 1.000) |" in artifact_report.to_markdown(report)
+    text = artifact_report.to_markdown(report)
+    assert "| low | - | 1.000 (1.000 to 1.000) |" in text
+    lines = text.splitlines()
+    headed = {line: lines[place + 2] for place, line in enumerate(lines) if line.startswith("## ")}
+    assert headed == {
+        "## Words": "| system | clips | sentences | WER | CER | source WER | minus source |",
+        "## Voice": "| system | similarity, people's encoder | similarity, model-free | similarity, encoder | "
+        "pitch gap, semitones |",
+        "## Naturalness": "| system | DNSMOS, overall | DNSMOS, speech | DNSMOS, background |",
+        "## Against the source": "| system | MCD, dB | F0 RMSE, semitones | F0 RMSE without level, semitones | "
+        "voicing error | duration error, s |",
+        "## Manner": "| system | median pitch, semitones | pitch spread, semitones | rate, phones/s | pause ratio | "
+        "level, dB |",
+        "## Sessions": "| system | sessions | figure | deviation | ICC(2,1) | drift a session |",
+        "## Prompts and reruns": "| system | same prompt | different prompt | effect | runs of equal conditions | "
+        "equal | greatest difference |",
+    }
+    measures = {
+        group: set(report["systems"]["low"][group]) for group in ("voice", "naturalness", "against_source", "manner")
+    }
+    assert measures == {
+        "voice": {"people_similarity", "similarity", "encoder_similarity", "pitch_gap_semitones"},
+        "naturalness": {"dnsmos_ovr", "dnsmos_sig", "dnsmos_bak"},
+        "against_source": {
+            "mcd_db", "f0_rmse_semitones", "f0_contour_rmse_semitones", "voicing_error", "duration_error_s",
+            "duration_ratio",
+        },
+        "manner": {
+            "median_pitch_semitones", "pitch_spread_semitones", "rate_phones_per_s", "pause_ratio", "level_db",
+        },
+    }  # fmt: skip
     capsys.readouterr()
 
 

@@ -21,7 +21,7 @@ import ttsartifact
 from reference_runner.errors import CheckpointError, RequestError
 from reference_runner.foreign.kdaip import symbols
 from reference_runner.foreign.kdaip.mel import HOP_SAMPLES, SAMPLE_RATE_HZ, WINDOW_SAMPLES, log_mel, mel_filters
-from reference_runner.foreign.kdaip.model import AcousticSizes, Guidance
+from reference_runner.foreign.kdaip.model import AcousticSizes, ConditionedBlock, DurationPredictor, Guidance
 from reference_runner.foreign.kdaip.solver import EVALUATIONS_PER_STEP, solve
 from reference_runner.foreign.kdaip.vocos import VocosSizes, overlap_add
 from reference_runner.foreign.kdaip.weights import build_acoustic, random_model, read_weights
@@ -120,6 +120,13 @@ def test_the_symbols_are_the_published_ones():
         ("Hello there, world!", "həˈloʊ ðɛɹ, wəɹɫd."),
         ("Children fall?", "ˈtʃɪldɹən fɔɫ?"),
         ("Judge the measure. Now.", "dʒədʒ ðə ˈmɛʒəɹ."),
+        (
+            "Father had above law; how thin they buy air, hurt bait.",
+            "ˈfɑðəɹ hæd əˈbəv lɔ, haʊ θɪn ðeɪ baɪ ɛɹ, həɹt beɪt.",
+        ),
+        ("Fit sea boat, boy could food.", "fɪt si boʊt, bɔɪ kʊd fud."),
+        ("Which thing? Joy.", "wɪtʃ θɪŋ?"),
+        ("Red ships go, yes, to zoos.", "ɹɛd ʃɪps goʊ, jɛs, tə zuz."),
     ],
 )
 def test_our_phones_in_their_symbols(text, spelling):
@@ -134,6 +141,31 @@ def test_a_strange_symbol_is_refused():
     assert symbols.symbols_of("n1|i3| |h1|ao3") == ("n1", "i3", " ", "h1", "ao3")
     with pytest.raises(RequestError, match="no symbol of this model: 'ß'"):
         symbols.symbols_of("maß")
+
+
+def test_a_block_adds_what_it_hears_shifted_scaled_and_gated():
+    """Attention, then the convolutions on its sum: x + gate * f((1 + scale) * normal(x) + shift), as in DiT."""
+    block = ConditionedBlock(ACOUSTIC)
+    block.attn, block.mlp = torch.nn.Identity(), torch.nn.Tanh()
+    draw = torch.Generator().manual_seed(5)
+    x, style = torch.randn(2, 32, 7, generator=draw), torch.randn(2, 24, generator=draw)
+    with torch.no_grad():
+        parts = block.adaLN_modulation(style).numpy().reshape(2, 6, 32, 1)
+        found = block(x, style).numpy()
+    shift, scale, gate, shift_2, scale_2, gate_2 = (parts[:, place] for place in range(6))
+
+    def normal(values):
+        return (values - values.mean(1, keepdims=True)) / np.sqrt(values.var(1, keepdims=True) + 1e-5)
+
+    inner = x.numpy() + gate * (normal(x.numpy()) * (1 + scale) + shift)
+    assert np.allclose(found, inner + gate_2 * np.tanh(normal(inner) * (1 + scale_2) + shift_2), atol=1e-4)
+
+
+@pytest.mark.parametrize("length", [1, 5])
+def test_every_symbol_has_a_duration(length):
+    """(B, C, L) to (B, L), whatever the length."""
+    predictor = DurationPredictor(ACOUSTIC)
+    assert predictor(torch.zeros(2, ACOUSTIC.hidden, length), torch.zeros(2, ACOUSTIC.style)).shape == (2, length)
 
 
 @pytest.mark.parametrize(("solver", "order"), [("euler", 1), ("midpoint", 2), ("rk4", 4)])

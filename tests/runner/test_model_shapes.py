@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -172,6 +173,21 @@ def test_the_sampler_reaches_a_constant_estimate():
             from_x, from_estimate = schedule.step(t, earlier)
             x = from_x * x + from_estimate * residual
         assert x == pytest.approx(residual)
+
+
+def test_what_the_network_is_fed_has_unit_variance():
+    """Preconditioning by hand, at times near both ends: R = a r, X = a R + s N, and F answers for what is left of R."""
+    schedule = NoiseSchedule(beta_start=0.05, beta_end=20.0, residual_deviation=0.3)
+    for t in (0.02, 0.4, 1.0):
+        signal = math.exp(-0.5 * (0.05 * t + 0.5 * 19.95 * t * t))
+        noise = math.sqrt(1 - signal**2)
+        assert (schedule.signal(t), schedule.noise(t)) == (pytest.approx(signal), pytest.approx(noise))
+        variance = (0.3 * signal) ** 2 + noise**2
+        found = schedule.balance(t)
+        assert found.feed == pytest.approx(variance**-0.5)
+        assert found.keep == pytest.approx(0.09 * signal / variance)
+        # The variance of R that X does not tell: 0.3^2 - keep^2 * variance.
+        assert found.answer == pytest.approx((0.09 - found.keep**2 * variance) ** 0.5)
 
 
 def test_features_have_a_frame_a_hop():

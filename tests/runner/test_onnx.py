@@ -7,6 +7,7 @@ import hashlib
 import json
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -30,11 +31,13 @@ from ttsartifact.cli import main
 onnx = pytest.importorskip("onnx", reason="the onnx extra is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the onnx extra is not installed")
 
+from reference_runner import __version__ as runner_version
 from reference_runner.exporting.__main__ import main as export_main
 from reference_runner.exporting.folder import export
 from reference_runner.exporting.graphs import draw, graphs_digest
 from reference_runner.exporting.tracing import GraphOps
 from reference_runner.exporting.weights import lay_out
+from reference_runner.onnx_runtime import conditions as onnx_conditions
 from reference_runner.onnx_runtime.parts import GraphParts
 from reference_runner.onnx_runtime.sessions import SessionPlan
 from reference_runner.onnx_runtime.synthesizer import GraphSynthesizer
@@ -186,6 +189,47 @@ def test_the_folder_is_what_any_runtime_reads(model, small_checkpoint, tmp_path,
     assert capsys.readouterr().err == (
         f"python -m reference_runner.exporting: the folder exists; name another one (in {tmp_path / 'b'})\n"
     )
+
+
+def test_an_exported_voice_names_its_base_and_its_delta(small_checkpoint, tmp_path):
+    """The manifest whole: what was exported, by what, and every file with size and digest."""
+    adapted = replace(small_checkpoint, adaptation=SimpleNamespace(name="voice", digest="sha256:" + "1" * 64))
+    manifest = export(adapted, tmp_path / "a")
+    files = [manifest.pop("weights"), *manifest.pop("graphs")]
+    for file in files:
+        content = (tmp_path / "a" / file.pop("path")).read_bytes()
+        assert file == {"size": len(content), "digest": digest_of(content)}
+    assert len(files) == 11
+    assert manifest == {
+        "format": "ttsartifact-stable-tts-onnx/1",
+        "model_family": "stable-tts-2412.20155",
+        "checkpoint": {"name": "small", "digest": f"sha256:{small_checkpoint.digest}"},
+        "adaptation": {"name": "voice", "digest": "sha256:" + "1" * 64},
+        "config": json.loads(small_checkpoint.model.config.to_json()),
+        "opset": 18,
+        "exporter": {"ttsartifact-reference-runner": runner_version, "onnx": onnx.__version__},
+        "graphs_digest": graphs_digest(draw(small_checkpoint.model)),
+    }
+
+
+def test_the_fingerprint_follows_from_all_that_computed(small_checkpoint, monkeypatch):
+    """The host's arithmetic, engine, runtime, machine and options: another of each is another fingerprint."""
+    synthesizer = GraphSynthesizer(small_checkpoint)
+
+    def fingerprint(host="sha256:a"):
+        return onnx_conditions._numerics({"profile": "native", "fingerprint": host}, synthesizer)["fingerprint"]
+
+    own = fingerprint()
+    assert fingerprint("sha256:b") != own
+    for module, name, value in (
+        (onnx_conditions.platform, "machine", lambda: "another"),
+        (onnx_conditions, "_engine", lambda _: {"name": "another"}),
+        (onnx_conditions, "_runtime", lambda _: {"name": "another"}),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(module, name, value)
+            assert fingerprint() != own
+    assert fingerprint() == own
 
 
 def digest_of(content):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import shutil
+import subprocess
 
+import numpy as np
 import pytest
+import soundfile
 
 import ttsartifact
 from reference_runner.errors import EvaluationError
@@ -12,7 +17,7 @@ from reference_runner.evaluation.measuring import Yardsticks
 from reference_runner.evaluation.sharing import shared
 from reference_runner.laboratory.ablation.targets import Clip
 from reference_runner.laboratory.product import __main__ as command
-from reference_runner.laboratory.product import figures, systems
+from reference_runner.laboratory.product import figures, human, systems
 from reference_runner.laboratory.product.human import choose_prompts, read_person
 from reference_runner.laboratory.product.material import PROMPT_DELIVERIES
 from reference_runner.laboratory.product.report import to_markdown
@@ -74,6 +79,46 @@ def test_a_folder_without_a_person(tmp_path):
     with pytest.raises(EvaluationError) as refused:
         read_person(tmp_path)
     assert str(refused.value) == f"{tmp_path} holds no person's clips; `make person` fetches them"
+
+
+def test_forty_prompts_are_taken_evenly():
+    """Of the names in order, every so many-th; of fewer than forty, all."""
+    lines = [f"{number:03d}: Please wait while we put your call through to somebody." for number in range(120)]
+    assert list(choose_prompts("\n".join(reversed(lines)))) == [f"{number:03d}" for number in range(0, 120, 3)]
+    assert len(choose_prompts("\n".join(lines[:39]))) == 39
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+def test_a_persons_prompts_become_clips_with_their_words(tmp_path, monkeypatch, capsys):
+    """G.722 of a telephone to WAV of 16 kHz; a file that is none is named with what ffmpeg says of it."""
+    sound = tmp_path / "tone.wav"
+    soundfile.write(sound, 0.3 * np.sin(np.arange(16_000) / 8), 16_000)
+    spoken = {"agent": "Please enter your agent number followed by the pound key.",
+              "bell": "When the bell rings please say your name and your number."}  # fmt: skip
+    for name in spoken:
+        subprocess.run(["ffmpeg", "-loglevel", "error", "-i", sound, tmp_path / f"{name}.g722"], check=True)
+    words = tmp_path / "words.gz"
+    words.write_bytes(gzip.compress("".join(f"{name}:  {said}\n" for name, said in spoken.items()).encode()))
+    call = ["human", "--sounds", str(tmp_path), "--words", str(words), "--output", str(tmp_path / "a" / "person")]
+    monkeypatch.setattr("sys.argv", call)
+    for _ in range(2):  # again into the same folder
+        with pytest.raises(SystemExit) as ended:
+            human.main()
+        assert not ended.value.code
+        assert capsys.readouterr().err == f"{tmp_path / 'a' / 'person'}: 2 clips of one person\n"
+    clips = read_person(tmp_path / "a" / "person")
+    assert {one.path.stem: one.text for one in clips} == spoken
+    for one in clips:
+        about = soundfile.info(one.path)
+        assert (about.samplerate, about.channels, round(about.duration, 1)) == (16_000, 1, 1.0)
+    (tmp_path / "bell.g722").unlink()
+    with pytest.raises(SystemExit) as ended:
+        human.main()
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "bell.g722: " in line
+    assert "No such file or directory" in line
+    assert "ffmpeg version" not in line
 
 
 def test_slopes_follow_the_prompts_order():

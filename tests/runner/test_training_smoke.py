@@ -18,7 +18,7 @@ from reference_runner.evaluation.corpus_reader import CorpusReader
 from reference_runner.frontend.phones import PAUSE, PHONES
 from reference_runner.laboratory.corpus.joining import join_corpora
 from reference_runner.laboratory.training import __main__ as training_main
-from reference_runner.laboratory.training import assembling, stage_loop
+from reference_runner.laboratory.training import acoustic_stage, assembling, refine_stage, stage_loop
 from reference_runner.laboratory.training.acoustic_stage import ACOUSTIC_PARTS, train_acoustic
 from reference_runner.laboratory.training.assembling import choose_priors, exercise
 from reference_runner.laboratory.training.balancing import balance
@@ -28,7 +28,7 @@ from reference_runner.laboratory.training.dealing import UtteranceBatches
 from reference_runner.laboratory.training.discriminators import Discriminators
 from reference_runner.laboratory.training.prosody_stage import BlockBatches, CodedBlocks, train_prosody
 from reference_runner.laboratory.training.refine_stage import encode_truth, train_refinement
-from reference_runner.laboratory.training.stage_loop import StageSettings
+from reference_runner.laboratory.training.stage_loop import StageSettings, StageState
 from reference_runner.laboratory.training.vocoder_stage import WaveformCrops, model_mels, train_vocoder
 from reference_runner.model.checkpoint import load_checkpoint, save_checkpoint
 from reference_runner.model.model import StableTts
@@ -157,6 +157,35 @@ def test_a_resumed_stage_ends_like_an_unbroken_one(corpus, tmp_path):
     train_acoustic(again, batches, settings, tmp_path / "two")
     for name, value in unbroken.state_dict().items():
         assert torch.equal(value, again.state_dict()[name]), name
+
+
+def once(kept):
+    """Return what stands in for a stage: the losses of its first batch are kept, nothing is learnt."""
+
+    def run(settings, modules, batches, losses, folder, **_):
+        kept.update({name: float(value) for name, value in losses(next(batches(0)), torch.Generator()).items()})
+        return StageState()
+
+    return run
+
+
+def test_what_a_stage_learns_from_is_the_sum_of_its_losses(corpus, tmp_path, monkeypatch):
+    """Each with its weight; every part is in the history under its name."""
+    model, settings = small_model(), StageSettings(name="any", steps=1, learning_rate=1e-3)
+    batches = UtteranceBatches(corpus, split="train", batch_size=4, seed=1)
+    acoustic_losses, refine_losses = {}, {}
+    monkeypatch.setattr(acoustic_stage, "run_stage", once(acoustic_losses))
+    monkeypatch.setattr(refine_stage, "run_stage", once(refine_losses))
+    train_acoustic(model, batches, settings, tmp_path)
+    train_refinement(model, batches, settings, tmp_path)
+    total, used = acoustic_losses.pop("total"), acoustic_losses.pop("codes_used")
+    weights = {"mel_mean": 1.0, "consistency": 0.3, "commitment": 0.25, "duration": 0.1, "language_model": 0.1}
+    assert set(acoustic_losses) == set(weights)
+    assert total == pytest.approx(sum(weights[name] * value for name, value in acoustic_losses.items()), rel=1e-5)
+    assert 1 <= used <= SMALL_CONFIG.prosody_codes
+    total = refine_losses.pop("total")
+    assert set(refine_losses) == {"score", "language_model"}
+    assert total == pytest.approx(sum(refine_losses.values()), rel=1e-5)
 
 
 def test_the_language_model_alone_learns_from_blocks(tmp_path):
