@@ -163,7 +163,8 @@ def once(kept):
     """Return what stands in for a stage: the losses of its first batch are kept, nothing is learnt."""
 
     def run(settings, modules, batches, losses, folder, **_):
-        kept.update({name: float(value) for name, value in losses(next(batches(0)), torch.Generator()).items()})
+        found = losses(next(batches(0)), torch.Generator())
+        kept.update({name: float(value.detach()) for name, value in found.items()})
         return StageState()
 
     return run
