@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import ttsartifact
-from reference_runner.errors import CertificateError, RequestError
+from reference_runner.errors import CertificateError, DeviceUnavailable, RequestError
 from reference_runner.frontend.text_frontend import TextFrontEnd
 from reference_runner.model.checkpoint import load_checkpoint, released_checkpoint_path
 from reference_runner.model.model import StableTts
@@ -27,6 +27,7 @@ from reference_runner.synthesis.request import Numerics, SynthesisRequest
 from reference_runner.synthesis.synthesizer import Synthesizer
 from ttsartifact import Refused, RunOptions, Unavailable, compare_audio, condition_diff, run_runner, verify
 from ttsartifact.cli import main
+from ttsartifact.container.canonical import canonical_bytes
 
 onnx = pytest.importorskip("onnx", reason="the onnx extra is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the onnx extra is not installed")
@@ -212,24 +213,30 @@ def test_an_exported_voice_names_its_base_and_its_delta(small_checkpoint, tmp_pa
     }
 
 
-def test_the_fingerprint_follows_from_all_that_computed(small_checkpoint, monkeypatch):
-    """The host's arithmetic, engine, runtime, machine and options: another of each is another fingerprint."""
+def test_the_fingerprint_is_of_all_that_computed(small_checkpoint, monkeypatch):
+    """The host's arithmetic, engine, runtime, machine and options, as one JSON text."""
     synthesizer = GraphSynthesizer(small_checkpoint)
+    facts = {"engine": {"name": "an engine"}, "runtime": {"name": "a runtime"}, "machine": "a machine"}
+    monkeypatch.setattr(onnx_conditions, "_engine", lambda _: facts["engine"])
+    monkeypatch.setattr(onnx_conditions, "_runtime", lambda _: facts["runtime"])
+    monkeypatch.setattr(onnx_conditions.platform, "machine", lambda: facts["machine"])
+    facts |= {"host": "sha256:a", "flags": list(synthesizer.plan.flags())}
+    found = onnx_conditions._numerics({"profile": "native", "fingerprint": "sha256:a"}, synthesizer)
+    assert found == {"profile": "native", "fingerprint": digest_of(canonical_bytes(facts))}
 
-    def fingerprint(host="sha256:a"):
-        return onnx_conditions._numerics({"profile": "native", "fingerprint": host}, synthesizer)["fingerprint"]
 
-    own = fingerprint()
-    assert fingerprint("sha256:b") != own
-    for module, name, value in (
-        (onnx_conditions.platform, "machine", lambda: "another"),
-        (onnx_conditions, "_engine", lambda _: {"name": "another"}),
-        (onnx_conditions, "_runtime", lambda _: {"name": "another"}),
-    ):
-        with monkeypatch.context() as patched:
-            patched.setattr(module, name, value)
-            assert fingerprint() != own
-    assert fingerprint() == own
+def test_a_provider_that_does_not_begin_is_refused(model, monkeypatch):
+    """ONNX Runtime would compute with another one, in silence."""
+
+    class Elsewhere(onnxruntime.InferenceSession):
+        def get_providers(self):
+            return ["AnotherExecutionProvider"]
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Elsewhere)
+    with pytest.raises(DeviceUnavailable) as refused:
+        GraphParts(model, SessionPlan())
+    said = "CPUExecutionProvider did not begin, and nothing else computes in its place (in device)"
+    assert str(refused.value) == said
 
 
 def digest_of(content):
@@ -274,7 +281,7 @@ def test_a_batch_is_decoded_as_torch_decodes_it(small_checkpoint):
 
 def test_only_native_float32_is_computed(small_checkpoint):
     """Exact is another engine's."""
-    with pytest.raises(RequestError, match="ONNX Runtime computes native numerics in float32"):
+    with pytest.raises(RequestError, match=r"ONNX Runtime computes native numerics in float32 \(in request.numerics\)"):
         GraphSynthesizer(small_checkpoint).speak(SynthesisRequest(text="Hello."))
 
 
