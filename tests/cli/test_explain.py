@@ -52,7 +52,7 @@ def test_the_doctor_never_fails(capsys: pytest.CaptureFixture[str], monkeypatch:
         "ttsartifact",
         "python",
         "package",
-        "nvml",
+        "sensor",
         "clock",
         "temporary",
     }
@@ -63,7 +63,7 @@ def test_the_doctor_never_fails(capsys: pytest.CaptureFixture[str], monkeypatch:
     monkeypatch.setattr(doctor, "_LOOKS", (("sound", broken),))
     assert main(["doctor"]) == 0
     assert capsys.readouterr().out == (
-        "\nnot usable here:\nsound          its state: OSError: \\x1b[31mno such thing\n"
+        "\nnot usable here:\nsound          the check failed: OSError: \\x1b[31mno such thing\n"
     )
 
 

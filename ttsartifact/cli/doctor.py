@@ -49,20 +49,25 @@ class Unusable(NamedTuple):
 
 def doctor() -> int:
     """Print what works on this machine, then what does not and why; the exit code is always 0."""
-    missing: list[tuple[str, Unusable]] = []
+    missing: list[str] = []
+    for label, found in looked():
+        if isinstance(found, Unusable):
+            missing.append(f"{label:<15}{safe(found.name)}: {safe(found.why)}")
+        else:
+            show(f"{label:<15}{safe(found)}")
+    if missing:
+        show(["", "not usable here:", *missing])
+    return EXIT.OK
+
+
+def looked() -> Iterator[tuple[str, str | Unusable]]:
+    """Yield what is found on this machine, each under the label of its line."""
     for label, look in _LOOKS:
         try:
             for found in look():
-                if isinstance(found, Unusable):
-                    missing.append((label, found))
-                else:
-                    show(f"{label:<15}{safe(found)}")
+                yield label, found
         except Exception as error:  # noqa: BLE001 - a doctor reports an illness, it does not catch it
-            missing.append((label, Unusable("its state", f"{type(error).__name__}: {error}")))
-    if missing:
-        show(["", "not usable here:"])
-        show(f"{label:<15}{safe(each.name)}: {safe(each.why)}" for label, each in missing)
-    return EXIT.OK
+            yield label, Unusable("the check failed", f"{type(error).__name__}: {error}")
 
 
 def _ourselves() -> Iterator[str]:
@@ -105,31 +110,30 @@ def _sound() -> Iterator[str]:
     import soundfile
 
     found = str(soundfile.__libsndfile_version__)
-    advice = (
-        "" if _numbers(found) > (1, 2, 2) else "; fixes for hostile files came after 1.2.2: keep it in a child process"
-    )
-    yield f"libsndfile {found}{advice}"
+    is_old = _numbers(found) <= (1, 2, 2)
+    yield f"libsndfile {found}" + ("; versions after 1.2.2 withstand more damaged files" if is_old else "")
 
 
-def _nvml() -> Iterator[str | Unusable]:
-    from ttsartifact.recording.sensors.nvml import Nvml
+def _sensors() -> Iterator[str | Unusable]:
+    from ttsartifact.recording.sensors.choosing import BY_NAME, sensor_from
 
-    sensor = Nvml()
-    try:
-        refused = sensor.open()
-        yield "a device answers" if refused is None else Unusable("telemetry", refused)
-    finally:
-        sensor.close()
+    for name in BY_NAME:
+        sensor = sensor_from({"kind": name})
+        try:
+            refused = sensor.open()
+            yield f"{name}: can be read" if refused is None else Unusable(name, refused)
+        finally:
+            sensor.close()
 
 
 def _clock() -> Iterator[str]:
     from ttsartifact.recording.clock import ClockReading, SystemClock
 
     clock = SystemClock()
-    yield f"UTC was read within {seconds(ClockReading.take(clock.now_ns, clock.utc_ns).bracket_ns)}"
+    yield f"UTC and the monotonic clock are read within {seconds(ClockReading.take(clock.now_ns, clock.utc_ns).bracket_ns)}"
     sync = clock.clocks()[1]["sync"]
     if "max_error_ns" not in sync:
-        yield f"no word on its error: {sync.get('detail', sync['reason'])}"
+        yield f"its error is not known: {sync.get('detail', sync['reason'])}"
     elif sync["synced"]:
         yield f"synchronised, at most {seconds(sync['max_error_ns'])} from UTC"
     else:
@@ -162,16 +166,16 @@ def _loadable(group: str, nothing: str) -> Iterator[str | Unusable]:
 
     found = installed(group)
     for name, point in sorted(found.items()):
-        package = f", of {point.dist.name} {point.dist.version}" if point.dist is not None else ""
+        package = f" ({point.dist.name} {point.dist.version})" if point.dist is not None else ""
         if lacks := _lacks(point):
-            yield Unusable(name, f"{', '.join(lacks)} not installed{package}")
+            yield Unusable(name + package, f"{', '.join(lacks)} not installed")
             continue
         try:
             info = loaded(name, group, name).describe()
             yield f"{name} {info.version}{package}"
         except Exception as error:  # noqa: BLE001 - whatever an installed package does, the next is listed
             reason = error.__cause__ or error
-            yield Unusable(name, f"{type(reason).__name__}: {reason}{package}")
+            yield Unusable(name + package, f"{type(reason).__name__}: {reason}")
     if not found:
         yield Unusable("any", nothing)
 
@@ -215,7 +219,7 @@ _LOOKS: tuple[tuple[str, Callable[[], Iterator[str | Unusable]]], ...] = (
     ("runner", _runners),
     ("adapter", _adapters),
     ("command", _commands),
-    ("nvml", _nvml),
+    ("sensor", _sensors),
     ("clock", _clock),
     ("temporary", _temporary),
     ("terminal", _terminal),

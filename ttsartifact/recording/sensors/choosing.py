@@ -9,21 +9,24 @@ from ttsartifact.errors import Refused
 if TYPE_CHECKING:
     from ttsartifact.recording.sensors import Reading, Sensor
 
-__all__ = ["WORDS", "Absent", "named_sensor", "sensor_from"]
+__all__ = ["BY_NAME", "WORDS", "Absent", "named_sensor", "sensor_from"]
 
-WORDS = "auto, nvml, amdsmi, rapl, none, replay:FILE, meter:FILE[,COLUMN[,UNIT[,BAUD]]]"
+BY_NAME = ("nvml", "amdsmi", "rapl")
+"""The sensors that a name alone describes."""
+
+WORDS = f"auto, {', '.join(BY_NAME)}, none, replay:FILE, meter:FILE[,COLUMN[,UNIT[,BAUD]]]"
 """What --sensor takes."""
 
 
 def named_sensor(words: str) -> Sensor | None:
-    """Return the sensor of a name, not yet opened; None for `none`. Raises Refused for a name that is none."""
+    """Return the sensor of a name, not yet opened; None for `none`. Raises Refused for an unknown name."""
     kind, _, rest = words.partition(":")
     if words == "none":
         return None
     if words in {"auto", "nvml"}:
         # Where nobody asked for it, a machine that has none need not hear of it each time.
         return sensor_from({"kind": "nvml", "optional": words == "auto"})
-    if words in {"amdsmi", "rapl"}:
+    if words in BY_NAME:
         return sensor_from({"kind": words})
     if kind == "replay" and rest:
         return sensor_from({"kind": "replay", "path": rest})
