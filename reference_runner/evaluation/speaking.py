@@ -28,7 +28,6 @@ class Speech:
     """One spoken sentence."""
 
     waveform: NDArray[np.float32]
-    durations: NDArray[np.int64]
     mel: NDArray[np.float32]
     """(L, M), normalised."""
 
@@ -75,6 +74,5 @@ class EvaluationVoice:
         mel = model.refine(ops, noise, frames, self._style, steps=steps)
         return Speech(
             waveform=model.vocoder(ops, mel)[0].numpy(),
-            durations=plan.durations[0].numpy(),
             mel=mel[0].numpy(),
         )

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import torch
-from runner_corpus import SMALL_CONFIG, write_small_corpus
+from runner_corpus import SMALL_CONFIG
 
-from reference_runner.evaluation import slope_report
-from reference_runner.evaluation.corpus_reader import CorpusReader
 from reference_runner.evaluation.manner_slope import SpokenManner, measure_slopes
 from reference_runner.frontend.phones import Phone, PhoneSequence
-from reference_runner.model.checkpoint import load_checkpoint
 from reference_runner.model.model import StableTts
 from reference_runner.model.prompt_tempo import GREATEST_TEMPO, prompt_tempo
 from reference_runner.model.prosody_language_model import ProsodyPrompt
@@ -85,34 +80,3 @@ def test_equal_prompts_have_no_slope():
     """There is no change to divide by; a hundredth of a decibel is none."""
     pairs = [(manner(10.0, 1.0, -20.0 + change), manner(9.0, 1.1, -21.0 + 50 * change)) for change in (0.0, 0.01)]
     assert measure_slopes([pairs]) == dict.fromkeys(("rate_phones_per_s", "pitch_spread_semitones", "level_db"))
-
-
-def test_the_slope_of_a_checkpoint_is_measured_with_its_interval(tmp_path, small_checkpoint_path, monkeypatch):
-    """From prompts of blocks held out; a corpus with too few of them is refused in a sentence."""
-    write_small_corpus(tmp_path / "manners", block_size=4)
-    index = json.loads((tmp_path / "manners" / "index.json").read_text())
-    index["items"] = [item | {"split": "test_manner"} for item in index["items"]]
-    (tmp_path / "manners" / "index.json").write_text(json.dumps(index))
-    monkeypatch.setattr(slope_report, "_LEAST_PHONES", 5)
-    # Noise bursts and a model of chance have no pitch: it is given one that rises with the length.
-    monkeypatch.setattr(slope_report, "fundamental_hz", lambda wave: np.linspace(100, 100 + len(wave) / 500, 50))
-    checkpoint = load_checkpoint(small_checkpoint_path)
-    corpus = CorpusReader(tmp_path / "manners", checkpoint.config)
-    found = slope_report.slopes_of(checkpoint, corpus, prompts=4, sentences=["Oh, no."])
-    assert set(found) == {"rate_phones_per_s", "pitch_spread_semitones", "level_db"}
-    assert found["rate_phones_per_s"]["low"] <= found["rate_phones_per_s"]["mean"] <= found["rate_phones_per_s"]["high"]
-    with pytest.raises(ValueError, match="6 blocks of test_manner have a sentence to prompt with, expected 9"):
-        slope_report.slopes_of(checkpoint, corpus, prompts=9)
-
-
-def test_the_manner_of_a_wave_is_its_phones_its_pitch_and_its_level():
-    """Eight phones in 0.512 s beside pauses; a glide over an octave spreads by a third of it; a tenth of full scale."""
-    n = np.arange(16_384)
-    sweep = 120 * 2 ** (n / len(n))
-    wave = 0.1 * 2**0.5 * np.sin(2 * np.pi * np.cumsum(sweep) / 16_000)
-    found = slope_report.manner_of(wave, [16, *[4] * 8, 16], ["pau", *["ax"] * 8, "pau"])
-    assert found.rate_phones_per_s == pytest.approx(8 / 0.512)
-    assert found.pitch_spread_semitones == pytest.approx(12 * 0.68 / 2, abs=0.2)
-    assert found.level_db == pytest.approx(-20, abs=0.05)
-    with pytest.raises(ValueError, match="no pitch is heard in the speech"):
-        slope_report.manner_of(np.zeros(16_384), [16, *[4] * 8, 16], ["pau", *["ax"] * 8, "pau"])

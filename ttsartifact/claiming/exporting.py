@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import operator
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from ttsartifact.claiming.claim import ClaimProcedure, Direction
 from ttsartifact.comparing.sound import sound_of
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.draws import seed_of
+from ttsartifact.formulas.levels import OPERATORS
 from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.measuring.metrics import shown
 
@@ -36,14 +36,6 @@ _STATEMENT = "https://in-toto.io/Statement/v1"
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._/-]{0,199}")
 _WORDS_OF_YAML = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _COMPARATORS = {Direction.GREATER: ">", Direction.LESS: "<", Direction.WITHIN: "<="}
-_COMPARED = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "!=": operator.ne,
-}
 _BLOCK_FRAMES = 1 << 16
 
 
@@ -116,7 +108,7 @@ def gate_result(artifact: Artifact, *, at: str, by: str) -> dict[str, Any]:
             "comparator": each["operator"],
             "threshold": _decimal(shown(each["threshold_milli"], 3)),
             "passed": type(each["value_milli"]) is int
-            and _COMPARED[each["operator"]](each["value_milli"], each["threshold_milli"]),
+            and OPERATORS[each["operator"]](each["value_milli"], each["threshold_milli"]),
         }
         for each in gate["inputs"]
     ]

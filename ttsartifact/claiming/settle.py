@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ttsartifact.claiming.obstacles import ClaimedRun
     from ttsartifact.claiming.session import Session
     from ttsartifact.measuring.metrics import Measured
+    from ttsartifact.reading.artifact import Artifact
 
 __all__ = ["check_claim", "session_over"]
 
@@ -56,19 +58,14 @@ def check_claim(
     wanted = load_claim(claim)
     others = load_measurements(measurements)
     places = _places_of(runs)
-    shown = [run for run, _ in places.values()]
+    opened = _opener(places, on_progress)
     tools = {each.metric.name: each.tool for each in wanted.expectations if each.tool is not None}
-    done = 0
 
     def measured(run: ClaimedRun, names: Sequence[str]) -> Measured:
-        nonlocal done
-        done += 1
-        if on_progress is not None:
-            on_progress(done, len(shown))
-        return measure(open_artifact(places[_key(run, places)][1]), names, others.of_tools(tools), factor=wanted.by)
+        return measure(opened(run), names, others.of_tools(tools), factor=wanted.by)
 
     logged = () if log is None else _logged(log, wanted.digest)
-    return evaluate(wanted, shown, measured, exploratory=exploratory, logged=logged)
+    return evaluate(wanted, [run for run, _ in places], measured, exploratory=exploratory, logged=logged)
 
 
 def session_over(
@@ -101,35 +98,40 @@ def session_over(
         metric_named(name)
     others = load_measurements(measurements)
     places = _places_of(runs)
-    done = 0
+    opened, again = _opener(places, on_progress), _opener(places)
 
     def measured(run: ClaimedRun, wanted: Sequence[str]) -> Measured:
-        nonlocal done
-        done += 1
-        if on_progress is not None:
-            on_progress(done, len(places))
-        return measure(open_artifact(places[_key(run, places)][1]), wanted, others)
+        return measure(opened(run), wanted, others)
 
     def parts(run: ClaimedRun, wanted: Sequence[str]) -> list[tuple[int, Measured]]:
-        return measure_stretches(open_artifact(places[_key(run, places)][1]), wanted)
+        return measure_stretches(again(run), wanted)
 
-    shown = [run for run, _ in places.values()]
-    return session_of(shown, measured, names, stretches=parts if stretches else None)
+    return session_of([run for run, _ in places], measured, names, stretches=parts if stretches else None)
 
 
-def _places_of(runs: Iterable[Path | str]) -> dict[str, tuple[ClaimedRun, str]]:
-    """Return each run, verified, with the place where it lies, in the order given; a copy has a key of its own."""
-    found: dict[str, tuple[ClaimedRun, str]] = {}
+def _places_of(runs: Iterable[Path | str]) -> list[tuple[ClaimedRun, str]]:
+    """Return each run, verified, with the place where it lies, in the order given."""
+    found: list[tuple[ClaimedRun, str]] = []
     for given in runs:
         path = os.fspath(given)
         for artifact in open_artifacts(path):
             place = path if artifact.row is None or "#" in path else f"{path}#{artifact.row}"
-            found[f"{artifact.artifact_id} {len(found)}"] = (shown_of(artifact), place)
+            found.append((shown_of(artifact), place))
     return found
 
 
-def _key(run: ClaimedRun, places: dict[str, tuple[ClaimedRun, str]]) -> str:
-    return next(key for key, (held, _) in places.items() if held is run)
+def _opener(
+    places: Sequence[tuple[ClaimedRun, str]], on_progress: Callable[[int, int], None] | None = None
+) -> Callable[[ClaimedRun], Artifact]:
+    """Return what opens the artifact of one of these very runs, a copy too, and counts."""
+    done = itertools.count(1)
+
+    def opened(run: ClaimedRun) -> Artifact:
+        if on_progress is not None:
+            on_progress(next(done), len(places))
+        return open_artifact(next(place for held, place in places if held is run))
+
+    return opened
 
 
 def _logged(folder: Path | str, claim: str) -> tuple[str, ...]:

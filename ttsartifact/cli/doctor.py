@@ -130,7 +130,8 @@ def _clock() -> Iterator[str]:
     from ttsartifact.recording.clock import ClockReading, SystemClock
 
     clock = SystemClock()
-    yield f"UTC and the monotonic clock are read within {seconds(ClockReading.take(clock.now_ns, clock.utc_ns).bracket_ns)}"
+    apart_ns = ClockReading.take(clock.now_ns, clock.utc_ns).bracket_ns
+    yield f"UTC and the monotonic clock are read within {seconds(apart_ns)}"
     sync = clock.clocks()[1]["sync"]
     if "max_error_ns" not in sync:
         yield f"its error is not known: {sync.get('detail', sync['reason'])}"

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 from ttsartifact._starting import late_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 __all__ = [
+    "FIRST_ATOMS",
     "HEAD_BYTES",
     "PCM_BYTES",
+    "begun_film",
     "followed_frame",
     "has_long_chain",
     "has_sync_words",
@@ -39,8 +41,8 @@ _ANYWHERE = {
     b"Interplay MVE File\x1a\0": "an Interplay film",
     bytes.fromhex("060e2b34020501010d0102010102"): "an MXF file",
 }
-# RIFF sizes that spell the name of a first atom of MP4.
-_ATOMS = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"junk"})
+FIRST_ATOMS = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"junk"})
+"""With which an MP4 begins; the size in a RIFF header can spell each of them."""
 
 # A header of MPEG audio: sync, an existing version and layer, a bitrate and a rate. Headers may overlap, so all but the
 # first byte only looks ahead.
@@ -87,14 +89,19 @@ def mistaken_file(head: bytes, codec: str) -> str | None:
             return name
     if codec != "wav":
         return None
-    if head[4:8] in _ATOMS:
-        return "an MP4 file"
-    if head[12:16] == b"xobX":
-        return "an XMV film"
+    if film := begun_film(head, FIRST_ATOMS):
+        return film
     # ACT voice recorders put a WAV header before their own codec.
     if len(head) >= 512 and not any(head[44:256]) and head[256] == 0x84 and not any(head[264:512]):
         return "an ACT voice file"
     return None
+
+
+def begun_film(head: bytes, atoms: Collection[bytes]) -> str | None:
+    """Return what film begins here by its second and fourth word, or None."""
+    if head[4:8] in atoms:
+        return "an MP4 file"
+    return "an XMV film" if head[12:16] == b"xobX" else None
 
 
 def mistaken_pcm(pcm: bytes) -> str | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from ttsartifact.container.mistaken import has_long_chain, has_sync_words
+from ttsartifact.container.mistaken import FIRST_ATOMS, begun_film, has_long_chain, has_sync_words
 from ttsartifact.container.mpeg import frame_bytes
 
 __all__ = ["FRAMES_BYTES", "TAGS_BYTES", "mistaken_mp3"]
@@ -21,9 +21,7 @@ FRAMES_BYTES = 64 * 1024
 TAGS_BYTES = 1024 * 1024
 """How much of a file FFmpeg looks at in all."""
 
-_FILM_ATOMS = frozenset(
-    {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"junk", b"udta", b"uuid", b"edit"}
-)
+_ATOMS = FIRST_ATOMS | {b"udta", b"uuid", b"edit"}
 _START = re.compile(rb"\x00\x00\x01(?=[\xba-\xef])")
 _PACK, _SYSTEM, _PRIVATE, _AUDIO, _PICTURES = 0xBA, 0xBB, 0xBD, 0xC0, 0xE0  # the byte behind a start code
 _HEAD_BYTES = 32  # of a packet
@@ -42,10 +40,8 @@ _CHAIN = 90  # FFmpeg wants more than a hundred frames of AAC where the file doe
 
 def mistaken_mp3(tags: bytes, frames: bytes) -> str | None:
     """Return what a player takes an MP3 for by its tags and the beginning of its frames, in words, or None."""
-    if frames[4:8] in _FILM_ATOMS:
-        return "an MP4 file"
-    if frames[12:16] == b"xobX":
-        return "an XMV film"
+    if film := begun_film(frames, _ATOMS):
+        return film
     is_sure = not tags and _is_sure(frames)
     for data in (frames, tags):
         if not is_sure and _is_transport(data):

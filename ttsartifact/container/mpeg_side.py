@@ -5,7 +5,7 @@ from __future__ import annotations
 from ttsartifact.container.crc import crc16
 from ttsartifact.errors import Damaged
 
-__all__ = ["MainData", "channels_of", "refused", "require_side", "require_sum"]
+__all__ = ["MainData", "channels_of", "refused", "require_sum"]
 
 _OPENING = 0xCF  # mode, copyright, original and emphasis, by which FFmpeg finds the first frame of a file
 _MONO = 3
@@ -26,13 +26,16 @@ class MainData:
         self._frames = 0
 
     def take(self, side: bytes, place: int, word: int, size: int) -> None:
-        """Add the frame of `size` bytes at `place`; raises Damaged (CON02) where its bits are not where it says."""
+        """Add the frame of `size` bytes at `place`.
+
+        Raises Damaged (CON02) where its bits are not where it says, or some decoders leave it out.
+        """
+        begins, bits = _require_side(side, place, word)
         self._frames += 1
         if self._opening is not None and self._frames == 2 and (word ^ self._opening) & _OPENING:
             what = "the first two frames differ in mode, rights or emphasis: FFmpeg leaves the first out"
             raise refused(what, place, f"{word & _OPENING:#04x}", f"{self._opening & _OPENING:#04x}")
         self._opening = self._opening or word
-        begins, bits = _main_bits(side, word)
         room = size - len(side) - (4 if word >> 16 & 1 else 6)
         first, last = self._room - begins, self._room - begins + (bits + 7) // 8
         self._room += room
@@ -43,21 +46,17 @@ class MainData:
         self._used = max(self._used, last)
 
 
-def _main_bits(side: bytes, word: int) -> tuple[int, int]:
-    """Return how many bytes back the bits of a frame begin, and how many they are."""
-    is_mpeg1, channels = word >> 19 & 3 == 3, channels_of(word)
-    wide, value = 59 if is_mpeg1 else 63, int.from_bytes(side, "big")
-    begins = value >> len(side) * 8 - (9 if is_mpeg1 else 8)
-    granules = 2 * channels if is_mpeg1 else channels
-    return begins, sum(value >> wide * (number + 1) - 12 & 0xFFF for number in range(granules))
+def _require_side(side: bytes, place: int, word: int) -> tuple[int, int]:
+    """Return how many bytes back the bits of a frame begin, and how many they are (ISO 11172-3, 2.4.1.7 and 2.4.2.7).
 
-
-def require_side(side: bytes, place: int, word: int) -> None:
-    """Raise for side information that some decoders leave the frame out for (ISO 11172-3, 2.4.1.7 and 2.4.2.7)."""
+    Raises Damaged for side information that some decoders leave the frame out for.
+    """
     is_mpeg1, channels = word >> 19 & 3 == 3, channels_of(word)
     wide, gain_bits = (59, 12) if is_mpeg1 else (63, 17)  # of a granule; global gain and scale factors behind the pairs
-    value = int.from_bytes(side, "big")
+    value, bits = int.from_bytes(side, "big"), 0
+    begins = value >> len(side) * 8 - (9 if is_mpeg1 else 8)
     for _ in range(2 * channels if is_mpeg1 else channels):
+        bits += value >> wide - 12 & 0xFFF
         pairs = value >> wide - 21 & 0x1FF
         if pairs > _MOST_BIG_VALUES:
             what = "a frame with more values than it has lines: players leave it out or not"
@@ -68,6 +67,7 @@ def require_side(side: bytes, place: int, word: int) -> None:
             raise refused(what, place, "block type 0", "1, 2 or 3")
         _require_tables(value, wide, wide - 22 - gain_bits, place)
         value >>= wide
+    return begins, bits
 
 
 def _require_tables(value: int, wide: int, switch: int, place: int) -> None:

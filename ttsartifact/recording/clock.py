@@ -12,12 +12,12 @@ import sys
 import threading
 import time
 import weakref
-from _thread import start_new_thread
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ttsartifact.formulas.timebase import to_utc
+from ttsartifact.recording.meanwhile import Worker, in_each_child
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 
@@ -212,29 +212,27 @@ class Timebase:
         return {"at": at, "t_ns": taken.monotonic_ns - self.origin_ns, "bracket_ns": taken.bracket_ns}
 
 
-_LINGER_S = 30.0
-
-
 class _Keeper:
-    """One sleeping thread that reminds every open timebase of its snapshots, whatever the engine does meanwhile.
-
-    It ends when there was none for a while: to start it anew for each run would keep the run's engine waiting.
-    """
+    """Reminds every open timebase of its snapshots, on a thread of its own, whatever the engine does meanwhile."""
 
     def __init__(self) -> None:
+        self._thread = Worker()
+        self._begin()
+        in_each_child(self._begin)
+
+    def _begin(self) -> None:
         self._changed = threading.Condition()
         self._open: weakref.WeakSet[Timebase] = weakref.WeakSet()
-        self._runs = False
+        self._reminds = False
         self._waits_s = 0.0
 
     def add(self, timebase: Timebase) -> None:
         """Remind a timebase until it is closed or forgotten."""
         with self._changed:
             self._open.add(timebase)
-            if not self._runs:
-                # Thread.start() waits until the new thread was given a turn: milliseconds beside a busy engine.
-                start_new_thread(self._remind, ())
-                self._runs = True
+            if not self._reminds:
+                self._reminds = True
+                self._thread.take(self._remind)
             elif timebase.every_s < self._waits_s:
                 self._changed.notify_all()
 
@@ -246,13 +244,13 @@ class _Keeper:
     def _remind(self) -> None:
         while True:
             with self._changed:
-                self._waits_s = min((timebase.every_s for timebase in self._open), default=_LINGER_S)
-                was_idle = not self._open
+                every_s = [timebase.every_s for timebase in self._open]
+                if not every_s:
+                    self._reminds = False
+                    return
+                self._waits_s = min(every_s)
                 self._changed.wait(timeout=self._waits_s)
                 waiting = list(self._open)
-                if was_idle and not waiting:
-                    self._runs = False
-                    return
             for timebase in waiting:
                 try:
                     timebase.keep(timebase.now())
@@ -263,16 +261,6 @@ class _Keeper:
 
 
 _KEEPER = _Keeper()
-
-
-def _keep_anew() -> None:
-    """Begin again in a forked child, which has none of its parent's threads."""
-    global _KEEPER  # noqa: PLW0603
-    _KEEPER = _Keeper()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_keep_anew)
 
 
 def worse_sync(start: dict[str, Any], end: dict[str, Any]) -> dict[str, Any]:

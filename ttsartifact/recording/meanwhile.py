@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Meanwhile"]
+__all__ = ["Meanwhile", "Worker", "in_each_child"]
 
 _LINGER_S = 30.0
 
@@ -49,13 +49,23 @@ class Meanwhile:
             self._ended.release()
 
 
-class _Worker:
-    """One thread for the acts of all recordings, which ends when there was none for a while.
+def in_each_child(begin: Callable[[], None]) -> None:
+    """Have a forked child call `begin`: it has none of its parent's threads, and perhaps a lock that one held."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=begin)
+
+
+class Worker:
+    """One thread for acts that come now and then, which ends when there was none for a while.
 
     To start one for each recording would cost its engine a tenth of a millisecond.
     """
 
     def __init__(self) -> None:
+        self._begin()
+        in_each_child(self._begin)
+
+    def _begin(self) -> None:
         self._waiting: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._lock = allocate_lock()
         self._runs = False
@@ -85,14 +95,4 @@ class _Worker:
             del act  # a recording that has ended is not kept alive
 
 
-_WORKER = _Worker()
-
-
-def _work_anew() -> None:
-    """Begin again in a forked child, which has none of its parent's threads."""
-    global _WORKER  # noqa: PLW0603
-    _WORKER = _Worker()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_work_anew)
+_WORKER = Worker()

@@ -110,7 +110,10 @@ class Evidence:
         return self.descriptor.at(pointer)
 
     def once(self, fact: Callable[[Evidence], Any]) -> Any:
-        """Return what a function finds in this evidence; several rules may want it, and the first has it computed."""
+        """Return what a function finds in this evidence, computed for the first rule that asks.
+
+        A fact of one family of rules stays in its module; a fact of several is a property here.
+        """
         if fact not in self._once:
             self._once[fact] = fact(self)
         return self._once[fact]
