@@ -51,7 +51,7 @@ def test_a_plan_is_told_before_anything_runs() -> None:
         consent=Consent.L2,
         runner="stable-tts",
         runner_version="1.0",
-        parameters={"steps": 8},
+        parameters={"steps": 8, "prompt_text": "", "style": "calm, low", "repeat": True},
         seeds={"noise": 7},
         weights=(PlannedInput(name="m.safetensors", digest=AGAIN, size=5, source="given"),),
         network=False,
@@ -60,6 +60,9 @@ def test_a_plan_is_told_before_anything_runs() -> None:
     assert list(plan_lines(runner)) == [
         "plan: ask the installed runner stable-tts 1.0",
         "  parameter steps = 8",
+        '  parameter prompt_text = ""',
+        '  parameter style = "calm, low"',
+        "  parameter repeat = true",
         "  seed      noise: 7",
         f"  m.safetensors: {AGAIN}, 5 bytes, from you",
         "  network cut off, at most 10.5 s",

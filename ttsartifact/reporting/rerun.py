@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ttsartifact.formulas.conditions import condition_words
+from ttsartifact.formulas.conditions import condition_words, member_words
 from ttsartifact.reporting.likeness import EQUAL, effect
-from ttsartifact.reporting.phrases import Paint, seconds, spoken
+from ttsartifact.reporting.phrases import Paint, seconds
 from ttsartifact.reporting.terminal import safe
 from ttsartifact.rerunning.verdict import Nearness
 
@@ -45,7 +45,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     else:
         yield f"plan: ask the installed runner {safe(plan.runner)} {safe(plan.runner_version)}"
     for name, value in (plan.parameters or {}).items():
-        yield f"  parameter {safe(name)} = {spoken(value)}"
+        yield f"  parameter {safe(name)} = {safe(member_words(value))}"
     for stage, seed in (plan.seeds or {}).items():
         yield f"  seed      {safe(stage)}: {seed}"
     for thing in (*plan.inputs, *plan.weights):
