@@ -47,6 +47,8 @@ def draft(**changes: Any) -> Draft:
         | {
             "times": run["times"]
             | {
+                "t_first_token_semantics": "socket",
+                "includes": ["network"],
                 "t_scheduled_ns": SUBMIT_NS - 1_007,
                 "t_submit_ns": SUBMIT_NS,
                 "t_first_byte_ns": SUBMIT_NS + 1_000_009,

@@ -142,6 +142,17 @@ def one_digest_two_sizes(value: dict[str, Any]) -> None:
     value["pins"]["vocoder"]["files"][1] |= {"digest": value["pins"]["model"]["files"][1]["digest"], "size": 813}
 
 
+def _clip_of_two_rates(value: dict[str, Any]) -> None:
+    first = value["input"]["refs"][0]
+    again = {"embedded": False, "sample_rate_hz": 48_000, "fed": absent("not_applicable"), "role": "other"}
+    value["input"]["refs"].append(first | again)
+    value["level"] = "L2"
+
+
+def _one_revision_twice(value: dict[str, Any]) -> None:
+    value["pins"]["vocoder"] |= {key: value["pins"]["model"][key] for key in ("uri", "revision")}
+
+
 def stereo(*roles: dict[str, Any]) -> Callable[[Path], Path]:
     return partial(kit.artifact, audio=kit.wav(kit.tone(800, 2), channels=2), patch=kit.put(audio__roles=list(roles)))
 
@@ -173,7 +184,10 @@ CASES = [
     case("HSH17", "other-head", plain(audio__framing__head="UklGRg==")),
     case("HSH17", "a-tail", plain(audio__framing__tail="UklGRg==")),
     case("HSH18", "two-sizes", partial(full_run.artifact, patch=one_digest_two_sizes)),
+    case("HSH18", "clip-of-two-rates", partial(full_run.artifact, patch=_clip_of_two_rates)),
     case("HSH18", "file-of-nothing", full(pins__vocoder__files__1__size=0)),
+    case("PIN03", "one-revision-twice", partial(full_run.artifact, patch=_one_revision_twice)),
+    case("CLK01", "end-before-submit", full(timebase__snapshots__2__at="end")),
     case("PIN01", "deadbeef", full(pins__vocoder__revision="deadbeef" + COMMIT[8:])),
     case("PIN01", "empty-tree", full(pins__vocoder__revision="4b825dc642cb6eb9a060e54bf8d69288fbee4904")),
     case("PIN01", "pattern", full(pins__vocoder__revision="7b1e55d2" * 5)),

@@ -134,6 +134,7 @@ ODD = {
     "ENV12": full(env__cpu__isa=["neon"]),
     "ENV13": plain(generation__params={"sample_rate": 24_000}),
     "ENV14": plain(generation__command__exit_status=1),
+    "SCH13": full(run__request=full_run.request(status=204)),
     "CLK10": full(input__refs__1__origin__retrieved="2026-11-22T00:00:00Z"),
     "CLK12": plain(run__run_id="01ARZ3NDEKTSV4RRFFQ69G5FAV"),
     "CLK13": plain(timebase__clocks__1__sync__est_error_ns=900_001),

@@ -72,6 +72,7 @@ CASES = [
     kit.Case(rule="PIN25", slug="another-version", make=locked(env__packages=[PACKAGE | {"version": "1.7.0"}])),
     kit.Case(rule="PIN25", slug="another-digest", make=locked(env__packages=[PACKAGE | {"digest": FILE["digest"]}])),
     kit.Case(rule="PIN25", slug="not-listed", make=locked(env__packages=[PACKAGE | {"name": "numpi"}])),
+    kit.Case(rule="PIN24", slug="another-kind", make=locked(pins__lock=LOCK | {"kind": "dpkg-closure"})),
     kit.Case(rule="PIN24", slug="another-count", make=locked(pins__lock__packages=3)),
     case("PIN01", "branch", pins__model__revision="main"),
     case("PIN01", "tag", pins__vocoder__revision="v1.0"),

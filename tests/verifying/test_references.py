@@ -37,6 +37,8 @@ def swapped(value):
 CASES = [
     kit.Case(rule="REF01", slug="cloned-from-nothing", make=partial(kit.artifact, patch=kit.put(input__mode="cloned"))),
     case("REF01", "plain-with-a-prompt", input__mode="plain"),
+    case("REF01", "cloned-from-nothing-that-conditions", input__mode="cloned", input__refs__0__role="other"),
+    case("REF03", "other-type", input__refs__0__media_type="audio/mpeg"),
     case("REF03", "other-rate", input__refs__0__sample_rate_hz=44_100),
     case("REF03", "other-length", input__refs__0__frames=161),
     case("REF02", "no-item", input__refs__0__origin__item=...),

@@ -203,12 +203,12 @@ class Evidence:
         return [
             (f"{where}/{key}", held[key])
             for key in keys
-            for where, held in self._objects
+            for where, held in self.objects
             if key in held and isinstance(held[key], str)
         ]
 
     @cached_property
-    def _objects(self) -> list[tuple[str, dict[str, Any]]]:
+    def objects(self) -> list[tuple[str, dict[str, Any]]]:
         """All objects of the descriptor with their pointers. One walk for all: several rules look everywhere."""
         found: list[tuple[str, dict[str, Any]]] = []
         waiting: list[tuple[str, Any]] = [("", self.descriptor.value)]

@@ -6,6 +6,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from ttsartifact import _spec
+from ttsartifact._starting import late_pattern
 from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.hinting import hint
 from ttsartifact.verifying.rules.pin_contents import scheme_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
+_BUILT_OF = late_pattern(r"\+(?:\S*\.)?g([0-9a-f]{7,40})\b")  # 1.2.dev3+g1a2b3c4, as setuptools-scm writes a commit
 _LOOK_LIKE_LATIN = frozenset({"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"})
 
 
@@ -55,9 +57,13 @@ def one_version(evidence: Evidence) -> Iterator[Hint]:
     for name, (version, _) in locked_lines(evidence).items():
         versions.setdefault(name, version)
     for where, name, version in _named(evidence):
-        listed = versions.get(normalised(name))
-        if listed is not None and not _alike(listed, version):
-            yield _another(f"{where}/version", version, f"{listed}, as the packages")
+        first = versions.setdefault(name, version)
+        if not _alike(first, version):
+            yield _another(f"{where}/version", version, f"{first}, as stated elsewhere")
+        build = _BUILT_OF.search(version)
+        revision = evidence.known(f"{where}/revision")
+        if build is not None and revision is not None and not revision.startswith(build[1]):
+            yield _another(f"{where}/revision", revision, f"version {version}")
     recorder, encoder = evidence.known("/run/recorder"), evidence.known("/audio/encoder") or {}
     written = evidence.known("/audio/encoder/version")
     if encoder.get("name") == recorder["name"] and written is not None and written != recorder["version"]:
@@ -65,14 +71,16 @@ def one_version(evidence: Evidence) -> Iterator[Hint]:
 
 
 def _named(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
-    """Yield place, package and version of every tool that may stand among the packages too."""
-    engine = evidence.known("/pins/engine")
-    if engine is not None:
-        yield "/pins/engine", engine.get("package", engine["name"]), engine["version"]
-    recorder = evidence.known("/run/recorder")
-    yield "/run/recorder", recorder["name"], recorder["version"]
-    for where, tool in entries(evidence, "/env/runtime"):
-        yield where, tool["name"], tool["version"]
+    """Yield place, name and version of every tool that may stand elsewhere too; its digest is a second name of it."""
+    found = [(where, evidence.known(where)) for where in ("/pins/engine", "/run/recorder", "/generation/runner")]
+    for list_ in ("/env/runtime", "/pins/frontend"):
+        found += entries(evidence, list_)
+    for where, tool in found:
+        if tool is not None:
+            package = tool.get("package") if where == "/pins/engine" else None
+            yield where, normalised(package or tool["name"]), tool["version"]
+            if "digest" in tool:
+                yield where, tool["digest"], tool["version"]
 
 
 def _alike(one: str, other: str) -> bool:

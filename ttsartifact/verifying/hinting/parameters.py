@@ -1,8 +1,9 @@
-"""Parameters, options and flags that repeat a field of the run, and how its command ended (clauses 4.10 and 6.6)."""
+"""Statements that repeat or exclude a field of the run, and how its command ended (clauses 4.10, 6.6 and 7.8)."""
 
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from ttsartifact.verifying.evidence import Evidence
 
 _REFUSED = 400  # and above, a server refuses (RFC 9110 section 15)
-_OPTIONS = frozenset({"rate", "device", "seed", "language", "clip"})  # which a command line spells like a parameter
+_OPTIONS = frozenset(
+    {"rate", "device", "seed", "language", "clip", "format"}
+)  # which a command line spells like a parameter
 
 
 @hint("ENV13")
@@ -37,6 +40,7 @@ def other_parameters(evidence: Evidence) -> Iterator[Hint]:
             yield from _told(evidence, f"/generation/command/argv/{place}", options[key], value)
     yield from _loose(evidence)
     yield from _extended(evidence)
+    yield from _served(evidence)
     stages = [entry["stage"] for _, entry in entries(evidence, "/generation/seeds")]
     for stage in sorted({stage for stage in stages if stages.count(stage) > 1}):
         yield Hint(id="ENV13", where="/generation/seeds", found=stage, message="a stage with two seeds")
@@ -50,6 +54,36 @@ def sound_exit(evidence: Evidence) -> Iterator[Hint]:
         yield Hint(id="ENV14", where="/generation/command/exit_status", found=status, message="the command failed")
     if answered is not None and answered >= _REFUSED:
         yield Hint(id="ENV14", where="/run/request/status", found=answered, message="the server refused the request")
+
+
+@hint("SCH13")
+def fitting_places(evidence: Evidence) -> Iterator[Hint]:
+    """No two places of the descriptor hold values that exclude each other (clause 4.10)."""
+    for row in _spec.table("registry/contradictions")["row"]:
+        held = evidence.known(row["each"]) if "each" in row else None
+        bases = [f"{row['each']}/{place}" for place in range(len(held))] if isinstance(held, list) else []
+        for base in bases if "each" in row else [""]:
+            holds = [_holds(evidence, base, *each) for each in row["when"].items()]
+            if all(holds) and not any(_holds(evidence, base, *each) for each in row.get("unless", {}).items()):
+                where = _place(base, next(iter(row["when"])))
+                yield Hint(id="SCH13", where=where, found=_words(evidence.known(where)), message=row["says"])
+
+
+def _place(base: str, key: str) -> str:
+    return key if key[0] == "/" else f"{base}/{key}"
+
+
+def _holds(evidence: Evidence, base: str, key: str, patterns: list[str]) -> bool:
+    """Return whether the value at a place, or an item of the list there, matches one of the patterns."""
+    value = evidence.known(_place(base, key))
+    words = [_words(item) for item in value] if isinstance(value, list) else [_words(value)]
+    if words in ([], ["-"]):
+        return "-" in patterns
+    return any(fnmatchcase(word, pattern) for word in words for pattern in patterns)
+
+
+def _words(value: Any) -> str:
+    return "-" if value is None else "{}" if isinstance(value, dict) else str(value).lower()
 
 
 def _told(evidence: Evidence, where: str, field: str, value: Any) -> Iterator[Hint]:
@@ -68,10 +102,22 @@ def _extended(evidence: Evidence) -> Iterator[Hint]:
         pairs = [*extension["repeats"].items(), *extension["empty"].items()]
         for path, pointer in pairs:
             value, stated = _within(given, path), evidence.known(pointer)
-            is_other = type(value) is int and stated is not None and value != stated
-            if is_other or (isinstance(value, list) and value and stated is True):
+            is_other = isinstance(value, (int, str)) and stated is not None and value != stated
+            is_counted = isinstance(value, list) and type(stated) is int and bool(value) != bool(stated)
+            if is_other or is_counted or (isinstance(value, list) and value and stated is True):
                 where = f"/ext/{extension['name']}/{path}"
                 yield Hint(id="ENV13", where=where, found=value, message=f"{pointer} states {stated}")
+
+
+def _served(evidence: Evidence) -> Iterator[Hint]:
+    """Yield what a server stated of itself in a header and the run states otherwise (clause 7.8)."""
+    headers = {row["name"]: row.get("fields", ()) for row in _spec.table("registry/serving")["header"]}
+    for where, header in entries(evidence, "/run/request/stated"):
+        fields = headers.get(header["name"].lower(), ())
+        words = re.split("[:@]", header["value"].strip())[-len(fields) :] if fields else []
+        for field, word in zip(fields, words, strict=False):  # a header of too few words is kept as it is
+            if (stated := evidence.known(field)) is not None and str(stated).lower() != word.lower():
+                yield Hint(id="ENV13", where=f"{where}/value", found=word, message=f"{field} states {stated}")
 
 
 def _within(held: Any, path: str) -> Any:

@@ -241,6 +241,10 @@ def _standing_meters(evidence: Evidence) -> Iterator[Hint]:
 @hint("TEL23")
 def readings_as_stated(evidence: Evidence) -> Iterator[Hint]:
     """A channel that could be read has readings, in steps of its resolution (clause 6.4)."""
+    made, log = evidence.known("/run/sampling/readings"), evidence.trace("telemetry")
+    if made is not None and log is not None and log.rows > made:
+        where = "/run/sampling/readings"
+        yield Hint(id="TEL23", where=where, found=made, message=f"the trace holds {log.rows}")
     for where, channel in entries(evidence, "/channels"):
         name = channel["name"]
         own = evidence.trace(f"channel/{name}")

@@ -104,6 +104,9 @@ def sound_sync(evidence: Evidence) -> Iterator[Hint]:
 def bounded_load(evidence: Evidence) -> Iterator[Hint]:
     """What runs and what computes together is no more than may run, and times include what there was (7.4, 7.5)."""
     load = {key: evidence.known(f"/run/load/{key}") for key in ("running_at_start", "batch_size", "concurrency")}
+    queue = evidence.trace("queue")
+    running = [] if queue is None else [count for count in queue.columns["running"] if count is not None]
+    load["running_at_start"] = max(running, default=load["running_at_start"])
     for key in ("running_at_start", "batch_size"):
         if None not in (load[key], load["concurrency"]) and load[key] > load["concurrency"]:
             found = f"{load[key]}, of {load['concurrency']} at once"
@@ -139,11 +142,12 @@ def bounded_load(evidence: Evidence) -> Iterator[Hint]:
 def served_audio(evidence: Evidence) -> Iterator[Hint]:
     """What a server sent is of the kind and the length of the run's audio (clause 7.8)."""
     request = evidence.known("/run/request")
-    if request is None or request["carried"] != "body":
+    if request is None:
         return
+    is_body = request["carried"] == "body"  # other ways are longer, and their type is that of what carries the audio
     named, codec = request["content_type"], evidence.known("/audio/codec")
     kind = "" if is_absent(named) else named.lower().partition(";")[0].strip()
-    if kind in _SERVED and codec not in _SERVED[kind]:
+    if is_body and kind in _SERVED and codec not in _SERVED[kind]:
         yield Hint(id="TIM13", where="/run/request/content_type", found=named, message=f"the audio is {codec}")
     bare = evidence.bare
     sound = 0 if isinstance(bare, TtsArtifactError) else bare.audio[1] - bare.audio[0]
@@ -155,7 +159,12 @@ def served_audio(evidence: Evidence) -> Iterator[Hint]:
             found=found,
             message="the body is shorter than the audio kept from it",
         )
-    if request["content_encoding"] == "identity" and sound and request["body_bytes"] > 4 * sound + _ENVELOPE_BYTES:
+    if (
+        is_body
+        and request["content_encoding"] == "identity"
+        and sound
+        and request["body_bytes"] > 4 * sound + _ENVELOPE_BYTES
+    ):
         found = f"{request['body_bytes']} bytes, for {sound} of sound"
         yield Hint(
             id="TIM13",
@@ -205,7 +214,7 @@ def derived_samples(evidence: Evidence) -> Iterator[Hint]:
     if derived is None:
         return
     lossy = evidence.known("/audio/pcm") is None
-    keeps = {"append_trace": True, "redact": True, "multichannel": False}.get(derived["operation"])
+    keeps = {"append_trace": True, "redact": True, "gate": True, "multichannel": False}.get(derived["operation"])
     keeps = False if derived["operation"] == "transcode" and lossy else keeps
     if keeps is not None and keeps != derived["pcm_equal"]:
         found = f"{derived['operation']}, pcm_equal {str(derived['pcm_equal']).lower()}"
@@ -235,15 +244,21 @@ def named_places(evidence: Evidence) -> Iterator[Hint]:
 def lengths_of_clips(evidence: Evidence) -> Iterator[Hint]:
     """A WAV clip has at least one byte per frame, and the model's input is not longer than the clip (5.6)."""
     for where, entry in entries(evidence, "/input/refs"):
-        frames, rate, fed = entry["frames"], entry["sample_rate_hz"], entry["fed"]
+        frames, rate, fed, segment = (entry[key] for key in ("frames", "sample_rate_hz", "fed", "segment"))
         if is_absent(frames):
             continue
         if entry["media_type"] in {"audio/wav", "audio/x-wav"} and entry["size"] < frames:
             found = f"{frames} frames in {entry['size']} bytes"
             yield Hint(id="REF09", where=f"{where}/frames", found=found, message="more frames than the file can hold")
-        if not is_absent(fed) and not is_absent(rate) and fed["frames"] * rate > 2 * frames * fed["sample_rate_hz"]:
+        used = frames if is_absent(segment) else segment["end_frame"] - segment["start_frame"]
+        if not is_absent(fed) and not is_absent(rate) and fed["frames"] * rate > 2 * used * fed["sample_rate_hz"]:
             found = f"{fed['frames']} frames at {fed['sample_rate_hz']} Hz"
-            yield Hint(id="REF09", where=f"{where}/fed/frames", found=found, message="more than twice the clip was fed")
+            yield Hint(
+                id="REF09",
+                where=f"{where}/fed/frames",
+                found=found,
+                message="more than twice what was used of the clip was fed",
+            )
 
 
 @hint("TXT04")

@@ -327,9 +327,13 @@ def _roles(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
     yield from one("output", "/audio/pcm")
     yield from one("text", "/input/text/digest")
     yield from one("text", "/input/normalised_text")
+    yield from one("text", "/input/phonemes/digest")
+    yield from one("artifact", "/derived_from/artifact_id")
     for place in range(len(evidence.known("/input/refs") or [])):
         yield from one("reference", f"/input/refs/{place}/digest")
         yield from one("reference", f"/input/refs/{place}/fed/digest")
+        yield from one("text", f"/input/refs/{place}/transcript_digest")
+        yield from one("artifact", f"/input/refs/{place}/origin/artifact_id")
     for place in range(len(evidence.known("/traces") or [])):
         yield from one("trace", f"/traces/{place}/digest")
     for pin in ("model", "vocoder"):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ttsartifact.verifying.evidence import Evidence
 
 _NOTHING = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # the digest of no bytes
+_OF_ONE_DIGEST = frozenset({"size", "media_type", "sample_rate_hz", "frames"})
 # A layer of one of these stages changes what the stage at its left delivers, so that it may differ from what was given.
 _CHANGED_BY = {"text": frozenset({"text"}), "phoneme": frozenset({"text", "phoneme"}), "pcm": frozenset({"pcm"})}
 
@@ -66,30 +67,28 @@ def recorded_framing(evidence: Evidence) -> Answer:
 
 
 @rule("HSH18")
-def one_size_per_digest(evidence: Evidence) -> Answer:
-    sizes = {_NOTHING: ("an empty file", 0)}
+def one_length_per_digest(evidence: Evidence) -> Answer:
+    facts: dict[str, dict[str, tuple[str, Any]]] = {_NOTHING: {"size": ("an empty file", 0)}}
     faults = []
-    for where, entry in _sized(evidence):
-        first, size = sizes.setdefault(entry["digest"], (where, entry["size"]))
-        if size != entry["size"]:
-            faults.append(
-                Mismatch(
-                    where=f"{where}/size",
-                    found=entry["size"],
-                    expected=f"{size}, as {first} of the same digest",
-                    message="the same bytes cannot have two lengths",
-                )
-            )
-        elif not size and entry["digest"] != _NOTHING:
-            faults.append(
-                Mismatch(
-                    where=f"{where}/digest",
-                    found=entry["digest"],
-                    expected=_NOTHING,
-                    message="an empty file must have the digest of no bytes",
-                )
-            )
+    for where, entry in reversed(evidence.objects):
+        held = entry.get("digest")
+        if not isinstance(held, str) or where == "/input/text":  # that no text is another file, HSH14 asks
+            continue
+        first = facts.setdefault(held, {})
+        for key in _OF_ONE_DIGEST.intersection(entry):
+            place, value = first.setdefault(key, (where, entry[key]))
+            if value != entry[key] and not is_absent(value) and not is_absent(entry[key]):
+                faults.append(_two_facts(f"{where}/{key}", entry[key], f"{value}, as {place} of the same digest"))
+        if entry.get("size") == 0 and held != _NOTHING:
+            message = "an empty file must have the digest of no bytes"
+            faults.append(Mismatch(where=f"{where}/digest", found=held, expected=_NOTHING, message=message))
     return faults
+
+
+def _two_facts(where: str, found: Any, expected: str) -> Mismatch:
+    is_size = where.endswith("/size")
+    message = "the same bytes cannot have two lengths" if is_size else "the same bytes are described in two ways"
+    return Mismatch(where=where, found=found, expected=expected, message=message)
 
 
 def _twins(evidence: Evidence, stage: str) -> list[str]:
@@ -144,16 +143,3 @@ def _apart(where: str, stage: str, found: Any, expected: list[str], message: str
     return Mismatch(
         where=where, found=found, expected=" or ".join(dict.fromkeys(expected)), message=f"stage {stage}: {message}"
     )
-
-
-def _sized(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every place that states a digest and a size of the same bytes."""
-    audio = evidence.known("/audio/digest"), evidence.known("/audio/size")
-    yield "/audio", {"digest": audio[0], "size": audio[1]}
-    for pointer in ("/traces", "/input/refs", "/pins/model/files", "/pins/vocoder/files", "/pins/frontend"):
-        for where, entry in entries(evidence, pointer):
-            if "size" in entry and not is_absent(entry.get("digest")) and "digest" in entry:
-                yield where, entry
-    engine = evidence.known("/pins/engine") or {}
-    if {"digest", "size"} <= set(engine):
-        yield "/pins/engine", engine

@@ -33,6 +33,10 @@ def true_lock_list(evidence: Evidence) -> Answer:
         return [Mismatch(where="part lock", found="a part", expected="/pins/lock, which digests it")]
     if digest.of(listing) != stated["digest"]:
         return [Mismatch(where="/pins/lock/digest", found=digest.of(listing), expected=stated["digest"])]
+    is_python = b"==" in listing.partition(b"\n")[0]
+    if stated["kind"] in {"pip-record", "dpkg-closure"} and is_python != (stated["kind"] == "pip-record"):
+        kinds = ("pip-record", "dpkg-closure") if is_python else ("dpkg-closure", "pip-record")
+        return [Mismatch(where="/pins/lock/kind", found=kinds[1], expected=f"{kinds[0]}, by its lines")]
     lines, packages = listing.count(b"\n"), stated["packages"]
     return [] if lines == packages else [Mismatch(where="/pins/lock/packages", found=lines, expected=packages)]
 

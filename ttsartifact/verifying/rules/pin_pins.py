@@ -43,6 +43,8 @@ def immutable_revision(evidence: Evidence) -> Answer:
 def listed_files(evidence: Evidence) -> Answer:
     faults = evidence.breaches("PIN03")
     pinned = [] if faults else list(repositories(evidence))
+    if len(pinned) > 1:
+        faults += _of_one_revision(evidence)
     for where, repository in pinned:
         if is_absent(repository["files"]):
             continue
@@ -64,6 +66,19 @@ def listed_files(evidence: Evidence) -> Answer:
                 )
             seen.add(path)
     return faults if pinned or faults else NotApplicable("no repository is pinned")
+
+
+def _of_one_revision(evidence: Evidence) -> Iterator[Mismatch]:
+    """Yield the files of the vocoder that the model lists with another digest, of one address and revision."""
+    (_, model), (where, vocoder) = repositories(evidence)
+    if any(model[key] != vocoder[key] for key in ("uri", "revision")) or model.get("dirty") or vocoder.get("dirty"):
+        return
+    held = {file["path"]: file["digest"] for _, file in entries(evidence, "/pins/model/files")}
+    for place, file in entries(evidence, f"{where}/files"):
+        expected = held.get(file["path"], file["digest"])
+        if file["digest"] != expected:
+            message = "one file of one revision has two digests"
+            yield Mismatch(where=f"{place}/digest", found=file["digest"], expected=expected, message=message)
 
 
 @rule("PIN04")

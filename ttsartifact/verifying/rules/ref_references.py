@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ttsartifact.container import riff
+from ttsartifact.container.codecs import CODECS
 from ttsartifact.container.source import BytesSource
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.formulas.chain import TRAINING_ROLES
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _CONDITIONED_MODES = frozenset({"prompted", "cloned", "adapted"})
 _CONDITIONING_ROLES = frozenset({"timbre", "prosody", "style"})
+_BYTES = "application/octet-stream"  # which says nothing of what they are
 _ORIGIN_NEEDS = {"dataset": "item", "url": "retrieved"}
 
 
@@ -27,13 +29,14 @@ def references_of_mode(evidence: Evidence) -> Answer:
     if mode is None:
         return NotApplicable("the mode is not stated")
     if mode in _CONDITIONED_MODES:
-        if refs:
+        roles = {entry["role"] for _, entry in refs}
+        if roles & _CONDITIONING_ROLES or (roles and mode == "adapted"):
             return []
         return [
             Mismatch(
                 where="/input/refs",
-                found="no reference",
-                expected="at least one",
+                found=", ".join(sorted(roles)) or "no reference",
+                expected="at least one" + ("" if mode == "adapted" else " of role timbre, prosody or style"),
                 message=f"a run of mode {mode} names no reference clip",
             )
         ]
@@ -86,6 +89,7 @@ def clip_as_stated(evidence: Evidence) -> Answer:
         if f"ref/{place}" not in held:
             continue
         clip = BytesSource(evidence.artifact.parts.part(f"ref/{place}"))
+        faults += _other_type(where, entry["media_type"], clip.read_at(0, min(64, clip.size)))
         if not riff.recognise(clip.read_at(0, min(12, clip.size))):
             continue
         asked = True
@@ -105,7 +109,17 @@ def clip_as_stated(evidence: Evidence) -> Answer:
             for key, fact in facts.items()
             if not is_absent(entry[key]) and entry[key] != fact
         ]
-    return faults if asked else NotApplicable("no WAV clip is embedded")
+    return faults if asked or faults else NotApplicable("no WAV clip is embedded")
+
+
+def _other_type(where: str, stated: str, opening: bytes) -> list[Mismatch]:
+    """Return a media type that is another codec's, or no audio's, than that of the clip's first bytes."""
+    codec = next((codec for codec in CODECS.values() if codec.opening.match(opening)), None)
+    types = {each.media_type for each in CODECS.values()}
+    if codec is None or stated in {codec.media_type, _BYTES} or (stated not in types and stated.startswith("audio/")):
+        return []
+    message = "the media type is not that of the embedded clip"
+    return [Mismatch(where=f"{where}/media_type", found=stated, expected=codec.media_type, message=message)]
 
 
 @rule("REF04")

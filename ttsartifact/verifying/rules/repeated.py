@@ -175,6 +175,24 @@ def _clip(evidence: Evidence, value: Any) -> Statements:
     return None if listed or not value or value == "{ref}" else ("no clip", value)
 
 
+def _switch(pointer: str) -> Callable[[Evidence, Any], Statements]:
+    """Compare a switch of the arithmetic; `exact` computes in its own, whatever was asked for."""
+
+    def statements(evidence: Evidence, value: Any) -> Statements:
+        is_exact = evidence.known("/generation/numerics/profile") == "exact"
+        return None if is_exact or not isinstance(value, bool) else (evidence.known(pointer), value)
+
+    return statements
+
+
+def _attention(evidence: Evidence, value: Any) -> Statements:
+    """Compare who calls for FlashAttention by its name; `sdpa` chooses for itself."""
+    stated = evidence.known("/generation/precision/attention")
+    if stated is None or not isinstance(value, str) or "sdpa" in f"{stated} {value}".lower():
+        return None
+    return (stated, value) if ("flash" in value.lower()) != ("flash" in stated.lower()) else None
+
+
 def _at(pointer: str, name: str, statements: Callable[[Evidence, Any], Statements] | None = None) -> Repeated:
     return Repeated(pointer, name, statements or _number(pointer))
 
@@ -202,5 +220,8 @@ REPEATED: dict[str, Repeated] = {
     "format": _at("/audio/codec", "format", _format),
     "model": _at("/pins/model/uri", "model", _model),
     "revision": _at("/pins/model/revision", "revision", _revision),
+    "autocast": _at("/generation/precision/autocast", "autocast", _switch("/generation/precision/autocast")),
+    "tf32": _at("/generation/precision/tf32", "TF32", _switch("/generation/precision/tf32")),
+    "attention": _at("/generation/precision/attention", "attention", _attention),
     "clip": _at("/input/refs", "list of clips", _clip),
 }

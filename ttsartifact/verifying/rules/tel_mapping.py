@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
+_BURST = "sync_burst"
 _PPB = 1_000_000_000
 
 
@@ -31,6 +32,8 @@ def recomputed_mapping(evidence: Evidence) -> Answer:
         total = sum(term["ns"] for term in mapping["terms"])
         if mapping["bound_ns"] != total:
             faults.append(_otherwise(f"{where}/bound_ns", mapping["bound_ns"], f"{total}, the sum of its terms"))
+        if mapping["against"] == _BURST and all(each["name"] != _BURST for _, each in entries(evidence, "/channels")):
+            faults.append(_otherwise(f"{where}/against", _BURST, "a channel of this name"))
         if mapping["method"] == "clock":
             faults += _by_clock(evidence, where, mapping)
     return faults if mapped else NotApplicable("no foreign log")
