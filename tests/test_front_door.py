@@ -36,7 +36,7 @@ def test_every_name_is_there_and_says_what_it_is() -> None:
 
 @pytest.mark.parametrize("name", [name for name in ttsartifact.__all__ if name[0].islower()])
 def test_every_function_documents_its_parameters_and_errors(name: str) -> None:
-    """Each parameter has an entry under `Args:`, in order; each name under `Raises:` is a public error."""
+    """Each parameter has an entry under `Args:`, in order; each name under `Raises:` is a public error or Python's."""
     described = inspect.getdoc(getattr(ttsartifact, name)) or ""
     stars = {inspect.Parameter.VAR_KEYWORD: "**", inspect.Parameter.VAR_POSITIONAL: "*"}
     taken = [
@@ -45,7 +45,8 @@ def test_every_function_documents_its_parameters_and_errors(name: str) -> None:
     ]
     assert entries(described, "Args") == taken
     for error in entries(described, "Raises"):
-        assert issubclass(getattr(ttsartifact, error), ttsartifact.TtsArtifactError)
+        is_pythons = error in {"TypeError", "ValueError"}  # a word that is wrong in every program
+        assert is_pythons or issubclass(getattr(ttsartifact, error), ttsartifact.TtsArtifactError)
 
 
 def entries(described: str, section: str) -> list[str]:

@@ -33,7 +33,7 @@ __all__ = [
 
 
 class TtsArtifactError(Exception):
-    """An error that knows its address: where, what was found, what was expected, and the rule it broke."""
+    """An error: its `message`, `where` it is, what was `found`, what was `expected`, and the `rule` that is broken."""
 
     rule: str | None = None
 
@@ -113,7 +113,7 @@ class Refused(TtsArtifactError):  # noqa: N818
 
 
 class OutputExists(Refused):
-    """The file to write is there already; a caller that means to replace it passes `replace=True`."""
+    """The file at `where` is there already; a caller that means to replace it passes `replace=True`."""
 
     def __init__(self, *, where: str) -> None:
         super().__init__("the output exists; pass replace=True to replace it", where=where)

@@ -27,7 +27,7 @@ NOTE_LIMIT_BYTES = 16 << 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """What a log commits to: `size` entries under one root."""
+    """What a log commits to: so many entries, its `size`, under one root."""
 
     origin: str
     size: int

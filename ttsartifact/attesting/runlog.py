@@ -68,7 +68,7 @@ class Entry:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Entry:
-        """Read an entry; raises Damaged where it is not one, or is not canonical."""
+        """Return the entry that `data` is; raises Damaged where it is none, or is not canonical."""
         try:
             value = read_json(data)
             entry = cls(kind=EntryKind(value["kind"]), digest=value["digest"], by=value.get("by"))
@@ -84,7 +84,7 @@ class RunLog:
     """A log in a folder. Reading trusts no file: a hash tile that does not follow from the entries is Damaged."""
 
     def __init__(self, folder: Path | str) -> None:
-        """Open an existing log; raises NotAnArtifact where the folder holds none."""
+        """Open the log in `folder`; raises NotAnArtifact where there is none."""
         self.folder = os.fspath(folder)
         try:
             with open(os.path.join(self.folder, "origin"), encoding="utf-8") as file:
@@ -94,7 +94,7 @@ class RunLog:
 
     @classmethod
     def create(cls, folder: Path | str, origin: str) -> RunLog:
-        """Begin a log; raises Refused where the folder exists or the origin is not one line without spaces or plus."""
+        """Begin a log; raises Refused where `folder` exists or `origin` is not a line without spaces and plus."""
         if not re.fullmatch(r"[!-*,-~]{1,200}", origin):
             raise Refused(
                 "not a log's origin", found=origin, expected="a name without spaces or plus, as example.org/runs"
@@ -124,7 +124,7 @@ class RunLog:
         return leaves
 
     def add(self, entries: Iterable[Entry]) -> range:
-        """Append entries, and return their indices; raises Refused for an entry that the log holds already."""
+        """Append `entries`, and return their indices; raises Refused for one that is too long or in the log already."""
         held = self.entries()
         new = [entry.to_bytes() for entry in entries]
         known = set(held)
@@ -148,7 +148,10 @@ class RunLog:
         return parse_checkpoint(self._read("checkpoint").decode("utf-8", "replace"))
 
     def sign(self, private: Any) -> Checkpoint:
-        """Sign a checkpoint over all entries, keep it in the history, and return it."""
+        """Sign a checkpoint over all entries with `private`, an Ed25519 key, keep it in the history, and return it.
+
+        Raises Damaged where the newest checkpoint does not follow from the entries.
+        """
         leaves = self.leaves()
         with contextlib.suppress(NotAnArtifact):
             if not self.commits_to(self.checkpoint()):
@@ -159,11 +162,11 @@ class RunLog:
         return note
 
     def stamp(self, reply: bytes) -> None:
-        """Keep a time-stamp reply beside the newest checkpoint; the caller has checked it."""
+        """Keep `reply`, a time-stamp reply that the caller has checked, beside the newest checkpoint."""
         self._put(f"history/{self.checkpoint().size}.tsr", reply)
 
     def reply(self, size: int) -> bytes | None:
-        """Return the time-stamp reply over the checkpoint of `size`, where there is one."""
+        """Return the time-stamp reply over the checkpoint of `size` entries, where there is one."""
         try:
             return self._read(f"history/{size}.tsr")
         except NotAnArtifact:
@@ -184,7 +187,7 @@ class RunLog:
         return {i: entry.digest for i, entry in entries.items() if entry.kind in {EntryKind.RUN, EntryKind.REJECT}}
 
     def commits_to(self, checkpoint: Checkpoint) -> bool:
-        """Return whether the log begins with what a checkpoint committed to; raises Damaged."""
+        """Return whether the log begins with what `checkpoint` committed to; raises Damaged for a tile that is cut."""
         leaves = self.leaves()
         return checkpoint.size <= len(leaves) and merkle.root_hash(leaves[: checkpoint.size]) == checkpoint.root
 
@@ -269,7 +272,7 @@ class Proof:
     checkpoint: Checkpoint
 
     def holds(self, entry: bytes) -> bool:
-        """Return whether the entry is at the index under the checkpoint's root; the signature is checked separately."""
+        """Return whether `entry` is at the index under the checkpoint's root; the signature is checked separately."""
         return merkle.holds_inclusion(
             merkle.leaf_hash(entry), self.index, self.checkpoint.size, self.hashes, self.checkpoint.root
         )

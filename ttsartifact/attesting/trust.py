@@ -119,7 +119,7 @@ class Trust:
         return next((signer for signer in self.signers if public in signer.keys), None)
 
     def log_of(self, origin: str) -> NoteKey | None:
-        """Return the key of the log of that origin."""
+        """Return the key of the log of that `origin`."""
         return next((key for key in self.logs if key.name == origin), None)
 
     @property

@@ -48,7 +48,7 @@ class Registered(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """One expectation and the result of its test."""
+    """One expectation and the result of its test; the means of groups a and b are in the metric's unit."""
 
     expected: ClaimTest
     n_a: int

@@ -84,7 +84,7 @@ class Matched:
     reasons: tuple[Obstacle, ...]
 
     def of(self, *wanted: RunGroup) -> tuple[ClaimedRun, ...]:
-        """Return the runs of these groups."""
+        """Return the runs of the groups `wanted`, in the order of t_submit."""
         return tuple(run for run, group in zip(self.runs, self.groups, strict=True) if group in wanted)
 
 

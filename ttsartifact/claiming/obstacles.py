@@ -83,12 +83,12 @@ class ClaimedRun:
         return is_exact(self.descriptor)
 
     def states(self, claim: str) -> bool:
-        """Return whether the run names a claim among what was written before it."""
+        """Return whether the run names `claim`, a digest, among what was written before it."""
         stated = self.descriptor.known("/run/preregistered")
         return isinstance(stated, list) and claim in stated
 
     def known(self, pointer: str) -> Any:
-        """Return what stands at a JSON pointer, or None."""
+        """Return what stands at the JSON `pointer`, or None."""
         return self.descriptor.known(pointer)
 
 

@@ -45,6 +45,7 @@ class SessionRow:
     start_ms: int | None
     """Where the stretch begins in its audio; None of a whole run."""
     values: Mapping[str, int | None]
+    """By metric, counted in the last decimal place of its unit."""
 
     def to_value(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -57,7 +58,7 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangePoint:
-    """A run from which on the mean of a metric is another."""
+    """A run from which on the mean of a metric is another: `before` and `after` in its unit, by a p-value."""
 
     run: int
     before: float
@@ -79,7 +80,7 @@ class ChangePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """One metric over the runs of a session."""
+    """One metric over the runs of a session, in the metric's unit."""
 
     metric: Metric
     count: int

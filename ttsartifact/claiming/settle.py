@@ -54,6 +54,9 @@ def check_claim(
         NotAnArtifact: A file is not a run.
         Damaged: A file or the log is cut, or its audio cannot be decoded.
         Unavailable: A library of the extra `analysis` is missing.
+
+    Example:
+        `check_claim("claim.toml", ["a.tts.wav", "b.tts.wav"]).answer`
     """
     wanted = load_claim(claim)
     others = load_measurements(measurements)
@@ -93,6 +96,9 @@ def session_over(
         NotAnArtifact: A file is not a run.
         Damaged: A file is cut, or its audio cannot be decoded.
         Unavailable: A library of the extra `analysis` is missing.
+
+    Example:
+        `session_over(["1.tts.wav", "2.tts.wav"], ["pitch"]).courses`
     """
     for name in names:
         metric_named(name)

@@ -145,6 +145,9 @@ def compare_audio(a: Artifact, b: Artifact) -> AudioComparison:
 
     Returns:
         Whether they are equal, and if not, the first frame that differs, the signal-to-noise ratio in dB and the lag.
+
+    Example:
+        `compare_audio(open("a.tts.wav"), open("b.tts.wav")).max_difference_lsb`
     """
     with sound_of(a) as left, sound_of(b) as right:
         return compare_pcm(left, right, encoded_equal=_same_file(a, b))

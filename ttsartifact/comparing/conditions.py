@@ -83,6 +83,9 @@ def condition_diff(a: Descriptor, b: Descriptor) -> tuple[Difference, ...]:
 
     Returns:
         The differences, in the order of the causes and then of the rules in `registry/conditions.toml`.
+
+    Example:
+        `condition_diff(open("a.tts.wav").descriptor, open("b.tts.wav").descriptor)`
     """
     found = [
         difference

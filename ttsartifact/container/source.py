@@ -61,16 +61,16 @@ _ADDRESS = late_pattern(r"[a-z][a-z0-9+.-]{1,20}://")
 
 
 class Source(Protocol):
-    """Random access over bytes of a known length."""
+    """Random access over bytes of a known length, its `size`."""
 
     size: int
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """Return exactly `size` bytes from `offset`; raises Damaged when they are not there."""
+        """Return exactly `size` bytes from the byte `offset`; raises Damaged when they are not there."""
         ...
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
-        """Fill `buffer` from `offset`; raises Damaged when the bytes are not there."""
+        """Fill `buffer` from the byte `offset`; raises Damaged when the bytes are not there."""
         ...
 
 

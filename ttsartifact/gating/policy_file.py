@@ -57,6 +57,9 @@ def load_policy(path: Path | str) -> Policy:
 
     Raises:
         Refused: The file cannot be read, or a check is wrong; the message names the check and the word.
+
+    Example:
+        `load_policy("policy.toml").checks`
     """
     try:
         data = first_bytes(path, _LIMIT_BYTES + 1)

@@ -71,7 +71,7 @@ class Metric(NamedTuple):
     about: str
 
     def on_grid(self, value: float | Decimal) -> int:
-        """Return a value as an integer of the last decimal place, half to even.
+        """Return `value`, in the metric's unit, as an integer of its last decimal place, half to even.
 
         >>> metric_named("pitch").on_grid(0.125)
         12

@@ -45,6 +45,9 @@ def strip(
 
     Raises:
         Refused: The audio does not have the digest that the descriptor states, `out` exists, or is the artifact.
+
+    Example:
+        `strip("run.tts.wav", "run.wav")`
     """
     artifact = open_artifact(path)
     found = _recorded_digest(artifact)
@@ -94,6 +97,9 @@ def convert(
     Raises:
         Refused: The audio of a run is not the recorded audio, or its descriptor or parts are not as they were sealed (a
             new seal would hide either), the carrier does not hold it, or `out` exists.
+
+    Example:
+        `convert(["a.tts.wav", "b.tts.flac"], "set.tts.parquet")`
     """
     kind = carrier_of(out)
     if kind == "parquet":
@@ -176,6 +182,9 @@ def reattach(bare: Path | str, source: Path | str, out: Path | str, *, replace: 
 
     Raises:
         Refused: The audio is not the recorded audio, the capsule is not as it was sealed, or `out` exists.
+
+    Example:
+        `reattach("played.wav", "run.tts.wav", "whole.tts.wav")`
     """
     parts, descriptor = _source_parts(source)
     kind = carrier_of(out)

@@ -68,6 +68,9 @@ def gate(
     Raises:
         Refused: Another policy judged a run, its audio is not the recorded audio or its descriptor the sealed one, a
             score is missing, or many runs are to be written in a carrier of one.
+
+    Example:
+        `gate(["run.tts.wav"], load_policy("policy.toml"), "judged.tts.wav")`
     """
     runs = [require_named(artifact) for path in paths for artifact in open_artifacts(path)]
     if not runs:

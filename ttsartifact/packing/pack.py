@@ -79,6 +79,9 @@ def pack(draft: Draft, audio: Source, out: Path | str, *, replace: bool = False,
         Damaged: The structure of the audio does not hold.
         InvalidDescriptor: The draft breaks the schema.
         Refused: `out` exists, or no carrier follows from its name.
+
+    Example:
+        `pack(draft, audio, "run.tts.wav")`
     """
     kind = carrier_of(out, carrier)
     run = build(draft, audio)

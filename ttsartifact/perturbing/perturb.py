@@ -72,6 +72,9 @@ def perturb(path: Path | str, plan: ImperfectionPlan, out: Path | str, *, replac
     Raises:
         Refused: The audio is not WAV of signed integers, the run was made imperfect already, a layer is of a stage that
             samples do not have, or a clip has another format.
+
+    Example:
+        `perturb("run.tts.wav", load_plan("plan.toml"), "worse.tts.wav")`
     """
     artifact = require_named(open_artifact(path))
     if artifact.descriptor.known("/imperfection") not in (None, "none"):
@@ -155,6 +158,9 @@ def perturb_wav(pcm: bytes, sound: PcmFormat, plan: ImperfectionPlan) -> tuple[b
 
     Raises:
         Refused: A layer is of a stage that samples do not have, or a clip has another format.
+
+    Example:
+        `perturb_wav(pcm, PcmFormat(24_000, 1, 2), load_plan("plan.toml"))`
     """
     layers, clips = _with_clips(plan, sound)
     return apply(pcm, sound, layers, plan.seed, clips)

@@ -61,6 +61,9 @@ def load_plan(path: Path | str) -> ImperfectionPlan:
         NotFound: There is no such file.
         NotReadable: It cannot be read.
         Refused: A layer is wrong; the message names the layer and the word.
+
+    Example:
+        `load_plan("plan.toml").layers`
     """
     try:
         with FileSource(path) as file:

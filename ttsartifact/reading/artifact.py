@@ -35,7 +35,7 @@ class Parts(Protocol):
         ...
 
     def part(self, name: str) -> bytes:
-        """Return the bytes of one part; raises KeyError for one that is not there."""
+        """Return the bytes of the part `name`; raises KeyError where there is none."""
         ...
 
 
@@ -119,7 +119,7 @@ class Artifact(NamedTuple):
         return None if trace is None else trace.columns
 
     def trace(self, name: str) -> Trace | None:
-        """Return a trace, or None when the artifact carries none of that name or it has not the shape of one."""
+        """Return the trace `name`, or None where the artifact has none or it has not the shape of one."""
         try:
             return Trace.from_value(json.loads(self.parts.part(f"trace/{name}")))
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError):

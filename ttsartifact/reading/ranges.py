@@ -30,6 +30,9 @@ def read_range(artifact: Artifact, offset: int, size: int) -> bytes:
     Raises:
         Refused: The run states no leaves, or the range is not inside the file.
         Damaged: The part is not the one that the descriptor binds, or a leaf has other bytes.
+
+    Example:
+        `read_range(open("run.tts.wav"), 0, 4096)`
     """
     audio = JoinedSource(artifact.audio)
     if offset < 0 or size < 0 or offset + size > audio.size:

@@ -104,6 +104,9 @@ def record_command(
         CommandFailed: The command delivers no audio. No artifact is left; what the command wrote is kept beside the
             journal, and the error names it.
         Refused: The order makes no sense, or a condition could not stand in an artifact; nothing was run.
+
+    Example:
+        `record_command(["flite", "-t", "{text}", "-o", "{out}"], text="Hello.", out="run.tts.wav")`
     """
     stated = spelled_out(stated)
     known = known_command(argv)

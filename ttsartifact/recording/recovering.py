@@ -95,6 +95,9 @@ def recover(
     Raises:
         Refused: The file is not a journal, or `out` exists.
         CommandFailed: Nothing was delivered.
+
+    Example:
+        `recover("run.journal.jsonl")`
     """
     run = _read(os.fspath(journal))
     target = os.fspath(out) if out is not None else os.path.join(run.folder, run.out)

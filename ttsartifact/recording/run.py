@@ -58,7 +58,10 @@ class Moments:
 
 
 class Channel:
-    """A trace of the caller's own: integers at times of the run."""
+    """A trace of the caller's own: integers at times of the run. `Recorder.channel` makes it.
+
+    `name` is the trace's, `facts` are those of its entry in /channels, and `now` reads the run's clock.
+    """
 
     def __init__(self, name: str, facts: dict[str, Any], now: Callable[[], int]) -> None:
         self.name, self.facts, self._now = name, facts, now
@@ -66,9 +69,10 @@ class Channel:
         self.values: list[int | None] = []
 
     def sample(self, value: int | None, *, t_ns: int | None = None) -> None:
-        """Log one value, now or at a time that was read before; None is a reading that did not arrive.
+        """Log a `value` in the channel's unit; None is a reading that did not arrive.
 
-        Raises Refused for a value that is not whole: choose a unit in which it is, such as mW for W.
+        `t_ns` is its time in nanoseconds after the origin of the run, now by default. Raises Refused for a value that
+        is not whole: choose a unit in which it is, such as mW for W.
         """
         moment = self._now() if t_ns is None else whole_number(t_ns, "t_ns", -_MOST, _MOST)
         self.values.append(None if value is None else whole_number(value, f"channel {self.name}", -_MOST, _MOST))

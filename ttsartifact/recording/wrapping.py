@@ -117,6 +117,9 @@ def wrap_async_iterator(
         out: The artifact to write.
         text: What is spoken.
         **options: Those of `Recorder`.
+
+    Example:
+        `async for chunk in wrap_async_iterator(engine.stream, "run.tts.wav", text="Hello."): ...`
     """
     return _recorded_async(chunks, Recorder(out, text=text, **options))
 

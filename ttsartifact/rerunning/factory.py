@@ -62,6 +62,9 @@ def rerun_factory(
         Refused: The artifact does not verify, or the name has another form.
         Unavailable: The function cannot be imported.
         CommandFailed: The function raises, or delivers no audio.
+
+    Example:
+        `rerun_factory("run.tts.wav", "my_engine:speak").judgement.words`
     """
     first = verified(path)
     require_space(keep, replace=replace)

@@ -149,7 +149,7 @@ class InputMissing(Exception):  # noqa: N818 - it says what is the matter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedInput:
-    """An input by its digest, and where it comes from: `artifact` or `given`."""
+    """An input by its digest and its `size` in bytes, and its `source`: `artifact` or `given`."""
 
     name: str
     digest: str

@@ -85,6 +85,9 @@ def rerun_command(
     Raises:
         Refused: The artifact does not verify.
         CommandFailed: The command delivers no audio.
+
+    Example:
+        `rerun_command("run.tts.wav", ["flite", "-t", "{text}", "-o", "{out}"]).judgement.words`
     """
     first = verified(path)
     require_space(keep, replace=replace)
@@ -158,6 +161,9 @@ def rerun_runner(
         Refused: The artifact does not verify, or consent is missing.
         Unavailable: The runner that the caller names is not installed.
         CommandFailed: The runner delivers no audio.
+
+    Example:
+        `rerun_runner("run.tts.wav").judgement.words`
     """
     require(consent)
     first = verified(path)

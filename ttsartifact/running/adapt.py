@@ -116,7 +116,7 @@ class Adapter(Protocol):
         ...
 
     def recipe(self, delta: str) -> AdaptationRecipe:
-        """Return the settings of the delta at that path; raises Refused for a file of a different adapter."""
+        """Return the settings of the file `delta`; raises Refused for one of a different adapter."""
         ...
 
 
@@ -153,6 +153,9 @@ def adapt_voice(
         Unavailable: The adapter or a part of it is not installed.
         Refused: The adapter does not take a clip or a parameter, or `out` exists.
         CommandFailed: What the adapter states of its delta does not hold.
+
+    Example:
+        `adapt_voice("stable-tts", clips, "voice.safetensors", seed=1)`
     """
     adapter = load_adapter(name)
     info = adapter.describe()

@@ -81,6 +81,9 @@ def run_batch(
         Unavailable: The runner or a part of it is not installed.
         Refused: There are more texts than the runner computes together, or it does not have a parameter.
         CommandFailed: The runner delivers no audio.
+
+    Example:
+        `run_batch("stable-tts", ["One.", "Two."], ["1.tts.wav", "2.tts.wav"])`
     """
     _refuse_options(stated)
     options = options or RunOptions()

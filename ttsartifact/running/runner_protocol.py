@@ -113,7 +113,7 @@ class RunnerInfo:
     """The stages of a decode path at which it can be made imperfect on purpose (clause 6.7)."""
 
     def checked(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all parameters, defaults filled in; raises Refused for an unknown one or a value it may not have."""
+        """Return `parameters` with the defaults of the others; raises Refused for an unknown one or a wrong value."""
         known = {parameter.name: parameter for parameter in self.parameters}
         for name in parameters:
             if name not in known:
@@ -240,11 +240,14 @@ class Runner(Protocol):
         ...
 
     def prepare(self, request: Request) -> Prepared:
-        """Load what the request needs; raises Unavailable for what is missing and Refused for what you will not do."""
+        """Load what `request` needs; raises Unavailable for what is missing and Refused for what you will not do."""
         ...
 
     def stream(self) -> Iterator[bytes]:
-        """Yield PCM as it is decoded, whole frames a chunk, never an empty one."""
+        """Yield PCM as it is decoded, in chunks of whole frames, never an empty one.
+
+        Raises Refused before `prepare`, and for a text that turns out not to be speakable.
+        """
         ...
 
     def finish(self) -> Finished:
@@ -265,11 +268,11 @@ class BatchRunner(Runner, Protocol):
     """An engine that computes several requests together, in the same order of questions."""
 
     def prepare_batch(self, requests: Sequence[Request]) -> list[Prepared]:
-        """Load what the requests need; they differ in their texts alone."""
+        """Load what `requests` need, which differ in their texts alone; raises what `prepare` raises."""
         ...
 
     def stream_batch(self) -> Iterator[BatchChunk]:
-        """Yield PCM of all requests in the order in which it is decoded."""
+        """Yield PCM of all requests in the order in which it is decoded; raises Refused as `stream` does."""
         ...
 
     def finish_batch(self) -> list[Finished]:

@@ -214,6 +214,9 @@ def record_http(
     Raises:
         CommandFailed: No audio came; the error holds the status and the server's words, and what came is kept beside
             `out`.
+
+    Example:
+        `record_http(SpeechRequest(url="http://localhost:8880/v1/audio/speech", text="Hello."), "run.tts.wav")`
     """
     require_library()
     require_room(out, replace=replace)

@@ -22,6 +22,9 @@ def absent(reason: str, detail: str | None = None) -> dict[str, Any]:
         reason: One of the format's words, `not_measured`, `not_applicable`, `withheld` or `unknown`.
         detail: A sentence for people, where the word is not enough.
 
+    Raises:
+        ValueError: `reason` is another word.
+
     Example:
         `absent("unknown", "the server does not say")`
     """
@@ -63,7 +66,7 @@ class Descriptor(NamedTuple):
         return digest.of(self.raw)
 
     def at(self, pointer: str) -> Any:
-        """Return what stands at a JSON pointer, or None where nothing does."""
+        """Return what stands at the JSON `pointer`, or None where nothing does."""
         place: Any = self.value
         try:
             for step in _steps(pointer):
@@ -75,7 +78,7 @@ class Descriptor(NamedTuple):
         return place
 
     def known(self, pointer: str) -> Any:
-        """Return what stands at a JSON pointer, or None where nothing does or where it says that it is absent."""
+        """Return what stands at the JSON `pointer`, or None where nothing does or where it says that it is absent."""
         value = self.at(pointer)
         return None if type(value) is dict and is_absent(value) else value
 

@@ -69,6 +69,6 @@ class Trace(NamedTuple):
 
     @staticmethod
     def from_value(value: Any) -> Trace:
-        """Return the trace of a JSON value of the right shape; raises KeyError or TypeError for another."""
+        """Return the trace that the JSON `value` is; raises KeyError or TypeError for one of another shape."""
         columns = {str(name): list(column) for name, column in value["columns"].items()}
         return Trace(str(value["trace"]), columns)

@@ -97,6 +97,9 @@ def validate(path: str | os.PathLike[str], *, rows: tuple[int, int] | None = Non
 
     Returns:
         One report per run.
+
+    Example:
+        `[report.findings for report in validate("run.tts.wav")]`
     """
     return tuple(_reports(path, families=_STRUCTURE, rows=rows))
 

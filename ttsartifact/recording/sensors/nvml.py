@@ -85,9 +85,10 @@ class Nvml:
         environ: Mapping[str, str] = os.environ,
         optional: bool = False,
     ) -> None:
-        """Take the device's UUID where the engine knows it; else CUDA_VISIBLE_DEVICES of `environ` decides.
+        """Take the device's `uuid` where the engine knows it; else CUDA_VISIBLE_DEVICES of `environ` decides.
 
-        Of an `optional` one it is recorded, and not said aloud, that there is nothing to read.
+        Of an `optional` one it is recorded, and not said aloud, that there is nothing to read. `module` stands for
+        pynvml, for tests.
         """
         self.optional = optional
         self._uuid, self._nv, self._environ = uuid, module, environ
@@ -151,7 +152,7 @@ class Nvml:
         return [{"name": "cuda_driver", "version": f"{version // 1000}.{version % 1000 // 10}"}]
 
     def channels(self, period_ns: int) -> list[dict[str, Any]]:
-        """Return a channel for each telemetry column, those that cannot be read among them, and the driver's own."""
+        """Return a channel for each telemetry column, read every `period_ns` or not readable, and the driver's own."""
         self._pace = Pace(self._costs_ns, period_ns)
         read = [
             channel(call, source="nvml", device=0, period_ns=self._pace.period_ns(call.column)) for call in self._calls
