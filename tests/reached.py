@@ -32,7 +32,7 @@ NOT_ASKED = ("tests/test_fixtures.py::test_the_recipes_make_the_same_bytes", "te
 """What would see any change of a fixture, and say nothing of it; and the tests of this run."""
 CASES = 5
 """So many cases of a parametrised test are run, spread over all of them."""
-TEST_S, FILE_S, FILE_WALL_S = 8.0, 40.0, 2400.0
+TEST_S, FILE_S, FILE_WALL_S = 30.0, 100.0, 2400.0
 """A test that takes more processor time than this is not asked, nor what is left of a file after so much."""
 
 
@@ -187,10 +187,12 @@ def module_of(file: str) -> str:
 
 
 def nearness(test: str, file: str, imports: AbstractSet[str]) -> int:
-    """Return how likely the tests of a file are about a module, by their name and what they import."""
+    """Return how likely the tests of a file are about a module, by their name, what they import and how little else."""
     folder, _, name = test.removesuffix(".py").rpartition("/")
     stem = Path(file).stem.strip("_")
     words = {each for each in set(name.split("_")) & set(stem.split("_")) if len(each) > 2}
     module = module_of(file)
     is_beside = folder.rpartition("/")[2] in file.split("/")
-    return 4 * (name == f"test_{stem}") + 4 * (module in imports) + 2 * bool(words) + is_beside
+    ours = sum(each.partition(".")[0] in {"ttsartifact", "reference_runner"} for each in imports)
+    is_imported = module in imports
+    return 4 * (name == f"test_{stem}") + is_imported * (4 + max(0, 5 - ours)) + 2 * bool(words) + is_beside

@@ -44,7 +44,7 @@ def prepare(tree: Path, files: Sequence[str], drawn: Sequence[Mutant], folder: P
         known = folder / f"{code_name(file)}.json"
         if not known.exists() or json.loads(known.read_text())["key"] != key:
             module, switchable = switched(text, of_file[file], MODULES + place)
-            _keep(compile(module, tree / file, "exec"), folder, file)
+            _keep(compile(module, tree / file, "exec", dont_inherit=True), folder, file)
             known.write_text(json.dumps({"key": key, "able": sorted(switchable)}))
         able |= set(json.loads(known.read_text())["able"])
     return able
@@ -53,7 +53,7 @@ def prepare(tree: Path, files: Sequence[str], drawn: Sequence[Mutant], folder: P
 def put_alone(tree: Path, file: str, text: str, folder: Path) -> None:
     """Compile a changed text of a module, which is then taken before the one with switches."""
     folder.mkdir(parents=True, exist_ok=True)
-    _keep(compile(text, tree / file, "exec"), folder, file)
+    _keep(compile(text, tree / file, "exec", dont_inherit=True), folder, file)
 
 
 def _keep(code: object, folder: Path, file: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import subprocess
 import sys
 import tomllib
@@ -72,7 +73,7 @@ def test_the_quickest_test_of_each_file_is_asked_first():
     ]
     imports = reached.imported("from ttsartifact.recording import clock\nimport os.path\n")
     assert imports == {"ttsartifact.recording", "ttsartifact.recording.clock", "os.path"}
-    assert reached.nearness("tests/recording/test_clock.py", "ttsartifact/recording/clock.py", imports) == 11
+    assert reached.nearness("tests/recording/test_clock.py", "ttsartifact/recording/clock.py", imports) == 14
     assert reached.nearness("tests/cli/test_page.py", "ttsartifact/recording/clock.py", set()) == 0
     assert mutate.package_of("ttsartifact/verifying/rules/shared.py") == "ttsartifact/verifying"
     assert mutate.package_of("reference_runner/laboratory/training/curves.py") == "reference_runner/laboratory/training"
@@ -89,6 +90,17 @@ def test_a_draw_does_not_depend_on_other_lines():
     ]
     twins = list(mutants.of("a.py", "x = [\n    1,\n    1,\n]\n"))
     assert len({each.id for each in twins}) == 2
+
+
+def test_a_prepared_module_is_compiled_as_its_own_text_says(tmp_path):
+    """No future of the tool's own: a command's options are read from annotations, which must stay what they are."""
+    (tmp_path / "a.py").write_text("def f(x: int) -> str:\n    return str(x)\n", encoding="utf-8")
+    schemata.prepare(tmp_path, ["a.py"], [], tmp_path / "code")
+    schemata.put_alone(tmp_path, "a.py", (tmp_path / "a.py").read_text(encoding="utf-8"), tmp_path / "alone")
+    for folder in ("code", "alone"):
+        names = {"__reached__": {schemata.MODULES}}
+        exec(marshal.loads((tmp_path / folder / "a.py.bin").read_bytes()), names)
+        assert names["f"].__annotations__ == {"x": int, "return": str}
 
 
 @pytest.mark.parametrize(
