@@ -225,6 +225,18 @@ def test_the_fingerprint_is_of_all_that_computed(small_checkpoint, monkeypatch):
     assert found == {"profile": "native", "fingerprint": digest_of(canonical_bytes(facts))}
 
 
+def test_what_a_session_was_asked_for_is_listed():
+    """Threads, order, optimisation, and on CUDA no shorter products and no kernel chosen by a race."""
+    common = [
+        "use_deterministic_compute", "graph_optimization_level=all", "execution_mode=sequential",
+        "intra_op_num_threads=3", "inter_op_num_threads=1", "session.intra_op.allow_spinning=0",
+    ]  # fmt: skip
+    assert list(SessionPlan(threads=3).flags()) == common
+    assert list(SessionPlan(device="cuda", threads=3).flags()) == [
+        *common, "CUDAExecutionProvider.use_tf32=0", "CUDAExecutionProvider.cudnn_conv_algo_search=DEFAULT",
+    ]  # fmt: skip
+
+
 def test_a_provider_that_does_not_begin_is_refused(model, monkeypatch):
     """ONNX Runtime would compute with another one, in silence."""
 
