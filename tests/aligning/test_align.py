@@ -116,6 +116,14 @@ def test_a_bound_that_swallows_the_run_leaves_no_figure(tmp_path: Path, bound_s:
     assert any(line == f"power     none: {why}" for line in alignment_lines(found)) == bool(why)
 
 
+@pytest.mark.parametrize(("offset_s", "covered"), [(0, True), (-30, False), (30, False)])
+def test_a_log_covers_a_run_that_it_encloses(tmp_path: Path, offset_s: int, covered: bool) -> None:
+    """One that begins within the run, or ends within it, does not."""
+    log = read_log(LOGS / "powersensor3.txt")
+    found = align(runs.minute(tmp_path), log, Wanted(method=Method.MANUAL, offset_ns=offset_s * S, bound_ns=S))
+    assert found.figures.covered is covered
+
+
 def test_an_error_as_great_as_the_figure_leaves_none(tmp_path: Path) -> None:
     """Half a run of rest within the bound: the mean of 12 W may as well be one of 260 W."""
     rows = [f"{n},0,12,{4 if 20 <= n < 80 else 1_000}" for n in range(101)]

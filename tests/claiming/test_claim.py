@@ -69,6 +69,11 @@ def test_comments_spaces_and_order_do_not_change_the_digest(tmp_path: Path) -> N
     [
         ('claim = "1.0"', "", 'not a claim: it does not begin with claim = "1.0": expected 1.0'),
         ("margin = 0.5", "marjin = 0.5", "unknown word: found marjin; did you mean margin?"),
+        (
+            "margin = 0.5",
+            "",
+            "an expectation names its metric and its margin: found alpha, direction, effect, metric, test",
+        ),
         ('metric = "duration"', 'metric = "mos"', "unknown metric: found mos, expected pitch, "),
         ('direction = "less"', 'direction = "smaller"', "no such word: found smaller, expected greater, less, "),
         (

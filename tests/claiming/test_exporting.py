@@ -149,6 +149,10 @@ def test_an_exact_run_is_a_computation_receipt(tmp_path: Path) -> None:
     """Output and inputs are digested as the proposal digests tensors, and the certificate binds the manifest."""
     made = computation_receipt(open_artifact(exact(tmp_path)))
     manifest = made["predicate"]["manifest"]
+    assert (manifest["cr"], manifest["digest_alg"]) == ("0.1", "sha256")
+    assert manifest["arithmetic"] == {
+        "profile": "ttsartifact-exact", "accumulation": "exact", "order_independent": True, "params": {"sum_bits": 53},
+    }  # fmt: skip
     head = canonical({"dtype": "i2", "shape": [800, 1]})
     output = hashlib.sha256(head + kit.tone()).hexdigest()
     assert manifest["output"] == {"digest": f"sha256:{output}", "shape": [800, 1]}

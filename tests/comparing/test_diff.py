@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import encoded
+import full_run
 import jsonschema
 import kit
 import pytest
@@ -52,6 +53,44 @@ def test_a_condition_that_changes_no_sample_is_a_change(tmp_path: Path, first: P
     assert found.exit_code == 1
     assert [(each.subject, each.a, each.b) for each in found.changes] == [("queue_depth", 0, 12)]
     assert found.blamed == ()
+
+
+def test_every_quantity_of_a_measured_run_stands_beside_the_other(tmp_path: Path) -> None:
+    """With its unit, and with what the run itself states of it."""
+    run = open_artifact(full_run.artifact(tmp_path))
+    found = compare_timing(run, run)
+    assert found.observed == ()
+    assert {(each.a_lacks, each.b_lacks, each.a == each.b) for each in found.quantities} == {(None, None, True)}
+    units = {each.label: each.unit for each in found.quantities}
+    in_ns = (
+        "TTFB",
+        "first PCM",
+        "TTFA",
+        "leading silence",
+        "wait before work",
+        "last PCM",
+        "median gap",
+        "longest gap",
+    )
+    assert units == {
+        **dict.fromkeys((*in_ns, "underrun margin", "stalled for"), "ns"),
+        **dict.fromkeys(("RTF, end to end", "RTF, compute", "RTF, steady"), "ratio"),
+        **dict.fromkeys(("stalls", "queued at submit", "running at start"), "count"),
+        "clock": "milli_mhz",
+        "power": "mw",
+        "power at most": "mw",
+        "utilisation": "milli_percent",
+        "energy": "mj",
+    }
+    stated = {each.label: each.a for each in found.quantities if each.source.startswith("/")}
+    times, load, summary = (run.descriptor.at(place) for place in ("/run/times/stalls", "/run/load", "/summary"))
+    assert stated == {
+        "stalls": times["count"], "stalled for": times["total_ns"],
+        "queued at submit": load["queue_depth_at_submit"], "running at start": load["running_at_start"],
+        "clock": summary["clock_mhz"]["mean_milli"], "power": summary["power_w"]["mean_milli"],
+        "power at most": summary["power_w"]["max_milli"], "utilisation": summary["util_gpu"]["mean_milli"],
+        "energy": summary["energy_mj"],
+    }  # fmt: skip
 
 
 def test_a_broken_file_names_its_parts(tmp_path: Path, first: Path) -> None:
