@@ -70,6 +70,39 @@ STATED = (
     {"cookies": {"sid": "SECRET"}},
     {"auth": ["me", "SECRET"]},
     {"api_keys": {"a": "SECRET"}},
+    ["snmpget", "-v2c", "-c", "SECRET", "host", "sysDescr"],
+    "snmpwalk -v2c -c SECRET host",
+    ["htpasswd", "-b", "users", "me", "SECRET"],
+    ["htpasswd", "-nb", "me", "SECRET"],
+    ["smbclient", "//host/share", "SECRET", "-N"],
+    ["net", "use", "Z:", r"\\host\share", "SECRET"],
+    ["rabbitmqctl", "add_user", "me", "SECRET"],
+    ["mysqladmin", "-u", "root", "password", "SECRET"],
+    ["redis-cli", "AUTH", "SECRET"],
+    ["nmcli", "dev", "wifi", "connect", "net", "password", "SECRET"],
+    ["wpa_passphrase", "net", "SECRET"],
+    ["vault", "login", "SECRET"],
+    ["wandb", "login", "SECRET"],
+    ["aws", "configure", "set", "aws_secret_access_key", "SECRET"],
+    ["plink", "-pw", "SECRET", "me@host.org"],
+    ["xfreerdp", "/u:me", "/p:SECRET"],
+    ["ssh-keygen", "-N", "SECRET"],
+    ["keytool", "-list", "-storepass", "SECRET"],
+    ["useradd", "-p", "SECRET", "me"],
+    ["kubectl", "create", "secret", "generic", "x", "--from-literal=pw=SECRET"],
+    ["gh", "secret", "set", "X", "--body", "SECRET"],
+    ["curl", "-E", "cert.pem:SECRET", "https://x.org"],
+    ["curl", "-d", '{"voice":"a","auth":{"token":"SECRET"}}'],
+    ["curl", "-H", "AUTHORIZATION: BEARER SECRET"],
+    ["curl", "-H", "authorization:basic SECRET"],
+    r'curl -d "{\"api_key\":\"SECRET\"}" https://x.org',
+    "echo 'me:SECRET' | chpasswd",
+    "docker login --password-stdin <<< SECRET",
+    "otpauth://totp/x?secret=SECRET",
+    'api_token = "SECRET"',
+    "https://me%3ASECRET@x.org/",
+    "//me:SECRET@x.org/a",
+    "with BEARER SECRET of the day",
 )
 
 # What engines and honest people write; nothing in it is a secret.
@@ -108,6 +141,21 @@ HONEST = (
     "Used the --token option to set it, and --password as well - see -k and -p below.",
     "The login page asks for a password twice; a machine that is password protected. Bearer of news; Token abc123.",
     "see https://x.org/a%20b?text=hello%3Dworld, 50%; Voice key: en-US-Wavenet-D1; X-Ray: yes; token: <eos>",
+    ["ssh", "-p", "22", "host"],
+    ["train.py", "--pin-memory", "true", "--pin", "17", "--pinned", "1024"],
+    ["gpio", "--pin", "GPIO17"],
+    ["python", "-c", "print(1)"],
+    ["tar", "-c", "-f", "x", "-X", "list", "-A", "y"],
+    ["snmpget", "-v2c", "-c", "$COMMUNITY", "host"],
+    ["smbclient", "//host/share", "-N"],
+    ["vault", "login", "-method=oidc"],
+    ["aws", "configure", "list"],
+    ["redis-cli", "GET", "key"],
+    ["ssh-keygen", "-t", "rsa", "-N", ""],
+    ["xfreerdp", "/v:host"],
+    "a vault login page; net use of energy; each token is said once - the word password too, and basic training",
+    "ak-47, as-is, st. petersburg, SKATEBOARD, cio, key-value-store-implementation-notes, co-operation, pul-ling",
+    "sdk-build-2026, the pin: two metres, secret_sauce_recipe_of_the_old_bakery, https://example.org/@me/a",
     "fw_version=1.2.3, ops_per_second, model_v1_multilingual_finetuned_checkpoint_000123, eyJuYW1lIjoieCJ9",
 )
 
@@ -176,6 +224,21 @@ def test_what_engines_say_is_no_secret(given: object) -> None:
     assert secrets.masked(given) == (given, [])
 
 
+def test_the_digits_of_a_pin_are_masked() -> None:
+    """An option for a PIN and a program that takes a password are believed of digits; a pin of a board is none."""
+    for given in (["tool", "--pin", "839201"], ["tool", "--so-pin=8392"], ["pkcs11-tool", "-p", "8392"]):
+        held, reported = secrets.masked(given)
+        assert "8392" not in json.dumps(held)
+        assert len(reported) == 1
+        assert secrets.is_marked(json.dumps(given).encode())
+
+
+def test_no_program_is_listed_twice() -> None:
+    """The second entry would hide the first."""
+    programs = [program for command in _spec.table("registry/privacy")["commands"] for program in command["programs"]]
+    assert len(programs) == len(set(programs))
+
+
 def test_a_name_in_other_letters_is_the_same_name() -> None:
     """Names are folded by NFKC and case (clause 11.1), and what lies beside the value stays as it was written."""
     given = f"\uff34emperature \u0130=\u212a; to\u212aen={KEY}\uff06\u212a&\ufb01"
@@ -198,6 +261,7 @@ def test_every_word_of_the_registry_is_marked() -> None:
         assert secrets.is_marked(f'["say","--{name}","{KEY}"]'.encode()), name
     for command in words["commands"]:
         after = "".join(f'"{word}",' for word in command.get("after", ()))
+        assert all(secrets.is_marked(f'["{program}"]'.encode()) for program in command["programs"]), command
         for option in (option for kind in ("values", "joined", "pairs", "jars") for option in command.get(kind, ())):
             for program in command["programs"]:
                 assert secrets.is_marked(f'["/usr/bin/{program}",{after}"{option}","a:b=c"]'.encode()), option

@@ -31,6 +31,7 @@ class _Command(NamedTuple):
     pairs: tuple[str, ...]
     between: str
     jars: tuple[str, ...]
+    places: dict[str, int]
 
 
 @cache
@@ -46,6 +47,7 @@ def _commands() -> dict[str, tuple[int, _Command]]:
                 pairs=tuple(held.get("pairs", ())),
                 between=held.get("between", ":"),
                 jars=tuple(held.get("jars", ())),
+                places=held.get("places", {}),
             ),
         )
         for number, held in enumerate(_spec.table("registry/privacy")["commands"])
@@ -81,16 +83,30 @@ def secrets_in(words: Sequence[Any]) -> Iterator[tuple[int, str, int]]:
         if not isinstance(word, str):
             before = ""
             continue
-        for command in running.values():
-            if (not command.after or command.after & seen) and (found := _stated(command, before, word)) is not None:
-                yield place, *found
-                break
         program = known.get(word.rpartition("/")[2])
         if program is not None:
             running[program[0]] = program[1]
+        for command in running.values():
+            if command.after and not command.after & seen:
+                continue
+            found = _stated(command, before, word) or _at_its_place(command, words, place)
+            if found is not None:
+                yield place, *found
+                break
         if len(word) < 16:  # as the words of `after` are
             seen.add(word)
         before = word
+
+
+def _at_its_place(command: _Command, words: Sequence[Any], place: int) -> tuple[str, int] | None:
+    """Return the word before that says that this one, which is no option, is a secret."""
+    if words[place][:1] in {"-", "/"}:
+        return None
+    for word, behind in command.places.items():
+        before = words[place - behind] if place >= behind else None
+        if isinstance(before, str) and (before == word or (word[-1] == "*" and before.startswith(word[:-1]))):
+            return word.rstrip("*"), 0
+    return None
 
 
 def _stated(command: _Command, before: str, word: str) -> tuple[str, int] | None:
@@ -108,6 +124,7 @@ def _stated(command: _Command, before: str, word: str) -> tuple[str, int] | None
             return option, 0 if before == option else len(option)
     for option in command.pairs:
         if before == option or word.startswith(f"{option}=" if option.startswith("--") else option):
-            place = min((at for mark in command.between if (at := word.find(mark)) >= 0), default=-1)
+            begins = 0 if before == option else len(option) + option.startswith("--")
+            place = min((at for mark in command.between if (at := word.find(mark, begins)) >= 0), default=-1)
             return (option, place + 1) if place >= 0 else None
     return None

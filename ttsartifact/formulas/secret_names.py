@@ -13,11 +13,13 @@ __all__ = [
     "LONGEST_NAME",
     "SecretWords",
     "folded",
+    "is_doubtful",
     "is_doubtful_name",
     "is_drawn",
     "is_header_name",
     "is_holder",
     "is_loud",
+    "is_password",
     "is_stated",
     "is_value",
     "words",
@@ -28,6 +30,7 @@ _FOLD = late_pattern(r"[^a-z0-9]+")
 # A place to be filled, a number, or where a secret is to be read.
 _PLACE = late_pattern(r"\{+[^\"{}]*\}+|\$.*|<.*>|\*+|%.*%|\.\.\.|[xX]+|[+-]?[0-9.]+|(?:env|file|fd):.*", re.DOTALL)
 _DRAWN = late_pattern(r"[\w+~-]{8,1024}={0,2}|[\w+/~-]{40,1024}={0,2}")
+_PIN = late_pattern(r"[0-9]{4,12}")
 _TURN = late_pattern(r"(?<=[A-Za-z])[0-9]|(?<=[0-9])[A-Za-z]")
 _OF_NAMES = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_.-")
 
@@ -69,6 +72,9 @@ class SecretWords(NamedTuple):
     named: re.Pattern[str]
     """The end of a name, its mark, and the value; over text in lower case."""
     stems: tuple[bytes, ...]
+    heads: frozenset[bytes]
+    """The first five letters, at most, of keys and of what commands that read a secret have in their line."""
+    pins: frozenset[str]
 
 
 @cache
@@ -93,8 +99,8 @@ def words() -> SecretWords:
         keys=late_pattern(
             rf"(?<![A-Za-z0-9])(?:{own})|(?<![\w-])(eyJ[\w-]{{10,}}\.[\w-]*\.[\w-]*(?:\.[\w-]*){{0,2}})"
             r"|(-----BEGIN [A-Z ]{0,32}PRIVATE KEY[^\0]*|PuTTY-User-Key-File-[^\0]*)"
-            r"|(?<=://)[^/\s:@\"{}]{0,256}:([^/\s:@\"{}]{1,1024})@"
-            r"|(?<=://)((?=[A-Za-z_.~-]{0,256}\d)[\w.~-]{20,256})@"
+            r"|(?<=//)[^/\s:@\"{}]{0,256}:([^/\s:@\"{}]{1,1024})@"
+            r"|(?<=//)((?=[A-Za-z_.~-]{0,256}\d)[\w.~-]{20,256})@"
             r"|(?<=[?&])(?:key|code)=([\w~+/%=-]{20,1024})"
         ),
         owners=(*(key["of"] for key in keys), "a JSON Web Token", "a private key", *["an address"] * 3),
@@ -106,10 +112,12 @@ def words() -> SecretWords:
         files=tuple(held["files"]),
         stdin=tuple(held["stdin"]),
         named=late_pattern(
-            rf"{named}(?P<mark> = |=|[\"'] ?: ?(?=[\"'])|: {{0,2}})(?:(?:{schemes}) {{1,2}})?"
-            r"(?:[\"'](?P<quoted>[^\"']+)|(?P<plain>[^\s\"'&;,<>]+))"
+            rf"{named}(?P<mark> = |=|\\{{0,2}}[\"'] ?: ?(?=\\{{0,2}}[\"'])|: {{0,2}})(?:(?:{schemes}) {{1,2}})?"
+            r"(?:\\{0,2}[\"'](?P<quoted>[^\"']+?)(?=\\{0,2}[\"']|\Z)|(?P<plain>[^\s\"'&;,<>]+))"
         ),
         stems=_stems(held),
+        heads=frozenset(start[:5].encode() for start in (*held["stdin"], *(s for key in keys for s in key["starts"]))),
+        pins=frozenset(held["pins"]),
     )
 
 
@@ -173,11 +181,23 @@ def is_doubtful_name(name: str) -> bool:
     return folded(name[-LONGEST_NAME:]) in words().doubtful
 
 
+def is_doubtful(name: str, value: str) -> bool:
+    """Return whether the value of an option with a doubtful name looks like a secret: drawn, or the digits of a PIN."""
+    if not is_doubtful_name(name):
+        return False
+    return is_drawn(value) or (folded(name[-LONGEST_NAME:]) in words().pins and bool(_PIN.fullmatch(value)))
+
+
 def is_drawn(value: str) -> bool:
     """Return whether a value looks drawn at random: letters and digits alternate, and it is not a path."""
     if value.startswith("/") or not _DRAWN.fullmatch(value):
         return False
     return len(_TURN.findall(value)) > (1 if len(value) >= 20 else 2)
+
+
+def is_password(value: str) -> bool:
+    """Return whether what a program takes as a password is one: digits may be."""
+    return is_value(value) or bool(_PIN.fullmatch(value))
 
 
 def is_value(value: str) -> bool:

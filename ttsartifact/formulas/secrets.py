@@ -17,11 +17,13 @@ from ttsartifact.formulas.secret_names import (
     LETTERS,
     LONGEST_NAME,
     folded,
+    is_doubtful,
     is_doubtful_name,
     is_drawn,
     is_header_name,
     is_holder,
     is_loud,
+    is_password,
     is_stated,
     is_value,
     words,
@@ -35,7 +37,8 @@ __all__ = ["MASK", "Secret", "is_marked", "masked", "may_be_marked", "secrets_of
 
 MASK = "{secret}"
 _RANDOM = late_pattern(r"(?=[A-Za-z_+/=.-]*\d)(?=[\d_+/=.-]*[A-Za-z])[\w+/=.-]{20,1024}")
-_SCHEMES = late_pattern(r"(?<![A-Za-z])(?:[Bb]earer|[Tt]oken|Basic|Api-?Key|Key) {1,2}([\w.~+/=-]{8,1024})")
+_SCHEMES = late_pattern(r"(?<![A-Za-z])(?i:bearer|token|basic|api-?key|key) {1,2}([\w.~+/=-]{8,1024})")
+_HERE = late_pattern(r"<<< {0,4}([\"']?)(?P<said>[^\s\"']{1,1024})\1")
 _NETRC = late_pattern(r"(?<!\w)(?:machine|login|account)\s{1,8}\S{1,256}\s{1,8}password\s{1,8}(\S{1,1024})")
 _ECHO = late_pattern(
     r"(?<!\w)(?:echo|printf) {1,4}(?:-n {1,4})?([\"']?)(?P<said>[^\s\"'|]{1,1024})\1 {0,4}\|(?P<to>[^|]{1,256})"
@@ -54,6 +57,7 @@ _KEPT = b"abcdefghijklmnopqrstuvwxyz0123456789" + _NAME_ENDS
 _ENDS_AS_BLANKS = bytes.maketrans(_NAME_ENDS, b" " * len(_NAME_ENDS))
 _NOT_KEPT = bytes(byte for byte in range(256) if byte not in _KEPT)
 _MOST_SECRETS = 1_000
+_MOST_DOUBTED = 64  # looked into, each of them to its end
 _SHORTEST = 9  # bytes of a string that holds a mark, as 7z -pabcd
 _SPOKEN = "/input/text/value"  # what was spoken is published on purpose
 
@@ -69,35 +73,31 @@ class Secret(NamedTuple):
     """Its place within the string at `where`."""
 
 
-# What every key starts with and what every name holds; a test holds them to the registry.
-_KEY_MARKS = (
-    *("hf_", "ghp_", "gho_", "ghs_", "ghu_", "ghr_", "pat_", "glpat-", "sk-", "sk_", "AKIA", "ASIA", "AIza", "_v1_"),
-    *("ya29.", "xox", "r8_", "nvapi-", "npm_", "pypi-", "eyJ", "PRIVATE KEY", "@", "api_org_", "gldt-", "glrt-"),
-    *("gloas-", "GOCSPX-", "AQ.Ab", "1//0", "xapp-", ".slack.com/services/", "/api/webhooks/", "telegram.org/bot"),
-    *("rk_live_", "SG.", "dapi", "xai-", "rpa_", "dp.pt.", "dp.st.", "hvs.", "hvb.", "AGE-SECRET-KEY-1", "earer "),
-    *(
-        "PuTTY-User-Key",
-        "?key=",
-        "&key=",
-        "?code=",
-        "&code=",
-        "pplx-",
-        "fw_",
-        "csk-",
-        "jina_",
-        "lsv2_",
-        "tvly-",
-        "sbp_",
-    ),
-    *("sntrys_", "glsa_", "PMAK-", "ntn_", "figd_", "lin_api_", "ATATT3", "shpss_", "whsec_", "NRAK-"),
+# What strings hold that are read in other ways: addresses, netrc, lines of a shell, headers, escapes within escapes.
+_MARKS = tuple(
+    mark.encode()
+    for mark in (
+        *(
+            "_v1_",
+            "eyJ",
+            "PRIVATE KEY",
+            "PuTTY-User-Key",
+            "?key=",
+            "&key=",
+            "?code=",
+            "&code=",
+            "<<<",
+            "\\\\u00",
+            '\\\\"',
+        ),
+        *("ssword ", '"--', " --", '"X-', '"x-', " X-", " x-", " -p", " -P", " -a", " -k", " -K", " -u", " -U", " -b"),
+        *(" -w", " -c", " -A", " -X", " /p", " /rp", " -N", " -s", " -E", " -n"),
+    )
 )
-# What strings hold that are read in other ways: schemes, netrc, lines of a shell, headers, escapes within escapes.
-_LINE_MARKS = (
-    *("oken ", "Basic ", "piKey ", "pi-Key ", "Key ", "ssword ", '"--', " --", '"X-', '"x-', " X-", " x-", "\\\\u00"),
-    *(" -p", " -P", " -a", " -k", " -K", " -u", " -U", " -b", " -w", "-stdin", "-token ", "sudo -S", "hrase-fd"),
-)
-_ALL_MARKS = tuple(mark.encode() for mark in (*_KEY_MARKS, *_LINE_MARKS) if mark != "@")
-_SHORT_OPTIONS = (b"-p", b"-P", b"-a", b"-k", b"-K", b"-u", b"-U", b"-b", b"-w", b"--")
+_OTHER_KEYS = ("eyJ", "PRIVATE KEY", "PuTTY-User-Key", "@", "?key=", "&key=", "?code=", "&code=")
+_HEAD = late_pattern(rb"(?<![A-Za-z0-9])(?=([!-~]{2}[ -~]{3}))")
+_SCHEME_MARKS = (b"bearer ", b"token ", b"basic ", b"apikey ", b"api-key ", b"key ")  # in lower case
+_SHORTEST_KEY = 15  # bytes of a string that holds a key which says itself what it is
 _STEMS = (
     b"key",
     b"token",
@@ -134,13 +134,12 @@ def _plain(raw: bytes) -> bytes:
 
 def is_marked(raw: bytes) -> bool:
     """Return whether bytes hold anything that every secret has; almost none do, and one look spares the walk."""
-    if b"://" in raw and b"@" in raw:
+    if b"//" in raw and (b"@" in raw or b"%" in raw):
         return True
     apart = set(raw.split(b'"'))
     if _has_mark(raw, apart):
         return True
-    options = [word for word in apart if word[:1] == b"-"]
-    return any(map(_is_named_option, options)) or (any(map(_is_short_option, options)) and _runs_program(apart))
+    return any(_is_named_option(word) for word in apart if word[:1] == b"-") or _runs_program(apart)
 
 
 def may_be_marked(words: bytes) -> bool:
@@ -151,10 +150,16 @@ def may_be_marked(words: bytes) -> bool:
 
 def _has_mark(raw: bytes, apart: set[bytes]) -> bool:
     long = b'"' + b'"'.join([word for word in apart if len(word) >= _SHORTEST and word[:7] != b"sha256:"])
-    for mark in _ALL_MARKS:  # a loop: this is on the way to the first chunk of every recording, three times
+    longer = b'"'.join([word for word in apart if len(word) >= _SHORTEST_KEY and word[:7] != b"sha256:"])
+    if _starts_like_a_key(longer):
+        return True
+    for mark in _MARKS:  # a loop: this is on the way to the first chunk of every recording, three times
         if mark in long:
             return True
     lower = _plain(raw)
+    for mark in _SCHEME_MARKS:
+        if mark in lower:
+            return True
     if not any(stem in lower for stem in _STEMS):
         return False
     # Folded as names are. A name that ends there is marked; `t_first_token_ns` goes on.
@@ -162,15 +167,16 @@ def _has_mark(raw: bytes, apart: set[bytes]) -> bool:
     return any(_ends_like_a_secret(word[-_LONGEST_WORD:]) for word in set(kept.split()))
 
 
+def _starts_like_a_key(raw: bytes) -> bool:
+    heads, known = set(_HEAD.findall(raw)), words().heads
+    return any(head[:length] in known for head in heads for length in (5, 4, 3, 2))
+
+
 def _is_named_option(word: bytes) -> bool:
     if word[:1] != b"-":
         return False
     option = word.partition(b"=")[0].decode("utf-8", "replace")
     return option in _OF_HEADERS or is_doubtful_name(option)
-
-
-def _is_short_option(word: bytes) -> bool:
-    return word[:2] in _SHORT_OPTIONS
 
 
 def _runs_program(apart: set[bytes]) -> bool:
@@ -247,18 +253,19 @@ def masked(value: Any, pointer: str = "", *, withheld: str | None = None) -> tup
 def _in_string(where: str, name: str, text: str, stated: Sequence[tuple[str, int]]) -> Iterator[Secret]:
     """Yield the secrets of one string, each letter once; `stated` are those that its command line knows of."""
     is_option = name.startswith("-")
-    if name and (is_stated(name, text) or (is_option and is_doubtful_name(name) and is_drawn(text))):
+    if name and (is_stated(name, text) or (is_option and is_doubtful(name, text))):
         yield Secret(where, f"the value of {name[:LONGEST_NAME]}", 0, len(text))
         return
-    found = [(start, len(text), f"the value of {option}") for option, start in stated if is_value(text[start:])]
+    found = [(start, len(text), f"the value of {option}") for option, start in stated if is_password(text[start:])]
     found += _keys(text)
     found += _named(text, is_header=name in _OF_HEADERS)
     if (plain := decoded(text)) is not None:
         letters, places = plain
-        found += [(places[start], places[end], of) for start, end, of in _named(letters, is_header=name in _OF_HEADERS)]
+        again = [*_named(letters, is_header=name in _OF_HEADERS), *_keys(letters)]
+        found += [(places[start], places[end], of) for start, end, of in again]
     if " " in text or "\n" in text:
         found += _in_prose(text)
-    if " -" in text or text.startswith("-"):
+    if " -" in text or " /" in text or text.startswith("-"):
         found += _in_line(text, is_shell=name in _OF_SHELLS)
     covered = 0
     for start, end, of in sorted(found, key=lambda each: (each[0], -each[1])):
@@ -269,7 +276,11 @@ def _in_string(where: str, name: str, text: str, stated: Sequence[tuple[str, int
 
 def _keys(text: str) -> Iterator[tuple[int, int, str]]:
     """Yield the secrets that say themselves what they are."""
-    if len(text) >= _SHORTEST and text[:7] != "sha256:" and any(mark in text for mark in _KEY_MARKS):
+    if (
+        len(text) >= _SHORTEST
+        and text[:7] != "sha256:"
+        and (any(mark in text for mark in _OTHER_KEYS) or _starts_like_a_key(text.encode("utf-8", "surrogatepass")))
+    ):
         for match in words().keys.finditer(text):
             place = match.lastindex or 0
             yield *match.span(place), f"a key of {words().owners[place - 1]}"
@@ -286,24 +297,31 @@ def _in_prose(text: str) -> Iterator[tuple[int, int, str]]:
     for match in _ECHO.finditer(text) if "|" in text else ():
         if any(mark in match["to"] for mark in words().stdin) and is_value(match["said"]):
             yield *match.span("said"), "what a command reads from a pipe"
+    for match in _HERE.finditer(text) if any(mark in text for mark in words().stdin) else ():
+        if is_value(match["said"]):
+            yield *match.span("said"), "what a command reads from its input"
 
 
 def _named(text: str, *, is_header: bool) -> Iterator[tuple[int, int, str]]:
     """Yield the values behind names that mark them as secrets, in assignments, headers, queries and JSON."""
     if "=" not in text and ":" not in text:
         return
-    count = line_end = 0
-    for match in words().named.finditer(text.translate(LETTERS)):
+    letters, place, line_end = text.translate(LETTERS), 0, 0
+    found = doubted = 0
+    while found <= _MOST_SECRETS and (match := words().named.search(letters, place)):
         name = _name_before(text, match.start("mark"))
         start, end = match.span("plain" if match["quoted"] is None else "quoted")
-        if start < line_end or not _is_believed(text, name, match, is_header=is_header):
+        place = match.end()
+        if start < line_end:
+            continue
+        if not _is_believed(text, name, match, is_header=is_header):
+            doubted += 1  # what it says may hold one that is believed: otpauth://x?secret=y
+            place = match.end("mark") if doubted <= _MOST_DOUBTED else place
             continue
         if match["mark"][0] == ":" and folded(name).endswith(words().whole):
             end = line_end = _line_end(text, start)
         yield start, end, f"the value of {name}"
-        count += 1
-        if count > _MOST_SECRETS:
-            break
+        found += 1
 
 
 def _is_believed(text: str, name: str, match: re.Match[str], *, is_header: bool) -> bool:
@@ -311,13 +329,16 @@ def _is_believed(text: str, name: str, match: re.Match[str], *, is_header: bool)
     value = match["quoted"] or match["plain"]
     at = match.start("mark") - len(name)
     if is_doubtful_name(name) and match["mark"] == "=":
-        return text[at - 1 : at] == "-" and is_drawn(value)
+        return text[at - 1 : at] == "-" and is_doubtful(name, value)
     if not is_value(value):
         return False
     if match["mark"][0] == ":" and (is_header or name[:2] in {"X-", "x-"}):
         return is_header_name(name)
-    if match["mark"][0] in ": " and not _RANDOM.fullmatch(
-        text, *match.span("plain" if match["quoted"] is None else "quoted")
+    is_written = match["mark"] == " = " and match["quoted"] is not None and not value.isalpha()
+    if (
+        not is_written
+        and match["mark"][0] in ": "
+        and not _RANDOM.fullmatch(text, *match.span("plain" if match["quoted"] is None else "quoted"))
     ):
         return is_loud(name)
     return is_stated(name, value)
@@ -328,14 +349,15 @@ def _in_line(text: str, *, is_shell: bool) -> Iterator[tuple[int, int, str]]:
     line = command_lines.words_of(text)
     for place, option, start in command_lines.secrets_in([word.text for word in line]):
         word = line[place]
-        if is_value(word.text[start:]):
+        is_plain = not is_shell and not option.startswith("-") and word.text.isalpha()  # prose names programs too
+        if is_password(word.text[start:]) and not is_plain:
             yield word.start + start, word.start + len(word.text), f"the value of {option}"
     for before, word in pairwise(line):
         option, value = before.text, word.text
         if not _OPTION.fullmatch(option) or value.startswith("-"):
             continue
         is_sure = is_stated(option, value) and (is_shell or not value.isalpha())
-        if is_sure or (is_doubtful_name(option) and is_drawn(value)):
+        if is_sure or is_doubtful(option, value):
             yield word.start, word.start + len(value), f"the value of {option}"
 
 
