@@ -170,7 +170,7 @@ def _conversions() -> Any:
         "valid/L2/wav/plain.tts.wav": kit.artifact,
         "valid/L2/wav/stereo.tts.wav": VALID_STEREO,
         "valid/L3/wav/full.tts.wav": full_run.artifact,
-        "near/AUD07/near.tts.parquet": encoded("FLAC"),
+        "valid/L1/parquet/flac.tts.parquet": encoded("FLAC"),
     }
     with tempfile.TemporaryDirectory() as name:
         for number, (place, make) in enumerate(sources.items()):

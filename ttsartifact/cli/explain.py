@@ -197,7 +197,7 @@ def _fixtures(rule_id: str) -> list[str]:
         return []
     try:
         entries = json.loads((Path(folder) / "manifest.json").read_bytes())["fixtures"]
-        found = [entry["file"] for entry in entries if rule_id in entry["expect"]["fail"]]
+        found = list(dict.fromkeys(entry["file"] for entry in entries if rule_id in entry["expect"]["fail"]))
         own = [file for file in found if rule_id in file.split("/")] or found
     except (OSError, ValueError, KeyError, TypeError):
         return []
@@ -229,4 +229,4 @@ def _near(topic: str, pages: dict[str, dict[str, Callable[[], _Page]]]) -> str:
     near = difflib.get_close_matches(topic.casefold(), names, n=5, cutoff=0.5)
     family = [name for name in catalogue() if name.startswith(topic[:3].upper())]
     found = [names[one] for one in near] or family[:8]
-    return f"near it: {', '.join(found)}" if found else "`ttsa explain` lists everything"
+    return f"close to it: {', '.join(found)}" if found else "`ttsa explain` lists everything"
