@@ -75,23 +75,23 @@ def test_comments_spaces_and_order_do_not_change_the_digest(tmp_path: Path) -> N
             "an expectation names its metric and its margin: found alpha, direction, effect, metric, test",
         ),
         ('metric = "duration"', 'metric = "mos"', "unknown metric: found mos, expected pitch, "),
-        ('direction = "less"', 'direction = "smaller"', "no such word: found smaller, expected greater, less, "),
+        ('direction = "less"', 'direction = "smaller"', "unknown value: found smaller, expected greater, less, "),
         (
             'test = "permutation"',
             'test = "tost"',
-            "no test of difference: found tost, expected permutation, bootstrap, t",
+            "this test does not exist for the effect difference: found tost, expected permutation, bootstrap, t",
         ),
         ("margin = 0.5", "margin = 0.0000005", "more digits than the format has: found 5E-7"),
         ("margin = 0.5", "margin = nan", "not a number: found NaN"),
         ("minimum = 30", "minimum = 1", "not a claim: 1 is less than the minimum of 2"),
-        ('free = ["text", "seed"]', 'free = ["wether"]', "no such subject: found wether"),
-        ('effect = "difference"', 'effect = "level"', "no direction of level"),
-        ("a = 1.0\nb = 1.25", "", "the factor makes no difference: found /generation/params/speed"),
+        ('free = ["text", "seed"]', 'free = ["wether"]', "unknown subject: found wether"),
+        ('effect = "difference"', 'effect = "level"', "this direction does not exist for the effect level"),
+        ("a = 1.0\nb = 1.25", "", "the factor does not allow the effect difference: found /generation/params/speed"),
         ("a = 1.0\nb = 1.25", "a = 1.0\nb = 2026-01-01", "a value that JSON cannot hold"),
         (
             'metric = "duration"',
             'metric = "evaluated:wer"',
-            "`tool` pins what measured an evaluated metric, and no other",
+            "`tool` is missing beside an evaluated metric, or stands beside another one",
         ),
         ("[held]", "[[", "the claim is not TOML"),
     ],
@@ -99,7 +99,7 @@ def test_comments_spaces_and_order_do_not_change_the_digest(tmp_path: Path) -> N
 def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
     """The place, the word, what was found and what was expected."""
     text = CLAIM.replace(old, new)
-    text = text.replace('direction = "less"', 'direction = "either"') if "no direction" in message else text
+    text = text.replace('direction = "less"', 'direction = "either"') if "this direction" in message else text
     with pytest.raises(Refused) as raised:
         load_claim(written(tmp_path, text))
     assert message in str(raised.value)

@@ -194,7 +194,7 @@ def test_free_texts_that_part_the_groups_are_a_confounder() -> None:
     found = settled(claim, session(claim, 24, texts))
     assert [(each[0], each[2]) for each in reasons(found)] == [("confounder", 12)]
     assert found.reasons[0].message == (
-        "text (the groups were given other texts) changed at run 13: 12 values -> 12 values"
+        "text (the groups were given different texts) changed at run 13: 12 values -> 12 values"
     )
 
 

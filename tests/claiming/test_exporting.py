@@ -76,7 +76,7 @@ def test_the_manifest_is_what_pyyaml_writes() -> None:
 @pytest.mark.parametrize("name", ["a b", "yes", "", "1st", "caf\u00e9"])
 def test_a_name_that_yaml_would_quote_is_refused(name: str) -> None:
     """No second spelling of one manifest."""
-    with pytest.raises(Refused, match="the dataset's name is a plain word in PRML"):
+    with pytest.raises(Refused, match="the dataset's name is not a plain word, which PRML needs"):
         prml(CLAIM, place=0, at=AT, by=BY, dataset=(name, b""))
 
 

@@ -135,7 +135,7 @@ def test_a_provenance_for_each_clip(work: Path, capsys: Captured) -> None:
         (
             "1\n2\n3\n",
             [*CALL, "--provenance", "x"],
-            "--provenance: said 2 times for 3 clips; say it once, or once a clip",
+            "--provenance: given 2 times for 3 clips; give it once, or once per clip",
         ),
         ("1\n2\n3\n", [*CALL, "--param", "steps"], "--param steps: expected NAME=VALUE"),
         ("1\n" * 21, ["adapt", *["a.wav"] * 21, *CALL[4:]], "adapter tiny takes 1 to 20 clips; there are 21"),
@@ -200,7 +200,7 @@ def test_whole_or_not_at_all(work: Path, capsys: Captured) -> None:
     """A delta is replaced when that is said; a clip that cannot be read leaves nothing."""
     assert main(CALL) == 0
     assert main(CALL) == 4
-    assert "the output exists; say --force to replace it" in capsys.readouterr().err
+    assert "the output exists; use --force to replace it" in capsys.readouterr().err
     before = (work / "mine.safetensors").read_bytes()
     assert main([*CALL, "--force", "--param", "steps=50"]) == 0
     assert (work / "mine.safetensors").read_bytes() != before

@@ -92,7 +92,7 @@ def test_nothing_is_replaced_unless_it_is_said(run: Path, tmp_path: Path, capsys
     out.write_bytes(b"mine")
     assert main(["strip", str(run), "-o", str(out)]) == 4
     assert out.read_bytes() == b"mine"
-    assert capsys.readouterr().err == f"ttsa: the output exists; say --force to replace it (at {out})\n"
+    assert capsys.readouterr().err == f"ttsa: the output exists; use --force to replace it (at {out})\n"
     assert main(["strip", str(run), "-o", str(out), "--force"]) == 0
     assert out.read_bytes() == kit.wav()
 

@@ -98,8 +98,8 @@ WRONG_CALLS: tuple[tuple[list[str], str], ...] = (
     (["verify", "x", "--ignore", "XXX99=why"], "--ignore XXX99: unknown rule XXX99"),
     (["verify", "x", "--receipt", "hello"], "--receipt: not a receipt: expected `ttsa1 id=sha256:"),
     (["verify", "x", "y", "--receipt", "hello"], "--receipt: not a receipt"),
-    (["verify", "x", "--text", "a", "--text-file", "b"], "--text and --text-file say the same thing; give one"),
-    (["explain", "HSH2"], "unknown topic HSH2; near it: "),
+    (["verify", "x", "--text", "a", "--text-file", "b"], "--text and --text-file both give the text; use one"),
+    (["explain", "HSH2"], "unknown topic HSH2; close to it: "),
     (["schema", "nothing"], "unknown schema nothing; expected one of adapt, attestation, "),
     (["record", "-o", "x.tts.wav", "--", "true"], "give the text once: --text TEXT or --text-file FILE"),
     (
@@ -110,7 +110,7 @@ WRONG_CALLS: tuple[tuple[list[str], str], ...] = (
         ["record", "-o", "x.tts.wav", "--text", "t", "--device", "abacus", "--", "true"],
         "found 'abacus', expected one of cpu, ",
     ),
-    (["record", "-o", "x.tts.wav", "--text", "t", "--engine", "e", "--", "true", "{text}"], "one exact version"),
+    (["record", "-o", "x.tts.wav", "--text", "t", "--engine", "e", "--", "true", "{text}"], "no exact version"),
 )
 
 

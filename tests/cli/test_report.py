@@ -222,7 +222,7 @@ def test_what_is_no_artifact_has_no_page(tmp_path: Path, capsys: pytest.CaptureF
     out.write_text("mine")
     assert main(["report", str(kit.artifact(tmp_path)), "-o", str(out)]) == 4
     assert out.read_text() == "mine"
-    assert "say --force to replace it" in capsys.readouterr().err
+    assert "use --force to replace it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", HOSTILE, ids=range(len(HOSTILE)))

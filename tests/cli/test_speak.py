@@ -54,9 +54,9 @@ def test_progress_is_told_to_a_terminal_only(monkeypatch: pytest.MonkeyPatch) ->
             4,
         ),
         (Unavailable("no such runner", found="x\x1b"), "ttsa: no such runner: found x\\x1b", 3),
-        (Refused("no PCM format", where="--pcm", found="x"), "ttsa: no PCM format: found x (at --pcm)", 2),
+        (Refused("not a PCM format", where="--pcm", found="x"), "ttsa: not a PCM format: found x (at --pcm)", 2),
         (CommandFailed("line\nbreak", where="argv/0"), "ttsa: line\\nbreak (at argv/0)", 4),
-        (OutputExists(where="a.wav"), "ttsa: the output exists; say --force to replace it (at a.wav)", 4),
+        (OutputExists(where="a.wav"), "ttsa: the output exists; use --force to replace it (at a.wav)", 4),
     ],
 )
 def test_an_error_is_one_line_with_its_address(error: TtsArtifactError, line: str, code: int) -> None:

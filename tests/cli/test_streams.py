@@ -157,7 +157,7 @@ def test_documents_of_the_reader_come_from_stdin(run: Path, tmp_path: Path) -> N
         (("verify", "-", "-"), "FILE... and FILE...: standard input is one stream; give - once"),
         (("verify", "-", "--log", "-"), "--log -: a folder cannot be a stream; name a folder"),
         (("unpack", "-", "-o", "-"), "--out -: a folder cannot be a stream; name a folder"),
-        (("recover", "-"), "a journal names files that lie beside it; name its file"),
+        (("recover", "-"), "a journal cannot be read from standard input: its audio lies beside it"),
         (
             ("bench", "http://localhost:1", "-o", "-", "--text", "hi"),
             "bench writes two files and prints the totals on standard output; name a file instead of -",

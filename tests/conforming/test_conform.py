@@ -163,7 +163,7 @@ def test_an_edited_kit_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[
         load(str(tmp_path))
     assert main(["conform", "--kit", str(tmp_path), "--", "true"]) == 4
     assert main(["conform", "--select", "nothing/", "--", "true"]) == 2
-    assert "no file of the kit begins so" in capsys.readouterr().err
+    assert "no file of the kit begins with this" in capsys.readouterr().err
 
 
 def test_the_kit_is_handed_out_and_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -108,7 +108,10 @@ def test_a_load_that_breaks_before_the_run_ends_it(tmp_path: Path) -> None:
 def test_a_chip_has_a_length_that_a_meter_can_see(chip_s: float) -> None:
     with pytest.raises(Refused) as refused:
         SyncBurst(chip_s=chip_s)
-    assert str(refused.value) == f"a chip cannot have this length: found {chip_s}, expected 0.01 to 60.0 s (at chip_s)"
+    assert (
+        str(refused.value)
+        == f"the length of a chip is out of range: found {chip_s}, expected 0.01 to 60.0 s (at chip_s)"
+    )
 
 
 def test_every_core_works_until_it_is_over() -> None:

@@ -67,7 +67,9 @@ def test_awaited_chunks_are_not_taken_for_one(tmp_path: Path) -> None:
 
     out: Any = tmp_path / "run.tts.wav"
     for chunks in (stream(), stream):
-        with pytest.raises(Refused, match=r"these chunks are awaited: found async_generator, expected wrap_async_iter"):
+        with pytest.raises(
+            Refused, match=r"the chunks are asynchronous: found async_generator, expected wrap_async_iter"
+        ):
             list(wrap_iterator(chunks, out, text="Hi.", **OPTIONS))  # type: ignore[arg-type]
 
 

@@ -144,7 +144,7 @@ def test_real_tensors(tmp_path: Path) -> None:
         (
             [(RATE_HZ, SAMPLES.astype("f4"))],
             (
-                r"floats are within -1 and 1 at full scale, and these are not: found a peak of \d+, expected integers "
+                r"floating-point samples are not within -1 and 1: found a peak of \d+, expected integers "
                 r"as integers: samples\.astype\('int16'\), or samples / 32768"
             ),
         ),
@@ -206,7 +206,7 @@ def test_pins_in_words(tmp_path: Path) -> None:
     descriptor = found(tmp_path / "run.tts.wav")
     assert (descriptor.at("/pins/model/uri"), descriptor.at("/pins/model/revision")) == ("hf:example/voice", COMMIT)
     assert descriptor.at("/pins/engine") == {"name": "my-engine", "version": "2.3.1"}
-    with pytest.raises(Refused, match="a repository is pinned by its full commit"):
+    with pytest.raises(Refused, match="the repository is not pinned by a full commit"):
         list(wrap_iterator(speak, tmp_path / "other.tts.wav", text="Hi.", model="hf:example/voice@main"))
     assert asked == [1]
 

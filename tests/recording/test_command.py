@@ -237,7 +237,7 @@ def test_a_truncated_file_has_its_address(tmp_path: Path) -> None:
         (["espeak-ng", "-w", "{out}", "Something else"], {}, "the command is never given the text"),
         (["x", "{text}", "{ref}"], {}, "the command takes a reference and none was given"),
         (["x", "{text}", "{out}"], {"pcm": "s16le:8000:1"}, "raw PCM comes from stdout"),
-        (["x", "{text}"], {"pcm": "s16:8000"}, "no PCM format: found s16:8000"),
+        (["x", "{text}"], {"pcm": "s16:8000"}, "not a PCM format: found s16:8000"),
         (["x", "{text}", "{out}"], {"suffix": ".flac"}, "the WAV carrier holds WAV audio only"),
         (["nonesuch-tts", "{text}"], {}, "no such command: found nonesuch-tts"),
     ],
@@ -398,7 +398,7 @@ def test_an_artifact_names_the_machine_and_not_its_owner(tmp_path: Path) -> None
 
 def test_a_wav_is_not_taken_for_raw_samples(tmp_path):
     """Its header would become 22 samples that the engine never spoke."""
-    with pytest.raises(CommandFailed, match="stdout is a WAV and no raw PCM; leave out --pcm"):
+    with pytest.raises(CommandFailed, match="stdout is a WAV file, not raw PCM; leave out --pcm"):
         record_command(
             ["espeak-ng", "--stdout", "{text}"], text="Hello.", out=tmp_path / "run.tts.wav", pcm="s16le:22050:1"
         )

@@ -88,7 +88,7 @@ def test_none_is_as_if_not_given(tmp_path: Path) -> None:
                 "runtime, channels, read, close (at sensor=)"
             ),
         ),
-        ("channels", True, "channels is a whole number: found True, expected 1 to 65535 (at channels)"),
+        ("channels", True, "channels is not a whole number in range: found True, expected 1 to 65535 (at channels)"),
     ],
 )
 def test_the_words_show_the_right_form(tmp_path: Path, key: str, wrong: Any, message: str) -> None:

@@ -41,8 +41,9 @@ class _OpenedLate(Recorder):
 def test_the_engine_begins_before_the_files_of_its_recording_are_there(tmp_path: Path) -> None:
     """Its chunk waits for them, with the time at which it came; what was logged meanwhile is in the journal."""
     out = tmp_path / "a.tts.wav"
-    with _OpenedLate(out, **TOLD) as recorder:
-        recorder.may_open = threading.Event()
+    recorder = _OpenedLate(out, **TOLD)
+    recorder.may_open = threading.Event()
+    with recorder:
         recorder.submit()
         recorder.event("engine_begins")
         assert os.listdir(tmp_path) == []
@@ -84,7 +85,7 @@ def test_a_folder_that_goes_away_ends_the_recording_and_not_the_stream(tmp_path:
 
     assert list(chunks) == [PCM, PCM]
     missing = f"[Errno 2] No such file or directory: '{folder / 'a.tts.wav'}.journal.jsonl'"
-    assert said == [f"a.tts.wav is not going to be written, and the audio goes on: {missing}"]
+    assert said == [f"a.tts.wav will not be written; the audio goes on: {missing}"]
     with pytest.raises(FileNotFoundError):
         recorder.__enter__()
     assert threading.active_count() <= before, "each sampler has ended"
@@ -106,7 +107,7 @@ def test_a_process_without_a_free_handle_keeps_its_stream(tmp_path: Path) -> Non
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert heard == [PCM]
     assert len(said) == 1
-    assert said[0].startswith("a.tts.wav is not going to be written, and the audio goes on: [Errno 24] Too many open")
+    assert said[0].startswith("a.tts.wav will not be written; the audio goes on: [Errno 24] Too many open")
     assert os.listdir(tmp_path) == []
 
 

@@ -94,7 +94,7 @@ def test_a_branch_is_no_pin() -> None:
         pins.repository("owner/name@main")
 
     assert str(caught.value) == (
-        "a repository is pinned by its full commit: found owner/name@main, "
+        "the repository is not pinned by a full commit: found owner/name@main, "
         "expected REPO@COMMIT with 40 or 64 hex digits (at --model)"
     )
     assert caught.value.rule == "PIN01"

@@ -178,7 +178,7 @@ def test_rapl_counts_packages_once_and_over_its_wrap(tmp_path: Path) -> None:
     assert sensor.read() == {"energy_mj": 250}
     (channel,) = sensor.channels(50_000_000)
     assert channel["call"] == "powercap energy_uj of intel-rapl:0, intel-rapl:1"
-    assert Rapl(str(folder / "nothing")).open() == "this machine shows no RAPL counter of a package"
+    assert Rapl(str(folder / "nothing")).open() == "this machine has no RAPL counter of a processor package"
 
 
 def test_a_meter_that_writes_lines_is_followed(tmp_path: Path) -> None:
@@ -284,4 +284,4 @@ def test_a_process_that_has_nothing_to_read_says_why(tmp_path: Path) -> None:
     """The reason travels as the sensor words it."""
     sampler = Sampler(Rapl(str(tmp_path)), Timebase(SystemClock()), period_ns=10_000_000)
     sampler.start()
-    assert sampler.absence == "this machine shows no RAPL counter of a package"
+    assert sampler.absence == "this machine has no RAPL counter of a processor package"

@@ -189,16 +189,16 @@ def test_the_order_of_the_axes_is_remembered(tmp_path: Path) -> None:
         ({"sample_rate": 8000}, TypeError, "did you mean sample_rate_hz=?"),
         ({"rate": 8000}, TypeError, "unknown keyword rate=; did you mean sample_rate_hz=?"),
         ({"speed": 1.2}, TypeError, "did you mean seed=? Else a parameter of the engine goes into params={'speed': "),
-        ({"seed": 7.5}, Refused, "a seed is a whole number: found 7.5, expected seed=7, or a text of digits"),
+        ({"seed": 7.5}, Refused, "the seed is not a whole number: found 7.5, expected seed=7, or a text of digits"),
         ({"lang": "!!"}, Refused, 'found !!, expected lang="en-GB"'),
         ({"session": "N/A"}, Refused, 'found N/A, expected session="evening-1"'),
         ({"device": "gpu"}, Refused, 'expected device="cuda"; one of cpu, cuda'),
-        ({"seeds": [[]]}, Refused, "a seed is a whole number: found [], expected seed=7, or a text of digits"),
+        ({"seeds": [[]]}, Refused, "the seed is not a whole number: found [], expected seed=7, or a text of digits"),
         ({"seeds": [{"stage": [3]}]}, Refused, "expected seed=7, or seeds="),
         ({"params": {"temperature": float("nan")}}, Refused, "a stated value is not finite"),
         ({"params": {"voice": object()}}, Refused, "a stated value is not representable in JSON"),
         ({"text": "a\ud83d"}, Refused, "half of a surrogate pair"),
-        ({"sample_rate_hz": 24000.5}, Refused, "sample_rate_hz is a whole number"),
+        ({"sample_rate_hz": 24000.5}, Refused, "sample_rate_hz is not a whole number in range"),
     ],
 )
 def test_conditions_are_checked_before_the_engine_is_asked(
@@ -269,7 +269,7 @@ def test_a_full_disk_does_not_end_the_stream(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(Recorder, "_write", full)
     passed, said = recorded(tmp_path / "a.tts.wav", [PCM] * 3)
     assert passed == [PCM] * 3
-    assert "a.tts.wav is not going to be written, and the audio goes on: [Errno 28] No space left on device" in said[0]
+    assert "a.tts.wav will not be written; the audio goes on: [Errno 28] No space left on device" in said[0]
     assert "`ttsa recover a.tts.wav.journal.jsonl`" in said[1]
 
 

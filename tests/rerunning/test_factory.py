@@ -158,14 +158,14 @@ def test_the_command_line(engine, capsys):
     assert "as long as it takes" in said
     assert "PCM-EXACT - every sample is the same" in said
     assert main(["rerun", "made.tts.wav", "--factory", "my_engine:speak", "--runner", "x"]) == 2
-    assert "a command after `--`, a factory and a runner are three ways; take one" in capsys.readouterr().err
+    assert "give only one of a command after `--`, --factory, and a runner or its weights" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("name", "error", "message"),
     [
-        ("my_engine", Refused, "a factory is named as one imports it"),
-        ("os:system('x')", Refused, "a factory is named as one imports it"),
+        ("my_engine", Refused, "not the name of a function"),
+        ("os:system('x')", Refused, "not the name of a function"),
         ("no_such_module:speak", Unavailable, "cannot import the factory: No module named 'no_such_module'"),
         ("my_engine:mute", Unavailable, "cannot import the factory: module 'my_engine' has no attribute 'mute'"),
         ("my_engine:__doc__", Refused, "the factory is not callable"),
@@ -190,7 +190,7 @@ def test_a_function_without_a_name_states_none(tmp_path):
     descriptor = open_artifact(tmp_path / "a.tts.wav").descriptor
     assert descriptor.at("/generation/runner/reason") == "not_applicable"
     assert descriptor.at("/generation/params") == {"level": 4}
-    with pytest.raises(Refused, match="a factory is named as one imports it"):
+    with pytest.raises(Refused, match="not the name of a function"):
         Recorder(tmp_path / "b.tts.wav", text="x", factory=inner)
 
 

@@ -95,7 +95,7 @@ def test_content_encodings_in_every_cut(encoding: str, bits: int) -> None:
 
 def test_what_is_not_read_is_refused() -> None:
     """Another encoding, bytes that are not of it, and base64 that is none."""
-    with pytest.raises(Refused, match="a content encoding that is not read: found br"):
+    with pytest.raises(Refused, match="an unsupported content encoding: found br"):
         BodyReader("audio/pcm", "br")
     with pytest.raises(Refused, match="the body is not gzip"):
         BodyReader("audio/pcm", "gzip").take(AUDIO)
@@ -107,9 +107,9 @@ def test_nothing_grows_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """An event, a document and an answer that do not end are refused, be they compressed."""
     monkeypatch.setattr(body, "_LONGEST_EVENT", 1_000)
     monkeypatch.setattr(body, "_MOST_BYTES", 100_000)
-    with pytest.raises(TooLarge, match="a server-sent event that does not end"):
+    with pytest.raises(TooLarge, match="a server-sent event does not end"):
         BodyReader("text/event-stream", None).take(b"data: " + b"a" * 2_000)
-    with pytest.raises(TooLarge, match="a server-sent event that does not end"):
+    with pytest.raises(TooLarge, match="a server-sent event does not end"):
         BodyReader("text/event-stream", None).take(b"data: aaaaaaaaaaaa\n" * 200)
     packer = zlib.compressobj(wbits=31)
     bomb = packer.compress(bytes(10_000_000)) + packer.flush()

@@ -103,7 +103,7 @@ def meter_of(stated: Named[str, str], log: SensorLog) -> dict[str, Any] | None:
         )
     if stated["point"] not in _POINTS:
         raise Refused(
-            "no such point to measure at", where="--meter point", found=stated["point"], expected=", ".join(_POINTS)
+            "unknown place of measurement", where="--meter point", found=stated["point"], expected=", ".join(_POINTS)
         )
     from_utc(stated["calibrated"])
     named = {key: stated[key] for key in ("make", "model", "accuracy") if key in stated}

@@ -56,7 +56,7 @@ def milli(cell: str, unit: str | None) -> int:
         raise ValueError(f"no reading: {cell.strip() or 'an empty cell'}")
     stated = found[2] or unit
     if stated not in UNITS:
-        raise ValueError(f"no unit of power or energy: {stated or 'none'}")
+        raise ValueError(f"not a unit of power or energy: {stated or 'none'}")
     if found[2] and unit is not None and UNITS[found[2]][0] is not UNITS[unit][0]:
         raise ValueError(f"the unit {found[2]} is not the column's unit {unit}")
     return round(Decimal(found[1]) * UNITS[stated][1])
@@ -182,7 +182,7 @@ def zone_shift_ns(local_ns: int, zone: str) -> int:
         named = zoneinfo.ZoneInfo(zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise Refused(
-            "no such time zone", where="--zone", found=zone, expected="UTC, +02:00, or a name as Europe/Berlin"
+            "unknown time zone", where="--zone", found=zone, expected="UTC, +02:00, or a name as Europe/Berlin"
         ) from error
     civil = (_EPOCH + dt.timedelta(seconds=local_ns // NS_PER_S)).replace(tzinfo=None)
     shifts = {civil.replace(tzinfo=named, fold=fold).utcoffset() for fold in (0, 1)}

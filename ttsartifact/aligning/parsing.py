@@ -93,10 +93,10 @@ def _stated(stated: Columns, first: str) -> Dialect:
             expected="a known form (docs/align.md), or --time, --value and --unit",
         )
     if stated.unit not in UNITS:
-        raise Refused("no unit of power or energy", where="--unit", found=stated.unit, expected=", ".join(UNITS))
+        raise Refused("not a unit of power or energy", where="--unit", found=stated.unit, expected=", ".join(UNITS))
     form = stated.form or "date-time"
     if form not in FORMATS:
-        raise Refused("no such form of time", where="--time-form", found=form, expected=", ".join(FORMATS))
+        raise Refused("unknown form of time", where="--time-form", found=form, expected=", ".join(FORMATS))
     value = Value(name=re.escape(stated.value), unit=stated.unit, kind=UNITS[stated.unit][0])
     return Dialect(name="stated", first="", family="table", time=re.escape(stated.time), form=form, values=(value,))
 

@@ -230,7 +230,7 @@ def claim_of(value: dict[str, Any]) -> Claim:
     factor, held, runs = (_table(value, key) for key in ("factor", "held", "runs"))
     entries = value.get("expect")
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
-        raise Refused("a claim expects something", where="expect", expected="at least one [[expect]]")
+        raise Refused("the claim has no expectation", where="expect", expected="at least one [[expect]]")
     expectations = tuple(_expectation(entry, number) for number, entry in enumerate(entries, 1))
     canonical: dict[str, Any] = {
         "claim": "1.0",
@@ -270,7 +270,7 @@ def _expectation(entry: dict[str, Any], number: int) -> ClaimTest:
     where = f"expect {number}"
     _refuse_unknown("expect", entry)
     if "metric" not in entry or "margin" not in entry:
-        raise Refused("an expectation names its metric and its margin", where=where, found=", ".join(sorted(entry)))
+        raise Refused("the expectation lacks its metric or its margin", where=where, found=", ".join(sorted(entry)))
     try:
         metric = metric_named(str(entry["metric"]))
     except Refused as error:
@@ -280,10 +280,17 @@ def _expectation(entry: dict[str, Any], number: int) -> ClaimTest:
     test = _word(ClaimProcedure, entry.get("test", _TESTS[effect][0]), f"{where}: test")
     for what, word, allowed in (("direction", direction, _DIRECTIONS[effect]), ("test", test, _TESTS[effect])):
         if word not in allowed:
-            raise Refused(f"no {what} of {effect}", where=f"{where}: {what}", found=word, expected=", ".join(allowed))
+            raise Refused(
+                f"this {what} does not exist for the effect {effect}",
+                where=f"{where}: {what}",
+                found=word,
+                expected=", ".join(allowed),
+            )
     if (metric.of is MetricKind.EVALUATED) != ("tool" in entry):
         raise Refused(
-            "`tool` pins what measured an evaluated metric, and no other", where=where, expected='tool = "NAME@VERSION"'
+            "`tool` is missing beside an evaluated metric, or stands beside another one",
+            where=where,
+            expected='tool = "NAME@VERSION"',
         )
     return ClaimTest(
         metric=metric,
@@ -302,7 +309,7 @@ def _word(kind: Any, value: Any, where: str) -> Any:
     try:
         return kind(value)
     except ValueError as error:
-        raise Refused("no such word", where=where, found=value, expected=", ".join(kind)) from error
+        raise Refused("unknown value", where=where, found=value, expected=", ".join(kind)) from error
 
 
 def _micro(value: Any, where: str) -> int:
@@ -352,7 +359,9 @@ def _require_sense(claim: Claim) -> None:
             expected = (
                 "by a condition with a and b, or by order with after" if compares else "by a number, without a and b"
             )
-            raise Refused(f"the factor makes no {each.effect}", where="factor", found=claim.by, expected=expected)
+            raise Refused(
+                f"the factor does not allow the effect {each.effect}", where="factor", found=claim.by, expected=expected
+            )
         if each.effect is Effect.SLOPE and claim.by == "none":
             raise Refused("a slope needs a factor", where="factor", found="none", expected="reference, or a pointer")
         if each.effect is Effect.EQUIVALENCE and each.margin_micro <= 0:
@@ -368,4 +377,4 @@ def _require_sense(claim: Claim) -> None:
     for name in claim.free:
         if name.partition(":")[0] not in known:
             expected = "a subject of registry/conditions.toml, such as text or seed"
-            raise Refused("no such subject", where="held: free", found=name, expected=expected)
+            raise Refused("unknown subject", where="held: free", found=name, expected=expected)

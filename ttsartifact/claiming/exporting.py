@@ -52,7 +52,7 @@ def prml(claim: Claim, *, place: int, at: str, by: str, dataset: tuple[str, byte
     expected = claim.expectations[place]
     comparator = _COMPARATORS.get(expected.direction)
     if comparator is None:
-        raise Refused("PRML has one comparison, and this expectation has two", found=str(expected.direction))
+        raise Refused("PRML holds one comparison; this expectation has two", found=str(expected.direction))
     manifest: dict[str, Any] = {
         "claim_id": _uuid7(at, claim.digest),
         "comparator": comparator,
@@ -210,7 +210,9 @@ def _uuid7(at: str, digest: str) -> str:
 def _plain(text: str, what: str) -> str:
     """Return a word that YAML writes as it stands; raises Refused."""
     if not _PLAIN.fullmatch(text) or text.lower() in _WORDS_OF_YAML:
-        raise Refused(f"{what} is a plain word in PRML", found=text, expected="letters, digits, and . _ / -")
+        raise Refused(
+            f"{what} is not a plain word, which PRML needs", found=text, expected="letters, digits, and . _ / -"
+        )
     return text
 
 

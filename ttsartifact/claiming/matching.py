@@ -250,7 +250,9 @@ def _parted(claim: Claim, runs: Sequence[ClaimedRun], groups: Sequence[RunGroup]
         if all(sides) and ((not shared and repeated) or unequal_texts):
             first = next(number for number, group in enumerate(groups, 1) if group is RunGroup.B)
             label = (
-                "text (the groups were given other texts)" if unequal_texts else f"{kind} (free, but parts the groups)"
+                "text (the groups were given different texts)"
+                if unequal_texts
+                else f"{kind} (free, but differs between the groups)"
             )
             yield Confounder(
                 subject=kind,

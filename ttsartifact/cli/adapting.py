@@ -118,7 +118,7 @@ def _origins(words: Sequence[str], clips: int) -> list[dict[str, Any]]:
     from ttsartifact.container.schemas import holds_as
 
     if len(words) not in {1, clips}:
-        raise Usage(f"--provenance: said {len(words)} times for {clips} clips; say it once, or once a clip")
+        raise Usage(f"--provenance: given {len(words)} times for {clips} clips; give it once, or once per clip")
     found = [origin(each, "--provenance", plain=True) for each in words]
     for each, value in zip(words, found, strict=True):
         if not holds_as("origin", value):

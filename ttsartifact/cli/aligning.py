@@ -139,7 +139,7 @@ def _append(
     if channel.keep_log and found.log.size <= MOST_LOG_BYTES and sensor != STANDARD_OUTPUT:
         raw = bytes_of(sensor, MOST_LOG_BYTES)
     if raw is None and channel.keep_log:
-        note("the log itself stays behind: it is above 24 MiB, or came from standard input")
+        note("the log itself is not kept: it is larger than 24 MiB, or came from standard input")
 
     assert channel.out is not None
     suffix = f".tts.{artifact.carrier}" if channel.out == STANDARD_OUTPUT else ""
@@ -156,7 +156,7 @@ def _wanted(way: Way) -> "Wanted":
 
     names = None if way.marks is None else way.marks.split(",")
     if names is not None and len(names) != 2:
-        raise Usage(f"--marks {way.marks}: not two names with a comma between them")
+        raise Usage(f"--marks {way.marks}: expected two names with a comma between them")
     return Wanted(
         method=None if way.method is None else Method(way.method),
         drift=way.drift,

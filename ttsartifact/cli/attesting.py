@@ -40,7 +40,7 @@ def sign(
     if (ssh_key is None) == (key is None):
         raise Usage("give one of --ssh-key and --key")
     if rerun is not None and key is None:
-        raise Usage("--rerun is a statement: it needs --key")
+        raise Usage("--rerun needs --key: it is signed as a statement")
     parts = {}
     for artifact in _artifacts(file):
         if ssh_key is not None:

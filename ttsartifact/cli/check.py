@@ -92,7 +92,7 @@ def verify(
         )
     receipt = _receipt(held.receipt)
     if receipt is not None and len(files) != 1:
-        raise Usage("--receipt is about one file")
+        raise Usage("--receipt needs exactly one file")
     settings = _settings(demanded)
     asked = {
         "level": demanded.level,
@@ -111,7 +111,7 @@ def _compared_with(held: Held) -> dict[str, Any]:
     """Return the keywords of `engine.verify` for what the reader holds."""
     found: dict[str, Any] = {}
     if held.text is not None and held.text_file is not None:
-        raise Usage("--text and --text-file say the same thing; give one")
+        raise Usage("--text and --text-file both give the text; use one")
     if held.text is not None:
         found["text"] = os.fsencode(held.text)
     if held.text_file is not None:

@@ -93,7 +93,7 @@ def rerun(
     if text is not None or text_file is not None:
         given["text"] = given_text(text, text_file)
     if bool(command) + bool(factory) + bool(runner or weights or readapt) > 1:
-        raise Usage("a command after `--`, a factory and a runner are three ways; take one")
+        raise Usage("give only one of a command after `--`, --factory, and a runner or its weights")
     if command:
         from ttsartifact.rerunning.rerun import rerun_command
 

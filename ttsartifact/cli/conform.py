@@ -33,7 +33,7 @@ def conform(
 
     cases = [case for case in load(kit) if select is None or case.file.startswith(select)]
     if not cases:
-        raise Usage(f"--select {select}: no file of the kit begins so")
+        raise Usage(f"--select {select}: no file of the kit begins with this")
     answers = []
     for answer in ask_all(cases, command, jobs=jobs or os.cpu_count() or 1, timeout_s=timeout):
         answers.append(answer)

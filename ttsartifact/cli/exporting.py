@@ -25,7 +25,7 @@ def export(
 ) -> int:
     """Write the runs of all files into one document."""
     if not perfetto:
-        raise Usage("say which form: --perfetto")
+        raise Usage("give the format: --perfetto")
     from ttsartifact.container.source import write_whole
     from ttsartifact.reading.artifact import open_artifacts
     from ttsartifact.reporting.documents import as_json_line

@@ -160,7 +160,7 @@ def record(
 ) -> int:
     """Run a command once, record it, and say what was written."""
     if bool(command) == (server.http is not None):
-        raise Usage("one thing is recorded: a command after `--`, or the server that --http names")
+        raise Usage("give either a command after `--` or --http")
     if manner.sync_burst and not command:
         raise Usage("--sync-burst needs a command: this machine's load does not show in a meter of the server")
     if report is not None and (dry_run or STANDARD_OUTPUT in (out, report)):

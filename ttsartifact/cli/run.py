@@ -201,7 +201,7 @@ def _batches(text: str | None, out: str, batch: str | None, size: int | None) ->
         if line and not line.isspace()
     ]
     if not runs:
-        raise Usage(f"--batch {batch}: no line of it is a text")
+        raise Usage(f"--batch {batch}: the file has no line of text")
     os.makedirs(out, exist_ok=True)
     together = size or _TOGETHER
     return [runs[first : first + together] for first in range(0, len(runs), together)]

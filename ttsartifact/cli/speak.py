@@ -118,7 +118,7 @@ def error_line(error: TtsArtifactError) -> str:
     from ttsartifact.reporting.terminal import safe
 
     if isinstance(error, OutputExists):
-        error.message = "the output exists; say --force to replace it"
+        error.message = "the output exists; use --force to replace it"
     return f"ttsa: {safe(str(error), longest=1000)}"
 
 

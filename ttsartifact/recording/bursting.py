@@ -56,7 +56,7 @@ class SyncBurst:
     def __post_init__(self) -> None:
         if not _SHORTEST_S <= self.chip_s <= _LONGEST_S:
             expected = f"{_SHORTEST_S} to {_LONGEST_S} s"
-            raise Refused("a chip cannot have this length", where="chip_s", found=self.chip_s, expected=expected)
+            raise Refused("the length of a chip is out of range", where="chip_s", found=self.chip_s, expected=expected)
 
     def give(self, sample: Callable[[int | None], None], now: Callable[[], int]) -> None:
         """Load the machine by the code, and block for 15 chips.

@@ -291,7 +291,7 @@ def _resolution_ns(name: str) -> int:
 
 def _boot_domain() -> str | dict[str, Any]:
     """Return the digest of the boot id, a random number of 122 bits that the kernel draws again at each boot."""
-    return _boot_digest() or absent("unknown", "this system names no boot")
+    return _boot_digest() or absent("unknown", "this system states no boot id")
 
 
 @cache

@@ -144,7 +144,7 @@ def _require_samples(audio: Source, start: int, pcm: riff.WaveFormat) -> None:
     head = audio.read_at(start, min(HEAD_BYTES, size))
     if riff.recognise(head[:12]):  # a header taken for samples is a click that nobody played
         raise CommandFailed(
-            "stdout is a WAV and no raw PCM; leave out --pcm",
+            "stdout is a WAV file, not raw PCM; leave out --pcm",
             where="stdout",
             found="RIFF....WAVE",
             expected="samples without a header",

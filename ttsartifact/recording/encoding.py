@@ -224,7 +224,7 @@ def _from_floats(array: Any, wave: WaveFormat, where: str) -> tuple[bytes, int]:
     peak = float(np.abs(array).max(initial=0.0))
     if peak >= _NO_LEVEL:
         raise Refused(
-            "floats are within -1 and 1 at full scale, and these are not",
+            "floating-point samples are not within -1 and 1",
             where=where,
             found=f"a peak of {peak:g}",
             expected="integers as integers: samples.astype('int16'), or samples / 32768",

@@ -51,7 +51,7 @@ def runner_of(factory: str | Callable[..., Any]) -> dict[str, Any]:
     name = factory if isinstance(factory, str) else name_of(factory)
     if name is None or not NAME.fullmatch(name):
         raise Refused(
-            "a factory is named as one imports it",
+            "not the name of a function",
             where="factory",
             found=repr(factory)[:200],
             expected='factory="package.module:function"',
@@ -96,7 +96,7 @@ def spoken_in(function: Callable[..., Any], arguments: Sequence[Any], keywords: 
     place = _text_in(given)
     if place is None:
         raise Refused(
-            "a recorded function is called with its text",
+            "the recorded function was called without a text",
             found=f"arguments of type {', '.join(type(each).__name__ for each in given.values()) or 'none'}",
             expected='an argument text="Hello."',
         )
@@ -171,7 +171,7 @@ def _file_of(module: str) -> str:
             spec = None
         path = spec.origin if spec is not None else None
     if path is None or not os.path.isfile(path):
-        raise Refused("the module of a factory is not there", where="factory", found=module)
+        raise Refused("the module of the function does not exist", where="factory", found=module)
     return str(path)
 
 

@@ -210,7 +210,7 @@ def whole_number(value: Any, name: str, least: int, most: int) -> int:
         is_whole = False
     if not is_whole:
         expected = f"{least} to {most}" if most < 1 << 32 else f"at least {least}" if least >= 0 else "a whole number"
-        raise Refused(f"{name} is a whole number", where=name, found=repr(value)[:200], expected=expected)
+        raise Refused(f"{name} is not a whole number in range", where=name, found=repr(value)[:200], expected=expected)
     return number
 
 

@@ -43,7 +43,9 @@ class StatedPcmFormat:
         """Return the format; raises Refused with what was expected."""
         found = re.fullmatch(r"(\w+):([1-9]\d{0,6}):([1-9]\d{0,3})", words)
         if found is None or found[1] not in _PCM_WORDS:
-            raise Refused("no PCM format", where="--pcm", found=words, expected=f"{'|'.join(_PCM_WORDS)}:RATE:CHANNELS")
+            raise Refused(
+                "not a PCM format", where="--pcm", found=words, expected=f"{'|'.join(_PCM_WORDS)}:RATE:CHANNELS"
+            )
         subtype = _PCM_WORDS[found[1]]
         return riff.WaveFormat(
             subtype=subtype, sample_rate_hz=int(found[2]), channels=int(found[3]), bit_depth=8 * FORMATS[subtype].width
@@ -137,7 +139,9 @@ def _require_true(order: Order, places: set[str], carrier: str, own: str, out: s
             expected=own,
         )
     if order.pcm is not None and carrier in {"flac", "mp3"}:
-        raise Refused("raw PCM becomes a WAV", where=out, found=f".tts.{carrier}", expected=".tts.wav or .tts.parquet")
+        raise Refused(
+            "raw PCM is written as WAV", where=out, found=f".tts.{carrier}", expected=".tts.wav or .tts.parquet"
+        )
     if order.pcm is not None and "out" in places:
         raise Refused("raw PCM comes from stdout, not from {out}", where="argv", found="{out}")
 

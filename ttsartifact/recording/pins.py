@@ -72,7 +72,7 @@ def tool(words: str) -> dict[str, Any]:
     """Return the tool that a flag names: `name@version`."""
     name, mark, version = words.rpartition("@")
     if not mark or not name or not version:
-        raise Refused("a tool is named by one exact version", where="--engine", found=words, expected="NAME@VERSION")
+        raise Refused("the tool has no exact version", where="--engine", found=words, expected="NAME@VERSION")
     return {"name": name, "version": version}
 
 
@@ -85,7 +85,7 @@ def repository(words: str, files: Iterable[str | os.PathLike[str]] = (), *, opti
     uri, mark, revision = words.rpartition("@")
     if not mark or not _REVISION.fullmatch(revision):
         raise Refused(
-            "a repository is pinned by its full commit",
+            "the repository is not pinned by a full commit",
             where=option,
             found=words,
             expected="REPO@COMMIT with 40 or 64 hex digits",

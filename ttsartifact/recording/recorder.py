@@ -522,7 +522,7 @@ class Recorder:
         if self.fault is None:
             self.fault = fault
             name = os.path.basename(self._run.out)
-            self._run.say(f"{name} is not going to be written, and the audio goes on: {fault}")
+            self._run.say(f"{name} will not be written; the audio goes on: {fault}")
         if self._file is None:
             return
         with suppress(OSError):
@@ -681,7 +681,7 @@ def require_options(options: Mapping[str, Any]) -> None:
 def _require_recorder(beside: object) -> None:
     if beside is not None and not isinstance(beside, Recorder):
         raise Refused(
-            "a run lies beside one that a Recorder records",
+            "the run beside this one is not recorded by a Recorder",
             where="beside=",
             found=repr(beside)[:200],
             expected="beside=recorder, one that was entered before",
@@ -691,9 +691,9 @@ def _require_recorder(beside: object) -> None:
 def _require_call(out: str, subtype: str, on_error: str) -> None:
     """Refuse what a Recorder does not write or know."""
     if not isinstance(subtype, str) or subtype not in DEPTHS:
-        raise Refused("a sample format that is not written", found=repr(subtype)[:200], expected=", ".join(DEPTHS))
+        raise Refused("this sample format is not written", found=repr(subtype)[:200], expected=", ".join(DEPTHS))
     if carrier_of(out) in {"flac", "mp3"}:
-        raise Refused("a Recorder keeps samples as WAV", where=out, expected=".tts.wav or .tts.parquet")
+        raise Refused("a Recorder writes WAV or Parquet only", where=out, expected=".tts.wav or .tts.parquet")
     if on_error not in ("log", "raise"):
         raise Refused("unknown value of on_error", found=repr(on_error)[:200], expected="log or raise")
 

@@ -143,7 +143,11 @@ def _moved(journal: str) -> str | None:
 
 def _read(path: str) -> _Journalled:
     if path == STANDARD_INPUT:
-        raise Refused("a journal names files that lie beside it; name its file", where=path, expected="*.journal.jsonl")
+        raise Refused(
+            "a journal cannot be read from standard input: its audio lies beside it",
+            where=path,
+            expected="*.journal.jsonl",
+        )
     run = _Journalled(folder=os.path.dirname(os.path.abspath(path)))
     try:
         with open(path, encoding="utf-8") as file:

@@ -211,7 +211,7 @@ class Run:
     def submit(self) -> None:
         """Stamp the moment at which the request is handed to the engine."""
         if self.moments.submit is not None:
-            raise Refused("a run is submitted once", where=f"t = {self.moments.submit} ns")
+            raise Refused("the run was submitted before", where=f"t = {self.moments.submit} ns")
         self.mark("submit")
 
     def mark(self, moment: str) -> None:
@@ -231,7 +231,9 @@ class Run:
     def event(self, kind: str, detail: str = "") -> None:
         """Log that something happened. Raises Refused for a kind that is not a word."""
         if not isinstance(kind, str) or not kind:
-            raise Refused("an event is of a kind", where="event", found=repr(kind)[:200], expected='event("barge_in")')
+            raise Refused(
+                "an event without a kind", where="event", found=repr(kind)[:200], expected='event("barge_in")'
+            )
         t_ns, detail = self.now(), "" if detail is None else str(detail)
         self.logs.events.append((t_ns, kind, detail[:4096]))
         self.journal.write_at(t_ns, "event", kind=kind, detail=detail[:4096])
@@ -267,7 +269,7 @@ class Run:
     ) -> Channel:
         """Return a trace of the caller's own; further facts are those of the schema's `channel`."""
         if not _NAME.fullmatch(name) or name in self.logs.channels or name in {**TELEMETRY_COLUMNS, **BESIDE_COLUMNS}:
-            raise Refused("a channel has a name of its own", found=name, expected="a new name in snake_case")
+            raise Refused("the channel's name is taken or not valid", found=name, expected="a new name in snake_case")
         described = {
             "name": name,
             "unit": unit,

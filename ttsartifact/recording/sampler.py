@@ -239,7 +239,7 @@ class _Reader:
         assert self._child.stdout is not None
         line = self._child.stdout.readline()
         if not line:
-            return "the process that reads the sensor ended before its first word"
+            return "the process that reads the sensor ended before its first reading"
         answer = json.loads(line)
         if answer.get("why") is not None:
             self._end_child()

@@ -288,7 +288,7 @@ def _precision(words: str, *, on_cpu: bool) -> dict[str, Any]:
         key, mark, value = each.partition("=")
         if not mark or key not in _PRECISION_WORDS:
             raise Refused(
-                "a precision is a dtype and optional keys",
+                "not a precision",
                 where="/generation/precision",
                 found=each,
                 expected="DTYPE,quantisation=NAME,attention=NAME,tf32=no,autocast=no; none where there is none",
@@ -306,7 +306,7 @@ def _seed(entry: Any) -> Any:
         return {"stage": "engine"} | silent | entry | numbers
     if not isinstance(entry, str) and type(entry) is not int:
         expected = "seed=7, or a text of digits"
-        raise Refused("a seed is a whole number", where="seed=", found=repr(entry)[:200], expected=expected)
+        raise Refused("the seed is not a whole number", where="seed=", found=repr(entry)[:200], expected=expected)
     unseen = absent("unknown", "the engine does not say")
     requested = str(entry) if type(entry) is int else entry
     return {"stage": "engine", "requested": requested, "effective": unseen, "generator": unseen}

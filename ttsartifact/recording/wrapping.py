@@ -68,7 +68,7 @@ def _require_no_await(chunks: Any) -> None:
     is_awaited = not hasattr(chunks, "__iter__") and (hasattr(chunks, "__aiter__") or inspect.isawaitable(chunks))
     if is_awaited:
         raise Refused(
-            "these chunks are awaited",
+            "the chunks are asynchronous",
             where="chunks",
             found=type(chunks).__name__,
             expected="wrap_async_iterator(), which takes this one",
@@ -132,7 +132,7 @@ async def _recorded_async(chunks: Any, recorder: Recorder) -> AsyncGenerator[Any
             given = await given
         if not hasattr(given, "__aiter__"):
             raise Refused(
-                "an awaited engine gives its chunks by `async for`",
+                "the chunks are not an asynchronous iterator",
                 found=type(given).__name__,
                 expected="an asynchronous iterator; wrap_iterator() takes this one",
             )

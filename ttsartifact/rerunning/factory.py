@@ -93,9 +93,7 @@ def rerun_factory(
 def _imported(name: str) -> Callable[..., Any]:
     """Return the function of a name that the reader typed."""
     if not NAME.fullmatch(name):
-        raise Refused(
-            "a factory is named as one imports it", where="--factory", found=name, expected="package.module:function"
-        )
+        raise Refused("not the name of a function", where="--factory", found=name, expected="package.module:function")
     module, _, places = name.partition(":")
     here = os.getcwd()
     added = here not in sys.path

@@ -196,12 +196,12 @@ def _row(values: tuple[Any, ...], path: str, place: int) -> Attempt:
     try:
         return Attempt(**held | {"status": Status(held["status"]), "law": Law(held["law"])})
     except ValueError as error:
-        raise Refused(f"a row of the attempts table is not sound: {error}", where=f"{path}, row {place}") from error
+        raise Refused(f"a row of the attempts table is not valid: {error}", where=f"{path}, row {place}") from error
 
 
 def _require_unique(rows: Sequence[Attempt], path: str) -> None:
     seen: set[str] = set()
     for place, row in enumerate(rows):
         if row.request_id in seen:
-            raise Refused("two rows are one request", where=f"{path}, row {place}", found=row.request_id)
+            raise Refused("two rows have one request id", where=f"{path}, row {place}", found=row.request_id)
         seen.add(row.request_id)

@@ -42,7 +42,7 @@ class BodyReader:
         """Raise Refused for an encoding that is not read."""
         word = (content_encoding or "").strip().lower()
         if word not in _ENCODINGS:
-            raise Refused("a content encoding that is not read", found=word, expected="identity, gzip or deflate")
+            raise Refused("an unsupported content encoding", found=word, expected="identity, gzip or deflate")
         self.encoding = _ENCODINGS[word]
         kind = (content_type or "").partition(";")[0].strip().lower()
         self.carried = "sse" if kind == "text/event-stream" else "json" if _is_json(kind) else "body"
@@ -96,7 +96,7 @@ class _Json:
     def take(self, data: bytes) -> Iterator[bytes]:
         self._held += data
         if len(self._held) > _MOST_BYTES:
-            raise TooLarge("a JSON answer that does not end", where="body", expected=f"{_MOST_BYTES} bytes")
+            raise TooLarge("the JSON answer does not end", where="body", expected=f"{_MOST_BYTES} bytes")
         return iter(())
 
     def end(self) -> Iterator[bytes]:
@@ -153,7 +153,7 @@ class _Events:
 
     def _bounded(self, size: int) -> None:
         if size > _LONGEST_EVENT:
-            raise TooLarge("a server-sent event that does not end", where="body", expected=f"{_LONGEST_EVENT} bytes")
+            raise TooLarge("a server-sent event does not end", where="body", expected=f"{_LONGEST_EVENT} bytes")
 
 
 _NAMES = ("audio", "audio_base64", "audioContent", "audio_content", "b64_json")

@@ -39,12 +39,12 @@ def imported(path: str | os.PathLike[str]) -> tuple[str, list[Attempt]]:
     """
     with FileSource(path) as source:
         if source.size > _MOST_BYTES:
-            raise TooLarge("a result of this size is not read", where=source.path, found=source.size)
+            raise TooLarge("the result is too large", where=source.path, found=source.size)
         data = source.read_at(0, source.size)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Refused("a result is text", where=f"{path}, byte {error.start}", expected="UTF-8") from error
+        raise Refused("the result is not text", where=f"{path}, byte {error.start}", expected="UTF-8") from error
     for form, read in FORMS.items():
         if (rows := read(text, str(path))) is not None:
             return form, rows
@@ -69,7 +69,7 @@ def _vllm(text: str, where: str) -> list[Attempt] | None:
     detailed = isinstance(errors, list)
     total = len(errors) if isinstance(errors, list) else _count(held, "completed") + _count(held, "failed")
     if total > _MOST_ROWS:
-        raise TooLarge("a result of this size is not read", where=where, found=f"{total} requests")
+        raise TooLarge("the result is too large", where=where, found=f"{total} requests")
     failed = [bool(each) for each in errors] if isinstance(errors, list) else _last(total, _count(held, "failed"))
     starts = _per_request(held, ("start_times",), failed, where)
     firsts = _per_request(held, ("audio_ttfps", "ttfts"), failed, where)
@@ -115,13 +115,13 @@ def _sglang(text: str, where: str) -> list[Attempt] | None:
             return None
         return list(_sglang_rows(reader, where))
     except csv.Error as error:
-        raise Refused(f"the CSV is not sound: {error}", where=f"{where}, line {reader.line_num}") from error
+        raise Refused(f"the CSV is not valid: {error}", where=f"{where}, line {reader.line_num}") from error
 
 
 def _sglang_rows(reader: csv.DictReader[str], where: str) -> Iterator[Attempt]:
     for place, line in enumerate(reader):
         if place == _MOST_ROWS:
-            raise TooLarge("a result of this size is not read", where=where, found=f"over {place} requests")
+            raise TooLarge("the result is too large", where=where, found=f"over {place} requests")
         at = f"{where}, line {reader.line_num}"
         done = line["is_success"].strip().lower() == "true"
         first = next((line[name] for name in _FIRST_BYTES if line.get(name)), None)

@@ -72,7 +72,12 @@ def loads_of(
     """
     for rate in rates:
         if not 0.001 <= rate <= 1_000_000:
-            raise Refused("a rate is requests in a second", where="--rate", found=rate, expected="0.001 to 1,000,000")
+            raise Refused(
+                "the rate is not a number of requests per second in range",
+                where="--rate",
+                found=rate,
+                expected="0.001 to 1,000,000",
+            )
     closed = tuple(Load(law=Law.CLOSED, concurrency=number) for number in concurrency)
     opened = tuple(
         Load(

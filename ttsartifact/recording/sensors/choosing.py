@@ -32,7 +32,7 @@ def named_sensor(words: str) -> Sensor | None:
         return sensor_from({"kind": "replay", "path": rest})
     if kind == "meter" and rest:
         return sensor_from({"kind": "meter"} | _meter(rest))
-    raise Refused("no sensor of that name", where="--sensor", found=words, expected=WORDS)
+    raise Refused("unknown sensor", where="--sensor", found=words, expected=WORDS)
 
 
 def sensor_from(spec: dict[str, Any]) -> Sensor:
@@ -67,7 +67,10 @@ def _meter(words: str) -> dict[str, Any]:
         return {"path": path, "column": int(column), "unit": unit, "baud": int(baud) if baud else None}
     except ValueError as error:
         raise Refused(
-            "the meter is not described", where="--sensor", found=words, expected="meter:FILE[,COLUMN[,UNIT[,BAUD]]]"
+            "the description of the meter is not valid",
+            where="--sensor",
+            found=words,
+            expected="meter:FILE[,COLUMN[,UNIT[,BAUD]]]",
         ) from error
 
 

@@ -31,7 +31,7 @@ class LineMeter:
     def __init__(self, path: str, *, column: int = -1, unit: str = "W", baud: int | None = None) -> None:
         """Take the column by its place from 0, the last where none is named; `baud` makes the path a serial port."""
         if unit not in _MILLI:
-            raise Refused("no unit of power or energy", where="unit", found=unit, expected=", ".join(_MILLI))
+            raise Refused("not a unit of power or energy", where="unit", found=unit, expected=", ".join(_MILLI))
         self._path, self._place, self._unit, self._baud = path, column, unit, baud
         self._column, self._factor = _MILLI[unit]
         self._file = -1
@@ -112,7 +112,7 @@ def _set_speed(port: int, baud: int) -> None:
 
     speed = getattr(termios, f"B{baud}", None)
     if speed is None:
-        raise ValueError(f"no speed of a serial port: {baud}")
+        raise ValueError(f"a serial port has no speed of {baud} baud")
     attributes = termios.tcgetattr(port)
     attributes[0] = attributes[1] = attributes[3] = 0  # raw: no translation, no echo
     attributes[2] = termios.CS8 | termios.CREAD | termios.CLOCAL

@@ -66,7 +66,7 @@ class Rapl:
             except (OSError, ValueError) as error:
                 return f"RAPL does not answer: {error}"
             self._packages.append(_Package(path=path, range_uj=range_uj, last_uj=first))
-        return None if self._packages else "this machine shows no RAPL counter of a package"
+        return None if self._packages else "this machine has no RAPL counter of a processor package"
 
     def devices(self) -> list[dict[str, Any]]:
         """Return none: a processor is /env/cpu."""
