@@ -56,5 +56,5 @@ def serving(app: Any) -> Iterator[str]:
 
 def asked(url: str, text: str = TEXT, **params: Any) -> SpeechRequest:
     """Return a request to the example server; `inject` says what is to go wrong."""
-    held = {key: params.pop(key) for key in ("timeout_s", "leave_after_s") if key in params}
+    held = {key: params.pop(key) for key in ("timeout_s", "idle_timeout_s", "leave_after_s") if key in params}
     return SpeechRequest(url=f"{url}/v1/audio/speech", text=text, params=params, **held)

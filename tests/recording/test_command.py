@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -15,7 +16,9 @@ import pytest
 from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
 from ttsartifact.formulas.levels import missing_for
 from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.recording import clock, run
 from ttsartifact.recording.command import record_command, recorded_argv
+from ttsartifact.recording.recovering import recover
 from ttsartifact.recording.references import Reference
 from ttsartifact.terms import digest
 from ttsartifact.terms.level import Level
@@ -176,7 +179,16 @@ def test_a_repaired_header_states_the_lengths_that_are_there(tmp_path: Path, odd
         ),
         ("echo hello, this is no audio", {}, "the command wrote text and no audio: 'hello, this is no audio'"),
         ("printf abc", {"pcm": "s16le:8000:1"}, "the command wrote no whole number of frames: found 3 bytes"),
-        ("sleep 9 & sleep 9", {"timeout_s": 0.05}, "the command did not end in time: found still running"),
+        (
+            "sleep 9 & sleep 9",
+            {"timeout_s": 0.05},
+            "the command did not end in time: found still running, expected an end within 0.05 s",
+        ),
+        (
+            "sleep 9",
+            {"idle_timeout_s": 0.05},
+            "the command delivered no audio for too long: found still running, expected some every 0.05 s",
+        ),
         ("head -c 30 /dev/zero | tr '\\0' R", {}, "the command wrote text and no audio: 'RRRR"),
     ],
 )
@@ -202,6 +214,29 @@ def test_a_command_that_goes_on_behind_closed_pipes_is_still_timed(tmp_path: Pat
     """A deadline holds for the command, not for its pipes."""
     with pytest.raises(CommandFailed, match="the command did not end in time"):
         said(shell("exec >&- 2>&-; exec sleep 9"), tmp_path / "a.tts.wav", timeout_s=0.1)
+
+
+def test_a_command_that_stalls_is_said_and_what_it_delivered_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line while nothing comes, a limit if one is wanted, and every sample that came; one that goes on is whole."""
+    monkeypatch.setattr(clock, "_WATCH_S", 0.01)
+    monkeypatch.setattr(run, "_QUIET_NS", 1_000_000)
+    words: list[str] = []
+    go_on = tmp_path / "go-on"
+
+    def say(line: str) -> None:
+        words.append(line)
+        go_on.touch()
+
+    waits = f"printf aaaa; until [ -e {go_on} ]; do sleep 0.01; done; printf bbbb"
+    packed = said(shell(waits), tmp_path / "a.tts.wav", pcm="s16le:8000:1", say=say, idle_timeout_s=60)
+    assert re.fullmatch(r"no audio for \d+ s; still waiting \(Ctrl-C ends it and keeps what came\)", words[0])
+    assert packed.descriptor.at("/audio/frames") == 4
+    with pytest.raises(CommandFailed, match="the command delivered no audio for too long"):
+        said(shell("printf aaaa; exec sleep 9"), tmp_path / "b.tts.wav", pcm="s16le:8000:1", idle_timeout_s=0.3)
+    recover(tmp_path / "b.tts.wav.journal.jsonl")
+    assert open_artifact(tmp_path / "b.tts.wav").descriptor.at("/audio/frames") == 2
 
 
 def test_a_grandchild_that_holds_the_pipes_delays_nothing(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ import contextlib
 import io
 import itertools
 import os
+import re
 import subprocess
+import threading
 from typing import TYPE_CHECKING, Any
 
 import kit
@@ -18,6 +20,7 @@ import pytest
 from ttsartifact.container.magic import kind_of
 from ttsartifact.errors import CommandFailed, Refused
 from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.recording import clock, run
 from ttsartifact.recording.command import record_command
 from ttsartifact.recording.recorder import Recorder
 from ttsartifact.recording.recovering import recover
@@ -440,3 +443,61 @@ def test_little_sound_for_a_text_of_words_is_said(tmp_path: Path) -> None:
     """2.3 ms are no speech."""
     _, said = recorded(tmp_path / "a.tts.wav", [bytes(36)])
     assert said == ["a.tts.wav holds 1.12 ms of sound for a text of words"]
+
+
+def test_an_engine_that_stalls_is_said_and_its_stream_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before its first chunk and later; nothing ends a stream that is the user's."""
+    monkeypatch.setattr(clock, "_WATCH_S", 0.01)
+    monkeypatch.setattr(run, "_QUIET_NS", 1_000_000)
+    said, seen = threading.Event(), []
+
+    def say(words: str) -> None:
+        seen.append(words)
+        said.set()
+
+    def engine() -> Iterator[bytes]:
+        for _ in range(2):
+            said.clear()
+            assert said.wait(30)
+            yield PCM
+
+    out = tmp_path / "a.tts.wav"
+    assert list(wrap_iterator(engine, out, text="Hi.", sample_rate_hz=RATE_HZ, say=say)) == [PCM] * 2
+    assert samples(out) == PCM * 2
+    assert all(re.fullmatch(r"no audio for \d+ s; still waiting", words) for words in seen)
+
+    async def awaited() -> AsyncIterator[bytes]:
+        for _ in range(2):
+            said.clear()
+            assert await asyncio.to_thread(said.wait, 30)
+            yield PCM
+
+    async def listen() -> list[bytes]:
+        wrapped = wrap_async_iterator(awaited, out, text="Hi.", sample_rate_hz=RATE_HZ, say=say, replace=True)
+        return [chunk async for chunk in wrapped]
+
+    assert asyncio.run(listen()) == [PCM] * 2
+    assert samples(out) == PCM * 2
+
+
+def test_a_silence_of_the_listener_is_none_of_the_engine(tmp_path: Path) -> None:
+    """While the listener plays a chunk nothing is awaited; a silence is said at ten seconds, twenty and forty."""
+    said: list[str] = []
+    chunks = wrap_iterator(three_at_once, tmp_path / "a.tts.wav", text="Hi.", sample_rate_hz=RATE_HZ, say=said.append)
+    assert next(chunks) == PCM
+    for timebase in list(clock._KEEPER._open):
+        for watcher in timebase.watchers:
+            watcher(10**15)
+    chunks.close()
+    assert not [words for words in said if "no audio" in words]
+
+    silence = run.Silence(said.append, lambda: 1_000_000_000)
+    said.clear()
+    for t_s in (1, 10, 11, 12, 20, 21, 40, 41, 43):
+        silence(t_s * 1_000_000_000)
+    assert said == [f"no audio for {quiet} s; still waiting" for quiet in (10, 20, 40)]
+
+
+def three_at_once() -> Iterator[bytes]:
+    """Yield three chunks."""
+    return iter([PCM] * 3)

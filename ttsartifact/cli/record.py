@@ -132,7 +132,11 @@ class RecordingOptions(NamedTuple):
     repair_header: Annotated[
         bool, Option("Write the lengths into a streamed WAV's header that lacks them.", negatable=True)
     ] = True
-    timeout: Annotated[float | None, Option("End the command after S seconds.", metavar="S", least=0)] = None
+    timeout: Annotated[float | None, Option("End it after S seconds.", metavar="S", least=0)] = None
+    idle_timeout: Annotated[
+        float | None,
+        Option("End it where nothing came for S seconds; default: no limit, of a server 120.", metavar="S", least=0),
+    ] = None
     repeat: Annotated[bool, Option("Run it twice and record whether the audio was the same.")] = False
     sensor: SensorName = "auto"
     period: Annotated[int, Option("Interval between readings of the sensor.", metavar="MS", least=1)] = 50
@@ -202,6 +206,7 @@ def _answered(
         given_text(words.text, words.text_file),
         allow_net=server.allow_net,
         timeout=manner.timeout,
+        idle_timeout=manner.idle_timeout,
         params=stated.pop("params", {}),
         key_from=server.key_from,
     )
@@ -238,6 +243,7 @@ def _recorded(
         repair_header=manner.repair_header,
         unsafe_text=manner.unsafe_text,
         timeout_s=manner.timeout,
+        idle_timeout_s=manner.idle_timeout,
         repeat=manner.repeat,
         include_paths=manner.include_paths,
         period_ns=manner.period * _NS_PER_MS,

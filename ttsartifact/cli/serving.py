@@ -34,7 +34,6 @@ ServerDevice = Annotated[
     str | None,
     Option("Device of the server, unless it states it.", choices=("cpu", "cuda", "rocm", "mps", "xpu", "npu", "other")),
 ]
-_PATIENCE_S = 120.0
 
 
 def request_of(
@@ -44,6 +43,7 @@ def request_of(
     where: str = "--http",
     allow_net: bool,
     timeout: float | None,
+    idle_timeout: float | None = None,
     params: dict[str, Any],
     key_from: str | None,
     leave_after_ms: float | None = None,
@@ -60,8 +60,9 @@ def request_of(
         text=words,
         params=params,
         headers=_authorised(key_from),
-        timeout_s=timeout or _PATIENCE_S,
+        timeout_s=timeout,
         leave_after_s=None if leave_after_ms is None else leave_after_ms / 1000,
+        **({} if idle_timeout is None else {"idle_timeout_s": idle_timeout}),
     )
 
 

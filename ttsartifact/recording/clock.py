@@ -145,6 +145,8 @@ class Timebase:
         self.origin_ns = self._snapshots[0][1].monotonic_ns
         self._due_ns = every_ns
         self._now_ns = clock.now_ns
+        self.watchers: list[Callable[[int], None]] = []
+        """Each is called with the time every few seconds, on a thread of its own, until the timebase is closed."""
         self._read_awake("start")
         _KEEPER.add(self)
 
@@ -154,8 +156,8 @@ class Timebase:
 
     @property
     def every_s(self) -> float:
-        """How long after one snapshot the next is due."""
-        return self._every_ns / 1e9
+        """After how long it is to be reminded."""
+        return min(_WATCH_S, self._every_ns / 1e9)
 
     def now(self) -> int:
         """Return nanoseconds after the origin."""
@@ -169,6 +171,13 @@ class Timebase:
             if t_ns >= self._due_ns:
                 self._read("during")
                 self._due_ns = t_ns + self._every_ns * (1 + len(self._snapshots) // _DENSE_SNAPSHOTS)
+
+    def remind(self) -> None:
+        """Take a snapshot that is due, and call those who watch."""
+        t_ns = self.now()
+        self.keep(t_ns)
+        for watcher in self.watchers:
+            watcher(t_ns)
 
     def close(self) -> None:
         """Take the last snapshot."""
@@ -212,6 +221,9 @@ class Timebase:
         return {"at": at, "t_ns": taken.monotonic_ns - self.origin_ns, "bracket_ns": taken.bracket_ns}
 
 
+_WATCH_S = 5.0
+
+
 class _Keeper:
     """Reminds every open timebase of its snapshots, on a thread of its own, whatever the engine does meanwhile."""
 
@@ -253,7 +265,7 @@ class _Keeper:
                 waiting = list(self._open)
             for timebase in waiting:
                 try:
-                    timebase.keep(timebase.now())
+                    timebase.remind()
                 except Exception:  # a clock of the caller's broke: other runs are reminded all the same
                     logging.getLogger("ttsartifact").exception("cannot read a clock; no snapshot was taken")
                     self.discard(timebase)

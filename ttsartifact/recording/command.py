@@ -26,7 +26,7 @@ from ttsartifact.recording.known_commands import is_shell, known_command
 from ttsartifact.recording.ordering import Order, order_of, recorded_argv
 from ttsartifact.recording.process import run_process
 from ttsartifact.recording.repairing import repaired
-from ttsartifact.recording.run import Run, say_by_logging
+from ttsartifact.recording.run import CTRL_C, Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS
 from ttsartifact.recording.statements import require_sound, run_facts, spelled_out
 from ttsartifact.terms.descriptor import absent
@@ -59,6 +59,7 @@ def record_command(
     suffix: str | None = None,
     text_on_stdin: bool = False,
     timeout_s: float | None = None,
+    idle_timeout_s: float | None = None,
     repair_header: bool = True,
     unsafe_text: bool = False,
     repeat: bool = False,
@@ -85,7 +86,8 @@ def record_command(
         pcm: Format of raw PCM on stdout, such as `s16le:22050:1`.
         suffix: Suffix of the file that a command with `{out}` writes; the carrier's own by default.
         text_on_stdin: Whether the command reads the text from stdin.
-        timeout_s: Seconds after which the command is ended; no limit by default.
+        timeout_s: Seconds after which the command is ended; no limit by default, and a silence of ten seconds is said.
+        idle_timeout_s: Seconds without audio on stdout after which it is ended; of a command that writes {out}, all.
         repair_header: Whether a streamed WAV gets its lengths, which the artifact states.
         unsafe_text: Whether a text may begin with `-` or `@`, name a file, or stand in a program.
         repeat: Whether the command is run a second time to state whether the audio was the same.
@@ -119,6 +121,7 @@ def record_command(
         pcm=pcm,
         suffix=suffix,
         timeout_s=timeout_s,
+        idle_timeout_s=idle_timeout_s,
         text_on_stdin=text_on_stdin,
     )
     if not unsafe_text:
@@ -149,7 +152,7 @@ class _Recording:
     def made(self, *, repeat: bool, replace: bool, load: tuple[int | None, int | None]) -> Packed:
         """Run the command and pack what it delivered; on any failure keep that beside the journal."""
         run, order = self.run, self._order
-        run.begin(recorder="command", argv=recorded_argv(order.argv, include_paths=self._include_paths))
+        run.begin(advice=CTRL_C, recorder="command", argv=recorded_argv(order.argv, include_paths=self._include_paths))
         with self._folder() as folder:
             path = os.path.join(folder, f"audio{order.suffix}")
             try:
@@ -197,7 +200,7 @@ class _Recording:
             now=run.now,
             submitted=run.submit,
             awake=run.timebase.keep,
-            arrived=lambda t_ns, size: run.journal.write_at(t_ns, "read", bytes=size),
+            arrived=run.was_read,
         )
         run.journal.write_at(done.t_end_ns, "command ended", exit_status=done.status, tail=done.tail)
         require_audio(self._order, path, done)
@@ -354,6 +357,7 @@ def _deliver(
             stdout=stdout,
             now=now,
             timeout_s=order.timeout_s,
+            idle_timeout_s=order.idle_timeout_s,
             submitted=submitted,
             awake=awake,
             arrived=arrived,

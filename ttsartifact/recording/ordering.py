@@ -64,6 +64,7 @@ class Order:
     pcm: riff.WaveFormat | None
     text_on_stdin: bool
     timeout_s: float | None
+    idle_timeout_s: float | None
 
     @property
     def writes_file(self) -> bool:
@@ -89,6 +90,7 @@ def order_of(
     pcm: str | None,
     suffix: str | None,
     timeout_s: float | None,
+    idle_timeout_s: float | None,
     text_on_stdin: bool,
 ) -> Order:
     """Return the order, or raise Refused for one whose record would not be true."""
@@ -108,6 +110,7 @@ def order_of(
         pcm=None if pcm is None else StatedPcmFormat.parse(pcm),
         text_on_stdin=text_on_stdin,
         timeout_s=timeout_s,
+        idle_timeout_s=idle_timeout_s,
     )
     _require_true(order, places, carrier, own, out)
     if known is not None:

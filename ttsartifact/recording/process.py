@@ -13,7 +13,7 @@ import signal
 import subprocess
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from ttsartifact.errors import CommandFailed
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import IO
 
-__all__ = ["CommandEnd", "run_process"]
+__all__ = ["CommandEnd", "raise_end", "run_process", "signals_held"]
 
 _READ_BYTES = 1 << 16  # a pipe of Linux holds no more, so that one read is one arrival
 _TAIL_BYTES = 4096
@@ -54,6 +54,7 @@ def run_process(
     stdout: IO[bytes] | None,
     now: Callable[[], int],
     timeout_s: float | None,
+    idle_timeout_s: float | None = None,
     submitted: Callable[[], None],
     awake: Callable[[int], None],
     arrived: Callable[[int, int], None] = lambda _t_ns, _size: None,
@@ -61,12 +62,12 @@ def run_process(
     """Run `argv` to its end and copy its stdout to the file `stdout`, where that is the audio.
 
     `submitted` is called right before the process is made, `awake` now and then with the time, `arrived` by the thread
-    that reads, after each read was written. Raises CommandFailed when the process cannot be made or does not end
-    within `timeout_s`, and KeyboardInterrupt or SystemExit when this process is asked to end; the command's process
-    group is then killed.
+    that reads, after each read was written. Raises CommandFailed when the process cannot be made, does not end within
+    `timeout_s` or writes nothing to stdout for `idle_timeout_s`, and KeyboardInterrupt or SystemExit when this process
+    is asked to end; the command's process group is then killed.
     """
-    deadline_ns = None if timeout_s is None else now() + int(timeout_s * 1e9)
-    with _signals_held() as asked_to_end:
+    asked_to_end: list[int] = []
+    with signals_held(asked_to_end.append):
         submitted()
         try:
             child = subprocess.Popen(
@@ -80,23 +81,37 @@ def run_process(
         except (OSError, ValueError) as error:  # ValueError: a NUL inside an argument
             why = error.strerror if isinstance(error, OSError) else error
             raise CommandFailed(f"the command did not start: {why}", where="argv/0") from error
-        attendance = _Attendance(child, stdin, stdout, now, arrived)
+        attendance = _Attendance(child, stdin, stdout, now, arrived, _Limits(now(), timeout_s, idle_timeout_s))
         try:
-            done = attendance.until_ended(deadline_ns, awake, asked_to_end)
+            return attendance.until_ended(awake, asked_to_end)
         except BaseException:
             _kill(child)
             attendance.stop()
             raise
-    if done is None:
-        _kill(child)
-        attendance.stop()
-        raise CommandFailed(
-            "the command did not end in time",
-            where="argv/0",
-            found="still running",
-            expected=f"an end within {timeout_s:g} s",
-        )
-    return done
+
+
+class _Limits(NamedTuple):
+    began_ns: int
+    whole_s: float | None
+    idle_s: float | None
+
+    def left_s(self, t_ns: int, heard_ns: int) -> float:
+        """Return how long the command may go on, at most `_WAKE_S`; raises CommandFailed for one that may not."""
+        left_s = _WAKE_S
+        for limit_s, since_ns, words, expected in (
+            (self.whole_s, self.began_ns, "did not end in time", "an end within"),
+            (self.idle_s, heard_ns, "delivered no audio for too long", "some every"),
+        ):
+            if limit_s is not None:
+                left_s = min(left_s, limit_s - (t_ns - since_ns) / 1e9)
+                if left_s <= 0:
+                    raise CommandFailed(
+                        f"the command {words}",
+                        where="argv/0",
+                        found="still running",
+                        expected=f"{expected} {limit_s:g} s",
+                    )
+        return left_s
 
 
 class _Attendance:
@@ -109,8 +124,10 @@ class _Attendance:
         stdout: IO[bytes] | None,
         now: Callable[[], int],
         arrived: Callable[[int, int], None],
+        limits: _Limits,
     ) -> None:
         self._child, self._stdout, self._now, self._arrived = child, stdout, now, arrived
+        self._limits = limits
         self._done = CommandEnd(status=0, t_end_ns=0)
         self._size, self._tail = 0, b""
         self._fault: BaseException | None = None
@@ -127,26 +144,22 @@ class _Attendance:
         if child.stdin is not None:
             self._begin(self._feed, child.stdin, stdin or b"")
 
-    def until_ended(
-        self, deadline_ns: int | None, awake: Callable[[int], None], asked_to_end: list[int]
-    ) -> CommandEnd | None:
-        """Wait for the command's end, and for what its pipes still hold; None when the deadline came first.
+    def until_ended(self, awake: Callable[[int], None], asked_to_end: list[int]) -> CommandEnd:
+        """Wait for the command's end, and for what its pipes still hold.
 
-        Raises as soon as a signal stands in `asked_to_end`.
+        Raises where a limit comes first, and as soon as a signal stands in `asked_to_end`.
         """
         while True:
             if asked_to_end:
-                raise _ending(asked_to_end[0])
+                raise_end(asked_to_end[0])
             with self._changed:
                 t_ns = self._now()
                 if self._fault is not None:
                     raise self._fault
                 if self._done.t_end_ns:
                     break
-                if deadline_ns is not None and t_ns >= deadline_ns:
-                    return None
-                pause = _WAKE_S if deadline_ns is None else min(_WAKE_S, (deadline_ns - t_ns) / 1e9)
-                self._changed.wait(pause)
+                reads = self._done.reads
+                self._changed.wait(self._limits.left_s(t_ns, reads[-1][0] if reads else self._limits.began_ns))
             awake(self._now())
         self._drain()
         self.stop()
@@ -219,28 +232,27 @@ class _Attendance:
 
 
 @contextlib.contextmanager
-def _signals_held() -> Iterator[list[int]]:
-    """Yield a list that takes the signals which ask this process to end, instead of ending it.
+def signals_held(act: Callable[[int], object]) -> Iterator[None]:
+    """Call `act` with each signal that asks this process to end, instead of ending it.
 
-    An exception out of a handler could fall between the making of the child and the place that ends it. Only in the
+    An exception out of a handler could fall between the making of a child and the place that ends it. Only in the
     main thread, where Python takes signals, and only if no other handler is installed.
     """
-    asked: list[int] = []
     replaced: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         for number in _ENDING_SIGNALS:
             if signal.getsignal(number) in {signal.SIG_DFL, signal.default_int_handler}:
-                replaced[number] = signal.signal(number, lambda got, _frame: asked.append(got))
+                replaced[number] = signal.signal(number, lambda got, _frame: act(got))
     try:
-        yield asked
+        yield
     finally:
         for number, handler in replaced.items():
             signal.signal(number, handler)
 
 
-def _ending(number: int) -> BaseException:
-    """Return what Python raises for a signal, or would."""
-    return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
+def raise_end(number: int) -> NoReturn:
+    """Raise what Python raises for a signal, or would."""
+    raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:

@@ -320,6 +320,10 @@ class Recorder:
         else:
             self._run.timebase.keep(t_ns)
 
+    def _awaits(self, *, audio: bool) -> None:
+        """Note that the engine has its turn, or the listener: a silence of the listener is not the engine's."""
+        self._run.heard_ns = self._run.now() if audio else None
+
     def queue_depth(self, waiting: int | None, running: int | None) -> None:
         """Log the engine's load as it changes.
 

@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from ttsartifact.recording.clock import Clock
     from ttsartifact.recording.sensors import Sensor
 
-__all__ = ["JOURNAL_FORMAT", "Channel", "Logs", "Moments", "Run", "say_by_logging"]
+__all__ = ["CTRL_C", "JOURNAL_FORMAT", "Channel", "Logs", "Moments", "Run", "Silence", "say_by_logging"]
 
 _MOST = (1 << 53) - 1  # the greatest integer of an artifact
 _LONGEST_PERIOD_NS = 3_600_000_000_000  # an hour
+_QUIET_NS = 10_000_000_000
+CTRL_C = " (Ctrl-C ends it and keeps what came)"
 JOURNAL_FORMAT = 1
 """Of the lines of a journal; `recovering` reads this one."""
 
@@ -91,6 +93,28 @@ class Logs:
     """The queue's depth at submit, for an engine that does not state how many of those are running."""
 
 
+class Silence:
+    """Says when no audio has come for ten seconds, then for twenty, forty and so on, so that a stall is seen."""
+
+    def __init__(self, say: Callable[[str], None], heard_ns: Callable[[], int | None], advice: str = "") -> None:
+        """Take what returns the time of the last audio, or of the request; None while nothing is awaited."""
+        self._say, self._heard_ns, self._advice = say, heard_ns, advice
+        self._last_ns: int | None = None
+        self._next_ns = 0
+
+    def __call__(self, t_ns: int) -> None:
+        """Look whether there is a silence at `t_ns`."""
+        heard_ns = self._heard_ns()
+        if heard_ns is None:
+            return
+        if heard_ns != self._last_ns:
+            self._last_ns, self._next_ns = heard_ns, _QUIET_NS
+        quiet_ns = t_ns - heard_ns
+        if quiet_ns >= self._next_ns:
+            self._next_ns = 2 * quiet_ns
+            self._say(f"no audio for {quiet_ns // 1_000_000_000} s; still waiting{self._advice}")
+
+
 class Run:
     """A run from its first clock reading to its draft."""
 
@@ -123,6 +147,8 @@ class Run:
         self._burst = sync_burst
         self._bursts: Channel | None = None
         self._ended = False
+        self.heard_ns: int | None = None
+        """When audio came last, or was asked for; None while none is awaited."""
         self.timebase: Timebase
         self.sampler: Sampler
         self.logs = Logs()
@@ -135,9 +161,9 @@ class Run:
         except Exception:
             logging.getLogger("ttsartifact").exception("the recorder's message callback failed on: %s", words)
 
-    def begin(self, **facts: Any) -> None:
+    def begin(self, *, advice: str = "", **facts: Any) -> None:
         """Start the timebase, the sensor and the journal, whose file is there when this returns."""
-        self.start(**facts)
+        self.start(advice=advice, **facts)
         try:
             self.journal.create()
         except BaseException:
@@ -145,10 +171,14 @@ class Run:
             raise
         self.journal.release()
 
-    def start(self, **facts: Any) -> None:
-        """Start the timebase and the sensor, and a journal that holds its lines until somebody creates its file."""
+    def start(self, *, advice: str = "", **facts: Any) -> None:
+        """Start the timebase and the sensor, and a journal that holds its lines until somebody creates its file.
+
+        `advice` is said behind a line about a silence.
+        """
         self.timebase = Timebase(self._clock) if self._beside is None else self._beside.timebase
         self.now = self.timebase.now
+        self.timebase.watchers.append(Silence(self.say, lambda: self.heard_ns, advice))
         self.journal = Journal(self.out, self.now)
         self.journal.write("begin", format=JOURNAL_FORMAT, out=os.path.basename(self.out), **facts)
         self.journal.write_later("timebase", self.timebase.to_value)
@@ -170,6 +200,7 @@ class Run:
 
     def end(self) -> None:
         """Stop the sampler and take the last snapshot; nothing of the run happens after it."""
+        self.heard_ns = None
         if self._beside is not None:
             self._beside.end()
             return
@@ -200,6 +231,7 @@ class Run:
 
     def abandon(self, why: str, **facts: Any) -> None:
         """Keep the journal, which states how far the run came and where the delivered audio is kept."""
+        self.heard_ns = None
         if self._beside is None and not self._ended:
             self._ended = True
             self.sampler.abandon()
@@ -213,6 +245,7 @@ class Run:
         if self.moments.submit is not None:
             raise Refused("the run was submitted before", where=f"t = {self.moments.submit} ns")
         self.mark("submit")
+        self.heard_ns = self.moments.submit
 
     def mark(self, moment: str) -> None:
         """Stamp one of the run's `Moments` with the time that it is."""
@@ -225,8 +258,14 @@ class Run:
 
     def arrived(self, t_ns: int, frame_start: int, frame_count: int) -> None:
         """Log the frames that were complete in host memory at `t_ns`, once they are in the file of this run."""
+        self.heard_ns = t_ns
         self.chunks.append((t_ns, frame_start, frame_count))
         self.journal.write_chunk(t_ns, frame_start, frame_count)
+
+    def was_read(self, t_ns: int, size: int) -> None:
+        """Log that `size` bytes of a command's audio are in its file."""
+        self.heard_ns = t_ns
+        self.journal.write_at(t_ns, "read", bytes=size)
 
     def event(self, kind: str, detail: str = "") -> None:
         """Log that something happened. Raises Refused for a kind that is not a word."""

@@ -80,7 +80,9 @@ def _passed(chunks: Iterable[Chunk], recorder: Recorder) -> Generator[Chunk, Non
     try:
         for chunk in chunks:
             recorder.chunk(chunk)
+            recorder._awaits(audio=False)  # noqa: SLF001 - the listener has its turn
             yield chunk
+            recorder._awaits(audio=True)  # noqa: SLF001
     except BaseException:
         _close(chunks)
         raise
@@ -145,7 +147,9 @@ async def _passed_async(chunks: AsyncIterable[Chunk], recorder: Recorder) -> Asy
     try:
         async for chunk in chunks:
             recorder.chunk(chunk)
+            recorder._awaits(audio=False)  # noqa: SLF001 - the listener has its turn
             yield chunk
+            recorder._awaits(audio=True)  # noqa: SLF001
     except BaseException:
         aclose = getattr(chunks, "aclose", None)
         if callable(aclose):

@@ -142,6 +142,10 @@ class Exchange:
         """Bytes of audio that were delivered."""
         return self.reads[-1][1] if self.reads else 0
 
+    def heard_ns(self) -> int | None:
+        """Return when audio came last, or was asked for; None before that."""
+        return self.reads[-1][0] if self.reads else self.t_submit_ns or None
+
     def discard(self) -> None:
         """Delete the file, once an artifact holds what was in it or nothing was."""
         if os.path.lexists(self.path):
@@ -191,10 +195,12 @@ async def speak(
     ready = client.build_request("POST", wanted.url, content=wanted.body, headers=_OWN_HEADERS | wanted.headers)
     exchange.t_submit_ns = now()
     try:
-        async with asyncio.timeout(wanted.timeout_s):
-            await _answered(client, ready, wanted, exchange, now)
+        async with asyncio.timeout(wanted.timeout_s), asyncio.timeout(wanted.idle_timeout_s) as silence:
+            await _answered(client, ready, wanted, exchange, now, silence)
     except TimeoutError:
-        exchange.close(now(), Status.TIMEOUT, f"no end within {wanted.timeout_s:g} s")
+        idle = f"nothing came for {wanted.idle_timeout_s:g} s"
+        words = idle if silence.expired() else f"no end within {wanted.timeout_s:g} s"
+        exchange.close(now(), Status.TIMEOUT, words)
     except httpx.HTTPError as error:
         exchange.close(now(), Status.BROKEN, _broken(error))
     except asyncio.CancelledError:
@@ -222,13 +228,20 @@ async def _answered(
     wanted: SpeechRequest,
     exchange: Exchange,
     now: Callable[[], int],
+    silence: asyncio.Timeout,
 ) -> None:
+    def wait_again() -> None:
+        if wanted.idle_timeout_s is not None:
+            silence.reschedule(asyncio.get_running_loop().time() + wanted.idle_timeout_s)
+
     response = await client.send(ready, stream=True)
+    wait_again()
     try:
         exchange.head(now(), response.status_code, response.headers.multi_items())
         async with asyncio.timeout(None) as leaving:
             async for data in response.aiter_raw():
                 exchange.data(now(), data)
+                wait_again()
                 if wanted.leave_after_s is not None and leaving.when() is None:
                     leaving.reschedule(asyncio.get_running_loop().time() + wanted.leave_after_s)
         exchange.end(now())

@@ -15,7 +15,8 @@ from ttsartifact.packing.pack import pack
 from ttsartifact.recording import pins
 from ttsartifact.recording.clock import SystemClock, Timebase
 from ttsartifact.recording.drafting import Delivery, draft_of
-from ttsartifact.recording.run import Run, say_by_logging
+from ttsartifact.recording.process import raise_end, signals_held
+from ttsartifact.recording.run import CTRL_C, Run, Silence, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS, Sampler
 from ttsartifact.recording.sensors.choosing import Absent
 from ttsartifact.recording.statements import require_sound, spelled_out
@@ -234,8 +235,10 @@ def record_http(
     exchange = Exchange(request_id="single", path=os.path.join(folder, "answer"), in_flight=in_flight)
     try:
         keeper.sampler.start()
+        timebase.watchers.append(Silence(say, exchange.heard_ns, CTRL_C))
         try:
-            asyncio.run(_exchanged(wanted, exchange, timebase.now))
+            with signals_held(raise_end):
+                asyncio.run(_exchanged(wanted, exchange, timebase.now))
         finally:
             keeper.sampler.stop()
             timebase.close()
@@ -259,8 +262,9 @@ def _packed(
 ) -> Packed:
     if exchange.status is not Status.OK:
         answered = "" if exchange.http_status is None else f", HTTP {exchange.http_status}"
+        came = "only a part of its answer" if exchange.audio_bytes else "no audio"
         raise CommandFailed(
-            f"the server delivered no audio: {exchange.reason}",
+            f"the server delivered {came}: {exchange.reason}",
             where=public_url(wanted.url),
             found=f"{exchange.status}{answered}",
             expected="audio",

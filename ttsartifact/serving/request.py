@@ -40,7 +40,9 @@ class SpeechRequest:
     params: dict[str, Any] = field(default_factory=dict)
     """Further fields of the JSON body: model, voice, response_format, stream_format, speed, seed and the like."""
     headers: dict[str, str] = field(default_factory=dict)
-    timeout_s: float = 120.0
+    timeout_s: float | None = None
+    idle_timeout_s: float | None = 120.0
+    """After how long without a byte the request is given up; a long answer that goes on is not."""
     leave_after_s: float | None = None
     """How long after the first byte the client leaves, like a user who interrupts; None: it stays."""
 
