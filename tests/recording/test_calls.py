@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from typing import TYPE_CHECKING, Any
 
+import kit
 import numpy as np
 import pytest
 
-from ttsartifact import Recorder, record_tts, wrap_iterator
+from ttsartifact import Recorder, record_tts, verify, wrap_iterator
 from ttsartifact.errors import Refused
 from ttsartifact.reading.artifact import open_artifact
 
@@ -141,3 +143,42 @@ def test_what_cannot_be_logged_ends_no_stream(tmp_path: Path) -> None:
     recorder.chunk(SOUND)
     assert recorder.packed is not None
     assert [each.partition(": ")[0] for each in said] == ["not recorded"] * 3
+
+
+def test_a_function_that_returns_an_open_buffer_returns_it(tmp_path: Path) -> None:
+    """A BytesIO is one sound, though it can be iterated."""
+    speak = record_tts(tmp_path / "a.tts.wav")(lambda text: io.BytesIO(kit.wav()))
+    assert speak("Hi.").getvalue() == kit.wav()
+    assert verify(tmp_path / "a.tts.wav")[0].verdict == "INTACT"
+
+
+def test_a_sound_beside_its_rate_is_one_sound(tmp_path: Path) -> None:
+    """Of a function that an iterator was expected from."""
+    pair = (np.zeros(2400, dtype="f4"), np.int64(24_000))
+    assert list(wrap_iterator(lambda: pair, tmp_path / "a.tts.wav", text="Hi.")) == [pair]
+    assert verify(tmp_path / "a.tts.wav")[0].verdict == "INTACT"
+
+
+def test_what_is_not_what_it_looks_like_is_said(tmp_path: Path) -> None:
+    """The decorator without its path, the name of a file in place of its bytes, and a batch."""
+    with pytest.raises(Refused) as refused:
+        record_tts(lambda text: b"")("Hi.")  # type: ignore[type-var,arg-type,return-value]
+    assert str(refused.value) == (
+        "record_tts decorates a function: found 'Hi.', expected @record_tts(\"run.tts.wav\", ...) above it"
+    )
+    said: list[str] = []
+    record_tts(tmp_path / "a.tts.wav", say=said.append)(lambda text: "speech.wav")("Hi.")
+    assert said[-1] == (
+        "a.tts.wav was not written: the engine delivered no audio, and 1 item without audio, the first of type str: "
+        "expected bytes, an array, (rate, samples), or the bytes of a file in place of its name "
+        f"(at {tmp_path / 'a.tts.wav.journal.jsonl'})"
+    )
+    with (
+        pytest.raises(Refused) as refused,
+        Recorder(tmp_path / "b.tts.wav", text="Hi.", sample_rate_hz=24_000, on_error="raise") as recorder,
+    ):
+        recorder.submit()
+        recorder.chunk(np.zeros((2, 1, 2400), dtype="f4"))
+    assert str(refused.value) == (
+        "a chunk is a batch of sounds: found (2, 1, 2400), expected a Recorder for each: chunk(batch[0]) (at chunk 0)"
+    )

@@ -134,3 +134,30 @@ def test_flite_from_a_pipe_by_each_way(tmp_path: Path) -> None:
         recorder.submit()
         recorder.chunk((tmp_path / "b.wav").read_bytes())
     assert recorder.result.descriptor.at("/audio/frames") == packed.descriptor.at("/audio/frames")
+
+
+@pytest.mark.skipif(not shutil.which("text2wave"), reason="festival is not installed")
+def test_festival_on_a_pipe_has_no_header_among_its_samples(tmp_path: Path) -> None:
+    """It writes the header again behind the samples, where a pipe cannot go back: 22 frames that nobody spoke."""
+    text, out = "Hello there.", tmp_path / "a.tts.wav"
+    subprocess.run(["text2wave", "-o", tmp_path / "a.wav"], input=text.encode(), check=True)
+    piped = subprocess.run(["text2wave"], input=text.encode(), check=True, capture_output=True).stdout
+    bare = (tmp_path / "a.wav").read_bytes()
+    assert len(piped) == len(bare) + 44
+    said: list[str] = []
+    packed = record_command(["text2wave"], text=text, out=out, say=said.append)
+    size = len(bare) - 44
+    assert said == [
+        (
+            f"the header of the WAV was repaired: 0 data bytes declared, {size} written; "
+            "a second header of 44 bytes behind them was cut off"
+        )
+    ]
+    with FileSource(tmp_path / "a.wav") as source:
+        assert packed.descriptor.at("/audio/frames") == riff.walk(source).frames
+    for number, cut in enumerate([len(piped), 4096, len(piped) - 30]):
+        with Recorder(tmp_path / f"{number}.tts.wav", text=text, on_error="raise") as recorder:
+            recorder.submit()
+            for start in range(0, len(piped), cut):
+                recorder.chunk(piped[start : start + cut])
+        assert recorder.result.descriptor.at("/audio/pcm") == packed.descriptor.at("/audio/pcm")

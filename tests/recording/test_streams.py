@@ -489,6 +489,12 @@ def test_a_silence_of_the_listener_is_none_of_the_engine(tmp_path: Path) -> None
         for watcher in timebase.watchers:
             watcher(10**15)
     chunks.close()
+    spoken = record_tts(tmp_path / "b.tts.wav", sample_rate_hz=RATE_HZ, say=said.append)(lambda text: three_at_once())
+    asked_for = spoken("Hi.")
+    for timebase in list(clock._KEEPER._open):
+        for watcher in timebase.watchers:
+            watcher(10**15)
+    assert list(asked_for) == [PCM] * 3
     assert not [words for words in said if "no audio" in words]
 
     silence = run.Silence(said.append, lambda: 1_000_000_000)

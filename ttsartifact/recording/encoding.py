@@ -209,6 +209,10 @@ def _frames_first(array: Any, channels: int, where: str, known_first: bool | Non
         first = bool(array.shape[0] == channels)  # as torch has it
     if array.ndim == 2 and first:
         array = array.T
+    if array.ndim == 3 and channels in array.shape[1:]:
+        raise Refused(
+            "a chunk is a batch of sounds", where=where, found=shape, expected="a Recorder for each: chunk(batch[0])"
+        )
     if array.ndim not in {1, 2} or (array.shape[1] if array.ndim == 2 else 1) != channels:
         expected = f"(frames, {channels})" if channels > 1 else "(frames,), or channels= set to their number"
         raise Refused("a chunk has the wrong shape", where=where, found=shape, expected=expected)

@@ -42,6 +42,7 @@ class PcmStream:
         """What has arrived of a frame that is not complete."""
         self._header = b""
         self._left: int | None = None
+        self._opened = 0  # bytes of a header that does not know how many samples follow
         self._behind: bool = False
 
     @property
@@ -72,6 +73,7 @@ class PcmStream:
                     break
                 rate = self._agreed(header.format, where)
                 data, self._left, self._behind = data[header.size :], header.data_bytes, False
+                self._opened = header.size if header.data_bytes is None else 0
                 if not data:
                     break
             data, samples = self._samples(data)
@@ -87,7 +89,10 @@ class PcmStream:
             place = data.find(b"RIFF")
             return (data[place:] if place >= 0 and riff.recognise(data[place : place + 12]) else b""), b""
         if self._left is None:
-            return b"", data
+            # Behind an open-ended header another one may end the samples (festival's text2wave, on a pipe).
+            place = data.find(b"RIFF", max(0, len(data) - self._opened)) if self._opened else -1
+            is_header = place > 0 and riff.recognise(data[place : place + 12])
+            return (data[place:], data[:place]) if is_header else (b"", data)
         samples, data = data[: self._left], data[self._left :]
         self._left -= len(samples)
         self._behind = self._left == 0

@@ -48,6 +48,7 @@ __all__ = ["Recorder", "RecorderOptions", "require_options"]
 
 _MOST_HZ, _MOST_CHANNELS = (1 << 32) - 1, (1 << 16) - 1  # what a WAV header holds
 _LONGEST_WORDS = 200  # of an error that an engine hands over in place of audio
+_SOUNDS = "bytes, an array, (rate, samples), or the bytes of a file in place of its name"
 _SHORT_NS = 20_000_000
 """Less sound than this is not a word: the shortest that engines speak are ten times as long."""
 
@@ -601,7 +602,7 @@ class Recorder:
             raise CommandFailed(
                 "the engine delivered no audio" + (passed if self._silent_items else ""),
                 where=self._run.journal.path,
-                expected="at least one frame",
+                expected=_SOUNDS if self._silent_items else "at least one frame",
             )
         self._end_file()
         self._run.moments.encoded = self._run.now()

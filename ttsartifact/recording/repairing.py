@@ -61,6 +61,9 @@ class Streamed:
             rate = f"{self.byte_rate.declared} bytes per second declared, {self.byte_rate.right} by its rate and frame"
             mended = f"the header of the WAV was repaired: {rate}"
             return mended if self.only_rate else f"{mended}; {replace(self, byte_rate=None).words}"
+        if self.blanks and self.declared != self.actual:
+            rest = f"a second header of {self.blanks} bytes behind them was cut off"
+            return f"{replace(self, blanks=0).words}; {rest}"
         if self.blanks:
             count = "1 byte" if self.blanks == 1 else f"{self.blanks} bytes"
             return f"cut off {count} without content behind the end of the WAV"
@@ -93,6 +96,8 @@ def _lengths(audio: Source, offset: int, declared: int, align: int) -> Streamed 
     riff_size = struct.unpack("<I", audio.read_at(4, 4))[0]
     # A size that a writer could have known and that is not there is a file that was cut, and no stream.
     if there and (declared == 0 or (declared > there and declared >= _OPEN_ENDED_FROM)):
+        if second := _second_header(audio, offset + 8, there):
+            return Streamed(data_offset=offset, declared=declared, actual=there - second, blanks=second)
         return Streamed(data_offset=offset, declared=declared, actual=_samples(audio, offset + 8, there, align))
     # The samples are as long as they say, but no pad byte follows, or the size of the whole is another.
     end = offset + 8 + declared
@@ -178,6 +183,18 @@ def _data_chunk(audio: Source) -> tuple[int, int, int, ByteRate | None] | None:
             wrong = ByteRate(offset + 16, declared, right) if declared != right <= 0xFFFFFFFF else None
         offset += 8 + size + (size & 1)
     return None
+
+
+def _second_header(audio: Source, size: int, there: int) -> int:
+    """Return the size of a header behind the samples that states their length, and 0 where there is none.
+
+    A program that goes back to write its header again (festival's text2wave) writes it there when stdout is a pipe.
+    """
+    if not 0 < size < min(there, _LOOKED_AT):
+        return 0
+    last = audio.read_at(audio.size - size, size)
+    is_header = riff.recognise(last[:12]) and last[-8:] == struct.pack("<4sI", b"data", there - size)
+    return size if is_header else 0
 
 
 def _samples(audio: Source, start: int, there: int, align: int) -> int:

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import inspect
 import io
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack, cast
 
 from ttsartifact.errors import Refused
@@ -77,6 +78,7 @@ def _require_no_await(chunks: Any) -> None:
 
 def _passed(chunks: Iterable[Chunk], recorder: Recorder) -> Generator[Chunk, None, None]:
     """Record and pass on; when the listener leaves, whatever gives the chunks is closed before anything else."""
+    recorder._awaits(audio=True)  # noqa: SLF001 - its own side
     try:
         for chunk in chunks:
             recorder.chunk(chunk)
@@ -99,7 +101,9 @@ def _iterable(given: Any) -> Any:
     _require_no_await(given)
     # A file, such as the stdout of a program, can detach what it buffers, and is no tensor.
     is_array = hasattr(given, "__array__") or (hasattr(given, "detach") and hasattr(given, "cpu"))
-    alone = isinstance(given, (bytes, bytearray, dict, io.BytesIO)) or is_array or not hasattr(given, "__iter__")
+    is_pair = isinstance(given, tuple) and any(isinstance(each, Integral) for each in given)  # with its rate
+    alone = is_pair or is_array or isinstance(given, (bytes, bytearray, dict, io.BytesIO))
+    alone = alone or not hasattr(given, "__iter__")
     return (given,) if alone else given
 
 
@@ -144,6 +148,7 @@ async def _recorded_async(chunks: Any, recorder: Recorder) -> AsyncGenerator[Any
 
 
 async def _passed_async(chunks: AsyncIterable[Chunk], recorder: Recorder) -> AsyncGenerator[Chunk, None]:
+    recorder._awaits(audio=True)  # noqa: SLF001
     try:
         async for chunk in chunks:
             recorder.chunk(chunk)
@@ -233,6 +238,12 @@ def record_tts(
     require_options(options)
 
     def decorate(function: Speak) -> Speak:
+        if not callable(function):
+            raise Refused(
+                "record_tts decorates a function",
+                found=repr(function)[:200],
+                expected='@record_tts("run.tts.wav", ...) above it',
+            )
         record = _recording_of(function)
 
         @functools.wraps(function)
@@ -272,9 +283,11 @@ def recorded_call(call: Callable[[], Any], recorder: Recorder) -> Any:
         run.enter_context(recorder)
         recorder.submit()
         result = call()
-        if hasattr(result, "__next__"):
+        if hasattr(result, "__next__") and not isinstance(result, io.BytesIO):
+            recorder._awaits(audio=False)  # noqa: SLF001 - nobody has asked for a chunk yet
             return _rest_of(result, recorder, run.pop_all())
         if hasattr(result, "__anext__"):
+            recorder._awaits(audio=False)  # noqa: SLF001
             return _rest_of_async(result, recorder, run.pop_all())
         if inspect.isawaitable(result):
             return _result_of(result, recorder, run.pop_all())
@@ -288,6 +301,7 @@ async def _returned_async(call: Callable[[], Awaitable[Any]], recorder: Recorder
         recorder.submit()
         result = await call()
         if hasattr(result, "__aiter__"):
+            recorder._awaits(audio=False)  # noqa: SLF001
             return _awaited_rest(result, recorder, run.pop_all())
         recorder.chunk(result)
     return result
