@@ -1,7 +1,8 @@
 """Build hook: writes spec/1.0/tables.json, every TOML table of the specification in one JSON document.
 
 In a wheel the JSON files of the specification have no white space, and those that few commands read are one file,
-documents.json; `ttsa schema` prints each of them as the specification has it.
+documents.json; `ttsa schema` prints each of them as the specification has it. A wheel is packed by the strongest level
+of deflate, which no option of hatchling sets.
 
 A verifier reads the tables whenever it starts, and JSON parses thirty times faster than TOML. A wheel carries this
 file and no TOML; in a checkout it is written when the project is installed, and `make spec` writes it anew. git
@@ -14,6 +15,7 @@ import json
 import tomllib
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
@@ -54,3 +56,13 @@ class Tables(BuildHookInterface):  # type: ignore[type-arg]
         for name, text in {"tables.json": tables(), **documents()}.items():
             (folder / name).write_text(text, encoding="utf-8")
             build_data["force_include"][str(folder / name)] = f"ttsartifact/spec/1.0/{name}"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
+        """Pack the files of a finished wheel again, each as it is."""
+        if version != "standard" or self.target_name != "wheel":
+            return
+        with ZipFile(artifact_path) as wheel:
+            files = [(entry, wheel.read(entry)) for entry in wheel.infolist()]
+        with ZipFile(artifact_path, "w") as wheel:
+            for entry, data in files:
+                wheel.writestr(entry, data, ZIP_DEFLATED, compresslevel=9)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ttsartifact.errors import Refused, Unavailable
-from ttsartifact.recording import packages, pins
+from ttsartifact.recording import pins
+from ttsartifact.recording.environment import closure_of
 from ttsartifact.terms import digest
 
 if TYPE_CHECKING:
@@ -144,15 +145,13 @@ def test_the_lock_of_a_package_is_its_installed_closure() -> None:
     lines = ["libc6=2.36:amd64", "libgcc=12:amd64", "libspeak=1.0-1:amd64", "speak=1.0-1:amd64", "voice-two=3:all"]
     expected = digest.of("".join(f"{line}\n" for line in lines).encode())
 
-    lock = packages.lock_of("speak", LISTING)
+    lock = closure_of("speak", LISTING)
     assert lock is not None
     assert lock.to_value() == {"kind": "dpkg-closure", "digest": expected, "packages": 5}
     assert lock.listing.decode().splitlines() == lines
-    assert packages.lock_of("speak", LISTING.replace("voice-two\t3", "voice-two\t4")) != packages.lock_of(
-        "speak", LISTING
-    )
-    assert packages.lock_of("speak", LISTING.replace("editor\t9", "editor\t10")) == packages.lock_of("speak", LISTING)
-    assert packages.lock_of("mute", LISTING) is None
+    assert closure_of("speak", LISTING.replace("voice-two\t3", "voice-two\t4")) != closure_of("speak", LISTING)
+    assert closure_of("speak", LISTING.replace("editor\t9", "editor\t10")) == closure_of("speak", LISTING)
+    assert closure_of("mute", LISTING) is None
 
 
 def test_an_installed_program_is_locked_with_its_voice() -> None:

@@ -19,10 +19,9 @@ from ttsartifact.recording.clock import SystemClock, Timebase
 from ttsartifact.recording.command import record_command
 from ttsartifact.recording.recorder import Recorder
 from ttsartifact.recording.sampler import Sampler
-from ttsartifact.recording.sensors import TELEMETRY_COLUMNS
+from ttsartifact.recording.sensors import TELEMETRY_COLUMNS, Pace
 from ttsartifact.recording.sensors.choosing import Absent
 from ttsartifact.recording.sensors.nvml import Nvml
-from ttsartifact.recording.sensors.pacing import Pace
 from ttsartifact.recording.sensors.replay import Replay, write_recording
 from ttsartifact.terms import digest
 

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from ttsartifact.packing.pack import Packed
     from ttsartifact.recording.bursting import SyncBurst
     from ttsartifact.recording.clock import Clock
+    from ttsartifact.recording.environment import Lock
     from ttsartifact.recording.known_commands import KnownCommand
-    from ttsartifact.recording.packages import Lock
     from ttsartifact.recording.process import CommandEnd
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.sensors import Sensor

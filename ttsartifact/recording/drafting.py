@@ -29,7 +29,7 @@ from ttsartifact.terms.trace import TRACE_COLUMNS, Trace
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ttsartifact.recording.packages import Lock
+    from ttsartifact.recording.environment import Lock
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.run import Run
     from ttsartifact.recording.statements import Stated

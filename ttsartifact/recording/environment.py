@@ -14,16 +14,25 @@ import platform
 import re
 import sys
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ttsartifact.recording.packages import Lock
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent, is_absent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["capture", "dependency_lock", "packages", "record_digest", "unknown", "variables"]
+__all__ = [
+    "PACKAGE_FIELDS",
+    "Lock",
+    "capture",
+    "closure_of",
+    "dependency_lock",
+    "packages",
+    "record_digest",
+    "unknown",
+    "variables",
+]
 
 # Distributions that can change samples or times. The others are in the lock by digest, and not told by name.
 _PACKAGES = re.compile(
@@ -231,3 +240,61 @@ def _first_line(path: str) -> str:
 def _public(value: str) -> str:
     value = _DEVICE_UUID.sub(lambda uuid: digest.of(uuid[0].encode()), value)
     return "(a path, withheld)" if re.search(r"[/\\~]", value) else value[:4096]
+
+
+class Lock(NamedTuple):
+    """An installed set of packages."""
+
+    kind: str
+    """How the lines are made: `pip-record` or `dpkg-closure`."""
+    listing: bytes
+    """The sorted lines."""
+
+    @classmethod
+    def of(cls, kind: str, lines: Iterable[str]) -> Lock:
+        """Return the lock over `lines`, each without its end."""
+        return cls(kind, "".join(f"{line}\n" for line in sorted(lines)).encode())
+
+    def to_value(self) -> dict[str, Any]:
+        """Return /pins/lock."""
+        return {"kind": self.kind, "digest": digest.of(self.listing), "packages": self.listing.count(b"\n")}
+
+
+PACKAGE_FIELDS = "${Package}\t${Version}\t${Architecture}\t${Pre-Depends}, ${Depends}\t${Provides}\n"
+"""What `dpkg-query -W -f` is to print of every package."""
+
+_PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+
+
+def closure_of(package: str, listing: str) -> Lock | None:
+    """Return the lock over `package` and all it depends on, from a listing in `PACKAGE_FIELDS`; None if it is absent.
+
+    Of alternatives, and of the packages that provide a name, every installed one counts: which of them was used, no
+    package manager knows.
+    """
+    rows = [row for line in listing.splitlines() if len(row := line.split("\t")) == 5]
+    by_name: dict[str, list[list[str]]] = {}
+    for row in rows:
+        for name in (row[0], *_names(row[4])):
+            by_name.setdefault(name, []).append(row)
+    if package not in by_name:
+        return None
+    found: dict[str, None] = {}
+    waiting = [package]
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for row in by_name.get(name, ()):
+            found[f"{row[0]}={row[1]}:{row[2]}"] = None
+            waiting += _names(row[3])
+    return Lock.of("dpkg-closure", found)
+
+
+def _names(relations: str) -> Iterator[str]:
+    """Yield the names in `a (>= 1), b:any | c`."""
+    for relation in re.split(r"[,|]", relations):
+        if (name := _PACKAGE_NAME.match(relation.strip())) is not None:
+            yield name[0]

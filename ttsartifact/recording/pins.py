@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from ttsartifact.errors import Refused, Unavailable
-from ttsartifact.recording import packages
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ttsartifact.recording.packages import Lock
+    from ttsartifact.recording.environment import Lock
 
 __all__ = [
     "by_content",
@@ -166,8 +165,10 @@ def lock_of(engine: dict[str, Any], argv: Sequence[str] = ()) -> Lock | None:
         return _lock_of_interpreter(executable(argv[0]))
     if not build.startswith("deb "):
         return None
-    listing = _answer(["dpkg-query", "-W", "-f", packages.FIELDS])
-    return packages.lock_of(str(engine["package"]), listing.decode("utf-8", "replace")) if listing else None
+    from ttsartifact.recording.environment import PACKAGE_FIELDS, closure_of
+
+    listing = _answer(["dpkg-query", "-W", "-f", PACKAGE_FIELDS])
+    return closure_of(str(engine["package"]), listing.decode("utf-8", "replace")) if listing else None
 
 
 def _lock_of_interpreter(path: str) -> Lock | None:

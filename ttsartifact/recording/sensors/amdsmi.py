@@ -9,8 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.recording.sensors import TELEMETRY_COLUMNS, Call, channel
-from ttsartifact.recording.sensors.pacing import Pace, cost_ns
+from ttsartifact.recording.sensors import TELEMETRY_COLUMNS, Call, Pace, channel, cost_ns
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 

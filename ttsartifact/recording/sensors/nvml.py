@@ -11,8 +11,16 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.recording.sensors import TELEMETRY_COLUMNS, Call, DriverSample, Reading, channel, driver_channel
-from ttsartifact.recording.sensors.pacing import Pace, cost_ns
+from ttsartifact.recording.sensors import (
+    TELEMETRY_COLUMNS,
+    Call,
+    DriverSample,
+    Pace,
+    Reading,
+    channel,
+    cost_ns,
+    driver_channel,
+)
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 
