@@ -127,7 +127,7 @@ def test_the_road_through_the_door(tmp_path: Path) -> None:
     assert ttsartifact.reattach(bare, path, tmp_path / "again.tts.wav") == artifact.artifact_id
     assert (tmp_path / "again.tts.wav").read_bytes() == path.read_bytes()
     bare.write_bytes(kit.wav(bytes(1600)))
-    with pytest.raises(ttsartifact.Refused, match="other audio"):
+    with pytest.raises(ttsartifact.Refused, match="not the recorded audio"):
         ttsartifact.reattach(bare, path, tmp_path / "forged.tts.wav")
 
 

@@ -47,7 +47,7 @@ def test_other_audio_is_refused(run: Path, tmp_path: Path, capsys: pytest.Captur
     other = tmp_path / "other.wav"
     other.write_bytes(kit.wav(bytes(1600)))
     assert main(["reattach", str(other), "--descriptor", str(run), "-o", str(tmp_path / "forged.tts.wav")]) == 4
-    assert capsys.readouterr().err.startswith("ttsa: this is other audio: found sha256:")
+    assert capsys.readouterr().err.startswith("ttsa: the audio is not the recorded audio: found sha256:")
     assert not (tmp_path / "forged.tts.wav").exists()
 
 

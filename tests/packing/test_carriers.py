@@ -150,7 +150,7 @@ def test_other_audio_is_refused(tmp_path: Path) -> None:
     """3.6: one sample differs, and nothing is written."""
     path = kit.artifact(tmp_path)
     (tmp_path / "other.wav").write_bytes(kit.wav(kit.tone()[:-2] + b"\x01\x00"))
-    with pytest.raises(Refused, match="this is other audio"):
+    with pytest.raises(Refused, match="the audio is not the recorded audio"):
         carriers.reattach(tmp_path / "other.wav", path, tmp_path / "whole.tts.wav")
     with pytest.raises(NotAnArtifact, match="carries a capsule already"):
         carriers.reattach(path, path, tmp_path / "whole.tts.wav")

@@ -9,7 +9,7 @@ import encoded
 import kit
 import pytest
 
-from ttsartifact.errors import Damaged, NotAnArtifact, Refused
+from ttsartifact.errors import Damaged, NotAnArtifact
 from ttsartifact.packing.carriers import convert, reattach, strip
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reporting.statements import converted_words, kept_words, stripped_words
@@ -84,7 +84,7 @@ def credentials_of(data: bytes):
 
 
 def test_a_signer_that_took_the_engines_credential_is_seen(tmp_path: Path) -> None:
-    """3.6: it changed the bare file, which is told and not sealed anew; the framing makes the recorded file again."""
+    """3.6: it changed the bare file, which is told; the framing makes the recorded file again."""
     path = signed(tmp_path, "wav")
     data, _ = credentials.sign(path.read_bytes(), "audio/wav")
     wrapped = tmp_path / "wrapped.tts.wav"
@@ -92,9 +92,8 @@ def test_a_signer_that_took_the_engines_credential_is_seen(tmp_path: Path) -> No
     (report,) = verify(wrapped)
     assert report.verdict == "RETAGGED"
     for out in ("run.tts.parquet", "again.tts.wav"):
-        with pytest.raises(Refused, match="the audio is not the recorded audio"):
-            convert([wrapped], tmp_path / out)
-        assert not (tmp_path / out).exists()
+        convert([wrapped], tmp_path / out)
+        assert verify(tmp_path / out)[0].verdict == "INTACT"
     reattach(wrapped, wrapped, tmp_path / "back.tts.wav")
     assert (tmp_path / "back.tts.wav").read_bytes() == path.read_bytes()
 

@@ -129,7 +129,7 @@ def test_reattach_and_unpack(tmp_path: Path, carrier: str) -> None:
         carriers.reattach(tmp_path / "bare", source, tmp_path / f"again.tts.{carrier}", replace=True)
         assert (tmp_path / f"again.tts.{carrier}").read_bytes() == path.read_bytes()
     (tmp_path / "other").write_bytes(encoded.flac(700) if carrier == "flac" else encoded.mp3(3_000))
-    with pytest.raises(Refused, match="this is other audio"):
+    with pytest.raises(Refused, match="the audio is not the recorded audio"):
         carriers.reattach(tmp_path / "other", path, tmp_path / f"no.tts.{carrier}")
     with pytest.raises(NotAnArtifact, match="carries a capsule already"):
         carriers.reattach(path, path, tmp_path / f"no.tts.{carrier}")

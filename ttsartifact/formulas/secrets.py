@@ -134,7 +134,7 @@ def _plain(raw: bytes) -> bytes:
 
 def is_marked(raw: bytes) -> bool:
     """Return whether bytes hold anything that every secret has; almost none do, and one look spares the walk."""
-    if b"//" in raw and (b"@" in raw or b"%" in raw):
+    if b"//" in raw and (b"@" in raw or b"%40" in raw or b"%2540" in raw):
         return True
     apart = set(raw.split(b'"'))
     if _has_mark(raw, apart):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ttsartifact.container import capsule, hashing, riff
@@ -13,7 +14,7 @@ from ttsartifact.container.hashing import digest_pieces
 from ttsartifact.container.source import FileSource, JoinedSource, Piece, Span, copy_pieces, write_whole
 from ttsartifact.errors import Refused
 from ttsartifact.packing.pack import RunInMemory, write
-from ttsartifact.packing.restoring import recorded_file
+from ttsartifact.packing.restoring import recorded_file, restored
 from ttsartifact.reading.artifact import open_artifact, open_artifacts, parse_descriptor
 from ttsartifact.reading.identity import require_named, require_sealed
 
@@ -32,7 +33,8 @@ def strip(
 ) -> str:
     """Write the bare audio of an artifact, byte for byte as its encoder delivered it.
 
-    A credential that was put on the artifact is left out; one in the bare file is kept.
+    What was put on the artifact afterwards is left out: a credential, a tag, a chunk. A credential that the encoder
+    delivered is kept.
 
     Args:
         path: The artifact.
@@ -44,27 +46,26 @@ def strip(
         The digest of the bare file.
 
     Raises:
-        Refused: The audio does not have the digest that the descriptor states, `out` exists, or is the artifact.
+        Refused: The audio is not the recorded audio, nor makes it again, `out` exists, or is the artifact.
 
     Example:
         `strip("run.tts.wav", "run.wav")`
     """
     artifact = open_artifact(path)
-    found = _recorded_digest(artifact)
     if os.path.exists(out) and os.path.exists(path) and os.path.samefile(path, out):
         raise Refused("the output is the artifact itself, whose capsule would be lost", where=os.fspath(out))
-    with write_whole(out, replace=replace) as file:
-        copy_pieces(artifact.audio, file)
+    with _recorded(artifact) as whole, write_whole(out, replace=replace) as file:
+        copy_pieces([Span(whole, 0, whole.size)], file)
     tell(artifact)
-    return found
+    digest: str = artifact.descriptor.known("/audio/digest")
+    return digest
 
 
-def _recorded_digest(artifact: Artifact) -> str:
-    """Return the digest of the bare file; raises Refused where it is not the one that the descriptor states."""
-    found, stated = digest_pieces(artifact.audio), artifact.descriptor.known("/audio/digest")
-    if found != stated:
-        raise Refused("the audio is not the recorded audio", where=artifact.where, found=found, expected=stated)
-    return found
+@contextmanager
+def _recorded(artifact: Artifact) -> Iterator[JoinedSource | FileSource]:
+    """Yield the recorded bare file of an artifact, without what was added to it; raises Refused for other audio."""
+    with restored(JoinedSource(artifact.audio), artifact.descriptor, artifact.where) as whole:
+        yield whole
 
 
 def detach(path: Path | str, out: Path | str, *, replace: bool = False) -> None:
@@ -96,7 +97,8 @@ def convert(
 
     Raises:
         Refused: The audio of a run is not the recorded audio, or its descriptor or parts are not as they were sealed (a
-            new seal would hide either), the carrier does not hold it, or `out` exists.
+            new seal would hide either; a tag or chunk that was added is left out), the carrier does not hold it, or
+            `out` exists.
 
     Example:
         `convert(["a.tts.wav", "b.tts.flac"], "set.tts.parquet")`
@@ -111,9 +113,9 @@ def convert(
             for done, path in enumerate(paths):
                 on_file(done, len(paths))
                 for artifact in open_artifacts(path):
-                    _recorded_digest(require_named(artifact))
-                    found.append(artifact.artifact_id)
-                    yield _parts_of(artifact), artifact.audio
+                    with _recorded(require_named(artifact)) as whole:
+                        found.append(artifact.artifact_id)
+                        yield _parts_of(artifact), [Span(whole, 0, whole.size)]
                     tell(artifact)
 
         with write_whole(out, replace=replace) as file:
@@ -125,7 +127,9 @@ def convert(
         raise Refused(
             "this carrier holds one run", found=f"{len(artifacts)} runs", expected="one run, or a .tts.parquet"
         )
-    write(_run_of(artifacts[0], _recorded_digest(require_named(artifacts[0]))), out, carrier=kind, replace=replace)
+    with _recorded(require_named(artifacts[0])) as whole:
+        run = _run_around(whole, _parts_of(artifacts[0]), artifacts[0].descriptor.known("/audio/digest"))
+        write(run, out, carrier=kind, replace=replace)
     tell(artifacts[0])
     return [artifacts[0].artifact_id]
 
@@ -189,9 +193,7 @@ def reattach(bare: Path | str, source: Path | str, out: Path | str, *, replace: 
     parts, descriptor = _source_parts(source)
     kind = carrier_of(out)
     with FileSource(bare) as audio, recorded_file(audio, descriptor, os.fspath(bare)) as whole:
-        wave = riff.walk(whole) if riff.recognise(whole.read_at(0, min(12, whole.size))) else None
-        digest = descriptor.known("/audio/digest")
-        run = RunInMemory(parts=parts, audio=whole, wave=wave, audio_digest=digest)
+        run = _run_around(whole, parts, descriptor.known("/audio/digest"))
         write(run, out, carrier=kind, replace=replace)
     return run.artifact_id
 
@@ -228,16 +230,15 @@ def _parts_of(artifact: Artifact) -> dict[str, bytes]:
     return {name: artifact.parts.part(name) for name in artifact.parts.names()}
 
 
-def _run_of(artifact: Artifact, audio_digest: str | None = None) -> RunInMemory:
-    """Return an artifact as a run to be written; its audio's digest is the one that is found where it is not known."""
+def _run_of(artifact: Artifact) -> RunInMemory:
+    """Return an artifact as a run to be written, with the audio that it has."""
     audio = JoinedSource(artifact.audio)
-    wave = riff.walk(audio) if artifact.wave is not None else None
-    return RunInMemory(
-        parts=_parts_of(artifact),
-        audio=audio,
-        wave=wave,
-        audio_digest=audio_digest or digest_pieces([Span(audio, 0, audio.size)]),
-    )
+    return _run_around(audio, _parts_of(artifact), digest_pieces([Span(audio, 0, audio.size)]))
+
+
+def _run_around(audio: JoinedSource | FileSource, parts: dict[str, bytes], digest: str) -> RunInMemory:
+    wave = riff.walk(audio) if riff.recognise(audio.read_at(0, min(12, audio.size))) else None
+    return RunInMemory(parts=parts, audio=audio, wave=wave, audio_digest=digest)
 
 
 def _source_parts(source: Path | str) -> tuple[dict[str, bytes], Descriptor]:

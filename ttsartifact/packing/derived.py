@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.container import canonical, hashing, riff, schemas
 from ttsartifact.container.carrier import carrier_of
-from ttsartifact.container.hashing import digest_pieces
 from ttsartifact.container.source import BytesSource, JoinedSource
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.rendering import channels_of_traces, held_ranges
 from ttsartifact.packing.pack import RunInMemory, pack, write
+from ttsartifact.packing.restoring import require_recorded
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reading.identity import require_named
 from ttsartifact.terms import digest
@@ -96,9 +96,7 @@ def append_channel(
         parts[name] = made[entry["name"]][0] if entry["name"] in made else artifact.parts.part(name)
     kept = [name for name in artifact.parts.names() if name == hashing.LEAVES_PART or name.startswith("ref/")]
     parts |= {name: artifact.parts.part(name) for name in kept}
-    stated, found = artifact.descriptor.known("/audio/digest"), digest_pieces(artifact.audio)
-    if found != stated:
-        raise Refused("the audio is not the recorded audio", where=artifact.where, found=found, expected=stated)
+    found = require_recorded(artifact)
     audio = JoinedSource(artifact.audio)
     wave = riff.walk(audio) if artifact.wave is not None else None
     run = RunInMemory(parts=parts, audio=audio, wave=wave, audio_digest=found)

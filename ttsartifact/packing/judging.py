@@ -13,6 +13,7 @@ from ttsartifact.container.source import JoinedSource, Piece, write_whole
 from ttsartifact.errors import Refused
 from ttsartifact.gating.deciding import digest_of_policy, gate_of, measured
 from ttsartifact.packing.pack import RunInMemory, write
+from ttsartifact.packing.restoring import require_recorded
 from ttsartifact.reading.artifact import open_artifacts
 from ttsartifact.reading.identity import require_named
 from ttsartifact.terms import digest
@@ -100,9 +101,7 @@ def _with_gate(run: Artifact, policy: Policy, scores: Mapping[str, tuple[int, ..
             found=run.descriptor.known("/gate/policy/id"),
             expected="a run that no gate judged, or this policy",
         )
-    stated, found = run.descriptor.known("/audio/digest"), digest_pieces(run.audio)
-    if stated != found:
-        raise Refused("the audio is not the recorded audio", where=run.where, found=found, expected=stated)
+    require_recorded(run)
     value: dict[str, Any] = json.loads(run.descriptor.raw)
     scores = scores or _known_scores(value)
     try:

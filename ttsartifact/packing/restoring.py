@@ -29,11 +29,12 @@ from ttsartifact.terms.digest import spelled
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
 
     Whole = FileSource | JoinedSource
 
-__all__ = ["recorded_file"]
+__all__ = ["recorded_file", "require_recorded", "restored"]
 
 _BLOCK_SAMPLES = 1 << 18
 
@@ -56,7 +57,13 @@ def recorded_file(file: FileSource, descriptor: Descriptor, where: str) -> Itera
 
     Raises Refused where the copy cannot give it, InvalidDescriptor where what the run states of its audio is malformed.
     """
-    audio = _unwrapped(file, where)
+    with restored(_unwrapped(file, where), descriptor, where) as whole:
+        yield whole
+
+
+@contextmanager
+def restored(audio: Whole, descriptor: Descriptor, where: str) -> Iterator[Whole]:
+    """Yield the recorded bare file out of one that is it, or to which tags or chunks were added; raises as above."""
     found, stated = digest_pieces([Span(audio, 0, audio.size)]), descriptor.known("/audio/digest")
     if found == stated:
         yield audio
@@ -70,16 +77,32 @@ def recorded_file(file: FileSource, descriptor: Descriptor, where: str) -> Itera
             return
         pcm, digest = _as_recorded(copy, descriptor, folder, files)
         if digest != descriptor.known("/audio/pcm"):
-            raise Refused("this is other audio", where=where, found=digest, expected=descriptor.known("/audio/pcm"))
+            raise Refused(
+                "the audio is not the recorded audio",
+                where=where,
+                found=digest,
+                expected=descriptor.known("/audio/pcm"),
+            )
         yield _framed(pcm, descriptor, where)
 
 
+def require_recorded(artifact: Artifact) -> str:
+    """Return the digest of an artifact's bare file; raises Refused where it is not the recorded one, and why."""
+    found, stated = digest_pieces(artifact.audio), artifact.descriptor.known("/audio/digest")
+    if found == stated:
+        return found
+    with restored(JoinedSource(artifact.audio), artifact.descriptor, artifact.where):
+        what = "something was added to the recorded file; `ttsa convert` makes the artifact whole again"
+        raise Refused(what, where=artifact.where, found=found, expected=stated)
+
+
 def _unwrapped(audio: FileSource, where: str) -> Whole:
-    """Return a file without capsule as it is, and the bare file of an artifact that was framed differently."""
+    """Return a file without capsule as it is, and the bare file of an artifact that was changed around its capsule."""
     if not carries_capsule(audio):
         return audio
     held = open_artifact(audio.path)
-    if not carrier_named(held.carrier).misframed(held.source, held.walked, held.artifact_id):
+    is_recorded = digest_pieces(held.audio) == held.descriptor.known("/audio/digest")
+    if is_recorded and not carrier_named(held.carrier).misframed(held.source, held.walked, held.artifact_id):
         raise NotAnArtifact("carries a capsule already", where=where, expected="a bare file", rule="CON04")
     return JoinedSource(held.audio)
 
@@ -167,7 +190,7 @@ def _untagged(audio: Whole, copy: _Copy, descriptor: Descriptor, where: str) -> 
         raise Refused("the frames are the recorded ones, but the tags around them are others", where=where)
     recorded = CODECS[descriptor.known("/audio/codec")]
     if recorded.name == copy.codec:
-        raise Refused("this is other audio", where=where, found=found, expected=coded or stated)
+        raise Refused("the audio is not the recorded audio", where=where, found=found, expected=coded or stated)
     title = CODECS[copy.codec].title
     raise Refused(
         f"a copy as {title} does not hold the recorded {recorded.title}: one of the two encodes with loss",
