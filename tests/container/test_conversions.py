@@ -29,6 +29,8 @@ KINDS = (
     *(("AIFF", subtype, "an AIFF-C file") for subtype in ("FLOAT", "DOUBLE", "ULAW", "ALAW")),
     *(("AU", subtype, "a Sun AU file") for subtype in ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW")),
     *(("CAF", subtype, "a CAF file") for subtype in ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")),
+    *(("W64", subtype, "a Wave64 file") for subtype in ("PCM_U8", "PCM_24", "DOUBLE")),
+    *(("RIFX", subtype, "a big-endian WAV file") for subtype in ("PCM_16", "PCM_24", "PCM_32")),
 )
 
 
@@ -38,7 +40,8 @@ def test_the_conversion_that_a_refusal_names_keeps_every_sample(
 ) -> None:
     """Asked of the program itself, and libsndfile reads both files; what it makes is a bare file of this version."""
     path = tmp_path / "a"
-    soundfile.write(path, RNG.uniform(-0.9, 0.9, (501, 2)), 24_000, format=container, subtype=subtype)
+    how = {"format": "WAV", "endian": "BIG"} if container == "RIFX" else {"format": container}
+    soundfile.write(path, RNG.uniform(-0.9, 0.9, (501, 2)), 24_000, subtype=subtype, **how)
     with pytest.raises(NotAnArtifact) as refused:
         judge([Span(BytesSource(data := path.read_bytes()), 0, len(data))])
     kind = kind_of(data)
@@ -55,6 +58,41 @@ def test_the_conversion_that_a_refusal_names_keeps_every_sample(
     made, _ = soundfile.read(command[-1], always_2d=True)
     assert np.array_equal(made, soundfile.read(path, always_2d=True)[0])
     judge([Span(BytesSource(wave := (tmp_path / "a.wav").read_bytes()), 0, len(wave))])
+
+
+FFMPEG_WRITES = {
+    "oga": (["-c:a", "flac"], "an Ogg FLAC file"),
+    "mp2": ([], "MPEG audio (MP2, MP3 or AAC)"),
+    "wv": ([], "a WavPack file"),
+    "wma": ([], "a WMA file"),
+    "spx": (["-c:a", "libspeex", "-ar", "16000"], "an Ogg Speex file"),
+}
+
+
+@pytest.mark.parametrize("suffix", FFMPEG_WRITES)
+def test_what_ffmpeg_writes_is_refused_by_its_name(tmp_path: Path, suffix: str) -> None:
+    """AUD04 says what the file is, never only its first bytes; the conversion of an Ogg FLAC keeps its samples."""
+    how, name = FFMPEG_WRITES[suffix]
+    soundfile.write(wave := tmp_path / "in.wav", RNG.uniform(-0.9, 0.9, 9_000), 24_000)
+    command = ["ffmpeg", "-v", "error", "-y", "-i", wave, *how, path := tmp_path / f"a.{suffix}"]
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("ffmpeg is not installed")
+    subprocess.run(command, check=True, capture_output=True)
+    with pytest.raises(NotAnArtifact) as refused:
+        judge([Span(BytesSource(data := path.read_bytes()), 0, len(data))])
+    assert (refused.value.rule, refused.value.found) == ("AUD04", name)
+    words = re.findall("`(.*)`", refused.value.expected or "")
+    if words:
+        command = [re.sub(r"^FILE\.", f"{tmp_path}/a.", word) for word in shlex.split(words[0])]
+        subprocess.run(command, check=True, capture_output=True)
+        assert np.array_equal(soundfile.read(command[-1])[0], soundfile.read(wave)[0])
+
+
+def test_a_frame_of_free_format_is_called_that() -> None:
+    """`lame --freeformat` writes frames without a stated length; the refusal says so."""
+    data = bytes.fromhex("fffb00c4") + bytes(2_000)
+    with pytest.raises(NotAnArtifact, match="no frame of MPEG layer III: found a frame of free format"):
+        judge([Span(BytesSource(data), 0, len(data))])
 
 
 def test_an_aiff_is_no_artifact_and_every_command_says_what_to_do(

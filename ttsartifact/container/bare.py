@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact._starting import NamedTuple
 from ttsartifact.container import id3, riff
 from ttsartifact.container.codecs import CODECS, OPENING_BYTES, codec_opening
+from ttsartifact.container.magic import HEAD_BYTES as KIND_BYTES
 from ttsartifact.container.magic import kind_of
 from ttsartifact.container.mistaken import HEAD_BYTES, PCM_BYTES, mistaken_file, mistaken_pcm, wrapped_pcm
 from ttsartifact.container.source import JoinedSource, Piece, Source
@@ -58,7 +59,7 @@ def codec_of(source: Source) -> str:
     if codec is not None and not head.startswith(b"ID3"):
         return codec.name
     if codec is None:
-        raise _unread(head, 0)
+        raise _unread(source, 0)
     tags = id3.leading_tags(source)
     offset = tags[-1].end if tags else 0
     behind = source.read_at(offset, min(OPENING_BYTES, source.size - offset))
@@ -67,7 +68,7 @@ def codec_of(source: Source) -> str:
         return "flac"
     if not behind.startswith(b"ID3") and CODECS["mp3"].opening.match(behind):
         return "mp3"
-    raise _unread(behind, offset)
+    raise _unread(source, offset)
 
 
 def _require_one(tags: Sequence[id3.LeadingTag]) -> None:
@@ -188,7 +189,8 @@ def _judge_ogg(source: Source) -> Bare:
     )
 
 
-def _unread(head: bytes, offset: int) -> NotAnArtifact:
+def _unread(source: Source, offset: int) -> NotAnArtifact:
+    head = source.read_at(offset, min(KIND_BYTES, source.size - offset))
     kind = kind_of(head)
     found = kind.name if kind is not None else head[:4].hex() or "nothing"
     conversion = kind.conversion if kind is not None else None

@@ -41,13 +41,17 @@ class Signature(NamedTuple):
         return _CONVERSIONS.get(self.name)
 
 
-# Offset, bytes, name, whether it is audio. RIFF: IBM and Microsoft, Multimedia Programming Interface 1.0. RF64: EBU
-# Tech 3306. BW64: ITU-R BS.2088. FLAC: RFC 9639, 6. Ogg: RFC 3533, 6. ID3: id3.org, 2.4.0. ftyp: ISO/IEC 14496-12.
-# EBML: RFC 8794. AIFF: Apple, 1989. CAF: Apple, 2005. AU: Sun. AMR: RFC 4867, 5. gzip: RFC 1952. ZIP: APPNOTE 4.3.7.
-# zstd: RFC 8878. LFS: the pointer's first line.
+# Offset, bytes, name, whether it is audio. RIFF, RIFX: IBM and Microsoft, Multimedia Programming Interface 1.0. RF64:
+# EBU Tech 3306. BW64: ITU-R BS.2088. FLAC: RFC 9639, 6 and 10.1. Ogg: RFC 3533, 6. ID3: id3.org, 2.4.0. ftyp: ISO/IEC
+# 14496-12. EBML: RFC 8794. AIFF: Apple, 1989. CAF: Apple, 2005. AU: Sun. Wave64: Sonic Foundry. ASF: Microsoft. AMR:
+# RFC 4867, 5. gzip: RFC 1952. ZIP: APPNOTE 4.3.7. zstd: RFC 8878. LFS: the pointer's first line.
 _PREFIXES: tuple[tuple[int, bytes, str, bool], ...] = (
+    (0, b"RIFX", "a big-endian WAV file", True),
     (8, b"WAVE", "a WAV file", True),
     (0, b"fLaC", "a FLAC file", True),
+    (28, b"\x7fFLAC", "an Ogg FLAC file", True),
+    (28, b"Speex   ", "an Ogg Speex file", True),
+    (28, b"fishead\0", "an Ogg file with a Skeleton stream", True),
     (0, b"OggS\0", "an Ogg file", True),
     (4, b"ftyp", "an MP4 or M4A file", True),
     (0, b"\x1a\x45\xdf\xa3", "a WebM or Matroska file", True),
@@ -56,6 +60,9 @@ _PREFIXES: tuple[tuple[int, bytes, str, bool], ...] = (
     (0, b"caff\0\1", "a CAF file", True),
     (0, b".snd\0\0", "a Sun AU file", True),
     (0, b"#!AMR", "an AMR file", True),
+    (0, b"riff\x2e\x91\xcf\x11", "a Wave64 file", True),
+    (0, b"wvpk", "a WavPack file", True),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a WMA file", True),
     (0, b"PK\3\4", "a ZIP archive", False),
     (0, b"\x28\xb5\x2f\xfd", "zstd-compressed data", False),
     (0, b"PAR1", "a Parquet file", False),
@@ -66,11 +73,19 @@ _PREFIXES: tuple[tuple[int, bytes, str, bool], ...] = (
 # How what is not read becomes a WAV of the same samples; tests/container/test_conversions.py holds them to that.
 _CONVERSIONS = {
     "an AIFF file": "`sox FILE.aiff FILE.wav` keeps every sample",
-    "an AIFF-C file": "`ffmpeg -i FILE.aifc -c:a pcm_f64le FILE.wav` keeps every sample",
-    "a Sun AU file": "`ffmpeg -i FILE.au -c:a pcm_f64le FILE.wav` keeps every sample",
-    "a CAF file": "`ffmpeg -i FILE.caf -c:a pcm_f64le FILE.wav` keeps every sample of PCM",
+    "a big-endian WAV file": "`sox -t wav FILE.rifx FILE.wav` keeps every sample of PCM",  # FFmpeg 5 swaps its bytes
+} | {
+    name: f"`ffmpeg -i FILE.{suffix} -c:a pcm_f64le FILE.wav` keeps every sample{of}"
+    for name, suffix, of in (
+        ("an AIFF-C file", "aifc", ""),
+        ("a Sun AU file", "au", ""),
+        ("a CAF file", "caf", " of PCM"),
+        ("a Wave64 file", "w64", " of PCM"),
+        ("an Ogg FLAC file", "oga", ""),
+    )
 }
-_FORMS = {8: (b"RIFF", b"RF64", b"BW64", b"FORM")}  # a type at offset 8 counts inside one of these only
+# A type at offset 8 or 28 counts inside one of these only.
+_FORMS = {8: (b"RIFF", b"RF64", b"BW64", b"FORM"), 28: (b"OggS",)}
 _ID3_VERSIONS = range(2, 5)
 
 # Bit rates in kbit/s by (is MPEG-1, layer), index 1 to 14, and sample rates by version: ISO/IEC 11172-3 and 13818-3.
@@ -103,7 +118,7 @@ def kind_of(head: bytes, *, sample_bytes: int = 2) -> Signature | None:
     if head[:3] == b"\x1f\x8b\x08" and len(head) >= 10 and head[3] < 0x20 and head[8] in {0, 2, 4}:
         return Signature("gzip-compressed data", False)
     if _is_mpeg(head):
-        return Signature("MPEG audio (MP3 or AAC)", True)
+        return Signature("MPEG audio (MP2, MP3 or AAC)", True)
     return _text(head, sample_bytes)
 
 

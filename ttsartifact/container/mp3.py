@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ttsartifact.container import capsule as capsules
 from ttsartifact.container.limits import MAX_ID3_TAGS
-from ttsartifact.container.mpeg import frame_bytes, same_kind
+from ttsartifact.container.mpeg import frame_bytes, is_free_format, same_kind
 from ttsartifact.container.source import Piece, Source, Span
 from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge
 
@@ -80,18 +80,17 @@ def recognise(head: bytes) -> bool:
 
 def walk(source: Source) -> Mp3:
     """Walk `source`, and raise at the first byte that breaks the structure (CON01, CON02, CON04, CON09, CON15)."""
-    if not recognise(source.read_at(0, min(4, source.size))):
-        raise NotAnArtifact("not an MP3 file", where="offset 0", expected="an ID3v2 tag or a frame of MPEG layer III")
     tags = _tags(source)
     audio = tags[-1].end if tags else 0
     first = source.read_at(audio, min(4, source.size - audio))
     if first == b"fLaC":
         raise NotAnArtifact("a FLAC, and not an MP3, behind its tag", where=f"offset {audio}")
-    if frame_bytes(int.from_bytes(first, "big")) is None or len(first) < 4:
+    word = int.from_bytes(first.ljust(4, b"\0"), "big")
+    if frame_bytes(word) is None:
         raise NotAnArtifact(
-            "no frame of MPEG layer III behind the tags",
+            "no frame of MPEG layer III" + (" behind the tags" if tags else ""),
             where=f"offset {audio}",
-            found=first.hex() or "nothing",
+            found="a frame of free format" if is_free_format(word) else first.hex() or "nothing",
             expected="a frame of a stated bitrate",
         )
     audio_end = _audio_end(source, audio)

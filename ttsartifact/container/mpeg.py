@@ -17,7 +17,15 @@ from ttsartifact.errors import Damaged, TooLarge
 if TYPE_CHECKING:
     from ttsartifact.container.source import Source
 
-__all__ = ["Mpeg", "counted_opening", "frame_bytes", "require_silent_tail", "same_kind", "walk_frames"]
+__all__ = [
+    "Mpeg",
+    "counted_opening",
+    "frame_bytes",
+    "is_free_format",
+    "require_silent_tail",
+    "same_kind",
+    "walk_frames",
+]
 
 # kbit/s by index, and Hz by version and index; version 3 is MPEG-1, 2 is MPEG-2, 0 is MPEG-2.5.
 _KBITS_1 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
@@ -74,6 +82,11 @@ def frame_bytes(word: int) -> int | None:
         return None
     bits_s = 1000 * (_KBITS_1 if version == 3 else _KBITS_2)[kbits - 1]
     return (144 if version == 3 else 72) * bits_s // _RATES_HZ[version][rate] + (word >> 9 & 1)
+
+
+def is_free_format(word: int) -> bool:
+    """Return whether a header of layer III leaves its bitrate open, so that nothing states where its frame ends."""
+    return word >> 21 == 0x7FF and word >> 17 & 3 == 1 and word >> 12 & 15 == 0
 
 
 def same_kind(word: int, other: int) -> bool:
@@ -274,6 +287,6 @@ def _no_frame(source: Source, place: int, end: int) -> Damaged:
     if head[:3] in {b"ID3", b"TAG"} or head[:8] == b"APETAGEX":
         found = f"{'an ID3v2' if head[:3] == b'ID3' else 'an ID3v1' if head[:3] == b'TAG' else 'an APE'} tag"
         return refused("a tag between the frames: a second file follows", place, found, "the next MPEG frame")
-    if word >> 21 == 0x7FF and word >> 17 & 3 == 1 and word >> 12 & 15 == 0:
+    if is_free_format(word):
         return refused("a frame of free format, without a stated length", place, head.hex(), "a bitrate")
     return refused("no MPEG frame where the next one belongs", place, head.hex() or "nothing", "the next MPEG frame")

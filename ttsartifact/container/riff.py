@@ -60,6 +60,8 @@ _SUBTYPES = {
 _TAGS = {subtype: tag for (tag, _), subtype in _SUBTYPES.items()}
 # Codecs that a WAV may hold and that are not read, for the message.
 _CODECS = {
+    _PCM: "PCM",
+    _FLOAT: "float",
     0x02: "Microsoft ADPCM",
     0x11: "IMA ADPCM",
     0x31: "GSM 6.10",
@@ -67,6 +69,7 @@ _CODECS = {
     0x50: "MPEG layer I or II",
     0x55: "MP3",
     0xFF: "AAC",
+    0x28F: "G.722 ADPCM",
     0x161: "Windows Media Audio",
     0x1610: "AAC",
     0x2000: "AC-3",
@@ -393,8 +396,7 @@ def _format(body: bytes, offset: int) -> WaveFormat:
         raise Damaged(
             "a sample format that is not read",
             where=f"offset {offset}",
-            found=f"{_CODECS.get(tag, 'PCM' if tag == _PCM else 'float' if tag == _FLOAT else f'tag {tag:#x}')} "
-            f"of {bits} bits",
+            found=_CODECS.get(tag, f"tag {tag:#x}") + (f" of {bits} bits" if bits else ""),
             expected="PCM of 8, 16, 24 or 32 bits, float of 32 or 64 bits, A-law or mu-law",
         )
     if not channels or not rate or align != channels * bits // 8 or byte_rate != rate * align:
@@ -412,6 +414,7 @@ def _extended_tag(body: bytes, offset: int, channels: int, bits: int) -> int:
         raise Damaged(
             "fmt names a sub-format that is not read",
             where=f"offset {offset + 24}",
+            found=body[24:40].hex() or "no extension",
             expected="PCM, IEEE float, A-law or mu-law, in an extension of 22 bytes",
         )
     valid, speakers, tag = struct.unpack_from("<HIH", body, 18)
