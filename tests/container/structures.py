@@ -38,7 +38,80 @@ def structure(seed: int) -> tuple[str, bytes]:
             data[:end] + data[at:end] + data[end:],
             data[:at],
         ))  # fmt: skip
-    return kind, data
+    return kind, _dressed(kind, data, random.Random(f"dress {seed}"))
+
+
+# --- what taggers and editors put around it ---------------------------------------------------------------------------
+
+_TITLE = b"TIT2\0\0\0\5\0\0\0abcd"
+_ID3V1 = b"TAG" + b"title".ljust(125, b"\0")
+_SYNCSAFE = bytes((0, 0, 0, len(_TITLE)))
+_HEADS = {
+    "v2.2": b"ID3\2\0\0\0\0\0\x0aTT2\0\0\4\0abc",
+    "v2.3": b"ID3\3\0\0" + _SYNCSAFE + _TITLE,
+    "v2.4 with a footer": b"ID3\4\0\x10" + _SYNCSAFE + _TITLE + b"3DI\4\0\x10" + _SYNCSAFE,
+    "a footer claimed": b"ID3\3\0\x10" + _SYNCSAFE + _TITLE,
+    "unsynchronised": b"ID3\4\0\x80\0\0\0\x0eTIT2\0\0\0\4\0\2\0a\xff\0",
+    "extended": b"ID3\4\0\x40\0\0\0\x06\0\0\0\6\1\0",
+    "padded": b"ID3\4\0\0\0\0\4\0" + _TITLE + bytes(512 - len(_TITLE)),
+    "empty": b"ID3\4\0\0\0\0\0\0",
+    "zeros": bytes(64),
+}
+_TAILS = (_ID3V1, _ID3V1 * 2, b"TAG+" + bytes(223) + _ID3V1, b"LYRICSBEGINhelloLYRICSEND" + _ID3V1, b"\n", bytes(40))
+_SHEET = bytes(395) + b"\1" + bytes(8) + b"\xaa" + bytes(27)
+_PICTURE = struct.pack(">II", 3, 9) + b"image/png" + struct.pack(">IIIIII", 0, 1, 1, 24, 0, 4) + b"\x89PNG"
+_BLOCKS = (
+    (1, b""),
+    (1, b"words"),
+    (2, b"test"),
+    (2, b"tes"),
+    (5, _SHEET),
+    (6, _PICTURE),
+    (6, _PICTURE[:-2]),
+    (9, b"new"),
+)
+
+
+def _dressed(kind: str, data: bytes, chance: random.Random) -> bytes:
+    """Return three in ten files with a tag, a chunk or a metadata block more, whatever else is wrong with them."""
+    if kind == "ogg" or chance.random() >= 0.3:
+        return data
+    if kind == "wav":
+        if data[:4] != b"RIFF":
+            return data
+        at = chance.choice((12, len(data)))
+        data = data[:at] + _edited_chunk(chance) + data[at:]
+        return data[:4] + struct.pack("<I", len(data) - 8) + data[8:]
+    if kind == "flac" and chance.random() < 0.4:
+        number, body = chance.choice(_BLOCKS)
+        return data[:42] + bytes([number]) + len(body).to_bytes(3, "big") + body + data[42:]
+    if chance.random() < 0.6:
+        return (
+            b"".join(chance.choices(list(_HEADS.values()), k=1 if kind == "flac" else chance.choice((1, 1, 2)))) + data
+        )
+    return data + chance.choice((*_TAILS, _ape(b"a title")))
+
+
+def _edited_chunk(chance: random.Random) -> bytes:
+    """Return a chunk that audio editors and broadcasters write, or one that nobody knows."""
+    point = struct.pack("<II4sIII", 1, 0, b"data", 0, 0, 100)
+    return chance.choice((
+        _chunk(b"cue ", struct.pack("<I", 1) + point),
+        _chunk(b"plst", struct.pack("<IIII", 1, 1, 100, 3)),
+        _chunk(b"smpl", struct.pack("<9I", 0, 0, 62_500, 60, 0, 0, 0, 1, 0) + struct.pack("<6I", 0, 0, 10, 900, 0, 5)),
+        _chunk(b"inst", bytes((60, 0, 0, 0, 127, 0, 127))),
+        _chunk(b"iXML", b"<BWFXML/>"),
+        _chunk(b"chna", struct.pack("<HH", 1, 1) + bytes(40)),
+        _chunk(b"LIST", b"INFO" + b"ISFT\3\0\0\0abcICMT\4\0\0\0text"),
+        _chunk(b"LIST", b"INFO" + b"ISFT" + struct.pack("<I", 3_000) + b"abcd"),
+        _chunk(b"LIST", b""),
+        _chunk(b"id3 ", _HEADS["v2.3"]),
+        _chunk(b"_PMX", b"<x:xmpmeta data='1'/>"),
+        _chunk(b"fake", b"RIFF\x24\0\0\0WAVEdata\x10\0\0\0" + bytes(16)),
+        _chunk(b"DATA", bytes(64)),
+        _chunk(b"\0\0\0\0", bytes(8)),
+        bytes(8),
+    ))  # fmt: skip
 
 
 # --- WAV --------------------------------------------------------------------------------------------------------------
