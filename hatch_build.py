@@ -1,8 +1,8 @@
 """Build hook: writes spec/1.0/tables.json, every TOML table of the specification in one JSON document.
 
-In a wheel the JSON files of the specification have no white space, and those that few commands read are one file,
-documents.json; `ttsa schema` prints each of them as the specification has it. A wheel is packed by the strongest level
-of deflate, which no option of hatchling sets.
+In a wheel tables.json holds the schemas of every run too, and documents.json the JSON files that few commands read, all
+without white space; `ttsa schema` prints each of them as the specification has it. A wheel is packed by the strongest
+level of deflate, which no option of hatchling sets.
 
 A verifier reads the tables whenever it starts, and JSON parses thirty times faster than TOML. A wheel carries this
 file and no TOML; in a checkout it is written when the project is installed, and `make spec` writes it anew. git
@@ -26,21 +26,26 @@ SPEC = Path(__file__).resolve().parent / "spec" / "1.0"
 
 def tables(spec: Path = SPEC) -> str:
     """Return the document: each table under its path below spec/1.0, without `.toml`."""
-    found = {
+    return _compact(_tables(spec))
+
+
+def carried(spec: Path = SPEC) -> dict[str, str]:
+    """Return the two files that a wheel carries, each under its name."""
+    names = {path.name for path in spec.glob("*.json")} - {*OF_THE_SOURCE, "tables.json"}
+    held = {name: json.loads((spec / name).read_text(encoding="utf-8")) for name in sorted(names)}
+    often = {name: held.pop(name) for name in OF_EVERY_RUN}
+    return {"tables.json": _compact(_tables(spec) | often), "documents.json": _compact(held)}
+
+
+def _tables(spec: Path) -> dict[str, Any]:
+    return {
         path.relative_to(spec).with_suffix("").as_posix(): tomllib.loads(path.read_text(encoding="utf-8"))
         for path in sorted(spec.rglob("*.toml"))
     }
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def documents(spec: Path = SPEC) -> dict[str, str]:
-    """Return the JSON files that a wheel carries, without white space, each under its name."""
-    found = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(spec.glob("*.json"))}
-    rare = {name: found[name] for name in found if name not in {*OF_EVERY_RUN, *OF_THE_SOURCE, "tables.json"}}
-    carried = {name: found[name] for name in OF_EVERY_RUN} | {"documents.json": rare}
-    return {
-        name: json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n" for name, value in carried.items()
-    }
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 class Tables(BuildHookInterface):  # type: ignore[type-arg]
@@ -53,7 +58,7 @@ class Tables(BuildHookInterface):  # type: ignore[type-arg]
             return
         folder = Path(self.root) / ".build" / "spec"
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in {"tables.json": tables(), **documents()}.items():
+        for name, text in carried().items():
             (folder / name).write_text(text, encoding="utf-8")
             build_data["force_include"][str(folder / name)] = f"ttsartifact/spec/1.0/{name}"
 

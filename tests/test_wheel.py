@@ -87,7 +87,7 @@ def test_each_wheel_is_as_small_as_promised(wheels):
 def test_the_core_carries_the_specification_as_json(wheels, tmp_path):
     """Every schema of an artifact or a document, and the tables; what few commands read is one file."""
     names = set(zipfile.ZipFile(wheels["ttsartifact"]).namelist())
-    expected = {f"ttsartifact/spec/1.0/{name}" for name in ("tables.json", *hatch_build.documents())}
+    expected = {f"ttsartifact/spec/1.0/{name}" for name in hatch_build.carried()}
     assert {name for name in names if name.startswith("ttsartifact/spec/")} == expected
     alone = installed(tmp_path / "alone", wheels["ttsartifact"])
     code = "import json, ttsartifact._spec as s; "

@@ -11,8 +11,8 @@ __all__ = ["FORMAT_VERSION", "SPEC_DIR", "kit_folder", "load_json", "read", "sch
 
 FORMAT_VERSION = "1.0"
 
-# hatch_build.py writes both: every TOML file when the package is built or installed, and in a wheel the JSON files that
-# few commands read.
+# hatch_build.py writes both: every TOML file when the package is built or installed, with the schemas
+# of every run in a wheel, and for a wheel the JSON files that few commands read.
 _TABLES, _DOCUMENTS = "tables.json", "documents.json"
 _KIT = "ttsartifact_conformance"  # the distribution that is built from fixtures/; a folder of data, no code
 _PACKAGE = os.path.dirname(os.path.realpath(__file__))
@@ -45,16 +45,16 @@ def load_json(name: str) -> Any:
     try:
         return json.loads(read(name))
     except OSError:
-        if name == _DOCUMENTS:
+        if name in {_TABLES, _DOCUMENTS}:
             raise
-        return load_json(_DOCUMENTS)[name]
+        return load_json(_TABLES if name in load_json(_TABLES) else _DOCUMENTS)[name]
 
 
 def schemas() -> list[str]:
     """Return the names of the JSON schemas, without `.schema.json`."""
     folder = os.path.join(SPEC_DIR, FORMAT_VERSION)
     files = os.listdir(folder)
-    names = {*files, *(load_json(_DOCUMENTS) if _DOCUMENTS in files else ())}
+    names = set(files).union(*(load_json(each) for each in (_TABLES, _DOCUMENTS) if each in files))
     return sorted(name.removesuffix(".schema.json") for name in names if name.endswith(".schema.json"))
 
 

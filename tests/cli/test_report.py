@@ -186,9 +186,9 @@ def test_sound_that_is_too_large_is_played_from_beside_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beyond the limit the page names the file by a relative address, and its policy allows files."""
-    from ttsartifact.reporting.page import sounding
+    from ttsartifact.reporting.page import parts
 
-    monkeypatch.setattr(sounding, "LARGEST_BYTES", 100)
+    monkeypatch.setattr(parts, "LARGEST_BYTES", 100)
     page = page_of(tmp_path, kit.artifact(tmp_path, name="a #1.tts.wav"))
     assert "a%20%231.tts.wav" in Seen(page).addresses
     assert "media-src data: file: 'self';" in page

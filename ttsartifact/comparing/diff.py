@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.comparing.audio import compare_pcm
 from ttsartifact.comparing.changes import changes_between, stated_by_neither, to_blame
 from ttsartifact.comparing.conditions import StageComparison, compare_stages, condition_diff, is_exact
-from ttsartifact.comparing.copies import Copy, copy_at
 from ttsartifact.comparing.parts import faulty_parts, with_packages
-from ttsartifact.comparing.sound import sound_of
+from ttsartifact.comparing.sound import Copy, copy_at, sound_of
 from ttsartifact.comparing.timing import Timing, compare_timing
 from ttsartifact.errors import NotAnArtifact, TtsArtifactError
 from ttsartifact.reading.artifact import open_artifact, shaped

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 from ttsartifact.container import riff
 from ttsartifact.container.codecs import OPENING_BYTES
+from ttsartifact.container.magic import HEAD_BYTES, kind_of
 from ttsartifact.container.riff import WaveFormat
 from ttsartifact.container.samples import FORMATS, as_floats
 from ttsartifact.container.sound import facts_of
 from ttsartifact.container.source import BytesSource, FileSource, Source, Span
+from ttsartifact.errors import CapsuleLost, Damaged, NotAnArtifact
+from ttsartifact.terms.finding import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +30,17 @@ if TYPE_CHECKING:
 
     Mono = Callable[[int, int], NDArray[np.float64]]
 
-__all__ = ["BLOCK_FRAMES", "Sound", "mel_distance_db", "sound_of", "sound_of_clip", "sound_of_file", "sound_of_pcm"]
+__all__ = [
+    "BLOCK_FRAMES",
+    "Copy",
+    "Sound",
+    "copy_at",
+    "mel_distance_db",
+    "sound_of",
+    "sound_of_clip",
+    "sound_of_file",
+    "sound_of_pcm",
+]
 
 BLOCK_FRAMES = 4096
 _MAX_KEPT_FRAMES = 1 << 28  # an hour and a half at 48 kHz, a gigabyte a channel on disk
@@ -221,3 +234,50 @@ def _filters(size: int, rate_hz: int, top_hz: float) -> NDArray[np.float64]:
     bins = np.fft.rfftfreq(size, 1.0 / rate_hz)
     low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     return np.clip(np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)), 0.0, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """A sound file without a capsule (clause 10.8): what forums and messengers make of an artifact.
+
+    It states no condition, no stage and no time; its sound can be compared, and so can the run that a comment may name.
+    """
+
+    where: str
+    kind: str
+    """What it is, with its article: `an MP3 file`."""
+    names: str | None
+    """The artifact that a comment of it names."""
+    error: NotAnArtifact
+    """How a reader of artifacts refuses it."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict over the bytes (clause 10.2)."""
+        return Verdict.NOT_AN_ARTIFACT if self.names is None else Verdict.CAPSULE_LOST
+
+    @contextmanager
+    def sound(self) -> Iterator[Sound]:
+        """Yield its samples; raises NotAnArtifact, with a way out, where its codec is not read here."""
+        try:
+            with sound_of_file(self.where) as sound:
+                yield sound
+        except (NotAnArtifact, Damaged) as error:
+            wave = f"{os.path.splitext(os.path.basename(self.where))[0]}.wav"
+            raise NotAnArtifact(
+                f"{self.kind} is not decoded here ({error.message})",
+                expected=f"a WAV of it: `ffmpeg -i {os.path.basename(self.where)} {wave}`",
+            ) from error
+
+
+def copy_at(path: str | os.PathLike[str], error: NotAnArtifact) -> Copy | None:
+    """Return the bare sound file that a reader of artifacts refused with `error`; None where it is anything else."""
+    where = os.fspath(path)
+    if not os.path.isfile(where):
+        return None
+    with FileSource(where) as source:
+        kind = kind_of(source.read_at(0, min(HEAD_BYTES, source.size)))
+    if kind is None or not kind.is_audio:
+        return None
+    names = error.found if isinstance(error, CapsuleLost) and isinstance(error.found, str) else None
+    return Copy(where=where, kind=kind.name, names=names, error=error)

@@ -10,7 +10,7 @@ again in one, and some hundred milliseconds of them at a time: a thread that is 
 interpreter from the engine each time. What reading cost is kept beside the readings.
 
 The first reading of a run is of every column, taken as soon as the run asks for it, and is of no other run: theirs go
-on at their pace. In the others a column whose call is slow takes its turns (`sensors.pacing`).
+on at their pace. In the others a column whose call is slow takes its turns (`sensors.Pace`).
 """
 
 from __future__ import annotations

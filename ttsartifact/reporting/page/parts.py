@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import os
+import urllib.parse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ttsartifact.comparing.sound import sound_of
+from ttsartifact.container.codecs import CODECS
+from ttsartifact.container.source import Span
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.formulas.latency import definitions
 from ttsartifact.reporting.card import card_rows
@@ -13,7 +20,7 @@ from ttsartifact.reporting.documents import report_document, show_document
 from ttsartifact.reporting.page import axis as axes
 from ttsartifact.reporting.page.lanes import drawn, event_words, lanes_of, scale
 from ttsartifact.reporting.page.markup import Html, element, joined, table
-from ttsartifact.reporting.page.sounding import playable_of
+from ttsartifact.reporting.page.picture import data_uri
 from ttsartifact.reporting.phrases import VERDICTS, counted, seconds, spoken, stated
 from ttsartifact.verifying.report import exit_code
 
@@ -23,10 +30,11 @@ if TYPE_CHECKING:
     from ttsartifact.comparing.sound import Sound
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.reporting.page.axis import Axis, Stretch
-    from ttsartifact.reporting.page.sounding import Playable
     from ttsartifact.verifying.report import Report
 
 __all__ = [
+    "LARGEST_BYTES",
+    "Playable",
     "Seen",
     "amount",
     "audio_of",
@@ -35,6 +43,7 @@ __all__ = [
     "name_of",
     "pictures_of",
     "plain",
+    "playable_of",
     "player_of",
     "seen",
     "terms",
@@ -43,6 +52,10 @@ __all__ = [
 ]
 
 _MOST_FINDINGS = 200
+LARGEST_BYTES = 20_000_000
+"""How much sound a page holds; more is linked."""
+_MOST_FLAC_CHANNELS = 8
+_HIGHEST_FLAC_HZ = 655_350
 _MOST_FACTS = 1500
 
 _BOUND = ("UTC alignment bound", "alignment_bound_ns", "how far from UTC any time of the run may be")
@@ -268,3 +281,61 @@ def player_of(run: Seen, axis: Axis) -> dict[str, Any]:
 
 def _folded(summary: str, content: Html) -> Html:
     return element("details", element("summary", summary), content)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Playable:
+    """What an audio element plays, and what that is in words."""
+
+    source: str | None
+    """A URI that holds the sound, or the address of the file beside the page."""
+    words: str
+    is_linked: bool = False
+
+
+def playable_of(artifact: Artifact, sound: Sound | None, beside: str) -> Playable:
+    """Return the sound of a run for a page that is to be at `beside`."""
+    size = sum(piece.size if isinstance(piece, Span) else len(piece) for piece in artifact.audio)
+    if sound is not None and sound.stored_as in {"pcm_s16", "pcm_s24"} and artifact.wave is not None:
+        packed = _as_flac(sound)
+        if packed is not None and len(packed) < size:
+            return _embedded("audio/flac", packed, f"the samples of the file as FLAC, {len(packed)} bytes")
+    if size <= LARGEST_BYTES:
+        codec = CODECS.get(str(artifact.descriptor.known("/audio/codec")), CODECS["wav"])
+        return _embedded(codec.media_type, _bytes_of(artifact), f"the audio file itself, {size} bytes")
+    if artifact.row is not None:
+        return Playable(source=None, words=f"{size} bytes of audio in a row of Parquet: too large for a page")
+    return Playable(
+        source=_address(artifact.where, beside),
+        words=f"{size} bytes of audio are not in the page; it plays the file from its original place",
+        is_linked=True,
+    )
+
+
+def _embedded(kind: str, data: bytes, words: str) -> Playable:
+    return Playable(source=data_uri(kind, data), words=words)
+
+
+def _bytes_of(artifact: Artifact) -> bytes:
+    return b"".join(p if isinstance(p, bytes) else p.source.read_at(p.offset, p.size) for p in artifact.audio)
+
+
+def _as_flac(sound: Sound) -> bytes | None:
+    """Return the samples as FLAC, bit for bit; None where FLAC has no room for them or the page has none."""
+    import soundfile
+
+    width = int(sound.stored_as[-2:])
+    fits = sound.channels <= _MOST_FLAC_CHANNELS and sound.rate_hz <= _HIGHEST_FLAC_HZ
+    if not fits or not sound.frames or sound.frames * sound.channels * width // 8 > 4 * LARGEST_BYTES:
+        return None
+    samples = sound.read(0, sound.frames)
+    exact = (samples * 2**15).astype(np.int16) if width == 16 else (samples * 2**31).astype(np.int32)
+    file = io.BytesIO()
+    soundfile.write(file, exact, sound.rate_hz, format="FLAC", subtype=f"PCM_{width}")
+    data = file.getvalue()
+    return data if len(data) <= LARGEST_BYTES else None
+
+
+def _address(path: str, beside: str) -> str:
+    relative = os.path.relpath(os.path.abspath(path), os.path.dirname(os.path.abspath(beside)))
+    return urllib.parse.quote(relative.replace(os.sep, "/"))
