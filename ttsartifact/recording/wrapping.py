@@ -232,6 +232,9 @@ def record_tts(
         out: A path, or a function from the text to one.
         **options: Those of `Recorder`; `factory=` and `params=` replace what is found.
 
+    Raises:
+        Refused: What is decorated cannot be called.
+
     Example:
         `@record_tts("run.tts.wav", sample_rate_hz=24_000)`
     """
