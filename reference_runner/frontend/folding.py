@@ -18,9 +18,9 @@ _SIGNS = {
     "\u201e": '"', "\u2033": '"', "\u00ab": '"', "\u00bb": '"', "\u2026": ".", "\u2014": ", ", "\u2015": ", ",
     "\u2012": "\u2013", "\u2010": "-", "\u2011": "-", "\u2212": "-", "\u2022": ", ", "\u00b7": " ", "\u2190": " ",
     "\u2192": " to ", "\u2122": " ", "\u2120": " ", "\u00ae": " ", "\u00a9": " copyright ", "\u2116": "No.",
-    "\u00d7": "\u00d7", "\u22c5": "\u00d7", "\u2126": "\u03a9", "\u00b5": "\u03bc", "\u2044": "/", "\u2215": "/",
+    "\u22c5": "\u00d7", "\u2126": "\u03a9", "\u00b5": "\u03bc", "\u2044": "/", "\u2215": "/",
     "\u00ad": "", "\u200b": "", "\ufeff": "", "\u00a7": " section ", "\u00b6": " paragraph ",
-    "\u0024": "$", "\ufe69": "$", "\uff04": "$", "\u2103": "\u00b0C", "\u2109": "\u00b0F",
+    "\u2103": "\u00b0C", "\u2109": "\u00b0F",
 }  # fmt: skip
 
 _LETTERS = {
@@ -61,15 +61,22 @@ def fold(text: str) -> str:
     text = "".join(_LETTERS.get(character, character) for character in unicodedata.normalize("NFKC", text))
     text = _UNIT_PREFIX.sub("u", text).replace("\u03a9", "ohm") if _measured(text) else text
     text = _ALONE.sub(lambda found: f" {_GREEK.get(found.group(1).lower(), found.group(1))} ", text)
-    plain = "".join(
-        character for character in unicodedata.normalize("NFKD", text) if not unicodedata.combining(character)
-    )
+    plain = "".join(_without_marks(character) for character in text)
     for place, character in enumerate(plain):
         if character.isalpha() and not character.isascii():
             name = unicodedata.name(character, "a letter without a name")
             message = f"cannot speak {character!r} ({name}): this voice reads Latin letters only"
             raise UnknownScript(message, where=f"character {place} of the text")
     return plain
+
+
+def _without_marks(character: str) -> str:
+    """Take the marks off a letter; the stroke through a sign, as in U+2260, is what the sign says."""
+    if unicodedata.combining(character):
+        return ""
+    if not character.isalpha():
+        return character
+    return "".join(part for part in unicodedata.normalize("NFKD", character) if not unicodedata.combining(part))
 
 
 def _measured(text: str) -> bool:

@@ -58,8 +58,8 @@ _SIGNS = {
     "\u20ba": _currency("lira", "lira"), "\u20aa": _currency("shekel"), "\u20ab": _currency("dong", "dong"),
     "\u20b4": _currency("hryvnia", "hryvnias"), "\u20b1": _PESO, "\u0e3f": _currency("baht", "baht"),
     "\u20a6": _currency("naira", "naira"), "\u20a1": _currency("colon", "colones"), "\u20b5": _currency("cedi"),
-    "\u20b8": _currency("tenge", "tenge"), "\u20a8": _RUPEE, "kr": _KRONA, "Kr": _KRONA, "z\u0142": _ZLOTY,
-    "zl": _ZLOTY, "Ft": _currency("forint"), "K\u010d": _currency("koruna", "koruna"), "Fr.": _FRANC,
+    "\u20b8": _currency("tenge", "tenge"), "kr": _KRONA, "Kr": _KRONA, "zl": _ZLOTY,
+    "Ft": _currency("forint"), "Kc": _currency("koruna", "koruna"), "Fr.": _FRANC,
 }  # fmt: skip
 _CODES = {
     "USD": _of("u s", _DOLLAR), "EUR": _EURO, "GBP": _of("british", _POUND), "JPY": _of("japanese", _YEN),
@@ -99,7 +99,7 @@ def _either(table: Iterable[str]) -> str:
     return "|".join(re.escape(name) for name in sorted(table, key=len, reverse=True))
 
 
-_BEFORE = _either([sign for sign in _SIGNS if sign not in {"kr", "Kr", "z\u0142", "zl", "Ft", "K\u010d"}])
+_BEFORE = _either([sign for sign in _SIGNS if sign not in {"kr", "Kr", "zl", "Ft", "Kc"}])
 _AFTER = _either([sign for sign in _SIGNS if not sign.endswith("$") or sign == "$"])
 _SCALE = "|".join(sorted(SCALES, key=len, reverse=True))
 _AMOUNT = rf"(?:{NUMBER}|\d+,\d\d)"

@@ -44,6 +44,7 @@ _PRONOUNCED_SIGNS = {
     "/": " slash ", "*": " star ", "~": " about ", "<": " less than ", ">": " greater than ", "_": " ",
     "\u00d7": " times ", "\u00f7": " divided by ", "\u00b1": " plus or minus ", "\u2248": " about ",
     "\u2264": " less than or equal to ", "\u2265": " greater than or equal to ", "\u2260": " not equal to ",
+    "\u226e": " not less than ", "\u226f": " not greater than ",
     "\u221e": " infinity ", "\u2030": " per mille ", "\u221a": " square root of ", "\\": " backslash ", "^": " ",
     "$": " dollars ", "\u20ac": " euros ", "\u00a3": " pounds ", "\u00a5": " yen ", "\u2211": " sum ",
 }  # fmt: skip

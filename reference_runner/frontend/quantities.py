@@ -203,9 +203,17 @@ def _say_height(found: re.Match[str]) -> str:
     return f" {cardinal(feet)} {foot} {cardinal(inches)} {'inch' if inches == 1 else 'inches'} "
 
 
+def _in_quotation(before: str) -> bool:
+    """Say whether a quotation is open; behind a number, and where none is open, the sign is that of inches."""
+    is_open = False
+    for place, character in enumerate(before):
+        if character == '"' and (is_open or not before[:place][-1:].isdigit()):
+            is_open = not is_open
+    return is_open
+
+
 def _say_inches(found: re.Match[str]) -> str:
-    before = found.string[: found.start()]
-    if before.count('"') % 2:
+    if _in_quotation(found.string[: found.start()]):
         return found.group(0)  # it closes a quotation
     after = found.string[found.end() :]
     names = re.match(

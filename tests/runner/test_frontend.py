@@ -78,6 +78,7 @@ def test_the_front_end_knows_every_word_that_it_utters():
         if word != "/" and word.removesuffix("'s") not in fold(line.split("\t")[0]).lower()
     }
     assert sorted(word for word in uttered if lexicon.get(word.removesuffix("'s")) is None) == []
+    assert sorted(word for word in uttered if word.removesuffix("'s") not in WORDS) == []
 
 
 def test_additions_correct_the_word_list_and_leave_it_to_the_corpus():
