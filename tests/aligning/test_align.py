@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import kit
@@ -233,3 +234,16 @@ def test_a_log_of_another_load_is_refused(tmp_path: Path) -> None:
         "the log does not follow the load of the run",
         "the log matches the load of the run in several places",
     }
+
+
+@pytest.mark.parametrize(
+    ("left_out", "said"), [(3, ["row 0", "row 1", "row 2"]), (5, ["row 0", "row 1", "row 2", "2 more rows"])]
+)
+def test_three_rows_that_were_left_out_are_shown_and_the_others_counted(
+    tmp_path: Path, left_out: int, said: list[str]
+) -> None:
+    """None of them is left out in silence."""
+    found = align(runs.minute(tmp_path), read_log(LOGS / "ptdaemon-spl.txt", Columns(zone="UTC")))
+    log = replace(found.log, left_out=tuple(f"row {number}" for number in range(left_out)))
+    lines = list(alignment_lines(replace(found, log=log)))
+    assert [line.split(": ")[1] for line in lines if line.startswith("          skipped: ")] == said

@@ -72,7 +72,7 @@ def test_comments_spaces_and_order_do_not_change_the_digest(tmp_path: Path) -> N
         (
             "margin = 0.5",
             "",
-            "an expectation names its metric and its margin: found alpha, direction, effect, metric, test",
+            "the expectation lacks its metric or its margin: found alpha, direction, effect, metric, test",
         ),
         ('metric = "duration"', 'metric = "mos"', "unknown metric: found mos, expected pitch, "),
         ('direction = "less"', 'direction = "smaller"', "unknown value: found smaller, expected greater, less, "),

@@ -6,12 +6,14 @@ import json
 import random
 from dataclasses import replace
 from decimal import Decimal
+from types import SimpleNamespace
 
 import jsonschema
 from claim_kit import drift_claim, measured, run, session, speed_claim
 
 from ttsartifact import _spec
 from ttsartifact.claiming.evaluate import evaluate
+from ttsartifact.claiming.obstacles import in_order
 from ttsartifact.reporting.claiming import claim_document, evaluation_lines
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
@@ -251,3 +253,11 @@ def test_the_lines_say_the_answer_first() -> None:
         "not decidable: the pitch rises",
         "  because 7 runs of group b, expected at least 10: 3 missing",
     ]
+
+
+def test_runs_stand_in_the_order_of_their_submission():
+    """One that states no time counts from the beginning; of equal times the identity decides."""
+    named = [
+        SimpleNamespace(artifact_id=name, submitted_ns=at) for name, at in (("c", 1), ("b", 0), ("a", None), ("d", 1))
+    ]
+    assert [one.artifact_id for one in in_order(named)] == ["a", "b", "c", "d"]

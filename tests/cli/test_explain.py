@@ -73,3 +73,29 @@ def test_every_exit_code_and_grade_is_explained(capsys: pytest.CaptureFixture[st
     for topic in (*map(str, sorted(codes | {128 + 13})), *sorted({rule.grade for rule in catalogue().values()})):
         assert main(["explain", topic]) == 0
         assert capsys.readouterr().out.startswith(f"{topic}  ")
+
+
+def test_a_page_of_a_column_and_of_a_profile(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a column comes from and how it follows; what a profile needs; each with its clause, and no empty line."""
+    for name, page in (
+        (
+            "rtf_e2e",
+            (
+                "rtf_e2e  a column of type double\n"
+                "  how         the figure of clause 7.7: (t_last_token - t_submit) / duration\n"
+                "  clause      4.7 of ttsartifact 1.0\n"
+            ),
+        ),
+        (
+            "disclosure",
+            (
+                "disclosure  a profile: evidence that a claim needs in addition to the level\n"
+                "  claims      disclosure\n"
+                "  needs       /generation/marking\n"
+                "  rules       MRK01, MRK02, MRK03\n"
+                "  clause      9.5 of ttsartifact 1.0\n"
+            ),
+        ),
+    ):
+        assert main(["explain", name]) == 0
+        assert capsys.readouterr().out == page

@@ -24,6 +24,8 @@ from ttsartifact.recording.sensors.choosing import named_sensor
 from ttsartifact.recording.sensors.meter import LineMeter
 from ttsartifact.recording.sensors.nvml import Nvml
 from ttsartifact.recording.sensors.rapl import Rapl
+from ttsartifact.terms import digest
+from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
@@ -146,7 +148,14 @@ def test_amd_smi_is_read_where_it_answers() -> None:
         "mem_used_mib": 512,
         "temperature_c": 55,
     }
-    assert sensor.devices()[0]["model"] == "An accelerator"
+    (device,) = sensor.devices()
+    unknown = absent("unknown", "the library does not say")
+    known = {"index", "model", "uuid_digest"}
+    assert {name: value for name, value in device.items() if name in known} == {
+        "index": 0, "model": "An accelerator", "uuid_digest": digest.of(b"uuid of a card"),
+    }  # fmt: skip
+    left = ("driver", "firmware", "partition", "power_limit_mw", "max_clock_mhz", "memory_mib")
+    assert {name: value for name, value in device.items() if name not in known} == dict.fromkeys(left, unknown)
 
 
 def test_amd_smi_that_breaks_is_a_reason_and_zero_watts_are_null() -> None:

@@ -31,6 +31,14 @@ def test_a_detailed_result_of_vllm() -> None:
     assert {(row.law, row.concurrency, row.rate_mhz) for row in rows} == {(Law.UNKNOWN, 2, None)}
 
 
+def test_a_result_of_vllm_for_text_has_other_words_for_the_first(tmp_path: Path) -> None:
+    """`ttfts` where no first audio was measured."""
+    text = (RESULTS / "vllm-detailed.json").read_text(encoding="utf-8")
+    (tmp_path / "result.json").write_text(text.replace("audio_ttfps", "ttfts"), encoding="utf-8")
+    assert "audio_ttfps" in text
+    assert imported(tmp_path / "result.json") == imported(RESULTS / "vllm-detailed.json")
+
+
 def test_a_result_of_vllm_without_its_requests() -> None:
     """Counts alone are rows without a time: a mean is no measurement that anybody can look at again."""
     _, rows = imported(RESULTS / "vllm.json")

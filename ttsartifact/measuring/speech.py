@@ -35,6 +35,7 @@ _QUIET_DB = -40.0
 """Below the loudest frame."""
 _FLOOR_DB = -60.0
 """Below full scale: what is never speech."""
+_NOTHING_DB = -120.0
 _PAUSE_S = 0.15
 _BAND_HZ = (300.0, 3000.0)
 _DIP_DB = 2.0
@@ -92,7 +93,7 @@ def _frames(
     shape = np.hanning(window)
     frequencies = np.fft.rfftfreq(window, 1 / rate_hz)
     band = (frequencies >= _BAND_HZ[0]) & (frequencies <= _BAND_HZ[1])
-    full = (shape.sum() / 2) ** 2  # what a sine at full scale gives
+    full = window * float((shape**2).sum()) / 4  # what a sine at full scale gives, over all of its bins (Parseval)
     found = []
     for number in range(count):
         start = int(number * hop)
@@ -101,7 +102,8 @@ def _frames(
         centre = float((power * frequencies).sum()) / total if total else 0.0
         found.append((total / full, float(power[band].sum()) / full, centre))
     levels, bands, centroids = np.array(found).T
-    return 10 * np.log10(levels + 1e-12), 10 * np.log10(bands + 1e-12), centroids
+    least = 10 ** (_NOTHING_DB / 10)
+    return 10 * np.log10(levels + least), 10 * np.log10(bands + least), centroids
 
 
 def _runs_of_quiet(loud: NDArray[np.bool_]) -> list[int]:
@@ -118,7 +120,8 @@ def _peaks(bands: NDArray[np.float64], loud: NDArray[np.bool_]) -> int:
     """Count the syllables: peaks that stand out of their valleys, the higher of two that are too near."""
     import numpy as np
 
-    smooth = np.convolve(bands, np.ones(7) / 7, mode="same")
+    # Beyond both ends is nothing: 0 dB there would be a peak at the end of every clip that is cut at its sound.
+    smooth = np.convolve(np.pad(bands, 3, constant_values=_NOTHING_DB), np.ones(7) / 7, mode="valid")
     peaks: list[int] = []
     highest, lowest = 0, 0
     rising = True

@@ -1,0 +1,148 @@
+"""What speech sounds like, on sounds whose measures follow from how they were made."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from ttsartifact import Unavailable
+from ttsartifact.measuring import speech
+from ttsartifact.measuring.measure import measure_samples
+from ttsartifact.measuring.speech import INSTRUMENT, contour_of, instrument, speech_of
+
+RATE_HZ = 16_000
+
+
+def tone(seconds: float, hz: float = 500.0, level: float = 0.5, rate_hz: int = RATE_HZ) -> np.ndarray:
+    return level * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate_hz)) / rate_hz)
+
+
+def silence(seconds: float, rate_hz: int = RATE_HZ) -> np.ndarray:
+    return np.zeros(round(seconds * rate_hz))
+
+
+def joined(*parts: np.ndarray) -> np.ndarray:
+    return np.concatenate(parts)
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 44_100])
+def test_two_sounds_and_the_pause_between_them(rate_hz: int) -> None:
+    """Silence at both ends is no pause; a window of 25 ms takes that much of the quiet."""
+    parts = (silence(0.3, rate_hz), tone(0.5, rate_hz=rate_hz), silence(0.4, rate_hz), tone(0.7, rate_hz=rate_hz))
+    found = speech_of(joined(*parts, silence(0.2, rate_hz)), rate_hz)
+    assert found is not None
+    assert (found.pauses, found.syllables) == (1, 2)
+    assert found.pause_s == pytest.approx(0.4, abs=0.03)
+    assert found.active_s == pytest.approx(1.2, abs=0.05)
+    assert found.centroid_hz == pytest.approx(500, abs=25)
+
+
+@pytest.mark.parametrize(("gap_s", "pauses"), [(0.10, 0), (0.15, 0), (0.19, 1), (0.30, 1)])
+def test_a_pause_is_150_ms_of_quiet(gap_s: float, pauses: int) -> None:
+    """As the frames hear it: they reach 25 ms into what is around it. What is no pause is active."""
+    found = speech_of(joined(tone(0.5), silence(gap_s), tone(0.5)), RATE_HZ)
+    assert found is not None
+    assert found.pauses == pauses
+    assert (found.pause_s > 0) == bool(pauses)
+    assert found.active_s + found.pause_s == pytest.approx(1.0 + gap_s, abs=0.03)
+
+
+def test_what_is_40_db_below_the_loudest_is_quiet() -> None:
+    """And nothing below -60 dBFS is ever speech."""
+    whole = speech_of(joined(tone(0.5), tone(0.5, level=0.5 * 10 ** (-38 / 20)), tone(0.5)), RATE_HZ)
+    parted = speech_of(joined(tone(0.5), tone(0.5, level=0.5 * 10 ** (-42 / 20)), tone(0.5)), RATE_HZ)
+    assert whole is not None
+    assert parted is not None
+    assert (whole.pauses, parted.pauses) == (0, 1)
+    assert speech_of(silence(1.0), RATE_HZ) is None
+    assert speech_of(silence(0.0), RATE_HZ) is None
+    assert speech_of(tone(1.0, level=10 ** (-61 / 20)), RATE_HZ) is None
+    assert speech_of(tone(1.0, level=10 ** (-59 / 20)), RATE_HZ) is not None
+
+
+@pytest.mark.parametrize(("beats_a_second", "syllables"), [(2, 4), (4, 8), (6, 12)])
+def test_syllables_are_counted_by_their_beats(beats_a_second: int, syllables: int) -> None:
+    """Two seconds of a tone that swells and falls."""
+    swell = 0.55 - 0.45 * np.cos(2 * np.pi * beats_a_second * np.arange(2 * RATE_HZ) / RATE_HZ)
+    found = speech_of(tone(2.0) * swell, RATE_HZ)
+    assert found is not None
+    assert found.syllables == syllables
+
+
+def test_a_swell_of_one_decibel_or_out_of_the_band_is_no_syllable() -> None:
+    """Two decibels out of both valleys, between 300 and 3,000 Hz."""
+    beat = np.cos(2 * np.pi * 4 * np.arange(2 * RATE_HZ) / RATE_HZ)
+    flat = speech_of(tone(2.0) * 10 ** (-0.5 * beat / 20), RATE_HZ)
+    above = speech_of(joined(tone(2.0, hz=6_000.0) * (0.55 - 0.45 * beat)) + tone(2.0, level=0.01), RATE_HZ)
+    assert flat is not None
+    assert above is not None
+    assert flat.syllables == 1
+    assert above.syllables <= 1
+
+
+def test_the_centroid_is_weighted_by_power() -> None:
+    """As loud: half way. Ten times the power: a tenth of the way. Of one tone it is its frequency."""
+    for level, expected in ((0.5, (400 + 2_000) / 2), (0.5 / 10**0.5, (10 * 400 + 2_000) / 11)):
+        found = speech_of(joined(tone(0.5, hz=400.0), tone(0.5, hz=2_000.0, level=level)), RATE_HZ)
+        assert found is not None
+        assert found.centroid_hz == pytest.approx(expected, rel=0.03)
+    low, high = (speech_of(tone(1.0, hz=hz), RATE_HZ) for hz in (400.0, 2_000.0))
+    assert low is not None
+    assert high is not None
+    assert (low.centroid_hz, high.centroid_hz) == (pytest.approx(400, rel=0.02), pytest.approx(2_000, rel=0.02))
+
+
+def test_letters_and_syllables_are_counted_over_active_speech() -> None:
+    """Digits, spaces and marks are no letters; without a text there is no rate of letters."""
+    samples = joined(silence(0.2), tone(0.5), silence(0.5), tone(0.5))
+    names = ["syllable_rate", "letter_rate", "pause_time", "pauses", "spectral_centroid", "duration"]
+    found = measure_samples(samples, RATE_HZ, names, "H\u00e9llo, 42 w\u043erlds!")
+    active = speech_of(samples, RATE_HZ)
+    assert active is not None
+    values = {name: value for name, value in found.values.items() if isinstance(value, int)}
+    assert found.lacks == {}
+    assert values["letter_rate"] / values["syllable_rate"] == pytest.approx(11 / 2, rel=1e-3)
+    assert (values["duration"], values["pauses"]) == tuple(
+        on_grid(name, value) for name, value in (("duration", 1_700), ("pauses", 1))
+    )
+    assert values["pause_time"] == on_grid("pause_time", 1_000 * active.pause_s)
+    assert found.instruments == (INSTRUMENT,)
+    without = measure_samples(samples, RATE_HZ, ["letter_rate", "syllable_rate"])
+    assert (without.values["letter_rate"], without.lacks) == (None, {"letter_rate": "its text is not stated"})
+    nothing = measure_samples(silence(1.0), RATE_HZ, ["letter_rate", "pauses"], "Hm")
+    assert nothing.lacks == dict.fromkeys(("letter_rate", "pauses"), "no active speech was found")
+
+
+def on_grid(name: str, value: float) -> int:
+    from ttsartifact.measuring.metrics import metric_named
+
+    return metric_named(name).on_grid(value)
+
+
+def test_the_pitch_of_a_buzz_is_its_rate() -> None:
+    """Semitones above 100 Hz at any rate; noise has none, and a stretch is cut by its middle."""
+    pytest.importorskip("swift_f0", reason="the analysis extra is not installed")
+    for rate_hz in (16_000, 22_050):
+        time = np.arange(rate_hz) / rate_hz
+        buzz = 0.2 * sum(np.sin(2 * np.pi * 200 * k * time) / k for k in range(1, 9))
+        contour = contour_of(joined(buzz, silence(1.0, rate_hz)), rate_hz)
+        assert np.median(contour.voiced) == pytest.approx(12.0, abs=0.1)
+        assert len(contour.between(0.2, 0.8)) == pytest.approx(0.6 * 62.5, abs=2)
+        assert len(contour.between(1.2, 1.8)) == 0
+    assert len(contour_of(silence(0.0), RATE_HZ).voiced) == 0
+    pinned = instrument()
+    assert (pinned["name"], set(pinned)) == ("swift-f0", {"name", "version", "digest", "on"})
+
+
+@pytest.mark.parametrize(("missing", "rate_hz"), [("swift_f0", RATE_HZ), ("scipy.signal", 22_050)])
+def test_without_the_extra_it_says_what_to_install(missing: str, rate_hz: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package is named, and the extra that brings it."""
+    monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.setattr(speech, "_detector", speech._detector.__wrapped__)
+    with pytest.raises(Unavailable) as refused:
+        contour_of(tone(0.5, rate_hz=rate_hz), rate_hz)
+    name = missing.partition(".")[0].replace("_", "-")
+    assert refused.value.message == f"measuring pitch needs {name}"
+    assert "pip install 'ttsartifact[analysis]'" in str(refused.value)
