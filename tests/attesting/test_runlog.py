@@ -211,3 +211,11 @@ def test_what_is_not_a_checkpoint(note: str) -> None:
     """A checkpoint is three lines, an empty one, and signature lines."""
     with pytest.raises(Damaged):
         parse_checkpoint(note)
+
+
+def test_eighty_bytes_of_what_is_not_an_entry_are_shown() -> None:
+    """Of a stranger's entry, whatever its length and whether it is JSON."""
+    for data in (b"x" * 200, b'{"digest":"sha256:' + b"0" * 64 + b'","kind":"run", "by":"' + b"x" * 90 + b'"}'):
+        with pytest.raises(Damaged) as refused:
+            Entry.from_bytes(data)
+        assert refused.value.found == data[:80]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import struct
 import subprocess
 from pathlib import Path
 
@@ -197,3 +198,11 @@ def test_a_cut_ssh_signature_is_damaged() -> None:
     """Lengths in a stranger's signature are not believed."""
     with pytest.raises(Damaged, match="cut short"):
         sshsig.parse_sshsig(base64.b64encode(b"SSHSIG\0\0\0\1\0\0\1\0abc").decode())
+
+
+def test_a_namespace_that_is_not_ascii_is_read_as_its_escapes() -> None:
+    """A stranger's bytes end no process, and are no purpose of ours."""
+    fields = (b"key", b"na\xefme", b"", b"sha512", b"blob")
+    raw = b"SSHSIG\0\0\0\1" + b"".join(struct.pack(">I", len(each)) + each for each in fields)
+    read = sshsig.parse_sshsig(base64.b64encode(raw).decode())
+    assert (read.namespace, read.public) == ("na\\xefme", b"key")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import uuid
 from typing import TYPE_CHECKING
 
 import full_run
@@ -14,7 +15,7 @@ import soundfile
 from ttsartifact.cli import main
 from ttsartifact.container.source import BytesSource, JoinedSource
 from ttsartifact.errors import Refused
-from ttsartifact.packing.derived import derived_draft, render, trace_of
+from ttsartifact.packing.derived import derived_draft, derived_run_id, render, trace_of
 from ttsartifact.packing.pack import pack
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.verifying.engine import verify
@@ -90,3 +91,25 @@ def test_as_somebody_types_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     with pytest.raises(Refused, match="the run has no trace to show"):
         render(plain, tmp_path / "x.tts.wav")
     assert not (tmp_path / "x.tts.wav").exists()
+
+
+def test_the_id_of_a_derived_run_follows_from_its_words() -> None:
+    """A UUID of version 8, the same each time, and another where a word ends elsewhere."""
+    first = derived_run_id("ab", "c")
+    assert first == derived_run_id("ab", "c") != derived_run_id("a", "bc")
+    assert (uuid.UUID(first).version, uuid.UUID(first).variant) == (8, uuid.RFC_4122)
+
+
+def test_a_trace_for_a_draft_is_the_runs_own(tmp_path: Path) -> None:
+    """A chunk log without its digests, which packing computes; any other whole; none where there is none."""
+    artifact = open_artifact(full_run.artifact(tmp_path))
+    chunks, telemetry = trace_of(artifact, "chunks"), trace_of(artifact, "telemetry")
+    kept, whole = artifact.trace("chunks"), artifact.trace("telemetry")
+    assert chunks is not None
+    assert telemetry is not None
+    assert kept is not None
+    assert whole is not None
+    assert "pcm_sha256" in kept.columns
+    assert chunks.columns == {name: column for name, column in kept.columns.items() if name != "pcm_sha256"}
+    assert (telemetry.name, telemetry.columns) == ("telemetry", whole.columns)
+    assert trace_of(artifact, "channel/none") is None
