@@ -8,6 +8,7 @@ that do not belong, their digests and seal made anew, so that every rule is reac
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -108,6 +109,7 @@ def forged(path: Path, draw: random.Random) -> str:
     for _ in range(draw.randint(1, 3)):
         with suppress(LookupError, TypeError):  # an earlier one may have taken the place away
             put(draw.choice(PLACES), junk(draw))(value)
+    value = json.loads(json.dumps(value))  # what was put into a list that had become an object has a word for its key
     parts = BUILT.parts | {"descriptor": canonical.canonical_bytes(value)}
     run = RunInMemory(parts=parts, audio=BUILT.audio, wave=BUILT.wave, audio_digest=BUILT.audio_digest)
     write(run, path, carrier="wav", replace=True)

@@ -47,6 +47,9 @@ FIELDS: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
     "precision": ("half", ("float32", "float16"), ("float", "high")),
     "warmups": (4, (3, 4), (3, 2, True, "four")),
     "deterministic": (False, ("bitwise", "nothing promised"), (True, None)),
+    "autocast": (True, (False, True), (False, "auto", None)),
+    "tf32": (True, (False, True), (False, "high")),
+    "attention": ("flash_attention_2", ("math", "flash_attention_2"), ("eager", "sdpa", "torch_sdpa_flash", 2)),
     "quantised": (True, ("no quantisation", "a quantised model"), (False, "fp16", "none")),
     "language": ("de_AT", ("en", "de"), ("en-GB", "EN", "english", 1)),
     "text": ("Other words.", (kit.TEXT, "Other words."), (kit.TEXT, 5)),
@@ -83,7 +86,7 @@ def test_a_contradiction_has_both_sides(field: str, evidence: Evidence, tmp_path
     if field == "clip":  # a run that lists a clip may name any
         assert REPEATED[field].differing(evidence, other) is None
         evidence = Evidence(open_artifact(kit.artifact(tmp_path)))
-    if field == "precision":  # `exact` computes in its own type
+    if field in {"precision", "autocast", "tf32"}:  # `exact` computes in its own type
         assert REPEATED[field].differing(evidence, other) is None
         native = kit.put(**STATED | {"generation__numerics": STATED["generation__numerics"] | {"profile": "native"}})
         evidence = Evidence(open_artifact(full_run.artifact(tmp_path, patch=native)))
