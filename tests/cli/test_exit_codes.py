@@ -91,6 +91,8 @@ WRONG_CALLS: tuple[tuple[list[str], str], ...] = (
     (["verify", "x", "--jobs", "zz"], "--jobs: found 'zz', expected a whole number of at least 0 ("),
     (["verify", "x", "--jobs=-1"], "--jobs: found '-1', expected a whole number of at least 0 ("),
     (["convert", "x"], "-o, --out OUT is missing: The file to write atomically; - is stdout ("),
+    (["align", "x", "--sensor", "y", "--append"], "--append and --out go together"),
+    (["align", "x", "--sensor", "y", "-o", "z"], "--append and --out go together"),
     (["diff", "x"], "B is missing: The run to compare it with ("),
     (["nonsense"], "unknown command nonsense"),
     (["verify", "x", "--format", "yaml"], "--format: found 'yaml', expected one of text, "),

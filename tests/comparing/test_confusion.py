@@ -90,6 +90,8 @@ def test_another_format_of_the_audio_is_an_effect_of_the_command(tmp_path: Path)
 
     found = diff(spoken(rate=8000), spoken("-eval", "(voice_slt)", rate=16000))
     assert [each.subject for each in found.blamed] == ["command", "audio_format"]
+    formats = [(each.a, each.b) for each in found.blamed if each.subject == "audio_format"]
+    assert formats == [("wav pcm_s16, 8000 Hz, 1 ch", "wav pcm_s16, 16000 Hz, 1 ch")]
 
 
 def test_what_one_side_has_alone_is_said_in_words(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_the_longest_repeat_is_that_of_brute_force():
     """Three hundred short signals of few values, in which everything repeats."""
     rng = random.Random(17)
     for _ in range(300):
-        samples = [rng.choice([0, 0, 1, 2, -2]) for _ in range(rng.randrange(1, 60))]
+        samples = [rng.choice([0, -0.0, 1, 2, -2]) for _ in range(rng.randrange(1, 60))]  # both zeros are one sample
         found = longest_repeat(np.array(samples, float)[:, None], 2.0)
         assert found == slow_repeat(samples, 2), samples
 

@@ -299,8 +299,8 @@ def test_plans_that_say_nothing_sensible(tmp_path: Path) -> None:
     for layer, message in {
         "kind": ({"id": "a", "per_frame": 1}, "not a layer: found no id or no kind"),
         "word": (whole | {"lenght_ms": 3}, "found lenght_ms; did you mean length_ms?"),
-        "two": (whole | {"at": [1]}, "a layer has exactly one trigger"),
-        "none": ({"id": "a", "kind": "block"}, "a layer has exactly one trigger"),
+        "two": (whole | {"at": [1]}, "the layer has more than one trigger"),
+        "none": ({"id": "a", "kind": "block"}, "the layer has no trigger"),
         "float": (whole | {"per_frame": "often"}, "per_frame: not a number of at least 0"),
     }.values():
         with pytest.raises(Refused, match=message):
@@ -347,3 +347,13 @@ def test_removed_frames_travel_in_the_log(run: Path, tmp_path: Path) -> None:
     start, end = log.columns["src_start"][row], log.columns["src_end"][row]
     assert base64.b64decode(log.columns["removed_pcm"][row]) == voice()[2 * start : 2 * end]
     assert end <= FRAMES
+
+
+@pytest.mark.parametrize(("triggers", "found"), [({}, "none"), ({"at": [1], "per_word": 0.5}, ["per_word", "at"])])
+def test_a_layer_has_one_trigger(triggers: dict[str, object], found: object) -> None:
+    """None or two of them are refused, with those that there are."""
+    with pytest.raises(Refused) as refused:
+        plan_of({"layer": [{"id": "gap", "kind": "block"} | triggers]})
+    assert refused.value.message == f"gap: the layer has {'more than one' if triggers else 'no'} trigger"
+    assert refused.value.found == found
+    assert refused.value.expected == "per_word, per_phoneme, per_chunk, per_frame, per_packet, rate_per_min, at, markov"

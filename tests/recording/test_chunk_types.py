@@ -122,7 +122,13 @@ def test_real_tensors(tmp_path: Path) -> None:
     [
         ([FLOATS], "the sample rate is not stated"),
         ([(RATE_HZ, FLOATS), (16_000, FLOATS)], "a chunk has a different sample rate"),
-        ([(FLOATS, FLOATS)], "a chunk does not say which of its parts is the audio"),
+        (
+            [(FLOATS, FLOATS)],
+            (
+                r"a chunk does not say which of its parts is the audio: found \(ndarray, ndarray\), "
+                r"expected samples, \(rate, samples\) or \(samples, rate\) \(at chunk 0\)$"
+            ),
+        ),
         ([(RATE_HZ, 16_000, FLOATS)], "a chunk does not say which of its parts is the audio"),
         ([("only", "words")], "the engine delivered no audio, and 1 item without audio, the first of type tuple"),
         ([object()], "the engine delivered no audio, and 1 item without audio, the first of type object"),

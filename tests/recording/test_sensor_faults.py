@@ -113,6 +113,7 @@ def amd(**answers: Any) -> Amd:
         "amdsmi_shut_down": None,
         "amdsmi_get_processor_handles": ["card"],
         "amdsmi_get_gpu_device_uuid": "uuid of a card",
+        "amdsmi_get_lib_version": {"major": 26, "minor": 1, "release": 0, "build": "x"},
         "amdsmi_get_power_info": {"current_socket_power": "N/A", "average_socket_power": 143},
         "amdsmi_get_energy_count": {"energy_accumulator": 1_000_000, "counter_resolution": 15.259},
         "amdsmi_get_clock_info": {"clk": 1_700},
@@ -148,6 +149,7 @@ def test_amd_smi_is_read_where_it_answers() -> None:
         "mem_used_mib": 512,
         "temperature_c": 55,
     }
+    assert sensor.runtime() == [{"name": "amdsmi", "version": "26.1.0"}]
     (device,) = sensor.devices()
     unknown = absent("unknown", "the library does not say")
     known = {"index", "model", "uuid_digest"}

@@ -86,7 +86,7 @@ def _parameter(error: Any, parameters: Sequence[CommandParameter]) -> CommandPar
 
 
 def _last_value(parameter: CommandParameter, argv: Sequence[str]) -> str:
-    """Return what was typed behind the option the last time: `--jobs N`, `--jobs=N`, `-jN`."""
+    """Return what was typed behind the option the last time: `--jobs N` or `--jobs=N`."""
     value = ""
     for place, word in enumerate(argv):
         name, equals, behind = word.partition("=")
@@ -94,8 +94,6 @@ def _last_value(parameter: CommandParameter, argv: Sequence[str]) -> str:
             value = "".join(argv[place + 1 : place + 2])
         elif equals and name == parameter.flag:
             value = behind
-        elif parameter.short and word.startswith(parameter.short) and not word.startswith("--"):
-            value = word[len(parameter.short) :]
     return value
 
 

@@ -133,7 +133,8 @@ def _layer(entry: dict[str, Any], number: int) -> dict[str, Any]:
 def _trigger(entry: dict[str, Any], name: str) -> dict[str, Any]:
     given = [key for key in _TRIGGERS if key in entry]
     if len(given) != 1:
-        raise Refused(f"{name}: a layer has exactly one trigger", found=given or "none", expected=", ".join(_TRIGGERS))
+        message = f"{name}: the layer has {'more than one' if given else 'no'} trigger"
+        raise Refused(message, found=given or "none", expected=", ".join(_TRIGGERS))
     (key,) = given
     value = entry[key]
     if key in _PROBABILITIES:
