@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ttsartifact.container import canonical, limits
@@ -191,8 +191,18 @@ def _depth(text: str) -> int:
     return deepest
 
 
+@pytest.mark.parametrize("depth", [32, 33, 34, 64])
+def test_brackets_of_both_kinds_in_turn_are_levels_each(depth: int) -> None:
+    """3.8: thirty-two of them, whichever."""
+    text = ('{"a":[' * depth)[: 6 * (depth // 2) + 5 * (depth % 2)]
+    closing = "".join({"{": "}", "[": "]"}[one] for one in reversed(text) if one in "{[")
+    with pytest.raises(TooLarge) if depth > 32 else nullcontext():
+        limits.require_shallow(text + closing)
+
+
 @pytest.mark.property
 @given(st.text('[]{}"\\a,', max_size=40), st.integers(1, 4))
+@example("[{}]", 1)
 def test_brackets_are_counted_as_one_reads_them(text: str, most: int) -> None:
     """3.8: the quick answer and the one that says where agree with a reader of single characters."""
     with pytest.raises(TooLarge) if _depth(text) > most else nullcontext():

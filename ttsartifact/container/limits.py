@@ -43,6 +43,7 @@ _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
 _TEXT = late_pattern(_STRING, re.DOTALL)
 _BRACKET = late_pattern(_STRING + r"|([\[{])|[\]}]", re.DOTALL)
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_OF_ONE_KIND = bytes.maketrans(b"{}", b"[]")
 
 
 def require_shallow(text: str, most: int = MAX_JSON_DEPTH) -> None:
@@ -64,10 +65,11 @@ def _is_shallow(text: str, most: int) -> bool:
     """Return whether the brackets are those of a text of at most `most` levels; False may be wrong.
 
     Each pass takes out the pairs with nothing between them, and with them a level: a fifth of the price of a count.
+    Both kinds are one here, or a pass would take a pair of the second kind that held one of the first: two levels.
     """
-    left = _TEXT.sub("", text).encode().translate(None, _NO_BRACKETS)
+    left = _TEXT.sub("", text).encode().translate(_OF_ONE_KIND, _NO_BRACKETS)
     for _ in range(most):
         if not left:
             break
-        left = left.replace(b"{}", b"").replace(b"[]", b"")
+        left = left.replace(b"[]", b"")
     return not left
