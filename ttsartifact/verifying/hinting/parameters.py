@@ -63,8 +63,9 @@ def fitting_places(evidence: Evidence) -> Iterator[Hint]:
         held = evidence.known(row["each"]) if "each" in row else None
         bases = [f"{row['each']}/{place}" for place in range(len(held))] if isinstance(held, list) else []
         for base in bases if "each" in row else [""]:
-            holds = [_holds(evidence, base, *each) for each in row["when"].items()]
-            if all(holds) and not any(_holds(evidence, base, *each) for each in row.get("unless", {}).items()):
+            if all(_holds(evidence, base, *each) for each in row["when"].items()) and not any(
+                _holds(evidence, base, *each) for each in row.get("unless", {}).items()
+            ):
                 where = _place(base, next(iter(row["when"])))
                 yield Hint(id="SCH13", where=where, found=_words(evidence.known(where)), message=row["says"])
 
@@ -79,7 +80,12 @@ def _holds(evidence: Evidence, base: str, key: str, patterns: list[str]) -> bool
     words = [_words(item) for item in value] if isinstance(value, list) else [_words(value)]
     if words in ([], ["-"]):
         return "-" in patterns
-    return any(fnmatchcase(word, pattern) for word in words for pattern in patterns)
+    if "*" in patterns or not set(words).isdisjoint(
+        patterns
+    ):  # a pattern that is compiled costs more than all of these
+        return True
+    wild = [pattern for pattern in patterns if "*" in pattern or "?" in pattern]
+    return any(fnmatchcase(word, pattern) for word in words for pattern in wild)
 
 
 def _words(value: Any) -> str:
@@ -111,9 +117,10 @@ def _extended(evidence: Evidence) -> Iterator[Hint]:
 
 def _served(evidence: Evidence) -> Iterator[Hint]:
     """Yield what a server stated of itself in a header and the run states otherwise (clause 7.8)."""
-    headers = {row["name"]: row.get("fields", ()) for row in _spec.table("registry/serving")["header"]}
     for where, header in entries(evidence, "/run/request/stated"):
-        fields = headers.get(header["name"].lower(), ())
+        name = header["name"].lower()
+        known = _spec.table("registry/serving")["header"]
+        fields = next((row.get("fields", ()) for row in known if row["name"] == name), ())
         words = re.split("[:@]", header["value"].strip())[-len(fields) :] if fields else []
         for field, word in zip(fields, words, strict=False):  # a header of too few words is kept as it is
             if (stated := evidence.known(field)) is not None and str(stated).lower() != word.lower():
