@@ -194,8 +194,8 @@ def _depth(text: str) -> int:
 @pytest.mark.parametrize("depth", [32, 33, 34, 64])
 def test_brackets_of_both_kinds_in_turn_are_levels_each(depth: int) -> None:
     """3.8: thirty-two of them, whichever."""
-    text = ('{"a":[' * depth)[: 6 * (depth // 2) + 5 * (depth % 2)]
-    closing = "".join({"{": "}", "[": "]"}[one] for one in reversed(text) if one in "{[")
+    levels = [("[", "]") if number % 2 else ('{"a":', "}") for number in range(depth)]
+    text, closing = "".join(begin for begin, _ in levels), "".join(end for _, end in reversed(levels))
     with pytest.raises(TooLarge) if depth > 32 else nullcontext():
         limits.require_shallow(text + closing)
 

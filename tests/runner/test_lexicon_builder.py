@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from runner_corpus import SMALL_CONFIG, write_small_corpus
 
+from reference_runner import frontend
 from reference_runner.evaluation.corpus_reader import CorpusReader
 from reference_runner.evaluation.frames import Frames
 from reference_runner.evaluation.voice_distances import raw_voice
@@ -17,7 +19,6 @@ from reference_runner.frontend.letter_to_sound import LetterRules, parse_rules
 from reference_runner.frontend.lexicon import ADDITIONS_FILE, Lexicon, parse_lexicon, read_base
 from reference_runner.laboratory import letter_to_sound_trainer, lexicon_builder, voice_population
 from reference_runner.laboratory.letter_to_sound_trainer import learn_rules
-from reference_runner.laboratory.lexicon_builder import frontend
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def called(monkeypatch):
 def test_the_additions_are_what_the_builder_writes(called, tmp_path):
     """Every word of the list and of the front end, flite's sounds and ours: byte for byte what is committed."""
     called(lexicon_builder.main, "--additions", "--output", tmp_path / "additions.txt")
-    committed = (lexicon_builder.Path(frontend.__file__).parent / ADDITIONS_FILE).read_bytes()
+    committed = (Path(frontend.__file__).parent / ADDITIONS_FILE).read_bytes()
     assert (tmp_path / "additions.txt").read_bytes() == committed
 
 

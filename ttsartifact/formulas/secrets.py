@@ -73,28 +73,16 @@ class Secret(NamedTuple):
     """Its place within the string at `where`."""
 
 
+_OTHER_KEYS = ("eyJ", "PRIVATE KEY", "PuTTY-User-Key", "?key=", "&key=", "?code=", "&code=")
 # What strings hold that are read in other ways: addresses, netrc, lines of a shell, headers, escapes within escapes.
 _MARKS = tuple(
     mark.encode()
     for mark in (
-        *(
-            "_v1_",
-            "eyJ",
-            "PRIVATE KEY",
-            "PuTTY-User-Key",
-            "?key=",
-            "&key=",
-            "?code=",
-            "&code=",
-            "<<<",
-            "\\\\u00",
-            '\\\\"',
-        ),
+        *(*_OTHER_KEYS, "_v1_", "<<<", "\\\\u00", '\\\\"'),
         *("ssword ", '"--', " --", '"X-', '"x-', " X-", " x-", " -p", " -P", " -a", " -k", " -K", " -u", " -U", " -b"),
         *(" -w", " -c", " -A", " -X", " /p", " /rp", " -N", " -s", " -E", " -n"),
     )
 )
-_OTHER_KEYS = ("eyJ", "PRIVATE KEY", "PuTTY-User-Key", "@", "?key=", "&key=", "?code=", "&code=")
 _HEAD = late_pattern(rb"(?<![A-Za-z0-9])(?=([!-~]{2}[ -~]{3}))")
 _SCHEME_MARKS = (b"bearer ", b"token ", b"basic ", b"apikey ", b"api-key ", b"key ")  # in lower case
 _SHORTEST_KEY = 15  # bytes of a string that holds a key which says itself what it is
@@ -279,7 +267,11 @@ def _keys(text: str) -> Iterator[tuple[int, int, str]]:
     if (
         len(text) >= _SHORTEST
         and text[:7] != "sha256:"
-        and (any(mark in text for mark in _OTHER_KEYS) or _starts_like_a_key(text.encode("utf-8", "surrogatepass")))
+        and (
+            "@" in text
+            or any(mark in text for mark in _OTHER_KEYS)
+            or _starts_like_a_key(text.encode("utf-8", "surrogatepass"))
+        )
     ):
         for match in words().keys.finditer(text):
             place = match.lastindex or 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ttsartifact.container import capsule, hashing, riff
@@ -14,7 +13,7 @@ from ttsartifact.container.hashing import digest_pieces
 from ttsartifact.container.source import FileSource, JoinedSource, Piece, Span, copy_pieces, write_whole
 from ttsartifact.errors import Refused
 from ttsartifact.packing.pack import RunInMemory, write
-from ttsartifact.packing.restoring import recorded_file, restored
+from ttsartifact.packing.restoring import recorded_file, restored_audio
 from ttsartifact.reading.artifact import open_artifact, open_artifacts, parse_descriptor
 from ttsartifact.reading.identity import require_named, require_sealed
 
@@ -54,18 +53,11 @@ def strip(
     artifact = open_artifact(path)
     if os.path.exists(out) and os.path.exists(path) and os.path.samefile(path, out):
         raise Refused("the output is the artifact itself, whose capsule would be lost", where=os.fspath(out))
-    with _recorded(artifact) as whole, write_whole(out, replace=replace) as file:
+    with restored_audio(artifact) as whole, write_whole(out, replace=replace) as file:
         copy_pieces([Span(whole, 0, whole.size)], file)
     tell(artifact)
     digest: str = artifact.descriptor.known("/audio/digest")
     return digest
-
-
-@contextmanager
-def _recorded(artifact: Artifact) -> Iterator[JoinedSource | FileSource]:
-    """Yield the recorded bare file of an artifact, without what was added to it; raises Refused for other audio."""
-    with restored(JoinedSource(artifact.audio), artifact.descriptor, artifact.where) as whole:
-        yield whole
 
 
 def detach(path: Path | str, out: Path | str, *, replace: bool = False) -> None:
@@ -113,7 +105,7 @@ def convert(
             for done, path in enumerate(paths):
                 on_file(done, len(paths))
                 for artifact in open_artifacts(path):
-                    with _recorded(require_named(artifact)) as whole:
+                    with restored_audio(require_named(artifact)) as whole:
                         found.append(artifact.artifact_id)
                         yield _parts_of(artifact), [Span(whole, 0, whole.size)]
                     tell(artifact)
@@ -127,7 +119,7 @@ def convert(
         raise Refused(
             "this carrier holds one run", found=f"{len(artifacts)} runs", expected="one run, or a .tts.parquet"
         )
-    with _recorded(require_named(artifacts[0])) as whole:
+    with restored_audio(require_named(artifacts[0])) as whole:
         run = _run_around(whole, _parts_of(artifacts[0]), artifacts[0].descriptor.known("/audio/digest"))
         write(run, out, carrier=kind, replace=replace)
     tell(artifacts[0])

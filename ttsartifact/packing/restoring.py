@@ -28,13 +28,14 @@ from ttsartifact.terms.digest import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from ttsartifact.reading.artifact import Artifact
     from ttsartifact.terms.descriptor import Descriptor
 
     Whole = FileSource | JoinedSource
 
-__all__ = ["recorded_file", "require_recorded", "restored"]
+__all__ = ["recorded_file", "require_recorded", "restored_audio"]
 
 _BLOCK_SAMPLES = 1 << 18
 
@@ -57,12 +58,12 @@ def recorded_file(file: FileSource, descriptor: Descriptor, where: str) -> Itera
 
     Raises Refused where the copy cannot give it, InvalidDescriptor where what the run states of its audio is malformed.
     """
-    with restored(_unwrapped(file, where), descriptor, where) as whole:
+    with _restored(_unwrapped(file, where), descriptor, where) as whole:
         yield whole
 
 
 @contextmanager
-def restored(audio: Whole, descriptor: Descriptor, where: str) -> Iterator[Whole]:
+def _restored(audio: Whole, descriptor: Descriptor, where: str) -> Iterator[Whole]:
     """Yield the recorded bare file out of one that is it, or to which tags or chunks were added; raises as above."""
     found, stated = digest_pieces([Span(audio, 0, audio.size)]), descriptor.known("/audio/digest")
     if found == stated:
@@ -86,12 +87,17 @@ def restored(audio: Whole, descriptor: Descriptor, where: str) -> Iterator[Whole
         yield _framed(pcm, descriptor, where)
 
 
+def restored_audio(artifact: Artifact) -> AbstractContextManager[Whole]:
+    """Yield the recorded bare file of an artifact, without what was added to it; raises Refused for other audio."""
+    return _restored(JoinedSource(artifact.audio), artifact.descriptor, artifact.where)
+
+
 def require_recorded(artifact: Artifact) -> str:
     """Return the digest of an artifact's bare file; raises Refused where it is not the recorded one, and why."""
     found, stated = digest_pieces(artifact.audio), artifact.descriptor.known("/audio/digest")
     if found == stated:
         return found
-    with restored(JoinedSource(artifact.audio), artifact.descriptor, artifact.where):
+    with restored_audio(artifact):
         what = "something was added to the recorded file; `ttsa convert` makes the artifact whole again"
         raise Refused(what, where=artifact.where, found=found, expected=stated)
 
@@ -101,8 +107,8 @@ def _unwrapped(audio: FileSource, where: str) -> Whole:
     if not carries_capsule(audio):
         return audio
     held = open_artifact(audio.path)
-    is_recorded = digest_pieces(held.audio) == held.descriptor.known("/audio/digest")
-    if is_recorded and not carrier_named(held.carrier).misframed(held.source, held.walked, held.artifact_id):
+    is_misframed = carrier_named(held.carrier).misframed(held.source, held.walked, held.artifact_id)
+    if not is_misframed and digest_pieces(held.audio) == held.descriptor.known("/audio/digest"):
         raise NotAnArtifact("carries a capsule already", where=where, expected="a bare file", rule="CON04")
     return JoinedSource(held.audio)
 

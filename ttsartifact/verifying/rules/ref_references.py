@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ttsartifact.container import riff
-from ttsartifact.container.codecs import CODECS
+from ttsartifact.container.codecs import CODECS, OPENING_BYTES, codec_opening
 from ttsartifact.container.source import BytesSource
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.formulas.chain import TRAINING_ROLES
@@ -89,7 +89,7 @@ def clip_as_stated(evidence: Evidence) -> Answer:
         if f"ref/{place}" not in held:
             continue
         clip = BytesSource(evidence.artifact.parts.part(f"ref/{place}"))
-        faults += _other_type(where, entry["media_type"], clip.read_at(0, min(64, clip.size)))
+        faults += _other_type(where, entry["media_type"], clip.read_at(0, min(OPENING_BYTES, clip.size)))
         if not riff.recognise(clip.read_at(0, min(12, clip.size))):
             continue
         asked = True
@@ -114,7 +114,7 @@ def clip_as_stated(evidence: Evidence) -> Answer:
 
 def _other_type(where: str, stated: str, opening: bytes) -> list[Mismatch]:
     """Return a media type that is another codec's, or no audio's, than that of the clip's first bytes."""
-    codec = next((codec for codec in CODECS.values() if codec.opening.match(opening)), None)
+    codec = codec_opening(opening)
     types = {each.media_type for each in CODECS.values()}
     if codec is None or stated in {codec.media_type, _BYTES} or (stated not in types and stated.startswith("audio/")):
         return []
