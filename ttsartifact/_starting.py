@@ -14,7 +14,10 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, AnyStr, cast
 
-__all__ = ["NamedTuple", "late_pattern", "look_seldom_for_cycles"]
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["NamedTuple", "late_pattern", "look_seldom_for_cycles", "module_of"]
 
 _SELDOM = 200_000  # objects; after the usual 700 Python would look a hundred times while modules are imported
 
@@ -25,6 +28,11 @@ def look_seldom_for_cycles() -> None:
     Of a data set of 2,000 runs each look would go through all reports so far.
     """
     gc.set_threshold(_SELDOM)
+
+
+def module_of(name: str) -> ModuleType:
+    """Return the module of that full name, as `importlib.import_module` does, which needs `warnings` to start."""
+    return __import__(name, fromlist=("__name__",))
 
 
 class _Pattern:

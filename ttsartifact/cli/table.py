@@ -5,10 +5,9 @@ Its rows say what each command is for and where it is; its parameters are declar
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact._starting import NamedTuple
+from ttsartifact._starting import NamedTuple, module_of
 from ttsartifact.cli.manner import set_manner
 from ttsartifact.cli.options import arguments_of, parameters_of
 from ttsartifact.cli.speak import Usage
@@ -38,7 +37,7 @@ class Command(NamedTuple):
     def act(self) -> Callable[..., int]:
         """Import and return the function that does it and returns the exit code."""
         module, _, function = self.place.partition(":")
-        found: Callable[..., int] = getattr(import_module(f"ttsartifact.cli.{module}"), function)
+        found: Callable[..., int] = getattr(module_of(f"ttsartifact.cli.{module}"), function)
         return found
 
     @property

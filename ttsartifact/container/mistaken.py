@@ -9,7 +9,6 @@ honest sound passes: `tests/container/test_mistaken.py` states the rate.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -178,6 +177,8 @@ def has_long_chain(data: bytes, frames: int) -> str | None:
 
 def followed_frame(data: bytes) -> int | None:
     """Return where a frame of MPEG audio stands that another one follows, with zeros between them or nothing."""
+    from bisect import bisect_right
+
     opened = [found.span() for found in _OPENED.finditer(data)]
     starts = [start for start, _ in opened]
     for _, at in opened:

@@ -58,7 +58,8 @@ def _commands() -> dict[str, tuple[int, _Command]]:
 @cache
 def programs() -> frozenset[bytes]:
     """Return the names of the programs that are known."""
-    return frozenset(program.encode() for program in _commands())
+    commands = _spec.table("registry/privacy")["commands"]
+    return frozenset(program.encode() for held in commands for program in held["programs"])
 
 
 def words_of(line: str) -> list[Word]:

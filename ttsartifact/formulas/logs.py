@@ -8,7 +8,6 @@ The mean is the weighted sum over the sum of weights, in thousandths of the key'
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +99,8 @@ def energy_error_ppm(updates: int) -> int:
     updates that were seen, and power is taken as steady: u(E) / E = 1 / (n * sqrt 3), rounded up (clause 6.5). The
     sensor's own error is not included; vendors do not document it for newer devices.
     """
+    import math
+
     exact = 10**12 // (3 * updates * updates)
     root = math.isqrt(exact)
     return root + (root * root < exact)

@@ -7,8 +7,9 @@ that spells them, become escapes (security design S8, S9; clause 11).
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from ttsartifact._starting import late_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,10 +60,11 @@ def _escape(code: int) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-_DIGEST = re.compile(r"\b(sha256:)?([0-9a-f]{12})[0-9a-f]{52}\b")
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_LABEL = re.compile(r" *\S+(?: \S+)*? {2,}(?=\S)")
-_PREFIX = re.compile(r" *")
+_DIGEST = late_pattern(r"\b(sha256:)?([0-9a-f]{12})[0-9a-f]{52}\b")
+_COLOUR = late_pattern(r"\x1b\[[0-9;]*m")
+_LABEL = late_pattern(r" *\S+(?: \S+)*? {2,}(?=\S)")
+_PREFIX = late_pattern(r" *")
+_WORD = late_pattern(r"\S+ *| +")
 
 
 def shortened(line: str) -> str:
@@ -107,4 +109,4 @@ def _hanging(visible: str, width: int) -> int:
 
 def _words(text: str) -> list[str]:
     """Return the words of a text, each with the spaces behind it."""
-    return re.findall(r"\S+ *| +", text)
+    return _WORD.findall(text)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
-from ttsartifact._starting import NamedTuple
+from ttsartifact._starting import NamedTuple, module_of
 from ttsartifact.terms.finding import Severity
 
 if TYPE_CHECKING:
@@ -42,6 +41,7 @@ _MODULES = (
     "aud_audio",
     "aud_rendered",
     "chk_chunks",
+    "tel_summary",
     "tel_telemetry",
     "tel_mapping",
     "tel_power",
@@ -62,7 +62,6 @@ _MODULES = (
     "sig_attestations",
     "log_runlog",
 )
-_OF_A_DIFFERENT_TYPE = frozenset({"class", "severity", "blocked_by", "reads", "applies_if", "fixtures"})
 _questions: dict[str, Question] = {}
 
 
@@ -117,17 +116,31 @@ class Agenda(NamedTuple):
 @cache
 def catalogue() -> dict[str, Rule]:
     """Return all rules by id, in the catalogue's order."""
-    return {
-        entry["id"]: Rule(
-            klass=entry["class"],
-            severity=Severity(entry["severity"]),
-            blocked_by=tuple(entry["blocked_by"]),
-            reads=tuple(entry.get("reads", ())),
-            applies_if=tuple(entry.get("applies_if", ())),
-            **{key: entry[key] for key in entry if key not in _OF_A_DIFFERENT_TYPE},
-        )
-        for entry in _spec.table("rules")["rule"]
-    }
+    return {entry["id"]: _rule(entry) for entry in _spec.table("rules")["rule"]}
+
+
+def _rule(entry: dict[str, Any]) -> Rule:
+    return Rule(
+        id=entry["id"],
+        name=entry["name"],
+        severity=Severity(entry["severity"]),
+        level=entry["level"],
+        klass=entry["class"],
+        grade=entry["grade"],
+        clause=entry["clause"],
+        blocked_by=tuple(entry["blocked_by"]),
+        requires=entry["requires"],
+        why=entry["why"],
+        mend=entry["mend"],
+        fails=entry.get("fails", ""),
+        reads=tuple(entry.get("reads", ())),
+        applies_if=tuple(entry.get("applies_if", ())),
+        needs_schema=entry.get("needs_schema", False),
+        asked=entry.get("asked", ""),
+        quick=entry.get("quick", False),
+        grades=entry.get("grades", ""),
+        inconclusive=entry.get("inconclusive", ""),
+    )
 
 
 @cache
@@ -167,7 +180,7 @@ def question_of(rule_id: str) -> Question:
     if rule_id not in _questions:
         family = f"{rule_id[:3].lower()}_"
         for module in (each for each in _MODULES if each.startswith(family)):
-            import_module(f"ttsartifact.verifying.rules.{module}")
+            module_of(f"ttsartifact.verifying.rules.{module}")
             if rule_id in _questions:
                 break
     return _questions[rule_id]
@@ -177,5 +190,5 @@ def question_of(rule_id: str) -> Question:
 def questions() -> dict[str, Question]:
     """Return the bound functions by rule id, all of them."""
     for module in _MODULES:
-        import_module(f"ttsartifact.verifying.rules.{module}")
+        module_of(f"ttsartifact.verifying.rules.{module}")
     return _questions

@@ -12,7 +12,6 @@ from ttsartifact.verifying.catalogue import Rule, agenda, catalogue, grading, in
 from ttsartifact.verifying.evidence import Evidence, Unsound
 from ttsartifact.verifying.hints import hints_of
 from ttsartifact.verifying.report import Reason, Report
-from ttsartifact.verifying.siblings import Siblings, set_of
 
 if TYPE_CHECKING:
     import os
@@ -20,7 +19,9 @@ if TYPE_CHECKING:
 
     from ttsartifact.attesting.runlog import RunLog
     from ttsartifact.attesting.trust import Trust
+    from ttsartifact.container.parquet_rows import RunTable
     from ttsartifact.terms.finding import Answer
+    from ttsartifact.verifying.siblings import Siblings
 
 __all__ = ["judge", "not_verified", "validate", "verify"]
 
@@ -135,10 +136,10 @@ def _judged(
     rows: tuple[int, int] | None = None,
 ) -> Iterator[Report]:
     try:
-        siblings = whole = set_of(tuple(among)) if among else None
+        siblings = whole = _set_of(among)
         for artifact in open_artifacts(path, rows=rows, held=True):
             if siblings is None and artifact.file is not None and artifact.file.rows > 1:
-                siblings = Siblings(artifact.file)
+                siblings = _rows_of(artifact.file)
             evidence = Evidence(
                 artifact,
                 text=text,
@@ -154,6 +155,20 @@ def _judged(
             yield judge(evidence, families=families, ignore=ignore)
     except TtsArtifactError as error:
         yield _unreadable(str(path), error, families)
+
+
+def _set_of(among: Collection[str]) -> Siblings | None:
+    if not among:
+        return None
+    from ttsartifact.verifying.siblings import set_of  # most files are verified alone
+
+    return set_of(tuple(among))
+
+
+def _rows_of(file: RunTable) -> Siblings:
+    from ttsartifact.verifying.siblings import Siblings
+
+    return Siblings(file)
 
 
 def judge(
@@ -198,10 +213,14 @@ def judge(
 _WITHOUT = {
     "attestation": "the run has no attestation",
     "columns": "the carrier is not Parquet",
+    "credential": "no C2PA credential is in the bare file",
+    "log": "no log was given",
+    "profile": "no profile is claimed or demanded",
     "set": "the run was verified alone",
     "trace/chunks": "the run has no chunk log",
     "trace/imperfection": "the run has no log of imperfections",
     "trace/telemetry": "the run has no telemetry",
+    "trust": "no trust file was given",
 }
 """Why a rule does not apply, by what `applies_if` names; of a pointer it is said that it is not stated."""
 
@@ -233,15 +252,15 @@ class _Session:
             is_doubtful = blocking or (rule.needs_schema and evidence.misshapen_by is not None)
             if is_doubtful and (blocker := self._blocker_of(rule)) is not None:
                 self._leave_open(rule, Outcome.NOT_EVALUATED, f"blocked by {blocker}", blocker)
-            elif rule.applies_if and (lacking := next(filter(lacks, rule.applies_if), None)) is not None:
-                self._leave_idle(rule, _WITHOUT.get(lacking) or f"{lacking} is not stated, or empty")
-            else:
-                try:
-                    answer = question_of(rule.id)(evidence)
-                except (Unsound, TtsArtifactError) as error:
-                    self._take_error(rule, error)
+                continue
+            try:
+                lacking = next(filter(lacks, rule.applies_if), None)
+                if lacking is not None:
+                    self._leave_idle(rule, _WITHOUT.get(lacking) or f"{lacking} is not stated, or empty")
                 else:
-                    self._take(rule, answer)
+                    self._take(rule, question_of(rule.id)(evidence))
+            except (Unsound, TtsArtifactError) as error:
+                self._take_error(rule, error)
 
     def _take(self, rule: Rule, answer: Answer) -> None:
         if not answer:

@@ -134,7 +134,10 @@ class Evidence:
             return what.removeprefix("trace/") in self._traces
         if what == "attestation":
             return any(name.startswith("attestation/") for name in self.artifact.parts.names())
-        return (self.siblings if what == "set" else self.artifact.file) is not None
+        if what in {"credential", "profile"}:
+            return bool(self.credentials if what == "credential" else self.profiles)
+        held = {"columns": self.artifact.file, "set": self.siblings, "trust": self.trust, "log": self.log}
+        return held[what] is not None
 
     def _require_shape(self, pointer: str) -> None:
         for violation in self.violations:
@@ -437,12 +440,13 @@ class Evidence:
     @cached_property
     def credentials(self) -> tuple[Credential, ...]:
         """The C2PA credentials in the bare file, each with what became of its hard binding."""
-        from ttsartifact.container.credential import places_in
         from ttsartifact.container.riff import CREDENTIAL_ID
 
         wave, audio = self.artifact.wave, self.audio
         if wave is not None and all(chunk.id != CREDENTIAL_ID for chunk in wave.chunks):
             return ()
+        from ttsartifact.container.credential import places_in
+
         if not places_in(audio):  # most files; what reads a credential is not imported for them
             return ()
         from ttsartifact.container.hard_binding import credentials_in

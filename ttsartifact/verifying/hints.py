@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import unicodedata
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ttsartifact._starting import late_pattern
+from ttsartifact._starting import late_pattern, module_of
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
@@ -30,13 +29,22 @@ __all__ = ["hints_of", "looks"]
 _CONTROL = late_pattern(r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]")
 _MIB = 1 << 20
 _GUESSABLE_BYTES = 80
-_MODULES = ("names", "devices", "parameters", "runs", "power", "sounds")
+# Each module, and the inputs of which a run needs one for it: what has nothing to ask of a run is not imported.
+_MODULES = {
+    "names": (),
+    "devices": (),
+    "parameters": (),
+    "runs": (),
+    "power": ("/channels", "/traces"),
+    "sounds": (),
+}
 
 
 def hints_of(evidence: Evidence) -> tuple[Hint, ...]:
     """Return the hints of one artifact, in their order."""
     found: list[Hint] = []
-    for look in looks().values():
+    modules = [name for name, about in _MODULES.items() if not about or not all(map(evidence.lacks, about))]
+    for look in (*_OF_ANY_RUN.values(), *(look for name in modules for look in _looks_of(name).values())):
         try:
             found += look(evidence)
         except (Unsound, TtsArtifactError):
@@ -44,12 +52,15 @@ def hints_of(evidence: Evidence) -> tuple[Hint, ...]:
     return tuple(found)
 
 
-@cache
 def looks() -> dict[str, Look]:
-    """Return the heuristics by id."""
-    for name in _MODULES:
-        import_module(f"ttsartifact.verifying.hinting.{name}")
-    return LOOKS
+    """Return the heuristics by id, in their order."""
+    return _OF_ANY_RUN | {key: look for name in _MODULES for key, look in _looks_of(name).items()}
+
+
+@cache
+def _looks_of(name: str) -> dict[str, Look]:
+    module = module_of(f"ttsartifact.verifying.hinting.{name}")
+    return {key: look for key, look in LOOKS.items() if look.__module__ == module.__name__}
 
 
 @hint("CAN07")
@@ -237,3 +248,7 @@ def room_for_weights(evidence: Evidence) -> Iterator[Hint]:
             found=f"at most {max(used)} MiB for {weights} bytes of files",
             message="the memory in use is smaller than the model",
         )
+
+
+_OF_ANY_RUN = dict(LOOKS)
+"""What is bound above: the heuristics of this module, and that of a rule."""

@@ -24,10 +24,10 @@ _MOST_MIB = 1 << 28  # 256 TiB, all that 48 bits of address reach
 _YEAR = late_pattern(r"\b20\d\d\b")
 _WORDS = frozenset({"ada", "ti"})  # of a model's name; all else in it is letters and numbers
 _SPOKEN_WITH_A_VOWEL = frozenset("AEFHILMNORSX")  # letters, as they are spelled out
-_X86 = late_pattern(r"x86|amd64|i[3-6]86|x64", re.IGNORECASE)
-_ARM = late_pattern(r"aarch64|arm", re.IGNORECASE)
-_X86_WORDS = late_pattern(r"^(sse|avx|mmx|ssse|fma|f16c|amx|bmi)", re.IGNORECASE)
-_ARM_WORDS = late_pattern(r"^(neon|asimd|sve|sme|i8mm|fphp|bf16mm)", re.IGNORECASE)
+_X86 = ("x86", "amd64", "i386", "i486", "i586", "i686", "x64")
+_ARM = ("aarch64", "arm")
+_X86_SETS = ("sse", "avx", "mmx", "ssse", "fma", "f16c", "amx", "bmi")
+_ARM_SETS = ("neon", "asimd", "sve", "sme", "i8mm", "fphp", "bf16mm")
 _X86_MODELS = late_pattern(r"\b(intel|amd|xeon|epyc|ryzen|core\(tm\)|celeron|pentium)\b", re.IGNORECASE)
 _ARM_MODELS = late_pattern(r"\b(apple m\d|neoverse|cortex|graviton|ampere|snapdragon)\b", re.IGNORECASE)
 
@@ -120,12 +120,12 @@ def _odd(where: str, found: Any, message: str) -> Hint:
 
 def _processor(evidence: Evidence) -> Iterator[Hint]:
     machine = evidence.known("/env/os/machine") or ""
-    x86, arm = bool(_X86.search(machine)), bool(_ARM.search(machine))
+    x86, arm = (any(word in machine.lower() for word in words) for words in (_X86, _ARM))
     if x86 == arm:
         return
-    foreign, models = (_ARM_WORDS, _ARM_MODELS) if x86 else (_X86_WORDS, _X86_MODELS)
+    foreign, models = (_ARM_SETS, _ARM_MODELS) if x86 else (_X86_SETS, _X86_MODELS)
     for place, word in enumerate(evidence.known("/env/cpu/isa") or []):
-        if foreign.match(word):
+        if word.lower().startswith(foreign):
             yield _odd(f"/env/cpu/isa/{place}", word, f"an instruction set that no {machine} has")
     model = evidence.known("/env/cpu/model") or ""
     if models.search(model):

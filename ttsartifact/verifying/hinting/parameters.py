@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -80,12 +79,21 @@ def _holds(evidence: Evidence, base: str, key: str, patterns: list[str]) -> bool
     words = [_words(item) for item in value] if isinstance(value, list) else [_words(value)]
     if words in ([], ["-"]):
         return "-" in patterns
-    if "*" in patterns or not set(words).isdisjoint(
-        patterns
-    ):  # a pattern that is compiled costs more than all of these
+    # A pattern that is compiled costs more than all of these.
+    if "*" in patterns or not set(words).isdisjoint(patterns):
         return True
-    wild = [pattern for pattern in patterns if "*" in pattern or "?" in pattern]
-    return any(fnmatchcase(word, pattern) for word in words for pattern in wild)
+    likely = [(word, pattern) for pattern in patterns for word in words if _may_match(word, pattern)]
+    if not likely:
+        return False
+    from fnmatch import fnmatchcase
+
+    return any(fnmatchcase(word, pattern) for word, pattern in likely)
+
+
+def _may_match(word: str, pattern: str) -> bool:
+    """Return whether a pattern has a wildcard, and the word has all that stands between its wildcards."""
+    pieces = pattern.replace("?", "*").split("*")
+    return len(pieces) > 1 and all(piece in word for piece in pieces)
 
 
 def _words(value: Any) -> str:

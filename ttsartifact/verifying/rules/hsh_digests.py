@@ -24,7 +24,7 @@ __all__: list[str] = []
 
 # A unit of up to 16 digits over and over, or the digest of nothing. No honest digest looks like this: 1 in 2^192.
 _PLACEHOLDER = late_pattern(
-    rb'"sha256:(?:([0-9a-f])\1{63}|([0-9a-f]{2})\2{31}|([0-9a-f]{4})\3{15}|([0-9a-f]{8})\4{7}|([0-9a-f]{16})\5{3}|'
+    rb'"sha256:(?:([0-9a-f]{16})\1{3}|'  # which a repeat of one, two, four or eight digits is, too
     + digest.EMPTY_SHA256.removeprefix("sha256:").encode()
     + rb')"'
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
@@ -50,6 +49,8 @@ def recorded_framing(evidence: Evidence) -> Answer:
         return NotApplicable("no framing is stated")
     if wave is None:
         return NotApplicable("the audio is not a WAV file, so it has no framing")
+    import binascii
+
     start, end = wave.bare_pcm
     whole = evidence.audio
     sides = {"head": (0, start), "tail": (end, whole.size - end)}

@@ -19,7 +19,7 @@ __all__: list[str] = []
 @rule("LOG01")
 def registered_before(evidence: Evidence) -> Answer:
     stated = evidence.known("/run/preregistered")
-    if stated is None:
+    if not stated:
         return NotApplicable("the run states no registration")
     proofs = _proofs(evidence)
     own = next((proof for proof in proofs if _names(proof, evidence.artifact_id)), None)

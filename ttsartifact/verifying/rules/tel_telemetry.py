@@ -5,13 +5,12 @@ from __future__ import annotations
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact._starting import NamedTuple
 from ttsartifact.formulas.latency import median_int
-from ttsartifact.formulas.logs import SUMMARY_COLUMNS, energy_between, stat
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
 from ttsartifact.verifying.catalogue import rule
 from ttsartifact.verifying.rules.shared import entries
+from ttsartifact.verifying.rules.tel_summary import Column, columns, measured, sampled_traces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,22 +22,10 @@ GAP_INTERVALS = 5
 STUCK_SAMPLES = 50
 _RATE_FROM_READINGS = 4  # a median of fewer intervals is one of them
 _MILLIHERTZ_NS = 1_000_000_000_000  # the period of 1 mHz
-_TIME_COLUMNS = frozenset({"t_before_ns", "t_ns"})
 # Zero for a whole run is what a driver says that reads nothing. Utilisation, memory and event bits may be 0 in earnest.
 _NEVER_ALL_ZERO = frozenset({"MHz", "mW", "W", "mJ", "degC"})
 _OWN_ZERO = frozenset({"mW", "W"})  # of a channel that is the caller's own, only this much is known
 _COLDEST_C, _HOTTEST_C = -60, 150  # beyond what any silicon is specified for
-_MILLI_OF_UNIT = {"mW": 1, "W": 1000, "MHz": 1000, "%": 1000}
-
-
-class _Column(NamedTuple):
-    """One sampled column: the readings that arrived, where they lie, and the channel that describes them."""
-
-    where: str
-    channel: dict[str, Any]
-    pointer: str
-    t_ns: list[int]
-    values: list[int]
 
 
 @rule("TEL01")
@@ -69,7 +56,7 @@ def described_columns(evidence: Evidence) -> Answer:
                 expected=f"an entry {called} in /channels",
                 message="the quantity, unit and method of these readings are not stated",
             )
-            for column, called, values in _measured(name, trace)
+            for column, called, values in measured(name, trace)
             if called not in described and any(value is not None for value in values)
         ]
     return faults
@@ -77,7 +64,7 @@ def described_columns(evidence: Evidence) -> Answer:
 
 @rule("TEL02")
 def increasing_times(evidence: Evidence) -> Answer:
-    sampled = list(_sampled_traces(evidence))
+    sampled = list(sampled_traces(evidence))
     paced = {name for name, _ in _paced_traces(evidence)}
     faults = []
     for name, trace in sampled:
@@ -138,7 +125,7 @@ def covered_run(evidence: Evidence) -> Answer:
 @rule("TEL04")
 def declared_rate(evidence: Evidence) -> Answer:
     faults, asked = [], False
-    for column in _columns(evidence):
+    for column in columns(evidence):
         rate = column.channel.get("rate_mhz")
         if rate is None or is_absent(rate) or len(column.t_ns) < _RATE_FROM_READINGS:
             continue
@@ -184,7 +171,7 @@ def no_gaps(evidence: Evidence) -> Answer:
 def possible_readings(evidence: Evidence) -> Answer:
     faults, asked = [], False
     devices = evidence.known("/env/devices") or []
-    for column in _columns(evidence):
+    for column in columns(evidence):
         asked = True
         name = column.channel["name"]
         device = column.channel["device"]
@@ -212,9 +199,9 @@ def possible_readings(evidence: Evidence) -> Answer:
 
 @rule("TEL07")
 def living_sensors(evidence: Evidence) -> Answer:
-    columns = {column.channel["name"]: column for column in _columns(evidence)}
-    asked = [column for name, column in columns.items() if name.endswith(("power_mw", "power_w"))]
-    asked = asked or [columns[name] for name in ("clock_mhz",) if name in columns]
+    found = {column.channel["name"]: column for column in columns(evidence)}
+    asked = [column for name, column in found.items() if name.endswith(("power_mw", "power_w"))]
+    asked = asked or [found[name] for name in ("clock_mhz",) if name in found]
     faults = []
     for column in asked:
         update_ns = column.channel.get("update_period_ns")
@@ -240,7 +227,7 @@ def living_sensors(evidence: Evidence) -> Answer:
 def stated_way_of_reading(evidence: Evidence) -> Answer:
     channels = list(entries(evidence, "/channels"))
     devices = evidence.known("/env/devices") or []
-    read = {column.channel["name"] for column in _columns(evidence)}
+    read = {column.channel["name"] for column in columns(evidence)}
     faults = []
     for where, channel in channels:
         name, device = channel["name"], channel["device"]
@@ -301,7 +288,7 @@ def one_device(evidence: Evidence) -> Answer:
         return NotApplicable("no accelerator computed")
     placed = [
         column
-        for column in _columns(evidence)
+        for column in columns(evidence)
         if column.where.startswith("trace/telemetry/") and isinstance(column.channel["device"], int)
     ]
     if not placed:
@@ -318,55 +305,6 @@ def one_device(evidence: Evidence) -> Answer:
         for column in placed
         if column.channel["device"] != computed
     ]
-
-
-@rule("TEL11")
-def recomputed_summary(evidence: Evidence) -> Answer:
-    start, end = evidence.known("/run/times/t_submit_ns"), evidence.known("/run/times/t_last_token_ns")
-    columns = {column.channel["name"]: column for column in _columns(evidence)}
-    faults, asked = [], False
-    for key in SUMMARY_COLUMNS:
-        stated = evidence.known(f"/summary/{key}")
-        if stated is None:
-            continue
-        asked = True
-        column = columns.get(stated["channel"])
-        if column is None:
-            faults.append(
-                Mismatch(
-                    where=f"/summary/{key}/channel",
-                    found=stated["channel"],
-                    expected="a channel with readings",
-                    message="no readings in the file support this number",
-                )
-            )
-            continue
-        milli = _MILLI_OF_UNIT.get(column.channel["unit"], 1000)
-        expected = stat(stated["channel"], column.t_ns, column.values, start, end, milli=milli) or {}
-        faults += [
-            Mismatch(
-                where=f"/summary/{key}/{field}",
-                found=stated[field],
-                expected=f"{expected.get(field)}, from {column.where}",
-                message="the number is not the one that the trace gives",
-            )
-            for field in ("mean_milli", "min_milli", "max_milli", "samples")
-            if stated[field] != expected.get(field)
-        ]
-    stated_mj, counter = evidence.known("/summary/energy_mj"), columns.get("energy_mj")
-    if stated_mj is not None:
-        asked = True
-        expected_mj = None if counter is None else energy_between(counter.t_ns, counter.values, start, end)
-        if stated_mj != expected_mj:
-            faults.append(
-                Mismatch(
-                    where="/summary/energy_mj",
-                    found=stated_mj,
-                    expected=f"{expected_mj}, from trace/telemetry/columns/energy_mj",
-                    message="the energy is not the counter's difference",
-                )
-            )
-    return faults if asked else NotApplicable("the summary states no value")
 
 
 @rule("TEL12")
@@ -407,51 +345,14 @@ def own_telemetry(evidence: Evidence) -> Answer:
     ]
 
 
-def _sampled_traces(evidence: Evidence) -> Iterator[tuple[str, Trace]]:
-    """Yield telemetry and channel traces with rows; queue and events are step functions and may be silent."""
-    for _, entry in entries(evidence, "/traces"):
-        name = entry["name"]
-        if name == "telemetry" or name.startswith("channel/"):
-            trace = evidence.trace(name)
-            if trace is not None and trace.rows:
-                yield name, trace
-
-
 def _paced_traces(evidence: Evidence) -> Iterator[tuple[str, Trace]]:
     """Yield telemetry, and the channel traces whose channel declares a rate."""
     paced = {
         channel["name"] for _, channel in entries(evidence, "/channels") if isinstance(channel.get("rate_mhz"), int)
     }
-    for name, trace in _sampled_traces(evidence):
+    for name, trace in sampled_traces(evidence):
         if name == "telemetry" or name.removeprefix("channel/") in paced:
             yield name, trace
-
-
-def _measured(name: str, trace: Trace) -> Iterator[tuple[str, str, list[int | None]]]:
-    """Yield the columns of a sampled trace that hold readings: column, the channel's name, values."""
-    if name == "telemetry":
-        for column, values in trace.columns.items():
-            if column not in _TIME_COLUMNS:
-                yield column, column, values
-    elif name.startswith("channel/"):
-        yield "value", name.removeprefix("channel/"), trace.columns["value"]
-
-
-def _columns(evidence: Evidence) -> Iterator[_Column]:
-    """Yield every described column that holds a reading."""
-    channels = {channel["name"]: (where, channel) for where, channel in entries(evidence, "/channels")}
-    for name, trace in _sampled_traces(evidence):
-        for column, called, _ in _measured(name, trace):
-            t_ns, values = evidence.readings(trace, column) if called in channels else ([], [])
-            if values:
-                where, channel = channels[called]
-                yield _Column(
-                    where=f"trace/{name}/columns/{column}",
-                    channel=channel,
-                    pointer=where,
-                    t_ns=t_ns,
-                    values=values,
-                )
 
 
 def _visible_device(evidence: Evidence) -> int | None:
@@ -477,7 +378,7 @@ def _highest_possible(name: str, device: dict[str, Any]) -> int | None:
     return _HOTTEST_C if name == "temperature_c" else None
 
 
-def _beyond(column: _Column, value: int, expected: str) -> Mismatch:
+def _beyond(column: Column, value: int, expected: str) -> Mismatch:
     row = column.values.index(value)
     return Mismatch(
         where=column.where,

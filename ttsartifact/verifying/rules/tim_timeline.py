@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from math import gcd
 from typing import TYPE_CHECKING
 
 from ttsartifact.formulas.logs import depth_at
@@ -133,7 +132,9 @@ def fine_times(evidence: Evidence) -> Answer:
     distinct = times - {None, 0}
     if len(distinct) < _COARSE_FROM_TIMES:
         return NotApplicable(f"fewer than {_COARSE_FROM_TIMES} times are stated")
-    step = gcd(*distinct)
+    import math
+
+    step = math.gcd(*distinct)
     if step % COARSE_NS:
         return []
     return [
