@@ -8,7 +8,7 @@ from hashlib import sha256
 import pytest
 
 from ttsartifact import _spec
-from ttsartifact.formulas.screening import Screen
+from ttsartifact.formulas.screening import Screen, decoded
 from ttsartifact.formulas.secret_names import words
 from ttsartifact.formulas.secrets import is_marked
 from ttsartifact.verifying.rules.prv_privacy import _SCREEN, _has_hardware_mark, _home_marks
@@ -75,6 +75,13 @@ def test_a_word_is_looked_at_once() -> None:
     assert screen.finds(b'{"good":"bad"}')
     assert screen.finds(b'{"good":"bad"}')
     assert seen[1:] == [b'"%b"' % long, b'"%b"' % long, b'"bad"', b'"bad"']
+
+
+def test_a_text_without_an_escape_is_not_read_again() -> None:
+    """11.1: a per cent sign alone is no escape; %5F and %255F are, and each letter keeps its place."""
+    assert decoded("50% of it") is None
+    assert decoded("a%5Fb") == ("a_b", [0, 1, 4, 5])
+    assert decoded("a%255Fb") == ("a_b", [0, 1, 6, 7])
 
 
 def test_strangers_words_do_not_fill_the_memory() -> None:

@@ -181,6 +181,50 @@ def test_each_speaks(key, tmp_path):
     assert exit_code(report) == (1 if key == "TIM05" and kit.failed(report) - {"TIM06"} else 0)
 
 
+OWN = {"times__observer": "in_process"}
+
+
+@pytest.mark.parametrize(
+    ("edits", "where", "found"),
+    [
+        ({"load__batch_size": 2}, "/run/load/batch_size", "2, of 1 at once"),
+        ({"times__t_first_token_semantics": "device"}, "/run/times/t_first_token_semantics", "device"),
+        ({**OWN, "times__t_first_token_semantics": "socket"}, "/run/times/t_first_token_semantics", "socket"),
+        ({**OWN, "times__includes": ["network"]}, "/run/times/includes", "network"),
+        (
+            {"times__includes": ["model_load"], "times__first_call": False},
+            "/run/times/includes",
+            ["model_load"],
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
+)
+def test_a_load_and_times_that_cannot_be_are_named_at_their_place(edits, where, found, tmp_path):
+    """7.4, 7.5: of a run on a processor, seen in its own process, that one request at a time was made of."""
+    (report,) = verify(plain(**{f"run__{key}": value for key, value in edits.items()})(tmp_path))
+    assert [(hint.where, hint.found) for hint in report.hints if hint.id == "TIM11"] == [(where, found)]
+
+
+@pytest.mark.parametrize(
+    ("edits", "found"),
+    [
+        ({"power_limit_mw": 980_000, "max_clock_mhz": 2_277}, []),
+        ({"power_limit_mw": 980_001, "max_clock_mhz": 2_277}, ["power_limit_mw"]),
+        ({"power_limit_mw": 980_000, "max_clock_mhz": 2_278}, ["max_clock_mhz"]),
+    ],
+    ids=["at both limits", "1 mW above", "1 MHz above"],
+)
+def test_a_device_may_be_as_far_from_its_model_as_the_registry_says(edits, found, tmp_path):
+    """10.6: 140 % of an H100's 700 W and 115 % of its 1980 MHz are boards that are sold; more is another device."""
+    put = kit.put(
+        env__devices__0__model="NVIDIA H100 80GB HBM3",
+        env__devices__0__memory_mib=81_559,
+        **{f"env__devices__0__{key}": value for key, value in edits.items()},
+    )
+    (report,) = verify(full_run.artifact(tmp_path, patch=put))
+    assert [hint.where.rpartition("/")[2] for hint in report.hints if hint.id == "ENV11"] == found
+
+
 def test_a_sound_run_gets_none(tmp_path):
     """An ordinary run is told nothing."""
     (report,) = verify(kit.artifact(tmp_path))
