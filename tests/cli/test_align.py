@@ -115,6 +115,13 @@ def test_a_meter_is_named_whole_or_not_at_all(metered: list[str], capsys: pytest
     )
 
 
+@pytest.mark.parametrize("words", [["--append"], ["-o", "out.tts.wav"]], ids=" ".join)
+def test_append_and_out_go_together(words: list[str], metered: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Readings are appended to a new file, which has to be named; a name alone asks for nothing."""
+    assert main(["align", *metered, *words]) == 2
+    assert capsys.readouterr().err.startswith("ttsa: usage: --append and --out go together")
+
+
 def test_the_picture_is_a_png(metered: list[str], tmp_path: Path) -> None:
     """--plot writes it whole."""
     out = tmp_path / "plot.png"

@@ -75,6 +75,31 @@ def test_every_exit_code_and_grade_is_explained(capsys: pytest.CaptureFixture[st
         assert capsys.readouterr().out.startswith(f"{topic}  ")
 
 
+def test_without_a_topic_all_of_them_are_listed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what kind of thing each is."""
+    monkeypatch.setenv("COLUMNS", "100")
+    assert main(["explain"]) == 0
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert [line[:26].rstrip() for line in lines if line[0] != " "] == [
+        "levels",
+        "verdicts",
+        "verdicts of a rerun",
+        "outcomes",
+        "exit codes",
+        "evidence",
+        "profiles",
+        "columns",
+        "rules",
+        "hints, and rules left out",
+    ]
+    listed = {name for line in lines for name in line[26:].split()}
+    assert {"L0", "INTACT", "PCM-EXACT", "pass", "141", "witnessed", "power", "rtf_e2e", "CAN07", "CON12"} <= listed
+    assert set(catalogue()) <= listed
+    assert last == "`ttsa explain NAME` explains one of them; `ttsa schema NAME` prints a schema."
+
+
 def test_a_page_of_a_column_and_of_a_profile(capsys: pytest.CaptureFixture[str]) -> None:
     """Where a column comes from and how it follows; what a profile needs; each with its clause, and no empty line."""
     for name, page in (

@@ -49,8 +49,10 @@ def test_every_command_and_option_has_a_sentence(
     assert line.endswith(".")
     assert not line.endswith("...")
     assert main([command, "--help"]) == 0
+    listed = capsys.readouterr().out.partition("\nOptions:\n")[2].replace(",", " ").split()
     for option in GROUP.commands[command].params:
         assert option.help, option.name
+        assert option.param_type_name == "argument" or max(option.opts, key=len) in listed, option.name
 
 
 def test_the_page_of_commands_is_the_table() -> None:

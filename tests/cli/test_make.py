@@ -145,6 +145,8 @@ def test_what_is_said_is_stored(engine: list[str], tmp_path: Path) -> None:
         "bitwise",
         "--ref",
         str(clip),
+        "--ref-origin",
+        "other: an answering machine",
         "--withhold-text",
     ]
     assert main(["record", "-o", out, "--text", "secret", *said, "--sensor", "none", "--", *engine, "{ref}"]) == 0
@@ -160,7 +162,7 @@ def test_what_is_said_is_stored(engine: list[str], tmp_path: Path) -> None:
     seeds = [(seed["stage"], seed["requested"]) for seed in known("/generation/seeds")]
     assert seeds == [("engine", "7"), ("noise", "8")]
     assert known("/input/text/value") is None
-    assert len(known("/input/refs")) == 1
+    assert [ref["origin"] for ref in known("/input/refs")] == [{"kind": "other", "name": "an answering machine"}]
 
 
 def test_a_dry_run_stores_nothing_and_shows_all(

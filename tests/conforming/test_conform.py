@@ -171,18 +171,25 @@ def test_the_kit_is_handed_out_and_checked(tmp_path: Path, capsys: pytest.Captur
     out = tmp_path / "new" / "kit"
     assert main(["fixtures", "-o", str(out)]) == 0
     assert main(["fixtures", "-o", str(out), "--check"]) == 0
+    (tmp_path / "usual").mkdir()
+    assert out.stat().st_mode == (tmp_path / "usual").stat().st_mode, "who can read a folder of the user's can read it"
+    (tmp_path / "usual").rmdir()
     assert load(str(out)) == tuple(replace(case, path=str(out / Path(case.path).relative_to(KIT))) for case in CASES)
     assert main(["fixtures", "-o", str(out)]) == 4
     capsys.readouterr()
     (out / "fail/AUD01/44100.tts.wav").write_bytes(b"other")
     (out / "clocks/bounds.json").unlink()
     (out / "near/more\x1b").touch()
+    (out / "README.md").write_text("mine")
+    (out / "manifest.json").write_text("{}")
     assert main(["fixtures", "-o", str(out), "--check"]) == 1
     assert capsys.readouterr().out.splitlines() == [
         "other bytes: fail/AUD01/44100.tts.wav",
         "missing: clocks/bounds.json",
+        "other bytes: manifest.json",
+        "other bytes: README.md",
         "not of the kit: near/more\\x1b",
-        "3 differences from the kit",
+        "5 differences from the kit",
     ]
     assert list(tmp_path.iterdir()) == [tmp_path / "new"]
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
 import sys
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from ttsartifact import _spec
 from ttsartifact.cli import conform as command
 from ttsartifact.conforming import ask, kit
 from ttsartifact.errors import Unavailable
+from ttsartifact.terms.finding import Verdict
 
 PROTOCOL = (Path(__file__).parents[2] / "spec" / "1.0" / "conform.md").read_text(encoding="utf-8")
 ANSWER = '[{"findings": [{"rule": "AUD01", "outcome": "fail"}]}]'
@@ -33,6 +37,16 @@ def test_an_answer_may_have_so_many_bytes(most: int, faults: tuple[str, ...], mo
     limit = len(ANSWER) + most
     monkeypatch.setattr(ask, "MAX_ANSWER_BYTES", limit)
     assert ask.ask(BAD, STRANGER).faults == tuple(each.format(limit) for each in faults)
+
+
+@pytest.mark.parametrize(("better", "worse"), list(pairwise(Verdict))[:6])
+def test_the_worst_verdict_of_many_runs_is_compared(better: str, worse: str) -> None:
+    """In the order of clause 10.2, in whichever order the runs stand in the file."""
+    reports = [{"verdict": word, "findings": [{"rule": "AUD01", "outcome": "fail"}]} for word in (worse, better)]
+    for answer in (reports, reports[::-1]):
+        code = f"print({json.dumps(answer)!r}); raise SystemExit(1)"
+        found = ask.ask(replace(BAD, verdict=better), (sys.executable, "-I", "-S", "-c", code))
+        assert found.faults == (f"verdict {worse}, expected {better}",)
 
 
 def test_a_kit_that_is_not_installed_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
+from typing import TYPE_CHECKING
 
+import kit
 import numpy as np
 import pytest
 
 from ttsartifact import Unavailable
+from ttsartifact.errors import Refused
 from ttsartifact.measuring import speech
-from ttsartifact.measuring.measure import measure_samples
+from ttsartifact.measuring.measure import load_measurements, measure, measure_samples
 from ttsartifact.measuring.speech import INSTRUMENT, contour_of, instrument, speech_of
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.terms.descriptor import absent
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RATE_HZ = 16_000
 
@@ -39,9 +48,9 @@ def test_two_sounds_and_the_pause_between_them(rate_hz: int) -> None:
     assert found.centroid_hz == pytest.approx(500, abs=25)
 
 
-@pytest.mark.parametrize(("gap_s", "pauses"), [(0.10, 0), (0.15, 0), (0.19, 1), (0.30, 1)])
+@pytest.mark.parametrize(("gap_s", "pauses"), [(0.10, 0), (0.16, 0), (0.17, 1), (0.30, 1)])
 def test_a_pause_is_150_ms_of_quiet(gap_s: float, pauses: int) -> None:
-    """As the frames hear it: they reach 25 ms into what is around it. What is no pause is active."""
+    """As 15 frames hear it, which reach 25 ms into what is around it. What is no pause is active."""
     found = speech_of(joined(tone(0.5), silence(gap_s), tone(0.5)), RATE_HZ)
     assert found is not None
     assert found.pauses == pauses
@@ -141,8 +150,34 @@ def test_without_the_extra_it_says_what_to_install(missing: str, rate_hz: int, m
     """The package is named, and the extra that brings it."""
     monkeypatch.setitem(sys.modules, missing, None)
     monkeypatch.setattr(speech, "_detector", speech._detector.__wrapped__)
-    with pytest.raises(Unavailable) as refused:
-        contour_of(tone(0.5, rate_hz=rate_hz), rate_hz)
     name = missing.partition(".")[0].replace("_", "-")
-    assert refused.value.message == f"measuring pitch needs {name}"
-    assert "pip install 'ttsartifact[analysis]'" in str(refused.value)
+    asked = [partial(contour_of, tone(0.5, rate_hz=rate_hz), rate_hz)]
+    for ask in asked + ([instrument.__wrapped__] if missing == "swift_f0" else []):
+        with pytest.raises(Unavailable) as refused:
+            ask()
+        assert refused.value.message == f"measuring pitch needs {name}"
+        assert "pip install 'ttsartifact[analysis]'" in str(refused.value)
+
+
+def test_times_are_those_that_the_run_states(tmp_path: Path) -> None:
+    """7.7: milliseconds from the submission to the first and to the last sample, and these over the duration."""
+    found = measure(open_artifact(kit.artifact(tmp_path)), ["time_to_first_token", "time_to_last_token", "rtf"])
+    assert found.to_value() == {"time_to_first_token": 20.0, "time_to_last_token": 40.0, "rtf": 0.8}
+    unknown = kit.put(run__times__t_submit_ns=absent("unknown"))
+    found = measure(open_artifact(kit.artifact(tmp_path, patch=unknown)), ["time_to_first_token", "rtf"])
+    assert found.lacks == dict.fromkeys(("time_to_first_token", "rtf"), "the run does not state its times")
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_measurements_of_64_mib_are_read_and_no_more(more: int, tmp_path: Path) -> None:
+    """A longer document is refused as too long, and is not taken into memory."""
+    path = tmp_path / "m.json"
+    path.write_bytes(
+        b'{"measurements": "1.0", "tool": {"name": "wer", "version": "1.2"}, "runs": {}}'.ljust((64 << 20) + more)
+    )
+    if not more:
+        assert load_measurements([path]).documents[0]["tool"] == {"name": "wer", "version": "1.2"}
+        return
+    with pytest.raises(Refused) as refused:
+        load_measurements([path])
+    assert str(refused.value) == f"the measurements are too long: expected at most 67108864 bytes (at {path})"

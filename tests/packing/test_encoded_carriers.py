@@ -11,13 +11,15 @@ import kit
 import pytest
 import soundfile
 
-from ttsartifact.errors import Damaged, NotAnArtifact, Refused
+from ttsartifact.errors import Damaged, InvalidDescriptor, NotAnArtifact, Refused
 from ttsartifact.gating.policy_file import load_policy
 from ttsartifact.packing import carriers
 from ttsartifact.packing.judging import gate
 from ttsartifact.perturbing.perturb import perturb
 from ttsartifact.perturbing.plan import load_plan
 from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.terms.descriptor import absent
+from ttsartifact.terms.trace import Trace
 from ttsartifact.verifying.engine import verify
 
 if TYPE_CHECKING:
@@ -154,13 +156,14 @@ def test_a_tagged_mp3_gives_the_recorded_one(tmp_path: Path, where: str) -> None
 
 
 def test_what_does_not_give_the_recorded_file_is_said(tmp_path: Path) -> None:
-    """3.6: the same frames with other tags, and the same samples in another file."""
+    """3.6: the same frames with other tags, the same samples in another file, and samples of a lossy file."""
     mp3, flac = encoded.artifact(tmp_path, "mp3", audio=BARE["mp3-tagged"]), encoded.artifact(tmp_path, "flac")
     said = {}
     for name, copy, path in (
         ("frames", encoded.mp3(), mp3),
         ("samples", kit.wav(kit.tone(800)), flac),
         ("blocks", FULL_FLAC, flac),
+        ("decoded", kit.wav(kit.tone(800)), mp3),
     ):
         (tmp_path / name).write_bytes(copy)
         with pytest.raises(Refused) as caught:
@@ -168,7 +171,18 @@ def test_what_does_not_give_the_recorded_file_is_said(tmp_path: Path) -> None:
         said[name] = caught.value.message
     samples = "the samples are the recorded ones, but the recorded file is a FLAC that they do not make again"
     frames = "the frames are the recorded ones, but the tags around them are others"
-    assert said == {"frames": frames, "samples": samples, "blocks": samples}
+    decoded = "a copy as WAV does not hold the recorded MP3: one of the two encodes with loss"
+    assert said == {"frames": frames, "samples": samples, "blocks": samples, "decoded": decoded}
+
+
+@pytest.mark.parametrize("stated", [{}, {"pcm_sha256": ["0" * 64] * 2}], ids=["none", "some"])
+def test_lossy_audio_takes_no_chunk_log(tmp_path: Path, stated: dict[str, list[str]]) -> None:
+    """6.2: its digests could not be recomputed, so none that somebody states are kept."""
+    run = kit.draft(traces=(Trace("chunks", kit.chunk_log().columns | stated),), audio={"encoder": absent("unknown")})
+    with pytest.raises(InvalidDescriptor) as caught:
+        kit.artifact(tmp_path, name="run.tts.mp3", audio=encoded.mp3(), run=run)
+    assert str(caught.value) == "lossy audio has no chunk log: found mp3 (at trace/chunks)"
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("carrier", ["flac", "mp3"])

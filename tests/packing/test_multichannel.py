@@ -15,7 +15,7 @@ import soundfile
 from ttsartifact.cli import main
 from ttsartifact.container.source import BytesSource, JoinedSource
 from ttsartifact.errors import Refused
-from ttsartifact.packing.derived import derived_draft, derived_run_id, render, trace_of
+from ttsartifact.packing.derived import derived_draft, derived_run_id, render
 from ttsartifact.packing.pack import pack
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.verifying.engine import verify
@@ -71,7 +71,7 @@ def test_a_sample_of_a_channel_that_is_not_its_reading_is_seen(tmp_path: Path) -
     data = bytearray(bare.read_at(0, bare.size))
     start, _ = artifact.wave.bare_pcm
     data[start + artifact.wave.format.frame_bytes * 400 + 4 * 5 + 3] ^= 1
-    made = derived_draft(artifact, "multichannel", trace_of(artifact, "chunks"), run_words=("again",))
+    made = derived_draft(artifact, "multichannel", artifact.trace("chunks"), run_words=("again",))
     pack(made, BytesSource(bytes(data)), tmp_path / "forged.tts.wav")
     (report,) = verify(tmp_path / "forged.tts.wav")
     assert kit.failed(report) == {"AUD20"}
@@ -98,18 +98,3 @@ def test_the_id_of_a_derived_run_follows_from_its_words() -> None:
     first = derived_run_id("ab", "c")
     assert first == derived_run_id("ab", "c") != derived_run_id("a", "bc")
     assert (uuid.UUID(first).version, uuid.UUID(first).variant) == (8, uuid.RFC_4122)
-
-
-def test_a_trace_for_a_draft_is_the_runs_own(tmp_path: Path) -> None:
-    """A chunk log without its digests, which packing computes; any other whole; none where there is none."""
-    artifact = open_artifact(full_run.artifact(tmp_path))
-    chunks, telemetry = trace_of(artifact, "chunks"), trace_of(artifact, "telemetry")
-    kept, whole = artifact.trace("chunks"), artifact.trace("telemetry")
-    assert chunks is not None
-    assert telemetry is not None
-    assert kept is not None
-    assert whole is not None
-    assert "pcm_sha256" in kept.columns
-    assert chunks.columns == {name: column for name, column in kept.columns.items() if name != "pcm_sha256"}
-    assert (telemetry.name, telemetry.columns) == ("telemetry", whole.columns)
-    assert trace_of(artifact, "channel/none") is None

@@ -172,15 +172,16 @@ def test_embedded_references_travel(tmp_path: Path) -> None:
     assert open_artifact(tmp_path / "run.tts.wav").parts.part("ref/0") == clip
 
 
+@pytest.mark.parametrize("frames", [800, 801])
 @pytest.mark.parametrize("kept", [1, 3, 4, 8, 100, 1000, None])
-def test_a_sealing_that_was_cut_can_be_done_again(tmp_path, kept):
+def test_a_sealing_that_was_cut_can_be_done_again(tmp_path, kept, frames):
     """A crash between the append and the patch leaves a bare file with some of a capsule behind it."""
-    bare = kit.wav()
+    bare, run = kit.wav(kit.tone(frames)), kit.draft(traces=())
     (tmp_path / "whole.wav").write_bytes(bare)
-    pack.seal_in_place(kit.draft(), tmp_path / "whole.wav")
+    pack.seal_in_place(run, tmp_path / "whole.wav")
     whole = (tmp_path / "whole.wav").read_bytes()
     (tmp_path / "cut.wav").write_bytes(bare + whole[len(bare) :][:kept])
-    pack.seal_in_place(kit.draft(), tmp_path / "cut.wav")
+    pack.seal_in_place(run, tmp_path / "cut.wav")
     assert (tmp_path / "cut.wav").read_bytes() == whole
 
 

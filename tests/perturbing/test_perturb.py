@@ -7,6 +7,7 @@ import json
 import struct
 import subprocess
 import wave
+from decimal import Decimal
 from pathlib import Path
 
 import kit
@@ -16,10 +17,10 @@ from imperfect_voice import FRAMES, edited, voice, voiced_run
 from ttsartifact.container import canonical
 from ttsartifact.errors import InvalidDescriptor, Refused
 from ttsartifact.formulas.pcm_events import apply, clean_of
-from ttsartifact.formulas.pcm_kinds import KINDS, PcmFormat, digest_of_clip
+from ttsartifact.formulas.pcm_kinds import KINDS, PcmFormat, digest_of_clip, period_at
 from ttsartifact.formulas.text_events import perturb_text
 from ttsartifact.perturbing.perturb import perturb, perturb_wav
-from ttsartifact.perturbing.plan import load_plan, plan_of
+from ttsartifact.perturbing.plan import load_plan, plan_of, stated_plan
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms import digest
 from ttsartifact.verifying.engine import verify
@@ -252,6 +253,38 @@ def test_the_later_kinds_do_what_the_clause_says() -> None:
     assert gap[:at] + clean[at : at + 3200] + gap[at + 3200 :] == clean
 
 
+def test_loudness_is_changed_by_thousandths() -> None:
+    """6.7: gain_step and clip keep a half and a quarter of full scale, and a click has 0.9 of it, unless stated."""
+
+    def made(kind: str, **params: object) -> list[int]:
+        layer = {"id": "x", "kind": kind, "at": [0], "length_ms": Decimal("0.25"), "params": params}
+        clean = struct.pack("<4h", 8191, 8193, -20_001, 32_767) + voice()
+        pcm, _ = perturb_wav(clean, MONO, plan_of({"layer": [layer]}))
+        return list(struct.unpack("<4h", pcm[:8]))
+
+    assert made("gain_step") == [4096, 4097, -10_000, 16_384]
+    assert made("gain_step", gain_milli=2_000) == [16_382, 16_386, -32_768, 32_767]
+    assert made("clip") == [8191, 8191, -8191, 8191]
+    assert made("clip", ceiling_milli=500) == [8191, 8193, -16_383, 16_383]
+    assert set(map(abs, made("click"))) == {29_490}
+    assert set(map(abs, made("click", peak_milli=1_000))) == {32_767}
+
+
+@pytest.mark.parametrize(("rate_hz", "frames"), [(16_000, 40), (44_100, 110), (500, 1), (100, 1)])
+def test_of_equal_periods_the_shortest_is_taken(rate_hz: int, frames: int) -> None:
+    """6.7: 2.5 ms of a constant sound, and one frame where a frame is longer."""
+    assert period_at([7] * 2_000, 0, rate_hz) == frames
+
+
+def test_a_length_is_one_of_a_choice() -> None:
+    """6.7: each event has one of the listed lengths, and both occur."""
+    layer = {"id": "x", "kind": "block", "per_frame": 1, "length_ms": {"choice": [1, Decimal("2.5")]}}
+    plan = plan_of({"layer": [layer]})
+    assert plan.layers[0]["shape"] == {"length_us": {"choice": [1_000, 2_500]}}
+    _, rows = perturb_wav(voice(), MONO, plan)
+    assert {row["out_end"] - row["out_start"] for row in rows} == {16, 40}
+
+
 @pytest.mark.parametrize(
     ("kind", "params", "message"),
     [
@@ -347,6 +380,15 @@ def test_removed_frames_travel_in_the_log(run: Path, tmp_path: Path) -> None:
     start, end = log.columns["src_start"][row], log.columns["src_end"][row]
     assert base64.b64decode(log.columns["removed_pcm"][row]) == voice()[2 * start : 2 * end]
     assert end <= FRAMES
+
+
+def test_a_rerun_takes_the_plan_from_what_the_run_states() -> None:
+    """Without what came of each layer."""
+    dropped = {"id": "drop", "stage": "text", "kind": "token_drop", "at": [1, 3], "enabled": False}
+    quieter = {"id": "amp", "stage": "mel", "kind": "gain_step", "per_frame": 1}
+    plan = plan_of({"seed": "4711", "layer": [dropped, quieter]})
+    stated = [layer | {"method": "ttsa-stages/1", "opportunities": 9, "events": 2} for layer in plan.layers]
+    assert stated_plan({"draw": {"algorithm": "sha256-ctr/1", "seed": "4711"}, "layers": stated}) == plan
 
 
 @pytest.mark.parametrize(("triggers", "found"), [({}, "none"), ({"at": [1], "per_word": 0.5}, ["per_word", "at"])])

@@ -155,6 +155,16 @@ def test_a_signed_file_is_recorded_as_it_is(carrier, tmp_path):
     assert (tmp_path / "bare").read_bytes() == audio
 
 
+@pytest.mark.parametrize("version", ["latest", "", "2 or so"])
+def test_a_program_without_an_exact_version_is_no_pin(version, tmp_path):
+    """5.3: of a claim by one, the tool is absent with the reason."""
+    signed = credentials.wav(BARE, generator={"name": "a provider", "version": version})
+    path = kit.artifact(tmp_path, audio=signed)
+    (entry,) = open_artifact(path).descriptor.at("/generation/marking")
+    assert entry["tool"] == absent("unknown", "the claim names no program by an exact version")
+    assert not kit.failed(verify(path)[0])
+
+
 def test_in_parquet_a_credential_is_held_alike(tmp_path):
     """6.10: the bare file decides, whatever holds it."""
     out = tmp_path / "run.tts.parquet"

@@ -156,13 +156,9 @@ def _trace(path: str) -> "Trace":
 
     value: Any = canonical.parse(bytes_of(path))[0]
     try:
-        trace = Trace.from_value(value)
+        return Trace.from_value(value)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise Usage(f"--trace {path}: not a trace; `ttsa schema traces` prints the schema") from error
-    if trace.name != "chunks":
-        return trace
-    # The digests of a chunk log follow from the audio; packing computes them.
-    return Trace("chunks", {name: column for name, column in trace.columns.items() if name != "pcm_sha256"})
 
 
 def _suffix_of_all(paths: Sequence[str]) -> str:

@@ -90,8 +90,7 @@ def differences(folder: str) -> list[str]:
             found.append(f"missing: {place}")
         elif _digest(path) != digest:
             found.append(f"other bytes: {place}")
-    families = {place.partition("/")[0] for place in files if "/" in place}
-    for family in sorted(families):
+    for family in sorted({place.partition("/")[0] for place in files}):
         for where, _, names in os.walk(_at(folder, family)):
             below = os.path.relpath(where, folder).replace(os.sep, "/")
             found += [f"not of the kit: {below}/{name}" for name in sorted(names) if f"{below}/{name}" not in files]

@@ -298,7 +298,9 @@ def load_measurements(paths: Iterable[Path | str]) -> Measurements:
 def _load(path: str) -> dict[str, Any]:
     try:
         data = first_bytes(path, _LIMIT_BYTES + 1)
-        value = json.loads(data, parse_constant=str) if len(data) <= _LIMIT_BYTES else None
+        if len(data) > _LIMIT_BYTES:
+            raise Refused("the measurements are too long", where=path, expected=f"at most {_LIMIT_BYTES} bytes")
+        value = json.loads(data, parse_constant=str)
     except OSError as error:
         raise Refused("cannot read the measurements", where=path, found=error.strerror) from error
     except (ValueError, RecursionError) as error:

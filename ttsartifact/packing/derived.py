@@ -17,7 +17,6 @@ from ttsartifact.reading.identity import require_named
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.draft import Draft
-from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,8 +27,9 @@ if TYPE_CHECKING:
 
     from ttsartifact.packing.pack import Packed
     from ttsartifact.reading.artifact import Artifact
+    from ttsartifact.terms.trace import Trace
 
-__all__ = ["Rendered", "append_channel", "derived_draft", "derived_run_id", "render", "trace_of"]
+__all__ = ["Rendered", "append_channel", "derived_draft", "derived_run_id", "render"]
 
 _COMPUTED = ("spec_version", "level", "audio", "traces")
 
@@ -67,21 +67,13 @@ def derived_run_id(*words: str) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def trace_of(artifact: Artifact, name: str) -> Trace | None:
-    """Return a trace as a draft takes it: a chunk log without digests, since packing computes them."""
-    found: Any = artifact.trace(name)
-    if found is None or name != "chunks":
-        return found  # type: ignore[no-any-return]
-    return Trace(name, {column: values for column, values in found.columns.items() if column != "pcm_sha256"})
-
-
 def append_channel(
     artifact: Artifact,
     channel: dict[str, Any],
     traces: Sequence[Trace],
     out: Path | str,
     *,
-    replace: bool = False,
+    replace: bool,
 ) -> str:
     """Write the run with `channel` and its `traces`, `channel/<name>` among them; return the new artifact id.
 
@@ -157,7 +149,7 @@ def render(path: Path | str, out: Path | str, *, replace: bool = False) -> Rende
     for place, channel in enumerate(found, voices):
         for begin, end, sample in held_ranges(channel, start, rate, frames):
             samples[begin:end, place] = sample
-    draft = derived_draft(artifact, "multichannel", trace_of(artifact, "chunks"), run_words=("multichannel",))
+    draft = derived_draft(artifact, "multichannel", artifact.trace("chunks"), run_words=("multichannel",))
     gate = draft.descriptor["gate"]
     if isinstance(gate, dict) and "inputs" in gate:
         draft.descriptor["gate"] = absent("not_applicable", "the gate judged the run without its traces as channels")

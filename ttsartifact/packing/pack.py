@@ -104,7 +104,9 @@ def build(draft: Draft, audio: Source) -> RunInMemory:
     sounding = facts.audio if wave is not None or facts.codec == "mp3" else None
     digests = digest_audio(whole, sounding, ranges, leaves=draft.leaves)
     chunks = digests.chunks if wave is not None else facts.chunks
-    if chunks:
+    if "chunks" in traces:
+        if wave is None and facts.pcm is None:
+            raise InvalidDescriptor("lossy audio has no chunk log", where="trace/chunks", found=facts.codec)
         traces["chunks"] = Trace("chunks", {**traces["chunks"].columns, "pcm_sha256": list(chunks)})
     encoded = {name: canonical.canonical_bytes(trace.to_value()) for name, trace in traces.items()}
     found = credentials_in(audio)

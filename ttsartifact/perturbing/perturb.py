@@ -141,8 +141,7 @@ def _resampled(log: Trace, rate_hz: int, frames: int) -> Trace:
     ends = [*ends[:-1], frames]
     starts = [0, *ends[:-1]]
     counts = [end - start for start, end in zip(starts, ends, strict=True)]
-    kept = {name: column for name, column in columns.items() if name != "pcm_sha256"}
-    return Trace("chunks", kept | {"frame_start": starts, "frame_count": counts})
+    return Trace("chunks", columns | {"frame_start": starts, "frame_count": counts})
 
 
 def perturb_wav(pcm: bytes, sound: PcmFormat, plan: ImperfectionPlan) -> tuple[bytes, list[dict[str, Any]]]:
@@ -278,8 +277,7 @@ def _moved(log: Trace, rows: list[dict[str, Any]], frames: int) -> Trace:
     moved_ends = [frames + added if end == frames else place(end) for end in ends]
     starts = [0, *moved_ends[:-1]]
     counts = [end - start for start, end in zip(starts, moved_ends, strict=True)]
-    columns = log.columns | {"frame_start": starts, "frame_count": counts}
-    return Trace("chunks", {name: column for name, column in columns.items() if name != "pcm_sha256"})
+    return Trace("chunks", log.columns | {"frame_start": starts, "frame_count": counts})
 
 
 def _times(run: dict[str, Any], log: Trace, rate_hz: int) -> dict[str, Any]:

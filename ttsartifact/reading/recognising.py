@@ -117,7 +117,7 @@ def _opening(source: Source) -> str | None:
 def _surviving_id(source: Source) -> str | None:
     """Return the artifact id in a comment that a converter carried along, in whatever encoding its tags have."""
     for start in {0, max(0, source.size - _COMMENT_BYTES)}:
-        data = source.read_at(start, min(_COMMENT_BYTES, source.size - start))
+        data = source.read_at(start, min(_COMMENT_BYTES, source.size))
         found = _COMMENT.search(data) or _COMMENT.search(data.replace(b"\0", b""))  # UTF-16 tags of ID3
         if found:
             return found[1].decode()

@@ -23,7 +23,7 @@ class Draft:
     descriptor: dict[str, Any]
     audio: dict[str, Any] = field(default_factory=dict)
     traces: tuple[Trace, ...] = ()
-    """A chunk log comes without `pcm_sha256`; packing digests each chunk in the pass that digests the file."""
+    """Packing digests each chunk in the pass that digests the file; `pcm_sha256` of a given chunk log is replaced."""
     references: dict[int, bytes] = field(default_factory=dict)
     """Bytes of the reference clips that are embedded, by their index in /input/refs."""
     lock: bytes | None = None
