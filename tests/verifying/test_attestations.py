@@ -250,14 +250,14 @@ def test_a_claim_logged_after_the_run(tmp_path: Path, authority: Path) -> None:
     """A higher index than the run's own is named."""
     order = (EntryKind.RUN, EntryKind.CLAIM)
     path, trust = registered(tmp_path, authority, order=order, utc="2098-01-01T00:00:00.000000000Z")
-    assert told(path, "LOG01", trust=trust) == ["it was logged after the run"]
+    assert told(path, "LOG01", trust=trust) == ["the claim was logged after the run"]
 
 
 def test_a_claim_stamped_after_the_run_began(tmp_path: Path, authority: Path) -> None:
     """The index alone is not enough: the checkpoint's time lies after t_submit."""
     order = (EntryKind.CLAIM, EntryKind.RUN)
     path, trust = registered(tmp_path, authority, order=order, utc="2026-11-21T10:00:00.123456789Z")
-    assert told(path, "LOG01", trust=trust) == ["it was registered after the run began"]
+    assert told(path, "LOG01", trust=trust) == ["the claim was registered after the run began"]
 
 
 def test_a_rewritten_log_is_seen_by_the_proof_that_somebody_kept(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def front_end_output(evidence: Evidence) -> Iterator[Hint]:
             yield Hint(
                 id="TXT02",
                 where="/input/phonemes",
-                message="a front end is named, and neither the normalised text nor the phonemes that it made",
+                message="a front end is named, but the normalised text and the phonemes are not stated",
             )
 
 

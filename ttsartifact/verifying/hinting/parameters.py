@@ -151,7 +151,7 @@ def _loose(evidence: Evidence) -> Iterator[Hint]:
         folded = re.sub(r"[^a-z.=]", "", flag.lower())
         if folded.endswith(tuple(loose)):
             where = f"/generation/determinism/flags/{place}"
-            yield Hint(id="ENV13", where=where, found=flag, message=f"with this flag no run is {promised}")
+            yield Hint(id="ENV13", where=where, found=flag, message=f"kernels under this flag are not {promised}")
 
 
 def _option(word: str, after: str) -> tuple[str, str]:

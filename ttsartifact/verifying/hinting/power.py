@@ -139,7 +139,12 @@ def load_at_limit(evidence: Evidence) -> Iterator[Hint]:
     hot = len(power) >= FEW and sum(power) >= len(power) * min(limit * _NEAR_LIMIT_PERCENT // 100, 2 * lowest)
     if hot and len(used) >= FEW and not any(used):
         where, found = "trace/telemetry/columns/util_gpu_pct", "0 in all readings of the run"
-        yield Hint(id="TEL21", where=where, found=found, message="the device drew the power of work and was not in use")
+        yield Hint(
+            id="TEL21",
+            where=where,
+            found=found,
+            message="the device drew the power of a busy device, and its utilisation says idle",
+        )
     most = devices[0]["max_clock_mhz"]
     if hot and len(clock) >= FEW and not is_absent(most) and max(clock) * 4 < most:
         where, found = "trace/telemetry/columns/clock_mhz", f"at most {max(clock)} of {most} MHz"
@@ -257,12 +262,20 @@ def readings_as_stated(evidence: Evidence) -> Iterator[Hint]:
         values = [value for value in held if value is not None]
         if held and not values:
             yield Hint(
-                id="TEL23", where=f"{where}/status", found="no reading", message=f"{name} was read, and is empty"
+                id="TEL23",
+                where=f"{where}/status",
+                found="no reading",
+                message=f"{name} is stated as read, but has no value",
             )
         yield from _too_often(where, channel, telemetry if own is None else own, held)
         step = channel.get("resolution")
         if type(step) is int and any((later - sooner) % step for sooner, later in pairwise(values)):
-            yield Hint(id="TEL23", where=f"{where}/resolution", found=step, message=f"{name} has finer steps than that")
+            yield Hint(
+                id="TEL23",
+                where=f"{where}/resolution",
+                found=step,
+                message=f"{name} changes by less than its stated resolution",
+            )
 
 
 def _too_often(where: str, channel: dict[str, Any], trace: Any, held: list[Any]) -> Iterator[Hint]:

@@ -86,7 +86,12 @@ def sound_sync(evidence: Evidence) -> Iterator[Hint]:
             continue
         estimated, greatest = sync["est_error_ns"], sync["max_error_ns"]
         if not is_absent(estimated) and not is_absent(greatest) and estimated > greatest:
-            yield Hint(id="CLK13", where=f"{where}/sync", found=estimated, message="the error is beyond its greatest")
+            yield Hint(
+                id="CLK13",
+                where=f"{where}/sync",
+                found=estimated,
+                message="the estimated error is above the maximum error",
+            )
         if not is_absent(greatest) and greatest == 0:
             yield Hint(
                 id="CLK13", where=f"{where}/sync/max_error_ns", found=0, message="a clock error of 0 is not plausible"
@@ -257,7 +262,7 @@ def lengths_of_clips(evidence: Evidence) -> Iterator[Hint]:
                 id="REF09",
                 where=f"{where}/fed/frames",
                 found=found,
-                message="more than twice what was used of the clip was fed",
+                message="the model was fed more than twice the part of the clip that was used",
             )
 
 
@@ -294,7 +299,7 @@ def unknown_words(evidence: Evidence) -> Iterator[Hint]:
     for place, word in enumerate(unknown):
         if (letters := _letters(word)) and letters not in spoken and letters[:_BEGINNING] not in beginnings:
             where = f"/input/phonemes/oov/{place}"
-            yield Hint(id="TXT05", where=where, found=word, message="a word that the text does not have")
+            yield Hint(id="TXT05", where=where, found=word, message="the word is not in the text")
 
 
 def _is_written_out(text: str) -> bool:

@@ -129,4 +129,9 @@ def _flac_level(level: str | None, name: str, head: bytes) -> Iterator[Hint]:
     block = int.from_bytes(head[10:12], "big")
     if block in {1152, 4096} and (block == 1152) != (int(level) <= 2):
         found = f"blocks of {block} samples"
-        yield Hint(id="AUD18", where="/audio/encoder/level", found=found, message=f"libFLAC's level {level} has others")
+        yield Hint(
+            id="AUD18",
+            where="/audio/encoder/level",
+            found=found,
+            message=f"libFLAC's level {level} uses another block size",
+        )

@@ -28,7 +28,14 @@ def rendered_traces(evidence: Evidence) -> Answer:
     wave, start = evidence.artifact.wave, evidence.known("/run/times/t_first_token_ns")
     if wave is None or wave.format.subtype != "pcm_s32" or start is None:
         found, expected = evidence.known("/audio/subtype"), "pcm_s32, and a known t_first_token_ns"
-        return [Mismatch(where="/audio/subtype", found=found, expected=expected, message="no axis for the traces")]
+        return [
+            Mismatch(
+                where="/audio/subtype",
+                found=found,
+                expected=expected,
+                message="traces cannot be rendered into this audio",
+            )
+        ]
     if wave.data.size > _LARGEST_BYTES:
         return Unverifiable(f"a rendering of more than {_LARGEST_BYTES} bytes")
     names = [entry["name"] for _, entry in entries(evidence, "/traces")]
@@ -43,10 +50,19 @@ def rendered_traces(evidence: Evidence) -> Answer:
         if channel is None:
             faults.append(Mismatch(where=where, found=role.get("name"), message="no trace has the channel's readings"))
         elif role != channel.to_role():
-            faults.append(Mismatch(where=where, found=role, expected=channel.to_role(), message="another scale"))
+            faults.append(
+                Mismatch(
+                    where=where,
+                    found=role,
+                    expected=channel.to_role(),
+                    message="the scale of the channel is not that of its trace",
+                )
+            )
         else:
             faults += _first_other(channel, samples[:, place], where, start, wave.format.sample_rate_hz)
-    faults += [Mismatch(where="/audio/roles", expected=name, message="a trace has no channel") for name in shown]
+    faults += [
+        Mismatch(where="/audio/roles", expected=name, message="a trace was not rendered as a channel") for name in shown
+    ]
     return faults
 
 

@@ -57,7 +57,11 @@ def backed_claims(evidence: Evidence) -> Answer:
     if "signed" in evidence.profiles:
         if not any(given.is_signature for given in evidence.attestations):
             faults.append(
-                Mismatch(where="attestations", found="no signature", message="the profile signed needs one that holds")
+                Mismatch(
+                    where="attestations",
+                    found="no signature",
+                    message="the profile signed needs a signature that holds",
+                )
             )
         elif (
             not any(given.is_signature and given.standing == "holds" for given in evidence.attestations) and not faults

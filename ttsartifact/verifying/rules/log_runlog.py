@@ -37,7 +37,7 @@ def registered_before(evidence: Evidence) -> Answer:
                     where=where,
                     found=f"index {_index(proof)}",
                     expected=f"an index below {_index(own)}, the run's own",
-                    message="it was logged after the run",
+                    message="the claim was logged after the run",
                 )
             )
         elif not proof.time_trusted:
@@ -91,7 +91,7 @@ def nothing_withheld(evidence: Evidence) -> Answer:
             where="log",
             found=f"{len(missing)} of {len(logged)} logged runs and rejects were not given: index {first}",
             expected="all of them",
-            message="runs are logged that are not shown",
+            message="the log has runs that were not given",
         )
     ]
 
@@ -121,6 +121,6 @@ def _too_late(evidence: Evidence, where: str, proof: Attested) -> list[Mismatch]
             where=where,
             found=f"a checkpoint stamped {proof.time:%Y-%m-%dT%H:%M:%SZ}",
             expected="one stamped before t_submit",
-            message="it was registered after the run began",
+            message="the claim was registered after the run began",
         )
     ]

@@ -151,7 +151,7 @@ def dirty_tree_digest(evidence: Evidence) -> Answer:
             where=f"{where}/diff_digest",
             found="a digest",
             expected="dirty, or no difference",
-            message="a clean tree has no difference",
+            message="a difference is stated, but the working tree is not stated as dirty",
         )
         for where, pin in places
         if "diff_digest" in pin and not pin.get("dirty")

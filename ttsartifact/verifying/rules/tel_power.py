@@ -106,7 +106,7 @@ def counted_energy(evidence: Evidence) -> Answer:
             where="/summary/energy_mj",
             found=f"{updates} updates of the counter within the run",
             expected=f"at least {LEAST_UPDATES}, or no energy",
-            message="the run is too short for its counter to say its energy",
+            message="the run is too short for its counter to measure its energy",
         )
     ]
 

@@ -107,7 +107,7 @@ def covered_run(evidence: Evidence) -> Answer:
                     where=f"trace/{name}/columns/t_ns/0",
                     found=first_ns,
                     expected=f"at most t_submit_ns, {submit}",
-                    message="the readings begin after the run",
+                    message="the readings begin after the run began",
                 )
             )
         if last_ns < last:
@@ -116,7 +116,7 @@ def covered_run(evidence: Evidence) -> Answer:
                     where=f"trace/{name}/columns/t_ns/{trace.rows - 1}",
                     found=last_ns,
                     expected=f"at least t_last_token_ns, {last}",
-                    message="the readings end before the run",
+                    message="the readings end before the run ended",
                 )
             )
     return faults if sampled else NotApplicable("no channel was sampled")

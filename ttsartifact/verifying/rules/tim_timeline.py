@@ -176,7 +176,7 @@ def load_at_submit(evidence: Evidence) -> Answer:
                 where="/run/load/batch_index",
                 found=load["batch_index"],
                 expected=f"less than batch_size, {load['batch_size']}",
-                message="the run has a place outside its batch",
+                message="the run's place is outside its batch",
             )
         )
     depth, traced = load["queue_depth_at_submit"], _depth_at_submit(evidence)
