@@ -160,6 +160,7 @@ class Run:
         self._importers = reached.importers(self._tree, files)
         self._drawn, self._again = drawn, again
         self._sound: dict[str, bool] = {}
+        self._cases: dict[str, list[str]] = {}
         self._tests = sorted(path.relative_to(self._tree).as_posix() for path in self._tree.glob("tests/**/test_*.py"))
         self._imports = {
             name: reached.imported((self._tree / name).read_text(encoding="utf-8")) for name in self._tests
@@ -211,6 +212,7 @@ class Run:
             self._reach.measure(name, of_file[name], session)
             forked.say(f"{place}/{len(unknown)} {name}, {forked.spent():.0f} s")
         by_name = {item.nodeid: item for item in items}
+        self._cases = reached.cases_of(by_name)
 
         def ask(number: int, names: Collection[str]) -> dict[str, Any]:
             there = [by_name[name] for name in names if name in by_name]
@@ -253,6 +255,7 @@ class Run:
             each, tests, is_switched=is_switched, **({} if is_switched else self._beside(each))
         )
         nearest = {name: reached.nearness(name, each.file, self._imports[name]) for name in tests}
+        reaching = reached.with_all_cases(reaching, nearest, self._cases)
         return reached.chosen(reaching, nearest, self._seconds, most_files), len(reaching)
 
     def _beside(self, mutant: mutants.Mutant) -> dict[str, set[str]]:

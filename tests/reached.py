@@ -26,12 +26,24 @@ if TYPE_CHECKING:
     import pytest
     from mutants import Mutant
 
-__all__ = ["NOT_ASKED", "Reach", "chosen", "imported", "importers", "module_of", "nearness"]
+__all__ = [
+    "NOT_ASKED",
+    "Reach",
+    "cases_of",
+    "chosen",
+    "imported",
+    "importers",
+    "module_of",
+    "nearness",
+    "with_all_cases",
+]
 
 NOT_ASKED = ("tests/test_fixtures.py::test_the_recipes_make_the_same_bytes", "tests/test_mutants.py")
 """What would see any change of a fixture, and say nothing of it; and the tests of this run."""
 CASES = 5
 """So many cases of a parametrised test are run, spread over all of them."""
+IS_NEAR = 3
+"""So near is a file that is about a module, by `nearness`: it imports it, or its folder and name are alike."""
 TEST_S, FILE_S, FILE_WALL_S = 30.0, 100.0, 2400.0
 """A test that takes more processor time than this is not asked, nor what is left of a file after so much."""
 
@@ -161,24 +173,43 @@ def importers(tree: Path, files: Sequence[str]) -> Mapping[str, set[str]]:
 def chosen(
     reaching: Mapping[str, float], nearest: Mapping[str, int], seconds: float, most_files: int
 ) -> dict[str, float]:
-    """Return so many seconds of tests: the quickest of each file before the second of any, the nearest files first.
+    """Return so many seconds of tests: half of them of the nearest files, the quickest first, each file to its end.
 
-    Tests of one file stand together, as they share what was set up for them.
+    What is left goes to the quickest test of each file before the second of any. Tests of one file stand together, as
+    they share what was set up for them.
     """
     of_file: dict[str, list[str]] = defaultdict(list)
     for name in sorted(reaching, key=lambda each: (reaching[each], each)):
         of_file[name.partition("::")[0]].append(name)
     files = sorted(of_file, key=lambda name: (-nearest.get(name, 0), reaching[of_file[name][0]], name))[:most_files]
-    taken: list[str] = []
-    spent = 0.0
-    for place in range(max((len(each) for each in of_file.values()), default=0)):
-        for name in (of_file[each][place] for each in files if place < len(of_file[each])):
-            spent += reaching[name]
-            if taken and spent > seconds:
+    near = [name for file in files if nearest.get(file, 0) >= IS_NEAR for name in of_file[file]]
+    most = max((len(each) for each in of_file.values()), default=0)
+    wide = [of_file[each][place] for place in range(most) for each in files if place < len(of_file[each])]
+    taken: dict[str, float] = {}
+    for names, enough in ((near, seconds / 2), (wide, seconds)):
+        for name in (each for each in names if each not in taken):
+            if taken and sum(taken.values()) + reaching[name] > enough:
                 break
-            taken.append(name)
+            taken[name] = reaching[name]
     order = {name: place for place, name in enumerate(files)}
-    return {name: reaching[name] for name in sorted(taken, key=lambda each: order[each.partition("::")[0]])}
+    return {name: taken[name] for name in sorted(taken, key=lambda each: order[each.partition("::")[0]])}
+
+
+def cases_of(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return the cases of each parametrised test, under its name without them."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        found[name.partition("[")[0]].append(name)
+    return found
+
+
+def with_all_cases(
+    reaching: Mapping[str, float], nearest: Mapping[str, int], cases: Mapping[str, Sequence[str]]
+) -> dict[str, float]:
+    """Return the tests with every case of those in near files: of each only a few were run to see what it reaches."""
+    near = {name: time_s for name, time_s in reaching.items() if nearest.get(name.partition("::")[0], 0) >= IS_NEAR}
+    more = {case: time_s for name, time_s in near.items() for case in cases.get(name.partition("[")[0], ())}
+    return more | reaching
 
 
 def module_of(file: str) -> str:
@@ -190,7 +221,8 @@ def nearness(test: str, file: str, imports: AbstractSet[str]) -> int:
     """Return how likely the tests of a file are about a module, by their name, what they import and how little else."""
     folder, _, name = test.removesuffix(".py").rpartition("/")
     stem = Path(file).stem.strip("_")
-    words = {each for each in set(name.split("_")) & set(stem.split("_")) if len(each) > 2}
+    stems = {each[:4] for part in file.removesuffix(".py").split("/")[1:] for each in part.split("_") if len(each) > 2}
+    words = stems & {each[:4] for each in name.split("_")}  # hinting and hints, pins and pin_pins
     module = module_of(file)
     is_beside = folder.rpartition("/")[2] in file.split("/")
     ours = sum(each.partition(".")[0] in {"ttsartifact", "reference_runner"} for each in imports)

@@ -60,7 +60,7 @@ def test_a_score_has_the_interval_of_wilson():
 
 
 def test_the_quickest_test_of_each_file_is_asked_first():
-    """Near files first, one test of each before the second of any; tests of a file stand together."""
+    """Near files to half of the time, then one test of each before the second of any; those of a file together."""
     clock = "tests/recording/test_clock.py::z"
     reaching = {"tests/cli/test_a.py::x": 0.1, "tests/cli/test_a.py::y": 0.3, clock: 1.0}
     nearest = {"tests/recording/test_clock.py": 5}
@@ -71,10 +71,23 @@ def test_the_quickest_test_of_each_file_is_asked_first():
         "tests/cli/test_a.py::x",
         "tests/cli/test_a.py::y",
     ]
+    whole = {f"tests/recording/test_clock.py::{n}": 0.1 * n for n in (1, 2, 3)} | {"tests/cli/test_a.py::x": 0.1}
+    assert list(reached.chosen(whole, nearest, 0.9, 9)) == [
+        "tests/recording/test_clock.py::1",
+        "tests/recording/test_clock.py::2",
+        "tests/recording/test_clock.py::3",
+        "tests/cli/test_a.py::x",
+    ]
+    assert "tests/recording/test_clock.py::3" not in reached.chosen(whole, {}, 0.45, 9)
+    cases = reached.cases_of(["tests/cli/test_a.py::x[1]", "tests/cli/test_a.py::x[2]", "tests/cli/test_b.py::y"])
+    some = {"tests/cli/test_a.py::x[1]": 0.1, "tests/cli/test_b.py::y": 0.2}
+    assert reached.with_all_cases(some, {"tests/cli/test_a.py": 3}, cases) == some | {"tests/cli/test_a.py::x[2]": 0.1}
+    assert reached.with_all_cases(some, {}, cases) == some
     imports = reached.imported("from ttsartifact.recording import clock\nimport os.path\n")
     assert imports == {"ttsartifact.recording", "ttsartifact.recording.clock", "os.path"}
     assert reached.nearness("tests/recording/test_clock.py", "ttsartifact/recording/clock.py", imports) == 14
     assert reached.nearness("tests/cli/test_page.py", "ttsartifact/recording/clock.py", set()) == 0
+    assert reached.nearness("tests/verifying/test_hints.py", "ttsartifact/verifying/hinting/runs.py", set()) == 3
     assert mutate.package_of("ttsartifact/verifying/rules/shared.py") == "ttsartifact/verifying"
     assert mutate.package_of("reference_runner/laboratory/training/curves.py") == "reference_runner/laboratory/training"
 

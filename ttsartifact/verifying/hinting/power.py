@@ -139,12 +139,7 @@ def load_at_limit(evidence: Evidence) -> Iterator[Hint]:
     hot = len(power) >= FEW and sum(power) >= len(power) * min(limit * _NEAR_LIMIT_PERCENT // 100, 2 * lowest)
     if hot and len(used) >= FEW and not any(used):
         where, found = "trace/telemetry/columns/util_gpu_pct", "0 in all readings of the run"
-        yield Hint(
-            id="TEL21",
-            where=where,
-            found=found,
-            message="the device drew the power of a busy device, and its utilisation says idle",
-        )
+        yield Hint(id="TEL21", where=where, found=found, message="the power of a busy device, but it was not in use")
     most = devices[0]["max_clock_mhz"]
     if hot and len(clock) >= FEW and not is_absent(most) and max(clock) * 4 < most:
         where, found = "trace/telemetry/columns/clock_mhz", f"at most {max(clock)} of {most} MHz"
