@@ -9,6 +9,7 @@ import pytest
 from ttsartifact.claiming.claim import load_claim
 from ttsartifact.claiming.templates import TEMPLATES
 from ttsartifact.errors import Refused
+from ttsartifact.reporting.claiming import claim_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,6 +113,40 @@ def test_a_file_that_is_too_long_or_not_there(tmp_path: Path) -> None:
         load_claim(written(tmp_path, "#" * (1 << 20) + "\n"))
     with pytest.raises(Refused, match="cannot read the claim: found No such file"):
         load_claim(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "duration of b less that of a: less than 0.5 (ms)"),
+        ({'direction = "less"': 'direction = "greater"'}, "duration of b less that of a: more than 0.5 (ms)"),
+        ({'direction = "less"': 'direction = "either"'}, "duration of b and a more than 0.5 apart (ms)"),
+        (
+            {'direction = "less"': 'direction = "either"', 'metric = "duration"': 'metric = "duration"\nof = "spread"'},
+            "spread of duration of b and a more than 0.5 apart (ms)",
+        ),
+        (
+            {"difference": "equivalence", 'direction = "less"\n': "", "permutation": "tost"},
+            "duration of b within 0.5 of a (ms)",
+        ),
+        (
+            {
+                "difference": "level",
+                "permutation": "bootstrap",
+                "a = 1.0\nb = 1.25": "",
+                "/generation/params/speed": "none",
+            },
+            "duration less than 0.5 (ms)",
+        ),
+    ],
+)
+def test_what_is_expected_is_said_in_words(tmp_path: Path, changes: dict[str, str], words: str) -> None:
+    """Which way, by how much, of which groups, and in which unit."""
+    text = CLAIM
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    lines = list(claim_lines(load_claim(written(tmp_path, text))))
+    assert [line for line in lines if line.startswith("expected")] == [f"expected    {words}"]
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

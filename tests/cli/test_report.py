@@ -20,14 +20,16 @@ from page_kit import page_of, spoken_run
 from reporting_kit import HOSTILE, poisoned
 
 from ttsartifact.cli import main
-from ttsartifact.comparing.sound import sound_of_pcm
+from ttsartifact.comparing.sound import sound_of, sound_of_pcm
 from ttsartifact.container.riff import WaveFormat
 from ttsartifact.container.source import BytesSource, Span
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reporting import plot
-from ttsartifact.reporting.page import lanes, picture
-from ttsartifact.reporting.page.axis import Axis, thinned
+from ttsartifact.reporting.page import lanes, many, picture
+from ttsartifact.reporting.page.axis import Axis, stretches_of, thinned
 from ttsartifact.reporting.page.markup import escaped
+from ttsartifact.terms.descriptor import absent
+from ttsartifact.verifying.engine import verify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -282,6 +284,40 @@ def test_a_line_ends_at_its_last_reading() -> None:
         paths = re.findall(r'd="M([^"Z]*)', lanes._curve("Power", readings, "W", axis).svg)
         assert [max(float(pair.split()[0]) for pair in path.split("L")) for path in paths] == [last, last]
     assert thinned(list(range(4001))) == [*range(0, 3999, 3), 4000]
+
+
+def test_why_a_queue_is_not_drawn(tmp_path: Path) -> None:
+    """Its length was not known, or it was, and there is no trace of its course."""
+    unknown = kit.put(run__load__queue_depth_at_submit=absent("unknown"))
+    artifact = open_artifact(kit.artifact(tmp_path, patch=unknown))
+    _, lacks = lanes.lanes_of(artifact, None, [], Axis(start_s=0.0, stop_s=1.0))
+    assert [words for words in lacks if words.startswith("Queue")] == [
+        "Queue, waiting: unknown",
+        "Queue, running: no trace",
+    ]
+
+
+def test_every_shape_of_a_picture_has_a_style(tmp_path: Path) -> None:
+    """What is filled, and how, is said by its class: without one it would be black."""
+    artifact = open_artifact(full_run.artifact(tmp_path))
+    with sound_of(artifact) as sound:
+        stretches = stretches_of(artifact, sound.frames, sound.rate_hz)
+        shown, _ = lanes.lanes_of(artifact, sound, stretches, Axis(start_s=0.0, stop_s=2.0))
+    page = many.page_of_many([many.row_of(artifact, verify(artifact.where)[0])] * 2)
+    shapes = re.findall(r"<(?:path|rect)\b[^>]*>", page + "".join(lane.svg for lane in shown))
+    drawn = {"".join(re.findall(r' class="([^"]*)"', shape)) for shape in shapes}
+    assert {"wave", "area", "line", "arrival", "played", "box", "mark", "median"} <= drawn
+    styles = "".join(re.findall(r"<style>(.*?)</style>", page, re.DOTALL))
+    assert [name for name in drawn if not re.search(rf"\.{name or 'none'}\b", styles)] == []
+
+
+def test_a_figure_that_no_run_states_is_named_all_the_same(tmp_path: Path) -> None:
+    """Its heading stands over the words, in place of a picture."""
+    path = kit.artifact(tmp_path, patch=kit.put(run__times__t_submit_ns=absent("unknown")))
+    page = many.page_of_many([many.row_of(open_artifact(path), verify(path)[0])] * 3)
+    assert re.findall(r"<h3>([^<]*)</h3><p>(No run states it.)</p>", page) == [
+        (title, "No run states it.") for title in ("RTF, end to end", "TTFA", "first PCM")
+    ]
 
 
 def test_the_line_of_a_picture_ends_at_its_last_reading(tmp_path: Path) -> None:

@@ -109,6 +109,36 @@ def test_audio_that_lost_its_capsule_names_its_run(suffix: str, tmp_path: Path, 
     assert (document["verdict"], finding["found"]) == ("CAPSULE_LOST", artifact_id)
 
 
+@pytest.mark.parametrize(
+    ("before", "behind", "verdict"),
+    [
+        (4, 400_000, "CAPSULE_LOST"),
+        ((256 << 10) - 90, 400_000, "CAPSULE_LOST"),
+        ((256 << 10) - 89, 400_000, "NOT_AN_ARTIFACT"),
+        (400_000, (256 << 10) - 90, "CAPSULE_LOST"),
+        (400_000, (256 << 10) - 89, "NOT_AN_ARTIFACT"),
+    ],
+)
+def test_a_comment_at_either_end_names_the_run(
+    before: int, behind: int, verdict: str, tmp_path: Path, capsys: Capture
+) -> None:
+    """10.2: whole within the first or the last 256 KiB."""
+    comment = b"ttsartifact:1.0 id=sha256:" + b"5" * 64
+    assert len(comment) == 90
+    path = tmp_path / "copy.m4a"
+    path.write_bytes(b"\0\0\0\x20ftypM4A ".ljust(before, b"\0")[:before] + comment + bytes(behind))
+    document = verified(capsys, str(path), code=4)
+    assert document["verdict"] == verdict
+
+
+def test_the_first_words_of_a_text_are_said(tmp_path: Path, capsys: Capture) -> None:
+    """80 characters of its first line: what a server answered, and no page of it."""
+    path = tmp_path / "run.tts.wav"
+    path.write_text("no such voice; " + "x" * 200 + "\nmore")
+    (finding,) = verified(capsys, str(path), code=4)["findings"]
+    assert (finding["message"], finding["found"]) == ("text", "no such voice; " + "x" * 65)
+
+
 def test_standard_input_is_read_by_its_name(tmp_path: Path) -> None:
     """A pipe does not seek and is copied; a file on standard input is read where it lies."""
     path = kit.artifact(tmp_path)

@@ -6,6 +6,7 @@ import io
 import sys
 from typing import TYPE_CHECKING
 
+import encoded
 import kit
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ import soundfile
 
 import ttsartifact
 from ttsartifact.comparing.sound import sound_of
+from ttsartifact.errors import TooLarge
+from ttsartifact.reading import notebook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,3 +105,18 @@ def test_samples_of_every_format_are_those_that_comparisons_read(subtype: str, t
     with sound_of(run) as sound:
         assert sound.subtype == subtype
         assert scaled.tolist() == sound.read(0, 800).tolist()
+
+
+def test_encoded_audio_is_decoded_whole_up_to_16_times_what_a_card_plays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond that `.samples()` says how much there is and how much it takes."""
+    audio = encoded.bare_flac((encoded.PADDING, bytes(5)))
+    audio = encoded.bare_flac((encoded.PADDING, bytes(5 + (1 - len(audio)) % 16)))
+    run = ttsartifact.open(encoded.artifact(tmp_path, "flac", audio=audio))
+    monkeypatch.setattr(notebook, "_MAX_PLAYED_BYTES", len(audio) // 16 + 1)
+    assert run.samples().shape == (800, 1)
+    monkeypatch.setattr(notebook, "_MAX_PLAYED_BYTES", len(audio) // 16)
+    with pytest.raises(TooLarge) as refused:
+        run.samples()
+    assert str(refused.value) == f"so much audio is decoded in pieces: found {len(audio)}, expected {len(audio) - 1}"

@@ -81,6 +81,19 @@ def test_none_is_as_if_not_given(tmp_path: Path) -> None:
             ),
         ),
         (
+            "claims",
+            ["loudness"],
+            'this condition cannot be recorded: found loudness, expected claims=["latency"] (at /claims/0)',
+        ),
+        (
+            "gate",
+            {"passed": True},
+            (
+                "this condition cannot be recorded: found {'passed': True}, expected gate=load_policy(FILE), or /gate "
+                "as a third party decided it (at /gate)"
+            ),
+        ),
+        (
             "sensor",
             "nvml",
             (

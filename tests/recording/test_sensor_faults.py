@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -246,6 +247,18 @@ def test_above_20_hz_a_process_reads(tmp_path: Path) -> None:
     assert sampler.cost is not None
     assert (sampler.cost["place"], sampler.cost["readings"]) == ("process", trace.rows)
     assert sampler.cost["cpu_ns"] > 0
+
+
+def test_a_platform_that_counts_no_time_of_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What reading cost is then unknown, and not 0."""
+    monkeypatch.delattr(time, "thread_time_ns")
+    powercap(tmp_path, **{"intel-rapl_0": 1})
+    sampler = Sampler(Rapl(str(tmp_path)), Timebase(SystemClock()))
+    sampler.start()
+    sampler.stop()
+    assert sampler.cost is not None
+    assert sampler.cost["place"] == "thread"
+    assert sampler.cost["cpu_ns"] == absent("unknown", "the platform does not say")
 
 
 def test_a_process_says_its_readings_together_and_those_that_are_awaited_at_once(tmp_path: Path) -> None:

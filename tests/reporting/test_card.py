@@ -139,6 +139,14 @@ def test_a_parameter_that_looks_like_another_stands_in_quotes(tmp_path: Path) ->
     assert said == 'prompt "", steps 8, text "a, steps 9", voice slow one'
 
 
+@pytest.mark.parametrize("places", [("power_w",), ("clock_mhz", "power_w", "util_gpu")], ids=len)
+def test_telemetry_that_is_absent_for_one_reason_says_it_once(places: tuple[str, ...], tmp_path: Path) -> None:
+    """However many readings it is the reason of."""
+    summary = dict.fromkeys(places, absent("not_measured", "no sensor"))
+    artifact = open_artifact(kit.artifact(tmp_path, patch=kit.put(summary=summary)))
+    assert dict(card_rows(artifact))["telemetry"] == "not measured (no sensor)"
+
+
 def test_an_energy_says_how_uncertain_it_is(tmp_path: Path) -> None:
     """6.5: of n updates of the counter, E / (n * sqrt 3), beside the energy."""
     artifact = open_artifact(full_run.artifact(tmp_path))

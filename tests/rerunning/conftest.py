@@ -12,6 +12,7 @@ import ctypes, os, socket, sys, time
 from ttsartifact import (
     Conditions, Finished, Parameter, Prepared, Refused, RunnerInfo, SoundFormat
 )
+from ttsartifact.formulas.text_events import perturb_text
 
 MODES = ("fine", "louder", "crash", "exit", "sleep", "memory", "network", "home", "print", "silent", "child", "raise")
 
@@ -28,6 +29,7 @@ class Runner:
                 Parameter(name="dither", kind=bool, default=False),
             ),
             references=(0, 2),
+            imperfection_stages=("text",),
         )
 
     def prepare(self, request):
@@ -45,7 +47,14 @@ class Runner:
             yield b"".join((level + number).to_bytes(2, "little") for _ in range(160))
 
     def finish(self):
-        return Finished()
+        plan = self.request.imperfection
+        if plan is None:
+            return Finished()
+        _, rows = perturb_text(self.request.text, plan["layers"], plan["draw"]["seed"])
+        layers = [layer | {"opportunities": len(rows)} for layer in plan["layers"]]
+        clean = {"value": None, "reason": "not_measured"}
+        section = {"spec": "ttsa-imperfection/1", "draw": plan["draw"], "layers": layers, "clean_pcm": clean}
+        return Finished(imperfection=section, imperfection_log=tuple(rows))
 
     def _crash(self):
         print("about to fall over", file=sys.stderr, flush=True)

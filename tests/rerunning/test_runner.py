@@ -13,6 +13,7 @@ import kit
 import pytest
 
 from ttsartifact.errors import CommandFailed, Refused, Unavailable
+from ttsartifact.perturbing.plan import plan_of
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.references import Reference
 from ttsartifact.rerunning.rerun import rerun_runner
@@ -196,6 +197,19 @@ def test_a_third_partys_runner_is_rerun(fine):
     """Any installed package can bring one."""
     found = rerun_runner(fine)
     assert (found.verdict, found.expected, found.exit_code) == (Nearness.PCM_EXACT, True, 0)
+
+
+def test_what_a_runner_made_worse_on_purpose_is_in_the_run(odd_runner, tmp_path):
+    """6.7: the plan, how often each layer could act, and a row for each time."""
+    plan = plan_of({"seed": "7", "layer": [{"id": "drop", "stage": "text", "kind": "token_drop", "at": [1, 3]}]})
+    run_runner(odd_runner, "I was going home today.", tmp_path / "a.tts.wav", RunOptions(imperfection=plan))
+    artifact = open_artifact(tmp_path / "a.tts.wav")
+    stated = artifact.descriptor.known("/imperfection")
+    assert stated["layers"] == [plan.layers[0] | {"opportunities": 5}]
+    assert stated["draw"] == {"algorithm": "sha256-ctr/1", "seed": "7"}
+    assert artifact.trace("imperfection").columns["fired"] == [0, 1, 0, 1, 0]
+    (report,) = verify(tmp_path / "a.tts.wav")
+    assert {"IMP03", "IMP05"} <= set(report.passed)
 
 
 def test_a_bitwise_promise_that_breaks_is_a_contradiction(fine):

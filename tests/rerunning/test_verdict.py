@@ -119,6 +119,14 @@ def test_the_best_verdict_that_holds_is_the_one(audio, codec, stages, other, wor
             False,
             1,
         ),
+        (
+            {"numerics": numerics("f64g"), "repeat": "equal"},
+            {"numerics": numerics("f64g", fingerprint=b"another machine")},
+            CLOSE,
+            Nearness.PCM_EXACT,
+            False,
+            1,
+        ),
         # native: the fingerprint and the run's own repeat decide
         (
             {"numerics": numerics("native"), "repeat": "equal"},

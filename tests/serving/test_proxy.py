@@ -83,20 +83,22 @@ def test_what_clients_ask_for_becomes_artifacts(url: str, tmp_path: Path) -> Non
         direct, through = post(url, voice="en", seed=3), post(address, voice="en", seed=3)
         assert through.content == direct.content
         assert post(address, response_format="mp3").headers["content-type"] == "audio/mpeg"
+        assert post(address, response_format="opus").headers["content-type"] == "audio/ogg"
         assert post(address, stream_format="sse").status_code == 200
         assert post(address, inject={"status": 429}).status_code == 429
         assert httpx.get(f"{address}/requests", trust_env=False).status_code == 200
     assert proxy.gathered is not None
     rows = read_attempts(proxy.gathered.attempts_path)
-    assert [row.status for row in rows] == ["ok", "ok", "ok", "refused"]
+    assert [row.status for row in rows] == ["ok", "ok", "ok", "ok", "refused"]
     assert {row.law for row in rows} == {Law.OBSERVED}
     first = open_artifact(tmp_path / f"{rows[0].request_id}.tts.wav")
     assert first.descriptor.known("/generation/params") == {"voice": "en", "seed": 3}
     assert first.descriptor.known("/input/text/value") == TEXT
     assert (tmp_path / f"{rows[1].request_id}.tts.mp3").exists()
+    assert (tmp_path / f"{rows[2].request_id}.tts.parquet").exists(), "Ogg has no carrier of its own"
     reports = [report for path in sorted(tmp_path.glob("*.tts.*")) for report in verify(path)]
-    assert [(report.verdict, report.failures) for report in reports] == [("INTACT", ())] * 3
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".mp3", ".parquet", ".wav", ".wav"]
+    assert [(report.verdict, report.failures) for report in reports] == [("INTACT", ())] * 4
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".mp3", ".parquet", ".parquet", ".wav", ".wav"]
 
 
 def test_a_client_that_leaves_is_a_result(url: str, tmp_path: Path) -> None:

@@ -206,9 +206,9 @@ def _load(load: Any) -> str:
 def _telemetry(summary: Any, energy_error_mj: Any) -> str:
     if not isinstance(summary, dict):
         return _say(summary)
-    absences = list(map(_say, summary.values()))
-    if len(set(absences)) == 1 and all(map(is_absent, summary.values())):
-        return absences[0]
+    absences = set(map(_say, summary.values()))
+    if len(absences) == 1 and all(map(is_absent, summary.values())):
+        return absences.pop()
     units = {"clock_mhz": ("clock", "MHz"), "power_w": ("power", "W"), "util_gpu": ("utilisation", "%")}
     parts = []
     for key, (name, unit) in units.items():
