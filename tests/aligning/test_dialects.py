@@ -9,7 +9,7 @@ from runs import LOGS
 
 from ttsartifact.aligning.log import ReadingKind, TimeBase
 from ttsartifact.aligning.parsing import Columns, read_log
-from ttsartifact.errors import Refused
+from ttsartifact.errors import Refused, TooLarge
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,6 +88,17 @@ def test_a_trap_is_refused_in_words(name: str, words: str) -> None:
     with pytest.raises(Refused) as refused:
         read_log(LOGS / name)
     assert str(refused.value) == words.format(log=LOGS / name)
+
+
+def test_a_log_of_more_than_512_mib_is_refused_unread(tmp_path: Path) -> None:
+    """One byte more, of a file that is a hole behind its mark: the refusal states both sizes."""
+    path = tmp_path / "m.jls"
+    with path.open("wb") as file:
+        file.write(b"jlsfmt\r\n")
+        file.truncate((512 << 20) + 1)
+    with pytest.raises(TooLarge) as refused:
+        read_log(path)
+    assert str(refused.value) == f"the log is too long: found 536870913, expected 536870912 (at {path})"
 
 
 def test_the_row_that_a_kill_cut_in_two_is_left_out() -> None:

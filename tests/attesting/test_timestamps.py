@@ -5,16 +5,17 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from authority import make_authority, stamp
 
 from ttsartifact.attesting import attach
-from ttsartifact.attesting.checking import Standing, attested
+from ttsartifact.attesting.checking import AttestationKind, Standing, attested
 from ttsartifact.attesting.keys import generate_key
 from ttsartifact.attesting.timestamps import request_for, stamp_of
-from ttsartifact.attesting.trust import Authority, Trust
+from ttsartifact.attesting.trust import Authority, Signer, Trust
 from ttsartifact.errors import Damaged
 from ttsartifact.terms import digest
 
@@ -89,6 +90,22 @@ def test_a_stamp_over_a_signature_needs_that_signature(authority: Path, tmp_path
     assert both[1].stamps == digest.of(signed)
     alone = attested({"attestation/1": part}, RUN, trusting(authority))[0]
     assert (alone.standing, alone.problem) == (Standing.BROKEN, "the attestation that it stamps is not here")
+
+
+def test_a_key_that_has_expired_since_counts_for_what_was_stamped_before(authority: Path, tmp_path: Path) -> None:
+    """Whatever the parts are called: without the time-stamp a signature is taken as made now, and no longer counts."""
+    generate_key(tmp_path / "key.pem")
+    signed = attach.sign_dsse(RUN, tmp_path / "key.pem")
+    part = attach.timestamp_part(RUN, stamp(authority, request_for(signed)), signature=signed)
+    wire = base64.b64decode(json.loads(signed)["key"].split()[1])
+    stamped = attested({"a": signed, "b": part}, RUN, trusting(authority))[1].time
+    assert stamped is not None
+    signer = Signer(id="alice", keys=(wire,), valid_before=stamped + timedelta(microseconds=1))
+    trust = Trust(signers=(signer,), authorities=trusting(authority).authorities)
+    for parts in ({"attestation/0": signed, "attestation/1": part}, {"attestation/0": part, "attestation/1": signed}):
+        given = {one.kind: one.trusted for one in attested(parts, RUN, trust)}
+        assert given == {AttestationKind.DSSE: "alice", AttestationKind.RFC3161: "lab"}
+    assert [one.trusted for one in attested({"attestation/0": signed}, RUN, trust)] == [None]
 
 
 @pytest.mark.parametrize("reply", [b"", b"0", b"\x30\x03\x02\x01\x00", b"<html>"])

@@ -83,6 +83,11 @@ def test_comments_spaces_and_order_do_not_change_the_digest(tmp_path: Path) -> N
             "this test does not exist for the effect difference: found tost, expected permutation, bootstrap, t",
         ),
         ("margin = 0.5", "margin = 0.0000005", "more digits than the format has: found 5E-7"),
+        (
+            "margin = 0.5",
+            "margin = -9007199254.740992",
+            "found -9007199254.740992, expected multiples of 0.000001 up to 9007199254.740991",
+        ),
         ("margin = 0.5", "margin = nan", "not a number: found NaN"),
         ("minimum = 30", "minimum = 1", "not a claim: 1 is less than the minimum of 2"),
         ('free = ["text", "seed"]', 'free = ["wether"]', "unknown subject: found wether"),
@@ -105,6 +110,12 @@ def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, message: str
         load_claim(written(tmp_path, text))
     assert message in str(raised.value)
     assert str(tmp_path) in raised.value.where
+
+
+def test_a_margin_may_be_as_great_as_the_schema_says(tmp_path: Path) -> None:
+    """The greatest whole number of millionths that JSON holds exactly."""
+    claim = load_claim(written(tmp_path, CLAIM.replace("margin = 0.5", "margin = 9007199254.740991")))
+    assert b'"margin_micro":9007199254740991,' in claim.canonical
 
 
 def test_a_file_that_is_too_long_or_not_there(tmp_path: Path) -> None:

@@ -258,6 +258,6 @@ def test_the_lines_say_the_answer_first() -> None:
 def test_runs_stand_in_the_order_of_their_submission():
     """One that states no time counts from the beginning; of equal times the identity decides."""
     named = [
-        SimpleNamespace(artifact_id=name, submitted_ns=at) for name, at in (("c", 1), ("b", 0), ("a", None), ("d", 1))
+        SimpleNamespace(artifact_id=name, submitted_ns=at) for name, at in (("a", 1), ("c", 0), ("b", None), ("d", 1))
     ]
-    assert [one.artifact_id for one in in_order(named)] == ["a", "b", "c", "d"]
+    assert [one.artifact_id for one in in_order(named)] == ["b", "c", "a", "d"]

@@ -113,6 +113,11 @@ def test_a_meter_is_named_whole_or_not_at_all(metered: list[str], capsys: pytest
         "ttsa: the description of the meter is incomplete: found no serial, no calibrated, no point, "
         "expected model, serial, calibrated, point (at --meter)\n"
     )
+    named = ["model=WT310", "serial=C2", "calibrated=2026-01-15T00:00:00Z", "point=roof"]
+    assert main(["align", *metered, *(word for one in named for word in ("--meter", one))]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("ttsa: unknown place of measurement: found roof, expected ")
+    assert said.endswith(" (at --meter point)\n")
 
 
 @pytest.mark.parametrize("words", [["--append"], ["-o", "out.tts.wav"]], ids=" ".join)

@@ -156,14 +156,14 @@ def test_a_diff_of_lookalike_texts_shows_the_characters(tmp_path: Path) -> None:
 
 
 def test_a_command_line_belongs_to_the_parameter_that_was_read_from_it() -> None:
-    """One option was changed, so one thing is named; a word more is the command line's own."""
+    """One option was changed, so one thing is named, however it was typed; a word more is the command line's own."""
     from ttsartifact.comparing.changes import changes_between
     from ttsartifact.comparing.conditions import condition_diff
     from ttsartifact.terms.descriptor import Descriptor
 
-    def run(speed: float, *more: str) -> Descriptor:
+    def run(speed: float, *more: str, typed: str | None = None) -> Descriptor:
         value = kit.descriptor()
-        value["generation"]["command"]["argv"] = ["hibari", "{text}", "--speed", str(speed), *more]
+        value["generation"]["command"]["argv"] = ["hibari", "{text}", "--speed", typed or str(speed), *more]
         value["generation"]["params"] = {"speed": speed}
         return Descriptor(b"", value)
 
@@ -171,4 +171,6 @@ def test_a_command_line_belongs_to_the_parameter_that_was_read_from_it() -> None
         return [each.subject for each in changes_between(a, b, condition_diff(a, b))]
 
     assert subjects(run(1.0), run(1.25)) == ["parameter:speed"]
+    assert subjects(run(1.0, typed="1"), run(1.25, typed="1.250")) == ["parameter:speed"]
+    assert subjects(run(1.0, typed="1"), run(1.25, typed="2")) == ["command", "parameter:speed"]
     assert subjects(run(1.0), run(1.25, "--loud")) == ["command", "parameter:speed"]

@@ -87,6 +87,21 @@ def test_a_false_sort_order_is_seen():
     assert amiss(out.getvalue()) == [("row group 0, sorting columns", "sorted by t_submit", "rows in that order")]
 
 
+@pytest.mark.parametrize(("times", "stated"), [((3, 2, 5), 1), ((3, 2, 5), 2), ((2, 3, 5), 2), ((5, 3, 2), 1)])
+def test_a_false_order_of_pages_is_seen(times: tuple[int, ...], stated: int):
+    """3.4: a reader looks for a time by halves where the index says that its pages rise (1) or fall (2)."""
+    rows = pq.read_table(pa.BufferReader(bombs.small()))
+    place = rows.schema.get_field_index("t_submit")
+    table = pa.concat_tables([rows.set_column(place, "t_submit", pa.array([t], pa.int64())) for t in times])
+    out = io.BytesIO()
+    pq.write_table(table, out, write_page_index=True, use_dictionary=False, data_page_size=1, write_batch_size=1)
+    honest, last = out.getvalue(), struct.pack("<q", times[-1]) + b"\x15"  # the greatest of the last page, then field 4
+    assert amiss(honest) == []
+    true = bytes([2 * {(3, 2, 5): 0, (2, 3, 5): 1, (5, 3, 2): 2}[times]])
+    forged = sealing.replaced(honest, last + true, last + bytes([2 * stated]), -1)
+    assert amiss(forged) == [("row group 0, column t_submit, column index", "an order of its pages", "no order")]
+
+
 HONEST = {"info": {"features": {"audio": {"_type": "Audio"}, "frames": {"dtype": "int64", "_type": "Value"}}}}
 LABELS = {"failed_promotion": {"names": ["yes", "no"], "_type": "ClassLabel"}}
 COLUMN = {"name": "engine", "field_name": "engine", "pandas_type": "unicode", "numpy_type": "object", "metadata": None}

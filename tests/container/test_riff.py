@@ -93,6 +93,9 @@ def test_our_own_header_is_plain_riff_until_it_no_longer_fits() -> None:
     short, long = riff.header(wave, 1000), riff.header(wave, 5_000_000_000)
     assert (short[:4], long[:4]) == (b"RIFF", b"RF64")
     assert len(short) == len(long)
+    # 72 bytes from the form's name to the samples, and 64 MiB for a capsule: 2**32 is one byte too many.
+    fits = (1 << 32) - (64 << 20) - 72 - 2
+    assert [riff.header(wave, size)[:4] for size in (fits, fits + 2)] == [b"RIFF", b"RF64"]
     assert riff.walk(BytesSource(short + bytes(1000))).frames == 500
     with pytest.raises(Damaged, match="shorter than its RIFF size"):
         riff.walk(BytesSource(long))
@@ -192,6 +195,7 @@ def test_each_structural_fault_names_its_rule_and_place(name: str) -> None:
     with pytest.raises((Damaged, NotAnArtifact, TooLarge)) as caught:
         riff.walk(BytesSource(data))
     assert caught.value.rule == rule
+    assert riff.carries_capsule(BytesSource(data)) is (name == "two capsules")
     assert caught.value.where.startswith("offset")
 
 

@@ -174,6 +174,8 @@ def test_a_short_file_is_held_and_a_long_one_is_not(tmp_path: Path) -> None:
         assert buffer == data[3:8]
         pieces = [b"head", Span(source, 256, 256), Span(source, 1, 2)]
         assert b"".join(views_of(pieces)) == b"head" + data[256:512] + b"\1\2"
+        assert source.held is not None
+        assert [view.obj is source.held.obj for view in views_of(pieces)] == [False, True, True]  # and no copy of it
         with pytest.raises(Damaged, match="ends too early"):
             source.read_at(4095, 2)
         with pytest.raises(Damaged, match="ends too early"):

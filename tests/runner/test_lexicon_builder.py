@@ -81,6 +81,18 @@ def test_a_long_context_counts_from_two_words_on(exceptions, heard):
     assert rules.pronounce("flat") == said("f", "l", "ae1", "t")
 
 
+def test_a_letter_that_stands_for_two_phones_is_learnt_as_both():
+    """From three words, of which one begins and one ends with it."""
+    words = {
+        "xig": said("k", "s", "ih1", "g"), "dix": said("d", "ih1", "k", "s"),
+        "siban": said("s", "ih1", "b", "ae1", "n"),
+    }  # fmt: skip
+    rules = learn_rules(words)
+    assert {letter: rules[f"<{letter}>"] for letter in "xisbn"} == {
+        "x": "k+s", "i": "ih1", "s": "s", "b": "b", "n": "n",
+    }  # fmt: skip
+
+
 def test_the_trainer_holds_out_one_word_in_twenty(called, tmp_path, monkeypatch, capsys):
     """It says how many of those it reads right, and writes the rules of all words."""
     known = {word: phones for word, phones in read_base().entries.items() if word.startswith("q")}

@@ -314,6 +314,9 @@ def test_a_wide_layer_gets_the_bits_that_still_fit():
         assert tensor.partial_sum() < 1 << 53
         bits[width] = int(np.abs(tensor.mantissa).max()).bit_length()
     assert bits == {16: 20, 1 << 10: 16, 1 << 12: 14}
+    # With 20 bits the row of 126 halves and its bias would reach 2**53 itself: (126 * 2**19 + 2**20) * 2**27.
+    halves = [quantise("layer.weight", np.full((1, width), 0.5)).exponent for width in (125, 126)]
+    assert halves == [20, 19]
 
 
 def test_a_view_of_a_parameter_is_refused():

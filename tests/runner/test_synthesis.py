@@ -244,8 +244,9 @@ def test_native_that_does_not_repeat_says_so(small_checkpoint):
 
 
 def test_exact_carries_its_evidence(spoken):
-    """Known answers, the digest of the integers and the certificate are in the report."""
+    """Carrier, known answers, the digest of the integers and the certificate are in the report."""
     arithmetic = spoken[1].arithmetic
+    assert arithmetic.carrier == "torch float64"
     assert arithmetic.requested is arithmetic.used is Numerics.EXACT
     assert arithmetic.known_answers_digest == kat.digest_of(kat.read_answers())
     assert arithmetic.weights_digest.startswith("sha256:")
@@ -345,6 +346,18 @@ def test_a_hook_has_counted_noise_of_its_own(small_checkpoint):
     other = speak(disturbed, "Hello.", stage_seeds={"vocoder": 9})[0]
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_a_hook_cannot_change_what_arrived(small_checkpoint):
+    """What was hashed stays as it was: a change in place is an error, not a change without a record."""
+
+    def faster(_, durations):
+        durations[:] = 1
+        return durations
+
+    hasty = Synthesizer(small_checkpoint, hooks={Station.DURATION: faster})
+    with pytest.raises(ValueError, match="read-only"):
+        speak(hasty, "Hello.", numerics=Numerics.NATIVE, repeat=False)
 
 
 @pytest.mark.parametrize("station", sorted(KEEPS_SHAPE))

@@ -199,13 +199,18 @@ def test_the_built_in_voices_own_sound_is_the_teachers(tmp_path, teacher, monkey
 
 
 def test_arrays_are_those_that_the_training_reads(tmp_path, teacher, front_end):
-    """One process writes what flite's corpora have: as many phones, durations and frames as the index says."""
+    """One process writes what flite's corpora have: as many phones, durations and frames as the index says.
+
+    Into a folder that is made, or over what is there.
+    """
     planned = list(islice(plan_teacher(TeacherPlan(sentences_a_block=1)), 2))
-    write_corpus((build_taught_item(teacher, front_end, one) for one in planned), tmp_path)
-    items = json.loads((tmp_path / "index.json").read_text())["items"]
+    made, folder = [build_taught_item(teacher, front_end, one) for one in planned], tmp_path / "new" / "corpus"
+    for built in (made[:1], made):
+        write_corpus(built, folder)
+    items = json.loads((folder / "index.json").read_text())["items"]
     assert [item["block"] for item in items] == [0, 1]
-    assert sum(item["frames"] for item in items) == len(np.load(tmp_path / "log_mel.npy"))
-    assert sum(item["phones"] for item in items) == len(np.load(tmp_path / "durations.npy"))
+    assert sum(item["frames"] for item in items) == len(np.load(folder / "log_mel.npy"))
+    assert sum(item["phones"] for item in items) == len(np.load(folder / "durations.npy"))
 
 
 def test_a_missing_teacher_is_one_sentence(monkeypatch):

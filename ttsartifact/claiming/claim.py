@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.canonical import canonical_bytes
+from ttsartifact.container.limits import MAX_SAFE_INTEGER
 from ttsartifact.container.schemas import validator
 from ttsartifact.container.source import first_bytes
 from ttsartifact.errors import Refused
@@ -39,7 +40,6 @@ __all__ = [
 
 LIMIT_BYTES = 1 << 20
 _MICRO = 1_000_000
-_MOST_MICRO = 10**15
 _KNOWN = {
     "": frozenset({"claim", "title", "factor", "held", "runs", "expect"}),
     "factor": frozenset({"by", "a", "b", "after"}),
@@ -317,8 +317,9 @@ def _micro(value: Any, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or not Decimal(value).is_finite():
         raise Refused("not a number", where=where, found=value)
     scaled = Decimal(value) * _MICRO
-    if abs(scaled) > _MOST_MICRO or scaled != int(scaled):
-        raise Refused("more digits than the format has", where=where, found=value, expected="multiples of 0.000001")
+    if abs(scaled) > MAX_SAFE_INTEGER or scaled != int(scaled):
+        expected = "multiples of 0.000001 up to 9007199254.740991"
+        raise Refused("more digits than the format has", where=where, found=value, expected=expected)
     return int(scaled)
 
 
