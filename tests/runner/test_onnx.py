@@ -35,8 +35,8 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="the onnx extra is not i
 from reference_runner import __version__ as runner_version
 from reference_runner.exporting.__main__ import main as export_main
 from reference_runner.exporting.folder import export
-from reference_runner.exporting.graphs import draw, graphs_digest
-from reference_runner.exporting.tracing import GraphOps
+from reference_runner.exporting.graphs import OPSET, draw, graphs_digest
+from reference_runner.exporting.tracing import GraphOps, Traced
 from reference_runner.exporting.weights import lay_out
 from reference_runner.onnx_runtime import conditions as onnx_conditions
 from reference_runner.onnx_runtime.parts import GraphParts
@@ -123,6 +123,24 @@ def test_an_adapted_voice_has_the_same_graphs_and_its_own_weights(model, parts):
     mine, theirs = (each.refine(OPS, *given, steps=2) for each in (its, adapted))
     assert near(mine, theirs)
     assert not near(mine, parts.refine(OPS, *given, steps=2))
+
+
+def test_a_query_sees_every_key_that_nothing_hides():
+    """Drawn attention is torch's, with and without a look ahead."""
+    given = {name: real(1, 3, 4, seed=place) for place, name in enumerate("qkv")}
+    for asked in ({}, {"causal": True}):
+        ops = GraphOps({})
+        seen = ops.attention(*(Traced(ops, name, (1, 3, 4)) for name in given), 2, **asked)
+        inputs, output = (
+            [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, (1, 3, 4)) for name in names]
+            for names in (given, [seen.name])
+        )
+        drawn = onnx.helper.make_graph(ops.nodes, "attention", inputs, output, list(ops.constants.values()))
+        opset = [onnx.helper.make_opsetid("", OPSET)]
+        whole = onnx.helper.make_model(drawn, opset_imports=opset, ir_version=8).SerializeToString()
+        session = onnxruntime.InferenceSession(whole, providers=["CPUExecutionProvider"])
+        (found,) = session.run(None, {name: value.numpy() for name, value in given.items()})
+        assert near(torch.from_numpy(found), OPS.attention(*given.values(), 2, **asked))
 
 
 @torch.inference_mode()

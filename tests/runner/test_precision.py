@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 import ttsartifact
 from reference_runner.errors import DeviceUnavailable, RequestError
+from reference_runner.numerics.native import NativeOps
+from reference_runner.stable_tts import _warm_up
 from reference_runner.synthesis import decoding
 from reference_runner.synthesis.decoding import Means, refuse_what_is_not_here
 from reference_runner.synthesis.request import Compiled, Numerics, Precision, SynthesisRequest
@@ -179,3 +183,25 @@ def test_a_warm_up_is_told(tmp_path, small_checkpoint_path):
     """It lies before the clock, and the first call was not this one."""
     times = ttsartifact.open(written(tmp_path, small_checkpoint_path, warmup=1)).descriptor.at("/run/times")
     assert (times["warmup_runs"], times["first_call"]) == (1, False)
+
+
+def test_a_warm_up_is_not_made_twice(small_checkpoint):
+    """A run that is repeated to see whether it comes out equal warms up as often as it was asked to, and no more."""
+
+    class Counting(NativeOps):
+        calls = 0
+
+        def linear(self, x, weight, bias=None):
+            Counting.calls += 1
+            return super().linear(x, weight, bias)
+
+    def counted(act):
+        before = Counting.calls
+        act()
+        return Counting.calls - before
+
+    counting = Synthesizer(small_checkpoint, native_ops=lambda device: Counting(device=device))
+    request = SynthesisRequest(text="Hello.", steps=1, numerics=Numerics.NATIVE)
+    list(counting.speak(replace(request, repeat=False)))  # the first call reads the prior, too
+    once = counted(lambda: list(counting.speak(replace(request, repeat=False))))
+    assert counted(lambda: _warm_up(counting, [request], 1)) == once > 0

@@ -22,6 +22,8 @@ from reference_runner.laboratory.product.human import choose_prompts, read_perso
 from reference_runner.laboratory.product.material import PROMPT_DELIVERIES
 from reference_runner.laboratory.product.report import to_markdown
 from reference_runner.laboratory.product.systems import Part
+from reference_runner.laboratory.product.trials import Studio, Trial
+from ttsartifact import Refused
 
 
 def clip(system, text, *, name="a", rating=None, likeness=None, errors=None, rate=10.0, spread=2.0, pitch=80.0):
@@ -196,6 +198,16 @@ def test_shared_work_comes_in_order():
     for jobs in (1, 3):
         with shared(lambda number: number + offset, jobs) as each_of:
             assert list(each_of(range(7))) == list(range(100, 107))
+
+
+def test_what_was_refused_once_is_refused_alike_again(tmp_path):
+    """Folders that are not there are made, and those that a refusal left do not stand in the way."""
+    studio = Studio(folder=tmp_path / "new" / "runs", weights={}, numerics="loud", origin={})
+    for _ in range(2):
+        with pytest.raises(Refused, match="clip"):
+            studio.adapt("voice", [])
+        with pytest.raises(Refused, match="loud"):
+            studio.speak(Trial(system="voice", number=0, text="Hello."))
 
 
 @pytest.mark.flite
