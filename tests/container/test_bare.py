@@ -526,6 +526,30 @@ def test_a_file_that_opens_as_another_is_refused() -> None:
         assert error.message == f"players that look at the content take this for {name}"
 
 
+APE_FOOTER = b"APETAGEX" + struct.pack("<IIII", 2000, 32, 0, 1 << 31) + bytes(8)
+ID3V1 = b"TAG" + bytes(125)
+
+
+@pytest.mark.parametrize(
+    ("data", "tail", "name"),
+    [
+        (FLAC, APE_FOOTER, "an APE tag behind the frames"),
+        (FLAC, b"LYRICSBEGININD0000200000039LYRICS200", "a Lyrics3 tag behind the frames"),
+        (FLAC, b"more words\n", "a damaged or cut frame, or bytes behind it"),
+        (MP3, ID3V1 + ID3V1, "two ID3v1 tags behind the frames"),
+        (VORBIS, ID3V1, "an ID3v1 tag"),
+        (VORBIS, b"ID3\x04\0\0\0\0\0\x0a" + bytes(10), "an ID3v2 tag"),
+        (VORBIS, b"\n", "0a"),
+        (written("WAV"), ID3V1, "128 bytes, an ID3v1 tag"),
+        (written("WAV"), b"ID3\x04\0\0\0\0\0\x0a" + bytes(10), "20 bytes, an ID3v2 tag"),
+        (written("WAV"), b"\0\0", "2 bytes"),
+    ],
+)
+def test_a_tag_behind_the_audio_is_called_by_its_name(data: bytes, tail: bytes, name: str) -> None:
+    """3.10: who tagged a file learns which tag it is that players read as something else; other bytes stay bytes."""
+    assert refused(data + tail).found == name
+
+
 @pytest.mark.parametrize(
     ("data", "name"),
     [

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ttsartifact.container.crc import crc8, crc16, lanes_of, state_at
+from ttsartifact.container.id3 import tail_between
 from ttsartifact.container.limits import MIB, READ_BLOCK_BYTES
 from ttsartifact.errors import Damaged
 
@@ -105,7 +106,7 @@ def walk_frames(source: Source, audio: int, end: int, info: StreamInfo) -> int:
                 chain.append(frame)
             elif frame is not None:
                 chain.pass_over(frame)
-    samples = chain.end(end, is_whole=states[-1] == 0)
+    samples = chain.end(source, end, is_whole=states[-1] == 0)
     # Zeros behind a check sum leave it 0. One or two of them may be its own bytes; more are none.
     if source.read_at(end - 3, 3) == bytes(3):
         raise _refused("zero bytes behind the last frame", end - 3, "zeros", "the end of the file")
@@ -145,7 +146,7 @@ def require_last_frame(source: Source, audio: int, end: int, info: StreamInfo) -
             checked += 1
             if crc16(0, data[place:]) == 0:
                 return
-    raise _cut_end(end, info)
+    raise _cut_end(source, end, info)
 
 
 class _Chain:
@@ -205,9 +206,9 @@ class _Chain:
         )
         return frame.number == number and like == this
 
-    def end(self, size: int, *, is_whole: bool) -> int:
+    def end(self, source: Source, size: int, *, is_whole: bool) -> int:
         if self._last is None or not is_whole:
-            raise _cut_end(size, self._info)
+            raise _cut_end(source, size, self._info)
         if self._within is not None:  # in a damaged file they are the frames behind the damage
             raise self._within
         if self._info.frames not in {0, self._samples}:
@@ -216,11 +217,12 @@ class _Chain:
         return self._samples
 
 
-def _cut_end(size: int, info: StreamInfo) -> Damaged:
+def _cut_end(source: Source, size: int, info: StreamInfo) -> Damaged:
+    tag = tail_between(source, _STREAMINFO_AT, size)
     return Damaged(
         "the last frame does not end where the file does",
         where=f"offset {size}",
-        found="a damaged or cut frame, or bytes behind it",
+        found="a damaged or cut frame, or bytes behind it" if tag is None else f"{tag} behind the frames",
         expected=f"the end of sample {info.frames}" if info.frames else "the end of a frame",
     )
 

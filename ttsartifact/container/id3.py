@@ -12,11 +12,22 @@ if TYPE_CHECKING:
 
     from ttsartifact.container.source import Source
 
-__all__ = ["Frame", "LeadingTag", "frames_of", "leading_tags"]
+__all__ = ["Frame", "LeadingTag", "frames_of", "leading_tags", "tail_between"]
 
 _HEAD_BYTES = 10
 _MAX_FRAMES = 1024
 _UNSYNCHRONISED, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
+
+# What some taggers put behind the audio and not every player skips, by what stands in its last bytes.
+_TAIL_BYTES = 227  # an extended ID3v1 tag
+_TAILS = {
+    b"LYRICS200": "a Lyrics3 tag",
+    b"LYRICSEND": "a Lyrics3 tag",
+    b"3DI": "an ID3v2 tag",
+    b"TAG+": "an extended ID3v1 tag",
+    b"APETAGEX": "an APE tag",
+    b"TAG": "an ID3v1 tag",
+}
 
 
 class LeadingTag(NamedTuple):
@@ -92,3 +103,11 @@ def _extended_bytes(source: Source, tag: LeadingTag) -> int:
     if len(octets) < 4:
         return 4
     return synchsafe(octets) if tag.version == 4 else int.from_bytes(octets, "big") + 4
+
+
+def tail_between(source: Source, start: int, end: int) -> str | None:
+    """Return what a tagger put behind the audio, by the last bytes between two places and the first, or None."""
+    size = min(_TAIL_BYTES, end - start)
+    tail = source.read_at(end - size, size)
+    begun = "an ID3v2 tag" if source.read_at(start, min(3, end - start)) == b"ID3" else None
+    return next((name for mark, name in _TAILS.items() if mark in tail), begun)

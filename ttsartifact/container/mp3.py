@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ttsartifact.container import capsule as capsules
+from ttsartifact.container.id3 import tail_between
 from ttsartifact.container.limits import MAX_ID3_TAGS
 from ttsartifact.container.mpeg import frame_bytes, is_free_format, same_kind
 from ttsartifact.container.source import Piece, Source, Span
@@ -40,16 +41,8 @@ _TAG_HEAD_BYTES = _FRAME_HEAD_BYTES = 10
 _UNSYNCHRONISED, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
 _MAX_TAG_FRAMES = 1024
 _LONGEST_FRAME_BYTES = 1441
-# What some taggers put behind the audio that not all players skip, by what stands in its last bytes.
-_TAIL_BYTES = 227  # an extended ID3v1 tag
-_TAILS = {
-    b"LYRICS200": "a Lyrics3 tag behind the frames",
-    b"LYRICSEND": "a Lyrics3 tag behind the frames",
-    b"3DI": "an ID3v2 tag behind the frames",
-    b"TAG+": "an extended ID3v1 tag behind the frames",
-    b"TAG": "two ID3v1 tags behind the frames",
-    b"APETAGEX": "an APE tag behind an ID3v1 tag",
-}
+# Of tags that one may stand behind the frames: what is there besides.
+_ONE_TOO_MANY = {"an ID3v1 tag": "two ID3v1 tags", "an APE tag": "an APE tag behind an ID3v1 tag or a second one"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,11 +276,11 @@ def _require_last_frame(source: Source, audio: int, end: int) -> None:
         word = int.from_bytes(data[window - left : window - left + 4], "big")
         if same_kind(word, first) and frame_bytes(word) == left:
             return
-    tail = source.read_at(max(audio, end - _TAIL_BYTES), min(_TAIL_BYTES, end - audio))
+    tag = tail_between(source, audio, end)
     raise Damaged(
         "the last frame does not end where the audio does",
         where=f"offset {end}",
-        found=next((name for mark, name in _TAILS.items() if mark in tail), "a cut frame, or bytes behind it"),
+        found="a cut frame, or bytes behind it" if tag is None else f"{_ONE_TOO_MANY.get(tag, tag)} behind the frames",
         expected="the end of a frame, an APE tag or an ID3v1 tag",
     )
 

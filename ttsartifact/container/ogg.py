@@ -10,6 +10,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ttsartifact.container.id3 import tail_between
 from ttsartifact.errors import Damaged
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def walk_pages(source: Source) -> Ogg:
 
 def _page(source: Source, offset: int) -> _Page:
     if source.size - offset < _HEAD_BYTES or source.read_at(offset, 5) != _CAPTURE:
-        there = source.read_at(offset, min(4, source.size - offset)).hex()
+        there = tail_between(source, offset, source.size) or source.read_at(offset, min(4, source.size - offset)).hex()
         raise _refused("no Ogg page where the next one belongs", offset, there, "OggS")
     head = source.read_at(offset, _HEAD_BYTES)
     lacing = source.read_at(offset + _HEAD_BYTES, head[26])

@@ -15,6 +15,7 @@ from functools import cache
 
 from ttsartifact._starting import NamedTuple
 from ttsartifact.container import capsule as capsules
+from ttsartifact.container.id3 import tail_between
 from ttsartifact.container.limits import MAX_RIFF_CHUNKS, MAX_SMALL_CHUNK_BYTES
 from ttsartifact.container.source import Piece, Source, Span
 from ttsartifact.errors import Damaged, NotAnArtifact, TooLarge, TtsArtifactError
@@ -181,10 +182,11 @@ def walk(source: Source) -> Riff:
             expected=f"{end - 8} bytes",
         )
     if end < source.size:
+        tag = tail_between(source, end, source.size)
         raise Damaged(
             "bytes after the end of the container",
             where=f"offset {end}",
-            found=f"{source.size - end} bytes",
+            found=f"{source.size - end} bytes{'' if tag is None else f', {tag}'}",
             expected="none",
             rule="CON06",
         )
