@@ -153,8 +153,8 @@ def _vorbis_counts(bare: Bare) -> set[int]:
     return {bare.frames, whole, whole - pages.last_frames} if pages.positions == 1 else {bare.frames}
 
 
-def same(player: str, bare: Bare, ours: str | None, heard: Heard) -> bool:
-    """Tell whether a player hears what we count and digest, as `SAME` has it."""
+def same(player: str, bare: Bare, ours: str | None, heard: Heard, size: int) -> bool:
+    """Tell whether a player hears what we count and digest of a file of that size, as `SAME` has it."""
     frames = bare.frames
     if player == "libsndfile" and bare.codec == "mp3" and bare.walked.delay is None:
         return True
@@ -164,6 +164,9 @@ def same(player: str, bare: Bare, ours: str | None, heard: Heard) -> bool:
         return any(abs(heard.frames * factor - frames) <= _RESAMPLED for factor in (1, 2, 3, 4, 6))
     if bare.codec == "ogg_vorbis" and player in {"ffmpeg", "browser"}:
         return heard.frames in _vorbis_counts(bare)
+    if bare.codec == "mp3" and player in {"ffmpeg", "browser"} and size - bare.walked.end > bare.walked.end >> 5:
+        # 3.10: behind long tags they keep the padding of the last frame.
+        return heard.frames - frames in {0, max(0, (bare.walked.padding or 0) - 529)}
     return heard.frames == frames and (ours is None or heard.digest is None or heard.digest == ours)
 
 
@@ -218,4 +221,5 @@ def browser(files: Sequence[tuple[int, bytes]], *, wait_s: float = 600) -> list[
             child.terminate()
             child.wait()
             server.shutdown()
+            server.server_close()
     return [None if entry is None else Heard(frames=entry[0], channels=entry[1]) for entry in told]

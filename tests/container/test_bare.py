@@ -345,6 +345,10 @@ MP3_CASES = {
         counted(writer=b"GOGO3", delay=576 << 12),
         "not every player knows this encoder's name",
     ),
+    "more padding than an encoder adds": (
+        counted(writer=b"LAME3", delay=576 << 12 | 1153),
+        "an MP3 states more padding than any encoder adds",
+    ),
     "more bytes than are stated": (counted(writer=b"LAME3", file_bytes=500), "players take the rest for a second file"),
     "too many values": (with_side(lambda side: side | 0x1FF << 42), "a frame with more values than it has lines"),
     "another window": (with_side(lambda side: side & ~(3 << 22) | 1 << 24), "a frame that switches to no other window"),
@@ -380,6 +384,12 @@ def test_mp3_frames_are_one_stream(name: str) -> None:
 def test_a_protected_frame_is_read() -> None:
     """3.10: check sums that hold change nothing."""
     assert judge([protected()]).frames == 8 * 576
+
+
+def test_padding_is_that_of_encoders() -> None:
+    """3.10: LAME leaves 576 samples to 576 and a frame more; what lies beyond would be sound that some players play."""
+    whole = judge([RAW]).frames
+    assert judge([counted(writer=b"LAME3", delay=576 << 12 | 1152)]).frames == whole - 576 - 1152
 
 
 @pytest.mark.parametrize(

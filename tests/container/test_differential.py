@@ -57,7 +57,7 @@ def compared(seeds: range, folder: Path) -> tuple[Counter[tuple[str, str]], list
             assert facts_of([data], bare).frames == bare.frames
         for player, play in PLAYERS.items():
             heard = play(path, bare) if (player, bare.codec) in SAME else None
-            _count(table, wrong, player, kind, bare, ours, heard, seed)
+            _count(table, wrong, player, kind, bare, ours, heard, seed, len(data))
         path.unlink()
     return table, wrong
 
@@ -71,10 +71,11 @@ def _count(
     ours: str | None,
     heard: Heard | None,
     seed: int,
+    size: int,
 ) -> None:
     if heard is None:
         table[f"{player} cannot read", kind] += 1
-    elif same(player, bare, ours, heard):
+    elif same(player, bare, ours, heard, size):
         table[f"{player} agrees", kind] += 1
     else:
         table[f"{player} disagrees", kind] += 1
@@ -113,8 +114,8 @@ def _ask_browser(table: Counter[tuple[str, str]], wrong: list[str]) -> None:
     for start in range(0, len(asked), 250):
         batch = asked[start : start + 250]
         heard = players.browser([(found[0].sample_rate_hz, data) for _, _, data, found in batch])
-        for (seed, kind, _, found), one in zip(batch, heard, strict=True):
-            _count(table, wrong, "browser", kind, found[0], None, one, seed)
+        for (seed, kind, data, found), one in zip(batch, heard, strict=True):
+            _count(table, wrong, "browser", kind, found[0], None, one, seed, len(data))
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000, 44_100])
@@ -127,7 +128,7 @@ def test_a_short_vorbis_is_heard_to_its_granule_position(rate_hz: int, length_ms
     bare = judge([path.read_bytes()])
     heard = {player: play(path, bare) for player, play in PLAYERS.items()}
     assert bare.frames == heard["libsndfile"].frames == frames
-    assert {player for player, one in heard.items() if one and not same(player, bare, None, one)} == set()
+    assert {player for player, one in heard.items() if one and not same(player, bare, None, one, 0)} == set()
 
 
 @pytest.mark.parametrize("seed", [274, 314, 484])

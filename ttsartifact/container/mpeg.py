@@ -34,6 +34,7 @@ _RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_02
 _SAME = 0xFFFE_0C00  # sync, version, layer and rate, which no frame of one stream changes
 
 _DECODER_DELAY = 529  # frames that the synthesis of every layer III decoder adds, which LAME's padding reckons with
+_LEAST_PADDING = 576  # of LAME, which adds a frame where less is left in the last one
 _WRITERS = (b"LAME", b"Lavf", b"Lavc")  # of the delay and padding behind Xing's fields
 _XING_FIELDS = ((1, 4), (2, 4), (4, 100), (8, 4))  # flag and bytes: frames, bytes, table of contents, quality
 _VBRI_AT = 36  # whatever the length of the side information
@@ -131,13 +132,17 @@ def walk_frames(source: Source, start: int, end: int) -> Mpeg:
     if not held:
         raise refused("an MP3 without a frame of sound", start, "its header alone", "at least one frame")
     version, rate = first >> 19 & 3, first >> 10 & 3
+    samples = 1152 if version == 3 else 576
+    if info is not None and info.padding is not None and info.padding > _LEAST_PADDING + samples:
+        what = "an MP3 states more padding than any encoder adds: players that keep it play what others leave out"
+        raise refused(what, start, f"{info.padding} samples", f"at most {_LEAST_PADDING + samples}")
     return Mpeg(
         start=start,
         end=end,
         sample_rate_hz=_RATES_HZ[version][rate],
         channels=channels_of(first),
         count=held,
-        samples_per_frame=1152 if version == 3 else 576,
+        samples_per_frame=samples,
         sound=start + (frame_bytes(first) or 0 if info is not None else 0),
         delay=info.delay if info else None,
         padding=info.padding if info else None,
