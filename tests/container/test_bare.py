@@ -345,6 +345,10 @@ MP3_CASES = {
         counted(writer=b"GOGO3", delay=576 << 12),
         "not every player knows this encoder's name",
     ),
+    "a delay as long as its sound": (
+        counting(counted(writer=b"LAME3", delay=4095 << 12)[: 4 * FIRST - len(RAW)], 4),
+        "delay and padding leave no sound",
+    ),
     "more padding than an encoder adds": (
         counted(writer=b"LAME3", delay=576 << 12 | 1153),
         "an MP3 states more padding than any encoder adds",
@@ -384,6 +388,14 @@ def test_mp3_frames_are_one_stream(name: str) -> None:
 def test_a_protected_frame_is_read() -> None:
     """3.10: check sums that hold change nothing."""
     assert judge([protected()]).frames == 8 * 576
+
+
+def test_a_frame_that_a_decoder_loses_is_no_sound() -> None:
+    """3.10: more values than their bits hold are silence to mpg123 and sound to FFmpeg, in as many frames."""
+    most = with_side(lambda side: side & ~(511 << 42) | 280 << 42)
+    assert judge([most]).frames == judge([RAW]).frames == facts_of([RAW]).frames
+    with pytest.raises(Damaged, match="the decoder cannot decode all frames: found 1 lost"):
+        facts_of([most])
 
 
 def test_padding_is_that_of_encoders() -> None:
@@ -634,11 +646,15 @@ def test_headers_of_an_ogg_are_those_that_players_read(
     pages = pages_of(OPUS if stream == "opus" else VORBIS)
     place = 27 + pages[number][26] + at
     pages[number] = page(pages[number][:place] + value + pages[number][place + 1 :])
-    assert refused(b"".join(pages)).message == f"the {name} header is not one that players read"
+    assert refused(b"".join(pages)).message == f"the {name} header is not one that all players read"
 
 
 @needs_ffmpeg
 def test_opus_of_six_channels_is_read() -> None:
     """3.10: a table of channels that RFC 7845 allows is as good as none."""
-    made = by_ffmpeg("-ac", "6", "-c:a", "libopus", "-f", "ogg")
-    assert (judge([made]).codec, judge([made]).channels) == ("ogg_opus", 6)
+    for length_ms in ("10", "40", "120"):  # up to 20 ms a packet of one stream holds one frame
+        made = by_ffmpeg("-ac", "6", "-c:a", "libopus", "-frame_duration", length_ms, "-f", "ogg")
+        assert (judge([made]).codec, judge([made]).channels) == ("ogg_opus", 6)
+        assert judge([made]).frames == facts_of([made]).frames
+    ambisonic = by_ffmpeg("-ac", "4", "-c:a", "libopus", "-mapping_family", "2", "-f", "ogg")
+    assert refused(ambisonic).found == "version 1, mapping family 2"

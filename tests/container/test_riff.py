@@ -170,12 +170,35 @@ BROKEN = {
         file_of(chunk(b"fmt ", struct.pack("<HHIIHHHH", 1, 1, 8000, 32_000, 4, 32, 2, 1)), chunk(b"data", bytes(8))),
         "CON02",
     ),
+    **{
+        f"{name.decode().strip()} of {len(body)} bytes": (
+            file_of(FMT, chunk(name, body), chunk(b"data", b"ab")),
+            "CON02",
+        )
+        for name, body in (
+            (b"fact", b"xx"),
+            (b"smpl", bytes(37)),
+            (b"acid", bytes(25)),
+            (b"cue ", (2).to_bytes(4, "little") + bytes(24)),
+            (b"cue ", b"\1"),
+        )
+    },
+    "an odd fmt": (file_of(chunk(b"fmt ", FMT[8:] + b"\0"), chunk(b"data", b"ab")), "CON02"),
+    "an id with a NUL": (file_of(FMT, chunk(b"\0\x40\0\0", bytes(64)), chunk(b"data", b"ab")), "CON02"),
+    "an id with a new line": (file_of(FMT, chunk(b"abc\n", bytes(64)), chunk(b"data", b"ab")), "CON02"),
     "a short acid": (file_of(FMT, chunk(b"acid", bytes(10)), chunk(b"data", b"ab")), "CON02"),
     "two speakers for one channel": (file_of(extensible(speakers=3), chunk(b"data", b"ab")), "CON02"),
     "a subwoofer alone": (file_of(extensible(speakers=8), chunk(b"data", b"ab")), "CON02"),
     "A-law of 16 bits": (file_of(extensible(tag=6), chunk(b"data", b"ab")), "CON02"),
     "too many chunks": (file_of(FMT, chunk(b"data", b"ab"), *[chunk(b"abcd", b"")] * 300), "CON15"),
 }
+
+
+def test_chunks_that_every_player_passes_over_are_accepted() -> None:
+    """3.2: a fact, cue and smpl of the right size, and a cue with room behind its points, lead nobody astray."""
+    point = (1).to_bytes(4, "little") + bytes(24)
+    for name, body in ((b"fact", bytes(4)), (b"cue ", point), (b"cue ", point + bytes(24)), (b"smpl", bytes(36))):
+        assert riff.walk(BytesSource(file_of(FMT, chunk(name, body), chunk(b"data", b"ab")))).frames == 1
 
 
 def test_words_in_a_list_are_words() -> None:

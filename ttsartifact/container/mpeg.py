@@ -136,7 +136,7 @@ def walk_frames(source: Source, start: int, end: int) -> Mpeg:
     if info is not None and info.padding is not None and info.padding > _LEAST_PADDING + samples:
         what = "an MP3 states more padding than any encoder adds: players that keep it play what others leave out"
         raise refused(what, start, f"{info.padding} samples", f"at most {_LEAST_PADDING + samples}")
-    return Mpeg(
+    found = Mpeg(
         start=start,
         end=end,
         sample_rate_hz=_RATES_HZ[version][rate],
@@ -147,6 +147,9 @@ def walk_frames(source: Source, start: int, end: int) -> Mpeg:
         delay=info.delay if info else None,
         padding=info.padding if info else None,
     )
+    if not found.frames:
+        raise refused("an MP3 whose delay and padding leave no sound", start, found.delay, "less than its frames hold")
+    return found
 
 
 def _require_counted(info: _Info, held: int, size: int, start: int) -> None:

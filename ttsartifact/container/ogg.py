@@ -214,9 +214,10 @@ def _timing(heads: list[bytes], page: _Page) -> _Opus | _Vorbis | None:
     """Return what tells the length of packets once all header packets are there, else None."""
     first = heads[0]
     if first.startswith(b"OpusHead") and len(first) >= 19:
-        _require_head(_is_opus_head(first), "OpusHead", page)
+        _require_head(_is_opus_head(first), "OpusHead", page, f"version {first[8]}, mapping family {first[18]}")
         _require_head(len(heads) < 2 or heads[1].startswith(b"OpusTags"), "OpusTags", page)
-        return _Opus(int.from_bytes(first[10:12], "little")) if len(heads) == 2 else None
+        streams = first[19] if first[18] else 1
+        return _Opus(int.from_bytes(first[10:12], "little"), streams) if len(heads) == 2 else None
     if first.startswith(b"\x01vorbis") and len(first) >= 30:
         _require_head(first[7:11] == bytes(4) and first[29] == 1, "Vorbis identification", page)
         _require_head(len(heads) < 2 or heads[1].startswith(b"\x03vorbis"), "Vorbis comment", page)
@@ -241,56 +242,51 @@ def _is_opus_head(head: bytes) -> bool:
     return streams > 0 and coupled <= streams and all(each < streams + coupled or each == 255 for each in table)
 
 
-def _require_head(holds: bool, name: str, page: _Page) -> None:
+def _require_head(holds: bool, name: str, page: _Page, found: str = "a different header") -> None:
     if not holds:
-        raise _refused(f"the {name} header is not one that players read", page.offset, "a different header", name)
+        raise _refused(f"the {name} header is not one that all players read", page.offset, found, name)
 
 
 class _Opus:
     """Packets of Opus: their first bytes tell how long they sound (RFC 6716 sections 3.1 and 3.2)."""
 
-    def __init__(self, skipped: int) -> None:
-        self.skipped = skipped
+    def __init__(self, skipped: int, streams: int) -> None:
+        self.skipped, self._streams = skipped, streams
 
     def samples(self, packet: bytes, page: _Page) -> int:
-        count = _opus_frames(packet)
-        samples = count * _OPUS_FRAME[packet[0] >> 3] if packet else 0
-        if not 0 < samples <= _OPUS_LONGEST:
+        """Return how long a packet sounds; of several streams in it each says the same (RFC 7845 section 3)."""
+        at, found = 0, set()
+        for left in reversed(range(self._streams)):
+            toc = packet[at] if at < len(packet) else 0
+            count, at = _opus_frames(packet, at, is_delimited=left > 0)
+            found.add(count * _OPUS_FRAME[toc >> 3])
+        samples = max(found)
+        if len(found) > 1 or not 0 < samples <= _OPUS_LONGEST:
             raise _refused("not a valid Opus packet", page.offset, packet[:2].hex() or "nothing", "1 to 48 frames")
         return samples
 
 
-def _opus_frames(packet: bytes) -> int:
-    """Return how many frames a packet holds, or 0 where their lengths do not fit it (RFC 6716 section 3.2)."""
-    code, left = packet[0] & 3 if packet else 0, len(packet) - 1
-    if code == 0:
-        return 1
-    if code == 1:
-        return 0 if left & 1 else 2
-    if code == 2:
-        size, at = _opus_length(packet, 1)
-        return 2 if at + size <= len(packet) else 0
-    return _counted_frames(packet)
+def _opus_frames(data: bytes, at: int, *, is_delimited: bool) -> tuple[int, int]:
+    """Return how many frames a packet at `at` holds, 0 where their lengths do not fit, and where it ends.
 
-
-def _counted_frames(packet: bytes) -> int:
-    """Return the count of a packet of code 3, once padding and lengths are found to fit."""
-    if len(packet) < 2:
-        return 0
-    count, at, padding = packet[1] & 0x3F, 2, 0
-    if packet[1] & 0x40:
-        more = 255
+    One that another stream's packet follows states its last length too (RFC 6716 section 3.2 and appendix B).
+    """
+    code, at = data[at] & 3 if at < len(data) else 3, at + 1
+    count, is_variable, padding = 2 if code else 1, code == 2, 0
+    if code == 3:
+        flags, at = data[at] if at < len(data) else 0, at + 1
+        count, is_variable, more = flags & 0x3F, flags & 0x80 > 0, 255 * (flags >> 6 & 1)
         while more == 255:
-            more, at = packet[at] if at < len(packet) else 0, at + 1
+            more, at = data[at] if at < len(data) else 0, at + 1
             padding += min(more, 254)
-    end = len(packet) - padding
-    if packet[1] & 0x80:
-        total = 0
-        for _ in range(count - 1):
-            size, at = _opus_length(packet, at)
-            total += size
-        return count if at + total <= end else 0
-    return count if count and at <= end and (end - at) % count == 0 else 0
+    sizes = []
+    for _ in range((count - 1) * is_variable + is_delimited):
+        size, at = _opus_length(data, at)
+        sizes.append(size)
+    total = sum(sizes) if is_variable or not is_delimited else sizes[0] * count
+    left = len(data) - padding - at - total
+    fits = count and left >= 0 and (is_delimited or is_variable or left % count == 0)
+    return (count if fits else 0), at + total + padding if is_delimited else len(data)
 
 
 def _opus_length(packet: bytes, at: int) -> tuple[int, int]:

@@ -87,6 +87,11 @@ _FOREIGN_CHUNKS = {
 # Of a list, the items whose place every reader finds, and how long they are at least; `I...` is any that begins so.
 _LISTED = {b"INFO": {b"I...": 0}, b"adtl": {b"labl": 4, b"note": 4, b"ltxt": 20}}
 _FLOAT_16_LE = b"\2\0\1\0"  # an extension of two bytes that says 1, which old sound editors wrote for such samples
+# libsndfile reads the pad byte of these two a second time, SoX takes that of fmt for the id of a chunk, and no player
+# that was tried opens an RF64 with an odd ds64.
+_EVEN = frozenset({b"smpl", b"acid", b"fmt ", b"ds64"})
+_FACT_BYTES = 4  # libsndfile reads so many of a chunk fact, however long it is
+_CUE_BYTES, _POINT_BYTES = 4, 24  # and so many of a chunk cue as its points need
 _ACID_BYTES = 24  # libsndfile reads so many of a chunk acid, however long it is
 _LOW_FREQUENCY = 0x8  # a speaker that players leave out where they have none
 
@@ -271,6 +276,32 @@ def _require_own(source: Source, chunk_id: bytes, offset: int, size: int, *, is_
             found=other,
             expected="one data chunk in the format of fmt",
         )
+    _require_place_kept(source, chunk_id, offset, size)
+
+
+def _require_place_kept(source: Source, chunk_id: bytes, offset: int, size: int) -> None:
+    """Raise for a chunk behind which some player reads on at another place, and may find other sound there."""
+    if not all(0x20 <= letter <= 0x7E for letter in chunk_id):  # SoX ends an id at a NUL or a new line
+        found, expected = chunk_id.hex(), "an id of four printable ASCII characters"
+    elif chunk_id in _EVEN and size & 1:
+        found, expected = f"{size} bytes", "an even length"
+    elif chunk_id == b"fact" and size < _FACT_BYTES:
+        found, expected = f"{size} bytes", f"at least {_FACT_BYTES} bytes"
+    elif chunk_id == b"cue " and size < _CUE_BYTES + _POINT_BYTES * (points := _points(source, offset)):
+        found, expected = f"{size} bytes", f"{_CUE_BYTES + _POINT_BYTES * points} bytes for {points} points"
+    else:
+        return
+    raise Damaged(
+        f"players lose their place behind chunk {_name(chunk_id)}",
+        where=f"offset {offset}",
+        found=found,
+        expected=expected,
+    )
+
+
+def _points(source: Source, offset: int) -> int:
+    """Return how many points the chunk `cue ` at an offset counts."""
+    return int.from_bytes(source.read_at(offset + 8, min(_CUE_BYTES, source.size - offset - 8)), "little")
 
 
 def _opens_data(listed: bytes) -> bool:

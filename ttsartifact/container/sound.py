@@ -39,6 +39,7 @@ _DECODERS = {
 }
 _MEMORY_BYTES = 320 * MIB  # the decoder, numpy among it, takes 128 MiB of addresses
 # Slowest honest case measured: 6 s of CPU for 1 MiB of 6 kbit/s Opus.
+_LOST = b"dequantization failed"  # mpg123 says so, counts on, and plays silence where others play what they find
 _CPU_BASE_S, _CPU_S_A_MIB, _CPU_MAX_S = 4, 8, 3600
 _WALL_TIMES = 60  # a busy machine is not the fault of the file; this ends a decoder that waits for ever
 # 23 minutes at 24 kHz are decoded of however few bytes. FLAC of speech takes a byte for 2 samples, Opus of 6 kbit/s one
@@ -270,6 +271,11 @@ def _decode(
         raise TooLarge("the audio decodes to too much", found=answer["too_large"])
     if "error" in answer:
         raise Damaged("cannot decode the audio", found=answer["error"], expected="every frame", rule="AUD07")
+    lost = child.stderr.count(_LOST)
+    if lost:
+        raise Damaged(
+            "the decoder cannot decode all frames", found=f"{lost} lost", expected="every frame", rule="AUD07"
+        )
     if answer["frames"] < 1:
         raise Damaged("the audio decodes to no frames", found="0 frames", expected="at least one", rule="AUD07")
     return answer

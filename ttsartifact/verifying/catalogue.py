@@ -17,14 +17,23 @@ if TYPE_CHECKING:
 
     Question = Callable[[Evidence], Answer]
 
-__all__ = ["Agenda", "Rule", "agenda", "catalogue", "grading", "inconclusive", "question_of", "questions", "rule"]
+__all__ = [
+    "Agenda",
+    "Rule",
+    "agenda",
+    "catalogue",
+    "grading",
+    "inconclusive",
+    "question_of",
+    "questions",
+    "rule",
+]
 
 # Of a family the module that almost every run asks first: the others are imported when one of their rules is asked.
 _MODULES = (
     "con_containers",
     "can_canonical",
     "sch_schema",
-    "sch_identifiers",
     "hsh_digests",
     "hsh_statements",
     "sea_seal",
@@ -47,7 +56,6 @@ _MODULES = (
     "tel_power",
     "env_environment",
     "env_numerics",
-    "env_devices",
     "prj_projection",
     "imp_imperfection",
     "imp_log",

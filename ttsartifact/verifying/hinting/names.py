@@ -11,7 +11,7 @@ from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.hinting import hint
 from ttsartifact.verifying.rules.pin_contents import scheme_of
 from ttsartifact.verifying.rules.pin_locks import locked_lines, normalised
-from ttsartifact.verifying.rules.sch_identifiers import names_of
+from ttsartifact.verifying.rules.sch_schema import names_of
 from ttsartifact.verifying.rules.shared import entries, repositories
 
 if TYPE_CHECKING:
