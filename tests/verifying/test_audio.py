@@ -134,11 +134,32 @@ def frames_in_a_tag():
     return encoded("MP3") + items + b"APETAGEX" + struct.pack("<IIII", 2000, len(items) + 32, 1, 0) + bytes(8)
 
 
+def before_data(chunk):
+    """Return the WAV with a chunk before its data."""
+    plain = kit.wav()
+    return plain[:4] + struct.pack("<I", len(plain) - 8 + len(chunk)) + plain[8:36] + chunk + plain[36:]
+
+
 def data_in_a_list():
     """Return the WAV with a list of words that names `data`: libsndfile plays from there to the end of the file."""
-    plain = kit.wav()
-    listed = b"LIST" + struct.pack("<I", 12) + b"INFOdata\xf0\xff\xff\xff"
-    return plain[:4] + struct.pack("<I", len(plain) - 8 + len(listed)) + plain[8:36] + listed + plain[36:]
+    return before_data(b"LIST" + struct.pack("<I", 12) + b"INFOdata\xf0\xff\xff\xff")
+
+
+def cue_of_two():
+    """Return the WAV with a cue chunk that counts more points than it holds: libsndfile takes the rest of the sound."""
+    return before_data(b"cue " + struct.pack("<II", 28, 2) + bytes(24))
+
+
+def id_of_nul():
+    """Return the WAV with a chunk whose id has a NUL: SoX takes the letters behind it for the length."""
+    return before_data(b"ab\0d" + struct.pack("<I", 2) + bytes(2))
+
+
+def long_padding():
+    """Return the MP3 whose LAME tag states more padding than encoders add, which FFmpeg keeps behind a long tag."""
+    data = encoded("MP3")
+    place = data.index(b"LAME") + 21
+    return data[:place] + (576 << 12 | 4095).to_bytes(3, "big") + data[place + 3 :]
 
 
 def longer_wave():
@@ -260,6 +281,9 @@ CASES += [  # these are decoded
     swapped("AUD15", "wav-and-more-in-parquet", kit.wav, longer_wave),
     swapped("AUD15", "mpeg-frames-in-a-tag", lambda: encoded("MP3"), frames_in_a_tag, name="run.tts.mp3"),
     swapped("AUD15", "data-in-a-list-in-parquet", kit.wav, data_in_a_list),
+    swapped("AUD15", "cue-of-more-points-in-parquet", kit.wav, cue_of_two),
+    swapped("AUD15", "nul-in-a-chunk-id-in-parquet", kit.wav, id_of_nul),
+    swapped("AUD15", "more-padding-than-encoders-add", lambda: encoded("MP3"), long_padding, name="run.tts.mp3"),
     swapped(
         "AUD15",
         "pcm-that-is-mp3",

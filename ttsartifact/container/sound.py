@@ -163,6 +163,10 @@ def _decodable(pieces: Sequence[Piece], bare: Bare) -> list[Piece]:
 
 def _require_agreement(bare: Bare, decoded: dict[str, Any]) -> None:
     """Hold the decoder to what the walk over the frames found (AUD07)."""
+    if lost := decoded["lost"]:
+        raise Damaged(
+            "the decoder cannot decode all frames", found=f"{lost} lost", expected="every frame", rule="AUD07"
+        )
     frames, rate = decoded["frames"], decoded["sample_rate_hz"]
     if bare.codec == "ogg_opus":  # its decoder may choose the rate of the input; what is counted is 48 kHz
         frames, rate = frames * OPUS_RATE_HZ // rate, OPUS_RATE_HZ
@@ -271,14 +275,9 @@ def _decode(
         raise TooLarge("the audio decodes to too much", found=answer["too_large"])
     if "error" in answer:
         raise Damaged("cannot decode the audio", found=answer["error"], expected="every frame", rule="AUD07")
-    lost = child.stderr.count(_LOST)
-    if lost:
-        raise Damaged(
-            "the decoder cannot decode all frames", found=f"{lost} lost", expected="every frame", rule="AUD07"
-        )
     if answer["frames"] < 1:
         raise Damaged("the audio decodes to no frames", found="0 frames", expected="at least one", rule="AUD07")
-    return answer
+    return answer | {"lost": child.stderr.count(_LOST)}
 
 
 @contextmanager
