@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ttsartifact.claiming.claim import load_claim
+from ttsartifact.claiming.claim import load_claim, parsed_claim
 from ttsartifact.claiming.templates import TEMPLATES
 from ttsartifact.errors import Refused
 from ttsartifact.reporting.claiming import claim_lines
@@ -122,8 +122,22 @@ def test_a_file_that_is_too_long_or_not_there(tmp_path: Path) -> None:
     """Reads are bounded."""
     with pytest.raises(Refused, match="the claim is too long: expected at most 1048576 bytes"):
         load_claim(written(tmp_path, "#" * (1 << 20) + "\n"))
-    with pytest.raises(Refused, match="cannot read the claim: found No such file"):
+    with pytest.raises(Refused, match="cannot read the claim: No such file"):
         load_claim(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'claim = "1.0"\ntitle = "\xff"', "the claim is not TOML: not UTF-8 at byte 23"),
+        (b"a = " + b"[" * 9999, "the claim is not TOML: nested too deeply, or a number out of range"),
+    ],
+)
+def test_what_is_not_toml_is_said_in_plain_words(data: bytes, message: str) -> None:
+    """None of the words of Python's codecs."""
+    with pytest.raises(Refused) as raised:
+        parsed_claim(data, "c.toml")
+    assert raised.value.message == message
 
 
 @pytest.mark.parametrize(

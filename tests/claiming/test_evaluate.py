@@ -248,6 +248,12 @@ def test_the_lines_say_the_answer_first() -> None:
         "            found 0.503333, 95 % of bootstraps in [0.491667, 0.514167], n 12 and 12",
         "            permutation: p 0.001, alpha 0.05",
     ]
+    assert list(evaluation_lines(settled(CLAIM, [])))[-4:-1] == [
+        f"claim       {CLAIM.digest}",
+        "registered  no run was counted",
+        "runs        none",
+    ]
+    assert list(evaluation_lines(settled(CLAIM, [])))[-1] == "conditions  not compared: no run was counted"
     missing = list(evaluation_lines(settled(CLAIM, session(CLAIM, 19))))
     assert missing[:2] == [
         "not decidable: the pitch rises",

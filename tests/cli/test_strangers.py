@@ -27,24 +27,28 @@ if TYPE_CHECKING:
 WRITE = "WAV, FLAC, MP3 or Parquet; `ttsa record` and `ttsa pack` write artifacts"
 STAND_INS = {
     b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n": (
-        "a Git LFS pointer: found version https://git-lfs.github.com/spec/v1, "
+        "not an artifact but a Git LFS pointer: found version https://git-lfs.github.com/spec/v1, "
         "expected the file itself: `git lfs pull` fetches it"
     ),
     gzip.compress(
         b"RIFF", mtime=0
-    ): "a gzip file: found \\x1f\\x8b\\x08\\x00, expected the file in it: unpack it with `gunzip`",
-    b"PK\x03\x04rest": "a ZIP archive: found PK\\x03\\x04, expected a file in it: unpack it with `unzip`",
+    ): "not an artifact but a gzip file: found \\x1f\\x8b\\x08\\x00, expected the file in it: unpack it with `gunzip`",
+    b"PK\x03\x04rest": (
+        "not an artifact but a ZIP archive: found PK\\x03\\x04, expected a file in it: unpack it with `unzip`"
+    ),
     b"\n<!DOCTYPE html><html>": (
-        "a page of HTML or XML: found <!DOCTYPE html><html>, "
+        "not an artifact but a page of HTML or XML: found <!DOCTYPE html><html>, "
         "expected the file itself: the server sent a page in its place"
     ),
     b'{"error":{"message":"no such voice"}}': (
-        'JSON: found {"error":{"message":"no such voice"}}, '
+        'not an artifact but JSON: found {"error":{"message":"no such voice"}}, '
         "expected the file itself: the server sent an answer in its place"
     ),
-    b"": f"an empty file: found 0 bytes, expected {WRITE}",
-    b"hello\n": f"text: found hello, expected {WRITE}",
-    b"\x01\x02\x03": "no carrier that this version reads: found \\x01\\x02\\x03, expected WAV, FLAC, MP3 or Parquet",
+    b"": f"not an artifact but an empty file: found 0 bytes, expected {WRITE}",
+    b"hello\n": f"not an artifact but text: found hello, expected {WRITE}",
+    b"\x01\x02\x03": (
+        "not an artifact but a file of unknown format: found \\x01\\x02\\x03, expected WAV, FLAC, MP3 or Parquet"
+    ),
 }
 
 
@@ -136,7 +140,7 @@ def test_the_first_words_of_a_text_are_said(tmp_path: Path, capsys: Capture) -> 
     path = tmp_path / "run.tts.wav"
     path.write_text("no such voice; " + "x" * 200 + "\nmore")
     (finding,) = verified(capsys, str(path), code=4)["findings"]
-    assert (finding["message"], finding["found"]) == ("text", "no such voice; " + "x" * 65)
+    assert (finding["message"], finding["found"]) == ("not an artifact but text", "no such voice; " + "x" * 65)
 
 
 def test_standard_input_is_read_by_its_name(tmp_path: Path) -> None:

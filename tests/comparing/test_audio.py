@@ -17,7 +17,7 @@ from ttsartifact.comparing.sound import BLOCK_FRAMES, sound_of_pcm
 from ttsartifact.container.riff import WaveFormat
 from ttsartifact.container.source import BytesSource, Span
 from ttsartifact.reading.artifact import open_artifact
-from ttsartifact.reporting.likeness import likeness
+from ttsartifact.reporting.rerun import likeness
 from ttsartifact.terms import digest
 from ttsartifact.terms.trace import Trace
 
@@ -294,7 +294,10 @@ def test_storage_is_no_difference() -> None:
         found = compare_pcm(whole, other)
         assert found.pcm_equal
         assert found.divergence is None
-        assert likeness(found) == f"the same audio, stored as pcm_s16 1ch 16000Hz and {subtype} 1ch 16000Hz"
+        assert (
+            likeness(found)
+            == f"the same audio, stored as pcm_s16, 16000 Hz, 1 channel and {subtype}, 16000 Hz, 1 channel"
+        )
 
 
 def test_silence_behind_is_said_as_such() -> None:

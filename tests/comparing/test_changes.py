@@ -60,7 +60,7 @@ def parts_at(stage: str) -> Edit:
 
 def sound(**facts: Any) -> AudioComparison:
     """Return two sounds that are not equal."""
-    formats = {"format_a": "pcm_s16 1ch 16000Hz", "format_b": "pcm_s16 1ch 16000Hz"}
+    formats = {"format_a": "pcm_s16, 16000 Hz, 1 channel", "format_b": "pcm_s16, 16000 Hz, 1 channel"}
     place = Divergence(frame=0, t_ns=0, chunk=0, located_by="blocks")
     counts = {"frames_a": 800, "frames_b": 800, "pcm_equal": False, "encoded_equal": False}
     return AudioComparison(**{"pcm_a": BASE, "pcm_b": OTHER, "divergence": place} | formats | counts | facts)

@@ -12,7 +12,7 @@ from ttsartifact import diff
 from ttsartifact.formulas.conditions import condition_words
 from ttsartifact.recording.command import record_command
 from ttsartifact.reporting.diff import cause_line, diff_lines
-from ttsartifact.reporting.likeness import lookalikes
+from ttsartifact.reporting.rerun import lookalikes
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 
@@ -91,7 +91,7 @@ def test_another_format_of_the_audio_is_an_effect_of_the_command(tmp_path: Path)
     found = diff(spoken(rate=8000), spoken("-eval", "(voice_slt)", rate=16000))
     assert [each.subject for each in found.blamed] == ["command", "audio_format"]
     formats = [(each.a, each.b) for each in found.blamed if each.subject == "audio_format"]
-    assert formats == [("wav pcm_s16, 8000 Hz, 1 ch", "wav pcm_s16, 16000 Hz, 1 ch")]
+    assert formats == [("wav pcm_s16, 8000 Hz, 1 channel", "wav pcm_s16, 16000 Hz, 1 channel")]
 
 
 def test_what_one_side_has_alone_is_said_in_words(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_what_one_side_has_alone_is_said_in_words(tmp_path: Path) -> None:
         (
             "na\u00efve caf\u00e9s",
             "nai\u0308ve cafe\u0301s",
-            (" (U+00EF U+0076 U+0065 U+0020 ...)", " (U+0069 U+0308 U+0076 U+0065 ...)"),
+            (" (U+00EF U+0076 U+0065 U+0020 …)", " (U+0069 U+0308 U+0076 U+0065 …)"),
         ),
         ("one", "two", ("", "")),
         ("the same", "the same", ("", "")),

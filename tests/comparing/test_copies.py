@@ -85,7 +85,7 @@ def test_a_comment_that_survived_says_whose_sound_it_was(run: Path, *, of_this_r
         file.write(samples)
     found = diff(run, path)
     assert (found.b.verdict, found.b.names) == ("CAPSULE_LOST", named)
-    words = "names the run of a" if of_this_run else "names a different run, sha256:000000000000..."
+    words = "names the run of a" if of_this_run else "names a different run, sha256:000000000000…"
     assert f"  b         {path}: a FLAC file without a capsule; its comment {words}" in list(diff_lines(found))
 
 

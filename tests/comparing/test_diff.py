@@ -75,7 +75,7 @@ def test_every_quantity_of_a_measured_run_stands_beside_the_other(tmp_path: Path
     assert units == {
         **dict.fromkeys((*in_ns, "underrun margin", "stalled for"), "ns"),
         **dict.fromkeys(("RTF, end to end", "RTF, compute", "RTF, steady"), "ratio"),
-        **dict.fromkeys(("stalls", "queued at submit", "running at start"), "count"),
+        **dict.fromkeys(("stalls", "queue depth", "running at start"), "count"),
         "clock": "milli_mhz",
         "power": "mw",
         "power at most": "mw",
@@ -86,7 +86,7 @@ def test_every_quantity_of_a_measured_run_stands_beside_the_other(tmp_path: Path
     times, load, summary = (run.descriptor.at(place) for place in ("/run/times/stalls", "/run/load", "/summary"))
     assert stated == {
         "stalls": times["count"], "stalled for": times["total_ns"],
-        "queued at submit": load["queue_depth_at_submit"], "running at start": load["running_at_start"],
+        "queue depth": load["queue_depth_at_submit"], "running at start": load["running_at_start"],
         "clock": summary["clock_mhz"]["mean_milli"], "power": summary["power_w"]["mean_milli"],
         "power at most": summary["power_w"]["max_milli"], "utilisation": summary["util_gpu"]["mean_milli"],
         "energy": summary["energy_mj"],
@@ -177,7 +177,11 @@ def test_a_row_of_a_data_set_has_a_name(tmp_path: Path, first: Path) -> None:
     assert [each.subject for each in found.changes] == ["queue_depth"]
     assert (found.a.where, found.b.where) == (f"{rows}#0", f"{rows}#1")
     assert diff(f"{rows}#1", second).exit_code == 0
-    for wrong, why in ((rows, "holds many runs"), (f"{rows}#2", "no such row"), (f"{first}#0", "no rows")):
+    for wrong, why in (
+        (rows, "holds many runs"),
+        (f"{rows}#2", "no row 2"),
+        (f"{first}#0", "a single run has no row 0"),
+    ):
         with pytest.raises(NotAnArtifact, match=why):
             diff(wrong, first)
 

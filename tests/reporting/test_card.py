@@ -11,6 +11,7 @@ import pytest
 
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reading.derived import derive
+from ttsartifact.reporting import card
 from ttsartifact.reporting.card import card_lines, card_rows
 from ttsartifact.terms import digest as digests
 from ttsartifact.terms.descriptor import absent
@@ -46,7 +47,7 @@ def test_the_card_of_the_small_run(tmp_path: Path) -> None:
         "RTF, steady 0.800\n"
         "  measured     by client; the times include process start\n"
         "  chunks       2, median gap 20.000 ms, longest gap 20.000 ms, underrun margin 5.000 ms\n"
-        "  load         0 queued, 1 running, 1 in the batch, 1 at once\n"
+        "  load         queue depth 0, running at start 1, batch size 1, concurrency 1\n"
         "  telemetry    not applicable\n"
         "  clock        synchronised, 2 snapshots of UTC, drift below 6 ppm, not resolved\n"
         "  marking      not stated\n"
@@ -91,7 +92,7 @@ def test_a_card_with_pins_telemetry_and_a_gate(tmp_path: Path) -> None:
     assert told["vocoder"] == "integrated: the model delivers samples"
     assert told["device"] == "cuda: A GPU, Another"
     assert told["telemetry"] == "clock not applicable, power 251.2 W, utilisation not applicable"
-    assert told["load"] == "unknown queued, 1 running, 1 in the batch, 1 at once"
+    assert told["load"] == "queue depth unknown, running at start 1, batch size 1, concurrency 1"
     assert told["promotion"] == "failed by wer 2"
     assert told["imperfection"] == "dropout in pcm"
     assert told["marking"] == "watermark com.example.wavemark.1 at pcm by wavemark 1.2.0 (present to wavemark 1.2.0)"
@@ -120,6 +121,17 @@ def test_a_card_is_drawn_of_any_shape(value: Any, tmp_path: Path) -> None:
         lines = list(card_lines(open_artifact(kit.artifact(tmp_path, patch=patch))))
         assert len(lines) == 31, path
         assert all(line.isprintable() for line in lines)
+
+
+def test_a_card_of_what_an_engine_does_not_say(tmp_path: Path) -> None:
+    """The observer within the process, a device that is not stated, and a sound in one piece."""
+    given = kit.put(run__times__observer="in_process", generation__device=absent("unknown", "not stated"))
+    told = dict(card_rows(open_artifact(kit.artifact(tmp_path, patch=given))))
+    assert told["measured"].startswith("in process; the times include ")
+    assert told["device"] == "unknown (not stated); the machine has a processor"
+    silent = {"time_to_first_token_ns": 1, "leading_silence_ns": 9_977_000}
+    assert card._times(silent).endswith(", leading silence 9.977 ms")
+    assert card._chunks({"chunk_count": 1}) == "1: all of the audio came at once"
 
 
 def test_a_card_says_which_model_of_a_name(tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ EQUAL = AudioComparison(
     pcm_b=A,
     frames_a=800,
     frames_b=800,
-    format_a="pcm_s16 1ch 16000Hz",
-    format_b="pcm_s16 1ch 16000Hz",
+    format_a="pcm_s16, 16000 Hz, 1 channel",
+    format_b="pcm_s16, 16000 Hz, 1 channel",
     encoded_equal=True,
     pcm_equal=True,
 )
@@ -220,18 +220,18 @@ def test_a_diff_says_conditions_then_audio_then_times() -> None:
     )
     assert list(diff_lines(diff)) == [
         "seed of stage mel: 7 -> 8 - different audio, equal up to phoneme, then duration differs",
-        "  a         a.tts.wav: INTACT, sha256:abababababab...",
-        "  b         b.tts.wav: RETAGGED, 1 rule failed: HSH01, sha256:cdcdcdcdcdcd...",
+        "  a         a.tts.wav: INTACT, sha256:abababababab…",
+        "  b         b.tts.wav: RETAGGED, 1 rule failed: HSH01, sha256:cdcdcdcdcdcd…",
         "  suspect   seed of stage mel: 7 -> 8 (with 1 detail)",
         "  changed   queue depth: 0 -> 12",
         "  one side  model: uri@1, stated by a only",
-        "  unstated  text front end: neither file states them, so they may differ",
+        "  unstated  text front end: neither file states it, so it may differ",
         (
             "  stages    text, phoneme equal; duration is the first that differs, decided by a margin of a 0.028088, "
             "b 0.003360"
         ),
-        "  audio     800 frames of pcm_s16 1ch 16000Hz in a",
-        "            790 frames of pcm_s16 1ch 16000Hz in b, 10 fewer",
+        "  audio     800 frames of pcm_s16, 16000 Hz, 1 channel in a",
+        "            790 frames of pcm_s16, 16000 Hz, 1 channel in b, 10 fewer",
         "  from      chunk 1, frame 400, 25.000 ms on",
         "  apart     10.00% of the samples over the common 790 frames, at most 1700 LSB, SNR 12.3 dB",
         "  aligned   16 frames earlier, SNR 30.0 dB",
@@ -253,14 +253,38 @@ def test_a_diff_says_conditions_then_audio_then_times() -> None:
     assert "| `queue depth` |  | `0` | `12` |" in list(diff_card(diff))
 
 
+def test_few_differing_samples_are_counted() -> None:
+    """A share that would round to none, or to all, is said as the number of samples."""
+    shares = {
+        (1, 48_000): "1 of 48000 samples",
+        (47_999, 48_000): "47999 of 48000 samples",
+        (48_000, 48_000): "100.00% of the samples",
+    }
+    for (differing, compared), words in shares.items():
+        audio = replace(OTHER, frames_b=800, differing_samples=differing, compared_samples=compared)
+        assert f"  apart     {words}, at most 1700 LSB, SNR 12.3 dB" in list(diff_lines(found(audio=audio)))
+        near = replace(ROUNDED, differing_samples=differing, compared_samples=compared)
+        assert cause_line(found(audio=near)).partition(" apart in ")[2].startswith(f"{words}, but")
+
+
+def test_what_neither_states_may_differ_between_two_runs_alone() -> None:
+    """One and the same run does not differ from itself; of many conditions the first line names four."""
+    unstated = tuple(Unstated(f"/pins/{name}", name) for name in ("model", "vocoder", "lock", "frontend", "build"))
+    one, two = (list(diff_lines(found(b=side("b", b), not_stated=unstated))) for b in (A, B))
+    assert not any("unstated" in line for line in one)
+    assert "  unstated  model, vocoder, lock, frontend, build: neither file states them, so they may differ" in two
+    line = cause_line(found(audio=OTHER, not_stated=unstated))
+    assert line.endswith("neither file states model, vocoder, lock, frontend and 1 more")
+
+
 def test_long_values_are_shown_where_they_part() -> None:
     """Two long texts that begin alike show the words that differ, and digests are as long as eyes need them."""
     same = "All of these words are the same on both sides, and there are many of them, until one comes that is "
     diff = found(changes=(change("text", f"{same}red.", f"{same}blue."), change("clip", A, B)))
     lines = list(diff_lines(diff))
     assert lines[3:5] == [
-        '  changed   text: "...e comes that is red." -> "...e comes that is blue."',
-        "            clip: sha256:abababababab... -> sha256:cdcdcdcdcdcd...",
+        '  changed   text: "…e comes that is red." -> "…e comes that is blue."',
+        "            clip: sha256:abababababab… -> sha256:cdcdcdcdcdcd…",
     ]
 
 

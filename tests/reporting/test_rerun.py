@@ -123,8 +123,8 @@ def test_a_rerun_that_differs_says_from_where_and_what_can_explain_it() -> None:
         pcm_b=AGAIN,
         frames_a=800,
         frames_b=790,
-        format_a="pcm_s16 1ch 16000Hz",
-        format_b="pcm_s16 1ch 16000Hz",
+        format_a="pcm_s16, 16000 Hz, 1 channel",
+        format_b="pcm_s16, 16000 Hz, 1 channel",
         encoded_equal=False,
         pcm_equal=False,
         divergence=Divergence(frame=400, t_ns=25_000_000, chunk=1, located_by="chunk_log"),
@@ -172,8 +172,8 @@ def test_a_rerun_that_differs_says_from_where_and_what_can_explain_it() -> None:
         "  not as expected: determinism is claimed to be bitwise\n"
         f"  first     {ID}\n"
         f"  again     {AGAIN}\n"
-        "  audio     800 frames of pcm_s16 1ch 16000Hz first\n"
-        "            790 frames of pcm_s16 1ch 16000Hz again, 10 fewer\n"
+        "  audio     800 frames of pcm_s16, 16000 Hz, 1 channel first\n"
+        "            790 frames of pcm_s16, 16000 Hz, 1 channel again, 10 fewer\n"
         "  from      chunk 1, frame 400, 25.000 ms on\n"
         "  apart     10.00% of the samples over the common 790 frames, at most 17 LSB, SNR 12.3 dB\n"
         "  aligned   10 frames later, SNR 30.0 dB\n"

@@ -32,8 +32,8 @@ FACTS = {
     "pcm_b": digest.of(b"b"),
     "frames_a": 800,
     "frames_b": 800,
-    "format_a": "pcm_s16 1ch 16000Hz",
-    "format_b": "pcm_s16 1ch 16000Hz",
+    "format_a": "pcm_s16, 16000 Hz, 1 channel",
+    "format_b": "pcm_s16, 16000 Hz, 1 channel",
     "encoded_equal": False,
     "pcm_equal": False,
 }

@@ -225,8 +225,13 @@ def test_text_that_the_asker_holds(tmp_path: Path):
     assert "HSH08" in verify(path)[0].not_applicable
     assert "HSH08" in verify(path, text=kit.TEXT.encode())[0].passed
     (report,) = verify(path, text=b"The quick brown fix.")
-    assert [(f.rule, f.where, f.found) for f in report.findings] == [
-        ("HSH08", "the text given", digest.of(b"The quick brown fix."))
+    assert [(f.rule, f.where, f.found, f.message) for f in report.findings] == [
+        (
+            "HSH08",
+            "the text given",
+            digest.of(b"The quick brown fix."),
+            "the text given is not the stated one: its digest differs",
+        )
     ]
 
 

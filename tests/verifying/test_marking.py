@@ -196,7 +196,7 @@ def test_a_binding_of_another_kind_is_left_open(how, why, tmp_path):
     path = kit.artifact(tmp_path, audio=credentials.wav(BARE, **how))
     (report,) = verify(path, profiles=["disclosure"])
     (left,) = [finding for finding in report.unchecked if finding.rule == "MRK03"]
-    assert (left.outcome, left.message) == (Outcome.UNVERIFIABLE, f"a verifier of C2PA: {why}")
+    assert (left.outcome, left.message) == (Outcome.UNVERIFIABLE, f"needs a verifier of C2PA: {why}")
     assert exit_code(report) == 3
 
 

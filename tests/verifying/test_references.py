@@ -100,5 +100,5 @@ def test_clips_of_unknown_length(tmp_path):
     """5.6: a sum over what was not measured is neither right nor wrong."""
     (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(input__refs__1__frames=absent("not_measured"))))
     assert [(f.rule, f.outcome, f.message) for f in report.unchecked] == [
-        ("REF06", "unverifiable", "the length of the clip at /input/refs/1")
+        ("REF06", "unverifiable", "needs the length of the clip at /input/refs/1")
     ]

@@ -110,7 +110,7 @@ def load_private_key(path: Path | str) -> Any:
         with open(path, "rb") as file:
             data = file.read(_KEY_LIMIT_BYTES)
     except OSError as error:
-        raise Refused("cannot read the key", where=os.fspath(path), found=error.strerror) from error
+        raise Refused(f"cannot read the key: {error.strerror}", where=os.fspath(path)) from error
     opener = (
         serialization.load_ssh_private_key if b"OPENSSH PRIVATE KEY" in data else serialization.load_pem_private_key
     )

@@ -38,7 +38,6 @@ import json
 import os
 import re
 import tempfile
-import tomllib
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -46,7 +45,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ttsartifact.attesting.keys import NoteKey, load, parse_note_key
 from ttsartifact.attesting.sshsig import NAMESPACE
 from ttsartifact.container.source import STANDARD_INPUT, copy_pieces, first_bytes
-from ttsartifact.errors import Damaged, Refused
+from ttsartifact.errors import Damaged, Refused, toml_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -136,10 +135,7 @@ def load_trust(path: Path | str) -> Trust:
     data = _read(path)
     if not (os.fspath(path).endswith(".toml") or (os.fspath(path) == STANDARD_INPUT and _VERSION.search(data))):
         return Trust(signers=tuple(_allowed_signers(data, os.fspath(path))))
-    try:
-        value = tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Refused("the trust file is not TOML", where=os.fspath(path), found=str(error)) from error
+    value = toml_of(data, "the trust file", os.fspath(path))
     try:
         return _trust(value, os.path.dirname(os.path.abspath(path)))
     except (KeyError, TypeError, AttributeError) as error:
@@ -260,7 +256,7 @@ def _read(path: Path | str) -> bytes:
     try:
         data = first_bytes(path, _LIMIT_BYTES + 1)
     except OSError as error:
-        raise Refused("cannot read the file", where=os.fspath(path), found=error.strerror) from error
+        raise Refused(f"cannot read the file: {error.strerror}", where=os.fspath(path)) from error
     if len(data) > _LIMIT_BYTES:
         raise Refused("the file is too large", where=os.fspath(path), expected=f"at most {_LIMIT_BYTES} bytes")
     return data

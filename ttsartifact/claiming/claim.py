@@ -6,9 +6,8 @@ Numbers are taken as they are written, as decimal fractions, and never pass thro
 from __future__ import annotations
 
 import os
-import tomllib
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from ttsartifact.container.canonical import canonical_bytes
 from ttsartifact.container.limits import MAX_SAFE_INTEGER
 from ttsartifact.container.schemas import validator
 from ttsartifact.container.source import first_bytes
-from ttsartifact.errors import Refused
+from ttsartifact.errors import Refused, toml_of
 from ttsartifact.formulas.conditions import subjects
 from ttsartifact.measuring.metrics import Metric, MetricKind, metric_named
 from ttsartifact.terms import digest
@@ -197,7 +196,7 @@ def load_claim(path: Path | str) -> Claim:
     try:
         data = first_bytes(path, LIMIT_BYTES + 1)
     except OSError as error:
-        raise Refused("cannot read the claim", where=os.fspath(path), found=error.strerror) from error
+        raise Refused(f"cannot read the claim: {error.strerror}", where=os.fspath(path)) from error
     return parsed_claim(data, os.fspath(path))
 
 
@@ -205,10 +204,7 @@ def parsed_claim(data: bytes, where: str) -> Claim:
     """Return the claim that the bytes of a file are; raises Refused as `load_claim` does, at `where`."""
     if len(data) > LIMIT_BYTES:
         raise Refused("the claim is too long", where=where, expected=f"at most {LIMIT_BYTES} bytes")
-    try:
-        value = tomllib.loads(data.decode(), parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, InvalidOperation, RecursionError) as error:
-        raise Refused("the claim is not TOML", where=where, found=str(error)[:200]) from error
+    value = toml_of(data, "the claim", where, Decimal)
     try:
         return claim_of(value)
     except Refused as error:
@@ -346,7 +342,7 @@ def _require_shape(value: dict[str, Any]) -> None:
     try:
         breaks = next(compiled.iter_errors(value), None)
     except (TypeError, ValueError) as error:  # a date of TOML is nothing that JSON holds
-        raise Refused("a value that JSON cannot hold", found=str(error)[:200]) from error
+        raise Refused("a value that JSON cannot hold, such as a date") from error
     if breaks is not None:
         where = "/".join(map(str, breaks.instance_path)) or "the claim"
         raise Refused(f"not a claim: {breaks.message[:300]}", where=where)

@@ -135,12 +135,12 @@ def _mentions_us(path: str) -> bool:
 
 
 def _parsed(path: str) -> dict[str, Any]:
-    import tomllib
+    from ttsartifact.errors import Refused, toml_of
 
     try:
-        return tomllib.loads(_bytes_of(path).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Usage(f"{path}: not TOML: {error}") from error
+        return toml_of(_bytes_of(path), "the file", path)
+    except Refused as error:
+        raise Usage(str(error)) from error
 
 
 def _checked(path: str, value: Any) -> Settings:

@@ -382,7 +382,8 @@ def _repository(pointer: str) -> Callable[[_Named], Any]:
             return None
         if repository.get("integrated"):
             return "integrated"
-        return f"{repository.get('uri')}@{repository.get('revision')}"
+        uri, revision = repository.get("uri"), repository.get("revision")
+        return revision if uri == f"urn:{revision}" else f"{uri}@{revision}"
 
     return name
 
@@ -423,7 +424,8 @@ def _packages(named: _Named) -> Any:
 def _format(named: _Named) -> Any:
     audio = named.side.known("/audio") or {}
     kind = " ".join(dict.fromkeys(str(audio.get(key)) for key in ("codec", "subtype")))
-    return f"{kind}, {audio.get('sample_rate_hz')} Hz, {audio.get('channels')} ch"
+    channels = audio.get("channels")
+    return f"{kind}, {audio.get('sample_rate_hz')} Hz, {channels} channel{'' if channels == 1 else 's'}"
 
 
 def _device(named: _Named) -> Any:

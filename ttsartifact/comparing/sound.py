@@ -69,7 +69,7 @@ class Sound:
     @property
     def format_name(self) -> str:
         """The format in words; two sounds of one name can be compared sample by sample."""
-        return f"{self.subtype} {self.channels}ch {self.rate_hz}Hz"
+        return f"{self.subtype}, {self.rate_hz} Hz, {self.channels} channel{'' if self.channels == 1 else 's'}"
 
     def read(self, start: int, count: int) -> NDArray[np.float64]:
         """Return `count` frames from `start` as (frames, channels) within ±1; integers arrive exactly."""

@@ -24,7 +24,7 @@ _FIGURES = (
 _STATED = (
     ("stalls", "count", "/run/times/stalls/count"),
     ("stalled for", "ns", "/run/times/stalls/total_ns"),
-    ("queued at submit", "count", "/run/load/queue_depth_at_submit"),
+    ("queue depth", "count", "/run/load/queue_depth_at_submit"),
     ("running at start", "count", "/run/load/running_at_start"),
     ("clock", "milli_mhz", "/summary/clock_mhz/mean_milli"),
     ("power", "mw", "/summary/power_w/mean_milli"),

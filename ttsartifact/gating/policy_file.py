@@ -28,14 +28,13 @@ from __future__ import annotations
 
 import difflib
 import os
-import tomllib
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
 from ttsartifact.container import schemas
 from ttsartifact.container.source import first_bytes
-from ttsartifact.errors import InvalidDescriptor, Refused
+from ttsartifact.errors import InvalidDescriptor, Refused, toml_of
 from ttsartifact.formulas.levels import OPERATORS
 from ttsartifact.terms.policy import METRICS_SOURCE, Check, Policy
 
@@ -65,11 +64,9 @@ def load_policy(path: Path | str) -> Policy:
         data = first_bytes(path, _LIMIT_BYTES + 1)
         if len(data) > _LIMIT_BYTES:
             raise Refused("the policy is too long", where=os.fspath(path), expected=f"at most {_LIMIT_BYTES} bytes")
-        value = tomllib.loads(data.decode(), parse_float=Decimal)
     except OSError as error:
-        raise Refused("cannot read the policy", where=os.fspath(path), found=error.strerror) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Refused("the policy is not TOML", where=os.fspath(path), found=str(error)) from error
+        raise Refused(f"cannot read the policy: {error.strerror}", where=os.fspath(path)) from error
+    value = toml_of(data, "the policy", os.fspath(path), Decimal)
     try:
         return policy_of(value)
     except Refused as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.comparing.sound import sound_of, sound_of_clip
 from ttsartifact.container.schemas import fault_of, validator
 from ttsartifact.container.source import first_bytes
-from ttsartifact.errors import Refused, TtsArtifactError, Unavailable
+from ttsartifact.errors import Refused, TtsArtifactError, Unavailable, why
 from ttsartifact.gating.metrics import integrated
 from ttsartifact.measuring.metrics import EVALUATED, Measured, MetricKind, metric_named
 from ttsartifact.measuring.speech import INSTRUMENT, contour_of, speech_of
@@ -302,9 +302,9 @@ def _load(path: str) -> dict[str, Any]:
             raise Refused("the measurements are too long", where=path, expected=f"at most {_LIMIT_BYTES} bytes")
         value = json.loads(data, parse_constant=str)
     except OSError as error:
-        raise Refused("cannot read the measurements", where=path, found=error.strerror) from error
+        raise Refused(f"cannot read the measurements: {error.strerror}", where=path) from error
     except (ValueError, RecursionError) as error:
-        raise Refused("the measurements are not JSON", where=path, found=str(error)[:200]) from error
+        raise Refused(f"the measurements are not JSON: {why(error)}", where=path) from error
     fault = fault_of(validator("measurements"), value)
     if fault is not None:
         raise Refused(f"not measurements: {fault.message}", where=path + fault.where)

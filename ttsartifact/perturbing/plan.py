@@ -19,14 +19,13 @@ Numbers are taken as they are written, as decimal fractions, and never pass thro
 from __future__ import annotations
 
 import os
-import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import schemas
 from ttsartifact.container.source import FileSource
-from ttsartifact.errors import Refused
+from ttsartifact.errors import Refused, toml_of
 from ttsartifact.formulas.pcm_events import METHOD
 
 if TYPE_CHECKING:
@@ -65,12 +64,9 @@ def load_plan(path: Path | str) -> ImperfectionPlan:
     Example:
         `load_plan("plan.toml").layers`
     """
-    try:
-        with FileSource(path) as file:
-            data = file.read_at(0, min(file.size, _LIMIT_BYTES))
-        value = tomllib.loads(data.decode(), parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Refused("the plan is not TOML", where=os.fspath(path), found=str(error)) from error
+    with FileSource(path) as file:
+        data = file.read_at(0, min(file.size, _LIMIT_BYTES))
+    value = toml_of(data, "the plan", os.fspath(path), Decimal)
     try:
         return plan_of(value, os.path.dirname(os.path.abspath(path)))
     except Refused as error:

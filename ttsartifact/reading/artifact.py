@@ -153,13 +153,13 @@ def open_artifacts(
             source.hold()
         head = source.read_at(0, min(12, source.size))
         if wanted is not None and head[:4] != b"PAR1":
-            raise NotFound("one run alone has no rows", found=f"#{wanted}", expected="a Parquet data set")
+            raise NotFound(f"a single run has no row {wanted}", expected="a Parquet data set")
         if head[:4] == b"PAR1":
             from ttsartifact.container.parquet_rows import RunTable
 
             table = RunTable(source)
             if wanted is not None and wanted >= table.rows:
-                raise NotFound("the file has no such row", found=wanted, expected=f"0 to {table.rows - 1}")
+                raise NotFound(f"the file has no row {wanted}", expected=f"0 to {table.rows - 1}")
             first, end = rows or (0, table.rows) if wanted is None else (wanted, wanted + 1)
             for row in table.between(first, end):
                 yield _from_row(source, table, row)

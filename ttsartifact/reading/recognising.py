@@ -67,7 +67,7 @@ _KINDS = (
 def stranger(source: Source) -> NotAnArtifact:
     """Return what a file is whose first bytes are those of no carrier, in words that say what to do about it."""
     name, advice = _described(source)
-    return NotAnArtifact(name, where="offset 0", found=_opening(source), expected=advice)
+    return NotAnArtifact(f"not an artifact but {name}", where="offset 0", found=_opening(source), expected=advice)
 
 
 def capsule_lost(source: Source, error: NotAnArtifact) -> NotAnArtifact:
@@ -101,7 +101,7 @@ def _described(source: Source) -> tuple[str, str]:
         return "JSON", "the file itself: the server sent an answer in its place"
     if not any(byte < 9 or 13 < byte < 32 for byte in head):
         return "text", _AUDIO
-    return "no carrier that this version reads", "WAV, FLAC, MP3 or Parquet"
+    return "a file of unknown format", "WAV, FLAC, MP3 or Parquet"
 
 
 def _opening(source: Source) -> str | None:

@@ -153,7 +153,8 @@ def _read(path: str) -> _Journalled:
         with open(path, encoding="utf-8") as file:
             lines = file.read(_MAX_JOURNAL_BYTES).splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused("cannot read the journal", where=path, found=error, expected="*.journal.jsonl") from error
+        cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise Refused(f"cannot read the journal: {cause}", where=path, expected="*.journal.jsonl") from error
     for number, line in enumerate(lines):
         try:
             entry = json.loads(line)

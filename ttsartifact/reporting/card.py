@@ -124,8 +124,10 @@ def _device(artifact: Artifact) -> str:
     at = artifact.descriptor.at
     devices = at("/env/devices")
     models = [_say(_field(device, "model")) for device in devices] if isinstance(devices, list) else []
-    on = _say(at("/generation/device"))
-    return f"{on}: {', '.join(models)}" if models else f"{on}: {_say(_field(at('/env/cpu'), 'model'))}"
+    device = at("/generation/device")
+    on = _say(device)
+    models = models or [_say(_field(at("/env/cpu"), "model"))]
+    return f"{on}{'; the machine has' if is_absent(device) else ':'} {', '.join(models)}"
 
 
 def _audio(audio: Any, derived: dict[str, Any]) -> str:
@@ -146,7 +148,7 @@ def _times(derived: dict[str, Any]) -> str:
         keys.insert(0, "time_to_first_byte_ns")
     parts = [f"{name_of(key)} {_ns(derived.get(key))}" for key in keys]
     silence = derived.get("leading_silence_ns")
-    behind = f", {seconds(silence)} of it leading silence" if type(silence) is int and silence else ""
+    behind = f", leading silence {seconds(silence)}" if type(silence) is int and silence else ""
     return f"from submit: {', '.join(parts)}{behind}"
 
 
@@ -162,7 +164,8 @@ def _measured(times: Any) -> str:
         parts = ", ".join(_say(each).replace("_", " ") for each in includes) or "the request only"
     else:
         parts = _say(includes)
-    return f"by {_say(_field(times, 'observer')).replace('_', ' ')}; the times include {parts}"
+    observer = _say(_field(times, "observer")).replace("_", " ")
+    return f"{'' if observer.startswith('in ') else 'by '}{observer}; the times include {parts}"
 
 
 def _chunks(derived: dict[str, Any]) -> str:
@@ -170,7 +173,7 @@ def _chunks(derived: dict[str, Any]) -> str:
     if type(count) is not int:
         return _say(count)
     if count == 1:
-        return "1, for all of it came at once"
+        return "1: all of the audio came at once"
     keys = ("median_gap_ns", "longest_gap_ns", "underrun_margin_ns")
     return ", ".join([str(count), *(f"{name_of(key)} {_ns(derived.get(key))}" for key in keys)])
 
@@ -196,11 +199,11 @@ def _clock(timebase: Any, derived: dict[str, Any]) -> str:
 
 
 def _load(load: Any) -> str:
-    keys = {"queued": "queue_depth_at_submit", "running": "running_at_start", "in the batch": "batch_size"}
-    keys |= {"at once": "concurrency"}
+    keys = {"queue depth": "queue_depth_at_submit", "running at start": "running_at_start"}
+    keys |= {"batch size": "batch_size", "concurrency": "concurrency"}
     if not isinstance(load, dict) or all(is_absent(load.get(key)) for key in keys.values()):
         return _say(_field(load, "queue_depth_at_submit") or load)
-    return ", ".join(f"{_say(load.get(key))} {name}" for name, key in keys.items())
+    return ", ".join(f"{name} {_say(load.get(key))}" for name, key in keys.items())
 
 
 def _telemetry(summary: Any, energy_error_mj: Any) -> str:

@@ -58,7 +58,7 @@ def evaluation_lines(found: Evaluation, paint: Paint | None = None) -> Iterator[
     for reason in found.reasons:
         yield f"  because {safe(reason.message)}"
     yield f"claim       {found.claim.digest}"
-    yield f"registered  {_REGISTERED[found.registered]}"
+    yield f"registered  {_REGISTERED[found.registered] if _counts(found) else 'no run was counted'}"
     yield f"runs        {_runs(found)}"
     yield from _conditions(found)
     for each in found.decided:
@@ -103,13 +103,17 @@ def _runs(found: Evaluation) -> str:
     return line + (f"; {left} in neither group, not counted" if left else "")
 
 
+def _counts(found: Evaluation) -> bool:
+    return any(group is not RunGroup.NONE for group in found.matched.groups)
+
+
 def _conditions(found: Evaluation) -> Iterator[str]:
     matched = found.matched
     if matched.confounders:
         yield f"conditions  {counted(len(matched.confounders), 'confounder')}:"
         yield from (f"            {_confounder(each)}" for each in matched.confounders[:_MOST_NAMES])
     else:
-        yield "conditions  match"
+        yield "conditions  match" if _counts(found) else "conditions  not compared: no run was counted"
     if matched.free:
         yield f"            free and different: {', '.join(safe(each.label) for each in matched.free[:_MOST_NAMES])}"
     if matched.unstated:

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact import _spec
 from ttsartifact.formulas.conditions import condition_words
 from ttsartifact.reporting.documents import tool
-from ttsartifact.reporting.likeness import DIFFERENT, EQUAL, effect, likeness, lookalikes
 from ttsartifact.reporting.markdown import code, span, table
 from ttsartifact.reporting.phrases import Paint, counted, seconds, spoken
-from ttsartifact.reporting.rerun import audio_lines
+from ttsartifact.reporting.rerun import DIFFERENT, EQUAL, audio_lines, effect, likeness, lookalikes
 from ttsartifact.reporting.tables import row
 from ttsartifact.reporting.terminal import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ttsartifact.comparing.audio import AudioComparison
-    from ttsartifact.comparing.changes import Change
+    from ttsartifact.comparing.changes import Change, Unstated
     from ttsartifact.comparing.diff import Diff, Side
     from ttsartifact.comparing.timing import Quantity
 
@@ -77,13 +76,17 @@ def _how_far(audio: AudioComparison) -> str:
 
 
 def _cause_of_equal(diff: Diff) -> str:
-    if diff.a.artifact_id == diff.b.artifact_id:
+    if _is_one_run(diff):
         return "no difference: both files hold the same run"
     if not diff.changes:
         rest = f", but {_of_one_side(diff)}" if diff.one_sided else ""
         return f"no difference: all samples and all conditions that both files state are equal{rest}"
     yet = f"yet {EQUAL}" if diff.changes[0].cause in _BELIEVED else EQUAL
     return f"{_first_of(diff.changes)} - {yet}"
+
+
+def _is_one_run(diff: Diff) -> bool:
+    return diff.a.artifact_id == diff.b.artifact_id
 
 
 def _who_varies(diff: Diff) -> str:
@@ -98,7 +101,7 @@ def _unexplained(diff: Diff) -> str:
     if diff.one_sided:
         return _of_one_side(diff)
     if diff.not_stated:
-        return f"neither file states {', '.join(each.label for each in diff.not_stated[:4])}"
+        return f"neither file states {_few(diff.not_stated)}"
     if diff.exact:
         return "exact numerics give equal samples under equal conditions: one file is false, or the runner has a bug"
     promises = sorted({side.promise or "not stated" for side in (diff.a, diff.b)})
@@ -106,9 +109,12 @@ def _unexplained(diff: Diff) -> str:
 
 
 def _of_one_side(diff: Diff) -> str:
-    subjects = ", ".join(safe(each.label) for each in diff.one_sided[:4])
-    more = f" and {len(diff.one_sided) - 4} more" if len(diff.one_sided) > 4 else ""
-    return f"only one file states {subjects}{more}"
+    return f"only one file states {_few(diff.one_sided)}"
+
+
+def _few(subjects: Sequence[Change | Unstated]) -> str:
+    more = f" and {len(subjects) - 4} more" if len(subjects) > 4 else ""
+    return ", ".join(safe(each.label) for each in subjects[:4]) + more
 
 
 def _effect(diff: Diff) -> str:
@@ -156,12 +162,12 @@ def _value_words(value: Any) -> str:
 
 def _short(text: str) -> str:
     """Return a text whose digests are as long as eyes need them."""
-    return _DIGEST.sub(r"sha256:\1...", text)
+    return _DIGEST.sub(r"sha256:\1…", text)
 
 
 def _cut(text: str, start: int) -> str:
     piece = text[start : start + _LONGEST]
-    return f"{'...' if start else ''}{piece}{'...' if start + _LONGEST < len(text) else ''}"
+    return f"{'…' if start else ''}{piece}{'…' if start + _LONGEST < len(text) else ''}"
 
 
 def diff_lines(diff: Diff, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
@@ -177,9 +183,10 @@ def diff_lines(diff: Diff, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B0
     yield from _change_lines("suspect", list(diff.blamed))
     yield from _change_lines("changed", innocent)
     yield from _one_sided_lines(diff)
-    if diff.not_stated:
+    if diff.not_stated and not _is_one_run(diff):
         silent = ", ".join(each.label for each in diff.not_stated)
-        yield f"  unstated  {silent}: neither file states them, so they may differ"
+        those = "them, so they" if len(diff.not_stated) > 1 else "it, so it"
+        yield f"  unstated  {silent}: neither file states {those} may differ"
     yield from _stage_lines(diff)
     if diff.audio is not None:
         yield from audio_lines(diff.audio, ("in a", "in b"))

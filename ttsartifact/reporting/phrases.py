@@ -36,7 +36,7 @@ VERDICTS = {
     Verdict.CAPSULE_LOST: "the audio has lost its capsule and no longer states a run",
     Verdict.NOT_AN_ARTIFACT: "the file states no run",
     Verdict.UNREADABLE: "the file is not readable",
-    Verdict.NOT_FOUND: "the file does not exist",
+    Verdict.NOT_FOUND: "there is no such file, or no such row in it",
     Verdict.NOT_VERIFIED: "this verifier could not check the file; this is not a verdict on the file",
     "NOT_HASHED": "structure and schema only; no digest was computed",
 }

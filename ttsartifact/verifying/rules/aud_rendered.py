@@ -37,7 +37,7 @@ def rendered_traces(evidence: Evidence) -> Answer:
             )
         ]
     if wave.data.size > _LARGEST_BYTES:
-        return Unverifiable(f"a rendering of more than {_LARGEST_BYTES} bytes")
+        return Unverifiable(f"needs a rendering of more than {_LARGEST_BYTES} bytes")
     names = [entry["name"] for _, entry in entries(evidence, "/traces")]
     traces = [trace for name in names if (trace := evidence.trace(name)) is not None]
     shown = {channel.name: channel for channel in channels_of_traces(traces, evidence.known("/channels") or [])[0]}

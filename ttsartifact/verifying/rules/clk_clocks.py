@@ -148,7 +148,7 @@ def honest_uncertainty(evidence: Evidence) -> Answer:
     start, end = evidence.known("/run/times/t_submit_ns"), evidence.known("/run/times/t_last_token_ns")
     timeline = utc_bound(timebase, start, end)
     if timeline is None:
-        return Unverifiable("a snapshot of UTC")
+        return Unverifiable("needs a snapshot of UTC")
     bounds = [("the timeline", timeline)]
     for _, channel in entries(evidence, "/channels"):
         bound = utc_bound(timebase, start, end, channel)
@@ -165,7 +165,7 @@ def honest_uncertainty(evidence: Evidence) -> Answer:
             )
         ]
     # A bound that lacks a term is still a lower bound: it can refute a declaration and not confirm it.
-    return Unverifiable(f"{', '.join(timeline.lacks)} of the clock of UTC") if timeline.lacks else []
+    return Unverifiable(f"needs {', '.join(timeline.lacks)} of the clock of UTC") if timeline.lacks else []
 
 
 @rule("CLK06")

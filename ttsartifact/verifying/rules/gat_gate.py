@@ -94,7 +94,7 @@ def complete_set(evidence: Evidence) -> Answer:
             )
         ]
     if evidence.siblings is None:
-        return Unverifiable("the data set that the policy judged: this is one run of it")
+        return Unverifiable("needs the data set that the policy judged: this is one run of it")
     session, policy = evidence.known("/run/session_id"), evidence.known("/gate/policy/digest")
     return _counted(stated, *evidence.siblings.judged(session, policy))
 

@@ -134,7 +134,8 @@ def text_digest(evidence: Evidence) -> Answer:
     found = []
     for where, data in held:
         read = _in_form(data, form)
-        found += compared(where, digest.of(read), stated, "the text's digest is not /input/text/digest")
+        whose = "the embedded text" if where[0] == "/" else where
+        found += compared(where, digest.of(read), stated, f"{whose} is not the stated one: its digest differs")
     if embedded is not None:
         size = len(_in_form(held[0][1], form))
         found += compared("/input/text/size", size, evidence.known("/input/text/size"))

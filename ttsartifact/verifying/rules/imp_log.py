@@ -73,7 +73,7 @@ def replayed_draws(evidence: Evidence) -> Answer:
         return NONE
     log = log_of(evidence)
     if log is None:
-        return Unverifiable("trace imperfection: what fired and what did not is not logged")
+        return Unverifiable("needs trace imperfection: what fired and what did not is not logged")
     seed, faults = evidence.known("/imperfection/draw/seed"), []
     by_layer = _rows_by_layer(log)
     for place in sorted(by_layer.keys() - {place for place, (_, layer) in enumerate(layers) if layer["enabled"]}):

@@ -102,7 +102,7 @@ def _clean_digest(evidence: Evidence, events: list[tuple[int, tuple[Any, Any], t
     """Return the digest of the audio with every event taken back; reads it block by block."""
     wave, log = evidence.artifact.wave, log_of(evidence)
     if wave is None or log is None:
-        return Unverifiable("the PCM of encoded audio")
+        return Unverifiable("needs the PCM of encoded audio")
     start, _ = wave.bare_pcm
     width, whole = wave.format.frame_bytes, JoinedSource(evidence.artifact.audio)
     state, place = hashlib.sha256(), 0

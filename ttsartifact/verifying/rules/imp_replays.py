@@ -73,7 +73,7 @@ def replayed_packets(evidence: Evidence) -> Answer:
         return NotApplicable("no layer of method ttsa-opus/1")
     (place, layer), log, held = ours[0], log_of(evidence), evidence.trace("packets")
     if log is None:
-        return Unverifiable("trace imperfection: which packets were lost is not logged")
+        return Unverifiable("needs trace imperfection: which packets were lost is not logged")
     fault = _strange_packets(evidence, ours, held)
     if fault is not None or held is None:
         return [fault] if fault is not None else []
@@ -140,7 +140,7 @@ def _decoded_again(
     if layer.get("tool") != here:
         stated = layer.get("tool", {})
         return Unverifiable(
-            f"packets of {stated.get('name')} {stated.get('version')} ({stated.get('build')}); "
+            f"needs {stated.get('name')} {stated.get('version')} ({stated.get('build')}); "
             f"here is {here['version']} ({here['build']})"
         )
     wave = evidence.artifact.wave
@@ -166,12 +166,12 @@ def _integer_pcm(evidence: Evidence) -> tuple[bytes, PcmFormat] | NotApplicable 
 
     wave = evidence.artifact.wave
     if wave is None:
-        return Unverifiable("the PCM of encoded audio")
+        return Unverifiable("needs the PCM of encoded audio")
     if wave.format.subtype not in _INTEGERS:
         return NotApplicable("samples that are not signed integers")
     start, _ = wave.bare_pcm
     if wave.data.size > _LARGEST_REPLAY_BYTES:
-        return Unverifiable(f"a replay of more than {_LARGEST_REPLAY_BYTES} bytes of PCM")
+        return Unverifiable(f"needs a replay of more than {_LARGEST_REPLAY_BYTES} bytes of PCM")
     audio = JoinedSource(evidence.artifact.audio).read_at(start, wave.data.size)
     return audio, PcmFormat(wave.format.sample_rate_hz, wave.format.channels, wave.format.bit_depth // 8)
 

@@ -70,7 +70,7 @@ def hard_binding(evidence: Evidence) -> Answer:
     (credential,) = held
     binding = credential.binding
     if binding.state == State.UNREAD:
-        return Unverifiable(f"a verifier of C2PA: {binding.why}")
+        return Unverifiable(f"needs a verifier of C2PA: {binding.why}")
     if binding.state == State.HOLDS:
         return []
     return [

@@ -193,7 +193,7 @@ def target_speech_sum(evidence: Evidence) -> Answer:
         rate, segment = entry["sample_rate_hz"], entry["segment"]
         frames = entry["frames"] if is_absent(segment) else segment["end_frame"] - segment["start_frame"]
         if is_absent(rate) or is_absent(frames):
-            return Unverifiable(f"the length of the clip at {where}")
+            return Unverifiable(f"needs the length of the clip at {where}")
         total_ms += Fraction(1000 * frames, rate)
     if abs(total_ms - declared) <= slack_ms:
         return []
