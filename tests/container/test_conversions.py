@@ -102,7 +102,10 @@ def test_an_aiff_is_no_artifact_and_every_command_says_what_to_do(
     path = tmp_path / "a.aiff"
     soundfile.write(path, RNG.uniform(-0.9, 0.9, 501), 24_000)
     report = verify(path)[0]
-    assert (report.verdict, report.findings[0].message) == ("NOT_AN_ARTIFACT", "an AIFF file without a capsule")
+    assert (report.verdict, report.findings[0].message) == (
+        "NOT_AN_ARTIFACT",
+        "not an artifact but an AIFF file without a capsule",
+    )
     out, descriptor = tmp_path / "x.tts.parquet", tmp_path / "d.json"
     descriptor.write_text(json.dumps(kit.descriptor()))
     for argv in (

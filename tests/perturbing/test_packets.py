@@ -130,7 +130,7 @@ def test_another_decoder_leaves_it_open(tmp_path: Path) -> None:
     (report,) = verify(other)
     assert not kit.failed(report)
     (open_rule,) = [finding for finding in report.unchecked if finding.rule == "IMP15"]
-    assert open_rule.message.startswith("packets of PyAV 1.0 (ffmpeg ")
+    assert open_rule.message.startswith("needs PyAV 1.0 (ffmpeg ")
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000, 22_050, 44_100, 48_000])

@@ -198,7 +198,7 @@ def test_uncertainty_of_an_unknown_clock(tmp_path):
     path = full_run.artifact(tmp_path, patch=kit.put(timebase__clocks__1__sync=absent("unknown"), claims=[]))
     (report,) = verify(path)
     assert [(f.rule, f.outcome, f.message) for f in report.unchecked] == [
-        ("CLK05", "unverifiable", "max_error_ns of the clock of UTC")
+        ("CLK05", "unverifiable", "needs max_error_ns of the clock of UTC")
     ]
 
 
