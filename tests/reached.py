@@ -186,11 +186,13 @@ def chosen(
     most = max((len(each) for each in of_file.values()), default=0)
     wide = [of_file[each][place] for place in range(most) for each in files if place < len(of_file[each])]
     taken: dict[str, float] = {}
+    spent = 0.0
     for names, enough in ((near, seconds / 2), (wide, seconds)):
         for name in (each for each in names if each not in taken):
-            if taken and sum(taken.values()) + reaching[name] > enough:
+            if taken and spent + reaching[name] > enough:
                 break
             taken[name] = reaching[name]
+            spent += reaching[name]
     order = {name: place for place, name in enumerate(files)}
     return {name: taken[name] for name in sorted(taken, key=lambda each: order[each.partition("::")[0]])}
 

@@ -16,11 +16,6 @@ TtsArtifactError
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
 __all__ = [
     "CapsuleLost",
     "CommandFailed",
@@ -34,8 +29,6 @@ __all__ = [
     "TooLarge",
     "TtsArtifactError",
     "Unavailable",
-    "toml_of",
-    "why",
 ]
 
 
@@ -73,13 +66,6 @@ class TtsArtifactError(Exception):
         if self.expected is not None:
             both += f"{', ' if both else ': '}expected {self.expected}"
         return f"{self.message}{both}" + (f" (at {self.where})" if self.where else "")
-
-
-def why(error: Exception) -> str:
-    """Return in plain words why a file cannot be parsed; the sentence of a parser stands as it is."""
-    if isinstance(error, UnicodeDecodeError):
-        return f"not UTF-8 at byte {error.start}"
-    return str(error)[:200] if isinstance(error, ValueError) else "nested too deeply, or a number out of range"
 
 
 class NotAnArtifact(TtsArtifactError):  # noqa: N818 - the names say what is the matter, as in the tree above
@@ -139,13 +125,3 @@ class CommandFailed(TtsArtifactError):  # noqa: N818
 
 class Unavailable(TtsArtifactError):  # noqa: N818
     """Something needed is not installed here."""
-
-
-def toml_of(data: bytes, what: str, where: str, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
-    """Return the table that TOML holds; raises Refused for anything else."""
-    import tomllib
-
-    try:
-        return tomllib.loads(data.decode(), parse_float=parse_float)
-    except (ValueError, ArithmeticError, RecursionError) as error:
-        raise Refused(f"{what} is not TOML: {why(error)}", where=where) from error

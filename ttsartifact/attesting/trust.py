@@ -44,8 +44,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.attesting.keys import NoteKey, load, parse_note_key
 from ttsartifact.attesting.sshsig import NAMESPACE
+from ttsartifact.container.schemas import toml_of
 from ttsartifact.container.source import STANDARD_INPUT, copy_pieces, first_bytes
-from ttsartifact.errors import Damaged, Refused, toml_of
+from ttsartifact.errors import Damaged, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

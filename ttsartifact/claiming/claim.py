@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.canonical import canonical_bytes
 from ttsartifact.container.limits import MAX_SAFE_INTEGER
-from ttsartifact.container.schemas import validator
+from ttsartifact.container.schemas import toml_of, validator
 from ttsartifact.container.source import first_bytes
-from ttsartifact.errors import Refused, toml_of
+from ttsartifact.errors import Refused
 from ttsartifact.formulas.conditions import subjects
 from ttsartifact.measuring.metrics import Metric, MetricKind, metric_named
 from ttsartifact.terms import digest

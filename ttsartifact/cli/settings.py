@@ -135,7 +135,8 @@ def _mentions_us(path: str) -> bool:
 
 
 def _parsed(path: str) -> dict[str, Any]:
-    from ttsartifact.errors import Refused, toml_of
+    from ttsartifact.container.schemas import toml_of
+    from ttsartifact.errors import Refused
 
     try:
         return toml_of(_bytes_of(path), "the file", path)

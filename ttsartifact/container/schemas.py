@@ -1,4 +1,7 @@
-"""The JSON Schemas of spec/1.0, compiled once a process. jsonschema-rs answers; nothing is ever fetched."""
+"""The JSON Schemas of spec/1.0, compiled once a process, and TOML that people write, parsed or refused in plain words.
+
+jsonschema-rs answers; nothing is ever fetched.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
 from ttsartifact._starting import NamedTuple
-from ttsartifact.errors import InvalidDescriptor
+from ttsartifact.errors import InvalidDescriptor, Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import jsonschema_rs
 
-__all__ = ["SchemaFault", "fault_of", "holds_as", "require_kind", "require_valid", "require_valid_at", "validator"]
+__all__ = [
+    "SchemaFault",
+    "fault_of",
+    "holds_as",
+    "require_kind",
+    "require_valid",
+    "require_valid_at",
+    "toml_of",
+    "validator",
+    "why",
+]
 
 
 @cache
@@ -110,3 +125,20 @@ def _section(pointer: str) -> jsonschema_rs.Draft202012Validator:
     reference = "#" + "".join(f"/properties/{step}" for step in pointer.split("/")[1:])
     parts = {"$defs": whole["$defs"], "sections": {"properties": whole["properties"]}}
     return jsonschema_rs.Draft202012Validator({**parts, "$ref": reference.replace("#", "#/sections", 1)})
+
+
+def toml_of(data: bytes, what: str, where: str, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
+    """Return the table that TOML holds; raises Refused for anything else."""
+    import tomllib
+
+    try:
+        return tomllib.loads(data.decode(), parse_float=parse_float)
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        raise Refused(f"{what} is not TOML: {why(error)}", where=where) from error
+
+
+def why(error: Exception) -> str:
+    """Return in plain words why a file cannot be parsed; the sentence of a parser stands as it is."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8 at byte {error.start}"
+    return str(error)[:200] if isinstance(error, ValueError) else "nested too deeply, or a number out of range"

@@ -37,9 +37,9 @@ _DECODERS = {
     "ogg_vorbis": ("OGG", "VORBIS", "vorbis"),
     "ogg_opus": ("OGG", "OPUS", "opus"),
 }
+_LOST = b"dequantization failed"  # mpg123 says so, counts on, and plays silence where others play what they find
 _MEMORY_BYTES = 320 * MIB  # the decoder, numpy among it, takes 128 MiB of addresses
 # Slowest honest case measured: 6 s of CPU for 1 MiB of 6 kbit/s Opus.
-_LOST = b"dequantization failed"  # mpg123 says so, counts on, and plays silence where others play what they find
 _CPU_BASE_S, _CPU_S_A_MIB, _CPU_MAX_S = 4, 8, 3600
 _WALL_TIMES = 60  # a busy machine is not the fault of the file; this ends a decoder that waits for ever
 # 23 minutes at 24 kHz are decoded of however few bytes. FLAC of speech takes a byte for 2 samples, Opus of 6 kbit/s one

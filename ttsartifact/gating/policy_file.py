@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact import _spec
 from ttsartifact.container import schemas
 from ttsartifact.container.source import first_bytes
-from ttsartifact.errors import InvalidDescriptor, Refused, toml_of
+from ttsartifact.errors import InvalidDescriptor, Refused
 from ttsartifact.formulas.levels import OPERATORS
 from ttsartifact.terms.policy import METRICS_SOURCE, Check, Policy
 
@@ -66,7 +66,7 @@ def load_policy(path: Path | str) -> Policy:
             raise Refused("the policy is too long", where=os.fspath(path), expected=f"at most {_LIMIT_BYTES} bytes")
     except OSError as error:
         raise Refused(f"cannot read the policy: {error.strerror}", where=os.fspath(path)) from error
-    value = toml_of(data, "the policy", os.fspath(path), Decimal)
+    value = schemas.toml_of(data, "the policy", os.fspath(path), Decimal)
     try:
         return policy_of(value)
     except Refused as error:

@@ -10,9 +10,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.comparing.sound import sound_of, sound_of_clip
-from ttsartifact.container.schemas import fault_of, validator
+from ttsartifact.container.schemas import fault_of, validator, why
 from ttsartifact.container.source import first_bytes
-from ttsartifact.errors import Refused, TtsArtifactError, Unavailable, why
+from ttsartifact.errors import Refused, TtsArtifactError, Unavailable
 from ttsartifact.gating.metrics import integrated
 from ttsartifact.measuring.metrics import EVALUATED, Measured, MetricKind, metric_named
 from ttsartifact.measuring.speech import INSTRUMENT, contour_of, speech_of

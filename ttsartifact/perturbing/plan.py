@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import schemas
 from ttsartifact.container.source import FileSource
-from ttsartifact.errors import Refused, toml_of
+from ttsartifact.errors import Refused
 from ttsartifact.formulas.pcm_events import METHOD
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def load_plan(path: Path | str) -> ImperfectionPlan:
     """
     with FileSource(path) as file:
         data = file.read_at(0, min(file.size, _LIMIT_BYTES))
-    value = toml_of(data, "the plan", os.fspath(path), Decimal)
+    value = schemas.toml_of(data, "the plan", os.fspath(path), Decimal)
     try:
         return plan_of(value, os.path.dirname(os.path.abspath(path)))
     except Refused as error:

@@ -17,17 +17,7 @@ if TYPE_CHECKING:
 
     Question = Callable[[Evidence], Answer]
 
-__all__ = [
-    "Agenda",
-    "Rule",
-    "agenda",
-    "catalogue",
-    "grading",
-    "inconclusive",
-    "question_of",
-    "questions",
-    "rule",
-]
+__all__ = ["Agenda", "Rule", "agenda", "catalogue", "grading", "inconclusive", "question_of", "questions", "rule"]
 
 # Of a family the module that almost every run asks first: the others are imported when one of their rules is asked.
 _MODULES = (

@@ -120,7 +120,8 @@ def _odd(where: str, found: Any, message: str) -> Hint:
 
 def _processor(evidence: Evidence) -> Iterator[Hint]:
     machine = evidence.known("/env/os/machine") or ""
-    x86, arm = (any(word in machine.lower() for word in words) for words in (_X86, _ARM))
+    folded = machine.lower()
+    x86, arm = (any(word in folded for word in words) for words in (_X86, _ARM))
     if x86 == arm:
         return
     foreign, models = (_ARM_SETS, _ARM_MODELS) if x86 else (_X86_SETS, _X86_MODELS)
