@@ -75,7 +75,7 @@ def report(**changes: object) -> Report:
         "findings": (),
         "unchecked": (),
         "passed": ("CON01", "CON02", "HSH02"),
-        "not_applicable": ("TEL01",),
+        "not_applicable_because": (("TEL01", "the run has no telemetry"),),
     }
     return Report(**(whole | changes))  # type: ignore[arg-type]
 

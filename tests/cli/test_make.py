@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import kit
 import pytest
 
-from ttsartifact.cli import main
+from ttsartifact.cli import main, making
 from ttsartifact.reading.artifact import open_artifact
 
 if TYPE_CHECKING:
@@ -78,6 +78,18 @@ def test_what_the_next_level_would_need_is_told(
     said = capsys.readouterr().err
     assert "ttsa: L2 also needs " in said
     assert "/run/attempt (--attempt N)" in said
+
+
+def test_a_level_that_lacks_nothing_of_its_own_is_not_mentioned(
+    engine: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run may have all that L3 adds and still miss something of L2."""
+    monkeypatch.setattr(making, "lacking_for", lambda level, _: ["/run/attempt"] if level == "L2" else [])
+    out = str(tmp_path / "a.tts.wav")
+    main(["record", "-o", out, "--level", "L3", "--text", kit.TEXT, "--sensor", "none", "--", *engine])
+    said = capsys.readouterr().err
+    assert "L2 also needs /run/attempt (--attempt N)" in said
+    assert "L3 also needs" not in said
 
 
 def test_a_row_of_a_data_set_is_made_again(

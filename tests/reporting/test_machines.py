@@ -118,7 +118,9 @@ def test_annotations_are_asserted_whole() -> None:
         "::notice",
         "::error",
     ]
-    assert list(annotation_lines(report())) == ["::notice file=fox.tts.wav,title=conformant::INTACT, level L1"]
+    assert list(annotation_lines(report())) == [
+        "::notice file=fox.tts.wav,title=conformant::INTACT, level L1, as claimed"
+    ]
 
 
 def test_the_card_for_a_forum(tmp_path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import kit
+import pytest
 from reporting_kit import ID, report
 
 from ttsartifact.reporting.documents import report_document
 from ttsartifact.reporting.markdown import report_card
-from ttsartifact.reporting.phrases import Paint, seconds
+from ttsartifact.reporting.phrases import VERDICTS, Paint, level_words, seconds
 from ttsartifact.reporting.receipt import ReceiptMismatch
 from ttsartifact.reporting.text import receipt_lines, report_lines, sum_line
 from ttsartifact.terms.finding import Finding, Outcome, Severity
@@ -42,13 +43,14 @@ def test_the_long_report_says_why_rules_do_not_apply() -> None:
         "  skipped   CON08: no RF64",
         "            PIN01, PIN03: no repository is pinned",
     ]
-    assert not [line for line in report_lines(report(), whole=True) if "skipped" in line]
+    every = report(not_applicable_because=())
+    assert not [line for line in report_lines(every, whole=True) if "skipped" in line]
 
 
 def test_every_rule_that_does_not_apply_has_a_reason(tmp_path) -> None:
     """Its own, or the absence of what the catalogue says that it reads."""
     (found,) = verify(kit.artifact(tmp_path))
-    assert tuple(rule for rule, _ in found.not_applicable_because) == found.not_applicable
+    assert all(reason for _, reason in found.not_applicable_because)
     why = dict(found.not_applicable_because)
     assert (why["CON08"], why["SIG01"]) == ("no RF64", "the run has no attestation")
     assert why["REF02"] == "/input/refs is not stated, or empty"
@@ -57,9 +59,11 @@ def test_every_rule_that_does_not_apply_has_a_reason(tmp_path) -> None:
 def test_no_level_is_established_of_a_broken_file() -> None:
     """What was not checked is not said to be as claimed; the document keeps the level that the descriptor reaches."""
     blocked = Finding(rule="SCH10", outcome=Outcome.NOT_EVALUATED, severity=Severity.ERROR, blocked_by="CAN02")
-    for broken in (report(verdict="BROKEN"), report(unchecked=(blocked,))):
-        assert "  level     not established; L1 claimed" in list(report_lines(broken))
-        assert "| level | not established, `L1` claimed |" in list(report_card(broken))
+    digest = Finding(rule="HSH12", outcome=Outcome.SUPPRESSED, severity=Severity.ERROR)
+    unsealed = [report(verdict=verdict) for verdict in VERDICTS if verdict != "INTACT"]
+    for broken in (*unsealed, report(unchecked=(blocked,)), report(findings=(digest,))):
+        assert level_words(broken) == "not established; L1 claimed"
+        assert "| level | `not established; L1 claimed` |" in list(report_card(broken))
         assert report_document(broken, exit_code=1)["level"] == {"claimed": "L1", "reached": "L1"}
 
 
@@ -99,7 +103,7 @@ def test_a_run_with_findings() -> None:
         "fox.tts.wav: AUDIO_CHANGED - the audio is not the recorded audio; 1 rule failed\n"
         f"  artifact  {ID}\n"
         "  run       01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e2f\n"
-        "  level     L0 reached, L1 claimed\n"
+        "  level     not established; L1 claimed\n"
         "  fail      HSH02  the encoded audio has another digest  (at /audio/digest)\n"
         "            found     sha256:11\n"
         "            expected  sha256:22\n"
@@ -108,9 +112,46 @@ def test_a_run_with_findings() -> None:
         '            found     [1, {"a": "\\\\u001b"}]\n'
         "  unverifiable  SCH05  org.example is unknown\n"
         "  not run   HSH07: blocked by HSH02\n"
-        "  rules     3 passed, 1 failed, 1 warning, 1 unverifiable, 1 not run, 1 not applicable\n"
+        "  rules     3 passed, 1 failed, 1 warning, 1 suppressed, 1 unverifiable, 1 not run, "
+        "1 not applicable\n"
         "  `ttsa explain HSH02` explains the rule and how to fix it"
     )
+
+
+@pytest.mark.parametrize(
+    ("claimed", "reached", "words"),
+    [
+        ("L1", "L1", "L1, as claimed"),
+        ("L1", "L3", "L3 reached, L1 claimed"),
+        (None, "L3", "L3 reached"),
+        ("L9", "L0", "L0 reached, L9 claimed"),
+    ],
+)
+def test_the_level_of_an_intact_run(claimed: str | None, reached: str, words: str) -> None:
+    """What it reaches stands beside what it claims; what a stranger claims is printed as given."""
+    assert level_words(report(level_claimed=claimed, level_reached=reached)) == words
+
+
+def test_every_form_counts_the_rules_alike() -> None:
+    """A rule that was suppressed or not run is counted in the text and on the card."""
+    blocked = Finding(rule="SCH10", outcome=Outcome.NOT_EVALUATED, severity=Severity.ERROR, blocked_by="CAN02")
+    ignored = Finding(rule="TIM06", outcome=Outcome.SUPPRESSED, severity=Severity.WARN)
+    told = report(findings=(ignored, ignored), unchecked=(blocked,))
+    sums = "3 passed, 0 failed, 1 suppressed, 1 not run, 1 not applicable"
+    assert f"  rules     {sums}" in list(report_lines(told))
+    assert f"| rules | {sums} |" in list(report_card(told))
+
+
+def test_the_first_line_says_that_a_run_is_not_that_of_the_receipt() -> None:
+    """Most people read no more; of a copy without a capsule whose samples are the receipt's it is not said."""
+    other = ReceiptMismatch(part="run", found="0191", expected="0190")
+    lost = ReceiptMismatch(part="id", found=None, expected=ID)
+    samples = ReceiptMismatch(part="pcm", found="sha256:11", expected="sha256:22")
+    said = "; it is not what the receipt names"
+    assert next(report_lines(report(), differences=(other,))).endswith(f"every byte is as it was sealed{said}")
+    assert said in next(report_lines(report(), differences=(lost, samples)))
+    assert said not in next(report_lines(report(), differences=(lost,)))
+    assert said not in next(report_lines(report()))
 
 
 def test_a_receipt_that_differs_names_the_part() -> None:

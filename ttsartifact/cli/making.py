@@ -266,7 +266,8 @@ def print_written(packed: Packed, level: str | None = None, out: str | None = No
     for following in LEVELS[reached + 1 : asked + 1]:
         lacks = lacking_for(following, packed.descriptor)
         needed = ", ".join(f"{each} ({_OPTIONS[each]})" if each in _OPTIONS else each for each in lacks)
-        note(f"{following} also needs {needed}")
+        if lacks:
+            note(f"{following} also needs {needed}")
 
 
 def registered(word: str) -> str:

@@ -49,7 +49,8 @@ class TextStream:
         if code == EXIT.OK and self.many and not manner().verbose:
             show(text.short_line(report, paint()))
             return
-        show(text.report_lines(report, paint(), strict=self.strict, whole=manner().verbose))
+        whole = manner().verbose
+        show(text.report_lines(report, paint(), strict=self.strict, whole=whole, differences=differences or ()))
         if differences is not None:
             show(text.receipt_lines(differences, paint()))
 

@@ -130,7 +130,7 @@ def annotation_lines(report: Report, differences: Sequence[ReceiptMismatch] = ()
         yield _command("error", report.where, "receipt", broken_part(part))
     if not report.failures and not differences:
         title = "conformant" if report.conformant else "no rule is broken"
-        yield _command("notice", report.where, title, f"{report.verdict}, level {report.level_reached}")
+        yield _command("notice", report.where, title, f"{report.verdict}, level {words.level_words(report)}")
 
 
 def _command(command: str, file: str, title: str, message: str) -> str:

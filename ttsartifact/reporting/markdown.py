@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.formulas.timebase import utc_bound
 from ttsartifact.reporting.card import card_rows
-from ttsartifact.reporting.phrases import VERDICTS, counted, is_level_established, reason_line, seconds, spoken
+from ttsartifact.reporting.phrases import VERDICTS, counted, level_words, reason_line, rule_sums, seconds, spoken
 from ttsartifact.reporting.terminal import safe
 from ttsartifact.terms.descriptor import text
 from ttsartifact.terms.finding import Outcome, Severity
@@ -65,10 +65,12 @@ def report_card(
         yield ""
         yield code(reason_line(report.reason))
     yield ""
-    level = f"{report.level_reached} reached" if is_level_established(report) else "not established"
-    level += "" if report.level_claimed is None else f", {code(spoken(report.level_claimed))} claimed"
-    rows = [("artifact", span(report.artifact_id or "none")), ("run", span(report.run_id or "none")), ("level", level)]
-    yield from table(("", ""), [*rows, ("rules", _sums(report))])
+    rows = [
+        ("artifact", span(report.artifact_id or "none")),
+        ("run", span(report.run_id or "none")),
+        ("level", code(level_words(report))),
+    ]
+    yield from table(("", ""), [*rows, ("rules", rule_sums(report))])
     yield from _findings(report)
     if differences:
         yield ""
@@ -106,13 +108,6 @@ def _word(outcome: str, severity: str) -> str:
 def _both(found: object, expected: object) -> str:
     plain = code(spoken(found)) if found is not None else "nothing"
     return plain if expected is None else f"{plain}, {code(spoken(expected))}"
-
-
-def _sums(report: Report) -> str:
-    broken = len({finding.rule for finding in report.failures})
-    warned = len({finding.rule for finding in report.warnings})
-    counts = f"{len(report.passed)} passed, {broken} failed, {counted(warned, 'warning')}"
-    return f"{counts}, {len(report.not_applicable)} not applicable"
 
 
 def _conditions(artifact: Artifact, *, without: frozenset[str] = frozenset()) -> Iterator[str]:

@@ -20,8 +20,9 @@ __all__ = [
     "broken_part",
     "counted",
     "finding_line",
-    "is_level_established",
+    "level_words",
     "reason_line",
+    "rule_sums",
     "seconds",
     "spoken",
     "stated",
@@ -104,10 +105,30 @@ def finding_line(finding: Finding) -> str:
     return f"{safe(finding.message)}{found}{expected}" + (f" (at {safe(finding.where)})" if finding.where else "")
 
 
-def is_level_established(report: Report) -> bool:
-    """Return whether the reached level is that of a run: the file is the run that it states, and SCH10 was checked."""
-    unchecked = any(finding.rule == "SCH10" for finding in report.unchecked)
-    return report.level_reached is not None and report.verdict != Verdict.BROKEN and not unchecked
+def level_words(report: Report) -> str:
+    """Return the level that a run reaches, where that is established, and the one that it claims."""
+    claimed = "" if report.level_claimed is None else f"{spoken(report.level_claimed)} claimed"
+    if not report.is_level_established:
+        return "; ".join(filter(None, ("not established", claimed)))
+    if report.level_claimed == report.level_reached:
+        return f"{report.level_reached}, as claimed"
+    return ", ".join(filter(None, (f"{report.level_reached} reached", claimed)))
+
+
+def rule_sums(report: Report) -> str:
+    """Return how many rules had each outcome; those that no rule had are left out, save `failed`."""
+    suppressed = {finding.rule for finding in report.findings if finding.outcome == Outcome.SUPPRESSED}
+    unverifiable = sum(finding.outcome == Outcome.UNVERIFIABLE for finding in report.unchecked)
+    warned = len({finding.rule for finding in report.warnings})
+    optional = {
+        counted(warned, "warning"): warned,
+        f"{len(suppressed)} suppressed": len(suppressed),
+        f"{unverifiable} unverifiable": unverifiable,
+        f"{len(report.unchecked) - unverifiable} not run": len(report.unchecked) - unverifiable,
+    }
+    failed = len({finding.rule for finding in report.failures})
+    sums = [f"{len(report.passed)} passed", f"{failed} failed", *filter(optional.get, optional)]
+    return ", ".join([*sums, f"{len(report.not_applicable)} not applicable"])
 
 
 def reason_line(reason: Reason) -> str:

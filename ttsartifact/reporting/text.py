@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ttsartifact.reporting.phrases import VERDICTS, Paint, counted, is_level_established, reason_line, spoken
+from ttsartifact.reporting.phrases import VERDICTS, Paint, counted, level_words, reason_line, rule_sums, spoken
 from ttsartifact.reporting.statements import NOT_ATTESTED, adaptation_words, attestation_words
 from ttsartifact.reporting.terminal import safe
 from ttsartifact.terms.finding import Outcome, Verdict
@@ -33,7 +33,7 @@ _NO_ARTIFACT = frozenset(
 
 def short_line(report: Report, paint: Paint = Paint()) -> str:  # noqa: B008 - frozen
     """Return the one line of a good report among many."""
-    return f"{safe(report.where)}: {paint.verdict(report.verdict)}, level {report.level_reached}, {report.artifact_id}"
+    return f"{safe(report.where)}: {paint.verdict(report.verdict)}, level {level_words(report)}; {report.artifact_id}"
 
 
 def report_lines(
@@ -42,18 +42,24 @@ def report_lines(
     *,
     strict: bool = False,
     whole: bool = False,
+    differences: tuple[ReceiptMismatch, ...] = (),
 ) -> Iterator[str]:
-    """Yield the lines of one report; a `whole` one lists the rules that passed and those that did not apply."""
+    """Yield the lines of one report; a `whole` one lists the rules that passed and those that did not apply.
+
+    `differences` from a receipt are in its first line; `receipt_lines` names them.
+    """
     broken = len({finding.rule for finding in report.failures})
     is_artifact = report.verdict not in _NO_ARTIFACT
     but = f"; {paint('bad', counted(broken, 'rule') + ' failed')}" if broken and is_artifact else ""
+    if differences and not _is_same_sound(differences):
+        but += f"; {paint('bad', 'it is not what the receipt names')}"
     yield f"{safe(report.where)}: {paint.verdict(report.verdict)} - {VERDICTS[report.verdict]}{but}"
     if report.artifact_id is not None:
         yield f"  artifact  {report.artifact_id}"
     if report.run_id is not None:
         yield f"  run       {safe(report.run_id)}"
     if report.level_reached is not None:
-        yield f"  level     {_level(report)}"
+        yield f"  level     {level_words(report)}"
     if report.adaptation is not None and report.adaptation.get("target_refs"):
         yield f"  voice     adapted: {adaptation_words(report.adaptation)}"
     for given in report.attestations:
@@ -77,7 +83,7 @@ def report_lines(
     if whole:
         yield f"  passed    {', '.join(report.passed) or 'no rule'}"
         yield from _not_applicable_lines(report)
-    yield f"  rules     {_sums(report)}"
+    yield f"  rules     {rule_sums(report)}"
     if failed := [*report.failures, *report.warnings]:
         yield f"  `ttsa explain {failed[0].rule}` explains the rule and how to fix it"
     if strict and not report.failures and report.warnings:
@@ -88,13 +94,17 @@ def receipt_lines(differences: tuple[ReceiptMismatch, ...], paint: Paint = Paint
     """Yield the lines of the comparison of a file with its receipt."""
     if not differences:
         yield f"  receipt   {paint('good', 'matches this file')}"
-    elif differences[0] == ("id", None, differences[0].expected) and not {"pcm", "file"} & {
-        each.part for each in differences
-    }:
+    elif _is_same_sound(differences):
         yield f"  receipt   {paint('warn', 'the samples match the receipt; no other part could be compared')}"
     for difference in differences:
         yield f"  {paint('bad', 'receipt')}   {difference.part}: {_found_words(difference)}"
         yield f"            the receipt says {spoken(difference.expected)}"
+
+
+def _is_same_sound(differences: tuple[ReceiptMismatch, ...]) -> bool:
+    """Return whether a file without a capsule has the samples that the receipt names."""
+    named = {each.part for each in differences}
+    return differences[0].part == "id" and differences[0].found is None and not {"pcm", "file"} & named
 
 
 _NOT_FOUND = {
@@ -118,14 +128,6 @@ def sum_line(reports: list[Report]) -> str:
     sums = ", ".join(f"{verdicts[name]} {name}" for name in worst_first)
     conformant = sum(report.conformant for report in reports)
     return f"{counted(len(reports), 'run')}: {sums}; {conformant} conformant"
-
-
-def _level(report: Report) -> str:
-    if not is_level_established(report):
-        return f"not established; {spoken(report.level_claimed)} claimed"
-    if report.level_claimed == report.level_reached:
-        return f"{report.level_reached}, as claimed"
-    return f"{report.level_reached} reached, {spoken(report.level_claimed)} claimed"
 
 
 def _finding_lines(finding: Finding, paint: Paint) -> Iterator[str]:
@@ -157,18 +159,3 @@ def _not_applicable_lines(report: Report) -> Iterator[str]:
         rules_by_reason.setdefault(why, []).append(rule)
     for place, (why, rules) in enumerate(rules_by_reason.items()):
         yield f"  {'' if place else 'skipped':10}{', '.join(rules)}: {safe(why)}"
-
-
-def _sums(report: Report) -> str:
-    failed = len({finding.rule for finding in report.failures})
-    warned = len({finding.rule for finding in report.warnings})
-    parts = [f"{len(report.passed)} passed", f"{failed} failed"]
-    if warned:
-        parts.append(counted(warned, "warning"))
-    open_ones = sum(finding.outcome == Outcome.UNVERIFIABLE for finding in report.unchecked)
-    if open_ones:
-        parts.append(f"{open_ones} unverifiable")
-    not_run = len(report.unchecked) - open_ones
-    if not_run:
-        parts.append(f"{not_run} not run")
-    return ", ".join(parts) + f", {len(report.not_applicable)} not applicable"

@@ -180,7 +180,7 @@ def judge(
     """Ask every rule (of `families`, or all) about one artifact."""
     places, asked = agenda(families)
     session = _Session(evidence, ignore or {})
-    evidence.outcomes = session.outcomes
+    evidence.outcomes, evidence.idle = session.outcomes, session.idle
     session.run(asked)
     if families is None:
         session.hold_to_profiles()
@@ -198,7 +198,6 @@ def judge(
         findings=tuple(sorted(session.findings, key=lambda finding: (places[finding.rule], finding.where))),
         unchecked=tuple(sorted(session.unchecked, key=lambda finding: places[finding.rule])),
         passed=tuple(key for key in places if outcomes[key] is Outcome.PASS),
-        not_applicable=tuple(key for key, _ in idle),
         unreadable=session.stopped_by is not None,
         hints=hints_of(evidence) if families is None and session.stopped_by is None else (),
         profiles=session.profiles,
@@ -452,7 +451,6 @@ def _without_rules(
             if key != broken
         ),
         passed=(),
-        not_applicable=(),
         unreadable=True,
         reason=reason,
         crashed=crashed,

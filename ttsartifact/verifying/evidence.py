@@ -80,6 +80,8 @@ class Evidence:
         self._once: dict[Callable[[Evidence], Any], Any] = {}
         self.outcomes: Mapping[str, str] = {}
         """Outcomes of the rules that were already run; the engine fills it."""
+        self.idle: Mapping[str, str] = {}
+        """Of those, the rules that do not apply, and why."""
         self.siblings = siblings
         self.place = artifact.row if place is None else place
         """Which of the siblings this run is."""

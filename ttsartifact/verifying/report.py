@@ -37,7 +37,6 @@ class Report(NamedTuple):
     findings: tuple[Finding, ...]
     unchecked: tuple[Finding, ...]
     passed: tuple[str, ...]
-    not_applicable: tuple[str, ...]
     unreadable: bool = False
     hints: tuple[Hint, ...] = ()
     """What heuristics say; it counts for nothing."""
@@ -57,7 +56,12 @@ class Report(NamedTuple):
     attestations: tuple[Attested, ...] = ()
     """What each attestation is worth (clause 10.7)."""
     not_applicable_because: tuple[tuple[str, str], ...] = ()
-    """Each rule of `not_applicable`, and why it does not apply."""
+    """Each rule that does not apply, and why."""
+
+    @property
+    def not_applicable(self) -> tuple[str, ...]:
+        """Rules that do not concern this run."""
+        return tuple(rule for rule, _ in self.not_applicable_because)
 
     @property
     def failures(self) -> tuple[Finding, ...]:
@@ -72,6 +76,12 @@ class Report(NamedTuple):
     def warnings(self) -> tuple[Finding, ...]:
         """Failed rules that only warn."""
         return tuple(f for f in self.findings if f.outcome == Outcome.FAIL and f.severity == Severity.WARN)
+
+    @property
+    def is_level_established(self) -> bool:
+        """Whether `level_reached` is that of the run: all digests and the seal recompute, and SCH10 was asked (9.2)."""
+        broken = any(finding.rule.startswith("HSH") for finding in self.findings)
+        return self.verdict == Verdict.INTACT and not broken and all(f.rule != "SCH10" for f in self.unchecked)
 
     @property
     def conformant(self) -> bool:

@@ -21,7 +21,7 @@ from ttsartifact.reporting.page import axis as axes
 from ttsartifact.reporting.page.lanes import drawn, event_words, lanes_of, scale
 from ttsartifact.reporting.page.markup import Html, element, joined, table
 from ttsartifact.reporting.page.picture import data_uri
-from ttsartifact.reporting.phrases import VERDICTS, counted, seconds, spoken, stated
+from ttsartifact.reporting.phrases import VERDICTS, counted, level_words, rule_sums, seconds, spoken, stated
 from ttsartifact.verifying.report import exit_code
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ class Seen:
 
     key: str
     artifact: Artifact
+    words: str
+    """How many rules had each outcome, and the level."""
     verify: dict[str, Any]
     show: dict[str, Any]
     sound: Sound | None
@@ -96,6 +98,7 @@ def seen(artifact: Artifact, report: Report, *, key: str, beside: str, held: Exi
     return Seen(
         key=key,
         artifact=artifact,
+        words=f"Rules: {rule_sums(report)}; level {level_words(report)}",
         verify=report_document(report, exit_code=exit_code(report)),
         show=show_document(artifact),
         sound=sound if stretches else None,
@@ -131,14 +134,8 @@ def verdict_of(run: Seen) -> Html:
     """Return the verdict, its sentence, the counts, and what was found."""
     found = run.verify
     kind = {"INTACT": "good", "REWRAPPED": "warn", "RETAGGED": "warn"}.get(found["verdict"], "bad")
-    counts = found["counts"]
-    sums = (
-        f"{counted(counts['pass'], 'rule')} passed, {counts['fail']} failed, {counted(counts['warn'], 'warning')}, "
-        f"{counts['not_applicable']} not applicable, {counts['unverifiable'] + counts['not_evaluated']} not checked"
-    )
-    level = f"level {stated(found['level']['claimed'])} claimed, {stated(found['level']['reached'])} reached"
     badge = element("strong", found["verdict"], class_=f"verdict {kind}", data_key=f"{run.key}.verify.verdict")
-    head = element("p", badge, " ", VERDICTS[found["verdict"]], ". ", sums, "; ", level, ".")
+    head = element("p", badge, " ", VERDICTS[found["verdict"]], ". ", run.words, ".")
     rows = [
         (
             f["rule"],
@@ -156,7 +153,7 @@ def verdict_of(run: Seen) -> Html:
         table(("rule", "outcome", "message", "where", "found", "expected"), rows, class_="findings")
         if rows
         else element("p", "No rule failed.")
-        if not counts["fail"]
+        if not found["counts"]["fail"]
         else None,
         element("p", f"{len(found['findings']) - _MOST_FINDINGS} more findings are not shown.")
         if len(found["findings"]) > _MOST_FINDINGS

@@ -8,7 +8,7 @@ from ttsartifact.formulas.conditions import conditions
 from ttsartifact.formulas.logs import LEAST_UPDATES, updates_within
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Outcome, Severity, Unverifiable
-from ttsartifact.verifying.catalogue import catalogue, question_of, rule
+from ttsartifact.verifying.catalogue import catalogue, rule
 from ttsartifact.verifying.profiles import profiles
 from ttsartifact.verifying.rules.shared import entries
 from ttsartifact.verifying.rules.tel_power import is_of_this_run
@@ -47,7 +47,7 @@ def backed_claims(evidence: Evidence) -> Answer:
         faults += [
             Mismatch(
                 where="/claims",
-                found=f"{key} does not apply: {_why_idle(evidence, key)}",
+                found=f"{key} does not apply: {evidence.idle[key]}",
                 expected="that it applies and passes",
                 message=f"the profile {name} depends on {key}",
             )
@@ -70,16 +70,6 @@ def backed_claims(evidence: Evidence) -> Answer:
     rests = {key for name in evidence.profiles for key in profiles()[name].rules}
     faults += _failed_where_they_apply(evidence)
     return faults or (Unverifiable(_ONE_RUN) if rests & _not_run(evidence) else [])
-
-
-def _why_idle(evidence: Evidence, key: str) -> str:
-    """Return why a rule does not apply."""
-    lacking = next(filter(evidence.lacks, catalogue()[key].applies_if), None)
-    if lacking is not None:
-        return f"{lacking} is not stated, or empty" if lacking[0] == "/" else f"the run has no {lacking}"
-    answer = question_of(key)(evidence)
-    assert isinstance(answer, NotApplicable)  # asked before
-    return answer.why
 
 
 def _failed_where_they_apply(evidence: Evidence) -> list[Mismatch]:
