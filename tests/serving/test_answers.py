@@ -7,16 +7,18 @@ import json
 import os
 import socket
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from serving_kit import TEXT, asked, example, serving
 
 from ttsartifact import Refused, verify
 from ttsartifact.cli import main
-from ttsartifact.errors import CommandFailed
+from ttsartifact.comparing.sound import sound_of
+from ttsartifact.errors import CommandFailed, Damaged
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reading.derived import derive
+from ttsartifact.recording.recovering import recover
 from ttsartifact.serving.keeping import record_http
 from ttsartifact.serving.request import is_loopback, require_allowed
 
@@ -151,9 +153,45 @@ def test_an_answer_that_is_cut_is_kept(url: str, tmp_path: Path) -> None:
         record_http(
             asked(url, response_format="pcm", inject={"cut_after": 9000}), tmp_path / "run.tts.wav", say=said.append
         )
-    kept = tmp_path / "run.tts.wav.answer"
+    kept = tmp_path / "run.tts.wav.part.answer"
     assert kept.stat().st_size >= 9000
-    assert said == ["what the server sent is kept in run.tts.wav.answer"]
+    journal = "run.tts.wav.journal.jsonl"
+    assert said == [
+        f"what the server sent is kept in {kept.name}, and `ttsa recover {journal}` makes an artifact of it"
+    ]
+
+
+@pytest.mark.parametrize(
+    "params", [{"response_format": "wav"}, {"inject": {"wav_pieces": 1}}, {"response_format": "pcm"}]
+)
+def test_a_cut_answer_is_recovered(url: str, tmp_path: Path, params: dict[str, Any]) -> None:
+    """`recover` makes of it the frames that the whole answer begins with; the times are those of the reads."""
+    whole = record_http(asked(url, **params), tmp_path / "whole.tts.wav", say=lambda _: None).path
+    cut = params | {"inject": params.get("inject", {}) | {"cut_after": 9001}}
+    with pytest.raises(CommandFailed):
+        record_http(asked(url, **cut), tmp_path / "run.tts.wav", say=lambda _: None)
+    packed = recover(tmp_path / "run.tts.wav.journal.jsonl")
+    (report,) = verify(packed.path)
+    assert report.conformant, report.findings
+    with sound_of(open_artifact(whole)) as all_of_it, sound_of(open_artifact(packed.path)) as some:
+        assert 3000 < some.frames < all_of_it.frames
+        assert (some.read(0, some.frames) == all_of_it.read(0, some.frames)).all()
+    assert packed.descriptor.at("/run/request/status") == 200
+    assert packed.descriptor.at("/run/times/observer") == "client"
+
+
+@pytest.mark.parametrize("form", ["flac", "mp3"])
+def test_a_cut_answer_whose_last_frame_is_not_whole(url: str, tmp_path: Path, form: str) -> None:
+    """It is kept with its times, and nobody is promised an artifact of it; one that was kept before stays."""
+    said: list[str] = []
+    for kept in ("run.tts.wav.part.answer", "run.tts.wav.2.part.answer"):
+        with pytest.raises(CommandFailed):
+            wanted = asked(url, response_format=form, inject={"cut_after": 9000})
+            record_http(wanted, tmp_path / "run.tts.wav", say=said.append)
+        assert (tmp_path / kept).stat().st_size >= 9000
+    assert said[0] == "what the server sent is kept in run.tts.wav.part.answer, its times in run.tts.wav.journal.jsonl"
+    with pytest.raises(Damaged, match="the last frame does not end"):
+        recover(tmp_path / "run.tts.wav.journal.jsonl")
 
 
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:
@@ -169,7 +207,7 @@ def test_raw_samples_need_a_format(tmp_path: Path) -> None:
         with pytest.raises(Refused) as caught:
             record_http(asked(address), tmp_path / "run.tts.wav", say=lambda _: None)
         assert caught.value.message == "the server sent raw samples, and their format is not stated"
-        assert (tmp_path / "run.tts.wav.answer").stat().st_size == 8000
+        assert (tmp_path / "run.tts.wav.part.answer").stat().st_size == 8000
         packed = record_http(asked(address), tmp_path / "again.tts.wav", pcm="s16le:24000:1")
     assert packed.descriptor.known("/audio/frames") == 4000
 

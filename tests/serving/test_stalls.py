@@ -18,8 +18,11 @@ import pytest
 from serving_kit import TEXT, asked
 
 from ttsartifact.errors import CommandFailed
+from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording import clock, run
+from ttsartifact.recording.recovering import recover
 from ttsartifact.serving.keeping import record_http
+from ttsartifact.verifying.engine import verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,8 +74,9 @@ def test_a_server_that_stalls_has_a_limit(tmp_path: Path, stall: str) -> None:
         f"the server delivered {what}: nothing came for {limit_s} s: found {found}, expected audio "
         f"(at {url}/v1/audio/speech)"
     )
-    kept = [path.read_bytes() for path in tmp_path.iterdir()]
-    assert kept == ([WAV[:came]] if came else [])
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert kept.pop(f"{out.name}.journal.jsonl", None) is not None or not came
+    assert kept == ({f"{out.name}.part.answer": WAV[:came]} if came else {})
 
 
 @pytest.mark.parametrize("stall", STALLS)
@@ -94,9 +98,11 @@ def test_a_server_that_goes_on_after_a_stall_is_recorded(
     assert packed.descriptor.at("/audio/frames") == 12_000
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)]
+)
 def test_who_ends_a_stalled_request_keeps_what_came(tmp_path: Path, number: int, status: int) -> None:
-    """By Ctrl-C or by the signal of a service that is stopped."""
+    """By Ctrl-C, by the signal of a service that is stopped or by force; `recover` makes an artifact of it."""
     size = STALLS["in the middle of the body"]
     with stalling(size) as (url, _):
         words = ["record", "--http", url, "--text", TEXT, "--sensor", "none", "-o", "run.tts.wav"]
@@ -109,9 +115,19 @@ def test_who_ends_a_stalled_request_keeps_what_came(tmp_path: Path, number: int,
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
     assert process.returncode == status
-    assert "what the server sent is kept in run.tts.wav.answer" in said
-    assert os.listdir(tmp_path) == ["run.tts.wav.answer"]
-    assert (tmp_path / "run.tts.wav.answer").read_bytes() == WAV[: size - len(HEAD)]
+    kept, journal = "run.tts.wav.part.answer", "run.tts.wav.journal.jsonl"
+    made = f"what the server sent is kept in {kept}, and `ttsa recover {journal}` makes an artifact of it"
+    assert (made in said) is (number != signal.SIGKILL)
+    assert sorted(os.listdir(tmp_path)) == [journal, kept]
+    assert (tmp_path / kept).read_bytes() == WAV[: size - len(HEAD)]
+    out = recover(tmp_path / journal).path
+    (report,) = verify(out)
+    at = open_artifact(out).descriptor.at
+    assert report.conformant, report.findings
+    assert at("/audio/frames") == (size - len(HEAD) - 44) // 2
+    assert at("/run/request/url") == f"{url}/v1/audio/speech"
+    assert at("/input/text/value") == TEXT
+    assert at("/run/notes").startswith("recovered from a journal: ")
 
 
 def _heed_ctrl_c() -> None:
@@ -120,4 +136,5 @@ def _heed_ctrl_c() -> None:
 
 
 def _arrived(folder: Path, size: int) -> bool:
-    return any(path.stat().st_size >= size for path in folder.glob(".ttsa-*/answer"))
+    journal = folder / "run.tts.wav.journal.jsonl"
+    return journal.exists() and f'"bytes": {size}}}' in journal.read_text()

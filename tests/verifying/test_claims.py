@@ -11,11 +11,11 @@ from judged import compared, consistent, counted, data_set, imperfect, latency
 
 from ttsartifact import _spec
 from ttsartifact.cli.table import COMMANDS
+from ttsartifact.formulas.levels import claimed, profiles
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.finding import Outcome
 from ttsartifact.verifying.catalogue import catalogue
 from ttsartifact.verifying.engine import verify
-from ttsartifact.verifying.profiles import claimed, profiles
 from ttsartifact.verifying.report import exit_code
 
 

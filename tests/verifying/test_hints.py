@@ -23,7 +23,7 @@ from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import Trace
 from ttsartifact.verifying.catalogue import catalogue
 from ttsartifact.verifying.engine import verify
-from ttsartifact.verifying.hinting.levels import comparable
+from ttsartifact.verifying.hinting.power import comparable
 from ttsartifact.verifying.hints import looks
 from ttsartifact.verifying.report import exit_code
 

@@ -30,7 +30,7 @@ Jobs = Annotated[int, Option("Processes for many files; 0 chooses.", metavar="N"
 
 
 def _profiles() -> list[str]:
-    from ttsartifact.verifying.profiles import profiles
+    from ttsartifact.formulas.levels import profiles
 
     return list(profiles())
 

@@ -100,9 +100,9 @@ def schema(
 def _pages() -> dict[str, dict[str, Callable[[], _Page]]]:
     """Return how to write the page of each thing, by what kind of thing it is and by its name."""
     from ttsartifact.container.columns import layout
+    from ttsartifact.formulas.levels import profiles
     from ttsartifact.reporting.phrases import VERDICTS
     from ttsartifact.reporting.rerun import MEANINGS
-    from ttsartifact.verifying.profiles import profiles
 
     return {
         "levels": {level: partial(_level, level) for level in _LEVELS},
@@ -148,7 +148,7 @@ def _level(level: str) -> _Page:
 
 
 def _profile(name: str) -> _Page:
-    from ttsartifact.verifying.profiles import profiles
+    from ttsartifact.formulas.levels import profiles
 
     profile = profiles()[name]
     return f"{name}  a profile: evidence that a claim needs in addition to the level", [

@@ -145,7 +145,7 @@ def _parsed(path: str) -> dict[str, Any]:
 
 
 def _checked(path: str, value: Any) -> Settings:
-    from ttsartifact.verifying.profiles import profiles
+    from ttsartifact.formulas.levels import profiles
 
     if not isinstance(value, dict):
         raise Usage(f"{path}: tool.ttsartifact is not a table")

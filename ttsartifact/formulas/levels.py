@@ -1,10 +1,13 @@
-"""What a descriptor must know to reach each level (clauses 9.1 to 9.4), and what a gate decides (clause 6.8)."""
+"""What a descriptor must know for each level and profile (clause 9), and what a gate decides (clause 6.8)."""
 
 from __future__ import annotations
 
 import operator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact import _spec
+from ttsartifact._starting import NamedTuple
 from ttsartifact.formulas.chain import TRAINING_ROLES
 from ttsartifact.formulas.conditions import needed_at
 from ttsartifact.terms.descriptor import is_absent
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = [
     "OPERATORS",
     "OTHER_SIDE",
+    "Profile",
+    "claimed",
     "failed",
     "holds",
     "lacking_for",
@@ -25,6 +30,7 @@ __all__ = [
     "level_to_claim",
     "median",
     "missing_for",
+    "profiles",
 ]
 
 _MAY_NOT_APPLY = frozenset({"/generation/seeds", "/generation/precision"})
@@ -182,3 +188,39 @@ def holds(entry: Mapping[str, Any], *, other_side: bool = False) -> bool:
 def failed(inputs: Iterable[Mapping[str, Any]], *, other_side: bool = False) -> int:
     """Return failed_promotion: 0 where every input holds."""
     return int(not all(holds(entry, other_side=other_side) for entry in inputs))
+
+
+class Profile(NamedTuple):
+    """What a claim, or a reader, wants besides the level: one entry of registry/profiles.toml, which describes it."""
+
+    name: str
+    claims: tuple[str, ...]
+    known: tuple[str, ...]
+    traces: tuple[str, ...]
+    rules: tuple[str, ...]
+    where: tuple[str, ...] = ()
+    runs: int = 1
+
+
+@cache
+def profiles() -> dict[str, Profile]:
+    """Return all profiles by name. Read only when one is requested: most runs claim nothing."""
+    return {
+        entry["name"]: Profile(
+            name=entry["name"],
+            claims=tuple(entry["claims"]),
+            known=tuple(entry["known"]),
+            traces=tuple(entry["traces"]),
+            rules=tuple(entry["rules"]),
+            where=tuple(entry.get("where", ())),
+            runs=entry.get("runs", 1),
+        )
+        for entry in _spec.table("registry/profiles")["profile"]
+    }
+
+
+def claimed(claims: list[str]) -> list[str]:
+    """Return the names of the profiles that `claims` ask for."""
+    if not claims:
+        return []
+    return [name for name, profile in profiles().items() if any(claim in claims for claim in profile.claims)]

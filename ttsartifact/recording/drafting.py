@@ -81,7 +81,11 @@ def statement_sections(
         "pins": pins_section(stated, lock),
         "generation": generation_section(
             stated,
-            command=delivery.command or absent("not_applicable", "recorded inside the engine's process"),
+            command=delivery.command
+            or absent(
+                "not_applicable",
+                "recorded inside the engine's process" if delivery.request is None else "a server was asked",
+            ),
             self_repeat=delivery.self_repeat
             or stated.get("self_repeat")
             or absent("not_measured", "the run was made once"),

@@ -67,12 +67,20 @@ class Exchange:
     stated: StatedByServer = field(default_factory=StatedByServer)
     reads: list[tuple[int, int]] = field(default_factory=list)
     """When a read completed audio, and how many bytes of audio were there then."""
+    follow: Callable[[], None] | None = None
+    """Called when the request was handed over, and after each read."""
     encoding: str = "identity"
     carried: str = "body"
     _reader: BodyReader | None = None
     _file: IO[bytes] | None = None
     _words: bytes = b""
     _leads_to: str = ""
+
+    def submitted(self, t_ns: int) -> None:
+        """Take the moment at which the request is handed over."""
+        self.t_submit_ns = t_ns
+        if self.follow is not None:
+            self.follow()
 
     def head(self, t_ns: int, status: int, headers: Iterable[tuple[str, str]]) -> None:
         """Take the head of the response."""
@@ -142,10 +150,6 @@ class Exchange:
         """Bytes of audio that were delivered."""
         return self.reads[-1][1] if self.reads else 0
 
-    def heard_ns(self) -> int | None:
-        """Return when audio came last, or was asked for; None before that."""
-        return self.reads[-1][0] if self.reads else self.t_submit_ns or None
-
     def discard(self) -> None:
         """Delete the file, once an artifact holds what was in it or nothing was."""
         if os.path.lexists(self.path):
@@ -160,6 +164,8 @@ class Exchange:
         while left:  # a file without a buffer may take less than it is given
             left = left[self._file.write(left) :]
         self.reads.append((t_ns, self.audio_bytes + len(audio)))
+        if self.follow is not None:
+            self.follow()
 
     def _fail(self, t_ns: int, error: Exception) -> None:
         self.status, self.reason, self.t_end_ns = Status.NOT_AUDIO, str(error)[:_LONGEST_REASON], t_ns
@@ -193,7 +199,7 @@ async def speak(
     import httpx
 
     ready = client.build_request("POST", wanted.url, content=wanted.body, headers=_OWN_HEADERS | wanted.headers)
-    exchange.t_submit_ns = now()
+    exchange.submitted(now())
     try:
         async with asyncio.timeout(wanted.timeout_s), asyncio.timeout(wanted.idle_timeout_s) as silence:
             await _answered(client, ready, wanted, exchange, now, silence)

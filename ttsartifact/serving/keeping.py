@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import replace as replaced
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
-from ttsartifact.container.source import FileSource, require_room
-from ttsartifact.errors import CommandFailed
+from ttsartifact.container.magic import kind_of
+from ttsartifact.container.source import FileSource
+from ttsartifact.errors import CommandFailed, TtsArtifactError
 from ttsartifact.packing.pack import pack
 from ttsartifact.recording import pins
-from ttsartifact.recording.clock import SystemClock, Timebase
-from ttsartifact.recording.drafting import Delivery, draft_of
+from ttsartifact.recording.drafting import Delivery, draft_of, statement_sections
+from ttsartifact.recording.ordering import StatedPcmFormat
 from ttsartifact.recording.process import raise_end, signals_held
-from ttsartifact.recording.run import CTRL_C, Run, Silence, say_by_logging
+from ttsartifact.recording.run import CTRL_C, Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS, Sampler
-from ttsartifact.recording.sensors.choosing import Absent
-from ttsartifact.recording.statements import require_sound, spelled_out
+from ttsartifact.recording.statements import require_sound, run_facts, spelled_out
 from ttsartifact.serving.exchange import Exchange, Status, connected, speak
 from ttsartifact.serving.request import is_loopback, public_url, require_library
-from ttsartifact.serving.sound import delivered
+from ttsartifact.serving.sound import beside, delivered
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import Trace
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ttsartifact.packing.pack import Packed
-    from ttsartifact.recording.clock import Clock
+    from ttsartifact.recording.clock import Clock, Timebase
     from ttsartifact.recording.references import Reference
     from ttsartifact.recording.sensors import Sensor
     from ttsartifact.recording.statements import Stated
@@ -103,11 +104,30 @@ class Keeper:
         Raises Refused for bytes that are not audio. Delivered bytes are never deleted.
         """
         sound = delivered(exchange, self.pcm)
-        statements = self._statements(exchange, sound, stated)
+        statements = self._statements(exchange, sound.note, stated)
         run = self._run(exchange, sound)
         return Kept(draft=self._draft(run, exchange, sound, statements, text, body_digest), sound=sound)
 
-    def _statements(self, exchange: Exchange, sound: Delivered, own: dict[str, Any]) -> Stated:
+    def journal(self, run: Run, exchange: Exchange, wanted: SpeechRequest) -> bool:
+        """Write down what a recovery needs of an answer that has begun, and return whether a format of PCM is stated.
+
+        Later lines stand for earlier ones.
+        """
+        words, wave = exchange.stated.pcm or self.pcm, None
+        with suppress(TtsArtifactError):  # what a server says of itself may be no statement
+            wave = None if words is None else StatedPcmFormat.parse(words)._asdict()
+            stated = self._statements(exchange, None, {})
+            delivery = self._delivery(exchange, wanted.body_digest, is_raw=wave is not None)
+            sections = statement_sections(
+                stated, text=wanted.text, clips=self.clips, delivery=delivery, lock=absent("not_measured")
+            )
+            kept = ("observer", "semantics", "includes", "request", "elsewhere")
+            facts = {name: getattr(delivery, name) for name in kept}
+            run.journal.write("audio", file=os.path.basename(exchange.path), pcm=wave, header_bytes=0)
+            run.journal.write("conditions", sections=sections, run=run_facts(stated), **facts)
+        return wave is not None
+
+    def _statements(self, exchange: Exchange, note: str | None, own: dict[str, Any]) -> Stated:
         """Return what the server states about itself, and over it what the caller does."""
         server = exchange.stated
         statements: dict[str, Any] = {}
@@ -124,7 +144,7 @@ class Keeper:
         statements |= dict(self.stated) | own
         if server.seed and "seeds" in self.stated:
             statements["seeds"] = [dict(statements["seeds"][0]) | {"effective": server.seed}, *statements["seeds"][1:]]
-        notes = [words for words in (statements.get("notes"), sound.note) if words]
+        notes = [words for words in (statements.get("notes"), note) if words]
         return spelled_out(statements | ({"notes": "\n".join(notes)} if notes else {}))  # type: ignore[arg-type]
 
     def _requested_seed(self) -> Any:
@@ -153,18 +173,25 @@ class Keeper:
     def _draft(
         self, run: Run, exchange: Exchange, sound: Delivered, statements: Stated, text: str | bytes, body_digest: str
     ) -> Draft:
-        delivery = Delivery(
+        delivery = replaced(
+            self._delivery(exchange, body_digest, is_raw=sound.is_raw),
             t_last_ns=sound.chunks[-1][0] if sound.chunks else exchange.reads[-1][0],
             sample_rate_hz=sound.sample_rate_hz,
+        )
+        return draft_of(run, statements, text=text, clips=self.clips, delivery=delivery)
+
+    def _delivery(self, exchange: Exchange, body_digest: str, *, is_raw: bool) -> Delivery:
+        return Delivery(
+            t_last_ns=0,
+            sample_rate_hz=None,
             audio={},
             observer="client",
             semantics="socket",
-            includes=["network"] if sound.is_raw else ["network", "container_encode"],
+            includes=["network"] if is_raw else ["network", "container_encode"],
             in_process=False,
             request=self._request(exchange, body_digest),
             elsewhere=not is_loopback(self.url),
         )
-        return draft_of(run, statements, text=text, clips=self.clips, delivery=delivery)
 
     def _request(self, exchange: Exchange, body_digest: str) -> dict[str, Any]:
         seen = "server" if exchange.stated.states_load else "client" if exchange.in_flight is not None else "nobody"
@@ -220,31 +247,52 @@ def record_http(
         `record_http(SpeechRequest(url="http://localhost:8880/v1/audio/speech", text="Hello."), "run.tts.wav")`
     """
     require_library()
-    require_room(out, replace=replace)
-    timebase = Timebase(clock or SystemClock())
-    keeper = Keeper(
-        url=wanted.url,
-        timebase=timebase,
-        sampler=Sampler(sensor or Absent(), timebase, period_ns=period_ns),
-        stated=spelled_out({"params": public_params(wanted)} | stated),
-        pcm=pcm,
-        say=say,
-    )
-    keeper.check(wanted.text)
-    folder = tempfile.mkdtemp(prefix=".ttsa-", dir=os.path.dirname(os.path.abspath(out)))
-    exchange = Exchange(request_id="single", path=os.path.join(folder, "answer"), in_flight=in_flight)
+    stated = spelled_out({"params": public_params(wanted)} | stated)
+    require_sound(stated, wanted.text, ())
+    run = Run(out, sensor=sensor, clock=clock, period_ns=period_ns, replace=replace, say=say)
+    run.begin(advice=CTRL_C, recorder="http")
+    keeper = Keeper(url=wanted.url, timebase=run.timebase, sampler=run.sampler, stated=stated, pcm=pcm, say=say)
+    exchange = Exchange(request_id="single", path=run.journal.part(".answer"), in_flight=in_flight)
+    exchange.follow = partial(_follow, run, keeper, exchange, wanted)
     try:
-        keeper.sampler.start()
-        timebase.watchers.append(Silence(say, exchange.heard_ns, CTRL_C))
-        try:
-            with signals_held(raise_end):
-                asyncio.run(_exchanged(wanted, exchange, timebase.now))
-        finally:
-            keeper.sampler.stop()
-            timebase.close()
-        return _packed(keeper, exchange, wanted, out, replace=replace)
-    finally:
-        _leave(folder, exchange, os.fspath(out), say)
+        with signals_held(raise_end):
+            asyncio.run(_exchanged(wanted, exchange, run.now))
+        run.end()
+        packed = _packed(keeper, exchange, wanted, out, replace=replace)
+    except BaseException as error:
+        _keep(run, keeper, exchange, wanted)
+        run.abandon(f"{type(error).__name__}: {error}")
+        raise
+    run.journal.remove()
+    return packed
+
+
+def _follow(run: Run, keeper: Keeper, exchange: Exchange, wanted: SpeechRequest) -> None:
+    """Write down the moment of the request, and each read."""
+    if not exchange.reads:
+        run.heard_ns = exchange.t_submit_ns
+        run.stamp("submit", exchange.t_submit_ns)
+        return
+    if len(exchange.reads) == 1:
+        keeper.journal(run, exchange, wanted)
+    run.was_read(*exchange.reads[-1])
+
+
+def _keep(run: Run, keeper: Keeper, exchange: Exchange, wanted: SpeechRequest) -> None:
+    """Say where what the server delivered is kept, beside the output; without audio there is nothing to keep."""
+    with suppress(OSError):
+        os.unlink(beside(exchange.path))
+    if not os.path.lexists(exchange.path):
+        run.journal.remove()
+        return
+    with open(exchange.path, "rb") as file:
+        kind = kind_of(file.read(4096))
+    is_raw = keeper.journal(run, exchange, wanted)
+    journal = os.path.basename(run.journal.path)
+    # Of a FLAC, MP3 or Ogg that is cut the last frame is not whole.
+    is_sound = is_raw if kind is None else kind.name == "a WAV file"
+    made = f"and `ttsa recover {journal}` makes an artifact of it" if is_sound else f"its times in {journal}"
+    run.say(f"what the server sent is kept in {os.path.basename(exchange.path)}, {made}")
 
 
 def public_params(wanted: SpeechRequest) -> dict[str, object]:
@@ -274,14 +322,3 @@ def _packed(
         packed = pack(kept.draft, source, os.fspath(out), replace=replace)
     kept.let_go(exchange)
     return packed
-
-
-def _leave(folder: str, exchange: Exchange, out: str, say: Callable[[str], None]) -> None:
-    """Remove the folder; what was delivered and became no artifact is put beside the output, and said."""
-    if os.path.lexists(exchange.path):
-        kept = f"{out}.answer"
-        os.replace(exchange.path, kept)
-        say(f"what the server sent is kept in {os.path.basename(kept)}")
-    for name in os.listdir(folder):
-        os.unlink(os.path.join(folder, name))
-    os.rmdir(folder)

@@ -6,7 +6,6 @@ that make one of each sentence, become the samples of all of them.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.serving.exchange import Exchange
 
-__all__ = ["Delivered", "delivered"]
+__all__ = ["Delivered", "beside", "delivered"]
 
 _INSIDE = b"WAVEfmt "
 _BLOCK = 1 << 20
@@ -92,7 +91,7 @@ def _raw(exchange: Exchange, head: bytes, words: str | None) -> Delivered:
     frames = exchange.audio_bytes // wave.frame_bytes
     left = exchange.audio_bytes - frames * wave.frame_bytes
     _require_frames(frames, exchange)
-    path = _beside(exchange.path)
+    path = beside(exchange.path)
     with open(exchange.path, "rb") as file, open(path, "wb") as out:
         out.write(riff.header(wave, frames * wave.frame_bytes))
         _copy(file, out, frames * wave.frame_bytes)
@@ -103,7 +102,7 @@ def _raw(exchange: Exchange, head: bytes, words: str | None) -> Delivered:
 
 def _joined(exchange: Exchange, wave: riff.WaveFormat) -> Delivered:
     """Return the samples of WAV files behind one another as one WAV, each frame at the read that completed it."""
-    stream, path = PcmStream(wave), _beside(exchange.path)
+    stream, path = PcmStream(wave), beside(exchange.path)
     chunks: list[tuple[int, int, int]] = []
     frames = before = 0
     with open(exchange.path, "rb") as file, open(path, "wb") as out:
@@ -156,8 +155,9 @@ def _require_frames(frames: int, exchange: Exchange) -> None:
         raise Refused("the answer holds no whole frame", where="body", found=f"{exchange.audio_bytes} bytes")
 
 
-def _beside(path: str) -> str:
-    return f"{os.path.splitext(path)[0]}.wav"
+def beside(path: str) -> str:
+    """Return where the samples of an answer are put that came without a header, or with several."""
+    return f"{path}.wav"
 
 
 def _copy(source: IO[bytes], target: IO[bytes], size: int) -> None:

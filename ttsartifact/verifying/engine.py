@@ -302,7 +302,7 @@ class _Session:
         except Unsound:
             return
         if self.evidence.demanded:
-            from ttsartifact.verifying.profiles import profiles
+            from ttsartifact.formulas.levels import profiles
 
             demanded = [profiles()[name] for name in self.evidence.demanded]
             self.required = (

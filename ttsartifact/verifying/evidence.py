@@ -196,9 +196,7 @@ class Evidence:
         claims = self.known("/claims")
         if not claims and not self.demanded:
             return ()
-        from ttsartifact.verifying.profiles import claimed
-
-        return tuple(dict.fromkeys((*claimed(claims), *self.demanded)))
+        return tuple(dict.fromkeys((*levels.claimed(claims), *self.demanded)))
 
     def strings(self, *keys: str) -> list[tuple[str, str]]:
         """Return pointer and text of every string that stands under one of `keys`, wherever the schema has such a key.

@@ -9,15 +9,6 @@ from ttsartifact.formulas.logs import energy_between, stat
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.hinting import hint
-from ttsartifact.verifying.hinting.levels import (
-    FEW,
-    MOVED_PERCENT,
-    UPDATE_NS,
-    comparable,
-    is_steady,
-    levels,
-    mean_power,
-)
 from ttsartifact.verifying.rules.shared import entries
 from ttsartifact.verifying.rules.tel_power import late_calibrations, powers_behind, weaker_walls
 
@@ -26,6 +17,10 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
+_FEW, _MANY = 5, 20
+_MOVED_PERCENT = 10  # of what a meter reads; a power supply's own losses move with the load
+_UPDATE_NS = 100_000_000  # how often NVML's counter and power are renewed where the file does not say
+_WINDOW_NS = 1_000_000_000  # the longest that NVML averages over: what a mean of unknown window may be
 _SECOND_NS = 1_000_000_000
 _APART_PERCENT = 30
 _SHORT_APART_PERCENT = 50
@@ -56,7 +51,7 @@ def energy_of_power(evidence: Evidence) -> Iterator[Hint]:
         return
     is_short = end - start < _SECOND_NS
     if is_short:
-        if len(stands) <= FEW:
+        if len(stands) <= _FEW:
             return
         start, end = stands[1][0], stands[-1][0]
         if not _holds_its_level(columns, start, end):
@@ -84,7 +79,7 @@ def _stands(columns: dict[str, Any]) -> list[tuple[int, int]]:
 
 def _holds_its_level(columns: dict[str, Any], start: int, end: int) -> bool:
     read = [each for each in zip(columns["t_ns"], columns["power_mw"], strict=True) if each[1] is not None]
-    return is_steady(read, start, end)
+    return _is_steady(read, start, end)
 
 
 def _standing_counter(evidence: Evidence, columns: dict[str, Any], stands: list[tuple[int, int]]) -> Hint | None:
@@ -94,7 +89,7 @@ def _standing_counter(evidence: Evidence, columns: dict[str, Any], stands: list[
     start, end = max(stands, key=lambda each: each[1] - each[0])
     period = _counter_period_ns(evidence, stands)
     power = stat("power_mw", columns["t_ns"], columns["power_mw"], start, end, milli=1)
-    if power is None or end - start < FEW * (period or UPDATE_NS):
+    if power is None or end - start < _FEW * (period or _UPDATE_NS):
         return None
     made_mj = power["mean_milli"] * (end - start) // _SECOND_NS
     if made_mj < (_STANDING_MJ if period else _SURE_MJ):
@@ -127,7 +122,7 @@ def load_at_limit(evidence: Evidence) -> Iterator[Hint]:
         return
     within = [start <= t <= end for t in telemetry.columns["t_ns"]]
     power, used, clock = (_held(telemetry.columns[key], within) for key in ("power_mw", "util_gpu_pct", "clock_mhz"))
-    if evidence.known("/generation/device") == "cpu" and len(used) >= FEW and sum(used) >= _BUSY_PERCENT * len(used):
+    if evidence.known("/generation/device") == "cpu" and len(used) >= _FEW and sum(used) >= _BUSY_PERCENT * len(used):
         where, found = "/generation/device", f"cpu, while a device was in use for {sum(used) // len(used)} %"
         yield Hint(
             id="TEL21",
@@ -136,19 +131,19 @@ def load_at_limit(evidence: Evidence) -> Iterator[Hint]:
             message="an accelerator was busy although the run states the CPU as its device",
         )
     lowest = min((reading for reading in telemetry.columns["power_mw"] if reading is not None), default=0)
-    hot = len(power) >= FEW and sum(power) >= len(power) * min(limit * _NEAR_LIMIT_PERCENT // 100, 2 * lowest)
-    if hot and len(used) >= FEW and not any(used):
+    hot = len(power) >= _FEW and sum(power) >= len(power) * min(limit * _NEAR_LIMIT_PERCENT // 100, 2 * lowest)
+    if hot and len(used) >= _FEW and not any(used):
         where, found = "trace/telemetry/columns/util_gpu_pct", "0 in all readings of the run"
         yield Hint(id="TEL21", where=where, found=found, message="the power of a busy device, but it was not in use")
     most = devices[0]["max_clock_mhz"]
-    if hot and len(clock) >= FEW and not is_absent(most) and max(clock) * 4 < most:
+    if hot and len(clock) >= _FEW and not is_absent(most) and max(clock) * 4 < most:
         where, found = "trace/telemetry/columns/clock_mhz", f"at most {max(clock)} of {most} MHz"
         yield Hint(
             id="TEL21", where=where, found=found, message="the device drew the power of a busy device at a low clock"
         )
     reasons = _held(telemetry.columns["clock_event_reasons"], within)
     where = "trace/telemetry/columns/clock_event_reasons"
-    if hot and len(reasons) >= FEW and all(each & _IDLE for each in reasons):
+    if hot and len(reasons) >= _FEW and all(each & _IDLE for each in reasons):
         yield Hint(
             id="TEL21",
             where=where,
@@ -156,7 +151,7 @@ def load_at_limit(evidence: Evidence) -> Iterator[Hint]:
             message="the device drew power while its clocks state that it was idle",
         )
     capped = [limit * _CAPPED_PERCENT // 100 > each for each in power]
-    if len(reasons) >= FEW and capped and all(capped) and all(each & _POWER_CAP for each in reasons):
+    if len(reasons) >= _FEW and capped and all(capped) and all(each & _POWER_CAP for each in reasons):
         found = f"slowed by its power limit at {max(power) // 1000} of {limit // 1000} W"
         yield Hint(
             id="TEL21",
@@ -224,11 +219,11 @@ def _standing_meters(evidence: Evidence) -> Iterator[Hint]:
         start, end = powers[0][0], powers[-1][0]
         measured = (end - start) * channel["meter"]["rate_mhz"] // 1_000_000_000_000
         windows = min(measured, len(powers) - 1)
-        if windows < FEW:
+        if windows < _FEW:
             continue
-        level, moved = levels(powers, start, end, windows)
-        caused = max(levels(each, start, end, windows)[1] for each in own)
-        if caused * 100 > level * MOVED_PERCENT and moved * 100 < caused * MOVED_PERCENT:
+        level, moved = _levels(powers, start, end, windows)
+        caused = max(_levels(each, start, end, windows)[1] for each in own)
+        if caused * 100 > level * _MOVED_PERCENT and moved * 100 < caused * _MOVED_PERCENT:
             found = f"{moved // 1_000} mW, beside the device's {caused // 1_000} mW"
             yield Hint(
                 id="TEL22",
@@ -277,7 +272,7 @@ def _too_often(where: str, channel: dict[str, Any], trace: Any, held: list[Any])
     """Yield a hint where a channel changes again and again within half the time in which it is said to be renewed."""
     period = channel.get("update_period_ns")
     read = [each for each in zip(trace.columns["t_ns"], held, strict=True) if each[1] is not None]
-    if type(period) is not int or len(read) < FEW:
+    if type(period) is not int or len(read) < _FEW:
         return
     changes = [rows[0] for rows in (list(group) for _, group in groupby(read, lambda each: each[1]))]
     gaps = [later[0] - sooner[0] for sooner, later in pairwise(changes)]
@@ -297,7 +292,7 @@ def channels_agree(evidence: Evidence) -> Iterator[Hint]:
         start, end = max(powers[0][0], others[0][0]), min(powers[-1][0], others[-1][0])
         if end <= start or not comparable(((one, powers), (other, others)), start, end):
             continue
-        means = [mean_power(each, start, end) for each in (powers, others)]
+        means = [_mean_power(each, start, end) for each in (powers, others)]
         if 2 * max(means) > 3 * min(means):
             first, second = (mean // 1_000 for mean in means)
             yield Hint(
@@ -310,3 +305,53 @@ def channels_agree(evidence: Evidence) -> Iterator[Hint]:
 
 def _held(values: list[Any], within: list[bool]) -> list[int]:
     return [value for value, inside in zip(values, within, strict=True) if inside and value is not None]
+
+
+def _levels(powers: list[tuple[int, int]], start: int, end: int, windows: int) -> tuple[int, int]:
+    """Return the least mean power of the windows from start to end, and how much more the greatest is."""
+    held: dict[int, list[int]] = {}
+    for t_ns, power in powers:
+        if start <= t_ns < end:
+            held.setdefault((t_ns - start) * windows // (end - start), []).append(power)
+    means = [sum(window) // len(window) for window in held.values()]
+    return min(means, default=0), max(means, default=0) - min(means, default=0)
+
+
+def _is_steady(powers: list[tuple[int, int]], start: int, end: int) -> bool:
+    """Return whether the mean powers of the quarters of the time are within a tenth of each other."""
+    level, moved = _levels(powers, start, end, 4)
+    return moved * 100 <= level * _MOVED_PERCENT
+
+
+def comparable(both: tuple[tuple[dict[str, Any], list[tuple[int, int]]], ...], start: int, end: int) -> bool:
+    """Return whether the time is long enough for means of both channels to be equal.
+
+    The mean of a window holds what was before, and few readings of a power that moves hit its peaks by chance: steady
+    powers are compared over half a window and a few updates, others over ten windows and many updates.
+    """
+    window_ns = max(_window_ns(channel) for channel, _ in both)
+    updates = min((end - start) // _period_ns(channel, powers) for channel, powers in both)
+    if all(_is_steady(powers, start, end) for _, powers in both):
+        return updates >= _FEW and 2 * (end - start) >= window_ns
+    return updates >= _MANY and end - start >= 10 * window_ns
+
+
+def _window_ns(channel: dict[str, Any]) -> int:
+    if channel["semantics"] != "window_mean":
+        return 0
+    window = channel["window_ns"]
+    return window if type(window) is int else _WINDOW_NS
+
+
+def _period_ns(channel: dict[str, Any], powers: list[tuple[int, int]]) -> int:
+    """Return the time between updates as stated, else NVML's, but no less than those between readings."""
+    stated = channel.get("update_period_ns")
+    spacing = (powers[-1][0] - powers[0][0]) // (len(powers) - 1)
+    return max(spacing, stated if type(stated) is int else _UPDATE_NS, 1)
+
+
+def _mean_power(powers: list[tuple[int, int]], start: int, end: int) -> int:
+    """Return the mean of the powers from start to end, each weighed by the time that it held."""
+    t_ns, values = zip(*powers, strict=True)
+    found = stat("", t_ns, values, start, end, milli=1)
+    return found["mean_milli"] if found is not None else 0

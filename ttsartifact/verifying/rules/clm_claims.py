@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ttsartifact.formulas.conditions import conditions
+from ttsartifact.formulas.levels import profiles
 from ttsartifact.formulas.logs import LEAST_UPDATES, updates_within
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Outcome, Severity, Unverifiable
 from ttsartifact.verifying.catalogue import catalogue, rule
-from ttsartifact.verifying.profiles import profiles
 from ttsartifact.verifying.rules.shared import entries
 from ttsartifact.verifying.rules.tel_power import is_of_this_run
 from ttsartifact.verifying.siblings import differing
