@@ -106,8 +106,11 @@ def test_a_log_of_another_hour_is_not_carried(
     )
 
 
-def test_a_meter_is_named_whole_or_not_at_all(metered: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_meter_is_named_whole_or_not_at_all(
+    metered: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Half a name is no witness."""
+    metered = [*metered, "--append", "-o", str(tmp_path / "a.tts.wav")]
     assert main(["align", *metered, "--meter", "model=WT310"]) == 2
     assert capsys.readouterr().err == (
         "ttsa: the description of the meter is incomplete: found no serial, no calibrated, no point, "

@@ -176,7 +176,7 @@ def test_timestamp_in_two_steps(run: str, tmp_path: Path, capsys: pytest.Capture
     ("words", "message"),
     [
         (["sign", "{run}"], "give one of --ssh-key and --key"),
-        (["sign", "{run}", "--ssh-key", "k", "--rerun", "r.json"], "--rerun needs --key: it is signed as a statement"),
+        (["sign", "{run}", "--ssh-key", "k", "--rerun", "r.json"], "--rerun needs --key"),
         (["timestamp", "{run}"], "give one of --request and --reply"),
         (["log", "burn", "x"], "unknown action burn"),
         (["log", "init", "x"], "init needs --origin NAME and --key FILE"),

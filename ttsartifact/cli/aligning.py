@@ -43,11 +43,16 @@ class Way(NamedTuple):
         str | None, Option("How to align; by default clock if the log is in UTC, else load-fit.", choices=_METHODS)
     ] = None
     drift: Annotated[bool, Option("Fit the drift between the clocks too (load-fit).")] = False
-    marks: Annotated[str | None, Option("Markers at begin and end of the run.", metavar="FIRST,LAST")] = None
-    offset_ms: Annotated[float | None, Option("Time of the first reading after the origin (manual).", metavar="MS")] = (
-        None
-    )
-    bound_ms: Annotated[float | None, Option("Largest error of that time (manual).", metavar="MS", least=0)] = None
+    marks: Annotated[
+        str | None, Option("Markers at begin and end of the run.", metavar="FIRST,LAST", needs="method=markers")
+    ] = None
+    offset_ms: Annotated[
+        float | None,
+        Option("Time of the first reading after the origin (manual).", metavar="MS", needs="method=manual"),
+    ] = None
+    bound_ms: Annotated[
+        float | None, Option("Largest error of that time (manual).", metavar="MS", least=0, needs="method=manual")
+    ] = None
     lag_ms: Annotated[float | None, Option("Delay of the meter's readings; default 200.", metavar="MS", least=0)] = None
     sync_ms: Annotated[
         float | None, Option("Error of the log's clock against UTC; default 400.", metavar="MS", least=0)
@@ -59,10 +64,11 @@ class ChannelOptions(NamedTuple):
 
     append: Annotated[bool, Option("Write a new artifact that carries the readings.")] = False
     out: Annotated[str | None, Option("The file to write atomically; - is stdout.", short="-o", metavar="OUT")] = None
-    name: Annotated[str, Option("Name of the new channel.", metavar="NAME")] = "meter"
-    keep_log: Annotated[bool, Option("Carry the log itself too, up to 24 MiB.", negatable=True)] = True
+    name: Annotated[str, Option("Name of the new channel.", metavar="NAME", needs="append")] = "meter"
+    keep_log: Annotated[bool, Option("Carry the log itself too, up to 24 MiB.", negatable=True, needs="append")] = True
     meter: Annotated[
-        Sequence[str], Option("The meter: make, model, serial, calibrated, point, accuracy.", metavar="NAME=VALUE")
+        Sequence[str],
+        Option("The meter: make, model, serial, calibrated, point, accuracy.", metavar="NAME=VALUE", needs="append"),
     ] = ()
 
 

@@ -29,7 +29,8 @@ def sign(
     ssh_key: SshKey = None,
     key: Key = None,
     rerun: Annotated[
-        str | None, Option("Sign that you made the run again: the document of rerun --format json.", metavar="JSON")
+        str | None,
+        Option("Sign that you made the run again: the document of rerun --format json.", metavar="JSON", needs="key"),
     ] = None,
     out: Out = None,
     force: Force = False,
@@ -39,8 +40,6 @@ def sign(
 
     if (ssh_key is None) == (key is None):
         raise Usage("give one of --ssh-key and --key")
-    if rerun is not None and key is None:
-        raise Usage("--rerun needs --key: it is signed as a statement")
     parts = {}
     for artifact in _artifacts(file):
         if ssh_key is not None:

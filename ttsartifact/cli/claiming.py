@@ -26,18 +26,26 @@ def claim(
     file: Annotated[str, Argument("CLAIM", "The claim, as TOML.")],
     runs: Annotated[Sequence[str], Argument("[RUNS...]", "check: the runs; without any the claim is only read.")] = (),
     *,
-    template: Annotated[str | None, Option("new: the kind of claim.", choices=_templates)] = None,
+    template: Annotated[str | None, Option("new: the kind of claim.", choices=_templates, needs="act=new")] = None,
     measurements: Annotated[
         Sequence[str],
-        Option("check: measurements of other tools, such as word errors or phones; may be repeated.", metavar="JSON"),
+        Option(
+            "check: measurements of other tools, such as word errors or phones; may be repeated.",
+            metavar="JSON",
+            needs="act=check",
+        ),
     ] = (),
     exploratory: Annotated[
-        bool, Option("check: also count runs that do not state the claim; the result is marked exploratory.")
+        bool,
+        Option(
+            "check: also count runs that do not state the claim; the result is marked exploratory.", needs="act=check"
+        ),
     ] = False,
     log: Annotated[
-        str | None, Option("check: a run log; each of its runs behind the claim must be shown.", metavar="LOG")
+        str | None,
+        Option("check: a run log; each of its runs behind the claim must be shown.", metavar="LOG", needs="act=check"),
     ] = None,
-    format: Annotated[str, Option("check: output format.", choices=("text", "json"))] = "text",
+    format: Annotated[str, Option("check: output format.", choices=("text", "json"), needs="act=check")] = "text",
     force: Force = False,
 ) -> int:
     """Write a claim to change, or read one and settle it on its runs."""

@@ -84,12 +84,22 @@ def statement(
     form: Annotated[str, Argument("FORM", f"One of {', '.join(_FORMS)}.")],
     file: Annotated[str, Argument("FILE", "A claim, a result as JSON, or an artifact.")],
     *,
-    at: Annotated[str | None, Option("prml, eval-result: when it was locked or evaluated.", metavar="UTC")] = None,
-    by: Annotated[str | None, Option("prml, eval-result: who states it, a name or a URI.", metavar="WHO")] = None,
-    dataset: Annotated[
-        str | None, Option("prml: the texts that the runs speak, as NAME=FILE.", metavar="NAME=FILE")
+    at: Annotated[
+        str | None,
+        Option(
+            "prml, eval-result: when it was locked or evaluated.", metavar="UTC", needs="form=prml form=eval-result"
+        ),
     ] = None,
-    expectation: Annotated[int, Option("prml: which expectation of the claim.", metavar="N", least=1)] = 1,
+    by: Annotated[
+        str | None,
+        Option("prml, eval-result: who states it, a name or a URI.", metavar="WHO", needs="form=prml form=eval-result"),
+    ] = None,
+    dataset: Annotated[
+        str | None, Option("prml: the texts that the runs speak, as NAME=FILE.", metavar="NAME=FILE", needs="form=prml")
+    ] = None,
+    expectation: Annotated[
+        int, Option("prml: which expectation of the claim.", metavar="N", least=1, needs="form=prml")
+    ] = 1,
     key: Annotated[str | None, Option("Sign with this Ed25519 key, in a DSSE envelope.", metavar="FILE")] = None,
 ) -> int:
     """Print a statement, or the envelope that signs it."""

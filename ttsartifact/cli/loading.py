@@ -41,11 +41,15 @@ def bench(
     text_file: Annotated[str | None, Option("Texts, one per line, used in turn.", metavar="FILE")] = None,
     concurrency: Annotated[str | None, Option("A closed load for each number in flight.", metavar="1,4,8")] = None,
     rate: Annotated[str | None, Option("An open load for each rate, in requests per second.", metavar="R,...")] = None,
-    arrivals: Annotated[str, Option("Distribution of the intervals of an open load.", choices=_LAWS)] = "poisson",
-    schedule_seed: Annotated[str, Option("The seed of poisson arrivals.", metavar="WORD")] = "1",
+    arrivals: Annotated[
+        str, Option("Distribution of the intervals of an open load.", choices=_LAWS, needs="rate")
+    ] = "poisson",
+    schedule_seed: Annotated[str, Option("The seed of poisson arrivals.", metavar="WORD", needs="rate")] = "1",
     requests: Annotated[int, Option("Requests of each load.", metavar="N", least=1)] = 20,
     warmup: Annotated[int, Option("Requests before each load, outside statistics.", metavar="N", least=0)] = 1,
-    max_in_flight: Annotated[int, Option("Requests that an open load holds at most.", metavar="N", least=1)] = 256,
+    max_in_flight: Annotated[
+        int, Option("Requests that an open load holds at most.", metavar="N", least=1, needs="rate")
+    ] = 256,
     leave_after: LeaveAfter = None,
     timeout: Annotated[float | None, Option("End a request after S seconds.", metavar="S", least=0)] = None,
     param: Params = (),

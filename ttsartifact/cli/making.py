@@ -45,6 +45,7 @@ __all__ = [
     "given_text",
     "note",
     "note_credentials",
+    "note_lacking",
     "numbers",
     "origin",
     "policy_of",
@@ -72,9 +73,14 @@ Preregistered = Annotated[
 Ref = Annotated[Sequence[str], Option("A reference clip; may be repeated, in order.", metavar="CLIP")]
 SyncBurstFlag = Annotated[
     bool,
-    Option("Load the CPU by a code for 15 chips before and after the run; `ttsa align` finds it in a meter's log."),
+    Option(
+        "Load the CPU by a code for 15 chips before and after the run; `ttsa align` finds it in a meter's log.",
+        needs="command",
+    ),
 ]
-SyncChip = Annotated[int | None, Option("Length of a chip of that code, 1000 if not given.", metavar="MS", least=10)]
+SyncChip = Annotated[
+    int | None, Option("Length of a chip of that code, 1000 if not given.", metavar="MS", least=10, needs="sync_burst")
+]
 SensorName = Annotated[
     str,
     Option(
@@ -202,8 +208,6 @@ def origin(words: str, option: str, *, plain: bool = False) -> dict[str, Any]:
 def burst_of(*, given: bool, chip_ms: int | None) -> SyncBurst | None:
     """Return the coded load around a run, where it was asked for."""
     if not given:
-        if chip_ms is not None:
-            raise Usage("--sync-chip is the length of a chip of --sync-burst, which is not given")
         return None
     from ttsartifact.recording.bursting import SyncBurst
 
@@ -250,7 +254,7 @@ def note_credentials(packed: Packed) -> None:
 
 
 def print_written(packed: Packed, level: str | None = None, out: str | None = None) -> None:
-    """Say what was written, and on stderr what would make the next level of it, or all that `level` lacks.
+    """Say what was written, and on stderr what the next level lacks, or all that `level` does.
 
     `out` is what the user typed, where it is not the path of what was written.
     """
@@ -261,6 +265,11 @@ def print_written(packed: Packed, level: str | None = None, out: str | None = No
         from ttsartifact.reporting.statements import decision
 
         say_written(out, f"  {safe(decision(gate))}")
+    note_lacking(packed, level)
+
+
+def note_lacking(packed: Packed, level: str | None) -> None:
+    """Say on stderr what the next level lacks, or all that `level` does."""
     reached = LEVELS.index(packed.level)
     asked = reached + 1 if level is None else LEVELS.index(Level(level))
     for following in LEVELS[reached + 1 : asked + 1]:

@@ -26,7 +26,7 @@ postpone its annotations by `from __future__ import annotations`: they are read 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
 
@@ -56,6 +56,9 @@ class Option(NamedTuple):
     """One option: what it is for, and how it is typed where that does not follow from its parameter.
 
     `choices` may be a function where the words stand in a registry: they are read when they are requested.
+
+    `needs` names the parameters of which one has to be given for the option to mean anything, as `ref prompt`, or a
+    value that one of them must have, as `act=check`. Those that a command does not have are left out.
     """
 
     help: str
@@ -64,6 +67,7 @@ class Option(NamedTuple):
     choices: Sequence[str] | Callable[[], Sequence[str]] = ()
     least: float | None = None
     negatable: bool = False
+    needs: str = ""
 
 
 class Argument(NamedTuple):
@@ -125,6 +129,27 @@ class CommandParameter(NamedTuple):
         """Return what is said where it is required and not given."""
         called = self.declared.metavar if self.positional else self.spelled
         return f"{called} is missing: {self.declared.help.rstrip('.')}"
+
+    def lacks(self, others: Mapping[str, CommandParameter], given: Mapping[str, Any]) -> str:
+        """Return what is said where it was given, and nothing that it needs was; otherwise nothing."""
+        needs = self.declared.needs.split() if isinstance(self.declared, Option) else []
+        known = [need.partition("=") for need in needs if need.partition("=")[0] in others]
+        if not known or not self.is_in(given):
+            return ""
+        if any(str(given.get(name)) == value if value else others[name].is_in(given) for name, _, value in known):
+            return ""
+        words = [f"{others[name].name} {value}".strip() for name, _, value in known]
+        no = "no-" if given[self.keyword] is False else ""
+        return f"--{no}{self.flag[2:]} needs {' or '.join(words)}"
+
+    def is_in(self, given: Mapping[str, Any]) -> bool:
+        """Return whether it was given, and not as its default."""
+        return self.keyword in given and given[self.keyword] not in (None, [], self.default)
+
+    @property
+    def name(self) -> str:
+        """Return what it is called in a message."""
+        return self.declared.metavar.strip("[]") if self.positional else self.flag
 
     @property
     def choices(self) -> tuple[str, ...]:

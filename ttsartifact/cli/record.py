@@ -53,7 +53,8 @@ class Words(NamedTuple):
     lang: Lang = None
     ref: Ref = ()
     ref_origin: Annotated[
-        str | None, Option("Where the clips come from: recording:WHO, synthetic:HOW.", metavar="KIND:NAME")
+        str | None,
+        Option("Where the clips come from: recording:WHO, synthetic:HOW.", metavar="KIND:NAME", needs="ref"),
     ] = None
     withhold_text: Annotated[bool, Option("Keep the text's digest only.")] = False
 
@@ -63,7 +64,7 @@ class Pins(NamedTuple):
 
     model: Annotated[str | None, Option("The model, by its full commit.", metavar="REPO@COMMIT")] = None
     model_file: Annotated[
-        Sequence[str], Option("Its files or folder, to digest; may be repeated.", metavar="PATH")
+        Sequence[str], Option("Its files or folder, to digest; may be repeated.", metavar="PATH", needs="model")
     ] = ()
     vocoder: Annotated[str | None, Option("The vocoder, by its full commit.", metavar="REPO@COMMIT")] = None
     engine: Annotated[str | None, Option("The engine, if it is not the command.", metavar="NAME@VERSION")] = None
@@ -126,23 +127,27 @@ class RecordingOptions(NamedTuple):
             "Raw PCM on stdout, s16le:RATE:CHANNELS; s24le, s32le, f32le, f64le, u8, alaw, mulaw.", metavar="FORMAT"
         ),
     ] = None
-    suffix: Annotated[str | None, Option("The suffix of {out}; default .flac, .mp3 or .wav, as OUT needs it.")] = None
-    text_on_stdin: Annotated[bool, Option("Give the text on stdin too.")] = False
-    unsafe_text: Annotated[bool, Option("Let {text} be an option, a file's name or code.")] = False
+    suffix: Annotated[
+        str | None, Option("The suffix of {out}; default .flac, .mp3 or .wav, as OUT needs it.", needs="command")
+    ] = None
+    text_on_stdin: Annotated[bool, Option("Give the text on stdin too.", needs="command")] = False
+    unsafe_text: Annotated[bool, Option("Let {text} be an option, a file's name or code.", needs="command")] = False
     repair_header: Annotated[
-        bool, Option("Write the lengths into a streamed WAV's header that lacks them.", negatable=True)
+        bool, Option("Write the lengths into a streamed WAV's header that lacks them.", negatable=True, needs="command")
     ] = True
     timeout: Annotated[float | None, Option("End it after S seconds.", metavar="S", least=0)] = None
     idle_timeout: Annotated[
         float | None,
         Option("End it where nothing came for S seconds; default: no limit, of a server 120.", metavar="S", least=0),
     ] = None
-    repeat: Annotated[bool, Option("Run it twice and record whether the audio was the same.")] = False
+    repeat: Annotated[bool, Option("Run it twice and record whether the audio was the same.", needs="command")] = False
     sensor: SensorName = "auto"
-    period: Annotated[int, Option("Interval between readings of the sensor.", metavar="MS", least=1)] = 50
+    period: Annotated[
+        int, Option("Interval between readings of the sensor.", metavar="MS", least=1, needs="command")
+    ] = 50
     sync_burst: SyncBurstFlag = False
     sync_chip: SyncChip = None
-    include_paths: Annotated[bool, Option("Keep absolute paths of the command.")] = False
+    include_paths: Annotated[bool, Option("Keep absolute paths of the command.", needs="command")] = False
 
 
 def record(
@@ -165,8 +170,6 @@ def record(
     """Run a command once, record it, and say what was written."""
     if bool(command) == (server.http is not None):
         raise Usage("give either a command after `--` or --http")
-    if manner.sync_burst and not command:
-        raise Usage("--sync-burst needs a command: this machine's load does not show in a meter of the server")
     if report is not None and (dry_run or STANDARD_OUTPUT in (out, report)):
         raise Usage("--report needs a file for the artifact and one for the page")
     stated = _stated(words, pins, conditions)

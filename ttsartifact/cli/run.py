@@ -48,10 +48,13 @@ Batch = Annotated[
     str | None,
     Option("A file with one text per line; OUT is then a folder, one file per line; - is stdin.", metavar="FILE"),
 ]
-BatchSize = Annotated[int | None, Option("Number of texts computed together; default 16.", metavar="N", least=1)]
+BatchSize = Annotated[
+    int | None, Option("Number of texts computed together; default 16.", metavar="N", least=1, needs="batch")
+]
 RunnerName = Annotated[str | None, Option("An installed runner; default stable-tts, or the only one.", metavar="NAME")]
 RefOrigin = Annotated[
-    str | None, Option("Where the clips come from: recording:WHO, synthetic:HOW.", metavar="KIND:NAME")
+    str | None,
+    Option("Where the clips come from: recording:WHO, synthetic:HOW.", metavar="KIND:NAME", needs="ref prompt"),
 ]
 Seed = Annotated[
     Sequence[str], Option("A seed for all random stages, or for one; may be repeated.", metavar="[STAGE=]N")
@@ -62,7 +65,7 @@ Steps = Annotated[int | None, Option("Number of decoder steps.", metavar="N")]
 Prompt = Annotated[
     str | None, Option("The clip whose manner of speaking the run continues.", metavar="prior|self|CLIP")
 ]
-PromptText = Annotated[str | None, Option("Transcript of the prompt clip.", metavar="WORDS")]
+PromptText = Annotated[str | None, Option("Transcript of the prompt clip.", metavar="WORDS", needs="prompt")]
 Imperfection = Annotated[str | None, Option("Imperfections to apply within the runner.", metavar="TOML")]
 Voice = Annotated[str | None, Option("The adapted voice that `ttsa adapt` wrote.", metavar="DELTA")]
 Weights = Annotated[
@@ -189,8 +192,6 @@ def _batches(text: str | None, out: str, batch: str | None, size: int | None) ->
     if (text is None) == (batch is None):
         raise Usage("give the text once: TEXT, or --batch FILE with one text per line")
     if text is not None:
-        if size is not None:
-            raise Usage("--batch-size belongs to --batch")
         return [[(text, out)]]
     assert batch is not None
     lines = lines_of(batch, "--batch")

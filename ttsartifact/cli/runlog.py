@@ -27,22 +27,44 @@ def log(
         Sequence[str], Argument("FILE...", "What to add: artifacts, claim and policy files, or @LIST.")
     ] = (),
     *,
-    origin: Annotated[str | None, Option("init: the log's name, as example.org/runs.")] = None,
+    origin: Annotated[str | None, Option("init: the log's name, as example.org/runs.", needs="act=init")] = None,
     key: Annotated[
-        str | None, Option("init writes the log's private key here; checkpoint signs with it.", metavar="FILE")
+        str | None,
+        Option(
+            "init writes the log's private key here; checkpoint signs with it.",
+            metavar="FILE",
+            needs="act=init act=checkpoint",
+        ),
     ] = None,
-    kind: Annotated[str, Option("add: what a file that is not an artifact is.", choices=("claim", "policy"))] = "claim",
-    by: Annotated[str | None, Option("add: by whom.")] = None,
-    request: Annotated[str | None, Option("stamp: write a request over the checkpoint.", metavar="TSQ")] = None,
-    reply: Annotated[str | None, Option("stamp: keep the reply that came back.", metavar="TSR")] = None,
-    index: Annotated[int | None, Option("prove: the entry.", least=0)] = None,
+    kind: Annotated[
+        str, Option("add: what a file that is not an artifact is.", choices=("claim", "policy"), needs="act=add")
+    ] = "claim",
+    by: Annotated[str | None, Option("add: by whom.", needs="act=add")] = None,
+    request: Annotated[
+        str | None, Option("stamp: write a request over the checkpoint.", metavar="TSQ", needs="act=stamp")
+    ] = None,
+    reply: Annotated[
+        str | None, Option("stamp: keep the reply that came back.", metavar="TSR", needs="act=stamp")
+    ] = None,
+    index: Annotated[int | None, Option("prove: the entry.", least=0, needs="act=prove")] = None,
     out: Annotated[
-        str | None, Option("prove: attach the proof to this artifact; else it is printed.", short="-o", metavar="FILE")
+        str | None,
+        Option(
+            "prove: attach the proof to this artifact; else it is printed.",
+            short="-o",
+            metavar="FILE",
+            needs="act=prove",
+        ),
     ] = None,
     checkpoint: Annotated[
-        str | None, Option("check: an older checkpoint that you kept; the log must begin with it.", metavar="FILE")
+        str | None,
+        Option(
+            "check: an older checkpoint that you kept; the log must begin with it.", metavar="FILE", needs="act=check"
+        ),
     ] = None,
-    log_key: Annotated[str | None, Option("check: the log's public key line.", metavar="KEY")] = None,
+    log_key: Annotated[
+        str | None, Option("check: the log's public key line.", metavar="KEY", needs="act=check")
+    ] = None,
     force: Force = False,
 ) -> int:
     """Keep a run log: begin one, add to it, sign it, prove an entry, or check all of it."""

@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ttsartifact.cli.making import note, print_written, sensor_of
+from ttsartifact.cli.making import note, note_lacking, print_written, sensor_of
 from ttsartifact.cli.options import Option
 from ttsartifact.cli.speak import EXIT, Usage, say
 from ttsartifact.reporting.terminal import safe
@@ -24,9 +24,10 @@ __all__ = [
     "request_of",
 ]
 
-AllowNet = Annotated[bool, Option("Allow a server on a different machine; the text leaves this one.")]
+AllowNet = Annotated[bool, Option("Allow a server on a different machine; the text leaves this one.", needs="http")]
 KeyFrom = Annotated[
-    str | None, Option("The environment variable that holds the server's key; never recorded.", metavar="VARIABLE")
+    str | None,
+    Option("The environment variable that holds the server's key; never recorded.", metavar="VARIABLE", needs="http"),
 ]
 ServerPcm = Annotated[str | None, Option("The format of raw PCM, if the server does not state it.", metavar="FORMAT")]
 ServerEngine = Annotated[str | None, Option("The engine, unless the server states it.", metavar="NAME@VERSION")]
@@ -101,6 +102,7 @@ def print_recorded(packed: "Packed", out: str, level: str | None, *, dry_run: bo
 
         say(as_json(packed.descriptor.value))
         note(f"no file was written; {safe(out)} would hold this and the audio")
+        note_lacking(packed, level)
     else:
         print_written(packed, level, out)
     return EXIT.OK

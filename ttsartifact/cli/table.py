@@ -54,6 +54,10 @@ def call(command: Command, given: dict[str, Any]) -> int:
     for parameter in command.parameters:
         if parameter.required and parameter.keyword not in given:
             raise Usage(parameter.missing)
+    others = {parameter.keyword: parameter for parameter in command.parameters}
+    for parameter in command.parameters:
+        if lacks := parameter.lacks(others, given):
+            raise Usage(lacks)
     if any(_is_stream(value) for value in given.values()):
         _require_one_stream_each_way(command, given)
     common = {parameter.keyword for parameter in parameters_of(set_manner)}
