@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Fit", "Sampled", "StepFunction", "burst_of", "fit", "load_of", "window_of"]
 
-_FEWEST_READINGS = 8
 _COLUMNS = ("power_mw", "util_gpu_pct")
 
 
@@ -64,7 +63,7 @@ def load_of(artifact: Artifact) -> StepFunction:
 def burst_of(artifact: Artifact) -> StepFunction | None:
     """Return the coded load before and after the run, or None where there is none; between the two nothing is known."""
     trace = artifact.trace(f"channel/{SYNC_BURST}")
-    if trace is None or trace.rows < _FEWEST_READINGS:
+    if trace is None or trace.rows < FEWEST_READINGS:
         return None
     t_ns, values = tuple(trace.columns["t_ns"]), trace.columns["value"][:-1]
     gaps = tuple((t_ns[n], t_ns[n + 1]) for n, value in enumerate(values) if value is None)
@@ -74,7 +73,7 @@ def burst_of(artifact: Artifact) -> StepFunction | None:
 def _read(name: str, t_ns: Sequence[int], values: Sequence[int | None]) -> StepFunction | None:
     """Return the readings as steps, or None where too few arrived or none differs."""
     arrived = [(t, value) for t, value in zip(t_ns, values, strict=False) if value is not None]
-    if len(arrived) < _FEWEST_READINGS or len({value for _, value in arrived}) < 2:
+    if len(arrived) < FEWEST_READINGS or len({value for _, value in arrived}) < 2:
         return None
     times = tuple(t for t, _ in arrived)
     # A reading speaks of the time before it: both a mean and a poll that comes after the change.
@@ -143,15 +142,14 @@ class _Scene(NamedTuple):
         return known
 
 
-def fit(load: StepFunction, log: Sampled, *, drift: bool = False, around_s: tuple[float, float] | None = None) -> Fit:
+def fit(load: StepFunction, log: Sampled, *, drift: bool = False) -> Fit:
     """Return where the log lies on the load's time axis.
 
-    `around_s` limits the offsets that are tried. Raises Refused for too few readings, a log that does not follow the
-    load, and one that follows it in several places.
+    Raises Refused for too few readings, a log that does not follow the load, and one that follows it in several places.
     """
     scene, log = _scene(load), _thinned(log)
     step = max(min(log.period_s, _shortest(load)) / 4, 1e-3)
-    low, high = around_s or _reach(scene, log)
+    low, high = _reach(scene, log)
     count = min(max(int((high - low) / step) + 1, 2), _MOST_OFFSETS)
     offsets = np.linspace(low, high, count)
     pace, pace_half = _best_drift(scene, log, offsets) if drift else (0.0, 0.0)

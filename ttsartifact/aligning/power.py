@@ -204,7 +204,10 @@ def _w(mw: float) -> str:
 
 
 class _Steps:
-    """Readings as a step function that changes in the middle between two of them, and as its integral."""
+    """Readings as a step function that changes in the middle between two of them, and as its integral.
+
+    Asked of no time before the first reading.
+    """
 
     def __init__(self, at: Sequence[int], values: Sequence[int]) -> None:
         middles = [(a + b) // 2 for a, b in pairwise(at)]
@@ -215,14 +218,13 @@ class _Steps:
             self._sums.append(self._sums[-1] + values[n - 1] * (self._edges[n] - self._edges[n - 1]))
 
     def _integral(self, moment: int) -> int:
-        place = max(bisect_right(self._edges, moment) - 1, 0)
+        place = bisect_right(self._edges, moment) - 1
         return self._sums[place] + self._values[place] * (moment - self._edges[place])
 
     def peak(self, start: int, stop: int) -> float:
         """Return the highest reading that holds somewhere within a time."""
-        first, end = bisect_right(self._edges, start) - 1, bisect_left(self._edges, stop)
-        return max(self._values[max(first, 0) : max(end, 1)])
+        return max(self._values[bisect_right(self._edges, start) - 1 : bisect_left(self._edges, stop)])
 
     def mean(self, start: int, stop: int) -> float:
-        """Return the mean over a time; the first and the last reading hold beyond the ends."""
+        """Return the mean over a time."""
         return (self._integral(stop) - self._integral(start)) / (stop - start)
