@@ -178,6 +178,8 @@ def test_a_time_that_the_clock_skipped_is_refused() -> None:
 
 
 DIALECT = Dialect(name="form", first="", family="table", scope="rail")
+BACKWARDS = "the times of the log run backwards: its clock was set, or it holds several devices"
+SHARED = "several readings share one time: the log holds several devices"
 ONE_DEVICE = "expected a log of one device; --only COLUMN=VALUE keeps one"
 
 
@@ -203,18 +205,17 @@ def readings(times: list[int], base: TimeBase = TimeBase.UTC, resolution_ns: int
         (
             readings([5, 9, 6]),
             [],
-            "the times of the log run backwards: its clock was set, or it holds several devices: found 3 ns back, "
-            f"{ONE_DEVICE} (at reading 3)",
+            f"{BACKWARDS}: found 3 ns back, {ONE_DEVICE} (at reading 3)",
         ),
         (
             readings([5, 5]),
             [],
-            f"several readings share one time: the log holds several devices: found 2 readings at 1 times, {ONE_DEVICE}",
+            f"{SHARED}: found 2 readings at 1 times, {ONE_DEVICE}",
         ),
         (
             readings([5, 5, 6, 6, 7]),
             [],
-            f"several readings share one time: the log holds several devices: found 5 readings at 3 times, {ONE_DEVICE}",
+            f"{SHARED}: found 5 readings at 3 times, {ONE_DEVICE}",
         ),
     ],
 )

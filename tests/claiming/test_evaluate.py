@@ -9,11 +9,13 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import jsonschema
+import pytest
 from claim_kit import drift_claim, measured, run, session, speed_claim
 
 from ttsartifact import _spec
 from ttsartifact.claiming.evaluate import evaluate
 from ttsartifact.claiming.obstacles import in_order
+from ttsartifact.measuring.metrics import Measured
 from ttsartifact.reporting.claiming import claim_document, evaluation_lines
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
@@ -267,3 +269,96 @@ def test_runs_stand_in_the_order_of_their_submission():
         SimpleNamespace(artifact_id=name, submitted_ns=at) for name, at in (("a", 1), ("c", 0), ("b", None), ("d", 1))
     ]
     assert [one.artifact_id for one in in_order(named)] == ["b", "c", "a", "d"]
+
+
+def values_of(runs, values=None, factor=None, lacks=None):
+    """Return a stand-in for measuring: integers of the last decimal place as they are."""
+
+    def measure(one, names):
+        place = runs.index(one)
+        return Measured(
+            values=dict.fromkeys(names, values[place]),
+            factor={} if factor is None or factor[place] is None else {BY_SPEED: factor[place]},
+            lacks=lacks or {},
+        )
+
+    return measure
+
+
+BY_SPEED = "/generation/params/speed"
+
+
+def test_phones_are_compared_to_a_hundredth_of_their_decimal_place():
+    """Durations of two phones in 0.1 ms, 3 and 4 from their medians in one run of four: a mean of 0.0875 ms."""
+    claim = drift_claim(
+        factor={"by": "none"},
+        runs={"minimum": 8},
+        expect=[
+            {
+                "metric": "phone_duration",
+                "of": "spread",
+                "effect": "level",
+                "direction": "less",
+                "margin": Decimal("0.1"),
+                "draws": 999,
+            }
+        ],
+    )
+    runs = session(claim, 8)
+    (one,) = evaluate(claim, runs, values_of(runs, [(800, 600)] * 6 + [(803, 604)] * 2)).decided
+    assert (one.mean_a, one.mean_b, one.n_a, one.n_b) == (None, 0.0875, 0, 8)
+    assert one.tested.estimate_micro == 87_500
+
+
+def test_a_slope_is_over_the_factor_of_each_run():
+    """0.2 semitones for each unit of the factor; there is no group a."""
+    claim = drift_claim(
+        factor={"by": BY_SPEED},
+        expect=[{"metric": "pitch", "effect": "slope", "direction": "greater", "margin": 0, "draws": 999}],
+    )
+
+    def speed(n, value):
+        value["generation"]["params"]["speed"] = n
+
+    runs = session(claim, 20, speed)
+    factor = [n * 1_000_000 for n in range(1, 21)]
+    found = evaluate(claim, runs, values_of(runs, [20 * n for n in range(1, 21)], factor))
+    (one,) = found.decided
+    assert (one.n_a, one.n_b, one.mean_a, one.mean_b) == (0, 20, None, 2.1)
+    assert (one.tested.estimate_micro, found.answer) == (200_000, "supported")
+    missing = evaluate(claim, runs, values_of(runs, [1] * 20, [None, None, *factor[2:]]))
+    assert reasons(missing) == [
+        (
+            "no_value",
+            f"{BY_SPEED} of 2 runs is not known, {runs[0].artifact_id[:19]} the first: it is not a number",
+            2,
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lacks", "why"), [({}, "not measured"), ({"pitch": "no frame is voiced"}, "no frame is voiced")]
+)
+def test_a_value_that_was_not_measured_leaves_it_open(lacks, why):
+    """The first of the runs is named, with the reason that its measurement gave."""
+    runs = session(CLAIM, 24)
+    values = [None if n in {4, 7, 8} else 1 for n in range(24)]
+    found = evaluate(CLAIM, runs, values_of(runs, values, lacks=lacks))
+    assert reasons(found) == [
+        ("no_value", f"pitch of 3 runs is not known, {runs[4].artifact_id[:19]} the first: {why}", 3)
+    ]
+    assert [row["group"] for row in found.values] == ["a"] * 12 + ["b"] * 12
+    assert [found.values[place]["values"] for place in (3, 4)] == [{"pitch": 0.01}, {"pitch": None}]
+
+
+def test_a_sound_that_comes_again_in_its_group_is_no_observation():
+    """It is counted as a repeat; in the other group it counts, and a time counts every time."""
+
+    def sounds(n, value):
+        value["audio"]["pcm"] = digest.of(b"%d" % {2: 1, 24: 1}.get(n, n))
+
+    (one,) = settled(CLAIM, session(CLAIM, 24, sounds)).decided
+    assert (one.n_a, one.n_b, one.repeats) == (11, 12, 1)
+    times = drift_claim(expect=[{"metric": "rtf", "margin": 0, "draws": 999}])
+    (one,) = settled(times, session(times, 24, sounds), {"rtf": DRIFTED["pitch"]}).decided
+    assert (one.n_a, one.n_b, one.repeats) == (12, 12, 0)
