@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import full_run
@@ -15,6 +17,20 @@ from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms.finding import Verdict
 from ttsartifact.verifying.engine import verify
+
+BY_HAND = (
+    "ttsa: a mapping by hand needs its offset and its bound: expected --offset-ms, --bound-ms (at --method manual)"
+)
+NO_MARKER = (
+    "ttsa: the log's markers do not show where the run is: found no marker, expected two markers, or "
+    "--marks FIRST,LAST\n"
+)
+NO_METER = "ttsa: no --meter: the channel is of source other, and backs no claim of power or energy"
+NOT_KEPT = "ttsa: the log itself is not kept: it is larger than 24 MiB, or came from standard input"
+METER = [
+    *("--meter", "model=WT310", "--meter", "serial=C2"),
+    *("--meter", "calibrated=2026-01-15T00:00:00Z", "--meter", "point=wall"),
+]
 
 
 @pytest.fixture
@@ -135,3 +151,91 @@ def test_the_picture_is_a_png(metered: list[str], tmp_path: Path) -> None:
     out = tmp_path / "plot.png"
     assert main(["align", *metered, "--plot", str(out)]) == 0
     assert out.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], {"method": "clock", "the log's distance from UTC": 400_000_000, "lag of the meter": 200_000_000}),
+        (
+            ["--sync-ms", "1.5", "--lag-ms", "0.25"],
+            {"method": "clock", "the log's distance from UTC": 1_500_000, "lag of the meter": 250_000},
+        ),
+        (["--sync-ms", "0", "--lag-ms", "0"], {"the log's distance from UTC": None, "lag of the meter": None}),
+        (
+            ["--method", "manual", "--offset-ms", "-12.5", "--bound-ms", "3"],
+            {"method": "manual", "as stated": 3_000_000, "first": -12_500_000},
+        ),
+    ],
+)
+def test_what_is_assumed_or_stated_is_in_the_bound(
+    metered: list[str], capsys: pytest.CaptureFixture[str], words: list[str], expected: dict[str, object]
+) -> None:
+    """Milliseconds of the options are nanoseconds of the document; a term of 0 is not listed."""
+    assert main(["align", *metered, *words, "--format", "json"]) == 0
+    mapping = json.loads(capsys.readouterr().out)["mapping"]
+    terms = {term["of"]: term["ns"] for term in mapping["terms"]}
+    first = mapping["offset_ns"] + from_utc(full_run.ORIGIN)
+    said = terms | {"method": mapping["method"], "first": first}
+    assert {name: said.get(name) for name in expected} == expected
+    assert mapping["drift_error_ppb"] is None or mapping["method"] == "clock"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--marks", "a"], 2, "ttsa: usage: --marks a: expected two names with a comma between them (`"),
+        (["--marks", "a,b,c"], 2, "ttsa: usage: --marks a,b,c: expected two names with a comma between them (`"),
+        (["--meter", "model"], 2, "ttsa: usage: --meter model: not NAME=VALUE (`"),
+        (["--meter", "model="], 2, "ttsa: usage: --meter model=: not NAME=VALUE (`"),
+        (
+            ["--append", "--out", "-", "--plot", "-"],
+            2,
+            "ttsa: usage: --plot and --out: standard output is one stream; give - once (`",
+        ),
+        (
+            ["--method", "manual", "--offset-ms", "1"],
+            2,
+            BY_HAND,
+        ),
+        (
+            ["--method", "manual", "--bound-ms", "1"],
+            2,
+            BY_HAND,
+        ),
+        (
+            ["--method", "markers"],
+            4,
+            NO_MARKER,
+        ),
+    ],
+)
+def test_a_call_without_a_sound_meaning_is_refused(
+    metered: list[str], capsys: pytest.CaptureFixture[str], words: list[str], code: int, message: str
+) -> None:
+    """What was typed, and what would have had a meaning."""
+    assert main(["align", *metered, *words]) == code
+    assert capsys.readouterr().err.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("words", "piped", "kept", "notes"),
+    [
+        ([], False, True, [NO_METER]),
+        ([], True, False, [NOT_KEPT, NO_METER]),
+        (["--no-keep-log"], False, False, [NO_METER]),
+        (METER, False, True, []),
+    ],
+)
+def test_what_is_kept_of_a_log_is_said(
+    metered: list[str], tmp_path: Path, words: list[str], *, piped: bool, kept: bool, notes: list[str]
+) -> None:
+    """A log from standard input was read once and is gone."""
+    out, log = tmp_path / "out.tts.wav", Path(metered[2])
+    call = ["align", metered[0], "--sensor", "-" if piped else str(log), "--append", "-o", str(out), *words]
+    done = subprocess.run(
+        [sys.executable, "-m", "ttsartifact", *call], input=log.read_bytes(), capture_output=True, check=True
+    )
+    artifact = open_artifact(out)
+    assert (artifact.trace("log/meter") is not None) is kept
+    assert sorted(done.stderr.decode().splitlines()) == sorted([*notes, f"ttsa: {out}: {artifact.artifact_id}"])

@@ -87,8 +87,6 @@ def align(
     """Align, say where the log lies and how sure that is, and write what was requested."""
     if channel.append != (channel.out is not None):
         raise Usage("--append and --out go together")
-    if plot == channel.out == STANDARD_OUTPUT:
-        raise Usage("--plot and --out: only one of them can be standard output")
     from ttsartifact.aligning.align import align as put
     from ttsartifact.aligning.appending import meter_of
     from ttsartifact.aligning.parsing import Columns, read_log

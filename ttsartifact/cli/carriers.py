@@ -32,8 +32,6 @@ def strip(
     from ttsartifact.packing import carriers
     from ttsartifact.reporting.statements import stripped_words
 
-    if capsule == out == STANDARD_OUTPUT:
-        raise Usage("--out and --capsule: only one of them can be standard output")
     if capsule is not None:
         with delivered(capsule) as path:
             carriers.detach(file, path, replace=force)
