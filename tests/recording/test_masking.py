@@ -224,6 +224,26 @@ def test_what_engines_say_is_no_secret(given: object) -> None:
     assert secrets.masked(given) == (given, [])
 
 
+@pytest.mark.parametrize(
+    ("line", "masked_in_prose"),
+    [
+        ("tts --api-key SECRET --text a", False),
+        ("redis-cli -h x AUTH SECRET", False),
+        ("vault login SECRET -x", False),
+        ("sshpass -p SECRET ssh h", True),
+    ],
+)
+def test_a_word_of_letters_is_a_secret_in_a_shells_line(line: str, masked_in_prose: bool) -> None:
+    """Prose names options and programs too; there only a program's own option is believed of a plain word."""
+    said = line.replace("SECRET", "letmein")
+    for option in ("-c", "-lc", "-ec", "-ic"):
+        assert secrets.masked(["sh", option, said])[0][2] == line.replace("SECRET", secrets.MASK)
+    assert secrets.masked(["sh", "-x", said])[0][2] == (
+        line.replace("SECRET", secrets.MASK) if masked_in_prose else said
+    )
+    assert secrets.masked(line.replace("SECRET", KEY))[0] == line.replace("SECRET", secrets.MASK)
+
+
 def test_the_digits_of_a_pin_are_masked() -> None:
     """An option for a PIN and a program that takes a password are believed of digits; a pin of a board is none."""
     for given in (["tool", "--pin", "839201"], ["tool", "--so-pin=8392"], ["pkcs11-tool", "-p", "8392"]):
