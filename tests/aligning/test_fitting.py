@@ -83,14 +83,18 @@ def test_a_drift_is_found_with_its_width(ppm: int, expected: dict[str, float]) -
         (
             Sampled(np.arange(0, 40, 0.6), np.arange(67) * 7.0 % 5, 0.6, 0.6),
             WORK,
-            ("the log does not follow the load of the run: found 9% of its variance explained by 36 readings, "
-            "expected at least 30%"),
+            (
+                "the log does not follow the load of the run: found 9% of its variance explained by 36 readings, "
+                "expected at least 30%"
+            ),
         ),
         (
             meter(CYCLES),
             CYCLES,
-            ("the log matches the load of the run in several places: found a second place -4.009 s away matches 100% "
-            "as well as the best, expected at most 90%, and more apart than noise explains"),
+            (
+                "the log matches the load of the run in several places: found a second place -4.009 s away matches "
+                "100% as well as the best, expected at most 90%, and more apart than noise explains"
+            ),
         ),
     ],
 )

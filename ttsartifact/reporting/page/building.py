@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from ttsartifact.comparing.diff import diff
 from ttsartifact.errors import NotAnArtifact, TtsArtifactError
 from ttsartifact.reading.artifact import open_artifacts
+from ttsartifact.reporting.page import parts
 from ttsartifact.reporting.page.many import page_of_many, row_of
-from ttsartifact.reporting.page.one import page_of_one
-from ttsartifact.reporting.page.parts import seen
+from ttsartifact.reporting.page.markup import document, element, footer, section
 from ttsartifact.reporting.page.two import page_of_two
+from ttsartifact.reporting.phrases import spoken
 from ttsartifact.verifying.engine import verify
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from ttsartifact.verifying.report import Report
 
 __all__ = ["HtmlPage", "page_of"]
+
+_KEYS = "Space plays and pauses, left and right arrows move by one second; click a picture to listen from there."
 
 
 class HtmlPage(NamedTuple):
@@ -41,9 +44,9 @@ def page_of(paths: Sequence[str], *, beside: str, on_progress: Callable[[int, in
         with ExitStack() as held:
             if len(paths) == 1:
                 (found,) = _runs(paths[0])
-                return HtmlPage(page_of_one(seen(*found, key="run", beside=beside, held=held)))
+                return HtmlPage(_page_of_one(parts.seen(*found, key="run", beside=beside, held=held)))
             first, second = (
-                seen(*next(_runs(path)), key=key, beside=beside, held=held)
+                parts.seen(*next(_runs(path)), key=key, beside=beside, held=held)
                 for key, path in zip("ab", paths, strict=True)
             )
             return HtmlPage(page_of_two(first, second, diff(*paths)))
@@ -58,6 +61,45 @@ def page_of(paths: Sequence[str], *, beside: str, on_progress: Callable[[int, in
     if not rows:
         raise unread[0]
     return HtmlPage(page_of_many(rows, [str(error) for error in unread]), tuple(unread))
+
+
+def _page_of_one(run: parts.Seen) -> str:
+    """Return the page of one run."""
+    events = parts.events_of(run)
+    return document(
+        f"{run.verify['verdict']}: {parts.name_of(run)}",
+        element(
+            "header",
+            element("h1", "A run of ", parts.name_of(run)),
+            element("p", element("code", spoken(run.artifact.where)), class_="quiet"),
+            parts.verdict_of(run),
+        ),
+        element(
+            "main",
+            section(
+                "Listen",
+                parts.audio_of(run),
+                element(
+                    "p",
+                    element("output", "", id="now", aria_live="off"),
+                    " ",
+                    _KEYS,
+                    " In the page: ",
+                    run.playable.words,
+                    ".",
+                    class_="quiet",
+                ),
+                parts.pictures_of(run, run.axis),
+            ),
+            section("Imperfection events", events) if events else None,
+            section("Times", parts.times_of(run)),
+            section("Conditions", parts.conditions_of(run)),
+            section("Receipt", parts.receipt_of(run)),
+        ),
+        footer(),
+        data={"players": [parts.player_of(run, run.axis)]},
+        linked=run.playable.is_linked,
+    )
 
 
 def _is_one(path: str) -> bool:

@@ -17,8 +17,7 @@ from ttsartifact.errors import TtsArtifactError
 from ttsartifact.formulas.latency import name_of
 from ttsartifact.reporting.documents import columns_of, derived_of, report_document
 from ttsartifact.reporting.page import picture
-from ttsartifact.reporting.page.markup import Html, document, element, joined, table
-from ttsartifact.reporting.page.one import footer, section
+from ttsartifact.reporting.page.markup import Html, document, element, footer, joined, section, table
 from ttsartifact.reporting.page.parts import amount
 from ttsartifact.reporting.phrases import counted, seconds, spoken, stated
 from ttsartifact.terms.descriptor import absent, is_absent

@@ -15,7 +15,7 @@ from ttsartifact.reporting.terminal import safe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Html", "document", "element", "escaped", "island", "joined", "table"]
+__all__ = ["Html", "document", "element", "escaped", "footer", "island", "joined", "section", "table"]
 
 _VOID = frozenset({"meta", "input", "img", "br"})
 _LONGEST = 4000
@@ -112,3 +112,21 @@ def _own(name: str) -> str:
 
 def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def section(title: str, *content: Html | None) -> Html:
+    """Return a part of the page under its title."""
+    name = title.lower().replace(" ", "-")
+    return element("section", element("h2", title, id=name), *content, aria_labelledby=name)
+
+
+def footer() -> Html:
+    """Return the footer, which states the limits of the page."""
+    from ttsartifact.reporting.documents import tool
+
+    made: dict[str, Any] = tool()
+    words = (
+        f"Written by {made['name']} {made['version']}. The page shows results from that time, and anyone can "
+        "write a different page. Check the file itself: "
+    )
+    return element("footer", words, element("code", "ttsa verify FILE --receipt LINE"), ".")

@@ -13,8 +13,9 @@ import numpy as np
 from ttsartifact.comparing.sound import sound_of
 from ttsartifact.container.codecs import CODECS
 from ttsartifact.container.source import Span
-from ttsartifact.errors import TtsArtifactError
+from ttsartifact.errors import NotAnArtifact, TtsArtifactError
 from ttsartifact.formulas.latency import definitions
+from ttsartifact.reporting import receipt
 from ttsartifact.reporting.card import card_rows
 from ttsartifact.reporting.documents import report_document, show_document
 from ttsartifact.reporting.page import axis as axes
@@ -45,6 +46,7 @@ __all__ = [
     "plain",
     "playable_of",
     "player_of",
+    "receipt_of",
     "seen",
     "terms",
     "times_of",
@@ -331,6 +333,20 @@ def _as_flac(sound: Sound) -> bytes | None:
     soundfile.write(file, exact, sound.rate_hz, format="FLAC", subtype=f"PCM_{width}")
     data = file.getvalue()
     return data if len(data) <= LARGEST_BYTES else None
+
+
+def receipt_of(run: Seen) -> Html:
+    """Return the line to post with the file, and a button that copies it."""
+    try:
+        line = str(receipt.of(run.artifact.descriptor))
+    except NotAnArtifact as error:
+        return element("p", spoken(str(error)))
+    return element(
+        "p",
+        element("code", line, id=f"receipt-{run.key}", class_="receipt"),
+        " ",
+        element("button", "Copy", type="button", data_copies=f"receipt-{run.key}"),
+    )
 
 
 def _address(path: str, beside: str) -> str:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.reporting.diff import cause_line
 from ttsartifact.reporting.page import parts, picture
 from ttsartifact.reporting.page.axis import joined_axes
-from ttsartifact.reporting.page.markup import Html, document, element, joined, table
-from ttsartifact.reporting.page.one import footer, receipt_of, section
+from ttsartifact.reporting.page.markup import Html, document, element, footer, joined, section, table
 from ttsartifact.reporting.phrases import spoken, stated
 
 if TYPE_CHECKING:
@@ -193,7 +192,7 @@ def _all_of(run: Seen) -> Html:
         element("h3", "Conditions"),
         parts.conditions_of(run),
         element("h3", "Receipt"),
-        receipt_of(run),
+        parts.receipt_of(run),
     )
     return section(
         f"Run {run.key}",
