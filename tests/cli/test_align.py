@@ -184,10 +184,18 @@ def test_what_is_assumed_or_stated_is_in_the_bound(
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["--marks", "a"], 2, "ttsa: usage: --marks a: expected two names with a comma between them (`"),
-        (["--marks", "a,b,c"], 2, "ttsa: usage: --marks a,b,c: expected two names with a comma between them (`"),
-        (["--meter", "model"], 2, "ttsa: usage: --meter model: not NAME=VALUE (`"),
-        (["--meter", "model="], 2, "ttsa: usage: --meter model=: not NAME=VALUE (`"),
+        (
+            ["--method", "markers", "--marks", "a"],
+            2,
+            "ttsa: usage: --marks a: expected two names with a comma between them (`",
+        ),
+        (
+            ["--method", "markers", "--marks", "a,b,c"],
+            2,
+            "ttsa: usage: --marks a,b,c: expected two names with a comma between them (`",
+        ),
+        (["--append", "-o", "x", "--meter", "model"], 2, "ttsa: usage: --meter model: not NAME=VALUE (`"),
+        (["--append", "-o", "x", "--meter", "model="], 2, "ttsa: usage: --meter model=: not NAME=VALUE (`"),
         (
             ["--append", "--out", "-", "--plot", "-"],
             2,

@@ -8,9 +8,8 @@ from hashlib import sha256
 import pytest
 
 from ttsartifact import _spec
-from ttsartifact.formulas.screening import Screen, decoded
 from ttsartifact.formulas.secret_names import words
-from ttsartifact.formulas.secrets import is_marked
+from ttsartifact.formulas.secrets import Screen, decoded, is_marked
 from ttsartifact.verifying.rules.prv_privacy import _SCREEN, _has_hardware_mark, _home_marks
 
 WORDS = _spec.table("registry/privacy")

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, lines_of
 from ttsartifact.cli.making import Notes, SensorName, Session, given_text, note, numbers, sensor_of
@@ -33,6 +33,19 @@ LeaveAfter = Annotated[
 ]
 
 
+class OpenLoad(NamedTuple):
+    """Requests that come at their time, whatever is unfinished."""
+
+    rate: Annotated[str | None, Option("An open load for each rate, in requests per second.", metavar="R,...")] = None
+    arrivals: Annotated[str, Option("Distribution of the intervals of an open load.", choices=_LAWS, needs="rate")] = (
+        "poisson"
+    )
+    schedule_seed: Annotated[str, Option("The seed of poisson arrivals.", metavar="WORD", needs="rate")] = "1"
+    max_in_flight: Annotated[
+        int, Option("Requests that an open load holds at most.", metavar="N", least=1, needs="rate")
+    ] = 256
+
+
 def bench(
     url: Annotated[str, Argument("URL", "A speech server; the default path is /v1/audio/speech.")],
     *,
@@ -40,16 +53,9 @@ def bench(
     text: Annotated[str | None, Option("The text to speak.")] = None,
     text_file: Annotated[str | None, Option("Texts, one per line, used in turn.", metavar="FILE")] = None,
     concurrency: Annotated[str | None, Option("A closed load for each number in flight.", metavar="1,4,8")] = None,
-    rate: Annotated[str | None, Option("An open load for each rate, in requests per second.", metavar="R,...")] = None,
-    arrivals: Annotated[
-        str, Option("Distribution of the intervals of an open load.", choices=_LAWS, needs="rate")
-    ] = "poisson",
-    schedule_seed: Annotated[str, Option("The seed of poisson arrivals.", metavar="WORD", needs="rate")] = "1",
+    open_load: OpenLoad,
     requests: Annotated[int, Option("Requests of each load.", metavar="N", least=1)] = 20,
     warmup: Annotated[int, Option("Requests before each load, outside statistics.", metavar="N", least=0)] = 1,
-    max_in_flight: Annotated[
-        int, Option("Requests that an open load holds at most.", metavar="N", least=1, needs="rate")
-    ] = 256,
     leave_after: LeaveAfter = None,
     timeout: Annotated[float | None, Option("End a request after S seconds.", metavar="S", least=0)] = None,
     param: Params = (),
@@ -85,10 +91,10 @@ def bench(
         for words in texts
     )
     if same_seed:
-        concurrency, requests = _in_company(concurrency, rate, params), max(requests, 2 * len(texts))
+        concurrency, requests = _in_company(concurrency, open_load.rate, params), max(requests, 2 * len(texts))
     plan = Bench(
         requests=wanted,
-        loads=_loads(concurrency, rate, arrivals, schedule_seed, max_in_flight),
+        loads=_loads(concurrency, open_load),
         count=requests,
         warmup=warmup,
         pcm=pcm,
@@ -196,17 +202,19 @@ def _in_company(concurrency: str | None, rate: str | None, params: dict[str, Any
     return f"1,{found[0] if found else 4}"
 
 
-def _loads(
-    concurrency: str | None, rate: str | None, arrivals: str, seed: str, most_in_flight: int
-) -> "tuple[Load, ...]":
+def _loads(concurrency: str | None, wanted: OpenLoad) -> "tuple[Load, ...]":
     """Return the loads that were requested; without any, one request in flight."""
     from ttsartifact.serving.attempts import Law
     from ttsartifact.serving.loading import loads_of
 
     flights = tuple(int(number) for number in _listed(concurrency, "--concurrency", int))
-    rates = tuple(_listed(rate, "--rate", float))
+    rates = tuple(_listed(wanted.rate, "--rate", float))
     return loads_of(
-        flights if flights or rates else (1,), rates, law=Law(arrivals), seed=seed, most_in_flight=most_in_flight
+        flights if flights or rates else (1,),
+        rates,
+        law=Law(wanted.arrivals),
+        seed=wanted.schedule_seed,
+        most_in_flight=wanted.max_in_flight,
     )
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from ttsartifact.cli.files import bytes_of, listed
 from ttsartifact.cli.making import registered
@@ -18,6 +18,18 @@ __all__ = ["log"]
 
 _LONGEST_BYTES = 1 << 20
 _ACTS = ("init", "add", "checkpoint", "stamp", "prove", "check")
+
+
+class KnownOfLog(NamedTuple):
+    """What somebody who checks a log has of it."""
+
+    checkpoint: Annotated[
+        str | None,
+        Option(
+            "check: an older checkpoint that you kept; the log must begin with it.", metavar="FILE", needs="act=check"
+        ),
+    ] = None
+    log_key: Annotated[str | None, Option("check: the log's public key line.", metavar="KEY", needs="act=check")] = None
 
 
 def log(
@@ -56,15 +68,7 @@ def log(
             needs="act=prove",
         ),
     ] = None,
-    checkpoint: Annotated[
-        str | None,
-        Option(
-            "check: an older checkpoint that you kept; the log must begin with it.", metavar="FILE", needs="act=check"
-        ),
-    ] = None,
-    log_key: Annotated[
-        str | None, Option("check: the log's public key line.", metavar="KEY", needs="act=check")
-    ] = None,
+    held: KnownOfLog,
     force: Force = False,
 ) -> int:
     """Keep a run log: begin one, add to it, sign it, prove an entry, or check all of it."""
@@ -83,7 +87,7 @@ def log(
         return _stamp(opened, request, reply, force=force)
     if act == "prove":
         return _prove(opened, index, out)
-    return _check(opened, checkpoint, log_key)
+    return _check(opened, held.checkpoint, held.log_key)
 
 
 def _begin(folder: str, origin: str | None, key: str | None) -> int:

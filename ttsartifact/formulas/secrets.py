@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact._starting import NamedTuple, late_pattern
 from ttsartifact.formulas import command_lines
-from ttsartifact.formulas.screening import decoded
 from ttsartifact.formulas.secret_names import (
     LETTERS,
     LONGEST_NAME,
@@ -31,11 +30,15 @@ from ttsartifact.formulas.secret_names import (
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["MASK", "Secret", "is_marked", "masked", "may_be_marked", "secrets_of"]
+__all__ = ["MASK", "Screen", "Secret", "decoded", "is_marked", "masked", "may_be_marked", "secrets_of"]
 
 MASK = "{secret}"
+_DIGEST = late_pattern(rb"sha256:[0-9a-f]{64}")
+_MOST_KEPT, _LONGEST_KEPT = 4096, 64  # a stranger's words must not fill the memory
+# %5F, encoded again as %255F, and \u005f; ASCII alone, for no name or mark that matters here has other letters.
+_ESCAPED = late_pattern(r"%(?:25)*([0-7][0-9A-Fa-f])|\\u00([0-7][0-9A-Fa-f])")
 _RANDOM = late_pattern(r"(?=[A-Za-z_+/=.-]*\d)(?=[\d_+/=.-]*[A-Za-z])[\w+/=.-]{20,1024}")
 _SCHEMES = late_pattern(r"(?<![A-Za-z])(?i:bearer|token|basic|api-?key|key) {1,2}([\w.~+/=-]{8,1024})")
 _HERE = late_pattern(r"<<< {0,4}([\"']?)(?P<said>[^\s\"']{1,1024})\1")
@@ -118,6 +121,30 @@ def _plain(raw: bytes) -> bytes:
 
     text = _SPELLED_OUT.sub(lambda found: json.loads(f'"{found[0]}"'), raw.decode("utf-8", "surrogateescape"))
     return text.translate(LETTERS).encode("utf-8", "surrogatepass")
+
+
+class Screen:
+    """Remembers the words in which a test found nothing."""
+
+    def __init__(self, test: Callable[[bytes], bool]) -> None:
+        """Take a test of text with words in quotes. It finds nothing in digests, and nothing that two words make up."""
+        self._test = test
+        self._harmless: set[bytes] = set()
+
+    def finds(self, raw: bytes) -> bool:
+        """Return whether the test finds anything in the words of a JSON text: what stands between two quotes.
+
+        Where something is escaped, what stands outside of quotes is looked at too.
+        """
+        pieces = raw.split(b'"')
+        known = self._harmless
+        new = {word for word in (pieces if b"\\" in raw else pieces[1::2]) if word not in known}
+        text = b'"'.join([word for word in new if not _DIGEST.fullmatch(word)])
+        if text and self._test(b'"%b"' % text):
+            return True
+        if len(known) < _MOST_KEPT:
+            known.update(word for word in new if len(word) <= _LONGEST_KEPT)
+        return False
 
 
 def is_marked(raw: bytes) -> bool:
@@ -362,3 +389,20 @@ def _name_before(text: str, end: int) -> str:
     """Return the name that ends there, as far as it begins within a name's length."""
     found = _NAME_BEFORE.search(text[max(0, end - LONGEST_NAME) : end].translate(LETTERS))
     return text[end - len(found[0]) : end] if found else ""
+
+
+def decoded(text: str) -> tuple[str, list[int]] | None:
+    """Return `text` without its escapes and where each letter, and the end, stood; None if it has none.
+
+    Example: ``decoded("a%5Fb") == ("a_b", [0, 1, 4, 5])``.
+    """
+    if "%" not in text and "\\u00" not in text:
+        return None
+    pieces, places, end = [], [], 0
+    for match in _ESCAPED.finditer(text):
+        pieces += [text[end : match.start()], chr(int(match[1] or match[2], 16))]
+        places += [*range(end, match.start()), match.start()]
+        end = match.end()
+    if not pieces:
+        return None
+    return "".join((*pieces, text[end:])), [*places, *range(end, len(text) + 1)]

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
 from ttsartifact._starting import late_pattern
-from ttsartifact.formulas.screening import Screen
-from ttsartifact.formulas.secrets import is_marked, may_be_marked, secrets_of
+from ttsartifact.formulas.secrets import Screen, is_marked, may_be_marked, secrets_of
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Unverifiable
