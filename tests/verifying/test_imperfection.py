@@ -212,3 +212,14 @@ def test_tails_are_binomial(events, below, above):
 def test_frames_are_those_of_the_file():
     """The kit's own numbers."""
     assert 800 + 40 * len(judged.FIRED) == FRAMES
+
+
+@pytest.mark.parametrize(
+    "trigger", [{"per_breath_ppm": 1}, {"makrov": {"p_ppm": 1, "r_ppm": 1, "k_ppm": 1, "h_ppm": 1}}]
+)
+def test_a_trigger_that_nobody_knows_is_none(trigger, tmp_path):
+    """An unknown field in place of the one of several: IMP06 would replay a chain that is not there (4.5, 6.7)."""
+    (report,) = verify(case("IMP04", "unknown", layers__0__trigger=trigger).make(tmp_path))
+    assert kit.failed(report) == {"SCH03", "IMP04"}
+    assert next(f for f in report.findings if f.rule == "IMP04").where == "/imperfection/layers/0/trigger"
+    assert "IMP06" in {finding.rule for finding in report.unchecked}

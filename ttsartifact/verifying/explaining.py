@@ -82,6 +82,11 @@ def _explained(error: ValidationError, *, absentable: bool) -> Iterator[Violatio
         for key in error.instance:
             if key not in error.schema["properties"]:
                 yield _violation("SCH03", error, f"/{_escaped(key)}", "an unknown field", key, "a field of the schema")
+        known = error.schema["properties"]
+        if "maxProperties" in error.schema and known.keys().isdisjoint(error.instance):
+            # One of several ways: where the one that is there is not known, nothing else says that none is.
+            rule = _annotated(error) or "SCH02"
+            yield _violation(rule, error, "", "no field of it is known", error.instance, f"one of {', '.join(known)}")
     elif error.validator == "required":
         for key in error.validator_value:
             if key not in error.instance:
