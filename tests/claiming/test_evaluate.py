@@ -256,6 +256,8 @@ def test_the_lines_say_the_answer_first() -> None:
         "runs        none",
     ]
     assert list(evaluation_lines(settled(CLAIM, [])))[-1] == "conditions  not compared: no run was counted"
+    assert settled(CLAIM, []).to_value()["conditions"]["match"] is None
+    assert settled(CLAIM, session(CLAIM, 24)).to_value()["conditions"]["match"] is True
     missing = list(evaluation_lines(settled(CLAIM, session(CLAIM, 19))))
     assert missing[:2] == [
         "not decidable: the pitch rises",

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from ttsartifact.cli import speak
+from ttsartifact.cli.making import note
 from ttsartifact.errors import CommandFailed, Damaged, OutputExists, Refused, TtsArtifactError, Unavailable
 
 
@@ -42,6 +43,19 @@ def test_progress_is_told_to_a_terminal_only(monkeypatch: pytest.MonkeyPatch) ->
         for done in (1, 2, 3):
             speak.progress(done, 3, "files")
         assert ("files" in stream.getvalue()) is expected
+
+
+def test_what_is_told_is_fitted_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long note of `record` has a hanging indent there, and is one line in a pipe."""
+    monkeypatch.setenv("COLUMNS", "40")
+    words = "L2 also needs /run/attempt (--attempt N), /traces: telemetry (--sensor nvml)"
+    for stream, expected in (
+        (Terminal(), ["ttsa: L2 also needs /run/attempt", "  (--attempt N), /traces: telemetry", "  (--sensor nvml)"]),
+        (io.StringIO(), [f"ttsa: {words}"]),
+    ):
+        monkeypatch.setattr(sys, "stderr", stream)
+        note(words)
+        assert stream.getvalue().replace("\r\x1b[K", "").splitlines() == expected
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ class Evaluation:
             "reasons": [each.to_value() for each in self.reasons],
             "runs": {str(group): groups.count(group) for group in RunGroup},
             "conditions": {
-                "match": not self.matched.confounders,
+                "match": None if set(groups) <= {RunGroup.NONE} else not self.matched.confounders,
                 "confounders": [each.to_value() for each in self.matched.confounders],
                 "free": [each.to_value() for each in self.matched.free],
                 "unstated": list(self.matched.unstated),

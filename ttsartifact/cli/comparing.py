@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from ttsartifact.cli.files import STANDARD_OUTPUT, delivered
 from ttsartifact.cli.making import given_text, numbers
 from ttsartifact.cli.options import Argument, Force, Option, Params
-from ttsartifact.cli.speak import EXIT, Usage, error_line, paint, passing, progress, say, show
+from ttsartifact.cli.speak import EXIT, Usage, error_line, paint, passing, progress, say, show, tell
 from ttsartifact.errors import CommandFailed
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _printed(again: "Callable[[], Rerun]", format: str) -> int:
     except CommandFailed as error:
         # Nothing was compared, so nothing was found: the question is open.
         passing()
-        sys.stderr.write(error_line(error) + "\n")
+        tell(error_line(error))
         return EXIT.INCONCLUSIVE
     finally:
         passing()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ttsartifact._starting import look_seldom_for_cycles
 from ttsartifact.cli import calls
 from ttsartifact.cli.manner import set_manner
-from ttsartifact.cli.speak import EXIT, Usage, columns, error_line, exit_of, place_of, usage_line
+from ttsartifact.cli.speak import EXIT, Usage, error_line, exit_of, place_of, tell, usage_line
 from ttsartifact.cli.table import COMMANDS
 from ttsartifact.errors import TtsArtifactError
 
@@ -133,10 +133,5 @@ def _typer(argv: list[str]) -> int:
 
 
 def _complain(line: str, code: int) -> int:
-    lines = [line]
-    if sys.stderr.isatty():
-        from ttsartifact.reporting.terminal import fitted
-
-        lines = fitted(line, columns(sys.stderr))
-    sys.stderr.writelines(f"{each}\n" for each in lines)
+    tell(line)
     return code

@@ -1,13 +1,12 @@
 """The acts behind export, report and statement: what is held, as files that other programs show or read."""
 
 import json
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, files_under
 from ttsartifact.cli.options import Argument, Files, Force, Option
-from ttsartifact.cli.speak import EXIT, Usage, error_line, exit_of, passing, progress, say, say_written, worst
+from ttsartifact.cli.speak import EXIT, Usage, error_line, exit_of, passing, progress, say, say_written, tell, worst
 from ttsartifact.reporting.terminal import safe
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def write_page(paths: Sequence[str], out: str, *, force: bool) -> int:
         size = file.write(page.html.encode("ascii", "xmlcharrefreplace"))
     say_written(out, f"{safe(out)}: one file of {size} bytes; open it in any browser")
     for error in page.unread:
-        sys.stderr.write(error_line(error) + "\n")
+        tell(error_line(error))
     return worst(map(exit_of, page.unread))
 
 

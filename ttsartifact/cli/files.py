@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from ttsartifact.cli.speak import Usage
+from ttsartifact.cli.speak import Usage, tell
 from ttsartifact.container.carrier import SUFFIXES
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def delivered(out: str, suffix: str = "", *, keep: bool = False) -> Iterator[str
         sys.stdout.buffer.flush()
     except BaseException:
         if keep:
-            sys.stderr.write(f"ttsa: standard output took only a part of it; the whole file is {path}\n")
+            tell(f"ttsa: standard output took only a part of it; the whole file is {path}")
             raise
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -179,7 +179,7 @@ def _note_skipped(links: list[str]) -> None:
     from ttsartifact.reporting.terminal import safe
 
     first = safe(min(links))
-    sys.stderr.write(
+    tell(
         f"ttsa: skipped {len(links)} links that lead out of their folder, the first is {first}; name them to "
-        "include them\n"
+        "include them"
     )

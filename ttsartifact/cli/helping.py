@@ -19,7 +19,7 @@ _LONGEST_LABEL = 24
 _FLAGS = (
     ("-V, --version", "Print the version and exit."),
     ("-h, --help", "Print this message and exit."),
-    ("-q, --quiet", "Print results and errors only."),
+    ("-q, --quiet", "Print results and errors only; verify leaves out what passes."),
     ("-v, --verbose", "Print more."),
     ("--color WHEN", "auto, always or never."),
 )

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from ttsartifact.cli.files import bytes_of
 from ttsartifact.cli.manner import manner
 from ttsartifact.cli.options import Option
-from ttsartifact.cli.speak import Usage, passing, say_written
+from ttsartifact.cli.speak import Usage, passing, say_written, tell
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.levels import lacking_for
 from ttsartifact.reporting.terminal import safe
@@ -241,7 +240,7 @@ def note(words: str) -> None:
     if manner().quiet:
         return
     passing()
-    sys.stderr.write(f"ttsa: {safe(words)}\n")
+    tell(f"ttsa: {safe(words)}")
 
 
 def note_credentials(packed: Packed) -> None:

@@ -21,7 +21,7 @@ _manner = Manner()
 
 def set_manner(
     *,
-    quiet: Annotated[bool, Option("Print results and errors only.", short="-q")] = False,
+    quiet: Annotated[bool, Option("Print results and errors only; verify leaves out what passes.", short="-q")] = False,
     verbose: Annotated[bool, Option("Print more.", short="-v")] = False,
     color: Annotated[
         str, Option("When to use colours: auto, always, never.", metavar="WHEN", choices=("auto", "always", "never"))

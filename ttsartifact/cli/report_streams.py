@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.cli.manner import manner
-from ttsartifact.cli.speak import EXIT, paint, say, show
+from ttsartifact.cli.speak import EXIT, paint, say, show, tell
 
 if TYPE_CHECKING:
     from ttsartifact.cli.settings import Settings
@@ -37,7 +36,7 @@ class TextStream:
         if self.takes_words:
             show(f"settings of {settings.words()}")
         else:
-            sys.stderr.write(f"ttsa: settings of {settings.words()}\n")
+            tell(f"ttsa: settings of {settings.words()}")
 
     def tell(self, report: Report, differences: Differences, code: int) -> None:
         """Say one report, or keep it for the end. Of many, a good one is one line; `-q` leaves good ones out."""

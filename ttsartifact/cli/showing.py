@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from ttsartifact.cli.files import STANDARD_OUTPUT, bytes_of, delivered, files_under
 from ttsartifact.cli.options import Files, Force, Option
-from ttsartifact.cli.speak import EXIT, Usage, error_line, exit_of, paint, say, say_written, worst
+from ttsartifact.cli.speak import EXIT, Usage, error_line, exit_of, paint, say, say_written, tell, worst
 from ttsartifact.cli.speak import show as show_lines
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.reading.artifact import Artifact, open_artifacts
@@ -43,8 +43,6 @@ def show(
     force: Force = False,
 ) -> int:
     """Print what files state about their runs and return the exit code; no rule is checked."""
-    import sys
-
     if c2pa is not None and (plot is not None or receipt or format != "text"):
         raise Usage("--c2pa adds a line to the card; leave out --plot, --receipt and --format")
     if plot is not None:
@@ -68,7 +66,7 @@ def show(
                 if roots is not None:
                     codes.append(_say_signer(artifact, roots))
         except TtsArtifactError as error:
-            sys.stderr.write(error_line(error) + "\n")
+            tell(error_line(error))
             codes.append(exit_of(error))
     if documents:
         from ttsartifact.reporting.documents import as_json

@@ -31,6 +31,7 @@ __all__ = [
     "say",
     "say_written",
     "show",
+    "tell",
     "usage_line",
     "worst",
 ]
@@ -71,7 +72,17 @@ def say_written(out: str, words: str | Iterable[str]) -> None:
     if out != "-":
         show(words)
     elif not manner().quiet:
-        sys.stderr.writelines(f"ttsa: {line}\n" for line in ((words,) if isinstance(words, str) else words))
+        tell(*(f"ttsa: {line}" for line in ((words,) if isinstance(words, str) else words)))
+
+
+def tell(*lines: str) -> None:
+    """Write lines to stderr, fitted to a terminal."""
+    fitting: Iterable[str] = lines
+    if sys.stderr.isatty():
+        from ttsartifact.reporting.terminal import fitted_lines
+
+        fitting = fitted_lines(lines, columns(sys.stderr), whole_digests=True)
+    sys.stderr.writelines(f"{line}\n" for line in fitting)
 
 
 def show(lines: str | Iterable[str]) -> None:
