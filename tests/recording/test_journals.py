@@ -162,7 +162,10 @@ def test_a_signal_ends_the_engine_and_keeps_what_it_delivered(tmp_path: Path, si
     place = ["--pcm", "s16le:8000:1", "--", "sh", "-c", script] if raw else ["--", "sh", "-c", script, "sh", "{out}"]
     command = [sys.executable, "-m", "ttsartifact", "record", "-o", str(tmp_path / "a.tts.wav"), "--sensor", "none"]
     recording = subprocess.Popen(
-        [*command, "--text", "Hello.", "--text-on-stdin", *place], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*command, "--text", "Hello.", "--text-on-stdin", *place],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # under nohup it would be ignored, as asked
     )
     ready = threading.Event()
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():
