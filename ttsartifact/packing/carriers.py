@@ -18,7 +18,7 @@ from ttsartifact.reading.artifact import open_artifact, open_artifacts, parse_de
 from ttsartifact.reading.identity import require_named, require_sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from ttsartifact.reading.artifact import Artifact
@@ -114,16 +114,19 @@ def convert(
             parquet.write(rows(), file)
         on_file(len(paths), len(paths))
         return found
-    artifacts = [artifact for path in paths for artifact in open_artifacts(path)]
-    if len(artifacts) != 1:
-        raise Refused(
-            "this carrier holds one run", found=f"{len(artifacts)} runs", expected="one run, or a .tts.parquet"
-        )
-    with restored_audio(require_named(artifacts[0])) as whole:
-        run = _run_around(whole, _parts_of(artifacts[0]), artifacts[0].descriptor.known("/audio/digest"))
+    artifact = _only(artifact for path in paths for artifact in open_artifacts(path))
+    with restored_audio(require_named(artifact)) as whole:
+        run = _run_around(whole, _parts_of(artifact), artifact.descriptor.known("/audio/digest"))
         write(run, out, carrier=kind, replace=replace)
-    tell(artifacts[0])
-    return [artifacts[0].artifact_id]
+    tell(artifact)
+    return [artifact.artifact_id]
+
+
+def _only(artifacts: Iterable[Artifact]) -> Artifact:
+    found = list(artifacts)
+    if len(found) != 1:
+        raise Refused("this carrier holds one run", found=f"{len(found)} runs", expected="one run, or a .tts.parquet")
+    return found[0]
 
 
 def rewrite(
@@ -146,18 +149,15 @@ def rewrite(
         return after
 
     kind = carrier_of(out)
-    artifacts = list(open_artifacts(path))
+    artifacts = open_artifacts(path)
     if kind == "parquet":
         from ttsartifact.container import parquet
 
         with write_whole(out, replace=replace) as file:
             parquet.write(((changed(artifact), artifact.audio) for artifact in artifacts), file)
         return
-    if len(artifacts) != 1:
-        raise Refused(
-            "this carrier holds one run", found=f"{len(artifacts)} runs", expected="one run, or a .tts.parquet"
-        )
-    write(dataclasses.replace(_run_of(artifacts[0]), parts=changed(artifacts[0])), out, carrier=kind, replace=replace)
+    artifact = _only(artifacts)
+    write(dataclasses.replace(_run_of(artifact), parts=changed(artifact)), out, carrier=kind, replace=replace)
 
 
 def reattach(bare: Path | str, source: Path | str, out: Path | str, *, replace: bool = False) -> str:
