@@ -111,7 +111,7 @@ def _opening(source: Source) -> str | None:
         return "0 bytes"
     if any(byte < 9 or 13 < byte < 32 for byte in head):
         return head[:4].decode("latin-1")
-    return head.removeprefix(_MARK).decode("utf-8", "backslashreplace").strip().partition("\n")[0][:80] or None
+    return head.removeprefix(_MARK).decode("utf-8", "backslashreplace").strip().partition("\n")[0].rstrip()[:80] or None
 
 
 def _surviving_id(source: Source) -> str | None:
