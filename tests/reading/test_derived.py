@@ -131,3 +131,95 @@ def test_a_rate_that_ten_milliseconds_do_not_divide() -> None:
 def test_other_channels_do_not_speak_for_the_output() -> None:
     """A loud sensor channel beside a silent voice is no voice."""
     assert heard([0, 20_000] * 1600, "pcm_s16", channels=2) is None
+
+
+BROKEN = absent("unknown", "the timebase breaks its schema; `ttsa validate` says where")
+
+
+def unmeasured(value: dict[str, Any]) -> None:
+    value["timebase"]["clocks"][1]["sync"] = absent("unknown")
+
+
+@pytest.mark.parametrize(
+    ("patch", "expected"),
+    [
+        (
+            kit.put(run__times__t_last_token_ns=absent("unknown")),
+            {"alignment_bound_ns": absent("unknown", "one of its times is not known")},
+        ),
+        (
+            kit.put(run__times__t_submit_ns=absent("unknown")),
+            {
+                "alignment_bound_ns": absent("unknown", "one of its times is not known"),
+                "energy_error_mj": absent("not_measured", "no energy is stated"),
+                "t_submit_utc": absent("unknown"),
+            },
+        ),
+        (
+            kit.put(timebase__snapshots=[]),
+            {
+                "alignment_bound_ns": absent("not_measured", "no UTC snapshot"),
+                "utc_drift_ppb": absent("not_measured", "UTC was read at one instant"),
+                "utc_drift_error_ppb": absent("not_measured", "UTC was read at one instant"),
+                "t_submit_utc": "2026-11-21T10:00:00.326456800Z",
+            },
+        ),
+        (
+            kit.put(timebase__snapshots__0__utc="yesterday"),
+            {"alignment_bound_ns": BROKEN, "utc_drift_ppb": BROKEN, "utc_drift_error_ppb": BROKEN},
+        ),
+        (
+            kit.put(timebase__origin__utc="yesterday"),
+            {"t_submit_utc": absent("unknown", "the origin is not a UTC time")},
+        ),
+        (
+            kit.put(summary__energy_mj=absent("not_measured")),
+            {"energy_error_mj": absent("not_measured", "no energy is stated")},
+        ),
+        (
+            kit.put(run__times__t_last_token_ns=203_000_012),
+            {"energy_error_mj": absent("unknown", "the counter was never renewed within the run")},
+        ),
+        (kit.put(channels=7), {"channel_bounds": {}}),
+        (kit.put(channels=[7, {"name": 7}]), {"channel_bounds": {}}),
+    ],
+)
+def test_what_does_not_follow_says_why(tmp_path: Path, patch: Any, expected: dict[str, Any]) -> None:
+    """The reason is that of the first thing that is missing."""
+    derived = derive(open_artifact(full_run.artifact(tmp_path, patch=patch)))
+    assert {name: derived[name] for name in expected} == expected
+
+
+def test_a_bound_without_the_clocks_own_error_is_none(tmp_path: Path) -> None:
+    """What is known of it is told."""
+    found = derive(open_artifact(kit.artifact(tmp_path, patch=unmeasured)))["alignment_bound_ns"]
+    assert found == absent("unknown", "over 162 ns: max_error_ns not known")
+
+
+def test_a_meter_has_a_bound_of_its_own(tmp_path: Path) -> None:
+    """A poll of 1 ms on top, or a mean of 83 ms; the counter's updates bound the energy."""
+    derived = derive(open_artifact(full_run.artifact(tmp_path)))
+    bounds = derived["channel_bounds"]
+    assert len(bounds) == 10
+    assert {name: bounds[name] for name in ("power_mw", "util_gpu_pct", "wall_power_mw")} == {
+        "power_mw": 1_901_206,
+        "util_gpu_pct": 84_901_206,
+        "wall_power_mw": 2_901_205,
+    }
+    assert (derived["alignment_bound_ns"], derived["energy_error_mj"]) == (901_206, 9_184)
+
+
+def test_telemetry_that_breaks_its_schema_has_no_error(tmp_path: Path) -> None:
+    """A column of another length, or with a word in it."""
+
+    def cut(values: dict[str, Any]) -> None:
+        values["telemetry"]["columns"]["energy_mj"].pop()
+
+    def word(values: dict[str, Any]) -> None:
+        values["telemetry"]["columns"]["energy_mj"][0] = "much"
+
+    for change in (cut, word):
+        derived = derive(open_artifact(full_run.artifact(tmp_path, traces=change)))
+        assert derived["energy_error_mj"] == absent(
+            "unknown", "the telemetry breaks its schema; `ttsa validate` says where"
+        )

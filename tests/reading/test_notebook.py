@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import sys
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ import ttsartifact
 from ttsartifact.comparing.sound import sound_of
 from ttsartifact.errors import TooLarge
 from ttsartifact.reading import notebook
+from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,3 +122,57 @@ def test_encoded_audio_is_decoded_whole_up_to_16_times_what_a_card_plays(
     with pytest.raises(TooLarge) as refused:
         run.samples()
     assert str(refused.value) == f"so much audio is decoded in pieces: found {len(audio)}, expected {len(audio) - 1}"
+
+
+def test_a_card_is_the_conditions_in_their_order(tmp_path: Path) -> None:
+    """A value that is absent is its reason, a missing one a dash, and a long one is cut."""
+    long = "x" * 600
+    run = ttsartifact.open(
+        kit.artifact(tmp_path, patch=lambda value: (value["input"]["text"].update(value=long), value.pop("generation")))
+    )
+    card = notebook.card_of(run)
+    rows = [
+        ("text", long[:500]),
+        ("engine", "espeak-ng"),
+        ("version", "1.51+dfsg-10"),
+        ("model", "-"),
+        ("device", "-"),
+        ("sample rate", "16000"),
+        ("frames", "800"),
+        ("level", run.descriptor.at("/level")),
+        ("recorded", "2026-11-21T10:00:00.123456789Z"),
+        ("run", kit.RUN_ID),
+    ]
+    table = "".join(f"<tr><th>{label}</th><td>{value}</td></tr>" for label, value in rows)
+    assert card.endswith(f"<table>{table}</table></div>")
+    withheld = kit.artifact(tmp_path, patch=lambda value: value["input"]["text"].update(value=absent("withheld")))
+    assert "<tr><th>text</th><td>(withheld)</td></tr>" in notebook.card_of(ttsartifact.open(withheld))
+
+
+@pytest.mark.parametrize("drawn", [b"png", None])
+def test_a_card_plays_and_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drawn: bytes | None) -> None:
+    """Audio beyond what a page plays has no player; a picture that was not drawn is not there."""
+    run = ttsartifact.open(kit.artifact(tmp_path))
+    monkeypatch.setattr(notebook, "_drawers", [lambda _: drawn])
+    monkeypatch.setattr(notebook, "_MAX_PLAYED_BYTES", 1644)
+    player = f'<audio controls src="data:audio/wav;base64,{base64.b64encode(kit.wav()).decode()}"></audio>'
+    picture = (
+        '<img style="max-width: 100%" alt="waveform, spectrogram, chunks and power on one axis of time" '
+        'src="data:image/png;base64,cG5n">'
+    )
+    assert notebook.card_of(run).startswith(f"<div>{player}{picture if drawn else ''}<table>")
+    monkeypatch.setattr(notebook, "_MAX_PLAYED_BYTES", 1643)
+    assert notebook.card_of(run).startswith(f"<div>{picture if drawn else ''}<table>")
+    monkeypatch.setattr(notebook, "_drawers", [])
+    assert notebook.card_of(run).startswith("<div><table>")
+
+
+def test_so_many_samples_are_not_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as the limit are."""
+    run = ttsartifact.open(kit.artifact(tmp_path))
+    monkeypatch.setattr(notebook, "_MAX_SAMPLES_BYTES", 1600)
+    assert len(run.samples()) == 800
+    monkeypatch.setattr(notebook, "_MAX_SAMPLES_BYTES", 1599)
+    with pytest.raises(TooLarge) as refused:
+        run.samples()
+    assert str(refused.value) == "so many samples are read in pieces: found 1600, expected 1599"

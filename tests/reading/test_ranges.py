@@ -43,19 +43,41 @@ def test_only_the_leaves_of_the_range_are_read(tmp_path):
     assert (told.value.where, told.value.rule) == ("/audio/leaves leaf 1", "HSH02")
 
 
-def test_what_cannot_be_read_by_ranges(path, tmp_path):
-    """8.10: a range outside the file, a run without leaves, and leaves that the descriptor does not bind."""
-    for offset, size in ((-1, 2), (0, len(AUDIO) + 1), (5, -1)):
-        with pytest.raises(Refused, match="the range is not inside the bare file"):
-            read_range(open_artifact(path), offset, size)
-    (tmp_path / "other").mkdir()
-    with pytest.raises(Refused, match="the run states no leaves"):
-        read_range(open_artifact(kit.artifact(tmp_path / "other")), 0, 1)
-    unbound = kit.artifact(
-        tmp_path / "other", run=replace(kit.draft(), leaves=True), parts=lambda held: held | {"leaves": bytes(32)}
+@pytest.mark.parametrize(("offset", "end"), [(-1, 1), (0, len(AUDIO) + 1), (5, 4), (len(AUDIO), len(AUDIO) + 1)])
+def test_a_range_outside_the_file_is_refused(path, offset, end):
+    """8.10: with both ends of the range and those of the file."""
+    with pytest.raises(Refused) as told:
+        read_range(open_artifact(path), offset, end - offset)
+    assert str(told.value) == (
+        f"the range is not inside the bare file: found bytes {offset} to {end}, expected within 0 to {len(AUDIO)} "
+        "(at /audio/size)"
     )
-    with pytest.raises(Damaged, match="the leaves are not those that the descriptor binds"):
+
+
+def test_leaves_that_do_not_hold_are_told(tmp_path):
+    """8.10: a run without leaves, leaves that the descriptor does not bind, and audio of another length."""
+    with pytest.raises(Refused) as refused:
+        read_range(open_artifact(kit.artifact(tmp_path)), 0, 1)
+    assert str(refused.value) == "the run states no leaves: expected part leaves and its root (at /audio/leaves)"
+    leaves = replace(kit.draft(traces=()), leaves=True)
+    unbound = kit.artifact(tmp_path, run=leaves, parts=lambda held: held | {"leaves": bytes(32)})
+    with pytest.raises(Damaged) as damaged:
         read_range(open_artifact(unbound), 0, 1)
+    assert str(damaged.value) == "the leaves are not those that the descriptor binds (at part leaves)"
+    assert damaged.value.rule == "HSH20"
+    longer = kit.rewritten(
+        kit.artifact(tmp_path, audio=AUDIO, run=leaves),
+        tmp_path / "longer.tts.wav",
+        lambda bare: kit.wav(bare[44:] + bytes(MIB)),
+    )
+    with pytest.raises(Damaged) as damaged:
+        read_range(open_artifact(longer), 0, 1)
+    found, stated = len(AUDIO) + MIB, -(-len(AUDIO) // MIB)
+    assert str(damaged.value) == (
+        f"the bare file's length does not match its leaves: found {found} bytes, expected {stated} leaves of {MIB} "
+        "bytes, the last one shorter (at /audio/leaves)"
+    )
+    assert damaged.value.rule == "HSH04"
 
 
 def test_runs_of_leaves_in_words():

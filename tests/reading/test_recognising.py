@@ -26,7 +26,7 @@ REATTACH = "an artifact: `ttsa reattach AUDIO --descriptor FILE` makes one"
     ("head", "name", "found", "advice"),
     [
         (LFS + b"\noid", "a Git LFS pointer", LFS.decode(), "the file itself: `git lfs pull` fetches it"),
-        (b"/annex/objects/x\n", "a git-annex pointer", "/annex/objects/x", "the file itself: `git annex get` fetches it"),
+        (b"/annex/objects/\n", "a git-annex pointer", "/annex/objects/", "the file itself: `git annex get` fetches it"),
         (b"\x1f\x8b\x08\0", "a gzip file", "\x1f\x8b\x08\0", "the file in it: unpack it with `gunzip`"),
         (b"PK\x03\x04", "a ZIP archive", "PK\x03\x04", "a file in it: unpack it with `unzip`"),
         (b"BZh9\x01", "a bzip2 file", "BZh9", "the file in it: unpack it with `bunzip2`"),
