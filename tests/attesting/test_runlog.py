@@ -219,3 +219,13 @@ def test_eighty_bytes_of_what_is_not_an_entry_are_shown() -> None:
         with pytest.raises(Damaged) as refused:
             Entry.from_bytes(data)
         assert refused.value.found == data[:80]
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe", b"", b"example.org/runs\n0\n", "caf\xe9\n".encode("latin-1")])
+def test_a_checkpoint_of_other_bytes_is_none(log: RunLog, data: bytes) -> None:
+    """Whatever a file of that name holds; who signs says so as well."""
+    Path(log.folder, "checkpoint").write_bytes(data)
+    with pytest.raises(Damaged) as refused:
+        log.checkpoint()
+    shown = data.decode("utf-8", "replace")
+    assert str(refused.value).startswith(f"not a signed checkpoint: found {shown}, expected origin, size, root")

@@ -207,3 +207,10 @@ def test_brackets_are_counted_as_one_reads_them(text: str, most: int) -> None:
     """3.8: the quick answer and the one that says where agree with a reader of single characters."""
     with pytest.raises(TooLarge) if _depth(text) > most else nullcontext():
         limits.require_shallow(text, most)
+
+
+def test_the_place_of_a_fault_is_a_json_pointer() -> None:
+    """RFC 6901: `~` is ~0, `/` is ~1, in this order; of a list the index."""
+    data = b'{"a":[1,{"b~/c":[0,0.5]}]}'
+    found = [(fault.rule, fault.where) for fault in canonical.parse(data)[1]]
+    assert found == [("CAN06", "/a/1"), ("CAN03", "/a/1/b~0~1c/1")]

@@ -18,7 +18,7 @@ from ttsartifact.container.riff import walk
 from ttsartifact.container.samples import Samples, as_floats, samples_of
 from ttsartifact.container.source import BytesSource, Span
 from ttsartifact.gating.metrics import GatedRun, biquads, integrated, longest_repeat
-from ttsartifact.terms.descriptor import Descriptor
+from ttsartifact.terms.descriptor import Descriptor, absent
 from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
@@ -209,3 +209,65 @@ def test_a_voice_has_a_repeat_of_no_length():
     """Speech of a synthesiser of formulas repeats itself for some periods and no longer."""
     slow = np.array([sin(n * n / 40_000) for n in range(4000)])
     assert longest_repeat(slow[:, None], 0.001) < 4
+
+
+NO_LENGTH = absent("unknown", "the length of the audio is not stated")
+NO_TIMES = absent("unknown", "one of its times is not known")
+LENGTHS = ("duration", "duration_per_character", "rtf")
+SAMPLED = ("peak", "clipping", "silence_ratio", "loudness", "repeated_segment")
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        *(
+            ({"audio": {"frames": frames, "sample_rate_hz": rate}}, dict.fromkeys(LENGTHS, NO_LENGTH))
+            for frames, rate in (
+                (0, 16_000),
+                (True, 16_000),
+                (None, 16_000),
+                (16_000, 0),
+                (16_000, None),
+                (16_000, 1.5),
+            )
+        ),
+        (
+            {"audio": {"frames": 1, "sample_rate_hz": 1}},
+            {"duration": 1000, "duration_per_character": 250_000, "rtf": 1},
+        ),
+        ({"input": {"text": {"value": ""}}}, {"duration_per_character": absent("withheld", "the text is not here")}),
+        ({"run": {"times": {"t_submit_ns": 5}}}, {"rtf": NO_TIMES, "time_to_first_token": NO_TIMES}),
+        (
+            {"run": {"times": {"t_submit_ns": 5, "t_last_token_ns": 10**6 + 5}}},
+            {"rtf": 1, "time_to_first_token": NO_TIMES},
+        ),
+        (
+            {"run": {"times": {"t_submit_ns": 5, "t_first_token_ns": 1999}}, "audio": {"sample_rate_hz": 0}},
+            {"rtf": NO_LENGTH, "time_to_first_token": 1, "underruns": absent("not_measured", "no chunk log")},
+        ),
+    ],
+)
+def test_a_figure_of_what_is_not_stated_is_absent(known, expected):
+    """The length before the text and the times; one frame at 1 Hz is a second."""
+    times = {"t_submit_ns": 5, "t_first_token_ns": 6, "t_last_token_ns": 10**6 + 5}
+    log = Trace("chunks", {"t_ns": [1], "frame_start": [0], "frame_count": [1]})
+    base = {"run": {"times": times}, "input": {"text": {"value": "four"}}} | known
+    run = measured(np.zeros(1000), **{"audio": {"frames": 1, "sample_rate_hz": 1}} | base, chunks=log)
+    assert {name: run.value(name) for name in expected} == expected
+
+
+def test_without_samples_their_metrics_are_not_measured():
+    """For the reason that the decoder gives."""
+    run = GatedRun(descriptor=Descriptor(b"", {}), chunks=None, samples=lambda: "no decoder of AAC")
+    for metric in SAMPLED:
+        assert run.value(metric) == absent("not_measured", "no decoder of AAC")
+
+
+def test_the_channels_of_role_output_are_measured():
+    """A loud reference beside the voice is not the voice; without roles all channels count."""
+    both = np.stack([np.full(16_000, 0.5), np.full(16_000, 0.25)], axis=1)
+    roles = [{"role": "reference"}, {"role": "output"}, {"role": "output"}]
+    audio = {"frames": 16_000, "sample_rate_hz": 16_000}
+    assert measured(both, audio=audio | {"roles": roles}).value("peak") == -12_041
+    assert measured(both, audio=audio | {"roles": []}).value("peak") == -6_021
+    assert measured(both, audio=audio | {"roles": [{"role": "reference"}] * 2}).value("peak") == -6_021

@@ -13,7 +13,7 @@ import pytest
 from ttsartifact import Unavailable
 from ttsartifact.errors import Refused
 from ttsartifact.measuring import speech
-from ttsartifact.measuring.measure import load_measurements, measure, measure_samples
+from ttsartifact.measuring.measure import Measurements, load_measurements, measure, measure_samples
 from ttsartifact.measuring.speech import INSTRUMENT, contour_of, instrument, speech_of
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms.descriptor import absent
@@ -176,3 +176,58 @@ def test_measurements_of_more_than_64_mib_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
         load_measurements([path])
     assert str(refused.value) == f"the measurements are too long: expected at most 67108864 bytes (at {path})"
+
+
+def voice(seconds: float, hz: float) -> np.ndarray:
+    """Return a sound with eight harmonics, each weaker than the one before."""
+    return joined(sum((tone(seconds, n * hz, 0.3 / n) for n in range(1, 9)), silence(seconds)))
+
+
+def test_phones_of_another_tool_are_measured_where_they_lie(tmp_path: Path) -> None:
+    """Milliseconds and semitones above 100 Hz of each; a run without phones says so, and the tool is an instrument."""
+    sound = joined(voice(0.5, 200.0), voice(0.5, 400.0), silence(0.2))
+    pcm = (sound * 32_767).astype("<i2").tobytes()
+    run = open_artifact(kit.artifact(tmp_path, audio=kit.wav(pcm), run=kit.draft(traces=())))
+    tool = {"name": "aligner", "version": "1.0"}
+    phones = [["a", 1600, 4800], ["b", 9600, 4800], ["sil", 16_000, 3200]]
+    names = ["phone_duration", "phone_pitch", "evaluated:wer"]
+    document = {"tool": tool, "runs": {run.artifact_id: {"phones": phones, "values": {"wer": 0.25}}}}
+    found = measure(run, names, others=Measurements(documents=[document]))
+    assert found.lacks == {}
+    assert found.values["phone_duration"] == (3000, 3000, 2000)
+    pitches = found.to_value()["phone_pitch"]
+    assert pitches == pytest.approx([12.0, 24.0], abs=0.3)
+    assert found.to_value()["evaluated:wer"] == 0.25
+    assert tool in found.instruments
+    nothing = measure(run, names)
+    assert nothing.lacks == {
+        "phone_duration": "no phones of it were given",
+        "phone_pitch": "no phones of it were given",
+        "evaluated:wer": "no evaluation of it was given",
+    }
+    assert tool not in nothing.instruments
+    other = Measurements(documents=[document]).of_tools({"evaluated:wer": "aligner@2.0"})
+    assert measure(run, ["evaluated:wer"], others=other).lacks == {"evaluated:wer": "no evaluation of it was given"}
+
+
+@pytest.mark.parametrize(
+    ("samples", "lacks"),
+    [
+        (
+            silence(1.0),
+            {
+                "pitch": "no frame of it is voiced",
+                "pitch_range": "no frame of it is voiced",
+                "loudness": "no block of 400 ms passes the gates of BS.1770",
+            },
+        ),
+        (voice(0.3, 200.0), {"loudness": "no block of 400 ms passes the gates of BS.1770"}),
+        (voice(1.0, 200.0), {}),
+    ],
+)
+def test_a_sound_without_a_measure_says_why(samples: np.ndarray, lacks: dict[str, str]) -> None:
+    """Silence has no pitch, and what is shorter than 400 ms no loudness; all have a duration."""
+    found = measure_samples(samples, RATE_HZ, ["pitch", "pitch_range", "loudness", "duration"])
+    assert found.lacks == lacks
+    assert found.to_value()["duration"] == len(samples) / 16
+    assert set(found.values) == {"pitch", "pitch_range", "loudness", "duration"}

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ttsartifact.errors import Refused
+from ttsartifact.recording.bursting import SyncBurst
 from ttsartifact.recording.recorder import Recorder
 from ttsartifact.recording.statements import Stated
+from ttsartifact.terms.descriptor import absent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,3 +123,62 @@ def test_what_is_stated_at_the_end_is_held_to_the_same(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"found 'cuda', expected devices=\[device\]"):
         recorder.finish(devices="cuda")  # type: ignore[arg-type]
     assert (tmp_path / "run.tts.wav.part.wav").read_bytes().endswith(bytes(640))
+
+
+CALLED: dict[str, Any] = {"absent": absent, "SyncBurst": SyncBurst, "print": print}
+OTHER_WORDS = {
+    "factory": 'factory="package.module:function"',
+    "sensor": "a Sensor, with the methods open, devices, runtime, channels, read, close",
+    "clock": "a Clock, with the methods now_ns, utc_ns, clocks",
+    "period_ns": "at least 1",
+    "sample_rate_hz": "0 to 4294967295",
+    "channels": "1 to 65535",
+    "subtype": "pcm_s16, pcm_s24, pcm_s32, pcm_f32",
+    "on_error": "log or raise",
+    "seeds": 'seed=7, or seeds=[{"stage": "decoder", "requested": "7", "effective": "7", "generator": "philox"}]',
+    "marking": (
+        "none, or KIND[:SCHEME][,stage=STAGE][,tool=NAME@VERSION][,message=DIGEST][,detector=NAME@VERSION,result=WORD]"
+    ),
+}
+ANY_JSON = "text, a number, true or false, a list or a dictionary of them"
+
+
+def shown_to(folder: Path, key: str) -> str:
+    """Return the example that a refusal of some wrong value shows for a keyword."""
+    for wrong in WRONG:
+        found = entered(folder, **{key: wrong})
+        if isinstance(found, Recorder):
+            found.submit()
+            found.chunk(bytes(64_000))
+            found.finish()
+        elif isinstance(found, Refused) and found.expected != ANY_JSON:
+            return str(found.expected)
+    return ""
+
+
+def written_in(words: str) -> Any:
+    """Return the value that an example writes behind its keyword: of `seed=7, or ...` that is 7."""
+    value = words.partition("=")[2]
+    for end in (end for end in range(len(value), 0, -1) if value[end - 1] not in ", "):
+        try:
+            return eval(value[:end], {}, CALLED)  # an example of ours
+        except (SyntaxError, NameError, TypeError):  # a shorter part of the words may be a value
+            continue
+    raise AssertionError(words)
+
+
+@pytest.mark.parametrize("key", [*Stated.__annotations__, *OWN])
+def test_an_example_that_is_shown_is_taken(tmp_path: Path, key: str) -> None:
+    """It names the keyword; who copies it is not refused again."""
+    words = shown_to(tmp_path, key)
+    assert words == OTHER_WORDS.get(key, words)
+    if key in OTHER_WORDS:
+        return
+    assert words.startswith(f"{key}=")
+    if "..." in words or "COMMIT" in words or key in {"references", "gate", "beside", "devices", "factory"}:
+        return
+    found = entered(tmp_path, **{key: written_in(words)})
+    assert isinstance(found, Recorder), found
+    found.submit()
+    found.chunk(bytes(64_000))
+    assert found.finish().path
