@@ -180,16 +180,16 @@ def test_measurements_of_more_than_64_mib_are_refused(tmp_path: Path) -> None:
 
 def voice(seconds: float, hz: float) -> np.ndarray:
     """Return a sound with eight harmonics, each weaker than the one before."""
-    return joined(sum((tone(seconds, n * hz, 0.3 / n) for n in range(1, 9)), silence(seconds)))
+    return sum((tone(seconds, n * hz, 0.3 / n) for n in range(1, 9)), silence(seconds))
 
 
 def test_phones_of_another_tool_are_measured_where_they_lie(tmp_path: Path) -> None:
     """Milliseconds and semitones above 100 Hz of each; a run without phones says so, and the tool is an instrument."""
-    sound = joined(voice(0.5, 200.0), voice(0.5, 400.0), silence(0.2))
+    sound = joined(voice(0.5, 200.0), voice(0.5, 400.0), silence(0.5))
     pcm = (sound * 32_767).astype("<i2").tobytes()
     run = open_artifact(kit.artifact(tmp_path, audio=kit.wav(pcm), run=kit.draft(traces=())))
     tool = {"name": "aligner", "version": "1.0"}
-    phones = [["a", 1600, 4800], ["b", 9600, 4800], ["sil", 16_000, 3200]]
+    phones = [["a", 1600, 4800], ["b", 9600, 4800], ["sil", 19_200, 3200]]
     names = ["phone_duration", "phone_pitch", "evaluated:wer"]
     document = {"tool": tool, "runs": {run.artifact_id: {"phones": phones, "values": {"wer": 0.25}}}}
     found = measure(run, names, others=Measurements(documents=[document]))

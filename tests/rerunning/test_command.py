@@ -13,6 +13,7 @@ import pytest
 
 from ttsartifact.container import schemas
 from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
+from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.command import record_command
 from ttsartifact.recording.references import Reference
 from ttsartifact.reporting.documents import rerun_document
@@ -198,9 +199,39 @@ def test_a_broken_artifact_is_not_run_again(engines, tmp_path):
     damaged = bytearray((engines / "espeak.tts.wav").read_bytes())
     damaged[5_000] ^= 1
     (tmp_path / "damaged.tts.wav").write_bytes(damaged)
-    with pytest.raises(Refused, match="the artifact does not verify"):
+    with pytest.raises(Refused, match=r"the artifact does not verify: [A-Z]{3}[0-9]{2}, ") as caught:
         rerun_command(tmp_path / "damaged.tts.wav", ["touch", str(tmp_path / "ran"), "{text}"])
+    (report,) = verify(tmp_path / "damaged.tts.wav")
+    first = report.failures[0]
+    said = (caught.value.message, caught.value.where, caught.value.found, caught.value.expected)
+    assert said == (
+        f"the artifact does not verify: {first.rule}, {first.message}", first.where, first.found, first.expected
+    )  # fmt: skip
     assert not (tmp_path / "ran").exists()
+
+
+def test_what_a_rerun_came_to_is_told_to_programs(engines, tmp_path):
+    """Every member of the document, of a run that was made again and kept."""
+    found = rerun_command(engines / "espeak.tts.wav", ESPEAK, keep=tmp_path / "kept.tts.wav")
+    value = found.to_value()
+    assert {key: value[key] for key in value if key not in {"audio", "plan", "others", "again_id"}} == {
+        "artifact_id": open_artifact(engines / "espeak.tts.wav").artifact_id,
+        "verdict": "PCM-EXACT",
+        "words": "PCM-EXACT",
+        "exit_code": 0,
+        "expected": True,
+        "promised": "PCM-EXACT",
+        "explanation": "determinism is claimed on the same device, which this is",
+        "stage": None,
+        "stages_equal": 0,
+        "encoded_equal": True,
+        "causes": [],
+        "readapted": None,
+        "kept": str(tmp_path / "kept.tts.wav"),
+    }
+    assert value["again_id"] == open_artifact(tmp_path / "kept.tts.wav").artifact_id
+    assert value["audio"]["pcm_equal"] is True
+    assert value["plan"] is not None
 
 
 @pytest.mark.parametrize("data", [b"", b"RIFF", b"no artifact at all", struct.pack("<4sI4s", b"RIFF", 4, b"WAVE")])

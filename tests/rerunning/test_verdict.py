@@ -202,6 +202,84 @@ def test_what_was_to_be_expected(first, again, audio, least, expected, exit_code
     assert (found.expectation.least, found.expected, found.exit_code) == (least, expected, exit_code)
 
 
+EXACT, NATIVE, GRID = numerics("exact"), numerics("native"), numerics("f64g")
+NO_KAT = "the known-answer test of exact numerics does not hold on both sides"
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "because"),
+    [
+        ({"numerics": EXACT}, {"numerics": EXACT}, "exact numerics give the same samples on every machine"),
+        ({"numerics": EXACT}, {"numerics": numerics("exact", kat=False)}, NO_KAT),
+        ({"numerics": numerics("exact", kat=False)}, {"numerics": EXACT}, NO_KAT),
+        ({"numerics": EXACT}, {"numerics": NATIVE}, NO_KAT),
+        ({"numerics": GRID, "repeat": "equal"}, {}, "float64 on a grid rounds the same everywhere"),
+        ({"numerics": GRID, "repeat": "differs"}, {}, "different numerics round differently"),
+        (
+            {"numerics": NATIVE, "repeat": "equal"},
+            {"numerics": NATIVE},
+            "the same numerics, and the run repeated itself",
+        ),
+        (
+            {"numerics": NATIVE, "repeat": "differs"},
+            {"numerics": NATIVE},
+            "the run did not repeat itself when it was made",
+        ),
+        ({"numerics": NATIVE}, {"numerics": NATIVE}, "the same numerics, but no repeat was recorded"),
+        ({"numerics": NATIVE, "repeat": "equal"}, {}, "different numerics round differently"),
+        (
+            {"numerics": NATIVE, "stages": (("mel", b"m"), ("acoustic_tokens", b"t"))},
+            {"numerics": NATIVE},
+            "tokens are sampled, and one rounding difference can change the choice",
+        ),
+        ({"claim": "bitwise", "repeat": "differs"}, {}, "determinism is claimed to be bitwise"),
+        ({"claim": "same_device"}, {}, "determinism is claimed on the same device, which this is"),
+        ({"claim": "statistical", "repeat": "differs"}, {}, "the run did not repeat itself when it was made"),
+        ({"claim": "statistical"}, {}, "determinism is statistical: a repeat may differ"),
+        ({"claim": "none"}, {}, "determinism is none: a repeat may differ"),
+        ({"claim": "unclaimed"}, {}, "determinism is unclaimed"),
+    ],
+)
+def test_why_something_was_to_be_expected_is_said(first, again, because):
+    """The first reason that decides."""
+    assert judge(side(**first), side(**again), CLOSE, ()).expectation.because == because
+
+
+def test_another_processor_is_named_where_a_device_was_promised():
+    """And another command line where nothing was."""
+    a = side(claim="same_device")
+    b = Descriptor(b"", copy.deepcopy(a.value))
+    b.value["env"]["cpu"]["model"] = "another"
+    found = expectation_of(a, b, condition_diff(a, b))
+    assert found.because == "determinism is claimed on the same device; CPU model differs"
+    b.value["generation"]["command"]["argv"] = ["espeak-ng"]
+    found = expectation_of(a, b, condition_diff(a, b))
+    assert (found.least, found.because) == (None, "no guarantee covers a different command line")
+    a.value["generation"]["precision"] = {"dtype": "float16", "tf32": False}
+    a.value["generation"]["numerics"] = NATIVE
+    assert expectation_of(a, a, ()).because == "low-precision products round differently on a different stack"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected", "within", "code"),
+    [
+        ("PCM-EXACT", True, True, 0),
+        ("DIFFERENT", True, False, 1),
+        ("PCM-EXACT", False, True, 1),
+        ("WITHIN-TOLERANCE", None, True, 0),
+        ("DIVERGED", None, True, 1),
+        ("STAGE-EXACT", None, False, 1),
+        ("NOT-COMPARABLE", True, True, 3),
+    ],
+)
+def test_the_exit_code_follows_from_word_and_promise(verdict, expected, within, code):
+    """Clause 10.3."""
+    found = Judgement(
+        verdict=Nearness(verdict), within=within, expectation=Expectation(least=None, because=""), expected=expected
+    )
+    assert found.exit_code == code
+
+
 def differing(change):
     """Return two sides that claim bitwise determinism, and how their conditions differ."""
     a = side(claim="bitwise")
