@@ -152,6 +152,11 @@ def test_a_withheld_text_stays_out_of_the_journal(tmp_path: Path) -> None:
     assert open_artifact(tmp_path / "a.tts.wav").descriptor.at("/input/text/value/reason") == "withheld"
 
 
+def _heed_hang_up() -> None:
+    """Undo what nohup does, under which these tests may run: the recorder would ignore the signal, as asked."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("signal_name", ["SIGTERM", "SIGHUP", "SIGINT"])
 @pytest.mark.parametrize("raw", [True, False])
 def test_a_signal_ends_the_engine_and_keeps_what_it_delivered(tmp_path: Path, signal_name: str, raw: bool) -> None:
@@ -161,11 +166,12 @@ def test_a_signal_ends_the_engine_and_keeps_what_it_delivered(tmp_path: Path, si
     script = f"{before}; echo $$ > {tmp_path}/pid; sleep 60 & wait"
     place = ["--pcm", "s16le:8000:1", "--", "sh", "-c", script] if raw else ["--", "sh", "-c", script, "sh", "{out}"]
     command = [sys.executable, "-m", "ttsartifact", "record", "-o", str(tmp_path / "a.tts.wav"), "--sensor", "none"]
+    heeds: Any = {"preexec_fn": _heed_hang_up}
     recording = subprocess.Popen(
         [*command, "--text", "Hello.", "--text-on-stdin", *place],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # under nohup it would be ignored, as asked
+        **heeds,
     )
     ready = threading.Event()
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():

@@ -253,6 +253,13 @@ def test_a_diff_says_conditions_then_audio_then_times() -> None:
     assert "| `queue depth` |  | `0` | `12` |" in list(diff_card(diff))
 
 
+def test_the_spread_of_repeats_is_asked_of_two_runs() -> None:
+    """One run beside itself has no repeat."""
+    said = "            one run each: the spread of repeats is unknown"
+    assert said in list(diff_lines(found()))
+    assert said not in list(diff_lines(found(b=side("b", A))))
+
+
 def test_few_differing_samples_are_counted() -> None:
     """A share that would round to none, or to all, is said as the number of samples."""
     shares = {

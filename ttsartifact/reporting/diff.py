@@ -276,7 +276,8 @@ def _time_lines(diff: Diff) -> Iterator[str]:
     for label, a, b in diff.timing.observed:
         mine, theirs = ("not stated" if value is None else spoken(value) for value in (a, b))
         yield f"            {'measured otherwise':<20}{label}: {mine} -> {theirs}"
-    yield "            one run each: the spread of repeats is unknown"
+    if not _is_one_run(diff):
+        yield "            one run each: the spread of repeats is unknown"
 
 
 def _growth(each: Quantity) -> str:
