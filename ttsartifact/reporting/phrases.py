@@ -106,9 +106,14 @@ def finding_line(finding: Finding) -> str:
 
 
 def level_words(report: Report) -> str:
-    """Return the level that a run reaches, where that is established, and the one that it claims."""
+    """Return the level that a run reaches, and the one that it claims.
+
+    It is established where all digests and the seal recompute (clause 9.2), and SCH10 was asked.
+    """
+    broken = any(finding.rule.startswith("HSH") for finding in report.findings)
+    unasked = any(finding.rule == "SCH10" for finding in report.unchecked)
     claimed = "" if report.level_claimed is None else f"{spoken(report.level_claimed)} claimed"
-    if not report.is_level_established:
+    if report.verdict != Verdict.INTACT or broken or unasked:
         return "; ".join(filter(None, ("not established", claimed)))
     if report.level_claimed == report.level_reached:
         return f"{report.level_reached}, as claimed"

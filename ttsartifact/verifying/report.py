@@ -78,12 +78,6 @@ class Report(NamedTuple):
         return tuple(f for f in self.findings if f.outcome == Outcome.FAIL and f.severity == Severity.WARN)
 
     @property
-    def is_level_established(self) -> bool:
-        """Whether `level_reached` is that of the run: all digests and the seal recompute, and SCH10 was asked (9.2)."""
-        broken = any(finding.rule.startswith("HSH") for finding in self.findings)
-        return self.verdict == Verdict.INTACT and not broken and all(f.rule != "SCH10" for f in self.unchecked)
-
-    @property
     def conformant(self) -> bool:
         """Whether every rule that was asked holds and the bytes are as they were sealed."""
         return not self.failures and self.verdict == Verdict.INTACT
