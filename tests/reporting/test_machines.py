@@ -19,8 +19,9 @@ from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reporting.machines import annotation_lines, junit_lines, sarif_document
 from ttsartifact.reporting.markdown import card, report_card, span
 from ttsartifact.reporting.receipt import ReceiptMismatch
-from ttsartifact.terms.finding import Finding, Outcome, Severity
-from ttsartifact.verifying.engine import verify
+from ttsartifact.terms.finding import Finding, Outcome, Severity, Verdict
+from ttsartifact.verifying.engine import not_verified, verify
+from ttsartifact.verifying.report import Reason, Report
 
 SUBSET = json.loads((Path(__file__).parent / "sarif-subset.schema.json").read_text(encoding="utf-8"))
 FINDINGS = (
@@ -103,6 +104,32 @@ def test_junit_counts_what_it_lists() -> None:
     assert [str(name)[:5] for name in named] == ["SCH05", "HSH02", "PIN07", "recei"]
     assert failure is not None
     assert failure.text == "another digest: found sha256:11, expected sha256:22 (at offset 44)"
+
+
+@pytest.mark.parametrize(
+    ("found", "kind", "counts"),
+    [
+        (not_verified("a<b", Reason("no memory", "here", 1, 2)), "error", ("0", "1")),
+        (
+            not_verified("a<b", Reason("no memory", "here", 1, 2))._replace(verdict=Verdict.NOT_AN_ARTIFACT),
+            "failure",
+            ("1", "0"),
+        ),
+    ],
+)
+def test_junit_tells_an_unread_file_in_a_case_of_its_own(found: Report, kind: str, counts: tuple[str, str]) -> None:
+    """An error where this machine lacks something, a failure where the file is at fault; classes have whole names."""
+    (suite,) = ET.fromstring("\n".join(junit_lines([(found, RECEIPT)], strict=False)))
+    failures, errors = counts
+    assert (suite.get("name"), suite.get("errors")) == ("a<b", errors)
+    assert suite.get("failures") == str(int(failures) + 1)  # and the receipt
+    cases = {case.get("name"): case for case in suite}
+    assert {case.get("classname") for case in suite} >= {"file", "receipt", "CON", "LOG"}
+    (told,) = cases["file Readable"]
+    assert (told.tag, told.get("message"), told.text) == (kind, *["no memory: found 1, expected 2"] * 2)
+    (differs,) = cases["receipt SameRun"]
+    assert differs.tag == "failure"
+    assert cases["CON01 KnownCarrier"][0].get("message") == "nothing was read"
 
 
 def test_annotations_are_asserted_whole() -> None:

@@ -92,7 +92,7 @@ def _kind(finding: Finding, *, strict: bool) -> str:
 
 
 def _case(rule: str, name: str, outcomes: list[tuple[str, str]]) -> list[str]:
-    head = f"    <testcase{attributes({'classname': rule[:3], 'name': f'{rule} {name}'})}"
+    head = f"    <testcase{attributes({'classname': rule.rstrip('0123456789'), 'name': f'{rule} {name}'})}"
     if not outcomes:
         return [f"{head}/>"]
     lines = [f"{head}>"]
