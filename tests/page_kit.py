@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import kit
@@ -13,14 +14,34 @@ from ttsartifact.terms.trace import Trace
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["page_of", "spoken_run"]
+__all__ = ["page_of", "require_named", "spoken_run"]
 
 
 def page_of(folder: Path, *paths: object) -> str:
     """Write `page.html` of the files into the folder, and return it."""
     out = folder / "page.html"
     assert main(["report", *map(str, paths), "-o", str(out), "--force"]) == 0
-    return out.read_text(encoding="ascii")
+    page = out.read_text(encoding="ascii")
+    require_named(page)
+    return page
+
+
+_TAGS = {
+    *("audio", "b", "body", "button", "code", "data", "details", "div", "figcaption", "figure", "footer", "h1", "h2"),
+    *("h3", "head", "header", "html", "image", "img", "input", "label", "line", "main", "meta", "output", "p", "path"),
+    *("rect", "section", "span", "strong", "summary", "svg", "table", "tbody", "td", "text", "th", "thead", "title"),
+    "tr",
+}
+
+
+def require_named(page: str) -> None:
+    """Assert that every element has a name of HTML or SVG, and every attribute but a value something in it."""
+    body = re.sub(r"<(script|style)[^>]*>.*?</\1>", "", page, flags=re.DOTALL).removeprefix("<!doctype html>")
+    tags = re.findall(r"</?([^\s>]*)([^>]*)>", body)
+    assert {name for name, _ in tags} <= _TAGS
+    attributes = " ".join(written for _, written in tags)
+    assert set(re.findall(r' ([\w-]+)=""', attributes)) <= {"value", "alt"}
+    assert not re.search(r"\s=", re.sub(r'"[^"]*"', '""', attributes))
 
 
 def spoken_run(folder: Path, seconds: int, name: str = "long.tts.wav") -> Path:

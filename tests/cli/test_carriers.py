@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 import encoded
+import full_run
 import kit
 import pytest
 
@@ -113,3 +114,32 @@ def test_pack_refuses_what_is_no_descriptor(content: bytes, tmp_path: Path, caps
     assert main(["pack", str(tmp_path / "audio.wav"), *parts]) == 4
     assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "out.tts.wav").exists()
+
+
+def test_traces_become_channels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--multichannel` says which run it wrote and what is beside the voice; of one run alone."""
+    path, out = full_run.artifact(tmp_path), tmp_path / "beside.tts.wav"
+    assert main(["convert", str(path), "--multichannel", "-o", str(out)]) == 0
+    said = capsys.readouterr()
+    assert said.out == f"{out}: {open_artifact(out).artifact_id}\n"
+    assert said.err.startswith("ttsa: beside the voice: ")
+    other = kit.artifact(tmp_path, name="other.tts.wav")
+    assert main(["convert", str(path), str(other), "--multichannel", "-o", str(tmp_path / "no.tts.wav")]) == 2
+    assert "--multichannel: 2 files; expected one run" in capsys.readouterr().err
+
+
+def test_many_runs_are_counted_as_they_become_one_table(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One is named by its id, several by their number, and with `-v` each by its id."""
+    two = kit.artifact(tmp_path, name="two.tts.wav", run=kit.draft(traces=()))
+    ids = [open_artifact(path).artifact_id for path in (run, two)]
+    out = tmp_path / "set.tts.parquet"
+    call = ["convert", str(run), str(two), "-o", str(out), "--force"]
+    for more, lines in (
+        ([], [f"{out}: 2 runs"]),
+        (["-v"], [*(f"{out}: {each}" for each in ids), f"{out}: 2 runs"]),
+        (["-q"], []),
+    ):
+        assert main([*more, *call]) == 0
+        assert capsys.readouterr().out.splitlines() == lines

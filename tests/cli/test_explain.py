@@ -75,6 +75,28 @@ def test_every_exit_code_and_grade_is_explained(capsys: pytest.CaptureFixture[st
         assert capsys.readouterr().out.startswith(f"{topic}  ")
 
 
+@pytest.mark.parametrize(
+    ("rule", "lines"),
+    [
+        ("HSH02", ["  fixtures    fail/HSH02/stated.tts.wav"]),
+        (
+            "SET02",
+            ["  fixtures    fail/SET02/another-engine-claimed.tts.parquet, fail/SET02/another-engine.tts.parquet,"],
+        ),
+    ],
+)
+def test_a_rule_is_shown_with_the_files_that_break_it(
+    rule: str, lines: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At most a few of them; nothing where the kit is not installed."""
+    monkeypatch.setenv("COLUMNS", "100")
+    assert main(["explain", rule]) == 0
+    assert set(lines) <= set(capsys.readouterr().out.splitlines())
+    monkeypatch.setattr(_spec, "kit_folder", lambda: None)
+    assert main(["explain", rule]) == 0
+    assert "fixtures" not in capsys.readouterr().out
+
+
 def test_without_a_topic_all_of_them_are_listed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import kit
 from imperfect_voice import voice, voiced_run
+from page_kit import require_named
 
 from ttsartifact.cli import main
 from ttsartifact.formulas.pcm_kinds import CLIP_KINDS, KINDS, PcmFormat
@@ -55,6 +56,7 @@ def test_a_page_says_what_was_declared_and_what_was_measured() -> None:
     """Headings, a row of figures for each cell, and a caption for each picture."""
     cells = [cell for cell in gallery(voice(), MONO) if cell.kind in {"block", "dropout"}]
     page = str(page_of_gallery("<run>", cells, MONO, "7"))
+    require_named(page)
     assert "<title>Imperfections of &lt;run&gt;</title>" in page
     assert re.findall("<h[12]>(.*?)</h[12]>", page) == [
         "Imperfections of &lt;run&gt;",

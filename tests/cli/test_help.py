@@ -85,6 +85,32 @@ def test_help_is_shown_to_whoever_asks_or_says_nothing(
     assert all(f"  {command}  " in said.out for command in TABLE)
 
 
+def test_the_help_has_its_parts(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the program is, its exit codes, its options, its commands, and where there is more."""
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:16] == [
+        "Usage: ttsa [OPTIONS] COMMAND [ARGS]...",
+        "",
+        "  One file per run of speech synthesis: the audio, its conditions, its timebase,",
+        "  and digests over every byte.",
+        "",
+        "  Exit codes: 0 no error, 1 findings, 2 wrong usage, 3 inconclusive, 4",
+        "  unreadable or refused, 5 internal error.",
+        "",
+        "Options:",
+        "  -V, --version  Print the version and exit.",
+        "  -h, --help     Print this message and exit.",
+        "  -q, --quiet    Print results and errors only.",
+        "  -v, --verbose  Print more.",
+        "  --color WHEN   auto, always or never.",
+        "",
+        "Commands:",
+    ]
+    assert lines[-2:] == ["", "`ttsa COMMAND --help` describes one command."]
+
+
 @pytest.mark.parametrize("columns", [40, 80, 120])
 def test_help_fits_the_terminal(
     columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
