@@ -138,3 +138,23 @@ def test_one_suggestion(typed: str, near: str, capsys: pytest.CaptureFixture[str
         capsys.readouterr().err
         == f"ttsa: usage: unknown command {typed}; did you mean {near}? (`ttsa --help` for details)\n"
     )
+
+
+def test_every_command_has_more_to_say_but_four() -> None:
+    """What it does in a sentence is the whole of what these four do."""
+    assert {name for name, command in TABLE.items() if not command.details} == {
+        "validate",
+        "unpack",
+        "explain",
+        "schema",
+    }
+    assert all(command.summary for command in TABLE.values())
+
+
+def test_what_may_be_a_stream_is_the_word_of_an_option() -> None:
+    """Each word that stands for a file that is read, or written, is the metavar of some option or argument."""
+    from ttsartifact.cli import table
+
+    words = {each.declared.metavar for command in TABLE.values() for each in command.parameters}
+    assert table._READ <= words
+    assert table._WRITTEN <= words

@@ -437,3 +437,35 @@ def test_the_card_names_the_page(tmp_path: Path, capsys: pytest.CaptureFixture[s
     path = kit.artifact(tmp_path, name="a run.tts.wav")
     assert main(["show", str(path)]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"  page         ttsa report '{path}' -o page.html"
+
+
+def test_the_lanes_of_a_full_run_say_what_they_show(tmp_path: Path) -> None:
+    """Each picture has its range; those of numbers alone are drawn as they always were."""
+    page = page_of(tmp_path, full_run.artifact(tmp_path))
+    lanes = re.findall(r'<figure class="lane[^"]*"><figcaption>(.*?)</figcaption>(.*?)</figure>', page, re.DOTALL)
+    said = {re.sub("<[^>]*>", "", caption): hashlib.sha256(svg.encode()).hexdigest()[:8] for caption, svg in lanes}
+    drawn_by_fft = ("Waveform", "Spectrogram", "F0")
+    assert [caption for caption in said if caption.startswith(drawn_by_fft)] == [
+        "Waveform peak 0.275 of full scale, pcm_s16, 16000 Hz, 1 channel",
+        "Spectrogram 0 to 8 kHz, -90 to 0 dBFS",
+        "F0 60 to 500 Hz; median 444, quartiles 444 to 444 Hz",
+    ]
+    assert {caption: svg for caption, svg in said.items() if not caption.startswith(drawn_by_fft)} == {
+        "Chunks 4 arrivals (above), playback (below): 2 stalls, 2.551 s": "6c74b46a",
+        "Power 98 to 312.888 W": "8c029cc5",
+        "Clock 345 to 1980 MHz": "6ad7507c",
+        "Utilisation 0 to 87 %": "acecffd9",
+        "Queue, waiting 0 to 1 requests": "ce135feb",
+        "Queue, running 1 to 2 requests": "e61c1e72",
+        "wall_power_mw 221000 to 401689 mW": "ddbb82cb",
+        "seconds after submit": "e0dd9fab",
+    }
+
+
+def test_the_pitch_is_told_by_its_median_and_quartiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the voiced columns alone; none of them voiced is said in words."""
+    path = kit.artifact(tmp_path)
+    monkeypatch.setattr(picture, "fundamental", lambda *_: np.array([100, np.nan, 200, 300, 400, 500.0]))
+    assert "60 to 500 Hz; median 300, quartiles 200 to 400 Hz" in page_of(tmp_path, path)
+    monkeypatch.setattr(picture, "fundamental", lambda *_: np.array([np.nan]))
+    assert "F0: no voiced frame was found" in page_of(tmp_path, path)

@@ -76,6 +76,16 @@ def test_each_kind_makes_the_sound_that_it_always_made(
     assert (len(pcm) // 2 - 4000, hashlib.sha256(pcm).hexdigest()[:12]) == (frames, digest)
 
 
+@pytest.mark.parametrize(("at", "frames"), [(0, 0), (1, 160), (2, 320), (3, 320)])
+def test_a_repeat_has_no_more_than_what_was_before_it(at: int, frames: int) -> None:
+    """Near the beginning it is shorter than it was to be; the frames are those just before the place."""
+    place = 160 * at
+    pcm, rows = apply(CLEAN, MONO, [layer("frame_repeat", trigger={"at": [at]})], "seed")
+    assert (rows[at]["src_start"], rows[at]["src_end"]) == (place, place + frames)
+    before = CLEAN[2 * (place - frames) : 2 * place]
+    assert pcm == CLEAN[: 2 * place] + before + CLEAN[2 * (place + frames) :]
+
+
 @pytest.mark.parametrize(
     ("params", "frames", "rate_hz", "expected"),
     [

@@ -244,6 +244,19 @@ def test_a_word_of_letters_is_a_secret_in_a_shells_line(line: str, masked_in_pro
     assert secrets.masked(line.replace("SECRET", KEY))[0] == line.replace("SECRET", secrets.MASK)
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ('token = "letmein"', 'token = "letmein"'),
+        ('token = "l3tmein"', 'token = "{secret}"'),
+        ("token = l3tmein", "token = l3tmein"),
+    ],
+)
+def test_an_assignment_in_prose_is_a_secret_where_it_is_quoted_and_no_word(said: str, kept: str) -> None:
+    """Between blanks; a config file writes it so, and people write words."""
+    assert secrets.masked(said)[0] == kept
+
+
 def test_the_digits_of_a_pin_are_masked() -> None:
     """An option for a PIN and a program that takes a password are believed of digits; a pin of a board is none."""
     for given in (["tool", "--pin", "839201"], ["tool", "--so-pin=8392"], ["pkcs11-tool", "-p", "8392"]):

@@ -10,10 +10,12 @@ import pytest
 from ttsartifact.errors import CommandFailed, Refused
 from ttsartifact.perturbing.plan import plan_of
 from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.recording.references import Reference
 from ttsartifact.running import run
 from ttsartifact.running.options import RunOptions
 from ttsartifact.running.run import run_batch, seeds_of
-from ttsartifact.running.runner_protocol import Conditions, Finished, Prepared, RunnerInfo, SoundFormat
+from ttsartifact.running.runner_protocol import Conditions, Finished, Heard, Prepared, RunnerInfo, SoundFormat
+from ttsartifact.terms import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 class Fake:
     """A runner that counts how often it was asked to end, and fails where it is told to."""
 
-    def __init__(self, fails: str = "", **info: Any) -> None:
-        self.fails, self.ended, self.asked = fails, 0, []
+    def __init__(self, fails: str = "", heard: tuple[Heard, ...] = (), **info: Any) -> None:
+        self.fails, self.heard, self.ended, self.asked = fails, heard, 0, []
         self.info = RunnerInfo(name="fake", version="1.0", **info)
 
     def describe(self) -> RunnerInfo:
@@ -36,7 +38,9 @@ class Fake:
             raise ZeroDivisionError("at once")
         engine = {"name": "fake", "version": "1.0"}
         return Prepared(
-            format=SoundFormat(subtype="pcm_s16", sample_rate_hz=16_000), conditions=Conditions(engine=engine)
+            format=SoundFormat(subtype="pcm_s16", sample_rate_hz=16_000),
+            conditions=Conditions(engine=engine),
+            heard=self.heard,
         )
 
     def stream(self) -> Iterator[bytes]:
@@ -204,3 +208,21 @@ def test_a_weight_file_that_is_not_pinned_is_told(monkeypatch: pytest.MonkeyPatc
     options = RunOptions(weights={"w.safetensors": str(tmp_path / "w.safetensors")}, say=heard.append)
     run_batch("fake", ["Hi."], [tmp_path / "a.tts.wav"], options)
     assert "runner fake does not pin the weight file w.safetensors, and may have spoken without it" in heard
+
+
+@pytest.mark.parametrize("is_heard", [False, True])
+def test_what_a_model_was_fed_of_a_clip_is_in_the_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_heard: bool
+) -> None:
+    """Where the runner says it; a transcript that the caller states goes before the runner's."""
+    fed = {"digest": digest.of(b"fed"), "sample_rate_hz": 16_000, "frames": 100, "recipe": "none/1"}
+    heard = (Heard(segment=(0, 100), fed=fed, transcript="Hi."),) if is_heard else ()
+    runner = loaded(monkeypatch, Fake(heard=heard, references=(1, 1)))
+    (tmp_path / "clip.wav").write_bytes(kit.wav())
+    origin = {"kind": "recording", "name": "the author"}
+    clip = Reference(path=str(tmp_path / "clip.wav"), role="timbre", origin=origin)
+    run_batch("fake", ["Hi."], [tmp_path / "a.tts.wav"], RunOptions(references=[clip]))
+    assert runner.asked[0].references == (str(tmp_path / "clip.wav"),)
+    (entry,) = open_artifact(tmp_path / "a.tts.wav").descriptor.known("/input/refs")
+    assert (entry["fed"] == fed) is is_heard
+    assert entry["role"] == "timbre"

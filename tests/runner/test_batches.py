@@ -180,6 +180,10 @@ def test_a_weight_file_without_use_is_told(tmp_path, weights, small_checkpoint_p
         (("Hello.", "--batch-size", "2"), "--batch-size needs --batch"),
         (("--batch", "empty.txt"), "the file has no line of text"),
         (("--batch", "latin.txt"), "not UTF-8 at byte 1"),
+        (
+            ("--batch", "texts.txt", "-o", "-"),
+            "--batch writes many files; -o names a folder then, and standard output is none",
+        ),
     ],
 )
 def test_a_wrong_call_is_2(words, said, tmp_path, capsys, monkeypatch):

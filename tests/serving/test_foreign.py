@@ -57,6 +57,23 @@ def test_a_result_of_sglang() -> None:
     assert "t_first_byte_ns" in missing_columns(rows)
 
 
+def test_what_sglang_leaves_out_is_not_made_up(tmp_path: Path) -> None:
+    """A failure without words, a row without an id, a first byte by its name, facts as they were written."""
+    head = "id,text,latency_s,audio_duration_s,is_success,error,ttft_s,rtf"
+    rows = [",,,,False,,,", "b,Hi.,1.5,2,true,late,0.25,0.75", f"c,Hi.,1,1,no,{'x' * 1001},0.5,"]
+    (tmp_path / "r.csv").write_text("\n".join([head, *rows]) + "\n")
+    _, found = imported(tmp_path / "r.csv")
+    assert [row.request_id for row in found] == ["0", "b", "c"]
+    assert [row.reason for row in found] == ["not stated", None, "x" * 1000]
+    assert [row.t_end_ns for row in found] == [None, 1500 * MS, 1000 * MS]
+    assert [row.t_first_byte_ns for row in found] == [None, 250 * MS, None]
+    assert [row.audio_ns for row in found] == [None, 2000 * MS, None]
+    assert [row.stated for row in found] == [None, '{"rtf": "0.75"}', None]
+    assert [row.text_digest is None for row in found] == [True, False, False]
+    assert {(row.source, row.law, row.t_submit_ns) for row in found} == {("import sglang-omni", Law.UNKNOWN, 0)}
+    assert [row.place for row in found] == [0, 1, 2]
+
+
 def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`import` says what is missing, and `stats` sums up what is there."""
     out = str(tmp_path / "foreign.attempts.parquet")
