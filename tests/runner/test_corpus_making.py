@@ -416,7 +416,7 @@ def test_what_a_build_says(words, code, err, kept, monkeypatch, capsys):
 
 
 LINES = [
-    json.dumps({"split": "s", "speaker": "heart-100", "delivery": {}, "text": text, "phones": [], "coarse_sha256": text})
+    json.dumps({"split": "s", "speaker": "heart-100", "delivery": 1, "text": text, "phones": [], "coarse_sha256": text})
     for text in ("one", "two", "three")
 ]  # fmt: skip
 
