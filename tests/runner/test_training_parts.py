@@ -393,7 +393,7 @@ def test_of_a_stage_the_best_is_taken(tmp_path):
     for path in (state, short):
         model = nn.ParameterDict({name: nn.Parameter(torch.zeros(1)) for name in "abcd"})
         command.load_stage(model, path)
-        assert [float(model[name]) for name in "abcd"] == [6.0, 5.0, 3.0, 0.0]
+        assert [model[name].item() for name in "abcd"] == [6.0, 5.0, 3.0, 0.0]
 
 
 class Trained:
@@ -556,7 +556,7 @@ def test_the_speaker_encoder_learns_to_tell_two_classes(monkeypatch):
     assert not network.training
     one, two, other = (network(clip[None, start : start + 100])[0] for (clip,), start in
                        ((classes[0], 0), (classes[0], 20), (classes[1], 0)))  # fmt: skip
-    assert float(one @ two) > 0.9 > float(one @ other) + 0.5
+    assert (one @ two).item() > 0.9 > (one @ other).item() + 0.5
 
 
 def test_speech_at_a_speed():
