@@ -102,7 +102,7 @@ def test_the_help_has_its_parts(capsys: pytest.CaptureFixture[str], monkeypatch:
         "Options:",
         "  -V, --version  Print the version and exit.",
         "  -h, --help     Print this message and exit.",
-        "  -q, --quiet    Print results and errors only.",
+        "  -q, --quiet    Print results and errors only; verify leaves out what passes.",
         "  -v, --verbose  Print more.",
         "  --color WHEN   auto, always or never.",
         "",

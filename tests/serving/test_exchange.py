@@ -72,7 +72,7 @@ def test_what_was_delivered_is_in_the_file(tmp_path: Path) -> None:
     """Each read with its time and how much there was then; the file goes when it is told to."""
     found = answered(tmp_path, 200, AUDIO, b"ab", b"", b"cde")
     assert (tmp_path / "answer").read_bytes() == b"abcde"
-    assert (found.reads, found.audio_bytes, found.heard_ns(), found.t_end_ns) == ([(11, 2), (13, 5)], 5, 13, 14)
+    assert (found.reads, found.audio_bytes, found.t_end_ns) == ([(11, 2), (13, 5)], 5, 14)
     assert (found.content_type, found.encoding, found.carried) == ("audio/wav", "identity", "body")
     found.discard()
     found.discard()
@@ -80,11 +80,12 @@ def test_what_was_delivered_is_in_the_file(tmp_path: Path) -> None:
 
 
 def test_before_an_answer_there_is_none(tmp_path: Path) -> None:
-    """Asked, and not heard yet; not even asked."""
-    exchange = Exchange(request_id="r", path=str(tmp_path / "answer"))
-    assert (exchange.heard_ns(), exchange.audio_bytes) == (None, 0)
-    exchange.t_submit_ns = 5
-    assert exchange.heard_ns() == 5
+    """Who follows an exchange is told when it was asked, and has heard nothing yet."""
+    exchange, asked = Exchange(request_id="r", path=str(tmp_path / "answer")), []
+    assert exchange.audio_bytes == 0
+    exchange.follow = lambda: asked.append((exchange.t_submit_ns, exchange.reads))
+    exchange.submitted(5)
+    assert asked == [(5, [])]
 
 
 def test_the_first_end_stays(tmp_path: Path) -> None:
