@@ -51,7 +51,7 @@ def test_show_says_who_signed(tmp_path, capsys):
         (4, "ttsa: the anchors are not certificates: expected one or more certificates in PEM (at anchors)"),
     ]
     assert main(["show", "--c2pa", "own.pem", "--receipt", path]) == 2
-    assert "--c2pa adds a line to the card; leave out --plot, --receipt and --format" in capsys.readouterr().err
+    assert "--c2pa and --receipt cannot be combined" in capsys.readouterr().err
 
 
 def test_a_changed_file_is_invalid():

@@ -139,11 +139,25 @@ def test_a_meter_is_named_whole_or_not_at_all(
     assert said.endswith(" (at --meter point)\n")
 
 
-@pytest.mark.parametrize("words", [["--append"], ["-o", "out.tts.wav"]], ids=" ".join)
-def test_append_and_out_go_together(words: list[str], metered: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Readings are appended to a new file, which has to be named; a name alone asks for nothing."""
-    assert main(["align", *metered, *words]) == 2
-    assert capsys.readouterr().err.startswith("ttsa: usage: --append and --out go together")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--append", "--append needs --out"),
+        ("-o out.tts.wav", "--out needs --append"),
+        ("--drift", "--drift needs --method load-fit, not clock"),
+        ("--sync-ms 3 --method=manual --offset-ms=0 --bound-ms=1", "--sync-ms needs --method clock, not manual"),
+        (
+            "--lag-ms 3 --method=manual --offset-ms=0 --bound-ms=1",
+            "--lag-ms needs --method clock or load-fit or markers, not manual",
+        ),
+    ],
+)
+def test_what_would_be_ignored_is_refused(
+    words: str, said: str, metered: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which method it is may follow from the log; what it does not use is refused, and nothing is printed."""
+    assert main(["align", *metered, *words.split()]) == 2
+    assert capsys.readouterr() == ("", f"ttsa: usage: {said} (`ttsa align --help` for details)\n")
 
 
 def test_the_picture_is_a_png(metered: list[str], tmp_path: Path) -> None:

@@ -180,7 +180,7 @@ def test_timestamp_in_two_steps(run: str, tmp_path: Path, capsys: pytest.Capture
         (["timestamp", "{run}"], "give one of --request and --reply"),
         (["log", "burn", "x"], "unknown action burn"),
         (["log", "init", "x"], "init needs --origin NAME and --key FILE"),
-        (["publish", "{run}", "--log", "x"], "--log and --log-key go together"),
+        (["publish", "{run}", "--log", "x"], "--log needs --log-key ("),
     ],
 )
 def test_wrong_calls(words: list[str], message: str, run: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""An option that means nothing without another is refused, and never left out in silence."""
+"""An option that means nothing without another, or beside one, is refused, and never left out in silence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEPENDENT = [
     (command.name, parameter)
     for command in COMMANDS.values()
     for parameter in command.parameters
-    if getattr(parameter.declared, "needs", "")
+    if parameter.declared.needs or parameter.declared.not_with
 ]
 REFUSED = [
     ("record --http http://127.0.0.1:1 --text x -o a --no-repair-header", "--no-repair-header needs -- CMD"),
@@ -37,12 +37,39 @@ REFUSED = [
     ("align a --sensor b --no-keep-log", "--no-keep-log needs --append"),
     ("align a --sensor b --marks a,b", "--marks needs --method markers"),
     ("align a --sensor b --method clock --offset-ms 3", "--offset-ms needs --method manual"),
-    ("claim new c.toml --exploratory --template session-consistency", "--exploratory needs ACT check"),
+    ("claim new c.toml --exploratory --template session-consistency", "--exploratory needs RUNS"),
+    ("claim check c.toml --log l", "--log needs RUNS"),
+    ("claim new c.toml run.tts.wav --template session-consistency", "RUNS... needs ACT check"),
+    ("log check l f.toml", "FILE... needs ACT add"),
     ("claim check c.toml --template session-consistency", "--template needs ACT new"),
     ("log add l f --index 3", "--index needs ACT prove"),
     ("log check l --key k", "--key needs ACT init or ACT checkpoint"),
     ("statement computation-receipt f --at 2026-01-01T00:00:00Z", "--at needs FORM prml or FORM eval-result"),
     ("sign f --ssh-key k --rerun r.json", "--rerun needs --key"),
+    ("timestamp f --request q --out g", "--out needs --reply"),
+    ("publish f -o g", "--out needs --ssh-key or --key or --log"),
+    ("publish f --log-key k", "--log-key needs --log"),
+    ("session f --measurements m.json", "--measurements needs --metric"),
+    ("align a --sensor b --time-form iso", "--time-form needs --time"),
+    ("align a --sensor b -o c", "--out needs --append"),
+    ("record -o a.tts.parquet --text x --suffix .flac -- say {text}", "--suffix needs {out} in the command"),
+    ("record --http http://127.0.0.1:1 --text x -o a --ref clip.wav", "--ref and --http cannot be combined"),
+    ("record --text x -o a --sensor none --period 20 -- true", "--period and --sensor none cannot be combined"),
+    ("record --text x -o a --dry-run --report p.html -- true", "--report and --dry-run cannot be combined"),
+    ("run x -o a --prompt prior --prompt-text y", "--prompt-text and --prompt prior cannot be combined"),
+    (
+        "bench http://127.0.0.1:1 -o a --rate 1 --arrivals constant --schedule-seed 3",
+        "--schedule-seed and --arrivals constant cannot be combined",
+    ),
+    ("rerun a --factory m:f --timeout 5", "--timeout and --factory cannot be combined"),
+    ("show a --receipt --format json", "--receipt and --format cannot be combined"),
+    ("show a --receipt --plot p.png", "--receipt and --plot cannot be combined"),
+    ("show a --plot p.png --format tsv", "--plot and --format tsv cannot be combined"),
+    ("verify a --config b --isolated", "--isolated and --config cannot be combined"),
+    (
+        "stats a.attempts.parquet --attempts b.attempts.parquet",
+        "--attempts needs a SET that is not an attempts table; found a.attempts.parquet",
+    ),
 ]
 
 
@@ -60,7 +87,7 @@ def test_what_an_option_needs_is_there() -> None:
     assert len(DEPENDENT) > 40
     for name, parameter in DEPENDENT:
         kin = [known(each.parameters) for each in COMMANDS.values() if any(declares(each.parameters, parameter))]
-        for need in parameter.declared.needs.split():
+        for need in (*parameter.declared.needs.split(), *parameter.declared.not_with.split()):
             assert any(need.partition("=")[0] in names for names in kin), (name, parameter.flag, need)
 
 
@@ -75,9 +102,9 @@ def declares(parameters: list[CommandParameter], wanted: CommandParameter) -> li
 @pytest.mark.parametrize(
     ("given", "is_refused"),
     [
-        ({"act": "check", "exploratory": True}, False),
-        ({"act": "new", "exploratory": True}, True),
-        ({"act": "new", "exploratory": False}, False),
+        ({"act": "check", "runs": ["a"], "exploratory": True}, False),
+        ({"act": "check", "runs": [], "exploratory": True}, True),
+        ({"act": "check", "exploratory": False}, False),
         ({"act": "new"}, False),
     ],
 )

@@ -97,7 +97,7 @@ def test_isolated_reads_none_and_config_names_one(
     assert report["profiles"] == ["signed"]
     assert outcome_of(report, "HSH02") == "fail"
     assert main(["verify", changed, "--isolated", "--config", str(other)]) == 2
-    assert "--config and --isolated contradict each other" in capsys.readouterr().err
+    assert "--isolated and --config cannot be combined" in capsys.readouterr().err
 
 
 def test_quick_leaves_profiles_out_and_says_so(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["align"]
 
 _METHODS = ("clock", "load-fit", "markers", "manual")
+_METHODS_OF = {"drift": _METHODS[1:2], "lag_ms": _METHODS[:3], "sync_ms": _METHODS[:1]}
 
 
 class Log(NamedTuple):
@@ -27,7 +28,10 @@ class Log(NamedTuple):
     ] = None
     time: Annotated[str | None, Option("Time column of a log in an unknown form.", metavar="COL")] = None
     time_form: Annotated[
-        str | None, Option("Form of its times: epoch-s, epoch-ms, epoch-ns, seconds, iso, date-time.", metavar="FORM")
+        str | None,
+        Option(
+            "Form of its times: epoch-s, epoch-ms, epoch-ns, seconds, iso, date-time.", metavar="FORM", needs="time"
+        ),
     ] = None
     value: Annotated[str | None, Option("Column to read, if it is not the usual one.", metavar="COL")] = None
     unit: Annotated[str | None, Option("Unit of that column: W, mW, J, Wh.", metavar="UNIT")] = None
@@ -62,8 +66,11 @@ class Way(NamedTuple):
 class ChannelOptions(NamedTuple):
     """The new artifact, and the channel in it."""
 
-    append: Annotated[bool, Option("Write a new artifact that carries the readings.")] = False
-    out: Annotated[str | None, Option("The file to write atomically; - is stdout.", short="-o", metavar="OUT")] = None
+    append: Annotated[bool, Option("Write a new artifact that carries the readings.", needs="out")] = False
+    out: Annotated[
+        str | None,
+        Option("The file to write atomically; - is stdout.", short="-o", metavar="OUT", needs="append"),
+    ] = None
     name: Annotated[str, Option("Name of the new channel.", metavar="NAME", needs="append")] = "meter"
     keep_log: Annotated[bool, Option("Carry the log itself too, up to 24 MiB.", negatable=True, needs="append")] = True
     meter: Annotated[
@@ -85,8 +92,6 @@ def align(
     force: Force = False,
 ) -> int:
     """Align, say where the log lies and how sure that is, and write what was requested."""
-    if channel.append != (channel.out is not None):
-        raise Usage("--append and --out go together")
     from ttsartifact.aligning.align import align as put
     from ttsartifact.aligning.appending import meter_of
     from ttsartifact.aligning.parsing import Columns, read_log
@@ -97,6 +102,10 @@ def align(
     meter = meter_of(_pairs(channel.meter), readings)
     artifact = open_artifact(file)
     found = put(artifact, readings, _wanted(way))
+    for option, methods in _METHODS_OF.items():
+        if getattr(way, option) and found.mapping.method not in methods:
+            name = option.replace("_", "-")
+            raise Usage(f"--{name} needs --method {' or '.join(methods)}, not {found.mapping.method}")
     lines = _document_lines(found) if format == "json" else _text_lines(found)
     say_written(STANDARD_OUTPUT if STANDARD_OUTPUT in {plot, channel.out} else "", lines)
     if plot is not None:

@@ -17,7 +17,12 @@ __all__ = ["publish", "sign", "stamp_step", "timestamp"]
 
 Out = Annotated[
     str | None,
-    Option("The file to write; without it FILE itself is replaced atomically; - is stdout.", short="-o", metavar="OUT"),
+    Option(
+        "The file to write; without it FILE itself is replaced atomically; - is stdout.",
+        short="-o",
+        metavar="OUT",
+        needs="reply ssh_key key log",
+    ),
 ]
 SshKey = Annotated[str | None, Option("An SSH key: ssh-keygen signs with it.", metavar="FILE")]
 Key = Annotated[str | None, Option("An Ed25519 key as PEM or in OpenSSH's form, for a DSSE envelope.", metavar="FILE")]
@@ -82,8 +87,12 @@ def publish(
     *,
     ssh_key: SshKey = None,
     key: Key = None,
-    log: Annotated[str | None, Option("Add the run to this run log and attach the proof.", metavar="DIR")] = None,
-    log_key: Annotated[str | None, Option("The log's private key, to sign a checkpoint.", metavar="FILE")] = None,
+    log: Annotated[
+        str | None, Option("Add the run to this run log and attach the proof.", metavar="DIR", needs="log_key")
+    ] = None,
+    log_key: Annotated[
+        str | None, Option("The log's private key, to sign a checkpoint.", metavar="FILE", needs="log")
+    ] = None,
     out: Out = None,
     force: Force = False,
 ) -> int:
@@ -93,8 +102,6 @@ def publish(
     from ttsartifact.verifying.engine import verify
     from ttsartifact.verifying.report import exit_code
 
-    if (log is None) != (log_key is None):
-        raise Usage("--log and --log-key go together")
     for report in verify(file):
         if exit_code(report) != EXIT.OK:
             raise Usage(f"{file} does not verify ({report.verdict}); see `ttsa verify`")

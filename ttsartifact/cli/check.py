@@ -39,7 +39,9 @@ class Held(NamedTuple):
     """What the reader holds about a run and compares the run with."""
 
     text: Annotated[str | None, Option("The text, if you know it; its digest must match.")] = None
-    text_file: Annotated[str | None, Option("The same, from a file; - is stdin.", metavar="FILE")] = None
+    text_file: Annotated[str | None, Option("The same, from a file; - is stdin.", metavar="FILE", not_with="text")] = (
+        None
+    )
     ref: Annotated[Sequence[str], Option("A reference clip that you hold; may be repeated.", metavar="CLIP")] = ()
     receipt: Annotated[str | None, Option("The line that was posted for the run.", metavar="LINE")] = None
     trust: Annotated[
@@ -67,7 +69,7 @@ class Demanded(NamedTuple):
     config: Annotated[
         str | None, Option("Read settings from here, not from the nearest ttsartifact.toml.", metavar="FILE")
     ] = None
-    isolated: Annotated[bool, Option("Read no settings file.")] = False
+    isolated: Annotated[bool, Option("Read no settings file.", not_with="config")] = False
     quick: Annotated[bool, Option("Check sizes and structure only; compute no digest.")] = False
 
 
@@ -110,8 +112,6 @@ def verify(
 def _compared_with(held: Held) -> dict[str, Any]:
     """Return the keywords of `engine.verify` for what the reader holds."""
     found: dict[str, Any] = {}
-    if held.text is not None and held.text_file is not None:
-        raise Usage("--text and --text-file both give the text; use one")
     if held.text is not None:
         found["text"] = os.fsencode(held.text)
     if held.text_file is not None:
@@ -142,8 +142,6 @@ def ignored(entries: Sequence[str]) -> dict[str, str]:
 
 def _settings(demanded: Demanded) -> Settings:
     """Return the settings to verify with: those of a file that is named or found, or none."""
-    if demanded.config is not None and demanded.isolated:
-        raise Usage("--config and --isolated contradict each other; give one")
     if demanded.isolated:
         return NO_SETTINGS
     found = find_settings() if demanded.config is None else read_settings(demanded.config)

@@ -24,7 +24,9 @@ def _templates() -> tuple[str, ...]:
 def claim(
     act: Annotated[str, Argument("ACT", f"One of {', '.join(_ACTS)}.")],
     file: Annotated[str, Argument("CLAIM", "The claim, as TOML.")],
-    runs: Annotated[Sequence[str], Argument("[RUNS...]", "check: the runs; without any the claim is only read.")] = (),
+    runs: Annotated[
+        Sequence[str], Argument("[RUNS...]", "check: the runs; without any the claim is only read.", needs="act=check")
+    ] = (),
     *,
     template: Annotated[str | None, Option("new: the kind of claim.", choices=_templates, needs="act=new")] = None,
     measurements: Annotated[
@@ -32,18 +34,16 @@ def claim(
         Option(
             "check: measurements of other tools, such as word errors or phones; may be repeated.",
             metavar="JSON",
-            needs="act=check",
+            needs="runs",
         ),
     ] = (),
     exploratory: Annotated[
         bool,
-        Option(
-            "check: also count runs that do not state the claim; the result is marked exploratory.", needs="act=check"
-        ),
+        Option("check: also count runs that do not state the claim; the result is marked exploratory.", needs="runs"),
     ] = False,
     log: Annotated[
         str | None,
-        Option("check: a run log; each of its runs behind the claim must be shown.", metavar="LOG", needs="act=check"),
+        Option("check: a run log; each of its runs behind the claim must be shown.", metavar="LOG", needs="runs"),
     ] = None,
     format: Annotated[str, Option("check: output format.", choices=("text", "json"), needs="act=check")] = "text",
     force: Force = False,
@@ -56,7 +56,6 @@ def claim(
     if not runs:
         return _read(file, format)
     from ttsartifact.claiming.settle import check_claim
-    from ttsartifact.cli.files import files_under
     from ttsartifact.reporting import claiming as spoken
 
     passing("verifying the runs")
@@ -115,7 +114,7 @@ def session(
     ] = (),
     stretches: Annotated[bool, Option("Also tabulate each run second by second, in whole chunks.")] = False,
     measurements: Annotated[
-        Sequence[str], Option("Measurements of other tools; may be repeated.", metavar="JSON")
+        Sequence[str], Option("Measurements of other tools; may be repeated.", metavar="JSON", needs="metric")
     ] = (),
     plot: Annotated[
         str | None, Option("Write a picture; - is stdout, and the table then goes to stderr.", metavar="PNG")

@@ -83,7 +83,7 @@ def rerun(
     text_on_stdin: Annotated[bool, Option("As for record.", needs="command")] = False,
     repair_header: Annotated[bool, Option("As for record.", negatable=True, needs="command")] = True,
     unsafe_text: Annotated[bool, Option("As for record.", needs="command")] = False,
-    timeout: Annotated[float, Option("End it after S seconds.", metavar="S", least=0)] = 600,
+    timeout: Annotated[float, Option("End it after S seconds.", metavar="S", least=0, not_with="factory")] = 600,
     keep: Annotated[str | None, Option("Keep the new run as an artifact; - is stdout.", metavar="OUT")] = None,
     force: Force = False,
 ) -> int:

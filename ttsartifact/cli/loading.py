@@ -40,7 +40,9 @@ class OpenLoad(NamedTuple):
     arrivals: Annotated[str, Option("Distribution of the intervals of an open load.", choices=_LAWS, needs="rate")] = (
         "poisson"
     )
-    schedule_seed: Annotated[str, Option("The seed of poisson arrivals.", metavar="WORD", needs="rate")] = "1"
+    schedule_seed: Annotated[
+        str, Option("The seed of poisson arrivals.", metavar="WORD", needs="rate", not_with="arrivals=constant")
+    ] = "1"
     max_in_flight: Annotated[
         int, Option("Requests that an open load holds at most.", metavar="N", least=1, needs="rate")
     ] = 256
@@ -119,8 +121,11 @@ def stats(
     format: Annotated[str, Option("Output format.", choices=("text", "json"))] = "text",
 ) -> int:
     """Summarise a load; 1 if a row disagrees with its artifact."""
+    from ttsartifact.serving.attempts import SUFFIX
     from ttsartifact.serving.summing import summarise
 
+    if attempts is not None and file.endswith(SUFFIX):
+        raise Usage(f"--attempts needs a SET that is not an attempts table; found {file}")
     found = summarise(file, attempts, by_engine=by == "engine")
     if format == "json":
         from ttsartifact.reporting.alignment import summary_value

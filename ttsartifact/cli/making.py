@@ -69,7 +69,7 @@ Preregistered = Annotated[
         metavar="FILE|DIGEST",
     ),
 ]
-Ref = Annotated[Sequence[str], Option("A reference clip; may be repeated, in order.", metavar="CLIP")]
+Ref = Annotated[Sequence[str], Option("A reference clip; may be repeated, in order.", metavar="CLIP", not_with="http")]
 SyncBurstFlag = Annotated[
     bool,
     Option(

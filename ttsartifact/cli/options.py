@@ -58,7 +58,8 @@ class Option(NamedTuple):
     `choices` may be a function where the words stand in a registry: they are read when they are requested.
 
     `needs` names the parameters of which one has to be given for the option to mean anything, as `ref prompt`, or a
-    value that one of them must have, as `act=check`. Those that a command does not have are left out.
+    value that one of them must have, as `act=check`. `not_with` names those that it cannot be combined with in the same
+    way. Those that a command does not have are left out.
     """
 
     help: str
@@ -68,17 +69,21 @@ class Option(NamedTuple):
     least: float | None = None
     negatable: bool = False
     needs: str = ""
+    not_with: str = ""
 
 
 class Argument(NamedTuple):
     """One positional argument: its name in the usage line, and what it is.
 
-    `words` returns those that complete it on the command line; the command itself refuses others.
+    `words` returns those that complete it on the command line; the command itself refuses others. `needs` and
+    `not_with` are as for an option.
     """
 
     metavar: str
     help: str
     words: Callable[[], Sequence[str]] | None = None
+    needs: str = ""
+    not_with: str = ""
 
 
 class CommandParameter(NamedTuple):
@@ -131,16 +136,24 @@ class CommandParameter(NamedTuple):
         return f"{called} is missing: {self.declared.help.rstrip('.')}"
 
     def lacks(self, others: Mapping[str, CommandParameter], given: Mapping[str, Any]) -> str:
-        """Return what is said where it was given, and nothing that it needs was; otherwise nothing."""
-        needs = self.declared.needs.split() if isinstance(self.declared, Option) else []
-        known = [need.partition("=") for need in needs if need.partition("=")[0] in others]
-        if not known or not self.is_in(given):
+        """Return what is said where it was given without what it needs, or with what excludes it; otherwise nothing."""
+        if not self.is_in(given):
             return ""
-        if any(str(given.get(name)) == value if value else others[name].is_in(given) for name, _, value in known):
-            return ""
-        words = [f"{others[name].name} {value}".strip() for name, _, value in known]
-        no = "no-" if given[self.keyword] is False else ""
-        return f"--{no}{self.flag[2:]} needs {' or '.join(words)}"
+
+        def typed(words: str) -> dict[str, bool]:
+            found = {}
+            for name, _, value in (word.partition("=") for word in words.split()):
+                if name in others:
+                    is_there = str(given.get(name)) == value if value else others[name].is_in(given)
+                    found[f"{others[name].name} {value}".strip()] = is_there
+            return found
+
+        called = f"--no-{self.flag[2:]}" if given[self.keyword] is False else self.name
+        needs = typed(self.declared.needs)
+        if needs and not any(needs.values()):
+            return f"{called} needs {' or '.join(needs)}"
+        beside = [words for words, is_there in typed(self.declared.not_with).items() if is_there]
+        return f"{called} and {beside[0]} cannot be combined" if beside else ""
 
     def is_in(self, given: Mapping[str, Any]) -> bool:
         """Return whether it was given, and not as its default."""

@@ -143,7 +143,10 @@ class RecordingOptions(NamedTuple):
     repeat: Annotated[bool, Option("Run it twice and record whether the audio was the same.", needs="command")] = False
     sensor: SensorName = "auto"
     period: Annotated[
-        int, Option("Interval between readings of the sensor.", metavar="MS", least=1, needs="command")
+        int,
+        Option(
+            "Interval between readings of the sensor.", metavar="MS", least=1, needs="command", not_with="sensor=none"
+        ),
     ] = 50
     sync_burst: SyncBurstFlag = False
     sync_chip: SyncChip = None
@@ -164,13 +167,17 @@ def record(
     manner: RecordingOptions,
     level: Annotated[str | None, Option("List everything that is missing for this level.", choices=LEVELS)] = None,
     dry_run: Annotated[bool, Option("Run it and print all that would be stored; write no file.")] = False,
-    report: Annotated[str | None, Option("Write a page of the run too.", metavar="PAGE.html")] = None,
+    report: Annotated[
+        str | None, Option("Write a page of the run too.", metavar="PAGE.html", not_with="dry_run")
+    ] = None,
     force: Force = False,
 ) -> int:
     """Run a command once, record it, and say what was written."""
     if bool(command) == (server.http is not None):
         raise Usage("give either a command after `--` or --http")
-    if report is not None and (dry_run or STANDARD_OUTPUT in (out, report)):
+    if manner.suffix is not None and out != STANDARD_OUTPUT and "{out}" not in " ".join(command):
+        raise Usage("--suffix needs {out} in the command")
+    if report is not None and STANDARD_OUTPUT in (out, report):
         raise Usage("--report needs a file for the artifact and one for the page")
     stated = _stated(words, pins, conditions)
 

@@ -65,7 +65,9 @@ Steps = Annotated[int | None, Option("Number of decoder steps.", metavar="N")]
 Prompt = Annotated[
     str | None, Option("The clip whose manner of speaking the run continues.", metavar="prior|self|CLIP")
 ]
-PromptText = Annotated[str | None, Option("Transcript of the prompt clip.", metavar="WORDS", needs="prompt")]
+PromptText = Annotated[
+    str | None, Option("Transcript of the prompt clip.", metavar="WORDS", needs="prompt", not_with="prompt=prior")
+]
 Imperfection = Annotated[str | None, Option("Imperfections to apply within the runner.", metavar="TOML")]
 Voice = Annotated[str | None, Option("The adapted voice that `ttsa adapt` wrote.", metavar="DELTA")]
 Weights = Annotated[
@@ -157,6 +159,8 @@ def _parameters_and_clips(
         # Not one of the runner's words, so it is the clip that lends its manner.
         clips = clips + clips_of([wanted["prompt"]], ref_origin, role="prosody")
         wanted = wanted | {"prompt": "clip"}
+    if ref_origin is not None and not clips:
+        raise Usage("--ref-origin needs --ref, or --prompt CLIP")
     return as_usage(info, wanted), clips
 
 

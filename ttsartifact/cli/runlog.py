@@ -36,7 +36,7 @@ def log(
     act: Annotated[str, Argument("ACT", f"One of {', '.join(_ACTS)}.", words=lambda: _ACTS)],
     folder: Annotated[str, Argument("LOG", "The folder of the log.")],
     files: Annotated[
-        Sequence[str], Argument("FILE...", "What to add: artifacts, claim and policy files, or @LIST.")
+        Sequence[str], Argument("FILE...", "What to add: artifacts, claim and policy files, or @LIST.", needs="act=add")
     ] = (),
     *,
     origin: Annotated[str | None, Option("init: the log's name, as example.org/runs.", needs="act=init")] = None,

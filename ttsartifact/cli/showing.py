@@ -25,12 +25,13 @@ def show(
             choices=("text", "json", "tsv", "markdown"),
         ),
     ] = "text",
-    receipt: Annotated[bool, Option("Print the one line to post with the file.")] = False,
+    receipt: Annotated[bool, Option("Print the one line to post with the file.", not_with="format plot")] = False,
     plot: Annotated[
         str | None,
         Option(
             "Draw waveform, spectrogram, chunks and power of one run: .png, .svg or .pdf; - is a PNG on stdout.",
             metavar="PICTURE",
+            not_with="format=json format=tsv",
         ),
     ] = None,
     c2pa: Annotated[
@@ -38,13 +39,12 @@ def show(
         Option(
             "Also ask c2pa-python who signed the audio's C2PA credential, trusting the roots in this file (PEM).",
             metavar="ROOTS",
+            not_with="format plot receipt",
         ),
     ] = None,
     force: Force = False,
 ) -> int:
     """Print what files state about their runs and return the exit code; no rule is checked."""
-    if c2pa is not None and (plot is not None or receipt or format != "text"):
-        raise Usage("--c2pa adds a line to the card; leave out --plot, --receipt and --format")
     if plot is not None:
         return _plot(files, plot, format, force=force)
     roots = None if c2pa is None else bytes_of(c2pa).decode("ascii", "replace")
