@@ -1,4 +1,8 @@
-"""The typer application, made from the table of commands: for every call that the quick parser leaves to it."""
+"""The typer application, made from the table of commands: for every call that the quick parser leaves to it.
+
+What is wrong with the words of a call is said from the fields of typer's error and the table: its own sentences change
+with its version, and name its types: "'zz' is not a valid integer range".
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,11 @@ from ttsartifact.cli.options import Option
 from ttsartifact.cli.table import ABOUT, COMMANDS, Command, call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ttsartifact.cli.options import CommandParameter
 
-__all__ = ["UsageError", "app"]
+__all__ = ["UsageError", "app", "usage_words"]
 
 # typer before 0.26 raises click's errors and later ones its own copy of them: the kin of a public name finds both.
 UsageError: type[Any] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
@@ -30,6 +34,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="\n\n".join(ABOUT),
 )
+
+_NUMBERS = {int: "a whole number", float: "a number"}
 
 
 def _typed(parameter: CommandParameter) -> inspect.Parameter:
@@ -86,3 +92,89 @@ def _plain(value: Any) -> Any:
 
 for _command in COMMANDS.values():
     app.command(_command.name, help=f"{_command.summary}\n\n{_command.details}".strip())(_function(_command))
+
+
+def usage_words(error: Any, argv: Sequence[str]) -> str:
+    """Return what is wrong with a call: `error` is what the parser raised over `argv`.
+
+    Example: `--jobs: found 'zz', expected a whole number of at least 1`.
+    """
+    command = COMMANDS.get(argv[0]) if argv else None
+    parameters = command.parameters if command is not None else []
+    kinds = {kind.__name__ for kind in type(error).__mro__}  # by name: newer typers raise a copy of click's classes
+    for kind, words in _WORDS.items():
+        if kind in kinds and (found := words(error, parameters, argv)) is not None:
+            return found
+    return str(error.format_message())
+
+
+def _unknown_option(error: Any, parameters: Sequence[CommandParameter], argv: Sequence[str]) -> str:
+    *others, last = sorted(error.possibilities or ()) or [""]
+    near = f"{', '.join(others)} or {last}" if others else last
+    runs = any(each.positional and "-- CMD" in each.declared.metavar for each in parameters)
+    own = "; where it is one of the command's, put -- before the command" if runs and "--" not in argv else ""
+    return f"there is no option {error.option_name}" + (f"; did you mean {near}?" if near else own)
+
+
+def _misused_option(error: Any, parameters: Sequence[CommandParameter], argv: Sequence[str]) -> str | None:
+    """Say what to give to an option that stands without its value, and that a flag takes none."""
+    del argv
+    for each in parameters:
+        if error.option_name in _names(each):
+            return _lacking(each, error.option_name) if each.takes else f"{error.option_name} takes no value"
+    return None
+
+
+def _missing(error: Any, parameters: Sequence[CommandParameter], argv: Sequence[str]) -> str | None:
+    del argv
+    found = _parameter(error, parameters)
+    return None if found is None else found.missing
+
+
+def _bad_value(error: Any, parameters: Sequence[CommandParameter], argv: Sequence[str]) -> str | None:
+    parameter = _parameter(error, parameters)
+    if parameter is None:
+        return None
+    if parameter.choices:
+        expected = f"one of {', '.join(parameter.choices)}"
+    elif parameter.kind in _NUMBERS:
+        least = parameter.declared.least if isinstance(parameter.declared, Option) else None
+        expected = _NUMBERS[parameter.kind] + ("" if least is None else f" of at least {least:g}")
+    else:
+        return None
+    return f"{parameter.flag}: found {_last_value(parameter, argv)!r}, expected {expected}"
+
+
+def _lacking(parameter: CommandParameter, name: str) -> str:
+    called = f"{name} {parameter.declared.metavar}".strip()
+    return f"{called} needs a value: {parameter.declared.help.rstrip('.')}"
+
+
+def _names(parameter: CommandParameter) -> tuple[str, ...]:
+    return () if parameter.positional else tuple(filter(None, (parameter.flag, parameter.short)))
+
+
+def _parameter(error: Any, parameters: Sequence[CommandParameter]) -> CommandParameter | None:
+    keyword = getattr(error.param, "name", None)
+    return next((each for each in parameters if each.keyword == keyword), None)
+
+
+def _last_value(parameter: CommandParameter, argv: Sequence[str]) -> str:
+    """Return what was typed behind the option the last time: `--jobs N` or `--jobs=N`."""
+    value = ""
+    for place, word in enumerate(argv):
+        name, equals, behind = word.partition("=")
+        if word in _names(parameter):
+            value = "".join(argv[place + 1 : place + 2])
+        elif equals and name == parameter.flag:
+            value = behind
+    return value
+
+
+# By the name of the error; the more special one first.
+_WORDS: dict[str, Callable[[Any, Sequence[CommandParameter], Sequence[str]], str | None]] = {
+    "NoSuchOption": _unknown_option,
+    "BadOptionUsage": _misused_option,
+    "MissingParameter": _missing,
+    "BadParameter": _bad_value,
+}

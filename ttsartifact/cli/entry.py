@@ -111,8 +111,7 @@ def _missing(error: ImportError) -> str:
 def _typer(argv: list[str]) -> int:
     import typer
 
-    from ttsartifact.cli.app import UsageError, app
-    from ttsartifact.cli.misuse import usage_words
+    from ttsartifact.cli.app import UsageError, app, usage_words
 
     try:
         code = app(argv, prog_name="ttsa", standalone_mode=False)
