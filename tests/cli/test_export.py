@@ -71,4 +71,4 @@ def test_a_set_stands_on_one_axis(tmp_path: Path) -> None:
 def test_a_form_must_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without one nothing is written."""
     assert main(["export", str(kit.artifact(tmp_path)), "-o", str(tmp_path / "x.json")]) == 2
-    assert "give the format: --perfetto" in capsys.readouterr().err
+    assert "name the format: --perfetto is the only one" in capsys.readouterr().err

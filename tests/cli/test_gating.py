@@ -77,8 +77,13 @@ def test_gate_judges_and_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[
     table.write_text(
         f"# run\tmetric\trepeats\n{kit.RUN_ID}\tmos\t3.6,3.7\n{kit.RUN_ID.replace('01a1', '01a2')}\tmos\t3.4,3.4\n"
     )
+    strange = kit.RUN_ID.replace("01a1", "01a3")
+    with table.open("a") as lines:
+        lines.write(f"{strange}\tmos\t3.4\n")
     assert main(["gate", first, second, "--policy", str(policy), "--scores", str(table), "-o", many]) == 0
-    assert capsys.readouterr().out.splitlines() == [
+    said = capsys.readouterr()
+    assert said.err == f"ttsa: scores of 1 run that no FILE holds, {strange} the first\n"
+    assert said.out.splitlines() == [
         f"{first}: failed scored 1.0: mos changed by 0.100 when it was measured again, more than 0.050",
         f"{second}: failed scored 1.0: mos 3.400 is not >= 3.500",
         f"{many}: 2 runs, 2 failed promotion, all kept",
@@ -93,9 +98,12 @@ def test_wrong_calls(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     policy.write_text(SCORED)
     base = ["--policy", str(policy), "-o", str(tmp_path / "x.tts.parquet")]
     assert main(["gate", path, path, "--score", "mos=3,3", *base]) == 2
-    assert "--score is of one run; of many, --scores FILE names the run of each" in capsys.readouterr().err
+    assert "--score is for one run; for several, give --scores TSV (" in capsys.readouterr().err
     assert main(["gate", path, "--score", "mos=good", *base]) == 2
-    assert "mos=good: expected METRIC=V,V,... with one number for each repeat" in capsys.readouterr().err
+    assert "--score mos=good: expected METRIC=V,V,... with one number for each repeat" in capsys.readouterr().err
     (tmp_path / "s.tsv").write_text("a b c\n")
     assert main(["gate", path, "--scores", str(tmp_path / "s.tsv"), *base]) == 2
     assert "line 1: expected RUN_ID, METRIC and V,V with tabs between" in capsys.readouterr().err
+    (tmp_path / "s.tsv").write_text("# run\nr\tmos\tgood\n")
+    assert main(["gate", path, "--scores", str(tmp_path / "s.tsv"), *base]) == 2
+    assert "s.tsv, line 2: expected METRIC=V,V,... with one number for each repeat" in capsys.readouterr().err

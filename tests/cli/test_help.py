@@ -55,6 +55,14 @@ def test_every_command_and_option_has_a_sentence(
         assert option.param_type_name == "argument" or max(option.opts, key=len) in listed, option.name
 
 
+def test_a_default_is_a_value_that_can_be_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    """A flag has none: its two names say what there is."""
+    assert main(["record", "--help"]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "Interval between readings of the sensor. Default: 50." in words
+    assert "Default: True" not in words
+
+
 def test_the_page_of_commands_is_the_table() -> None:
     """The site's page has a section for each command, and a row for each of its options."""
     page = runpy.run_path(str(write_help.ROOT / "docs" / "building" / "commands.py"))["text"]()

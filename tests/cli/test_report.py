@@ -367,7 +367,7 @@ def test_a_recording_brings_its_page(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "one file of" in capsys.readouterr().out
     assert "INTACT" in Seen(page.read_text()).text
     assert main(["record", "-o", "-", "--report", str(page), *speak]) == 2
-    assert "--report needs a file for the artifact and one for the page" in capsys.readouterr().err
+    assert "--report writes a second file; neither it nor --out can be - (" in capsys.readouterr().err
 
 
 def test_a_picture_needs_one_run_and_a_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

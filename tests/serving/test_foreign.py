@@ -79,9 +79,9 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     out = str(tmp_path / "foreign.attempts.parquet")
     assert main(["import", str(RESULTS / "sglang.csv"), "-o", out]) == 0
     said = capsys.readouterr()
-    assert said.out == f"{out}: 3 requests out of the CSV of sglang-omni\n"
+    assert said.out == f"{out}: 3 requests from the CSV of sglang-omni\n"
     assert said.err == (
-        "ttsa: not in it: audio, and so run_id, url, engine, origin_utc, concurrency, rate_mhz, seed, "
+        "ttsa: it lacks audio, and therefore run_id, url, engine, origin_utc, concurrency, rate_mhz, seed, "
         "t_scheduled_ns, t_head_ns, t_first_byte_ns, t_first_frame_ns, t_first_audio_ns, stall_count, stall_ns, "
         "body_bytes, http_status, in_flight, queue_depth, running, batch_size\n"
     )

@@ -18,13 +18,13 @@ __all__ = ["export", "report", "statement", "write_page"]
 def export(
     files: Files,
     *,
-    perfetto: Annotated[bool, Option("As trace events for ui.perfetto.dev.")] = False,
+    perfetto: Annotated[bool, Option("Write trace events for ui.perfetto.dev.")] = False,
     out: Annotated[str, Option("The file to write atomically; - is stdout.", short="-o", metavar="OUT")],
     force: Force = False,
 ) -> int:
     """Write the runs of all files into one document."""
     if not perfetto:
-        raise Usage("give the format: --perfetto")
+        raise Usage("name the format: --perfetto is the only one")
     from ttsartifact.container.source import write_whole
     from ttsartifact.reading.artifact import open_artifacts
     from ttsartifact.reporting.documents import as_json_line
@@ -86,7 +86,9 @@ def statement(
     at: Annotated[
         str | None,
         Option(
-            "prml, eval-result: when it was locked or evaluated.", metavar="UTC", needs="form=prml form=eval-result"
+            "prml, eval-result: when it was locked or evaluated, as 2026-01-15T09:00:00Z.",
+            metavar="UTC",
+            needs="form=prml form=eval-result",
         ),
     ] = None,
     by: Annotated[
@@ -97,7 +99,8 @@ def statement(
         str | None, Option("prml: the texts that the runs speak, as NAME=FILE.", metavar="NAME=FILE", needs="form=prml")
     ] = None,
     expectation: Annotated[
-        int, Option("prml: which expectation of the claim.", metavar="N", least=1, needs="form=prml")
+        int,
+        Option("prml: the number of the expectation in the claim, from 1.", metavar="N", least=1, needs="form=prml"),
     ] = 1,
     key: Annotated[str | None, Option("Sign with this Ed25519 key, in a DSSE envelope.", metavar="FILE")] = None,
 ) -> int:
@@ -153,7 +156,7 @@ def _result(file: str, data: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise Usage(f"{file}: not JSON") from error
     if fault_of(validator("claim-result"), value) is not None:
-        raise Usage(f"{file}: not what `ttsa claim check --format json` prints")
+        raise Usage(f"{file}: expected what `ttsa claim check --format json` prints")
     return dict(value)
 
 

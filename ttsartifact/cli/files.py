@@ -40,7 +40,7 @@ def files_under(paths: Sequence[str]) -> list[str]:
             _note_skipped(leading_out)
             below = sorted(set(below) - set(leading_out))
         if not below and not locked:
-            raise Usage(f"no {' or '.join(SUFFIXES)} below {path}")
+            raise Usage(f"no file that ends in {' or '.join(SUFFIXES)} below {path}")
         found += sorted(below + locked)
     return found
 
@@ -142,7 +142,7 @@ def delivered(out: str, suffix: str = "", *, keep: bool = False) -> Iterator[str
         sys.stdout.buffer.flush()
     except BaseException:
         if keep:
-            tell(f"ttsa: standard output took only a part of it; the whole file is {path}")
+            tell(f"ttsa: standard output took only a part of the file; the whole of it is {path}")
             raise
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -167,7 +167,7 @@ def suffix_for(path: str) -> str:
         return ".tts.parquet"
     codec = codec_opening(head)
     if codec is None or not codec.has_carrier:
-        raise Usage(f"{path}: its audio fits no carrier; expected one of {', '.join(SUFFIXES)}")
+        raise Usage(f"{path}: an artifact cannot carry this audio; expected one of {', '.join(SUFFIXES)}")
     return f".tts.{codec.name}"
 
 

@@ -67,7 +67,7 @@ def _described(option: CommandParameter) -> str:
     words = [option.declared.help]
     if option.choices and not all(word in option.declared.help for word in option.choices):
         words.append(f"One of {', '.join(option.choices)}.")
-    if option.default not in (None, False, ()):
+    if option.takes and option.default not in (None, ()):
         words.append(f"Default: {option.default}.")
     if option.required:
         words.append("Required.")

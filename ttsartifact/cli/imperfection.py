@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, lines_of, suffix_for
+from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, files_under, lines_of, suffix_for
 from ttsartifact.cli.making import note
 from ttsartifact.cli.options import File, Files, Force, Option, Out
 from ttsartifact.cli.speak import EXIT, Usage, say, say_written
@@ -43,9 +43,9 @@ def gallery(
     out: Annotated[str, Option("The page to write atomically.", short="-o", metavar="PAGE.html")],
     clip: Annotated[
         str | None,
-        Option("Clip that breath, filled_pause and interjection insert; in the run's format.", metavar="WAV"),
+        Option("The clip that breath, filled_pause and interjection insert, in the run's format.", metavar="WAV"),
     ] = None,
-    seed: Annotated[str, Option("The seed of all draws.")] = "1",
+    seed: Annotated[str, Option("The seed of all random draws.")] = "1",
     force: Force = False,
 ) -> int:
     """Write a page that shows every kind at three probabilities and three rates, and say how large it is."""
@@ -82,7 +82,7 @@ def gate(
     out: Out,
     score: Annotated[
         Sequence[str],
-        Option("The repeats of a score by an external tool, for one run.", metavar="METRIC=V,V"),
+        Option("A score of one run by an external tool, a value for each repeat.", metavar="METRIC=V,V"),
     ] = (),
     scores: Annotated[
         str | None, Option("Scores of many runs: tab-separated lines of RUN_ID, METRIC and V,V.", metavar="TSV")
@@ -90,10 +90,9 @@ def gate(
     force: Force = False,
 ) -> int:
     """Judge runs by a policy, write them all, and say which of them failed and why."""
-    from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, files_under, suffix_for
     from ttsartifact.gating.policy_file import load_policy
     from ttsartifact.packing.judging import gate as judge
-    from ttsartifact.reading.artifact import open_artifact
+    from ttsartifact.reading.artifact import open_artifact, open_artifacts
     from ttsartifact.reporting.phrases import counted
     from ttsartifact.reporting.statements import decision
 
@@ -102,9 +101,12 @@ def gate(
     given = _many(scores) if scores is not None else {}
     if score:
         if len(paths) != 1:
-            raise Usage("--score is of one run; of many, --scores FILE names the run of each")
+            raise Usage("--score is for one run; for several, give --scores TSV")
         run_id = str(open_artifact(paths[0]).descriptor.known("/run/run_id"))
-        given.setdefault(run_id, {}).update(_one(word) for word in score)
+        given.setdefault(run_id, {}).update(_one(word, f"--score {word}") for word in score)
+    ids = {run.descriptor.known("/run/run_id") for path in paths for run in open_artifacts(path)} if given else set()
+    if strange := given.keys() - ids:
+        note(f"scores of {counted(len(strange), 'run')} that no FILE holds, {min(strange)} the first")
     whole = ".tts.parquet" if len(paths) > 1 else suffix_for(paths[0])
     with delivered(out, whole if out == STANDARD_OUTPUT else "") as path:
         done = judge(paths, asked, path, scores=given, replace=force)
@@ -120,13 +122,14 @@ def _many(path: str) -> "dict[str, Scores]":
         if not line or line.startswith("#"):
             continue
         cells = line.split("\t")
+        where = f"--scores {path}, line {number}"
         if len(cells) != 3:
-            raise Usage(f"--scores {path}, line {number}: expected RUN_ID, METRIC and V,V with tabs between")
-        found.setdefault(cells[0], {}).update([_one(f"{cells[1]}={cells[2]}")])
+            raise Usage(f"{where}: expected RUN_ID, METRIC and V,V with tabs between")
+        found.setdefault(cells[0], {}).update([_one(f"{cells[1]}={cells[2]}", where)])
     return found
 
 
-def _one(word: str) -> tuple[str, tuple[int, ...]]:
+def _one(word: str, where: str) -> tuple[str, tuple[int, ...]]:
     """Return metric and repeats, in thousandths, of a word like mos=3.61,3.62."""
     from decimal import Decimal, InvalidOperation
 
@@ -138,5 +141,5 @@ def _one(word: str) -> tuple[str, tuple[int, ...]]:
     except InvalidOperation:
         repeats = []
     if not repeats:
-        raise Usage(f"{word}: expected METRIC=V,V,... with one number for each repeat")
+        raise Usage(f"{where}: expected METRIC=V,V,... with one number for each repeat")
     return metric, tuple(milli(each, metric) for each in repeats)

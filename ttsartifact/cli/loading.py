@@ -37,27 +37,27 @@ class OpenLoad(NamedTuple):
     """Requests that come at their time, whatever is unfinished."""
 
     rate: Annotated[str | None, Option("An open load for each rate, in requests per second.", metavar="R,...")] = None
-    arrivals: Annotated[str, Option("Distribution of the intervals of an open load.", choices=_LAWS, needs="rate")] = (
-        "poisson"
-    )
+    arrivals: Annotated[
+        str, Option("Distribution of the intervals between the requests of an open load.", choices=_LAWS, needs="rate")
+    ] = "poisson"
     schedule_seed: Annotated[
         str, Option("The seed of poisson arrivals.", metavar="WORD", needs="rate", not_with="arrivals=constant")
     ] = "1"
     max_in_flight: Annotated[
-        int, Option("Requests that an open load holds at most.", metavar="N", least=1, needs="rate")
+        int, Option("Most requests that an open load has in flight.", metavar="N", least=1, needs="rate")
     ] = 256
 
 
 def bench(
     url: Annotated[str, Argument("URL", "A speech server; the default path is /v1/audio/speech.")],
     *,
-    out: Annotated[str, Option("The data set to write; its attempts lie beside it.", short="-o", metavar="OUT")],
+    out: Annotated[str, Option("The data set to write; its attempts go beside it.", short="-o", metavar="OUT")],
     text: Annotated[str | None, Option("The text to speak.")] = None,
     text_file: Annotated[str | None, Option("Texts, one per line, used in turn.", metavar="FILE")] = None,
     concurrency: Annotated[str | None, Option("A closed load for each number in flight.", metavar="1,4,8")] = None,
     open_load: OpenLoad,
-    requests: Annotated[int, Option("Requests of each load.", metavar="N", least=1)] = 20,
-    warmup: Annotated[int, Option("Requests before each load, outside statistics.", metavar="N", least=0)] = 1,
+    requests: Annotated[int, Option("Number of requests in each load.", metavar="N", least=1)] = 20,
+    warmup: Annotated[int, Option("Requests before each load, left out of statistics.", metavar="N", least=0)] = 1,
     leave_after: LeaveAfter = None,
     timeout: Annotated[float | None, Option("End a request after S seconds.", metavar="S", least=0)] = None,
     param: Params = (),
@@ -178,7 +178,7 @@ def _benched(
     written = f"{safe(done.path)}: {found.runs} runs; " if done.path else "no answer was audio; "
     say(f"{written}{safe(done.attempts_path)}: {found.rows} rows")
     if done.kept is not None:
-        note(f"what was delivered and became no artifact is kept in {done.kept}")
+        note(f"what was delivered without becoming an artifact is kept in {done.kept}")
     if done.path is not None and page is not None:
         from ttsartifact.cli.exporting import write_page
 
@@ -203,7 +203,7 @@ def _in_company(concurrency: str | None, rate: str | None, params: dict[str, Any
     if rate is not None or len(found) > 1 or found == [1]:
         raise Usage("--same-seed takes one --concurrency above 1, and no --rate")
     if "seed" not in params:
-        note("no seed is sent (--param seed=N), so that what differs may be the draw")
+        note("no seed is sent (--param seed=N): samples may differ because the random draws do")
     return f"1,{found[0] if found else 4}"
 
 
@@ -228,7 +228,7 @@ def _texts(text: str | None, text_file: str | None) -> list[bytes]:
         return [given_text(text, text_file)]
     found = [os.fsencode(line) for line in lines_of(text_file, "--text-file") if line.strip()]
     if not found:
-        raise Usage(f"--text-file {text_file}: it holds no text")
+        raise Usage(f"--text-file {text_file}: no line has text")
     return found
 
 
@@ -237,7 +237,7 @@ def _listed(words: str | None, option: str, kind: type[int] | type[float]) -> li
     try:
         found = [kind(word) for word in words.split(",")] if words else []
     except ValueError as error:
-        raise Usage(f"{option} {words}: expected numbers with commas between them") from error
+        raise Usage(f"{option} {words}: expected numbers with commas between them, as 1,4,8") from error
     if any(number <= 0 for number in found):
         raise Usage(f"{option} {words}: expected numbers above 0")
     return list(found)
@@ -265,7 +265,7 @@ def proxy(
     if not host or not port.isdigit() or int(port) > 65535:
         raise Usage(f"--listen {listen}: expected HOST:PORT")
     if not allow_net and not is_loopback(f"http://{host}"):
-        raise Usage(f"--listen {listen}: other machines could ask; say --allow-net")
+        raise Usage(f"--listen {listen}: other machines could send requests; add --allow-net to allow that")
     require_allowed(to, allow_net=allow_net, where="--to")
     gathered: Gathered = asyncio.run(
         gather(
@@ -300,6 +300,6 @@ def import_(
     form, rows = imported(file)
     with delivered(out, SUFFIX) as path:
         write_attempts(rows, path, replace=force)
-    say_written(out, f"{safe(out)}: {len(rows)} requests out of {form}")
-    note(f"not in it: audio, and so {', '.join(missing_columns(rows))}")
+    say_written(out, f"{safe(out)}: {len(rows)} requests from {form}")
+    note(f"it lacks audio, and therefore {', '.join(missing_columns(rows))}")
     return EXIT.OK

@@ -73,12 +73,13 @@ Ref = Annotated[Sequence[str], Option("A reference clip; may be repeated, in ord
 SyncBurstFlag = Annotated[
     bool,
     Option(
-        "Load the CPU by a code for 15 chips before and after the run; `ttsa align` finds it in a meter's log.",
+        "Load the CPU in a pattern of 15 steps before and after the run, which `ttsa align` finds in a meter's log.",
         needs="command",
     ),
 ]
 SyncChip = Annotated[
-    int | None, Option("Length of a chip of that code, 1000 if not given.", metavar="MS", least=10, needs="sync_burst")
+    int | None,
+    Option("Length of a step (chip) of that pattern; default 1000.", metavar="MS", least=10, needs="sync_burst"),
 ]
 SensorName = Annotated[
     str,
@@ -144,7 +145,9 @@ def refuse_strange(info: RunnerInfo, wanted: Mapping[str, Any], kind: str = "run
     for key in wanted:
         if key not in known:
             taken = ", ".join(known) or "no parameter"
-            raise Usage(f"--{key.replace('_', '-')}: {kind} {info.name} has no {key}; it takes {taken} (--param)")
+            raise Usage(
+                f"--{key.replace('_', '-')}: {kind} {info.name} has no parameter {key}; it takes {taken} (--param)"
+            )
 
 
 def as_usage(info: RunnerInfo, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -182,7 +185,7 @@ def usual(group: str, option: str) -> str:
     if "stable-tts" in found or not found:
         return "stable-tts"
     if len(found) > 1:
-        raise Usage(f"{option}: which one? There are {', '.join(found)}")
+        raise Usage(f"{option}: several are installed; name one of {', '.join(found)}")
     return found[0]
 
 

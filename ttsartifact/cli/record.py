@@ -56,7 +56,7 @@ class Words(NamedTuple):
         str | None,
         Option("Where the clips come from: recording:WHO, synthetic:HOW.", metavar="KIND:NAME", needs="ref"),
     ] = None
-    withhold_text: Annotated[bool, Option("Keep the text's digest only.")] = False
+    withhold_text: Annotated[bool, Option("Record the text's digest and not the text.")] = False
 
 
 class Pins(NamedTuple):
@@ -64,7 +64,8 @@ class Pins(NamedTuple):
 
     model: Annotated[str | None, Option("The model, by its full commit.", metavar="REPO@COMMIT")] = None
     model_file: Annotated[
-        Sequence[str], Option("Its files or folder, to digest; may be repeated.", metavar="PATH", needs="model")
+        Sequence[str],
+        Option("A file or folder of the model, to digest; may be repeated.", metavar="PATH", needs="model"),
     ] = ()
     vocoder: Annotated[str | None, Option("The vocoder, by its full commit.", metavar="REPO@COMMIT")] = None
     engine: Annotated[str | None, Option("The engine, if it is not the command.", metavar="NAME@VERSION")] = None
@@ -103,7 +104,7 @@ class StatedConditions(NamedTuple):
             "A marking of the audio: none, or watermark:SCHEME,tool=NAME@VERSION,...; may be repeated.", metavar="KIND"
         ),
     ] = ()
-    leaves: Annotated[bool, Option("Digest each MiB of the audio too, for readers of ranges.")] = False
+    leaves: Annotated[bool, Option("Digest each MiB of the audio too, so that parts of it can be checked.")] = False
     gate: Gate = None
 
 
@@ -112,7 +113,10 @@ class Server(NamedTuple):
 
     http: Annotated[
         str | None,
-        Option("Request it from a speech server instead; --param sets its JSON, such as voice=NAME.", metavar="URL"),
+        Option(
+            "Request the speech from this server instead; --param sets fields of its JSON, such as voice=NAME.",
+            metavar="URL",
+        ),
     ] = None
     allow_net: AllowNet = False
     key_from: KeyFrom = None
@@ -124,21 +128,26 @@ class RecordingOptions(NamedTuple):
     pcm: Annotated[
         str | None,
         Option(
-            "Raw PCM on stdout, s16le:RATE:CHANNELS; s24le, s32le, f32le, f64le, u8, alaw, mulaw.", metavar="FORMAT"
+            "Format of raw PCM on stdout, as s16le:RATE:CHANNELS; also s24le, s32le, f32le, f64le, u8, alaw, mulaw.",
+            metavar="FORMAT",
         ),
     ] = None
     suffix: Annotated[
         str | None, Option("The suffix of {out}; default .flac, .mp3 or .wav, as OUT needs it.", needs="command")
     ] = None
-    text_on_stdin: Annotated[bool, Option("Give the text on stdin too.", needs="command")] = False
-    unsafe_text: Annotated[bool, Option("Let {text} be an option, a file's name or code.", needs="command")] = False
+    text_on_stdin: Annotated[bool, Option("Also give the text on stdin.", needs="command")] = False
+    unsafe_text: Annotated[
+        bool, Option("Allow a text that the command may take for an option, a file's name or code.", needs="command")
+    ] = False
     repair_header: Annotated[
         bool, Option("Write the lengths into a streamed WAV's header that lacks them.", negatable=True, needs="command")
     ] = True
-    timeout: Annotated[float | None, Option("End it after S seconds.", metavar="S", least=0)] = None
+    timeout: Annotated[
+        float | None, Option("End the command or the request after S seconds.", metavar="S", least=0)
+    ] = None
     idle_timeout: Annotated[
         float | None,
-        Option("End it where nothing came for S seconds; default: no limit, of a server 120.", metavar="S", least=0),
+        Option("End it when nothing came for S seconds; default: no limit, for a server 120.", metavar="S", least=0),
     ] = None
     repeat: Annotated[bool, Option("Run it twice and record whether the audio was the same.", needs="command")] = False
     sensor: SensorName = "auto"
@@ -150,7 +159,7 @@ class RecordingOptions(NamedTuple):
     ] = 50
     sync_burst: SyncBurstFlag = False
     sync_chip: SyncChip = None
-    include_paths: Annotated[bool, Option("Keep absolute paths of the command.", needs="command")] = False
+    include_paths: Annotated[bool, Option("Keep the absolute paths in the recorded command.", needs="command")] = False
 
 
 def record(
@@ -178,7 +187,7 @@ def record(
     if manner.suffix is not None and out != STANDARD_OUTPUT and "{out}" not in " ".join(command):
         raise Usage("--suffix needs {out} in the command")
     if report is not None and STANDARD_OUTPUT in (out, report):
-        raise Usage("--report needs a file for the artifact and one for the page")
+        raise Usage("--report writes a second file; neither it nor --out can be -")
     stated = _stated(words, pins, conditions)
 
     def made(path: str) -> "Packed":
@@ -298,7 +307,8 @@ def recover(
     journal: Annotated[str, Argument("JOURNAL", "The journal that a recording left behind.")],
     *,
     out: Annotated[
-        str | None, Option("The file to write; default: the originally intended one.", short="-o", metavar="OUT")
+        str | None,
+        Option("The file to write; default: the one that the recording would have written.", short="-o", metavar="OUT"),
     ] = None,
     force: Force = False,
 ) -> int:
