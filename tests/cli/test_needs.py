@@ -19,15 +19,16 @@ DEPENDENT = [
     if parameter.declared.needs or parameter.declared.not_with
 ]
 REFUSED = [
-    ("record --http http://127.0.0.1:1 --text x -o a --no-repair-header", "--no-repair-header needs -- CMD"),
-    ("record --http http://127.0.0.1:1 --text x -o a --period 20", "--period needs -- CMD"),
-    ("record --http http://127.0.0.1:1 --text x -o a --sync-burst", "--sync-burst needs -- CMD"),
+    (
+        "record --http http://127.0.0.1:1 --text x -o a --no-repair-header",
+        "--no-repair-header and --http cannot be combined",
+    ),
+    ("record --http http://127.0.0.1:1 --text x -o a --sync-burst", "--sync-burst and --http cannot be combined"),
     ("record --text x -o a --allow-net -- true", "--allow-net needs --http"),
     ("record --text x -o a --model-file m.bin -- true", "--model-file needs --model"),
     ("record --text x -o a --sync-chip 500 -- true", "--sync-chip needs --sync-burst"),
     ("record --text x -o a --ref-origin other:x -- true", "--ref-origin needs --ref"),
     ("run x -o a --ref-origin other:x", "--ref-origin needs --ref or --prompt"),
-    ("run x -o a --prompt-text y", "--prompt-text needs --prompt"),
     ("run x -o a --batch-size 2", "--batch-size needs --batch"),
     ("bench http://127.0.0.1:1 -o a --arrivals constant", "--arrivals needs --rate"),
     ("rerun a --pcm s16le:8000:1", "--pcm needs -- CMD"),
@@ -39,24 +40,35 @@ REFUSED = [
     ("align a --sensor b --method clock --offset-ms 3", "--offset-ms needs --method manual"),
     ("claim new c.toml --exploratory --template session-consistency", "--exploratory needs RUNS"),
     ("claim check c.toml --log l", "--log needs RUNS"),
-    ("claim new c.toml run.tts.wav --template session-consistency", "RUNS... needs ACT check"),
-    ("log check l f.toml", "FILE... needs ACT add"),
-    ("claim check c.toml --template session-consistency", "--template needs ACT new"),
-    ("log add l f --index 3", "--index needs ACT prove"),
-    ("log check l --key k", "--key needs ACT init or ACT checkpoint"),
-    ("statement computation-receipt f --at 2026-01-01T00:00:00Z", "--at needs FORM prml or FORM eval-result"),
+    ("claim new c.toml run.tts.wav --template session-consistency", "RUNS... needs `claim check`"),
+    ("log check l f.toml", "FILE... needs `log add`"),
+    ("claim check c.toml --template session-consistency", "--template needs `claim new`"),
+    ("log add l f --index 3", "--index needs `log prove`"),
+    ("log check l --key k", "--key needs `log init` or `log checkpoint`"),
+    (
+        "statement computation-receipt f --at 2026-01-01T00:00:00Z",
+        "--at needs `statement prml` or `statement eval-result`",
+    ),
     ("sign f --ssh-key k --rerun r.json", "--rerun needs --key"),
+    ("log chek l --key k", "unknown action chek; expected one of init, add, checkpoint, stamp, prove, check"),
+    ("claim chek c.toml --exploratory", "unknown action chek; expected one of new, check"),
+    ("statement prm f --at 1", "unknown form prm; expected one of prml, eval-result, computation-receipt"),
+    ("record --text x -o a.tts.wav --suffix .mp3 -- true", "--suffix needs {out} in the command, or --out -"),
+    ("run x -o a --prompt-text y", "--prompt-text needs --prompt self, or --prompt CLIP"),
+    ("run x -o a --prompt prior --prompt-text y", "--prompt-text needs --prompt self, or --prompt CLIP"),
     ("timestamp f --request q --out g", "--out needs --reply"),
     ("publish f -o g", "--out needs --ssh-key or --key or --log"),
     ("publish f --log-key k", "--log-key needs --log"),
     ("session f --measurements m.json", "--measurements needs --metric"),
     ("align a --sensor b --time-form iso", "--time-form needs --time"),
     ("align a --sensor b -o c", "--out needs --append"),
-    ("record -o a.tts.parquet --text x --suffix .flac -- say {text}", "--suffix needs {out} in the command"),
+    (
+        "record -o a.tts.parquet --text x --suffix .flac -- say {text}",
+        "--suffix needs {out} in the command, or --out -",
+    ),
     ("record --http http://127.0.0.1:1 --text x -o a --ref clip.wav", "--ref and --http cannot be combined"),
     ("record --text x -o a --sensor none --period 20 -- true", "--period and --sensor none cannot be combined"),
     ("record --text x -o a --dry-run --report p.html -- true", "--report and --dry-run cannot be combined"),
-    ("run x -o a --prompt prior --prompt-text y", "--prompt-text and --prompt prior cannot be combined"),
     (
         "bench http://127.0.0.1:1 -o a --rate 1 --arrivals constant --schedule-seed 3",
         "--schedule-seed and --arrivals constant cannot be combined",
@@ -111,4 +123,4 @@ def declares(parameters: list[CommandParameter], wanted: CommandParameter) -> li
 def test_a_default_is_never_refused(given: dict[str, object], is_refused: bool) -> None:
     """Typer hands over every default; only what differs from it was typed for a reason."""
     others = {each.keyword: each for each in COMMANDS["claim"].parameters}
-    assert bool(others["exploratory"].lacks(others, given)) is is_refused
+    assert bool(others["exploratory"].lacks("claim", others, given)) is is_refused

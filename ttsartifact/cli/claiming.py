@@ -22,7 +22,7 @@ def _templates() -> tuple[str, ...]:
 
 
 def claim(
-    act: Annotated[str, Argument("ACT", f"One of {', '.join(_ACTS)}.")],
+    act: Annotated[str, Argument("ACT", f"One of {', '.join(_ACTS)}.", words=lambda: _ACTS)],
     file: Annotated[str, Argument("CLAIM", "The claim, as TOML.")],
     runs: Annotated[
         Sequence[str], Argument("[RUNS...]", "check: the runs; without any the claim is only read.", needs="act=check")

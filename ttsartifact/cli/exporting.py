@@ -80,7 +80,7 @@ _LIMIT_BYTES = 16 << 20
 
 
 def statement(
-    form: Annotated[str, Argument("FORM", f"One of {', '.join(_FORMS)}.")],
+    form: Annotated[str, Argument("FORM", f"One of {', '.join(_FORMS)}.", words=lambda: _FORMS)],
     file: Annotated[str, Argument("FILE", "A claim, a result as JSON, or an artifact.")],
     *,
     at: Annotated[

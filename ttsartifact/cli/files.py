@@ -13,7 +13,16 @@ from ttsartifact.container.carrier import SUFFIXES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["STANDARD_OUTPUT", "bytes_of", "delivered", "files_under", "lines_of", "listed", "suffix_for"]
+__all__ = [
+    "STANDARD_OUTPUT",
+    "bytes_of",
+    "delivered",
+    "files_under",
+    "lines_of",
+    "listed",
+    "passing_folder",
+    "suffix_for",
+]
 
 STANDARD_OUTPUT = "-"
 
@@ -126,25 +135,37 @@ def delivered(out: str, suffix: str = "", *, keep: bool = False) -> Iterator[str
     if sys.stdout.isatty():
         raise Usage("-o - writes bytes to standard output, which is a terminal; redirect it")
     import shutil
+
+    with passing_folder("ttsa-out-") as folder:
+        path = os.path.join(folder, f"run{suffix}")
+        yield path
+        try:
+            with open(path, "rb") as written:
+                shutil.copyfileobj(written, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        except BaseException:
+            if keep:
+                tell(f"ttsa: standard output took only a part of the file; the whole of it is {path}")
+            else:
+                os.unlink(path)
+            raise
+
+
+@contextmanager
+def passing_folder(prefix: str) -> Iterator[str]:
+    """Yield a folder of its own that goes with all that is in it, or after an error where nothing is in it.
+
+    A journal, and what an engine delivered, are not ours to delete.
+    """
+    import shutil
     import tempfile
 
-    folder = tempfile.mkdtemp(prefix="ttsa-out-")
-    path = os.path.join(folder, f"run{suffix}")
+    folder = tempfile.mkdtemp(prefix=prefix)
     try:
-        yield path
+        yield folder
     except BaseException:
-        with suppress(OSError):  # a journal, and what an engine delivered, are not ours to delete
+        with suppress(OSError):
             os.rmdir(folder)
-        raise
-    try:
-        with open(path, "rb") as written:
-            shutil.copyfileobj(written, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
-    except BaseException:
-        if keep:
-            tell(f"ttsa: standard output took only a part of the file; the whole of it is {path}")
-            raise
-        shutil.rmtree(folder, ignore_errors=True)
         raise
     shutil.rmtree(folder, ignore_errors=True)
 

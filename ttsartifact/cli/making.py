@@ -74,7 +74,7 @@ SyncBurstFlag = Annotated[
     bool,
     Option(
         "Load the CPU in a pattern of 15 steps before and after the run, which `ttsa align` finds in a meter's log.",
-        needs="command",
+        not_with="http",
     ),
 ]
 SyncChip = Annotated[

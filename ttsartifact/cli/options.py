@@ -59,7 +59,7 @@ class Option(NamedTuple):
 
     `needs` names the parameters of which one has to be given for the option to mean anything, as `ref prompt`, or a
     value that one of them must have, as `act=check`. `not_with` names those that it cannot be combined with in the same
-    way. Those that a command does not have are left out.
+    way. Those that a command does not have are left out. A value that is the default counts as not given.
     """
 
     help: str
@@ -135,7 +135,7 @@ class CommandParameter(NamedTuple):
         called = self.declared.metavar if self.positional else self.spelled
         return f"{called} is missing: {self.declared.help.rstrip('.')}"
 
-    def lacks(self, others: Mapping[str, CommandParameter], given: Mapping[str, Any]) -> str:
+    def lacks(self, command: str, others: Mapping[str, CommandParameter], given: Mapping[str, Any]) -> str:
         """Return what is said where it was given without what it needs, or with what excludes it; otherwise nothing."""
         if not self.is_in(given):
             return ""
@@ -145,7 +145,8 @@ class CommandParameter(NamedTuple):
             for name, _, value in (word.partition("=") for word in words.split()):
                 if name in others:
                     is_there = str(given.get(name)) == value if value else others[name].is_in(given)
-                    found[f"{others[name].name} {value}".strip()] = is_there
+                    is_act = value and others[name].positional
+                    found[f"`{command} {value}`" if is_act else f"{others[name].name} {value}".strip()] = is_there
             return found
 
         called = f"--no-{self.flag[2:]}" if given[self.keyword] is False else self.name
@@ -154,6 +155,11 @@ class CommandParameter(NamedTuple):
             return f"{called} needs {' or '.join(needs)}"
         beside = [words for words, is_there in typed(self.declared.not_with).items() if is_there]
         return f"{called} and {beside[0]} cannot be combined" if beside else ""
+
+    def is_strange(self, given: Mapping[str, Any]) -> bool:
+        """Return whether it is an argument that is given none of its words, which the command refuses."""
+        words = self.completions if self.positional else ()
+        return bool(words) and given.get(self.keyword) not in words
 
     def is_in(self, given: Mapping[str, Any]) -> bool:
         """Return whether it was given, and not as its default."""

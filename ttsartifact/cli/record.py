@@ -1,12 +1,11 @@
 """The command record: a command is run once, and its options become the recorder's statements."""
 
 import os
-import tempfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from ttsartifact.cli.exporting import write_page
-from ttsartifact.cli.files import STANDARD_OUTPUT, delivered
+from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, passing_folder
 from ttsartifact.cli.making import (
     Attempt,
     Gate,
@@ -30,7 +29,7 @@ from ttsartifact.cli.making import (
     sensor_of,
 )
 from ttsartifact.cli.options import Argument, Force, Option, Out, Params
-from ttsartifact.cli.serving import AllowNet, KeyFrom, print_recorded, record_answer, request_of
+from ttsartifact.cli.serving import AllowNet, KeyFrom, print_recorded, request_of
 from ttsartifact.cli.speak import EXIT, Usage
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.level import LEVELS
@@ -133,14 +132,15 @@ class RecordingOptions(NamedTuple):
         ),
     ] = None
     suffix: Annotated[
-        str | None, Option("The suffix of {out}; default .flac, .mp3 or .wav, as OUT needs it.", needs="command")
+        str | None,
+        Option("The suffix of {out}, or of an artifact on stdout; default .flac, .mp3 or .wav, as OUT needs it."),
     ] = None
-    text_on_stdin: Annotated[bool, Option("Also give the text on stdin.", needs="command")] = False
+    text_on_stdin: Annotated[bool, Option("Also give the text on stdin.", not_with="http")] = False
     unsafe_text: Annotated[
-        bool, Option("Allow a text that the command may take for an option, a file's name or code.", needs="command")
+        bool, Option("Allow a text that the command may take for an option, a file's name or code.", not_with="http")
     ] = False
     repair_header: Annotated[
-        bool, Option("Write the lengths into a streamed WAV's header that lacks them.", negatable=True, needs="command")
+        bool, Option("Write the lengths into a streamed WAV's header that lacks them.", negatable=True, not_with="http")
     ] = True
     timeout: Annotated[
         float | None, Option("End the command or the request after S seconds.", metavar="S", least=0)
@@ -149,17 +149,15 @@ class RecordingOptions(NamedTuple):
         float | None,
         Option("End it when nothing came for S seconds; default: no limit, for a server 120.", metavar="S", least=0),
     ] = None
-    repeat: Annotated[bool, Option("Run it twice and record whether the audio was the same.", needs="command")] = False
+    repeat: Annotated[bool, Option("Run it twice and record whether the audio was the same.", not_with="http")] = False
     sensor: SensorName = "auto"
     period: Annotated[
         int,
-        Option(
-            "Interval between readings of the sensor.", metavar="MS", least=1, needs="command", not_with="sensor=none"
-        ),
+        Option("Interval between readings of the sensor.", metavar="MS", least=1, not_with="sensor=none"),
     ] = 50
     sync_burst: SyncBurstFlag = False
     sync_chip: SyncChip = None
-    include_paths: Annotated[bool, Option("Keep the absolute paths in the recorded command.", needs="command")] = False
+    include_paths: Annotated[bool, Option("Keep the absolute paths in the recorded command.", not_with="http")] = False
 
 
 def record(
@@ -185,7 +183,7 @@ def record(
     if bool(command) == (server.http is not None):
         raise Usage("give either a command after `--` or --http")
     if manner.suffix is not None and out != STANDARD_OUTPUT and "{out}" not in " ".join(command):
-        raise Usage("--suffix needs {out} in the command")
+        raise Usage("--suffix needs {out} in the command, or --out -")
     if report is not None and STANDARD_OUTPUT in (out, report):
         raise Usage("--report writes a second file; neither it nor --out can be -")
     stated = _stated(words, pins, conditions)
@@ -203,7 +201,7 @@ def record(
         if report is not None:
             write_page([out], report, force=force)
         return code
-    with tempfile.TemporaryDirectory(prefix="ttsa-dry-") as folder:
+    with passing_folder("ttsa-dry-") as folder:
         packed = made(os.path.join(folder, f"run{suffix}" if out == STANDARD_OUTPUT else os.path.basename(out)))
     return print_recorded(packed, out, level, dry_run=True)
 
@@ -229,8 +227,19 @@ def _answered(
         params=stated.pop("params", {}),
         key_from=server.key_from,
     )
-    in_flight = conditions.queue_depth
-    return record_answer(wanted, out, manner.sensor, stated, pcm=manner.pcm, in_flight=in_flight, force=force)
+    from ttsartifact.serving.keeping import record_http
+
+    return record_http(
+        wanted,
+        out,
+        pcm=manner.pcm,
+        in_flight=conditions.queue_depth,
+        sensor=sensor_of(manner.sensor),
+        period_ns=manner.period * _NS_PER_MS,
+        replace=force,
+        say=note,
+        **stated,
+    )
 
 
 def _recorded(

@@ -65,9 +65,7 @@ Steps = Annotated[int | None, Option("Number of decoder steps.", metavar="N")]
 Prompt = Annotated[
     str | None, Option("The clip whose manner of speaking the run continues.", metavar="prior|self|CLIP")
 ]
-PromptText = Annotated[
-    str | None, Option("Transcript of the prompt clip.", metavar="WORDS", needs="prompt", not_with="prompt=prior")
-]
+PromptText = Annotated[str | None, Option("Transcript of the prompt clip.", metavar="WORDS")]
 Imperfection = Annotated[str | None, Option("Imperfections to apply within the runner.", metavar="TOML")]
 Voice = Annotated[str | None, Option("The adapted voice that `ttsa adapt` wrote.", metavar="DELTA")]
 Weights = Annotated[
@@ -116,12 +114,12 @@ def run(
     info = load(name).describe()
     named = {"numerics": numerics, "device": device, "steps": steps, "prompt": prompt, "prompt_text": prompt_text}
     every, stages = _seeds_of(seed, info)
-    asked, clips = _parameters_and_clips(info, _given(named), clips_of(ref, ref_origin), ref_origin)
+    asked, clips = _parameters_and_clips(info, _given(named), numbers(param), clips_of(ref, ref_origin), ref_origin)
     options = RunOptions(
         references=clips,
         seed=every,
         seeds=stages,
-        parameters=asked | numbers(param),
+        parameters=asked,
         weights=_by_name([*weights, *([voice] if voice else [])]),
         adapted=voice is not None,
         imperfection=_plan(imperfection),
@@ -150,9 +148,9 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parameters_and_clips(
-    info: "RunnerInfo", wanted: dict[str, Any], clips: "list[Reference]", ref_origin: str | None
+    info: "RunnerInfo", wanted: dict[str, Any], more: dict[str, Any], clips: "list[Reference]", ref_origin: str | None
 ) -> "tuple[dict[str, Any], list[Reference]]":
-    """Return the parameters that single options stand for, and all clips."""
+    """Return the parameters that single options stand for, those of --param over them, and all clips."""
     refuse_strange(info, wanted)
     manner = next((each for each in info.parameters if each.name == "prompt"), None)
     if manner is not None and "prompt" in wanted and wanted["prompt"] not in manner.choices:
@@ -161,7 +159,10 @@ def _parameters_and_clips(
         wanted = wanted | {"prompt": "clip"}
     if ref_origin is not None and not clips:
         raise Usage("--ref-origin needs --ref, or --prompt CLIP")
-    return as_usage(info, wanted), clips
+    asked = as_usage(info, wanted) | more
+    if "prompt_text" in wanted and manner is not None and asked.get("prompt", manner.default) == "prior":
+        raise Usage("--prompt-text needs --prompt self, or --prompt CLIP")
+    return asked, clips
 
 
 def _speak_all(

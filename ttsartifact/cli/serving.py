@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ttsartifact.cli.making import note, note_lacking, print_written, sensor_of
+from ttsartifact.cli.making import note, note_lacking, print_written
 from ttsartifact.cli.options import Option
 from ttsartifact.cli.speak import EXIT, Usage, say
 from ttsartifact.reporting.terminal import safe
@@ -20,7 +20,6 @@ __all__ = [
     "ServerPcm",
     "held_conditions",
     "print_recorded",
-    "record_answer",
     "request_of",
 ]
 
@@ -75,24 +74,6 @@ def held_conditions(*, engine: str | None, **stated: Any) -> dict[str, Any]:
 
         held["engine"] = tool(engine)
     return held
-
-
-def record_answer(
-    wanted: "SpeechRequest",
-    out: str,
-    sensor: str,
-    stated: dict[str, Any],
-    *,
-    pcm: str | None,
-    in_flight: int | None,
-    force: bool,
-) -> "Packed":
-    """Ask the server once and record its answer."""
-    from ttsartifact.serving.keeping import record_http
-
-    return record_http(
-        wanted, out, pcm=pcm, in_flight=in_flight, sensor=sensor_of(sensor), replace=force, say=note, **stated
-    )
 
 
 def print_recorded(packed: "Packed", out: str, level: str | None, *, dry_run: bool) -> int:

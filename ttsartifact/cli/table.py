@@ -55,8 +55,8 @@ def call(command: Command, given: dict[str, Any]) -> int:
         if parameter.required and parameter.keyword not in given:
             raise Usage(parameter.missing)
     others = {parameter.keyword: parameter for parameter in command.parameters}
-    for parameter in command.parameters:
-        if lacks := parameter.lacks(others, given):
+    for parameter in () if any(each.is_strange(given) for each in others.values()) else command.parameters:
+        if lacks := parameter.lacks(command.name, others, given):
             raise Usage(lacks)
     if any(_is_stream(value) for value in given.values()):
         _require_one_stream_each_way(command, given)
