@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -100,14 +101,55 @@ def test_a_journal_that_a_full_disk_cut_short_finds_its_audio(tmp_path: Path) ->
     with pytest.raises(CommandFailed):
         record_command(command, text="Hello.", out=out, text_on_stdin=True, say=said.append)
     assert said[-1] == (
-        "what the command wrote is kept in a.tts.wav.part.wav, "
-        "and `ttsa recover a.tts.wav.journal.jsonl` makes an artifact of it"
+        f"what the command wrote is kept in {out}.part.wav, "
+        f"and `ttsa recover {out}.journal.jsonl` makes an artifact of it"
     )
     journal = Path(f"{out}.journal.jsonl")
     lines = journal.read_text(encoding="utf-8").splitlines(keepends=True)
-    journal.write_text("".join(line for line in lines if '"kept"' not in line), encoding="utf-8")
+    journal.write_text("".join(line for line in lines if ".part.wav" not in line), encoding="utf-8")
     recover(journal)
     assert pcm_of(out) == PCM
+
+
+@pytest.mark.parametrize("said", ['{"error": "no such voice"}', "Traceback (most recent call last):\\n"])
+def test_a_text_in_place_of_samples_is_never_recovered_as_sound(tmp_path: Path, said: str) -> None:
+    """A command that fails may say why on stdout; whether it is ended there or we are, its words are no audio."""
+    out, notes = tmp_path / "a.tts.wav", list[str]()
+    command = ["sh", "-c", f"printf '{said * 9}'; exit 1"]
+    with pytest.raises(CommandFailed):
+        record_command(command, text="Hello.", out=out, text_on_stdin=True, pcm="s16le:8000:1", say=notes.append)
+    assert notes[-1] == f"what the command wrote is kept in {out}.part.bin, its times in {out}.journal.jsonl"
+    with pytest.raises(Refused, match=r"raw samples were promised and (JSON|text) came"):
+        recover(f"{out}.journal.jsonl")
+    assert not out.exists()
+
+
+def test_who_was_ended_while_a_command_wrote_a_text_recovers_no_sound(tmp_path: Path) -> None:
+    """By SIGKILL: nobody took our header off the text."""
+    words = [
+        "record",
+        "--text",
+        "x",
+        "--pcm",
+        "s16le:8000:1",
+        "--text-on-stdin",
+        "-o",
+        "a.tts.wav",
+        "--",
+        sys.executable,
+    ]
+    wrote = "import sys, time; sys.stdout.write('no such voice, no such file ' * 9); sys.stdout.flush(); time.sleep(60)"
+    journal = tmp_path / "a.tts.wav.journal.jsonl"
+    process = subprocess.Popen([sys.executable, "-m", "ttsartifact", *words, "-c", wrote], cwd=tmp_path)
+    try:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not (journal.exists() and '"read"' in journal.read_text()):
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.wait()
+    with pytest.raises(Refused, match="raw samples were promised and text came: 'no such voice"):
+        recover(journal)
 
 
 def test_two_writers_keep_a_journal_each(tmp_path: Path) -> None:
@@ -219,7 +261,7 @@ def test_a_deadline_keeps_what_came_before_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "the journal ends before the request was submitted"),
+        ("", "the recording ended before the request was submitted"),
         ("not json\n", "this is not the journal of a recording"),
         ('{"what": "begin", "t_ns": 0, "format": 9, "out": "a", "recorder": "x"}\n', "this is not the journal"),
     ],

@@ -273,7 +273,7 @@ def test_a_full_disk_does_not_end_the_stream(tmp_path: Path, monkeypatch: pytest
     passed, said = recorded(tmp_path / "a.tts.wav", [PCM] * 3)
     assert passed == [PCM] * 3
     assert "a.tts.wav will not be written; the audio goes on: [Errno 28] No space left on device" in said[0]
-    assert "`ttsa recover a.tts.wav.journal.jsonl`" in said[1]
+    assert f"`ttsa recover {tmp_path}/a.tts.wav.journal.jsonl`" in said[1]
 
 
 def test_a_listener_who_leaves_stops_the_engine(tmp_path: Path) -> None:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
+import re
+import shlex
 import socket
+import tempfile
 import threading
 from typing import TYPE_CHECKING, Any
 
+import kit
 import pytest
 from serving_kit import TEXT, asked, example, serving
 
 from ttsartifact import Refused, verify
 from ttsartifact.cli import main
 from ttsartifact.comparing.sound import sound_of
-from ttsartifact.errors import CommandFailed, Damaged
+from ttsartifact.errors import CommandFailed, Damaged, TtsArtifactError
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reading.derived import derive
+from ttsartifact.recording.pcm_stream import JOINED
 from ttsartifact.recording.recovering import recover
+from ttsartifact.serving import keeping
 from ttsartifact.serving.keeping import record_http
 from ttsartifact.serving.request import is_loopback, require_allowed
 
@@ -155,10 +162,8 @@ def test_an_answer_that_is_cut_is_kept(url: str, tmp_path: Path) -> None:
         )
     kept = tmp_path / "run.tts.wav.part.answer"
     assert kept.stat().st_size >= 9000
-    journal = "run.tts.wav.journal.jsonl"
-    assert said == [
-        f"what the server sent is kept in {kept.name}, and `ttsa recover {journal}` makes an artifact of it"
-    ]
+    journal = tmp_path / "run.tts.wav.journal.jsonl"
+    assert said == [f"what the server sent is kept in {kept}, and `ttsa recover {journal}` makes an artifact of it"]
 
 
 @pytest.mark.parametrize(
@@ -189,9 +194,133 @@ def test_a_cut_answer_whose_last_frame_is_not_whole(url: str, tmp_path: Path, fo
             wanted = asked(url, response_format=form, inject={"cut_after": 9000})
             record_http(wanted, tmp_path / "run.tts.wav", say=said.append)
         assert (tmp_path / kept).stat().st_size >= 9000
-    assert said[0] == "what the server sent is kept in run.tts.wav.part.answer, its times in run.tts.wav.journal.jsonl"
+    kept = f"{tmp_path}/run.tts.wav"
+    assert said[0] == f"what the server sent is kept in {kept}.part.answer, its times in {kept}.journal.jsonl"
     with pytest.raises(Damaged, match="the last frame does not end"):
         recover(tmp_path / "run.tts.wav.journal.jsonl")
+
+
+WAVE = kit.wav(bytes(8000))
+_LIST = b"LIST\x10\0\0\0INFOICMT\x04\0\0\0hey\0"
+TAGGED = WAVE[:4] + (len(WAVE) - 8 + len(_LIST)).to_bytes(4, "little") + WAVE[8:] + _LIST
+SHORT = {
+    "an error in words under 200": (b"no such voice: bella " * 20, "raw samples were promised and text came"),
+    "an error as JSON": (b'{"error": {"message": "no such voice"}}', "raw samples were promised and JSON came"),
+    "a WAV without a whole frame": (WAVE[:45], "no frame was delivered"),
+    "a WAV cut in its header": (WAVE[:30], "."),
+    "less than a frame": (b"\x01", "no frame was delivered"),
+}
+
+
+@pytest.mark.parametrize("answer", SHORT)
+def test_what_cannot_be_recovered_is_not_promised(tmp_path: Path, answer: str) -> None:
+    """Whatever failed: of words, of a header and of half a frame nobody makes sound."""
+    sent, words = SHORT[answer]
+    out, said = tmp_path / "run.tts.wav", list[str]()
+    kind = "audio/pcm" if answer in {"an error in words under 200", "less than a frame"} else "audio/wav"
+    with canned(sent, kind, lacks=9) as address, pytest.raises(CommandFailed):
+        record_http(asked(address), out, pcm="s16le:24000:1", say=said.append)
+    assert said == [f"what the server sent is kept in {out}.part.answer, its times in {out}.journal.jsonl"]
+    with pytest.raises(TtsArtifactError, match=words):
+        recover(f"{out}.journal.jsonl")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("sent", [WAVE, TAGGED])
+def test_a_whole_answer_is_recovered_as_it_came(tmp_path: Path, sent: bytes) -> None:
+    """All of it arrived before something failed: its chunks stay, and the encoding is in its time."""
+    out = tmp_path / "run.tts.wav"
+    with canned(sent, "audio/wav", lacks=9) as address, pytest.raises(CommandFailed):
+        record_http(asked(address), out, pcm="s16le:24000:1", say=lambda _: None)
+    found = open_artifact(recover(f"{out}.journal.jsonl").path)
+    assert found.descriptor.at("/audio/digest") == f"sha256:{hashlib.sha256(sent).hexdigest()}"
+    assert found.descriptor.at("/run/times/includes") == ["network", "container_encode"]
+
+
+def test_headers_that_recovery_removes_are_noted(tmp_path: Path) -> None:
+    out = tmp_path / "run.tts.wav"
+    with canned(WAVE * 2, "audio/wav", lacks=9) as address, pytest.raises(CommandFailed):
+        record_http(asked(address), out, say=lambda _: None)
+    found = open_artifact(recover(f"{out}.journal.jsonl").path).descriptor
+    assert found.at("/audio/frames") == 8000
+    assert found.at("/run/notes").startswith(f"{JOINED}\nrecovered from a journal: ")
+
+
+def test_a_file_that_another_one_left_is_neither_deleted_nor_written_over(tmp_path: Path) -> None:
+    """The copy with a header has a name of its own, be the request answered or not."""
+    kept = tmp_path / "run.tts.wav.part.answer.wav"
+    kept.write_bytes(b"mine")
+    with canned(b"\x01\x02" * 4000, "audio/pcm") as address:
+        record_http(asked(address), tmp_path / "run.tts.wav", pcm="s16le:24000:1")
+        with pytest.raises(Refused):
+            record_http(asked(address), tmp_path / "again.tts.wav", say=lambda _: None)
+    with canned(b"\x01\x02" * 4000, "audio/pcm", lacks=9) as address, pytest.raises(CommandFailed):
+        record_http(asked(address), tmp_path / "run.tts.wav", pcm="s16le:24000:1", replace=True, say=lambda _: None)
+    assert kept.read_bytes() == b"mine"
+    assert (tmp_path / "run.tts.wav.2.part.answer").exists() or (tmp_path / "run.tts.wav.part.2.answer").exists()
+
+
+def test_a_copy_does_not_stay_where_packing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer does, as it came; and an artifact is made of it later."""
+    out = tmp_path / "run.tts.wav"
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with canned(b"\x01\x02" * 4000, "audio/pcm") as address, monkeypatch.context() as broken:
+        broken.setattr(keeping, "pack", full)
+        with pytest.raises(OSError, match="No space"):
+            record_http(asked(address), out, pcm="s16le:24000:1", say=lambda _: None)
+    assert sorted(os.listdir(tmp_path)) == ["run.tts.wav.journal.jsonl", "run.tts.wav.part.answer"]
+    assert open_artifact(recover(f"{out}.journal.jsonl").path).descriptor.at("/audio/frames") == 4000
+
+
+def test_a_format_that_is_none_is_refused_before_the_request(tmp_path: Path) -> None:
+    heard: list[bytes] = []
+    with (
+        canned(b"\x01\x02" * 4000, "audio/pcm", heard=heard) as address,
+        pytest.raises(Refused, match="not a PCM format"),
+    ):
+        record_http(asked(address), tmp_path / "run.tts.wav", pcm="s8le:24000:1")
+    assert not heard
+    assert not os.listdir(tmp_path)
+
+
+def test_a_server_whose_format_is_none_leaves_a_journal_of_the_rest(tmp_path: Path) -> None:
+    """What it says of its samples is no format; its answer is kept with its conditions."""
+    out, said = tmp_path / "run.tts.wav", list[str]()
+    with canned(WAVE, "audio/wav\r\nx-ttsa-pcm: opus:24000:1", lacks=9) as address, pytest.raises(CommandFailed):
+        record_http(asked(address), out, say=said.append)
+    assert said[0].endswith("makes an artifact of it")
+    assert open_artifact(recover(f"{out}.journal.jsonl").path).descriptor.at("/audio/frames") == 4000
+
+
+def test_a_request_without_an_answer_leaves_nothing_to_recover(tmp_path: Path) -> None:
+    """Killed before the first byte: the journal says that the request was made, and no more."""
+    lines = [
+        {"what": "begin", "t_ns": 0, "format": 1, "out": "a.tts.wav", "recorder": "http"},
+        {"what": "moment", "t_ns": 1, "name": "submit"},
+    ]
+    journal = tmp_path / "a.tts.wav.journal.jsonl"
+    journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(Refused, match="the recording ended before audio came"):
+        recover(journal)
+
+
+@pytest.mark.parametrize("where", [["-o", "-"], ["-o", "run.tts.wav", "--dry-run"]])
+def test_the_note_names_files_that_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], where: list[str]
+) -> None:
+    """In a folder of its own, whose path may need quotes; the command of the note works as it is printed."""
+    folder = tmp_path / "my files"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.chdir(tmp_path)
+    with canned(WAVE, "audio/wav", lacks=9) as address:
+        assert main(["record", "--http", address, "--text", TEXT, "--sensor", "none", *where]) == 4
+    said = re.search("`ttsa (recover .*?)`", " ".join(capfd.readouterr().err.split()))
+    assert said is not None
+    assert main(shlex.split(said[1])) == 0
 
 
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:
@@ -331,8 +460,11 @@ class canned:  # noqa: N801 - reads as an act
         status: str = "200 OK",
         seen: list[int] | None = None,
         heard: list[bytes] | None = None,
+        lacks: int = 0,
     ) -> None:
-        head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
+        """`lacks` is how many bytes less are sent than are announced, after which the connection is closed."""
+        head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body) + lacks}\r\n\r\n"
+        self._lacks = lacks
         self._answer = head.encode() + body
         self._seen, self._heard = [] if seen is None else seen, [] if heard is None else heard
 
@@ -358,6 +490,8 @@ class canned:  # noqa: N801 - reads as an act
             for request in _requests(peer):
                 self._heard.append(request)
                 peer.sendall(self._answer)
+                if self._lacks:
+                    return
 
 
 def _requests(peer: socket.socket) -> Iterator[bytes]:

@@ -25,6 +25,7 @@ from ttsartifact.recording.drafting import Delivery, draft_of, statement_section
 from ttsartifact.recording.known_commands import is_shell, known_command
 from ttsartifact.recording.ordering import Order, order_of, recorded_argv
 from ttsartifact.recording.process import run_process
+from ttsartifact.recording.recovering import tell_kept
 from ttsartifact.recording.repairing import repaired
 from ttsartifact.recording.run import CTRL_C, Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS
@@ -289,9 +290,7 @@ class _Recording:
         """Write down what a recovery needs and only the caller knows."""
         order, stated = self._order, self._stated
         place = os.path.join(os.path.basename(os.path.dirname(path)), os.path.basename(path))
-        wave = None if order.pcm is None else order.pcm._asdict()
-        header_bytes = 0 if order.pcm is None else len(riff.header(order.pcm, 0))
-        self.run.journal.write("audio", file=place, pcm=wave, header_bytes=header_bytes)
+        self._journal_audio(place, 0 if order.pcm is None else len(riff.header(order.pcm, 0)))
         delivery = self._delivery(t_last_ns=0, rate=None, exit_status=0)
         self.run.journal.write(
             "conditions",
@@ -303,6 +302,11 @@ class _Recording:
             semantics=delivery.semantics,
             includes=list(delivery.includes),
         )
+
+    def _journal_audio(self, place: str, header_bytes: int) -> None:
+        """Write down where the audio is, in which format, and how many bytes of our own stand before it."""
+        wave = None if self._order.pcm is None else self._order.pcm._asdict()
+        self.run.journal.write("audio", file=place, pcm=wave, header_bytes=header_bytes)
 
     def _keep(self, path: str) -> str | None:
         """Keep the command's output next to the journal, under a name derived from it, and return its path."""
@@ -316,16 +320,11 @@ class _Recording:
                 return None
             if start and _kind_at(path, start) is not None:
                 _cut(path, start)
-                suffix = ".bin"
+                start, suffix = 0, ".bin"
             kept = self.run.journal.part(suffix)
             os.replace(path, kept)
-            self.run.journal.write("kept", file=os.path.basename(kept))
-            journal = os.path.basename(self.run.journal.path)
-            kind = _kind_at(kept, 0)
-            made = f"its times in {journal}"
-            if suffix != ".bin" and kind is not None and kind.is_audio:
-                made = f"and `ttsa recover {journal}` makes an artifact of it"
-            self.run.say(f"what the command wrote is kept in {os.path.basename(kept)}, {made}")
+            self._journal_audio(os.path.basename(kept), start)
+            tell_kept(self.run, kept, "what the command wrote")
             return kept
         return None
 

@@ -12,7 +12,7 @@ from ttsartifact.container.codecs import codec_opening
 from ttsartifact.container.magic import HEAD_BYTES, first_line, kind_of, line_before
 from ttsartifact.container.source import FileSource
 from ttsartifact.errors import CommandFailed, Damaged
-from ttsartifact.recording.pcm_stream import refuse_foreign
+from ttsartifact.recording.pcm_stream import inner_header_at, refuse_foreign
 
 if TYPE_CHECKING:
     from ttsartifact.container.source import Source
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["chunk_log", "require_audio", "signal_name", "walked"]
 
 _READ = "WAV, FLAC, MP3 or Ogg"
-_INSIDE = b"WAVEfmt "
 _NO_FILE = re.compile("no such file|(cannot|can't|could not|failed to) (open|read)|not found", re.IGNORECASE)
 
 
@@ -150,26 +149,14 @@ def _require_samples(audio: Source, start: int, pcm: riff.WaveFormat) -> None:
             expected="samples without a header",
         )
     refuse_foreign(head, "stdout", sample_bytes=pcm.bit_depth // 8)
-    place = _find(audio, start, _INSIDE)
+    place = inner_header_at(audio, start)
     if place is not None:
         raise CommandFailed(
             "stdout holds the header of a WAV file between the samples; let the server send PCM, or one WAV",
-            where=f"stdout, byte {place - 8}",
+            where=f"stdout, byte {place}",
             found="RIFF....WAVEfmt",
             expected="samples without a header",
         )
-
-
-def _find(audio: Source, start: int, mark: bytes) -> int | None:
-    """Return where `mark` stands behind `start`, counted from there, or None."""
-    offset, block = start, 1 << 20
-    while offset < audio.size:
-        data = audio.read_at(offset, min(block + len(mark), audio.size - offset))
-        place = data.find(mark)
-        if place >= 0:
-            return offset + place - start
-        offset += block
-    return None
 
 
 def signal_name(number: int) -> str:

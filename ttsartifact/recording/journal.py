@@ -60,10 +60,10 @@ class Journal:
             self._held = None
 
     def part(self, suffix: str) -> str:
-        """Return a path beside this journal for what was delivered, which no file has yet."""
+        """Return a path beside this journal for what was delivered; it is free, and so is that of a copy as WAV."""
         for number in count(1):
             path = f"{self._stem}.part{suffix}" if number == 1 else f"{self._stem}.part.{number}{suffix}"
-            if not os.path.lexists(path):
+            if not os.path.lexists(path) and not os.path.lexists(f"{path}.wav"):
                 return path
         raise AssertionError
 

@@ -8,19 +8,28 @@ not a sample is refused, with the first line of what a server wrote.
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ttsartifact.container import riff
 from ttsartifact.container.magic import HEAD_BYTES, first_line, kind_of
 from ttsartifact.container.source import BytesSource
 from ttsartifact.errors import Refused, TtsArtifactError
 
-__all__ = ["PcmStream", "WaveHeader", "header_of", "refuse_foreign"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ttsartifact.container.source import Source
+
+__all__ = ["JOINED", "PcmStream", "WaveHeader", "header_of", "inner_header_at", "joined", "refuse_foreign"]
+
+JOINED = "the server sent several WAV files in a row; their headers were removed"
 
 _MAX_HEADER_BYTES = 64 << 10
 _OPEN_ENDED = frozenset({0, 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000})
 """Data sizes that are written before the length is known (ffmpeg, sox, OpenAI); espeak-ng and others come near."""
 _NEARLY_OPEN_ENDED = 0x7FFF0000
+_INSIDE = b"WAVEfmt "
+_BLOCK_BYTES = 1 << 20
 
 
 class WaveHeader(NamedTuple):
@@ -130,6 +139,34 @@ def refuse_foreign(data: bytes, where: str, *, sample_bytes: int, but: str | Non
         found=kind.name,
         expected="raw samples",
     )
+
+
+def joined(
+    wave: riff.WaveFormat, delivered: Source, reads: Iterable[tuple[int, int]]
+) -> Iterator[tuple[tuple[int, int, int], bytes]]:
+    """Yield the frames that each read completed, as an entry of the chunk log and the samples, without WAV headers.
+
+    `reads` are the times of the reads and how many bytes were there then.
+    """
+    stream, frames, before = PcmStream(wave), 0, 0
+    for t_ns, size in reads:
+        data, _ = stream.take(delivered.read_at(before, size - before), f"byte {before}")
+        before, count = size, len(data) // wave.frame_bytes
+        if count:
+            yield (t_ns, frames, count), data
+            frames += count
+
+
+def inner_header_at(audio: Source, start: int) -> int | None:
+    """Return where the header of a further WAV file stands behind `start`, counted from there, or None."""
+    offset = start
+    while offset < audio.size:
+        data = audio.read_at(offset, min(_BLOCK_BYTES + len(_INSIDE), audio.size - offset))
+        place = data.find(_INSIDE)
+        if place >= 0:
+            return offset + place - len(b"RIFFsize") - start
+        offset += _BLOCK_BYTES
+    return None
 
 
 def header_of(data: bytes, where: str) -> WaveHeader | None:

@@ -28,6 +28,7 @@ from ttsartifact.recording.factories import installed
 from ttsartifact.recording.keyword_checks import path_of, require_lists, require_text, whole_number
 from ttsartifact.recording.meanwhile import Meanwhile
 from ttsartifact.recording.pcm_stream import PcmStream
+from ttsartifact.recording.recovering import tell_kept
 from ttsartifact.recording.run import Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS
 from ttsartifact.recording.statements import Stated, refuse_unknown, require_sound, run_facts, spelled_out
@@ -646,12 +647,8 @@ class Recorder:
             if not delivered:
                 self._remove_audio()
         if delivered:
-            kept = os.path.basename(self._path)
-            self._run.journal.write("kept", file=kept, frames=self._frames)
-            self._run.say(
-                f"what was delivered is kept in {kept}; "
-                f"`ttsa recover {os.path.basename(self._run.journal.path)}` makes an artifact of it"
-            )
+            self._run.journal.write("kept", file=os.path.basename(self._path), frames=self._frames)
+            tell_kept(self._run, self._path, "what was delivered")
         self._run.abandon(f"{type(error).__name__}: {error}", chunks=len(self._run.chunks), frames=self._frames)
         if isinstance(error, TtsArtifactError) and not error.where:
             error.where = self._run.journal.path

@@ -8,31 +8,37 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import riff
+from ttsartifact.container.bare import judge
 from ttsartifact.container.codecs import codec_opening
 from ttsartifact.container.samples import FORMATS
 from ttsartifact.container.source import STANDARD_INPUT, FileSource, JoinedSource, Span, require_room
-from ttsartifact.errors import CommandFailed, Refused
+from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
 from ttsartifact.packing.pack import pack
 from ttsartifact.recording.drafting import Delivery, assembled, lock_of, lock_section, tool
-from ttsartifact.recording.pcm_stream import PcmStream, header_of
+from ttsartifact.recording.pcm_stream import JOINED, header_of, inner_header_at, joined, refuse_foreign
 from ttsartifact.recording.repairing import streamed
 from ttsartifact.recording.run import JOURNAL_FORMAT, Logs, Moments
 from ttsartifact.terms.descriptor import is_absent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from ttsartifact.container.source import Source
+    from ttsartifact.container.source import Piece, Source
     from ttsartifact.packing.pack import Packed
+    from ttsartifact.recording.pcm_stream import WaveHeader
+    from ttsartifact.recording.run import Run
     from ttsartifact.terms.trace import Trace
 
-__all__ = ["recover"]
+__all__ = ["recover", "tell_kept"]
 
 _MAX_JOURNAL_BYTES = 256 << 20
+_OPENING_BYTES = 64 << 10
 _WITHOUT_SENSOR = "telemetry is not kept by a recording that does not end"
 
 
@@ -82,6 +88,8 @@ class _Journalled:
     timebase: _Timebase = field(default_factory=lambda: _Timebase(value={}))
     sampler: _NoTelemetry = field(default_factory=_NoTelemetry)
     t_end_ns: int = 0
+    mended: list[str] = field(default_factory=list)
+    """What was changed of the bytes that were delivered."""
 
 
 def recover(
@@ -104,19 +112,7 @@ def recover(
     run = _read(os.fspath(journal))
     target = os.fspath(out) if out is not None else os.path.join(run.folder, run.out)
     require_room(target, replace=replace)
-    path = os.path.join(run.folder, run.file)
-    if not os.path.isfile(path):
-        path = _moved(os.fspath(journal)) or path
-    if not run.file or not os.path.isfile(path):
-        raise CommandFailed(
-            "what was delivered is not there", where=os.fspath(journal), found=run.file or "no file", expected="audio"
-        )
-    with FileSource(path) as delivered:
-        head = delivered.read_at(0, min(64 << 10, delivered.size))
-        if run.recorder == "http" and (riff.recognise(head[:12]) or codec_opening(head) is not None):
-            run.wave = None  # a format is stated for samples without a header, and these have one
-        opening = header_of(head, run.file) if run.recorder == "http" and riff.recognise(head[:12]) else None
-        audio = _audio(run, delivered) if opening is None else _samples(run, delivered, opening.format)
+    with _playable(run, os.fspath(journal)) as audio:
         wave = riff.walk(audio) if riff.recognise(audio.read_at(0, min(12, audio.size))) else None
         if wave is not None:
             run.chunks = _chunks(run, wave)
@@ -135,10 +131,47 @@ def recover(
         lock = lock_of(delivery)
         if is_absent(run.sections["pins"]["lock"]):
             run.sections["pins"]["lock"] = lock_section(lock)
-        notes = [words for words in (run.stated.get("notes"), f"recovered from a journal: {run.why}") if words]
-        stated: Any = run.stated | {"notes": "\n".join(notes)}
+        notes = [run.stated.get("notes"), *run.mended, f"recovered from a journal: {run.why}"]
+        stated: Any = run.stated | {"notes": "\n".join(filter(None, notes))}
         draft = assembled(run, run.sections, stated, delivery=delivery, references={}, lock=lock)  # type: ignore[arg-type]
         return pack(draft, audio, target, replace=replace)
+
+
+def tell_kept(run: Run, path: str, what: str) -> None:
+    """Say where `what` is kept of a run that failed, and whether `recover` can make an artifact of it."""
+    journal = run.journal.path
+    try:
+        with _playable(_read(journal), journal) as audio:
+            judge([Span(audio, 0, audio.size)])
+        made = f"and `ttsa recover {shlex.quote(journal)}` makes an artifact of it"
+    except (OSError, TtsArtifactError):
+        made = f"its times in {shlex.quote(journal)}"
+    run.say(f"{what} is kept in {shlex.quote(path)}, {made}")
+
+
+@contextmanager
+def _playable(run: _Journalled, journal: str) -> Iterator[Source]:
+    """Yield the delivered audio as a whole file, and put what was mended into `run`; raise where there is none."""
+    path = os.path.join(run.folder, run.file)
+    if not os.path.isfile(path):
+        path = _moved(journal) or path
+    if not run.file:
+        raise CommandFailed("the journal names no file of audio", where=journal, expected="something to recover")
+    if not os.path.isfile(path):
+        raise CommandFailed(
+            "no audio was delivered, or its file is gone", where=journal, expected=f"the file {run.file}"
+        )
+    with FileSource(path) as delivered:
+        head = delivered.read_at(run.header_bytes, min(_OPENING_BYTES, max(0, delivered.size - run.header_bytes)))
+        of_server, opening = run.recorder == "http", None
+        if of_server and run.wave is not None and (riff.recognise(head[:12]) or codec_opening(head) is not None):
+            # A format is stated for samples without a header, and these have one.
+            run.wave, run.conditions["includes"] = None, [*run.conditions["includes"], "container_encode"]
+        if run.wave is not None and run.recorder != "in_process":  # there each chunk was looked at before it was kept
+            refuse_foreign(head, run.file, sample_bytes=run.wave.bit_depth // 8)
+        if of_server and riff.recognise(head[:12]):
+            opening = header_of(head, run.file)
+        yield _audio(run, delivered) if opening is None else _of_server(run, delivered, opening)
 
 
 def _moved(journal: str) -> str | None:
@@ -174,7 +207,8 @@ def _read(path: str) -> _Journalled:
                 "this is not the journal of a recording", where=f"{path}, line {number + 1}", found=line[:80]
             ) from error
     if not run.sections or run.moments.submit is None:
-        raise Refused("the journal ends before the request was submitted", where=path, expected="something to recover")
+        when = "the request was submitted" if run.moments.submit is None else "audio came"
+        raise Refused(f"the recording ended before {when}", where=path, expected="something to recover")
     return run
 
 
@@ -253,6 +287,7 @@ def _audio(run: _Journalled, delivered: Source) -> Source:
         found = streamed(delivered)
         if found is None:
             return delivered
+        run.mended.append(found.words)
         if found.byte_rate is not None:
             place, right = found.byte_rate.place, found.byte_rate.right.to_bytes(4, "little")
             rest = Span(delivered, place + 4, delivered.size - place - 4)
@@ -281,21 +316,22 @@ def _audio(run: _Journalled, delivered: Source) -> Source:
     return JoinedSource([header, Span(delivered, run.header_bytes, size), bytes(size & 1)])
 
 
-def _samples(run: _Journalled, delivered: Source, wave: riff.WaveFormat) -> Source:
-    """Return the whole frames of an answer as one WAV: it may be cut, or several WAV files in a row."""
-    stream, pieces = PcmStream(wave), list[bytes]()
-    frames = before = 0
-    for t_ns, size in [*run.reads, (run.t_end_ns, delivered.size)]:
-        data, _ = stream.take(delivered.read_at(before, size - before), f"byte {before}")
+def _of_server(run: _Journalled, delivered: Source, opening: WaveHeader) -> Source:
+    """Return an answer as one WAV: it may be cut, or several WAV files in a row; a whole one stays as it came."""
+    wave = opening.format
+    pieces: list[Piece] = []
+    is_joined = inner_header_at(delivered, opening.size) is not None
+    if is_joined:
+        run.mended.append(JOINED)
+    elif opening.data_bytes is None or opening.size + opening.data_bytes <= delivered.size:
+        return _audio(run, delivered)
+    for chunk, data in joined(wave, delivered, [*run.reads, (run.t_end_ns, delivered.size)]):
+        run.chunks.append(chunk)
         pieces.append(data)
-        before, count = size, len(data) // wave.frame_bytes
-        if count:
-            run.chunks.append((t_ns, frames, count))
-            frames += count
-    if not frames:
+    if not pieces:
         raise CommandFailed("no frame was delivered", where=run.file, expected="at least one frame")
     run.reads.clear()
-    size = frames * wave.frame_bytes
+    size = sum(map(len, pieces))
     return JoinedSource([riff.header(wave, size), *pieces, bytes(size & 1)])
 
 

@@ -10,7 +10,6 @@ from dataclasses import replace as replaced
 from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
-from ttsartifact.container.magic import kind_of
 from ttsartifact.container.source import FileSource
 from ttsartifact.errors import CommandFailed, TtsArtifactError
 from ttsartifact.packing.pack import pack
@@ -18,12 +17,13 @@ from ttsartifact.recording import pins
 from ttsartifact.recording.drafting import Delivery, draft_of, statement_sections
 from ttsartifact.recording.ordering import StatedPcmFormat
 from ttsartifact.recording.process import raise_end, signals_held
+from ttsartifact.recording.recovering import tell_kept
 from ttsartifact.recording.run import CTRL_C, Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS, Sampler
 from ttsartifact.recording.statements import require_sound, run_facts, spelled_out
 from ttsartifact.serving.exchange import Exchange, Status, connected, speak
 from ttsartifact.serving.request import is_loopback, public_url, require_library
-from ttsartifact.serving.sound import beside, delivered
+from ttsartifact.serving.sound import delivered
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import Trace
 
@@ -77,8 +77,13 @@ class Kept:
     def let_go(self, exchange: Exchange) -> None:
         """Delete the files of the run once an artifact holds them."""
         exchange.discard()
-        with suppress(OSError):
-            os.unlink(self.sound.path)
+        self.drop_copy(exchange)
+
+    def drop_copy(self, exchange: Exchange) -> None:
+        """Delete what was made of the answer, where that is a file of its own."""
+        if self.sound.path != exchange.path:
+            with suppress(OSError):
+                os.unlink(self.sound.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,14 +113,13 @@ class Keeper:
         run = self._run(exchange, sound)
         return Kept(draft=self._draft(run, exchange, sound, statements, text, body_digest), sound=sound)
 
-    def journal(self, run: Run, exchange: Exchange, wanted: SpeechRequest) -> bool:
-        """Write down what a recovery needs of an answer that has begun, and return whether a format of PCM is stated.
-
-        Later lines stand for earlier ones.
-        """
+    def journal(self, run: Run, exchange: Exchange, wanted: SpeechRequest) -> None:
+        """Write down what a recovery needs of an answer that has begun; later lines stand for earlier ones."""
         words, wave = exchange.stated.pcm or self.pcm, None
         with suppress(TtsArtifactError):  # what a server says of itself may be no statement
             wave = None if words is None else StatedPcmFormat.parse(words)._asdict()
+        run.journal.write("audio", file=os.path.basename(exchange.path), pcm=wave, header_bytes=0)
+        with suppress(TtsArtifactError):
             stated = self._statements(exchange, None, {})
             delivery = self._delivery(exchange, wanted.body_digest, is_raw=wave is not None)
             sections = statement_sections(
@@ -123,9 +127,7 @@ class Keeper:
             )
             kept = ("observer", "semantics", "includes", "request", "elsewhere")
             facts = {name: getattr(delivery, name) for name in kept}
-            run.journal.write("audio", file=os.path.basename(exchange.path), pcm=wave, header_bytes=0)
             run.journal.write("conditions", sections=sections, run=run_facts(stated), **facts)
-        return wave is not None
 
     def _statements(self, exchange: Exchange, note: str | None, own: dict[str, Any]) -> Stated:
         """Return what the server states about itself, and over it what the caller does."""
@@ -249,6 +251,8 @@ def record_http(
     require_library()
     stated = spelled_out({"params": public_params(wanted)} | stated)
     require_sound(stated, wanted.text, ())
+    if pcm is not None:
+        StatedPcmFormat.parse(pcm)
     run = Run(out, sensor=sensor, clock=clock, period_ns=period_ns, replace=replace, say=say)
     run.begin(advice=CTRL_C, recorder="http")
     keeper = Keeper(url=wanted.url, timebase=run.timebase, sampler=run.sampler, stated=stated, pcm=pcm, say=say)
@@ -280,19 +284,11 @@ def _follow(run: Run, keeper: Keeper, exchange: Exchange, wanted: SpeechRequest)
 
 def _keep(run: Run, keeper: Keeper, exchange: Exchange, wanted: SpeechRequest) -> None:
     """Say where what the server delivered is kept, beside the output; without audio there is nothing to keep."""
-    with suppress(OSError):
-        os.unlink(beside(exchange.path))
-    if not os.path.lexists(exchange.path):
+    if os.path.lexists(exchange.path):
+        keeper.journal(run, exchange, wanted)
+        tell_kept(run, exchange.path, "what the server sent")
+    else:
         run.journal.remove()
-        return
-    with open(exchange.path, "rb") as file:
-        kind = kind_of(file.read(4096))
-    is_raw = keeper.journal(run, exchange, wanted)
-    journal = os.path.basename(run.journal.path)
-    # Of a FLAC, MP3 or Ogg that is cut the last frame is not whole.
-    is_sound = is_raw if kind is None else kind.name == "a WAV file"
-    made = f"and `ttsa recover {journal}` makes an artifact of it" if is_sound else f"its times in {journal}"
-    run.say(f"what the server sent is kept in {os.path.basename(exchange.path)}, {made}")
 
 
 def public_params(wanted: SpeechRequest) -> dict[str, object]:
@@ -318,7 +314,10 @@ def _packed(
             expected="audio",
         )
     kept = keeper.keep(exchange, wanted.text, wanted.body_digest)
-    with FileSource(kept.sound.path) as source:
-        packed = pack(kept.draft, source, os.fspath(out), replace=replace)
-    kept.let_go(exchange)
+    try:
+        with FileSource(kept.sound.path) as source:
+            packed = pack(kept.draft, source, os.fspath(out), replace=replace)
+    finally:
+        kept.drop_copy(exchange)
+    exchange.discard()
     return packed

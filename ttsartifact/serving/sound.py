@@ -6,6 +6,8 @@ that make one of each sentence, become the samples of all of them.
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -16,17 +18,16 @@ from ttsartifact.container.magic import first_line, kind_of
 from ttsartifact.container.source import FileSource
 from ttsartifact.errors import Refused
 from ttsartifact.recording.ordering import StatedPcmFormat
-from ttsartifact.recording.pcm_stream import PcmStream, header_of, refuse_foreign
+from ttsartifact.recording.pcm_stream import JOINED, header_of, inner_header_at, joined, refuse_foreign
 from ttsartifact.recording.repairing import repaired
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ttsartifact.serving.exchange import Exchange
 
-__all__ = ["Delivered", "beside", "delivered"]
+__all__ = ["Delivered", "delivered"]
 
-_INSIDE = b"WAVEfmt "
 _BLOCK = 1 << 20
 
 
@@ -63,8 +64,9 @@ def delivered(exchange: Exchange, pcm: str | None) -> Delivered:
 
 def _wave(exchange: Exchange, head: bytes) -> Delivered:
     opening = header_of(head, "body")
-    if opening is not None and _has_inner_header(exchange.path, opening.size):
-        return _joined(exchange, opening.format)
+    with FileSource(exchange.path) as source:
+        if opening is not None and inner_header_at(source, opening.size) is not None:
+            return _joined(exchange, source, opening.format)
     mended = repaired(exchange.path)
     with FileSource(exchange.path) as source:
         wave = riff.walk(source)
@@ -91,8 +93,8 @@ def _raw(exchange: Exchange, head: bytes, words: str | None) -> Delivered:
     frames = exchange.audio_bytes // wave.frame_bytes
     left = exchange.audio_bytes - frames * wave.frame_bytes
     _require_frames(frames, exchange)
-    path = beside(exchange.path)
-    with open(exchange.path, "rb") as file, open(path, "wb") as out:
+    path = _copy_of(exchange)
+    with open(exchange.path, "rb") as file, _created(path) as out:
         out.write(riff.header(wave, frames * wave.frame_bytes))
         _copy(file, out, frames * wave.frame_bytes)
     note = f"{left} bytes after the last whole frame were dropped" if left else None
@@ -100,28 +102,22 @@ def _raw(exchange: Exchange, head: bytes, words: str | None) -> Delivered:
     return Delivered(path=path, chunks=chunks, sample_rate_hz=wave.sample_rate_hz, is_raw=True, note=note)
 
 
-def _joined(exchange: Exchange, wave: riff.WaveFormat) -> Delivered:
+def _joined(exchange: Exchange, answer: FileSource, wave: riff.WaveFormat) -> Delivered:
     """Return the samples of WAV files behind one another as one WAV, each frame at the read that completed it."""
-    stream, path = PcmStream(wave), beside(exchange.path)
+    path = _copy_of(exchange)
     chunks: list[tuple[int, int, int]] = []
-    frames = before = 0
-    with open(exchange.path, "rb") as file, open(path, "wb") as out:
+    with _created(path) as out:
         out.write(riff.header(wave, 0))
-        for t_ns, size in exchange.reads:
-            data, _ = stream.take(file.read(size - before), f"byte {before}")
-            before = size
+        for chunk, data in joined(wave, answer, exchange.reads):
             out.write(data)
-            count = len(data) // wave.frame_bytes
-            if count:
-                chunks.append((t_ns, frames, count))
-                frames += count
+            chunks.append(chunk)
+        frames = sum(count for _, _, count in chunks)
         _require_frames(frames, exchange)
         if frames * wave.frame_bytes & 1:
             out.write(b"\0")
         out.seek(0)
         out.write(riff.header(wave, frames * wave.frame_bytes))
-    note = "the server sent several WAV files in a row; their headers were removed"
-    return Delivered(path=path, chunks=chunks, sample_rate_hz=wave.sample_rate_hz, is_raw=False, note=note)
+    return Delivered(path=path, chunks=chunks, sample_rate_hz=wave.sample_rate_hz, is_raw=False, note=JOINED)
 
 
 def _chunk_log(
@@ -138,26 +134,25 @@ def _chunk_log(
     return log
 
 
-def _has_inner_header(path: str, start: int) -> bool:
-    """Return whether the header of a further WAV file stands behind the samples' beginning."""
-    with open(path, "rb") as file:
-        file.seek(start)
-        tail = b""
-        while block := file.read(_BLOCK):
-            if _INSIDE in tail + block:
-                return True
-            tail = block[-len(_INSIDE) :]
-    return False
-
-
 def _require_frames(frames: int, exchange: Exchange) -> None:
     if not frames:
         raise Refused("the answer holds no whole frame", where="body", found=f"{exchange.audio_bytes} bytes")
 
 
-def beside(path: str) -> str:
+def _copy_of(exchange: Exchange) -> str:
     """Return where the samples of an answer are put that came without a header, or with several."""
-    return f"{path}.wav"
+    return f"{exchange.path}.wav"
+
+
+@contextmanager
+def _created(path: str) -> Iterator[IO[bytes]]:
+    """Yield a new file, which is not left behind half written."""
+    with open(path, "xb") as out:
+        try:
+            yield out
+        except BaseException:
+            os.unlink(path)
+            raise
 
 
 def _copy(source: IO[bytes], target: IO[bytes], size: int) -> None:
