@@ -60,7 +60,7 @@ def test_a_run_is_marked_for_a_meter(engine: list[str], tmp_path: Path, capsys: 
     assert code.columns["value"] == 2 * [0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 0, 1, 0, None]
     capsys.readouterr()
     assert main([*words, "--http", "http://localhost/v1/audio/speech"]) == 2
-    assert "--sync-burst needs -- CMD" in capsys.readouterr().err
+    assert "--sync-burst and --http cannot be combined" in capsys.readouterr().err
     for given, expected in (
         (["--sync-chip", "500"], "--sync-chip needs --sync-burst"),
         (["--sync-burst", "--sync-chip", "70000"], "--sync-chip 70000: expected at most 60000 ms"),

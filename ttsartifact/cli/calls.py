@@ -23,8 +23,7 @@ __all__ = ["for_typer", "parsed", "recognise", "say_version"]
 
 def parsed(parameters: list[CommandParameter], words: list[str]) -> dict[str, Any] | None:
     """Return the keywords that `words` mean, or None when anything about them is unusual."""
-    options = {parameter.flag: parameter for parameter in parameters if not parameter.positional}
-    options |= {parameter.short: parameter for parameter in options.values() if parameter.short}
+    options = _by_name(parameters)
     keywords: dict[str, Any] = {}
     placed: list[str] = []
     left = iter(words)
@@ -38,6 +37,28 @@ def parsed(parameters: list[CommandParameter], words: list[str]) -> dict[str, An
     if not _place([parameter for parameter in parameters if parameter.positional], placed, keywords):
         return None
     return None if any(p.required and p.keyword not in keywords for p in parameters) else keywords
+
+
+def _by_name(parameters: list[CommandParameter]) -> dict[str, CommandParameter]:
+    """Return the options under their long and their short names."""
+    options = {parameter.flag: parameter for parameter in parameters if not parameter.positional}
+    return options | {parameter.short: parameter for parameter in options.values() if parameter.short}
+
+
+def _refuse_repeated(options: dict[str, CommandParameter], words: list[str]) -> None:
+    """Raise Usage for an option that has one value and is given two, of which typer takes the last in silence."""
+    seen: set[str] = set()
+    left = itertools.takewhile(lambda word: word != "--", words)
+    for word in left:
+        name, equals, _ = word.partition("=")
+        option = options.get(name)
+        if option is None or not option.takes:
+            continue
+        if not equals:
+            next(left, "")
+        if option.keyword in seen and not option.many:
+            raise Usage(f"{option.flag} is given twice, and has one value")
+        seen.add(option.keyword)
 
 
 def _option(options: dict[str, CommandParameter], word: str, left: Iterator[str], keywords: dict[str, Any]) -> bool:
@@ -84,7 +105,7 @@ def recognise(argv: list[str]) -> Callable[[], int] | None:
     """Return the call that `argv` makes, or None to leave it to typer.
 
     Raises:
-        Usage: there is no such command.
+        Usage: there is no such command, or an option of one value is given twice.
 
     """
     words = for_typer(argv)
@@ -103,6 +124,7 @@ def recognise(argv: list[str]) -> Callable[[], int] | None:
         from ttsartifact.cli import helping
 
         return lambda: helping.say_command_help(command)
+    _refuse_repeated(_by_name(command.parameters), words[1:])
     given = parsed(command.parameters, words[1:])
     return None if given is None else lambda: call(command, given)
 
