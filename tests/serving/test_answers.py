@@ -286,6 +286,25 @@ def test_a_format_that_is_none_is_refused_before_the_request(tmp_path: Path) -> 
     assert not os.listdir(tmp_path)
 
 
+@pytest.mark.parametrize("words", [["bench", "-o", "set.tts.parquet", "--text", "Hi.", "--requests", "1"]])
+def test_a_load_with_a_format_that_is_none_asks_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    heard: list[bytes] = []
+    with canned(b"\x01\x02" * 4000, "audio/pcm", heard=heard) as address:
+        assert main([*words, "--sensor", "none", "--concurrency", "1", "--pcm", "s8le:24000:1", address]) == 2
+    assert "not a PCM format: found s8le:24000:1" in capsys.readouterr().err
+    assert not heard
+    assert not os.listdir(tmp_path)
+
+
+def test_a_server_that_states_no_format_that_we_know_leaves_the_callers(tmp_path: Path) -> None:
+    with canned(b"\x01\x02" * 4000, "audio/pcm\r\nx-ttsa-pcm: s8le:24000:1") as address:
+        packed = record_http(asked(address), tmp_path / "run.tts.wav", pcm="s16le:24000:1")
+    assert packed.descriptor.at("/audio/frames") == 4000
+
+
 def test_a_server_whose_format_is_none_leaves_a_journal_of_the_rest(tmp_path: Path) -> None:
     """What it says of its samples is no format; its answer is kept with its conditions."""
     out, said = tmp_path / "run.tts.wav", list[str]()

@@ -10,7 +10,7 @@ import itertools
 import os
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.cli.speak import EXIT, Usage, say
+from ttsartifact.cli.speak import EXIT, Usage, say, tell
 from ttsartifact.cli.table import COMMANDS, call
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def _by_name(parameters: list[CommandParameter]) -> dict[str, CommandParameter]:
     return options | {parameter.short: parameter for parameter in options.values() if parameter.short}
 
 
-def _refuse_repeated(options: dict[str, CommandParameter], words: list[str]) -> None:
-    """Raise Usage for an option that has one value and is given two, of which typer takes the last in silence."""
+def _note_repeated(options: dict[str, CommandParameter], words: list[str]) -> None:
+    """Say on stderr where an option of one value is given again: the last one counts, so that scripts can set it."""
     seen: set[str] = set()
     left = itertools.takewhile(lambda word: word != "--", words)
     for word in left:
@@ -56,8 +56,8 @@ def _refuse_repeated(options: dict[str, CommandParameter], words: list[str]) -> 
             continue
         if not equals:
             next(left, "")
-        if option.keyword in seen and not option.many:
-            raise Usage(f"{option.flag} is given twice, and has one value")
+        if option.keyword in seen and not option.many and not _QUIET & set(words):
+            tell(f"ttsa: {option.flag} is given more than once; the last one counts")
         seen.add(option.keyword)
 
 
@@ -98,14 +98,15 @@ def _place(arguments: list[CommandParameter], words: list[str], keywords: dict[s
     return not words
 
 
-_MANNER = {"-q", "--quiet", "-v", "--verbose"}
+_QUIET = {"-q", "--quiet"}
+_MANNER = _QUIET | {"-v", "--verbose"}
 
 
 def recognise(argv: list[str]) -> Callable[[], int] | None:
     """Return the call that `argv` makes, or None to leave it to typer.
 
     Raises:
-        Usage: there is no such command, or an option of one value is given twice.
+        Usage: there is no such command.
 
     """
     words = for_typer(argv)
@@ -124,7 +125,7 @@ def recognise(argv: list[str]) -> Callable[[], int] | None:
         from ttsartifact.cli import helping
 
         return lambda: helping.say_command_help(command)
-    _refuse_repeated(_by_name(command.parameters), words[1:])
+    _note_repeated(_by_name(command.parameters), words[1:])
     given = parsed(command.parameters, words[1:])
     return None if given is None else lambda: call(command, given)
 

@@ -99,6 +99,11 @@ class Keeper:
     clips: tuple[tuple[Reference, bytes], ...] = ()
     method: str = "POST"
 
+    def __post_init__(self) -> None:
+        """Raise Refused for a format of PCM that is none, before the first request."""
+        if self.pcm is not None:
+            StatedPcmFormat.parse(self.pcm)
+
     def check(self, text: str) -> None:
         """Raise Refused for a condition that no artifact could hold, before the first request."""
         require_sound(self.stated, text, self.clips)
@@ -115,9 +120,8 @@ class Keeper:
 
     def journal(self, run: Run, exchange: Exchange, wanted: SpeechRequest) -> None:
         """Write down what a recovery needs of an answer that has begun; later lines stand for earlier ones."""
-        words, wave = exchange.stated.pcm or self.pcm, None
-        with suppress(TtsArtifactError):  # what a server says of itself may be no statement
-            wave = None if words is None else StatedPcmFormat.parse(words)._asdict()
+        words = exchange.stated.pcm or self.pcm
+        wave = None if words is None else StatedPcmFormat.parse(words)._asdict()
         run.journal.write("audio", file=os.path.basename(exchange.path), pcm=wave, header_bytes=0)
         with suppress(TtsArtifactError):
             stated = self._statements(exchange, None, {})

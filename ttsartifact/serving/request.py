@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ttsartifact import _spec
 from ttsartifact.errors import Refused, Unavailable
+from ttsartifact.recording.ordering import StatedPcmFormat
 from ttsartifact.terms import digest
 
 if TYPE_CHECKING:
@@ -177,4 +178,8 @@ def _read(states: str, value: str) -> dict[str, Any]:
         return {"device": value} if value in _DEVICES else {}
     if states == "seed":
         return {"seed": value} if re.fullmatch(r"-?(0|[1-9][0-9]{0,39})", value) else {}
-    return {"pcm": value} if re.fullmatch(r"\w+:[1-9]\d{0,6}:[1-9]\d{0,3}", value) else {}
+    try:
+        StatedPcmFormat.parse(value)
+    except Refused:
+        return {}
+    return {"pcm": value}
