@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -75,6 +76,16 @@ def test_a_load_that_is_interrupted_is_written(url: str, tmp_path: Path) -> None
     assert "the load was ended before it was sent" in {row.reason for row in rows}
     assert [report.verdict for report in verify(out)] == ["INTACT"] * sum(row.status == "ok" for row in rows)
     assert not list(tmp_path.glob(".ttsa-*"))
+
+
+def test_a_load_whose_server_is_silent_ends_each_request(tmp_path: Path) -> None:
+    """--idle-timeout is a limit of each request, and its row says how it ended."""
+    out = tmp_path / "set.tts.parquet"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        words = ["bench", url, "--text", TEXT, "--requests", "2", "--warmup", "0", "--sensor", "none", "-o", str(out)]
+        assert main([*words, "--idle-timeout", "0.2"]) == 1
+    assert [row.reason for row in read_attempts(attempts_beside(out))] == ["nothing came for 0.2 s"] * 2
 
 
 def test_a_proxy_that_is_ended_has_written_its_table(url: str, tmp_path: Path) -> None:

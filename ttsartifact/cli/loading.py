@@ -48,6 +48,16 @@ class OpenLoad(NamedTuple):
     ] = 256
 
 
+class RequestLimits(NamedTuple):
+    """When a request is ended before its answer is."""
+
+    leave_after: LeaveAfter = None
+    timeout: Annotated[float | None, Option("End a request after S seconds.", metavar="S", least=0)] = None
+    idle_timeout: Annotated[
+        float | None, Option("End it when nothing came for S seconds; default 120.", metavar="S", least=0)
+    ] = None
+
+
 def bench(
     url: Annotated[str, Argument("URL", "A speech server; the default path is /v1/audio/speech.")],
     *,
@@ -58,8 +68,7 @@ def bench(
     open_load: OpenLoad,
     requests: Annotated[int, Option("Number of requests in each load.", metavar="N", least=1)] = 20,
     warmup: Annotated[int, Option("Requests before each load, left out of statistics.", metavar="N", least=0)] = 1,
-    leave_after: LeaveAfter = None,
-    timeout: Annotated[float | None, Option("End a request after S seconds.", metavar="S", least=0)] = None,
+    limits: RequestLimits,
     param: Params = (),
     pcm: ServerPcm = None,
     engine: ServerEngine = None,
@@ -85,10 +94,11 @@ def bench(
             words,
             where="URL",
             allow_net=allow_net,
-            timeout=timeout,
+            timeout=limits.timeout,
+            idle_timeout=limits.idle_timeout,
             params=params,
             key_from=key_from,
-            leave_after_ms=leave_after,
+            leave_after_ms=limits.leave_after,
         )
         for words in texts
     )
