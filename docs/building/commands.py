@@ -35,6 +35,7 @@ def row(parameter: CommandParameter) -> str:
         return f"| `{parameter.declared.metavar}` | {parameter.declared.help} |"
     words = f" One of {', '.join(f'`{word}`' for word in parameter.choices)}." if parameter.choices else ""
     default = "" if parameter.default in (None, False, ()) else f" Default `{parameter.default}`."
+    default = " On by default." if parameter.default is True else default
     needed = " Required." if parameter.required else ""
     typed = parameter.spelled.replace("|", "\\|")
     return f"| `{typed}` | {parameter.declared.help}{words}{default}{needed} |"
