@@ -90,6 +90,106 @@ def test_a_trap_is_refused_in_words(name: str, words: str) -> None:
     assert str(refused.value) == words.format(log=LOGS / name)
 
 
+@pytest.mark.parametrize(
+    ("header", "time", "dialect", "base", "ns"),
+    [
+        ("timestamp,power", "20261121T10:00:0{}", "shelly", TimeBase.LOCAL, AT_TEN),
+        ("timestamp,power", "2026-11-21T10:00:0{}", "table", TimeBase.LOCAL, AT_TEN),
+        ("timestamp,power", "2026-11-21T11:00:0{}+01:00", "table", TimeBase.UTC, AT_TEN),
+        ("Timestamp, Power", "2026-11-21 10:00:0{}Z", "table", TimeBase.UTC, AT_TEN),
+        ("timestamp,power", "2026/11/21 10:00:0{}.25", "table", TimeBase.LOCAL, AT_TEN + 250_000_000),
+        ("timestamp,power", "179525520{}.5", "table", TimeBase.UTC, AT_TEN + 500_000_000),
+        ("timestamp,power", "179525520{}250", "table", TimeBase.UTC, AT_TEN + 250_000_000),
+        ("timestamp,power", "179525520{}250000", "table", TimeBase.UTC, AT_TEN + 250_000_000),
+        ("timestamp,power", "179525520{}250000000", "table", TimeBase.UTC, AT_TEN + 250_000_000),
+        ("timestamp,power.draw", "2026-11-21T10:00:0{}", "table", TimeBase.LOCAL, AT_TEN),
+        ("timestamp,socket_power", "179525520{}250", "table", TimeBase.UTC, AT_TEN + 250_000_000),
+        ("timestamp_system_epoch_ms,nvml_power_watts", "179525520{}", "table", TimeBase.UTC, AT_TEN),
+        ("time,i,v,p", "{}.5", "joulescope", TimeBase.START, 500_000_000),
+        ("time,i,v,p", "179525520{}", "table", TimeBase.UTC, AT_TEN),
+    ],
+)
+def test_a_known_header_over_times_of_another_form_is_a_table(
+    header: str, time: str, dialect: str, base: TimeBase, ns: int, tmp_path: Path
+) -> None:
+    """The values say how they are read, behind a row that has no time; of a table the scope is not known."""
+    cells = ",".join(["", *["1", "2"][: header.count(",") - 1], "101.5 W"])
+    log = tmp_path / "power.csv"
+    log.write_text("\n".join([header, f"n/a{cells}", *(f"{time.format(second)}{cells}" for second in range(3)), ""]))
+    found = read_log(log)
+    assert (found.dialect, found.base, found.t_ns[0], found.values) == (dialect, base, ns, (101_500,) * 3)
+    assert (found.scope == "unknown") == (dialect == "table")
+    assert [row.partition(":")[0] for row in found.left_out] == ["line 2"]
+
+
+FORMS = "nvidia-smi, ptdaemon, compact, date-time, ctime, iso, epoch-s, epoch-ms, epoch-us, epoch-ns, seconds"
+COLUMNS = f"--time timestamp --time-form FORM --value power --unit W, where FORM is one of {FORMS}"
+
+
+@pytest.mark.parametrize(
+    ("time", "columns", "words"),
+    [
+        (
+            "21/11/2026 10:00",
+            Columns(),
+            "the header is that of shelly, but the form of the times is not known: found {}, expected compact, or {}",
+        ),
+        (
+            "0.5",
+            Columns(time="timestamp", value="power", unit="W"),
+            "the form of the times is not known: found {}, expected iso, or {}",
+        ),
+    ],
+)
+def test_times_that_could_be_anything_are_refused_with_the_options_that_say_it(
+    time: str, columns: Columns, words: str, tmp_path: Path
+) -> None:
+    """Small numbers may count from anywhere; the message names the form that was assumed."""
+    log = tmp_path / "power.csv"
+    log.write_text(f"timestamp,power\n{time},100\n{time}1,100\n")
+    with pytest.raises(Refused) as refused:
+        read_log(log, columns)
+    assert str(refused.value) == f"{words.format(time, COLUMNS)} (at {log}: line 2)"
+    stated = Columns(time="timestamp", value="power", unit="mW", form="seconds")
+    log.write_text("timestamp,power\n0.5,100\n0.75,101\n")
+    assert (read_log(log, stated).base, read_log(log, stated).values) == (TimeBase.START, (100, 101))
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "words"),
+    [
+        ("epoch-ns.csv", Columns(zone="UTC"), "found UTC, expected local times (at --zone)"),
+        ("joulescope.csv", Columns(zone="UTC"), "found the time since the instrument's start, expected local times"),
+        ("ptdaemon-spl.txt", Columns(value="Watts"), "found ptdaemon, expected a table (at --value)"),
+        ("powersensor3.txt", Columns(unit="mW"), "found powersensor3, expected a table (at --unit)"),
+        ("ipmi.txt", Columns(only="a=b"), "found ipmi, expected a table (at --only)"),
+        ("shell-iso.csv", Columns(value="a"), "found shell-iso, expected a table (at --value)"),
+        ("shell-iso.csv", Columns(only="a=b"), "found shell-iso, expected a table (at --only)"),
+    ],
+)
+def test_a_column_or_zone_that_the_form_does_not_use_is_refused(name: str, columns: Columns, words: str) -> None:
+    """The zone of a log in UTC, the columns of a log that is no table."""
+    with pytest.raises(Refused) as refused:
+        read_log(LOGS / name, columns)
+    unused = "the log's times need no zone" if columns.zone else "a log of this form does not use the option"
+    assert str(refused.value).startswith(f"{unused}: {words}")
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        (Columns(zone="Mars"), "unknown time zone: found Mars, expected UTC, +02:00, or a name as Europe/Berlin (at "),
+        (Columns(unit="furlong"), "not a unit of power or energy: found furlong, expected uW, "),
+        (Columns(time="t", form="roman"), "unknown form of time: found roman, expected nvidia-smi, "),
+    ],
+)
+def test_words_that_no_log_is_read_by_are_refused_before_it_is_read(columns: Columns, words: str) -> None:
+    """There is no such file, and the option is told."""
+    with pytest.raises(Refused) as refused:
+        read_log(LOGS / "absent.csv", columns)
+    assert str(refused.value).startswith(words)
+
+
 def test_a_log_of_more_than_512_mib_is_refused_unread(tmp_path: Path) -> None:
     """One byte more, of a file that is a hole behind its mark: the refusal states both sizes."""
     path = tmp_path / "m.jls"

@@ -160,6 +160,26 @@ def test_what_would_be_ignored_is_refused(
     assert capsys.readouterr() == ("", f"ttsa: usage: {said} (`ttsa align --help` for details)\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--zone Mars", "unknown time zone: found Mars, expected UTC, +02:00, or a name as Europe/Berlin (at --zone)"),
+        ("--method markers --marks a", "usage: --marks a: expected two names with a comma between them"),
+        ("--append -o x --meter colour=red", "unknown property of a meter: found colour, expected make, model, "),
+        (
+            "--append -o x --meter model=a --meter serial=1 --meter point=wall --meter calibrated=today",
+            "not an RFC 3339 instant in UTC: found today, expected YYYY-MM-DDThh:mm:ss.nnnnnnnnnZ (at --meter calibr",
+        ),
+    ],
+)
+def test_the_words_of_a_call_are_checked_before_its_files(
+    words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the run nor the log is there; what was typed is told first."""
+    assert main(["align", "absent.tts.wav", "--sensor", "absent.csv", *words.split()]) == 2
+    assert capsys.readouterr().err.startswith(f"ttsa: {said}")
+
+
 def test_the_picture_is_a_png(metered: list[str], tmp_path: Path) -> None:
     """--plot writes it whole."""
     out = tmp_path / "plot.png"
@@ -208,8 +228,16 @@ def test_what_is_assumed_or_stated_is_in_the_bound(
             2,
             "ttsa: usage: --marks a,b,c: expected two names with a comma between them (`",
         ),
-        (["--append", "-o", "x", "--meter", "model"], 2, "ttsa: usage: --meter model: not NAME=VALUE (`"),
-        (["--append", "-o", "x", "--meter", "model="], 2, "ttsa: usage: --meter model=: not NAME=VALUE (`"),
+        (
+            ["--append", "-o", "x", "--meter", "model"],
+            2,
+            "ttsa: usage: --meter model: expected NAME=VALUE, NAME one of make, model, serial, c",
+        ),
+        (
+            ["--append", "-o", "x", "--meter", "model="],
+            2,
+            "ttsa: usage: --meter model=: expected NAME=VALUE, NAME one of make, model, serial, c",
+        ),
         (
             ["--append", "--out", "-", "--plot", "-"],
             2,

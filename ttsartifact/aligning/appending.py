@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.aligning.log import ReadingKind
-from ttsartifact.errors import Refused
+from ttsartifact.errors import InvalidDescriptor, Refused
 from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.packing.derived import append_channel
 from ttsartifact.terms import digest
@@ -78,7 +78,7 @@ def _log_trace(log: SensorLog, name: str, raw: bytes) -> Trace:
     return Trace(f"log/{name}", {"bytes": [base64.b64encode(piece).decode() for piece in pieces]})
 
 
-def meter_of(stated: Named[str, str], log: SensorLog) -> dict[str, Any] | None:
+def meter_of(stated: Named[str, str]) -> dict[str, Any] | None:
     """Return the meter that a user names, or None if none is stated.
 
     Raises Refused for half a name: a meter is known by model, serial number, calibration and place, or not at all.
@@ -105,13 +105,15 @@ def meter_of(stated: Named[str, str], log: SensorLog) -> dict[str, Any] | None:
         raise Refused(
             "unknown place of measurement", where="--meter point", found=stated["point"], expected=", ".join(_POINTS)
         )
-    from_utc(stated["calibrated"])
+    try:
+        from_utc(stated["calibrated"])
+    except InvalidDescriptor as error:
+        raise Refused(error.message, where="--meter calibrated", found=error.found, expected=error.expected) from error
     named = {key: stated[key] for key in ("make", "model", "accuracy") if key in stated}
     return named | {
         "serial_digest": digest.of(stated["serial"].encode()),
         "calibrated": stated["calibrated"],
         "measurement_point": stated["point"],
-        "rate_mhz": max(1, round(_MILLIHERTZ_NS / log.period_ns)),
     }
 
 
@@ -134,7 +136,9 @@ def _channel(found: Aligned, name: str, clock: str, meter: dict[str, Any] | None
         "device": absent("not_applicable"),
         "mapping": _mapping_value(found),
     }
-    return channel if meter is None else channel | {"meter": meter}
+    if meter is not None:
+        channel["meter"] = meter | {"rate_mhz": max(1, round(_MILLIHERTZ_NS / log.period_ns))}
+    return channel
 
 
 def _mapping_value(found: Aligned) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime as dt
 import re
@@ -22,6 +23,7 @@ __all__ = [
     "UNITS",
     "Reading",
     "WrittenTime",
+    "form_of",
     "gathered",
     "milli",
     "rows_of",
@@ -107,9 +109,11 @@ FORMATS: dict[str, str | int] = {
     "iso": "%Y-%m-%dT%H:%M:%S",
     "epoch-s": NS_PER_S,
     "epoch-ms": 1_000_000,
+    "epoch-us": 1000,
     "epoch-ns": 1,
     "seconds": NS_PER_S,
 }
+_FIRST_EPOCH_NS = NS_PER_S * NS_PER_S
 _FRACTION = re.compile(r"(?<=:[0-9]{2})[.,]([0-9]{1,9})")
 _ZONE = re.compile(r"\s*(?:(Z|UTC|GMT)|([+-])([0-9]{2}):?([0-9]{2}))$")
 _COUNT = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?")
@@ -128,6 +132,19 @@ def stamp_of(text: str, form: str) -> WrittenTime:
     step = FORMATS[form]
     text = text.strip()
     return _civil(text, step) if isinstance(step, str) else _counted(text, step, form)
+
+
+def form_of(text: str, usual: str) -> str | None:
+    """Return the form of `FORMATS` that a time has, `usual` before the others, or None.
+
+    A number is an epoch between 2001 and 2262; a smaller one is seconds since a start, where those are usual.
+    """
+    for form in (usual, *FORMATS):
+        with contextlib.suppress(ValueError):
+            stamp = stamp_of(text, form)
+            if isinstance(FORMATS[form], str) or (stamp.ns < _FIRST_EPOCH_NS) == (form == usual == "seconds"):
+                return form
+    return None
 
 
 def _counted(text: str, step_ns: int, form: str) -> WrittenTime:

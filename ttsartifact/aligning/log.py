@@ -123,7 +123,7 @@ class Dialect:
     time: str = ""
     """A regular expression for the name of the time column."""
     form: str = ""
-    """Key of `stamps.FORMATS`."""
+    """Key of `cells.FORMATS`; of a table the usual one, as a log of another origin may have the same header."""
     values: tuple[Value, ...] = ()
     scope: str = "unknown"
     dead_below_mw: int | None = None
@@ -171,7 +171,7 @@ DIALECTS: tuple[Dialect, ...] = (
     ),
     Dialect(
         name="shelly",
-        first=r"timestamp,power\s*$",
+        first=r"timestamp\s*,\s*power\s*$",
         family="table",
         time="timestamp",
         form="compact",

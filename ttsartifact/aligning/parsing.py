@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ttsartifact.aligning.cells import FORMATS, UNITS, Reading, gathered, milli, rows_of, stamp_of, to_utc_ns, unit_in
+from ttsartifact.aligning.cells import (
+    FORMATS,
+    UNITS,
+    Reading,
+    form_of,
+    gathered,
+    milli,
+    rows_of,
+    stamp_of,
+    to_utc_ns,
+    unit_in,
+    zone_shift_ns,
+)
 from ttsartifact.aligning.instruments import LAYOUTS, reader_of
 from ttsartifact.aligning.log import Dialect, Marker, ReadingKind, SensorLog, TimeBase, Value, dialect_of
 from ttsartifact.container.source import FileSource
@@ -19,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Columns", "read_log"]
 
+_FIRST_LINES = 9
+"""The form of the times is read off the rows among these lines."""
 MAX_LOG_BYTES = 512 * 1024 * 1024
 
 
@@ -38,12 +53,13 @@ class Columns:
 
 
 def read_log(path: Path | str, columns: Columns | None = None) -> SensorLog:
-    """Return the readings of a log, text or one of the binary forms of `binary`.
+    """Return the readings of a log, text or one of the binary forms.
 
-    Raises Refused for a form that is not known, a sensor that reads nothing, a reversed clamp, several devices in one
-    file; TooLarge for more than 512 MiB.
+    Raises Refused for a form that is not known, a column that the form does not use, a sensor that reads nothing, a
+    reversed clamp, several devices in one file; TooLarge for more than 512 MiB.
     """
     stated = columns or Columns()
+    _require_sound(stated)
     with FileSource(path) as file:
         if file.size > MAX_LOG_BYTES:
             raise TooLarge("the log is too long", where=file.path, found=file.size, expected=MAX_LOG_BYTES)
@@ -52,10 +68,35 @@ def read_log(path: Path | str, columns: Columns | None = None) -> SensorLog:
     binary = reader_of(raw[:16])
     try:
         if binary is not None:
-            return replace(binary(where, stated.value, stated.unit), digest=digest.of(raw), size=len(raw))
-        return _read(_text(raw), stated, raw)
+            _require_used(stated, "binary")
+            made = binary(where, stated.value, stated.unit)
+        else:
+            made = _read(_text(raw), stated)
+        return _zoned(replace(made, digest=digest.of(raw), size=len(raw)), stated.zone)
     except Refused as error:
         raise (error if error.where.startswith("--") else error.at(where)) from error.__cause__
+
+
+def _require_sound(stated: Columns) -> None:
+    """Refuse what no log can be read by, before one is read."""
+    if stated.zone is not None:
+        zone_shift_ns(0, stated.zone)
+    if stated.unit not in (None, *UNITS):
+        raise Refused("not a unit of power or energy", where="--unit", found=stated.unit, expected=", ".join(UNITS))
+    if stated.form not in (None, *FORMATS):
+        raise Refused("unknown form of time", where="--time-form", found=stated.form, expected=", ".join(FORMATS))
+
+
+_UNUSED = {"table": (), "bare": ("value", "only"), "binary": ("time", "only")}
+"""The columns that a family does not use; by default those of a log that is no table."""
+
+
+def _require_used(stated: Columns, family: str, name: str = "a binary log") -> None:
+    for unused in _UNUSED.get(family, ("value", "unit", "only")):
+        if getattr(stated, unused) is not None:
+            raise Refused(
+                "a log of this form does not use the option", where=f"--{unused}", found=name, expected="a table"
+            )
 
 
 def _text(raw: bytes) -> str:
@@ -65,7 +106,7 @@ def _text(raw: bytes) -> str:
         return raw.decode("latin-1")  # GPU-Z writes its degree sign in the code page of the machine
 
 
-def _read(text: str, stated: Columns, raw: bytes) -> SensorLog:
+def _read(text: str, stated: Columns) -> SensorLog:
     lines = text.splitlines()
     while lines and not lines[0].strip():
         del lines[0]
@@ -75,13 +116,13 @@ def _read(text: str, stated: Columns, raw: bytes) -> SensorLog:
     whole = text.endswith(("\n", "\r"))
     if stated.time is not None or dialect is None:
         dialect = _stated(stated, lines[0])
+    _require_used(stated, dialect.family, dialect.name)
     if dialect.family == "table":
         made = _table(dialect, lines, stated, whole=whole)
     else:
         made = LAYOUTS[dialect.family](dialect, lines if whole else lines[:-1], stated.unit)
-    made = replace(made, digest=digest.of(raw), size=len(raw))
     _require_alive(made, dialect)
-    return _zoned(made, stated.zone)
+    return made
 
 
 def _stated(stated: Columns, first: str) -> Dialect:
@@ -92,13 +133,8 @@ def _stated(stated: Columns, first: str) -> Dialect:
             found=first[:80],
             expected="a known form (docs/align.md), or --time, --value and --unit",
         )
-    if stated.unit not in UNITS:
-        raise Refused("not a unit of power or energy", where="--unit", found=stated.unit, expected=", ".join(UNITS))
-    form = stated.form or "date-time"
-    if form not in FORMATS:
-        raise Refused("unknown form of time", where="--time-form", found=form, expected=", ".join(FORMATS))
     value = Value(name=re.escape(stated.value), unit=stated.unit, kind=UNITS[stated.unit][0])
-    return Dialect(name="stated", first="", family="table", time=re.escape(stated.time), form=form, values=(value,))
+    return Dialect(name="table", first="", family="table", time=re.escape(stated.time), form="iso", values=(value,))
 
 
 class _Chosen(NamedTuple):
@@ -119,6 +155,7 @@ def _table(dialect: Dialect, lines: list[str], stated: Columns, *, whole: bool) 
     chosen = _chosen(dialect, header, stated)
     if chosen.only is None:
         _require_one_device(header, lines)
+    dialect = _formed(dialect, header, lines, chosen, stated.form)
     found, left_out = [], []
     last = len(lines)
     for number, cells in enumerate(rows, 2):
@@ -135,6 +172,30 @@ def _table(dialect: Dialect, lines: list[str], stated: Columns, *, whole: bool) 
     return gathered(
         dialect, found, left_out, column=chosen.name, kind=chosen.kind, window_ns=chosen.window_ns
     )  # fmt: skip
+
+
+def _formed(
+    dialect: Dialect, header: Sequence[str], lines: Sequence[str], chosen: _Chosen, stated: str | None
+) -> Dialect:
+    """Return the dialect with the form that the times have: not every table with a known header is of that origin."""
+    if stated is not None:
+        return replace(dialect, form=stated)
+    times = [cells[chosen.time] for cells in rows_of(lines[1:_FIRST_LINES]) if len(cells) > chosen.time]
+    form = next(filter(None, (form_of(time, dialect.form) for time in times)), None)
+    if times and form is None:
+        columns = (
+            f"--time {shlex.quote(header[chosen.time])} --time-form FORM --value {shlex.quote(chosen.name)} --unit W"
+        )
+        by_header = "" if dialect.name == "table" else f"the header is that of {dialect.name}, but "
+        raise Refused(
+            f"{by_header}the form of the times is not known",
+            where="line 2",
+            found=times[0],
+            expected=f"{dialect.form}, or {columns}, where FORM is one of {', '.join(FORMATS)}",
+        )
+    if form is None or form == dialect.form:
+        return dialect
+    return replace(dialect, name="table", form=form, scope="unknown")
 
 
 def _chosen(dialect: Dialect, header: list[str], stated: Columns) -> _Chosen:
@@ -205,8 +266,11 @@ def _require_alive(log: SensorLog, dialect: Dialect) -> None:
 
 
 def _zoned(log: SensorLog, zone: str | None) -> SensorLog:
-    if log.base is not TimeBase.LOCAL or zone is None:
+    if zone is None:
         return log
+    if log.base is not TimeBase.LOCAL:
+        found = "UTC" if log.base is TimeBase.UTC else "the time since the instrument's start"
+        raise Refused("the log's times need no zone", where="--zone", found=found, expected="local times")
     return replace(
         log,
         base=TimeBase.UTC,

@@ -23,14 +23,12 @@ class Log(NamedTuple):
     """The log, and how a form that is not known is read."""
 
     sensor: Annotated[str, Option("The log of the instrument; - is stdin.", metavar="LOG")]
-    zone: Annotated[
-        str | None, Option("Time zone of times without one: UTC, +02:00, Europe/Berlin.", metavar="ZONE")
-    ] = None
+    zone: Annotated[str | None, Option("Zone of times without one: UTC, +02:00, Europe/Berlin.", metavar="ZONE")] = None
     time: Annotated[str | None, Option("Time column of a log in an unknown form.", metavar="COL")] = None
     time_form: Annotated[
         str | None,
         Option(
-            "Form of its times: epoch-s, epoch-ms, epoch-ns, seconds, iso, date-time.", metavar="FORM", needs="time"
+            "Form of its times, where they do not show it: seconds, epoch-s, iso, ...", metavar="FORM", needs="time"
         ),
     ] = None
     value: Annotated[str | None, Option("Column to read, if it is not the usual one.", metavar="COL")] = None
@@ -98,10 +96,10 @@ def align(
     from ttsartifact.reading.artifact import open_artifact
 
     columns = Columns(time=log.time, value=log.value, unit=log.unit, zone=log.zone, form=log.time_form, only=log.only)
+    meter, wanted = meter_of(_pairs(channel.meter)), _wanted(way)
     readings = read_log(log.sensor, columns)
-    meter = meter_of(_pairs(channel.meter), readings)
     artifact = open_artifact(file)
-    found = put(artifact, readings, _wanted(way))
+    found = put(artifact, readings, wanted)
     for option, methods in _METHODS_OF.items():
         if getattr(way, option) and found.mapping.method not in methods:
             name = option.replace("_", "-")
@@ -185,10 +183,12 @@ def _ns(milliseconds: float | None) -> int | None:
 
 
 def _pairs(given: Sequence[str]) -> dict[str, str]:
+    from ttsartifact.aligning.appending import METER_NAMES
+
     pairs = {}
     for one in given:
         key, mark, value = one.partition("=")
         if not mark or not value:
-            raise Usage(f"--meter {one}: not NAME=VALUE")
+            raise Usage(f"--meter {one}: expected NAME=VALUE, NAME one of {', '.join(METER_NAMES)}")
         pairs[key] = value
     return pairs
