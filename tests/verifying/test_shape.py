@@ -220,6 +220,11 @@ def test_asking_for_a_level_that_is_not_reached(tmp_path: Path):
     """`--level` is a demand of the asker, reported under the rule that levels have."""
     (report,) = verify(kit.artifact(tmp_path), level="L3")
     assert [(f.rule, f.found, f.expected) for f in report.findings] == [("SCH10", "L2", "L3, as requested")]
+    assert report.findings[0].message == (
+        "the run does not reach the requested level; missing: /pins/model (--model and --model-file), /pins/vocoder "
+        "(--vocoder), /pins/frontend (--frontend NAME@VERSION), /generation/seeds (--seed), /generation/precision "
+        "(--precision), /pins/lock, /generation/determinism/class (--determinism)"
+    )
 
 
 def respelled(folder: Path, old: str, new: str):

@@ -13,7 +13,7 @@ from ttsartifact.cli.manner import manner
 from ttsartifact.cli.options import Option
 from ttsartifact.cli.speak import Usage, passing, say_written, tell
 from ttsartifact.errors import Refused
-from ttsartifact.formulas.levels import lacking_for
+from ttsartifact.formulas.levels import lacking_for, with_options
 from ttsartifact.reporting.terminal import safe
 from ttsartifact.terms.level import LEVELS, Level
 
@@ -94,28 +94,6 @@ Session = Annotated[str | None, Option("The session that the run belongs to.", m
 # Of the schema's kinds of origin those that a name alone can follow; a data set needs its item, an address its time.
 _ORIGINS = ("recording", "synthetic", "adaptation", "other")
 _LARGEST_CLAIM_BYTES = 1 << 20
-# The option by which a producer states what a level requires.
-_OPTIONS = {
-    "/run/attempt": "--attempt N",
-    "/run/load/queue_depth_at_submit": "--queue-depth N; 0 for a program that serves only you",
-    "/generation/device": "--device",
-    "/generation/precision": "--precision",
-    "/pins/frontend": "--frontend NAME@VERSION",
-    "/generation/precision/quantisation": "--precision DTYPE,quantisation=NAME; none where there is none",
-    "/generation/precision/attention": "--precision DTYPE,attention=NAME",
-    "/generation/precision/tf32": "--precision DTYPE,tf32=no",
-    "/generation/precision/autocast": "--precision DTYPE,autocast=no",
-    "/pins/engine": "--engine NAME@VERSION",
-    "/traces: telemetry": "--sensor nvml, or --device cpu",
-    "/traces: chunks": "a command that writes WAV, FLAC or raw PCM",
-    "/input/text/value": "leave out --withhold-text",
-    "/pins/model": "--model and --model-file",
-    "/pins/model/files": "--model-file",
-    "/pins/vocoder": "--vocoder",
-    "/generation/seeds": "--seed",
-    "/generation/determinism/class": "--determinism",
-    "/input/refs: where each clip came from": "--ref-origin",
-}
 
 
 def given_text(text: str | None, text_file: str | None) -> bytes:
@@ -276,9 +254,8 @@ def note_lacking(packed: Packed, level: str | None) -> None:
     asked = reached + 1 if level is None else LEVELS.index(Level(level))
     for following in LEVELS[reached + 1 : asked + 1]:
         lacks = lacking_for(following, packed.descriptor)
-        needed = ", ".join(f"{each} ({_OPTIONS[each]})" if each in _OPTIONS else each for each in lacks)
         if lacks:
-            note(f"{following} also needs {needed}")
+            note(f"{following} also needs {with_options(lacks)}")
 
 
 def registered(word: str) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OPERATORS",
     "OTHER_SIDE",
+    "STATED_BY",
     "Profile",
     "claimed",
     "failed",
@@ -31,10 +32,39 @@ __all__ = [
     "median",
     "missing_for",
     "profiles",
+    "with_options",
 ]
 
 _MAY_NOT_APPLY = frozenset({"/generation/seeds", "/generation/precision"})
 """Of these, that they do not apply is an answer: an engine of tables and integers draws nothing and rounds nothing."""
+
+STATED_BY = {
+    "/run/attempt": "--attempt N",
+    "/run/load/queue_depth_at_submit": "--queue-depth N; 0 for a program that serves only you",
+    "/generation/device": "--device",
+    "/generation/precision": "--precision",
+    "/pins/frontend": "--frontend NAME@VERSION",
+    "/generation/precision/quantisation": "--precision DTYPE,quantisation=NAME; none where there is none",
+    "/generation/precision/attention": "--precision DTYPE,attention=NAME",
+    "/generation/precision/tf32": "--precision DTYPE,tf32=no",
+    "/generation/precision/autocast": "--precision DTYPE,autocast=no",
+    "/pins/engine": "--engine NAME@VERSION",
+    "/traces: telemetry": "--sensor nvml, or --device cpu",
+    "/traces: chunks": "a command that writes WAV, FLAC or raw PCM",
+    "/input/text/value": "leave out --withhold-text",
+    "/pins/model": "--model and --model-file",
+    "/pins/model/files": "--model-file",
+    "/pins/vocoder": "--vocoder",
+    "/generation/seeds": "--seed",
+    "/generation/determinism/class": "--determinism",
+    "/input/refs: where each clip came from": "--ref-origin",
+}
+"""The option of `ttsa record` by which a producer states what a level requires."""
+
+
+def with_options(lacks: Iterable[str]) -> str:
+    """Return what is lacking, each with the option that states it, where there is one."""
+    return ", ".join(f"{each} ({STATED_BY[each]})" if each in STATED_BY else each for each in lacks)
 
 
 def level_reached(descriptor: Descriptor, missing: Callable[[Level], Sequence[str]] | None = None) -> Level:

@@ -6,6 +6,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact._spec import FORMAT_VERSION
+from ttsartifact.formulas.levels import with_options
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Unverifiable
 from ttsartifact.terms.level import LEVELS, Level
 from ttsartifact.verifying.catalogue import rule
@@ -132,7 +133,7 @@ def _below_demand(evidence: Evidence) -> list[Mismatch]:
         return []
     wanted = LEVELS[LEVELS.index(reached) + 1 : LEVELS.index(Level(evidence.level)) + 1]
     lacks = dict.fromkeys(pointer for level in wanted for pointer in evidence.missing_for(level))
-    message = f"the run does not reach the requested level; missing: {', '.join(lacks)}"
+    message = f"the run does not reach the requested level; missing: {with_options(lacks)}"
     return [Mismatch(where="/level", found=reached, expected=f"{evidence.level}, as requested", message=message)]
 
 
