@@ -12,8 +12,7 @@ import pytest
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.verifying.engine import verify
-from ttsartifact.verifying.rules.pin_contents import list_digest
-from ttsartifact.verifying.rules.pin_model_families import family_of_address
+from ttsartifact.verifying.rules.pin_contents import family_of_address, list_digest
 
 COMMIT = "1f0c0a4d83b6e2579cc41d70f5a8e6b3920d7c14"
 KDAIP = {"pins__model__family": "kdaip-stabletts"}

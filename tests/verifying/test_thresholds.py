@@ -25,7 +25,7 @@ from ttsartifact.terms.finding import NotApplicable, Unverifiable
 from ttsartifact.verifying.catalogue import questions
 from ttsartifact.verifying.evidence import Evidence
 from ttsartifact.verifying.rules import (
-    aud_rendered,
+    aud_audio,
     clk_clocks,
     imp_replays,
     log_runlog,
@@ -288,7 +288,7 @@ def test_a_threshold_lies_where_the_clause_says(
 @pytest.mark.parametrize(
     ("module", "name", "rule", "make"),
     [
-        (aud_rendered, "_LARGEST_BYTES", "AUD20", full_run.rendered),
+        (aud_audio, "_LARGEST_BYTES", "AUD20", full_run.rendered),
         (imp_replays, "_LARGEST_REPLAY_BYTES", "IMP14", near_misses.NEAR["IMP14"]),
     ],
 )

@@ -15,7 +15,7 @@ from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.evidence import Unsound
 from ttsartifact.verifying.hinting import LOOKS, hint
-from ttsartifact.verifying.rules.pin_model_families import confusable_names
+from ttsartifact.verifying.rules.pin_contents import confusable_names
 from ttsartifact.verifying.rules.shared import entries
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from ttsartifact import _spec
 from ttsartifact._starting import late_pattern
 from ttsartifact.terms.finding import Hint
 from ttsartifact.verifying.hinting import hint
-from ttsartifact.verifying.rules.pin_contents import scheme_of
-from ttsartifact.verifying.rules.pin_locks import locked_lines, normalised
+from ttsartifact.verifying.rules.pin_contents import locked_lines, normalised, scheme_of
 from ttsartifact.verifying.rules.sch_schema import names_of
 from ttsartifact.verifying.rules.shared import entries, repositories
 

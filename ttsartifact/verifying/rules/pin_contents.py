@@ -1,14 +1,19 @@
-"""Pins that say one thing twice (clauses 4.10, 5.2 and 5.5): contents, addresses, clips of an adaptation."""
+"""Pins that say one thing twice (clauses 4.10, 5.2, 5.5 and 5.8).
+
+Contents and addresses, clips of an adaptation, the family of a model, and the packages that a lock digests.
+"""
 
 from __future__ import annotations
 
+import re
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
-from ttsartifact._starting import late_pattern
+from ttsartifact._starting import NamedTuple, late_pattern
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import is_absent
-from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable
+from ttsartifact.terms.finding import Answer, Hint, Mismatch, NotApplicable, Severity
 from ttsartifact.verifying.catalogue import rule
 from ttsartifact.verifying.rules.shared import entries, repositories
 
@@ -17,7 +22,19 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.evidence import Evidence
 
-__all__ = ["commits_of", "is_made_up_commit", "list_digest", "named_revision", "scheme_of"]
+__all__ = [
+    "commits_of",
+    "confusable_names",
+    "families",
+    "family_of_address",
+    "family_of_engine",
+    "is_made_up_commit",
+    "list_digest",
+    "locked_lines",
+    "named_revision",
+    "normalised",
+    "scheme_of",
+]
 
 _COMMIT = late_pattern(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _COMMIT_WITHIN = late_pattern(r"(?<![0-9a-zA-Z])(?:[0-9a-f]{64}|[0-9a-f]{40})(?![0-9a-zA-Z])")
@@ -30,6 +47,13 @@ _NAMED = late_pattern(
 _AT_END = late_pattern(r"^(?!pkg:|urn:)[a-z+]*:?/*[^/@]*/[^@]*@([^/@?#]+)(?:[?#].*)?$|^hf:[^@]*@([^/@?#]+)$")
 _SCHEME = late_pattern(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _CLIP_SLACK_MS = 1  # a duration is a whole number of milliseconds
+_LOCKED = late_pattern(r"^([A-Za-z0-9._-]{1,128})==(\S{1,128}) (sha256:[0-9a-f]{64})$", re.MULTILINE)
+_LONGEST_KEPT = 1 << 18  # of a list, in bytes; an environment of a thousand packages has half of it
+_SEPARATORS = late_pattern(r"[-_.]+")
+_FAMILY = "/pins/model/family"
+_NAMES = ("/pins/engine/name", "/pins/engine/package", "/generation/runner/name")
+_ADDRESS_SEPARATORS = late_pattern(r"[/:@#?&]")
+_NOT_FOLDED = late_pattern(r"[^a-z0-9]")
 
 
 @rule("PIN19")
@@ -139,3 +163,151 @@ def _measured(where: str, quality: dict[str, Any], clip: dict[str, Any] | None) 
             expected=f"at most one for each sample of {clip['frames']} frames",
             message="more clipped samples are stated than the audio has",
         )
+
+
+@rule("PIN24")
+def true_lock_list(evidence: Evidence) -> Answer:
+    parts = evidence.artifact.parts
+    if "lock" not in parts.names():
+        return NotApplicable("no list of packages is kept")
+    listing, stated = parts.part("lock"), evidence.known("/pins/lock")
+    if not isinstance(stated, dict):
+        return [Mismatch(where="part lock", found="a part", expected="/pins/lock, which digests it")]
+    if digest.of(listing) != stated["digest"]:
+        return [Mismatch(where="/pins/lock/digest", found=digest.of(listing), expected=stated["digest"])]
+    is_python = b"==" in listing.partition(b"\n")[0]
+    if stated["kind"] in {"pip-record", "dpkg-closure"} and is_python != (stated["kind"] == "pip-record"):
+        kinds = ("pip-record", "dpkg-closure") if is_python else ("dpkg-closure", "pip-record")
+        return [Mismatch(where="/pins/lock/kind", found=kinds[1], expected=f"{kinds[0]}, by its lines")]
+    lines, packages = listing.count(b"\n"), stated["packages"]
+    return [] if lines == packages else [Mismatch(where="/pins/lock/packages", found=lines, expected=packages)]
+
+
+@rule("PIN25")
+def listed_packages(evidence: Evidence) -> Answer:
+    lines, stated = locked_lines(evidence), list(entries(evidence, "/env/packages"))
+    if not lines or not stated:
+        return NotApplicable("no package is stated, or no list of Python packages is kept")
+    faults = []
+    for where, package in stated:
+        version, content = lines.get(normalised(package["name"]), (None, None))
+        is_same = is_absent(package["digest"]) or package["digest"] == content
+        if version != package["version"] or not is_same:
+            faults.append(
+                Mismatch(
+                    where=where,
+                    found=f"{package['name']} {package['version']}",
+                    expected="a package in part lock" if version is None else f"{version} {content}, as in part lock",
+                    message="" if version is not None else "a package is not in the list of packages",
+                )
+            )
+    return faults
+
+
+def locked_lines(evidence: Evidence) -> dict[str, tuple[str, str]]:
+    """Return version and digest of each package by its normalised name, as part `lock` keeps them of a `pip-record`."""
+    lines: dict[str, tuple[str, str]] = evidence.once(_locked_lines)
+    return lines
+
+
+def _locked_lines(evidence: Evidence) -> dict[str, tuple[str, str]]:
+    parts, lock = evidence.artifact.parts, evidence.known("/pins/lock")
+    if "lock" not in parts.names() or not isinstance(lock, dict) or lock["kind"] != "pip-record":
+        return {}
+    listing = parts.part("lock")
+    return _listed(listing) if len(listing) <= _LONGEST_KEPT else _listed.__wrapped__(listing)
+
+
+@lru_cache(maxsize=4)  # the runs of one machine have one list
+def _listed(listing: bytes) -> dict[str, tuple[str, str]]:
+    # One line feed ends each line, whatever else ends a line to Python.
+    lines = "\n".join(listing.decode("utf-8", "replace").splitlines())
+    return {normalised(name): (version, content) for name, version, content in _LOCKED.findall(lines)}
+
+
+@lru_cache(maxsize=1024)
+def normalised(name: str) -> str:
+    """Return a package's name as indexes compare it (PEP 503)."""
+    return _SEPARATORS.sub("-", name).lower()
+
+
+class Families(NamedTuple):
+    """registry/families.toml; the fields are described at its head."""
+
+    names: frozenset[str]
+    confused: tuple[str, ...]
+    addresses: tuple[tuple[tuple[str, ...], str], ...]
+    engines: dict[str, str]
+
+
+@cache
+def families() -> Families:
+    """Return the registry of families, read once a process."""
+    value = _spec.table("registry/families")
+    known = value["family"]
+    return Families(
+        names=frozenset(entry["name"] for entry in known),
+        confused=tuple(value["confused"]),
+        addresses=tuple((tuple(place.split("/")), entry["name"]) for entry in known for place in entry["addresses"]),
+        engines={engine: entry["name"] for entry in known for engine in entry["engines"]},
+    )
+
+
+def family_of_address(address: str) -> str | None:
+    """Return the family whose repository an address is, or None where the registry knows none."""
+    found = tuple(segment.removesuffix(".git") for segment in _ADDRESS_SEPARATORS.split(address.lower()))
+    for wanted, family in families().addresses:
+        if any(found[place : place + len(wanted)] == wanted for place in range(len(found) - len(wanted) + 1)):
+            return family
+    return None
+
+
+def family_of_engine(name: str) -> str | None:
+    """Return the family that an engine, package or runner of that name runs, or None where it may run others."""
+    return families().engines.get(name.lower())
+
+
+@rule("PIN15")
+def family_not_contradicted(evidence: Evidence) -> Answer:
+    stated = evidence.known(_FAMILY)
+    named = list(_named(evidence)) if stated is not None else []
+    if not named:
+        return NotApplicable("no family is stated" if stated is None else "no other field names a registered family")
+    return [
+        Mismatch(
+            where=_FAMILY,
+            found=stated,
+            expected=family,
+            message=f"{where} names a different family: {name}",
+            severity=None if stated in families().names else Severity.WARN,
+        )
+        for where, name, family in named
+        if family != stated
+    ]
+
+
+def confusable_names(evidence: Evidence) -> Iterator[Hint]:
+    """A model or engine whose name several models go by states which family it is (clause 5.2)."""
+    if evidence.known(_FAMILY) in families().names:
+        return
+    for where, name in _names(evidence):
+        folded = _NOT_FOLDED.sub("", name.lower())
+        if any(word in folded for word in families().confused):
+            yield Hint(
+                id="PIN16", where=where, found=name, message="several models go by this name, and no family says which"
+            )
+
+
+def _named(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
+    """Yield where a registered family is named, by which name, and the family."""
+    for where, name in _names(evidence):
+        family = family_of_address(name) if where.endswith("/uri") else family_of_engine(name)
+        if family is not None:
+            yield where, name, family
+
+
+def _names(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    for where in ("/pins/model/uri", *_NAMES):
+        name = evidence.known(where)
+        if isinstance(name, str):
+            yield where, name
