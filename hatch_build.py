@@ -37,11 +37,18 @@ def tables(spec: Path = SPEC) -> str:
 
 
 def carried(spec: Path = SPEC) -> dict[str, str]:
-    """Return the two files that a wheel carries, each under its name."""
+    """Return the two files that a wheel carries, each under its name.
+
+    What no program reads stays in the specification: why rules were left out, and where a device's numbers are from.
+    """
     names = {path.name for path in spec.glob("*.json")} - {*OF_THE_SOURCE, "tables.json"}
     held = {name: json.loads((spec / name).read_text(encoding="utf-8")) for name in sorted(names)}
     often = {name: held.pop(name) for name in OF_EVERY_RUN}
-    return {"tables.json": _compact(_packed(_tables(spec) | often)), "documents.json": _compact(_packed(held))}
+    read = _tables(spec)
+    del read["rules"]["left_out"]
+    for device in read["registry/devices"]["device"]:
+        device.pop("source", None)
+    return {"tables.json": _compact(_packed(read | often)), "documents.json": _compact(_packed(held))}
 
 
 def _packed(documents: dict[str, Any]) -> dict[str, Any]:
