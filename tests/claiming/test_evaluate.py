@@ -124,8 +124,8 @@ def test_thirty_repeats_of_one_sound_are_one_observation() -> None:
 
     found = settled(CLAIM, session(CLAIM, 24, same))
     assert reasons(found) == [
-        ("missing_runs", "1 different sounds in 12 runs of group a, expected at least 10: 9 missing", 9),
-        ("missing_runs", "1 different sounds in 12 runs of group b, expected at least 10: 9 missing", 9),
+        ("missing_runs", "1 different sound in 12 runs of group a, expected at least 10: 9 missing", 9),
+        ("missing_runs", "1 different sound in 12 runs of group b, expected at least 10: 9 missing", 9),
     ]
 
 
@@ -137,14 +137,14 @@ def test_attempts_that_are_not_shown_are_missed() -> None:
             value["run"]["attempt"] = {"index": 3, "retries": 2}
 
     found = settled(CLAIM, session(CLAIM, 24, chosen))
-    assert reasons(found) == [("missing_attempts", "1 attempts were made and are not shown", 1)]
+    assert reasons(found) == [("missing_attempts", "1 attempt was made but not shown", 1)]
 
 
 def test_runs_that_were_not_made_for_the_claim_do_not_settle_it() -> None:
     """Unless the asker wants to look, and then the result says so."""
     runs = [run(n, CLAIM if n != 3 else None) for n in range(1, 25)]
     found = settled(CLAIM, runs)
-    assert reasons(found) == [("not_made_for_it", f"1 of 24 runs do not state this claim ({CLAIM.digest[:19]})", 1)]
+    assert reasons(found) == [("not_made_for_it", f"only 23 of 24 runs state this claim ({CLAIM.digest[:19]})", 1)]
     looked = settled(CLAIM, runs, exploratory=True)
     assert (looked.answer, looked.registered) == ("supported", "no")
 
@@ -165,9 +165,7 @@ def test_a_run_of_the_log_that_is_not_shown() -> None:
     """Who shows 24 of 25 logged runs has chosen."""
     runs = session(CLAIM, 25)
     found = settled(CLAIM, runs[:24], logged=[each.artifact_id for each in runs])
-    assert reasons(found) == [
-        ("not_shown", f"1 runs of the log are not shown, {runs[24].artifact_id[:19]} the first", 1)
-    ]
+    assert reasons(found) == [("not_shown", f"1 run of the log is not shown, {runs[24].artifact_id[:19]} the first", 1)]
 
 
 def test_a_proof_of_every_run_makes_it_proven() -> None:
@@ -212,7 +210,7 @@ def test_equal_texts_are_compared_within_each_other() -> None:
     values = {"pitch": [5 * (n % 12) + 0.01 * (n % 5) + (0.5 if n > 12 else 0) for n in range(1, 25)]}
     assert settled(claim, session(claim, 24, texts), values).answer == "supported"
     alone = settled(claim, session(claim, 23, texts), values)
-    assert reasons(alone) == [("missing_runs", "1 texts were spoken in one group only", 1)]
+    assert reasons(alone) == [("missing_runs", "1 text was spoken in one group only", 1)]
 
 
 def test_spread_is_the_distance_from_the_median_of_the_repeats() -> None:

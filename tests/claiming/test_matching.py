@@ -243,7 +243,7 @@ def test_of_runs_without_a_time_there_is_no_order() -> None:
     [
         (TIME, 1, []),
         (SOUND, 20, []),
-        (SOUND, 2, ["1 different sounds in 12 runs of group a", "2 different sounds in 12 runs of group b"]),
+        (SOUND, 2, ["1 different sound in 12 runs of group a", "2 different sounds in 12 runs of group b"]),
     ],
 )
 def test_equal_sounds_are_one_observation_of_what_is_heard(claim: Claim, sounds: int, expected: list[str]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import kit
@@ -46,8 +47,8 @@ def claim(tmp_path: Path) -> Path:
     return path
 
 
-def session(folder: Path, claim: Path, count: int = 8) -> list[str]:
-    """Return runs of 50 ms and more, the later ones 10 ms longer."""
+def session(folder: Path, claim: Path, count: int = 8, **later: Any) -> list[str]:
+    """Return runs of 50 ms and more, the later ones 10 ms longer, and `later` stated by them alone."""
     stated = load_claim(claim).digest
     paths = []
     for n in range(count):
@@ -56,6 +57,7 @@ def session(folder: Path, claim: Path, count: int = 8) -> list[str]:
             run__run_id=f"01a1fd8c-697b-7c3a-9d1f-{n:012x}",
             timebase__origin__utc=f"2026-11-21T10:00:{n:02}.000000000Z",
             traces=[],
+            **(later if n >= 4 else {}),
         )
         audio = kit.wav(kit.tone(800 + n + (160 if n >= 4 else 0)))
         draft = kit.draft(traces=())
@@ -121,6 +123,29 @@ def test_another_tool_than_the_pinned_one_leaves_it_open(
     out = capsys.readouterr().out
     assert "because evaluated:wer of 8 runs is not known" in out
     assert "no evaluation of it was given" in out
+
+
+def test_a_confounder_is_named_once(tmp_path: Path, claim: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is the reason, and the line of conditions counts it."""
+    runs = session(tmp_path, claim, generation__params={"speed": 2})
+    assert main(["claim", "check", str(claim), *runs]) == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "speed" in line] == ["  because parameter speed changed at run 5: nothing -> 2"]
+    assert "conditions  1 confounder, named above" in lines
+
+
+def test_on_a_terminal_a_claim_is_as_wide_as_that_and_its_digest_whole(
+    claim: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The digest is what a log and a run state."""
+    claim.write_text(CLAIM.replace("the second half", "of a session of eight short runs the second half"))
+    monkeypatch.setenv("COLUMNS", "50")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(["claim", "check", str(claim)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["claim       of a session of eight short runs the", "            second half is longer"]
+    assert load_claim(claim).digest in "".join(lines)
+    assert "factor      order of t_submit: a is the first 4" in lines
 
 
 def test_what_is_wrong_with_a_call_or_a_document(

@@ -13,7 +13,7 @@ from ttsartifact.comparing.changes import changes_between, to_blame
 from ttsartifact.comparing.conditions import compare_stages, condition_diff
 from ttsartifact.formulas import conditions as registry
 from ttsartifact.formulas.conditions import condition_at, conditions, parts, stages, subjects
-from ttsartifact.formulas.levels import STATED_BY
+from ttsartifact.formulas.levels import STATED_BY, profiles
 from ttsartifact.rerunning.verdict import can_cause, judge
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor, absent
@@ -66,9 +66,10 @@ def test_every_member_of_the_sections_of_conditions_has_a_row() -> None:
 
 
 def test_what_a_producer_is_told_to_add_is_a_registered_place() -> None:
-    """`record` names an option for places that a level needs; each of them is a row."""
+    """`record` and `verify` name an option for places that a level needs, which are rows, or a profile."""
     places = [pointer for pointer in STATED_BY if ":" not in pointer]
-    assert [pointer for pointer in places if condition_at(pointer) is None] == []
+    of_profiles = {pointer for profile in profiles().values() for pointer in profile.known}
+    assert [pointer for pointer in places if condition_at(pointer) is None and pointer not in of_profiles] == []
 
 
 def _edits() -> Iterator[tuple[str, Any]]:

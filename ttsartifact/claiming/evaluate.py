@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.claiming.claim import Aspect, Effect, RunGroup
 from ttsartifact.claiming.matching import match
-from ttsartifact.claiming.obstacles import Obstacle, ObstacleKind, in_order
+from ttsartifact.claiming.obstacles import Obstacle, ObstacleKind, counted_as, in_order
 from ttsartifact.claiming.testing import Comparison, put_to_test
 from ttsartifact.measuring.metrics import MetricKind, shown
 
@@ -188,9 +188,14 @@ def _unmeasured(runs: Sequence[ClaimedRun], measured: Mapping[str, Measured], na
         lacking = [run for run in runs if measured[run.artifact_id].values.get(name) is None]
         if lacking:
             why = measured[lacking[0].artifact_id].lacks.get(name, "not measured")
-            message = f"{name} of {len(lacking)} runs is not known, {lacking[0].artifact_id[:19]} the first: {why}"
-            found.append(Obstacle(why=ObstacleKind.NO_VALUE, message=message, count=len(lacking)))
+            found.append(_not_known(name, lacking, why))
     return found
+
+
+def _not_known(name: str, lacking: Sequence[ClaimedRun], why: str) -> Obstacle:
+    runs = counted_as(len(lacking), "run", "runs")
+    message = f"{name} of {runs} is not known, {lacking[0].artifact_id[:19]} the first: {why}"
+    return Obstacle(why=ObstacleKind.NO_VALUE, message=message, count=len(lacking))
 
 
 def _without_factor(claim: Claim, runs: Sequence[ClaimedRun], measured: Mapping[str, Measured]) -> list[Obstacle]:
@@ -202,8 +207,7 @@ def _without_factor(claim: Claim, runs: Sequence[ClaimedRun], measured: Mapping[
         lacking = [run for run in runs if key not in measured[run.artifact_id].factor]
         if lacking:
             why = measured[lacking[0].artifact_id].lacks.get("reference", "it is not a number")
-            message = f"{claim.by} of {len(lacking)} runs is not known, {lacking[0].artifact_id[:19]} the first: {why}"
-            return [Obstacle(why=ObstacleKind.NO_VALUE, message=message, count=len(lacking))]
+            return [_not_known(claim.by, lacking, why)]
     return []
 
 

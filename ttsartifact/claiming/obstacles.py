@@ -28,6 +28,7 @@ __all__ = [
     "ClaimedRun",
     "Obstacle",
     "ObstacleKind",
+    "counted_as",
     "in_order",
     "of_attempts",
     "of_counts",
@@ -155,7 +156,8 @@ def of_files(claim: Claim, runs: Sequence[ClaimedRun], *, exploratory: bool) -> 
     if unmade and not exploratory:
         yield Obstacle(
             why=ObstacleKind.NOT_MADE_FOR_IT,
-            message=f"{len(unmade)} of {len(runs)} runs do not state this claim ({claim.digest[:19]})",
+            message=f"only {len(runs) - len(unmade)} of {counted_as(len(runs), 'run states', 'runs state')} this claim "
+            f"({claim.digest[:19]})",
             count=len(unmade),
         )
     if claim.by == "order" and any(run.submitted_ns is None for run in runs):
@@ -173,16 +175,17 @@ def of_attempts(runs: Sequence[ClaimedRun]) -> Iterator[Obstacle]:
             seen.setdefault((run.known("/run/session_id"), run.text), set()).add(attempt["index"])
     missing = sum(max(indices) - len(indices) for indices in seen.values())
     if missing:
-        message = f"{missing} attempts were made and are not shown"
+        message = f"{counted_as(missing, 'attempt was', 'attempts were')} made but not shown"
         yield Obstacle(why=ObstacleKind.MISSING_ATTEMPTS, message=message, count=missing)
 
 
 def of_log(runs: Sequence[ClaimedRun], logged: Sequence[str]) -> Iterator[Obstacle]:
     """Name runs that a run log holds behind the claim and that are not shown."""
-    held = {run.artifact_id for run in runs}
-    absent = [one for one in logged if one not in held]
+    shown = {run.artifact_id for run in runs}
+    absent = [one for one in logged if one not in shown]
     if absent:
-        message = f"{len(absent)} runs of the log are not shown, {absent[0][:19]} the first"
+        held = counted_as(len(absent), "run of the log is", "runs of the log are")
+        message = f"{held} not shown, {absent[0][:19]} the first"
         yield Obstacle(why=ObstacleKind.NOT_SHOWN, message=message, count=len(absent))
 
 
@@ -193,7 +196,9 @@ def of_counts(claim: Claim, runs: Sequence[ClaimedRun], groups: Sequence[RunGrou
         count = len({run.sound for run in own}) if _counts_sounds(claim) else len(own)
         if count < claim.minimum_runs:
             of = "" if group is RunGroup.ALL else f" of group {group}"
-            held = f"{len(own)} runs" if count == len(own) else f"{count} different sounds in {len(own)} runs"
+            held = counted_as(len(own), "run", "runs")
+            if count != len(own):
+                held = f"{counted_as(count, 'different sound', 'different sounds')} in {held}"
             missing = claim.minimum_runs - count
             message = f"{held}{of}, expected at least {claim.minimum_runs}: {missing} missing"
             yield Obstacle(why=ObstacleKind.MISSING_RUNS, message=message, count=missing)
@@ -203,8 +208,13 @@ def of_counts(claim: Claim, runs: Sequence[ClaimedRun], groups: Sequence[RunGrou
         ]
         alone = texts[0] ^ texts[1]
         if alone:
-            message = f"{len(alone)} texts were spoken in one group only"
+            message = f"{counted_as(len(alone), 'text was', 'texts were')} spoken in one group only"
             yield Obstacle(why=ObstacleKind.MISSING_RUNS, message=message, count=len(alone))
+
+
+def counted_as(number: int, one: str, many: str) -> str:
+    """Return `1 text was`, `2 texts were`."""
+    return f"{number} {one if number == 1 else many}"
 
 
 def _counts_sounds(claim: Claim) -> bool:

@@ -17,7 +17,7 @@ TEMPLATES: dict[str, str] = {
 title = "The voice does not drift within a session of 40 runs"
 
 [factor]
-by = "order"            # in the order of t_submit: group a up to run 20, group b behind it
+by = "order"            # of t_submit: group a is the first 20 runs, group b the others
 after = 20
 
 [held]

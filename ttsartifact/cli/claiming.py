@@ -7,7 +7,7 @@ from typing import Annotated
 
 from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, files_under
 from ttsartifact.cli.options import Argument, Files, Force, Option
-from ttsartifact.cli.speak import EXIT, Usage, paint, passing, progress, say, show
+from ttsartifact.cli.speak import EXIT, Usage, columns, paint, passing, progress, say, show
 from ttsartifact.reporting.terminal import safe
 
 __all__ = ["claim", "session"]
@@ -46,7 +46,7 @@ def claim(
         Option("check: a run log; each of its runs behind the claim must be shown.", metavar="LOG", needs="runs"),
     ] = None,
     format: Annotated[str, Option("check: output format.", choices=("text", "json"), needs="act=check")] = "text",
-    force: Force = False,
+    force: Annotated[bool, Option("new: replace CLAIM if it exists.", needs="act=new")] = False,
 ) -> int:
     """Write a claim to change, or read one and settle it on its runs."""
     if act == "new":
@@ -87,7 +87,7 @@ def _begin(path: str, template: str | None, *, replace: bool) -> int:
         raise Usage(f"new needs --template, one of {', '.join(TEMPLATES)}")
     with write_whole(path, replace=replace) as file:
         file.write(TEMPLATES[template].replace(f"{template}.toml", path).encode())
-    say(f"{safe(path)}: a claim of the template {template}; change it before the first run")
+    show(f"{safe(path)}: a claim of the template {template}; change it before the first run")
     return EXIT.OK
 
 
@@ -101,7 +101,10 @@ def _read(path: str, format: str) -> int:
 
         say(as_json(found.value | {"digest": found.digest}))
     else:
-        say(claim_lines(found))
+        from ttsartifact.reporting.terminal import fitted_lines
+
+        lines = claim_lines(found)
+        say(fitted_lines(lines, columns(), whole_digests=True) if sys.stdout.isatty() else lines)
     return EXIT.OK
 
 

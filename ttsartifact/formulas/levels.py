@@ -41,7 +41,13 @@ _MAY_NOT_APPLY = frozenset({"/generation/seeds", "/generation/precision"})
 STATED_BY = {
     "/run/attempt": "--attempt N",
     "/run/load/queue_depth_at_submit": "--queue-depth N; 0 for a program that serves only you",
+    "/run/load/concurrency": "--concurrency N",
+    "/run/session_id": "--session ID",
+    "/run/times/first_call": "--warmup N",
+    "/run/times/warmup_runs": "--warmup N",
+    "/gate": "--gate",
     "/generation/device": "--device",
+    "/generation/marking": "--marking",
     "/generation/precision": "--precision",
     "/pins/frontend": "--frontend NAME@VERSION",
     "/generation/precision/quantisation": "--precision DTYPE,quantisation=NAME; none where there is none",
@@ -59,7 +65,7 @@ STATED_BY = {
     "/generation/determinism/class": "--determinism",
     "/input/refs: where each clip came from": "--ref-origin",
 }
-"""The option of `ttsa record` by which a producer states what a level requires."""
+"""The option of `ttsa record` by which a producer states what a level or profile requires."""
 
 
 def with_options(lacks: Iterable[str]) -> str:

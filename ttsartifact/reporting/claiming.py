@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from ttsartifact.claiming.claim import Claim, ClaimTest
     from ttsartifact.claiming.evaluate import Decided, Evaluation
-    from ttsartifact.claiming.matching import Confounder
     from ttsartifact.claiming.session import Course, Session, SessionRow
 
 __all__ = ["claim_document", "claim_lines", "evaluation_lines", "session_document", "session_lines", "session_rows"]
@@ -71,7 +70,7 @@ def evaluation_lines(found: Evaluation, paint: Paint | None = None) -> Iterator[
 def _factor(claim: Claim) -> str:
     factor = claim.value["factor"]
     if claim.by == "order":
-        return f"order of t_submit: a up to run {factor['after']}, b behind it"
+        return f"order of t_submit: a is the first {factor['after']} runs, b the others"
     if "a" in factor:
         return f"{safe(claim.by)}: a = {safe(factor['a'])}, b = {safe(factor['b'])}"
     return {"none": "none: one group", "reference": "the reference clip"}.get(claim.by, safe(claim.by))
@@ -110,18 +109,13 @@ def _counts(found: Evaluation) -> bool:
 def _conditions(found: Evaluation) -> Iterator[str]:
     matched = found.matched
     if matched.confounders:
-        yield f"conditions  {counted(len(matched.confounders), 'confounder')}:"
-        yield from (f"            {_confounder(each)}" for each in matched.confounders[:_MOST_NAMES])
+        yield f"conditions  {counted(len(matched.confounders), 'confounder')}, named above"
     else:
         yield "conditions  match" if _counts(found) else "conditions  not compared: no run was counted"
     if matched.free:
         yield f"            free and different: {', '.join(safe(each.label) for each in matched.free[:_MOST_NAMES])}"
     if matched.unstated:
         yield f"            stated by no run: {', '.join(matched.unstated[:_MOST_NAMES])}"
-
-
-def _confounder(each: Confounder) -> str:
-    return f"{safe(str(each))} ({counted(each.runs, 'run')})"
 
 
 def _decided(each: Decided) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ttsartifact.formulas.conditions import conditions
-from ttsartifact.formulas.levels import profiles
+from ttsartifact.formulas.levels import profiles, with_options
 from ttsartifact.formulas.logs import LEAST_UPDATES, updates_within
 from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Outcome, Severity, Unverifiable
@@ -34,13 +34,13 @@ def backed_claims(evidence: Evidence) -> Answer:
                 where=pointer,
                 found="absent",
                 expected="a value",
-                message=f"the profile {name} needs it",
+                message=f"the profile {name} needs {with_options([pointer])}",
             )
             for pointer in profile.known
             if evidence.known(pointer) is None or evidence.known(pointer) == "none"
         ]
         faults += [
-            Mismatch(where="/traces", found="absent", expected=f"trace {trace}", message=f"the profile {name} needs it")
+            Mismatch(where="/traces", found="absent", message=f"the profile {name} needs the trace {trace}")
             for trace in profile.traces
             if evidence.trace(trace) is None
         ]
