@@ -173,6 +173,11 @@ def test_a_repaired_header_states_the_lengths_that_are_there(tmp_path: Path, odd
             "the command wrote nothing to stdout: found 0 bytes, expected audio, or {out} where the command takes the",
         ),
         (
+            "true --to=a.wav",
+            {},
+            "the command wrote nothing to stdout: found 0 bytes, expected audio, or {out} in place of a.wav (at ",
+        ),
+        (
             "echo Loading the model; printf 'RIFF\\0\\0\\0\\0WAVE\\377\\376'",
             {},
             "the command wrote a line of text before its audio: 'Loading the model'; let it write that to stderr, or",

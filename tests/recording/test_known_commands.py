@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ttsartifact.errors import Refused
+from ttsartifact.errors import CommandFailed, Refused
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.command import record_command
 from ttsartifact.recording.known_commands import known_command
@@ -91,6 +91,80 @@ def test_the_voice_is_pinned_without_a_word(place: Path) -> None:
     assert (front_end["name"], front_end["digest"]) == ("piper: espeak", engine["digest"])
     (report,) = verify(place / "run.tts.wav")
     assert (report.verdict, report.findings) == ("INTACT", ())
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["espeak-ng", "-w", "out.wav", "{text}"], "espeak-ng would write its audio to a file of its own"),
+        (["piper", "-m", "voice.onnx", "--output_file=out.wav"], "piper would write its audio to a file of its own"),
+        (["flite", "-t", "{text}", "-o", "out.wav"], "flite would write its audio to a file of its own"),
+    ],
+)
+def test_a_file_in_place_of_the_recorded_one_is_refused_before_the_command_runs(
+    place: Path, argv: list[str], words: str
+) -> None:
+    """The word is named, and {out} for it; what goes to stdout by that option is not refused."""
+    with pytest.raises(Refused) as refused:
+        recorded(*argv)
+    assert str(refused.value) == (
+        f"{words}, and not to the one that is recorded: found out.wav, expected {{out}} in its place (at argv)"
+    )
+    assert not list(place.glob("*.jsonl"))
+    assert recorded("espeak-ng", "-w", "/dev/stdout", "{text}").at("/audio/codec") == "wav"
+
+
+def test_a_program_that_plays_its_audio_is_told_where_the_file_belongs(place: Path) -> None:
+    """Without a file flite plays the speech, and stdout stays empty."""
+    (place / "bin" / "flite").write_text("#!/bin/sh\n")
+    (place / "bin" / "flite").chmod(0o755)
+    with pytest.raises(CommandFailed) as failed:
+        recorded("flite", "-t", "{text}")
+    assert str(failed.value).startswith(
+        "the command wrote nothing to stdout: found 0 bytes, expected audio, or {out} behind its option -o (at "
+    )
+
+
+def test_an_option_without_its_two_dashes_before_the_command_is_told(place: Path) -> None:
+    """`ttsa record espeak-ng {text} -o {out}`: -o is then the option of record."""
+    with pytest.raises(Refused) as refused:
+        recorded("espeak-ng", "{text}", out="{out}")
+    assert str(refused.value) == (
+        "an option of the command was read as one of `ttsa record`: found {out}, expected -- before the command "
+        "(at --out)"
+    )
+    assert not list(place.glob("*.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("argv", "stated", "said"),
+    [
+        (
+            ["espeak-ng", "-s", "130", "--stdout", "{text}"],
+            {"seeds": [{"stage": "engine", "requested": 13}], "params": {"speed": 2}, "device": "cuda"},
+            ["--seed 13", "--param speed=2", "--device cuda"],
+        ),
+        (
+            ["espeak-ng", "-s130", "--stdout", "{text}"],
+            {"seeds": [130], "params": {"words_a_minute": 130, "stdout": True}, "device": "cpu"},
+            [],
+        ),
+        (
+            ["piper", "-m", "voice.onnx", "-f", "{out}"],
+            {"params": {"noise_scale": 0.667, "noise_w_scale": 0.9}},
+            ["--param noise_w_scale=0.9"],
+        ),
+        (["sh", "-c", 'espeak-ng -w "$2" "$1"', "7", "{text}", "{out}"], {"seeds": [7, 8]}, ["--seed 8"]),
+    ],
+)
+def test_what_is_stated_and_not_in_the_command_is_told(
+    place: Path, argv: list[str], stated: dict[str, Any], said: list[str]
+) -> None:
+    """A seed that the program never received is recorded as stated, with a note; one in its words or files without."""
+    notes: list[str] = []
+    recorded(*argv, **stated, say=notes.append)
+    end = " is stated, but it is not in the command that was run"
+    assert [note.removesuffix(end) for note in notes if note.endswith(end)] == said
 
 
 def test_the_text_is_piped_through(place: Path) -> None:

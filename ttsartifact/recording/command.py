@@ -267,6 +267,9 @@ class _Recording:
         if self._known is not None:
             # Only now: a voice that was read before the run would be in memory when the engine loads it.
             facts |= spelled_out(self._known.stated(engine))
+            line = " ".join(self._order.argv)
+            for said in self._known.not_carried(self._stated, facts, line) if self._known.is_local else ():
+                self.run.say(f"{said} is stated, but it is not in the command that was run")
             if self._known.within:
                 self.run.say(f"the engine within the shell's command line was taken to be {self._known.name}")
         return facts, pins.lock_of(engine, argv)

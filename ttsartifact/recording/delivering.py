@@ -12,9 +12,12 @@ from ttsartifact.container.codecs import codec_opening
 from ttsartifact.container.magic import HEAD_BYTES, first_line, kind_of, line_before
 from ttsartifact.container.source import FileSource
 from ttsartifact.errors import CommandFailed, Damaged
+from ttsartifact.recording.known_commands import known_command
 from ttsartifact.recording.pcm_stream import inner_header_at, refuse_foreign
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ttsartifact.container.source import Source
     from ttsartifact.recording.ordering import Order
     from ttsartifact.recording.process import CommandEnd
@@ -42,8 +45,18 @@ def require_audio(order: Order, path: str, done: CommandEnd) -> None:
         raise CommandFailed(f"the command wrote no file{last_line}", where=place, expected="audio")
     if os.path.getsize(path) == 0:
         what = "an empty file" if order.writes_file else "nothing to stdout"
-        instead = "audio" if order.writes_file else "audio, or {out} where the command takes the name of its file"
+        instead = "audio" if order.writes_file else f"audio, or {{out}} {_place_of_out(order.argv)}"
         raise CommandFailed(f"the command wrote {what}{last_line}", where=place, found="0 bytes", expected=instead)
+
+
+def _place_of_out(argv: Sequence[str]) -> str:
+    """Return where {out} may belong in a command that wrote no audio to stdout."""
+    named = re.findall(r"[^\s'\"=]+\.(?:wav|flac|mp3|ogg)\b", " ".join(argv[1:]))
+    if named:
+        return f"in place of {named[-1]}"
+    known = known_command(argv)
+    flags = known.shape["options"].get("out") if known is not None else None
+    return f"behind its option {flags[0]}" if flags else "where the command takes the name of its file"
 
 
 def walked(audio: FileSource) -> riff.Riff | None:

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact._spec import table
 from ttsartifact.errors import Refused
 from ttsartifact.recording.pins import by_content, executable, package_files
-from ttsartifact.terms.descriptor import absent
+from ttsartifact.terms.descriptor import absent, is_absent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ttsartifact.recording.statements import Stated
 
@@ -96,6 +96,28 @@ class KnownCommand:
             )
         if on_stdin and shape.get("stdin") is False and "{text}" not in self.argv:
             raise Refused(f"{name} does not read a text from stdin", where="argv", expected="{text} in the command")
+
+    def require_out_place(self) -> None:
+        """Raise Refused where the program would write its audio to a file that is not the one that is recorded."""
+        written = self.options.get("out", ("-",))[-1]
+        if written not in {"-", "/dev/stdout"} and not self.within and "{out}" not in " ".join(self.argv):
+            raise Refused(
+                f"{self.name} would write its audio to a file of its own, and not to the one that is recorded",
+                where="argv",
+                found=written,
+                expected="{out} in its place",
+            )
+
+    def not_carried(self, stated: Mapping[str, Any], facts: Mapping[str, Any], line: str) -> Iterator[str]:
+        """Yield what is stated of a seed, a parameter or the device and stands neither in `line` nor in `facts`."""
+        seeds = [seed["requested"] for seed in stated.get("seeds", ()) if isinstance(seed, dict)]
+        words = [(f"--seed {seed}", seed) for seed in seeds if not is_absent(seed)]
+        for name, value in stated.get("params", {}).items():
+            if facts["params"].get(name) != value:
+                words.append((f"--param {name}={value}", name if isinstance(value, bool) else value))
+        if stated.get("device", facts["device"]) != facts["device"]:
+            words.append((f"--device {stated['device']}", stated["device"]))
+        yield from (said for said, word in words if not re.search(rf"(?<![\d.]){re.escape(str(word))}(?!\.?\d)", line))
 
     @property
     def pcm(self) -> str | None:

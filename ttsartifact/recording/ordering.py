@@ -96,6 +96,13 @@ def order_of(
     """Return the order, or raise Refused for one whose record would not be true."""
     if not argv:
         raise Refused("no command is given", where="argv", expected="-- COMMAND ...")
+    if PLACES.search(out):
+        raise Refused(
+            "an option of the command was read as one of `ttsa record`",
+            where="--out",
+            found=out,
+            expected="-- before the command",
+        )
     carrier = carrier_of(out)
     own = f".{carrier}" if carrier in {"flac", "mp3"} else ".wav"
     places = {place[1] for word in argv for place in PLACES.finditer(word)}
@@ -115,6 +122,7 @@ def order_of(
     _require_true(order, places, carrier, own, out)
     if known is not None:
         known.require_text_place(order.text.decode("utf-8", "replace"), on_stdin=text_on_stdin)
+        known.require_out_place()
     if known is not None and known.writes is not None and carrier != "parquet" and known.writes != own:
         name = own[1:].upper()
         raise Refused(
