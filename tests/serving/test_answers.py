@@ -11,6 +11,7 @@ import shlex
 import socket
 import tempfile
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import kit
@@ -31,7 +32,6 @@ from ttsartifact.serving.request import is_loopback, require_allowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 MS = 1_000_000
 
@@ -447,6 +447,22 @@ def test_the_command(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str
     }
     assert main(["record", "--http", "http://example.org", "--text", TEXT, "-o", out]) == 2
     assert main(["record", "--text", TEXT, "-o", out]) == 2
+
+
+def test_the_page_shows_what_a_server_gives_that_states_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs/servers.md, "One answer": each call and its output, with digests left out."""
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "servers.md").read_text(encoding="utf-8").replace("\\\n", "")
+    block = page.partition("## One answer")[2].partition("```console\n")[2].partition("```")[0]
+    calls = re.split(r"^\$ ttsa (.*)\n", block, flags=re.MULTILINE)[1:]
+    assert len(calls) == 4
+    with canned(kit.wav(), "audio/wav") as address:
+        for call, told in zip(calls[::2], calls[1::2], strict=True):
+            assert main([word.replace("http://127.0.0.1:8000", address) for word in shlex.split(call)]) == 0
+            said = capsys.readouterr()
+            assert re.sub("sha256:[0-9a-f]{64}", "sha256:...", said.out + said.err) == told
 
 
 def test_a_key_is_recorded_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
