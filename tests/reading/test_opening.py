@@ -14,8 +14,15 @@ from ttsartifact.container import capsule
 from ttsartifact.container.source import BytesSource
 from ttsartifact.errors import Damaged, NotAnArtifact, NotFound, Refused
 from ttsartifact.packing import carriers
-from ttsartifact.reading.artifact import open_artifact, open_artifacts, parse_descriptor, shaped
-from ttsartifact.reading.identity import misnamings, require_named, require_sealed
+from ttsartifact.reading.artifact import (
+    misnamings,
+    open_artifact,
+    open_artifacts,
+    parse_descriptor,
+    require_named,
+    require_sealed,
+    shaped,
+)
 from ttsartifact.terms import digest
 
 if TYPE_CHECKING:

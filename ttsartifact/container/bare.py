@@ -132,10 +132,10 @@ def _judge_wave(source: Source, wave: riff.Riff) -> Bare:
 
 
 def _judge_flac(source: Source) -> Bare:
-    from ttsartifact.container import flac, flac_blocks, flac_frames
+    from ttsartifact.container import flac, flac_frames
 
     walked = flac.walk(source)
-    flac_blocks.require_whole_blocks(source, walked.blocks)
+    flac.require_whole_blocks(source, walked.blocks)
     start, end, info = walked.audio, walked.audio_end, flac_frames.stream_info(source, walked.start)
     flac_frames.require_no_frame(source, end)
     return Bare(

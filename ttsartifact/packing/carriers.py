@@ -14,8 +14,7 @@ from ttsartifact.container.source import FileSource, JoinedSource, Piece, Span, 
 from ttsartifact.errors import Refused
 from ttsartifact.packing.pack import RunInMemory, write
 from ttsartifact.packing.restoring import recorded_file, restored_audio
-from ttsartifact.reading.artifact import open_artifact, open_artifacts, parse_descriptor
-from ttsartifact.reading.identity import require_named, require_sealed
+from ttsartifact.reading.artifact import open_artifact, open_artifacts, parse_descriptor, require_named, require_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -12,8 +12,7 @@ from ttsartifact.errors import Refused
 from ttsartifact.formulas.rendering import channels_of_traces, held_ranges
 from ttsartifact.packing.pack import RunInMemory, pack, write
 from ttsartifact.packing.restoring import require_recorded
-from ttsartifact.reading.artifact import open_artifact
-from ttsartifact.reading.identity import require_named
+from ttsartifact.reading.artifact import open_artifact, require_named
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.draft import Draft

@@ -14,8 +14,7 @@ from ttsartifact.errors import Refused
 from ttsartifact.gating.deciding import digest_of_policy, gate_of, measured
 from ttsartifact.packing.pack import RunInMemory, write
 from ttsartifact.packing.restoring import require_recorded
-from ttsartifact.reading.artifact import open_artifacts
-from ttsartifact.reading.identity import require_named
+from ttsartifact.reading.artifact import open_artifacts, require_named
 from ttsartifact.terms import digest
 
 if TYPE_CHECKING:

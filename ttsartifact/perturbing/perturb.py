@@ -19,8 +19,7 @@ from ttsartifact.formulas.pcm_events import COLUMNS, METHOD, apply, opportunitie
 from ttsartifact.formulas.pcm_kinds import PcmFormat, digest_of_clip
 from ttsartifact.packing.derived import derived_draft
 from ttsartifact.packing.pack import Packed, pack
-from ttsartifact.reading.artifact import open_artifact
-from ttsartifact.reading.identity import require_named
+from ttsartifact.reading.artifact import open_artifact, require_named
 from ttsartifact.terms import digest
 from ttsartifact.terms.trace import Trace
 

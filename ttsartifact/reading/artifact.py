@@ -1,4 +1,7 @@
-"""One run out of one file, whatever carrier it came in. Nothing is hashed, nothing is read before it is requested."""
+"""One run out of one file, whatever carrier it came in. Nothing is hashed, nothing is read before it is requested.
+
+What names the descriptor besides its own bytes, a pointer, a column or the capsule's seal, is compared with it (8.5).
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from ttsartifact._starting import NamedTuple
+from ttsartifact._starting import NamedTuple, late_pattern
 from ttsartifact.container import canonical, capsule
 from ttsartifact.container.carrier import carries_capsule, recognised
 from ttsartifact.container.source import BytesSource, FileSource, Piece, Source, Span
 from ttsartifact.errors import Damaged, NotAnArtifact, NotFound, Refused, TtsArtifactError
 from ttsartifact.terms.descriptor import Descriptor
+from ttsartifact.terms.finding import Mismatch
 from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
@@ -24,7 +28,19 @@ if TYPE_CHECKING:
     from ttsartifact.container.carrier import Carrier
     from ttsartifact.container.parquet_rows import Row, RunTable
 
-__all__ = ["Artifact", "Parts", "open_artifact", "open_artifacts", "parse_descriptor", "shaped"]
+__all__ = [
+    "Artifact",
+    "Parts",
+    "misnamings",
+    "open_artifact",
+    "open_artifacts",
+    "parse_descriptor",
+    "require_named",
+    "require_sealed",
+    "shaped",
+]
+
+_DIGEST = late_pattern(r"sha256:[0-9a-f]{64}")
 
 
 class Parts(Protocol):
@@ -291,3 +307,52 @@ def _only_source(pieces: tuple[Piece, ...]) -> Source:
     (piece,) = pieces
     assert isinstance(piece, Span)  # rows of Parquet hold their audio as one span
     return piece.source
+
+
+def misnamings(artifact: Artifact, found: str | None = None, *, is_sealed: bool = False) -> Iterator[Mismatch]:
+    """Yield each place that names another descriptor.
+
+    Where nothing names it, as in FLAC and MP3, the seal does: its digits follow from the capsule and the digest of the
+    bare file, as `found` or as the descriptor states it; `is_sealed` says that it was seen to.
+    """
+    wave, held = artifact.wave, artifact.capsule
+    if artifact.carrier == "wav" and wave is not None and wave.pointer is not None:
+        from ttsartifact.container.riff import POINTER_PREFIX
+
+        start = wave.pointer.body + 12 + len(POINTER_PREFIX)
+        named = artifact.source.read_at(start, 71).decode("ascii", "backslashreplace")
+        if named != artifact.artifact_id:
+            yield Mismatch(f"offset {start}", named, artifact.artifact_id)
+    elif held is not None and not is_sealed:
+        yield from _seal_of_another(held, artifact.descriptor, found)
+    if artifact.columns is not None and "artifact_id" in artifact.columns:
+        named = artifact.columns["artifact_id"]
+        if named != artifact.artifact_id:
+            yield Mismatch("column artifact_id", named, artifact.artifact_id)
+
+
+def _seal_of_another(held: capsule.Capsule, descriptor: Descriptor, found: str | None) -> Iterator[Mismatch]:
+    stated = descriptor.known("/audio/digest")
+    sound = [each for each in (found, stated) if isinstance(each, str) and _DIGEST.fullmatch(each)]
+    expected = [f"sha256:{capsule.seal_of(held.raw, each)}" for each in dict.fromkeys(sound)]
+    if expected and held.seal not in expected:
+        what = "the seal is of another capsule: nothing shows that the descriptor is the one that was sealed"
+        yield Mismatch("seal", held.seal, expected[0], what)
+
+
+def require_named(artifact: Artifact) -> Artifact:
+    """Return a run whose descriptor is the one that was sealed; raises Refused, for a new seal would hide another."""
+    for each in misnamings(artifact):
+        raise _changed(f"{artifact.where}: {each.where}", each)
+    return artifact
+
+
+def require_sealed(held: capsule.Capsule, descriptor: Descriptor, where: str) -> None:
+    """Raise Refused for a capsule alone whose seal does not follow from it and the audio that it states."""
+    for each in _seal_of_another(held, descriptor, None):
+        raise _changed(where, each)
+
+
+def _changed(where: str, each: Mismatch) -> Refused:
+    what = "the descriptor or a part is not as it was sealed"
+    return Refused(what, where=where, found=each.found, expected=each.expected)

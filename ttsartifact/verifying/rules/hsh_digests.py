@@ -9,7 +9,7 @@ from ttsartifact.container import hashing
 from ttsartifact.container.codecs import LOSSY
 from ttsartifact.container.hashing import chunk_root
 from ttsartifact.errors import TtsArtifactError
-from ttsartifact.reading.identity import misnamings
+from ttsartifact.reading.artifact import misnamings
 from ttsartifact.terms import digest
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Unverifiable
 from ttsartifact.verifying.catalogue import rule
