@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from ttsartifact._spec import FORMAT_VERSION
     from ttsartifact._version import __version__ as __version__
     from ttsartifact.attesting.checking import AttestationKind, Attested, Standing
-    from ttsartifact.attesting.keys import NoteKey
-    from ttsartifact.attesting.notes import Checkpoint
+    from ttsartifact.attesting.keys import Checkpoint, NoteKey
     from ttsartifact.attesting.runlog import Entry, EntryKind, Proof, RunLog
     from ttsartifact.attesting.trust import Authority, Requirements, Signer, Trust
     from ttsartifact.claiming.claim import (
@@ -170,8 +169,7 @@ _PLACES = {
     "ttsartifact.perturbing.perturb": ("LayerCount", "Perturbed", "perturb", "perturb_wav"),
     "ttsartifact.attesting.checking": ("AttestationKind", "Attested", "Standing"),
     "ttsartifact._spec": ("FORMAT_VERSION",),
-    "ttsartifact.attesting.keys": ("NoteKey",),
-    "ttsartifact.attesting.notes": ("Checkpoint",),
+    "ttsartifact.attesting.keys": ("Checkpoint", "NoteKey"),
     "ttsartifact.attesting.runlog": ("Entry", "EntryKind", "Proof", "RunLog"),
     "ttsartifact.attesting.trust": ("Authority", "Requirements", "Signer", "Trust"),
     "ttsartifact.comparing.audio": ("AudioComparison", "Divergence", "Tolerance", "compare_audio"),

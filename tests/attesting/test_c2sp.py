@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from ttsartifact.attesting import runlog
-from ttsartifact.attesting.keys import generate_key, note_key, parse_note_key
-from ttsartifact.attesting.notes import cosigners
+from ttsartifact.attesting.keys import cosigners, generate_key, note_key, parse_note_key
 from ttsartifact.attesting.runlog import Entry, EntryKind, RunLog
 from ttsartifact.errors import Damaged
 from ttsartifact.terms import digest

@@ -10,8 +10,14 @@ from authority import stamp
 
 from ttsartifact.attesting import attach, runlog
 from ttsartifact.attesting.checking import Standing, attested
-from ttsartifact.attesting.keys import NoteKey, generate_key, note_key, parse_note_key
-from ttsartifact.attesting.notes import parse_checkpoint, sign_checkpoint
+from ttsartifact.attesting.keys import (
+    NoteKey,
+    generate_key,
+    note_key,
+    parse_checkpoint,
+    parse_note_key,
+    sign_checkpoint,
+)
 from ttsartifact.attesting.runlog import Entry, EntryKind, RunLog
 from ttsartifact.attesting.timestamps import request_for
 from ttsartifact.attesting.trust import Authority, Trust

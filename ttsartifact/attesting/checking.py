@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.attesting import attach, runlog, sshsig, timestamps
-from ttsartifact.attesting.notes import cosigners
+from ttsartifact.attesting.keys import cosigners
 from ttsartifact.attesting.runlog import Entry, EntryKind
 from ttsartifact.container import schemas
 from ttsartifact.container.canonical import read_json

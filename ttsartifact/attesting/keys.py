@@ -1,4 +1,9 @@
-"""Ed25519 keys as files and in the one-line form of signed notes (c2sp.org/signed-note), and the optional libraries."""
+"""Ed25519 keys, as files and in one line; the notes and checkpoints that they sign; and the optional libraries.
+
+Of c2sp.org/signed-note, /tlog-checkpoint and /tlog-cosignature: a note is text, an empty line, and signature lines. A
+checkpoint is a note whose text is the log's origin, the number of its entries, and the base64 of its root. A witness
+adds a line of its own; nothing else changes.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +12,37 @@ import binascii
 import hashlib
 import importlib
 import os
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ttsartifact.errors import Refused, Unavailable
+from ttsartifact.errors import Damaged, Refused, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 __all__ = [
+    "Checkpoint",
     "NoteKey",
+    "cosigners",
     "fingerprint",
     "generate_key",
     "holds_ed25519",
     "load",
     "load_private_key",
     "note_key",
+    "parse_checkpoint",
     "parse_note_key",
+    "sign_checkpoint",
 ]
 
+_ED25519 = 1
+_COSIGNATURE = 4
+_KEY_LIMIT_BYTES = 16 << 10
 _EXTRAS = {"c2pa": "c2pa", "cryptography": "sign", "rfc3161_client": "timestamp"}
+_SIGNATURE = re.compile(r"\u2014 ([^ +\n]{1,200}) ([A-Za-z0-9+/]{4,400}={0,2})")
+_NOTE_LIMIT_BYTES = 16 << 10
 
 
 def load(module: str) -> Any:
@@ -38,11 +55,6 @@ def load(module: str) -> Any:
         raise Unavailable(
             f"{package.replace('_', '-')} is not installed", expected=f'pip install "ttsartifact[{extra}]"'
         ) from error
-
-
-_ED25519 = 1
-_COSIGNATURE = 4
-_KEY_LIMIT_BYTES = 16 << 10
 
 
 class NoteKey(NamedTuple):
@@ -141,3 +153,72 @@ def fingerprint(public: bytes) -> str:
     """Return `SHA256:...` of an Ed25519 public key, as `ssh-keygen -l` prints it."""
     blob = b"\x00\x00\x00\x0bssh-ed25519" + len(public).to_bytes(4, "big") + public
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """What a log commits to: so many entries, its `size`, under one root."""
+
+    origin: str
+    size: int
+    root: bytes
+    note: str
+    """The whole signed note, as it was read."""
+    signatures: tuple[tuple[str, bytes], ...] = ()
+    """The name and the bytes of each signature line."""
+
+    @property
+    def text(self) -> str:
+        """What is signed: everything up to and with the line feed before the empty line."""
+        return self.note.partition("\n\n")[0] + "\n"
+
+    def is_signed_by(self, key: NoteKey) -> bool:
+        """Return whether one of the signature lines is a signature by `key` that holds."""
+        return any(
+            name == key.name and raw[:4] == key.id and _holds(key, raw[4:], self.text) for name, raw in self.signatures
+        )
+
+
+def sign_checkpoint(origin: str, size: int, root: bytes, private: Any) -> Checkpoint:
+    """Return the checkpoint of a log, signed by the log's own key."""
+    text = f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"
+    key = note_key(origin, private)
+    line = base64.b64encode(key.id + private.sign(text.encode())).decode()
+    return parse_checkpoint(f"{text}\n\u2014 {origin} {line}\n")
+
+
+def parse_checkpoint(note: str) -> Checkpoint:
+    """Read a signed note as a checkpoint; raises Damaged. No signature is checked here."""
+    text, gap, tail = note.partition("\n\n")
+    lines = text.split("\n")
+    if len(note.encode()) > _NOTE_LIMIT_BYTES or not gap or len(lines) < 3 or not tail.endswith("\n"):
+        raise Damaged("not a signed checkpoint", found=note[:60], expected="origin, size, root, signatures")
+    try:
+        root = base64.b64decode(lines[2], validate=True)
+    except binascii.Error:
+        root = b""
+    if not lines[0] or not re.fullmatch(r"0|[1-9][0-9]{0,15}", lines[1]) or len(root) != 32:
+        raise Damaged("not a checkpoint's three lines", found=lines[:3], expected="origin, size, base64 of 32 bytes")
+    signatures = []
+    for line in tail[:-1].split("\n"):
+        match = _SIGNATURE.fullmatch(line)
+        if match is None:
+            raise Damaged("not a signature line", found=line[:80], expected="\u2014 name base64")
+        try:
+            signatures.append((match[1], base64.b64decode(match[2], validate=True)))
+        except binascii.Error as error:
+            raise Damaged("not the base64 of a signature", found=line[:80]) from error
+    return Checkpoint(origin=lines[0], size=int(lines[1]), root=root, note=note, signatures=tuple(signatures))
+
+
+def cosigners(checkpoint: Checkpoint, witnesses: Iterable[NoteKey]) -> tuple[str, ...]:
+    """Return the names of the witnesses whose cosignature holds."""
+    return tuple(key.name for key in witnesses if checkpoint.is_signed_by(key))
+
+
+def _holds(key: NoteKey, signature: bytes, text: str) -> bool:
+    if key.kind != _COSIGNATURE:
+        return holds_ed25519(key.public, signature, text.encode())
+    # A cosignature carries its own time, eight bytes before the signature, and signs it with the text.
+    seconds = int.from_bytes(signature[:8], "big")
+    return holds_ed25519(key.public, signature[8:], f"cosignature/v1\ntime {seconds}\n{text}".encode())

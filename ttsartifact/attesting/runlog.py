@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.attesting.notes import Checkpoint, parse_checkpoint, sign_checkpoint
+from ttsartifact.attesting.keys import Checkpoint, parse_checkpoint, sign_checkpoint
 from ttsartifact.container.canonical import canonical_bytes, read_json
 from ttsartifact.container.source import write_whole
 from ttsartifact.errors import Damaged, NotAnArtifact, Refused, TtsArtifactError

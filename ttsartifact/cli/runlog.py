@@ -172,8 +172,7 @@ def _prove(opened: "RunLog", index: int | None, out: str | None) -> int:
 
 def _check(opened: "RunLog", kept: str | None, line: str | None) -> int:
     """Recompute every tile and root; raises Damaged where something does not follow."""
-    from ttsartifact.attesting.keys import parse_note_key
-    from ttsartifact.attesting.notes import parse_checkpoint
+    from ttsartifact.attesting.keys import parse_checkpoint, parse_note_key
 
     checkpoints = opened.history()
     if kept is not None:
