@@ -14,6 +14,7 @@ from ttsartifact.cli.options import Option
 from ttsartifact.cli.speak import Usage, passing, say_written, tell
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.levels import lacking_for, with_options
+from ttsartifact.reporting.phrases import INCOMPLETE
 from ttsartifact.reporting.terminal import safe
 from ttsartifact.terms.level import LEVELS, Level
 
@@ -239,7 +240,8 @@ def print_written(packed: Packed, level: str | None = None, out: str | None = No
     `out` is what the user typed, where it is not the path of what was written.
     """
     out = os.fspath(packed.path) if out is None else out
-    say_written(out, f"{safe(out)}: {packed.artifact_id}, level {packed.level}")
+    cut = INCOMPLETE * (packed.descriptor.at("/run/incomplete") is True)
+    say_written(out, f"{safe(out)}: {packed.artifact_id}, level {packed.level}{cut}")
     gate = packed.descriptor.known("/gate")
     if gate is not None:
         from ttsartifact.reporting.statements import decision

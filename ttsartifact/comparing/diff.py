@@ -63,6 +63,8 @@ class Side:
     """What a sound file without a capsule is, with its article; None of an artifact."""
     names: str | None = None
     """The artifact that a comment of such a file names."""
+    incomplete: bool = False
+    """Whether the run states that its recording did not come to its end (clause 7.4)."""
 
     @property
     def is_as_recorded(self) -> bool:
@@ -264,6 +266,7 @@ def _side(artifact: Artifact) -> Side:
         faulty=faulty_parts(report.failures, artifact.descriptor),
         promise=promise if isinstance(promise, str) else None,
         repeats={"equal": True, "differs": False}.get(str(repeated)),
+        incomplete=report.incomplete,
     )
 
 

@@ -61,6 +61,8 @@ class Delivery:
     """Whether a different machine computed, about which nothing is known here."""
     lock: Lock | None = None
     """What is installed around an engine outside of this process, where that could be read."""
+    incomplete: bool = False
+    """Whether the recording did not come to its end (clause 7.4)."""
 
 
 def statement_sections(
@@ -141,6 +143,7 @@ def assembled(
             "times": _times(run, stated, submit, delivery),
             "load": _load(run, stated, submit),
             **({} if (cost := getattr(run.sampler, "cost", None)) is None else {"sampling": cost}),
+            **({"incomplete": True} if delivery.incomplete else {}),
             "notes": stated_value(stated, "notes", "not_applicable", "none were made"),
             **({} if delivery.request is None else {"request": delivery.request}),
         },

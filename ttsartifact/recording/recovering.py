@@ -127,6 +127,7 @@ def recover(
             in_process=run.recorder == "in_process",
             request=run.conditions.get("request"),
             elsewhere=run.conditions.get("elsewhere", False),
+            incomplete=True,
         )
         lock = lock_of(delivery)
         if is_absent(run.sections["pins"]["lock"]):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.formulas.conditions import member_words, role_words
 from ttsartifact.formulas.latency import name_of
 from ttsartifact.reporting.documents import derived_of
-from ttsartifact.reporting.phrases import Paint, counted, seconds, stated
+from ttsartifact.reporting.phrases import INCOMPLETE, Paint, counted, seconds, stated
 from ttsartifact.reporting.phrases import stated as _say
 from ttsartifact.reporting.statements import adaptation_words, marking_words, unchecked_attestations
 from ttsartifact.reporting.terminal import safe
@@ -24,8 +24,9 @@ __all__ = ["card_lines", "card_rows", "recipe_rows", "recorded_command"]
 
 def card_lines(artifact: Artifact, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
     """Yield the lines of the card."""
-    tool = _tool(artifact.descriptor.at("/pins/engine"))
-    yield f"{safe(artifact.where)}: {paint('strong', 'a run of ' + tool)}"
+    at = artifact.descriptor.at
+    tool = _tool(at("/pins/engine"))
+    yield f"{safe(artifact.where)}: {paint('strong', 'a run of ' + tool)}{INCOMPLETE * (at('/run/incomplete') is True)}"
     for label, value in card_rows(artifact):
         yield f"  {label:<13}{value}"
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ttsartifact.comparing.diff import Diff, Side
     from ttsartifact.comparing.timing import Quantity
 
-__all__ = ["DIFF_COLUMNS", "cause_line", "diff_card", "diff_document", "diff_lines", "diff_rows"]
+__all__ = ["DIFF_COLUMNS", "cause_line", "diff_card", "diff_document", "diff_lines", "diff_rows", "quantity_words"]
 
 DIFF_COLUMNS = ("section", "subject", "cause", "blamed", "known", "a", "b", "detail")
 """What a line of the table holds: `section` is file, cause, condition, stage, audio or time."""
@@ -36,6 +36,11 @@ _BELIEVED = frozenset({"inputs", "weights", "code", "numerics"})  # of these an 
 
 def cause_line(diff: Diff) -> str:
     """Return in one line what is likely to have made the two runs differ, and what came of it."""
+    cut = [f"{name} is an incomplete recording; " for name, s in (("a", diff.a), ("b", diff.b)) if s.incomplete]
+    return "".join(cut) + _cause(diff)
+
+
+def _cause(diff: Diff) -> str:
     if diff.copies:
         return _beside_a_copy(diff)
     for name, side in (("a", diff.a), ("b", diff.b)):
@@ -263,10 +268,10 @@ def _time_lines(diff: Diff) -> Iterator[str]:
     title = "times"
     for each in both:
         if each.a != each.b:
-            mine, theirs = _quantity(each, each.a, each.a_lacks), _quantity(each, each.b, each.b_lacks)
+            mine, theirs = quantity_words(each, each.a, each.a_lacks), quantity_words(each, each.b, each.b_lacks)
             yield f"  {title:<10}{each.label:<20}{mine} -> {theirs}{_growth(each)}"
             title = ""
-    equal = [f"{each.label} {_quantity(each, each.a, each.a_lacks)}" for each in both if each.a == each.b]
+    equal = [f"{each.label} {quantity_words(each, each.a, each.a_lacks)}" for each in both if each.a == each.b]
     if equal:
         yield f"  {title:<10}{'equal':<20}{', '.join(equal)}"
         title = ""
@@ -294,7 +299,8 @@ def _factor(ratio: float) -> str:
     return f"{ratio:.2f}" if ratio >= 0.1 else f"{Decimal(f'{ratio:.1g}'):f}"
 
 
-def _quantity(each: Quantity, value: float | None, lacks: str | None) -> str:
+def quantity_words(each: Quantity, value: float | None, lacks: str | None) -> str:
+    """Return the `value` of one side of a quantity in its usual unit, or in words what it `lacks`."""
     if value is None:
         return (lacks or "unknown").replace("_", " ")
     units = {"milli_mhz": (1e3, "MHz"), "mw": (1e3, "W"), "milli_percent": (1e3, "%"), "mj": (1e3, "J")}
@@ -395,7 +401,7 @@ def diff_card(diff: Diff) -> Iterator[str]:
         lines += audio_lines(diff.audio, ("in a", "in b"))
     yield from table(("audio", ""), [(line[2:12].strip(), code(line[12:])) for line in lines])
     times = [
-        (each.label, span(_quantity(each, each.a, each.a_lacks)), span(_quantity(each, each.b, each.b_lacks)))
+        (each.label, span(quantity_words(each, each.a, each.a_lacks)), span(quantity_words(each, each.b, each.b_lacks)))
         for each in diff.timing.quantities
         if each.a is not None or each.b is not None
     ]

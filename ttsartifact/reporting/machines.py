@@ -255,17 +255,10 @@ def _uri(file: str) -> str:
     import os
     from urllib.parse import quote
 
-    return quote(os.fsencode(file.replace(os.sep, "/")) if _encodes(file) else safe(file))
-
-
-def _encodes(file: str) -> bool:
-    import os
-
     try:
-        os.fsencode(file)
+        return quote(os.fsencode(file.replace(os.sep, "/")))
     except UnicodeEncodeError:  # a surrogate that stands for no byte
-        return False
-    return True
+        return quote(safe(file))
 
 
 def _text(words: str) -> str:

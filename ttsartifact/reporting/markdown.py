@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ttsartifact.errors import InvalidDescriptor
 from ttsartifact.formulas.timebase import utc_bound
 from ttsartifact.reporting.card import card_rows
-from ttsartifact.reporting.phrases import VERDICTS, counted, level_words, reason_line, rule_sums, seconds, spoken
+from ttsartifact.reporting.phrases import counted, level_words, meaning, reason_line, rule_sums, seconds, spoken
 from ttsartifact.reporting.terminal import safe
 from ttsartifact.terms.descriptor import text
 from ttsartifact.terms.finding import Outcome, Severity
@@ -60,7 +60,7 @@ def report_card(
     but = f", {counted(broken, 'rule')} failed" if broken else ""
     yield f"### {report.verdict}{but}: {span(report.where)}"
     yield ""
-    yield f"{VERDICTS[report.verdict].capitalize()}."
+    yield f"{meaning(report).capitalize()}."
     if report.reason is not None:
         yield ""
         yield code(reason_line(report.reason))

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from ttsartifact.verifying.report import Reason, Report
 
 __all__ = [
+    "INCOMPLETE",
     "VERDICTS",
     "Paint",
     "broken_part",
     "counted",
     "finding_line",
     "level_words",
+    "meaning",
     "reason_line",
     "rule_sums",
     "seconds",
@@ -41,6 +43,7 @@ VERDICTS = {
     Verdict.NOT_VERIFIED: "this verifier could not check the file; this is not a verdict on the file",
     "NOT_HASHED": "structure and schema only; no digest was computed",
 }
+INCOMPLETE = "; the recording is incomplete"
 _SGR = {"good": "32", "bad": "31", "warn": "33", "quiet": "2", "strong": "1"}
 
 
@@ -96,6 +99,11 @@ def stated(value: Any) -> str:
         reason = safe(value["reason"]).replace("_", " ")
         return f"{reason} ({safe(value['detail'])})" if value.get("detail") else reason
     return "not stated" if value is None else spoken(value)
+
+
+def meaning(report: Report) -> str:
+    """Return what the verdict of a report means, and whether the recording is incomplete."""
+    return VERDICTS[report.verdict] + INCOMPLETE * report.incomplete
 
 
 def finding_line(finding: Finding) -> str:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ttsartifact.reporting.phrases import VERDICTS, Paint, counted, level_words, reason_line, rule_sums, spoken
+from ttsartifact.reporting.phrases import (
+    INCOMPLETE,
+    VERDICTS,
+    Paint,
+    counted,
+    level_words,
+    meaning,
+    reason_line,
+    rule_sums,
+    spoken,
+)
 from ttsartifact.reporting.statements import NOT_ATTESTED, adaptation_words, attestation_words
 from ttsartifact.reporting.terminal import safe
 from ttsartifact.terms.finding import Outcome, Verdict
@@ -33,7 +43,8 @@ _NO_ARTIFACT = frozenset(
 
 def short_line(report: Report, paint: Paint = Paint()) -> str:  # noqa: B008 - frozen
     """Return the one line of a good report among many."""
-    return f"{safe(report.where)}: {paint.verdict(report.verdict)}, level {level_words(report)}; {report.artifact_id}"
+    level = level_words(report) + INCOMPLETE * report.incomplete
+    return f"{safe(report.where)}: {paint.verdict(report.verdict)}, level {level}; {report.artifact_id}"
 
 
 def report_lines(
@@ -53,7 +64,7 @@ def report_lines(
     but = f"; {paint('bad', counted(broken, 'rule') + ' failed')}" if broken and is_artifact else ""
     if differences and not _is_same_sound(differences):
         but += f"; {paint('bad', 'it is not what the receipt names')}"
-    yield f"{safe(report.where)}: {paint.verdict(report.verdict)} - {VERDICTS[report.verdict]}{but}"
+    yield f"{safe(report.where)}: {paint.verdict(report.verdict)} - {meaning(report)}{but}"
     if report.artifact_id is not None:
         yield f"  artifact  {report.artifact_id}"
     if report.run_id is not None:

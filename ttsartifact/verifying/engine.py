@@ -206,6 +206,7 @@ def judge(
         adaptation=adapted if isinstance(adapted := descriptor.known("/pins/adaptation"), dict) else None,
         attestations=evidence.attestations if families is None and session.stopped_by is None else (),
         not_applicable_because=idle,
+        incomplete=descriptor.at("/run/incomplete") is True,
     )
 
 

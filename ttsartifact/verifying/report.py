@@ -57,6 +57,8 @@ class Report(NamedTuple):
     """What each attestation is worth (clause 10.7)."""
     not_applicable_because: tuple[tuple[str, str], ...] = ()
     """Each rule that does not apply, and why."""
+    incomplete: bool = False
+    """Whether the run states that its recording did not come to its end (clause 7.4)."""
 
     @property
     def not_applicable(self) -> tuple[str, ...]:

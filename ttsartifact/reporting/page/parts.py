@@ -22,7 +22,7 @@ from ttsartifact.reporting.page import axis as axes
 from ttsartifact.reporting.page.lanes import drawn, event_words, lanes_of, scale
 from ttsartifact.reporting.page.markup import Html, element, joined, table
 from ttsartifact.reporting.page.picture import data_uri
-from ttsartifact.reporting.phrases import VERDICTS, counted, level_words, rule_sums, seconds, spoken, stated
+from ttsartifact.reporting.phrases import counted, level_words, meaning, rule_sums, seconds, spoken, stated
 from ttsartifact.verifying.report import exit_code
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Seen:
     key: str
     artifact: Artifact
     words: str
-    """How many rules had each outcome, and the level."""
+    """What the verdict means, how many rules had each outcome, and the level."""
     verify: dict[str, Any]
     show: dict[str, Any]
     sound: Sound | None
@@ -100,7 +100,7 @@ def seen(artifact: Artifact, report: Report, *, key: str, beside: str, held: Exi
     return Seen(
         key=key,
         artifact=artifact,
-        words=f"Rules: {rule_sums(report)}; level {level_words(report)}",
+        words=f"{meaning(report)}. Rules: {rule_sums(report)}; level {level_words(report)}",
         verify=report_document(report, exit_code=exit_code(report)),
         show=show_document(artifact),
         sound=sound if stretches else None,
@@ -137,7 +137,7 @@ def verdict_of(run: Seen) -> Html:
     found = run.verify
     kind = {"INTACT": "good", "REWRAPPED": "warn", "RETAGGED": "warn"}.get(found["verdict"], "bad")
     badge = element("strong", found["verdict"], class_=f"verdict {kind}", data_key=f"{run.key}.verify.verdict")
-    head = element("p", badge, " ", VERDICTS[found["verdict"]], ". ", run.words, ".")
+    head = element("p", badge, " ", run.words, ".")
     rows = [
         (
             f["rule"],

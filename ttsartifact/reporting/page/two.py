@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.reporting.diff import cause_line
+from ttsartifact.reporting.diff import cause_line, quantity_words
 from ttsartifact.reporting.page import parts, picture
 from ttsartifact.reporting.page.axis import joined_axes
 from ttsartifact.reporting.page.markup import Html, document, element, footer, joined, section, table
@@ -12,6 +12,7 @@ from ttsartifact.reporting.phrases import spoken, stated
 
 if TYPE_CHECKING:
     from ttsartifact.comparing.diff import Diff
+    from ttsartifact.comparing.timing import Timing
     from ttsartifact.reporting.page.parts import Seen
 
 __all__ = ["page_of_two"]
@@ -20,7 +21,6 @@ _KEYS = (
     "Keys a and b switch at the same instant of the audio, space plays and pauses, left and right arrows move by one "
     "second; click a picture to listen from there."
 )
-_UNITS = {"milli_mhz": (1000, "MHz"), "mw": (1000, "W"), "milli_percent": (1000, "%"), "mj": (1000, "J")}
 
 
 def page_of_two(a: Seen, b: Seen, found: Diff) -> str:
@@ -41,7 +41,7 @@ def page_of_two(a: Seen, b: Seen, found: Diff) -> str:
             section("Conditions that differ", _conditions(found)),
             section("Listen", _switch(a, b), *(_heard(run, axis) for run in (a, b)), _difference(a, b)),
             section("Audio", _audio(values)),
-            section("Times", _times(values)),
+            section("Times", _times(found.timing)),
             *(joined(_all_of(run)) for run in (a, b)),
         ),
         footer(),
@@ -162,25 +162,27 @@ def _exact(value: Any) -> str:
     return repr(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else ""
 
 
-def _times(values: dict[str, Any]) -> Html:
-    rows: list[tuple[object, ...]] = []
-    for n, each in enumerate(values["timing"]["quantities"]):
-        rows.append((each["label"], *(_quantity(f"diff.timing.quantities.{n}.{s}", each, s) for s in "ab")))
+def _times(timing: Timing) -> Html:
+    rows: list[tuple[object, ...]] = [
+        (
+            each.label,
+            *(
+                element(
+                    "data",
+                    quantity_words(each, value, lacks),
+                    data_key=f"diff.timing.quantities.{n}.{side}",
+                    value=_exact(value),
+                )
+                for side, value, lacks in (("a", each.a, each.a_lacks), ("b", each.b, each.b_lacks))
+            ),
+        )
+        for n, each in enumerate(timing.quantities)
+    ]
     rows += [
-        (f"taken otherwise: {each['label']}", *("not stated" if each[s] is None else stated(each[s]) for s in "ab"))
-        for each in values["timing"]["observed"]
+        (f"taken otherwise: {label}", *("not stated" if each is None else stated(each) for each in both))
+        for label, *both in timing.observed
     ]
     return joined(table(("time", "a", "b"), rows), element("p", "One run each: the spread of repeats is unknown."))
-
-
-def _quantity(key: str, each: dict[str, Any], side: str) -> Html:
-    value, unit = each[side], each["unit"]
-    if value is None:
-        return element("data", spoken(each[f"{side}_lacks"] or "unknown").replace("_", " "), data_key=key, value="")
-    if unit in _UNITS:
-        size, name = _UNITS[unit]
-        return element("data", f"{value / size:.1f} {name}", data_key=key, value=repr(value))
-    return parts.amount(key, value, unit=unit)
 
 
 def _all_of(run: Seen) -> Html:

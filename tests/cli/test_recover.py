@@ -1,0 +1,73 @@
+"""`recover`: a run whose recording did not come to its end says so wherever it is shown, before anything else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import kit
+import pytest
+
+from ttsartifact.cli import main
+from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.recording.recorder import Recorder
+
+SAID = "; the recording is incomplete"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with a whole run, and the journal of one that ended after its first chunk."""
+    monkeypatch.chdir(tmp_path)
+    with told("whole.tts.wav") as recorder:
+        recorder.submit()
+        recorder.chunk(kit.tone(800))
+        recorder.chunk(kit.tone(800))
+    with pytest.raises(ZeroDivisionError), told("cut.tts.wav") as recorder:
+        recorder.submit()
+        recorder.chunk(kit.tone(800))
+        _ = 1 / 0
+    return tmp_path
+
+
+def told(out: str) -> Recorder:
+    return Recorder(out, text="Hello.", sample_rate_hz=kit.RATE_HZ, engine="mine@1.2", say=lambda _: None)
+
+
+def printed(capsys: pytest.CaptureFixture[str], *argv: str, code: int = 0) -> list[str]:
+    """Return the lines on standard output."""
+    capsys.readouterr()
+    assert main(list(argv)) == code
+    return capsys.readouterr().out.splitlines()
+
+
+def test_what_is_incomplete_says_so_first(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the line of `recover`, and in the first line of `verify`, `show` and `diff`, and of the page."""
+    (written,) = printed(capsys, "recover", "cut.tts.wav.journal.jsonl")
+    run = open_artifact("cut.tts.wav")
+    assert run.descriptor.at("/run/incomplete") is True
+    assert written == f"{folder / 'cut.tts.wav'}: {run.artifact_id}, level L1{SAID}"
+
+    assert printed(capsys, "verify", "cut.tts.wav")[0] == f"cut.tts.wav: INTACT - every byte is as it was sealed{SAID}"
+    first, second, _ = printed(capsys, "verify", "cut.tts.wav", "whole.tts.wav")
+    assert first == f"cut.tts.wav: INTACT, level L1, as claimed{SAID}; {run.artifact_id}"
+    assert SAID not in second
+    assert printed(capsys, "show", "cut.tts.wav")[0] == f"cut.tts.wav: a run of mine 1.2{SAID}"
+    card = printed(capsys, "verify", "cut.tts.wav", "--format", "markdown")
+    assert card[2] == f"Every byte is as it was sealed{SAID}."
+
+    names = ("whole.tts.wav", "cut.tts.wav")
+    assert printed(capsys, "diff", *names, code=1)[0].startswith("b is an incomplete recording; different audio")
+    assert printed(capsys, "diff", *names[::-1], code=1)[0].startswith("a is an incomplete recording; different audio")
+    both = printed(capsys, "diff", names[1], names[1])
+    assert both[0].startswith("a is an incomplete recording; b is an incomplete recording; no difference")
+
+    printed(capsys, "report", "cut.tts.wav", "-o", "cut.html")
+    page = Path("cut.html").read_text(encoding="utf-8")
+    assert f"every byte is as it was sealed{SAID}. Rules: " in page.partition("<main")[0]
+
+
+def test_a_run_with_its_end_is_not_called_incomplete(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor does its descriptor state anything of the kind."""
+    assert "incomplete" not in open_artifact(folder / "whole.tts.wav").descriptor.raw.decode()
+    for command in (("verify",), ("show",), ("verify", "--format", "markdown"), ("diff", "whole.tts.wav")):
+        assert "incomplete" not in "\n".join(printed(capsys, *command, "whole.tts.wav"))
