@@ -7,16 +7,18 @@ has a thread of its own (hashlib lets go of the interpreter), so that two cost l
 from __future__ import annotations
 
 import hashlib
+from _thread import allocate_lock
 from typing import TYPE_CHECKING
 
 from ttsartifact._starting import NamedTuple
 from ttsartifact.container.limits import LEAF_BYTES, MIB, READ_BLOCK_BYTES
-from ttsartifact.container.source import Piece, blocks_of, length_of, views_of
+from ttsartifact.container.source import Piece, blocks_of, length_of, read_buffer, views_of
 from ttsartifact.terms import digest
 from ttsartifact.terms.digest import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from queue import SimpleQueue
 
 __all__ = [
     "LEAVES_PART",
@@ -33,6 +35,8 @@ __all__ = [
 LEAVES_PART = "leaves"
 _DIGEST_BYTES = 32
 _THREADS_FROM_BYTES = 8 * READ_BLOCK_BYTES  # below, starting threads costs more than it saves
+_RING_BLOCKS = 6
+_PAGE_BYTES = 4096
 
 
 class AudioDigests(NamedTuple):
@@ -147,9 +151,7 @@ def _digest_ranges(
             lanes.append(lane)
         lane.ranges.append(span)
     if threads and len(lanes) > 1:
-        from ttsartifact.container.ring import feed_in_threads  # what a short file never needs
-
-        feed_in_threads(pieces, lanes)
+        _feed_in_threads(pieces, lanes)
     else:
         offset = 0
         for view in blocks_of(pieces):
@@ -159,6 +161,75 @@ def _digest_ranges(
     for lane in lanes:
         lane.finish()
     return {span: hex_digits for lane in lanes for span, hex_digits in lane.digests.items()}
+
+
+class _Block:
+    """A filled buffer that goes back to the ring when the last lane has read it."""
+
+    __slots__ = ("_home", "_left", "_lock", "buffer", "offset", "size")
+
+    def __init__(
+        self, buffer: memoryview, home: SimpleQueue[memoryview], *, offset: int, size: int, readers: int
+    ) -> None:
+        self.buffer, self.offset, self.size = buffer, offset, size
+        self._home, self._left, self._lock = home, readers, allocate_lock()
+
+    def done(self) -> None:
+        with self._lock:
+            self._left -= 1
+            last = self._left == 0
+        if last:
+            self._home.put(self.buffer)
+
+
+def _feed_in_threads(pieces: Sequence[Piece], lanes: Sequence[_Lane]) -> None:
+    """Read `pieces` once and feed every block of them to each of `lanes`, each in a thread of its own.
+
+    The blocks go round in a ring: a buffer is filled again when the last lane is done with it.
+    """
+    import threading  # what a short file never needs
+    from queue import SimpleQueue
+
+    ring: SimpleQueue[memoryview] = SimpleQueue()
+    for _ in range(_RING_BLOCKS):
+        ring.put(read_buffer(READ_BLOCK_BYTES))
+    queues: list[SimpleQueue[_Block | None]] = [SimpleQueue() for _ in lanes]
+    workers = [
+        threading.Thread(target=_consume, args=(lane, queue), daemon=True)
+        for lane, queue in zip(lanes, queues, strict=True)
+    ]
+    for worker in workers:
+        worker.start()
+    try:
+        offset = 0
+        for piece in pieces:
+            done = 0
+            total = length_of([piece])
+            while done < total:
+                buffer = ring.get()
+                # Reads that begin within a page copy at two thirds of the speed: the first block ends at a page's end.
+                start = 0 if isinstance(piece, bytes) else piece.offset + done
+                view = buffer[: min(READ_BLOCK_BYTES - start % _PAGE_BYTES, total - done)]
+                if isinstance(piece, bytes):
+                    view[:] = piece[done : done + len(view)]
+                else:
+                    piece.source.read_into(piece.offset + done, view)
+                block = _Block(buffer, ring, offset=offset, size=len(view), readers=len(lanes))
+                for queue in queues:
+                    queue.put(block)
+                offset += len(view)
+                done += len(view)
+    finally:
+        for queue in queues:
+            queue.put(None)
+        for worker in workers:
+            worker.join()
+
+
+def _consume(lane: _Lane, queue: SimpleQueue[_Block | None]) -> None:
+    while (block := queue.get()) is not None:
+        lane.feed(block.offset, block.buffer[: block.size])
+        block.done()
 
 
 def hex_digests(part: bytes, root: str | None) -> tuple[str, ...] | None:
