@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     Capture = pytest.CaptureFixture[str]
 
+RECEIPT = "sha256:" + "ab" * 32  # nothing is compared with it where no file could be read
 WRITE = "WAV, FLAC, MP3 or Parquet; `ttsa record` and `ttsa pack` write artifacts"
 STAND_INS = {
     b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n": (
@@ -89,6 +90,11 @@ def test_what_cannot_be_read_breaks_no_rule(
     for spelling in ("text", "tsv", "junit", "sarif", "github", "markdown"):
         assert main(["verify", name, "--format", spelling]) == 4
         assert message in capsys.readouterr().out
+    assert main(["verify", name, "--receipt", RECEIPT]) == 4
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" - ")[0] for line in lines[:-1]] == [f"{name}: {verdict}"]
+    assert lines[0].endswith(("or no such row in it", "the file is not readable"))
+    assert message in lines[-1]
 
 
 def test_plain_audio_states_no_run(tmp_path: Path, capsys: Capture) -> None:
@@ -258,8 +264,8 @@ def test_no_file_handles_is_inconclusive(tmp_path: Path, capsys: Capture, monkey
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr("os.open", full)
-    document = verified(capsys, str(path), code=3)
-    assert document["verdict"] == "NOT_VERIFIED"
+    document = verified(capsys, str(path), "--receipt", RECEIPT, code=3)
+    assert (document["verdict"], document["receipt"]) == ("NOT_VERIFIED", None)
     assert document["reason"]["message"] == "no file can be opened: Too many open files"
 
 

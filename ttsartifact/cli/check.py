@@ -179,7 +179,7 @@ def _check(
 def _differing(
     receipt: "Receipt | None", path: str, reports: tuple[Report, ...]
 ) -> "list[tuple[ReceiptMismatch, ...] | None]":
-    """Return, for each run of a file, the parts in which it is not the run of the receipt; None without a receipt."""
+    """Return, for each run of a file, the parts in which it is not the run of the receipt; None if not compared."""
     if receipt is None:
         return [None] * len(reports)
     from ttsartifact.reporting.receipt import bare_differences, differences
@@ -188,9 +188,12 @@ def _differing(
         from ttsartifact.reading.recognising import bare_audio
 
         return [bare_differences(receipt, bare_audio(path))]
-    found: list[tuple[ReceiptMismatch, ...] | None] = [differences(receipt, report) for report in reports]
+    found = [differences(receipt, report) for report in reports]
     # Of a file with many runs the receipt names one; the others are not liars for being others.
-    return [None if any(not d for d in found) and d else d for d in found]
+    is_here = () in found
+    return [
+        None if report.reason is not None or (is_here and d) else d for report, d in zip(reports, found, strict=True)
+    ]
 
 
 def _receipt(line: str | None) -> "Receipt | None":
