@@ -164,15 +164,14 @@ def _playable(run: _Journalled, journal: str) -> Iterator[Source]:
         )
     with FileSource(path) as delivered:
         head = delivered.read_at(run.header_bytes, min(_OPENING_BYTES, max(0, delivered.size - run.header_bytes)))
-        of_server, opening = run.recorder == "http", None
-        if of_server and run.wave is not None and (riff.recognise(head[:12]) or codec_opening(head) is not None):
+        if run.recorder == "http" and run.wave is not None and (riff.recognise(head[:12]) or codec_opening(head) is not None):
             # A format is stated for samples without a header, and these have one.
             run.wave, run.conditions["includes"] = None, [*run.conditions["includes"], "container_encode"]
         if run.wave is not None and run.recorder != "in_process":  # there each chunk was looked at before it was kept
             refuse_foreign(head, run.file, sample_bytes=run.wave.bit_depth // 8)
-        if of_server and riff.recognise(head[:12]):
-            opening = header_of(head, run.file)
-        yield _audio(run, delivered) if opening is None else _of_server(run, delivered, opening)
+        is_wave = run.wave is None and riff.recognise(head[:12])
+        opening = header_of(head, run.file) if is_wave else None
+        yield _audio(run, delivered) if opening is None else _of_waves(run, delivered, opening)
 
 
 def _moved(journal: str) -> str | None:
@@ -317,11 +316,11 @@ def _audio(run: _Journalled, delivered: Source) -> Source:
     return JoinedSource([header, Span(delivered, run.header_bytes, size), bytes(size & 1)])
 
 
-def _of_server(run: _Journalled, delivered: Source, opening: WaveHeader) -> Source:
-    """Return an answer as one WAV: it may be cut, or several WAV files in a row; a whole one stays as it came."""
+def _of_waves(run: _Journalled, delivered: Source, opening: WaveHeader) -> Source:
+    """Return one WAV of what may be cut, or a server's WAV files in a row; a whole one stays as it came."""
     wave = opening.format
     pieces: list[Piece] = []
-    is_joined = inner_header_at(delivered, opening.size) is not None
+    is_joined = run.recorder == "http" and inner_header_at(delivered, opening.size) is not None
     if is_joined:
         run.mended.append(JOINED)
     elif opening.data_bytes is None or opening.size + opening.data_bytes <= delivered.size:
