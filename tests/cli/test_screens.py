@@ -38,8 +38,12 @@ def test_a_digest_is_shortened_and_other_words_are_not() -> None:
         ("one two three four", ["one two three", "  four"]),
         ("\x1b[31mone two thre\x1b[0m", ["\x1b[31mone two thre\x1b[0m"]),
         ("averyveryverylongword and", ["averyveryverylongword", "  and"]),
+        ("run (`one two`) now", ["run", "  (`one two`)", "  now"]),
+        ("see `a b`/`c d` now", ["see", "  `a b`/`c d`", "  now"]),
+        ("run `one two three four` now", ["run `one two", "  three four`", "  now"]),
+        ("a lone ` mark is none", ["a lone ` mark", "  is none"]),
     ],
 )
 def test_a_long_line_hangs_under_its_words(line: str, lines: list[str]) -> None:
-    """Colours take no room, and a word that is too long stays whole."""
+    """Colours take no room, a word that is too long stays whole, and a command that is shorter than a line."""
     assert fitted(line, 14) == lines

@@ -65,6 +65,7 @@ _COLOUR = late_pattern(r"\x1b\[[0-9;]*m")
 _LABEL = late_pattern(r" *\S+(?: \S+)*? {2,}(?=\S)")
 _PREFIX = late_pattern(r" *")
 _WORD = late_pattern(r"\S+ *| +")
+_WHOLE = late_pattern(r"(?:[^\s`]*`[^`]*`)+[^\s`]* *|\S+ *| +")
 
 
 def shortened(line: str) -> str:
@@ -75,6 +76,8 @@ def shortened(line: str) -> str:
 def fitted(line: str, width: int) -> list[str]:
     """Return a line as lines of at most `width` columns; only a word that is longer stays whole beyond.
 
+    What is in backticks, a command for example, is broken only where it is longer than a line.
+
     Continuation lines begin under the words behind the label, which two spaces set off, or two columns further in than
     the line itself. Colours take no room.
     """
@@ -84,7 +87,7 @@ def fitted(line: str, width: int) -> list[str]:
     head = _PREFIX.match(line)
     assert head is not None
     lines, current, room = [], head[0], len(head[0])
-    for word in _words(line[head.end() :]):
+    for word in _words(line[head.end() :], width - start):
         long = len(_COLOUR.sub("", word))
         if room + len(_COLOUR.sub("", word.rstrip())) > width and room > start:
             lines.append(current.rstrip())
@@ -107,6 +110,7 @@ def _hanging(visible: str, width: int) -> int:
     return indent if indent <= width // 2 else 4
 
 
-def _words(text: str) -> list[str]:
-    """Return the words of a text, each with the spaces behind it."""
-    return _WORD.findall(text)
+def _words(text: str, room: int) -> Iterator[str]:
+    """Yield the words of a text, each with the spaces behind it; one is what is in backticks, where there is room."""
+    for word in _WHOLE.findall(text):
+        yield from [word] if len(word.rstrip()) <= room else _WORD.findall(word)
