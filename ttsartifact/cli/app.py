@@ -145,6 +145,14 @@ def _bad_value(error: Any, parameters: Sequence[CommandParameter], argv: Sequenc
     return f"{parameter.flag}: found {_last_value(parameter, argv)!r}, expected {expected}"
 
 
+def _too_many(error: Any, parameters: Sequence[CommandParameter], argv: Sequence[str]) -> str | None:
+    if "unexpected extra argument" not in error.message:
+        return None
+    words = error.message.partition("(")[2].rpartition(")")[0]
+    taken = " ".join(each.declared.metavar for each in parameters if each.positional)
+    return f"{words!r} was not expected: {argv[0]} takes {taken or 'options only'}"
+
+
 def _lacking(parameter: CommandParameter, name: str) -> str:
     called = f"{name} {parameter.declared.metavar}".strip()
     return f"{called} needs a value: {parameter.declared.help.rstrip('.')}"
@@ -177,4 +185,5 @@ _WORDS: dict[str, Callable[[Any, Sequence[CommandParameter], Sequence[str]], str
     "BadOptionUsage": _misused_option,
     "MissingParameter": _missing,
     "BadParameter": _bad_value,
+    "UsageError": _too_many,
 }
