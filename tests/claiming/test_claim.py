@@ -174,6 +174,12 @@ def test_what_is_expected_is_said_in_words(tmp_path: Path, changes: dict[str, st
     assert [line for line in lines if line.startswith("expected")] == [f"expected    {words}"]
 
 
+def test_an_order_is_said_by_its_groups(tmp_path: Path) -> None:
+    """Of the runs in their order, the first few are a."""
+    lines = list(claim_lines(load_claim(written(tmp_path, TEMPLATES["session-consistency"]))))
+    assert "factor      order of t_submit: a is the first 20 runs, b the others" in lines
+
+
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_each_template_is_a_claim(tmp_path: Path, name: str) -> None:
     """What `claim new` writes can be checked as it stands."""

@@ -263,6 +263,17 @@ def test_the_lines_say_the_answer_first() -> None:
     ]
 
 
+def test_a_confounder_is_named_once_with_its_runs() -> None:
+    """In the reason; the conditions count it."""
+
+    def slower(n, value):
+        value["generation"]["device"] = "cpu" if n < 14 else "cuda"
+
+    lines = list(evaluation_lines(settled(CLAIM, session(CLAIM, 24, slower))))
+    assert [line for line in lines if "cuda" in line] == ["  because device changed at run 14: cpu -> cuda (11 runs)"]
+    assert "conditions  1 confounder, named above" in lines
+
+
 def test_runs_stand_in_the_order_of_their_submission():
     """One that states no time counts from the beginning; of equal times the identity decides."""
     named = [

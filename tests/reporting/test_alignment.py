@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -69,6 +70,14 @@ def test_a_group_has_a_label(label: dict[str, Any], words: str) -> None:
     found = list(summary_lines(summary(group(label=label, statuses={}, quantities={}), rows=0)))
     assert found[0] == "4 artifacts, no attempts table: refusals are not known"
     assert found[2:4] == [f"{words}: 0 requests, none counted", ""]
+
+
+def test_one_is_not_spelled_as_many() -> None:
+    """One artifact, one row, one request."""
+    one = replace(summary(group(statuses={"ok": 1}, quantities={}), rows=1), runs=1)
+    found = list(summary_lines(one))
+    assert found[0] == "1 artifact, 1 row of the attempts table"
+    assert found[2].endswith(": 1 request, 1 ok")
 
 
 @pytest.mark.parametrize(

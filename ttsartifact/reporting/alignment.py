@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.reporting.phrases import counted
 from ttsartifact.reporting.terminal import safe
 from ttsartifact.serving.summing import PROBABILITIES, QUANTITIES
 
@@ -124,8 +125,12 @@ _MOST_TOLD = 10
 
 def summary_lines(found: Summary) -> Iterator[str]:
     """Yield the statistics of every group, how the requests ended, and what disagrees."""
-    rows = f"{found.rows} rows of the attempts table" if found.rows else "no attempts table: refusals are not known"
-    yield f"{found.runs} artifacts, {rows}"
+    rows = (
+        f"{counted(found.rows, 'row')} of the attempts table"
+        if found.rows
+        else "no attempts table: refusals are not known"
+    )
+    yield f"{counted(found.runs, 'artifact')}, {rows}"
     for group in found.groups:
         yield ""
         yield from _group_lines(group)
@@ -140,8 +145,8 @@ def summary_lines(found: Summary) -> Iterator[str]:
 def company_lines(found: Sequence[TextCompared]) -> Iterator[str]:
     """Yield for each text whether its samples depend on the load of the server."""
     for each in found:
-        counted = f"{each.alone} alone, {each.in_company} in company"
-        yield f"{each.text_digest[:19]}...: {_OUTCOMES[each.outcome]} ({counted}{_difference(each)})"
+        sizes = f"{each.alone} alone, {each.in_company} in company"
+        yield f"{each.text_digest[:19]}...: {_OUTCOMES[each.outcome]} ({sizes}{_difference(each)})"
 
 
 _OUTCOMES = {
@@ -191,7 +196,7 @@ def _group_lines(group: LoadGroup) -> Iterator[str]:
     total = sum(group.statuses.values())
     ended = ", ".join(f"{count} {status}" for status, count in sorted(group.statuses.items()))
     warm = f"; warm-up, not counted: {group.warmups}" if group.warmups else ""
-    yield f"{_label(group)}: {total} requests, {ended or 'none counted'}{warm}"
+    yield f"{_label(group)}: {counted(total, 'request')}, {ended or 'none counted'}{warm}"
     if not group.quantities:
         return
     yield _row("", "n", *PROBABILITIES)

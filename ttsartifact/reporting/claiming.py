@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact import _spec
 from ttsartifact.claiming.claim import Aspect, Direction, Effect, RunGroup
 from ttsartifact.claiming.evaluate import Answer, Registered
+from ttsartifact.claiming.obstacles import ObstacleKind
 from ttsartifact.measuring.metrics import metric_named, shown
 from ttsartifact.reporting.documents import tool
 from ttsartifact.reporting.phrases import Paint, counted
@@ -24,6 +25,7 @@ __all__ = ["claim_document", "claim_lines", "evaluation_lines", "session_documen
 
 _MOST_NAMES = 8
 _KINDS = {Answer.SUPPORTED: "good", Answer.NOT_SUPPORTED: "bad", Answer.NOT_DECIDABLE: "warn"}
+_OF_CONFOUNDERS = (ObstacleKind.CONFOUNDER, ObstacleKind.NOT_KNOWN)
 _REGISTERED = {
     Registered.PROVEN: "proven: a run log holds it under a time-stamp before every run",
     Registered.STATED: "stated by every run; no run log proves when it was written",
@@ -55,7 +57,8 @@ def evaluation_lines(found: Evaluation, paint: Paint | None = None) -> Iterator[
     paint = paint or Paint()
     yield f"{paint(_KINDS[found.answer], str(found.answer))}: {safe(found.claim.title)}"
     for reason in found.reasons:
-        yield f"  because {safe(reason.message)}"
+        runs = f" ({counted(reason.count, 'run')})" if reason.why in _OF_CONFOUNDERS else ""
+        yield f"  because {safe(reason.message)}{runs}"
     yield f"claim       {found.claim.digest}"
     yield f"registered  {_REGISTERED[found.registered] if _counts(found) else 'no run was counted'}"
     yield f"runs        {_runs(found)}"
@@ -70,7 +73,7 @@ def evaluation_lines(found: Evaluation, paint: Paint | None = None) -> Iterator[
 def _factor(claim: Claim) -> str:
     factor = claim.value["factor"]
     if claim.by == "order":
-        return f"order of t_submit: a is the first {factor['after']} runs, b the others"
+        return f"order of t_submit: a is the first {counted(factor['after'], 'run')}, b the others"
     if "a" in factor:
         return f"{safe(claim.by)}: a = {safe(factor['a'])}, b = {safe(factor['b'])}"
     return {"none": "none: one group", "reference": "the reference clip"}.get(claim.by, safe(claim.by))
