@@ -107,7 +107,7 @@ def test_what_one_side_has_alone_is_said_in_words(tmp_path: Path) -> None:
 
     sides = [kit.artifact(tmp_path, name=f"{patch.__name__}.tts.wav", patch=patch) for patch in (seeded, unseeded)]
     said = "\n".join(diff_lines(diff(*sides)))
-    assert "seeds: effective 7, generator philox, requested 7, stage decoder -> nothing" in said
+    assert "seeds: effective 7, generator philox, requested 7, stage decoder -> none" in said
     assert '{"' not in said
     assert condition_words({"dtype": "float32", "tf32": absent("unknown")}) == "dtype float32"
     assert condition_words(absent("not_applicable")) == "not applicable"

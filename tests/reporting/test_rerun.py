@@ -44,7 +44,7 @@ def test_a_plan_is_told_before_anything_runs() -> None:
     assert list(plan_lines(plan)) == [
         "plan: run what you typed: espeak-ng -w {out} \\x1b[31m{text}",
         f"  text: {ID}, 20 bytes, from the artifact",
-        "  network within its reach, at most 600 s",
+        "  network access: yes; time limit: 600 s",
     ]
     runner = Plan(
         artifact_id=ID,
@@ -65,7 +65,7 @@ def test_a_plan_is_told_before_anything_runs() -> None:
         "  parameter repeat = true",
         "  seed      noise: 7",
         f"  m.safetensors: {AGAIN}, 5 bytes, from you",
-        "  network cut off, at most 10.5 s",
+        "  network access: no; time limit: 10.5 s",
     ]
 
 
@@ -176,11 +176,11 @@ def test_a_rerun_that_differs_says_from_where_and_what_can_explain_it() -> None:
         "            790 frames of pcm_s16, 16000 Hz, 1 channel again, 10 fewer\n"
         "  from      chunk 1, frame 400, 25.000 ms on\n"
         "  apart     10.00% of the samples over the common 790 frames, at most 17 LSB, SNR 12.3 dB\n"
-        "  aligned   10 frames later, SNR 30.0 dB\n"
+        "  aligned   again is 10 frames later than first, SNR 30.0 dB\n"
         "  spectra   1.50 dB apart on the mel scale\n"
         "  can explain it:\n"
         "    engine: 1.51, now 1.52\n"
-        "    device: nothing, now index 0, model NVIDIA H100\n"
+        "    device: none, now index 0, model NVIDIA H100\n"
         "  differs too:\n"
         "    kernel: 6.1, now 6.2\n"
         "  kept      b.tts.wav"

@@ -272,7 +272,7 @@ def test_a_command_run_has_no_runner_to_make_it_again(engines):
     found = rerun_runner(engines / "espeak.tts.wav")
     assert (found.verdict, found.exit_code) == (Nearness.NOT_COMPARABLE, 3)
     command = "espeak-ng -w '{out}' '{text}'"
-    assert found.explanation == f"no runner made this run; give the command after `--`; recorded was: {command}"
+    assert found.explanation == f"no runner made this run; give the command after `--`; the recorded one is {command}"
     named = rerun_runner(engines / "espeak.tts.wav", runner="espeak-ng")
     assert named.verdict == Nearness.PCM_EXACT
 

@@ -146,7 +146,7 @@ def test_what_the_file_names_is_not_imported(engine, capsys):
     list(engine.recorded("some words here"))
     assert main(["rerun", "made.tts.wav"]) == 3
     said = capsys.readouterr().out
-    assert "name it with --factory, recorded was: my_engine:speak" in " ".join(said.split())
+    assert "name it with --factory; the recorded one is my_engine:speak" in " ".join(said.split())
 
 
 def test_the_command_line(engine, capsys):
@@ -155,7 +155,7 @@ def test_the_command_line(engine, capsys):
     assert main(["rerun", "made.tts.wav", "--factory", "my_engine:speak"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("plan: call the function that you named: my_engine:speak\n")
-    assert "as long as it takes" in said
+    assert "network access: yes; time limit: none" in said
     assert "PCM-EXACT - every sample is the same" in said
     assert main(["rerun", "made.tts.wav", "--factory", "my_engine:speak", "--runner", "x"]) == 2
     assert "give only one of a command after `--`, --factory, and a runner or its weights" in capsys.readouterr().err

@@ -26,6 +26,7 @@ from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reading.derived import derive
 from ttsartifact.recording.pcm_stream import JOINED
 from ttsartifact.recording.recovering import recover
+from ttsartifact.rerunning.rerun import rerun_runner
 from ttsartifact.serving import keeping
 from ttsartifact.serving.keeping import record_http
 from ttsartifact.serving.request import is_loopback, require_allowed
@@ -340,6 +341,15 @@ def test_the_note_names_files_that_are_there(
     said = re.search("`ttsa (recover .*?)`", " ".join(capfd.readouterr().err.split()))
     assert said is not None
     assert main(shlex.split(said[1])) == 0
+
+
+def test_a_recorded_answer_is_not_rerun_by_a_command_that_nobody_gave(url: str, tmp_path: Path) -> None:
+    """The explanation says where the run came from, and what to do in place of a rerun."""
+    packed = record_http(asked(url), tmp_path / "run.tts.wav", say=lambda _: None)
+    assert rerun_runner(packed.path).explanation == (
+        f"the server at {packed.descriptor.at('/run/request/url')} made this run; record it again with "
+        "`ttsa record --http URL` and compare the two with `ttsa diff`, or give the command after `--`"
+    )
 
 
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ttsartifact.comparing.conditions import is_exact
+from ttsartifact.comparing.sound import format_words
 from ttsartifact.formulas.chain import TRAINING_ROLES, first_difference
 from ttsartifact.formulas.conditions import conditions, parts, role_words, stages, subjects
 from ttsartifact.terms.descriptor import is_absent
@@ -424,8 +425,7 @@ def _packages(named: _Named) -> Any:
 def _format(named: _Named) -> Any:
     audio = named.side.known("/audio") or {}
     kind = " ".join(dict.fromkeys(str(audio.get(key)) for key in ("codec", "subtype")))
-    channels = audio.get("channels")
-    return f"{kind}, {audio.get('sample_rate_hz')} Hz, {channels} channel{'' if channels == 1 else 's'}"
+    return format_words(kind, audio.get("sample_rate_hz"), audio.get("channels"))
 
 
 def _device(named: _Named) -> Any:

@@ -6,7 +6,7 @@ import os
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import riff
 from ttsartifact.container.codecs import OPENING_BYTES
@@ -35,6 +35,7 @@ __all__ = [
     "Copy",
     "Sound",
     "copy_at",
+    "format_words",
     "mel_distance_db",
     "sound_of",
     "sound_of_clip",
@@ -69,7 +70,7 @@ class Sound:
     @property
     def format_name(self) -> str:
         """The format in words; two sounds of one name can be compared sample by sample."""
-        return f"{self.subtype}, {self.rate_hz} Hz, {self.channels} channel{'' if self.channels == 1 else 's'}"
+        return format_words(self.subtype, self.rate_hz, self.channels)
 
     def read(self, start: int, count: int) -> NDArray[np.float64]:
         """Return `count` frames from `start` as (frames, channels) within ±1; integers arrive exactly."""
@@ -92,6 +93,11 @@ class Sound:
         import numpy as np
 
         return np.asarray(self.read(start, count).mean(axis=1))
+
+
+def format_words(kind: str, rate_hz: Any, channels: Any) -> str:
+    """Return a format in words; a descriptor that breaks its schema may hold anything."""
+    return f"{kind}, {rate_hz} Hz, {channels} channel{'' if channels == 1 else 's'}"
 
 
 def sound_of_pcm(span: Span, wave: WaveFormat, *, digest: str | None = None, chunks: Trace | None = None) -> Sound:

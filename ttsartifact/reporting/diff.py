@@ -7,11 +7,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
-from ttsartifact.formulas.conditions import condition_words
 from ttsartifact.reporting.documents import tool
 from ttsartifact.reporting.markdown import code, span, table
 from ttsartifact.reporting.phrases import Paint, counted, seconds, spoken
-from ttsartifact.reporting.rerun import DIFFERENT, EQUAL, audio_lines, effect, likeness, lookalikes
+from ttsartifact.reporting.rerun import DIFFERENT, EQUAL, audio_lines, effect, likeness, lookalikes, value_words
 from ttsartifact.reporting.tables import row
 from ttsartifact.reporting.terminal import safe
 
@@ -136,16 +135,17 @@ def _first_of(changes: tuple[Change, ...]) -> str:
 
 
 def _change_words(change: Change) -> str:
-    mine, theirs = _both(change.a, change.b, quoted=change.subject == "text")
+    mine, theirs = _both(change, quoted=change.subject == "text")
     return f"{safe(change.label)}: {mine} -> {theirs}"
 
 
-def _both(a: Any, b: Any, *, quoted: bool = False) -> tuple[str, str]:
+def _both(change: Change, *, quoted: bool = False) -> tuple[str, str]:
     """Return two values for eyes; of long ones the part around the place where they begin to differ.
 
     Characters that look alike (composed and decomposed letters, spaces, hyphens) are named by their code points.
     """
-    shown = [_value_words(value) for value in (a, b)]
+    a, b = change.a, change.b
+    shown = [_value_words(value, change.subject) for value in (a, b)]
     if max(map(len, shown)) > _LONGEST:
         alike = next((n for n, (x, y) in enumerate(zip(*shown, strict=False)) if x != y), min(map(len, shown)))
         start = max(0, alike - _LEADING) if alike > _LEADING else 0
@@ -158,11 +158,11 @@ def _both(a: Any, b: Any, *, quoted: bool = False) -> tuple[str, str]:
 
 
 def _alone(value: Any) -> str:
-    return _cut(_value_words(value), 0)
+    return _cut(_value_words(value, ""), 0)
 
 
-def _value_words(value: Any) -> str:
-    return "nothing" if value is None else _short(safe(condition_words(value))) or '""'
+def _value_words(value: Any, subject: str) -> str:
+    return _short(value_words(value, subject)) or '""'
 
 
 def _short(text: str) -> str:
@@ -273,11 +273,11 @@ def _time_lines(diff: Diff) -> Iterator[str]:
             title = ""
     equal = [f"{each.label} {quantity_words(each, each.a, each.a_lacks)}" for each in both if each.a == each.b]
     if equal:
-        yield f"  {title:<10}{'equal':<20}{', '.join(equal)}"
+        yield f"  {title:<10}{'equal':<20}{'; '.join(equal)}"
         title = ""
     neither = [each.label for each in diff.timing.quantities if each.a is None and each.b is None]
     if neither:
-        yield f"  {title:<10}{'not stated':<20}{', '.join(neither)}"
+        yield f"  {title:<10}{'not stated':<20}{'; '.join(neither)}"
     for label, a, b in diff.timing.observed:
         mine, theirs = ("not stated" if value is None else spoken(value) for value in (a, b))
         yield f"            {'measured otherwise':<20}{label}: {mine} -> {theirs}"
@@ -381,7 +381,7 @@ def diff_card(diff: Diff) -> Iterator[str]:
         yield ""
         yield f"faulty: {'; '.join(map(code, faulty))}"
     rows = [
-        (span(each.label), "can explain it" if each in diff.blamed else "", *map(code, _both(each.a, each.b)))
+        (span(each.label), "can explain it" if each in diff.blamed else "", *map(code, _both(each)))
         for each in diff.changes[:_MOST]
     ]
     rows += [

@@ -32,6 +32,7 @@ __all__ = [
     "lookalikes",
     "plan_lines",
     "rerun_lines",
+    "value_words",
 ]
 
 EQUAL = "every sample is the same"
@@ -68,8 +69,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield f"  seed      {safe(stage)}: {seed}"
     for thing in (*plan.inputs, *plan.weights):
         yield f"  {safe(thing.name)}: {safe(thing.digest)}, {thing.size} bytes, from {_source(thing.source)}"
-    bound = "as long as it takes" if plan.wall_s is None else f"at most {plan.wall_s:g} s"
-    yield f"  network {'within its reach' if plan.network else 'cut off'}, {bound}"
+    bound = "none" if plan.wall_s is None else f"{plan.wall_s:g} s"
+    yield f"  network access: {'yes' if plan.network else 'no'}; time limit: {bound}"
 
 
 def rerun_lines(result: Rerun, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
@@ -134,7 +135,7 @@ def audio_lines(audio: AudioComparison, names: tuple[str, str] = ("first", "agai
         share = _share(audio) + over
         yield f"  apart     {share}, at most {audio.max_difference_lsb:g} LSB, SNR {_decibel(audio.snr_db)}"
     if audio.lag_ns:
-        yield f"  aligned   {_lag(audio)}"
+        yield f"  aligned   {_lag(audio, *(name.removeprefix('in ') for name in names))}"
     if audio.mel_distance_db is not None:
         yield f"  spectra   {audio.mel_distance_db:.2f} dB apart on the mel scale"
 
@@ -153,25 +154,28 @@ def _condition_lines(title: str, differences: tuple[Difference, ...]) -> Iterato
     if stated:
         yield f"  {title}:"
     for each in stated[:_MOST_OTHERS]:
-        yield f"    {safe(each.label)}: {_value(each.a)}, now {_value(each.b)}"
+        yield f"    {safe(each.label)}: {value_words(each.a, each.subject)}, now {value_words(each.b, each.subject)}"
     if len(stated) > _MOST_OTHERS:
         yield f"    and {len(stated) - _MOST_OTHERS} more; --format json has all"
 
 
-def _lag(audio: AudioComparison) -> str:
+def _lag(audio: AudioComparison, first: str, second: str) -> str:
     """Return how the two lie to each other; what no lag brings nearer is not aligned by the best of them."""
     assert audio.lag_ns is not None
-    way = "later" if audio.lag_ns > 0 else "earlier"
+    than = f"{'later' if audio.lag_ns > 0 else 'earlier'} than {first}"
     if audio.lag_frames is None:
-        return f"{seconds(abs(audio.lag_ns))} {way} by loudness; rates or channels differ"
-    by = f"{abs(audio.lag_frames)} frames {way}"
+        return f"{second} is {seconds(abs(audio.lag_ns))} {than} by loudness; rates or channels differ"
+    by = f"{second} is {abs(audio.lag_frames)} frames {than}, SNR {_decibel(audio.aligned_snr_db)}"
     if audio.aligned_snr_db is not None and audio.aligned_snr_db < _LEAST_ALIGNED_DB:
-        return f"by no lag within 1 s; {by} is the best, SNR {_decibel(audio.aligned_snr_db)}"
-    return f"{by}, SNR {_decibel(audio.aligned_snr_db)}"
+        return f"by no lag within 1 s; the best: {by}"
+    return by
 
 
-def _value(value: object) -> str:
-    return "nothing" if value is None else safe(condition_words(value))
+def value_words(value: object, subject: str) -> str:
+    """Return a value of a condition; a parameter without one has the engine's own."""
+    if value is None:
+        return "not stated" if subject.startswith("parameter") else "none"
+    return safe(condition_words(value))
 
 
 def _source(source: str) -> str:

@@ -308,12 +308,16 @@ def _how_to_name_it(artifact: Artifact, runner: str | None) -> str:
     """Return why nothing here makes the run, and what the reader would have to name."""
     factory = artifact.descriptor.known("/generation/runner/factory")
     if factory is not None:
-        return f"a function made this run in its own process; name it with --factory, recorded was: {factory}"
+        return f"a function made this run in its own process; name it with --factory; the recorded one is {factory}"
     if runner is not None:
         return f"its runner {runner} is not installed{_how_to_install(artifact)}"
+    give = "give the command after `--`"
+    if (url := artifact.descriptor.known("/run/request/url")) is not None:
+        again = "record it again with `ttsa record --http URL` and compare the two with `ttsa diff`"
+        return f"the server at {url} made this run; {again}, or {give}"
     command = artifact.descriptor.known("/generation/command/argv")
-    recorded = f"; recorded was: {shlex.join(map(str, command))}" if isinstance(command, list) else ""
-    return f"no runner made this run; give the command after `--`{recorded}"
+    recorded = f"; the recorded one is {shlex.join(map(str, command))}" if isinstance(command, list) else ""
+    return f"no runner made this run; {give}{recorded}"
 
 
 def _how_to_install(artifact: Artifact) -> str:

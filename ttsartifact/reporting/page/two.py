@@ -9,6 +9,7 @@ from ttsartifact.reporting.page import parts, picture
 from ttsartifact.reporting.page.axis import joined_axes
 from ttsartifact.reporting.page.markup import Html, document, element, footer, joined, section, table
 from ttsartifact.reporting.phrases import spoken, stated
+from ttsartifact.reporting.rerun import value_words
 
 if TYPE_CHECKING:
     from ttsartifact.comparing.diff import Diff
@@ -63,11 +64,19 @@ def _conditions(found: Diff) -> Html:
         values["changes"], key=lambda c: blamed.index(c["subject"]) if c["subject"] in blamed else len(blamed)
     )
     rows: list[tuple[object, ...]] = [
-        (_subject(c), "can explain the sound" if c["subject"] in blamed else "differs", _value(c["a"]), _value(c["b"]))
+        (
+            _subject(c),
+            "can explain the sound" if c["subject"] in blamed else "differs",
+            *(value_words(c[s], c["subject"]) for s in "ab"),
+        )
         for c in ordered
     ]
     rows += [
-        (_subject(c), "stated by one side", *(_value(c[s]) if c[f"{s}_stated"] else "not stated" for s in "ab"))
+        (
+            _subject(c),
+            "stated by one side",
+            *(value_words(c[s], "") if c[f"{s}_stated"] else "not stated" for s in "ab"),
+        )
         for c in values["one_sided"]
     ]
     rows += [
@@ -88,8 +97,8 @@ def _subject(change: dict[str, Any]) -> Html:
     return element("span", spoken(change["label"]), data_key="diff.changes", data_subject=spoken(change["subject"]))
 
 
-def _value(value: Any) -> str:
-    return "nothing" if value is None else stated(value)
+def _sides(change: dict[str, Any]) -> list[str]:
+    return [value_words(change[s], change["subject"]) if change[f"{s}_stated"] else "not stated" for s in "ab"]
 
 
 def _switch(a: Seen, b: Seen) -> Html:
