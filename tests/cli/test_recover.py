@@ -71,3 +71,21 @@ def test_a_run_with_its_end_is_not_called_incomplete(folder: Path, capsys: pytes
     assert "incomplete" not in open_artifact(folder / "whole.tts.wav").descriptor.raw.decode()
     for command in (("verify",), ("show",), ("verify", "--format", "markdown"), ("diff", "whole.tts.wav")):
         assert "incomplete" not in "\n".join(printed(capsys, *command, "whole.tts.wav"))
+
+
+def test_the_error_is_said_before_what_can_be_recovered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What went wrong, then what is kept; and nothing of it stays for the next command."""
+    monkeypatch.chdir(tmp_path)
+    Path("s.wav").write_bytes(kit.wav())
+    failing = ["sh", "-c", "cat s.wav; exit 3"]
+    assert main(["record", "-o", "a.tts.wav", "--text", "Hello.", "--text-on-stdin", "--", *failing]) == 4
+    error, kept = capsys.readouterr().err.splitlines()[-2:]
+    assert error.startswith("ttsa: the command failed: found exit status 3, expected exit status 0 (at ")
+    assert kept == (
+        "ttsa: what the command wrote is kept in a.tts.wav.part.wav, "
+        "and `ttsa recover a.tts.wav.journal.jsonl` makes an artifact of it"
+    )
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().err == ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ttsartifact._starting import look_seldom_for_cycles
 from ttsartifact.cli import calls
 from ttsartifact.cli.manner import set_manner
-from ttsartifact.cli.speak import EXIT, Usage, error_line, exit_of, place_of, tell, usage_line
+from ttsartifact.cli.speak import EXIT, Usage, error_line, exit_of, place_of, tell, told, usage_line
 from ttsartifact.cli.table import COMMANDS
 from ttsartifact.errors import TtsArtifactError
 
@@ -46,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("\nttsa: interrupted\n")
         return EXIT.INTERRUPTED
     finally:
+        told()
         set_manner()  # whoever calls twice in one process begins again
     if argv is None:
         _end(code)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from ttsartifact.cli.files import bytes_of
 from ttsartifact.cli.manner import manner
 from ttsartifact.cli.options import Option
-from ttsartifact.cli.speak import Usage, passing, say_written, tell
+from ttsartifact.cli.speak import Usage, passing, say_written, tell, tell_last
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.levels import lacking_for, with_options
 from ttsartifact.reporting.phrases import INCOMPLETE
@@ -218,11 +218,14 @@ def policy_of(path: str | None) -> Policy | None:
 
 
 def note(words: str) -> None:
-    """Say on stderr what a user should know, in place of what goes on; `-q` leaves it out."""
+    """Say on stderr what a user should know, in place of what goes on; `-q` leaves it out.
+
+    What names a journal is about a recording that did not end, and is said after the error that ended it.
+    """
     if manner().quiet:
         return
     passing()
-    tell(f"ttsa: {safe(words)}")
+    (tell_last if ".journal.jsonl" in words else tell)(f"ttsa: {safe(words)}")
 
 
 def note_credentials(packed: Packed) -> None:

@@ -32,6 +32,8 @@ __all__ = [
     "say_written",
     "show",
     "tell",
+    "tell_last",
+    "told",
     "usage_line",
     "worst",
 ]
@@ -83,6 +85,20 @@ def tell(*lines: str) -> None:
 
         fitting = fitted_lines(lines, columns(sys.stderr), whole_digests=True)
     sys.stderr.writelines(f"{line}\n" for line in fitting)
+
+
+_last: list[str] = []
+
+
+def tell_last(line: str) -> None:
+    """Keep a line for stderr until the command has ended, and its error, if there is one, is told."""
+    _last.append(line)
+
+
+def told() -> None:
+    """Write the lines that were kept until the end."""
+    tell(*_last)
+    _last.clear()
 
 
 def show(lines: str | Iterable[str]) -> None:
