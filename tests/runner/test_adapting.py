@@ -5,6 +5,7 @@ A very small model with random weights stands in for the released one: what is a
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 from dataclasses import replace
@@ -113,6 +114,38 @@ def test_a_delta_tells_what_it_was_made_of(small_checkpoint, delta_path):
     assert file_format(delta_path) == "ttsartifact-stable-tts-delta/1"
 
 
+def test_a_prior_sample_is_a_reference_that_says_where_it_is(small_checkpoint, delta_path):
+    """It has no file: its size is that of its arrays, and what was cut and fed of it stands in the base."""
+    first, second = load_delta(delta_path, small_checkpoint).references[2:]
+    prior, words = small_checkpoint.priors[0], hashlib.sha256(b"The quick harbor was quiet.")
+    inside = {
+        "value": None, "reason": "not_applicable",
+        "detail": "kept as log-mel, phones, durations and codes in the base",
+    }  # fmt: skip
+    assert first == {
+        "digest": f"sha256:{prior.digest}", "size": sum(part.nbytes for part in prior.arrays().values()),
+        "media_type": "application/vnd.ttsartifact.stable-tts-prior", "role": "prior",
+        "origin": {"kind": "synthetic", "name": "training corpus of the base", "item": "nobody-0"},
+        "sample_rate_hz": 16_000, "frames": 4 * len(prior.phones) * 256, "segment": inside, "fed": inside,
+        "transcript_digest": f"sha256:{words.hexdigest()}", "embedded": False,
+    }  # fmt: skip
+    assert second["origin"]["item"] == "nobody-1"
+
+
+def test_a_clip_that_changes_while_it_is_learnt_from_is_refused(tmp_path, small_checkpoint, clips):
+    """The record would name bytes that nobody heard; nothing is written."""
+    path, out = buzz(tmp_path / "c.wav", 1.8), tmp_path / "voice.safetensors"
+    given = [clips[0], replace(clips[1], path=path)]
+
+    def say_something_else(*_):
+        buzz(path, 1.8, pitch_hz=140.0)
+
+    with pytest.raises(ReferenceClipError) as refused:
+        adapt(small_checkpoint, given, replace(QUICK, steps=1), seed=7, out=out, on_step=say_something_else)
+    assert str(refused.value) == "changed while it was read (in reference c.wav)"
+    assert not out.exists()
+
+
 def test_prior_preservation_keeps_the_prior_samples(tmp_path, small_checkpoint, clips):
     """After as many steps their loss is lower than without it, and the target's has fallen in both."""
     asked = {"steps": 30, "style_steps": 0, "rank": 4, "learning_rate_micro": 5_000}
@@ -179,6 +212,58 @@ def test_the_style_that_spoke_is_found(opposites):
     assert nearest_style(model, said, [strange, strange + residual]) == 1
     assert torch.equal(residual * 2**12, torch.round(residual * 2**12))
     assert not learn_style(model, [], strange, steps=10).any()
+
+
+def longer(utterance, times):
+    """Return an utterance said so many times in a row."""
+    again = {
+        name: torch.cat([getattr(utterance, name)] * times)
+        for name in ("mel", "audible", "content", "durations", "mean", "hidden")
+    }
+    return replace(utterance, **again)
+
+
+def test_a_style_is_learnt_from_clips_in_turn(opposites, monkeypatch):
+    """Each step hears clips until they have 256 frames, and begins one clip after the step before."""
+    model, _, kept = opposites
+    targets = [longer(kept[0], 2) for _ in range(5)]
+    assert targets[0].frames < 256 < 2 * targets[0].frames
+    heard, whole = [], fine_tuning._mean_error
+
+    def watched(mean, target):
+        heard.append(next(place for place, one in enumerate(targets) if one is target))
+        return whole(mean, target)
+
+    monkeypatch.setattr(fine_tuning, "_mean_error", watched)
+    learn_style(model, targets, kept[0].style, steps=3)
+    assert heard == [0, 1, 1, 2, 2, 3]
+
+
+@pytest.mark.parametrize("preserve", [True, False])
+def test_a_step_hears_four_crops_of_the_clips_and_as_many_of_the_prior_samples(preserve, opposites, monkeypatch):
+    """96 frames, a second and a half; each has two random words of its own, which no other step uses."""
+    model, targets, kept = opposites
+    drawn, frames = [], {}
+
+    class Watched(fine_tuning.Stream):
+        def words(self, first, count):
+            if self.stage == "adaptation crops":
+                drawn.append((first, count))
+            return super().words(first, count)
+
+        def values(self, first, count, columns):
+            frames[self.stage] = count
+            return super().values(first, count, columns)
+
+    monkeypatch.setattr(fine_tuning, "Stream", Watched)
+    monkeypatch.setattr(fine_tuning, "RISE_STOPS", float("inf"))
+    settings = AdaptationSettings(steps=3, rank=1, preserve=preserve)
+    fine_tune(model, [longer(targets[0], 3)], [longer(kept[0], 3)], settings, 1)
+    assert drawn == [(0, 16), (16, 16), (32, 16)]
+    expected = {f"adaptation target {step}": 4 * 96 for step in range(3)}
+    expected |= {f"adaptation prior {step}": 4 * 96 for step in range(3) if preserve}
+    assert {name: frames[name] for name in frames if name[-1].isdigit()} == expected
+    assert (frames["adaptation look at target"], frames["adaptation look at prior"]) == (8 * 96, 8 * 96)
 
 
 def test_what_is_under_a_clips_noise_may_be_quieter_and_not_louder(opposites):
@@ -253,6 +338,16 @@ def test_measures_of_a_clip(tmp_path):
         for level in (0.001, 0.01)
     )
     assert 19_000 < quiet - loud < 21_000
+
+
+@pytest.mark.parametrize("ratio_db", [0, 10, 20, 40])
+def test_the_ratio_of_speech_to_noise_is_that_of_their_powers(ratio_db):
+    """A tone of 1 kHz in the last three quarters of a steady one of 3 kHz: what the louder half has above the rest."""
+    time = np.arange(4 * 16_000) / 16_000
+    noise = 200 * np.sin(2 * np.pi * 3_000 * time)
+    speech = 200 * 10 ** (ratio_db / 20) * np.sin(2 * np.pi * 1_000 * time) * (time >= 1)
+    pcm = np.rint(noise + speech).astype(np.int16)
+    assert signal_to_noise_millidb(pcm) == pytest.approx(1_000 * ratio_db, abs=200)
 
 
 # -- refusals
