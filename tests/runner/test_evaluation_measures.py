@@ -87,6 +87,16 @@ def test_warping_by_hand():
     assert (rows.tolist(), columns.tolist()) == ([0, 0, 1, 2], [0, 1, 2, 3])
 
 
+def test_a_peak_above_full_scale_is_cut_and_does_not_turn_over():
+    """A click in quiet speech, which is raised by 17 dB: upside down the clip has the same spectrum."""
+    clip = Frames(pcm=buzz(120.0, seconds=3.0).pcm // 64)
+    click = np.rint(8_000 * np.sin(np.pi * np.arange(320) / 320)).astype(np.int16)
+    clip.pcm[20_000:20_320] += click
+    overturned = Frames(pcm=-clip.pcm)
+    assert 8_000 * 0.1 * 10 ** (-clip.speech_level_db / 20) > 1.5 * 32_768
+    assert np.abs(clip.log_mel - overturned.log_mel).max() < 0.1
+
+
 def test_the_same_audio_is_no_distance_away():
     """Similarity one, distances zero, whatever silence stands around it and however loud it is."""
     one, quiet = buzz(120.0), buzz(120.0, lead_s=0.408)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,7 +22,13 @@ import ttsartifact
 from reference_runner.errors import CheckpointError, RequestError
 from reference_runner.foreign.kdaip import symbols
 from reference_runner.foreign.kdaip.mel import HOP_SAMPLES, SAMPLE_RATE_HZ, WINDOW_SAMPLES, log_mel, mel_filters
-from reference_runner.foreign.kdaip.model import AcousticSizes, ConditionedBlock, DurationPredictor, Guidance
+from reference_runner.foreign.kdaip.model import (
+    AcousticSizes,
+    ConditionedBlock,
+    DurationPredictor,
+    GatedConvolution,
+    Guidance,
+)
 from reference_runner.foreign.kdaip.solver import EVALUATIONS_PER_STEP, solve
 from reference_runner.foreign.kdaip.vocos import VocosSizes, overlap_add
 from reference_runner.foreign.kdaip.weights import build_acoustic, random_model, read_weights
@@ -159,6 +166,29 @@ def test_a_block_adds_what_it_hears_shifted_scaled_and_gated():
 
     inner = x.numpy() + gate * (normal(x.numpy()) * (1 + scale) + shift)
     assert np.allclose(found, inner + gate_2 * np.tanh(normal(inner) * (1 + scale_2) + shift_2), atol=1e-4)
+
+
+def test_a_gated_convolution_stands_beside_what_it_hears():
+    """x + a * sigmoid(b) of a convolution of five taps, whose first half is a and whose second half is b."""
+    gated = GatedConvolution(3)
+    x = torch.randn(2, 3, 6, generator=torch.Generator().manual_seed(5))
+    with torch.no_grad():
+        found = gated(x).numpy()
+        kernel, bias = gated.conv1.weight.numpy(), gated.conv1.bias.numpy()
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(x.numpy(), ((0, 0), (0, 0), (2, 2))), 5, axis=2)
+    heard = np.einsum("bctk,ock->bot", windows, kernel) + bias[:, None]
+    assert np.allclose(found, x.numpy() + heard[:, :3] / (1 + np.exp(-heard[:, 3:])), atol=1e-5)
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 5, 7])
+def test_no_network_changes_the_length(kernel):
+    """Symbols have as many means and durations, frames as many directions, whatever kernel the tensors show."""
+    model, _ = random_model(3, replace(ACOUSTIC, kernel=kernel), VOCODER)
+    with torch.no_grad():
+        style = model.style(torch.zeros(1, ACOUSTIC.mel_bands, 4))
+        mean, frames = model.read(torch.arange(9)[None], style)
+        direction = model.field(mean, style, Guidance(strength=1.0))(0.5, torch.zeros_like(mean))
+    assert (mean.shape, frames.shape, direction.shape) == ((1, 128, 9), (1, 9), (1, 128, 9))
 
 
 @pytest.mark.parametrize("length", [1, 5])
@@ -327,15 +357,23 @@ def test_sizes_that_are_only_claimed_take_no_memory(tmp_path):
         build_acoustic(read_weights(tmp_path / "wide.safetensors"))
 
 
-def test_weights_that_give_no_number_are_refused(weights, clip, tmp_path):
-    """A duration that is no number stops the run with its address."""
+@pytest.mark.parametrize(
+    ("duration", "said"),
+    [
+        (math.inf, r"these weights produce durations that are not finite \(at /pins/model\)"),
+        (2_000.0, r"a sentence of [0-9]+ frames, expected at most 10320 \(at /input/text\)"),
+    ],
+)
+def test_durations_that_no_sentence_has_are_refused(duration, said, weights, clip, tmp_path):
+    """One that is no number, and more than two minutes in one sentence, stop the run with the address."""
     model = random_model(7, ACOUSTIC, VOCODER)[0]
     tensors = {key: value.contiguous() for key, value in model.state_dict().items()}
-    tensors["dp.proj.bias"] = torch.tensor([math.inf])
+    tensors["dp.proj.weight"].zero_()
+    tensors["dp.proj.bias"] = torch.tensor([math.log(duration)])
     path = tmp_path / "checkpoint_0.safetensors"
     save_file(tensors, path)
     files = {path.name: str(path), "vocos.safetensors": str(weights / "vocos.safetensors")}
-    with pytest.raises(Refused, match="durations that are not finite"):
+    with pytest.raises(Refused, match=said):
         spoken(
             tmp_path / "run.tts.wav",
             weights,

@@ -10,7 +10,7 @@ import pytest
 from reference_runner.errors import PackageMissing
 from reference_runner.evaluation.frames import Frames
 from reference_runner.evaluation.naturalness import NATURALNESS, Naturalness, windows
-from reference_runner.evaluation.people_encoder import PeopleEncoder, mel_frames, slices
+from reference_runner.evaluation.people_encoder import PeopleEncoder, PeopleNetwork, mel_frames, slices
 from reference_runner.laboratory.corpus.flite import FliteLibrary
 from reference_runner.laboratory.corpus.virtual_speakers import TRAINING_SPEAKERS, Delivery, speak
 from reference_runner.optional import package_file
@@ -50,6 +50,19 @@ def test_mel_frames_of_a_tone():
     mels = mel_frames(tone)
     assert mels.shape == (101, 40)
     assert set(mels[5:-5].argmax(axis=1)) == {13}
+
+
+def test_the_network_has_the_published_tensors():
+    """Three LSTM layers of 256 over 40 bands and a linear layer, 1,423,616 numbers, as in Resemblyzer's file."""
+    published = {
+        f"lstm.{kind}_{side}_l{layer}": (1024, 40 if (side, layer) == ("ih", 0) else 256)[: 2 - (kind == "bias")]
+        for kind in ("weight", "bias")
+        for side in ("ih", "hh")
+        for layer in range(3)
+    } | {"linear.weight": (256, 256), "linear.bias": (256,)}
+    tensors = PeopleNetwork().state_dict()
+    assert {name: tuple(value.shape) for name, value in tensors.items()} == published
+    assert sum(value.numel() for value in tensors.values()) == 1_423_616
 
 
 def test_a_missing_file_names_the_command_that_brings_it():
