@@ -97,6 +97,14 @@ def test_noise_is_as_loud_as_stated():
     assert 20 * np.log10(noise.std() / quieter.std()) == pytest.approx(10, abs=0.1)
 
 
+def test_noise_beyond_full_scale_is_cut_and_does_not_turn_over():
+    """Of a clip that reaches both limits no sample jumps from one to the other."""
+    loud = np.repeat(np.array([32_767, -32_768] * 40, np.int16), 100)
+    noisy = targets.add_noise(loud, name="a", snr_db=20).astype(int)
+    assert (noisy.max(), noisy.min()) == (32_767, -32_768)
+    assert np.abs(noisy - loud).max() < 32_768
+
+
 def test_clipping_limits_a_fifth_of_the_peak():
     """What lies below stays as it is; clean is untouched."""
     clean = tone("a tone")

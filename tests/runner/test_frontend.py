@@ -30,6 +30,20 @@ def spoken(text: str) -> str:
     return " / ".join(sentence.text for sentence in normalize(text))
 
 
+def test_a_function_word_is_no_noun_that_a_quantity_describes():
+    """Another $5 bill is one bill, but another $5 were several dollars; money and units alike."""
+    words = (
+        "and", "or", "of", "to", "in", "on", "at", "for", "per", "is", "are", "was", "were", "will", "would", "with",
+        "from", "by", "than", "that", "as", "if", "but", "more", "less", "each", "it", "he", "she", "they", "we", "you",
+        "i", "a", "an", "the", "his", "her",
+    )  # fmt: skip
+    read = {word: (spoken(f"another $5 {word} so on"), spoken(f"another 5 km {word} so on")) for word in words}
+    assert read == {
+        word: (f"another five dollars {word} so on", f"another five kilometers {word} so on") for word in words
+    }
+    assert spoken("another $5 bill, another 5 km run") == "another five dollar bill another five kilometer run"
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [
@@ -101,6 +115,18 @@ def test_numbers_at_their_edges():
     assert year(2000) == "two thousand"
     with pytest.raises(ValueError, match="got -1, expected 0 to"):
         cardinal(-1)
+
+
+@pytest.mark.parametrize(
+    ("group", "name"), [(1, "thousand"), (2, "million"), (3, "billion"), (4, "trillion"), (5, "quadrillion")]
+)
+def test_every_group_of_three_digits_has_its_name(group, name):
+    """One, ten and a hundred of each, all that lie below it, and what a number leaves over."""
+    for digits, said in ((1, "one"), (10, "ten"), (100, "one hundred"), (999, "nine hundred ninety nine")):
+        assert cardinal(digits * 1_000**group) == f"{said} {name}"
+        assert cardinal(digits * 1_000**group + 7) == f"{said} {name} seven"
+    assert cardinal(1_000**group - 1).startswith("nine hundred ninety nine")
+    assert name not in cardinal(1_000**group - 1)
 
 
 def test_pauses_follow_punctuation():

@@ -169,7 +169,7 @@ def test_a_block_adds_what_it_hears_shifted_scaled_and_gated():
 
 
 def test_a_gated_convolution_stands_beside_what_it_hears():
-    """x + a * sigmoid(b) of a convolution of five taps, whose first half is a and whose second half is b."""
+    """Of a convolution of five taps the first half, times the sigmoid of the second, is added to x."""
     gated = GatedConvolution(3)
     x = torch.randn(2, 3, 6, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():

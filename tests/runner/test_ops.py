@@ -173,6 +173,18 @@ def test_an_item_is_the_same_alone_and_in_a_batch():
     assert torch.equal(both[1:], alone)
 
 
+@pytest.mark.parametrize(("scale", "offset"), [(16.0, 0.0), (-16.0, 1.0), (0.5, 128.5), (-2.0, -129.0), (17.0, 200.0)])
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_affine_refuses_what_its_integers_cannot_carry(carrier, scale, offset):
+    """Either alone is too much; just below both is taken, and right."""
+    ops = CARRIERS[carrier](WEIGHTS)
+    x = ops.activation([[[2.0, -3.0]]])
+    with pytest.raises(ValueError, match=rf"\|scale\| < 16 and \|offset\| <= 128, got {scale} and {offset}"):
+        ops.affine(x, scale, offset)
+    assert ops.to_float64(ops.affine(x, 15.75, 128.0)).tolist() == [[[128.0, 80.75]]]
+    assert ops.to_float64(ops.affine(x, -15.75, -128.0)).tolist() == [[[-128.0, -80.75]]]
+
+
 def test_saturation_is_counted_and_named():
     """A value beyond 2**7 is limited, and the run says so."""
     ops = ExactOps(WEIGHTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -183,6 +184,30 @@ def test_a_warm_up_is_told(tmp_path, small_checkpoint_path):
     """It lies before the clock, and the first call was not this one."""
     times = ttsartifact.open(written(tmp_path, small_checkpoint_path, warmup=1)).descriptor.at("/run/times")
     assert (times["warmup_runs"], times["first_call"]) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("device", "asked", "texts"),
+    [
+        ("cpu", 0, []), ("cpu", 2, ["Hello.", "Hello."]), ("cuda", 0, ["Oh."]), ("cuda", 1, ["Hello."]),
+    ],
+)  # fmt: skip
+def test_a_gpu_warms_up_by_itself_and_a_cpu_where_it_is_asked_to(device, asked, texts):
+    """A syllable, or the run's own text; once each, without what makes it imperfect, which comes back after it."""
+    spoken = []
+
+    class Watched:
+        hooks = {"a station": "an imperfection"}  # noqa: RUF012 - of the test
+
+        def speak_together(self, requests):
+            spoken.extend((each.text, each.repeat, dict(self.hooks)) for each in requests)
+            return SimpleNamespace(together=lambda: iter(()))
+
+    watched = Watched()
+    request = SynthesisRequest(text="Hello.", numerics=Numerics.NATIVE, device=device)
+    assert _warm_up(watched, [request], asked) == len(texts)
+    assert spoken == [(text, False, {}) for text in texts]
+    assert watched.hooks == {"a station": "an imperfection"}
 
 
 def test_a_warm_up_is_not_made_twice(small_checkpoint):

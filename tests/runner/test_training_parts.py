@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from runner_corpus import SMALL_CONFIG
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -20,7 +21,7 @@ from reference_runner.errors import DeviceUnavailable
 from reference_runner.laboratory import speaker_trainer
 from reference_runner.laboratory.training import __main__ as command
 from reference_runner.laboratory.training import disturbing, spectral_losses, stage_loop
-from reference_runner.laboratory.training.acoustic_stage import Sequences, neighbours
+from reference_runner.laboratory.training.acoustic_stage import Sequences, neighbours, sequence_loss
 from reference_runner.laboratory.training.batches import masked_mean
 from reference_runner.laboratory.training.curves import draw_curves
 from reference_runner.laboratory.training.discriminators import (
@@ -29,9 +30,12 @@ from reference_runner.laboratory.training.discriminators import (
     fooling_loss,
     telling_loss,
 )
+from reference_runner.laboratory.training.prosody_stage import BlockBatches
 from reference_runner.laboratory.training.recipes import RECIPES
 from reference_runner.laboratory.training.spectral_losses import log_mel_distance, multi_resolution_distance
 from reference_runner.laboratory.training.stage_loop import StageSettings, StageState, run_stage
+from reference_runner.model.model import StableTts
+from reference_runner.numerics.native import NativeOps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,6 +145,36 @@ def test_prompts_stand_before_what_continues_them():
     assert found.joins.nonzero().tolist() == [[0, 1], [1, 3], [2, 2]]
     alone = Sequences.of([0, 10], [2, 1], None)
     assert (alone.at.tolist(), alone.joins.any().item()) == ([[0, 1], [10, -1]], False)
+
+
+def test_what_is_behind_an_end_counts_nothing():
+    """The loss of a padded batch is the mean over its phones, as if each sequence had been read alone."""
+    torch.manual_seed(3)
+    model, ops, lengths = StableTts(SMALL_CONFIG), NativeOps(), [5, 2, 3]
+    text, codes = torch.randn(10, SMALL_CONFIG.hidden_channels), torch.arange(10) % SMALL_CONFIG.prosody_codes
+
+    def loss(starts, lengths):
+        return float(sequence_loss(model, ops, text, codes, Sequences.of(starts, lengths, None)).detach())
+
+    starts = [0, 5, 7]
+    alone = [loss([start], [length]) for start, length in zip(starts, lengths, strict=True)]
+    assert len({round(each, 3) for each in alone}) == 3
+    assert loss(starts, lengths) == pytest.approx(np.average(alone, weights=lengths), rel=1e-4)
+
+
+@pytest.mark.parametrize(("blocks", "size", "steps"), [(7, 2, 3), (7, 3, 2), (4, 4, 1), (3, 9, 1)])
+def test_an_epoch_has_each_block_once(blocks, size, steps):
+    """Whole batches of other blocks in every epoch; a step is the same, wherever the stream begins."""
+    coded = SimpleNamespace(blocks=[[2 * block, 2 * block + 1] for block in range(blocks)])
+    batches = BlockBatches(coded, blocks_a_batch=size, seed=1)
+    stream = batches.starting_at(0)
+    dealt = [next(stream) for _ in range(2 * steps)]
+    for epoch in (dealt[:steps], dealt[steps:]):
+        items = [item for batch, _ in epoch for item in batch]
+        assert len(set(items)) == len(items) == 2 * steps * min(size, blocks)
+    assert dealt[:steps] != dealt[steps:]
+    for step, batch in enumerate(dealt):
+        assert next(batches.starting_at(step)) == batch
 
 
 def test_the_recipes():
