@@ -39,7 +39,15 @@ from reference_runner.numerics.weights import QuantisedWeights
 from reference_runner.synthesis.request import Numerics, SynthesisRequest
 from reference_runner.synthesis.synthesizer import Synthesizer
 from reference_runner.synthesis.transcription import Transcriber
-from ttsartifact import AdaptationClip, AdaptationRequest, Refused, adaptation_chain
+from ttsartifact import (
+    AdaptationClip,
+    AdaptationRequest,
+    Reference,
+    Refused,
+    RunOptions,
+    adaptation_chain,
+    run_runner,
+)
 
 ORIGIN = {"kind": "synthetic", "name": "a buzz of the test"}
 WORDS = ("Good morning.", "The harbor was quiet.")
@@ -505,6 +513,16 @@ def test_an_adapted_voice_speaks_in_both_profiles_and_reruns(small_checkpoint, d
         assert np.array_equal(mine, again)
         assert len(mine) != len(plain) or not np.array_equal(mine, plain)
     assert torch.equal(before, small_checkpoint.model.score_decoder.output.weight)
+
+
+def test_an_adapted_voice_takes_no_reference_for_its_timbre(tmp_path, small_checkpoint_path, clips, delta_path):
+    """A clip would be a second voice; the refusal says where it stands in the request."""
+    weights = {path.name: str(path) for path in (small_checkpoint_path, delta_path)}
+    options = RunOptions(weights=weights, references=[Reference(path=clips[0].path, origin=ORIGIN)])
+    with pytest.raises(Refused) as refused:
+        run_runner("stable-tts", "Hello.", tmp_path / "run.tts.wav", options)
+    assert refused.value.where == "/input/refs"
+    assert refused.value.message.startswith("the voice is the delta's; a reference lends it its manner with the prompt")
 
 
 def test_weights_that_exact_cannot_carry_are_refused(small_checkpoint, delta_path):

@@ -127,6 +127,30 @@ def test_the_acts_are_those_of_the_clause() -> None:
     assert (samples * 2**20 == np.rint(samples * 2**20)).all()
 
 
+def test_what_the_log_says_of_an_event_at_each_stage() -> None:
+    """6.7: a longer sound has its frames and no place, a frame has both; of other events the place is not known."""
+    from reference_runner.frontend.phones import Phone, PhoneSequence
+    from reference_runner.synthesis.imperfecting import Imperfection
+    from reference_runner.synthesis.stations import Passing, Station
+
+    layers = [{**each, "trigger": {"at": [1]}, "params": {}} for each in plan(*ORDER[1:]).layers]
+    layers = [each | ({"shape": {"length_us": {"const": 100_000}}}) for each in layers]
+    found = Imperfection({"draw": {"seed": "s"}, "layers": layers}, codes=10)
+    passed = {
+        Station.PHONEME: PhoneSequence(phones=(Phone(name="ax"), Phone(name="b", boundary="word_end"))),
+        Station.DURATION: np.array([4, 4]), Station.CODES: np.array([3, 3]), Station.MEL: np.zeros((2, 80)),
+        Station.VOCODER: np.zeros(512),
+    }  # fmt: skip
+    for station, value in passed.items():
+        found.hooks()[station](Passing(station=station, piece=0, first=0, last=True, stream=None), value)
+    told = ("realised", "requested_frames", "out_start", "out_end")
+    rows = [tuple(row.get(name) for name in told) for row in found.rows()]
+    nothing, unknown, place = ("exact", None, None, None), ("unknown", None, None, None), (256, 256, 512)
+    longer = ("exact", 6 * 256, None, None)  # 100 ms are six whole frames of 16 ms
+    fired = (unknown, longer, unknown, ("unknown", *place), ("exact", *place))
+    assert rows == [row for event in fired for row in (nothing, event)]
+
+
 def test_a_run_that_begins_anew_counts_anew() -> None:
     """The second speaking of a native run is the first one again, row for row."""
     from reference_runner.synthesis.imperfecting import Imperfection

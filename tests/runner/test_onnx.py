@@ -7,6 +7,8 @@ import hashlib
 import json
 import sys
 from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -241,6 +243,21 @@ def test_the_fingerprint_is_of_all_that_computed(small_checkpoint, monkeypatch):
     facts |= {"host": "sha256:a", "flags": list(synthesizer.plan.flags())}
     found = onnx_conditions._numerics({"profile": "native", "fingerprint": "sha256:a"}, synthesizer)
     assert found == {"profile": "native", "fingerprint": digest_of(canonical_bytes(facts))}
+
+
+def test_the_engine_is_named_with_the_code_that_decides(small_checkpoint):
+    """Digest of the sorted lines of sha256sum: what decodes in torch, what draws the graphs, what runs them."""
+    root = Path(str(files("reference_runner")))
+    folders, alone = ("exporting", "frontend", "model", "numerics", "onnx_runtime", "synthesis"), ("conditions.py",)
+    chosen = [path for folder in folders for path in (root / folder).rglob("*")]
+    chosen += [root / name for name in (*alone, "stable_tts.py", "stable_tts_onnx.py")]
+    lines = sorted(
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(root).as_posix()}\n"
+        for path in chosen
+        if path.suffix in {".py", ".json", ".gz"}
+    )
+    engine = onnx_conditions._engine(GraphSynthesizer(small_checkpoint))
+    assert engine["build"].endswith(f", source sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}")
 
 
 def test_what_a_session_was_asked_for_is_listed():

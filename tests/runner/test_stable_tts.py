@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 import ttsartifact
+from reference_runner import stable_tts
 from reference_runner.model.checkpoint import released_checkpoint_path
 from reference_runner.numerics import integers, kat
 from reference_runner.stable_tts import StableTtsRunner
@@ -94,7 +95,8 @@ def test_everything_that_decided_it_is_pinned(made, small_checkpoint):
     assert descriptor.at("/input/phonemes/oov") == ["zorblax"]
     assert descriptor.at("/generation/params/prior") == 1
     extension = descriptor.at("/ext")["urn:ttsartifact:stable-tts"]
-    assert extension["prompt"]["name"] == "nobody-1"
+    prior = {"prior": 1, "name": "nobody-1", "digest": f"sha256:{small_checkpoint.priors[1].digest}"}
+    assert extension["prompt"] == {"kind": "prior"} | prior
     assert [each["station"] for each in extension["stations"]] == [
         *("text", "phoneme", "codes", "duration", "mel", "vocoder", "pcm")
     ]
@@ -182,6 +184,15 @@ def test_a_prompt_is_a_clip_with_its_words(tmp_path, weights, small_checkpoint_p
 
 
 # -- what stops it
+
+
+def test_every_place_that_a_refusal_names_is_one_of_a_run(made):
+    """A pointer into the descriptor that the run would have had."""
+    places = stable_tts._PLACES
+    assert {where.partition(".")[0] for where in places} == {"request"}
+    assert {where: pointer for where, pointer in places.items() if not pointer.startswith("/")} == {}
+    for pointer in places.values():
+        assert read(made).at(pointer) is not None, pointer
 
 
 @pytest.mark.parametrize(

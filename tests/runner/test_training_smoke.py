@@ -31,6 +31,7 @@ from reference_runner.laboratory.training.refine_stage import encode_truth, trai
 from reference_runner.laboratory.training.stage_loop import StageSettings, StageState
 from reference_runner.laboratory.training.vocoder_stage import WaveformCrops, model_mels, train_vocoder
 from reference_runner.model.checkpoint import load_checkpoint, save_checkpoint
+from reference_runner.model.config import StableTtsConfig
 from reference_runner.model.model import StableTts
 from reference_runner.numerics.native import NativeOps
 
@@ -318,6 +319,24 @@ def test_the_same_model_gives_the_same_file(tmp_path):
     path, digest = saved(tmp_path)
     again = save_checkpoint(path, small_model(), [], corpus_root_sha256="0" * 64, code_commit="none", metrics={})
     assert again == digest
+
+
+def test_a_checkpoint_says_where_it_came_from(tmp_path):
+    """Every fact that was given is read back; in which order the metrics came changes no byte."""
+    model, path = small_model(), tmp_path / "model.safetensors"
+    given = {"corpus_root_sha256": "5" * 64, "code_commit": "c" * 40}
+    digests = {
+        save_checkpoint(path, model, [], metrics=dict(order), **given)
+        for order in ([("wer", 0.25), ("gates", [])], [("gates", []), ("wer", 0.25)])
+    }
+    assert len(digests) == 1
+    facts = dict(load_checkpoint(path).metadata)
+    assert StableTtsConfig.from_json(facts.pop("config")) == SMALL_CONFIG
+    assert json.loads(facts.pop("metrics")) == {"wer": 0.25, "gates": []}
+    assert json.loads(facts.pop("priors")) == []
+    assert facts == given | {
+        "format": "ttsartifact-stable-tts-checkpoint/1", "model_family": "stable-tts-2412.20155",
+    }  # fmt: skip
 
 
 def test_a_truncated_checkpoint_says_so(tmp_path):
