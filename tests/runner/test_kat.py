@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import runpy
+import sys
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,6 +42,24 @@ def test_the_file_of_answers_is_what_the_integers_give(tmp_path):
     committed = resources.files("reference_runner.numerics").joinpath(kat.ANSWERS_FILE)
     assert path.read_text("utf-8") == committed.read_text("utf-8")
     assert json.loads(path.read_text("utf-8"))["digest"] == kat.digest_of(kat.read_answers())
+
+
+@pytest.mark.parametrize("words", [[], ["--write"]])
+def test_the_answers_are_written_where_that_is_asked_for(words, monkeypatch, capsys):
+    """`python -m reference_runner.numerics.kat`: every carrier and operation; the file stays without the option."""
+    written = {}
+    monkeypatch.setattr(Path, "write_text", lambda path, text, _: written.update({path: text}))
+    monkeypatch.setattr("sys.argv", ["kat", *words])
+    monkeypatch.delitem(sys.modules, kat.__name__)
+    runpy.run_module(kat.__name__, run_name="__main__")
+    lines = capsys.readouterr().out.splitlines()
+    path = Path(kat.__file__).with_name("known_answers.json")
+    known = json.loads(path.read_text("utf-8"))
+    headed = [line for line in lines if ": " in line]
+    assert headed == [f"{name}: {known['digest']}" for name in ("torch float64", "numpy float64", "numpy int64")]
+    told = [line.split() for line in lines if line not in headed]
+    assert sorted(told) == sorted([operation, "ok"] for operation in known["answers"] for _ in headed)
+    assert written == ({path: path.read_text("utf-8")} if words else {})
 
 
 def test_every_operation_of_the_protocol_has_a_known_answer():
