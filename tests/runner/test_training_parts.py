@@ -19,6 +19,7 @@ from torch import nn
 
 from reference_runner.errors import DeviceUnavailable
 from reference_runner.laboratory import speaker_trainer
+from reference_runner.laboratory.corpus.virtual_speakers import TRAINING_SPEAKERS
 from reference_runner.laboratory.training import __main__ as command
 from reference_runner.laboratory.training import disturbing, spectral_losses, stage_loop
 from reference_runner.laboratory.training.acoustic_stage import Sequences, neighbours, sequence_loss
@@ -601,6 +602,17 @@ def test_speech_at_a_speed():
     assert len(slow) / len(same) == pytest.approx(100 / 93, abs=0.03)
     louder = speaker_trainer._speech(10 * noise, 100)
     torch.testing.assert_close(same[5:-5], louder[5:-5], atol=0.2, rtol=0)
+
+
+def test_no_stranger_is_a_speaker_of_the_corpus():
+    """Ten mouths of four voices, each another than all that the encoder learnt from."""
+    known, strangers = (
+        {(one.flite_voice, one.formant_percent) for one in voices}
+        for voices in (TRAINING_SPEAKERS, speaker_trainer._STRANGERS)
+    )
+    assert len(strangers) == len({one.name for one in speaker_trainer._STRANGERS}) == 10
+    assert {voice for voice, _ in strangers} == {"slt", "rms", "awb", "kal16"}
+    assert not strangers & known
 
 
 def test_how_well_strangers_are_told_apart(monkeypatch):
