@@ -118,7 +118,7 @@ def test_a_text_in_place_of_samples_is_never_recovered_as_sound(tmp_path: Path, 
     command = ["sh", "-c", f"printf '{said * 9}'; exit 1"]
     with pytest.raises(CommandFailed):
         record_command(command, text="Hello.", out=out, text_on_stdin=True, pcm="s16le:8000:1", say=notes.append)
-    assert notes[-1] == f"what the command wrote is kept in {out}.part.bin, its times in {out}.journal.jsonl"
+    assert notes[-1] == f"what the command wrote is kept in {out}.part.bin, and its times are in {out}.journal.jsonl"
     with pytest.raises(Refused, match=r"raw samples were promised and (JSON|text) came"):
         recover(f"{out}.journal.jsonl")
     assert not out.exists()

@@ -48,7 +48,8 @@ def _by_name(parameters: list[CommandParameter]) -> dict[str, CommandParameter]:
 def _note_repeated(options: dict[str, CommandParameter], words: list[str]) -> None:
     """Say on stderr where an option of one value is given again: the last one counts, so that scripts can set it."""
     seen: set[str] = set()
-    left = itertools.takewhile(lambda word: word != "--", words)
+    before = list(itertools.takewhile(lambda word: word != "--", words))
+    left = iter(before)
     for word in left:
         name, equals, _ = word.partition("=")
         option = options.get(name)
@@ -56,7 +57,7 @@ def _note_repeated(options: dict[str, CommandParameter], words: list[str]) -> No
             continue
         if not equals:
             next(left, "")
-        if option.keyword in seen and not option.many and not _QUIET & set(words):
+        if option.keyword in seen and not option.many and not _QUIET & set(before):
             tell(f"ttsa: {option.flag} is given more than once; the last one counts")
         seen.add(option.keyword)
 

@@ -52,9 +52,10 @@ class RequestLimits(NamedTuple):
     """When a request is ended before its answer is."""
 
     leave_after: LeaveAfter = None
-    timeout: Annotated[float | None, Option("End a request after S seconds.", metavar="S", least=0)] = None
+    timeout: Annotated[float | None, Option("End a request after S seconds.", metavar="S", least=0.001)] = None
     idle_timeout: Annotated[
-        float | None, Option("End it when nothing came for S seconds; default 120.", metavar="S", least=0)
+        float | None,
+        Option("End a request when nothing has come for S seconds; default 120.", metavar="S", least=0.001),
     ] = None
 
 

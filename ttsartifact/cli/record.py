@@ -143,11 +143,15 @@ class RecordingOptions(NamedTuple):
         bool, Option("Write the lengths into a streamed WAV's header that lacks them.", negatable=True, not_with="http")
     ] = True
     timeout: Annotated[
-        float | None, Option("End the command or the request after S seconds.", metavar="S", least=0)
+        float | None, Option("End the command or the request after S seconds.", metavar="S", least=0.001)
     ] = None
     idle_timeout: Annotated[
         float | None,
-        Option("End it when nothing came for S seconds; default: no limit, for a server 120.", metavar="S", least=0),
+        Option(
+            "End it when nothing has come for S seconds; default: 120 for a server, no limit for a command.",
+            metavar="S",
+            least=0.001,
+        ),
     ] = None
     repeat: Annotated[bool, Option("Run it twice and record whether the audio was the same.", not_with="http")] = False
     sensor: SensorName = "auto"
@@ -183,7 +187,7 @@ def record(
     if bool(command) == (server.http is not None):
         raise Usage("give either a command after `--` or --http")
     if manner.suffix is not None and out != STANDARD_OUTPUT and "{out}" not in " ".join(command):
-        raise Usage("--suffix needs {out} in the command, or --out -")
+        raise Usage("--suffix needs --out -" if server.http else "--suffix needs {out} in the command, or --out -")
     if report is not None and STANDARD_OUTPUT in (out, report):
         raise Usage("--report writes a second file; neither it nor --out can be -")
     stated = _stated(words, pins, conditions)
@@ -324,7 +328,13 @@ def recover(
     """Make an artifact of a journal and of the file that it names, and say what was written."""
     from ttsartifact.recording.recovering import recover as recovered
 
-    print_written(recovered(journal, out, replace=force))
+    if out != STANDARD_OUTPUT:
+        print_written(recovered(journal, out, replace=force))
+        return EXIT.OK
+    name = journal.removesuffix(".journal.jsonl")
+    with delivered(out, f".tts{os.path.splitext(name)[1]}") as path:
+        packed = recovered(journal, path)
+    print_written(packed, out=out)
     return EXIT.OK
 
 

@@ -12,17 +12,28 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ttsartifact.container import riff
 from ttsartifact.container.magic import HEAD_BYTES, first_line, kind_of
-from ttsartifact.container.source import BytesSource
+from ttsartifact.container.source import BytesSource, Span
 from ttsartifact.errors import Refused, TtsArtifactError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from ttsartifact.container.source import Source
+    from ttsartifact.container.source import Piece, Source
 
-__all__ = ["JOINED", "PcmStream", "WaveHeader", "header_of", "inner_header_at", "joined", "refuse_foreign"]
+__all__ = [
+    "JOINED",
+    "PcmStream",
+    "Waves",
+    "dropped",
+    "header_of",
+    "inner_header_at",
+    "may_open",
+    "refuse_foreign",
+    "require_samples",
+    "waves_in",
+]
 
-JOINED = "the server sent several WAV files in a row; their headers were removed"
+JOINED = "several WAV files came in a row; their headers were removed"
 
 _MAX_HEADER_BYTES = 64 << 10
 _OPEN_ENDED = frozenset({0, 0xFFFFFFFF, 0x7FFFFFFF, 0x80000000})
@@ -95,13 +106,12 @@ class PcmStream:
         """Return what follows the samples at the start of `data`, and those samples."""
         if self._behind:
             # Chunks behind the samples of a WAV file; the next file, if there is one, begins a chunk of its own.
-            place = data.find(b"RIFF")
-            return (data[place:] if place >= 0 and riff.recognise(data[place : place + 12]) else b""), b""
+            place = _next_header(data, 0)
+            return (data[place:] if place >= 0 else b""), b""
         if self._left is None:
             # Behind an open-ended header another one may end the samples (festival's text2wave, on a pipe).
-            place = data.find(b"RIFF", max(0, len(data) - self._opened)) if self._opened else -1
-            is_header = place > 0 and riff.recognise(data[place : place + 12])
-            return (data[place:], data[:place]) if is_header else (b"", data)
+            place = _next_header(data, 1) if self._opened else -1
+            return (data[place:], data[:place]) if place > 0 else (b"", data)
         samples, data = data[: self._left], data[self._left :]
         self._left -= len(samples)
         self._behind = self._left == 0
@@ -118,6 +128,14 @@ class PcmStream:
                 expected=f"{wanted.subtype}, {wanted.channels} channels; say subtype= and channels=",
             )
         return found.sample_rate_hz
+
+
+def _next_header(data: bytes, start: int) -> int:
+    """Return where the header of a WAV file begins in `data`, as far as that is there, or -1."""
+    place = data.find(b"RIFF", start)
+    while place >= 0 and not may_open(data[place : place + 12]):
+        place = data.find(b"RIFF", place + 1)
+    return place
 
 
 def refuse_foreign(data: bytes, where: str, *, sample_bytes: int, but: str | None = None) -> None:
@@ -141,32 +159,136 @@ def refuse_foreign(data: bytes, where: str, *, sample_bytes: int, but: str | Non
     )
 
 
-def joined(
-    wave: riff.WaveFormat, delivered: Source, reads: Iterable[tuple[int, int]]
-) -> Iterator[tuple[tuple[int, int, int], bytes]]:
-    """Yield the frames that each read completed, as an entry of the chunk log and the samples, without WAV headers.
+class Waves(NamedTuple):
+    """Where the samples are in one WAV file, or in several behind one another."""
 
-    `reads` are the times of the reads and how many bytes were there then.
+    format: riff.WaveFormat
+    spans: tuple[tuple[int, int], ...]
+    """The half-open byte range of the whole frames of each file."""
+    left_over: int = 0
+    """Bytes behind the last whole frame of a file that do not form one."""
+    declared: int | None = None
+    """Bytes of samples that the first header states, where it does."""
+
+    @property
+    def sample_bytes(self) -> int:
+        """How many bytes of samples there are."""
+        return sum(end - start for start, end in self.spans)
+
+    @property
+    def dropped(self) -> str | None:
+        """What was left out, for a note; None where that is nothing."""
+        return dropped(self.left_over)
+
+    def frames_by(self, size: int) -> int:
+        """Return how many whole frames are within the first `size` bytes."""
+        return sum(max(0, min(size, end) - start) // self.format.frame_bytes for start, end in self.spans)
+
+    def chunks(self, reads: Iterable[tuple[int, int]]) -> list[tuple[int, int, int]]:
+        """Return the chunk log: the frames that each read completed; a read is a time, and how many bytes were there.
+
+        Each entry is a time, the first frame and the number of frames.
+        """
+        log: list[tuple[int, int, int]] = []
+        done = 0
+        for t_ns, size in reads:
+            if (complete := self.frames_by(size)) > done:
+                log.append((t_ns, done, complete - done))
+                done = complete
+        return log
+
+    def as_one(self, audio: Source) -> list[Piece]:
+        """Return one WAV of all samples."""
+        size = self.sample_bytes
+        samples = [Span(audio, start, end - start) for start, end in self.spans]
+        return [riff.header(self.format, size), *samples, bytes(size & 1)]
+
+
+def waves_in(audio: Source, where: str) -> Waves | None:
+    """Return where the samples are of the WAV files in `audio`, or None where the first header does not end.
+
+    The samples of a file whose header does not state their length end at the next header. Of a header that is cut at
+    the end of `audio` nothing is a sample. Raises Refused for files of different formats.
     """
-    stream, frames, before = PcmStream(wave), 0, 0
-    for t_ns, size in reads:
-        data, _ = stream.take(delivered.read_at(before, size - before), f"byte {before}")
-        before, count = size, len(data) // wave.frame_bytes
-        if count:
-            yield (t_ns, frames, count), data
-            frames += count
+    spans: list[tuple[int, int]] = []
+    first: WaveHeader | None = None
+    left_over = place = 0
+    while place < audio.size:
+        header = header_of(audio.read_at(place, min(_MAX_HEADER_BYTES, audio.size - place)), where)
+        if header is None:
+            spans += [(audio.size, audio.size)] if spans else []
+            break
+        first = first or header
+        if header.format != first.format:
+            raise Refused(
+                "WAV files of different formats follow each other",
+                where=f"{where}, byte {place}",
+                found=_spoken(header.format),
+                expected=_spoken(first.format),
+            )
+        start = place + header.size
+        stated = start if header.data_bytes is None else min(start + header.data_bytes, audio.size)
+        following = inner_header_at(audio, stated)
+        place = audio.size if following is None else stated + following
+        end = stated if header.data_bytes is not None else place
+        if following is None and header.data_bytes is None:
+            end -= _cut_header_bytes(audio, start)
+        rest = (end - start) % header.format.frame_bytes
+        left_over += rest
+        spans.append((start, end - rest))
+    return None if first is None else Waves(first.format, tuple(spans), left_over, first.data_bytes)
+
+
+def dropped(count: int) -> str | None:
+    """Return a note about bytes that form no frame, or None where there are none."""
+    one = "1 byte after the last whole frame was dropped"
+    return None if not count else one if count == 1 else f"{count} bytes after the last whole frame were dropped"
+
+
+def _cut_header_bytes(audio: Source, start: int) -> int:
+    """Return how many bytes at the end are the beginning of a header; few samples look so."""
+    tail = audio.read_at(max(start, audio.size - 64), min(64, audio.size - start))
+    place = tail.rfind(b"RIFF")
+    return len(tail) - place if place >= 0 and may_open(tail[place : place + 12]) else 0
+
+
+def may_open(head: bytes) -> bool:
+    """Return whether `head`, which begins with RIFF, is the beginning of a WAV file as far as it goes."""
+    return riff.recognise(head) if len(head) >= 12 else b"WAVE".startswith(head[8:])
+
+
+def _spoken(wave: riff.WaveFormat) -> str:
+    return f"{wave.subtype}, {wave.sample_rate_hz} Hz, channels={wave.channels}"
 
 
 def inner_header_at(audio: Source, start: int) -> int | None:
     """Return where the header of a further WAV file stands behind `start`, counted from there, or None."""
-    offset = start
+    offset, before = start, len(b"RIFFsize")
     while offset < audio.size:
-        data = audio.read_at(offset, min(_BLOCK_BYTES + len(_INSIDE), audio.size - offset))
-        place = data.find(_INSIDE)
-        if place >= 0:
-            return offset + place - len(b"RIFFsize") - start
+        data = audio.read_at(offset, min(_BLOCK_BYTES + before + len(_INSIDE), audio.size - offset))
+        place = data.find(_INSIDE, before)
+        while place >= 0:
+            if riff.recognise(data[place - before : place + 4]):
+                return offset + place - before - start
+            place = data.find(_INSIDE, place + 1)
         offset += _BLOCK_BYTES
     return None
+
+
+def require_samples(audio: Source, start: int, where: str, *, sample_bytes: int) -> None:
+    """Raise Refused where what was promised as raw samples begins with a container or a text, or holds a WAV header."""
+    head = audio.read_at(start, min(HEAD_BYTES, max(0, audio.size - start)))
+    refuse_foreign(head, where, sample_bytes=sample_bytes)
+    if 2 <= len(head) < 12 and b"RIFF".startswith(head[:4]):
+        raise Refused("the header of a WAV file is cut", where=where, found=f"{len(head)} bytes", expected="samples")
+    place = inner_header_at(audio, start)
+    if place is not None:
+        raise Refused(
+            "the header of a WAV file stands between the samples",
+            where=f"{where}, byte {start + place}",
+            found="RIFF....WAVEfmt",
+            expected="samples without a header",
+        )
 
 
 def header_of(data: bytes, where: str) -> WaveHeader | None:

@@ -15,30 +15,31 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import riff
 from ttsartifact.container.bare import judge
-from ttsartifact.container.codecs import codec_opening
+from ttsartifact.container.carrier import CARRIERS, carrier_of
+from ttsartifact.container.codecs import OPENING_BYTES, codec_opening
 from ttsartifact.container.samples import FORMATS
 from ttsartifact.container.source import STANDARD_INPUT, FileSource, JoinedSource, Span, require_room
 from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
 from ttsartifact.packing.pack import pack
 from ttsartifact.recording.drafting import Delivery, assembled, lock_of, lock_section, tool
-from ttsartifact.recording.pcm_stream import JOINED, header_of, inner_header_at, joined, refuse_foreign
-from ttsartifact.recording.repairing import streamed
+from ttsartifact.recording.pcm_stream import dropped, require_samples
+from ttsartifact.recording.repairing import rebuilt, streamed
 from ttsartifact.recording.run import JOURNAL_FORMAT, Logs, Moments
 from ttsartifact.terms.descriptor import is_absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ttsartifact.container.source import Piece, Source
+    from ttsartifact.container.source import Source
     from ttsartifact.packing.pack import Packed
-    from ttsartifact.recording.pcm_stream import WaveHeader
+    from ttsartifact.recording.pcm_stream import Waves
     from ttsartifact.recording.run import Run
+    from ttsartifact.terms.draft import Draft
     from ttsartifact.terms.trace import Trace
 
 __all__ = ["recover", "tell_kept"]
 
 _MAX_JOURNAL_BYTES = 256 << 20
-_OPENING_BYTES = 64 << 10
 _WITHOUT_SENSOR = "telemetry is not kept by a recording that does not end"
 
 
@@ -116,38 +117,54 @@ def recover(
         wave = riff.walk(audio) if riff.recognise(audio.read_at(0, min(12, audio.size))) else None
         if wave is not None:
             run.chunks = _chunks(run, wave)
-        t_last_ns = run.chunks[-1][0] if run.chunks else run.t_end_ns
-        delivery = Delivery(
-            t_last_ns=t_last_ns,
-            sample_rate_hz=None if wave is None else wave.format.sample_rate_hz,
-            audio=_audio_statements(run),
-            observer=run.conditions["observer"],
-            semantics=run.conditions["semantics"],
-            includes=run.conditions["includes"],
-            in_process=run.recorder == "in_process",
-            request=run.conditions.get("request"),
-            elsewhere=run.conditions.get("elsewhere", False),
-            incomplete=True,
-        )
-        lock = lock_of(delivery)
-        if is_absent(run.sections["pins"]["lock"]):
-            run.sections["pins"]["lock"] = lock_section(lock)
-        notes = [run.stated.get("notes"), *run.mended, f"recovered from a journal: {run.why}"]
-        stated: Any = run.stated | {"notes": "\n".join(filter(None, notes))}
-        draft = assembled(run, run.sections, stated, delivery=delivery, references={}, lock=lock)  # type: ignore[arg-type]
+        try:
+            draft = _draft(run, wave)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise Refused(
+                "the journal lacks what an artifact states", where=os.fspath(journal), found=f"no {error}"
+            ) from error
         return pack(draft, audio, target, replace=replace)
+
+
+def _draft(run: _Journalled, wave: riff.Riff | None) -> Draft:
+    """Return what the journal states of a run whose audio is there."""
+    delivery = Delivery(
+        t_last_ns=run.chunks[-1][0] if run.chunks else run.t_end_ns,
+        sample_rate_hz=None if wave is None else wave.format.sample_rate_hz,
+        audio=_audio_statements(run),
+        observer=run.conditions["observer"],
+        semantics=run.conditions["semantics"],
+        includes=run.conditions["includes"],
+        in_process=run.recorder == "in_process",
+        request=run.conditions.get("request"),
+        elsewhere=run.conditions.get("elsewhere", False),
+        incomplete=True,
+    )
+    lock = lock_of(delivery)
+    if is_absent(run.sections["pins"]["lock"]):
+        run.sections["pins"]["lock"] = lock_section(lock)
+    notes = [run.stated.get("notes"), *run.mended, f"recovered from a journal: {run.why}"]
+    stated: Any = run.stated | {"notes": "\n".join(filter(None, notes))}
+    return assembled(run, run.sections, stated, delivery=delivery, references={}, lock=lock)  # type: ignore[arg-type]
 
 
 def tell_kept(run: Run, path: str, what: str) -> None:
     """Say where `what` is kept of a run that failed, and whether `recover` can make an artifact of it."""
-    journal = run.journal.path
+    journal, words = run.journal.path, _quoted(run.journal.path)
     try:
         with _playable(_read(journal), journal) as audio:
-            judge([Span(audio, 0, audio.size)])
-        made = f"and `ttsa recover {shlex.quote(journal)}` makes an artifact of it"
+            codec = judge([Span(audio, 0, audio.size)]).codec
+        if carrier_of(run.out) not in {codec, "parquet"}:  # the name of the output is one of another carrier
+            words += f" -o {_quoted(os.path.splitext(run.out)[0])}.{codec if codec in CARRIERS else 'parquet'}"
+        made = f"`ttsa recover {words}` makes an artifact of it"
     except (OSError, TtsArtifactError):
-        made = f"its times in {shlex.quote(journal)}"
-    run.say(f"{what} is kept in {shlex.quote(path)}, {made}")
+        made = f"its times are in {words}"
+    run.say(f"{what} is kept in {_quoted(path)}, and {made}")
+
+
+def _quoted(path: str) -> str:
+    """Return a path as a shell takes it for one, and a command for no option."""
+    return shlex.quote(f"./{path}" if path.startswith("-") else path)
 
 
 @contextmanager
@@ -163,15 +180,19 @@ def _playable(run: _Journalled, journal: str) -> Iterator[Source]:
             "no audio was delivered, or its file is gone", where=journal, expected=f"the file {run.file}"
         )
     with FileSource(path) as delivered:
-        head = delivered.read_at(run.header_bytes, min(_OPENING_BYTES, max(0, delivered.size - run.header_bytes)))
-        if run.recorder == "http" and run.wave is not None and (riff.recognise(head[:12]) or codec_opening(head) is not None):
+        head = delivered.read_at(run.header_bytes, min(OPENING_BYTES, max(0, delivered.size - run.header_bytes)))
+        if (
+            run.recorder == "http"
+            and run.wave is not None
+            and (riff.recognise(head[:12]) or codec_opening(head) is not None)
+        ):
             # A format is stated for samples without a header, and these have one.
             run.wave, run.conditions["includes"] = None, [*run.conditions["includes"], "container_encode"]
         if run.wave is not None and run.recorder != "in_process":  # there each chunk was looked at before it was kept
-            refuse_foreign(head, run.file, sample_bytes=run.wave.bit_depth // 8)
+            require_samples(delivered, run.header_bytes, run.file, sample_bytes=run.wave.bit_depth // 8)
         is_wave = run.wave is None and riff.recognise(head[:12])
-        opening = header_of(head, run.file) if is_wave else None
-        yield _audio(run, delivered) if opening is None else _of_waves(run, delivered, opening)
+        found = rebuilt(delivered, run.file, may_be_cut=True) if is_wave else None
+        yield _audio(run, delivered) if found is None else _as_one(run, delivered, *found)
 
 
 def _moved(journal: str) -> str | None:
@@ -200,7 +221,7 @@ def _read(path: str) -> _Journalled:
         try:
             entry = json.loads(line)
             _take(run, entry, number)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             if number == len(lines) - 1 and number:
                 break  # a line that was being written when the power went
             raise Refused(
@@ -224,8 +245,9 @@ def _take(run: _Journalled, entry: dict[str, Any], number: int) -> None:
         case "timebase":
             run.timebase.value = _as_far_as_it_goes(entry)
         case "audio":
-            run.file, run.header_bytes = _beside(entry["file"]), int(entry["header_bytes"])
-            run.wave = _wave_of(entry)
+            run.file, run.header_bytes, run.wave = _beside(entry["file"]), int(entry["header_bytes"]), _wave_of(entry)
+            if run.header_bytes not in {0, 0 if run.wave is None else len(riff.header(run.wave, 0))}:
+                raise ValueError(run.header_bytes)
         case "rate":
             run.wave = run.wave and run.wave._replace(sample_rate_hz=int(entry["sample_rate_hz"]))
         case "conditions":
@@ -272,12 +294,11 @@ def _wave_of(entry: dict[str, Any]) -> riff.WaveFormat | None:
     described = entry if "subtype" in entry else entry.get("pcm")
     if not described:
         return None
-    subtype = described["subtype"]
+    subtype, rate, channels = described["subtype"], int(described["sample_rate_hz"]), int(described["channels"])
+    if not (0 <= rate < 1 << 32 and 0 < channels < 1 << 16):
+        raise ValueError(rate, channels)
     return riff.WaveFormat(
-        subtype=subtype,
-        sample_rate_hz=int(described["sample_rate_hz"]),
-        channels=int(described["channels"]),
-        bit_depth=8 * FORMATS[subtype].width,
+        subtype=subtype, sample_rate_hz=rate, channels=channels, bit_depth=8 * FORMATS[subtype].width
     )
 
 
@@ -310,29 +331,21 @@ def _audio(run: _Journalled, delivered: Source) -> Source:
     there = max(0, delivered.size - run.header_bytes)
     # What is behind the last chunk that is logged was delivered too: the journal's own disk may have been full.
     size = there - there % run.wave.frame_bytes
+    run.mended += filter(None, [dropped(there - size)])
     if not size:
         raise CommandFailed("no frame was delivered", where=run.file, expected="at least one frame")
     header = riff.header(run.wave, size)
     return JoinedSource([header, Span(delivered, run.header_bytes, size), bytes(size & 1)])
 
 
-def _of_waves(run: _Journalled, delivered: Source, opening: WaveHeader) -> Source:
-    """Return one WAV of what may be cut, or a server's WAV files in a row; a whole one stays as it came."""
-    wave = opening.format
-    pieces: list[Piece] = []
-    is_joined = run.recorder == "http" and inner_header_at(delivered, opening.size) is not None
-    if is_joined:
-        run.mended.append(JOINED)
-    elif opening.data_bytes is None or opening.size + opening.data_bytes <= delivered.size:
-        return _audio(run, delivered)
-    for chunk, data in joined(wave, delivered, [*run.reads, (run.t_end_ns, delivered.size)]):
-        run.chunks.append(chunk)
-        pieces.append(data)
-    if not pieces:
+def _as_one(run: _Journalled, delivered: Source, waves: Waves, note: str | None) -> Source:
+    """Return one WAV of the samples of several, or of one that is cut."""
+    run.mended += [note] if note else []
+    if not waves.sample_bytes:
         raise CommandFailed("no frame was delivered", where=run.file, expected="at least one frame")
+    run.chunks = waves.chunks([*run.reads, (run.t_end_ns, delivered.size)])
     run.reads.clear()
-    size = sum(map(len, pieces))
-    return JoinedSource([riff.header(wave, size), *pieces, bytes(size & 1)])
+    return JoinedSource(waves.as_one(delivered))
 
 
 def _chunks(run: _Journalled, wave: riff.Riff) -> list[tuple[int, int, int]]:

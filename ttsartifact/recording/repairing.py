@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ttsartifact.container import riff
 from ttsartifact.container.source import FileSource, Span, copy_pieces, write_whole
+from ttsartifact.recording.pcm_stream import JOINED, may_open, waves_in
 
 if TYPE_CHECKING:
     from ttsartifact.container.source import Piece, Source
+    from ttsartifact.recording.pcm_stream import Waves
 
-__all__ = ["Streamed", "repaired", "streamed"]
+__all__ = ["Streamed", "rebuilt", "repaired", "streamed"]
 
 _BEHIND = (b"LIST", b"id3 ", b"ID3 ", b"bext", b"iXML", b"cue ", b"smpl", b"fact", b"PEAK", b"JUNK", b"PAD ")
 """Chunks that programs put behind the samples; another name there may be sound."""
@@ -89,6 +91,38 @@ def streamed(audio: Source) -> Streamed | None:
         return lengths
     alone = Streamed(data_offset=offset, declared=declared, actual=declared, only_rate=True)
     return replace(lengths or alone, byte_rate=rate)
+
+
+def rebuilt(audio: Source, where: str, *, may_be_cut: bool) -> tuple[Waves, str | None] | None:
+    """Return the samples of WAV files behind one another, or of one that ends within a frame, and a note about them.
+
+    None of any other file. `may_be_cut` says whether one that is shorter than its header states is taken too. Raises
+    Refused for files of different formats.
+    """
+    waves = waves_in(audio, where)
+    if waves is None:
+        return None
+    if len(waves.spans) > 1:
+        return waves, "; ".join(filter(None, (JOINED, waves.dropped)))
+    ((start, end),) = waves.spans
+    if waves.declared is not None:
+        # Cut in its samples, or in what came behind it: the header of a further file.
+        is_cut = start + waves.declared > audio.size or _may_be_riff(audio, start + waves.declared)
+        return (waves, waves.dropped) if may_be_cut and is_cut else None
+    found = streamed(audio)
+    actual = end + waves.left_over - start if found is None or found.only_rate else found.actual
+    if end + waves.left_over == audio.size:
+        if not actual % waves.format.frame_bytes:
+            return None
+        left_over = actual % waves.format.frame_bytes
+        waves = waves._replace(spans=((start, start + actual - left_over),), left_over=left_over)
+    return waves, waves.dropped
+
+
+def _may_be_riff(audio: Source, place: int) -> bool:
+    """Return whether what is from `place` on is the beginning of a header that is cut."""
+    tail = audio.read_at(place, min(16, audio.size - place))
+    return 0 < len(tail) < 16 and b"RIFF".startswith(tail[:4]) and may_open(tail[:12])
 
 
 def _lengths(audio: Source, offset: int, declared: int, align: int) -> Streamed | None:

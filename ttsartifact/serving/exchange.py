@@ -222,8 +222,9 @@ def _broken(error: httpx.HTTPError) -> str:
 
     words = type(error).__name__
     if isinstance(error, httpx.ConnectError):
-        words = "cannot connect"
-    elif isinstance(error, (httpx.NetworkError, httpx.RemoteProtocolError)):
+        nobody = "All connection attempts failed" in str(error)
+        return f"cannot connect: {'nothing answers there' if nobody else error}".removesuffix(": ")
+    if isinstance(error, (httpx.NetworkError, httpx.RemoteProtocolError)):
         words = "the connection was lost"
     return f"{words}: {error}".removesuffix(": ")
 

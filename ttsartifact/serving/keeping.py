@@ -288,10 +288,11 @@ def _follow(run: Run, keeper: Keeper, exchange: Exchange, wanted: SpeechRequest)
 
 def _keep(run: Run, keeper: Keeper, exchange: Exchange, wanted: SpeechRequest) -> None:
     """Say where what the server delivered is kept, beside the output; without audio there is nothing to keep."""
-    if os.path.lexists(exchange.path):
+    if os.path.lexists(exchange.path) and os.path.getsize(exchange.path):
         keeper.journal(run, exchange, wanted)
         tell_kept(run, exchange.path, "what the server sent")
     else:
+        exchange.discard()
         run.journal.remove()
 
 
@@ -309,12 +310,11 @@ def _packed(
     keeper: Keeper, exchange: Exchange, wanted: SpeechRequest, out: str | os.PathLike[str], *, replace: bool
 ) -> Packed:
     if exchange.status is not Status.OK:
-        answered = "" if exchange.http_status is None else f", HTTP {exchange.http_status}"
         came = "only a part of its answer" if exchange.audio_bytes else "no audio"
         raise CommandFailed(
             f"the server delivered {came}: {exchange.reason}",
             where=public_url(wanted.url),
-            found=f"{exchange.status}{answered}",
+            found="no answer" if exchange.http_status is None else f"HTTP {exchange.http_status}",
             expected="audio",
         )
     kept = keeper.keep(exchange, wanted.text, wanted.body_digest)

@@ -9,21 +9,22 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 from ttsartifact.container import riff
 from ttsartifact.container.bare import flac_length
 from ttsartifact.container.codecs import codec_opening
 from ttsartifact.container.magic import first_line, kind_of
-from ttsartifact.container.source import FileSource
+from ttsartifact.container.source import FileSource, copy_pieces
 from ttsartifact.errors import Refused
 from ttsartifact.recording.ordering import StatedPcmFormat
-from ttsartifact.recording.pcm_stream import JOINED, header_of, inner_header_at, joined, refuse_foreign
-from ttsartifact.recording.repairing import repaired
+from ttsartifact.recording.pcm_stream import dropped, require_samples
+from ttsartifact.recording.repairing import rebuilt, repaired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ttsartifact.recording.pcm_stream import Waves
     from ttsartifact.serving.exchange import Exchange
 
 __all__ = ["Delivered", "delivered"]
@@ -53,7 +54,7 @@ def delivered(exchange: Exchange, pcm: str | None) -> Delivered:
     with FileSource(exchange.path) as source:
         head = source.read_at(0, min(64 << 10, source.size))
     if riff.recognise(head[:12]):
-        return _wave(exchange, head)
+        return _wave(exchange)
     if codec_opening(head) is not None:
         with FileSource(exchange.path) as source:
             rate, frames = flac_length(source)
@@ -62,11 +63,10 @@ def delivered(exchange: Exchange, pcm: str | None) -> Delivered:
     return _raw(exchange, head, exchange.stated.pcm or pcm)
 
 
-def _wave(exchange: Exchange, head: bytes) -> Delivered:
-    opening = header_of(head, "body")
+def _wave(exchange: Exchange) -> Delivered:
     with FileSource(exchange.path) as source:
-        if opening is not None and inner_header_at(source, opening.size) is not None:
-            return _joined(exchange, source, opening.format)
+        if (found := rebuilt(source, "body", may_be_cut=False)) is not None:
+            return _as_one(exchange, source, *found)
     mended = repaired(exchange.path)
     with FileSource(exchange.path) as source:
         wave = riff.walk(source)
@@ -89,7 +89,8 @@ def _raw(exchange: Exchange, head: bytes, words: str | None) -> Delivered:
             expected="--pcm s16le:RATE:CHANNELS (OpenAI's own is s16le:24000:1)",
         )
     wave = StatedPcmFormat.parse(words)
-    refuse_foreign(head, "body", sample_bytes=wave.bit_depth // 8)
+    with FileSource(exchange.path) as source:
+        require_samples(source, 0, "body", sample_bytes=wave.bit_depth // 8)
     frames = exchange.audio_bytes // wave.frame_bytes
     left = exchange.audio_bytes - frames * wave.frame_bytes
     _require_frames(frames, exchange)
@@ -97,27 +98,18 @@ def _raw(exchange: Exchange, head: bytes, words: str | None) -> Delivered:
     with open(exchange.path, "rb") as file, _created(path) as out:
         out.write(riff.header(wave, frames * wave.frame_bytes))
         _copy(file, out, frames * wave.frame_bytes)
-    note = f"{left} bytes after the last whole frame were dropped" if left else None
     chunks = _chunk_log(exchange.reads, 0, wave.frame_bytes, frames)
-    return Delivered(path=path, chunks=chunks, sample_rate_hz=wave.sample_rate_hz, is_raw=True, note=note)
+    return Delivered(path=path, chunks=chunks, sample_rate_hz=wave.sample_rate_hz, is_raw=True, note=dropped(left))
 
 
-def _joined(exchange: Exchange, answer: FileSource, wave: riff.WaveFormat) -> Delivered:
-    """Return the samples of WAV files behind one another as one WAV, each frame at the read that completed it."""
+def _as_one(exchange: Exchange, answer: FileSource, waves: Waves, note: str | None) -> Delivered:
+    """Return the samples of an answer as one WAV, each frame at the read that completed it."""
     path = _copy_of(exchange)
-    chunks: list[tuple[int, int, int]] = []
+    _require_frames(waves.sample_bytes, exchange)
     with _created(path) as out:
-        out.write(riff.header(wave, 0))
-        for chunk, data in joined(wave, answer, exchange.reads):
-            out.write(data)
-            chunks.append(chunk)
-        frames = sum(count for _, _, count in chunks)
-        _require_frames(frames, exchange)
-        if frames * wave.frame_bytes & 1:
-            out.write(b"\0")
-        out.seek(0)
-        out.write(riff.header(wave, frames * wave.frame_bytes))
-    return Delivered(path=path, chunks=chunks, sample_rate_hz=wave.sample_rate_hz, is_raw=False, note=JOINED)
+        copy_pieces(waves.as_one(answer), out)
+    chunks, rate = waves.chunks(exchange.reads), waves.format.sample_rate_hz
+    return Delivered(path=path, chunks=chunks, sample_rate_hz=rate, is_raw=False, note=note)
 
 
 def _chunk_log(
@@ -145,7 +137,7 @@ def _copy_of(exchange: Exchange) -> str:
 
 
 @contextmanager
-def _created(path: str) -> Iterator[IO[bytes]]:
+def _created(path: str) -> Iterator[BinaryIO]:
     """Yield a new file, which is not left behind half written."""
     with open(path, "xb") as out:
         try:
