@@ -112,6 +112,21 @@ def test_what_is_wrong_is_named(tmp_path: Path, old: str, new: str, message: str
     assert str(tmp_path) in raised.value.where
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ('claim = "1.0"', 'claim = "1.0"\nautor = "me"', "the claim"),
+        ("[held]", "[held]\nautor = 1", "held"),
+        ("margin = 0.5", "margin = 0.5\nautor = 1", "expect 1"),
+    ],
+)
+def test_an_unknown_word_is_refused_at_its_table(tmp_path: Path, old: str, new: str, where: str) -> None:
+    """One outside of all tables stands in the claim itself."""
+    with pytest.raises(Refused, match="unknown word: found autor") as raised:
+        load_claim(written(tmp_path, CLAIM.replace(old, new)))
+    assert where in raised.value.where
+
+
 def test_a_margin_may_be_as_great_as_the_schema_says(tmp_path: Path) -> None:
     """The greatest whole number of millionths that JSON holds exactly."""
     claim = load_claim(written(tmp_path, CLAIM.replace("margin = 0.5", "margin = 9007199254.740991")))

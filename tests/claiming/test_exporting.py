@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 AT, BY = "2026-11-20T08:00:00Z", "lab.example.org"
 CLAIM = drift_claim()
+YAML_WORDS = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"]
 NOT_PLAIN, PLAIN = "is not a plain word, which PRML needs", "expected letters, digits, and . _ / -"
 
 
@@ -104,6 +105,15 @@ def test_a_claims_identity_is_a_uuid_of_its_time_and_digest() -> None:
     assert made.int & mask == own & mask
 
 
+@pytest.mark.parametrize("digits", ["00", "ff", "5a", "a5"])
+def test_an_identity_is_a_uuid_of_version_7_whatever_the_digest(digits: str) -> None:
+    """Version and variant take the place of six bits of the digest (RFC 9562 section 5.7)."""
+    from ttsartifact.claiming.exporting import _uuid7
+
+    made = uuid.UUID(_uuid7(AT, f"sha256:{digits * 32}"))
+    assert (made.version, made.variant) == (7, uuid.RFC_4122)
+
+
 @pytest.mark.parametrize(("test", "stream"), [("permutation", "permutation"), ("bootstrap", "bootstrap")])
 def test_the_seed_is_that_of_the_test(test: str, stream: str) -> None:
     """Draws of one expectation, as `draws.seed_of` derives them."""
@@ -151,7 +161,7 @@ def test_the_manifest_is_what_pyyaml_writes() -> None:
     assert _yaml(manifest) == yaml.safe_dump(manifest, sort_keys=True, allow_unicode=True, width=4096)
 
 
-@pytest.mark.parametrize("name", ["a b", "yes", "", "1st", "caf\u00e9"])
+@pytest.mark.parametrize("name", ["a b", "", "1st", "caf\u00e9", *YAML_WORDS, "On", "NULL"])
 def test_a_name_that_yaml_would_quote_is_refused(name: str) -> None:
     """No second spelling of one manifest."""
     with pytest.raises(Refused, match="the dataset's name is not a plain word, which PRML needs"):

@@ -220,7 +220,7 @@ def claim_of(value: dict[str, Any]) -> Claim:
     Raises:
         Refused: It is not a claim, or no set of runs could ever decide it.
     """
-    _refuse_unknown("", value)
+    _refuse_unknown("", value, "the claim")
     if value.get("claim") != "1.0":
         raise Refused('not a claim: it does not begin with claim = "1.0"', found=value.get("claim"), expected="1.0")
     factor, held, runs = (_table(value, key) for key in ("factor", "held", "runs"))
@@ -247,24 +247,24 @@ def _table(value: dict[str, Any], key: str) -> dict[str, Any]:
     found = value.get(key, {})
     if not isinstance(found, dict):
         raise Refused("not a table", where=key, found=found, expected=f"[{key}]")
-    _refuse_unknown(key, found)
+    _refuse_unknown(key, found, key)
     return found
 
 
-def _refuse_unknown(where: str, value: dict[str, Any]) -> None:
-    unknown = sorted(value.keys() - _KNOWN[where])
+def _refuse_unknown(table: str, value: dict[str, Any], where: str) -> None:
+    unknown = sorted(value.keys() - _KNOWN[table])
     if unknown:
         import difflib
 
-        near = difflib.get_close_matches(unknown[0], _KNOWN[where], n=1)
+        near = difflib.get_close_matches(unknown[0], _KNOWN[table], n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        expected = ", ".join(sorted(_KNOWN[where]))
-        raise Refused("unknown word", where=where or "the claim", found=unknown[0] + hint, expected=expected)
+        expected = ", ".join(sorted(_KNOWN[table]))
+        raise Refused("unknown word", where=where, found=unknown[0] + hint, expected=expected)
 
 
 def _expectation(entry: dict[str, Any], number: int) -> ClaimTest:
     where = f"expect {number}"
-    _refuse_unknown("expect", entry)
+    _refuse_unknown("expect", entry, where)
     if "metric" not in entry or "margin" not in entry:
         raise Refused("the expectation lacks its metric or its margin", where=where, found=", ".join(sorted(entry)))
     try:
