@@ -204,6 +204,30 @@ def test_clips_in_another_order_are_the_same_clips() -> None:
     assert [change.subject for change in between(a, b)] == ["reference_order"]
 
 
+def test_the_mode_of_other_clips_is_theirs() -> None:
+    """A run with a clip and one without any are spoken in two modes: that is one change, the clip's."""
+    clip = {"role": "timbre", "digest": OTHER, "origin": {"name": "a voice"}}
+    (change,) = between(run(), run(lambda v: v["input"].update(mode="zero_shot", refs=[clip])))
+    assert change.subject.startswith("reference_clip")
+    assert (change.a, change.b) == (None, f"timbre {OTHER} (a voice)")
+
+
+@pytest.mark.parametrize(
+    ("subject", "section", "key"),
+    [
+        ("runner", "generation", "runner"),
+        ("encoder", "audio", "encoder"),
+        ("python", "env", "python"),
+        ("operating_system", "env", "os"),
+    ],
+)
+def test_another_version_of_a_tool_is_told_by_its_name(subject: str, section: str, key: str) -> None:
+    """Name and version of both sides, not the whole entry."""
+    old, new = ({"name": "a tool", "version": version, "build": f"build {version}"} for version in ("1.0", "2.0"))
+    a, b = (run(lambda v, tool=tool: v.setdefault(section, {}).update({key: tool})) for tool in (old, new))
+    assert [(each.subject, each.a, each.b) for each in between(a, b)] == [(subject, "a tool 1.0", "a tool 2.0")]
+
+
 def test_a_condition_that_one_side_withholds_is_no_change() -> None:
     """It may be the same, and nobody knows; not applicable is an answer."""
     (change,) = between(run(), run(lambda v: v["pins"].update(model=absent("withheld"))))

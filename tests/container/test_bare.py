@@ -510,6 +510,26 @@ OGG_CASES = {
 }
 
 
+@pytest.mark.parametrize(
+    ("packet", "frames"),
+    [
+        (b"\x08", 1),
+        (b"\x08ab", 1),
+        (b"\x09", 2),
+        (b"\x09abcd", 2),
+        (b"\x0a\1abc", 2),
+        (b"\x0b\3", 3),
+        (b"\x0b\3abc", 3),
+    ],
+    ids=["silence", "one", "two silences", "two equal", "two", "three silences", "three equal"],
+)
+def test_a_packet_of_opus_has_frames_of_any_length(packet: bytes, frames: int) -> None:
+    """One of no bytes is silence that was not sent (RFC 6716 section 3.2); each of these frames lasts 20 ms."""
+    from ttsartifact.container.ogg import _opus_frames
+
+    assert _opus_frames(packet, 0, is_delimited=False) == (frames, len(packet))
+
+
 @pytest.mark.parametrize("name", OGG_CASES)
 def test_ogg_pages_are_one_stream(name: str) -> None:
     """Ogg: one serial number, no page lost, nothing behind the end, and positions that are those of the packets."""
