@@ -109,6 +109,15 @@ def test_breaks(case, tmp_path):
     kit.assert_breaks(case, tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["breath", "filled_pause", "interjection"])
+def test_a_layer_that_inserts_clips_states_them(kind, tmp_path):
+    """Each kind whose sound comes from a file (clause 6.7)."""
+    (report,) = verify(case("IMP08", kind, layers__1__kind=kind).make(tmp_path))
+    assert [(each.rule, each.message) for each in report.failures] == [
+        ("IMP08", f"the clips from which a {kind} may be inserted are not stated")
+    ]
+
+
 ONLY_A_RERUN = "how many phones an engine makes of a text is not in the file; a rerun shows it"
 BEFORE_PCM = {
     # stage and kind: the rule that sees an event moved by a frame, and what is said of a count that is too low

@@ -102,6 +102,13 @@ def behind(wall_mw: int) -> Callable[[Path], Path]:
     return full(edit, claims=["power"])
 
 
+def behind_within(bound_ns: int) -> Callable[[Path], Path]:
+    """Return a run whose meter reads too little, in a log that is mapped within this bound."""
+    said = {"channels__8__mapping": full_run.mapping(bound_ns=bound_ns, terms=[{"of": "all of it", "ns": bound_ns}])}
+    low = behind(50_000).keywords  # type: ignore[attr-defined]
+    return full(low["traces"], claims=["power"], **said)
+
+
 def apart(rate_mhz: int, rows: int = ROWS) -> Callable[[Path], Path]:
     """Return a run of so many readings, each 50 ms after the one before it."""
     edit = columns("telemetry", rows, t_ns=HELD, t_before_ns=HELD)
@@ -241,6 +248,9 @@ THRESHOLDS: dict[str, tuple[str, Any, str, Any, str]] = {
         "TEL06", telemetry(mem_used_mib={3: 143_771}), "holds", telemetry(mem_used_mib={3: 143_772}), "fails",
     ),
     "95 W behind a device of 100 W": ("TEL17", behind(95_000), "holds", behind(94_999), "fails"),
+    "a log that may be of another time": (
+        "TEL17", behind_within(END - START), "holds", behind_within(END - START - 1), "fails",
+    ),
     "a meter calibrated as the run began": (
         "TEL17", full(claims=["power"], channels__8__meter__calibrated=full_run.ORIGIN), "holds",
         full(claims=["power"], channels__8__meter__calibrated="2026-11-21T10:00:00.12345679Z"), "fails",
