@@ -15,6 +15,7 @@ from reference_runner.evaluation import artifact_report, pictures
 from reference_runner.evaluation.artifact_report import show_interval, to_markdown, write_report
 from reference_runner.evaluation.recordings import Recording
 
+ROOT = Path(__file__).resolve().parents[2]
 FIGURES = {
     "voice": ("people_similarity", "similarity", "encoder_similarity", "pitch_gap_semitones"),
     "naturalness": ("dnsmos_ovr", "dnsmos_sig", "dnsmos_bak"),
@@ -247,3 +248,14 @@ def test_a_clip_of_a_voice_has_no_words(monkeypatch):
     monkeypatch.setattr(artifact_report, "read_clip", lambda _: whole)
     monkeypatch.setattr(artifact_report, "replace", lambda one, **changes: (one, changes))
     assert artifact_report._clip(Path("x")) == (whole, {"text": None})
+
+
+def test_the_page_counts_the_gates_that_hold() -> None:
+    """Those of the evaluation of the shipped weights, which it names."""
+    found = (ROOT / "benchmarks" / "results" / "evaluation.md").read_text(encoding="utf-8")
+    gates = found[found.index("| gate |") : found.index("## Systems")].strip().splitlines()[2:]
+    answers = [row.split("|")[4].strip().partition(",")[0] for row in gates]
+    assert (answers.count("yes"), len(answers)) == (8, 15)
+    assert "Eight of fifteen gates hold" in (ROOT / "reference_runner" / "EVALUATION.md").read_text(encoding="utf-8")
+    weights = (ROOT / "reference_runner" / "weights" / "stable-tts-small.sha256").read_text(encoding="utf-8").split()[0]
+    assert f"`sha256:{weights}`" in found
