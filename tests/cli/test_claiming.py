@@ -131,7 +131,7 @@ def test_a_confounder_is_named_once(tmp_path: Path, claim: Path, capsys: pytest.
     assert main(["claim", "check", str(claim), *runs]) == 3
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if "speed" in line] == [
-        "  because parameter speed changed at run 5: nothing -> 2 (4 runs)"
+        "  because parameter speed changed at run 5: not stated -> 2 (4 runs)"
     ]
     assert "conditions  1 confounder, named above" in lines
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import kit
@@ -54,6 +55,10 @@ def test_what_is_incomplete_says_so_first(folder: Path, capsys: pytest.CaptureFi
     assert printed(capsys, "show", "cut.tts.wav")[0] == f"cut.tts.wav: a run of mine 1.2{SAID}"
     card = printed(capsys, "verify", "cut.tts.wav", "--format", "markdown")
     assert card[2] == f"Every byte is as it was sealed{SAID}."
+
+    for name in ("cut.tts.wav", "whole.tts.wav"):
+        document = json.loads("\n".join(printed(capsys, "verify", name, "--format", "json")))
+        assert [run.get("incomplete", False) for run in document] == [name.startswith("cut")]
 
     names = ("whole.tts.wav", "cut.tts.wav")
     assert printed(capsys, "diff", *names, code=1)[0].startswith("b is an incomplete recording; different audio")

@@ -279,5 +279,5 @@ def _shown(values: Sequence[str]) -> str:
 
 
 def _short(value: Any) -> str:
-    text = "nothing" if value is None else condition_words(value)
+    text = "not stated" if value is None else condition_words(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -57,6 +57,7 @@ def report_document(
         "conformant": report.conformant,
         "exit_code": exit_code,
         "level": {"claimed": _plain(report.level_claimed), "reached": report.level_reached},
+        **({"incomplete": True} if report.incomplete else {}),
         "counts": _counts(report),
         "findings": [_finding(finding) for finding in report.findings],
         "unchecked": [
