@@ -189,6 +189,19 @@ def test_a_dry_run_stores_nothing_and_shows_all(
     assert not out.exists()
 
 
+def test_a_dry_run_refuses_what_the_run_would(
+    engine: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that is there is not replaced, and the command is not run for nothing."""
+    out = tmp_path / "a.tts.wav"
+    out.write_bytes(b"mine")
+    words = ["record", "-o", str(out), "--text", "t", "--dry-run", "--sensor", "none"]
+    assert main([*words, "--", *engine]) == 4
+    assert "the output exists" in capsys.readouterr().err
+    assert main([*words, "--force", "--", *engine]) == 0
+    assert out.read_bytes() == b"mine"
+
+
 def test_a_command_that_fails_leaves_no_artifact(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line, the journal's place, and no half file."""
     out = tmp_path / "a.tts.wav"

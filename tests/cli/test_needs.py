@@ -143,4 +143,4 @@ def declares(parameters: list[CommandParameter], wanted: CommandParameter) -> li
 def test_a_default_is_never_refused(given: dict[str, object], is_refused: bool) -> None:
     """Typer hands over every default; only what differs from it was typed for a reason."""
     others = {each.keyword: each for each in COMMANDS["claim"].parameters}
-    assert bool(others["exploratory"].lacks("claim", others, given)) is is_refused
+    assert bool(others["exploratory"].misfit("claim", others, given)) is is_refused

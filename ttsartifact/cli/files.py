@@ -20,8 +20,8 @@ __all__ = [
     "files_under",
     "lines_of",
     "listed",
-    "passing_folder",
     "suffix_for",
+    "temporary_folder",
 ]
 
 STANDARD_OUTPUT = "-"
@@ -136,7 +136,7 @@ def delivered(out: str, suffix: str = "", *, keep: bool = False) -> Iterator[str
         raise Usage("-o - writes bytes to standard output, which is a terminal; redirect it")
     import shutil
 
-    with passing_folder("ttsa-out-") as folder:
+    with temporary_folder("ttsa-out-") as folder:
         path = os.path.join(folder, f"run{suffix}")
         yield path
         try:
@@ -152,7 +152,7 @@ def delivered(out: str, suffix: str = "", *, keep: bool = False) -> Iterator[str
 
 
 @contextmanager
-def passing_folder(prefix: str) -> Iterator[str]:
+def temporary_folder(prefix: str) -> Iterator[str]:
     """Yield a folder of its own that goes with all that is in it, or after an error where nothing is in it.
 
     A journal, and what an engine delivered, are not ours to delete.

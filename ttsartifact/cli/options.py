@@ -135,7 +135,7 @@ class CommandParameter(NamedTuple):
         called = self.declared.metavar if self.positional else self.spelled
         return f"{called} is missing: {self.declared.help.rstrip('.')}"
 
-    def lacks(self, command: str, others: Mapping[str, CommandParameter], given: Mapping[str, Any]) -> str:
+    def misfit(self, command: str, others: Mapping[str, CommandParameter], given: Mapping[str, Any]) -> str:
         """Return what is said where it was given without what it needs, or with what excludes it; otherwise nothing."""
         if not self.is_in(given):
             return ""
@@ -156,7 +156,7 @@ class CommandParameter(NamedTuple):
         beside = [words for words, is_there in typed(self.declared.not_with).items() if is_there]
         return f"{called} and {beside[0]} cannot be combined" if beside else ""
 
-    def is_strange(self, given: Mapping[str, Any]) -> bool:
+    def has_unknown_word(self, given: Mapping[str, Any]) -> bool:
         """Return whether it is an argument that is given none of its words, which the command refuses."""
         words = self.completions if self.positional else ()
         return bool(words) and given.get(self.keyword) not in words

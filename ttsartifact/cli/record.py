@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from ttsartifact.cli.exporting import write_page
-from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, passing_folder
+from ttsartifact.cli.files import STANDARD_OUTPUT, delivered, temporary_folder
 from ttsartifact.cli.making import (
     Attempt,
     Gate,
@@ -31,6 +31,7 @@ from ttsartifact.cli.making import (
 from ttsartifact.cli.options import Argument, Force, Option, Out, Params
 from ttsartifact.cli.serving import AllowNet, KeyFrom, print_recorded, request_of
 from ttsartifact.cli.speak import EXIT, Usage
+from ttsartifact.container.source import require_room
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.level import LEVELS
 
@@ -205,7 +206,9 @@ def record(
         if report is not None:
             write_page([out], report, force=force)
         return code
-    with passing_folder("ttsa-dry-") as folder:
+    if out != STANDARD_OUTPUT:
+        require_room(out, replace=force)
+    with temporary_folder("ttsa-dry-") as folder:
         packed = made(os.path.join(folder, f"run{suffix}" if out == STANDARD_OUTPUT else os.path.basename(out)))
     return print_recorded(packed, out, level, dry_run=True)
 

@@ -55,9 +55,9 @@ def call(command: Command, given: dict[str, Any]) -> int:
         if parameter.required and parameter.keyword not in given:
             raise Usage(parameter.missing)
     others = {parameter.keyword: parameter for parameter in command.parameters}
-    for parameter in () if any(each.is_strange(given) for each in others.values()) else command.parameters:
-        if lacks := parameter.lacks(command.name, others, given):
-            raise Usage(lacks)
+    for parameter in () if any(each.has_unknown_word(given) for each in others.values()) else command.parameters:
+        if misfit := parameter.misfit(command.name, others, given):
+            raise Usage(misfit)
     if any(_is_stream(value) for value in given.values()):
         _require_one_stream_each_way(command, given)
     common = {parameter.keyword for parameter in parameters_of(set_manner)}
