@@ -166,3 +166,11 @@ def test_what_may_be_a_stream_is_the_word_of_an_option() -> None:
     words = {each.declared.metavar for command in TABLE.values() for each in command.parameters}
     assert words >= table._READ
     assert words >= table._WRITTEN
+
+
+@pytest.mark.parametrize("words", [["--color", "never"], ["-q"], ["--color=never", "-v"]])
+def test_words_of_the_whole_program_alone_are_a_call_for_help(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 0
+    assert "record" in capsys.readouterr().out

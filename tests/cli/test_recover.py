@@ -61,8 +61,12 @@ def test_what_is_incomplete_says_so_first(folder: Path, capsys: pytest.CaptureFi
         assert [run.get("incomplete", False) for run in document] == [name.startswith("cut")]
 
     names = ("whole.tts.wav", "cut.tts.wav")
-    assert printed(capsys, "diff", *names, code=1)[0].startswith("b is an incomplete recording; different audio")
-    assert printed(capsys, "diff", *names[::-1], code=1)[0].startswith("a is an incomplete recording; different audio")
+    assert printed(capsys, "diff", *names, code=1)[0].startswith(
+        "b is an incomplete recording; the same audio as far as both go"
+    )
+    assert printed(capsys, "diff", *names[::-1], code=1)[0].startswith(
+        "a is an incomplete recording; the same audio as far as both go"
+    )
     both = printed(capsys, "diff", names[1], names[1])
     assert both[0].startswith("a is an incomplete recording; b is an incomplete recording; no difference")
 
@@ -94,3 +98,26 @@ def test_the_error_is_said_before_what_can_be_recovered(
     )
     assert main(["--version"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_what_is_incomplete_is_no_failed_repeat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """`rerun` says in its first line that the recording was cut, and that all of it is the same."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "say.wav").write_bytes(kit.wav(kit.tone(1600)))
+    slow = ["sh", "-c", "head -c 1644 say.wav; sleep 20"]
+    words = ["record", "--text", "Hi.", "--text-on-stdin", "--sensor", "none", "-o", "cut.tts.wav", "--timeout", "1"]
+    assert main([*words, "--", *slow]) == 4
+    assert main(["recover", "cut.tts.wav.journal.jsonl"]) == 0
+    assert "also needs" not in capfd.readouterr().err
+    main(["rerun", "cut.tts.wav", "--text-on-stdin", "--", "sh", "-c", "cat say.wav"])
+    said = next(line for line in capfd.readouterr().out.splitlines() if line.startswith("DIFFERENT"))
+    assert said.startswith("DIFFERENT - the same audio as far as both go, and 800 frames more in one")
+    assert said.endswith("; the first recording is incomplete")
+
+
+def test_a_rerun_that_fails_names_no_file_that_is_gone(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder / "bad.sh").write_text("echo no such voice; exit 1")
+    main(["rerun", "whole.tts.wav", "--text-on-stdin", "--", "sh", "bad.sh"])
+    assert "is kept in" not in capfd.readouterr().err

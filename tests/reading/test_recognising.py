@@ -85,7 +85,7 @@ def test_a_comment_that_survived_still_names_the_run(data: bytes) -> None:
         "a WAV without a capsule; its comment still names the run",
         "comment",
         ID,
-        "the capsule: `ttsa reattach FILE --descriptor ORIGINAL` puts it back",
+        "the capsule: `ttsa reattach FILE --descriptor ORIGINAL -o OUT` puts it back",
         "CON01",
     )
 

@@ -161,3 +161,25 @@ def test_an_installed_program_is_locked_with_its_voice() -> None:
     assert lock is not None
     assert (lock.kind, b"espeak-ng-data=" in lock.listing) == ("dpkg-closure", True)
     assert pins.lock_of({"name": "x", "version": "1"}) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        ("eSpeak NG text-to-speech: 1.51  Data at: /usr/lib/x86_64-linux-gnu/espeak-ng-data", "1.51"),
+        ("flite-2.2-current", "2.2-current"),
+        ("tool v7", "7"),
+        ("piper v1.2.0", "1.2.0"),
+        ("made on x86_64-linux-gnu", None),
+        ("8 bit at utf-8", "8"),
+    ],
+)
+def test_a_version_is_a_word_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, version: str | None
+) -> None:
+    """A scrap of another word is no version; without one the program's digest stands for it."""
+    program = tmp_path / "say"
+    program.write_text(f"#!/bin/sh\necho '{line}'\n")
+    program.chmod(0o755)
+    found = pins.engine_of([str(program)])["version"]
+    assert found == (version or pins.file_digest(str(program)))

@@ -350,6 +350,16 @@ def test_a_recorded_answer_is_not_rerun_by_a_command_that_nobody_gave(url: str, 
     )
 
 
+def test_a_parameter_does_not_replace_the_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The server would speak the one, and the artifact state the other."""
+    heard: list[bytes] = []
+    with canned(WAVE, "audio/wav", heard=heard) as address:
+        words = ["record", "--http", address, "--text", "hello", "--param", "input=bye", "--sensor", "none"]
+        assert main([*words, "-o", str(tmp_path / "run.tts.wav")]) == 2
+    assert "`input` is the text itself" in capsys.readouterr().err
+    assert not heard
+
+
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

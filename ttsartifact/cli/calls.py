@@ -142,6 +142,8 @@ def for_typer(argv: list[str]) -> list[str]:
         common.append(left.pop(0))
         if common[-1] == "--color" and left:
             common.append(left.pop(0))
+    if not left:
+        return []
     if left[:1] == ["help"]:
         left = [*left[1:2], "--help"]
     if left and left[0] not in COMMANDS and os.path.isfile(left[0]):

@@ -250,7 +250,8 @@ def print_written(packed: Packed, level: str | None = None, out: str | None = No
         from ttsartifact.reporting.statements import decision
 
         say_written(out, f"  {safe(decision(gate))}")
-    note_lacking(packed, level)
+    if not cut:  # of what is over, nothing more can be stated
+        note_lacking(packed, level)
 
 
 def note_lacking(packed: Packed, level: str | None) -> None:

@@ -79,7 +79,7 @@ def capsule_lost(source: Source, error: NotAnArtifact) -> NotAnArtifact:
         f"{error.message}; its comment still names the run",
         where="comment",
         found=lost,
-        expected="the capsule: `ttsa reattach FILE --descriptor ORIGINAL` puts it back",
+        expected="the capsule: `ttsa reattach FILE --descriptor ORIGINAL -o OUT` puts it back",
         rule=error.rule,
     )
 

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 _REVISION = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}|sha256:[0-9a-f]{64}")
-_VERSION = re.compile(r"\d+(?:\.\d+)+[\w.+~-]*|\d[\w.+~-]*")
+_VERSION = re.compile(r"\d+(?:\.\d+)+[\w.+~-]*|(?:(?<![\w.-])|(?<=\bv))\d[\w.+~-]*")
 _INTERPRETER = re.compile(r"(python|pypy)[\d.]*|node|perl|ruby|bash|sh|dash|zsh|java|Rscript|julia")
 _ASK_S = 15.0
 """A neural engine loads for seconds before it says its version, on a busy machine longer; unread it is another pin."""

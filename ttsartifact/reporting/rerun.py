@@ -76,7 +76,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 def rerun_lines(result: Rerun, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
     """Yield the verdict, the sounds side by side, and the conditions that differ."""
     kind = {0: "good", 3: "warn"}.get(result.exit_code, "bad")
-    yield f"{paint(kind, safe(result.judgement.words))} - {_meaning(result)}"
+    cut = "; the first recording is incomplete" if result.of_incomplete else ""
+    yield f"{paint(kind, safe(result.judgement.words))} - {_meaning(result)}{cut}"
     if result.verdict == Nearness.NOT_COMPARABLE:
         yield f"  {safe(result.explanation)}"
         yield f"  first     {result.artifact_id}"
@@ -195,7 +196,7 @@ def effect(audio: AudioComparison, *, first: str | None, after: str | None) -> s
         after: The last stage before it that is equal.
     """
     sound = likeness(audio)
-    if audio.within() or audio.silence_frames is not None:
+    if audio.within() or audio.silence_frames is not None or _is_beginning(audio):
         return sound
     if first is not None:
         before = "" if after is None else f"equal up to {safe(after)}, then "
@@ -203,6 +204,11 @@ def effect(audio: AudioComparison, *, first: str | None, after: str | None) -> s
     if audio.divergence is None:
         return f"{sound}, {safe(audio.format_a)} and {safe(audio.format_b)}"
     return f"{sound} from {seconds(audio.divergence.t_ns)} on"
+
+
+def _is_beginning(audio: AudioComparison) -> bool:
+    """Return whether one sound is the beginning of the other."""
+    return audio.differing_samples == 0 and audio.frames_a != audio.frames_b
 
 
 def likeness(audio: AudioComparison) -> str:
@@ -222,6 +228,8 @@ def likeness(audio: AudioComparison) -> str:
     if audio.within():
         share = "" if audio.differing_share is None else f" in {_share(audio)}"
         return f"the same audio up to rounding, at most {audio.worst_16bit_lsb:g} LSB apart{share}"
+    if _is_beginning(audio):
+        return f"the same audio as far as both go, and {abs(audio.frames_a - audio.frames_b)} frames more in one"
     is_near = audio.snr_db is not None and audio.snr_db >= _NEAR_DB and audio.frames_a == audio.frames_b
     return f"nearly the same audio (SNR {audio.snr_db:.1f} dB)" if is_near else DIFFERENT
 

@@ -17,6 +17,7 @@ from ttsartifact.container.codecs import suffix_of
 from ttsartifact.container.source import FileSource
 from ttsartifact.errors import Refused, Unavailable
 from ttsartifact.recording.command import record_command
+from ttsartifact.recording.run import say_by_logging
 from ttsartifact.rerunning.plan import (
     Consent,
     InputMissing,
@@ -118,9 +119,16 @@ def rerun_command(
             repair_header=repair_header,
             unsafe_text=unsafe_text,
             timeout_s=wall_s,
+            say=_say_of_a_passing_run,
             **({} if language is None else {"lang": language}),
         )
         return compared(first, out, plan, keep, replace=replace)
+
+
+def _say_of_a_passing_run(words: str) -> None:
+    """Pass on a message, unless it is about a journal: the folder of the rerun is gone when it is read."""
+    if ".journal.jsonl" not in words:
+        say_by_logging(words)
 
 
 def rerun_runner(

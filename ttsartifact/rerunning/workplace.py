@@ -54,6 +54,8 @@ class Rerun:
     """Conditions that differ and cannot."""
     kept: str | None = None
     """Where the new run was kept."""
+    of_incomplete: bool = False
+    """Whether the recording that was repeated did not come to its end (clause 7.4)."""
     readapted: Readaptation | None = None
     """What came of making the adaptation again, where that was requested."""
 
@@ -175,6 +177,7 @@ def compared(first: Artifact, out: str, plan: Plan, keep: PathLike | None, *, re
         causes=tuple(each for each in differences if blamable and can_cause(judgement.verdict, each)),
         others=tuple(each for each in differences if not (blamable and can_cause(judgement.verdict, each))),
         kept=None if keep is None else os.fspath(keep),
+        of_incomplete=first.descriptor.at("/run/incomplete") is True,
     )
 
 

@@ -315,7 +315,7 @@ def _packed(
             f"the server delivered {came}: {exchange.reason}",
             where=public_url(wanted.url),
             found="no answer" if exchange.http_status is None else f"HTTP {exchange.http_status}",
-            expected="audio",
+            expected="the whole answer" if exchange.audio_bytes else "audio",
         )
     kept = keeper.keep(exchange, wanted.text, wanted.body_digest)
     try:

@@ -47,6 +47,13 @@ class SpeechRequest:
     leave_after_s: float | None = None
     """How long after the first byte the client leaves, like a user who interrupts; None: it stays."""
 
+    def __post_init__(self) -> None:
+        """Raise Refused where a parameter would replace the text, of which the artifact would state another."""
+        if "input" in self.params:
+            raise Refused(
+                "`input` is the text itself, and no parameter", where="--param", found="input", expected="--text"
+            )
+
     @property
     def body(self) -> bytes:
         """The JSON as it is sent."""
