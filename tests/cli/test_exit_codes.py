@@ -106,7 +106,7 @@ WRONG_CALLS: tuple[tuple[list[str], str], ...] = (
     (["verify", "x", "--text", "a", "--text-file", "b"], "--text-file and --text cannot be combined ("),
     (["explain", "HSH2"], "unknown topic HSH2; close to it: "),
     (["schema", "nothing"], "unknown schema nothing; expected one of adapt, attestation, "),
-    (["record", "-o", "x.tts.wav", "--", "true"], "give the text once: --text TEXT or --text-file FILE"),
+    (["record", "-o", "x.tts.wav", "--", "true"], "give the text by one of --text TEXT and --text-file FILE"),
     (
         ["record", "-o", "x.tts.wav", "--text", "t", "--seed", "many", "--", "true"],
         "--seed many: expected a whole number",

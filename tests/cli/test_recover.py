@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
+import struct
+import sys
 from pathlib import Path
 
 import kit
@@ -121,3 +124,20 @@ def test_a_rerun_that_fails_names_no_file_that_is_gone(folder: Path, capfd: pyte
     (folder / "bad.sh").write_text("echo no such voice; exit 1")
     main(["rerun", "whole.tts.wav", "--text-on-stdin", "--", "sh", "bad.sh"])
     assert "is kept in" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["s16le", "u8", "f32le", "mulaw"])
+def test_the_line_that_makes_a_run_again_works_as_it_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], words: str
+) -> None:
+    """Of raw samples it names their format, which no header says."""
+    monkeypatch.chdir(tmp_path)
+    samples = struct.pack("<2400f", *(number % 97 / 100 for number in range(2400)))
+    (tmp_path / "say.py").write_text(f"import sys; sys.stdout.buffer.write({samples!r})")
+    out = ["record", "--text", "Hi.", "--sensor", "none", "-o", "a.tts.wav", "--pcm", f"{words}:8000:2"]
+    assert main([*out, "--", sys.executable, "say.py", "{text}"]) == 0
+    capfd.readouterr()
+    main(["show", "a.tts.wav"])
+    line = next(row for row in capfd.readouterr().out.splitlines() if "rerun with" in row)
+    assert main(shlex.split(line.partition("ttsa ")[2])) == 0
+    assert "PCM-EXACT" in capfd.readouterr().out

@@ -175,8 +175,8 @@ def test_a_weight_file_without_use_is_told(tmp_path, weights, small_checkpoint_p
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "give the text once"),
-        (("Hello.", "--batch", "texts.txt"), "give the text once"),
+        ((), "give the text by one of TEXT and --batch FILE"),
+        (("Hello.", "--batch", "texts.txt"), "give the text by one of TEXT and --batch FILE"),
         (("Hello.", "--batch-size", "2"), "--batch-size needs --batch"),
         (("--batch", "empty.txt"), "the file has no line of text"),
         (("--batch", "latin.txt"), "not UTF-8 at byte 1"),

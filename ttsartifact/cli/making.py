@@ -100,7 +100,7 @@ _LARGEST_CLAIM_BYTES = 1 << 20
 def given_text(text: str | None, text_file: str | None) -> bytes:
     """Return the bytes of the text, which are what is digested."""
     if (text is None) == (text_file is None):
-        raise Usage("give the text once: --text TEXT or --text-file FILE")
+        raise Usage("give the text by one of --text TEXT and --text-file FILE")
     if text is not None:
         return os.fsencode(text)
     assert text_file is not None

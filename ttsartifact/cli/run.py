@@ -195,7 +195,7 @@ def _speak_all(
 def _batches(text: str | None, out: str, batch: str | None, size: int | None) -> list[list[tuple[str, str]]]:
     """Return (text, output) of every run, those together that are computed together."""
     if (text is None) == (batch is None):
-        raise Usage("give the text once: TEXT, or --batch FILE with one text per line")
+        raise Usage("give the text by one of TEXT and --batch FILE, which has one text per line")
     if text is not None:
         return [[(text, out)]]
     assert batch is not None

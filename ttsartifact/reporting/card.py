@@ -266,12 +266,23 @@ def recorded_command(at: Callable[[str], Any], where: str) -> str:
     command, runner = at("/generation/command"), at("/generation/runner")
     argv = command.get("argv") if isinstance(command, dict) else None
     if isinstance(argv, list) and argv:
-        return safe(f"ttsa rerun {shlex.quote(where)} -- {shlex.join(map(str, argv))}", longest=1000)
+        options = _raw_format(at) if "{out}" not in " ".join(map(str, argv)) else ""
+        return safe(f"ttsa rerun {shlex.quote(where)}{options} -- {shlex.join(map(str, argv))}", longest=1000)
     if isinstance(runner, dict) and isinstance(runner.get("factory"), str):
         return safe(f"ttsa rerun {shlex.quote(where)} --factory {shlex.quote(runner['factory'])}")
     if isinstance(runner, dict) and isinstance(runner.get("name"), str):
         return f"ttsa rerun {safe(shlex.quote(where))} (runner {safe(runner['name'])} {stated(runner.get('version'))})"
     return f"not stated: no runner, and the command is {stated(command)}"
+
+
+def _raw_format(at: Callable[[str], Any]) -> str:
+    """Return the option that names the format of raw samples, of a command that encoded none of its audio."""
+    includes, subtype = at("/run/times/includes"), at("/audio/subtype")
+    if not isinstance(includes, list) or "container_encode" in includes or not isinstance(subtype, str):
+        return ""
+    words = subtype.removeprefix("pcm_")
+    order = "" if words in {"u8", "alaw", "mulaw"} else "le"
+    return f" --pcm {words}{order}:{at('/audio/sample_rate_hz')}:{at('/audio/channels')}"
 
 
 def _seeds(seeds: Any) -> str:
