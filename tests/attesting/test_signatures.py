@@ -206,3 +206,17 @@ def test_a_namespace_that_is_not_ascii_is_read_as_its_escapes() -> None:
     raw = b"SSHSIG\0\0\0\1" + b"".join(struct.pack(">I", len(each)) + each for each in fields)
     read = sshsig.parse_sshsig(base64.b64encode(raw).decode())
     assert (read.namespace, read.public) == ("na\\xefme", b"key")
+
+
+@pytest.mark.parametrize("given", [5, None, True, ["c2ln"], {"sig": "c2ln"}, "no base64!"])
+def test_an_envelope_of_other_values_than_text_has_no_signer_and_no_payload(tmp_path: Path, given: object) -> None:
+    """JSON may hold anything where a signature or the payload stands: it is named, and is no failure of a program."""
+    private = generate_key(tmp_path / "key.pem")
+    envelope = json.loads(attach.sign_dsse(RUN, tmp_path / "key.pem"))["dsse"]
+    raw, signatures = private.public_key().public_bytes_raw(), envelope["signatures"]
+    assert attach.signers_of(envelope | {"signatures": [{"sig": given}]}, [raw]) == ()
+    assert attach.signers_of(envelope | {"signatures": [{"sig": given}, *signatures]}, [raw]) == (raw,)
+    with pytest.raises(Damaged, match="the envelope has no base64 payload"):
+        attach.signers_of(envelope | {"payload": given}, [raw])
+    with pytest.raises(Damaged, match="the envelope has no base64 payload"):
+        attach.read_statement(envelope | {"payload": given})

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ttsartifact.comparing.audio import compare_audio, compare_pcm
-from ttsartifact.comparing.sound import BLOCK_FRAMES, sound_of_pcm
+from ttsartifact.comparing.sound import BLOCK_FRAMES, sound_of_file, sound_of_pcm
 from ttsartifact.container.riff import WaveFormat
 from ttsartifact.container.source import BytesSource, Span
 from ttsartifact.reading.artifact import open_artifact
@@ -310,3 +310,16 @@ def test_silence_behind_is_said_as_such() -> None:
         assert likeness(found) == "the same audio, and 9000 frames of silence behind the longer one"
     longer[-1] = 1
     assert compare_pcm(sound(samples), sound(longer)).silence_frames is None
+
+
+@pytest.mark.parametrize(
+    ("subtype", "written"), [("PCM_16", "pcm_s16"), ("PCM_24", "pcm_s24"), ("PCM_32", "pcm_s32"), ("FLOAT", "pcm_f32")]
+)
+def test_a_bare_wave_file_is_read_in_its_own_format(tmp_path, subtype, written):
+    """Its samples as they are in the file, without a copy of them; soundfile reads the same ones."""
+    path = tmp_path / "bare.wav"
+    soundfile.write(path, np.stack([voice(), -voice()], axis=1) / 32_768, RATE_HZ, subtype)
+    with sound_of_file(path) as found:
+        assert found.format_name == f"{written}, 16000 Hz, 2 channels"
+        assert (found.subtype, found.stored_as, found.frames) == (written, written, RATE_HZ)
+        assert np.array_equal(found.read(0, RATE_HZ), soundfile.read(path, dtype="float64")[0])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import struct
 from typing import Any
 
 import pytest
@@ -223,3 +225,14 @@ def test_a_period_is_that_of_a_speaking_voice(wave: int, expected: int) -> None:
 def test_near_the_end_a_period_is_what_is_left(left: int, expected: int) -> None:
     """Fewer than two of the longest are no window."""
     assert period_at([n % 100 for n in range(1000)], 1000 - left, 16_000) == expected
+
+
+def test_jitter_goes_as_far_up_as_down() -> None:
+    """6.7: a whole pitch period of 100 frames becomes one frame shorter or longer at that depth, or stays."""
+    sine = [round(9_000 * math.sin(2 * math.pi * frame / 100)) for frame in range(2_000)]
+    pcm, lengths = struct.pack("<2000h", *sine), set()
+    jitter = layer("f0_jitter", params={"depth_milli": 10}, shape={"length_us": {"const": 6_250}})
+    for seed in range(60):
+        _, rows = apply(pcm, MONO, [jitter], f"seed {seed}")
+        lengths |= {row["out_end"] - row["out_start"] for row in rows if row["fired"]}
+    assert lengths == {99, 100, 101}

@@ -76,6 +76,24 @@ def test_the_gates_are_those_of_ebu_tech_3341(levels, expected):
     assert integrated(np.stack([tone, tone], axis=1), 48_000) == pytest.approx(expected, abs=0.1)
 
 
+@pytest.mark.parametrize(
+    ("loud", "quiet", "expected"),
+    [
+        (-20, -120, -20.0),
+        # the relative gate lies 10 LU below the mean of both, which is -22.82 and -22.74: one half is left out, one not
+        (-20, -33.5, -20.0),
+        (-20, -32.0, -22.74),
+        # the absolute gate lies at -70 LUFS; 10 LU below the mean of both halves would be -74.5
+        (-62, -70.6, -62.0),
+        (-62, -69.4, -64.28),
+    ],
+)
+def test_a_half_below_a_gate_does_not_count(loud, quiet, expected):
+    """BS.1770-4, annex 1: a stereo sine of 1 kHz is as loud as its level; the mean is that of powers, by hand."""
+    tone = np.concatenate([sine(10 ** (level / 20), 30, hz=1000) for level in (loud, quiet)])
+    assert integrated(np.stack([tone, tone], axis=1), 48_000) == pytest.approx(expected, abs=0.05)
+
+
 def spoken(folder: Path, text: str = "The quick brown fox jumps over the lazy dog, again and again.") -> Path:
     path = folder / "speech.wav"
     subprocess.run(["espeak-ng", "-w", path, text], check=True)

@@ -98,3 +98,13 @@ def test_the_id_of_a_derived_run_follows_from_its_words() -> None:
     first = derived_run_id("ab", "c")
     assert first == derived_run_id("ab", "c") != derived_run_id("a", "bc")
     assert (uuid.UUID(first).version, uuid.UUID(first).variant) == (8, uuid.RFC_4122)
+
+
+def test_a_channel_states_its_unit(tmp_path: Path) -> None:
+    """6.9: readings are in the unit of their channel, and a queue is counted in requests."""
+    roles = open_artifact(full_run.rendered(tmp_path)).descriptor.known("/audio/roles")
+    units = {role["name"]: role["unit"] for role in roles if role["role"] == "sensor"}
+    assert (
+        units.items()
+        >= {"power_mw": "mW", "clock_mhz": "MHz", "util_gpu_pct": "%", "queue/waiting": "requests"}.items()
+    )

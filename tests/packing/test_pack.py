@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import struct
 from typing import TYPE_CHECKING, Any
@@ -202,3 +203,24 @@ def test_a_file_that_exists_is_written_over_only_where_that_is_said(tmp_path):
     assert out.read_bytes() == b"somebody's only copy"
     packed = pack.pack(kit.draft(), BytesSource(kit.wav()), out, replace=True)
     assert open_artifact(out).artifact_id == packed.artifact_id
+
+
+def _listed(size: int, *, before: bool) -> bytes:
+    """Return a WAV with so many bytes around its samples: a chunk of text, before them or behind."""
+    plain = kit.wav()
+    there = 44 if before else 0
+    text = b"LIST" + struct.pack("<I", size - there - 8) + bytes(size - there - 8)
+    body = plain[12:36] + text + plain[36:] if before else plain[12:] + text
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WAVE" + body
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_what_is_around_the_samples_is_recorded_up_to_12_kib(tmp_path: Path, before: bool) -> None:
+    """3.6: as far as it fits the schema; above, the run is packed, and says that it was not recorded and why."""
+    bare = _listed(12 * 1024, before=before)
+    packed = pack.pack(kit.draft(), BytesSource(bare), tmp_path / "most.tts.wav")
+    framing = open_artifact(packed.path).descriptor.value["audio"]["framing"]
+    assert base64.b64decode(framing["head"]) + kit.tone() + base64.b64decode(framing["tail"]) == bare
+    packed = pack.pack(kit.draft(), BytesSource(_listed(12 * 1024 + 2, before=before)), tmp_path / "more.tts.wav")
+    framing = open_artifact(packed.path).descriptor.value["audio"]["framing"]
+    assert framing == absent("not_measured", "more than 12288 bytes around the PCM")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import io
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,14 @@ import kit
 import numpy as np
 import pytest
 
-from ttsartifact import Recorder, record_tts, verify, wrap_iterator
+from ttsartifact import Recorder, record_tts, verify, wrap_async_iterator, wrap_iterator
 from ttsartifact.errors import Refused
 from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.recording.drafting import _stalls
+from ttsartifact.recording.factories import installed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from pathlib import Path
 
 SOUND = (np.sin(np.arange(2_400) / 9) * 9_000).astype("<i2")
@@ -182,3 +185,49 @@ def test_what_is_not_what_it_looks_like_is_said(tmp_path: Path) -> None:
     assert str(refused.value) == (
         "a chunk is a batch of sounds: found (2, 1, 2400), expected a Recorder for each: chunk(batch[0]) (at chunk 0)"
     )
+
+
+@pytest.mark.parametrize("kind", ["list", "generator", "function", "coroutine"])
+def test_chunks_that_are_not_awaited_are_refused_by_name(tmp_path: Path, kind: str) -> None:
+    """`wrap_async_iterator` names the function that takes them, however the chunks are given."""
+
+    async def later() -> Any:
+        return [SOUND]
+
+    given: dict[str, Any] = {
+        "list": [SOUND],
+        "generator": (chunk for chunk in [SOUND]),
+        "function": lambda: [SOUND],
+        "coroutine": later,
+    }
+    found = "generator" if kind == "generator" else "list"
+
+    async def listen() -> None:
+        async for _ in wrap_async_iterator(given[kind], tmp_path / "run.tts.wav", text="Hi.", **OPTIONS):
+            pass
+
+    with pytest.raises(
+        Refused, match=rf"not an asynchronous iterator: found {found}, expected .*; wrap_iterator\(\) takes this one"
+    ):
+        asyncio.run(listen())
+    assert not (tmp_path / "run.tts.wav").exists()
+
+
+@pytest.mark.parametrize(("stated", "pinned"), [
+    ({}, True),
+    ({"build": "cu130"}, False),
+    ({"digest": "sha256:" + "ab" * 32}, False),
+])  # fmt: skip
+def test_a_tool_that_states_its_own_build_keeps_it(stated: dict[str, Any], pinned: bool) -> None:
+    """What the caller says of a tool is not written over by what is installed here under its name."""
+    tool = {"name": "numpy", "version": importlib.metadata.version("numpy"), **stated}
+    found = installed(tool)
+    assert (found == tool) is not pinned
+    assert found.get("build", "").startswith("pip-record ") is pinned
+
+
+@pytest.mark.parametrize(("chunks", "rate_hz"), [((), 24_000), ([(5, 0, 240)], None), ((), None)])
+def test_stalls_need_a_chunk_log_and_a_rate(chunks: Sequence[tuple[int, int, int]], rate_hz: int | None) -> None:
+    """Where either is missing they were not measured, which is not the same as none."""
+    assert _stalls(chunks, rate_hz)["reason"] == "not_measured"
+    assert _stalls([(5, 0, 240)], 24_000) == {"count": 0, "total_ns": 0}

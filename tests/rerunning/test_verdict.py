@@ -191,6 +191,9 @@ def test_the_best_verdict_that_holds_is_the_one(audio, codec, stages, other, wor
         ({"claim": "same_device"}, {}, CLOSE, Nearness.PCM_EXACT, False, 1),
         ({"claim": "statistical"}, {}, CLOSE, Nearness.DIFFERENT, True, 0),
         ({"claim": "none"}, {}, FAR, Nearness.DIFFERENT, True, 1),
+        # a run that was seen not to repeat itself may differ, whatever is unclaimed
+        ({"claim": "unclaimed", "repeat": "differs"}, {}, CLOSE, Nearness.DIFFERENT, True, 0),
+        ({"claim": "unclaimed", "repeat": "differs"}, {}, FAR, Nearness.DIFFERENT, True, 1),
         ({"claim": "unclaimed"}, {}, EQUAL, None, None, 0),
         ({"claim": "unclaimed"}, {}, CLOSE, None, None, 0),
         ({"claim": "unclaimed"}, {}, FAR, None, None, 1),
