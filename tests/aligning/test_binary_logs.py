@@ -110,3 +110,18 @@ def test_what_cannot_be_chosen_or_read_is_said(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data)
         with pytest.raises(Refused):
             read_log(tmp_path / name)
+
+
+def test_readings_that_are_no_numbers_are_left_out_by_their_place(tmp_path: Path) -> None:
+    """Counted from 1, as in a log of lines; the others keep their times."""
+    pytest.importorskip("pyxdf", reason="pyxdf of the extra meters is not installed")
+    whole, path = read_log(xdf(tmp_path / "a.xdf")), xdf(tmp_path / "b.xdf")
+    data = path.read_bytes()
+    for watts, wrong in ((5.0, float("nan")), (7.0, float("inf"))):
+        assert data.count(struct.pack("<2f", 12.0, watts)) == 1
+        data = data.replace(struct.pack("<2f", 12.0, watts), struct.pack("<2f", 12.0, wrong))
+    path.write_bytes(data)
+    log = read_log(path)
+    assert log.left_out == ("reading 1: no number", "reading 3: no number")
+    assert log.values == (6000, *range(8000, 15_000, 1000))
+    assert log.t_ns == (whole.t_ns[1], *whole.t_ns[3:])

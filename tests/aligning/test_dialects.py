@@ -256,3 +256,36 @@ def test_a_counter_of_watt_hours_is_read_as_energy() -> None:
     """One Wh is 3,600,000 mJ."""
     log = read_log(LOGS / "shelly-energy.txt", Columns(value="Wh"))
     assert (log.kind, log.values[0]) == (ReadingKind.COUNTER, 72_000_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("ptdaemon-spl.txt", "Watts,120.000000", "Watts,0.000000"),
+        ("ptdaemon-two-analysers.txt", "Watts,300.000000", "Watts,0.000000"),
+    ],
+)
+def test_an_analyser_may_read_nothing(name: str, old: str, new: str, tmp_path: Path) -> None:
+    """0 W is a reading of what is switched off; only a negative one is a reversed clamp."""
+    text = (LOGS / name).read_text()
+    assert old in text
+    (tmp_path / name).write_text(text.replace(old, new))
+    assert len(read_log(tmp_path / name).values) == len(read_log(LOGS / name).values)
+    (tmp_path / name).write_text(text.replace(old, new.replace("0.000000", "-0.001000")))
+    with pytest.raises(Refused, match="an analyser reads negative power"):
+        read_log(tmp_path / name)
+
+
+@pytest.mark.parametrize(("name", "column"), [("powersensor3.txt", "power_total"), ("ptdaemon-spl.txt", "Watts")])
+def test_a_log_names_the_column_that_was_read(name: str, column: str) -> None:
+    """As the instrument's program calls it."""
+    assert read_log(LOGS / name).column == column
+
+
+def test_a_device_is_named_by_a_column_that_the_log_has() -> None:
+    """--only with another one is refused, and the columns are listed."""
+    with pytest.raises(Refused) as error:
+        read_log(LOGS / "nvidia-smi-two-cards.csv", Columns(only="card=1"))
+    assert str(error.value) == (
+        "the log has no such column: found card, expected timestamp, index, power.draw [W] (at --only)"
+    )

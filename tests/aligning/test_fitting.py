@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from ttsartifact.aligning.fitting import Sampled, StepFunction, fit
+from ttsartifact.aligning.fitting import Sampled, StepFunction, burst_of, fit
 from ttsartifact.errors import Refused
+from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,3 +118,15 @@ def test_of_a_long_log_neighbours_are_averaged(written: int, fitted: int, residu
     found = fit(load(levels), meter(levels, until_s=2 + written / 2, late_s=-4.0))
     assert (found.readings, round(found.residual, 2)) == (fitted, residual)
     assert abs(found.offset_s - 4) < found.half_s < 0.006
+
+
+@pytest.mark.parametrize(("rows", "known"), [(0, False), (7, False), (8, True), (9, True)])
+def test_a_burst_of_eight_readings_is_a_load(rows: int, known: bool) -> None:
+    """Fewer say too little of when it was; the last one only ends the step before it."""
+    columns = {"t_ns": [n * S for n in range(rows)], "value": [n % 2 for n in range(rows)]}
+    artifact: Any = SimpleNamespace(trace=lambda name: Trace(name, columns) if rows else None)
+    found = burst_of(artifact)
+    assert (found is not None) is known
+    if found is not None:
+        assert found.t_ns == tuple(columns["t_ns"])
+        assert found.level == tuple(map(float, columns["value"][:-1]))

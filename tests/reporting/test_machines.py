@@ -73,8 +73,10 @@ def sarif_of(*judged):
 def test_sarif_lists_the_whole_catalogue() -> None:
     """A scanner shows what was asked, and a result points at its rule by name and by place."""
     (run,) = sarif_of((BAD, RECEIPT), (report(), ()))["runs"]
-    rules = run["tool"]["driver"]["rules"]
-    assert [rule["id"] for rule in rules] == [rule["id"] for rule in _spec.table("rules")["rule"]]
+    rules, table = run["tool"]["driver"]["rules"], _spec.table("rules")["rule"]
+    assert [rule["id"] for rule in rules] == [rule["id"] for rule in table]
+    facts = [(r["properties"]["clause"], r["properties"]["severity"], r["properties"]["binds"]) for r in rules]
+    assert facts == [(rule["clause"], rule["severity"], rule["level"]) for rule in table]
     told = [(r.get("ruleId"), r["kind"], r["level"], len(r.get("suppressions", []))) for r in run["results"]]
     assert told == [
         ("HSH02", "fail", "error", 0),

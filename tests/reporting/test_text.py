@@ -6,11 +6,15 @@ import kit
 import pytest
 from reporting_kit import ID, report
 
+from ttsartifact.attesting.checking import AttestationKind, Attested, Standing
 from ttsartifact.reporting.documents import report_document
 from ttsartifact.reporting.markdown import report_card
-from ttsartifact.reporting.phrases import VERDICTS, Paint, level_words, seconds
+from ttsartifact.reporting.phrases import VERDICTS, Paint, level_words, seconds, spoken, stated
 from ttsartifact.reporting.receipt import ReceiptMismatch
+from ttsartifact.reporting.statements import adapted_lines, attestation_words
 from ttsartifact.reporting.text import receipt_lines, report_lines, sum_line
+from ttsartifact.running.adapt import Adapted
+from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.finding import Finding, Outcome, Severity
 from ttsartifact.verifying.engine import verify
 
@@ -195,3 +199,52 @@ def test_durations_are_rounded_for_eyes() -> None:
         "-2.500 ms",
         "61.000 s",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(True, "true"), (False, "false"), (1, "1"), ({"a": True}, '{"a": true}'), ("true", "true")]
+)
+def test_a_value_is_spoken_as_the_file_has_it(value: object, words: str) -> None:
+    """In the words of JSON."""
+    assert spoken(value) == stated(value) == words
+
+
+@pytest.mark.parametrize(
+    ("losses", "words"),
+    [
+        ({"target_first": 1_500_000, "target_last": 250_000}, ", target loss 1.5000 to 0.2500"),
+        (
+            {"target_first": 1_500_000, "target_last": 250_000, "prior_first": 9, "prior_last": 1_000_000},
+            ", target loss 1.5000 to 0.2500, prior loss 0.0000 to 1.0000",
+        ),
+        ({"target_first": absent("unknown"), "target_last": 250_000}, ""),
+        ({"prior_first": 1, "prior_last": absent("unknown")}, ""),
+        ({"target_first": None, "prior_last": 1}, ""),
+        ({}, ""),
+    ],
+)
+def test_what_was_learnt_is_said_where_both_ends_are_known(losses: dict[str, object], words: str) -> None:
+    """One end of a loss alone says nothing of what was learnt."""
+    record = {
+        "base": "b",
+        "prior_refs": [],
+        "steps": 6,
+        "loss_micro": losses,
+        "chain": dict.fromkeys(("base", "clips", "priors", "config", "seed"), "x"),
+    }
+    lines = list(adapted_lines(Adapted(delta="d", record=record, references=()), [], "voice.safetensors"))
+    assert f"  learnt    6 steps{words}" in lines
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (AttestationKind.DSSE, "signature holds"),
+        (AttestationKind.SSHSIG, "SSH signature holds"),
+        (AttestationKind.RFC3161, "time-stamp holds"),
+        (AttestationKind.TLOG_PROOF, "run log holds"),
+    ],
+)
+def test_an_attestation_is_called_by_its_kind(kind: AttestationKind, words: str) -> None:
+    """In the words of the report."""
+    assert attestation_words(Attested(part="attestation/0", kind=kind, standing=Standing.HOLDS)) == words

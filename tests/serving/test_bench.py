@@ -391,3 +391,30 @@ def test_intervals_cover_in_practice() -> None:
         values = sorted(draws.expovariate(1) for _ in range(100))
         held += values[ranks[0] - 1] <= 2.995732273553991 <= values[ranks[1] - 1]
     assert held >= 370
+
+
+def test_each_quantity_is_the_time_that_its_name_says(tmp_path: Path) -> None:
+    """Of one request whose times all differ: from its schedule, each to its own event."""
+    row = Attempt(
+        request_id="a",
+        source="bench",
+        law=Law.CONSTANT,
+        concurrency=1,
+        rate_mhz=1000,
+        place=0,
+        status=Status.OK,
+        t_scheduled_ns=100,
+        t_submit_ns=101,
+        t_first_byte_ns=110,
+        t_first_frame_ns=120,
+        t_first_audio_ns=130,
+        t_end_ns=140,
+        stall_count=1,
+        stall_ns=7,
+    )
+    write_attempts([row], tmp_path / "a.attempts.parquet")
+    (group,) = summarise(tmp_path / "a.attempts.parquet").groups
+    found = {key: quantiles["p50"].value for key, (_, quantiles) in group.quantities.items()}
+    assert found == {
+        "late_ns": 1, "ttfb_ns": 10, "first_frame_ns": 20, "ttfa_ns": 30, "end_ns": 40, "underrun_ns": 7
+    }  # fmt: skip
