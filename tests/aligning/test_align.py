@@ -101,7 +101,7 @@ def test_a_log_is_put_by_hand_within_the_stated_bound(tmp_path: Path) -> None:
     ("bound_s", "why"),
     [
         (18.5, ""),
-        (25, "the log may lie 25.000 s from here, and reaches 19.000 s beyond the run: it may not cover it"),
+        (25, "the log may lie 25.000 s from here, and ends only 19.000 s after the run: it may not cover it"),
         (60, "the log may lie 60.000 s from here, and the run took 60.000 s: it may be of another time"),
         (3_600, "the log may lie 3600.000 s from here, and the run took 60.000 s: it may be of another time"),
     ],

@@ -90,8 +90,8 @@ def test_a_reading_holds_to_the_middle_between_it_and_the_next(
         ((-0.5, 4), 0, "the log does not cover the run"),
         ((4, 8.5), 0, "the log does not cover the run"),
         ((3, 5), 2, "the log may lie 2.000 s from here, and the run took 2.000 s: it may be of another time"),
-        ((1, 5), 1.5, "the log may lie 1.500 s from here, and reaches 1.000 s beyond the run: it may not cover it"),
-        ((3, 7.5), 1, "the log may lie 1.000 s from here, and reaches 0.500 s beyond the run: it may not cover it"),
+        ((1, 5), 1.5, "the log may lie 1.500 s from here, and begins only 1.000 s before the run: it may not cover it"),
+        ((3, 7.5), 1, "the log may lie 1.000 s from here, and ends only 0.500 s after the run: it may not cover it"),
     ],
 )
 def test_a_log_that_may_not_cover_the_run_gives_no_figure(

@@ -186,8 +186,9 @@ def _refusal(log: SensorLog, mapping: Mapping, at: Sequence[int], *, submit: int
     if bound >= length:
         return f"the log may lie {_s(bound)} from here, and the run took {_s(length)}: it may be of another time"
     if at[0] > submit - bound or at[-1] < last + bound:
-        spare = min(submit - at[0], at[-1] - last)
-        return f"the log may lie {_s(bound)} from here, and reaches {_s(spare)} beyond the run: it may not cover it"
+        before, behind = submit - at[0], at[-1] - last
+        spare = f"begins only {_s(before)} before" if before <= behind else f"ends only {_s(behind)} after"
+        return f"the log may lie {_s(bound)} from here, and {spare} the run: it may not cover it"
     if log.kind is ReadingKind.COUNTER:
         renewed = sum(submit <= mapping.to_run_ns(t) <= last for t, _ in updates_of(log))
         if renewed < LEAST_UPDATES:
