@@ -13,6 +13,7 @@ import tiny_voice
 
 from ttsartifact import Refused, RunOptions, _spec, run_runner
 from ttsartifact.cli import main
+from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording import environment
 
 if TYPE_CHECKING:
@@ -222,3 +223,23 @@ def test_two_files_of_one_name(work: Path, capsys: Captured) -> None:
 def test_readapt_is_the_runners(work: Path) -> None:
     """A command cannot adapt again."""
     assert main(["rerun", str(kit.artifact(work)), "--readapt", "--", "true", "{text}"]) == 2
+
+
+def test_runs_of_a_batch_are_named_by_their_lines(work: Path, capsys: Captured) -> None:
+    """From 001, so that a name says which line was spoken; a line without words is none and keeps its number."""
+    (work / "texts.txt").write_text("One.\n\nThree.\n")
+    call = ["run", "--runner", "tiny", "--batch", "texts.txt", "--batch-size", "1", "--sensor", "none"]
+    assert main([*call, "-o", "runs"]) == 0
+    written = {path.name: open_artifact(path) for path in (work / "runs").iterdir()}
+    spoken = {name: found.descriptor.at("/input/text/value") for name, found in written.items()}
+    assert spoken == {"001.tts.wav": "One.", "003.tts.wav": "Three."}
+    capsys.readouterr()
+    assert main([*call, "-o", "-"]) == 2
+    assert "--batch writes many files; -o names a folder then" in capsys.readouterr().err
+
+
+def test_one_run_may_go_to_standard_output(work: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Only a batch needs a folder."""
+    assert main(["run", "Hello.", "--runner", "tiny", "--sensor", "none", "-o", "-"]) == 0
+    (work / "x.tts.wav").write_bytes(capfdbinary.readouterr().out)
+    assert open_artifact(work / "x.tts.wav").descriptor.at("/input/text/value") == "Hello."

@@ -24,6 +24,7 @@ def test_every_rule_is_explained(rule: str, capsys: pytest.CaptureFixture[str]) 
     assert lines[0].startswith(rule)
     labels = {line[2:14].strip() for line in lines[1:]}
     assert {"requires", "clause", "severity", "applies to", "inputs"} <= labels
+    assert ("fix" in labels, "why" in labels) == (bool(catalogue()[rule].mend), bool(catalogue()[rule].why))
     assert max(map(len, lines)) <= 100
 
 

@@ -16,7 +16,7 @@ import pytest
 from ttsartifact.cli import main
 from ttsartifact.conforming.ask import ask, ask_all
 from ttsartifact.conforming.kit import load
-from ttsartifact.errors import Damaged, Unavailable
+from ttsartifact.errors import Damaged, Refused, Unavailable
 
 CASES = load()
 KIT = Path(__file__).parent.parent.parent / "fixtures"
@@ -153,8 +153,11 @@ def _split(said: str, form: str):
 
 def test_an_edited_kit_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nobody passes by mending the kit, and a folder without one says what is missing."""
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable) as unavailable:
         load(str(tmp_path))
+    assert str(unavailable.value) == (
+        f"no kit found: expected manifest.json; `ttsa fixtures -o DIR` writes one (at {tmp_path})"
+    )
     entry = json.loads((Path(CASES[0].path).parents[3] / "manifest.json").read_text())["fixtures"][0]
     (tmp_path / "x").write_bytes(b"other")
     manifest = {"spec_version": "1.0", "fixtures": [entry | {"file": "x"}], "vectors": []}
@@ -204,3 +207,20 @@ def test_nothing_is_read_by_a_shell(tmp_path: Path) -> None:
     )
     assert ran.returncode == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["../other", "a/../../other", "link/other"])
+def test_a_kit_names_no_file_outside_itself(tmp_path: Path, place: str) -> None:
+    """By its name or through a link; the file is not opened, whatever it holds."""
+    folder = tmp_path / "kit"
+    folder.mkdir()
+    (tmp_path / "other").write_bytes(b"other")
+    (folder / "link").symlink_to(tmp_path)
+    entry = json.loads((KIT / "manifest.json").read_text())["fixtures"][0]
+    manifest = {"spec_version": "1.0", "fixtures": [entry | {"file": place}], "vectors": []}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(Refused) as refused:
+        load(str(folder))
+    assert str(refused.value) == (
+        f"a manifest names a file outside its kit: expected a path below the kit (at {place})"
+    )

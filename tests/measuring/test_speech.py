@@ -10,7 +10,7 @@ import kit
 import numpy as np
 import pytest
 
-from ttsartifact import Unavailable
+from ttsartifact import Recorder, Reference, Unavailable
 from ttsartifact.errors import Refused
 from ttsartifact.measuring import speech
 from ttsartifact.measuring.measure import Measurements, load_measurements, measure, measure_samples
@@ -231,3 +231,24 @@ def test_a_sound_without_a_measure_says_why(samples: np.ndarray, lacks: dict[str
     assert found.lacks == lacks
     assert found.to_value()["duration"] == len(samples) / 16
     assert set(found.values) == {"pitch", "pitch_range", "loudness", "duration"}
+
+
+@pytest.mark.parametrize(
+    ("roles", "louder"), [(("timbre", "prosody"), 1), (("prosody", "timbre"), 0), (("timbre", "style"), 0)]
+)
+def test_a_run_is_held_to_the_clip_whose_manner_it_was_to_follow(
+    roles: tuple[str, str], louder: int, tmp_path: Path
+) -> None:
+    """The clip of role prosody, wherever it stands; where there is none, the first one."""
+    clips, levels = [], (0.01, 0.1)
+    for number, (role, level) in enumerate(zip(roles, levels, strict=True)):
+        path = tmp_path / f"{number}.wav"
+        path.write_bytes(kit.wav((tone(1.0, level=level) * 32_767).astype("<i2").tobytes()))
+        clips.append(Reference(path=path, role=role, embed=True, origin={"kind": "recording", "name": "a tone"}))
+    out = tmp_path / "run.tts.wav"
+    with Recorder(out, text="Hi.", sample_rate_hz=RATE_HZ, references=clips, on_error="raise") as recorder:
+        recorder.submit()
+        recorder.chunk((tone(0.5) * 32_767).astype("<i2"))
+    found = measure(open_artifact(out), ["loudness"], factor="reference")
+    # a sine of that level in one channel is 3.01 LU below it, and what K-weighting does at 500 Hz is less than 1 LU
+    assert found.factor["loudness"] / 1_000_000 == pytest.approx(20 * np.log10(levels[louder]) - 3.01, abs=1.0)

@@ -399,3 +399,27 @@ def test_a_layer_has_one_trigger(triggers: dict[str, object], found: object) -> 
     assert refused.value.message == f"gap: the layer has {'more than one' if triggers else 'no'} trigger"
     assert refused.value.found == found
     assert refused.value.expected == "per_word, per_phoneme, per_chunk, per_frame, per_packet, rate_per_min, at, markov"
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "border", "frames"),
+    [
+        ("cut", {}, 7840, FRAMES - 320),
+        ("gain_step", {}, 8000, FRAMES),
+        ("resample_warp", {"ratio_milli": 250}, 7920, FRAMES - 240),
+        ("resample_warp", {"ratio_milli": 2000}, 8000, FRAMES + 320),
+    ],
+)
+def test_a_chunk_that_ends_within_an_event_ends_within_what_became_of_it(
+    kind: str, params: dict, border: int, frames: int, run: Path, tmp_path: Path
+) -> None:
+    """Of 20 ms from frame 7840 on, with a chunk of 8000 frames: as far behind its begin, and never behind its end."""
+    layer = {"id": "it", "kind": kind, "at": [49], "length_ms": 20, "params": params}
+    made = perturb(run, plan_of({"seed": "s", "layer": [layer]}), tmp_path / "out.tts.wav")
+    found = open_artifact(made.packed.path)
+    log = found.trace("chunks")
+    assert log is not None
+    assert found.descriptor.at("/audio/frames") == frames
+    assert log.columns["frame_start"] == [0, border, 16_000 + frames - FRAMES]
+    assert log.columns["frame_count"] == [border, 16_000 + frames - FRAMES - border, 8000]
+    assert found.descriptor.at("/run/times/first_chunk_frames") == border
