@@ -269,6 +269,25 @@ def test_the_digits_of_a_pin_are_masked() -> None:
         assert secrets.is_marked(json.dumps(given).encode())
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["curl", "-H", "X-Token: open sesame", "http://x/"],
+        ["curl", "-HX-Token: open sesame", "http://x/"],
+        ["curl", "--header", "X-Api-Key: a b sesame", "http://x/"],
+        ["curl", "--header=X-Auth: open sesame", "http://x/"],
+        ["sh", "-c", "curl -H 'X-Token: open sesame' -H 'X-Auth: open sesame' http://x/"],
+        {"headers": "X-Secret: open sesame\nAccept: audio/wav"},
+    ],
+)
+def test_all_of_a_headers_value_is_masked(given: object) -> None:
+    """It may have blanks; what follows the first was published. Other headers stay."""
+    kept = json.dumps(secrets.masked(given)[0])
+    assert "sesame" not in kept
+    assert "http://x/" in kept or "Accept: audio/wav" in kept
+    assert secrets.is_marked(json.dumps(given).encode())
+
+
 def test_no_program_is_listed_twice() -> None:
     """The second entry would hide the first."""
     programs = [program for command in _spec.table("registry/privacy")["commands"] for program in command["programs"]]

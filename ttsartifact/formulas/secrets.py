@@ -273,10 +273,11 @@ def _in_string(where: str, name: str, text: str, stated: Sequence[tuple[str, int
         return
     found = [(start, len(text), f"the value of {option}") for option, start in stated if is_password(text[start:])]
     found += _keys(text)
-    found += _named(text, is_header=name in _OF_HEADERS)
+    is_header = name in _OF_HEADERS or text.startswith(("-H", "--header="))
+    found += _named(text, is_header=is_header)
     if (plain := decoded(text)) is not None:
         letters, places = plain
-        again = [*_named(letters, is_header=name in _OF_HEADERS), *_keys(letters)]
+        again = [*_named(letters, is_header=is_header), *_keys(letters)]
         found += [(places[start], places[end], of) for start, end, of in again]
     if " " in text or "\n" in text:
         found += _in_prose(text)
@@ -333,17 +334,20 @@ def _named(text: str, *, is_header: bool) -> Iterator[tuple[int, int, str]]:
         place = match.end()
         if start < line_end:
             continue
-        if not _is_believed(text, name, match, is_header=is_header):
+        of_header = match["mark"][0] == ":" and (is_header or name[:2] in {"X-", "x-"})
+        if of_header:  # a header's value is all that follows
+            end = _line_end(text, start)
+        if not (is_value(text[start:end]) and is_header_name(name) if of_header else _is_believed(text, name, match)):
             doubted += 1  # what it says may hold one that is believed: otpauth://x?secret=y
             place = match.end("mark") if doubted <= _MOST_DOUBTED else place
             continue
-        if match["mark"][0] == ":" and folded(name).endswith(words().whole):
+        if of_header or (match["mark"][0] == ":" and folded(name).endswith(words().whole)):
             end = line_end = _line_end(text, start)
         yield start, end, f"the value of {name}"
         found += 1
 
 
-def _is_believed(text: str, name: str, match: re.Match[str], *, is_header: bool) -> bool:
+def _is_believed(text: str, name: str, match: re.Match[str]) -> bool:
     """Return whether a name and what follows it are a secret; prose has colons too."""
     value = match["quoted"] or match["plain"]
     at = match.start("mark") - len(name)
@@ -351,8 +355,6 @@ def _is_believed(text: str, name: str, match: re.Match[str], *, is_header: bool)
         return text[at - 1 : at] == "-" and is_doubtful(name, value)
     if not is_value(value):
         return False
-    if match["mark"][0] == ":" and (is_header or name[:2] in {"X-", "x-"}):
-        return is_header_name(name)
     is_written = match["mark"] == " = " and match["quoted"] is not None and not value.isalpha()
     if (
         not is_written
