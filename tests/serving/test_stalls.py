@@ -70,8 +70,9 @@ def test_a_server_that_stalls_has_a_limit(tmp_path: Path, stall: str) -> None:
         record_http(asked(url, idle_timeout_s=limit_s), out, say=lambda _: None)
     what = "only a part of its answer" if came else "no audio"
     found = "HTTP 200" if size else "no answer"
+    expected = "the whole answer" if came else "audio"
     assert str(caught.value) == (
-        f"the server delivered {what}: nothing came for {limit_s} s: found {found}, expected audio "
+        f"the server delivered {what}: nothing came for {limit_s} s: found {found}, expected {expected} "
         f"(at {url}/v1/audio/speech)"
     )
     kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
