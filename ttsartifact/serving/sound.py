@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ttsartifact.container import riff
 from ttsartifact.container.bare import flac_length
@@ -18,18 +18,15 @@ from ttsartifact.container.magic import first_line, kind_of
 from ttsartifact.container.source import FileSource, copy_pieces
 from ttsartifact.errors import Refused
 from ttsartifact.recording.ordering import StatedPcmFormat
-from ttsartifact.recording.pcm_stream import dropped, require_samples
+from ttsartifact.recording.pcm_stream import Waves, require_samples
 from ttsartifact.recording.repairing import rebuilt, repaired
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from ttsartifact.recording.pcm_stream import Waves
     from ttsartifact.serving.exchange import Exchange
 
 __all__ = ["Delivered", "delivered"]
-
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +68,9 @@ def _wave(exchange: Exchange) -> Delivered:
     with FileSource(exchange.path) as source:
         wave = riff.walk(source)
     note = None if mended is None else mended.words
-    chunks = _chunk_log(exchange.reads, wave.data.body, wave.format.frame_bytes, wave.frames)
-    rate = wave.format.sample_rate_hz
+    start, rate = wave.data.body, wave.format.sample_rate_hz
+    samples = Waves(wave.format, ((start, start + wave.frames * wave.format.frame_bytes),))
+    chunks = samples.chunks(exchange.reads)
     return Delivered(path=exchange.path, chunks=chunks, sample_rate_hz=rate, is_raw=False, note=note)
 
 
@@ -91,49 +89,22 @@ def _raw(exchange: Exchange, head: bytes, words: str | None) -> Delivered:
     wave = StatedPcmFormat.parse(words)
     with FileSource(exchange.path) as source:
         require_samples(source, 0, "body", sample_bytes=wave.bit_depth // 8)
-    frames = exchange.audio_bytes // wave.frame_bytes
-    left = exchange.audio_bytes - frames * wave.frame_bytes
-    _require_frames(frames, exchange)
-    path = _copy_of(exchange)
-    with open(exchange.path, "rb") as file, _created(path) as out:
-        out.write(riff.header(wave, frames * wave.frame_bytes))
-        _copy(file, out, frames * wave.frame_bytes)
-    chunks = _chunk_log(exchange.reads, 0, wave.frame_bytes, frames)
-    return Delivered(path=path, chunks=chunks, sample_rate_hz=wave.sample_rate_hz, is_raw=True, note=dropped(left))
+        left = exchange.audio_bytes % wave.frame_bytes
+        samples = Waves(wave, ((0, exchange.audio_bytes - left),), left)
+        return _as_one(exchange, source, samples, samples.dropped, is_raw=True)
 
 
-def _as_one(exchange: Exchange, answer: FileSource, waves: Waves, note: str | None) -> Delivered:
+def _as_one(
+    exchange: Exchange, answer: FileSource, waves: Waves, note: str | None, *, is_raw: bool = False
+) -> Delivered:
     """Return the samples of an answer as one WAV, each frame at the read that completed it."""
-    path = _copy_of(exchange)
-    _require_frames(waves.sample_bytes, exchange)
+    if not waves.sample_bytes:
+        raise Refused("the answer holds no whole frame", where="body", found=f"{exchange.audio_bytes} bytes")
+    path = f"{exchange.path}.wav"
     with _created(path) as out:
         copy_pieces(waves.as_one(answer), out)
     chunks, rate = waves.chunks(exchange.reads), waves.format.sample_rate_hz
-    return Delivered(path=path, chunks=chunks, sample_rate_hz=rate, is_raw=False, note=note)
-
-
-def _chunk_log(
-    reads: Sequence[tuple[int, int]], start: int, frame_bytes: int, frames: int
-) -> list[tuple[int, int, int]]:
-    """Return the frames that each read completed; `start` is where the samples begin."""
-    log: list[tuple[int, int, int]] = []
-    done = 0
-    for t_ns, size in reads:
-        complete = min(frames, max(0, size - start) // frame_bytes)
-        if complete > done:
-            log.append((t_ns, done, complete - done))
-            done = complete
-    return log
-
-
-def _require_frames(frames: int, exchange: Exchange) -> None:
-    if not frames:
-        raise Refused("the answer holds no whole frame", where="body", found=f"{exchange.audio_bytes} bytes")
-
-
-def _copy_of(exchange: Exchange) -> str:
-    """Return where the samples of an answer are put that came without a header, or with several."""
-    return f"{exchange.path}.wav"
+    return Delivered(path=path, chunks=chunks, sample_rate_hz=rate, is_raw=is_raw, note=note)
 
 
 @contextmanager
@@ -145,13 +116,3 @@ def _created(path: str) -> Iterator[BinaryIO]:
         except BaseException:
             os.unlink(path)
             raise
-
-
-def _copy(source: IO[bytes], target: IO[bytes], size: int) -> None:
-    """Copy `size` bytes, and the pad byte that an odd number needs."""
-    left = size
-    while left > 0 and (block := source.read(min(_BLOCK, left))):
-        target.write(block)
-        left -= len(block)
-    if size & 1:
-        target.write(b"\0")
