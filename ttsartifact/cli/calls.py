@@ -126,8 +126,9 @@ def recognise(argv: list[str]) -> Callable[[], int] | None:
         from ttsartifact.cli import helping
 
         return lambda: helping.say_command_help(command)
-    _note_repeated(_by_name(command.parameters), words[1:])
-    given = parsed(command.parameters, words[1:])
+    parameters = command.parameters
+    _note_repeated(_by_name(parameters), words[1:])
+    given = parsed(parameters, words[1:])
     return None if given is None else lambda: call(command, given)
 
 

@@ -51,11 +51,12 @@ def call(command: Command, given: dict[str, Any]) -> int:
 
     Raises Usage where one is missing that has to be given: typer before 0.19 passes None for it beside click 8.5.
     """
-    for parameter in command.parameters:
+    parameters = command.parameters
+    for parameter in parameters:
         if parameter.required and parameter.keyword not in given:
             raise Usage(parameter.missing)
-    others = {parameter.keyword: parameter for parameter in command.parameters}
-    for parameter in () if any(each.has_unknown_word(given) for each in others.values()) else command.parameters:
+    others = {parameter.keyword: parameter for parameter in parameters}
+    for parameter in () if any(each.has_unknown_word(given) for each in parameters) else parameters:
         if misfit := parameter.misfit(command.name, others, given):
             raise Usage(misfit)
     if any(_is_stream(value) for value in given.values()):
