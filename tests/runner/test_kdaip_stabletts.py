@@ -365,7 +365,7 @@ def test_sizes_that_are_only_claimed_take_no_memory(tmp_path):
     ],
 )
 def test_durations_that_no_sentence_has_are_refused(duration, said, weights, clip, tmp_path):
-    """One that is no number, and more than two minutes in one sentence, stop the run with the address."""
+    """A duration that is not a number stops the run, as does a sentence of over two minutes; the address is named."""
     model = random_model(7, ACOUSTIC, VOCODER)[0]
     tensors = {key: value.contiguous() for key, value in model.state_dict().items()}
     tensors["dp.proj.weight"].zero_()
