@@ -13,7 +13,9 @@ import kit
 import pytest
 
 from ttsartifact.errors import CommandFailed, Refused
+from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording import statements
+from ttsartifact.recording.clock import MONOTONIC, REALTIME, SystemClock
 from ttsartifact.recording.command import record_command
 from ttsartifact.recording.meanwhile import Meanwhile
 from ttsartifact.recording.recorder import Recorder
@@ -57,6 +59,33 @@ def test_the_engine_begins_before_the_files_of_its_recording_are_there(tmp_path:
     assert recorder.waited
     assert recorder.result.path == str(out)
     assert os.listdir(tmp_path) == ["a.tts.wav"]
+
+
+class _AskedLate(SystemClock):
+    """Clocks of whose state the system says nothing before an engine has begun."""
+
+    def __init__(self) -> None:
+        self.may_say = threading.Event()
+        self.waited: list[bool] = []
+
+    def clocks(self) -> list[dict[str, Any]]:
+        self.waited.append(self.may_say.wait(10))
+        return super().clocks()
+
+
+def test_the_engine_begins_before_the_state_of_the_clocks_is_known(tmp_path: Path) -> None:
+    """What the kernel knows of its clocks is asked meanwhile, and stands in the artifact."""
+    clock = _AskedLate()
+
+    def engine() -> Iterator[bytes]:
+        clock.may_say.set()
+        yield PCM
+
+    out = tmp_path / "a.tts.wav"
+    assert list(wrap_iterator(engine, out, clock=clock, **TOLD)) == [PCM]
+    assert all(clock.waited)
+    clocks = open_artifact(out).descriptor.at("/timebase/clocks")
+    assert [each["id"] for each in clocks[:2]] == [MONOTONIC, REALTIME]
 
 
 def test_an_act_is_done_once_and_whoever_waits_is_told_what_it_raised() -> None:

@@ -86,6 +86,10 @@ _CONVERSIONS = {
 }
 # A type at offset 8 or 28 counts inside one of these only.
 _FORMS = {8: (b"RIFF", b"RF64", b"BW64", b"FORM"), 28: (b"OggS",)}
+_FIRST_BYTES = frozenset(
+    opening[:1] for offset, mark, *_ in _PREFIXES for opening in ((mark,) if offset == 0 else _FORMS.get(offset, ()))
+) | {b"I", b"\x1f", b"\xff"}
+"""Of all that is recognised but for `ftyp` and text: most samples begin with none, and are asked no further."""
 _ID3_VERSIONS = range(2, 5)
 
 # Bit rates in kbit/s by (is MPEG-1, layer), index 1 to 14, and sample rates by version: ISO/IEC 11172-3 and 13818-3.
@@ -110,6 +114,8 @@ def kind_of(head: bytes, *, sample_bytes: int = 2) -> Signature | None:
     letters, so that only JSON, HTML and server-sent events are called text there.
     """
     head = head[:HEAD_BYTES]
+    if head[:1] not in _FIRST_BYTES and head[4:8] != b"ftyp":
+        return _text(head, sample_bytes)
     for offset, mark, name, is_audio in _PREFIXES:
         if head[offset : offset + len(mark)] == mark and head[:4] in _FORMS.get(offset, (head[:4],)):
             return Signature(name, is_audio)

@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ttsartifact.formulas.timebase import to_utc
@@ -138,7 +138,6 @@ class Timebase:
         self.clock = clock
         self._every_ns = every_ns
         self._lock = threading.Lock()
-        self._clocks_at_start = clock.clocks()
         self._snapshots = [("start", ClockReading.take(clock.now_ns, clock.utc_ns))]
         self._awake: list[tuple[str, ClockReading]] = []
         self._awake_ns: Callable[[], int | None] = getattr(clock, "awake_ns", lambda: None)
@@ -149,6 +148,11 @@ class Timebase:
         """Each is called with the time every few seconds, on a thread of its own, until the timebase is closed."""
         self._read_awake("start")
         _KEEPER.add(self)
+
+    @cached_property
+    def _clocks_at_start(self) -> list[dict[str, Any]]:
+        """What is known of the clocks; asked by the first line that states it, while the engine has begun its work."""
+        return self.clock.clocks()
 
     def at_utc(self, utc_ns: int) -> int:
         """Return where a time of UTC lies on this axis, by the first snapshot of UTC: its t is 0."""
