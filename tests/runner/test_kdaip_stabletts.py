@@ -362,10 +362,11 @@ def test_sizes_that_are_only_claimed_take_no_memory(tmp_path):
     [
         (math.inf, r"these weights produce durations that are not finite \(at /pins/model\)"),
         (2_000.0, r"a sentence of [0-9]+ frames, expected at most 10320 \(at /input/text\)"),
+        (3e38, r"a sentence of [0-9.]+e\+39 frames, expected at most 10320 \(at /input/text\)"),
     ],
 )
 def test_durations_that_no_sentence_has_are_refused(duration, said, weights, clip, tmp_path):
-    """A duration that is not a number stops the run, as does a sentence of over two minutes; the address is named."""
+    """Not a number, over two minutes, or more than a float32 sum holds: the run stops, and the address is named."""
     model = random_model(7, ACOUSTIC, VOCODER)[0]
     tensors = {key: value.contiguous() for key, value in model.state_dict().items()}
     tensors["dp.proj.weight"].zero_()

@@ -151,11 +151,13 @@ def _alignment(frames: np.ndarray, length_scale: float, account: Account) -> np.
         raise CheckpointError("these weights produce durations that are not finite", where="/pins/model")
     whole = np.ceil(frames)
     account.margin = min(account.margin, float(np.abs(frames - np.rint(frames)).min()))
-    # In float32, as the published model adds them up.
-    ends = np.cumsum(whole.astype(np.float32) * np.float32(length_scale), dtype=np.float32)
+    # In float32, as the published model adds them up; durations that no float32 sum holds are too long as well.
+    with np.errstate(over="ignore"):
+        ends = np.cumsum(whole.astype(np.float32) * np.float32(length_scale), dtype=np.float32)
+    if ends[-1] >= MOST_FRAMES + 1:
+        total = float(whole.sum(dtype=np.float64)) * length_scale
+        raise RequestError(f"a sentence of {total:.10g} frames, expected at most {MOST_FRAMES}", where="request.text")
     count = max(1, int(ends[-1]))
-    if count > MOST_FRAMES:
-        raise RequestError(f"a sentence of {count} frames, expected at most {MOST_FRAMES}", where="request.text")
     account.add("duration", whole.astype("<i4").tobytes())
     place = np.searchsorted(ends, np.arange(count, dtype=np.float32), side="right")
     return np.minimum(place, len(ends) - 1)
