@@ -85,8 +85,10 @@ SCALES = {
 _FUNCTION_WORDS = frozenset(
     ["and", "or", "of", "to", "in", "on", "at", "for", "per", "is", "are", "was", "were", "will", "would", "in",
      "with", "from", "by", "than", "that", "as", "if", "but", "more", "less", "each", "it", "he", "she", "they", "we",
-     "you", "i", "a", "an", "the", "his", "her"]
+     "you", "i", "a", "an", "the", "his", "her", "am", "be", "been", "being", "has", "have", "had", "having", "does",
+     "did", "could", "should", "may", "might", "must", "shall", "ought", "cannot"]
 )  # fmt: skip
+"""What is no noun after a quantity. Auxiliaries that are nouns too are left out: "a $5 can"."""
 
 _NOUNS = [*_SIGNS.values(), *_CODES.values()]
 WORDS = frozenset(
@@ -126,7 +128,7 @@ WORDS |= frozenset(word for said in _PER_UNITS.values() for word in said.split()
 def is_adjective(found: re.Match[str]) -> bool:
     """Say whether a quantity stands between an article and a noun: "a $5 bill", "an 8 km run"."""
     before, after = found.string[: found.start()], found.string[found.end() :]
-    noun = re.match(r"[ -]([a-z]+)", after)
+    noun = re.match(r"[ -]([a-z]+)(?!n?['\u2019]t\b)\b", after)
     return bool(re.search(r"\b(?:an?|another)\s$", before, re.IGNORECASE)) and bool(
         noun and noun.group(1) not in _FUNCTION_WORDS
     )
