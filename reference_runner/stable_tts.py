@@ -11,7 +11,6 @@ from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, Any
 
 from reference_runner.errors import RequestError
-from reference_runner.model.config import DEFAULT_PRIOR
 from reference_runner.model.noise_schedule import DEFAULT_STEPS, DEFAULT_TEMPERATURE
 from reference_runner.refusals import as_refusals, require_packages
 from ttsartifact import (
@@ -45,6 +44,8 @@ __all__ = ["PARAMETERS", "StableTtsRunner"]
 _PROSODY = "prosody"
 _BATCH_MAXIMUM = 64
 WARM_UP_TEXT = "Oh."
+UNNAMED_PRIOR = -1
+"""The parameter's word for no number."""
 PARAMETERS = (
     Parameter(
         name="numerics",
@@ -110,10 +111,10 @@ PARAMETERS = (
     Parameter(
         name="prior",
         kind=int,
-        default=DEFAULT_PRIOR,
-        minimum=0,
+        default=UNNAMED_PRIOR,
+        minimum=UNNAMED_PRIOR,
         maximum=255,
-        help="which prior sample; its voice too without --ref",
+        help="which prior sample; its voice too without --ref; -1: nearest to a voice that is given, else the built-in",
     ),
     Parameter(
         name="prompt_text",
@@ -216,7 +217,7 @@ class StableTtsRunner:
         assert self._synthesizer is not None
         checkpoint, front_end = self._synthesizer.checkpoint, self._synthesizer.front_end
         front_end.read(wanted.text)
-        if not 0 <= wanted.prompt.prior < len(checkpoint.priors):
+        if wanted.prompt.prior is not None and not 0 <= wanted.prompt.prior < len(checkpoint.priors):
             raise RequestError(
                 f"got prior sample {wanted.prompt.prior}, the checkpoint has {len(checkpoint.priors)}",
                 where="request.prompt.prior",
@@ -371,6 +372,7 @@ def _asked(request: Request) -> SynthesisRequest:
             where="request.prompt",
         )
     seed, drawn = request.seeds.get("mel", 0), float(parameters["prosody_temperature"])
+    prior = parameters["prior"]
     return SynthesisRequest(
         text=request.text,
         references=tuple(voices),
@@ -379,7 +381,7 @@ def _asked(request: Request) -> SynthesisRequest:
         steps=parameters["steps"],
         temperature=float(parameters["temperature"]),
         prosody_temperature=drawn,
-        prompt=Prompt(kind=kind, prior=parameters["prior"], clip=manners[0] if manners else None),
+        prompt=Prompt(kind=kind, prior=None if prior == UNNAMED_PRIOR else prior, clip=next(iter(manners), None)),
         numerics=Numerics(parameters["numerics"]),
         device=parameters["device"],
         precision=Precision(parameters["precision"]),

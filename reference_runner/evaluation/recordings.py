@@ -112,7 +112,8 @@ def prompt_name(parameters: Mapping[str, Any], references: Sequence[Mapping[str,
     """Name whose manner a run continues, by its parameters and references; None where its engine takes no prompt."""
     if "prompt" not in parameters:
         return None
-    lender = {"prior": str(parameters.get("prior", 0)), "none": ""}.get(parameters["prompt"])
+    number = parameters.get("prior", 0)
+    lender = {"prior": "nearest" if number == -1 else str(number), "none": ""}.get(parameters["prompt"])
     if lender is None:
         wanted = "prosody" if parameters["prompt"] == "clip" else None
         lender = next((str(each.get("digest")) for each in references if wanted in {None, each.get("role")}), "")

@@ -9,12 +9,12 @@ import torch
 
 from reference_runner.synthesis.decoding import Decoder, Means
 from reference_runner.synthesis.request import Compiled, Numerics, SynthesisRequest
+from reference_runner.synthesis.voice import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reference_runner.model.model import Parts
-    from reference_runner.synthesis.voice import Kept
 
 __all__ = ["Arithmetic", "Prepared", "Setting", "settle_native"]
 
@@ -68,8 +68,8 @@ class Prepared:
     model: Parts
     decoder: Decoder
     arithmetic: Arithmetic
-    voices: Kept = field(default_factory=dict)
-    """Of the prior samples that have spoken."""
+    kept: Kept = field(default_factory=Kept)
+    """Of the prior samples that have spoken, or been compared with a voice."""
 
 
 def settle_native() -> None:

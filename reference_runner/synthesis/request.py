@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from reference_runner.errors import RequestError, TextTooLong
-from reference_runner.model.config import DEFAULT_PRIOR
 from reference_runner.model.noise_schedule import DEFAULT_STEPS, DEFAULT_TEMPERATURE
 from reference_runner.numerics.noise import SEED_LIMIT
 
@@ -68,8 +67,9 @@ class Prompt:
     """The prosody prompt."""
 
     kind: PromptKind = PromptKind.PRIOR
-    prior: int = DEFAULT_PRIOR
-    """Which prior sample, for PRIOR; it also lends its voice where no reference is given."""
+    prior: int | None = None
+    """Which prior sample, for PRIOR; it also lends its voice where no reference is given. None: the one whose voice is
+    nearest to the voice that is given, and where none is given the built-in voice."""
     clip: Reference | None = None
 
     def __post_init__(self) -> None:

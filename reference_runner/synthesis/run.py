@@ -106,7 +106,7 @@ class Run:
     def __init__(self, host: Host, requests: list[SynthesisRequest], prepared: Prepared) -> None:
         self.host = host
         self.model, self.ops, self.decoder = prepared.model, prepared.ops, prepared.decoder
-        self.voices = prepared.voices
+        self.kept = prepared.kept
         self.transcriber = Transcriber(self.model, self.ops, host.front_end)
         self.chunk = requests[0].chunk
         self.steps = requests[0].steps
@@ -128,7 +128,7 @@ class Run:
         return Item(
             request=request,
             stations=stations,
-            voice=find_voice(self.host.checkpoint, self.transcriber, request, self.voices),
+            voice=find_voice(self.host.checkpoint, self.transcriber, request, self.kept),
             waiting=list(read.sentences),
             sentences=tuple(sentence.text for sentence in read.sentences),
             out_of_vocabulary=read.out_of_vocabulary,

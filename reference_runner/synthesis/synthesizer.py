@@ -19,7 +19,7 @@ from reference_runner.synthesis.request import Compiled, Numerics, SynthesisRequ
 from reference_runner.synthesis.run import Host
 from reference_runner.synthesis.speech import Speech
 from reference_runner.synthesis.transcription import Transcriber
-from reference_runner.synthesis.voice import find_voice, hears_clips
+from reference_runner.synthesis.voice import find_voice, hears_clips, keep_prior_styles, seeks_prior
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -59,14 +59,17 @@ class Synthesizer:
     def prepare_for(self, requests: Sequence[SynthesisRequest]) -> Arithmetic:
         """Make ready what these requests, as one batch, will need: compiled and warm where they ask for it.
 
-        The voice of a prior sample is made too: it is a constant of the checkpoint.
+        The voice of a prior sample is made too, and their styles where a clip is compared with them: constants of the
+        checkpoint.
         """
         ready = self.ready(Setting.of(requests))
         transcriber = Transcriber(ready.model, ready.ops, self.front_end)
         with torch.inference_mode():
             for request in requests:
                 if not hears_clips(request):
-                    find_voice(self.checkpoint, transcriber, request, ready.voices)
+                    find_voice(self.checkpoint, transcriber, request, ready.kept)
+                elif seeks_prior(self.checkpoint, request):
+                    keep_prior_styles(self.checkpoint, transcriber, ready.kept)
         return ready.arithmetic
 
     def ready(self, setting: Setting) -> Prepared:

@@ -105,8 +105,8 @@ class Transcriber:
         """Return the distance int64 (P, L) of each phone of a text, said so, to each frame of a clip."""
         ops, model = self.ops, self.model
         frames = model.style_adaptive_encoder(ops, model.content(ops, text, codes), durations, style)
-        expected = self._integers(ops.pool_by_phone(frames.mean, durations))
-        found = self._integers(mel)
+        expected = self.grid_units(ops.pool_by_phone(frames.mean, durations))
+        found = self.grid_units(mel)
         if above_floor:
             floor = noise_floor(found)
             found, expected = np.maximum(found, floor), np.maximum(expected, floor)
@@ -148,7 +148,8 @@ class Transcriber:
         features[:, 2] = (features[:, 2] - config.energy_mean) / config.energy_deviation
         return self.ops.concat([mel[:, :, : config.prosody_mel_bands], self.ops.activation(features[None])], axis=2)
 
-    def _integers(self, x: Activation) -> np.ndarray:
+    def grid_units(self, x: Activation) -> np.ndarray:
+        """Return the first item of an activation (1, ...) as int64 multiples of its grid."""
         integers: np.ndarray = np.rint(self.ops.to_float64(x)[0] / GRID).astype(np.int64)
         return integers
 

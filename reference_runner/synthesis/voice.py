@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from reference_runner.errors import RequestError
+from reference_runner.model.config import DEFAULT_PRIOR
 from reference_runner.model.prompt_tempo import prompt_tempo
 from reference_runner.model.prosody_language_model import ProsodyPrompt
 from reference_runner.synthesis.references import HeardReference, hear
 from reference_runner.synthesis.request import PromptKind, SynthesisRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from reference_runner.model.checkpoint import Checkpoint
     from reference_runner.model.prior import PriorSample
     from reference_runner.numerics.ops import Activation
     from reference_runner.synthesis.transcription import Transcriber
 
-__all__ = ["Kept", "Voice", "find_voice", "hears_clips"]
+__all__ = ["Kept", "Voice", "find_voice", "hears_clips", "keep_prior_styles", "nearest_prior", "seeks_prior"]
 
-Kept = dict[tuple[PromptKind, int], "Voice"]
-"""Voices that are a prior sample's own, by kind of prompt and prior: constants of the checkpoint."""
+
+@dataclass(kw_only=True, slots=True)
+class Kept:
+    """What no clip has part in: constants of the checkpoint, computed once."""
+
+    voices: dict[tuple[PromptKind, int | None], Voice] = field(default_factory=dict)
+    """By kind of prompt and prior."""
+    prior_styles: list[Activation] = field(default_factory=list)
+    """(1, S) of each prior sample; empty until a voice is compared with them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,11 +56,11 @@ def find_voice(checkpoint: Checkpoint, transcriber: Transcriber, request: Synthe
     Raises RequestError for a prior sample or a prompt that is not there, ReferenceClipError for a clip that is refused.
     """
     if hears_clips(request):
-        return _heard_voice(checkpoint, transcriber, request)
+        return _heard_voice(checkpoint, transcriber, request, kept)
     key = request.prompt.kind, request.prompt.prior
-    if key not in kept:
-        kept[key] = _heard_voice(checkpoint, transcriber, request)
-    return kept[key]
+    if key not in kept.voices:
+        kept.voices[key] = _heard_voice(checkpoint, transcriber, request, kept)
+    return kept.voices[key]
 
 
 def hears_clips(request: SynthesisRequest) -> bool:
@@ -60,10 +68,37 @@ def hears_clips(request: SynthesisRequest) -> bool:
     return bool(request.references) or request.prompt.kind not in {PromptKind.PRIOR, PromptKind.NONE}
 
 
-def _heard_voice(checkpoint: Checkpoint, transcriber: Transcriber, request: SynthesisRequest) -> Voice:
+def seeks_prior(checkpoint: Checkpoint, request: SynthesisRequest) -> bool:
+    """Return whether the prior sample of a request is the one whose voice is nearest to its own."""
+    unnamed = request.prompt.kind is PromptKind.PRIOR and request.prompt.prior is None
+    return unnamed and (bool(request.references) or checkpoint.adaptation is not None)
+
+
+def keep_prior_styles(checkpoint: Checkpoint, transcriber: Transcriber, kept: Kept) -> list[Activation]:
+    """Return the style (1, S) of each prior sample, heard now or before."""
+    if not kept.prior_styles:
+        kept.prior_styles = [transcriber.style(transcriber.normalise(prior.log_mel)) for prior in checkpoint.priors]
+    return kept.prior_styles
+
+
+def nearest_prior(transcriber: Transcriber, styles: Sequence[Activation], style: Activation) -> int:
+    """Return which of the styles (1, S) has the greatest cosine to a style (1, S); of equals the first.
+
+    Those that it is compared with have one length, so the greatest sum of products decides: of integers, the same
+    everywhere.
+    """
+    own, *others = (transcriber.grid_units(each) for each in (style, *styles))
+    return int(np.argmax([int((own * other).sum()) for other in others]))
+
+
+def _heard_voice(checkpoint: Checkpoint, transcriber: Transcriber, request: SynthesisRequest, kept: Kept) -> Voice:
     heard = tuple(hear(reference) for reference in request.references)
     name, style = _timbre(checkpoint, transcriber, request, heard)
-    record, prompt, tempo = _manner(checkpoint, transcriber, request, heard, style)
+    number = request.prompt.prior
+    if seeks_prior(checkpoint, request):
+        # Codes are not free of the voice that they were heard in: in a far style their durations and pitch go astray.
+        number = nearest_prior(transcriber, keep_prior_styles(checkpoint, transcriber, kept), style)
+    record, prompt, tempo = _manner(transcriber, request, heard, style, lambda: _prior(checkpoint, number))
     return Voice(style=style, prompt=prompt, tempo=tempo, name=name, prompt_record=record, references=heard)
 
 
@@ -77,24 +112,26 @@ def _timbre(
     if heard:
         styles = [transcriber.style(transcriber.normalised(clip.pcm)) for clip in heard]
         return "references", transcriber.mean_style(styles)
-    prior = _prior(checkpoint, request)
+    prior = _prior(checkpoint, request.prompt.prior)
     return f"prior {prior.name}", transcriber.style(transcriber.normalise(prior.log_mel))
 
 
 def _manner(
-    checkpoint: Checkpoint,
     transcriber: Transcriber,
     request: SynthesisRequest,
     heard: tuple[HeardReference, ...],
     style: Activation,
+    find_prior: Callable[[], PriorSample],
 ) -> tuple[dict[str, object], ProsodyPrompt | None, float]:
     """Return what the run says of its prompt, the prompt, and its tempo in a style."""
     record: dict[str, object] = {"kind": str(request.prompt.kind)}
     if request.prompt.kind is PromptKind.NONE:
         return record, None, 0.0
     if request.prompt.kind is PromptKind.PRIOR:
-        prior = _prior(checkpoint, request)
-        record |= {"prior": request.prompt.prior, "name": prior.name, "digest": f"sha256:{prior.digest}"}
+        prior = find_prior()
+        record |= {"name": prior.name, "digest": f"sha256:{prior.digest}"}
+        if request.prompt.prior is not None:
+            record["prior"] = request.prompt.prior
         codes, durations = (
             transcriber.ops.integers(np.asarray(values)[None]) for values in (prior.codes, prior.durations)
         )
@@ -110,14 +147,14 @@ def _manner(
     return record, replace(prompt, past=past), tempo
 
 
-def _prior(checkpoint: Checkpoint, request: SynthesisRequest) -> PriorSample:
+def _prior(checkpoint: Checkpoint, number: int | None) -> PriorSample:
+    """Return a prior sample, or for None the one of the built-in voice."""
     priors = checkpoint.priors
-    if not 0 <= request.prompt.prior < len(priors):
-        raise RequestError(
-            f"got prior sample {request.prompt.prior}, the checkpoint has {len(priors)}",
-            where="request.prompt.prior",
-        )
-    return priors[request.prompt.prior]
+    if number is None:
+        number = DEFAULT_PRIOR
+    if not 0 <= number < len(priors):
+        raise RequestError(f"got prior sample {number}, the checkpoint has {len(priors)}", where="request.prompt.prior")
+    return priors[number]
 
 
 def _prompt_clip(request: SynthesisRequest, heard: tuple[HeardReference, ...]) -> HeardReference:

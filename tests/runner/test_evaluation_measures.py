@@ -348,6 +348,7 @@ def test_whose_manner_is_continued_follows_from_the_prompt():
         ({}, [timbre], None),
         ({"prompt": "prior"}, [], "prior 0"),
         ({"prompt": "prior", "prior": 3}, [timbre], "prior 3"),
+        ({"prompt": "prior", "prior": -1}, [timbre], "prior nearest"),
         ({"prompt": "none"}, [timbre], "none"),
         ({"prompt": "clip"}, [timbre, prosody], "clip sha256:prosody"),
         ({"prompt": "clip"}, [timbre], "clip"),

@@ -78,7 +78,7 @@ def test_what_a_prior_lends_is_computed_before_the_clock(small_checkpoint):
     with pretended_cuda() as device:
         synthesizer = Synthesizer(small_checkpoint)
         synthesizer.prepare_for([request])
-        (voice,) = synthesizer.ready(Setting.of([request])).voices.values()
+        (voice,) = synthesizer.ready(Setting.of([request])).kept.voices.values()
         before = device.counts.copy()
         speech = synthesizer.speak(request)
         begun = device.since(before)

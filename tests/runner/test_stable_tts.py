@@ -93,9 +93,9 @@ def test_everything_that_decided_it_is_pinned(made, small_checkpoint):
     assert isinstance(numerics["saturated"], int)
     assert descriptor.at("/generation/determinism/class") == "bitwise"
     assert descriptor.at("/input/phonemes/oov") == ["zorblax"]
-    assert descriptor.at("/generation/params/prior") == 1
+    assert descriptor.at("/generation/params/prior") == -1
     extension = descriptor.at("/ext")["urn:ttsartifact:stable-tts"]
-    prior = {"prior": 1, "name": "nobody-1", "digest": f"sha256:{small_checkpoint.priors[1].digest}"}
+    prior = {"name": "nobody-1", "digest": f"sha256:{small_checkpoint.priors[1].digest}"}
     assert extension["prompt"] == {"kind": "prior"} | prior
     assert [each["station"] for each in extension["stations"]] == [
         *("text", "phoneme", "codes", "duration", "mel", "vocoder", "pcm")

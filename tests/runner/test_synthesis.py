@@ -10,6 +10,8 @@ import hashlib
 import json
 import threading
 import time
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,6 +30,7 @@ from reference_runner.errors import (
 from reference_runner.model import features
 from reference_runner.model.checkpoint import load_checkpoint
 from reference_runner.numerics import integers, kat
+from reference_runner.numerics.native import NativeOps
 from reference_runner.numerics.noise import Stream, digest
 from reference_runner.numerics.plain import PlainOps
 from reference_runner.synthesis.alignment import align
@@ -478,6 +481,43 @@ def test_several_references_are_averaged(synthesizer, tmp_path):
     assert len(both[1].references) == 2
     assert len(twice[0]) == len(alone[0])
     assert not np.array_equal(both[0], alone[0])
+
+
+def white(samples):
+    """Make a hiss, float64 within [-1, 1]: nearer to the first prior sample, as `voice_like` is to the second."""
+    return np.clip(np.random.default_rng(0).normal(size=samples) * 0.1, -1, 1)
+
+
+@pytest.mark.parametrize("numerics", list(Numerics))
+@pytest.mark.parametrize(("make", "near"), [(white, 0), (voice_like, 1)])
+def test_the_nearest_prior_lends_its_manner_to_a_voice_that_is_given(make, near, numerics, synthesizer, tmp_path):
+    """Its codes are those of the run that names it; a run that names another prior has that one's."""
+    given = {"references": (clip(tmp_path, make(24_000)),), "numerics": numerics, "repeat": False}
+    _, chosen = speak(synthesizer, **given)
+    named = [speak(synthesizer, **given, prompt=Prompt(prior=number))[1] for number in range(2)]
+    prior = synthesizer.checkpoint.priors[near]
+    assert chosen.prompt == {"kind": "prior", "name": prior.name, "digest": f"sha256:{prior.digest}"}
+    assert [chosen.stage_hashes["codes"] == each.stage_hashes["codes"] for each in named] == [near == 0, near == 1]
+    assert [each.prompt["prior"] for each in named] == [0, 1]
+
+
+@pytest.mark.parametrize("near", [0, 1])
+def test_the_nearest_prior_lends_its_manner_to_an_adapted_voice(near, small_checkpoint, synthesizer):
+    """Nearest to what was learnt, not to any clip."""
+    model, ops = small_checkpoint.model, NativeOps()
+    mel = (torch.tensor(small_checkpoint.priors[near].log_mel)[None].float() - model.config.mel_mean) / 2.2
+    with torch.inference_mode():
+        style = np.float64(model.timbre_encoder(ops, mel)[0])
+    adapted = Synthesizer(replace(small_checkpoint, adaptation=SimpleNamespace(style=style)))
+    _, report = speak(adapted, "Hello.")
+    assert (report.voice, report.prompt["name"]) == ("adapted", f"nobody-{near}")
+
+
+def test_the_built_in_voice_is_that_of_prior_1(synthesizer, spoken):
+    """Named or not, where no voice is given."""
+    pcm, report = speak(synthesizer, prompt=Prompt(prior=1))
+    assert np.array_equal(pcm, spoken[0])
+    assert report.prompt == spoken[1].prompt | {"prior": 1}
 
 
 def test_flac_and_wav_of_the_same_sound_feed_the_same(tmp_path):
