@@ -195,7 +195,9 @@ class Run:
         act = partial(self._collected, numbers, tests, is_last)
         skipped = [f"--deselect={each}" for each in reached.NOT_ASKED]
         late = forked.in_child(lambda: forked.Session(self._tree, act).run([*tests, *skipped]), wall_s=1e6)
-        for number in [each for each in numbers if each not in self._switched or each in (late or ())]:
+        if late is None:
+            raise SystemExit("the test session ended before all of its mutants were asked; run this again to go on")
+        for number in [each for each in numbers if each not in self._switched or each in late]:
             self._note(number, self._afresh(number, tests), is_last=is_last)
 
     def _collected(

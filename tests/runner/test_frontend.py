@@ -137,6 +137,53 @@ def test_pauses_follow_punctuation():
     assert sentence.words[-1].pause == "statement"
 
 
+_SHOWN = {None: "", "comma": ",", "statement": ".", "question": "?"}
+
+
+def paused(text: str) -> str:
+    """Return the words of a text, each with the sign of the pause behind it."""
+    return " / ".join(" ".join(word.text + _SHOWN[word.pause] for word in each.words) for each in normalize(text))
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("wait; no: yes -- go", "wait, no, yes, go."),
+        ("rain \u2014 or snow\u2014either", "rain, or snow, either."),
+        ("rain\u2015or snow", "rain, or snow."),
+        ("tea \u2022 milk", "tea, milk."),
+        ("tea \u2013 or milk", "tea, or milk."),
+        ("tea - or milk", "tea, or milk."),
+        ("what?! yes.", "what? / yes."),
+        ("what, really?", "what, really?"),
+        ("wait,, what", "wait, what."),
+        ("wait,? what", "wait? / what."),
+        ("go!", "go."),
+        ("on May 5, 1999 we left", "on may fifth, nineteen ninety nine we left."),
+        ("call 555-0123 now", "call five five five, zero one two three now."),
+        ("12-34-56", "one two, three four, five six."),
+        ("\u201cYes\u201d, he said", "yes, he said."),
+        ("tea\u00b7milk", "tea milk."),
+    ],
+)
+def test_signs_that_are_not_said_are_pauses(written, said):
+    """A comma for all that parts, the stronger of two where they meet, and the end of a sentence at its end."""
+    assert paused(written) == said
+
+
+_BEGINNINGS = """
+The An This That These Those It He She We You They In On At But And So If When While After Before There Then His Her Our
+Their My Your What Who Why How Where No Yes For As To Some All Most Many Each Every One Two Please Now Here Next However
+"""
+
+
+@pytest.mark.parametrize("word", _BEGINNINGS.split())
+def test_a_word_that_begins_a_sentence_ends_the_one_before(word):
+    """Behind an abbreviation the full stop is its own, or the sentence's as well; a name leaves the sentence open."""
+    assert paused(f"She bought Acme Inc. {word} do") == f"she bought acme incorporated. / {word.lower()} do."
+    assert paused("She bought Acme Inc. Boston branch") == "she bought acme incorporated boston branch."
+
+
 def test_a_breathless_text_is_cut():
     """A hundred words without punctuation become sentences that can be spoken."""
     sentences = normalize("word " * 100)
