@@ -1,8 +1,9 @@
 """Writes tests/runner/recipe.json: the constants behind weights, adapted voices and scores, and what runners take.
 
-`python tests/write_recipe.py` imports the modules of the reference runner that train, adapt, measure and compute, and
-keeps what they define in capitals: with another value of one of them the same names mean other weights, voices or
-scores. A runner's parameters and their ranges stand in published runs. A test compares the file with the code.
+`python tests/write_recipe.py` imports the modules of the reference runner and keeps what they define in capitals: with
+another value of one of them the same names mean other weights, voices or scores. The front end is left out, whose words
+are read out by a table of written forms. A runner's parameters stand in published runs. A test compares the file with
+the code.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "tests" / "runner" / "recipe.json"
-FOLDERS = ("adapting", "evaluation", "foreign", "laboratory", "model", "numerics", "synthesis")
 LONGEST = 200
 """Characters of a value that is kept as it is."""
 GROUPS = ("ttsartifact.runners", "ttsartifact.adapters")
@@ -27,7 +27,8 @@ GROUPS = ("ttsartifact.runners", "ttsartifact.adapters")
 
 def recipe() -> dict[str, Any]:
     """Return what the file holds, as the code has it now."""
-    paths = [path for folder in FOLDERS for path in sorted((ROOT / "reference_runner" / folder).rglob("*.py"))]
+    every = (ROOT / "reference_runner").rglob("*.py")
+    paths = sorted(path for path in every if not path.name.startswith("__") and "frontend" not in path.parts)
     found = {
         f"{path.relative_to(ROOT).with_suffix('').as_posix()} {name}": value
         for path in paths
