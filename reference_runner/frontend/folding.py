@@ -44,6 +44,8 @@ _SUPERSCRIPTS = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u2
 _SUPERSCRIPT = re.compile(f"[{_SUPERSCRIPTS}]+")
 _RAISED = str.maketrans(_SUPERSCRIPTS, "0123456789-+n")
 _VULGAR = re.compile("(\\d?)\\s?([\u00bc-\u00be\u2150-\u215e\u2189])")
+_SUBTRACTED = re.compile("(?<=\\d)\\s?\u2212\\s?(?=\\d)")
+"""The minus sign between two numbers, which is no range as a hyphen there is."""
 _SPACED_THOUSANDS = re.compile("(?<=\\d)[\u00a0\u202f\u2009'_](?=\\d{3}(?!\\d))")
 _UNIT_PREFIX = re.compile("\u03bc(?=(?:m|s|g|l|L|F|V|A|W|Pa|H)\\b)")
 _ALONE = re.compile("(?<![\u0370-\u03ff])([\u0391-\u03c9])(?![\u0370-\u03ff])")
@@ -56,6 +58,7 @@ def fold(text: str) -> str:
     """Return a text in plain characters; a letter of another script is an `UnknownScript` that names it."""
     text = _SUPERSCRIPT.sub(lambda found: "^" + found.group(0).translate(_RAISED), text)
     text = _VULGAR.sub(_say_vulgar, text)
+    text = _SUBTRACTED.sub(" - ", text)
     text = "".join(_SIGNS.get(character, character) for character in text)
     text = _SPACED_THOUSANDS.sub("", text)
     text = "".join(_LETTERS.get(character, character) for character in unicodedata.normalize("NFKC", text))

@@ -13,15 +13,8 @@ __all__ = ["SAID_A", "WORDS", "letter", "part_names", "say_capitals", "say_roman
 SAID_A = "ay"
 """The letter a; the lexicon has the other letters under themselves, and "a" is the article."""
 
-_SPELLED = frozenset(
-    ["US", "UK", "EU", "UN", "UAE", "USA", "USSR", "USAF", "IT", "TV", "PC", "AI", "ID", "OS", "UI", "UX", "IP", "PR",
-     "HR", "ER", "ICU", "CEO", "CFO", "CTO", "CIA", "FBI", "IRS", "ATM", "FAQ", "GPS", "USB", "URL", "API", "CPU",
-     "GPU", "TPU", "NPU", "SSD", "HDD", "RFC", "ISO", "IEEE", "NFL", "NBA", "NHL", "MLB", "BBC", "CNN", "NBC", "ABC",
-     "MIT", "UCLA", "DNA", "RNA", "HIV", "ADHD", "PTSD", "MRI", "CT", "CD", "DVD", "LED", "LCD", "HDMI", "SUV", "RV",
-     "VIP", "DIY", "ETA", "EOD", "FYI", "AKA", "RSVP", "AM", "PM", "BC", "AD", "BCE", "CE", "UTC", "GMT",
-     "EST", "PST", "CET", "IBM", "AMD", "SQL", "PDF", "CSV", "XML", "GRE", "MBA",
-     "RAF", "IOU", "IQ", "EQ", "ADSL", "WHO", "IMF", "EEG", "ECG", "ACLU", "ISBN", "ISSN", "EPA", "ESA", "EA"]
-)  # fmt: skip
+_SPELLED = frozenset(["ACLU", "AM", "ETA", "GPU", "IT", "LED", "UCLA", "US", "USAF", "WHO"])
+"""Spelled although they are words, or could be said as one; other capitals that are no word are spelled anyway."""
 _NAMES = {
     "OK": "okay", "JPEG": "jay peg", "JPG": "jay peg", "JSON": "jason", "ASAP": "ay s ay p", "AAA": "triple ay",
     "IEEE": "i triple e", "WAV": "wave", "NAACP": "n double ay c p",
