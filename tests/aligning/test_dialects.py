@@ -130,7 +130,7 @@ COLUMNS = f"--time timestamp --time-form FORM --value power --unit W, where FORM
     ("time", "columns", "words"),
     [
         (
-            "21/11/2026 10:00",
+            "10 o'clock",
             Columns(),
             "the header is that of shelly, but the form of the times is not known: found {}, expected compact, or {}",
         ),
@@ -153,6 +153,49 @@ def test_times_that_could_be_anything_are_refused_with_the_options_that_say_it(
     stated = Columns(time="timestamp", value="power", unit="mW", form="seconds")
     log.write_text("timestamp,power\n0.5,100\n0.75,101\n")
     assert (read_log(log, stated).base, read_log(log, stated).values) == (TimeBase.START, (100, 101))
+
+
+REWRITE = (
+    "expected times in ISO 8601 (2026-04-03 10:00:00), or since 1970 in s, ms, us or ns: write them so in a copy of "
+    "the log"
+)
+STATE_IT = ", or state --time COL --time-form ptdaemon --value COL --unit W if the month is first"
+
+
+@pytest.mark.parametrize(
+    ("lines", "columns", "found", "more"),
+    [
+        ("timestamp,power\n{},5\n{},6\n", Columns(), "03/04/2026 10:00:00", " (at {}: line 2)"),
+        ("timestamp,power\n{},5\n{},6\n", Columns(zone="UTC"), "03-04-2026 10:00:00", STATE_IT + " (at {}: line 2)"),
+        ("Date ,Board Power Draw [W] \n{},5\n{},6\n", Columns(), "13.04.2026 10:00:00", " (at {}: line 2)"),
+        ("{},5 W\n{},6 W\n", Columns(), "3/4/26 10:00", " (at {}: line 1)"),
+        (
+            "t,p\n{},5\n{},6\n",
+            Columns(time="t", value="p", unit="W"),
+            "04/13/2026 10:00:00 AM",
+            " (at {}: line 2)",
+        ),
+    ],
+)
+def test_whether_day_or_month_is_first_is_not_guessed(
+    lines: str, columns: Columns, found: str, more: str, tmp_path: Path
+) -> None:
+    """The third of April is not read as the fourth of March: the value is named, and what can be done about it."""
+    log = tmp_path / "power.csv"
+    log.write_text(lines.format(found, found))
+    words = f"a time may have its day or its month first, and the order is never guessed: found {found}, {REWRITE}"
+    with pytest.raises(Refused) as refused:
+        read_log(log, columns)
+    assert str(refused.value) == words + more.format(log)
+
+
+def test_a_month_before_the_day_is_read_where_it_is_stated(tmp_path: Path) -> None:
+    """The form of PTDaemon in any table; a time of another form is skipped in words that name the form."""
+    log = tmp_path / "power.csv"
+    log.write_text("timestamp,power\n11-21-2026 10:00:00,5\n11-21-2026 10:00:01,6\n21/11/2026 10:00:02,7\n")
+    read = read_log(log, Columns(time="timestamp", value="power", unit="W", form="ptdaemon"))
+    assert (read.t_ns[0], read.values) == (AT_TEN, (5000, 6000))
+    assert read.left_out == ("line 4: not a time of form ptdaemon: 21/11/2026 10:00:02",)
 
 
 @pytest.mark.parametrize(

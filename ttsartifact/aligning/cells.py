@@ -26,6 +26,7 @@ __all__ = [
     "form_of",
     "gathered",
     "milli",
+    "require_order_known",
     "rows_of",
     "stamp_of",
     "to_utc_ns",
@@ -116,6 +117,7 @@ FORMATS: dict[str, str | int] = {
 _FIRST_EPOCH_NS = NS_PER_S * NS_PER_S
 _FRACTION = re.compile(r"(?<=:[0-9]{2})[.,]([0-9]{1,9})")
 _ZONE = re.compile(r"\s*(?:(Z|UTC|GMT)|([+-])([0-9]{2}):?([0-9]{2}))$")
+_DAY_AND_MONTH = re.compile(r"\s*[0-9]{1,2}([-/.])[0-9]{1,2}\1(?:[0-9]{4}|[0-9]{2})\b[^,;\t]*")
 _COUNT = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?")
 
 
@@ -131,15 +133,36 @@ def stamp_of(text: str, form: str) -> WrittenTime:
     """Return the time that `text` is in the form `form` of `FORMATS`; raises ValueError where it is none."""
     step = FORMATS[form]
     text = text.strip()
-    return _civil(text, step) if isinstance(step, str) else _counted(text, step, form)
+    if not isinstance(step, str):
+        return _counted(text, step, form)
+    try:
+        return _civil(text, step)
+    except ValueError as error:
+        raise ValueError(f"not a time of form {form}: {text or 'an empty cell'}") from error
+
+
+def require_order_known(text: str, where: str) -> None:
+    """Raise Refused for a text that begins with day, month and year, or month, day and year: it is not guessed."""
+    found = _DAY_AND_MONTH.match(text)
+    if found is not None:
+        stated = "--time COL --time-form ptdaemon --value COL --unit W"
+        more = f", or state {stated} if the month is first" if found[1] == "-" else ""
+        raise Refused(
+            "a time may have its day or its month first, and the order is never guessed",
+            where=where,
+            found=found[0].strip(),
+            expected="times in ISO 8601 (2026-04-03 10:00:00), or since 1970 in s, ms, us or ns: "
+            f"write them so in a copy of the log{more}",
+        )
 
 
 def form_of(text: str, usual: str) -> str | None:
     """Return the form of `FORMATS` that a time has, `usual` before the others, or None.
 
-    A number is an epoch between 2001 and 2262; a smaller one is seconds since a start, where those are usual.
+    A number is an epoch between 2001 and 2262; a smaller one is seconds since a start, where those are usual. That the
+    month is before the day, as PTDaemon has it, is not taken to be where it is not usual.
     """
-    for form in (usual, *FORMATS):
+    for form in dict.fromkeys((usual, *(form for form in FORMATS if form != "ptdaemon"))):
         with contextlib.suppress(ValueError):
             stamp = stamp_of(text, form)
             if isinstance(FORMATS[form], str) or (stamp.ns < _FIRST_EPOCH_NS) == (form == usual == "seconds"):
