@@ -15,7 +15,7 @@ from ttsartifact.aligning.parsing import Columns, read_log
 from ttsartifact.aligning.power import Assumed, Method
 from ttsartifact.errors import Refused
 from ttsartifact.reading.artifact import open_artifact
-from ttsartifact.reporting.alignment import alignment_lines
+from ttsartifact.reporting.alignment import alignment_document, alignment_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,6 +133,35 @@ def test_an_error_as_great_as_the_figure_leaves_none(tmp_path: Path) -> None:
     figures = align(runs.minute(tmp_path), read_log(tmp_path / "m.csv"), wanted).figures
     assert figures.why == "within the bound the mean of 12.300 W moves by 249.000 W"
     assert figures.mean_mw is None
+
+
+NO_OTHER = "          no other method gives figures, unless you know the position: --method manual --offset-ms MS --bound-ms MS"
+
+
+@pytest.mark.parametrize(
+    ("log", "zone", "methods", "words"),
+    [
+        ("ptdaemon-spl.txt", "+01:00", ["load-fit"], "          --method load-fit gives figures"),
+        (
+            "powersensor3.txt",
+            None,
+            ["load-fit", "markers"],
+            "          --method load-fit or --method markers gives figures",
+        ),
+        ("inferencex-gpu_metrics.csv", "+01:00", [], NO_OTHER),
+    ],
+)
+def test_a_log_that_gives_no_figures_names_the_methods_that_do(
+    tmp_path: Path, log: str, zone: str | None, methods: list[str], words: str
+) -> None:
+    """A wrong zone, a bound of an hour: what the same log gives by another method is tried, and nothing else named."""
+    wanted = Wanted() if zone else Wanted(method=Method.MANUAL, offset_ns=0, bound_ns=3600 * S)
+    found = align(runs.minute(tmp_path), read_log(LOGS / log, Columns(zone=zone)), wanted)
+    lines = list(alignment_lines(found))
+    assert lines[[line[:16] for line in lines].index("power     none: ") + 1] == words
+    assert alignment_document(found)["figures"]["answering_methods"] == methods
+    again = [align(runs.minute(tmp_path), found.log, Wanted(method=Method(each))) for each in methods]
+    assert all(each.figures.mean_mw is not None and not each.answering for each in again)
 
 
 @pytest.mark.parametrize("ppm", [0, 400])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.aligning.fitting import burst_of, load_of, window_of
@@ -15,6 +16,7 @@ from ttsartifact.errors import Refused, Unavailable
 from ttsartifact.terms.trace import SYNC_BURST
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from ttsartifact.aligning.fitting import StepFunction
@@ -47,6 +49,8 @@ class Aligned:
     t_last_token_ns: int
     load: StepFunction
     """What the run recorded about itself, for the eye."""
+    answering: tuple[Method, ...] = ()
+    """Where there are no figures: the other methods by which the log gives them."""
 
 
 def align(artifact: Artifact, log: SensorLog, wanted: Wanted | None = None) -> Aligned:
@@ -60,14 +64,25 @@ def align(artifact: Artifact, log: SensorLog, wanted: Wanted | None = None) -> A
     wanted = wanted or Wanted()
     submit, last = window_of(artifact)
     mapping = _mapping(artifact, log, wanted)
+    figures = figures_of(log, mapping, submit, last)
     return Aligned(
         log=log,
         mapping=mapping,
-        figures=figures_of(log, mapping, submit, last),
+        figures=figures,
+        answering=tuple(_answering(artifact, log, wanted, mapping.method)) if figures.why else (),
         t_submit_ns=submit,
         t_last_token_ns=last,
         load=_shown(artifact, mapping),
     )
+
+
+def _answering(artifact: Artifact, log: SensorLog, wanted: Wanted, used: Method) -> Iterator[Method]:
+    for method in (Method.CLOCK, Method.LOAD_FIT, Method.MARKERS):
+        if method is not used:
+            with contextlib.suppress(Refused):
+                mapping = _mapping(artifact, log, replace(wanted, method=method))
+                if not figures_of(log, mapping, *window_of(artifact)).why:
+                    yield method
 
 
 def _shown(artifact: Artifact, mapping: Mapping) -> StepFunction:

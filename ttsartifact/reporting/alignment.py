@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["METHOD", "alignment_document", "alignment_lines", "company_lines", "summary_lines", "summary_value"]
 
 _SHOWN_ROWS = 3
+_NO_METHOD = "no other method gives figures, unless you know the position: --method manual --offset-ms MS --bound-ms MS"
 
 
 def alignment_lines(found: Aligned) -> Iterator[str]:
@@ -47,6 +48,8 @@ def _figures(found: Aligned) -> Iterator[str]:
     yield f"run       {_s(found.t_last_token_ns - found.t_submit_ns)}, {figures.readings} readings within it"
     if figures.why:
         yield f"power     none: {figures.why}"
+        methods = " or ".join(f"--method {method}" for method in found.answering)
+        yield f"          {methods} gives figures" if methods else f"          {_NO_METHOD}"
     else:
         yield f"power     mean {_pm(figures.mean_mw, figures.mean_error_mw, 'W')}"
         yield f"peak      {_pm(figures.peak_mw, figures.peak_error_mw, 'W')}"
@@ -91,6 +94,7 @@ def alignment_document(found: Aligned) -> dict[str, Any]:
             "energy_error_mj": figures.energy_error_mj,
             "naive_mean_mw": figures.naive_mean_mw,
             "why": figures.why or None,
+            "answering_methods": list(map(str, found.answering)),
         },
     }
 
