@@ -135,7 +135,8 @@ def test_an_error_as_great_as_the_figure_leaves_none(tmp_path: Path) -> None:
     assert figures.mean_mw is None
 
 
-NO_OTHER = "          no other method gives figures, unless you know the position: --method manual --offset-ms MS --bound-ms MS"
+BY_HAND = "--method manual --offset-ms MS --bound-ms MS"
+NO_OTHER = f"          no other method gives figures, unless you know the position: {BY_HAND}"
 
 
 @pytest.mark.parametrize(

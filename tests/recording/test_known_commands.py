@@ -6,11 +6,13 @@ A program with Piper's options around espeak-ng stands in for it; the real one i
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+import kit
 import pytest
 
 from ttsartifact.errors import CommandFailed, Refused
@@ -377,3 +379,63 @@ def _tone_voice(path: Path) -> None:
     symbols = {chr(letter): [letter - 32] for letter in range(32, 127)} | {"_": [95], "^": [96], "$": [97]}
     config = CONFIG | {"num_symbols": 98, "num_speakers": 1, "phoneme_id_map": symbols}
     path.with_name(path.name + ".json").write_text(json.dumps(config))
+
+
+VOICES = """#!{python}
+import shutil, sys
+if {listing!r} in sys.argv:
+    sys.exit(print({voices!r}))
+print({said!r}, file=sys.stderr)
+shutil.copy({sound!r}, sys.argv[-1])
+"""
+FLITE = ("flite", "-lv", "Voices available: kal awb_time rms ")
+VARIANTS = ("espeak-ng", "--voices=variant", " 5  variant  --/F  Alicia  !v/Alicia\n 5  variant  --/M  Max  !v/max")
+FALLBACK = "\x1b[33mWARNING: /home/me/tts/nope.bin not found, using kal\x1b[0m"
+FELL_BACK = "the command said: WARNING: nope.bin not found, using kal"
+UNLISTED = "{} does not list the voice {}: it may have spoken with another one"
+
+
+@pytest.mark.parametrize(
+    ("program", "voice", "said", "notes"),
+    [
+        (FLITE, "rms", "loaded", []),
+        (FLITE, "nope", "", [UNLISTED.format("flite", "nope")]),
+        (FLITE, "nope", FALLBACK, [UNLISTED.format("flite", "nope"), FELL_BACK]),
+        (FLITE, "voice.onnx", "", []),
+        (FLITE, "voices/nope.flitevox", "", []),
+        (("flite", "-lv", ""), "nope", "", []),
+        (VARIANTS, "en+max", "", []),
+        (VARIANTS, "en", "", []),
+        (VARIANTS, "en+nope", "", [UNLISTED.format("espeak-ng", "en+nope")]),
+    ],
+)
+def test_a_voice_that_the_program_does_not_list_is_not_stated(
+    place: Path, program: tuple[str, str, str], voice: str, said: str, notes: list[str]
+) -> None:
+    """It spoke with a voice of its own choice: that is noted, with what it said, and no model is named for it."""
+    name, listing, voices = program
+    (place / "sound.wav").write_bytes(kit.wav())
+    facts = {"listing": listing, "voices": voices, "said": said, "sound": str(place / "sound.wav")}
+    (place / "bin" / name).write_text(VOICES.format(python=sys.executable, **facts))
+    (place / "bin" / name).chmod(0o755)
+    heard: list[str] = []
+    option = "-voice" if name == "flite" else "-v"
+    found = recorded(
+        name, option, voice, "-t", "{text}", "-w" if name == "espeak-ng" else "-o", "{out}", say=heard.append
+    )
+    listed = not any("does not list" in note for note in notes)
+    assert found.at("/generation/params").get("voice") == (voice if listed else None)
+    assert (found.known("/run/notes") or "").splitlines() == notes
+    assert [words for words in heard if words in notes] == notes
+    assert found.at("/generation/command/argv")[2] == voice
+
+
+@pytest.mark.skipif(not shutil.which("flite"), reason="flite is not installed")
+@pytest.mark.parametrize(("voice", "is_known"), [("slt", True), ("nope", False)])
+def test_flite_itself_takes_its_own_voice_in_silence(place: Path, voice: str, is_known: bool) -> None:
+    """What the artifact states of voice and model is what the real program knows."""
+    found = recorded("flite", "-voice", voice, "-t", "{text}", "-o", "{out}")
+    assert ("voice" in found.at("/generation/params")) is is_known
+    assert ("does not list the voice" in (found.known("/run/notes") or "")) is not is_known
+    if not is_known:
+        assert found.known("/pins/model") is None

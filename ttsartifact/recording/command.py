@@ -20,7 +20,7 @@ from ttsartifact.container.source import FileSource
 from ttsartifact.errors import TtsArtifactError
 from ttsartifact.packing.pack import pack
 from ttsartifact.recording import keyword_checks, pins
-from ttsartifact.recording.delivering import chunk_log, require_audio, walked
+from ttsartifact.recording.delivering import chunk_log, doubtful_line, require_audio, walked
 from ttsartifact.recording.drafting import Delivery, draft_of, statement_sections
 from ttsartifact.recording.known_commands import is_shell, known_command
 from ttsartifact.recording.ordering import Order, order_of, recorded_argv
@@ -227,8 +227,12 @@ class _Recording:
                 exit_status=done.status,
                 self_repeat=self._again(path, folder) if repeat else None,
             )
-            notes = [words for words in (self._stated.get("notes"), mended and mended.words) if words]
-            facts, lock = self._known_facts()
+            voice = None if self._known is None else self._known.unlisted_voice()
+            facts, lock = self._known_facts(voice)
+            doubts = list(self._doubts(done, voice))
+            for words in doubts:
+                run.say(words)
+            notes = [words for words in (self._stated.get("notes"), mended and mended.words, *doubts) if words]
             statements = facts | self._stated | ({"notes": "\n".join(notes)} if notes else {})
             if delivery.self_repeat == "differs" and "determinism" not in self._stated:
                 statements["determinism"] = "none"  # whatever is expected of programs of its kind, this one was seen
@@ -254,7 +258,16 @@ class _Recording:
             self_repeat=self_repeat,
         )
 
-    def _known_facts(self) -> tuple[Stated, Lock | None]:
+    def _doubts(self, done: CommandEnd, unlisted_voice: str | None) -> Iterator[str]:
+        """Yield what makes it doubtful that the engine did what it was asked to do."""
+        line = doubtful_line(done.tail)
+        if unlisted_voice is not None and self._known is not None:
+            yield f"{self._known.name} does not list the voice {unlisted_voice}: it may have spoken with another one"
+        if line is not None:
+            (line,) = recorded_argv([line], include_paths=self._include_paths)
+            yield f"the command said: {line}"
+
+    def _known_facts(self, unlisted_voice: str | None) -> tuple[Stated, Lock | None]:
         """Return the conditions that the command line states, and the installed packages of its engine."""
         argv = self._order.argv if self._known is None else self._known.argv
         engine = pins.engine_of(argv)
@@ -266,7 +279,7 @@ class _Recording:
             )
         if self._known is not None:
             # Only now: a voice that was read before the run would be in memory when the engine loads it.
-            facts |= spelled_out(self._known.stated(engine))
+            facts |= spelled_out(self._known.stated(engine, unlisted_voice))
             line = " ".join(self._order.argv)
             for said in self._known.not_carried(self._stated, facts, line) if self._known.is_local else ():
                 self.run.say(f"{said} is stated, but it is not in the command that was run")

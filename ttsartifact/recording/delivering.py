@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import unicodedata
 from typing import TYPE_CHECKING
 
 from ttsartifact.container import riff
@@ -22,10 +23,16 @@ if TYPE_CHECKING:
     from ttsartifact.recording.ordering import Order
     from ttsartifact.recording.process import CommandEnd
 
-__all__ = ["chunk_log", "require_audio", "signal_name", "walked"]
+__all__ = ["chunk_log", "doubtful_line", "require_audio", "signal_name", "walked"]
 
 _READ = "WAV, FLAC, MP3 or Ogg"
 _NO_FILE = re.compile("no such file|(cannot|can't|could not|failed to) (open|read)|not found", re.IGNORECASE)
+
+_DOUBT = re.compile(
+    r"\b(warn(ing)?|error|fall(ing|s)? ?back|(by|using|use|the) default|(not|n't|never) (found|exist|known|available|"
+    r"supported)|unknown|unsupported|no such|unable|cannot|can't|could not|failed|ignor(ed|ing)|instead)\b",
+    re.IGNORECASE,
+)
 
 
 def require_audio(order: Order, path: str, done: CommandEnd) -> None:
@@ -178,6 +185,15 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return str(number)
+
+
+def doubtful_line(tail: str) -> str | None:
+    """Return the last line of what a command said that sounds as if it did something else than it was asked to do."""
+    lines = [line for line in tail.splitlines() if _DOUBT.search(line)]
+    if not lines:
+        return None
+    plain = unicodedata.normalize("NFC", re.sub(r"\x1b\[[\d;]*m", "", lines[-1]).strip()[:200])
+    return "".join(character if character.isprintable() else " " for character in plain)
 
 
 def _last_line(tail: str) -> str:

@@ -1,6 +1,6 @@
 """Commands that are recognised by their argv: their options and their voice's files say what a caller would have to.
 
-Only data is read, within limits; only the command itself is executed. The table is registry/commands.toml.
+Only data is read, within limits; only the command's own program is executed. The table is registry/commands.toml.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 import os
 import re
 import shlex
+import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ __all__ = ["KnownCommand", "is_shell", "known_command", "known_shapes"]
 
 _MAX_CONFIG_BYTES = 4 << 20
 _MAX_WORD = 256
+_LIST_S = 5.0
+"""How long a program may take to list its voices."""
 _GREATEST_INTEGER = (1 << 53) - 1
 _PYTHON = re.compile(r"(python|pypy)[\d.]*")
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh"})
@@ -127,8 +130,30 @@ class KnownCommand:
         rate = _at(self._config(self._voice()), self.shape["voice"]["rate"])
         return f"s16le:{rate}:1" if self.shape["raw"] in self.options and type(rate) is int else None
 
-    def stated(self, engine: Mapping[str, Any]) -> Stated:
-        """Return the conditions that the command's options and its voice's files state; `engine` is its pin."""
+    def unlisted_voice(self) -> str | None:
+        """Return the voice that is named and that the program does not list: it spoke with one of its own choice."""
+        form, named = self.shape.get("voices"), self.options.get("voice", ("",))[-1]
+        part = re.fullmatch(form["part"], named) if form is not None and not os.path.exists(named) else None
+        if form is None or part is None:
+            return None
+        try:
+            listed = subprocess.run(
+                [self.argv[0], *form["list"]],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_LIST_S,
+                check=True,
+            ).stdout.decode("utf-8", "replace")
+        except (OSError, subprocess.SubprocessError):
+            return None
+        names = re.findall(r"[^\s/]+", listed)
+        return named if names and part[1] not in names else None
+
+    def stated(self, engine: Mapping[str, Any], unlisted_voice: str | None = None) -> Stated:
+        """Return the conditions that the command's options and its voice's files state; `engine` is its pin.
+
+        Of a voice that the program does not list neither the name nor a model is stated.
+        """
         shape = self.shape
         if shape.get("remote"):
             return {}
@@ -137,7 +162,11 @@ class KnownCommand:
         config = self._config(voice)
         params = {name: self._param(name, place, config) for name, place in shape["params"].items()}
         found["params"] = {name: value for name, value in params.items() if value is not None}
-        model = by_content([voice, *self._config_path(voice)]) if voice is not None else self._packaged()
+        model = by_content([voice, *self._config_path(voice)]) if voice is not None else None
+        if unlisted_voice is not None:
+            del found["params"]["voice"]
+        elif model is None:
+            model = self._packaged()
         if model is not None:
             found["model"] = {"family": shape["family"], **model}
             found["vocoder"] = {"integrated": True, "detail": shape["vocoder"]}
