@@ -14,6 +14,7 @@ import pytest
 from ttsartifact.cli import main
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.recorder import Recorder
+from ttsartifact.terms import digest
 
 SAID = "; the recording is incomplete"
 
@@ -141,3 +142,74 @@ def test_the_line_that_makes_a_run_again_works_as_it_is_shown(
     line = next(row for row in capfd.readouterr().out.splitlines() if "rerun with" in row)
     assert main(shlex.split(line.partition("ttsa ")[2])) == 0
     assert "PCM-EXACT" in capfd.readouterr().out
+
+
+RAW = struct.pack("<800h", *(number * 37 % 9001 for number in range(800)))
+SAY_RAW = "import sys; sys.stdout.buffer.write(open('raw.pcm', 'rb').read())"
+STATED = "the format of the samples was stated when they were recovered: s16le:8000:1"
+
+
+@pytest.fixture
+def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the journal of raw samples that were recorded without --pcm."""
+    monkeypatch.chdir(tmp_path)
+    Path("raw.pcm").write_bytes(RAW)
+    words = ["record", "-o", "a.tts.wav", "--text", "Hi.", "--text-on-stdin", "--sensor", "none"]
+    assert main([*words, "--", sys.executable, "-c", SAY_RAW]) == 4
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "ttsa: what the command wrote is kept in a.tts.wav.part.wav, and if they are raw samples, "
+        "`ttsa recover a.tts.wav.journal.jsonl --pcm FORMAT` makes an artifact of them"
+    )
+    return "a.tts.wav.journal.jsonl"
+
+
+def test_raw_samples_whose_format_nobody_stated_are_recovered_with_it(
+    raw: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the format the refusal names the option; with it every sample is there, and the notes say so."""
+    assert main(["recover", raw]) == 4
+    assert capsys.readouterr().err == (
+        "ttsa: what was delivered is no audio of a known kind, and the journal states no format of raw samples: "
+        f"found {RAW[:4].hex()}, expected --pcm s16le:RATE:CHANNELS, as the engine wrote it (at a.tts.wav.part.wav)\n"
+    )
+    assert main(["recover", raw, "--pcm", "s16le:8000:1"]) == 0
+    assert capsys.readouterr().err == f"ttsa: {STATED}\n"
+    run = open_artifact("a.tts.wav")
+    assert run.pcm is not None
+    assert run.source.read_at(run.pcm.offset, run.pcm.size) == RAW
+    assert run.descriptor.at("/run/notes").splitlines()[0] == STATED
+    assert run.descriptor.at("/run/times/includes") == ["process_start", "model_load"]
+
+
+def test_a_format_beside_that_of_the_journal_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recover", "cut.tts.wav.journal.jsonl", "--pcm", "s16le:8000:1"]) == 2
+    assert capsys.readouterr().err == (
+        "ttsa: the journal states the format of its samples: found s16le:8000:1, expected no --pcm (at --pcm)\n"
+    )
+
+
+@pytest.mark.parametrize("size", [1600, 1200])
+def test_audio_that_was_altered_since_is_said_to_be(raw: str, size: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """The journal holds size and digest of what was kept; the warning and the notes state both sides."""
+    altered = b"\1\0" + RAW[2:size]
+    Path("a.tts.wav.part.wav").write_bytes(altered)
+    assert main(["recover", raw, "--pcm", "s16le:8000:1"]) == 0
+    words = (
+        f"a.tts.wav.part.wav was altered after the recording: found {size} bytes of {digest.of(altered)}, "
+        f"expected 1600 bytes of {digest.of(RAW)}"
+    )
+    assert capsys.readouterr().err.splitlines() == [f"ttsa: {STATED}", f"ttsa: {words}"]
+    assert words in open_artifact("a.tts.wav").descriptor.at("/run/notes").splitlines()
+
+
+def test_audio_that_is_shorter_than_its_journal_is_said_to_be(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A recorder that was killed states no digest: then the times of the chunks say how much there was."""
+    journal, audio = Path("cut.tts.wav.journal.jsonl"), Path("cut.tts.wav.part.wav")
+    journal.write_text(
+        "".join(line for line in journal.read_text().splitlines(keepends=True) if '"kept as"' not in line)
+    )
+    audio.write_bytes(audio.read_bytes()[:-10])
+    assert main(["recover", str(journal)]) == 0
+    words = "cut.tts.wav.part.wav is 10 bytes shorter than its journal states: it was altered, or not all was written"
+    assert f"ttsa: {words}" in capsys.readouterr().err.splitlines()
+    assert words in open_artifact("cut.tts.wav").descriptor.at("/run/notes").splitlines()

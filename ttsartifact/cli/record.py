@@ -326,17 +326,20 @@ def recover(
         str | None,
         Option("The file to write; default: the one that the recording would have written.", short="-o", metavar="OUT"),
     ] = None,
+    pcm: Annotated[
+        str | None, Option("Format of raw samples, if the journal states none: s16le:RATE:CHANNELS.", metavar="FORMAT")
+    ] = None,
     force: Force = False,
 ) -> int:
     """Make an artifact of a journal and of the file that it names, and say what was written."""
     from ttsartifact.recording.recovering import recover as recovered
 
     if out != STANDARD_OUTPUT:
-        print_written(recovered(journal, out, replace=force))
+        print_written(recovered(journal, out, pcm=pcm, replace=force, say=note))
         return EXIT.OK
     name = journal.removesuffix(".journal.jsonl")
     with delivered(out, f".tts{os.path.splitext(name)[1]}") as path:
-        packed = recovered(journal, path)
+        packed = recovered(journal, path, pcm=pcm, say=note)
     print_written(packed, out=out)
     return EXIT.OK
 

@@ -19,16 +19,18 @@ from ttsartifact.container.carrier import CARRIERS, carrier_of
 from ttsartifact.container.codecs import OPENING_BYTES, codec_opening
 from ttsartifact.container.samples import FORMATS
 from ttsartifact.container.source import STANDARD_INPUT, FileSource, JoinedSource, Span, require_room
-from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
+from ttsartifact.errors import CommandFailed, NotAnArtifact, Refused, TtsArtifactError
 from ttsartifact.packing.pack import pack
 from ttsartifact.recording.drafting import Delivery, assembled, lock_of, lock_section, tool
+from ttsartifact.recording.ordering import StatedPcmFormat
 from ttsartifact.recording.pcm_stream import dropped, require_samples
+from ttsartifact.recording.pins import file_digest
 from ttsartifact.recording.repairing import rebuilt, streamed
 from ttsartifact.recording.run import JOURNAL_FORMAT, Logs, Moments
 from ttsartifact.terms.descriptor import is_absent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ttsartifact.container.source import Source
     from ttsartifact.packing.pack import Packed
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
 __all__ = ["recover", "tell_kept"]
 
 _MAX_JOURNAL_BYTES = 256 << 20
+_PCM = "--pcm s16le:RATE:CHANNELS, as the engine wrote it"
+_AT_THE_END = frozenset({"timebase", "abandoned", "kept", "kept as"})
+"""The lines of a journal that are about no time of the run."""
 _WITHOUT_SENSOR = "telemetry is not kept by a recording that does not end"
 
 
@@ -89,22 +94,31 @@ class _Journalled:
     timebase: _Timebase = field(default_factory=lambda: _Timebase(value={}))
     sampler: _NoTelemetry = field(default_factory=_NoTelemetry)
     t_end_ns: int = 0
+    kept: dict[str, Any] = field(default_factory=dict)
+    """Size and digest of the file when the recording ended, if it lived to state them."""
     mended: list[str] = field(default_factory=list)
     """What was changed of the bytes that were delivered."""
 
 
 def recover(
-    journal: str | os.PathLike[str], out: str | os.PathLike[str] | None = None, *, replace: bool = False
+    journal: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    *,
+    pcm: str | None = None,
+    replace: bool = False,
+    say: Callable[[str], object] = lambda _: None,
 ) -> Packed:
     """Make an artifact of an unfinished recording: of its journal and of the audio that the journal names.
 
     Args:
         journal: The journal; it and the audio stay where they are.
         out: The artifact to write; by default the one that the recording was to have.
+        pcm: Format of raw samples whose journal states none, such as `s16le:22050:1`.
         replace: Whether a file `out` may be written over.
+        say: Called with each doubt about the audio; the notes of the artifact hold it too.
 
     Raises:
-        Refused: The file is not a journal, or `out` exists.
+        Refused: The file is not a journal, `out` exists, or the journal states the format of its samples.
         CommandFailed: Nothing was delivered.
 
     Example:
@@ -113,7 +127,11 @@ def recover(
     run = _read(os.fspath(journal))
     target = os.fspath(out) if out is not None else os.path.join(run.folder, run.out)
     require_room(target, replace=replace)
+    if pcm is not None:
+        _state_format(run, pcm)
     with _playable(run, os.fspath(journal)) as audio:
+        for words in run.mended:
+            say(words)
         wave = riff.walk(audio) if riff.recognise(audio.read_at(0, min(12, audio.size))) else None
         if wave is not None:
             run.chunks = _chunks(run, wave)
@@ -124,6 +142,31 @@ def recover(
                 "the journal lacks what an artifact states", where=os.fspath(journal), found=f"no {error}"
             ) from error
         return pack(draft, audio, target, replace=replace)
+
+
+def _state_format(run: _Journalled, pcm: str) -> None:
+    """Take the format of raw samples from who recovers them."""
+    if run.wave is not None:
+        raise Refused("the journal states the format of its samples", where="--pcm", found=pcm, expected="no --pcm")
+    run.wave, run.header_bytes = StatedPcmFormat.parse(pcm), 0
+    run.conditions["includes"] = [each for each in run.conditions["includes"] if each != "container_encode"]
+    run.mended.append(f"the format of the samples was stated when they were recovered: {pcm}")
+
+
+def _doubts(run: _Journalled, delivered: FileSource) -> Iterator[str]:
+    """Say where the file is not the one that the recording left."""
+    found = {"size": delivered.size, "digest": file_digest(delivered.path)} if run.kept else {}
+    if found != run.kept:
+        yield f"{run.file} was altered after the recording: found {_as_words(found)}, expected {_as_words(run.kept)}"
+    frame_bytes = 1 if run.wave is None else run.wave.frame_bytes
+    logged = max((run.reads or [(0, 0)])[-1][1], sum(count for _, _, count in run.chunks) * frame_bytes)
+    missing = logged + run.header_bytes - delivered.size
+    if not run.kept and missing > 0:
+        yield f"{run.file} is {missing} bytes shorter than its journal states: it was altered, or not all was written"
+
+
+def _as_words(kept: dict[str, Any]) -> str:
+    return f"{kept['size']} bytes of {kept['digest']}"
 
 
 def _draft(run: _Journalled, wave: riff.Riff | None) -> Draft:
@@ -151,14 +194,17 @@ def _draft(run: _Journalled, wave: riff.Riff | None) -> Draft:
 def tell_kept(run: Run, path: str, what: str) -> None:
     """Say where `what` is kept of a run that failed, and whether `recover` can make an artifact of it."""
     journal, words = run.journal.path, _quoted(run.journal.path)
+    run.journal.write("kept as", size=os.path.getsize(path), digest=file_digest(path))
     try:
         with _playable(_read(journal), journal) as audio:
             codec = judge([Span(audio, 0, audio.size)]).codec
         if carrier_of(run.out) not in {codec, "parquet"}:  # the name of the output is one of another carrier
             words += f" -o {_quoted(os.path.splitext(run.out)[0])}.{codec if codec in CARRIERS else 'parquet'}"
         made = f"`ttsa recover {words}` makes an artifact of it"
-    except (OSError, TtsArtifactError):
+    except (OSError, TtsArtifactError) as error:
         made = f"its times are in {words}"
+        if isinstance(error, CommandFailed) and error.expected == _PCM:
+            made = f"if they are raw samples, `ttsa recover {words} --pcm FORMAT` makes an artifact of them"
     run.say(f"{what} is kept in {_quoted(path)}, and {made}")
 
 
@@ -191,8 +237,25 @@ def _playable(run: _Journalled, journal: str) -> Iterator[Source]:
         if run.wave is not None and run.recorder != "in_process":  # there each chunk was looked at before it was kept
             require_samples(delivered, run.header_bytes, run.file, sample_bytes=run.wave.bit_depth // 8)
         is_wave = run.wave is None and riff.recognise(head[:12])
+        if run.wave is None and not is_wave:
+            _require_audio(run, delivered)
+        run.mended += _doubts(run, delivered)
         found = rebuilt(delivered, run.file, may_be_cut=True) if is_wave else None
         yield _audio(run, delivered) if found is None else _as_one(run, delivered, *found)
+
+
+def _require_audio(run: _Journalled, delivered: Source) -> None:
+    """Raise CommandFailed for a file that no codec opens: samples, perhaps, whose format nobody stated."""
+    try:
+        judge([Span(delivered, 0, delivered.size)])
+    except NotAnArtifact as error:
+        require_samples(delivered, 0, run.file, sample_bytes=1)
+        raise CommandFailed(
+            "what was delivered is no audio of a known kind, and the journal states no format of raw samples",
+            where=run.file,
+            found=error.found,
+            expected=_PCM,
+        ) from error
 
 
 def _moved(journal: str) -> str | None:
@@ -236,7 +299,7 @@ def _read(path: str) -> _Journalled:
 def _take(run: _Journalled, entry: dict[str, Any], number: int) -> None:
     """Take one line of a journal."""
     what, t_ns = entry["what"], int(entry["t_ns"])
-    run.t_end_ns = max(run.t_end_ns, t_ns) if what not in {"timebase", "abandoned", "kept"} else run.t_end_ns
+    run.t_end_ns = max(run.t_end_ns, t_ns) if what not in _AT_THE_END else run.t_end_ns
     if number == 0 and (what != "begin" or entry["format"] != JOURNAL_FORMAT):
         raise ValueError(what)
     match what:
@@ -267,6 +330,8 @@ def _take(run: _Journalled, entry: dict[str, Any], number: int) -> None:
             run.logs.events.append((t_ns, entry["kind"], entry["detail"]))
         case "kept":
             run.file = _beside(entry["file"])
+        case "kept as":
+            run.kept = {"size": int(entry["size"]), "digest": entry["digest"]}
         case "abandoned" | "fault":
             run.why = entry["why"]
 
