@@ -78,6 +78,22 @@ def test_a_receipt_finds_its_run_among_many(run: Path, tmp_path: Path, capsys: p
     assert receipts == [None, {"matches": True, "differences": []}]
 
 
+def test_a_copy_is_the_run_that_its_receipt_names(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Under any name; of several files at once it is said what to do."""
+    copy = run.with_name("renamed.tts.wav")
+    copy.write_bytes(run.read_bytes())
+    assert main(["show", "--receipt", str(run)]) == 0
+    line = capsys.readouterr().out.strip()
+    assert main(["verify", str(copy), "--receipt", line]) == 0
+    said = "  receipt   matches: the file is the run that the receipt names, as is each copy with the same bytes"
+    assert said in capsys.readouterr().out.splitlines()
+    assert main(["verify", str(run), str(copy), "--receipt", line]) == 2
+    assert capsys.readouterr().err == (
+        "ttsa: usage: --receipt names one run, and 2 files are given; verify them one by one "
+        "(`ttsa verify --help` for details)\n"
+    )
+
+
 @pytest.mark.parametrize("carrier", ["wav", "flac"])
 def test_pack_makes_of_the_parts_what_they_came_from(carrier: str, tmp_path: Path) -> None:
     """Unpack and pack: digests, facts and level are computed anew, whatever the parts say, and are the same."""

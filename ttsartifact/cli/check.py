@@ -94,7 +94,7 @@ def verify(
         )
     receipt = _receipt(held.receipt)
     if receipt is not None and len(files) != 1:
-        raise Usage("--receipt needs exactly one file")
+        raise Usage(f"--receipt names one run, and {len(files)} files are given; verify them one by one")
     settings = _settings(demanded)
     asked = {
         "level": demanded.level,

@@ -101,10 +101,13 @@ def report_lines(
         yield "  --strict fails on warnings too"
 
 
+_MATCHES = "matches: the file is the run that the receipt names, as is each copy with the same bytes"
+
+
 def receipt_lines(differences: tuple[ReceiptMismatch, ...], paint: Paint = Paint()) -> Iterator[str]:  # noqa: B008 - frozen
     """Yield the lines of the comparison of a file with its receipt."""
     if not differences:
-        yield f"  receipt   {paint('good', 'matches this file')}"
+        yield f"  receipt   {paint('good', _MATCHES)}"
     elif _is_same_sound(differences):
         yield f"  receipt   {paint('warn', 'the samples match the receipt; no other part could be compared')}"
     for difference in differences:
