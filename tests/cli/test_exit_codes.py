@@ -57,8 +57,8 @@ def test_a_bare_file_is_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert main(["verify", str(bare)]) == 4
     assert main(["show", str(bare)]) == 4
     assert capsys.readouterr().err == (
-        f"ttsa: a WAV without a capsule: expected a ttsa chunk; `ttsa reattach` puts one back "
-        f"(at {bare}: offset {bare.stat().st_size})\n"
+        "ttsa: a WAV without a capsule: expected a ttsa chunk; `ttsa reattach` puts back that of the recorded run, "
+        f"`ttsa record` makes a new run (at {bare}: offset {bare.stat().st_size})\n"
     )
 
 

@@ -197,7 +197,7 @@ def test_an_exception_leaves_a_journal_and_what_was_delivered(tmp_path: Path) ->
         assert kept.readframes(99) == kit.tone(10)
     lines = [json.loads(line) for line in (tmp_path / "run.tts.wav.journal.jsonl").read_text().splitlines()]
     told = ["begin", "timebase", "audio", "conditions", "moment", "moment", "chunk", "event"]
-    told += ["kept", "timebase", "abandoned"]
+    told += ["kept", "kept as", "timebase", "abandoned"]
     assert [line["what"] for line in lines] == told
     assert lines[-1]["why"] == "ZeroDivisionError: division by zero"
     assert (lines[-1]["chunks"], lines[-1]["frames"]) == (1, 10)

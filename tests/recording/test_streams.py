@@ -78,7 +78,7 @@ def test_a_cut_sample_waits_for_the_next_chunk(tmp_path: Path, cut: int) -> None
 def test_bytes_behind_the_last_whole_frame_are_said(tmp_path: Path) -> None:
     """At the end, and not in the middle of somebody's stream."""
     _, said = recorded(tmp_path / "a.tts.wav", [PCM + b"\1"])
-    assert said == ["1 bytes after the last whole frame do not form a sample and were dropped"]
+    assert said == ["1 byte after the last whole frame forms no sample and was dropped"]
     assert samples(tmp_path / "a.tts.wav") == PCM
     events = open_artifact(tmp_path / "a.tts.wav").trace("events")
     assert events is not None

@@ -57,8 +57,8 @@ def test_a_cut_is_no_sound_wherever_it_is(size: int | None, bits: int) -> None:
 def test_what_is_left_of_a_frame_is_noted() -> None:
     """In one and in many; a file that is whole is left as it came."""
     for count, words in (
-        (1, "1 byte after the last whole frame was dropped"),
-        (3, "3 bytes after the last whole frame were dropped"),
+        (1, "1 byte after the last whole frame forms no sample and was dropped"),
+        (3, "3 bytes after the last whole frame form no sample and were dropped"),
     ):
         found = rebuilt(BytesSource(wav(SAMPLES + bytes(count), 0, bits=32)), "body", may_be_cut=False)
         assert found is not None

@@ -225,6 +225,25 @@ def test_a_device_may_be_as_far_from_its_model_as_the_registry_says(edits, found
     assert [hint.where.rpartition("/")[2] for hint in report.hints if hint.id == "ENV11"] == found
 
 
+@pytest.mark.parametrize(
+    ("text", "frames", "found", "much"),
+    [
+        ("A much longer text than can be spoken. ", 3200, "39 characters in 0.200 s, 195.0 a second", "more"),
+        ("No", 40_000, "2 characters in 2.500 s, 0.8 a second", "less"),
+    ],
+)
+def test_a_text_that_does_not_fit_its_audio_is_told_with_both_numbers(text, frames, found, much, tmp_path):
+    """How much there is of it in how much time, and how much can be spoken."""
+    said = {"value": text, "digest": digest.of(text.encode()), "size": len(text)}
+    edits = {f"input__text__{key}": new for key, new in said.items()}
+    patch = kit.put(run__times__first_chunk_frames=frames // 2, **edits)
+    run = kit.draft(traces=(kit.chunk_log(frames),))
+    (report,) = verify(kit.artifact(tmp_path, audio=kit.wav(kit.tone(frames)), run=run, patch=patch))
+    (hint,) = [hint for hint in report.hints if hint.id == "AUD17"]
+    message = f"much {much} text than can have been spoken; expected 1 to 60 characters a second"
+    assert (hint.found, hint.message) == (found, message)
+
+
 def test_a_sound_run_gets_none(tmp_path):
     """An ordinary run is told nothing."""
     (report,) = verify(kit.artifact(tmp_path))

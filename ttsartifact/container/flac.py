@@ -230,7 +230,7 @@ def capsule(source: Source, flac: Flac) -> Capsule:
         raise NotAnArtifact(
             "a FLAC without a capsule",
             where=f"offset {flac.blocks[0].end}",
-            expected="an APPLICATION block ttsa; `ttsa reattach` puts one back",
+            expected=f"an APPLICATION block ttsa; {capsules.ADVICE}",
             rule="CON04",
         )
     places = [Span(source, block.body + _HEAD_BYTES, block.size - _HEAD_BYTES) for block in flac.ours]

@@ -105,7 +105,7 @@ def capsule(source: Source, mp3: Mp3) -> Capsule:
         raise NotAnArtifact(
             "an MP3 without a capsule",
             where="offset 0",
-            expected="an ID3v2.4 tag with a PRIV frame of ttsartifact; `ttsa reattach` puts one back",
+            expected=f"an ID3v2.4 tag with a PRIV frame of ttsartifact; {capsules.ADVICE}",
             rule="CON04",
         )
     return capsules.parse(source, *mp3.ours.capsule)

@@ -224,14 +224,14 @@ def _chunks(source: Source, end: int, data_bytes: int | None) -> tuple[RiffChunk
         _require_own(source, chunk_id, offset, size, is_64_bit=data_bytes is not None)
         if offset + 8 + size > end:
             raise Damaged(
-                f"chunk {_name(chunk_id)} runs past the end",
+                f"the chunk {_name(chunk_id)} runs past the end of the file",
                 where=where,
                 found=f"{size} bytes",
                 expected=f"at most {end - offset - 8} bytes",
             )
         if size & 1 and (offset + 8 + size == end or source.read_at(offset + 8 + size, 1) != b"\0"):
             raise Damaged(
-                f"odd chunk {_name(chunk_id)} has no zero pad byte",
+                f"the chunk {_name(chunk_id)} of odd size has no zero pad byte",
                 where=f"offset {offset + 8 + size}",
                 expected="0x00",
                 rule="CON03",
@@ -434,9 +434,12 @@ def _format(body: bytes, offset: int) -> WaveFormat:
         )
     if not channels or not rate or align != channels * bits // 8 or byte_rate != rate * align:
         raise Damaged(
-            "fmt contradicts itself",
+            "the fmt chunk contradicts itself",
             where=f"offset {offset}",
-            found=f"{channels} channels, {rate} Hz, align {align}, {byte_rate} bytes/s",
+            found=f"{channels} channel{'s' * (channels != 1)}, {rate} Hz, {align} bytes a frame, {byte_rate} bytes/s",
+            expected=f"{channels * bits // 8} bytes a frame, {rate * channels * bits // 8} bytes/s"
+            if channels and rate
+            else "at least one channel, and a rate",
         )
     return WaveFormat(subtype=subtype, sample_rate_hz=rate, channels=channels, bit_depth=bits)
 
@@ -563,7 +566,7 @@ def capsule(source: Source, riff: Riff) -> capsules.Capsule:
         raise NotAnArtifact(
             "a WAV without a capsule",
             where=f"offset {source.size}",
-            expected="a ttsa chunk; `ttsa reattach` puts one back",
+            expected=f"a ttsa chunk; {capsules.ADVICE}",
             rule="CON04",
         )
     return capsules.parse(source, riff.capsule.body, riff.capsule.size)
@@ -619,7 +622,7 @@ def _is_pointer(source: Source, chunk: RiffChunk) -> bool:
 
 def _name(chunk_id: bytes) -> str:
     return (
-        chunk_id.decode("ascii", "backslashreplace")
+        chunk_id.decode("ascii").rstrip(" ") or "of four spaces"
         if chunk_id.isascii() and chunk_id.decode("ascii").isprintable()
         else chunk_id.hex()
     )

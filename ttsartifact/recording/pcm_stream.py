@@ -241,8 +241,8 @@ def waves_in(audio: Source, where: str) -> Waves | None:
 
 def dropped(count: int) -> str | None:
     """Return a note about bytes that form no frame, or None where there are none."""
-    one = "1 byte after the last whole frame was dropped"
-    return None if not count else one if count == 1 else f"{count} bytes after the last whole frame were dropped"
+    some = "1 byte after the last whole frame forms" if count == 1 else f"{count} bytes after the last whole frame form"
+    return f"{some} no sample and {'was' if count == 1 else 'were'} dropped" if count else None
 
 
 def _cut_header_bytes(audio: Source, start: int) -> int:

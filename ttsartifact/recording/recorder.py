@@ -27,7 +27,7 @@ from ttsartifact.recording.encoding import DEPTHS, encoded, in_host_memory
 from ttsartifact.recording.factories import installed
 from ttsartifact.recording.keyword_checks import path_of, require_lists, require_text, whole_number
 from ttsartifact.recording.meanwhile import Meanwhile
-from ttsartifact.recording.pcm_stream import PcmStream
+from ttsartifact.recording.pcm_stream import PcmStream, dropped
 from ttsartifact.recording.recovering import tell_kept
 from ttsartifact.recording.run import Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS
@@ -596,7 +596,7 @@ class Recorder:
     def _close_wave(self) -> None:
         if left := self._stream.left_over:
             self._run.event("cut_frame", f"{left} bytes behind the last whole frame")
-            self._run.say(f"{left} bytes after the last whole frame do not form a sample and were dropped")
+            self._run.say(dropped(left) or "")
         if not self._frames:
             items = f"{self._silent_items} item{'s' if self._silent_items > 1 else ''}"
             passed = f", and {items} without audio, the first of type {self._first_silent_item}"

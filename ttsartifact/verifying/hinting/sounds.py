@@ -62,8 +62,12 @@ def rate_of_speech(evidence: Evidence) -> Iterator[Hint]:
     # Of a text that is withheld only its bytes are known, of which a character has one to four.
     fewest, most = (len(text), len(text)) if text is not None else (size // 4, size)
     if fewest * rate > _FASTEST * frames or most * rate < _SLOWEST * frames:
-        found = f"{most} {'characters' if text is not None else 'bytes'} in {frames * 1000 // rate} ms"
-        yield Hint(id="AUD17", where="/input/text", found=found, message="much more or much less text than was spoken")
+        unit, seconds = "characters" if text is not None else "bytes", frames / rate
+        much = "more" if fewest * rate > _FASTEST * frames else "less"
+        found = f"{most} {unit} in {seconds:.3f} s, {most / seconds:.1f} a second"
+        expected = f"{_SLOWEST} to {_FASTEST} characters a second"
+        message = f"much {much} text than can have been spoken; expected {expected}"
+        yield Hint(id="AUD17", where="/input/text", found=found, message=message)
 
 
 @hint("AUD18")
