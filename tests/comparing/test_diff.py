@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,49 @@ def test_two_takes_of_one_condition_differ_in_nothing_but_times(tmp_path: Path, 
     times = {each.label: (each.a, each.b) for each in found.timing.quantities}
     assert times["first PCM"] == (20_000_014, 20_500_014)
     SCHEMA.validate(json.loads(json.dumps(diff_document(found))))
+
+
+def test_readings_of_one_channel_that_differ_are_named(tmp_path: Path) -> None:
+    """Two runs whose outlets took 5 W more or less are not called the same; a condition they are not."""
+
+    def more(values: dict[str, Any]) -> None:
+        columns = values["channel/wall_power_mw"]["columns"]
+        columns["value"] = [value + 5000 for value in columns["value"]]
+
+    (tmp_path / "b").mkdir()
+    found = diff(full_run.artifact(tmp_path), full_run.artifact(tmp_path / "b", traces=more))
+    assert (found.exit_code, found.changes, found.traces) == (0, (), ("channel/wall_power_mw",))
+    lines = list(diff_lines(found))
+    assert lines[0] == (
+        "all samples and all conditions that both files state are equal; the readings of channel/wall_power_mw differ"
+    )
+    assert "  traces    different, or in one file only: channel/wall_power_mw" in lines
+    SCHEMA.validate(json.loads(json.dumps(diff_document(found))))
+
+
+@pytest.mark.parametrize(
+    ("edit", "channels", "words"),
+    [
+        ((0, 1), [1], "0.06% of the samples, in channel 1 alone, at most 1 LSB"),
+        ((1, 0), [0], "0.06% of the samples, in channel 0 alone, at most 1 LSB"),
+        ((1, 1), [0, 1], "0.12% of the samples, at most 1 LSB"),
+    ],
+)
+def test_a_channel_that_differs_alone_is_named(
+    tmp_path: Path, edit: tuple[int, int], channels: list[int], words: str
+) -> None:
+    """In stereo the one whose samples are not the same; where both differ there is nothing to tell them apart."""
+    mono = struct.unpack("<800h", kit.tone(800))
+    stereo = [[value, value] for value in mono]
+    files = []
+    for name, add in (("a", (0, 0)), ("b", edit)):
+        stereo[400] = [mono[400] + more for more in add]
+        pcm = b"".join(struct.pack("<2h", *pair) for pair in stereo)
+        files.append(kit.artifact(tmp_path, name=f"{name}.tts.wav", audio=kit.wav(pcm, channels=2)))
+    found = diff(*files)
+    assert found.audio is not None
+    assert found.audio.to_value()["differing_channels"] == channels
+    assert any(words in line for line in diff_lines(found) if line.startswith("  apart "))
 
 
 def test_a_condition_that_changes_no_sample_is_a_change(tmp_path: Path, first: Path) -> None:

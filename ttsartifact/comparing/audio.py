@@ -75,6 +75,8 @@ class AudioComparison:
     """In least significant bits of the coarser side; of 16 bits for floating point."""
     differing_samples: int | None = None
     compared_samples: int | None = None
+    differing_channels: tuple[int, ...] | None = None
+    """The channels, counted from 0, in which a common sample differs."""
     worst_16bit_lsb: float | None = None
     """The same maximum in bits of 1/32768, the unit in which tolerances were measured."""
     share_16bit: float | None = None
@@ -126,6 +128,7 @@ class AudioComparison:
             "differing_samples": self.differing_samples,
             "compared_samples": self.compared_samples,
             "differing_share": self.differing_share,
+            "differing_channels": None if self.differing_channels is None else list(self.differing_channels),
             "worst_16bit_lsb": self.worst_16bit_lsb,
             "share_16bit": self.share_16bit,
             "snr_db": self.snr_db,
@@ -206,6 +209,7 @@ class _Pass:
         self.first_frame: int | None = None
         self.worst = 0.0
         self.differing = 0
+        self.channels: set[int] = set()
         self.over_half_bit = 0
         self.signal = 0.0
         self.noise = 0.0
@@ -227,6 +231,7 @@ class _Pass:
                 self.first_frame = start + int(differs.any(axis=1).argmax())
             self.worst = max(self.worst, float(difference.max()))
             self.differing += int(differs.sum())
+            self.channels.update(differs.any(axis=0).nonzero()[0].tolist())
             self.over_half_bit += int((difference * 32768.0 >= 0.5).sum())
             self.noise += float(np.square(difference).sum())
         if self.first_frame is None and self.a.frames != self.b.frames:
@@ -243,6 +248,7 @@ class _Pass:
             "max_difference_lsb": self.worst * lsb,
             "differing_samples": self.differing,
             "compared_samples": samples,
+            "differing_channels": tuple(sorted(self.channels)),
             "worst_16bit_lsb": self.worst * 32768.0,
             "share_16bit": self.over_half_bit / samples if samples else None,
             "snr_db": _ratio_db(self.signal, self.noise),

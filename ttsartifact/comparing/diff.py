@@ -112,6 +112,8 @@ class Diff:
     audio_lacks: str | None
     """Why the audio could not be compared."""
     timing: Timing
+    traces: tuple[str, ...] = ()
+    """The traces that are not the same in both, or that only one holds: times and readings, and no condition."""
 
     @property
     def copies(self) -> tuple[str, ...]:
@@ -148,6 +150,7 @@ class Diff:
             "audio": None if self.audio is None else self.audio.to_value(),
             "audio_lacks": self.audio_lacks,
             "timing": self.timing.to_value(),
+            "traces": list(self.traces),
         }
 
 
@@ -196,7 +199,13 @@ def diff(a: PathLike, b: PathLike, *, on_progress: OnProgress | None = None) -> 
         audio=audio,
         audio_lacks=lacks,
         timing=timing,
+        traces=_different_traces(first, second),
     )
+
+
+def _different_traces(a: Artifact, b: Artifact) -> tuple[str, ...]:
+    mine, theirs = ({(e["name"], e["digest"]) for e in each.descriptor.at("/traces")} for each in (a, b))
+    return tuple(sorted({name for name, _ in mine ^ theirs}))
 
 
 def _opened(path: PathLike) -> Artifact | Copy:

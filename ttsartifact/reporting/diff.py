@@ -84,7 +84,9 @@ def _cause_of_equal(diff: Diff) -> str:
         return "no difference: both files hold the same run"
     if not diff.changes:
         rest = f", but {_of_one_side(diff)}" if diff.one_sided else ""
-        return f"no difference: all samples and all conditions that both files state are equal{rest}"
+        read = ", ".join(safe(name) for name in diff.traces if name.startswith("channel/"))
+        start, end = ("", f"; the readings of {read} differ") if read else ("no difference: ", "")
+        return f"{start}all samples and all conditions that both files state are equal{rest}{end}"
     yet = f"yet {EQUAL}" if diff.changes[0].cause in _BELIEVED else EQUAL
     return f"{_first_of(diff.changes)} - {yet}"
 
@@ -197,6 +199,8 @@ def diff_lines(diff: Diff, paint: Paint = Paint()) -> Iterator[str]:  # noqa: B0
         yield from audio_lines(diff.audio, ("in a", "in b"))
     else:
         yield f"  audio     not compared: {safe(diff.audio_lacks)}"
+    if diff.traces and not diff.copies:
+        yield f"  traces    different, or in one file only: {safe(', '.join(diff.traces))}"
     if not diff.copies:
         yield from _time_lines(diff)
 

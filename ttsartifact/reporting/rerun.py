@@ -133,7 +133,7 @@ def audio_lines(audio: AudioComparison, names: tuple[str, str] = ("first", "agai
         over = (
             "" if audio.frames_a == audio.frames_b else f" over the common {min(audio.frames_a, audio.frames_b)} frames"
         )
-        share = _share(audio) + over
+        share = _share(audio) + over + _channels(audio)
         yield f"  apart     {share}, at most {audio.max_difference_lsb:g} LSB, SNR {_decibel(audio.snr_db)}"
     if audio.lag_ns:
         yield f"  aligned   {_lag(audio, *(name.removeprefix('in ') for name in names))}"
@@ -240,6 +240,14 @@ def _share(audio: AudioComparison) -> str:
     if share in {"0.00%", "100.00%"} and audio.differing_share not in {0, 1}:
         return f"{audio.differing_samples} of {audio.compared_samples} samples"
     return f"{share} of the samples"
+
+
+def _channels(audio: AudioComparison) -> str:
+    """Return in which channels samples differ, where others are the same."""
+    which, samples = audio.differing_channels or (), audio.compared_samples or 0
+    if not which or len(which) * min(audio.frames_a, audio.frames_b) == samples:
+        return ""
+    return f", in channel{'s' * (len(which) > 1)} {', '.join(map(str, which))} alone"
 
 
 def lookalikes(a: str, b: str) -> tuple[str, str]:
