@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import struct
 import sys
@@ -76,7 +77,26 @@ def test_what_is_incomplete_says_so_first(folder: Path, capsys: pytest.CaptureFi
 
     printed(capsys, "report", "cut.tts.wav", "-o", "cut.html")
     page = Path("cut.html").read_text(encoding="utf-8")
+    assert f"<title>INTACT: mine 1.2{SAID}</title>" in page
     assert f"every byte is as it was sealed{SAID}. Rules: " in page.partition("<main")[0]
+    Path("plain.wav").write_bytes(kit.wav())
+    for files, code, first in (
+        (["cut.tts.wav", "whole.tts.wav"], 0, "a is an incomplete recording; "),
+        (
+            ["cut.tts.wav", "whole.tts.wav", "plain.wav"],
+            4,
+            (
+                "Verdicts: 2 INTACT. 1 recording incomplete: only the recorded part is heard, and counts below. "
+                "1 file not readable."
+            ),
+        ),
+    ):
+        printed(capsys, "report", *files, "-o", "many.html", "--force", code=code)
+        page = Path("many.html").read_text(encoding="utf-8")
+        assert first in page.partition("<h2")[0]
+        assert ("behind 0.050 s one of them has ended, which counts as silence." in page) == (len(files) == 2)
+        cells = re.findall(r'verify.verdict">INTACT</strong>([^<]*)</td>', page)
+        assert cells == [SAID, ""]
 
 
 def test_a_run_with_its_end_is_not_called_incomplete(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

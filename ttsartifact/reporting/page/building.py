@@ -66,11 +66,12 @@ def page_of(paths: Sequence[str], *, beside: str, on_progress: Callable[[int, in
 def _page_of_one(run: parts.Seen) -> str:
     """Return the page of one run."""
     events = parts.events_of(run)
+    cut = parts.cut_of(run.verify)
     return document(
-        f"{run.verify['verdict']}: {parts.name_of(run)}",
+        f"{run.verify['verdict']}: {parts.name_of(run)}{cut}",
         element(
             "header",
-            element("h1", "A run of ", parts.name_of(run)),
+            element("h1", "A run of ", parts.name_of(run), cut),
             element("p", element("code", spoken(run.artifact.where)), class_="quiet"),
             parts.verdict_of(run),
         ),

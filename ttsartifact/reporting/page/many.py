@@ -18,7 +18,7 @@ from ttsartifact.formulas.latency import name_of
 from ttsartifact.reporting.documents import columns_of, derived_of, report_document
 from ttsartifact.reporting.page import picture
 from ttsartifact.reporting.page.markup import Html, document, element, footer, joined, section, table
-from ttsartifact.reporting.page.parts import amount
+from ttsartifact.reporting.page.parts import amount, cut_of
 from ttsartifact.reporting.phrases import counted, seconds, spoken, stated
 from ttsartifact.terms.descriptor import absent, is_absent
 from ttsartifact.verifying.report import exit_code
@@ -74,9 +74,15 @@ def page_of_many(rows: Sequence[RunRow], unread: Sequence[str] = ()) -> str:
     for row in rows:
         verdicts[row.verify["verdict"]] = verdicts.get(row.verify["verdict"], 0) + 1
     sums = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
+    cut = sum(bool(cut_of(row.verify)) for row in rows)
+    first = [f"Verdicts: {sums}."]
+    first += (
+        [f"{counted(cut, 'recording')} incomplete: only the recorded part is heard, and counts below."] if cut else []
+    )
+    first += [f"{counted(len(unread), 'file')} not readable."] if unread else []
     return document(
         f"{len(rows)} runs",
-        element("header", element("h1", counted(len(rows), "run")), element("p", f"Verdicts: {sums}.")),
+        element("header", element("h1", counted(len(rows), "run")), element("p", " ".join(first))),
         element(
             "main",
             section("By engine", *(_distribution(rows, *measure) for measure in _MEASURES)),
@@ -207,7 +213,7 @@ def _cells(n: int, row: RunRow) -> Html:
     power = row.columns.get("power_w")
     cells: list[object] = [
         row.engine,
-        element("strong", row.verify["verdict"], data_key=f"{key}.verify.verdict"),
+        joined(element("strong", row.verify["verdict"], data_key=f"{key}.verify.verdict"), cut_of(row.verify)),
         *(amount(f"{key}.show.derived.{name}", _brief(row.derived.get(name))) for name in _TIMES),
         element("data", f"{power:.1f} W", value=repr(power)) if isinstance(power, (int, float)) else stated(power),
         stated(row.columns.get("failed_promotion")),

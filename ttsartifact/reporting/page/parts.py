@@ -22,7 +22,7 @@ from ttsartifact.reporting.page import axis as axes
 from ttsartifact.reporting.page.lanes import drawn, event_words, lanes_of, scale
 from ttsartifact.reporting.page.markup import Html, element, joined, table
 from ttsartifact.reporting.page.picture import data_uri
-from ttsartifact.reporting.phrases import counted, level_words, meaning, rule_sums, seconds, spoken, stated
+from ttsartifact.reporting.phrases import INCOMPLETE, counted, level_words, meaning, rule_sums, seconds, spoken, stated
 from ttsartifact.verifying.report import exit_code
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ __all__ = [
     "amount",
     "audio_of",
     "conditions_of",
+    "cut_of",
     "events_of",
     "name_of",
     "pictures_of",
@@ -130,6 +131,11 @@ def name_of(run: Seen) -> str:
     if not isinstance(engine, dict) or engine.get("name") is None:
         return stated(engine)
     return f"{stated(engine.get('name'))} {stated(engine.get('version'))}"
+
+
+def cut_of(verified: dict[str, Any]) -> str:
+    """Return that the recording is incomplete, for the end of a sentence; nothing of a whole one."""
+    return INCOMPLETE if verified.get("incomplete") else ""
 
 
 def verdict_of(run: Seen) -> Html:

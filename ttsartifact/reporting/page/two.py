@@ -53,6 +53,7 @@ def page_of_two(a: Seen, b: Seen, found: Diff) -> str:
 
 def _file(run: Seen) -> tuple[object, ...]:
     verdict = element("strong", run.verify["verdict"], data_key=f"{run.key}.verify.verdict")
+    verdict = joined(verdict, parts.cut_of(run.verify))
     return run.key, element("code", spoken(run.artifact.where)), parts.name_of(run), verdict
 
 
@@ -146,6 +147,9 @@ def _difference(a: Seen, b: Seen) -> Html:
         "Level of b less that of a, from -40 dB (blue, louder in a) to 40 dB (red, louder in b), "
         f"0 to {length_s:.3f} s of the audio"
     )
+    shorter = min((a.sound, b.sound), key=lambda sound: sound.frames)
+    if a.sound.frames != b.sound.frames:
+        words += f"; behind {shorter.frames / shorter.rate_hz:.3f} s one of them has ended, which counts as silence"
     image = element(
         "img",
         src=Html(picture.data_uri("image/png", picture.png(shades, picture.DIVERGING))),
