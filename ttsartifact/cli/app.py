@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ttsartifact.cli.calls import parsed
 from ttsartifact.cli.options import Option
 from ttsartifact.cli.table import ABOUT, COMMANDS, Command, call
 
@@ -136,6 +137,8 @@ def _bad_value(error: Any, parameters: Sequence[CommandParameter], argv: Sequenc
     if parameter is None:
         return None
     if parameter.choices:
+        if misfit := _misfit_of(parameter, parameters, argv):
+            return misfit
         expected = f"one of {', '.join(parameter.choices)}"
     elif parameter.kind in _NUMBERS:
         least = parameter.declared.least if isinstance(parameter.declared, Option) else None
@@ -143,6 +146,17 @@ def _bad_value(error: Any, parameters: Sequence[CommandParameter], argv: Sequenc
     else:
         return None
     return f"{parameter.flag}: found {_last_value(parameter, argv)!r}, expected {expected}"
+
+
+def _misfit_of(parameter: CommandParameter, parameters: Sequence[CommandParameter], argv: Sequence[str]) -> str:
+    """Say why an option with a wrong value would be out of place with a right one too; of any other say nothing."""
+    bad, good = _last_value(parameter, argv), next(each for each in parameter.choices if each != parameter.default)
+    words = [
+        good if word == bad else word.replace(f"{parameter.flag}={bad}", f"{parameter.flag}={good}")
+        for word in argv[1:]
+    ]
+    given = parsed(parameters, words, whole=False)
+    return "" if given is None else parameter.misfit(argv[0], {each.keyword: each for each in parameters}, given)
 
 
 def _too_many(error: Any, parameters: Sequence[CommandParameter], argv: Sequence[str]) -> str | None:

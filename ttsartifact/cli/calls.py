@@ -14,15 +14,20 @@ from ttsartifact.cli.speak import EXIT, Usage, say, tell
 from ttsartifact.cli.table import COMMANDS, call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from ttsartifact.cli.options import CommandParameter
 
 __all__ = ["for_typer", "parsed", "recognise", "say_version"]
 
 
-def parsed(parameters: list[CommandParameter], words: list[str]) -> dict[str, Any] | None:
-    """Return the keywords that `words` mean, or None when anything about them is unusual."""
+def parsed(
+    parameters: Sequence[CommandParameter], words: Sequence[str], *, whole: bool = True
+) -> dict[str, Any] | None:
+    """Return the keywords that `words` mean, or None when anything about them is unusual.
+
+    Unless the call has to be `whole`, what is required may be missing.
+    """
     options = _by_name(parameters)
     keywords: dict[str, Any] = {}
     placed: list[str] = []
@@ -36,10 +41,10 @@ def parsed(parameters: list[CommandParameter], words: list[str]) -> dict[str, An
             return None
     if not _place([parameter for parameter in parameters if parameter.positional], placed, keywords):
         return None
-    return None if any(p.required and p.keyword not in keywords for p in parameters) else keywords
+    return None if whole and any(p.required and p.keyword not in keywords for p in parameters) else keywords
 
 
-def _by_name(parameters: list[CommandParameter]) -> dict[str, CommandParameter]:
+def _by_name(parameters: Sequence[CommandParameter]) -> dict[str, CommandParameter]:
     """Return the options under their long and their short names."""
     options = {parameter.flag: parameter for parameter in parameters if not parameter.positional}
     return options | {parameter.short: parameter for parameter in options.values() if parameter.short}
@@ -87,12 +92,12 @@ def _option(options: dict[str, CommandParameter], word: str, left: Iterator[str]
 
 
 def _place(arguments: list[CommandParameter], words: list[str], keywords: dict[str, Any]) -> bool:
-    """Enter the words without a name; False when they are too many or too few."""
+    """Enter the words without a name; False when they are too many."""
     for argument in arguments:
         if argument.many:
             if words:
                 keywords[argument.keyword] = words
-            return bool(words) or not argument.required
+            return True
         if words:
             keywords[argument.keyword] = words[0]
             words = words[1:]
