@@ -9,7 +9,8 @@ TtsArtifactError
 ├── InvalidDescriptor   a descriptor that cannot be parsed, or one that may not be written
 ├── TooLarge            a limit on what strangers may make us read
 ├── Refused             a thing we will not do, for safety
-│   └── OutputExists    the file to write is there already
+│   ├── OutputExists    the file to write is there already
+│   └── WrongCall       what is asked contradicts itself, or has no meaning
 ├── CommandFailed       the recorded or rerun command did not deliver audio; names its journal
 └── Unavailable         something needed is not installed here
 """
@@ -29,6 +30,8 @@ __all__ = [
     "TooLarge",
     "TtsArtifactError",
     "Unavailable",
+    "WrongCall",
+    "cause_of",
 ]
 
 
@@ -119,9 +122,39 @@ class OutputExists(Refused):
         super().__init__("the output exists; pass replace=True to replace it", where=where)
 
 
+class WrongCall(Refused):
+    """What is asked contradicts itself, or has no meaning; a command ends with exit code 2 (clause 10.3)."""
+
+
 class CommandFailed(TtsArtifactError):  # noqa: N818
     """The recorded or rerun command did not deliver audio."""
 
 
 class Unavailable(TtsArtifactError):  # noqa: N818
     """Something needed is not installed here."""
+
+
+_WITHOUT_TEXT = {
+    "KeyboardInterrupt": "interrupted by Ctrl-C",
+    "GeneratorExit": "what takes the chunks stopped before the last one",
+    "CancelledError": "the task was cancelled",
+    "MemoryError": "out of memory",
+}
+
+
+def cause_of(error: BaseException) -> str:
+    """Return in words what ended the work; an exception without a text is named by what happened.
+
+    >>> cause_of(KeyboardInterrupt())
+    'interrupted by Ctrl-C'
+    """
+    name, text = type(error).__name__, str(error)
+    if isinstance(error, SystemExit):
+        if isinstance(error.code, int) and error.code > _SIGNAL:
+            return f"ended by signal {error.code - _SIGNAL}"
+        return f"the program ended itself: {text}"
+    return f"{name}: {text}" if text else _WITHOUT_TEXT.get(name, name)
+
+
+_SIGNAL = 128
+"""The exit code of who ends at a signal is this and the signal's number."""

@@ -116,6 +116,26 @@ WRONG_CALLS: tuple[tuple[list[str], str], ...] = (
         "found 'abacus', expected one of cpu, ",
     ),
     (["record", "-o", "x.tts.wav", "--text", "t", "--engine", "e", "--", "true", "{text}"], "no exact version"),
+    (["record", "-o", "x.tts.wav", "--text", "t", "--frontend", "e", "--", "true", "{text}"], "(at --frontend)"),
+    (["record", "-o", "x.ogg", "--text", "t", "--", "true", "{text}"], "found .ogg, expected one of .tts.wav, "),
+    (["record", "-o", "x.tts.wav", "--text", "", "--", "true", "{text}"], "the text is empty"),
+    (["record", "-o", "x.tts.wav", "--text", "t", "--", "true"], "the command is never given the text"),
+    (["record", "-o", "x.tts.wav", "--text", "t", "--", "true", "{text}", "{ref}"], "takes a reference and none was"),
+    (
+        ["record", "-o", "x.tts.wav", "--text", "t", "--lang", "a b", "--", "true", "{text}"],
+        "found a b, expected lang=",
+    ),
+    (
+        ["record", "-o", "x.tts.wav", "--text", "t", "--pcm", "u8:8000:1", "--", "true", "{text}", "{out}"],
+        "raw PCM comes from stdout, not from {out}",
+    ),
+    (["session", "x", "--metric", "charm"], "unknown metric: found charm, expected pitch, "),
+    (["report", "x", "-o", "page.png"], "--out page.png: expected a name that ends in .html ("),
+    (["gallery", "x", "-o", "page.txt"], "--out page.txt: expected a name that ends in .html ("),
+    (["diff", "-", "-"], "A and B: standard input is one stream; give - once ("),
+    (["claim", "check", "--template", "y"], "--template needs `claim new` ("),
+    (["claim", "check", "c.toml", "--template=y"], "--template needs `claim new` ("),
+    (["claim", "new", "c.toml", "--template", "y"], "--template: found 'y', expected one of session-consistency, "),
 )
 
 
@@ -130,6 +150,35 @@ def test_a_wrong_call_is_2(argv: list[str], words: str, capsys: pytest.CaptureFi
     assert words in said.err
     assert said.err.startswith("ttsa: ")
     assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("convert {good} -o {folder}/x.ogg", 2, "found .ogg, expected one of .tts.wav, "),
+        ("convert {good} {good} -o {folder}/x.tts.wav", 2, "this carrier holds one run: found 2 runs"),
+        (
+            "align {good} --sensor {log} --time t --value power --unit W",
+            2,
+            "the log has no such column: found timestamp, power, expected t (at --time)",
+        ),
+        (
+            "align {good} --sensor {log} --value volts",
+            2,
+            "the log has no such column: found timestamp, power, expected volts (at --value)",
+        ),
+        ("conform -- no-such-verifier", 3, "no such command: found no-such-verifier"),
+        ("conform --kit {folder} -- true", 4, "no kit found: expected manifest.json"),
+    ],
+)
+def test_what_is_asked_of_good_files_may_be_wrong(
+    words: str, code: int, said: str, good: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was typed is 2, what is not installed here is 3, and what cannot be read is 4."""
+    log = tmp_path / "power.csv"
+    log.write_text("timestamp,power\n2026-01-01 12:00:00,5\n")
+    assert main(words.format(good=good, folder=tmp_path, log=log).split()) == code
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from ttsartifact.cli import main
+from ttsartifact.cli.options import Argument, CommandParameter
 from ttsartifact.cli.table import COMMANDS
-
-if TYPE_CHECKING:
-    from ttsartifact.cli.options import CommandParameter
 
 DEPENDENT = [
     (command.name, parameter)
@@ -144,3 +140,11 @@ def test_a_default_is_never_refused(given: dict[str, object], is_refused: bool) 
     """Typer hands over every default; only what differs from it was typed for a reason."""
     others = {each.keyword: each for each in COMMANDS["claim"].parameters}
     assert bool(others["exploratory"].misfit("claim", others, given)) is is_refused
+
+
+@pytest.mark.parametrize(("given", "is_unknown"), [({}, False), ({"act": "new"}, False), ({"act": "nwe"}, True)])
+def test_a_word_that_may_be_left_out_is_not_unknown_where_it_is(given: dict[str, str], *, is_unknown: bool) -> None:
+    """Without it the options are still asked for what they need."""
+    act = Argument("ACT", "What to do.", words=lambda: ("new", "check"))
+    optional = CommandParameter(keyword="act", kind=str, many=False, required=False, default=None, declared=act)
+    assert optional.has_unknown_word(given) is is_unknown

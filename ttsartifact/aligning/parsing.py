@@ -204,19 +204,18 @@ def _formed(
 def _chosen(dialect: Dialect, header: list[str], stated: Columns) -> _Chosen:
     time = _place(header, dialect.time)
     if time is None:
-        raise Refused("the log has no such column", where="line 1", found=", ".join(header), expected=dialect.time)
+        where = "line 1" if stated.time is None else "--time"
+        raise Refused("the log has no such column", where=where, found=", ".join(header), expected=dialect.time)
     values = dialect.values if stated.value is None else (_wanted(dialect, stated.value),)
     for value in values:
         place = _place(header, value.name)
         if place is not None:
             break
     else:
-        raise Refused(
-            "the log has no column of power",
-            where="line 1",
-            found=", ".join(header),
-            expected="one; name it by --value",
-        )
+        found = ", ".join(header)
+        if stated.value is not None:
+            raise Refused("the log has no such column", where="--value", found=found, expected=stated.value)
+        raise Refused("the log has no column of power", where="line 1", found=found, expected="one; name it by --value")
     unit = stated.unit or value.unit or unit_in(header[place])
     kind = UNITS[unit][0] if unit in UNITS else value.kind
     return _Chosen(time, place, header[place], unit, kind, value.window_ns, _only(header, stated.only))

@@ -129,8 +129,15 @@ def session(
     from ttsartifact.claiming.session import DEFAULT_METRICS
     from ttsartifact.claiming.settle import session_over
     from ttsartifact.cli.making import note
+    from ttsartifact.errors import Refused
+    from ttsartifact.measuring.metrics import metric_named
     from ttsartifact.reporting import claiming as spoken
 
+    for name in metric:
+        try:
+            metric_named(name)
+        except Refused as error:
+            raise error.at("--metric") from None
     passing("verifying the runs")
     try:
         found = session_over(

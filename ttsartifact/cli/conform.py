@@ -29,11 +29,13 @@ def conform(
     timeout: Annotated[float, Option("Seconds for each answer.", metavar="S", least=0.1)] = 30,
 ) -> int:
     """Ask `command` about every case of the kit (whose place begins with `select`) and return the exit code."""
+    from ttsartifact.recording.pins import executable
     from ttsartifact.reporting import conformance
 
     cases = [case for case in load(kit) if select is None or case.file.startswith(select)]
     if not cases:
         raise Usage(f"--select {select}: no file of the kit begins with this")
+    executable(command[0])
     answers = []
     for answer in ask_all(cases, command, jobs=jobs or os.cpu_count() or 1, timeout_s=timeout):
         answers.append(answer)

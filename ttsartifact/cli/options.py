@@ -139,6 +139,8 @@ class CommandParameter(NamedTuple):
         """Return what is said where it was given without what it needs, or with what excludes it; otherwise nothing."""
         if not self.is_in(given):
             return ""
+        if self.declared.metavar == "PAGE.html" and not str(given[self.keyword]).lower().endswith(("html", "htm", "-")):
+            return f"{self.name} {given[self.keyword]}: expected a name that ends in .html"
 
         def typed(words: str) -> dict[str, bool]:
             found = {}
@@ -159,7 +161,7 @@ class CommandParameter(NamedTuple):
     def has_unknown_word(self, given: Mapping[str, Any]) -> bool:
         """Return whether it is an argument that is given none of its words, which the command refuses."""
         words = self.completions if self.positional else ()
-        return bool(words) and given.get(self.keyword) not in words
+        return bool(words) and given.get(self.keyword) not in (*words, None, self.default)
 
     def is_in(self, given: Mapping[str, Any]) -> bool:
         """Return whether it was given, and not as its default."""

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ttsartifact.cli.manner import manner
-from ttsartifact.errors import OutputExists, TtsArtifactError, Unavailable
+from ttsartifact.errors import OutputExists, TtsArtifactError, Unavailable, WrongCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -157,8 +157,10 @@ def usage_line(message: str, command: str = "ttsa") -> str:
 
 
 def exit_of(error: TtsArtifactError) -> int:
-    """Return the exit code of an error that stopped the work: 3 for a missing tool, 4 for the rest."""
-    if error.where.startswith("--"):  # it is in an option, so it is the call that has no sound meaning
+    """Return the exit code of an error that stopped the work: 2 of a wrong call, 3 of a missing tool, 4 of the rest."""
+    if isinstance(error, WrongCall) or error.where.startswith(
+        "--"
+    ):  # it is in an option, so it is the call that has no sound meaning
         return EXIT.USAGE
     return EXIT.INCONCLUSIVE if isinstance(error, Unavailable) else EXIT.UNREADABLE
 

@@ -67,7 +67,9 @@ def call(command: Command, given: dict[str, Any]) -> int:
     return act(**arguments_of(act, {key: value for key, value in given.items() if key not in common}))
 
 
-_READ = frozenset({"FILE", "FILE...", "CLIP", "TOML", "JSON", "TSV", "TSR", "ROOTS", "LOG", "SET", "FILE|DIGEST"})
+_READ = frozenset(
+    {"A", "B", "FILE", "FILE...", "CLIP", "TOML", "JSON", "TSV", "TSR", "ROOTS", "LOG", "SET", "FILE|DIGEST"}
+)
 _WRITTEN = frozenset({"OUT", "DELTA", "TSQ", "PNG", "PICTURE", "PAGE.html", "NAME.attempts.parquet"})
 
 

@@ -16,7 +16,7 @@ from ttsartifact import _spec
 from ttsartifact.container.hashing import digest_pieces
 from ttsartifact.container.schemas import require_valid
 from ttsartifact.container.source import FileSource, Span
-from ttsartifact.errors import Damaged, Refused, Unavailable
+from ttsartifact.errors import Damaged, NotFound, Refused, Unavailable
 
 __all__ = ["Case", "differences", "hand_out", "load"]
 
@@ -44,7 +44,8 @@ class Case:
 def load(folder: str | None = None) -> tuple[Case, ...]:
     """Return the cases of the kit in `folder`, or of our own.
 
-    Raises Unavailable where there is none, Damaged where its bytes are not those of its manifest.
+    Raises Unavailable where none is installed, NotFound where the folder holds none, Damaged where its bytes are not
+    those of its manifest.
     """
     folder = _ours() if folder is None else folder
     return tuple(_case(folder, entry) for entry in _listed(folder)["fixtures"])
@@ -107,7 +108,7 @@ def _ours() -> str:
 def _listed(folder: str) -> Any:
     manifest = os.path.join(folder, "manifest.json")
     if not os.path.isfile(manifest):
-        raise Unavailable("no kit found", where=folder, expected="manifest.json; `ttsa fixtures -o DIR` writes one")
+        raise NotFound("no kit found", where=folder, expected="manifest.json; `ttsa fixtures -o DIR` writes one")
     with FileSource(manifest) as file:
         listed = json.loads(file.read_at(0, file.size))
     require_valid("fixture-manifest", listed)

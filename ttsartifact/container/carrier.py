@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ttsartifact.container.codecs import CODECS, OPENING_BYTES, codec_opening
-from ttsartifact.errors import Refused
+from ttsartifact.errors import Refused, WrongCall
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,7 +116,7 @@ def carrier_of(out: str | os.PathLike[str], carrier: str | None = None) -> str:
         return carrier
     suffix = os.path.splitext(os.fspath(out))[1].lower()
     if suffix[1:] not in CARRIERS:
-        raise Refused(
+        raise WrongCall(
             "the name of the output does not end in the suffix of a carrier",
             found=suffix or "no suffix",
             expected=f"one of {', '.join(SUFFIXES)}",

@@ -11,7 +11,7 @@ from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.codecs import CODECS, suffix_of
 from ttsartifact.container.hashing import digest_pieces
 from ttsartifact.container.source import FileSource, JoinedSource, Piece, Span, copy_pieces, write_whole
-from ttsartifact.errors import Refused
+from ttsartifact.errors import Refused, WrongCall
 from ttsartifact.packing.pack import RunInMemory, write
 from ttsartifact.packing.restoring import recorded_file, restored_audio
 from ttsartifact.reading.artifact import open_artifact, open_artifacts, parse_descriptor, require_named, require_sealed
@@ -124,7 +124,7 @@ def convert(
 def _only(artifacts: Iterable[Artifact]) -> Artifact:
     found = list(artifacts)
     if len(found) != 1:
-        raise Refused("this carrier holds one run", found=f"{len(found)} runs", expected="one run, or a .tts.parquet")
+        raise WrongCall("this carrier holds one run", found=f"{len(found)} runs", expected="one run, or a .tts.parquet")
     return found[0]
 
 

@@ -10,7 +10,7 @@ from ttsartifact.container import canonical, riff, schemas
 from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.hashing import digest_pieces
 from ttsartifact.container.source import JoinedSource, Piece, write_whole
-from ttsartifact.errors import Refused
+from ttsartifact.errors import Refused, WrongCall
 from ttsartifact.gating.deciding import digest_of_policy, gate_of, measured
 from ttsartifact.packing.pack import RunInMemory, write
 from ttsartifact.packing.restoring import require_recorded
@@ -81,7 +81,7 @@ def gate(
     if kind == "parquet":
         _state_sets(values)
     elif len(runs) != 1:
-        raise Refused("this carrier holds one run", found=f"{len(runs)} runs", expected="a .tts.parquet for a set")
+        raise WrongCall("this carrier holds one run", found=f"{len(runs)} runs", expected="a .tts.parquet for a set")
     written = [_parts(run, value) for run, value in zip(runs, values, strict=True)]
     _write(runs, written, out, kind, replace=replace)
     return [

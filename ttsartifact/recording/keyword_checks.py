@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import schemas
-from ttsartifact.errors import InvalidDescriptor, Refused
+from ttsartifact.errors import InvalidDescriptor, WrongCall
 from ttsartifact.terms.trace import TRACE_COLUMNS
 
 if TYPE_CHECKING:
@@ -168,7 +168,9 @@ def require_sections(sections: Mapping[str, Any]) -> None:
         try:
             schemas.require_valid_at(place, value)
         except InvalidDescriptor as error:
-            raise Refused(_REFUSED, where=error.where, found=error.found, expected=_example_at(error.where)) from error
+            raise WrongCall(
+                _REFUSED, where=error.where, found=error.found, expected=_example_at(error.where)
+            ) from error
         except ValueError as error:  # jsonschema-rs: a type that JSON does not have
             raise _refused(place, value, _example_at(place)) from error
 
@@ -210,9 +212,11 @@ def whole_number(value: Any, name: str, least: int, most: int) -> int:
         is_whole = False
     if not is_whole:
         expected = f"{least} to {most}" if most < 1 << 32 else f"at least {least}" if least >= 0 else "a whole number"
-        raise Refused(f"{name} is not a whole number in range", where=name, found=repr(value)[:200], expected=expected)
+        raise WrongCall(
+            f"{name} is not a whole number in range", where=name, found=repr(value)[:200], expected=expected
+        )
     return number
 
 
-def _refused(where: str, found: Any, expected: str | None) -> Refused:
-    return Refused(_REFUSED, where=where, found=repr(found)[:200], expected=expected)
+def _refused(where: str, found: Any, expected: str | None) -> WrongCall:
+    return WrongCall(_REFUSED, where=where, found=repr(found)[:200], expected=expected)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact._spec import table
-from ttsartifact.errors import Refused
+from ttsartifact.errors import Refused, WrongCall
 from ttsartifact.recording.pins import by_content, executable, package_files
 from ttsartifact.terms.descriptor import absent, is_absent
 
@@ -98,13 +98,13 @@ class KnownCommand:
                 expected=" or ".join([*options, f"`--text-on-stdin` and the command {piped}"]),
             )
         if on_stdin and shape.get("stdin") is False and "{text}" not in self.argv:
-            raise Refused(f"{name} does not read a text from stdin", where="argv", expected="{text} in the command")
+            raise WrongCall(f"{name} does not read a text from stdin", where="argv", expected="{text} in the command")
 
     def require_out_place(self) -> None:
         """Raise Refused where the program would write its audio to a file that is not the one that is recorded."""
         written = self.options.get("out", ("-",))[-1]
         if written not in {"-", "/dev/stdout"} and not self.within and "{out}" not in " ".join(self.argv):
-            raise Refused(
+            raise WrongCall(
                 f"{self.name} would write its audio to a file of its own, and not to the one that is recorded",
                 where="argv",
                 found=written,

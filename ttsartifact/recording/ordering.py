@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ttsartifact.container import riff
 from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.samples import FORMATS
-from ttsartifact.errors import Refused
+from ttsartifact.errors import WrongCall
 from ttsartifact.recording.filling import PLACES, Filling, require_inert
 from ttsartifact.recording.statements import text_bytes
 
@@ -43,7 +43,7 @@ class StatedPcmFormat:
         """Return the format; raises Refused with what was expected."""
         found = re.fullmatch(r"(\w+):([1-9]\d{0,6}):([1-9]\d{0,3})", words)
         if found is None or found[1] not in _PCM_WORDS:
-            raise Refused(
+            raise WrongCall(
                 "not a PCM format", where="--pcm", found=words, expected=f"{'|'.join(_PCM_WORDS)}:RATE:CHANNELS"
             )
         subtype = _PCM_WORDS[found[1]]
@@ -95,9 +95,9 @@ def order_of(
 ) -> Order:
     """Return the order, or raise Refused for one whose record would not be true."""
     if not argv:
-        raise Refused("no command is given", where="argv", expected="-- COMMAND ...")
+        raise WrongCall("no command is given", where="argv", expected="-- COMMAND ...")
     if PLACES.search(out):
-        raise Refused(
+        raise WrongCall(
             "an option of the command was read as one of `ttsa record`",
             where="--out",
             found=out,
@@ -125,7 +125,7 @@ def order_of(
         known.require_out_place()
     if known is not None and known.writes is not None and carrier != "parquet" and known.writes != own:
         name = own[1:].upper()
-        raise Refused(
+        raise WrongCall(
             f"{known.name} writes {known.writes[1:].upper()}, and the {name} carrier holds {name} audio only",
             where=out,
             found=own,
@@ -136,25 +136,25 @@ def order_of(
 
 def _require_true(order: Order, places: set[str], carrier: str, own: str, out: str) -> None:
     if "text" not in places and not order.text_on_stdin:
-        raise Refused("the command is never given the text", where="argv", expected="{text}, or --text-on-stdin")
+        raise WrongCall("the command is never given the text", where="argv", expected="{text}, or --text-on-stdin")
     if "ref" in places and not order.references:
-        raise Refused("the command takes a reference and none was given", where="argv", found="{ref}")
+        raise WrongCall("the command takes a reference and none was given", where="argv", found="{ref}")
     if order.references and "ref" not in places:
-        raise Refused("a reference was given and the command takes none", where="argv", expected="{ref}")
+        raise WrongCall("a reference was given and the command takes none", where="argv", expected="{ref}")
     if carrier != "parquet" and order.suffix != own:
         name = carrier.upper()
-        raise Refused(
+        raise WrongCall(
             f"the {name} carrier holds {name} audio only; write .tts.parquet",
             where=out,
             found=order.suffix,
             expected=own,
         )
     if order.pcm is not None and carrier in {"flac", "mp3"}:
-        raise Refused(
+        raise WrongCall(
             "raw PCM is written as WAV", where=out, found=f".tts.{carrier}", expected=".tts.wav or .tts.parquet"
         )
     if order.pcm is not None and "out" in places:
-        raise Refused("raw PCM comes from stdout, not from {out}", where="argv", found="{out}")
+        raise WrongCall("raw PCM comes from stdout, not from {out}", where="argv", found="{out}")
 
 
 def recorded_argv(argv: Sequence[str], *, include_paths: bool) -> list[str]:

@@ -67,11 +67,11 @@ else:
 _WHERE = "import json, sys; print(json.dumps(sys.path[1:]))"
 
 
-def tool(words: str) -> dict[str, Any]:
+def tool(words: str, *, option: str = "--engine") -> dict[str, Any]:
     """Return the tool that a flag names: `name@version`."""
     name, mark, version = words.rpartition("@")
     if not mark or not name or not version:
-        raise Refused("the tool has no exact version", where="--engine", found=words, expected="NAME@VERSION")
+        raise Refused("the tool has no exact version", where=option, found=words, expected="NAME@VERSION")
     return {"name": name, "version": version}
 
 

@@ -12,7 +12,7 @@ import math
 import os
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from ttsartifact.errors import Refused
+from ttsartifact.errors import Refused, WrongCall
 from ttsartifact.gating.deciding import require_scores
 from ttsartifact.recording import factories, keyword_checks, pins
 from ttsartifact.recording.references import marking_of
@@ -163,7 +163,9 @@ def spelled_out(stated: Stated) -> Stated:
     if isinstance(spelled.get("precision"), str):
         spelled["precision"] = _precision(spelled["precision"], on_cpu=spelled.get("device") == "cpu")
     if spelled.get("frontend"):
-        spelled["frontend"] = [pins.tool(each) if isinstance(each, str) else each for each in spelled["frontend"]]
+        spelled["frontend"] = [
+            pins.tool(each, option="--frontend") if isinstance(each, str) else each for each in spelled["frontend"]
+        ]
     if spelled.get("seed") is not None:
         if spelled.get("seeds"):
             raise TypeError("seed= is the one seed of an engine; with seeds= each stage has its own")
@@ -372,7 +374,7 @@ def _spoken(text: str | bytes) -> bytes:
     """Return a text as it is digested; raises Refused for an empty one too."""
     raw = text_bytes(text)
     if not raw:
-        raise Refused("the text is empty", where="/input/text", expected="at least one byte")
+        raise WrongCall("the text is empty", where="/input/text", expected="at least one byte")
     return raw
 
 
