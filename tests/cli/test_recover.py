@@ -233,3 +233,28 @@ def test_audio_that_is_shorter_than_its_journal_is_said_to_be(folder: Path, caps
     words = "cut.tts.wav.part.wav is 10 bytes shorter than its journal states: it was altered, or not all was written"
     assert f"ttsa: {words}" in capsys.readouterr().err.splitlines()
     assert words in open_artifact("cut.tts.wav").descriptor.at("/run/notes").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (KeyboardInterrupt(), "interrupted by Ctrl-C"),
+        (SystemExit(143), "ended by signal 15"),
+        (SystemExit(3), "the program ended itself: 3"),
+        (GeneratorExit(), "what takes the chunks stopped before the last one"),
+        (ValueError(), "ValueError"),
+        (ValueError("no voice"), "ValueError: no voice"),
+    ],
+)
+def test_an_end_without_words_is_named_by_what_happened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, words: str
+) -> None:
+    """The notes never end in an empty message."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(type(error)), told("cut.tts.wav") as recorder:
+        recorder.submit()
+        recorder.chunk(kit.tone(800))
+        raise error
+    assert main(["recover", "cut.tts.wav.journal.jsonl"]) == 0
+    notes = open_artifact("cut.tts.wav").descriptor.at("/run/notes")
+    assert notes == f"recovered from a journal: {words}"

@@ -17,7 +17,7 @@ from ttsartifact.container import riff
 from ttsartifact.container.bare import flac_length
 from ttsartifact.container.magic import kind_of
 from ttsartifact.container.source import FileSource
-from ttsartifact.errors import TtsArtifactError
+from ttsartifact.errors import TtsArtifactError, cause_of
 from ttsartifact.packing.pack import pack
 from ttsartifact.recording import keyword_checks, pins
 from ttsartifact.recording.delivering import chunk_log, doubtful_line, require_audio, walked
@@ -164,7 +164,7 @@ class _Recording:
                 packed = self._packed(path, done, folder, repeat=repeat, replace=replace)
             except BaseException as error:
                 kept = self._keep(path)
-                run.abandon(f"{type(error).__name__}: {error}")
+                run.abandon(cause_of(error))
                 if isinstance(error, TtsArtifactError):
                     error.at(kept or f"journal {run.journal.path}")
                 raise

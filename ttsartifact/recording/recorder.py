@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 from ttsartifact.container import riff
 from ttsartifact.container.carrier import carrier_of
 from ttsartifact.container.source import FileSource
-from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError
+from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError, cause_of
 from ttsartifact.packing.pack import Packed, pack
 from ttsartifact.recording.drafting import Delivery, draft_of, statement_sections, tool
 from ttsartifact.recording.encoding import DEPTHS, encoded, in_host_memory
@@ -649,7 +649,7 @@ class Recorder:
         if delivered:
             self._run.journal.write("kept", file=os.path.basename(self._path), frames=self._frames)
             tell_kept(self._run, self._path, "what was delivered")
-        self._run.abandon(f"{type(error).__name__}: {error}", chunks=len(self._run.chunks), frames=self._frames)
+        self._run.abandon(cause_of(error), chunks=len(self._run.chunks), frames=self._frames)
         if isinstance(error, TtsArtifactError) and not error.where:
             error.where = self._run.journal.path
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container.source import require_room
-from ttsartifact.errors import Refused
+from ttsartifact.errors import Refused, cause_of
 from ttsartifact.recording.clock import MONOTONIC, SystemClock, Timebase
 from ttsartifact.recording.journal import Journal
 from ttsartifact.recording.keyword_checks import path_of, require_parts, require_sections, whole_number
@@ -221,7 +221,7 @@ class Run:
         try:
             self._burst.give(self._bursts.sample, self.now)
         except Exception as error:  # noqa: BLE001 - the load is the caller's own
-            self.say(f"no load was made after the run: {type(error).__name__}: {error}")
+            self.say(f"no load was made after the run: {cause_of(error)}")
 
     def _note_absence(self) -> None:
         """Say why there is no telemetry, when a sensor was requested."""

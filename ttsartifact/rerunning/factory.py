@@ -13,7 +13,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError, Unavailable
+from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError, Unavailable, cause_of
 from ttsartifact.recording.factories import NAME, name_of
 from ttsartifact.recording.recorder import Recorder
 from ttsartifact.recording.wrapping import recorded_call, undecorated
@@ -180,7 +180,7 @@ def _made(
     except TtsArtifactError:
         raise
     except Exception as error:
-        raise CommandFailed(f"the factory raised {type(error).__name__}: {error}", where="--factory") from error
+        raise CommandFailed(f"the factory raised {cause_of(error)}", where="--factory") from error
 
 
 def _exhausted(result: Any) -> None:

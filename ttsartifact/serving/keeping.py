@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 from ttsartifact.container.source import FileSource
-from ttsartifact.errors import CommandFailed, TtsArtifactError
+from ttsartifact.errors import CommandFailed, TtsArtifactError, cause_of
 from ttsartifact.packing.pack import pack
 from ttsartifact.recording import pins
 from ttsartifact.recording.drafting import Delivery, draft_of, statement_sections
@@ -269,7 +269,7 @@ def record_http(
         packed = _packed(keeper, exchange, wanted, out, replace=replace)
     except BaseException as error:
         _keep(run, keeper, exchange, wanted)
-        run.abandon(f"{type(error).__name__}: {error}")
+        run.abandon(cause_of(error))
         raise
     run.journal.remove()
     return packed
