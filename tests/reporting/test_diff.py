@@ -332,3 +332,11 @@ def test_a_strangers_words_stay_words() -> None:
     assert all(line.replace("\t", "").isprintable() for line in spoken)
     assert not any(cell.startswith("=") for line in diff_rows(diff) for cell in line.split("\t"))
     assert not any("<b>" in line and "`" not in line for line in diff_card(diff))
+
+
+def test_a_command_is_shown_as_a_shell_takes_it() -> None:
+    """Each word can be pasted: quotes stand where they were."""
+    argv = ["sh", "-c", 'say "$1"', "my prog", "{text}"]
+    line = cause_line(found(changes=(replace(change("command", argv, [*argv, "-x"]), label="command line"),)))
+    quoted = """sh -c 'say "$1"' 'my prog' '{text}'"""
+    assert line.startswith(f"command line: {quoted} -> {quoted} -x - ")

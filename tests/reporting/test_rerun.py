@@ -36,13 +36,13 @@ def test_a_plan_is_told_before_anything_runs() -> None:
     plan = Plan(
         artifact_id=ID,
         consent=Consent.L1,
-        argv=("espeak-ng", "-w", "{out}", "\x1b[31m{text}"),
+        argv=("sh", "-c", 'say "$1"', "my prog", "-w", "{out}", "\x1b[31m{text}"),
         inputs=(text,),
         network=True,
         wall_s=600.0,
     )
     assert list(plan_lines(plan)) == [
-        "plan: run what you typed: espeak-ng -w {out} \\x1b[31m{text}",
+        "plan: run what you typed: sh -c 'say \"$1\"' 'my prog' -w '{out}' '\\x1b[31m{text}'",
         f"  text: {ID}, 20 bytes, from the artifact",
         "  network access: yes; time limit: 600 s",
     ]

@@ -160,7 +160,8 @@ def test_the_first_line_says_that_a_run_is_not_that_of_the_receipt() -> None:
 
 def test_a_receipt_that_differs_names_the_part() -> None:
     """Both sides of each part, or one line that all is well."""
-    assert list(receipt_lines(())) == ["  receipt   matches: the file is the run that the receipt names, as is each copy with the same bytes"]
+    same = "  receipt   matches: the file is the run that the receipt names, as is each copy with the same bytes"
+    assert list(receipt_lines(())) == [same]
     assert list(receipt_lines((ReceiptMismatch(part="run", found=None, expected="0190"),))) == [
         "  receipt   run: the file states none",
         "            the receipt says 0190",

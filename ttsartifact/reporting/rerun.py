@@ -5,6 +5,7 @@ How two sounds compare, and in which characters two texts differ that look alike
 
 from __future__ import annotations
 
+import shlex
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     if plan.adapter is not None:
         yield f"plan: adapt again with the installed adapter {safe(plan.adapter)}, with the settings of the delta"
     if plan.argv:
-        yield f"plan: run what you typed: {' '.join(safe(word) for word in plan.argv)}"
+        yield f"plan: run what you typed: {' '.join(safe(shlex.quote(word)) for word in plan.argv)}"
     elif plan.factory is not None:
         yield f"plan: call the function that you named: {safe(plan.factory)}"
     else:
@@ -173,9 +174,11 @@ def _lag(audio: AudioComparison, first: str, second: str) -> str:
 
 
 def value_words(value: object, subject: str) -> str:
-    """Return a value of a condition; a parameter without one has the engine's own."""
+    """Return a value of a condition, a command as a shell takes it; a parameter without one has the engine's own."""
     if value is None:
         return "not stated" if subject.startswith("parameter") else "none"
+    if subject == "command" and isinstance(value, (list, tuple)):
+        return safe(shlex.join(map(str, value)))
     return safe(condition_words(value))
 
 
