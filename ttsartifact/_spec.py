@@ -66,7 +66,11 @@ def table(name: str) -> Any:
         import tomllib  # a checkout whose table was edited, or that was never installed
 
         return tomllib.loads(read(f"{name}.toml").decode())
-    return load_json(_TABLES)[name]
+    found = load_json(_TABLES)[name]
+    if isinstance(columns := found.get("rule"), dict):  # a wheel holds the rules by column, None where one has no value
+        rows = [zip(columns, row, strict=True) for row in zip(*columns.values(), strict=True)]
+        found["rule"] = [{key: value for key, value in row if value is not None} for row in rows]
+    return found
 
 
 def kit_folder() -> str | None:

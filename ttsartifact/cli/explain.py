@@ -218,7 +218,7 @@ def _other_ids() -> dict[str, _Page]:
         )
         for hint in _spec.table("hints")["hint"]
     }
-    left_out = _spec.table("rules")["left_out"]
+    left_out = _spec.table("rules").get("left_out", ())  # a wheel does not carry them
     return hints | {entry["id"]: (f"{entry['id']}  left out", [("why", entry["reason"])]) for entry in left_out}
 
 
