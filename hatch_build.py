@@ -33,7 +33,8 @@ COLUMNS_AS_PACKED = (
     *("fails", "requires", "mend", "why", "name", "reads", "id", "blocked_by", "asked", "applies_if", "severity"),
     *("grades", "class", "quick", "needs_schema", "grade", "inconclusive", "level", "clause"),
 )
-"""The columns of the rules, in an order found likewise; others follow."""
+"""The columns of long tables, in an order found likewise; others follow."""
+BY_COLUMN = (("rules", "rule"), ("hints", "hint"), ("registry/privacy", "keys"), ("registry/devices", "device"))
 SPEC = Path(__file__).resolve().parent / "spec" / "1.0"
 
 
@@ -46,7 +47,7 @@ def carried(spec: Path = SPEC) -> dict[str, str]:
     """Return the two files that a wheel carries, each under its name.
 
     What no program reads stays in the specification: why rules were left out, and where a device's numbers are from.
-    The rules stand there by column, which packs better than the same names for each (`ttsartifact._spec.table`).
+    Long tables stand there by column, which packs better than the same names for each row (`ttsartifact._spec.table`).
     """
     names = {path.name for path in spec.glob("*.json")} - {*OF_THE_SOURCE, "tables.json"}
     held = {name: json.loads((spec / name).read_text(encoding="utf-8")) for name in sorted(names)}
@@ -55,10 +56,16 @@ def carried(spec: Path = SPEC) -> dict[str, str]:
     del read["rules"]["left_out"]
     for device in read["registry/devices"]["device"]:
         device.pop("source", None)
-    rules = read["rules"]["rule"]
-    names = dict.fromkeys([*COLUMNS_AS_PACKED, *(name for rule in rules for name in rule)])
-    read["rules"]["rule"] = {name: [rule.get(name) for rule in rules] for name in names}
+    for name, key in BY_COLUMN:
+        read[name][key] = _by_column(read[name][key])
     return {"tables.json": _compact(_packed(read | often)), "documents.json": _compact(_packed(held))}
+
+
+def _by_column(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    found = {name for row in rows for name in row}
+    first = [name for name in COLUMNS_AS_PACKED if name in found]
+    names = dict.fromkeys([*first, *(name for row in rows for name in row)])
+    return {name: [row.get(name) for row in rows] for name in names}
 
 
 def _packed(documents: dict[str, Any]) -> dict[str, Any]:

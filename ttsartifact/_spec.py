@@ -14,6 +14,7 @@ FORMAT_VERSION = "1.0"
 # hatch_build.py writes both: every TOML file when the package is built or installed, with the schemas
 # of every run in a wheel, and for a wheel the JSON files that few commands read.
 _TABLES, _DOCUMENTS = "tables.json", "documents.json"
+_BY_COLUMN = {"rule", "hint", "keys", "device"}
 _KIT = "ttsartifact_conformance"  # the distribution that is built from fixtures/; a folder of data, no code
 _PACKAGE = os.path.dirname(os.path.realpath(__file__))
 # The wheel carries spec/ inside the package; a checkout has it beside the package.
@@ -67,9 +68,11 @@ def table(name: str) -> Any:
 
         return tomllib.loads(read(f"{name}.toml").decode())
     found = load_json(_TABLES)[name]
-    if isinstance(columns := found.get("rule"), dict):  # a wheel holds the rules by column, None where one has no value
-        rows = [zip(columns, row, strict=True) for row in zip(*columns.values(), strict=True)]
-        found["rule"] = [{key: value for key, value in row if value is not None} for row in rows]
+    for key in _BY_COLUMN & found.keys():
+        columns = found[key]
+        if isinstance(columns, dict):  # as a wheel has them: None where a row has no value
+            rows = [zip(columns, row, strict=True) for row in zip(*columns.values(), strict=True)]
+            found[key] = [{name: value for name, value in row if value is not None} for row in rows]
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -114,6 +114,9 @@ def test_without_a_topic_all_of_them_are_listed(
         "evidence",
         "profiles",
         "columns",
+        "words",
+        "figures",
+        "fields",
         "rules",
         "hints, and rules left out",
     ]
@@ -121,6 +124,42 @@ def test_without_a_topic_all_of_them_are_listed(
     assert {"L0", "INTACT", "PCM-EXACT", "pass", "141", "witnessed", "power", "rtf_e2e", "CAN07", "CON12"} <= listed
     assert set(catalogue()) <= listed
     assert last == "`ttsa explain NAME` explains one of them; `ttsa schema NAME` prints a schema."
+
+
+def _enumerated(schema: Any, name: str) -> set[str]:
+    """Return the words that a field of a schema may be."""
+    return set(filter(None, schema["properties"][name]["enum"]))
+
+
+def _of_documents() -> set[str]:
+    """Return every verdict, outcome, answer and reason that a document may hold, and the name of each of its fields."""
+    documents = [_spec.load_json(f"{name}.schema.json") for name in ("report", "diff", "rerun", "show", "claim-result")]
+    report, _, rerun, show, claim = documents
+    words = _enumerated(report, "verdict") | _enumerated(claim, "answer") | set(rerun["$defs"]["verdict"]["enum"])
+    words |= _enumerated(report["$defs"]["finding"], "outcome") | _enumerated(report["$defs"]["unchecked"], "outcome")
+    words |= set(show["$defs"]["absent"]["properties"]["reason"]["enum"])
+    return words.union(*(document["properties"] for document in documents))
+
+
+@pytest.mark.parametrize(
+    ("topic", "begins"),
+    [
+        ("incomplete", "incomplete  a field of the document descriptor: The recording did not come to its end"),
+        ("TTFA", "TTFA  submit to the first audible sample of a player"),
+        ("rtf, end to end", "RTF, end to end  time from submit to the last PCM"),
+        ("Not-Decidable", "not decidable  the runs do not settle the claim"),
+        ("warn", "warn  the rule was checked and does not hold, which is no error"),
+        ("stalls", "stalls  a field of the document descriptor"),
+        *((word, f"{word}  ") for word in sorted(_of_documents())),
+    ],
+)
+def test_what_reports_print_is_explained(
+    topic: str, begins: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each verdict, word, figure and field, in any case and with a space for a stroke."""
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["explain", topic]) == 0
+    assert " ".join(capsys.readouterr().out.split()).startswith(" ".join(begins.split()))
 
 
 def test_a_page_of_a_column_and_of_a_profile(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,10 +1,10 @@
 """explain and schema: what a rule, a level, a verdict, an outcome, a profile, a column or an exit code means."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from ttsartifact import _spec
 from ttsartifact.cli.options import Argument
@@ -58,13 +58,30 @@ _GRADES = {
     "reproduced": "a rerun gave the same",
 }
 
+_WORDS = {
+    "warn": "the rule was checked and does not hold, which is no error",
+    "not run": "a rule that it depends on failed",
+    "hint": "what a heuristic remarks; it decides nothing",
+    "receipt": "the line that names a run exactly (`ttsa show --receipt`)",
+    "suspect": "a condition that differs, and can be why the sounds do",
+    "changed": "a condition that differs, and is not suspected",
+    "unstated": "a condition that one file states, or none; it may differ",
+    "unknown": "not stated, and nothing tells it",
+    "not_measured": "it could have been measured, and was not",
+    "withheld": "known, and kept back",
+    "supported": "every expectation of the claim holds",
+    "not supported": "an expectation of the claim does not hold",
+    "not decidable": "the runs do not settle the claim",
+}
+_DOCUMENTS = ("descriptor", "report", "diff", "rerun", "show", "session", "claim-result")
+
 
 def explain(
     topic: Annotated[
         str,
         Argument(
             "[TOPIC]",
-            "A rule's id, a level, verdict, outcome, profile, column, exit code or grade of evidence.",
+            "A rule's id, a level, verdict, outcome, profile, column, figure, field, exit code or grade of evidence.",
             words=lambda: [name for known in _pages().values() for name in known],
         ),
     ] = "",
@@ -76,7 +93,7 @@ def explain(
         return EXIT.OK
     for known in pages.values():
         for name, page in known.items():
-            if name.casefold() == topic.casefold():
+            if _plain(name) == _plain(topic):
                 head, facts = page()
                 lines = [head, *(f"  {label:<12}{words}" for label, words in facts if words)]
                 say(fitted_lines(lines, min(columns(), _WIDEST), whole_digests=True))
@@ -100,10 +117,12 @@ def schema(
 def _pages() -> dict[str, dict[str, Callable[[], _Page]]]:
     """Return how to write the page of each thing, by what kind of thing it is and by its name."""
     from ttsartifact.container.columns import layout
+    from ttsartifact.formulas.latency import definitions
     from ttsartifact.formulas.levels import profiles
     from ttsartifact.reporting.phrases import VERDICTS
     from ttsartifact.reporting.rerun import MEANINGS
 
+    figures = definitions().values()
     return {
         "levels": {level: partial(_level, level) for level in _LEVELS},
         "verdicts": {str(word): partial(_word, str(word), says) for word, says in VERDICTS.items()},
@@ -113,9 +132,34 @@ def _pages() -> dict[str, dict[str, Callable[[], _Page]]]:
         "evidence": {grade: partial(_word, grade, says) for grade, says in _GRADES.items()},
         "profiles": {name: partial(_profile, name) for name in profiles()},
         "columns": {column["name"]: partial(_column, column) for column in layout()},
+        "words": {word: partial(_word, word, says) for word, says in _WORDS.items()},
+        "figures": {each.name: partial(_word, each.name, f"{each.means}: {each.formula}") for each in figures},
+        "fields": {name: partial(_word, name, says) for name, says in _fields().items()},
         "rules": {rule.id: partial(_rule, rule) for rule in catalogue().values()},
         "hints, and rules left out": {name: partial(_page, page) for name, page in _other_ids().items()},
     }
+
+
+def _plain(topic: str) -> str:
+    return topic.casefold().replace("_", " ").replace("-", " ")
+
+
+def _fields() -> dict[str, str]:
+    """Return what the schemas say of their fields, and of which document each is one."""
+    named: dict[str, str] = {}
+    said: dict[str, str] = {}
+
+    def walk(schema: Any, document: str) -> None:
+        for name, field in schema.get("properties", {}).items() if isinstance(schema, dict) else ():
+            words = named.setdefault(name, f"a field of the document {document}")
+            if "description" in field:
+                said.setdefault(name, f"{words}: {field['description']}")
+        for part in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+            walk(part, document)
+
+    for document in _DOCUMENTS:
+        walk(_spec.load_json(f"{document}.schema.json"), document)
+    return named | said
 
 
 def _page(page: _Page) -> _Page:
@@ -129,9 +173,15 @@ def _word(word: str, says: str) -> _Page:
 def _listing(pages: dict[str, dict[str, Callable[[], _Page]]]) -> list[str]:
     width = max(map(len, pages)) + 2
     return [
-        *(f"{kind:<{width}}{' '.join(names)}" for kind, names in pages.items()),
+        *(f"{kind:<{width}}{_names(kind, names)}" for kind, names in pages.items()),
         "`ttsa explain NAME` explains one of them; `ttsa schema NAME` prints a schema.",
     ]
+
+
+def _names(kind: str, names: Iterable[str]) -> str:
+    if kind == "fields":
+        return "each that a schema names"
+    return ("; " if kind in {"words", "figures"} else " ").join(names)
 
 
 def _level(level: str) -> _Page:
