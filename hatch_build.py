@@ -34,7 +34,12 @@ COLUMNS_AS_PACKED = (
     *("grades", "class", "quick", "needs_schema", "grade", "inconclusive", "level", "clause"),
 )
 """The columns of long tables, in an order found likewise; others follow."""
-BY_COLUMN = (("rules", "rule"), ("hints", "hint"), ("registry/privacy", "keys"), ("registry/devices", "device"))
+BY_COLUMN = (
+    *(("rules", "rule"), ("hints", "hint"), ("registry/privacy", "keys"), ("registry/devices", "device")),
+    *(("registry/claim_metrics", "metric"), ("registry/metrics", "metric"), ("registry/figures", "figure")),
+    *(("registry/contradictions", "row"), ("registry/conditions", "subject"), ("registry/serving", "header")),
+    ("registry/stages", "stage"),
+)
 SPEC = Path(__file__).resolve().parent / "spec" / "1.0"
 
 

@@ -14,7 +14,7 @@ FORMAT_VERSION = "1.0"
 # hatch_build.py writes both: every TOML file when the package is built or installed, with the schemas
 # of every run in a wheel, and for a wheel the JSON files that few commands read.
 _TABLES, _DOCUMENTS = "tables.json", "documents.json"
-_BY_COLUMN = {"rule", "hint", "keys", "device"}
+_BY_COLUMN = {"rule", "hint", "keys", "device", "metric", "figure", "row", "subject", "header", "stage"}
 _KIT = "ttsartifact_conformance"  # the distribution that is built from fixtures/; a folder of data, no code
 _PACKAGE = os.path.dirname(os.path.realpath(__file__))
 # The wheel carries spec/ inside the package; a checkout has it beside the package.

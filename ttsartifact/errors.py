@@ -143,11 +143,7 @@ _WITHOUT_TEXT = {
 
 
 def cause_of(error: BaseException) -> str:
-    """Return in words what ended the work; an exception without a text is named by what happened.
-
-    >>> cause_of(KeyboardInterrupt())
-    'interrupted by Ctrl-C'
-    """
+    """Return in words what ended the work; an exception without a text is named by what happened."""
     name, text = type(error).__name__, str(error)
     if isinstance(error, SystemExit):
         if isinstance(error.code, int) and error.code > _SIGNAL:
@@ -156,5 +152,4 @@ def cause_of(error: BaseException) -> str:
     return f"{name}: {text}" if text else _WITHOUT_TEXT.get(name, name)
 
 
-_SIGNAL = 128
-"""The exit code of who ends at a signal is this and the signal's number."""
+_SIGNAL = 128  # and the signal's number is the exit code of who ends at one

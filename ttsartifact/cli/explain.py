@@ -67,7 +67,7 @@ _WORDS = {
     "changed": "a condition that differs, and is not suspected",
     "unstated": "a condition that one file states, or none; it may differ",
     "unknown": "not stated, and nothing tells it",
-    "not_measured": "it could have been measured, and was not",
+    "not_measured": "not measured, though it could have been",
     "withheld": "known, and kept back",
     "supported": "every expectation of the claim holds",
     "not supported": "an expectation of the claim does not hold",

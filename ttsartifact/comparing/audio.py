@@ -231,7 +231,7 @@ class _Pass:
                 self.first_frame = start + int(differs.any(axis=1).argmax())
             self.worst = max(self.worst, float(difference.max()))
             self.differing += int(differs.sum())
-            self.channels.update(differs.any(axis=0).nonzero()[0].tolist())
+            self.channels.update(np.flatnonzero(differs.any(axis=0)).tolist())
             self.over_half_bit += int((difference * 32768.0 >= 0.5).sum())
             self.noise += float(np.square(difference).sum())
         if self.first_frame is None and self.a.frames != self.b.frames:

@@ -157,16 +157,13 @@ def _doubts(run: _Journalled, delivered: FileSource) -> Iterator[str]:
     """Say where the file is not the one that the recording left."""
     found = {"size": delivered.size, "digest": file_digest(delivered.path)} if run.kept else {}
     if found != run.kept:
-        yield f"{run.file} was altered after the recording: found {_as_words(found)}, expected {_as_words(run.kept)}"
+        now, then = (f"{each['size']} bytes of {each['digest']}" for each in (found, run.kept))
+        yield f"{run.file} was altered after the recording: found {now}, expected {then}"
     frame_bytes = 1 if run.wave is None else run.wave.frame_bytes
     logged = max((run.reads or [(0, 0)])[-1][1], sum(count for _, _, count in run.chunks) * frame_bytes)
     missing = logged + run.header_bytes - delivered.size
     if not run.kept and missing > 0:
         yield f"{run.file} is {missing} bytes shorter than its journal states: it was altered, or not all was written"
-
-
-def _as_words(kept: dict[str, Any]) -> str:
-    return f"{kept['size']} bytes of {kept['digest']}"
 
 
 def _draft(run: _Journalled, wave: riff.Riff | None) -> Draft:
