@@ -226,8 +226,17 @@ def test_a_tool_that_states_its_own_build_keeps_it(stated: dict[str, Any], pinne
     assert found.get("build", "").startswith("pip-record ") is pinned
 
 
-@pytest.mark.parametrize(("chunks", "rate_hz"), [((), 24_000), ([(5, 0, 240)], None), ((), None)])
-def test_stalls_need_a_chunk_log_and_a_rate(chunks: Sequence[tuple[int, int, int]], rate_hz: int | None) -> None:
-    """Where either is missing they were not measured, which is not the same as none."""
-    assert _stalls(chunks, rate_hz)["reason"] == "not_measured"
+@pytest.mark.parametrize(
+    ("chunks", "rate_hz", "lacks"),
+    [
+        ((), 24_000, "no chunk log"),
+        ([(5, 0, 240)], None, "the sample rate is not known"),
+        ((), None, "no chunk log"),
+    ],
+)
+def test_stalls_need_a_chunk_log_and_a_rate(
+    chunks: Sequence[tuple[int, int, int]], rate_hz: int | None, lacks: str
+) -> None:
+    """Where either is missing they were not measured, which is not the same as none; what is missing is named."""
+    assert _stalls(chunks, rate_hz) == {"value": None, "reason": "not_measured", "detail": lacks}
     assert _stalls([(5, 0, 240)], 24_000) == {"count": 0, "total_ns": 0}

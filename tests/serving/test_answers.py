@@ -575,13 +575,13 @@ def test_the_example_is_a_script() -> None:
         ({"queue-depth": 5, "running": 3}, 5, 3, [(2, 3)]),
         ({"queue-depth": 2, "running": 3}, 2, 2, [(0, 2)]),
         ({"queue-depth": 5}, 5, None, []),
-        ({"running": 3}, None, None, []),
+        ({"running": 3}, None, 3, []),
     ],
 )
 def test_a_queue_is_logged_where_both_of_its_counts_are_stated(
     tmp_path: Path, stated: dict[str, int], depth: int | None, running: int | None, rows: list[tuple[int, int]]
 ) -> None:
-    """Those that wait and those that run; a depth alone is kept without a log."""
+    """Those that wait and those that run; each of them alone is kept without a log."""
     headers = "".join(f"\r\nx-ttsa-{name}: {count}" for name, count in stated.items())
     with canned(b"\x01\x02" * 4000, f"audio/pcm{headers}") as address:
         packed = record_http(asked(address), tmp_path / "run.tts.wav", pcm="s16le:24000:1")

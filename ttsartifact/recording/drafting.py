@@ -234,7 +234,7 @@ def _times(run: Run, stated: Stated, submit: int, delivery: Delivery) -> dict[st
 
 def _stalls(chunks: Sequence[tuple[int, int, int]], sample_rate_hz: int | None) -> dict[str, Any]:
     if not chunks or sample_rate_hz is None:
-        return absent("not_measured", "no chunk log")
+        return absent("not_measured", "the sample rate is not known" if chunks else "no chunk log")
     t_ns, frame_start, frame_count = zip(*chunks, strict=True)
     count, total_ns = stalls(t_ns, frame_start, frame_count, sample_rate_hz)
     return {"count": count, "total_ns": total_ns}
@@ -246,7 +246,7 @@ def _load(run: Run, stated: Stated, submit: int) -> dict[str, Any]:
     started = submit if run.moments.start is None else run.moments.start
     return {
         "queue_depth_at_submit": _or(_depth(run.logs.queue, submit), _or(run.logs.depth, silent)),
-        "running_at_start": _or(_step(run.logs.queue, started, 2), silent),
+        "running_at_start": _or(_step(run.logs.queue, started, 2), _or(run.logs.running, silent)),
         "batch_size": _or(size, silent),
         "batch_index": _or(index, silent),
         "concurrency": stated_value(stated, "concurrency"),

@@ -91,6 +91,8 @@ class Logs:
     batch: tuple[int, int] | None = None
     depth: int | None = None
     """The queue's depth at submit, for an engine that does not state how many of those are running."""
+    running: int | None = None
+    """How many were running then, for one that states nothing else."""
 
 
 class Silence:

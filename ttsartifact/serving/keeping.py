@@ -171,7 +171,9 @@ class Keeper:
             waiting = max(0, server.queue_depth - server.running)
             run.logs.queue.append((exchange.t_submit_ns, waiting, min(server.running, server.queue_depth)))
         else:
-            run.logs.depth = exchange.in_flight if server.queue_depth is None else server.queue_depth
+            depth = exchange.in_flight if server.queue_depth is None else server.queue_depth
+            run.logs.running = server.running  # perhaps of others too, whom this client does not see
+            run.logs.depth = None if depth is None else max(depth, server.running or 0)
         if server.batch_size is not None and (server.batch_index or 0) < server.batch_size:
             run.logs.batch = (server.batch_size, server.batch_index or 0)
         return run
