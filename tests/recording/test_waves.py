@@ -71,6 +71,27 @@ def test_what_is_left_of_a_frame_is_noted() -> None:
     assert (found[1], found[0].sample_bytes) == (JOINED, 3 * len(SAMPLES))
 
 
+@pytest.mark.parametrize(
+    ("tail", "words"),
+    [
+        ("RI", "{doubt}"),
+        ("RIF", "1 byte after the last whole frame forms no sample and was dropped; {doubt}"),
+        ("R", "1 byte after the last whole frame forms no sample and was dropped"),
+        ("RIFF", None),
+        ("IR", None),
+    ],
+)
+def test_a_sample_that_may_be_the_beginning_of_a_header_is_kept_with_a_note(tail: str, words: str | None) -> None:
+    """Two letters are as much a sample as a header: nobody can tell, and both readers of a file are told."""
+    doubt = "the last sample was kept; its bytes, RI, may be the beginning of one more WAV file"
+    answer = wav(SAMPLES, OPEN_ENDED[0]) + tail.encode()
+    found = rebuilt(BytesSource(answer), "body", may_be_cut=True)
+    assert (None if found is None else found[1]) == (words and words.format(doubt=doubt))
+    assert samples_of(answer)[:480] == SAMPLES
+    assert len(samples_of(answer)) == 480 + 2 * (tail in {"RI", "RIF", "IR"})
+    assert rebuilt(BytesSource(wav(SAMPLES + b"RI")), "body", may_be_cut=True) is None
+
+
 def test_each_frame_arrives_with_the_read_that_completes_it() -> None:
     """The header of the second file is between two reads, and counts nothing."""
     waves = waves_in(BytesSource(wav(bytes(8)) + wav(bytes(6))), "body")

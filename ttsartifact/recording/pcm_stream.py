@@ -159,6 +159,9 @@ def refuse_foreign(data: bytes, where: str, *, sample_bytes: int, but: str | Non
     )
 
 
+_DOUBT = "the last sample was kept; its bytes, RI, may be the beginning of one more WAV file"
+
+
 class Waves(NamedTuple):
     """Where the samples are in one WAV file, or in several behind one another."""
 
@@ -169,6 +172,8 @@ class Waves(NamedTuple):
     """Bytes behind the last whole frame of a file that do not form one."""
     declared: int | None = None
     """Bytes of samples that the first header states, where it does."""
+    is_doubtful: bool = False
+    """Whether the last sample may be the beginning of a header, of a file that does not state its length."""
 
     @property
     def sample_bytes(self) -> int:
@@ -177,8 +182,8 @@ class Waves(NamedTuple):
 
     @property
     def dropped(self) -> str | None:
-        """What was left out, for a note; None where that is nothing."""
-        return dropped(self.left_over)
+        """What was left out, or kept in doubt, for a note; None where that is nothing."""
+        return "; ".join(filter(None, [dropped(self.left_over), _DOUBT * self.is_doubtful])) or None
 
     def frames_by(self, size: int) -> int:
         """Return how many whole frames are within the first `size` bytes."""
@@ -213,6 +218,7 @@ def waves_in(audio: Source, where: str) -> Waves | None:
     spans: list[tuple[int, int]] = []
     first: WaveHeader | None = None
     left_over = place = 0
+    is_doubtful = False
     while place < audio.size:
         header = header_of(audio.read_at(place, min(_MAX_HEADER_BYTES, audio.size - place)), where)
         if header is None:
@@ -233,10 +239,11 @@ def waves_in(audio: Source, where: str) -> Waves | None:
         end = stated if header.data_bytes is not None else place
         if following is None and header.data_bytes is None:
             end -= _cut_header_bytes(audio, start)
+            is_doubtful = end == audio.size and audio.read_at(max(0, end - 3), 3).endswith((b"RI", b"RIF"))
         rest = (end - start) % header.format.frame_bytes
         left_over += rest
         spans.append((start, end - rest))
-    return None if first is None else Waves(first.format, tuple(spans), left_over, first.data_bytes)
+    return None if first is None else Waves(first.format, tuple(spans), left_over, first.data_bytes, is_doubtful)
 
 
 def dropped(count: int) -> str | None:

@@ -112,7 +112,7 @@ def rebuilt(audio: Source, where: str, *, may_be_cut: bool) -> tuple[Waves, str 
     found = streamed(audio)
     actual = end + waves.left_over - start if found is None or found.only_rate else found.actual
     if end + waves.left_over == audio.size:
-        if not actual % waves.format.frame_bytes:
+        if not (actual % waves.format.frame_bytes or waves.is_doubtful):
             return None
         left_over = actual % waves.format.frame_bytes
         waves = waves._replace(spans=((start, start + actual - left_over),), left_over=left_over)
