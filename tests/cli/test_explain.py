@@ -148,7 +148,7 @@ def _of_documents() -> set[str]:
         ("TTFA", "TTFA  submit to the first audible sample of a player"),
         ("rtf, end to end", "RTF, end to end  time from submit to the last PCM"),
         ("Not-Decidable", "not decidable  the runs do not settle the claim"),
-        ("warn", "warn  the rule was checked and does not hold, which is no error"),
+        ("warn", "warn  the rule was checked and does not hold; this is not an error"),
         ("stalls", "stalls  a field of the document descriptor"),
         *((word, f"{word}  ") for word in sorted(_of_documents())),
     ],

@@ -189,7 +189,7 @@ def test_raw_samples_whose_format_nobody_stated_are_recovered_with_it(
     """Without the format the refusal names the option; with it every sample is there, and the notes say so."""
     assert main(["recover", raw]) == 4
     assert capsys.readouterr().err == (
-        "ttsa: what was delivered is no audio of a known kind, and the journal states no format of raw samples: "
+        "ttsa: what was delivered is not audio of a known kind, and the journal states no format of raw samples: "
         f"found {RAW[:4].hex()}, expected --pcm s16le:RATE:CHANNELS, as the engine wrote it (at a.tts.wav.part.wav)\n"
     )
     assert main(["recover", raw, "--pcm", "s16le:8000:1"]) == 0

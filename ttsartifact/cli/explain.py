@@ -59,14 +59,14 @@ _GRADES = {
 }
 
 _WORDS = {
-    "warn": "the rule was checked and does not hold, which is no error",
+    "warn": "the rule was checked and does not hold; this is not an error",
     "not run": "a rule that it depends on failed",
     "hint": "what a heuristic remarks; it decides nothing",
     "receipt": "the line that names a run exactly (`ttsa show --receipt`)",
     "suspect": "a condition that differs, and can be why the sounds do",
     "changed": "a condition that differs, and is not suspected",
     "unstated": "a condition that one file states, or none; it may differ",
-    "unknown": "not stated, and nothing tells it",
+    "unknown": "not stated, and not known otherwise",
     "not_measured": "not measured, though it could have been",
     "withheld": "known, and kept back",
     "supported": "every expectation of the claim holds",

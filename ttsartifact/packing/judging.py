@@ -67,7 +67,7 @@ def gate(
 
     Raises:
         Refused: Another policy judged a run, its audio is not the recorded audio or its descriptor the sealed one, a
-            score is missing, or many runs are to be written in a carrier of one.
+            score is missing, or (WrongCall) many runs are to be written in a carrier of one.
 
     Example:
         `gate(["run.tts.wav"], load_policy("policy.toml"), "judged.tts.wav")`

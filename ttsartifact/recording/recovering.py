@@ -248,7 +248,7 @@ def _require_audio(run: _Journalled, delivered: Source) -> None:
     except NotAnArtifact as error:
         require_samples(delivered, 0, run.file, sample_bytes=1)
         raise CommandFailed(
-            "what was delivered is no audio of a known kind, and the journal states no format of raw samples",
+            "what was delivered is not audio of a known kind, and the journal states no format of raw samples",
             where=run.file,
             found=error.found,
             expected=_PCM,
