@@ -114,7 +114,7 @@ def test_a_picture_a_metric_of_another_tool_and_what_is_refused(
     assert main([*words, "--plot", str(picture)]) == 4
     assert main([*words, "--plot", str(picture), "--force"]) == 0
     capsys.readouterr()
-    assert main(["session", *paths, "--metric", "loudnes"]) == 4
+    assert main(["session", *paths, "--metric", "loudnes"]) == 2
     assert "unknown metric: found loudnes" in capsys.readouterr().err
     (tmp_path / "plain.wav").write_bytes(kit.wav())
     assert main(["session", str(tmp_path / "plain.wav")]) == 4

@@ -16,7 +16,7 @@ import pytest
 from ttsartifact.cli import main
 from ttsartifact.conforming.ask import ask, ask_all
 from ttsartifact.conforming.kit import load
-from ttsartifact.errors import Damaged, Refused, Unavailable
+from ttsartifact.errors import Damaged, NotFound, Refused, Unavailable
 
 CASES = load()
 KIT = Path(__file__).parent.parent.parent / "fixtures"
@@ -153,9 +153,9 @@ def _split(said: str, form: str):
 
 def test_an_edited_kit_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nobody passes by mending the kit, and a folder without one says what is missing."""
-    with pytest.raises(Unavailable) as unavailable:
+    with pytest.raises(NotFound) as missing:
         load(str(tmp_path))
-    assert str(unavailable.value) == (
+    assert str(missing.value) == (
         f"no kit found: expected manifest.json; `ttsa fixtures -o DIR` writes one (at {tmp_path})"
     )
     entry = json.loads((Path(CASES[0].path).parents[3] / "manifest.json").read_text())["fixtures"][0]
@@ -205,7 +205,8 @@ def test_nothing_is_read_by_a_shell(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert ran.returncode == 1
+    assert ran.returncode == 3
+    assert "no such command" in ran.stderr
     assert list(tmp_path.iterdir()) == []
 
 
