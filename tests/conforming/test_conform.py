@@ -16,7 +16,7 @@ import pytest
 from ttsartifact.cli import main
 from ttsartifact.conforming.ask import ask, ask_all
 from ttsartifact.conforming.kit import load
-from ttsartifact.errors import Damaged, NotFound, Refused, Unavailable
+from ttsartifact.errors import Damaged, NotFound, Refused
 
 CASES = load()
 KIT = Path(__file__).parent.parent.parent / "fixtures"
