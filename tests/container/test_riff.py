@@ -114,6 +114,9 @@ def extensible(*, tag: int = 1, size: int = 22, valid: int = 16, speakers: int =
     return chunk(b"fmt ", head + struct.pack("<H", tag) + bytes.fromhex("000000001000800000aa00389b71"))
 
 
+BYTES = chunk(b"fmt ", struct.pack("<HHIIHH", 1, 1, 8000, 8000, 1, 8))
+# Read from a pad byte before it, this is a chunk of 101 + 256 x 4 bytes, then one of audio.
+HIDING = chunk(b"note", bytes(4)) + chunk(b"JUNK", bytes(1_113) + chunk(b"data", bytes(400)))
 GOOD = file_of(FMT, chunk(b"data", kit.tone(10)))
 BROKEN = {
     "empty": (b"", "CON01"),
@@ -189,6 +192,11 @@ BROKEN = {
     "a short acid": (file_of(FMT, chunk(b"acid", bytes(10)), chunk(b"data", b"ab")), "CON02"),
     "two speakers for one channel": (file_of(extensible(speakers=3), chunk(b"data", b"ab")), "CON02"),
     "a subwoofer alone": (file_of(extensible(speakers=8), chunk(b"data", b"ab")), "CON02"),
+    "more audio behind an odd data": (file_of(BYTES, chunk(b"data", b"abc"), HIDING), "CON02"),
+    "many zeros behind an odd data": (
+        file_of(BYTES, chunk(b"data", b"abc"), chunk(b"note", bytes(4)), chunk(b"JUNK", bytes(40_000))),
+        "CON15",
+    ),
     "A-law of 16 bits": (file_of(extensible(tag=6), chunk(b"data", b"ab")), "CON02"),
     "too many chunks": (file_of(FMT, chunk(b"data", b"ab"), *[chunk(b"abcd", b"")] * 300), "CON15"),
 }
@@ -273,3 +281,11 @@ def test_a_codec_is_called_by_its_name() -> None:
         "a sample format that is not read: found IMA ADPCM of 4 bits, expected PCM of 8, 16, 24 or 32 bits, "
         "float of 32 or 64 bits, A-law or mu-law (at offset 20)"
     )
+
+
+def test_an_odd_data_is_accepted_where_no_player_finds_more() -> None:
+    """3.2: what follows an odd chunk is only refused if a player that does not skip the pad byte comes upon audio."""
+    for behind in (b"", chunk(b"LIST", b"INFO" + chunk(b"ICMT", b"data")), chunk(b"JUNK", b"data" * 400)):
+        assert riff.walk(BytesSource(file_of(BYTES, chunk(b"data", b"abc"), behind))).frames == 3
+    even = file_of(BYTES, chunk(b"data", b"abcd"), HIDING)
+    assert riff.walk(BytesSource(even)).frames == 4

@@ -93,6 +93,7 @@ _EVEN = frozenset({b"smpl", b"acid", b"fmt ", b"ds64"})
 _FACT_BYTES = 4  # libsndfile reads so many of a chunk fact, however long it is
 _CUE_BYTES, _POINT_BYTES = 4, 24  # and so many of a chunk cue as its points need
 _ACID_BYTES = 24  # libsndfile reads so many of a chunk acid, however long it is
+_MISREAD_CHUNKS = 4096  # as which a player may read what follows an odd chunk: eight zeros are one
 _LOW_FREQUENCY = 0x8  # a speaker that players leave out where they have none
 
 
@@ -299,6 +300,26 @@ def _require_place_kept(source: Source, chunk_id: bytes, offset: int, size: int)
     )
 
 
+def _require_end_kept(source: Source, data: RiffChunk) -> None:
+    """Raise where FFmpeg plays on behind a data chunk of odd length.
+
+    It looks for a further chunk `data` from the pad byte on, and so reads names and sizes of its own.
+    """
+    at, steps = data.body + data.size, 0
+    while data.size & 1 and at + 8 <= source.size:
+        chunk_id, size = struct.unpack("<4sI", source.read_at(at, 8))
+        if chunk_id == b"data":
+            raise Damaged(
+                "players lose their place behind chunk data",
+                where=f"offset {data.end - 1}",
+                found=f"{data.size} bytes, and more audio at offset {at} for a player that does not skip the pad byte",
+                expected="an even length, or no such chunk behind it",
+            )
+        if steps == _MISREAD_CHUNKS:
+            raise TooLarge("too many chunks behind chunk data", where=f"offset {at}", expected=f"at most {steps}")
+        at, steps = at + 8 + size + (size & 1), steps + 1
+
+
 def _points(source: Source, offset: int) -> int:
     """Return how many points the chunk `cue ` at an offset counts."""
     return int.from_bytes(source.read_at(offset + 8, min(_CUE_BYTES, source.size - offset - 8)), "little")
@@ -350,6 +371,7 @@ def _assemble(source: Source, form: bytes, chunks: tuple[RiffChunk, ...], ds64_f
             found=f"{data.size} bytes",
             expected=f"a multiple of {wave.frame_bytes}",
         )
+    _require_end_kept(source, data)
     # Encoders write 0 where they do not count; a count that is there must be right.
     if ds64_frames and ds64_frames != data.size // wave.frame_bytes:
         raise Damaged(
