@@ -72,6 +72,18 @@ def stepped(by_ns: int) -> dict[str, Any]:
     return {"timebase__snapshots__1__utc": to_utc(from_utc(full_run.ORIGIN) + full_run.END_NS + by_ns)}
 
 
+def coarse(by_ms: int) -> dict[str, Any]:
+    """Return readings of a clock of UTC that moves in steps of 1 ms; 2 ms of these and 500 ppm of 4.2 s are allowed."""
+    first = full_run.ORIGIN[:-7] + "Z"
+    last = to_utc(from_utc(first) + full_run.END_NS + by_ms * 1_000_000)
+    return {
+        "timebase__clocks__1__resolution_ns": 1_000_000,
+        "timebase__origin__utc": first,
+        "timebase__snapshots__0__utc": first,
+        "timebase__snapshots__1__utc": last[:-7] + "Z",
+    }
+
+
 def ended(t_ns: int) -> dict[str, Any]:
     utc = to_utc(from_utc(full_run.ORIGIN) + t_ns)
     return {"timebase__snapshots__1__t_ns": t_ns, "timebase__snapshots__1__utc": utc}
@@ -193,6 +205,7 @@ PAIRS = (
     ),
     Pair(rule="CLK03", ok=full(**stepped(ALLOWED_NS)), bad=full(**stepped(ALLOWED_NS + 1))),
     Pair(rule="CLK03", name="back", ok=full(**stepped(-ALLOWED_NS)), bad=full(**stepped(-ALLOWED_NS - 1))),
+    Pair(rule="CLK03", name="coarse", ok=full(**coarse(4)), bad=full(**coarse(5))),
     Pair(rule="CLK03", name="origin", ok=full(**origin(310)), bad=full(**origin(311))),
     Pair(
         rule="CLK05",

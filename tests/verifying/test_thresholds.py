@@ -394,7 +394,7 @@ def test_a_suspend_beside_the_gain_does_not_explain_it() -> None:
             SimpleNamespace(t_ns=t, offset_ns=offset, bracket_ns=0)
             for t, offset in ((10**10, 0), (2 * 10**10, gain_ns))
         )
-        return clk_clocks._gain_words(timebase, first, second)  # type: ignore[arg-type]
+        return clk_clocks._gain_words(timebase, first, second, allowed)  # type: ignore[arg-type]
 
     allowed = 5_000_000  # 500 ppm of 10 s
     slept = "the machine was suspended during the run, for 7000000000 ns"

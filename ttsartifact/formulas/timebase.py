@@ -179,9 +179,13 @@ def utc_drift_ppb(timebase: dict[str, Any]) -> tuple[int, int] | None:
     return round(drift_ns(first, last) * 10**9 / over), _up(error_ns * 10**9, over)
 
 
-def drift_allowance_ns(first: Snapshot, second: Snapshot) -> int:
-    """Return the drift that two sound snapshots may show: both brackets and 500 ppm of the time between them."""
-    return first.bracket_ns + second.bracket_ns + _up(MAX_DRIFT_PPM * abs(second.t_ns - first.t_ns), 1_000_000)
+def drift_allowance_ns(first: Snapshot, second: Snapshot, grain_ns: int = 0) -> int:
+    """Return the drift that two sound snapshots may show: both brackets and 500 ppm of the time between them.
+
+    A bracket counts as `grain_ns` at least, the resolutions of both clocks together.
+    """
+    brackets = max(first.bracket_ns, grain_ns) + max(second.bracket_ns, grain_ns)
+    return brackets + _up(MAX_DRIFT_PPM * abs(second.t_ns - first.t_ns), 1_000_000)
 
 
 class Bound(NamedTuple):

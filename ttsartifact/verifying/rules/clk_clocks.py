@@ -94,21 +94,22 @@ def agreeing_offsets(evidence: Evidence) -> Answer:
         snapshots = snapshots_of(timebase, clock)
         for first, second in pairwise(snapshots):
             asked = True
-            drift, allowed = drift_ns(first, second), drift_allowance_ns(first, second)
+            drift, allowed = drift_ns(first, second), drift_allowance_ns(first, second, _grain_ns(timebase, clock))
             if abs(drift) > allowed:
                 faults.append(
                     Mismatch(
                         where="/timebase/snapshots",
                         found=f"{clock} gained {drift} ns between t = {first.t_ns} and {second.t_ns}",
                         expected=f"at most {allowed} ns",
-                        message=_gain_words(timebase, first, second),
+                        message=_gain_words(timebase, first, second, allowed),
                     )
                 )
     origin, utc = evidence.known("/timebase/origin/utc"), snapshots_of(timebase)
     if origin is not None and utc:
         asked = True
         grain = 10 ** (9 - fraction_digits(origin))
-        allowed = utc[0].bracket_ns + -(-MAX_DRIFT_PPM * utc[0].t_ns // 1_000_000) + grain - 1
+        bracket = max(utc[0].bracket_ns, _grain_ns(timebase, utc[0].clock))
+        allowed = bracket + -(-MAX_DRIFT_PPM * utc[0].t_ns // 1_000_000) + grain - 1
         gap = from_utc(origin) - utc[0].offset_ns
         if abs(gap) > allowed:
             faults.append(
@@ -245,7 +246,13 @@ def _named_clocks(evidence: Evidence) -> Iterator[tuple[str, str]]:
             yield f"{where}/clock", entry["clock"]
 
 
-def _gain_words(timebase: dict[str, Any], first: Snapshot, second: Snapshot) -> str:
+def _grain_ns(timebase: dict[str, Any], clock: str) -> int:
+    """Return the resolutions of a clock and of the origin's: readings of a coarse clock jump by a step of it."""
+    steps = {entry["id"]: entry["resolution_ns"] for entry in timebase["clocks"]}
+    return int(steps[clock] + steps[timebase["origin"]["clock"]])
+
+
+def _gain_words(timebase: dict[str, Any], first: Snapshot, second: Snapshot, allowed_ns: int) -> str:
     """Say what happened to a clock that gained too much between two snapshots.
 
     A monotonic clock that counts suspends is never set: what it gains, the machine slept. UTC gains as much meanwhile.
@@ -260,7 +267,7 @@ def _gain_words(timebase: dict[str, Any], first: Snapshot, second: Snapshot) -> 
         if a.t_ns < second.t_ns and b.t_ns > first.t_ns
     ]
     slept = max(gains, default=0)
-    if slept and abs(drift_ns(first, second) - slept) <= drift_allowance_ns(first, second):
+    if slept and abs(drift_ns(first, second) - slept) <= allowed_ns:
         return f"the machine was suspended during the run, for {slept} ns"
     return "the clock was stepped, slewed or stopped during the run"
 
