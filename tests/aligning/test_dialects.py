@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -231,6 +232,26 @@ def test_words_that_no_log_is_read_by_are_refused_before_it_is_read(columns: Col
     with pytest.raises(Refused) as refused:
         read_log(LOGS / "absent.csv", columns)
     assert str(refused.value).startswith(words)
+
+
+def test_what_powershell_writes_is_read(tmp_path: Path) -> None:
+    """`nvidia-smi ... > log.csv` in Windows PowerShell is UTF-16."""
+    plain = (LOGS / "nvidia-smi-header.csv").read_text(encoding="utf-8")
+    (tmp_path / "log.csv").write_bytes(plain.replace("\n", "\r\n").encode("utf-16"))
+    log = read_log(tmp_path / "log.csv")
+    assert (log.dialect, len(log.values), log.values[1], log.left_out) == ("nvidia-smi", 5, 201_500, ())
+
+
+def test_a_row_that_no_meter_writes_is_left_out(tmp_path: Path) -> None:
+    """A cell of 200,000 digits, and a list of 50,000 cells that is never closed, cost one row and no time."""
+    rows = [f"2026/11/21 10:00:0{second}.000, {second}.00 W" for second in range(3)]
+    rows[1:1] = ["2026/11/21 10:00:00.500, " + "9" * 200_000]
+    rows.append("[" + "a, " * 50_000)
+    (tmp_path / "log.csv").write_text("\n".join(["timestamp, power.draw [W]", *rows, ""]), encoding="utf-8")
+    began = time.process_time()
+    log = read_log(tmp_path / "log.csv")
+    assert time.process_time() - began < 5
+    assert (log.values, log.left_out[0]) == ((0, 1_000, 2_000), "line 3: cut")
 
 
 def test_a_log_of_more_than_512_mib_is_refused_unread(tmp_path: Path) -> None:

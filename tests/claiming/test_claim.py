@@ -62,6 +62,7 @@ def test_comments_spaces_and_order_do_not_change_the_digest(tmp_path: Path) -> N
     other = CLAIM.replace("\n", "\r\n").replace('title = "faster"', 'title = "faster" # a comment')
     other = other.replace('["text", "seed"]', '["seed",\r\n  "text"]').replace("margin = 0.5", "margin   = 0.50")
     assert load_claim(written(tmp_path, other)).digest == claim.digest
+    assert parsed_claim(b"\xef\xbb\xbf" + CLAIM.encode(), "c.toml").digest == claim.digest  # as Notepad writes it
     assert load_claim(written(tmp_path, CLAIM.replace("margin = 0.5", "margin = 0.51"))).digest != claim.digest
 
 

@@ -174,5 +174,7 @@ def test_a_run_states_and_a_log_holds_the_canonical_digest(
     assert main(["log", "init", log, "--origin", "example.org/runs", "--key", key]) == 0
     assert main(["log", "add", log, str(claim)]) == 0
     assert f"0 claim {load_claim(claim).digest}" in capsys.readouterr().out
-    claim.write_text("# another comment\n" + CLAIM)
+    claim.write_text(
+        "\ufeff# another comment\n" + CLAIM, encoding="utf-8"
+    )  # with a byte order mark, as Notepad writes it
     assert main(["log", "add", log, str(claim)]) == 4

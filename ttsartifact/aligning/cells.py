@@ -14,7 +14,7 @@ from ttsartifact.aligning.log import Marker, ReadingKind, SensorLog, TimeBase
 from ttsartifact.errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ttsartifact.aligning.log import Dialect
 
@@ -80,21 +80,24 @@ def rows_of(lines: Sequence[str]) -> Iterator[list[str]]:
         if "," not in line:
             yield line.split()
             continue
-        cells = [cell.strip() for cell in next(csv.reader([line], skipinitialspace=True))]
-        cells = list(_joined(cells))
+        try:
+            cells = list(_joined(cell.strip() for cell in next(csv.reader([line], skipinitialspace=True))))
+        except csv.Error:  # a cell of more than 128 KiB
+            cells = [line[:80]]
         yield cells[:-1] if cells and not cells[-1] else cells
 
 
-def _joined(cells: list[str]) -> Iterator[str]:
+def _joined(cells: Iterable[str]) -> Iterator[str]:
     """Put a list that was written without quotes, as in amd-smi, together again."""
     held: list[str] = []
+    opened = 0
     for cell in cells:
         held.append(cell)
-        whole = ", ".join(held)
-        if whole.startswith("[") and whole.count("[") > whole.count("]"):
+        opened += cell.count("[") - cell.count("]")
+        if held[0].startswith("[") and opened > 0:
             continue
-        yield whole
-        held = []
+        yield ", ".join(held)
+        held, opened = [], 0
     yield from held
 
 

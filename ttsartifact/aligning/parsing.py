@@ -101,6 +101,8 @@ def _require_used(stated: Columns, family: str, name: str = "a binary log") -> N
 
 
 def _text(raw: bytes) -> str:
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):  # PowerShell 5 redirects output so
+        return raw.decode("utf-16", "replace")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -279,7 +279,7 @@ def _digest_of_claim(path: str, data: bytes) -> str | None:
     import tomllib
 
     try:
-        if "claim" not in tomllib.loads(data.decode()):
+        if "claim" not in tomllib.loads(data.decode("utf-8-sig")):
             return None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
         return None

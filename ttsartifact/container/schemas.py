@@ -132,7 +132,7 @@ def toml_of(data: bytes, what: str, where: str, parse_float: Callable[[str], Any
     import tomllib
 
     try:
-        return tomllib.loads(data.decode(), parse_float=parse_float)
+        return tomllib.loads(data.decode("utf-8-sig"), parse_float=parse_float)
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise Refused(f"{what} is not TOML: {why(error)}", where=where) from error
 
