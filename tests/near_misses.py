@@ -178,7 +178,10 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     "CAN02": plain(generation__params={"a": {"a": {"a": 1}}}),
     "CAN03": plain(generation__params={"a": 0.5, "b": 1e-7, "c": 1e21, "d": 333333333.3333333}),
     "CAN05": plain(run__notes='\u2028 / " \\ \b\t\u007f \u20ac \ud7ff'),
-    "CAN06": plain(ext={"https://example.org/Über-Keys": {"a_1": 1}}),
+    "CAN06": plain(
+        ext={"https://example.org/Über-Keys": {"a_1": 1}},
+        generation__params={"guidanceScale": 3, "speaker-id": 2, "voice.settings": {"2Pass": True, "a:b": 1}},
+    ),
     "SCH01": plain(spec_version="1.0"),
     "SCH02": plain(generation__params={"anything": ["goes", {"here": True}]}),
     "SCH03": plain(ext={"org.example": {"sampel_rate": 16_000}}),

@@ -200,6 +200,9 @@ def test_the_order_of_the_axes_is_remembered(tmp_path: Path) -> None:
         ({"seeds": [{"stage": [3]}]}, Refused, "expected seed=7, or seeds="),
         ({"params": {"temperature": float("nan")}}, Refused, "a stated value is not finite"),
         ({"params": {"voice": object()}}, Refused, "a stated value is not representable in JSON"),
+        ({"params": {"voice": "a\udcff"}}, Refused, "a stated text holds bytes that are not UTF-8"),
+        ({"params": {"größe": 1}}, Refused, "a parameter has a name that no artifact holds: found größe"),
+        ({"params": {"a": [{"b/c": 1}]}}, Refused, "a parameter has a name that no artifact holds: found b/c"),
         ({"text": "a\ud83d"}, Refused, "half of a surrogate pair"),
         ({"sample_rate_hz": 24000.5}, Refused, "sample_rate_hz is not a whole number in range"),
     ],
@@ -218,6 +221,27 @@ def test_conditions_are_checked_before_the_engine_is_asked(
         recorded(tmp_path / "a.tts.wav", speak, **options)
     assert words in str(caught.value)
     assert (asked, os.listdir(tmp_path)) == ([], [])
+
+
+def test_parameters_are_the_engines_own(tmp_path: Path) -> None:
+    """4.2, 4.3: names as engines have them, and numbers that are beyond what JSON readers agree on, as text."""
+    params = {
+        "speakingRate": 1.2,
+        "speaker-id": 7,
+        "seed": 2**64 - 1,
+        "scale": 1e20,
+        "voice": {"styleDegree": -(2**53)},
+    }
+    recorded(tmp_path / "a.tts.wav", [PCM], params=params)
+    (report,) = verify(tmp_path / "a.tts.wav")
+    assert (report.verdict, report.failures) == ("INTACT", ())
+    assert open_artifact(tmp_path / "a.tts.wav").descriptor.known("/generation/params") == {
+        "speakingRate": 1.2,
+        "speaker-id": 7,
+        "seed": "18446744073709551615",
+        "scale": "1e+20",
+        "voice": {"styleDegree": "-9007199254740992"},
+    }
 
 
 def test_a_line_of_a_log_before_the_samples_is_no_sound(tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.server
 import json
 import random
 import threading
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import kit
 import pytest
 from serving_kit import TEXT, example, serving
 
@@ -99,6 +101,48 @@ def test_what_clients_ask_for_becomes_artifacts(url: str, tmp_path: Path) -> Non
     reports = [report for path in sorted(tmp_path.glob("*.tts.*")) for report in verify(path)]
     assert [(report.verdict, report.failures) for report in reports] == [("INTACT", ())] * 4
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".mp3", ".parquet", ".parquet", ".wav", ".wav"]
+
+
+class _Speaks(http.server.BaseHTTPRequestHandler):
+    """A server that says the same whatever it is asked for."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-type", "audio/wav")
+        self.end_headers()
+        self.wfile.write(kit.wav())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_whatever_a_client_writes_is_a_run(tmp_path: Path) -> None:
+    """Emoji cut in two, seeds of 64 bits, numbers that JSON does not have: the answer is audio, and is kept as that."""
+    bodies = {
+        r'{"input": "Hello there \ud83d"}': {},
+        '{"input": "Hello there.", "seed": 12345678901234567890}': {"seed": "12345678901234567890"},
+        '{"input": "Hello there.", "topP": NaN, "maxLength": 1e999}': {"topP": "nan", "maxLength": "inf"},
+        r'{"input": "Hello there.", "style": "a\ud83d", "a b\u0000": 1}': {"style": "a\\ud83d", "a_b_": 1},
+    }
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Speaks)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    proxy = proxied(f"http://127.0.0.1:{server.server_port}", tmp_path)
+    with proxy as address:
+        headers = {"content-type": "application/json"}
+        for body in bodies:
+            answer = httpx.post(
+                f"{address}/v1/audio/speech", content=body, headers=headers, timeout=60, trust_env=False
+            )
+            assert answer.content == kit.wav()
+    server.shutdown()
+    server.server_close()
+    assert proxy.gathered is not None
+    rows = read_attempts(proxy.gathered.attempts_path)
+    paths = [tmp_path / f"{row.request_id}.tts.wav" for row in rows]
+    assert [open_artifact(path).descriptor.known("/generation/params") for path in paths] == list(bodies.values())
+    assert [(report.verdict, report.failures) for path in paths for report in verify(path)] == [("INTACT", ())] * 4
+    assert open_artifact(paths[0]).descriptor.at("/input/text/value")["detail"] == "the text is not UTF-8"
 
 
 def test_a_client_that_leaves_is_a_result(url: str, tmp_path: Path) -> None:

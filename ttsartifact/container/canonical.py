@@ -24,6 +24,7 @@ __all__ = [
     "canonical_bytes",
     "half_characters",
     "is_canonical",
+    "is_parameter_name",
     "is_spelled_so",
     "parse",
     "parse_descriptor",
@@ -31,6 +32,8 @@ __all__ = [
 ]
 
 _KEY = late_pattern(r"[a-z][a-z0-9_]*")
+_PARAMETER = late_pattern(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
+_PARAMETERS = "/generation/params/"
 _NESTED = frozenset({dict, list})
 _NO_NUMBERS = frozenset({str, bool, type(None)})
 # Of what was parsed, which has no circles to look for.
@@ -172,7 +175,7 @@ def parse_descriptor(data: bytes) -> tuple[Any, list[Fault]]:
 
     Raises as `parse` does (clause 4.1).
     """
-    return parse(data, fractions_under=("/generation/params/", "/ext/"), free_keys_under=("/ext",))
+    return parse(data, fractions_under=(_PARAMETERS, "/ext/"), free_keys_under=("/ext",))
 
 
 def _faultless(data: bytes, text: str, fractions_under: tuple[str, ...], free_keys_under: tuple[str, ...]) -> list[Any]:
@@ -305,6 +308,11 @@ def _not_a_number(word: str, faults: list[Fault]) -> int:
     return 0  # a stand-in; the fault is what counts
 
 
+def is_parameter_name(key: str) -> bool:
+    """Return whether a parameter of an engine may have this name (clause 4.2)."""
+    return _PARAMETER.fullmatch(key) is not None
+
+
 @lru_cache(maxsize=4096)  # a few hundred keys make up all descriptors
 def _is_plain(key: str) -> bool:
     return _KEY.fullmatch(key) is not None
@@ -325,8 +333,10 @@ def _walk(
             step = key
             if not (_is_plain(key) if len(key) <= _LONGEST_KEPT_KEY else _KEY.fullmatch(key)):
                 step = key.replace("~", "~0").replace("/", "~1")
-                if pointer not in free:
-                    faults.append(Fault("CAN06", pointer, json.dumps(key)[:80], "ASCII snake_case"))
+                is_parameter = _PARAMETERS in fractions and f"{pointer}/".startswith(_PARAMETERS)
+                if pointer not in free and not (is_parameter and is_parameter_name(key)):
+                    expected = "ASCII letters, digits, _ . : and -" if is_parameter else "ASCII snake_case"
+                    faults.append(Fault("CAN06", pointer, json.dumps(key)[:80], expected))
             kind = type(child)
             # Most of a descriptor is words and counts, and nothing can be amiss with them here.
             if kind in _NO_NUMBERS or (kind is int and -MAX_SAFE_INTEGER <= child <= MAX_SAFE_INTEGER):

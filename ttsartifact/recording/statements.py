@@ -12,6 +12,8 @@ import math
 import os
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
+from ttsartifact.container.canonical import is_parameter_name
+from ttsartifact.container.limits import MAX_SAFE_INTEGER
 from ttsartifact.errors import Refused, WrongCall
 from ttsartifact.gating.deciding import require_scores
 from ttsartifact.recording import factories, keyword_checks, pins
@@ -254,13 +256,24 @@ def _plain(value: Any, where: str) -> Any:
         return os.path.basename(os.fspath(value))  # of a place on this machine only the name is anybody's business
     if isinstance(value, (dict, list, tuple, set, frozenset)):
         if isinstance(value, dict):
-            return {str(_plain(key, where)): _plain(each, f"{where}/{key}") for key, each in value.items()}
+            plain = {str(_plain(key, where)): _plain(each, f"{where}/{key}") for key, each in value.items()}
+            odd = next((key for key in plain if not is_parameter_name(key)), None)
+            if odd is not None and where.partition("/")[0] == "params":
+                expected = "ASCII letters, digits, _ . : and -"
+                raise Refused(
+                    "a parameter has a name that no artifact holds", where=where, found=odd, expected=expected
+                )
+            return plain
         ordered = sorted(value, key=str) if isinstance(value, (set, frozenset)) else value
         return [_plain(each, f"{where}/{place}") for place, each in enumerate(ordered)]
     if not isinstance(value, (str, bytes, bool, int, float)) and hasattr(value, "tolist"):
         return _plain(value.tolist(), where)  # a scalar or an array of numpy, or a tensor
     if isinstance(value, float) and not math.isfinite(value):
         raise Refused("a stated value is not finite", where=where, found=value, expected="a finite number")
+    if isinstance(value, (int, float)) and abs(value) > MAX_SAFE_INTEGER:
+        return str(value)  # 4.3: as seeds, which use 64 bits
+    if isinstance(value, str) and not _is_text(value):
+        raise Refused("a stated text holds bytes that are not UTF-8", where=where, found=ascii(value), expected="UTF-8")
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     raise Refused(
@@ -269,6 +282,14 @@ def _plain(value: Any, where: str) -> Any:
         found=type(value).__name__,
         expected="text, a number, true or false, a list or a dictionary of them",
     )
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 _PRECISION_WORDS = ("quantisation", "attention", "tf32", "autocast")

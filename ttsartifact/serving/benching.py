@@ -115,6 +115,7 @@ def bench(
     )
     for wanted in plan.requests:
         keeper.check(wanted.text)
+        spelled_out({"params": wanted.params})
     folder = tempfile.mkdtemp(prefix=".ttsa-", dir=os.path.dirname(os.path.abspath(path)))
     jobs = list(_jobs(plan, folder))
     aside = f"{beside.removesuffix(SUFFIX)}.kept"

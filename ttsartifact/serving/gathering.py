@@ -177,7 +177,7 @@ class _Keeping:
             origin_utc=from_utc(heard.timebase.to_value()["origin"]["utc"]),
             law=Law.OBSERVED,
             place=len(self.rows),
-            text_digest=digest.of(heard.text.encode()),
+            text_digest=digest.of(heard.text),
             run_id=run_id,
         )
         return row if path is None or run_id is None else replace(row, **figures_of(path)[run_id])

@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import os
+import re
 import ssl
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -35,6 +37,7 @@ _UNSENT_BYTES = 1 << 20
 """How far a slow client may lag behind before the server is read no further."""
 _LONGEST_HEAD = 64 << 10
 _PATIENCE_S = 5.0
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.:-]|^[.:-]|^$")
 _ENDED = "the connection ended before the answer did"
 _LONGEST_REQUEST = 64 << 20
 """Of a body that is looked at; a longer one is passed on all the same."""
@@ -48,15 +51,25 @@ class SpeechExchange:
         self.body_digest = digest.of(body)
 
     @property
-    def text(self) -> str:
-        """What was to be spoken."""
-        return str(self.asked["input"])
+    def text(self) -> bytes:
+        """What was to be spoken. Half of a surrogate pair, as clients write that cut a text, leaves no UTF-8."""
+        return str(self.asked["input"]).encode("utf-8", "surrogatepass")
 
     @property
     def params(self) -> dict[str, Any]:
-        """The other fields of the request that condition the sound."""
+        """The other fields of the request that condition the sound, as far as an artifact can hold them."""
         held = {key: value for key, value in self.asked.items() if key != "input"}
-        return {key: value for key, value in held.items() if isinstance(value, (str, int, float, bool))}
+        return {
+            _NOT_IN_NAMES.sub("_", key): _held(value)
+            for key, value in held.items()
+            if isinstance(value, (str, int, float, bool))
+        }
+
+
+def _held(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Proxy:

@@ -48,16 +48,20 @@ class SpeechRequest:
     """How long after the first byte the client leaves, like a user who interrupts; None: it stays."""
 
     def __post_init__(self) -> None:
-        """Raise Refused where a parameter would replace the text, of which the artifact would state another."""
+        """Raise Refused for a parameter that would replace the text, and for a request that JSON cannot hold."""
         if "input" in self.params:
             raise Refused(
                 "`input` is the text itself, and no parameter", where="--param", found="input", expected="--text"
             )
+        try:
+            self.body  # noqa: B018 - what cannot be sent is refused before anything is
+        except ValueError as error:
+            raise Refused("the request cannot be written as JSON", where="--param", found=str(error)) from error
 
     @property
     def body(self) -> bytes:
         """The JSON as it is sent."""
-        return json.dumps({"input": self.text, **self.params}, ensure_ascii=False).encode()
+        return json.dumps({"input": self.text, **self.params}, ensure_ascii=False, allow_nan=False).encode()
 
     @property
     def body_digest(self) -> str:
