@@ -218,7 +218,8 @@ NEAR: dict[str, Callable[[Path], Path]] = {
     "PIN08": full(pins__frontend__0__package="espeak-ng"),
     "PIN09": full(generation__precision__dtype="float16"),
     "PIN10": full(pins__lock__packages=3, pins__lock__digest=digest.of(b"a longer lock")),
-    "PIN11": plain(generation__device="cpu"),
+    # 5.4: a machine whose accelerator no sensor reads.
+    "PIN11": plain(generation__device="mps", env__devices=absent("not_measured"), env__os__name="macOS", level="L1"),
     "PIN12": full(
         pins__adaptation__steps=1,
         pins__adaptation__quality=[MEASURED, MEASURED | {"duration_ms": 5_000, "snr_millidb": absent("not_measured")}],

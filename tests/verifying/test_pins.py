@@ -135,6 +135,17 @@ def test_cpu_with_readings(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("level", "reason", "is_fault"),
+    [("L1", "not_measured", False), ("L1", "unknown", False), ("L1", "not_applicable", True), ("L3", "unknown", True)],
+)
+def test_an_accelerator_that_no_sensor_reads(tmp_path, level, reason, is_fault):
+    """5.4: a Mac, or a machine without NVML, states the device and says why its properties are absent; L3 lists it."""
+    edits = {"generation__device": "cuda", "env__devices": absent(reason), "level": level}
+    (report,) = verify(kit.artifact(tmp_path, patch=kit.put(**edits)))
+    assert ("PIN11" in kit.failed(report)) is is_fault
+
+
 @pytest.mark.parametrize("make", [kit.artifact, full_run.artifact])
 def test_sound_runs_pass(make, tmp_path):
     """A recorded command and a run of which everything is known both hold."""

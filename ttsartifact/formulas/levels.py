@@ -96,7 +96,7 @@ def lacking_for(level: Level, descriptor: Descriptor) -> list[str]:
 
 
 def _required_by_rules(descriptor: Descriptor) -> Iterator[str]:
-    """Yield what REF02, REF04, PIN08, PIN09, ENV01, ENV02 and AUD06 would find in a run that claims L3."""
+    """Yield what REF02, REF04, PIN08, PIN09, PIN11, ENV01, ENV02 and AUD06 would find in a run that claims L3."""
     clips = _objects(descriptor, "/input/refs")
     fed = [entry for entry in clips if entry.get("role") not in TRAINING_ROLES]
     if any(is_absent(entry["origin"]) for entry in clips):
@@ -111,8 +111,8 @@ def _required_by_rules(descriptor: Descriptor) -> Iterator[str]:
             if _is_unknown(descriptor, f"/generation/precision/{key}"):
                 yield f"/generation/precision/{key}"
     wanted = [f"/env/os/{key}" for key in ("version", "kernel", "libc")]
-    if descriptor.known("/generation/device") not in {None, "cpu"}:
-        wanted.append("/env/runtime")
+    if (device := descriptor.known("/generation/device")) not in {None, "cpu"}:
+        wanted += ["/env/runtime", *(["/env/devices"] if device != "other" else [])]
     for place in range(len(_objects(descriptor, "/env/devices"))):
         keys = ("driver", "partition", "power_limit_mw", "max_clock_mhz", "memory_mib")
         wanted += [f"/env/devices/{place}/{key}" for key in keys]
