@@ -92,6 +92,30 @@ def test_a_level_that_lacks_nothing_of_its_own_is_not_mentioned(
     assert "L3 also needs" not in said
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--engine", "my-engine@latest"), ["PIN05: a moving reference is not an exact version: found latest"]),
+        (("--model", f"file:///x/m@{'7b1e55d2904fc8a31e6d' * 2}"), ["PIN21: an address of scheme file cannot be"]),
+        (("--device", "cuda"), []),
+        (
+            ("--param", "speakingRate=1.2", "--session", "a\u200bb"),
+            ["SCH11: a name holds a character that is not seen"],
+        ),
+    ],
+)
+def test_what_verify_will_find_is_said_at_once(
+    engine: list[str], options: tuple[str, ...], words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who stated something wrong hears it from record, and not from a stranger who verifies the post."""
+    out = str(tmp_path / "a.tts.wav")
+    assert main(["record", "-o", out, "--text", kit.TEXT, "--sensor", "none", *options, "--", *engine]) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "verify will find" in line]
+    assert len(said) == len(words)
+    assert all(line.startswith(f"ttsa: verify will find {begins}") for line, begins in zip(said, words, strict=True))
+    assert main(["verify", out]) == bool(words)
+
+
 def test_a_row_of_a_data_set_is_made_again(
     engine: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

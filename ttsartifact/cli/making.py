@@ -252,6 +252,18 @@ def print_written(packed: Packed, level: str | None = None, out: str | None = No
         say_written(out, f"  {safe(decision(gate))}")
     if not cut:  # of what is over, nothing more can be stated
         note_lacking(packed, level)
+    _note_faults(os.fspath(packed.path))
+
+
+def _note_faults(path: str) -> None:
+    """Say on stderr what is wrong with what was stated, before others find it."""
+    if not os.path.exists(path):  # it went to standard output
+        return
+    from ttsartifact.reporting.phrases import finding_line
+    from ttsartifact.verifying.engine import faults_of_statements
+
+    for finding in faults_of_statements(path):
+        note(f"verify will find {finding.rule}: {finding_line(finding)}; `ttsa explain {finding.rule}`")
 
 
 def note_lacking(packed: Packed, level: str | None) -> None:

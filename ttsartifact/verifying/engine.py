@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from ttsartifact.terms.finding import Answer
     from ttsartifact.verifying.siblings import Siblings
 
-__all__ = ["judge", "not_verified", "validate", "verify"]
+__all__ = ["faults_of_statements", "judge", "not_verified", "validate", "verify"]
 
 _STRUCTURE = frozenset({"CON", "CAN", "SCH"})  # what `validate` asks: no hashing, no decoding
+_STATEMENTS = frozenset({"CAN", "SCH", "PIN", "ENV"})  # what reads the descriptor alone, whose values people type
 _MOST_LISTED = 1_000  # findings of one rule: a trace of a million rows may break it in each
 
 
@@ -103,6 +104,11 @@ def validate(path: str | os.PathLike[str], *, rows: tuple[int, int] | None = Non
         `[report.findings for report in validate("run.tts.wav")]`
     """
     return tuple(_reports(path, families=_STRUCTURE, rows=rows))
+
+
+def faults_of_statements(path: str | os.PathLike[str]) -> tuple[Finding, ...]:
+    """Return what `verify` will find wrong with the statements of a run that was just written; nothing is hashed."""
+    return tuple(finding for report in _reports(path, families=_STATEMENTS) for finding in report.failures)
 
 
 def _reports(path: str | os.PathLike[str], *, families: frozenset[str] | None, **asked: Any) -> Iterator[Report]:
