@@ -531,3 +531,18 @@ def test_raw_samples_without_a_format_are_named_byte_by_byte(tmp_path: Path) -> 
         "the command wrote no known audio format; for raw samples, add --pcm s16le:RATE:CHANNELS: found bytes "
         f"{' '.join(['00'] * 12)}, expected WAV, FLAC, MP3 or Ogg (at {out}.part.wav: offset 0)"
     )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has names of files that are not UTF-8")
+def test_a_name_that_is_not_utf_8_is_spelled_out(tmp_path: Path) -> None:
+    """4.1: a command line may hold any byte and JSON may not; the engine has run, and its audio is worth a run."""
+    voice, program = (os.fsdecode(os.fsencode(tmp_path) + name) for name in (b"/st\xedmme.wav", b"/\xe9cho"))
+    shutil.copy(shutil.which("cp") or "cp", program)
+    with open(voice, "wb") as file:
+        file.write(kit.wav())
+    said([program, voice, "{out}"], tmp_path / "a.tts.wav", text_on_stdin=True)
+    (report,) = verify(tmp_path / "a.tts.wav")
+    assert (report.verdict, report.failures) == ("INTACT", ())
+    descriptor = open_artifact(tmp_path / "a.tts.wav").descriptor
+    assert descriptor.at("/generation/command/argv") == ["\\udce9cho", "st\\udcedmme.wav", "{out}"]
+    assert descriptor.at("/pins/engine/name") == "\\udce9cho"

@@ -241,6 +241,8 @@ def _names_in_list(name: str, held: list[Any]) -> list[str]:
 def masked(value: Any, pointer: str = "", *, withheld: str | None = None) -> tuple[Any, list[str]]:
     """Return `value` with each secret replaced by {secret}, and a withheld text by {text}; and what was replaced.
 
+    Bytes of a file's name that are not UTF-8 are spelled out, for JSON cannot hold them.
+
     Example: ``masked(["say", "--token", "abcd"])[0] == ["say", "--token", "{secret}"]``.
     """
     found: dict[str, list[Secret]] = {}
@@ -260,7 +262,7 @@ def masked(value: Any, pointer: str = "", *, withheld: str | None = None) -> tup
         if withheld and withheld in held:
             reported.append(f"{where}: the withheld text")
             held = held.replace(withheld, "{text}")
-        return held
+        return held if held.isascii() else held.encode("utf-8", "backslashreplace").decode()
 
     return replaced(pointer, value), reported
 
