@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from ttsartifact.container.magic import kind_of
-from ttsartifact.errors import CommandFailed, Refused
+from ttsartifact.errors import CommandFailed, Refused, TooLarge
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording import clock, run
 from ttsartifact.recording.command import record_command
@@ -184,6 +184,10 @@ def test_the_order_of_the_axes_is_remembered(tmp_path: Path) -> None:
     assert "a chunk of as many frames as channels does not say which axis is which" in said[0]
 
 
+def _nested(levels: int) -> list[Any]:
+    return [_nested(levels - 1)] if levels else []
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
@@ -203,6 +207,8 @@ def test_the_order_of_the_axes_is_remembered(tmp_path: Path) -> None:
         ({"params": {"voice": "a\udcff"}}, Refused, "a stated text holds bytes that are not UTF-8"),
         ({"params": {"größe": 1}}, Refused, "a parameter has a name that no artifact holds: found größe"),
         ({"params": {"a": [{"b/c": 1}]}}, Refused, "a parameter has a name that no artifact holds: found b/c"),
+        ({"params": {"clip": "A" * 1_100_000}}, TooLarge, "the descriptor would be too large: found 1100"),
+        ({"params": {"a": _nested(40)}}, TooLarge, "is nested too deeply: expected at most 32 levels"),
         ({"text": "a\ud83d"}, Refused, "half of a surrogate pair"),
         ({"sample_rate_hz": 24000.5}, Refused, "sample_rate_hz is not a whole number in range"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import http.server
 import json
 import random
@@ -103,6 +104,9 @@ def test_what_clients_ask_for_becomes_artifacts(url: str, tmp_path: Path) -> Non
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".mp3", ".parquet", ".parquet", ".wav", ".wav"]
 
 
+CLIP = "sha256:" + hashlib.sha256(b"A" * 1_400_000).hexdigest() + " of 1400000 bytes"
+
+
 class _Speaks(http.server.BaseHTTPRequestHandler):
     """A server that says the same whatever it is asked for."""
 
@@ -118,11 +122,12 @@ class _Speaks(http.server.BaseHTTPRequestHandler):
 
 
 def test_whatever_a_client_writes_is_a_run(tmp_path: Path) -> None:
-    """Emoji cut in two, seeds of 64 bits, numbers that JSON does not have: the answer is audio, and is kept as that."""
+    """Emoji cut in two, seeds of 64 bits, numbers that JSON does not have, clips in base64: the answer is kept."""
     bodies = {
         r'{"input": "Hello there \ud83d"}': {},
         '{"input": "Hello there.", "seed": 12345678901234567890}': {"seed": "12345678901234567890"},
         '{"input": "Hello there.", "topP": NaN, "maxLength": 1e999}': {"topP": "nan", "maxLength": "inf"},
+        '{"input": "Hello there.", "ref_audio": "' + "A" * 1_400_000 + '"}': {"ref_audio": CLIP},
         r'{"input": "Hello there.", "style": "a\ud83d", "a b\u0000": 1}': {"style": "a\\ud83d", "a_b_": 1},
     }
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Speaks)
@@ -141,7 +146,7 @@ def test_whatever_a_client_writes_is_a_run(tmp_path: Path) -> None:
     rows = read_attempts(proxy.gathered.attempts_path)
     paths = [tmp_path / f"{row.request_id}.tts.wav" for row in rows]
     assert [open_artifact(path).descriptor.known("/generation/params") for path in paths] == list(bodies.values())
-    assert [(report.verdict, report.failures) for path in paths for report in verify(path)] == [("INTACT", ())] * 4
+    assert [(report.verdict, report.failures) for path in paths for report in verify(path)] == [("INTACT", ())] * 5
     assert open_artifact(paths[0]).descriptor.at("/input/text/value")["detail"] == "the text is not UTF-8"
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact._starting import NamedTuple, late_pattern
-from ttsartifact.container.limits import MAX_JSON_DEPTH, MAX_SAFE_INTEGER, require_shallow
+from ttsartifact.container.limits import MAX_DESCRIPTOR_BYTES, MAX_JSON_DEPTH, MAX_SAFE_INTEGER, require_shallow
 from ttsartifact.errors import InvalidDescriptor, TooLarge
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Fault",
     "canonical_bytes",
+    "descriptor_bytes",
     "half_characters",
     "is_canonical",
     "is_parameter_name",
@@ -67,6 +68,19 @@ def canonical_bytes(value: Any) -> bytes:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise InvalidDescriptor(f"cannot be written as canonical JSON: {error}", rule="CAN05") from error
+
+
+def descriptor_bytes(value: Any) -> bytes:
+    """Return the canonical bytes of a descriptor that is written, or of what it is made of.
+
+    Raises InvalidDescriptor as `canonical_bytes` does, and TooLarge for one that no reader accepts (clause 3.8).
+    """
+    data = canonical_bytes(value)
+    if len(data) > MAX_DESCRIPTOR_BYTES:
+        found, expected = f"{len(data)} bytes", f"at most {MAX_DESCRIPTOR_BYTES}"
+        raise TooLarge("the descriptor would be too large", found=found, expected=expected)
+    require_shallow(data.decode())
+    return data
 
 
 def is_canonical(data: bytes, value: Any, *, has_fractions: bool = True) -> bool:

@@ -81,7 +81,7 @@ def append_channel(
     """
     made = {trace.name: (canonical.canonical_bytes(trace.to_value()), trace.rows) for trace in traces}
     value = _with_channel(artifact, channel, made)
-    parts = {"descriptor": canonical.canonical_bytes(value)}
+    parts = {"descriptor": canonical.descriptor_bytes(value)}
     for entry in value["traces"]:
         name = f"trace/{entry['name']}"
         parts[name] = made[entry["name"]][0] if entry["name"] in made else artifact.parts.part(name)

@@ -137,7 +137,7 @@ def _parts(run: Artifact, value: dict[str, Any]) -> dict[str, bytes]:
         for name in run.parts.names()
         if name != "descriptor" and not name.startswith("attestation/")
     }
-    return {"descriptor": canonical.canonical_bytes(value)} | kept
+    return {"descriptor": canonical.descriptor_bytes(value)} | kept
 
 
 def _write(

@@ -132,7 +132,7 @@ def build(draft: Draft, audio: Source) -> RunInMemory:
     schemas.require_valid("descriptor", value)
     for name, trace in traces.items():
         schemas.require_valid("traces", trace.to_value()) if trace.rows < 10_000 else _require_even(name, trace)
-    parts = {"descriptor": canonical.canonical_bytes(value)}
+    parts = {"descriptor": canonical.descriptor_bytes(value)}
     parts |= {f"trace/{name}": data for name, data in encoded.items()}
     parts |= {"leaves": bytes.fromhex("".join(digests.leaves))} if draft.leaves else {}
     parts |= {"lock": draft.lock} if draft.lock is not None else {}

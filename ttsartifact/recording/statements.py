@@ -12,7 +12,7 @@ import math
 import os
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from ttsartifact.container.canonical import is_parameter_name
+from ttsartifact.container.canonical import descriptor_bytes, is_parameter_name
 from ttsartifact.container.limits import MAX_SAFE_INTEGER
 from ttsartifact.errors import Refused, WrongCall
 from ttsartifact.gating.deciding import require_scores
@@ -343,6 +343,8 @@ def require_sound(
 ) -> None:
     """Raise Refused where what is stated breaks the descriptor's schema, with an example of the right form.
 
+    Raises TooLarge where it is more than a descriptor holds.
+
     `observed` are values by their places that the recorder was told in other ways.
     """
     keyword_checks.require_rows(stated.get("imperfection_log"))
@@ -360,6 +362,7 @@ def require_sound(
         **(observed or {}),
     }
     keyword_checks.require_sections(sections)
+    descriptor_bytes(sections)
 
 
 def _optional_as_stated(stated: Stated) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from ttsartifact.serving.attempts import SUFFIX, Attempt, attempt_of, attempts_b
 from ttsartifact.serving.exchange import Exchange, Status, connected, speak
 from ttsartifact.serving.keeping import Keeper
 from ttsartifact.serving.loading import arrivals_ns, run_load
-from ttsartifact.serving.request import public_url, require_library
+from ttsartifact.serving.request import public_url, require_library, stated_params
 from ttsartifact.serving.summing import figures_of
 from ttsartifact.terms import digest
 
@@ -115,7 +115,6 @@ def bench(
     )
     for wanted in plan.requests:
         keeper.check(wanted.text)
-        spelled_out({"params": wanted.params})
     folder = tempfile.mkdtemp(prefix=".ttsa-", dir=os.path.dirname(os.path.abspath(path)))
     jobs = list(_jobs(plan, folder))
     aside = f"{beside.removesuffix(SUFFIX)}.kept"
@@ -226,11 +225,10 @@ def _rows(
 
 def _conditions(plan: Bench, job: _Job) -> dict[str, Any]:
     """Return what holds of one request: its attempt, its parameters, and the load that it was part of."""
-    params = {key: value for key, value in job.wanted.params.items() if isinstance(value, (str, int, float, bool))}
     in_flight = (job.exchange.in_flight or 0) + 1
     return {
         "attempt": 1,
-        "params": params,
+        "params": stated_params(job.wanted.params),
         "warmup_runs": plan.warmup,
         "first_call": False if plan.warmup or job.place else None,
         "concurrency": in_flight if job.load.law.is_open else job.load.concurrency,

@@ -22,7 +22,7 @@ from ttsartifact.recording.run import CTRL_C, Run, say_by_logging
 from ttsartifact.recording.sampler import PERIOD_NS, Sampler
 from ttsartifact.recording.statements import require_sound, run_facts, spelled_out
 from ttsartifact.serving.exchange import Exchange, Status, connected, speak
-from ttsartifact.serving.request import is_loopback, public_url, require_library
+from ttsartifact.serving.request import is_loopback, public_url, require_library, stated_params
 from ttsartifact.serving.sound import delivered
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.trace import Trace
@@ -255,7 +255,7 @@ def record_http(
         `record_http(SpeechRequest(url="http://localhost:8880/v1/audio/speech", text="Hello."), "run.tts.wav")`
     """
     require_library()
-    stated = spelled_out({"params": public_params(wanted)} | stated)
+    stated = spelled_out({"params": stated_params(wanted.params)} | stated)
     require_sound(stated, wanted.text, ())
     if pcm is not None:
         StatedPcmFormat.parse(pcm)
@@ -296,11 +296,6 @@ def _keep(run: Run, keeper: Keeper, exchange: Exchange, wanted: SpeechRequest) -
     else:
         exchange.discard()
         run.journal.remove()
-
-
-def public_params(wanted: SpeechRequest) -> dict[str, object]:
-    """Return the fields of a request that condition the sound, for /generation/params."""
-    return {key: value for key, value in wanted.params.items() if isinstance(value, (str, int, float, bool))}
 
 
 async def _exchanged(wanted: SpeechRequest, exchange: Exchange, now: Callable[[], int]) -> None:

@@ -11,9 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import math
 import os
-import re
 import ssl
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -23,6 +21,7 @@ import h11
 
 from ttsartifact.recording.clock import SystemClock, Timebase
 from ttsartifact.serving.exchange import Exchange, Status
+from ttsartifact.serving.request import stated_params
 from ttsartifact.terms import digest
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ _UNSENT_BYTES = 1 << 20
 """How far a slow client may lag behind before the server is read no further."""
 _LONGEST_HEAD = 64 << 10
 _PATIENCE_S = 5.0
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.:-]|^[.:-]|^$")
 _ENDED = "the connection ended before the answer did"
 _LONGEST_REQUEST = 64 << 20
 """Of a body that is looked at; a longer one is passed on all the same."""
@@ -57,19 +55,8 @@ class SpeechExchange:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The other fields of the request that condition the sound, as far as an artifact can hold them."""
-        held = {key: value for key, value in self.asked.items() if key != "input"}
-        return {
-            _NOT_IN_NAMES.sub("_", key): _held(value)
-            for key, value in held.items()
-            if isinstance(value, (str, int, float, bool))
-        }
-
-
-def _held(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        """The other fields of the request that condition the sound."""
+        return stated_params({key: value for key, value in self.asked.items() if key != "input"})
 
 
 class Proxy:

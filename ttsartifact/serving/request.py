@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,7 +17,7 @@ from ttsartifact.recording.ordering import StatedPcmFormat
 from ttsartifact.terms import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "SpeechRequest",
@@ -26,9 +27,12 @@ __all__ = [
     "require_allowed",
     "require_library",
     "stated_by",
+    "stated_params",
 ]
 
 _LOCAL_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhost"})
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.:-]|^[.:-]|^$")
+_LONGEST_VALUE = 4096  # longer ones are clips in base64
 _SPEECH_PATH = "/v1/audio/speech"
 
 
@@ -67,6 +71,19 @@ class SpeechRequest:
     def body_digest(self) -> str:
         """The digest of the JSON as it is sent."""
         return digest.of(self.body)
+
+
+def stated_params(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a request for /generation/params, as far as an artifact can hold them (clause 7.8)."""
+    held = {key: value for key, value in fields.items() if isinstance(value, (str, int, float, bool))}
+    return {_NOT_IN_NAMES.sub("_", key): _stated(value) for key, value in held.items()}
+
+
+def _stated(value: Any) -> Any:
+    if isinstance(value, str):
+        raw = value.encode("utf-8", "backslashreplace")
+        return raw.decode() if len(raw) <= _LONGEST_VALUE else f"{digest.of(raw)} of {len(raw)} bytes"
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def speech_url(url: str) -> str:
