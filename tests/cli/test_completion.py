@@ -7,8 +7,9 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from kept import assert_kept
 
-from ttsartifact.cli import main
+from ttsartifact.cli import main, table
 from ttsartifact.cli.table import COMMANDS
 
 if TYPE_CHECKING:
@@ -93,6 +94,17 @@ def test_every_command_and_option_is_in_it(script: Path) -> None:
         assert command.name in text
         for parameter in command.parameters:
             assert parameter.positional or parameter.flag[2:] in text, parameter.flag
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_of_a_few_commands_is_the_kept_one(
+    shell: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flags, negations, words, values and files; where no such shell is installed as well."""
+    few = {name: COMMANDS[name] for name in ("record", "show", "explain", "log")}
+    monkeypatch.setattr(table, "COMMANDS", few)
+    assert main(["completion", shell]) == 0
+    assert_kept(f"completion/{shell}.txt", capsys.readouterr().out)
 
 
 def test_another_shell_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,9 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from kept import assert_kept
 
 from ttsartifact import _spec
-from ttsartifact.cli import main
+from ttsartifact.cli import doctor, explain, main
 from ttsartifact.cli.speak import EXIT
 from ttsartifact.verifying.catalogue import catalogue
 
@@ -160,6 +161,57 @@ def test_what_reports_print_is_explained(
     monkeypatch.setenv("COLUMNS", "200")
     assert main(["explain", topic]) == 0
     assert " ".join(capsys.readouterr().out.split()).startswith(" ".join(begins.split()))
+
+
+def test_the_pages_are_the_kept_ones(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but those of the rules, the columns and the hints, of which a few of each kind stand for the others."""
+    monkeypatch.setenv("COLUMNS", "100")
+    several = {"columns": ("run_id", "audio", "rtf_e2e"), "rules": ("CON01", "HSH12", "TEL22", "CLM05", "SCH04")}
+    for kind, pages in explain._pages().items():
+        names = sorted(pages)
+        names = several.get(kind, names[:3] if kind.startswith("hints") else names)
+        for name in names:
+            assert main(["explain", name]) == 0
+    assert_kept("explain.txt", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("topic", "near"),
+    [
+        ("hsh99", "close to it: HSH19, HSH09, SCH09, HSH21, HSH20"),
+        ("chanels", "close to it: channels"),
+        ("hsh-what-is-it", "close to it: HSH01, HSH02, HSH03, HSH04, HSH05, HSH06, HSH07, HSH08"),
+        ("intakt", "close to it: INTACT"),
+        ("zzz", "`ttsa explain` lists everything"),
+    ],
+)
+def test_what_is_not_known_is_answered_with_what_is_near(
+    topic: str, near: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names that are alike, else those of the family, else where all of them stand."""
+    assert main(["explain", topic]) == 2
+    assert (
+        capsys.readouterr().err == f"ttsa: usage: unknown topic {topic}; {near} (`ttsa explain --help` for details)\n"
+    )
+
+
+def test_the_doctor_looks_in_this_order() -> None:
+    """Each look has its label, and what is found stands under it."""
+    labels = [label for label, _ in doctor.looked()]
+    assert list(dict.fromkeys(labels)) == [
+        "ttsartifact",
+        "python",
+        "package",
+        "program",
+        "sound",
+        "runner",
+        "adapter",
+        "command",
+        "sensor",
+        "clock",
+        "temporary",
+        "terminal",
+    ]
 
 
 def test_a_page_of_a_column_and_of_a_profile(capsys: pytest.CaptureFixture[str]) -> None:

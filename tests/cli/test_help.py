@@ -3,18 +3,62 @@
 from __future__ import annotations
 
 import runpy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer.main
 import write_help
+from kept import assert_kept
 
-from ttsartifact.cli import main
+from ttsartifact.cli import (
+    adapting,
+    aligning,
+    attesting,
+    carriers,
+    check,
+    claiming,
+    comparing,
+    completion,
+    conform,
+    doctor,
+    explain,
+    exporting,
+    imperfection,
+    loading,
+    main,
+    record,
+    run,
+    runlog,
+    showing,
+)
 from ttsartifact.cli.app import app
 from ttsartifact.cli.table import COMMANDS as TABLE
 
+if TYPE_CHECKING:
+    from types import ModuleType
+
 GROUP: Any = typer.main.get_command(app)
 COMMANDS = tuple(TABLE)
+MODULES = (
+    adapting,
+    aligning,
+    attesting,
+    carriers,
+    check,
+    claiming,
+    comparing,
+    completion,
+    conform,
+    doctor,
+    explain,
+    exporting,
+    imperfection,
+    loading,
+    record,
+    run,
+    runlog,
+    showing,
+)
 
 
 def test_the_commands_in_the_order_of_the_road() -> None:
@@ -61,6 +105,25 @@ def test_a_default_is_a_value_that_can_be_typed(capsys: pytest.CaptureFixture[st
     words = " ".join(capsys.readouterr().out.split())
     assert "Interval between readings of the sensor. Default: 50." in words
     assert "Default: True" not in words
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
+def test_the_help_of_each_command_is_the_kept_one(
+    module: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every sentence, option, metavar, choice and default, of the commands of one module after the other."""
+    monkeypatch.setenv("COLUMNS", "80")
+    name = module.__name__.rpartition(".")[2]
+    for command in TABLE.values():
+        if command.place.startswith(f"{name}:"):
+            assert main([command.name, "--help"]) == 0
+    assert_kept(f"help/{name}.txt", capsys.readouterr().out)
+
+
+def test_the_help_of_every_command_is_kept() -> None:
+    """No module is left out."""
+    named = {module.__name__.rpartition(".")[2] for module in MODULES}
+    assert {command.place.partition(":")[0] for command in TABLE.values()} == named
 
 
 def test_the_page_of_commands_is_the_table() -> None:

@@ -1,0 +1,38 @@
+"""Whole outputs that are kept as text under tests/kept, to be read like any other text.
+
+`python tests/write_kept.py` writes them anew: read the difference before you keep it. What no reader compares is left
+out of them: the digits of digests, the version of this program, embedded sound and pictures.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from ttsartifact._version import __version__
+
+__all__ = ["FOLDER", "WRITES", "assert_kept", "stable"]
+
+FOLDER = Path(__file__).parent / "kept"
+WRITES = "TTSARTIFACT_WRITE_KEPT"
+"""The environment variable with which an output is written instead of compared."""
+_DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
+_EMBEDDED = re.compile(r"(?<=;base64,)[A-Za-z0-9+/=]{64,}")
+
+
+def stable(text: str, folder: Path | None = None) -> str:
+    """Return an output without what differs between two folders, two versions and two libraries."""
+    if folder is not None:
+        text = text.replace(f"{folder}/", "")
+    return _EMBEDDED.sub("...", _DIGEST.sub("...", text)).replace(__version__, "VERSION")
+
+
+def assert_kept(name: str, text: str, folder: Path | None = None) -> None:
+    """Hold an output to the kept one, the file `name` below tests/kept; `folder` is where its artifacts are."""
+    path = FOLDER / name
+    text = stable(text, folder).rstrip("\n") + "\n"
+    if os.environ.get(WRITES):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8"), "if the change is meant: python tests/write_kept.py"
