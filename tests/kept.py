@@ -6,13 +6,15 @@ out of them: the digits of digests, the version of this program, embedded sound 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from ttsartifact._version import __version__
 
-__all__ = ["FOLDER", "WRITES", "assert_kept", "stable"]
+__all__ = ["FOLDER", "WRITES", "assert_kept", "document_lines", "stable"]
 
 FOLDER = Path(__file__).parent / "kept"
 WRITES = "TTSARTIFACT_WRITE_KEPT"
@@ -36,3 +38,31 @@ def assert_kept(name: str, text: str, folder: Path | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8"), "if the change is meant: python tests/write_kept.py"
+
+
+def document_lines(document: dict[str, Any]) -> list[str]:
+    """Return a JSON document, a line for each member and for each entry of a list, fractions to six digits.
+
+    The last digits of a fraction depend on the numerical library.
+    """
+    lines = []
+    for key, value in document.items():
+        if isinstance(value, dict) and any(isinstance(each, (dict, list)) and each for each in value.values()):
+            lines += [f"{key}:", *(f"  {line}" for line in document_lines(value))]
+        elif isinstance(value, (list, tuple)) and any(isinstance(each, (dict, list, tuple)) for each in value):
+            lines += [f"{key}:", *(f"  - {_dumped(each)}" for each in value)]
+        else:
+            lines.append(f"{key}: {_dumped(value)}")
+    return lines
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(_rounded(value), ensure_ascii=False)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(each) for each in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
