@@ -63,7 +63,7 @@ def main() -> int:
     parser.add_argument("--again", type=float, default=0.0, metavar="SECONDS", help="ask survivors for so long")
     parser.add_argument("--named", action="store_true", help="the mutants of mutants.toml")
     parser.add_argument("--report", action="store_true", help="write the summary of what was tried, and try nothing")
-    parser.add_argument("--folder", type=Path, default=ROOT / ".build" / "mutants")
+    parser.add_argument("--folder", type=lambda path: Path(path).resolve(), default=ROOT / ".build" / "mutants")
     parser.add_argument("--summary", type=Path, default=SUMMARY, help="the file that the scores are written to")
     arguments = parser.parse_args()
     drawn = draw(arguments.count, arguments.seed, arguments.only)
