@@ -111,7 +111,11 @@ def another(value: dict[str, Any]) -> None:
     value["run"]["run_id"] = "01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e30"
     value["run"]["times"] |= {"t_submit_ns": 203_900_011, "observer": "server", "warmup_runs": 3}
     value["run"]["load"]["queue_depth_at_submit"] = absent("unknown")
-    value["input"]["text"] |= {"value": "The quick brown cat.", "digest": digest.of(b"The quick brown cat."), "size": 20}
+    value["input"]["text"] |= {
+        "value": "The quick brown cat.",
+        "digest": digest.of(b"The quick brown cat."),
+        "size": 20,
+    }
     value["env"]["cpu"]["model"] = "another processor"
     value["env"]["python"]["version"] = "3.12.1"
     value["pins"]["engine"]["version"] = "9.9"
@@ -150,7 +154,9 @@ PAIRS: dict[str, Any] = {
     "later": (kit.artifact, lambda folder: _small(folder, audio=_late())),
     "rates": (
         kit.artifact,
-        lambda folder: _small(folder, audio=kit.wav(kit.tone(400), rate_hz=8_000), run=kit.draft(traces=(kit.chunk_log(400),))),
+        lambda folder: _small(
+            folder, audio=kit.wav(kit.tone(400), rate_hz=8_000), run=kit.draft(traces=(kit.chunk_log(400),))
+        ),
     ),
     "another": (full_run.artifact, partial(full_run.artifact, name="b.tts.wav", patch=another)),
     "far": (kit.artifact, partial(full_run.artifact, name="b.tts.wav")),
