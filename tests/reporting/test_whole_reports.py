@@ -72,7 +72,7 @@ TOLD: dict[str, tuple[Report, Any, int]] = {
             unchecked=OPEN,
             attestations=SIGNED,
             profiles=("energy",),
-            hints=(Hint("HNT01", "round times", "/run/times", 5), Hint("HNT02", "nothing found", "/x")),
+            hints=(Hint("HNT01", "/run/times", "round times", 5), Hint("HNT02", "/x", "nothing found")),
         ),
         DIFFERS,
         1,
