@@ -111,14 +111,15 @@ def _text(raw: bytes) -> str:
 
 def _read(text: str, stated: Columns) -> SensorLog:
     lines = text.splitlines()
-    while lines and not lines[0].strip():
-        del lines[0]
-    if not lines:
+    begin = next((n for n, line in enumerate(lines) if line.strip()), len(lines))
+    if begin == len(lines):
         raise Refused("the log is empty", expected="readings")
-    dialect = dialect_of(lines[0])
+    dialect = dialect_of(lines[begin])
     whole = text.endswith(("\n", "\r"))
     if stated.time is not None or dialect is None:
-        dialect = _stated(stated, lines[0])
+        dialect = _stated(stated, lines[begin])
+    if dialect.family != "blocks":  # of which every one begins with an empty line, which counts
+        del lines[:begin]
     _require_used(stated, dialect.family, dialect.name)
     if dialect.family == "table":
         made = _table(dialect, lines, stated, whole=whole)
