@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import fakes
 import kit
+import numpy as np
 import pytest
 from kept import assert_kept, document_lines
 from test_keyword_checks import OWN, shown_to
 
+from ttsartifact.errors import CommandFailed, Refused
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.recording.recorder import Recorder
 from ttsartifact.recording.references import Reference
@@ -134,3 +136,78 @@ def test_the_examples_of_the_keywords_are_the_kept_ones(tmp_path: Path) -> None:
     """Those that a refusal shows, for each keyword of a recording."""
     lines = [f"{key}: {shown_to(tmp_path, key)}" for key in [*Stated.__annotations__, *OWN]]
     assert_kept("recording/examples.txt", "\n".join(lines), tmp_path)
+
+
+def wave_chunk(size: int, **facts: Any) -> bytes:
+    """Return a WAV file of so many bytes of silence."""
+    return kit.wav(bytes(size), **facts)
+
+
+class Sent:
+    """What a speech library hands over beside audio."""
+
+    def __init__(self, **names: Any) -> None:
+        self.__dict__.update(names)
+
+
+LIST = b"RIFF\xff\xff\xff\xffWAVELIST\x04\x00\x00\x00INFO"
+TONES: dict[str, list[Any]] = {
+    "a text": [b"Internal error\n"],
+    "JSON": [b'{"error": "no voice"}'],
+    "MP3": [b"ID3\x04\x00\x00\x00\x00\x00\x00" + bytes(400)],
+    "two rates": [wave_chunk(640), wave_chunk(640, rate_hz=8_000)],
+    "another subtype": [wave_chunk(640, bits=8)],
+    "two channels": [wave_chunk(640, channels=2)],
+    "no format": [b"RIFF\x28\x00\x00\x00WAVEdata\x04\x00\x00\x00\x00\x00\x00\x00"],
+    "an endless header": [LIST[:12] + b"LIST\xff\xff\x01\x00" + bytes(400)],
+    "another tag": [wave_chunk(640, tag=2)],
+    "base64": ["A" * 256],
+    "not base64": ["A" * 255],
+    "an error": [ValueError("no voice"), None, "mark"],
+    "nothing": [b""],
+    "two sounds": [(bytes(640), bytes(640))],
+    "two rates in one": [(16_000, 8_000, bytes(640))],
+    "another rate": [(8_000, bytes(640))],
+    "ragged": [[[1, 2], [3]]],
+    "words": [np.array(["a", "b"])],
+    "int8": [np.zeros(400, "i1")],
+    "int32": [np.zeros(400, "i4")],
+    "int64 beyond": [[0, 40_000]],
+    "int64 below": [[-40_000, 0]],
+    "a square": [np.zeros((2, 2), "f4")],
+    "a batch": [np.zeros((3, 1, 400), "f4")],
+    "three channels": [np.zeros((400, 3), "f4")],
+    "three axes": [np.zeros((3, 4, 5), "f4")],
+    "not finite": [np.array([0, np.nan], "f4")],
+    "integers as floats": [np.array([0, 100.0], "f4")],
+    "loud": [np.array([0, 99.0], "f4")],
+    "an attribute": [Sent(audio_int16_array=np.zeros(400, "i2"), frame_rate=16_000)],
+    "audio_data": [Sent(audio_data=bytes(640), sampling_rate=8_000)],
+    "a cut frame": [bytes(641)],
+    "a header at the end": [bytes(640) + b"RIFF"],
+}
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_what_is_no_chunk_is_answered_as_kept(channels: int, tmp_path: Path) -> None:
+    """With its place, what came and what would do; or what was recorded, and what was said of it."""
+    lines = []
+    for name, chunks in TONES.items():
+        said: list[str] = []
+        out = tmp_path / "run.tts.wav"
+        options: dict[str, Any] = {"sample_rate_hz": 16_000, "channels": channels, "on_error": "raise", "replace": True}
+        lines.append(f"{name}:")
+        try:
+            with Recorder(out, text="Ah.", say=said.append, **options) as recorder:
+                recorder.submit()
+                for chunk in chunks:
+                    recorder.chunk(chunk)
+        except (Refused, CommandFailed) as error:
+            lines.append(f"  {type(error).__name__}: {re.sub(r'(?<=[.])[0-9]+(?=[.]journal)', 'N', str(error))}")
+        else:
+            run = open_artifact(out)
+            events = run.trace("events")
+            lines += [f"  {run.descriptor.at('/audio/frames')} frames"]
+            lines += [f"  {events.columns['kind']} {events.columns['detail']}"] if events is not None else []
+        lines += [f"  said: {re.sub('[.][0-9]+(?=[.]journal|[.]part)', '', each)}" for each in said]
+    assert_kept(f"recording/chunks-{channels}.txt", "\n".join(lines), tmp_path)

@@ -398,7 +398,8 @@ class Recorder:
             os.unlink(self._path)
         self._run.journal.remove()
         if self._clipped:
-            self._run.say(f"{self._clipped} samples lay outside full scale and were cut")
+            were = "sample was" if self._clipped == 1 else "samples were"
+            self._run.say(f"{self._clipped} {were} outside full scale and cut")
         self._say_if_short()
         return self.packed
 
@@ -594,9 +595,9 @@ class Recorder:
         }
 
     def _close_wave(self) -> None:
-        if left := self._stream.left_over:
-            self._run.event("cut_frame", f"{left} bytes behind the last whole frame")
-            self._run.say(dropped(left) or "")
+        if note := dropped(self._stream.left_over):
+            self._run.event("cut_frame", note)
+            self._run.say(note)
         if not self._frames:
             items = f"{self._silent_items} item{'s' if self._silent_items > 1 else ''}"
             passed = f", and {items} without audio, the first of type {self._first_silent_item}"
