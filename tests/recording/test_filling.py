@@ -101,6 +101,102 @@ def test_a_text_that_is_a_text_passes(argv: list[str], text: str) -> None:
     require_inert(argv, text, ())
 
 
+PROGRAMS = (
+    "sh bash dash zsh ksh fish ash csh tcsh busybox python python3.11 pypy pypy3 perl ruby node nodejs deno bun php lua "
+    "tclsh osascript powershell pwsh cmd rscript julia guile octave emacs psql mysql su runuser script flock vagrant "
+    "gcloud"
+).split()
+FLAGS = (
+    "-c -e -r -p -E -lc --eval --print --command --execute --expression /c /C /k /K -Command -EncodedCommand".split()
+)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_no_program_text_takes_a_text(program: str) -> None:
+    """By none of the flags behind which a program stands, nor within one; and a script has options of its own."""
+    for name in (program, f"/usr/bin/{program}", f"{program.upper()}.EXE"):
+        for flag in FLAGS:
+            with pytest.raises(Refused) as refused:
+                require_inert([name, flag, "say {text}"], "plain", ())
+            assert str(refused.value) == (
+                f"{{text}} is inside the program text that {program} is given, so it would run as code: expected "
+                "{text} as an argument of its own of another command, or `--text-on-stdin`, `--` before {text} if the "
+                "command supports it, or --unsafe-text (at argv/2)"
+            )
+    for flag in ("--eval", "--print", "--command", "--execute", "--expression"):
+        with pytest.raises(Refused, match=f"that {program} is given"):
+            require_inert([program, f"{flag}=say {{text}}"], "plain", ())
+    require_inert([program, "-x", "say {text}"], "plain", ())
+    for suffix in ("py", "sh", "bash", "pl", "rb", "js", "mjs", "ts", "php", "lua", "ps1"):
+        require_inert([program, f"speak.{suffix}", "-c", "{text}"], "plain", ())
+
+
+@pytest.mark.parametrize("program", "ssh plink rsh mosh adb wsl watch parallel eval tmux screen siod bc".split())
+def test_programs_that_run_their_words_take_no_text(program: str) -> None:
+    """Also with the festival's client; every word of theirs is code."""
+    for name in (program, "festival", "festival_client"):
+        with pytest.raises(Refused, match=f"program text that {name} is given"):
+            require_inert([name, "there", "say", "{text}"], "plain", ())
+
+
+@pytest.mark.parametrize("program", "awk gawk mawk nawk sed gsed jq yq sqlite3".split())
+def test_programs_whose_first_word_is_code_take_a_text_behind_it(program: str) -> None:
+    """Or as the value of an option that takes one."""
+    with pytest.raises(Refused, match=f"program text that {program} is given"):
+        require_inert([program, "-x", "{text}"], "plain", ())
+    require_inert([program, "code", "{text}"], "plain", ())
+    with pytest.raises(Refused, match=f"program text that {program} is given"):
+        require_inert([program, "-", "word {text}"], "plain", ())
+    for option in ("-v", "--assign", "--arg", "--argjson"):
+        require_inert([program, option, "{text}", "code"], "plain", ())
+        require_inert([program, option, "name", "{text}", "code"], "plain", ())
+        with pytest.raises(Refused, match=f"program text that {program} is given"):
+            require_inert([program, option, "name", "value", "code {text}"], "plain", ())
+
+
+@pytest.mark.parametrize("program", ["ffmpeg", "ffplay", "ffprobe"])
+def test_a_filter_takes_no_text(program: str) -> None:
+    """Whatever it is called."""
+    for option in "-i -lavfi -graph -af -vf -filter -filter_complex -filter:a -af:1".split():
+        with pytest.raises(Refused, match=f"program text that {program} is given"):
+            require_inert([program, option, "x={text}"], "plain", ())
+    require_inert([program, "-title", "x={text}"], "plain", ())
+
+
+def test_a_text_that_names_a_file_is_said(tmp_path: Path) -> None:
+    """What it would be, how it begins, and the ways out."""
+    path = tmp_path / ("n" * 120)
+    path.write_text("secret")
+    with pytest.raises(Refused) as refused:
+        require_inert(["flite", "{text}"], str(path), ())
+    assert str(refused.value) == (
+        f"{{text}} is the name of a file here, which some engines would read out: found {str(path)[:80]}, expected "
+        "`--text-on-stdin`, an option for a text before {text}, or --unsafe-text (at argv/1)"
+    )
+    for option in ("-t", "-text", "--text", "--"):
+        require_inert(["flite", option, "{text}"], str(path), ())
+    require_inert(["flite", "{text}"], "a" * 4097, ())
+
+
+@pytest.mark.parametrize(
+    ("argv", "text", "words"),
+    [
+        (["say", "{text}"], "-" + "x" * 100, "{text} would be read as an option: found -" + "x" * 79),
+        (["say", "{text}"], "@" + "x" * 100, "{text} would be read as a response file: found @" + "x" * 79),
+        (["http", "text={text}"], "@" + "x" * 100, "{text} would be read from a file: found @" + "x" * 79),
+        (["http", "text:{text}"], "@x", "{text} would be read from a file: found @x"),
+    ],
+)
+def test_a_text_that_would_be_more_is_said_by_how_it_begins(argv: list[str], text: str, words: str) -> None:
+    """In eighty characters, with the place and the ways out."""
+    with pytest.raises(Refused) as refused:
+        require_inert(argv, text, ())
+    assert str(refused.value) == (
+        f"{words}, expected `--text-on-stdin`, `--` before {{text}} if the command supports it, or --unsafe-text "
+        f"(at argv/{len(argv) - 1})"
+    )
+
+
 def test_a_clip_is_a_path_and_no_option() -> None:
     """{ref} alike."""
     with pytest.raises(Refused, match=r"\{ref\} would be read as an option: found -rf.wav"):
