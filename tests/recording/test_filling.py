@@ -101,14 +101,67 @@ def test_a_text_that_is_a_text_passes(argv: list[str], text: str) -> None:
     require_inert(argv, text, ())
 
 
-PROGRAMS = (
-    "sh bash dash zsh ksh fish ash csh tcsh busybox python python3.11 pypy pypy3 perl ruby node nodejs deno bun php lua "
-    "tclsh osascript powershell pwsh cmd rscript julia guile octave emacs psql mysql su runuser script flock vagrant "
-    "gcloud"
-).split()
-FLAGS = (
-    "-c -e -r -p -E -lc --eval --print --command --execute --expression /c /C /k /K -Command -EncodedCommand".split()
-)
+PROGRAMS = [
+    "sh",
+    "bash",
+    "dash",
+    "zsh",
+    "ksh",
+    "fish",
+    "ash",
+    "csh",
+    "tcsh",
+    "busybox",
+    "python",
+    "python3.11",
+    "pypy",
+    "pypy3",
+    "perl",
+    "ruby",
+    "node",
+    "nodejs",
+    "deno",
+    "bun",
+    "php",
+    "lua",
+    "tclsh",
+    "osascript",
+    "powershell",
+    "pwsh",
+    "cmd",
+    "rscript",
+    "julia",
+    "guile",
+    "octave",
+    "emacs",
+    "psql",
+    "mysql",
+    "su",
+    "runuser",
+    "script",
+    "flock",
+    "vagrant",
+    "gcloud",
+]
+FLAGS = [
+    "-c",
+    "-e",
+    "-r",
+    "-p",
+    "-E",
+    "-lc",
+    "--eval",
+    "--print",
+    "--command",
+    "--execute",
+    "--expression",
+    "/c",
+    "/C",
+    "/k",
+    "/K",
+    "-Command",
+    "-EncodedCommand",
+]
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -131,7 +184,10 @@ def test_no_program_text_takes_a_text(program: str) -> None:
         require_inert([program, f"speak.{suffix}", "-c", "{text}"], "plain", ())
 
 
-@pytest.mark.parametrize("program", "ssh plink rsh mosh adb wsl watch parallel eval tmux screen siod bc".split())
+@pytest.mark.parametrize(
+    "program",
+    ["ssh", "plink", "rsh", "mosh", "adb", "wsl", "watch", "parallel", "eval", "tmux", "screen", "siod", "bc"],
+)
 def test_programs_that_run_their_words_take_no_text(program: str) -> None:
     """Also with the festival's client; every word of theirs is code."""
     for name in (program, "festival", "festival_client"):
@@ -139,7 +195,7 @@ def test_programs_that_run_their_words_take_no_text(program: str) -> None:
             require_inert([name, "there", "say", "{text}"], "plain", ())
 
 
-@pytest.mark.parametrize("program", "awk gawk mawk nawk sed gsed jq yq sqlite3".split())
+@pytest.mark.parametrize("program", ["awk", "gawk", "mawk", "nawk", "sed", "gsed", "jq", "yq", "sqlite3"])
 def test_programs_whose_first_word_is_code_take_a_text_behind_it(program: str) -> None:
     """Or as the value of an option that takes one."""
     with pytest.raises(Refused, match=f"program text that {program} is given"):
@@ -157,7 +213,7 @@ def test_programs_whose_first_word_is_code_take_a_text_behind_it(program: str) -
 @pytest.mark.parametrize("program", ["ffmpeg", "ffplay", "ffprobe"])
 def test_a_filter_takes_no_text(program: str) -> None:
     """Whatever it is called."""
-    for option in "-i -lavfi -graph -af -vf -filter -filter_complex -filter:a -af:1".split():
+    for option in ["-i", "-lavfi", "-graph", "-af", "-vf", "-filter", "-filter_complex", "-filter:a", "-af:1"]:
         with pytest.raises(Refused, match=f"program text that {program} is given"):
             require_inert([program, option, "x={text}"], "plain", ())
     require_inert([program, "-title", "x={text}"], "plain", ())
