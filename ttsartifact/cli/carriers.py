@@ -152,10 +152,10 @@ def _trace(path: str) -> "Trace":
     from ttsartifact.container import canonical
     from ttsartifact.terms.trace import Trace
 
-    value: Any = canonical.parse(bytes_of(path))[0]
     try:
+        value: Any = canonical.parse(bytes_of(path))[0]
         return Trace.from_value(value)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (InvalidDescriptor, KeyError, TypeError, AttributeError, ValueError) as error:
         raise Usage(f"--trace {path}: not a trace; `ttsa schema traces` prints the schema") from error
 
 
