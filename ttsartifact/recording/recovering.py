@@ -139,7 +139,9 @@ def recover(
             draft = _draft(run, wave)
         except (KeyError, TypeError, AttributeError) as error:
             raise Refused(
-                "the journal lacks what an artifact states", where=os.fspath(journal), found=f"no {error}"
+                "the journal lacks what an artifact states",
+                where=os.fspath(journal),
+                found=f"no {error}" if isinstance(error, KeyError) else error,
             ) from error
         return pack(draft, audio, target, replace=replace)
 
