@@ -40,8 +40,8 @@ def chunk(tag: int, content: bytes) -> bytes:
     return struct.pack("<BIH", 4, 2 + len(content), tag) + content
 
 
-def xdf(path: Path, *, unit: str = "W") -> Path:
-    """Write a stream of voltage and power ten times a second, and one of markers."""
+def xdf(path: Path, *, unit: str = "W", late_s: float = 0.0) -> Path:
+    """Write a stream of voltage and power ten times a second, every other reading late, and one of markers."""
     described = "".join(
         f"<channel><label>{label}</label><unit>{unit}</unit></channel>"
         for label, unit in (("voltage", "V"), ("power", unit))
@@ -55,7 +55,7 @@ def xdf(path: Path, *, unit: str = "W") -> Path:
         "<?xml version='1.0'?><info><name>marks</name><type>Markers</type><channel_count>1</channel_count>"
         "<nominal_srate>0</nominal_srate><channel_format>string</channel_format></info>"
     )
-    rows = b"".join(struct.pack("<Bd2f", 8, 100 + n / 10, 12.0, 5.0 + n) for n in range(10))
+    rows = b"".join(struct.pack("<Bd2f", 8, 100 + n / 10 + n % 2 * late_s, 12.0, 5.0 + n) for n in range(10))
     spoken = b"".join(
         struct.pack("<BdBB", 8, t, 1, len(word)) + word for t, word in ((100.2, b"begin"), (100.7, b"end"))
     )
@@ -96,6 +96,13 @@ def test_a_stream_of_the_lab_layer_has_its_markers(tmp_path: Path) -> None:
     assert [(mark.name, round(mark.t_ns / 1e6)) for mark in log.markers] == [("begin", 100_200), ("end", 100_700)]
     stated = read_log(xdf(tmp_path / "b.xdf", unit="x"), Columns(value="power", unit="mW"))
     assert stated.values[:2] == (5, 6)
+
+
+def test_times_of_the_lab_layer_are_those_that_were_sent(tmp_path: Path) -> None:
+    """No straight line through them: a reading that was 20 ms late is 20 ms late."""
+    pytest.importorskip("pyxdf", reason="pyxdf of the extra meters is not installed")
+    log = read_log(xdf(tmp_path / "a.xdf", late_s=0.02))
+    assert [round(t / 1e6) for t in log.t_ns] == [100_000 + 100 * n + n % 2 * 20 for n in range(10)]
 
 
 def test_what_cannot_be_chosen_or_read_is_said(tmp_path: Path) -> None:

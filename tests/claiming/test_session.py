@@ -6,6 +6,7 @@ import json
 import random
 
 import jsonschema
+import pytest
 from claim_kit import drift_claim, measured, session
 
 from ttsartifact import _spec
@@ -54,6 +55,15 @@ def test_a_steady_series_has_no_change_point() -> None:
     assert sum(bool(change_points(each, str(n))) for n, each in enumerate(series)) <= 8
     stepped = [[value + (500 if place >= 15 else 0) for place, value in enumerate(each)] for each in series[:20]]
     assert all(any(abs(place - 15) <= 1 for place, _ in change_points(each, "x")) for each in stepped)
+
+
+@pytest.mark.parametrize(("before", "place"), [(2, None), (3, 3), (9, 9), (17, 17), (18, None)])
+def test_a_change_needs_three_runs_on_each_side(before: int, place: int | None) -> None:
+    """A step of ten deviations in twenty runs; where two runs are all there is on a side, it is not told of them."""
+    noise = random.Random(2)
+    values = [round(noise.gauss(0, 100)) + (0 if n < before else 9_000) for n in range(20)]
+    found = [at for at, _ in change_points(values, "x")]
+    assert (place in found) if place is not None else (before not in found)
 
 
 def test_what_varies_from_run_to_run_marks_none() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -92,6 +93,14 @@ def test_permutation_within_blocks_keeps_each_block() -> None:
     exact = sum(each >= sum(away) for each in sums) / len(sums)
     found = asked("difference", "permutation", *(Comparison(a=(a,), b=(b,)) for a, b in zip(A, B, strict=True)))
     assert found.p <= exact + 4 * (exact / 9999) ** 0.5 + 1e-4
+
+
+@pytest.mark.parametrize(("alpha_ppm", "holds"), [(50_000, True), (49_999, False)])
+def test_a_p_value_that_is_alpha_is_enough(alpha_ppm: int, holds: bool) -> None:
+    """Of 19 draws none is as extreme: p is one in twenty, which is 0.05 and no more."""
+    sure = replace(expected("difference", "permutation", draws=19), alpha_ppm=alpha_ppm)
+    found = put_to_test(sure, [Comparison(a=tuple(range(20)), b=tuple(range(1000, 1020)))], 2, "a seed")
+    assert (found.p, found.holds) == (0.05, holds)
 
 
 def test_the_margin_is_taken_off_before_the_test() -> None:

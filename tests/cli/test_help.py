@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import runpy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_origin
 
 import pytest
 import typer.main
 import write_help
-from kept import assert_kept
+from kept import FOLDER, assert_kept
 
 from ttsartifact.cli import (
     adapting,
@@ -26,9 +26,12 @@ from ttsartifact.cli import (
     imperfection,
     loading,
     main,
+    making,
+    options,
     record,
     run,
     runlog,
+    serving,
     showing,
 )
 from ttsartifact.cli.app import app
@@ -124,6 +127,28 @@ def test_the_help_of_every_command_is_kept() -> None:
     """No module is left out."""
     named = {module.__name__.rpartition(".")[2] for module in MODULES}
     assert {command.place.partition(":")[0] for command in TABLE.values()} == named
+
+
+@pytest.mark.parametrize("module", [making, options, serving])
+def test_an_option_that_several_commands_share_is_in_the_kept_help(module: ModuleType) -> None:
+    """As it is typed, and its sentence: what these modules declare has no command of its own."""
+    kept = {name: " ".join((FOLDER / "help" / f"{name}.txt").read_text().split()) for name in map(_name, MODULES)}
+    own = [each.__metadata__[0] for each in vars(module).values() if get_origin(each) is Annotated]
+    assert own
+    for declared in own:
+        uses = [
+            (kept[command.place.partition(":")[0]], parameter)
+            for command in TABLE.values()
+            for parameter in command.parameters
+            if parameter.declared is declared
+        ]
+        assert uses, declared
+        for words, parameter in uses:
+            assert f"{declared.metavar if parameter.positional else parameter.spelled} {declared.help}" in words
+
+
+def _name(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]
 
 
 def test_the_page_of_commands_is_the_table() -> None:

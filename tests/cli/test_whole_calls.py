@@ -154,6 +154,7 @@ CALLS = {
         "proxy --to http://127.0.0.1:1 -o out --listen zzz",
         "proxy --to http://127.0.0.1:1 -o out --listen 127.0.0.1:65536",
         "proxy --to http://127.0.0.1:1 -o out --listen 0.0.0.0:0",
+        "proxy --to http://127.0.0.1:1 -o out --listen 0.0.0.0:65535",
         "proxy --to http://example.org -o out",
         "import letter.tts.wav -o a.parquet",
         "import letter.tts.wav -o a.attempts.parquet",

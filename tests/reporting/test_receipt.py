@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import kit
 import pytest
 
 from ttsartifact.errors import NotAnArtifact
 from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.reading.recognising import BareAudio
 from ttsartifact.reporting import receipt
+from ttsartifact.reporting.receipt import Receipt, bare_differences
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor
 from ttsartifact.verifying.engine import verify
@@ -94,6 +96,29 @@ def test_a_descriptor_without_the_parts_gets_no_receipt() -> None:
     """A receipt that names nothing would match everything."""
     with pytest.raises(NotAnArtifact):
         receipt.of(Descriptor(b"{}", {}))
+
+
+@pytest.mark.parametrize(
+    ("audio", "pcm", "found", "parts"),
+    [
+        ("sha256:a", "-", ("sha256:a", ()), ["id"]),
+        ("sha256:a", "-", ("sha256:b", ()), ["id", "audio", "pcm"]),
+        ("sha256:a", "sha256:p", ("sha256:b", ("sha256:q", "sha256:p")), ["id", "audio"]),
+        ("sha256:a", "sha256:p", ("sha256:a", ("sha256:q",)), ["id", "pcm"]),
+        ("sha256:a", "sha256:p", None, ["id", "audio", "pcm"]),
+        (None, None, ("sha256:a", ()), ["id", "file"]),
+    ],
+)
+def test_plain_audio_differs_in_what_it_lacks(audio: Any, pcm: Any, found: Any, parts: list[str]) -> None:
+    """It never has an id; a lossy file is known by its bytes, and its samples are asked for in every form they had."""
+    held = None if found is None else BareAudio(*found)
+    differing = bare_differences(Receipt(id="sha256:i", audio=audio, pcm=pcm, run=None, level=None), held)
+    assert [each.part for each in differing] == parts
+    first = found[1][0] if found and found[1] else None
+    told = {each.part: (each.found, each.expected) for each in differing}
+    assert told["id"] == (None, "sha256:i")
+    assert told.get("pcm", (first, pcm)) == (first, pcm)
+    assert told.get("file", ("no capsule", "the run of the id")) == ("no capsule", "the run of the id")
 
 
 def test_lossy_audio_has_a_dash_for_its_pcm(tmp_path: Path) -> None:

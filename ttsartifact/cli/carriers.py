@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["convert", "pack", "reattach", "strip", "unpack"]
 
-_COMPUTED = ("spec_version", "level", "audio", "traces")
 _KNOWN_OF_AUDIO = ("roles", "encoder", "clipped_samples", "decoded")
 
 
@@ -127,7 +126,7 @@ def pack(
         raise error.at(descriptor) from error.__cause__
     known = value.get("audio")
     draft = Draft(
-        descriptor={key: section for key, section in value.items() if key not in _COMPUTED},
+        descriptor=value,
         audio={key: known[key] for key in _KNOWN_OF_AUDIO if key in known} if isinstance(known, dict) else {},
         traces=tuple(map(_trace, trace)),
     )
