@@ -191,7 +191,7 @@ def readings(times: list[int], base: TimeBase = TimeBase.UTC, resolution_ns: int
 @pytest.mark.parametrize(
     ("found", "left_out", "words"),
     [
-        ([], [], "the log holds too few readings: found 0 (no row), expected at least 2"),
+        ([], [], "the log holds too few readings: found 0, expected at least 2"),
         (
             readings([5]),
             ["line 2: cut", "line 3: cut"],

@@ -257,8 +257,8 @@ def gathered(
 ) -> SensorLog:
     """Return the log of single readings; raises Refused for fewer than two, and for times that run backwards."""
     if len(found) < 2:
-        why = left_out[0] if left_out else "no row"
-        raise Refused("the log holds too few readings", found=f"{len(found)} ({why})", expected="at least 2")
+        why = f" ({left_out[0]})" if left_out else ""
+        raise Refused("the log holds too few readings", found=f"{len(found)}{why}", expected="at least 2")
     bases = {reading.stamp.base for reading in found}
     if len(bases) > 1:
         raise Refused("some times name a zone and some do not", expected="all, or none")
