@@ -164,7 +164,8 @@ _OUTCOMES = {
 def _difference(found: TextCompared) -> str:
     if found.run_id is None:
         return ""
-    place = "" if found.frame is None else f" from frame {found.frame} on, in its chunk {found.chunk}"
+    place = "" if found.frame is None else f" from frame {found.frame} on"
+    place += "" if found.chunk is None else f", in its chunk {found.chunk}"
     return f"; {found.differing} differ in company; run {safe(found.run_id)} differs{place}"
 
 

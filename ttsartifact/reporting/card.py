@@ -228,7 +228,8 @@ def _telemetry(summary: Any, energy_error_mj: Any) -> str:
 def _imperfection(imperfection: Any) -> str:
     layers = _field(imperfection, "layers")
     if isinstance(layers, list):
-        return "; ".join(f"{_say(_field(layer, 'kind'))} in {_say(_field(layer, 'stage'))}" for layer in layers[:8])
+        shown = [f"{_say(_field(layer, 'kind'))} in {_say(_field(layer, 'stage'))}" for layer in layers[:8]]
+        return "; ".join(shown) + (f" and {len(layers) - 8} more" if len(layers) > 8 else "")
     return _say(imperfection)
 
 
@@ -288,7 +289,8 @@ def _raw_format(at: Callable[[str], Any]) -> str:
 def _seeds(seeds: Any) -> str:
     if not isinstance(seeds, list):
         return stated(seeds)
-    return ", ".join(map(_seed, seeds[:_MOST])) or "none: no random numbers are used"
+    more = f" and {len(seeds) - _MOST} more" if len(seeds) > _MOST else ""
+    return ", ".join(map(_seed, seeds[:_MOST])) + more or "none: no random numbers are used"
 
 
 def _seed(seed: Any) -> str:

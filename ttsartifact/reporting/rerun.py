@@ -109,10 +109,9 @@ def _meaning(result: Rerun) -> str:
 def _delta(readapted: Readaptation, paint: Paint) -> str:
     if readapted.equal:
         return f"{paint('good', readapted.words)} - adapting again gave the same bytes, {readapted.stated}"
-    cause = {
-        "tensors": "the same clips, base, configuration and seed gave different numbers here",
-        None: "the place is unknown",
-    }.get(readapted.link, f"the chain differs at `{safe(readapted.link)}`")
+    cause = f"the chain differs at `{safe(readapted.link)}`"
+    if readapted.link == "tensors":
+        cause = "the same clips, base, configuration and seed gave different numbers here"
     return f"{paint('bad', safe(readapted.words))} - {cause}: {readapted.stated}, now {readapted.found}"
 
 
