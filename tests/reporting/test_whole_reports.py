@@ -18,8 +18,11 @@ from ttsartifact.attesting.checking import AttestationKind, Attested, Standing
 from ttsartifact.cli import main
 from ttsartifact.cli.report_streams import VOICES, voice
 from ttsartifact.cli.settings import Settings
-from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.comparing.sound import sound_of
+from ttsartifact.errors import Unavailable
+from ttsartifact.reading.artifact import Artifact, open_artifact
 from ttsartifact.reporting import machines, phrases, tables, text
+from ttsartifact.reporting.page import parts
 from ttsartifact.reporting.page.building import page_of
 from ttsartifact.reporting.receipt import ReceiptMismatch
 from ttsartifact.terms.finding import Finding, Hint, Outcome, Severity, Verdict
@@ -50,6 +53,7 @@ OPEN = (
     finding("SCH05", Outcome.UNVERIFIABLE, Severity.ERROR, message="needs org.example"),
     finding("SCH10", Outcome.NOT_EVALUATED, Severity.ERROR, blocked_by="SCH02", message="no"),
 )
+BLOCKED = (finding("HSH07", Outcome.NOT_EVALUATED, Severity.ERROR, message="no"),)
 SIGNED = (
     Attested(part="attestation/0", kind=AttestationKind.DSSE, standing=Standing.HOLDS, signer="SHA256:abc",
              trusted="somebody", time=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), time_trusted=True),
@@ -87,6 +91,8 @@ TOLD: dict[str, tuple[Report, Any, int]] = {
         SOUND_ALONE,
         4,
     ),
+    "broken": (report(verdict=Verdict.BROKEN, findings=SEEN[:2], unchecked=BLOCKED), None, 1),
+    "warned": (report(findings=SEEN[2:3]), None, 1),
     "unverified": (
         report(
             verdict=Verdict.NOT_VERIFIED, reason=Reason("no memory"), carrier=None, artifact_id=None, run_id=None,
@@ -222,3 +228,44 @@ def test_a_page_is_the_kept_one(
     (tmp_path / "letter.tts.wav").write_text("The run was fine.\n")
     page = page_of([f"{each}.tts.wav" for each in PAGES[name]], beside="page.html")
     assert_kept(f"page/{name}.txt", laid_out(page.html), tmp_path)
+
+
+def test_pages_say_what_runs_lack(runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a session and a gate's decision; of a sound that cannot be decoded no difference is drawn."""
+    kinds = [str(runs["small"])] * 3
+    page = page_of(kinds, beside="page.html").html
+    assert "<p>No run states its session and when it was submitted.</p>" in page
+    assert "<p>No run states a gate&#x27;s decision.</p>" in page
+
+    def undecodable(artifact: Artifact) -> Any:
+        if artifact.where == str(runs["small"]):
+            raise Unavailable("no decoder", expected="one")
+        return sound_of(artifact)
+
+    monkeypatch.setattr(parts, "sound_of", undecodable)
+    for pair in (("small", "full"), ("full", "small")):
+        page = page_of([str(runs[name]) for name in pair], beside="page.html").html
+        assert "<p>Not drawn: one file&#x27;s audio cannot be decoded.</p>" in page
+        assert "no decoder: expected one" in page
+
+
+HOSTILE = "100% of [a] {b} {{c}} ##[error]x, y: z\r\n::error::w"
+
+
+def test_what_runners_would_read_as_theirs_is_escaped() -> None:
+    """Percent signs, line ends, both forms of a command, and the braces and brackets of a message in SARIF."""
+    hostile = finding("HSH02", Outcome.FAIL, Severity.ERROR, where=HOSTILE, message=HOSTILE)
+    told = report(verdict=Verdict.BROKEN, findings=(hostile,))
+    (line,) = machines.annotation_lines(told)
+    assert not set(line) & {"\n", "\r"}
+    assert "##[" not in line.replace("##\\[", "")
+    assert line.startswith("::error file=")
+    assert "100%25 of [a] {b} {{c}} ##\\[error]x, y: z" in line
+    (result,) = machines.sarif_document([(told, ())])["runs"][0]["results"]
+    assert "100% of \\[a\\] {{b}} {{{{c}}}} ##\\[error\\]x, y: z" in result["message"]["text"]
+
+
+def test_a_run_that_breaks_no_rule_and_conforms_to_nothing_is_a_notice() -> None:
+    """With the verdict and the levels."""
+    (line,) = machines.annotation_lines(report(verdict=Verdict.NOT_VERIFIED, passed=()))
+    assert line == "::notice file=fox.tts.wav,title=no rule is broken::NOT_VERIFIED, level not established; L1 claimed"
