@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 import jsonschema
 import kit
 import pytest
 import tiny_voice
+from breaking_pipe import Pipe
 
 from ttsartifact import Refused, RunOptions, _spec, run_runner
 from ttsartifact.cli import main
@@ -243,3 +246,19 @@ def test_one_run_may_go_to_standard_output(work: Path, capfdbinary: pytest.Captu
     assert main(["run", "Hello.", "--runner", "tiny", "--sensor", "none", "-o", "-"]) == 0
     (work / "x.tts.wav").write_bytes(capfdbinary.readouterr().out)
     assert open_artifact(work / "x.tts.wav").descriptor.at("/input/text/value") == "Hello."
+
+
+def test_a_voice_that_is_taken_in_part_stays_under_a_name_of_its_kind(
+    work: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From where `run --voice` takes it."""
+    own = work / "own"
+    own.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(own))
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", Pipe(3))
+        assert main([*CALL[:-1], "-"]) == 4
+    said = next(line for line in capsys.readouterr().err.splitlines() if "only a part" in line)
+    (kept,) = own.rglob("*.safetensors")
+    assert said == f"ttsa: standard output took only a part of the file; the whole of it is {kept}"
+    assert main(["run", "Hello.", "--runner", "tiny", "--voice", str(kept), "-o", "x.tts.wav"]) == 0
