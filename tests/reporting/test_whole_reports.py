@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
 from dataclasses import replace
@@ -10,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import full_run
 import kit
+import numpy as np
 import pytest
+import soundfile
 from kept import assert_kept, document_lines
 from reporting_kit import ID, report
 
@@ -269,3 +273,27 @@ def test_a_run_that_breaks_no_rule_and_conforms_to_nothing_is_a_notice() -> None
     """With the verdict and the levels."""
     (line,) = machines.annotation_lines(report(verdict=Verdict.NOT_VERIFIED, passed=()))
     assert line == "::notice file=fox.tts.wav,title=no rule is broken::NOT_VERIFIED, level not established; L1 claimed"
+
+
+@pytest.mark.parametrize(("name", "kind"), [("run.tts.flac", "flac"), ("run.tts.mp3", "mpeg"), ("run.tts.wav", "wav")])
+def test_a_page_plays_the_file_as_what_it_is(name: str, kind: str, tmp_path: Path) -> None:
+    """A sound that the page does not pack anew is in it as it is, under its own media type."""
+    file = io.BytesIO()
+    samples = np.random.default_rng(1).uniform(-1, 1, 4_000)  # noise, which FLAC does not make smaller
+    form = {"flac": "FLAC", "mpeg": "MP3", "wav": "WAV"}[kind]
+    soundfile.write(file, samples, 16_000, format=form, subtype="FLOAT" if kind == "wav" else None)
+    audio = file.getvalue()
+    draft = kit.draft(traces=() if kind == "mpeg" else (kit.chunk_log(4_000),))
+    path = kit.artifact(tmp_path, name=name, audio=audio, run=draft)
+    page = page_of([str(path)], beside="page.html").html
+    played = re.findall(r"data:audio/(\w+);base64,([A-Za-z0-9+/=]+)", page)
+    assert [each for each, _ in played] == [kind]
+    (bare,) = (base64.b64decode(data) for _, data in played)
+    assert bare == b"".join(bytes_of_each(path))
+    assert f"the audio file itself, {len(bare)} bytes" in page
+
+
+def bytes_of_each(path: Path) -> list[bytes]:
+    """Return the pieces of the bare file of an artifact."""
+    pieces = open_artifact(path).audio
+    return [each if isinstance(each, bytes) else each.source.read_at(each.offset, each.size) for each in pieces]
