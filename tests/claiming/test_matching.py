@@ -255,3 +255,18 @@ def test_equal_sounds_are_one_observation_of_what_is_heard(claim: Claim, sounds:
     runs = session(claim, 24, patch)
     found = [each.message.partition(",")[0] for each in of_counts(claim, runs, match(claim, runs).groups)]
     assert found == expected
+
+
+@pytest.mark.parametrize("free", ["seed", "seeds"])
+def test_seeds_that_some_runs_do_not_state_are_free_by_either_name(free: str) -> None:
+    """Not one of a stage, but all of them."""
+
+    def patch(n: int, value: dict[str, Any]) -> None:
+        if n % 2:
+            value["generation"]["seeds"] = []
+
+    for wanted, left in ([free], 0), (["text"], 1):
+        claim = drift_claim(held={"free": wanted})
+        found = match(claim, session(claim, 24, patch))
+        assert [each.subject for each in found.confounders] == ["seeds"] * left
+        assert [each.subject for each in found.free] == ["seeds"] * (1 - left)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from typing import TYPE_CHECKING, Any
 
 import kit
@@ -12,7 +13,7 @@ import soundfile
 
 from ttsartifact.comparing.audio import AudioComparison, Tolerance, compare_pcm
 from ttsartifact.comparing.diff import diff
-from ttsartifact.comparing.sound import mel_distance_db, sound_of_pcm
+from ttsartifact.comparing.sound import mel_distance_db, sound_of_clip, sound_of_pcm
 from ttsartifact.comparing.timing import compare_timing
 from ttsartifact.container.riff import WaveFormat
 from ttsartifact.container.source import BytesSource, Span
@@ -190,3 +191,13 @@ def flac_of(samples: np.ndarray) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, samples, RATE_HZ, format="FLAC", subtype="PCM_16")
     return file.getvalue()
+
+
+@pytest.mark.parametrize("bits", [16, 24])
+def test_a_clip_that_is_wav_is_read_without_a_decoder(bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sample by sample as it is stored."""
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    pcm = kit.tone(800) if bits == 16 else b"".join(b"\0" + kit.tone(800)[n : n + 2] for n in range(0, 1600, 2))
+    with sound_of_clip(kit.wav(pcm, bits=bits)) as clip:
+        assert (clip.frames, clip.rate_hz, clip.channels, clip.stored_as) == (800, kit.RATE_HZ, 1, f"pcm_s{bits}")
+        assert clip.mono(0, 800).tolist() == pytest.approx((np.frombuffer(kit.tone(800), "<i2") / 32768).tolist())

@@ -71,6 +71,25 @@ def only(count: int) -> Callable[[Lines], Lines]:
     return lambda lines: lines[:count]
 
 
+def sleepy(lines: Lines) -> Lines:
+    """Add a third clock, which is read beside UTC, as on a machine that can sleep."""
+    lines = json.loads(json.dumps(lines))
+    for line in lines:
+        if line["what"] == "timebase":
+            line["clocks"].append({**line["clocks"][0], "id": "host.boottime", "counts_suspend": True})
+            line["snapshots"] += [
+                {
+                    "at": each["at"],
+                    "t_ns": each["t_ns"] + 2_000,
+                    "bracket_ns": 900,
+                    "clock": "host.boottime",
+                    "value_ns": each["t_ns"] + 7_000,
+                }
+                for each in line["snapshots"]
+            ]
+    return lines
+
+
 RATE = {"t_ns": 5, "what": "rate", "sample_rate_hz": 24_000}
 READS = [{"t_ns": 7, "what": "read", "bytes": 100}, {"t_ns": 9, "what": "read", "bytes": 1680}]
 EDITS: dict[str, Callable[[Lines], Lines]] = {
@@ -105,6 +124,8 @@ EDITS: dict[str, Callable[[Lines], Lines]] = {
     "roles": of("conditions", roles=[{"role": "output"}]),
     "elsewhere": of("conditions", elsewhere=True),
     "no times": lambda lines: [{key: value for key, value in line.items() if key != "t_ns"} for line in lines],
+    "a machine that sleeps": sleepy,
+    "a machine that sleeps, without an end": lambda lines: without("abandoned")(sleepy(lines[:-2])),
     "one line": only(1),
     "nothing": only(0),
     "four lines": only(4),
