@@ -16,9 +16,10 @@ from ttsartifact.terms.finding import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from ttsartifact.terms.finding import Hint
     from ttsartifact.verifying.report import Report
 
-__all__ = ["FILE", "HOW", "approved", "said"]
+__all__ = ["FILE", "HOW", "anywhere", "approved", "lines", "of_hint", "said"]
 
 FILE = Path(__file__).parent / "verifying" / "answers.json"
 HOW = "read what changed; if it is meant, `python tests/write_answers.py` writes tests/verifying/answers.json anew"
@@ -39,18 +40,24 @@ def said(reports: Sequence[Report], folder: Path, idle: Mapping[str, Sequence[st
 
     A rule that passes and one that does not apply are two answers, though neither says a word.
     """
-    lines = [line.replace(f"{folder}/", "") for report in reports for line in _lines(report)]
+    spoken = [line.replace(f"{folder}/", "") for report in reports for line in lines(report)]
     mine = set().union(*(report.not_applicable for report in reports))
     name = min(idle, key=lambda each: len(mine ^ set(idle[each])))
     signed = [f"+{rule}" for rule in sorted(mine - set(idle[name]))]
     signed += [f"-{rule}" for rule in sorted(set(idle[name]) - mine)]
     return {
-        "says": [_DIGEST.sub("...", _OF_THIS_MACHINE.sub("...", line)) for line in lines],
+        "says": [anywhere(line) for line in spoken],
         "idle": " ".join([name, *signed]),
     }
 
 
-def _lines(report: Report) -> Iterator[str]:
+def anywhere(line: str) -> str:
+    """Return words without what another machine or another build of the files says otherwise."""
+    return _DIGEST.sub("...", _OF_THIS_MACHINE.sub("...", line))
+
+
+def lines(report: Report) -> Iterator[str]:
+    """Yield a line for each finding, and for each rule that could not be asked."""
     for each in report.findings:
         kind = each.severity if each.outcome == Outcome.FAIL else f"{each.outcome} {each.severity}"
         sides = f"found {each.found}" + ("" if each.expected is None else f", expected {each.expected}")
@@ -58,3 +65,8 @@ def _lines(report: Report) -> Iterator[str]:
     for each in report.unchecked:
         if each.outcome == Outcome.UNVERIFIABLE:
             yield f"{each.rule} unverifiable: {each.message}"
+
+
+def of_hint(hint: Hint) -> str:
+    """Return the words of a hint."""
+    return f"{hint.id} hint {hint.where}: {hint.message}; found {hint.found}"

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import refusals
 
 from ttsartifact.attesting import runlog
 from ttsartifact.attesting.keys import cosigners, generate_key, note_key, parse_note_key
@@ -47,7 +48,7 @@ def test_a_changed_byte_of_their_log_is_seen(tmp_path: Path) -> None:
     shutil.copytree(THEIRS, folder)
     bundle = folder / "tile/entries/000"
     bundle.write_bytes(bundle.read_bytes().replace(b"00000000ff", b"00000000fe"))
-    with pytest.raises(Damaged, match="a tile does not follow from the entries"):
+    with refusals.raises(Damaged, match="a tile does not follow from the entries"):
         RunLog(folder).leaves()
 
 

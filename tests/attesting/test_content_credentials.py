@@ -6,6 +6,7 @@ import credentials
 import encoded
 import kit
 import pytest
+import refusals
 
 from ttsartifact.attesting.trust import content_credential
 from ttsartifact.cli import main
@@ -65,7 +66,7 @@ def test_a_changed_file_is_invalid():
 def test_what_cannot_be_asked():
     """6.10: a file without a credential, and roots that are none."""
     pytest.importorskip("c2pa")
-    with pytest.raises(Refused, match="the file carries no C2PA credential"):
+    with refusals.raises(Refused, match="the file carries no C2PA credential"):
         content_credential([kit.wav()], MEDIA["wav"])
-    with pytest.raises(Refused, match="the anchors are not certificates"):
+    with refusals.raises(Refused, match="the anchors are not certificates"):
         content_credential([kit.wav()], MEDIA["wav"], anchors="junk")

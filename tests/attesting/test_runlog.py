@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import refusals
 from authority import stamp
 
 from ttsartifact.attesting import attach, runlog
@@ -73,14 +74,14 @@ def test_an_entry_without_a_checkpoint_has_no_proof_yet(log: RunLog, tmp_path: P
     log.add(runs(0))
     log.sign(generate_key(tmp_path / "key.pem"))
     log.add(runs(1))
-    with pytest.raises(Refused, match=r"not under the newest checkpoint.*index 1, expected 0 to 0"):
+    with refusals.raises(Refused, match=r"not under the newest checkpoint.*index 1, expected 0 to 0"):
         runlog.prove(log, 1)
 
 
 def test_an_entry_is_logged_once(log: RunLog) -> None:
     """A repeated entry would hide how often something was tried."""
     log.add(runs(0, 1))
-    with pytest.raises(Refused, match="the log holds this entry already"):
+    with refusals.raises(Refused, match="the log holds this entry already"):
         log.add(runs(2, 1))
     assert len(log.entries()) == 2
 
@@ -92,12 +93,12 @@ def test_a_rewritten_entry_is_seen_by_tiles_and_checkpoint(log: RunLog, tmp_path
     log.sign(private)
     bundle = Path(log.folder, "tile/entries/000.p/3")
     bundle.write_bytes(bundle.read_bytes().replace(run_id(1).encode(), run_id(7).encode()))
-    with pytest.raises(Damaged, match="a tile does not follow from the entries"):
+    with refusals.raises(Damaged, match="a tile does not follow from the entries"):
         log.leaves()
     forged = [merkle.leaf_hash(entry) for entry in log.entries()]
     Path(log.folder, "tile/0/000.p/3").write_bytes(b"".join(forged))
     for act in (lambda: log.sign(private), lambda: runlog.prove(log, 0)):
-        with pytest.raises(Damaged, match="the log was rewritten"):
+        with refusals.raises(Damaged, match="the log was rewritten"):
             act()
 
 
@@ -111,12 +112,12 @@ def test_a_log_that_was_cut_between_entries_and_tiles_is_mended_by_the_next_add(
 
 def test_what_is_not_a_log(tmp_path: Path) -> None:
     """A folder without an origin is not a log; an existing folder does not become one."""
-    with pytest.raises(NotAnArtifact, match="not a run log"):
+    with refusals.raises(NotAnArtifact, match="not a run log"):
         RunLog(tmp_path)
-    with pytest.raises(Refused, match="the folder exists"):
+    with refusals.raises(Refused, match="the folder exists"):
         RunLog.create(tmp_path, ORIGIN)
     for origin in ("", "two words", "a+b", "x" * 201):
-        with pytest.raises(Refused, match="not a log's origin"):
+        with refusals.raises(Refused, match="not a log's origin"):
             RunLog.create(tmp_path / "new", origin)
 
 
@@ -126,7 +127,7 @@ def test_what_is_not_a_log(tmp_path: Path) -> None:
 )
 def test_what_is_not_an_entry(data: bytes) -> None:
     """An entry is canonical JSON with a known kind and a digest."""
-    with pytest.raises(Damaged, match="not an entry of a run log"):
+    with refusals.raises(Damaged, match="not an entry of a run log"):
         Entry.from_bytes(data)
 
 
@@ -142,7 +143,7 @@ def test_a_public_key_line_is_checked_by_its_id(tmp_path: Path) -> None:
     """A key line with a mistyped name or key is refused."""
     line = str(note_key(ORIGIN, generate_key(tmp_path / "key.pem")))
     assert str(parse_note_key(line)) == line
-    with pytest.raises(Refused, match="id does not follow"):
+    with refusals.raises(Refused, match="id does not follow"):
         parse_note_key(line.replace("example", "exampel"))
 
 
@@ -215,14 +216,14 @@ def test_a_witness_adds_a_line_and_nothing_else(log: RunLog, tmp_path: Path) -> 
 )
 def test_what_is_not_a_checkpoint(note: str) -> None:
     """A checkpoint is three lines, an empty one, and signature lines."""
-    with pytest.raises(Damaged):
+    with refusals.raises(Damaged):
         parse_checkpoint(note)
 
 
 def test_eighty_bytes_of_what_is_not_an_entry_are_shown() -> None:
     """Of a stranger's entry, whatever its length and whether it is JSON."""
     for data in (b"x" * 200, b'{"digest":"sha256:' + b"0" * 64 + b'","kind":"run", "by":"' + b"x" * 90 + b'"}'):
-        with pytest.raises(Damaged) as refused:
+        with refusals.raises(Damaged) as refused:
             Entry.from_bytes(data)
         assert refused.value.found == data[:80]
 
@@ -231,7 +232,7 @@ def test_eighty_bytes_of_what_is_not_an_entry_are_shown() -> None:
 def test_a_checkpoint_of_other_bytes_is_none(log: RunLog, data: bytes) -> None:
     """Whatever a file of that name holds; who signs says so as well."""
     Path(log.folder, "checkpoint").write_bytes(data)
-    with pytest.raises(Damaged) as refused:
+    with refusals.raises(Damaged) as refused:
         log.checkpoint()
     shown = data.decode("utf-8", "replace")
     assert str(refused.value).startswith(f"not a signed checkpoint: found {shown}, expected origin, size, root")

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import refusals
 
 from ttsartifact.attesting import attach, sshsig
 from ttsartifact.attesting.checking import AttestationKind, Standing, attested
@@ -133,12 +134,12 @@ def test_what_is_not_an_attestation_is_broken_and_never_an_exception(part: bytes
 
 def test_keys_that_cannot_sign(tmp_path: Path, ssh_keys: dict[str, Path]) -> None:
     """A missing file, another kind of key and no key at all are refused with their reason."""
-    with pytest.raises(Refused, match="cannot read the key"):
+    with refusals.raises(Refused, match="cannot read the key"):
         load_private_key(tmp_path / "none")
     (tmp_path / "text").write_text("hello")
-    with pytest.raises(Refused, match="not a private key that can be used"):
+    with refusals.raises(Refused, match="not a private key that can be used"):
         load_private_key(tmp_path / "text")
-    with pytest.raises(Refused, match="the key is of the wrong kind: found RSAPrivateKey, expected Ed25519"):
+    with refusals.raises(Refused, match="the key is of the wrong kind: found RSAPrivateKey, expected Ed25519"):
         load_private_key(ssh_keys["rsa"])
     assert load_private_key(ssh_keys["ed25519"])
 
@@ -147,13 +148,13 @@ def test_a_key_file_is_private_and_never_overwritten(tmp_path: Path) -> None:
     """The private key is for its owner alone."""
     generate_key(tmp_path / "key.pem")
     assert (tmp_path / "key.pem").stat().st_mode & 0o777 == 0o600
-    with pytest.raises(Refused, match="a key is never overwritten"):
+    with refusals.raises(Refused, match="a key is never overwritten"):
         generate_key(tmp_path / "key.pem")
 
 
 def test_ssh_keygen_says_why_it_did_not_sign(tmp_path: Path) -> None:
     """The user sees ssh-keygen's own words."""
-    with pytest.raises(Refused, match="ssh-keygen did not sign"):
+    with refusals.raises(Refused, match="ssh-keygen did not sign"):
         attach.sign_ssh(RUN, tmp_path / "nokey")
 
 
@@ -196,7 +197,7 @@ def test_a_trust_file_says_what_is_wrong_in_it(tmp_path: Path) -> None:
 
 def test_a_cut_ssh_signature_is_damaged() -> None:
     """Lengths in a stranger's signature are not believed."""
-    with pytest.raises(Damaged, match="cut short"):
+    with refusals.raises(Damaged, match="cut short"):
         sshsig.parse_sshsig(base64.b64encode(b"SSHSIG\0\0\0\1\0\0\1\0abc").decode())
 
 
@@ -216,7 +217,7 @@ def test_an_envelope_of_other_values_than_text_has_no_signer_and_no_payload(tmp_
     raw, signatures = private.public_key().public_bytes_raw(), envelope["signatures"]
     assert attach.signers_of(envelope | {"signatures": [{"sig": given}]}, [raw]) == ()
     assert attach.signers_of(envelope | {"signatures": [{"sig": given}, *signatures]}, [raw]) == (raw,)
-    with pytest.raises(Damaged, match="the envelope has no base64 payload"):
+    with refusals.raises(Damaged, match="the envelope has no base64 payload"):
         attach.signers_of(envelope | {"payload": given}, [raw])
-    with pytest.raises(Damaged, match="the envelope has no base64 payload"):
+    with refusals.raises(Damaged, match="the envelope has no base64 payload"):
         attach.read_statement(envelope | {"payload": given})

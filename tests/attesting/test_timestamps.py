@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+import refusals
 from authority import make_authority, stamp
 
 from ttsartifact.attesting import attach
@@ -111,7 +112,7 @@ def test_a_key_that_has_expired_since_counts_for_what_was_stamped_before(authori
 @pytest.mark.parametrize("reply", [b"", b"0", b"\x30\x03\x02\x01\x00", b"<html>"])
 def test_what_is_not_a_reply(reply: bytes) -> None:
     """An error page saved as a reply is called what it is."""
-    with pytest.raises(Damaged, match="not a time-stamp reply that can be read"):
+    with refusals.raises(Damaged, match="not a time-stamp reply that can be read"):
         stamp_of(reply, b"")
 
 

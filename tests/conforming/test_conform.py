@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -10,12 +11,14 @@ import time
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import refusals
 
 from ttsartifact.cli import main
 from ttsartifact.conforming.ask import ask, ask_all
-from ttsartifact.conforming.kit import load
+from ttsartifact.conforming.kit import differences, hand_out, load
 from ttsartifact.errors import Damaged, NotFound, Refused
 
 CASES = load()
@@ -62,6 +65,18 @@ def test_our_own_verifier_passes_the_kit(capsys: pytest.CaptureFixture[str]) -> 
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "was ended by signal 11"),
         ("raise SystemExit(5)", "exit code 5, which is not a verdict"),
         ("raise SystemExit(2)", "exit code 2, which is not a verdict"),
+        (
+            r"import os; os.write(2, b'\x9bm\xfcde\n'); raise SystemExit(6)",
+            "exit code 6, which is not a verdict: \ufffdm\ufffdde",
+        ),
+        (
+            "import os; os.write(2, b'<' + b'x' * 299 + b'>'); raise SystemExit(7)",
+            f"exit code 7, which is not a verdict: {299 * 'x'}>",
+        ),
+        (
+            "import os; os.write(2, b'a' * 1999 + b'bc'); raise SystemExit(8)",
+            f"exit code 8, which is not a verdict: {299 * 'a'}b",
+        ),
         ("1 / 0", "its output is not a report"),
         ("print('INVALID'); raise SystemExit(1)", "its output is not a report"),
         ("print('[]'); raise SystemExit(1)", "its output is not a report: an empty list"),
@@ -153,7 +168,7 @@ def _split(said: str, form: str):
 
 def test_an_edited_kit_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nobody passes by mending the kit, and a folder without one says what is missing."""
-    with pytest.raises(NotFound) as missing:
+    with refusals.raises(NotFound) as missing:
         load(str(tmp_path))
     assert str(missing.value) == (
         f"no kit found: expected manifest.json; `ttsa fixtures -o DIR` writes one (at {tmp_path})"
@@ -162,7 +177,7 @@ def test_an_edited_kit_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[
     (tmp_path / "x").write_bytes(b"other")
     manifest = {"spec_version": "1.0", "fixtures": [entry | {"file": "x"}], "vectors": []}
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(Damaged):
+    with refusals.raises(Damaged):
         load(str(tmp_path))
     assert main(["conform", "--kit", str(tmp_path), "--", "true"]) == 4
     assert main(["conform", "--select", "nothing/", "--", "true"]) == 2
@@ -197,6 +212,50 @@ def test_the_kit_is_handed_out_and_checked(tmp_path: Path, capsys: pytest.Captur
     assert list(tmp_path.iterdir()) == [tmp_path / "new"]
 
 
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+def test_a_kit_is_handed_out_into_nothing_or_an_empty_folder(kind: str, tmp_path: Path) -> None:
+    """What is there already stays as it is, and nothing is left beside it."""
+    out = tmp_path / "kit"
+    if kind == "file":
+        out.write_text("mine")
+    elif kind == "folder":
+        out.mkdir()
+        (out / "mine").touch()
+    else:
+        out.symlink_to(tmp_path / "nowhere")
+    with refusals.raises(Refused):
+        hand_out(str(out))
+    assert list(tmp_path.iterdir()) == [out]
+    assert (out.is_symlink(), out.is_file(), out.is_dir()) == (kind == "link", kind == "file", kind == "folder")
+
+
+def test_a_kit_that_is_being_written_is_hidden_and_gone_if_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside an empty folder that was there and is filled at once, at the end."""
+    seen: set[str] = set()
+
+    def copy(source: str, out: str) -> None:
+        seen.update(each.name[:6] for each in tmp_path.iterdir())
+        shutil.copyfile(source, out)
+        if len(seen) > 1 and Path(out).name == "plain.tts.wav":
+            Path(out).write_bytes(b"cut")
+
+    (tmp_path / "kit").mkdir()
+    monkeypatch.setattr("ttsartifact.conforming.kit.shutil", SimpleNamespace(copyfile=copy, rmtree=shutil.rmtree))
+    with refusals.raises(Damaged):
+        hand_out(str(tmp_path / "kit"))
+    assert seen == {"kit", ".ttsa-"}
+    assert list(tmp_path.iterdir()) == [tmp_path / "kit"]
+    assert list((tmp_path / "kit").iterdir()) == []
+
+
+def test_a_folder_to_check_that_is_not_there(tmp_path: Path) -> None:
+    """It is not a folder of which everything is missing."""
+    with refusals.raises(Refused):
+        differences(str(tmp_path / "nowhere"))
+
+
 def test_nothing_is_read_by_a_shell(tmp_path: Path) -> None:
     """The command is words, not a line."""
     ran = subprocess.run(
@@ -220,7 +279,7 @@ def test_a_kit_names_no_file_outside_itself(tmp_path: Path, place: str) -> None:
     entry = json.loads((KIT / "manifest.json").read_text())["fixtures"][0]
     manifest = {"spec_version": "1.0", "fixtures": [entry | {"file": place}], "vectors": []}
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(Refused) as refused:
+    with refusals.raises(Refused) as refused:
         load(str(folder))
     assert str(refused.value) == (
         f"a manifest names a file outside its kit: expected a path below the kit (at {place})"

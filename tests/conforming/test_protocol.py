@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import refusals
 
 from ttsartifact import _spec
 from ttsartifact.cli import conform as command
@@ -52,6 +53,6 @@ def test_the_worst_verdict_of_many_runs_is_compared(better: str, worse: str) -> 
 def test_a_kit_that_is_not_installed_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """In one sentence."""
     monkeypatch.setattr(_spec, "kit_folder", lambda: None)
-    with pytest.raises(Unavailable) as caught:
+    with refusals.raises(Unavailable) as caught:
         kit.load()
     assert str(caught.value) == ("the conformance kit is not installed; run: pip install 'ttsartifact[conformance]'")

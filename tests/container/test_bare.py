@@ -12,6 +12,7 @@ import encoded
 import kit
 import numpy as np
 import pytest
+import refusals
 import soundfile
 from ogg_pages import page, pages_of
 
@@ -54,7 +55,7 @@ def by_ffmpeg(*options: str, audio: bytes | None = None) -> bytes:
 
 
 def refused(data: bytes) -> TtsArtifactError:
-    with pytest.raises((Damaged, NotAnArtifact)) as caught:
+    with refusals.raises(Damaged, NotAnArtifact) as caught:
         judge([data])
     return caught.value
 
@@ -394,7 +395,7 @@ def test_a_frame_that_a_decoder_loses_is_no_sound() -> None:
     """3.10: more values than their bits hold are silence to mpg123 and sound to FFmpeg, in as many frames."""
     most = with_side(lambda side: side & ~(511 << 42) | 280 << 42)
     assert judge([most]).frames == judge([RAW]).frames == facts_of([RAW]).frames
-    with pytest.raises(Damaged, match="the decoder cannot decode all frames: found 1 lost"):
+    with refusals.raises(Damaged, match="the decoder cannot decode all frames: found 1 lost"):
         facts_of([most])
 
 

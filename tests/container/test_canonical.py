@@ -7,6 +7,7 @@ from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
+import refusals
 import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -72,7 +73,7 @@ UNREADABLE = {
 def test_what_cannot_be_read_says_why(name: str) -> None:
     """4.1: no byte order mark, UTF-8, one document, no key twice."""
     data, rule = UNREADABLE[name]
-    with pytest.raises(InvalidDescriptor) as caught:
+    with refusals.raises(InvalidDescriptor) as caught:
         canonical.parse(data)
     assert caught.value.rule == rule
 
@@ -121,7 +122,7 @@ def test_fractions_are_allowed_below_the_parameters() -> None:
 @pytest.mark.parametrize("depth", [33, 2000, 100_000])
 def test_depth_is_bounded(depth: int) -> None:
     """3.8: thirty-two levels, and no recursion error of ours."""
-    with pytest.raises(TooLarge):
+    with refusals.raises(TooLarge):
         canonical.parse(b"[" * depth + b"]" * depth)
 
 
@@ -151,7 +152,7 @@ def test_a_trailing_comma_is_one_fault_on_every_python(message, place):
 def test_depth_is_counted_before_parsing(text):
     """3.8: a text that is too deep is CON15 whether or not it is JSON; brackets of a string are none."""
     levels = text if text.startswith(b'{"a' + b"[") else None
-    with pytest.raises((TooLarge, InvalidDescriptor)) as told:
+    with refusals.raises(TooLarge, InvalidDescriptor) as told:
         canonical.parse(text)
     assert told.value.rule == ("CON15" if levels is None else "CAN02")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+import refusals
 
 from ttsartifact.container import capsule
 from ttsartifact.errors import Damaged, TooLarge
@@ -59,6 +60,6 @@ def test_every_changed_byte_is_refused_or_breaks_the_seal() -> None:
 )
 def test_each_fault_names_its_rule(data: bytes, rule: str) -> None:
     """A capsule that cannot be parted says where and why."""
-    with pytest.raises((Damaged, TooLarge)) as caught:
+    with refusals.raises(Damaged, TooLarge) as caught:
         capsule.from_bytes(data)
     assert caught.value.rule == rule

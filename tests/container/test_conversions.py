@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import kit
 import numpy as np
 import pytest
+import refusals
 import soundfile
 
 from ttsartifact import NotAnArtifact, verify
@@ -42,7 +43,7 @@ def test_the_conversion_that_a_refusal_names_keeps_every_sample(
     path = tmp_path / "a"
     how = {"format": "WAV", "endian": "BIG"} if container == "RIFX" else {"format": container}
     soundfile.write(path, RNG.uniform(-0.9, 0.9, (501, 2)), 24_000, subtype=subtype, **how)
-    with pytest.raises(NotAnArtifact) as refused:
+    with refusals.raises(NotAnArtifact) as refused:
         judge([Span(BytesSource(data := path.read_bytes()), 0, len(data))])
     kind = kind_of(data)
     assert kind is not None
@@ -78,7 +79,7 @@ def test_what_ffmpeg_writes_is_refused_by_its_name(tmp_path: Path, suffix: str) 
     if shutil.which("ffmpeg") is None:
         pytest.skip("ffmpeg is not installed")
     subprocess.run(command, check=True, capture_output=True)
-    with pytest.raises(NotAnArtifact) as refused:
+    with refusals.raises(NotAnArtifact) as refused:
         judge([Span(BytesSource(data := path.read_bytes()), 0, len(data))])
     assert (refused.value.rule, refused.value.found) == ("AUD04", name)
     words = re.findall("`(.*)`", refused.value.expected or "")
@@ -91,7 +92,7 @@ def test_what_ffmpeg_writes_is_refused_by_its_name(tmp_path: Path, suffix: str) 
 def test_a_frame_of_free_format_is_called_that() -> None:
     """`lame --freeformat` writes frames without a stated length; the refusal says so."""
     data = bytes.fromhex("fffb00c4") + bytes(2_000)
-    with pytest.raises(NotAnArtifact, match="no frame of MPEG layer III: found a frame of free format"):
+    with refusals.raises(NotAnArtifact, match="no frame of MPEG layer III: found a frame of free format"):
         judge([Span(BytesSource(data), 0, len(data))])
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import encoded
 import pytest
+import refusals
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,7 +127,7 @@ def test_a_long_capsule_takes_several_blocks(monkeypatch: pytest.MonkeyPatch) ->
         assert flac.capsule(BytesSource(whole), walked).part("trace/chunks") == b"[]"
         last = len(encoded.blocks_of(whole)[0])
         for order in ([0, 2, 1, *range(3, last)], [0, *range(2, last)], [0, 1, 1, *range(2, last)]):
-            with pytest.raises(Damaged, match="incomplete or out of order") as caught:
+            with refusals.raises(Damaged, match="incomplete or out of order") as caught:
                 flac.walk(BytesSource(reordered(whole, order)))
             assert caught.value.rule == "CON09"
 
@@ -185,7 +186,7 @@ BROKEN = {
 def test_each_structural_fault_names_its_rule_and_place(name: str) -> None:
     """A fault is one error with a rule, an offset and what was found."""
     data, rule = BROKEN[name]
-    with pytest.raises((Damaged, NotAnArtifact, TooLarge)) as caught:
+    with refusals.raises(Damaged, NotAnArtifact, TooLarge) as caught:
         flac.walk(BytesSource(data))
     assert caught.value.rule == rule
     assert caught.value.where.startswith("offset")
@@ -195,15 +196,15 @@ def test_a_hostile_end_costs_little() -> None:
     """3.8: a megabyte of what looks like frames is looked at a bounded number of times."""
     data = ONLY_STREAMINFO[:42] + ONLY_STREAMINFO[42:58] * (1 << 16)
     forged = data[:15] + bytes(3) + data[18:]  # the largest frame is not known
-    with pytest.raises(Damaged, match="the last frame does not end"):
+    with refusals.raises(Damaged, match="the last frame does not end"):
         flac.walk(BytesSource(forged))
 
 
 def test_a_full_file_takes_no_capsule() -> None:
     """3.8: what we write we can read: no block is added beyond the limit, and no capsule to a capsule."""
-    with pytest.raises(TooLarge, match="too many metadata blocks to add one"):
+    with refusals.raises(TooLarge, match="too many metadata blocks to add one"):
         embedded(encoded.bare_flac(*[(1, b"")] * 127))
-    with pytest.raises(Damaged, match="carries a capsule already"):
+    with refusals.raises(Damaged, match="carries a capsule already"):
         embedded(embedded(PLAIN))
 
 

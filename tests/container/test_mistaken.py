@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import kit
 import numpy as np
 import pytest
+import refusals
 import soundfile
 
 from ttsartifact.container.bare import judge
@@ -58,7 +59,7 @@ def test_a_stream_in_the_place_of_samples_is_seen(name: str, silence: int, tmp_p
         return
     assert found is not None
     assert name.startswith(found)
-    with pytest.raises(Damaged, match="players that look at the content take this for"):
+    with refusals.raises(Damaged, match="players that look at the content take this for"):
         judge([kit.wav(pcm)])
 
 
@@ -98,7 +99,7 @@ def test_integers_of_any_width_wrap_no_stream(bits: int, tmp_path: Path) -> None
     wave = kit.wav(pcm[: len(pcm) // 12 * 12], rate_hz=48_000, bits=bits)
     (tmp_path / "a.wav").write_bytes(wave)
     assert _shown(tmp_path / "a.wav", "stream=codec_name") == "ac3"
-    with pytest.raises(Damaged, match=f"take this for IEC 61937.*{bits}-bit PCM"):
+    with refusals.raises(Damaged, match=f"take this for IEC 61937.*{bits}-bit PCM"):
         judge([wave])
 
 
@@ -140,7 +141,7 @@ def test_an_mp3_that_ffmpeg_plays_as_a_film_is_refused(tmp_path: Path) -> None:
     ):
         (path := tmp_path / f"{name}.mp3").write_bytes(data)
         assert _shown(path, "format=format_name") == form
-        with pytest.raises(Damaged, match=f"take this for an MPEG {name} stream.*the first bytes of a MP3 file"):
+        with refusals.raises(Damaged, match=f"take this for an MPEG {name} stream.*the first bytes of a MP3 file"):
             judge([data])
 
 

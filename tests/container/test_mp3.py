@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import encoded
 import kit
 import pytest
+import refusals
 from encoded import ID3V1, TITLE, ape, id3
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,7 +135,7 @@ BROKEN = {
 def test_each_structural_fault_names_its_rule_and_place(name: str) -> None:
     """A fault is one error with a rule, an offset and what was found."""
     data, rule = BROKEN[name]
-    with pytest.raises((Damaged, NotAnArtifact, TooLarge)) as caught:
+    with refusals.raises(Damaged, NotAnArtifact, TooLarge) as caught:
         mp3.walk(BytesSource(data))
     assert caught.value.rule == rule
     assert caught.value.where.startswith("offset")
@@ -143,21 +144,21 @@ def test_each_structural_fault_names_its_rule_and_place(name: str) -> None:
 def test_a_flac_behind_a_tag_says_what_it_is() -> None:
     """3.9: taggers and C2PA write such files, and the FLAC carrier reads them."""
     data = id3(TITLE) + encoded.flac()
-    with pytest.raises(NotAnArtifact, match="a FLAC, and not an MP3, behind its tag"):
+    with refusals.raises(NotAnArtifact, match="a FLAC, and not an MP3, behind its tag"):
         mp3.walk(BytesSource(data))
     assert bare.codec_of(BytesSource(data)) == "flac"
     found = recognised(BytesSource(data))
     assert found is not None
     assert found[0] == "flac"
-    with pytest.raises(NotAnArtifact, match="more than one ID3v2 tag before a FLAC"):
+    with refusals.raises(NotAnArtifact, match="more than one ID3v2 tag before a FLAC"):
         bare.codec_of(BytesSource(id3(TITLE) + data))
 
 
 def test_a_full_file_takes_no_capsule() -> None:
     """3.8: what we write we can read: no tag is added beyond the limit, and no capsule to a capsule."""
-    with pytest.raises(TooLarge, match="too many tags to add one"):
+    with refusals.raises(TooLarge, match="too many tags to add one"):
         embedded(id3(TITLE) * 16 + FRAMES)
-    with pytest.raises(Damaged, match="carries a capsule already"):
+    with refusals.raises(Damaged, match="carries a capsule already"):
         embedded(WHOLE)
 
 

@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import refusals
 from bombs import MEGABYTE, footer_of, replaced, row_group, thrift_list
 
 from ttsartifact.container import parquet, thrift
@@ -259,7 +260,7 @@ def test_two_seals(tmp_path):
         writer.write_table(pq.read_table(pa.BufferReader(SMALL)))
         writer.add_key_value_metadata({footer.SEAL_KEY: "sha256:" + "0" * 64, "ttsartifact.sea1": "sha256:" + "0" * 64})
     twice = out.getvalue().replace(b"ttsartifact.sea1", b"ttsartifact.seal")
-    with pytest.raises(Damaged) as raised:
+    with refusals.raises(Damaged) as raised:
         RunTable(BytesSource(twice))
     assert raised.value.rule == "SEA04"
 
@@ -300,14 +301,14 @@ def _is_noticed(data):
 def test_many_pages_that_swell(monkeypatch):
     """The whole file is held to a bound, page by page, before each row group is decoded."""
     monkeypatch.setattr(shelf, "_SMALL_FILE_BYTES", 0)
-    with pytest.raises(TooLarge, match="swells too far"):
+    with refusals.raises(TooLarge, match="swells too far"):
         list(RunTable(BytesSource(replaced("notes", [MEGABYTE * 2], use_dictionary=False))))
 
 
 def test_rows_that_were_repeated_for_nothing():
     """A thousand rows, or one for each 256 bytes: more are one run said again, at a verifier's cost."""
     assert RunTable(BytesSource(replaced("notes", ["x"] * 1000))).rows == 1000
-    with pytest.raises(TooLarge, match="more rows than a file of this size holds runs"):
+    with refusals.raises(TooLarge, match="more rows than a file of this size holds runs"):
         RunTable(BytesSource(replaced("notes", ["x"] * 1001)))
 
 
@@ -337,7 +338,7 @@ def test_bounds_of_pages():
     """3.8: 10,000 pages and one for each 2,048 bytes; an empty page is as dear to walk as a full one."""
     page = bytes.fromhex("1500150015002c15001500150615060000")
     assert pages.walk(BytesSource(page * 10), 0, len(page) * 10, "column x", most=10).pages == 10
-    with pytest.raises(TooLarge, match="more pages than a file of this size needs"):
+    with refusals.raises(TooLarge, match="more pages than a file of this size needs"):
         pages.walk(BytesSource(page * 11), 0, len(page) * 11, "column x", most=10)
 
 
@@ -345,7 +346,7 @@ def test_bounds_of_pages():
 def test_delta_encodings(encoding):
     """Encodings whose decoder allocates by a count inside the page are not read (apache/arrow #49955)."""
     data = replaced("notes", ["x"], use_dictionary=False, column_encoding={"notes": encoding})
-    with pytest.raises(Damaged, match="a page that is not read"):
+    with refusals.raises(Damaged, match="a page that is not read"):
         list(RunTable(BytesSource(data)))
 
 
@@ -353,7 +354,7 @@ def test_delta_encodings(encoding):
 def test_page_headers_of_other_types(page):
     """A number that the file writes as a struct is no number; fuzzing found a TypeError here."""
     data = bytes.fromhex(page) + bytes(15)
-    with pytest.raises(Damaged):
+    with refusals.raises(Damaged):
         pages.walk(BytesSource(data), 0, len(data), "column x", most=10)
 
 
@@ -367,7 +368,7 @@ def test_page_headers_of_other_types(page):
 )
 def test_needed_columns(name, values, kind):
     """CON11: without the columns that carry the run itself nothing is read."""
-    with pytest.raises(Damaged) as raised:
+    with refusals.raises(Damaged) as raised:
         RunTable(BytesSource(replaced(name, values, kind)))
     assert raised.value.rule == "CON11"
 
@@ -375,7 +376,7 @@ def test_needed_columns(name, values, kind):
 @pytest.mark.parametrize(("name", "value"), [("audio", None), ("parts", None), ("descriptor_json", None)])
 def test_missing_values(name, value):
     """CON11: a row lacks nothing of the run itself."""
-    with pytest.raises(Damaged) as raised:
+    with refusals.raises(Damaged) as raised:
         list(RunTable(BytesSource(replaced(name, [value]))))
     assert raised.value.rule == "CON11"
 
@@ -383,7 +384,7 @@ def test_missing_values(name, value):
 @pytest.mark.parametrize("parts", [["trace/chunks"] * 2, ["../../etc/passwd"], ["descriptor"], [""]])
 def test_names_of_parts(parts):
     """CON04: a part has a name of the capsule's grammar, once."""
-    with pytest.raises(Damaged) as raised:
+    with refusals.raises(Damaged) as raised:
         list(RunTable(BytesSource(replaced("parts", [[{"name": name, "bytes": b"{}"} for name in parts]]))))
     assert raised.value.rule == "CON04"
 
@@ -392,7 +393,7 @@ def test_compressions():
     """Codecs beyond none, snappy and zstd are refused before a page is touched."""
     out = io.BytesIO()
     pq.write_table(pq.read_table(pa.BufferReader(SMALL)), out, compression="gzip")
-    with pytest.raises(Damaged, match="a compression that is not read"):
+    with refusals.raises(Damaged, match="a compression that is not read"):
         RunTable(BytesSource(out.getvalue()))
 
 
@@ -419,7 +420,7 @@ def test_extension_types(tmp_path):
 )
 def test_frames(data, error):
     """CON01, CON02: what is no Parquet, or is cut, says so in one line."""
-    with pytest.raises(error):
+    with refusals.raises(error):
         RunTable(BytesSource(data))
 
 
@@ -428,12 +429,12 @@ def test_frames(data, error):
 )
 def test_thrift_lies(data):
     """A length, a depth or an integer that lies ends the walk, at an address."""
-    with pytest.raises(Damaged):
+    with refusals.raises(Damaged):
         thrift.read_struct(data, most=1_000)
 
 
 def test_too_much_audio(monkeypatch):
     """Audio larger than a Parquet value is refused while it is a file, with the carrier that can hold it."""
     monkeypatch.setattr(parquet, "MAX_PARQUET_AUDIO_BYTES", 1000)
-    with pytest.raises(TooLarge, match=r"write \.tts\.wav"):
+    with refusals.raises(TooLarge, match=r"write \.tts\.wav"):
         shelved([run()])

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import kit
 import pytest
+import refusals
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,7 +98,7 @@ def test_our_own_header_is_plain_riff_until_it_no_longer_fits() -> None:
     fits = (1 << 32) - (64 << 20) - 72 - 2
     assert [riff.header(wave, size)[:4] for size in (fits, fits + 2)] == [b"RIFF", b"RF64"]
     assert riff.walk(BytesSource(short + bytes(1000))).frames == 500
-    with pytest.raises(Damaged, match="shorter than its RIFF size"):
+    with refusals.raises(Damaged, match="shorter than its RIFF size"):
         riff.walk(BytesSource(long))
 
 
@@ -223,7 +224,7 @@ def test_words_in_a_list_are_words() -> None:
 def test_each_structural_fault_names_its_rule_and_place(name: str) -> None:
     """A fault is one error with a rule, an offset and what was found."""
     data, rule = BROKEN[name]
-    with pytest.raises((Damaged, NotAnArtifact, TooLarge)) as caught:
+    with refusals.raises(Damaged, NotAnArtifact, TooLarge) as caught:
         riff.walk(BytesSource(data))
     assert caught.value.rule == rule
     assert riff.carries_capsule(BytesSource(data)) is (name == "two capsules")
@@ -232,7 +233,7 @@ def test_each_structural_fault_names_its_rule_and_place(name: str) -> None:
 
 def test_messages_say_both_sides() -> None:
     """The message is part of the interface."""
-    with pytest.raises(Damaged) as caught:
+    with refusals.raises(Damaged) as caught:
         riff.walk(BytesSource(GOOD + b"\0"))
     assert str(caught.value) == ("bytes after the end of the container: found 1 bytes, expected none (at offset 64)")
 
@@ -275,7 +276,7 @@ def test_fewer_valid_bits_are_read() -> None:
 
 def test_a_codec_is_called_by_its_name() -> None:
     """A format tag is nothing that anybody knows by heart."""
-    with pytest.raises(Damaged) as caught:
+    with refusals.raises(Damaged) as caught:
         riff.walk(BytesSource(BROKEN["ADPCM"][0]))
     assert str(caught.value) == (
         "a sample format that is not read: found IMA ADPCM of 4 bits, expected PCM of 8, 16, 24 or 32 bits, "

@@ -10,6 +10,7 @@ import struct
 import kit
 import numpy as np
 import pytest
+import refusals
 import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,7 +87,7 @@ def test_md5_left_out():
 @pytest.mark.parametrize("lost", [1, 300])
 def test_cut_short(data, lost):
     """3.10: a file that ends before its last frame does says so, and names no traceback."""
-    with pytest.raises(Damaged) as raised:
+    with refusals.raises(Damaged) as raised:
         facts_of([data[:-lost]])
     assert raised.value.where.startswith("offset")
 
@@ -94,15 +95,15 @@ def test_cut_short(data, lost):
 @pytest.mark.parametrize("head", [b"", b"\0" * 64, b"fLaC", b"OggS" + bytes(60), b"ID3\4\0\0\0\0\0\0", b"FORM" * 16])
 def test_unknown_codec(head):
     """A codec is known by its own bytes or refused; no decoder is asked to guess."""
-    with pytest.raises((NotAnArtifact, Damaged)):
+    with refusals.raises(NotAnArtifact, Damaged):
         facts_of([head])
 
 
 def test_adpcm_is_refused():
     """S3: formats with a history of memory errors are never handed to the decoder."""
-    with pytest.raises(Damaged, match="a sample format that is not read"):
+    with refusals.raises(Damaged, match="a sample format that is not read"):
         riff.walk(BytesSource(encoded(format="WAV", subtype="IMA_ADPCM")))
-    with pytest.raises(NotAnArtifact):
+    with refusals.raises(NotAnArtifact):
         facts_of([encoded(format="AIFF", subtype="PCM_16")])
 
 
@@ -111,13 +112,13 @@ def test_forged_frame_count():
     forged = bytearray(FLAC)
     forged[21] |= 0x0F
     forged[22:26] = b"\xff" * 4
-    with pytest.raises(Damaged):
+    with refusals.raises(Damaged):
         facts_of([bytes(forged)])
 
 
 def test_too_many_frames():
     """The number of frames is bounded while they are decoded, not before."""
-    with pytest.raises(TooLarge, match="decodes to too much"):
+    with refusals.raises(TooLarge, match="decodes to too much"):
         facts_of([FLAC], max_frames=4_000)
 
 

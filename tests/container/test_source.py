@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import refusals
 
 from ttsartifact.container.source import (
     BytesSource,
@@ -40,7 +41,7 @@ def test_an_existing_file_is_not_replaced_unasked(tmp_path: Path) -> None:
     """Nothing is lost: the output exists, and stays."""
     out = tmp_path / "out.wav"
     out.write_bytes(b"mine")
-    with pytest.raises(Refused, match="the output exists"), write_whole(out) as file:
+    with refusals.raises(Refused, match="the output exists"), write_whole(out) as file:
         file.write(b"theirs")
     assert out.read_bytes() == b"mine"
     with write_whole(out, replace=True) as file:
@@ -52,7 +53,7 @@ def test_an_existing_file_is_not_replaced_unasked(tmp_path: Path) -> None:
 def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     """S17: between the check and the rename somebody else may write the same name."""
     out = tmp_path / "out.wav"
-    with pytest.raises(Refused), write_whole(out) as file:
+    with refusals.raises(Refused), write_whole(out) as file:
         file.write(b"ours")
         out.write_bytes(b"theirs")
     assert out.read_bytes() == b"theirs"
@@ -72,13 +73,13 @@ def test_the_file_has_the_users_mode(tmp_path: Path) -> None:
 def test_only_regular_files_are_read(tmp_path: Path) -> None:
     """3.8: a FIFO would wait for ever, a device has no end."""
     os.mkfifo(tmp_path / "fifo")
-    with pytest.raises(NotReadable, match="found a FIFO, expected a regular file"):
+    with refusals.raises(NotReadable, match="found a FIFO, expected a regular file"):
         FileSource(tmp_path / "fifo")
-    with pytest.raises(NotReadable, match="found a directory"):
+    with refusals.raises(NotReadable, match="found a directory"):
         FileSource(tmp_path)
-    with pytest.raises(NotReadable, match="found a device"):
+    with refusals.raises(NotReadable, match="found a device"):
         FileSource("/dev/zero")
-    with pytest.raises(NotFound, match="No such file"):
+    with refusals.raises(NotFound, match="No such file"):
         FileSource(tmp_path / "nothing")
 
 
@@ -88,7 +89,7 @@ def test_what_is_handed_on_is_regular(tmp_path: Path) -> None:
     (tmp_path / "clip").write_bytes(b"x")
     require_regular([tmp_path / "clip", tmp_path / "nothing"])
     for path, kind in ((tmp_path / "fifo", "a FIFO"), (tmp_path, "a directory"), ("/dev/zero", "a device")):
-        with pytest.raises(Refused, match=f"found {kind}, expected a regular file"):
+        with refusals.raises(Refused, match=f"found {kind}, expected a regular file"):
             require_regular([tmp_path / "clip", path])
 
 
@@ -97,7 +98,7 @@ def test_reads_stay_inside() -> None:
     source = BytesSource(b"abc")
     assert source.read_at(1, 2) == b"bc"
     for offset, size in ((2, 2), (-1, 1), (0, -1), (4, 0)):
-        with pytest.raises(Damaged):
+        with refusals.raises(Damaged):
             source.read_at(offset, size)
 
 
@@ -137,7 +138,7 @@ def test_a_file_system_may_know_neither_links_nor_synchronising(
         file.write(b"ours")
     assert [path.name for path in tmp_path.iterdir()] == ["out.wav"]
     out.unlink()
-    with pytest.raises(Refused, match="the output exists"), write_whole(out) as file:
+    with refusals.raises(Refused, match="the output exists"), write_whole(out) as file:
         out.write_bytes(b"theirs")
     assert out.read_bytes() == b"theirs"
     assert [path.name for path in tmp_path.iterdir()] == ["out.wav"]
@@ -176,9 +177,9 @@ def test_a_short_file_is_held_and_a_long_one_is_not(tmp_path: Path) -> None:
         assert b"".join(views_of(pieces)) == b"head" + data[256:512] + b"\1\2"
         assert source.held is not None
         assert [view.obj is source.held.obj for view in views_of(pieces)] == [False, True, True]  # and no copy of it
-        with pytest.raises(Damaged, match="ends too early"):
+        with refusals.raises(Damaged, match="ends too early"):
             source.read_at(4095, 2)
-        with pytest.raises(Damaged, match="ends too early"):
+        with refusals.raises(Damaged, match="ends too early"):
             views_of([Span(source, 4095, 2)])
     path.write_bytes(bytes((1 << 20) + 1))
     with FileSource(path) as source:

@@ -8,6 +8,7 @@ import struct
 from typing import Any
 
 import pytest
+import refusals
 from imperfect_voice import voice
 
 from ttsartifact.errors import Refused
@@ -110,14 +111,14 @@ def test_opportunities_lie_every_10_ms_or_where_the_layer_puts_them(
 @pytest.mark.parametrize("places", [[-1], [5, 5], [6, 5], [100], [5, 100], [1.5], ["1"], [True]])
 def test_places_that_do_not_rise_within_the_sound_are_refused(places: list[Any]) -> None:
     """The first eight are shown."""
-    with pytest.raises(Refused) as refused:
+    with refusals.raises(Refused) as refused:
         opportunities_of(layer(params={"places": places}), 100, 16_000)
     assert str(refused.value) == f"layer x: params.places must rise within the 100 frames: found {places}"
 
 
 def test_a_trigger_that_counts_words_needs_places() -> None:
     """Samples show no words."""
-    with pytest.raises(Refused) as refused:
+    with refusals.raises(Refused) as refused:
         opportunities_of(layer(trigger={"per_word_ppm": 1}), 100, 16_000)
     assert str(refused.value) == (
         "layer x: its trigger counts what samples do not show: found per_word_ppm, "
@@ -160,7 +161,7 @@ def test_a_trigger_that_counts_words_needs_places() -> None:
 )
 def test_a_layer_that_is_none_is_refused(more: dict[str, Any], words: str) -> None:
     """The layer is named, what was found, and what it may be."""
-    with pytest.raises(Refused) as refused:
+    with refusals.raises(Refused) as refused:
         apply(CLEAN, MONO, [layer(**more)], "seed", CLIPS)
     assert str(refused.value).startswith(words)
 
@@ -198,7 +199,7 @@ def test_events_lie_within_the_sound_one_after_the_other(ranges: list[tuple[int,
     if words is None:
         assert clean_of(bytes(8), MONO, rows) == b""
         return
-    with pytest.raises(Refused) as refused:
+    with refusals.raises(Refused) as refused:
         clean_of(bytes(8), MONO, rows)
     assert str(refused.value) == f"an event is outside the audio or overlaps a previous event: {words}"
 

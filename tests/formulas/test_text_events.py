@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import refusals
 
 from ttsartifact.errors import Refused
 from ttsartifact.formulas.text_events import event_row, perturb_text
@@ -90,7 +91,7 @@ def test_three_triggers_count_words(trigger: dict[str, Any]) -> None:
 )
 def test_a_layer_of_words_that_is_none_is_refused(found: dict[str, Any], words: str) -> None:
     """The layer, the parameter, what it is and what it may be."""
-    with pytest.raises(Refused) as refused:
+    with refusals.raises(Refused) as refused:
         perturb_text(TEXT, [found], "s")
     assert str(refused.value) == f"layer x: {words}"
 
@@ -102,5 +103,5 @@ def test_a_text_grows_to_four_million_characters(length: int, is_refused: bool) 
     if not is_refused:
         assert len(perturb_text(text, [layer("filled_pause", 0)], "s")[0]) == 4_000_000
         return
-    with pytest.raises(Refused, match=r"^layer x: the text grows too long: expected 4000000 characters$"):
+    with refusals.raises(Refused, match=r"^layer x: the text grows too long: expected 4000000 characters$"):
         perturb_text(text, [layer("filled_pause", 0)], "s")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import kit
 import pytest
+import refusals
 from judged import POLICY, run_id
 
 from ttsartifact.container import canonical, parquet
@@ -191,8 +192,8 @@ def test_policies_that_say_nothing_sensible(tmp_path: Path) -> None:
     ):
         with pytest.raises(Refused, match=message.replace("?", r"\?")):
             policy_of({"id": "h", "version": "1", "check": checks})
-    with pytest.raises(Refused, match="not a policy"):
+    with refusals.raises(Refused, match="not a policy"):
         policy_of({"id": "h", "check": [check]})
     (tmp_path / "p.toml").write_text("[[check")
-    with pytest.raises(Refused, match="the policy is not TOML"):
+    with refusals.raises(Refused, match="the policy is not TOML"):
         load_policy(tmp_path / "p.toml")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import kit
 import numpy as np
 import pytest
+import refusals
 
 from ttsartifact import Recorder, Reference, Unavailable
 from ttsartifact.errors import Refused
@@ -153,7 +154,7 @@ def test_without_the_extra_it_says_what_to_install(missing: str, rate_hz: int, m
     name = missing.partition(".")[0].replace("_", "-")
     asked = [partial(contour_of, tone(0.5, rate_hz=rate_hz), rate_hz)]
     for ask in asked + ([instrument.__wrapped__] if missing == "swift_f0" else []):
-        with pytest.raises(Unavailable) as refused:
+        with refusals.raises(Unavailable) as refused:
             ask()
         assert refused.value.message == f"measuring pitch needs {name}"
         assert "pip install 'ttsartifact[analysis]'" in str(refused.value)
@@ -173,7 +174,7 @@ def test_measurements_of_more_than_64_mib_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.json"
     with path.open("wb") as file:
         file.truncate((64 << 20) + 1)
-    with pytest.raises(Refused) as refused:
+    with refusals.raises(Refused) as refused:
         load_measurements([path])
     assert str(refused.value) == f"the measurements are too long: expected at most 67108864 bytes (at {path})"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import kit
 import pytest
+import refusals
 from near_misses import encoded
 
 from ttsartifact.container.hashing import digest_pieces
@@ -99,6 +100,6 @@ def test_a_block_within_a_flac_is_named_as_what_differs(tmp_path: Path) -> None:
     tagged.write_bytes(whole[:42] + PADDING + whole[42:])
     assert [report.verdict for report in verify(tagged)] == ["RETAGGED"]
     for act in (partial(strip, tagged), partial(convert, [tagged])):
-        with pytest.raises(Refused, match="the samples are the recorded ones, but the recorded file is a FLAC"):
+        with refusals.raises(Refused, match="the samples are the recorded ones, but the recorded file is a FLAC"):
             act(tmp_path / "out.tts.flac")
     assert not (tmp_path / "out.tts.flac").exists()

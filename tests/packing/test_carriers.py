@@ -10,6 +10,7 @@ import encoded
 import kit
 import numpy as np
 import pytest
+import refusals
 import soundfile
 
 from ttsartifact.container.samples import FORMATS, as_floats, as_stored
@@ -32,7 +33,7 @@ def test_strip_gives_the_encoders_bytes(tmp_path: Path) -> None:
 def test_strip_refuses_other_audio(tmp_path: Path) -> None:
     """What comes out is the recorded audio, or nothing does."""
     path = kit.rewritten(kit.artifact(tmp_path), tmp_path / "edited.wav", lambda bare: bare[:-1] + b"\x7f")
-    with pytest.raises(Refused, match="the audio is not the recorded audio"):
+    with refusals.raises(Refused, match="the audio is not the recorded audio"):
         carriers.strip(path, tmp_path / "bare.wav")
     assert not (tmp_path / "bare.wav").exists()
 
@@ -40,7 +41,7 @@ def test_strip_refuses_other_audio(tmp_path: Path) -> None:
 def test_strip_keeps_the_artifact(tmp_path: Path) -> None:
     """A bare file in the artifact's place would leave no capsule anywhere."""
     path = kit.artifact(tmp_path)
-    with pytest.raises(Refused, match="whose capsule would be lost"):
+    with refusals.raises(Refused, match="whose capsule would be lost"):
         carriers.strip(path, path, replace=True)
     assert open_artifact(path).capsule is not None
 
@@ -61,7 +62,7 @@ def test_many_runs_make_one_table_but_no_wav(tmp_path: Path) -> None:
     )
     ids = carriers.convert([one, two], tmp_path / "set.tts.parquet")
     assert len(set(ids)) == 2
-    with pytest.raises(Refused, match="found 2 runs, expected one run"):
+    with refusals.raises(Refused, match="found 2 runs, expected one run"):
         carriers.convert([tmp_path / "set.tts.parquet"], tmp_path / "both.tts.wav")
 
 
@@ -76,7 +77,7 @@ def test_a_copy_that_lost_its_capsule_is_made_whole(tmp_path: Path, tool: str) -
     else:
         samples, rate = soundfile.read(path, dtype="int16")
         soundfile.write(copied, samples, rate, subtype="PCM_16")
-    with pytest.raises(NotAnArtifact, match="a WAV without a capsule"):
+    with refusals.raises(NotAnArtifact, match="a WAV without a capsule"):
         open_artifact(copied)
     carriers.detach(path, tmp_path / "run.ttsa")
     assert carriers.reattach(copied, tmp_path / "run.ttsa", out) == open_artifact(path).artifact_id
@@ -121,7 +122,7 @@ def test_a_lossy_copy_is_named(tmp_path: Path) -> None:
     """3.6: what is found is what the copy is, and not the digest of its file."""
     path, copy = kit.artifact(tmp_path), tmp_path / "copy.mp3"
     copy.write_bytes(encoded.mp3())
-    with pytest.raises(Refused) as caught:
+    with refusals.raises(Refused) as caught:
         carriers.reattach(copy, path, tmp_path / "whole.tts.wav")
     assert str(caught.value) == (
         "a copy as MP3 does not hold the recorded WAV: one of the two encodes with loss: found MP3, expected WAV "
@@ -141,7 +142,7 @@ def test_a_malformed_statement_of_the_audio_is_named(tmp_path: Path, member: str
     stated["audio"][member] = value
     (parts / "descriptor.json").write_text(json.dumps(stated))
     soundfile.write(copy, np.frombuffer(kit.tone(), "<i2"), kit.RATE_HZ, "PCM_24")
-    with pytest.raises(InvalidDescriptor) as caught:
+    with refusals.raises(InvalidDescriptor) as caught:
         carriers.reattach(copy, parts, tmp_path / "whole.tts.wav")
     assert caught.value.where.startswith(f"/audio/{member}")
 
@@ -150,9 +151,9 @@ def test_other_audio_is_refused(tmp_path: Path) -> None:
     """3.6: one sample differs, and nothing is written."""
     path = kit.artifact(tmp_path)
     (tmp_path / "other.wav").write_bytes(kit.wav(kit.tone()[:-2] + b"\x01\x00"))
-    with pytest.raises(Refused, match="the audio is not the recorded audio"):
+    with refusals.raises(Refused, match="the audio is not the recorded audio"):
         carriers.reattach(tmp_path / "other.wav", path, tmp_path / "whole.tts.wav")
-    with pytest.raises(NotAnArtifact, match="carries a capsule already"):
+    with refusals.raises(NotAnArtifact, match="carries a capsule already"):
         carriers.reattach(path, path, tmp_path / "whole.tts.wav")
     assert not (tmp_path / "whole.tts.wav").exists()
 
@@ -165,7 +166,7 @@ def test_unpacked_parts_go_back(tmp_path: Path) -> None:
     for source in (tmp_path / "open", tmp_path / "open" / "descriptor.json"):
         carriers.reattach(tmp_path / "open" / "audio.wav", source, tmp_path / "again.tts.wav", replace=True)
         assert (tmp_path / "again.tts.wav").read_bytes() == path.read_bytes()
-    with pytest.raises(Refused, match="the folder exists"):
+    with refusals.raises(Refused, match="the folder exists"):
         carriers.unpack(path, tmp_path / "open")
 
 

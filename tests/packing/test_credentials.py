@@ -8,6 +8,7 @@ import credentials
 import encoded
 import kit
 import pytest
+import refusals
 
 from ttsartifact.errors import Damaged, NotAnArtifact
 from ttsartifact.packing.carriers import convert, reattach, strip
@@ -101,7 +102,7 @@ def test_a_signer_that_took_the_engines_credential_is_seen(tmp_path: Path) -> No
 def test_an_intact_artifact_is_not_reattached(tmp_path: Path) -> None:
     """3.6: what carries a capsule as it should has lost nothing."""
     path = plain(tmp_path, "wav")
-    with pytest.raises(NotAnArtifact, match="carries a capsule already"):
+    with refusals.raises(NotAnArtifact, match="carries a capsule already"):
         reattach(path, path, tmp_path / "back.tts.wav")
 
 
@@ -109,7 +110,7 @@ def test_two_tags_before_a_flac_are_refused(tmp_path: Path) -> None:
     """3.9: flac and sox do not open what has two."""
     path = plain(tmp_path, "flac")
     path.write_bytes(encoded.id3(encoded.TITLE) * 2 + path.read_bytes())
-    with pytest.raises(Damaged, match="more than one ID3v2 tag before a FLAC"):
+    with refusals.raises(Damaged, match="more than one ID3v2 tag before a FLAC"):
         open_artifact(path)
 
 

@@ -9,6 +9,7 @@ import encoded
 import full_run
 import kit
 import pytest
+import refusals
 
 from ttsartifact.errors import Refused
 from ttsartifact.packing import derived
@@ -63,7 +64,7 @@ def test_what_cannot_be_shown_beside_traces_is_refused(
     if words is None:
         assert render(path, out).packed.path == str(out)
         return
-    with pytest.raises(Refused) as refused:
+    with refusals.raises(Refused) as refused:
         render(path, out)
     assert str(refused.value) == words.format(path=path)
     assert not out.exists()
@@ -81,7 +82,7 @@ def test_a_rendering_has_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     if not room:
         assert render(path, tmp_path / "b.tts.wav").channels == made.channels
         return
-    with pytest.raises(Refused) as refused:
+    with refusals.raises(Refused) as refused:
         render(path, tmp_path / "b.tts.wav")
     assert str(refused.value) == f"the result would be too large: expected at most 1 GiB (at {path})"
 
@@ -108,7 +109,7 @@ def test_an_appended_channel_is_listed_with_its_trace(tmp_path: Path) -> None:
     assert value["traces"][:-1] == run.descriptor.value["traces"]
     assert value["derived_from"] == {"artifact_id": run.artifact_id, "operation": "append_trace", "pcm_equal": True}
     assert value["audio"] == run.descriptor.value["audio"]
-    with pytest.raises(Refused) as refused:
+    with refusals.raises(Refused) as refused:
         append_channel(found, channel, [trace], tmp_path / "again.tts.wav", replace=False)
     assert str(refused.value) == "the run has a channel of this name: found meter (at /channels)"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import encoded
 import kit
 import pytest
+import refusals
 import soundfile
 
 from ttsartifact.errors import Damaged, InvalidDescriptor, NotAnArtifact, Refused
@@ -79,7 +80,7 @@ def test_one_run_in_every_carrier(tmp_path: Path, name: str) -> None:
 def test_a_converter_transcodes_nothing(tmp_path: Path, held: str, asked: str) -> None:
     """3.6: a carrier of another codec is refused in a sentence, and nothing is written."""
     path = kit.artifact(tmp_path) if held == "wav" else encoded.artifact(tmp_path, held)
-    with pytest.raises(Refused) as caught:
+    with refusals.raises(Refused) as caught:
         carriers.convert([path], tmp_path / f"other.tts.{asked}")
     assert str(caught.value) == (
         f"the {asked.upper()} carrier holds {asked.upper()} audio only and other audio is not transcoded; "
@@ -114,7 +115,7 @@ def test_a_run_that_changed_is_not_sealed_again(tmp_path: Path, carrier: str) ->
         lambda: gate([sound], load_policy(policy), again),
         lambda: perturb(sound, load_plan(plan), again),
     ):
-        with pytest.raises(Refused, match="the descriptor or a part is not as it was sealed"):
+        with refusals.raises(Refused, match="the descriptor or a part is not as it was sealed"):
             act()
     assert not {out, again, tmp_path / "other"} & set(tmp_path.iterdir())
 
@@ -131,9 +132,9 @@ def test_reattach_and_unpack(tmp_path: Path, carrier: str) -> None:
         carriers.reattach(tmp_path / "bare", source, tmp_path / f"again.tts.{carrier}", replace=True)
         assert (tmp_path / f"again.tts.{carrier}").read_bytes() == path.read_bytes()
     (tmp_path / "other").write_bytes(encoded.flac(700) if carrier == "flac" else encoded.mp3(3_000))
-    with pytest.raises(Refused, match="the audio is not the recorded audio"):
+    with refusals.raises(Refused, match="the audio is not the recorded audio"):
         carriers.reattach(tmp_path / "other", path, tmp_path / f"no.tts.{carrier}")
-    with pytest.raises(NotAnArtifact, match="carries a capsule already"):
+    with refusals.raises(NotAnArtifact, match="carries a capsule already"):
         carriers.reattach(path, path, tmp_path / f"no.tts.{carrier}")
 
 
@@ -166,7 +167,7 @@ def test_what_does_not_give_the_recorded_file_is_said(tmp_path: Path) -> None:
         ("decoded", kit.wav(kit.tone(800)), mp3),
     ):
         (tmp_path / name).write_bytes(copy)
-        with pytest.raises(Refused) as caught:
+        with refusals.raises(Refused) as caught:
             carriers.reattach(tmp_path / name, path, tmp_path / f"no.tts.{path.suffix}")
         said[name] = caught.value.message
     samples = "the samples are the recorded ones, but the recorded file is a FLAC that they do not make again"
@@ -179,7 +180,7 @@ def test_what_does_not_give_the_recorded_file_is_said(tmp_path: Path) -> None:
 def test_lossy_audio_takes_no_chunk_log(tmp_path: Path, stated: dict[str, list[str]]) -> None:
     """6.2: its digests could not be recomputed, so none that somebody states are kept."""
     run = kit.draft(traces=(Trace("chunks", kit.chunk_log().columns | stated),), audio={"encoder": absent("unknown")})
-    with pytest.raises(InvalidDescriptor) as caught:
+    with refusals.raises(InvalidDescriptor) as caught:
         kit.artifact(tmp_path, name="run.tts.mp3", audio=encoded.mp3(), run=run)
     assert str(caught.value) == "lossy audio has no chunk log: found mp3 (at trace/chunks)"
     assert not list(tmp_path.iterdir())
@@ -190,7 +191,7 @@ def test_an_artifact_is_not_packed_twice(tmp_path: Path, carrier: str) -> None:
     """3.5: exactly one capsule, in Parquet too."""
     whole = encoded.artifact(tmp_path, carrier).read_bytes()
     for name in (f"twice.tts.{carrier}", "twice.tts.parquet"):
-        with pytest.raises(Damaged, match="carries a capsule already"):
+        with refusals.raises(Damaged, match="carries a capsule already"):
             kit.artifact(tmp_path, name=name, audio=whole)
 
 
@@ -235,7 +236,7 @@ def test_ffmpeg_keeps_the_tag_and_drops_the_block(tmp_path: Path) -> None:
         path, out = encoded.artifact(tmp_path, carrier), tmp_path / f"copy.{carrier}"
         _output("ffmpeg", "-loglevel", "error", "-i", str(path), "-c", "copy", str(out))
         if carrier == "flac":
-            with pytest.raises(NotAnArtifact, match="a FLAC without a capsule"):
+            with refusals.raises(NotAnArtifact, match="a FLAC without a capsule"):
                 open_artifact(out)
         else:
             assert open_artifact(out).artifact_id == open_artifact(path).artifact_id
@@ -245,7 +246,7 @@ def test_a_wav_artifact_inside_a_flac_is_recognised(tmp_path: Path) -> None:
     """3.9: flac keeps the chunks of a WAV artifact and gives them back; until then it is told apart from a carrier."""
     path, wrapped = kit.artifact(tmp_path), tmp_path / "wrapped.flac"
     _output("flac", "-s", "--keep-foreign-metadata", "-o", str(wrapped), str(path))
-    with pytest.raises(NotAnArtifact) as caught:
+    with refusals.raises(NotAnArtifact) as caught:
         open_artifact(wrapped)
     assert caught.value.message == ("FLAC-wrapped WAV artifact: restore with flac -d --keep-foreign-metadata first")
     (report,) = verify(wrapped)

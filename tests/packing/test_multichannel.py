@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import full_run
 import kit
 import numpy as np
-import pytest
+import refusals
 import soundfile
 
 from ttsartifact.cli import main
@@ -21,6 +21,7 @@ from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.verifying.engine import verify
 
 if TYPE_CHECKING:
+    import pytest
     from pathlib import Path
 
 
@@ -88,7 +89,7 @@ def test_as_somebody_types_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "beside the voice: clock_event_reasons, clock_mhz, energy_mj" in printed.err
     assert main(["convert", source, source, "--multichannel", "-o", out, "--force"]) == 2
     plain = kit.artifact(tmp_path, name="plain.tts.wav")
-    with pytest.raises(Refused, match="the run has no trace to show"):
+    with refusals.raises(Refused, match="the run has no trace to show"):
         render(plain, tmp_path / "x.tts.wav")
     assert not (tmp_path / "x.tts.wav").exists()
 

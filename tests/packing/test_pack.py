@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import kit
 import pytest
+import refusals
 
 from ttsartifact.container import riff
 from ttsartifact.container.source import BytesSource
@@ -57,7 +58,7 @@ def test_every_sample_format_goes_in_and_out(tmp_path: Path, subtype: str, tag: 
 def test_nothing_invalid_is_written(tmp_path: Path) -> None:
     """An invalid draft is an error with its pointer, and leaves no file."""
     broken = kit.draft(claims=["loudness"])
-    with pytest.raises(InvalidDescriptor, match=r"\(at /claims/0\)"):
+    with refusals.raises(InvalidDescriptor, match=r"\(at /claims/0\)"):
         pack.pack(broken, BytesSource(kit.wav()), tmp_path / "run.tts.wav")
     assert list(tmp_path.iterdir()) == []
 
@@ -68,7 +69,7 @@ def test_nothing_invalid_is_written(tmp_path: Path) -> None:
 def test_a_chunk_log_that_does_not_fit_is_refused(tmp_path: Path, starts: Any, counts: Any, rule: str) -> None:
     """6.3: contiguous from frame 0, and adding up to the file."""
     log = Trace("chunks", {"t_ns": [21_000_017, 41_000_029], "frame_start": starts, "frame_count": counts})
-    with pytest.raises(InvalidDescriptor) as caught:
+    with refusals.raises(InvalidDescriptor) as caught:
         pack.pack(kit.draft(traces=(log,)), BytesSource(kit.wav()), tmp_path / "run.tts.wav")
     assert caught.value.rule == rule
 
@@ -76,21 +77,21 @@ def test_a_chunk_log_that_does_not_fit_is_refused(tmp_path: Path, starts: Any, c
 def test_an_artifact_is_not_packed_twice(tmp_path: Path) -> None:
     """3.5: exactly one capsule."""
     whole = kit.artifact(tmp_path).read_bytes()
-    with pytest.raises(Damaged, match="carries a capsule already"):
+    with refusals.raises(Damaged, match="carries a capsule already"):
         pack.pack(kit.draft(), BytesSource(whole), tmp_path / "again.tts.wav")
 
 
 @pytest.mark.parametrize("name", ["run", "run.ogg", "run.tts.opus"])
 def test_the_output_names_its_carrier(tmp_path: Path, name: str) -> None:
     """3.1: a carrier is named; nothing is guessed."""
-    with pytest.raises(Refused, match=r"the name of the output does not end in the suffix of a carrier"):
+    with refusals.raises(Refused, match=r"the name of the output does not end in the suffix of a carrier"):
         pack.pack(kit.draft(), BytesSource(kit.wav()), tmp_path / name)
 
 
 @pytest.mark.parametrize("carrier", ["flac", "mp3"])
 def test_a_wav_is_not_transcoded(tmp_path: Path, carrier: str) -> None:
     """3.6: a carrier of another codec would need other audio, which is another run's; nothing is left behind."""
-    with pytest.raises(Refused, match=f"the {carrier.upper()} carrier holds {carrier.upper()} audio only"):
+    with refusals.raises(Refused, match=f"the {carrier.upper()} carrier holds {carrier.upper()} audio only"):
         pack.pack(kit.draft(), BytesSource(kit.wav()), tmp_path / f"run.tts.{carrier}")
     assert list(tmp_path.iterdir()) == []
 
@@ -145,7 +146,7 @@ def test_plain_riff_that_would_pass_four_gib_is_refused() -> None:
     source = BytesSource(kit.wav())
     walked = riff.walk(source)
     source.size = 0xFFFFFFFF + 8 - 50
-    with pytest.raises(TooLarge, match="would pass 4 GiB"):
+    with refusals.raises(TooLarge, match="would pass 4 GiB"):
         riff.embed(source, walked, "sha256:" + "ab" * 32, b"capsule")
 
 
@@ -189,7 +190,7 @@ def test_a_sealing_that_was_cut_can_be_done_again(tmp_path, kept, frames):
 def test_other_bytes_behind_a_riff_are_not_cut_off(tmp_path):
     """They are not ours: the file is refused as it is, and stays as it is."""
     (tmp_path / "a.wav").write_bytes(kit.wav() + b"LIST" + b"x" * 40)
-    with pytest.raises(TtsArtifactError, match="bytes after the end of the container"):
+    with refusals.raises(TtsArtifactError, match="bytes after the end of the container"):
         pack.seal_in_place(kit.draft(), tmp_path / "a.wav")
     assert (tmp_path / "a.wav").read_bytes() == kit.wav() + b"LIST" + b"x" * 40
 
@@ -198,7 +199,7 @@ def test_a_file_that_exists_is_written_over_only_where_that_is_said(tmp_path):
     """Without a word nothing is lost; `replace` says it."""
     out = tmp_path / "run.tts.wav"
     out.write_bytes(b"somebody's only copy")
-    with pytest.raises(Refused, match="the output exists; pass replace=True to replace it"):
+    with refusals.raises(Refused, match="the output exists; pass replace=True to replace it"):
         pack.pack(kit.draft(), BytesSource(kit.wav()), out)
     assert out.read_bytes() == b"somebody's only copy"
     packed = pack.pack(kit.draft(), BytesSource(kit.wav()), out, replace=True)

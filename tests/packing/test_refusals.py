@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import encoded
 import kit
 import pytest
+import refusals
 
 from ttsartifact.errors import NotAnArtifact, Refused, TtsArtifactError
 from ttsartifact.packing import carriers
@@ -129,7 +130,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
 def test_what_is_refused_is_said_whole(tmp_path: Path, named: str) -> None:
     """And nothing is written."""
     act, words = REFUSED[named]
-    with pytest.raises(TtsArtifactError) as refused:
+    with refusals.raises(TtsArtifactError) as refused:
         act(tmp_path)
     assert str(refused.value) == words.format(folder=tmp_path)
     assert isinstance(refused.value, Refused | NotAnArtifact)
@@ -141,7 +142,7 @@ def test_what_was_added_is_said_with_both_digests(tmp_path: Path) -> None:
     path = kit.artifact(tmp_path)
     assert require_recorded(open_artifact(path)) == sha(kit.wav())
     framed = kit.rewritten(path, tmp_path / "more.tts.wav", lambda _: LISTED)
-    with pytest.raises(Refused) as refused:
+    with refusals.raises(Refused) as refused:
         require_recorded(open_artifact(framed))
     assert refused.value.message == (
         "something was added to the recorded file; `ttsa convert` makes the artifact whole again"

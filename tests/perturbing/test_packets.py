@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import kit
 import pytest
+import refusals
 from imperfect_voice import edited, voice, voiced_run
 
 from ttsartifact.container import opus
@@ -182,5 +183,5 @@ def test_what_is_refused(tmp_path: Path) -> None:
         with pytest.raises(Refused, match=message):
             perturb(run, wrong, tmp_path / "x.tts.wav")
     assert not (tmp_path / "x.tts.wav").exists()
-    with pytest.raises(Damaged, match="no header of Opus"):
+    with refusals.raises(Damaged, match="no header of Opus"):
         opus.decode(opus.OpusStream(b"OpusHead", ()), lost=(), conceal="silence", frames=1)

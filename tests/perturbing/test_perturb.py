@@ -12,6 +12,7 @@ from pathlib import Path
 
 import kit
 import pytest
+import refusals
 from imperfect_voice import FRAMES, edited, voice, voiced_run
 
 from ttsartifact.container import canonical
@@ -297,7 +298,7 @@ def test_a_length_is_one_of_a_choice() -> None:
 )
 def test_a_plan_that_asks_for_too_much(kind: str, params: dict, message: str) -> None:
     """A plan of a stranger is applied within bounds, and says which parameter is wrong."""
-    with pytest.raises(Refused) as error:
+    with refusals.raises(Refused) as error:
         perturb_wav(voice(), MONO, plan_of({"layer": [{"id": "x", "kind": kind, "at": [0], "params": params}]}))
     assert str(error.value) == message
 
@@ -338,26 +339,26 @@ def test_plans_that_say_nothing_sensible(tmp_path: Path) -> None:
     }.values():
         with pytest.raises(Refused, match=message):
             plan_of({"layer": [layer]})
-    with pytest.raises(InvalidDescriptor, match="not a layer of the format"):
+    with refusals.raises(InvalidDescriptor, match="not a layer of the format"):
         plan_of({"layer": [whole | {"kind": "earthquake"}]})
-    with pytest.raises(Refused, match="not a plan"):
+    with refusals.raises(Refused, match="not a plan"):
         plan_of({"layers": []})
     (tmp_path / "p.toml").write_text("[[layer]]\nid = 'a'\nkind = 'block'\nper_frame = 0.0000001\n")
-    with pytest.raises(Refused, match="more decimals than the format has"):
+    with refusals.raises(Refused, match="more decimals than the format has"):
         load_plan(tmp_path / "p.toml")
 
 
 def test_what_is_refused(run: Path, tmp_path: Path) -> None:
     """A second plan, a stage without samples, a clip of another rate, words without places, an unknown pcm kind."""
     done = perturb(run, plan_for("block", tmp_path), tmp_path / "once.tts.wav").packed.path
-    with pytest.raises(Refused, match="made imperfect already"):
+    with refusals.raises(Refused, match="made imperfect already"):
         perturb(done, plan_for("block", tmp_path), tmp_path / "twice.tts.wav")
-    with pytest.raises(Refused, match="stage mel"):
+    with refusals.raises(Refused, match="stage mel"):
         perturb(run, plan_for("block", tmp_path, stage="mel"), tmp_path / "x.tts.wav")
-    with pytest.raises(Refused, match="its trigger counts what samples do not show"):
+    with refusals.raises(Refused, match="its trigger counts what samples do not show"):
         plan = plan_of({"layer": [{"id": "a", "kind": "block", "per_word": 1}]})
         perturb(run, plan, tmp_path / "x.tts.wav")
-    with pytest.raises(Refused, match="stage pcm has no kind token_drop"):
+    with refusals.raises(Refused, match="stage pcm has no kind token_drop"):
         perturb(run, plan_for("token_drop", tmp_path), tmp_path / "x.tts.wav")
     rate = clip(tmp_path)
     with wave.open(str(rate), "wb") as file:
@@ -366,7 +367,7 @@ def test_what_is_refused(run: Path, tmp_path: Path) -> None:
         file.setframerate(8_000)
         file.writeframes(bytes(200))
     plan = plan_of({"layer": [{"id": "a", "kind": "breath", "at": [0], "clips": [str(rate)]}]})
-    with pytest.raises(Refused, match="the clip's format differs from the run's"):
+    with refusals.raises(Refused, match="the clip's format differs from the run's"):
         perturb(run, plan, tmp_path / "x.tts.wav")
     assert not (tmp_path / "x.tts.wav").exists()
 
@@ -394,7 +395,7 @@ def test_a_rerun_takes_the_plan_from_what_the_run_states() -> None:
 @pytest.mark.parametrize(("triggers", "found"), [({}, "none"), ({"at": [1], "per_word": 0.5}, ["per_word", "at"])])
 def test_a_layer_has_one_trigger(triggers: dict[str, object], found: object) -> None:
     """None or two of them are refused, with those that there are."""
-    with pytest.raises(Refused) as refused:
+    with refusals.raises(Refused) as refused:
         plan_of({"layer": [{"id": "gap", "kind": "block"} | triggers]})
     assert refused.value.message == f"gap: the layer has {'more than one' if triggers else 'no'} trigger"
     assert refused.value.found == found

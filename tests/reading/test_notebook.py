@@ -11,6 +11,7 @@ import encoded
 import kit
 import numpy as np
 import pytest
+import refusals
 import soundfile
 
 import ttsartifact
@@ -119,7 +120,7 @@ def test_encoded_audio_is_decoded_whole_up_to_16_times_what_a_card_plays(
     monkeypatch.setattr(notebook, "_MAX_PLAYED_BYTES", len(audio) // 16 + 1)
     assert run.samples().shape == (800, 1)
     monkeypatch.setattr(notebook, "_MAX_PLAYED_BYTES", len(audio) // 16)
-    with pytest.raises(TooLarge) as refused:
+    with refusals.raises(TooLarge) as refused:
         run.samples()
     assert str(refused.value) == f"so much audio is decoded in pieces: found {len(audio)}, expected {len(audio) - 1}"
 
@@ -173,6 +174,6 @@ def test_so_many_samples_are_not_read_at_once(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(notebook, "_MAX_SAMPLES_BYTES", 1600)
     assert len(run.samples()) == 800
     monkeypatch.setattr(notebook, "_MAX_SAMPLES_BYTES", 1599)
-    with pytest.raises(TooLarge) as refused:
+    with refusals.raises(TooLarge) as refused:
         run.samples()
     assert str(refused.value) == "so many samples are read in pieces: found 1600, expected 1599"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import encoded
 import kit
 import pytest
+import refusals
 from judged import data_set
 
 from ttsartifact.container import capsule
@@ -46,7 +47,7 @@ def rows(tmp_path: Path) -> Path:
 )
 def test_a_row_that_is_not_there_is_said(rows: Path, row: str, kind: type[Exception], words: str) -> None:
     """Rows are counted from 0."""
-    with pytest.raises(kind) as refused:
+    with refusals.raises(kind) as refused:
         open_artifact(f"{rows}{row}")
     assert str(refused.value) == words.format(rows=rows)
     assert [each.where for each in open_artifacts(rows)] == [f"{rows}#0", f"{rows}#1"]
@@ -56,7 +57,7 @@ def test_a_row_that_is_not_there_is_said(rows: Path, row: str, kind: type[Except
 def test_a_single_run_has_no_rows(tmp_path: Path) -> None:
     """Not even the first; a file whose own name ends like a row is that file."""
     path = kit.artifact(tmp_path)
-    with pytest.raises(NotFound) as refused:
+    with refusals.raises(NotFound) as refused:
         open_artifact(f"{path}#0")
     assert str(refused.value) == f"a single run has no row 0: expected a Parquet data set (at {path})"
     odd = tmp_path / "run.tts.wav#0"
@@ -98,10 +99,10 @@ def test_a_descriptor_that_breaks_its_schema_is_not_relied_on(tmp_path: Path) ->
     path = kit.artifact(tmp_path)
     assert shaped(open_artifact(path)).where == str(path)
     broken = open_artifact(kit.artifact(tmp_path, patch=lambda value: value["input"].update(mode=7)))
-    with pytest.raises(Refused) as refused:
+    with refusals.raises(Refused) as refused:
         shaped(broken)
     assert str(refused.value) == f"the descriptor breaks its schema; `ttsa validate` says where (at {path})"
-    with pytest.raises(Damaged) as damaged:
+    with refusals.raises(Damaged) as damaged:
         parse_descriptor(b"[]")
     assert str(damaged.value) == "the descriptor is not a JSON object (at descriptor)"
     assert damaged.value.rule == "CAN02"
@@ -125,7 +126,7 @@ def test_a_pointer_to_another_run_is_told_with_its_place(tmp_path: Path) -> None
     run = open_artifact(path)
     place = f"offset {path.read_bytes().index(OTHER.encode())}"
     assert [(each.where, each.found, each.expected) for each in misnamings(run)] == [(place, OTHER, run.artifact_id)]
-    with pytest.raises(Refused) as refused:
+    with refusals.raises(Refused) as refused:
         require_named(run)
     assert str(refused.value) == f"{CHANGED}: found {OTHER}, expected {run.artifact_id} (at {path}: {place})"
     assert list(misnamings(open_artifact(kit.artifact(tmp_path)))) == []
@@ -172,7 +173,7 @@ def test_a_capsule_alone_has_the_seal_of_the_audio_that_it_states(tmp_path: Path
     value: dict[str, Any] = json.loads(descriptor.raw)
     value["audio"]["digest"] = OTHER
     other, _ = parse_descriptor(json.dumps(value).encode())
-    with pytest.raises(Refused) as refused:
+    with refusals.raises(Refused) as refused:
         require_sealed(held, other, "here")
     expected = f"sha256:{capsule.seal_of(held.raw, OTHER)}"
     assert str(refused.value) == f"{CHANGED}: found {held.seal}, expected {expected} (at here)"

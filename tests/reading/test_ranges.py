@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import kit
 import pytest
+import refusals
 
 from ttsartifact import open as open_artifact
 from ttsartifact import read_range
@@ -38,7 +39,7 @@ def test_only_the_leaves_of_the_range_are_read(tmp_path):
     path.write_bytes(data)
     artifact = open_artifact(path)
     assert read_range(artifact, 0, MIB) == AUDIO[:MIB]
-    with pytest.raises(Damaged, match=r"^bytes 1 to 2 MiB differ: found ") as told:
+    with refusals.raises(Damaged, match=r"^bytes 1 to 2 MiB differ: found ") as told:
         read_range(artifact, MIB - 1, 2)
     assert (told.value.where, told.value.rule) == ("/audio/leaves leaf 1", "HSH02")
 
@@ -46,7 +47,7 @@ def test_only_the_leaves_of_the_range_are_read(tmp_path):
 @pytest.mark.parametrize(("offset", "end"), [(-1, 1), (0, len(AUDIO) + 1), (5, 4), (len(AUDIO), len(AUDIO) + 1)])
 def test_a_range_outside_the_file_is_refused(path, offset, end):
     """8.10: with both ends of the range and those of the file."""
-    with pytest.raises(Refused) as told:
+    with refusals.raises(Refused) as told:
         read_range(open_artifact(path), offset, end - offset)
     assert str(told.value) == (
         f"the range is not inside the bare file: found bytes {offset} to {end}, expected within 0 to {len(AUDIO)} "
@@ -56,12 +57,12 @@ def test_a_range_outside_the_file_is_refused(path, offset, end):
 
 def test_leaves_that_do_not_hold_are_told(tmp_path):
     """8.10: a run without leaves, leaves that the descriptor does not bind, and audio of another length."""
-    with pytest.raises(Refused) as refused:
+    with refusals.raises(Refused) as refused:
         read_range(open_artifact(kit.artifact(tmp_path)), 0, 1)
     assert str(refused.value) == "the run states no leaves: expected part leaves and its root (at /audio/leaves)"
     leaves = replace(kit.draft(traces=()), leaves=True)
     unbound = kit.artifact(tmp_path, run=leaves, parts=lambda held: held | {"leaves": bytes(32)})
-    with pytest.raises(Damaged) as damaged:
+    with refusals.raises(Damaged) as damaged:
         read_range(open_artifact(unbound), 0, 1)
     assert str(damaged.value) == "the leaves are not those that the descriptor binds (at part leaves)"
     assert damaged.value.rule == "HSH20"
@@ -70,7 +71,7 @@ def test_leaves_that_do_not_hold_are_told(tmp_path):
         tmp_path / "longer.tts.wav",
         lambda bare: kit.wav(bare[44:] + bytes(MIB)),
     )
-    with pytest.raises(Damaged) as damaged:
+    with refusals.raises(Damaged) as damaged:
         read_range(open_artifact(longer), 0, 1)
     found, stated = len(AUDIO) + MIB, -(-len(AUDIO) // MIB)
     assert str(damaged.value) == (

@@ -9,6 +9,7 @@ import kit
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import refusals
 import soundfile
 
 from ttsartifact.container import parquet
@@ -65,7 +66,7 @@ def test_many_runs(tmp_path):
     found = list(open_artifacts(tmp_path / "set.tts.parquet"))
     assert [artifact.artifact_id for artifact in found] == ids
     assert [artifact.where for artifact in found] == [f"{tmp_path}/set.tts.parquet#{n}" for n in (0, 1)]
-    with pytest.raises(NotAnArtifact, match="holds many runs"):
+    with refusals.raises(NotAnArtifact, match="holds many runs"):
         open_artifact(tmp_path / "set.tts.parquet")
 
 
@@ -91,7 +92,7 @@ def test_a_capsule_inside_a_row(tmp_path):
     sealed = kit.artifact(tmp_path).read_bytes()
     run = build(kit.draft(), BytesSource(kit.wav()))
     path = shelved(tmp_path / "run.tts.parquet", [(run.parts, [sealed])])
-    with pytest.raises(Damaged) as raised:
+    with refusals.raises(Damaged) as raised:
         open_artifact(path)
     assert (raised.value.rule, str(path) in raised.value.where, "row 0" in raised.value.where) == ("CON04", True, True)
 
@@ -101,7 +102,7 @@ def test_a_descriptor_that_is_none(tmp_path):
     run = build(kit.draft(), BytesSource(kit.wav()))
     audio = [Span(run.audio, 0, run.audio.size)]
     path = shelved(tmp_path / "set.tts.parquet", [(run.parts, audio), ({"descriptor": b"{"}, audio)])
-    with pytest.raises(InvalidDescriptor) as raised:
+    with refusals.raises(InvalidDescriptor) as raised:
         list(open_artifacts(path))
     assert raised.value.where.startswith(f"{path}: row 1")
 
@@ -109,5 +110,5 @@ def test_a_descriptor_that_is_none(tmp_path):
 def test_any_other_parquet(tmp_path):
     """CON11: a table that holds no runs is told by the column that it lacks."""
     pq.write_table(pa.table({"a": [1, 2]}), tmp_path / "table.parquet")
-    with pytest.raises(Damaged, match="column descriptor_json is not as a run has it"):
+    with refusals.raises(Damaged, match="column descriptor_json is not as a run has it"):
         open_artifact(tmp_path / "table.parquet")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import kit
 import pytest
+import refusals
 from serving_kit import TEXT, asked, example, serving
 
 from ttsartifact import Refused, verify
@@ -146,7 +147,7 @@ ENDINGS = {
 def test_what_is_no_audio_is_said(url: str, tmp_path: Path, ending: str) -> None:
     """An answer without audio is an error that names status and words, and leaves no artifact."""
     params, words = ENDINGS[ending]
-    with pytest.raises(CommandFailed) as caught:
+    with refusals.raises(CommandFailed) as caught:
         record_http(asked(url, **params), tmp_path / "run.tts.wav")  # type: ignore[arg-type]
     assert str(caught.value) == f"{words} (at {url}/v1/audio/speech)"
     assert not list(tmp_path.iterdir())
@@ -155,7 +156,9 @@ def test_what_is_no_audio_is_said(url: str, tmp_path: Path, ending: str) -> None
 def test_an_answer_that_is_cut_is_kept(url: str, tmp_path: Path) -> None:
     """What was delivered before a connection was lost is never deleted."""
     said: list[str] = []
-    with pytest.raises(CommandFailed, match=r"only a part of its answer: the connection was lost: .*: found HTTP 200"):
+    with refusals.raises(
+        CommandFailed, match=r"only a part of its answer: the connection was lost: .*: found HTTP 200"
+    ):
         record_http(
             asked(url, response_format="pcm", inject={"cut_after": 9000}), tmp_path / "run.tts.wav", say=said.append
         )
@@ -172,7 +175,7 @@ def test_a_cut_answer_is_recovered(url: str, tmp_path: Path, params: dict[str, A
     """`recover` makes of it the frames that the whole answer begins with; the times are those of the reads."""
     whole = record_http(asked(url, **params), tmp_path / "whole.tts.wav", say=lambda _: None).path
     cut = params | {"inject": params.get("inject", {}) | {"cut_after": 9001}}
-    with pytest.raises(CommandFailed):
+    with refusals.raises(CommandFailed):
         record_http(asked(url, **cut), tmp_path / "run.tts.wav", say=lambda _: None)
     packed = recover(tmp_path / "run.tts.wav.journal.jsonl")
     (report,) = verify(packed.path)
@@ -189,13 +192,13 @@ def test_a_cut_answer_whose_last_frame_is_not_whole(url: str, tmp_path: Path, fo
     """It is kept with its times, and nobody is promised an artifact of it; one that was kept before stays."""
     said: list[str] = []
     for kept in ("run.tts.wav.part.answer", "run.tts.wav.2.part.answer"):
-        with pytest.raises(CommandFailed):
+        with refusals.raises(CommandFailed):
             wanted = asked(url, response_format=form, inject={"cut_after": 9000})
             record_http(wanted, tmp_path / "run.tts.wav", say=said.append)
         assert (tmp_path / kept).stat().st_size >= 9000
     kept = f"{tmp_path}/run.tts.wav"
     assert said[0] == f"what the server sent is kept in {kept}.part.answer, and its times are in {kept}.journal.jsonl"
-    with pytest.raises(Damaged, match="the last frame does not end"):
+    with refusals.raises(Damaged, match="the last frame does not end"):
         recover(tmp_path / "run.tts.wav.journal.jsonl")
 
 
@@ -251,7 +254,7 @@ def test_a_file_that_another_one_left_is_neither_deleted_nor_written_over(tmp_pa
     kept.write_bytes(b"mine")
     with canned(b"\x01\x02" * 4000, "audio/pcm") as address:
         record_http(asked(address), tmp_path / "run.tts.wav", pcm="s16le:24000:1")
-        with pytest.raises(Refused):
+        with refusals.raises(Refused):
             record_http(asked(address), tmp_path / "again.tts.wav", say=lambda _: None)
     with canned(b"\x01\x02" * 4000, "audio/pcm", lacks=9) as address, pytest.raises(CommandFailed):
         record_http(asked(address), tmp_path / "run.tts.wav", pcm="s16le:24000:1", replace=True, say=lambda _: None)
@@ -321,7 +324,7 @@ def test_a_request_without_an_answer_leaves_nothing_to_recover(tmp_path: Path) -
     ]
     journal = tmp_path / "a.tts.wav.journal.jsonl"
     journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    with pytest.raises(Refused, match="the recording ended before audio came"):
+    with refusals.raises(Refused, match="the recording ended before audio came"):
         recover(journal)
 
 
@@ -363,14 +366,14 @@ def test_a_parameter_does_not_replace_the_text(tmp_path: Path, capsys: pytest.Ca
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(CommandFailed, match="no audio: cannot connect: nothing answers there: found no answer"):
+    with refusals.raises(CommandFailed, match="no audio: cannot connect: nothing answers there: found no answer"):
         record_http(asked(f"http://127.0.0.1:{port}"), tmp_path / "run.tts.wav")
 
 
 def test_raw_samples_need_a_format(tmp_path: Path) -> None:
     """A rate is never guessed: a server that sends nameless samples needs --pcm, and what it sent is kept."""
     with canned(b"\x01\x02" * 4000, "application/octet-stream") as address:
-        with pytest.raises(Refused) as caught:
+        with refusals.raises(Refused) as caught:
             record_http(asked(address), tmp_path / "run.tts.wav", say=lambda _: None)
         assert caught.value.message == "the server sent raw samples, and their format is not stated"
         assert (tmp_path / "run.tts.wav.part.answer").stat().st_size == 8000
@@ -437,7 +440,7 @@ def test_only_this_machine_unless_allowed() -> None:
         True
     ] * 4
     for host in ("example.org", "10.0.0.1", "localhost.example.org", "127.0.0.1.example.org", "[::2]"):
-        with pytest.raises(Refused) as caught:
+        with refusals.raises(Refused) as caught:
             require_allowed(f"http://{host}:8000/v1/audio/speech", allow_net=False, where="--http")
         assert caught.value.message == "the server is on a different machine, and the text would leave this one"
     assert require_allowed("http://example.org", allow_net=True, where="--http") == (
@@ -449,7 +452,7 @@ def test_only_this_machine_unless_allowed() -> None:
     "url", ["ftp://localhost", "localhost:8000", "http://", "http://localhost:port", "http://[::1"]
 )
 def test_what_is_no_address(url: str) -> None:
-    with pytest.raises(Refused, match="this is not the address of a server"):
+    with refusals.raises(Refused, match="this is not the address of a server"):
         require_allowed(url, allow_net=True, where="--http")
 
 

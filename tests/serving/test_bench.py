@@ -13,6 +13,7 @@ import duckdb
 import httpx
 import pyarrow.parquet as pq
 import pytest
+import refusals
 from serving_kit import TEXT, asked, example, serving
 
 from ttsartifact import NotAnArtifact, Refused, _spec, verify
@@ -323,20 +324,20 @@ def test_what_is_no_attempts_table(tmp_path: Path) -> None:
     row = Attempt(request_id="a", source="bench", law=Law.CLOSED, place=0, status=Status.OK)
     twice, other, text = (tmp_path / f"{name}.attempts.parquet" for name in ("twice", "other", "text"))
     write_attempts([row, row], twice)
-    with pytest.raises(Refused, match="two rows have one request id: found a"):
+    with refusals.raises(Refused, match="two rows have one request id: found a"):
         read_attempts(twice)
     table = pq.read_table(twice)
     pq.write_table(table.replace_schema_metadata({}), other)
-    with pytest.raises(NotAnArtifact, match="this is not an attempts table"):
+    with refusals.raises(NotAnArtifact, match="this is not an attempts table"):
         read_attempts(other)
     text.write_text("no Parquet")
-    with pytest.raises(NotAnArtifact, match="this is not an attempts table"):
+    with refusals.raises(NotAnArtifact, match="this is not an attempts table"):
         read_attempts(text)
     strange = table.slice(0, 1).set_column(
         table.schema.get_field_index("status"), table.schema.field("status"), [["fine"]]
     )
     pq.write_table(strange, other)
-    with pytest.raises(Refused, match="a row of the attempts table is not valid: 'fine' is not a valid Status"):
+    with refusals.raises(Refused, match="a row of the attempts table is not valid: 'fine' is not a valid Status"):
         read_attempts(other)
 
 
@@ -350,7 +351,7 @@ def test_schedules_of_other_languages() -> None:
 
 
 def test_a_rate_is_positive() -> None:
-    with pytest.raises(Refused, match="the rate is not a number of requests per second in range"):
+    with refusals.raises(Refused, match="the rate is not a number of requests per second in range"):
         loads_of((), (-1.0,), law=Law.POISSON, seed="1", most_in_flight=1)
 
 

@@ -9,6 +9,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 import pytest
+import refusals
 
 from ttsartifact import Refused
 from ttsartifact.errors import TooLarge
@@ -95,11 +96,11 @@ def test_content_encodings_in_every_cut(encoding: str, bits: int) -> None:
 
 def test_what_is_not_read_is_refused() -> None:
     """Another encoding, bytes that are not of it, and base64 that is none."""
-    with pytest.raises(Refused, match="an unsupported content encoding: found br"):
+    with refusals.raises(Refused, match="an unsupported content encoding: found br"):
         BodyReader("audio/pcm", "br")
-    with pytest.raises(Refused, match="the body is not gzip"):
+    with refusals.raises(Refused, match="the body is not gzip"):
         BodyReader("audio/pcm", "gzip").take(AUDIO)
-    with pytest.raises(Refused, match="audio that is not base64"):
+    with refusals.raises(Refused, match="audio that is not base64"):
         BodyReader("text/event-stream", None).take(b'data: {"audio": "***"}\n\n')
 
 
@@ -107,13 +108,13 @@ def test_nothing_grows_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """An event, a document and an answer that do not end are refused, be they compressed."""
     monkeypatch.setattr(body, "_LONGEST_EVENT", 1_000)
     monkeypatch.setattr(body, "_MOST_BYTES", 100_000)
-    with pytest.raises(TooLarge, match="a server-sent event does not end"):
+    with refusals.raises(TooLarge, match="a server-sent event does not end"):
         BodyReader("text/event-stream", None).take(b"data: " + b"a" * 2_000)
-    with pytest.raises(TooLarge, match="a server-sent event does not end"):
+    with refusals.raises(TooLarge, match="a server-sent event does not end"):
         BodyReader("text/event-stream", None).take(b"data: aaaaaaaaaaaa\n" * 200)
     packer = zlib.compressobj(wbits=31)
     bomb = packer.compress(bytes(10_000_000)) + packer.flush()
-    with pytest.raises(TooLarge, match="the answer is longer than"):
+    with refusals.raises(TooLarge, match="the answer is longer than"):
         BodyReader("audio/pcm", "gzip").take(bomb)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import refusals
 
 from ttsartifact import Refused
 from ttsartifact.cli import main
@@ -111,7 +112,7 @@ def test_what_is_no_result(tmp_path: Path, make: Callable[[str], str], words: st
     """Other files and numbers that are none are refused, with the line."""
     path = tmp_path / "result"
     path.write_text(make((RESULTS / "sglang.csv").read_text()))
-    with pytest.raises(Refused) as caught:
+    with refusals.raises(Refused) as caught:
         imported(path)
     assert str(caught.value).startswith(words)
 
@@ -120,5 +121,5 @@ def test_lists_of_no_sound_length(tmp_path: Path) -> None:
     """A list that is neither of all requests nor of the successful ones belongs to nobody."""
     path = tmp_path / "result.json"
     path.write_text((RESULTS / "vllm-detailed.json").read_text().replace("[0.2, 0.4, 0.3]", "[0.2, 0.4]"))
-    with pytest.raises(Refused, match="a list has neither an entry for each request"):
+    with refusals.raises(Refused, match="a list has neither an entry for each request"):
         imported(path)

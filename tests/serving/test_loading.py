@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+import refusals
 
 from ttsartifact.errors import Refused
 from ttsartifact.serving.attempts import Law
@@ -58,7 +59,7 @@ def test_the_loads_of_a_bench_are_in_order() -> None:
 @pytest.mark.parametrize("rate", [0, -1, 0.0009, 1_000_001])
 def test_a_rate_has_its_range(rate: float) -> None:
     """Both ends are in it."""
-    with pytest.raises(Refused) as refused:
+    with refusals.raises(Refused) as refused:
         loads_of((1,), (rate,), law=Law.POISSON, seed="s", most_in_flight=1)
     assert str(refused.value) == (
         f"the rate is not a number of requests per second in range: found {rate}, expected 0.001 to 1,000,000 "
@@ -68,6 +69,6 @@ def test_a_rate_has_its_range(rate: float) -> None:
 
 def test_a_bench_has_a_load() -> None:
     """Both options that give one are named."""
-    with pytest.raises(Refused) as refused:
+    with refusals.raises(Refused) as refused:
         loads_of((), (), law=Law.POISSON, seed="s", most_in_flight=1)
     assert str(refused.value) == "no load is given: expected --concurrency 1,4,8 or --rate 2 (at --concurrency)"

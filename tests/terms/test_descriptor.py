@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import refusals
 
 from ttsartifact import _spec
 from ttsartifact.errors import InvalidDescriptor
@@ -23,7 +24,7 @@ def test_an_absence_has_one_of_four_reasons() -> None:
 @pytest.mark.parametrize("value", [2**63, -(2**63) - 1, 1.0, "1", True, None])
 def test_what_is_no_integer_of_64_bits_is_refused(value: object) -> None:
     """4.2: every integer of a descriptor fits 64 bits with a sign; nothing is made one."""
-    with pytest.raises(InvalidDescriptor, match="not an integer of 64 bits"):
+    with refusals.raises(InvalidDescriptor, match="not an integer of 64 bits"):
         integer({"frames": value}, "frames")
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
+import answers
 import contradictions
 import forged
 import kit
 import pytest
+import refusals
 
 RELEASED = ("exact", "exact-cloned")
 KINDS = [*forged.KINDS, *contradictions.KINDS]
@@ -43,7 +45,9 @@ def test_a_forgery_is_seen(kind, folder):
     """4.10: a forgery fails a rule, or gets the hint or the reason that the table has for it."""
     before = untouched(kind.base, folder)
     (report,) = kit.verify(kind.make(folder))
-    hints = {hint.id for hint in report.hints if (hint.id, hint.where) not in before}
+    told = [hint for hint in report.hints if (hint.id, hint.where) not in before]
+    refusals.same([*answers.lines(report), *map(answers.of_hint, told)])
+    hints = {hint.id for hint in told}
     expected = "hinted" if kind.name in HINTED else "missed" if kind.name in MISSED else "seen"
     assert ("seen" if kit.failed(report) else "hinted" if hints else "missed") == expected
     assert HINTED.get(kind.name) in {None, *hints}

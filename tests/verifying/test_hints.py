@@ -9,9 +9,11 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import answers
 import full_run
 import kit
 import pytest
+import refusals
 from near_misses import encoded
 
 from ttsartifact import _spec
@@ -176,9 +178,156 @@ def test_each_speaks(key, tmp_path):
     """A run that is odd in this way gets the hint, and is no worse for it."""
     (report,) = verify(ODD[key](tmp_path))
     assert key in {hint.id for hint in report.hints}
+    refusals.same(map(answers.of_hint, report.hints))
     plain_rules = {f.rule for f in report.findings if f.rule == key}
     assert not plain_rules
     assert exit_code(report) == (1 if key == "TIM05" and kit.failed(report) - {"TIM06"} else 0)
+
+
+def samples(*values, bits):
+    return sound(b"".join(value.to_bytes(bits // 8, "little", signed=True) for value in values), bits=bits)
+
+
+def hinted(report, key):
+    return [(hint.where, hint.found) for hint in report.hints if hint.id == key]
+
+
+BEGUN, BESIDE = 1_000_003, 21_000_017  # submission and first token of the plain run of 50 ms of sound
+AT_THE_EDGE = {
+    "1 ms is soon enough": (plain(run__times__t_submit_ns=BESIDE - 1_000_000), "TIM07", []),
+    "999,999 ns are too soon": (
+        plain(run__times__t_submit_ns=BESIDE - 999_999),
+        "TIM07",
+        [("/run/times/t_first_token_ns", "999999 ns")],
+    ),
+    "at once is too soon": (
+        plain(run__times__t_submit_ns=BESIDE),
+        "TIM07",
+        [("/run/times/t_first_token_ns", "0 ns")],
+    ),
+    "before its request is another fault": (plain(run__times__t_submit_ns=BESIDE + 1), "TIM07", []),
+    "10,000 times as fast as it lasts": (plain(run__times__t_submit_ns=41_000_029 - 5_000), "TIM05", []),
+    "a nanosecond faster": (
+        plain(run__times__t_submit_ns=41_000_029 - 4_999),
+        "TIM05",
+        [("/run/times", "4999 ns for 50000000 ns of audio")],
+    ),
+    "100 times as slow as it lasts": (plain(run__times__t_last_token_ns=BEGUN + 5_000_000_000), "TIM05", []),
+    "a nanosecond slower": (
+        plain(run__times__t_last_token_ns=BEGUN + 5_000_000_001),
+        "TIM05",
+        [("/run/times", "5000000001 ns for 50000000 ns of audio")],
+    ),
+    "one sample of 24 bits uses them all": (samples(*[1 << 8] * 799, 1, bits=24), "AUD08", []),
+    "24 bits of which 16 are in use": (
+        samples(*[1 << 8] * 799, 1 << 9, bits=24),
+        "AUD08",
+        [("/audio/bit_depth", "16 bits in use")],
+    ),
+    "32 bits of which 24 are in use": (
+        samples(*[1 << 8] * 799, 1 << 9, bits=32),
+        "AUD08",
+        [("/audio/bit_depth", "24 bits in use")],
+    ),
+    "32 bits of which 8 are in use": (
+        samples(*[1 << 24] * 799, 1 << 25, bits=32),
+        "AUD08",
+        [("/audio/bit_depth", "8 bits in use")],
+    ),
+    "silence has no bits": (samples(*[0] * 800, bits=24), "AUD08", []),
+    "two samples at full scale": (sound(kit.tone()[:-4] + b"\xff\x7f" * 2), "AUD10", []),
+    "three samples at full scale": (sound(kit.tone()[:-6] + b"\xff\x7f" * 3), "AUD10", [("frame 797", None)]),
+    "three samples at the other end": (sound(b"\0\x80" * 3 + kit.tone()[6:]), "AUD10", [("frame 0", None)]),
+    "bytes across samples": (sound(b"\1\xff\x7f\xff\x7f\xff\x7f\1" + kit.tone()[8:]), "AUD10", []),
+    "across samples first, then at full scale": (
+        sound(b"\1\0\x80\0\x80\0\x80\1" + b"\0\x80" * 3 + kit.tone()[14:]),
+        "AUD10",
+        [("frame 4", None)],
+    ),
+    "one other sample": (sound(b"\7\0" * 799 + b"\7\1"), "AUD11", []),
+    "no other sample": (sound(b"\7\1" * 800), "AUD11", [("/audio", "0x0107 in every frame")]),
+    "no other sample of 24 bits": (sound(b"\7\1\2" * 800, bits=24), "AUD11", [("/audio", "0x020107 in every frame")]),
+}
+
+
+@pytest.mark.parametrize("name", AT_THE_EDGE)
+def test_a_hint_begins_where_it_says(name, tmp_path):
+    """10.6: at the last value that is not odd it is silent, and it speaks at the next."""
+    make, key, expected = AT_THE_EDGE[name]
+    (report,) = verify(make(tmp_path))
+    assert hinted(report, key) == expected
+
+
+def told_apart(rows):
+    """Return a run whose telemetry has these pairs of use in percent and power in mW, one every ms."""
+
+    def log(trace):
+        if trace.name != "telemetry":
+            return trace
+        columns = {key: [None] * len(rows) for key in trace.columns}
+        columns["t_ns"] = [BESIDE + 1_000 * n for n in range(len(rows))]
+        columns["t_before_ns"] = columns["t_ns"]
+        columns["util_gpu_pct"], columns["power_mw"] = ([row[n] for row in rows] for n in (0, 1))
+        return trace._replace(columns=columns)
+
+    return log
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([(80, 100)] * 5 + [(10, 200)] * 5, ["100 mW under load, 200 mW without"]),
+        ([(79, 100)] * 5 + [(10, 200)] * 5, []),
+        ([(80, 100)] * 5 + [(11, 200)] * 5, []),
+        ([(80, 100)] * 4 + [(10, 200)] * 5, []),
+        ([(80, 100)] * 5 + [(10, 200)] * 4, []),
+        ([(80, 200)] * 5 + [(10, 200)] * 5, []),
+        ([(80, 200)] * 6 + [(10, 200)] * 4 + [(10, 205)], ["200 mW under load, 201 mW without"]),
+        ([(80, 100)] * 5 + [(10, None), (None, 900)] + [(10, 101)] * 5, ["100 mW under load, 101 mW without"]),
+    ],
+    ids=lambda value: str(len(value)),
+)
+def test_power_under_load_is_compared_with_five_readings_of_either(rows, expected, tmp_path):
+    """10.6: at least 80 % is load, at most 10 % is none, and only less power under load is odd."""
+    artifact = SimpleNamespace(trace=lambda name: told_apart(rows)(Trace(name, {"t_ns": [], "t_before_ns": []})))
+    assert [hint.found for hint in looks()["TEL08"](artifact)] == expected
+
+
+@pytest.mark.parametrize(
+    ("inside", "expected"), [(10, []), (9, ["9 readings"]), (0, ["0 readings"])], ids=["10", "9", "none"]
+)
+def test_a_run_holds_ten_readings(inside, expected):
+    """10.6: those at its first and its last instant count, and the next ones do not."""
+    known = {"/run/times/t_submit_ns": 100, "/run/times/t_last_token_ns": 200}
+    times = [99, *([100, 200] + [150] * 20)[:inside], 201]
+    evidence = SimpleNamespace(trace=lambda name: Trace(name, {"t_ns": times}), known=known.get)
+    assert [hint.found for hint in looks()["TEL13"](evidence)] == expected
+
+
+@pytest.mark.parametrize(
+    ("used", "size", "expected"),
+    [
+        ([1, None, 2], (2 << 20), []),
+        ([1, None, 2], (2 << 20) + 1, ["at most 2 MiB for 2097153 bytes of files"]),
+        ([None], 1, []),
+    ],
+    ids=["as large", "a byte larger", "not read"],
+)
+def test_memory_in_use_holds_the_files(used, size, expected):
+    """10.6: a MiB is 1,048,576 bytes, and the most that was in use counts."""
+    files = {"/pins/model/files": [{"size": size - 1}, {"size": 1}]}
+    evidence = SimpleNamespace(trace=lambda name: Trace(name, {"mem_used_mib": used}), known=files.get, at=files.get)
+    assert [hint.found for hint in looks()["TEL16"](evidence)] == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "form", "expected"), [(80, None, ["80 bytes, unsalted"]), (81, None, []), (80, "salted", [])]
+)
+def test_a_text_of_eighty_bytes_can_be_guessed(size, form, expected, tmp_path):
+    """11: unless its digest is salted."""
+    known = {"/input/text/size": size, "/input/text/form": form}
+    evidence = SimpleNamespace(known=known.get, at=lambda pointer: absent("withheld"))
+    assert [hint.found for hint in looks()["HSH15"](evidence)] == expected
 
 
 OWN = {"times__observer": "in_process"}

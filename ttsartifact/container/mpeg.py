@@ -129,8 +129,6 @@ def walk_frames(source: Source, start: int, end: int) -> Mpeg:
     held = count - (info is not None)
     if info is not None:
         _require_counted(info, held, end - start, start)
-    if not held:
-        raise refused("an MP3 without a frame of sound", start, "its header alone", "at least one frame")
     version, rate = first >> 19 & 3, first >> 10 & 3
     samples = 1152 if version == 3 else 576
     if info is not None and info.padding is not None and info.padding > _LEAST_PADDING + samples:

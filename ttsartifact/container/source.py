@@ -467,6 +467,7 @@ def _kept_input() -> BinaryIO:
     while block := os.read(0, READ_BLOCK_BYTES):
         left -= len(block)
         if left < 0:
+            kept.close()
             raise TooLarge(
                 "too much on standard input", where=STANDARD_INPUT, expected=f"at most {MAX_INPUT_BYTES} bytes"
             )
