@@ -21,8 +21,9 @@ from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.verifying.engine import verify
 
 if TYPE_CHECKING:
-    import pytest
     from pathlib import Path
+
+    import pytest
 
 
 def read_as_an_editor_does(path: Path) -> np.ndarray:

@@ -67,12 +67,12 @@ async def gather(
     Each answer becomes an artifact in `folder` as soon as no request is in flight, each request a line of a journal
     there, and in the end a row of `proxy.attempts.parquet`.
     """
-    stem = _free_stem(folder)
-    keeping = _Keeping(to, folder, os.path.join(folder, f"{stem}.attempts.jsonl"), stated, pcm, say)
     try:
         from ttsartifact.serving.proxying import Proxy
     except ImportError as error:
         raise Unavailable("a proxy needs h11", where="h11", expected='pip install "ttsartifact[http]"') from error
+    stem = _free_stem(folder)
+    keeping = _Keeping(to, folder, os.path.join(folder, f"{stem}.attempts.jsonl"), stated, pcm, say)
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_S)
     proxy = Proxy(to, folder, heard=keeping.take)
