@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, resources
+from itertools import groupby
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
@@ -108,12 +109,8 @@ def _frames(
 
 def _runs_of_quiet(loud: NDArray[np.bool_]) -> list[int]:
     """Return the lengths, in frames, of the stretches of quiet that are pauses."""
-    lengths, run = [], 0
-    for one in loud.tolist():
-        if one and run:
-            lengths.append(run)
-        run = 0 if one else run + 1
-    return [length for length in lengths if length * _HOP_S >= _PAUSE_S - 1e-9]
+    runs = [(one, len(list(same))) for one, same in groupby(loud.tolist())]
+    return [length for one, length in runs if not one and length * _HOP_S >= _PAUSE_S - 1e-9]
 
 
 def _peaks(bands: NDArray[np.float64], loud: NDArray[np.bool_]) -> int:
