@@ -246,6 +246,50 @@ def test_letters_are_those_of_unicode(text: str, rate: int) -> None:
     assert found.to_value()["letter_rate"] == pytest.approx(rate / 0.98, abs=0.01)
 
 
+def test_what_is_not_asked_for_is_not_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A duration needs neither frames nor pitch nor times, so that nothing has to be installed for it."""
+    for name in ("speech_of", "contour_of", "derive"):
+        monkeypatch.setattr(measure, name, None)
+    assert measure_samples(tone(1.0), RATE_HZ, ["duration"]).to_value() == {"duration": 1_000}
+    run = open_artifact(kit.artifact(tmp_path))
+    found = measure.measure(run, ["duration", "phone_duration"])
+    assert found.to_value() == {"duration": 50, "phone_duration": None}
+    assert found.lacks == {"phone_duration": "no phones of it were given"}
+
+
+def test_a_run_is_measured_with_its_own_text(tmp_path: Path) -> None:
+    """Sixteen letters of the quick brown fox, over 50 ms of a tone, of which two and a half frames see the end."""
+    found = measure.measure(open_artifact(kit.artifact(tmp_path)), ["letter_rate"])
+    assert found.to_value() == {"letter_rate": pytest.approx(16 / 0.03, abs=0.01)}
+    nothing = measure_samples(np.zeros(RATE_HZ), RATE_HZ, ["letter_rate", "pauses"])
+    assert nothing.lacks == dict.fromkeys(("letter_rate", "pauses"), "no active speech was found")
+
+
+def test_a_pause_is_in_milliseconds_and_a_colour_in_hertz(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the definitions give them."""
+    heard = speech.Speech(active_s=0.5, pause_s=0.25, pauses=3, syllables=2, centroid_hz=1_234.0)
+    monkeypatch.setattr(measure, "speech_of", lambda samples, rate_hz: heard)
+    names = ["syllable_rate", "letter_rate", "pause_time", "pauses", "spectral_centroid"]
+    found = measure_samples(tone(0.1), RATE_HZ, names, "abc")
+    assert found.to_value() == dict(zip(names, (4.0, 6.0, 250.0, 3.0, 1_234.0), strict=True))
+
+
+def test_a_range_of_pitch_lies_between_its_5th_and_its_95th_percentile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the pitch is the median."""
+    contour = Contour(semitones=np.array([np.nan, *range(101)]))
+    monkeypatch.setattr(measure, "contour_of", lambda samples, rate_hz: contour)
+    found = measure_samples(tone(0.1), RATE_HZ, ["pitch", "pitch_range"])
+    assert found.to_value() == {"pitch": 50.0, "pitch_range": 90.0}
+
+
+def test_minus_60_itself_is_speech(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A level at the floor is loud enough."""
+    for level, is_speech in ((-60.0, True), (np.nextafter(-60.0, -61.0), False)):
+        levels = np.full(9, level)
+        monkeypatch.setattr(speech, "_frames", lambda samples, rate_hz, levels=levels: (levels, levels, levels))
+        assert (speech_of(tone(0.1), RATE_HZ) is not None) is is_speech
+
+
 # --- stretches and channels -------------------------------------------------------------------------------------------
 
 
@@ -257,6 +301,7 @@ def test_letters_are_those_of_unicode(text: str, rate: int) -> None:
         ([0, 8_000, 15_999, 24_000], 30_000, [0, 24_000, 30_000]),
         ([0, 8_000, 16_000, 24_000], 30_000, [0, 16_000, 30_000]),
         ([0, 16_000, 30_000], 30_000, [0, 16_000, 30_000]),
+        ([0, 16_000, 32_000], 32_000, [0, 16_000, 32_000]),
         ([20_000, 0], 30_000, [0, 20_000, 30_000]),
         ([0, None], 30_000, [0, 16_000, 30_000]),
         ([], 20_000, [0, 16_000, 20_000]),
@@ -296,7 +341,7 @@ def test_stretches_have_their_begin_in_milliseconds(tmp_path: Path) -> None:
 )
 def test_the_channels_that_are_heard_are_those_of_the_output(roles: Any, mean: float) -> None:
     """Their mean; of a file that names none, all."""
-    descriptor = SimpleNamespace(known=lambda pointer: None if isinstance(roles, dict) else roles)
+    descriptor = SimpleNamespace(known={"/audio/roles": None if isinstance(roles, dict) else roles}.get)
     sound = SimpleNamespace(
         channels=2, frames=10, rate_hz=1, read=lambda start, end: np.tile([0.25, 0.75], (end - start, 1))
     )
@@ -322,7 +367,7 @@ def test_ten_minutes_are_heard() -> None:
         ("/run/times/streaming", {}),
         ("/run/run_id", {}),
         ("/nowhere", {}),
-        ("audio/frames", {}),
+        ("x/audio/frames", {}),
         (None, {}),
     ],
 )
@@ -347,27 +392,31 @@ def test_a_reference_that_cannot_be_heard_says_why(why: str) -> None:
 # --- documents of other tools -----------------------------------------------------------------------------------------
 
 
+RUN = "sha256:" + "a" * 64
+
+
 def document(version: str, **values: Any) -> dict[str, Any]:
-    return {"tool": {"name": "judge", "version": version}, "runs": {"sha256:a": {"values": values, "phones": []}}}
+    tool = {"name": "judge", "version": version}
+    return {"schema": "urn:ttsartifact:1.0:measurements", "tool": tool, "runs": {RUN: {"values": values}}}
 
 
 def test_the_first_document_that_holds_a_value_decides() -> None:
     """Unless one tool alone counts for it."""
     both = Measurements(documents=[document("1"), document("2", wer=0.5, cer=0.1), document("3", wer=0.25)])
-    assert both.value_of("sha256:a", "evaluated:wer") == (0.5, {"name": "judge", "version": "2"})
+    assert both.value_of(RUN, "evaluated:wer") == (0.5, {"name": "judge", "version": "2"})
     assert both.value_of("sha256:b", "evaluated:wer") == (None, None)
-    assert both.value_of("sha256:a", "evaluated:mos") == (None, None)
+    assert both.value_of(RUN, "evaluated:mos") == (None, None)
     chosen = both.of_tools({"evaluated:wer": "judge@3"})
-    assert chosen.value_of("sha256:a", "evaluated:wer") == (0.25, {"name": "judge", "version": "3"})
-    assert chosen.value_of("sha256:a", "evaluated:cer")[0] == 0.1
-    assert both.phones_of("sha256:a") == ([], None)
+    assert chosen.value_of(RUN, "evaluated:wer") == (0.25, {"name": "judge", "version": "3"})
+    assert chosen.value_of(RUN, "evaluated:cer")[0] == 0.1
+    assert both.phones_of(RUN) == ([], None)
 
 
 DOCUMENTS = {
     "no file": None,
     "no JSON": b"{",
     "no object": b"[]",
-    "no tool": b'{"runs": {}}',
+    "no tool": b'{"schema": "urn:ttsartifact:1.0:measurements", "runs": {}}',
     "a number that is none": json.dumps(document("1", wer=float("nan"))).encode(),
     "too deep": b"[" * 100_000,
 }
@@ -380,4 +429,15 @@ def test_a_document_that_is_none(name: str, tmp_path: Path) -> None:
     if data is not None:
         (tmp_path / "m.json").write_bytes(data)
     with refusals.raises():
+        load_measurements([tmp_path / "m.json"])
+
+
+def test_a_document_may_have_so_many_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not one more; what it holds is what is there."""
+    data = json.dumps(document("1", wer=0.5)).encode()
+    (tmp_path / "m.json").write_bytes(data)
+    monkeypatch.setattr(measure, "_LIMIT_BYTES", len(data))
+    assert load_measurements([tmp_path / "m.json"]).documents == (json.loads(data),)
+    monkeypatch.setattr(measure, "_LIMIT_BYTES", len(data) - 1)
+    with pytest.raises(measure.Refused, match="the measurements are too long"):
         load_measurements([tmp_path / "m.json"])

@@ -47,7 +47,7 @@ class _Found:
     values: dict[str, int | tuple[int, ...] | None] = field(default_factory=dict)
     lacks: dict[str, str] = field(default_factory=dict)
 
-    def put(self, name: str, value: float | None, why: str = "no active speech was found") -> None:
+    def put(self, name: str, value: float | None, why: str = "") -> None:
         self.values[name] = None if value is None else metric_named(name).on_grid(value)
         if value is None:
             self.lacks[name] = why
@@ -165,22 +165,20 @@ def _measure_speech(
     samples: NDArray[np.float64], rate_hz: int, names: Sequence[str], text: str | None, found: _Found
 ) -> None:
     speech = speech_of(samples, rate_hz)
-    active = speech.active_s if speech is not None and speech.active_s > 0 else None
     letters = None if text is None else sum(unicodedata.category(character).startswith("L") for character in text)
-    made = {
-        "syllable_rate": None if speech is None or active is None else speech.syllables / active,
-        "letter_rate": None if letters is None or active is None else letters / active,
-        "pause_time": None if speech is None else 1000 * speech.pause_s,
-        "pauses": None if speech is None else float(speech.pauses),
-        "spectral_centroid": None if speech is None else speech.centroid_hz,
-    }
+    made: dict[str, float | None] = dict.fromkeys(_SPOKEN)
+    if speech is not None:
+        made = {
+            "syllable_rate": speech.syllables / speech.active_s,
+            "letter_rate": None if letters is None else letters / speech.active_s,
+            "pause_time": 1000 * speech.pause_s,
+            "pauses": float(speech.pauses),
+            "spectral_centroid": speech.centroid_hz,
+        }
+    why = "no active speech was found" if speech is None else "its text is not stated"
     for name in names:
         if name in made:
-            found.put(
-                name,
-                made[name],
-                "its text is not stated" if letters is None and active else "no active speech was found",
-            )
+            found.put(name, made[name], why)
 
 
 def _measure_phones(
