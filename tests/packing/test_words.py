@@ -13,7 +13,6 @@ import kit
 import numpy as np
 import pytest
 import refusals
-from judged import POLICY
 
 from ttsartifact.container.hard_binding import credentials_in
 from ttsartifact.container.source import BytesSource
@@ -94,7 +93,7 @@ def sealed(folder: Path) -> object:
 
 
 def judged_by_another(folder: Path) -> object:
-    gate([kit.artifact(folder)], policy_of(POLICY), folder / "judged.tts.wav")
+    gate([kit.artifact(folder)], QUIET._replace(id="loud"), folder / "judged.tts.wav")
     return gate([folder / "judged.tts.wav"], QUIET, folder / "again.tts.wav")
 
 
