@@ -41,7 +41,9 @@ __all__ = [
 NOT_ASKED = ("tests/test_fixtures.py::test_the_recipes_make_the_same_bytes", "tests/test_mutants.py")
 """What would see any change of a fixture, and say nothing of it; and the tests of this run."""
 CASES = 5
-"""So many cases of a parametrised test are run, spread over all of them."""
+"""So many cases of a parametrised test are run, spread over all of them..."""
+MORE_S = 1.0
+"""... and others until its cases have taken so long: in a table of quick ones each may reach another branch."""
 IS_NEAR = 3
 """So near is a file that is about a module, by `nearness`: it imports it, or its folder and name are alike."""
 TEST_S, FILE_S, FILE_WALL_S = 30.0, 100.0, 2400.0
@@ -71,7 +73,7 @@ class Reach:
         """Run the tests of a file in a process of its own, and keep what they reach."""
         hits = self._folder / "hits"
         hits.write_text("")
-        rows = forked.in_child(partial(self._run, spread(items), session, hits), FILE_WALL_S)
+        rows = forked.in_child(partial(self._run, items, session, hits), FILE_WALL_S)
         drawn = [each.id for each in self._drawn]
         self._path(name).write_text(json.dumps({"drawn": drawn, "tests": rows or {}}), encoding="utf-8")
 
@@ -79,13 +81,19 @@ class Reach:
         os.environ |= {mutant_switch.HITS: os.fspath(hits), mutant_switch.OWNER: str(os.getpid())}
         rows = {}
         began = forked.spent()
+        few = {item.nodeid for item in spread(items)}
+        spent_on: dict[str, float] = defaultdict(float)
         with forked.own_folder(items[0]):
             for item, following in zip(items, [*items[1:], None], strict=True):
+                function = item.nodeid.partition("[")[0]
+                if item.nodeid not in few and spent_on[function] > MORE_S:
+                    continue
                 mutant_switch.reached.clear()
                 before = forked.spent()
                 outcome = forked.ask(item, following, session, TEST_S)
                 numbers = mutant_switch.reached | {int(each) for each in hits.read_text().split()}
                 os.truncate(hits, 0)
+                spent_on[function] += forked.spent() - before
                 rows[item.nodeid] = self._row(outcome, forked.spent() - before, numbers)
                 if forked.spent() - began > FILE_S:
                     break

@@ -12,17 +12,20 @@ import tempfile
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import answers
 import pytest
 
 from ttsartifact.errors import TtsArtifactError
+from ttsartifact.verifying import engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["FILE", "HOW", "heard", "kept", "raises", "same"]
+    from ttsartifact.verifying.report import Report
+
+__all__ = ["FILE", "HOW", "heard", "kept", "one_of", "raises", "same", "verify"]
 
 FILE = Path(__file__).parent / "refusals.json"
 HOW = "read what changed; if it is meant, `python tests/write_refusals.py` writes tests/refusals.json anew"
@@ -61,7 +64,21 @@ def raises(
     with pytest.raises(kinds or TtsArtifactError, match=match) as caught:
         yield caught
     error = caught.value
-    name, said = _name(of), _anywhere(f"{type(error).__name__} {error.rule or '-'}: {error}")
+    one_of(f"{type(error).__name__} {error.rule or '-'}: {error}", of=of)
+
+
+def verify(path: Any, **how: Any) -> list[Report]:
+    """Verify as the engine does, and hold what it finds to what is kept; a test may ask for several files."""
+    reports = engine.verify(path, **how)
+    words = "\n".join(line for report in reports for line in answers.lines(report))
+    if words:
+        one_of(words)
+    return reports
+
+
+def one_of(words: str, *, of: str = "") -> None:
+    """Hold words to one of those that are kept of the test that runs."""
+    name, said = _name(of), _anywhere(words)
     if heard is None:
         assert said in kept().get(name, ()), HOW
     elif said not in heard.setdefault(name, []):

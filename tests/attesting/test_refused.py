@@ -45,7 +45,7 @@ PARSED: dict[str, Callable[[], object]] = {
     "a proof of 31 bytes": lambda: parse_proof(f"{HEAD}\nindex 1\n{HASH[:40]}\n\n{NOTE}"),
     "a proof of 64 hashes": lambda: parse_proof(f"{HEAD}\nindex 1\n" + f"{HASH}\n" * 64 + f"\n{NOTE}"),
     "a proof of more than 32 KiB": lambda: parse_proof(f"{HEAD}\nindex 1\nextra {'x' * 32_768}\n\n{NOTE}"),
-    "a signature line whose base64 is none": lambda: parse_checkpoint(NOTE.replace("AAAA", "AAA")),
+    "a signature line whose base64 is none": lambda: parse_checkpoint(NOTE.replace(" AAAA\n", " AAA\n")),
     "a key without a name": lambda: parse_note_key("+01234567+AAAA"),
     "a key of another kind": lambda: parse_note_key("a+01234567+" + base64.b64encode(b"\2" + bytes(32)).decode()),
     "a key of 31 bytes": lambda: parse_note_key("a+01234567+" + base64.b64encode(b"\1" + bytes(31)).decode()),

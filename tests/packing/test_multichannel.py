@@ -18,7 +18,6 @@ from ttsartifact.errors import Refused
 from ttsartifact.packing.derived import derived_draft, derived_run_id, render
 from ttsartifact.packing.pack import pack
 from ttsartifact.reading.artifact import open_artifact
-from ttsartifact.verifying.engine import verify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +36,7 @@ def test_every_reading_within_the_sound_comes_back(tmp_path: Path) -> None:
     """6.9: from the samples alone, by scale and offset, to the unit; the voice is the voice, shifted up."""
     source = full_run.artifact(tmp_path, name="source.tts.wav")
     made = render(source, tmp_path / "all.tts.wav")
-    (report,) = verify(tmp_path / "all.tts.wav")
+    (report,) = refusals.verify(tmp_path / "all.tts.wav")
     assert (report.verdict, report.findings) == ("INTACT", ())
     assert "AUD20" in report.passed
     before, after = open_artifact(source), open_artifact(tmp_path / "all.tts.wav")
@@ -75,7 +74,7 @@ def test_a_sample_of_a_channel_that_is_not_its_reading_is_seen(tmp_path: Path) -
     data[start + artifact.wave.format.frame_bytes * 400 + 4 * 5 + 3] ^= 1
     made = derived_draft(artifact, "multichannel", artifact.trace("chunks"), run_words=("again",))
     pack(made, BytesSource(bytes(data)), tmp_path / "forged.tts.wav")
-    (report,) = verify(tmp_path / "forged.tts.wav")
+    (report,) = refusals.verify(tmp_path / "forged.tts.wav")
     assert kit.failed(report) == {"AUD20"}
     assert "frame 400 of channel" in report.findings[0].message
 

@@ -19,7 +19,6 @@ from ttsartifact.perturbing.packets import perturb_packets
 from ttsartifact.perturbing.perturb import perturb
 from ttsartifact.perturbing.plan import plan_of
 from ttsartifact.reading.artifact import open_artifact
-from ttsartifact.verifying.engine import verify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +51,7 @@ def plan(**more) -> object:
 def test_packets_are_decoded_again(more: dict, tmp_path: Path) -> None:
     """The verdict is INTACT, and the packets that arrived give the file's samples."""
     made = perturb(voiced_run(tmp_path), plan(**more), tmp_path / "out.tts.wav")
-    (report,) = verify(made.packed.path)
+    (report,) = refusals.verify(made.packed.path)
     assert (report.verdict, report.findings) == ("INTACT", ())
     assert {"IMP05", "IMP06", "IMP15"} <= set(report.passed)
     assert made.packed.descriptor.known("/audio/sample_rate_hz") == 48_000
@@ -94,7 +93,7 @@ def test_nothing_of_it_can_be_changed(tmp_path: Path) -> None:
         "header": ({"plan": lambda value: value["layers"][0]["params"].update(opus_head="AAAA")}, "IMP15"),
     }
     for name, (change, rule) in cases.items():
-        (report,) = verify(edited(made, tmp_path / f"{name}.tts.wav", **change))
+        (report,) = refusals.verify(edited(made, tmp_path / f"{name}.tts.wav", **change))
         assert rule in kit.failed(report), name
 
 
@@ -114,7 +113,7 @@ def test_a_bitrate_switches_where_the_log_says(tmp_path: Path) -> None:
 
     for change, at, rates in ((later, [11, 30], [6_000, 64_000]), (lambda _: None, [10, 30], [8_000, 64_000])):
         edit = partial(_with, at=at, rates=rates)
-        (report,) = verify(edited(made.packed.path, tmp_path / "other.tts.wav", change, plan=edit))
+        (report,) = refusals.verify(edited(made.packed.path, tmp_path / "other.tts.wav", change, plan=edit))
         assert kit.failed(report) == {"IMP15"}
         assert report.findings[0].message == "a packet is not of the bitrate in force"
 
@@ -128,7 +127,7 @@ def test_another_decoder_leaves_it_open(tmp_path: Path) -> None:
     """A verifier with another build says which one the packets are of, and accuses nobody."""
     made = perturb(voiced_run(tmp_path), plan(), tmp_path / "out.tts.wav").packed.path
     other = edited(made, tmp_path / "o.tts.wav", plan=lambda value: value["layers"][0]["tool"].update(version="1.0"))
-    (report,) = verify(other)
+    (report,) = refusals.verify(other)
     assert not kit.failed(report)
     (open_rule,) = [finding for finding in report.unchecked if finding.rule == "IMP15"]
     assert open_rule.message.startswith("needs PyAV 1.0 (ffmpeg ")

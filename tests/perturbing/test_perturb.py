@@ -24,7 +24,6 @@ from ttsartifact.perturbing.perturb import perturb, perturb_wav
 from ttsartifact.perturbing.plan import load_plan, plan_of, stated_plan
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms import digest
-from ttsartifact.verifying.engine import verify
 from ttsartifact.verifying.report import exit_code
 
 MONO = PcmFormat(16_000, 1, 2)
@@ -57,7 +56,7 @@ def plan_for(kind: str, folder: Path, **more) -> object:
 def test_every_kind_verifies_and_inverts(kind: str, run: Path, tmp_path: Path) -> None:
     """The verdict is INTACT, the clean digest comes back, the plan gives the samples again, and something happened."""
     made = perturb(run, plan_for(kind, tmp_path), tmp_path / "out.tts.wav")
-    (report,) = verify(made.packed.path)
+    (report,) = refusals.verify(made.packed.path)
     assert (report.verdict, report.findings) == ("INTACT", ())
     assert {"IMP05", "IMP06", "IMP10", "IMP11", "IMP14"} <= set(report.passed)
     assert made.counts[0].events > 0
@@ -107,7 +106,7 @@ def test_nothing_in_the_log_or_the_plan_can_be_changed(kind: str, run: Path, tmp
         "kind": (nothing, lambda value: value["layers"][0].update(kind="click" if kind != "click" else "clip")),
     }
     for name, (change, plan) in cases.items():
-        (report,) = verify(edited(Path(made), tmp_path / f"{name}.tts.wav", change, plan=plan))
+        (report,) = refusals.verify(edited(Path(made), tmp_path / f"{name}.tts.wav", change, plan=plan))
         failed = {rule for rule in kit.failed(report) if rule.startswith("IMP")}
         assert failed, (kind, name)
         assert exit_code(report) == 1, (kind, name)
@@ -148,7 +147,7 @@ def test_samples_changed_outside_the_log_are_seen(run: Path, tmp_path: Path) -> 
     source = BytesSource(forged)
     run_ = RunInMemory(parts=draft_parts, audio=source, wave=_walk_bare(source), audio_digest=digest.of(forged))
     write(run_, tmp_path / "forged.tts.wav", carrier="wav")
-    (report,) = verify(tmp_path / "forged.tts.wav")
+    (report,) = refusals.verify(tmp_path / "forged.tts.wav")
     assert kit.failed(report) == {"IMP14"}
     (finding,) = report.findings
     assert finding.message == "the plan does not give these samples"
@@ -183,7 +182,7 @@ def test_layers_act_together_and_come_back(run: Path, tmp_path: Path) -> None:
     )
     made = perturb(run, plan, tmp_path / "out.tts.wav")
     assert [count.events for count in made.counts] == [3, 0, 0, 3, 150]
-    (report,) = verify(made.packed.path)
+    (report,) = refusals.verify(made.packed.path)
     assert (report.verdict, report.findings) == ("INTACT", ())
 
 
@@ -321,7 +320,7 @@ def test_what_espeak_says_is_made_imperfect(tmp_path: Path) -> None:
         'seed = "1"\n[[layer]]\nid = "st"\nkind = "sound_repetition"\nrate_per_min = 120\nlength_ms = [60, 120]\n'
     )
     made = perturb(out, load_plan(tmp_path / "plan.toml"), tmp_path / "p.tts.wav")
-    (report,) = verify(made.packed.path)
+    (report,) = refusals.verify(made.packed.path)
     assert (report.verdict, exit_code(report)) == ("INTACT", 0)
     assert "IMP14" in report.passed
     assert subprocess.run(["soxi", "-D", tmp_path / "p.tts.wav"], capture_output=True, check=True).stdout.strip()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import kit
 import pytest
+import refusals
 import signed
 from authority import make_authority, stamp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -23,7 +24,6 @@ from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reporting.documents import report_document
 from ttsartifact.reporting.statements import attestation_words
 from ttsartifact.terms import digest
-from ttsartifact.verifying.engine import verify
 from ttsartifact.verifying.report import exit_code
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def verified(path: Path, trust: Trust | None = None, log: RunLog | None = None, **options):
-    return verify(path, trust=trust, log=log, **options)
+    return refusals.verify(path, trust=trust, log=log, **options)
 
 
 def told(path: Path, rule: str, **options) -> list[str]:
@@ -101,7 +101,7 @@ def told(path: Path, rule: str, **options) -> list[str]:
 def test_a_signature_changes_no_identity_and_no_other_verdict(tmp_path: Path, name: str) -> None:
     """The same run, signed: same artifact id, same verdict, two more rules pass."""
     bare, path = kit.artifact(tmp_path, name=f"bare.{name}"), signed.run(tmp_path, name=name)
-    (before,), (after,) = verify(bare), verify(path)
+    (before,), (after,) = refusals.verify(bare), refusals.verify(path)
     assert (before.artifact_id, before.verdict, before.level_reached) == (
         after.artifact_id,
         after.verdict,
@@ -126,10 +126,10 @@ def test_attaching_twice_adds_once(tmp_path: Path) -> None:
 
 def test_the_profile_signed_closes(tmp_path: Path) -> None:
     """Without a signature it fails, with a broken one too, with one that holds it passes."""
-    assert "CLM01" in kit.failed(verify(kit.artifact(tmp_path), profiles=["signed"])[0])
-    assert "CLM01" in verify(signed.run(tmp_path), profiles=["signed"])[0].passed
+    assert "CLM01" in kit.failed(refusals.verify(kit.artifact(tmp_path), profiles=["signed"])[0])
+    assert "CLM01" in refusals.verify(signed.run(tmp_path), profiles=["signed"])[0].passed
     broken = signed.run(tmp_path, lambda run: signed.flipped(signed.envelope(run)))
-    assert kit.failed(verify(broken, profiles=["signed"])[0]) == {"SIG02"}
+    assert kit.failed(refusals.verify(broken, profiles=["signed"])[0]) == {"SIG02"}
 
 
 def test_a_missing_library_is_inconclusive_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +138,7 @@ def test_a_missing_library_is_inconclusive_and_named(tmp_path: Path, monkeypatch
 
     path = signed.run(tmp_path)
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.ed25519", None)
-    (report,) = verify(path)
+    (report,) = refusals.verify(path)
     assert not kit.failed(report)
     (open_rule,) = [finding for finding in report.unchecked if finding.rule == "SIG02"]
     assert 'cryptography is not installed: expected pip install "ttsartifact[sign]"' in open_rule.message

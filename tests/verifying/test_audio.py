@@ -12,6 +12,7 @@ import full_run
 import kit
 import numpy as np
 import pytest
+import refusals
 import soundfile
 from ogg_pages import page, pages_of
 
@@ -22,7 +23,6 @@ from ttsartifact.errors import TtsArtifactError
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
-from ttsartifact.verifying.engine import verify
 
 FLAC_MD5 = slice(26, 42)  # behind the magic, a block header, and 18 bytes of STREAMINFO
 LAME = {"name": "LAME", "version": "3.100", "mode": "cbr", "bitrate_bps": 64_000}
@@ -315,7 +315,7 @@ def test_breaks(case, tmp_path):
 )
 def test_encoded_audio_passes(audio, encoder, tmp_path):
     """6.2: encoded audio whose facts are as it says them holds; an encoder that nobody knows may be absent."""
-    (report,) = verify(in_parquet(tmp_path, audio(), encoder=encoder))
+    (report,) = refusals.verify(in_parquet(tmp_path, audio(), encoder=encoder))
     assert report.findings == ()
     assert {"AUD01", "AUD02", "AUD03", "AUD04", "AUD05", "AUD07", "AUD15"} <= set(report.passed)
     assert ("HSH19" in report.passed) is (report.not_applicable.count("HSH19") == 0)
@@ -326,12 +326,12 @@ def test_a_tag_behind_an_mp3_leaves_its_frames(tmp_path):
     """10.2: a tagger changes the file and no frame: RETAGGED, as it is for a WAV."""
     path = in_parquet(tmp_path, encoded("MP3"), name="run.tts.mp3")
     path.write_bytes(path.read_bytes() + b"TAG" + bytes(125))
-    (report,) = verify(path)
+    (report,) = refusals.verify(path)
     assert report.verdict == "RETAGGED"
     assert "HSH19" in report.passed
     cut = path.read_bytes()[: -128 - len(encoded("MP3")) // 4]
     path.write_bytes(cut)
-    (report,) = verify(path)
+    (report,) = refusals.verify(path)
     assert report.verdict != "RETAGGED"
 
 
@@ -365,7 +365,7 @@ def test_common_sample_formats_hold(subtype, name, tmp_path):
     out = io.BytesIO()
     soundfile.write(out, noise() / 32_768, kit.RATE_HZ, format="WAV", subtype=subtype)
     path = in_parquet(tmp_path, out.getvalue(), name=name)
-    (report,) = verify(path)
+    (report,) = refusals.verify(path)
     assert report.findings == ()
     assert open_artifact(path).descriptor.known("/audio/subtype") == FORMATS[subtype]
     assert "HSH03" in report.passed
@@ -373,7 +373,7 @@ def test_common_sample_formats_hold(subtype, name, tmp_path):
 
 def test_flac_has_a_witness(tmp_path):
     """8.3: the MD5 of STREAMINFO is a second opinion on the samples."""
-    (report,) = verify(in_parquet(tmp_path, flac()))
+    (report,) = refusals.verify(in_parquet(tmp_path, flac()))
     assert "HSH13" in report.passed
 
 
@@ -382,7 +382,9 @@ def test_flac_has_a_witness(tmp_path):
 )
 def test_floats_that_pass(samples, clipped, tmp_path):
     """6.1: full scale is no clipping, and what lies outside is counted or not known."""
-    (report,) = verify(kit.artifact(tmp_path, audio=floats(*samples), patch=kit.put(audio__clipped_samples=clipped)))
+    (report,) = refusals.verify(
+        kit.artifact(tmp_path, audio=floats(*samples), patch=kit.put(audio__clipped_samples=clipped))
+    )
     assert report.findings == ()
     assert "AUD12" in report.passed
 
@@ -390,13 +392,13 @@ def test_floats_that_pass(samples, clipped, tmp_path):
 def test_one_chunk_is_no_stream(tmp_path):
     """6.3: several chunks at one instant are only strange when the run says that it streamed."""
     edits = kit.put(run__times__t_first_token_ns=41_000_029, run__times__streaming=False)
-    (report,) = verify(kit.artifact(tmp_path, traces=chunks(t_ns=[41_000_029] * 2), patch=edits))
+    (report,) = refusals.verify(kit.artifact(tmp_path, traces=chunks(t_ns=[41_000_029] * 2), patch=edits))
     assert report.findings == ()
 
 
 def test_a_misstated_rate_blocks_what_it_measures(tmp_path):
     """6.3: stalls are counted in frames a second, and are not asked about when the rate is wrong."""
-    (report,) = verify(kit.artifact(tmp_path, patch=kit.put(audio__sample_rate_hz=44_100)))
+    (report,) = refusals.verify(kit.artifact(tmp_path, patch=kit.put(audio__sample_rate_hz=44_100)))
     assert [(f.rule, f.blocked_by) for f in report.unchecked] == [("CHK05", "AUD01")]
     (finding,) = report.findings
     assert (finding.where, finding.found, finding.expected) == ("/audio/sample_rate_hz", 44_100, 16_000)

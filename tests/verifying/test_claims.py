@@ -7,6 +7,7 @@ from functools import partial
 import full_run
 import kit
 import pytest
+import refusals
 from judged import compared, consistent, counted, data_set, imperfect, latency
 
 from ttsartifact import _spec
@@ -15,7 +16,6 @@ from ttsartifact.formulas.levels import claimed, profiles
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.finding import Outcome
 from ttsartifact.verifying.catalogue import catalogue
-from ttsartifact.verifying.engine import verify
 from ttsartifact.verifying.report import exit_code
 
 
@@ -77,7 +77,7 @@ def test_breaks(case, tmp_path):
 
 def test_power_that_was_metered(tmp_path):
     """9.5: an external meter with readings backs a claim."""
-    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(claims=["power", "energy"])))
+    (report,) = refusals.verify(full_run.artifact(tmp_path, patch=kit.put(claims=["power", "energy"])))
     assert not kit.failed(report)
     assert {"CLM01", "CLM02"} <= set(report.passed)
     assert report.profiles == ("power", "energy")
@@ -85,17 +85,17 @@ def test_power_that_was_metered(tmp_path):
 
 def test_latency_of_five_runs(tmp_path):
     """9.5: five runs of one data set show a distribution, whatever words they spoke."""
-    reports = verify(latency(5)(tmp_path))
+    reports = refusals.verify(latency(5)(tmp_path))
     assert all("CLM03" in report.passed and not kit.failed(report) for report in reports)
 
 
 def test_a_claim_of_one_run_stays_open(tmp_path):
     """9.5: what needs other runs is not failed for standing alone; demanded, it is inconclusive."""
     path = kit.artifact(tmp_path, patch=kit.put(claims=["latency"]))
-    (report,) = verify(path)
+    (report,) = refusals.verify(path)
     assert [f.rule for f in report.unchecked if f.outcome == Outcome.UNVERIFIABLE] == ["CLM03"]
     assert (exit_code(report), exit_code(report, strict=True)) == (0, 3)
-    (report,) = verify(path, profiles=["latency"])
+    (report,) = refusals.verify(path, profiles=["latency"])
     assert exit_code(report) == 3
 
 
@@ -105,7 +105,7 @@ def test_a_claim_of_one_run_stays_open(tmp_path):
 )
 def test_a_demanded_profile(profile, failing, code, tmp_path):
     """9.5: an asker may demand what the run does not claim."""
-    (report,) = verify(kit.artifact(tmp_path), profiles=[profile])
+    (report,) = refusals.verify(kit.artifact(tmp_path), profiles=[profile])
     assert kit.failed(report) == failing
     assert exit_code(report) == code
 
@@ -115,11 +115,11 @@ def test_a_claim_over_several_runs_stays_open_for_one(claim, tmp_path):
     """9.6: of a run alone nothing can be asked of a data set, so no claim over one fails; who demands it gets 3."""
     side = {"id": "a", "factors": ["/pins"]}
     path = kit.artifact(tmp_path, patch=kit.put(claims=[claim], run__session_id="s-1", run__comparison=side))
-    (report,) = verify(path)
+    (report,) = refusals.verify(path)
     assert kit.failed(report) == set()
     assert "CLM01" in {f.rule for f in report.unchecked if f.outcome == Outcome.UNVERIFIABLE}
     assert exit_code(report) == 0
-    (report,) = verify(path, profiles=[claim.partition("_")[0]])
+    (report,) = refusals.verify(path, profiles=[claim.partition("_")[0]])
     assert exit_code(report) == 3
 
 
@@ -143,9 +143,9 @@ def test_a_warning_is_a_fault_of_who_claims_energy(tmp_path):
         counter[:] = [counter[0] + (value - counter[0]) // 2 for value in counter]
 
     path = full_run.artifact(tmp_path, traces=halved, resum=True)
-    (report,) = verify(path)
+    (report,) = refusals.verify(path)
     assert (kit.failed(report), exit_code(report)) == ({"TEL25"}, 0)
-    (report,) = verify(path, profiles=["energy"])
+    (report,) = refusals.verify(path, profiles=["energy"])
     said = [finding for finding in report.findings if finding.rule == "CLM01"]
     assert [(finding.found, finding.message) for finding in said] == [
         ("TEL25 failed", "the profile energy rests on TEL25")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import kit
 import pytest
+import refusals
 
 from ttsartifact.container import canonical, riff
 from ttsartifact.container.source import BytesSource
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.finding import Outcome
-from ttsartifact.verifying.engine import verify
 from ttsartifact.verifying.report import exit_code
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def test_rule_fails_alone(case: kit.Case, tmp_path: Path):
 
 def test_every_rule_passes_on_a_sound_run(tmp_path: Path):
     """Each rule that a case breaks is asked of an honest run with a reference, and holds."""
-    (report,) = verify(with_reference(tmp_path))
+    (report,) = refusals.verify(with_reference(tmp_path))
     assert report.findings == ()
     assert {case.rule for case in CASES} <= set(report.passed)
 
@@ -186,7 +186,7 @@ def test_every_rule_passes_on_a_sound_run(tmp_path: Path):
 )
 def test_verdict_grades_the_bytes(tmp_path: Path, make, verdict):
     """What became of the bytes is one word, whatever else is found."""
-    assert verify(make(tmp_path))[0].verdict == verdict
+    assert refusals.verify(make(tmp_path))[0].verdict == verdict
 
 
 def test_a_retagged_file_says_so(tmp_path: Path):
@@ -197,7 +197,7 @@ def test_a_retagged_file_says_so(tmp_path: Path):
         return b"RIFF" + (len(bare) + len(tag) - 8).to_bytes(4, "little") + bare[8:] + tag
 
     path = kit.rewritten(kit.artifact(tmp_path), tmp_path / "tagged.tts.wav", tagged)
-    (report,) = verify(path)
+    (report,) = refusals.verify(path)
     assert kit.failed(report) == {"HSH02", "HSH04", "SEA02"}
     assert report.verdict == "RETAGGED"
     assert [(f.rule, f.outcome, f.found) for f in report.findings if f.rule == "SEA03"] == [
@@ -207,7 +207,7 @@ def test_a_retagged_file_says_so(tmp_path: Path):
 
 def test_a_broken_seal_alone_is_argued(tmp_path: Path):
     """SEA03 informs in the verdict's word, and never fails."""
-    (report,) = verify(bytes_changed(unsealed)(tmp_path))
+    (report,) = refusals.verify(bytes_changed(unsealed)(tmp_path))
     assert [(f.rule, f.outcome, f.severity, f.found) for f in report.findings if f.rule == "SEA03"] == [
         ("SEA03", "pass", "info", "REWRAPPED")
     ]
@@ -215,16 +215,16 @@ def test_a_broken_seal_alone_is_argued(tmp_path: Path):
 
 def test_an_edit_is_located(tmp_path: Path):
     """The chunk digests say at which frame the samples begin to differ."""
-    (report,) = verify(bytes_changed(lambda b: b[:1500] + b"\x7f" + b[1501:])(tmp_path))
+    (report,) = refusals.verify(bytes_changed(lambda b: b[:1500] + b"\x7f" + b[1501:])(tmp_path))
     assert [f.where for f in report.findings if f.rule == "HSH07"] == ["frame 400"]
 
 
 def test_text_that_the_asker_holds(tmp_path: Path):
     """The text as posted is compared even where the artifact withholds it."""
     path = kit.artifact(tmp_path, patch=kit.put(**NO_TEXT, level="L0"))
-    assert "HSH08" in verify(path)[0].not_applicable
-    assert "HSH08" in verify(path, text=kit.TEXT.encode())[0].passed
-    (report,) = verify(path, text=b"The quick brown fix.")
+    assert "HSH08" in refusals.verify(path)[0].not_applicable
+    assert "HSH08" in refusals.verify(path, text=kit.TEXT.encode())[0].passed
+    (report,) = refusals.verify(path, text=b"The quick brown fix.")
     assert [(f.rule, f.where, f.found, f.message) for f in report.findings] == [
         (
             "HSH08",
@@ -244,13 +244,13 @@ def test_text_in_normal_form_c(tmp_path: Path):
         input__text__size=len(composed.encode()),
         input__text__value=loose,
     )
-    assert "HSH08" in verify(kit.artifact(tmp_path, patch=edits))[0].passed
+    assert "HSH08" in refusals.verify(kit.artifact(tmp_path, patch=edits))[0].passed
 
 
 def test_salted_text_needs_its_salt(tmp_path: Path):
     """Nobody can recompute it here, and that is said instead of passed."""
     path = kit.artifact(tmp_path, patch=kit.put(**NO_TEXT, input__text__form="salted"))
-    (report,) = verify(path, text=kit.TEXT.encode())
+    (report,) = refusals.verify(path, text=kit.TEXT.encode())
     assert kit.failed(report) == set()
     assert [(f.outcome, f.message) for f in report.unchecked if f.rule == "HSH08"] == [
         ("unverifiable", "needs the salt")
@@ -260,8 +260,8 @@ def test_salted_text_needs_its_salt(tmp_path: Path):
 def test_references_that_the_asker_holds(tmp_path: Path):
     """A clip that is none of the run's references is no evidence about it."""
     path = with_reference(tmp_path, clip=None, embedded=False)
-    assert "HSH09" in verify(path, references={"clip.wav": CLIP})[0].passed
-    (report,) = verify(path, references={"clip.wav": b"another"})
+    assert "HSH09" in refusals.verify(path, references={"clip.wav": CLIP})[0].passed
+    (report,) = refusals.verify(path, references={"clip.wav": b"another"})
     assert [(f.rule, f.where, f.found) for f in report.findings] == [
         ("HSH09", "the clip given as clip.wav", digest.of(b"another"))
     ]
@@ -269,7 +269,7 @@ def test_references_that_the_asker_holds(tmp_path: Path):
 
 def test_a_reference_that_nothing_lists(tmp_path: Path):
     """A part that no entry binds could be anything."""
-    (report,) = verify(kit.artifact(tmp_path, parts=lambda held: held | {"ref/0": CLIP}))
+    (report,) = refusals.verify(kit.artifact(tmp_path, parts=lambda held: held | {"ref/0": CLIP}))
     assert [(f.rule, f.where) for f in report.findings] == [("HSH09", "part ref/0")]
 
 
@@ -280,18 +280,18 @@ def test_an_empty_file_of_a_repository_is_no_placeholder(tmp_path: Path):
         "revision": "5af29b01" * 5,
         "files": [{"path": "__init__.py", "size": 0, "digest": digest.EMPTY_SHA256}],
     }
-    assert "HSH10" in verify(kit.artifact(tmp_path, patch=kit.put(pins__model=model)))[0].passed
+    assert "HSH10" in refusals.verify(kit.artifact(tmp_path, patch=kit.put(pins__model=model)))[0].passed
 
 
 def test_a_trace_that_is_not_bound_is_not_read(tmp_path: Path):
     """Its rules are blocked by HSH06: another run's telemetry is no evidence about this one."""
-    (report,) = verify(kit.artifact(tmp_path, patch=kit.put(traces__0__digest=OTHER)))
+    (report,) = refusals.verify(kit.artifact(tmp_path, patch=kit.put(traces__0__digest=OTHER)))
     assert {f.blocked_by for f in report.unchecked if f.rule in {"TIM02", "HSH07"}} == {"HSH06"}
 
 
 def test_suppressing_a_finding_mends_no_byte(tmp_path: Path):
     """An ignored rule is not counted, and the verdict stays what the bytes make it."""
-    (report,) = verify(bytes_changed(unsealed)(tmp_path), ignore={"SEA02": "known rewrite"})
+    (report,) = refusals.verify(bytes_changed(unsealed)(tmp_path), ignore={"SEA02": "known rewrite"})
     assert [(f.rule, f.outcome) for f in report.findings] == [("SEA02", "suppressed"), ("SEA03", "pass")]
     assert report.verdict == "REWRAPPED"
     assert exit_code(report) == 0
@@ -300,7 +300,7 @@ def test_suppressing_a_finding_mends_no_byte(tmp_path: Path):
 def test_seal_of_a_planted_marker(tmp_path: Path):
     """A note that spells a seal line is a note: the seal is found by structure."""
     path = kit.artifact(tmp_path, patch=kit.put(run__notes="TTSA/1\nseal sha256:" + "0" * 64 + "\n"))
-    (report,) = verify(path)
+    (report,) = refusals.verify(path)
     assert report.findings == ()
     walked = riff.walk(BytesSource(path.read_bytes()))
     assert walked.capsule is not None

@@ -7,12 +7,12 @@ from functools import partial
 import full_run
 import kit
 import pytest
+import refusals
 
 from ttsartifact.container import parquet
 from ttsartifact.container.source import BytesSource, Span, write_whole
 from ttsartifact.packing.pack import build
 from ttsartifact.terms.descriptor import Descriptor, absent
-from ttsartifact.verifying.engine import verify
 from ttsartifact.verifying.siblings import conditions_of
 
 SECOND_ID = "01a1fd8c-697b-7c3a-9d1f-3a5b7c9d1e30"
@@ -62,7 +62,7 @@ def test_breaks(case, tmp_path):
 )
 def test_near_misses(edits, tmp_path):
     """What is absent for a reason that holds, or below the level that asks, is no fault."""
-    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(**edits)))
+    (report,) = refusals.verify(full_run.artifact(tmp_path, patch=kit.put(**edits)))
     assert kit.failed(report) == set()
 
 
@@ -71,7 +71,7 @@ def test_promise_without_seeds(tmp_path):
 
     def warned(**edits):
         patch = kit.put(generation__determinism__class="bitwise", **edits)
-        return [(f.rule, f.severity) for f in verify(kit.artifact(tmp_path, patch=patch))[0].findings]
+        return [(f.rule, f.severity) for f in refusals.verify(kit.artifact(tmp_path, patch=patch))[0].findings]
 
     assert warned() == [("ENV03", "warn")]
     assert warned(generation__determinism__self_repeat="equal") == []
@@ -94,7 +94,7 @@ def two_runs(folder, *, second_audio=None, **edits):
     path = folder / "set.tts.parquet"
     with write_whole(path, replace=True) as file:
         parquet.write(rows, file)
-    return verify(path)
+    return refusals.verify(path)
 
 
 OTHER = kit.wav(bytes(2) + kit.tone()[2:-2] + b"\x01\x00")
@@ -127,7 +127,7 @@ def test_runs_that_may_differ(audio, edits, tmp_path):
 def test_one_run_alone(tmp_path):
     """6.6: a single run has nothing to be compared with."""
     for name in ("run.tts.wav", "run.tts.parquet"):
-        (report,) = verify(full_run.artifact(tmp_path, name=name))
+        (report,) = refusals.verify(full_run.artifact(tmp_path, name=name))
         assert "ENV04" in report.not_applicable
 
 

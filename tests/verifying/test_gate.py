@@ -6,12 +6,12 @@ from functools import partial
 
 import kit
 import pytest
+import refusals
 from judged import ON_THE_LINE, gated, gated_set, measured_gate
 
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.finding import Outcome
-from ttsartifact.verifying.engine import verify
 
 
 def case(rule, slug, **edits):
@@ -63,7 +63,7 @@ def test_breaks(case, tmp_path):
 
 def test_a_gated_run_passes(tmp_path):
     """6.8: what was decided follows."""
-    (report,) = verify(gated(tmp_path, **ON_THE_LINE))
+    (report,) = refusals.verify(gated(tmp_path, **ON_THE_LINE))
     assert not kit.failed(report)
     assert {key for key in report.passed if key[:3] == "GAT"} == {"GAT01", "GAT02", "GAT03", "GAT04", "GAT06"}
 
@@ -71,7 +71,7 @@ def test_a_gated_run_passes(tmp_path):
 @pytest.mark.parametrize("name", ["run.tts.wav", "run.tts.parquet"])
 def test_one_run_shows_no_set(name, tmp_path):
     """6.8: in either carrier, one run alone leaves the set open."""
-    (report,) = verify(gated(tmp_path, name=name, set={"submitted": 2, "failed": 1}))
+    (report,) = refusals.verify(gated(tmp_path, name=name, set={"submitted": 2, "failed": 1}))
     assert [f.rule for f in report.unchecked if f.outcome == Outcome.UNVERIFIABLE] == ["GAT05"]
 
 
@@ -82,5 +82,5 @@ def test_one_run_shows_no_set(name, tmp_path):
 def test_every_operator(operator, value, holds, tmp_path):
     """6.8: on the threshold each operator decides as it is written."""
     entry = {"inputs__1__operator": operator, "inputs__1__value_milli": value, "inputs__1__threshold_milli": 3}
-    (report,) = verify(gated(tmp_path, failed_promotion=int(not holds), **entry))
+    (report,) = refusals.verify(gated(tmp_path, failed_promotion=int(not holds), **entry))
     assert not kit.failed(report)

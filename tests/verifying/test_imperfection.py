@@ -8,13 +8,13 @@ import imperfect_voice
 import judged
 import kit
 import pytest
+import refusals
 from judged import FRAMES, LAYERS, imperfect, pauses
 
 from ttsartifact.formulas.draws import DRAW_ONE, draw, schedule, tails
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.finding import Outcome
-from ttsartifact.verifying.engine import verify
 
 BREATH = digest.of(b"a breath")
 
@@ -112,7 +112,7 @@ def test_breaks(case, tmp_path):
 @pytest.mark.parametrize("kind", ["breath", "filled_pause", "interjection"])
 def test_a_layer_that_inserts_clips_states_them(kind, tmp_path):
     """Each kind whose sound comes from a file (clause 6.7)."""
-    (report,) = verify(case("IMP08", kind, layers__1__kind=kind).make(tmp_path))
+    (report,) = refusals.verify(case("IMP08", kind, layers__1__kind=kind).make(tmp_path))
     assert [(each.rule, each.message) for each in report.failures] == [
         ("IMP08", f"the clips from which a {kind} may be inserted are not stated")
     ]
@@ -161,11 +161,11 @@ def test_a_changed_log_of_every_stage_is_seen_or_said_to_be_open(stage, kind, tm
     """6.7: an event moved, another seed, an opportunity less in the log and in its count, kind by kind."""
     place, count = BEFORE_PCM[stage, kind]
     run = of_kind(tmp_path, stage, kind)
-    (report,) = verify(run)
+    (report,) = refusals.verify(run)
     assert not kit.failed(report)
 
     def judged_again(name, change=lambda _: None, plan=None):
-        (report,) = verify(imperfect_voice.edited(run, tmp_path / f"{name}.tts.wav", change, plan=plan))
+        (report,) = refusals.verify(imperfect_voice.edited(run, tmp_path / f"{name}.tts.wav", change, plan=plan))
         return kit.failed(report), {finding.message for finding in report.unchecked}
 
     assert judged_again("moved", moved)[0] == {place}
@@ -176,7 +176,7 @@ def test_a_changed_log_of_every_stage_is_seen_or_said_to_be_open(stage, kind, tm
 
 def test_an_imperfect_run_passes(tmp_path):
     """6.7: draws that replay, a map that adds up, and the clean audio comes back."""
-    (report,) = verify(imperfect(tmp_path))
+    (report,) = refusals.verify(imperfect(tmp_path))
     assert not kit.failed(report)
     assert {key for key in report.passed if key[:3] == "IMP"} == {f"IMP{n:02}" for n in (1, 2, 3, 4, 5, 6, 8, 10, 11)}
 
@@ -185,9 +185,9 @@ def test_without_a_log_the_draws_stay_open(tmp_path):
     """6.7: what was not logged cannot be replayed, and a demanded profile says so."""
     plan = NO_LAYER | {"layers": [LAYERS[0]]}
     path = kit.artifact(tmp_path, patch=kit.put(imperfection=plan))
-    (report,) = verify(path)
+    (report,) = refusals.verify(path)
     assert [f.rule for f in report.unchecked if f.outcome == Outcome.UNVERIFIABLE] == ["IMP06"]
-    (report,) = verify(path, profiles=["imperfection"])
+    (report,) = refusals.verify(path, profiles=["imperfection"])
     assert kit.failed(report) == {"CLM01"}
 
 
@@ -228,7 +228,7 @@ def test_frames_are_those_of_the_file():
 )
 def test_a_trigger_that_nobody_knows_is_none(trigger, tmp_path):
     """An unknown field in place of the one of several: IMP06 would replay a chain that is not there (4.5, 6.7)."""
-    (report,) = verify(case("IMP04", "unknown", layers__0__trigger=trigger).make(tmp_path))
+    (report,) = refusals.verify(case("IMP04", "unknown", layers__0__trigger=trigger).make(tmp_path))
     assert kit.failed(report) == {"SCH03", "IMP04"}
     assert next(f for f in report.findings if f.rule == "IMP04").where == "/imperfection/layers/0/trigger"
     assert "IMP06" in {finding.rule for finding in report.unchecked}

@@ -10,6 +10,7 @@ import credentials
 import encoded
 import kit
 import pytest
+import refusals
 
 from ttsartifact.container.hard_binding import State, credentials_in
 from ttsartifact.container.source import BytesSource
@@ -18,7 +19,6 @@ from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
 from ttsartifact.terms.finding import Outcome
-from ttsartifact.verifying.engine import verify
 from ttsartifact.verifying.report import exit_code
 
 BARE = kit.wav()
@@ -145,7 +145,7 @@ def test_a_signed_file_is_recorded_as_it_is(carrier, tmp_path):
     """6.10: packing states the credential that the engine's file carries, and disclosure rests on its hash."""
     audio = (credentials.SIGNED / f"engine.{carrier}").read_bytes()
     path = kit.artifact(tmp_path, audio=audio) if carrier == "wav" else encoded.artifact(tmp_path, carrier, audio=audio)
-    (report,) = verify(path, profiles=["disclosure"])
+    (report,) = refusals.verify(path, profiles=["disclosure"])
     assert not kit.failed(report)
     assert {"MRK01", "MRK02", "MRK03"} <= set(report.passed)
     (entry,) = open_artifact(path).descriptor.known("/generation/marking")
@@ -162,14 +162,14 @@ def test_a_program_without_an_exact_version_is_no_pin(version, tmp_path):
     path = kit.artifact(tmp_path, audio=signed)
     (entry,) = open_artifact(path).descriptor.at("/generation/marking")
     assert entry["tool"] == absent("unknown", "the claim names no program by an exact version")
-    assert not kit.failed(verify(path)[0])
+    assert not kit.failed(refusals.verify(path)[0])
 
 
 def test_in_parquet_a_credential_is_held_alike(tmp_path):
     """6.10: the bare file decides, whatever holds it."""
     out = tmp_path / "run.tts.parquet"
     convert([kit.artifact(tmp_path, audio=MARKED)], out)
-    (report,) = verify(out, profiles=["disclosure"])
+    (report,) = refusals.verify(out, profiles=["disclosure"])
     assert not kit.failed(report)
 
 
@@ -194,7 +194,7 @@ def test_what_the_producer_states_stays(tmp_path):
 def test_a_binding_of_another_kind_is_left_open(how, why, tmp_path):
     """6.10: what is not checked here is neither held nor broken, and a demanded profile stays open."""
     path = kit.artifact(tmp_path, audio=credentials.wav(BARE, **how))
-    (report,) = verify(path, profiles=["disclosure"])
+    (report,) = refusals.verify(path, profiles=["disclosure"])
     (left,) = [finding for finding in report.unchecked if finding.rule == "MRK03"]
     assert (left.outcome, left.message) == (Outcome.UNVERIFIABLE, f"needs a verifier of C2PA: {why}")
     assert exit_code(report) == 3
@@ -221,12 +221,12 @@ def test_damage_is_located(tmp_path):
     for leaves in (True, False):
         draft = kit.draft(traces=(kit.chunk_log(3 << 19),), **run)
         path = kit.artifact(tmp_path, audio=audio, run=replace(draft, leaves=leaves))
-        (sound,) = verify(path)
+        (sound,) = refusals.verify(path)
         assert not kit.failed(sound) - {"AUD02", "AUD12"}
         data = bytearray(path.read_bytes())
         data[(2 << 20) + 7] ^= 1
         path.write_bytes(data)
-        (report,) = verify(path)
+        (report,) = refusals.verify(path)
         reports.append(report)
     with_leaves, without = reports
     assert with_leaves.verdict == without.verdict

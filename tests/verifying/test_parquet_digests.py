@@ -9,11 +9,11 @@ import kit
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import refusals
 from near_misses import encoded
 
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
-from ttsartifact.verifying.engine import verify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def test_rule_fails_alone(case: kit.Case, tmp_path: Path):
 
 def test_a_rewritten_table_is_rewrapped(tmp_path: Path):
     """Every value is as recorded, the container is not; what the seal would say is blocked by its absence."""
-    (report,) = verify(rewritten(tmp_path))
+    (report,) = refusals.verify(rewritten(tmp_path))
     assert report.verdict == "REWRAPPED"
     assert [(f.rule, f.severity, f.found) for f in report.findings if f.rule == "SEA03"] == [
         ("SEA03", "info", "REWRAPPED")
@@ -65,7 +65,7 @@ def test_level_0_needs_no_seal(tmp_path: Path):
     """A statement without a seal is a statement."""
     path = kit.artifact(tmp_path, name=NAME, patch=kit.put(level="L0"))
     pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
-    (report,) = verify(path)
+    (report,) = refusals.verify(path)
     assert kit.failed(report) == set()
     assert report.verdict == "REWRAPPED"
 
@@ -120,9 +120,9 @@ def test_lossy_audio_breaks(case: kit.Case, tmp_path: Path):
 
 def test_lossy_pcm_names_its_decoder(tmp_path: Path):
     """HSH12 warns of a decoded digest that nobody else can recompute, and passes one that names its decoder."""
-    (report,) = verify(lossy(tmp_path))
+    (report,) = refusals.verify(lossy(tmp_path))
     assert [(f.rule, f.severity, f.where) for f in report.findings] == [("HSH12", "warn", "/audio/decoded/decoder")]
-    (report,) = verify(lossy(tmp_path, decoder={"name": "libsndfile", "version": "1.2.2"}))
+    (report,) = refusals.verify(lossy(tmp_path, decoder={"name": "libsndfile", "version": "1.2.2"}))
     assert report.findings == ()
     assert "HSH12" in report.passed
     assert "HSH03" in report.not_applicable

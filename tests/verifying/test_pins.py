@@ -8,10 +8,10 @@ from functools import partial
 import full_run
 import kit
 import pytest
+import refusals
 
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
-from ttsartifact.verifying.engine import verify
 from ttsartifact.verifying.rules.pin_contents import family_of_address, list_digest
 
 COMMIT = "1f0c0a4d83b6e2579cc41d70f5a8e6b3920d7c14"
@@ -128,7 +128,7 @@ def test_breaks(case, tmp_path):
 def test_cpu_with_readings(tmp_path):
     """5.4: a run on the CPU that states a GPU's readings as its own is warned of, and conformant."""
     path = full_run.artifact(tmp_path, patch=kit.put(generation__device="cpu"))
-    (report,) = verify(path)
+    (report,) = refusals.verify(path)
     assert [(f.rule, f.where, f.severity) for f in report.findings] == [
         ("PIN11", "/summary/clock_mhz", "warn"),
         ("PIN11", "/summary/util_gpu", "warn"),
@@ -149,7 +149,7 @@ def test_an_accelerator_that_no_sensor_reads(tmp_path, level, reason, is_fault):
 @pytest.mark.parametrize("make", [kit.artifact, full_run.artifact])
 def test_sound_runs_pass(make, tmp_path):
     """A recorded command and a run of which everything is known both hold."""
-    (report,) = verify(make(tmp_path))
+    (report,) = refusals.verify(make(tmp_path))
     assert (report.findings, report.verdict) == ((), "INTACT")
 
 
@@ -178,20 +178,20 @@ def test_sound_runs_pass(make, tmp_path):
 )
 def test_near_misses(edits, tmp_path):
     """What only looks like a moving word, a range or a gap is none."""
-    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(**edits)))
+    (report,) = refusals.verify(full_run.artifact(tmp_path, patch=kit.put(**edits)))
     assert kit.failed(report) == set()
 
 
 def test_unpinned_command_asks_nothing(tmp_path):
     """5.1: what a command cannot pin is absent, and the rules of it do not apply."""
-    (report,) = verify(kit.artifact(tmp_path))
+    (report,) = refusals.verify(kit.artifact(tmp_path))
     assert {"PIN01", "PIN03", "PIN04", "PIN07", "PIN08", "PIN09", "PIN10", "PIN12"} <= set(report.not_applicable)
     assert {"PIN05", "PIN06", "PIN11"} <= set(report.passed)
 
 
 def test_message_of_a_branch(tmp_path):
     """A finding says where, what was found, and what would hold."""
-    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(pins__engine__version="latest")))
+    (report,) = refusals.verify(full_run.artifact(tmp_path, patch=kit.put(pins__engine__version="latest")))
     (finding,) = report.findings
     assert (finding.where, finding.found, finding.expected, finding.message) == (
         "/pins/engine/version",
@@ -224,7 +224,7 @@ def test_which_family_an_address_names(address, family):
 def test_message_of_a_family(tmp_path):
     """5.2: the finding says what names another family, and by which name."""
     edits = {"pins__engine__name": "ttsartifact-stable-tts", "pins__model__family": "kdaip-stabletts"}
-    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(**edits)))
+    (report,) = refusals.verify(full_run.artifact(tmp_path, patch=kit.put(**edits)))
     (finding,) = report.findings
     assert (finding.where, finding.found, finding.expected, finding.message) == (
         "/pins/model/family",
@@ -239,6 +239,6 @@ def test_message_of_a_family(tmp_path):
 def test_a_confusable_name_is_hinted_at(family, told, tmp_path):
     """5.2: a name that several models go by is told, unless a registered family says which it is."""
     names = {"pins__engine__name": "my Stable_TTS", "pins__model__uri": "https://models.example/me/stableTTS-v2"}
-    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(**names, **family)))
+    (report,) = refusals.verify(full_run.artifact(tmp_path, patch=kit.put(**names, **family)))
     assert [hint.id for hint in report.hints if hint.id == "PIN16"] == ["PIN16"] * told
     assert report.findings == ()

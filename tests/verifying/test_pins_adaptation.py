@@ -7,12 +7,12 @@ from functools import partial
 import full_run
 import kit
 import pytest
+import refusals
 from near_misses import BASE, DELTA, MEASURED, OTHER, PRIOR, TARGET, TIMBRE
 
 from ttsartifact.formulas.chain import LINKS, adaptation_chain, first_difference
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
-from ttsartifact.verifying.engine import verify
 
 ANOTHER = digest.of(b"another")
 WITH_PRIOR = {
@@ -77,7 +77,7 @@ def test_breaks(case, tmp_path):
 )
 def test_the_first_link_that_does_not_hold_is_named(edits, link, tmp_path):
     """5.5: what was changed stands in the message, and nothing behind it is told again."""
-    (report,) = verify(broken(**edits)(tmp_path))
+    (report,) = refusals.verify(broken(**edits)(tmp_path))
     (finding,) = report.failures
     assert (finding.rule, finding.where) == ("PIN17", f"/pins/adaptation/chain/{link}")
     assert finding.message.startswith(f"the chain breaks at its link `{link}`: ")
@@ -86,9 +86,9 @@ def test_the_first_link_that_does_not_hold_is_named(edits, link, tmp_path):
 def test_an_adaptation_without_a_chain_is_below_l3(tmp_path):
     """9.4: others may adapt without one, and then nobody can say what a rerun would have to be made of."""
     without = {"pins__adaptation__chain": ..., "pins__model__files": [BASE]}
-    (report,) = verify(broken(level="L2", **without)(tmp_path))
+    (report,) = refusals.verify(broken(level="L2", **without)(tmp_path))
     assert kit.failed(report) == set()
-    (report,) = verify(broken(**without)(tmp_path))
+    (report,) = refusals.verify(broken(**without)(tmp_path))
     assert [(f.rule, f.where) for f in report.failures] == [("SCH10", "/pins/adaptation/chain")]
 
 
@@ -112,7 +112,7 @@ def test_one_clip_twice_with_two_transcripts(tmp_path):
             seed=adaptation["seed"],
         )
 
-    (report,) = verify(full_run.artifact(tmp_path, patch=patch))
+    (report,) = refusals.verify(full_run.artifact(tmp_path, patch=patch))
     assert kit.failed(report) == set()
 
 

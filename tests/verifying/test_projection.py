@@ -10,9 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import refusals
 import sealing
-
-from ttsartifact.verifying.engine import verify
 
 
 def reshelved(folder, edit=lambda table: table, metadata=None, make=full_run.artifact):
@@ -114,16 +113,16 @@ def test_breaks(case, tmp_path):
 @pytest.mark.parametrize("make", [kit.artifact, full_run.artifact])
 def test_sound_rows_pass(make, tmp_path):
     """3.4, 4.7: what `pack` writes holds, and so does the same table written by another tool and sealed."""
-    (report,) = verify(make(tmp_path, name="run.tts.parquet"))
+    (report,) = refusals.verify(make(tmp_path, name="run.tts.parquet"))
     assert (report.findings, report.verdict) == ((), "INTACT")
     assert {"CON11", "CON14", "PRJ01", "PRJ02", "PRJ03"} <= set(report.passed)
-    (report,) = verify(reshelved(tmp_path, make=make))
+    (report,) = refusals.verify(reshelved(tmp_path, make=make))
     assert (report.findings, report.verdict) == ((), "INTACT")
 
 
 def test_a_wav_has_no_columns(tmp_path):
     """The questions do not arise in a carrier without columns."""
-    (report,) = verify(kit.artifact(tmp_path))
+    (report,) = refusals.verify(kit.artifact(tmp_path))
     assert {"CON11", "CON14", "PRJ01", "PRJ02", "PRJ03"} <= set(report.not_applicable)
 
 
@@ -135,12 +134,12 @@ def test_microseconds_hold(tmp_path):
         kept = table[name].cast(pa.timestamp("us", tz="UTC"), safe=False)
         return table.set_column(table.schema.get_field_index(name), name, kept)
 
-    (report,) = verify(reshelved(tmp_path, cut))
+    (report,) = refusals.verify(reshelved(tmp_path, cut))
     assert kit.failed(report) == set()
 
 
 def test_message_of_a_reading(tmp_path):
     """A finding names the column, the row, and both values."""
-    (report,) = verify(reshelved(tmp_path, one_reading_up))
+    (report,) = refusals.verify(reshelved(tmp_path, one_reading_up))
     (finding,) = report.findings
     assert (finding.where, finding.found - finding.expected) == ("column telemetry.power_mw row 3", 1)

@@ -7,10 +7,10 @@ from functools import partial
 import full_run
 import kit
 import pytest
+import refusals
 
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
-from ttsartifact.verifying.engine import verify
 
 DECOMPOSED = "cafe\u0301"
 
@@ -80,7 +80,7 @@ def test_breaks(case, tmp_path):
 )
 def test_near_misses(edits, tmp_path):
     """What lies on the border holds."""
-    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(**edits)))
+    (report,) = refusals.verify(full_run.artifact(tmp_path, patch=kit.put(**edits)))
     assert kit.failed(report) == set()
 
 
@@ -92,13 +92,13 @@ def test_order_that_does_not_matter(tmp_path):
         value["input"]["refs_ordered"] = False
         full_run.rechain(value)
 
-    (report,) = verify(full_run.artifact(tmp_path, patch=patch))
+    (report,) = refusals.verify(full_run.artifact(tmp_path, patch=patch))
     assert kit.failed(report) == set()
 
 
 def test_clips_of_unknown_length(tmp_path):
     """5.6: a sum over what was not measured is neither right nor wrong."""
-    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(input__refs__1__frames=absent("not_measured"))))
+    (report,) = refusals.verify(full_run.artifact(tmp_path, patch=kit.put(input__refs__1__frames=absent("not_measured"))))
     assert [(f.rule, f.outcome, f.message) for f in report.unchecked] == [
         ("REF06", "unverifiable", "needs the length of the clip at /input/refs/1")
     ]

@@ -8,10 +8,10 @@ from functools import partial
 import full_run
 import kit
 import pytest
+import refusals
 
 from ttsartifact.formulas.logs import energy_between
 from ttsartifact.terms.descriptor import absent
-from ttsartifact.verifying.engine import verify
 
 LAST_ROW = full_run.READINGS - 1
 
@@ -151,14 +151,14 @@ def test_breaks(case, tmp_path):
 )
 def test_near_misses(traces, tmp_path):
     """What lies on the border holds: limits are met, idle is 0, a busy clock stands still, four rows may be lost."""
-    (report,) = verify(full_run.artifact(tmp_path, traces=traces, resum=True))
+    (report,) = refusals.verify(full_run.artifact(tmp_path, traces=traces, resum=True))
     assert report.findings == ()
 
 
 @pytest.mark.parametrize(("rate_mhz", "fails"), [(23_900, False), (24_100, True), (16_000, False), (15_900, True)])
 def test_rate_within_a_fifth(rate_mhz, fails, tmp_path):
     """6.4: the median interval may be a fifth off the declared one, either way."""
-    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(channels__2__rate_mhz=rate_mhz)))
+    (report,) = refusals.verify(full_run.artifact(tmp_path, patch=kit.put(channels__2__rate_mhz=rate_mhz)))
     assert kit.failed(report) == ({"TEL04"} if fails else set())
 
 
@@ -172,7 +172,7 @@ def test_stuck_clock_without_power(tmp_path):
     )
     still = telemetry(clock_mhz=[1980] * full_run.READINGS, power_mw=[None] * full_run.READINGS)
     fast = kit.put(channels__0__update_period_ns=50_000_000)
-    (report,) = verify(full_run.artifact(tmp_path, run=unmetered, traces=still, resum=True, patch=fast))
+    (report,) = refusals.verify(full_run.artifact(tmp_path, run=unmetered, traces=still, resum=True, patch=fast))
     assert [(f.rule, f.where) for f in report.findings] == [("TEL07", "trace/telemetry/columns/clock_mhz")]
 
 
@@ -180,13 +180,13 @@ def test_stuck_clock_without_power(tmp_path):
 def test_not_stuck(rows, update_ns, tmp_path):
     """6.4: fifty equal readings may be, and a sensor that is read faster than it is renewed repeats itself."""
     slow = kit.put(channels__2__update_period_ns=update_ns)
-    (report,) = verify(full_run.artifact(tmp_path, traces=stuck(rows), resum=True, patch=slow))
+    (report,) = refusals.verify(full_run.artifact(tmp_path, traces=stuck(rows), resum=True, patch=slow))
     assert report.findings == ()
 
 
 def test_silent_sensor(tmp_path):
     """4.4: a column that no reading arrived in is null, and is neither 0 nor wrong."""
-    (report,) = verify(
+    (report,) = refusals.verify(
         full_run.artifact(
             tmp_path,
             traces=telemetry(energy_mj=[None] * full_run.READINGS),
@@ -205,14 +205,14 @@ def test_zero_as_a_summary(tmp_path):
 
 def test_nothing_sampled_nothing_asked(tmp_path):
     """6.4: a run on a CPU without a meter has no telemetry to ask about."""
-    (report,) = verify(kit.artifact(tmp_path))
+    (report,) = refusals.verify(kit.artifact(tmp_path))
     assert {f"TEL{n:02}" for n in (2, 3, 4, 5, 6, 7, 9, 10, 11, 12)} <= set(report.not_applicable)
 
 
 def test_finding_names_the_reading(tmp_path):
     """A finding says which reading, and what the device can do."""
     path = full_run.artifact(tmp_path, traces=telemetry(power_mw={9: 840_001}), resum=True)
-    (finding,) = verify(path)[0].findings
+    (finding,) = refusals.verify(path)[0].findings
     assert (finding.where, finding.found, finding.expected) == (
         "trace/telemetry/columns/power_mw",
         f"840001 at t = {LOG['t_ns'][9]}",

@@ -16,6 +16,7 @@ import judged
 import kit
 import near_misses
 import pytest
+import refusals
 
 from ttsartifact.formulas.timebase import utc_bound
 from ttsartifact.reading.artifact import open_artifact
@@ -47,6 +48,12 @@ HELD = [50_000_000 * row for row in range(ROWS)]  # an interval of 50 ms to the 
 def answer(rule: str, path: Path) -> str:
     """Return what one rule answers to a file: holds, fails, idle (not applicable) or open (unverifiable)."""
     said = questions()[rule](Evidence(open_artifact(path)))
+    if isinstance(said, list) and said:
+        refusals.one_of(
+            "\n".join(
+                f"{rule} {each.where}: {each.message}; found {each.found}, expected {each.expected}" for each in said
+            )
+        )
     if isinstance(said, NotApplicable | Unverifiable):
         return "idle" if isinstance(said, NotApplicable) else "open"
     return "fails" if said else "holds"

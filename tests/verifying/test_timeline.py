@@ -7,10 +7,10 @@ from functools import partial
 import full_run
 import kit
 import pytest
+import refusals
 
 from ttsartifact.formulas.timebase import from_utc, to_utc, utc_bound
 from ttsartifact.terms.descriptor import absent
-from ttsartifact.verifying.engine import verify
 
 START_UTC = full_run.ORIGIN
 
@@ -162,9 +162,9 @@ def test_near_misses(edits, tmp_path):
     path = full_run.artifact(tmp_path, patch=kit.put(**edits))
     if edits.get("timebase__snapshots__0__t_ns"):
         # The queue and the telemetry began before that snapshot, and only they are wrong.
-        assert kit.failed(verify(path)[0]) == {"TIM03"}
+        assert kit.failed(refusals.verify(path)[0]) == {"TIM03"}
     else:
-        assert kit.failed(verify(path)[0]) == set()
+        assert kit.failed(refusals.verify(path)[0]) == set()
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_near_misses(edits, tmp_path):
 )
 def test_brackets_by_width(bracket_ns, severity, tmp_path):
     """7.2: up to 100 µs a bracket passes, up to 1 ms it is warned of, beyond it fails."""
-    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(timebase__snapshots__1__bracket_ns=bracket_ns)))
+    (report,) = refusals.verify(full_run.artifact(tmp_path, patch=kit.put(timebase__snapshots__1__bracket_ns=bracket_ns)))
     assert [(f.rule, f.severity) for f in report.findings] == ([("CLK02", severity)] if severity else [])
 
 
@@ -185,7 +185,7 @@ def test_uncertainty_is_held_to_the_largest_bound(tmp_path):
     assert bound.lacks == ()
 
     def declared(ns):
-        return verify(full_run.artifact(tmp_path, patch=kit.put(timebase__uncertainty_ns=ns)))[0]
+        return refusals.verify(full_run.artifact(tmp_path, patch=kit.put(timebase__uncertainty_ns=ns)))[0]
 
     assert declared(bound.ns).findings == ()
     (finding,) = declared(bound.ns - 1).findings
@@ -196,7 +196,7 @@ def test_uncertainty_is_held_to_the_largest_bound(tmp_path):
 def test_uncertainty_of_an_unknown_clock(tmp_path):
     """7.6: a bound that lacks the clock's error can refute a declaration and not confirm it."""
     path = full_run.artifact(tmp_path, patch=kit.put(timebase__clocks__1__sync=absent("unknown"), claims=[]))
-    (report,) = verify(path)
+    (report,) = refusals.verify(path)
     assert [(f.rule, f.outcome, f.message) for f in report.unchecked] == [
         ("CLK05", "unverifiable", "needs max_error_ns of the clock of UTC")
     ]
@@ -215,13 +215,13 @@ def test_one_round_time_is_chance(tmp_path):
             "t_last_token_ns": 41_000_000,
         }
 
-    (report,) = verify(kit.artifact(tmp_path, patch=patch, traces=traces))
+    (report,) = refusals.verify(kit.artifact(tmp_path, patch=patch, traces=traces))
     assert report.findings == ()
 
 
 def test_blocked_by_disorder(tmp_path):
     """Where the times are out of order, what is measured between them is not asked."""
-    (report,) = verify(full_run.artifact(tmp_path, patch=kit.put(run__times__t_first_token_ns=1)))
+    (report,) = refusals.verify(full_run.artifact(tmp_path, patch=kit.put(run__times__t_first_token_ns=1)))
     assert {f.rule: f.blocked_by for f in report.unchecked} == dict.fromkeys(
         ("CLK05", "TIM02", "TIM03", "TIM06", "TIM12", "TEL03", "TEL11", "TEL24", "TEL25", "TEL27"), "TIM01"
     )
@@ -230,7 +230,7 @@ def test_blocked_by_disorder(tmp_path):
 def test_a_suspend_is_called_one(tmp_path):
     """7.2: UTC that jumps as far as the clock that counts suspends was not set; the machine slept."""
     path = full_run.artifact(tmp_path, patch=lambda value: suspended(value, 5_000_000_000))
-    (report,) = verify(path)
+    (report,) = refusals.verify(path)
     words = {f.message for f in report.findings if f.rule == "CLK03"}
     assert len(words) == 1
     assert words.pop().startswith("the machine was suspended during the run, for 5000000")
