@@ -98,7 +98,9 @@ def test_order_that_does_not_matter(tmp_path):
 
 def test_clips_of_unknown_length(tmp_path):
     """5.6: a sum over what was not measured is neither right nor wrong."""
-    (report,) = refusals.verify(full_run.artifact(tmp_path, patch=kit.put(input__refs__1__frames=absent("not_measured"))))
+    (report,) = refusals.verify(
+        full_run.artifact(tmp_path, patch=kit.put(input__refs__1__frames=absent("not_measured")))
+    )
     assert [(f.rule, f.outcome, f.message) for f in report.unchecked] == [
         ("REF06", "unverifiable", "needs the length of the clip at /input/refs/1")
     ]

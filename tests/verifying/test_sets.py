@@ -8,11 +8,11 @@ import sys
 import full_run
 import kit
 import pytest
+import refusals
 from judged import BITWISE, LAST_SAMPLE, data_set, run_id, session
 
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor
-from ttsartifact.verifying.engine import verify
 from ttsartifact.verifying.siblings import Siblings, conditions_of, differing
 
 OTHER_WORDS = {
@@ -59,7 +59,7 @@ def test_drift_is_told_where_it_begins(tmp_path):
     """9.6: the run from which on it is another, and no later one."""
     other = {"run__session_id": "s-1", "pins__engine__version": "1.52"}
     path = data_set(tmp_path, {"run__session_id": "s-1"}, other, other, {"run__session_id": "s-2"})
-    found = [[(f.rule, f.where) for f in report.findings] for report in verify(path)]
+    found = [[(f.rule, f.where) for f in report.findings] for report in refusals.verify(path)]
     assert found == [[], [("SET02", "/pins/engine")], [], []]
 
 
@@ -71,14 +71,14 @@ def test_a_policy_that_changes_is_drift(tmp_path):
         {"run__session_id": "s-1", "gate": GATE | {"policy": GATE["policy"] | {"digest": digest.of(text)}}}
         for text in (b"one policy", b"another")
     ]
-    found = [[(f.rule, f.where) for f in report.findings] for report in verify(data_set(tmp_path, *rows))]
+    found = [[(f.rule, f.where) for f in report.findings] for report in refusals.verify(data_set(tmp_path, *rows))]
     assert found == [[], [("SET02", "/gate/policy/digest")]]
 
 
 def test_one_run_alone(tmp_path):
     """9.6: none of this can be asked of it."""
     for name in ("run.tts.wav", "run.tts.parquet"):
-        (report,) = verify(kit.artifact(tmp_path, name=name))
+        (report,) = refusals.verify(kit.artifact(tmp_path, name=name))
         assert {"SET01", "SET02", "SET04", "TEL15"} <= set(report.not_applicable)
 
 

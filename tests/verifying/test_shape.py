@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import kit
 import pytest
+import refusals
 
 from ttsartifact.terms.finding import Outcome, Severity
-from ttsartifact.verifying.engine import validate, verify
+from ttsartifact.verifying.engine import validate
 from ttsartifact.verifying.report import exit_code
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def test_rule_fails_alone(case: kit.Case, tmp_path: Path):
 
 def test_every_rule_passes_on_a_sound_run(tmp_path: Path):
     """Nothing is found in an honest run, and each rule that a case breaks is really asked."""
-    (report,) = verify(kit.artifact(tmp_path))
+    (report,) = refusals.verify(kit.artifact(tmp_path))
     assert report.findings == ()
     assert {case.rule for case in CASES} <= {*report.passed, *report.not_applicable}
 
@@ -121,20 +122,20 @@ def test_newline_after_the_audio_digest_is_one_mistake(tmp_path: Path):
     def patch(value):
         value["audio"]["digest"] += "\n"
 
-    (report,) = verify(kit.artifact(tmp_path, name="broken.tts.wav", patch=patch))
+    (report,) = refusals.verify(kit.artifact(tmp_path, name="broken.tts.wav", patch=patch))
     assert kit.failed(report) == {"SCH06"}
     assert [(f.where, f.expected) for f in report.findings] == [
         ("/audio/digest", "algorithm:lower-case hex (clause 8.1)")
     ]
     assert ("HSH02", "SCH06") in {(f.rule, f.blocked_by) for f in report.unchecked}
     assert report.verdict == "INTACT"
-    assert verify(honest)[0].findings == ()
+    assert refusals.verify(honest)[0].findings == ()
 
 
 def test_newer_minor_is_information(tmp_path: Path):
     """A 1.7 with a field of its own is verified as 1.0, says so, and passes."""
     path = kit.artifact(tmp_path, patch=kit.put(spec_version="1.7", run__mood="calm"))
-    (report,) = verify(path)
+    (report,) = refusals.verify(path)
     assert exit_code(report) == 0
     assert [(f.rule, f.outcome, f.severity, f.where) for f in report.findings] == [
         ("SCH01", Outcome.PASS, Severity.INFO, "/spec_version"),
@@ -145,7 +146,7 @@ def test_newer_minor_is_information(tmp_path: Path):
 def test_unknown_critical_extension_is_inconclusive(tmp_path: Path):
     """It is carried and nobody here understands it: not a failure, and not a pass either."""
     path = kit.artifact(tmp_path, patch=kit.put(ext_critical=["org.example"], ext={"org.example": {"a": 0.5}}))
-    (report,) = verify(path)
+    (report,) = refusals.verify(path)
     assert kit.failed(report) == set()
     assert [
         (f.rule, f.message) for f in report.unchecked if f.outcome == Outcome.UNVERIFIABLE and f.rule == "SCH05"
@@ -155,7 +156,7 @@ def test_unknown_critical_extension_is_inconclusive(tmp_path: Path):
 
 def test_another_major_stops_reading(tmp_path: Path):
     """Every rule after SCH01 is blocked by it, whatever else is wrong."""
-    (report,) = verify(kit.artifact(tmp_path, patch=kit.put(spec_version="2.0", audio__size=1)))
+    (report,) = refusals.verify(kit.artifact(tmp_path, patch=kit.put(spec_version="2.0", audio__size=1)))
     assert kit.failed(report) == {"SCH01"}
     assert ("HSH04", "SCH01") in {(f.rule, f.blocked_by) for f in report.unchecked}
 
@@ -166,7 +167,7 @@ def test_trace_faults_have_an_address(tmp_path: Path):
     def edit(traces):
         traces["chunks"]["columns"]["frame_count"][1] = "400"
 
-    (report,) = verify(kit.artifact(tmp_path, traces=edit))
+    (report,) = refusals.verify(kit.artifact(tmp_path, traces=edit))
     assert [(f.rule, f.where, f.found) for f in report.findings] == [
         ("SCH02", "trace/chunks/columns/frame_count/1", "400")
     ]
@@ -195,7 +196,7 @@ def test_trace_faults_have_an_address(tmp_path: Path):
 )
 def test_each_fault_of_a_trace_falls_under_its_rule(tmp_path: Path, edit, rule, where):
     """One mistake in a trace is one violation, wherever it is."""
-    (report,) = verify(kit.artifact(tmp_path, traces=lambda traces: edit(traces["chunks"])))
+    (report,) = refusals.verify(kit.artifact(tmp_path, traces=lambda traces: edit(traces["chunks"])))
     assert [(f.rule, f.where) for f in report.findings] == [(rule, where)]
 
 
@@ -206,7 +207,7 @@ def test_trace_spelled_otherwise_is_not_canonical(tmp_path: Path):
         data = parts["trace/chunks"].replace(b'"rows":2', b'"rows":3,"rows":2')
         return kit.relisted(parts, data)
 
-    (report,) = verify(kit.artifact(tmp_path, parts=twice))
+    (report,) = refusals.verify(kit.artifact(tmp_path, parts=twice))
     assert [(f.rule, f.where) for f in report.findings] == [("CAN05", "trace/chunks")]
 
 
@@ -220,7 +221,7 @@ def test_validate_hashes_nothing(tmp_path: Path):
 
 def test_asking_for_a_level_that_is_not_reached(tmp_path: Path):
     """`--level` is a demand of the asker, reported under the rule that levels have."""
-    (report,) = verify(kit.artifact(tmp_path), level="L3")
+    (report,) = refusals.verify(kit.artifact(tmp_path), level="L3")
     assert [(f.rule, f.found, f.expected) for f in report.findings] == [("SCH10", "L2", "L3, as requested")]
     assert report.findings[0].message == (
         "the run does not reach the requested level; missing: /pins/model (--model and --model-file), /pins/vocoder "
@@ -231,7 +232,7 @@ def test_asking_for_a_level_that_is_not_reached(tmp_path: Path):
 
 def respelled(folder: Path, old: str, new: str):
     """Return the report of a run whose descriptor's bytes were edited in one place."""
-    (report,) = verify(kit.artifact(folder, raw=lambda data: data.replace(old.encode(), new.encode())))
+    (report,) = refusals.verify(kit.artifact(folder, raw=lambda data: data.replace(old.encode(), new.encode())))
     return report
 
 

@@ -172,7 +172,9 @@ def test_near_misses(edits, tmp_path):
 )
 def test_brackets_by_width(bracket_ns, severity, tmp_path):
     """7.2: up to 100 µs a bracket passes, up to 1 ms it is warned of, beyond it fails."""
-    (report,) = refusals.verify(full_run.artifact(tmp_path, patch=kit.put(timebase__snapshots__1__bracket_ns=bracket_ns)))
+    (report,) = refusals.verify(
+        full_run.artifact(tmp_path, patch=kit.put(timebase__snapshots__1__bracket_ns=bracket_ns))
+    )
     assert [(f.rule, f.severity) for f in report.findings] == ([("CLK02", severity)] if severity else [])
 
 

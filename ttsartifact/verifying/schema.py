@@ -122,7 +122,7 @@ def trace_value(data: bytes) -> Any:
         return Unparsed(rule="CON15", message=f"the trace {error.message}", found=error.where, expected=error.expected)
     except InvalidDescriptor as error:
         return Unparsed(rule="CAN05", message=f"the trace {error.message}", found=error.where)
-    # One comparison stands for every fault of spelling: a duplicate key, NaN, 1.0, white space.
+    # One comparison stands for every fault of spelling: a duplicate key, NaN, 1.50, white space.
     if not is_spelled_so(data, value):
         return Unparsed(
             rule="CAN05",
