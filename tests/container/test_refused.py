@@ -12,7 +12,7 @@ import encoded
 import kit
 import pytest
 import refusals
-from bombs import footer_of, framed, replaced, row_group
+from bombs import crc, footer_of, framed, replaced, row_group, utf8
 from credentials import box, cbor, superbox
 from ogg_pages import page, pages_of
 
@@ -501,3 +501,149 @@ def test_pictures_and_films_in_samples() -> None:
     mxf = bytes.fromhex("060e2b34020501010d0102010102")
     assert mistaken_file(bytes(99) + mxf, "flac") == "an MXF file"
     assert mistaken_file(bytes(99) + mxf[:-1], "wav") is None
+
+
+def flac_of_frames(
+    *sizes: int, stated: int | None = None, shortest: int = 65_535, longest: int = 65_535, bits: int = 16
+) -> bytes:
+    """Return a FLAC of frames of zeros with so many samples each (RFC 9639)."""
+    count = sum(sizes) if stated is None else stated
+    packed = 16_000 << 44 | (bits - 1) << 36 | count
+    out = b"fLaC\x80\0\0\x22" + struct.pack(">HH", shortest, longest) + bytes(6) + packed.to_bytes(8, "big") + bytes(16)
+    for number, size in enumerate(sizes):
+        head = b"\xff\xf8\x70\0" + utf8(number) + struct.pack(">H", size - 1)
+        head += bytes([crc(head, 0x07, 8)])
+        frame = head + b"\0" + bytes(bits // 8)
+        out += frame + crc(frame, 0x8005, 16).to_bytes(2, "big")
+    return out
+
+
+FRAMES: dict[str, bytes] = {
+    "a frame in the middle that is shorter": flac_of_frames(400, 300, 400, stated=0),
+    "a frame in the middle that is longer": flac_of_frames(400, 500, 400, stated=0),
+    "frames that are longer than stated": flac_of_frames(400, 400, stated=0, shortest=16, longest=399),
+    "one sample more than there is": flac_of_frames(400, 400, stated=801),
+    "one sample less than there is": flac_of_frames(400, 400, stated=799),
+    "a frame less than there is": flac_of_frames(400, 400, stated=400),
+    "blocks of 15": flac_of_frames(15, stated=0, shortest=15, longest=15),
+    "a frame's header in a tag": flac_of_frames(400)
+    + encoded.ID3V1[:100]
+    + b"\xff\xf8\x70\0\0\1\x8f"
+    + bytes([crc(b"\xff\xf8\x70\0\0\1\x8f", 7, 8)])
+    + bytes(20),
+    "12 bits": flac_of_frames(400, bits=12),
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_frames_of_a_flac_are_those_that_it_states(name: str) -> None:
+    """3.10: all but the last are of one length, as long as is stated, and as many samples."""
+    with refusals.raises():
+        sound.facts_of([FRAMES[name]])
+
+
+@pytest.mark.parametrize("sizes", [(400,), (400, 400), (400, 400, 16), (16, 16)])
+def test_frames_of_a_flac_that_agree_are_taken(sizes: tuple[int, ...]) -> None:
+    """3.10: and the last may be shorter; counted or not."""
+    for stated in (None, 0):
+        assert judge([flac_of_frames(*sizes, stated=stated, shortest=16, longest=sizes[0])]).frames == sum(sizes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "tail"), [("flac", encoded.ID3V1), ("mp3", encoded.ID3V1), ("flac", b""), ("mp3", b"")]
+)
+@pytest.mark.parametrize("head", [b"", encoded.id3(encoded.TITLE)], ids=["plain", "tagged"])
+def test_what_was_put_around_an_artifact_is_named(kind: str, tail: bytes, head: bytes, tmp_path: Path) -> None:
+    """3.6: a tag before or behind it, which is not of the bare file."""
+    from ttsartifact.container import flac, mp3
+
+    module = {"flac": flac, "mp3": mp3}[kind]
+    data = BytesSource(head + encoded.artifact(tmp_path, kind).read_bytes() + tail)
+    found = module.misframed(data, module.walk(data), "sha256:" + "0" * 64)
+    refusals.same([f"{each[0]}: {each[1]}; expected {each[2]}; {each[3:]}" for each in found])
+
+
+def test_what_has_no_onset_says_why() -> None:
+    """7.7: of encoded audio nothing is decoded for it."""
+    from ttsartifact.container.figures import ENCODED
+
+    assert ENCODED == {
+        "value": None,
+        "reason": "not_applicable",
+        "detail": "the audio is not WAV and is not decoded here",
+    }
+
+
+def test_a_file_that_shrinks_while_it_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said where it ended; the copy in the kernel and the one without it say the same."""
+    (tmp_path / "a").write_bytes(b"12345")
+    for name in ("kernel", "user"):
+        if name == "user":
+            monkeypatch.setattr(source.os, "copy_file_range", _refused_by_kernel)
+        with (tmp_path / "a").open("rb") as held, (tmp_path / "b").open("wb") as out, refusals.raises(of=name):
+            source._copy_in_kernel(held.fileno(), 1, 9, out)
+        assert (tmp_path / "b").read_bytes() == b"2345"
+
+
+def _refused_by_kernel(*_: object) -> int:
+    raise OSError(18, "Invalid cross-device link")
+
+
+@pytest.mark.parametrize("way", ["by its clock", "by its processor time"])
+def test_a_decoder_that_takes_too_long(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """3.8: a limit on what strangers may make us compute."""
+    import subprocess
+
+    def run(*_: object, **__: object) -> SimpleNamespace:
+        if way == "by its clock":
+            raise subprocess.TimeoutExpired("decoder", 1)
+        return SimpleNamespace(returncode=-sound._SIGXCPU, stdout=b"", stderr=b"")
+
+    monkeypatch.setattr(sound.subprocess, "run", run)
+    with refusals.raises():
+        sound.facts_of([FLAC])
+    monkeypatch.setattr(sound, "_is_short_of_time", lambda cpu_s: True)
+    if way == "by its processor time":
+        with refusals.raises(of="and its limit is this process's own"):
+            sound.facts_of([FLAC])
+
+
+def test_packets_need_their_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named, with the extra that brings it."""
+    import sys
+
+    monkeypatch.setitem(sys.modules, "av", None)
+    with refusals.raises():
+        opus._av()
+
+
+@pytest.mark.parametrize("lost", [(), (1,), (0,), (0, 1), (1, 2)])
+@pytest.mark.parametrize("conceal", ["silence", "repeat"])
+def test_what_stands_for_a_packet_that_was_lost(lost: tuple[int, ...], conceal: str) -> None:
+    """6.7: zeros, or the last packet that arrived once more; before the first there is none."""
+    stream = opus.encode(kit.tone(8_000), rate_hz=16_000, channels=1, bitrate_bps=24_000)
+    found = opus.decode(stream, lost=lost, conceal=conceal, frames=4 * 960)
+    held: list[bytes] = []
+    silent = []
+    for place, packet in enumerate(stream.packets[:5]):
+        is_silent = place in lost and (conceal == "silence" or not held)
+        silent.append(is_silent)
+        held += [] if is_silent else [held[-1] if place in lost else packet]
+    assert len(found) == 2 * 4 * 960
+    pcm = iter(_by_pyav(stream.head, held))
+    expected = b"".join(bytes(1_920) if is_silent else next(pcm) for is_silent in silent)
+    skipped = 2 * int.from_bytes(stream.head[10:12], "little")
+    assert found == expected[skipped : skipped + len(found)]
+
+
+def _by_pyav(head: bytes, packets: list[bytes]) -> list[bytes]:
+    """Return the PCM of each packet, by a decoder that is asked for nothing else."""
+    import av
+
+    decoder = av.CodecContext.create("libopus", "r")
+    decoder.extradata = head[:10] + b"\0\0" + head[12:]
+    decoder.sample_rate, decoder.layout = 48_000, "mono"
+    return [
+        b"".join(frame.to_ndarray().astype("<i2").tobytes() for frame in decoder.decode(av.Packet(each)))
+        for each in packets
+    ]

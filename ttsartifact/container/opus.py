@@ -178,14 +178,14 @@ def _pieces(stream: OpusStream, lost: frozenset[int], conceal: str) -> Iterator[
     """Yield what stands for each packet, 20 ms each."""
     silence = bytes(PACKET_FRAMES * 2 * stream.channels)
     decoder = _decoder(stream)
-    held: bytes | None = None
+    held = b""  # the last packet that arrived; none is empty
     for place, packet in enumerate(stream.packets):
         if place not in lost:
             held = packet
-        elif conceal == "silence" or held is None:
+        elif conceal == "silence" or not held:
             yield silence
             continue
-        yield _decoded(decoder, held or packet, place, len(silence))
+        yield _decoded(decoder, held, place, len(silence))
 
 
 def _decoder(stream: OpusStream) -> Any:
