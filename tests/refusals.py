@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.verifying.report import Report
 
-__all__ = ["FILE", "HOW", "heard", "kept", "one_of", "raises", "same", "verify"]
+__all__ = ["FILE", "HOW", "heard", "kept", "raises", "require_one_of", "require_same", "verify"]
 
 FILE = Path(__file__).parent / "refusals.json"
 HOW = "read what changed; if it is meant, `python tests/write_refusals.py` writes tests/refusals.json anew"
@@ -64,7 +64,7 @@ def raises(
     with pytest.raises(kinds or TtsArtifactError, match=match) as caught:
         yield caught
     error = caught.value
-    one_of(f"{type(error).__name__} {error.rule or '-'}: {error}", of=of)
+    require_one_of(f"{type(error).__name__} {error.rule or '-'}: {error}", of=of)
 
 
 def verify(path: Any, **how: Any) -> list[Report]:
@@ -72,11 +72,11 @@ def verify(path: Any, **how: Any) -> list[Report]:
     reports = engine.verify(path, **how)
     words = "\n".join(line for report in reports for line in answers.lines(report))
     if words:
-        one_of(words)
+        require_one_of(words)
     return reports
 
 
-def one_of(words: str, *, of: str = "") -> None:
+def require_one_of(words: str, *, of: str = "") -> None:
     """Hold words to one of those that are kept of the test that runs."""
     name, said = _name(of), _anywhere(words)
     if heard is None:
@@ -85,7 +85,7 @@ def one_of(words: str, *, of: str = "") -> None:
         heard[name].append(said)
 
 
-def same(words: Iterable[str], *, of: str = "") -> None:
+def require_same(words: Iterable[str], *, of: str = "") -> None:
     """Hold words to all of those that are kept of the test that runs, in their order."""
     name, said = _name(of), [_anywhere(each) for each in words]
     if heard is None:

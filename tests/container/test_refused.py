@@ -294,7 +294,7 @@ def test_a_credential_that_does_not_hold_says_why(name: str) -> None:
     """6.10: what is wrong with a store, its claim or its hard binding, and both sides."""
     (found,) = credentials_in(BytesSource(credentials.grown(kit.wav(), credentials.chunk(STORES[name]))))
     binding = found.binding
-    refusals.same([f"{binding.state}: {binding.why}; found {binding.found}, expected {binding.expected}"])
+    refusals.require_same([f"{binding.state}: {binding.why}; found {binding.found}, expected {binding.expected}"])
 
 
 def walked(data: bytes, most: int = 10) -> Callable[[], object]:
@@ -560,7 +560,7 @@ def test_what_was_put_around_an_artifact_is_named(kind: str, tail: bytes, head: 
     module = {"flac": flac, "mp3": mp3}[kind]
     data = BytesSource(head + encoded.artifact(tmp_path, kind).read_bytes() + tail)
     found = module.misframed(data, module.walk(data), "sha256:" + "0" * 64)
-    refusals.same([f"{each[0]}: {each[1]}; expected {each[2]}; {each[3:]}" for each in found])
+    refusals.require_same([f"{each[0]}: {each[1]}; expected {each[2]}; {each[3:]}" for each in found])
 
 
 def test_what_has_no_onset_says_why() -> None:

@@ -386,7 +386,7 @@ def test_a_reference_that_cannot_be_heard_says_why(why: str) -> None:
     artifact: Any = SimpleNamespace(descriptor=SimpleNamespace(known=lambda pointer: refs), parts=parts)
     lacks: dict[str, str] = {}
     assert measure._of_reference(artifact, ["duration"], lacks) == {}
-    refusals.same([lacks["reference"]])
+    refusals.require_same([lacks["reference"]])
 
 
 # --- documents of other tools -----------------------------------------------------------------------------------------

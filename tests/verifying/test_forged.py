@@ -46,7 +46,7 @@ def test_a_forgery_is_seen(kind, folder):
     before = untouched(kind.base, folder)
     (report,) = kit.verify(kind.make(folder))
     told = [hint for hint in report.hints if (hint.id, hint.where) not in before]
-    refusals.same([*answers.lines(report), *map(answers.of_hint, told)])
+    refusals.require_same([*answers.lines(report), *map(answers.of_hint, told)])
     hints = {hint.id for hint in told}
     expected = "hinted" if kind.name in HINTED else "missed" if kind.name in MISSED else "seen"
     assert ("seen" if kit.failed(report) else "hinted" if hints else "missed") == expected

@@ -396,7 +396,7 @@ def test_a_statement_is_odd_from_here_on(key, odd, edits, full):
     """Each case that is odd has its words in refusals.json; the one beside it has none."""
     found = hints(full, key, edits)
     assert bool(found) is odd
-    refusals.same(found)
+    refusals.require_same(found)
 
 
 def encoded_in(size: int, frames: int = 16_000, mode: str = "CBR", **edits: Any) -> dict[str, Any]:
@@ -443,7 +443,7 @@ def test_an_encoder_is_odd_from_here_on(odd, edits, flac):
     """6.2: its bitrate, its name, its version and its level, beside what the stream shows."""
     found = hints(flac, "AUD18", edits)
     assert bool(found) is odd
-    refusals.same(found)
+    refusals.require_same(found)
 
 
 def power(*milliwatts: int, used: int | None = 99, **columns: Any) -> dict[str, list[Any]]:
@@ -522,4 +522,4 @@ def test_a_reading_is_odd_from_here_on(key, odd, columns, edits, full):
     """6.4, 6.5: of telemetry that holds nothing else, over the run alone."""
     found = hints(full, key, edits, columns)
     assert bool(found) is odd
-    refusals.same(found)
+    refusals.require_same(found)

@@ -49,7 +49,7 @@ def answer(rule: str, path: Path) -> str:
     """Return what one rule answers to a file: holds, fails, idle (not applicable) or open (unverifiable)."""
     said = questions()[rule](Evidence(open_artifact(path)))
     if isinstance(said, list) and said:
-        refusals.one_of(
+        refusals.require_one_of(
             "\n".join(
                 f"{rule} {each.where}: {each.message}; found {each.found}, expected {each.expected}" for each in said
             )

@@ -75,7 +75,7 @@ def test_a_trace_that_is_none_says_where(name: str) -> None:
     key, value = FAULTS[name]
     found = schema._trace_faults(key, value)
     assert (found == []) is (name in SOUND)
-    refusals.same(f"{each.rule} {each.where}: {each.message}; {each.found}, {each.expected}" for each in found)
+    refusals.require_same(f"{each.rule} {each.where}: {each.message}; {each.found}, {each.expected}" for each in found)
 
 
 def test_a_column_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ PARTS: dict[str, bytes] = {
 def test_a_part_that_is_no_trace_says_why(name: str) -> None:
     """4.1, 3.8: by what it is in place of canonical JSON."""
     found = trace_value(PARTS[name])
-    refusals.same([f"{found.rule}: {found.message}; {found.found}, {found.expected}"])
+    refusals.require_same([f"{found.rule}: {found.message}; {found.found}, {found.expected}"])
 
 
 def test_traces_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,14 +111,14 @@ def test_traces_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
     assert trace_value(part) == {"a": [1, 2, 3]}
     monkeypatch.setattr(schema, "MAX_TRACE_BYTES", len(part) - 1)
     found = trace_value(part)
-    refusals.same([f"{found.rule}: {found.message}; {found.found}, {found.expected}"], of="bytes")
+    refusals.require_same([f"{found.rule}: {found.message}; {found.found}, {found.expected}"], of="bytes")
     monkeypatch.undo()
     # two commas, two quotes, a bracket and a brace
     monkeypatch.setattr(schema, "MAX_TRACE_MARKS", 6)
     assert trace_values({"a": part}) == {"a": {"a": [1, 2, 3]}}
     monkeypatch.setattr(schema, "MAX_TRACE_MARKS", 11)
     found = trace_values({"a": part, "b": part})["b"]
-    refusals.same([f"{found.rule}: {found.message}; {found.found}, {found.expected}"], of="marks")
+    refusals.require_same([f"{found.rule}: {found.message}; {found.found}, {found.expected}"], of="marks")
 
 
 @pytest.mark.parametrize("carrier", ["wav", "parquet"])
@@ -130,4 +130,4 @@ def test_a_rule_that_is_not_asked_says_what_is_not_there(kind: str, carrier: str
         convert([path], tmp_path / "run.tts.parquet")
         path = tmp_path / "run.tts.parquet"
     (report,) = verify(path)
-    refusals.same(f"{rule}: {why}" for rule, why in report.not_applicable_because)
+    refusals.require_same(f"{rule}: {why}" for rule, why in report.not_applicable_because)
