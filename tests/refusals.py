@@ -35,6 +35,7 @@ _ELSEWHERE = [
     (re.compile(r"(?<=found stream )[0-9a-f]{8}"), "..."),  # libsndfile draws the serial number of an Ogg
     (re.compile(r"(?<=check sum of an Ogg page does not hold: )found \w+, expected \w+"), "..."),
     (re.compile(r"(?<=follow from its name and bytes: )found \w+, expected \w+"), "..."),
+    (re.compile(r"(?<=\(ffmpeg )[^)]*"), "..."),
     # Words of other libraries and programs, which another version says otherwise.
     (re.compile(r"(?<=time-stamp reply that can be read: found )(?s:.*)"), "..."),
     (re.compile(r"(?<=ssh-keygen did not sign: found ).*(?= \()"), "..."),
