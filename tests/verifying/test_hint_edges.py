@@ -17,7 +17,7 @@ from near_misses import encoded
 
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.terms.descriptor import Descriptor, absent
-from ttsartifact.terms.trace import Trace
+from ttsartifact.terms.trace import TRACE_COLUMNS, Trace
 from ttsartifact.verifying.evidence import Evidence
 from ttsartifact.verifying.hints import looks
 
@@ -121,6 +121,14 @@ def heard(frames: int, text: str | None, size: int = 0) -> dict[str, Any]:
 
 
 STATEMENTS: dict[str, list[tuple[str, bool, dict[str, Any]]]] = {
+    "CAN07": [
+        ("a letter and its accent", True, {"run__notes": "nai\u0308ve"}),
+        ("a letter with its accent", False, {"run__notes": "na\u00efve"}),
+        *((f"U+{ord(c):04X}", True, {"input__text__value": f"a{c}b"}) for c in "\0\x08\x0b\x0c\x0e\x1f\x7f\x80\x9f"),
+        *((f"U+{ord(c):04X}", False, {"input__text__value": f"a{c}b"}) for c in "\t\n\r \x7e\xa0"),
+        ("both", True, {"run__notes": "a\u0308\x07", "input__text__value": "\x1b"}),
+        ("no text", False, {"input__text__value": absent("withheld"), "run__notes": absent("unknown")}),
+    ],
     "CLK10": [
         ("the oldest day", False, {"input__refs__1__origin__retrieved": "2000-01-01T00:00:00Z"}),
         ("the day before it", True, {"input__refs__1__origin__retrieved": "1999-12-31T23:59:59.999999999Z"}),
@@ -459,8 +467,33 @@ def counted(percent: int, *, standing_ms: int = 0) -> dict[str, list[Any]]:
     return {"t_ns": times, "power_mw": [100_000] * 280, "energy_mj": stopped}
 
 
+def seen(power_mw: list[Any], **columns: Any) -> dict[str, list[Any]]:
+    """Return telemetry of which every other channel stands still, read every 10 ms."""
+    rows = len(power_mw)
+    held: dict[str, list[Any]] = dict.fromkeys(TRACE_COLUMNS["telemetry"], [1] * rows)
+    return held | {"t_ns": [SUBMIT + n * 10_000_000 for n in range(rows)], "power_mw": power_mw} | columns
+
+
 CPU = {"generation__device": "cpu"}
+POWER_MW = 2  # its place among the channels
 READINGS = {
+    "TEL23": [
+        ("steps of its resolution", False, seen([100, 105, 100, 120]), {f"channels__{POWER_MW}__resolution": 5}),
+        ("a step below it", True, seen([100, 105, 100, 121]), {f"channels__{POWER_MW}__resolution": 5}),
+        ("five changes, each too soon", False, seen([1, 2, 1, 2, 1, 2]), {}),
+        ("six changes, each too soon", True, seen([1, 2, 1, 2, 1, 2, 1]), {}),
+        ("six changes in time", False, seen([1, 2] * 3 + [1], t_ns=[SUBMIT + n * 50_000_000 for n in range(7)]), {}),
+        (
+            "six of thirteen changes too soon",
+            False,
+            seen([1, 2] * 7, t_ns=[SUBMIT + t * 10**7 for t in (0, 1, 2, 3, 4, 5, 6, 11, 16, 21, 26, 31, 36, 41)]),
+            {},
+        ),
+        ("no reading", True, seen([None, None]), {}),
+        ("no reading of what was not read", False, seen([None, None]), {f"channels__{POWER_MW}__status": "error"}),
+        ("as many rows as readings", False, seen([1, 1]), {"run__sampling": {"readings": 2}}),
+        ("more rows than readings", True, seen([1, 1]), {"run__sampling": {"readings": 1}}),
+    ],
     "TEL21": [
         ("half in use", True, power(*[1_000] * 5, used=50), CPU),
         ("less than half in use", False, power(*[1_000] * 5, used=49), CPU),
