@@ -1,0 +1,57 @@
+"""11: what is masked is said by what it is the value of; each case with all of its words in refusals.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import refusals
+
+from ttsartifact.formulas.secrets import MASK, masked, secrets_of
+
+DRAWN = "kD93jfLq0ZpX7vBn2WcR5tYm8sHa4GuE"
+KEY = f"-----BEGIN {'PRIVATE'} KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----"
+STATED: dict[str, tuple[Any, bool]] = {
+    "a scheme": ({"notes": f"sent with Bearer {DRAWN} today"}, True),
+    "a scheme and a word": ({"notes": "the bearer of this letter"}, False),
+    "a pipe": ({"notes": "echo hunter2x | docker login --password-stdin"}, True),
+    "a pipe to something else": ({"notes": "echo hunter2x | wc"}, False),
+    "an input": ({"notes": "docker login --password-stdin <<< hunter2x"}, True),
+    "an input of something else": ({"notes": "wc <<< hunter2x"}, False),
+    "a netrc": ({"notes": "machine a.example login me password hunter2x"}, True),
+    "a private key": ({"notes": KEY}, True),
+    "a token of the web": (
+        {"notes": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"},
+        True,
+    ),
+    "an address": ({"uri": "https://me:hunter2x@a.example/"}, True),
+    "an address of nobody": ({"uri": "https://a.example/x?y=z"}, False),
+    "a query": ({"uri": f"https://a.example/?key={DRAWN}"}, True),
+    "an option": ({"argv": ["say", "--password", "hunter2x"]}, True),
+    "an option with a sign": ({"argv": ["say", "--password=hunter2x"]}, True),
+    "an option behind an option": ({"argv": ["say", "--password", "--loud"]}, True),
+    "an option in prose": ({"notes": "run it with --api-key hunter2x now"}, True),
+    "an option behind an option in prose": ({"notes": "run it with --api-key --loud now"}, False),
+    "a name in prose": ({"notes": "the password hunter2x-like is none"}, False),
+    "a short option": ({"argv": ["sshpass", "-p", "hunter2x", "ssh", "a"]}, True),
+    "a short option of another program": ({"argv": ["mkdir", "-p", "hunter2x"]}, False),
+    "a variable": ({"notes": f"HF_TOKEN={DRAWN} python x.py"}, True),
+    "a header": ({"headers": {"Authorization": f"Token {DRAWN}"}}, True),
+    "a header in prose": ({"notes": f"X-Api-Key: {DRAWN}"}, True),
+    "a member": ({"client_secret": "hunter2x"}, True),
+    "a member of another name": ({"client_secrecy": "hunter2x"}, False),
+    "a digest": ({"notes": "sha256:" + "ab" * 32}, False),
+    "an escape": ({"notes": "a%5Ftoken%3D" + DRAWN}, True),
+}
+
+
+@pytest.mark.parametrize("name", STATED)
+def test_a_secret_is_called_by_what_it_is_the_value_of(name: str) -> None:
+    """And nothing else is taken for one."""
+    value, is_secret = STATED[name]
+    found = list(secrets_of(value))
+    assert bool(found) is is_secret
+    refusals.require_same(f"{each.where}: {each.name}; {each.start} to {each.end}" for each in found)
+    kept, _ = masked(value)
+    assert (MASK in str(kept)) is is_secret
+    assert not any(word in str(kept) for word in ("hunter2x", DRAWN) if is_secret)
