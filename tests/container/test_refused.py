@@ -16,7 +16,7 @@ from bombs import crc, footer_of, framed, replaced, row_group, utf8
 from credentials import box, cbor, superbox
 from ogg_pages import page, pages_of
 
-from ttsartifact.container import capsule, jumbf, mpeg, opus, riff, sound, source, thrift
+from ttsartifact.container import capsule, decoding, jumbf, magic, mistaken, mpeg, opus, riff, sound, source, thrift
 from ttsartifact.container import parquet_footer as footer
 from ttsartifact.container import parquet_pages as page_headers
 from ttsartifact.container import parquet_rows as rows
@@ -647,3 +647,111 @@ def _by_pyav(head: bytes, packets: list[bytes]) -> list[bytes]:
         b"".join(frame.to_ndarray().astype("<i2").tobytes() for frame in decoder.decode(av.Packet(each)))
         for each in packets
     ]
+
+
+KBITS = {
+    ("I", 1): "32 64 96 128 160 192 224 256 288 320 352 384 416 448",
+    ("II", 1): "32 48 56 64 80 96 112 128 160 192 224 256 320 384",
+    ("III", 1): "32 40 48 56 64 80 96 112 128 160 192 224 256 320",
+    ("I", 2): "32 48 56 64 80 96 112 128 144 160 176 192 224 256",
+    ("II", 2): "8 16 24 32 40 48 56 64 80 96 112 128 144 160",
+    ("III", 2): "8 16 24 32 40 48 56 64 80 96 112 128 144 160",
+}
+"""The tables of ISO/IEC 11172-3 and 13818-3 as they are printed, by layer and MPEG-1 or 2."""
+RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
+SAMPLES = {("I", 1): 384, ("II", 1): 1152, ("III", 1): 1152, ("I", 2): 384, ("II", 2): 1152, ("III", 2): 576}
+
+
+@pytest.mark.parametrize("layer", ["I", "II", "III"])
+@pytest.mark.parametrize("version", [3, 2, 0], ids=["MPEG-1", "MPEG-2", "MPEG-2.5"])
+def test_a_frame_of_mpeg_audio_is_as_long_as_its_rate_says(layer: str, version: int) -> None:
+    """Its samples at its bitrate; three places look for frames, each for what it needs."""
+    kind = (layer, 1 if version == 3 else 2)
+    bits = {"I": 3, "II": 2, "III": 1}[layer]
+    for place, kbit_s in enumerate(map(int, KBITS[kind].split()), 1):
+        for code, rate_hz in enumerate(RATES_HZ[version]):
+            for padding in (0, 1):
+                head = bytes([0xFF, 0xE0 | version << 3 | bits << 1 | 1, place << 4 | code << 2 | padding << 1, 0xC4])
+                slot = 4 if layer == "I" else 1
+                size = (SAMPLES[kind] * kbit_s * 125 // (rate_hz * slot) + padding) * slot
+                assert mistaken._mpeg_bytes(head, 0) == size
+                assert magic._mpeg_frame_bytes(head) == (0 if layer == "I" else size)
+                assert mpeg.frame_bytes(int.from_bytes(head)) == (size if layer == "III" else None)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"\xff\xeb\x90\xc4",
+        b"\xff\xfb\x00\xc4",
+        b"\xff\xfb\xf0\xc4",
+        b"\xff\xfb\x9c\xc4",
+        b"\xff\xf9\x90\xc4",
+        b"\xfe\xfb\x90\xc4",
+        b"\xff\xdb\x90\xc4",
+    ],
+    ids=["version", "free", "bitrate", "rate", "layer", "first sync", "second sync"],
+)
+def test_what_is_no_header_of_mpeg_audio_has_no_length(head: bytes) -> None:
+    """A reserved value, or one that states no length."""
+    assert magic._mpeg_frame_bytes(head) == 0
+    assert mpeg.frame_bytes(int.from_bytes(head)) is None
+    assert magic._mpeg_frame_bytes(b"\xff\xfb\x90\xc6") == 0  # a reserved emphasis
+    assert magic._mpeg_frame_bytes(b"\xff\xfb\x90") == 0
+
+
+FRAME = (b"\xff\xfb\x90\xc4" + bytes(range(1, 256)) * 2)[:417]  # 128 kbit/s at 44.1 kHz
+ADTS = b"\xff\xf1\x50\x80\x01\x9f\xfc" + b"\x91" * 5  # twelve bytes of AAC at 44.1 kHz
+
+
+@pytest.mark.parametrize(
+    ("data", "is_sound"),
+    [
+        (FRAME, False),
+        (FRAME + FRAME[:6], False),
+        (FRAME + FRAME[:7], True),
+        (FRAME * 2, True),
+        (FRAME * 2 + b"not a frame", False),
+        (FRAME * 3 + b"not a frame", True),
+        (FRAME + FRAME[:2] + b"\x94" + FRAME[3:], False),
+        (ADTS, False),
+        (ADTS + ADTS[:6], False),
+        (ADTS + ADTS[:7], True),
+        (ADTS * 3, True),
+        (ADTS[:4] + b"\0\xff" + ADTS[6:] + ADTS, False),
+    ],
+    ids=str,
+)
+def test_frames_that_follow_each_other_are_sound(data: bytes, is_sound: bool) -> None:
+    """Two heads of one kind, and a third where there is room for it."""
+    found = kind_of(data)
+    assert (found is not None and found.name == "MPEG audio (MP2, MP3 or AAC)") is is_sound
+
+
+@pytest.mark.parametrize(
+    ("held", "set_to", "words"),
+    [
+        ({"AS": (-1, -1), "CPU": (-1, -1), "CORE": (-1, -1)}, {"AS": (100, 100), "CPU": (5, 6), "CORE": (0, 0)}, ""),
+        (
+            {"AS": (50, 80), "CPU": (3, 4), "CORE": (-1, 0)},
+            {"AS": (50, 50), "CPU": (3, 3), "CORE": (0, 0)},
+            "this process may take 50 bytes of memory",
+        ),
+        ({"AS": (100, -1), "CPU": (5, 5), "CORE": (0, -1)}, {"AS": (100, 100), "CPU": (5, 5), "CORE": (0, 0)}, ""),
+    ],
+    ids=["none", "lower", "the same"],
+)
+def test_a_decoder_lowers_limits_and_raises_none(
+    held: dict[str, tuple[int, int]], set_to: dict[str, tuple[int, int]], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """3.8: memory, time and no dump; it says where less memory is left than it needs."""
+    import sys
+
+    asked: dict[str, tuple[int, int]] = {}
+    names = {f"RLIMIT_{name}": name for name in held}
+    fake = SimpleNamespace(**names, RLIM_INFINITY=-1, getrlimit=held.get, setrlimit=asked.__setitem__)
+    monkeypatch.setitem(sys.modules, "resource", fake)  # type: ignore[arg-type]
+    assert decoding._bound(100, 5) == words
+    assert asked == set_to
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert decoding._bound(100, 5) == ""

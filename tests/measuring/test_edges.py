@@ -126,6 +126,16 @@ def test_a_peak_in_the_quiet_is_none() -> None:
     assert speech._peaks(levels, loud) == 1
 
 
+def test_a_flat_peak_is_where_it_begins() -> None:
+    """What is heard at its begin is heard, whatever is quiet at its end; and a flat valley likewise."""
+    levels = hill(-28.0, -14.0, -28.0)  # seven of each over 70 ms are the same to the last bit
+    loud = np.ones(len(levels), bool)
+    loud[30:] = False
+    assert speech._peaks(levels, loud) == 1
+    loud = ~loud
+    assert speech._peaks(levels, loud) == 0
+
+
 def test_a_contour_has_a_value_every_16_ms() -> None:
     """62.5 a second, cut by their middles; a stretch before the beginning has none."""
     contour = Contour(semitones=np.arange(1_000, dtype=float))

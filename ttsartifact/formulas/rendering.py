@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["TraceChannel", "channels_of_traces", "held_ranges"]
 
 _BITS = 31
-_MOST_OFFSET = (1 << 53) - 1
+_MOST_LOWEST = 9_007_199_254_740  # a thousand times it is an integer of JSON, below 2^53
 _TELEMETRY_TIMES = frozenset({"t_ns", "t_before_ns"})
 _QUEUE_COLUMNS = ("waiting", "running")
 
@@ -60,7 +60,7 @@ def channels_of_traces(
         known = [(t, value) for t, value in zip(t_ns, column, strict=True) if value is not None]
         lowest = min((value for _, value in known), default=0)
         exponent = max(0, max((value for _, value in known), default=0) - lowest).bit_length()
-        if not known or exponent > _BITS or abs(1000 * lowest) > _MOST_OFFSET:
+        if not known or exponent > _BITS or abs(lowest) > _MOST_LOWEST:
             left_out.append(name)
             continue
         times, values = zip(*known, strict=True)

@@ -47,7 +47,7 @@ def derived_draft(artifact: Artifact, operation: str, chunks: Trace | None, *, r
     }
     value["run"] = value["run"] | {"run_id": derived_run_id(artifact.artifact_id, *run_words)}
     names = [name.removeprefix("trace/") for name in artifact.parts.names() if name.startswith("trace/")]
-    traces = {name: artifact.trace(name) for name in names} | ({} if chunks is None else {"chunks": chunks})
+    traces = {name: artifact.trace(name) for name in names} | ({} if chunks is None else {chunks.name: chunks})
     audio = artifact.descriptor.value["audio"]
     clips = [name for name in artifact.parts.names() if name.startswith("ref/")]
     return Draft(
