@@ -1,0 +1,79 @@
+"""An error says what is wrong, both sides and its address in one line, and names the rule that is broken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ttsartifact import errors
+from ttsartifact.errors import OutputExists, TtsArtifactError
+
+
+@pytest.mark.parametrize(
+    ("sides", "words"),
+    [
+        ({}, "it is odd"),
+        ({"found": 0}, "it is odd: found 0"),
+        ({"expected": ""}, "it is odd: expected "),
+        ({"found": "a", "expected": "b"}, "it is odd: found a, expected b"),
+        ({"where": "here"}, "it is odd (at here)"),
+        ({"found": "a", "expected": "b", "where": "here"}, "it is odd: found a, expected b (at here)"),
+        ({"found": None, "expected": None}, "it is odd"),
+    ],
+    ids=str,
+)
+def test_an_error_in_one_line(sides: dict[str, Any], words: str) -> None:
+    """What nobody found or expected is not said; nothing at all is."""
+    error = TtsArtifactError("it is odd", **sides)
+    assert str(error) == words
+    assert error.args == ("it is odd",)
+    assert (error.message, error.where) == ("it is odd", sides.get("where", ""))
+
+
+def test_an_address_grows_on_the_way_up() -> None:
+    """The outer place stands before the inner one, and the error is the same."""
+    error = TtsArtifactError("it is odd")
+    assert error.at("row 3") is error
+    assert error.where == "row 3"
+    assert str(error.at("a.parquet")) == "it is odd (at a.parquet: row 3)"
+
+
+RULES = {
+    "TtsArtifactError": None,
+    "NotAnArtifact": "CON01",
+    "NotFound": None,
+    "NotReadable": None,
+    "CapsuleLost": "CON01",
+    "Damaged": "CON02",
+    "InvalidDescriptor": "CAN02",
+    "TooLarge": "CON15",
+    "Refused": None,
+    "CommandFailed": None,
+    "Unavailable": None,
+}
+PARENTS = {
+    "NotFound": "NotAnArtifact",
+    "NotReadable": "NotAnArtifact",
+    "CapsuleLost": "NotAnArtifact",
+    "OutputExists": "Refused",
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_an_error_names_the_rule_that_is_broken(name: str) -> None:
+    """Its own unless another is said; what keeps a file from being read breaks none."""
+    kind = getattr(errors, name)
+    assert kind("x").rule == RULES[name]
+    assert kind("x", rule="SEA04").rule == "SEA04"
+    assert kind.__mro__[1].__name__ == PARENTS.get(
+        name, "Exception" if name == "TtsArtifactError" else "TtsArtifactError"
+    )
+
+
+def test_the_tree_is_all_of_them() -> None:
+    """Each is drawn at the top of its module, and a file that is there says what to do."""
+    kinds = {kind.__name__ for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)}
+    assert kinds == {*RULES, "OutputExists"} == set(errors.__all__)
+    assert all(name in (errors.__doc__ or "") for name in kinds)
+    assert str(OutputExists(where="a.wav")) == "the output exists; pass replace=True to replace it (at a.wav)"
