@@ -142,7 +142,7 @@ def test_cpu_with_readings(tmp_path):
 def test_an_accelerator_that_no_sensor_reads(tmp_path, level, reason, is_fault):
     """5.4: a Mac, or a machine without NVML, states the device and says why its properties are absent; L3 lists it."""
     edits = {"generation__device": "cuda", "env__devices": absent(reason), "level": level}
-    (report,) = verify(kit.artifact(tmp_path, patch=kit.put(**edits)))
+    (report,) = refusals.verify(kit.artifact(tmp_path, patch=kit.put(**edits)))
     assert ("PIN11" in kit.failed(report)) is is_fault
 
 
