@@ -51,7 +51,8 @@ def tables(spec: Path = SPEC) -> str:
 def carried(spec: Path = SPEC) -> dict[str, str]:
     """Return the two files that a wheel carries, each under its name.
 
-    What no program reads stays in the specification: why rules were left out, and where a device's numbers are from.
+    What no program reads stays in the specification: why rules were left out, where a device's numbers are from, and
+    which places a rule reads; of these a program asks for the parts alone.
     Long tables stand there by column, which packs better than the same names for each row (`ttsartifact._spec.table`).
     """
     names = {path.name for path in spec.glob("*.json")} - {*OF_THE_SOURCE, "tables.json"}
@@ -59,6 +60,8 @@ def carried(spec: Path = SPEC) -> dict[str, str]:
     often = {name: held.pop(name) for name in OF_EVERY_RUN}
     read = _tables(spec)
     del read["rules"]["left_out"]
+    for rule in read["rules"]["rule"]:
+        rule["reads"] = ["parts"] if "parts" in rule["reads"] else []
     for device in read["registry/devices"]["device"]:
         device.pop("source", None)
     for name, key in BY_COLUMN:
