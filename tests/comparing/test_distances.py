@@ -201,3 +201,14 @@ def test_a_clip_that_is_wav_is_read_without_a_decoder(bits: int, monkeypatch: py
     with sound_of_clip(kit.wav(pcm, bits=bits)) as clip:
         assert (clip.frames, clip.rate_hz, clip.channels, clip.stored_as) == (800, kit.RATE_HZ, 1, f"pcm_s{bits}")
         assert clip.mono(0, 800).tolist() == pytest.approx((np.frombuffer(kit.tone(800), "<i2") / 32768).tolist())
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_sounds_that_fade_alike_are_not_moved(sign: int) -> None:
+    """How loud they are on the whole moves neither against the other."""
+
+    def fading(rate_hz: int) -> Sound:
+        t_s = np.arange(3 * rate_hz) / rate_hz
+        return sound(8000 * np.exp(sign * (t_s - 1.5) / 2) * np.sin(2 * np.pi * 500 * t_s), rate_hz=rate_hz)
+
+    assert compare_pcm(fading(16_000), fading(8_000)).lag_ns == 0
