@@ -755,3 +755,26 @@ def test_a_decoder_lowers_limits_and_raises_none(
     assert asked == set_to
     monkeypatch.setitem(sys.modules, "resource", None)
     assert decoding._bound(100, 5) == ""
+
+
+@pytest.mark.parametrize("room", [0, -1])
+def test_tags_behind_an_mp3_may_have_so_many_bytes(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """3.8: and not one more."""
+    tail = encoded.ape()
+    monkeypatch.setattr(mpeg, "MAX_SMALL_CHUNK_BYTES", len(tail) + room)
+    if room:
+        with pytest.raises(TtsArtifactError, match="the tags behind the audio are too large"):
+            judge([MP3 + tail])
+    else:
+        assert judge([MP3 + tail]).frames == judge([MP3]).frames
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "mp3", "ogg"])
+def test_sound_without_a_capsule_is_told_how_to_get_one(kind: str, tmp_path: Path) -> None:
+    """3.2: each carrier names what is missing in it."""
+    from ttsartifact.reading.artifact import open_artifact
+
+    data = {"wav": kit.wav(), "flac": FLAC, "mp3": MP3, "ogg": b"".join(OPUS)}[kind]
+    (tmp_path / f"a.{kind}").write_bytes(data)
+    with refusals.raises():
+        open_artifact(tmp_path / f"a.{kind}")

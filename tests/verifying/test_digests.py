@@ -304,3 +304,15 @@ def test_seal_of_a_planted_marker(tmp_path: Path):
     assert report.findings == ()
     walked = riff.walk(BytesSource(path.read_bytes()))
     assert walked.capsule is not None
+
+
+@pytest.mark.parametrize(
+    ("traces", "root"),
+    [((), "sha256:" + "ab" * 32), (None, absent("unknown")), ((), absent("not_applicable"))],
+    ids=["a root of no log", "no root of a log", "neither"],
+)
+def test_a_root_over_chunks_needs_their_log(traces, root, tmp_path):
+    """8.4: a root is stated where there is a chunk log, and nowhere else."""
+    path = kit.artifact(tmp_path, run=kit.draft(traces=traces), patch=kit.put(audio__chunk_root=root))
+    (report,) = refusals.verify(path)
+    assert ("HSH07" in kit.failed(report)) is (traces is None or isinstance(root, str))

@@ -103,6 +103,7 @@ def ulid(milliseconds: int) -> str:
     return "".join("0123456789ABCDEFGHJKMNPQRSTVWXYZ"[digit] for digit in digits) + "TSV4RRFFQ69G5FAV"
 
 
+STABLE = "urn:ttsartifact:stable-tts"
 PLAN = {"layers": [{"enabled": True}]}
 
 
@@ -372,6 +373,37 @@ STATEMENTS: dict[str, list[tuple[str, bool, dict[str, Any]]]] = {
         ("an option with a sign for another rate", True, {"generation__command__argv": ["x", "--sample-rate=24000"]}),
         ("an option for the same rate", False, {"generation__command__argv": ["x", "--sample-rate", "16000"]}),
         ("a short option", False, {"generation__command__argv": ["x", "-sample-rate", "24000"]}),
+        ("an extension of another batch", True, {"ext": {STABLE: {"batch": {"size": 3, "place": 1}}}}),
+        ("an extension of the same batch", False, {"ext": {STABLE: {"batch": {"size": 2, "place": 1}}}}),
+        ("an extension of another name", False, {"ext": {"org.example": {"batch": {"size": 3}}}}),
+        ("an extension without a batch", False, {"ext": {STABLE: {"batch": 3}}}),
+        ("an extension that is a list", False, {"ext": {STABLE: [3]}}),
+        ("no extension", False, {"ext": {}}),
+        (
+            "known answers that failed, and passed",
+            True,
+            {"ext": {STABLE: {"known_answers_failed": ["mel"]}}, "generation__numerics": {"kat_passed": True}},
+        ),
+        (
+            "known answers that all passed",
+            False,
+            {"ext": {STABLE: {"known_answers_failed": []}}, "generation__numerics": {"kat_passed": True}},
+        ),
+        (
+            "sums at their bound, and none",
+            True,
+            {"ext": {STABLE: {"saturated": ["mel"]}}, "generation__numerics": {"saturated": 0}},
+        ),
+        (
+            "no sum at its bound, and one",
+            True,
+            {"ext": {STABLE: {"saturated": []}}, "generation__numerics": {"saturated": 1}},
+        ),
+        (
+            "a sum at its bound, and one",
+            False,
+            {"ext": {STABLE: {"saturated": ["mel"]}}, "generation__numerics": {"saturated": 1}},
+        ),
         ("a stage with two seeds", True, {"generation__seeds__1__stage": "acoustic"}),
         ("a loose flag", True, {"generation__determinism__flags": ["ok", "torch.backends.cudnn.benchmark = True"]}),
         (
