@@ -778,3 +778,18 @@ def test_sound_without_a_capsule_is_told_how_to_get_one(kind: str, tmp_path: Pat
     (tmp_path / f"a.{kind}").write_bytes(data)
     with refusals.raises():
         open_artifact(tmp_path / f"a.{kind}")
+
+
+@pytest.mark.parametrize("place", [None, 43, 44, 255, 257, 263, 264, 511, 512])
+def test_a_file_of_a_voice_recorder_has_zeros_around_its_mark(place: int | None) -> None:
+    """3.1: behind a WAV's header of 44 bytes, up to byte 512; FFmpeg takes it for ACT."""
+    head = bytearray(600)
+    head[256] = 0x84
+    if place is not None:
+        head[place] = 1
+    is_voice = place not in {44, 255, 264, 511}
+    assert (mistaken_file(bytes(head), "wav") == "an ACT voice file") is is_voice
+    assert mistaken_file(bytes(head[:511]), "wav") is None
+    assert mistaken_file(bytes(head), "flac") is None
+    head[256] = 0x85
+    assert mistaken_file(bytes(head), "wav") is None

@@ -52,6 +52,17 @@ def test_tables_hold_every_toml_file():
     assert built["registry/lists"] == tomllib.loads(_spec.read("registry/lists.toml").decode())
 
 
+def test_a_rule_is_its_row():
+    """Every field of rules.toml; what a row leaves out is nothing, and no."""
+    rows = tomllib.loads(_spec.read("rules.toml").decode())["rule"]
+    assert list(catalogue()) == [row["id"] for row in rows]
+    usual = {"reads": [], "applies_if": [], "needs_schema": False, "quick": False}
+    for row in rows:
+        for name, held in catalogue()[row["id"]]._asdict().items():
+            stated = row.get("class" if name == "klass" else name, usual.get(name, ""))
+            assert held == (tuple(stated) if isinstance(stated, list) else stated), (row["id"], name)
+
+
 def test_ids_and_names_are_unique():
     """An id means one rule for ever."""
     for field in ("id", "name"):

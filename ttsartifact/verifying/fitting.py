@@ -50,8 +50,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "array": (list,),
     "boolean": (bool,),
     "integer": (int,),  # a float without a fraction is one too, and is left to the library
-    "null": (type(None),),
-    "number": (int, float),
     "object": (dict,),
     "string": (str,),
 }
