@@ -193,4 +193,3 @@ def _seal_in_place(file: BinaryIO) -> None:
         state.update(block)
     file.seek(place)
     file.write(state.hexdigest().encode())
-    file.seek(0, io.SEEK_END)
