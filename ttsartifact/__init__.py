@@ -51,8 +51,7 @@ if TYPE_CHECKING:
     from ttsartifact.comparing.audio import AudioComparison, Divergence, Tolerance, compare_audio
     from ttsartifact.comparing.changes import Change, Unstated
     from ttsartifact.comparing.conditions import Difference, StageComparison, condition_diff
-    from ttsartifact.comparing.diff import Diff, Side, diff
-    from ttsartifact.comparing.parts import FaultyPart
+    from ttsartifact.comparing.diff import Diff, FaultyPart, Side, diff
     from ttsartifact.comparing.timing import Quantity, Timing
     from ttsartifact.container.canonical import Fault
     from ttsartifact.container.hard_binding import Credential
@@ -175,8 +174,7 @@ _PLACES = {
     "ttsartifact.comparing.audio": ("AudioComparison", "Divergence", "Tolerance", "compare_audio"),
     "ttsartifact.comparing.changes": ("Change", "Unstated"),
     "ttsartifact.comparing.conditions": ("Difference", "StageComparison", "condition_diff"),
-    "ttsartifact.comparing.diff": ("Diff", "Side", "diff"),
-    "ttsartifact.comparing.parts": ("FaultyPart",),
+    "ttsartifact.comparing.diff": ("Diff", "FaultyPart", "Side", "diff"),
     "ttsartifact.comparing.timing": ("Quantity", "Timing"),
     "ttsartifact.container.canonical": ("Fault",),
     "ttsartifact.container.hard_binding": ("Credential",),

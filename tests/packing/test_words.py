@@ -20,7 +20,7 @@ from ttsartifact.errors import OutputExists
 from ttsartifact.gating.policy_file import policy_of
 from ttsartifact.packing import carriers, derived, pack
 from ttsartifact.packing.judging import gate
-from ttsartifact.packing.marking import with_credentials
+from ttsartifact.packing.pack import with_credentials
 from ttsartifact.perturbing.perturb import perturb
 from ttsartifact.perturbing.plan import plan_of
 from ttsartifact.reading.artifact import open_artifact
