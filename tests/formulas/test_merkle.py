@@ -84,3 +84,11 @@ def test_a_node_is_no_leaf() -> None:
     """Leaves and nodes are hashed under different prefixes."""
     node = hashlib.sha256(b"\x01" + LEAVES[0] + LEAVES[1]).digest()
     assert merkle.root_hash(LEAVES[:2]) == node != merkle.leaf_hash(LEAVES[0] + LEAVES[1])
+
+
+def test_a_proof_has_no_step_too_many() -> None:
+    """RFC 9162, 2.1.3.2: a step beyond the root proves nothing, whatever root it leads to."""
+    leaf, step = merkle.leaf_hash(b"run"), b"s" * 32
+    for beyond in (b"\x01" + step + leaf, b"\x01" + leaf + step):
+        assert not merkle.holds_inclusion(leaf, 0, 1, [step], hashlib.sha256(beyond).digest())
+    assert merkle.holds_inclusion(leaf, 0, 1, [], leaf)

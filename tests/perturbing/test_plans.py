@@ -237,3 +237,16 @@ def test_lengths_of_a_gallery(kind: str, shortest_ms: int, longest_ms: int) -> N
     assert max(lengths) <= 16 * longest_ms
     assert min(lengths) <= 16 * (shortest_ms + 8)
     assert max(lengths) >= 16 * (longest_ms - 8)
+
+
+@pytest.mark.parametrize("room", [0, -1])
+def test_audio_to_be_changed_has_its_limit(room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """64 MiB of samples: what is longer is not held in memory."""
+    assert perturb._LARGEST_PCM_BYTES == 67_108_864
+    monkeypatch.setattr(perturb, "_LARGEST_PCM_BYTES", 1_600 + room)
+    made = plan_of({"layer": [{"id": "x", "kind": "block", "per_frame": 0, "length_ms": 1}]})
+    if room:
+        with refusals.raises():
+            perturb.perturb(kit.artifact(tmp_path), made, tmp_path / "out.tts.wav")
+    else:
+        assert perturb.perturb(kit.artifact(tmp_path), made, tmp_path / "out.tts.wav").counts[0].events == 0
