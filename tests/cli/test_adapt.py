@@ -165,9 +165,9 @@ def test_where_the_rerun_is_kept_is_asked_first(work: Path, capsys: Captured) ->
     assert main(CALL) == 0
     assert main(["run", "Hello.", "--runner", "tiny", "--voice", "mine.safetensors", "-o", "x.tts.wav"]) == 0
     capsys.readouterr()
-    for kept in ("x.tts.wav", "nowhere/y.tts.wav", "y.txt"):
+    for kept, ends_with in (("x.tts.wav", 4), ("nowhere/y.tts.wav", 4), ("y.txt", 2)):
         given = [word for clip in CLIPS for word in ("--ref", clip)]
-        assert main(["rerun", "x.tts.wav", "--weights", ".", "--readapt", *given, "--keep", kept]) == 4
+        assert main(["rerun", "x.tts.wav", "--weights", ".", "--readapt", *given, "--keep", kept]) == ends_with
         assert capsys.readouterr().out == ""
 
 

@@ -182,9 +182,9 @@ def test_the_pages_are_the_kept_ones(capsys: pytest.CaptureFixture[str], monkeyp
     ("topic", "near"),
     [
         ("hsh99", "close to it: HSH19, HSH09, SCH09, HSH21, HSH20"),
-        ("chanels", "close to it: channels, chunks, pcm_hash, notes, CAN07"),
+        ("chanels", "close to it: channels, channel, changes, changed, channel_bounds"),
         ("hsh-what-is-it", "close to it: HSH01, HSH02, HSH03, HSH04, HSH05, HSH06, HSH07, HSH08"),
-        ("intakt", "close to it: INTACT"),
+        ("intakt", "close to it: INTACT, integrated, link, hint, unstated"),
         ("zzz", "`ttsa explain` lists everything"),
     ],
 )
