@@ -4,7 +4,7 @@
     python benchmarks/given_voices.py --parts voices --voices hibari virtual --sentences 2      # a minute
 
 `voices`: voices that training never heard stand in for a person. Seven clips of each are the references of a request,
-once with prior 1 as prompt and once with the nearest prior (prior=-1), and held-out sentences are said in it.
+once with prior 1 as prompt and once with the nearest prior (prior=-1), and held-out sentences are said in that voice.
 `manner`: one sentence is said in six manners, and followed from the prompt's own mel to another sentence that continues
 its codes; at each step the slope of the output's pitch spread on the prompt's is taken. WER, similarities and slopes
 are those of `evaluation/2`. The file is written anew after every voice: a run that is stopped leaves what it measured.
@@ -161,7 +161,7 @@ def target(name: str) -> Say:
 
 STAND_INS = (
     StandIn(name="hibari", description="hibari-tts", make=lambda: heart(100)),
-    StandIn(name="hibari-g722", description="the same, G.722", make=lambda: by_g722(heart(100))),
+    StandIn(name="hibari-g722", description="hibari-tts, G.722", make=lambda: by_g722(heart(100))),
     StandIn(name="hibari-88", description="hibari-tts, 88 %", make=lambda: heart(88)),
     StandIn(name="virtual", description="slt, 92 % (`virtual`)", make=lambda: target("virtual")),
     StandIn(name="kal16-125", description="kal16, 125 %", make=lambda: virtual("kal16", 125, 190.0, 25.0)),
@@ -220,7 +220,8 @@ def measure_voice(bench: Bench, stand_in: StandIn, texts: Sequence[str], yardsti
         summary = report["systems"][name]
         row[name]["wer"] = summary["word_errors"]["wer"]
         row[name] |= {which: summary["voice"][which]["mean"] for which in ("similarity", "encoder_similarity")}
-    return row | {"difference": difference(report["clips"])}
+        row[name]["errors"] = errors_of([clip for clip in report["clips"] if clip["system"] == name])
+    return row
 
 
 def numbered(folder: Path, texts: Sequence[str]) -> list[tuple[Path, str]]:
@@ -233,17 +234,22 @@ def seconds(recordings: Sequence[Recording]) -> float:
     return sum(each.frames.speech_s for each in recordings)
 
 
-def difference(clips: Sequence[dict[str, Any]]) -> Interval:
-    """Return the WER by the nearest prior less that by prior 1, over the same sentences."""
-    errors = {
+def errors_of(clips: Sequence[dict[str, Any]]) -> list[SentenceErrors]:
+    """Return the word errors of each clip of a report."""
+    told = [clip["word_errors"] for clip in clips]
+    return [SentenceErrors(errors=each["errors"], words=each["of"]) for each in told]
+
+
+def difference(rows: Sequence[dict[str, Any]]) -> Interval:
+    """Return the WER of voices together by the nearest prior less that by prior 1; sentences are drawn, not voices."""
+    summed = {
         name: [
-            SentenceErrors(errors=clip["word_errors"]["errors"], words=clip["word_errors"]["of"])
-            for clip in clips
-            if clip["system"] == name
+            SentenceErrors(errors=sum(one.errors for one in said), words=sum(one.words for one in said))
+            for said in zip(*(row[name]["errors"] for row in rows), strict=True)
         ]
         for name in PRIORS
     }
-    return paired_bootstrap(errors["nearest"], errors["prior"])
+    return paired_bootstrap(summed["nearest"], summed["prior"])
 
 
 def own_wer(bench: Bench, speaker: str, texts: Sequence[str], recognizer: Recognizer) -> float:
@@ -377,7 +383,7 @@ def voice_lines(result: dict[str, Any]) -> list[str]:
     for row in rows:
         figures = [row[name]["wer"] for name in PRIORS]
         voice = [row[name][which] for which in ("similarity", "encoder_similarity") for name in PRIORS]
-        change = interval(row["difference"], "+.3f")
+        change = interval(difference([row]), "+.3f")
         lines.append(cells(row["name"], row["speaker"], listed(figures), change, listed(voice)))
     if len(rows) > 1:
         means = [
@@ -385,8 +391,8 @@ def voice_lines(result: dict[str, Any]) -> list[str]:
             for which in ("wer", "similarity", "encoder_similarity")
             for name in PRIORS
         ]
-        change = f"{means[1] - means[0]:+.3f}"
-        lines.append(cells(f"mean of the {len(rows)}", "", listed(means[:2]), change, listed(means[2:])))
+        change = interval(difference(rows), "+.3f")
+        lines.append(cells(f"all {len(rows)}", "-", listed(means[:2]), change, listed(means[2:])))
     lines += ["", *header("clean clips of", *PACES)]
     for row in rows:
         factors, lengths = ([row[name][which] for name in PRIORS] for which in ("stretch", "seconds"))
