@@ -18,6 +18,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 AUDIO = {"sample_rate_hz": 16_000, "channels": 1, "roles": [{"role": "output"}], "frames": 16_000}
+CLAIM = """
+claim = "1.0"
+title = "faster"
+
+[factor]
+by = "/generation/params/speed"
+a = 1.0
+b = 1.25
+
+[held]
+free = ["text", "seed"]
+
+[runs]
+minimum = 30
+
+[[expect]]
+metric = "duration"
+effect = "difference"
+direction = "less"
+margin = 0.5
+test = "permutation"
+alpha = 0.05
+"""
+"""A claim as people write it; each test changes a word of it."""
 
 
 def drift_claim(**changes: Any) -> Claim:

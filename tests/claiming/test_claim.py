@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from claim_kit import CLAIM
 
 from ttsartifact.claiming.claim import load_claim, parsed_claim
 from ttsartifact.claiming.templates import TEMPLATES
@@ -13,30 +14,6 @@ from ttsartifact.reporting.claiming import claim_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-CLAIM = """
-claim = "1.0"
-title = "faster"
-
-[factor]
-by = "/generation/params/speed"
-a = 1.0
-b = 1.25
-
-[held]
-free = ["text", "seed"]
-
-[runs]
-minimum = 30
-
-[[expect]]
-metric = "duration"
-effect = "difference"
-direction = "less"
-margin = 0.5
-test = "permutation"
-alpha = 0.05
-"""
 
 
 def written(folder: Path, text: str) -> Path:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from claim_kit import drift_claim, measured, run, session, speed_claim
+from claim_kit import CLAIM, drift_claim, measured, run, session, speed_claim
 from kept import assert_kept, document_lines
 
 from ttsartifact.claiming.claim import load_claim, parsed_claim
@@ -34,31 +34,6 @@ if TYPE_CHECKING:
     from ttsartifact.claiming.obstacles import ClaimedRun
 
 
-TEXT = """
-claim = "1.0"
-title = "faster"
-
-[factor]
-by = "/generation/params/speed"
-a = 1.0
-b = 1.25
-
-[held]
-free = ["text", "seed"]
-
-[runs]
-minimum = 30
-
-[[expect]]
-metric = "duration"
-effect = "difference"
-direction = "less"
-margin = 0.5
-test = "permutation"
-alpha = 0.05
-"""
-
-
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_a_template_is_the_kept_file_and_says_what_it_says(name: str, tmp_path: Path) -> None:
     """The text that `claim new` writes, and the claim that it is."""
@@ -79,8 +54,8 @@ CLAIMS: dict[str, list[tuple[str, str]]] = {
     "no factor": [("[factor]", "[[factor]]")],
     "a number for a table": [("[held]\n", "held = 5\n[other]\n")],
     "no expectation": [("[[expect]]", "[expect]")],
-    "an expectation of words": [(TEXT[TEXT.index("[[expect]]") :], ""), ("[factor]", 'expect = ["a"]\n[factor]')],
-    "an empty expectation": [(TEXT[TEXT.index("[[expect]]") :], ""), ("[factor]", "expect = []\n[factor]")],
+    "an expectation of words": [(CLAIM[CLAIM.index("[[expect]]") :], ""), ("[factor]", 'expect = ["a"]\n[factor]')],
+    "an empty expectation": [(CLAIM[CLAIM.index("[[expect]]") :], ""), ("[factor]", "expect = []\n[factor]")],
     "an unknown effect": [(WORDS, 'effect = "more"')],
     "an unknown aspect": [(WORDS, 'of = "median"')],
     "an unknown test": [(TEST, 'test = "guess"')],
@@ -121,7 +96,7 @@ def test_a_claim_is_read_or_refused_as_kept() -> None:
     """In words that say what, where, what was found and what would do; one that is read says what it claims."""
     lines = []
     for name, edits in CLAIMS.items():
-        text = TEXT
+        text = CLAIM
         for old, new in edits:
             assert old in text, name
             text = text.replace(old, new)
