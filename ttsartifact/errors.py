@@ -134,6 +134,7 @@ class Unavailable(TtsArtifactError):  # noqa: N818
     """Something needed is not installed here."""
 
 
+_SIGNAL = 128  # and the signal's number is the exit code of who ends at one
 _WITHOUT_TEXT = {
     "KeyboardInterrupt": "interrupted by Ctrl-C",
     "GeneratorExit": "what takes the chunks stopped before the last one",
@@ -150,6 +151,3 @@ def cause_of(error: BaseException) -> str:
             return f"ended by signal {error.code - _SIGNAL}"
         return f"the program ended itself: {text}"
     return f"{name}: {text}" if text else _WITHOUT_TEXT.get(name, name)
-
-
-_SIGNAL = 128  # and the signal's number is the exit code of who ends at one

@@ -69,19 +69,21 @@ def align(artifact: Artifact, log: SensorLog, wanted: Wanted | None = None) -> A
         log=log,
         mapping=mapping,
         figures=figures,
-        answering=tuple(_answering(artifact, log, wanted, mapping.method)) if figures.why else (),
+        answering=tuple(_answering(artifact, log, wanted, mapping.method, (submit, last))) if figures.why else (),
         t_submit_ns=submit,
         t_last_token_ns=last,
         load=_shown(artifact, mapping),
     )
 
 
-def _answering(artifact: Artifact, log: SensorLog, wanted: Wanted, used: Method) -> Iterator[Method]:
+def _answering(
+    artifact: Artifact, log: SensorLog, wanted: Wanted, used: Method, window: tuple[int, int]
+) -> Iterator[Method]:
     for method in (Method.CLOCK, Method.LOAD_FIT, Method.MARKERS):
         if method is not used:
             with contextlib.suppress(Refused):
                 mapping = _mapping(artifact, log, replace(wanted, method=method))
-                if not figures_of(log, mapping, *window_of(artifact)).why:
+                if not figures_of(log, mapping, *window).why:
                     yield method
 
 

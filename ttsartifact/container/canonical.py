@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 __all__ = [
+    "PARAMETER_NAMES",
     "Fault",
     "canonical_bytes",
     "descriptor_bytes",
@@ -35,6 +36,8 @@ __all__ = [
 _KEY = late_pattern(r"[a-z][a-z0-9_]*")
 _PARAMETER = late_pattern(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
 _PARAMETERS = "/generation/params/"
+PARAMETER_NAMES = "ASCII letters, digits, _ . : and -"
+"""What the name of a parameter is made of, in words."""
 _NESTED = frozenset({dict, list})
 _NO_NUMBERS = frozenset({str, bool, type(None)})
 # Of what was parsed, which has no circles to look for.
@@ -349,7 +352,7 @@ def _walk(
                 step = key.replace("~", "~0").replace("/", "~1")
                 is_parameter = _PARAMETERS in fractions and f"{pointer}/".startswith(_PARAMETERS)
                 if pointer not in free and not (is_parameter and is_parameter_name(key)):
-                    expected = "ASCII letters, digits, _ . : and -" if is_parameter else "ASCII snake_case"
+                    expected = PARAMETER_NAMES if is_parameter else "ASCII snake_case"
                     faults.append(Fault("CAN06", pointer, json.dumps(key)[:80], expected))
             kind = type(child)
             # Most of a descriptor is words and counts, and nothing can be amiss with them here.

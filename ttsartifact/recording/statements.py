@@ -12,7 +12,7 @@ import math
 import os
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from ttsartifact.container.canonical import descriptor_bytes, is_parameter_name
+from ttsartifact.container.canonical import PARAMETER_NAMES, descriptor_bytes, half_characters, is_parameter_name
 from ttsartifact.container.limits import MAX_SAFE_INTEGER
 from ttsartifact.errors import Refused, WrongCall
 from ttsartifact.gating.deciding import require_scores
@@ -259,9 +259,8 @@ def _plain(value: Any, where: str) -> Any:
             plain = {str(_plain(key, where)): _plain(each, f"{where}/{key}") for key, each in value.items()}
             odd = next((key for key in plain if not is_parameter_name(key)), None)
             if odd is not None and where.partition("/")[0] == "params":
-                expected = "ASCII letters, digits, _ . : and -"
                 raise Refused(
-                    "a parameter has a name that no artifact holds", where=where, found=odd, expected=expected
+                    "a parameter has a name that no artifact holds", where=where, found=odd, expected=PARAMETER_NAMES
                 )
             return plain
         ordered = sorted(value, key=str) if isinstance(value, (set, frozenset)) else value
@@ -272,7 +271,7 @@ def _plain(value: Any, where: str) -> Any:
         raise Refused("a stated value is not finite", where=where, found=value, expected="a finite number")
     if isinstance(value, (int, float)) and abs(value) > MAX_SAFE_INTEGER:
         return str(value)  # 4.3: as seeds, which use 64 bits
-    if isinstance(value, str) and not _is_text(value):
+    if isinstance(value, str) and list(half_characters(value)):
         raise Refused("a stated text holds bytes that are not UTF-8", where=where, found=ascii(value), expected="UTF-8")
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
@@ -282,14 +281,6 @@ def _plain(value: Any, where: str) -> Any:
         found=type(value).__name__,
         expected="text, a number, true or false, a list or a dictionary of them",
     )
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 _PRECISION_WORDS = ("quantisation", "attention", "tf32", "autocast")
