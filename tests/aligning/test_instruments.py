@@ -129,7 +129,7 @@ def block(watts: str, second: int) -> str:
 
 
 def test_a_block_of_a_bmc_is_a_reading_where_it_has_both(tmp_path: Path) -> None:
-    """A second time without power is none, and a reading that is no number is left out by the line of its time."""
+    """A second time without power is not a reading; one that is not a number is left out by the line of its time."""
     text = block("220 Watts", 0) + "    IPMI timestamp:  Sat Nov 21 10:00:09 2026\n" + block("lots", 1)
     read = read_log(written(tmp_path, text + block("222 Watts", 2)))
     assert (read.values, read.t_ns) == ((220_000, 222_000), (AT_TEN, AT_TEN + 2 * S))

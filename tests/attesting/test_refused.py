@@ -57,7 +57,7 @@ PARSED: dict[str, Callable[[], object]] = {
     "a signature of another kind": lambda: sshsig.parse_sshsig(signature(magic=b"SSHKEY")),
     "a signature of another hash": lambda: sshsig.parse_sshsig(signature(hash_name=b"md5")),
     "a signature with more behind it": lambda: sshsig.parse_sshsig(signature(rest=b"x")),
-    "an envelope that is no JSON": lambda: attach.read_statement(envelope(b"{")),
+    "an envelope that is not JSON": lambda: attach.read_statement(envelope(b"{")),
     "an envelope of a list": lambda: attach.read_statement(envelope(b"[]")),
     "an envelope of another type": lambda: attach.read_statement(envelope(STATEMENT) | {"payloadType": "text/plain"}),
     "a statement of another version": lambda: attach.read_statement(envelope(STATEMENT.replace(b"v1", b"v2"))),

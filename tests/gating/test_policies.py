@@ -87,7 +87,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "an empty version": policy(PEAK, version=""),
     "a number as its version": policy(PEAK, version=2),
     "no check": policy(),
-    "one check that is no list": policy() | {"check": PEAK},
+    "one check that is not a list": policy() | {"check": PEAK},
     "a check that is a word": policy("peak"),
     "a word that is nearly one": policy(PEAK | {"treshold": 1}),
     "a word that is none": policy(PEAK | {"zzz": 1}),

@@ -184,7 +184,7 @@ def test_a_header_is_rewritten_around_other_samples() -> None:
 
 
 def test_a_clip_has_the_format_of_the_run(tmp_path: Path) -> None:
-    """Nothing is resampled, and a file that is no WAV is named."""
+    """Nothing is resampled, and a file that is not a WAV is named."""
     path = tmp_path / "um.wav"
     with wave.open(str(path), "wb") as file:
         file.setparams((2, 2, 8_000, 0, "NONE", ""))

@@ -138,7 +138,7 @@ def test_the_other_sensors_are_told_as_kept(tmp_path: Path) -> None:
     (tmp_path / "lines").write_text("1,2\n")
     sensors = {
         "rapl": Rapl(str(tmp_path)),
-        "rapl that is no number": Rapl(str(tmp_path / "bad")),
+        "rapl that is not a number": Rapl(str(tmp_path / "bad")),
         "no rapl": Rapl(str(tmp_path / "nothing")),
         "JSON lines": Replay(tmp_path / "a.jsonl"),
         "CSV": Replay(tmp_path / "a.csv"),

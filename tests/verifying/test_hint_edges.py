@@ -473,7 +473,7 @@ ENCODERS = [
     ("level 3 of large blocks", False, by_level("3")),
     ("level 2 of large blocks", True, by_level("2")),
     ("level 2 of another encoder", False, by_level("2", "ffmpeg")),
-    ("a level that is no number", False, by_level("best")),
+    ("a level that is not a number", False, by_level("best")),
     ("an encoder that nobody stated", False, {"audio__encoder": absent("unknown")}),
 ]
 
