@@ -158,7 +158,7 @@ def usage_line(message: str, command: str = "ttsa") -> str:
 
 def exit_of(error: TtsArtifactError) -> int:
     """Return the exit code of an error that stopped the work: 2 of a wrong call, 3 of a missing tool, 4 of the rest."""
-    # What is wrong in an option is the call.
+    # A fault in an option is a fault of the call.
     if isinstance(error, WrongCall) or error.where.startswith("--"):
         return EXIT.USAGE
     return EXIT.INCONCLUSIVE if isinstance(error, Unavailable) else EXIT.UNREADABLE
