@@ -92,9 +92,10 @@ $(RUNNER_BUILD)/person/words.json: | $(SPEAKS) every-tool
 		--sounds $(RUNNER_BUILD)/asterisk/usr/share/asterisk/sounds/en_US_f_Allison \
 		--words $(RUNNER_BUILD)/asterisk/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz
 
-# The published idea's ablation on two voices that are not in the corpus: deltas, artifacts, table, picture.
-ablation: $(TRAINING) every-tool
-	$(BIN)/python -m reference_runner.laboratory.ablation --output $(RUNNER_BUILD)/ablation
+# The published idea's ablation on voices that are not in the corpus, a person's too where `make person` was called:
+# deltas, artifacts, table, picture. Hours of a core for each voice.
+ablation: $(EVALUATION) every-tool
+	$(BIN)/python -m reference_runner.laboratory.ablation $(PERSON) --output $(RUNNER_BUILD)/ablation $(ABLATION)
 
 # Every engine side by side, and what this device does to sensors, numbers and time; best on an idle machine.
 bench-engines: $(STAMP)

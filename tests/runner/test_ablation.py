@@ -17,6 +17,7 @@ from reference_runner.laboratory.ablation import report, targets
 from reference_runner.laboratory.ablation.cells import CELLS, CLIP_SETS, Cell, ClipSet, Condition, chosen
 from reference_runner.laboratory.ablation.making import Plan, file_sha256
 from reference_runner.laboratory.corpus.builder import read_harvard_type
+from reference_runner.laboratory.product.human import person_target
 
 CLEAN, NOISY = ClipSet(count=10, condition=Condition.CLEAN), ClipSet(count=1, condition=Condition.NOISE_10)
 
@@ -139,6 +140,28 @@ def test_no_sentence_is_in_two_places(tmp_path):
     assert spoken <= set(read_harvard_type())
     assert not adapted & measured
     assert not (adapted | measured) & spoken
+
+
+def test_a_person_says_what_was_said(tmp_path):
+    """Clips in every condition are the person's own, the rest measures the voice, and no sentence has a source."""
+    words = {f"clip-{number:02d}": f"These are the words of clip {number}." for number in range(30)}
+    (tmp_path / "words.json").write_text(json.dumps(words), encoding="utf-8")
+    for number, name in enumerate(words):
+        targets.write_clip(tmp_path / f"{name}.wav", np.full(100 + number, 500 + number, np.int16))
+    person = person_target(tmp_path)
+    assert person.provenance["license"] == "CC-BY-SA-3.0"
+    clean = targets.first_clips(person, tmp_path / "made", CLEAN)
+    assert [clip.text for clip in clean] == list(words.values())[:10]
+    assert [clip.path.read_bytes() for clip in clean] == [(tmp_path / f"{name}.wav").read_bytes() for name in words][
+        :10
+    ]
+    (noisy,) = targets.first_clips(person, tmp_path / "made", NOISY)
+    assert noisy.text == words["clip-00"]
+    assert noisy.path.read_bytes() != clean[0].path.read_bytes()
+    measured = targets.reference_clips(person, tmp_path / "made")
+    assert [clip.text for clip in measured] == list(words.values())[20:26]
+    assert targets.source_clips(person, tmp_path / "made", ["Something else."]) == []
+    assert len(targets.source_clips(target(), tmp_path / "made", ["Something else."])) == 1
 
 
 def test_a_folder_holds_one_plan(tmp_path):

@@ -192,6 +192,48 @@ def test_what_is_kept_of_a_delta(tmp_path):
     assert kept == {name: value for name, value in record.items() if name != "other"} | {"quality": None}
 
 
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ([], ["virtual", "espeak"]),
+        (["--targets", "espeak", "virtual"], ["virtual", "espeak"]),
+        (["--person", "HERE"], ["virtual", "espeak", "person"]),
+        (["--person", "HERE", "--targets", "person"], ["person"]),
+        (["--person", "HERE", "--targets", "virtual"], ["virtual"]),
+    ],
+)
+def test_which_voices_a_call_asks_for(words, names, tmp_path, monkeypatch):
+    """All that there are, or those that are named."""
+    words = [str(tmp_path) if word == "HERE" else word for word in words]
+    assert [voice.name for voice in asked_for(words, tmp_path, monkeypatch)["targets"]] == names
+
+
+def test_a_person_without_clips_is_refused(tmp_path, monkeypatch, capsys):
+    """Before anything is made; the message says how to get them."""
+    with pytest.raises(SystemExit):
+        asked_for(["--targets", "person"], tmp_path, monkeypatch)
+    said = "error: --targets person needs --person FOLDER; `make person` fetches the clips"
+    assert capsys.readouterr().err.splitlines()[-1].endswith(said)
+
+
+def asked_for(words: list[str], folder, patch: pytest.MonkeyPatch) -> dict:
+    """Return what a call of the command would make, among two synthesisers and a person."""
+    got: dict = {}
+    for name in ("Recognizer", "SpeakerEncoder", "PeopleEncoder", "Naturalness"):
+        patch.setattr(command, name, lambda name=name: name)
+    patch.setattr(command, "make_targets", lambda: [SimpleNamespace(name=name) for name in ("virtual", "espeak")])
+    patch.setattr(command, "person_target", lambda given: SimpleNamespace(name="person") if given == folder else None)
+    patch.setattr(command, "to_markdown", str)
+    names = ("plan", "targets", "weights", "output", "instruments", "cells")
+    patch.setattr(command, "ablate", lambda *given: got.update(zip(names, given, strict=True)))
+    patch.setattr("sys.argv", ["ablation", "--output", str(folder / "out"), *words])
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    if ended.value.code:
+        raise ended.value
+    return got
+
+
 @pytest.mark.parametrize("own", [False, True])
 def test_what_a_call_asks_for(own, tmp_path, monkeypatch, capsys):
     """Every word of the call arrives; without weights of its own the released ones are digested and not named."""
@@ -262,7 +304,7 @@ def interval(mean: float) -> dict[str, float]:
 
 def system(mean: float, **changes) -> dict:
     return {
-        "clips": 2, "word_errors": {"source_wer": 0.125, "minus_source": interval(mean + 6)},
+        "clips": 2, "word_errors": {"wer": mean / 100, "source_wer": 0.125, "minus_source": interval(mean + 6)},
         "naturalness": {"dnsmos_ovr": interval(mean + 4)},
         "voice": {
             "people_similarity": interval(mean + 1), "similarity": interval(mean + 2), "encoder_similarity": None,
@@ -346,19 +388,19 @@ Similarity of other speakers: people's encoder 0.300, model-free 0.200, encoder 
 WER of the target itself: 0.125.
 
 | adaptation | clips | steps | prompt | similarity, people's encoder | similarity, model-free | similarity, encoder \
-| DNSMOS | pitch gap, st | WER minus source | MCD, dB | F0 spread, st | rate spread, phones/s |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|
+| DNSMOS | pitch gap, st | WER | WER minus source | MCD, dB | F0 spread, st | rate spread, phones/s |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
 | none | none | - | prior | 11.000 (10.900 to 11.200) | 12.000 (11.900 to 12.200) | - | 14.00 (13.90 to 14.20) \
-| +15.0 (+14.9 to +15.2) | +16.000 (+15.900 to +16.200) | 17.00 (16.90 to 17.20) | 18.00 (17.90 to 18.20) \
+| +15.0 (+14.9 to +15.2) | 0.100 | +16.000 (+15.900 to +16.200) | 17.00 (16.90 to 17.20) | 18.00 (17.90 to 18.20) \
 | 19.00 (18.90 to 19.20) |
 | zero-shot | 10 clean | - | prior | 21.000 (20.900 to 21.200) | 22.000 (21.900 to 22.200) | - \
-| 24.00 (23.90 to 24.20) | +25.0 (+24.9 to +25.2) | +26.000 (+25.900 to +26.200) | 27.00 (26.90 to 27.20) \
+| 24.00 (23.90 to 24.20) | +25.0 (+24.9 to +25.2) | 0.200 | +26.000 (+25.900 to +26.200) | 27.00 (26.90 to 27.20) \
 | 28.00 (27.90 to 28.20) | 29.00 (28.90 to 29.20) |
 | preserving | 3 clipped | 1000 | prior | 31.000 (30.900 to 31.200) | 32.000 (31.900 to 32.200) | - \
-| 34.00 (33.90 to 34.20) | +35.0 (+34.9 to +35.2) | +36.000 (+35.900 to +36.200) | 37.00 (36.90 to 37.20) \
+| 34.00 (33.90 to 34.20) | +35.0 (+34.9 to +35.2) | 0.300 | +36.000 (+35.900 to +36.200) | 37.00 (36.90 to 37.20) \
 | 38.00 (37.90 to 38.20) | 39.00 (38.90 to 39.20) |
 | not preserving | 1 clean | 200 | self | 41.000 (40.900 to 41.200) | 42.000 (41.900 to 42.200) | - \
-| 44.00 (43.90 to 44.20) | +45.0 (+44.9 to +45.2) | +46.000 (+45.900 to +46.200) | 47.00 (46.90 to 47.20) \
+| 44.00 (43.90 to 44.20) | +45.0 (+44.9 to +45.2) | 0.400 | +46.000 (+45.900 to +46.200) | 47.00 (46.90 to 47.20) \
 | 48.00 (47.90 to 48.20) | 49.00 (48.90 to 49.20) |
 
 Steadiness: standard deviation of a sentence over 10 and 1 clips, clean and at 10 dB; smaller is better.
@@ -382,6 +424,17 @@ def test_the_report_word_by_word():
     other = report.to_markdown(made_report(plan=plan, cells_not_run=["x", "y"]))
     assert "\n2 seeds each, exact numerics" in other
     assert "2 of the matrix's 69 cells were run; not run: x, y.\n" in other
+
+
+def test_a_report_of_a_person():
+    """Who has not said the sentences that are spoken: WER stands alone, and nothing is compared with a source."""
+    made = made_report()
+    for each in made["targets"]["tone"]["systems"].values():
+        each["word_errors"] |= {"source_wer": None, "minus_source": None}
+        each["against_source"] = {"mcd_db": None}
+    text = report.to_markdown(made)
+    assert "\nWER of the target itself: -, for it has not said these sentences.\n" in text
+    assert "| +15.0 (+14.9 to +15.2) | 0.100 | - | - | 18.00 (17.90 to 18.20) |" in text
 
 
 def drawn(made: dict, folder, patch: pytest.MonkeyPatch):

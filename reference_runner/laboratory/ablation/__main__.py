@@ -2,6 +2,7 @@
 
 python -m reference_runner.laboratory.ablation --output .build/ablation
 python -m reference_runner.laboratory.ablation --targets virtual --cells "zero-shot-1-*" "kept-1-*-200-*"
+python -m reference_runner.laboratory.ablation --person .build/person
 
 A part of the matrix goes into the same folder, and the report says which cells it holds.
 """
@@ -36,6 +37,7 @@ from reference_runner.laboratory.ablation.targets import (
     stranger_clips,
     test_sentences,
 )
+from reference_runner.laboratory.product.human import person_target
 from reference_runner.model.checkpoint import released_checkpoint_path
 from reference_runner.optional import load
 
@@ -65,7 +67,10 @@ def main() -> None:
     parser.add_argument(
         "--cells", nargs="+", default=[], metavar="PATTERN", help="those of the matrix that are made now; * is anything"
     )
-    parser.add_argument("--targets", nargs="+", choices=("virtual", "espeak"), default=("virtual", "espeak"))
+    parser.add_argument(
+        "--targets", nargs="+", choices=("virtual", "espeak", "person"), help="all of them, if not given"
+    )
+    parser.add_argument("--person", type=Path, metavar="FOLDER", help="a person's clips, made by `make person`")
     parser.add_argument("--list", action="store_true", help="name every cell, and make none")
     arguments = parser.parse_args()
     cells = chosen(arguments.cells)
@@ -83,7 +88,11 @@ def main() -> None:
         numerics=arguments.numerics, steps=arguments.steps,
     )  # fmt: skip
     weights = {checkpoint.name: str(checkpoint)} if arguments.weights else {}
-    targets = [target for target in make_targets() if target.name in arguments.targets]
+    voices = [*make_targets(), *([] if arguments.person is None else [person_target(arguments.person)])]
+    wanted = arguments.targets or [voice.name for voice in voices]
+    if missing := set(wanted) - {voice.name for voice in voices}:
+        parser.error(f"--targets {' '.join(sorted(missing))} needs --person FOLDER; `make person` fetches the clips")
+    targets = [voice for voice in voices if voice.name in wanted]
     report = ablate(plan, targets, weights, arguments.output, instruments, cells)
     parser.exit(0, to_markdown(report))
 

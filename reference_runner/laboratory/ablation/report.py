@@ -33,7 +33,7 @@ _STEADY = {
 }  # fmt: skip
 _COLUMNS = (
     "adaptation", "clips", "steps", "prompt", *(f"similarity, {called}" for called in _SIMILARITIES.values()),
-    "DNSMOS", "pitch gap, st", "WER minus source", "MCD, dB", "F0 spread, st", "rate spread, phones/s",
+    "DNSMOS", "pitch gap, st", "WER", "WER minus source", "MCD, dB", "F0 spread, st", "rate spread, phones/s",
 )  # fmt: skip
 _SAID = {"none": "none", "zero-shot": "zero-shot", "kept": "preserving", "alone": "not preserving"}
 _BEST, _WORST = ClipSet(count=10, condition=Condition.CLEAN), ClipSet(count=1, condition=Condition.NOISE_10)
@@ -223,7 +223,8 @@ def _baseline_lines(target: Mapping[str, Any]) -> list[str]:
         shown = ", ".join(f"{called} {baseline[key]:.3f}" for key, called in _SIMILARITIES.items() if baseline[key])
         lines.append(f"Similarity of {'its own clips' if name == 'same_speaker' else 'other speakers'}: {shown}.")
     wer = next(iter(target["systems"].values()))["word_errors"]["source_wer"]
-    return [*lines, f"WER of the target itself: {wer:.3f}.", ""]
+    said = "-, for it has not said these sentences" if wer is None else f"{wer:.3f}"
+    return [*lines, f"WER of the target itself: {said}.", ""]
 
 
 def _cell_line(cell: Cell, system: Mapping[str, Any]) -> str:
@@ -236,6 +237,7 @@ def _cell_line(cell: Cell, system: Mapping[str, Any]) -> str:
         *(show_interval(voice[name]) for name in _SIMILARITIES),
         show_interval(system["naturalness"]["dnsmos_ovr"], digits=2),
         show_interval(voice["pitch_gap_semitones"], digits=1, sign=True),
+        f"{system['word_errors']['wer']:.3f}",
         show_interval(system["word_errors"]["minus_source"], sign=True),
         show_interval(source["mcd_db"], digits=2),
         show_interval(system["manner"]["pitch_spread_semitones"], digits=2),

@@ -1,7 +1,7 @@
 """Voices that are not in the corpus, made on the spot: the same samples on every machine with the same synthesisers.
 
 Two of them: a virtual speaker between two of the training speakers (flite's slt in another shape), and another
-synthesiser.
+synthesiser. A person who has said a list of sentences is a third (`laboratory.product.human`).
 """
 
 from __future__ import annotations
@@ -72,6 +72,13 @@ class Target:
     say: Callable[[str], NDArray[np.int16]]
     """16 kHz mono (S,)."""
     provenance: dict[str, str]
+    texts: tuple[str, ...] = ()
+    """All that it can say; empty for a voice that says anything."""
+
+    @property
+    def clip_texts(self) -> Sequence[str]:
+        """What its clips say: `_CLIP_SENTENCES` to adapt to, then those that its voice is measured by."""
+        return self.texts or grammar_sentences(_CLIP_SENTENCES + _REFERENCE_SENTENCES)
 
 
 def make_targets() -> list[Target]:
@@ -121,7 +128,7 @@ def clips_of(target: Target, folder: Path, *, at_least_s: float) -> list[Clip]:
     """Write clips of the target until they last that long, and return them; existing ones are kept."""
     found: list[Clip] = []
     samples = 0
-    for number, text in enumerate(grammar_sentences(_CLIP_SENTENCES)):
+    for number, text in enumerate(target.clip_texts[:_CLIP_SENTENCES]):
         clip = spoken(target.say, folder / f"{target.name}-{Condition.CLEAN}-{number:02d}.wav", text)
         found.append(clip)
         with wave.open(str(clip.path), "rb") as stream:
@@ -134,7 +141,7 @@ def clips_of(target: Target, folder: Path, *, at_least_s: float) -> list[Clip]:
 def first_clips(target: Target, folder: Path, clips: ClipSet) -> list[Clip]:
     """Write so many clips of the target, in their condition, and return them; existing ones are kept."""
     found = []
-    for number, text in enumerate(grammar_sentences(_CLIP_SENTENCES)[: clips.count]):
+    for number, text in enumerate(target.clip_texts[: clips.count]):
         name = f"{target.name} {number}"
         path = folder / f"{target.name}-{clips.condition}-{number:02d}.wav"
         if not path.exists():
@@ -155,12 +162,14 @@ def spoil(pcm: NDArray[np.int16], condition: Condition, *, name: str) -> NDArray
 
 def reference_clips(target: Target, folder: Path) -> list[Clip]:
     """Write clean clips of the target that are not used for adaptation: the reference for its voice."""
-    sentences = grammar_sentences(_CLIP_SENTENCES + _REFERENCE_SENTENCES)[_CLIP_SENTENCES:]
+    sentences = target.clip_texts[_CLIP_SENTENCES : _CLIP_SENTENCES + _REFERENCE_SENTENCES]
     return [spoken(target.say, folder / f"{target.name}-reference-{n}.wav", text) for n, text in enumerate(sentences)]
 
 
 def source_clips(target: Target, folder: Path, sentences: Sequence[str]) -> list[Clip]:
-    """Write the target's own recordings of the test sentences."""
+    """Write the target's own recordings of the test sentences; a person has none."""
+    if target.texts:
+        return []
     return [spoken(target.say, folder / f"{target.name}-source-{n:02d}.wav", text) for n, text in enumerate(sentences)]
 
 

@@ -14,14 +14,18 @@ import json
 import re
 import shutil
 import subprocess
+import wave
 from pathlib import Path
+
+import numpy as np
 
 from reference_runner.commands import stopping_in_a_sentence
 from reference_runner.errors import EvaluationError
-from reference_runner.laboratory.ablation.targets import Clip
+from reference_runner.laboratory.ablation.targets import Clip, Target
 
-__all__ = ["choose_prompts", "main", "read_person"]
+__all__ = ["PERSON_ORIGIN", "choose_prompts", "main", "person_target", "read_person"]
 
+PERSON_ORIGIN = {"kind": "recording", "name": "Asterisk core sounds, Allison Smith", "license": "CC-BY-SA-3.0"}
 _WORDS_FILE = "words.json"
 _CLIPS = 40
 _LEAST_WORDS, _MOST_WORDS = 8, 22
@@ -89,6 +93,23 @@ def read_person(folder: Path) -> list[Clip]:
         raise EvaluationError(f"{folder} holds no person's clips; `make person` fetches them")
     words: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     return [Clip(path=folder / f"{name}.wav", text=text) for name, text in sorted(words.items())]
+
+
+def person_target(folder: Path) -> Target:
+    """Return the person as a voice of the ablation, which says what its clips say and nothing else."""
+    clips = {clip.text: clip.path for clip in read_person(folder)}
+
+    def say(text: str) -> np.ndarray:
+        with wave.open(str(clips[text]), "rb") as stream:
+            return np.frombuffer(stream.readframes(stream.getnframes()), "<i2").astype(np.int16)
+
+    return Target(
+        name="person",
+        description=f"a person ({PERSON_ORIGIN['name']}), who has not said the sentences that are spoken",
+        say=say,
+        provenance=PERSON_ORIGIN,
+        texts=tuple(clips),
+    )
 
 
 if __name__ == "__main__":

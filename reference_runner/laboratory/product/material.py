@@ -25,7 +25,7 @@ from reference_runner.laboratory.ablation.targets import write_clip as write
 from reference_runner.laboratory.corpus.flite import FliteLibrary
 from reference_runner.laboratory.corpus.hibari import HEART_SPEAKERS, HibariTeacher, say_as_taught
 from reference_runner.laboratory.corpus.virtual_speakers import TARGET_SPEAKERS, TRAINING_SPEAKERS, Delivery
-from reference_runner.laboratory.product.human import read_person
+from reference_runner.laboratory.product.human import PERSON_ORIGIN, read_person
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +100,7 @@ class Material:
             return Asked(
                 name="person", description=f"a person ({person.name}), {len(given)} clips", given=given,
                 noisy=self._noisy(given), references=tuple(all_clips[:_REFERENCES]),
-                origin={"kind": "recording", "name": "Asterisk core sounds, Allison Smith", "license": "CC-BY-SA-3.0"},
+                origin=dict(PERSON_ORIGIN),
             )  # fmt: skip
         target = next(one for one in make_targets() if one.name == "virtual")
         given = tuple(clips_of(target, clips, at_least_s=_VOICE_S))
