@@ -88,7 +88,7 @@ $(RUNNER_BUILD)/person/words.json: | $(SPEAKS) every-tool
 	mkdir -p $(RUNNER_BUILD)/asterisk
 	cd $(RUNNER_BUILD)/asterisk && apt-get download asterisk-core-sounds-en asterisk-core-sounds-en-g722
 	for package in $(RUNNER_BUILD)/asterisk/*.deb; do dpkg -x $$package $(RUNNER_BUILD)/asterisk; done
-	$(BIN)/python -m reference_runner.laboratory.product.human --output $(RUNNER_BUILD)/person \
+	$(BIN)/python -m reference_runner.laboratory.ablation.human --output $(RUNNER_BUILD)/person \
 		--sounds $(RUNNER_BUILD)/asterisk/usr/share/asterisk/sounds/en_US_f_Allison \
 		--words $(RUNNER_BUILD)/asterisk/usr/share/doc/asterisk-core-sounds-en/core-sounds-en.txt.gz
 

@@ -15,9 +15,9 @@ from reference_runner.evaluation.speaker_encoder import SpeakerEncoder
 from reference_runner.laboratory.ablation import __main__ as command
 from reference_runner.laboratory.ablation import report, targets
 from reference_runner.laboratory.ablation.cells import CELLS, CLIP_SETS, Cell, ClipSet, Condition, chosen
+from reference_runner.laboratory.ablation.human import person_target
 from reference_runner.laboratory.ablation.making import Plan, file_sha256
 from reference_runner.laboratory.corpus.builder import read_harvard_type
-from reference_runner.laboratory.product.human import person_target
 
 CLEAN, NOISY = ClipSet(count=10, condition=Condition.CLEAN), ClipSet(count=1, condition=Condition.NOISE_10)
 

@@ -28,6 +28,7 @@ from reference_runner.evaluation.recognizer import Recognizer
 from reference_runner.evaluation.recordings import read_artifact, read_clip
 from reference_runner.evaluation.speaker_encoder import SpeakerEncoder
 from reference_runner.laboratory.ablation.cells import CELLS, chosen
+from reference_runner.laboratory.ablation.human import person_target
 from reference_runner.laboratory.ablation.making import Plan, Workshop, code_digest, file_sha256
 from reference_runner.laboratory.ablation.report import draw, summarise_target, to_markdown
 from reference_runner.laboratory.ablation.targets import (
@@ -37,7 +38,6 @@ from reference_runner.laboratory.ablation.targets import (
     stranger_clips,
     test_sentences,
 )
-from reference_runner.laboratory.product.human import person_target
 from reference_runner.model.checkpoint import released_checkpoint_path
 from reference_runner.optional import load
 
@@ -68,8 +68,9 @@ def main() -> None:
         "--cells", nargs="+", default=[], metavar="PATTERN", help="those of the matrix that are made now; * is anything"
     )
     parser.add_argument(
-        "--targets", nargs="+", choices=("virtual", "espeak", "person"), help="all of them, if not given"
-    )
+        "--targets", nargs="+", choices=("virtual", "espeak", "person"), metavar="TARGET",
+        help="virtual, espeak or person; all that there are, if not given",
+    )  # fmt: skip
     parser.add_argument("--person", type=Path, metavar="FOLDER", help="a person's clips, made by `make person`")
     parser.add_argument("--list", action="store_true", help="name every cell, and make none")
     arguments = parser.parse_args()

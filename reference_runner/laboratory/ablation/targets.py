@@ -1,7 +1,7 @@
 """Voices that are not in the corpus, made on the spot: the same samples on every machine with the same synthesisers.
 
 Two of them: a virtual speaker between two of the training speakers (flite's slt in another shape), and another
-synthesiser. A person who has said a list of sentences is a third (`laboratory.product.human`).
+synthesiser. A person who has said a list of sentences is a third (`laboratory.ablation.human`).
 """
 
 from __future__ import annotations

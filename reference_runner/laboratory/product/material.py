@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
+from reference_runner.laboratory.ablation.human import PERSON_ORIGIN, read_person
 from reference_runner.laboratory.ablation.targets import (
     Clip,
     add_noise,
@@ -25,7 +26,6 @@ from reference_runner.laboratory.ablation.targets import write_clip as write
 from reference_runner.laboratory.corpus.flite import FliteLibrary
 from reference_runner.laboratory.corpus.hibari import HEART_SPEAKERS, HibariTeacher, say_as_taught
 from reference_runner.laboratory.corpus.virtual_speakers import TARGET_SPEAKERS, TRAINING_SPEAKERS, Delivery
-from reference_runner.laboratory.product.human import PERSON_ORIGIN, read_person
 
 if TYPE_CHECKING:
     from collections.abc import Callable

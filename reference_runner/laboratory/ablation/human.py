@@ -1,6 +1,6 @@
 """A person as target: the prompts that Debian ships for Asterisk, read by Allison Smith, as clips with their words.
 
-python -m reference_runner.laboratory.product.human --sounds FOLDER --words core-sounds-en.txt.gz --output .build/person
+python -m reference_runner.laboratory.ablation.human --sounds FOLDER --words core-sounds-en.txt.gz --output PERSON
 
 They are CC-BY-SA-3.0 and serve as a target of evaluation only: neither they nor anything derived from them enters
 weights or this repository. `make person` fetches the two packages; ffmpeg decodes their G.722.
@@ -32,7 +32,7 @@ _LEAST_WORDS, _MOST_WORDS = 8, 22
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z ,.'?]+")
 
 
-@stopping_in_a_sentence("reference_runner.laboratory.product.human")
+@stopping_in_a_sentence("reference_runner.laboratory.ablation.human")
 def main() -> None:
     """Decode the prompts of a usual sentence's length, and write their words beside them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
