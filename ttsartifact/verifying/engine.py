@@ -27,6 +27,7 @@ __all__ = ["faults_of_statements", "judge", "not_verified", "validate", "verify"
 
 _STRUCTURE = frozenset({"CON", "CAN", "SCH"})  # what `validate` asks: no hashing, no decoding
 _STATEMENTS = frozenset({"CAN", "SCH", "PIN", "ENV"})  # what reads the descriptor alone, whose values people type
+_PASS, _NOT_APPLICABLE = Outcome.PASS, Outcome.NOT_APPLICABLE  # Python 3.11 takes long to find a member in its class
 _MOST_LISTED = 1_000  # findings of one rule: a trace of a million rows may break it in each
 
 
@@ -192,7 +193,7 @@ def judge(
         session.hold_to_profiles()
     descriptor = evidence.descriptor
     outcomes = session.outcomes
-    idle = tuple((key, session.idle[key]) for key in places if outcomes[key] is Outcome.NOT_APPLICABLE)
+    idle = tuple([(key, session.idle[key]) for key in places if outcomes[key] is _NOT_APPLICABLE])
     return Report(
         where=evidence.artifact.where,
         carrier=evidence.artifact.carrier,
@@ -203,7 +204,7 @@ def judge(
         level_reached=evidence.level_reached,
         findings=tuple(sorted(session.findings, key=lambda finding: (places[finding.rule], finding.where))),
         unchecked=tuple(sorted(session.unchecked, key=lambda finding: places[finding.rule])),
-        passed=tuple(key for key in places if outcomes[key] is Outcome.PASS),
+        passed=tuple([key for key in places if outcomes[key] is _PASS]),
         unreadable=session.stopped_by is not None,
         hints=hints_of(evidence) if families is None and session.stopped_by is None else (),
         profiles=session.profiles,
@@ -253,15 +254,14 @@ class _Session:
     def run(self, asked: Iterable[Rule]) -> None:
         """Ask each rule whose subject is there, unless what failed before leaves its question open."""
         evidence, blocking = self.evidence, self._blocking
-        lacks = evidence.lacks
         for rule in asked:
             is_doubtful = blocking or (rule.needs_schema and evidence.misshapen_by is not None)
             if is_doubtful and (blocker := self._blocker_of(rule)) is not None:
                 self._leave_open(rule, Outcome.NOT_EVALUATED, f"blocked by {blocker}", blocker)
                 continue
             try:
-                lacking = next(filter(lacks, rule.applies_if), None)
-                if lacking is not None:
+                lacking = rule.applies_if and evidence.first_lacking(rule.applies_if)
+                if lacking:
                     self._leave_idle(rule, _WITHOUT.get(lacking) or f"{lacking} is not stated, or empty")
                 else:
                     self._take(rule, question_of(rule.id)(evidence))
@@ -270,7 +270,7 @@ class _Session:
 
     def _take(self, rule: Rule, answer: Answer) -> None:
         if not answer:
-            self.outcomes[rule.id] = Outcome.PASS
+            self.outcomes[rule.id] = _PASS
         elif isinstance(answer, NotApplicable):
             self._leave_idle(rule, answer.why)
         elif isinstance(answer, Unverifiable):
@@ -335,7 +335,7 @@ class _Session:
                 self.stopped_by = self.stopped_by or rule.id
 
     def _leave_idle(self, rule: Rule, why: str) -> None:
-        self.outcomes[rule.id] = Outcome.NOT_APPLICABLE
+        self.outcomes[rule.id] = _NOT_APPLICABLE
         self.idle[rule.id] = why
 
     def _leave_open(self, rule: Rule, outcome: Outcome, message: str, blocked_by: str | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import accumulate, compress
+from itertools import accumulate, compress, filterfalse
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import capsule as capsules
@@ -74,7 +74,7 @@ class Evidence:
         self.demanded = tuple(profiles)
         self.level = level
         self._known: dict[str, Any] = {}
-        self._lacking: dict[str, bool] = {}
+        self._lacking: dict[tuple[str, ...], str | None] = {}
         self._readings: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
         self._missing: dict[Level, list[str]] = {}
         self._once: dict[Callable[[Evidence], Any], Any] = {}
@@ -120,14 +120,18 @@ class Evidence:
             self._once[fact] = fact(self)
         return self._once[fact]
 
-    def lacks(self, what: str) -> bool:
-        """Return whether an input that `applies_if` of a rule names is absent: nothing known, or an empty list.
+    def first_lacking(self, inputs: tuple[str, ...]) -> str | None:
+        """Return the first input that `applies_if` of a rule names and that is absent: nothing known, or an empty list.
 
         Of a run whose shape does not hold nothing is said to be absent: each rule finds what it can read.
         """
-        if what not in self._lacking:
-            self._lacking[what] = not self.violations and not self._holds(what)
-        return self._lacking[what]
+        if inputs not in self._lacking:
+            self._lacking[inputs] = None if self.violations else next(filterfalse(self._holds, inputs), None)
+        return self._lacking[inputs]
+
+    def lacks(self, what: str) -> bool:
+        """Return whether this input is absent."""
+        return self.first_lacking((what,)) is not None
 
     def _holds(self, what: str) -> bool:
         if what.startswith("/"):
