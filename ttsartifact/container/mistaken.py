@@ -45,15 +45,17 @@ FIRST_ATOMS = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b
 
 # A header of MPEG audio: sync, an existing version and layer, a bitrate and a rate. Headers may overlap, so all but the
 # first byte only looks ahead.
-_BEHIND_SYNC = (
-    rb"[\xe2-\xe7\xf2-\xf7\xfa-\xff][\x10-\x1b\x20-\x2b\x30-\x3b\x40-\x4b\x50-\x5b\x60-\x6b"
+_RATES = (
+    rb"[\x10-\x1b\x20-\x2b\x30-\x3b\x40-\x4b\x50-\x5b\x60-\x6b"
     rb"\x70-\x7b\x80-\x8b\x90-\x9b\xa0-\xab\xb0-\xbb\xc0-\xcb\xd0-\xdb\xe0-\xeb]."
 )
+_BEHIND_SYNC = rb"[\xe2-\xe7\xf2-\xf7\xfa-\xff]" + _RATES
 _MPEG = late_pattern(rb"\xff(?=%b)" % _BEHIND_SYNC, re.DOTALL)
 _OPENED = late_pattern(rb"(?<!\0)\0*+(?=\xff%b)" % _BEHIND_SYNC, re.DOTALL)  # the zeros before such a header
 _ADTS = late_pattern(rb"\xff(?=[\xf0\xf1\xf8\xf9])")
 _LOAS = late_pattern(rb"\x56(?=[\xe0-\xff])")
-_MPEG_OR_ADTS = late_pattern(rb"\xff(?=[\xf0\xf1\xf8\xf9]|%b)" % _BEHIND_SYNC, re.DOTALL)  # one look for both
+# One look for both, which gives up most places at the second byte.
+_MPEG_OR_ADTS = late_pattern(rb"\xff(?=[\xe2-\xe7\xf0-\xff](?:(?<=[\xf0\xf1\xf8\xf9])|%b))" % _RATES, re.DOTALL)
 _OF_ADTS = frozenset(b"\xf0\xf1\xf8\xf9")
 _LEAST_BYTES = 7  # of a frame
 _FIRST_FRAMES, _FRAMES = 3, 40  # FFmpeg wants 7 and 200 of MPEG, 3 and 100 of AAC
@@ -197,9 +199,8 @@ def _has_long_chain(pcm: bytes, places: Sequence[int], length: Callable[[bytes, 
     """Return whether so many frames follow each other; a chain is one longer than that of its second frame."""
     if len(places) < frames:
         return False
-    known = set(places)
-    followed = sum(at + length(pcm, at) in known for at in places)
-    if followed < frames - 1:  # in honest sound hardly any is
+    # All but the last frame of a chain end where another one begins; in honest sound hardly any does.
+    if len({at + length(pcm, at) for at in places}.intersection(places)) < frames - 1:
         return False
     ends = {at: end for at in places if (end := at + length(pcm, at)) - at >= _LEAST_BYTES}
     chains: dict[int, int] = {}
