@@ -43,17 +43,6 @@ def _steps(pointer: str) -> tuple[str, ...]:
     return tuple(pointer.split("/")[1:])
 
 
-def _in_lists(place: Any, pointer: str) -> Any:
-    for step in _steps(pointer):
-        if isinstance(place, dict):
-            place = place.get(step)
-        elif isinstance(place, list) and step.isdigit() and int(step) < len(place):
-            place = place[int(step)]
-        else:
-            return None
-    return place
-
-
 class Descriptor(NamedTuple):
     """The bytes as found and the value parsed from them; `artifact_id` digests the bytes, whatever they hold."""
 
@@ -68,13 +57,13 @@ class Descriptor(NamedTuple):
     def at(self, pointer: str) -> Any:
         """Return what stands at the JSON `pointer`, or None where nothing does."""
         place: Any = self.value
-        try:
-            for step in _steps(pointer):
-                place = place[step]
-        except KeyError:
-            return None
-        except TypeError:  # a list on the way, or something that holds nothing
-            return _in_lists(self.value, pointer)
+        for step in _steps(pointer):
+            if isinstance(place, dict):
+                place = place.get(step)
+            elif isinstance(place, list) and step.isdigit() and int(step) < len(place):
+                place = place[int(step)]
+            else:
+                return None
         return place
 
     def known(self, pointer: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -59,23 +60,32 @@ def sound_exit(evidence: Evidence) -> Iterator[Hint]:
 def fitting_places(evidence: Evidence) -> Iterator[Hint]:
     """No two places of the descriptor hold values that exclude each other (clause 4.10)."""
     for row in _spec.table("registry/contradictions")["row"]:
-        held = evidence.known(row["each"]) if "each" in row else None
-        bases = [f"{row['each']}/{place}" for place in range(len(held))] if isinstance(held, list) else []
-        for base in bases if "each" in row else [""]:
-            if all(_holds(evidence, base, *each) for each in row["when"].items()) and not any(
-                _holds(evidence, base, *each) for each in row.get("unless", {}).items()
-            ):
+        bases = [""]
+        if "each" in row:
+            held = evidence.known(row["each"])
+            bases = [f"{row['each']}/{place}" for place in range(len(held))] if isinstance(held, list) else []
+        for base in bases:
+            if _is_met(evidence, base, row):
                 where = _place(base, next(iter(row["when"])))
                 yield Hint(id="SCH13", where=where, found=_words(evidence.known(where)), message=row["says"])
+
+
+def _is_met(evidence: Evidence, base: str, row: dict[str, Any]) -> bool:
+    """Return whether all conditions of a contradiction hold, and none that excuses it."""
+    for key, patterns in row["when"].items():
+        if not _holds(evidence.known(_place(base, key)), patterns):
+            return False
+    return not any(_holds(evidence.known(_place(base, key)), each) for key, each in row.get("unless", {}).items())
 
 
 def _place(base: str, key: str) -> str:
     return key if key[0] == "/" else f"{base}/{key}"
 
 
-def _holds(evidence: Evidence, base: str, key: str, patterns: list[str]) -> bool:
-    """Return whether the value at a place, or an item of the list there, matches one of the patterns."""
-    value = evidence.known(_place(base, key))
+def _holds(value: Any, patterns: list[str]) -> bool:
+    """Return whether a value, or an item of a list, matches one of the patterns."""
+    if value is None:  # most places of most runs
+        return "-" in patterns
     words = [_words(item) for item in value] if isinstance(value, list) else [_words(value)]
     if words in ([], ["-"]):
         return "-" in patterns
@@ -92,8 +102,13 @@ def _holds(evidence: Evidence, base: str, key: str, patterns: list[str]) -> bool
 
 def _may_match(word: str, pattern: str) -> bool:
     """Return whether a pattern has a wildcard, and the word has all that stands between its wildcards."""
-    pieces = pattern.replace("?", "*").split("*")
+    pieces = _pieces_of(pattern)
     return len(pieces) > 1 and all(piece in word for piece in pieces)
+
+
+@cache
+def _pieces_of(pattern: str) -> list[str]:
+    return pattern.replace("?", "*").split("*")
 
 
 def _words(value: Any) -> str:
