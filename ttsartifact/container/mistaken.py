@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 from ttsartifact._starting import late_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    _Ends = Callable[[bytes, Sequence[int]], list[int]]
 
 __all__ = [
     "FIRST_ATOMS",
@@ -108,17 +110,18 @@ def begun_film(head: bytes, atoms: Collection[bytes]) -> str | None:
 def mistaken_pcm(pcm: bytes) -> str | None:
     """Return what a player takes the first `PCM_BYTES` of 16-bit PCM for, in words, or None."""
     start = len(pcm) - len(pcm.lstrip(b"\0"))
-    places = [found.start() for found in _MPEG_OR_ADTS.finditer(pcm)]
-    aac = [at for at in places if pcm[at + 1] in _OF_ADTS]
-    mpeg = places if not aac else [at for at in places if pcm[at + 1] not in _OF_ADTS]
-    for name, sync, length, found in (
-        ("MPEG audio", _MPEG, _mpeg_bytes, mpeg),
-        ("AAC", _ADTS, _adts_bytes, aac),
-        ("AAC", _LOAS, _loas_bytes, None),
+    both = _places(_MPEG_OR_ADTS, pcm)
+    aac = [at for at in both if pcm[at + 1] in _OF_ADTS]
+    mpeg = both if not aac else [at for at in both if pcm[at + 1] not in _OF_ADTS]
+    for name, sync, ends, found in (
+        ("MPEG audio", _MPEG, _mpeg_ends, mpeg),
+        ("AAC", _ADTS, _adts_ends, aac),
+        ("AAC", _LOAS, _loas_ends, None),
     ):
-        if any(_chain(pcm, at, sync, length, _FIRST_FRAMES) for at in {0, start}):
+        if any(_chain(pcm, at, sync, ends, _FIRST_FRAMES) for at in {0, start}):
             return name
-        if _has_long_chain(pcm, _places(sync, pcm) if found is None else found, length, _FRAMES):
+        places = _places(sync, pcm) if found is None else found
+        if _has_long_chain(places, ends(pcm, places), _FRAMES):
             return name
     # FFmpeg wants fewer frames of AC-3 where the PCM begins with one.
     begun = {"AC-3": 7} if pcm.startswith(_SYNC_WORDS["AC-3"][0]) else {}
@@ -172,9 +175,11 @@ def _around(anchor: int) -> re.Pattern[bytes]:
 
 def has_long_chain(data: bytes, frames: int) -> str | None:
     """Return "AAC" where so many of its frames follow each other anywhere in `data`, or None."""
-    kinds = ((_ADTS, _adts_bytes), (_LOAS, _loas_bytes))
-    is_chain = any(_has_long_chain(data, _places(sync, data), length, frames) for sync, length in kinds)
-    return "AAC" if is_chain else None
+    for sync, ends in ((_ADTS, _adts_ends), (_LOAS, _loas_ends)):
+        places = _places(sync, data)
+        if _has_long_chain(places, ends(data, places), frames):
+            return "AAC"
+    return None
 
 
 def followed_frame(data: bytes) -> int | None:
@@ -183,8 +188,8 @@ def followed_frame(data: bytes) -> int | None:
 
     opened = [found.span() for found in _OPENED.finditer(data)]
     starts = [start for start, _ in opened]
-    for _, at in opened:
-        end = at + _mpeg_bytes(data, at)
+    places = [at for _, at in opened]
+    for at, end in zip(places, _mpeg_ends(data, places), strict=True):
         place = bisect_right(starts, end) - 1
         if place >= 0 and opened[place][1] >= end:
             return at
@@ -195,37 +200,38 @@ def _places(sync: re.Pattern[bytes], data: bytes) -> list[int]:
     return [found.start() for found in sync.finditer(data)]
 
 
-def _has_long_chain(pcm: bytes, places: Sequence[int], length: Callable[[bytes, int], int], frames: int) -> bool:
+def _has_long_chain(places: Sequence[int], ends: Sequence[int], frames: int) -> bool:
     """Return whether so many frames follow each other; a chain is one longer than that of its second frame."""
-    if len(places) < frames:
-        return False
     # All but the last frame of a chain end where another one begins; in honest sound hardly any does.
-    if len({at + length(pcm, at) for at in places}.intersection(places)) < frames - 1:
+    if len(set(ends).intersection(places)) < frames - 1:
         return False
-    ends = {at: end for at in places if (end := at + length(pcm, at)) - at >= _LEAST_BYTES}
+    end_of = {at: end for at, end in zip(places, ends, strict=True) if end - at >= _LEAST_BYTES}
     chains: dict[int, int] = {}
-    for at in reversed([at for at, end in ends.items() if end in ends]):
-        chains[at] = 1 + chains.get(ends[at], 1)
+    for at in reversed([at for at, end in end_of.items() if end in end_of]):
+        chains[at] = 1 + chains.get(end_of[at], 1)
     return max(chains.values(), default=0) >= frames
 
 
-def _chain(pcm: bytes, at: int, sync: re.Pattern[bytes], length: Callable[[bytes, int], int], count: int) -> bool:
-    frames = _frames(pcm, at, sync, length)
-    return all(next(frames, None) is not None for _ in range(count))
+def _chain(pcm: bytes, at: int, sync: re.Pattern[bytes], ends: _Ends, count: int) -> bool:
+    """Return whether so many frames stand there, each of which ends where the next one begins."""
+    for _ in range(count):
+        (end,) = ends(pcm, [at]) if sync.match(pcm, at) else [at]
+        if end - at < _LEAST_BYTES:
+            return False
+        at = end
+    return True
 
 
-def _frames(pcm: bytes, at: int, sync: re.Pattern[bytes], length: Callable[[bytes, int], int]) -> Iterator[int]:
-    """Yield where frames stand, each of which ends where the next one begins."""
-    while sync.match(pcm, at):
-        size = length(pcm, at)
-        if size < _LEAST_BYTES:
-            return
-        yield at
-        at += size
+def _mpeg_ends(data: bytes, places: Sequence[int]) -> list[int]:
+    return [at + _frame_bytes(data[at + 1 : at + 3]) for at in places]
 
 
-def _mpeg_bytes(data: bytes, at: int) -> int:
-    return _frame_bytes(data[at + 1 : at + 3])
+def _adts_ends(data: bytes, places: Sequence[int]) -> list[int]:
+    return [at + (int.from_bytes(data[at + 3 : at + 6].ljust(3, b"\0")) >> 5 & 0x1FFF) for at in places]
+
+
+def _loas_ends(data: bytes, places: Sequence[int]) -> list[int]:
+    return [at + 3 + (int.from_bytes(data[at + 1 : at + 3].ljust(2, b"\0")) & 0x1FFF) for at in places]
 
 
 @cache
@@ -239,11 +245,3 @@ def _frame_bytes(codes: bytes) -> int:
     if layer == 3:
         return (12 * bits_s // rate + padding) * 4
     return (72 if layer == 1 and version != 3 else 144) * bits_s // rate + padding
-
-
-def _adts_bytes(data: bytes, at: int) -> int:
-    return int.from_bytes(data[at + 3 : at + 6].ljust(3, b"\0")) >> 5 & 0x1FFF
-
-
-def _loas_bytes(data: bytes, at: int) -> int:
-    return (int.from_bytes(data[at + 1 : at + 3].ljust(2, b"\0")) & 0x1FFF) + 3
