@@ -28,6 +28,7 @@ __all__ = ["faults_of_statements", "judge", "not_verified", "validate", "verify"
 _STRUCTURE = frozenset({"CON", "CAN", "SCH"})  # what `validate` asks: no hashing, no decoding
 _STATEMENTS = frozenset({"CAN", "SCH", "PIN", "ENV"})  # what reads the descriptor alone, whose values people type
 _PASS, _NOT_APPLICABLE = Outcome.PASS, Outcome.NOT_APPLICABLE  # Python 3.11 takes long to find a member in its class
+_FAILED, _SHOWN = {Outcome.FAIL, Outcome.SUPPRESSED}, {_PASS, _NOT_APPLICABLE}
 _MOST_LISTED = 1_000  # findings of one rule: a trace of a million rows may break it in each
 
 
@@ -369,18 +370,18 @@ def _verdict(outcomes: Mapping[str, Outcome], *, stopped: str | None) -> Verdict
     """Grade the bytes (clause 10.2) by the rules that recompute them; suppressing a finding has no effect."""
 
     def failed(*rules: str) -> bool:
-        return any(outcomes.get(key) in {Outcome.FAIL, Outcome.SUPPRESSED} for key in rules)
+        return any(outcomes.get(key) in _FAILED for key in rules)
 
     def shown(*rules: str) -> bool:
-        return all(outcomes.get(key) in {Outcome.PASS, Outcome.NOT_APPLICABLE} for key in rules)
+        return all(outcomes.get(key) in _SHOWN for key in rules)
 
     if stopped is not None or failed(*grading("parts")):
         return Verdict.BROKEN
-    sealed = all(outcomes.get(key) == Outcome.PASS for key in grading("seal")) and not failed(*grading("seal_place"))
+    sealed = all(outcomes.get(key) is _PASS for key in grading("seal")) and not failed(*grading("seal_place"))
     # Where a stated digest has no sound form, only the seal can still show that the bytes are the recorded ones.
     if failed(*grading("file")) or not (sealed or shown(*grading("file"))):
         # Only a digest of the sound that was really recomputed can vouch for it.
-        heard = any(outcomes.get(key) == Outcome.PASS for key in grading("samples"))
+        heard = any(outcomes.get(key) is _PASS for key in grading("samples"))
         return Verdict.RETAGGED if heard else Verdict.AUDIO_CHANGED
     if not (sealed or shown(*grading("parts"))):
         return Verdict.BROKEN
