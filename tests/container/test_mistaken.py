@@ -76,7 +76,7 @@ def test_a_head_needs_company() -> None:
     assert mistaken_pcm(frame * 2 + bytes(50_000)) is None
     assert mistaken_pcm(frame * 3) == "MPEG audio"
     assert mistaken_pcm(bytes(range(1, 200)) * 50 + frame * 39 + bytes(10)) is None
-    assert mistaken_pcm(bytes(range(1, 200)) * 50 + frame * 41) == "MPEG audio"
+    assert mistaken_pcm(bytes(range(1, 200)) * 50 + frame * 40) == "MPEG audio"
 
 
 @pytest.mark.parametrize("name", _SYNC_WORDS)
