@@ -56,7 +56,7 @@ _MPEG = late_pattern(rb"\xff(?=%b)" % _BEHIND_SYNC, re.DOTALL)
 _OPENED = late_pattern(rb"(?<!\0)\0*+(?=\xff%b)" % _BEHIND_SYNC, re.DOTALL)  # the zeros before such a header
 _ADTS = late_pattern(rb"\xff(?=[\xf0\xf1\xf8\xf9])")
 _LOAS = late_pattern(rb"\x56(?=[\xe0-\xff])")
-# One look for both, which gives up most places at the second byte.
+# One look for both.
 _MPEG_OR_ADTS = late_pattern(rb"\xff(?=[\xe2-\xe7\xf0-\xff](?:(?<=[\xf0\xf1\xf8\xf9])|%b))" % _RATES, re.DOTALL)
 _OF_ADTS = frozenset(b"\xf0\xf1\xf8\xf9")
 _LEAST_BYTES = 7  # of a frame
@@ -112,16 +112,15 @@ def mistaken_pcm(pcm: bytes) -> str | None:
     start = len(pcm) - len(pcm.lstrip(b"\0"))
     both = _places(_MPEG_OR_ADTS, pcm)
     aac = [at for at in both if pcm[at + 1] in _OF_ADTS]
-    mpeg = both if not aac else [at for at in both if pcm[at + 1] not in _OF_ADTS]
-    for name, sync, ends, found in (
+    mpeg = [at for at in both if pcm[at + 1] not in _OF_ADTS] if aac else both
+    for name, sync, ends, places in (
         ("MPEG audio", _MPEG, _mpeg_ends, mpeg),
         ("AAC", _ADTS, _adts_ends, aac),
-        ("AAC", _LOAS, _loas_ends, None),
+        ("AAC", _LOAS, _loas_ends, _places(_LOAS, pcm)),
     ):
         if any(_chain(pcm, at, sync, ends, _FIRST_FRAMES) for at in {0, start}):
             return name
-        places = _places(sync, pcm) if found is None else found
-        if _has_long_chain(places, ends(pcm, places), _FRAMES):
+        if _has_long_chain(pcm, places, ends, _FRAMES):
             return name
     # FFmpeg wants fewer frames of AC-3 where the PCM begins with one.
     begun = {"AC-3": 7} if pcm.startswith(_SYNC_WORDS["AC-3"][0]) else {}
@@ -175,11 +174,9 @@ def _around(anchor: int) -> re.Pattern[bytes]:
 
 def has_long_chain(data: bytes, frames: int) -> str | None:
     """Return "AAC" where so many of its frames follow each other anywhere in `data`, or None."""
-    for sync, ends in ((_ADTS, _adts_ends), (_LOAS, _loas_ends)):
-        places = _places(sync, data)
-        if _has_long_chain(places, ends(data, places), frames):
-            return "AAC"
-    return None
+    kinds = ((_ADTS, _adts_ends), (_LOAS, _loas_ends))
+    is_chain = any(_has_long_chain(data, _places(sync, data), ends, frames) for sync, ends in kinds)
+    return "AAC" if is_chain else None
 
 
 def followed_frame(data: bytes) -> int | None:
@@ -188,8 +185,8 @@ def followed_frame(data: bytes) -> int | None:
 
     opened = [found.span() for found in _OPENED.finditer(data)]
     starts = [start for start, _ in opened]
-    places = [at for _, at in opened]
-    for at, end in zip(places, _mpeg_ends(data, places), strict=True):
+    for _, at in opened:
+        (end,) = _mpeg_ends(data, [at])
         place = bisect_right(starts, end) - 1
         if place >= 0 and opened[place][1] >= end:
             return at
@@ -200,15 +197,15 @@ def _places(sync: re.Pattern[bytes], data: bytes) -> list[int]:
     return [found.start() for found in sync.finditer(data)]
 
 
-def _has_long_chain(places: Sequence[int], ends: Sequence[int], frames: int) -> bool:
+def _has_long_chain(pcm: bytes, places: Sequence[int], ends_of: _Ends, frames: int) -> bool:
     """Return whether so many frames follow each other; a chain is one longer than that of its second frame."""
-    # All but the last frame of a chain end where another one begins; in honest sound hardly any does.
-    if len(set(ends).intersection(places)) < frames - 1:
+    found = ends_of(pcm, places)
+    if len(set(found).intersection(places)) < frames - 1:  # in honest sound hardly any ends where one begins
         return False
-    end_of = {at: end for at, end in zip(places, ends, strict=True) if end - at >= _LEAST_BYTES}
+    ends = {at: end for at, end in zip(places, found, strict=True) if end - at >= _LEAST_BYTES}
     chains: dict[int, int] = {}
-    for at in reversed([at for at, end in end_of.items() if end in end_of]):
-        chains[at] = 1 + chains.get(end_of[at], 1)
+    for at in reversed([at for at, end in ends.items() if end in ends]):
+        chains[at] = 1 + chains.get(ends[at], 1)
     return max(chains.values(), default=0) >= frames
 
 

@@ -27,7 +27,7 @@ __all__ = ["faults_of_statements", "judge", "not_verified", "validate", "verify"
 
 _STRUCTURE = frozenset({"CON", "CAN", "SCH"})  # what `validate` asks: no hashing, no decoding
 _STATEMENTS = frozenset({"CAN", "SCH", "PIN", "ENV"})  # what reads the descriptor alone, whose values people type
-_PASS, _NOT_APPLICABLE = Outcome.PASS, Outcome.NOT_APPLICABLE  # Python 3.11 takes long to find a member in its class
+_PASS, _NOT_APPLICABLE = Outcome.PASS, Outcome.NOT_APPLICABLE  # Python 3.11 is slow to find a member
 _FAILED, _SHOWN = {Outcome.FAIL, Outcome.SUPPRESSED}, {_PASS, _NOT_APPLICABLE}
 _MOST_LISTED = 1_000  # findings of one rule: a trace of a million rows may break it in each
 
@@ -192,8 +192,8 @@ def judge(
     session.run(asked)
     if families is None:
         session.hold_to_profiles()
-    descriptor = evidence.descriptor
-    outcomes = session.outcomes
+    is_read = families is None and session.stopped_by is None
+    descriptor, outcomes = evidence.descriptor, session.outcomes
     idle = tuple([(key, session.idle[key]) for key in places if outcomes[key] is _NOT_APPLICABLE])
     return Report(
         where=evidence.artifact.where,
@@ -207,12 +207,12 @@ def judge(
         unchecked=tuple(sorted(session.unchecked, key=lambda finding: places[finding.rule])),
         passed=tuple([key for key in places if outcomes[key] is _PASS]),
         unreadable=session.stopped_by is not None,
-        hints=hints_of(evidence) if families is None and session.stopped_by is None else (),
+        hints=hints_of(evidence) if is_read else (),
         profiles=session.profiles,
         required=(*session.required, *session.lacking),
-        recomputed=None if families is not None or session.stopped_by is not None else evidence.recomputed,
+        recomputed=evidence.recomputed if is_read else None,
         adaptation=adapted if isinstance(adapted := descriptor.known("/pins/adaptation"), dict) else None,
-        attestations=evidence.attestations if families is None and session.stopped_by is None else (),
+        attestations=evidence.attestations if is_read else (),
         not_applicable_because=idle,
         incomplete=descriptor.at("/run/incomplete") is True,
     )
@@ -369,21 +369,21 @@ def _word(value: object) -> str | None:
 def _verdict(outcomes: Mapping[str, Outcome], *, stopped: str | None) -> Verdict:
     """Grade the bytes (clause 10.2) by the rules that recompute them; suppressing a finding has no effect."""
 
-    def failed(*rules: str) -> bool:
-        return any(outcomes.get(key) in _FAILED for key in rules)
+    def failed(what: str) -> bool:
+        return any(outcomes.get(key) in _FAILED for key in grading(what))
 
-    def shown(*rules: str) -> bool:
-        return all(outcomes.get(key) in _SHOWN for key in rules)
+    def shown(what: str) -> bool:
+        return all(outcomes.get(key) in _SHOWN for key in grading(what))
 
-    if stopped is not None or failed(*grading("parts")):
+    if stopped is not None or failed("parts"):
         return Verdict.BROKEN
-    sealed = all(outcomes.get(key) is _PASS for key in grading("seal")) and not failed(*grading("seal_place"))
+    sealed = all(outcomes.get(key) is _PASS for key in grading("seal")) and not failed("seal_place")
     # Where a stated digest has no sound form, only the seal can still show that the bytes are the recorded ones.
-    if failed(*grading("file")) or not (sealed or shown(*grading("file"))):
+    if failed("file") or not (sealed or shown("file")):
         # Only a digest of the sound that was really recomputed can vouch for it.
         heard = any(outcomes.get(key) is _PASS for key in grading("samples"))
         return Verdict.RETAGGED if heard else Verdict.AUDIO_CHANGED
-    if not (sealed or shown(*grading("parts"))):
+    if not (sealed or shown("parts")):
         return Verdict.BROKEN
     return Verdict.INTACT if sealed else Verdict.REWRAPPED
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import accumulate, compress, filterfalse
+from itertools import accumulate, compress
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact.container import capsule as capsules
@@ -120,18 +120,18 @@ class Evidence:
             self._once[fact] = fact(self)
         return self._once[fact]
 
-    def first_lacking(self, inputs: tuple[str, ...]) -> str | None:
-        """Return the first input that `applies_if` of a rule names and that is absent: nothing known, or an empty list.
+    def lacks(self, what: str) -> bool:
+        """Return whether an input that `applies_if` of a rule names is absent: nothing known, or an empty list.
 
         Of a run whose shape does not hold nothing is said to be absent: each rule finds what it can read.
         """
-        if inputs not in self._lacking:
-            self._lacking[inputs] = None if self.violations else next(filterfalse(self._holds, inputs), None)
-        return self._lacking[inputs]
+        return not self.violations and not self._holds(what)
 
-    def lacks(self, what: str) -> bool:
-        """Return whether this input is absent."""
-        return self.first_lacking((what,)) is not None
+    def first_lacking(self, inputs: tuple[str, ...]) -> str | None:
+        """Return the first of some inputs that is absent, or None; many rules need the same."""
+        if inputs not in self._lacking:
+            self._lacking[inputs] = next(filter(self.lacks, inputs), None)
+        return self._lacking[inputs]
 
     def _holds(self, what: str) -> bool:
         if what.startswith("/"):
@@ -247,16 +247,7 @@ class Evidence:
 
     def breaches(self, rule: str) -> list[Mismatch]:
         """Return the violations of the schema that fall under `rule`; a rule that the schema names reports its own."""
-        return [
-            Mismatch(
-                where=violation.where,
-                found=violation.found,
-                expected=violation.expected,
-                message=violation.message,
-            )
-            for violation in self.violations
-            if violation.rule == rule
-        ]
+        return [Mismatch(v.where, v.found, v.expected, v.message) for v in self.violations if v.rule == rule]
 
     @cached_property
     def digests(self) -> AudioDigests:

@@ -174,7 +174,7 @@ def no_clipping(evidence: Evidence) -> Iterator[Hint]:
     if evidence.known("/audio/subtype") != "pcm_s16" or evidence.known("/audio/channels") != 1:
         return
     pcm = evidence.pcm_opening
-    high = pcm[1::6]  # of every third sample, of which each run of three has one
+    high = pcm[1::6]  # of every third sample: a run of three has one
     for run in (b"\xff\x7f" * 3, b"\x00\x80" * 3):
         # CPython looks from behind in a third of the time, and mostly there is nothing.
         if run[1] not in high or pcm.rfind(run) < 0:

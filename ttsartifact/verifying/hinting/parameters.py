@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -60,22 +59,20 @@ def sound_exit(evidence: Evidence) -> Iterator[Hint]:
 def fitting_places(evidence: Evidence) -> Iterator[Hint]:
     """No two places of the descriptor hold values that exclude each other (clause 4.10)."""
     for row in _spec.table("registry/contradictions")["row"]:
-        bases = [""]
-        if "each" in row:
-            held = evidence.known(row["each"])
-            bases = [f"{row['each']}/{place}" for place in range(len(held))] if isinstance(held, list) else []
-        for base in bases:
+        held = evidence.known(row["each"]) if "each" in row else None
+        bases = [f"{row['each']}/{place}" for place in range(len(held))] if isinstance(held, list) else []
+        for base in bases if "each" in row else [""]:
             if _is_met(evidence, base, row):
                 where = _place(base, next(iter(row["when"])))
                 yield Hint(id="SCH13", where=where, found=_words(evidence.known(where)), message=row["says"])
 
 
 def _is_met(evidence: Evidence, base: str, row: dict[str, Any]) -> bool:
-    """Return whether all conditions of a contradiction hold, and none that excuses it."""
-    for key, patterns in row["when"].items():
-        if not _holds(evidence.known(_place(base, key)), patterns):
-            return False
-    return not any(_holds(evidence.known(_place(base, key)), each) for key, each in row.get("unless", {}).items())
+    for kind, wanted in (("when", True), ("unless", False)):
+        for key, patterns in row.get(kind, {}).items():
+            if _holds(evidence.known(_place(base, key)), patterns) is not wanted:
+                return False
+    return True
 
 
 def _place(base: str, key: str) -> str:
@@ -84,7 +81,7 @@ def _place(base: str, key: str) -> str:
 
 def _holds(value: Any, patterns: list[str]) -> bool:
     """Return whether a value, or an item of a list, matches one of the patterns."""
-    if value is None:  # most places of most runs
+    if value is None:
         return "-" in patterns
     words = [_words(item) for item in value] if isinstance(value, list) else [_words(value)]
     if words in ([], ["-"]):
@@ -102,13 +99,8 @@ def _holds(value: Any, patterns: list[str]) -> bool:
 
 def _may_match(word: str, pattern: str) -> bool:
     """Return whether a pattern has a wildcard, and the word has all that stands between its wildcards."""
-    pieces = _pieces_of(pattern)
+    pieces = pattern.replace("?", "*").split("*")
     return len(pieces) > 1 and all(piece in word for piece in pieces)
-
-
-@cache
-def _pieces_of(pattern: str) -> list[str]:
-    return pattern.replace("?", "*").split("*")
 
 
 def _words(value: Any) -> str:
