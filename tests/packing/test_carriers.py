@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import encoded
 import kit
@@ -14,12 +14,12 @@ import refusals
 import soundfile
 
 from ttsartifact.container.samples import FORMATS, as_floats, as_stored
-from ttsartifact.errors import InvalidDescriptor, NotAnArtifact, Refused
+from ttsartifact.errors import Damaged, InvalidDescriptor, NotAnArtifact, Refused, TtsArtifactError
 from ttsartifact.packing import carriers
 from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.verifying.engine import verify
 
-if TYPE_CHECKING:
-    from pathlib import Path
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
 def test_strip_gives_the_encoders_bytes(tmp_path: Path) -> None:
@@ -168,6 +168,46 @@ def test_unpacked_parts_go_back(tmp_path: Path) -> None:
         assert (tmp_path / "again.tts.wav").read_bytes() == path.read_bytes()
     with refusals.raises(Refused, match="the folder exists"):
         carriers.unpack(path, tmp_path / "open")
+
+
+UNSOUND = [
+    (entry["id"], entry["file"])
+    for entry in json.loads((FIXTURES / "manifest.json").read_text())["fixtures"]
+    if entry["expect"]["verdict"] == "BROKEN" and entry["runs"] == 1
+]
+TOO_DEEP = "fail/CON15/trace-33-levels.wav"  # the limit of a parser: the bytes are the sealed ones, and stay BROKEN
+
+
+@pytest.mark.parametrize("carrier", ["wav", "parquet"])
+@pytest.mark.parametrize(("named", "file"), UNSOUND, ids=[named for named, _ in UNSOUND])
+def test_what_is_broken_is_not_sealed_again(tmp_path: Path, named: str, file: str, carrier: str) -> None:
+    """3.6: a file of the kit that is BROKEN is refused by `convert`, by the words of the same rule."""
+    if named == TOO_DEEP:
+        carriers.convert([FIXTURES / file], tmp_path / f"out.tts.{carrier}")
+        assert verify(tmp_path / f"out.tts.{carrier}")[0].verdict == "BROKEN"
+        return
+    with pytest.raises(TtsArtifactError) as refused:
+        carriers.convert([FIXTURES / file], tmp_path / f"out.tts.{carrier}")
+    assert list(tmp_path.iterdir()) == []
+    found = verify(FIXTURES / file)[0].findings
+    if refused.value.rule in {"HSH06", "CON02", "CON04"}:
+        assert (refused.value.message, refused.value.found) in {(each.message, each.found) for each in found}
+
+
+def test_a_new_seal_does_not_hide_a_trace_without_entry(tmp_path: Path) -> None:
+    """A list of traces of no shape leaves HSH06 unasked, and a broken seal makes the file BROKEN: it stays so."""
+    path = kit.artifact(tmp_path, patch=kit.put(traces="none"))
+    path.write_bytes(path.read_bytes().replace(b'"rows":', b'"rowz":', 1))
+    assert verify(path)[0].verdict == "BROKEN"
+    with refusals.raises(Refused, match="a trace is missing, not listed"):
+        carriers.convert([path], tmp_path / "whole.tts.wav")
+
+
+def test_a_part_of_no_known_name_makes_no_table(tmp_path: Path) -> None:
+    """It would be one that no reader opens."""
+    with refusals.raises(Damaged, match="a part of no known name: found other/thing"):
+        carriers.convert([FIXTURES / "fail/CON04/stranger.tts.wav"], tmp_path / "set.tts.parquet")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_players_hear_the_same_samples(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import io
+import re
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ttsartifact import _spec
@@ -17,7 +18,7 @@ from ttsartifact.container.columns import TRACE_TABLES, audio_path, flat_columns
 from ttsartifact.container.figures import ENCODED, chunks_of, figures_of, onset_of
 from ttsartifact.container.limits import MAX_PARQUET_AUDIO_BYTES, MAX_PARQUET_ROW_GROUPS, MIB
 from ttsartifact.container.source import BytesSource, Span, blocks_of, length_of
-from ttsartifact.errors import InvalidDescriptor, TooLarge, TtsArtifactError
+from ttsartifact.errors import Damaged, InvalidDescriptor, TooLarge, TtsArtifactError
 from ttsartifact.formulas.latency import DeliveredChunk
 from ttsartifact.formulas.timebase import from_utc
 from ttsartifact.terms.descriptor import Descriptor
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from ttsartifact.container.source import Piece
 
-__all__ = ["arrow_type", "write"]
+__all__ = ["PART_NAME", "arrow_type", "write"]
 
 _GROUP_ROWS, _GROUP_AUDIO_BYTES = 100, 32 * MIB
 _FEW_VALUES = (
@@ -42,6 +43,9 @@ _FEW_VALUES = (
     "codec",
     "language",
     "device",
+)
+PART_NAME = re.compile(
+    r"(trace/(chunks|telemetry|events|queue|imperfection|packets|(channel|log)/[a-z][a-z0-9_]{0,47})|leaves|lock|(ref|attestation)/[0-9]+)"
 )
 _BLOBS = frozenset({"descriptor_json", "notes", "text", "parts", "audio"})
 
@@ -101,6 +105,10 @@ def _table(group: list[tuple[Mapping[str, bytes], bytes]], schema: pa.Schema) ->
     values: dict[str, list[Any]] = {name: [] for name in schema.names}
     for parts, audio in group:
         descriptor = _descriptor_of(parts["descriptor"])
+        for name in parts:
+            if name != "descriptor" and not PART_NAME.fullmatch(name):
+                where = descriptor.artifact_id
+                raise Damaged("a part of no known name", where=where, found=name[:80], rule="CON04")
         for name, value in flat_columns(descriptor, _figures(descriptor, parts, audio)).items():
             values[name].append(from_utc(value) if name.endswith("_utc") and value is not None else value)
         values["descriptor_json"].append(descriptor.raw)

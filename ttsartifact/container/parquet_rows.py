@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import io
-import re
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,9 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["Misfit", "Row", "RunTable"]
 
 _NEEDED = frozenset({"descriptor_json", "parts", "audio"})
-_PART_NAME = re.compile(
-    r"(trace/(chunks|telemetry|events|queue|imperfection|packets|(channel|log)/[a-z][a-z0-9_]{0,47})|leaves|lock|(ref|attestation)/[0-9]+)"
-)
 _FIELD_KEYS = frozenset({b"PARQUET:field_id", b"ARROW:extension:name", b"ARROW:extension:metadata"})
 _BATCH_ROWS, _BATCH_BYTES = 100, 32 * MIB
 # Audio barely swells, and logs are small beside it: honest files stay under a factor of four.
@@ -472,7 +468,7 @@ def _parts_of(scalar: Any) -> dict[str, bytes]:
     total = 0
     for place in range(len(entries)):
         name = bytes(_bytes_of(names[place], "parts")[:256]).decode("ascii", "backslashreplace")
-        if not _PART_NAME.fullmatch(name) or name in parts:
+        if not parquet.PART_NAME.fullmatch(name) or name in parts:
             raise Damaged(
                 "a part of no known name, or a name twice", where="column parts", found=name[:80], rule="CON04"
             )

@@ -10,11 +10,13 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from ttsartifact import _spec
 from ttsartifact._starting import NamedTuple, late_pattern
 from ttsartifact.container import canonical, capsule
 from ttsartifact.container.carrier import carries_capsule, recognised
 from ttsartifact.container.source import BytesSource, FileSource, Piece, Source, Span
 from ttsartifact.errors import Damaged, NotAnArtifact, NotFound, Refused, TtsArtifactError
+from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor
 from ttsartifact.terms.finding import Mismatch
 from ttsartifact.terms.trace import Trace
@@ -38,9 +40,11 @@ __all__ = [
     "require_named",
     "require_sealed",
     "shaped",
+    "unbound_traces",
 ]
 
 _DIGEST = late_pattern(r"sha256:[0-9a-f]{64}")
+_VERSION = late_pattern(r"1\.(0|[1-9][0-9]*)")
 
 
 class Parts(Protocol):
@@ -340,11 +344,47 @@ def _seal_of_another(held: capsule.Capsule, descriptor: Descriptor, found: str |
         yield Mismatch("seal", held.seal, expected[0], what)
 
 
+def unbound_traces(artifact: Artifact) -> Iterator[Mismatch]:
+    """Yield each place where a trace is not the one that the descriptor binds (HSH06)."""
+    names = artifact.parts.names()
+    held = {name.removeprefix("trace/") for name in names if name.startswith("trace/")}
+    listed = artifact.descriptor.known("/traces")
+    entries = [entry if isinstance(entry, dict) else {} for entry in (listed if isinstance(listed, list) else ())]
+    bound = [entry.get("name") for entry in entries]
+    for each in sorted(each for each in held if each not in bound):
+        yield Mismatch(f"part trace/{each}", "a part", "an entry of /traces that binds it")
+    for place, (entry, name) in enumerate(zip(entries, bound, strict=True)):
+        where = f"/traces/{place}"
+        if name in bound[:place]:
+            yield Mismatch(f"{where}/name", name, "each trace once")
+        elif not isinstance(name, str) or name not in held:
+            yield Mismatch(where, "no part", f"part trace/{name}")
+        else:
+            data = artifact.parts.part(f"trace/{name}")
+            for key, found in (("size", len(data)), ("digest", digest.of(data))):
+                if found != entry.get(key):
+                    yield Mismatch(f"{where}/{key}", found, entry.get(key))
+
+
 def require_named(artifact: Artifact) -> Artifact:
-    """Return a run whose descriptor is the one that was sealed; raises Refused, for a new seal would hide another."""
+    """Return a run whose descriptor is the one that was sealed, of a version that is known, with the traces it binds.
+
+    Raises Refused for another one, by the words of its rule: a new seal would hide what changed (clause 3.6).
+    """
     for each in misnamings(artifact):
         raise _changed(f"{artifact.where}: {each.where}", each)
+    version = artifact.descriptor.known("/spec_version")
+    if not (isinstance(version, str) and _VERSION.fullmatch(version)):
+        raise _broken("SCH01", artifact, Mismatch("/spec_version", version, "1.x"))
+    for each in unbound_traces(artifact):
+        raise _broken("HSH06", artifact, each)
     return artifact
+
+
+def _broken(rule: str, artifact: Artifact, each: Mismatch) -> Refused:
+    words = next(entry["fails"] for entry in _spec.table("rules")["rule"] if entry["id"] == rule)
+    where = f"{artifact.where}: {each.where}"
+    return Refused(words, where=where, found=each.found, expected=each.expected, rule=rule)
 
 
 def require_sealed(held: capsule.Capsule, descriptor: Descriptor, where: str) -> None:

@@ -9,7 +9,7 @@ from ttsartifact.container import hashing
 from ttsartifact.container.codecs import LOSSY
 from ttsartifact.container.hashing import chunk_root
 from ttsartifact.errors import TtsArtifactError
-from ttsartifact.reading.artifact import misnamings
+from ttsartifact.reading.artifact import misnamings, unbound_traces
 from ttsartifact.terms import digest
 from ttsartifact.terms.finding import Answer, Mismatch, NotApplicable, Severity, Unverifiable
 from ttsartifact.verifying.catalogue import rule
@@ -67,26 +67,7 @@ def true_pointers(evidence: Evidence) -> Answer:
 
 @rule("HSH06")
 def bound_traces(evidence: Evidence) -> Answer:
-    parts = evidence.artifact.parts
-    held = {name.removeprefix("trace/") for name in parts.names() if name.startswith("trace/")}
-    listed = evidence.known("/traces") or []
-    found = [
-        Mismatch(where=f"part trace/{name}", found="a part", expected="an entry of /traces that binds it")
-        for name in sorted(held - {trace["name"] for trace in listed})
-    ]
-    seen: set[str] = set()
-    for place, trace in enumerate(listed):
-        where, name = f"/traces/{place}", trace["name"]
-        if name in seen:
-            found.append(Mismatch(where=f"{where}/name", found=name, expected="each trace once"))
-        elif name not in held:
-            found.append(Mismatch(where=where, found="no part", expected=f"part trace/{name}"))
-        else:
-            data = parts.part(f"trace/{name}")
-            found += compared(f"{where}/size", len(data), evidence.known(f"{where}/size"))
-            found += compared(f"{where}/digest", digest.of(data), evidence.known(f"{where}/digest"))
-        seen.add(name)
-    return found
+    return list(unbound_traces(evidence.artifact))
 
 
 @rule("HSH07")
