@@ -13,6 +13,8 @@ import pytest
 from reporting_kit import HOSTILE, LONG, poisoned
 
 from ttsartifact.cli import main
+from ttsartifact.reporting.documents import as_json_line
+from ttsartifact.reporting.markdown import image
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,3 +140,41 @@ def test_commands_that_write_or_run(words: str, tmp_path: Path, capfd: pytest.Ca
         assert not [line for line in said.out.splitlines() if line.startswith("::")], call
     names = {entry.name for entry in (tmp_path / "unpacked").iterdir()} if (tmp_path / "unpacked").exists() else set()
     assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-_.") for name in names)
+
+
+FORMATS = {
+    "verify": ("text", "json", "jsonl", "tsv", "junit", "github", "markdown"),
+    "show": ("text", "json", "markdown", "tsv"),
+    "diff": ("text", "json", "markdown"),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no names that are not text")
+@pytest.mark.parametrize(("command", "form"), [(command, form) for command, forms in FORMATS.items() for form in forms])
+def test_a_byte_of_a_name_that_is_not_utf_8_is_spelled_as_a_shell_takes_it(
+    command: str, form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    r"""`ls $'a\xff.tts.wav'` finds it; JSON holds the same words, and only Unicode text."""
+    monkeypatch.chdir(tmp_path)
+    odd = kit.artifact(tmp_path, name="a.tts.wav").rename(tmp_path / "a\udcff.tts.wav").name
+    other = [kit.artifact(tmp_path, name="b.tts.wav").name] if command == "diff" else []
+    assert main([command, odd, *other, "--format", form]) in {0, 1}
+    said = capsys.readouterr().out
+    if form in {"json", "jsonl"}:
+        said = json.dumps(json.loads(said), ensure_ascii=False).encode("utf-8").decode().replace("\\\\", "\\")
+    if (command, form) != ("show", "tsv"):  # it has no name of the file
+        assert r"a\xff.tts.wav" in said
+    assert "udcff" not in said
+
+
+def test_half_a_character_in_json_is_spelled_out() -> None:
+    """A strict parser refuses the whole document for it; a whole pair stays."""
+    assert as_json_line({"\ud800k": ["\U0001f98a", "x\udfff\udc80", "\\udcff"]}) == (
+        r'{"\\ud800k":["\ud83e\udd8a","x\\udfff\\x80","\\udcff"]}'
+    )
+
+
+@pytest.mark.parametrize(("name", "linked"), [("a\udcff.png", "a%ff.png"), ("a€ .png", "a%e2%82%ac%20.png")])
+def test_a_picture_is_linked_by_the_bytes_of_its_name(name: str, linked: str) -> None:
+    """Each byte has its own percent sign."""
+    assert image("words", f"there/{name}") == f"![words]({linked})"

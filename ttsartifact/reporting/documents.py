@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
 from ttsartifact._version import __version__
+from ttsartifact.reporting.terminal import unicode_json
 from ttsartifact.terms.finding import Outcome
 from ttsartifact.verifying.catalogue import catalogue
 
@@ -170,6 +171,8 @@ def _dumped(document: object, **spelling: Any) -> str:
     except ValueError:  # 1e400 in a stranger's descriptor is an infinity once it is parsed
         document = json.loads(json.dumps(document), parse_constant=str)
         text = json.dumps(document, ensure_ascii=True, allow_nan=False, **spelling)
+    if "\\ud" in text:  # half a surrogate pair may be among them, for which strict parsers refuse the whole document
+        text = json.dumps(unicode_json(document), ensure_ascii=True, allow_nan=False, **spelling)
     # DEL is the one control character that JSON lets stand, and it can only stand inside a string.
     return text.replace("\x7f", "\\u007f")
 

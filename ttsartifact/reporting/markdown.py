@@ -39,8 +39,12 @@ def code(plain: str) -> str:
 
 def image(words: str, path: str) -> str:
     """Return an image by the name of its file: a forum shows what is uploaded under it."""
-    name = "".join(c if c.isalnum() or c in "-_." else f"%{c.encode().hex()}" for c in os.path.basename(path))
+    name = "".join(c if c.isalnum() or c in "-_." else _in_percent(c) for c in os.path.basename(path))
     return f"![{words}]({name})"
+
+
+def _in_percent(character: str) -> str:
+    return "".join(f"%{byte:02x}" for byte in os.fsencode(character))
 
 
 def card(artifact: Artifact) -> Iterator[str]:

@@ -7,6 +7,7 @@ that spells them, become escapes (security design S8, S9; clause 11).
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from ttsartifact._starting import late_pattern
@@ -14,7 +15,7 @@ from ttsartifact._starting import late_pattern
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["LONGEST", "fitted", "fitted_lines", "safe", "safe_tsv", "shortened"]
+__all__ = ["LONGEST", "fitted", "fitted_lines", "safe", "safe_tsv", "shortened", "unicode_json"]
 
 LONGEST = 400
 _NAMED = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -30,6 +31,12 @@ def safe(value: object, *, longest: int = LONGEST) -> str:
     if not text.isprintable() or "\\" in text:
         text = "".join(map(_spelled, text))
     return f"{text}... ({more} more)" if more > 0 else text
+
+
+def unicode_json(document: object) -> object:
+    r"""Return what JSON is to hold with each half of a surrogate pair spelled out: `\xff` is a file name's byte 255."""
+    text = json.dumps(document, ensure_ascii=False)
+    return json.loads(_LONE.sub(lambda found: "\\" + _escape(ord(found[0])), text))
 
 
 def safe_tsv(value: object) -> str:
@@ -57,9 +64,12 @@ def _is_space(character: str) -> bool:
 
 
 def _escape(code: int) -> str:
+    if 0xDC80 <= code < 0xDD00:  # a byte of a file name that is not UTF-8, as Python holds it
+        code -= 0xDC00
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+_LONE = late_pattern("[\ud800-\udfff]")
 _DIGEST = late_pattern(r"\b(sha256:)?([0-9a-f]{12})[0-9a-f]{52}\b")
 _COLOUR = late_pattern(r"\x1b\[[0-9;]*m")
 _LABEL = late_pattern(r" *\S+(?: \S+)*? {2,}(?=\S)")
