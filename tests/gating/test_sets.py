@@ -188,7 +188,10 @@ def test_policies_that_say_nothing_sensible(tmp_path: Path) -> None:
         ([score | {"source": "utmos"}], "mos: not an exact version: found none"),
         ([score | {"source": "utmos@latest"}], "mos: not an exact version: found latest"),
         ([score | {"source": "human@2026"}], "the source of a score cannot be asked again"),
-        ([score | {"metric": "N/A"}], "the policy cannot be recorded"),
+        (
+            [score | {"metric": "N/A"}],
+            r'the policy cannot be recorded: .* is not allowed for "N/A" \(at /check/0/metric\)',
+        ),
     ):
         with pytest.raises(Refused, match=message.replace("?", r"\?")):
             policy_of({"id": "h", "version": "1", "check": checks})

@@ -51,11 +51,19 @@ def fault_of(compiled: jsonschema_rs.Draft202012Validator, value: Any) -> Schema
     try:
         if compiled.is_valid(value):
             return None
-        error = next(compiled.iter_errors(value))
+        error = _deepest(next(compiled.iter_errors(value)))
     except UnicodeEncodeError:
         return SchemaFault(_surrogate_in(value), "a string holds a lone surrogate", "no Unicode text")
     where = "".join(f"/{step}" for step in error.instance_path)
-    return SchemaFault(where, error.message[:300], str(error.instance)[:200])
+    words = error.message if len(error.message) <= 300 else f"{error.message[:150]}... {error.message[-150:]}"
+    return SchemaFault(where, words, str(error.instance)[:200])
+
+
+def _deepest(error: Any) -> Any:
+    """Return the error of the alternative that fits furthest: that none of them holds does not say where."""
+    inner = [each for branch in getattr(error.kind, "context", ()) for each in branch]
+    best = max(map(_deepest, inner), key=lambda each: len(each.instance_path), default=error)
+    return best if len(best.instance_path) > len(error.instance_path) else error
 
 
 def _surrogate_in(value: Any) -> str:

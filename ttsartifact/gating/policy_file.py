@@ -126,7 +126,8 @@ def _require_recordable(policy: Policy) -> None:
     try:
         schemas.require_valid_at("/gate", stated)
     except InvalidDescriptor as error:
-        raise Refused("the policy cannot be recorded", where=error.where, found=error.found) from error
+        where = error.where.removeprefix("/gate").replace("/policy/", "/").replace("/inputs", "/check")
+        raise Refused(f"the policy cannot be recorded: {error.message}", where=where) from error
 
 
 def _check(entry: dict[str, Any], number: int) -> Check:
