@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import kit
 import pytest
 
-from ttsartifact.cli import main, making
+from ttsartifact.cli import main
 from ttsartifact.reading.artifact import open_artifact
 
 if TYPE_CHECKING:
@@ -84,7 +84,9 @@ def test_a_level_that_lacks_nothing_of_its_own_is_not_mentioned(
     engine: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run may have all that L3 adds and still miss something of L2."""
-    monkeypatch.setattr(making, "lacking_for", lambda level, _: ["/run/attempt"] if level == "L2" else [])
+    monkeypatch.setattr(
+        "ttsartifact.packing.pack.lacking_for", lambda level, _: ["/run/attempt"] if level == "L2" else []
+    )
     out = str(tmp_path / "a.tts.wav")
     main(["record", "-o", out, "--level", "L3", "--text", kit.TEXT, "--sensor", "none", "--", *engine])
     said = capsys.readouterr().err

@@ -308,6 +308,22 @@ def test_a_run_on_the_cpu_claims_no_readings_of_an_accelerator(tmp_path: Path) -
     assert found.descriptor.at("/summary/power_w/reason") == "not_applicable"
 
 
+def test_what_a_run_lacks_of_a_level_is_in_its_result(tmp_path: Path) -> None:
+    """The places that `ttsa record --level L3` names, by level: without a level those of the next one."""
+    with recorder(tmp_path / "run.tts.wav", device="cpu") as run:
+        run.submit()
+        run.chunk(b"\1\0" * 441)
+    packed = run.result
+    assert packed.level == "L1"
+    assert packed.missing_for() == {"L2": ["/run/load/queue_depth_at_submit", "/run/attempt"]}
+    assert packed.missing_for("L1") == {}
+    asked = packed.missing_for("L3")
+    assert list(asked) == ["L2", "L3"]
+    assert "/pins/model" in asked["L3"]
+    with pytest.raises(ValueError, match="'L9' is not a valid Level"):
+        packed.missing_for("L9")
+
+
 def test_a_sensor_that_is_missing_is_said_aloud_and_kept(tmp_path: Path) -> None:
     """4.4: the reason stands where the number would."""
     said: list[str] = []

@@ -13,10 +13,9 @@ from ttsartifact.cli.manner import manner
 from ttsartifact.cli.options import Option
 from ttsartifact.cli.speak import Usage, passing, say_written, tell, tell_last
 from ttsartifact.errors import Refused
-from ttsartifact.formulas.levels import lacking_for, with_options
+from ttsartifact.formulas.levels import with_options
 from ttsartifact.reporting.phrases import INCOMPLETE
 from ttsartifact.reporting.terminal import safe
-from ttsartifact.terms.level import LEVELS, Level
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -268,12 +267,8 @@ def _note_faults(path: str) -> None:
 
 def note_lacking(packed: Packed, level: str | None) -> None:
     """Say on stderr what the next level lacks, or all that `level` does."""
-    reached = LEVELS.index(packed.level)
-    asked = reached + 1 if level is None else LEVELS.index(Level(level))
-    for following in LEVELS[reached + 1 : asked + 1]:
-        lacks = lacking_for(following, packed.descriptor)
-        if lacks:
-            note(f"{following} also needs {with_options(lacks)}")
+    for following, lacks in packed.missing_for(level).items():
+        note(f"{following} also needs {with_options(lacks)}")
 
 
 def registered(word: str) -> str:

@@ -17,10 +17,11 @@ from ttsartifact.container.hashing import AudioDigests, chunk_root, digest_audio
 from ttsartifact.container.limits import LEAF_BYTES
 from ttsartifact.container.source import FileSource, Source, Span, copy_pieces, keep, write_whole
 from ttsartifact.errors import Damaged, InvalidDescriptor, Refused
-from ttsartifact.formulas.levels import level_to_claim
+from ttsartifact.formulas.levels import lacking_for, level_to_claim
 from ttsartifact.gating.deciding import judged
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import Descriptor, absent
+from ttsartifact.terms.level import LEVELS, Level
 from ttsartifact.terms.trace import Trace
 
 if TYPE_CHECKING:
@@ -65,6 +66,26 @@ class Packed:
     level: str
     credentials: tuple[Credential, ...] = ()
     """The C2PA credentials of the bare file; they hold there and not on the artifact (clause 6.10)."""
+
+    def missing_for(self, level: str | None = None) -> dict[str, list[str]]:
+        """Return what the run lacks of each level above its own, up to `level`, or of the next one.
+
+        Args:
+            level: A level, such as `L3`.
+
+        Returns:
+            By level, the places of the descriptor, or words where no single place says it; none where nothing lacks.
+
+        Raises:
+            ValueError: There is no such level.
+
+        Example:
+            `recorder.result.missing_for("L2")`
+        """
+        reached = LEVELS.index(Level(self.level))
+        asked = reached + 1 if level is None else LEVELS.index(Level(level))
+        found = {str(each): lacking_for(each, self.descriptor) for each in LEVELS[reached + 1 : asked + 1]}
+        return {each: lacks for each, lacks in found.items() if lacks}
 
 
 def pack(draft: Draft, audio: Source, out: Path | str, *, replace: bool = False, carrier: str | None = None) -> Packed:
