@@ -388,24 +388,28 @@ def test_a_stamp_counts_whole_seconds(
 
 
 def test_a_suspend_beside_the_gain_does_not_explain_it() -> None:
-    """Two clocks gained in the same stretch of time, and as much within what drift allows."""
+    """Two clocks gained in the same stretch of time, and as much within what drift allows; only UTC is ever set."""
 
-    def words(slept: tuple[int, int], gain_ns: int) -> str:
-        clocks = [{"id": "awake", "kind": "monotonic", "counts_suspend": True}]
+    def words(slept: tuple[int, int], gain_ns: int, kind: str = "external") -> tuple[str, str | None]:
+        clocks = [{"id": "awake", "kind": "monotonic", "counts_suspend": True}, {"id": "other", "kind": kind}]
         read = zip((0, 10**10, 2 * 10**10), (0, slept[0], slept[0] + slept[1]), strict=True)
         snapshots = [
             {"at": "poll", "t_ns": t, "clock": "awake", "value_ns": t + more, "bracket_ns": 0} for t, more in read
         ]
         timebase = {"origin": {"clock": "host.monotonic"}, "clocks": clocks, "snapshots": snapshots}
         first, second = (
-            SimpleNamespace(t_ns=t, offset_ns=offset, bracket_ns=0)
+            SimpleNamespace(t_ns=t, offset_ns=offset, bracket_ns=0, clock="other")
             for t, offset in ((10**10, 0), (2 * 10**10, gain_ns))
         )
         return clk_clocks._gain_words(timebase, first, second, allowed)  # type: ignore[arg-type]
 
     allowed = 5_000_000  # 500 ppm of 10 s
-    slept = "the machine was suspended during the run, for 7000000000 ns"
-    stepped = "the clock was stepped, slewed or stopped during the run"
+    slept = ("the machine was suspended during the run, for 7000000000 ns", "info")
+    stepped = ("the clock was stepped, slewed or stopped during the run", None)
+    was_set = ("the clock was set during the run, as one that is never set shows", "info")
     assert words((0, 7 * 10**9), 7 * 10**9 + allowed) == slept
     assert words((0, 7 * 10**9), 7 * 10**9 + allowed + 1) == stepped
+    assert words((0, 7 * 10**9), 7 * 10**9 + allowed + 1, "realtime") == was_set
     assert words((7 * 10**9, 0), 7 * 10**9) == stepped
+    assert words((0, -allowed), 7 * 10**9, "realtime") == was_set
+    assert words((0, -allowed - 1), 7 * 10**9, "realtime") == stepped

@@ -9,7 +9,7 @@ import kit
 import pytest
 import refusals
 
-from ttsartifact.formulas.timebase import from_utc, to_utc, utc_bound
+from ttsartifact.formulas.timebase import Bound, from_utc, mutual_bound, to_utc, utc_bound
 from ttsartifact.terms.descriptor import absent
 
 START_UTC = full_run.ORIGIN
@@ -229,10 +229,43 @@ def test_blocked_by_disorder(tmp_path):
     )
 
 
-def test_a_suspend_is_called_one(tmp_path):
-    """7.2: UTC that jumps as far as the clock that counts suspends was not set; the machine slept."""
-    path = full_run.artifact(tmp_path, patch=lambda value: suspended(value, 5_000_000_000))
-    (report,) = refusals.verify(path)
-    words = {f.message for f in report.findings if f.rule == "CLK03"}
-    assert len(words) == 1
-    assert words.pop().startswith("the machine was suspended during the run, for 5000000")
+NO_STEP = 0
+SET = "the clock was set during the run, as one that is never set shows"
+SUSPENDED = "the machine was suspended during the run, for 5000000"
+
+
+@pytest.mark.parametrize(
+    ("slept_ns", "set_ns", "said", "severities"),
+    [
+        (5_000_000_000, NO_STEP, {SUSPENDED}, {"info"}),
+        (NO_STEP, 5_000_000_000, {SET}, {"info"}),
+        (NO_STEP, -3_600_000_000_000, {SET}, {"info"}),
+        (5_000_000_000, -60_000_000_000, {SUSPENDED, SET}, {"info"}),
+        (-5_000_000_000, NO_STEP, {"the clock was stepped, slewed or stopped during the run"}, {"error"}),
+    ],
+)
+def test_what_a_clock_that_is_never_set_shows_is_no_accusation(tmp_path, slept_ns, set_ns, said, severities):
+    """7.2: a machine that slept, or whose clock NTP set, made an honest run, and its file shows which it was."""
+
+    def patch(value):
+        value["timebase"]["uncertainty_ns"] = absent("not_measured")  # as our recorder states it
+        suspended(value, slept_ns)
+        value["timebase"]["snapshots"][1]["utc"] = utc(full_run.END_NS + slept_ns + set_ns)
+
+    (report,) = refusals.verify(full_run.artifact(tmp_path, patch=patch))
+    found = [f for f in report.findings if f.rule == "CLK03"]
+    assert {next(words for words in said if f.message.startswith(words)) for f in found} == said
+    assert {f.severity for f in found} == severities
+    assert report.conformant is (severities == {"info"})
+
+
+def test_a_step_is_part_of_the_bound():
+    """7.6, step 9: an instant beside a step of 5 s may lie 5 s away, however near the next snapshot is."""
+    snapshots = [
+        {"at": "start", "t_ns": t_ns, "clock": "host.realtime", "utc": utc(t_ns + gained), "bracket_ns": 2}
+        for t_ns, gained in ((0, 0), (1_000_000_000, 5_000_000_000), (2_000_000_000, 0))
+    ]
+    clocks = [{"id": "host.realtime", "resolution_ns": 1, "sync": {"max_error_ns": 0}}]
+    timebase = {"origin": {"clock": "host.monotonic"}, "clocks": clocks, "snapshots": snapshots}
+    assert utc_bound(timebase, 0, 2_000_000_000) == Bound(1 + 5_000_000_000)
+    assert mutual_bound(timebase, (0, 2), timebase, (0, 2)) == Bound(2 + 2 * 5_000_000_000)

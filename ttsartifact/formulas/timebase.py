@@ -25,6 +25,7 @@ __all__ = [
     "drift_ns",
     "fraction_digits",
     "from_utc",
+    "grain_ns",
     "mutual_bound",
     "snapshots_of",
     "to_utc",
@@ -188,6 +189,13 @@ def drift_allowance_ns(first: Snapshot, second: Snapshot, grain_ns: int = 0) -> 
     return brackets + _up(MAX_DRIFT_PPM * abs(second.t_ns - first.t_ns), 1_000_000)
 
 
+def grain_ns(timebase: dict[str, Any], clock: str) -> int:
+    """Return the resolutions of a clock and of the origin's: readings of a coarse clock jump by a step of it."""
+    steps = {entry.get("id"): entry.get("resolution_ns") for entry in mappings(timebase, "clocks")}
+    both = (steps.get(clock), steps.get(text(mapping(timebase, "origin"), "clock")))
+    return sum(step for step in both if type(step) is int)
+
+
 class Bound(NamedTuple):
     """An alignment bound U, and the terms that were not measured: with any of those the true bound is larger."""
 
@@ -265,6 +273,7 @@ class _Terms(NamedTuple):
     window_ns: int
     latency_ns: int
     resolution_ns: int
+    step_ns: int
     lacks: tuple[str, ...]
 
 
@@ -286,6 +295,8 @@ def _terms_of(timebase: dict[str, Any], start: int, end: int, channel: dict[str,
     max_error = measured({} if sync is None or is_absent(sync) else mapping(realtime, "sync"), "max_error_ns")
     first, last = snapshots[0], snapshots[-1]
     over = last.t_ns - first.t_ns
+    grain = grain_ns(timebase, first.clock)
+    gaps = [(abs(drift_ns(a, b)), drift_allowance_ns(a, b, grain)) for a, b in pairwise(snapshots)]
     source = clocks.get(text(mapping(timebase, "origin") if channel is None else channel, "clock"), {})
     return _Terms(
         bracket_ns=max(snapshot.bracket_ns for snapshot in snapshots),
@@ -299,6 +310,7 @@ def _terms_of(timebase: dict[str, Any], start: int, end: int, channel: dict[str,
         else 0,
         latency_ns=measured(channel, "latency_ns") if channel is not None else 0,
         resolution_ns=integer(source, "resolution_ns") if "resolution_ns" in source else 0,
+        step_ns=max((gap for gap, allowed in gaps if gap > allowed), default=0),
         lacks=tuple(lacks),
     )
 
@@ -317,6 +329,7 @@ def _bound_of(terms: _Terms, other: _Terms | None) -> Bound:
         latency_ns=terms.latency_ns,
         resolution_ns=terms.resolution_ns,
     )
+    ns += terms.step_ns + (0 if other is None else other.step_ns)
     return Bound(ns=ns, lacks=tuple(dict.fromkeys((*terms.lacks, *(other.lacks if other is not None else ())))))
 
 
