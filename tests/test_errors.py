@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ttsartifact import errors
-from ttsartifact.errors import OutputExists, TtsArtifactError
+from ttsartifact.cli import doctor
+from ttsartifact.errors import CommandFailed, OutputExists, TtsArtifactError
+from ttsartifact.recording.sampling import words_of
+from ttsartifact.recording.sensors.amdsmi import AmdSmi
+from ttsartifact.running.runner_protocol import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PACKAGE = Path(errors.__file__).parent
 
 
 @pytest.mark.parametrize(
@@ -79,3 +91,54 @@ def test_the_tree_is_all_of_them() -> None:
     assert kinds == {*RULES, "OutputExists"} == set(errors.__all__) - {"cause_of"}
     assert all(name in (errors.__doc__ or "") for name in kinds)
     assert str(OutputExists(where="a.wav")) == "the output exists; pass replace=True to replace it (at a.wav)"
+
+
+def of_sensor() -> str:
+    return words_of(TimeoutError())
+
+
+def of_amd() -> str:
+    def fail() -> None:
+        raise TimeoutError
+
+    return str(AmdSmi(module=SimpleNamespace(amdsmi_init=fail)).open())
+
+
+def of_doctor() -> str:
+    def look() -> Iterator[str]:
+        raise TimeoutError
+        yield ""
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(doctor, "_LOOKS", (("sound", look),))
+        found = next(doctor.looked())[1]
+    assert isinstance(found, doctor.Unusable)
+    return f"{found.name}: {found.why}"
+
+
+def of_runner() -> str:
+    with pytest.raises(CommandFailed) as failed, translated("the runner x"):
+        raise TimeoutError
+    return str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (of_sensor, "the sensor broke: TimeoutError"),
+        (of_amd, "AMD SMI does not answer: TimeoutError"),
+        (of_doctor, "the check failed: TimeoutError"),
+        (of_runner, "the runner x failed: TimeoutError"),
+    ],
+)
+def test_an_error_without_a_text_is_named_by_its_kind(act: Callable[[], str], words: str) -> None:
+    """And nothing stands behind a colon that says nothing."""
+    assert act() == words
+
+
+def test_no_module_words_an_error_by_hand() -> None:
+    """`cause_of` is the one place where a kind of error stands before its text."""
+    by_hand = re.compile(r"\{type\((\w+)\).__name__\}: ?\{(?:safe\()?\1\b")
+    found = [str(path) for path in PACKAGE.rglob("*.py") if by_hand.search(path.read_text("utf-8"))]
+    assert found == []
+    assert by_hand.search('f"{type(error).__name__}: {error}"')

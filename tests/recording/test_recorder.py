@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import time
 import wave
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import pytest
 from ttsartifact.errors import CommandFailed, Refused
 from ttsartifact.formulas.logs import stalls, summary_of
 from ttsartifact.reading.artifact import open_artifact
+from ttsartifact.recording.clock import SystemClock
 from ttsartifact.recording.recorder import Recorder, RecorderOptions
 from ttsartifact.recording.references import Reference
 from ttsartifact.recording.sensors.nvml import Nvml
@@ -96,6 +98,37 @@ def test_times_are_those_of_the_clock_that_was_handed_over(tmp_path: Path) -> No
     # 160 frames play for 10 ms; the next came 30 ms later and the snapshot check read no clock
     assert times["stalls"]["count"] == 1
     assert times["stalls"]["total_ns"] == pytest.approx(20_000_000, abs=10_000)
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="this system has no clock that counts suspends")
+@pytest.mark.parametrize(
+    ("set_ns", "slept_ns", "words"),
+    [(-3_000_000_000, 0, "the clock was set during the run"), (0, 9_000_000_000, "the machine was suspended during")],
+)
+def test_a_clock_that_is_set_or_sleeps_does_not_fail_the_recording(
+    set_ns: int, slept_ns: int, words: str, tmp_path: Path
+) -> None:
+    """7.2: NTP, and a lid that is closed, are no fault of who records; the file shows which it was."""
+    moved = {"set": 0, "slept": 0}
+
+    class Moved(SystemClock):
+        def utc_ns(self) -> int:  # type: ignore[override]
+            return time.time_ns() + moved["set"] + moved["slept"]
+
+        def awake_ns(self) -> int:  # type: ignore[override]
+            return time.clock_gettime_ns(time.CLOCK_BOOTTIME) + moved["slept"]
+
+    with recorder(tmp_path / "run.tts.wav", clock=Moved()) as recording:
+        recording.submit()
+        recording.chunk(kit.tone(160))
+        moved.update(set=set_ns, slept=slept_ns)
+        recording.chunk(kit.tone(160))
+
+    (report,) = verify(tmp_path / "run.tts.wav")
+    assert report.conformant
+    said = [(finding.severity, finding.message) for finding in report.findings if finding.rule == "CLK03"]
+    assert said
+    assert all(severity == "info" and message.startswith(words) for severity, message in said)
 
 
 def test_the_first_token_is_the_first_chunk_that_holds_a_frame(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ttsartifact import _spec
 from ttsartifact._version import __version__
 from ttsartifact.cli.speak import EXIT, show
+from ttsartifact.errors import cause_of
 from ttsartifact.reporting.phrases import seconds
 from ttsartifact.reporting.terminal import safe
 
@@ -67,7 +68,7 @@ def looked() -> Iterator[tuple[str, str | Unusable]]:
             for found in look():
                 yield label, found
         except Exception as error:  # noqa: BLE001 - a doctor reports an illness, it does not catch it
-            yield label, Unusable("the check failed", f"{type(error).__name__}: {error}")
+            yield label, Unusable("the check failed", cause_of(error))
 
 
 def _ourselves() -> Iterator[str]:
@@ -176,7 +177,7 @@ def _loadable(group: str, nothing: str) -> Iterator[str | Unusable]:
             yield f"{name} {info.version}{package}"
         except Exception as error:  # noqa: BLE001 - whatever an installed package does, the next is listed
             reason = error.__cause__ or error
-            yield Unusable(name + package, f"{type(reason).__name__}: {reason}")
+            yield Unusable(name + package, cause_of(reason))
     if not found:
         yield Unusable("any", nothing)
 

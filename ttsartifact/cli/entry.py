@@ -12,7 +12,7 @@ from ttsartifact.cli import calls
 from ttsartifact.cli.manner import set_manner
 from ttsartifact.cli.speak import EXIT, Usage, error_line, exit_of, place_of, tell, told, usage_line
 from ttsartifact.cli.table import COMMANDS
-from ttsartifact.errors import TtsArtifactError
+from ttsartifact.errors import TtsArtifactError, cause_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +93,7 @@ def _crashed(error: Exception) -> int:
 
         traceback.print_exception(error)
     where = safe(place_of(error))
-    line = f"ttsa: internal error: {type(error).__name__}: {safe(error)} (at {where})"
+    line = f"ttsa: internal error: {safe(cause_of(error))} (at {where})"
     return _complain(f"{line}; this is a bug of ours: please report it with the file and this line", EXIT.INTERNAL)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact._starting import look_seldom_for_cycles
 from ttsartifact.cli.speak import place_of, progress
 from ttsartifact.container.source import STANDARD_INPUT
-from ttsartifact.errors import TtsArtifactError
+from ttsartifact.errors import TtsArtifactError, cause_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -101,7 +101,7 @@ def reports_of(path: str, asked: _Asked, rows: _Rows = None) -> tuple[Report, ..
             import traceback
 
             traceback.print_exception(error)
-        words = f"internal error: {type(error).__name__}: {error} (at {place_of(error)})"
+        words = f"internal error: {cause_of(error)} (at {place_of(error)})"
         reason, crashed = Reason(f"{words}; this is a bug of ours: please report it with the file and this line"), True
     return (engine.not_verified(path, reason, crashed=crashed, asked=asked is not None),)
 

@@ -497,7 +497,7 @@ class Recorder:
         return t_ns
 
     def _without_audio(self, item: Any) -> None:
-        kind = f"{type(item).__name__}: {item}"[:_LONGEST_WORDS] if isinstance(item, Exception) else type(item).__name__
+        kind = cause_of(item)[:_LONGEST_WORDS] if isinstance(item, Exception) else type(item).__name__
         self._silent_items += 1
         self._first_silent_item = self._first_silent_item or kind
         self._run.event("no_audio", kind)
@@ -525,7 +525,7 @@ class Recorder:
     def _give_up(self, fault: Exception, item: Any) -> None:
         """Go on without an artifact: say so once, and keep the bytes that are not samples in a file of their own."""
         self._require_open()
-        self._run.journal.write("fault", why=f"{type(fault).__name__}: {fault}", chunk=len(self._run.chunks))
+        self._run.journal.write("fault", why=cause_of(fault), chunk=len(self._run.chunks))
         if self.fault is None:
             self.fault = fault
             name = os.path.basename(self._run.out)

@@ -19,6 +19,7 @@ import threading
 import time
 from typing import Any
 
+from ttsartifact.errors import cause_of
 from ttsartifact.recording.sensors import Drain
 from ttsartifact.recording.sensors.choosing import sensor_from
 
@@ -50,7 +51,7 @@ def main(argument: str) -> int:
 
 def words_of(error: Exception) -> str:
     """Return why a sensor gives nothing any more."""
-    return f"the sensor broke: {type(error).__name__}: {error}"[:480]
+    return f"the sensor broke: {cause_of(error)}"[:480]
 
 
 class _Orders:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError, Unavailable
+from ttsartifact.errors import CommandFailed, Refused, TtsArtifactError, Unavailable, cause_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -315,5 +315,4 @@ def translated(who: str) -> Iterator[None]:
     except TtsArtifactError:
         raise
     except Exception as error:
-        detail = f": {error}" if str(error) else ""
-        raise CommandFailed(f"{who} failed: {type(error).__name__}{detail}") from error
+        raise CommandFailed(f"{who} failed: {cause_of(error)}") from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from ttsartifact.errors import cause_of
 from ttsartifact.recording.sensors import TELEMETRY_COLUMNS, Call, Pace, channel, cost_ns
 from ttsartifact.terms import digest
 from ttsartifact.terms.descriptor import absent
@@ -93,7 +94,7 @@ class AmdSmi:
         except ImportError:
             return "amdsmi is not installed"
         except Exception as error:  # noqa: BLE001 - the library raises OSError, KeyError and its own
-            return f"AMD SMI does not answer: {type(error).__name__}: {error}"[:480]
+            return f"AMD SMI does not answer: {cause_of(error)}"[:480]
         named = [h for h in self._handles if self._uuid is None or self._uuid_of(h) == self._uuid]
         if len(named) != 1:
             self.close()
