@@ -53,7 +53,8 @@ def carried(spec: Path = SPEC) -> dict[str, str]:
 
     What no program reads stays in the specification: why rules were left out, where a device's numbers are from, and
     which places a rule reads; of these a program asks for the parts alone.
-    Long tables stand there by column, which packs better than the same names for each row (`ttsartifact._spec.table`).
+    Long tables stand there by column, which packs better than the same names for each row; `|` behind the name of one
+    says so to `ttsartifact._spec.table`.
     """
     names = {path.name for path in spec.glob("*.json")} - {*OF_THE_SOURCE, "tables.json"}
     held = {name: json.loads((spec / name).read_text(encoding="utf-8")) for name in sorted(names)}
@@ -65,7 +66,7 @@ def carried(spec: Path = SPEC) -> dict[str, str]:
     for device in read["registry/devices"]["device"]:
         device.pop("source", None)
     for name, key in BY_COLUMN:
-        read[name][key] = _by_column(read[name][key])
+        read[name][f"{key}|"] = _by_column(read[name].pop(key))
     return {"tables.json": _compact(_packed(read | often)), "documents.json": _compact(_packed(held))}
 
 

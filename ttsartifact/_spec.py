@@ -14,7 +14,6 @@ FORMAT_VERSION = "1.0"
 # hatch_build.py writes both: every TOML file when the package is built or installed, with the schemas
 # of every run in a wheel, and for a wheel the JSON files that few commands read.
 _TABLES, _DOCUMENTS = "tables.json", "documents.json"
-_BY_COLUMN = {"rule", "hint", "keys", "device", "metric", "figure", "row", "subject", "header", "stage"}
 _KIT = "ttsartifact_conformance"  # the distribution that is built from fixtures/; a folder of data, no code
 _PACKAGE = os.path.dirname(os.path.realpath(__file__))
 # The wheel carries spec/ inside the package; a checkout has it beside the package.
@@ -68,11 +67,10 @@ def table(name: str) -> Any:
 
         return tomllib.loads(read(f"{name}.toml").decode())
     found = load_json(_TABLES)[name]
-    for key in _BY_COLUMN & found.keys():
-        columns = found[key]
-        if isinstance(columns, dict):  # as a wheel has them: None where a row has no value
-            rows = [zip(columns, row, strict=True) for row in zip(*columns.values(), strict=True)]
-            found[key] = [{name: value for name, value in row if value is not None} for row in rows]
+    for key in [key for key in found if key[-1] == "|"]:  # in a wheel: by column, None where a row has no value
+        columns = found.pop(key)
+        rows = [zip(columns, row, strict=True) for row in zip(*columns.values(), strict=True)]
+        found[key[:-1]] = [{name: value for name, value in row if value is not None} for row in rows]
     return found
 
 

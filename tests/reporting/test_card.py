@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from pathlib import Path
+from typing import Any
 
 import credentials
 import full_run
 import kit
 import pytest
 
+import ttsartifact
+from ttsartifact.formulas.conditions import and_more
 from ttsartifact.reading.artifact import open_artifact
 from ttsartifact.reading.derived import derive
 from ttsartifact.reporting import card
@@ -16,9 +20,7 @@ from ttsartifact.reporting.card import card_lines, card_rows
 from ttsartifact.terms import digest as digests
 from ttsartifact.terms.descriptor import absent
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+PACKAGE = Path(ttsartifact.__file__).parent
 DIGEST = digests.of(b"a file")
 
 
@@ -183,3 +185,11 @@ def test_an_energy_of_broken_telemetry_is_unknown(tmp_path: Path, energy: list[A
     artifact = open_artifact(full_run.artifact(tmp_path, traces=broken))
     assert derive(artifact)["energy_error_mj"]["reason"] == "unknown"
     assert list(card_lines(artifact))
+
+
+def test_what_is_cut_is_counted_in_one_place() -> None:
+    """One more than is shown is said, and no module counts by hand what it leaves out."""
+    assert [and_more("abcd", most) for most in (4, 3, 0)] == ["", " and 1 more", " and 4 more"]
+    by_hand = re.compile(r"\band \{len\(\w+(\.\w+)*\) - [^}]*\} more")
+    found = [path.name for path in PACKAGE.rglob("*.py") if by_hand.search(path.read_text("utf-8"))]
+    assert found == ["conditions.py"]

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from ttsartifact import _spec
 from ttsartifact.cli.options import Argument
 from ttsartifact.cli.speak import EXIT, Usage, columns, say
+from ttsartifact.formulas.conditions import and_more
 from ttsartifact.reporting.terminal import fitted_lines
 from ttsartifact.verifying.catalogue import Rule, catalogue
 
@@ -236,22 +237,22 @@ def _rule(rule: Rule) -> _Page:
         ("inputs", _CLASSES.get(rule.klass, rule.klass)),
         ("evidence", rule.grade),
         ("blocked by", ", ".join(rule.blocked_by)),
-        ("fixtures", ", ".join(_fixtures(rule.id))),
+        ("fixtures", _fixtures(rule.id)),
     ]
 
 
-def _fixtures(rule_id: str) -> list[str]:
+def _fixtures(rule_id: str) -> str:
     """Return the files of the conformance kit that stand under a rule; none where the kit is not installed."""
     folder = _spec.kit_folder()
     if folder is None:
-        return []
+        return ""
     try:
         entries = json.loads((Path(folder) / "manifest.json").read_bytes())["fixtures"]
         found = list(dict.fromkeys(entry["file"] for entry in entries if rule_id in entry["expect"]["fail"]))
         own = [file for file in found if rule_id in file.split("/")] or found
     except (OSError, ValueError, KeyError, TypeError):
-        return []
-    return own[:_MOST_FIXTURES] + ([f"and {len(own) - _MOST_FIXTURES} more"] if len(own) > _MOST_FIXTURES else [])
+        return ""
+    return ", ".join(own[:_MOST_FIXTURES]) + and_more(own, _MOST_FIXTURES)
 
 
 def _other_ids() -> dict[str, _Page]:

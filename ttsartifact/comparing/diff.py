@@ -12,6 +12,7 @@ from ttsartifact.comparing.conditions import StageComparison, compare_stages, co
 from ttsartifact.comparing.sound import Copy, copy_at, sound_of
 from ttsartifact.comparing.timing import Timing, compare_timing
 from ttsartifact.errors import NotAnArtifact, TtsArtifactError
+from ttsartifact.formulas.conditions import and_more
 from ttsartifact.reading.artifact import open_artifact, shaped
 from ttsartifact.terms import digest
 from ttsartifact.terms.finding import Verdict
@@ -382,4 +383,4 @@ def _words(names: list[str], mine: dict[str, tuple[str, str]], theirs: dict[str,
         changed.append(
             f"{name} {version} ({rest[:19]})" if same_version else f"{name} {version}" if version else f"no {name}"
         )
-    return ", ".join(changed + ([f"and {len(names) - _MOST_PACKAGES} more"] if len(names) > _MOST_PACKAGES else []))
+    return ", ".join(changed) + and_more(names, _MOST_PACKAGES)

@@ -15,7 +15,7 @@ from ttsartifact.terms.descriptor import is_absent
 from ttsartifact.terms.level import Cause, Level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sized
 
     from ttsartifact.terms.descriptor import Descriptor
 
@@ -23,6 +23,7 @@ __all__ = [
     "Condition",
     "Stage",
     "Subject",
+    "and_more",
     "cause_of_variable",
     "condition_at",
     "condition_words",
@@ -148,6 +149,11 @@ def instances(descriptor: Descriptor, condition: Condition) -> Iterator[tuple[st
 def needed_at(level: Level) -> tuple[str, ...]:
     """Return the pointers that must hold a value at `level` and not at the one before (clauses 9.2 to 9.4)."""
     return tuple(condition.at for condition in conditions().values() if condition.level == level)
+
+
+def and_more(found: Sized, most: int) -> str:
+    """Return ` and 3 more` where there are three more than are shown, else nothing."""
+    return f" and {len(found) - most} more" if len(found) > most else ""
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from ttsartifact.formulas.conditions import member_words, role_words
+from ttsartifact.formulas.conditions import and_more, member_words, role_words
 from ttsartifact.formulas.latency import name_of
 from ttsartifact.reporting.documents import derived_of
 from ttsartifact.reporting.phrases import INCOMPLETE, Paint, counted, seconds, stated
@@ -113,7 +113,7 @@ def _references(references: Any) -> str:
     if not references:
         return "none"
     shown = [f"{_role(entry)} {_say(_field(entry, 'digest'))}" for entry in references[:4]]
-    return "; ".join(shown) + (f" and {len(references) - 4} more" if len(references) > 4 else "")
+    return "; ".join(shown) + and_more(references, 4)
 
 
 def _role(entry: Any) -> str:
@@ -229,7 +229,7 @@ def _imperfection(imperfection: Any) -> str:
     layers = _field(imperfection, "layers")
     if isinstance(layers, list):
         shown = [f"{_say(_field(layer, 'kind'))} in {_say(_field(layer, 'stage'))}" for layer in layers[:8]]
-        return "; ".join(shown) + (f" and {len(layers) - 8} more" if len(layers) > 8 else "")
+        return "; ".join(shown) + and_more(layers, 8)
     return _say(imperfection)
 
 
@@ -289,8 +289,7 @@ def _raw_format(at: Callable[[str], Any]) -> str:
 def _seeds(seeds: Any) -> str:
     if not isinstance(seeds, list):
         return stated(seeds)
-    more = f" and {len(seeds) - _MOST} more" if len(seeds) > _MOST else ""
-    return ", ".join(map(_seed, seeds[:_MOST])) + more or "none: no random numbers are used"
+    return ", ".join(map(_seed, seeds[:_MOST])) + and_more(seeds, _MOST) or "none: no random numbers are used"
 
 
 def _seed(seed: Any) -> str:
@@ -307,8 +306,7 @@ def _pairs(value: Any) -> str:
         return stated(value)
     words = {key: stated(member_words(each) if isinstance(each, str) else each) for key, each in value.items()}
     pairs = [f"{safe(key)} {each}" for key, each in list(words.items())[:_MOST]]
-    more = [f"and {len(value) - _MOST} more"] if len(value) > _MOST else []
-    return ", ".join([*pairs, *more]) or "none"
+    return ", ".join(pairs) + and_more(value, _MOST) or "none"
 
 
 def _numerics(value: Any) -> str:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from ttsartifact import _spec
+from ttsartifact.formulas.conditions import and_more
 from ttsartifact.reporting.documents import tool
 from ttsartifact.reporting.markdown import code, span, table
 from ttsartifact.reporting.phrases import Paint, counted, seconds, spoken
@@ -119,8 +120,7 @@ def _of_one_side(diff: Diff) -> str:
 
 
 def _few(subjects: Sequence[Change | Unstated]) -> str:
-    more = f" and {len(subjects) - 4} more" if len(subjects) > 4 else ""
-    return ", ".join(safe(each.label) for each in subjects[:4]) + more
+    return ", ".join(safe(each.label) for each in subjects[:4]) + and_more(subjects, 4)
 
 
 def _effect(diff: Diff) -> str:
@@ -236,8 +236,8 @@ def _change_lines(title: str, changes: list[Change]) -> Iterator[str]:
     for place, change in enumerate(changes[:_MOST]):
         follow = f" (with {counted(len(change.parts) - 1, 'detail')})" if len(change.parts) > 1 else ""
         yield f"  {title if place == 0 else '':<10}{_change_words(change)}{follow}"
-    if len(changes) > _MOST:
-        yield f"            and {len(changes) - _MOST} more; --format json has all"
+    if more := and_more(changes, _MOST):
+        yield f"           {more}; --format json has all"
 
 
 def _one_sided_lines(diff: Diff) -> Iterator[str]:
@@ -246,8 +246,8 @@ def _one_sided_lines(diff: Diff) -> Iterator[str]:
         value = _alone(change.a if change.a_stated else change.b)
         title = "one side" if place == 0 else ""
         yield f"  {title:<10}{safe(change.label)}: {value}, stated by {teller} only"
-    if len(diff.one_sided) > _MOST:
-        yield f"            and {len(diff.one_sided) - _MOST} more; --format json has all"
+    if more := and_more(diff.one_sided, _MOST):
+        yield f"           {more}; --format json has all"
 
 
 def _stage_lines(diff: Diff) -> Iterator[str]:
@@ -393,8 +393,8 @@ def diff_card(diff: Diff) -> Iterator[str]:
         for c in diff.one_sided[:_MOST]
     ]
     for found, how in ((diff.changes, "differ"), (diff.one_sided, "stated by one only")):
-        if len(found) > _MOST:
-            rows.append((f"and {len(found) - _MOST} more", how, "", ""))
+        if more := and_more(found, _MOST):
+            rows.append((more.strip(), how, "", ""))
     rows += [(span(each.label), "not stated", "", "") for each in diff.not_stated]
     if rows:
         yield ""

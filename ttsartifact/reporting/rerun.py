@@ -9,7 +9,7 @@ import shlex
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from ttsartifact.formulas.conditions import condition_words, member_words
+from ttsartifact.formulas.conditions import and_more, condition_words, member_words
 from ttsartifact.reporting.phrases import Paint, seconds
 from ttsartifact.reporting.terminal import safe
 from ttsartifact.rerunning.verdict import Nearness
@@ -156,8 +156,8 @@ def _condition_lines(title: str, differences: tuple[Difference, ...]) -> Iterato
         yield f"  {title}:"
     for each in stated[:_MOST_OTHERS]:
         yield f"    {safe(each.label)}: {value_words(each.a, each.subject)}, now {value_words(each.b, each.subject)}"
-    if len(stated) > _MOST_OTHERS:
-        yield f"    and {len(stated) - _MOST_OTHERS} more; --format json has all"
+    if more := and_more(stated, _MOST_OTHERS):
+        yield f"   {more}; --format json has all"
 
 
 def _lag(audio: AudioComparison, first: str, second: str) -> str:

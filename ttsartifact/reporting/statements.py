@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ttsartifact.container.credential import places_in
 from ttsartifact.container.source import JoinedSource
 from ttsartifact.formulas.chain import LINKS
+from ttsartifact.formulas.conditions import and_more
 from ttsartifact.formulas.levels import holds
 from ttsartifact.reporting.phrases import Paint, counted, spoken, stated
 from ttsartifact.reporting.terminal import safe
@@ -146,8 +147,7 @@ def marking_words(marking: Any) -> str:
     if not isinstance(marking, list):
         return stated(marking)
     shown = [_entry_words(entry) for entry in marking[:_MOST_SHOWN] if isinstance(entry, dict)]
-    more = [f"and {len(marking) - _MOST_SHOWN} more"] if len(marking) > _MOST_SHOWN else []
-    return "; ".join([*shown, *more])
+    return "; ".join(shown) + and_more(marking, _MOST_SHOWN)
 
 
 def credential_words(credential: Credential) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ttsartifact.formulas.conditions import and_more
 from ttsartifact.reporting.phrases import (
     INCOMPLETE,
     VERDICTS,
@@ -81,16 +82,16 @@ def report_lines(
         yield f"  {reason_line(report.reason)}"
     for finding in report.findings[:_MOST_FINDINGS]:
         yield from _finding_lines(finding, paint)
-    if len(report.findings) > _MOST_FINDINGS:
-        yield f"  ... and {len(report.findings) - _MOST_FINDINGS} more findings; --format json lists all"
+    if more := and_more(report.findings, _MOST_FINDINGS):
+        yield f"  ...{more} findings; --format json lists all"
     if not is_artifact:
         return
     yield from _unchecked_lines(report, paint)
     for hint in report.hints[:_MOST_HINTS]:
         found = "" if hint.found is None else f": {spoken(hint.found)}"
         yield f"  {paint('quiet', 'hint')}      {hint.id}  {safe(hint.message)}{found}  (at {safe(hint.where)})"
-    if len(report.hints) > _MOST_HINTS:
-        yield f"  ... and {len(report.hints) - _MOST_HINTS} more hints; --format json lists all"
+    if more := and_more(report.hints, _MOST_HINTS):
+        yield f"  ...{more} hints; --format json lists all"
     if whole:
         yield f"  passed    {', '.join(report.passed) or 'no rule'}"
         yield from _not_applicable_lines(report)
@@ -163,7 +164,7 @@ def _unchecked_lines(report: Report, paint: Paint) -> Iterator[str]:
         else:
             blocked.setdefault(finding.blocked_by or "another rule", []).append(finding.rule)
     for blocker, rules in blocked.items():
-        shown = ", ".join(rules[:8]) + (f" and {len(rules) - 8} more" if len(rules) > 8 else "")
+        shown = ", ".join(rules[:8]) + and_more(rules, 8)
         yield f"  {paint('quiet', 'not run')}   {shown}: blocked by {safe(blocker)}"
 
 
